@@ -1,0 +1,175 @@
+//! Frames: a little-endian u32 length, then that many bytes of postcard.
+//!
+//! The length is checked against the caller's bound before anything is allocated; a frame that is too long,
+//! cut short, or not the expected type ends that connection and only that.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use smol::future::FutureExt;
+use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use std::io;
+use std::time::Duration;
+
+/// What a connection is for. Part of the wire format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plane {
+    Peer = 1,
+    Client = 2,
+    Control = 3,
+    Snapshot = 4,
+}
+
+const MAGIC: &[u8; 6] = b"ribbit";
+/// Version of the wire protocol; both sides must speak the same.
+pub const WIRE_VERSION: u8 = 1;
+/// Bytes of a preface.
+pub const PREFACE_BYTES: usize = 8;
+
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    #[error("the connection was closed")]
+    Closed,
+    #[error("a frame of {length} bytes is longer than the {limit} allowed")]
+    TooLong { length: usize, limit: usize },
+    #[error("a frame could not be understood")]
+    Malformed,
+    #[error("the other side does not speak ribbit")]
+    NotRibbit,
+    #[error("the other side speaks version {0} of the protocol, this one {WIRE_VERSION}")]
+    OtherVersion(u8),
+    #[error("no answer in time")]
+    TimedOut,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// The bytes that open a connection, sent by both sides.
+pub fn preface(plane: Plane) -> [u8; PREFACE_BYTES] {
+    let mut bytes = [0; PREFACE_BYTES];
+    bytes[..6].copy_from_slice(MAGIC);
+    bytes[6] = WIRE_VERSION;
+    bytes[7] = plane as u8;
+    bytes
+}
+
+/// What a preface says.
+///
+/// # Errors
+/// `NotRibbit`, `OtherVersion`, or `Malformed` for a plane that does not exist.
+pub fn parse_preface(bytes: &[u8; PREFACE_BYTES]) -> Result<Plane, FrameError> {
+    if &bytes[..6] != MAGIC {
+        return Err(FrameError::NotRibbit);
+    }
+    if bytes[6] != WIRE_VERSION {
+        return Err(FrameError::OtherVersion(bytes[6]));
+    }
+    match bytes[7] {
+        1 => Ok(Plane::Peer),
+        2 => Ok(Plane::Client),
+        3 => Ok(Plane::Control),
+        4 => Ok(Plane::Snapshot),
+        _ => Err(FrameError::Malformed),
+    }
+}
+
+/// One frame as bytes, ready to be written.
+pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = postcard::to_extend(value, vec![0; 4]).expect("protocol types always serialise");
+    let length = u32::try_from(bytes.len() - 4).expect("frames are far below 4 GiB");
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    bytes
+}
+
+/// Reads the bytes of one frame of at most `limit` bytes. A clean end before a frame is `Closed`.
+pub async fn read_bytes<R: AsyncRead + Unpin>(reader: &mut R, limit: usize) -> Result<Vec<u8>, FrameError> {
+    let mut length = [0; 4];
+    reader.read_exact(&mut length).await.map_err(closed)?;
+    let length = u32::from_le_bytes(length) as usize;
+    if length > limit {
+        return Err(FrameError::TooLong { length, limit });
+    }
+    let mut bytes = vec![0; length];
+    reader.read_exact(&mut bytes).await.map_err(closed)?;
+    Ok(bytes)
+}
+
+/// Reads one frame of at most `limit` bytes.
+pub async fn read<T: DeserializeOwned, R: AsyncRead + Unpin>(
+    reader: &mut R,
+    limit: usize,
+) -> Result<T, FrameError> {
+    decode(&read_bytes(reader, limit).await?)
+}
+
+/// The value in the bytes of a frame; all of them must be used.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FrameError> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        _ => Err(FrameError::Malformed),
+    }
+}
+
+/// Writes one frame and flushes.
+pub async fn write<T: Serialize, W: AsyncWrite + Unpin>(writer: &mut W, value: &T) -> Result<(), FrameError> {
+    write_bytes(writer, &encode(value)).await
+}
+
+/// Writes bytes that are frames already, giving up when that stalls.
+pub async fn write_bytes<W: AsyncWrite + Unpin>(writer: &mut W, bytes: &[u8]) -> Result<(), FrameError> {
+    within(super::limits::WRITE_STALL, async {
+        writer.write_all(bytes).await?;
+        writer.flush().await?;
+        Ok(())
+    })
+    .await
+}
+
+/// Runs `work`, or answers `TimedOut` after `limit`.
+pub async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, FrameError>>,
+) -> Result<T, FrameError> {
+    work.or(async {
+        smol::Timer::after(limit).await;
+        Err(FrameError::TimedOut)
+    })
+    .await
+}
+
+fn closed(error: io::Error) -> FrameError {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => FrameError::Closed,
+        _ => FrameError::Io(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefaces_tell_who_speaks() {
+        assert_eq!(parse_preface(&preface(Plane::Control)).unwrap(), Plane::Control);
+        assert!(matches!(parse_preface(b"GET / HT"), Err(FrameError::NotRibbit)));
+        assert!(matches!(parse_preface(b"ribbit\x09\x01"), Err(FrameError::OtherVersion(9))));
+        assert!(matches!(parse_preface(b"ribbit\x01\x63"), Err(FrameError::Malformed)));
+    }
+
+    #[test]
+    fn a_long_frame_is_refused_before_it_is_read() {
+        let bytes = u32::MAX.to_le_bytes();
+        let result = smol::block_on(read::<u32, _>(&mut &bytes[..], 1024));
+        assert!(matches!(result, Err(FrameError::TooLong { .. })));
+    }
+
+    #[test]
+    fn a_frame_comes_back_and_trailing_bytes_are_refused() {
+        let mut bytes = encode(&(7u32, "frog".to_string()));
+        let value: (u32, String) = smol::block_on(read(&mut &bytes[..], 1024)).unwrap();
+        assert_eq!(value, (7, "frog".to_string()));
+        bytes[0] += 1;
+        bytes.push(0);
+        let result = smol::block_on(read::<(u32, String), _>(&mut &bytes[..], 1024));
+        assert!(matches!(result, Err(FrameError::Malformed)));
+    }
+}

@@ -1,0 +1,138 @@
+//! What is said on the client and control planes, and the words members exchange about themselves.
+//!
+//! Enum variants are numbered by their position: new ones go at the end.
+
+use crate::state::command::NewMember;
+use crate::state::{
+    ClusterId, Consistency, Denied, HistoryId, LogIndex, Outcome, Page, Query, RaftId, Request, RequestId,
+    Role, Token, TokenHash,
+};
+use serde::{Deserialize, Serialize};
+
+/// A question, with what is needed to match and bound its answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AskFrame {
+    /// Chosen by the asker; the answer carries it back. Answers come in any order.
+    pub tag: u32,
+    /// How long the asker will wait, in milliseconds from when the question is read. At most
+    /// `limits::ASK_DEADLINE_MAX`.
+    pub deadline_ms: u32,
+    pub ask: Ask,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AnswerFrame {
+    pub tag: u32,
+    pub answer: Answer,
+}
+
+/// Everything one may ask a member.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Ask {
+    /// Who are you, how are you, whom do you know? Answered by every member, at any time.
+    NodeStatus,
+    /// A process with an empty store wants to belong. Control plane only.
+    Join { cluster: ClusterId, id: RequestId, member: NewMember },
+    /// A command as it is: croak, friends, log out. Commands that carry a hash of a password, and those that
+    /// only members propose, are refused here.
+    Write(Request),
+    /// The backend checks the form, hashes the password and proposes.
+    CreateAccount { id: RequestId, born: LogIndex, form: NewAccount },
+    /// The backend checks the password and proposes. `token` is the hash of a token that the asker made.
+    LogIn { id: RequestId, born: LogIndex, username: String, password: String, token: TokenHash },
+    /// The backend checks the password of the session's owner and proposes.
+    DeleteAccount { id: RequestId, born: LogIndex, session: TokenHash, password: String },
+    /// A read, at least as new as `seen` under `Consistency::Session`.
+    Read { seen: Option<Token>, consistency: Consistency, query: Query },
+    /// Asks a learner or voter nothing, changes nothing: is this connection alive?
+    Ping,
+}
+
+/// As typed.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct NewAccount {
+    pub name: String,
+    pub username: String,
+    pub email: String,
+    pub password: String,
+}
+
+impl std::fmt::Debug for NewAccount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewAccount").field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Answer {
+    NodeStatus(Box<NodeStatus>),
+    /// The write was carried out or refused, by everybody, for good.
+    Written {
+        token: Token,
+        outcome: Outcome,
+    },
+    /// `old`: this node has not heard from a leader lately, so this may be old.
+    Read {
+        token: Token,
+        old: bool,
+        page: Result<Page, Denied>,
+    },
+    /// Refused before it was proposed (a form that is not valid, a wrong password). Final.
+    Refused(Denied),
+    /// Nothing was decided here in time (no leader, a full queue, this node too far behind). The same
+    /// question, with the same id, may be asked again anywhere.
+    Unavailable(Why),
+    Pong,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Why {
+    NoLeader,
+    Busy,
+    Behind,
+    /// The store is not open yet, or this process is ending.
+    NotServing,
+    /// The asker's token is of another history: start afresh.
+    OtherHistory,
+}
+
+/// What a member says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeStatus {
+    pub cluster: ClusterId,
+    /// Nothing before this node joined a group.
+    pub history: Option<HistoryId>,
+    pub me: MemberInfo,
+    pub leader: Option<RaftId>,
+    pub term: u64,
+    pub voters: Vec<RaftId>,
+    pub learners: Vec<RaftId>,
+    /// Heard from a leader within the election timeout and not far behind: fit to serve people.
+    pub in_sync: bool,
+    /// The other members, as far as this node knows: from the replicated state, and from what they last said.
+    pub others: Vec<MemberInfo>,
+}
+
+/// A member as another sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberInfo {
+    /// 0 before it joined.
+    pub raft_id: RaftId,
+    pub role: Role,
+    pub id: u32,
+    /// HOST:PORT.
+    pub address: String,
+    /// The machine's boot id; empty if unknown.
+    pub machine: String,
+    /// 0 if it was never heard.
+    pub pid: u32,
+    pub applied: LogIndex,
+    /// Connections on the client plane.
+    pub clients: u32,
+}
+
+impl MemberInfo {
+    pub fn name(&self) -> String {
+        crate::state::rows::member_name(self.role, self.id)
+    }
+}

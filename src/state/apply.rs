@@ -1,0 +1,215 @@
+//! The one entrance for writes: remembers requests, then hands the command to the rules.
+//!
+//! ```text
+//!                 in the window, same command      → the first outcome again, no changes
+//!   request ──▶   in the window, other command     → RequestReused
+//!                 born before the window           → OutcomeUnknown
+//!                 new                              → rules → changes + outcome, both remembered
+//! ```
+//!
+//! The window: the newest `REMEMBERED_MIN` requests always, more while they are younger than
+//! `REMEMBERED_AGE_MS` of the cluster's age, never more than `REMEMBERED_MAX`. A request can only have been
+//! applied after the index it was born at, so one born at or after `forgotten_through` and not in the window
+//! was never applied. Refusals are remembered too: a retry gets the same answer.
+
+use super::code::{Code, Denied};
+use super::command::{Command, Outcome, Proposal, Reply, Request};
+use super::ids::{LogIndex, RequestId};
+use super::limits::{FORGET_STEP, REMEMBERED_AGE_MS, REMEMBERED_MAX, REMEMBERED_MIN};
+use super::rows::{
+    Bookkeeping, Books, Change, Key, Order, Remembered, Requests, Table, View, WriteView, books, decode, get,
+    scan,
+};
+use super::{members, social};
+use std::collections::HashMap;
+
+/// What applying one command does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    pub changes: Vec<Change>,
+    pub outcome: Outcome,
+}
+
+/// What rules answer: rows to change and a reply, or a refusal that changes nothing.
+pub type Decision = Result<(Vec<Change>, Reply), Denied>;
+
+/// Where in the log, and when, a command is applied. Handed to every rule.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    pub index: LogIndex,
+    pub wall_ms: u64,
+    /// The cluster's age; never falls.
+    pub age_ms: u64,
+}
+
+/// Applies the command of the log entry at `index`.
+///
+/// # Errors
+/// Only the view's: the store cannot be read.
+pub fn apply<V: WriteView>(view: &V, index: LogIndex, proposal: &Proposal) -> Result<Applied, V::Error> {
+    let Proposal { stamp, request } = proposal;
+    let digest = digest(&request.command);
+    if let Some(first) = view.window().index_of(request.id) {
+        return Ok(Applied { changes: Vec::new(), outcome: repeat(view, first, digest)? });
+    }
+    let mut books = books(view)?;
+    if request.born < books.forgotten_through {
+        return Ok(Applied { changes: Vec::new(), outcome: Err(Denied::new(Code::OutcomeUnknown)) });
+    }
+    let age_ms = stamp.age_ms.max(view.window().age_ms());
+    let moment = Moment { index, wall_ms: stamp.wall_ms, age_ms };
+    let (mut changes, outcome) = match decide(view, moment, &mut books, &request.command)? {
+        Ok((changes, reply)) => (changes, Ok(reply)),
+        Err(denied) => (Vec::new(), Err(denied)),
+    };
+    let row = Remembered { id: request.id, digest, age_ms, outcome: outcome.clone() };
+    changes.push(Change::put::<Requests>(&index, &row));
+    forget(view, age_ms, books, &mut changes)?;
+    Ok(Applied { changes, outcome })
+}
+
+/// A digest of a command that is the same on every member and for every retry.
+pub fn digest(command: &Command) -> u64 {
+    let bytes = postcard::to_stdvec(command).expect("commands are plain data: they always serialise");
+    xxhash_rust::xxh3::xxh3_64(&bytes)
+}
+
+fn repeat<V: View>(view: &V, first: LogIndex, digest: u64) -> Result<Outcome, V::Error> {
+    let Some(remembered) = get::<Requests, V>(view, &first)? else {
+        let bad = super::rows::BadRow { table: Requests::ID, key: first.bytes() };
+        return Err(bad.into());
+    };
+    if remembered.digest == digest {
+        Ok(remembered.outcome)
+    } else {
+        Ok(Err(Denied::new(Code::RequestReused)))
+    }
+}
+
+fn decide<V: View>(
+    view: &V,
+    moment: Moment,
+    books: &mut Bookkeeping,
+    command: &Command,
+) -> Result<Decision, V::Error> {
+    match command {
+        Command::CreateAccount { username, name, email, password_hash } => {
+            social::create_account(view, moment, username, name, email, password_hash)
+        }
+        Command::LogIn { account, credential_version, token } => {
+            social::log_in(view, moment, *account, *credential_version, *token)
+        }
+        Command::LogOut { session } => social::log_out(view, moment, *session),
+        Command::Croak { session, text } => social::croak(view, moment, *session, text),
+        Command::AddFriend { session, username } => social::add_friend(view, moment, *session, username),
+        Command::RemoveFriend { session, username } => {
+            social::remove_friend(view, moment, *session, username)
+        }
+        Command::DeleteAccount { session, credential_version } => {
+            social::delete_account(view, moment, *session, *credential_version)
+        }
+        Command::Sweep { account } => social::sweep(view, *account),
+        Command::IndexCroaks => social::index_croaks(view, books),
+        Command::Found { history, member } => members::found(books, *history, member),
+        Command::Join { member } => members::join(view, books, member),
+        Command::Move { raft_id, address } => members::relocate(view, *raft_id, address),
+    }
+}
+
+/// Forgets the oldest step of requests once there are enough younger ones. Looks only when the count passes a
+/// multiple of the step, so that most commands read nothing for it.
+fn forget<V: WriteView>(
+    view: &V,
+    age_ms: u64,
+    books: Bookkeeping,
+    changes: &mut Vec<Change>,
+) -> Result<(), V::Error> {
+    let count = view.window().len() + 1;
+    if count < REMEMBERED_MIN + FORGET_STEP || !count.is_multiple_of(FORGET_STEP) {
+        return Ok(());
+    }
+    let oldest = scan::<Requests, V>(view, &0, &LogIndex::MAX, Order::OldestFirst, FORGET_STEP)?;
+    let Some((through, youngest)) = oldest.last() else { return Ok(()) };
+    if count <= REMEMBERED_MAX && youngest.age_ms.saturating_add(REMEMBERED_AGE_MS) > age_ms {
+        return Ok(());
+    }
+    let through = *through;
+    changes.extend(oldest.iter().map(|(index, _)| Change::remove::<Requests>(index)));
+    // A rule of this very command may have changed the books: theirs is in `books`, so the last put wins.
+    changes.push(Change::put::<Books>(&(), &Bookkeeping { forgotten_through: through, ..books }));
+    Ok(())
+}
+
+/// The remembered requests in memory: id → index of the first application. Rebuilt from the table at start,
+/// kept up by [`Window::note`] with every change.
+#[derive(Debug, Clone, Default)]
+pub struct Window {
+    index_of: HashMap<RequestId, LogIndex>,
+    age_ms: u64,
+}
+
+impl Window {
+    pub fn index_of(&self, id: RequestId) -> Option<LogIndex> {
+        self.index_of.get(&id).copied()
+    }
+    pub fn len(&self) -> usize {
+        self.index_of.len()
+    }
+    pub fn is_empty(&self) -> bool {
+        self.index_of.is_empty()
+    }
+    /// The cluster's age at the newest remembered request.
+    pub fn age_ms(&self) -> u64 {
+        self.age_ms
+    }
+
+    /// Enters a row of the `Requests` table, when the window is rebuilt or a change is applied.
+    pub fn remember(&mut self, index: LogIndex, row: &Remembered) {
+        self.index_of.insert(row.id, index);
+        self.age_ms = self.age_ms.max(row.age_ms);
+    }
+
+    /// Follows a change that is about to be applied. `before` reads the row that a removal removes.
+    ///
+    /// # Errors
+    /// Whatever `before` answers.
+    pub fn note<E>(
+        &mut self,
+        change: &Change,
+        before: impl FnOnce(&[u8]) -> Result<Option<Vec<u8>>, E>,
+    ) -> Result<(), E> {
+        match change {
+            Change::Put { table, key, row } if *table == Requests::ID => {
+                if let (Some(index), Some(row)) = (LogIndex::from_bytes(key), decode::<Remembered>(row)) {
+                    self.remember(index, &row);
+                }
+            }
+            Change::Remove { table, key } if *table == Requests::ID => {
+                if let Some(row) = before(key)?.and_then(|bytes| decode::<Remembered>(&bytes)) {
+                    self.index_of.remove(&row.id);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Whether `request` may be proposed at all, before it costs a log entry: bounds that the wire cannot express.
+pub fn acceptable(request: &Request) -> bool {
+    match &request.command {
+        Command::CreateAccount { username, name, email, password_hash } => {
+            username.len() + name.len() + email.len() + password_hash.len()
+                <= super::limits::COMMAND_BYTES_MAX
+        }
+        Command::Croak { text, .. } => text.len() <= super::limits::COMMAND_BYTES_MAX,
+        Command::AddFriend { username, .. } | Command::RemoveFriend { username, .. } => {
+            username.len() <= super::limits::COMMAND_BYTES_MAX
+        }
+        Command::Found { member, .. } | Command::Join { member } => {
+            member.address.len() + member.machine.len() <= super::limits::COMMAND_BYTES_MAX
+        }
+        Command::Move { address, .. } => address.len() <= super::limits::COMMAND_BYTES_MAX,
+        _ => true,
+    }
+}

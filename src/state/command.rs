@@ -1,0 +1,150 @@
+//! What can be asked of the group, and what it answers.
+//!
+//! A [`Request`] is what travels and retries; the leader adds a [`Stamp`] and proposes both as one log entry.
+//! Adding a variant at the end of [`Command`] or [`Reply`] keeps old logs readable; changing one does not.
+
+use super::code::Denied;
+use super::ids::{AccountId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
+use serde::{Deserialize, Serialize};
+
+/// A write, as its asker sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Kept through every retry, on any backend, after any crash.
+    pub id: RequestId,
+    /// The newest index its asker knew when it was made: a request born before the window of remembered
+    /// requests is refused, never applied twice.
+    pub born: LogIndex,
+    pub command: Command,
+}
+
+/// What the leader fixes at the moment of proposing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Milliseconds since 1970 by the leader's wall clock, which may be wrong: for display alone.
+    pub wall_ms: u64,
+    /// The cluster's age: milliseconds that it has been running. The rules never let it fall.
+    pub age_ms: u64,
+}
+
+/// What a log entry holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposal {
+    pub stamp: Stamp,
+    pub request: Request,
+}
+
+/// What a member does in the group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    Backend,
+    Coordinator,
+}
+
+impl Role {
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Backend => "backend",
+            Role::Coordinator => "coordinator",
+        }
+    }
+}
+
+/// Everything that changes what is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// `password_hash` is an argon2id PHC string made outside the rules, its salt derived from the request id
+    /// so that a retry through another backend is the same command.
+    CreateAccount {
+        username: String,
+        name: String,
+        email: String,
+        password_hash: String,
+    },
+    /// The password was checked against this account at this credential version.
+    LogIn {
+        account: AccountId,
+        credential_version: u32,
+        token: TokenHash,
+    },
+    LogOut {
+        session: TokenHash,
+    },
+    Croak {
+        session: TokenHash,
+        text: String,
+    },
+    AddFriend {
+        session: TokenHash,
+        username: String,
+    },
+    RemoveFriend {
+        session: TokenHash,
+        username: String,
+    },
+    /// The password was checked at this credential version. Marks at once; `Sweep` removes the rows.
+    DeleteAccount {
+        session: TokenHash,
+        credential_version: u32,
+    },
+    /// Removes up to `SWEEP_STEP` rows of a deleted account. Proposed by the leader.
+    Sweep {
+        account: AccountId,
+    },
+    /// Moves up to `INDEX_STEP` of the oldest unindexed croaks into the index by author. Proposed by the leader.
+    IndexCroaks,
+    /// Proposed by the founder as the group's first command: names the history and enters the first member.
+    Found {
+        history: HistoryId,
+        member: NewMember,
+    },
+    /// A process with an empty store asks to belong; the reply hands out its Raft id.
+    Join {
+        member: NewMember,
+    },
+    /// A member is reached at another address from now on.
+    Move {
+        raft_id: RaftId,
+        address: String,
+    },
+}
+
+/// Who asks to join.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewMember {
+    pub role: Role,
+    /// The number in `backend --id 2`: names the member together with its role.
+    pub id: u32,
+    /// HOST:PORT, a hint.
+    pub address: String,
+    /// The machine it runs on (its boot id), so that `status` can count machines. May be empty.
+    pub machine: String,
+}
+
+/// What a command that was carried out answers. Holds no secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    Done,
+    Created {
+        account: AccountId,
+    },
+    LoggedIn {
+        account: AccountId,
+    },
+    /// The croak's id is its log index.
+    Croaked {
+        croak: LogIndex,
+    },
+    Joined {
+        raft_id: RaftId,
+        history: HistoryId,
+    },
+    /// A bounded step was done; `more` tells that another one is needed.
+    Stepped {
+        more: bool,
+    },
+}
+
+/// What became of a command: the same on every member.
+pub type Outcome = Result<Reply, Denied>;

@@ -1,0 +1,49 @@
+//! Every number that bounds something in the rules. Limits of sockets, queues and disks are in
+//! `net::limits`, `replica::limits` and `db::limits`.
+
+/// Characters (Unicode scalar values, CRLF counted as one) in a croak.
+pub const CROAK_CHARS_MAX: usize = 100;
+/// Characters in a user name: a-z 0-9 _ -, folded to lower case.
+pub const USERNAME_CHARS_MAX: usize = 32;
+/// Characters in the name a person shows.
+pub const NAME_CHARS_MAX: usize = 64;
+pub const EMAIL_CHARS_MAX: usize = 254;
+pub const PASSWORD_CHARS_MIN: usize = 8;
+pub const PASSWORD_CHARS_MAX: usize = 256;
+
+/// People one person may follow. Bounds the memory of a feed read.
+pub const FRIENDS_MAX: usize = 4_096;
+/// Sessions of one account; the oldest is dropped when another is opened.
+pub const SESSIONS_PER_ACCOUNT_MAX: usize = 32;
+/// A session ends when the cluster has been up this long since the log-in.
+pub const SESSION_AGE_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
+/// Croaks in one page of a feed.
+pub const FEED_PAGE_MAX: usize = 50;
+/// People in one page of a list.
+pub const PEOPLE_PAGE_MAX: usize = 100;
+
+/// The newest croaks whose authors are kept in memory; older ones are found through the index by author.
+pub const RING_CROAKS: usize = 64 * 1024;
+/// Croaks one `IndexCroaks` command moves into the index by author.
+pub const INDEX_STEP: usize = 1_024;
+/// Rows one `Sweep` command removes of a deleted account.
+pub const SWEEP_STEP: usize = 256;
+
+/// Requests that are always remembered, however old.
+pub const REMEMBERED_MIN: usize = 16 * 1024;
+/// Requests that are remembered at most, however young.
+pub const REMEMBERED_MAX: usize = 512 * 1024;
+/// Between the two, a request is remembered for this much of the cluster's age.
+pub const REMEMBERED_AGE_MS: u64 = 60_000;
+/// Remembered requests are forgotten in steps of this many, so that a step rewrites few pages.
+pub const FORGET_STEP: usize = 256;
+
+/// Members (voters and learners) of a group.
+pub const MEMBERS_MAX: usize = 32;
+/// Bytes of a member's address.
+pub const ADDRESS_BYTES_MAX: usize = 255;
+
+const _: () = assert!(REMEMBERED_MIN + FORGET_STEP <= REMEMBERED_MAX);
+const _: () = assert!(FEED_PAGE_MAX <= INDEX_STEP);
+/// Bytes of text in one command; what people type is bounded tighter, and sooner, by the rules.
+pub const COMMAND_BYTES_MAX: usize = 4_096;

@@ -1,0 +1,43 @@
+//! THE RULES: what a command does to the data, and nothing else.
+//!
+//! Every member of a group applies the same commands in the same order through this module, so everything
+//! here is a pure function of its arguments: no I/O, no clock, no randomness, no floats, no `HashMap`
+//! iteration order. What is random or timed is fixed in the [`Request`] or its [`Stamp`] before it is
+//! proposed; what is stored comes in through a [`View`].
+//!
+//! ```text
+//!   Request ──┐
+//!   Stamp   ──┼──▶ apply ──▶ Applied { changes: [put / remove a row], outcome: Reply or Denied }
+//!   View    ──┘
+//! ```
+//!
+//! - [`command`]: what can be asked of the group, and what it answers
+//! - [`code`]: every refusal, with its number and its words
+//! - [`rows`]: the tables, their keys and rows, and the [`View`] through which rules read them
+//! - [`apply`]: the one entrance for writes: remembers requests, dispatches to the rules
+//! - [`social`]: accounts, sessions, croaks, friends; [`members`]: who belongs to the group
+//! - [`query`]: the reads that people ask for, over the same view
+//! - [`ring`]: the newest croaks' authors, kept in memory so that a feed needs no index
+//! - [`limits`]: every number that bounds something
+//!
+//! A refusal ([`Denied`]) is a value, replicated like any other reply. An error of the view (`View::Error`)
+//! means that the store cannot be read: the caller ends the process. The two never mix.
+
+pub mod apply;
+pub mod code;
+pub mod command;
+pub mod ids;
+pub mod limits;
+pub mod members;
+pub mod query;
+pub mod ring;
+pub mod rows;
+pub mod social;
+pub mod text;
+
+pub use apply::{Applied, apply};
+pub use code::{Code, Denied, Field};
+pub use command::{Command, Outcome, Reply, Request, Role, Stamp};
+pub use ids::{AccountId, ClusterId, HistoryId, LogIndex, RaftId, RequestId, Token, TokenHash};
+pub use query::{Consistency, Page, Query};
+pub use rows::{Change, View};

@@ -1,0 +1,194 @@
+//! The reads that people ask for, as pure functions over a view and the ring.
+
+use super::code::{Code, Denied};
+use super::ids::{AccountId, LogIndex, TokenHash};
+use super::limits::{FEED_PAGE_MAX, FRIENDS_MAX, PEOPLE_PAGE_MAX};
+use super::ring::Ring;
+use super::rows::{Croaks, CroaksBy, Friends, Order, View, get, scan};
+use super::social::{live_account, session_account};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How new an answer has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Consistency {
+    /// At least as new as what the asker has seen: people read their own writes, and never travel back.
+    #[default]
+    Session,
+    /// Whatever this node has, at once.
+    Stale,
+}
+
+/// What can be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Query {
+    /// Nothing but a token: where the log is now.
+    Position,
+    /// Whose session this is.
+    Me { session: TokenHash },
+    /// The croaks of the session's owner and of their friends, newest first, those before `before` if given.
+    /// `limit` is lowered to `FEED_PAGE_MAX`.
+    Feed { session: TokenHash, before: Option<LogIndex>, limit: u16 },
+    /// Whom the session's owner follows, in the order of their accounts, those after `after` if given.
+    Friends { session: TokenHash, after: Option<AccountId> },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    pub account: AccountId,
+    pub username: String,
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedCroak {
+    /// The croak's log index; also the cursor: the next page is what lies before it.
+    pub id: LogIndex,
+    pub author: Person,
+    /// Wall clock of the leader at the time; may be wrong.
+    pub wall_ms: u64,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Page {
+    Position,
+    Me(Person),
+    Feed {
+        me: Person,
+        croaks: Vec<FeedCroak>,
+        /// Where the next older page begins, if there is one: its `before`.
+        older: Option<LogIndex>,
+    },
+    Friends {
+        me: Person,
+        friends: Vec<Person>,
+        /// Where the next page begins, if there is one: its `after`.
+        more: Option<AccountId>,
+    },
+}
+
+/// Answers a query.
+///
+/// # Errors
+/// Only the view's: the store cannot be read. A refusal is the inner `Err`.
+pub fn answer<V: View>(view: &V, ring: &Ring, query: &Query) -> Result<Result<Page, Denied>, V::Error> {
+    let session = match query {
+        Query::Position => return Ok(Ok(Page::Position)),
+        Query::Me { session } | Query::Feed { session, .. } | Query::Friends { session, .. } => *session,
+    };
+    let Some((id, account)) = session_account(view, session, view.age_ms())? else {
+        return Ok(Err(Denied::new(Code::NotLoggedIn)));
+    };
+    let me = Person { account: id, username: account.username, name: account.name };
+    Ok(Ok(match query {
+        Query::Position => Page::Position,
+        Query::Me { .. } => Page::Me(me),
+        Query::Feed { before, limit, .. } => {
+            let limit = usize::from(*limit).clamp(1, FEED_PAGE_MAX);
+            feed(view, ring, me, before.unwrap_or(LogIndex::MAX), limit)?
+        }
+        Query::Friends { after, .. } => friends(view, me, *after)?,
+    }))
+}
+
+fn friends<V: View>(view: &V, me: Person, after: Option<AccountId>) -> Result<Page, V::Error> {
+    let from = (me.account, after.map_or(0, |account| account.0 + 1));
+    let rows = scan::<Friends, V>(view, &from, &(me.account, u64::MAX), Order::OldestFirst, PEOPLE_PAGE_MAX)?;
+    let more = (rows.len() == PEOPLE_PAGE_MAX).then(|| AccountId(rows[rows.len() - 1].0.1));
+    let mut friends = Vec::with_capacity(rows.len());
+    for ((_, friend), ()) in rows {
+        friends.extend(person(view, AccountId(friend))?);
+    }
+    Ok(Page::Friends { me, friends, more })
+}
+
+fn person<V: View>(view: &V, account: AccountId) -> Result<Option<Person>, V::Error> {
+    Ok(live_account(view, account)?.map(|row| Person { account, username: row.username, name: row.name }))
+}
+
+/// One page: first from the ring, then from the index by author. Rows that are gone (their author deleted, not
+/// swept yet) are passed over, so a page is full whenever there is enough to fill it.
+fn feed<V: View>(
+    view: &V,
+    ring: &Ring,
+    me: Person,
+    before: LogIndex,
+    limit: usize,
+) -> Result<Page, V::Error> {
+    let mut authors = BTreeSet::from([me.account]);
+    let (from, to) = ((me.account, 0), (me.account, u64::MAX));
+    for ((_, friend), ()) in scan::<Friends, V>(view, &from, &to, Order::OldestFirst, FRIENDS_MAX)? {
+        authors.insert(AccountId(friend));
+    }
+    let mut page =
+        FeedPage { view, people: BTreeMap::from([(me.account, Some(me.clone()))]), croaks: Vec::new() };
+    // One more than asked for tells whether there is an older page.
+    let wanted = limit + 1;
+    let mut cursor = before;
+    for (croak, author) in ring.before(before) {
+        if page.croaks.len() == wanted {
+            break;
+        }
+        if authors.contains(&author) {
+            page.add(croak, author)?;
+        }
+        cursor = croak;
+    }
+    while page.croaks.len() < wanted {
+        let older = indexed_before(view, &authors, cursor, wanted)?;
+        let Some((oldest, _)) = older.last() else { break };
+        cursor = *oldest;
+        for (croak, author) in older {
+            if page.croaks.len() < wanted {
+                page.add(croak, author)?;
+            }
+        }
+    }
+    let mut croaks = page.croaks;
+    let older = (croaks.len() > limit).then(|| croaks[limit - 1].id);
+    croaks.truncate(limit);
+    Ok(Page::Feed { me, croaks, older })
+}
+
+/// The newest `limit` indexed croaks of these authors before `before`, newest first.
+fn indexed_before<V: View>(
+    view: &V,
+    authors: &BTreeSet<AccountId>,
+    before: LogIndex,
+    limit: usize,
+) -> Result<Vec<(LogIndex, AccountId)>, V::Error> {
+    let mut found = Vec::new();
+    for author in authors {
+        let rows = scan::<CroaksBy, V>(view, &(*author, 0), &(*author, before), Order::NewestFirst, limit)?;
+        found.extend(rows.into_iter().map(|((author, croak), ())| (croak, author)));
+    }
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    found.truncate(limit);
+    Ok(found)
+}
+
+struct FeedPage<'a, V> {
+    view: &'a V,
+    /// Authors met so far; nothing for a deleted one.
+    people: BTreeMap<AccountId, Option<Person>>,
+    croaks: Vec<FeedCroak>,
+}
+
+impl<V: View> FeedPage<'_, V> {
+    fn add(&mut self, id: LogIndex, author: AccountId) -> Result<(), V::Error> {
+        let person = match self.people.get(&author) {
+            Some(person) => person.clone(),
+            None => {
+                let person = person(self.view, author)?;
+                self.people.insert(author, person.clone());
+                person
+            }
+        };
+        let Some(author) = person else { return Ok(()) };
+        if let Some(croak) = get::<Croaks, V>(self.view, &id)? {
+            self.croaks.push(FeedCroak { id, author, wall_ms: croak.wall_ms, text: croak.text });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,309 @@
+//! The tables: their keys, their rows, and the [`View`] through which rules read them.
+//!
+//! A store sees a row as `(table, key bytes, row bytes)` and needs to know nothing else. Key bytes sort as the
+//! keys do (integers big-endian). Row bytes are a version byte and the row in postcard. Tables that grow for
+//! ever are keyed by log index, so that they append.
+
+use super::apply::Window;
+use super::command::{Outcome, Role};
+use super::ids::{AccountId, LogIndex, RaftId, RequestId, TokenHash};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// Version byte of every row written today. A reader accepts every version it knows.
+pub const ROW_VERSION: u8 = 1;
+
+/// A table, by the byte that prefixes its keys in the store. Part of the disk and snapshot format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableId(pub u8);
+
+/// A stored row that cannot be what the rules wrote: damage, or a version from the future.
+#[derive(Debug, thiserror::Error)]
+#[error("table {} holds a row that cannot be read under key {key:02x?}", .table.0)]
+pub struct BadRow {
+    pub table: TableId,
+    pub key: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    OldestFirst,
+    NewestFirst,
+}
+
+/// A stored row: key bytes, row bytes.
+pub type RawRow = (Vec<u8>, Vec<u8>);
+
+/// What is stored, as the rules see it. Implemented by the store's transactions and by a plain map in tests.
+pub trait View {
+    type Error: From<BadRow>;
+
+    fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, Self::Error>;
+
+    /// Rows with `from <= key < to` in key order, or in reverse, at most `limit` of them.
+    fn scan(
+        &self,
+        table: TableId,
+        from: &[u8],
+        to: &[u8],
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<RawRow>, Self::Error>;
+
+    /// The cluster's age at the newest command in the view.
+    fn age_ms(&self) -> u64;
+}
+
+/// What applying needs beside the rows: the remembered requests, looked up in memory.
+pub trait WriteView: View {
+    fn window(&self) -> &Window;
+}
+
+/// One row put or removed; the only thing that rules produce for the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    Put { table: TableId, key: Vec<u8>, row: Vec<u8> },
+    Remove { table: TableId, key: Vec<u8> },
+}
+
+impl Change {
+    pub fn put<T: Table>(key: &T::Key, row: &T::Row) -> Change {
+        Change::Put { table: T::ID, key: key.bytes(), row: encode(row) }
+    }
+    pub fn remove<T: Table>(key: &T::Key) -> Change {
+        Change::Remove { table: T::ID, key: key.bytes() }
+    }
+}
+
+/// The bytes of a row: version, then postcard.
+pub fn encode<R: Serialize>(row: &R) -> Vec<u8> {
+    postcard::to_extend(row, vec![ROW_VERSION]).expect("rows are plain data: they always serialise")
+}
+
+/// The row in `bytes`, or nothing when they are not one.
+pub fn decode<R: DeserializeOwned>(bytes: &[u8]) -> Option<R> {
+    match bytes.split_first() {
+        Some((&ROW_VERSION, rest)) => match postcard::take_from_bytes(rest) {
+            Ok((row, [])) => Some(row),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A key whose bytes sort as it does.
+pub trait Key: Sized {
+    fn bytes(&self) -> Vec<u8>;
+    fn from_bytes(bytes: &[u8]) -> Option<Self>;
+}
+
+/// A table: its id, the type of its keys and of its rows.
+pub trait Table {
+    const ID: TableId;
+    type Key: Key;
+    type Row: Serialize + DeserializeOwned;
+}
+
+/// The row under `key`.
+pub fn get<T: Table, V: View>(view: &V, key: &T::Key) -> Result<Option<T::Row>, V::Error> {
+    let key = key.bytes();
+    match view.get(T::ID, &key)? {
+        None => Ok(None),
+        Some(bytes) => match decode(&bytes) {
+            Some(row) => Ok(Some(row)),
+            None => Err(BadRow { table: T::ID, key }.into()),
+        },
+    }
+}
+
+/// Rows with `from <= key < to`, at most `limit`.
+pub fn scan<T: Table, V: View>(
+    view: &V,
+    from: &T::Key,
+    to: &T::Key,
+    order: Order,
+    limit: usize,
+) -> Result<Vec<(T::Key, T::Row)>, V::Error> {
+    let rows = view.scan(T::ID, &from.bytes(), &to.bytes(), order, limit)?;
+    rows.into_iter()
+        .map(|(key, row)| match (T::Key::from_bytes(&key), decode(&row)) {
+            (Some(key), Some(row)) => Ok((key, row)),
+            _ => Err(BadRow { table: T::ID, key }.into()),
+        })
+        .collect()
+}
+
+impl Key for () {
+    fn bytes(&self) -> Vec<u8> {
+        Vec::new()
+    }
+    fn from_bytes(bytes: &[u8]) -> Option<()> {
+        bytes.is_empty().then_some(())
+    }
+}
+
+impl Key for u64 {
+    fn bytes(&self) -> Vec<u8> {
+        self.to_be_bytes().to_vec()
+    }
+    fn from_bytes(bytes: &[u8]) -> Option<u64> {
+        bytes.try_into().ok().map(u64::from_be_bytes)
+    }
+}
+
+impl Key for String {
+    fn bytes(&self) -> Vec<u8> {
+        self.as_bytes().to_vec()
+    }
+    fn from_bytes(bytes: &[u8]) -> Option<String> {
+        String::from_utf8(bytes.to_vec()).ok()
+    }
+}
+
+impl Key for AccountId {
+    fn bytes(&self) -> Vec<u8> {
+        self.0.bytes()
+    }
+    fn from_bytes(bytes: &[u8]) -> Option<AccountId> {
+        u64::from_bytes(bytes).map(AccountId)
+    }
+}
+
+impl Key for TokenHash {
+    fn bytes(&self) -> Vec<u8> {
+        self.0.to_vec()
+    }
+    fn from_bytes(bytes: &[u8]) -> Option<TokenHash> {
+        bytes.try_into().ok().map(TokenHash)
+    }
+}
+
+/// An account and something of it: all of one account's rows lie together.
+impl Key for (AccountId, u64) {
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = self.0.bytes();
+        bytes.extend_from_slice(&self.1.to_be_bytes());
+        bytes
+    }
+    fn from_bytes(bytes: &[u8]) -> Option<(AccountId, u64)> {
+        let (account, rest) = bytes.split_at_checked(8)?;
+        Some((AccountId::from_bytes(account)?, u64::from_bytes(rest)?))
+    }
+}
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $id:literal $name:ident: $key:ty => $row:ty;)*) => {
+        $($(#[$doc])*
+        pub struct $name;
+        impl Table for $name {
+            const ID: TableId = TableId($id);
+            type Key = $key;
+            type Row = $row;
+        })*
+        /// Every table's id and name, in the order of the ids.
+        pub const TABLES: &[(TableId, &str)] = &[$((TableId($id), stringify!($name)),)*];
+    };
+}
+
+tables! {
+    1 Accounts: AccountId => Account;
+    /// Folded user name → the live account that has it.
+    2 Names: String => AccountId;
+    3 Sessions: TokenHash => Session;
+    /// (account, index of the log-in) → session, oldest first.
+    4 SessionsOf: (AccountId, u64) => TokenHash;
+    5 Croaks: LogIndex => Croak;
+    /// (author, croak), for croaks up to `Bookkeeping::indexed_through`.
+    6 CroaksBy: (AccountId, LogIndex) => ();
+    /// (who follows, whom).
+    7 Friends: (AccountId, u64) => ();
+    /// (who is followed, by whom): `Friends` the other way round.
+    8 Followers: (AccountId, u64) => ();
+    /// Requests that were carried out or refused, by the index at which that happened.
+    9 Requests: LogIndex => Remembered;
+    /// Deleted accounts whose rows are not swept yet.
+    10 Sweeps: AccountId => ();
+    11 Members: RaftId => Member;
+    12 Books: () => Bookkeeping;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    pub username: String,
+    /// The name the person shows.
+    pub name: String,
+    pub email: String,
+    /// argon2id, PHC string.
+    pub password_hash: String,
+    /// Rises with every change of the credentials.
+    pub credential_version: u32,
+    pub created_wall_ms: u64,
+    /// Readers treat a deleted account as absent; its rows go step by step.
+    pub deleted: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    pub account: AccountId,
+    /// The index of its log-in: its key in `SessionsOf`.
+    pub opened: LogIndex,
+    /// The cluster's age at log-in: what expiry counts from.
+    pub opened_age_ms: u64,
+    pub opened_wall_ms: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Croak {
+    pub author: AccountId,
+    pub wall_ms: u64,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    pub id: RequestId,
+    /// Of the command: another command under the same id is refused.
+    pub digest: u64,
+    /// The cluster's age when it was applied.
+    pub age_ms: u64,
+    pub outcome: Outcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    pub role: Role,
+    pub id: u32,
+    /// HOST:PORT where it was last reached; a hint.
+    pub address: String,
+    /// The machine it runs on; empty if unknown.
+    pub machine: String,
+}
+
+impl Member {
+    /// `backend-2`: what people call it, and its folder's name.
+    pub fn name(&self) -> String {
+        member_name(self.role, self.id)
+    }
+}
+
+pub fn member_name(role: Role, id: u32) -> String {
+    format!("{}-{id}", role.name())
+}
+
+/// The one row of `Books`; rewritten only by steps that happen rarely.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bookkeeping {
+    /// Requests applied up to here may be forgotten; all later ones are remembered.
+    pub forgotten_through: LogIndex,
+    /// Croaks up to here are in `CroaksBy`.
+    pub indexed_through: LogIndex,
+    /// The next Raft id to hand out; 0 before the group is founded.
+    pub next_raft_id: RaftId,
+    /// Where this log began, 0 before it was founded.
+    pub history: u128,
+}
+
+/// The bookkeeping row, or its defaults before it was first written.
+pub fn books<V: View>(view: &V) -> Result<Bookkeeping, V::Error> {
+    Ok(get::<Books, V>(view, &())?.unwrap_or_default())
+}

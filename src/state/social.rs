@@ -1,0 +1,267 @@
+//! The rules of accounts, sessions, croaks and friends.
+//!
+//! Each rule reads the view and decides: rows to change and a reply, or a refusal. Passwords were checked
+//! outside; what the check relied on (account id and credential version) comes with the command and is
+//! compared here, so that a check against an old password or a deleted account's successor is refused.
+//!
+//! Deleting marks the account and enters it in `Sweeps`; [`sweep`] then removes its sessions and friendships
+//! and its indexed croaks in bounded steps, and [`index_croaks`] drops the rest instead of indexing them.
+
+use super::apply::{Decision, Moment};
+use super::code::{Code, Denied, Field};
+use super::command::Reply;
+use super::ids::{AccountId, LogIndex, TokenHash};
+use super::limits::{FRIENDS_MAX, INDEX_STEP, SESSION_AGE_MS_MAX, SESSIONS_PER_ACCOUNT_MAX, SWEEP_STEP};
+use super::rows::{
+    Account, Accounts, Bookkeeping, Books, Change, Croak, Croaks, CroaksBy, Followers, Friends, Names, Order,
+    Session, Sessions, SessionsOf, Sweeps, View, get, scan,
+};
+use super::text;
+
+/// The live account with this id; nothing for a deleted one.
+pub fn live_account<V: View>(view: &V, id: AccountId) -> Result<Option<Account>, V::Error> {
+    Ok(get::<Accounts, V>(view, &id)?.filter(|account| !account.deleted))
+}
+
+/// The live account of this (folded) user name.
+pub fn account_named<V: View>(view: &V, username: &str) -> Result<Option<(AccountId, Account)>, V::Error> {
+    let Some(id) = get::<Names, V>(view, &username.to_string())? else { return Ok(None) };
+    Ok(live_account(view, id)?.map(|account| (id, account)))
+}
+
+/// Whose session this is, if it is open at this age of the cluster.
+pub fn session_account<V: View>(
+    view: &V,
+    token: TokenHash,
+    age_ms: u64,
+) -> Result<Option<(AccountId, Account)>, V::Error> {
+    let Some(session) = get::<Sessions, V>(view, &token)? else { return Ok(None) };
+    if session.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX) < age_ms {
+        return Ok(None);
+    }
+    Ok(live_account(view, session.account)?.map(|account| (session.account, account)))
+}
+
+/// Unwraps an `Option` inside a rule, or refuses.
+macro_rules! or_deny {
+    ($option:expr, $denied:expr) => {
+        match $option {
+            Some(value) => value,
+            None => return Ok(Err($denied)),
+        }
+    };
+}
+
+/// Unwraps a check inside a rule, or refuses.
+macro_rules! checked {
+    ($result:expr) => {
+        match $result {
+            Ok(value) => value,
+            Err(denied) => return Ok(Err(denied)),
+        }
+    };
+}
+
+const NOT_LOGGED_IN: Denied = Denied::new(Code::NotLoggedIn);
+const NO_SUCH_USER: Denied = Denied::of(Code::NoSuchUser, Field::Username);
+
+fn range_of(account: AccountId) -> ((AccountId, u64), (AccountId, u64)) {
+    ((account, 0), (account, u64::MAX))
+}
+
+pub(super) fn create_account<V: View>(
+    view: &V,
+    moment: Moment,
+    username: &str,
+    name: &str,
+    email: &str,
+    password_hash: &str,
+) -> Result<Decision, V::Error> {
+    let name = checked!(text::check_name(name));
+    let username = checked!(text::fold_username(username));
+    let email = checked!(text::check_email(email));
+    if get::<Names, V>(view, &username)?.is_some() {
+        return Ok(Err(Denied::of(Code::UsernameTaken, Field::Username)));
+    }
+    let id = AccountId(moment.index);
+    let account = Account {
+        username: username.clone(),
+        name,
+        email,
+        password_hash: password_hash.to_string(),
+        credential_version: 1,
+        created_wall_ms: moment.wall_ms,
+        deleted: false,
+    };
+    let changes = vec![Change::put::<Accounts>(&id, &account), Change::put::<Names>(&username, &id)];
+    Ok(Ok((changes, Reply::Created { account: id })))
+}
+
+pub(super) fn log_in<V: View>(
+    view: &V,
+    moment: Moment,
+    id: AccountId,
+    credential_version: u32,
+    token: TokenHash,
+) -> Result<Decision, V::Error> {
+    let changed = Denied::new(Code::CredentialsChanged);
+    let account = or_deny!(live_account(view, id)?, changed);
+    if account.credential_version != credential_version || get::<Sessions, V>(view, &token)?.is_some() {
+        return Ok(Err(changed));
+    }
+    let (from, to) = range_of(id);
+    let open = scan::<SessionsOf, V>(view, &from, &to, Order::OldestFirst, SESSIONS_PER_ACCOUNT_MAX)?;
+    let mut changes = Vec::new();
+    if open.len() == SESSIONS_PER_ACCOUNT_MAX {
+        let (key, oldest) = &open[0];
+        changes.push(Change::remove::<SessionsOf>(key));
+        changes.push(Change::remove::<Sessions>(oldest));
+    }
+    let session = Session {
+        account: id,
+        opened: moment.index,
+        opened_age_ms: moment.age_ms,
+        opened_wall_ms: moment.wall_ms,
+    };
+    changes.push(Change::put::<Sessions>(&token, &session));
+    changes.push(Change::put::<SessionsOf>(&(id, moment.index), &token));
+    Ok(Ok((changes, Reply::LoggedIn { account: id })))
+}
+
+pub(super) fn log_out<V: View>(view: &V, _moment: Moment, token: TokenHash) -> Result<Decision, V::Error> {
+    let session = or_deny!(get::<Sessions, V>(view, &token)?, NOT_LOGGED_IN);
+    let key = (session.account, session.opened);
+    Ok(Ok((vec![Change::remove::<Sessions>(&token), Change::remove::<SessionsOf>(&key)], Reply::Done)))
+}
+
+pub(super) fn croak<V: View>(
+    view: &V,
+    moment: Moment,
+    session: TokenHash,
+    post: &str,
+) -> Result<Decision, V::Error> {
+    let (author, _) = or_deny!(session_account(view, session, moment.age_ms)?, NOT_LOGGED_IN);
+    checked!(text::check_croak(post));
+    let croak = Croak { author, wall_ms: moment.wall_ms, text: text::croak_text(post) };
+    Ok(Ok((vec![Change::put::<Croaks>(&moment.index, &croak)], Reply::Croaked { croak: moment.index })))
+}
+
+pub(super) fn add_friend<V: View>(
+    view: &V,
+    moment: Moment,
+    session: TokenHash,
+    username: &str,
+) -> Result<Decision, V::Error> {
+    let (me, _) = or_deny!(session_account(view, session, moment.age_ms)?, NOT_LOGGED_IN);
+    let username = checked!(text::fold_username(username));
+    let (friend, _) = or_deny!(account_named(view, &username)?, NO_SUCH_USER);
+    if friend == me {
+        return Ok(Err(Denied::of(Code::Yourself, Field::Username)));
+    }
+    if get::<Friends, V>(view, &(me, friend.0))?.is_some() {
+        return Ok(Err(Denied::of(Code::AlreadyFriend, Field::Username)));
+    }
+    let (from, to) = range_of(me);
+    if scan::<Friends, V>(view, &from, &to, Order::OldestFirst, FRIENDS_MAX)?.len() == FRIENDS_MAX {
+        return Ok(Err(Denied::of(Code::TooManyFriends, Field::Username)));
+    }
+    let changes =
+        vec![Change::put::<Friends>(&(me, friend.0), &()), Change::put::<Followers>(&(friend, me.0), &())];
+    Ok(Ok((changes, Reply::Done)))
+}
+
+pub(super) fn remove_friend<V: View>(
+    view: &V,
+    moment: Moment,
+    session: TokenHash,
+    username: &str,
+) -> Result<Decision, V::Error> {
+    let (me, _) = or_deny!(session_account(view, session, moment.age_ms)?, NOT_LOGGED_IN);
+    let username = checked!(text::fold_username(username));
+    let (friend, _) = or_deny!(account_named(view, &username)?, NO_SUCH_USER);
+    if get::<Friends, V>(view, &(me, friend.0))?.is_none() {
+        return Ok(Err(Denied::of(Code::NotAFriend, Field::Username)));
+    }
+    let changes =
+        vec![Change::remove::<Friends>(&(me, friend.0)), Change::remove::<Followers>(&(friend, me.0))];
+    Ok(Ok((changes, Reply::Done)))
+}
+
+pub(super) fn delete_account<V: View>(
+    view: &V,
+    moment: Moment,
+    session: TokenHash,
+    credential_version: u32,
+) -> Result<Decision, V::Error> {
+    let (id, account) = or_deny!(session_account(view, session, moment.age_ms)?, NOT_LOGGED_IN);
+    if account.credential_version != credential_version {
+        return Ok(Err(Denied::new(Code::CredentialsChanged)));
+    }
+    let name = account.username.clone();
+    // What a person typed about themselves goes at once; the row stays as the mark.
+    let marked = Account {
+        name: String::new(),
+        email: String::new(),
+        password_hash: String::new(),
+        deleted: true,
+        ..account
+    };
+    let changes = vec![
+        Change::put::<Accounts>(&id, &marked),
+        Change::remove::<Names>(&name),
+        Change::put::<Sweeps>(&id, &()),
+    ];
+    Ok(Ok((changes, Reply::Done)))
+}
+
+/// Removes up to `SWEEP_STEP` rows of a deleted account; the last step removes its entry in `Sweeps`.
+/// Croaks that are not indexed by author yet are left to [`index_croaks`].
+pub(super) fn sweep<V: View>(view: &V, account: AccountId) -> Result<Decision, V::Error> {
+    if get::<Sweeps, V>(view, &account)?.is_none() {
+        return Ok(Ok((Vec::new(), Reply::Stepped { more: false })));
+    }
+    let (from, to) = range_of(account);
+    let mut changes = Vec::new();
+    // Every row found takes a twin with it: half a step's rows are looked up.
+    let left = |changes: &Vec<Change>| (SWEEP_STEP - changes.len()) / 2;
+    for (key, token) in scan::<SessionsOf, V>(view, &from, &to, Order::OldestFirst, left(&changes))? {
+        changes.push(Change::remove::<SessionsOf>(&key));
+        changes.push(Change::remove::<Sessions>(&token));
+    }
+    for (key, ()) in scan::<Friends, V>(view, &from, &to, Order::OldestFirst, left(&changes))? {
+        changes.push(Change::remove::<Friends>(&key));
+        changes.push(Change::remove::<Followers>(&(AccountId(key.1), account.0)));
+    }
+    for (key, ()) in scan::<Followers, V>(view, &from, &to, Order::OldestFirst, left(&changes))? {
+        changes.push(Change::remove::<Followers>(&key));
+        changes.push(Change::remove::<Friends>(&(AccountId(key.1), account.0)));
+    }
+    for (key, ()) in scan::<CroaksBy, V>(view, &from, &to, Order::OldestFirst, left(&changes))? {
+        changes.push(Change::remove::<CroaksBy>(&key));
+        changes.push(Change::remove::<Croaks>(&key.1));
+    }
+    let more = left(&changes) == 0;
+    if !more {
+        changes.push(Change::remove::<Sweeps>(&account));
+    }
+    Ok(Ok((changes, Reply::Stepped { more })))
+}
+
+/// Moves the oldest unindexed croaks into the index by author, or drops them when their author is deleted.
+pub(super) fn index_croaks<V: View>(view: &V, books: &mut Bookkeeping) -> Result<Decision, V::Error> {
+    let from = books.indexed_through + 1;
+    let croaks = scan::<Croaks, V>(view, &from, &LogIndex::MAX, Order::OldestFirst, INDEX_STEP)?;
+    let Some((last, _)) = croaks.last() else {
+        return Ok(Ok((Vec::new(), Reply::Stepped { more: false })));
+    };
+    books.indexed_through = *last;
+    let mut changes = Vec::with_capacity(croaks.len() + 1);
+    for (index, croak) in &croaks {
+        changes.push(match live_account(view, croak.author)? {
+            Some(_) => Change::put::<CroaksBy>(&(croak.author, *index), &()),
+            None => Change::remove::<Croaks>(index),
+        });
+    }
+    changes.push(Change::put::<Books>(&(), books));
+    Ok(Ok((changes, Reply::Stepped { more: croaks.len() == INDEX_STEP })))
+}
