@@ -15,4 +15,5 @@
 //! - [`roles`]: backend, coordinator, balancer, client, up: each wires the layers below
 
 pub mod net;
+pub mod roles;
 pub mod state;

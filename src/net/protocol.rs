@@ -39,28 +39,30 @@ pub enum Ask {
     /// The backend checks the form, hashes the password and proposes.
     CreateAccount { id: RequestId, born: LogIndex, form: NewAccount },
     /// The backend checks the password and proposes. `token` is the hash of a token that the asker made.
-    LogIn { id: RequestId, born: LogIndex, username: String, password: String, token: TokenHash },
+    LogIn { id: RequestId, born: LogIndex, username: String, password: Password, token: TokenHash },
     /// The backend checks the password of the session's owner and proposes.
-    DeleteAccount { id: RequestId, born: LogIndex, session: TokenHash, password: String },
+    DeleteAccount { id: RequestId, born: LogIndex, session: TokenHash, password: Password },
     /// A read, at least as new as `seen` under `Consistency::Session`.
     Read { seen: Option<Token>, consistency: Consistency, query: Query },
-    /// Asks a learner or voter nothing, changes nothing: is this connection alive?
-    Ping,
+}
+
+/// A password on its way from a form to the hash. Never shown by `Debug`.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Password(pub String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(…)")
+    }
 }
 
 /// As typed.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NewAccount {
     pub name: String,
     pub username: String,
     pub email: String,
-    pub password: String,
-}
-
-impl std::fmt::Debug for NewAccount {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NewAccount").field("username", &self.username).finish_non_exhaustive()
-    }
+    pub password: Password,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,7 +84,6 @@ pub enum Answer {
     /// Nothing was decided here in time (no leader, a full queue, this node too far behind). The same
     /// question, with the same id, may be asked again anywhere.
     Unavailable(Why),
-    Pong,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,40 @@
+//! How a role ends when it does not end well: a sentence for people and a code for scripts.
+
+use std::fmt;
+
+/// Exit codes. 0 is fine; 101 and signals are bugs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// The group, or this machine, said no.
+    Refused = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// Nobody of the group could be reached.
+    Unreachable = 3,
+    NotLoggedIn = 4,
+    /// It works, but not as it should.
+    Degraded = 5,
+    /// The configuration is wrong; restarting does not help (EX_CONFIG; systemd does not restart on it).
+    Configuration = 78,
+}
+
+/// Why a role ends.
+#[derive(Debug)]
+pub struct Failure {
+    pub exit: Exit,
+    /// What and where, and what to do about it; printed behind `ribbit: `.
+    pub message: String,
+}
+
+impl Failure {
+    pub fn new(exit: Exit, message: impl Into<String>) -> Failure {
+        Failure { exit, message: message.into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+impl std::error::Error for Failure {}

@@ -1,0 +1,7 @@
+//! The roles: each wires the layers below and holds no rules of its own.
+//!
+//! - [`failure`]: how a role ends, and the exit codes
+//! - [`options`]: what a role is told, validated
+
+pub mod failure;
+pub mod options;
