@@ -14,6 +14,7 @@
 //! - [`ui`]: what people see
 //! - [`roles`]: backend, coordinator, balancer, client, up: each wires the layers below
 
+pub mod db;
 pub mod net;
 pub mod roles;
 pub mod state;

@@ -1,0 +1,89 @@
+//! Where a store's files are. The store itself only knows this trait, so the simulator can put a disk under it
+//! that loses what was not synced.
+
+use super::DbError;
+use super::limits::CACHE_BYTES;
+use redb::{Builder, Database, DatabaseError};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+/// The two files a store may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Which {
+    Main,
+    /// A snapshot being received.
+    Incoming,
+}
+
+pub trait Disk: Send + Sync + 'static {
+    /// Opens a file, creating it when it is not there.
+    fn open(&self, which: Which) -> Result<Database, DbError>;
+    /// Removes the incoming file if there is one.
+    fn discard_incoming(&self) -> Result<(), DbError>;
+    /// The incoming file, closed and complete, takes the main one's place: durably, all or nothing.
+    fn promote_incoming(&self) -> Result<(), DbError>;
+}
+
+/// redb's settings, the same for every file.
+pub fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
+
+/// A folder on a real disk.
+#[derive(Debug, Clone)]
+pub struct FileDisk {
+    folder: PathBuf,
+}
+
+impl FileDisk {
+    /// Makes the folder, readable by its owner alone, if it is not there.
+    pub fn new(folder: &Path) -> Result<FileDisk, DbError> {
+        use std::os::unix::fs::DirBuilderExt;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|source| file(folder, source))?;
+        Ok(FileDisk { folder: folder.to_path_buf() })
+    }
+
+    fn path(&self, which: Which) -> PathBuf {
+        self.folder.join(match which {
+            Which::Main => "store.redb",
+            Which::Incoming => "incoming.redb",
+        })
+    }
+}
+
+impl Disk for FileDisk {
+    fn open(&self, which: Which) -> Result<Database, DbError> {
+        let path = self.path(which);
+        builder().create(&path).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => DbError::InUse(path.display().to_string()),
+            other => other.into(),
+        })
+    }
+
+    fn discard_incoming(&self) -> Result<(), DbError> {
+        let path = self.path(Which::Incoming);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(file(&path, error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn promote_incoming(&self) -> Result<(), DbError> {
+        let main = self.path(Which::Main);
+        fs::rename(self.path(Which::Incoming), &main).map_err(|source| file(&main, source))?;
+        // The rename itself is durable only once the folder is.
+        File::open(&self.folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|source| file(&self.folder, source))
+    }
+}
+
+fn file(path: &Path, source: std::io::Error) -> DbError {
+    DbError::File { path: path.display().to_string(), source }
+}

@@ -1,0 +1,10 @@
+//! Every number that bounds the store.
+
+/// redb's page cache. The feed's newest pages live in it; a board has 512 MB for everything.
+pub const CACHE_BYTES: usize = 4 * 1024 * 1024;
+/// Log entries kept behind the applied index, so that a member that was away briefly catches up by log.
+pub const LOG_KEEP_ENTRIES: u64 = 16 * 1024;
+/// Entries cut from the log's head at a time.
+pub const LOG_CUT_STEP: u64 = 1_024;
+/// Bytes of rows in one chunk of a snapshot; a chunk has at least one row.
+pub const SNAPSHOT_CHUNK_BYTES: usize = 64 * 1024;

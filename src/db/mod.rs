@@ -1,0 +1,57 @@
+//! ONE REDB FILE PER NODE: the log, the rows of the state, and what this node has promised.
+//!
+//! ```text
+//!   log    log index → entry       appended durably: one fsync a batch
+//!   rows   table id + key → row    written by applying, without fsync; the next append makes it durable
+//!   meta   name → record           identity, hard state, applied index, configuration, floor of the log
+//! ```
+//!
+//! Invariants:
+//! - rows, applied index and configuration change in one transaction: a crash leaves a whole state at some
+//!   applied index, and the log from there on is still there (the log is never cut past the durably applied
+//!   index);
+//! - every value carries a checksum over its key and bytes, because redb checks its pages when it repairs, not
+//!   when it reads;
+//! - an error here is fatal for the process: the caller reports it and ends.
+//!
+//! - [`store`]: opening, appending, applying, installing a snapshot: the writer's side, one owner
+//! - [`read`]: views for readers and for the Raft log, beside the writer
+//! - [`snapshot`]: the whole state as a stream, out and in
+//! - [`disk`]: where the files are; the seam at which the simulator injects crashes
+//! - [`record`]: checksummed values and the records of `meta`
+//!
+//! Not here: what a row means (state), when to write (replica), repair of damaged stores (not built yet: a
+//! damaged store ends its process with a message).
+
+pub mod disk;
+pub mod limits;
+pub mod read;
+pub mod record;
+pub mod snapshot;
+pub mod store;
+
+pub use disk::{Disk, FileDisk, Which};
+pub use read::Reader;
+pub use record::{Configuration, EntryKind, HardState, Identity, LogEntry, Position};
+pub use store::{AppliedEntry, Store};
+
+/// What can go wrong with a store. All of it is fatal for the process that meets it.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    #[error("the store cannot be read or written: {0}")]
+    Redb(Box<redb::Error>),
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+    #[error("the store is damaged: {0}")]
+    BadRow(#[from] crate::state::rows::BadRow),
+    #[error("{path}: {source}")]
+    File { path: String, source: std::io::Error },
+    #[error("another process has the store {0} open")]
+    InUse(String),
+}
+
+impl<E: Into<redb::Error>> From<E> for DbError {
+    fn from(error: E) -> DbError {
+        DbError::Redb(Box::new(error.into()))
+    }
+}

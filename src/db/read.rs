@@ -1,0 +1,201 @@
+//! The readers' side: views of the rows, and of the log, taken beside the writer.
+//!
+//! A view is one redb read transaction: it sees one applied index and never waits for the writer.
+
+use super::DbError;
+use super::record::{LogEntry, unseal, unseal_record};
+use crate::state::apply::Window;
+use crate::state::ring::Ring;
+use crate::state::rows::{Order, RawRow, TableId, View, WriteView};
+use crate::state::{LogIndex, Page, Query, query};
+use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+
+pub(super) const LOG: TableDefinition<u64, &[u8]> = TableDefinition::new("log");
+pub(super) const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
+pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
+
+/// What the writer shares with readers.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Replaced as a whole when a snapshot is installed; readers of the old file finish undisturbed.
+    pub database: RwLock<Arc<Database>>,
+    pub ring: RwLock<Ring>,
+    pub applied: AtomicU64,
+    pub age_ms: AtomicU64,
+}
+
+/// A handle for reading; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Reader {
+    fn database(&self) -> Arc<Database> {
+        self.shared.database.read().expect("no writer panics while it holds this lock").clone()
+    }
+
+    /// The newest index whose rows a view taken from now on sees.
+    pub fn applied(&self) -> LogIndex {
+        self.shared.applied.load(Ordering::Acquire)
+    }
+
+    /// The cluster's age at the newest applied command, in milliseconds.
+    pub fn age_ms(&self) -> u64 {
+        self.shared.age_ms.load(Ordering::Acquire)
+    }
+
+    /// The rows as they are now.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be read.
+    pub fn view(&self) -> Result<RowsView<ReadOnlyTable<&'static [u8], &'static [u8]>>, DbError> {
+        let age_ms = self.age_ms();
+        let rows = self.database().begin_read()?.open_table(ROWS)?;
+        Ok(RowsView { rows, age_ms })
+    }
+
+    /// Answers a query; the index is one that the answer is at least as new as.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be read.
+    pub fn answer(&self, query: &Query) -> Result<(LogIndex, Result<Page, crate::state::Denied>), DbError> {
+        let applied = self.applied();
+        let view = self.view()?;
+        let ring = self.shared.ring.read().expect("no writer panics while it holds this lock");
+        Ok((applied, query::answer(&view, &ring, query)?))
+    }
+
+    /// Entries `from <= index < to`, as many as fit `bytes_max` but at least one; stops at a hole.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be read.
+    pub fn entries(&self, from: LogIndex, to: LogIndex, bytes_max: u64) -> Result<Vec<LogEntry>, DbError> {
+        let log = self.database().begin_read()?.open_table(LOG)?;
+        let mut entries = Vec::new();
+        let mut bytes = 0u64;
+        for row in log.range(from..to)? {
+            let (index, value) = row?;
+            let entry: LogEntry = unseal_record(&index.value().to_be_bytes(), value.value())?;
+            bytes += entry.data.len() as u64 + 24;
+            if entry.index != from + entries.len() as u64 || (!entries.is_empty() && bytes > bytes_max) {
+                break;
+            }
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+
+    /// Croaks that are kept in memory because they are not indexed by author yet, or new.
+    pub fn ring_len(&self) -> usize {
+        self.shared.ring.read().expect("no writer panics while it holds this lock").len()
+    }
+}
+
+/// The rows of one transaction, read or write.
+pub struct RowsView<T> {
+    pub(super) rows: T,
+    pub(super) age_ms: u64,
+}
+
+pub(super) fn row_key(table: TableId, key: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(1 + key.len());
+    bytes.push(table.0);
+    bytes.extend_from_slice(key);
+    bytes
+}
+
+fn get_row<T: ReadableTable<&'static [u8], &'static [u8]>>(
+    rows: &T,
+    table: TableId,
+    key: &[u8],
+) -> Result<Option<Vec<u8>>, DbError> {
+    let key = row_key(table, key);
+    match rows.get(key.as_slice())? {
+        None => Ok(None),
+        Some(value) => Ok(Some(unseal(&key, value.value())?.to_vec())),
+    }
+}
+
+fn scan_rows<T: ReadableTable<&'static [u8], &'static [u8]>>(
+    rows: &T,
+    table: TableId,
+    from: &[u8],
+    to: &[u8],
+    order: Order,
+    limit: usize,
+) -> Result<Vec<RawRow>, DbError> {
+    if from >= to || limit == 0 {
+        return Ok(Vec::new());
+    }
+    let (from, to) = (row_key(table, from), row_key(table, to));
+    let mut range = rows.range::<&[u8]>(from.as_slice()..to.as_slice())?;
+    let mut found = Vec::new();
+    while found.len() < limit {
+        let row = match order {
+            Order::OldestFirst => range.next(),
+            Order::NewestFirst => range.next_back(),
+        };
+        let Some(row) = row else { break };
+        let (key, value) = row?;
+        let key = key.value();
+        found.push((key[1..].to_vec(), unseal(key, value.value())?.to_vec()));
+    }
+    Ok(found)
+}
+
+impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for RowsView<T> {
+    type Error = DbError;
+
+    fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
+        get_row(&self.rows, table, key)
+    }
+    fn scan(
+        &self,
+        table: TableId,
+        from: &[u8],
+        to: &[u8],
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<RawRow>, DbError> {
+        scan_rows(&self.rows, table, from, to, order, limit)
+    }
+    fn age_ms(&self) -> u64 {
+        self.age_ms
+    }
+}
+
+/// The rows inside a write transaction, with the remembered requests.
+pub(super) struct ApplyView<'a, T> {
+    pub rows: &'a T,
+    pub window: &'a Window,
+}
+
+impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for ApplyView<'_, T> {
+    type Error = DbError;
+
+    fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
+        get_row(self.rows, table, key)
+    }
+    fn scan(
+        &self,
+        table: TableId,
+        from: &[u8],
+        to: &[u8],
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<RawRow>, DbError> {
+        scan_rows(self.rows, table, from, to, order, limit)
+    }
+    fn age_ms(&self) -> u64 {
+        self.window.age_ms()
+    }
+}
+
+impl<T: ReadableTable<&'static [u8], &'static [u8]>> WriteView for ApplyView<'_, T> {
+    fn window(&self) -> &Window {
+        self.window
+    }
+}

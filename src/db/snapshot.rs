@@ -1,0 +1,179 @@
+//! The whole state as a stream of chunks: out of one read transaction, into a second file.
+//!
+//! ```text
+//!   sender                                         receiver
+//!   SnapshotReader (one read transaction)          SnapshotWriter (incoming.redb)
+//!     position, configuration ──────────────────▶    begin
+//!     next_chunk: [(key, value)…] ──────────────▶    write_chunk, as often as there are chunks
+//!     count and digest of all rows ─────────────▶    finish: compares, then the file is complete
+//!                                                  Store::install, once the engine says so
+//! ```
+//!
+//! Rows travel as they are stored, checksums included, and each is checked before it is written. A receiver
+//! that is killed in between leaves a file that the next start discards.
+
+use super::limits::SNAPSHOT_CHUNK_BYTES;
+use super::read::{META, ROWS, Reader};
+use super::record::{Configuration, Position, unseal};
+use super::store::{make_tables, read_position, write_position};
+use super::{DbError, Which};
+use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase};
+use serde::{Deserialize, Serialize};
+use std::ops::Bound;
+use xxhash_rust::xxh3::Xxh3;
+
+/// Raw rows: stored key, stored value.
+pub type Chunk = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// What a snapshot is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotHead {
+    pub applied: Position,
+    pub configuration: Configuration,
+}
+
+/// What a complete snapshot adds up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotSum {
+    pub rows: u64,
+    pub digest: u64,
+}
+
+#[derive(Default)]
+struct Summing {
+    rows: u64,
+    hash: Xxh3,
+}
+
+impl Summing {
+    fn add(&mut self, key: &[u8], value: &[u8]) {
+        self.rows += 1;
+        self.hash.update(&(key.len() as u32).to_le_bytes());
+        self.hash.update(key);
+        self.hash.update(value);
+    }
+    fn sum(&self) -> SnapshotSum {
+        SnapshotSum { rows: self.rows, digest: self.hash.digest() }
+    }
+}
+
+pub struct SnapshotReader {
+    rows: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    head: SnapshotHead,
+    after: Option<Vec<u8>>,
+    summing: Summing,
+}
+
+impl SnapshotReader {
+    /// Takes the state as it is now.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be read.
+    pub fn new(reader: &Reader) -> Result<SnapshotReader, DbError> {
+        let database =
+            reader.shared.database.read().expect("no writer panics while it holds this lock").clone();
+        let transaction = database.begin_read()?;
+        let (applied, configuration) = read_position(&transaction.open_table(META)?)?;
+        let rows = transaction.open_table(ROWS)?;
+        Ok(SnapshotReader {
+            rows,
+            head: SnapshotHead { applied, configuration },
+            after: None,
+            summing: Summing::default(),
+        })
+    }
+
+    pub fn head(&self) -> &SnapshotHead {
+        &self.head
+    }
+
+    /// The next rows, or nothing when all have been read.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be read.
+    pub fn next_chunk(&mut self) -> Result<Option<Chunk>, DbError> {
+        let from = self.after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut chunk = Chunk::new();
+        let mut bytes = 0;
+        for row in self.rows.range::<&[u8]>((from, Bound::Unbounded))? {
+            let (key, value) = row?;
+            let (key, value) = (key.value().to_vec(), value.value().to_vec());
+            self.summing.add(&key, &value);
+            bytes += key.len() + value.len();
+            chunk.push((key, value));
+            if bytes >= SNAPSHOT_CHUNK_BYTES {
+                break;
+            }
+        }
+        self.after = chunk.last().map(|(key, _)| key.clone()).or(self.after.take());
+        Ok((!chunk.is_empty()).then_some(chunk))
+    }
+
+    /// What all chunks read so far add up to.
+    pub fn sum(&self) -> SnapshotSum {
+        self.summing.sum()
+    }
+}
+
+/// A digest of all rows: equal on members that applied the same log.
+///
+/// # Errors
+/// Fatal: the store cannot be read.
+pub fn digest(reader: &Reader) -> Result<(Position, SnapshotSum), DbError> {
+    let mut snapshot = SnapshotReader::new(reader)?;
+    while snapshot.next_chunk()?.is_some() {}
+    Ok((snapshot.head.applied, snapshot.sum()))
+}
+
+/// Writes an incoming snapshot beside the store in use.
+pub struct SnapshotWriter {
+    database: Database,
+    summing: Summing,
+}
+
+impl SnapshotWriter {
+    /// Begins an incoming file; an unfinished older one is discarded.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn begin(disk: &dyn super::Disk, head: &SnapshotHead) -> Result<SnapshotWriter, DbError> {
+        disk.discard_incoming()?;
+        let database = disk.open(Which::Incoming)?;
+        make_tables(&database)?;
+        let transaction = database.begin_write()?;
+        write_position(&mut transaction.open_table(META)?, head.applied, &head.configuration)?;
+        transaction.commit()?;
+        Ok(SnapshotWriter { database, summing: Summing::default() })
+    }
+
+    /// Writes one chunk.
+    ///
+    /// # Errors
+    /// `Damaged` when a row's checksum is wrong; otherwise the file cannot be written.
+    pub fn write_chunk(&mut self, chunk: &Chunk) -> Result<(), DbError> {
+        let mut transaction = self.database.begin_write()?;
+        transaction.set_durability(Durability::None)?;
+        {
+            let mut rows = transaction.open_table(ROWS)?;
+            for (key, value) in chunk {
+                unseal(key, value)?;
+                self.summing.add(key, value);
+                rows.insert(key.as_slice(), value.as_slice())?;
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// The file is complete: compares what arrived with what was sent and makes it durable.
+    ///
+    /// # Errors
+    /// `Damaged` when they differ.
+    pub fn finish(self, sum: SnapshotSum) -> Result<(), DbError> {
+        if self.summing.sum() != sum {
+            return Err(DbError::Damaged("a snapshot did not arrive whole".into()));
+        }
+        self.database.begin_write()?.commit()?;
+        Ok(())
+    }
+}

@@ -1,0 +1,486 @@
+//! The writer's side of a store: one owner, one transaction at a time.
+//!
+//! ```text
+//!   open ──▶ Store ──▶ append(entries, hard state)   one durable commit
+//!                 ├──▶ apply(entries)                one commit without fsync, answers outcomes
+//!                 ├──▶ identify(identity)            once, when the node founds or joins
+//!                 └──▶ install(snapshot)             another file takes this one's place
+//! ```
+
+use super::limits::{LOG_CUT_STEP, LOG_KEEP_ENTRIES};
+use super::read::{ApplyView, LOG, META, ROWS, Reader, RowsView, Shared, row_key};
+use super::record::{
+    Configuration, EntryKind, HardState, Identity, LogEntry, Position, seal, seal_record, unseal,
+    unseal_record,
+};
+use super::{DbError, Disk, Which};
+use crate::state::apply::Window;
+use crate::state::command::Proposal;
+use crate::state::ring::Ring;
+use crate::state::rows::{
+    Books, Change, Croaks, Key, Order, Requests, Table as StateTable, View, books, decode, scan,
+};
+use crate::state::{LogIndex, Outcome, RequestId, limits as state_limits};
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, Table};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+
+const IDENTITY: &str = "identity";
+const JOINING: &str = "joining";
+const HARD_STATE: &str = "hard";
+const APPLIED: &str = "applied";
+const CONFIGURATION: &str = "configuration";
+/// The position just before the log's first entry.
+const FLOOR: &str = "floor";
+
+/// What became of one entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedEntry {
+    pub index: LogIndex,
+    pub id: RequestId,
+    pub outcome: Outcome,
+}
+
+/// What a store holds when it is opened: where a node begins.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    pub identity: Option<Identity>,
+    pub hard_state: HardState,
+    pub applied: Position,
+    pub configuration: Configuration,
+    pub floor: Position,
+    pub last: Position,
+}
+
+pub struct Store {
+    disk: Arc<dyn Disk>,
+    shared: Arc<Shared>,
+    window: Window,
+    identity: Option<Identity>,
+    floor: Position,
+    last: Position,
+    applied: Position,
+    /// As of the last durable commit: the log is never cut past it.
+    applied_durable: LogIndex,
+    log_keep_entries: u64,
+}
+
+impl Store {
+    /// Opens the main file, or makes an empty one.
+    ///
+    /// # Errors
+    /// Fatal: it cannot be read, is damaged, or another process has it open.
+    pub fn open(disk: impl Disk) -> Result<Store, DbError> {
+        disk.discard_incoming()?;
+        let database = disk.open(Which::Main)?;
+        make_tables(&database)?;
+        let shared = Arc::new(Shared {
+            database: RwLock::new(Arc::new(database)),
+            ring: RwLock::default(),
+            applied: AtomicU64::new(0),
+            age_ms: AtomicU64::new(0),
+        });
+        let mut store = Store {
+            disk: Arc::new(disk),
+            shared,
+            window: Window::default(),
+            identity: None,
+            floor: Position::default(),
+            last: Position::default(),
+            applied: Position::default(),
+            applied_durable: 0,
+            log_keep_entries: LOG_KEEP_ENTRIES,
+        };
+        store.load()?;
+        Ok(store)
+    }
+
+    /// Keeps fewer or more entries behind the applied index; for tests of catching up by snapshot.
+    pub fn set_log_keep_entries(&mut self, entries: u64) {
+        self.log_keep_entries = entries;
+    }
+
+    pub fn reader(&self) -> Reader {
+        Reader { shared: self.shared.clone() }
+    }
+
+    fn database(&self) -> Arc<Database> {
+        self.shared.database.read().expect("no writer panics while it holds this lock").clone()
+    }
+
+    /// Fills everything that is kept in memory from the file.
+    fn load(&mut self) -> Result<(), DbError> {
+        let loaded = self.loaded()?;
+        let view = self.reader().view()?;
+        self.window = load_window(&view)?;
+        *self.shared.ring.write().expect("no writer panics while it holds this lock") = load_ring(&view)?;
+        self.identity = loaded.identity;
+        self.floor = loaded.floor;
+        self.last = loaded.last;
+        self.applied = loaded.applied;
+        self.applied_durable = loaded.applied.index;
+        self.shared.age_ms.store(self.window.age_ms(), Ordering::Release);
+        self.shared.applied.store(loaded.applied.index, Ordering::Release);
+        Ok(())
+    }
+
+    /// What the file holds, as a node needs it to begin.
+    ///
+    /// # Errors
+    /// Fatal: it cannot be read.
+    pub fn loaded(&self) -> Result<Loaded, DbError> {
+        let transaction = self.database().begin_read()?;
+        let meta = transaction.open_table(META)?;
+        let floor: Position = read_meta(&meta, FLOOR)?.unwrap_or_default();
+        let last = match transaction.open_table(LOG)?.last()? {
+            Some((index, value)) => {
+                let entry: LogEntry = unseal_record(&index.value().to_be_bytes(), value.value())?;
+                Position { index: entry.index, term: entry.term }
+            }
+            None => floor,
+        };
+        let applied: Position = read_meta(&meta, APPLIED)?.unwrap_or_default();
+        let mut hard_state: HardState = read_meta(&meta, HARD_STATE)?.unwrap_or_default();
+        // Commits alone are not worth a write: what was applied was committed.
+        hard_state.commit = hard_state.commit.max(applied.index);
+        if hard_state.commit > last.index {
+            return Err(DbError::Damaged(format!(
+                "the log ends at {} but {} was committed",
+                last.index, hard_state.commit
+            )));
+        }
+        Ok(Loaded {
+            identity: read_meta(&meta, IDENTITY)?,
+            hard_state,
+            applied,
+            configuration: read_meta(&meta, CONFIGURATION)?.unwrap_or_default(),
+            floor,
+            last,
+        })
+    }
+
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
+    /// The id under which this store asks to join: kept, so that asking again after a crash is the same request.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be written.
+    pub fn joining(&mut self, fresh: RequestId) -> Result<RequestId, DbError> {
+        let database = self.database();
+        if let Some(kept) = read_meta(&database.begin_read()?.open_table(META)?, JOINING)? {
+            return Ok(kept);
+        }
+        let transaction = database.begin_write()?;
+        write_meta(&mut transaction.open_table(META)?, JOINING, &fresh)?;
+        transaction.commit()?;
+        Ok(fresh)
+    }
+
+    /// Writes who this store belongs to; the founder's configuration with it.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be written.
+    pub fn identify(&mut self, identity: Identity, founded: Option<&Configuration>) -> Result<(), DbError> {
+        let transaction = self.database().begin_write()?;
+        {
+            let mut meta = transaction.open_table(META)?;
+            write_meta(&mut meta, IDENTITY, &identity)?;
+            if let Some(configuration) = founded {
+                write_meta(&mut meta, CONFIGURATION, configuration)?;
+            }
+        }
+        transaction.commit()?;
+        self.identity = Some(identity);
+        Ok(())
+    }
+
+    /// Appends entries (cutting off what conflicts) and writes the hard state: one durable commit. Cuts the
+    /// log's head too when it has grown long enough.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be written.
+    pub fn append(&mut self, entries: &[LogEntry], hard_state: Option<HardState>) -> Result<(), DbError> {
+        let transaction = self.database().begin_write()?;
+        {
+            let mut log = transaction.open_table(LOG)?;
+            if let Some(first) = entries.first()
+                && first.index <= self.last.index
+            {
+                log.retain_in(first.index.., |_, _| false)?;
+            }
+            for entry in entries {
+                let key = entry.index.to_be_bytes();
+                log.insert(entry.index, seal_record(&key, entry).as_slice())?;
+                self.last = Position { index: entry.index, term: entry.term };
+            }
+            let floor = cut_head(&mut log, self.floor, self.applied_durable, self.log_keep_entries)?;
+            let mut meta = transaction.open_table(META)?;
+            if floor != self.floor {
+                write_meta(&mut meta, FLOOR, &floor)?;
+                self.floor = floor;
+            }
+            if let Some(hard_state) = hard_state {
+                write_meta(&mut meta, HARD_STATE, &hard_state)?;
+            }
+        }
+        transaction.commit()?;
+        self.applied_durable = self.applied.index;
+        Ok(())
+    }
+
+    /// The position just before the first entry of the log.
+    pub fn floor(&self) -> Position {
+        self.floor
+    }
+
+    /// The newest applied position.
+    pub fn applied(&self) -> Position {
+        self.applied
+    }
+
+    /// Applies committed entries through the rules, with the configurations that took effect among them: one
+    /// commit without fsync. Entries at or below the applied index are passed over.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be read or written, or an entry cannot be understood.
+    pub fn apply(
+        &mut self,
+        entries: &[LogEntry],
+        configuration: Option<&Configuration>,
+    ) -> Result<Vec<AppliedEntry>, DbError> {
+        let mut transaction = self.database().begin_write()?;
+        transaction.set_durability(Durability::None)?;
+        let mut outcomes = Vec::with_capacity(entries.len());
+        let mut effects = Effects::default();
+        {
+            let mut rows = transaction.open_table(ROWS)?;
+            let before = self.applied.index;
+            for entry in entries.iter().filter(|entry| entry.index > before) {
+                self.applied = Position { index: entry.index, term: entry.term };
+                if entry.kind == EntryKind::Normal && !entry.data.is_empty() {
+                    outcomes.push(apply_entry(&mut rows, &mut self.window, entry, &mut effects)?);
+                }
+            }
+            let mut meta = transaction.open_table(META)?;
+            write_meta(&mut meta, APPLIED, &self.applied)?;
+            if let Some(configuration) = configuration {
+                write_meta(&mut meta, CONFIGURATION, configuration)?;
+            }
+        }
+        transaction.commit()?;
+        effects.publish(&mut self.shared.ring.write().expect("no reader panics while it holds this lock"));
+        self.shared.age_ms.store(self.window.age_ms(), Ordering::Release);
+        self.shared.applied.store(self.applied.index, Ordering::Release);
+        Ok(outcomes)
+    }
+
+    /// The store's disk, for a `SnapshotWriter`.
+    pub fn disk(&self) -> Arc<dyn Disk> {
+        self.disk.clone()
+    }
+
+    /// The incoming file, complete and checked, takes the main one's place, with this node's own identity and
+    /// hard state.
+    ///
+    /// # Errors
+    /// Fatal: it cannot be read or written.
+    pub fn install(&mut self, hard_state: HardState) -> Result<(), DbError> {
+        let incoming = self.disk.open(Which::Incoming)?;
+        let transaction = incoming.begin_write()?;
+        {
+            let mut meta = transaction.open_table(META)?;
+            let Some(applied) = read_meta::<Position>(&meta, APPLIED)? else {
+                return Err(DbError::Damaged("a snapshot without a position".into()));
+            };
+            write_meta(&mut meta, FLOOR, &applied)?;
+            write_meta(&mut meta, HARD_STATE, &hard_state)?;
+            if let Some(identity) = &self.identity {
+                write_meta(&mut meta, IDENTITY, identity)?;
+            }
+        }
+        transaction.commit()?;
+        drop(incoming);
+        self.disk.promote_incoming()?;
+        let database = self.disk.open(Which::Main)?;
+        *self.shared.database.write().expect("no reader panics while it holds this lock") =
+            Arc::new(database);
+        self.load()
+    }
+}
+
+pub(super) fn make_tables(database: &Database) -> Result<(), DbError> {
+    let transaction = database.begin_read()?;
+    if transaction.open_table(META).is_ok() {
+        return Ok(());
+    }
+    drop(transaction);
+    let transaction = database.begin_write()?;
+    transaction.open_table(LOG)?;
+    transaction.open_table(ROWS)?;
+    transaction.open_table(META)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+pub(super) fn read_meta<R: DeserializeOwned>(
+    meta: &impl ReadableTable<&'static str, &'static [u8]>,
+    name: &str,
+) -> Result<Option<R>, DbError> {
+    match meta.get(name)? {
+        None => Ok(None),
+        Some(value) => unseal_record(name.as_bytes(), value.value()).map(Some),
+    }
+}
+
+fn write_meta<R: Serialize>(
+    meta: &mut Table<'_, &'static str, &'static [u8]>,
+    name: &str,
+    record: &R,
+) -> Result<(), DbError> {
+    meta.insert(name, seal_record(name.as_bytes(), record).as_slice())?;
+    Ok(())
+}
+
+pub(super) fn write_position(
+    meta: &mut Table<'_, &'static str, &'static [u8]>,
+    applied: Position,
+    configuration: &Configuration,
+) -> Result<(), DbError> {
+    write_meta(meta, APPLIED, &applied)?;
+    write_meta(meta, CONFIGURATION, configuration)
+}
+
+pub(super) fn read_position(
+    meta: &impl ReadableTable<&'static str, &'static [u8]>,
+) -> Result<(Position, Configuration), DbError> {
+    Ok((read_meta(meta, APPLIED)?.unwrap_or_default(), read_meta(meta, CONFIGURATION)?.unwrap_or_default()))
+}
+
+/// Cuts a step off the log's head once it is a step longer than what is kept behind the applied index.
+fn cut_head(
+    log: &mut Table<'_, u64, &'static [u8]>,
+    floor: Position,
+    applied_durable: LogIndex,
+    keep: u64,
+) -> Result<Position, DbError> {
+    if applied_durable.saturating_sub(floor.index) < keep + LOG_CUT_STEP.min(keep.max(1)) {
+        return Ok(floor);
+    }
+    let through = applied_durable - keep;
+    let mut cut = floor;
+    while cut.index < through && cut.index < floor.index + LOG_CUT_STEP {
+        let Some((index, value)) = log.pop_first()? else { break };
+        let entry: LogEntry = unseal_record(&index.value().to_be_bytes(), value.value())?;
+        cut = Position { index: entry.index, term: entry.term };
+    }
+    Ok(cut)
+}
+
+/// What applying does to the memory that readers share: published once the rows are committed.
+#[derive(Default)]
+struct Effects {
+    croaks: Vec<(LogIndex, crate::state::AccountId)>,
+    indexed_through: Option<LogIndex>,
+}
+
+impl Effects {
+    fn note(&mut self, change: &Change) {
+        let Change::Put { table, key, row } = change else { return };
+        if *table == Croaks::ID
+            && let (Some(index), Some(croak)) =
+                (LogIndex::from_bytes(key), decode::<crate::state::rows::Croak>(row))
+        {
+            self.croaks.push((index, croak.author));
+        } else if *table == Books::ID
+            && let Some(books) = decode::<crate::state::rows::Bookkeeping>(row)
+        {
+            self.indexed_through = Some(books.indexed_through);
+        }
+    }
+
+    fn publish(self, ring: &mut Ring) {
+        for (index, author) in self.croaks {
+            ring.push(index, author);
+        }
+        if let Some(through) = self.indexed_through {
+            ring.settle(through);
+        }
+    }
+}
+
+fn apply_entry(
+    rows: &mut Table<'_, &'static [u8], &'static [u8]>,
+    window: &mut Window,
+    entry: &LogEntry,
+    effects: &mut Effects,
+) -> Result<AppliedEntry, DbError> {
+    let proposal: Proposal = postcard::from_bytes(&entry.data).map_err(|_| {
+        DbError::Damaged(format!("log entry {} holds no command this version knows", entry.index))
+    })?;
+    let applied = crate::state::apply(&ApplyView { rows: &*rows, window: &*window }, entry.index, &proposal)?;
+    for change in &applied.changes {
+        effects.note(change);
+        window.note(change, |key| {
+            let key = row_key(Requests::ID, key);
+            match rows.get(key.as_slice())? {
+                None => Ok(None),
+                Some(value) => Ok::<_, DbError>(Some(unseal(&key, value.value())?.to_vec())),
+            }
+        })?;
+        match change {
+            Change::Put { table, key, row } => {
+                let key = row_key(*table, key);
+                rows.insert(key.as_slice(), seal(&key, row.clone()).as_slice())?;
+            }
+            Change::Remove { table, key } => {
+                rows.remove(row_key(*table, key).as_slice())?;
+            }
+        }
+    }
+    Ok(AppliedEntry { index: entry.index, id: proposal.request.id, outcome: applied.outcome })
+}
+
+const LOAD_STEP: usize = 1_024;
+
+fn load_window<V: View<Error = DbError>>(view: &V) -> Result<Window, DbError> {
+    let mut window = Window::default();
+    let mut from = 0;
+    loop {
+        let step = scan::<Requests, V>(view, &from, &LogIndex::MAX, Order::OldestFirst, LOAD_STEP)?;
+        for (index, row) in &step {
+            window.remember(*index, row);
+            from = index + 1;
+        }
+        if step.len() < LOAD_STEP {
+            return Ok(window);
+        }
+    }
+}
+
+/// The newest croaks, and all that are not indexed by author yet.
+fn load_ring<T: ReadableTable<&'static [u8], &'static [u8]>>(view: &RowsView<T>) -> Result<Ring, DbError> {
+    let indexed_through = books(view)?.indexed_through;
+    let mut newest_first = Vec::new();
+    let mut before = LogIndex::MAX;
+    loop {
+        let step = scan::<Croaks, _>(view, &0, &before, Order::NewestFirst, LOAD_STEP)?;
+        for (index, croak) in &step {
+            newest_first.push((*index, croak.author));
+            before = *index;
+        }
+        let enough = newest_first.len() >= state_limits::RING_CROAKS && before <= indexed_through;
+        if step.len() < LOAD_STEP || enough {
+            break;
+        }
+    }
+    let mut ring = Ring::default();
+    for (index, author) in newest_first.into_iter().rev() {
+        ring.push(index, author);
+    }
+    ring.settle(indexed_through);
+    Ok(ring)
+}
