@@ -16,5 +16,6 @@
 
 pub mod db;
 pub mod net;
+pub mod replica;
 pub mod roles;
 pub mod state;

@@ -18,9 +18,10 @@ use crate::state::apply::Window;
 use crate::state::command::Proposal;
 use crate::state::ring::Ring;
 use crate::state::rows::{
-    Books, Change, Croaks, Key, Order, Requests, Table as StateTable, View, books, decode, scan,
+    Bookkeeping, Books, Change, Croak, Croaks, Key, Members, Order, Requests, Table as StateTable, View,
+    books, decode, scan,
 };
-use crate::state::{LogIndex, Outcome, RequestId, limits as state_limits};
+use crate::state::{AccountId, LogIndex, Outcome, RequestId, limits as state_limits};
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, Table};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -41,6 +42,8 @@ pub struct AppliedEntry {
     pub index: LogIndex,
     pub id: RequestId,
     pub outcome: Outcome,
+    /// Whether the list of members is another one now.
+    pub changed_members: bool,
 }
 
 /// What a store holds when it is opened: where a node begins.
@@ -180,22 +183,25 @@ impl Store {
         Ok(fresh)
     }
 
-    /// Writes who this store belongs to; the founder's configuration with it.
+    /// Writes who this store belongs to. A founder's log begins behind index 1, where its configuration lies:
+    /// whoever joins is behind the floor and gets that configuration with a snapshot.
     ///
     /// # Errors
     /// Fatal: the store cannot be written.
     pub fn identify(&mut self, identity: Identity, founded: Option<&Configuration>) -> Result<(), DbError> {
+        let start = Position { index: 1, term: 1 };
         let transaction = self.database().begin_write()?;
         {
             let mut meta = transaction.open_table(META)?;
             write_meta(&mut meta, IDENTITY, &identity)?;
             if let Some(configuration) = founded {
-                write_meta(&mut meta, CONFIGURATION, configuration)?;
+                write_position(&mut meta, start, configuration)?;
+                write_meta(&mut meta, FLOOR, &start)?;
+                write_meta(&mut meta, HARD_STATE, &HardState { term: 1, vote: 0, commit: 1 })?;
             }
         }
         transaction.commit()?;
-        self.identity = Some(identity);
-        Ok(())
+        self.load()
     }
 
     /// Appends entries (cutting off what conflicts) and writes the hard state: one durable commit. Cuts the
@@ -383,7 +389,7 @@ fn cut_head(
 /// What applying does to the memory that readers share: published once the rows are committed.
 #[derive(Default)]
 struct Effects {
-    croaks: Vec<(LogIndex, crate::state::AccountId)>,
+    croaks: Vec<(LogIndex, AccountId)>,
     indexed_through: Option<LogIndex>,
 }
 
@@ -391,12 +397,11 @@ impl Effects {
     fn note(&mut self, change: &Change) {
         let Change::Put { table, key, row } = change else { return };
         if *table == Croaks::ID
-            && let (Some(index), Some(croak)) =
-                (LogIndex::from_bytes(key), decode::<crate::state::rows::Croak>(row))
+            && let (Some(index), Some(croak)) = (LogIndex::from_bytes(key), decode::<Croak>(row))
         {
             self.croaks.push((index, croak.author));
         } else if *table == Books::ID
-            && let Some(books) = decode::<crate::state::rows::Bookkeeping>(row)
+            && let Some(books) = decode::<Bookkeeping>(row)
         {
             self.indexed_through = Some(books.indexed_through);
         }
@@ -441,7 +446,15 @@ fn apply_entry(
             }
         }
     }
-    Ok(AppliedEntry { index: entry.index, id: proposal.request.id, outcome: applied.outcome })
+    let changed_members = applied.changes.iter().any(|change| match change {
+        Change::Put { table, .. } | Change::Remove { table, .. } => *table == Members::ID,
+    });
+    Ok(AppliedEntry {
+        index: entry.index,
+        id: proposal.request.id,
+        outcome: applied.outcome,
+        changed_members,
+    })
 }
 
 const LOAD_STEP: usize = 1_024;

@@ -1,0 +1,78 @@
+//! Between the engine's types, the store's, and bytes.
+
+use crate::db::{Configuration, EntryKind, HardState, LogEntry};
+use protobuf::Message as _;
+use raft::eraftpb;
+
+pub fn entry_to_store(entry: &eraftpb::Entry) -> LogEntry {
+    let kind = match entry.entry_type() {
+        eraftpb::EntryType::EntryNormal => EntryKind::Normal,
+        eraftpb::EntryType::EntryConfChange | eraftpb::EntryType::EntryConfChangeV2 => {
+            EntryKind::Configuration
+        }
+    };
+    LogEntry { index: entry.index, term: entry.term, kind, data: entry.data.to_vec() }
+}
+
+pub fn entry_from_store(entry: LogEntry) -> eraftpb::Entry {
+    let mut converted = eraftpb::Entry::new();
+    converted.index = entry.index;
+    converted.term = entry.term;
+    converted.data = entry.data.into();
+    // Only the second version of configuration changes is ever proposed.
+    converted.set_entry_type(match entry.kind {
+        EntryKind::Normal => eraftpb::EntryType::EntryNormal,
+        EntryKind::Configuration => eraftpb::EntryType::EntryConfChangeV2,
+    });
+    converted
+}
+
+pub fn hard_state_to_store(state: &eraftpb::HardState) -> HardState {
+    HardState { term: state.term, vote: state.vote, commit: state.commit }
+}
+
+pub fn hard_state_from_store(state: HardState) -> eraftpb::HardState {
+    let mut converted = eraftpb::HardState::new();
+    converted.term = state.term;
+    converted.vote = state.vote;
+    converted.commit = state.commit;
+    converted
+}
+
+pub fn configuration_to_store(state: &eraftpb::ConfState) -> Configuration {
+    Configuration {
+        voters: state.voters.clone(),
+        learners: state.learners.clone(),
+        voters_outgoing: state.voters_outgoing.clone(),
+        learners_next: state.learners_next.clone(),
+        auto_leave: state.auto_leave,
+    }
+}
+
+pub fn configuration_from_store(configuration: &Configuration) -> eraftpb::ConfState {
+    let mut converted = eraftpb::ConfState::new();
+    converted.voters = configuration.voters.clone();
+    converted.learners = configuration.learners.clone();
+    converted.voters_outgoing = configuration.voters_outgoing.clone();
+    converted.learners_next = configuration.learners_next.clone();
+    converted.auto_leave = configuration.auto_leave;
+    converted
+}
+
+/// A message as bytes for the wire.
+pub fn message_to_bytes(message: &eraftpb::Message) -> Vec<u8> {
+    message.write_to_bytes().expect("a message in memory always serialises")
+}
+
+/// The message in bytes from the wire, if they are one.
+pub fn message_from_bytes(bytes: &[u8]) -> Option<eraftpb::Message> {
+    eraftpb::Message::parse_from_bytes(bytes).ok()
+}
+
+pub fn conf_change_from_bytes(bytes: &[u8]) -> Option<eraftpb::ConfChangeV2> {
+    eraftpb::ConfChangeV2::parse_from_bytes(bytes).ok()
+}
+
+pub fn conf_change_to_bytes(change: &eraftpb::ConfChangeV2) -> Vec<u8> {
+    change.write_to_bytes().expect("a change in memory always serialises")
+}

@@ -1,0 +1,612 @@
+//! The synchronous heart of a replica: inputs in, outputs out.
+//!
+//! No thread, no clock, no disk, no socket: a driver (or the simulator) feeds it and carries out what it wants.
+//!
+//! ```text
+//!   feed(Input)*  then  poll(now) ──▶ Output*
+//! ```
+//!
+//! Invariants:
+//! - a message that promises something (a vote, an acknowledgement) leaves only after the job that makes the
+//!   promise durable is reported done; only answers to heartbeats go ahead, once their term is durable, so that a
+//!   stalled disk costs no election;
+//! - configuration changes take effect in the engine in log order, and their result travels with the entries
+//!   that are applied up to there;
+//! - what is in doubt is proposed again: the rules apply it once.
+
+use super::check::{Knowledge, Verdict, check};
+use super::convert::*;
+use super::limits::*;
+use super::membership::{self, Seat};
+use super::requests::Requests;
+use super::tail::Tail;
+use super::writer::{Done, Install, Job};
+use crate::db::store::Loaded;
+use crate::db::{Configuration, Position, Reader};
+use crate::state::command::Proposal;
+use crate::state::rows::Member;
+use crate::state::{LogIndex, RaftId, Request, RequestId, Role, Stamp};
+use raft::eraftpb::{
+    ConfChangeSingle, ConfChangeType, ConfChangeV2, ConfState, Entry, EntryType, Message, MessageType,
+};
+use raft::{RawNode, SnapshotStatus, StateRole};
+use std::collections::{BTreeSet, VecDeque};
+
+/// What a core is told about itself.
+#[derive(Debug, Clone, Copy)]
+pub struct CoreOptions {
+    pub me: RaftId,
+    pub role: Role,
+    /// Seeds election timeouts; anything that differs between nodes.
+    pub seed: u64,
+    /// Stand for election at once: a founder is alone.
+    pub campaign: bool,
+}
+
+/// The clocks, read by the driver.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Now {
+    pub wall_ms: u64,
+    /// Milliseconds of a clock that never jumps.
+    pub monotonic_ms: u64,
+}
+
+/// What can happen to a replica.
+#[derive(Debug)]
+pub enum Input {
+    /// `TICK_MS` have passed.
+    Tick,
+    /// A peer's message came in on a connection from this member.
+    Message { from: RaftId, message: Message },
+    /// A peer forwards its clients' requests; dropped unless this node leads.
+    Forwarded(Vec<Request>),
+    /// A client of this node asks; given up after so many ticks.
+    Request { request: Request, ticks: u64 },
+    /// Committed entries were applied. Comes before the `Stored` of the same jobs.
+    Applied(Done),
+    /// Jobs are durable.
+    Stored(Done),
+    /// A snapshot reached a peer, or did not.
+    SnapshotSent { to: RaftId, complete: bool },
+    /// Hand leadership to somebody else, if this node has it.
+    StepAside,
+}
+
+/// What a replica wants done.
+#[derive(Debug)]
+pub enum Output {
+    Send(Message),
+    /// Send the state to this peer on a link of its own, then say how it went.
+    SendSnapshot(Message),
+    Forward {
+        to: RaftId,
+        requests: Vec<Request>,
+    },
+    Store(Job),
+    /// These requests have no outcome in time; they may still happen.
+    Expired(Vec<RequestId>),
+    /// Too many requests are under way.
+    Refused(RequestId),
+    /// This node cannot go on: its disk lost what it had promised.
+    Fatal(String),
+}
+
+/// How the replica is, for status and for deciding what to serve.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CoreStatus {
+    pub me: RaftId,
+    pub leader: Option<RaftId>,
+    pub leads: bool,
+    pub term: u64,
+    pub configuration: Configuration,
+    pub commit: LogIndex,
+    pub applied: LogIndex,
+    /// Heard from a leader within the election timeout, and not far behind.
+    pub in_sync: bool,
+}
+
+pub struct Core {
+    raw: RawNode<Tail>,
+    options: CoreOptions,
+    now: Now,
+    ticks: u64,
+    /// State of the generator of election timeouts.
+    random: u64,
+    /// What the timeout was last drawn for.
+    drawn_for: (u64, StateRole),
+    requests: Requests,
+    /// Forwarded requests and our own, to be proposed in the next poll.
+    queued: Vec<Request>,
+    /// Proposed by this leader and not applied yet: not proposed twice at a time.
+    proposed: BTreeSet<RequestId>,
+    /// Messages held until their job is durable.
+    held: VecDeque<(u64, Vec<Message>)>,
+    /// The last job handed out, and the last reported durable.
+    job_sent: u64,
+    job_done: u64,
+    durable_term: u64,
+    members: Vec<(RaftId, Member)>,
+    /// The cluster's age, and the monotonic time at which it was that.
+    age_ms: u64,
+    age_at_ms: u64,
+    heard_tick: Option<u64>,
+    handover_tick: u64,
+    outputs: Vec<Output>,
+}
+
+impl Core {
+    /// Begins where the store left off.
+    ///
+    /// # Errors
+    /// The engine refuses the configuration or the log: a bug or a damaged store.
+    pub fn new(
+        options: CoreOptions,
+        reader: Reader,
+        loaded: &Loaded,
+        members: Vec<(RaftId, Member)>,
+    ) -> raft::Result<Core> {
+        let (min, max) = match options.role {
+            Role::Backend => BACKEND_ELECTION_TICKS,
+            Role::Coordinator => COORDINATOR_ELECTION_TICKS,
+        };
+        let config = raft::Config {
+            id: options.me,
+            election_tick: ELECTION_TICKS,
+            heartbeat_tick: HEARTBEAT_TICKS,
+            min_election_tick: min,
+            max_election_tick: max,
+            applied: loaded.applied.index,
+            max_size_per_msg: MESSAGE_BYTES_MAX,
+            max_inflight_msgs: INFLIGHT_MESSAGES_MAX,
+            check_quorum: true,
+            pre_vote: true,
+            max_uncommitted_size: UNCOMMITTED_BYTES_MAX,
+            max_committed_size_per_ready: COMMITTED_BYTES_PER_READY,
+            ..raft::Config::default()
+        };
+        let age_ms = reader.age_ms();
+        let logger = slog::Logger::root(slog::Discard, slog::o!());
+        let mut raw = RawNode::new(&config, Tail::new(reader, loaded), &logger)?;
+        if options.campaign {
+            raw.campaign()?;
+        }
+        let mut core = Core {
+            raw,
+            options,
+            now: Now::default(),
+            ticks: 0,
+            random: options.seed ^ options.me.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            drawn_for: (u64::MAX, StateRole::Follower),
+            requests: Requests::default(),
+            queued: Vec::new(),
+            proposed: BTreeSet::new(),
+            held: VecDeque::new(),
+            job_sent: 0,
+            job_done: 0,
+            durable_term: loaded.hard_state.term,
+            members,
+            age_ms,
+            age_at_ms: 0,
+            heard_tick: None,
+            handover_tick: 0,
+            outputs: Vec::new(),
+        };
+        core.draw_timeout();
+        Ok(core)
+    }
+
+    /// Takes one input in. Nothing leaves before `poll`.
+    pub fn feed(&mut self, input: Input) {
+        match input {
+            Input::Tick => self.tick(),
+            Input::Message { from, message } => self.message(from, message),
+            Input::Forwarded(requests) => {
+                if self.leads() {
+                    self.queued.extend(requests);
+                }
+            }
+            Input::Request { request, ticks } => {
+                let id = request.id;
+                if !self.requests.add(request, self.ticks + ticks.max(1)) {
+                    self.outputs.push(Output::Refused(id));
+                }
+            }
+            Input::Applied(done) => self.applied(done),
+            Input::Stored(done) => self.stored(&done),
+            Input::SnapshotSent { to, complete } => {
+                let status = if complete { SnapshotStatus::Finish } else { SnapshotStatus::Failure };
+                self.raw.report_snapshot(to, status);
+            }
+            Input::StepAside => {
+                self.step_aside();
+            }
+        }
+        self.draw_timeout();
+    }
+
+    /// Everything that follows from what was fed.
+    pub fn poll(&mut self, now: Now) -> Vec<Output> {
+        self.set_now(now);
+        self.send_requests();
+        self.propose_queued();
+        // A follower that has many jobs waiting stops handing out more: its disk is slow.
+        while self.raw.has_ready() && self.job_sent - self.job_done < JOBS_MAX as u64 {
+            self.ready();
+        }
+        self.draw_timeout();
+        std::mem::take(&mut self.outputs)
+    }
+
+    pub fn status(&self) -> CoreStatus {
+        let raft = &self.raw.raft;
+        let applied = raft.store().applied().index;
+        let heard =
+            self.leads() || self.heard_tick.is_some_and(|at| self.ticks - at <= ELECTION_TICKS as u64);
+        let leader = (raft.leader_id != 0 && heard).then_some(raft.leader_id);
+        CoreStatus {
+            me: self.options.me,
+            leader,
+            leads: self.leads(),
+            term: raft.term,
+            configuration: raft.store().configuration(),
+            commit: raft.raft_log.committed,
+            applied,
+            in_sync: leader.is_some() && raft.raft_log.committed.saturating_sub(applied) <= SYNC_LAG_MAX,
+        }
+    }
+
+    /// The last position in the log, durable or not.
+    pub fn last(&self) -> Position {
+        self.raw.raft.store().last()
+    }
+
+    fn leads(&self) -> bool {
+        self.raw.raft.state == StateRole::Leader
+    }
+
+    fn set_now(&mut self, now: Now) {
+        if self.now.monotonic_ms == 0 {
+            self.age_at_ms = now.monotonic_ms;
+        }
+        self.now = now;
+    }
+
+    fn tick(&mut self) {
+        self.ticks += 1;
+        self.raw.tick();
+        let expired = self.requests.expire(self.ticks);
+        if !expired.is_empty() {
+            self.outputs.push(Output::Expired(expired));
+        }
+        let (leader, term) = (self.raw.raft.leader_id, self.raw.raft.term);
+        if leader != 0 {
+            let due = self.requests.take_due(leader, term, self.ticks);
+            self.dispatch(leader, due);
+        }
+        if self.leads() {
+            self.seat_members();
+            self.hand_over();
+        } else {
+            self.proposed.clear();
+        }
+    }
+
+    fn message(&mut self, from: RaftId, message: Message) {
+        let raft = &self.raw.raft;
+        let known =
+            Knowledge { me: self.options.me, last_index: raft.raft_log.last_index(), term: raft.term };
+        match check(&message, from, known) {
+            Verdict::Fine => {}
+            Verdict::Bad(why) => return log::warn!("a message of member {from} was dropped: {why}"),
+            Verdict::LostLog => {
+                let text = format!(
+                    "the group committed up to {} through this member, but its log ends at {}: its disk lost what \
+                     was synced",
+                    message.commit, known.last_index
+                );
+                return self.outputs.push(Output::Fatal(text));
+            }
+        }
+        let from_leader = matches!(
+            message.msg_type(),
+            MessageType::MsgAppend | MessageType::MsgHeartbeat | MessageType::MsgSnapshot
+        ) && message.term >= raft.term;
+        if from_leader {
+            self.heard_tick = Some(self.ticks);
+        }
+        if let Err(error) = self.raw.step(message) {
+            log::debug!("a message of member {from} was not taken: {error}");
+        }
+    }
+
+    /// Our own requests that were never sent go out with every poll; older ones are looked at every tick.
+    fn send_requests(&mut self) {
+        let (leader, term) = (self.raw.raft.leader_id, self.raw.raft.term);
+        if leader != 0 {
+            let fresh = self.requests.take_fresh(leader, term, self.ticks);
+            self.dispatch(leader, fresh);
+        }
+    }
+
+    fn dispatch(&mut self, leader: RaftId, requests: Vec<Request>) {
+        if requests.is_empty() {
+            return;
+        }
+        if leader == self.options.me {
+            self.queued.extend(requests);
+            return;
+        }
+        for part in requests.chunks(FORWARD_MAX) {
+            self.outputs.push(Output::Forward { to: leader, requests: part.to_vec() });
+        }
+    }
+
+    /// Everything that waits becomes one proposal of many entries: group commit.
+    fn propose_queued(&mut self) {
+        if self.queued.is_empty() {
+            return;
+        }
+        let queued = std::mem::take(&mut self.queued);
+        if !self.leads() {
+            return self.requests.unsend(&queued);
+        }
+        let stamp = self.stamp();
+        let mut message = Message::new();
+        message.set_msg_type(MessageType::MsgPropose);
+        message.from = self.options.me;
+        let mut taken = Vec::new();
+        for request in queued {
+            if self.proposed.insert(request.id) {
+                let mut entry = Entry::new();
+                let proposal = Proposal { stamp, request };
+                entry.data = postcard::to_stdvec(&proposal).expect("commands are plain data").into();
+                message.entries.push(entry);
+                taken.push(proposal.request);
+            }
+        }
+        if !message.entries.is_empty()
+            && let Err(error) = self.raw.step(message)
+        {
+            log::debug!("{} proposals were put off: {error}", taken.len());
+            for request in &taken {
+                self.proposed.remove(&request.id);
+            }
+            self.requests.unsend(&taken);
+        }
+    }
+
+    fn stamp(&self) -> Stamp {
+        let passed_ms = self.now.monotonic_ms.saturating_sub(self.age_at_ms);
+        Stamp { wall_ms: self.now.wall_ms, age_ms: self.age_ms + passed_ms }
+    }
+
+    fn ready(&mut self) {
+        let mut ready = self.raw.ready();
+        let mut job = Job { number: ready.number(), ..Job::default() };
+        for message in ready.take_messages() {
+            self.send(message);
+        }
+        if !ready.snapshot().is_empty() {
+            let metadata = ready.snapshot().metadata.clone().unwrap_or_default();
+            let position = Position { index: metadata.index, term: metadata.term };
+            let configuration = metadata.conf_state.unwrap_or_default();
+            self.raw.mut_store().reset(position, configuration);
+            let hard_state = hard_state_to_store(&self.raw.raft.hard_state());
+            job.install = Some(Install { position, hard_state });
+        }
+        if !ready.entries().is_empty() {
+            job.entries = ready.entries().iter().map(entry_to_store).collect();
+            self.raw.mut_store().append(ready.entries());
+        }
+        if ready.must_sync() && job.install.is_none() {
+            job.hard_state = Some(hard_state_to_store(&self.raw.raft.hard_state()));
+        }
+        let committed = ready.take_committed_entries();
+        let promises = ready.take_persisted_messages();
+        self.raw.advance_append_async(ready);
+        self.commit(&committed, &mut job);
+        self.hold(job.number, promises, job.is_volatile());
+        self.hand_out(job);
+    }
+
+    /// Takes configuration changes into the engine, in log order, and the entries into the job.
+    fn commit(&mut self, committed: &[Entry], job: &mut Job) {
+        for entry in committed {
+            if entry.entry_type() != EntryType::EntryNormal {
+                let change = conf_change_from_bytes(&entry.data).unwrap_or_default();
+                match self.raw.apply_conf_change(&change) {
+                    Ok(state) => self.reconfigured(state, job),
+                    Err(error) => {
+                        self.outputs.push(Output::Fatal(format!(
+                            "the configuration change at {} cannot be applied: {error}",
+                            entry.index
+                        )));
+                    }
+                }
+            }
+        }
+        job.committed = committed.iter().map(entry_to_store).collect();
+    }
+
+    fn reconfigured(&mut self, state: ConfState, job: &mut Job) {
+        let configuration = configuration_to_store(&state);
+        log::info!(
+            "voters {:?}{}, learners {:?}",
+            configuration.voters,
+            if configuration.is_joint() { " (changing)" } else { "" },
+            configuration.learners
+        );
+        self.raw.mut_store().set_configuration(state);
+        job.configuration = Some(configuration);
+    }
+
+    /// Holds messages that promise what the job makes durable.
+    fn hold(&mut self, number: u64, promises: Vec<Message>, volatile: bool) {
+        if volatile && self.job_sent == self.job_done {
+            promises.into_iter().for_each(|message| self.send(message));
+            return;
+        }
+        let (now, later): (Vec<_>, Vec<_>) = promises.into_iter().partition(|message| {
+            message.msg_type() == MessageType::MsgHeartbeatResponse && message.term <= self.durable_term
+        });
+        now.into_iter().for_each(|message| self.send(message));
+        if !later.is_empty() {
+            self.held.push_back((number, later));
+        }
+    }
+
+    fn hand_out(&mut self, job: Job) {
+        if job.is_empty() && self.job_sent == self.job_done {
+            self.raw.on_persist_ready(job.number);
+            self.job_sent = job.number;
+            self.job_done = job.number;
+            return;
+        }
+        self.job_sent = job.number;
+        self.outputs.push(Output::Store(job));
+    }
+
+    fn send(&mut self, message: Message) {
+        self.outputs.push(match message.msg_type() {
+            MessageType::MsgSnapshot => Output::SendSnapshot(message),
+            _ => Output::Send(message),
+        });
+    }
+
+    fn applied(&mut self, done: Done) {
+        for outcome in &done.outcomes {
+            self.requests.finish(outcome.id);
+            self.proposed.remove(&outcome.id);
+        }
+        if let Some(members) = done.members {
+            self.members = members;
+        }
+        if let Some(age_ms) = done.age_ms
+            && age_ms > self.age_ms
+        {
+            self.age_ms = age_ms;
+            self.age_at_ms = self.now.monotonic_ms;
+        }
+        let durable = self.raw.raft.store().last().index.min(done.durable.unwrap_or(0));
+        self.raw.mut_store().stored(durable, done.applied, done.floor);
+        if done.applied.index > self.raw.raft.raft_log.applied {
+            self.raw.advance_apply_to(done.applied.index);
+        }
+    }
+
+    fn stored(&mut self, done: &Done) {
+        self.job_done = self.job_done.max(done.number);
+        if let Some(term) = done.durable_term {
+            self.durable_term = self.durable_term.max(term);
+        }
+        self.raw.on_persist_ready(done.number);
+        if let Some(durable) = done.durable {
+            self.raw.mut_store().stored(durable, done.applied, done.floor);
+        }
+        while self.held.front().is_some_and(|(number, _)| *number <= done.number) {
+            if let Some((_, messages)) = self.held.pop_front() {
+                messages.into_iter().for_each(|message| self.send(message));
+            }
+        }
+    }
+
+    /// The leader gives everybody who joined a place; one change at a time.
+    fn seat_members(&mut self) {
+        let raft = &self.raw.raft;
+        if raft.has_pending_conf() {
+            return;
+        }
+        let configuration = raft.store().configuration();
+        let mut change = ConfChangeV2::new();
+        if !configuration.is_joint() {
+            let seats = self.seats(&configuration);
+            let Some(next) = membership::next_change(&seats) else { return };
+            log::info!("the group changes: {next:?}");
+            change.changes = match next {
+                membership::Change::AddLearner(id) => vec![single(ConfChangeType::AddLearnerNode, id)],
+                membership::Change::Promote(ids) => {
+                    ids.into_iter().map(|id| single(ConfChangeType::AddNode, id)).collect()
+                }
+            };
+        }
+        // In a joint state the empty change proposes to leave it.
+        if let Err(error) = self.raw.propose_conf_change(Vec::new(), change) {
+            log::debug!("the change was put off: {error}");
+        }
+    }
+
+    fn seats(&self, configuration: &Configuration) -> Vec<Seat> {
+        let raft = &self.raw.raft;
+        let commit = raft.raft_log.committed;
+        let seat = |(raft_id, member): &(RaftId, Member)| Seat {
+            raft_id: *raft_id,
+            role: member.role,
+            voter: configuration.voters.contains(raft_id),
+            learner: configuration.learners.contains(raft_id),
+            caught_up: raft.prs().get(*raft_id).is_some_and(|progress| {
+                progress.recent_active && progress.matched + PROMOTE_LAG_MAX >= commit
+            }),
+        };
+        self.members.iter().map(seat).collect()
+    }
+
+    /// A coordinator serves nobody: it leaves leading to a backend that has everything.
+    fn hand_over(&mut self) {
+        if self.options.role == Role::Coordinator && self.ticks >= self.handover_tick && self.step_aside() {
+            self.handover_tick = self.ticks + HANDOVER_TICKS;
+        }
+    }
+
+    /// Hands leadership to the voting backend that has most, if one has everything; else to nobody.
+    fn step_aside(&mut self) -> bool {
+        let raft = &self.raw.raft;
+        if !self.leads() || raft.has_pending_conf() || raft.lead_transferee.is_some() {
+            return false;
+        }
+        let configuration = raft.store().configuration();
+        let last = raft.raft_log.last_index();
+        let heir = self.members.iter().filter(|(id, member)| {
+            *id != self.options.me
+                && member.role == Role::Backend
+                && configuration.voters.contains(id)
+                && raft
+                    .prs()
+                    .get(*id)
+                    .is_some_and(|progress| progress.recent_active && progress.matched == last)
+        });
+        let Some(&(heir, _)) = heir.clone().next() else { return false };
+        log::info!("handing leadership to member {heir}");
+        self.raw.transfer_leader(heir);
+        true
+    }
+
+    /// The engine draws election timeouts from the thread's generator; ours are drawn from the seed, so that a
+    /// simulated run is the same every time.
+    fn draw_timeout(&mut self) {
+        let raft = &self.raw.raft;
+        let now = (raft.term, raft.state);
+        if self.drawn_for == now {
+            return;
+        }
+        self.drawn_for = now;
+        let (min, max) = match self.options.role {
+            Role::Backend => BACKEND_ELECTION_TICKS,
+            Role::Coordinator => COORDINATOR_ELECTION_TICKS,
+        };
+        // SplitMix64.
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.random;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        let timeout = min + (mixed % (max - min) as u64) as usize;
+        self.raw.raft.set_randomized_election_timeout(timeout);
+    }
+}
+
+fn single(kind: ConfChangeType, id: RaftId) -> ConfChangeSingle {
+    let mut change = ConfChangeSingle::new();
+    change.set_change_type(kind);
+    change.node_id = id;
+    change
+}

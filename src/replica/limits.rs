@@ -1,0 +1,39 @@
+//! Ticks, timeouts and bounds of consensus. Time is counted in ticks; the driver makes one every `TICK_MS`.
+
+pub const TICK_MS: u64 = 25;
+/// A leader is heard this often.
+pub const HEARTBEAT_TICKS: usize = 3;
+/// A leader that has not heard a majority for this long steps down; a follower in touch ignores candidates.
+pub const ELECTION_TICKS: usize = 12;
+/// A backend stands for election after this many ticks of silence, [min, max).
+pub const BACKEND_ELECTION_TICKS: (usize, usize) = (12, 20);
+/// Coordinators wait longer: a backend should lead, since it serves people.
+pub const COORDINATOR_ELECTION_TICKS: (usize, usize) = (22, 34);
+
+pub const MESSAGE_BYTES_MAX: u64 = 512 * 1024;
+pub const INFLIGHT_MESSAGES_MAX: usize = 64;
+pub const UNCOMMITTED_BYTES_MAX: u64 = 8 * 1024 * 1024;
+pub const COMMITTED_BYTES_PER_READY: u64 = 1024 * 1024;
+/// Log entries kept in memory for followers that are close: bytes of data.
+pub const TAIL_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Requests of this node's clients under way.
+pub const REQUESTS_MAX: usize = 4_096;
+/// Requests in one forward.
+pub const FORWARD_MAX: usize = 512;
+/// A request whose outcome has not come is proposed or forwarded again after this long: the message may be lost.
+pub const RESEND_TICKS: u64 = 20;
+
+/// A learner this close behind the leader's commit may become a voter.
+pub const PROMOTE_LAG_MAX: u64 = 64;
+/// A replica this far behind what it knows to be committed is not in sync.
+pub const SYNC_LAG_MAX: u64 = 4_096;
+/// Voters at most.
+pub const VOTERS_MAX: usize = 5;
+/// A coordinator that leads hands over at most this often.
+pub const HANDOVER_TICKS: u64 = 60_000 / TICK_MS;
+
+/// What waits for the Raft thread; a full inbox refuses requests and drops peers' messages.
+pub const INBOX_MAX: usize = 8_192;
+/// Jobs that wait for the store thread at most; the core holds its next ones back beyond.
+pub const JOBS_MAX: usize = 1_024;

@@ -1,0 +1,36 @@
+//! CONSENSUS: one replicated log, kept by the Raft engine. The only place that names the Raft crate.
+//!
+//! ```text
+//!                 requests, peers' messages, ticks          Store jobs
+//!   node ───────────────────────▶ Core ───────────────────────────────▶ Writer (db::Store)
+//!        ◀─────────────────────── (one thread, never waits for a disk)  ◀── (another thread)
+//!          messages, forwards                    Done: durable up to, applied up to, outcomes
+//! ```
+//!
+//! - [`core`]: the synchronous heart: inputs in, outputs out; no thread, clock, disk or socket
+//! - [`writer`]: carries out what the core wants stored; many waiting jobs become one fsync
+//! - [`tail`]: the newest log entries in memory, the rest from the store: what the engine reads
+//! - [`requests`]: this node's own requests, from asking to outcome; forwarded at most one hop
+//! - [`membership`]: who should learn and who should vote; pure
+//! - [`check`]: refuses what would make the engine panic
+//! - [`convert`]: between the engine's types and the store's
+//! - [`drive`]: the two threads around core and writer
+//! - [`limits`]: ticks, timeouts and bounds
+//!
+//! Exactly once: a request keeps its id however often it is proposed; the rules apply it once. So this layer may
+//! propose again whenever it is in doubt, and is.
+//!
+//! Not here yet: eviction, swaps, damaged stores, linearizable reads.
+
+pub mod check;
+pub mod convert;
+pub mod core;
+pub mod limits;
+pub mod membership;
+pub mod requests;
+pub mod tail;
+pub mod writer;
+
+pub use self::core::{Core, CoreOptions, CoreStatus, Input, Output};
+pub use raft::eraftpb::Message as RaftMessage;
+pub use writer::{Done, Job, Writer};
