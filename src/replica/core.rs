@@ -489,8 +489,15 @@ impl Core {
         }
         let durable = self.raw.raft.store().last().index.min(done.durable.unwrap_or(0));
         self.raw.mut_store().stored(durable, done.applied, done.floor);
-        if done.applied.index > self.raw.raft.raft_log.applied {
-            self.raw.advance_apply_to(done.applied.index);
+        self.advance_applied(done.applied.index);
+    }
+
+    /// Tells the engine what is applied. A snapshot is applied before the engine takes it for durable: then that
+    /// has to wait for `Stored`.
+    fn advance_applied(&mut self, index: LogIndex) {
+        let log = &self.raw.raft.raft_log;
+        if index > log.applied && index <= log.persisted && index <= log.committed {
+            self.raw.advance_apply_to(index);
         }
     }
 
@@ -503,6 +510,7 @@ impl Core {
         if let Some(durable) = done.durable {
             self.raw.mut_store().stored(durable, done.applied, done.floor);
         }
+        self.advance_applied(done.applied.index);
         while self.held.front().is_some_and(|(number, _)| *number <= done.number) {
             if let Some((_, messages)) = self.held.pop_front() {
                 messages.into_iter().for_each(|message| self.send(message));
@@ -609,4 +617,13 @@ fn single(kind: ConfChangeType, id: RaftId) -> ConfChangeSingle {
     change.set_change_type(kind);
     change.node_id = id;
     change
+}
+
+/// Makes a snapshot message describe the state that is really streamed: it is at least as new as the one the
+/// engine had in mind.
+pub fn describe_snapshot(message: &mut Message, head: &crate::db::snapshot::SnapshotHead) {
+    let metadata = message.mut_snapshot().mut_metadata();
+    metadata.index = head.applied.index;
+    metadata.term = head.applied.term;
+    *metadata.mut_conf_state() = configuration_from_store(&head.configuration);
 }
