@@ -3,7 +3,8 @@
 //! ```text
 //!                 in the window, same command      → the first outcome again, no changes
 //!   request ──▶   in the window, other command     → RequestReused
-//!                 born before the window           → OutcomeUnknown
+//!                 born before the window,
+//!                 or not before its own entry      → OutcomeUnknown
 //!                 new                              → rules → changes + outcome, both remembered
 //! ```
 //!
@@ -65,15 +66,21 @@ pub fn apply_within<V: WriteView>(
     if let Some(first) = view.window().index_of(request.id) {
         return Ok(Applied { changes: Vec::new(), outcome: repeat(view, first, digest)? });
     }
-    let mut books = books(view)?;
-    if request.born < books.forgotten_through {
+    let before = books(view)?;
+    // Born too early: it may have been applied and forgotten. Born at or after its own entry: the index is
+    // another history's, and its age cannot be judged now or when it is retried.
+    if request.born < before.forgotten_through || request.born >= index {
         return Ok(Applied { changes: Vec::new(), outcome: Err(Denied::new(Code::OutcomeUnknown)) });
     }
     let age_ms = stamp.age_ms.max(view.window().age_ms());
     let moment = Moment { index, wall_ms: stamp.wall_ms, age_ms };
+    let mut books = before.clone();
     let (mut changes, outcome) = match decide(bounds, view, moment, &mut books, &request.command)? {
         Ok((changes, reply)) => (changes, Ok(reply)),
-        Err(denied) => (Vec::new(), Err(denied)),
+        Err(denied) => {
+            books = before; // a refusal changes nothing
+            (Vec::new(), Err(denied))
+        }
     };
     let row = Remembered { id: request.id, digest, age_ms, outcome: outcome.clone() };
     changes.push(Change::put::<Requests>(&index, &row));
@@ -132,8 +139,9 @@ fn decide<V: View>(
     }
 }
 
-/// Forgets the oldest step of requests once there are enough younger ones. Looks only when the count passes a
-/// multiple of the step, so that most commands read nothing for it.
+/// Forgets the oldest requests, in whole steps, once there are enough younger ones. Looks only when the count
+/// passes a multiple of the step, so that most commands read nothing for it; then up to two steps go, so that
+/// the window shrinks again after a burst.
 fn forget<V: WriteView>(
     bounds: &Bounds,
     view: &V,
@@ -141,19 +149,25 @@ fn forget<V: WriteView>(
     books: Bookkeeping,
     changes: &mut Vec<Change>,
 ) -> Result<(), V::Error> {
+    let step = bounds.forget_step;
     let count = view.window().len() + 1;
-    if count < bounds.remembered_min + bounds.forget_step || !count.is_multiple_of(bounds.forget_step) {
+    if count < bounds.remembered_min + step || !count.is_multiple_of(step) {
         return Ok(());
     }
-    let oldest = scan::<Requests, V>(view, &0, &LogIndex::MAX, Order::OldestFirst, bounds.forget_step)?;
-    let Some((through, youngest)) = oldest.last() else { return Ok(()) };
-    if count <= bounds.remembered_max && youngest.age_ms.saturating_add(bounds.remembered_age_ms) > age_ms {
-        return Ok(());
+    let spare = count - bounds.remembered_min;
+    let oldest = scan::<Requests, V>(view, &0, &LogIndex::MAX, Order::OldestFirst, spare.min(2 * step))?;
+    let mut forgotten = 0;
+    for rows in oldest.chunks_exact(step) {
+        let young = rows[step - 1].1.age_ms.saturating_add(bounds.remembered_age_ms) > age_ms;
+        if young && count - forgotten <= bounds.remembered_max {
+            break;
+        }
+        forgotten += step;
     }
-    let through = *through;
-    changes.extend(oldest.iter().map(|(index, _)| Change::remove::<Requests>(index)));
-    // A rule of this very command may have changed the books: theirs is in `books`, so the last put wins.
-    changes.push(Change::put::<Books>(&(), &Bookkeeping { forgotten_through: through, ..books }));
+    let Some((through, _)) = oldest[..forgotten].last() else { return Ok(()) };
+    changes.extend(oldest[..forgotten].iter().map(|(index, _)| Change::remove::<Requests>(index)));
+    // A rule of this very command may have changed the books: its changes are in `books`, and the last put wins.
+    changes.push(Change::put::<Books>(&(), &Bookkeeping { forgotten_through: *through, ..books }));
     Ok(())
 }
 

@@ -35,6 +35,8 @@ pub mod query;
 pub mod ring;
 pub mod rows;
 pub mod social;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
 pub use apply::{Applied, apply};

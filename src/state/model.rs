@@ -81,6 +81,11 @@ impl Model {
         self.rows.iter().map(|((table, key), row)| (*table, key.as_slice(), row.as_slice()))
     }
 
+    /// How many requests are remembered.
+    pub fn window_len(&self) -> usize {
+        self.window.len()
+    }
+
     pub fn ring(&self) -> &Ring {
         &self.ring
     }

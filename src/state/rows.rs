@@ -242,7 +242,8 @@ pub struct Account {
     /// Rises with every change of the credentials.
     pub credential_version: u32,
     pub created_wall_ms: u64,
-    /// Readers treat a deleted account as absent; its rows go step by step.
+    /// Readers treat a deleted account as absent. Its texts are empty from then on; its other rows go step by
+    /// step, this one stays.
     pub deleted: bool,
 }
 

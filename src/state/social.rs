@@ -36,7 +36,7 @@ pub fn session_account<V: View>(
     age_ms: u64,
 ) -> Result<Option<(AccountId, Account)>, V::Error> {
     let Some(session) = get::<Sessions, V>(view, &token)? else { return Ok(None) };
-    if session.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX) < age_ms {
+    if session.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX) <= age_ms {
         return Ok(None);
     }
     Ok(live_account(view, session.account)?.map(|account| (session.account, account)))
@@ -201,9 +201,10 @@ pub(super) fn delete_account<V: View>(
     if account.credential_version != credential_version {
         return Ok(Err(Denied::new(Code::CredentialsChanged)));
     }
-    let name = account.username.clone();
     // What a person typed about themselves goes at once; the row stays as the mark.
+    let name = account.username;
     let marked = Account {
+        username: String::new(),
         name: String::new(),
         email: String::new(),
         password_hash: String::new(),
