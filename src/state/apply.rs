@@ -159,7 +159,8 @@ fn forget<V: WriteView>(
     let mut forgotten = 0;
     for rows in oldest.chunks_exact(step) {
         let young = rows[step - 1].1.age_ms.saturating_add(bounds.remembered_age_ms) > age_ms;
-        if young && count - forgotten <= bounds.remembered_max {
+        // Looked at again only after another step's worth of requests.
+        if young && count - forgotten + step <= bounds.remembered_max {
             break;
         }
         forgotten += step;

@@ -1,6 +1,7 @@
 //! Tests of the rules as a whole, on the [`Model`].
 
 mod regressions;
+mod scripts;
 
 use super::command::{Command, Outcome, Proposal, Reply, Request, Stamp};
 use super::ids::{AccountId, LogIndex, RequestId, TokenHash};

@@ -68,16 +68,25 @@ fn a_request_born_after_its_own_entry_is_of_another_history() {
 #[test]
 fn the_window_shrinks_after_a_burst() {
     let mut log = Log::small();
-    for _ in 0..SMALL.remembered_max {
+    for _ in 1..SMALL.remembered_max {
         log.idle();
     }
-    assert_eq!(table::<Requests>(&log.model).len(), SMALL.remembered_max);
+    assert_eq!(table::<Requests>(&log.model).len(), SMALL.remembered_max - 1);
     for _ in 0..SMALL.remembered_max {
         log.age_ms += SMALL.remembered_age_ms;
         log.idle();
     }
     let left = table::<Requests>(&log.model).len();
-    assert!(left >= SMALL.remembered_min && left < SMALL.remembered_min + 2 * SMALL.forget_step, "{left}");
+    assert!((SMALL.remembered_min..SMALL.remembered_min + 2 * SMALL.forget_step).contains(&left), "{left}");
+}
+
+#[test]
+fn no_more_requests_are_remembered_than_named() {
+    let mut log = Log::small();
+    for _ in 0..5 * SMALL.remembered_max {
+        log.idle();
+        assert!(log.model.window_len() <= SMALL.remembered_max);
+    }
 }
 
 fn member(id: u32, address: &str) -> NewMember {
