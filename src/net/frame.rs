@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use smol::channel::Receiver;
 use smol::future::FutureExt;
 use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use std::io;
@@ -122,6 +123,27 @@ pub async fn write_bytes<W: AsyncWrite + Unpin>(writer: &mut W, bytes: &[u8]) ->
         Ok(())
     })
     .await
+}
+
+/// Writes the frames that come through `queue` until it is closed and empty, those that wait joined into
+/// pieces of about `WRITE_BYTES`. An item is dropped once it is written: what it holds is held until then.
+pub async fn write_queue<T: AsRef<[u8]>, W: AsyncWrite + Unpin>(
+    writer: &mut W,
+    queue: &Receiver<T>,
+) -> Result<(), FrameError> {
+    let (mut piece, mut held) = (Vec::new(), Vec::new());
+    while let Ok(first) = queue.recv().await {
+        let mut next = Some(first);
+        while let Some(frame) = next {
+            piece.extend_from_slice(frame.as_ref());
+            held.push(frame);
+            next = if piece.len() < super::limits::WRITE_BYTES { queue.try_recv().ok() } else { None };
+        }
+        write_bytes(writer, &piece).await?;
+        held.clear();
+        piece.clear();
+    }
+    Ok(())
 }
 
 /// Runs `work`, or answers `TimedOut` after `limit`.

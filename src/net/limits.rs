@@ -28,3 +28,39 @@ pub const ASKS_PER_CONNECTION_MAX: usize = 256;
 pub const ASK_DEADLINE_MAX: Duration = Duration::from_secs(10);
 /// Frames that wait for one peer; more are dropped (Raft sends again).
 pub const PEER_QUEUE_MAX: usize = 1_024;
+
+/// Answers of one connection that wait to be written; those that find no place keep their asks' places.
+pub const ANSWERS_QUEUED_MAX: usize = 32;
+/// After accepting failed (no file descriptors left, say), the wait before the next try.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Failures to accept are logged at most this often.
+pub const ACCEPT_WARN_EVERY: Duration = Duration::from_secs(10);
+/// A connection that says nothing for this long is probed by the kernel,
+pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+/// this far apart,
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// and given up after as many probes.
+pub const KEEPALIVE_PROBES: u32 = 3;
+
+/// Questions one asker may have under way: one less than a connection takes, so that a ping finds a place.
+pub const ASKS_UNDER_WAY_MAX: usize = ASKS_PER_CONNECTION_MAX - 1;
+/// While answers are owed, silence is measured in steps of this:
+pub const SILENCE_STEP: Duration = Duration::from_millis(250);
+/// after so many the other side is pinged,
+pub const SILENT_STEPS_PING: u32 = 2;
+/// and after so many it is taken for stopped or cut off.
+pub const SILENT_STEPS_MAX: u32 = 4;
+/// How long one server may take over one attempt before the failover client asks again.
+pub const ATTEMPT_DEADLINE: Duration = Duration::from_secs(1);
+/// The same where a password is hashed first, in a queue.
+pub const PASSWORD_ATTEMPT_DEADLINE: Duration = Duration::from_secs(3);
+/// What an answer may take to travel once a server's time for it is over.
+pub const ATTEMPT_GRACE: Duration = Duration::from_millis(300);
+/// Between attempts: this at first, twice as long each time,
+pub const RETRY_PAUSE_MIN: Duration = Duration::from_millis(50);
+/// up to this.
+pub const RETRY_PAUSE_MAX: Duration = Duration::from_millis(250);
+/// Answers of "not now, not here" in a row after which another server is tried.
+pub const REFUSALS_IN_A_ROW_MAX: u32 = 2;
+
+const _: () = assert!(ASKS_UNDER_WAY_MAX > 0 && SILENT_STEPS_PING < SILENT_STEPS_MAX);

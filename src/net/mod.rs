@@ -13,8 +13,16 @@
 //! - [`limits`]: every bound of sockets and queues
 //! - [`frame`]: length-prefixed postcard; lengths are checked before anything is allocated
 //! - [`protocol`]: what is said
+//! - [`socket`]: opening a connection, and what every socket is set to
+//! - [`listener`]: accepts connections, bounded, and hands a member what is asked on them
+//! - [`line`]: one connection to one server, many questions on it at once
+//! - [`client`]: the failover client: asks whichever server lives until there is an answer
 //! - encryption: not here yet; the handshake's place is between preface and first frame
 
+pub mod client;
 pub mod frame;
 pub mod limits;
+pub mod line;
+pub mod listener;
 pub mod protocol;
+pub mod socket;

@@ -3,7 +3,8 @@
 //! ```text
 //!                 in the window, same command      → the first outcome again, no changes
 //!   request ──▶   in the window, other command     → RequestReused
-//!                 born before the window           → OutcomeUnknown
+//!                 born before the window,
+//!                 or not before its own entry      → OutcomeUnknown
 //!                 new                              → rules → changes + outcome, both remembered
 //! ```
 //!
@@ -15,7 +16,7 @@
 use super::code::{Code, Denied};
 use super::command::{Command, Outcome, Proposal, Reply, Request};
 use super::ids::{LogIndex, RequestId};
-use super::limits::{FORGET_STEP, REMEMBERED_AGE_MS, REMEMBERED_MAX, REMEMBERED_MIN};
+use super::limits::Bounds;
 use super::rows::{
     Bookkeeping, Books, Change, Key, Order, Remembered, Requests, Table, View, WriteView, books, decode, get,
     scan,
@@ -47,24 +48,43 @@ pub struct Moment {
 /// # Errors
 /// Only the view's: the store cannot be read.
 pub fn apply<V: WriteView>(view: &V, index: LogIndex, proposal: &Proposal) -> Result<Applied, V::Error> {
+    apply_within(&Bounds::REAL, view, index, proposal)
+}
+
+/// [`apply`] under other bounds than a group's, for tests.
+///
+/// # Errors
+/// As [`apply`].
+pub fn apply_within<V: WriteView>(
+    bounds: &Bounds,
+    view: &V,
+    index: LogIndex,
+    proposal: &Proposal,
+) -> Result<Applied, V::Error> {
     let Proposal { stamp, request } = proposal;
     let digest = digest(&request.command);
     if let Some(first) = view.window().index_of(request.id) {
         return Ok(Applied { changes: Vec::new(), outcome: repeat(view, first, digest)? });
     }
-    let mut books = books(view)?;
-    if request.born < books.forgotten_through {
+    let before = books(view)?;
+    // Born too early: it may have been applied and forgotten. Born at or after its own entry: the index is
+    // another history's, and its age cannot be judged now or when it is retried.
+    if request.born < before.forgotten_through || request.born >= index {
         return Ok(Applied { changes: Vec::new(), outcome: Err(Denied::new(Code::OutcomeUnknown)) });
     }
     let age_ms = stamp.age_ms.max(view.window().age_ms());
     let moment = Moment { index, wall_ms: stamp.wall_ms, age_ms };
-    let (mut changes, outcome) = match decide(view, moment, &mut books, &request.command)? {
+    let mut books = before.clone();
+    let (mut changes, outcome) = match decide(bounds, view, moment, &mut books, &request.command)? {
         Ok((changes, reply)) => (changes, Ok(reply)),
-        Err(denied) => (Vec::new(), Err(denied)),
+        Err(denied) => {
+            books = before; // a refusal changes nothing
+            (Vec::new(), Err(denied))
+        }
     };
     let row = Remembered { id: request.id, digest, age_ms, outcome: outcome.clone() };
     changes.push(Change::put::<Requests>(&index, &row));
-    forget(view, age_ms, books, &mut changes)?;
+    forget(bounds, view, age_ms, books, &mut changes)?;
     Ok(Applied { changes, outcome })
 }
 
@@ -87,6 +107,7 @@ fn repeat<V: View>(view: &V, first: LogIndex, digest: u64) -> Result<Outcome, V:
 }
 
 fn decide<V: View>(
+    bounds: &Bounds,
     view: &V,
     moment: Moment,
     books: &mut Bookkeeping,
@@ -97,46 +118,57 @@ fn decide<V: View>(
             social::create_account(view, moment, username, name, email, password_hash)
         }
         Command::LogIn { account, credential_version, token } => {
-            social::log_in(view, moment, *account, *credential_version, *token)
+            social::log_in(bounds, view, moment, *account, *credential_version, *token)
         }
         Command::LogOut { session } => social::log_out(view, moment, *session),
         Command::Croak { session, text } => social::croak(view, moment, *session, text),
-        Command::AddFriend { session, username } => social::add_friend(view, moment, *session, username),
+        Command::AddFriend { session, username } => {
+            social::add_friend(bounds, view, moment, *session, username)
+        }
         Command::RemoveFriend { session, username } => {
             social::remove_friend(view, moment, *session, username)
         }
         Command::DeleteAccount { session, credential_version } => {
             social::delete_account(view, moment, *session, *credential_version)
         }
-        Command::Sweep { account } => social::sweep(view, *account),
-        Command::IndexCroaks => social::index_croaks(view, books),
+        Command::Sweep { account } => social::sweep(bounds, view, *account),
+        Command::IndexCroaks => social::index_croaks(bounds, view, books),
         Command::Found { history, member } => members::found(books, *history, member),
         Command::Join { member } => members::join(view, books, member),
         Command::Move { raft_id, address } => members::relocate(view, *raft_id, address),
     }
 }
 
-/// Forgets the oldest step of requests once there are enough younger ones. Looks only when the count passes a
-/// multiple of the step, so that most commands read nothing for it.
+/// Forgets the oldest requests, in whole steps, once there are enough younger ones. Looks only when the count
+/// passes a multiple of the step, so that most commands read nothing for it; then up to two steps go, so that
+/// the window shrinks again after a burst.
 fn forget<V: WriteView>(
+    bounds: &Bounds,
     view: &V,
     age_ms: u64,
     books: Bookkeeping,
     changes: &mut Vec<Change>,
 ) -> Result<(), V::Error> {
+    let step = bounds.forget_step;
     let count = view.window().len() + 1;
-    if count < REMEMBERED_MIN + FORGET_STEP || !count.is_multiple_of(FORGET_STEP) {
+    if count < bounds.remembered_min + step || !count.is_multiple_of(step) {
         return Ok(());
     }
-    let oldest = scan::<Requests, V>(view, &0, &LogIndex::MAX, Order::OldestFirst, FORGET_STEP)?;
-    let Some((through, youngest)) = oldest.last() else { return Ok(()) };
-    if count <= REMEMBERED_MAX && youngest.age_ms.saturating_add(REMEMBERED_AGE_MS) > age_ms {
-        return Ok(());
+    let spare = count - bounds.remembered_min;
+    let oldest = scan::<Requests, V>(view, &0, &LogIndex::MAX, Order::OldestFirst, spare.min(2 * step))?;
+    let mut forgotten = 0;
+    for rows in oldest.chunks_exact(step) {
+        let young = rows[step - 1].1.age_ms.saturating_add(bounds.remembered_age_ms) > age_ms;
+        // Looked at again only after another step's worth of requests.
+        if young && count - forgotten + step <= bounds.remembered_max {
+            break;
+        }
+        forgotten += step;
     }
-    let through = *through;
-    changes.extend(oldest.iter().map(|(index, _)| Change::remove::<Requests>(index)));
-    // A rule of this very command may have changed the books: theirs is in `books`, so the last put wins.
-    changes.push(Change::put::<Books>(&(), &Bookkeeping { forgotten_through: through, ..books }));
+    let Some((through, _)) = oldest[..forgotten].last() else { return Ok(()) };
+    changes.extend(oldest[..forgotten].iter().map(|(index, _)| Change::remove::<Requests>(index)));
+    // A rule of this very command may have changed the books: its changes are in `books`, and the last put wins.
+    changes.push(Change::put::<Books>(&(), &Bookkeeping { forgotten_through: *through, ..books }));
     Ok(())
 }
 

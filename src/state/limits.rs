@@ -43,7 +43,41 @@ pub const MEMBERS_MAX: usize = 32;
 /// Bytes of a member's address.
 pub const ADDRESS_BYTES_MAX: usize = 255;
 
-const _: () = assert!(REMEMBERED_MIN + FORGET_STEP <= REMEMBERED_MAX);
-const _: () = assert!(FEED_PAGE_MAX <= INDEX_STEP);
 /// Bytes of text in one command; what people type is bounded tighter, and sooner, by the rules.
 pub const COMMAND_BYTES_MAX: usize = 4_096;
+
+const _: () = assert!(REMEMBERED_MIN + FORGET_STEP <= REMEMBERED_MAX);
+const _: () = assert!(SWEEP_STEP >= 2, "a sweep removes rows in pairs");
+
+/// The bounds that every member must share, because what a command does depends on them. A group always runs
+/// with [`Bounds::REAL`]; tests make them small, so that a short history reaches the edges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    pub friends_max: usize,
+    pub sessions_max: usize,
+    pub index_step: usize,
+    pub sweep_step: usize,
+    pub remembered_min: usize,
+    pub remembered_max: usize,
+    pub remembered_age_ms: u64,
+    pub forget_step: usize,
+}
+
+impl Bounds {
+    pub const REAL: Bounds = Bounds {
+        friends_max: FRIENDS_MAX,
+        sessions_max: SESSIONS_PER_ACCOUNT_MAX,
+        index_step: INDEX_STEP,
+        sweep_step: SWEEP_STEP,
+        remembered_min: REMEMBERED_MIN,
+        remembered_max: REMEMBERED_MAX,
+        remembered_age_ms: REMEMBERED_AGE_MS,
+        forget_step: FORGET_STEP,
+    };
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds::REAL
+    }
+}

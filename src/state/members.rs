@@ -23,11 +23,18 @@ fn enter(books: &mut Bookkeeping, raft_id: RaftId, member: &NewMember) -> Vec<Ch
     ]
 }
 
+fn fits(member: &NewMember) -> bool {
+    member.address.len() <= ADDRESS_BYTES_MAX && member.machine.len() <= ADDRESS_BYTES_MAX
+}
+
 pub(super) fn found<E>(
     books: &mut Bookkeeping,
     history: HistoryId,
     member: &NewMember,
 ) -> Result<Decision, E> {
+    if !fits(member) {
+        return Ok(Err(Denied::new(Code::InvalidEntry)));
+    }
     if books.next_raft_id != 0 {
         return Ok(Err(Denied::new(Code::MemberExists)));
     }
@@ -40,7 +47,7 @@ pub(super) fn join<V: View>(
     books: &mut Bookkeeping,
     member: &NewMember,
 ) -> Result<Decision, V::Error> {
-    if member.address.len() > ADDRESS_BYTES_MAX || member.machine.len() > ADDRESS_BYTES_MAX {
+    if !fits(member) {
         return Ok(Err(Denied::new(Code::InvalidEntry)));
     }
     let members = all(view)?;

@@ -19,6 +19,7 @@
 //! - [`query`]: the reads that people ask for, over the same view
 //! - [`ring`]: the newest croaks' authors, kept in memory so that a feed needs no index
 //! - [`limits`]: every number that bounds something
+//! - [`model`]: a store that is a plain map, for tests
 //!
 //! A refusal ([`Denied`]) is a value, replicated like any other reply. An error of the view (`View::Error`)
 //! means that the store cannot be read: the caller ends the process. The two never mix.
@@ -29,10 +30,13 @@ pub mod command;
 pub mod ids;
 pub mod limits;
 pub mod members;
+pub mod model;
 pub mod query;
 pub mod ring;
 pub mod rows;
 pub mod social;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
 pub use apply::{Applied, apply};

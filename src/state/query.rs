@@ -92,14 +92,27 @@ pub fn answer<V: View>(view: &V, ring: &Ring, query: &Query) -> Result<Result<Pa
     }))
 }
 
+/// One page of live friends. Deleted ones are passed over, so a page is full whenever there is enough to fill
+/// it, and `more` is set only when somebody follows.
 fn friends<V: View>(view: &V, me: Person, after: Option<AccountId>) -> Result<Page, V::Error> {
-    let from = (me.account, after.map_or(0, |account| account.0 + 1));
-    let rows = scan::<Friends, V>(view, &from, &(me.account, u64::MAX), Order::OldestFirst, PEOPLE_PAGE_MAX)?;
-    let more = (rows.len() == PEOPLE_PAGE_MAX).then(|| AccountId(rows[rows.len() - 1].0.1));
-    let mut friends = Vec::with_capacity(rows.len());
-    for ((_, friend), ()) in rows {
-        friends.extend(person(view, AccountId(friend))?);
+    let mut friends = Vec::new();
+    // `after` comes from outside and may be any number.
+    let mut next = after.map_or(0, |account| account.0.saturating_add(1));
+    // One more than a page holds tells whether there is another.
+    let wanted = PEOPLE_PAGE_MAX + 1;
+    while friends.len() < wanted {
+        let (from, to) = ((me.account, next), (me.account, u64::MAX));
+        let rows = scan::<Friends, V>(view, &from, &to, Order::OldestFirst, wanted)?;
+        for ((_, friend), ()) in &rows {
+            friends.extend(person(view, AccountId(*friend))?);
+            next = friend + 1;
+        }
+        if rows.len() < wanted {
+            break;
+        }
     }
+    let more = (friends.len() > PEOPLE_PAGE_MAX).then(|| friends[PEOPLE_PAGE_MAX - 1].account);
+    friends.truncate(PEOPLE_PAGE_MAX);
     Ok(Page::Friends { me, friends, more })
 }
 
@@ -134,6 +147,9 @@ fn feed<V: View>(
             page.add(croak, author)?;
         }
         cursor = croak;
+    }
+    if page.croaks.len() < wanted {
+        page.retain_live(&mut authors)?;
     }
     while page.croaks.len() < wanted {
         let older = indexed_before(view, &authors, cursor, wanted)?;
@@ -177,18 +193,29 @@ struct FeedPage<'a, V> {
 
 impl<V: View> FeedPage<'_, V> {
     fn add(&mut self, id: LogIndex, author: AccountId) -> Result<(), V::Error> {
-        let person = match self.people.get(&author) {
-            Some(person) => person.clone(),
-            None => {
-                let person = person(self.view, author)?;
-                self.people.insert(author, person.clone());
-                person
-            }
-        };
-        let Some(author) = person else { return Ok(()) };
+        let Some(author) = self.person(author)? else { return Ok(()) };
         if let Some(croak) = get::<Croaks, V>(self.view, &id)? {
             self.croaks.push(FeedCroak { id, author, wall_ms: croak.wall_ms, text: croak.text });
         }
         Ok(())
+    }
+
+    /// Leaves out the deleted, whose indexed croaks may be many and are all passed over.
+    fn retain_live(&mut self, authors: &mut BTreeSet<AccountId>) -> Result<(), V::Error> {
+        for author in std::mem::take(authors) {
+            if self.person(author)?.is_some() {
+                authors.insert(author);
+            }
+        }
+        Ok(())
+    }
+
+    fn person(&mut self, account: AccountId) -> Result<Option<Person>, V::Error> {
+        if let Some(person) = self.people.get(&account) {
+            return Ok(person.clone());
+        }
+        let person = person(self.view, account)?;
+        self.people.insert(account, person.clone());
+        Ok(person)
     }
 }

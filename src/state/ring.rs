@@ -6,28 +6,63 @@
 
 use super::ids::{AccountId, LogIndex};
 use super::limits::RING_CROAKS;
+use super::rows::{Bookkeeping, Books, Change, Croak, Croaks, Key, Table, decode};
 use std::collections::VecDeque;
 
 /// Oldest first. 16 bytes a croak: 1 MiB when full.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone)]
 pub struct Ring {
     croaks: VecDeque<(LogIndex, AccountId)>,
+    croaks_max: usize,
+}
+
+impl Default for Ring {
+    fn default() -> Ring {
+        Ring::holding(RING_CROAKS)
+    }
 }
 
 impl Ring {
+    /// A ring that settles at this many croaks.
+    pub fn holding(croaks_max: usize) -> Ring {
+        Ring { croaks: VecDeque::new(), croaks_max }
+    }
+
+    /// Follows a change that was applied. A reader's view must be at least as new as the changes that its
+    /// ring has followed up to the last `Books` row: what the ring lets go is found in the index only by a view
+    /// that has it.
+    pub fn note(&mut self, change: &Change) {
+        let Change::Put { table, key, row } = change else { return };
+        if *table == Croaks::ID {
+            if let (Some(croak), Some(row)) = (LogIndex::from_bytes(key), decode::<Croak>(row)) {
+                self.push(croak, row.author);
+            }
+        } else if *table == Books::ID
+            && let Some(books) = decode::<Bookkeeping>(row)
+        {
+            self.settle(books.indexed_through);
+        }
+    }
+
     /// Enters a croak newer than all in the ring.
     pub fn push(&mut self, croak: LogIndex, author: AccountId) {
         debug_assert!(self.croaks.back().is_none_or(|(newest, _)| *newest < croak));
         self.croaks.push_back((croak, author));
     }
 
-    /// Drops the oldest down to `RING_CROAKS`, but only croaks that are indexed by author.
+    /// Drops the oldest down to what the ring holds, but only croaks that are indexed by author.
     pub fn settle(&mut self, indexed_through: LogIndex) {
-        while self.croaks.len() > RING_CROAKS && self.oldest().is_some_and(|croak| croak <= indexed_through) {
+        while self.croaks.len() > self.croaks_max
+            && self.oldest().is_some_and(|croak| croak <= indexed_through)
+        {
             self.croaks.pop_front();
         }
     }
 
+    /// How many croaks it settles at.
+    pub fn croaks_max(&self) -> usize {
+        self.croaks_max
+    }
     pub fn len(&self) -> usize {
         self.croaks.len()
     }

@@ -40,7 +40,8 @@ pub trait View {
 
     fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, Self::Error>;
 
-    /// Rows with `from <= key < to` in key order, or in reverse, at most `limit` of them.
+    /// Rows with `from <= key < to` in key order, or in reverse, at most `limit` of them; none when `from` is
+    /// not below `to`.
     fn scan(
         &self,
         table: TableId,
@@ -116,6 +117,9 @@ pub fn get<T: Table, V: View>(view: &V, key: &T::Key) -> Result<Option<T::Row>, 
     }
 }
 
+/// Rows of a table with their keys.
+pub type Rows<T> = Vec<(<T as Table>::Key, <T as Table>::Row)>;
+
 /// Rows with `from <= key < to`, at most `limit`.
 pub fn scan<T: Table, V: View>(
     view: &V,
@@ -123,7 +127,7 @@ pub fn scan<T: Table, V: View>(
     to: &T::Key,
     order: Order,
     limit: usize,
-) -> Result<Vec<(T::Key, T::Row)>, V::Error> {
+) -> Result<Rows<T>, V::Error> {
     let rows = view.scan(T::ID, &from.bytes(), &to.bytes(), order, limit)?;
     rows.into_iter()
         .map(|(key, row)| match (T::Key::from_bytes(&key), decode(&row)) {
@@ -238,7 +242,8 @@ pub struct Account {
     /// Rises with every change of the credentials.
     pub credential_version: u32,
     pub created_wall_ms: u64,
-    /// Readers treat a deleted account as absent; its rows go step by step.
+    /// Readers treat a deleted account as absent. Its texts are empty from then on; its other rows go step by
+    /// step, this one stays.
     pub deleted: bool,
 }
 

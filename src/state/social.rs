@@ -11,7 +11,7 @@ use super::apply::{Decision, Moment};
 use super::code::{Code, Denied, Field};
 use super::command::Reply;
 use super::ids::{AccountId, LogIndex, TokenHash};
-use super::limits::{FRIENDS_MAX, INDEX_STEP, SESSION_AGE_MS_MAX, SESSIONS_PER_ACCOUNT_MAX, SWEEP_STEP};
+use super::limits::{Bounds, SESSION_AGE_MS_MAX};
 use super::rows::{
     Account, Accounts, Bookkeeping, Books, Change, Croak, Croaks, CroaksBy, Followers, Friends, Names, Order,
     Session, Sessions, SessionsOf, Sweeps, View, get, scan,
@@ -36,7 +36,7 @@ pub fn session_account<V: View>(
     age_ms: u64,
 ) -> Result<Option<(AccountId, Account)>, V::Error> {
     let Some(session) = get::<Sessions, V>(view, &token)? else { return Ok(None) };
-    if session.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX) < age_ms {
+    if session.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX) <= age_ms {
         return Ok(None);
     }
     Ok(live_account(view, session.account)?.map(|account| (session.account, account)))
@@ -98,6 +98,7 @@ pub(super) fn create_account<V: View>(
 }
 
 pub(super) fn log_in<V: View>(
+    bounds: &Bounds,
     view: &V,
     moment: Moment,
     id: AccountId,
@@ -110,9 +111,9 @@ pub(super) fn log_in<V: View>(
         return Ok(Err(changed));
     }
     let (from, to) = range_of(id);
-    let open = scan::<SessionsOf, V>(view, &from, &to, Order::OldestFirst, SESSIONS_PER_ACCOUNT_MAX)?;
+    let open = scan::<SessionsOf, V>(view, &from, &to, Order::OldestFirst, bounds.sessions_max)?;
     let mut changes = Vec::new();
-    if open.len() == SESSIONS_PER_ACCOUNT_MAX {
+    if open.len() == bounds.sessions_max {
         let (key, oldest) = &open[0];
         changes.push(Change::remove::<SessionsOf>(key));
         changes.push(Change::remove::<Sessions>(oldest));
@@ -147,6 +148,7 @@ pub(super) fn croak<V: View>(
 }
 
 pub(super) fn add_friend<V: View>(
+    bounds: &Bounds,
     view: &V,
     moment: Moment,
     session: TokenHash,
@@ -162,7 +164,9 @@ pub(super) fn add_friend<V: View>(
         return Ok(Err(Denied::of(Code::AlreadyFriend, Field::Username)));
     }
     let (from, to) = range_of(me);
-    if scan::<Friends, V>(view, &from, &to, Order::OldestFirst, FRIENDS_MAX)?.len() == FRIENDS_MAX {
+    if scan::<Friends, V>(view, &from, &to, Order::OldestFirst, bounds.friends_max)?.len()
+        == bounds.friends_max
+    {
         return Ok(Err(Denied::of(Code::TooManyFriends, Field::Username)));
     }
     let changes =
@@ -197,9 +201,10 @@ pub(super) fn delete_account<V: View>(
     if account.credential_version != credential_version {
         return Ok(Err(Denied::new(Code::CredentialsChanged)));
     }
-    let name = account.username.clone();
     // What a person typed about themselves goes at once; the row stays as the mark.
+    let name = account.username;
     let marked = Account {
+        username: String::new(),
         name: String::new(),
         email: String::new(),
         password_hash: String::new(),
@@ -214,16 +219,16 @@ pub(super) fn delete_account<V: View>(
     Ok(Ok((changes, Reply::Done)))
 }
 
-/// Removes up to `SWEEP_STEP` rows of a deleted account; the last step removes its entry in `Sweeps`.
+/// Removes up to `sweep_step` rows of a deleted account; the last step removes its entry in `Sweeps`.
 /// Croaks that are not indexed by author yet are left to [`index_croaks`].
-pub(super) fn sweep<V: View>(view: &V, account: AccountId) -> Result<Decision, V::Error> {
+pub(super) fn sweep<V: View>(bounds: &Bounds, view: &V, account: AccountId) -> Result<Decision, V::Error> {
     if get::<Sweeps, V>(view, &account)?.is_none() {
         return Ok(Ok((Vec::new(), Reply::Stepped { more: false })));
     }
     let (from, to) = range_of(account);
     let mut changes = Vec::new();
     // Every row found takes a twin with it: half a step's rows are looked up.
-    let left = |changes: &Vec<Change>| (SWEEP_STEP - changes.len()) / 2;
+    let left = |changes: &Vec<Change>| (bounds.sweep_step - changes.len()) / 2;
     for (key, token) in scan::<SessionsOf, V>(view, &from, &to, Order::OldestFirst, left(&changes))? {
         changes.push(Change::remove::<SessionsOf>(&key));
         changes.push(Change::remove::<Sessions>(&token));
@@ -248,9 +253,13 @@ pub(super) fn sweep<V: View>(view: &V, account: AccountId) -> Result<Decision, V
 }
 
 /// Moves the oldest unindexed croaks into the index by author, or drops them when their author is deleted.
-pub(super) fn index_croaks<V: View>(view: &V, books: &mut Bookkeeping) -> Result<Decision, V::Error> {
+pub(super) fn index_croaks<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    books: &mut Bookkeeping,
+) -> Result<Decision, V::Error> {
     let from = books.indexed_through + 1;
-    let croaks = scan::<Croaks, V>(view, &from, &LogIndex::MAX, Order::OldestFirst, INDEX_STEP)?;
+    let croaks = scan::<Croaks, V>(view, &from, &LogIndex::MAX, Order::OldestFirst, bounds.index_step)?;
     let Some((last, _)) = croaks.last() else {
         return Ok(Ok((Vec::new(), Reply::Stepped { more: false })));
     };
@@ -263,5 +272,5 @@ pub(super) fn index_croaks<V: View>(view: &V, books: &mut Bookkeeping) -> Result
         });
     }
     changes.push(Change::put::<Books>(&(), books));
-    Ok(Ok((changes, Reply::Stepped { more: croaks.len() == INDEX_STEP })))
+    Ok(Ok((changes, Reply::Stepped { more: croaks.len() == bounds.index_step })))
 }

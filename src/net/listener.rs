@@ -1,0 +1,248 @@
+//! Accepts connections, bounded, and hands a member what is asked on them.
+//!
+//! ```text
+//!   accept ──▶ preface ──▶ Client, Control: reader ──▶ one task an ask ──▶ queue ──▶ writer
+//!                     └──▶ Peer, Snapshot:  Node::peer owns the stream
+//! ```
+//!
+//! - Bytes that cannot be understood end their connection and nothing else.
+//! - An ask holds one of the connection's `ASKS_PER_CONNECTION_MAX` places from when it is read until its
+//!   answer is written; without a free place the reader stops reading, and TCP tells the asker to wait.
+//! - Answers leave in the order in which they are ready, those that wait in one write.
+//! - A client that half-closes still gets its answers. One that is gone takes its asks with it.
+//!
+//! It does not know what is asked or answered, and keeps no time for it: the deadline is the node's to keep.
+
+use super::frame::{self, FrameError, Plane};
+use super::limits::{
+    ACCEPT_PAUSE, ACCEPT_WARN_EVERY, ANSWERS_QUEUED_MAX, ASK_DEADLINE_MAX, ASKS_PER_CONNECTION_MAX,
+    CONNECTIONS_MAX, FRAME_BYTES_MAX, PREFACE_DEADLINE,
+};
+use super::protocol::{Answer, AnswerFrame, Ask, AskFrame};
+use super::socket;
+use async_net::{TcpListener, TcpStream};
+use smol::channel::{self, Receiver, Sender};
+use smol::future::FutureExt;
+use smol::io::{AsyncWriteExt, BufReader};
+use smol::lock::{Semaphore, SemaphoreGuardArc};
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// What stands behind a listener.
+pub trait Node: Send + Sync + 'static {
+    /// Answers by `deadline`. Dropped unfinished when the asker's connection is lost.
+    fn answer(
+        self: Arc<Self>,
+        plane: Plane,
+        ask: Ask,
+        deadline: Instant,
+    ) -> impl Future<Output = Answer> + Send;
+
+    /// Serves a connection of the Peer or Snapshot plane; prefaces are exchanged.
+    fn peer(self: Arc<Self>, plane: Plane, stream: TcpStream) -> impl Future<Output = ()> + Send;
+}
+
+/// Counts connections, bounds them, and can close them all.
+#[derive(Debug)]
+pub struct Gate {
+    connections_max: usize,
+    connections: AtomicUsize,
+    clients: AtomicU32,
+    /// Nothing is ever sent: the channel's end is the signal.
+    open: Sender<Infallible>,
+    closed: Receiver<Infallible>,
+}
+
+impl Gate {
+    /// A gate for `CONNECTIONS_MAX` connections.
+    pub fn new() -> Arc<Gate> {
+        Gate::holding(CONNECTIONS_MAX)
+    }
+    /// A gate for fewer.
+    pub fn holding(connections_max: usize) -> Arc<Gate> {
+        let (open, closed) = channel::bounded(1);
+        let connections = AtomicUsize::new(0);
+        let clients = AtomicU32::new(0);
+        Arc::new(Gate { connections_max, connections, clients, open, closed })
+    }
+    /// Connections of all planes now.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+    /// Connections of the client plane now.
+    pub fn clients(&self) -> u32 {
+        self.clients.load(Ordering::Relaxed)
+    }
+    /// Ends accepting, and every connection.
+    pub fn close(&self) {
+        self.open.close();
+    }
+    /// Waits for [`Gate::close`].
+    pub async fn closed(&self) {
+        let _ = self.closed.recv().await;
+    }
+
+    /// A place for one connection, unless all are taken.
+    fn enter(self: &Arc<Gate>) -> Option<Place> {
+        let taken = self.connections.fetch_add(1, Ordering::Relaxed);
+        let place = Place(self.clone());
+        (taken < self.connections_max).then_some(place)
+    }
+
+    fn count_client(self: &Arc<Gate>) -> ClientPlace {
+        self.clients.fetch_add(1, Ordering::Relaxed);
+        ClientPlace(self.clone())
+    }
+}
+
+/// One connection's place; free again when dropped.
+#[derive(Debug)]
+pub struct Place(Arc<Gate>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+struct ClientPlace(Arc<Gate>);
+
+impl Drop for ClientPlace {
+    fn drop(&mut self) {
+        self.0.clients.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Serves what connects to `listener` until the gate is closed.
+pub async fn serve<N: Node>(listener: TcpListener, node: Arc<N>, gate: Arc<Gate>) {
+    accept(listener, &gate, |stream, place| {
+        let (node, gate) = (node.clone(), gate.clone());
+        smol::spawn(async move {
+            let from = stream.peer_addr();
+            let ended = async {
+                gate.closed().await;
+                Ok(())
+            };
+            if let Err(error) = ended.or(connection(stream, node, &gate)).await {
+                log::debug!("connection from {from:?} ended: {error}");
+            }
+            drop(place);
+        })
+        .detach();
+    })
+    .await;
+}
+
+/// Accepts until the gate is closed and hands on each connection with its place. A connection for which there
+/// is no place is closed at once.
+pub async fn accept(listener: TcpListener, gate: &Arc<Gate>, mut each: impl FnMut(TcpStream, Place)) {
+    let accepting = async {
+        let mut warned = None;
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    if let (Some(place), Ok(())) = (gate.enter(), socket::tune(&stream)) {
+                        each(stream, place);
+                    }
+                }
+                Err(error) => accept_failed(&error, &mut warned).await,
+            }
+        }
+    };
+    accepting.or(gate.closed()).await;
+}
+
+/// One connection that went away while it waited is nothing. Anything else (no file descriptors left) stays
+/// true for a while: without a pause this would spin.
+async fn accept_failed(error: &io::Error, warned: &mut Option<Instant>) {
+    if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+        return;
+    }
+    if warned.is_none_or(|at| at.elapsed() >= ACCEPT_WARN_EVERY) {
+        log::warn!("cannot accept connections: {error}");
+        *warned = Some(Instant::now());
+    }
+    smol::Timer::after(ACCEPT_PAUSE).await;
+}
+
+async fn connection<N: Node>(
+    mut stream: TcpStream,
+    node: Arc<N>,
+    gate: &Arc<Gate>,
+) -> Result<(), FrameError> {
+    let (plane, _counted) = frame::within(PREFACE_DEADLINE, async {
+        let plane = socket::read_preface(&mut stream).await?;
+        // Counted before it hears from us: who has our preface is in the count.
+        let counted = (plane == Plane::Client).then(|| gate.count_client());
+        stream.write_all(&frame::preface(plane)).await?;
+        Ok((plane, counted))
+    })
+    .await?;
+    match plane {
+        Plane::Client | Plane::Control => converse(stream, node, plane).await,
+        Plane::Peer | Plane::Snapshot => {
+            node.peer(plane, stream).await;
+            Ok(())
+        }
+    }
+}
+
+/// An answer on its way out, and the place its ask has held.
+struct Ready {
+    frame: Vec<u8>,
+    _place: SemaphoreGuardArc,
+}
+
+impl AsRef<[u8]> for Ready {
+    fn as_ref(&self) -> &[u8] {
+        &self.frame
+    }
+}
+
+/// Asks and answers, until the asker has closed its side and has all its answers, or something breaks.
+async fn converse<N: Node>(stream: TcpStream, node: Arc<N>, plane: Plane) -> Result<(), FrameError> {
+    let (ready, queue) = channel::bounded(ANSWERS_QUEUED_MAX);
+    let reader = stream.clone();
+    let reading = async {
+        match read_asks(reader, node, plane, ready).await {
+            Err(FrameError::Closed) => smol::future::pending().await, // the writer ends when it has no more
+            result => result,
+        }
+    };
+    let mut writer = stream;
+    let writing = async {
+        // The queue goes with this future: tasks that still work for it notice and end.
+        let queue = queue;
+        frame::write_queue(&mut writer, &queue).await
+    };
+    reading.or(writing).await
+}
+
+async fn read_asks<N: Node>(
+    stream: TcpStream,
+    node: Arc<N>,
+    plane: Plane,
+    ready: Sender<Ready>,
+) -> Result<(), FrameError> {
+    let places = Arc::new(Semaphore::new(ASKS_PER_CONNECTION_MAX));
+    let mut reader = BufReader::new(stream);
+    loop {
+        let place = places.acquire_arc().await;
+        let AskFrame { tag, deadline_ms, ask } = frame::read(&mut reader, FRAME_BYTES_MAX).await?;
+        let limit = Duration::from_millis(deadline_ms.into()).min(ASK_DEADLINE_MAX);
+        let answer = node.clone().answer(plane, ask, Instant::now() + limit);
+        let ready = ready.clone();
+        smol::spawn(async move {
+            let answering = async {
+                let frame = frame::encode(&AnswerFrame { tag, answer: answer.await });
+                // Fails when the connection is lost: nobody waits for this any more.
+                let _ = ready.send(Ready { frame, _place: place }).await;
+            };
+            answering.or(ready.closed()).await;
+        })
+        .detach();
+    }
+}

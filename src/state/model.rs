@@ -1,0 +1,150 @@
+//! A store that is a plain map: what the real one is compared with, and what the rules' own tests run on.
+//!
+//! Test support, compiled always because the simulator and the tests in tests/ use it too.
+
+use super::apply::{Applied, Window, apply_within};
+use super::code::Denied;
+use super::command::{Outcome, Proposal};
+use super::ids::LogIndex;
+use super::limits::Bounds;
+use super::query::{Page, Query, answer};
+use super::ring::Ring;
+use super::rows::{
+    BadRow, Change, Croaks, Order, RawRow, Requests, Table, TableId, View, WriteView, books, scan,
+};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+/// Rows by table and key, with the window and the ring kept in step.
+#[derive(Debug, Clone, Default)]
+pub struct Model {
+    rows: BTreeMap<(TableId, Vec<u8>), Vec<u8>>,
+    window: Window,
+    ring: Ring,
+    bounds: Bounds,
+}
+
+impl Model {
+    pub fn new() -> Model {
+        Model::default()
+    }
+
+    /// A model with a ring that settles at `ring` croaks, under other bounds than a group's.
+    pub fn within(bounds: Bounds, ring: usize) -> Model {
+        Model { bounds, ring: Ring::holding(ring), ..Model::default() }
+    }
+
+    /// What `proposal` would do at `index`; changes nothing.
+    ///
+    /// # Panics
+    /// When a row cannot be read, which the rules wrote themselves.
+    pub fn decide(&self, index: LogIndex, proposal: &Proposal) -> Applied {
+        apply_within(&self.bounds, self, index, proposal).expect("the model holds what the rules wrote")
+    }
+
+    /// Carries out changes, in their order.
+    pub fn commit(&mut self, changes: &[Change]) {
+        for change in changes {
+            let before = |key: &[u8]| Ok(self.rows.get(&(Requests::ID, key.to_vec())).cloned());
+            self.window.note::<Infallible>(change, before).unwrap_or_else(|never| match never {});
+            self.ring.note(change);
+            match change.clone() {
+                Change::Put { table, key, row } => self.rows.insert((table, key), row),
+                Change::Remove { table, key } => self.rows.remove(&(table, key)),
+            };
+        }
+    }
+
+    /// Applies the command of the log entry at `index`.
+    ///
+    /// # Panics
+    /// As [`Model::decide`].
+    pub fn apply(&mut self, index: LogIndex, proposal: &Proposal) -> Outcome {
+        let applied = self.decide(index, proposal);
+        self.commit(&applied.changes);
+        applied.outcome
+    }
+
+    /// Answers a query.
+    ///
+    /// # Errors
+    /// The query's refusals.
+    ///
+    /// # Panics
+    /// As [`Model::decide`].
+    pub fn answer(&self, query: &Query) -> Result<Page, Denied> {
+        answer(self, &self.ring, query).expect("the model holds what the rules wrote")
+    }
+
+    /// Every row: table, key, row; in the order of tables and keys.
+    pub fn rows(&self) -> impl Iterator<Item = (TableId, &[u8], &[u8])> {
+        self.rows.iter().map(|((table, key), row)| (*table, key.as_slice(), row.as_slice()))
+    }
+
+    /// How many requests are remembered.
+    pub fn window_len(&self) -> usize {
+        self.window.len()
+    }
+
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// Forgets what is kept in memory and builds it again from the rows, as a store does when it is opened.
+    ///
+    /// # Panics
+    /// As [`Model::decide`].
+    pub fn reopen(&mut self) {
+        let readable = "the model holds what the rules wrote";
+        let all = (0, LogIndex::MAX, usize::MAX);
+        let requests = scan::<Requests, _>(self, &all.0, &all.1, Order::OldestFirst, all.2).expect(readable);
+        let croaks = scan::<Croaks, _>(self, &all.0, &all.1, Order::OldestFirst, all.2).expect(readable);
+        let indexed_through = books(self).expect(readable).indexed_through;
+        self.window = Window::default();
+        for (index, row) in requests {
+            self.window.remember(index, &row);
+        }
+        self.ring = Ring::holding(self.ring.croaks_max());
+        for (croak, row) in croaks {
+            self.ring.push(croak, row.author);
+        }
+        self.ring.settle(indexed_through);
+    }
+}
+
+impl View for Model {
+    type Error = BadRow;
+
+    fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, BadRow> {
+        Ok(self.rows.get(&(table, key.to_vec())).cloned())
+    }
+
+    fn scan(
+        &self,
+        table: TableId,
+        from: &[u8],
+        to: &[u8],
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<RawRow>, BadRow> {
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        let range = self.rows.range((table, from.to_vec())..(table, to.to_vec()));
+        let raw = |((_, key), row): (&(TableId, Vec<u8>), &Vec<u8>)| (key.clone(), row.clone());
+        Ok(match order {
+            Order::OldestFirst => range.take(limit).map(raw).collect(),
+            Order::NewestFirst => range.rev().take(limit).map(raw).collect(),
+        })
+    }
+
+    fn age_ms(&self) -> u64 {
+        self.window.age_ms()
+    }
+}
+
+impl WriteView for Model {
+    fn window(&self) -> &Window {
+        &self.window
+    }
+}

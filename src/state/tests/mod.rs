@@ -1,0 +1,142 @@
+//! Tests of the rules as a whole, on the [`Model`].
+
+mod properties;
+mod regressions;
+mod scripts;
+
+use super::command::{Command, Outcome, Proposal, Reply, Request, Stamp};
+use super::ids::{AccountId, LogIndex, RequestId, TokenHash};
+use super::limits::Bounds;
+use super::model::Model;
+use super::query::{Page, Query};
+use super::rows::{Table, scan};
+
+/// Small enough that a short history reaches every edge.
+const SMALL: Bounds = Bounds {
+    friends_max: 4,
+    sessions_max: 2,
+    index_step: 5,
+    sweep_step: 4,
+    remembered_min: 8,
+    remembered_max: 20,
+    remembered_age_ms: 1_000,
+    forget_step: 4,
+};
+
+/// A model and the log that made it.
+struct Log {
+    model: Model,
+    proposals: Vec<Proposal>,
+    age_ms: u64,
+}
+
+impl Log {
+    fn new(model: Model) -> Log {
+        Log { model, proposals: Vec::new(), age_ms: 0 }
+    }
+
+    fn small() -> Log {
+        Log::new(Model::within(SMALL, 3))
+    }
+
+    /// The index of the newest entry.
+    fn index(&self) -> LogIndex {
+        self.proposals.len() as LogIndex
+    }
+
+    /// A new request for `command`, born now, its id the index it will get.
+    fn request(&self, command: Command) -> Request {
+        Request { id: RequestId(u128::from(self.index() + 1)), born: self.index(), command }
+    }
+
+    fn propose(&mut self, request: Request) -> Outcome {
+        let stamp = Stamp { wall_ms: 0, age_ms: self.age_ms };
+        let proposal = Proposal { stamp, request };
+        self.proposals.push(proposal.clone());
+        self.model.apply(self.index(), &proposal)
+    }
+
+    fn run(&mut self, command: Command) -> Outcome {
+        let request = self.request(command);
+        self.propose(request)
+    }
+
+    /// A command that is refused and changes nothing.
+    fn idle(&mut self) {
+        self.run(Command::LogOut { session: token("nobody") }).unwrap_err();
+    }
+
+    fn create(&mut self, username: &str) -> AccountId {
+        match self.run(create(username)) {
+            Ok(Reply::Created { account }) => account,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Makes an account and a session; the session's token is that of the user name.
+    fn person(&mut self, username: &str) -> AccountId {
+        let account = self.create(username);
+        self.run(Command::LogIn { account, credential_version: 1, token: token(username) }).unwrap();
+        account
+    }
+
+    fn croak(&mut self, username: &str, text: &str) -> LogIndex {
+        match self.run(Command::Croak { session: token(username), text: text.into() }) {
+            Ok(Reply::Croaked { croak }) => croak,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn befriend(&mut self, username: &str, friend: &str) -> Outcome {
+        self.run(Command::AddFriend { session: token(username), username: friend.into() })
+    }
+
+    fn delete(&mut self, username: &str) {
+        self.run(Command::DeleteAccount { session: token(username), credential_version: 1 }).unwrap();
+    }
+
+    /// Runs a stepwise command until it is done; how many steps it took.
+    fn steps(&mut self, command: &Command) -> usize {
+        for step in 1.. {
+            if self.run(command.clone()) == Ok(Reply::Stepped { more: false }) {
+                return step;
+            }
+            assert!(step < 1_000, "{command:?} does not end");
+        }
+        unreachable!()
+    }
+
+    /// The ids of one page, and where the next begins.
+    fn feed(
+        &self,
+        username: &str,
+        before: Option<LogIndex>,
+        limit: u16,
+    ) -> (Vec<LogIndex>, Option<LogIndex>) {
+        match self.model.answer(&Query::Feed { session: token(username), before, limit }) {
+            Ok(Page::Feed { croaks, older, .. }) => (croaks.iter().map(|croak| croak.id).collect(), older),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn create(username: &str) -> Command {
+    Command::CreateAccount {
+        username: username.into(),
+        name: username.to_uppercase(),
+        email: format!("{username}@example.org"),
+        password_hash: format!("hash of {username}"),
+    }
+}
+
+/// A token hash that is a short label.
+fn token(label: &str) -> TokenHash {
+    let mut bytes = [0; 32];
+    bytes[..label.len()].copy_from_slice(label.as_bytes());
+    TokenHash(bytes)
+}
+
+/// A table's rows, keys in bytes.
+fn table<T: Table>(model: &Model) -> Vec<(Vec<u8>, Vec<u8>)> {
+    model.rows().filter(|(id, ..)| *id == T::ID).map(|(_, key, row)| (key.to_vec(), row.to_vec())).collect()
+}

@@ -1,0 +1,167 @@
+//! What once broke, or would have.
+
+use super::*;
+use crate::state::code::Code;
+use crate::state::command::{NewMember, Role};
+use crate::state::ids::HistoryId;
+use crate::state::limits::{ADDRESS_BYTES_MAX, PEOPLE_PAGE_MAX, SESSION_AGE_MS_MAX};
+use crate::state::rows::{Accounts, Followers, Friends, Order, Requests, books};
+
+fn friends_page(log: &Log, username: &str, after: Option<AccountId>) -> (usize, Option<AccountId>) {
+    match log.model.answer(&Query::Friends { session: token(username), after }) {
+        Ok(Page::Friends { friends, more, .. }) => (friends.len(), more),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// `after` comes from outside: the largest number there is must not overflow.
+#[test]
+fn a_friends_page_after_the_last_possible_account_is_empty() {
+    let mut log = Log::small();
+    log.person("ada");
+    log.person("bob");
+    log.befriend("ada", "bob").unwrap();
+    assert_eq!(friends_page(&log, "ada", Some(AccountId(u64::MAX))), (0, None));
+}
+
+#[test]
+fn a_full_last_page_of_friends_promises_no_other() {
+    let mut log = Log::new(Model::new());
+    log.person("ada");
+    for n in 0..PEOPLE_PAGE_MAX {
+        let name = format!("friend-{n}");
+        log.person(&name);
+        log.befriend("ada", &name).unwrap();
+    }
+    assert_eq!(friends_page(&log, "ada", None), (PEOPLE_PAGE_MAX, None));
+    log.person("zoe");
+    log.befriend("ada", "zoe").unwrap();
+    let (first, more) = friends_page(&log, "ada", None);
+    assert_eq!((first, friends_page(&log, "ada", more)), (PEOPLE_PAGE_MAX, (1, None)));
+    // Deleted friends that are not swept yet are no reason for a page with nobody on it.
+    log.delete("zoe");
+    assert_eq!(friends_page(&log, "ada", None), (PEOPLE_PAGE_MAX, None));
+}
+
+#[test]
+fn a_session_ends_at_its_age_and_not_after() {
+    let mut log = Log::small();
+    log.age_ms = 5;
+    log.person("ada");
+    log.age_ms = 5 + SESSION_AGE_MS_MAX - 1;
+    log.croak("ada", "still here");
+    log.age_ms += 1;
+    let outcome = log.run(Command::Croak { session: token("ada"), text: "too late".into() });
+    assert_eq!(outcome.unwrap_err().code, Code::NotLoggedIn);
+}
+
+/// It would be applied again once the window has moved on: its age cannot be judged.
+#[test]
+fn a_request_born_after_its_own_entry_is_of_another_history() {
+    let mut log = Log::small();
+    let mut request = log.request(create("ada"));
+    request.born = 1;
+    assert_eq!(log.propose(request).unwrap_err().code, Code::OutcomeUnknown);
+}
+
+/// A burst fills the window; afterwards it must shrink again, or a board keeps the memory for ever.
+#[test]
+fn the_window_shrinks_after_a_burst() {
+    let mut log = Log::small();
+    for _ in 1..SMALL.remembered_max {
+        log.idle();
+    }
+    assert_eq!(table::<Requests>(&log.model).len(), SMALL.remembered_max - 1);
+    for _ in 0..SMALL.remembered_max {
+        log.age_ms += SMALL.remembered_age_ms;
+        log.idle();
+    }
+    let left = table::<Requests>(&log.model).len();
+    assert!((SMALL.remembered_min..SMALL.remembered_min + 2 * SMALL.forget_step).contains(&left), "{left}");
+}
+
+#[test]
+fn no_more_requests_are_remembered_than_named() {
+    let mut log = Log::small();
+    for _ in 0..5 * SMALL.remembered_max {
+        log.idle();
+        assert!(log.model.window_len() <= SMALL.remembered_max);
+    }
+}
+
+fn member(id: u32, address: &str) -> NewMember {
+    NewMember { role: Role::Backend, id, address: address.into(), machine: String::new() }
+}
+
+fn found(log: &mut Log, address: &str) -> Outcome {
+    log.run(Command::Found { history: HistoryId(7), member: member(1, address) })
+}
+
+#[test]
+fn founding_checks_what_joining_checks() {
+    let mut log = Log::small();
+    let outcome = found(&mut log, &"a".repeat(ADDRESS_BYTES_MAX + 1));
+    assert_eq!(outcome.unwrap_err().code, Code::InvalidEntry);
+    found(&mut log, "here:1").unwrap();
+}
+
+/// A rule's change to the books and the window's, in one command: the row that wins has both.
+#[test]
+fn a_join_that_makes_the_window_forget_keeps_both_changes() {
+    let mut log = Log::small();
+    found(&mut log, "here:1").unwrap();
+    while log.model.window_len() + 1 < SMALL.remembered_min + SMALL.forget_step {
+        log.age_ms += SMALL.remembered_age_ms;
+        log.idle();
+    }
+    assert_eq!(books(&log.model).unwrap().forgotten_through, 0);
+    log.run(Command::Join { member: member(2, "there:1") }).unwrap();
+    let books = books(&log.model).unwrap();
+    assert_eq!((books.next_raft_id, books.history), (3, 7));
+    assert_eq!(books.forgotten_through, SMALL.forget_step as LogIndex);
+}
+
+/// Nothing typed stays in the row that marks a deleted account.
+#[test]
+fn the_mark_of_a_deleted_account_holds_nothing_personal() {
+    let mut log = Log::small();
+    let ada = log.person("ada");
+    log.delete("ada");
+    let rows = scan::<Accounts, _>(&log.model, &ada, &AccountId(u64::MAX), Order::OldestFirst, 1).unwrap();
+    let mark = &rows[0].1;
+    assert!(mark.deleted);
+    assert_eq!([&mark.username, &mark.name, &mark.email, &mark.password_hash], [""; 4]);
+}
+
+/// A deleted author's unswept croaks must not make a page of others' older croaks long to find, nor hide them.
+#[test]
+fn a_deleted_friends_croaks_do_not_hide_older_ones() {
+    let mut log = Log::small();
+    log.person("ada");
+    log.person("bob");
+    log.befriend("ada", "bob").unwrap();
+    let first = log.croak("ada", "first");
+    for _ in 0..20 {
+        log.croak("bob", "noise");
+    }
+    log.steps(&Command::IndexCroaks);
+    log.delete("bob");
+    assert_eq!(log.feed("ada", None, 1), (vec![first], None));
+}
+
+/// Both deleted, each sweep in steps and interleaved: no row of either is left, and both end.
+#[test]
+fn two_mutual_friends_can_be_swept_at_once() {
+    let mut log = Log::small();
+    let (ada, bob) = (log.person("ada"), log.person("bob"));
+    log.befriend("ada", "bob").unwrap();
+    log.befriend("bob", "ada").unwrap();
+    log.delete("ada");
+    log.delete("bob");
+    for _ in 0..4 {
+        log.run(Command::Sweep { account: ada }).unwrap();
+        log.run(Command::Sweep { account: bob }).unwrap();
+    }
+    assert_eq!(log.run(Command::Sweep { account: ada }), Ok(Reply::Stepped { more: false }));
+    assert!(table::<Friends>(&log.model).is_empty() && table::<Followers>(&log.model).is_empty());
+}

@@ -1,0 +1,322 @@
+//! Runs the golden scripts in src/state/testscripts: commands, and below them what they did.
+//!
+//! `UPDATE_GOLDENFILES=1 cargo test --lib scripts` writes what the rules do now into the scripts; read the diff.
+//! Every write prints its log index, its outcome, and the rows it changes except the remembered request, which
+//! every new write has. Numbers are small: see `SMALL`.
+
+use super::*;
+use crate::state::code::Denied;
+use crate::state::command::{NewMember, Role};
+use crate::state::ids::HistoryId;
+use crate::state::query::{FeedCroak, Person};
+use crate::state::rows::{
+    Accounts, Bookkeeping, Books, Change, Croaks, CroaksBy, Followers, Friends, Key, Members, Names,
+    Requests, Sessions, SessionsOf, Sweeps, TABLES, TableId, View, books, decode,
+};
+use crate::state::social::account_named;
+use goldenscript::{ArgumentConsumer, Runner};
+use std::error::Error;
+use std::fmt::Write as _;
+
+type Words = Result<String, Box<dyn Error>>;
+
+#[test]
+fn scripts() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/state/testscripts");
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty());
+    for path in paths {
+        println!("{}", path.display());
+        goldenscript::run(&mut Script { log: Log::small() }, path).unwrap();
+    }
+}
+
+struct Script {
+    log: Log,
+}
+
+impl Runner for Script {
+    fn run(&mut self, command: &goldenscript::Command) -> Words {
+        let mut args = command.consume_args();
+        let output = match command.name.as_str() {
+            "age" => {
+                self.log.age_ms = first(&mut args)?.parse()?;
+                String::new()
+            }
+            "idle" => {
+                for _ in 0..first(&mut args)?.parse()? {
+                    self.log.idle();
+                }
+                self.window()?
+            }
+            "retry" => self.retry(&mut args)?,
+            "reopen" => {
+                self.log.model.reopen();
+                String::new()
+            }
+            "window" => self.window()?,
+            "me" | "feed" | "friends" => self.query(&command.name, &mut args)?,
+            "rows" => self.rows(&mut args)?,
+            name => {
+                let parsed = self.command(name, &mut args)?;
+                let mut request = self.log.request(parsed);
+                if let Some(id) = args.lookup_parse("request")? {
+                    request.id = RequestId(id);
+                }
+                request.born = args.lookup_parse("born")?.unwrap_or(request.born);
+                self.write(request)?
+            }
+        };
+        args.reject_rest()?;
+        Ok(output)
+    }
+}
+
+impl Script {
+    /// What a line of the script asks for. The session is that of the user's name unless `session=` says so.
+    fn command(&self, name: &str, args: &mut ArgumentConsumer) -> Result<Command, Box<dyn Error>> {
+        Ok(match name {
+            "create" => create_from(args)?,
+            "login" => {
+                let user = first(args)?;
+                let account = match args.lookup_parse("account")? {
+                    Some(account) => AccountId(account),
+                    None => account_named(&self.log.model, &user)?.ok_or("nobody of that name")?.0,
+                };
+                Command::LogIn {
+                    account,
+                    credential_version: args.lookup_parse("version")?.unwrap_or(1),
+                    token: args.lookup("session").map_or(token(&user), |arg| token(&arg.value)),
+                }
+            }
+            "logout" => Command::LogOut { session: session(args)? },
+            "croak" => {
+                let session = session(args)?;
+                let times = args.lookup_parse("times")?.unwrap_or(1);
+                Command::Croak { session, text: first(args)?.repeat(times) }
+            }
+            "friend" => Command::AddFriend { session: session(args)?, username: first(args)? },
+            "unfriend" => Command::RemoveFriend { session: session(args)?, username: first(args)? },
+            "delete" => Command::DeleteAccount {
+                session: session(args)?,
+                credential_version: args.lookup_parse("version")?.unwrap_or(1),
+            },
+            "sweep" => Command::Sweep { account: AccountId(first(args)?.parse()?) },
+            "index" => Command::IndexCroaks,
+            "found" => Command::Found { history: HistoryId(0xf0), member: new_member(args)? },
+            "join" => Command::Join { member: new_member(args)? },
+            "move" => Command::Move { raft_id: first(args)?.parse()?, address: first(args)? },
+            name => return Err(format!("no such command: {name}").into()),
+        })
+    }
+
+    fn write(&mut self, request: Request) -> Words {
+        let stamp = Stamp { wall_ms: 0, age_ms: self.log.age_ms };
+        let proposal = Proposal { stamp, request };
+        let index = self.log.index() + 1;
+        let applied = self.log.model.decide(index, &proposal);
+        self.log.proposals.push(proposal);
+        self.log.model.commit(&applied.changes);
+        let mut output = format!("{index}: {}\n", outcome_words(&applied.outcome));
+        if applied.changes.is_empty() {
+            writeln!(output, "  nothing written, not even the request")?;
+        }
+        for change in &applied.changes {
+            if !matches!(change, Change::Put { table, .. } if *table == Requests::ID) {
+                writeln!(output, "  {}", change_words(change))?;
+            }
+        }
+        Ok(output)
+    }
+
+    /// `retry INDEX`: the request of that entry again, word for word.
+    fn retry(&mut self, args: &mut ArgumentConsumer) -> Words {
+        let index: usize = first(args)?.parse()?;
+        let request = self.log.proposals.get(index - 1).ok_or("no such entry")?.request.clone();
+        self.write(request)
+    }
+
+    fn window(&self) -> Words {
+        let through = books(&self.log.model)?.forgotten_through;
+        let count = self.log.model.window_len();
+        Ok(format!("at {}: {count} requests remembered, forgotten through {through}\n", self.log.index()))
+    }
+
+    fn query(&self, name: &str, args: &mut ArgumentConsumer) -> Words {
+        let session = session(args)?;
+        let query = match name {
+            "me" => Query::Me { session },
+            "feed" => Query::Feed {
+                session,
+                before: args.lookup_parse("before")?,
+                limit: args.lookup_parse("limit")?.unwrap_or(10),
+            },
+            _ => Query::Friends { session, after: args.lookup_parse("after")?.map(AccountId) },
+        };
+        Ok(match self.log.model.answer(&query) {
+            Ok(page) => page_words(&page)?,
+            Err(denied) => refusal_words(denied) + "\n",
+        })
+    }
+
+    /// `rows TABLE`: all of a table's rows.
+    fn rows(&self, args: &mut ArgumentConsumer) -> Words {
+        let name = first(args)?;
+        let (wanted, _) = TABLES.iter().find(|(_, table)| *table == name).ok_or("no such table")?;
+        let mut output = String::new();
+        for (table, key, row) in self.log.model.rows().filter(|(table, ..)| table == wanted) {
+            writeln!(output, "{}", row_words(table, key, row))?;
+        }
+        Ok(if output.is_empty() { "none\n".into() } else { output })
+    }
+}
+
+/// The next positional argument.
+fn first(args: &mut ArgumentConsumer) -> Words {
+    Ok(args.next_pos().ok_or("an argument is missing")?.value.clone())
+}
+
+fn session(args: &mut ArgumentConsumer) -> Result<TokenHash, Box<dyn Error>> {
+    let user = first(args)?;
+    Ok(args.lookup("session").map_or(token(&user), |arg| token(&arg.value)))
+}
+
+fn create_from(args: &mut ArgumentConsumer) -> Result<Command, Box<dyn Error>> {
+    let username = first(args)?;
+    let mut text =
+        |key: &str, default: &str| args.lookup(key).map_or(default.into(), |arg| arg.value.clone());
+    let name = text("name", "Somebody");
+    let email = text("email", "a@b");
+    let password_hash = text("hash", "hash");
+    Ok(Command::CreateAccount { username, name, email, password_hash })
+}
+
+fn new_member(args: &mut ArgumentConsumer) -> Result<NewMember, Box<dyn Error>> {
+    let role = match first(args)?.as_str() {
+        "backend" => Role::Backend,
+        "coordinator" => Role::Coordinator,
+        other => return Err(format!("no such role: {other}").into()),
+    };
+    let id = first(args)?.parse()?;
+    let times = args.lookup_parse("times")?.unwrap_or(1);
+    let address = args.lookup("address").map_or("host:1", |arg| &arg.value).repeat(times);
+    Ok(NewMember { role, id, address, machine: "board".into() })
+}
+
+fn refusal_words(denied: Denied) -> String {
+    let field = denied.field.map_or(String::new(), |field| format!(" at {}", field.name()));
+    format!("{} {:?}{field}", denied.code.number(), denied.code)
+}
+
+fn outcome_words(outcome: &Outcome) -> String {
+    match outcome {
+        Ok(Reply::Done) => "200 done".into(),
+        Ok(Reply::Created { account }) => format!("200 created account {}", account.0),
+        Ok(Reply::LoggedIn { account }) => format!("200 logged in account {}", account.0),
+        Ok(Reply::Croaked { croak }) => format!("200 croak {croak}"),
+        Ok(Reply::Joined { raft_id, history }) => format!("200 joined as {raft_id}, history {:x}", history.0),
+        Ok(Reply::Stepped { more }) => format!("200 stepped, more: {more}"),
+        Err(denied) => refusal_words(*denied),
+    }
+}
+
+fn page_words(page: &Page) -> Words {
+    let mut output = String::new();
+    match page {
+        Page::Position => writeln!(output, "position")?,
+        Page::Me(me) => writeln!(output, "{}", person_words(me))?,
+        Page::Feed { croaks, older, .. } => {
+            for FeedCroak { id, author, text, .. } in croaks {
+                writeln!(output, "{id} {}: {text:?}", author.username)?;
+            }
+            writeln!(output, "older: {older:?}")?;
+        }
+        Page::Friends { friends, more, .. } => {
+            for friend in friends {
+                writeln!(output, "{}", person_words(friend))?;
+            }
+            writeln!(output, "more: {:?}", more.map(|account| account.0))?;
+        }
+    }
+    Ok(output)
+}
+
+fn person_words(person: &Person) -> String {
+    format!("account {} {} {:?}", person.account.0, person.username, person.name)
+}
+
+fn change_words(change: &Change) -> String {
+    match change {
+        Change::Put { table, key, row } => format!("+ {}", row_words(*table, key, row)),
+        Change::Remove { table, key } => format!("- {}", key_words(*table, key)),
+    }
+}
+
+/// A session's label.
+fn label(token: TokenHash) -> String {
+    String::from_utf8_lossy(&token.0).trim_end_matches('\0').to_string()
+}
+
+fn key_words(table: TableId, key: &[u8]) -> String {
+    let (_, name) = TABLES.iter().find(|(id, _)| *id == table).expect("a known table");
+    let key = match table {
+        Names::ID => String::from_bytes(key).expect("a name"),
+        Sessions::ID => label(TokenHash::from_bytes(key).expect("a token")),
+        Books::ID => return (*name).into(),
+        SessionsOf::ID | CroaksBy::ID | Friends::ID | Followers::ID => {
+            let (account, of) = <(AccountId, u64)>::from_bytes(key).expect("an account and a number");
+            format!("{} {of}", account.0)
+        }
+        _ => u64::from_bytes(key).expect("a number").to_string(),
+    };
+    format!("{name} {key}")
+}
+
+fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
+    fn of<T: Table>(row: &[u8]) -> T::Row {
+        decode(row).expect("a row of this table")
+    }
+    let words = match table {
+        Accounts::ID => {
+            let row = of::<Accounts>(row);
+            let mark = if row.deleted { " deleted" } else { "" };
+            let version = row.credential_version;
+            format!(": {} {:?} {} {} v{version}{mark}", row.username, row.name, row.email, row.password_hash)
+        }
+        Names::ID => format!(": {}", of::<Names>(row).0),
+        Sessions::ID => {
+            let row = of::<Sessions>(row);
+            format!(": account {}, opened at {}, age {}", row.account.0, row.opened, row.opened_age_ms)
+        }
+        SessionsOf::ID => format!(": {}", label(of::<SessionsOf>(row))),
+        Croaks::ID => {
+            let row = of::<Croaks>(row);
+            format!(": by {} {:?}", row.author.0, row.text)
+        }
+        Members::ID => {
+            let row = of::<Members>(row);
+            format!(": {} {} {}", row.name(), row.address, row.machine)
+        }
+        Requests::ID => {
+            let row = of::<Requests>(row);
+            format!(": {} age {}", outcome_words(&row.outcome), row.age_ms)
+        }
+        Books::ID => {
+            let Bookkeeping { forgotten_through, indexed_through, next_raft_id, history } = of::<Books>(row);
+            format!(
+                ": forgotten {forgotten_through}, indexed {indexed_through}, next id {next_raft_id}, history {history:x}"
+            )
+        }
+        CroaksBy::ID | Friends::ID | Followers::ID | Sweeps::ID => String::new(),
+        other => panic!("no words for {other:?}"),
+    };
+    key_words(table, key) + &words
+}
+
+/// A table that nobody gave words is noticed here rather than in the script that first shows it.
+#[test]
+fn every_table_is_listed() {
+    assert_eq!(TABLES.len(), 12, "give the new table words in key_words and row_words");
+    assert!(Log::small().model.get(Books::ID, &[]).unwrap().is_none());
+}
