@@ -24,5 +24,6 @@ pub mod frame;
 pub mod limits;
 pub mod line;
 pub mod listener;
+pub mod peer;
 pub mod protocol;
 pub mod socket;

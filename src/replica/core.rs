@@ -260,6 +260,11 @@ impl Core {
         self.raw.raft.store().last()
     }
 
+    /// Whether a snapshot was taken in and not handed out as a job yet.
+    pub fn wants_snapshot(&self) -> bool {
+        self.raw.snap().is_some_and(|snapshot| !snapshot.is_empty())
+    }
+
     fn leads(&self) -> bool {
         self.raw.raft.state == StateRole::Leader
     }

@@ -25,6 +25,7 @@
 pub mod check;
 pub mod convert;
 pub mod core;
+pub mod drive;
 pub mod limits;
 pub mod membership;
 pub mod requests;
@@ -32,5 +33,6 @@ pub mod tail;
 pub mod writer;
 
 pub use self::core::{Core, CoreOptions, CoreStatus, Input, Output};
+pub use drive::{Envelope, Replica, Transport, Undecided};
 pub use raft::eraftpb::Message as RaftMessage;
 pub use writer::{Done, Job, Writer};

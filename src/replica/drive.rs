@@ -1,0 +1,386 @@
+//! The two threads around core and writer.
+//!
+//! ```text
+//!   node ──▶ inbox ──▶ Raft thread: Core ──▶ jobs ──▶ store thread: Writer ──▶ outcomes to who waits
+//!                        ▲   │                           │
+//!                        │   └──▶ Transport              │
+//!                        └────── Applied, Stored ────────┘
+//! ```
+//!
+//! The Raft thread never waits for the store thread; the inbox is bounded and refuses when full. Time that the
+//! process did not run (stopped, starved) is not made up for: it is told of one tick, not of the hundred missed,
+//! so that it does not stand for election before it has heard what waits in its sockets.
+
+use super::core::{Core, CoreStatus, Input, Now, Output};
+use super::limits::{INBOX_MAX, TICK_MS};
+use super::writer::{Done, Job, Writer};
+use super::{RaftMessage, convert};
+use crate::db::{DbError, Reader};
+use crate::state::{LogIndex, Outcome, RaftId, Request, RequestId};
+use event_listener::Event;
+use smol::channel::{Receiver, Sender};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// What leaves for a peer on its ordered link.
+#[derive(Debug)]
+pub enum Envelope {
+    /// A message of the engine, as bytes.
+    Raft(Vec<u8>),
+    /// Requests of this node's clients, for the leader.
+    Forward(Vec<Request>),
+}
+
+/// Carries things to peers; must not block, may drop.
+pub trait Transport: Send + 'static {
+    fn send(&self, to: RaftId, envelope: Envelope);
+    /// Streams the state to a peer, then tells the replica with [`Replica::snapshot_sent`].
+    fn send_snapshot(&self, to: RaftId, message: RaftMessage);
+}
+
+/// Why a request has no outcome. It may still happen; the same request may be asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undecided {
+    /// No leader took it in time.
+    Late,
+    /// Too much is under way.
+    Busy,
+    /// The process is ending.
+    Ending,
+}
+
+type Answer = Result<(LogIndex, Outcome), Undecided>;
+
+#[derive(Default)]
+struct Waiters(Mutex<HashMap<RequestId, Vec<Sender<Answer>>>>);
+
+impl Waiters {
+    fn table(&self) -> MutexGuard<'_, HashMap<RequestId, Vec<Sender<Answer>>>> {
+        self.0.lock().expect("nobody panics while it holds this lock")
+    }
+    fn add(&self, id: RequestId) -> Receiver<Answer> {
+        let (sender, receiver) = smol::channel::bounded(1);
+        self.table().entry(id).or_default().push(sender);
+        receiver
+    }
+    fn answer(&self, id: RequestId, answer: &Answer) {
+        for waiter in self.table().remove(&id).unwrap_or_default() {
+            // A waiter that has gone does not matter.
+            let _ = waiter.try_send(answer.clone());
+        }
+    }
+}
+
+enum Message {
+    Input(Input),
+    /// A snapshot is complete beside the store, with the message that announces it.
+    Snapshot {
+        from: RaftId,
+        message: RaftMessage,
+    },
+    Stop,
+}
+
+/// What the threads and the node share.
+struct Shared {
+    waiters: Waiters,
+    status: Mutex<CoreStatus>,
+    /// Notified when something was applied, or the status changed.
+    progress: Event,
+    /// An incoming snapshot is being written, or waits to be installed.
+    incoming: AtomicBool,
+    failed: Sender<String>,
+}
+
+/// A running replica. Dropping it does not stop it: [`Replica::stop`] does.
+#[derive(Clone)]
+pub struct Replica {
+    inbox: SyncSender<Message>,
+    shared: Arc<Shared>,
+    reader: Reader,
+}
+
+impl Replica {
+    /// Starts both threads. `failed` gets one message when the replica cannot go on: the process has to end.
+    ///
+    /// # Errors
+    /// The threads cannot be started.
+    pub fn start(
+        core: Core,
+        writer: Writer,
+        transport: impl Transport,
+        failed: Sender<String>,
+    ) -> std::io::Result<Replica> {
+        let (inbox, messages) = mpsc::sync_channel(INBOX_MAX);
+        let (job_sender, jobs) = mpsc::channel();
+        let reader = writer.store().reader();
+        let shared = Arc::new(Shared {
+            waiters: Waiters::default(),
+            status: Mutex::new(core.status()),
+            progress: Event::new(),
+            incoming: AtomicBool::new(false),
+            failed,
+        });
+        let store = StoreThread { writer, jobs, inbox: inbox.clone(), shared: shared.clone() };
+        thread::Builder::new().name("store".into()).spawn(move || store.run())?;
+        let raft = RaftThread { core, messages, jobs: job_sender, transport, shared: shared.clone() };
+        thread::Builder::new().name("raft".into()).spawn(move || raft.run())?;
+        Ok(Replica { inbox, shared, reader })
+    }
+
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    pub fn status(&self) -> CoreStatus {
+        self.shared.status.lock().expect("nobody panics while it holds this lock").clone()
+    }
+
+    /// Asks for a command to be replicated and waits until this node has applied it.
+    ///
+    /// # Errors
+    /// Nothing was decided in time; the same request may be asked again, here or elsewhere.
+    pub async fn submit(&self, request: Request, deadline: Instant) -> Answer {
+        let id = request.id;
+        let answer = self.shared.waiters.add(id);
+        let left_ms = deadline.saturating_duration_since(Instant::now()).as_millis() as u64;
+        let input = Input::Request { request, ticks: left_ms / TICK_MS };
+        if let Err(refused) = self.inbox.try_send(Message::Input(input)) {
+            let why = match refused {
+                TrySendError::Full(_) => Undecided::Busy,
+                TrySendError::Disconnected(_) => Undecided::Ending,
+            };
+            self.shared.waiters.answer(id, &Err(why));
+        }
+        answer.recv().await.unwrap_or(Err(Undecided::Ending))
+    }
+
+    /// Waits until this node has applied `index`; `false` when it has not by `deadline`.
+    pub async fn wait_applied(&self, index: LogIndex, deadline: Instant) -> bool {
+        while self.reader.applied() < index {
+            let progress = self.shared.progress.listen();
+            if self.reader.applied() >= index {
+                break;
+            }
+            let late = async {
+                smol::Timer::at(deadline).await;
+                true
+            };
+            let woken = async {
+                progress.await;
+                false
+            };
+            if smol::future::or(woken, late).await {
+                return self.reader.applied() >= index;
+            }
+        }
+        true
+    }
+
+    /// Waits until something was applied or the status changed.
+    pub async fn progressed(&self) {
+        self.shared.progress.listen().await;
+    }
+
+    /// A peer's message, as bytes; dropped when the inbox is full.
+    pub fn receive(&self, from: RaftId, bytes: &[u8]) {
+        match convert::message_from_bytes(bytes) {
+            Some(message) => self.feed(Input::Message { from, message }),
+            None => log::warn!("member {from} sent something that is no message"),
+        }
+    }
+
+    /// Requests that a peer forwards.
+    pub fn receive_forwarded(&self, requests: Vec<Request>) {
+        self.feed(Input::Forwarded(requests));
+    }
+
+    /// Whether a snapshot may be received now; then it is this caller's turn, until [`Replica::snapshot_received`]
+    /// or [`Replica::snapshot_abandoned`].
+    pub fn begin_snapshot(&self) -> bool {
+        !self.shared.incoming.swap(true, Ordering::AcqRel)
+    }
+
+    /// The incoming file is complete.
+    pub fn snapshot_received(&self, from: RaftId, bytes: &[u8]) {
+        let message = convert::message_from_bytes(bytes);
+        let sent =
+            message.is_some_and(|message| self.inbox.try_send(Message::Snapshot { from, message }).is_ok());
+        if !sent {
+            self.snapshot_abandoned();
+        }
+    }
+
+    pub fn snapshot_abandoned(&self) {
+        self.shared.incoming.store(false, Ordering::Release);
+    }
+
+    /// How sending a snapshot ended.
+    pub fn snapshot_sent(&self, to: RaftId, complete: bool) {
+        self.feed(Input::SnapshotSent { to, complete });
+    }
+
+    /// Hands leadership over, if this node leads and somebody can take it.
+    pub fn step_aside(&self) {
+        self.feed(Input::StepAside);
+    }
+
+    /// Ends both threads. What was not answered is answered `Ending`.
+    pub fn stop(&self) {
+        let _ = self.inbox.try_send(Message::Stop);
+    }
+
+    fn feed(&self, input: Input) {
+        if self.inbox.try_send(Message::Input(input)).is_err() {
+            log::debug!("the inbox is full: dropped");
+        }
+    }
+}
+
+struct RaftThread<T> {
+    core: Core,
+    messages: mpsc::Receiver<Message>,
+    jobs: mpsc::Sender<Job>,
+    transport: T,
+    shared: Arc<Shared>,
+}
+
+/// Messages taken in before the core is polled: bounds how long a peer waits for its answer.
+const DRAIN_MAX: usize = 1_024;
+
+impl<T: Transport> RaftThread<T> {
+    fn run(mut self) {
+        let started = Instant::now();
+        let tick = Duration::from_millis(TICK_MS);
+        let mut next_tick = started + tick;
+        loop {
+            let wait = next_tick.saturating_duration_since(Instant::now());
+            let first = match self.messages.recv_timeout(wait) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let mut snapshot = false;
+            let more = std::iter::from_fn(|| self.messages.try_recv().ok()).take(DRAIN_MAX);
+            for message in first.into_iter().chain(more) {
+                match message {
+                    Message::Input(input) => self.core.feed(input),
+                    Message::Snapshot { from, message } => {
+                        snapshot = true;
+                        self.core.feed(Input::Message { from, message });
+                    }
+                    Message::Stop => return self.end(),
+                }
+            }
+            let now = Instant::now();
+            if now >= next_tick {
+                self.core.feed(Input::Tick);
+                next_tick = (next_tick + tick).max(now);
+            }
+            let wall_ms =
+                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+            let monotonic_ms = (now - started).as_millis() as u64 + 1;
+            let outputs = self.core.poll(Now { wall_ms, monotonic_ms });
+            let installs =
+                outputs.iter().any(|output| matches!(output, Output::Store(job) if job.install.is_some()));
+            if snapshot && !installs && !self.core.wants_snapshot() {
+                self.shared.incoming.store(false, Ordering::Release);
+            }
+            for output in outputs {
+                if !self.carry_out(output) {
+                    return self.end();
+                }
+            }
+            self.publish();
+        }
+    }
+
+    /// `false` when the replica cannot go on.
+    fn carry_out(&self, output: Output) -> bool {
+        match output {
+            Output::Send(message) => {
+                self.transport.send(message.to, Envelope::Raft(convert::message_to_bytes(&message)));
+            }
+            Output::Forward { to, requests } => self.transport.send(to, Envelope::Forward(requests)),
+            Output::SendSnapshot(message) => self.transport.send_snapshot(message.to, message),
+            Output::Store(job) => return self.jobs.send(job).is_ok(),
+            Output::Expired(ids) => {
+                ids.into_iter().for_each(|id| self.shared.waiters.answer(id, &Err(Undecided::Late)));
+            }
+            Output::Refused(id) => self.shared.waiters.answer(id, &Err(Undecided::Busy)),
+            Output::Fatal(why) => {
+                let _ = self.shared.failed.try_send(why);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn publish(&self) {
+        let status = self.core.status();
+        let mut shared = self.shared.status.lock().expect("nobody panics while it holds this lock");
+        let turned = shared.leader != status.leader || shared.term != status.term;
+        if turned {
+            log::info!(
+                "term {}, leader {}",
+                status.term,
+                status.leader.map_or("nobody".into(), |id| id.to_string())
+            );
+        }
+        *shared = status;
+        drop(shared);
+        if turned {
+            self.shared.progress.notify(usize::MAX);
+        }
+    }
+
+    fn end(self) {
+        self.shared.waiters.table().clear();
+    }
+}
+
+struct StoreThread {
+    writer: Writer,
+    jobs: mpsc::Receiver<Job>,
+    inbox: SyncSender<Message>,
+    shared: Arc<Shared>,
+}
+
+impl StoreThread {
+    fn run(mut self) {
+        while let Ok(job) = self.jobs.recv() {
+            let mut jobs = vec![job];
+            jobs.extend(self.jobs.try_iter());
+            if let Err(error) = self.turn(&jobs) {
+                let _ = self.shared.failed.try_send(error.to_string());
+                return;
+            }
+        }
+    }
+
+    fn turn(&mut self, jobs: &[Job]) -> Result<(), DbError> {
+        if jobs.iter().any(|job| !job.committed.is_empty() || job.install.is_some()) {
+            let done = self.writer.apply(jobs)?;
+            self.answer(&done);
+            if jobs.iter().any(|job| job.install.is_some()) {
+                self.shared.incoming.store(false, Ordering::Release);
+            }
+            // Ends with the Raft thread: then nobody needs to be told.
+            let _ = self.inbox.send(Message::Input(Input::Applied(done)));
+        }
+        let done = self.writer.append(jobs)?;
+        let _ = self.inbox.send(Message::Input(Input::Stored(done)));
+        Ok(())
+    }
+
+    fn answer(&self, done: &Done) {
+        for entry in &done.outcomes {
+            self.shared.waiters.answer(entry.id, &Ok((entry.index, entry.outcome.clone())));
+        }
+        self.shared.progress.notify(usize::MAX);
+    }
+}
