@@ -88,9 +88,9 @@ impl Reader {
         Ok(entries)
     }
 
-    /// Croaks that are kept in memory because they are not indexed by author yet, or new.
-    pub fn ring_len(&self) -> usize {
-        self.shared.ring.read().expect("no writer panics while it holds this lock").len()
+    /// Croaks in memory with an id of at least `from`.
+    pub fn ring_len_from(&self, from: LogIndex) -> usize {
+        self.shared.ring.read().expect("no writer panics while it holds this lock").len_from(from)
     }
 }
 

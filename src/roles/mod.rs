@@ -1,7 +1,9 @@
 //! The roles: each wires the layers below and holds no rules of its own.
 //!
 //! - [`failure`]: how a role ends, and the exit codes
+//! - [`node`]: backend and coordinator
 //! - [`options`]: what a role is told, validated
 
 pub mod failure;
+pub mod node;
 pub mod options;

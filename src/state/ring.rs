@@ -66,6 +66,10 @@ impl Ring {
     pub fn len(&self) -> usize {
         self.croaks.len()
     }
+    /// Croaks with an id of at least `from`.
+    pub fn len_from(&self, from: LogIndex) -> usize {
+        self.croaks.len() - self.croaks.partition_point(|(croak, _)| *croak < from)
+    }
     pub fn is_empty(&self) -> bool {
         self.croaks.is_empty()
     }

@@ -1,0 +1,72 @@
+//! Bounded work that the leader proposes when nobody asks: naming the founder, sweeping deleted accounts,
+//! indexing old croaks, noting new addresses. Each is a command like any other; an idle group has none to do.
+
+use super::{Node, join};
+use crate::db::DbError;
+use crate::state::limits::RING_CROAKS;
+use crate::state::rows::{Order, Sweeps, books, scan};
+use crate::state::{AccountId, Command, Request, RequestId, members};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often an idle leader looks.
+const LOOK: Duration = Duration::from_millis(500);
+const DEADLINE: Duration = Duration::from_secs(5);
+/// Croaks may wait unindexed until they fill this much of the ring.
+const UNINDEXED_MAX: usize = RING_CROAKS / 4 * 3;
+
+pub async fn run(node: Arc<Node>, founding: bool) {
+    let Some(member) = node.member.get() else { return };
+    loop {
+        let next = if member.replica.status().leads { next(&node, founding) } else { Ok(None) };
+        match next {
+            Ok(Some(command)) => {
+                let request = Request {
+                    id: RequestId(super::random_u128()),
+                    born: member.replica.reader().applied(),
+                    command,
+                };
+                if let Err(why) = member.replica.submit(request, Instant::now() + DEADLINE).await {
+                    log::debug!("a chore was put off: {why:?}");
+                    smol::Timer::after(LOOK).await;
+                }
+            }
+            Ok(None) => {
+                smol::Timer::after(LOOK).await;
+            }
+            Err(error) => {
+                log::error!("looking for chores: {error}");
+                smol::Timer::after(LOOK).await;
+            }
+        }
+    }
+}
+
+/// The most pressing chore, if there is one.
+fn next(node: &Node, founding: bool) -> Result<Option<Command>, DbError> {
+    let Some(member) = node.member.get() else { return Ok(None) };
+    let reader = member.replica.reader();
+    let view = reader.view()?;
+    let rows = members::all(&view)?;
+    if founding && rows.is_empty() {
+        let history = member.identity.history;
+        return Ok(Some(Command::Found { history, member: join::introduction(node) }));
+    }
+    let sweeps = scan::<Sweeps, _>(&view, &AccountId(0), &AccountId(u64::MAX), Order::OldestFirst, 1)?;
+    if let Some((account, ())) = sweeps.first() {
+        return Ok(Some(Command::Sweep { account: *account }));
+    }
+    if reader.ring_len_from(books(&view)?.indexed_through + 1) > UNINDEXED_MAX {
+        return Ok(Some(Command::IndexCroaks));
+    }
+    let mut heard = member.peers.known();
+    heard.push(node.info());
+    for (raft_id, row) in rows {
+        let moved =
+            heard.iter().find(|info| info.raft_id == raft_id && info.pid != 0 && info.address != row.address);
+        if let Some(info) = moved {
+            return Ok(Some(Command::Move { raft_id, address: info.address.clone() }));
+        }
+    }
+    Ok(None)
+}

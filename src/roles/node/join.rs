@@ -1,0 +1,126 @@
+//! Becoming a member.
+//!
+//! An empty store founds only when told to, and never votes before the group gave it a Raft id. It asks every
+//! address it was told, again and again, under one request id that it keeps in its store: asking twice, even
+//! after a crash, is joining once.
+
+use super::Node;
+use crate::db::{Configuration, Identity, Store};
+use crate::net::client::ask_once;
+use crate::net::frame::Plane;
+use crate::net::limits::STATUS_DEADLINE;
+use crate::net::protocol::{Answer, Ask};
+use crate::roles::failure::{Exit, Failure};
+use crate::state::command::NewMember;
+use crate::state::{Code, Denied, HistoryId, Reply, RequestId};
+use std::time::Duration;
+
+/// One attempt to join, at one address.
+const JOIN_DEADLINE: Duration = Duration::from_secs(3);
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Makes sure that the store belongs to a group. Answers whether this node founded one.
+///
+/// # Errors
+/// The group refuses, or the store fails. A group that cannot be reached is waited for.
+pub async fn belong(node: &Node, store: &mut Store) -> Result<bool, Failure> {
+    if let Some(identity) = store.identity() {
+        return Ok(identity.raft_id == 1);
+    }
+    if node.options.found {
+        found(node, store).await?;
+        return Ok(true);
+    }
+    let fresh = RequestId(super::random_u128());
+    let id = store.joining(fresh).map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
+    let (raft_id, history) = join(node, id).await?;
+    identify(node, store, raft_id, history, None)?;
+    Ok(false)
+}
+
+/// How this node introduces itself.
+pub fn introduction(node: &Node) -> NewMember {
+    NewMember {
+        role: node.options.role,
+        id: node.options.id,
+        address: node.address.clone(),
+        machine: node.machine.clone(),
+    }
+}
+
+async fn found(node: &Node, store: &mut Store) -> Result<(), Failure> {
+    for address in &node.options.coordinators {
+        let answer = ask_once(address, Plane::Control, Ask::NodeStatus, STATUS_DEADLINE).await;
+        if let Ok(Answer::NodeStatus(status)) = answer
+            && let Some(history) = status.history
+        {
+            let text = format!(
+                "--found is refused: {} at {address} belongs to history {history} already; start without --found to \
+                 join it",
+                status.me.name()
+            );
+            return Err(Failure::new(Exit::Refused, text));
+        }
+    }
+    let history = HistoryId(super::random_u128());
+    log::info!("founding history {history} of cluster {}", node.options.cluster);
+    let alone = Configuration { voters: vec![1], ..Configuration::default() };
+    identify(node, store, 1, history, Some(&alone))
+}
+
+fn identify(
+    node: &Node,
+    store: &mut Store,
+    raft_id: u64,
+    history: HistoryId,
+    founded: Option<&Configuration>,
+) -> Result<(), Failure> {
+    let identity = Identity {
+        cluster: node.options.cluster,
+        history,
+        raft_id,
+        role: node.options.role,
+        id: node.options.id,
+    };
+    store.identify(identity, founded).map_err(|error| Failure::new(Exit::Refused, error.to_string()))
+}
+
+async fn join(node: &Node, id: RequestId) -> Result<(u64, HistoryId), Failure> {
+    let mut pause = PAUSE_MIN;
+    let mut told = false;
+    loop {
+        for address in &node.options.coordinators {
+            let ask = Ask::Join { cluster: node.options.cluster, id, member: introduction(node) };
+            match ask_once(address, Plane::Control, ask, JOIN_DEADLINE).await {
+                Ok(Answer::Written { outcome: Ok(Reply::Joined { raft_id, history }), .. }) => {
+                    return Ok((raft_id, history));
+                }
+                Ok(Answer::Written { outcome: Err(denied), .. } | Answer::Refused(denied)) => {
+                    return Err(refused(node, address, denied));
+                }
+                Ok(_) => {}
+                Err(error) => log::debug!("{address}: {error}"),
+            }
+        }
+        if !told && pause == PAUSE_MAX {
+            log::info!("waiting for a group to join; asked {}", node.options.coordinators.join(", "));
+            told = true;
+        }
+        smol::Timer::after(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+fn refused(node: &Node, address: &str, denied: Denied) -> Failure {
+    let name = node.options.name();
+    let text = match denied.code {
+        Code::MemberExists => format!(
+            "{address} says that {name} belongs to the group already, but its store at {} is empty: put its store \
+             back, or start this one under a new --id",
+            node.options.store_dir().display()
+        ),
+        _ => format!("{address} refuses {name}: {denied}"),
+    };
+    Failure::new(Exit::Configuration, text)
+}

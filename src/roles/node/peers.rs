@@ -1,0 +1,395 @@
+//! Links to the other members, and what is known of them.
+//!
+//! ```text
+//!   replica ──▶ Transport ──▶ queue of each peer ──▶ link task: connect, hello, frames in batches
+//!   listener ──▶ incoming link: hello, then frames to the replica
+//! ```
+//!
+//! One outgoing link a peer, ordered; its queue is bounded and drops, because the engine sends again. A peer that
+//! dials again takes the place of its old link before a frame of the new one is read. Addresses are hints: from
+//! the replicated state, from what peers say of themselves when they dial, and from asking the addresses this
+//! node was started with.
+
+use super::{Node, describe};
+use crate::db::Identity;
+use crate::net::client::ask_once;
+use crate::net::frame::{self, FrameError, Plane};
+use crate::net::limits::{FRAME_BYTES_MAX, PEER_QUEUE_MAX, PREFACE_DEADLINE, STATUS_DEADLINE, WRITE_BYTES};
+use crate::net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome};
+use crate::net::protocol::{Answer, Ask, MemberInfo};
+use crate::net::socket;
+use crate::replica::{Envelope, RaftMessage, Transport};
+use crate::state::RaftId;
+use async_net::TcpStream;
+use smol::channel::{Receiver, Sender};
+use smol::future::FutureExt;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+const BEAT: Duration = Duration::from_secs(1);
+const REDIAL_MIN: Duration = Duration::from_millis(50);
+const REDIAL_MAX: Duration = Duration::from_millis(500);
+/// How often the addresses given at the start are asked while somebody is not linked.
+const LOOK_AROUND: Duration = Duration::from_secs(1);
+/// What leaves the replica waits here for the task that sorts it: beyond, it is dropped.
+const OUTGOING_MAX: usize = 4 * PEER_QUEUE_MAX;
+
+/// The other members: what is known, and the queues of their links.
+pub struct Peers {
+    me: RaftId,
+    table: Mutex<BTreeMap<RaftId, Peer>>,
+}
+
+#[derive(Default)]
+struct Peer {
+    info: Option<MemberInfo>,
+    queue: Option<Sender<Vec<u8>>>,
+    linked: bool,
+    /// Counts incoming links: only the newest may feed the replica.
+    incoming: u64,
+}
+
+impl Peers {
+    pub fn new(identity: &Identity) -> Arc<Peers> {
+        Arc::new(Peers { me: identity.raft_id, table: Mutex::default() })
+    }
+
+    fn table(&self) -> MutexGuard<'_, BTreeMap<RaftId, Peer>> {
+        self.table.lock().expect("nobody panics while it holds this lock")
+    }
+
+    /// Everybody else, as they were last heard of.
+    pub fn known(&self) -> Vec<MemberInfo> {
+        self.table().values().filter_map(|peer| peer.info.clone()).collect()
+    }
+
+    /// Somebody says this of itself: it replaces what was known.
+    fn heard(&self, info: &MemberInfo) {
+        if info.raft_id != 0 && info.raft_id != self.me {
+            self.table().entry(info.raft_id).or_default().info = Some(info.clone());
+        }
+    }
+
+    /// Somebody says this of another: it fills what is missing.
+    fn told(&self, info: &MemberInfo) {
+        if info.raft_id == 0 || info.raft_id == self.me {
+            return;
+        }
+        let mut table = self.table();
+        let peer = table.entry(info.raft_id).or_default();
+        let linked = peer.linked;
+        match &mut peer.info {
+            None => peer.info = Some(info.clone()),
+            Some(known) => {
+                if known.pid == 0 || (!linked && info.applied > known.applied) {
+                    known.pid = if info.pid == 0 { known.pid } else { info.pid };
+                    known.applied = known.applied.max(info.applied);
+                    known.address = info.address.clone();
+                }
+            }
+        }
+    }
+
+    fn begin_incoming(&self, from: RaftId) -> u64 {
+        let mut table = self.table();
+        let peer = table.entry(from).or_default();
+        peer.incoming += 1;
+        peer.incoming
+    }
+
+    fn is_current(&self, from: RaftId, incoming: u64) -> bool {
+        self.table().get(&from).is_some_and(|peer| peer.incoming == incoming)
+    }
+
+    fn address(&self, id: RaftId) -> Option<String> {
+        self.table().get(&id)?.info.as_ref().map(|info| info.address.clone())
+    }
+
+    fn info(&self, id: RaftId) -> Option<MemberInfo> {
+        self.table().get(&id)?.info.clone()
+    }
+
+    fn set_linked(&self, id: RaftId, linked: bool) {
+        self.table().entry(id).or_default().linked = linked;
+    }
+}
+
+/// What leaves the replica.
+pub enum Outgoing {
+    Envelope(RaftId, Envelope),
+    Snapshot(RaftId, Box<RaftMessage>),
+}
+
+struct QueueTransport(Sender<Outgoing>);
+
+impl Transport for QueueTransport {
+    fn send(&self, to: RaftId, envelope: Envelope) {
+        // Full: the engine sends again.
+        let _ = self.0.try_send(Outgoing::Envelope(to, envelope));
+    }
+    fn send_snapshot(&self, to: RaftId, message: RaftMessage) {
+        let _ = self.0.try_send(Outgoing::Snapshot(to, Box::new(message)));
+    }
+}
+
+pub fn transport() -> (impl Transport, Receiver<Outgoing>) {
+    let (sender, receiver) = smol::channel::bounded(OUTGOING_MAX);
+    (QueueTransport(sender), receiver)
+}
+
+/// Keeps a link to every other member, and sorts what leaves into their queues.
+pub async fn run(node: Arc<Node>, outgoing: Receiver<Outgoing>) {
+    let sorting = sort(node.clone(), outgoing);
+    let finding = find_members(node);
+    smol::future::zip(sorting, finding).await;
+}
+
+async fn sort(node: Arc<Node>, outgoing: Receiver<Outgoing>) {
+    let Some(member) = node.member.get() else { return };
+    while let Ok(next) = outgoing.recv().await {
+        match next {
+            Outgoing::Envelope(to, envelope) => {
+                let bytes = peer::encode(&match envelope {
+                    Envelope::Raft(message) => PeerFrame::Raft(message),
+                    Envelope::Forward(requests) => PeerFrame::Talk(PeerTalk::Forward(requests)),
+                });
+                let queue = member.peers.table().get(&to).and_then(|peer| peer.queue.clone());
+                if let Some(queue) = queue {
+                    // Full: the engine sends again.
+                    let _ = queue.try_send(bytes);
+                }
+            }
+            Outgoing::Snapshot(to, message) => {
+                let address = member.peers.address(to);
+                smol::spawn(super::snapshots::send(node.clone(), to, address, message)).detach();
+            }
+        }
+    }
+}
+
+/// Learns who the members are, and starts a link to each.
+async fn find_members(node: Arc<Node>) {
+    let Some(member) = node.member.get() else { return };
+    let mut links = BTreeMap::new();
+    loop {
+        read_members(&node);
+        let ids: Vec<RaftId> = member.peers.table().keys().copied().collect();
+        for id in ids {
+            links.entry(id).or_insert_with(|| {
+                let (queue, frames) = smol::channel::bounded(PEER_QUEUE_MAX);
+                member.peers.table().entry(id).or_default().queue = Some(queue);
+                smol::spawn(link(node.clone(), id, frames))
+            });
+        }
+        let someone_is_missing = member.peers.table().values().any(|peer| !peer.linked) || links.is_empty();
+        if someone_is_missing {
+            ask_around(&node).await;
+        }
+        let pause = async {
+            smol::Timer::after(LOOK_AROUND).await;
+        };
+        let news = async {
+            let known = member.peers.table().len();
+            while member.peers.table().len() == known {
+                member.replica.progressed().await;
+                read_members(&node);
+            }
+        };
+        pause.or(news).await;
+    }
+}
+
+/// Takes the members from the replicated state.
+fn read_members(node: &Node) {
+    let Some(member) = node.member.get() else { return };
+    let rows = member.replica.reader().view().and_then(|view| crate::state::members::all(&view));
+    let Ok(rows) = rows else { return };
+    for (raft_id, row) in rows {
+        member.peers.told(&MemberInfo {
+            raft_id,
+            role: row.role,
+            id: row.id,
+            address: row.address,
+            machine: row.machine,
+            pid: 0,
+            applied: 0,
+            clients: 0,
+        });
+    }
+}
+
+/// Asks the addresses this node was started with who lives there.
+async fn ask_around(node: &Arc<Node>) {
+    let Some(member) = node.member.get() else { return };
+    let questions = node.options.coordinators.iter().map(|address| {
+        let node = node.clone();
+        let address = address.clone();
+        smol::spawn(async move {
+            let answer = ask_once(&address, Plane::Control, Ask::NodeStatus, STATUS_DEADLINE).await;
+            let (Ok(Answer::NodeStatus(status)), Some(member)) = (answer, node.member.get()) else { return };
+            if status.history == Some(member.identity.history) {
+                member.peers.heard(&status.me);
+                status.others.iter().for_each(|info| member.peers.told(info));
+            }
+        })
+    });
+    for question in questions.collect::<Vec<_>>() {
+        question.await;
+    }
+    let _ = member;
+}
+
+/// Dials a member for as long as this process lives.
+async fn link(node: Arc<Node>, to: RaftId, frames: Receiver<Vec<u8>>) {
+    let Some(member) = node.member.get() else { return };
+    let mut pause = REDIAL_MIN;
+    loop {
+        if let Some(address) = member.peers.address(to) {
+            match dial(&node, to, &address).await {
+                Ok(stream) => {
+                    log::info!("linked to {} at {address}", describe(to, member.peers.info(to).as_ref()));
+                    member.peers.set_linked(to, true);
+                    let ended = feed(&node, &frames, stream).await;
+                    member.peers.set_linked(to, false);
+                    log::info!("the link to {} ended: {ended}", describe(to, member.peers.info(to).as_ref()));
+                    pause = REDIAL_MIN;
+                }
+                Err(error) => log::debug!("{address}: {error}"),
+            }
+        }
+        // What waited is old by now; the engine sends what is needed.
+        while frames.try_recv().is_ok() {}
+        smol::Timer::after(pause).await;
+        pause = (pause * 2).min(REDIAL_MAX);
+    }
+}
+
+fn hello(node: &Node, to: RaftId) -> Option<PeerHello> {
+    let member = node.member.get()?;
+    let (cluster, history) = (member.identity.cluster, member.identity.history);
+    Some(PeerHello { cluster, history, from: node.info(), to })
+}
+
+async fn dial(node: &Arc<Node>, to: RaftId, address: &str) -> Result<TcpStream, FrameError> {
+    let mut stream = socket::connect(address, Plane::Peer).await?;
+    let (Some(hello), Some(member)) = (hello(node, to), node.member.get()) else {
+        return Err(FrameError::Closed);
+    };
+    frame::write(&mut stream, &hello).await?;
+    match frame::within(PREFACE_DEADLINE, frame::read(&mut stream, FRAME_BYTES_MAX)).await? {
+        PeerWelcome::Welcome { me, others } => {
+            member.peers.heard(&me);
+            others.iter().for_each(|info| member.peers.told(info));
+            Ok(stream)
+        }
+        PeerWelcome::Refused(why) => {
+            log::warn!("{address} refuses a link: {why}");
+            Err(FrameError::Closed)
+        }
+    }
+}
+
+/// Writes what waits, many frames at a time, and a beat each second. Ends with the connection.
+async fn feed(node: &Node, frames: &Receiver<Vec<u8>>, mut stream: TcpStream) -> FrameError {
+    let mut beat = smol::Timer::interval(BEAT);
+    let mut end = stream.clone();
+    let mut batch = peer::encode(&PeerFrame::Talk(PeerTalk::Beat(node.info())));
+    loop {
+        if let Err(error) = frame::write_bytes(&mut stream, &batch).await {
+            return error;
+        }
+        batch.clear();
+        let next = async { frames.recv().await.map_err(|_| FrameError::Closed) };
+        let pulse = async {
+            smol::stream::StreamExt::next(&mut beat).await;
+            Ok(peer::encode(&PeerFrame::Talk(PeerTalk::Beat(node.info()))))
+        };
+        // The other side never writes here: whatever can be read is the end.
+        let over = async {
+            let mut byte = [0];
+            let _ = smol::io::AsyncReadExt::read(&mut end, &mut byte).await;
+            Err(FrameError::Closed)
+        };
+        match next.or(pulse).or(over).await {
+            Ok(bytes) => batch = bytes,
+            Err(error) => return error,
+        }
+        while batch.len() < WRITE_BYTES
+            && let Ok(more) = frames.try_recv()
+        {
+            batch.extend_from_slice(&more);
+        }
+    }
+}
+
+/// Serves a link that a peer dialled.
+pub async fn accept(node: Arc<Node>, mut stream: TcpStream) {
+    let Some(member) = node.member.get() else { return };
+    let Ok(hello) = frame::within(PREFACE_DEADLINE, frame::read(&mut stream, FRAME_BYTES_MAX)).await else {
+        return;
+    };
+    let from = match welcome(&node, hello) {
+        Ok(from) => from,
+        Err(why) => {
+            log::warn!("refused a link: {why}");
+            let _ = frame::write(&mut stream, &PeerWelcome::Refused(why)).await;
+            return;
+        }
+    };
+    let incoming = member.peers.begin_incoming(from);
+    let welcome = PeerWelcome::Welcome { me: node.info(), others: member.peers.known() };
+    if frame::write(&mut stream, &welcome).await.is_err() {
+        return;
+    }
+    let mut reader = smol::io::BufReader::with_capacity(WRITE_BYTES, stream);
+    loop {
+        let read = peer::read(&mut reader).await;
+        if !member.peers.is_current(from, incoming) {
+            return;
+        }
+        match read {
+            Ok(PeerFrame::Raft(bytes)) => member.replica.receive(from, &bytes),
+            Ok(PeerFrame::Talk(PeerTalk::Forward(requests))) => member.replica.receive_forwarded(requests),
+            Ok(PeerFrame::Talk(PeerTalk::Beat(info))) => member.peers.heard(&info),
+            Err(FrameError::Closed | FrameError::Io(_)) => return,
+            Err(error) => return log::warn!("member {from}: {error}"),
+        }
+    }
+}
+
+/// Checks a hello. Who came is known from then on, under the address it says.
+///
+/// # Errors
+/// Why it is refused, with both sides' cluster or history in it.
+pub fn welcome(node: &Node, hello: PeerHello) -> Result<RaftId, String> {
+    let Some(member) = node.member.get() else {
+        return Err("this node does not belong to a group yet".into());
+    };
+    let (me, name) = (&member.identity, hello.from.name());
+    if hello.cluster != me.cluster {
+        return Err(format!(
+            "{name} belongs to cluster {}, {} to {}",
+            hello.cluster,
+            node.options.name(),
+            me.cluster
+        ));
+    }
+    if hello.history != me.history {
+        return Err(format!(
+            "{name} belongs to history {}, {} to {}",
+            hello.history,
+            node.options.name(),
+            me.history
+        ));
+    }
+    if hello.to != me.raft_id || hello.from.raft_id == me.raft_id || hello.from.raft_id == 0 {
+        return Err(format!("{name} looks for member {}, this is member {}", hello.to, me.raft_id));
+    }
+    member.peers.heard(&hello.from);
+    Ok(hello.from.raft_id)
+}
+
+pub(super) fn hello_to(node: &Node, to: RaftId) -> Option<PeerHello> {
+    hello(node, to)
+}

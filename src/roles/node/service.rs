@@ -1,0 +1,243 @@
+//! What a member answers.
+//!
+//! A backend serves people: reads from its own store, writes through the replica, passwords through their queue.
+//! A coordinator answers for itself and lets servers join, and serves no people.
+
+use super::passwords::Busy;
+use super::{Member, Node, peers, snapshots};
+use crate::db::DbError;
+use crate::net::frame::Plane;
+use crate::net::listener;
+use crate::net::protocol::{Answer, Ask, NewAccount, NodeStatus, Password, Why};
+use crate::replica::Undecided;
+use crate::state::command::NewMember;
+use crate::state::rows::{Accounts, Sessions, get};
+use crate::state::{
+    ClusterId, Code, Command, Consistency, Denied, Field, LogIndex, Query, Request, RequestId, Role, Token,
+    TokenHash, social, text,
+};
+use async_net::TcpStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A read waits this long for what its asker has seen elsewhere.
+const READ_WAIT: Duration = Duration::from_secs(1);
+
+pub struct Service {
+    pub node: Arc<Node>,
+}
+
+impl listener::Node for Service {
+    async fn answer(self: Arc<Self>, plane: Plane, ask: Ask, deadline: Instant) -> Answer {
+        if matches!(ask, Ask::NodeStatus) {
+            return Answer::NodeStatus(Box::new(self.status()));
+        }
+        let Some(member) = self.node.member.get() else { return Answer::Unavailable(Why::NotServing) };
+        let asking = Asking { node: &self.node, member, deadline };
+        match ask {
+            Ask::NodeStatus => Answer::NodeStatus(Box::new(self.status())),
+            Ask::Join { cluster, id, member } if plane == Plane::Control => {
+                asking.join(cluster, id, member).await
+            }
+            _ if self.node.options.role == Role::Coordinator => Answer::Unavailable(Why::NotServing),
+            Ask::Join { .. } => Answer::Refused(Denied::new(Code::InvalidEntry)),
+            Ask::Write(request) => asking.write(request).await,
+            Ask::CreateAccount { id, born, form } => asking.create_account(id, born, form).await,
+            Ask::LogIn { id, born, username, password, token } => {
+                asking.log_in(id, born, &username, password, token).await
+            }
+            Ask::DeleteAccount { id, born, session, password } => {
+                asking.delete_account(id, born, session, password).await
+            }
+            Ask::Read { seen, consistency, query } => asking.read(seen, consistency, &query).await,
+        }
+    }
+
+    async fn peer(self: Arc<Self>, plane: Plane, stream: TcpStream) {
+        match plane {
+            Plane::Peer => peers::accept(self.node.clone(), stream).await,
+            Plane::Snapshot => snapshots::accept(self.node.clone(), stream).await,
+            Plane::Client | Plane::Control => {}
+        }
+    }
+}
+
+impl Service {
+    fn status(&self) -> NodeStatus {
+        let member = self.node.member.get();
+        let replica = member.map(|it| it.replica.status()).unwrap_or_default();
+        NodeStatus {
+            cluster: self.node.options.cluster,
+            history: member.map(|it| it.identity.history),
+            me: self.node.info(),
+            leader: replica.leader,
+            term: replica.term,
+            voters: replica.configuration.voters,
+            learners: replica.configuration.learners,
+            in_sync: replica.in_sync,
+            others: member.map(|it| it.peers.known()).unwrap_or_default(),
+        }
+    }
+}
+
+/// One question, while it is answered.
+struct Asking<'a> {
+    node: &'a Node,
+    member: &'a Member,
+    deadline: Instant,
+}
+
+fn broken(error: &DbError) -> Answer {
+    // The writer meets the same and ends the process; until then this node does not serve.
+    log::error!("the store cannot be read: {error}");
+    Answer::Unavailable(Why::NotServing)
+}
+
+impl Asking<'_> {
+    async fn submit(&self, id: RequestId, born: LogIndex, command: Command) -> Answer {
+        let request = Request { id, born, command };
+        match self.member.replica.submit(request, self.deadline).await {
+            Ok((index, outcome)) => {
+                let token = Token { history: self.member.identity.history, index };
+                Answer::Written { token, outcome }
+            }
+            Err(Undecided::Late) => Answer::Unavailable(Why::NoLeader),
+            Err(Undecided::Busy) => Answer::Unavailable(Why::Busy),
+            Err(Undecided::Ending) => Answer::Unavailable(Why::NotServing),
+        }
+    }
+
+    async fn join(&self, cluster: ClusterId, id: RequestId, member: NewMember) -> Answer {
+        if cluster != self.member.identity.cluster {
+            return Answer::Refused(Denied::new(Code::WrongCluster));
+        }
+        self.submit(id, LogIndex::MAX, Command::Join { member }).await
+    }
+
+    /// Commands that people may give as they are. Those that carry what a backend checked, and those that only
+    /// members propose, are not among them.
+    async fn write(&self, request: Request) -> Answer {
+        let allowed = match &request.command {
+            Command::Croak { text, .. } => text::check_croak(text),
+            Command::AddFriend { username, .. } | Command::RemoveFriend { username, .. } => {
+                text::fold_username(username).map(drop)
+            }
+            Command::LogOut { .. } => Ok(()),
+            _ => Err(Denied::new(Code::InvalidEntry)),
+        };
+        match allowed {
+            Ok(()) => self.submit(request.id, request.born, request.command).await,
+            Err(denied) => Answer::Refused(denied),
+        }
+    }
+
+    async fn create_account(&self, id: RequestId, born: LogIndex, form: NewAccount) -> Answer {
+        let checked = text::check_name(&form.name)
+            .and_then(|_| text::fold_username(&form.username))
+            .and_then(|_| text::check_email(&form.email))
+            .and_then(|_| text::check_password(&form.password.0));
+        if let Err(denied) = checked {
+            return Answer::Refused(denied);
+        }
+        match self.node.passwords.hash(form.password.0, id.0).await {
+            Ok(password_hash) => {
+                let NewAccount { name, username, email, .. } = form;
+                self.submit(id, born, Command::CreateAccount { username, name, email, password_hash }).await
+            }
+            Err(Busy) => Answer::Unavailable(Why::Busy),
+        }
+    }
+
+    async fn log_in(
+        &self,
+        id: RequestId,
+        born: LogIndex,
+        username: &str,
+        password: Password,
+        token: TokenHash,
+    ) -> Answer {
+        if !self.caught_up_with(born).await {
+            return Answer::Unavailable(Why::Behind);
+        }
+        let account = match self.account_named(username) {
+            Ok(account) => account,
+            Err(error) => return broken(&error),
+        };
+        let hash = account.as_ref().map(|(_, account)| account.password_hash.clone());
+        let fits = self.node.passwords.check(password.0, hash).await;
+        match (account, fits) {
+            (_, Err(Busy)) => Answer::Unavailable(Why::Busy),
+            (None, _) => Answer::Refused(Denied::of(Code::NoSuchUser, Field::Username)),
+            (Some(_), Ok(false)) => Answer::Refused(Denied::of(Code::WrongPassword, Field::Password)),
+            (Some((account, row)), Ok(true)) => {
+                let credential_version = row.credential_version;
+                self.submit(id, born, Command::LogIn { account, credential_version, token }).await
+            }
+        }
+    }
+
+    fn account_named(
+        &self,
+        username: &str,
+    ) -> Result<Option<(crate::state::AccountId, crate::state::rows::Account)>, DbError> {
+        let Ok(username) = text::fold_username(username) else { return Ok(None) };
+        social::account_named(&self.member.replica.reader().view()?, &username)
+    }
+
+    async fn delete_account(
+        &self,
+        id: RequestId,
+        born: LogIndex,
+        session: TokenHash,
+        password: Password,
+    ) -> Answer {
+        if !self.caught_up_with(born).await {
+            return Answer::Unavailable(Why::Behind);
+        }
+        let account = (|| {
+            let view = self.member.replica.reader().view()?;
+            let Some(session) = get::<Sessions, _>(&view, &session)? else { return Ok(None) };
+            get::<Accounts, _>(&view, &session.account)
+        })();
+        let account = match account {
+            Ok(Some(account)) => account,
+            Ok(None) => return Answer::Refused(Denied::new(Code::NotLoggedIn)),
+            Err(error) => return broken(&error),
+        };
+        let credential_version = account.credential_version;
+        // A deleted account is asked for again when an answer was lost: the rules know whether it was this
+        // request that deleted it.
+        if !account.deleted {
+            match self.node.passwords.check(password.0, Some(account.password_hash)).await {
+                Err(Busy) => return Answer::Unavailable(Why::Busy),
+                Ok(false) => return Answer::Refused(Denied::of(Code::WrongPassword, Field::Password)),
+                Ok(true) => {}
+            }
+        }
+        self.submit(id, born, Command::DeleteAccount { session, credential_version }).await
+    }
+
+    async fn read(&self, seen: Option<Token>, consistency: Consistency, query: &Query) -> Answer {
+        let history = self.member.identity.history;
+        if let (Some(seen), Consistency::Session) = (seen, consistency) {
+            if seen.history != history {
+                return Answer::Unavailable(Why::OtherHistory);
+            }
+            if !self.caught_up_with(seen.index).await {
+                return Answer::Unavailable(Why::Behind);
+            }
+        }
+        match self.member.replica.reader().answer(query) {
+            Ok((index, page)) => {
+                let old = !self.member.replica.status().in_sync;
+                Answer::Read { token: Token { history, index }, old, page }
+            }
+            Err(error) => broken(&error),
+        }
+    }
+
+    async fn caught_up_with(&self, index: LogIndex) -> bool {
+        let deadline = self.deadline.min(Instant::now() + READ_WAIT);
+        self.member.replica.wait_applied(index, deadline).await
+    }
+}

@@ -1,0 +1,158 @@
+//! The whole state, on a link of its own, so that heartbeats never wait behind it. One is received at a time.
+//!
+//! ```text
+//!   sender ── SnapshotHello ──▶ receiver   who, the engine's message, what the state is of
+//!          ◀── Verdict ───────             go on, or why not
+//!          ── Part::Rows … Part::End ──▶
+//!          ◀── Verdict ───────             complete
+//! ```
+
+use super::Node;
+use super::peers;
+use crate::db::DbError;
+use crate::db::snapshot::{Chunk, SnapshotHead, SnapshotReader, SnapshotSum, SnapshotWriter};
+use crate::net::frame::{self, FrameError, Plane};
+use crate::net::limits::{PREFACE_DEADLINE, SNAPSHOT_CHUNK_BYTES_MAX, WRITE_STALL};
+use crate::net::peer::PeerHello;
+use crate::net::socket;
+use crate::replica::{RaftMessage, convert, core::describe_snapshot};
+use crate::state::RaftId;
+use async_net::TcpStream;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SnapshotHello {
+    hello: PeerHello,
+    message: Vec<u8>,
+    head: SnapshotHead,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Part {
+    Rows(Chunk),
+    End(SnapshotSum),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Verdict {
+    Go,
+    Complete,
+    No(String),
+}
+
+#[derive(Debug, thiserror::Error)]
+enum SnapshotError {
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error(transparent)]
+    Db(#[from] DbError),
+    #[error("the other side says: {0}")]
+    Refused(String),
+    #[error("it is not known where that member is")]
+    Nowhere,
+    #[error("another snapshot is being received")]
+    Busy,
+}
+
+/// Sends the state to a member and tells the replica how it went.
+pub async fn send(node: Arc<Node>, to: RaftId, address: Option<String>, message: Box<RaftMessage>) {
+    let Some(member) = node.member.get() else { return };
+    let result = try_send(&node, to, address, *message).await;
+    match &result {
+        Ok(rows) => log::info!("member {to} has the whole state: {rows} rows"),
+        Err(error) => log::info!("a snapshot did not reach member {to}: {error}"),
+    }
+    member.replica.snapshot_sent(to, result.is_ok());
+}
+
+async fn try_send(
+    node: &Arc<Node>,
+    to: RaftId,
+    address: Option<String>,
+    mut message: RaftMessage,
+) -> Result<u64, SnapshotError> {
+    let address = address.ok_or(SnapshotError::Nowhere)?;
+    let (Some(member), Some(hello)) = (node.member.get(), peers::hello_to(node, to)) else {
+        return Err(SnapshotError::Nowhere);
+    };
+    let mut stream = socket::connect(&address, Plane::Snapshot).await?;
+    let mut reader = SnapshotReader::new(member.replica.reader())?;
+    let head = reader.head().clone();
+    describe_snapshot(&mut message, &head);
+    let message = convert::message_to_bytes(&message);
+    frame::write(&mut stream, &SnapshotHello { hello, message, head }).await?;
+    expect(&mut stream, |verdict| matches!(verdict, Verdict::Go)).await?;
+    while let Some(chunk) = reader.next_chunk()? {
+        frame::write(&mut stream, &Part::Rows(chunk)).await?;
+    }
+    let sum = reader.sum();
+    frame::write(&mut stream, &Part::End(sum)).await?;
+    expect(&mut stream, |verdict| matches!(verdict, Verdict::Complete)).await?;
+    Ok(sum.rows)
+}
+
+async fn expect(stream: &mut TcpStream, wanted: impl Fn(&Verdict) -> bool) -> Result<(), SnapshotError> {
+    match frame::within(WRITE_STALL, frame::read(stream, SNAPSHOT_CHUNK_BYTES_MAX)).await? {
+        verdict if wanted(&verdict) => Ok(()),
+        Verdict::No(why) => Err(SnapshotError::Refused(why)),
+        _ => Err(FrameError::Malformed.into()),
+    }
+}
+
+/// Receives the state from a member that dialled.
+pub async fn accept(node: Arc<Node>, mut stream: TcpStream) {
+    if let Err(error) = try_accept(&node, &mut stream).await {
+        log::info!("a snapshot was not received: {error}");
+        let _ = frame::write(&mut stream, &Verdict::No(error.to_string())).await;
+    }
+}
+
+async fn try_accept(node: &Arc<Node>, stream: &mut TcpStream) -> Result<(), SnapshotError> {
+    let SnapshotHello { hello, message, head } =
+        frame::within(PREFACE_DEADLINE, frame::read(stream, SNAPSHOT_CHUNK_BYTES_MAX)).await?;
+    let from = peers::welcome(node, hello).map_err(SnapshotError::Refused)?;
+    let Some(member) = node.member.get() else { return Err(SnapshotError::Nowhere) };
+    if !member.replica.begin_snapshot() {
+        return Err(SnapshotError::Busy);
+    }
+    let turn = Turn { node, done: false };
+    let writer = SnapshotWriter::begin(member.disk.as_ref(), &head)?;
+    frame::write(stream, &Verdict::Go).await?;
+    receive_parts(stream, writer).await?;
+    turn.finish(from, &message);
+    frame::write(stream, &Verdict::Complete).await?;
+    Ok(())
+}
+
+async fn receive_parts(stream: &mut TcpStream, mut writer: SnapshotWriter) -> Result<(), SnapshotError> {
+    loop {
+        match frame::within(WRITE_STALL, frame::read(stream, SNAPSHOT_CHUNK_BYTES_MAX)).await? {
+            Part::Rows(chunk) => writer.write_chunk(&chunk)?,
+            Part::End(sum) => return Ok(writer.finish(sum)?),
+        }
+    }
+}
+
+/// This link's turn to write the incoming file; given up when dropped, handed to the replica when finished.
+struct Turn<'a> {
+    node: &'a Arc<Node>,
+    done: bool,
+}
+
+impl Turn<'_> {
+    fn finish(mut self, from: RaftId, message: &[u8]) {
+        self.done = true;
+        if let Some(member) = self.node.member.get() {
+            member.replica.snapshot_received(from, message);
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let (false, Some(member)) = (self.done, self.node.member.get()) {
+            member.replica.snapshot_abandoned();
+        }
+    }
+}
