@@ -342,6 +342,7 @@ proptest! {
     fn feeds_have_no_skips_or_doubles(steps in steps(), limit in 1..5_u16) {
         let mut history = History::of(&steps);
         check_feeds(&mut history, limit);
+        history.log.model.reopen();
         check_feeds(&mut history, limit);
         history.finish(&Command::IndexCroaks);
         check_feeds(&mut history, limit);
