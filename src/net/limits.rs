@@ -67,5 +67,7 @@ pub const REFUSALS_IN_A_ROW_MAX: u32 = 2;
 pub const ADDRESSES_MAX: usize = 4 * crate::state::limits::MEMBERS_MAX;
 /// How often a survey goes on to ask whom the last answers named.
 pub const SURVEY_ROUNDS_MAX: usize = 4;
+/// How often a balancer asks each member how it is.
+pub const WATCH_EVERY: Duration = Duration::from_millis(250);
 
 const _: () = assert!(ASKS_UNDER_WAY_MAX > 0 && SILENT_STEPS_PING < SILENT_STEPS_MAX);
