@@ -17,6 +17,8 @@ pub const PREFACE_DEADLINE: Duration = Duration::from_secs(2);
 pub const CONNECT_DEADLINE: Duration = Duration::from_millis(700);
 /// One member's answer to a status question.
 pub const STATUS_DEADLINE: Duration = Duration::from_millis(500);
+/// A frame that has begun must be complete by then.
+pub const FRAME_DEADLINE: Duration = Duration::from_secs(10);
 /// A write that makes no progress for this long ends the connection.
 pub const WRITE_STALL: Duration = Duration::from_secs(3);
 
