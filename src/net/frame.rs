@@ -90,7 +90,9 @@ pub async fn read_bytes<R: AsyncRead + Unpin>(reader: &mut R, limit: usize) -> R
         return Err(FrameError::TooLong { length, limit });
     }
     let mut bytes = vec![0; length];
-    reader.read_exact(&mut bytes).await.map_err(closed)?;
+    // Half a frame holds memory: whoever begins one finishes it.
+    within(super::limits::FRAME_DEADLINE, async { reader.read_exact(&mut bytes).await.map_err(closed) })
+        .await?;
     Ok(bytes)
 }
 

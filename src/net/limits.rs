@@ -17,6 +17,8 @@ pub const PREFACE_DEADLINE: Duration = Duration::from_secs(2);
 pub const CONNECT_DEADLINE: Duration = Duration::from_millis(700);
 /// One member's answer to a status question.
 pub const STATUS_DEADLINE: Duration = Duration::from_millis(500);
+/// A frame that has begun must be complete by then.
+pub const FRAME_DEADLINE: Duration = Duration::from_secs(10);
 /// A write that makes no progress for this long ends the connection.
 pub const WRITE_STALL: Duration = Duration::from_secs(3);
 
@@ -62,5 +64,12 @@ pub const RETRY_PAUSE_MIN: Duration = Duration::from_millis(50);
 pub const RETRY_PAUSE_MAX: Duration = Duration::from_millis(250);
 /// Answers of "not now, not here" in a row after which another server is tried.
 pub const REFUSALS_IN_A_ROW_MAX: u32 = 2;
+
+/// Addresses of members that are kept at most: several for each, as members move.
+pub const ADDRESSES_MAX: usize = 4 * crate::state::limits::MEMBERS_MAX;
+/// How often a survey goes on to ask whom the last answers named.
+pub const SURVEY_ROUNDS_MAX: usize = 4;
+/// How often a balancer asks each member how it is.
+pub const WATCH_EVERY: Duration = Duration::from_millis(250);
 
 const _: () = assert!(ASKS_UNDER_WAY_MAX > 0 && SILENT_STEPS_PING < SILENT_STEPS_MAX);

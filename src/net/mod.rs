@@ -17,6 +17,7 @@
 //! - [`listener`]: accepts connections, bounded, and hands a member what is asked on them
 //! - [`line`]: one connection to one server, many questions on it at once
 //! - [`client`]: the failover client: asks whichever server lives until there is an answer
+//! - [`survey`]: asks every member how it is, and puts the answers together
 //! - encryption: not here yet; the handshake's place is between preface and first frame
 
 pub mod client;
@@ -27,3 +28,4 @@ pub mod listener;
 pub mod peer;
 pub mod protocol;
 pub mod socket;
+pub mod survey;

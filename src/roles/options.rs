@@ -31,3 +31,12 @@ impl NodeOptions {
         self.data_dir.join(self.name())
     }
 }
+
+/// For `balancer`.
+#[derive(Debug, Clone)]
+pub struct BalancerOptions {
+    /// Where to listen, HOST:PORT; port 0 takes a free one.
+    pub listen: String,
+    /// Where any members may be found; they name the others.
+    pub seeds: Vec<String>,
+}

@@ -1,0 +1,304 @@
+//! A survey: asks every member how it is, and puts the answers together.
+//!
+//! A member that answers speaks for itself; of one that does not, the others tell what they last heard. Each
+//! has `STATUS_DEADLINE` to answer, all at once, and those whom the answers name are asked next. So a survey
+//! takes half a second while somebody is dead, and two seconds at the very worst.
+//!
+//! [`merge`] is pure. It believes one cluster: the first that answers. Addresses are hints, and a port may
+//! belong to somebody else by now.
+//!
+//! It decides nothing: what a survey says was true when it was asked.
+
+use super::client::ask_once;
+use super::frame::Plane;
+use super::limits::{ADDRESSES_MAX, STATUS_DEADLINE, SURVEY_ROUNDS_MAX};
+use super::protocol::{Answer, Ask, MemberInfo, NodeStatus};
+use crate::state::RaftId;
+use std::collections::BTreeMap;
+
+/// How the group is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// The name of the member that leads, if one does.
+    pub leader: Option<String>,
+    pub term: u64,
+    /// Backends first, by number.
+    pub members: Vec<MemberView>,
+    /// How many more processes may die, whichever they are, with a majority of the voters left.
+    pub can_lose_processes: u32,
+    /// The same for whole machines.
+    pub can_lose_machines: u32,
+}
+
+/// How a member is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberView {
+    pub info: MemberInfo,
+    /// It answered.
+    pub alive: bool,
+    pub voter: bool,
+    pub in_sync: bool,
+    /// It belongs to the group and can read.
+    pub store_open: bool,
+}
+
+impl Survey {
+    /// Whether anybody answered.
+    pub fn anyone(&self) -> bool {
+        self.members.iter().any(|member| member.alive)
+    }
+}
+
+/// Asks the members at `seeds` (a balancer's address stands for one of its backends), and all they know of.
+pub async fn survey(seeds: &[String]) -> Survey {
+    let mut asked: Vec<String> = Vec::new();
+    let mut answers: Vec<NodeStatus> = Vec::new();
+    let mut next = seeds.to_vec();
+    for _ in 0..SURVEY_ROUNDS_MAX {
+        next.sort();
+        next.dedup();
+        next.retain(|address| !address.is_empty() && !asked.contains(address));
+        next.truncate(ADDRESSES_MAX - asked.len());
+        if next.is_empty() {
+            break;
+        }
+        let asking: Vec<_> = next.iter().map(|address| smol::spawn(node_status(address.clone()))).collect();
+        asked.append(&mut next);
+        for answer in asking {
+            let Some(status) = answer.await else { continue };
+            next.extend(status.others.iter().map(|other| other.address.clone()));
+            next.push(status.me.address.clone());
+            answers.push(status);
+        }
+    }
+    merge(&answers)
+}
+
+async fn node_status(address: String) -> Option<NodeStatus> {
+    match ask_once(&address, Plane::Control, Ask::NodeStatus, STATUS_DEADLINE).await {
+        Ok(Answer::NodeStatus(status)) => Some(*status),
+        Ok(other) => {
+            log::debug!("{address} answers a status question with {other:?}");
+            None
+        }
+        Err(error) => {
+            log::debug!("{address} does not answer: {error}");
+            None
+        }
+    }
+}
+
+/// Puts the answers together. Several answers of one member count once.
+pub fn merge(answers: &[NodeStatus]) -> Survey {
+    let Some(cluster) = answers.first().map(|first| first.cluster) else { return Survey::default() };
+    let mut live = BTreeMap::new();
+    for status in answers.iter().filter(|status| status.cluster == cluster) {
+        live.insert(key(&status.me), status);
+    }
+    // A leader says so itself; of two who do, the one of the higher term is right.
+    let claims = |status: &&&NodeStatus| status.leader == Some(status.me.raft_id) && status.me.raft_id != 0;
+    let leader = live.values().filter(claims).max_by_key(|status| status.term);
+    let newest_term = live.values().map(|status| status.term).max().unwrap_or(0);
+    // Who votes: the leader knows best, else who has applied most.
+    let freshest = live.values().max_by_key(|status| (status.term, status.me.applied));
+    let voters: &[RaftId] = leader.or(freshest).map_or(&[], |status| &status.voters);
+
+    let members: Vec<MemberView> = infos(&live)
+        .into_iter()
+        .map(|(key, info)| view(info.clone(), live.get(&key).copied(), voters))
+        .collect();
+    let (can_lose_processes, can_lose_machines) = can_lose(&members, voters.len());
+    Survey {
+        leader: leader.map(|status| status.me.name()),
+        term: leader.map_or(newest_term, |status| status.term),
+        members,
+        can_lose_processes,
+        can_lose_machines,
+    }
+}
+
+/// What a member is known by, in the order of listings.
+type Key = (crate::state::Role, u32);
+
+fn key(info: &MemberInfo) -> Key {
+    (info.role, info.id)
+}
+
+/// Of each member what it says itself, else the freshest that others say.
+fn infos<'a>(live: &BTreeMap<Key, &'a NodeStatus>) -> BTreeMap<Key, &'a MemberInfo> {
+    let mut infos: BTreeMap<Key, &MemberInfo> = live.iter().map(|(key, status)| (*key, &status.me)).collect();
+    for other in live.values().flat_map(|status| &status.others) {
+        if live.contains_key(&key(other)) {
+            continue;
+        }
+        let known = infos.entry(key(other)).or_insert(other);
+        if freshness(other) > freshness(known) {
+            *known = other;
+        }
+    }
+    infos
+}
+
+/// A member that was heard (it has a pid) tells more than one that is only known of; a later Raft id is a
+/// later life under the same name.
+fn freshness(info: &MemberInfo) -> (RaftId, bool, u64) {
+    (info.raft_id, info.pid != 0, info.applied)
+}
+
+fn view(info: MemberInfo, status: Option<&NodeStatus>, voters: &[RaftId]) -> MemberView {
+    MemberView {
+        alive: status.is_some(),
+        voter: voters.contains(&info.raft_id),
+        in_sync: status.is_some_and(|status| status.in_sync),
+        store_open: status.is_some_and(|status| status.history.is_some()),
+        info,
+    }
+}
+
+/// How many processes, and how many machines, may die in the worst order with a majority of all voters left.
+fn can_lose(members: &[MemberView], voters: usize) -> (u32, u32) {
+    let majority = voters / 2 + 1;
+    let mut on_machine: BTreeMap<&str, usize> = BTreeMap::new();
+    for member in members.iter().filter(|member| member.alive && member.voter) {
+        // Unknown machines count as one: the number promised must hold.
+        *on_machine.entry(&member.info.machine).or_default() += 1;
+    }
+    let mut left: usize = on_machine.values().sum();
+    let processes = left.saturating_sub(majority);
+    let mut machines: Vec<usize> = on_machine.into_values().collect();
+    machines.sort_unstable_by(|one, other| other.cmp(one));
+    let mut lost = 0;
+    for size in machines {
+        if left < majority + size {
+            break;
+        }
+        left -= size;
+        lost += 1;
+    }
+    (u32::try_from(processes).unwrap_or(u32::MAX), lost)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{ClusterId, HistoryId, Role};
+
+    /// Raft ids 1 to 3 are backends, 4 and 5 coordinators, each on the machine named.
+    fn info(raft_id: RaftId, machine: &str) -> MemberInfo {
+        let (role, id) =
+            if raft_id < 4 { (Role::Backend, raft_id) } else { (Role::Coordinator, raft_id - 3) };
+        MemberInfo {
+            raft_id,
+            role,
+            id: id as u32,
+            address: format!("127.0.0.1:{}", 9_000 + raft_id),
+            machine: machine.into(),
+            pid: 100 + raft_id as u32,
+            applied: 10,
+            clients: 0,
+        }
+    }
+
+    fn says(raft_id: RaftId, machine: &str, leader: Option<RaftId>, term: u64) -> NodeStatus {
+        NodeStatus {
+            cluster: ClusterId(1),
+            history: Some(HistoryId(2)),
+            me: info(raft_id, machine),
+            leader,
+            term,
+            voters: vec![1, 2, 3, 4, 5],
+            learners: vec![],
+            in_sync: true,
+            others: (1..=5).filter(|other| *other != raft_id).map(|other| info(other, machine)).collect(),
+        }
+    }
+
+    fn on_one_machine(alive: &[RaftId]) -> Vec<NodeStatus> {
+        alive.iter().map(|id| says(*id, "m", Some(1), 3)).collect()
+    }
+
+    #[test]
+    fn nobody_is_nobody() {
+        assert_eq!(merge(&[]), Survey::default());
+        assert!(!merge(&[]).anyone());
+    }
+
+    #[test]
+    fn five_on_one_machine() {
+        let survey = merge(&on_one_machine(&[3, 1, 5, 4, 2]));
+        assert_eq!((survey.leader.as_deref(), survey.term), (Some("backend-1"), 3));
+        let names: Vec<String> = survey.members.iter().map(|member| member.info.name()).collect();
+        assert_eq!(names, ["backend-1", "backend-2", "backend-3", "coordinator-1", "coordinator-2"]);
+        assert!(survey.members.iter().all(|m| m.alive && m.voter && m.in_sync && m.store_open));
+        assert_eq!((survey.can_lose_processes, survey.can_lose_machines), (2, 0));
+    }
+
+    #[test]
+    fn what_may_be_lost_falls_with_each_death_and_never_below_nothing() {
+        let can_lose = |alive: &[RaftId]| merge(&on_one_machine(alive)).can_lose_processes;
+        assert_eq!(can_lose(&[1, 2, 3, 4]), 1);
+        assert_eq!(can_lose(&[1, 2, 3]), 0);
+        assert_eq!(can_lose(&[1, 2]), 0);
+    }
+
+    #[test]
+    fn machines_die_in_the_worst_order() {
+        let spread = |machines: [&str; 5]| {
+            let answers: Vec<_> =
+                (1..).zip(machines).map(|(id, machine)| says(id, machine, Some(1), 3)).collect();
+            merge(&answers).can_lose_machines
+        };
+        assert_eq!(spread(["a", "b", "c", "d", "e"]), 2);
+        assert_eq!(spread(["a", "b", "c", "a", "b"]), 1);
+        assert_eq!(spread(["a", "b", "c", "d", "d"]), 1);
+        assert_eq!(spread(["a", "a", "a", "b", "c"]), 0);
+        assert_eq!(spread(["", "", "", "b", "c"]), 0);
+    }
+
+    #[test]
+    fn the_dead_keep_what_was_last_heard_of_them() {
+        let mut answers = on_one_machine(&[1, 2]);
+        answers[0].others[1].applied = 7; // of backend-3; backend-2 says 10, but never heard it
+        answers[1].others[1].pid = 0;
+        let survey = merge(&answers);
+        let dead = &survey.members[2];
+        assert_eq!((dead.info.name().as_str(), dead.alive, dead.voter), ("backend-3", false, true));
+        assert_eq!((dead.info.pid, dead.info.applied), (103, 7));
+        assert!(!dead.in_sync && !dead.store_open);
+    }
+
+    #[test]
+    fn a_leader_must_live_and_claim_it() {
+        // Backend 1 is dead; the others have not noticed.
+        assert_eq!(merge(&on_one_machine(&[2, 3])).leader, None);
+        // An old leader that was cut off still claims an old term.
+        let mut answers = on_one_machine(&[1, 2, 3]);
+        answers[1] = says(2, "m", Some(2), 4);
+        answers[2] = says(3, "m", Some(2), 4);
+        let survey = merge(&answers);
+        assert_eq!((survey.leader.as_deref(), survey.term), (Some("backend-2"), 4));
+        // A process that has not joined leads nothing.
+        answers = vec![says(1, "m", Some(0), 0)];
+        answers[0].me.raft_id = 0;
+        assert_eq!(merge(&answers).leader, None);
+    }
+
+    #[test]
+    fn an_answer_of_another_cluster_is_not_ours() {
+        let mut answers = on_one_machine(&[1, 2]);
+        answers[1].cluster = ClusterId(9);
+        let survey = merge(&answers);
+        assert!(survey.members[0].alive && !survey.members[1].alive);
+    }
+
+    #[test]
+    fn learners_do_not_count() {
+        let mut answers = on_one_machine(&[1, 2, 3, 4]);
+        for status in &mut answers {
+            (status.voters, status.learners) = (vec![1, 2, 3], vec![4, 5]);
+        }
+        let survey = merge(&answers);
+        assert!(!survey.members[3].voter);
+        assert_eq!(survey.can_lose_processes, 1);
+    }
+}

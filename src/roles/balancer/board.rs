@@ -1,0 +1,331 @@
+//! What a balancer knows of the members, and how it picks one. No sockets, no waits.
+//!
+//! - An address is kept while it is a seed, alive, or named by a member that is: so that of a group that died
+//!   as a whole is known where it may come back, and a place that was left is forgotten.
+//! - One cluster is believed, that of the first answer, as long as anybody of it lives.
+//! - What was spliced to a member that is found dead is told so by its [`Pick`], at once.
+
+use crate::net::limits::ADDRESSES_MAX;
+use crate::net::protocol::NodeStatus;
+use crate::state::{ClusterId, Role};
+use smol::channel::{self, Receiver, Sender};
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A member, as far as choosing goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Candidate {
+    /// A live backend whose store is open.
+    pub serves: bool,
+    pub in_sync: bool,
+    pub clients: u32,
+}
+
+/// In sync before not, then the fewest clients, then the first.
+pub fn choose(candidates: &[Candidate]) -> Option<usize> {
+    (0..candidates.len())
+        .filter(|at| candidates[*at].serves)
+        .min_by_key(|at| (!candidates[*at].in_sync, candidates[*at].clients))
+}
+
+/// The members by the address they are asked at.
+pub struct Board {
+    cluster: Option<ClusterId>,
+    places: BTreeMap<String, Place>,
+}
+
+/// What is at an address.
+struct Place {
+    seed: bool,
+    /// The last answer, while it is alive.
+    status: Option<NodeStatus>,
+    life: Arc<Life>,
+}
+
+/// One life of a member, as seen from here: from its first answer until one is missed.
+struct Life {
+    /// Connections spliced to it by this balancer. What the member says of its clients is older than that.
+    spliced: AtomicU32,
+    /// Nothing is ever sent: the channel's end is the signal.
+    alive: Sender<Infallible>,
+    over: Receiver<Infallible>,
+}
+
+impl Life {
+    fn begin() -> Arc<Life> {
+        let (alive, over) = channel::bounded(1);
+        Arc::new(Life { spliced: AtomicU32::new(0), alive, over })
+    }
+}
+
+/// Where a connection goes. Counted as one of that member's until dropped.
+pub struct Pick {
+    pub address: String,
+    life: Arc<Life>,
+}
+
+impl Pick {
+    /// Waits until the member is found dead.
+    pub async fn cut(&self) {
+        let _ = self.life.over.recv().await;
+    }
+}
+
+impl Drop for Pick {
+    fn drop(&mut self) {
+        self.life.spliced.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Place {
+    fn new(seed: bool) -> Place {
+        Place { seed, status: None, life: Life::begin() }
+    }
+
+    /// The life that was is over: what was spliced to it ends.
+    fn end_life(&mut self) {
+        self.status = None;
+        self.life.alive.close();
+        self.life = Life::begin();
+    }
+
+    fn candidate(&self) -> Candidate {
+        let spliced = self.life.spliced.load(Ordering::Relaxed);
+        match &self.status {
+            Some(status) => Candidate {
+                serves: status.me.role == Role::Backend && status.history.is_some(),
+                in_sync: status.in_sync,
+                clients: status.me.clients.max(spliced),
+            },
+            None => Candidate { serves: false, in_sync: false, clients: spliced },
+        }
+    }
+}
+
+impl Board {
+    pub fn new(seeds: Vec<String>) -> Board {
+        let places = seeds.into_iter().map(|seed| (seed, Place::new(true))).collect();
+        Board { cluster: None, places }
+    }
+
+    /// Whom to watch.
+    pub fn addresses(&self) -> Vec<String> {
+        self.places.keys().cloned().collect()
+    }
+
+    /// Enters what the member at `address` answered, nothing when it did not. Tells whether the addresses
+    /// changed by that.
+    pub fn heard(&mut self, address: &str, status: Option<NodeStatus>) -> bool {
+        let ours = |status: &NodeStatus| self.cluster.is_none_or(|cluster| cluster == status.cluster);
+        let status = status.filter(ours);
+        let Some(place) = self.places.get_mut(address) else { return false };
+        let name = |status: &Option<NodeStatus>| status.as_ref().map(|status| status.me.name());
+        let (was, is) = (name(&place.status), name(&status));
+        if was != is {
+            match (&was, &is) {
+                (_, Some(is)) => log::info!("{is} is alive at {address}"),
+                (Some(was), None) => log::info!("{was} at {address} does not answer"),
+                (None, None) => {}
+            }
+            place.end_life();
+        }
+        match status {
+            Some(status) => {
+                self.cluster = Some(status.cluster);
+                place.status = Some(status);
+                self.learn()
+            }
+            None => {
+                if self.places.values().all(|place| place.status.is_none()) {
+                    self.cluster = None;
+                }
+                false
+            }
+        }
+    }
+
+    /// Takes in the addresses that the living name, and drops those that nobody does.
+    fn learn(&mut self) -> bool {
+        let mut named = BTreeSet::new();
+        for status in self.places.values().filter_map(|place| place.status.as_ref()) {
+            named.insert(status.me.address.clone());
+            named.extend(status.others.iter().map(|other| other.address.clone()));
+        }
+        named.remove("");
+        let before = self.places.len();
+        self.places.retain(|address, place| place.seed || place.status.is_some() || named.contains(address));
+        let mut changed = self.places.len() != before;
+        for address in named {
+            if self.places.len() < ADDRESSES_MAX && !self.places.contains_key(&address) {
+                self.places.insert(address, Place::new(false));
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    /// The backend for the next connection, none of those at the addresses `tried`.
+    pub fn pick(&self, tried: &[String]) -> Option<Pick> {
+        let places: Vec<(&String, &Place)> =
+            self.places.iter().filter(|(address, _)| self.stands_for_itself(address)).collect();
+        let candidates: Vec<Candidate> = places
+            .iter()
+            .map(|(address, place)| {
+                let candidate = place.candidate();
+                Candidate { serves: candidate.serves && !tried.contains(address), ..candidate }
+            })
+            .collect();
+        let (address, place) = places[choose(&candidates)?];
+        place.life.spliced.fetch_add(1, Ordering::Relaxed);
+        Some(Pick { address: address.clone(), life: place.life.clone() })
+    }
+
+    /// False for a second way to a member that also answers at the address it gives itself: its connections
+    /// are counted in one place.
+    fn stands_for_itself(&self, address: &str) -> bool {
+        let Some(status) = self.places.get(address).and_then(|place| place.status.as_ref()) else {
+            return true;
+        };
+        let proper = &status.me.address;
+        let at_proper = self.places.get(proper).and_then(|place| place.status.as_ref());
+        proper == address || at_proper.is_none_or(|other| other.me.name() != status.me.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::protocol::MemberInfo;
+    use crate::state::HistoryId;
+
+    fn candidate(serves: bool, in_sync: bool, clients: u32) -> Candidate {
+        Candidate { serves, in_sync, clients }
+    }
+
+    fn info(role: Role, id: u32, address: &str) -> MemberInfo {
+        let machine = String::new();
+        MemberInfo {
+            raft_id: id.into(),
+            role,
+            id,
+            address: address.into(),
+            machine,
+            pid: 1,
+            applied: 1,
+            clients: 0,
+        }
+    }
+
+    fn says(id: u32, address: &str, others: &[&str]) -> Option<NodeStatus> {
+        Some(NodeStatus {
+            cluster: ClusterId(1),
+            history: Some(HistoryId(1)),
+            me: info(Role::Backend, id, address),
+            leader: None,
+            term: 1,
+            voters: vec![],
+            learners: vec![],
+            in_sync: true,
+            others: others.iter().map(|other| info(Role::Coordinator, 9, other)).collect(),
+        })
+    }
+
+    fn picked(board: &Board) -> Option<String> {
+        board.pick(&[]).map(|pick| pick.address.clone())
+    }
+
+    #[test]
+    fn in_sync_comes_first_then_the_fewest_clients() {
+        assert_eq!(choose(&[]), None);
+        assert_eq!(choose(&[candidate(false, true, 0)]), None);
+        assert_eq!(choose(&[candidate(true, true, 2), candidate(true, true, 1)]), Some(1));
+        assert_eq!(choose(&[candidate(true, false, 0), candidate(true, true, 9)]), Some(1));
+        assert_eq!(choose(&[candidate(false, true, 0), candidate(true, false, 9)]), Some(1));
+        assert_eq!(choose(&[candidate(true, true, 1), candidate(true, true, 1)]), Some(0));
+    }
+
+    #[test]
+    fn what_is_spliced_counts_before_the_member_says_so() {
+        let mut board = Board::new(vec!["a".into(), "b".into()]);
+        board.heard("a", says(1, "a", &[]));
+        board.heard("b", says(2, "b", &[]));
+        let first = board.pick(&[]).unwrap();
+        let second = board.pick(&[]).unwrap();
+        assert_eq!((first.address.as_str(), second.address.as_str()), ("a", "b"));
+        drop(second);
+        assert_eq!(picked(&board).as_deref(), Some("b"));
+        assert_eq!(board.pick(&["b".into()]).unwrap().address, "a");
+        assert!(board.pick(&["a".into(), "b".into()]).is_none());
+    }
+
+    #[test]
+    fn death_cuts_what_was_spliced_and_the_next_life_starts_at_nothing() {
+        let mut board = Board::new(vec!["a".into()]);
+        board.heard("a", says(1, "a", &[]));
+        let pick = board.pick(&[]).unwrap();
+        assert!(!pick.life.over.is_closed());
+        board.heard("a", None);
+        assert!(pick.life.over.is_closed());
+        assert_eq!(picked(&board), None);
+        board.heard("a", says(1, "a", &[]));
+        let again = board.pick(&[]).unwrap();
+        drop(pick);
+        assert_eq!(again.life.spliced.load(Ordering::Relaxed), 1);
+        // Somebody else at the same address is a death, too.
+        board.heard("a", says(2, "a", &[]));
+        assert!(again.life.over.is_closed());
+    }
+
+    #[test]
+    fn coordinators_and_members_without_a_store_serve_nobody() {
+        let mut board = Board::new(vec!["a".into()]);
+        let mut status = says(1, "a", &[]).unwrap();
+        status.history = None;
+        board.heard("a", Some(status.clone()));
+        assert_eq!(picked(&board), None);
+        status.history = Some(HistoryId(1));
+        status.me.role = Role::Coordinator;
+        board.heard("a", Some(status));
+        assert_eq!(picked(&board), None);
+    }
+
+    #[test]
+    fn addresses_are_learned_kept_through_death_and_forgotten_when_left() {
+        let mut board = Board::new(vec!["seed".into()]);
+        assert!(board.heard("seed", says(1, "a", &["b", "c", ""])));
+        assert_eq!(board.addresses(), ["a", "b", "c", "seed"]);
+        assert!(!board.heard("seed", says(1, "a", &["b", "c"])));
+        board.heard("seed", None);
+        assert_eq!(board.addresses(), ["a", "b", "c", "seed"]);
+        assert!(board.heard("seed", says(1, "a", &["b", "d"])));
+        assert_eq!(board.addresses(), ["a", "b", "d", "seed"]);
+        let many: Vec<String> = (0..2 * ADDRESSES_MAX).map(|n| format!("x{n}")).collect();
+        board.heard("seed", says(1, "a", &many.iter().map(String::as_str).collect::<Vec<_>>()));
+        assert_eq!(board.addresses().len(), ADDRESSES_MAX);
+    }
+
+    #[test]
+    fn another_cluster_is_dead_to_us_while_ours_lives() {
+        let mut board = Board::new(vec!["a".into(), "b".into()]);
+        let mut foreign = says(2, "b", &["z"]).unwrap();
+        foreign.cluster = ClusterId(7);
+        board.heard("a", says(1, "a", &[]));
+        board.heard("b", Some(foreign.clone()));
+        assert_eq!(board.addresses(), ["a", "b"]);
+        board.heard("a", None);
+        board.heard("b", Some(foreign));
+        assert_eq!(picked(&board).as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn a_member_that_answers_at_two_addresses_is_one() {
+        let mut board = Board::new(vec!["alias".into()]);
+        board.heard("alias", says(1, "proper", &[]));
+        assert_eq!(picked(&board).as_deref(), Some("alias"));
+        board.heard("proper", says(1, "proper", &[]));
+        assert_eq!(picked(&board).as_deref(), Some("proper"));
+        assert!(board.pick(&["proper".into()]).is_none());
+    }
+}

@@ -1,0 +1,333 @@
+//! The balancer between real sockets and members that answer what the test wants.
+
+use async_net::{TcpListener, TcpStream};
+use ribbit::net::client::{Client, ask_once, connect};
+use ribbit::net::frame::{self, Plane};
+use ribbit::net::limits::FRAME_BYTES_MAX;
+use ribbit::net::line::Line;
+use ribbit::net::listener::{Gate, Node, serve};
+use ribbit::net::protocol::{Answer, AnswerFrame, Ask, AskFrame, MemberInfo, NodeStatus};
+use ribbit::net::survey::survey;
+use ribbit::roles::balancer;
+use ribbit::roles::failure::Exit;
+use ribbit::roles::options::BalancerOptions;
+use ribbit::state::{ClusterId, HistoryId, Role};
+use smol::channel::{self, Receiver, Sender};
+use smol::future::FutureExt;
+use smol::io::AsyncReadExt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+const LONG: Duration = Duration::from_secs(8);
+
+/// A member that knows its status and nothing else.
+struct Member {
+    status: Mutex<NodeStatus>,
+    gate: Arc<Gate>,
+    /// Accepts and reads, and never answers: as a stopped process does.
+    stopped: AtomicBool,
+    /// The number of clients, each time a watcher has been told it.
+    told: Sender<u32>,
+    tellings: Receiver<u32>,
+}
+
+impl Node for Member {
+    async fn answer(self: Arc<Self>, plane: Plane, _ask: Ask, _deadline: Instant) -> Answer {
+        if self.stopped.load(Ordering::SeqCst) {
+            return smol::future::pending().await;
+        }
+        let mut status = self.status.lock().unwrap().clone();
+        status.me.clients = self.gate.clients();
+        if plane == Plane::Control {
+            let _ = self.told.force_send(status.me.clients);
+        }
+        Answer::NodeStatus(Box::new(status))
+    }
+    async fn peer(self: Arc<Self>, _plane: Plane, _stream: TcpStream) {}
+}
+
+impl Member {
+    fn set(&self, change: impl FnOnce(&mut NodeStatus)) {
+        change(&mut self.status.lock().unwrap());
+    }
+    fn address(&self) -> String {
+        self.status.lock().unwrap().me.address.clone()
+    }
+    /// Waits until a watcher has been told so twice: when it asks again, it has taken in the answer before.
+    async fn has_told(&self, wanted: impl Fn(u32) -> bool) {
+        for _ in 0..2 {
+            while !wanted(self.tellings.recv().await.unwrap()) {}
+        }
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.gate.close();
+    }
+}
+
+async fn member(role: Role, id: u32) -> Arc<Member> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let me = MemberInfo {
+        raft_id: u64::from(id) + if role == Role::Backend { 0 } else { 10 },
+        role,
+        id,
+        address,
+        machine: "here".into(),
+        pid: 100 + id,
+        applied: 1,
+        clients: 0,
+    };
+    let status = NodeStatus {
+        cluster: ClusterId(1),
+        history: Some(HistoryId(1)),
+        me,
+        leader: None,
+        term: 1,
+        voters: vec![1, 2, 3, 11],
+        learners: vec![],
+        in_sync: true,
+        others: vec![],
+    };
+    let (told, tellings) = channel::bounded(1);
+    let gate = Gate::new();
+    let stopped = AtomicBool::new(false);
+    let member = Arc::new(Member { status: Mutex::new(status), gate: gate.clone(), stopped, told, tellings });
+    smol::spawn(serve(listener, member.clone(), gate)).detach();
+    member
+}
+
+/// A coordinator that names `backends` backends.
+async fn group(backends: u32) -> (Arc<Member>, Vec<Arc<Member>>) {
+    let coordinator = member(Role::Coordinator, 1).await;
+    let mut members = Vec::new();
+    for id in 1..=backends {
+        members.push(member(Role::Backend, id).await);
+    }
+    let infos = members.iter().map(|member| member.status.lock().unwrap().me.clone()).collect();
+    coordinator.set(|status| status.others = infos);
+    (coordinator, members)
+}
+
+/// A balancer that has heard of all `members`. Ends with the task.
+async fn balance(seeds: &[&Member], members: &[Arc<Member>]) -> (String, smol::Task<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let seeds = seeds.iter().map(|seed| seed.address()).collect();
+    let task = smol::spawn(balancer::serve(listener, seeds, smol::future::pending()));
+    for member in members {
+        member.has_told(|_| true).await;
+    }
+    (address, task)
+}
+
+async fn who(line: &Line) -> u32 {
+    match line.ask(&Ask::NodeStatus, LONG, Duration::ZERO).await.unwrap() {
+        Answer::NodeStatus(status) => status.me.id,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn who_on(stream: &mut TcpStream) -> u32 {
+    frame::write(stream, &AskFrame { tag: 1, deadline_ms: 5_000, ask: Ask::NodeStatus }).await.unwrap();
+    match frame::read(stream, FRAME_BYTES_MAX).await.unwrap() {
+        AnswerFrame { answer: Answer::NodeStatus(status), .. } => status.me.id,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn clients(members: &[Arc<Member>]) -> Vec<u32> {
+    members.iter().map(|member| member.gate.clients()).collect()
+}
+
+async fn end_of(mut stream: TcpStream) {
+    let end = async { Some(stream.read(&mut [0; 64]).await) };
+    let end = end
+        .or(async {
+            smol::Timer::after(LONG).await;
+            None
+        })
+        .await;
+    assert!(matches!(end, Some(Ok(0) | Err(_))), "{end:?}");
+}
+
+#[test]
+fn connections_go_where_the_fewest_are_and_counts_fall_when_they_go() {
+    smol::block_on(async {
+        let (coordinator, members) = group(3).await;
+        let (address, _balancer) = balance(&[&coordinator], &members).await;
+        let mut lines = Vec::new();
+        for _ in 0..9 {
+            lines.push(Line::open(&address, Plane::Client).await.unwrap());
+        }
+        assert_eq!(clients(&members), [3, 3, 3]);
+
+        let mut left = Vec::new();
+        for line in lines {
+            if who(&line).await != 2 {
+                left.push(line);
+            }
+        }
+        members[1].has_told(|clients| clients == 0).await;
+        for _ in 0..3 {
+            left.push(Line::open(&address, Plane::Client).await.unwrap());
+        }
+        assert_eq!(clients(&members), [3, 3, 3]);
+        // Nobody is spliced to a coordinator.
+        assert_eq!(coordinator.gate.clients(), 0);
+    });
+}
+
+#[test]
+fn a_stopped_backend_is_left_out_and_its_connections_are_closed_within_a_second() {
+    smol::block_on(async {
+        let (coordinator, members) = group(2).await;
+        let (address, _balancer) = balance(&[&coordinator], &members).await;
+        let mut one = connect(&address, Plane::Client).await.unwrap();
+        let mut other = connect(&address, Plane::Client).await.unwrap();
+        if who_on(&mut one).await == 2 {
+            std::mem::swap(&mut one, &mut other);
+        }
+        members[0].stopped.store(true, Ordering::SeqCst);
+        let begin = Instant::now();
+        end_of(one).await;
+        assert!(begin.elapsed() < Duration::from_millis(1_500), "{:?}", begin.elapsed());
+        assert_eq!(who_on(&mut other).await, 2);
+        drop(other);
+        for _ in 0..3 {
+            assert_eq!(who(&Line::open(&address, Plane::Client).await.unwrap()).await, 2);
+        }
+        // It comes back.
+        members[0].stopped.store(false, Ordering::SeqCst);
+        members[0].has_told(|_| true).await;
+        let mut seen = Vec::new();
+        let mut open = Vec::new();
+        for _ in 0..2 {
+            let line = Line::open(&address, Plane::Client).await.unwrap();
+            seen.push(who(&line).await);
+            open.push(line);
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, [1, 2]);
+    });
+}
+
+#[test]
+fn a_client_that_was_cut_comes_back_through_the_balancer_by_itself() {
+    smol::block_on(async {
+        let (coordinator, members) = group(2).await;
+        let (address, _balancer) = balance(&[&coordinator], &members).await;
+        let client = Client::new(vec![address]);
+        let id = |answer: Answer| match answer {
+            Answer::NodeStatus(status) => status.me.id,
+            other => panic!("{other:?}"),
+        };
+        let first = id(client.ask(Ask::NodeStatus, LONG).await.unwrap());
+        members[first as usize - 1].stopped.store(true, Ordering::SeqCst);
+        let begin = Instant::now();
+        let second = id(client.ask(Ask::NodeStatus, LONG).await.unwrap());
+        assert_ne!(first, second);
+        assert!(begin.elapsed() < Duration::from_millis(2_500), "{:?}", begin.elapsed());
+    });
+}
+
+#[test]
+fn in_sync_is_preferred_and_an_open_store_is_enough() {
+    smol::block_on(async {
+        let (coordinator, members) = group(2).await;
+        members[0].set(|status| status.in_sync = false);
+        let (address, _balancer) = balance(&[&coordinator], &members).await;
+        let first = Line::open(&address, Plane::Client).await.unwrap();
+        let second = Line::open(&address, Plane::Client).await.unwrap();
+        assert_eq!((who(&first).await, who(&second).await), (2, 2));
+        members[1].set(|status| status.history = None);
+        members[1].has_told(|_| true).await;
+        let third = Line::open(&address, Plane::Client).await.unwrap();
+        assert_eq!(who(&third).await, 1);
+    });
+}
+
+#[test]
+fn without_a_backend_a_connection_is_closed_at_once() {
+    smol::block_on(async {
+        let (coordinator, members) = group(0).await;
+        let (address, balancer) = balance(&[&coordinator], &members).await;
+        let begin = Instant::now();
+        assert!(connect(&address, Plane::Client).await.is_err());
+        assert!(begin.elapsed() < Duration::from_millis(500));
+        balancer.cancel().await;
+        assert!(TcpStream::connect(&address).await.is_err(), "it listens after its end");
+    });
+}
+
+#[test]
+fn bytes_that_wait_are_carried_after_a_half_close() {
+    smol::block_on(async {
+        let (coordinator, members) = group(1).await;
+        let (address, _balancer) = balance(&[&coordinator], &members).await;
+        let mut stream = connect(&address, Plane::Client).await.unwrap();
+        for tag in 1..=3 {
+            let ask = AskFrame { tag, deadline_ms: 5_000, ask: Ask::NodeStatus };
+            frame::write(&mut stream, &ask).await.unwrap();
+        }
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        for _ in 0..3 {
+            let answer: AnswerFrame = frame::read(&mut stream, FRAME_BYTES_MAX).await.unwrap();
+            assert!((1..=3).contains(&answer.tag));
+        }
+        end_of(stream).await;
+    });
+}
+
+#[test]
+fn a_taken_port_is_refused_by_name() {
+    smol::block_on(async {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listen = taken.local_addr().unwrap().to_string();
+        let options = BalancerOptions { listen: listen.clone(), seeds: vec![] };
+        let failure = balancer::run(options, smol::future::pending()).await.unwrap_err();
+        assert_eq!(failure.exit, Exit::Refused);
+        assert!(failure.message.contains(&listen) && failure.message.contains("--listen"), "{failure}");
+        let options = BalancerOptions { listen: "127.0.0.1:0".into(), seeds: vec![] };
+        balancer::run(options, async {}).await.unwrap();
+    });
+}
+
+#[test]
+fn a_survey_finds_everybody_from_one_address_or_through_a_balancer() {
+    smol::block_on(async {
+        let (coordinator, members) = group(3).await;
+        let others = coordinator.status.lock().unwrap().clone();
+        for member in &members {
+            member.set(|status| {
+                status.others = others.others.clone();
+                status.others.push(others.me.clone());
+                (status.leader, status.term) = (Some(3), 4);
+            });
+        }
+        let (address, _balancer) = balance(&[&coordinator], &members).await;
+        for seed in [coordinator.address(), address] {
+            let survey = survey(&[seed]).await;
+            assert_eq!((survey.leader.as_deref(), survey.term), (Some("backend-3"), 4));
+            assert_eq!(survey.members.len(), 4);
+            assert!(survey.members.iter().all(|member| member.alive && member.voter));
+            assert_eq!((survey.can_lose_processes, survey.can_lose_machines), (1, 0));
+        }
+        // Two die, each in its own way.
+        members[2].gate.close();
+        members[1].stopped.store(true, Ordering::SeqCst);
+        let begin = Instant::now();
+        let survey = survey(&[coordinator.address()]).await;
+        assert!(begin.elapsed() < Duration::from_millis(1_500), "{:?}", begin.elapsed());
+        let alive: Vec<bool> = survey.members.iter().map(|member| member.alive).collect();
+        assert_eq!(alive, [true, false, false, true]);
+        assert_eq!((survey.leader, survey.can_lose_processes), (None, 0));
+        assert_eq!(survey.members[2].info.pid, 103);
+        let stopped = members[1].address();
+        let short = Duration::from_millis(100);
+        assert!(ask_once(&stopped, Plane::Control, Ask::NodeStatus, short).await.is_err());
+    });
+}
