@@ -15,6 +15,7 @@
 //! - [`protocol`]: what is said
 //! - encryption: not here yet; the handshake's place is between preface and first frame
 
+pub mod client;
 pub mod frame;
 pub mod limits;
 pub mod protocol;
