@@ -13,9 +13,11 @@
 //! - [`limits`]: every bound of sockets and queues
 //! - [`frame`]: length-prefixed postcard; lengths are checked before anything is allocated
 //! - [`protocol`]: what is said
+//! - [`secret`]: session tokens and request ids
 //! - encryption: not here yet; the handshake's place is between preface and first frame
 
 pub mod client;
 pub mod frame;
 pub mod limits;
 pub mod protocol;
+pub mod secret;

@@ -31,3 +31,12 @@ impl NodeOptions {
         self.data_dir.join(self.name())
     }
 }
+
+/// For `client web`.
+#[derive(Debug, Clone)]
+pub struct WebOptions {
+    /// Where browsers come, HOST:PORT.
+    pub listen: String,
+    /// Balancers or backends, HOST:PORT; any one that answers will do.
+    pub servers: Vec<String>,
+}
