@@ -2,6 +2,8 @@
 //!
 //! - [`failure`]: how a role ends, and the exit codes
 //! - [`options`]: what a role is told, validated
+//! - [`web`]: pages for browsers
 
 pub mod failure;
 pub mod options;
+pub mod web;
