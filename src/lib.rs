@@ -19,3 +19,4 @@ pub mod net;
 pub mod replica;
 pub mod roles;
 pub mod state;
+pub mod ui;

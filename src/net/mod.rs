@@ -18,6 +18,7 @@
 //! - [`line`]: one connection to one server, many questions on it at once
 //! - [`client`]: the failover client: asks whichever server lives until there is an answer
 //! - [`survey`]: asks every member how it is, and puts the answers together
+//! - [`secret`]: session tokens and request ids
 //! - encryption: not here yet; the handshake's place is between preface and first frame
 
 pub mod client;
@@ -27,5 +28,6 @@ pub mod line;
 pub mod listener;
 pub mod peer;
 pub mod protocol;
+pub mod secret;
 pub mod socket;
 pub mod survey;

@@ -4,8 +4,10 @@
 //! - [`failure`]: how a role ends, and the exit codes
 //! - [`node`]: backend and coordinator
 //! - [`options`]: what a role is told, validated
+//! - [`web`]: pages for browsers
 
 pub mod balancer;
 pub mod failure;
 pub mod node;
 pub mod options;
+pub mod web;

@@ -40,3 +40,12 @@ pub struct BalancerOptions {
     /// Where any members may be found; they name the others.
     pub seeds: Vec<String>,
 }
+
+/// For `client web`.
+#[derive(Debug, Clone)]
+pub struct WebOptions {
+    /// Where browsers come, HOST:PORT.
+    pub listen: String,
+    /// Balancers or backends, HOST:PORT; any one that answers will do.
+    pub servers: Vec<String>,
+}

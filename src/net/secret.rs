@@ -1,0 +1,55 @@
+//! What is random and must not be guessed: session tokens and request ids.
+//!
+//! Whoever logs in makes the token; only its hash travels to the group and is stored there, so that neither the
+//! log nor a stolen card opens a session. The token has 256 random bits: a plain, fast hash is enough.
+
+use crate::state::{RequestId, TokenHash};
+use blake2::{Blake2s256, Digest};
+
+/// Bytes of a session token.
+pub const TOKEN_BYTES: usize = 32;
+
+/// A new session token: the asker keeps it, the group gets [`token_hash`] of it.
+pub fn new_token() -> [u8; TOKEN_BYTES] {
+    let mut token = [0; TOKEN_BYTES];
+    fill(&mut token);
+    token
+}
+
+/// What the group knows a session token by.
+pub fn token_hash(token: &[u8]) -> TokenHash {
+    TokenHash(Blake2s256::digest(token).into())
+}
+
+/// A new request id, for a write that is nobody's retry.
+pub fn new_request_id() -> RequestId {
+    let mut id = [0; 16];
+    fill(&mut id);
+    RequestId(u128::from_le_bytes(id))
+}
+
+fn fill(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("the kernel gives random bytes once it has booted");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_known_by_its_hash_alone() {
+        let (one, other) = (new_token(), new_token());
+        assert_ne!(one, other);
+        assert_eq!(token_hash(&one), token_hash(&one));
+        assert_ne!(token_hash(&one), token_hash(&other));
+        assert_ne!(token_hash(&one).0, one);
+        assert_ne!(new_request_id(), new_request_id());
+    }
+
+    /// Stored sessions are looked up by this: it must never change.
+    #[test]
+    fn the_hash_is_blake2s_256() {
+        let hash = token_hash(b"abc").0;
+        assert_eq!(hash[..4], [0x50, 0x8c, 0x5e, 0x8c]);
+    }
+}

@@ -1,0 +1,197 @@
+//! `/create`, `/login`, `/logout`, `/delete`.
+
+use super::answer::{self, Answer};
+use super::feed::{NO_SESSION, WRONG_PAGE, status, stopped};
+use super::limits::READ_DEADLINE;
+use super::visit::{Stop, Visit};
+use crate::net::protocol::{Ask, NewAccount, Password};
+use crate::net::secret::{new_token, token_hash};
+use crate::state::text::{check_email, check_name, check_password, fold_username};
+use crate::state::{Command, Field, Page, Query};
+use crate::ui::form::{Form, FormRequest};
+use crate::ui::pages::{FormPage, Place, Shell};
+use crate::ui::words::Note;
+use hyper::StatusCode;
+
+fn create_page(visit: &Visit, form: &Form) -> FormPage {
+    let shell = Shell::new("Create account", Place::Create, visit.has_session());
+    let text = |field: Field| form.text(field.name());
+    FormPage::create(shell, text(Field::Name), text(Field::Username), text(Field::Email))
+}
+
+fn login_page(visit: &Visit, username: &str) -> FormPage {
+    FormPage::login(Shell::new("Log in", Place::Login, visit.has_session()), username)
+}
+
+fn logout_page(visit: &Visit) -> FormPage {
+    FormPage::logout(Shell::new("Log out", Place::Logout, visit.has_session()))
+}
+
+fn delete_page(visit: &Visit) -> FormPage {
+    FormPage::delete(Shell::new("Delete account", Place::Delete, visit.has_session()))
+}
+
+/// The page comes back with the refusal or the trouble, and with the request that sending it again makes.
+async fn again(visit: &mut Visit, mut page: FormPage, tried: Option<FormRequest>, stop: Stop) -> Answer {
+    page.request = visit.request_again(tried, &stop).await;
+    back(visit, page, stop)
+}
+
+fn back(visit: &Visit, page: FormPage, stop: Stop) -> Answer {
+    let mut page = page.refused(stop.denied());
+    page.shell.trouble = stop.trouble();
+    // The session may have ended with this very answer.
+    page.shell.logged_in = visit.has_session();
+    answer::page(status(&stop), &page)
+}
+
+pub async fn show_create(visit: &mut Visit) -> Answer {
+    match visit.read(Query::Position, READ_DEADLINE).await {
+        Ok(_) => {
+            let page = create_page(visit, &Form::default());
+            answer::page(StatusCode::OK, &FormPage { request: Some(visit.request_here()), ..page })
+        }
+        Err(stop) => stopped(visit, Place::Create, stop),
+    }
+}
+
+pub async fn create(visit: &mut Visit, form: &Form) -> Answer {
+    let page = create_page(visit, form);
+    let text = |field: Field| form.text(field.name()).to_string();
+    let password = text(Field::Password);
+    // The group checks the same; asked here first, all fields are answered for at once.
+    let username = fold_username(form.text(Field::Username.name()));
+    let denied: Vec<_> = [
+        check_name(form.text(Field::Name.name())).err(),
+        username.as_ref().err().copied(),
+        check_email(form.text(Field::Email.name())).err(),
+        check_password(&password).err(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let (Ok(username), []) = (username, &denied[..]) else {
+        let mut page = page.refused(&denied);
+        page.request = visit.new_request().await.ok();
+        return answer::page(StatusCode::UNPROCESSABLE_ENTITY, &page);
+    };
+    let request = match visit.request_of(form).await {
+        Ok(request) => request,
+        Err(stop) => return again(visit, page, None, stop).await,
+    };
+    let FormRequest { id, born } = request;
+    let account = NewAccount {
+        name: text(Field::Name),
+        username: text(Field::Username),
+        email: text(Field::Email),
+        password: Password(password),
+    };
+    match visit.write(Ask::CreateAccount { id, born, form: account }).await {
+        Ok(_) => answer::see_other(&format!("/login?created={username}")),
+        Err(stop) => again(visit, page, Some(request), stop).await,
+    }
+}
+
+pub async fn show_login(visit: &mut Visit, query: &Form) -> Answer {
+    if let Err(stop) = visit.read(Query::Position, READ_DEADLINE).await {
+        return stopped(visit, Place::Login, stop);
+    }
+    // Checked, so that a link cannot make this page say just anything.
+    let created = query.get("created").and_then(|name| fold_username(name).ok());
+    let mut page = login_page(visit, created.as_deref().unwrap_or_default());
+    page.shell.note = match (created, query.get("note").and_then(Note::from_name)) {
+        (Some(username), _) => Some(format!("Welcome, @{username}! Your account is ready: log in.")),
+        (None, note) => note.map(|note| note.words().to_string()),
+    };
+    answer::page(StatusCode::OK, &page)
+}
+
+/// A log-in is a new request every time: its token is made here and must never serve twice.
+pub async fn login(visit: &mut Visit, form: &Form) -> Answer {
+    let username = form.text(Field::Username.name());
+    let page = login_page(visit, username);
+    if let Err(denied) = fold_username(username) {
+        return back(visit, page, denied.into());
+    }
+    let FormRequest { id, born } = match visit.new_request().await {
+        Ok(request) => request,
+        Err(stop) => return back(visit, page, stop),
+    };
+    let token = new_token();
+    let password = Password(form.text(Field::Password.name()).to_string());
+    let ask = Ask::LogIn { id, born, username: username.to_string(), password, token: token_hash(&token) };
+    match visit.write(ask).await {
+        Ok(_) => {
+            visit.open_session(token);
+            answer::see_other("/main")
+        }
+        Err(stop) => back(visit, page, stop),
+    }
+}
+
+/// Whose session this is; what is missing is the session or somebody to ask.
+async fn me(visit: &mut Visit) -> Result<String, Stop> {
+    let session = visit.session().ok_or(NO_SESSION)?;
+    match visit.read(Query::Me { session }, READ_DEADLINE).await?.page {
+        Page::Me(person) => Ok(person.username),
+        _ => Err(WRONG_PAGE),
+    }
+}
+
+/// Asks before something is done that a mere link must not do.
+async fn ask_first(visit: &mut Visit, here: Place, page: fn(&Visit) -> FormPage) -> Answer {
+    match me(visit).await {
+        Ok(username) => {
+            let mut page = page(visit);
+            page.shell.me = Some(username);
+            page.request = Some(visit.request_here());
+            answer::page(StatusCode::OK, &page)
+        }
+        Err(stop) => stopped(visit, here, stop),
+    }
+}
+
+pub async fn show_logout(visit: &mut Visit) -> Answer {
+    ask_first(visit, Place::Logout, logout_page).await
+}
+
+pub async fn show_delete(visit: &mut Visit) -> Answer {
+    ask_first(visit, Place::Delete, delete_page).await
+}
+
+pub async fn logout(visit: &mut Visit, form: &Form) -> Answer {
+    // Whoever has no session is where they want to be.
+    let Some(session) = visit.session() else { return answer::see_other("/login") };
+    let page = logout_page(visit);
+    let request = match visit.request_of(form).await {
+        Ok(request) => request,
+        Err(stop) => return again(visit, page, None, stop).await,
+    };
+    match visit.command(request, Command::LogOut { session }).await {
+        Ok(_) => {
+            visit.drop_session();
+            answer::see_other("/login")
+        }
+        Err(stop) if stop.lacks_session() => answer::see_other("/login"),
+        // The session is still open on the servers: the cookie stays, so that it can be closed.
+        Err(stop) => again(visit, page, Some(request), stop).await,
+    }
+}
+
+pub async fn delete(visit: &mut Visit, form: &Form) -> Answer {
+    let page = delete_page(visit);
+    let Some(session) = visit.session() else { return again(visit, page, None, NO_SESSION).await };
+    let request = match visit.request_of(form).await {
+        Ok(request) => request,
+        Err(stop) => return again(visit, page, None, stop).await,
+    };
+    let FormRequest { id, born } = request;
+    let password = Password(form.text(Field::Password.name()).to_string());
+    match visit.write(Ask::DeleteAccount { id, born, session, password }).await {
+        Ok(_) => {
+            visit.drop_session();
+            answer::see_other(&format!("/login?note={}", Note::Deleted.name()))
+        }
+        Err(stop) => again(visit, page, Some(request), stop).await,
+    }
+}

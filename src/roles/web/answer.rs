@@ -1,0 +1,71 @@
+//! Answers: pages with the headers that keep them safe, redirects, and plain words for programs.
+
+use super::limits::RETRY_AFTER_SECONDS;
+use askama::Template;
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+
+pub type Answer = Response<Full<Bytes>>;
+
+/// Nothing runs in a page, nothing is loaded from elsewhere, no form goes elsewhere, nobody frames it.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
+                                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// On every answer. `same-origin` and not `no-referrer`: under the latter browsers send `Origin: null` with our
+/// own forms, and a form of ours could not be told from a stranger's.
+const ALWAYS: [(HeaderName, HeaderValue); 3] = [
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY)),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+];
+
+pub fn page(status: StatusCode, page: &impl Template) -> Answer {
+    let html = page.render().expect("writing to a string cannot fail");
+    let mut answer = with_type(status, "text/html; charset=utf-8", html.into());
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+    }
+    answer
+}
+
+/// 303: whatever was posted, what follows is a GET.
+pub fn see_other(path: &str) -> Answer {
+    let mut answer = with_type(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", Bytes::new());
+    let location = HeaderValue::from_str(path).expect("our paths are ASCII: names in them are checked");
+    answer.headers_mut().insert(header::LOCATION, location);
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// For programs: a word and a status.
+pub fn plain(status: StatusCode, words: &'static str) -> Answer {
+    let mut answer = with_type(status, "text/plain; charset=utf-8", Bytes::from_static(words.as_bytes()));
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// A file that comes with the binary; short-lived in caches, since the next version may bring another.
+pub fn file(content_type: &'static str, text: &'static str) -> Answer {
+    let mut answer = with_type(StatusCode::OK, content_type, Bytes::from_static(text.as_bytes()));
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=300"));
+    answer
+}
+
+/// The connection ends with this answer: a part of the request is left unread.
+pub fn closing(mut answer: Answer) -> Answer {
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    answer
+}
+
+fn with_type(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
+    let mut answer = Response::new(Full::new(body));
+    *answer.status_mut() = status;
+    for (name, value) in ALWAYS {
+        answer.headers_mut().insert(name, value);
+    }
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer
+}

@@ -1,0 +1,120 @@
+//! `/manage`: whom one follows, adding and removing.
+
+use super::answer::{self, Answer};
+use super::feed::{NO_SESSION, WRONG_PAGE, status, stopped};
+use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
+use super::visit::{Stop, Visit};
+use crate::state::{AccountId, Code, Command, Denied, Field, Page, Query};
+use crate::ui::form::{Form, FormRequest};
+use crate::ui::pages::{Friend, Friends, ManagePage, Place, Shell, lacks_session};
+use crate::ui::words::{Note, Refusals};
+use hyper::StatusCode;
+use std::time::Duration;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Choice {
+    Add,
+    Remove,
+}
+
+pub async fn show(visit: &mut Visit, query: &Form) -> Answer {
+    let after = query.get("after").and_then(|after| after.parse().ok()).map(AccountId);
+    let mut shell = Shell::new("Friends", Place::Manage, true);
+    let note = query.get("note").and_then(Note::from_name);
+    shell.note = note.map(|note| note.words().to_string());
+    match read(visit, &mut shell, after, READ_DEADLINE).await {
+        Ok(friends) => answer::page(
+            StatusCode::OK,
+            &ManagePage {
+                shell,
+                request: Some(visit.request_here()),
+                username: String::new(),
+                refusals: Refusals::default(),
+                log_in: false,
+                removing: false,
+                friends: Some(friends),
+            },
+        ),
+        Err(stop) => stopped(visit, Place::Manage, stop),
+    }
+}
+
+async fn read(
+    visit: &mut Visit,
+    shell: &mut Shell,
+    after: Option<AccountId>,
+    limit: Duration,
+) -> Result<Friends, Stop> {
+    let session = visit.session().ok_or(NO_SESSION)?;
+    let got = visit.read(Query::Friends { session, after }, limit).await?;
+    let Page::Friends { me, friends, more } = got.page else { return Err(WRONG_PAGE) };
+    shell.me = Some(me.username);
+    shell.old = got.old;
+    let people = friends
+        .into_iter()
+        .map(|person| Friend { name: person.name, username: person.username, request: visit.request_here() })
+        .collect();
+    Ok(Friends { people, more, first: after.is_none() })
+}
+
+pub async fn manage(visit: &mut Visit, form: &Form) -> Answer {
+    let username = form.text(Field::Username.name()).to_string();
+    let choice = match form.get("choice") {
+        Some("add") => Choice::Add,
+        Some("remove") => Choice::Remove,
+        _ => {
+            let denied = Stop::Denied(Denied::new(Code::InvalidEntry));
+            return again(visit, username, None, None, denied).await;
+        }
+    };
+    let Some(session) = visit.session() else {
+        return again(visit, username, Some(choice), None, NO_SESSION).await;
+    };
+    let request = match visit.request_of(form).await {
+        Ok(request) => request,
+        Err(stop) => return again(visit, username, Some(choice), None, stop).await,
+    };
+    let (command, note) = match choice {
+        Choice::Add => (Command::AddFriend { session, username: username.clone() }, Note::Added),
+        Choice::Remove => (Command::RemoveFriend { session, username: username.clone() }, Note::Removed),
+    };
+    // As long as a form can be, longer than a command may be: said here, where it can be said beside the field.
+    if let Err(denied) = crate::state::text::fold_username(&username) {
+        return again(visit, username, Some(choice), None, denied.into()).await;
+    }
+    match visit.command(request, command).await {
+        Ok(_) => answer::see_other(&format!("/manage?note={}", note.name())),
+        Err(stop) => again(visit, username, Some(choice), Some(request), stop).await,
+    }
+}
+
+/// The page comes back with what was typed.
+async fn again(
+    visit: &mut Visit,
+    username: String,
+    choice: Option<Choice>,
+    tried: Option<FormRequest>,
+    stop: Stop,
+) -> Answer {
+    let request = visit.request_again(tried, &stop).await;
+    let mut shell = Shell::new("Friends", Place::Manage, visit.has_session());
+    shell.trouble = stop.trouble();
+    let friends = match stop {
+        Stop::Trouble(_) => None,
+        Stop::Denied(_) => read(visit, &mut shell, None, AROUND_DEADLINE).await.ok(),
+    };
+    let mut refusals = Refusals::on(&[Field::Username.name()], stop.denied());
+    if choice.is_none() {
+        refusals.general.push("choose to add or to remove".to_string());
+    }
+    let page = ManagePage {
+        shell,
+        request,
+        username,
+        refusals,
+        log_in: lacks_session(stop.denied()),
+        removing: choice == Some(Choice::Remove),
+        friends,
+    };
+    answer::page(status(&stop), &page)
+}

@@ -1,0 +1,47 @@
+//! Every number that bounds the web role: connections, bytes and waits.
+
+use std::time::Duration;
+
+/// Browsers' connections at once. Beyond them a newcomer is told to come back.
+pub const CONNECTIONS_MAX: usize = 512;
+/// Above this many connections none is kept open between requests.
+pub const KEEP_ALIVE_CONNECTIONS_MAX: usize = CONNECTIONS_MAX / 2;
+/// Bytes of a request's head, and of what is read ahead.
+pub const HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Header lines of a request.
+pub const HEADERS_MAX: usize = 64;
+/// Bytes of a posted form.
+pub const FORM_BYTES_MAX: usize = 64 * 1024;
+
+/// A request's head must be complete this long after its first byte; a new connection must send one by then.
+pub const HEAD_DEADLINE: Duration = Duration::from_secs(3);
+/// A connection without a request is kept open this long.
+pub const IDLE_DEADLINE: Duration = Duration::from_secs(30);
+/// An answer that the browser does not take for this long ends the connection.
+pub const WRITE_STALL: Duration = Duration::from_secs(5);
+/// From a complete head to the answer: people are promised four seconds, the rest is for the way.
+pub const ANSWER_DEADLINE: Duration = Duration::from_millis(3_800);
+/// What is kept of the answer's deadline for making the page.
+pub const PAGE_MARGIN: Duration = Duration::from_millis(100);
+/// A form must have arrived by then.
+pub const BODY_DEADLINE: Duration = Duration::from_secs(2);
+/// What a page may wait for that is only asked for, not sent.
+pub const READ_DEADLINE: Duration = Duration::from_millis(3_000);
+/// What a page that comes back after a refusal may wait for the rest of what it shows.
+pub const AROUND_DEADLINE: Duration = Duration::from_millis(800);
+/// `/readyz` answers within this.
+pub const READY_DEADLINE: Duration = Duration::from_secs(1);
+/// What `Retry-After` says.
+pub const RETRY_AFTER_SECONDS: &str = "2";
+
+/// After an answer that left a part of the request unread, this much more is read and dropped, so that the
+/// answer arrives before the connection is reset.
+pub const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub const LINGER: Duration = Duration::from_secs(1);
+/// When the role is stopped, requests under way have this long to be answered.
+pub const STOP_DEADLINE: Duration = Duration::from_secs(4);
+/// A listener that cannot accept (no file descriptors left) tries again after this.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+const _: () = assert!(BODY_DEADLINE.as_millis() < ANSWER_DEADLINE.as_millis());
+const _: () = assert!(READ_DEADLINE.as_millis() < ANSWER_DEADLINE.as_millis());

@@ -1,0 +1,154 @@
+//! A browser's connection with patience that ends: 3 s for a head, 30 s between requests.
+//!
+//! hyper's own header timeout starts when the wait for a head starts, so it cannot tell a slow head from an idle
+//! connection. Here the first byte makes the difference:
+//!
+//! ```text
+//!   Head ──request──▶ Serving ──answer──▶ Idle ──first byte──▶ Head
+//!   3 s               (bounded by          30 s
+//!                      the handler)
+//! ```
+
+use super::limits::{HEAD_DEADLINE, IDLE_DEADLINE, WRITE_STALL};
+use async_net::TcpStream;
+use smol::Timer;
+use smol::io::{AsyncRead, AsyncWrite};
+use std::cell::Cell;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// A request's head is due.
+    Head,
+    /// A request is being answered.
+    Serving,
+    /// Between requests.
+    Idle,
+}
+
+/// The phase of a connection and since when; shared between the connection and its handler.
+#[derive(Clone)]
+pub struct Watch(Rc<Cell<(Phase, Instant)>>);
+
+impl Watch {
+    pub fn new() -> Watch {
+        Watch(Rc::new(Cell::new((Phase::Head, Instant::now()))))
+    }
+    pub fn enter(&self, phase: Phase) {
+        self.0.set((phase, Instant::now()));
+    }
+    fn phase(&self) -> Phase {
+        self.0.get().0
+    }
+    /// When patience ends, if it does in this phase.
+    fn ends(&self) -> Option<Instant> {
+        let (phase, since) = self.0.get();
+        match phase {
+            Phase::Head => Some(since + HEAD_DEADLINE),
+            Phase::Idle => Some(since + IDLE_DEADLINE),
+            Phase::Serving => None,
+        }
+    }
+}
+
+/// The connection, as hyper reads and writes it.
+pub struct Patient {
+    stream: TcpStream,
+    watch: Watch,
+    /// Set to `read_ends`, the end that was last computed.
+    read_timer: Timer,
+    read_ends: Option<Instant>,
+    /// Runs while a write waits.
+    write_timer: Option<Timer>,
+}
+
+impl Patient {
+    pub fn new(stream: TcpStream, watch: Watch) -> Patient {
+        Patient { stream, watch, read_timer: Timer::never(), read_ends: None, write_timer: None }
+    }
+
+    pub fn into_inner(self) -> TcpStream {
+        self.stream
+    }
+
+    /// `Pending` until patience with the reader ends.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let Some(ends) = self.watch.ends() else { return Poll::Pending };
+        if self.read_ends != Some(ends) {
+            self.read_ends = Some(ends);
+            self.read_timer.set_at(ends);
+        }
+        Pin::new(&mut self.read_timer).poll(cx).map(|_| io::ErrorKind::TimedOut.into())
+    }
+
+    fn poll_written<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.write_timer = None;
+            return written;
+        }
+        let timer = self.write_timer.get_or_insert_with(|| Timer::after(WRITE_STALL));
+        Pin::new(timer).poll(cx).map(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Patient {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        match Pin::new(&mut self.stream).poll_read(cx, buffer) {
+            Poll::Pending => self.poll_patience(cx).map(Err),
+            ready => {
+                if self.watch.phase() == Phase::Idle {
+                    self.watch.enter(Phase::Head);
+                }
+                ready
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Patient {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.poll_written(cx, written)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.poll_written(cx, flushed)
+    }
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_close(cx)
+    }
+}
+
+/// Ends a connection so that what was written arrives: closing a socket with unread bytes resets it, and the
+/// browser would lose the answer. So: no more writing, then what still comes is dropped, within bounds.
+pub async fn linger(mut stream: TcpStream, bytes_max: usize, limit: Duration) {
+    use smol::future::FutureExt;
+    use smol::io::AsyncReadExt;
+    if stream.shutdown(std::net::Shutdown::Write).is_err() {
+        return;
+    }
+    let drop_rest = async {
+        let mut buffer = vec![0; 16 * 1024];
+        let mut dropped = 0;
+        while dropped < bytes_max {
+            match stream.read(&mut buffer).await {
+                Ok(0) | Err(_) => break,
+                Ok(bytes) => dropped += bytes,
+            }
+        }
+    };
+    drop_rest
+        .or(async {
+            Timer::after(limit).await;
+        })
+        .await;
+}

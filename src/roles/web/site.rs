@@ -1,0 +1,240 @@
+//! One request from its head to its answer.
+//!
+//! ```text
+//!   path? ─404   method? ─405   whose form? ─403   kind? ─415   size? ─413   in time? ─408   ──▶ handler
+//! ```
+
+use super::answer::{self, Answer, closing};
+use super::limits::{ANSWER_DEADLINE, BODY_DEADLINE, FORM_BYTES_MAX};
+use super::visit::Visit;
+use super::{account, feed, friends, health};
+use crate::net::client::Client;
+use crate::net::protocol::Why;
+use crate::ui::form::Form;
+use crate::ui::pages::{FAVICON, MessagePage, Place, STYLE, Shell};
+use crate::ui::words::Trouble;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
+use hyper::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, ORIGIN};
+use hyper::{HeaderMap, Method, Request, StatusCode};
+use smol::future::FutureExt;
+use std::time::Instant;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route {
+    Home,
+    Create,
+    Login,
+    Logout,
+    Main,
+    Manage,
+    Delete,
+    Style,
+    Favicon,
+    Livez,
+    Readyz,
+}
+
+impl Route {
+    fn takes_forms(self) -> bool {
+        use Route::{Create, Delete, Login, Logout, Main, Manage};
+        matches!(self, Create | Login | Logout | Main | Manage | Delete)
+    }
+}
+
+pub struct Site {
+    client: Client,
+    routes: matchit::Router<Route>,
+}
+
+impl Site {
+    pub fn new(client: Client) -> Site {
+        let mut routes = matchit::Router::new();
+        for (path, route) in [
+            ("/", Route::Home),
+            ("/create", Route::Create),
+            ("/login", Route::Login),
+            ("/logout", Route::Logout),
+            ("/main", Route::Main),
+            ("/manage", Route::Manage),
+            ("/delete", Route::Delete),
+            ("/style.css", Route::Style),
+            ("/favicon.svg", Route::Favicon),
+            ("/livez", Route::Livez),
+            ("/readyz", Route::Readyz),
+        ] {
+            routes.insert(path, route).expect("the paths differ");
+        }
+        Site { client, routes }
+    }
+
+    /// Answers one request, within `limits::ANSWER_DEADLINE` of `began`.
+    pub async fn answer(&self, request: Request<Incoming>, began: Instant) -> Answer {
+        let (head, body) = request.into_parts();
+        let mut visit = Visit::new(self.client.clone(), &head.headers, began);
+        let has_session = visit.has_session();
+        let Ok(found) = self.routes.at(head.uri.path()) else {
+            return message(StatusCode::NOT_FOUND, "No such page", "There is nothing here.", has_session);
+        };
+        let route = *found.value;
+        let handled = async {
+            match head.method {
+                Method::GET | Method::HEAD => {
+                    let query = Form::parse(head.uri.query().unwrap_or_default().as_bytes());
+                    self.get(route, &mut visit, &query).await
+                }
+                Method::POST if route.takes_forms() => {
+                    match read_form(&head.headers, body, began, has_session).await {
+                        Ok(form) => post(route, &mut visit, &form).await,
+                        Err(refused) => refused,
+                    }
+                }
+                _ => wrong_method(route, has_session),
+            }
+        };
+        // The handlers bound their own waits; this is the last resort that keeps the promise.
+        let overdue = async {
+            smol::Timer::at(began + ANSWER_DEADLINE).await;
+            let trouble = Trouble::Undecided(Why::NotServing);
+            let page = MessagePage::trouble(Place::Nowhere, has_session, trouble);
+            answer::page(StatusCode::SERVICE_UNAVAILABLE, &page)
+        };
+        let answer = handled.or(overdue).await;
+        visit.seal(answer)
+    }
+
+    async fn get(&self, route: Route, visit: &mut Visit, query: &Form) -> Answer {
+        match route {
+            Route::Home if visit.has_session() => answer::see_other("/main"),
+            Route::Home => answer::see_other("/login"),
+            Route::Create => account::show_create(visit).await,
+            Route::Login => account::show_login(visit, query).await,
+            Route::Logout => account::show_logout(visit).await,
+            Route::Delete => account::show_delete(visit).await,
+            Route::Main => feed::show(visit, query).await,
+            Route::Manage => friends::show(visit, query).await,
+            Route::Style => answer::file("text/css; charset=utf-8", STYLE),
+            Route::Favicon => answer::file("image/svg+xml", FAVICON),
+            Route::Livez => answer::plain(StatusCode::OK, "ok"),
+            Route::Readyz => health::ready(&self.client).await,
+        }
+    }
+}
+
+async fn post(route: Route, visit: &mut Visit, form: &Form) -> Answer {
+    match route {
+        Route::Create => account::create(visit, form).await,
+        Route::Login => account::login(visit, form).await,
+        Route::Logout => account::logout(visit, form).await,
+        Route::Delete => account::delete(visit, form).await,
+        Route::Main => feed::croak(visit, form).await,
+        Route::Manage => friends::manage(visit, form).await,
+        _ => wrong_method(route, visit.has_session()),
+    }
+}
+
+fn message(status: StatusCode, title: &str, words: &str, logged_in: bool) -> Answer {
+    let shell = Shell::new(title, Place::Nowhere, logged_in);
+    answer::page(status, &MessagePage { shell, words: words.to_string() })
+}
+
+fn wrong_method(route: Route, logged_in: bool) -> Answer {
+    let words = "This address cannot be used in that way.";
+    let mut answer = message(StatusCode::METHOD_NOT_ALLOWED, "Not like that", words, logged_in);
+    let allowed = if route.takes_forms() { "GET, HEAD, POST" } else { "GET, HEAD" };
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    answer
+}
+
+/// The form that was posted, or the answer that refuses it.
+async fn read_form(
+    headers: &HeaderMap,
+    body: Incoming,
+    began: Instant,
+    logged_in: bool,
+) -> Result<Form, Answer> {
+    let refuse = |status, title, words| Err(closing(message(status, title, words, logged_in)));
+    if is_foreign(headers) {
+        let words = "That form was sent from another site, so nothing was done.";
+        return refuse(StatusCode::FORBIDDEN, "Not from here", words);
+    }
+    if body.is_end_stream() {
+        return Ok(Form::default());
+    }
+    if !is_form(headers) {
+        let words = "Only forms are understood here.";
+        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Not a form", words);
+    }
+    const TOO_LONG: (StatusCode, &str, &str) =
+        (StatusCode::PAYLOAD_TOO_LARGE, "Too long", "That is far more than a form can hold.");
+    if declared_length(headers).is_some_and(|bytes| bytes > FORM_BYTES_MAX as u64) {
+        return refuse(TOO_LONG.0, TOO_LONG.1, TOO_LONG.2);
+    }
+    let collected = async { Some(Limited::new(body, FORM_BYTES_MAX).collect().await) };
+    let late = async {
+        smol::Timer::at(began + BODY_DEADLINE).await;
+        None
+    };
+    match collected.or(late).await {
+        Some(Ok(bytes)) => Ok(Form::parse(&bytes.to_bytes())),
+        Some(Err(error)) if error.is::<LengthLimitError>() => refuse(TOO_LONG.0, TOO_LONG.1, TOO_LONG.2),
+        Some(Err(_)) => refuse(StatusCode::BAD_REQUEST, "Cut short", "The form did not arrive whole."),
+        None => refuse(StatusCode::REQUEST_TIMEOUT, "Too slow", "The form did not arrive in time."),
+    }
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = value.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Whether a browser says that a form was sent from somebody else's page. Programs that are no browsers say
+/// neither of the two headers; nobody can make their cookies go along with a stranger's form.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    if site.is_some_and(|site| site != b"same-origin" && site != b"none") {
+        return true;
+    }
+    let Some(origin) = headers.get(ORIGIN) else { return false };
+    if origin == "null" {
+        // A page without an origin (a file, a sandboxed frame), unless the browser vouches that it is ours.
+        return site.is_none();
+    }
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let origin_host = origin.to_str().ok().and_then(|origin| Some(origin.split_once("://")?.1));
+    match (origin_host, host) {
+        (Some(origin), Some(host)) => !origin.eq_ignore_ascii_case(host),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn foreign(lines: &[(&'static str, &'static str)]) -> bool {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.insert(*name, HeaderValue::from_static(value));
+        }
+        is_foreign(&headers)
+    }
+
+    #[test]
+    fn forms_of_other_sites_are_told_from_ours() {
+        let host = ("host", "frogs.lan:8080");
+        assert!(!foreign(&[host]));
+        assert!(!foreign(&[host, ("origin", "http://FROGS.lan:8080")]));
+        assert!(!foreign(&[host, ("sec-fetch-site", "same-origin"), ("origin", "null")]));
+        assert!(foreign(&[host, ("origin", "http://frogs.lan")]));
+        assert!(foreign(&[host, ("origin", "null")]));
+        assert!(foreign(&[host, ("sec-fetch-site", "same-site")]));
+        assert!(foreign(&[host, ("sec-fetch-site", "same-origin"), ("origin", "http://evil.example")]));
+        assert!(foreign(&[("origin", "http://frogs.lan:8080")]));
+    }
+}

@@ -1,0 +1,85 @@
+//! What a browser sends: form fields, and the request id that a form carries through every retry.
+
+use crate::state::{LogIndex, RequestId};
+use std::fmt;
+use std::str::FromStr;
+
+/// The hidden field that carries a [`FormRequest`].
+pub const REQUEST_FIELD: &str = "request";
+
+/// The fields of a posted form, or of a query string. Of a field that is there twice, the first counts.
+#[derive(Debug, Default)]
+pub struct Form(Vec<(String, String)>);
+
+impl Form {
+    /// Bytes that are not UTF-8 become replacement characters: a person sees them and can mend them.
+    pub fn parse(bytes: &[u8]) -> Form {
+        Form(form_urlencoded::parse(bytes).into_owned().collect())
+    }
+
+    /// What was typed into a field, nothing when it is not there.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+
+    /// What was typed into a field; empty when it is not there.
+    pub fn text(&self, name: &str) -> &str {
+        self.get(name).unwrap_or_default()
+    }
+}
+
+/// The request that sending a form makes: the same for every time that form is sent, so that a double click, a
+/// reload or a retry after a failure does it once. Text form `ID.BORN`, the id in hexadecimal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FormRequest {
+    pub id: RequestId,
+    /// The newest log index known when the form was made.
+    pub born: LogIndex,
+}
+
+impl fmt::Display for FormRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.id, self.born)
+    }
+}
+
+/// The text of a [`FormRequest`] that nobody but us wrote looks otherwise.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NotARequest;
+
+impl FromStr for FormRequest {
+    type Err = NotARequest;
+    fn from_str(text: &str) -> Result<FormRequest, NotARequest> {
+        let (id, born) = text.split_once('.').ok_or(NotARequest)?;
+        if id.len() != 32 {
+            return Err(NotARequest);
+        }
+        let id = id.parse().map_err(|_| NotARequest)?;
+        Ok(FormRequest { id, born: born.parse().map_err(|_| NotARequest)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_decoded() {
+        let form = Form::parse("post=a+b%0D%0A%F0%9F%90%B8%26&choice=add&post=second".as_bytes());
+        assert_eq!(form.text("post"), "a b\r\n🐸&");
+        assert_eq!(form.get("choice"), Some("add"));
+        assert_eq!(form.get("missing"), None);
+        assert_eq!(Form::parse(b"a=%ff").text("a"), "\u{fffd}");
+    }
+
+    #[test]
+    fn a_request_comes_back_as_it_went() {
+        let request = FormRequest { id: RequestId(0xf0f), born: 42 };
+        assert_eq!(request.to_string().parse(), Ok(request));
+        for wrong in
+            ["", ".", "f.1", "00000000000000000000000000000f0f", "00000000000000000000000000000f0f.-1"]
+        {
+            assert_eq!(wrong.parse::<FormRequest>(), Err(NotARequest), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! WHAT PEOPLE SEE: pages and their words. Pure: no sockets, no clock; the roles fetch, this shows.
+//!
+//! - [`form`]: what a browser sends, and the request id that a form carries
+//! - [`pages`]: the pages, as templates (in `templates/`); escaping is askama's alone
+//! - [`words`]: refusals beside their fields, and the notes after something worked
+//! - [`time`]: the wall clock of a croak
+//!
+//! Knows the rules' types and the protocol's, nothing of the roles that use it.
+
+pub mod form;
+pub mod pages;
+pub mod time;
+pub mod words;

@@ -1,0 +1,69 @@
+//! Wall clock times for people: UTC, computed without a clock or a time zone. For display alone.
+
+/// Boards without a battery wake up in 1970: a time before this is not shown. 2020-01-01T00:00:00Z.
+const KNOWN_FROM_MS: u64 = 1_577_836_800_000;
+/// 9999-12-31T23:59:59Z: later years do not fit the format.
+const KNOWN_TO_MS: u64 = 253_402_300_799_999;
+
+/// A moment in both forms that `<time>` needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// `2026-07-01T09:05:00Z`
+    pub machine: String,
+    /// `2026-07-01 09:05 UTC`
+    pub people: String,
+}
+
+/// The moment `wall_ms` milliseconds after 1970; nothing when the clock that said so cannot have been right.
+pub fn shown(wall_ms: u64) -> Option<Shown> {
+    if !(KNOWN_FROM_MS..=KNOWN_TO_MS).contains(&wall_ms) {
+        return None;
+    }
+    let seconds = wall_ms / 1000;
+    let (year, month, day) = civil(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    Some(Shown {
+        machine: format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"),
+        people: format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC"),
+    })
+}
+
+/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar. After Howard Hinnant's
+/// `civil_from_days`: years begin in March, so that the leap day is a year's last.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468; // from 0000-03-01
+    let era = days / 146_097; // 400 years
+    let day_of_era = days % 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_days() {
+        assert_eq!(civil(0), (1970, 1, 1));
+        assert_eq!(civil(19_782), (2024, 2, 29));
+        assert_eq!(civil(20_454), (2026, 1, 1));
+        assert_eq!(civil(11_016), (2000, 2, 29));
+        let shown = shown(1_709_251_199_999).unwrap();
+        assert_eq!(shown.machine, "2024-02-29T23:59:59Z");
+        assert_eq!(shown.people, "2024-02-29 23:59 UTC");
+    }
+
+    #[test]
+    fn a_clock_that_is_plainly_wrong_is_not_shown() {
+        assert_eq!(shown(0), None);
+        assert_eq!(shown(KNOWN_FROM_MS - 1), None);
+        assert!(shown(KNOWN_FROM_MS).is_some());
+        assert!(shown(KNOWN_TO_MS).unwrap().machine.starts_with("9999-12-31"));
+        assert_eq!(shown(u64::MAX), None);
+    }
+}

@@ -1,0 +1,149 @@
+//! Words for people: refusals put beside the fields they are about, notes after something worked, and what is
+//! said when nobody can serve.
+
+use crate::net::protocol::Why;
+use crate::state::limits::{CROAK_CHARS_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
+use crate::state::{Code, Denied, Field};
+
+/// The refusals that a page shows: those about one of its fields, and the others.
+#[derive(Debug, Default)]
+pub struct Refusals {
+    beside: Vec<(&'static str, String)>,
+    /// About no field of this page; shown above the form.
+    pub general: Vec<String>,
+}
+
+impl Refusals {
+    /// Sorts refusals by the fields that a page has.
+    pub fn on(fields: &[&'static str], denied: &[Denied]) -> Refusals {
+        let mut refusals = Refusals::default();
+        for denied in denied {
+            let name = field_of(*denied).map(Field::name);
+            match fields.iter().find(|field| Some(**field) == name) {
+                Some(field) => refusals.beside.push((field, words(*denied))),
+                None => refusals.general.push(words(*denied)),
+            }
+        }
+        refusals
+    }
+
+    /// The words beside a field.
+    pub fn of(&self, field: &str) -> Option<&str> {
+        self.beside.iter().find(|(name, _)| *name == field).map(|(_, words)| words.as_str())
+    }
+}
+
+/// The field a refusal is about: the one it names, or the only one its code can mean.
+fn field_of(denied: Denied) -> Option<Field> {
+    denied.field.or(match denied.code {
+        Code::NoSuchUser | Code::UsernameTaken | Code::AlreadyFriend | Code::NotAFriend | Code::Yourself => {
+            Some(Field::Username)
+        }
+        Code::WrongPassword => Some(Field::Password),
+        Code::CroakTooLong => Some(Field::Post),
+        _ => None,
+    })
+}
+
+/// The code's words and number, and what would be right where the words alone do not tell.
+fn words(denied: Denied) -> String {
+    let hint = match (denied.code, denied.field) {
+        (Code::InvalidEntry, Some(field)) => format!(": {}", valid(field)),
+        (Code::RequestReused, _) => ": an earlier try may have worked; look before you send it again".into(),
+        _ => String::new(),
+    };
+    format!("{}{hint}", denied.code)
+}
+
+/// What is valid in a field. Also the hint under it.
+pub fn valid(field: Field) -> String {
+    match field {
+        Field::Name => format!("1 to {NAME_CHARS_MAX} characters on one line"),
+        Field::Username => "1 to 32 of a-z, 0-9, _ and -".to_string(),
+        Field::Email => "somebody@somewhere".to_string(),
+        Field::Password => format!("{PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters"),
+        Field::Post => format!("1 to {CROAK_CHARS_MAX} characters"),
+    }
+}
+
+/// What worked, as a page says it. Travels as a short word in the address, never as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Note {
+    Added,
+    Removed,
+    Deleted,
+}
+
+impl Note {
+    pub const ALL: [Note; 3] = [Note::Added, Note::Removed, Note::Deleted];
+
+    /// The word in the address.
+    pub fn name(self) -> &'static str {
+        match self {
+            Note::Added => "added",
+            Note::Removed => "removed",
+            Note::Deleted => "deleted",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Note> {
+        Note::ALL.into_iter().find(|note| note.name() == name)
+    }
+
+    pub fn words(self) -> &'static str {
+        match self {
+            Note::Added => "Added. Their croaks are in your feed now.",
+            Note::Removed => "Removed. Their croaks are no longer in your feed.",
+            Note::Deleted => "Your account is deleted, and everything you wrote with it.",
+        }
+    }
+}
+
+/// Why nothing could be decided: said with status 503. Nothing typed is lost, and sending it again is safe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// No server answered.
+    Nobody,
+    /// Servers answered, but decided nothing in time.
+    Undecided(Why),
+}
+
+impl Trouble {
+    pub fn title(self) -> &'static str {
+        match self {
+            Trouble::Nobody => "No servers are running",
+            Trouble::Undecided(Why::Busy) => "The servers are busy",
+            Trouble::Undecided(_) => "The servers cannot agree",
+        }
+    }
+
+    pub fn words(self) -> String {
+        match self {
+            Trouble::Nobody => "no servers are running, or none can be reached".to_string(),
+            Trouble::Undecided(Why::Busy) => Code::Busy.to_string(),
+            Trouble::Undecided(_) => Code::Unavailable.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_stand_beside_their_fields() {
+        let denied = [Denied::new(Code::NoSuchUser), Denied::of(Code::InvalidEntry, Field::Email)];
+        let refusals = Refusals::on(&["username"], &denied);
+        assert_eq!(refusals.of("username"), Some("there is no user of that name (601)"));
+        assert_eq!(refusals.of("email"), None);
+        assert_eq!(refusals.general, ["that entry is not valid (606): somebody@somewhere"]);
+    }
+
+    #[test]
+    fn notes_have_names() {
+        for note in Note::ALL {
+            assert_eq!(Note::from_name(note.name()), Some(note));
+        }
+        assert_eq!(Note::from_name("<script>"), None);
+    }
+}
