@@ -18,3 +18,7 @@
 pub mod frame;
 pub mod limits;
 pub mod protocol;
+
+pub mod client;
+pub mod secret;
+pub mod survey;

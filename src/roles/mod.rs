@@ -5,3 +5,7 @@
 
 pub mod failure;
 pub mod options;
+
+pub mod balancer;
+pub mod node;
+pub mod web;
