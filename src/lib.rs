@@ -17,3 +17,4 @@
 pub mod net;
 pub mod roles;
 pub mod state;
+pub mod ui;
