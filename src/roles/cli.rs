@@ -90,7 +90,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Ref
             // Wrong without the file too: then it was typed, and clap's words fit.
             match command().try_get_matches_from(&args) {
                 Err(typed) if typed.to_string() == error.to_string() => Refusal::Usage(error),
-                _ => config.blame(&error, &command()).map_or(Refusal::Usage(error), Refusal::Failure),
+                _ => config.blame(&error, command()).map_or(Refusal::Usage(error), Refusal::Failure),
             }
         })?,
     };

@@ -73,13 +73,19 @@ impl Config {
         })
     }
 
-    /// Who is to blame for a usage error that would not be one without this file: the line whose value is wrong.
-    pub fn blame(&self, error: &clap::Error, command: &clap::Command) -> Option<Failure> {
+    /// The line of this file that a usage error is about, if it is about one.
+    pub fn blame(&self, error: &clap::Error, mut command: clap::Command) -> Option<Failure> {
         if !matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation) {
             return None;
         }
-        let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg) else { return None };
-        let entry = self.get(&key_shown_as(command, shown)?)?;
+        let Some(ContextValue::String(arg)) = error.get(ContextKind::InvalidArg) else { return None };
+        let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else { return None };
+        // Flags have their shown form only in a command that is built.
+        command.build();
+        let entry = self.get(&key_shown_as(&command, arg)?)?;
+        if !entry.value.contains(value.as_str()) {
+            return None;
+        }
         let what = error.to_string();
         // clap's first line says what is wrong; the rest is about how to use flags.
         let what = what.lines().next().unwrap_or_default().trim_start_matches("error: ");

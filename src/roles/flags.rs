@@ -224,21 +224,22 @@ fn with_environment(command: clap::Command) -> clap::Command {
 
 const ROOT_HELP: &str = "\
 Try it out:
-  ribbit up                      a whole group on this machine, pages at http://127.0.0.1:8080
-  ribbit status                  who is there, and how many more may be lost
+  ribbit up        a whole group on this machine, http://127.0.0.1:8080
+  ribbit status    who is there, and how many more may be lost
 
-Every flag may also stand in the environment or in the --config file, under the name shown with it; a flag
-counts before the environment, the environment before the file.
+Every flag may also stand in the environment or in the --config file, under
+the name shown with it. A flag counts before the environment, the environment
+before the file.
 
-Exit codes: 0 fine, 1 refused, 2 wrong usage, 3 nobody reachable, 4 not logged in, 5 degraded, 78 wrong
-configuration.";
+Exit codes: 0 fine, 1 refused, 2 wrong usage, 3 nobody reachable,
+4 not logged in, 5 degraded, 78 wrong configuration.";
 
 const UP_HELP: &str = "\
 Examples:
-  ribbit up                                   three backends, two coordinators, kept in ribbit-data
-  ribbit up --backends 1 --coordinators 0     the smallest
-  ribbit up --web 127.0.0.1:0 --ephemeral     leave nothing behind, take any port
-  ribbit up --restart never                   what you kill stays dead until you start it again
+  ribbit up                                 three backends, two coordinators
+  ribbit up --backends 1 --coordinators 0   the smallest
+  ribbit up --web 127.0.0.1:0 --ephemeral   leave nothing behind, take any port
+  ribbit up --restart never                 what dies stays dead until you start it
 
 Ctrl-C stops everything. What is in the data folder stays.";
 
@@ -247,18 +248,21 @@ Examples:
   ribbit init --name frogs --coordinator board1:9000,board2:9001
   ribbit init --coordinator 10.0.0.4:9000 --cluster-file frogs.ribbit
 
-The file holds the cluster's key: copy it to every board by a way that nobody else can read.";
+The file holds the cluster's key: copy it to every board by a way that nobody
+else can read.";
 
 const BACKEND_HELP: &str = "\
-Listens on 0.0.0.0:10000+N, or where `up` had this member when the data folder is one of `up`.
+Listens on 0.0.0.0:10000+N, or where `up` had it if the data folder is one of
+`up`: so the last example brings back what died under `ribbit up`.
 
 Examples:
   ribbit backend --id 2
-  ribbit backend --id 2 --data-dir /var/lib/ribbit --advertise board2:10002
-  ribbit backend --id 2 --data-dir ribbit-data     bring back what died under `ribbit up --restart never`";
+  ribbit backend --id 2 --coordinator board1:9000 --advertise board2:10002
+  ribbit backend --id 2 --data-dir ribbit-data";
 
 const COORDINATOR_HELP: &str = "\
-Listens on 0.0.0.0:8999+N, or where `up` had this member when the data folder is one of `up`.
+Listens on 0.0.0.0:8999+N, or where `up` had it if the data folder is one of
+`up`.
 
 Examples:
   ribbit coordinator --id 1 --found      the first start of a new group, once
@@ -266,7 +270,8 @@ Examples:
   ribbit coordinator --id 2 --coordinator board1:9000";
 
 const BALANCER_HELP: &str = "\
-Listens on 0.0.0.0:8081, or where `up` had it when the data folder is one of `up`.
+Listens on 0.0.0.0:8081, or where `up` had it if the data folder is one of
+`up`.
 
 Examples:
   ribbit balancer
@@ -274,7 +279,7 @@ Examples:
 
 const WEB_HELP: &str = "\
 Examples:
-  ribbit client web                                       the group that `up` runs in ribbit-data
+  ribbit client web
   ribbit client web --listen 0.0.0.0:8080 --server board1:8081";
 
 const STATUS_HELP: &str = "\
@@ -290,7 +295,8 @@ Examples:
   ribbit bench --op post --clients 64 --seconds 10
   ribbit bench --op feed --direct --json
 
-gap_max_ms is the longest time in which no client got an answer: kill the leader meanwhile to see it.";
+gap_max_ms is the longest time in which no client got an answer: kill the
+leader meanwhile to see it.";
 
 #[cfg(test)]
 mod tests {
