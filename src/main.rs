@@ -1,1 +1,22 @@
-fn main() {}
+//! Parses the command line, runs the role, returns its exit code.
+
+use ribbit::roles::cli::{self, Refusal};
+use ribbit::roles::failure::Failure;
+use ribbit::roles::start;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let ended = match cli::parse(std::env::args_os()) {
+        Ok(invocation) => start::run(invocation),
+        // Prints help on standard output (0), or what is wrong on standard error (2).
+        Err(Refusal::Usage(error)) => error.exit(),
+        Err(Refusal::Failure(failure)) => Err(failure),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { exit, message }) => {
+            eprintln!("ribbit: {message}");
+            ExitCode::from(exit as u8)
+        }
+    }
+}

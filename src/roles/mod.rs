@@ -4,10 +4,37 @@
 //! - [`failure`]: how a role ends, and the exit codes
 //! - [`node`]: backend and coordinator
 //! - [`options`]: what a role is told, validated
+//! - [`cli`]: [`flags`], environment and [`config`] file in, options out; [`find_group`], [`address`] help it
+//! - [`start`]: logging and the one match that runs a role; [`stop`]: when it has to end
+//! - [`up`]: a whole group on one machine, with [`supervisor`], [`up_folder`], [`up_ports`], [`up_probe`]
+//! - [`init`], [`status`], [`bench`] (with [`histogram`]): commands that come to an end by themselves
+//! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
+//! - [`output`]: standard output
 //! - [`web`]: pages for browsers
 
+pub mod address;
 pub mod balancer;
+pub mod bench;
+pub mod cli;
+pub mod cluster_file;
+pub mod config;
+pub mod env_file;
 pub mod failure;
+pub mod find_group;
+pub mod flags;
+pub mod histogram;
+pub mod init;
 pub mod node;
 pub mod options;
+pub mod output;
+pub mod ports;
+pub mod start;
+pub mod status;
+pub mod stop;
+pub mod supervisor;
+pub mod up;
+pub mod up_folder;
+pub mod up_ports;
+pub mod up_probe;
 pub mod web;
+pub mod write_file;

@@ -1,7 +1,11 @@
 //! What a role is told: the second stage of the flags, validated, with every default filled in.
+//!
+//! Nothing here knows where a value came from (a flag, the environment, a file, a folder that `up` left):
+//! that is `cli`'s to decide. No role reads flags or the environment itself.
 
 use crate::state::{ClusterId, Role};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// For `backend` and `coordinator`.
 #[derive(Debug, Clone)]
@@ -33,19 +37,104 @@ impl NodeOptions {
 }
 
 /// For `balancer`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BalancerOptions {
     /// Where to listen, HOST:PORT; port 0 takes a free one.
     pub listen: String,
-    /// Where any members may be found; they name the others.
+    /// Where any members may be found; the balancer learns of the others from them.
     pub seeds: Vec<String>,
 }
 
 /// For `client web`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebOptions {
-    /// Where browsers come, HOST:PORT.
+    /// Where browsers come in, HOST:PORT; port 0 takes a free one.
     pub listen: String,
-    /// Balancers or backends, HOST:PORT; any one that answers will do.
+    /// Balancers or backends, tried in this order.
     pub servers: Vec<String>,
+}
+
+/// For `init`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InitOptions {
+    /// What people call the cluster; for display alone.
+    pub name: String,
+    /// As reached from every board.
+    pub coordinators: Vec<String>,
+    /// The file to write.
+    pub cluster_file: PathBuf,
+    /// The folder that the file lies in, when it lies where members look for it.
+    pub data_dir: Option<PathBuf>,
+}
+
+/// Whether `up` brings dead processes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restart {
+    Always,
+    Never,
+}
+
+/// Where `up` keeps its files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DataDir {
+    Kept(PathBuf),
+    /// A temporary folder, removed at the end.
+    Ephemeral,
+}
+
+/// For `up`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpOptions {
+    pub backends: u32,
+    pub coordinators: u32,
+    /// Where browsers come in, HOST:PORT; port 0 takes a free one.
+    pub web: String,
+    pub data_dir: DataDir,
+    pub restart: Restart,
+}
+
+/// How a command finds the group that it talks to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Addresses to ask who belongs to the group: members, or a balancer.
+    pub seeds: Vec<String>,
+    /// Addresses that serve people, when they are known without asking; the balancer of `up`, mostly.
+    pub servers: Vec<String>,
+    /// What was looked at, for messages: `ribbit-data/ports`.
+    pub found_in: String,
+}
+
+/// For `status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusOptions {
+    pub group: Group,
+    pub json: bool,
+}
+
+/// What `bench` does over and over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BenchOp {
+    Post,
+    Feed,
+}
+
+impl BenchOp {
+    pub fn name(self) -> &'static str {
+        match self {
+            BenchOp::Post => "post",
+            BenchOp::Feed => "feed",
+        }
+    }
+}
+
+/// For `bench`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BenchOptions {
+    pub group: Group,
+    pub op: BenchOp,
+    pub clients: u32,
+    pub time: Duration,
+    /// Talk to the backends themselves, past the balancer.
+    pub direct: bool,
+    pub json: bool,
 }

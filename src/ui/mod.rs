@@ -1,13 +1,17 @@
-//! WHAT PEOPLE SEE: pages and their words. Pure: no sockets, no clock; the roles fetch, this shows.
+//! WHAT PEOPLE SEE: pages, tables and their words. Pure: no sockets, no clock; the roles fetch, this shows.
 //!
 //! - [`form`]: what a browser sends, and the request id that a form carries
 //! - [`pages`]: the pages, as templates (in `templates/`); escaping is askama's alone
 //! - [`words`]: refusals beside their fields, and the notes after something worked
 //! - [`time`]: the wall clock of a croak
+//! - [`status`]: the group at a glance, as a table and as JSON
+//! - [`table`]: columns that line up
 //!
 //! Knows the rules' types and the protocol's, nothing of the roles that use it.
 
 pub mod form;
 pub mod pages;
+pub mod status;
+pub mod table;
 pub mod time;
 pub mod words;

@@ -1,0 +1,397 @@
+//! `ribbit bench`: how much, how fast, and for how long nothing at all.
+//!
+//! A closed loop: each client has one request under way, on a connection of its own, and asks the next question
+//! once it has the answer. A request that finds nobody is asked again under the same id, and its latency counts
+//! from the first time; so a leader that dies shows in `max` and in the gap, not as fewer numbers.
+//!
+//! Makes its own accounts, under names that nobody has, with passwords that nobody knows, and leaves them and
+//! their croaks behind: not for a group that people use.
+
+use super::failure::{Exit, Failure};
+use super::histogram::Histogram;
+use super::options::{BenchOp, BenchOptions};
+use super::{output, status};
+use crate::net::client::Client;
+use crate::net::protocol::{Answer, Ask, NewAccount, Password};
+use crate::net::secret::{new_token, token_hash};
+use crate::state::limits::FEED_PAGE_MAX;
+use crate::state::{Command, Consistency, LogIndex, Query, Request, RequestId, Role, Token, TokenHash};
+use serde::Serialize;
+use smol::future::or;
+use smol::{LocalExecutor, Timer};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+const ACCOUNTS: usize = 8;
+/// Each account follows the next few, in a circle.
+const FRIENDS: usize = 3;
+/// Croaks of each account before feeds are read, so that there is a page to fill.
+const FEED_CROAKS: usize = 8;
+/// Accounts, log-ins, friends, first croaks.
+const SETUP_MAX: Duration = Duration::from_secs(60);
+const ANSWER_MAX: Duration = Duration::from_secs(4);
+/// Before a question that found nobody is asked again.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// # Errors
+/// 3: nobody is reachable, or nobody answered in the whole time. 1: the accounts cannot be made.
+pub async fn run(options: &BenchOptions) -> Result<(), Failure> {
+    let servers = servers(options).await?;
+    let too_long = async {
+        Timer::after(SETUP_MAX).await;
+        let message = format!("the accounts were not ready after {} s", SETUP_MAX.as_secs());
+        Err(Failure::new(Exit::Unreachable, message))
+    };
+    let people = or(prepare(&servers, options.op), too_long).await?;
+    let tally = measure(options, &servers, &people).await;
+    let figures = Figures::new(options, &tally);
+    output::line(&if options.json { figures.json() } else { figures.table() });
+    match tally.latencies.count() {
+        0 => Err(Failure::new(Exit::Unreachable, "no request was answered in all that time")),
+        _ => Ok(()),
+    }
+}
+
+/// Whom to ask: the balancer when one is known, else the backends.
+async fn servers(options: &BenchOptions) -> Result<Vec<String>, Failure> {
+    let survey = status::reached(&options.group).await?;
+    if !options.direct && !options.group.servers.is_empty() {
+        return Ok(options.group.servers.clone());
+    }
+    let backends =
+        survey.members.into_iter().filter(|member| member.alive && member.info.role == Role::Backend);
+    let addresses: Vec<String> = backends.map(|member| member.info.address).collect();
+    if addresses.is_empty() {
+        return Err(Failure::new(Exit::Unreachable, "no backend is alive"));
+    }
+    Ok(addresses)
+}
+
+/// Somebody to croak as.
+struct Person {
+    username: String,
+    session: TokenHash,
+}
+
+/// Makes the accounts, logs them in, makes them friends.
+async fn prepare(servers: &[String], op: BenchOp) -> Result<Vec<Person>, Failure> {
+    let client = Client::new(servers.to_vec());
+    let mut people = Vec::with_capacity(ACCOUNTS);
+    for _ in 0..ACCOUNTS {
+        people.push(new_person(&client).await?);
+    }
+    for (index, person) in people.iter().enumerate() {
+        for friend in (1..=FRIENDS).map(|step| &people[(index + step) % ACCOUNTS]) {
+            let command = Command::AddFriend { session: person.session, username: friend.username.clone() };
+            settle(&client, Ask::Write(request(command, 0))).await?;
+        }
+        let croaks = if op == BenchOp::Feed { FEED_CROAKS } else { 0 };
+        for number in 0..croaks {
+            settle(&client, Ask::Write(request(croak(person, number as u64), 0))).await?;
+        }
+    }
+    Ok(people)
+}
+
+async fn new_person(client: &Client) -> Result<Person, Failure> {
+    let random = hex(&new_token());
+    let username = format!("bench-{}", &random[..8]);
+    let password = Password(random[8..40].to_string());
+    let form = NewAccount {
+        name: "A benchmark".to_string(),
+        username: username.clone(),
+        email: "bench@localhost".to_string(),
+        password: password.clone(),
+    };
+    settle(client, Ask::CreateAccount { id: request_id(), born: born(client).await, form }).await?;
+    let session = token_hash(&new_token());
+    let born = born(client).await;
+    let log_in = Ask::LogIn { id: request_id(), born, username: username.clone(), password, token: session };
+    settle(client, log_in).await?;
+    Ok(Person { username, session })
+}
+
+/// The newest index the group knows of; 0, which the group takes for very old, when it does not say.
+async fn born(client: &Client) -> LogIndex {
+    client.position(ANSWER_MAX).await.map_or(0, |token| token.index)
+}
+
+/// Asks for a write until it is decided. The caller bounds the time.
+async fn settle(client: &Client, mut ask: Ask) -> Result<Token, Failure> {
+    if let Ask::Write(request) = &mut ask {
+        request.born = born(client).await;
+    }
+    loop {
+        match outcome(client.ask(ask.clone(), ANSWER_MAX).await.ok()) {
+            Try::Done(token) => return Ok(token),
+            Try::Refused(what) => {
+                return Err(Failure::new(Exit::Refused, format!("the benchmark is refused: {what}")));
+            }
+            Try::Again(_) => drop(Timer::after(PAUSE).await),
+        }
+    }
+}
+
+/// What became of one try.
+enum Try {
+    Done(Token),
+    Again(&'static str),
+    Refused(String),
+}
+
+fn outcome(answer: Option<Answer>) -> Try {
+    match answer {
+        Some(Answer::Written { token, outcome: Ok(_) } | Answer::Read { token, page: Ok(_), .. }) => {
+            Try::Done(token)
+        }
+        Some(Answer::Written { outcome: Err(denied), .. } | Answer::Read { page: Err(denied), .. }) => {
+            Try::Refused(denied.to_string())
+        }
+        Some(Answer::Refused(denied)) => Try::Refused(denied.to_string()),
+        Some(Answer::Unavailable(_)) => Try::Again("the servers cannot agree"),
+        Some(Answer::NodeStatus(_)) => Try::Refused("an answer to another question".to_string()),
+        None => Try::Again("nobody answers"),
+    }
+}
+
+/// What all clients together saw. One thread runs them, so one owner suffices.
+struct Tally {
+    latencies: Histogram,
+    errors: u64,
+    last_error: Option<String>,
+    last_answer: Instant,
+    gap_max: Duration,
+}
+
+impl Tally {
+    fn new(start: Instant) -> Tally {
+        Tally {
+            latencies: Histogram::default(),
+            errors: 0,
+            last_error: None,
+            last_answer: start,
+            gap_max: Duration::ZERO,
+        }
+    }
+
+    fn answered(&mut self, asked: Instant, now: Instant) {
+        self.latencies.record(now - asked);
+        self.end_gap(now);
+    }
+
+    fn failed(&mut self, what: String) {
+        self.errors += 1;
+        self.last_error = Some(what);
+    }
+
+    fn end_gap(&mut self, now: Instant) {
+        self.gap_max = self.gap_max.max(now.saturating_duration_since(self.last_answer));
+        self.last_answer = now;
+    }
+}
+
+async fn measure(options: &BenchOptions, servers: &[String], people: &[Person]) -> Tally {
+    let executor = LocalExecutor::new();
+    let start = Instant::now();
+    let end = start + options.time;
+    let tally = Rc::new(RefCell::new(Tally::new(start)));
+    for number in 0..options.clients as usize {
+        // Each begins with another server of the list, as people who know several would.
+        let mut servers = servers.to_vec();
+        let first = number % servers.len();
+        servers.rotate_left(first);
+        let asker = Asker {
+            client: Client::new(servers),
+            op: options.op,
+            person: &people[number % people.len()],
+            number: number as u64,
+            seen: None,
+            end,
+        };
+        executor.spawn(asker.drive(Rc::clone(&tally))).detach();
+    }
+    // Questions that are still under way then are dropped with the executor: nobody waits for their answers.
+    executor.run(Timer::at(end)).await;
+    drop(executor);
+    let mut tally = Rc::into_inner(tally).expect("every client was dropped").into_inner();
+    tally.end_gap(end);
+    tally
+}
+
+/// One client in the closed loop.
+struct Asker<'a> {
+    client: Client,
+    op: BenchOp,
+    person: &'a Person,
+    number: u64,
+    seen: Option<Token>,
+    end: Instant,
+}
+
+impl Asker<'_> {
+    async fn drive(mut self, tally: Rc<RefCell<Tally>>) {
+        self.seen = self.client.position(ANSWER_MAX).await.ok();
+        let mut count = 0;
+        while Instant::now() < self.end {
+            let asked = Instant::now();
+            let ask = self.question(count);
+            count += 1;
+            loop {
+                match outcome(self.client.ask(ask.clone(), ANSWER_MAX).await.ok()) {
+                    Try::Done(token) => {
+                        self.seen = Some(token);
+                        tally.borrow_mut().answered(asked, Instant::now());
+                        break;
+                    }
+                    Try::Refused(what) => {
+                        tally.borrow_mut().failed(what);
+                        Timer::after(PAUSE).await;
+                        break;
+                    }
+                    Try::Again(what) => {
+                        tally.borrow_mut().failed(what.to_string());
+                        Timer::after(PAUSE).await;
+                    }
+                }
+            }
+        }
+    }
+
+    fn question(&self, count: u64) -> Ask {
+        match self.op {
+            BenchOp::Post => {
+                let born = self.seen.map_or(0, |token| token.index);
+                Ask::Write(request(croak(self.person, self.number * 1_000_000 + count), born))
+            }
+            BenchOp::Feed => Ask::Read {
+                seen: self.seen,
+                consistency: Consistency::Session,
+                query: Query::Feed {
+                    session: self.person.session,
+                    before: None,
+                    limit: FEED_PAGE_MAX as u16,
+                },
+            },
+        }
+    }
+}
+
+fn croak(person: &Person, number: u64) -> Command {
+    // About as long as what people write.
+    let text = format!("ribbit {number}: the pond is calm tonight, and so am I");
+    Command::Croak { session: person.session, text }
+}
+
+fn request(command: Command, born: LogIndex) -> Request {
+    Request { id: request_id(), born, command }
+}
+
+fn request_id() -> RequestId {
+    let random = new_token();
+    RequestId(u128::from_be_bytes(std::array::from_fn(|i| random[i])))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What is printed.
+#[derive(Debug, Serialize)]
+struct Figures {
+    op: &'static str,
+    clients: u32,
+    seconds: f64,
+    /// Answered.
+    total: u64,
+    per_second: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+    max_ms: f64,
+    /// Tries that were not answered well; a request may have had several, and been answered in the end.
+    errors: u64,
+    /// The longest time in which no client got an answer.
+    gap_max_ms: f64,
+    last_error: Option<String>,
+}
+
+impl Figures {
+    fn new(options: &BenchOptions, tally: &Tally) -> Figures {
+        // Three digits behind the point: microseconds.
+        let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
+        let seconds = options.time.as_secs_f64();
+        let total = tally.latencies.count();
+        Figures {
+            op: options.op.name(),
+            clients: options.clients,
+            seconds,
+            total,
+            per_second: (total as f64 / seconds * 10.0).round() / 10.0,
+            p50_ms: ms(tally.latencies.percentile(50)),
+            p99_ms: ms(tally.latencies.percentile(99)),
+            max_ms: ms(tally.latencies.max()),
+            errors: tally.errors,
+            gap_max_ms: ms(tally.gap_max),
+            last_error: tally.last_error.clone(),
+        }
+    }
+
+    fn json(&self) -> String {
+        serde_json::to_string(self).expect("plain data always serialises")
+    }
+
+    fn table(&self) -> String {
+        let mut text = format!(
+            "{} with {} clients for {} s\n  answered    {} ({} per second)\n  latency     p50 {} ms, p99 {} ms, \
+             longest {} ms\n  longest gap {} ms\n  errors      {}",
+            self.op,
+            self.clients,
+            self.seconds,
+            self.total,
+            self.per_second,
+            self.p50_ms,
+            self.p99_ms,
+            self.max_ms,
+            self.gap_max_ms,
+            self.errors,
+        );
+        if let Some(error) = &self.last_error {
+            text.push_str(&format!(", the last: {error}"));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gap_reaches_to_the_end() {
+        let start = Instant::now();
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        let mut tally = Tally::new(start);
+        tally.answered(at(5), at(10));
+        tally.answered(at(10), at(40));
+        tally.end_gap(at(100));
+        assert_eq!(tally.gap_max, Duration::from_millis(60));
+        assert_eq!(tally.latencies.max(), Duration::from_millis(30));
+    }
+
+    #[test]
+    fn what_is_printed_has_every_field() {
+        let options = BenchOptions {
+            group: crate::roles::find_group::at_servers(vec!["a:1".into()]),
+            op: BenchOp::Post,
+            clients: 2,
+            time: Duration::from_secs(1),
+            direct: false,
+            json: true,
+        };
+        let json = Figures::new(&options, &Tally::new(Instant::now())).json();
+        for field in ["op", "clients", "seconds", "total", "per_second", "p50_ms", "p99_ms", "max_ms"] {
+            assert!(json.contains(&format!("\"{field}\":")), "{json}");
+        }
+        assert!(json.contains("\"errors\":0,\"gap_max_ms\":0.0,\"last_error\":null"), "{json}");
+    }
+}

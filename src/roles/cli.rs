@@ -1,0 +1,400 @@
+//! From what was typed to what a role is told: the second stage of the command line.
+//!
+//! ```text
+//!   arguments ──┐
+//!   environment ┼─▶ flags (clap: shapes, ranges) ──▶ here: defaults, folders, contradictions ──▶ options
+//!   --config ───┘
+//! ```
+//!
+//! Reads files (cluster file, ports file), writes nothing, opens no socket. A wrong command line is clap's error
+//! and exits 2; a wrong file is a [`Failure`] and exits 78.
+
+use super::cluster_file::ClusterFile;
+use super::config::Config;
+use super::failure::{Exit, Failure};
+use super::find_group;
+use super::flags::{
+    BalancerFlags, BenchFlags, ClientVerb, Flags, GroupFlags, InitFlags, NodeFlags, OpFlag, RestartFlag,
+    ServerFlags, UpFlags, Verb, WebFlags, command,
+};
+use super::options::{
+    BalancerOptions, BenchOp, BenchOptions, DataDir, Group, InitOptions, NodeOptions, Restart, StatusOptions,
+    UpOptions, WebOptions,
+};
+use super::ports::Ports;
+use crate::state::Role;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, FromArgMatches};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where everything is kept unless told otherwise.
+pub const DATA_DIR: &str = "ribbit-data";
+const COORDINATOR_PORT: u32 = 8_999;
+const BACKEND_PORT: u32 = 10_000;
+const BALANCER_LISTEN: &str = "0.0.0.0:8081";
+const WEB_LISTEN: &str = "127.0.0.1:8080";
+
+/// What to do.
+#[derive(Debug)]
+pub enum Job {
+    Node(NodeOptions),
+    Balancer(BalancerOptions),
+    Web(WebOptions),
+    Init(InitOptions),
+    Up(UpOptions),
+    Status(StatusOptions),
+    Bench(BenchOptions),
+}
+
+#[derive(Debug)]
+pub struct Invocation {
+    pub job: Job,
+    /// Stop when standard input ends.
+    pub supervised: bool,
+    /// What to log, in env_logger's syntax, if the environment or the config file says.
+    pub log_filter: Option<String>,
+}
+
+/// Why there is nothing to do.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Also `--help` and `--version`, which are no errors; clap knows the exit code of each.
+    Usage(clap::Error),
+    Failure(Failure),
+}
+
+impl From<clap::Error> for Refusal {
+    fn from(error: clap::Error) -> Refusal {
+        Refusal::Usage(error)
+    }
+}
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Refusal {
+        Refusal::Failure(failure)
+    }
+}
+
+/// The whole way. `args` begins with the program's name.
+///
+/// # Errors
+/// Usage, or a configuration that is wrong.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Refusal> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let config = Config::named_in(&args)?;
+    let matches = match &config {
+        None => command().try_get_matches_from(&args)?,
+        Some(config) => config.apply(command())?.try_get_matches_from(&args).map_err(|error| {
+            // Wrong without the file too: then it was typed, and clap's words fit.
+            match command().try_get_matches_from(&args) {
+                Err(typed) if typed.to_string() == error.to_string() => Refusal::Usage(error),
+                _ => config.blame(&error, command()).map_or(Refusal::Usage(error), Refusal::Failure),
+            }
+        })?,
+    };
+    let flags = Flags::from_arg_matches(&matches)?;
+    let log_filter = std::env::var("RUST_LOG").ok();
+    let log_filter = log_filter.or_else(|| Some(config?.get("RUST_LOG")?.value.clone()));
+    let job = job(flags.verb, innermost(&matches))?;
+    Ok(Invocation { job, supervised: flags.supervised, log_filter })
+}
+
+fn innermost(matches: &ArgMatches) -> &ArgMatches {
+    matches.subcommand().map_or(matches, |(_, inner)| innermost(inner))
+}
+
+fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
+    Ok(match verb {
+        Verb::Up(flags) => Job::Up(up(flags)?),
+        Verb::Init(flags) => Job::Init(init(flags)),
+        Verb::Backend(flags) => Job::Node(node(Role::Backend, flags)?),
+        Verb::Coordinator(flags) => Job::Node(node(Role::Coordinator, flags)?),
+        Verb::Balancer(flags) => Job::Balancer(balancer(flags)?),
+        Verb::Client(ClientVerb::Web(flags)) => Job::Web(web(flags, matches)?),
+        Verb::Status(flags) => {
+            Job::Status(StatusOptions { group: group(flags.group, matches)?, json: flags.json })
+        }
+        Verb::Bench(flags) => Job::Bench(bench(flags, matches)?),
+    })
+}
+
+fn up(flags: UpFlags) -> Result<UpOptions, Refusal> {
+    let data_dir = match (flags.ephemeral, flags.data_dir) {
+        (true, Some(_)) => {
+            let message = "--ephemeral keeps everything in a temporary folder: it excludes --data-dir";
+            return Err(command().error(ErrorKind::ArgumentConflict, message).into());
+        }
+        (true, None) => DataDir::Ephemeral,
+        (false, data_dir) => DataDir::Kept(or_default(data_dir)),
+    };
+    Ok(UpOptions {
+        backends: flags.backends,
+        coordinators: flags.coordinators,
+        web: flags.web,
+        data_dir,
+        restart: match flags.restart {
+            RestartFlag::Always => Restart::Always,
+            RestartFlag::Never => Restart::Never,
+        },
+    })
+}
+
+fn init(flags: InitFlags) -> InitOptions {
+    let name = flags.name;
+    let coordinators = flags.coordinator;
+    match flags.cluster_file {
+        Some(cluster_file) => InitOptions { name, coordinators, cluster_file, data_dir: None },
+        None => {
+            let data_dir = or_default(flags.data_dir);
+            let cluster_file = ClusterFile::path_in(&data_dir);
+            InitOptions { name, coordinators, cluster_file, data_dir: Some(data_dir) }
+        }
+    }
+}
+
+fn node(role: Role, flags: NodeFlags) -> Result<NodeOptions, Failure> {
+    let (id, advertise) = (flags.id, flags.advertise);
+    let place = place(flags.server)?;
+    let ports = place.ports.as_ref();
+    let listen = place
+        .listen
+        .or_else(|| ports?.members.get(&(role, id)).cloned())
+        .unwrap_or_else(|| default_listen(role, id));
+    let mut coordinators = place.coordinators;
+    coordinators.extend(ports.map(Ports::everyone).unwrap_or_default());
+    let own = |address: &String| *address == listen || Some(address) == advertise.as_ref();
+    let coordinators = without_doubles(coordinators.into_iter().filter(|address| !own(address)));
+    let cluster = place.cluster.cluster;
+    let found = flags.found;
+    Ok(NodeOptions { role, id, listen, advertise, data_dir: place.data_dir, cluster, coordinators, found })
+}
+
+/// The port that a member has when nobody says otherwise: coordinator 8999+N, backend 10000+N.
+pub fn default_port(role: Role, id: u32) -> u32 {
+    id + match role {
+        Role::Backend => BACKEND_PORT,
+        Role::Coordinator => COORDINATOR_PORT,
+    }
+}
+
+fn default_listen(role: Role, id: u32) -> String {
+    format!("0.0.0.0:{}", default_port(role, id))
+}
+
+fn balancer(flags: BalancerFlags) -> Result<BalancerOptions, Failure> {
+    let place = place(flags.server)?;
+    let ports = place.ports.as_ref();
+    let listen = place.listen.or_else(|| ports?.balancer.clone()).unwrap_or_else(|| BALANCER_LISTEN.into());
+    let mut seeds = place.coordinators;
+    seeds.extend(ports.map(Ports::everyone).unwrap_or_default());
+    if seeds.is_empty() {
+        let message =
+            "nobody to balance: the cluster file lists no coordinators, and no --coordinator is given";
+        return Err(Failure::new(Exit::Configuration, message));
+    }
+    Ok(BalancerOptions { listen, seeds: without_doubles(seeds) })
+}
+
+/// What a server is told about where it is.
+struct Place {
+    listen: Option<String>,
+    data_dir: PathBuf,
+    cluster: ClusterFile,
+    ports: Option<Ports>,
+    /// As given, else as in the cluster file.
+    coordinators: Vec<String>,
+}
+
+fn place(flags: ServerFlags) -> Result<Place, Failure> {
+    let data_dir = or_default(flags.data_dir);
+    let cluster = match &flags.cluster_file {
+        Some(path) => ClusterFile::read(path)?,
+        None => ClusterFile::read(&ClusterFile::path_in(&data_dir))?,
+    };
+    let ports = Ports::read(&data_dir)?;
+    let coordinators =
+        if flags.coordinator.is_empty() { cluster.coordinators.clone() } else { flags.coordinator };
+    Ok(Place { listen: flags.listen, data_dir, cluster, ports, coordinators })
+}
+
+fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure> {
+    let data_dir = flags.group.data_dir.clone();
+    let group = group(flags.group, matches)?;
+    if group.servers.is_empty() {
+        let message = format!(
+            "{} does not say who serves people: name balancers or backends with --server",
+            group.found_in
+        );
+        return Err(Failure::new(Exit::Configuration, message));
+    }
+    let ports = Ports::read(&or_default(data_dir))?;
+    // Only beside the group of that folder: another group's pages have no business on its port.
+    let ports = ports.filter(|ports| ports.balancer.as_ref() == group.servers.first());
+    let listen = flags.listen.or_else(|| ports?.web).unwrap_or_else(|| WEB_LISTEN.into());
+    Ok(WebOptions { listen, servers: group.servers })
+}
+
+fn bench(flags: BenchFlags, matches: &ArgMatches) -> Result<BenchOptions, Failure> {
+    Ok(BenchOptions {
+        group: group(flags.group, matches)?,
+        op: match flags.op {
+            OpFlag::Post => BenchOp::Post,
+            OpFlag::Feed => BenchOp::Feed,
+        },
+        clients: flags.clients,
+        time: Duration::from_secs(u64::from(flags.seconds)),
+        direct: flags.direct,
+        json: flags.json,
+    })
+}
+
+/// Of several ways to name the group, the one that was typed counts before one from the environment, and that
+/// before one from a file; among equals `--server` before `--cluster-file` before `--data-dir`.
+fn group(flags: GroupFlags, matches: &ArgMatches) -> Result<Group, Failure> {
+    let rank = |id: &str| match matches.value_source(id) {
+        Some(ValueSource::CommandLine) => 3,
+        Some(ValueSource::EnvVariable) => 2,
+        Some(_) => 1,
+        None => 0,
+    };
+    let (server, cluster_file, data_dir) = (rank("server"), rank("cluster_file"), rank("data_dir"));
+    if server > 0 && server >= cluster_file.max(data_dir) {
+        return Ok(find_group::at_servers(flags.server));
+    }
+    match flags.cluster_file {
+        Some(path) if cluster_file >= data_dir => find_group::in_cluster_file(&path),
+        _ => find_group::in_data_dir(&or_default(flags.data_dir)),
+    }
+}
+
+fn or_default(data_dir: Option<PathBuf>) -> PathBuf {
+    data_dir.unwrap_or_else(|| PathBuf::from(DATA_DIR))
+}
+
+fn without_doubles(addresses: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for address in addresses {
+        if !kept.contains(&address) {
+            kept.push(address);
+        }
+    }
+    kept
+}
+
+/// What to type to run this job's process again: `ribbit backend --id 2 --data-dir ribbit-data`.
+pub fn words_for(arguments: &[OsString]) -> String {
+    let mut words = "ribbit".to_string();
+    for argument in arguments {
+        let text = argument.to_string_lossy();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=@+".contains(c);
+        words.push(' ');
+        if !text.is_empty() && text.chars().all(plain) {
+            words.push_str(&text);
+        } else {
+            words.push_str(&format!("'{}'", text.replace('\'', r"'\''")));
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_line(line: &str) -> Result<Invocation, Refusal> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    fn options_of_node(line: &str) -> NodeOptions {
+        match parse_line(line).unwrap().job {
+            Job::Node(options) => options,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_member_takes_its_place_from_the_cluster_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = ClusterFile::new("frogs".into(), vec!["board1:9000".into(), "board2:9001".into()]);
+        file.create(&ClusterFile::path_in(folder.path())).unwrap();
+        let dir = folder.path().display();
+
+        let node = options_of_node(&format!("ribbit backend --id 2 --data-dir {dir}"));
+        assert_eq!((node.listen.as_str(), node.cluster), ("0.0.0.0:10002", file.cluster));
+        assert_eq!(node.coordinators, ["board1:9000", "board2:9001"]);
+        assert_eq!(node.store_dir(), folder.path().join("backend-2"));
+
+        let line = format!("ribbit coordinator --id 1 --found --advertise board1:9000 --data-dir {dir}");
+        let node = options_of_node(&line);
+        assert_eq!((node.listen.as_str(), node.found), ("0.0.0.0:9000", true));
+        assert_eq!(node.coordinators, ["board2:9001"], "its own address is left out");
+
+        let node =
+            options_of_node(&format!("ribbit backend --id 1 --coordinator a:1,a:1,b:2 --data-dir {dir}"));
+        assert_eq!(node.coordinators, ["a:1", "b:2"]);
+    }
+
+    #[test]
+    fn a_member_of_up_takes_its_place_from_the_ports_file() {
+        let folder = tempfile::tempdir().unwrap();
+        ClusterFile::new("up".into(), Vec::new()).create(&ClusterFile::path_in(folder.path())).unwrap();
+        let ports = Ports {
+            web: Some("127.0.0.1:8088".into()),
+            balancer: Some("127.0.0.1:5000".into()),
+            members: [
+                ((Role::Backend, 1), "127.0.0.1:5001".into()),
+                ((Role::Backend, 2), "127.0.0.1:5002".into()),
+            ]
+            .into(),
+            ..Ports::default()
+        };
+        ports.write(folder.path()).unwrap();
+        let dir = folder.path().display();
+
+        let node = options_of_node(&format!("ribbit backend --id 2 --data-dir {dir}"));
+        assert_eq!(
+            (node.listen.as_str(), node.coordinators),
+            ("127.0.0.1:5002", vec!["127.0.0.1:5001".into()])
+        );
+        let Job::Web(web) = parse_line(&format!("ribbit client web --data-dir {dir}")).unwrap().job else {
+            panic!()
+        };
+        assert_eq!((web.listen.as_str(), web.servers), ("127.0.0.1:8088", vec!["127.0.0.1:5000".into()]));
+        let Job::Balancer(balancer) = parse_line(&format!("ribbit balancer --data-dir {dir}")).unwrap().job
+        else {
+            panic!()
+        };
+        assert_eq!((balancer.listen.as_str(), balancer.seeds.len()), ("127.0.0.1:5000", 2));
+        let Job::Status(status) = parse_line(&format!("ribbit status --data-dir {dir}")).unwrap().job else {
+            panic!()
+        };
+        assert_eq!((status.group.seeds.len(), status.group.servers), (3, vec!["127.0.0.1:5000".into()]));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_apart() {
+        for (line, usage) in [
+            ("ribbit backend", true),
+            ("ribbit backend --id 0", true),
+            ("ribbit up --ephemeral --data-dir x", true),
+            ("ribbit up --backends 8", true),
+            ("ribbit status --server nowhere", true),
+            ("ribbit backend --id 1 --data-dir /nonexistent", false),
+            ("ribbit status --data-dir /nonexistent", false),
+        ] {
+            match parse_line(line) {
+                Err(Refusal::Usage(error)) => assert!(usage && error.exit_code() == 2, "{line}: {error}"),
+                Err(Refusal::Failure(failure)) => assert!(!usage, "{line}: {failure}"),
+                Ok(invocation) => panic!("{line}: {invocation:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn words_can_be_typed() {
+        let words = ["backend", "--data-dir", "it's here"].map(OsString::from);
+        assert_eq!(words_for(&words), r"ribbit backend --data-dir 'it'\''s here'");
+    }
+}

@@ -1,0 +1,211 @@
+//! KEY=VALUE files, in the syntax of systemd's EnvironmentFile=: text in, entries out, and back.
+//!
+//! ```text
+//!   # a comment        ; so is this
+//!   KEY=plain value    trailing blanks go, \ keeps the next character, \ at a line's end joins the next line
+//!   KEY='as it is'     may span lines
+//!   KEY="with \" \\ \$ \` and line joining"    "pieces" 'stand' side by side and are joined
+//! ```
+//!
+//! One difference: what systemd passes over in silence (a line without `=`, a key that is none, a quote that
+//! is never closed) is an error here, with its line. Nothing is expanded: `$HOME` stays as it is.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Where the key stands, counted from 1.
+    pub line: usize,
+    pub key: String,
+    pub value: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {what}")]
+pub struct SyntaxError {
+    pub line: usize,
+    pub what: &'static str,
+}
+
+/// Every entry in the order of the file; a key that stands twice is there twice, and the later one counts.
+///
+/// # Errors
+/// The first line that is neither blank, a comment nor an entry.
+pub fn parse(text: &str) -> Result<Vec<Entry>, SyntaxError> {
+    let mut reader = Reader { rest: text.chars().peekable(), line: 1 };
+    let mut entries = Vec::new();
+    while let Some(c) = reader.rest.peek().copied() {
+        match c {
+            '#' | ';' => reader.skip_line(),
+            c if c.is_ascii_whitespace() => drop(reader.next()),
+            _ => entries.push(reader.entry()?),
+        }
+    }
+    Ok(entries)
+}
+
+/// Lines that [`parse`] reads back as they were.
+pub fn format<K: AsRef<str>, V: AsRef<str>>(entries: impl IntoIterator<Item = (K, V)>) -> String {
+    let mut text = String::new();
+    for (key, value) in entries {
+        let (key, value) = (key.as_ref(), value.as_ref());
+        let plain = |c: char| c.is_ascii_alphanumeric() || ",.:/_-[]@%+".contains(c);
+        if value.chars().all(plain) {
+            text.push_str(&format!("{key}={value}\n"));
+        } else {
+            let escaped: String = value
+                .chars()
+                .flat_map(|c| "\"\\$`".contains(c).then_some('\\').into_iter().chain([c]))
+                .collect();
+            text.push_str(&format!("{key}=\"{escaped}\"\n"));
+        }
+    }
+    text
+}
+
+struct Reader<'a> {
+    rest: Peekable<Chars<'a>>,
+    line: usize,
+}
+
+impl Reader<'_> {
+    fn next(&mut self) -> Option<char> {
+        let c = self.rest.next();
+        if c == Some('\n') {
+            self.line += 1;
+        }
+        c
+    }
+
+    fn skip_line(&mut self) {
+        while self.next().is_some_and(|c| c != '\n') {}
+    }
+
+    fn entry(&mut self) -> Result<Entry, SyntaxError> {
+        let line = self.line;
+        let wrong = |what| SyntaxError { line, what };
+        let mut key = String::new();
+        loop {
+            match self.rest.next_if(|c| *c != '\n') {
+                Some('=') => break,
+                Some(c) => key.push(c),
+                None => return Err(wrong("expected KEY=VALUE")),
+            }
+        }
+        let key = key.trim_end().to_string();
+        let starts = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        if !starts || !key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            return Err(wrong("a key has letters, digits and _ only, and starts with no digit"));
+        }
+        let value = self.value().map_err(wrong)?;
+        Ok(Entry { line, key, value })
+    }
+
+    fn value(&mut self) -> Result<String, &'static str> {
+        let mut value = String::new();
+        // How much of `value` must not be trimmed: quoted and escaped characters, and what lies before them.
+        let mut kept = 0;
+        // A quote opens only where a piece may begin; inside a word it is a character like any other.
+        let mut between_pieces = true;
+        while let Some(c) = self.next() {
+            match c {
+                '\n' => break,
+                '\'' | '"' if between_pieces => {
+                    self.quoted(c, &mut value)?;
+                    kept = value.len();
+                }
+                '\\' => {
+                    if let Some(c) = self.next().filter(|c| *c != '\n') {
+                        value.push(c);
+                        kept = value.len();
+                    }
+                    between_pieces = false;
+                }
+                c if c.is_ascii_whitespace() && between_pieces => {}
+                c => {
+                    value.push(c);
+                    between_pieces = false;
+                }
+            }
+        }
+        let trimmed = kept + value[kept..].trim_end_matches(|c: char| c.is_ascii_whitespace()).len();
+        value.truncate(trimmed);
+        Ok(value)
+    }
+
+    fn quoted(&mut self, quote: char, value: &mut String) -> Result<(), &'static str> {
+        loop {
+            match self.next().ok_or("a quote is opened and never closed")? {
+                c if c == quote => return Ok(()),
+                '\\' if quote == '"' => match self.next().ok_or("a quote is opened and never closed")? {
+                    '\n' => {}
+                    c if "\"\\$`".contains(c) => value.push(c),
+                    c => value.extend(['\\', c]),
+                },
+                c => value.push(c),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(text: &str) -> Vec<(String, String)> {
+        parse(text).unwrap().into_iter().map(|entry| (entry.key, entry.value)).collect()
+    }
+
+    fn value(text: &str) -> String {
+        let mut all = values(&format!("K={text}"));
+        assert_eq!(all.len(), 1, "{text:?}: {all:?}");
+        all.remove(0).1
+    }
+
+    #[test]
+    fn comments_and_blank_lines_are_passed_over() {
+        let text = "# one\n\n  ; two \\\n\tA=1\n #three\nB = 2\n";
+        assert_eq!(values(text), [("A".into(), "1".into()), ("B".into(), "2".into())]);
+        assert_eq!(parse(text).unwrap()[1].line, 6);
+    }
+
+    #[test]
+    fn values_as_systemd_reads_them() {
+        for (text, read) in [
+            ("", ""),
+            ("  a b  ", "a b"),
+            ("a#b;c", "a#b;c"),
+            ("it's", "it's"),
+            ("'a \\ b\n\"c\"'", "a \\ b\n\"c\""),
+            ("\"a \\\" \\\\ \\$ \\` \\n\"", "a \" \\ $ ` \\n"),
+            ("\"a\\\nb\"", "ab"),
+            ("a\\\nb", "ab"),
+            ("a\\ ", "a "),
+            ("\\'a\\'", "'a'"),
+            ("'a ' \"b\"", "a b"),
+            ("\"a \"  ", "a "),
+            ("a\r\n", "a"),
+            ("$HOME", "$HOME"),
+            ("grüße 🐸", "grüße 🐸"),
+        ] {
+            assert_eq!(value(text), read, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_with_its_line() {
+        for (text, line) in
+            [("A=1\nB\n", 2), ("\nexport A=1", 2), ("1A=1", 1), ("=1", 1), ("A=1\nB='x\ny", 2)]
+        {
+            assert_eq!(parse(text).unwrap_err().line, line, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        for text in ["", "a,b:1", " a ", "it's \"so\" \\ $HOME `x`", "two\nlines", "# no comment", "🐸"] {
+            assert_eq!(values(&format([("K", text)])), [("K".to_string(), text.to_string())]);
+        }
+    }
+}

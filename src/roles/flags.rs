@@ -1,0 +1,347 @@
+//! The first stage of the command line: what can be typed, as it was typed.
+//!
+//! Only shapes and ranges are checked here. Defaults that depend on anything (a number, a folder, a file) and
+//! everything that two flags say about each other come in the second stage, `cli`.
+//!
+//! No flag names its environment variable: [`command`] gives every flag its `RIBBIT_…`, so none can be without.
+
+use super::address;
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
+use std::path::PathBuf;
+
+/// Numbers that a member can have: its default port must exist.
+pub const MEMBER_ID_MAX: u32 = 999;
+const CLIENTS_MAX: i64 = 4_096;
+const SECONDS_MAX: i64 = 24 * 3600;
+
+/// A small social network that survives pulled plugs.
+#[derive(Debug, Parser)]
+#[command(name = "ribbit", version, arg_required_else_help = true, after_help = ROOT_HELP)]
+pub struct Flags {
+    /// Take flags that are not given from this file of lines like RIBBIT_LISTEN=0.0.0.0:9000
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    pub config: Option<PathBuf>,
+    /// Stop when standard input ends: how `up` takes its children along, even when it is killed
+    #[arg(long, global = true, hide = true)]
+    pub supervised: bool,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run a whole group on this machine, to try it out
+    #[command(after_help = UP_HELP)]
+    Up(UpFlags),
+    /// Make the cluster file that every board gets a copy of
+    #[command(after_help = INIT_HELP)]
+    Init(InitFlags),
+    /// Keep the data, serve people, vote
+    #[command(after_help = BACKEND_HELP)]
+    Backend(NodeFlags),
+    /// Keep a standby copy, vote, serve no people
+    #[command(after_help = COORDINATOR_HELP)]
+    Coordinator(NodeFlags),
+    /// Give people one stable address, and share them out over the backends
+    #[command(after_help = BALANCER_HELP)]
+    Balancer(BalancerFlags),
+    /// What people use
+    #[command(subcommand)]
+    Client(ClientVerb),
+    /// Show who is there, who leads, and how many more may be lost
+    #[command(after_help = STATUS_HELP)]
+    Status(StatusFlags),
+    /// Measure a running group; leaves accounts and croaks of its own behind
+    #[command(after_help = BENCH_HELP)]
+    Bench(BenchFlags),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ClientVerb {
+    /// Serve the pages to browsers; keeps nothing
+    #[command(after_help = WEB_HELP)]
+    Web(WebFlags),
+}
+
+#[derive(Debug, Args)]
+pub struct UpFlags {
+    /// How many backends, 1 to 7
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u32).range(1..=7))]
+    pub backends: u32,
+    /// How many coordinators, 0 to 5
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = value_parser!(u32).range(0..=5))]
+    pub coordinators: u32,
+    /// Where browsers come in; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080", value_parser = address::listen)]
+    pub web: String,
+    /// Where everything is kept [default: ribbit-data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Whether what dies is started again
+    #[arg(long, value_enum, default_value = "always")]
+    pub restart: RestartFlag,
+    /// Keep everything in a temporary folder that is removed at the end
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub ephemeral: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum RestartFlag {
+    Always,
+    Never,
+}
+
+#[derive(Debug, Args)]
+pub struct InitFlags {
+    /// What you call the cluster
+    #[arg(long, default_value = "ribbit")]
+    pub name: String,
+    /// Where the coordinators will be, as every board reaches them
+    #[arg(long, value_name = "HOST:PORT[,…]", required = true, value_delimiter = ',', value_parser = address::peer)]
+    pub coordinator: Vec<String>,
+    /// Write cluster.ribbit in this folder [default: ribbit-data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Write this file instead
+    #[arg(long, value_name = "FILE")]
+    pub cluster_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct NodeFlags {
+    /// Which one it is, 1 to 999; no two of a role in a cluster share a number
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=MEMBER_ID_MAX as i64))]
+    pub id: u32,
+    /// Found the group, once: ignored when there is data already, refused when a member answers
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub found: bool,
+    /// What to tell others instead of the address listened on
+    #[arg(long, value_name = "HOST:PORT", value_parser = address::peer)]
+    pub advertise: Option<String>,
+    #[command(flatten)]
+    pub server: ServerFlags,
+}
+
+/// What backends, coordinators and balancers share.
+#[derive(Debug, Args)]
+pub struct ServerFlags {
+    /// Where to listen; what is the default is said below
+    #[arg(long, value_name = "HOST:PORT", value_parser = address::listen)]
+    pub listen: Option<String>,
+    /// The folder that holds the cluster file and each member's store in a folder of its name [default:
+    /// ribbit-data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The cluster file [default: cluster.ribbit in the data folder]
+    #[arg(long, value_name = "FILE")]
+    pub cluster_file: Option<PathBuf>,
+    /// Where members may be found [default: the coordinators in the cluster file]
+    #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', value_parser = address::peer)]
+    pub coordinator: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct BalancerFlags {
+    #[command(flatten)]
+    pub server: ServerFlags,
+}
+
+/// How a command finds the group it talks to.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which group")]
+pub struct GroupFlags {
+    /// The group that runs on this folder of this machine [default: ribbit-data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The group of this cluster file
+    #[arg(long, value_name = "FILE")]
+    pub cluster_file: Option<PathBuf>,
+    /// The group that is reached here
+    #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', value_parser = address::peer)]
+    pub server: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct WebFlags {
+    /// Where browsers come in; port 0 takes a free one [default: where `up` had it, or 127.0.0.1:8080]
+    #[arg(long, value_name = "HOST:PORT", value_parser = address::listen)]
+    pub listen: Option<String>,
+    #[command(flatten)]
+    pub group: GroupFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct StatusFlags {
+    /// For scripts
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub json: bool,
+    #[command(flatten)]
+    pub group: GroupFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchFlags {
+    /// What every client does over and over
+    #[arg(long, value_enum, default_value = "post")]
+    pub op: OpFlag,
+    /// How many clients, each with one request under way
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = value_parser!(u32).range(1..=CLIENTS_MAX))]
+    pub clients: u32,
+    /// For how long
+    #[arg(long, value_name = "S", default_value_t = 10, value_parser = value_parser!(u32).range(1..=SECONDS_MAX))]
+    pub seconds: u32,
+    /// Talk to the backends themselves instead of a balancer
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub direct: bool,
+    /// For scripts
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub json: bool,
+    #[command(flatten)]
+    pub group: GroupFlags,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum OpFlag {
+    Post,
+    Feed,
+}
+
+/// The whole command line, every flag with its environment variable.
+pub fn command() -> clap::Command {
+    with_environment(Flags::command())
+}
+
+fn with_environment(command: clap::Command) -> clap::Command {
+    command.mut_subcommands(with_environment).mut_args(|arg| match arg.get_long() {
+        Some(long) if !arg.is_hide_set() => {
+            let name = format!("RIBBIT_{}", long.to_ascii_uppercase().replace('-', "_"));
+            arg.env(name).hide_env_values(true)
+        }
+        _ => arg,
+    })
+}
+
+const ROOT_HELP: &str = "\
+Try it out:
+  ribbit up        a whole group on this machine, http://127.0.0.1:8080
+  ribbit status    who is there, and how many more may be lost
+
+Every flag may also stand in the environment or in the --config file, under
+the name shown with it. A flag counts before the environment, the environment
+before the file.
+
+Exit codes: 0 fine, 1 refused, 2 wrong usage, 3 nobody reachable,
+4 not logged in, 5 degraded, 78 wrong configuration.";
+
+const UP_HELP: &str = "\
+Examples:
+  ribbit up                                 three backends, two coordinators
+  ribbit up --backends 1 --coordinators 0   the smallest
+  ribbit up --web 127.0.0.1:0 --ephemeral   leave nothing behind, take any port
+  ribbit up --restart never                 what dies stays dead until you start it
+
+Ctrl-C stops everything. What is in the data folder stays.";
+
+const INIT_HELP: &str = "\
+Examples:
+  ribbit init --name frogs --coordinator board1:9000,board2:9001
+  ribbit init --coordinator 10.0.0.4:9000 --cluster-file frogs.ribbit
+
+The file holds the cluster's key: copy it to every board by a way that nobody
+else can read.";
+
+const BACKEND_HELP: &str = "\
+Listens on 0.0.0.0:10000+N, or where `up` had it if the data folder is one of
+`up`: so the last example brings back what died under `ribbit up`.
+
+Examples:
+  ribbit backend --id 2
+  ribbit backend --id 2 --coordinator board1:9000 --advertise board2:10002
+  ribbit backend --id 2 --data-dir ribbit-data";
+
+const COORDINATOR_HELP: &str = "\
+Listens on 0.0.0.0:8999+N, or where `up` had it if the data folder is one of
+`up`.
+
+Examples:
+  ribbit coordinator --id 1 --found      the first start of a new group, once
+  ribbit coordinator --id 1              every start after it
+  ribbit coordinator --id 2 --coordinator board1:9000";
+
+const BALANCER_HELP: &str = "\
+Listens on 0.0.0.0:8081, or where `up` had it if the data folder is one of
+`up`.
+
+Examples:
+  ribbit balancer
+  ribbit balancer --listen 0.0.0.0:9090 --coordinator board1:9000,board2:9001";
+
+const WEB_HELP: &str = "\
+Examples:
+  ribbit client web
+  ribbit client web --listen 0.0.0.0:8080 --server board1:8081";
+
+const STATUS_HELP: &str = "\
+Examples:
+  ribbit status
+  ribbit status --json --server board1:10001
+  ribbit status --cluster-file frogs.ribbit
+
+Exits 0 whenever anybody answers, 3 when nobody does.";
+
+const BENCH_HELP: &str = "\
+Examples:
+  ribbit bench --op post --clients 64 --seconds 10
+  ribbit bench --op feed --direct --json
+
+gap_max_ms is the longest time in which no client got an answer: kill the
+leader meanwhile to see it.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn walk(command: &clap::Command, check: &mut dyn FnMut(&clap::Command, &clap::Arg)) {
+        for arg in command.get_arguments() {
+            check(command, arg);
+        }
+        for inner in command.get_subcommands() {
+            walk(inner, check);
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_an_environment_variable_and_words() {
+        let mut count = 0;
+        walk(&command(), &mut |command, arg| {
+            assert!(arg.get_help().is_some(), "{}: {arg}", command.get_name());
+            if !arg.is_hide_set() {
+                let name = arg.get_env().and_then(|name| name.to_str()).unwrap_or_default();
+                assert!(name.starts_with("RIBBIT_"), "{}: {arg}", command.get_name());
+                count += 1;
+            }
+        });
+        assert!(count > 30);
+    }
+
+    #[test]
+    fn every_command_shows_examples() {
+        fn look(command: &clap::Command) {
+            let mut inner = command.get_subcommands().peekable();
+            if inner.peek().is_none() {
+                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(
+                    help.contains(&format!("ribbit {}", command.get_name())) || help.contains("client web")
+                );
+            }
+            inner.for_each(look);
+        }
+        look(&command());
+    }
+}

@@ -1,0 +1,60 @@
+//! The one place where a job becomes a running role: logging, the wish to stop, and one match.
+
+use super::cli::{Invocation, Job};
+use super::failure::{Exit, Failure};
+use super::{balancer, bench, init, node, status, stop, up, web};
+use std::io::Write;
+use std::time::Instant;
+
+/// A server that a person starts says what it does; a command shows its result, and what went wrong.
+const SERVER_FILTER: &str = "warn,ribbit=info";
+const COMMAND_FILTER: &str = "warn";
+
+/// Runs the job to its end.
+///
+/// # Errors
+/// Whatever the role says.
+pub fn run(invocation: Invocation) -> Result<(), Failure> {
+    let Invocation { job, supervised, log_filter } = invocation;
+    let (name, filter) = match &job {
+        Job::Node(options) => (options.name(), SERVER_FILTER),
+        Job::Balancer(_) => ("balancer".to_string(), SERVER_FILTER),
+        Job::Web(_) => ("web".to_string(), SERVER_FILTER),
+        Job::Up(_) => ("up".to_string(), SERVER_FILTER),
+        Job::Init(_) => ("init".to_string(), COMMAND_FILTER),
+        Job::Status(_) => ("status".to_string(), COMMAND_FILTER),
+        Job::Bench(_) => ("bench".to_string(), COMMAND_FILTER),
+    };
+    start_logging(name, log_filter.as_deref().unwrap_or(filter));
+    let stop = || {
+        stop::requested(supervised)
+            .map_err(|error| Failure::new(Exit::Refused, format!("cannot wait for signals: {error}")))
+    };
+    smol::block_on(async {
+        match job {
+            Job::Node(options) => node::run(options, stop()?).await,
+            Job::Balancer(options) => balancer::run(options, stop()?).await,
+            Job::Web(options) => web::run(options, stop()?).await,
+            Job::Up(options) => up::run(options, stop()?).await,
+            Job::Init(options) => init::run(&options),
+            Job::Status(options) => status::run(&options).await,
+            Job::Bench(options) => bench::run(&options).await,
+        }
+    })
+}
+
+/// One line an event, on standard error: `12.345 backend-2 info …`, the seconds counted from the start of this
+/// process: a board's wall clock may say 1970, and jump.
+fn start_logging(name: String, filter: &str) {
+    let start = Instant::now();
+    let line = move |out: &mut env_logger::fmt::Formatter, record: &log::Record<'_>| {
+        let at = start.elapsed();
+        let level = record.level().as_str().to_ascii_lowercase();
+        // What came over the network may hold anything; it must not look like lines of its own.
+        let text = record.args().to_string().replace(|c: char| c.is_control(), " ");
+        writeln!(out, "{}.{:03} {name} {level} {text}", at.as_secs(), at.subsec_millis())
+    };
+    let mut builder = env_logger::Builder::new();
+    // A logger is there already only if somebody else's test set one.
+    let _ = builder.parse_filters(filter).format(line).try_init();
+}

@@ -1,0 +1,423 @@
+//! `ribbit up`: a whole group on one machine, every role a process of its own on loopback.
+//!
+//! ```text
+//!   folder, lock, cluster file, ports ─▶ members and balancer ─▶ every voter votes, somebody leads
+//!        ─▶ web ─▶ /livez answers ─▶ "ribbit is up" ─▶ bring back what dies ─▶ stop: web, balancer, members
+//! ```
+//!
+//! Each child is what a person would type (`ribbit backend --id 2 --data-dir ribbit-data`) and reads its
+//! addresses from the ports file, so a child that died can be brought back by hand as well. This process holds
+//! no data and may be killed: its children then stop by themselves.
+//!
+//! Until the group is up the rule is "try again", whatever `--restart` says; a child that ends with 78 ends
+//! everything then, since trying again does not help.
+
+use super::cli::words_for;
+use super::failure::{Exit, Failure};
+use super::options::{Restart, UpOptions};
+use super::output;
+use super::ports::Ports;
+use super::supervisor::{Backoff, Ending, Event, Slot, Supervisor};
+use super::up_folder::Folder;
+use super::up_ports;
+use super::up_probe::{alive_voters, formed, reached_at, serves, voters_of};
+use crate::net::survey::survey;
+use crate::state::Role;
+use crate::state::rows::member_name;
+use smol::Timer;
+use smol::future::{or, pending};
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::process::Command;
+use std::time::Duration;
+
+/// From the start until the pages answer.
+const UP_MAX: Duration = Duration::from_secs(60);
+/// From the wish to stop until what still runs is killed.
+const STOP_MAX: Duration = Duration::from_secs(5);
+/// Of that, what the web role and the balancer get before members are told: they end their connections first.
+const FRONT_STOP_MAX: Duration = Duration::from_secs(1);
+/// What was killed is gone after this, or hangs in the kernel.
+const KILL_MAX: Duration = Duration::from_secs(2);
+/// A restart that waits longer than this says so.
+const DELAY_UNSAID_MAX: Duration = Duration::from_millis(500);
+/// Children say only what is wrong, unless RUST_LOG says otherwise.
+const CHILDREN_LOG: &str = "warn";
+
+/// Runs until told to stop.
+///
+/// # Errors
+/// 1: it does not come up; 78: a file or a child's configuration is wrong.
+pub async fn run(options: UpOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+    let folder = Folder::open(&options.data_dir)?;
+    let web = up_ports::web(&options.web)?;
+    folder.cluster_file()?;
+    let members = up_ports::members(options.backends, options.coordinators);
+    let before = Ports::read(folder.path())?.unwrap_or_default();
+    let mut ports = up_ports::choose(&before, &members, web)
+        .map_err(|error| Failure::new(Exit::Refused, format!("no free ports on loopback: {error}")))?;
+    up_ports::settle_founder(&mut ports, folder.path());
+    let mut up = Up::new(&folder, ports, options.restart)?;
+    up.write_ports()?;
+    let ended = up.tend(stop).await;
+    up.stop_all().await;
+    ended
+}
+
+/// One of the processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Member(Role, u32),
+    Balancer,
+    Web,
+}
+
+impl Part {
+    fn name(self) -> String {
+        match self {
+            Part::Member(role, id) => member_name(role, id),
+            Part::Balancer => "balancer".to_string(),
+            Part::Web => "web".to_string(),
+        }
+    }
+
+    /// What to type behind `ribbit`.
+    fn arguments(self, data_dir: &Path) -> Vec<OsString> {
+        let mut words: Vec<OsString> = match self {
+            Part::Member(role, id) => vec![role.name().into(), "--id".into(), id.to_string().into()],
+            Part::Balancer => vec!["balancer".into()],
+            Part::Web => vec!["client".into(), "web".into()],
+        };
+        words.extend(["--data-dir".into(), data_dir.into()]);
+        words
+    }
+}
+
+/// A process and what is remembered about it.
+struct Child {
+    part: Part,
+    slot: Slot,
+    backoff: Backoff,
+    /// It died and people were told so: they are told when it is back.
+    missed: bool,
+}
+
+/// What `up` waits for next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Every voter votes and somebody leads.
+    Forming,
+    /// The web role answers.
+    Opening,
+    /// Nothing.
+    Up,
+}
+
+struct Up {
+    data_dir: PathBuf,
+    ephemeral: bool,
+    restart: Restart,
+    program: PathBuf,
+    ports: Ports,
+    children: Vec<Child>,
+    supervisor: Supervisor,
+    stage: Stage,
+    goal: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+enum News {
+    Stop,
+    TooLate,
+    Reached,
+    Child(Event),
+}
+
+impl Up {
+    fn new(folder: &Folder, ports: Ports, restart: Restart) -> Result<Up, Failure> {
+        let program = std::env::current_exe()
+            .map_err(|error| Failure::new(Exit::Refused, format!("where is this program? {error}")))?;
+        let mut supervisor = Supervisor::default();
+        let members = ports.members.keys().map(|(role, id)| Part::Member(*role, *id));
+        let parts = members.chain([Part::Balancer, Part::Web]);
+        let children = parts.map(|part| {
+            let slot = supervisor.add();
+            Child { part, slot, backoff: Backoff::default(), missed: false }
+        });
+        let children = children.collect();
+        Ok(Up {
+            data_dir: folder.path().to_path_buf(),
+            ephemeral: folder.is_ephemeral(),
+            restart,
+            program,
+            ports,
+            children,
+            supervisor,
+            stage: Stage::Forming,
+            goal: Box::pin(pending()),
+        })
+    }
+
+    /// Starts everything in order and keeps it running until told to stop.
+    async fn tend(&mut self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+        let mut stop = std::pin::pin!(stop);
+        let mut deadline = Timer::after(UP_MAX);
+        for index in 0..self.children.len() {
+            if self.children[index].part != Part::Web {
+                self.start(index);
+            }
+        }
+        self.await_members();
+        loop {
+            let told = async {
+                (&mut stop).await;
+                News::Stop
+            };
+            let too_late = async {
+                (&mut deadline).await;
+                News::TooLate
+            };
+            let reached = async {
+                (&mut self.goal).await;
+                News::Reached
+            };
+            let child = async { News::Child(self.supervisor.next().await) };
+            match or(told, or(child, or(reached, too_late))).await {
+                News::Stop => return Ok(()),
+                News::TooLate => return Err(self.did_not_come_up().await),
+                News::Reached => {
+                    self.advance()?;
+                    if self.stage == Stage::Up {
+                        deadline = Timer::never();
+                    }
+                }
+                News::Child(event) => self.follow(event)?,
+            }
+        }
+    }
+
+    fn await_members(&mut self) {
+        let voters = voters_of(self.ports.members.len() as u32);
+        self.goal = Box::pin(formed(self.ports.everyone(), voters));
+    }
+
+    fn advance(&mut self) -> Result<(), Failure> {
+        match self.stage {
+            Stage::Forming => {
+                (self.ports.founded, self.ports.founder) = (true, None);
+                self.write_ports()?;
+                self.stage = Stage::Opening;
+                self.goal = Box::pin(serves(reached_at(self.web())));
+                let web = self.children.iter().position(|child| child.part == Part::Web);
+                self.start(web.expect("the web role is one of the parts"));
+            }
+            Stage::Opening => {
+                self.stage = Stage::Up;
+                self.goal = Box::pin(pending());
+                output::line(&format!("ribbit is up: http://{}", reached_at(self.web())));
+                let stays = if self.ephemeral { "removed at the end" } else { "kept" };
+                let data_dir = self.data_dir.display();
+                output::line(&format!(
+                    "  in {data_dir} ({stays}); `ribbit status --data-dir {data_dir}` shows who is there; \
+                     Ctrl-C stops it"
+                ));
+            }
+            Stage::Up => {}
+        }
+        Ok(())
+    }
+
+    /// What follows from what a child did.
+    fn follow(&mut self, event: Event) -> Result<(), Failure> {
+        match event {
+            Event::Due { slot } => {
+                let index = self.index_of(slot);
+                self.start(index);
+            }
+            Event::Died { slot, pid, ending, lived } => {
+                let index = self.index_of(slot);
+                let died = format!("{} (pid {pid}) {ending}", self.children[index].part.name());
+                self.after_death(index, &died, ending, lived)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn after_death(
+        &mut self,
+        index: usize,
+        died: &str,
+        ending: Ending,
+        lived: Duration,
+    ) -> Result<(), Failure> {
+        let part = self.children[index].part;
+        let again = words_for(&part.arguments(&self.data_dir));
+        self.children[index].missed = true;
+        if ending == Ending::Code(Exit::Configuration as i32) {
+            if self.stage != Stage::Up {
+                let message = format!("{died}: what is wrong is said above");
+                return Err(Failure::new(Exit::Configuration, message));
+            }
+            output::line(&format!("{died}; mend what it said, then start it with: {again}"));
+            return Ok(());
+        }
+        if self.restart == Restart::Never && self.stage == Stage::Up {
+            output::line(&format!("{died}; start it again with: {again}"));
+            return Ok(());
+        }
+        self.renew_address(part)?;
+        let delay = self.children[index].backoff.after(lived);
+        let when = match delay {
+            delay if delay < DELAY_UNSAID_MAX => String::new(),
+            delay => format!(" in {:.1} s", delay.as_secs_f32()),
+        };
+        output::line(&format!("{died}; restarting{when}"));
+        self.supervisor.wake_after(self.children[index].slot, delay);
+        Ok(())
+    }
+
+    /// If somebody else took the address of a part that died, gives it another.
+    fn renew_address(&mut self, part: Part) -> Result<(), Failure> {
+        let address = match part {
+            Part::Member(role, id) => self.ports.members.get_mut(&(role, id)),
+            Part::Balancer => self.ports.balancer.as_mut(),
+            // People know the address of the pages: it stays, and waits for its port.
+            Part::Web => {
+                return match self.stage == Stage::Opening && up_ports::is_taken(self.web()) {
+                    true => up_ports::web(self.web()).map(drop),
+                    false => Ok(()),
+                };
+            }
+        };
+        let Some(address) = address else { return Ok(()) };
+        let renewed = up_ports::renew(address)
+            .map_err(|error| Failure::new(Exit::Refused, format!("no free port on loopback: {error}")))?;
+        if !renewed {
+            return Ok(());
+        }
+        log::info!("{} moves to {address}: somebody else took its port", part.name());
+        self.write_ports()?;
+        if self.stage == Stage::Forming {
+            self.await_members();
+        }
+        if part == Part::Balancer {
+            // The web role learns the balancer's address when it starts.
+            let web = self.slots(|part| part == Part::Web);
+            self.supervisor.terminate(&web);
+        }
+        Ok(())
+    }
+
+    /// Starts a part's process; one that cannot be started is tried again like one that died at once.
+    fn start(&mut self, index: usize) {
+        let command = self.command(self.children[index].part);
+        let child = &mut self.children[index];
+        let name = child.part.name();
+        match self.supervisor.start(child.slot, command) {
+            Ok(pid) if std::mem::take(&mut child.missed) => {
+                output::line(&format!("{name} is back (pid {pid})"));
+            }
+            Ok(pid) => log::debug!("{name} started (pid {pid})"),
+            Err(error) => {
+                let delay = child.backoff.after(Duration::ZERO);
+                output::line(&format!("{name} cannot be started: {error}; trying again"));
+                child.missed = true;
+                self.supervisor.wake_after(child.slot, delay);
+            }
+        }
+    }
+
+    fn command(&self, part: Part) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(part.arguments(&self.data_dir)).arg("--supervised");
+        if self.ports.founder.as_ref() == Some(&part.name()) {
+            command.arg("--found");
+        }
+        // What the environment says is for this process: a child's addresses are in the ports file.
+        for (key, _) in std::env::vars_os() {
+            if key.to_string_lossy().starts_with("RIBBIT_") {
+                command.env_remove(key);
+            }
+        }
+        if std::env::var_os("RUST_LOG").is_none() {
+            command.env("RUST_LOG", CHILDREN_LOG);
+        }
+        command
+    }
+
+    /// Web, then balancer, then members; what is still there after `STOP_MAX` is killed.
+    async fn stop_all(&mut self) {
+        let front = self.slots(|part| !matches!(part, Part::Member(..)));
+        self.supervisor.terminate(&front);
+        self.supervisor.all_ended(&front, FRONT_STOP_MAX).await;
+        let all = self.slots(|_| true);
+        let members = self.slots(|part| matches!(part, Part::Member(..)));
+        self.supervisor.terminate(&members);
+        if !self.supervisor.all_ended(&all, STOP_MAX - FRONT_STOP_MAX).await {
+            let running = self.children.iter().filter(|child| self.supervisor.runs(child.slot));
+            let names: Vec<String> = running.map(|child| child.part.name()).collect();
+            log::warn!("killed, since they did not stop within {STOP_MAX:?}: {}", names.join(", "));
+            self.supervisor.kill(&all);
+            self.supervisor.all_ended(&all, KILL_MAX).await;
+        }
+    }
+
+    /// What is missing, in words.
+    async fn did_not_come_up(&self) -> Failure {
+        let mut missing = Vec::new();
+        let survey = survey(&self.ports.everyone()).await;
+        let voters = voters_of(self.ports.members.len() as u32);
+        if survey.leader.is_none() {
+            missing.push("nobody leads".to_string());
+        }
+        if alive_voters(&survey) < voters {
+            missing.push(format!("{} of {voters} voters vote", alive_voters(&survey)));
+        }
+        let web_is_due = self.stage != Stage::Forming;
+        let absent = self
+            .children
+            .iter()
+            .filter(|child| !self.supervisor.runs(child.slot) && (child.part != Part::Web || web_is_due));
+        missing.extend(absent.map(|child| format!("{} does not stay up", child.part.name())));
+        if missing.is_empty() {
+            missing.push(format!("the pages do not answer at {}", self.web()));
+        }
+        let message = format!("not up after {} s: {}", UP_MAX.as_secs(), missing.join("; "));
+        Failure::new(Exit::Refused, message)
+    }
+
+    fn write_ports(&self) -> Result<(), Failure> {
+        let written: io::Result<()> = self.ports.write(&self.data_dir);
+        written.map_err(|error| {
+            let path = Ports::path_in(&self.data_dir);
+            Failure::new(Exit::Refused, format!("cannot write {}: {error}", path.display()))
+        })
+    }
+
+    fn web(&self) -> &str {
+        self.ports.web.as_deref().expect("chosen before anything starts")
+    }
+
+    fn index_of(&self, slot: Slot) -> usize {
+        let index = self.children.iter().position(|child| child.slot == slot);
+        index.expect("every slot belongs to a child")
+    }
+
+    fn slots(&self, wanted: impl Fn(Part) -> bool) -> Vec<Slot> {
+        self.children.iter().filter(|child| wanted(child.part)).map(|child| child.slot).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_what_a_person_would_type() {
+        let typed = |part: Part| words_for(&part.arguments(Path::new("ribbit-data")));
+        assert_eq!(typed(Part::Member(Role::Backend, 2)), "ribbit backend --id 2 --data-dir ribbit-data");
+        assert_eq!(typed(Part::Web), "ribbit client web --data-dir ribbit-data");
+        assert_eq!(typed(Part::Balancer), "ribbit balancer --data-dir ribbit-data");
+    }
+}

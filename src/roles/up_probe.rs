@@ -1,0 +1,117 @@
+//! How `up` sees that what it started works: it asks, as anybody could.
+
+use crate::net::survey::{Survey, survey};
+use async_net::TcpStream;
+use smol::Timer;
+use smol::future::or;
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+use std::io;
+use std::time::Duration;
+
+/// Between two questions.
+const PAUSE: Duration = Duration::from_millis(50);
+/// One answer of the web role.
+const ANSWER_MAX: Duration = Duration::from_millis(500);
+/// The first line of an answer is shorter.
+const HEAD_BYTES: usize = 64;
+const VOTERS_MAX: u32 = 5;
+
+/// How many of so many members vote: the largest odd number, five at most.
+pub fn voters_of(members: u32) -> usize {
+    let odd = if members.is_multiple_of(2) { members.saturating_sub(1) } else { members };
+    odd.min(VOTERS_MAX) as usize
+}
+
+/// Completes once there is a leader and as many voters as there should be are alive. A group that was larger
+/// before has more voters than it should; those that are off do not count.
+pub async fn formed(seeds: Vec<String>, voters: usize) {
+    while !is_formed(&survey(&seeds).await, voters) {
+        Timer::after(PAUSE).await;
+    }
+}
+
+fn is_formed(survey: &Survey, voters: usize) -> bool {
+    survey.leader.is_some() && alive_voters(survey) >= voters
+}
+
+pub fn alive_voters(survey: &Survey) -> usize {
+    survey.members.iter().filter(|member| member.alive && member.voter).count()
+}
+
+/// Completes once the web role answers.
+pub async fn serves(address: String) {
+    while !is_live(&address).await {
+        Timer::after(PAUSE).await;
+    }
+}
+
+async fn is_live(address: &str) -> bool {
+    let too_late = async {
+        Timer::after(ANSWER_MAX).await;
+        Err(io::ErrorKind::TimedOut.into())
+    };
+    or(ask_livez(address), too_late).await.unwrap_or(false)
+}
+
+async fn ask_livez(address: &str) -> io::Result<bool> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!("GET /livez HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut head = [0; HEAD_BYTES];
+    let mut length = 0;
+    while length < head.len() {
+        match stream.read(&mut head[length..]).await? {
+            0 => break,
+            count => length += count,
+        }
+    }
+    Ok(head[..length].starts_with(b"HTTP/1.1 200"))
+}
+
+/// Where a process on this machine reaches what listens on `listen`: an address that means "everywhere" is
+/// nobody's address.
+pub fn reached_at(listen: &str) -> String {
+    match listen.rsplit_once(':') {
+        Some(("0.0.0.0", port)) => format!("127.0.0.1:{port}"),
+        Some(("[::]", port)) => format!("[::1]:{port}"),
+        _ => listen.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn voters_are_odd_and_at_most_five() {
+        let voters: Vec<usize> = (1..=7).map(voters_of).collect();
+        assert_eq!(voters, [1, 1, 3, 3, 5, 5, 5]);
+    }
+
+    #[test]
+    fn everywhere_is_reached_at_home() {
+        assert_eq!(reached_at("0.0.0.0:80"), "127.0.0.1:80");
+        assert_eq!(reached_at("[::]:80"), "[::1]:80");
+        assert_eq!(reached_at("10.0.0.0:80"), "10.0.0.0:80");
+    }
+
+    #[test]
+    fn only_an_answer_of_200_is_live() {
+        smol::block_on(async {
+            for (answer, live) in
+                [("HTTP/1.1 200 OK\r\n\r\nok", true), ("HTTP/1.1 503 no\r\n\r\n", false), ("", false)]
+            {
+                let listener = async_net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let address = listener.local_addr().unwrap().to_string();
+                let server = smol::spawn(async move {
+                    let (mut stream, _) = listener.accept().await.unwrap();
+                    let mut asked = [0; 256];
+                    let _ = stream.read(&mut asked).await;
+                    let _ = stream.write_all(answer.as_bytes()).await;
+                });
+                assert_eq!(is_live(&address).await, live, "{answer:?}");
+                server.await;
+            }
+        });
+    }
+}

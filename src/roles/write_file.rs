@@ -1,0 +1,101 @@
+//! Small files that are either there as a whole or not at all, also after a power cut.
+//!
+//! The bytes go to a file beside the target, are synced, and take its name in one step; then the folder is
+//! synced. A reader sees the old bytes or the new ones. Two writers of one file at a time are the caller's to
+//! prevent.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Only the owner: what these files and folders hold is nobody else's business.
+const FILE_MODE: u32 = 0o600;
+const FOLDER_MODE: u32 = 0o700;
+
+/// Writes `path`, over whatever it held.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let beside = beside(path);
+    write_synced(&beside, text)?;
+    fs::rename(&beside, path)?;
+    sync_folder(path)
+}
+
+/// Writes `path` unless it exists.
+///
+/// # Errors
+/// `AlreadyExists`, or whatever the file system says.
+pub fn create(path: &Path, text: &str) -> io::Result<()> {
+    if path.symlink_metadata().is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let beside = beside(path);
+    write_synced(&beside, text)?;
+    // Linking, unlike renaming, fails if somebody else made the file meanwhile. Where the file system knows no
+    // links (FAT), renaming has to do.
+    match fs::hard_link(&beside, path) {
+        Ok(()) => fs::remove_file(&beside)?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let _ = fs::remove_file(&beside);
+            return Err(error);
+        }
+        Err(_) => fs::rename(&beside, path)?,
+    }
+    sync_folder(path)
+}
+
+/// The folder and its parents; those that were not there are the owner's alone.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    PathBuf::from(name)
+}
+
+fn write_synced(path: &Path, text: &str) -> io::Result<()> {
+    // One that a crash left behind may have any mode: start afresh.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_file_is_the_owners_and_is_not_created_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(beside(&path), "left by a crash").unwrap();
+        create(&path, "one").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(create(&path, "two").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one");
+        replace(&path, "three").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "three");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

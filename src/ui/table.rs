@@ -1,0 +1,40 @@
+//! Columns that line up in a terminal.
+
+/// Which side of its column a cell stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Left,
+    Right,
+}
+
+/// Rows of cells, two blanks between columns, no blanks at the ends of lines. Every row has as many cells as
+/// `sides`.
+pub fn layout(sides: &[Side], rows: &[Vec<String>]) -> String {
+    let width_of = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..sides.len()).map(width_of).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for ((cell, width), side) in row.iter().zip(&widths).zip(sides) {
+            let padding = " ".repeat(width - cell.chars().count());
+            match side {
+                Side::Left => line.extend([cell, &padding, "  "].map(|part| part as &str)),
+                Side::Right => line.extend([&padding, cell, "  "].map(|part| part as &str)),
+            }
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [vec!["a".to_string(), "100".to_string()], vec!["ü🐸x".to_string(), "7".to_string()]];
+        assert_eq!(layout(&[Side::Left, Side::Right], &rows), "a    100\nü🐸x    7\n");
+    }
+}
