@@ -125,6 +125,9 @@ pub struct Core {
     job_sent: u64,
     job_done: u64,
     durable_term: u64,
+    /// The job that installs a snapshot, while it is under way. The engine expects that to be over before it may
+    /// stand for election (it reads entries that the snapshot has replaced), so until then it does not.
+    installing: Option<u64>,
     members: Vec<(RaftId, Member)>,
     /// The cluster's age, and the monotonic time at which it was that.
     age_ms: u64,
@@ -184,6 +187,7 @@ impl Core {
             job_sent: 0,
             job_done: 0,
             durable_term: loaded.hard_state.term,
+            installing: None,
             members,
             age_ms,
             age_at_ms: 0,
@@ -278,7 +282,9 @@ impl Core {
 
     fn tick(&mut self) {
         self.ticks += 1;
-        self.raw.tick();
+        if self.installing.is_none() {
+            self.raw.tick();
+        }
         let expired = self.requests.expire(self.ticks);
         if !expired.is_empty() {
             self.outputs.push(Output::Expired(expired));
@@ -311,6 +317,9 @@ impl Core {
                 );
                 return self.outputs.push(Output::Fatal(text));
             }
+        }
+        if message.msg_type() == MessageType::MsgTimeoutNow && self.installing.is_some() {
+            return;
         }
         let from_leader = matches!(
             message.msg_type(),
@@ -398,6 +407,7 @@ impl Core {
             self.raw.mut_store().reset(position, configuration);
             let hard_state = hard_state_to_store(&self.raw.raft.hard_state());
             job.install = Some(Install { position, hard_state });
+            self.installing = Some(job.number);
         }
         if !ready.entries().is_empty() {
             job.entries = ready.entries().iter().map(entry_to_store).collect();
@@ -508,6 +518,9 @@ impl Core {
 
     fn stored(&mut self, done: &Done) {
         self.job_done = self.job_done.max(done.number);
+        if self.installing.is_some_and(|number| number <= done.number) {
+            self.installing = None;
+        }
         if let Some(term) = done.durable_term {
             self.durable_term = self.durable_term.max(term);
         }

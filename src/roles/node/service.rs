@@ -111,7 +111,9 @@ impl Asking<'_> {
         if cluster != self.member.identity.cluster {
             return Answer::Refused(Denied::new(Code::WrongCluster));
         }
-        self.submit(id, LogIndex::MAX, Command::Join { member }).await
+        // A name joins once, whatever the window remembers: the newest index will do.
+        let born = self.member.replica.reader().applied();
+        self.submit(id, born, Command::Join { member }).await
     }
 
     /// Commands that people may give as they are. Those that carry what a backend checked, and those that only
