@@ -1,14 +1,14 @@
 //! The pages over real sockets: a browser without a screen, the web role, and a group in a box behind the wire.
 
-#[path = "support/browser.rs"]
-mod browser;
 #[path = "support/group.rs"]
 mod group;
+#[path = "support/http.rs"]
+mod http;
 #[path = "support/site.rs"]
 mod site;
 
-use browser::{Browser, exchange, parse};
 use group::Mood;
+use http::{Browser, exchange, parse};
 use ribbit::net::protocol::Why;
 use ribbit::roles::failure::Exit;
 use ribbit::roles::options::WebOptions;
@@ -175,7 +175,7 @@ fn without_servers_the_text_is_kept_and_can_be_sent_again() {
     for (mood, words) in [
         (Mood::Gone, "No servers are running"),
         (Mood::Unavailable(Why::NoLeader), "cannot agree at the moment"),
-        (Mood::Busy, "too much is going on"),
+        (Mood::Busy, "Too much is going on"),
         (Mood::Forgetful, "cannot agree at the moment"),
     ] {
         site.group.be(mood);
@@ -186,7 +186,7 @@ fn without_servers_the_text_is_kept_and_can_be_sent_again() {
         page.says(503, "hold this</textarea>");
         assert!(page.header("retry-after").is_some());
         assert!(!page.body.contains("http-equiv"), "a page with something typed must not go away by itself");
-        assert_eq!(page.requests(), [request.clone()], "{mood:?}");
+        assert_eq!(page.requests(), std::slice::from_ref(&request), "{mood:?}");
         assert!(ada.cookies.contains_key("session"));
     }
     // The last try was carried out and its answer lost: sent again, it is not done again.

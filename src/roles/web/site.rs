@@ -9,7 +9,6 @@ use super::limits::{ANSWER_DEADLINE, BODY_DEADLINE, FORM_BYTES_MAX};
 use super::visit::Visit;
 use super::{account, feed, friends, health};
 use crate::net::client::Client;
-use crate::net::protocol::Why;
 use crate::ui::form::Form;
 use crate::ui::pages::{FAVICON, MessagePage, Place, STYLE, Shell};
 use crate::ui::words::Trouble;
@@ -93,8 +92,7 @@ impl Site {
         // The handlers bound their own waits; this is the last resort that keeps the promise.
         let overdue = async {
             smol::Timer::at(began + ANSWER_DEADLINE).await;
-            let trouble = Trouble::Undecided(Why::NotServing);
-            let page = MessagePage::trouble(Place::Nowhere, has_session, trouble);
+            let page = MessagePage::trouble(Place::Nowhere, has_session, Trouble::Disagree);
             answer::page(StatusCode::SERVICE_UNAVAILABLE, &page)
         };
         let answer = handled.or(overdue).await;
