@@ -1,5 +1,7 @@
 //! The command line as a person meets it: the real binary, its exit codes, its files.
 
+#![allow(clippy::unwrap_used)]
+
 use assert_cmd::Command;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
