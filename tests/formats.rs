@@ -3,6 +3,9 @@
 //! A line is a name, the key (`-` for the empty one) and the row, or a name and the entry. When a row gets a
 //! new version, these lines stay and the new version's lines are added in a file of their own.
 
+// A test that cannot go on may panic where it stands.
+#![allow(clippy::unwrap_used)]
+
 use proptest::prelude::*;
 use ribbit::state::apply::digest;
 use ribbit::state::code::{Code, Denied, Field};

@@ -156,7 +156,7 @@ fn get(address: &str, path: &str) -> String {
 }
 
 #[test]
-#[ignore = "needs the backend role"]
+
 fn what_is_killed_comes_back_and_stopping_leaves_nothing() {
     let mut up = Up::start(&["--ephemeral"]);
     assert!(get(&up.web, "/livez").starts_with("HTTP/1.1 200"));
@@ -190,7 +190,7 @@ fn what_is_killed_comes_back_and_stopping_leaves_nothing() {
 }
 
 #[test]
-#[ignore = "needs the backend role"]
+
 fn under_never_the_line_shown_brings_it_back() {
     let folder = tempfile::tempdir().unwrap();
     let mut up = Up::start(&["--restart", "never", "--data-dir", folder.path().to_str().unwrap()]);
@@ -212,7 +212,7 @@ fn under_never_the_line_shown_brings_it_back() {
 }
 
 #[test]
-#[ignore = "needs the backend role"]
+
 fn children_do_not_outlive_up_and_it_starts_again_on_their_data() {
     let folder = tempfile::tempdir().unwrap();
     let data_dir = folder.path().to_str().unwrap();
@@ -231,7 +231,7 @@ fn children_do_not_outlive_up_and_it_starts_again_on_their_data() {
 }
 
 #[test]
-#[ignore = "needs the backend role"]
+
 fn the_smallest_group_comes_up() {
     let mut up = Up::start(&["--ephemeral", "--backends", "1", "--coordinators", "0"]);
     let status = up.status();
