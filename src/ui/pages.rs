@@ -278,7 +278,7 @@ impl MessagePage {
     /// For a page that was asked for while nobody can serve it.
     pub fn trouble(here: Place, logged_in: bool, trouble: Trouble) -> MessagePage {
         let shell = Shell { refresh: Some(REFRESH_SECONDS), ..Shell::new(trouble.title(), here, logged_in) };
-        let words = format!("At the moment {}. This page tries again by itself.", trouble.words());
+        let words = format!("{} This page tries again by itself.", trouble.words());
         MessagePage { shell, words }
     }
 }

@@ -1,6 +1,7 @@
 //! Words for people: refusals put beside the fields they are about, notes after something worked, and what is
 //! said when nobody can serve.
 
+use crate::net::client::Unreachable;
 use crate::net::protocol::Why;
 use crate::state::limits::{CROAK_CHARS_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 use crate::state::{Code, Denied, Field};
@@ -102,26 +103,44 @@ impl Note {
 /// Why nothing could be decided: said with status 503. Nothing typed is lost, and sending it again is safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// No server answered.
+    /// No server answered, or none that serves.
     Nobody,
+    /// A queue is full.
+    Busy,
     /// Servers answered, but decided nothing in time.
-    Undecided(Why),
+    Disagree,
 }
 
 impl Trouble {
+    /// Also the page's title.
     pub fn title(self) -> &'static str {
         match self {
             Trouble::Nobody => "No servers are running",
-            Trouble::Undecided(Why::Busy) => "The servers are busy",
-            Trouble::Undecided(_) => "The servers cannot agree",
+            Trouble::Busy => "The servers are busy",
+            Trouble::Disagree => "The servers cannot agree",
         }
     }
 
+    /// A sentence; those with a code are the code's.
     pub fn words(self) -> String {
-        match self {
-            Trouble::Nobody => "no servers are running, or none can be reached".to_string(),
-            Trouble::Undecided(Why::Busy) => Code::Busy.to_string(),
-            Trouble::Undecided(_) => Code::Unavailable.to_string(),
+        let sentence = match self {
+            Trouble::Nobody => "none of them can be reached at the moment".to_string(),
+            Trouble::Busy => Code::Busy.to_string(),
+            Trouble::Disagree => Code::Unavailable.to_string(),
+        };
+        let mut letters = sentence.chars();
+        let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+        format!("{first}{}.", letters.as_str())
+    }
+}
+
+impl From<Unreachable> for Trouble {
+    fn from(unreachable: Unreachable) -> Trouble {
+        match unreachable {
+            // Who was asked and is gone, or stopped, looks the same to people as who could not be asked.
+            Unreachable::Nobody | Unreachable::Undecided(Why::NotServing) => Trouble::Nobody,
+            Unreachable::Undecided(Why::Busy) => Trouble::Busy,
+            Unreachable::Undecided(_) => Trouble::Disagree,
         }
     }
 }

@@ -90,7 +90,7 @@ async fn again(visit: &mut Visit, text: &str, tried: Option<FormRequest>, stop: 
 
 pub const NO_SESSION: Stop = Stop::Denied(Denied::new(Code::NotLoggedIn));
 /// A server answered with another page than was asked for: a bug there, and nothing to show here.
-pub const WRONG_PAGE: Stop = Stop::Trouble(Trouble::Undecided(crate::net::protocol::Why::NotServing));
+pub const WRONG_PAGE: Stop = Stop::Trouble(Trouble::Disagree);
 
 /// The status of a form that comes back.
 pub fn status(stop: &Stop) -> StatusCode {

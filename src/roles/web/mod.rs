@@ -7,11 +7,11 @@
 //! ```
 //!
 //! - [`limits`]: every bound
-//! - [`patience`]: how long a connection may dawdle
-//! - [`site`]: one request from head to answer: path, method, whose form it is, size, then the handler
-//! - [`visit`]: one browser's cookies and deadline; asks the group
-//! - [`feed`], [`friends`], [`account`]: the handlers; [`health`] for programs
-//! - [`answer`]: headers
+//! - `patience`: how long a connection may dawdle
+//! - `site`: one request from head to answer: path, method, whose form it is, size, then the handler
+//! - `visit`: one browser's cookies and deadline; asks the group
+//! - `feed`, `friends`, `account`: the handlers; `health` for programs
+//! - `answer`: the headers that every answer has
 //!
 //! Nothing is kept between requests but the client's connections, so any web process serves any session. One
 //! thread: a page is a wait and some string building. Every request is answered within four seconds.
@@ -143,7 +143,7 @@ async fn accept(listener: &TcpListener, executor: &LocalExecutor<'_>, door: &Rc<
 async fn turn_away(mut stream: TcpStream) {
     const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nConnection: close\r\n\
         Content-Type: text/plain\r\nContent-Length: 47\r\n\r\nToo many people are here; come back in a moment";
-    let written = smol::future::poll_once(stream.write_all(&FULL[..])).await;
+    let written = smol::future::poll_once(stream.write_all(FULL)).await;
     log::debug!("turned a connection away: {}", written.is_some());
 }
 
@@ -166,6 +166,7 @@ async fn connection(stream: TcpStream, door: &Rc<Door>) {
     });
     let mut http = http1::Builder::new()
         .max_buf_size(limits::HEAD_BYTES_MAX)
+        .max_header_size(limits::HEAD_BYTES_MAX)
         .max_headers(limits::HEADERS_MAX)
         .header_read_timeout(None)
         .serve_connection(FuturesIo::new(Patient::new(stream, watch.clone())), service);

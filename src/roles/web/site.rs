@@ -9,7 +9,6 @@ use super::limits::{ANSWER_DEADLINE, BODY_DEADLINE, FORM_BYTES_MAX};
 use super::visit::Visit;
 use super::{account, feed, friends, health};
 use crate::net::client::Client;
-use crate::net::protocol::Why;
 use crate::ui::form::Form;
 use crate::ui::pages::{FAVICON, MessagePage, Place, STYLE, Shell};
 use crate::ui::words::Trouble;
@@ -83,20 +82,17 @@ impl Site {
                     let query = Form::parse(head.uri.query().unwrap_or_default().as_bytes());
                     self.get(route, &mut visit, &query).await
                 }
-                Method::POST if route.takes_forms() => {
-                    match read_form(&head.headers, body, began, has_session).await {
-                        Ok(form) => post(route, &mut visit, &form).await,
-                        Err(refused) => refused,
-                    }
-                }
+                Method::POST if route.takes_forms() => match read_form(&head.headers, body, began).await {
+                    Ok(form) => post(route, &mut visit, &form).await,
+                    Err((status, title, words)) => closing(message(status, title, words, has_session)),
+                },
                 _ => wrong_method(route, has_session),
             }
         };
         // The handlers bound their own waits; this is the last resort that keeps the promise.
         let overdue = async {
             smol::Timer::at(began + ANSWER_DEADLINE).await;
-            let trouble = Trouble::Undecided(Why::NotServing);
-            let page = MessagePage::trouble(Place::Nowhere, has_session, trouble);
+            let page = MessagePage::trouble(Place::Nowhere, has_session, Trouble::Disagree);
             answer::page(StatusCode::SERVICE_UNAVAILABLE, &page)
         };
         let answer = handled.or(overdue).await;
@@ -146,29 +142,31 @@ fn wrong_method(route: Route, logged_in: bool) -> Answer {
     answer
 }
 
-/// The form that was posted, or the answer that refuses it.
-async fn read_form(
-    headers: &HeaderMap,
-    body: Incoming,
-    began: Instant,
-    logged_in: bool,
-) -> Result<Form, Answer> {
-    let refuse = |status, title, words| Err(closing(message(status, title, words, logged_in)));
+/// Why a posted form was not read: status, title and words of the page that says so.
+type Unread = (StatusCode, &'static str, &'static str);
+
+const FOREIGN: Unread =
+    (StatusCode::FORBIDDEN, "Not from here", "That form was sent from another site, so nothing was done.");
+const NOT_A_FORM: Unread =
+    (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Not a form", "Only forms are understood here.");
+const TOO_LONG: Unread =
+    (StatusCode::PAYLOAD_TOO_LARGE, "Too long", "That is far more than a form can hold.");
+const CUT_SHORT: Unread = (StatusCode::BAD_REQUEST, "Cut short", "The form did not arrive whole.");
+const TOO_SLOW: Unread = (StatusCode::REQUEST_TIMEOUT, "Too slow", "The form did not arrive in time.");
+
+/// The form that was posted. What it cannot be is refused before anything of it is read.
+async fn read_form(headers: &HeaderMap, body: Incoming, began: Instant) -> Result<Form, Unread> {
     if is_foreign(headers) {
-        let words = "That form was sent from another site, so nothing was done.";
-        return refuse(StatusCode::FORBIDDEN, "Not from here", words);
+        return Err(FOREIGN);
     }
     if body.is_end_stream() {
         return Ok(Form::default());
     }
     if !is_form(headers) {
-        let words = "Only forms are understood here.";
-        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Not a form", words);
+        return Err(NOT_A_FORM);
     }
-    const TOO_LONG: (StatusCode, &str, &str) =
-        (StatusCode::PAYLOAD_TOO_LARGE, "Too long", "That is far more than a form can hold.");
     if declared_length(headers).is_some_and(|bytes| bytes > FORM_BYTES_MAX as u64) {
-        return refuse(TOO_LONG.0, TOO_LONG.1, TOO_LONG.2);
+        return Err(TOO_LONG);
     }
     let collected = async { Some(Limited::new(body, FORM_BYTES_MAX).collect().await) };
     let late = async {
@@ -177,9 +175,9 @@ async fn read_form(
     };
     match collected.or(late).await {
         Some(Ok(bytes)) => Ok(Form::parse(&bytes.to_bytes())),
-        Some(Err(error)) if error.is::<LengthLimitError>() => refuse(TOO_LONG.0, TOO_LONG.1, TOO_LONG.2),
-        Some(Err(_)) => refuse(StatusCode::BAD_REQUEST, "Cut short", "The form did not arrive whole."),
-        None => refuse(StatusCode::REQUEST_TIMEOUT, "Too slow", "The form did not arrive in time."),
+        Some(Err(error)) if error.is::<LengthLimitError>() => Err(TOO_LONG),
+        Some(Err(_)) => Err(CUT_SHORT),
+        None => Err(TOO_SLOW),
     }
 }
 

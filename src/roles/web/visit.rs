@@ -51,10 +51,7 @@ impl Stop {
 
 impl From<Unreachable> for Stop {
     fn from(unreachable: Unreachable) -> Stop {
-        Stop::Trouble(match unreachable {
-            Unreachable::Nobody => Trouble::Nobody,
-            Unreachable::Undecided(why) => Trouble::Undecided(why),
-        })
+        Stop::Trouble(unreachable.into())
     }
 }
 
@@ -62,8 +59,8 @@ impl From<Denied> for Stop {
     /// A full queue is a refusal in form only: nothing was decided.
     fn from(denied: Denied) -> Stop {
         match denied.code {
-            Code::Busy => Stop::Trouble(Trouble::Undecided(Why::Busy)),
-            Code::Unavailable => Stop::Trouble(Trouble::Undecided(Why::NoLeader)),
+            Code::Busy => Stop::Trouble(Trouble::Busy),
+            Code::Unavailable => Stop::Trouble(Trouble::Disagree),
             _ => Stop::Denied(denied),
         }
     }
@@ -89,6 +86,8 @@ pub struct Visit {
     session: Option<TokenHash>,
     /// The newest thing this browser has seen.
     seen: Option<Token>,
+    /// `seen` comes from an answer of this visit, not from a cookie alone.
+    answered: bool,
     /// The `seen` cookie as it came.
     seen_text: Option<String>,
     session_cookie: SessionCookie,
@@ -101,6 +100,7 @@ impl Visit {
             ends: began + ANSWER_DEADLINE - PAGE_MARGIN,
             session: None,
             seen: None,
+            answered: false,
             seen_text: None,
             session_cookie: SessionCookie::Keep,
         };
@@ -139,19 +139,13 @@ impl Visit {
 
     /// Reads, at least as new as what this browser has seen. Refused for want of a session: the cookie goes.
     pub async fn read(&mut self, query: Query, limit: Duration) -> Result<Got, Stop> {
-        let limit = limit.min(self.left());
-        let ends = Instant::now() + limit;
-        // In two halves, since that the token is of another history may come out only when the first is over.
-        let answer = match self.ask_read(&query, limit / 2).await {
-            Err(unreachable) => {
-                if unreachable == Unreachable::Undecided(Why::OtherHistory) {
-                    // What this browser has seen is in a history that is no more: it starts afresh.
-                    self.seen = None;
-                }
-                self.ask_read(&query, ends.saturating_duration_since(Instant::now())).await
-            }
-            answer => answer,
-        };
+        let ends = Instant::now() + limit.min(self.left());
+        let mut answer = self.ask_read(&query, ends).await;
+        if answer == Err(Unreachable::Undecided(Why::OtherHistory)) {
+            // What this browser has seen is in a history that is no more: it starts afresh.
+            self.seen = None;
+            answer = self.ask_read(&query, ends).await;
+        }
         match answer? {
             protocol::Answer::Read { token, old, page } => {
                 self.saw(token);
@@ -161,14 +155,22 @@ impl Visit {
         }
     }
 
-    async fn ask_read(&self, query: &Query, limit: Duration) -> Result<protocol::Answer, Unreachable> {
+    async fn ask_read(&self, query: &Query, ends: Instant) -> Result<protocol::Answer, Unreachable> {
         let ask = Ask::Read { seen: self.seen, consistency: Consistency::Session, query: query.clone() };
-        self.client.ask(ask, limit).await
+        self.ask(ask, ends.saturating_duration_since(Instant::now())).await
+    }
+
+    /// Asks the group. The client gives `OtherHistory` back as an answer, since only who asked can mend it.
+    async fn ask(&self, ask: Ask, limit: Duration) -> Result<protocol::Answer, Unreachable> {
+        match self.client.ask(ask, limit).await? {
+            protocol::Answer::Unavailable(why) => Err(Unreachable::Undecided(why)),
+            answer => Ok(answer),
+        }
     }
 
     /// Writes: asks with the same id until it is decided or this visit's time is over.
     pub async fn write(&mut self, ask: Ask) -> Result<Reply, Stop> {
-        match self.client.ask(ask, self.left()).await? {
+        match self.ask(ask, self.left()).await? {
             protocol::Answer::Written { token, outcome } => {
                 self.saw(token);
                 outcome.map_err(|denied| self.stopped(denied))
@@ -193,6 +195,7 @@ impl Visit {
     }
 
     fn saw(&mut self, token: Token) {
+        self.answered = true;
         match self.seen {
             Some(seen) if seen.history == token.history && seen.index >= token.index => {}
             _ => self.seen = Some(token),
@@ -209,6 +212,9 @@ impl Visit {
 
     /// A request of its own, born now.
     pub async fn new_request(&mut self) -> Result<FormRequest, Stop> {
+        if self.answered {
+            return Ok(self.request_here());
+        }
         let born = self.client.position(self.left()).await?.index;
         Ok(FormRequest { id: new_request_id(), born })
     }
@@ -245,7 +251,7 @@ impl Visit {
 
 fn unexpected(answer: &protocol::Answer) -> Stop {
     log::warn!("a server answered what was not asked: {answer:?}");
-    Stop::Trouble(Trouble::Undecided(Why::NotServing))
+    Stop::Trouble(Trouble::Disagree)
 }
 
 /// Sets a cookie, or removes it.

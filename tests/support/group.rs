@@ -1,0 +1,282 @@
+//! A group in a box: the real rules over a plain map, behind the real wire, in this process.
+//!
+//! It speaks the client plane on a port of its own, checks passwords by comparing them, and can be told to be
+//! out of order in the ways a group can be.
+
+use ribbit::net::frame::{self, PREFACE_BYTES, Plane};
+use ribbit::net::limits::FRAME_BYTES_MAX;
+use ribbit::net::protocol::{Answer, AnswerFrame, Ask, AskFrame, MemberInfo, NodeStatus, Why};
+use ribbit::state::apply::Window;
+use ribbit::state::command::Proposal;
+use ribbit::state::ring::Ring;
+use ribbit::state::rows::{BadRow, Croaks, Key, Order, RawRow, Table, TableId, WriteView, decode};
+use ribbit::state::social::{account_named, session_account};
+use ribbit::state::{
+    Change, ClusterId, Code, Command, Denied, HistoryId, LogIndex, RequestId, Role, Stamp, Token, View,
+    apply, query, rows,
+};
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+/// How the group is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mood {
+    Well,
+    /// Every question is answered so.
+    Unavailable(Why),
+    /// A queue is full: said as a refusal.
+    Busy,
+    /// Reads are answered and marked old, writes are not.
+    Minority,
+    /// Writes are carried out, but their answers get lost.
+    Forgetful,
+    /// Connections are closed before a word is said.
+    Gone,
+}
+
+#[derive(Default)]
+struct Store {
+    rows: BTreeMap<(TableId, Vec<u8>), Vec<u8>>,
+    window: Window,
+    ring: Ring,
+    index: LogIndex,
+    history: u128,
+    wall_ms: u64,
+}
+
+impl View for Store {
+    type Error = BadRow;
+    fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, BadRow> {
+        Ok(self.rows.get(&(table, key.to_vec())).cloned())
+    }
+    fn scan(
+        &self,
+        table: TableId,
+        from: &[u8],
+        to: &[u8],
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<RawRow>, BadRow> {
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        let range = self.rows.range((table, from.to_vec())..(table, to.to_vec()));
+        let owned = |((_, key), row): (&(TableId, Vec<u8>), &Vec<u8>)| (key.clone(), row.clone());
+        Ok(match order {
+            Order::OldestFirst => range.map(owned).take(limit).collect(),
+            Order::NewestFirst => range.rev().map(owned).take(limit).collect(),
+        })
+    }
+    fn age_ms(&self) -> u64 {
+        self.window.age_ms()
+    }
+}
+
+impl WriteView for Store {
+    fn window(&self) -> &Window {
+        &self.window
+    }
+}
+
+impl Store {
+    fn token(&self) -> Token {
+        Token { history: HistoryId(self.history), index: self.index }
+    }
+
+    fn write(&mut self, id: RequestId, born: LogIndex, command: Command) -> Answer {
+        self.index += 1;
+        let stamp = Stamp { wall_ms: self.wall_ms + self.index * 1000, age_ms: self.index };
+        let request = ribbit::state::Request { id, born, command };
+        let applied = apply(self, self.index, &Proposal { stamp, request }).expect("a map can be read");
+        for change in applied.changes {
+            let rows = &self.rows;
+            let (Change::Put { table, .. } | Change::Remove { table, .. }) = &change;
+            let before = |key: &[u8]| Ok::<_, BadRow>(rows.get(&(*table, key.to_vec())).cloned());
+            self.window.note(&change, before).expect("a map can be read");
+            match change {
+                Change::Put { table, key, row } => {
+                    if table == Croaks::ID && !self.rows.contains_key(&(table, key.clone())) {
+                        let croak: rows::Croak = decode(&row).expect("just written");
+                        self.ring.push(LogIndex::from_bytes(&key).expect("an index"), croak.author);
+                    }
+                    self.rows.insert((table, key), row);
+                }
+                Change::Remove { table, key } => {
+                    self.rows.remove(&(table, key));
+                }
+            }
+        }
+        Answer::Written { token: self.token(), outcome: applied.outcome }
+    }
+
+    /// What a backend does before it proposes: the password is its own hash here.
+    fn answer(&mut self, ask: Ask) -> Answer {
+        match ask {
+            Ask::Write(request) => self.write(request.id, request.born, request.command),
+            Ask::CreateAccount { id, born, form } => {
+                let (username, name, email) = (form.username, form.name, form.email);
+                let password_hash = form.password.0;
+                self.write(id, born, Command::CreateAccount { username, name, email, password_hash })
+            }
+            Ask::LogIn { id, born, username, password, token } => {
+                let username = match ribbit::state::text::fold_username(&username) {
+                    Ok(username) => username,
+                    Err(denied) => return Answer::Refused(denied),
+                };
+                match account_named(self, &username).expect("a map can be read") {
+                    None => Answer::Refused(Denied::new(Code::NoSuchUser)),
+                    Some((_, row)) if row.password_hash != password.0 => {
+                        Answer::Refused(Denied::new(Code::WrongPassword))
+                    }
+                    Some((account, row)) => {
+                        let credential_version = row.credential_version;
+                        self.write(id, born, Command::LogIn { account, credential_version, token })
+                    }
+                }
+            }
+            Ask::DeleteAccount { id, born, session, password } => {
+                match session_account(self, session, self.age_ms()).expect("a map can be read") {
+                    None => Answer::Refused(Denied::new(Code::NotLoggedIn)),
+                    Some((_, row)) if row.password_hash != password.0 => {
+                        Answer::Refused(Denied::new(Code::WrongPassword))
+                    }
+                    Some((_, row)) => {
+                        let credential_version = row.credential_version;
+                        self.write(id, born, Command::DeleteAccount { session, credential_version })
+                    }
+                }
+            }
+            Ask::Read { seen, query, .. } => match seen {
+                Some(seen) if seen.history.0 != self.history => Answer::Unavailable(Why::OtherHistory),
+                Some(seen) if seen.index > self.index => Answer::Unavailable(Why::Behind),
+                _ => {
+                    let page = query::answer(self, &self.ring, &query).expect("a map can be read");
+                    Answer::Read { token: self.token(), old: false, page }
+                }
+            },
+            Ask::NodeStatus | Ask::Join { .. } => unreachable!("answered by the mood"),
+        }
+    }
+}
+
+struct Shared {
+    store: Store,
+    mood: Mood,
+    /// The newest writes that were asked for.
+    asked: Vec<RequestId>,
+}
+
+/// A running group; its thread lives as long as the test process.
+pub struct Group {
+    pub address: String,
+    shared: Arc<Mutex<Shared>>,
+}
+
+impl Group {
+    pub fn start() -> Group {
+        let listener = smol::block_on(async_net::TcpListener::bind("127.0.0.1:0")).expect("a free port");
+        let address = listener.local_addr().expect("bound").to_string();
+        // 2026-07-01, so that croaks show a time.
+        let store = Store { history: 0xf00d, wall_ms: 1_782_900_000_000, ..Store::default() };
+        let shared = Arc::new(Mutex::new(Shared { store, mood: Mood::Well, asked: Vec::new() }));
+        let serving = shared.clone();
+        std::thread::spawn(move || {
+            smol::block_on(async {
+                while let Ok((stream, _)) = listener.accept().await {
+                    smol::spawn(serve(stream, serving.clone())).detach();
+                }
+            });
+        });
+        Group { address, shared }
+    }
+
+    pub fn be(&self, mood: Mood) {
+        self.shared.lock().unwrap().mood = mood;
+    }
+
+    /// Everything is as it was, in another history.
+    pub fn refound(&self, history: u128) {
+        self.shared.lock().unwrap().store.history = history;
+    }
+
+    /// The clocks have never been set.
+    pub fn forget_the_time(&self) {
+        self.shared.lock().unwrap().store.wall_ms = 0;
+    }
+
+    /// The ids of the writes asked for, in order, retries included.
+    pub fn asked(&self) -> Vec<RequestId> {
+        self.shared.lock().unwrap().asked.clone()
+    }
+}
+
+async fn serve(mut stream: async_net::TcpStream, shared: Arc<Mutex<Shared>>) -> Option<()> {
+    let mut preface = [0; PREFACE_BYTES];
+    stream.read_exact(&mut preface).await.ok()?;
+    let plane = frame::parse_preface(&preface).ok()?;
+    if shared.lock().unwrap().mood == Mood::Gone {
+        return None;
+    }
+    stream.write_all(&frame::preface(plane)).await.ok()?;
+    assert!(matches!(plane, Plane::Client | Plane::Control));
+    loop {
+        let AskFrame { tag, ask, .. } = frame::read(&mut stream, FRAME_BYTES_MAX).await.ok()?;
+        let answer = answer(&mut shared.lock().unwrap(), ask)?;
+        frame::write(&mut stream, &AnswerFrame { tag, answer }).await.ok()?;
+    }
+}
+
+fn answer(shared: &mut Shared, ask: Ask) -> Option<Answer> {
+    let mood = shared.mood;
+    let is_read = matches!(ask, Ask::Read { .. });
+    if let Ask::Write(request) = &ask {
+        shared.asked.push(request.id);
+    }
+    if let Ask::CreateAccount { id, .. } = &ask {
+        shared.asked.push(*id);
+    }
+    if ask == Ask::NodeStatus {
+        return Some(Answer::NodeStatus(Box::new(status(&shared.store, mood == Mood::Well))));
+    }
+    match mood {
+        Mood::Gone => None,
+        Mood::Unavailable(why) => Some(Answer::Unavailable(why)),
+        Mood::Busy if !is_read => Some(Answer::Refused(Denied::new(Code::Busy))),
+        Mood::Minority if !is_read => Some(Answer::Unavailable(Why::NoLeader)),
+        Mood::Forgetful if !is_read => {
+            shared.store.answer(ask);
+            Some(Answer::Unavailable(Why::NoLeader))
+        }
+        _ => match shared.store.answer(ask) {
+            Answer::Read { token, page, .. } => {
+                Some(Answer::Read { token, old: mood == Mood::Minority, page })
+            }
+            answer => Some(answer),
+        },
+    }
+}
+
+fn status(store: &Store, well: bool) -> NodeStatus {
+    let me = MemberInfo {
+        raft_id: 1,
+        role: Role::Backend,
+        id: 1,
+        address: String::new(),
+        machine: String::new(),
+        pid: std::process::id(),
+        applied: store.index,
+        clients: 1,
+    };
+    NodeStatus {
+        cluster: ClusterId(1),
+        history: Some(HistoryId(store.history)),
+        me,
+        leader: well.then_some(1),
+        term: 1,
+        voters: vec![1],
+        learners: Vec::new(),
+        in_sync: well,
+        others: Vec::new(),
+    }
+}

@@ -1,0 +1,122 @@
+//! A browser without a screen: HTTP over a socket, cookies, forms. One connection a request.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The request ids that the page's forms carry, in their order.
+    pub fn requests(&self) -> Vec<String> {
+        self.body
+            .split("name=\"request\" value=\"")
+            .skip(1)
+            .map(|rest| rest.split('"').next().unwrap_or_default().to_string())
+            .collect()
+    }
+
+    /// Asserts a redirect that turns a POST into a GET of `path`.
+    #[track_caller]
+    pub fn leads_to(&self, path: &str) {
+        assert_eq!((self.status, self.header("location")), (303, Some(path)), "{}", self.body);
+    }
+
+    #[track_caller]
+    pub fn says(&self, status: u16, words: &str) {
+        assert_eq!(self.status, status, "{}", self.body);
+        assert!(self.body.contains(words), "no {words:?} in {}", self.body);
+    }
+}
+
+/// Sends bytes, closes the writing half on wish, and reads what comes until the other side closes.
+pub fn exchange(address: &str, bytes: &[u8]) -> Reply {
+    let mut stream = TcpStream::connect(address).expect("the web role listens");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    // A server that has answered already may take no more.
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("an answer, then an end");
+    parse(&answer)
+}
+
+pub fn parse(answer: &[u8]) -> Reply {
+    let text = String::from_utf8_lossy(answer).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head in {text:?}"));
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a status line");
+    let headers = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_string()))
+        .collect();
+    Reply { status: status.parse().expect("a status"), headers, body: body.to_string() }
+}
+
+#[derive(Clone)]
+pub struct Browser {
+    pub address: String,
+    pub cookies: BTreeMap<String, String>,
+}
+
+impl Browser {
+    pub fn new(address: &str) -> Browser {
+        Browser { address: address.to_string(), cookies: BTreeMap::new() }
+    }
+
+    pub fn get(&mut self, path: &str) -> Reply {
+        self.send("GET", path, &[], "")
+    }
+
+    pub fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let form: String = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.send("POST", path, &[("Content-Type", "application/x-www-form-urlencoded")], &form)
+    }
+
+    pub fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        if !self.cookies.is_empty() {
+            let cookies: Vec<_> =
+                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            head += &format!("Cookie: {}\r\n", cookies.join("; "));
+        }
+        if method == "POST" {
+            head += &format!("Content-Length: {}\r\n", body.len());
+        }
+        let reply = exchange(&self.address, format!("{head}\r\n{body}").as_bytes());
+        for (_, line) in reply.headers.iter().filter(|(name, _)| name == "set-cookie") {
+            assert!(line.contains("HttpOnly") && line.contains("SameSite=Lax") && line.contains("Path=/"));
+            let (name, value) = line.split(';').next().and_then(|pair| pair.split_once('=')).expect("a pair");
+            if line.contains("Max-Age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_string(), value.to_string());
+            }
+        }
+        reply
+    }
+
+    /// Creates an account and logs in.
+    pub fn join(&mut self, username: &str) {
+        let fields = [("name", username), ("email", "a@b"), ("username", username), ("password", "password")];
+        self.post("/create", &fields).leads_to(&format!("/login?created={username}"));
+        self.post("/login", &[("username", username), ("password", "password")]).leads_to("/main");
+    }
+
+    pub fn croak(&mut self, text: &str) {
+        self.post("/main", &[("post", text)]).leads_to("/main");
+    }
+}
