@@ -1,5 +1,8 @@
 //! The pages over real sockets: a browser without a screen, the web role, and a group in a box behind the wire.
 
+// A test that cannot go on may panic where it stands.
+#![allow(clippy::unwrap_used)]
+
 #[path = "support/group.rs"]
 mod group;
 #[path = "support/http.rs"]

@@ -6,8 +6,8 @@ use super::DbError;
 use super::record::{LogEntry, unseal, unseal_record};
 use crate::state::apply::Window;
 use crate::state::ring::Ring;
-use crate::state::rows::{Order, RawRow, TableId, View, WriteView};
-use crate::state::{LogIndex, Page, Query, query};
+use crate::state::rows::{Order, RawRow, Requests, TableId, View, WriteView, get};
+use crate::state::{Denied, LogIndex, Outcome, Page, Query, RequestId, query};
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
@@ -22,6 +22,8 @@ pub(super) struct Shared {
     /// Replaced as a whole when a snapshot is installed; readers of the old file finish undisturbed.
     pub database: RwLock<Arc<Database>>,
     pub ring: RwLock<Ring>,
+    /// The remembered requests; locked by the writer while it applies.
+    pub window: RwLock<Window>,
     pub applied: AtomicU64,
     pub age_ms: AtomicU64,
 }
@@ -57,14 +59,26 @@ impl Reader {
         Ok(RowsView { rows, age_ms })
     }
 
+    /// What became of a request that is remembered here, and where.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be read.
+    pub fn first_outcome(&self, id: RequestId) -> Result<Option<(LogIndex, Outcome)>, DbError> {
+        let window = self.shared.window.read().expect("no writer panics while it holds this lock");
+        let Some(index) = window.index_of(id) else { return Ok(None) };
+        drop(window);
+        Ok(get::<Requests, _>(&self.view()?, &index)?.map(|row| (index, row.outcome)))
+    }
+
     /// Answers a query; the index is one that the answer is at least as new as.
     ///
     /// # Errors
     /// Fatal: the store cannot be read.
-    pub fn answer(&self, query: &Query) -> Result<(LogIndex, Result<Page, crate::state::Denied>), DbError> {
+    pub fn answer(&self, query: &Query) -> Result<(LogIndex, Result<Page, Denied>), DbError> {
         let applied = self.applied();
-        let view = self.view()?;
+        // The ring first: it may have let go of croaks that only a view as new as itself finds in the index.
         let ring = self.shared.ring.read().expect("no writer panics while it holds this lock");
+        let view = self.view()?;
         Ok((applied, query::answer(&view, &ring, query)?))
     }
 

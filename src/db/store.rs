@@ -18,10 +18,9 @@ use crate::state::apply::Window;
 use crate::state::command::Proposal;
 use crate::state::ring::Ring;
 use crate::state::rows::{
-    Bookkeeping, Books, Change, Croak, Croaks, Key, Members, Order, Requests, Table as StateTable, View,
-    books, decode, scan,
+    Books, Change, Croaks, Members, Order, Requests, Table as StateTable, View, books, scan,
 };
-use crate::state::{AccountId, LogIndex, Outcome, RequestId, limits as state_limits};
+use crate::state::{LogIndex, Outcome, RequestId, limits as state_limits};
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, Table};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -60,7 +59,6 @@ pub struct Loaded {
 pub struct Store {
     disk: Arc<dyn Disk>,
     shared: Arc<Shared>,
-    window: Window,
     identity: Option<Identity>,
     floor: Position,
     last: Position,
@@ -82,13 +80,13 @@ impl Store {
         let shared = Arc::new(Shared {
             database: RwLock::new(Arc::new(database)),
             ring: RwLock::default(),
+            window: RwLock::default(),
             applied: AtomicU64::new(0),
             age_ms: AtomicU64::new(0),
         });
         let mut store = Store {
             disk: Arc::new(disk),
             shared,
-            window: Window::default(),
             identity: None,
             floor: Position::default(),
             last: Position::default(),
@@ -117,14 +115,16 @@ impl Store {
     fn load(&mut self) -> Result<(), DbError> {
         let loaded = self.loaded()?;
         let view = self.reader().view()?;
-        self.window = load_window(&view)?;
+        let window = load_window(&view)?;
+        let age_ms = window.age_ms();
+        *self.shared.window.write().expect("no reader panics while it holds this lock") = window;
         *self.shared.ring.write().expect("no writer panics while it holds this lock") = load_ring(&view)?;
         self.identity = loaded.identity;
         self.floor = loaded.floor;
         self.last = loaded.last;
         self.applied = loaded.applied;
         self.applied_durable = loaded.applied.index;
-        self.shared.age_ms.store(self.window.age_ms(), Ordering::Release);
+        self.shared.age_ms.store(age_ms, Ordering::Release);
         self.shared.applied.store(loaded.applied.index, Ordering::Release);
         Ok(())
     }
@@ -261,14 +261,16 @@ impl Store {
         let mut transaction = self.database().begin_write()?;
         transaction.set_durability(Durability::None)?;
         let mut outcomes = Vec::with_capacity(entries.len());
-        let mut effects = Effects::default();
+        let mut noted = Vec::new();
+        let shared = self.shared.clone();
+        let mut window = shared.window.write().expect("no reader panics while it holds this lock");
         {
             let mut rows = transaction.open_table(ROWS)?;
             let before = self.applied.index;
             for entry in entries.iter().filter(|entry| entry.index > before) {
                 self.applied = Position { index: entry.index, term: entry.term };
                 if entry.kind == EntryKind::Normal && !entry.data.is_empty() {
-                    outcomes.push(apply_entry(&mut rows, &mut self.window, entry, &mut effects)?);
+                    outcomes.push(apply_entry(&mut rows, &mut window, entry, &mut noted)?);
                 }
             }
             let mut meta = transaction.open_table(META)?;
@@ -278,8 +280,10 @@ impl Store {
             }
         }
         transaction.commit()?;
-        effects.publish(&mut self.shared.ring.write().expect("no reader panics while it holds this lock"));
-        self.shared.age_ms.store(self.window.age_ms(), Ordering::Release);
+        let mut ring = self.shared.ring.write().expect("no reader panics while it holds this lock");
+        noted.iter().for_each(|change| ring.note(change));
+        drop(ring);
+        self.shared.age_ms.store(window.age_ms(), Ordering::Release);
         self.shared.applied.store(self.applied.index, Ordering::Release);
         Ok(outcomes)
     }
@@ -386,69 +390,41 @@ fn cut_head(
     Ok(cut)
 }
 
-/// What applying does to the memory that readers share: published once the rows are committed.
-#[derive(Default)]
-struct Effects {
-    croaks: Vec<(LogIndex, AccountId)>,
-    indexed_through: Option<LogIndex>,
-}
-
-impl Effects {
-    fn note(&mut self, change: &Change) {
-        let Change::Put { table, key, row } = change else { return };
-        if *table == Croaks::ID
-            && let (Some(index), Some(croak)) = (LogIndex::from_bytes(key), decode::<Croak>(row))
-        {
-            self.croaks.push((index, croak.author));
-        } else if *table == Books::ID
-            && let Some(books) = decode::<Bookkeeping>(row)
-        {
-            self.indexed_through = Some(books.indexed_through);
-        }
-    }
-
-    fn publish(self, ring: &mut Ring) {
-        for (index, author) in self.croaks {
-            ring.push(index, author);
-        }
-        if let Some(through) = self.indexed_through {
-            ring.settle(through);
-        }
-    }
-}
-
 fn apply_entry(
     rows: &mut Table<'_, &'static [u8], &'static [u8]>,
     window: &mut Window,
     entry: &LogEntry,
-    effects: &mut Effects,
+    noted: &mut Vec<Change>,
 ) -> Result<AppliedEntry, DbError> {
     let proposal: Proposal = postcard::from_bytes(&entry.data).map_err(|_| {
         DbError::Damaged(format!("log entry {} holds no command this version knows", entry.index))
     })?;
     let applied = crate::state::apply(&ApplyView { rows: &*rows, window: &*window }, entry.index, &proposal)?;
-    for change in &applied.changes {
-        effects.note(change);
-        window.note(change, |key| {
+    let mut changed_members = false;
+    for change in applied.changes {
+        window.note(&change, |key| {
             let key = row_key(Requests::ID, key);
             match rows.get(key.as_slice())? {
                 None => Ok(None),
                 Some(value) => Ok::<_, DbError>(Some(unseal(&key, value.value())?.to_vec())),
             }
         })?;
-        match change {
-            Change::Put { table, key, row } => {
-                let key = row_key(*table, key);
-                rows.insert(key.as_slice(), seal(&key, row.clone()).as_slice())?;
+        let (Change::Put { table, key, .. } | Change::Remove { table, key }) = &change;
+        changed_members |= *table == Members::ID;
+        let stored_key = row_key(*table, key);
+        match &change {
+            Change::Put { row, .. } => {
+                rows.insert(stored_key.as_slice(), seal(&stored_key, row.clone()).as_slice())?;
             }
-            Change::Remove { table, key } => {
-                rows.remove(row_key(*table, key).as_slice())?;
+            Change::Remove { .. } => {
+                rows.remove(stored_key.as_slice())?;
             }
         }
+        // What the ring follows, once the rows are committed.
+        if *table == Croaks::ID || *table == Books::ID {
+            noted.push(change);
+        }
     }
-    let changed_members = applied.changes.iter().any(|change| match change {
-        Change::Put { table, .. } | Change::Remove { table, .. } => *table == Members::ID,
-    });
     Ok(AppliedEntry {
         index: entry.index,
         id: proposal.request.id,

@@ -35,7 +35,7 @@ pub fn next_change(seats: &[Seat]) -> Option<Change> {
     let mut ready: Vec<&Seat> = seats.iter().filter(|seat| seat.learner && seat.caught_up).collect();
     ready.sort_by_key(|seat| (seat.role, seat.raft_id));
     let possible = (voters + ready.len()).min(VOTERS_MAX);
-    let wanted = if possible % 2 == 0 { possible.saturating_sub(1) } else { possible };
+    let wanted = if possible.is_multiple_of(2) { possible.saturating_sub(1) } else { possible };
     if wanted <= voters {
         return None;
     }

@@ -31,7 +31,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// From the start until the pages answer.
 const UP_MAX: Duration = Duration::from_secs(60);
@@ -348,13 +348,14 @@ impl Up {
 
     /// Web, then balancer, then members; what is still there after `STOP_MAX` is killed.
     async fn stop_all(&mut self) {
+        let told = Instant::now();
         let front = self.slots(|part| !matches!(part, Part::Member(..)));
         self.supervisor.terminate(&front);
         self.supervisor.all_ended(&front, FRONT_STOP_MAX).await;
         let all = self.slots(|_| true);
         let members = self.slots(|part| matches!(part, Part::Member(..)));
         self.supervisor.terminate(&members);
-        if !self.supervisor.all_ended(&all, STOP_MAX - FRONT_STOP_MAX).await {
+        if !self.supervisor.all_ended(&all, STOP_MAX.saturating_sub(told.elapsed())).await {
             let running = self.children.iter().filter(|child| self.supervisor.runs(child.slot));
             let names: Vec<String> = running.map(|child| child.part.name()).collect();
             log::warn!("killed, since they did not stop within {STOP_MAX:?}: {}", names.join(", "));

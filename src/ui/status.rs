@@ -151,7 +151,7 @@ mod tests {
             applied,
             clients: 0,
         };
-        MemberView { info, alive, voter: true, in_sync: alive }
+        MemberView { info, alive, voter: true, in_sync: alive, store_open: alive }
     }
 
     fn survey() -> Survey {

@@ -11,7 +11,6 @@ use crate::net::listener;
 use crate::net::protocol::{Answer, Ask, NewAccount, NodeStatus, Password, Why};
 use crate::replica::Undecided;
 use crate::state::command::NewMember;
-use crate::state::rows::{Accounts, Sessions, get};
 use crate::state::{
     ClusterId, Code, Command, Consistency, Denied, Field, LogIndex, Query, Request, RequestId, Role, Token,
     TokenHash, social, text,
@@ -196,25 +195,29 @@ impl Asking<'_> {
         if !self.caught_up_with(born).await {
             return Answer::Unavailable(Why::Behind);
         }
-        let account = (|| {
-            let view = self.member.replica.reader().view()?;
-            let Some(session) = get::<Sessions, _>(&view, &session)? else { return Ok(None) };
-            get::<Accounts, _>(&view, &session.account)
-        })();
-        let account = match account {
-            Ok(Some(account)) => account,
+        let reader = self.member.replica.reader();
+        // When the answer was lost and it is asked again, neither session nor password are there any more.
+        match reader.first_outcome(id) {
+            Ok(Some((index, outcome))) => {
+                return Answer::Written {
+                    token: Token { history: self.member.identity.history, index },
+                    outcome,
+                };
+            }
+            Ok(None) => {}
+            Err(error) => return broken(&error),
+        }
+        let owner = reader.view().and_then(|view| social::session_account(&view, session, reader.age_ms()));
+        let account = match owner {
+            Ok(Some((_, account))) => account,
             Ok(None) => return Answer::Refused(Denied::new(Code::NotLoggedIn)),
             Err(error) => return broken(&error),
         };
         let credential_version = account.credential_version;
-        // A deleted account is asked for again when an answer was lost: the rules know whether it was this
-        // request that deleted it.
-        if !account.deleted {
-            match self.node.passwords.check(password.0, Some(account.password_hash)).await {
-                Err(Busy) => return Answer::Unavailable(Why::Busy),
-                Ok(false) => return Answer::Refused(Denied::of(Code::WrongPassword, Field::Password)),
-                Ok(true) => {}
-            }
+        match self.node.passwords.check(password.0, Some(account.password_hash)).await {
+            Err(Busy) => return Answer::Unavailable(Why::Busy),
+            Ok(false) => return Answer::Refused(Denied::of(Code::WrongPassword, Field::Password)),
+            Ok(true) => {}
         }
         self.submit(id, born, Command::DeleteAccount { session, credential_version }).await
     }

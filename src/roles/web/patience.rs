@@ -104,7 +104,7 @@ impl AsyncRead for Patient {
     ) -> Poll<io::Result<usize>> {
         match Pin::new(&mut self.stream).poll_read(cx, buffer) {
             Poll::Pending => self.poll_patience(cx).map(Err),
-            ready => {
+            ready @ Poll::Ready(_) => {
                 if self.watch.phase() == Phase::Idle {
                     self.watch.enter(Phase::Head);
                 }

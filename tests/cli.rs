@@ -1,0 +1,210 @@
+//! The command line as a person meets it: the real binary, its exit codes, its files.
+
+#![allow(clippy::unwrap_used)]
+
+use assert_cmd::Command;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Output;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// No command here waits for anybody for longer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A command in a folder of its own, with nothing of ours in its environment.
+fn ribbit(folder: &TempDir) -> Command {
+    let mut command = Command::cargo_bin("ribbit").unwrap();
+    for (key, _) in std::env::vars_os() {
+        if key.to_string_lossy().starts_with("RIBBIT_") {
+            command.env_remove(key);
+        }
+    }
+    command.env_remove("RUST_LOG").current_dir(folder.path()).timeout(PATIENCE);
+    command
+}
+
+fn run(folder: &TempDir, line: &str) -> (i32, String) {
+    ended(&ribbit(folder).args(line.split_whitespace()).output().unwrap())
+}
+
+fn ended(output: &Output) -> (i32, String) {
+    let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    (output.status.code().unwrap_or(-1), String::from_utf8(text).unwrap())
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn every_command_explains_itself_with_examples() {
+    let folder = folder();
+    for command in ["up", "init", "backend", "coordinator", "balancer", "client web", "status", "bench"] {
+        let (code, text) = run(&folder, &format!("{command} --help"));
+        assert_eq!(code, 0, "{command}");
+        assert!(text.contains("Examples:") && text.contains(&format!("ribbit {command}")), "{text}");
+        assert!(text.contains("RIBBIT_"), "{text}");
+    }
+    let (code, text) = run(&folder, "--help");
+    assert!(code == 0 && text.contains("ribbit up") && text.contains("Exit codes"), "{text}");
+    assert_eq!(run(&folder, "--version"), (0, format!("ribbit {}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn wrong_usage_exits_2() {
+    let folder = folder();
+    for line in [
+        "",
+        "frog",
+        "client",
+        "backend",
+        "backend --id two",
+        "backend --id 0",
+        "up --backends 0",
+        "up --restart sometimes",
+        "up --ephemeral --data-dir x",
+        "up --web nowhere",
+        "init",
+        "init --coordinator board1",
+        "status --server a:1,b",
+        "bench --op nap",
+    ] {
+        let (code, text) = run(&folder, line);
+        assert_eq!(code, 2, "ribbit {line}: {text}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "and leaves nothing behind");
+}
+
+#[test]
+fn nobody_there_exits_3_and_says_where_it_looked() {
+    let folder = folder();
+    let (code, text) = run(&folder, "status --server 127.0.0.1:1 --json");
+    assert_eq!(code, 3);
+    assert!(text.starts_with("ribbit: ") && text.contains("127.0.0.1:1"), "{text}");
+    let (code, text) = run(&folder, "status");
+    assert!(code == 3 && text.contains("ribbit-data"), "{code}: {text}");
+    let (code, text) = run(&folder, "bench --server 127.0.0.1:1 --seconds 1");
+    assert_eq!(code, 3, "{text}");
+}
+
+#[test]
+fn init_makes_a_secret_file_once_and_says_what_to_type() {
+    let folder = folder();
+    let file = folder.path().join("ribbit-data/cluster.ribbit");
+    let (code, text) = run(&folder, "init --name frogs --coordinator board1:9000,board2:9001");
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("ribbit coordinator --id 1 --advertise board1:9000 --found"), "{text}");
+    assert!(text.contains("ribbit backend --id 1"), "{text}");
+    assert_eq!(mode(&file), 0o600);
+    let made = fs::read_to_string(&file).unwrap();
+    assert!(made.contains("NAME=frogs\n") && made.contains("COORDINATORS=board1:9000,board2:9001\n"));
+    let key = made.lines().find_map(|line| line.strip_prefix("KEY=")).unwrap();
+    assert!(!text.contains(key), "the key is not shown");
+
+    let (code, text) = run(&folder, "init --coordinator board3:9000");
+    assert!(code == 1 && text.contains("exists"), "{code}: {text}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), made);
+
+    let (code, _) = run(&folder, "init --coordinator board3:9000 --cluster-file other.ribbit");
+    assert_eq!((code, mode(&folder.path().join("other.ribbit"))), (0, 0o600));
+    assert_ne!(fs::read_to_string(folder.path().join("other.ribbit")).unwrap(), made);
+}
+
+#[test]
+fn a_missing_cluster_file_says_how_to_get_one() {
+    let folder = folder();
+    for line in ["backend --id 1", "coordinator --id 1 --found", "balancer", "status --cluster-file none"] {
+        let (code, text) = run(&folder, line);
+        assert!(code == 78 && text.contains("ribbit init"), "{line}: {code}: {text}");
+    }
+}
+
+#[test]
+fn a_cluster_file_that_others_can_open_is_refused_with_the_cure() {
+    let folder = folder();
+    assert_eq!(run(&folder, "init --coordinator board1:9000").0, 0);
+    let file = folder.path().join("ribbit-data/cluster.ribbit");
+    for open in [0o644, 0o660, 0o604] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(open)).unwrap();
+        let (code, text) = run(&folder, "backend --id 1");
+        assert_eq!(code, 78, "{text}");
+        assert!(text.contains("chmod 600 ribbit-data/cluster.ribbit"), "{text}");
+    }
+}
+
+#[test]
+fn a_damaged_cluster_file_is_named() {
+    let folder = folder();
+    let file = folder.path().join("broken");
+    fs::write(&file, "NAME=frogs\nKEY=short\n").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let (code, text) = run(&folder, "backend --id 1 --cluster-file broken");
+    assert!(code == 78 && text.contains("broken is not a cluster file"), "{code}: {text}");
+}
+
+/// What a status that finds nobody says it asked tells where the value came from.
+#[test]
+fn a_flag_counts_before_the_environment_and_that_before_the_file() {
+    let folder = folder();
+    let file = folder.path().join("conf");
+    fs::write(&file, "# where\nRIBBIT_SERVER=\"127.0.0.1:1,\\\n127.0.0.1:2\"\nRIBBIT_ID=7\nOTHER=x\n")
+        .unwrap();
+    let asked = |line: &str, environment: Option<&str>| {
+        let mut command = ribbit(&folder);
+        command.args(line.split_whitespace());
+        command.envs(environment.map(|value| ("RIBBIT_SERVER", value)));
+        let (code, text) = ended(&command.output().unwrap());
+        assert_eq!(code, 3, "{text}");
+        text
+    };
+    let text = asked("status --config conf", None);
+    assert!(text.contains("127.0.0.1:1, 127.0.0.1:2 "), "{text}");
+    assert!(asked("--config=conf status", Some("127.0.0.1:3")).contains("127.0.0.1:3 "));
+    assert!(asked("status --config conf --server 127.0.0.1:4", Some("127.0.0.1:3")).contains("127.0.0.1:4 "));
+    // A folder that was typed counts before servers that were not.
+    let text = asked("status --data-dir elsewhere --config conf", Some("127.0.0.1:3"));
+    assert!(text.contains("elsewhere"), "{text}");
+    let mut command = ribbit(&folder);
+    command.arg("status").env("RIBBIT_CONFIG", &file);
+    assert!(ended(&command.output().unwrap()).1.contains("127.0.0.1:2"));
+}
+
+#[test]
+fn what_is_wrong_in_the_config_file_is_named_with_its_line() {
+    let folder = folder();
+    let file = folder.path().join("conf");
+    for (text, line, words) in [
+        ("RIBBIT_ID=1\n\nRIBBIT_FROG=1\n", 3, "RIBBIT_FROG"),
+        ("\nRIBBIT_ID=0\n", 2, "RIBBIT_ID"),
+        ("RIBBIT_FOUND=perhaps\nRIBBIT_ID=1\n", 1, "RIBBIT_FOUND"),
+        ("RIBBIT_ID=1\nRIBBIT_COORDINATOR=a:1,b\n", 2, "RIBBIT_COORDINATOR"),
+        ("RIBBIT_ID\n", 1, "KEY=VALUE"),
+        ("RIBBIT_ID='1\n", 1, "quote"),
+        ("RIBBIT_CONFIG=other\n", 1, "RIBBIT_CONFIG"),
+    ] {
+        fs::write(&file, text).unwrap();
+        let (code, said) = run(&folder, "backend --config conf");
+        assert_eq!(code, 78, "{text:?}: {said}");
+        assert!(said.starts_with(&format!("ribbit: conf:{line}: ")) && said.contains(words), "{said}");
+    }
+    let (code, said) = run(&folder, "backend --config nowhere");
+    assert!(code == 78 && said.contains("nowhere"), "{said}");
+    // What was typed is wrong, whatever the file says.
+    fs::write(&file, "RIBBIT_ID=1\nRIBBIT_COORDINATOR=a:1\n").unwrap();
+    assert_eq!(run(&folder, "backend --config conf --coordinator x").0, 2);
+}
+
+#[test]
+fn a_taken_web_port_is_named_with_the_flag() {
+    let folder = folder();
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = holder.local_addr().unwrap();
+    let (code, text) = run(&folder, &format!("up --data-dir d --web {address}"));
+    assert!(code == 1 && text.contains(&address.to_string()) && text.contains("--web"), "{code}: {text}");
+}

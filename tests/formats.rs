@@ -1,0 +1,203 @@
+//! Bytes that an earlier version wrote must stay readable: tests/formats/*.txt holds them in hexadecimal.
+//!
+//! A line is a name, the key (`-` for the empty one) and the row, or a name and the entry. When a row gets a
+//! new version, these lines stay and the new version's lines are added in a file of their own.
+
+// A test that cannot go on may panic where it stands.
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+use ribbit::state::apply::digest;
+use ribbit::state::code::{Code, Denied, Field};
+use ribbit::state::command::{Command, NewMember, Proposal, Reply, Request, Role, Stamp};
+use ribbit::state::ids::{AccountId, HistoryId, RequestId, TokenHash};
+use ribbit::state::rows::*;
+use std::collections::BTreeSet;
+
+const ROWS_1: &str = include_str!("formats/rows-1.txt");
+const ENTRIES_1: &str = include_str!("formats/entries-1.txt");
+
+const TOKEN: TokenHash = TokenHash([0xab; 32]);
+const HISTORY: u128 = 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef;
+
+fn hex(bytes: &[u8]) -> String {
+    if bytes.is_empty() { "-".into() } else { bytes.iter().map(|byte| format!("{byte:02x}")).collect() }
+}
+
+/// A line of rows-1.txt; checks on the way that the bytes read back as what they were made from.
+fn line<T: Table>(name: &str, key: T::Key, row: T::Row) -> String
+where
+    T::Key: PartialEq,
+    T::Row: PartialEq,
+{
+    let (key_bytes, row_bytes) = (key.bytes(), encode(&row));
+    assert!(T::Key::from_bytes(&key_bytes) == Some(key), "the key of {name} reads back");
+    assert!(decode(&row_bytes) == Some(row), "the row of {name} reads back");
+    format!("{name} {} {}", hex(&key_bytes), hex(&row_bytes))
+}
+
+fn remembered(index: u64, outcome: Result<Reply, Denied>) -> String {
+    let row = Remembered { id: RequestId(HISTORY), digest: u64::MAX, age_ms: 300, outcome };
+    line::<Requests>("Requests", index, row)
+}
+
+/// Every table, every reply, every code and every field once.
+fn rows() -> Vec<String> {
+    let account = Account {
+        username: "ada".into(),
+        name: "Ada 🐸".into(),
+        email: "ada@example.org".into(),
+        password_hash: "$argon2id$".into(),
+        credential_version: 3,
+        created_wall_ms: 1_700_000_000_000,
+        deleted: false,
+    };
+    let id = AccountId(0x0102);
+    let session = Session { account: id, opened: 5, opened_age_ms: 1_000, opened_wall_ms: 2_000 };
+    let croak = Croak { author: id, wall_ms: 3_000, text: "a,\n\"b\" 🐸".into() };
+    let member =
+        Member { role: Role::Coordinator, id: 2, address: "host:9001".into(), machine: "board".into() };
+    let books = Bookkeeping { forgotten_through: 1, indexed_through: 300, next_raft_id: 7, history: HISTORY };
+    let mut rows = vec![
+        line::<Accounts>("Accounts", id, account),
+        line::<Names>("Names", "ada".into(), id),
+        line::<Sessions>("Sessions", TOKEN, session),
+        line::<SessionsOf>("SessionsOf", (id, 5), TOKEN),
+        line::<Croaks>("Croaks", 0x0a0b, croak),
+        line::<CroaksBy>("CroaksBy", (id, 0x0a0b), ()),
+        line::<Friends>("Friends", (id, 9), ()),
+        line::<Followers>("Followers", (AccountId(9), id.0), ()),
+        line::<Sweeps>("Sweeps", id, ()),
+        line::<Members>("Members", 6, member),
+        line::<Books>("Books", (), books),
+    ];
+    let replies = [
+        Reply::Done,
+        Reply::Created { account: id },
+        Reply::LoggedIn { account: id },
+        Reply::Croaked { croak: 77 },
+        Reply::Joined { raft_id: 6, history: HistoryId(HISTORY) },
+        Reply::Stepped { more: true },
+    ];
+    rows.extend(replies.into_iter().map(|reply| remembered(1, Ok(reply))));
+    let fields = [Field::Name, Field::Username, Field::Email, Field::Password, Field::Post];
+    rows.extend(fields.map(|field| remembered(606, Err(Denied::of(Code::InvalidEntry, field)))));
+    // Last, so that a new code adds its line at the end of the file.
+    rows.extend(Code::ALL.iter().map(|code| remembered(u64::from(code.number()), Err(Denied::new(*code)))));
+    rows
+}
+
+/// Every command once, as a log entry holds it.
+fn entries() -> Vec<String> {
+    let member =
+        NewMember { role: Role::Backend, id: 2, address: "host:10002".into(), machine: "board".into() };
+    let commands = [
+        Command::CreateAccount {
+            username: "ada".into(),
+            name: "Ada".into(),
+            email: "a@b".into(),
+            password_hash: "$argon2id$".into(),
+        },
+        Command::LogIn { account: AccountId(1), credential_version: 3, token: TOKEN },
+        Command::LogOut { session: TOKEN },
+        Command::Croak { session: TOKEN, text: "hello\r\n🐸".into() },
+        Command::AddFriend { session: TOKEN, username: "bob".into() },
+        Command::RemoveFriend { session: TOKEN, username: "bob".into() },
+        Command::DeleteAccount { session: TOKEN, credential_version: 3 },
+        Command::Sweep { account: AccountId(1) },
+        Command::IndexCroaks,
+        Command::Found { history: HistoryId(HISTORY), member: member.clone() },
+        Command::Join { member },
+        Command::Move { raft_id: 6, address: "host:1".into() },
+    ];
+    let entry = |command: Command| {
+        let name = format!("{command:?}").split([' ', '{']).next().unwrap_or_default().to_string();
+        let digest = digest(&command);
+        let request = Request { id: RequestId(HISTORY), born: 300, command };
+        let proposal = Proposal { stamp: Stamp { wall_ms: 1_700_000_000_000, age_ms: 70_000 }, request };
+        let bytes = postcard::to_stdvec(&proposal).unwrap();
+        assert_eq!(postcard::from_bytes::<Proposal>(&bytes).unwrap(), proposal);
+        format!("{name} {digest:016x} {}", hex(&bytes))
+    };
+    commands.into_iter().map(entry).collect()
+}
+
+/// Compares with the file, or writes it when UPDATE_GOLDENFILES is set. A changed line is a broken disk format:
+/// only new lines may ever appear in the diff.
+fn compare(file: &str, stored: &str, made: Vec<String>) {
+    if std::env::var_os("UPDATE_GOLDENFILES").is_some() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats").join(file);
+        std::fs::write(path, made.join("\n") + "\n").unwrap();
+        return;
+    }
+    let stored: Vec<&str> = stored.lines().collect();
+    assert_eq!(stored, made, "the bytes of {file} read as something else, or are written differently, now");
+}
+
+#[test]
+fn rows_of_version_1_stay_readable() {
+    let made = rows();
+    let named: BTreeSet<&str> = made.iter().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(named, TABLES.iter().map(|(_, name)| *name).collect(), "one row of each table");
+    compare("rows-1.txt", ROWS_1, made);
+}
+
+#[test]
+fn log_entries_stay_readable_and_keep_their_digests() {
+    compare("entries-1.txt", ENTRIES_1, entries());
+}
+
+#[test]
+fn a_row_of_a_version_from_the_future_is_not_guessed_at() {
+    let mut bytes = encode(&AccountId(1));
+    assert_eq!(decode(&bytes), Some(AccountId(1)));
+    bytes[0] = ROW_VERSION + 1;
+    assert_eq!(decode::<AccountId>(&bytes), None);
+    assert_eq!(decode::<AccountId>(&[]), None);
+}
+
+fn config() -> ProptestConfig {
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn damaged_rows_are_refused_and_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+        let mut versioned = vec![ROW_VERSION];
+        versioned.extend(&bytes);
+        for bytes in [&bytes, &versioned] {
+            let _ = decode::<Account>(bytes);
+            let _ = decode::<Session>(bytes);
+            let _ = decode::<Croak>(bytes);
+            let _ = decode::<Remembered>(bytes);
+            let _ = decode::<Member>(bytes);
+            let _ = decode::<Bookkeeping>(bytes);
+            let _ = <(AccountId, u64)>::from_bytes(bytes);
+            let _ = String::from_bytes(bytes);
+            let _ = TokenHash::from_bytes(bytes);
+            let _ = postcard::from_bytes::<Proposal>(bytes);
+        }
+    }
+
+    #[test]
+    fn croaks_come_back_byte_for_byte(author: u64, wall_ms: u64, text: String, extra in any::<u8>()) {
+        let croak = Croak { author: AccountId(author), wall_ms, text };
+        let mut bytes = encode(&croak);
+        prop_assert_eq!(decode(&bytes), Some(croak));
+        bytes.push(extra);
+        prop_assert_eq!(decode::<Croak>(&bytes), None, "trailing bytes are damage");
+        bytes.truncate(bytes.len() - 2);
+        prop_assert_eq!(decode::<Croak>(&bytes), None, "missing bytes are damage");
+    }
+
+    #[test]
+    fn keys_sort_as_their_bytes(a: (u64, u64), b: (u64, u64)) {
+        let key = |(account, of): (u64, u64)| (AccountId(account), of);
+        prop_assert_eq!(key(a).cmp(&key(b)), key(a).bytes().cmp(&key(b).bytes()));
+        prop_assert_eq!(<(AccountId, u64)>::from_bytes(&key(a).bytes()), Some(key(a)));
+        prop_assert_eq!(a.0.cmp(&b.0), a.0.bytes().cmp(&b.0.bytes()));
+        prop_assert_eq!(u64::from_bytes(&a.0.bytes()), Some(a.0));
+    }
+}
