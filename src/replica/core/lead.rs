@@ -82,8 +82,10 @@ impl Core {
             role: member.role,
             voter: configuration.voters.contains(raft_id),
             learner: configuration.learners.contains(raft_id),
+            // The engine takes a new member for active before it was ever heard: what counts is that it has
+            // acknowledged something. A voter that does not know yet that it belongs would vote for nothing.
             caught_up: raft.prs().get(*raft_id).is_some_and(|progress| {
-                progress.recent_active && progress.matched + PROMOTE_LAG_MAX >= commit
+                progress.recent_active && progress.matched > 0 && progress.matched + PROMOTE_LAG_MAX >= commit
             }),
         };
         self.members.iter().map(seat).collect()
