@@ -13,7 +13,7 @@ use crate::replica::Undecided;
 use crate::state::command::NewMember;
 use crate::state::{
     ClusterId, Code, Command, Consistency, Denied, Field, LogIndex, Query, Request, RequestId, Role, Token,
-    TokenHash, social, text,
+    TokenHash, members, social, text,
 };
 use async_net::TcpStream;
 use std::sync::Arc;
@@ -109,6 +109,12 @@ impl Asking<'_> {
     async fn join(&self, cluster: ClusterId, id: RequestId, member: NewMember) -> Answer {
         if cluster != self.member.identity.cluster {
             return Answer::Refused(Denied::new(Code::WrongCluster));
+        }
+        // Nobody joins a group before its first entry has named the founder: that refusal would be remembered.
+        match self.member.replica.reader().view().and_then(|view| members::all(&view)) {
+            Ok(members) if members.is_empty() => return Answer::Unavailable(Why::Behind),
+            Ok(_) => {}
+            Err(error) => return broken(&error),
         }
         // A name joins once, whatever the window remembers: the newest index will do.
         let born = self.member.replica.reader().applied();
