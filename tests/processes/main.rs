@@ -11,6 +11,7 @@
 #[allow(dead_code)] // What only other tests do with it.
 mod http;
 
+mod belonging;
 mod hostile;
 mod pages;
 mod people;

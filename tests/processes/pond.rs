@@ -149,6 +149,11 @@ impl Pond {
         command
     }
 
+    /// Forgets everything: an empty folder.
+    pub fn dry_out(&mut self) {
+        self.folder = tempfile::tempdir().expect("a temporary folder");
+    }
+
     fn log(&self) -> PathBuf {
         self.folder().join("said.log")
     }
