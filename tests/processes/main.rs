@@ -12,7 +12,10 @@
 mod http;
 
 mod belonging;
+mod failover;
 mod hostile;
 mod pages;
 mod people;
 mod pond;
+mod power;
+mod writers;

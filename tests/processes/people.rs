@@ -3,17 +3,9 @@
 use crate::http::Browser;
 use crate::pages::{croaks, typed, whole_feed};
 use crate::pond::{Pond, ask};
+use crate::writers::session_of;
 use ribbit::net::protocol::{Answer, Ask};
-use ribbit::net::secret::token_hash;
-use ribbit::state::{Code, Consistency, Page, Query, TokenHash};
-
-/// Under which name the group knows this browser's session.
-pub fn session_of(browser: &Browser) -> TokenHash {
-    let hex = &browser.cookies["session"];
-    let digits = hex.as_bytes().chunks_exact(2).map(|pair| std::str::from_utf8(pair).expect("hex"));
-    let bytes: Vec<u8> = digits.map(|pair| u8::from_str_radix(pair, 16).expect("hex")).collect();
-    token_hash(&bytes)
-}
+use ribbit::state::{Code, Consistency, Page, Query};
 
 fn befriend(browser: &mut Browser, username: &str) {
     browser.post("/manage", &[("username", username), ("choice", "add")]).leads_to("/manage?note=added");

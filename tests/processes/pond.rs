@@ -75,11 +75,6 @@ impl Status {
         found.unwrap_or_else(|| panic!("no {name} in {self:?}"))
     }
 
-    /// The backend that leads, if a backend does.
-    pub fn leading_backend(&self) -> Option<String> {
-        self.leader.clone().filter(|name| name.starts_with("backend-"))
-    }
-
     pub fn backends(&self) -> impl Iterator<Item = &MemberStatus> {
         self.members.iter().filter(|member| member.role == "backend")
     }
@@ -260,12 +255,21 @@ impl Pond {
         self.await_status("all five are there and equal", Status::is_whole)
     }
 
-    /// Waits until a backend leads a group in which all are there.
+    /// Waits until all are there and a backend leads. A coordinator that leads is held until it does not: by
+    /// itself it hands over, but once a minute only.
     #[track_caller]
     pub fn await_leading_backend(&self) -> String {
-        let wanted = |status: &Status| status.is_whole() && status.leading_backend().is_some();
-        let status = self.await_status("a backend leads", wanted);
-        status.leading_backend().expect("just seen")
+        loop {
+            let leader = self.await_whole().leader.expect("a whole group has one");
+            if leader.starts_with("backend-") {
+                return leader;
+            }
+            self.signal(&[&leader], Signal::STOP);
+            self.await_status("somebody else leads", |status| {
+                status.leader.as_ref().is_some_and(|other| *other != leader)
+            });
+            self.signal(&[&leader], Signal::CONT);
+        }
     }
 
     /// The living processes that `up` and we started, by name.
@@ -375,9 +379,10 @@ fn stat(pid: u32) -> Option<(String, u32)> {
     Some((rest.next()?.to_string(), rest.next()?.parse().ok()?))
 }
 
-/// Runs, or is stopped; one that waits for somebody to take notice of its end is dead.
+/// Runs, or is stopped. One that waits for somebody to take notice of its end is dead, once its last thread is.
 pub fn is_alive(pid: u32) -> bool {
-    stat(pid).is_some_and(|(state, _)| state != "Z" && state != "X")
+    let threads = || fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    stat(pid).is_some_and(|(state, _)| (state != "Z" && state != "X") || threads() > 1)
 }
 
 fn children_of(parent: u32) -> BTreeMap<String, u32> {
