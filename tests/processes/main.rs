@@ -18,4 +18,6 @@ mod pages;
 mod people;
 mod pond;
 mod power;
+mod status;
+mod stopped;
 mod writers;
