@@ -53,12 +53,12 @@ fn what_is_typed_is_what_is_read_and_older_croaks_are_behind_a_link() {
     }
     assert_eq!(
         croaks(&ada.get("/main")),
-        texts.iter().rev().map(|text| text.to_string()).collect::<Vec<_>>()
+        texts.iter().rev().map(std::string::ToString::to_string).collect::<Vec<_>>()
     );
     for number in 0..100 {
         ada.croak(&format!("croak {number}"));
     }
-    let mut expected: Vec<String> = texts.iter().map(|text| text.to_string()).collect();
+    let mut expected: Vec<String> = texts.iter().map(std::string::ToString::to_string).collect();
     expected.extend((0..100).map(|number| format!("croak {number}")));
     expected.reverse();
     assert_eq!(whole_feed(&mut ada), expected);
