@@ -314,7 +314,7 @@ impl Pond {
         children
     }
 
-    /// `kill -9` of everything at once.
+    /// `kill -9` of everything at once, what was started by hand included.
     pub fn pull_the_plug(&mut self) {
         let mut running = self.running.take().expect("started");
         let up = running.child.id();
@@ -324,6 +324,10 @@ impl Pond {
         send(up, Signal::KILL);
         children.values().for_each(|pid| send(*pid, Signal::KILL));
         running.child.wait().expect("our child");
+        for mut child in self.by_hand.drain(..) {
+            let _ = child.kill();
+            child.wait().expect("our child");
+        }
         awaited("all are gone", || children.values().all(|pid| !is_alive(*pid)).then_some(()));
     }
 
@@ -342,7 +346,11 @@ impl Pond {
 
     /// What a person types to bring a member back: `ribbit backend --id 2 --data-dir …`.
     pub fn backend_by_hand(&mut self, id: u32) {
-        let mut command = self.ribbit(&["backend", "--id", &id.to_string()]);
+        self.by_hand(&["backend", "--id", &id.to_string()]);
+    }
+
+    pub fn by_hand(&mut self, arguments: &[&str]) {
+        let mut command = self.ribbit(arguments);
         let child = command.stdout(Stdio::null()).stderr(self.log_end()).spawn();
         self.by_hand.push(child.expect("the binary starts"));
     }
