@@ -86,14 +86,16 @@ impl Core {
         let raft = &self.raw.raft;
         let since = self.heard.get(&raft_id).copied().max(self.led_since).unwrap_or(self.ticks);
         let silent_ticks = if raft_id == self.options.me { 0 } else { self.ticks - since };
-        let close = |matched: u64| matched + PROMOTE_LAG_MAX >= raft.raft_log.committed;
+        let heard_lately = self.heard.get(&raft_id).is_some_and(|at| self.ticks - at <= PRESENT_TICKS);
+        // Whoever has acknowledged nothing does not know yet that it belongs, and would vote for nothing.
+        let close = |matched: u64| matched > 0 && matched + PROMOTE_LAG_MAX >= raft.raft_log.committed;
         Seat {
             raft_id,
             role: member.role,
             standing: member.standing,
             voter: configuration.voters.contains(&raft_id),
             learner: configuration.learners.contains(&raft_id),
-            caught_up: silent_ticks <= PRESENT_TICKS
+            caught_up: heard_lately
                 && raft.prs().get(raft_id).is_some_and(|progress| close(progress.matched)),
             silence: match silent_ticks {
                 ticks if ticks >= DEMOTE_TICKS => Silence::Endless,

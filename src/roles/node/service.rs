@@ -120,6 +120,12 @@ impl Asking<'_> {
         if cluster != self.member.identity.cluster {
             return Answer::Refused(Denied::new(Code::WrongCluster));
         }
+        // Nobody joins a group before its first entry has named the founder: that refusal would be remembered.
+        match self.member.replica.reader().view().and_then(|view| members::all(&view)) {
+            Ok(members) if members.is_empty() => return Answer::Unavailable(Why::Behind),
+            Ok(_) => {}
+            Err(error) => return broken(&error),
+        }
         self.operate(id, Command::Join { member }).await
     }
 
