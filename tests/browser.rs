@@ -2,6 +2,9 @@
 //!
 //! With RIBBIT_PICTURES=FOLDER every page is also saved there, narrow and wide, light and dark, as PNG in base64.
 
+// A test that cannot go on may panic where it stands.
+#![allow(clippy::unwrap_used)]
+
 #[path = "support/driver.rs"]
 mod driver;
 #[path = "support/group.rs"]

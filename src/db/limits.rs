@@ -8,3 +8,7 @@ pub const LOG_KEEP_ENTRIES: u64 = 16 * 1024;
 pub const LOG_CUT_STEP: u64 = 1_024;
 /// Bytes of rows in one chunk of a snapshot; a chunk has at least one row.
 pub const SNAPSHOT_CHUNK_BYTES: usize = 64 * 1024;
+/// Bytes of a row's key: a user name or the hash of a token are the longest.
+pub const KEY_BYTES_MAX: usize = 32;
+
+const _: () = assert!(crate::state::limits::USERNAME_CHARS_MAX <= KEY_BYTES_MAX);

@@ -3,6 +3,7 @@
 //! A view is one redb read transaction: it sees one applied index and never waits for the writer.
 
 use super::DbError;
+use super::limits::KEY_BYTES_MAX;
 use super::record::{LogEntry, unseal, unseal_record};
 use crate::state::apply::Window;
 use crate::state::ring::Ring;
@@ -114,10 +115,13 @@ pub struct RowsView<T> {
     pub(super) age_ms: u64,
 }
 
-pub(super) fn row_key(table: TableId, key: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(1 + key.len());
-    bytes.push(table.0);
-    bytes.extend_from_slice(key);
+/// A row's key as it is stored, on the stack: every read and write makes one.
+pub(super) type StoredKey = heapless::Vec<u8, { 1 + KEY_BYTES_MAX }>;
+
+pub(super) fn row_key(table: TableId, key: &[u8]) -> StoredKey {
+    let mut bytes = StoredKey::new();
+    let fits = bytes.push(table.0).is_ok() && bytes.extend_from_slice(key).is_ok();
+    assert!(fits, "no table has keys longer than KEY_BYTES_MAX");
     bytes
 }
 

@@ -196,6 +196,7 @@ mod tests {
             pid: 100 + raft_id as u32,
             applied: 10,
             clients: 0,
+            rules_level: 1,
         }
     }
 

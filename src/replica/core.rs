@@ -29,7 +29,7 @@ use crate::state::rows::Member;
 use crate::state::{LogIndex, RaftId, Request, RequestId, Role};
 use raft::eraftpb::{ConfState, Entry, EntryType, Message, MessageType};
 use raft::{RawNode, SnapshotStatus, StateRole};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What a core is told about itself.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +40,8 @@ pub struct CoreOptions {
     pub seed: u64,
     /// Stand for election at once: a founder is alone.
     pub campaign: bool,
+    /// Silence after which a voter's seat goes to a learner that is there, in ticks.
+    pub evict_ticks: u64,
 }
 
 /// The clocks, read by the driver.
@@ -69,6 +71,8 @@ pub enum Input {
     SnapshotSent { to: RaftId, complete: bool },
     /// Hand leadership to somebody else, if this node has it.
     StepAside,
+    /// Hand leadership to this member, if this node has it.
+    Transfer(RaftId),
 }
 
 /// What a replica wants done.
@@ -86,8 +90,10 @@ pub enum Output {
     Expired(Vec<RequestId>),
     /// Too many requests are under way.
     Refused(RequestId),
-    /// This node cannot go on: its disk lost what it had promised.
+    /// This node cannot go on.
     Fatal(String),
+    /// This node's disk lost what it had promised: it must leave the group and come back as another member.
+    Lost(String),
 }
 
 /// How the replica is, for status and for deciding what to serve.
@@ -100,6 +106,8 @@ pub struct CoreStatus {
     pub configuration: Configuration,
     pub commit: LogIndex,
     pub applied: LogIndex,
+    /// Where the log ends, durable or not.
+    pub last: LogIndex,
     /// Heard from a leader within the election timeout, and not far behind.
     pub in_sync: bool,
 }
@@ -132,6 +140,10 @@ pub struct Core {
     age_ms: u64,
     age_at_ms: u64,
     heard_tick: Option<u64>,
+    /// When each member was last heard, in ticks.
+    heard: BTreeMap<RaftId, u64>,
+    /// Since when this node leads.
+    led_since: Option<u64>,
     handover_tick: u64,
     outputs: Vec<Output>,
 }
@@ -188,6 +200,8 @@ impl Core {
             age_ms,
             age_at_ms: 0,
             heard_tick: None,
+            heard: BTreeMap::new(),
+            led_since: None,
             handover_tick: 0,
             outputs: Vec::new(),
         };
@@ -220,6 +234,11 @@ impl Core {
             Input::StepAside => {
                 self.step_aside();
             }
+            Input::Transfer(to) => {
+                if self.leads() {
+                    self.raw.transfer_leader(to);
+                }
+            }
         }
         self.draw_timeout();
     }
@@ -251,6 +270,7 @@ impl Core {
             configuration: raft.store().configuration(),
             commit: raft.raft_log.committed,
             applied,
+            last: raft.store().last().index,
             in_sync: leader.is_some() && raft.raft_log.committed.saturating_sub(applied) <= SYNC_LAG_MAX,
         }
     }
@@ -291,9 +311,12 @@ impl Core {
             self.dispatch(leader, due);
         }
         if self.leads() {
+            // A new leader gives everybody their full time.
+            self.led_since.get_or_insert(self.ticks);
             self.seat_members();
             self.hand_over();
         } else {
+            self.led_since = None;
             self.proposed.clear();
         }
     }
@@ -311,12 +334,13 @@ impl Core {
                      was synced",
                     message.commit, known.last_index
                 );
-                return self.outputs.push(Output::Fatal(text));
+                return self.outputs.push(Output::Lost(text));
             }
         }
         if message.msg_type() == MessageType::MsgTimeoutNow && self.installing.is_some() {
             return;
         }
+        self.heard.insert(from, self.ticks);
         let from_leader = matches!(
             message.msg_type(),
             MessageType::MsgAppend | MessageType::MsgHeartbeat | MessageType::MsgSnapshot
@@ -451,6 +475,7 @@ impl Core {
             self.proposed.remove(&outcome.id);
         }
         if let Some(members) = done.members {
+            self.heard.retain(|id, _| members.iter().any(|(member, _)| member == id));
             self.members = members;
         }
         if let Some(age_ms) = done.age_ms

@@ -53,6 +53,21 @@ pub enum Undecided {
     Ending,
 }
 
+/// Why a replica cannot go on.
+#[derive(Debug, Clone)]
+pub enum Failing {
+    /// Its process has to end; a new start may go well (space was made, a cable is back).
+    Broken(String),
+    /// Its store is damaged, or lost what it had promised: the member has to come back as another one.
+    Lost(String),
+}
+
+impl From<DbError> for Failing {
+    fn from(error: DbError) -> Failing {
+        if error.is_damage() { Failing::Lost(error.to_string()) } else { Failing::Broken(error.to_string()) }
+    }
+}
+
 type Answer = Result<(LogIndex, Outcome), Undecided>;
 
 #[derive(Default)]
@@ -93,7 +108,7 @@ struct Shared {
     progress: Event,
     /// An incoming snapshot is being written, or waits to be installed.
     incoming: AtomicBool,
-    failed: Sender<String>,
+    failed: Sender<Failing>,
 }
 
 /// A running replica. Dropping it does not stop it: [`Replica::stop`] does.
@@ -113,7 +128,7 @@ impl Replica {
         core: Core,
         writer: Writer,
         transport: impl Transport,
-        failed: Sender<String>,
+        failed: Sender<Failing>,
     ) -> std::io::Result<Replica> {
         let (inbox, messages) = mpsc::sync_channel(INBOX_MAX);
         let (job_sender, jobs) = mpsc::channel();
@@ -229,6 +244,11 @@ impl Replica {
         self.feed(Input::StepAside);
     }
 
+    /// Hands leadership to this member, if this node leads.
+    pub fn transfer(&self, to: RaftId) {
+        self.feed(Input::Transfer(to));
+    }
+
     /// Ends both threads. What was not answered is answered `Ending`.
     pub fn stop(&self) {
         let _ = self.inbox.try_send(Message::Stop);
@@ -313,7 +333,11 @@ impl<T: Transport> RaftThread<T> {
             }
             Output::Refused(id) => self.shared.waiters.answer(id, &Err(Undecided::Busy)),
             Output::Fatal(why) => {
-                let _ = self.shared.failed.try_send(why);
+                let _ = self.shared.failed.try_send(Failing::Broken(why));
+                return false;
+            }
+            Output::Lost(why) => {
+                let _ = self.shared.failed.try_send(Failing::Lost(why));
                 return false;
             }
         }
@@ -356,7 +380,7 @@ impl StoreThread {
             let mut jobs = vec![job];
             jobs.extend(self.jobs.try_iter());
             if let Err(error) = self.turn(&jobs) {
-                let _ = self.shared.failed.try_send(error.to_string());
+                let _ = self.shared.failed.try_send(error.into());
                 return;
             }
         }

@@ -24,6 +24,13 @@ pub const FORWARD_MAX: usize = 512;
 /// A request whose outcome has not come is proposed or forwarded again after this long: the message may be lost.
 pub const RESEND_TICKS: u64 = 20;
 
+/// A voter that was not heard for this long gives its seat to a learner that is there.
+pub const EVICT_TICKS: u64 = 10_000 / TICK_MS;
+/// A voter that was not heard for this long loses its seat without a replacement.
+pub const DEMOTE_TICKS: u64 = 600_000 / TICK_MS;
+/// A member that was not heard for this long is not given a seat.
+pub const PRESENT_TICKS: u64 = 1_000 / TICK_MS;
+
 /// A learner this close behind the leader's commit may become a voter.
 pub const PROMOTE_LAG_MAX: u64 = 64;
 /// A replica this far behind what it knows to be committed is not in sync.

@@ -5,12 +5,18 @@ use ribbit::net::client::ask_once;
 use ribbit::net::frame::Plane;
 use ribbit::net::protocol::{Answer, Ask};
 use ribbit::state::command::NewMember;
+use ribbit::state::limits::RULES_LEVEL;
 use ribbit::state::{ClusterId, RequestId, Role};
 use std::time::Duration;
 
 fn join(address: &str, cluster: ClusterId, id: u32) -> Answer {
-    let member =
-        NewMember { role: Role::Coordinator, id, address: "127.0.0.1:1".into(), machine: String::new() };
+    let member = NewMember {
+        role: Role::Coordinator,
+        id,
+        address: "127.0.0.1:1".into(),
+        machine: String::new(),
+        rules_level: RULES_LEVEL,
+    };
     let ask = Ask::Join { cluster, id: RequestId(u128::from(id)), member };
     let answer = ask_once(address, Plane::Control, ask, Duration::from_secs(5));
     smol::block_on(answer).expect("it answers")

@@ -51,14 +51,11 @@ fn what_is_typed_is_what_is_read_and_older_croaks_are_behind_a_link() {
     for text in texts {
         ada.croak(&text.replace('\n', "\r\n"));
     }
-    assert_eq!(
-        croaks(&ada.get("/main")),
-        texts.iter().rev().map(|text| text.to_string()).collect::<Vec<_>>()
-    );
+    assert_eq!(croaks(&ada.get("/main")), texts.iter().rev().map(ToString::to_string).collect::<Vec<_>>());
     for number in 0..100 {
         ada.croak(&format!("croak {number}"));
     }
-    let mut expected: Vec<String> = texts.iter().map(|text| text.to_string()).collect();
+    let mut expected: Vec<String> = texts.iter().map(ToString::to_string).collect();
     expected.extend((0..100).map(|number| format!("croak {number}")));
     expected.reverse();
     assert_eq!(whole_feed(&mut ada), expected);

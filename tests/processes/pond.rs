@@ -14,7 +14,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -41,6 +41,7 @@ pub fn awaited_within<T>(limit: Duration, what: &str, mut ask: impl FnMut() -> O
 }
 
 /// What `ribbit status --json` says; a field more or less fails.
+#[allow(dead_code)] // That it can be read is what counts of some.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Status {
@@ -51,6 +52,7 @@ pub struct Status {
     pub members: Vec<MemberStatus>,
 }
 
+#[allow(dead_code)]
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MemberStatus {
@@ -106,7 +108,7 @@ pub struct Pond {
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     // A test that failed before took nothing along that matters here.
-    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Pond {

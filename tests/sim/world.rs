@@ -225,6 +225,7 @@ impl World {
             id: node as u32 + 1,
             address: format!("node-{node}:1"),
             machine: format!("machine-{node}"),
+            rules_level: ribbit::state::limits::RULES_LEVEL,
         }
     }
 
@@ -287,6 +288,7 @@ impl World {
             me: identity.raft_id,
             role: identity.role,
             seed: self.random.next(),
+            evict_ticks: ribbit::replica::limits::EVICT_TICKS,
             campaign: identity.raft_id == 1 && self.joining.is_none() && self.raft_ids.len() == 1,
         };
         let members = writer.members().expect("a good disk");
@@ -426,7 +428,7 @@ impl World {
                 }
             }
             Output::Refused(_) => {}
-            Output::Fatal(text) => panic!("node {node} cannot go on: {text}"),
+            Output::Fatal(text) | Output::Lost(text) => panic!("node {node} cannot go on: {text}"),
         }
     }
 

@@ -18,18 +18,20 @@ use crate::net::limits::{FRAME_BYTES_MAX, PEER_QUEUE_MAX, PREFACE_DEADLINE, STAT
 use crate::net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome};
 use crate::net::protocol::{Answer, Ask, MemberInfo};
 use crate::net::socket;
-use crate::replica::{Envelope, RaftMessage, Transport};
-use crate::state::RaftId;
+use crate::replica::{Envelope, Failing, RaftMessage, Transport};
+use crate::state::{RaftId, Role};
 use async_net::TcpStream;
 use smol::channel::{Receiver, Sender};
 use smol::future::FutureExt;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const BEAT: Duration = Duration::from_secs(1);
 const REDIAL_MIN: Duration = Duration::from_millis(50);
 const REDIAL_MAX: Duration = Duration::from_millis(500);
+/// A member that said something this lately is alive.
+const ALIVE_FOR: Duration = Duration::from_millis(2_500);
 /// How often the addresses given at the start are asked while somebody is not linked.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
 /// What leaves the replica waits here for the task that sorts it: beyond, it is dropped.
@@ -44,6 +46,8 @@ pub struct Peers {
 #[derive(Default)]
 struct Peer {
     info: Option<MemberInfo>,
+    /// When it last said something itself.
+    heard: Option<Instant>,
     queue: Option<Sender<Vec<u8>>>,
     linked: bool,
     /// Counts incoming links: only the newest may feed the replica.
@@ -67,8 +71,24 @@ impl Peers {
     /// Somebody says this of itself: it replaces what was known.
     fn heard(&self, info: &MemberInfo) {
         if info.raft_id != 0 && info.raft_id != self.me {
-            self.table().entry(info.raft_id).or_default().info = Some(info.clone());
+            let mut table = self.table();
+            let peer = table.entry(info.raft_id).or_default();
+            peer.info = Some(info.clone());
+            peer.heard = Some(Instant::now());
         }
+    }
+
+    /// Whether a member of this name has said something lately.
+    pub fn is_alive(&self, role: Role, id: u32) -> bool {
+        self.table().values().any(|peer| {
+            peer.info.as_ref().is_some_and(|info| (info.role, info.id) == (role, id))
+                && peer.heard.is_some_and(|at| at.elapsed() < ALIVE_FOR)
+        })
+    }
+
+    /// Who has this Raft id and where it is reached.
+    pub fn find(&self, id: RaftId) -> Option<MemberInfo> {
+        self.info(id)
     }
 
     /// Somebody says this of another: it fills what is missing.
@@ -174,6 +194,7 @@ async fn find_members(node: Arc<Node>) {
     let mut links = BTreeMap::new();
     loop {
         read_members(&node);
+        forget_members(&node, &mut links);
         let ids: Vec<RaftId> = member.peers.table().keys().copied().collect();
         for id in ids {
             links.entry(id).or_insert_with(|| {
@@ -200,6 +221,26 @@ async fn find_members(node: Arc<Node>) {
     }
 }
 
+/// Ends the links to members that the group has let go.
+fn forget_members(node: &Node, links: &mut BTreeMap<RaftId, smol::Task<()>>) {
+    let Some(member) = node.member.get() else { return };
+    member.peers.table().retain(|id, _| !is_forgotten(node, *id));
+    // Dropping a task ends it.
+    links.retain(|id, _| member.peers.table().contains_key(id));
+}
+
+/// Whether the group once handed out this Raft id and has no member of it any more. An id that this node has not
+/// heard of yet is another matter: it may be the leader's.
+fn is_forgotten(node: &Node, id: RaftId) -> bool {
+    let Some(member) = node.member.get() else { return false };
+    let known = member.replica.reader().view().and_then(|view| {
+        let members = crate::state::members::all(&view)?;
+        Ok((crate::state::rows::books(&view)?.next_raft_id, members))
+    });
+    let Ok((next_raft_id, members)) = known else { return false };
+    id < next_raft_id && !members.iter().any(|(other, _)| *other == id)
+}
+
 /// Takes the members from the replicated state.
 fn read_members(node: &Node) {
     let Some(member) = node.member.get() else { return };
@@ -215,6 +256,7 @@ fn read_members(node: &Node) {
             pid: 0,
             applied: 0,
             clients: 0,
+            rules_level: row.rules_level,
         });
     }
 }
@@ -278,9 +320,21 @@ async fn dial(node: &Arc<Node>, to: RaftId, address: &str) -> Result<TcpStream, 
     };
     frame::write(&mut stream, &hello).await?;
     match frame::within(PREFACE_DEADLINE, frame::read(&mut stream, FRAME_BYTES_MAX)).await? {
-        PeerWelcome::Welcome { me, others } => {
+        PeerWelcome::Welcome { me, others, you_applied } => {
             member.peers.heard(&me);
             others.iter().for_each(|info| member.peers.told(info));
+            // What is applied is in the log, durably: a log that ends before it has lost something.
+            let last = member.replica.status().last;
+            if you_applied > last {
+                let why = format!(
+                    "{} knows that {} had applied {you_applied}, but its log ends at {last}: its store is older than \
+                     what it had promised",
+                    me.name(),
+                    node.options.name()
+                );
+                let _ = node.failed.try_send(Failing::Lost(why));
+                return Err(FrameError::Closed);
+            }
             Ok(stream)
         }
         PeerWelcome::Refused(why) => {
@@ -326,9 +380,11 @@ async fn feed(node: &Node, frames: &Receiver<Vec<u8>>, mut stream: TcpStream) ->
 /// Serves a link that a peer dialled.
 pub async fn accept(node: Arc<Node>, mut stream: TcpStream) {
     let Some(member) = node.member.get() else { return };
-    let Ok(hello) = frame::within(PREFACE_DEADLINE, frame::read(&mut stream, FRAME_BYTES_MAX)).await else {
+    let read = frame::within(PREFACE_DEADLINE, frame::read::<PeerHello, _>(&mut stream, FRAME_BYTES_MAX));
+    let Ok(hello) = read.await else {
         return;
     };
+    let you_applied = member.peers.info(hello.from.raft_id).map_or(0, |info| info.applied);
     let from = match welcome(&node, hello) {
         Ok(from) => from,
         Err(why) => {
@@ -337,8 +393,9 @@ pub async fn accept(node: Arc<Node>, mut stream: TcpStream) {
             return;
         }
     };
+    // What the peer last said of itself, before this hello: it can tell whether its disk has forgotten.
     let incoming = member.peers.begin_incoming(from);
-    let welcome = PeerWelcome::Welcome { me: node.info(), others: member.peers.known() };
+    let welcome = PeerWelcome::Welcome { me: node.info(), others: member.peers.known(), you_applied };
     if frame::write(&mut stream, &welcome).await.is_err() {
         return;
     }
@@ -385,6 +442,9 @@ pub fn welcome(node: &Node, hello: PeerHello) -> Result<RaftId, String> {
     }
     if hello.to != me.raft_id || hello.from.raft_id == me.raft_id || hello.from.raft_id == 0 {
         return Err(format!("{name} looks for member {}, this is member {}", hello.to, me.raft_id));
+    }
+    if is_forgotten(node, hello.from.raft_id) {
+        return Err(format!("{name}, member {}, was removed from the group", hello.from.raft_id));
     }
     member.peers.heard(&hello.from);
     Ok(hello.from.raft_id)
