@@ -47,7 +47,7 @@ fn one_that_joined_and_was_never_heard_gets_no_vote() {
 fn a_group_forms_every_time() {
     // Who joins while the group is being founded, and who is seated before it has heard of it, are races.
     let mut pond = Pond::dry();
-    for _ in 0..5 {
+    for _ in 0..3 {
         pond.up(&["--restart", "never"]);
         pond.await_whole();
         pond.stop();
