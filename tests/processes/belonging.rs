@@ -5,6 +5,7 @@ use ribbit::net::client::ask_once;
 use ribbit::net::frame::Plane;
 use ribbit::net::protocol::{Answer, Ask};
 use ribbit::state::command::NewMember;
+use ribbit::state::limits::RULES_LEVEL;
 use ribbit::state::{ClusterId, RequestId, Role};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ fn join(address: &str, cluster: ClusterId, id: u32) -> Answer {
         id,
         address: "127.0.0.1:1".into(),
         machine: String::new(),
-        rules_level: 1,
+        rules_level: RULES_LEVEL,
     };
     let ask = Ask::Join { cluster, id: RequestId(u128::from(id)), member };
     let answer = ask_once(address, Plane::Control, ask, Duration::from_secs(5));
@@ -46,7 +47,7 @@ fn one_that_joined_and_was_never_heard_gets_no_vote() {
 fn a_group_forms_every_time() {
     // Who joins while the group is being founded, and who is seated before it has heard of it, are races.
     let mut pond = Pond::dry();
-    for _ in 0..5 {
+    for _ in 0..3 {
         pond.up(&["--restart", "never"]);
         pond.await_whole();
         pond.stop();

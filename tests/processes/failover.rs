@@ -89,4 +89,5 @@ fn two_that_died_catch_up_while_people_write_and_then_the_third_may_die() {
     assert_eq!(feeds[0], feeds[1], "one order on every node");
     written.judge(&feeds[0].iter().map(|(_, text)| text.clone()).collect::<Vec<_>>());
     pond.pull_the_plug();
+    stores_agree(&pond);
 }

@@ -11,9 +11,11 @@
 #[allow(dead_code)] // What only other tests do with it.
 mod http;
 
+mod away;
 mod belonging;
 mod failover;
 mod hostile;
+mod moved;
 mod pages;
 mod people;
 mod pond;

@@ -26,9 +26,10 @@ fn two_friends_read_each_other_through_the_balancer() {
     }
     // The pages know the balancer's address only, and somebody serves them.
     assert!(pond.status().backends().any(|backend| backend.clients > 0));
-    // The balancer answers programs, too.
+    // The balancer answers programs, too: whichever backend it is, as new as what bob has seen.
     let query = Query::Feed { session: session_of(&bob), before: None, limit: 10 };
-    let read = Ask::Read { seen: None, consistency: Consistency::Session, query };
+    let seen = Some(bob.cookies["seen"].parse().expect("a token"));
+    let read = Ask::Read { seen, consistency: Consistency::Session, query };
     let Answer::Read { page: Ok(Page::Feed { me, croaks, .. }), .. } = ask(&pond.address("BALANCER"), read)
     else {
         panic!("no feed")

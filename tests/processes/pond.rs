@@ -14,7 +14,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -40,8 +40,8 @@ pub fn awaited_within<T>(limit: Duration, what: &str, mut ask: impl FnMut() -> O
     }
 }
 
-/// What `ribbit status --json` says; a field more or less fails, those that no test looks at too.
-#[allow(dead_code)]
+/// What `ribbit status --json` says; a field more or less fails.
+#[allow(dead_code)] // That it can be read is what counts of some.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Status {
@@ -108,7 +108,7 @@ pub struct Pond {
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     // A test that failed before took nothing along that matters here.
-    TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Pond {
@@ -316,7 +316,7 @@ impl Pond {
         children
     }
 
-    /// `kill -9` of everything at once.
+    /// `kill -9` of everything at once, what was started by hand included.
     pub fn pull_the_plug(&mut self) {
         let mut running = self.running.take().expect("started");
         let up = running.child.id();
@@ -326,6 +326,10 @@ impl Pond {
         send(up, Signal::KILL);
         children.values().for_each(|pid| send(*pid, Signal::KILL));
         running.child.wait().expect("our child");
+        for mut child in self.by_hand.drain(..) {
+            let _ = child.kill();
+            child.wait().expect("our child");
+        }
         awaited("all are gone", || children.values().all(|pid| !is_alive(*pid)).then_some(()));
     }
 
@@ -344,7 +348,11 @@ impl Pond {
 
     /// What a person types to bring a member back: `ribbit backend --id 2 --data-dir …`.
     pub fn backend_by_hand(&mut self, id: u32) {
-        let mut command = self.ribbit(&["backend", "--id", &id.to_string()]);
+        self.by_hand(&["backend", "--id", &id.to_string()]);
+    }
+
+    pub fn by_hand(&mut self, arguments: &[&str]) {
+        let mut command = self.ribbit(arguments);
         let child = command.stdout(Stdio::null()).stderr(self.log_end()).spawn();
         self.by_hand.push(child.expect("the binary starts"));
     }

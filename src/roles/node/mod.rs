@@ -196,7 +196,12 @@ async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
     let started = std::time::Instant::now();
     loop {
         match FileDisk::new(&folder).and_then(Store::open) {
-            Ok(store) => return Ok(store),
+            Ok(mut store) => {
+                if let Some(entries) = log_keep_for_tests()? {
+                    store.set_log_keep_entries(entries);
+                }
+                return Ok(store);
+            }
             Err(error) if error.is_damage() => return Err(lost_store(options, &error.to_string())),
             Err(DbError::InUse(_)) if started.elapsed() < STORE_WAIT => {
                 smol::Timer::after(Duration::from_millis(50)).await;
@@ -209,6 +214,17 @@ async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
                 return Err(Failure::new(Exit::Refused, format!("{}: {error}", folder.display())));
             }
         }
+    }
+}
+
+/// For tests: keeps so few log entries that a short absence is too long for the log, and needs a snapshot.
+const TEST_LOG_KEEP: &str = "RIBBIT_TEST_LOG_KEEP";
+
+fn log_keep_for_tests() -> Result<Option<u64>, Failure> {
+    let Some(value) = std::env::var_os(TEST_LOG_KEEP) else { return Ok(None) };
+    match value.to_str().and_then(|text| text.parse().ok()) {
+        Some(entries) => Ok(Some(entries)),
+        None => Err(Failure::new(Exit::Configuration, format!("{TEST_LOG_KEEP} is not a number of entries"))),
     }
 }
 
