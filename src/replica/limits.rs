@@ -35,5 +35,10 @@ pub const HANDOVER_TICKS: u64 = 60_000 / TICK_MS;
 
 /// What waits for the Raft thread; a full inbox refuses requests and drops peers' messages.
 pub const INBOX_MAX: usize = 8_192;
-/// Jobs that wait for the store thread at most; the core holds its next ones back beyond.
-pub const JOBS_MAX: usize = 1_024;
+/// Jobs under way to the store thread; what comes then is joined into one until they are done.
+pub const JOBS_MAX: usize = 64;
+
+/// Terms that may pass unheard: elections make one each, so a term further ahead comes from no election.
+pub const TERM_JUMP_MAX: u64 = 1 << 32;
+/// No log reaches it; a message that names a later index is nobody's.
+pub const INDEX_MAX: u64 = 1 << 62;
