@@ -116,8 +116,9 @@ pub struct Core {
     requests: Requests,
     /// Forwarded requests and our own, to be proposed in the next poll.
     queued: Vec<Request>,
-    /// Proposed by this leader and not applied yet: not proposed twice at a time.
+    /// Proposed by this leader in this term and not applied yet: not proposed twice at a time.
     proposed: BTreeSet<RequestId>,
+    proposed_term: u64,
     /// Messages held until their job is durable.
     held: VecDeque<(u64, Vec<Message>)>,
     /// The last job made, and the last reported durable.
@@ -182,6 +183,7 @@ impl Core {
             requests: Requests::default(),
             queued: Vec::new(),
             proposed: BTreeSet::new(),
+            proposed_term: 0,
             held: VecDeque::new(),
             job_sent: 0,
             job_done: 0,

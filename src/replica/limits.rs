@@ -19,6 +19,8 @@ pub const TAIL_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Requests of this node's clients under way.
 pub const REQUESTS_MAX: usize = 4_096;
+/// Askers of one and the same request who wait for its outcome.
+pub const WAITERS_PER_REQUEST_MAX: usize = 16;
 /// Requests in one forward.
 pub const FORWARD_MAX: usize = 512;
 /// A request whose outcome has not come is proposed or forwarded again after this long: the message may be lost.

@@ -19,33 +19,12 @@ pub struct Rig {
 impl Rig {
     /// A member that was founded among these voters and learners, on a new disk.
     pub fn founded(voters: &[RaftId], learners: &[RaftId]) -> Rig {
-        let disk = SimDisk::default();
-        let mut store = Store::open(disk.clone()).expect("an empty disk opens");
-        let identity = Identity {
-            cluster: ClusterId(1),
-            history: HistoryId(2),
-            raft_id: ME,
-            role: Role::Backend,
-            id: 1,
-        };
-        let configuration = Configuration {
-            voters: voters.to_vec(),
-            learners: learners.to_vec(),
-            ..Configuration::default()
-        };
-        store.identify(identity, Some(&configuration)).expect("a good disk");
-        drop(store);
-        Rig::on(disk, voters == [ME])
-    }
-
-    /// The member that this disk holds.
-    pub fn on(disk: SimDisk, campaign: bool) -> Rig {
-        let store = Store::open(disk).expect("a good disk");
+        let store = members_of(voters, learners);
         let loaded = store.loaded().expect("a good disk");
         let reader = store.reader();
         let writer = Writer::new(store);
         let members = writer.members().expect("a good disk");
-        let options = CoreOptions { me: ME, role: Role::Backend, seed: 7, campaign };
+        let options = CoreOptions { me: ME, role: Role::Backend, seed: 7, campaign: voters == [ME] };
         let core = Core::new(options, reader, &loaded, members).expect("a good store");
         Rig { core, writer, waiting: Vec::new(), now_ms: 1 }
     }
@@ -130,4 +109,15 @@ pub fn sent(outputs: &[Output]) -> impl Iterator<Item = &Message> {
         Output::Send(message) => Some(message),
         _ => None,
     })
+}
+
+/// The store of a member that was founded among these voters and learners, on a new disk.
+pub fn members_of(voters: &[RaftId], learners: &[RaftId]) -> Store {
+    let mut store = Store::open(SimDisk::default()).expect("an empty disk opens");
+    let identity =
+        Identity { cluster: ClusterId(1), history: HistoryId(2), raft_id: ME, role: Role::Backend, id: 1 };
+    let configuration =
+        Configuration { voters: voters.to_vec(), learners: learners.to_vec(), ..Configuration::default() };
+    store.identify(identity, Some(&configuration)).expect("a good disk");
+    store
 }

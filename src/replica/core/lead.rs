@@ -19,6 +19,11 @@ impl Core {
         if !self.leads() {
             return self.requests.unsend(&queued);
         }
+        if self.proposed_term != self.raw.raft.term {
+            // What was proposed in an earlier term may be lost.
+            self.proposed.clear();
+            self.proposed_term = self.raw.raft.term;
+        }
         let stamp = self.stamp();
         let mut message = Message::new();
         message.set_msg_type(MessageType::MsgPropose);
@@ -57,10 +62,11 @@ impl Core {
         }
         let configuration = raft.store().configuration();
         let mut change = ConfChangeV2::new();
+        let mut what = "leaving the joint configuration".to_string();
         if !configuration.is_joint() {
             let seats = self.seats(&configuration);
             let Some(next) = membership::next_change(&seats) else { return };
-            log::info!("the group changes: {next:?}");
+            what = format!("{next:?}");
             change.changes = match next {
                 membership::Change::AddLearner(id) => vec![single(ConfChangeType::AddLearnerNode, id)],
                 membership::Change::Promote(ids) => {
@@ -69,8 +75,9 @@ impl Core {
             };
         }
         // In a joint state the empty change proposes to leave it.
-        if let Err(error) = self.raw.propose_conf_change(Vec::new(), change) {
-            log::debug!("the change was put off: {error}");
+        match self.raw.propose_conf_change(Vec::new(), change) {
+            Ok(()) => log::info!("the group changes: {what}"),
+            Err(error) => log::debug!("the change was put off: {error}"),
         }
     }
 

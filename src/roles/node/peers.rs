@@ -128,8 +128,8 @@ impl Transport for QueueTransport {
         // Full: the engine sends again.
         let _ = self.0.try_send(Outgoing::Envelope(to, envelope));
     }
-    fn send_snapshot(&self, to: RaftId, message: RaftMessage) {
-        let _ = self.0.try_send(Outgoing::Snapshot(to, Box::new(message)));
+    fn send_snapshot(&self, to: RaftId, message: RaftMessage) -> bool {
+        self.0.try_send(Outgoing::Snapshot(to, Box::new(message))).is_ok()
     }
 }
 
