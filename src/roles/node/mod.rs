@@ -26,6 +26,7 @@ use super::options::NodeOptions;
 use crate::db::{DbError, FileDisk, Identity, Store};
 use crate::net::listener::{self, Gate};
 use crate::net::protocol::MemberInfo;
+use crate::net::tasks;
 use crate::replica::{Core, CoreOptions, Replica, Writer};
 use crate::state::RaftId;
 use async_net::TcpListener;
@@ -103,7 +104,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     });
     let (failed, failure) = smol::channel::bounded(1);
     let service = Arc::new(Service { node: node.clone() });
-    let serving = smol::spawn(listener::serve(listener, service, gate.clone()));
+    let serving = tasks::spawn(listener::serve(listener, service, gate.clone()));
     log::info!("listening on {bound}, store {}", node.options.store_dir().display());
 
     let living = async {

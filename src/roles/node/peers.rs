@@ -17,7 +17,7 @@ use crate::net::frame::{self, FrameError, Plane};
 use crate::net::limits::{FRAME_BYTES_MAX, PEER_QUEUE_MAX, PREFACE_DEADLINE, STATUS_DEADLINE, WRITE_BYTES};
 use crate::net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome};
 use crate::net::protocol::{Answer, Ask, MemberInfo};
-use crate::net::socket;
+use crate::net::{socket, tasks};
 use crate::replica::{Envelope, RaftMessage, Transport};
 use crate::state::RaftId;
 use async_net::TcpStream;
@@ -32,6 +32,8 @@ const REDIAL_MIN: Duration = Duration::from_millis(50);
 const REDIAL_MAX: Duration = Duration::from_millis(500);
 /// How often the addresses given at the start are asked while somebody is not linked.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
+/// The members are read at most this often.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// What leaves the replica waits here for the task that sorts it: beyond, it is dropped.
 const OUTGOING_MAX: usize = 4 * PEER_QUEUE_MAX;
 
@@ -140,7 +142,7 @@ pub fn transport() -> (impl Transport, Receiver<Outgoing>) {
 
 /// Keeps a link to every other member, and sorts what leaves into their queues.
 pub async fn run(node: Arc<Node>, outgoing: Receiver<Outgoing>) {
-    let sorting = sort(node.clone(), outgoing);
+    let sorting = tasks::spawn_link(sort(node.clone(), outgoing));
     let finding = find_members(node);
     smol::future::zip(sorting, finding).await;
 }
@@ -162,7 +164,7 @@ async fn sort(node: Arc<Node>, outgoing: Receiver<Outgoing>) {
             }
             Outgoing::Snapshot(to, message) => {
                 let address = member.peers.address(to);
-                smol::spawn(super::snapshots::send(node.clone(), to, address, message)).detach();
+                tasks::spawn(super::snapshots::send(node.clone(), to, address, message)).detach();
             }
         }
     }
@@ -179,7 +181,7 @@ async fn find_members(node: Arc<Node>) {
             links.entry(id).or_insert_with(|| {
                 let (queue, frames) = smol::channel::bounded(PEER_QUEUE_MAX);
                 member.peers.table().entry(id).or_default().queue = Some(queue);
-                smol::spawn(link(node.clone(), id, frames))
+                tasks::spawn_link(link(node.clone(), id, frames))
             });
         }
         let someone_is_missing = member.peers.table().values().any(|peer| !peer.linked) || links.is_empty();
@@ -193,6 +195,8 @@ async fn find_members(node: Arc<Node>) {
             let known = member.peers.table().len();
             while member.peers.table().len() == known {
                 member.replica.progressed().await;
+                // Under load something is applied all the time.
+                smol::Timer::after(LOOK_AGAIN).await;
                 read_members(&node);
             }
         };
@@ -225,7 +229,7 @@ async fn ask_around(node: &Arc<Node>) {
     let questions = node.options.coordinators.iter().map(|address| {
         let node = node.clone();
         let address = address.clone();
-        smol::spawn(async move {
+        tasks::spawn(async move {
             let answer = ask_once(&address, Plane::Control, Ask::NodeStatus, STATUS_DEADLINE).await;
             let (Ok(Answer::NodeStatus(status)), Some(member)) = (answer, node.member.get()) else { return };
             if status.history == Some(member.identity.history) {
