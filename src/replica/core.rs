@@ -562,6 +562,19 @@ impl Core {
     }
 }
 
+/// Whether a message, as bytes, announces the state that this head begins: the engine goes by the one, the store
+/// by the other.
+pub fn announces(message: &[u8], head: &crate::db::snapshot::SnapshotHead) -> bool {
+    let Some(message) = message_from_bytes(message) else { return false };
+    let metadata = &message.snapshot.metadata;
+    is_snapshot(&message)
+        && Position { index: metadata.index, term: metadata.term } == head.applied
+        && metadata
+            .conf_state
+            .as_ref()
+            .is_some_and(|state| configuration_to_store(state) == head.configuration)
+}
+
 /// Makes a snapshot message describe the state that is really streamed: it is at least as new as the one the
 /// engine had in mind.
 pub fn describe_snapshot(message: &mut Message, head: &crate::db::snapshot::SnapshotHead) {

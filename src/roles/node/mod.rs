@@ -28,6 +28,7 @@ use super::options::NodeOptions;
 use crate::db::{DbError, FileDisk, Identity, Store};
 use crate::net::listener::{self, Gate};
 use crate::net::protocol::MemberInfo;
+use crate::net::tasks;
 use crate::replica::limits::EVICT_TICKS;
 use crate::replica::{Core, CoreOptions, Failing, Replica, Writer};
 use crate::state::RaftId;
@@ -106,7 +107,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         options,
     });
     let service = Arc::new(Service { node: node.clone() });
-    let serving = smol::spawn(listener::serve(listener, service, gate.clone()));
+    let serving = tasks::spawn(listener::serve(listener, service, gate.clone()));
     log::info!("listening on {bound}, store {}", node.options.store_dir().display());
 
     let living = async {

@@ -17,7 +17,7 @@ use crate::net::frame::{self, FrameError, Plane};
 use crate::net::limits::{FRAME_BYTES_MAX, PEER_QUEUE_MAX, PREFACE_DEADLINE, STATUS_DEADLINE, WRITE_BYTES};
 use crate::net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome};
 use crate::net::protocol::{Answer, Ask, MemberInfo};
-use crate::net::socket;
+use crate::net::{socket, tasks};
 use crate::replica::{Envelope, Failing, RaftMessage, Transport};
 use crate::state::limits::MEMBERS_MAX;
 use crate::state::{RaftId, Role};
@@ -35,6 +35,8 @@ const REDIAL_MAX: Duration = Duration::from_millis(500);
 const ALIVE_FOR: Duration = Duration::from_millis(2_500);
 /// How often the addresses given at the start are asked while somebody is not linked.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
+/// The members are read at most this often.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The other members: what is known, and the queues of their links.
 pub struct Peers {
@@ -176,7 +178,7 @@ async fn send_snapshots(node: Arc<Node>, wanted: Receiver<Wanted>) {
     let Some(member) = node.member.get() else { return };
     while let Ok(Wanted { to, message }) = wanted.recv().await {
         let address = member.peers.address(to);
-        smol::spawn(super::snapshots::send(node.clone(), to, address, message)).detach();
+        tasks::spawn(super::snapshots::send(node.clone(), to, address, message)).detach();
     }
 }
 
@@ -192,7 +194,7 @@ async fn find_members(node: Arc<Node>) {
             links.entry(id).or_insert_with(|| {
                 let (queue, frames) = smol::channel::bounded(PEER_QUEUE_MAX);
                 member.peers.table().entry(id).or_default().queue = Some(queue);
-                smol::spawn(link(node.clone(), id, frames))
+                tasks::spawn_link(link(node.clone(), id, frames))
             });
         }
         let someone_is_missing = member.peers.table().values().any(|peer| !peer.linked) || links.is_empty();
@@ -206,6 +208,8 @@ async fn find_members(node: Arc<Node>) {
             let known = member.peers.table().len();
             while member.peers.table().len() == known {
                 member.replica.progressed().await;
+                // Under load something is applied all the time.
+                smol::Timer::after(LOOK_AGAIN).await;
                 read_members(&node);
             }
         };
@@ -259,7 +263,7 @@ async fn ask_around(node: &Arc<Node>) {
     let questions = node.options.coordinators.iter().map(|address| {
         let node = node.clone();
         let address = address.clone();
-        smol::spawn(async move {
+        tasks::spawn(async move {
             let answer = ask_once(&address, Plane::Control, Ask::NodeStatus, STATUS_DEADLINE).await;
             let (Ok(Answer::NodeStatus(status)), Some(member)) = (answer, node.member.get()) else { return };
             if status.history == Some(member.identity.history) {

@@ -8,8 +8,8 @@ use super::{Member, Node, peers, snapshots};
 use crate::db::DbError;
 use crate::net::client::ask_once;
 use crate::net::frame::Plane;
-use crate::net::listener;
 use crate::net::protocol::{Answer, Ask, NewAccount, NodeStatus, Password, Why};
+use crate::net::{listener, tasks};
 use crate::replica::Undecided;
 use crate::state::command::NewMember;
 use crate::state::{
@@ -64,7 +64,7 @@ impl listener::Node for Service {
 
     async fn peer(self: Arc<Self>, plane: Plane, stream: TcpStream) {
         match plane {
-            Plane::Peer => peers::accept(self.node.clone(), stream).await,
+            Plane::Peer => tasks::spawn_link(peers::accept(self.node.clone(), stream)).await,
             Plane::Snapshot => snapshots::accept(self.node.clone(), stream).await,
             Plane::Client | Plane::Control => {}
         }
