@@ -157,9 +157,8 @@ impl Transport for Queues {
             }));
         }
     }
-    fn send_snapshot(&self, to: RaftId, message: RaftMessage) {
-        // Full: the engine asks for another one when this one does not arrive.
-        let _ = self.snapshots.try_send(Wanted { to, message: Box::new(message) });
+    fn send_snapshot(&self, to: RaftId, message: RaftMessage) -> bool {
+        self.snapshots.try_send(Wanted { to, message: Box::new(message) }).is_ok()
     }
 }
 
