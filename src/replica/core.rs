@@ -124,13 +124,17 @@ pub struct Core {
     requests: Requests,
     /// Forwarded requests and our own, to be proposed in the next poll.
     queued: Vec<Request>,
-    /// Proposed by this leader and not applied yet: not proposed twice at a time.
+    /// Proposed by this leader in this term and not applied yet: not proposed twice at a time.
     proposed: BTreeSet<RequestId>,
+    proposed_term: u64,
     /// Messages held until their job is durable.
     held: VecDeque<(u64, Vec<Message>)>,
-    /// The last job handed out, and the last reported durable.
+    /// The last job made, and the last reported durable.
     job_sent: u64,
     job_done: u64,
+    /// The numbers of jobs handed out and not durable, and what waits behind them.
+    under_way: VecDeque<u64>,
+    backlog: VecDeque<Job>,
     durable_term: u64,
     /// The job that installs a snapshot, while it is under way. The engine expects that to be over before it may
     /// stand for election (it reads entries that the snapshot has replaced), so until then it does not.
@@ -191,9 +195,12 @@ impl Core {
             requests: Requests::default(),
             queued: Vec::new(),
             proposed: BTreeSet::new(),
+            proposed_term: 0,
             held: VecDeque::new(),
             job_sent: 0,
             job_done: 0,
+            under_way: VecDeque::new(),
+            backlog: VecDeque::new(),
             durable_term: loaded.hard_state.term,
             installing: None,
             members,
@@ -248,8 +255,7 @@ impl Core {
         self.set_now(now);
         self.send_requests();
         self.propose_queued();
-        // A follower that has many jobs waiting stops handing out more: its disk is slow.
-        while self.raw.has_ready() && self.job_sent - self.job_done < JOBS_MAX as u64 {
+        while self.raw.has_ready() {
             self.ready();
         }
         self.draw_timeout();
@@ -280,9 +286,9 @@ impl Core {
         self.raw.raft.store().last()
     }
 
-    /// Whether a snapshot was taken in and not handed out as a job yet.
+    /// Whether a snapshot was taken in that is not installed yet.
     pub fn wants_snapshot(&self) -> bool {
-        self.raw.snap().is_some_and(|snapshot| !snapshot.is_empty())
+        self.installing.is_some()
     }
 
     fn leads(&self) -> bool {
@@ -323,8 +329,14 @@ impl Core {
 
     fn message(&mut self, from: RaftId, message: Message) {
         let raft = &self.raw.raft;
-        let known =
-            Knowledge { me: self.options.me, last_index: raft.raft_log.last_index(), term: raft.term };
+        let known = Knowledge {
+            me: self.options.me,
+            last_index: raft.raft_log.last_index(),
+            term: raft.term,
+            durable_term: self.durable_term,
+            leader: raft.leader_id,
+            applied: raft.store().applied(),
+        };
         match check(&message, from, known) {
             Verdict::Fine => {}
             Verdict::Bad(why) => return log::warn!("a message of member {from} was dropped: {why}"),
@@ -337,7 +349,8 @@ impl Core {
                 return self.outputs.push(Output::Lost(text));
             }
         }
-        if message.msg_type() == MessageType::MsgTimeoutNow && self.installing.is_some() {
+        let needs_log = matches!(message.msg_type(), MessageType::MsgTimeoutNow | MessageType::MsgSnapshot);
+        if needs_log && (self.installing.is_some() || self.raw.snap().is_some()) {
             return;
         }
         self.heard.insert(from, self.ticks);
@@ -378,8 +391,14 @@ impl Core {
     fn ready(&mut self) {
         let mut ready = self.raw.ready();
         let mut job = Job { number: ready.number(), ..Job::default() };
-        for message in ready.take_messages() {
-            self.send(message);
+        let mut promises = Vec::new();
+        // A leader's. One that elected itself, alone, has not told its disk of its term yet: were it killed now, it
+        // would lead the same term again, with other entries.
+        let early = ready.take_messages();
+        if self.raw.raft.term <= self.durable_term {
+            early.into_iter().for_each(|message| self.send(message));
+        } else {
+            promises = early;
         }
         if !ready.snapshot().is_empty() {
             let metadata = ready.snapshot().metadata.clone().unwrap_or_default();
@@ -398,7 +417,7 @@ impl Core {
             job.hard_state = Some(hard_state_to_store(&self.raw.raft.hard_state()));
         }
         let committed = ready.take_committed_entries();
-        let promises = ready.take_persisted_messages();
+        promises.extend(ready.take_persisted_messages());
         self.raw.advance_append_async(ready);
         self.commit(&committed, &mut job);
         self.hold(job.number, promises, job.is_volatile());
@@ -459,7 +478,25 @@ impl Core {
             return;
         }
         self.job_sent = job.number;
-        self.outputs.push(Output::Store(job));
+        if self.under_way.len() < JOBS_MAX {
+            self.under_way.push_back(job.number);
+            return self.outputs.push(Output::Store(job));
+        }
+        // The disk is slow. Heartbeats must go on, and each makes a job: they are joined, so that waiting costs
+        // no more memory than what has to be written. What came before an installed snapshot stays before it.
+        match self.backlog.back_mut() {
+            Some(last) if job.install.is_none() => last.join(job),
+            _ => self.backlog.push_back(job),
+        }
+    }
+
+    fn hand_out_backlog(&mut self) {
+        while self.under_way.len() < JOBS_MAX
+            && let Some(job) = self.backlog.pop_front()
+        {
+            self.under_way.push_back(job.number);
+            self.outputs.push(Output::Store(job));
+        }
     }
 
     fn send(&mut self, message: Message) {
@@ -484,6 +521,8 @@ impl Core {
             self.age_ms = age_ms;
             self.age_at_ms = self.now.monotonic_ms;
         }
+        // An installed snapshot brought its hard state with it.
+        self.durable_term = self.durable_term.max(done.durable_term.unwrap_or(0));
         let durable = self.raw.raft.store().last().index.min(done.durable.unwrap_or(0));
         self.raw.mut_store().stored(durable, done.applied, done.floor);
         self.advance_applied(done.applied.index);
@@ -500,6 +539,10 @@ impl Core {
 
     fn stored(&mut self, done: &Done) {
         self.job_done = self.job_done.max(done.number);
+        while self.under_way.front().is_some_and(|number| *number <= done.number) {
+            self.under_way.pop_front();
+        }
+        self.hand_out_backlog();
         if self.installing.is_some_and(|number| number <= done.number) {
             self.installing = None;
         }

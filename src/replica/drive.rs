@@ -12,7 +12,7 @@
 //! so that it does not stand for election before it has heard what waits in its sockets.
 
 use super::core::{Core, CoreStatus, Input, Now, Output};
-use super::limits::{INBOX_MAX, TICK_MS};
+use super::limits::{INBOX_MAX, TICK_MS, WAITERS_PER_REQUEST_MAX};
 use super::writer::{Done, Job, Writer};
 use super::{RaftMessage, convert};
 use crate::db::{DbError, Reader};
@@ -38,8 +38,9 @@ pub enum Envelope {
 /// Carries things to peers; must not block, may drop.
 pub trait Transport: Send + 'static {
     fn send(&self, to: RaftId, envelope: Envelope);
-    /// Streams the state to a peer, then tells the replica with [`Replica::snapshot_sent`].
-    fn send_snapshot(&self, to: RaftId, message: RaftMessage);
+    /// Streams the state to a peer, then tells the replica with [`Replica::snapshot_sent`]: until then the peer
+    /// gets nothing else. `false` when it cannot even begin.
+    fn send_snapshot(&self, to: RaftId, message: RaftMessage) -> bool;
 }
 
 /// Why a request has no outcome. It may still happen; the same request may be asked again.
@@ -77,10 +78,20 @@ impl Waiters {
     fn table(&self) -> MutexGuard<'_, HashMap<RequestId, Vec<Sender<Answer>>>> {
         self.0.lock().expect("nobody panics while it holds this lock")
     }
-    fn add(&self, id: RequestId) -> Receiver<Answer> {
+    /// Nothing when too many wait for this very request.
+    fn add(&self, id: RequestId) -> Option<Receiver<Answer>> {
         let (sender, receiver) = smol::channel::bounded(1);
-        self.table().entry(id).or_default().push(sender);
-        receiver
+        let mut table = self.table();
+        let waiting = table.entry(id).or_default();
+        if waiting.len() >= WAITERS_PER_REQUEST_MAX {
+            // Those who have gone leave their places only here.
+            waiting.retain(|waiter| !waiter.is_closed());
+        }
+        if waiting.len() >= WAITERS_PER_REQUEST_MAX {
+            return None;
+        }
+        waiting.push(sender);
+        Some(receiver)
     }
     fn answer(&self, id: RequestId, answer: &Answer) {
         for waiter in self.table().remove(&id).unwrap_or_default() {
@@ -161,7 +172,7 @@ impl Replica {
     /// Nothing was decided in time; the same request may be asked again, here or elsewhere.
     pub async fn submit(&self, request: Request, deadline: Instant) -> Answer {
         let id = request.id;
-        let answer = self.shared.waiters.add(id);
+        let Some(answer) = self.shared.waiters.add(id) else { return Err(Undecided::Busy) };
         let left_ms = deadline.saturating_duration_since(Instant::now()).as_millis() as u64;
         let input = Input::Request { request, ticks: left_ms / TICK_MS };
         if let Err(refused) = self.inbox.try_send(Message::Input(input)) {
@@ -204,6 +215,10 @@ impl Replica {
     /// A peer's message, as bytes; dropped when the inbox is full.
     pub fn receive(&self, from: RaftId, bytes: &[u8]) {
         match convert::message_from_bytes(bytes) {
+            // It announces a state that has to be there already: [`Replica::snapshot_received`].
+            Some(message) if convert::is_snapshot(&message) => {
+                log::warn!("member {from} announced a snapshot that it did not send");
+            }
             Some(message) => self.feed(Input::Message { from, message }),
             None => log::warn!("member {from} sent something that is no message"),
         }
@@ -234,9 +249,14 @@ impl Replica {
         self.shared.incoming.store(false, Ordering::Release);
     }
 
-    /// How sending a snapshot ended.
-    pub fn snapshot_sent(&self, to: RaftId, complete: bool) {
-        self.feed(Input::SnapshotSent { to, complete });
+    /// How sending a snapshot ended. Never dropped: the peer gets nothing before the engine knows.
+    pub async fn snapshot_sent(&self, to: RaftId, complete: bool) {
+        loop {
+            match self.inbox.try_send(Message::Input(Input::SnapshotSent { to, complete })) {
+                Ok(()) | Err(TrySendError::Disconnected(_)) => return,
+                Err(TrySendError::Full(_)) => smol::Timer::after(Duration::from_millis(TICK_MS)).await,
+            };
+        }
     }
 
     /// Hands leadership over, if this node leads and somebody can take it.
@@ -261,6 +281,20 @@ impl Replica {
     }
 }
 
+/// Ends the process when its thread panics: half a member would go on answering, with the state of that moment.
+struct PanicWatch(&'static str, Arc<Shared>);
+
+impl Drop for PanicWatch {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let _ = self
+                .1
+                .failed
+                .try_send(Failing::Broken(format!("the {} thread panicked: this is a bug", self.0)));
+        }
+    }
+}
+
 struct RaftThread<T> {
     core: Core,
     messages: mpsc::Receiver<Message>,
@@ -274,6 +308,7 @@ const DRAIN_MAX: usize = 1_024;
 
 impl<T: Transport> RaftThread<T> {
     fn run(mut self) {
+        let _watch = PanicWatch("raft", self.shared.clone());
         let started = Instant::now();
         let tick = Duration::from_millis(TICK_MS);
         let mut next_tick = started + tick;
@@ -311,7 +346,12 @@ impl<T: Transport> RaftThread<T> {
                 self.shared.incoming.store(false, Ordering::Release);
             }
             for output in outputs {
-                if !self.carry_out(output) {
+                if let Output::SendSnapshot(message) = output {
+                    let to = message.to;
+                    if !self.transport.send_snapshot(to, message) {
+                        self.core.feed(Input::SnapshotSent { to, complete: false });
+                    }
+                } else if !self.carry_out(output) {
                     return self.end();
                 }
             }
@@ -326,7 +366,7 @@ impl<T: Transport> RaftThread<T> {
                 self.transport.send(message.to, Envelope::Raft(convert::message_to_bytes(&message)));
             }
             Output::Forward { to, requests } => self.transport.send(to, Envelope::Forward(requests)),
-            Output::SendSnapshot(message) => self.transport.send_snapshot(message.to, message),
+            Output::SendSnapshot(_) => unreachable!("carried out by the loop"),
             Output::Store(job) => return self.jobs.send(job).is_ok(),
             Output::Expired(ids) => {
                 ids.into_iter().for_each(|id| self.shared.waiters.answer(id, &Err(Undecided::Late)));
@@ -346,19 +386,14 @@ impl<T: Transport> RaftThread<T> {
 
     fn publish(&self) {
         let status = self.core.status();
+        let (term, leader) = (status.term, status.leader);
         let mut shared = self.shared.status.lock().expect("nobody panics while it holds this lock");
-        let turned = shared.leader != status.leader || shared.term != status.term;
-        if turned {
-            log::info!(
-                "term {}, leader {}",
-                status.term,
-                status.leader.map_or("nobody".into(), |id| id.to_string())
-            );
-        }
+        let turned = (shared.term, shared.leader) != (term, leader);
         *shared = status;
         drop(shared);
         if turned {
             self.shared.progress.notify(usize::MAX);
+            log::info!("term {term}, leader {}", leader.map_or("nobody".into(), |id| id.to_string()));
         }
     }
 
@@ -376,6 +411,7 @@ struct StoreThread {
 
 impl StoreThread {
     fn run(mut self) {
+        let _watch = PanicWatch("store", self.shared.clone());
         while let Ok(job) = self.jobs.recv() {
             let mut jobs = vec![job];
             jobs.extend(self.jobs.try_iter());

@@ -19,6 +19,8 @@ pub const TAIL_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Requests of this node's clients under way.
 pub const REQUESTS_MAX: usize = 4_096;
+/// Askers of one and the same request who wait for its outcome.
+pub const WAITERS_PER_REQUEST_MAX: usize = 16;
 /// Requests in one forward.
 pub const FORWARD_MAX: usize = 512;
 /// A request whose outcome has not come is proposed or forwarded again after this long: the message may be lost.
@@ -42,5 +44,10 @@ pub const HANDOVER_TICKS: u64 = 60_000 / TICK_MS;
 
 /// What waits for the Raft thread; a full inbox refuses requests and drops peers' messages.
 pub const INBOX_MAX: usize = 8_192;
-/// Jobs that wait for the store thread at most; the core holds its next ones back beyond.
-pub const JOBS_MAX: usize = 1_024;
+/// Jobs under way to the store thread; what comes then is joined into one until they are done.
+pub const JOBS_MAX: usize = 64;
+
+/// Terms that may pass unheard: elections make one each, so a term further ahead comes from no election.
+pub const TERM_JUMP_MAX: u64 = 1 << 32;
+/// No log reaches it; a message that names a later index is nobody's.
+pub const INDEX_MAX: u64 = 1 << 62;

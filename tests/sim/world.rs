@@ -522,8 +522,7 @@ impl World {
     /// The core did not want the snapshot: the next one may come.
     fn forget_unused_incoming(&mut self, node: usize) {
         let Some(running) = &mut self.nodes[node].running else { return };
-        let wanted = running.waiting.iter().any(|job| job.install.is_some());
-        running.incoming_busy = wanted;
+        running.incoming_busy = running.core.wants_snapshot();
     }
 
     fn store_apply(&mut self, node: usize) {

@@ -19,6 +19,11 @@ impl Core {
         if !self.leads() {
             return self.requests.unsend(&queued);
         }
+        if self.proposed_term != self.raw.raft.term {
+            // What was proposed in an earlier term may be lost.
+            self.proposed.clear();
+            self.proposed_term = self.raw.raft.term;
+        }
         let stamp = self.stamp();
         let mut message = Message::new();
         message.set_msg_type(MessageType::MsgPropose);
@@ -57,11 +62,12 @@ impl Core {
         }
         let configuration = raft.store().configuration();
         let mut proposed = ConfChangeV2::new();
+        // In a joint state the empty change proposes to leave it.
+        let mut what = "leaving the joint configuration".to_string();
         if !configuration.is_joint() {
-            let Some(next) = membership::next_change(self.options.me, &self.seats(&configuration)) else {
-                return;
-            };
-            log::info!("the group changes: {next:?}");
+            let next = membership::next_change(self.options.me, &self.seats(&configuration));
+            let Some(next) = next else { return };
+            what = format!("{next:?}");
             let kinds = [
                 (ConfChangeType::AddLearnerNode, [next.learn, next.demote].concat()),
                 (ConfChangeType::AddNode, next.promote),
@@ -72,9 +78,9 @@ impl Core {
                 .flat_map(|(kind, ids)| ids.into_iter().map(move |id| single(kind, id)))
                 .collect();
         }
-        // In a joint state the empty change proposes to leave it.
-        if let Err(error) = self.raw.propose_conf_change(Vec::new(), proposed) {
-            log::debug!("the change was put off: {error}");
+        match self.raw.propose_conf_change(Vec::new(), proposed) {
+            Ok(()) => log::info!("the group changes: {what}"),
+            Err(error) => log::debug!("the change was put off: {error}"),
         }
     }
 

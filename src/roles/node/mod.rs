@@ -321,13 +321,13 @@ async fn become_member(
     let members = writer.members().map_err(broken)?;
     let core = Core::new(options, reader, &loaded, members)
         .map_err(|error| Failure::new(Exit::Refused, format!("the log cannot be used: {error}")))?;
-    let (transport, outgoing) = peers::transport();
+    let peers = Peers::new(&identity);
+    let (transport, wanted) = peers::transport(&peers);
     let replica = Replica::start(core, writer, transport, failed)
         .map_err(|error| Failure::new(Exit::Refused, format!("no thread for the replica: {error}")))?;
-    let peers = Peers::new(&identity);
     let member = Member { identity, replica, peers, disk };
     assert!(node.member.set(member).is_ok(), "a node becomes a member once");
-    let links = peers::run(node.clone(), outgoing);
+    let links = peers::run(node.clone(), wanted);
     let chores = chores::run(node.clone(), founding);
     Ok(async move {
         smol::future::zip(links, chores).await;

@@ -1,7 +1,7 @@
 //! Links to the other members, and what is known of them.
 //!
 //! ```text
-//!   replica ──▶ Transport ──▶ queue of each peer ──▶ link task: connect, hello, frames in batches
+//!   replica ──▶ Queues ──▶ queue of each peer ──▶ link task: connect, hello, frames in batches
 //!   listener ──▶ incoming link: hello, then frames to the replica
 //! ```
 //!
@@ -19,6 +19,7 @@ use crate::net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome};
 use crate::net::protocol::{Answer, Ask, MemberInfo};
 use crate::net::socket;
 use crate::replica::{Envelope, Failing, RaftMessage, Transport};
+use crate::state::limits::MEMBERS_MAX;
 use crate::state::{RaftId, Role};
 use async_net::TcpStream;
 use smol::channel::{Receiver, Sender};
@@ -34,8 +35,6 @@ const REDIAL_MAX: Duration = Duration::from_millis(500);
 const ALIVE_FOR: Duration = Duration::from_millis(2_500);
 /// How often the addresses given at the start are asked while somebody is not linked.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
-/// What leaves the replica waits here for the task that sorts it: beyond, it is dropped.
-const OUTGOING_MAX: usize = 4 * PEER_QUEUE_MAX;
 
 /// The other members: what is known, and the queues of their links.
 pub struct Peers {
@@ -135,56 +134,49 @@ impl Peers {
     }
 }
 
-/// What leaves the replica.
-pub enum Outgoing {
-    Envelope(RaftId, Envelope),
-    Snapshot(RaftId, Box<RaftMessage>),
+/// A snapshot that the replica wants sent.
+pub struct Wanted {
+    to: RaftId,
+    message: Box<RaftMessage>,
 }
 
-struct QueueTransport(Sender<Outgoing>);
+/// Puts what leaves the replica straight into the queues of the links: no task in between.
+struct Queues {
+    peers: Arc<Peers>,
+    snapshots: Sender<Wanted>,
+}
 
-impl Transport for QueueTransport {
+impl Transport for Queues {
     fn send(&self, to: RaftId, envelope: Envelope) {
-        // Full: the engine sends again.
-        let _ = self.0.try_send(Outgoing::Envelope(to, envelope));
-    }
-    fn send_snapshot(&self, to: RaftId, message: RaftMessage) {
-        let _ = self.0.try_send(Outgoing::Snapshot(to, Box::new(message)));
-    }
-}
-
-pub fn transport() -> (impl Transport, Receiver<Outgoing>) {
-    let (sender, receiver) = smol::channel::bounded(OUTGOING_MAX);
-    (QueueTransport(sender), receiver)
-}
-
-/// Keeps a link to every other member, and sorts what leaves into their queues.
-pub async fn run(node: Arc<Node>, outgoing: Receiver<Outgoing>) {
-    let sorting = sort(node.clone(), outgoing);
-    let finding = find_members(node);
-    smol::future::zip(sorting, finding).await;
-}
-
-async fn sort(node: Arc<Node>, outgoing: Receiver<Outgoing>) {
-    let Some(member) = node.member.get() else { return };
-    while let Ok(next) = outgoing.recv().await {
-        match next {
-            Outgoing::Envelope(to, envelope) => {
-                let bytes = peer::encode(&match envelope {
-                    Envelope::Raft(message) => PeerFrame::Raft(message),
-                    Envelope::Forward(requests) => PeerFrame::Talk(PeerTalk::Forward(requests)),
-                });
-                let queue = member.peers.table().get(&to).and_then(|peer| peer.queue.clone());
-                if let Some(queue) = queue {
-                    // Full: the engine sends again.
-                    let _ = queue.try_send(bytes);
-                }
-            }
-            Outgoing::Snapshot(to, message) => {
-                let address = member.peers.address(to);
-                smol::spawn(super::snapshots::send(node.clone(), to, address, message)).detach();
-            }
+        let queue = self.peers.table().get(&to).and_then(|peer| peer.queue.clone());
+        if let Some(queue) = queue {
+            // Full: the engine sends again.
+            let _ = queue.try_send(peer::encode(&match envelope {
+                Envelope::Raft(message) => PeerFrame::Raft(message),
+                Envelope::Forward(requests) => PeerFrame::Talk(PeerTalk::Forward(requests)),
+            }));
         }
+    }
+    fn send_snapshot(&self, to: RaftId, message: RaftMessage) -> bool {
+        self.snapshots.try_send(Wanted { to, message: Box::new(message) }).is_ok()
+    }
+}
+
+pub fn transport(peers: &Arc<Peers>) -> (impl Transport + use<>, Receiver<Wanted>) {
+    let (snapshots, wanted) = smol::channel::bounded(MEMBERS_MAX);
+    (Queues { peers: peers.clone(), snapshots }, wanted)
+}
+
+/// Keeps a link to every other member, and sends the snapshots that are wanted.
+pub async fn run(node: Arc<Node>, wanted: Receiver<Wanted>) {
+    smol::future::zip(send_snapshots(node.clone(), wanted), find_members(node)).await;
+}
+
+async fn send_snapshots(node: Arc<Node>, wanted: Receiver<Wanted>) {
+    let Some(member) = node.member.get() else { return };
+    while let Ok(Wanted { to, message }) = wanted.recv().await {
+        let address = member.peers.address(to);
+        smol::spawn(super::snapshots::send(node.clone(), to, address, message)).detach();
     }
 }
 

@@ -12,7 +12,7 @@ use super::peers;
 use crate::db::DbError;
 use crate::db::snapshot::{Chunk, SnapshotHead, SnapshotReader, SnapshotSum, SnapshotWriter};
 use crate::net::frame::{self, FrameError, Plane};
-use crate::net::limits::{PREFACE_DEADLINE, SNAPSHOT_CHUNK_BYTES_MAX, WRITE_STALL};
+use crate::net::limits::{PREFACE_DEADLINE, SNAPSHOT_CHUNK_BYTES_MAX, SNAPSHOT_RETRY_PAUSE, WRITE_STALL};
 use crate::net::peer::PeerHello;
 use crate::net::socket;
 use crate::replica::{RaftMessage, convert, core::describe_snapshot};
@@ -61,9 +61,13 @@ pub async fn send(node: Arc<Node>, to: RaftId, address: Option<String>, message:
     let result = try_send(&node, to, address, *message).await;
     match &result {
         Ok(rows) => log::info!("member {to} has the whole state: {rows} rows"),
-        Err(error) => log::info!("a snapshot did not reach member {to}: {error}"),
+        Err(error) => {
+            log::info!("a snapshot did not reach member {to}: {error}");
+            // The engine tries again with the next heartbeat: a full disk over there stays full for a while.
+            smol::Timer::after(SNAPSHOT_RETRY_PAUSE).await;
+        }
     }
-    member.replica.snapshot_sent(to, result.is_ok());
+    member.replica.snapshot_sent(to, result.is_ok()).await;
 }
 
 async fn try_send(
