@@ -7,12 +7,16 @@
 //!
 //! Each group is seven processes, so one test runs at a time, whatever `--test-threads` says.
 
-#[path = "../support/http.rs"]
+#[path = "../support/driver.rs"]
 #[allow(dead_code)] // What only other tests do with it.
+mod driver;
+#[path = "../support/http.rs"]
+#[allow(dead_code)]
 mod http;
 
 mod away;
 mod belonging;
+mod browser;
 mod failover;
 mod hostile;
 mod moved;
