@@ -3,7 +3,7 @@
 //! - [`pond`]: a group on a temporary folder, and the ways to break it
 //! - [`writers`]: people who croak all the time, and what must have become of it
 //! - one module a promise: [`people`], [`hostile`], [`failover`], [`power`], [`status`], [`stopped`],
-//!   [`moved`], [`away`]
+//!   [`moved`], [`away`], [`lost`]
 //!
 //! Each group is seven processes, so one test runs at a time, whatever `--test-threads` says.
 
@@ -19,6 +19,7 @@ mod belonging;
 mod browser;
 mod failover;
 mod hostile;
+mod lost;
 mod moved;
 mod pages;
 mod people;

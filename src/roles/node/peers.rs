@@ -40,7 +40,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The other members: what is known, and the queues of their links.
 pub struct Peers {
-    me: RaftId,
+    me: Identity,
     table: Mutex<BTreeMap<RaftId, Peer>>,
 }
 
@@ -57,7 +57,7 @@ struct Peer {
 
 impl Peers {
     pub fn new(identity: &Identity) -> Arc<Peers> {
-        Arc::new(Peers { me: identity.raft_id, table: Mutex::default() })
+        Arc::new(Peers { me: identity.clone(), table: Mutex::default() })
     }
 
     fn table(&self) -> MutexGuard<'_, BTreeMap<RaftId, Peer>> {
@@ -69,9 +69,15 @@ impl Peers {
         self.table().values().filter_map(|peer| peer.info.clone()).collect()
     }
 
+    /// Whether this is about somebody else: neither this member, nor what it was before its store was lost.
+    fn is_another(&self, info: &MemberInfo) -> bool {
+        let me = &self.me;
+        info.raft_id != 0 && info.raft_id != me.raft_id && (info.role, info.id) != (me.role, me.id)
+    }
+
     /// Somebody says this of itself: it replaces what was known.
     fn heard(&self, info: &MemberInfo) {
-        if info.raft_id != 0 && info.raft_id != self.me {
+        if self.is_another(info) {
             let mut table = self.table();
             let peer = table.entry(info.raft_id).or_default();
             peer.info = Some(info.clone());
@@ -94,7 +100,7 @@ impl Peers {
 
     /// Somebody says this of another: it fills what is missing.
     fn told(&self, info: &MemberInfo) {
-        if info.raft_id == 0 || info.raft_id == self.me {
+        if !self.is_another(info) {
             return;
         }
         let mut table = self.table();
