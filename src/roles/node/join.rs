@@ -1,8 +1,8 @@
 //! Becoming a member.
 //!
 //! An empty store founds only when told to, and never votes before the group gave it a Raft id. It asks every
-//! address it was told, again and again, under one request id that it keeps in its store: asking twice, even
-//! after a crash, is joining once.
+//! address it was told, again and again, with one request that it keeps in its store: asking twice, even after a
+//! crash, is joining once.
 
 use super::Node;
 use crate::db::{Configuration, Identity, Store};
@@ -33,8 +33,10 @@ pub async fn belong(node: &Node, store: &mut Store) -> Result<bool, Failure> {
         return Ok(true);
     }
     let fresh = RequestId(super::random_u128());
-    let id = store.joining(fresh).map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
-    let (raft_id, history) = join(node, id).await?;
+    let (id, member) = store
+        .joining(fresh, introduction(node))
+        .map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
+    let (raft_id, history) = join(node, id, &member).await?;
     identify(node, store, raft_id, history, None)?;
     Ok(false)
 }
@@ -86,12 +88,12 @@ fn identify(
     store.identify(identity, founded).map_err(|error| Failure::new(Exit::Refused, error.to_string()))
 }
 
-async fn join(node: &Node, id: RequestId) -> Result<(u64, HistoryId), Failure> {
+async fn join(node: &Node, id: RequestId, member: &NewMember) -> Result<(u64, HistoryId), Failure> {
     let mut pause = PAUSE_MIN;
     let mut told = false;
     loop {
         for address in &node.options.coordinators {
-            let ask = Ask::Join { cluster: node.options.cluster, id, member: introduction(node) };
+            let ask = Ask::Join { cluster: node.options.cluster, id, member: member.clone() };
             match ask_once(address, Plane::Control, ask, JOIN_DEADLINE).await {
                 Ok(Answer::Written { outcome: Ok(Reply::Joined { raft_id, history }), .. }) => {
                     return Ok((raft_id, history));
