@@ -54,6 +54,7 @@ fn end_in_time() {
     let watch = || {
         std::thread::sleep(STOP_MAX);
         log::error!("still not stopped after {STOP_MAX:?}: ending anyway");
+        super::log_lines::flush();
         std::process::exit(1);
     };
     if let Err(error) = std::thread::Builder::new().name("stop".into()).spawn(watch) {
