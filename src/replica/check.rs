@@ -3,6 +3,7 @@
 //! The engine trusts its input. A message gets here decrypted and from a known connection; a bug or a disk that
 //! lost what it promised can still make it impossible.
 
+use super::reads::CONTEXT_BYTES;
 use raft::eraftpb::{Message, MessageType};
 
 /// What is wrong with a message.
@@ -35,6 +36,7 @@ pub fn check(message: &Message, from: u64, known: Knowledge) -> Verdict {
         MessageType::MsgAppendResponse if !message.reject && message.index > known.last_index => {
             Verdict::Bad("it acknowledges more than was sent")
         }
+        MessageType::MsgReadIndex | MessageType::MsgReadIndexResp => check_read_index(message),
         MessageType::MsgSnapshot if message.snapshot.metadata.index == 0 => Verdict::Bad("an empty snapshot"),
         MessageType::MsgHeartbeat
         | MessageType::MsgHeartbeatResponse
@@ -61,6 +63,20 @@ fn check_append(message: &Message) -> Verdict {
         term = entry.term;
     }
     Verdict::Fine
+}
+
+/// The engine reads the first entry unasked, and keeps its data until a majority has confirmed.
+fn check_read_index(message: &Message) -> Verdict {
+    if message.entries.len() != 1 || message.entries[0].data.len() != CONTEXT_BYTES {
+        return Verdict::Bad("its question for the read index is not one of ours");
+    }
+    match message.msg_type() {
+        // The engine sends the question without a term, and panics when it forwards one that has any.
+        MessageType::MsgReadIndex if message.term != 0 => Verdict::Bad("a question with a term"),
+        // Without one it would be taken for a message of this member to itself.
+        MessageType::MsgReadIndexResp if message.term == 0 => Verdict::Bad("an answer without a term"),
+        _ => Verdict::Fine,
+    }
 }
 
 #[cfg(test)]
@@ -101,6 +117,21 @@ mod tests {
         assert_eq!(check(&beat, 2, KNOWN), Verdict::Fine);
         beat.commit = 11;
         assert_eq!(check(&beat, 2, KNOWN), Verdict::LostLog);
+    }
+
+    #[test]
+    fn the_read_index_is_asked_and_answered_in_one_form() {
+        let mut ask = message(MessageType::MsgReadIndex);
+        ask.term = 0;
+        assert!(matches!(check(&ask, 2, KNOWN), Verdict::Bad(_)), "no context");
+        ask.entries.push(Entry { data: vec![0; CONTEXT_BYTES].into(), ..Entry::default() });
+        assert_eq!(check(&ask, 2, KNOWN), Verdict::Fine);
+        ask.term = 3;
+        assert!(matches!(check(&ask, 2, KNOWN), Verdict::Bad(_)));
+        ask.set_msg_type(MessageType::MsgReadIndexResp);
+        assert_eq!(check(&ask, 2, KNOWN), Verdict::Fine);
+        ask.entries[0].data = vec![0; 1 << 16].into();
+        assert!(matches!(check(&ask, 2, KNOWN), Verdict::Bad(_)));
     }
 
     #[test]

@@ -15,11 +15,13 @@
 //! - what is in doubt is proposed again: the rules apply it once.
 
 mod lead;
+mod read;
 mod timeout;
 
 use super::check::{Knowledge, Verdict, check};
 use super::convert::*;
 use super::limits::*;
+use super::reads::{ReadAnswer, ReadId, Reads};
 use super::requests::Requests;
 use super::tail::Tail;
 use super::writer::{Done, Install, Job};
@@ -36,7 +38,7 @@ use std::collections::{BTreeSet, VecDeque};
 pub struct CoreOptions {
     pub me: RaftId,
     pub role: Role,
-    /// Seeds election timeouts; anything that differs between nodes.
+    /// Seeds election timeouts and marks this start's questions: differs between nodes and between starts.
     pub seed: u64,
     /// Stand for election at once: a founder is alone.
     pub campaign: bool,
@@ -61,6 +63,8 @@ pub enum Input {
     Forwarded(Vec<Request>),
     /// A client of this node asks; given up after so many ticks.
     Request { request: Request, ticks: u64 },
+    /// A client of this node asks from which index on a read is linearizable; given up after so many ticks.
+    ReadIndex { id: ReadId, ticks: u64 },
     /// Committed entries were applied. Comes before the `Stored` of the same jobs.
     Applied(Done),
     /// Jobs are durable.
@@ -86,6 +90,8 @@ pub enum Output {
     Expired(Vec<RequestId>),
     /// Too many requests are under way.
     Refused(RequestId),
+    /// What became of questions for the read index.
+    ReadIndex(ReadAnswer),
     /// This node cannot go on: its disk lost what it had promised.
     Fatal(String),
 }
@@ -114,6 +120,7 @@ pub struct Core {
     /// What the timeout was last drawn for.
     drawn_for: (u64, StateRole),
     requests: Requests,
+    reads: Reads,
     /// Forwarded requests and our own, to be proposed in the next poll.
     queued: Vec<Request>,
     /// Proposed by this leader and not applied yet: not proposed twice at a time.
@@ -177,6 +184,7 @@ impl Core {
             random: options.seed ^ options.me.wrapping_mul(0x9e37_79b9_7f4a_7c15),
             drawn_for: (u64::MAX, StateRole::Follower),
             requests: Requests::default(),
+            reads: Reads::new(options.me, options.seed),
             queued: Vec::new(),
             proposed: BTreeSet::new(),
             held: VecDeque::new(),
@@ -211,6 +219,7 @@ impl Core {
                     self.outputs.push(Output::Refused(id));
                 }
             }
+            Input::ReadIndex { id, ticks } => self.add_read(id, ticks),
             Input::Applied(done) => self.applied(done),
             Input::Stored(done) => self.stored(&done),
             Input::SnapshotSent { to, complete } => {
@@ -229,9 +238,14 @@ impl Core {
         self.set_now(now);
         self.send_requests();
         self.propose_queued();
-        // A follower that has many jobs waiting stops handing out more: its disk is slow.
-        while self.raw.has_ready() && self.job_sent - self.job_done < JOBS_MAX as u64 {
-            self.ready();
+        loop {
+            // A follower that has many jobs waiting stops handing out more: its disk is slow.
+            while self.raw.has_ready() && self.job_sent - self.job_done < JOBS_MAX as u64 {
+                self.ready();
+            }
+            if !self.ask_read_index() {
+                break;
+            }
         }
         self.draw_timeout();
         std::mem::take(&mut self.outputs)
@@ -285,6 +299,7 @@ impl Core {
         if !expired.is_empty() {
             self.outputs.push(Output::Expired(expired));
         }
+        self.expire_reads();
         let (leader, term) = (self.raw.raft.leader_id, self.raw.raft.term);
         if leader != 0 {
             let due = self.requests.take_due(leader, term, self.ticks);
@@ -314,8 +329,11 @@ impl Core {
                 return self.outputs.push(Output::Fatal(text));
             }
         }
-        if message.msg_type() == MessageType::MsgTimeoutNow && self.installing.is_some() {
-            return;
+        match message.msg_type() {
+            MessageType::MsgTimeoutNow if self.installing.is_some() => return,
+            // The engine would forward it once more; its asker asks again instead.
+            MessageType::MsgReadIndex if !self.leads() => return,
+            _ => {}
         }
         let from_leader = matches!(
             message.msg_type(),
@@ -373,6 +391,7 @@ impl Core {
         if ready.must_sync() && job.install.is_none() {
             job.hard_state = Some(hard_state_to_store(&self.raw.raft.hard_state()));
         }
+        self.reads_confirmed(ready.read_states());
         let committed = ready.take_committed_entries();
         let promises = ready.take_persisted_messages();
         self.raw.advance_append_async(ready);
@@ -418,9 +437,13 @@ impl Core {
             promises.into_iter().for_each(|message| self.send(message));
             return;
         }
-        let (now, later): (Vec<_>, Vec<_>) = promises.into_iter().partition(|message| {
-            message.msg_type() == MessageType::MsgHeartbeatResponse && message.term <= self.durable_term
-        });
+        let (now, later): (Vec<_>, Vec<_>) =
+            promises.into_iter().partition(|message| match message.msg_type() {
+                MessageType::MsgHeartbeatResponse => message.term <= self.durable_term,
+                // A question promises nothing.
+                MessageType::MsgReadIndex => true,
+                _ => false,
+            });
         now.into_iter().for_each(|message| self.send(message));
         if !later.is_empty() {
             self.held.push_back((number, later));

@@ -23,6 +23,11 @@ pub const REQUESTS_MAX: usize = 4_096;
 pub const FORWARD_MAX: usize = 512;
 /// A request whose outcome has not come is proposed or forwarded again after this long: the message may be lost.
 pub const RESEND_TICKS: u64 = 20;
+/// Linearizable reads of this node's clients under way.
+pub const READS_MAX: usize = 4_096;
+/// A question for the read index without an answer is asked again after this long. A heartbeat that got lost is
+/// repeated sooner, with the newest question.
+pub const READ_RESEND_TICKS: u64 = 4;
 
 /// A learner this close behind the leader's commit may become a voter.
 pub const PROMOTE_LAG_MAX: u64 = 64;

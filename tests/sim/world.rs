@@ -425,7 +425,7 @@ impl World {
                     }
                 }
             }
-            Output::Refused(_) => {}
+            Output::Refused(_) | Output::ReadIndex(_) => {}
             Output::Fatal(text) => panic!("node {node} cannot go on: {text}"),
         }
     }
