@@ -25,10 +25,12 @@ use super::reads::{ReadAnswer, ReadId, Reads};
 use super::requests::Requests;
 use super::tail::Tail;
 use super::writer::{Done, Install, Job};
+use crate::db::planted::{Bug, planted};
 use crate::db::store::Loaded;
 use crate::db::{Configuration, Position, Reader};
 use crate::state::rows::Member;
 use crate::state::{LogIndex, RaftId, Request, RequestId, Role};
+use raft::ReadOnlyOption::{LeaseBased, Safe};
 use raft::eraftpb::{ConfState, Entry, EntryType, Message, MessageType};
 use raft::{RawNode, SnapshotStatus, StateRole};
 use std::collections::{BTreeSet, VecDeque};
@@ -166,6 +168,8 @@ impl Core {
             max_inflight_msgs: INFLIGHT_MESSAGES_MAX,
             check_quorum: true,
             pre_vote: true,
+            // Never by lease: a leader that was stopped for a while still believes in its own.
+            read_only_option: if planted(Bug::StaleRead) { LeaseBased } else { Safe },
             max_uncommitted_size: UNCOMMITTED_BYTES_MAX,
             max_committed_size_per_ready: COMMITTED_BYTES_PER_READY,
             ..raft::Config::default()
@@ -442,7 +446,7 @@ impl Core {
                 MessageType::MsgHeartbeatResponse => message.term <= self.durable_term,
                 // A question promises nothing.
                 MessageType::MsgReadIndex => true,
-                _ => false,
+                _ => planted(Bug::AckBeforeFsync),
             });
         now.into_iter().for_each(|message| self.send(message));
         if !later.is_empty() {
