@@ -83,7 +83,8 @@ impl Core {
             voter: configuration.voters.contains(raft_id),
             learner: configuration.learners.contains(raft_id),
             caught_up: raft.prs().get(*raft_id).is_some_and(|progress| {
-                progress.recent_active && progress.matched + PROMOTE_LAG_MAX >= commit
+                // One that has acknowledged nothing may never have started: in a young group it would count as close.
+                progress.recent_active && progress.matched > 0 && progress.matched + PROMOTE_LAG_MAX >= commit
             }),
         };
         self.members.iter().map(seat).collect()
