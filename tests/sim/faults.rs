@@ -22,8 +22,8 @@ pub struct Faults {
     pub snapshots: u64,
     pub installs: u64,
     pub retries: u64,
-    /// The longest time that a group took to come to rest.
-    pub rested_ms_max: u64,
+    /// The longest time that a group took to be whole and at work again.
+    pub lively_ms_max: u64,
 }
 
 impl Faults {
@@ -31,7 +31,7 @@ impl Faults {
         for ((_, mine), (_, theirs)) in self.counts().into_iter().zip(other.clone().counts()) {
             *mine += *theirs;
         }
-        self.rested_ms_max = self.rested_ms_max.max(other.rested_ms_max);
+        self.lively_ms_max = self.lively_ms_max.max(other.lively_ms_max);
     }
 
     fn counts(&mut self) -> [(&'static str, &mut u64); 14] {
@@ -65,7 +65,7 @@ impl std::fmt::Display for Faults {
         let mut copy = self.clone();
         let counts: Vec<String> =
             copy.counts().into_iter().map(|(name, count)| format!("{count} {name}")).collect();
-        write!(f, "{}; at rest within {} ms", counts.join(", "), self.rested_ms_max)
+        write!(f, "{}; at work again within {} ms", counts.join(", "), self.lively_ms_max)
     }
 }
 

@@ -48,3 +48,24 @@ fn wall_clocks_change_nothing_but_what_is_displayed() {
     let (seed, history) = jumping.expect("some seed has jumping clocks");
     assert_eq!(history, run(seed, Watch { steady_clocks: true, ..Watch::default() }).history);
 }
+
+/// Shows that the simulator finds what it is there to find: `scripts/planted-bugs`.
+#[cfg(feature = "planted")]
+#[test]
+fn every_planted_bug_is_found_within_500_seeds() {
+    use ribbit::db::planted::{ALL, plant};
+    keep_panics();
+    let mut hidden = Vec::new();
+    for bug in ALL {
+        let tally = hunt(1..501, threads(), false, || plant(Some(bug)), |_, _| {});
+        match tally.failed.first() {
+            Some((seed, text)) => {
+                let what = text.lines().nth(1).unwrap_or(text);
+                println!("{bug:?}: found by seed {seed}, after {} seeds: {what}", tally.seeds);
+            }
+            None => hidden.push(bug),
+        }
+    }
+    drop(std::panic::take_hook());
+    assert!(hidden.is_empty(), "not found: {hidden:?}");
+}

@@ -297,11 +297,14 @@ impl World {
         }
     }
 
-    /// A client asks this node.
-    pub fn ask(&mut self, client: usize, node: usize) {
-        let Some(pending) = &self.clients[client].pending else { return };
-        let (operation, seen, ask) =
-            (self.clients[client].operation, pending.asked.seen, pending.ask.clone());
+    /// A client asks this node, unless it has given up waiting for that.
+    pub fn ask(&mut self, client: usize, operation: u32, node: usize) {
+        let asking = &self.clients[client];
+        let Some(pending) = asking.pending.as_ref().filter(|_| asking.operation == operation) else { return };
+        if pending.at.is_none_or(|(at, _)| at != node) {
+            return;
+        }
+        let (seen, ask) = (pending.asked.seen, pending.ask.clone());
         let Some(running) = &mut self.nodes[node].running else { return };
         match ask {
             Ask::Write(request) => self.feed(node, Input::Request { request, ticks: REQUEST_TICKS }),

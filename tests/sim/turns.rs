@@ -36,7 +36,8 @@ impl World {
         let node = members[self.random.between(0, members.len() as u64) as usize];
         if self.nodes[node].running.is_some() {
             pending.at = Some((node, self.now));
-            self.ask(client, node);
+            let operation = self.clients[client].operation;
+            self.at(self.now, Event::Ask { client, operation, node });
         } else {
             pending.at = None;
         }
@@ -67,7 +68,7 @@ impl World {
         let members: Vec<usize> = self.raft_ids.values().copied().collect();
         let asked = members[self.random.between(0, members.len() as u64) as usize];
         let Some(request) = self.nodes[node].join.clone() else { return };
-        if self.nodes[asked].running.is_some() {
+        if self.nodes[asked].running.is_some() && self.nodes[asked].paused_until <= self.now {
             self.joining.insert(node, (request.id, Some(asked)));
             self.feed(asked, Input::Request { request, ticks: 50 });
         }

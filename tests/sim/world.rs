@@ -17,7 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Virtual milliseconds.
 const SEATED_BY: u64 = 30_000;
-const RESTED_WITHIN: u64 = 60_000;
+/// After the faults, everybody has a place, and every client got something done, within this.
+const LIVELY_WITHIN: u64 = 20_000;
+/// And then the clients finish what they are to do, and all is equal, within this.
+const RESTED_WITHIN: u64 = 120_000;
 /// A client or a joining process asks somewhere else after this long.
 pub const PATIENCE: u64 = 1_500;
 /// Operations that a history has at least.
@@ -80,6 +83,12 @@ pub enum Event {
     ClientTurn {
         client: usize,
         turn: u64,
+    },
+    /// A client's question reaches a node.
+    Ask {
+        client: usize,
+        operation: u32,
+        node: usize,
     },
     JoinTurn {
         node: usize,
@@ -204,7 +213,6 @@ impl World {
                 let status = running.core.status();
                 let configuration = status.configuration;
                 status.in_sync
-                    && status.applied == status.commit
                     && !configuration.is_joint()
                     && configuration.voters.len() == voters
                     && configuration.voters.len() + configuration.learners.len() == joined
@@ -234,6 +242,7 @@ impl World {
             Event::Tick { node, .. }
             | Event::SnapshotSent { node, .. }
             | Event::StoreApply { node, .. }
+            | Event::Ask { node, .. }
             | Event::StoreSync { node, .. } => Some(*node),
             Event::Deliver { to, .. } => Some(*to),
             _ => None,
@@ -263,6 +272,7 @@ impl World {
                 self.client_turn(client)
             }
             Event::ClientTurn { .. } => {}
+            Event::Ask { client, operation, node } => self.ask(client, operation, node),
             Event::JoinTurn { node } => self.join_turn(node),
             Event::Fault => self.fault(),
             Event::Heal { from, to } => self.network.heal(from, to, self.now),
@@ -286,16 +296,23 @@ impl World {
             }
         }
         let began = self.now;
-        let rested = self.run_until(began + RESTED_WITHIN, |world| {
-            world.clients.iter().all(|client| client.pending.is_none() && world.has_done_enough(client))
+        let before: Vec<u32> = self.clients.iter().map(|client| client.operation).collect();
+        let lively = self.run_until(began + LIVELY_WITHIN, |world| {
+            let mut clients = world.clients.iter().zip(&before);
+            clients.all(|(client, before)| client.operation > *before || client.pending.is_none())
                 && world.joining.is_empty()
                 && world.everybody_has_a_place()
-                && world.indexes_applied().len() == 1
         });
+        self.faults.lively_ms_max = self.now - began;
+        let rested = lively
+            && self.run_until(self.now + RESTED_WITHIN, |world| {
+                world.clients.iter().all(|client| client.pending.is_none() && world.has_done_enough(client))
+                    && world.everybody_has_a_place()
+                    && world.indexes_applied().len() == 1
+            });
         if !rested {
             self.say_why_restless();
         }
-        self.faults.rested_ms_max = self.now - began;
         self.compare_everything();
     }
 
@@ -309,7 +326,7 @@ impl World {
     }
 
     fn say_why_restless(&self) -> ! {
-        let mut text = String::from("the group did not come to rest");
+        let mut text = String::from("the group did not come to rest, or to life");
         for (number, node) in self.nodes.iter().enumerate() {
             let status = node.running.as_ref().map(|it| it.core.status());
             text += &format!("\n  node {number}: {status:?}");
