@@ -83,6 +83,7 @@ async fn member(role: Role, id: u32) -> Arc<Member> {
         pid: 100 + id,
         applied: 1,
         clients: 0,
+        rules_level: 1,
     };
     let status = NodeStatus {
         cluster: ClusterId(1),

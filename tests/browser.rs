@@ -2,7 +2,11 @@
 //!
 //! With RIBBIT_PICTURES=FOLDER every page is also saved there, narrow and wide, light and dark, as PNG in base64.
 
+// A test that cannot go on may panic where it stands.
+#![allow(clippy::unwrap_used)]
+
 #[path = "support/driver.rs"]
+#[allow(dead_code)] // What only other tests do with it.
 mod driver;
 #[path = "support/group.rs"]
 #[allow(dead_code)] // What only the tests without a browser do to a group.
@@ -75,8 +79,7 @@ impl Visit {
 
 #[test]
 fn a_person_goes_through_every_page() {
-    if let Some(reason) = driver::missing() {
-        println!("skipped: {reason}");
+    if driver::missing() {
         return;
     }
     let visit = Visit { site: Site::start(), driver: Driver::start() };

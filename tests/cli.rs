@@ -34,6 +34,34 @@ fn ended(output: &Output) -> (i32, String) {
     (output.status.code().unwrap_or(-1), String::from_utf8(text).unwrap())
 }
 
+/// The soft limit of a role that was started with few file descriptors.
+#[test]
+fn a_server_takes_the_file_descriptors_it_needs() {
+    let folder = folder();
+    let script = "ulimit -Sn 200; exec \"$0\" balancer --listen 127.0.0.1:0 --coordinator 127.0.0.1:1";
+    let mut child = std::process::Command::new("sh")
+        .args(["-c", script, assert_cmd::cargo::cargo_bin("ribbit").to_str().unwrap()])
+        .current_dir(folder.path())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let limits = |which: usize| {
+        let text = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+        let line = text.lines().find(|line| line.starts_with("Max open files")).unwrap();
+        let word = line.split_whitespace().nth(which).unwrap();
+        word.parse().unwrap_or(u64::MAX)
+    };
+    let begin = std::time::Instant::now();
+    let wanted = limits(4).min(4_096);
+    while limits(3) < wanted && begin.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let soft = limits(3);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(soft >= wanted, "{soft}");
+}
+
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }

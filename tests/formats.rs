@@ -55,9 +55,21 @@ fn rows() -> Vec<String> {
     let id = AccountId(0x0102);
     let session = Session { account: id, opened: 5, opened_age_ms: 1_000, opened_wall_ms: 2_000 };
     let croak = Croak { author: id, wall_ms: 3_000, text: "a,\n\"b\" 🐸".into() };
-    let member =
-        Member { role: Role::Coordinator, id: 2, address: "host:9001".into(), machine: "board".into() };
-    let books = Bookkeeping { forgotten_through: 1, indexed_through: 300, next_raft_id: 7, history: HISTORY };
+    let member = Member {
+        role: Role::Coordinator,
+        id: 2,
+        address: "host:9001".into(),
+        machine: "board".into(),
+        rules_level: 1,
+        standing: Standing::Wanted,
+    };
+    let books = Bookkeeping {
+        forgotten_through: 1,
+        indexed_through: 300,
+        next_raft_id: 7,
+        history: HISTORY,
+        rules_level: 1,
+    };
     let mut rows = vec![
         line::<Accounts>("Accounts", id, account),
         line::<Names>("Names", "ada".into(), id),
@@ -89,8 +101,13 @@ fn rows() -> Vec<String> {
 
 /// Every command once, as a log entry holds it.
 fn entries() -> Vec<String> {
-    let member =
-        NewMember { role: Role::Backend, id: 2, address: "host:10002".into(), machine: "board".into() };
+    let member = NewMember {
+        role: Role::Backend,
+        id: 2,
+        address: "host:10002".into(),
+        machine: "board".into(),
+        rules_level: 1,
+    };
     let commands = [
         Command::CreateAccount {
             username: "ada".into(),
@@ -108,7 +125,11 @@ fn entries() -> Vec<String> {
         Command::IndexCroaks,
         Command::Found { history: HistoryId(HISTORY), member: member.clone() },
         Command::Join { member },
-        Command::Move { raft_id: 6, address: "host:1".into() },
+        Command::Describe { raft_id: 6, address: "host:1".into(), machine: "board".into(), rules_level: 1 },
+        Command::Lose { role: Role::Backend, id: 3 },
+        Command::Drain { role: Role::Backend, id: 3, drained: true },
+        Command::Forget { raft_id: 6 },
+        Command::RaiseRules { level: 2 },
     ];
     let entry = |command: Command| {
         let name = format!("{command:?}").split([' ', '{']).next().unwrap_or_default().to_string();

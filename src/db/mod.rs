@@ -37,6 +37,8 @@ pub use read::Reader;
 pub use record::{Configuration, EntryKind, HardState, Identity, LogEntry, Position};
 pub use store::{AppliedEntry, Store};
 
+use std::io::ErrorKind;
+
 /// What can go wrong with a store. All of it is fatal for the process that meets it.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
@@ -50,6 +52,28 @@ pub enum DbError {
     File { path: String, source: std::io::Error },
     #[error("another process has the store {0} open")]
     InUse(String),
+}
+
+impl DbError {
+    /// Whether the file itself is wrong, as opposed to a disk that is full, away or failing: then starting again
+    /// does not help.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            DbError::Damaged(_) | DbError::BadRow(_) => true,
+            DbError::Redb(error) => match error.as_ref() {
+                redb::Error::Corrupted(_) | redb::Error::UpgradeRequired(_) | redb::Error::RepairAborted => {
+                    true
+                }
+                redb::Error::Io(error) => {
+                    matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof)
+                }
+                // A file that is not of this shape, as far as this version knows.
+                redb::Error::TableTypeMismatch { .. } | redb::Error::TableDoesNotExist(_) => true,
+                _ => false,
+            },
+            DbError::File { .. } | DbError::InUse(_) => false,
+        }
+    }
 }
 
 impl<E: Into<redb::Error>> From<E> for DbError {

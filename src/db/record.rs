@@ -94,6 +94,13 @@ pub struct Configuration {
 }
 
 impl Configuration {
+    /// Whether this member votes or learns, or did before a change that is under way.
+    pub fn contains(&self, id: RaftId) -> bool {
+        [&self.voters, &self.learners, &self.voters_outgoing, &self.learners_next]
+            .iter()
+            .any(|ids| ids.contains(&id))
+    }
+
     /// Whether a joint change is under way.
     pub fn is_joint(&self) -> bool {
         !self.voters_outgoing.is_empty()

@@ -184,6 +184,17 @@ impl Store {
         Ok(fresh)
     }
 
+    /// The next asking is another request.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be written.
+    pub fn not_joining(&mut self) -> Result<(), DbError> {
+        let transaction = self.database().begin_write()?;
+        transaction.open_table(META)?.remove(JOINING)?;
+        transaction.commit()?;
+        Ok(())
+    }
+
     /// Writes who this store belongs to. A founder's log begins behind index 1, where its configuration lies:
     /// whoever joins is behind the floor and gets that configuration with a snapshot.
     ///

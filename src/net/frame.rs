@@ -119,12 +119,28 @@ pub async fn write<T: Serialize, W: AsyncWrite + Unpin>(writer: &mut W, value: &
 
 /// Writes bytes that are frames already, giving up when that stalls.
 pub async fn write_bytes<W: AsyncWrite + Unpin>(writer: &mut W, bytes: &[u8]) -> Result<(), FrameError> {
-    within(super::limits::WRITE_STALL, async {
-        writer.write_all(bytes).await?;
-        writer.flush().await?;
-        Ok(())
-    })
-    .await
+    write_pieces(writer, bytes, super::limits::WRITE_STALL).await
+}
+
+/// Writes one frame, giving up when nothing of it moves for as long as `stall`.
+pub async fn write_patiently<T: Serialize, W: AsyncWrite + Unpin>(
+    writer: &mut W,
+    value: &T,
+    stall: Duration,
+) -> Result<(), FrameError> {
+    write_pieces(writer, &encode(value), stall).await
+}
+
+/// A long frame may take long on a slow network: only a piece of it has to move within `stall`.
+async fn write_pieces<W: AsyncWrite + Unpin>(
+    writer: &mut W,
+    bytes: &[u8],
+    stall: Duration,
+) -> Result<(), FrameError> {
+    for piece in bytes.chunks(super::limits::WRITE_BYTES) {
+        within(stall, async { Ok(writer.write_all(piece).await?) }).await?;
+    }
+    within(stall, async { Ok(writer.flush().await?) }).await
 }
 
 /// Writes the frames that come through `queue` until it is closed and empty, those that wait joined into
@@ -170,6 +186,8 @@ fn closed(error: io::Error) -> FrameError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
 
     #[test]
     fn prefaces_tell_who_speaks() {
@@ -177,6 +195,48 @@ mod tests {
         assert!(matches!(parse_preface(b"GET / HT"), Err(FrameError::NotRibbit)));
         assert!(matches!(parse_preface(b"ribbit\x09\x01"), Err(FrameError::OtherVersion(9))));
         assert!(matches!(parse_preface(b"ribbit\x01\x63"), Err(FrameError::Malformed)));
+    }
+
+    /// Takes one piece at a time, each after a while.
+    struct Slow {
+        each: Duration,
+        timer: Option<smol::Timer>,
+        taken: usize,
+    }
+
+    impl AsyncWrite for Slow {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            let each = self.each;
+            let timer = self.timer.get_or_insert_with(|| smol::Timer::after(each));
+            if Pin::new(timer).poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            self.timer = None;
+            self.taken += bytes.len();
+            Poll::Ready(Ok(bytes.len()))
+        }
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn what_is_slow_but_moves_is_waited_for() {
+        let stall = Duration::from_millis(400);
+        let bytes = vec![0; 10 * super::super::limits::WRITE_BYTES];
+        let mut slow = Slow { each: stall / 4, timer: None, taken: 0 };
+        smol::block_on(write_pieces(&mut slow, &bytes, stall)).unwrap();
+        assert_eq!(slow.taken, bytes.len());
+        slow.each = stall * 4;
+        let stalled = smol::block_on(write_pieces(&mut slow, &bytes, stall));
+        assert!(matches!(stalled, Err(FrameError::TimedOut)));
     }
 
     #[test]

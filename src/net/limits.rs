@@ -22,6 +22,14 @@ pub const FRAME_DEADLINE: Duration = Duration::from_secs(10);
 /// A write that makes no progress for this long ends the connection.
 pub const WRITE_STALL: Duration = Duration::from_secs(3);
 
+/// A snapshot waits this long for the other side's disk, before each chunk and for making all of it durable.
+pub const SNAPSHOT_STALL: Duration = Duration::from_secs(30);
+/// After a snapshot did not reach its receiver, the wait before the next try.
+pub const SNAPSHOT_RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// Threads for people's questions: one slow read does not stop the next.
+pub const PEOPLE_THREADS: usize = 2;
+
 /// Connections a node accepts, all planes together.
 pub const CONNECTIONS_MAX: usize = 2_048;
 /// Questions one connection may have under way; further ones wait unread.

@@ -16,7 +16,7 @@
 use super::frame::{self, FrameError, Plane};
 use super::limits::{ASKS_UNDER_WAY_MAX, FRAME_BYTES_MAX, SILENCE_STEP, SILENT_STEPS_MAX, SILENT_STEPS_PING};
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame};
-use super::socket;
+use super::{socket, tasks};
 use async_net::TcpStream;
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
@@ -66,7 +66,7 @@ impl Line {
         let shared = Arc::new(Shared { table: Mutex::default(), frames, owing, heard: AtomicU32::new(0) });
         let driven = shared.clone();
         let address = address.to_string();
-        let driver = smol::spawn(async move {
+        let driver = tasks::spawn(async move {
             let end = driven.drive(stream, queue, owed).await;
             log::debug!("the connection to {address} ended: {end}");
             driven.end();

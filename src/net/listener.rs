@@ -19,7 +19,7 @@ use super::limits::{
     CONNECTIONS_MAX, FRAME_BYTES_MAX, PREFACE_DEADLINE,
 };
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame};
-use super::socket;
+use super::{socket, tasks};
 use async_net::{TcpListener, TcpStream};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
@@ -120,7 +120,7 @@ impl Drop for ClientPlace {
 pub async fn serve<N: Node>(listener: TcpListener, node: Arc<N>, gate: Arc<Gate>) {
     accept(listener, &gate, |stream, place| {
         let (node, gate) = (node.clone(), gate.clone());
-        smol::spawn(async move {
+        tasks::spawn(async move {
             let from = stream.peer_addr();
             let ended = async {
                 gate.closed().await;
@@ -235,7 +235,7 @@ async fn read_asks<N: Node>(
         let limit = Duration::from_millis(deadline_ms.into()).min(ASK_DEADLINE_MAX);
         let answer = node.clone().answer(plane, ask, Instant::now() + limit);
         let ready = ready.clone();
-        smol::spawn(async move {
+        tasks::spawn(async move {
             let answering = async {
                 let frame = frame::encode(&AnswerFrame { tag, answer: answer.await });
                 // Fails when the connection is lost: nobody waits for this any more.

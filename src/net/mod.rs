@@ -18,6 +18,7 @@
 //! - [`line`]: one connection to one server, many questions on it at once
 //! - [`client`]: the failover client: asks whichever server lives until there is an answer
 //! - [`survey`]: asks every member how it is, and puts the answers together
+//! - [`tasks`]: the threads that run tasks
 //! - [`secret`]: session tokens and request ids
 //! - encryption: not here yet; the handshake's place is between preface and first frame
 
@@ -31,3 +32,4 @@ pub mod protocol;
 pub mod secret;
 pub mod socket;
 pub mod survey;
+pub mod tasks;

@@ -12,7 +12,7 @@
 use super::frame::{self, FrameError};
 use super::limits::PEER_FRAME_BYTES_MAX;
 use super::protocol::MemberInfo;
-use crate::state::{ClusterId, HistoryId, RaftId, Request};
+use crate::state::{ClusterId, HistoryId, LogIndex, RaftId, Request};
 use serde::{Deserialize, Serialize};
 use smol::io::AsyncRead;
 
@@ -26,8 +26,9 @@ pub struct PeerHello {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum PeerWelcome {
-    /// Who the acceptor is, and whom it knows.
-    Welcome { me: MemberInfo, others: Vec<MemberInfo> },
+    /// Who the acceptor is, whom it knows, and what the dialler had applied when it last said so: a dialler whose
+    /// log ends before that has lost what was on its disk.
+    Welcome { me: MemberInfo, others: Vec<MemberInfo>, you_applied: LogIndex },
     /// In words for a log.
     Refused(String),
 }

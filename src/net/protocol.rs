@@ -33,6 +33,14 @@ pub enum Ask {
     NodeStatus,
     /// A process with an empty store wants to belong. Control plane only.
     Join { cluster: ClusterId, id: RequestId, member: NewMember },
+    /// A member's name has no store any more, or a damaged one: it has to leave before it may join again. Refused
+    /// while the member is alive, unless `alive` says that it should go nevertheless. Control plane only.
+    Lose { id: RequestId, role: Role, number: u32, alive: bool },
+    /// A member should learn and not vote, or vote again. Control plane only.
+    Drain { id: RequestId, role: Role, number: u32, drained: bool },
+    /// This member should lead. Answered `Done` by the leader once it has asked; whether it worked, status says.
+    /// Control plane only.
+    Transfer { role: Role, number: u32 },
     /// A command as it is: croak, friends, log out. Commands that carry a hash of a password, and those that
     /// only members propose, are refused here.
     Write(Request),
@@ -130,6 +138,8 @@ pub struct MemberInfo {
     pub applied: LogIndex,
     /// Connections on the client plane.
     pub clients: u32,
+    /// The newest rules level it understands.
+    pub rules_level: u32,
 }
 
 impl MemberInfo {

@@ -13,6 +13,7 @@ use super::client::ask_once;
 use super::frame::Plane;
 use super::limits::{ADDRESSES_MAX, STATUS_DEADLINE, SURVEY_ROUNDS_MAX};
 use super::protocol::{Answer, Ask, MemberInfo, NodeStatus};
+use super::tasks;
 use crate::state::RaftId;
 use std::collections::BTreeMap;
 
@@ -62,7 +63,7 @@ pub async fn survey(seeds: &[String]) -> Survey {
         if next.is_empty() {
             break;
         }
-        let asking: Vec<_> = next.iter().map(|address| smol::spawn(node_status(address.clone()))).collect();
+        let asking: Vec<_> = next.iter().map(|address| tasks::spawn(node_status(address.clone()))).collect();
         asked.append(&mut next);
         for answer in asking {
             let Some(status) = answer.await else { continue };
@@ -196,6 +197,7 @@ mod tests {
             pid: 100 + raft_id as u32,
             applied: 10,
             clients: 0,
+            rules_level: 1,
         }
     }
 

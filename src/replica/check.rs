@@ -3,8 +3,11 @@
 //! The engine trusts its input. A message gets here decrypted and from a known connection; a bug or a disk that
 //! lost what it promised can still make it impossible.
 
+use super::limits::{INDEX_MAX, TERM_JUMP_MAX};
 use super::reads::CONTEXT_BYTES;
-use raft::eraftpb::{Message, MessageType};
+use crate::db::Position;
+use raft::eraftpb::{ConfState, Message, MessageType, SnapshotMetadata};
+use std::collections::BTreeSet;
 
 /// What is wrong with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,36 +25,86 @@ pub struct Knowledge {
     pub me: u64,
     pub last_index: u64,
     pub term: u64,
+    /// The term that is on disk: of a later one nobody has heard from us.
+    pub durable_term: u64,
+    /// Whom we take for the leader of our term, 0 for nobody.
+    pub leader: u64,
+    pub applied: Position,
 }
 
 pub fn check(message: &Message, from: u64, known: Knowledge) -> Verdict {
-    if message.to != known.me || message.from != from || from == known.me {
+    if message.to != known.me || message.from != from || from == known.me || from == 0 {
         return Verdict::Bad("it is not for us, or not from whom it says");
     }
+    // Sent without a term; the engine panics when it has to forward one that has any.
+    if message.msg_type() == MessageType::MsgReadIndex {
+        return if message.term == 0 {
+            check_context(message)
+        } else {
+            Verdict::Bad("a question with a term")
+        };
+    }
+    // The engine takes term 0 for a message of its own.
+    if message.term == 0 || message.term > known.term.saturating_add(TERM_JUMP_MAX) {
+        return Verdict::Bad("its term cannot be");
+    }
+    if message.index > INDEX_MAX || message.request_snapshot != 0 || message.priority != 0 {
+        return Verdict::Bad("members do not send such values");
+    }
     match message.msg_type() {
-        MessageType::MsgAppend => check_append(message),
-        MessageType::MsgHeartbeat if message.term >= known.term && message.commit > known.last_index => {
-            Verdict::LostLog
+        // The engine looks no further than the term.
+        kind if message.term < known.term && is_known(kind) => Verdict::Fine,
+        MessageType::MsgAppend => check_append(message, known),
+        MessageType::MsgHeartbeat if message.commit > known.last_index => Verdict::LostLog,
+        MessageType::MsgAppendResponse if message.index.max(message.reject_hint) > known.last_index => {
+            match message.reject && message.reject_hint <= known.last_index {
+                // Stale: what was sent then has been replaced.
+                true => Verdict::Fine,
+                false => Verdict::Bad("it answers more than was sent"),
+            }
         }
-        MessageType::MsgAppendResponse if !message.reject && message.index > known.last_index => {
-            Verdict::Bad("it acknowledges more than was sent")
+        MessageType::MsgRequestVoteResponse if known.durable_term < known.term => {
+            Verdict::Bad("nobody was asked for a vote yet")
         }
-        MessageType::MsgReadIndex | MessageType::MsgReadIndexResp => check_read_index(message),
-        MessageType::MsgSnapshot if message.snapshot.metadata.index == 0 => Verdict::Bad("an empty snapshot"),
-        MessageType::MsgHeartbeat
-        | MessageType::MsgHeartbeatResponse
-        | MessageType::MsgAppendResponse
-        | MessageType::MsgRequestVote
-        | MessageType::MsgRequestVoteResponse
-        | MessageType::MsgRequestPreVote
-        | MessageType::MsgRequestPreVoteResponse
-        | MessageType::MsgSnapshot
-        | MessageType::MsgTimeoutNow => Verdict::Fine,
+        MessageType::MsgSnapshot => check_snapshot(message),
+        // It lets its receiver stand for election past everybody's patience with the leader: only that one may.
+        MessageType::MsgTimeoutNow | MessageType::MsgReadIndexResp
+            if message.term != known.term || message.from != known.leader =>
+        {
+            Verdict::Bad("it is not from the leader")
+        }
+        MessageType::MsgReadIndexResp => check_context(message),
+        kind if is_known(kind) => Verdict::Fine,
         _ => Verdict::Bad("members do not send messages of this type"),
     }
 }
 
-fn check_append(message: &Message) -> Verdict {
+/// Whether members send messages of this type.
+fn is_known(kind: MessageType) -> bool {
+    matches!(
+        kind,
+        MessageType::MsgAppend
+            | MessageType::MsgAppendResponse
+            | MessageType::MsgHeartbeat
+            | MessageType::MsgHeartbeatResponse
+            | MessageType::MsgRequestVote
+            | MessageType::MsgRequestVoteResponse
+            | MessageType::MsgRequestPreVote
+            | MessageType::MsgRequestPreVoteResponse
+            | MessageType::MsgSnapshot
+            | MessageType::MsgTimeoutNow
+            | MessageType::MsgReadIndexResp
+    )
+}
+
+fn check_append(message: &Message, known: Knowledge) -> Verdict {
+    // The engine takes the term of what it does not have for 0.
+    if (message.log_term == 0) != (message.index == 0) || message.log_term > message.term {
+        return Verdict::Bad("it follows an entry that cannot be");
+    }
+    if message.index >= known.applied.index && message.log_term < known.applied.term {
+        return Verdict::Bad("it contradicts what is applied");
+    }
     let mut term = message.log_term;
     for (entry, index) in message.entries.iter().zip(message.index + 1..) {
         if entry.index != index {
@@ -65,18 +118,42 @@ fn check_append(message: &Message) -> Verdict {
     Verdict::Fine
 }
 
-/// The engine reads the first entry unasked, and keeps its data until a majority has confirmed.
-fn check_read_index(message: &Message) -> Verdict {
-    if message.entries.len() != 1 || message.entries[0].data.len() != CONTEXT_BYTES {
-        return Verdict::Bad("its question for the read index is not one of ours");
+/// A question for the read index, or the answer to one: the engine reads the first entry unasked, and keeps its
+/// data until a majority has confirmed.
+fn check_context(message: &Message) -> Verdict {
+    match message.entries.as_slice() {
+        [entry] if entry.data.len() == CONTEXT_BYTES => Verdict::Fine,
+        _ => Verdict::Bad("its question for the read index is not one of ours"),
     }
-    match message.msg_type() {
-        // The engine sends the question without a term, and panics when it forwards one that has any.
-        MessageType::MsgReadIndex if message.term != 0 => Verdict::Bad("a question with a term"),
-        // Without one it would be taken for a message of this member to itself.
-        MessageType::MsgReadIndexResp if message.term == 0 => Verdict::Bad("an answer without a term"),
-        _ => Verdict::Fine,
+}
+
+fn check_snapshot(message: &Message) -> Verdict {
+    let SnapshotMetadata { index, term, .. } = *message.snapshot.metadata;
+    if index == 0 || index > INDEX_MAX || term == 0 || term > message.term {
+        return Verdict::Bad("a snapshot of a position that cannot be");
     }
+    match message.snapshot.metadata.conf_state.as_ref() {
+        Some(state) if is_configuration(state) => Verdict::Fine,
+        _ => Verdict::Bad("a snapshot of a configuration that cannot be"),
+    }
+}
+
+/// Whether a group can have this configuration.
+fn is_configuration(state: &ConfState) -> bool {
+    let set = |ids: &[u64]| {
+        let set: BTreeSet<u64> = ids.iter().copied().collect();
+        (set.len() == ids.len() && !set.contains(&0)).then_some(set)
+    };
+    let sets =
+        (set(&state.voters), set(&state.learners), set(&state.voters_outgoing), set(&state.learners_next));
+    let (Some(voters), Some(learners), Some(outgoing), Some(next)) = sets else { return false };
+    let joint = !outgoing.is_empty();
+    !voters.is_empty()
+        && learners.is_disjoint(&voters)
+        && learners.is_disjoint(&outgoing)
+        && next.is_subset(&outgoing)
+        && next.is_disjoint(&voters)
+        && (joint || !state.auto_leave)
 }
 
 #[cfg(test)]
@@ -84,7 +161,14 @@ mod tests {
     use super::*;
     use raft::eraftpb::Entry;
 
-    const KNOWN: Knowledge = Knowledge { me: 1, last_index: 10, term: 3 };
+    const KNOWN: Knowledge = Knowledge {
+        me: 1,
+        last_index: 10,
+        term: 3,
+        durable_term: 3,
+        leader: 2,
+        applied: Position { index: 3, term: 1 },
+    };
 
     fn message(kind: MessageType) -> Message {
         let mut message = Message::new();

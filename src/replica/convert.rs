@@ -78,3 +78,8 @@ pub fn conf_change_from_bytes(bytes: &[u8]) -> Option<eraftpb::ConfChangeV2> {
 pub fn conf_change_to_bytes(change: &eraftpb::ConfChangeV2) -> Vec<u8> {
     change.write_to_bytes().expect("a change in memory always serialises")
 }
+
+/// Whether a message announces a snapshot.
+pub fn is_snapshot(message: &eraftpb::Message) -> bool {
+    message.msg_type() == eraftpb::MessageType::MsgSnapshot
+}

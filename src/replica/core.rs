@@ -33,7 +33,7 @@ use crate::state::{LogIndex, RaftId, Request, RequestId, Role};
 use raft::ReadOnlyOption::{LeaseBased, Safe};
 use raft::eraftpb::{ConfState, Entry, EntryType, Message, MessageType};
 use raft::{RawNode, SnapshotStatus, StateRole};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What a core is told about itself.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +44,8 @@ pub struct CoreOptions {
     pub seed: u64,
     /// Stand for election at once: a founder is alone.
     pub campaign: bool,
+    /// Silence after which a voter's seat goes to a learner that is there, in ticks.
+    pub evict_ticks: u64,
 }
 
 /// The clocks, read by the driver.
@@ -75,6 +77,8 @@ pub enum Input {
     SnapshotSent { to: RaftId, complete: bool },
     /// Hand leadership to somebody else, if this node has it.
     StepAside,
+    /// Hand leadership to this member, if this node has it.
+    Transfer(RaftId),
 }
 
 /// What a replica wants done.
@@ -94,8 +98,10 @@ pub enum Output {
     Refused(RequestId),
     /// What became of questions for the read index.
     ReadIndex(ReadAnswer),
-    /// This node cannot go on: its disk lost what it had promised.
+    /// This node cannot go on.
     Fatal(String),
+    /// This node's disk lost what it had promised: it must leave the group and come back as another member.
+    Lost(String),
 }
 
 /// How the replica is, for status and for deciding what to serve.
@@ -108,6 +114,8 @@ pub struct CoreStatus {
     pub configuration: Configuration,
     pub commit: LogIndex,
     pub applied: LogIndex,
+    /// Where the log ends, durable or not.
+    pub last: LogIndex,
     /// Heard from a leader within the election timeout, and not far behind.
     pub in_sync: bool,
 }
@@ -125,13 +133,17 @@ pub struct Core {
     reads: Reads,
     /// Forwarded requests and our own, to be proposed in the next poll.
     queued: Vec<Request>,
-    /// Proposed by this leader and not applied yet: not proposed twice at a time.
+    /// Proposed by this leader in this term and not applied yet: not proposed twice at a time.
     proposed: BTreeSet<RequestId>,
+    proposed_term: u64,
     /// Messages held until their job is durable.
     held: VecDeque<(u64, Vec<Message>)>,
-    /// The last job handed out, and the last reported durable.
+    /// The last job made, and the last reported durable.
     job_sent: u64,
     job_done: u64,
+    /// The numbers of jobs handed out and not durable, and what waits behind them.
+    under_way: VecDeque<u64>,
+    backlog: VecDeque<Job>,
     durable_term: u64,
     /// The job that installs a snapshot, while it is under way. The engine expects that to be over before it may
     /// stand for election (it reads entries that the snapshot has replaced), so until then it does not.
@@ -141,6 +153,10 @@ pub struct Core {
     age_ms: u64,
     age_at_ms: u64,
     heard_tick: Option<u64>,
+    /// When each member was last heard, in ticks.
+    heard: BTreeMap<RaftId, u64>,
+    /// Since when this node leads.
+    led_since: Option<u64>,
     handover_tick: u64,
     outputs: Vec<Output>,
 }
@@ -191,15 +207,20 @@ impl Core {
             reads: Reads::new(options.me, options.seed),
             queued: Vec::new(),
             proposed: BTreeSet::new(),
+            proposed_term: 0,
             held: VecDeque::new(),
             job_sent: 0,
             job_done: 0,
+            under_way: VecDeque::new(),
+            backlog: VecDeque::new(),
             durable_term: loaded.hard_state.term,
             installing: None,
             members,
             age_ms,
             age_at_ms: 0,
             heard_tick: None,
+            heard: BTreeMap::new(),
+            led_since: None,
             handover_tick: 0,
             outputs: Vec::new(),
         };
@@ -233,6 +254,11 @@ impl Core {
             Input::StepAside => {
                 self.step_aside();
             }
+            Input::Transfer(to) => {
+                if self.leads() {
+                    self.raw.transfer_leader(to);
+                }
+            }
         }
         self.draw_timeout();
     }
@@ -243,8 +269,7 @@ impl Core {
         self.send_requests();
         self.propose_queued();
         loop {
-            // A follower that has many jobs waiting stops handing out more: its disk is slow.
-            while self.raw.has_ready() && self.job_sent - self.job_done < JOBS_MAX as u64 {
+            while self.raw.has_ready() {
                 self.ready();
             }
             if !self.ask_read_index() {
@@ -269,6 +294,7 @@ impl Core {
             configuration: raft.store().configuration(),
             commit: raft.raft_log.committed,
             applied,
+            last: raft.store().last().index,
             in_sync: leader.is_some() && raft.raft_log.committed.saturating_sub(applied) <= SYNC_LAG_MAX,
         }
     }
@@ -278,9 +304,9 @@ impl Core {
         self.raw.raft.store().last()
     }
 
-    /// Whether a snapshot was taken in and not handed out as a job yet.
+    /// Whether a snapshot was taken in that is not installed yet.
     pub fn wants_snapshot(&self) -> bool {
-        self.raw.snap().is_some_and(|snapshot| !snapshot.is_empty())
+        self.installing.is_some()
     }
 
     fn leads(&self) -> bool {
@@ -310,17 +336,26 @@ impl Core {
             self.dispatch(leader, due);
         }
         if self.leads() {
+            // A new leader gives everybody their full time.
+            self.led_since.get_or_insert(self.ticks);
             self.seat_members();
             self.hand_over();
         } else {
+            self.led_since = None;
             self.proposed.clear();
         }
     }
 
     fn message(&mut self, from: RaftId, message: Message) {
         let raft = &self.raw.raft;
-        let known =
-            Knowledge { me: self.options.me, last_index: raft.raft_log.last_index(), term: raft.term };
+        let known = Knowledge {
+            me: self.options.me,
+            last_index: raft.raft_log.last_index(),
+            term: raft.term,
+            durable_term: self.durable_term,
+            leader: raft.leader_id,
+            applied: raft.store().applied(),
+        };
         match check(&message, from, known) {
             Verdict::Fine => {}
             Verdict::Bad(why) => return log::warn!("a message of member {from} was dropped: {why}"),
@@ -330,15 +365,18 @@ impl Core {
                      was synced",
                     message.commit, known.last_index
                 );
-                return self.outputs.push(Output::Fatal(text));
+                return self.outputs.push(Output::Lost(text));
             }
         }
-        match message.msg_type() {
-            MessageType::MsgTimeoutNow if self.installing.is_some() => return,
-            // The engine would forward it once more; its asker asks again instead.
-            MessageType::MsgReadIndex if !self.leads() => return,
-            _ => {}
+        // The engine would forward it once more; its asker asks again instead.
+        if message.msg_type() == MessageType::MsgReadIndex && !self.leads() {
+            return;
         }
+        let needs_log = matches!(message.msg_type(), MessageType::MsgTimeoutNow | MessageType::MsgSnapshot);
+        if needs_log && (self.installing.is_some() || self.raw.snap().is_some()) {
+            return;
+        }
+        self.heard.insert(from, self.ticks);
         let from_leader = matches!(
             message.msg_type(),
             MessageType::MsgAppend | MessageType::MsgHeartbeat | MessageType::MsgSnapshot
@@ -376,8 +414,14 @@ impl Core {
     fn ready(&mut self) {
         let mut ready = self.raw.ready();
         let mut job = Job { number: ready.number(), ..Job::default() };
-        for message in ready.take_messages() {
-            self.send(message);
+        let mut promises = Vec::new();
+        // A leader's. One that elected itself, alone, has not told its disk of its term yet: were it killed now, it
+        // would lead the same term again, with other entries.
+        let early = ready.take_messages();
+        if self.raw.raft.term <= self.durable_term {
+            early.into_iter().for_each(|message| self.send(message));
+        } else {
+            promises = early;
         }
         if !ready.snapshot().is_empty() {
             let metadata = ready.snapshot().metadata.clone().unwrap_or_default();
@@ -397,7 +441,7 @@ impl Core {
         }
         self.reads_confirmed(ready.read_states());
         let committed = ready.take_committed_entries();
-        let promises = ready.take_persisted_messages();
+        promises.extend(ready.take_persisted_messages());
         self.raw.advance_append_async(ready);
         self.commit(&committed, &mut job);
         self.hold(job.number, promises, job.is_volatile());
@@ -462,7 +506,25 @@ impl Core {
             return;
         }
         self.job_sent = job.number;
-        self.outputs.push(Output::Store(job));
+        if self.under_way.len() < JOBS_MAX {
+            self.under_way.push_back(job.number);
+            return self.outputs.push(Output::Store(job));
+        }
+        // The disk is slow. Heartbeats must go on, and each makes a job: they are joined, so that waiting costs
+        // no more memory than what has to be written. What came before an installed snapshot stays before it.
+        match self.backlog.back_mut() {
+            Some(last) if job.install.is_none() => last.join(job),
+            _ => self.backlog.push_back(job),
+        }
+    }
+
+    fn hand_out_backlog(&mut self) {
+        while self.under_way.len() < JOBS_MAX
+            && let Some(job) = self.backlog.pop_front()
+        {
+            self.under_way.push_back(job.number);
+            self.outputs.push(Output::Store(job));
+        }
     }
 
     fn send(&mut self, message: Message) {
@@ -478,6 +540,7 @@ impl Core {
             self.proposed.remove(&outcome.id);
         }
         if let Some(members) = done.members {
+            self.heard.retain(|id, _| members.iter().any(|(member, _)| member == id));
             self.members = members;
         }
         if let Some(age_ms) = done.age_ms
@@ -486,6 +549,8 @@ impl Core {
             self.age_ms = age_ms;
             self.age_at_ms = self.now.monotonic_ms;
         }
+        // An installed snapshot brought its hard state with it.
+        self.durable_term = self.durable_term.max(done.durable_term.unwrap_or(0));
         let durable = self.raw.raft.store().last().index.min(done.durable.unwrap_or(0));
         self.raw.mut_store().stored(durable, done.applied, done.floor);
         self.advance_applied(done.applied.index);
@@ -502,6 +567,10 @@ impl Core {
 
     fn stored(&mut self, done: &Done) {
         self.job_done = self.job_done.max(done.number);
+        while self.under_way.front().is_some_and(|number| *number <= done.number) {
+            self.under_way.pop_front();
+        }
+        self.hand_out_backlog();
         if self.installing.is_some_and(|number| number <= done.number) {
             self.installing = None;
         }
@@ -519,6 +588,19 @@ impl Core {
             }
         }
     }
+}
+
+/// Whether a message, as bytes, announces the state that this head begins: the engine goes by the one, the store
+/// by the other.
+pub fn announces(message: &[u8], head: &crate::db::snapshot::SnapshotHead) -> bool {
+    let Some(message) = message_from_bytes(message) else { return false };
+    let metadata = &message.snapshot.metadata;
+    is_snapshot(&message)
+        && Position { index: metadata.index, term: metadata.term } == head.applied
+        && metadata
+            .conf_state
+            .as_ref()
+            .is_some_and(|state| configuration_to_store(state) == head.configuration)
 }
 
 /// Makes a snapshot message describe the state that is really streamed: it is at least as new as the one the

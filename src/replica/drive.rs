@@ -12,7 +12,7 @@
 //! so that it does not stand for election before it has heard what waits in its sockets.
 
 use super::core::{Core, CoreStatus, Input, Now, Output};
-use super::limits::{INBOX_MAX, TICK_MS};
+use super::limits::{INBOX_MAX, TICK_MS, WAITERS_PER_REQUEST_MAX};
 use super::writer::{Done, Job, Writer};
 use super::{RaftMessage, ReadAnswer, ReadId, convert};
 use crate::db::{DbError, Reader};
@@ -39,8 +39,9 @@ pub enum Envelope {
 /// Carries things to peers; must not block, may drop.
 pub trait Transport: Send + 'static {
     fn send(&self, to: RaftId, envelope: Envelope);
-    /// Streams the state to a peer, then tells the replica with [`Replica::snapshot_sent`].
-    fn send_snapshot(&self, to: RaftId, message: RaftMessage);
+    /// Streams the state to a peer, then tells the replica with [`Replica::snapshot_sent`]: until then the peer
+    /// gets nothing else. `false` when it cannot even begin.
+    fn send_snapshot(&self, to: RaftId, message: RaftMessage) -> bool;
 }
 
 /// Why a request has no outcome. It may still happen; the same request may be asked again.
@@ -52,6 +53,21 @@ pub enum Undecided {
     Busy,
     /// The process is ending.
     Ending,
+}
+
+/// Why a replica cannot go on.
+#[derive(Debug, Clone)]
+pub enum Failing {
+    /// Its process has to end; a new start may go well (space was made, a cable is back).
+    Broken(String),
+    /// Its store is damaged, or lost what it had promised: the member has to come back as another one.
+    Lost(String),
+}
+
+impl From<DbError> for Failing {
+    fn from(error: DbError) -> Failing {
+        if error.is_damage() { Failing::Lost(error.to_string()) } else { Failing::Broken(error.to_string()) }
+    }
 }
 
 type Answer = Result<(LogIndex, Outcome), Undecided>;
@@ -66,10 +82,20 @@ impl<Id: Eq + Hash, A: Clone> Waiters<Id, A> {
     fn table(&self) -> MutexGuard<'_, HashMap<Id, Vec<Sender<A>>>> {
         self.0.lock().expect("nobody panics while it holds this lock")
     }
-    fn add(&self, id: Id) -> Receiver<A> {
+    /// Nothing when too many wait for this very one.
+    fn add(&self, id: Id) -> Option<Receiver<A>> {
         let (sender, receiver) = smol::channel::bounded(1);
-        self.table().entry(id).or_default().push(sender);
-        receiver
+        let mut table = self.table();
+        let waiting = table.entry(id).or_default();
+        if waiting.len() >= WAITERS_PER_REQUEST_MAX {
+            // Those who have gone leave their places only here.
+            waiting.retain(|waiter| !waiter.is_closed());
+        }
+        if waiting.len() >= WAITERS_PER_REQUEST_MAX {
+            return None;
+        }
+        waiting.push(sender);
+        Some(receiver)
     }
     fn answer(&self, id: Id, answer: &A) {
         for waiter in self.table().remove(&id).unwrap_or_default() {
@@ -99,7 +125,7 @@ struct Shared {
     progress: Event,
     /// An incoming snapshot is being written, or waits to be installed.
     incoming: AtomicBool,
-    failed: Sender<String>,
+    failed: Sender<Failing>,
 }
 
 /// A running replica. Dropping it does not stop it: [`Replica::stop`] does.
@@ -119,7 +145,7 @@ impl Replica {
         core: Core,
         writer: Writer,
         transport: impl Transport,
-        failed: Sender<String>,
+        failed: Sender<Failing>,
     ) -> std::io::Result<Replica> {
         let (inbox, messages) = mpsc::sync_channel(INBOX_MAX);
         let (job_sender, jobs) = mpsc::channel();
@@ -154,7 +180,7 @@ impl Replica {
     /// Nothing was decided in time; the same request may be asked again, here or elsewhere.
     pub async fn submit(&self, request: Request, deadline: Instant) -> Answer {
         let id = request.id;
-        let answer = self.shared.waiters.add(id);
+        let Some(answer) = self.shared.waiters.add(id) else { return Err(Undecided::Busy) };
         let left_ms = deadline.saturating_duration_since(Instant::now()).as_millis() as u64;
         let input = Input::Request { request, ticks: left_ms / TICK_MS };
         if let Err(why) = self.try_feed(input) {
@@ -170,7 +196,7 @@ impl Replica {
     /// No leader confirmed one in time.
     pub async fn read_index(&self, deadline: Instant) -> Result<LogIndex, Undecided> {
         let id = self.shared.next_read.fetch_add(1, Ordering::Relaxed);
-        let answer = self.shared.reads.add(id);
+        let Some(answer) = self.shared.reads.add(id) else { return Err(Undecided::Busy) };
         let left_ms = deadline.saturating_duration_since(Instant::now()).as_millis() as u64;
         if let Err(why) = self.try_feed(Input::ReadIndex { id, ticks: left_ms / TICK_MS }) {
             self.shared.reads.answer(id, &Err(why));
@@ -208,6 +234,10 @@ impl Replica {
     /// A peer's message, as bytes; dropped when the inbox is full.
     pub fn receive(&self, from: RaftId, bytes: &[u8]) {
         match convert::message_from_bytes(bytes) {
+            // It announces a state that has to be there already: [`Replica::snapshot_received`].
+            Some(message) if convert::is_snapshot(&message) => {
+                log::warn!("member {from} announced a snapshot that it did not send");
+            }
             Some(message) => self.feed(Input::Message { from, message }),
             None => log::warn!("member {from} sent something that is no message"),
         }
@@ -238,14 +268,24 @@ impl Replica {
         self.shared.incoming.store(false, Ordering::Release);
     }
 
-    /// How sending a snapshot ended.
-    pub fn snapshot_sent(&self, to: RaftId, complete: bool) {
-        self.feed(Input::SnapshotSent { to, complete });
+    /// How sending a snapshot ended. Never dropped: the peer gets nothing before the engine knows.
+    pub async fn snapshot_sent(&self, to: RaftId, complete: bool) {
+        loop {
+            match self.inbox.try_send(Message::Input(Input::SnapshotSent { to, complete })) {
+                Ok(()) | Err(TrySendError::Disconnected(_)) => return,
+                Err(TrySendError::Full(_)) => smol::Timer::after(Duration::from_millis(TICK_MS)).await,
+            };
+        }
     }
 
     /// Hands leadership over, if this node leads and somebody can take it.
     pub fn step_aside(&self) {
         self.feed(Input::StepAside);
+    }
+
+    /// Hands leadership to this member, if this node leads.
+    pub fn transfer(&self, to: RaftId) {
+        self.feed(Input::Transfer(to));
     }
 
     /// Ends both threads. What was not answered is answered `Ending`.
@@ -267,6 +307,20 @@ impl Replica {
     }
 }
 
+/// Ends the process when its thread panics: half a member would go on answering, with the state of that moment.
+struct PanicWatch(&'static str, Arc<Shared>);
+
+impl Drop for PanicWatch {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let _ = self
+                .1
+                .failed
+                .try_send(Failing::Broken(format!("the {} thread panicked: this is a bug", self.0)));
+        }
+    }
+}
+
 struct RaftThread<T> {
     core: Core,
     messages: mpsc::Receiver<Message>,
@@ -280,6 +334,7 @@ const DRAIN_MAX: usize = 1_024;
 
 impl<T: Transport> RaftThread<T> {
     fn run(mut self) {
+        let _watch = PanicWatch("raft", self.shared.clone());
         let started = Instant::now();
         let tick = Duration::from_millis(TICK_MS);
         let mut next_tick = started + tick;
@@ -317,7 +372,12 @@ impl<T: Transport> RaftThread<T> {
                 self.shared.incoming.store(false, Ordering::Release);
             }
             for output in outputs {
-                if !self.carry_out(output) {
+                if let Output::SendSnapshot(message) = output {
+                    let to = message.to;
+                    if !self.transport.send_snapshot(to, message) {
+                        self.core.feed(Input::SnapshotSent { to, complete: false });
+                    }
+                } else if !self.carry_out(output) {
                     return self.end();
                 }
             }
@@ -332,7 +392,7 @@ impl<T: Transport> RaftThread<T> {
                 self.transport.send(message.to, Envelope::Raft(convert::message_to_bytes(&message)));
             }
             Output::Forward { to, requests } => self.transport.send(to, Envelope::Forward(requests)),
-            Output::SendSnapshot(message) => self.transport.send_snapshot(message.to, message),
+            Output::SendSnapshot(_) => unreachable!("carried out by the loop"),
             Output::Store(job) => return self.jobs.send(job).is_ok(),
             Output::Expired(ids) => {
                 ids.into_iter().for_each(|id| self.shared.waiters.answer(id, &Err(Undecided::Late)));
@@ -343,7 +403,11 @@ impl<T: Transport> RaftThread<T> {
                 reads.into_iter().for_each(|id| self.shared.reads.answer(id, &answer));
             }
             Output::Fatal(why) => {
-                let _ = self.shared.failed.try_send(why);
+                let _ = self.shared.failed.try_send(Failing::Broken(why));
+                return false;
+            }
+            Output::Lost(why) => {
+                let _ = self.shared.failed.try_send(Failing::Lost(why));
                 return false;
             }
         }
@@ -352,19 +416,14 @@ impl<T: Transport> RaftThread<T> {
 
     fn publish(&self) {
         let status = self.core.status();
+        let (term, leader) = (status.term, status.leader);
         let mut shared = self.shared.status.lock().expect("nobody panics while it holds this lock");
-        let turned = shared.leader != status.leader || shared.term != status.term;
-        if turned {
-            log::info!(
-                "term {}, leader {}",
-                status.term,
-                status.leader.map_or("nobody".into(), |id| id.to_string())
-            );
-        }
+        let turned = (shared.term, shared.leader) != (term, leader);
         *shared = status;
         drop(shared);
         if turned {
             self.shared.progress.notify(usize::MAX);
+            log::info!("term {term}, leader {}", leader.map_or("nobody".into(), |id| id.to_string()));
         }
     }
 
@@ -383,11 +442,12 @@ struct StoreThread {
 
 impl StoreThread {
     fn run(mut self) {
+        let _watch = PanicWatch("store", self.shared.clone());
         while let Ok(job) = self.jobs.recv() {
             let mut jobs = vec![job];
             jobs.extend(self.jobs.try_iter());
             if let Err(error) = self.turn(&jobs) {
-                let _ = self.shared.failed.try_send(error.to_string());
+                let _ = self.shared.failed.try_send(error.into());
                 return;
             }
         }

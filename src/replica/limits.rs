@@ -19,6 +19,8 @@ pub const TAIL_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Requests of this node's clients under way.
 pub const REQUESTS_MAX: usize = 4_096;
+/// Askers of one and the same request who wait for its outcome.
+pub const WAITERS_PER_REQUEST_MAX: usize = 16;
 /// Requests in one forward.
 pub const FORWARD_MAX: usize = 512;
 /// A request whose outcome has not come is proposed or forwarded again after this long: the message may be lost.
@@ -28,6 +30,13 @@ pub const READS_MAX: usize = 4_096;
 /// A question for the read index without an answer is asked again after this long. A heartbeat that got lost is
 /// repeated sooner, with the newest question.
 pub const READ_RESEND_TICKS: u64 = 4;
+
+/// A voter that was not heard for this long gives its seat to a learner that is there.
+pub const EVICT_TICKS: u64 = 10_000 / TICK_MS;
+/// A voter that was not heard for this long loses its seat without a replacement.
+pub const DEMOTE_TICKS: u64 = 600_000 / TICK_MS;
+/// A member that was not heard for this long is not given a seat.
+pub const PRESENT_TICKS: u64 = 1_000 / TICK_MS;
 
 /// A learner this close behind the leader's commit may become a voter.
 pub const PROMOTE_LAG_MAX: u64 = 64;
@@ -40,5 +49,10 @@ pub const HANDOVER_TICKS: u64 = 60_000 / TICK_MS;
 
 /// What waits for the Raft thread; a full inbox refuses requests and drops peers' messages.
 pub const INBOX_MAX: usize = 8_192;
-/// Jobs that wait for the store thread at most; the core holds its next ones back beyond.
-pub const JOBS_MAX: usize = 1_024;
+/// Jobs under way to the store thread; what comes then is joined into one until they are done.
+pub const JOBS_MAX: usize = 64;
+
+/// Terms that may pass unheard: elections make one each, so a term further ahead comes from no election.
+pub const TERM_JUMP_MAX: u64 = 1 << 32;
+/// No log reaches it; a message that names a later index is nobody's.
+pub const INDEX_MAX: u64 = 1 << 62;

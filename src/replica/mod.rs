@@ -21,7 +21,6 @@
 //! Exactly once: a request keeps its id however often it is proposed; the rules apply it once. So this layer may
 //! propose again whenever it is in doubt, and is.
 //!
-//! Not here yet: eviction, swaps, damaged stores.
 
 pub mod check;
 pub mod convert;
@@ -35,7 +34,7 @@ pub mod tail;
 pub mod writer;
 
 pub use self::core::{Core, CoreOptions, CoreStatus, Input, Output};
-pub use drive::{Envelope, Replica, Transport, Undecided};
+pub use drive::{Envelope, Failing, Replica, Transport, Undecided};
 pub use raft::eraftpb::Message as RaftMessage;
 pub use reads::{ReadAnswer, ReadId};
 pub use writer::{Done, Job, Writer};

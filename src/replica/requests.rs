@@ -93,6 +93,10 @@ impl Requests {
         for id in &expired {
             self.waiting.remove(id);
         }
+        if !expired.is_empty() {
+            // Without a leader nobody takes them from here.
+            self.fresh.retain(|id| self.waiting.contains_key(id));
+        }
         expired
     }
 
@@ -123,6 +127,16 @@ mod tests {
         assert_eq!(requests.take_due(8, 3, RESEND_TICKS + 1).len(), 1);
         assert_eq!(requests.expire(100), vec![RequestId(1)]);
         assert!(requests.is_empty());
+    }
+
+    #[test]
+    fn what_nobody_took_is_forgotten_when_it_expires() {
+        let mut requests = Requests::default();
+        for round in 0..10 {
+            assert!(requests.add(request(1), round + 1));
+            assert_eq!(requests.expire(round + 1), vec![RequestId(1)]);
+            assert!(requests.fresh.is_empty(), "a group without a leader must not fill the memory");
+        }
     }
 
     #[test]

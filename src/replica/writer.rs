@@ -35,6 +35,20 @@ impl Job {
     pub fn is_volatile(&self) -> bool {
         self.install.is_none() && self.entries.is_empty() && self.hard_state.is_none()
     }
+    /// Takes the next job in: carried out, they are the same as one after the other. `next` installs nothing.
+    pub fn join(&mut self, next: Job) {
+        debug_assert!(next.install.is_none());
+        self.number = next.number;
+        if let Some(first) = next.entries.first() {
+            // It may overwrite the end of this one.
+            self.entries.retain(|entry| entry.index < first.index);
+        }
+        self.entries.extend(next.entries);
+        self.hard_state = next.hard_state.or(self.hard_state);
+        self.committed.extend(next.committed);
+        self.configuration = next.configuration.or(self.configuration.take());
+    }
+
     pub fn is_empty(&self) -> bool {
         self.is_volatile() && self.committed.is_empty() && self.configuration.is_none()
     }

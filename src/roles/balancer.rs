@@ -22,7 +22,7 @@ use crate::net::limits::{CONNECT_DEADLINE, STATUS_DEADLINE, WATCH_EVERY};
 use crate::net::line::Line;
 use crate::net::listener::{Gate, accept};
 use crate::net::protocol::{Answer, Ask, NodeStatus};
-use crate::net::socket;
+use crate::net::{socket, tasks};
 use async_net::{TcpListener, TcpStream};
 use board::{Board, Pick};
 use smol::channel::{self, Receiver, Sender};
@@ -64,7 +64,7 @@ pub async fn serve(listener: TcpListener, seeds: Vec<String>, stop: impl Future<
     let shared = Shared(Arc::new(Mutex::new(Board::new(seeds))));
     let accepting = accept(listener, &gate, |client, place| {
         let (shared, gate) = (shared.clone(), gate.clone());
-        smol::spawn(async move {
+        tasks::spawn(async move {
             connection(client, &shared).or(gate.closed()).await;
             drop(place);
         })
@@ -92,7 +92,7 @@ async fn keep_watch(shared: Shared) {
         let addresses = shared.board().addresses();
         watches.retain(|address, _| addresses.contains(address)); // a watch that is dropped ends
         for address in addresses {
-            let watch = || smol::spawn(watch(shared.clone(), address.clone(), changed.clone()));
+            let watch = || tasks::spawn(watch(shared.clone(), address.clone(), changed.clone()));
             watches.entry(address.clone()).or_insert_with(watch);
         }
         if changes.recv().await.is_err() {

@@ -5,6 +5,7 @@
 //! - [`node`]: backend and coordinator
 //! - [`options`]: what a role is told, validated
 //! - [`cli`]: [`flags`], environment and [`config`] file in, options out; [`find_group`], [`address`] help it
+//! - [`descriptors`]: as many files and sockets as a server needs
 //! - [`start`]: logging and the one match that runs a role; [`stop`]: when it has to end
 //! - [`up`]: a whole group on one machine, with [`supervisor`], [`up_folder`], [`up_ports`], [`up_probe`]
 //! - [`init`], [`status`], [`bench`] (with [`histogram`]): commands that come to an end by themselves
@@ -18,6 +19,7 @@ pub mod bench;
 pub mod cli;
 pub mod cluster_file;
 pub mod config;
+pub mod descriptors;
 pub mod env_file;
 pub mod failure;
 pub mod find_group;

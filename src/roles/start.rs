@@ -2,7 +2,7 @@
 
 use super::cli::{Invocation, Job};
 use super::failure::{Exit, Failure};
-use super::{balancer, bench, init, node, status, stop, up, web};
+use super::{balancer, bench, descriptors, init, node, status, stop, up, web};
 use std::io::Write;
 use std::time::Instant;
 
@@ -26,6 +26,7 @@ pub fn run(invocation: Invocation) -> Result<(), Failure> {
         Job::Bench(_) => ("bench".to_string(), COMMAND_FILTER),
     };
     start_logging(name, log_filter.as_deref().unwrap_or(filter));
+    descriptors::raise();
     let stop = || {
         stop::requested(supervised)
             .map_err(|error| Failure::new(Exit::Refused, format!("cannot wait for signals: {error}")))

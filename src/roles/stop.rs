@@ -12,8 +12,12 @@ use std::time::Duration;
 /// A role that was told to stop and is still there after this long is ended. Longer than `up` waits before it
 /// kills a child, so that it is `up` who tells of it.
 const STOP_MAX: Duration = Duration::from_secs(8);
+/// The same for a child whose parent is gone: the others of its group end at this moment, too, so there is nothing
+/// left that its last answers could wait for, and nobody who would end it.
+const ORPHAN_STOP_MAX: Duration = Duration::from_secs(1);
 
-/// Completes once this process has to stop. From then on the process ends within `STOP_MAX`, come what may.
+/// Completes once this process has to stop. From then on the process ends within `STOP_MAX` or `ORPHAN_STOP_MAX`,
+/// come what may.
 ///
 /// # Errors
 /// The signals cannot be taken over, or there is no thread left.
@@ -32,11 +36,13 @@ pub fn requested(supervised: bool) -> io::Result<impl Future<Output = ()> + Send
             true => drop(told.recv().await),
             false => pending().await,
         }
+        ORPHAN_STOP_MAX
     };
-    Ok(async move {
-        or(async { drop(signals.next().await) }, parent_is_gone).await;
-        end_in_time();
-    })
+    let told_to_stop = async move {
+        signals.next().await;
+        STOP_MAX
+    };
+    Ok(async move { end_within(or(told_to_stop, parent_is_gone).await) })
 }
 
 fn wait_for_end(mut input: impl Read) {
@@ -50,10 +56,10 @@ fn wait_for_end(mut input: impl Read) {
     }
 }
 
-fn end_in_time() {
-    let watch = || {
-        std::thread::sleep(STOP_MAX);
-        log::error!("still not stopped after {STOP_MAX:?}: ending anyway");
+fn end_within(limit: Duration) {
+    let watch = move || {
+        std::thread::sleep(limit);
+        log::error!("still not stopped after {limit:?}: ending anyway");
         std::process::exit(1);
     };
     if let Err(error) = std::thread::Builder::new().name("stop".into()).spawn(watch) {

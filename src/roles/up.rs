@@ -334,10 +334,12 @@ impl Up {
         if self.ports.founder.as_ref() == Some(&part.name()) {
             command.arg("--found");
         }
-        // What the environment says is for this process: a child's addresses are in the ports file.
+        // What the environment says is for this process: a child's addresses are in the ports file. What tests
+        // say is for everybody.
         for (key, _) in std::env::vars_os() {
-            if key.to_string_lossy().starts_with("RIBBIT_") {
-                command.env_remove(key);
+            let name = key.to_string_lossy();
+            if name.starts_with("RIBBIT_") && !name.starts_with("RIBBIT_TEST_") {
+                command.env_remove(&key);
             }
         }
         if std::env::var_os("RUST_LOG").is_none() {

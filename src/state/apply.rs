@@ -14,7 +14,7 @@
 //! was never applied. Refusals are remembered too: a retry gets the same answer.
 
 use super::code::{Code, Denied};
-use super::command::{Command, Outcome, Proposal, Reply, Request};
+use super::command::{Command, Outcome, Proposal, Reply};
 use super::ids::{LogIndex, RequestId};
 use super::limits::Bounds;
 use super::rows::{
@@ -113,6 +113,10 @@ fn decide<V: View>(
     books: &mut Bookkeeping,
     command: &Command,
 ) -> Result<Decision, V::Error> {
+    let founding = matches!(command, Command::Found { .. });
+    if command.rules_level() > books.rules_level && !founding && books.rules_level > 0 {
+        return Ok(Err(Denied::new(Code::TooNew)));
+    }
     match command {
         Command::CreateAccount { username, name, email, password_hash } => {
             social::create_account(view, moment, username, name, email, password_hash)
@@ -135,7 +139,13 @@ fn decide<V: View>(
         Command::IndexCroaks => social::index_croaks(bounds, view, books),
         Command::Found { history, member } => members::found(books, *history, member),
         Command::Join { member } => members::join(view, books, member),
-        Command::Move { raft_id, address } => members::relocate(view, *raft_id, address),
+        Command::Describe { raft_id, address, machine, rules_level } => {
+            members::describe(view, *raft_id, address, machine, *rules_level)
+        }
+        Command::Lose { role, id } => members::lose(view, *role, *id),
+        Command::Drain { role, id, drained } => members::drain(view, *role, *id, *drained),
+        Command::Forget { raft_id } => members::forget(view, *raft_id),
+        Command::RaiseRules { level } => members::raise_rules(view, books, *level),
     }
 }
 
@@ -224,24 +234,5 @@ impl Window {
             _ => {}
         }
         Ok(())
-    }
-}
-
-/// Whether `request` may be proposed at all, before it costs a log entry: bounds that the wire cannot express.
-pub fn acceptable(request: &Request) -> bool {
-    match &request.command {
-        Command::CreateAccount { username, name, email, password_hash } => {
-            username.len() + name.len() + email.len() + password_hash.len()
-                <= super::limits::COMMAND_BYTES_MAX
-        }
-        Command::Croak { text, .. } => text.len() <= super::limits::COMMAND_BYTES_MAX,
-        Command::AddFriend { username, .. } | Command::RemoveFriend { username, .. } => {
-            username.len() <= super::limits::COMMAND_BYTES_MAX
-        }
-        Command::Found { member, .. } | Command::Join { member } => {
-            member.address.len() + member.machine.len() <= super::limits::COMMAND_BYTES_MAX
-        }
-        Command::Move { address, .. } => address.len() <= super::limits::COMMAND_BYTES_MAX,
-        _ => true,
     }
 }

@@ -54,6 +54,10 @@ codes! {
     /// Nothing was decided: a queue is full. Safe to retry under the same id.
     Busy = 619, "too much is going on at the moment; try again";
     WrongCluster = 620, "that belongs to another cluster";
+    NoSuchMember = 621, "the group has no such member";
+    MemberAlive = 622, "a member of that name is alive";
+    TooOld = 623, "this version of ribbit is too old for the group";
+    TooNew = 624, "not every member of the group understands that yet";
 }
 
 impl fmt::Display for Code {

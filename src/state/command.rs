@@ -103,11 +103,42 @@ pub enum Command {
     Join {
         member: NewMember,
     },
-    /// A member is reached at another address from now on.
-    Move {
+    /// What a member says of itself has changed: where it is reached, where it runs, what it understands.
+    Describe {
         raft_id: RaftId,
         address: String,
+        machine: String,
+        rules_level: u32,
     },
+    /// This member's store is lost, damaged or older than it was: it has to leave. Answers `Stepped` while the
+    /// group still has it, `Done` once it is gone. Proposed by whoever runs under its name, or by an operator.
+    Lose {
+        role: Role,
+        id: u32,
+    },
+    /// This member should learn and not vote, or vote again.
+    Drain {
+        role: Role,
+        id: u32,
+        drained: bool,
+    },
+    /// A lost member that is out of the configuration is forgotten. Proposed by the leader.
+    Forget {
+        raft_id: RaftId,
+    },
+    /// Commands of this rules level may be given from now on. Proposed by the leader once every member
+    /// understands it.
+    RaiseRules {
+        level: u32,
+    },
+}
+
+impl Command {
+    /// The rules level that a group must have reached before this command may be given. A command that is added
+    /// later answers a higher one, so that members of mixed versions never apply it differently.
+    pub fn rules_level(&self) -> u32 {
+        1
+    }
 }
 
 /// Who asks to join.
@@ -120,6 +151,8 @@ pub struct NewMember {
     pub address: String,
     /// The machine it runs on (its boot id), so that `status` can count machines. May be empty.
     pub machine: String,
+    /// The newest rules level it understands.
+    pub rules_level: u32,
 }
 
 /// What a command that was carried out answers. Holds no secrets.

@@ -38,13 +38,13 @@ pub const REMEMBERED_AGE_MS: u64 = 60_000;
 /// Remembered requests are forgotten in steps of this many, so that a step rewrites few pages.
 pub const FORGET_STEP: usize = 256;
 
+/// The newest rules level that this version understands.
+pub const RULES_LEVEL: u32 = 1;
+
 /// Members (voters and learners) of a group.
 pub const MEMBERS_MAX: usize = 32;
 /// Bytes of a member's address.
 pub const ADDRESS_BYTES_MAX: usize = 255;
-
-/// Bytes of text in one command; what people type is bounded tighter, and sooner, by the rules.
-pub const COMMAND_BYTES_MAX: usize = 4_096;
 
 const _: () = assert!(REMEMBERED_MIN + FORGET_STEP <= REMEMBERED_MAX);
 const _: () = assert!(SWEEP_STEP >= 2, "a sweep removes rows in pairs");

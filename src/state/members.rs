@@ -1,26 +1,31 @@
-//! The rules of belonging: founding, joining, moving. Who votes is the Raft engine's configuration, not here.
+//! The rules of belonging: founding, joining, leaving, describing oneself. Who votes is the Raft engine's configuration, not here.
 //!
 //! Raft ids are handed out here and never used twice. The founder is 1.
 
 use super::apply::Decision;
 use super::code::{Code, Denied};
-use super::command::{NewMember, Reply};
+use super::command::{NewMember, Reply, Role};
 use super::ids::{HistoryId, RaftId};
 use super::limits::{ADDRESS_BYTES_MAX, MEMBERS_MAX};
-use super::rows::{Bookkeeping, Books, Change, Member, Members, Order, View, get, scan};
+use super::rows::{Bookkeeping, Books, Change, Member, Members, Order, Standing, View, get, scan};
+
+const NO_SUCH_MEMBER: Denied = Denied::new(Code::NoSuchMember);
 
 /// Every member, by Raft id.
 pub fn all<V: View>(view: &V) -> Result<Vec<(RaftId, Member)>, V::Error> {
     scan::<Members, V>(view, &0, &RaftId::MAX, Order::OldestFirst, MEMBERS_MAX)
 }
 
+/// The member of this name.
+pub fn named<V: View>(view: &V, role: Role, id: u32) -> Result<Option<(RaftId, Member)>, V::Error> {
+    Ok(all(view)?.into_iter().find(|(_, member)| (member.role, member.id) == (role, id)))
+}
+
 fn enter(books: &mut Bookkeeping, raft_id: RaftId, member: &NewMember) -> Vec<Change> {
-    let NewMember { role, id, address, machine } = member.clone();
+    let NewMember { role, id, address, machine, rules_level } = member.clone();
     books.next_raft_id = raft_id + 1;
-    vec![
-        Change::put::<Members>(&raft_id, &Member { role, id, address, machine }),
-        Change::put::<Books>(&(), books),
-    ]
+    let row = Member { role, id, address, machine, rules_level, standing: Standing::Wanted };
+    vec![Change::put::<Members>(&raft_id, &row), Change::put::<Books>(&(), books)]
 }
 
 fn fits(member: &NewMember) -> bool {
@@ -39,6 +44,7 @@ pub(super) fn found<E>(
         return Ok(Err(Denied::new(Code::MemberExists)));
     }
     books.history = history.0;
+    books.rules_level = member.rules_level;
     Ok(Ok((enter(books, 1, member), Reply::Joined { raft_id: 1, history })))
 }
 
@@ -50,11 +56,13 @@ pub(super) fn join<V: View>(
     if !fits(member) {
         return Ok(Err(Denied::new(Code::InvalidEntry)));
     }
-    let members = all(view)?;
-    if members.iter().any(|(_, other)| other.role == member.role && other.id == member.id) {
+    if member.rules_level < books.rules_level {
+        return Ok(Err(Denied::new(Code::TooOld)));
+    }
+    if named(view, member.role, member.id)?.is_some() {
         return Ok(Err(Denied::new(Code::MemberExists)));
     }
-    if members.len() >= MEMBERS_MAX || books.next_raft_id == 0 {
+    if all(view)?.len() >= MEMBERS_MAX || books.next_raft_id == 0 {
         return Ok(Err(Denied::new(Code::TooManyMembers)));
     }
     let raft_id = books.next_raft_id;
@@ -62,13 +70,56 @@ pub(super) fn join<V: View>(
     Ok(Ok((enter(books, raft_id, member), Reply::Joined { raft_id, history })))
 }
 
-pub(super) fn relocate<V: View>(view: &V, raft_id: RaftId, address: &str) -> Result<Decision, V::Error> {
-    let Some(member) = get::<Members, V>(view, &raft_id)? else {
-        return Ok(Err(Denied::new(Code::NoSuchUser)));
-    };
-    if address.len() > ADDRESS_BYTES_MAX {
+pub(super) fn describe<V: View>(
+    view: &V,
+    raft_id: RaftId,
+    address: &str,
+    machine: &str,
+    rules_level: u32,
+) -> Result<Decision, V::Error> {
+    let Some(member) = get::<Members, V>(view, &raft_id)? else { return Ok(Err(NO_SUCH_MEMBER)) };
+    if address.len() > ADDRESS_BYTES_MAX || machine.len() > ADDRESS_BYTES_MAX {
         return Ok(Err(Denied::new(Code::InvalidEntry)));
     }
-    let moved = Member { address: address.to_string(), ..member };
-    Ok(Ok((vec![Change::put::<Members>(&raft_id, &moved)], Reply::Done)))
+    let described =
+        Member { address: address.to_string(), machine: machine.to_string(), rules_level, ..member };
+    Ok(Ok((vec![Change::put::<Members>(&raft_id, &described)], Reply::Done)))
+}
+
+pub(super) fn lose<V: View>(view: &V, role: Role, id: u32) -> Result<Decision, V::Error> {
+    let Some((raft_id, member)) = named(view, role, id)? else { return Ok(Ok((Vec::new(), Reply::Done))) };
+    let lost = Member { standing: Standing::Lost, ..member };
+    Ok(Ok((vec![Change::put::<Members>(&raft_id, &lost)], Reply::Stepped { more: true })))
+}
+
+pub(super) fn drain<V: View>(view: &V, role: Role, id: u32, drained: bool) -> Result<Decision, V::Error> {
+    match named(view, role, id)? {
+        Some((raft_id, member)) if member.standing != Standing::Lost => {
+            let standing = if drained { Standing::Drained } else { Standing::Wanted };
+            Ok(Ok((vec![Change::put::<Members>(&raft_id, &Member { standing, ..member })], Reply::Done)))
+        }
+        _ => Ok(Err(NO_SUCH_MEMBER)),
+    }
+}
+
+pub(super) fn forget<V: View>(view: &V, raft_id: RaftId) -> Result<Decision, V::Error> {
+    match get::<Members, V>(view, &raft_id)? {
+        Some(member) if member.standing == Standing::Lost => {
+            Ok(Ok((vec![Change::remove::<Members>(&raft_id)], Reply::Done)))
+        }
+        _ => Ok(Err(NO_SUCH_MEMBER)),
+    }
+}
+
+pub(super) fn raise_rules<V: View>(
+    view: &V,
+    books: &mut Bookkeeping,
+    level: u32,
+) -> Result<Decision, V::Error> {
+    let understood = all(view)?.iter().all(|(_, member)| member.rules_level >= level);
+    if !understood || books.next_raft_id == 0 {
+        return Ok(Err(Denied::new(Code::TooNew)));
+    }
+    books.rules_level = books.rules_level.max(level);
+    Ok(Ok((vec![Change::put::<Books>(&(), books)], Reply::Done)))
 }

@@ -282,6 +282,20 @@ pub struct Member {
     pub address: String,
     /// The machine it runs on; empty if unknown.
     pub machine: String,
+    /// The newest rules level it understands.
+    pub rules_level: u32,
+    pub standing: Standing,
+}
+
+/// What the group wants of a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// To vote where there is a seat for it.
+    Wanted,
+    /// To learn, and not to vote: an operator said so.
+    Drained,
+    /// To go: its store is lost. Its Raft id is never used again.
+    Lost,
 }
 
 impl Member {
@@ -306,6 +320,8 @@ pub struct Bookkeeping {
     pub next_raft_id: RaftId,
     /// Where this log began, 0 before it was founded.
     pub history: u128,
+    /// Commands up to this rules level may be given; 0 before the group is founded.
+    pub rules_level: u32,
 }
 
 /// The bookkeeping row, or its defaults before it was first written.

@@ -150,6 +150,7 @@ mod tests {
             pid: 100 + id,
             applied,
             clients: 0,
+            rules_level: 1,
         };
         MemberView { info, alive, voter: true, in_sync: alive, store_open: alive }
     }

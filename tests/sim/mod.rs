@@ -21,7 +21,7 @@
 //! index (`history` says why that makes the history linearizable); every node holds exactly the model's rows, so
 //! nothing acknowledged is lost and nothing is applied twice; and all that within bounded time after the faults.
 //!
-//! Not here yet: wiped and damaged stores, members that leave or are evicted. `plan::Fault` is where they belong.
+//! Not here yet: wiped and damaged stores, members that leave or are removed. `plan::Fault` is where they belong.
 
 pub mod check;
 pub mod client;

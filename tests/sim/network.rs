@@ -195,8 +195,7 @@ impl World {
         self.receive(from, to, message);
         // When the core did not want it the next one may come.
         if let Some(running) = &mut self.nodes[to].running {
-            running.incoming_busy =
-                running.core.wants_snapshot() || running.waiting.iter().any(|job| job.install.is_some());
+            running.incoming_busy = running.core.wants_snapshot();
         }
         true
     }

@@ -9,6 +9,7 @@ use ribbit::replica::{
     Core, CoreOptions, Done, Input, Job, Output, ReadAnswer, ReadId, Writer, convert, limits::TICK_MS,
 };
 use ribbit::state::command::NewMember;
+use ribbit::state::limits::RULES_LEVEL;
 use ribbit::state::{ClusterId, HistoryId, LogIndex, RaftId, Request, RequestId, Role};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -77,6 +78,7 @@ impl World {
             id: node as u32 + 1,
             address: format!("node-{node}:1"),
             machine: format!("machine-{node}"),
+            rules_level: RULES_LEVEL,
         }
     }
 
@@ -112,6 +114,7 @@ impl World {
             me: identity.raft_id,
             role: identity.role,
             seed: self.random.next(),
+            evict_ticks: self.plan.evict_ticks,
             campaign: loaded.configuration.voters == [identity.raft_id],
         };
         let members = writer.members().expect("a good disk");
@@ -221,7 +224,7 @@ impl World {
             }
             Output::Refused(_) => {}
             Output::ReadIndex(answer) => self.read_index(node, &answer),
-            Output::Fatal(text) => panic!("node {node} cannot go on: {text}"),
+            Output::Fatal(text) | Output::Lost(text) => panic!("node {node} cannot go on: {text}"),
         }
     }
 

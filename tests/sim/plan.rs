@@ -5,7 +5,7 @@ use super::random::Random;
 use ribbit::state::Role;
 
 /// What can go wrong while clients are at work. Not here yet, for they need what is being built beside this:
-/// wiped and damaged stores, members that leave or are evicted.
+/// wiped and damaged stores, members that leave. Silent voters are swapped for learners without a fault of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// A process dies, and what its disk had not synced with it.
@@ -73,6 +73,8 @@ pub struct Plan {
     /// The faults end with a power failure.
     pub ends_in_the_dark: bool,
     pub log_keep: u64,
+    /// A voter that is silent for so long gives its seat to a learner.
+    pub evict_ticks: u64,
     pub think_max: u64,
 }
 
@@ -111,6 +113,7 @@ impl Plan {
             quick_restarts: pick(&[0, 1]) == 1,
             ends_in_the_dark: pick(&[0, 1]) == 1,
             log_keep: pick(&[8, 48, 48, 4_096]),
+            evict_ticks: pick(&[40, 100, 400]),
             think_max: pick(&[10, 40, 80]),
         }
     }

@@ -155,7 +155,13 @@ impl Store {
                     Answer::Read { token: self.token(), old: false, page }
                 }
             },
-            Ask::NodeStatus | Ask::Join { .. } => unreachable!("answered by the mood"),
+            Ask::NodeStatus
+            | Ask::Join { .. }
+            | Ask::Lose { .. }
+            | Ask::Drain { .. }
+            | Ask::Transfer { .. } => {
+                unreachable!("pages ask no such thing, or the mood has answered")
+            }
         }
     }
 }
@@ -267,6 +273,7 @@ fn status(store: &Store, well: bool) -> NodeStatus {
         pid: std::process::id(),
         applied: store.index,
         clients: 1,
+        rules_level: 1,
     };
     NodeStatus {
         cluster: ClusterId(1),

@@ -1,7 +1,7 @@
 //! A browser without a screen: HTTP over a socket, cookies, forms. One connection a request.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -40,27 +40,37 @@ impl Reply {
     }
 }
 
-/// Sends bytes, closes the writing half on wish, and reads what comes until the other side closes.
+/// Sends bytes, and reads what comes until the other side closes.
 pub fn exchange(address: &str, bytes: &[u8]) -> Reply {
-    let mut stream = TcpStream::connect(address).expect("the web role listens");
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    try_exchange(address, bytes).expect("the web role answers")
+}
+
+/// As [`exchange`], where the web role may be dead, or die over it.
+pub fn try_exchange(address: &str, bytes: &[u8]) -> io::Result<Reply> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     // A server that has answered already may take no more.
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("an answer, then an end");
-    parse(&answer)
+    stream.read_to_end(&mut answer)?;
+    try_parse(&answer).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
 
 pub fn parse(answer: &[u8]) -> Reply {
+    try_parse(answer).unwrap_or_else(|| panic!("no answer: {:?}", String::from_utf8_lossy(answer)))
+}
+
+/// Nothing when not even the head is whole.
+fn try_parse(answer: &[u8]) -> Option<Reply> {
     let text = String::from_utf8_lossy(answer).into_owned();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head in {text:?}"));
+    let (head, body) = text.split_once("\r\n\r\n")?;
     let mut lines = head.lines();
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a status line");
+    let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
     let headers = lines
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_string()))
         .collect();
-    Reply { status: status.parse().expect("a status"), headers, body: body.to_string() }
+    Some(Reply { status, headers, body: body.to_string() })
 }
 
 #[derive(Clone)]
@@ -79,11 +89,27 @@ impl Browser {
     }
 
     pub fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        self.try_post(path, fields).expect("the web role answers")
+    }
+
+    /// As [`Browser::post`], where the web role may be dead, or die over it.
+    pub fn try_post(&mut self, path: &str, fields: &[(&str, &str)]) -> io::Result<Reply> {
         let form: String = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        self.send("POST", path, &[("Content-Type", "application/x-www-form-urlencoded")], &form)
+        self.try_send("POST", path, &[("Content-Type", "application/x-www-form-urlencoded")], &form)
     }
 
     pub fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        self.try_send(method, path, headers, body).expect("the web role answers")
+    }
+
+    /// As [`Browser::send`], where the web role may be dead, or die over it.
+    pub fn try_send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> io::Result<Reply> {
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
         for (name, value) in headers {
             head += &format!("{name}: {value}\r\n");
@@ -96,7 +122,7 @@ impl Browser {
         if method == "POST" {
             head += &format!("Content-Length: {}\r\n", body.len());
         }
-        let reply = exchange(&self.address, format!("{head}\r\n{body}").as_bytes());
+        let reply = try_exchange(&self.address, format!("{head}\r\n{body}").as_bytes())?;
         for (_, line) in reply.headers.iter().filter(|(name, _)| name == "set-cookie") {
             assert!(line.contains("HttpOnly") && line.contains("SameSite=Lax") && line.contains("Path=/"));
             let (name, value) = line.split(';').next().and_then(|pair| pair.split_once('=')).expect("a pair");
@@ -106,7 +132,7 @@ impl Browser {
                 self.cookies.insert(name.to_string(), value.to_string());
             }
         }
-        reply
+        Ok(reply)
     }
 
     /// Creates an account and logs in.

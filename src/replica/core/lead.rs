@@ -2,10 +2,10 @@
 
 use super::Core;
 use crate::db::Configuration;
-use crate::replica::limits::{HANDOVER_TICKS, PROMOTE_LAG_MAX};
-use crate::replica::membership::{self, Seat};
+use crate::replica::limits::{DEMOTE_TICKS, HANDOVER_TICKS, PRESENT_TICKS, PROMOTE_LAG_MAX};
+use crate::replica::membership::{self, Seat, Silence};
 use crate::state::command::Proposal;
-use crate::state::rows::Member;
+use crate::state::rows::{Member, Standing};
 use crate::state::{RaftId, Role, Stamp};
 use raft::eraftpb::{ConfChangeSingle, ConfChangeType, ConfChangeV2, Entry, Message, MessageType};
 
@@ -18,6 +18,11 @@ impl Core {
         let queued = std::mem::take(&mut self.queued);
         if !self.leads() {
             return self.requests.unsend(&queued);
+        }
+        if self.proposed_term != self.raw.raft.term {
+            // What was proposed in an earlier term may be lost.
+            self.proposed.clear();
+            self.proposed_term = self.raw.raft.term;
         }
         let stamp = self.stamp();
         let mut message = Message::new();
@@ -49,50 +54,72 @@ impl Core {
         Stamp { wall_ms: self.now.wall_ms, age_ms: self.age_ms + passed_ms }
     }
 
-    /// The leader gives everybody who joined a place; one change at a time.
+    /// The leader gives everybody the place they should have; one change at a time.
     pub(super) fn seat_members(&mut self) {
         let raft = &self.raw.raft;
-        if raft.has_pending_conf() {
+        if raft.has_pending_conf() || raft.lead_transferee.is_some() {
             return;
         }
         let configuration = raft.store().configuration();
-        let mut change = ConfChangeV2::new();
-        if !configuration.is_joint() {
-            let seats = self.seats(&configuration);
-            let Some(next) = membership::next_change(&seats) else { return };
-            log::info!("the group changes: {next:?}");
-            change.changes = match next {
-                membership::Change::AddLearner(id) => vec![single(ConfChangeType::AddLearnerNode, id)],
-                membership::Change::Promote(ids) => {
-                    ids.into_iter().map(|id| single(ConfChangeType::AddNode, id)).collect()
-                }
-            };
-        }
+        let mut proposed = ConfChangeV2::new();
         // In a joint state the empty change proposes to leave it.
-        if let Err(error) = self.raw.propose_conf_change(Vec::new(), change) {
-            log::debug!("the change was put off: {error}");
+        let mut what = "leaving the joint configuration".to_string();
+        if !configuration.is_joint() {
+            let next = membership::next_change(self.options.me, &self.seats(&configuration));
+            let Some(next) = next else { return };
+            what = format!("{next:?}");
+            let kinds = [
+                (ConfChangeType::AddLearnerNode, [next.learn, next.demote].concat()),
+                (ConfChangeType::AddNode, next.promote),
+                (ConfChangeType::RemoveNode, next.remove),
+            ];
+            proposed.changes = kinds
+                .into_iter()
+                .flat_map(|(kind, ids)| ids.into_iter().map(move |id| single(kind, id)))
+                .collect();
+        }
+        match self.raw.propose_conf_change(Vec::new(), proposed) {
+            Ok(()) => log::info!("the group changes: {what}"),
+            Err(error) => log::debug!("the change was put off: {error}"),
         }
     }
 
     fn seats(&self, configuration: &Configuration) -> Vec<Seat> {
-        let raft = &self.raw.raft;
-        let commit = raft.raft_log.committed;
-        let seat = |(raft_id, member): &(RaftId, Member)| Seat {
-            raft_id: *raft_id,
-            role: member.role,
-            voter: configuration.voters.contains(raft_id),
-            learner: configuration.learners.contains(raft_id),
-            caught_up: raft.prs().get(*raft_id).is_some_and(|progress| {
-                // One that has acknowledged nothing may never have started: in a young group it would count as close.
-                progress.recent_active && progress.matched > 0 && progress.matched + PROMOTE_LAG_MAX >= commit
-            }),
-        };
-        self.members.iter().map(seat).collect()
+        self.members.iter().map(|(raft_id, member)| self.seat(configuration, *raft_id, member)).collect()
     }
 
-    /// A coordinator serves nobody: it leaves leading to a backend that has everything.
+    fn seat(&self, configuration: &Configuration, raft_id: RaftId, member: &Member) -> Seat {
+        let raft = &self.raw.raft;
+        let since = self.heard.get(&raft_id).copied().max(self.led_since).unwrap_or(self.ticks);
+        let silent_ticks = if raft_id == self.options.me { 0 } else { self.ticks - since };
+        let heard_lately = self.heard.get(&raft_id).is_some_and(|at| self.ticks - at <= PRESENT_TICKS);
+        // Whoever has acknowledged nothing does not know yet that it belongs, and would vote for nothing.
+        let close = |matched: u64| matched > 0 && matched + PROMOTE_LAG_MAX >= raft.raft_log.committed;
+        Seat {
+            raft_id,
+            role: member.role,
+            standing: member.standing,
+            voter: configuration.voters.contains(&raft_id),
+            learner: configuration.learners.contains(&raft_id),
+            caught_up: heard_lately
+                && raft.prs().get(raft_id).is_some_and(|progress| close(progress.matched)),
+            silence: match silent_ticks {
+                ticks if ticks >= DEMOTE_TICKS => Silence::Endless,
+                ticks if ticks >= self.options.evict_ticks => Silence::Long,
+                _ => Silence::None,
+            },
+        }
+    }
+
+    /// A coordinator serves nobody, and a member that should go must not lead: they leave leading to a backend
+    /// that has everything.
     pub(super) fn hand_over(&mut self) {
-        if self.options.role == Role::Coordinator && self.ticks >= self.handover_tick && self.step_aside() {
+        let unwanted = self
+            .members
+            .iter()
+            .any(|(id, member)| *id == self.options.me && member.standing != Standing::Wanted);
+        let should = unwanted || self.options.role == Role::Coordinator;
+        if should && self.ticks >= self.handover_tick && self.step_aside() {
             self.handover_tick = self.ticks + HANDOVER_TICKS;
         }
     }
@@ -108,6 +135,7 @@ impl Core {
         let heir = self.members.iter().filter(|(id, member)| {
             *id != self.options.me
                 && member.role == Role::Backend
+                && member.standing == Standing::Wanted
                 && configuration.voters.contains(id)
                 && raft
                     .prs()

@@ -215,6 +215,7 @@ mod tests {
             pid: 1,
             applied: 1,
             clients: 0,
+            rules_level: 1,
         }
     }
 

@@ -3,8 +3,8 @@
 
 use super::{Node, join};
 use crate::db::DbError;
-use crate::state::limits::RING_CROAKS;
-use crate::state::rows::{Order, Sweeps, books, scan};
+use crate::state::limits::{RING_CROAKS, RULES_LEVEL};
+use crate::state::rows::{Order, Standing, Sweeps, books, scan};
 use crate::state::{AccountId, Command, Request, RequestId, members};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -52,6 +52,15 @@ fn next(node: &Node, founding: bool) -> Result<Option<Command>, DbError> {
         let history = member.identity.history;
         return Ok(Some(Command::Found { history, member: join::introduction(node) }));
     }
+    let configuration = member.replica.status().configuration;
+    let gone = rows.iter().find(|(id, row)| row.standing == Standing::Lost && !configuration.contains(*id));
+    if let Some((raft_id, _)) = gone {
+        return Ok(Some(Command::Forget { raft_id: *raft_id }));
+    }
+    let level = books(&view)?.rules_level;
+    if level < RULES_LEVEL && rows.iter().all(|(_, row)| row.rules_level >= RULES_LEVEL) {
+        return Ok(Some(Command::RaiseRules { level: RULES_LEVEL }));
+    }
     let sweeps = scan::<Sweeps, _>(&view, &AccountId(0), &AccountId(u64::MAX), Order::OldestFirst, 1)?;
     if let Some((account, ())) = sweeps.first() {
         return Ok(Some(Command::Sweep { account: *account }));
@@ -62,10 +71,13 @@ fn next(node: &Node, founding: bool) -> Result<Option<Command>, DbError> {
     let mut heard = member.peers.known();
     heard.push(node.info());
     for (raft_id, row) in rows {
-        let moved =
-            heard.iter().find(|info| info.raft_id == raft_id && info.pid != 0 && info.address != row.address);
-        if let Some(info) = moved {
-            return Ok(Some(Command::Move { raft_id, address: info.address.clone() }));
+        let said = heard.iter().find(|info| info.raft_id == raft_id && info.pid != 0);
+        if let Some(info) = said
+            && (&info.address, &info.machine, info.rules_level)
+                != (&row.address, &row.machine, row.rules_level)
+        {
+            let (address, machine) = (info.address.clone(), info.machine.clone());
+            return Ok(Some(Command::Describe { raft_id, address, machine, rules_level: info.rules_level }));
         }
     }
     Ok(None)

@@ -1,10 +1,13 @@
 //! Becoming a member.
 //!
+//! A name that the group knows, with an empty store behind it, has lost its store: the group lets the old member go
+//! first, then this one joins under a new Raft id.
+//!
 //! An empty store founds only when told to, and never votes before the group gave it a Raft id. It asks every
 //! address it was told, again and again, under one request id that it keeps in its store: asking twice, even
 //! after a crash, is joining once.
 
-use super::Node;
+use super::{Node, lost};
 use crate::db::{Configuration, Identity, Store};
 use crate::net::client::ask_once;
 use crate::net::frame::Plane;
@@ -12,6 +15,7 @@ use crate::net::limits::STATUS_DEADLINE;
 use crate::net::protocol::{Answer, Ask};
 use crate::roles::failure::{Exit, Failure};
 use crate::state::command::NewMember;
+use crate::state::limits::RULES_LEVEL;
 use crate::state::{Code, Denied, HistoryId, Reply, RequestId};
 use std::time::Duration;
 
@@ -32,11 +36,20 @@ pub async fn belong(node: &Node, store: &mut Store) -> Result<bool, Failure> {
         found(node, store).await?;
         return Ok(true);
     }
-    let fresh = RequestId(super::random_u128());
-    let id = store.joining(fresh).map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
-    let (raft_id, history) = join(node, id).await?;
-    identify(node, store, raft_id, history, None)?;
-    Ok(false)
+    let broken = |error: crate::db::DbError| Failure::new(Exit::Refused, error.to_string());
+    loop {
+        let id = store.joining(RequestId(super::random_u128())).map_err(broken)?;
+        if let Some((raft_id, history)) = join(node, id).await? {
+            identify(node, store, raft_id, history, None)?;
+            return Ok(false);
+        }
+        log::warn!(
+            "{} belongs to the group already, and its store is empty: it comes back as new",
+            node.options.name()
+        );
+        lost::leave(node).await?;
+        store.not_joining().map_err(broken)?;
+    }
 }
 
 /// How this node introduces itself.
@@ -46,6 +59,7 @@ pub fn introduction(node: &Node) -> NewMember {
         id: node.options.id,
         address: node.address.clone(),
         machine: node.machine.clone(),
+        rules_level: RULES_LEVEL,
     }
 }
 
@@ -86,7 +100,8 @@ fn identify(
     store.identify(identity, founded).map_err(|error| Failure::new(Exit::Refused, error.to_string()))
 }
 
-async fn join(node: &Node, id: RequestId) -> Result<(u64, HistoryId), Failure> {
+/// Answers the Raft id and the history, or nothing when a member of this name exists.
+async fn join(node: &Node, id: RequestId) -> Result<Option<(u64, HistoryId)>, Failure> {
     let mut pause = PAUSE_MIN;
     let mut told = false;
     loop {
@@ -94,7 +109,10 @@ async fn join(node: &Node, id: RequestId) -> Result<(u64, HistoryId), Failure> {
             let ask = Ask::Join { cluster: node.options.cluster, id, member: introduction(node) };
             match ask_once(address, Plane::Control, ask, JOIN_DEADLINE).await {
                 Ok(Answer::Written { outcome: Ok(Reply::Joined { raft_id, history }), .. }) => {
-                    return Ok((raft_id, history));
+                    return Ok(Some((raft_id, history)));
+                }
+                Ok(Answer::Written { outcome: Err(denied), .. }) if denied.code == Code::MemberExists => {
+                    return Ok(None);
                 }
                 Ok(Answer::Written { outcome: Err(denied), .. } | Answer::Refused(denied)) => {
                     return Err(refused(node, address, denied));
@@ -113,14 +131,5 @@ async fn join(node: &Node, id: RequestId) -> Result<(u64, HistoryId), Failure> {
 }
 
 fn refused(node: &Node, address: &str, denied: Denied) -> Failure {
-    let name = node.options.name();
-    let text = match denied.code {
-        Code::MemberExists => format!(
-            "{address} says that {name} belongs to the group already, but its store at {} is empty: put its store \
-             back, or start this one under a new --id",
-            node.options.store_dir().display()
-        ),
-        _ => format!("{address} refuses {name}: {denied}"),
-    };
-    Failure::new(Exit::Configuration, text)
+    Failure::new(Exit::Configuration, format!("{address} refuses {}: {denied}", node.options.name()))
 }

@@ -8,6 +8,7 @@
 //! for its group answers `NodeStatus`, and `Unavailable` to people.
 //!
 //! - [`join`]: becoming a member: founding, joining
+//! - [`lost`]: a store that cannot be trusted any more
 //! - [`peers`]: ordered links to the other members, and what is known of them
 //! - [`snapshots`]: the whole state on a link of its own
 //! - [`service`]: what is answered
@@ -16,6 +17,7 @@
 
 mod chores;
 mod join;
+mod lost;
 mod passwords;
 mod peers;
 mod service;
@@ -26,7 +28,9 @@ use super::options::NodeOptions;
 use crate::db::{DbError, FileDisk, Identity, Store};
 use crate::net::listener::{self, Gate};
 use crate::net::protocol::MemberInfo;
-use crate::replica::{Core, CoreOptions, Replica, Writer};
+use crate::net::tasks;
+use crate::replica::limits::EVICT_TICKS;
+use crate::replica::{Core, CoreOptions, Failing, Replica, Writer};
 use crate::state::RaftId;
 use async_net::TcpListener;
 use passwords::Passwords;
@@ -49,6 +53,8 @@ pub(super) struct Node {
     pub machine: String,
     pub gate: Arc<Gate>,
     pub passwords: Passwords,
+    /// Says why this process cannot go on.
+    pub failed: smol::channel::Sender<Failing>,
     /// Once this node belongs to a group.
     pub member: OnceLock<Member>,
 }
@@ -74,6 +80,7 @@ impl Node {
             pid: std::process::id(),
             applied: member.map_or(0, |it| it.replica.reader().applied()),
             clients: self.gate.clients(),
+            rules_level: crate::state::limits::RULES_LEVEL,
         }
     }
 }
@@ -84,36 +91,35 @@ impl Node {
 /// The address is taken, the store cannot be used, the group refuses this member, or the disk fails.
 pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let name = options.name();
-    let store = open_store(&options).await?;
-    if let Some(identity) = store.identity() {
-        check_identity(identity, &options)?;
-    }
     let listener = listen(&options.listen, &name).await?;
     let bound = listener.local_addr().map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
     let address = advertised(&options, bound);
     let gate = Gate::new();
+    let (failed, failure) = smol::channel::bounded(1);
     let node = Arc::new(Node {
         address,
         machine: machine_id(),
         gate: gate.clone(),
         passwords: Passwords::start()
             .map_err(|error| Failure::new(Exit::Refused, format!("no thread for passwords: {error}")))?,
+        failed: failed.clone(),
         member: OnceLock::new(),
         options,
     });
-    let (failed, failure) = smol::channel::bounded(1);
     let service = Arc::new(Service { node: node.clone() });
-    let serving = smol::spawn(listener::serve(listener, service, gate.clone()));
+    let serving = tasks::spawn(listener::serve(listener, service, gate.clone()));
     log::info!("listening on {bound}, store {}", node.options.store_dir().display());
 
     let living = async {
+        let store = trusted_store(&node).await?;
         let chores = become_member(&node, store, failed).await?;
         chores.await;
         Ok(())
     };
     let failing = async {
         match failure.recv().await {
-            Ok(why) => Err(Failure::new(Exit::Refused, format!("{name}: {why}"))),
+            Ok(Failing::Broken(why)) => Err(Failure::new(Exit::Refused, format!("{name}: {why}"))),
+            Ok(Failing::Lost(why)) => Err(lost_store(&node.options, &why)),
             Err(_) => std::future::pending().await,
         }
     };
@@ -152,12 +158,52 @@ async fn say_farewell(node: &Node) {
     handed_over.or(late).await;
 }
 
+/// Marks the store, so that the next start comes back as another member.
+fn lost_store(options: &NodeOptions, why: &str) -> Failure {
+    let folder = options.store_dir();
+    let text = match lost::mark(&folder, why) {
+        Ok(()) => format!(
+            "{}: {why}. Started again, it asks the group to let it go, sets {} aside and joins anew",
+            options.name(),
+            folder.display()
+        ),
+        Err(error) => {
+            format!("{}: {why}; and {} cannot be written: {error}", options.name(), folder.display())
+        }
+    };
+    Failure::new(Exit::Refused, text)
+}
+
+/// A store that may be used: the one in the folder, or a new one once the group has let go of a lost one.
+async fn trusted_store(node: &Node) -> Result<Store, Failure> {
+    let options = &node.options;
+    let folder = options.store_dir();
+    if let Some(why) = lost::marked(&folder) {
+        log::warn!("the store in {} is not used: {why}", folder.display());
+        lost::leave(node).await?;
+        lost::set_aside(&folder)
+            .map_err(|error| Failure::new(Exit::Refused, format!("{}: {error}", folder.display())))?;
+        log::warn!("the old store is set aside in {}", folder.display());
+    }
+    let store = open_store(options).await?;
+    if let Some(identity) = store.identity() {
+        check_identity(identity, options)?;
+    }
+    Ok(store)
+}
+
 async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
     let folder = options.store_dir();
     let started = std::time::Instant::now();
     loop {
         match FileDisk::new(&folder).and_then(Store::open) {
-            Ok(store) => return Ok(store),
+            Ok(mut store) => {
+                if let Some(entries) = log_keep_for_tests()? {
+                    store.set_log_keep_entries(entries);
+                }
+                return Ok(store);
+            }
+            Err(error) if error.is_damage() => return Err(lost_store(options, &error.to_string())),
             Err(DbError::InUse(_)) if started.elapsed() < STORE_WAIT => {
                 smol::Timer::after(Duration::from_millis(50)).await;
             }
@@ -169,6 +215,17 @@ async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
                 return Err(Failure::new(Exit::Refused, format!("{}: {error}", folder.display())));
             }
         }
+    }
+}
+
+/// For tests: keeps so few log entries that a short absence is too long for the log, and needs a snapshot.
+const TEST_LOG_KEEP: &str = "RIBBIT_TEST_LOG_KEEP";
+
+fn log_keep_for_tests() -> Result<Option<u64>, Failure> {
+    let Some(value) = std::env::var_os(TEST_LOG_KEEP) else { return Ok(None) };
+    match value.to_str().and_then(|text| text.parse().ok()) {
+        Some(entries) => Ok(Some(entries)),
+        None => Err(Failure::new(Exit::Configuration, format!("{TEST_LOG_KEEP} is not a number of entries"))),
     }
 }
 
@@ -235,7 +292,7 @@ fn machine_id() -> String {
 async fn become_member(
     node: &Arc<Node>,
     mut store: Store,
-    failed: smol::channel::Sender<String>,
+    failed: smol::channel::Sender<Failing>,
 ) -> Result<impl Future<Output = ()> + use<>, Failure> {
     let founding = join::belong(node, &mut store).await?;
     let broken = |error: DbError| Failure::new(Exit::Refused, error.to_string());
@@ -252,21 +309,26 @@ async fn become_member(
         loaded.last.index
     );
     let alone = loaded.configuration.voters == [identity.raft_id];
-    let options =
-        CoreOptions { me: identity.raft_id, role: identity.role, seed: random_u64(), campaign: alone };
+    let options = CoreOptions {
+        me: identity.raft_id,
+        role: identity.role,
+        seed: random_u64(),
+        campaign: alone,
+        evict_ticks: EVICT_TICKS,
+    };
     let reader = store.reader();
     let disk = store.disk();
     let writer = Writer::new(store);
     let members = writer.members().map_err(broken)?;
     let core = Core::new(options, reader, &loaded, members)
         .map_err(|error| Failure::new(Exit::Refused, format!("the log cannot be used: {error}")))?;
-    let (transport, outgoing) = peers::transport();
+    let peers = Peers::new(&identity);
+    let (transport, wanted) = peers::transport(&peers);
     let replica = Replica::start(core, writer, transport, failed)
         .map_err(|error| Failure::new(Exit::Refused, format!("no thread for the replica: {error}")))?;
-    let peers = Peers::new(&identity);
     let member = Member { identity, replica, peers, disk };
     assert!(node.member.set(member).is_ok(), "a node becomes a member once");
-    let links = peers::run(node.clone(), outgoing);
+    let links = peers::run(node.clone(), wanted);
     let chores = chores::run(node.clone(), founding);
     Ok(async move {
         smol::future::zip(links, chores).await;

@@ -1,7 +1,7 @@
 //! Links to the other members, and what is known of them.
 //!
 //! ```text
-//!   replica ──▶ Transport ──▶ queue of each peer ──▶ link task: connect, hello, frames in batches
+//!   replica ──▶ Queues ──▶ queue of each peer ──▶ link task: connect, hello, frames in batches
 //!   listener ──▶ incoming link: hello, then frames to the replica
 //! ```
 //!
@@ -17,33 +17,38 @@ use crate::net::frame::{self, FrameError, Plane};
 use crate::net::limits::{FRAME_BYTES_MAX, PEER_QUEUE_MAX, PREFACE_DEADLINE, STATUS_DEADLINE, WRITE_BYTES};
 use crate::net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome};
 use crate::net::protocol::{Answer, Ask, MemberInfo};
-use crate::net::socket;
-use crate::replica::{Envelope, RaftMessage, Transport};
-use crate::state::RaftId;
+use crate::net::{socket, tasks};
+use crate::replica::{Envelope, Failing, RaftMessage, Transport};
+use crate::state::limits::MEMBERS_MAX;
+use crate::state::{RaftId, Role};
 use async_net::TcpStream;
 use smol::channel::{Receiver, Sender};
 use smol::future::FutureExt;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const BEAT: Duration = Duration::from_secs(1);
 const REDIAL_MIN: Duration = Duration::from_millis(50);
 const REDIAL_MAX: Duration = Duration::from_millis(500);
+/// A member that said something this lately is alive.
+const ALIVE_FOR: Duration = Duration::from_millis(2_500);
 /// How often the addresses given at the start are asked while somebody is not linked.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
-/// What leaves the replica waits here for the task that sorts it: beyond, it is dropped.
-const OUTGOING_MAX: usize = 4 * PEER_QUEUE_MAX;
+/// The members are read at most this often.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The other members: what is known, and the queues of their links.
 pub struct Peers {
-    me: RaftId,
+    me: Identity,
     table: Mutex<BTreeMap<RaftId, Peer>>,
 }
 
 #[derive(Default)]
 struct Peer {
     info: Option<MemberInfo>,
+    /// When it last said something itself.
+    heard: Option<Instant>,
     queue: Option<Sender<Vec<u8>>>,
     linked: bool,
     /// Counts incoming links: only the newest may feed the replica.
@@ -52,7 +57,7 @@ struct Peer {
 
 impl Peers {
     pub fn new(identity: &Identity) -> Arc<Peers> {
-        Arc::new(Peers { me: identity.raft_id, table: Mutex::default() })
+        Arc::new(Peers { me: identity.clone(), table: Mutex::default() })
     }
 
     fn table(&self) -> MutexGuard<'_, BTreeMap<RaftId, Peer>> {
@@ -64,16 +69,38 @@ impl Peers {
         self.table().values().filter_map(|peer| peer.info.clone()).collect()
     }
 
+    /// Whether this is about somebody else: neither this member, nor what it was before its store was lost.
+    fn is_another(&self, info: &MemberInfo) -> bool {
+        let me = &self.me;
+        info.raft_id != 0 && info.raft_id != me.raft_id && (info.role, info.id) != (me.role, me.id)
+    }
+
     /// Somebody says this of itself: it replaces what was known.
     fn heard(&self, info: &MemberInfo) {
-        if info.raft_id != 0 && info.raft_id != self.me {
-            self.table().entry(info.raft_id).or_default().info = Some(info.clone());
+        if self.is_another(info) {
+            let mut table = self.table();
+            let peer = table.entry(info.raft_id).or_default();
+            peer.info = Some(info.clone());
+            peer.heard = Some(Instant::now());
         }
+    }
+
+    /// Whether a member of this name has said something lately.
+    pub fn is_alive(&self, role: Role, id: u32) -> bool {
+        self.table().values().any(|peer| {
+            peer.info.as_ref().is_some_and(|info| (info.role, info.id) == (role, id))
+                && peer.heard.is_some_and(|at| at.elapsed() < ALIVE_FOR)
+        })
+    }
+
+    /// Who has this Raft id and where it is reached.
+    pub fn find(&self, id: RaftId) -> Option<MemberInfo> {
+        self.info(id)
     }
 
     /// Somebody says this of another: it fills what is missing.
     fn told(&self, info: &MemberInfo) {
-        if info.raft_id == 0 || info.raft_id == self.me {
+        if !self.is_another(info) {
             return;
         }
         let mut table = self.table();
@@ -115,56 +142,49 @@ impl Peers {
     }
 }
 
-/// What leaves the replica.
-pub enum Outgoing {
-    Envelope(RaftId, Envelope),
-    Snapshot(RaftId, Box<RaftMessage>),
+/// A snapshot that the replica wants sent.
+pub struct Wanted {
+    to: RaftId,
+    message: Box<RaftMessage>,
 }
 
-struct QueueTransport(Sender<Outgoing>);
+/// Puts what leaves the replica straight into the queues of the links: no task in between.
+struct Queues {
+    peers: Arc<Peers>,
+    snapshots: Sender<Wanted>,
+}
 
-impl Transport for QueueTransport {
+impl Transport for Queues {
     fn send(&self, to: RaftId, envelope: Envelope) {
-        // Full: the engine sends again.
-        let _ = self.0.try_send(Outgoing::Envelope(to, envelope));
-    }
-    fn send_snapshot(&self, to: RaftId, message: RaftMessage) {
-        let _ = self.0.try_send(Outgoing::Snapshot(to, Box::new(message)));
-    }
-}
-
-pub fn transport() -> (impl Transport, Receiver<Outgoing>) {
-    let (sender, receiver) = smol::channel::bounded(OUTGOING_MAX);
-    (QueueTransport(sender), receiver)
-}
-
-/// Keeps a link to every other member, and sorts what leaves into their queues.
-pub async fn run(node: Arc<Node>, outgoing: Receiver<Outgoing>) {
-    let sorting = sort(node.clone(), outgoing);
-    let finding = find_members(node);
-    smol::future::zip(sorting, finding).await;
-}
-
-async fn sort(node: Arc<Node>, outgoing: Receiver<Outgoing>) {
-    let Some(member) = node.member.get() else { return };
-    while let Ok(next) = outgoing.recv().await {
-        match next {
-            Outgoing::Envelope(to, envelope) => {
-                let bytes = peer::encode(&match envelope {
-                    Envelope::Raft(message) => PeerFrame::Raft(message),
-                    Envelope::Forward(requests) => PeerFrame::Talk(PeerTalk::Forward(requests)),
-                });
-                let queue = member.peers.table().get(&to).and_then(|peer| peer.queue.clone());
-                if let Some(queue) = queue {
-                    // Full: the engine sends again.
-                    let _ = queue.try_send(bytes);
-                }
-            }
-            Outgoing::Snapshot(to, message) => {
-                let address = member.peers.address(to);
-                smol::spawn(super::snapshots::send(node.clone(), to, address, message)).detach();
-            }
+        let queue = self.peers.table().get(&to).and_then(|peer| peer.queue.clone());
+        if let Some(queue) = queue {
+            // Full: the engine sends again.
+            let _ = queue.try_send(peer::encode(&match envelope {
+                Envelope::Raft(message) => PeerFrame::Raft(message),
+                Envelope::Forward(requests) => PeerFrame::Talk(PeerTalk::Forward(requests)),
+            }));
         }
+    }
+    fn send_snapshot(&self, to: RaftId, message: RaftMessage) -> bool {
+        self.snapshots.try_send(Wanted { to, message: Box::new(message) }).is_ok()
+    }
+}
+
+pub fn transport(peers: &Arc<Peers>) -> (impl Transport + use<>, Receiver<Wanted>) {
+    let (snapshots, wanted) = smol::channel::bounded(MEMBERS_MAX);
+    (Queues { peers: peers.clone(), snapshots }, wanted)
+}
+
+/// Keeps a link to every other member, and sends the snapshots that are wanted.
+pub async fn run(node: Arc<Node>, wanted: Receiver<Wanted>) {
+    smol::future::zip(send_snapshots(node.clone(), wanted), find_members(node)).await;
+}
+
+async fn send_snapshots(node: Arc<Node>, wanted: Receiver<Wanted>) {
+    let Some(member) = node.member.get() else { return };
+    while let Ok(Wanted { to, message }) = wanted.recv().await {
+        let address = member.peers.address(to);
+        tasks::spawn(super::snapshots::send(node.clone(), to, address, message)).detach();
     }
 }
 
@@ -174,12 +194,13 @@ async fn find_members(node: Arc<Node>) {
     let mut links = BTreeMap::new();
     loop {
         read_members(&node);
+        forget_members(&node, &mut links);
         let ids: Vec<RaftId> = member.peers.table().keys().copied().collect();
         for id in ids {
             links.entry(id).or_insert_with(|| {
                 let (queue, frames) = smol::channel::bounded(PEER_QUEUE_MAX);
                 member.peers.table().entry(id).or_default().queue = Some(queue);
-                smol::spawn(link(node.clone(), id, frames))
+                tasks::spawn_link(link(node.clone(), id, frames))
             });
         }
         let someone_is_missing = member.peers.table().values().any(|peer| !peer.linked) || links.is_empty();
@@ -193,11 +214,33 @@ async fn find_members(node: Arc<Node>) {
             let known = member.peers.table().len();
             while member.peers.table().len() == known {
                 member.replica.progressed().await;
+                // Under load something is applied all the time.
+                smol::Timer::after(LOOK_AGAIN).await;
                 read_members(&node);
             }
         };
         pause.or(news).await;
     }
+}
+
+/// Ends the links to members that the group has let go.
+fn forget_members(node: &Node, links: &mut BTreeMap<RaftId, smol::Task<()>>) {
+    let Some(member) = node.member.get() else { return };
+    member.peers.table().retain(|id, _| !is_forgotten(node, *id));
+    // Dropping a task ends it.
+    links.retain(|id, _| member.peers.table().contains_key(id));
+}
+
+/// Whether the group once handed out this Raft id and has no member of it any more. An id that this node has not
+/// heard of yet is another matter: it may be the leader's.
+fn is_forgotten(node: &Node, id: RaftId) -> bool {
+    let Some(member) = node.member.get() else { return false };
+    let known = member.replica.reader().view().and_then(|view| {
+        let members = crate::state::members::all(&view)?;
+        Ok((crate::state::rows::books(&view)?.next_raft_id, members))
+    });
+    let Ok((next_raft_id, members)) = known else { return false };
+    id < next_raft_id && !members.iter().any(|(other, _)| *other == id)
 }
 
 /// Takes the members from the replicated state.
@@ -215,6 +258,7 @@ fn read_members(node: &Node) {
             pid: 0,
             applied: 0,
             clients: 0,
+            rules_level: row.rules_level,
         });
     }
 }
@@ -225,7 +269,7 @@ async fn ask_around(node: &Arc<Node>) {
     let questions = node.options.coordinators.iter().map(|address| {
         let node = node.clone();
         let address = address.clone();
-        smol::spawn(async move {
+        tasks::spawn(async move {
             let answer = ask_once(&address, Plane::Control, Ask::NodeStatus, STATUS_DEADLINE).await;
             let (Ok(Answer::NodeStatus(status)), Some(member)) = (answer, node.member.get()) else { return };
             if status.history == Some(member.identity.history) {
@@ -278,9 +322,21 @@ async fn dial(node: &Arc<Node>, to: RaftId, address: &str) -> Result<TcpStream, 
     };
     frame::write(&mut stream, &hello).await?;
     match frame::within(PREFACE_DEADLINE, frame::read(&mut stream, FRAME_BYTES_MAX)).await? {
-        PeerWelcome::Welcome { me, others } => {
+        PeerWelcome::Welcome { me, others, you_applied } => {
             member.peers.heard(&me);
             others.iter().for_each(|info| member.peers.told(info));
+            // What is applied is in the log, durably: a log that ends before it has lost something.
+            let last = member.replica.status().last;
+            if you_applied > last {
+                let why = format!(
+                    "{} knows that {} had applied {you_applied}, but its log ends at {last}: its store is older than \
+                     what it had promised",
+                    me.name(),
+                    node.options.name()
+                );
+                let _ = node.failed.try_send(Failing::Lost(why));
+                return Err(FrameError::Closed);
+            }
             Ok(stream)
         }
         PeerWelcome::Refused(why) => {
@@ -326,9 +382,11 @@ async fn feed(node: &Node, frames: &Receiver<Vec<u8>>, mut stream: TcpStream) ->
 /// Serves a link that a peer dialled.
 pub async fn accept(node: Arc<Node>, mut stream: TcpStream) {
     let Some(member) = node.member.get() else { return };
-    let Ok(hello) = frame::within(PREFACE_DEADLINE, frame::read(&mut stream, FRAME_BYTES_MAX)).await else {
+    let read = frame::within(PREFACE_DEADLINE, frame::read::<PeerHello, _>(&mut stream, FRAME_BYTES_MAX));
+    let Ok(hello) = read.await else {
         return;
     };
+    let you_applied = member.peers.info(hello.from.raft_id).map_or(0, |info| info.applied);
     let from = match welcome(&node, hello) {
         Ok(from) => from,
         Err(why) => {
@@ -337,8 +395,9 @@ pub async fn accept(node: Arc<Node>, mut stream: TcpStream) {
             return;
         }
     };
+    // What the peer last said of itself, before this hello: it can tell whether its disk has forgotten.
     let incoming = member.peers.begin_incoming(from);
-    let welcome = PeerWelcome::Welcome { me: node.info(), others: member.peers.known() };
+    let welcome = PeerWelcome::Welcome { me: node.info(), others: member.peers.known(), you_applied };
     if frame::write(&mut stream, &welcome).await.is_err() {
         return;
     }
@@ -385,6 +444,9 @@ pub fn welcome(node: &Node, hello: PeerHello) -> Result<RaftId, String> {
     }
     if hello.to != me.raft_id || hello.from.raft_id == me.raft_id || hello.from.raft_id == 0 {
         return Err(format!("{name} looks for member {}, this is member {}", hello.to, me.raft_id));
+    }
+    if is_forgotten(node, hello.from.raft_id) {
+        return Err(format!("{name}, member {}, was removed from the group", hello.from.raft_id));
     }
     member.peers.heard(&hello.from);
     Ok(hello.from.raft_id)

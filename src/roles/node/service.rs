@@ -6,14 +6,15 @@
 use super::passwords::Busy;
 use super::{Member, Node, peers, snapshots};
 use crate::db::DbError;
+use crate::net::client::ask_once;
 use crate::net::frame::Plane;
-use crate::net::listener;
 use crate::net::protocol::{Answer, Ask, NewAccount, NodeStatus, Password, Why};
+use crate::net::{listener, tasks};
 use crate::replica::Undecided;
 use crate::state::command::NewMember;
 use crate::state::{
-    ClusterId, Code, Command, Consistency, Denied, Field, LogIndex, Query, Request, RequestId, Role, Token,
-    TokenHash, social, text,
+    ClusterId, Code, Command, Consistency, Denied, Field, LogIndex, Query, Reply, Request, RequestId, Role,
+    Token, TokenHash, members, social, text,
 };
 use async_net::TcpStream;
 use std::sync::Arc;
@@ -38,8 +39,17 @@ impl listener::Node for Service {
             Ask::Join { cluster, id, member } if plane == Plane::Control => {
                 asking.join(cluster, id, member).await
             }
+            Ask::Lose { id, role, number, alive } if plane == Plane::Control => {
+                asking.lose(id, role, number, alive).await
+            }
+            Ask::Drain { id, role, number, drained } if plane == Plane::Control => {
+                asking.operate(id, Command::Drain { role, id: number, drained }).await
+            }
+            Ask::Transfer { role, number } if plane == Plane::Control => asking.transfer(role, number).await,
             _ if self.node.options.role == Role::Coordinator => Answer::Unavailable(Why::NotServing),
-            Ask::Join { .. } => Answer::Refused(Denied::new(Code::InvalidEntry)),
+            Ask::Join { .. } | Ask::Lose { .. } | Ask::Drain { .. } | Ask::Transfer { .. } => {
+                Answer::Refused(Denied::new(Code::InvalidEntry))
+            }
             Ask::Write(request) => asking.write(request).await,
             Ask::CreateAccount { id, born, form } => asking.create_account(id, born, form).await,
             Ask::LogIn { id, born, username, password, token } => {
@@ -54,7 +64,7 @@ impl listener::Node for Service {
 
     async fn peer(self: Arc<Self>, plane: Plane, stream: TcpStream) {
         match plane {
-            Plane::Peer => peers::accept(self.node.clone(), stream).await,
+            Plane::Peer => tasks::spawn_link(peers::accept(self.node.clone(), stream)).await,
             Plane::Snapshot => snapshots::accept(self.node.clone(), stream).await,
             Plane::Client | Plane::Control => {}
         }
@@ -116,9 +126,52 @@ impl Asking<'_> {
         if cluster != self.member.identity.cluster {
             return Answer::Refused(Denied::new(Code::WrongCluster));
         }
-        // A name joins once, whatever the window remembers: the newest index will do.
+        // Nobody joins a group before its first entry has named the founder: that refusal would be remembered.
+        match self.member.replica.reader().view().and_then(|view| members::all(&view)) {
+            Ok(members) if members.is_empty() => return Answer::Unavailable(Why::Behind),
+            Ok(_) => {}
+            Err(error) => return broken(&error),
+        }
+        self.operate(id, Command::Join { member }).await
+    }
+
+    /// A command that may safely be born now: the rules make it happen once by what it is about.
+    async fn operate(&self, id: RequestId, command: Command) -> Answer {
         let born = self.member.replica.reader().applied();
-        self.submit(id, born, Command::Join { member }).await
+        self.submit(id, born, command).await
+    }
+
+    async fn lose(&self, id: RequestId, role: Role, number: u32, alive: bool) -> Answer {
+        let me = (role, number) == (self.node.options.role, self.node.options.id);
+        if !alive && (me || self.member.peers.is_alive(role, number)) {
+            return Answer::Refused(Denied::new(Code::MemberAlive));
+        }
+        self.operate(id, Command::Lose { role, id: number }).await
+    }
+
+    /// Only the leader can hand over; whoever else is asked passes the question on, once.
+    async fn transfer(&self, role: Role, number: u32) -> Answer {
+        let status = self.member.replica.status();
+        let named = self.member.replica.reader().view().and_then(|view| members::named(&view, role, number));
+        let heir = match named {
+            Ok(Some((raft_id, _))) if status.configuration.voters.contains(&raft_id) => raft_id,
+            Ok(_) => return Answer::Refused(Denied::new(Code::NoSuchMember)),
+            Err(error) => return broken(&error),
+        };
+        if status.leads {
+            self.member.replica.transfer(heir);
+            let token = Token { history: self.member.identity.history, index: status.applied };
+            return Answer::Written { token, outcome: Ok(Reply::Done) };
+        }
+        let Some(leader) = status.leader.and_then(|id| self.member.peers.find(id)) else {
+            return Answer::Unavailable(Why::NoLeader);
+        };
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let ask = Ask::Transfer { role, number };
+        // A node that stopped leading meanwhile would pass it on again: the deadline bounds how far that goes.
+        ask_once(&leader.address, Plane::Control, ask, left)
+            .await
+            .unwrap_or(Answer::Unavailable(Why::NoLeader))
     }
 
     /// Commands that people may give as they are. Those that carry what a backend checked, and those that only

@@ -6,16 +6,21 @@
 //!          ── Part::Rows … Part::End ──▶
 //!          ◀── Verdict ───────             complete
 //! ```
+//!
+//! Whatever reads or writes the disk here does so on a thread of its own: a card may take seconds.
 
 use super::Node;
 use super::peers;
 use crate::db::DbError;
 use crate::db::snapshot::{Chunk, SnapshotHead, SnapshotReader, SnapshotSum, SnapshotWriter};
 use crate::net::frame::{self, FrameError, Plane};
-use crate::net::limits::{PREFACE_DEADLINE, SNAPSHOT_CHUNK_BYTES_MAX, WRITE_STALL};
+use crate::net::limits::{PREFACE_DEADLINE, SNAPSHOT_CHUNK_BYTES_MAX, SNAPSHOT_RETRY_PAUSE, SNAPSHOT_STALL};
 use crate::net::peer::PeerHello;
 use crate::net::socket;
-use crate::replica::{RaftMessage, convert, core::describe_snapshot};
+use crate::replica::{
+    RaftMessage, convert,
+    core::{announces, describe_snapshot},
+};
 use crate::state::RaftId;
 use async_net::TcpStream;
 use serde::{Deserialize, Serialize};
@@ -61,9 +66,13 @@ pub async fn send(node: Arc<Node>, to: RaftId, address: Option<String>, message:
     let result = try_send(&node, to, address, *message).await;
     match &result {
         Ok(rows) => log::info!("member {to} has the whole state: {rows} rows"),
-        Err(error) => log::info!("a snapshot did not reach member {to}: {error}"),
+        Err(error) => {
+            log::info!("a snapshot did not reach member {to}: {error}");
+            // The engine tries again with the next heartbeat: a full disk over there stays full for a while.
+            smol::Timer::after(SNAPSHOT_RETRY_PAUSE).await;
+        }
     }
-    member.replica.snapshot_sent(to, result.is_ok());
+    member.replica.snapshot_sent(to, result.is_ok()).await;
 }
 
 async fn try_send(
@@ -77,14 +86,22 @@ async fn try_send(
         return Err(SnapshotError::Nowhere);
     };
     let mut stream = socket::connect(&address, Plane::Snapshot).await?;
-    let mut reader = SnapshotReader::new(member.replica.reader())?;
+    let store = member.replica.reader().clone();
+    let mut reader = smol::unblock(move || SnapshotReader::new(&store)).await?;
     let head = reader.head().clone();
     describe_snapshot(&mut message, &head);
     let message = convert::message_to_bytes(&message);
     frame::write(&mut stream, &SnapshotHello { hello, message, head }).await?;
     expect(&mut stream, |verdict| matches!(verdict, Verdict::Go)).await?;
-    while let Some(chunk) = reader.next_chunk()? {
-        frame::write(&mut stream, &Part::Rows(chunk)).await?;
+    loop {
+        let chunk;
+        (reader, chunk) = smol::unblock(move || {
+            let chunk = reader.next_chunk();
+            (reader, chunk)
+        })
+        .await;
+        let Some(chunk) = chunk? else { break };
+        frame::write_patiently(&mut stream, &Part::Rows(chunk), SNAPSHOT_STALL).await?;
     }
     let sum = reader.sum();
     frame::write(&mut stream, &Part::End(sum)).await?;
@@ -93,7 +110,7 @@ async fn try_send(
 }
 
 async fn expect(stream: &mut TcpStream, wanted: impl Fn(&Verdict) -> bool) -> Result<(), SnapshotError> {
-    match frame::within(WRITE_STALL, frame::read(stream, SNAPSHOT_CHUNK_BYTES_MAX)).await? {
+    match frame::within(SNAPSHOT_STALL, frame::read(stream, SNAPSHOT_CHUNK_BYTES_MAX)).await? {
         verdict if wanted(&verdict) => Ok(()),
         Verdict::No(why) => Err(SnapshotError::Refused(why)),
         _ => Err(FrameError::Malformed.into()),
@@ -112,12 +129,16 @@ async fn try_accept(node: &Arc<Node>, stream: &mut TcpStream) -> Result<(), Snap
     let SnapshotHello { hello, message, head } =
         frame::within(PREFACE_DEADLINE, frame::read(stream, SNAPSHOT_CHUNK_BYTES_MAX)).await?;
     let from = peers::welcome(node, hello).map_err(SnapshotError::Refused)?;
+    if !announces(&message, &head) {
+        return Err(SnapshotError::Refused("the message announces another state than the one sent".into()));
+    }
     let Some(member) = node.member.get() else { return Err(SnapshotError::Nowhere) };
     if !member.replica.begin_snapshot() {
         return Err(SnapshotError::Busy);
     }
     let turn = Turn { node, done: false };
-    let writer = SnapshotWriter::begin(member.disk.as_ref(), &head)?;
+    let disk = member.disk.clone();
+    let writer = smol::unblock(move || SnapshotWriter::begin(disk.as_ref(), &head)).await?;
     frame::write(stream, &Verdict::Go).await?;
     receive_parts(stream, writer).await?;
     turn.finish(from, &message);
@@ -127,9 +148,17 @@ async fn try_accept(node: &Arc<Node>, stream: &mut TcpStream) -> Result<(), Snap
 
 async fn receive_parts(stream: &mut TcpStream, mut writer: SnapshotWriter) -> Result<(), SnapshotError> {
     loop {
-        match frame::within(WRITE_STALL, frame::read(stream, SNAPSHOT_CHUNK_BYTES_MAX)).await? {
-            Part::Rows(chunk) => writer.write_chunk(&chunk)?,
-            Part::End(sum) => return Ok(writer.finish(sum)?),
+        match frame::within(SNAPSHOT_STALL, frame::read(stream, SNAPSHOT_CHUNK_BYTES_MAX)).await? {
+            Part::Rows(chunk) => {
+                let written;
+                (writer, written) = smol::unblock(move || {
+                    let written = writer.write_chunk(&chunk);
+                    (writer, written)
+                })
+                .await;
+                written?;
+            }
+            Part::End(sum) => return Ok(smol::unblock(move || writer.finish(sum)).await?),
         }
     }
 }

@@ -90,7 +90,7 @@ fn no_more_requests_are_remembered_than_named() {
 }
 
 fn member(id: u32, address: &str) -> NewMember {
-    NewMember { role: Role::Backend, id, address: address.into(), machine: String::new() }
+    NewMember { role: Role::Backend, id, address: address.into(), machine: String::new(), rules_level: 1 }
 }
 
 fn found(log: &mut Log, address: &str) -> Outcome {

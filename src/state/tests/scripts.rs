@@ -106,7 +106,12 @@ impl Script {
             "index" => Command::IndexCroaks,
             "found" => Command::Found { history: HistoryId(0xf0), member: new_member(args)? },
             "join" => Command::Join { member: new_member(args)? },
-            "move" => Command::Move { raft_id: first(args)?.parse()?, address: first(args)? },
+            "describe" => Command::Describe {
+                raft_id: first(args)?.parse()?,
+                address: first(args)?,
+                machine: "board".into(),
+                rules_level: 1,
+            },
             name => return Err(format!("no such command: {name}").into()),
         })
     }
@@ -201,7 +206,7 @@ fn new_member(args: &mut ArgumentConsumer) -> Result<NewMember, Box<dyn Error>> 
     let id = first(args)?.parse()?;
     let times = args.lookup_parse("times")?.unwrap_or(1);
     let address = args.lookup("address").map_or("host:1", |arg| &arg.value).repeat(times);
-    Ok(NewMember { role, id, address, machine: "board".into() })
+    Ok(NewMember { role, id, address, machine: "board".into(), rules_level: 1 })
 }
 
 fn refusal_words(denied: Denied) -> String {
@@ -303,7 +308,8 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
             format!(": {} age {}", outcome_words(&row.outcome), row.age_ms)
         }
         Books::ID => {
-            let Bookkeeping { forgotten_through, indexed_through, next_raft_id, history } = of::<Books>(row);
+            let Bookkeeping { forgotten_through, indexed_through, next_raft_id, history, rules_level: _ } =
+                of::<Books>(row);
             format!(
                 ": forgotten {forgotten_through}, indexed {indexed_through}, next id {next_raft_id}, history {history:x}"
             )

@@ -1,0 +1,98 @@
+//! A store that cannot be trusted any more: damaged, or older than what it had promised.
+//!
+//! ```text
+//!   noticed ─▶ marked (file `lost`, durable) ─▶ process ends ─▶ started again:
+//!     marked ─▶ asks until the group has let the member go ─▶ store set aside, mark removed ─▶ joins as new
+//! ```
+//!
+//! Nothing is set aside while no leader has agreed: if everybody's store is damaged, everybody's store is still
+//! there. The member under its old Raft id never speaks again, so what it promised cannot be broken.
+//!
+//! One store is kept aside, as `store.redb.aside`; the next one takes its place.
+
+use super::Node;
+use crate::net::client::ask_once;
+use crate::net::frame::Plane;
+use crate::net::protocol::{Answer, Ask};
+use crate::roles::failure::{Exit, Failure};
+use crate::state::{Code, Reply, RequestId};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const MARK: &str = "lost";
+const STORE: &str = "store.redb";
+const ASIDE: &str = "store.redb.aside";
+
+/// One attempt, at one address.
+const ASK_DEADLINE: Duration = Duration::from_secs(3);
+const PAUSE: Duration = Duration::from_millis(300);
+/// A process of our name that just died may be taken for alive for a moment.
+const ALIVE_PATIENCE: Duration = Duration::from_secs(10);
+/// How often a member that waits says so.
+const SAY_EVERY: Duration = Duration::from_secs(30);
+
+/// Why the store in this folder is not to be used, if it was marked.
+pub fn marked(folder: &Path) -> Option<String> {
+    fs::read_to_string(folder.join(MARK)).ok()
+}
+
+/// Marks the store in this folder, durably.
+pub fn mark(folder: &Path, why: &str) -> std::io::Result<()> {
+    let mut file = File::create(folder.join(MARK))?;
+    file.write_all(why.as_bytes())?;
+    file.sync_all()?;
+    File::open(folder)?.sync_all()
+}
+
+/// Sets the store aside and removes the mark, each durably.
+pub fn set_aside(folder: &Path) -> std::io::Result<()> {
+    match fs::rename(folder.join(STORE), folder.join(ASIDE)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => File::open(folder)?.sync_all()?,
+    }
+    fs::remove_file(folder.join(MARK))?;
+    File::open(folder)?.sync_all()
+}
+
+/// Asks until the group has no member of this node's name. Waits for a leader as long as it takes.
+///
+/// # Errors
+/// A member of this name is alive, or the group refuses.
+pub async fn leave(node: &Node) -> Result<(), Failure> {
+    let started = Instant::now();
+    let mut said: Option<Instant> = None;
+    loop {
+        for address in &node.options.coordinators {
+            let id = RequestId(super::random_u128());
+            let ask = Ask::Lose { id, role: node.options.role, number: node.options.id, alive: false };
+            match ask_once(address, Plane::Control, ask, ASK_DEADLINE).await {
+                Ok(Answer::Written { outcome: Ok(Reply::Done), .. }) => return Ok(()),
+                Ok(Answer::Refused(denied)) if denied.code == Code::MemberAlive => {
+                    if started.elapsed() > ALIVE_PATIENCE {
+                        let text = format!(
+                            "{address} says that {} is alive: it runs elsewhere",
+                            node.options.name()
+                        );
+                        return Err(Failure::new(Exit::Configuration, text));
+                    }
+                }
+                Ok(Answer::Written { outcome: Err(denied), .. } | Answer::Refused(denied)) => {
+                    let text = format!("{address} refuses {}: {denied}", node.options.name());
+                    return Err(Failure::new(Exit::Configuration, text));
+                }
+                Ok(_) => {}
+                Err(error) => log::debug!("{address}: {error}"),
+            }
+        }
+        if said.is_none_or(|at| at.elapsed() > SAY_EVERY) && started.elapsed() > ASK_DEADLINE {
+            log::warn!(
+                "waiting for a leader that lets {} go; nothing is set aside until then",
+                node.options.name()
+            );
+            said = Some(Instant::now());
+        }
+        smol::Timer::after(PAUSE).await;
+    }
+}

@@ -1,0 +1,79 @@
+//! A member that was away longer than the log reaches back.
+
+use crate::pond::Pond;
+use crate::writers::{Writers, feed_of, session_of, stores_agree};
+use ribbit::net::client::Client;
+use ribbit::net::protocol::{Answer, Ask};
+use ribbit::state::{Command, Request, RequestId, TokenHash};
+use std::fs;
+use std::time::Duration;
+
+/// Entries that members keep in this test, instead of 16384.
+const LOG_KEEP: u64 = 100;
+/// Enough for the log to be cut, several times.
+const FLOOD: u128 = 1_000;
+
+/// Many croaks of one person at once.
+fn flood(address: &str, session: TokenHash) {
+    let client = Client::new(vec![address.to_string()]);
+    smol::block_on(async {
+        let born = client.position(Duration::from_secs(10)).await.expect("it answers").index;
+        let asking: Vec<_> = (0..FLOOD)
+            .map(|number| {
+                let command = Command::Croak { session, text: format!("drop {number} of a flood") };
+                let ask = Ask::Write(Request { id: RequestId((1 << 100) + number), born, command });
+                let client = client.clone();
+                smol::spawn(async move { client.ask(ask, Duration::from_secs(30)).await })
+            })
+            .collect();
+        for answer in asking {
+            let answer = answer.await.expect("it is decided");
+            assert!(matches!(answer, Answer::Written { outcome: Ok(_), .. }), "{answer:?}");
+        }
+    });
+}
+
+#[test]
+fn one_that_was_away_too_long_for_the_log_gets_a_snapshot_while_people_write() {
+    let mut pond = Pond::dry();
+    pond.environment =
+        vec![("RIBBIT_TEST_LOG_KEEP", LOG_KEEP.to_string()), ("RUST_LOG", "ribbit=info".into())];
+    pond.up(&["--restart", "never"]);
+    let leader = pond.await_leading_backend();
+    let id = if leader == "backend-1" { 2 } else { 1 };
+    let name = format!("backend-{id}");
+    let writers = Writers::start(&pond, 4);
+    writers.await_progress();
+
+    pond.kill(&[&name]);
+    let applied = pond.status().member(&name).applied;
+    let mut flooder = pond.browser();
+    flooder.join("flooder");
+    flood(&pond.address("BALANCER"), session_of(&flooder));
+    let snapshots = || fs::read_to_string(pond.folder().join("said.log")).expect("a log");
+    let given = |log: &str| log.matches("has the whole state").count();
+    let before = given(&snapshots());
+
+    pond.backend_by_hand(id);
+    let status = pond.await_status("it has everything", |status| {
+        status.member(&name).alive && status.member(&name).in_sync && status.member(&name).lag == 0
+    });
+    assert!(status.member(&name).applied > applied + FLOOD as u64, "{status:#?}");
+    let log = fs::read_to_string(pond.folder().join("said.log")).expect("a log");
+    assert!(given(&log) > before, "no snapshot was sent: {log}");
+    writers.await_progress();
+
+    let mut written = writers.stop();
+    written.nobody_noticed();
+    written.judge_pages();
+    let status = pond.await_whole();
+    let session = session_of(&written.reader);
+    let feeds: Vec<_> = status.backends().map(|backend| feed_of(&backend.address, session)).collect();
+    assert!(feeds[0] == feeds[1] && feeds[1] == feeds[2], "one order on every node");
+    // It counts again: with it and without two others people write.
+    let others: Vec<&str> = status.backends().map(|it| &*it.name).filter(|other| *other != name).collect();
+    pond.kill(&others);
+    written.reader.croak("still here");
+    pond.pull_the_plug();
+    stores_agree(&pond);
+}

@@ -1,0 +1,56 @@
+//! Founding and joining.
+
+use crate::pond::{Pond, asked, awaited};
+use ribbit::net::client::ask_once;
+use ribbit::net::frame::Plane;
+use ribbit::net::protocol::{Answer, Ask};
+use ribbit::state::command::NewMember;
+use ribbit::state::limits::RULES_LEVEL;
+use ribbit::state::{ClusterId, RequestId, Role};
+use std::time::Duration;
+
+fn join(address: &str, cluster: ClusterId, id: u32) -> Answer {
+    let member = NewMember {
+        role: Role::Coordinator,
+        id,
+        address: "127.0.0.1:1".into(),
+        machine: String::new(),
+        rules_level: RULES_LEVEL,
+    };
+    let ask = Ask::Join { cluster, id: RequestId(u128::from(id)), member };
+    let answer = ask_once(address, Plane::Control, ask, Duration::from_secs(5));
+    smol::block_on(answer).expect("it answers")
+}
+
+#[test]
+fn one_that_joined_and_was_never_heard_gets_no_vote() {
+    let pond = Pond::start_with(&["--coordinators", "0"]);
+    let address = pond.address("BACKEND_1");
+    let cluster = asked(&address).expect("it answers").cluster;
+    for id in [8, 9] {
+        let answer = join(&address, cluster, id);
+        assert!(matches!(answer, Answer::Written { outcome: Ok(_), .. }), "{answer:?}");
+    }
+    awaited("both learn", || {
+        let status = asked(&address)?;
+        (status.learners.len() == 2).then_some(())
+    });
+    // With two voters that nobody has heard, nobody could be spared.
+    pond.browser().join("ada");
+    let status = pond.status();
+    assert_eq!((status.can_lose_processes, status.members.len()), (1, 5), "{status:#?}");
+    pond.kill(&[&status.leader.expect("somebody leads")]);
+    pond.browser().post("/login", &[("username", "ada"), ("password", "password")]).leads_to("/main");
+}
+
+#[test]
+fn a_group_forms_every_time() {
+    // Who joins while the group is being founded, and who is seated before it has heard of it, are races.
+    let mut pond = Pond::dry();
+    for _ in 0..3 {
+        pond.up(&["--restart", "never"]);
+        pond.await_whole();
+        pond.stop();
+        pond.dry_out();
+    }
+}

@@ -1,0 +1,142 @@
+//! Two people in real browsers, one with scripts and one without, over a whole group that loses two members.
+//! Skipped where there is no Chromium. What they see is kept as target/screenshots/*.png.
+
+use crate::driver::{self, Driver};
+use crate::pond::Pond;
+use std::fs;
+use std::path::Path;
+
+struct Person {
+    driver: Driver,
+    username: &'static str,
+    web: String,
+}
+
+impl Person {
+    #[track_caller]
+    fn go(&self, path: &str) {
+        self.driver.go(&format!("http://{}{path}", self.web));
+    }
+
+    #[track_caller]
+    fn fill(&self, fields: &[(&str, &str)]) {
+        for (field, text) in fields {
+            self.driver.type_into(&format!("main form [name={field}]"), text);
+        }
+        self.driver.click("main form button");
+    }
+
+    #[track_caller]
+    fn sees(&self, path: &str, words: &str) {
+        let text = self.driver.text("body");
+        assert!(text.contains(words), "{} does not see {words:?} in {text:?}", self.username);
+        assert_eq!(self.driver.path(), path);
+    }
+
+    fn picture(&self, name: &str) {
+        self.driver.look(800, false);
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots");
+        fs::create_dir_all(&folder).expect("a folder");
+        let picture = from_base64(&self.driver.picture());
+        fs::write(folder.join(format!("{}-{name}.png", self.username)), picture).expect("written");
+    }
+
+    fn join(&self) {
+        self.go("/");
+        self.sees("/login", "Log in");
+        self.driver.click("a[href='/create']");
+        let name = self.username;
+        self.fill(&[("name", name), ("username", name), ("email", "me@pond"), ("password", "password")]);
+        self.sees(&format!("/login?created={name}"), "Your account is ready");
+        self.picture("created");
+        self.fill(&[("password", "password")]);
+        self.sees("/main", "Nothing here yet");
+    }
+
+    fn befriend(&self, username: &str) {
+        self.driver.click("nav a[href='/manage']");
+        self.fill(&[("username", username)]);
+        self.sees("/manage?note=added", username);
+        self.picture("friends");
+        self.driver.click("nav a[href='/main']");
+    }
+
+    fn croak(&self, text: &str) {
+        self.go("/main");
+        self.fill(&[("post", text)]);
+        self.sees("/main", text);
+    }
+}
+
+#[test]
+fn two_people_meet_with_scripts_and_without_and_two_members_die() {
+    if driver::missing() {
+        return;
+    }
+    let pond = Pond::start_with(&["--restart", "never"]);
+    let leader = pond.await_leading_backend();
+    let person = |username| Person { driver: Driver::start(), username, web: pond.web() };
+    let (ada, bob) = (person("ada"), person("bob"));
+    bob.driver.without_scripts();
+    for (person, scripts) in [(&ada, "on"), (&bob, "off")] {
+        person.driver.go("data:text/html,<p id=p>off</p><script>p.textContent='on'</script>");
+        assert_eq!(person.driver.text("#p"), scripts);
+    }
+    ada.join();
+    bob.join();
+    ada.befriend("bob");
+    bob.befriend("ada");
+    ada.croak("Commas, \"quotes\" & <b>tags</b>,\nand a second line: ¿ñandú?");
+    bob.croak("I read you, ada");
+    ada.go("/main");
+    ada.sees("/main", "I read you, ada");
+    bob.sees("/main", "Commas, \"quotes\" & <b>tags</b>,\nand a second line: ¿ñandú?");
+
+    // The form that is open now is sent to a group that has just lost two.
+    bob.driver.type_into("textarea", "Did you notice?");
+    let other = if leader == "backend-1" { "backend-2" } else { "backend-1" };
+    pond.kill(&[&leader, other]);
+    bob.driver.click("main form button");
+    bob.sees("/main", "Did you notice?");
+    ada.croak("Notice what?");
+    ada.sees("/main", "Did you notice?");
+    ada.picture("feed");
+    bob.picture("feed");
+
+    ada.fill(&[("post", &"quak ".repeat(21))]);
+    ada.sees("/main", "a croak has at most 100 characters (512)");
+    ada.picture("too-long");
+    pond.kill(
+        &["coordinator-1", "coordinator-2", "backend-3", "backend-2", "backend-1"]
+            .into_iter()
+            .filter(|name| ![leader.as_str(), other].contains(name))
+            .collect::<Vec<_>>(),
+    );
+    bob.fill(&[("post", "Is anybody there?")]);
+    bob.sees("/main", "No servers are running");
+    assert_eq!(bob.driver.run("return document.querySelector('textarea').value"), "Is anybody there?");
+    bob.picture("nobody");
+}
+
+/// The bytes behind base64.
+fn from_base64(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let (mut bits, mut count) = (0_u32, 0);
+    for digit in text.bytes() {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => break,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count) as u8);
+        }
+    }
+    bytes
+}

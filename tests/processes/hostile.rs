@@ -1,0 +1,123 @@
+//! What nobody should send, to every port: a clear answer or an end, and no process dies of it.
+
+use crate::http::{Browser, exchange};
+use crate::pond::{Pond, asked, awaited};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+const FIVE: [&str; 5] = ["BACKEND_1", "BACKEND_2", "BACKEND_3", "COORDINATOR_1", "COORDINATOR_2"];
+
+/// Bytes from a number, the same every time: xorshift.
+fn noise(mut seed: u64, length: usize) -> Vec<u8> {
+    let mut byte = || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed as u8
+    };
+    (0..length).map(|_| byte()).collect()
+}
+
+/// What is said on a port of ours after the magic and the version, for each plane, and then goes wrong.
+fn greetings() -> Vec<Vec<u8>> {
+    use ribbit::net::frame::{Plane, preface};
+    let planes = [Plane::Peer, Plane::Client, Plane::Control, Plane::Snapshot];
+    let wrong: [&[u8]; 4] = [&[0xff; 64], &[3, 0, 0, 0, 0xff, 0xff, 0xff], &[0; 64], b"\x20\0\0\0half a fr"];
+    let mut all: Vec<Vec<u8>> = Vec::new();
+    for plane in planes {
+        all.extend(wrong.map(|wrong| [&preface(plane)[..], wrong].concat()));
+        all.extend((1..4).map(|seed| [&preface(plane)[..], &noise(seed, 4_096)].concat()));
+    }
+    all
+}
+
+/// Sends bytes and waits until the other side hangs up, or for a moment where it waits for more.
+fn throw(address: &str, bytes: &[u8]) {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(Duration::from_millis(20))).expect("a timeout");
+    stream.set_write_timeout(Some(Duration::from_secs(5))).expect("a timeout");
+    // It may hang up at any byte.
+    let _ = stream.write_all(bytes);
+    let mut answer = [0; 1_024];
+    while stream.read(&mut answer).is_ok_and(|length| length > 0) {}
+}
+
+#[test]
+fn garbage_on_every_port_kills_nobody() {
+    let pond = Pond::start();
+    let mut ada = pond.browser();
+    ada.join("ada");
+    let before = pond.pids();
+    assert_eq!(before.len(), 7, "{before:?}");
+    let mut garbage = vec![
+        Vec::new(),
+        b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+        b"POST /main HTTP/1.1\r\nContent-Length: -1\r\n\r\n".to_vec(),
+        b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03".to_vec(),
+        b"\r\n\r\n\r\n".to_vec(),
+        vec![0; 100_000],
+        vec![0xff; 100_000],
+    ];
+    garbage.extend((1..20).map(|seed| noise(seed, 1_000)));
+    garbage.extend(greetings());
+    let mut ports: Vec<String> = FIVE.map(|part| pond.address(part)).into();
+    ports.extend([pond.address("BALANCER"), pond.web()]);
+    for address in &ports {
+        garbage.iter().for_each(|bytes| throw(address, bytes));
+    }
+    for part in FIVE {
+        awaited("every member answers still", || asked(&pond.address(part)));
+    }
+    ada.croak("still here");
+    assert_eq!(pond.pids(), before);
+    pond.await_whole();
+}
+
+#[test]
+fn a_body_of_ten_megabytes_is_refused_in_words() {
+    let pond = Pond::start();
+    let mut ada = pond.browser();
+    ada.join("ada");
+    let before = pond.pids();
+    let huge = format!("post={}", "a".repeat(10_000_000));
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    for path in ["/main", "/create", "/login", "/delete", "/manage"] {
+        ada.send("POST", path, &form, &huge).says(413, "far more than a form can hold");
+    }
+    let not_a_form = [("Content-Type", "application/json")];
+    ada.send("POST", "/main", &not_a_form, "{}").says(415, "Only forms");
+    // Without a length, in pieces that never end.
+    let head = format!(
+        "POST /main HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Transfer-Encoding: chunked\r\n\r\n",
+        pond.web()
+    );
+    let chunks = format!("10000\r\n{}\r\n", "a".repeat(0x10000)).repeat(50);
+    exchange(&pond.web(), format!("{head}{chunks}").as_bytes()).says(413, "far more than a form can hold");
+    exchange(&pond.web(), format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(100_000)).as_bytes());
+    ada.croak("still here");
+    assert_eq!(pond.pids(), before);
+}
+
+#[test]
+fn many_idle_connections_keep_nobody_out() {
+    let pond = Pond::start();
+    let mut ada = pond.browser();
+    ada.join("ada");
+    // More than the pages hold, and some at everybody else's; few enough for the usual 1024 open files.
+    let mut crowds: Vec<(String, usize)> = FIVE.map(|part| (pond.address(part), 40)).into();
+    crowds.extend([(pond.address("BALANCER"), 100), (pond.web(), 600)]);
+    let mut idle = Vec::new();
+    for (address, count) in crowds {
+        idle.extend((0..count).map(|_| TcpStream::connect(&address).expect("there is place in the queue")));
+    }
+    // What says nothing goes in time, and makes place: nobody waits for a person to do anything.
+    awaited("the pages take people again", || {
+        let mut ada: Browser = ada.clone();
+        let reply = ada.try_post("/main", &[("post", "through the crowd")]).ok()?;
+        (reply.status == 303).then_some(())
+    });
+    drop(idle);
+    pond.await_whole();
+}

@@ -1,0 +1,89 @@
+//! Stores that are gone, damaged, cut short, or older than what they had promised: noticed, set aside, healed from
+//! the others, with nobody's help.
+
+use crate::pond::Pond;
+use crate::writers::{Writers, stores_agree};
+use std::fs;
+use std::path::PathBuf;
+
+fn store(pond: &Pond, member: &str) -> PathBuf {
+    pond.folder().join(member).join("store.redb")
+}
+
+/// The store of a backend that is not the leader is treated badly while people write; it comes back by itself.
+fn heals(mistreat: impl FnOnce(&mut Pond, &str)) -> Pond {
+    let mut pond = Pond::start();
+    pond.await_whole();
+    let leader = pond.await_leading_backend();
+    let member = if leader == "backend-2" { "backend-3" } else { "backend-2" };
+    let writers = Writers::start(&pond, 4);
+    writers.await_progress();
+    mistreat(&mut pond, member);
+    writers.await_progress();
+    pond.await_status("it is back, votes and is in sync", |status| {
+        let well = |member: &crate::pond::MemberStatus| member.alive && member.voter && member.in_sync;
+        status.members.len() == 5 && status.members.iter().all(well)
+    });
+    let mut written = writers.stop();
+    pond.await_whole();
+    written.judge_pages();
+    pond.stop();
+    stores_agree(&pond);
+    pond
+}
+
+#[test]
+fn a_wiped_store() {
+    heals(|pond, member| {
+        fs::remove_dir_all(pond.folder().join(member)).expect("a folder");
+        pond.kill(&[member]);
+    });
+}
+
+#[test]
+fn a_damaged_store_is_set_aside() {
+    let mut hurt = String::new();
+    let pond = heals(|pond, member| {
+        hurt = member.to_string();
+        pond.signal(&[member], rustix::process::Signal::STOP);
+        let path = store(pond, member);
+        let mut bytes = fs::read(&path).expect("a store");
+        let end = bytes.len().min(40 * 4096);
+        bytes[64..end].iter_mut().for_each(|byte| *byte ^= 0x5a);
+        fs::write(&path, bytes).expect("a store");
+        pond.kill(&[member]);
+    });
+    assert!(pond.folder().join(&hurt).join("store.redb.aside").exists());
+    assert!(!pond.folder().join(&hurt).join("lost").exists());
+}
+
+#[test]
+fn a_store_cut_short() {
+    heals(|pond, member| {
+        pond.signal(&[member], rustix::process::Signal::STOP);
+        let path = store(pond, member);
+        let file = fs::OpenOptions::new().write(true).open(&path).expect("a store");
+        file.set_len(file.metadata().expect("a store").len() / 3).expect("a store");
+        pond.kill(&[member]);
+    });
+}
+
+#[test]
+fn a_store_of_a_while_ago_put_back() {
+    let pond = heals(|pond, member| {
+        // As a backup of the card would be: taken while the process stands still.
+        pond.signal(&[member], rustix::process::Signal::STOP);
+        let path = store(pond, member);
+        let old = fs::read(&path).expect("a store");
+        pond.signal(&[member], rustix::process::Signal::CONT);
+        let applied = pond.status().member(member).applied;
+        pond.await_status("it has applied more", |status| status.member(member).applied > applied + 30);
+        pond.signal(&[member], rustix::process::Signal::STOP);
+        fs::write(&path, old).expect("a store");
+        pond.kill(&[member]);
+    });
+    let aside = ["backend-2", "backend-3"]
+        .iter()
+        .any(|member| pond.folder().join(member).join("store.redb.aside").exists());
+    assert!(aside, "an older store must be noticed, not taken for one that is merely behind");
+}

@@ -1,0 +1,30 @@
+//! Whole groups as people run them: the real binary, processes of their own, real sockets, and `kill -9`.
+//!
+//! - [`pond`]: a group on a temporary folder, and the ways to break it
+//! - [`writers`]: people who croak all the time, and what must have become of it
+//! - one module a promise: [`people`], [`hostile`], [`failover`], [`power`], [`status`], [`stopped`],
+//!   [`moved`], [`away`], [`lost`]
+//!
+//! Each group is seven processes, so one test runs at a time, whatever `--test-threads` says.
+
+#[path = "../support/driver.rs"]
+#[allow(dead_code)] // What only other tests do with it.
+mod driver;
+#[path = "../support/http.rs"]
+#[allow(dead_code)]
+mod http;
+
+mod away;
+mod belonging;
+mod browser;
+mod failover;
+mod hostile;
+mod lost;
+mod moved;
+mod pages;
+mod people;
+mod pond;
+mod power;
+mod status;
+mod stopped;
+mod writers;

@@ -1,0 +1,433 @@
+//! A group that `ribbit up` runs on a temporary folder, and the ways to break it.
+//!
+//! Nothing outlives a [`Pond`]: it kills what it started, and `up` runs with `--supervised`, so that all of it
+//! ends even when the test process is killed.
+
+use crate::http::Browser;
+use ribbit::net::client::{Client, ask_once};
+use ribbit::net::frame::Plane;
+use ribbit::net::protocol::{Answer, Ask, NodeStatus};
+use rustix::process::{Pid, Signal, kill_process};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Whatever is awaited comes within this, also on a machine that is busy with other things.
+pub const PATIENCE: Duration = Duration::from_secs(40);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Asks again and again until there is something. Panics with `what` when nothing came.
+#[track_caller]
+pub fn awaited<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
+    awaited_within(PATIENCE, what, ask)
+}
+
+#[track_caller]
+pub fn awaited_within<T>(limit: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = ask() {
+            return found;
+        }
+        assert!(began.elapsed() < limit, "{what}: not within {limit:?}");
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// What `ribbit status --json` says; a field more or less fails.
+#[allow(dead_code)] // That it can be read is what counts of some.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Status {
+    pub leader: Option<String>,
+    pub term: u64,
+    pub can_lose_processes: u32,
+    pub can_lose_machines: u32,
+    pub members: Vec<MemberStatus>,
+}
+
+#[allow(dead_code)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberStatus {
+    pub name: String,
+    pub role: String,
+    pub id: u32,
+    pub pid: u32,
+    pub address: String,
+    pub machine: String,
+    pub alive: bool,
+    pub voter: bool,
+    pub in_sync: bool,
+    pub applied: u64,
+    pub lag: u64,
+    pub clients: u32,
+}
+
+impl Status {
+    #[track_caller]
+    pub fn member(&self, name: &str) -> &MemberStatus {
+        let found = self.members.iter().find(|member| member.name == name);
+        found.unwrap_or_else(|| panic!("no {name} in {self:?}"))
+    }
+
+    pub fn backends(&self) -> impl Iterator<Item = &MemberStatus> {
+        self.members.iter().filter(|member| member.role == "backend")
+    }
+
+    /// All are there, vote, and have applied the same.
+    pub fn is_whole(&self) -> bool {
+        let well = |member: &MemberStatus| member.alive && member.voter && member.in_sync && member.lag == 0;
+        self.leader.is_some() && self.members.iter().all(well)
+    }
+}
+
+/// `ribbit up`, running.
+struct Running {
+    child: Child,
+    web: String,
+    said: Arc<Mutex<Vec<String>>>,
+}
+
+pub struct Pond {
+    folder: TempDir,
+    running: Option<Running>,
+    by_hand: Vec<Child>,
+    /// For all processes.
+    pub environment: Vec<(&'static str, String)>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// One group at a time.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    // A test that failed before took nothing along that matters here.
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pond {
+    /// A folder; nothing runs.
+    pub fn dry() -> Pond {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Pond { folder, running: None, by_hand: Vec::new(), environment: Vec::new(), _turn: turn() }
+    }
+
+    /// Three backends, two coordinators, a balancer and the pages, up.
+    pub fn start() -> Pond {
+        Pond::start_with(&[])
+    }
+
+    pub fn start_with(options: &[&str]) -> Pond {
+        let mut pond = Pond::dry();
+        pond.up(options);
+        pond
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The binary, with nothing of ours in its environment.
+    pub fn ribbit(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ribbit"));
+        for (key, _) in std::env::vars_os() {
+            if key.to_string_lossy().starts_with("RIBBIT_") {
+                command.env_remove(key);
+            }
+        }
+        command.args(arguments).arg("--data-dir").arg(self.folder());
+        command.envs(self.environment.iter().map(|(key, value)| (key, value)));
+        command
+    }
+
+    /// Forgets everything: an empty folder.
+    pub fn dry_out(&mut self) {
+        self.folder = tempfile::tempdir().expect("a temporary folder");
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder().join("said.log")
+    }
+
+    /// Where a process of ours writes what it has to say.
+    fn log_end(&self) -> File {
+        fs::OpenOptions::new().create(true).append(true).open(self.log()).expect("a log")
+    }
+
+    /// Starts `ribbit up` and waits until it says that it is up.
+    #[track_caller]
+    pub fn up(&mut self, options: &[&str]) {
+        self.begin_up(options);
+        self.await_up();
+    }
+
+    /// Starts `ribbit up`.
+    pub fn begin_up(&mut self, options: &[&str]) {
+        assert!(self.running.is_none(), "one `up` on one folder");
+        let mut command = self.ribbit(&["up", "--supervised", "--web", "127.0.0.1:0"]);
+        command.args(options).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(self.log_end());
+        let mut child = command.spawn().expect("the binary starts");
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let heard = said.clone();
+        let stdout = BufReader::new(child.stdout.take().expect("piped"));
+        // Ends with the pipe.
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                heard.lock().expect("nobody panics while it holds this lock").push(line);
+            }
+        });
+        self.running = Some(Running { child, web: String::new(), said });
+    }
+
+    #[track_caller]
+    pub fn await_up(&mut self) {
+        let web = awaited("up", || {
+            let ended = self.running.as_mut().expect("started").child.try_wait().expect("our child");
+            assert!(ended.is_none(), "`up` ended: {ended:?}");
+            let said = self.said();
+            said.iter().find_map(|line| line.strip_prefix("ribbit is up: http://").map(str::to_string))
+        });
+        self.running.as_mut().expect("started").web = web;
+    }
+
+    /// What `up` has said on standard output.
+    pub fn said(&self) -> Vec<String> {
+        let Some(running) = &self.running else { return Vec::new() };
+        running.said.lock().expect("nobody panics while it holds this lock").clone()
+    }
+
+    /// HOST:PORT of the pages.
+    pub fn web(&self) -> String {
+        self.running.as_ref().expect("up").web.clone()
+    }
+
+    pub fn browser(&self) -> Browser {
+        Browser::new(&self.web())
+    }
+
+    /// What the ports file says of a part: `BALANCER`, `BACKEND_1`.
+    #[track_caller]
+    pub fn address(&self, part: &str) -> String {
+        let text = fs::read_to_string(self.folder().join("ports")).expect("a ports file");
+        let found = text.lines().find_map(|line| line.strip_prefix(part)?.strip_prefix('='));
+        found.unwrap_or_else(|| panic!("no {part} in {text}")).to_string()
+    }
+
+    /// Nothing when nobody answers.
+    pub fn try_status(&self) -> Option<Status> {
+        let output = self.ribbit(&["status", "--json"]).output().expect("the binary starts");
+        match output.status.code() {
+            Some(0) => Some(serde_json::from_slice(&output.stdout).expect("the documented JSON")),
+            Some(3) => None,
+            code => {
+                println!("status ended with {code:?}: {}", String::from_utf8_lossy(&output.stderr));
+                None
+            }
+        }
+    }
+
+    #[track_caller]
+    pub fn status(&self) -> Status {
+        self.try_status().expect("somebody answers")
+    }
+
+    #[track_caller]
+    pub fn await_status(&self, what: &str, wanted: impl Fn(&Status) -> bool) -> Status {
+        let mut last = None;
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            last = self.try_status();
+            if let Some(status) = last.as_ref().filter(|status| wanted(status)) {
+                return status.clone();
+            }
+            std::thread::sleep(PAUSE);
+        }
+        panic!("{what}: not within {PATIENCE:?}; the last status was {last:#?}")
+    }
+
+    /// Waits until everybody is there, votes, and has applied the same.
+    #[track_caller]
+    pub fn await_whole(&self) -> Status {
+        self.await_status("all five are there and equal", Status::is_whole)
+    }
+
+    /// Waits until all are there and a backend leads. A coordinator that leads is held until it does not: by
+    /// itself it hands over, but once a minute only.
+    #[track_caller]
+    pub fn await_leading_backend(&self) -> String {
+        loop {
+            let leader = self.await_whole().leader.expect("a whole group has one");
+            if leader.starts_with("backend-") {
+                return leader;
+            }
+            self.signal(&[&leader], Signal::STOP);
+            self.await_status("somebody else leads", |status| {
+                status.leader.as_ref().is_some_and(|other| *other != leader)
+            });
+            self.signal(&[&leader], Signal::CONT);
+        }
+    }
+
+    /// The living processes that `up` and we started, by name.
+    pub fn pids(&self) -> BTreeMap<String, u32> {
+        let parent = self.running.as_ref().map(|running| running.child.id());
+        let mut pids = parent.map(children_of).unwrap_or_default();
+        for child in &self.by_hand {
+            if is_alive(child.id()) {
+                pids.insert(name_of(child.id()), child.id());
+            }
+        }
+        pids
+    }
+
+    #[track_caller]
+    pub fn pid(&self, name: &str) -> u32 {
+        let pids = self.pids();
+        *pids.get(name).unwrap_or_else(|| panic!("no {name} among {pids:?}"))
+    }
+
+    /// Sends all of them a signal, one right after the other.
+    #[track_caller]
+    pub fn signal(&self, names: &[&str], signal: Signal) {
+        let pids: Vec<u32> = names.iter().map(|name| self.pid(name)).collect();
+        pids.into_iter().for_each(|pid| send(pid, signal));
+    }
+
+    /// `kill -9`, and waits until they are gone.
+    #[track_caller]
+    pub fn kill(&self, names: &[&str]) {
+        let pids: Vec<u32> = names.iter().map(|name| self.pid(name)).collect();
+        pids.iter().for_each(|pid| send(*pid, Signal::KILL));
+        awaited("killed", || pids.iter().all(|pid| !is_alive(*pid)).then_some(()));
+    }
+
+    /// `kill -9` of `up` alone. Answers the pids of those it left behind.
+    pub fn kill_up(&mut self) -> BTreeMap<String, u32> {
+        let mut running = self.running.take().expect("up");
+        let children = children_of(running.child.id());
+        running.child.kill().expect("our child");
+        running.child.wait().expect("our child");
+        children
+    }
+
+    /// `kill -9` of everything at once, what was started by hand included.
+    pub fn pull_the_plug(&mut self) {
+        let mut running = self.running.take().expect("started");
+        let up = running.child.id();
+        // Stopped, it starts nobody while the others are counted.
+        send(up, Signal::STOP);
+        let children = children_of(up);
+        send(up, Signal::KILL);
+        children.values().for_each(|pid| send(*pid, Signal::KILL));
+        running.child.wait().expect("our child");
+        for mut child in self.by_hand.drain(..) {
+            let _ = child.kill();
+            child.wait().expect("our child");
+        }
+        awaited("all are gone", || children.values().all(|pid| !is_alive(*pid)).then_some(()));
+    }
+
+    /// Ctrl-C: all of it ends, with exit code 0.
+    #[track_caller]
+    pub fn stop(&mut self) {
+        let mut running = self.running.take().expect("up");
+        let children = children_of(running.child.id());
+        send(running.child.id(), Signal::TERM);
+        let ended = awaited("stopped", || running.child.try_wait().expect("our child"));
+        assert!(ended.success(), "{ended:?}");
+        awaited_within(Duration::from_secs(2), "and took its children along", || {
+            children.values().all(|pid| !is_alive(*pid)).then_some(())
+        });
+    }
+
+    /// What a person types to bring a member back: `ribbit backend --id 2 --data-dir …`.
+    pub fn backend_by_hand(&mut self, id: u32) {
+        self.by_hand(&["backend", "--id", &id.to_string()]);
+    }
+
+    pub fn by_hand(&mut self, arguments: &[&str]) {
+        let mut command = self.ribbit(arguments);
+        let child = command.stdout(Stdio::null()).stderr(self.log_end()).spawn();
+        self.by_hand.push(child.expect("the binary starts"));
+    }
+}
+
+impl Drop for Pond {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("up said: {:#?}", self.said());
+            println!("status: {:#?}", self.try_status());
+            println!("said on standard error:\n{}", fs::read_to_string(self.log()).unwrap_or_default());
+        }
+        if self.running.is_some() {
+            self.pull_the_plug();
+        }
+        for child in &mut self.by_hand {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+pub fn send(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a pid");
+    // It may have ended by itself.
+    let _ = kill_process(pid, signal);
+}
+
+/// The state and the parent of a process, as the kernel tells it; nothing when there is none.
+fn stat(pid: u32) -> Option<(String, u32)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // PID (NAME) STATE PARENT …, and the name may hold anything.
+    let mut rest = text.rsplit_once(')')?.1.split_whitespace();
+    Some((rest.next()?.to_string(), rest.next()?.parse().ok()?))
+}
+
+/// Runs, or is stopped. One that waits for somebody to take notice of its end is dead, once its last thread is.
+pub fn is_alive(pid: u32) -> bool {
+    let threads = || fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    stat(pid).is_some_and(|(state, _)| (state != "Z" && state != "X") || threads() > 1)
+}
+
+fn children_of(parent: u32) -> BTreeMap<String, u32> {
+    let entries = fs::read_dir("/proc").expect("a Linux system").flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| stat(*pid).is_some_and(|(_, its)| its == parent) && is_alive(*pid))
+        .map(|pid| (name_of(pid), pid))
+        .collect()
+}
+
+/// `backend-2`, from what was typed to start it.
+fn name_of(pid: u32) -> String {
+    let typed = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let words: Vec<String> =
+        typed.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into()).collect();
+    let verb = words.get(1).map_or("", String::as_str);
+    match words.iter().position(|word| word == "--id") {
+        Some(at) => format!("{verb}-{}", words[at + 1]),
+        None if verb == "client" => "web".to_string(),
+        None => verb.to_string(),
+    }
+}
+
+/// What one process says of itself; nothing when it does not answer.
+pub fn asked(address: &str) -> Option<NodeStatus> {
+    let answer = smol::block_on(ask_once(address, Plane::Control, Ask::NodeStatus, Duration::from_secs(1)));
+    match answer {
+        Ok(Answer::NodeStatus(status)) => Some(*status),
+        _ => None,
+    }
+}
+
+/// Asks this server and no other.
+#[track_caller]
+pub fn ask(address: &str, ask: Ask) -> Answer {
+    let client = Client::new(vec![address.to_string()]);
+    smol::block_on(client.ask(ask, Duration::from_secs(10))).expect("it answers")
+}

@@ -1,0 +1,66 @@
+//! Everything dies at once, again and again.
+
+use crate::pond::{Pond, awaited_within, is_alive};
+use crate::writers::{Writers, stores_agree};
+use std::time::{Duration, Instant};
+
+/// Power cuts, unless RIBBIT_POWER_CUTS says how many.
+const CUTS: u32 = 5;
+const WRITERS: usize = 8;
+
+/// Some time, up to `max`.
+fn a_while(max: Duration) -> Duration {
+    let random = getrandom::u32().expect("the kernel has random bytes");
+    max * (random % 1_000) / 1_000
+}
+
+fn wait(while_: Duration) {
+    // Not for anything: power goes away at any moment.
+    std::thread::sleep(while_);
+}
+
+#[test]
+fn no_acknowledged_croak_is_lost_or_doubled_by_power_cuts() {
+    let cuts = std::env::var("RIBBIT_POWER_CUTS").ok().and_then(|cuts| cuts.parse().ok()).unwrap_or(CUTS);
+    let mut pond = Pond::start();
+    let writers = Writers::start(&pond, WRITERS);
+    for cut in 0..cuts {
+        writers.await_progress();
+        wait(a_while(Duration::from_millis(1_500)));
+        pond.pull_the_plug();
+        if cut % 2 == 1 {
+            // And once more while it comes back.
+            pond.begin_up(&[]);
+            wait(a_while(Duration::from_millis(1_000)));
+            pond.pull_the_plug();
+        }
+        let began = Instant::now();
+        pond.up(&[]);
+        println!("cut {cut}: {} acknowledged, up again after {:?}", writers.acknowledged(), began.elapsed());
+        writers.move_to(pond.web());
+    }
+    writers.await_progress();
+    let mut written = writers.stop();
+    written.judge_pages();
+    pond.await_whole();
+    pond.pull_the_plug();
+    stores_agree(&pond);
+}
+
+#[test]
+fn when_up_is_killed_its_children_end_at_once() {
+    let mut pond = Pond::start();
+    let writers = Writers::start(&pond, WRITERS);
+    writers.await_progress();
+    let children = pond.kill_up();
+    assert_eq!(children.len(), 7, "{children:?}");
+    let began = Instant::now();
+    awaited_within(Duration::from_secs(2), "no child is left", || {
+        children.values().all(|pid| !is_alive(*pid)).then_some(())
+    });
+    println!("gone after {:?}", began.elapsed());
+    pond.up(&[]);
+    writers.move_to(pond.web());
+    writers.await_progress();
+    writers.stop().judge_pages();
+}

@@ -1,0 +1,138 @@
+//! What is said of the group, as it loses one member after the other.
+
+use crate::pages::typed;
+use crate::pond::{Pond, awaited, awaited_within};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// Every page answers by then, whatever is dead.
+const ANSWER_MAX: Duration = Duration::from_secs(4);
+
+fn keys(value: &Value) -> BTreeSet<&str> {
+    value.as_object().expect("an object").keys().map(String::as_str).collect()
+}
+
+#[test]
+fn the_json_has_the_documented_shape() {
+    let pond = Pond::start();
+    pond.await_whole();
+    let output = pond.ribbit(&["status", "--json"]).output().expect("the binary starts");
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(text.lines().count(), 1, "one line: {text}");
+    let status: Value = serde_json::from_str(&text).expect("JSON");
+    let head = ["leader", "term", "can_lose_processes", "can_lose_machines", "members"];
+    assert_eq!(keys(&status), BTreeSet::from(head));
+    assert!(status["leader"].is_string() && status["term"].as_u64() > Some(0), "{status}");
+    assert_eq!(
+        (status["can_lose_processes"].as_u64(), status["can_lose_machines"].as_u64()),
+        (Some(2), Some(0))
+    );
+    let pids = pond.pids();
+    let names = ["backend-1", "backend-2", "backend-3", "coordinator-1", "coordinator-2"];
+    let members = status["members"].as_array().expect("an array");
+    assert_eq!(members.len(), names.len());
+    for (member, name) in members.iter().zip(names) {
+        let fields = [
+            "name", "role", "id", "pid", "address", "machine", "alive", "voter", "in_sync", "applied", "lag",
+            "clients",
+        ];
+        assert_eq!(keys(member), BTreeSet::from(fields));
+        let (role, id) = name.split_once('-').expect("a role and a number");
+        assert_eq!((member["name"].as_str(), member["role"].as_str()), (Some(name), Some(role)));
+        assert_eq!(member["id"].as_u64(), id.parse().ok());
+        assert_eq!(member["pid"].as_u64(), Some(u64::from(pids[name])));
+        assert_eq!(member["address"].as_str(), Some(&*pond.address(&name.to_uppercase().replace('-', "_"))));
+        assert!(member["alive"] == true && member["voter"] == true && member["in_sync"] == true, "{member}");
+        assert!(member["applied"].as_u64() > Some(0) && member["lag"] == 0, "{member}");
+        assert!(member["clients"].is_u64() && member["machine"].is_string(), "{member}");
+    }
+    // A balancer's address stands for the group.
+    let elsewhere = tempfile::tempdir().expect("a temporary folder");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ribbit"));
+    command.args(["status", "--json", "--server", &pond.address("BALANCER")]).current_dir(&elsewhere);
+    let output = command.output().expect("the binary starts");
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("coordinator-2"), "{output:?}");
+}
+
+#[test]
+fn what_may_be_lost_counts_down_and_pages_say_what_is_wrong() {
+    let pond = Pond::start_with(&["--restart", "never"]);
+    let leader = pond.await_leading_backend();
+    let mut ada = pond.browser();
+    ada.join("ada");
+    ada.croak("all is well");
+    assert_eq!(pond.status().can_lose_processes, 2);
+    assert_eq!(ada.get("/readyz").status, 200);
+
+    // Members that die keep their last pid, and about the index they had.
+    pond.kill(&["coordinator-1"]);
+    pond.await_status("one less", |status| status.leader.is_some() && status.can_lose_processes == 1);
+    let had = pond.await_status("known to have everything", |status| status.member(&leader).lag == 0);
+    let had = had.member(&leader).clone();
+    // Heard by the others with the next beat, a second later at most.
+    std::thread::sleep(Duration::from_millis(1_100));
+    pond.kill(&[&leader]);
+    let status =
+        pond.await_status("two less", |status| status.leader.is_some() && status.can_lose_processes == 0);
+    let dead = status.member(&leader);
+    assert!(!dead.alive && !dead.in_sync && dead.voter, "{dead:?}");
+    assert_eq!((dead.pid, &dead.address), (had.pid, &had.address));
+    assert!(dead.applied >= had.applied, "{dead:?}, and it had {had:?}");
+    ada.croak("three are enough");
+    assert_eq!(ada.get("/readyz").status, 200);
+
+    // No quorum: nobody leads, pages can be read and say that they may be old, croaks come back.
+    pond.kill(&["coordinator-2"]);
+    let status = pond.await_status("nobody leads", |status| status.leader.is_none());
+    assert_eq!((status.can_lose_processes, status.can_lose_machines), (0, 0));
+    awaited("not ready", || (ada.get("/readyz").status == 503).then_some(()));
+    let began = Instant::now();
+    let page = ada.post("/main", &[("post", "is anybody <there>?")]);
+    assert!(began.elapsed() < ANSWER_MAX, "{:?}", began.elapsed());
+    page.says(503, "The servers cannot agree");
+    assert_eq!(typed(&page), "is anybody <there>?");
+    assert_eq!(ada.get("/livez").status, 200);
+    let page = ada.get("/main");
+    page.says(200, "what you see may be old");
+    page.says(200, "three are enough");
+
+    // Nobody at all.
+    let left: Vec<String> = pond.pids().into_keys().filter(|name| name.starts_with("backend")).collect();
+    pond.kill(&left.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(pond.try_status().is_none());
+    let page = awaited_within(Duration::from_secs(10), "found dead", || {
+        let began = Instant::now();
+        let page = ada.post("/main", &[("post", "hello?")]);
+        assert!(began.elapsed() < ANSWER_MAX, "{:?}", began.elapsed());
+        page.body.contains("No servers are running").then_some(page)
+    });
+    assert_eq!((page.status, typed(&page)), (503, "hello?".to_string()));
+    assert_eq!(ada.get("/readyz").status, 503);
+    let began = Instant::now();
+    ada.get("/main").says(503, "No servers are running");
+    assert!(began.elapsed() < ANSWER_MAX, "{:?}", began.elapsed());
+    ada.post("/login", &[("username", "ada"), ("password", "password")]).says(503, "value=\"ada\"");
+}
+
+#[test]
+fn pages_work_again_by_themselves_once_there_is_a_quorum() {
+    let mut pond = Pond::start_with(&["--restart", "never"]);
+    let mut ada = pond.browser();
+    ada.join("ada");
+    pond.kill(&["backend-1", "backend-2", "backend-3"]);
+    let page = ada.post("/main", &[("post", "kept")]);
+    assert_eq!((page.status, typed(&page)), (503, "kept".to_string()));
+    // The very form that came back, and with it its id.
+    let request = page.requests().first().cloned();
+    for id in 1..=3 {
+        pond.backend_by_hand(id);
+    }
+    awaited("ready", || (ada.get("/readyz").status == 200).then_some(()));
+    let mut fields = vec![("post", "kept")];
+    fields.extend(request.as_deref().map(|request| ("request", request)));
+    ada.post("/main", &fields).leads_to("/main");
+    assert_eq!(crate::pages::croaks(&ada.get("/main")), ["kept"]);
+}

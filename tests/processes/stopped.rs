@@ -1,0 +1,54 @@
+//! A backend that is stopped: alive for the kernel, dead for people.
+
+use crate::pond::{Pond, awaited_within};
+use rustix::process::Signal;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_stopped_backend_is_left_out_and_used_again_once_it_goes_on() {
+    let pond = Pond::start();
+    let leader = pond.await_leading_backend();
+    let mut ada = pond.browser();
+    ada.join("ada");
+    // Once the leader, once another, whoever serves.
+    for round in 0..3 {
+        let status = pond.await_whole();
+        let serving = status.backends().max_by_key(|backend| backend.clients).expect("three");
+        assert!(serving.clients > 0, "{status:#?}");
+        let name = serving.name.clone();
+        let was = if name == leader { "the first leader" } else { "another" };
+        pond.signal(&[&name], Signal::STOP);
+        let began = Instant::now();
+        ada.croak(&format!("croak {round}"));
+        let took = began.elapsed();
+        println!("{name}, {was}, was stopped: answered after {took:?}");
+        assert!(took < Duration::from_secs(4), "{took:?}");
+        let status = pond.await_status("left out", |status| {
+            !status.member(&name).alive
+                && status.backends().any(|backend| backend.alive && backend.clients > 0)
+        });
+        assert!(status.leader.is_some_and(|leader| leader != name));
+        // From now on nobody waits for it.
+        let began = Instant::now();
+        ada.croak("and at once");
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+
+        pond.signal(&[&name], Signal::CONT);
+        pond.await_whole();
+        used_again(&pond, &name);
+    }
+}
+
+/// New connections through the balancer go to it, since it has the fewest.
+fn used_again(pond: &Pond, name: &str) {
+    use ribbit::net::client::connect;
+    use ribbit::net::frame::Plane;
+    let balancer = pond.address("BALANCER");
+    let mut held = Vec::new();
+    awaited_within(Duration::from_secs(20), "used again", || {
+        held.push(smol::block_on(connect(&balancer, Plane::Client)).expect("the balancer splices"));
+        let status = pond.status();
+        (status.member(name).clients > 0).then_some(())
+    });
+    assert!(held.len() <= 6, "{} connections went elsewhere", held.len());
+}

@@ -1,0 +1,74 @@
+//! The two threads around the core: what happens when one of them cannot go on.
+
+use crate::rig::{ME, members_of, request};
+use ribbit::replica::{
+    Core, CoreOptions, Envelope, Failing, RaftMessage, Replica, Transport, Undecided, Writer,
+};
+use ribbit::state::{RaftId, Role};
+use smol::channel::Receiver;
+use std::time::{Duration, Instant};
+
+/// Fails in the middle of the Raft thread once it has something to send.
+struct Broken;
+
+impl Transport for Broken {
+    fn send(&self, _: RaftId, _: Envelope) {
+        panic!("a bug");
+    }
+    fn send_snapshot(&self, _: RaftId, _: RaftMessage) -> bool {
+        false
+    }
+}
+
+struct Deaf;
+
+impl Transport for Deaf {
+    fn send(&self, _: RaftId, _: Envelope) {}
+    fn send_snapshot(&self, _: RaftId, _: RaftMessage) -> bool {
+        false
+    }
+}
+
+fn start(voters: &[RaftId], transport: impl Transport) -> (Replica, Receiver<Failing>) {
+    let store = members_of(voters, &[]);
+    let loaded = store.loaded().expect("a good disk");
+    let reader = store.reader();
+    let writer = Writer::new(store);
+    let members = writer.members().expect("a good disk");
+    let options = CoreOptions { me: ME, role: Role::Backend, seed: 7, campaign: false, evict_ticks: 400 };
+    let core = Core::new(options, reader, &loaded, members).expect("a good store");
+    let (failed, failure) = smol::channel::bounded(1);
+    (Replica::start(core, writer, transport, failed).expect("two threads"), failure)
+}
+
+fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    let late = async {
+        smol::Timer::after(limit).await;
+        None
+    };
+    smol::block_on(smol::future::or(async { Some(work.await) }, late))
+}
+
+#[test]
+fn a_panic_of_a_thread_is_told_so_that_the_process_ends() {
+    let (replica, failure) = start(&[1, 2, 3], Broken);
+    let why = within(Duration::from_secs(10), failure.recv());
+    let Some(Ok(Failing::Broken(why))) = why else { panic!("{why:?}") };
+    assert!(why.contains("panicked"), "{why}");
+    let deadline = Instant::now() + Duration::from_secs(1);
+    assert_eq!(smol::block_on(replica.submit(request(1), deadline)), Err(Undecided::Ending));
+}
+
+#[test]
+fn askers_who_have_gone_leave_no_trace_of_one_request() {
+    let (replica, _failure) = start(&[1, 2, 3], Deaf);
+    let deadline = Instant::now() + Duration::from_secs(2);
+    // Each asks and is gone at once, as a page that is reloaded again and again.
+    for _ in 0..1_000 {
+        let gone = within(Duration::ZERO, replica.submit(request(1), deadline));
+        assert_ne!(gone, Some(Err(Undecided::Busy)), "those who have gone take nobody's place");
+    }
+    let late = smol::block_on(replica.submit(request(1), deadline));
+    assert_eq!(late, Err(Undecided::Late));
+    replica.stop();
+}

@@ -1,0 +1,14 @@
+//! One member alone on the bench: what it does when its peers lie, its disk stalls, or it is killed at the worst
+//! moment. The peers are played by the test; the disk is the simulator's.
+
+#![allow(clippy::unwrap_used)]
+
+#[allow(dead_code)]
+#[path = "../sim/disk.rs"]
+mod disk;
+mod driven;
+mod hostile;
+#[path = "../sim/random.rs"]
+mod random;
+mod rig;
+mod stalled;

@@ -1,0 +1,124 @@
+//! A core, its writer, and a disk whose turn comes when the test says so.
+
+use crate::disk::SimDisk;
+use raft::eraftpb::{Message, MessageType};
+use ribbit::db::{Configuration, Identity, Store};
+use ribbit::replica::core::Now;
+use ribbit::replica::{Core, CoreOptions, Input, Job, Output, Writer};
+use ribbit::state::{ClusterId, Command, HistoryId, RaftId, Request, RequestId, Role};
+
+pub const ME: RaftId = 1;
+
+pub struct Rig {
+    pub core: Core,
+    pub writer: Writer,
+    pub waiting: Vec<Job>,
+    now_ms: u64,
+}
+
+impl Rig {
+    /// A member that was founded among these voters and learners, on a new disk.
+    pub fn founded(voters: &[RaftId], learners: &[RaftId]) -> Rig {
+        let store = members_of(voters, learners);
+        let loaded = store.loaded().expect("a good disk");
+        let reader = store.reader();
+        let writer = Writer::new(store);
+        let members = writer.members().expect("a good disk");
+        let options =
+            CoreOptions { me: ME, role: Role::Backend, seed: 7, campaign: voters == [ME], evict_ticks: 400 };
+        let core = Core::new(options, reader, &loaded, members).expect("a good store");
+        Rig { core, writer, waiting: Vec::new(), now_ms: 1 }
+    }
+
+    /// Polls; jobs wait until `store`, the rest is answered.
+    pub fn poll(&mut self) -> Vec<Output> {
+        let now = Now { wall_ms: self.now_ms, monotonic_ms: self.now_ms };
+        let mut others = Vec::new();
+        for output in self.core.poll(now) {
+            match output {
+                Output::Store(job) => self.waiting.push(job),
+                other => others.push(other),
+            }
+        }
+        others
+    }
+
+    pub fn feed(&mut self, input: Input) -> Vec<Output> {
+        self.core.feed(input);
+        self.poll()
+    }
+
+    pub fn tick(&mut self) -> Vec<Output> {
+        self.now_ms += 25;
+        self.feed(Input::Tick)
+    }
+
+    /// The disk carries out everything that waits.
+    pub fn store(&mut self) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        while !self.waiting.is_empty() {
+            let jobs = std::mem::take(&mut self.waiting);
+            let done = self.writer.apply(&jobs).expect("a good disk");
+            outputs.extend(self.feed(Input::Applied(done)));
+            let done = self.writer.append(&jobs).expect("a good disk");
+            outputs.extend(self.feed(Input::Stored(done)));
+        }
+        outputs
+    }
+
+    /// Makes it lead, with the voices of these voters.
+    pub fn elect(&mut self, others: &[RaftId]) {
+        for _ in 0..200 {
+            let mut outputs = self.tick();
+            outputs.extend(self.store());
+            while let Some(output) = outputs.pop() {
+                let Output::Send(request) = output else { continue };
+                let answer = match request.msg_type() {
+                    MessageType::MsgRequestPreVote => MessageType::MsgRequestPreVoteResponse,
+                    MessageType::MsgRequestVote => MessageType::MsgRequestVoteResponse,
+                    _ => continue,
+                };
+                if others.contains(&request.to) {
+                    let mut message = message(answer, request.to);
+                    message.term = request.term;
+                    outputs.extend(self.feed(Input::Message { from: request.to, message }));
+                    outputs.extend(self.store());
+                }
+            }
+            if self.core.status().leads {
+                return;
+            }
+        }
+        panic!("it was not elected");
+    }
+}
+
+pub fn message(kind: MessageType, from: RaftId) -> Message {
+    let mut message = Message::new();
+    message.set_msg_type(kind);
+    message.from = from;
+    message.to = ME;
+    message
+}
+
+pub fn request(number: u128) -> Request {
+    Request { id: RequestId(number), born: 0, command: Command::IndexCroaks }
+}
+
+pub fn sent(outputs: &[Output]) -> impl Iterator<Item = &Message> {
+    outputs.iter().filter_map(|output| match output {
+        Output::Send(message) => Some(message),
+        _ => None,
+    })
+}
+
+/// The store of a member that was founded among these voters and learners, on a new disk.
+pub fn members_of(voters: &[RaftId], learners: &[RaftId]) -> Store {
+    let mut store = Store::open(SimDisk::default()).expect("an empty disk opens");
+    let identity =
+        Identity { cluster: ClusterId(1), history: HistoryId(2), raft_id: ME, role: Role::Backend, id: 1 };
+    let configuration =
+        Configuration { voters: voters.to_vec(), learners: learners.to_vec(), ..Configuration::default() };
+    store.identify(identity, Some(&configuration)).expect("a good disk");
+    store
+}
