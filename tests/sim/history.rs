@@ -87,10 +87,8 @@ impl History {
             }
         }
         // The founder's configuration lies at index 1, outside the log.
-        let mut next = 2;
-        for (index, entry) in log {
-            assert_eq!(*index, next, "the log has a hole");
-            next += 1;
+        for (expected, (index, entry)) in (2..).zip(log) {
+            assert_eq!(*index, expected, "the log has a hole");
             if entry.kind == EntryKind::Normal && !entry.data.is_empty() {
                 let proposal: Proposal = postcard::from_bytes(&entry.data).expect("an entry holds a command");
                 let outcome = model.apply(*index, &proposal);

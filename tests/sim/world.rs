@@ -269,7 +269,7 @@ impl World {
                 }
             }
             Event::ClientTurn { client, turn } if self.clients[client].turn == turn => {
-                self.client_turn(client)
+                self.client_turn(client);
             }
             Event::ClientTurn { .. } => {}
             Event::Ask { client, operation, node } => self.ask(client, operation, node),
