@@ -354,7 +354,7 @@ fn a_client_that_half_closes_still_gets_its_answers() {
 fn idle_connections_are_bounded_and_make_place_when_they_go() {
     smol::block_on(async {
         let (asked, asks) = channel::unbounded();
-        let server = start(0, &asked, Gate::holding(300)).await;
+        let server = start(0, &asked, Gate::holding(300, 300)).await;
         let _answering = answer_everything(asks);
         let mut idle = Vec::new();
         for _ in 0..300 {
@@ -367,6 +367,23 @@ fn idle_connections_are_bounded_and_make_place_when_they_go() {
         // The failover client comes back until there is place.
         let client = Client::new(vec![server.address.clone()]);
         client.ask(question(1), LONG).await.unwrap();
+    });
+}
+
+#[test]
+fn people_do_not_take_the_places_of_members() {
+    smol::block_on(async {
+        let (asked, _asks) = channel::unbounded();
+        let server = start(0, &asked, Gate::holding(8, 3)).await;
+        let mut people = Vec::new();
+        for _ in 0..3 {
+            people.push(connect(&server.address, Plane::Client).await.unwrap());
+        }
+        let refused = connect(&server.address, Plane::Client).await;
+        assert!(matches!(refused, Err(FrameError::Closed | FrameError::Io(_))), "{refused:?}");
+        let _one = connect(&server.address, Plane::Peer).await.unwrap();
+        let _other = connect(&server.address, Plane::Control).await.unwrap();
+        assert_eq!(server.gate.clients(), 3);
     });
 }
 

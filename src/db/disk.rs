@@ -60,10 +60,19 @@ impl FileDisk {
 impl Disk for FileDisk {
     fn open(&self, which: Which) -> Result<Database, DbError> {
         let path = self.path(which);
-        builder().create(&path).map_err(|error| match error {
+        let is_new = !path.exists();
+        let database = builder().create(&path).map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => DbError::InUse(path.display().to_string()),
             other => other.into(),
-        })
+        })?;
+        if is_new && which == Which::Main {
+            // A file whose name is not durable is lost with everything in it: the folder's name neither.
+            sync_folder(&self.folder)?;
+            if let Some(parent) = self.folder.parent().filter(|parent| *parent != Path::new("")) {
+                sync_folder(parent)?;
+            }
+        }
+        Ok(database)
     }
 
     fn discard_incoming(&self) -> Result<(), DbError> {
@@ -78,10 +87,12 @@ impl Disk for FileDisk {
         let main = self.path(Which::Main);
         fs::rename(self.path(Which::Incoming), &main).map_err(|source| file(&main, source))?;
         // The rename itself is durable only once the folder is.
-        File::open(&self.folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|source| file(&self.folder, source))
+        sync_folder(&self.folder)
     }
+}
+
+fn sync_folder(folder: &Path) -> Result<(), DbError> {
+    File::open(folder).and_then(|open| open.sync_all()).map_err(|source| file(folder, source))
 }
 
 fn file(path: &Path, source: std::io::Error) -> DbError {

@@ -16,7 +16,7 @@ use super::record::{
 };
 use super::{DbError, Disk, Which};
 use crate::state::apply::Window;
-use crate::state::command::Proposal;
+use crate::state::command::{NewMember, Proposal};
 use crate::state::ring::Ring;
 use crate::state::rows::{
     Books, Change, Croaks, Members, Order, Requests, Table as StateTable, View, books, scan,
@@ -169,19 +169,29 @@ impl Store {
         self.identity.as_ref()
     }
 
-    /// The id under which this store asks to join: kept, so that asking again after a crash is the same request.
+    /// What this store asks to join with: kept as it was said first, so that asking again after a crash, from
+    /// another address or after the machine was started anew, is the same request. Where it is reached now the
+    /// others learn once it belongs.
     ///
     /// # Errors
     /// Fatal: the store cannot be written.
-    pub fn joining(&mut self, fresh: RequestId) -> Result<RequestId, DbError> {
+    pub fn joining(
+        &mut self,
+        fresh: RequestId,
+        member: NewMember,
+    ) -> Result<(RequestId, NewMember), DbError> {
         let database = self.database();
-        if let Some(kept) = read_meta(&database.begin_read()?.open_table(META)?, JOINING)? {
+        let kept = read_meta::<(RequestId, NewMember)>(&database.begin_read()?.open_table(META)?, JOINING)?;
+        if let Some(kept) = kept
+            && (kept.1.role, kept.1.id) == (member.role, member.id)
+        {
             return Ok(kept);
         }
+        let joining = (fresh, member);
         let transaction = database.begin_write()?;
-        write_meta(&mut transaction.open_table(META)?, JOINING, &fresh)?;
+        write_meta(&mut transaction.open_table(META)?, JOINING, &joining)?;
         transaction.commit()?;
-        Ok(fresh)
+        Ok(joining)
     }
 
     /// The next asking is another request.
@@ -484,4 +494,33 @@ fn load_ring<T: ReadableTable<&'static [u8], &'static [u8]>>(view: &RowsView<T>)
     }
     ring.settle(indexed_through);
     Ok(ring)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::FileDisk;
+    use crate::state::Role;
+
+    #[test]
+    fn asking_to_join_again_is_the_same_request_from_wherever_it_is_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Store::open(FileDisk::new(&folder.path().join("backend-2")).unwrap()).unwrap();
+        let member = |id, address: &str, machine: &str| NewMember {
+            role: Role::Backend,
+            id,
+            address: address.into(),
+            machine: machine.into(),
+            rules_level: 1,
+        };
+        let first = open().joining(RequestId(1), member(2, "a:1", "boot 1")).unwrap();
+        assert_eq!(first, (RequestId(1), member(2, "a:1", "boot 1")));
+        assert_eq!(open().joining(RequestId(2), member(2, "b:2", "boot 2")).unwrap(), first);
+        let other = (RequestId(3), member(3, "b:2", "boot 2"));
+        assert_eq!(
+            open().joining(other.0, other.1.clone()).unwrap(),
+            other,
+            "another member is another request"
+        );
+    }
 }

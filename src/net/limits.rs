@@ -32,10 +32,14 @@ pub const PEOPLE_THREADS: usize = 2;
 
 /// Connections a node accepts, all planes together.
 pub const CONNECTIONS_MAX: usize = 2_048;
+/// Of these, people never take the last: members reach each other however many people come.
+pub const MEMBER_CONNECTIONS_MIN: usize = 128;
 /// Questions one connection may have under way; further ones wait unread.
 pub const ASKS_PER_CONNECTION_MAX: usize = 256;
 /// The longest deadline a question may name.
 pub const ASK_DEADLINE_MAX: Duration = Duration::from_secs(10);
+/// Members that are remembered from hearsay.
+pub const PEERS_MAX: usize = 2 * crate::state::limits::MEMBERS_MAX;
 /// Frames that wait for one peer; more are dropped (Raft sends again).
 pub const PEER_QUEUE_MAX: usize = 1_024;
 
@@ -80,4 +84,5 @@ pub const SURVEY_ROUNDS_MAX: usize = 4;
 /// How often a balancer asks each member how it is.
 pub const WATCH_EVERY: Duration = Duration::from_millis(250);
 
+const _: () = assert!(MEMBER_CONNECTIONS_MIN >= 3 * crate::state::limits::MEMBERS_MAX);
 const _: () = assert!(ASKS_UNDER_WAY_MAX > 0 && SILENT_STEPS_PING < SILENT_STEPS_MAX);

@@ -16,7 +16,7 @@
 use super::frame::{self, FrameError, Plane};
 use super::limits::{
     ACCEPT_PAUSE, ACCEPT_WARN_EVERY, ANSWERS_QUEUED_MAX, ASK_DEADLINE_MAX, ASKS_PER_CONNECTION_MAX,
-    CONNECTIONS_MAX, FRAME_BYTES_MAX, PREFACE_DEADLINE,
+    CONNECTIONS_MAX, FRAME_BYTES_MAX, MEMBER_CONNECTIONS_MIN, PREFACE_DEADLINE,
 };
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame};
 use super::{socket, tasks};
@@ -49,6 +49,7 @@ pub trait Node: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct Gate {
     connections_max: usize,
+    clients_max: u32,
     connections: AtomicUsize,
     clients: AtomicU32,
     /// Nothing is ever sent: the channel's end is the signal.
@@ -57,16 +58,17 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate for `CONNECTIONS_MAX` connections.
+    /// A gate for `CONNECTIONS_MAX` connections, some of which are kept for members.
     pub fn new() -> Arc<Gate> {
-        Gate::holding(CONNECTIONS_MAX)
+        Gate::holding(CONNECTIONS_MAX, CONNECTIONS_MAX - MEMBER_CONNECTIONS_MIN)
     }
-    /// A gate for fewer.
-    pub fn holding(connections_max: usize) -> Arc<Gate> {
+    /// A gate for fewer, of which at most `clients_max` are people's.
+    pub fn holding(connections_max: usize, clients_max: usize) -> Arc<Gate> {
+        let clients_max = u32::try_from(clients_max).unwrap_or(u32::MAX);
         let (open, closed) = channel::bounded(1);
         let connections = AtomicUsize::new(0);
         let clients = AtomicU32::new(0);
-        Arc::new(Gate { connections_max, connections, clients, open, closed })
+        Arc::new(Gate { connections_max, clients_max, connections, clients, open, closed })
     }
     /// Connections of all planes now.
     pub fn connections(&self) -> usize {
@@ -92,9 +94,11 @@ impl Gate {
         (taken < self.connections_max).then_some(place)
     }
 
-    fn count_client(self: &Arc<Gate>) -> ClientPlace {
-        self.clients.fetch_add(1, Ordering::Relaxed);
-        ClientPlace(self.clone())
+    /// A client's place, unless all are taken.
+    fn count_client(self: &Arc<Gate>) -> Option<ClientPlace> {
+        let taken = self.clients.fetch_add(1, Ordering::Relaxed);
+        let place = ClientPlace(self.clone());
+        (taken < self.clients_max).then_some(place)
     }
 }
 
@@ -176,7 +180,10 @@ async fn connection<N: Node>(
     let (plane, _counted) = frame::within(PREFACE_DEADLINE, async {
         let plane = socket::read_preface(&mut stream).await?;
         // Counted before it hears from us: who has our preface is in the count.
-        let counted = (plane == Plane::Client).then(|| gate.count_client());
+        let counted = match plane {
+            Plane::Client => Some(gate.count_client().ok_or(FrameError::Closed)?),
+            _ => None,
+        };
         stream.write_all(&frame::preface(plane)).await?;
         Ok((plane, counted))
     })

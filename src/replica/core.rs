@@ -341,7 +341,9 @@ impl Core {
             self.seat_members();
             self.hand_over();
         } else {
-            self.led_since = None;
+            if self.led_since.take().is_some() {
+                self.handover_tick = self.ticks + HANDOVER_TICKS;
+            }
             self.proposed.clear();
         }
     }

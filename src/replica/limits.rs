@@ -46,6 +46,8 @@ pub const SYNC_LAG_MAX: u64 = 4_096;
 pub const VOTERS_MAX: usize = 5;
 /// A coordinator that leads hands over at most this often.
 pub const HANDOVER_TICKS: u64 = 60_000 / TICK_MS;
+/// A handover that has come to nothing is tried again after this long.
+pub const HANDOVER_RETRY_TICKS: u64 = 2_000 / TICK_MS;
 
 /// What waits for the Raft thread; a full inbox refuses requests and drops peers' messages.
 pub const INBOX_MAX: usize = 8_192;

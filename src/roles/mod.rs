@@ -10,7 +10,7 @@
 //! - [`up`]: a whole group on one machine, with [`supervisor`], [`up_folder`], [`up_ports`], [`up_probe`]
 //! - [`init`], [`status`], [`bench`] (with [`histogram`]): commands that come to an end by themselves
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
-//! - [`output`]: standard output
+//! - [`output`]: standard output; [`log_lines`]: standard error, for which nobody waits
 //! - [`web`]: pages for browsers
 
 pub mod address;
@@ -26,6 +26,7 @@ pub mod find_group;
 pub mod flags;
 pub mod histogram;
 pub mod init;
+pub mod log_lines;
 pub mod node;
 pub mod options;
 pub mod output;

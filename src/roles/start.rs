@@ -2,6 +2,7 @@
 
 use super::cli::{Invocation, Job};
 use super::failure::{Exit, Failure};
+use super::log_lines::{self, Lines};
 use super::{balancer, bench, descriptors, init, node, status, stop, up, web};
 use std::io::Write;
 use std::time::Instant;
@@ -31,7 +32,7 @@ pub fn run(invocation: Invocation) -> Result<(), Failure> {
         stop::requested(supervised)
             .map_err(|error| Failure::new(Exit::Refused, format!("cannot wait for signals: {error}")))
     };
-    smol::block_on(async {
+    let ended = smol::block_on(async {
         match job {
             Job::Node(options) => node::run(options, stop()?).await,
             Job::Balancer(options) => balancer::run(options, stop()?).await,
@@ -41,7 +42,9 @@ pub fn run(invocation: Invocation) -> Result<(), Failure> {
             Job::Status(options) => status::run(&options).await,
             Job::Bench(options) => bench::run(&options).await,
         }
-    })
+    });
+    log_lines::flush();
+    ended
 }
 
 /// One line an event, on standard error: `12.345 backend-2 info …`, the seconds counted from the start of this
@@ -56,6 +59,11 @@ fn start_logging(name: String, filter: &str) {
         writeln!(out, "{}.{:03} {name} {level} {text}", at.as_secs(), at.subsec_millis())
     };
     let mut builder = env_logger::Builder::new();
+    builder.parse_filters(filter).format(line);
+    // Without a thread for it, the log is written by whoever logs.
+    if let Ok(lines) = Lines::to(std::io::stderr()) {
+        builder.target(env_logger::Target::Pipe(Box::new(lines.for_this_process())));
+    }
     // A logger is there already only if somebody else's test set one.
-    let _ = builder.parse_filters(filter).format(line).try_init();
+    let _ = builder.try_init();
 }

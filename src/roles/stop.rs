@@ -60,6 +60,7 @@ fn end_within(limit: Duration) {
     let watch = move || {
         std::thread::sleep(limit);
         log::error!("still not stopped after {limit:?}: ending anyway");
+        super::log_lines::flush();
         std::process::exit(1);
     };
     if let Err(error) = std::thread::Builder::new().name("stop".into()).spawn(watch) {

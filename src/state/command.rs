@@ -5,6 +5,7 @@
 
 use super::code::Denied;
 use super::ids::{AccountId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
+use super::limits::REQUEST_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 
 /// A write, as its asker sees it.
@@ -16,6 +17,13 @@ pub struct Request {
     /// requests is refused, never applied twice.
     pub born: LogIndex,
     pub command: Command,
+}
+
+impl Request {
+    /// Whether it may cost a log entry at all: a bound that the wire does not set.
+    pub fn fits(&self) -> bool {
+        postcard::to_stdvec(self).is_ok_and(|bytes| bytes.len() <= REQUEST_BYTES_MAX)
+    }
 }
 
 /// What the leader fixes at the moment of proposing.

@@ -46,6 +46,9 @@ pub const MEMBERS_MAX: usize = 32;
 /// Bytes of a member's address.
 pub const ADDRESS_BYTES_MAX: usize = 255;
 
+/// Bytes of a request in the log; what people type is bounded tighter by the rules, but only once it is there.
+pub const REQUEST_BYTES_MAX: usize = 4_096;
+
 const _: () = assert!(REMEMBERED_MIN + FORGET_STEP <= REMEMBERED_MAX);
 const _: () = assert!(SWEEP_STEP >= 2, "a sweep removes rows in pairs");
 

@@ -2,10 +2,12 @@
 //!
 //! - [`pond`]: a group on a temporary folder, and the ways to break it
 //! - [`writers`]: people who croak all the time, and what must have become of it
-//! - one module a promise: [`people`], [`hostile`], [`failover`], [`power`], [`status`], [`stopped`],
-//!   [`moved`], [`away`], [`lost`]
+//! - [`pages`]: what stands on a page
+//! - one module a promise: [`people`], [`hostile`], [`belonging`], [`failover`], [`power`], [`status`],
+//!   [`stopped`], [`moved`], [`away`], [`lost`], and [`browser`] for the eyes
 //!
 //! Each group is seven processes, so one test runs at a time, whatever `--test-threads` says.
+//! `RIBBIT_POWER_CUTS=20` cuts the power more often than the five times of a plain run.
 
 #[path = "../support/driver.rs"]
 #[allow(dead_code)] // What only other tests do with it.

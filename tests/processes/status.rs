@@ -1,7 +1,7 @@
 //! What is said of the group, as it loses one member after the other.
 
 use crate::pages::typed;
-use crate::pond::{Pond, awaited, awaited_within};
+use crate::pond::{Pond, Status, awaited, awaited_within};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -16,12 +16,14 @@ fn keys(value: &Value) -> BTreeSet<&str> {
 #[test]
 fn the_json_has_the_documented_shape() {
     let pond = Pond::start();
-    pond.await_whole();
-    let output = pond.ribbit(&["status", "--json"]).output().expect("the binary starts");
-    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
-    let text = String::from_utf8(output.stdout).expect("text");
-    assert_eq!(text.lines().count(), 1, "one line: {text}");
-    let status: Value = serde_json::from_str(&text).expect("JSON");
+    let status: Value = awaited("all five are there and equal", || {
+        let output = pond.ribbit(&["status", "--json"]).output().expect("the binary starts");
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        let text = String::from_utf8(output.stdout).expect("text");
+        assert_eq!(text.lines().count(), 1, "one line: {text}");
+        let whole = serde_json::from_str::<Status>(&text).expect("the documented JSON").is_whole();
+        whole.then(|| serde_json::from_str(&text).expect("JSON"))
+    });
     let head = ["leader", "term", "can_lose_processes", "can_lose_machines", "members"];
     assert_eq!(keys(&status), BTreeSet::from(head));
     assert!(status["leader"].is_string() && status["term"].as_u64() > Some(0), "{status}");

@@ -2,7 +2,7 @@
 
 use super::Core;
 use crate::db::Configuration;
-use crate::replica::limits::{DEMOTE_TICKS, HANDOVER_TICKS, PRESENT_TICKS, PROMOTE_LAG_MAX};
+use crate::replica::limits::{DEMOTE_TICKS, HANDOVER_RETRY_TICKS, PRESENT_TICKS, PROMOTE_LAG_MAX};
 use crate::replica::membership::{self, Seat, Silence};
 use crate::state::command::Proposal;
 use crate::state::rows::{Member, Standing};
@@ -120,7 +120,8 @@ impl Core {
             .any(|(id, member)| *id == self.options.me && member.standing != Standing::Wanted);
         let should = unwanted || self.options.role == Role::Coordinator;
         if should && self.ticks >= self.handover_tick && self.step_aside() {
-            self.handover_tick = self.ticks + HANDOVER_TICKS;
+            // It may come to nothing; once it has worked, it is not done again for a while.
+            self.handover_tick = self.ticks + HANDOVER_RETRY_TICKS;
         }
     }
 

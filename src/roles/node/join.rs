@@ -4,8 +4,8 @@
 //! first, then this one joins under a new Raft id.
 //!
 //! An empty store founds only when told to, and never votes before the group gave it a Raft id. It asks every
-//! address it was told, again and again, under one request id that it keeps in its store: asking twice, even
-//! after a crash, is joining once.
+//! address it was told, again and again, with one request that it keeps in its store: asking twice, even after a
+//! crash, is joining once.
 
 use super::{Node, lost};
 use crate::db::{Configuration, Identity, Store};
@@ -38,8 +38,9 @@ pub async fn belong(node: &Node, store: &mut Store) -> Result<bool, Failure> {
     }
     let broken = |error: crate::db::DbError| Failure::new(Exit::Refused, error.to_string());
     loop {
-        let id = store.joining(RequestId(super::random_u128())).map_err(broken)?;
-        if let Some((raft_id, history)) = join(node, id).await? {
+        let fresh = RequestId(super::random_u128());
+        let (id, member) = store.joining(fresh, introduction(node)).map_err(broken)?;
+        if let Some((raft_id, history)) = join(node, id, &member).await? {
             identify(node, store, raft_id, history, None)?;
             return Ok(false);
         }
@@ -101,12 +102,12 @@ fn identify(
 }
 
 /// Answers the Raft id and the history, or nothing when a member of this name exists.
-async fn join(node: &Node, id: RequestId) -> Result<Option<(u64, HistoryId)>, Failure> {
+async fn join(node: &Node, id: RequestId, member: &NewMember) -> Result<Option<(u64, HistoryId)>, Failure> {
     let mut pause = PAUSE_MIN;
     let mut told = false;
     loop {
         for address in &node.options.coordinators {
-            let ask = Ask::Join { cluster: node.options.cluster, id, member: introduction(node) };
+            let ask = Ask::Join { cluster: node.options.cluster, id, member: member.clone() };
             match ask_once(address, Plane::Control, ask, JOIN_DEADLINE).await {
                 Ok(Answer::Written { outcome: Ok(Reply::Joined { raft_id, history }), .. }) => {
                     return Ok(Some((raft_id, history)));

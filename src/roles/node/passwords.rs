@@ -4,6 +4,7 @@
 //! the request id, 128 random bits made by the asker, so that a retry through another backend makes the same
 //! command.
 
+use crate::state::limits::PASSWORD_CHARS_MAX;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 use smol::channel::Sender;
@@ -75,6 +76,9 @@ impl Passwords {
     /// # Errors
     /// `Busy`: ask again later.
     pub async fn check(&self, password: String, hash: Option<String>) -> Result<bool, Busy> {
+        if password.len() > 4 * PASSWORD_CHARS_MAX {
+            return Ok(false); // nobody's: not worth a place in memory
+        }
         let exists = hash.is_some();
         let (answer, checked) = smol::channel::bounded(1);
         let hash = hash.unwrap_or_else(|| NOBODY.to_string());
@@ -91,6 +95,9 @@ fn hasher() -> Argon2<'static> {
 
 fn work(job: Job) {
     match job {
+        // Whoever asked has given up, and asks again: done for nobody, it would only make that one wait too.
+        Job::Hash { answer, .. } if answer.is_closed() => {}
+        Job::Check { answer, .. } if answer.is_closed() => {}
         Job::Hash { password, salt, answer } => {
             let salt = SaltString::encode_b64(&salt).expect("sixteen bytes are a salt");
             let hash = hasher()
@@ -110,6 +117,23 @@ fn work(job: Job) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Instant;
+
+    #[test]
+    fn what_nobody_waits_for_is_not_worked_on() {
+        smol::block_on(async {
+            let passwords = Passwords::start().unwrap();
+            let begin = Instant::now();
+            passwords.hash("how long one takes".into(), 7).await.unwrap();
+            let one = begin.elapsed();
+            for _ in 0..QUEUE_MAX - 1 {
+                let given_up = passwords.hash("nobody waits".into(), 7);
+                let _ = smol::future::poll_once(given_up).await;
+            }
+            passwords.hash("somebody does".into(), 7).await.unwrap();
+            assert!(begin.elapsed() < one * 20, "{:?} of {one:?} each", begin.elapsed());
+        });
+    }
 
     #[test]
     fn a_password_fits_its_hash_and_no_other() {

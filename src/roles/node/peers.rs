@@ -14,12 +14,14 @@ use super::{Node, describe};
 use crate::db::Identity;
 use crate::net::client::ask_once;
 use crate::net::frame::{self, FrameError, Plane};
-use crate::net::limits::{FRAME_BYTES_MAX, PEER_QUEUE_MAX, PREFACE_DEADLINE, STATUS_DEADLINE, WRITE_BYTES};
+use crate::net::limits::{
+    FRAME_BYTES_MAX, PEER_QUEUE_MAX, PEERS_MAX, PREFACE_DEADLINE, STATUS_DEADLINE, WRITE_BYTES,
+};
 use crate::net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome};
 use crate::net::protocol::{Answer, Ask, MemberInfo};
 use crate::net::{socket, tasks};
 use crate::replica::{Envelope, Failing, RaftMessage, Transport};
-use crate::state::limits::MEMBERS_MAX;
+use crate::state::limits::{ADDRESS_BYTES_MAX, MEMBERS_MAX};
 use crate::state::{RaftId, Role};
 use async_net::TcpStream;
 use smol::channel::{Receiver, Sender};
@@ -75,14 +77,23 @@ impl Peers {
         info.raft_id != 0 && info.raft_id != me.raft_id && (info.role, info.id) != (me.role, me.id)
     }
 
-    /// Somebody says this of itself: it replaces what was known.
-    fn heard(&self, info: &MemberInfo) {
-        if self.is_another(info) {
-            let mut table = self.table();
+    /// Somebody says this of itself: it replaces what was known. `false` when there is no room for it.
+    fn heard(&self, info: &MemberInfo) -> bool {
+        let mut table = self.table();
+        let has_room = self.has_room(&table, info);
+        if has_room {
             let peer = table.entry(info.raft_id).or_default();
             peer.info = Some(info.clone());
             peer.heard = Some(Instant::now());
         }
+        has_room
+    }
+
+    /// Anybody can say anything: what is remembered of it is bounded.
+    fn has_room(&self, table: &BTreeMap<RaftId, Peer>, info: &MemberInfo) -> bool {
+        self.is_another(info)
+            && info.address.len().max(info.machine.len()) <= ADDRESS_BYTES_MAX
+            && (table.len() < PEERS_MAX || table.contains_key(&info.raft_id))
     }
 
     /// Whether a member of this name has said something lately.
@@ -100,6 +111,13 @@ impl Peers {
 
     /// Somebody says this of another: it fills what is missing.
     fn told(&self, info: &MemberInfo) {
+        if self.has_room(&self.table(), info) {
+            self.learn(info);
+        }
+    }
+
+    /// A member of the group, at the latest from its log: it fills what is missing.
+    fn learn(&self, info: &MemberInfo) {
         if !self.is_another(info) {
             return;
         }
@@ -249,7 +267,7 @@ fn read_members(node: &Node) {
     let rows = member.replica.reader().view().and_then(|view| crate::state::members::all(&view));
     let Ok(rows) = rows else { return };
     for (raft_id, row) in rows {
-        member.peers.told(&MemberInfo {
+        member.peers.learn(&MemberInfo {
             raft_id,
             role: row.role,
             id: row.id,
@@ -410,7 +428,12 @@ pub async fn accept(node: Arc<Node>, mut stream: TcpStream) {
         match read {
             Ok(PeerFrame::Raft(bytes)) => member.replica.receive(from, &bytes),
             Ok(PeerFrame::Talk(PeerTalk::Forward(requests))) => member.replica.receive_forwarded(requests),
-            Ok(PeerFrame::Talk(PeerTalk::Beat(info))) => member.peers.heard(&info),
+            Ok(PeerFrame::Talk(PeerTalk::Beat(info))) if info.raft_id == from => {
+                member.peers.heard(&info);
+            }
+            Ok(PeerFrame::Talk(PeerTalk::Beat(_))) => {
+                return log::warn!("member {from} speaks for another");
+            }
             Err(FrameError::Closed | FrameError::Io(_)) => return,
             Err(error) => return log::warn!("member {from}: {error}"),
         }
@@ -448,10 +471,48 @@ pub fn welcome(node: &Node, hello: PeerHello) -> Result<RaftId, String> {
     if is_forgotten(node, hello.from.raft_id) {
         return Err(format!("{name}, member {}, was removed from the group", hello.from.raft_id));
     }
-    member.peers.heard(&hello.from);
+    if !member.peers.heard(&hello.from) {
+        return Err(format!("{name} is one member too many, or says more of itself than is kept"));
+    }
     Ok(hello.from.raft_id)
 }
 
 pub(super) fn hello_to(node: &Node, to: RaftId) -> Option<PeerHello> {
     hello(node, to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{ClusterId, HistoryId, Role};
+
+    fn info(raft_id: RaftId, address: &str) -> MemberInfo {
+        MemberInfo {
+            raft_id,
+            role: Role::Backend,
+            id: raft_id as u32,
+            address: address.into(),
+            machine: String::new(),
+            pid: 1,
+            applied: 0,
+            clients: 0,
+            rules_level: 1,
+        }
+    }
+
+    #[test]
+    fn hearsay_is_bounded_and_members_find_room_whatever_is_said() {
+        let identity =
+            Identity { cluster: ClusterId(1), history: HistoryId(2), raft_id: 1, role: Role::Backend, id: 1 };
+        let peers = Peers::new(&identity);
+        assert!(!peers.heard(&info(1, "a:1")) && !peers.heard(&info(0, "a:1")));
+        assert!(!peers.heard(&info(2, &"a".repeat(ADDRESS_BYTES_MAX + 1))));
+        for raft_id in 2..10_000 {
+            peers.heard(&info(raft_id, "a:1"));
+            peers.told(&info(raft_id + 20_000, "a:1"));
+        }
+        assert_eq!(peers.known().len(), PEERS_MAX);
+        peers.learn(&info(15_000, "a:1"));
+        assert_eq!(peers.address(15_000).as_deref(), Some("a:1"));
+    }
 }

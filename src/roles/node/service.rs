@@ -17,9 +17,12 @@ use crate::state::{
     Token, TokenHash, members, social, text,
 };
 use async_net::TcpStream;
+use smol::future::FutureExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// An answer that is this late is given up.
+const LATE: Duration = Duration::from_millis(100);
 /// A read waits this long for what its asker has seen elsewhere.
 const READ_WAIT: Duration = Duration::from_secs(1);
 
@@ -34,6 +37,25 @@ impl listener::Node for Service {
         }
         let Some(member) = self.node.member.get() else { return Answer::Unavailable(Why::NotServing) };
         let asking = Asking { node: &self.node, member, deadline };
+        // Whatever hangs: who asked is told in time, and what is done for nobody is dropped.
+        let late = async {
+            smol::Timer::at(deadline + LATE).await;
+            Answer::Unavailable(Why::NotServing)
+        };
+        self.decide(plane, ask, asking).or(late).await
+    }
+
+    async fn peer(self: Arc<Self>, plane: Plane, stream: TcpStream) {
+        match plane {
+            Plane::Peer => tasks::spawn_link(peers::accept(self.node.clone(), stream)).await,
+            Plane::Snapshot => snapshots::accept(self.node.clone(), stream).await,
+            Plane::Client | Plane::Control => {}
+        }
+    }
+}
+
+impl Service {
+    async fn decide(&self, plane: Plane, ask: Ask, asking: Asking<'_>) -> Answer {
         match ask {
             Ask::NodeStatus => Answer::NodeStatus(Box::new(self.status())),
             Ask::Join { cluster, id, member } if plane == Plane::Control => {
@@ -62,16 +84,6 @@ impl listener::Node for Service {
         }
     }
 
-    async fn peer(self: Arc<Self>, plane: Plane, stream: TcpStream) {
-        match plane {
-            Plane::Peer => tasks::spawn_link(peers::accept(self.node.clone(), stream)).await,
-            Plane::Snapshot => snapshots::accept(self.node.clone(), stream).await,
-            Plane::Client | Plane::Control => {}
-        }
-    }
-}
-
-impl Service {
     fn status(&self) -> NodeStatus {
         let member = self.node.member.get();
         let replica = member.map(|it| it.replica.status()).unwrap_or_default();
@@ -113,6 +125,9 @@ fn undecided(why: Undecided) -> Answer {
 impl Asking<'_> {
     async fn submit(&self, id: RequestId, born: LogIndex, command: Command) -> Answer {
         let request = Request { id, born, command };
+        if !request.fits() {
+            return Answer::Refused(Denied::new(Code::InvalidEntry));
+        }
         match self.member.replica.submit(request, self.deadline).await {
             Ok((index, outcome)) => {
                 let token = Token { history: self.member.identity.history, index };
@@ -199,7 +214,7 @@ impl Asking<'_> {
         if let Err(denied) = checked {
             return Answer::Refused(denied);
         }
-        match self.node.passwords.hash(form.password.0, id.0).await {
+        match self.in_time(self.node.passwords.hash(form.password.0, id.0)).await {
             Ok(password_hash) => {
                 let NewAccount { name, username, email, .. } = form;
                 self.submit(id, born, Command::CreateAccount { username, name, email, password_hash }).await
@@ -224,7 +239,7 @@ impl Asking<'_> {
             Err(error) => return broken(&error),
         };
         let hash = account.as_ref().map(|(_, account)| account.password_hash.clone());
-        let fits = self.node.passwords.check(password.0, hash).await;
+        let fits = self.in_time(self.node.passwords.check(password.0, hash)).await;
         match (account, fits) {
             (_, Err(Busy)) => Answer::Unavailable(Why::Busy),
             (None, _) => Answer::Refused(Denied::of(Code::NoSuchUser, Field::Username)),
@@ -273,7 +288,7 @@ impl Asking<'_> {
             Err(error) => return broken(&error),
         };
         let credential_version = account.credential_version;
-        match self.node.passwords.check(password.0, Some(account.password_hash)).await {
+        match self.in_time(self.node.passwords.check(password.0, Some(account.password_hash))).await {
             Err(Busy) => return Answer::Unavailable(Why::Busy),
             Ok(false) => return Answer::Refused(Denied::of(Code::WrongPassword, Field::Password)),
             Ok(true) => {}
@@ -308,8 +323,123 @@ impl Asking<'_> {
         }
     }
 
+    /// A password that waits behind others for too long is given up, and its place in the queue with it.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Busy>>) -> Result<T, Busy> {
+        let late = async {
+            smol::Timer::at(self.deadline).await;
+            Err(Busy)
+        };
+        work.or(late).await
+    }
+
     async fn caught_up_with(&self, index: LogIndex) -> bool {
         let deadline = self.deadline.min(Instant::now() + READ_WAIT);
         self.member.replica.wait_applied(index, deadline).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{Configuration, FileDisk, Identity, Store};
+    use crate::net::listener::{Gate, Node as _};
+    use crate::replica::{Core, CoreOptions, Replica, Writer};
+    use crate::roles::node::passwords::Passwords;
+    use crate::roles::node::peers::Peers;
+    use crate::roles::options::NodeOptions;
+    use crate::state::HistoryId;
+    use std::sync::OnceLock;
+
+    /// A backend that was founded among these voters and has no links.
+    fn backend(folder: &std::path::Path, voters: &[u64]) -> Arc<Service> {
+        let (role, cluster) = (Role::Backend, ClusterId(1));
+        let identity = Identity { cluster, history: HistoryId(2), raft_id: 1, role, id: 1 };
+        let mut store = Store::open(FileDisk::new(folder).unwrap()).unwrap();
+        let founded = Configuration { voters: voters.to_vec(), ..Configuration::default() };
+        store.identify(identity.clone(), Some(&founded)).unwrap();
+        let (loaded, reader, disk) = (store.loaded().unwrap(), store.reader(), store.disk());
+        let options = CoreOptions { me: 1, role, seed: 7, campaign: voters == [1], evict_ticks: 400 };
+        let core = Core::new(options, reader, &loaded, Vec::new()).unwrap();
+        let (failed, _) = smol::channel::bounded(1);
+        let peers = Peers::new(&identity);
+        let transport = peers::transport(&peers).0;
+        let replica = Replica::start(core, Writer::new(store), transport, failed.clone()).unwrap();
+        let member = Member { peers, identity, replica, disk };
+        let node = Node {
+            options: NodeOptions {
+                role,
+                id: 1,
+                listen: String::new(),
+                advertise: None,
+                data_dir: folder.to_path_buf(),
+                cluster,
+                coordinators: Vec::new(),
+                found: false,
+            },
+            address: "a:1".into(),
+            machine: String::new(),
+            gate: Gate::new(),
+            passwords: Passwords::start().unwrap(),
+            failed,
+            member: OnceLock::from(member),
+        };
+        Arc::new(Service { node: Arc::new(node) })
+    }
+
+    fn asked(service: &Arc<Service>, plane: Plane, ask: Ask, limit: Duration) -> Answer {
+        smol::block_on(service.clone().answer(plane, ask, Instant::now() + limit))
+    }
+
+    #[test]
+    fn who_comes_before_the_founder_has_entered_itself_is_not_refused_for_good() {
+        let folder = tempfile::tempdir().unwrap();
+        let service = backend(folder.path(), &[1]);
+        let member = NewMember {
+            role: Role::Backend,
+            id: 2,
+            address: "b:1".into(),
+            machine: String::new(),
+            rules_level: 1,
+        };
+        let ask = Ask::Join { cluster: ClusterId(1), id: RequestId(7), member };
+        let answer = asked(&service, Plane::Control, ask, Duration::from_secs(5));
+        assert_eq!(answer, Answer::Unavailable(Why::Behind));
+    }
+
+    #[test]
+    fn what_is_too_long_costs_no_place_in_the_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let service = backend(folder.path(), &[1]);
+        let session = TokenHash([0; 32]);
+        let long = Command::Croak { session, text: "\r\n".repeat(90_000) };
+        let ask = Ask::Write(Request { id: RequestId(8), born: 0, command: long });
+        assert!(matches!(asked(&service, Plane::Client, ask, Duration::from_secs(5)), Answer::Refused(_)));
+    }
+
+    #[test]
+    fn a_password_that_would_be_checked_too_late_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let service = backend(folder.path(), &[1, 2, 3]);
+        let limit = Duration::from_millis(5);
+        let waiting: Vec<_> = (0..40)
+            .map(|number| {
+                let password = Password("long enough".into());
+                let token = TokenHash([number; 32]);
+                let ask = Ask::LogIn {
+                    id: RequestId(number.into()),
+                    born: 0,
+                    username: "nobody".into(),
+                    password,
+                    token,
+                };
+                tasks::spawn(service.clone().answer(Plane::Client, ask, Instant::now() + limit))
+            })
+            .collect();
+        let begin = Instant::now();
+        for answer in waiting {
+            let answer = smol::block_on(answer);
+            assert!(matches!(answer, Answer::Unavailable(Why::Busy) | Answer::Refused(_)), "{answer:?}");
+        }
+        assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
     }
 }

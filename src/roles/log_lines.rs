@@ -1,0 +1,118 @@
+//! Log lines on their way to standard error, which may be stopped (Ctrl-S in a terminal, a journal whose disk is
+//! slow): nobody waits for it. A thread writes; what finds no room is dropped and counted.
+
+use std::io::{self, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::time::Duration;
+
+/// Lines that wait.
+const LINES_MAX: usize = 1_024;
+/// At the end of the process, what still waits gets this long.
+const FLUSH_MAX: Duration = Duration::from_millis(300);
+
+enum Item {
+    Line(Vec<u8>),
+    /// Answered once everything before it is written.
+    Flush(SyncSender<()>),
+}
+
+/// What the logger writes to: each write is a line.
+pub struct Lines(SyncSender<Item>);
+
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+static QUEUE: OnceLock<SyncSender<Item>> = OnceLock::new();
+
+impl Lines {
+    /// Starts the thread that writes to `out`.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn to(out: impl Write + Send + 'static) -> io::Result<Lines> {
+        let (lines, queue) = mpsc::sync_channel(LINES_MAX);
+        std::thread::Builder::new().name("log".into()).spawn(move || write_all(&queue, out))?;
+        Ok(Lines(lines))
+    }
+
+    /// Makes this the one that [`flush`] waits for.
+    pub fn for_this_process(self) -> Lines {
+        let _ = QUEUE.set(self.0.clone());
+        self
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if let Err(TrySendError::Full(_)) = self.0.try_send(Item::Line(line.to_vec())) {
+            DROPPED.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Waits a little until everything logged so far is written: before the process ends.
+pub fn flush() {
+    let Some(queue) = QUEUE.get() else { return };
+    let (done, written) = mpsc::sync_channel(1);
+    // Full: standard error is stopped, and nobody waits for it.
+    if queue.try_send(Item::Flush(done)).is_ok() {
+        let _: Result<(), RecvTimeoutError> = written.recv_timeout(FLUSH_MAX);
+    }
+}
+
+/// Errors have nowhere to be told.
+fn write_all(queue: &Receiver<Item>, mut out: impl Write) {
+    while let Ok(item) = queue.recv() {
+        match item {
+            Item::Line(line) => drop(out.write_all(&line)),
+            Item::Flush(done) => drop(done.try_send(())),
+        }
+        let dropped = DROPPED.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            let _ = writeln!(out, "({dropped} lines of this log were dropped: nobody read them)");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+    use std::time::Instant;
+
+    /// Blocks until it is let go.
+    struct Stopped(Receiver<()>, Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Stopped {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.recv();
+            self.1.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_standard_error_that_is_stopped() {
+        let (go, gone) = mpsc::channel();
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let mut lines = Lines::to(Stopped(gone, written.clone())).unwrap();
+        for number in 0..3 * LINES_MAX {
+            lines.write_all(format!("{number}\n").as_bytes()).unwrap();
+        }
+        drop(go);
+        let begin = Instant::now();
+        let all = || String::from_utf8(written.lock().unwrap().clone()).unwrap();
+        while !all().contains("were dropped") && begin.elapsed() < Duration::from_secs(10) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(all().starts_with("0\n"), "{}", all());
+        assert!(all().contains("were dropped"));
+    }
+}
