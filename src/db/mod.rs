@@ -18,6 +18,7 @@
 //! - [`read`]: views for readers and for the Raft log, beside the writer
 //! - [`snapshot`]: the whole state as a stream, out and in
 //! - [`disk`]: where the files are; the seam at which the simulator injects crashes
+//! - [`planted`]: bugs on purpose, for showing that the simulator finds them; none in a normal build
 //! - [`record`]: checksummed values and the records of `meta`
 //!
 //! Not here: what a row means (state), when to write (replica), repair of damaged stores (not built yet: a
@@ -25,6 +26,7 @@
 
 pub mod disk;
 pub mod limits;
+pub mod planted;
 pub mod read;
 pub mod record;
 pub mod snapshot;

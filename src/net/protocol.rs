@@ -50,7 +50,7 @@ pub enum Ask {
     LogIn { id: RequestId, born: LogIndex, username: String, password: Password, token: TokenHash },
     /// The backend checks the password of the session's owner and proposes.
     DeleteAccount { id: RequestId, born: LogIndex, session: TokenHash, password: Password },
-    /// A read, at least as new as `seen` under `Consistency::Session`.
+    /// A read, at least as new as `seen` except under `Consistency::Stale`.
     Read { seen: Option<Token>, consistency: Consistency, query: Query },
 }
 

@@ -4,6 +4,7 @@
 //! lost what it promised can still make it impossible.
 
 use super::limits::{INDEX_MAX, TERM_JUMP_MAX};
+use super::reads::CONTEXT_BYTES;
 use crate::db::Position;
 use raft::eraftpb::{ConfState, Message, MessageType, SnapshotMetadata};
 use std::collections::BTreeSet;
@@ -35,6 +36,14 @@ pub fn check(message: &Message, from: u64, known: Knowledge) -> Verdict {
     if message.to != known.me || message.from != from || from == known.me || from == 0 {
         return Verdict::Bad("it is not for us, or not from whom it says");
     }
+    // Sent without a term; the engine panics when it has to forward one that has any.
+    if message.msg_type() == MessageType::MsgReadIndex {
+        return if message.term == 0 {
+            check_context(message)
+        } else {
+            Verdict::Bad("a question with a term")
+        };
+    }
     // The engine takes term 0 for a message of its own.
     if message.term == 0 || message.term > known.term.saturating_add(TERM_JUMP_MAX) {
         return Verdict::Bad("its term cannot be");
@@ -59,9 +68,12 @@ pub fn check(message: &Message, from: u64, known: Knowledge) -> Verdict {
         }
         MessageType::MsgSnapshot => check_snapshot(message),
         // It lets its receiver stand for election past everybody's patience with the leader: only that one may.
-        MessageType::MsgTimeoutNow if message.term != known.term || message.from != known.leader => {
+        MessageType::MsgTimeoutNow | MessageType::MsgReadIndexResp
+            if message.term != known.term || message.from != known.leader =>
+        {
             Verdict::Bad("it is not from the leader")
         }
+        MessageType::MsgReadIndexResp => check_context(message),
         kind if is_known(kind) => Verdict::Fine,
         _ => Verdict::Bad("members do not send messages of this type"),
     }
@@ -81,6 +93,7 @@ fn is_known(kind: MessageType) -> bool {
             | MessageType::MsgRequestPreVoteResponse
             | MessageType::MsgSnapshot
             | MessageType::MsgTimeoutNow
+            | MessageType::MsgReadIndexResp
     )
 }
 
@@ -103,6 +116,15 @@ fn check_append(message: &Message, known: Knowledge) -> Verdict {
         term = entry.term;
     }
     Verdict::Fine
+}
+
+/// A question for the read index, or the answer to one: the engine reads the first entry unasked, and keeps its
+/// data until a majority has confirmed.
+fn check_context(message: &Message) -> Verdict {
+    match message.entries.as_slice() {
+        [entry] if entry.data.len() == CONTEXT_BYTES => Verdict::Fine,
+        _ => Verdict::Bad("its question for the read index is not one of ours"),
+    }
 }
 
 fn check_snapshot(message: &Message) -> Verdict {
@@ -179,6 +201,21 @@ mod tests {
         assert_eq!(check(&beat, 2, KNOWN), Verdict::Fine);
         beat.commit = 11;
         assert_eq!(check(&beat, 2, KNOWN), Verdict::LostLog);
+    }
+
+    #[test]
+    fn the_read_index_is_asked_and_answered_in_one_form() {
+        let mut ask = message(MessageType::MsgReadIndex);
+        ask.term = 0;
+        assert!(matches!(check(&ask, 2, KNOWN), Verdict::Bad(_)), "no context");
+        ask.entries.push(Entry { data: vec![0; CONTEXT_BYTES].into(), ..Entry::default() });
+        assert_eq!(check(&ask, 2, KNOWN), Verdict::Fine);
+        ask.term = 3;
+        assert!(matches!(check(&ask, 2, KNOWN), Verdict::Bad(_)));
+        ask.set_msg_type(MessageType::MsgReadIndexResp);
+        assert_eq!(check(&ask, 2, KNOWN), Verdict::Fine);
+        ask.entries[0].data = vec![0; 1 << 16].into();
+        assert!(matches!(check(&ask, 2, KNOWN), Verdict::Bad(_)));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Between the engine's types, the store's, and bytes.
 
+use crate::db::planted::{Bug, planted};
 use crate::db::{Configuration, EntryKind, HardState, LogEntry};
 use protobuf::Message as _;
 use raft::eraftpb;
@@ -28,7 +29,8 @@ pub fn entry_from_store(entry: LogEntry) -> eraftpb::Entry {
 }
 
 pub fn hard_state_to_store(state: &eraftpb::HardState) -> HardState {
-    HardState { term: state.term, vote: state.vote, commit: state.commit }
+    let vote = if planted(Bug::ForgottenVote) { 0 } else { state.vote };
+    HardState { term: state.term, vote, commit: state.commit }
 }
 
 pub fn hard_state_from_store(state: HardState) -> eraftpb::HardState {

@@ -14,19 +14,24 @@
 //!   that are applied up to there;
 //! - what is in doubt is proposed again: the rules apply it once.
 
+mod jobs;
 mod lead;
+mod read;
 mod timeout;
 
 use super::check::{Knowledge, Verdict, check};
 use super::convert::*;
 use super::limits::*;
+use super::reads::{ReadAnswer, ReadId, Reads};
 use super::requests::Requests;
 use super::tail::Tail;
 use super::writer::{Done, Install, Job};
+use crate::db::planted::{Bug, planted};
 use crate::db::store::Loaded;
 use crate::db::{Configuration, Position, Reader};
 use crate::state::rows::Member;
 use crate::state::{LogIndex, RaftId, Request, RequestId, Role};
+use raft::ReadOnlyOption::{LeaseBased, Safe};
 use raft::eraftpb::{ConfState, Entry, EntryType, Message, MessageType};
 use raft::{RawNode, SnapshotStatus, StateRole};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -36,7 +41,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub struct CoreOptions {
     pub me: RaftId,
     pub role: Role,
-    /// Seeds election timeouts; anything that differs between nodes.
+    /// Seeds election timeouts and marks this start's questions: differs between nodes and between starts.
     pub seed: u64,
     /// Stand for election at once: a founder is alone.
     pub campaign: bool,
@@ -63,6 +68,8 @@ pub enum Input {
     Forwarded(Vec<Request>),
     /// A client of this node asks; given up after so many ticks.
     Request { request: Request, ticks: u64 },
+    /// A client of this node asks from which index on a read is linearizable; given up after so many ticks.
+    ReadIndex { id: ReadId, ticks: u64 },
     /// Committed entries were applied. Comes before the `Stored` of the same jobs.
     Applied(Done),
     /// Jobs are durable.
@@ -90,6 +97,8 @@ pub enum Output {
     Expired(Vec<RequestId>),
     /// Too many requests are under way.
     Refused(RequestId),
+    /// What became of questions for the read index.
+    ReadIndex(ReadAnswer),
     /// This node cannot go on.
     Fatal(String),
     /// This node's disk lost what it had promised: it must leave the group and come back as another member.
@@ -122,6 +131,7 @@ pub struct Core {
     /// What the timeout was last drawn for.
     drawn_for: (u64, StateRole),
     requests: Requests,
+    reads: Reads,
     /// Forwarded requests and our own, to be proposed in the next poll.
     queued: Vec<Request>,
     /// Proposed by this leader in this term and not applied yet: not proposed twice at a time.
@@ -175,6 +185,8 @@ impl Core {
             max_inflight_msgs: INFLIGHT_MESSAGES_MAX,
             check_quorum: true,
             pre_vote: true,
+            // Never by lease: a leader that was stopped for a while still believes in its own.
+            read_only_option: if planted(Bug::StaleRead) { LeaseBased } else { Safe },
             max_uncommitted_size: UNCOMMITTED_BYTES_MAX,
             max_committed_size_per_ready: COMMITTED_BYTES_PER_READY,
             ..raft::Config::default()
@@ -193,6 +205,7 @@ impl Core {
             random: options.seed ^ options.me.wrapping_mul(0x9e37_79b9_7f4a_7c15),
             drawn_for: (u64::MAX, StateRole::Follower),
             requests: Requests::default(),
+            reads: Reads::new(options.me, options.seed),
             queued: Vec::new(),
             proposed: BTreeSet::new(),
             proposed_term: 0,
@@ -232,6 +245,7 @@ impl Core {
                     self.outputs.push(Output::Refused(id));
                 }
             }
+            Input::ReadIndex { id, ticks } => self.add_read(id, ticks),
             Input::Applied(done) => self.applied(done),
             Input::Stored(done) => self.stored(&done),
             Input::SnapshotSent { to, complete } => {
@@ -255,8 +269,13 @@ impl Core {
         self.set_now(now);
         self.send_requests();
         self.propose_queued();
-        while self.raw.has_ready() {
-            self.ready();
+        loop {
+            while self.raw.has_ready() {
+                self.ready();
+            }
+            if !self.ask_read_index() {
+                break;
+            }
         }
         self.draw_timeout();
         std::mem::take(&mut self.outputs)
@@ -311,6 +330,7 @@ impl Core {
         if !expired.is_empty() {
             self.outputs.push(Output::Expired(expired));
         }
+        self.expire_reads();
         let (leader, term) = (self.raw.raft.leader_id, self.raw.raft.term);
         if leader != 0 {
             let due = self.requests.take_due(leader, term, self.ticks);
@@ -350,6 +370,10 @@ impl Core {
                 );
                 return self.outputs.push(Output::Lost(text));
             }
+        }
+        // The engine would forward it once more; its asker asks again instead.
+        if message.msg_type() == MessageType::MsgReadIndex && !self.leads() {
+            return;
         }
         let needs_log = matches!(message.msg_type(), MessageType::MsgTimeoutNow | MessageType::MsgSnapshot);
         if needs_log && (self.installing.is_some() || self.raw.snap().is_some()) {
@@ -418,6 +442,7 @@ impl Core {
         if ready.must_sync() && job.install.is_none() {
             job.hard_state = Some(hard_state_to_store(&self.raw.raft.hard_state()));
         }
+        self.reads_confirmed(ready.read_states());
         let committed = ready.take_committed_entries();
         promises.extend(ready.take_persisted_messages());
         self.raw.advance_append_async(ready);
@@ -455,112 +480,6 @@ impl Core {
         );
         self.raw.mut_store().set_configuration(state);
         job.configuration = Some(configuration);
-    }
-
-    /// Holds messages that promise what the job makes durable.
-    fn hold(&mut self, number: u64, promises: Vec<Message>, volatile: bool) {
-        if volatile && self.job_sent == self.job_done {
-            promises.into_iter().for_each(|message| self.send(message));
-            return;
-        }
-        let (now, later): (Vec<_>, Vec<_>) = promises.into_iter().partition(|message| {
-            message.msg_type() == MessageType::MsgHeartbeatResponse && message.term <= self.durable_term
-        });
-        now.into_iter().for_each(|message| self.send(message));
-        if !later.is_empty() {
-            self.held.push_back((number, later));
-        }
-    }
-
-    fn hand_out(&mut self, job: Job) {
-        if job.is_empty() && self.job_sent == self.job_done {
-            self.raw.on_persist_ready(job.number);
-            self.job_sent = job.number;
-            self.job_done = job.number;
-            return;
-        }
-        self.job_sent = job.number;
-        if self.under_way.len() < JOBS_MAX {
-            self.under_way.push_back(job.number);
-            return self.outputs.push(Output::Store(job));
-        }
-        // The disk is slow. Heartbeats must go on, and each makes a job: they are joined, so that waiting costs
-        // no more memory than what has to be written. What came before an installed snapshot stays before it.
-        match self.backlog.back_mut() {
-            Some(last) if job.install.is_none() => last.join(job),
-            _ => self.backlog.push_back(job),
-        }
-    }
-
-    fn hand_out_backlog(&mut self) {
-        while self.under_way.len() < JOBS_MAX
-            && let Some(job) = self.backlog.pop_front()
-        {
-            self.under_way.push_back(job.number);
-            self.outputs.push(Output::Store(job));
-        }
-    }
-
-    fn send(&mut self, message: Message) {
-        self.outputs.push(match message.msg_type() {
-            MessageType::MsgSnapshot => Output::SendSnapshot(message),
-            _ => Output::Send(message),
-        });
-    }
-
-    fn applied(&mut self, done: Done) {
-        for outcome in &done.outcomes {
-            self.requests.finish(outcome.id);
-            self.proposed.remove(&outcome.id);
-        }
-        if let Some(members) = done.members {
-            self.heard.retain(|id, _| members.iter().any(|(member, _)| member == id));
-            self.members = members;
-        }
-        if let Some(age_ms) = done.age_ms
-            && age_ms > self.age_ms
-        {
-            self.age_ms = age_ms;
-            self.age_at_ms = self.now.monotonic_ms;
-        }
-        // An installed snapshot brought its hard state with it.
-        self.durable_term = self.durable_term.max(done.durable_term.unwrap_or(0));
-        let durable = self.raw.raft.store().last().index.min(done.durable.unwrap_or(0));
-        self.raw.mut_store().stored(durable, done.applied, done.floor);
-        self.advance_applied(done.applied.index);
-    }
-
-    /// Tells the engine what is applied. A snapshot is applied before the engine takes it for durable: then that
-    /// has to wait for `Stored`.
-    fn advance_applied(&mut self, index: LogIndex) {
-        let log = &self.raw.raft.raft_log;
-        if index > log.applied && index <= log.persisted && index <= log.committed {
-            self.raw.advance_apply_to(index);
-        }
-    }
-
-    fn stored(&mut self, done: &Done) {
-        self.job_done = self.job_done.max(done.number);
-        while self.under_way.front().is_some_and(|number| *number <= done.number) {
-            self.under_way.pop_front();
-        }
-        self.hand_out_backlog();
-        if self.installing.is_some_and(|number| number <= done.number) {
-            self.installing = None;
-        }
-        if let Some(term) = done.durable_term {
-            self.durable_term = self.durable_term.max(term);
-        }
-        self.raw.on_persist_ready(done.number);
-        if let Some(durable) = done.durable {
-            self.raw.mut_store().stored(durable, done.applied, done.floor);
-        }
-        self.advance_applied(done.applied.index);
-        while self.held.front().is_some_and(|(number, _)| *number <= done.number) {
-            if let Some((_, messages)) = self.held.pop_front() {
-                messages.into_iter().for_each(|message| self.send(message));
-            }
-        }
     }
 }
 

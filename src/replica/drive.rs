@@ -14,13 +14,14 @@
 use super::core::{Core, CoreStatus, Input, Now, Output};
 use super::limits::{INBOX_MAX, TICK_MS, WAITERS_PER_REQUEST_MAX};
 use super::writer::{Done, Job, Writer};
-use super::{RaftMessage, convert};
+use super::{RaftMessage, ReadAnswer, ReadId, convert};
 use crate::db::{DbError, Reader};
 use crate::state::{LogIndex, Outcome, RaftId, Request, RequestId};
 use event_listener::Event;
 use smol::channel::{Receiver, Sender};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::hash::Hash;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
@@ -71,15 +72,18 @@ impl From<DbError> for Failing {
 
 type Answer = Result<(LogIndex, Outcome), Undecided>;
 
-#[derive(Default)]
-struct Waiters(Mutex<HashMap<RequestId, Vec<Sender<Answer>>>>);
+/// Who waits for what becomes of `Id`.
+struct Waiters<Id, A>(Mutex<HashMap<Id, Vec<Sender<A>>>>);
 
-impl Waiters {
-    fn table(&self) -> MutexGuard<'_, HashMap<RequestId, Vec<Sender<Answer>>>> {
+impl<Id: Eq + Hash, A: Clone> Waiters<Id, A> {
+    fn new() -> Waiters<Id, A> {
+        Waiters(Mutex::new(HashMap::new()))
+    }
+    fn table(&self) -> MutexGuard<'_, HashMap<Id, Vec<Sender<A>>>> {
         self.0.lock().expect("nobody panics while it holds this lock")
     }
-    /// Nothing when too many wait for this very request.
-    fn add(&self, id: RequestId) -> Option<Receiver<Answer>> {
+    /// Nothing when too many wait for this very one.
+    fn add(&self, id: Id) -> Option<Receiver<A>> {
         let (sender, receiver) = smol::channel::bounded(1);
         let mut table = self.table();
         let waiting = table.entry(id).or_default();
@@ -93,7 +97,7 @@ impl Waiters {
         waiting.push(sender);
         Some(receiver)
     }
-    fn answer(&self, id: RequestId, answer: &Answer) {
+    fn answer(&self, id: Id, answer: &A) {
         for waiter in self.table().remove(&id).unwrap_or_default() {
             // A waiter that has gone does not matter.
             let _ = waiter.try_send(answer.clone());
@@ -113,7 +117,9 @@ enum Message {
 
 /// What the threads and the node share.
 struct Shared {
-    waiters: Waiters,
+    waiters: Waiters<RequestId, Answer>,
+    reads: Waiters<ReadId, Result<LogIndex, Undecided>>,
+    next_read: AtomicU64,
     status: Mutex<CoreStatus>,
     /// Notified when something was applied, or the status changed.
     progress: Event,
@@ -145,7 +151,9 @@ impl Replica {
         let (job_sender, jobs) = mpsc::channel();
         let reader = writer.store().reader();
         let shared = Arc::new(Shared {
-            waiters: Waiters::default(),
+            waiters: Waiters::new(),
+            reads: Waiters::new(),
+            next_read: AtomicU64::new(0),
             status: Mutex::new(core.status()),
             progress: Event::new(),
             incoming: AtomicBool::new(false),
@@ -175,12 +183,23 @@ impl Replica {
         let Some(answer) = self.shared.waiters.add(id) else { return Err(Undecided::Busy) };
         let left_ms = deadline.saturating_duration_since(Instant::now()).as_millis() as u64;
         let input = Input::Request { request, ticks: left_ms / TICK_MS };
-        if let Err(refused) = self.inbox.try_send(Message::Input(input)) {
-            let why = match refused {
-                TrySendError::Full(_) => Undecided::Busy,
-                TrySendError::Disconnected(_) => Undecided::Ending,
-            };
+        if let Err(why) = self.try_feed(input) {
             self.shared.waiters.answer(id, &Err(why));
+        }
+        answer.recv().await.unwrap_or(Err(Undecided::Ending))
+    }
+
+    /// An index from which on a read that is asked now is linearizable: nothing beyond it was acknowledged
+    /// before. The reader then waits until this node has applied that far.
+    ///
+    /// # Errors
+    /// No leader confirmed one in time.
+    pub async fn read_index(&self, deadline: Instant) -> Result<LogIndex, Undecided> {
+        let id = self.shared.next_read.fetch_add(1, Ordering::Relaxed);
+        let Some(answer) = self.shared.reads.add(id) else { return Err(Undecided::Busy) };
+        let left_ms = deadline.saturating_duration_since(Instant::now()).as_millis() as u64;
+        if let Err(why) = self.try_feed(Input::ReadIndex { id, ticks: left_ms / TICK_MS }) {
+            self.shared.reads.answer(id, &Err(why));
         }
         answer.recv().await.unwrap_or(Err(Undecided::Ending))
     }
@@ -272,6 +291,13 @@ impl Replica {
     /// Ends both threads. What was not answered is answered `Ending`.
     pub fn stop(&self) {
         let _ = self.inbox.try_send(Message::Stop);
+    }
+
+    fn try_feed(&self, input: Input) -> Result<(), Undecided> {
+        self.inbox.try_send(Message::Input(input)).map_err(|refused| match refused {
+            TrySendError::Full(_) => Undecided::Busy,
+            TrySendError::Disconnected(_) => Undecided::Ending,
+        })
     }
 
     fn feed(&self, input: Input) {
@@ -372,6 +398,10 @@ impl<T: Transport> RaftThread<T> {
                 ids.into_iter().for_each(|id| self.shared.waiters.answer(id, &Err(Undecided::Late)));
             }
             Output::Refused(id) => self.shared.waiters.answer(id, &Err(Undecided::Busy)),
+            Output::ReadIndex(ReadAnswer { reads, index }) => {
+                let answer = index.ok_or(Undecided::Late);
+                reads.into_iter().for_each(|id| self.shared.reads.answer(id, &answer));
+            }
             Output::Fatal(why) => {
                 let _ = self.shared.failed.try_send(Failing::Broken(why));
                 return false;
@@ -399,6 +429,7 @@ impl<T: Transport> RaftThread<T> {
 
     fn end(self) {
         self.shared.waiters.table().clear();
+        self.shared.reads.table().clear();
     }
 }
 

@@ -25,6 +25,11 @@ pub const WAITERS_PER_REQUEST_MAX: usize = 16;
 pub const FORWARD_MAX: usize = 512;
 /// A request whose outcome has not come is proposed or forwarded again after this long: the message may be lost.
 pub const RESEND_TICKS: u64 = 20;
+/// Linearizable reads of this node's clients under way.
+pub const READS_MAX: usize = 4_096;
+/// A question for the read index without an answer is asked again after this long. A heartbeat that got lost is
+/// repeated sooner, with the newest question.
+pub const READ_RESEND_TICKS: u64 = 4;
 
 /// A voter that was not heard for this long gives its seat to a learner that is there.
 pub const EVICT_TICKS: u64 = 10_000 / TICK_MS;

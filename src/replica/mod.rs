@@ -11,6 +11,7 @@
 //! - [`writer`]: carries out what the core wants stored; many waiting jobs become one fsync
 //! - [`tail`]: the newest log entries in memory, the rest from the store: what the engine reads
 //! - [`requests`]: this node's own requests, from asking to outcome; forwarded at most one hop
+//! - [`reads`]: linearizable reads, from asking to an index that is new enough
 //! - [`membership`]: who should learn and who should vote; pure
 //! - [`check`]: refuses what would make the engine panic
 //! - [`convert`]: between the engine's types and the store's
@@ -20,7 +21,6 @@
 //! Exactly once: a request keeps its id however often it is proposed; the rules apply it once. So this layer may
 //! propose again whenever it is in doubt, and is.
 //!
-//! Not here yet: linearizable reads.
 
 pub mod check;
 pub mod convert;
@@ -28,6 +28,7 @@ pub mod core;
 pub mod drive;
 pub mod limits;
 pub mod membership;
+pub mod reads;
 pub mod requests;
 pub mod tail;
 pub mod writer;
@@ -35,4 +36,5 @@ pub mod writer;
 pub use self::core::{Core, CoreOptions, CoreStatus, Input, Output};
 pub use drive::{Envelope, Failing, Replica, Transport, Undecided};
 pub use raft::eraftpb::Message as RaftMessage;
+pub use reads::{ReadAnswer, ReadId};
 pub use writer::{Done, Job, Writer};

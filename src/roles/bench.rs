@@ -204,6 +204,7 @@ async fn measure(options: &BenchOptions, servers: &[String], people: &[Person]) 
         let asker = Asker {
             client: Client::new(servers),
             op: options.op,
+            consistency: options.consistency,
             person: &people[number % people.len()],
             number: number as u64,
             seen: None,
@@ -223,6 +224,7 @@ async fn measure(options: &BenchOptions, servers: &[String], people: &[Person]) 
 struct Asker<'a> {
     client: Client,
     op: BenchOp,
+    consistency: Consistency,
     person: &'a Person,
     number: u64,
     seen: Option<Token>,
@@ -266,7 +268,7 @@ impl Asker<'_> {
             }
             BenchOp::Feed => Ask::Read {
                 seen: self.seen,
-                consistency: Consistency::Session,
+                consistency: self.consistency,
                 query: Query::Feed {
                     session: self.person.session,
                     before: None,
@@ -386,6 +388,7 @@ mod tests {
             clients: 2,
             time: Duration::from_secs(1),
             direct: false,
+            consistency: Consistency::Session,
             json: true,
         };
         let json = Figures::new(&options, &Tally::new(Instant::now())).json();

@@ -14,15 +14,15 @@ use super::config::Config;
 use super::failure::{Exit, Failure};
 use super::find_group;
 use super::flags::{
-    BalancerFlags, BenchFlags, ClientVerb, Flags, GroupFlags, InitFlags, NodeFlags, OpFlag, RestartFlag,
-    ServerFlags, UpFlags, Verb, WebFlags, command,
+    BalancerFlags, BenchFlags, ClientVerb, ConsistencyFlag, Flags, GroupFlags, InitFlags, NodeFlags, OpFlag,
+    RestartFlag, ServerFlags, UpFlags, Verb, WebFlags, command,
 };
 use super::options::{
     BalancerOptions, BenchOp, BenchOptions, DataDir, Group, InitOptions, NodeOptions, Restart, StatusOptions,
     UpOptions, WebOptions,
 };
 use super::ports::Ports;
-use crate::state::Role;
+use crate::state::{Consistency, Role};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches};
@@ -246,6 +246,11 @@ fn bench(flags: BenchFlags, matches: &ArgMatches) -> Result<BenchOptions, Failur
         clients: flags.clients,
         time: Duration::from_secs(u64::from(flags.seconds)),
         direct: flags.direct,
+        consistency: match flags.consistency {
+            ConsistencyFlag::Stale => Consistency::Stale,
+            ConsistencyFlag::Session => Consistency::Session,
+            ConsistencyFlag::Linearizable => Consistency::Linearizable,
+        },
         json: flags.json,
     })
 }

@@ -194,6 +194,9 @@ pub struct BenchFlags {
     /// Talk to the backends themselves instead of a balancer
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub direct: bool,
+    /// How new the feeds that are read have to be
+    #[arg(long, value_enum, default_value = "session")]
+    pub consistency: ConsistencyFlag,
     /// For scripts
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub json: bool,
@@ -205,6 +208,16 @@ pub struct BenchFlags {
 pub enum OpFlag {
     Post,
     Feed,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ConsistencyFlag {
+    /// Whatever the backend has
+    Stale,
+    /// At least as new as what this client has seen
+    Session,
+    /// As new as everything that anybody was told before
+    Linearizable,
 }
 
 /// The whole command line, every flag with its environment variable.

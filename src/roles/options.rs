@@ -3,7 +3,7 @@
 //! Nothing here knows where a value came from (a flag, the environment, a file, a folder that `up` left):
 //! that is `cli`'s to decide. No role reads flags or the environment itself.
 
-use crate::state::{ClusterId, Role};
+use crate::state::{ClusterId, Consistency, Role};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -136,5 +136,7 @@ pub struct BenchOptions {
     pub time: Duration,
     /// Talk to the backends themselves, past the balancer.
     pub direct: bool,
+    /// Of the feeds that are read.
+    pub consistency: Consistency,
     pub json: bool,
 }

@@ -17,6 +17,9 @@ pub enum Consistency {
     Session,
     /// Whatever this node has, at once.
     Stale,
+    /// As new as everything that anybody was acknowledged before it was asked: costs a round among the voters,
+    /// and has no answer without a leader.
+    Linearizable,
 }
 
 /// What can be read.

@@ -1,41 +1,51 @@
-//! What must hold.
+//! What must hold at every moment. What needs the whole run, see `history`.
 
-use ribbit::db::AppliedEntry;
-use ribbit::db::{Reader, snapshot};
-use ribbit::state::rows::{Croaks, Order, scan};
+use super::history::{Asked, Done, History, Kind};
+use ribbit::db::snapshot::{self, Chunk, SnapshotReader};
+use ribbit::db::{AppliedEntry, EntryKind, LogEntry, Reader, record};
+use ribbit::state::command::Proposal;
 use ribbit::state::{LogIndex, Outcome, RequestId};
 use std::collections::BTreeMap;
 
 /// What has been seen so far, over all nodes.
 #[derive(Default)]
 pub struct Checker {
-    /// What the entry at each index did, on whichever node applied it first.
-    applied: BTreeMap<LogIndex, (RequestId, Outcome)>,
+    /// The log as it was first applied, on whichever node.
+    pub log: BTreeMap<LogIndex, LogEntry>,
+    /// What the command at each index did, as first applied.
+    pub outcomes: BTreeMap<LogIndex, Outcome>,
+    first_index: BTreeMap<RequestId, LogIndex>,
     leaders: BTreeMap<u64, usize>,
     digests: BTreeMap<LogIndex, (u64, usize)>,
-    acknowledged: Vec<(LogIndex, String)>,
+    /// The highest index that anything finished so far has told of.
+    told: LogIndex,
+    pub history: History,
 }
 
 impl Checker {
+    /// The log is the same on every node.
+    pub fn committed(&mut self, node: usize, entry: &LogEntry) {
+        if let Some(first) = self.log.get(&entry.index) {
+            assert_eq!(first, entry, "node {node} has another entry at index {}", entry.index);
+            return;
+        }
+        if entry.kind == EntryKind::Normal && !entry.data.is_empty() {
+            let proposal: Proposal = postcard::from_bytes(&entry.data).expect("an entry holds a command");
+            self.first_index.entry(proposal.request.id).or_insert(entry.index);
+        }
+        self.log.insert(entry.index, entry.clone());
+    }
+
     /// Every node does the same at the same index, again after a restart too.
     pub fn applied(&mut self, node: usize, entry: &AppliedEntry) {
-        let now = (entry.id, entry.outcome.clone());
-        let first = self.applied.entry(entry.index).or_insert_with(|| now.clone());
-        assert_eq!(*first, now, "node {node} did something else at index {}", entry.index);
+        let first = self.outcomes.entry(entry.index).or_insert_with(|| entry.outcome.clone());
+        assert_eq!(*first, entry.outcome, "node {node} answered something else at index {}", entry.index);
     }
 
     /// One leader a term.
     pub fn leads(&mut self, node: usize, term: u64) {
         let first = *self.leaders.entry(term).or_insert(node);
         assert_eq!(first, node, "two leaders in term {term}");
-    }
-
-    pub fn acknowledge(&mut self, croak: LogIndex, text: String) {
-        self.acknowledged.push((croak, text));
-    }
-
-    pub fn acknowledged(&self) -> usize {
-        self.acknowledged.len()
     }
 
     /// Equal state at equal index.
@@ -45,20 +55,52 @@ impl Checker {
         assert_eq!(first, sum.digest, "nodes {other} and {node} differ at index {}", position.index);
     }
 
-    /// Nothing acknowledged is missing, nothing is there twice, on this node.
-    pub fn croaks(&self, node: usize, reader: &Reader) {
-        let view = reader.view().expect("a live store can be read");
-        let rows = scan::<Croaks, _>(&view, &0, &LogIndex::MAX, Order::OldestFirst, usize::MAX)
-            .expect("a live store can be read");
-        let mut by_text: BTreeMap<String, Vec<LogIndex>> = BTreeMap::new();
-        for (index, croak) in rows {
-            by_text.entry(croak.text).or_default().push(index);
+    /// What whoever asks now may rely on.
+    pub fn ask(&self, seen: LogIndex) -> Asked {
+        Asked { told: self.told, seen }
+    }
+
+    /// Something that a client asked is answered.
+    pub fn done(&mut self, done: Done) {
+        let Done { client, asked, index, kind } = &done;
+        match kind {
+            Kind::Write { request } => {
+                let first = self.first_index.get(request).expect("an answered write is in the log");
+                assert!(
+                    *first > asked.told,
+                    "a write of client {client} went to {first}, but {} had been told before it was asked",
+                    asked.told
+                );
+            }
+            Kind::Read { linearizable, .. } => {
+                let least = if *linearizable { asked.told.max(asked.seen) } else { asked.seen };
+                let how = if *linearizable { "linearizable" } else { "session" };
+                assert!(
+                    *index >= least,
+                    "a {how} read of client {client} shows index {index}, but {least} was known when it was asked"
+                );
+            }
         }
-        for (text, indexes) in &by_text {
-            assert_eq!(indexes.len(), 1, "node {node} has {text:?} more than once: {indexes:?}");
-        }
-        for (croak, text) in &self.acknowledged {
-            assert_eq!(by_text.get(text), Some(&vec![*croak]), "node {node} lost the acknowledged {text:?}");
+        self.told = self.told.max(*index);
+        self.history.push(done);
+    }
+
+    /// The highest index applied anywhere.
+    pub fn last(&self) -> LogIndex {
+        self.log.last_key_value().map_or(0, |(index, _)| *index)
+    }
+}
+
+/// All rows of a store, as the rules know them: stored key, row.
+pub fn rows(reader: &Reader) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let mut snapshot = SnapshotReader::new(reader).expect("a live store can be read");
+    let mut rows = BTreeMap::new();
+    while let Some(chunk) = snapshot.next_chunk().expect("a live store can be read") {
+        let chunk: Chunk = chunk;
+        for (key, value) in chunk {
+            let row = record::unseal(&key, &value).expect("a live store is whole").to_vec();
+            rows.insert(key, row);
         }
     }
+    rows
 }

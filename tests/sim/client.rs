@@ -1,53 +1,54 @@
-//! A person's client: croaks, one at a time, each under one request id until it has an outcome, on whichever
-//! node answers.
+//! A person's client: one operation at a time, each under one request id until it is answered, on whichever node
+//! answers. What it has seen travels with it as a token.
 
-use ribbit::state::{Command, LogIndex, Outcome, Reply, Request, RequestId, TokenHash};
+use super::check::Checker;
+use super::history::{Asked, Done, Kind};
+use super::random::Random;
+use ribbit::state::{
+    AccountId, Code, Command, Denied, LogIndex, Outcome, Page, Query, Reply, Request, RequestId, TokenHash,
+};
 
-/// Where a client is on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    Create,
-    LogIn,
-    Croak(u32),
-    Finished,
+#[derive(Debug, Clone)]
+pub enum Ask {
+    Write(Request),
+    Read { linearizable: bool, query: Query },
+}
+
+/// An operation under way.
+#[derive(Debug, Clone)]
+pub struct Pending {
+    pub ask: Ask,
+    pub asked: Asked,
+    /// The node that it is asking now, and since when.
+    pub at: Option<(usize, u64)>,
+    pub tries: u64,
 }
 
 pub struct Client {
     pub number: usize,
-    pub stage: Stage,
-    pub request: Request,
-    /// The node it is asking now, and since when; nothing while it waits before asking again.
-    pub asking: Option<(usize, u64)>,
+    pub pending: Option<Pending>,
+    /// Counts operations: what was meant for an earlier one is dropped.
+    pub operation: u32,
+    /// Counts turns: only the one planned last happens.
+    pub turn: u64,
     /// The newest index it knows.
     pub seen: LogIndex,
-    /// How often the present request was asked.
-    pub tries: u64,
+    account: Option<AccountId>,
+    logged_in: bool,
     croaks: u32,
-    account: Option<ribbit::state::AccountId>,
-}
-
-pub fn text(client: usize, croak: u32) -> String {
-    format!("croak {croak} of {client}")
 }
 
 impl Client {
-    pub fn new(number: usize, croaks: u32, id: RequestId) -> Client {
-        let command = Command::CreateAccount {
-            username: format!("frog-{number}"),
-            name: format!("Frog {number}"),
-            email: "frog@pond".into(),
-            password_hash: "hash".into(),
-        };
-        let request = Request { id, born: 0, command };
+    pub fn new(number: usize) -> Client {
         Client {
             number,
-            stage: Stage::Create,
-            request,
-            asking: None,
+            pending: None,
+            operation: 0,
+            turn: 0,
             seen: 0,
-            tries: 0,
-            croaks,
             account: None,
+            logged_in: false,
+            croaks: 0,
         }
     }
 
@@ -55,44 +56,101 @@ impl Client {
         TokenHash([self.number as u8 + 1; 32])
     }
 
-    /// Takes an outcome; answers the croak that it acknowledges.
-    pub fn answered(
-        &mut self,
-        index: LogIndex,
-        outcome: &Outcome,
-        fresh: RequestId,
-    ) -> Option<(LogIndex, String)> {
-        self.asking = None;
-        self.tries = 0;
+    /// Decides what to do next and begins it.
+    pub fn begin(&mut self, clients: usize, random: &mut Random, checker: &Checker) {
+        self.operation += 1;
+        let ask = match self.account {
+            None => self.write(create(self.number), random),
+            Some(account) if !self.logged_in => {
+                let command = Command::LogIn { account, credential_version: 1, token: self.session() };
+                self.write(command, random)
+            }
+            Some(_) => self.any(clients, random),
+        };
+        self.pending = Some(Pending { ask, asked: checker.ask(self.seen), at: None, tries: 0 });
+    }
+
+    fn write(&self, command: Command, random: &mut Random) -> Ask {
+        let id = RequestId((u128::from(random.next()) << 64) | u128::from(random.next()));
+        Ask::Write(Request { id, born: self.seen, command })
+    }
+
+    fn any(&mut self, clients: usize, random: &mut Random) -> Ask {
+        let session = self.session();
+        match random.between(0, 100) {
+            0..30 => {
+                self.croaks += 1;
+                let text = format!("croak {} of {}", self.croaks, self.number);
+                self.write(Command::Croak { session, text }, random)
+            }
+            30..45 => {
+                let username = name(random.between(0, clients as u64) as usize);
+                let command = match random.permille(600) {
+                    true => Command::AddFriend { session, username },
+                    false => Command::RemoveFriend { session, username },
+                };
+                self.write(command, random)
+            }
+            45..46 => self.write(Command::IndexCroaks, random),
+            46..75 => Ask::Read { linearizable: true, query: self.query(random) },
+            _ => Ask::Read { linearizable: false, query: self.query(random) },
+        }
+    }
+
+    fn query(&self, random: &mut Random) -> Query {
+        let session = self.session();
+        match random.between(0, 10) {
+            0 => Query::Me { session },
+            1..4 => Query::Friends { session, after: None },
+            4 => Query::Feed { session, before: Some(random.between(0, self.seen + 2)), limit: 5 },
+            _ => Query::Feed { session, before: None, limit: 10 },
+        }
+    }
+
+    /// The request of this id is this client's, and it is asking this node.
+    pub fn asks(&self, node: usize, id: RequestId) -> bool {
+        self.pending.as_ref().is_some_and(|pending| {
+            pending.at.is_some_and(|(at, _)| at == node)
+                && matches!(&pending.ask, Ask::Write(request) if request.id == id)
+        })
+    }
+
+    /// Takes the outcome of the write under way.
+    pub fn written(&mut self, index: LogIndex, outcome: &Outcome) -> Option<Done> {
+        match outcome {
+            Ok(Reply::Created { account }) => self.account = Some(*account),
+            Ok(Reply::LoggedIn { .. }) => self.logged_in = true,
+            Ok(_) => {}
+            Err(Denied { code, .. }) => assert!(
+                matches!(code, Code::NoSuchUser | Code::Yourself | Code::AlreadyFriend | Code::NotAFriend),
+                "client {} was refused: {code:?}",
+                self.number
+            ),
+        }
+        let Pending { ask: Ask::Write(request), asked, .. } = self.pending.take()? else { return None };
         self.seen = self.seen.max(index);
-        let reply = outcome.as_ref().unwrap_or_else(|denied| {
-            panic!("client {} was refused at {:?}: {denied}", self.number, self.stage)
-        });
-        let mut acknowledged = None;
-        let next = match (self.stage, reply) {
-            (Stage::Create, Reply::Created { account }) => {
-                self.account = Some(*account);
-                Stage::LogIn
-            }
-            (Stage::LogIn, Reply::LoggedIn { .. }) => Stage::Croak(0),
-            (Stage::Croak(number), Reply::Croaked { croak }) => {
-                acknowledged = Some((*croak, text(self.number, number)));
-                if number + 1 == self.croaks { Stage::Finished } else { Stage::Croak(number + 1) }
-            }
-            (stage, reply) => panic!("client {} got {reply:?} at {stage:?}", self.number),
+        Some(Done { client: self.number, asked, index, kind: Kind::Write { request: request.id } })
+    }
+
+    /// Takes the answer of the read under way.
+    pub fn shown(&mut self, index: LogIndex, page: Result<Page, Denied>) -> Option<Done> {
+        let Pending { ask: Ask::Read { linearizable, query }, asked, .. } = self.pending.take()? else {
+            return None;
         };
-        self.stage = next;
-        let command = match next {
-            Stage::Croak(number) => {
-                Command::Croak { session: self.session(), text: text(self.number, number) }
-            }
-            _ => Command::LogIn {
-                account: self.account.expect("made before"),
-                credential_version: 1,
-                token: self.session(),
-            },
-        };
-        self.request = Request { id: fresh, born: self.seen, command };
-        acknowledged
+        self.seen = self.seen.max(index);
+        Some(Done { client: self.number, asked, index, kind: Kind::Read { linearizable, query, page } })
+    }
+}
+
+fn name(client: usize) -> String {
+    format!("frog-{client}")
+}
+
+fn create(client: usize) -> Command {
+    Command::CreateAccount {
+        username: name(client),
+        name: format!("Frog {client}"),
+        email: "frog@pond".into(),
+        password_hash: "hash".into(),
     }
 }

@@ -4,7 +4,7 @@
 //! keeps an arbitrary subset of what was pending, the last of it perhaps torn, as a disk with a reordering cache
 //! does. Handles of before the crash are dead: whatever a dropped database still tries to write fails.
 
-use crate::random::Random;
+use super::random::Random;
 use redb::{Database, StorageBackend};
 use ribbit::db::{DbError, Disk, Which, disk::builder};
 use std::collections::BTreeMap;
@@ -132,6 +132,19 @@ impl SimDisk {
         }
     }
 
+    /// Whether something has failed that was to: whoever uses this disk is about to die.
+    pub fn is_failing(&self) -> bool {
+        let files = self.files.lock().expect("one thread");
+        files.values().any(|file| file.lock().expect("one thread").fail_after == Some(0))
+    }
+
+    /// What was about to fail does not.
+    pub fn mend(&self) {
+        for file in self.files.lock().expect("one thread").values() {
+            file.lock().expect("one thread").fail_after = None;
+        }
+    }
+
     /// The next changes succeed, then every one fails until the crash.
     pub fn fail_after(&self, operations: u64) {
         for file in self.files.lock().expect("one thread").values() {
@@ -152,8 +165,18 @@ impl Disk for SimDisk {
     }
     fn promote_incoming(&self) -> Result<(), DbError> {
         let mut files = self.files.lock().expect("one thread");
+        // A crash comes before the rename, or after it.
+        let left = files.get(&Which::Main).and_then(|main| main.lock().expect("one thread").fail_after);
+        let crashed = |source| DbError::File { path: "store".into(), source };
+        if left == Some(0) {
+            return Err(crashed(io::Error::other("crashed before the rename")));
+        }
         let incoming = files.remove(&Which::Incoming).expect("there is an incoming file to promote");
+        incoming.lock().expect("one thread").fail_after = left.map(|left| left - 1);
         files.insert(Which::Main, incoming);
+        if left == Some(1) {
+            return Err(crashed(io::Error::other("crashed after the rename")));
+        }
         Ok(())
     }
 }

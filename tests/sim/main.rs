@@ -1,71 +1,71 @@
-//! The simulator: a whole group in one thread, from one seed, in virtual time.
+//! The simulator's seeds that every test run plays. What it simulates and checks: `tests/sim/mod.rs`.
 //!
-//! Production code: the core, the writer, the store on redb, the rules, the membership policy. Simulated: the
-//! disk under redb (loses what was not synced, tears writes, fails in the middle of a transaction, is slow or
-//! stalls), the network (drops, delays, duplicates, cuts), the processes (crash at any step), the clocks.
-//!
-//! ```text
-//!   world    nodes, events in virtual time, faults, the run of one seed
-//!   disk     a redb backend that forgets what was not synced
-//!   client   retries one request on any node until it has an outcome
-//!   check    what must hold: throughout, and once the faults have stopped
-//! ```
-//!
-//! `SIM_SEED=17 cargo test --test sim` runs one seed; with `SIM_TRACE=1` it prints what happens.
-//! `SIM_SEEDS=1000..2000` runs a range.
-//!
-//! Not here yet: wiped and damaged stores, members that leave, linearizable reads.
+//! The long hunt, and replaying a seed with a trace: `cargo run --release --example sim -- --help`.
 
-mod check;
-mod client;
-mod disk;
-mod random;
-mod world;
+#[path = "mod.rs"]
+mod sim;
 
+use sim::hunt::{Tally, hunt, keep_panics};
+use sim::world::{Watch, run};
 use std::ops::Range;
 
-const SEEDS: Range<u64> = 1..31;
+const SEEDS: Range<u64> = 1..101;
 
-fn seeds() -> Range<u64> {
-    let number = |text: &str| text.trim().parse::<u64>().expect("a seed is a number");
-    if let Ok(seed) = std::env::var("SIM_SEED") {
-        let seed = number(&seed);
-        return seed..seed + 1;
-    }
-    match std::env::var("SIM_SEEDS") {
-        Ok(range) => {
-            let (from, to) = range.split_once("..").expect("SIM_SEEDS=FROM..TO");
-            number(from)..number(to)
-        }
-        Err(_) => SEEDS,
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn fail(tally: &Tally) {
+    if let Some((seed, text)) = tally.failed.first() {
+        panic!(
+            "seed {seed} failed: {text}\nreplay it: cargo run --release --example sim -- --seed {seed} --trace"
+        );
     }
 }
 
 #[test]
-fn no_seed_loses_or_doubles_a_write() {
-    let mut croaks = 0;
-    let mut faults = world::Faults::default();
-    for seed in seeds() {
-        let outcome = std::panic::catch_unwind(|| world::run(seed));
-        match outcome {
-            Ok(report) => {
-                croaks += report.acknowledged;
-                faults.add(&report.faults);
-            }
-            Err(panic) => {
-                eprintln!(
-                    "\nseed {seed} failed; replay it with SIM_SEED={seed} SIM_TRACE=1 cargo test --test sim\n"
-                );
-                std::panic::resume_unwind(panic);
-            }
-        }
-    }
-    println!("{croaks} acknowledged croaks; {faults:?}");
-    assert!(croaks > 0, "a simulation in which nothing happens shows nothing");
-    assert!(std::env::var("SIM_SEED").is_ok() || faults.all_kinds_happened(), "{faults:?}");
+fn no_seed_loses_or_doubles_a_write_or_shows_what_is_old() {
+    keep_panics();
+    let tally = hunt(SEEDS, threads(), false, || {}, |_, _| {});
+    drop(std::panic::take_hook());
+    fail(&tally);
+    println!("{tally}");
+    let missing = tally.faults.missing();
+    assert!(missing.is_empty(), "never happened: {missing:?}");
 }
 
 #[test]
 fn a_seed_runs_the_same_way_twice() {
-    assert_eq!(world::run(4).history, world::run(4).history);
+    assert_eq!(run(4, Watch::default()).history, run(4, Watch::default()).history);
+}
+
+#[test]
+fn wall_clocks_change_nothing_but_what_is_displayed() {
+    let jumping = (1..40).find_map(|seed| {
+        let report = run(seed, Watch::default());
+        (report.faults.clock_jumps >= 3).then_some((seed, report.history))
+    });
+    let (seed, history) = jumping.expect("some seed has jumping clocks");
+    assert_eq!(history, run(seed, Watch { steady_clocks: true, ..Watch::default() }).history);
+}
+
+/// Shows that the simulator finds what it is there to find: `scripts/planted-bugs`.
+#[cfg(feature = "planted")]
+#[test]
+fn every_planted_bug_is_found_within_500_seeds() {
+    use ribbit::db::planted::{ALL, plant};
+    keep_panics();
+    let mut hidden = Vec::new();
+    for bug in ALL {
+        let tally = hunt(1..501, threads(), false, || plant(Some(bug)), |_, _| {});
+        match tally.failed.first() {
+            Some((seed, text)) => {
+                let what = text.lines().nth(1).unwrap_or(text);
+                println!("{bug:?}: found by seed {seed}, after {} seeds: {what}", tally.seeds);
+            }
+            None => hidden.push(bug),
+        }
+    }
+    drop(std::panic::take_hook());
+    assert!(hidden.is_empty(), "not found: {hidden:?}");
 }

@@ -1,79 +1,53 @@
-//! Nodes, events in virtual time, faults: the run of one seed.
+//! One run: nodes, clients, events in virtual time.
 //!
-//! A run: node 0 founds, the others join and are seated without faults; then clients croak while faults happen;
-//! then the faults stop, everything is started again and must come to rest, equal and complete, in bounded time.
+//! Node 0 founds, some others join and are seated without faults; then clients work while faults happen and the
+//! rest join; then the faults stop, and everything must come to rest, equal and complete, in bounded time.
 
-use crate::check::Checker;
-use crate::client::{Client, Stage};
-use crate::disk::SimDisk;
-use crate::random::Random;
-use ribbit::db::snapshot::{Chunk, SnapshotHead, SnapshotReader, SnapshotSum, SnapshotWriter};
-use ribbit::db::{Configuration, Disk, Identity, Store};
-use ribbit::replica::core::Now;
-use ribbit::replica::{
-    Core, CoreOptions, Done, Input, Job, Output, RaftMessage, Writer, convert, limits::TICK_MS,
-};
-use ribbit::state::command::NewMember;
-use ribbit::state::{ClusterId, Command, HistoryId, RaftId, Reply, Request, RequestId, Role};
-use std::collections::{BTreeMap, VecDeque};
+use super::check::{Checker, rows};
+use super::client::Client;
+use super::faults::Faults;
+use super::network::{Body, Network};
+use super::node::Node;
+use super::plan::Plan;
+use super::random::Random;
+use ribbit::db::{Configuration, Store};
+use ribbit::replica::limits::VOTERS_MAX;
+use ribbit::state::{Command, HistoryId, RaftId, RequestId};
+use std::collections::{BTreeMap, BTreeSet};
 
-const NODES: usize = 5;
-const CLIENTS: usize = 4;
-const CROAKS: u32 = 40;
 /// Virtual milliseconds.
-const SEATED_BY: u64 = 20_000;
-const FAULTS_FOR: u64 = 12_000;
-const RESTED_WITHIN: u64 = 60_000;
-/// A client asks somewhere else after this long.
-const PATIENCE: u64 = 1_500;
-const LOG_KEEP: u64 = 48;
+const SEATED_BY: u64 = 30_000;
+/// After the faults, everybody has a place, and every client got something done, within this.
+const LIVELY_WITHIN: u64 = 20_000;
+/// And then the clients finish what they are to do, and all is equal, within this.
+const RESTED_WITHIN: u64 = 120_000;
+/// A client or a joining process asks somewhere else after this long.
+pub const PATIENCE: u64 = 1_500;
+/// Operations that a history has at least.
+pub const OPERATIONS_MIN: usize = 1_000;
 
-/// How often each kind of fault happened.
-#[derive(Debug, Clone, Default)]
-pub struct Faults {
-    pub crashes: u64,
-    pub crashes_inside: u64,
-    pub cuts: u64,
-    pub stalls: u64,
-    pub lost: u64,
-    pub doubled: u64,
-    pub snapshots: u64,
-    pub retries: u64,
+/// How a run is watched.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Watch {
+    /// Says what happens.
+    pub trace: bool,
+    /// And every message.
+    pub messages: bool,
+    /// Wall clocks never jump, whatever the plan says: for showing that this changes nothing.
+    pub steady_clocks: bool,
 }
 
-impl Faults {
-    pub fn add(&mut self, other: &Faults) {
-        self.crashes += other.crashes;
-        self.crashes_inside += other.crashes_inside;
-        self.cuts += other.cuts;
-        self.stalls += other.stalls;
-        self.lost += other.lost;
-        self.doubled += other.doubled;
-        self.snapshots += other.snapshots;
-        self.retries += other.retries;
-    }
-    pub fn all_kinds_happened(&self) -> bool {
-        let Faults { crashes, crashes_inside, cuts, stalls, lost, doubled, snapshots, retries } = *self;
-        [crashes, crashes_inside, cuts, stalls, lost, doubled, snapshots, retries]
-            .iter()
-            .all(|count| *count > 0)
-    }
-}
-
+#[derive(Debug)]
 pub struct Report {
-    pub acknowledged: usize,
+    pub operations: usize,
+    pub linearizable_reads: usize,
+    pub entries: u64,
     pub faults: Faults,
     /// A digest of everything that happened, in order.
     pub history: u64,
 }
 
-enum Body {
-    Raft(Vec<u8>),
-    Forward(Vec<Request>),
-    Snapshot { message: Vec<u8>, head: SnapshotHead, chunks: Vec<Chunk>, sum: SnapshotSum },
-}
-
-enum Event {
+pub enum Event {
     Tick {
         node: usize,
         life: u64,
@@ -102,8 +76,22 @@ enum Event {
     Restart {
         node: usize,
     },
+    Dies {
+        node: usize,
+        life: u64,
+    },
     ClientTurn {
         client: usize,
+        turn: u64,
+    },
+    /// A client's question reaches a node.
+    Ask {
+        client: usize,
+        operation: u32,
+        node: usize,
+    },
+    JoinTurn {
+        node: usize,
     },
     Fault,
     Heal {
@@ -112,131 +100,88 @@ enum Event {
     },
 }
 
-struct Node {
-    disk: SimDisk,
-    role: Role,
-    running: Option<Running>,
-    /// Counts starts: what was meant for an earlier life is dropped.
-    life: u64,
-    clock_ms: u64,
-}
-
-struct Running {
-    core: Core,
-    writer: Writer,
-    waiting: VecDeque<Job>,
-    /// Applied, on its way to the disk.
-    syncing: Vec<Job>,
-    store_busy: bool,
-    /// An incoming snapshot is complete and the core has it.
-    incoming_busy: bool,
-}
-
-struct World {
-    random: Random,
-    now: u64,
+pub struct World {
+    pub random: Random,
+    /// For the magnitudes of clock jumps alone, so that runs with and without them are otherwise the same.
+    pub clock_random: Random,
+    pub plan: Plan,
+    pub watch: Watch,
+    pub now: u64,
     order: u64,
     events: BTreeMap<(u64, u64), Event>,
-    nodes: Vec<Node>,
-    raft_ids: BTreeMap<RaftId, usize>,
-    cut: BTreeMap<(usize, usize), u64>,
-    clients: Vec<Client>,
-    checker: Checker,
-    faults: Faults,
-    faulty: bool,
-    trace: bool,
+    pub nodes: Vec<Node>,
+    pub raft_ids: BTreeMap<RaftId, usize>,
+    /// Processes that ask to join: their request, and the node that they are asking.
+    pub joining: BTreeMap<usize, (RequestId, Option<usize>)>,
+    pub network: Network,
+    pub clients: Vec<Client>,
+    pub checker: Checker,
+    pub faults: Faults,
+    pub faulty: bool,
     history: u64,
-    joining: Option<(usize, RequestId)>,
 }
 
 macro_rules! trace {
     ($world:expr, $($text:tt)*) => {{
-        if $world.trace {
+        if $world.watch.trace {
             eprintln!("{:>7} {}", $world.now, format!($($text)*));
         }
     }};
 }
+pub(super) use trace;
 
-pub fn run(seed: u64) -> Report {
-    let mut world = World::new(seed);
+pub fn run(seed: u64, watch: Watch) -> Report {
+    let mut world = World::new(seed, watch);
     world.found();
-    world.seat_everybody();
+    world.seat();
     world.faulty = true;
-    for client in 0..CLIENTS {
-        world.at(world.now + 1, Event::ClientTurn { client });
+    for client in 0..world.clients.len() {
+        world.client_turn_at(client, world.now + 1);
     }
     world.at(world.now + 50, Event::Fault);
-    let until = world.now + FAULTS_FOR;
+    let until = world.now + world.plan.faults_for;
     world.run_until(until, |_| false);
     world.rest();
-    Report { acknowledged: world.checker.acknowledged(), faults: world.faults, history: world.history }
+    world.report()
 }
 
 impl World {
-    fn new(seed: u64) -> World {
-        let nodes = (0..NODES)
-            .map(|node| Node {
-                disk: SimDisk::default(),
-                role: if node < 3 { Role::Backend } else { Role::Coordinator },
-                running: None,
-                life: 0,
-                clock_ms: 1 + 1_000 * node as u64,
-            })
-            .collect();
-        let mut world = World {
-            random: Random::new(seed),
+    fn new(seed: u64, watch: Watch) -> World {
+        let mut random = Random::new(seed);
+        let plan = Plan::draw(&mut random);
+        let world = World {
+            clock_random: Random::new(!seed),
+            random,
+            watch,
             now: 0,
             order: 0,
             events: BTreeMap::new(),
-            nodes,
+            nodes: plan.roles.iter().map(|role| Node::new(*role)).collect(),
             raft_ids: BTreeMap::new(),
-            cut: BTreeMap::new(),
-            clients: Vec::new(),
+            joining: BTreeMap::new(),
+            network: Network::default(),
+            clients: (0..plan.clients).map(Client::new).collect(),
             checker: Checker::default(),
             faults: Faults::default(),
             faulty: false,
-            trace: std::env::var("SIM_TRACE").is_ok(),
             history: 0,
-            joining: None,
+            plan,
         };
-        for number in 0..CLIENTS {
-            let id = world.fresh_id();
-            world.clients.push(Client::new(number, CROAKS, id));
-        }
+        trace!(world, "seed {seed}: {:?}", world.plan);
         world
     }
 
-    fn fresh_id(&mut self) -> RequestId {
+    pub fn fresh_id(&mut self) -> RequestId {
         RequestId((u128::from(self.random.next()) << 64) | u128::from(self.random.next()))
     }
 
-    fn at(&mut self, time: u64, event: Event) {
+    pub fn at(&mut self, time: u64, event: Event) {
         self.order += 1;
         self.events.insert((time.max(self.now), self.order), event);
     }
 
-    fn note(&mut self, what: u64) {
+    pub fn note(&mut self, what: u64) {
         self.history = self.history.rotate_left(7) ^ what.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.now;
-    }
-
-    fn member(&self, node: usize) -> NewMember {
-        NewMember {
-            role: self.nodes[node].role,
-            id: node as u32 + 1,
-            address: format!("node-{node}:1"),
-            machine: format!("machine-{node}"),
-            rules_level: ribbit::state::limits::RULES_LEVEL,
-        }
-    }
-
-    fn identity(&self, node: usize, raft_id: RaftId) -> Identity {
-        Identity {
-            cluster: ClusterId(1),
-            history: HistoryId(2),
-            raft_id,
-            role: self.nodes[node].role,
-            id: node as u32 + 1,
-        }
     }
 
     fn found(&mut self) {
@@ -246,86 +191,33 @@ impl World {
         drop(store);
         self.raft_ids.insert(1, 0);
         self.start(0);
-        let command = Command::Found { history: HistoryId(2), member: self.member(0) };
-        self.ask_to_join(0, command);
+        self.ask_to_join(0, Command::Found { history: HistoryId(2), member: self.member(0) });
+        let joined = |world: &World| world.joining.is_empty();
+        assert!(self.run_until(self.now + SEATED_BY, joined), "the founder could not found");
     }
 
-    fn ask_to_join(&mut self, node: usize, command: Command) {
-        let id = self.fresh_id();
-        self.joining = Some((node, id));
-        let request = Request { id, born: 0, command };
-        self.feed(0, Input::Request { request, ticks: 10_000 });
-        let joined = |world: &World| world.joining.is_none();
-        assert!(self.run_until(self.now + SEATED_BY, joined), "node {node} could not join");
-    }
-
-    fn seat_everybody(&mut self) {
-        for node in 1..NODES {
-            let command = Command::Join { member: self.member(node) };
-            self.ask_to_join(node, command);
-            self.start(node);
+    fn seat(&mut self) {
+        for node in 1..self.plan.seated {
+            self.ask_to_join(node, Command::Join { member: self.member(node) });
         }
-        let seated = |world: &World| {
-            world.nodes.iter().all(|node| {
-                let running = node.running.as_ref().expect("all run");
-                let configuration = running.core.status().configuration;
-                configuration.voters.len() == NODES && !configuration.is_joint()
-            })
-        };
+        let seated = |world: &World| world.joining.is_empty() && world.everybody_has_a_place();
         assert!(self.run_until(self.now + SEATED_BY, seated), "not everybody was seated");
     }
 
-    /// A process starts on what its disk holds.
-    fn start(&mut self, node: usize) {
-        let disk = self.nodes[node].disk.clone();
-        let mut store = Store::open(disk).expect("a store opens after any crash");
-        store.set_log_keep_entries(LOG_KEEP);
-        let loaded = store.loaded().expect("a store opens after any crash");
-        let identity = loaded.identity.clone().expect("only members are started");
-        let reader = store.reader();
-        let writer = Writer::new(store);
-        let options = CoreOptions {
-            me: identity.raft_id,
-            role: identity.role,
-            seed: self.random.next(),
-            evict_ticks: ribbit::replica::limits::EVICT_TICKS,
-            campaign: identity.raft_id == 1 && self.joining.is_none() && self.raft_ids.len() == 1,
-        };
-        let members = writer.members().expect("a good disk");
-        let core =
-            Core::new(options, reader.clone(), &loaded, members).expect("the engine takes what was stored");
-        self.checker.digest(node, &reader);
-        let life = self.nodes[node].life + 1;
-        self.nodes[node].life = life;
-        self.nodes[node].running = Some(Running {
-            core,
-            writer,
-            waiting: VecDeque::new(),
-            syncing: Vec::new(),
-            store_busy: false,
-            incoming_busy: false,
-        });
-        trace!(self, "node {node} starts, applied {}, last {}", loaded.applied.index, loaded.last.index);
-        self.at(self.now + TICK_MS, Event::Tick { node, life });
-    }
-
-    fn crash(&mut self, node: usize) {
-        if self.nodes[node].running.is_none() {
-            return;
-        }
-        trace!(self, "node {node} crashes");
-        self.note(100 + node as u64);
-        self.faults.crashes += 1;
-        // The disk forgets first: what the dropped database still wants to write must not reach it.
-        self.nodes[node].disk.crash(&mut self.random);
-        self.nodes[node].running = None;
-        for client in &mut self.clients {
-            if client.asking.is_some_and(|(asked, _)| asked == node) {
-                client.asking = None;
-            }
-        }
-        let back = self.now + self.random.between(10, 3_000);
-        self.at(back, Event::Restart { node });
+    /// Everybody who joined learns, the largest odd number vote, and every node knows it.
+    fn everybody_has_a_place(&self) -> bool {
+        let joined = self.raft_ids.len();
+        let voters = if joined.is_multiple_of(2) { joined - 1 } else { joined }.min(VOTERS_MAX);
+        self.raft_ids.values().all(|node| {
+            self.nodes[*node].running.as_ref().is_some_and(|running| {
+                let status = running.core.status();
+                let configuration = status.configuration;
+                status.in_sync
+                    && !configuration.is_joint()
+                    && configuration.voters.len() == voters
+                    && configuration.voters.len() + configuration.learners.len() == joined
+            })
+        })
     }
 
     /// Runs until a time or until `enough`; answers whether it was enough.
@@ -344,374 +236,137 @@ impl World {
         true
     }
 
-    fn happen(&mut self, event: Event) {
+    /// The process to which an event happens: it has to wait while that stands still.
+    fn subject(&self, event: &Event) -> Option<usize> {
         match event {
-            Event::Tick { node, life } => {
-                if self.nodes[node].running.is_some() && self.nodes[node].life == life {
-                    self.nodes[node].clock_ms += TICK_MS;
-                    self.at(self.now + TICK_MS, Event::Tick { node, life });
-                    self.feed(node, Input::Tick);
-                }
-            }
+            Event::Tick { node, .. }
+            | Event::SnapshotSent { node, .. }
+            | Event::StoreApply { node, .. }
+            | Event::Ask { node, .. }
+            | Event::StoreSync { node, .. } => Some(*node),
+            Event::Deliver { to, .. } => Some(*to),
+            _ => None,
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        if let Some(node) = self.subject(&event)
+            && self.nodes[node].paused_until > self.now
+        {
+            return self.at(self.nodes[node].paused_until, event);
+        }
+        match event {
+            Event::Tick { node, life } => self.tick(node, life),
             Event::Deliver { from, to, body } => self.deliver(from, to, body),
-            Event::SnapshotSent { node, life, to, complete } => {
-                let raft_id = self.raft_id(to);
-                if self.nodes[node].life == life {
-                    self.feed(node, Input::SnapshotSent { to: raft_id, complete });
-                }
-            }
+            Event::SnapshotSent { node, life, to, complete } => self.snapshot_sent(node, life, to, complete),
             Event::StoreApply { node, life } if self.nodes[node].life == life => self.store_apply(node),
             Event::StoreSync { node, life } if self.nodes[node].life == life => self.store_sync(node),
-            Event::StoreApply { .. } | Event::StoreSync { .. } => {}
+            Event::Dies { node, life } if self.nodes[node].life == life => self.crash(node),
+            Event::StoreApply { .. } | Event::StoreSync { .. } | Event::Dies { .. } => {}
             Event::Restart { node } => {
                 if self.nodes[node].running.is_none() {
                     self.start(node);
                 }
             }
-            Event::ClientTurn { client } => self.client_turn(client),
+            Event::ClientTurn { client, turn } if self.clients[client].turn == turn => {
+                self.client_turn(client);
+            }
+            Event::ClientTurn { .. } => {}
+            Event::Ask { client, operation, node } => self.ask(client, operation, node),
+            Event::JoinTurn { node } => self.join_turn(node),
             Event::Fault => self.fault(),
-            Event::Heal { from, to } => {
-                self.cut.remove(&(from, to));
-            }
+            Event::Heal { from, to } => self.network.heal(from, to, self.now),
         }
-    }
-
-    fn raft_id(&self, node: usize) -> RaftId {
-        self.raft_ids.iter().find(|(_, at)| **at == node).map_or(0, |(id, _)| *id)
-    }
-
-    fn feed(&mut self, node: usize, input: Input) {
-        let clock_ms = self.nodes[node].clock_ms;
-        let Some(running) = &mut self.nodes[node].running else { return };
-        running.core.feed(input);
-        let outputs = running.core.poll(Now { wall_ms: clock_ms, monotonic_ms: clock_ms });
-        let status = running.core.status();
-        if status.leads {
-            self.checker.leads(node, status.term);
-        }
-        for output in outputs {
-            self.carry_out(node, output);
-        }
-    }
-
-    fn carry_out(&mut self, node: usize, output: Output) {
-        match output {
-            Output::Send(message) => {
-                let Some(&to) = self.raft_ids.get(&message.to) else { return };
-                self.send(node, to, convert::message_to_bytes(&message));
-            }
-            Output::Forward { to, requests } => {
-                if let Some(&to) = self.raft_ids.get(&to) {
-                    let delay = self.delay();
-                    self.at(
-                        self.now + delay,
-                        Event::Deliver { from: node, to, body: Body::Forward(requests) },
-                    );
-                }
-            }
-            Output::SendSnapshot(message) => self.send_snapshot(node, message),
-            Output::Store(job) => {
-                let delay = self.disk_delay();
-                let life = self.nodes[node].life;
-                let Some(running) = &mut self.nodes[node].running else { return };
-                running.waiting.push_back(job);
-                if !running.store_busy {
-                    running.store_busy = true;
-                    self.at(self.now + delay, Event::StoreApply { node, life });
-                }
-            }
-            Output::Expired(ids) => {
-                for client in &mut self.clients {
-                    if ids.contains(&client.request.id) && client.asking.is_some_and(|(at, _)| at == node) {
-                        client.asking = None;
-                    }
-                }
-            }
-            Output::Refused(_) => {}
-            Output::Fatal(text) | Output::Lost(text) => panic!("node {node} cannot go on: {text}"),
-        }
-    }
-
-    fn delay(&mut self) -> u64 {
-        if self.faulty && self.random.permille(20) {
-            self.random.between(5, 400)
-        } else {
-            self.random.between(0, 4)
-        }
-    }
-
-    fn disk_delay(&mut self) -> u64 {
-        if self.faulty && self.random.permille(8) {
-            self.faults.stalls += 1;
-            return self.random.between(200, 3_000);
-        }
-        self.random.between(0, 3)
-    }
-
-    fn send(&mut self, from: usize, to: usize, bytes: Vec<u8>) {
-        self.note(bytes.len() as u64);
-        if self.cut.contains_key(&(from, to)) || (self.faulty && self.random.permille(15)) {
-            self.faults.lost += 1;
-            return;
-        }
-        let delay = self.delay();
-        if self.faulty && self.random.permille(10) {
-            self.faults.doubled += 1;
-            let later = self.now + delay + self.random.between(0, 50);
-            self.at(later, Event::Deliver { from, to, body: Body::Raft(bytes.clone()) });
-        }
-        self.at(self.now + delay, Event::Deliver { from, to, body: Body::Raft(bytes) });
-    }
-
-    fn send_snapshot(&mut self, node: usize, mut message: RaftMessage) {
-        let Some(&to) = self.raft_ids.get(&message.to) else { return };
-        let life = self.nodes[node].life;
-        let Some(running) = &self.nodes[node].running else { return };
-        let mut reader = SnapshotReader::new(&running.writer.store().reader()).expect("a good disk");
-        let head = reader.head().clone();
-        let mut chunks = Vec::new();
-        while let Some(chunk) = reader.next_chunk().expect("a good disk") {
-            chunks.push(chunk);
-        }
-        let sum = reader.sum();
-        ribbit::replica::core::describe_snapshot(&mut message, &head);
-        trace!(self, "node {node} sends node {to} a snapshot at {}", head.applied.index);
-        self.faults.snapshots += 1;
-        let lost = self.cut.contains_key(&(node, to)) || (self.faulty && self.random.permille(200));
-        let arrives = self.now + self.random.between(5, 300);
-        if !lost {
-            let message = convert::message_to_bytes(&message);
-            self.at(
-                arrives,
-                Event::Deliver { from: node, to, body: Body::Snapshot { message, head, chunks, sum } },
-            );
-        }
-        self.at(arrives + 10, Event::SnapshotSent { node, life, to, complete: !lost });
-    }
-
-    fn deliver(&mut self, from: usize, to: usize, body: Body) {
-        if self.cut.contains_key(&(from, to)) {
-            self.faults.lost += 1;
-            return;
-        }
-        let raft_id = self.raft_id(from);
-        match body {
-            Body::Raft(bytes) => {
-                let message = convert::message_from_bytes(&bytes).expect("what was sent arrives");
-                self.feed(to, Input::Message { from: raft_id, message });
-            }
-            Body::Forward(requests) => self.feed(to, Input::Forwarded(requests)),
-            Body::Snapshot { message, head, chunks, sum } => {
-                let disk = self.nodes[to].disk.clone();
-                let Some(running) = &mut self.nodes[to].running else { return };
-                if running.incoming_busy {
-                    return;
-                }
-                let written = receive(&disk, &head, &chunks, sum);
-                if written.is_err() {
-                    return self.crash_inside(to);
-                }
-                running.incoming_busy = true;
-                let message = convert::message_from_bytes(&message).expect("what was sent arrives");
-                self.feed(to, Input::Message { from: raft_id, message });
-                self.forget_unused_incoming(to);
-            }
-        }
-    }
-
-    /// The core did not want the snapshot: the next one may come.
-    fn forget_unused_incoming(&mut self, node: usize) {
-        let Some(running) = &mut self.nodes[node].running else { return };
-        running.incoming_busy = running.core.wants_snapshot();
-    }
-
-    fn store_apply(&mut self, node: usize) {
-        let Some(running) = &mut self.nodes[node].running else { return };
-        let jobs: Vec<Job> = running.waiting.drain(..).collect();
-        let installs = jobs.iter().any(|job| job.install.is_some());
-        let Ok(done) = running.writer.apply(&jobs) else { return self.crash_inside(node) };
-        if installs {
-            running.incoming_busy = false;
-        }
-        running.syncing = jobs;
-        self.applied(node, &done);
-        self.feed(node, Input::Applied(done));
-        let delay = self.disk_delay();
-        let life = self.nodes[node].life;
-        self.at(self.now + delay, Event::StoreSync { node, life });
-    }
-
-    fn store_sync(&mut self, node: usize) {
-        let delay = self.disk_delay();
-        let life = self.nodes[node].life;
-        let Some(running) = &mut self.nodes[node].running else { return };
-        let jobs = std::mem::take(&mut running.syncing);
-        let Ok(done) = running.writer.append(&jobs) else { return self.crash_inside(node) };
-        running.store_busy = !running.waiting.is_empty();
-        if running.store_busy {
-            self.at(self.now + delay, Event::StoreApply { node, life });
-        }
-        self.feed(node, Input::Stored(done));
-    }
-
-    fn crash_inside(&mut self, node: usize) {
-        self.faults.crashes_inside += 1;
-        self.crash(node);
-    }
-
-    fn applied(&mut self, node: usize, done: &Done) {
-        for entry in &done.outcomes {
-            self.note(entry.index);
-            self.checker.applied(node, entry);
-            if let Some((joiner, id)) = self.joining
-                && id == entry.id
-            {
-                self.joined(joiner, &entry.outcome);
-            }
-            for client in 0..self.clients.len() {
-                let asks_here = self.clients[client].asking.is_some_and(|(asked, _)| asked == node);
-                if asks_here && self.clients[client].request.id == entry.id {
-                    let fresh = self.fresh_id();
-                    let acknowledged = self.clients[client].answered(entry.index, &entry.outcome, fresh);
-                    if let Some((croak, text)) = acknowledged {
-                        trace!(self, "node {node} acknowledges {text:?} at {croak}");
-                        self.checker.acknowledge(croak, text);
-                    }
-                    let pause = self.random.between(1, 120);
-                    self.at(self.now + pause, Event::ClientTurn { client });
-                }
-            }
-        }
-        let look = self.random.permille(40);
-        if let (true, Some(running)) = (look, &self.nodes[node].running) {
-            self.checker.digest(node, &running.writer.store().reader());
-        }
-    }
-
-    fn joined(&mut self, node: usize, outcome: &ribbit::state::Outcome) {
-        let Ok(Reply::Joined { raft_id, .. }) = outcome else {
-            panic!("node {node} may not join: {outcome:?}")
-        };
-        self.joining = None;
-        if node != 0 {
-            let mut store = Store::open(self.nodes[node].disk.clone()).expect("an empty disk opens");
-            store.identify(self.identity(node, *raft_id), None).expect("a good disk");
-            self.raft_ids.insert(*raft_id, node);
-        }
-    }
-
-    fn client_turn(&mut self, client: usize) {
-        if self.clients[client].stage == Stage::Finished {
-            return;
-        }
-        let waited = self.clients[client].asking.map(|(_, since)| self.now - since);
-        if waited.is_none_or(|waited| waited >= PATIENCE) {
-            let node = self.random.between(0, 3) as usize;
-            self.clients[client].asking = Some((node, self.now));
-            self.clients[client].tries += 1;
-            if self.clients[client].tries > 1 {
-                self.faults.retries += 1;
-            }
-            if self.nodes[node].running.is_some() {
-                let request = self.clients[client].request.clone();
-                self.feed(node, Input::Request { request, ticks: 50 });
-            } else {
-                self.clients[client].asking = None;
-            }
-        }
-        let again = self.random.between(100, 400);
-        if self.clients[client].stage != Stage::Finished {
-            self.at(self.now + again, Event::ClientTurn { client });
-        }
-    }
-
-    fn fault(&mut self) {
-        if !self.faulty {
-            return;
-        }
-        let node = self.random.between(0, NODES as u64) as usize;
-        match self.random.between(0, 10) {
-            0..3 => self.crash(node),
-            3 if self.nodes[node].running.is_some() => {
-                let operations = self.random.between(0, 60);
-                trace!(self, "node {node} will crash inside a transaction");
-                self.nodes[node].disk.fail_after(operations);
-            }
-            4 => {
-                // Everybody at once: power.
-                trace!(self, "power fails");
-                (0..NODES).for_each(|node| self.crash(node));
-            }
-            _ => self.cut_off(node),
-        }
-        let next = self.now + self.random.between(50, 900);
-        self.at(next, Event::Fault);
-    }
-
-    /// Cuts a node from some others, one way or both, for a while.
-    fn cut_off(&mut self, node: usize) {
-        let heals = self.now + self.random.between(100, 4_000);
-        let both_ways = self.random.permille(600);
-        for other in (0..NODES).filter(|other| *other != node) {
-            if self.random.permille(700) {
-                let pairs = [(node, other), (other, node)];
-                for (from, to) in &pairs[..if both_ways { 2 } else { 1 }] {
-                    self.cut.insert((*from, *to), heals);
-                    self.at(heals, Event::Heal { from: *from, to: *to });
-                }
-            }
-        }
-        trace!(self, "node {node} is cut off until {heals}");
-        self.faults.cuts += 1;
     }
 
     /// The faults stop. Everything is live again, equal and complete within bounded time.
     fn rest(&mut self) {
         trace!(self, "the faults stop");
         self.faulty = false;
-        self.cut.clear();
-        for node in 0..NODES {
-            // A disk that was about to fail is replaced by a crash and a start.
-            self.crash(node);
+        self.network.heal_all();
+        for node in 0..self.nodes.len() {
+            self.nodes[node].paused_until = 0;
+            self.nodes[node].disk.mend();
+            if self.plan.ends_in_the_dark {
+                self.crash(node);
+            }
+            // Who has not joined yet may now.
+            if node >= self.plan.seated && !self.raft_ids.values().any(|known| *known == node) {
+                self.ask_to_join(node, Command::Join { member: self.member(node) });
+            }
         }
-        let still = |world: &World| {
-            let applied: Vec<_> =
-                world.nodes.iter().map(|node| node.running.as_ref().map(|it| it.core.status())).collect();
-            world.clients.iter().all(|client| client.stage == Stage::Finished)
-                && applied
-                    .iter()
-                    .all(|status| status.as_ref().is_some_and(|it| it.in_sync && it.applied == it.commit))
-                && applied
-                    .windows(2)
-                    .all(|two| two[0].as_ref().map(|it| it.applied) == two[1].as_ref().map(|it| it.applied))
-        };
-        let rested = self.run_until(self.now + RESTED_WITHIN, still);
+        let began = self.now;
+        let before: Vec<u32> = self.clients.iter().map(|client| client.operation).collect();
+        let lively = self.run_until(began + LIVELY_WITHIN, |world| {
+            let mut clients = world.clients.iter().zip(&before);
+            clients.all(|(client, before)| client.operation > *before || client.pending.is_none())
+                && world.joining.is_empty()
+                && world.everybody_has_a_place()
+        });
+        self.faults.lively_ms_max = self.now - began;
+        let rested = lively
+            && self.run_until(self.now + RESTED_WITHIN, |world| {
+                world.clients.iter().all(|client| client.pending.is_none() && world.has_done_enough(client))
+                    && world.everybody_has_a_place()
+                    && world.indexes_applied().len() == 1
+            });
         if !rested {
-            for (number, node) in self.nodes.iter().enumerate() {
-                eprintln!("node {number}: {:?}", node.running.as_ref().map(|it| it.core.status()));
-            }
-            for client in &self.clients {
-                eprintln!("client {}: {:?} after {} tries", client.number, client.stage, client.tries);
-            }
-            panic!("the group did not come to rest");
+            self.say_why_restless();
         }
-        for (number, node) in self.nodes.iter().enumerate() {
-            let reader = node.running.as_ref().expect("all run").writer.store().reader();
-            self.checker.digest(number, &reader);
-            self.checker.croaks(number, &reader);
-        }
+        self.compare_everything();
     }
-}
 
-fn receive(
-    disk: &dyn Disk,
-    head: &SnapshotHead,
-    chunks: &[Chunk],
-    sum: SnapshotSum,
-) -> Result<(), ribbit::db::DbError> {
-    let mut writer = SnapshotWriter::begin(disk, head)?;
-    for chunk in chunks {
-        writer.write_chunk(chunk)?;
+    pub fn has_done_enough(&self, client: &Client) -> bool {
+        client.operation >= self.plan.operations
     }
-    writer.finish(sum)
+
+    fn indexes_applied(&self) -> BTreeSet<u64> {
+        let applied = |node: &Node| node.running.as_ref().map_or(0, |it| it.core.status().applied);
+        self.nodes.iter().map(applied).collect()
+    }
+
+    fn say_why_restless(&self) -> ! {
+        let mut text = String::from("the group did not come to rest, or to life");
+        for (number, node) in self.nodes.iter().enumerate() {
+            let status = node.running.as_ref().map(|it| it.core.status());
+            text += &format!("\n  node {number}: {status:?}");
+        }
+        for client in &self.clients {
+            text += &format!(
+                "\n  client {}: {} operations, {:?}",
+                client.number, client.operation, client.pending
+            );
+        }
+        panic!("{text}\n  joining: {:?}", self.joining);
+    }
+
+    /// Every node holds what the model makes of the log, and nothing acknowledged is missing from it.
+    fn compare_everything(&mut self) {
+        let Checker { log, outcomes, history, .. } = &self.checker;
+        let model = history.replay(log, outcomes);
+        let expected: BTreeMap<Vec<u8>, Vec<u8>> =
+            model.rows().map(|(table, key, row)| ([&[table.0], key].concat(), row.to_vec())).collect();
+        for (number, node) in self.nodes.iter().enumerate() {
+            let running = node.running.as_ref().expect("all run");
+            let applied = running.core.status().applied;
+            assert_eq!(applied, self.checker.last(), "node {number} does not know what was applied once");
+            let rows = rows(&running.writer.store().reader());
+            for (key, row) in &expected {
+                assert_eq!(rows.get(key), Some(row), "node {number} has another row under {key:02x?}");
+            }
+            assert_eq!(rows.len(), expected.len(), "node {number} has rows that nobody wrote");
+        }
+        let done = history.len();
+        assert!(done >= OPERATIONS_MIN, "a history of {done} operations is too short");
+    }
+
+    fn report(self) -> Report {
+        Report {
+            operations: self.checker.history.len(),
+            linearizable_reads: self.checker.history.linearizable_reads(),
+            entries: self.checker.last(),
+            faults: self.faults,
+            history: self.history,
+        }
+    }
 }

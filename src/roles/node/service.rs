@@ -114,6 +114,14 @@ fn broken(error: &DbError) -> Answer {
     Answer::Unavailable(Why::NotServing)
 }
 
+fn undecided(why: Undecided) -> Answer {
+    Answer::Unavailable(match why {
+        Undecided::Late => Why::NoLeader,
+        Undecided::Busy => Why::Busy,
+        Undecided::Ending => Why::NotServing,
+    })
+}
+
 impl Asking<'_> {
     async fn submit(&self, id: RequestId, born: LogIndex, command: Command) -> Answer {
         let request = Request { id, born, command };
@@ -125,9 +133,7 @@ impl Asking<'_> {
                 let token = Token { history: self.member.identity.history, index };
                 Answer::Written { token, outcome }
             }
-            Err(Undecided::Late) => Answer::Unavailable(Why::NoLeader),
-            Err(Undecided::Busy) => Answer::Unavailable(Why::Busy),
-            Err(Undecided::Ending) => Answer::Unavailable(Why::NotServing),
+            Err(why) => undecided(why),
         }
     }
 
@@ -292,13 +298,21 @@ impl Asking<'_> {
 
     async fn read(&self, seen: Option<Token>, consistency: Consistency, query: &Query) -> Answer {
         let history = self.member.identity.history;
-        if let (Some(seen), Consistency::Session) = (seen, consistency) {
+        let mut at_least = 0;
+        if let (Some(seen), Consistency::Session | Consistency::Linearizable) = (seen, consistency) {
             if seen.history != history {
                 return Answer::Unavailable(Why::OtherHistory);
             }
-            if !self.caught_up_with(seen.index).await {
-                return Answer::Unavailable(Why::Behind);
+            at_least = seen.index;
+        }
+        if consistency == Consistency::Linearizable {
+            match self.member.replica.read_index(self.deadline).await {
+                Ok(index) => at_least = at_least.max(index),
+                Err(why) => return undecided(why),
             }
+        }
+        if !self.caught_up_with(at_least).await {
+            return Answer::Unavailable(Why::Behind);
         }
         match self.member.replica.reader().answer(query) {
             Ok((index, page)) => {

@@ -1,0 +1,84 @@
+//! The long hunt: the simulator of tests/sim over many seeds, or one of them with a trace.
+//!
+//! ```text
+//!   cargo run --release --example sim -- --seeds 10000               seeds 1 to 10000
+//!   cargo run --release --example sim -- --from 10001 --seeds 5000   goes on where another hunt ended
+//!   cargo run --release --example sim -- --seed 1132 --trace         replays one
+//! ```
+//!
+//! Exits with 1 when a seed failed.
+
+#[path = "../tests/sim/mod.rs"]
+mod sim;
+
+use clap::Parser;
+use sim::hunt::{hunt, keep_panics};
+use sim::world::{Watch, run};
+use std::process::ExitCode;
+
+#[derive(Debug, Parser)]
+struct Options {
+    /// How many seeds
+    #[arg(long, default_value_t = 1_000)]
+    seeds: u64,
+    /// The first of them
+    #[arg(long, default_value_t = 1)]
+    from: u64,
+    /// Seeds that run at the same time
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// Goes on after a seed that failed
+    #[arg(long)]
+    keep_going: bool,
+    /// Replays this one alone
+    #[arg(long)]
+    seed: Option<u64>,
+    /// With --seed: says what happens
+    #[arg(long, requires = "seed")]
+    trace: bool,
+    /// With --seed: and every message
+    #[arg(long, requires = "trace")]
+    messages: bool,
+}
+
+/// So often the hunt says how far it is.
+const PROGRESS_SEEDS: u64 = 100;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    if let Some(seed) = options.seed {
+        let watch = Watch { trace: options.trace, messages: options.messages, ..Watch::default() };
+        let report = run(seed, watch);
+        let [operations, reads] = [report.operations, report.linearizable_reads];
+        println!(
+            "seed {seed} is good, {:016x}: {operations} operations ({reads} linearizable reads), {} log entries; {}",
+            report.history, report.entries, report.faults
+        );
+        return ExitCode::SUCCESS;
+    }
+    keep_panics();
+    let end = options.from + options.seeds;
+    let tally = hunt(
+        options.from..end,
+        options.threads,
+        options.keep_going,
+        || {},
+        |seed, tally| {
+            if let Some((_, text)) = tally.failed.iter().find(|(failed, _)| *failed == seed) {
+                println!("seed {seed} failed: {text}\nreplay it: --seed {seed} --trace");
+            }
+            if tally.seeds.is_multiple_of(PROGRESS_SEEDS) {
+                println!("{} seeds from {}; go on with --from {}", tally.seeds, options.from, seed + 1);
+            }
+        },
+    );
+    println!("{tally}");
+    println!("never happened: {:?}", tally.faults.missing());
+    let failed: Vec<u64> = tally.failed.iter().map(|(seed, _)| *seed).collect();
+    if failed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        println!("failed: {failed:?}");
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,185 @@
+//! What goes wrong on purpose, besides what the network and the disks do all the time.
+
+use super::plan::Fault;
+use super::world::{Event, World, trace};
+use ribbit::replica::Input;
+use ribbit::state::Command;
+
+/// How often each kind of trouble happened.
+#[derive(Debug, Clone, Default)]
+pub struct Faults {
+    pub crashes: u64,
+    pub crashes_inside: u64,
+    pub power_failures: u64,
+    pub cuts: u64,
+    pub pauses: u64,
+    pub stalls: u64,
+    pub clock_jumps: u64,
+    pub handovers: u64,
+    pub joins: u64,
+    pub lost: u64,
+    pub doubled: u64,
+    pub snapshots: u64,
+    pub installs: u64,
+    pub retries: u64,
+    /// The longest time that a group took to be whole and at work again.
+    pub lively_ms_max: u64,
+}
+
+impl Faults {
+    pub fn add(&mut self, other: &Faults) {
+        for ((_, mine), (_, theirs)) in self.counts().into_iter().zip(other.clone().counts()) {
+            *mine += *theirs;
+        }
+        self.lively_ms_max = self.lively_ms_max.max(other.lively_ms_max);
+    }
+
+    fn counts(&mut self) -> [(&'static str, &mut u64); 14] {
+        [
+            ("crashes", &mut self.crashes),
+            ("crashes inside a transaction", &mut self.crashes_inside),
+            ("power failures", &mut self.power_failures),
+            ("cuts", &mut self.cuts),
+            ("pauses", &mut self.pauses),
+            ("stalls", &mut self.stalls),
+            ("clock jumps", &mut self.clock_jumps),
+            ("handovers", &mut self.handovers),
+            ("joins", &mut self.joins),
+            ("messages lost", &mut self.lost),
+            ("messages doubled", &mut self.doubled),
+            ("snapshots sent", &mut self.snapshots),
+            ("snapshots installed", &mut self.installs),
+            ("retries", &mut self.retries),
+        ]
+    }
+
+    /// The kinds that never happened.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let mut copy = self.clone();
+        copy.counts().into_iter().filter(|(_, count)| **count == 0).map(|(name, _)| name).collect()
+    }
+}
+
+impl std::fmt::Display for Faults {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut copy = self.clone();
+        let counts: Vec<String> =
+            copy.counts().into_iter().map(|(name, count)| format!("{count} {name}")).collect();
+        write!(f, "{}; at work again within {} ms", counts.join(", "), self.lively_ms_max)
+    }
+}
+
+impl World {
+    pub fn fault(&mut self) {
+        if !self.faulty {
+            return;
+        }
+        let nodes = self.nodes.len();
+        let node = self.random.between(0, nodes as u64) as usize;
+        match self.plan.draw_fault(&mut self.random) {
+            None => {}
+            Some(Fault::Crash) => self.crash(node),
+            Some(Fault::CrashInside) => {
+                let operations = self.random.between(0, 60);
+                trace!(self, "node {node} will crash inside a transaction");
+                self.nodes[node].disk.fail_after(operations);
+            }
+            Some(Fault::Power) => {
+                trace!(self, "power fails");
+                self.faults.power_failures += 1;
+                (0..nodes).for_each(|node| self.crash(node));
+            }
+            Some(Fault::CutOff) => self.cut_off(node),
+            Some(Fault::Split) => self.split(),
+            Some(Fault::Pause) => self.pause(node),
+            Some(Fault::Stall) => self.stall(),
+            Some(Fault::ClockJump) => self.jump(node),
+            Some(Fault::Handover) => {
+                self.faults.handovers += 1;
+                (0..nodes).for_each(|node| self.feed(node, Input::StepAside));
+            }
+            Some(Fault::Join) => self.let_somebody_join(),
+        }
+        let next = self.now + self.random.between(20, self.plan.fault_pause_max);
+        self.at(next, Event::Fault);
+    }
+
+    fn cut(&mut self, from: usize, to: usize, until: u64) {
+        self.network.cut(from, to, until);
+        self.at(until, Event::Heal { from, to });
+    }
+
+    /// Cuts a node from some others, one way or both, for a while.
+    fn cut_off(&mut self, node: usize) {
+        let heals = self.now + self.random.between(100, 4_000);
+        let (there, back) = [(true, true), (true, false), (false, true)][self.random.between(0, 3) as usize];
+        for other in (0..self.nodes.len()).filter(|other| *other != node) {
+            if self.random.permille(700) {
+                if there {
+                    self.cut(node, other, heals);
+                }
+                if back {
+                    self.cut(other, node, heals);
+                }
+            }
+        }
+        trace!(self, "node {node} is cut off until {heals}, there {there}, back {back}");
+        self.faults.cuts += 1;
+    }
+
+    fn split(&mut self) {
+        let heals = self.now + self.random.between(100, 4_000);
+        let sides: Vec<bool> = self.nodes.iter().map(|_| self.random.permille(500)).collect();
+        for from in 0..sides.len() {
+            for to in 0..sides.len() {
+                if sides[from] != sides[to] {
+                    self.cut(from, to, heals);
+                }
+            }
+        }
+        trace!(self, "the network is split until {heals}: {sides:?}");
+        self.faults.cuts += 1;
+    }
+
+    /// Half the time it is a leader that stands still: the others are missed less.
+    fn pause(&mut self, node: usize) {
+        let leads = |node: &super::node::Node| node.running.as_ref().is_some_and(|it| it.core.status().leads);
+        let leader = self.nodes.iter().position(leads).filter(|_| self.random.permille(500));
+        let node = leader.unwrap_or(node);
+        if self.nodes[node].running.is_some() {
+            self.nodes[node].paused_until = self.now + self.random.between(50, 3_000);
+            trace!(self, "node {node} stands still until {}", self.nodes[node].paused_until);
+            self.faults.pauses += 1;
+        }
+    }
+
+    fn stall(&mut self) {
+        for node in 0..self.nodes.len() {
+            if self.random.permille(400) {
+                self.nodes[node].stalled_until = self.now + self.random.between(200, 3_000);
+                trace!(self, "the disk of node {node} stalls until {}", self.nodes[node].stalled_until);
+                self.faults.stalls += 1;
+            }
+        }
+    }
+
+    /// To some time between 1973 and 2106, forward or back.
+    fn jump(&mut self, node: usize) {
+        let wall_ms = self.clock_random.between(100_000_000_000, 4_300_000_000_000);
+        if !self.watch.steady_clocks {
+            self.nodes[node].wall_ms = wall_ms;
+        }
+        trace!(self, "the wall clock of node {node} jumps");
+        self.faults.clock_jumps += 1;
+    }
+
+    fn let_somebody_join(&mut self) {
+        let new = (self.plan.seated..self.nodes.len()).find(|node| {
+            !self.joining.contains_key(node) && self.raft_ids.values().all(|known| known != node)
+        });
+        if let Some(node) = new {
+            self.faults.joins += 1;
+            self.ask_to_join(node, Command::Join { member: self.member(node) });
+        }
+    }
+}

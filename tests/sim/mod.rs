@@ -1,0 +1,37 @@
+//! The simulator: a whole group in one thread, from one seed, in virtual time.
+//!
+//! Production code: the core, the writer, the store on redb, the rules, the membership policy. Simulated: the
+//! disk under redb (loses what was not synced, tears writes, fails in the middle of a transaction, is slow or
+//! stalls), the network (drops, delays, duplicates, reorders, cuts), the processes (crash at any step, stand
+//! still, join in the middle), the clocks (wall clocks jump by years).
+//!
+//! ```text
+//!   plan      what kind of run a seed makes: size, faults, chances
+//!   world     events in virtual time; the run of one seed from founding to rest
+//!   node      processes: core and writer as events           disk   a redb backend that forgets
+//!   network   links and snapshots                            faults what goes wrong, and when
+//!   client    one operation at a time, retried anywhere      turns  when clients and joiners act
+//!   check     what must hold at every moment                 history what must hold of the whole run
+//!   hunt      many seeds, on several threads
+//! ```
+//!
+//! Checked throughout: one leader a term; equal log entries, outcomes and state digests at equal indexes; a write
+//! lies behind, a linearizable read is as new as, everything told before it was asked; a session read is as new as
+//! what its client has seen. Checked at the end: every outcome and every page that was shown is the model's at its
+//! index (`history` says why that makes the history linearizable); every node holds exactly the model's rows, so
+//! nothing acknowledged is lost and nothing is applied twice; and all that within bounded time after the faults.
+//!
+//! Not here yet: wiped and damaged stores, members that leave or are removed. `plan::Fault` is where they belong.
+
+pub mod check;
+pub mod client;
+pub mod disk;
+pub mod faults;
+pub mod history;
+pub mod hunt;
+pub mod network;
+pub mod node;
+pub mod plan;
+pub mod random;
+pub mod turns;
+pub mod world;

@@ -1,0 +1,375 @@
+//! The processes: starting on what the disk holds, the two threads as events, dying.
+
+use super::client::Ask;
+use super::disk::SimDisk;
+use super::world::{Event, World, trace};
+use ribbit::db::{Identity, Store};
+use ribbit::replica::core::Now;
+use ribbit::replica::{
+    Core, CoreOptions, Done, Input, Job, Output, ReadAnswer, ReadId, Writer, convert, limits::TICK_MS,
+};
+use ribbit::state::command::NewMember;
+use ribbit::state::limits::RULES_LEVEL;
+use ribbit::state::{ClusterId, HistoryId, LogIndex, RaftId, Request, RequestId, Role};
+use std::collections::{BTreeMap, VecDeque};
+
+/// What wall clocks say at the beginning: some time in 2023. They jump so that their time always takes the same
+/// number of bytes in a log entry, so that a jump cannot change anything through sizes either.
+const WALL_MS: u64 = 1_700_000_000_000;
+
+/// A linearizable read is given up by its node after so long.
+const READ_TICKS: u64 = 40;
+/// A request is.
+const REQUEST_TICKS: u64 = 50;
+
+pub struct Node {
+    pub disk: SimDisk,
+    pub role: Role,
+    pub running: Option<Running>,
+    /// Counts starts: what was meant for an earlier life is dropped.
+    pub life: u64,
+    started: u64,
+    pub paused_until: u64,
+    /// What its wall clock said at the beginning of virtual time.
+    pub wall_ms: u64,
+    /// What it asks while it does not belong yet.
+    pub join: Option<Request>,
+    /// The next write to its disk takes at least until then.
+    pub stalled_until: u64,
+}
+
+impl Node {
+    pub fn new(role: Role) -> Node {
+        Node {
+            disk: SimDisk::default(),
+            role,
+            running: None,
+            life: 0,
+            started: 0,
+            paused_until: 0,
+            wall_ms: WALL_MS,
+            join: None,
+            stalled_until: 0,
+        }
+    }
+}
+
+pub struct Running {
+    pub core: Core,
+    pub writer: Writer,
+    pub waiting: VecDeque<Job>,
+    /// Applied, on its way to the disk.
+    syncing: Vec<Job>,
+    store_busy: bool,
+    /// An incoming snapshot is complete and the core has it.
+    pub incoming_busy: bool,
+    next_read: ReadId,
+    /// Linearizable reads that wait for their index: client, its operation.
+    pub asking_index: BTreeMap<ReadId, (usize, u32)>,
+    /// Reads that wait until so much is applied: client, its operation, index.
+    pub waiting_reads: Vec<(usize, u32, LogIndex)>,
+    led_by: (Option<RaftId>, u64),
+}
+
+impl World {
+    pub fn member(&self, node: usize) -> NewMember {
+        NewMember {
+            role: self.nodes[node].role,
+            id: node as u32 + 1,
+            address: format!("node-{node}:1"),
+            machine: format!("machine-{node}"),
+            rules_level: RULES_LEVEL,
+        }
+    }
+
+    pub fn identity(&self, node: usize, raft_id: RaftId) -> Identity {
+        Identity {
+            cluster: ClusterId(1),
+            history: HistoryId(2),
+            raft_id,
+            role: self.nodes[node].role,
+            id: node as u32 + 1,
+        }
+    }
+
+    pub fn raft_id(&self, node: usize) -> RaftId {
+        self.raft_ids.iter().find(|(_, at)| **at == node).map_or(0, |(id, _)| *id)
+    }
+
+    /// A process starts on what its disk holds.
+    pub fn start(&mut self, node: usize) {
+        let disk = self.nodes[node].disk.clone();
+        let mut store = match Store::open(disk) {
+            Ok(store) => store,
+            // It dies again while it repairs what the last death left.
+            Err(_) if self.nodes[node].disk.is_failing() => return self.die(node),
+            Err(error) => panic!("the store of node {node} does not open after a crash: {error}"),
+        };
+        store.set_log_keep_entries(self.plan.log_keep);
+        let loaded = store.loaded().expect("a store opens after any crash");
+        let identity = loaded.identity.clone().expect("only members are started");
+        let reader = store.reader();
+        let writer = Writer::new(store);
+        let options = CoreOptions {
+            me: identity.raft_id,
+            role: identity.role,
+            seed: self.random.next(),
+            evict_ticks: self.plan.evict_ticks,
+            campaign: loaded.configuration.voters == [identity.raft_id],
+        };
+        let members = writer.members().expect("a good disk");
+        let core =
+            Core::new(options, reader.clone(), &loaded, members).expect("the engine takes what was stored");
+        self.checker.digest(node, &reader);
+        let life = self.nodes[node].life + 1;
+        self.nodes[node].life = life;
+        self.nodes[node].started = self.now;
+        self.nodes[node].running = Some(Running {
+            core,
+            writer,
+            waiting: VecDeque::new(),
+            syncing: Vec::new(),
+            store_busy: false,
+            incoming_busy: false,
+            next_read: 0,
+            asking_index: BTreeMap::new(),
+            waiting_reads: Vec::new(),
+            led_by: (None, 0),
+        });
+        trace!(self, "node {node} starts, applied {}, last {}", loaded.applied.index, loaded.last.index);
+        self.at(self.now + TICK_MS, Event::Tick { node, life });
+    }
+
+    pub fn crash(&mut self, node: usize) {
+        if self.nodes[node].running.is_none() {
+            return;
+        }
+        self.die(node);
+    }
+
+    fn die(&mut self, node: usize) {
+        trace!(self, "node {node} crashes");
+        self.note(100 + node as u64);
+        self.faults.crashes += 1;
+        // The disk forgets first: what the dropped database still wants to write must not reach it.
+        self.nodes[node].disk.crash(&mut self.random);
+        self.nodes[node].running = None;
+        self.nodes[node].paused_until = 0;
+        for client in &mut self.clients {
+            if let Some(pending) = &mut client.pending
+                && pending.at.is_some_and(|(at, _)| at == node)
+            {
+                pending.at = None;
+            }
+        }
+        let slow = self.random.permille(if self.plan.quick_restarts { 200 } else { 900 });
+        let away = if slow { self.random.between(10, 3_000) } else { self.random.between(1, 30) };
+        self.at(self.now + away, Event::Restart { node });
+    }
+
+    pub fn crash_inside(&mut self, node: usize) {
+        self.faults.crashes_inside += 1;
+        self.crash(node);
+    }
+
+    pub fn tick(&mut self, node: usize, life: u64) {
+        if self.nodes[node].running.is_some() && self.nodes[node].life == life {
+            self.at(self.now + TICK_MS, Event::Tick { node, life });
+            self.feed(node, Input::Tick);
+        }
+    }
+
+    pub fn feed(&mut self, node: usize, input: Input) {
+        let Node { running, wall_ms, started, .. } = &mut self.nodes[node];
+        let Some(running) = running else { return };
+        running.core.feed(input);
+        let now = Now { wall_ms: *wall_ms + self.now, monotonic_ms: self.now - *started + 1 };
+        let outputs = running.core.poll(now);
+        let status = running.core.status();
+        if running.led_by != (status.leader, status.term) {
+            running.led_by = (status.leader, status.term);
+            trace!(self, "node {node} is in term {}, led by {:?}", status.term, status.leader);
+        }
+        if status.leads {
+            self.checker.leads(node, status.term);
+        }
+        for output in outputs {
+            self.carry_out(node, output);
+        }
+    }
+
+    fn carry_out(&mut self, node: usize, output: Output) {
+        match output {
+            Output::Send(message) => self.send(node, &message),
+            Output::Forward { to, requests } => self.forward(node, to, requests),
+            Output::SendSnapshot(message) => self.send_snapshot(node, message),
+            Output::Store(job) => {
+                let delay = self.disk_delay(node);
+                let life = self.nodes[node].life;
+                let Some(running) = &mut self.nodes[node].running else { return };
+                running.waiting.push_back(job);
+                if !running.store_busy {
+                    running.store_busy = true;
+                    self.at(self.now + delay, Event::StoreApply { node, life });
+                }
+            }
+            Output::Expired(ids) => {
+                for client in &mut self.clients {
+                    if ids.iter().any(|id| client.asks(node, *id))
+                        && let Some(pending) = &mut client.pending
+                    {
+                        pending.at = None;
+                    }
+                }
+            }
+            Output::Refused(_) => {}
+            Output::ReadIndex(answer) => self.read_index(node, &answer),
+            Output::Fatal(text) | Output::Lost(text) => panic!("node {node} cannot go on: {text}"),
+        }
+    }
+
+    fn disk_delay(&mut self, node: usize) -> u64 {
+        let usual = self.random.between(0, self.plan.disk_delay_max[node]);
+        let stalled = self.nodes[node].stalled_until.saturating_sub(self.now);
+        if self.faulty && self.random.permille(self.plan.stall) {
+            self.faults.stalls += 1;
+            return self.random.between(200, 3_000);
+        }
+        usual.max(stalled)
+    }
+
+    pub fn store_apply(&mut self, node: usize) {
+        let Some(running) = &mut self.nodes[node].running else { return };
+        let jobs: Vec<Job> = running.waiting.drain(..).collect();
+        let installs = jobs.iter().any(|job| job.install.is_some());
+        let Ok(done) = running.writer.apply(&jobs) else { return self.crash_inside(node) };
+        if installs {
+            running.incoming_busy = false;
+            self.faults.installs += 1;
+            trace!(self, "node {node} takes a snapshot at {}", done.applied.index);
+        }
+        for entry in jobs.iter().flat_map(|job| &job.committed) {
+            self.checker.committed(node, entry);
+        }
+        if let Some(running) = &mut self.nodes[node].running {
+            running.syncing = jobs;
+        }
+        self.applied(node, &done);
+        self.feed(node, Input::Applied(done));
+        let delay = self.disk_delay(node);
+        let life = self.nodes[node].life;
+        self.at(self.now + delay, Event::StoreSync { node, life });
+    }
+
+    pub fn store_sync(&mut self, node: usize) {
+        let delay = self.disk_delay(node);
+        let life = self.nodes[node].life;
+        let Some(running) = &mut self.nodes[node].running else { return };
+        let jobs = std::mem::take(&mut running.syncing);
+        let Ok(done) = running.writer.append(&jobs) else { return self.crash_inside(node) };
+        running.store_busy = !running.waiting.is_empty();
+        if running.store_busy {
+            self.at(self.now + delay, Event::StoreApply { node, life });
+        }
+        self.feed(node, Input::Stored(done));
+    }
+
+    /// What is applied answers whoever waits for it here.
+    fn applied(&mut self, node: usize, done: &Done) {
+        for entry in &done.outcomes {
+            self.note(entry.index);
+            self.checker.applied(node, entry);
+            let joins = |(id, at): &(RequestId, Option<usize>)| *id == entry.id && *at == Some(node);
+            let joiner = self.joining.iter().find(|(_, joining)| joins(joining)).map(|(joiner, _)| *joiner);
+            if let Some(joiner) = joiner {
+                self.joined(joiner, &entry.outcome);
+            }
+            if let Some(client) = self.clients.iter().position(|client| client.asks(node, entry.id)) {
+                let done = self.clients[client].written(entry.index, &entry.outcome);
+                trace!(
+                    self,
+                    "client {client} is told by node {node}: {:?} at {}", entry.outcome, entry.index
+                );
+                self.finish(client, done);
+            }
+        }
+        self.answer_reads(node);
+        let look = self.random.permille(30);
+        if let (true, Some(running)) = (look, &self.nodes[node].running) {
+            self.checker.digest(node, &running.writer.store().reader());
+        }
+    }
+
+    /// A client asks this node, unless it has given up waiting for that.
+    pub fn ask(&mut self, client: usize, operation: u32, node: usize) {
+        let asking = &self.clients[client];
+        let Some(pending) = asking.pending.as_ref().filter(|_| asking.operation == operation) else { return };
+        if pending.at.is_none_or(|(at, _)| at != node) {
+            return;
+        }
+        let (seen, ask) = (pending.asked.seen, pending.ask.clone());
+        let Some(running) = &mut self.nodes[node].running else { return };
+        match ask {
+            Ask::Write(request) => self.feed(node, Input::Request { request, ticks: REQUEST_TICKS }),
+            Ask::Read { linearizable: true, .. } => {
+                running.next_read += 1;
+                let id = running.next_read;
+                running.asking_index.insert(id, (client, operation));
+                self.feed(node, Input::ReadIndex { id, ticks: READ_TICKS });
+            }
+            Ask::Read { .. } => {
+                running.waiting_reads.push((client, operation, seen));
+                self.answer_reads(node);
+            }
+        }
+    }
+
+    fn read_index(&mut self, node: usize, answer: &ReadAnswer) {
+        let Some(running) = &mut self.nodes[node].running else { return };
+        for id in &answer.reads {
+            let Some((client, operation)) = running.asking_index.remove(id) else { continue };
+            let asking = &mut self.clients[client];
+            let Some(pending) = asking.pending.as_mut().filter(|_| asking.operation == operation) else {
+                continue;
+            };
+            match answer.index {
+                Some(index) => {
+                    running.waiting_reads.push((client, operation, index.max(pending.asked.seen)));
+                }
+                None if pending.at.is_some_and(|(at, _)| at == node) => pending.at = None,
+                None => {}
+            }
+        }
+        self.answer_reads(node);
+    }
+
+    /// Answers the reads for which enough is applied.
+    fn answer_reads(&mut self, node: usize) {
+        let Some(running) = &mut self.nodes[node].running else { return };
+        let reader = running.writer.store().reader();
+        let applied = reader.applied();
+        let due: Vec<_> = running.waiting_reads.extract_if(.., |(.., index)| *index <= applied).collect();
+        for (client, operation, _) in due {
+            let asking = &self.clients[client];
+            let here = asking.pending.as_ref().filter(|it| it.at.is_some_and(|(at, _)| at == node));
+            let Some(Ask::Read { query, linearizable }) = here.map(|pending| pending.ask.clone()) else {
+                continue;
+            };
+            if asking.operation != operation {
+                continue;
+            }
+            let (index, page) = reader.answer(&query).expect("a live store can be read");
+            let how = if linearizable { "linearizably" } else { "in its session" };
+            trace!(self, "client {client} reads {how} on node {node} at {index}");
+            let done = self.clients[client].shown(index, page);
+            self.finish(client, done);
+        }
+    }
+
+    /// Takes what a peer sent.
+    pub fn receive(&mut self, from: usize, to: usize, bytes: &[u8]) {
+        let from = self.raft_id(from);
+        let message = convert::message_from_bytes(bytes).expect("what was sent arrives");
+        self.feed(to, Input::Message { from, message });
+    }
+}

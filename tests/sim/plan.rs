@@ -1,0 +1,131 @@
+//! What kind of run a seed makes: how large a group, which faults and how many of each. Every seed leaves some
+//! faults out and has plenty of others, so that rare ones are not always drowned by common ones.
+
+use super::random::Random;
+use ribbit::state::Role;
+
+/// What can go wrong while clients are at work. Not here yet, for they need what is being built beside this:
+/// wiped and damaged stores, members that leave. Silent voters are swapped for learners without a fault of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// A process dies, and what its disk had not synced with it.
+    Crash,
+    /// A process dies in the middle of a transaction.
+    CrashInside,
+    /// All processes die at once.
+    Power,
+    /// A node is cut from some others, one way or both.
+    CutOff,
+    /// The network falls into two halves.
+    Split,
+    /// A process stands still for a while and then goes on as if nothing had happened.
+    Pause,
+    /// Some disks take seconds for the next write.
+    Stall,
+    /// A wall clock jumps by years.
+    ClockJump,
+    /// The leader is asked to hand over.
+    Handover,
+    /// A process with an empty store asks to join.
+    Join,
+}
+
+pub const FAULTS: [Fault; 10] = [
+    Fault::Crash,
+    Fault::CrashInside,
+    Fault::Power,
+    Fault::CutOff,
+    Fault::Split,
+    Fault::Pause,
+    Fault::Stall,
+    Fault::ClockJump,
+    Fault::Handover,
+    Fault::Join,
+];
+
+/// Times are virtual milliseconds; chances are per thousand.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub roles: Vec<Role>,
+    /// So many belong before the faults begin; the others join while they last.
+    pub seated: usize,
+    pub clients: usize,
+    /// Each client does at least so much.
+    pub operations: u32,
+    pub faults_for: u64,
+    pub weights: Vec<(Fault, u64)>,
+    /// Between one fault and the next.
+    pub fault_pause_max: u64,
+    /// Messages of one link arrive in their order, and none twice.
+    pub ordered_links: bool,
+    pub delay_max: u64,
+    pub late: u64,
+    pub loss: u64,
+    pub doubled: u64,
+    /// What a write to each node's disk takes at most, most often.
+    pub disk_delay_max: Vec<u64>,
+    pub stall: u64,
+    /// How often a node dies just after it promised its vote, or that it has entries.
+    pub dies_after_vote: u64,
+    pub dies_after_ack: u64,
+    /// Restarts are most often quick, or slow.
+    pub quick_restarts: bool,
+    /// The faults end with a power failure.
+    pub ends_in_the_dark: bool,
+    pub log_keep: u64,
+    /// A voter that is silent for so long gives its seat to a learner.
+    pub evict_ticks: u64,
+    pub think_max: u64,
+}
+
+/// A tenth more than the thousand operations that a history has at least: some clients finish later than others.
+const OPERATIONS: u32 = 1_100;
+
+impl Plan {
+    pub fn draw(random: &mut Random) -> Plan {
+        let nodes = random.between(3, 8) as usize;
+        let coordinators = random.between(0, 3) as usize;
+        let roles = (0..nodes)
+            .map(|node| if node + coordinators >= nodes { Role::Coordinator } else { Role::Backend })
+            .collect();
+        let seated = if random.permille(500) { nodes } else { random.between(1, nodes as u64 + 1) as usize };
+        let clients = random.between(4, 9) as usize;
+        let mut pick = |choices: &[u64]| choices[random.between(0, choices.len() as u64) as usize];
+        let delay_max = pick(&[4, 4, 20, 90]);
+        let weights = FAULTS.iter().map(|fault| (*fault, pick(&[0, 1, 3, 8]))).collect();
+        Plan {
+            roles,
+            seated,
+            clients,
+            operations: OPERATIONS.div_ceil(clients as u32),
+            faults_for: pick(&[6_000, 9_000, 12_000]),
+            weights,
+            fault_pause_max: pick(&[400, 900, 2_500]),
+            ordered_links: pick(&[0, 1]) == 1,
+            delay_max,
+            late: pick(&[0, 20, 60]),
+            loss: pick(&[0, 15, 60]),
+            doubled: pick(&[0, 10, 40]),
+            disk_delay_max: (0..nodes).map(|_| pick(&[3, 3, 3, 40])).collect(),
+            stall: pick(&[0, 2, 8]),
+            dies_after_vote: pick(&[0, 30, 150]),
+            dies_after_ack: pick(&[0, 1, 3]),
+            quick_restarts: pick(&[0, 1]) == 1,
+            ends_in_the_dark: pick(&[0, 1]) == 1,
+            log_keep: pick(&[8, 48, 48, 4_096]),
+            evict_ticks: pick(&[40, 100, 400]),
+            think_max: pick(&[10, 40, 80]),
+        }
+    }
+
+    /// Which fault comes next, if this run has any.
+    pub fn draw_fault(&self, random: &mut Random) -> Option<Fault> {
+        let total: u64 = self.weights.iter().map(|(_, weight)| weight).sum();
+        let mut left = random.between(0, total.max(1));
+        self.weights.iter().find_map(|(fault, weight)| {
+            let hit = left < *weight;
+            left = left.saturating_sub(*weight);
+            hit.then_some(*fault)
+        })
+    }
+}
