@@ -38,6 +38,7 @@ fn ended(output: &Output) -> (i32, String) {
 #[test]
 fn a_server_takes_the_file_descriptors_it_needs() {
     let folder = folder();
+    assert_eq!(run(&folder, "init --coordinator 127.0.0.1:1").0, 0);
     let script = "ulimit -Sn 200; exec \"$0\" balancer --listen 127.0.0.1:0 --coordinator 127.0.0.1:1";
     let mut child = std::process::Command::new("sh")
         .args(["-c", script, assert_cmd::cargo::cargo_bin("ribbit").to_str().unwrap()])
@@ -52,6 +53,11 @@ fn a_server_takes_the_file_descriptors_it_needs() {
         word.parse().unwrap_or(u64::MAX)
     };
     let begin = std::time::Instant::now();
+    // Before the shell has lowered it, the limit is that of this process.
+    let is_lowered = || fs::read(format!("/proc/{}/comm", child.id())).unwrap().starts_with(b"ribbit");
+    while !is_lowered() && begin.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let wanted = limits(4).min(4_096);
     while limits(3) < wanted && begin.elapsed() < PATIENCE {
         std::thread::sleep(Duration::from_millis(20));
