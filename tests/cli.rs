@@ -79,7 +79,10 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn every_command_explains_itself_with_examples() {
     let folder = folder();
-    for command in ["up", "init", "backend", "coordinator", "balancer", "client web", "status", "bench"] {
+    let commands =
+        ["up", "init", "backend", "coordinator", "balancer", "client web", "status", "members", "bench"];
+    let more = ["member remove", "member drain", "member undrain", "transfer"];
+    for command in commands.into_iter().chain(more) {
         let (code, text) = run(&folder, &format!("{command} --help"));
         assert_eq!(code, 0, "{command}");
         assert!(text.contains("Examples:") && text.contains(&format!("ribbit {command}")), "{text}");
@@ -108,6 +111,12 @@ fn wrong_usage_exits_2() {
         "init --coordinator board1",
         "status --server a:1,b",
         "bench --op nap",
+        "member",
+        "member remove",
+        "member drain 2",
+        "transfer frog-1",
+        "up --evict-after soon",
+        "backend --id 1 --evict-after 0",
     ] {
         let (code, text) = run(&folder, line);
         assert_eq!(code, 2, "ribbit {line}: {text}");
@@ -123,6 +132,10 @@ fn nobody_there_exits_3_and_says_where_it_looked() {
     assert!(text.starts_with("ribbit: ") && text.contains("127.0.0.1:1"), "{text}");
     let (code, text) = run(&folder, "status");
     assert!(code == 3 && text.contains("ribbit-data"), "{code}: {text}");
+    for verb in ["members", "member remove backend-1", "member drain backend-1", "transfer backend-1"] {
+        let (code, text) = run(&folder, &format!("{verb} --server 127.0.0.1:1"));
+        assert!(code == 3 && text.contains("127.0.0.1:1"), "{verb}: {code}: {text}");
+    }
     let (code, text) = run(&folder, "bench --server 127.0.0.1:1 --seconds 1");
     assert_eq!(code, 3, "{text}");
 }
