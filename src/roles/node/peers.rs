@@ -380,6 +380,12 @@ async fn dial(node: &Arc<Node>, to: RaftId, address: &str) -> Result<TcpStream, 
             log::warn!("{address} refuses a link: {why}");
             Err(FrameError::Closed)
         }
+        PeerWelcome::Removed => {
+            let id = member.identity.raft_id;
+            let why = format!("the group has removed it (it was member {id}; {address} says so)");
+            let _ = node.failed.try_send(Failing::Removed(why));
+            Err(FrameError::Closed)
+        }
     }
 }
 
@@ -428,7 +434,11 @@ pub async fn accept(node: Arc<Node>, mut stream: TcpStream) {
         Ok(from) => from,
         Err(why) => {
             log::warn!("refused a link: {why}");
-            let _ = frame::write(&mut stream, &PeerWelcome::Refused(why)).await;
+            let answer = match why {
+                Unwelcome::Removed { .. } => PeerWelcome::Removed,
+                Unwelcome::Refused(why) => PeerWelcome::Refused(why),
+            };
+            let _ = frame::write(&mut stream, &answer).await;
             return;
         }
     };
@@ -459,41 +469,43 @@ pub async fn accept(node: Arc<Node>, mut stream: TcpStream) {
     }
 }
 
+/// Why a hello is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Unwelcome {
+    #[error("{name}, member {raft_id}, was removed from the group")]
+    Removed { name: String, raft_id: RaftId },
+    /// With both sides' cluster or history in it, where those differ.
+    #[error("{0}")]
+    Refused(String),
+}
+
 /// Checks a hello. Who came is known from then on, under the address it says.
 ///
 /// # Errors
-/// Why it is refused, with both sides' cluster or history in it.
-pub fn welcome(node: &Node, hello: PeerHello) -> Result<RaftId, String> {
+/// Why it is refused.
+pub fn welcome(node: &Node, hello: PeerHello) -> Result<RaftId, Unwelcome> {
+    let refused = |why: String| Err(Unwelcome::Refused(why));
     let Some(member) = node.member.get() else {
-        return Err("this node does not belong to a group yet".into());
+        return refused("this node does not belong to a group yet".into());
     };
-    let (me, name) = (&member.identity, hello.from.name());
+    let (me, name, mine) = (&member.identity, hello.from.name(), node.options.name());
     if hello.cluster != me.cluster {
-        return Err(format!(
-            "{name} belongs to cluster {}, {} to {}",
-            hello.cluster,
-            node.options.name(),
-            me.cluster
-        ));
+        return refused(format!("{name} belongs to cluster {}, {mine} to {}", hello.cluster, me.cluster));
     }
     if hello.history != me.history {
-        return Err(format!(
-            "{name} belongs to history {}, {} to {}",
-            hello.history,
-            node.options.name(),
-            me.history
-        ));
+        return refused(format!("{name} belongs to history {}, {mine} to {}", hello.history, me.history));
     }
-    if hello.to != me.raft_id || hello.from.raft_id == me.raft_id || hello.from.raft_id == 0 {
-        return Err(format!("{name} looks for member {}, this is member {}", hello.to, me.raft_id));
+    let raft_id = hello.from.raft_id;
+    if hello.to != me.raft_id || raft_id == me.raft_id || raft_id == 0 {
+        return refused(format!("{name} looks for member {}, this is member {}", hello.to, me.raft_id));
     }
-    if Roster::read(node).is_some_and(|roster| roster.has_forgotten(hello.from.raft_id)) {
-        return Err(format!("{name}, member {}, was removed from the group", hello.from.raft_id));
+    if Roster::read(node).is_some_and(|roster| roster.has_forgotten(raft_id)) {
+        return Err(Unwelcome::Removed { name, raft_id });
     }
     if !member.peers.heard(&hello.from) {
-        return Err(format!("{name} is one member too many, or says more of itself than is kept"));
+        return refused(format!("{name} is one member too many, or says more of itself than is kept"));
     }
-    Ok(hello.from.raft_id)
+    Ok(raft_id)
 }
 
 pub(super) fn hello_to(node: &Node, to: RaftId) -> Option<PeerHello> {
