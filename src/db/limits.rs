@@ -4,6 +4,8 @@
 pub const CACHE_BYTES: usize = 4 * 1024 * 1024;
 /// Log entries kept behind the applied index, so that a member that was away briefly catches up by log.
 pub const LOG_KEEP_ENTRIES: u64 = 16 * 1024;
+/// While a member catches up, the log keeps what that one still needs, up to so many times as much.
+pub const LOG_KEEP_STRETCH: u64 = 8;
 /// Entries cut from the log's head at a time.
 pub const LOG_CUT_STEP: u64 = 1_024;
 /// Bytes of rows in one chunk of a snapshot; a chunk has at least one row.

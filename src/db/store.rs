@@ -7,7 +7,7 @@
 //!                 └──▶ install(snapshot)             another file takes this one's place
 //! ```
 
-use super::limits::{LOG_CUT_STEP, LOG_KEEP_ENTRIES};
+use super::limits::{LOG_CUT_STEP, LOG_KEEP_ENTRIES, LOG_KEEP_STRETCH};
 use super::planted::{Bug, planted};
 use super::read::{ApplyView, LOG, META, ROWS, Reader, RowsView, Shared, row_key};
 use super::record::{
@@ -67,6 +67,8 @@ pub struct Store {
     /// As of the last durable commit: the log is never cut past it.
     applied_durable: LogIndex,
     log_keep_entries: u64,
+    /// Somebody who catches up still needs what follows this.
+    log_wanted: LogIndex,
 }
 
 impl Store {
@@ -94,6 +96,7 @@ impl Store {
             applied: Position::default(),
             applied_durable: 0,
             log_keep_entries: LOG_KEEP_ENTRIES,
+            log_wanted: LogIndex::MAX,
         };
         store.load()?;
         Ok(store)
@@ -102,6 +105,11 @@ impl Store {
     /// Keeps fewer or more entries behind the applied index; for tests of catching up by snapshot.
     pub fn set_log_keep_entries(&mut self, entries: u64) {
         self.log_keep_entries = entries;
+    }
+
+    /// From now on the log keeps what follows `index` for those who catch up, within `LOG_KEEP_STRETCH`.
+    pub fn want_log_behind(&mut self, index: LogIndex) {
+        self.log_wanted = index;
     }
 
     pub fn reader(&self) -> Reader {
@@ -245,7 +253,10 @@ impl Store {
                 log.insert(entry.index, seal_record(&key, entry).as_slice())?;
                 self.last = Position { index: entry.index, term: entry.term };
             }
-            let floor = cut_head(&mut log, self.floor, self.applied_durable, self.log_keep_entries)?;
+            let keep = self.log_keep_entries;
+            let least = self.applied_durable.saturating_sub(keep.saturating_mul(LOG_KEEP_STRETCH));
+            let through = self.applied_durable.saturating_sub(keep).min(self.log_wanted.max(least));
+            let floor = cut_head(&mut log, self.floor, through, LOG_CUT_STEP.min(keep.max(1)))?;
             let mut meta = transaction.open_table(META)?;
             if floor != self.floor {
                 write_meta(&mut meta, FLOOR, &floor)?;
@@ -392,17 +403,16 @@ pub(super) fn read_position(
     Ok((read_meta(meta, APPLIED)?.unwrap_or_default(), read_meta(meta, CONFIGURATION)?.unwrap_or_default()))
 }
 
-/// Cuts a step off the log's head once it is a step longer than what is kept behind the applied index.
+/// Cuts the log's head through this index, at most `LOG_CUT_STEP` entries, once there is a step to cut.
 fn cut_head(
     log: &mut Table<'_, u64, &'static [u8]>,
     floor: Position,
-    applied_durable: LogIndex,
-    keep: u64,
+    through: LogIndex,
+    step: u64,
 ) -> Result<Position, DbError> {
-    if applied_durable.saturating_sub(floor.index) < keep + LOG_CUT_STEP.min(keep.max(1)) {
+    if through.saturating_sub(floor.index) < step {
         return Ok(floor);
     }
-    let through = applied_durable - keep;
     let mut cut = floor;
     while cut.index < through && cut.index < floor.index + LOG_CUT_STEP {
         let Some((index, value)) = log.pop_first()? else { break };

@@ -158,6 +158,8 @@ pub struct Core {
     heard: BTreeMap<RaftId, u64>,
     /// Since when this node leads.
     led_since: Option<u64>,
+    /// What the leader of this term says is committed: more than our log holds while we catch up.
+    said_committed: (u64, LogIndex),
     handover_tick: u64,
     outputs: Vec<Output>,
 }
@@ -222,6 +224,7 @@ impl Core {
             heard_tick: None,
             heard: BTreeMap::new(),
             led_since: None,
+            said_committed: (0, 0),
             handover_tick: 0,
             outputs: Vec::new(),
         };
@@ -286,6 +289,8 @@ impl Core {
         let applied = raft.store().applied().index;
         let heard =
             self.leads() || self.heard_tick.is_some_and(|at| self.ticks - at <= ELECTION_TICKS as u64);
+        let said = if self.said_committed.0 == raft.term { self.said_committed.1 } else { 0 };
+        let behind = raft.raft_log.committed.max(said).saturating_sub(applied);
         let leader = (raft.leader_id != 0 && heard).then_some(raft.leader_id);
         CoreStatus {
             me: self.options.me,
@@ -296,7 +301,7 @@ impl Core {
             commit: raft.raft_log.committed,
             applied,
             last: raft.store().last().index,
-            in_sync: leader.is_some() && raft.raft_log.committed.saturating_sub(applied) <= SYNC_LAG_MAX,
+            in_sync: leader.is_some() && behind <= SYNC_LAG_MAX && self.installing.is_none(),
         }
     }
 
@@ -386,6 +391,9 @@ impl Core {
         ) && message.term >= raft.term;
         if from_leader {
             self.heard_tick = Some(self.ticks);
+            let before = if self.said_committed.0 == message.term { self.said_committed.1 } else { 0 };
+            let said = message.commit.max(message.snapshot.metadata.index);
+            self.said_committed = (message.term, before.max(said));
         }
         if let Err(error) = self.raw.step(message) {
             log::debug!("a message of member {from} was not taken: {error}");
@@ -446,6 +454,7 @@ impl Core {
             job.hard_state = Some(hard_state_to_store(&self.raw.raft.hard_state()));
         }
         self.reads_confirmed(ready.read_states());
+        job.log_wanted = self.log_wanted();
         let committed = ready.take_committed_entries();
         promises.extend(ready.take_persisted_messages());
         promises.sort_by_key(|message| message.to);

@@ -422,7 +422,9 @@ impl<T: Transport> RaftThread<T> {
     }
 
     fn publish(&self) {
-        let status = self.core.status();
+        let mut status = self.core.status();
+        // Who is sent the whole state is far behind, and is not told how far.
+        status.in_sync &= !self.shared.incoming.load(Ordering::Acquire);
         let (term, leader) = (status.term, status.leader);
         let mut shared = self.shared.status.lock().expect("nobody panics while it holds this lock");
         let turned = (shared.term, shared.leader) != (term, leader);

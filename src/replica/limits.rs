@@ -35,7 +35,7 @@ pub const READ_RESEND_TICKS: u64 = 4;
 pub const EVICT_TICKS: u64 = 10_000 / TICK_MS;
 /// A voter that was not heard for this long loses its seat without a replacement.
 pub const DEMOTE_TICKS: u64 = 600_000 / TICK_MS;
-/// A member that was not heard for this long is not given a seat.
+/// A member that was heard this lately may be given a seat, and is waited for when the log's head is cut.
 pub const PRESENT_TICKS: u64 = 1_000 / TICK_MS;
 
 /// A learner this close behind the leader's commit may become a voter.

@@ -21,6 +21,8 @@ pub struct Job {
     pub committed: Vec<LogEntry>,
     /// The configuration that took effect among `committed`.
     pub configuration: Option<Configuration>,
+    /// Somebody who catches up still needs the log behind this.
+    pub log_wanted: Option<LogIndex>,
 }
 
 /// A snapshot that was received, and what this node has promised meanwhile.
@@ -47,6 +49,7 @@ impl Job {
         self.hard_state = next.hard_state.or(self.hard_state);
         self.committed.extend(next.committed);
         self.configuration = next.configuration.or(self.configuration.take());
+        self.log_wanted = next.log_wanted;
     }
 
     pub fn is_empty(&self) -> bool {
@@ -145,6 +148,7 @@ impl Writer {
             }
             hard_state = job.hard_state.or(hard_state);
         }
+        self.store.want_log_behind(jobs.last().and_then(|job| job.log_wanted).unwrap_or(LogIndex::MAX));
         if !entries.is_empty() || hard_state.is_some() {
             self.store.append(&entries, hard_state)?;
         }

@@ -19,7 +19,17 @@ pub struct Rig {
 impl Rig {
     /// A member that was founded among these voters and learners, on a new disk.
     pub fn founded(voters: &[RaftId], learners: &[RaftId]) -> Rig {
-        let store = members_of(voters, learners);
+        Rig::of(voters, members_of(voters, learners))
+    }
+
+    /// The same, with so few entries kept behind what is applied.
+    pub fn keeping(entries: u64, voters: &[RaftId]) -> Rig {
+        let mut store = members_of(voters, &[]);
+        store.set_log_keep_entries(entries);
+        Rig::of(voters, store)
+    }
+
+    fn of(voters: &[RaftId], store: Store) -> Rig {
         let loaded = store.loaded().expect("a good disk");
         let reader = store.reader();
         let writer = Writer::new(store);

@@ -1,8 +1,8 @@
 //! What a disk that stalls, or a kill before it has written, must not break.
 
 use crate::rig::{Rig, message, request, sent};
-use raft::eraftpb::MessageType;
-use ribbit::replica::Input;
+use raft::eraftpb::{Entry, MessageType};
+use ribbit::replica::{Input, Output};
 
 /// A lone voter elects itself without asking. Were its first entries sent before its new term is on disk, then
 /// after a kill it would lead the same term again, with other entries under the same indexes.
@@ -43,4 +43,80 @@ fn a_leader_whose_disk_stalls_under_load_is_heard() {
         let heard = sent(&outputs).any(|message| message.msg_type() == MessageType::MsgHeartbeat);
         assert!(heard || tick % 3 != 2 || tick < 6, "no heartbeat in tick {tick}");
     }
+}
+
+/// A leader tells a follower that is behind to commit no more than that one has, but says in its appends how far
+/// the group is.
+#[test]
+fn a_member_that_catches_up_is_not_in_sync() {
+    let mut rig = Rig::founded(&[1, 2, 3], &[]);
+    let mut beat = message(MessageType::MsgHeartbeat, 2);
+    (beat.term, beat.commit) = (2, 1);
+    rig.feed(Input::Message { from: 2, message: beat });
+    rig.store();
+    assert!(rig.core.status().in_sync);
+    let mut append = message(MessageType::MsgAppend, 2);
+    (append.term, append.index, append.log_term, append.commit) = (2, 1, 1, 100_000);
+    let mut entry = Entry::new();
+    (entry.index, entry.term) = (2, 2);
+    append.entries.push(entry);
+    rig.feed(Input::Message { from: 2, message: append });
+    rig.store();
+    let status = rig.core.status();
+    assert_eq!((status.commit, status.applied, status.in_sync), (2, 2, false));
+}
+
+/// Under a steady load the log must not be cut past a member that is still being sent the whole state: once it had
+/// it, it would need the whole state again.
+#[test]
+fn the_log_waits_for_who_is_sent_a_snapshot() {
+    let mut rig = Rig::keeping(64, &[1, 2, 3]);
+    rig.elect(&[2, 3]);
+    let mut outputs = rig.store();
+    let mut announced = 0;
+    for number in 0..400 {
+        outputs.extend(rig.feed(Input::Request { request: request(number), ticks: 1_000 }));
+        outputs.extend(rig.tick());
+        outputs.extend(rig.store());
+        for output in std::mem::take(&mut outputs) {
+            let sent = match output {
+                Output::SendSnapshot(message) => {
+                    announced = message.snapshot.metadata.index;
+                    continue;
+                }
+                Output::Send(sent) => sent,
+                _ => continue,
+            };
+            let kind = match sent.msg_type() {
+                MessageType::MsgAppend => MessageType::MsgAppendResponse,
+                MessageType::MsgHeartbeat => MessageType::MsgHeartbeatResponse,
+                _ => continue,
+            };
+            let from = sent.to;
+            let mut back = message(kind, from);
+            back.term = sent.term;
+            back.index = sent.index + if from == 2 { sent.entries.len() as u64 } else { 0 };
+            back.reject = from == 3 && kind == MessageType::MsgAppendResponse;
+            outputs.extend(rig.feed(Input::Message { from, message: back }));
+        }
+    }
+    assert!(announced > 0, "the third needs the whole state");
+    assert!(rig.writer.store().applied().index > announced + 100, "work goes on meanwhile");
+    assert!(rig.writer.store().floor().index <= announced, "what follows the snapshot is still there");
+    // It falls silent: nobody waits for it any more.
+    for number in 400..800 {
+        rig.feed(Input::Request { request: request(number), ticks: 1_000 });
+        let mut outputs = rig.tick();
+        outputs.extend(rig.store());
+        while let Some(output) = outputs.pop() {
+            let Output::Send(sent) = output else { continue };
+            if sent.to == 2 && sent.msg_type() == MessageType::MsgAppend {
+                let mut back = message(MessageType::MsgAppendResponse, 2);
+                (back.term, back.index) = (sent.term, sent.index + sent.entries.len() as u64);
+                outputs.extend(rig.feed(Input::Message { from: 2, message: back }));
+                outputs.extend(rig.store());
+            }
+        }
+    }
+    assert!(rig.writer.store().floor().index > announced);
 }

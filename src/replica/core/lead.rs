@@ -6,8 +6,9 @@ use crate::replica::limits::{DEMOTE_TICKS, HANDOVER_RETRY_TICKS, PRESENT_TICKS, 
 use crate::replica::membership::{self, Seat, Silence};
 use crate::state::command::Proposal;
 use crate::state::rows::{Member, Standing};
-use crate::state::{RaftId, Role, Stamp};
+use crate::state::{LogIndex, RaftId, Role, Stamp};
 use raft::eraftpb::{ConfChangeSingle, ConfChangeType, ConfChangeV2, Entry, Message, MessageType};
+use raft::{Progress, ProgressState};
 
 impl Core {
     /// Everything that waits becomes one proposal of many entries: group commit.
@@ -47,6 +48,20 @@ impl Core {
             }
             self.requests.unsend(&taken);
         }
+    }
+
+    /// Where the log begins that those who live still need. Were it cut regardless, a member that is being sent the
+    /// whole state would need all of it again when it has it.
+    pub(super) fn log_wanted(&self) -> Option<LogIndex> {
+        if !self.leads() {
+            return None;
+        }
+        let lives = |id: &RaftId| self.heard.get(id).is_some_and(|at| at + PRESENT_TICKS >= self.ticks);
+        let needs = |(_, progress): (&RaftId, &Progress)| match progress.state {
+            ProgressState::Snapshot => progress.pending_snapshot,
+            ProgressState::Probe | ProgressState::Replicate => progress.matched,
+        };
+        self.raw.raft.prs().iter().filter(|(id, _)| lives(id)).map(needs).min()
     }
 
     fn stamp(&self) -> Stamp {
