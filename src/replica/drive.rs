@@ -74,36 +74,39 @@ impl From<DbError> for Failing {
 
 type Answer = Result<(LogIndex, Outcome), Undecided>;
 
-/// Who waits for what becomes of `Id`.
-struct Waiters<Id, A>(Mutex<HashMap<Id, Vec<Sender<A>>>>);
+/// Who waits for what becomes of `Id`; nobody any more once the replica has ended.
+struct Waiters<Id, A>(Mutex<Option<HashMap<Id, Vec<Sender<A>>>>>);
 
 impl<Id: Eq + Hash, A: Clone> Waiters<Id, A> {
     fn new() -> Waiters<Id, A> {
-        Waiters(Mutex::new(HashMap::new()))
+        Waiters(Mutex::new(Some(HashMap::new())))
     }
-    fn table(&self) -> MutexGuard<'_, HashMap<Id, Vec<Sender<A>>>> {
+    fn table(&self) -> MutexGuard<'_, Option<HashMap<Id, Vec<Sender<A>>>>> {
         self.0.lock().expect("nobody panics while it holds this lock")
     }
-    /// Nothing when too many wait for this very one.
-    fn add(&self, id: Id) -> Option<Receiver<A>> {
+    fn add(&self, id: Id) -> Result<Receiver<A>, Undecided> {
         let (sender, receiver) = smol::channel::bounded(1);
         let mut table = self.table();
-        let waiting = table.entry(id).or_default();
+        let waiting = table.as_mut().ok_or(Undecided::Ending)?.entry(id).or_default();
         if waiting.len() >= WAITERS_PER_REQUEST_MAX {
             // Those who have gone leave their places only here.
             waiting.retain(|waiter| !waiter.is_closed());
         }
         if waiting.len() >= WAITERS_PER_REQUEST_MAX {
-            return None;
+            return Err(Undecided::Busy);
         }
         waiting.push(sender);
-        Some(receiver)
+        Ok(receiver)
     }
     fn answer(&self, id: Id, answer: &A) {
-        for waiter in self.table().remove(&id).unwrap_or_default() {
+        let waiting = self.table().as_mut().and_then(|table| table.remove(&id));
+        for waiter in waiting.unwrap_or_default() {
             // A waiter that has gone does not matter.
             let _ = waiter.try_send(answer.clone());
         }
+    }
+    fn close(&self) {
+        *self.table() = None;
     }
 }
 
@@ -182,7 +185,7 @@ impl Replica {
     /// Nothing was decided in time; the same request may be asked again, here or elsewhere.
     pub async fn submit(&self, request: Request, deadline: Instant) -> Answer {
         let id = request.id;
-        let Some(answer) = self.shared.waiters.add(id) else { return Err(Undecided::Busy) };
+        let answer = self.shared.waiters.add(id)?;
         let left_ms = deadline.saturating_duration_since(Instant::now()).as_millis() as u64;
         let input = Input::Request { request, ticks: left_ms / TICK_MS };
         if let Err(why) = self.try_feed(input) {
@@ -198,7 +201,7 @@ impl Replica {
     /// No leader confirmed one in time.
     pub async fn read_index(&self, deadline: Instant) -> Result<LogIndex, Undecided> {
         let id = self.shared.next_read.fetch_add(1, Ordering::Relaxed);
-        let Some(answer) = self.shared.reads.add(id) else { return Err(Undecided::Busy) };
+        let answer = self.shared.reads.add(id)?;
         let left_ms = deadline.saturating_duration_since(Instant::now()).as_millis() as u64;
         if let Err(why) = self.try_feed(Input::ReadIndex { id, ticks: left_ms / TICK_MS }) {
             self.shared.reads.answer(id, &Err(why));
@@ -309,16 +312,18 @@ impl Replica {
     }
 }
 
-/// Ends the process when its thread panics: half a member would go on answering, with the state of that moment.
-struct PanicWatch(&'static str, Arc<Shared>);
+/// Held by a thread while it runs. When it ends, nobody is left waiting; when it panics, the process is told to end:
+/// half a member would go on answering, with the state of that moment.
+struct Life(&'static str, Arc<Shared>);
 
-impl Drop for PanicWatch {
+impl Drop for Life {
     fn drop(&mut self) {
+        let Life(name, shared) = self;
+        shared.waiters.close();
+        shared.reads.close();
         if thread::panicking() {
-            let _ = self
-                .1
-                .failed
-                .try_send(Failing::Broken(format!("the {} thread panicked: this is a bug", self.0)));
+            let why = format!("the {name} thread panicked: this is a bug");
+            let _ = shared.failed.try_send(Failing::Broken(why));
         }
     }
 }
@@ -336,7 +341,7 @@ const DRAIN_MAX: usize = 1_024;
 
 impl<T: Transport> RaftThread<T> {
     fn run(mut self) {
-        let _watch = PanicWatch("raft", self.shared.clone());
+        let _life = Life("raft", self.shared.clone());
         let started = Instant::now();
         let tick = Duration::from_millis(TICK_MS);
         let mut next_tick = started + tick;
@@ -356,7 +361,7 @@ impl<T: Transport> RaftThread<T> {
                         snapshot = true;
                         self.core.feed(Input::Message { from, message });
                     }
-                    Message::Stop => return self.end(),
+                    Message::Stop => return,
                 }
             }
             let now = Instant::now();
@@ -380,7 +385,7 @@ impl<T: Transport> RaftThread<T> {
                         self.core.feed(Input::SnapshotSent { to, complete: false });
                     }
                 } else if !self.carry_out(output) {
-                    return self.end();
+                    return;
                 }
             }
             self.publish();
@@ -428,11 +433,6 @@ impl<T: Transport> RaftThread<T> {
             log::info!("term {term}, leader {}", leader.map_or("nobody".into(), |id| id.to_string()));
         }
     }
-
-    fn end(self) {
-        self.shared.waiters.table().clear();
-        self.shared.reads.table().clear();
-    }
 }
 
 struct StoreThread {
@@ -444,7 +444,7 @@ struct StoreThread {
 
 impl StoreThread {
     fn run(mut self) {
-        let _watch = PanicWatch("store", self.shared.clone());
+        let _life = Life("store", self.shared.clone());
         while let Ok(job) = self.jobs.recv() {
             let mut jobs = vec![job];
             jobs.extend(self.jobs.try_iter());
