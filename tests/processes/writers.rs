@@ -170,6 +170,11 @@ impl Written {
         }
     }
 
+    /// The longest that any answer took.
+    pub fn slowest(&self) -> Duration {
+        self.logs.iter().map(|log| log.slowest).max().unwrap_or_default()
+    }
+
     pub fn acknowledged(&self) -> usize {
         self.logs.iter().map(|log| log.acknowledged.len()).sum()
     }
