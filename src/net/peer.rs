@@ -31,6 +31,8 @@ pub enum PeerWelcome {
     Welcome { me: MemberInfo, others: Vec<MemberInfo>, you_applied: LogIndex },
     /// In words for a log.
     Refused(String),
+    /// The group removed the dialler, under the Raft id that it says: it never belongs again.
+    Removed,
 }
 
 /// What travels on a link.

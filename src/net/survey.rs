@@ -14,7 +14,7 @@ use super::frame::Plane;
 use super::limits::{ADDRESSES_MAX, STATUS_DEADLINE, SURVEY_ROUNDS_MAX};
 use super::protocol::{Answer, Ask, MemberInfo, NodeStatus};
 use super::tasks;
-use crate::state::RaftId;
+use crate::state::{RaftId, Role};
 use std::collections::BTreeMap;
 
 /// How the group is.
@@ -38,12 +38,19 @@ pub struct MemberView {
     /// It answered.
     pub alive: bool,
     pub voter: bool,
+    /// One that is neither voter nor learner is on its way in or out.
+    pub learner: bool,
     pub in_sync: bool,
     /// It belongs to the group and can read.
     pub store_open: bool,
 }
 
 impl Survey {
+    /// What is known of the member of this name.
+    pub fn member(&self, role: Role, id: u32) -> Option<&MemberView> {
+        self.members.iter().find(|member| (member.info.role, member.info.id) == (role, id))
+    }
+
     /// Whether anybody answered.
     pub fn anyone(&self) -> bool {
         self.members.iter().any(|member| member.alive)
@@ -102,11 +109,12 @@ pub fn merge(answers: &[NodeStatus]) -> Survey {
     let newest_term = live.values().map(|status| status.term).max().unwrap_or(0);
     // Who votes: the leader knows best, else who has applied most.
     let freshest = live.values().max_by_key(|status| (status.term, status.me.applied));
-    let voters: &[RaftId] = leader.or(freshest).map_or(&[], |status| &status.voters);
+    let (voters, learners): (&[RaftId], &[RaftId]) =
+        leader.or(freshest).map_or((&[], &[]), |status| (&status.voters, &status.learners));
 
     let members: Vec<MemberView> = infos(&live)
         .into_iter()
-        .map(|(key, info)| view(info.clone(), live.get(&key).copied(), voters))
+        .map(|(key, info)| view(info.clone(), live.get(&key).copied(), voters, learners))
         .collect();
     let (can_lose_processes, can_lose_machines) = can_lose(&members, voters.len());
     Survey {
@@ -119,7 +127,7 @@ pub fn merge(answers: &[NodeStatus]) -> Survey {
 }
 
 /// What a member is known by, in the order of listings.
-type Key = (crate::state::Role, u32);
+type Key = (Role, u32);
 
 fn key(info: &MemberInfo) -> Key {
     (info.role, info.id)
@@ -146,10 +154,11 @@ fn freshness(info: &MemberInfo) -> (RaftId, bool, u64) {
     (info.raft_id, info.pid != 0, info.applied)
 }
 
-fn view(info: MemberInfo, status: Option<&NodeStatus>, voters: &[RaftId]) -> MemberView {
+fn view(info: MemberInfo, status: Option<&NodeStatus>, voters: &[RaftId], learners: &[RaftId]) -> MemberView {
     MemberView {
         alive: status.is_some(),
         voter: voters.contains(&info.raft_id),
+        learner: learners.contains(&info.raft_id),
         in_sync: status.is_some_and(|status| status.in_sync),
         store_open: status.is_some_and(|status| status.history.is_some()),
         info,
@@ -182,7 +191,7 @@ fn can_lose(members: &[MemberView], voters: usize) -> (u32, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{ClusterId, HistoryId, Role};
+    use crate::state::{ClusterId, HistoryId};
 
     /// Raft ids 1 to 3 are backends, 4 and 5 coordinators, each on the machine named.
     fn info(raft_id: RaftId, machine: &str) -> MemberInfo {
@@ -300,7 +309,7 @@ mod tests {
             (status.voters, status.learners) = (vec![1, 2, 3], vec![4, 5]);
         }
         let survey = merge(&answers);
-        assert!(!survey.members[3].voter);
+        assert!(!survey.members[3].voter && survey.members[3].learner);
         assert_eq!(survey.can_lose_processes, 1);
     }
 }

@@ -41,12 +41,18 @@ pub fn hard_state_from_store(state: HardState) -> eraftpb::HardState {
     converted
 }
 
+/// Sorted: the engine's order comes from a hash map whose keys differ from process to process.
 pub fn configuration_to_store(state: &eraftpb::ConfState) -> Configuration {
+    let sorted = |ids: &[u64]| {
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
+        ids
+    };
     Configuration {
-        voters: state.voters.clone(),
-        learners: state.learners.clone(),
-        voters_outgoing: state.voters_outgoing.clone(),
-        learners_next: state.learners_next.clone(),
+        voters: sorted(&state.voters),
+        learners: sorted(&state.learners),
+        voters_outgoing: sorted(&state.voters_outgoing),
+        learners_next: sorted(&state.learners_next),
         auto_leave: state.auto_leave,
     }
 }

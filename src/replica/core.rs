@@ -418,9 +418,12 @@ impl Core {
         let mut ready = self.raw.ready();
         let mut job = Job { number: ready.number(), ..Job::default() };
         let mut promises = Vec::new();
+        // The engine goes through its peers in the order of a hash map, another one in every process: sorted, a
+        // simulated run is the same everywhere. Each peer's own messages keep their order.
+        let mut early = ready.take_messages();
+        early.sort_by_key(|message| message.to);
         // A leader's. One that elected itself, alone, has not told its disk of its term yet: were it killed now, it
         // would lead the same term again, with other entries.
-        let early = ready.take_messages();
         if self.raw.raft.term <= self.durable_term {
             early.into_iter().for_each(|message| self.send(message));
         } else {
@@ -445,6 +448,7 @@ impl Core {
         self.reads_confirmed(ready.read_states());
         let committed = ready.take_committed_entries();
         promises.extend(ready.take_persisted_messages());
+        promises.sort_by_key(|message| message.to);
         self.raw.advance_append_async(ready);
         self.commit(&committed, &mut job);
         self.hold(job.number, promises, job.is_volatile());

@@ -14,12 +14,12 @@ use super::config::Config;
 use super::failure::{Exit, Failure};
 use super::find_group;
 use super::flags::{
-    BalancerFlags, BenchFlags, ClientVerb, ConsistencyFlag, Flags, GroupFlags, InitFlags, NodeFlags, OpFlag,
-    RestartFlag, ServerFlags, UpFlags, Verb, WebFlags, command,
+    BalancerFlags, BenchFlags, ClientVerb, ConsistencyFlag, Flags, GroupFlags, InitFlags, MemberVerb,
+    NameFlags, NodeFlags, OpFlag, RestartFlag, ServerFlags, StatusFlags, UpFlags, Verb, WebFlags, command,
 };
 use super::options::{
-    BalancerOptions, BenchOp, BenchOptions, DataDir, Group, InitOptions, NodeOptions, Restart, StatusOptions,
-    UpOptions, WebOptions,
+    BalancerOptions, BenchOp, BenchOptions, DataDir, Fate, Group, InitOptions, MemberOptions, NodeOptions,
+    Restart, StatusOptions, UpOptions, WebOptions,
 };
 use super::ports::Ports;
 use crate::state::{Consistency, Role};
@@ -46,6 +46,7 @@ pub enum Job {
     Init(InitOptions),
     Up(UpOptions),
     Status(StatusOptions),
+    Member(MemberOptions),
     Bench(BenchOptions),
 }
 
@@ -113,9 +114,14 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Coordinator(flags) => Job::Node(node(Role::Coordinator, flags)?),
         Verb::Balancer(flags) => Job::Balancer(balancer(flags)?),
         Verb::Client(ClientVerb::Web(flags)) => Job::Web(web(flags, matches)?),
-        Verb::Status(flags) => {
-            Job::Status(StatusOptions { group: group(flags.group, matches)?, json: flags.json })
+        Verb::Status(flags) => Job::Status(status(flags, false, matches)?),
+        Verb::Members(flags) => Job::Status(status(flags, true, matches)?),
+        Verb::Member(MemberVerb::Remove(flags)) => {
+            Job::Member(member(flags.named, Fate::Remove { alive: flags.yes }, matches)?)
         }
+        Verb::Member(MemberVerb::Drain(flags)) => Job::Member(member(flags, Fate::Drain, matches)?),
+        Verb::Member(MemberVerb::Undrain(flags)) => Job::Member(member(flags, Fate::Undrain, matches)?),
+        Verb::Transfer(flags) => Job::Member(member(flags, Fate::Lead, matches)?),
         Verb::Bench(flags) => Job::Bench(bench(flags, matches)?),
     })
 }
@@ -138,6 +144,7 @@ fn up(flags: UpFlags) -> Result<UpOptions, Refusal> {
             RestartFlag::Always => Restart::Always,
             RestartFlag::Never => Restart::Never,
         },
+        evict_after: flags.evict_after,
     })
 }
 
@@ -155,7 +162,7 @@ fn init(flags: InitFlags) -> InitOptions {
 }
 
 fn node(role: Role, flags: NodeFlags) -> Result<NodeOptions, Failure> {
-    let (id, advertise) = (flags.id, flags.advertise);
+    let (id, advertise, evict_after) = (flags.id, flags.advertise, flags.evict_after);
     let place = place(flags.server)?;
     let ports = place.ports.as_ref();
     let listen = place
@@ -168,7 +175,8 @@ fn node(role: Role, flags: NodeFlags) -> Result<NodeOptions, Failure> {
     let coordinators = without_doubles(coordinators.into_iter().filter(|address| !own(address)));
     let cluster = place.cluster.cluster;
     let found = flags.found;
-    Ok(NodeOptions { role, id, listen, advertise, data_dir: place.data_dir, cluster, coordinators, found })
+    let data_dir = place.data_dir;
+    Ok(NodeOptions { role, id, listen, advertise, data_dir, cluster, coordinators, found, evict_after })
 }
 
 /// The port that a member has when nobody says otherwise: coordinator 8999+N, backend 10000+N.
@@ -234,6 +242,14 @@ fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure> {
     let ports = ports.filter(|ports| ports.balancer.as_ref() == group.servers.first());
     let listen = flags.listen.or_else(|| ports?.web).unwrap_or_else(|| WEB_LISTEN.into());
     Ok(WebOptions { listen, servers: group.servers })
+}
+
+fn status(flags: StatusFlags, detailed: bool, matches: &ArgMatches) -> Result<StatusOptions, Failure> {
+    Ok(StatusOptions { group: group(flags.group, matches)?, detailed, json: flags.json })
+}
+
+fn member(flags: NameFlags, fate: Fate, matches: &ArgMatches) -> Result<MemberOptions, Failure> {
+    Ok(MemberOptions { group: group(flags.group, matches)?, name: flags.name, fate })
 }
 
 fn bench(flags: BenchFlags, matches: &ArgMatches) -> Result<BenchOptions, Failure> {
@@ -385,6 +401,9 @@ mod tests {
             ("ribbit backend --id 0", true),
             ("ribbit up --ephemeral --data-dir x", true),
             ("ribbit up --backends 8", true),
+            ("ribbit up --evict-after soon", true),
+            ("ribbit member remove", true),
+            ("ribbit transfer frog-1", true),
             ("ribbit status --server nowhere", true),
             ("ribbit backend --id 1 --data-dir /nonexistent", false),
             ("ribbit status --data-dir /nonexistent", false),

@@ -6,14 +6,19 @@
 //! No flag names its environment variable: [`command`] gives every flag its `RIBBIT_…`, so none can be without.
 
 use super::address;
+use super::typed::{self, MemberName};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Numbers that a member can have: its default port must exist.
 pub const MEMBER_ID_MAX: u32 = 999;
 const CLIENTS_MAX: i64 = 4_096;
 const SECONDS_MAX: i64 = 24 * 3600;
+
+/// `EVICT_TICKS`, as it is typed.
+const EVICT_AFTER: &str = "10s";
 
 /// A small social network that survives pulled plugs.
 #[derive(Debug, Parser)]
@@ -52,6 +57,15 @@ pub enum Verb {
     /// Show who is there, who leads, and how many more may be lost
     #[command(after_help = STATUS_HELP)]
     Status(StatusFlags),
+    /// Show everything that is known of each member
+    #[command(after_help = MEMBERS_HELP)]
+    Members(StatusFlags),
+    /// Let a member go, or keep it from voting
+    #[command(subcommand)]
+    Member(MemberVerb),
+    /// Let another backend lead
+    #[command(after_help = TRANSFER_HELP)]
+    Transfer(NameFlags),
     /// Measure a running group; leaves accounts and croaks of its own behind
     #[command(after_help = BENCH_HELP)]
     Bench(BenchFlags),
@@ -62,6 +76,19 @@ pub enum ClientVerb {
     /// Serve the pages to browsers; keeps nothing
     #[command(after_help = WEB_HELP)]
     Web(WebFlags),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum MemberVerb {
+    /// Let a member go for good; waits until it has gone
+    #[command(after_help = REMOVE_HELP)]
+    Remove(RemoveFlags),
+    /// Let a member learn and not vote, before its board is taken away for a while; waits until it does
+    #[command(after_help = DRAIN_HELP)]
+    Drain(NameFlags),
+    /// Let a drained member vote again, once there is a seat for it
+    #[command(after_help = UNDRAIN_HELP)]
+    Undrain(NameFlags),
 }
 
 #[derive(Debug, Args)]
@@ -81,6 +108,9 @@ pub struct UpFlags {
     /// Whether what dies is started again
     #[arg(long, value_enum, default_value = "always")]
     pub restart: RestartFlag,
+    /// A voter that is silent for this long gives its seat to a learner, if there is one
+    #[arg(long, value_name = "TIME", default_value = EVICT_AFTER, value_parser = typed::evict_after)]
+    pub evict_after: Duration,
     /// Keep everything in a temporary folder that is removed at the end
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub ephemeral: bool,
@@ -119,6 +149,9 @@ pub struct NodeFlags {
     /// What to tell others instead of the address listened on
     #[arg(long, value_name = "HOST:PORT", value_parser = address::peer)]
     pub advertise: Option<String>,
+    /// A voter that is silent for this long gives its seat to a learner, if there is one; the leader's counts
+    #[arg(long, value_name = "TIME", default_value = EVICT_AFTER, value_parser = typed::evict_after)]
+    pub evict_after: Duration,
     #[command(flatten)]
     pub server: ServerFlags,
 }
@@ -178,6 +211,24 @@ pub struct StatusFlags {
     pub json: bool,
     #[command(flatten)]
     pub group: GroupFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct NameFlags {
+    /// Which one, like backend-2 or coordinator-1
+    #[arg(value_parser = typed::member)]
+    pub name: MemberName,
+    #[command(flatten)]
+    pub group: GroupFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct RemoveFlags {
+    /// Even if it is alive
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub yes: bool,
+    #[command(flatten)]
+    pub named: NameFlags,
 }
 
 #[derive(Debug, Args)]
@@ -303,6 +354,36 @@ Examples:
 
 Exits 0 whenever anybody answers, 3 when nobody does.";
 
+const MEMBERS_HELP: &str = "\
+Examples:
+  ribbit members
+  ribbit members --json --data-dir ribbit-data
+
+A voter decides what is written, a learner has all the same data and no say.
+A Raft id is one life of a member: who comes back with nothing gets another.";
+
+const REMOVE_HELP: &str = "\
+Examples:
+  ribbit member remove backend-3         it is dead and does not come back
+  ribbit member remove backend-3 --yes   it is alive; its process then ends
+
+A removed member that has its store still is not taken back: delete the folder
+of its name, and it joins as a new one.";
+
+const DRAIN_HELP: &str = "\
+Examples:
+  ribbit member drain backend-2
+
+It goes on serving people. `ribbit member undrain backend-2` takes it back.";
+
+const UNDRAIN_HELP: &str = "\
+Examples:
+  ribbit member undrain backend-2";
+
+const TRANSFER_HELP: &str = "\
+Examples:
+  ribbit transfer backend-2";
+
 const BENCH_HELP: &str = "\
 Examples:
   ribbit bench --op post --clients 64 --seconds 10
@@ -330,11 +411,17 @@ mod tests {
     }
 
     #[test]
+    fn the_default_of_evictions_is_that_of_the_replica() {
+        use crate::replica::limits::{EVICT_TICKS, TICK_MS};
+        assert_eq!(typed::evict_after(EVICT_AFTER), Ok(Duration::from_millis(EVICT_TICKS * TICK_MS)));
+    }
+
+    #[test]
     fn every_flag_has_an_environment_variable_and_words() {
         let mut count = 0;
         walk(&command(), &mut |command, arg| {
             assert!(arg.get_help().is_some(), "{}: {arg}", command.get_name());
-            if !arg.is_hide_set() {
+            if !arg.is_hide_set() && !arg.is_positional() {
                 let name = arg.get_env().and_then(|name| name.to_str()).unwrap_or_default();
                 assert!(name.starts_with("RIBBIT_"), "{}: {arg}", command.get_name());
                 count += 1;
@@ -345,16 +432,14 @@ mod tests {
 
     #[test]
     fn every_command_shows_examples() {
-        fn look(command: &clap::Command) {
+        fn look(path: &str, command: &clap::Command) {
             let mut inner = command.get_subcommands().peekable();
             if inner.peek().is_none() {
                 let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-                assert!(
-                    help.contains(&format!("ribbit {}", command.get_name())) || help.contains("client web")
-                );
+                assert!(help.contains(path), "{path}");
             }
-            inner.for_each(look);
+            inner.for_each(|inner| look(&format!("{path} {}", inner.get_name()), inner));
         }
-        look(&command());
+        look("ribbit", &command());
     }
 }

@@ -4,11 +4,12 @@
 //! - [`failure`]: how a role ends, and the exit codes
 //! - [`node`]: backend and coordinator
 //! - [`options`]: what a role is told, validated
-//! - [`cli`]: [`flags`], environment and [`config`] file in, options out; [`find_group`], [`address`] help it
+//! - [`cli`]: [`flags`], environment and [`config`] file in, options out; [`find_group`], [`address`], [`typed`] help it
 //! - [`descriptors`]: as many files and sockets as a server needs
 //! - [`start`]: logging and the one match that runs a role; [`stop`]: when it has to end
 //! - [`up`]: a whole group on one machine, with [`supervisor`], [`up_folder`], [`up_ports`], [`up_probe`]
-//! - [`init`], [`status`], [`bench`] (with [`histogram`]): commands that come to an end by themselves
+//! - [`init`], [`status`] (also as `members`), [`member`], [`bench`] (with [`histogram`]): commands that come to an
+//!   end by themselves
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
 //! - [`output`]: standard output; [`log_lines`]: standard error, for which nobody waits
 //! - [`web`]: pages for browsers
@@ -27,6 +28,7 @@ pub mod flags;
 pub mod histogram;
 pub mod init;
 pub mod log_lines;
+pub mod member;
 pub mod node;
 pub mod options;
 pub mod output;
@@ -35,6 +37,7 @@ pub mod start;
 pub mod status;
 pub mod stop;
 pub mod supervisor;
+pub mod typed;
 pub mod up;
 pub mod up_folder;
 pub mod up_ports;

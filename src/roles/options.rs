@@ -3,6 +3,7 @@
 //! Nothing here knows where a value came from (a flag, the environment, a file, a folder that `up` left):
 //! that is `cli`'s to decide. No role reads flags or the environment itself.
 
+use super::typed::MemberName;
 use crate::state::{ClusterId, Consistency, Role};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +24,8 @@ pub struct NodeOptions {
     pub coordinators: Vec<String>,
     /// Found the group if the store is empty.
     pub found: bool,
+    /// Silence after which a voter's seat goes to a learner that is there; asked of the leader.
+    pub evict_after: Duration,
 }
 
 impl NodeOptions {
@@ -91,6 +94,8 @@ pub struct UpOptions {
     pub web: String,
     pub data_dir: DataDir,
     pub restart: Restart,
+    /// What members are told.
+    pub evict_after: Duration,
 }
 
 /// How a command finds the group that it talks to.
@@ -108,7 +113,30 @@ pub struct Group {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusOptions {
     pub group: Group,
+    /// Everything that is known of each member, as `members` shows it.
+    pub detailed: bool,
     pub json: bool,
+}
+
+/// What is to become of a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Let go of it; `alive`: even though it is.
+    Remove { alive: bool },
+    /// Let it learn and not vote.
+    Drain,
+    /// Let it vote again.
+    Undrain,
+    /// Let it lead.
+    Lead,
+}
+
+/// For `member remove`, `member drain`, `member undrain` and `transfer`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberOptions {
+    pub group: Group,
+    pub name: MemberName,
+    pub fate: Fate,
 }
 
 /// What `bench` does over and over.

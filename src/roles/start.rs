@@ -3,7 +3,7 @@
 use super::cli::{Invocation, Job};
 use super::failure::{Exit, Failure};
 use super::log_lines::{self, Lines};
-use super::{balancer, bench, descriptors, init, node, status, stop, up, web};
+use super::{balancer, bench, descriptors, init, member, node, status, stop, up, web};
 use std::io::Write;
 use std::time::Instant;
 
@@ -24,6 +24,7 @@ pub fn run(invocation: Invocation) -> Result<(), Failure> {
         Job::Up(_) => ("up".to_string(), SERVER_FILTER),
         Job::Init(_) => ("init".to_string(), COMMAND_FILTER),
         Job::Status(_) => ("status".to_string(), COMMAND_FILTER),
+        Job::Member(_) => ("member".to_string(), COMMAND_FILTER),
         Job::Bench(_) => ("bench".to_string(), COMMAND_FILTER),
     };
     start_logging(name, log_filter.as_deref().unwrap_or(filter));
@@ -40,6 +41,7 @@ pub fn run(invocation: Invocation) -> Result<(), Failure> {
             Job::Up(options) => up::run(options, stop()?).await,
             Job::Init(options) => init::run(&options),
             Job::Status(options) => status::run(&options).await,
+            Job::Member(options) => member::run(&options).await,
             Job::Bench(options) => bench::run(&options).await,
         }
     });

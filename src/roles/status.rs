@@ -1,4 +1,4 @@
-//! `ribbit status`: asks the group how it is, and shows it.
+//! `ribbit status` and `ribbit members`: asks the group how it is, and shows it.
 
 use super::failure::{Exit, Failure};
 use super::options::{Group, StatusOptions};
@@ -16,7 +16,12 @@ const SURVEY_MAX: Duration = Duration::from_secs(5);
 /// 3: nobody answers.
 pub async fn run(options: &StatusOptions) -> Result<(), Failure> {
     let survey = reached(&options.group).await?;
-    output::line(&if options.json { ui::status::json(&survey) } else { ui::status::table(&survey) });
+    output::line(&match (options.detailed, options.json) {
+        (false, false) => ui::status::table(&survey),
+        (false, true) => ui::status::json(&survey),
+        (true, false) => ui::status::members_table(&survey),
+        (true, true) => ui::status::members_json(&survey),
+    });
     Ok(())
 }
 

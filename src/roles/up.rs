@@ -22,6 +22,7 @@ use super::up_folder::Folder;
 use super::up_ports;
 use super::up_probe::{alive_voters, formed, reached_at, serves, voters_of};
 use crate::net::survey::survey;
+use crate::replica::limits::{EVICT_TICKS, TICK_MS};
 use crate::state::Role;
 use crate::state::rows::member_name;
 use smol::Timer;
@@ -43,6 +44,8 @@ const FRONT_STOP_MAX: Duration = Duration::from_secs(1);
 const KILL_MAX: Duration = Duration::from_secs(2);
 /// A restart that waits longer than this says so.
 const DELAY_UNSAID_MAX: Duration = Duration::from_millis(500);
+/// What members do when they are told nothing.
+const EVICT_AFTER: Duration = Duration::from_millis(EVICT_TICKS * TICK_MS);
 /// Children say only what is wrong, unless RUST_LOG says otherwise.
 const CHILDREN_LOG: &str = "warn";
 
@@ -59,7 +62,7 @@ pub async fn run(options: UpOptions, stop: impl Future<Output = ()>) -> Result<(
     let mut ports = up_ports::choose(&before, &members, web)
         .map_err(|error| Failure::new(Exit::Refused, format!("no free ports on loopback: {error}")))?;
     up_ports::settle_founder(&mut ports, folder.path());
-    let mut up = Up::new(&folder, ports, options.restart)?;
+    let mut up = Up::new(&folder, ports, &options)?;
     up.write_ports()?;
     let ended = up.tend(stop).await;
     up.stop_all().await;
@@ -84,9 +87,15 @@ impl Part {
     }
 
     /// What to type behind `ribbit`.
-    fn arguments(self, data_dir: &Path) -> Vec<OsString> {
+    fn arguments(self, data_dir: &Path, evict_after: Option<Duration>) -> Vec<OsString> {
         let mut words: Vec<OsString> = match self {
-            Part::Member(role, id) => vec![role.name().into(), "--id".into(), id.to_string().into()],
+            Part::Member(role, id) => {
+                let mut words = vec![role.name().into(), "--id".into(), id.to_string().into()];
+                if let Some(time) = evict_after {
+                    words.extend(["--evict-after".into(), format!("{}s", time.as_secs()).into()]);
+                }
+                words
+            }
             Part::Balancer => vec!["balancer".into()],
             Part::Web => vec!["client".into(), "web".into()],
         };
@@ -119,6 +128,8 @@ struct Up {
     data_dir: PathBuf,
     ephemeral: bool,
     restart: Restart,
+    /// What members are told, unless it is what they do anyway.
+    evict_after: Option<Duration>,
     program: PathBuf,
     ports: Ports,
     children: Vec<Child>,
@@ -135,7 +146,7 @@ enum News {
 }
 
 impl Up {
-    fn new(folder: &Folder, ports: Ports, restart: Restart) -> Result<Up, Failure> {
+    fn new(folder: &Folder, ports: Ports, options: &UpOptions) -> Result<Up, Failure> {
         let program = std::env::current_exe()
             .map_err(|error| Failure::new(Exit::Refused, format!("where is this program? {error}")))?;
         let mut supervisor = Supervisor::default();
@@ -149,7 +160,8 @@ impl Up {
         Ok(Up {
             data_dir: folder.path().to_path_buf(),
             ephemeral: folder.is_ephemeral(),
-            restart,
+            restart: options.restart,
+            evict_after: Some(options.evict_after).filter(|time| *time != EVICT_AFTER),
             program,
             ports,
             children,
@@ -252,7 +264,7 @@ impl Up {
         lived: Duration,
     ) -> Result<(), Failure> {
         let part = self.children[index].part;
-        let again = words_for(&part.arguments(&self.data_dir));
+        let again = words_for(&part.arguments(&self.data_dir, self.evict_after));
         self.children[index].missed = true;
         if ending == Ending::Code(Exit::Configuration as i32) {
             if self.stage != Stage::Up {
@@ -330,7 +342,7 @@ impl Up {
 
     fn command(&self, part: Part) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(part.arguments(&self.data_dir)).arg("--supervised");
+        command.args(part.arguments(&self.data_dir, self.evict_after)).arg("--supervised");
         if self.ports.founder.as_ref() == Some(&part.name()) {
             command.arg("--found");
         }
@@ -418,9 +430,12 @@ mod tests {
 
     #[test]
     fn a_part_is_what_a_person_would_type() {
-        let typed = |part: Part| words_for(&part.arguments(Path::new("ribbit-data")));
+        let typed = |part: Part| words_for(&part.arguments(Path::new("ribbit-data"), None));
         assert_eq!(typed(Part::Member(Role::Backend, 2)), "ribbit backend --id 2 --data-dir ribbit-data");
         assert_eq!(typed(Part::Web), "ribbit client web --data-dir ribbit-data");
+        let part = Part::Member(Role::Coordinator, 1);
+        let words = words_for(&part.arguments(Path::new("d"), Some(Duration::from_secs(120))));
+        assert_eq!(words, "ribbit coordinator --id 1 --evict-after 120s --data-dir d");
         assert_eq!(typed(Part::Balancer), "ribbit balancer --data-dir ribbit-data");
     }
 }

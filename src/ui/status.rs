@@ -4,7 +4,7 @@
 
 use super::table::{Side, layout};
 use crate::net::survey::{MemberView, Survey};
-use crate::state::{LogIndex, Role};
+use crate::state::{LogIndex, RaftId, Role};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -37,10 +37,29 @@ struct MemberJson<'a> {
     clients: u32,
 }
 
-/// One line of JSON.
-pub fn json(survey: &Survey) -> String {
-    let furthest = furthest(survey);
-    let members = survey.members.iter().map(|member| MemberJson {
+/// What `members` says beyond `status`.
+#[derive(Serialize)]
+struct DetailedJson<'a> {
+    #[serde(flatten)]
+    member: MemberJson<'a>,
+    /// `voter`, `learner`, or `joining`: on its way in or out.
+    seat: &'a str,
+    /// One life of the member; 0 before it joined.
+    raft_id: RaftId,
+    /// The newest rules level it understands.
+    rules_level: u32,
+}
+
+#[derive(Serialize)]
+struct MembersJson<'a> {
+    /// Null when there is none.
+    leader: Option<&'a str>,
+    term: u64,
+    members: Vec<DetailedJson<'a>>,
+}
+
+fn member_json<'a>(survey: &Survey, member: &'a MemberView) -> MemberJson<'a> {
+    MemberJson {
         name: member.info.name(),
         role: member.info.role,
         id: member.info.id,
@@ -51,39 +70,83 @@ pub fn json(survey: &Survey) -> String {
         voter: member.voter,
         in_sync: member.in_sync,
         applied: member.info.applied,
-        lag: furthest - member.info.applied,
+        lag: furthest(survey) - member.info.applied,
         clients: member.info.clients,
-    });
-    let status = StatusJson {
+    }
+}
+
+/// One line of JSON.
+pub fn json(survey: &Survey) -> String {
+    to_json(&StatusJson {
         leader: survey.leader.as_deref(),
         term: survey.term,
         can_lose_processes: survey.can_lose_processes,
         can_lose_machines: survey.can_lose_machines,
-        members: members.collect(),
-    };
-    serde_json::to_string(&status).expect("plain data always serialises")
+        members: survey.members.iter().map(|member| member_json(survey, member)).collect(),
+    })
+}
+
+/// One line of JSON.
+pub fn members_json(survey: &Survey) -> String {
+    let members = survey.members.iter().map(|member| DetailedJson {
+        member: member_json(survey, member),
+        seat: seat(member),
+        raft_id: member.info.raft_id,
+        rules_level: member.info.rules_level,
+    });
+    let members = members.collect();
+    to_json(&MembersJson { leader: survey.leader.as_deref(), term: survey.term, members })
+}
+
+fn to_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("plain data always serialises")
+}
+
+/// A column of the table: its head, its side, and what it says of a member.
+type Column = (&'static str, Side, fn(&Survey, &MemberView) -> String);
+
+const NAME: Column = ("NAME", Side::Left, |_, member| member.info.name());
+const IS: Column = ("IS", Side::Left, standing);
+const ADDRESS: Column = ("ADDRESS", Side::Left, |_, member| member.info.address.clone());
+const MACHINE: Column = ("MACHINE", Side::Left, |_, member| match member.info.machine.as_str() {
+    "" => "-".to_string(),
+    // The beginning of a boot id tells machines apart.
+    machine => machine.chars().take(MACHINE_CHARS).collect(),
+});
+const RAFT_ID: Column = ("RAFT ID", Side::Right, |_, member| or_dash(member.info.raft_id));
+const RULES: Column = ("RULES", Side::Right, |_, member| or_dash(member.info.rules_level.into()));
+const PID: Column = ("PID", Side::Right, |_, member| or_dash(member.info.pid.into()));
+const APPLIED: Column = ("APPLIED", Side::Right, |_, member| member.info.applied.to_string());
+const LAG: Column =
+    ("LAG", Side::Right, |survey, member| (furthest(survey) - member.info.applied).to_string());
+const CLIENTS: Column = ("CLIENTS", Side::Right, |_, member| match member.info.role {
+    Role::Backend => member.info.clients.to_string(),
+    Role::Coordinator => "-".to_string(),
+});
+const MACHINE_CHARS: usize = 8;
+
+fn or_dash(number: u64) -> String {
+    if number == 0 { "-".to_string() } else { number.to_string() }
 }
 
 /// For people: two sentences and a table, without the last line's end.
 pub fn table(survey: &Survey) -> String {
-    let furthest = furthest(survey);
-    let head = ["NAME", "IS", "ADDRESS", "PID", "APPLIED", "LAG", "CLIENTS"];
-    let mut rows = vec![head.map(str::to_string).to_vec()];
-    rows.extend(survey.members.iter().map(|member| {
-        let info = &member.info;
-        vec![
-            info.name(),
-            standing(survey, member),
-            info.address.clone(),
-            if info.pid == 0 { "-".to_string() } else { info.pid.to_string() },
-            info.applied.to_string(),
-            (furthest - info.applied).to_string(),
-            if info.role == Role::Backend { info.clients.to_string() } else { "-".to_string() },
-        ]
-    }));
-    let sides = [Side::Left, Side::Left, Side::Left, Side::Right, Side::Right, Side::Right, Side::Right];
-    let text = format!("{}\n{}\n\n{}", who_leads(survey), what_may_be_lost(survey), layout(&sides, &rows));
-    text.trim_end().to_string()
+    let table = columns(survey, &[NAME, IS, ADDRESS, PID, APPLIED, LAG, CLIENTS]);
+    format!("{}\n{}\n\n{table}", who_leads(survey), what_may_be_lost(survey))
+}
+
+/// The same with everything that is known of each member.
+pub fn members_table(survey: &Survey) -> String {
+    let all = [NAME, IS, RAFT_ID, RULES, ADDRESS, MACHINE, PID, APPLIED, LAG, CLIENTS];
+    format!("{}\n\n{}", who_leads(survey), columns(survey, &all))
+}
+
+fn columns(survey: &Survey, columns: &[Column]) -> String {
+    let sides: Vec<Side> = columns.iter().map(|(_, side, _)| *side).collect();
+    let mut rows = vec![columns.iter().map(|(head, ..)| head.to_string()).collect()];
+    let row = |member| columns.iter().map(|(.., cell)| cell(survey, member)).collect();
+    rows.extend(survey.members.iter().map(row));
+    layout(&sides, &rows).trim_end().to_string()
 }
 
 fn furthest(survey: &Survey) -> LogIndex {
@@ -122,8 +185,16 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{ending}")
 }
 
+fn seat(member: &MemberView) -> &'static str {
+    match (member.voter, member.learner) {
+        (true, _) => "voter",
+        (false, true) => "learner",
+        (false, false) => "joining",
+    }
+}
+
 fn standing(survey: &Survey, member: &MemberView) -> String {
-    let seat = if member.voter { "voter" } else { "learner" };
+    let seat = seat(member);
     if !member.alive {
         format!("DEAD {seat}")
     } else if survey.leader.as_deref() == Some(&member.info.name()) {
@@ -152,7 +223,7 @@ mod tests {
             clients: 0,
             rules_level: 1,
         };
-        MemberView { info, alive, voter: true, in_sync: alive, store_open: alive }
+        MemberView { info, alive, voter: true, learner: false, in_sync: alive, store_open: alive }
     }
 
     fn survey() -> Survey {
@@ -182,6 +253,24 @@ coordinator-1  voter       127.0.0.1:40001  101       42    0        -";
         assert_eq!(table(&survey()), expected);
         let leaderless = Survey { leader: None, ..survey() };
         assert!(table(&leaderless).starts_with("NOBODY LEADS"));
+    }
+
+    #[test]
+    fn members_tell_all_they_know() {
+        let mut survey = survey();
+        (survey.members[1].voter, survey.members[1].info.machine) = (false, "0123456789abc".into());
+        survey.members[2].voter = false;
+        survey.members[2].learner = true;
+        let expected = "\
+backend-1 leads, term 3; 2 of 3 members are there.
+
+NAME           IS            RAFT ID  RULES  ADDRESS          MACHINE   PID  APPLIED  LAG  CLIENTS
+backend-1      leader              1      1  127.0.0.1:40001  m         101       42    0        0
+backend-2      DEAD joining        2      1  127.0.0.1:40002  01234567  102       40    2        0
+coordinator-1  learner             1      1  127.0.0.1:40001  m         101       42    0        -";
+        assert_eq!(members_table(&survey), expected);
+        let end = "\"clients\":0,\"seat\":\"learner\",\"raft_id\":1,\"rules_level\":1}]}";
+        assert!(members_json(&survey).ends_with(end), "{}", members_json(&survey));
     }
 
     #[test]

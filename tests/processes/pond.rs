@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -261,8 +261,16 @@ impl Pond {
     /// itself it hands over, but once a minute only.
     #[track_caller]
     pub fn await_leading_backend(&self) -> String {
+        self.await_leading_backend_of(Status::is_whole)
+    }
+
+    /// The same in a group that is whole when `whole` says so.
+    #[track_caller]
+    pub fn await_leading_backend_of(&self, whole: impl Fn(&Status) -> bool) -> String {
         loop {
-            let leader = self.await_whole().leader.expect("a whole group has one");
+            let status =
+                self.await_status("the group is whole", |status| status.leader.is_some() && whole(status));
+            let leader = status.leader.expect("just seen");
             if leader.starts_with("backend-") {
                 return leader;
             }
@@ -349,6 +357,32 @@ impl Pond {
     /// What a person types to bring a member back: `ribbit backend --id 2 --data-dir …`.
     pub fn backend_by_hand(&mut self, id: u32) {
         self.by_hand(&["backend", "--id", &id.to_string()]);
+    }
+
+    /// What a person types and waits for: its exit code, and all that it said.
+    #[track_caller]
+    pub fn typed(&self, arguments: &[&str]) -> (i32, String) {
+        let mut said = tempfile::tempfile().expect("a temporary file");
+        let also = || said.try_clone().expect("a temporary file");
+        let mut command = self.ribbit(arguments);
+        command.stdin(Stdio::null()).stdout(also()).stderr(also());
+        let mut child = command.spawn().expect("the binary starts");
+        let began = Instant::now();
+        let ended = loop {
+            match child.try_wait().expect("our child") {
+                Some(ended) => break ended,
+                None if began.elapsed() > PATIENCE => {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    panic!("{arguments:?} does not end");
+                }
+                None => std::thread::sleep(PAUSE),
+            }
+        };
+        let mut text = String::new();
+        said.rewind().expect("a temporary file");
+        said.read_to_string(&mut text).expect("text");
+        (ended.code().unwrap_or(-1), text)
     }
 
     pub fn by_hand(&mut self, arguments: &[&str]) {

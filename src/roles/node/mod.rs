@@ -29,7 +29,7 @@ use crate::db::{DbError, FileDisk, Identity, Store};
 use crate::net::listener::{self, Gate};
 use crate::net::protocol::MemberInfo;
 use crate::net::tasks;
-use crate::replica::limits::EVICT_TICKS;
+use crate::replica::limits::TICK_MS;
 use crate::replica::{Core, CoreOptions, Failing, Replica, Writer};
 use crate::state::RaftId;
 use async_net::TcpListener;
@@ -120,6 +120,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         match failure.recv().await {
             Ok(Failing::Broken(why)) => Err(Failure::new(Exit::Refused, format!("{name}: {why}"))),
             Ok(Failing::Lost(why)) => Err(lost_store(&node.options, &why)),
+            Ok(Failing::Removed(why)) => Err(removed(&node.options, &why)),
             Err(_) => std::future::pending().await,
         }
     };
@@ -172,6 +173,16 @@ fn lost_store(options: &NodeOptions, why: &str) -> Failure {
         }
     };
     Failure::new(Exit::Refused, text)
+}
+
+/// A member that people removed does not come back by itself: somebody wanted it gone.
+fn removed(options: &NodeOptions, why: &str) -> Failure {
+    let text = format!(
+        "{}: {why}. To let it join again as a new member, delete {} and start it",
+        options.name(),
+        options.store_dir().display()
+    );
+    Failure::new(Exit::Configuration, text)
 }
 
 /// A store that may be used: the one in the folder, or a new one once the group has let go of a lost one.
@@ -314,7 +325,7 @@ async fn become_member(
         role: identity.role,
         seed: random_u64(),
         campaign: alone,
-        evict_ticks: EVICT_TICKS,
+        evict_ticks: ticks_of(node.options.evict_after),
     };
     let reader = store.reader();
     let disk = store.disk();
@@ -333,6 +344,10 @@ async fn become_member(
     Ok(async move {
         smol::future::zip(links, chores).await;
     })
+}
+
+fn ticks_of(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX) / TICK_MS
 }
 
 pub(super) fn random_u64() -> u64 {

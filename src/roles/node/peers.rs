@@ -22,8 +22,10 @@ use crate::net::protocol::{Answer, Ask, MemberInfo};
 use crate::net::{socket, tasks};
 use crate::replica::{Envelope, Failing, RaftMessage, Transport};
 use crate::state::limits::{ADDRESS_BYTES_MAX, MEMBERS_MAX};
-use crate::state::{RaftId, Role};
+use crate::state::rows::{Member, books};
+use crate::state::{RaftId, Role, members};
 use async_net::TcpStream;
+use event_listener::Event;
 use smol::channel::{Receiver, Sender};
 use smol::future::FutureExt;
 use std::collections::BTreeMap;
@@ -43,6 +45,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// The other members: what is known, and the queues of their links.
 pub struct Peers {
     me: Identity,
+    /// Notified when somebody is known that was not.
+    news: Event,
     table: Mutex<BTreeMap<RaftId, Peer>>,
 }
 
@@ -59,7 +63,7 @@ struct Peer {
 
 impl Peers {
     pub fn new(identity: &Identity) -> Arc<Peers> {
-        Arc::new(Peers { me: identity.clone(), table: Mutex::default() })
+        Arc::new(Peers { me: identity.clone(), news: Event::new(), table: Mutex::default() })
     }
 
     fn table(&self) -> MutexGuard<'_, BTreeMap<RaftId, Peer>> {
@@ -83,6 +87,9 @@ impl Peers {
         let has_room = self.has_room(&table, info);
         if has_room {
             let peer = table.entry(info.raft_id).or_default();
+            if peer.info.is_none() {
+                self.news.notify(usize::MAX);
+            }
             peer.info = Some(info.clone());
             peer.heard = Some(Instant::now());
         }
@@ -125,7 +132,10 @@ impl Peers {
         let peer = table.entry(info.raft_id).or_default();
         let linked = peer.linked;
         match &mut peer.info {
-            None => peer.info = Some(info.clone()),
+            None => {
+                self.news.notify(usize::MAX);
+                peer.info = Some(info.clone());
+            }
             Some(known) => {
                 if known.pid == 0 || (!linked && info.applied > known.applied) {
                     known.pid = if info.pid == 0 { known.pid } else { info.pid };
@@ -206,67 +216,41 @@ async fn send_snapshots(node: Arc<Node>, wanted: Receiver<Wanted>) {
     }
 }
 
-/// Learns who the members are, and starts a link to each.
+/// Learns who the members are, and keeps a link to each.
 async fn find_members(node: Arc<Node>) {
+    smol::future::zip(keep_links(node.clone()), look_around(node)).await;
+}
+
+async fn keep_links(node: Arc<Node>) {
     let Some(member) = node.member.get() else { return };
     let mut links = BTreeMap::new();
     loop {
-        read_members(&node);
-        forget_members(&node, &mut links);
-        let ids: Vec<RaftId> = member.peers.table().keys().copied().collect();
-        for id in ids {
-            links.entry(id).or_insert_with(|| {
-                let (queue, frames) = smol::channel::bounded(PEER_QUEUE_MAX);
-                member.peers.table().entry(id).or_default().queue = Some(queue);
-                tasks::spawn_link(link(node.clone(), id, frames))
-            });
+        // Before looking, so that nobody who comes meanwhile is missed.
+        let news = member.peers.news.listen();
+        take_roster(&node, &mut links);
+        let unlinked: Vec<RaftId> =
+            member.peers.table().keys().copied().filter(|id| !links.contains_key(id)).collect();
+        for id in unlinked {
+            let (queue, frames) = smol::channel::bounded(PEER_QUEUE_MAX);
+            member.peers.table().entry(id).or_default().queue = Some(queue);
+            links.insert(id, tasks::spawn_link(link(node.clone(), id, frames)));
         }
-        let someone_is_missing = member.peers.table().values().any(|peer| !peer.linked) || links.is_empty();
-        if someone_is_missing {
-            ask_around(&node).await;
-        }
-        let pause = async {
-            smol::Timer::after(LOOK_AROUND).await;
+        let applied = async {
+            member.replica.progressed().await;
+            // Under load something is applied all the time.
+            smol::Timer::after(LOOK_AGAIN).await;
         };
-        let news = async {
-            let known = member.peers.table().len();
-            while member.peers.table().len() == known {
-                member.replica.progressed().await;
-                // Under load something is applied all the time.
-                smol::Timer::after(LOOK_AGAIN).await;
-                read_members(&node);
-            }
-        };
-        pause.or(news).await;
+        smol::future::or(applied, news).await;
     }
 }
 
-/// Ends the links to members that the group has let go.
-fn forget_members(node: &Node, links: &mut BTreeMap<RaftId, smol::Task<()>>) {
-    let Some(member) = node.member.get() else { return };
-    member.peers.table().retain(|id, _| !is_forgotten(node, *id));
+/// Takes the members from the replicated state, and ends the links to those that the group has let go.
+fn take_roster(node: &Node, links: &mut BTreeMap<RaftId, smol::Task<()>>) {
+    let (Some(member), Some(roster)) = (node.member.get(), Roster::read(node)) else { return };
     // Dropping a task ends it.
-    links.retain(|id, _| member.peers.table().contains_key(id));
-}
-
-/// Whether the group once handed out this Raft id and has no member of it any more. An id that this node has not
-/// heard of yet is another matter: it may be the leader's.
-fn is_forgotten(node: &Node, id: RaftId) -> bool {
-    let Some(member) = node.member.get() else { return false };
-    let known = member.replica.reader().view().and_then(|view| {
-        let members = crate::state::members::all(&view)?;
-        Ok((crate::state::rows::books(&view)?.next_raft_id, members))
-    });
-    let Ok((next_raft_id, members)) = known else { return false };
-    id < next_raft_id && !members.iter().any(|(other, _)| *other == id)
-}
-
-/// Takes the members from the replicated state.
-fn read_members(node: &Node) {
-    let Some(member) = node.member.get() else { return };
-    let rows = member.replica.reader().view().and_then(|view| crate::state::members::all(&view));
-    let Ok(rows) = rows else { return };
-    for (raft_id, row) in rows {
+    links.retain(|id, _| !roster.has_forgotten(*id));
+    member.peers.table().retain(|id, _| !roster.has_forgotten(*id));
+    for (raft_id, row) in roster.members {
         member.peers.learn(&MemberInfo {
             raft_id,
             role: row.role,
@@ -278,6 +262,41 @@ fn read_members(node: &Node) {
             clients: 0,
             rules_level: row.rules_level,
         });
+    }
+}
+
+/// Who belongs to the group, as far as this node has applied.
+struct Roster {
+    next_raft_id: RaftId,
+    members: Vec<(RaftId, Member)>,
+}
+
+impl Roster {
+    fn read(node: &Node) -> Option<Roster> {
+        let view = node.member.get()?.replica.reader().view().ok()?;
+        let next_raft_id = books(&view).ok()?.next_raft_id;
+        Some(Roster { next_raft_id, members: members::all(&view).ok()? })
+    }
+
+    /// Whether the group once handed out this Raft id and has no member of it any more. An id that this node has
+    /// not heard of yet is another matter: it may be the leader's.
+    fn has_forgotten(&self, id: RaftId) -> bool {
+        id < self.next_raft_id && !self.members.iter().any(|(other, _)| *other == id)
+    }
+}
+
+/// While somebody is not linked, asks the addresses this node was started with.
+async fn look_around(node: Arc<Node>) {
+    let Some(member) = node.member.get() else { return };
+    loop {
+        let missing = || {
+            let table = member.peers.table();
+            table.is_empty() || table.values().any(|peer| !peer.linked)
+        };
+        if missing() {
+            ask_around(&node).await;
+        }
+        smol::Timer::after(LOOK_AROUND).await;
     }
 }
 
@@ -361,6 +380,12 @@ async fn dial(node: &Arc<Node>, to: RaftId, address: &str) -> Result<TcpStream, 
             log::warn!("{address} refuses a link: {why}");
             Err(FrameError::Closed)
         }
+        PeerWelcome::Removed => {
+            let id = member.identity.raft_id;
+            let why = format!("the group has removed it (it was member {id}; {address} says so)");
+            let _ = node.failed.try_send(Failing::Removed(why));
+            Err(FrameError::Closed)
+        }
     }
 }
 
@@ -409,7 +434,11 @@ pub async fn accept(node: Arc<Node>, mut stream: TcpStream) {
         Ok(from) => from,
         Err(why) => {
             log::warn!("refused a link: {why}");
-            let _ = frame::write(&mut stream, &PeerWelcome::Refused(why)).await;
+            let answer = match why {
+                Unwelcome::Removed { .. } => PeerWelcome::Removed,
+                Unwelcome::Refused(why) => PeerWelcome::Refused(why),
+            };
+            let _ = frame::write(&mut stream, &answer).await;
             return;
         }
     };
@@ -440,41 +469,43 @@ pub async fn accept(node: Arc<Node>, mut stream: TcpStream) {
     }
 }
 
+/// Why a hello is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Unwelcome {
+    #[error("{name}, member {raft_id}, was removed from the group")]
+    Removed { name: String, raft_id: RaftId },
+    /// With both sides' cluster or history in it, where those differ.
+    #[error("{0}")]
+    Refused(String),
+}
+
 /// Checks a hello. Who came is known from then on, under the address it says.
 ///
 /// # Errors
-/// Why it is refused, with both sides' cluster or history in it.
-pub fn welcome(node: &Node, hello: PeerHello) -> Result<RaftId, String> {
+/// Why it is refused.
+pub fn welcome(node: &Node, hello: PeerHello) -> Result<RaftId, Unwelcome> {
+    let refused = |why: String| Err(Unwelcome::Refused(why));
     let Some(member) = node.member.get() else {
-        return Err("this node does not belong to a group yet".into());
+        return refused("this node does not belong to a group yet".into());
     };
-    let (me, name) = (&member.identity, hello.from.name());
+    let (me, name, mine) = (&member.identity, hello.from.name(), node.options.name());
     if hello.cluster != me.cluster {
-        return Err(format!(
-            "{name} belongs to cluster {}, {} to {}",
-            hello.cluster,
-            node.options.name(),
-            me.cluster
-        ));
+        return refused(format!("{name} belongs to cluster {}, {mine} to {}", hello.cluster, me.cluster));
     }
     if hello.history != me.history {
-        return Err(format!(
-            "{name} belongs to history {}, {} to {}",
-            hello.history,
-            node.options.name(),
-            me.history
-        ));
+        return refused(format!("{name} belongs to history {}, {mine} to {}", hello.history, me.history));
     }
-    if hello.to != me.raft_id || hello.from.raft_id == me.raft_id || hello.from.raft_id == 0 {
-        return Err(format!("{name} looks for member {}, this is member {}", hello.to, me.raft_id));
+    let raft_id = hello.from.raft_id;
+    if hello.to != me.raft_id || raft_id == me.raft_id || raft_id == 0 {
+        return refused(format!("{name} looks for member {}, this is member {}", hello.to, me.raft_id));
     }
-    if is_forgotten(node, hello.from.raft_id) {
-        return Err(format!("{name}, member {}, was removed from the group", hello.from.raft_id));
+    if Roster::read(node).is_some_and(|roster| roster.has_forgotten(raft_id)) {
+        return Err(Unwelcome::Removed { name, raft_id });
     }
     if !member.peers.heard(&hello.from) {
-        return Err(format!("{name} is one member too many, or says more of itself than is kept"));
+        return refused(format!("{name} is one member too many, or says more of itself than is kept"));
     }
-    Ok(hello.from.raft_id)
+    Ok(raft_id)
 }
 
 pub(super) fn hello_to(node: &Node, to: RaftId) -> Option<PeerHello> {

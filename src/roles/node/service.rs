@@ -375,6 +375,7 @@ mod tests {
                 cluster,
                 coordinators: Vec::new(),
                 found: false,
+                evict_after: Duration::from_secs(10),
             },
             address: "a:1".into(),
             machine: String::new(),

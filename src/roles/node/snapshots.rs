@@ -128,7 +128,7 @@ pub async fn accept(node: Arc<Node>, mut stream: TcpStream) {
 async fn try_accept(node: &Arc<Node>, stream: &mut TcpStream) -> Result<(), SnapshotError> {
     let SnapshotHello { hello, message, head } =
         frame::within(PREFACE_DEADLINE, frame::read(stream, SNAPSHOT_CHUNK_BYTES_MAX)).await?;
-    let from = peers::welcome(node, hello).map_err(SnapshotError::Refused)?;
+    let from = peers::welcome(node, hello).map_err(|why| SnapshotError::Refused(why.to_string()))?;
     if !announces(&message, &head) {
         return Err(SnapshotError::Refused("the message announces another state than the one sent".into()));
     }

@@ -1,0 +1,205 @@
+//! `ribbit member remove|drain|undrain` and `ribbit transfer`: what is to become of a member.
+//!
+//! ```text
+//!   survey ─▶ can it be? ─▶ ask whoever takes it, again and again ─▶ survey until it shows ─▶ say so
+//! ```
+//!
+//! Who is asked passes the command on to the leader. Every command may be asked twice: what is done already is
+//! done. Each wait has an end, and its failure says what is missing.
+
+use super::failure::{Exit, Failure};
+use super::options::{Fate, MemberOptions};
+use super::{output, status};
+use crate::net::client::ask_once;
+use crate::net::frame::Plane;
+use crate::net::protocol::{Answer, Ask};
+use crate::net::survey::{MemberView, Survey, survey};
+use crate::state::{Code, Denied, Outcome, Reply, RequestId, Role};
+use smol::Timer;
+use std::time::{Duration, Instant};
+
+/// Until a member has gone, or stopped voting.
+const CHANGE_MAX: Duration = Duration::from_secs(30);
+/// Until the member leads.
+const TRANSFER_MAX: Duration = Duration::from_secs(5);
+/// A handover that does not show by then came to nothing: it is asked for again.
+const HANDOVER_MAX: Duration = Duration::from_secs(1);
+/// A process that just died may be taken for alive by the others for a moment.
+const ALIVE_PATIENCE: Duration = Duration::from_secs(5);
+/// One question, at one address.
+const ASK_DEADLINE: Duration = Duration::from_secs(3);
+const PAUSE: Duration = Duration::from_millis(150);
+
+/// # Errors
+/// 1: it is refused, or not done in time; 3: nobody answers.
+pub async fn run(options: &MemberOptions) -> Result<(), Failure> {
+    let survey = status::reached(&options.group).await?;
+    let wish = Wish { options, began: Instant::now() };
+    let Some(member) = survey.member(options.name.role, options.name.id) else {
+        return Err(wish.denied(Code::NoSuchMember, ""));
+    };
+    let said = match options.fate {
+        Fate::Remove { alive } => wish.remove(&survey, member, alive).await,
+        Fate::Drain => wish.drain(&survey).await,
+        Fate::Undrain => wish.undrain(&survey).await,
+        Fate::Lead => wish.lead(&survey, member).await,
+    }?;
+    output::line(&said);
+    Ok(())
+}
+
+/// What somebody wants done with a member. Each way of doing it answers what to say at its end.
+struct Wish<'a> {
+    options: &'a MemberOptions,
+    began: Instant,
+}
+
+impl Wish<'_> {
+    async fn remove(&self, survey: &Survey, member: &MemberView, alive: bool) -> Result<String, Failure> {
+        if member.alive && !alive {
+            return Err(self.denied(Code::MemberAlive, "; --yes removes it nevertheless"));
+        }
+        let lose = || {
+            let (role, number) = (self.options.name.role, self.options.name.id);
+            Ask::Lose { id: request_id(), role, number, alive }
+        };
+        loop {
+            match self.ask(survey, &lose).await {
+                Some(Ok(Reply::Done)) => break,
+                Some(Err(denied)) if denied.code == Code::MemberAlive => {
+                    if self.began.elapsed() > ALIVE_PATIENCE {
+                        return Err(self.denied(Code::MemberAlive, "; --yes removes it nevertheless"));
+                    }
+                }
+                Some(Err(denied)) => return Err(self.denied(denied.code, "")),
+                // On its way out, or nobody decided.
+                Some(Ok(_)) | None => {}
+            }
+            self.in_time(CHANGE_MAX, "is not gone").await?;
+        }
+        let name = self.options.name;
+        Ok(match member.alive {
+            true => {
+                format!("{name} is removed; its process ends. To let it join anew, delete its folder first")
+            }
+            false => format!("{name} is removed. To let it join anew, delete its folder first"),
+        })
+    }
+
+    async fn drain(&self, survey: &Survey) -> Result<String, Failure> {
+        self.set_drained(survey, true).await?;
+        while self.look().await.is_none_or(|member| member.voter) {
+            self.in_time(CHANGE_MAX, "is drained, but still has its vote").await?;
+        }
+        let name = self.options.name;
+        Ok(format!("{name} learns and does not vote; `ribbit member undrain {name}` takes it back"))
+    }
+
+    async fn undrain(&self, survey: &Survey) -> Result<String, Failure> {
+        self.set_drained(survey, false).await?;
+        let name = self.options.name;
+        Ok(format!("{name} may vote again: it will once it has caught up and there is a seat"))
+    }
+
+    async fn set_drained(&self, survey: &Survey, drained: bool) -> Result<(), Failure> {
+        let drain = || {
+            let (role, number) = (self.options.name.role, self.options.name.id);
+            Ask::Drain { id: request_id(), role, number, drained }
+        };
+        loop {
+            match self.ask(survey, &drain).await {
+                Some(Ok(_)) => return Ok(()),
+                Some(Err(denied)) => return Err(self.denied(denied.code, "")),
+                None => self.in_time(CHANGE_MAX, "is as it was").await?,
+            }
+        }
+    }
+
+    async fn lead(&self, survey: &Survey, member: &MemberView) -> Result<String, Failure> {
+        let name = self.options.name;
+        let hindrance = match member {
+            _ if name.role == Role::Coordinator => Some("is a coordinator: it hands leadership to a backend"),
+            member if !member.alive => Some("is dead"),
+            member if !member.voter => Some("does not vote, so it cannot lead"),
+            _ => None,
+        };
+        if let Some(hindrance) = hindrance {
+            return Err(Failure::new(Exit::Refused, format!("{name} {hindrance}")));
+        }
+        if survey.leader.as_ref() == Some(&name.to_string()) {
+            return Ok(format!("{name} leads already, term {}", survey.term));
+        }
+        loop {
+            let asked = Instant::now();
+            let transfer = || Ask::Transfer { role: name.role, number: name.id };
+            if let Some(Err(denied)) = self.ask(survey, &transfer).await {
+                return Err(self.denied(denied.code, ""));
+            }
+            while asked.elapsed() < HANDOVER_MAX {
+                let survey = self.survey().await;
+                if survey.leader.as_ref() == Some(&name.to_string()) {
+                    return Ok(format!("{name} leads, term {}", survey.term));
+                }
+                self.in_time(TRANSFER_MAX, "does not lead").await?;
+            }
+        }
+    }
+
+    /// Asks one after the other, the leader first and the member itself last, until somebody decides.
+    async fn ask(&self, survey: &Survey, ask: &impl Fn() -> Ask) -> Option<Outcome> {
+        let name = self.options.name.to_string();
+        let mut members: Vec<&MemberView> = survey.members.iter().filter(|member| member.alive).collect();
+        members.sort_by_key(|member| {
+            (member.info.name() == name, survey.leader.as_ref() != Some(&member.info.name()))
+        });
+        for member in members {
+            let address = &member.info.address;
+            match ask_once(address, Plane::Control, ask(), ASK_DEADLINE).await {
+                Ok(Answer::Written { outcome, .. }) => return Some(outcome),
+                Ok(Answer::Refused(denied)) => return Some(Err(denied)),
+                Ok(other) => log::debug!("{address}: {other:?}"),
+                Err(error) => log::debug!("{address}: {error}"),
+            }
+        }
+        None
+    }
+
+    async fn survey(&self) -> Survey {
+        survey(&self.options.group.seeds).await
+    }
+
+    /// How the member is now; nothing while nobody leads who knows.
+    async fn look(&self) -> Option<MemberView> {
+        let survey = self.survey().await;
+        survey.leader.as_ref()?;
+        survey.member(self.options.name.role, self.options.name.id).cloned()
+    }
+
+    /// Waits a little, while there is time.
+    async fn in_time(&self, limit: Duration, what: &str) -> Result<(), Failure> {
+        if self.began.elapsed() < limit {
+            Timer::after(PAUSE).await;
+            return Ok(());
+        }
+        let name = self.options.name;
+        let leader = self.survey().await.leader;
+        let why = match leader {
+            None => "nobody leads".to_string(),
+            Some(leader) if leader == name.to_string() => {
+                "it leads, and no other backend can yet".to_string()
+            }
+            Some(leader) => format!("{leader} leads"),
+        };
+        Err(Failure::new(Exit::Refused, format!("{name} {what} after {} s: {why}", limit.as_secs())))
+    }
+
+    fn denied(&self, code: Code, hint: &str) -> Failure {
+        Failure::new(Exit::Refused, format!("{}: {}{hint}", self.options.name, Denied::new(code)))
+    }
+}
+
+fn request_id() -> RequestId {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the kernel has random bytes");
+    RequestId(u128::from_le_bytes(bytes))
+}

@@ -1,0 +1,105 @@
+//! Small things as people type them: members' names, spans of time.
+
+use crate::state::Role;
+use crate::state::rows::member_name;
+use std::time::Duration;
+
+/// `backend-2`, `coordinator-1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemberName {
+    pub role: Role,
+    pub id: u32,
+}
+
+impl std::fmt::Display for MemberName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&member_name(self.role, self.id))
+    }
+}
+
+/// # Errors
+/// What is wrong, for people.
+pub fn member(text: &str) -> Result<MemberName, String> {
+    let named = text.rsplit_once('-').and_then(|(role, id)| {
+        let role = [Role::Backend, Role::Coordinator].into_iter().find(|known| known.name() == role)?;
+        Some(MemberName { role, id: id.parse().ok()? })
+    });
+    // What is typed otherwise (`backend-+2`, `backend-02`) is nobody's name.
+    named
+        .filter(|name| name.to_string() == text)
+        .ok_or_else(|| "expected a member's name, like backend-2 or coordinator-1".to_string())
+}
+
+/// Seconds, or with a unit: `10`, `10s`, `2m`, `1h`.
+///
+/// # Errors
+/// What is wrong, for people.
+pub fn span(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let seconds = match &text[digits.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        _ => 0,
+    };
+    // `parse` would take a sign.
+    let plain = seconds > 0 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number = plain.then(|| digits.parse::<u64>().ok()?.checked_mul(seconds)).flatten();
+    let expected = || "expected a span of time, like 10s or 2m".to_string();
+    number.map(Duration::from_secs).ok_or_else(expected)
+}
+
+/// As [`span`], within the bounds between which a silent voter may be replaced: sooner, a hiccup would cost a seat;
+/// later, it loses its seat anyway.
+///
+/// # Errors
+/// What is wrong, for people.
+pub fn evict_after(text: &str) -> Result<Duration, String> {
+    let (min, max) = (Duration::from_secs(1), Duration::from_secs(600));
+    match span(text)? {
+        span if (min..=max).contains(&span) => Ok(span),
+        _ => Err("expected 1s to 10m".to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_members() {
+        let backend = MemberName { role: Role::Backend, id: 2 };
+        assert_eq!((member("backend-2"), backend.to_string().as_str()), (Ok(backend), "backend-2"));
+        assert_eq!(member("coordinator-17"), Ok(MemberName { role: Role::Coordinator, id: 17 }));
+        for wrong in
+            ["", "2", "backend", "backend-", "backend-x", "backend-+2", "backend-02", "frog-1", "Backend-2"]
+        {
+            assert!(member(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn spans_of_time() {
+        let seconds = |text: &str| span(text).map(|span| span.as_secs());
+        assert_eq!(
+            [seconds("10"), seconds("10s"), seconds("2m"), seconds("1h")],
+            [10, 10, 120, 3_600].map(Ok)
+        );
+        for wrong in [
+            "",
+            "s",
+            "-1",
+            "+1",
+            "1.5s",
+            "10 s",
+            "10ms",
+            "10d",
+            "99999999999999999999",
+            "9999999999999999999h",
+        ] {
+            assert!(span(wrong).is_err(), "{wrong:?}");
+        }
+        assert!(evict_after("1s").is_ok() && evict_after("10m").is_ok());
+        assert!(evict_after("0").is_err() && evict_after("11m").is_err());
+    }
+}

@@ -1,0 +1,169 @@
+//! Members that people move, send away and take back, and seats that find new voters by themselves.
+
+use crate::pond::{PATIENCE, Pond, Status};
+use crate::writers::{Writers, stores_agree};
+use rustix::process::Signal;
+use serde_json::Value;
+use std::fs;
+use std::time::Instant;
+
+/// Types it, expects this exit code, answers what was said.
+#[track_caller]
+fn typed(pond: &Pond, line: &str, code: i32) -> String {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let (ended, said) = pond.typed(&words);
+    assert_eq!(ended, code, "ribbit {line}: {said}");
+    said
+}
+
+/// What `members --json` says of a member.
+#[track_caller]
+fn member(pond: &Pond, name: &str) -> Value {
+    let all: Value = serde_json::from_str(&typed(pond, "members --json", 0)).expect("JSON");
+    let members = all["members"].as_array().expect("an array");
+    let found = members.iter().find(|member| member["name"] == name);
+    found.unwrap_or_else(|| panic!("no {name} in {all}")).clone()
+}
+
+/// A backend that does not lead.
+fn follower(status: &Status) -> String {
+    let other = status.backends().find(|member| status.leader.as_ref() != Some(&member.name));
+    other.expect("three backends").name.clone()
+}
+
+fn voters(status: &Status) -> usize {
+    status.members.iter().filter(|member| member.alive && member.voter).count()
+}
+
+#[test]
+fn leadership_goes_where_people_want_it() {
+    let pond = Pond::start();
+    pond.await_leading_backend();
+    for _ in 0..3 {
+        let heir = follower(&pond.await_whole());
+        let said = typed(&pond, &format!("transfer {heir}"), 0);
+        assert!(said.starts_with(&format!("{heir} leads")), "{said}");
+        assert_eq!(pond.status().leader, Some(heir.clone()));
+        assert!(typed(&pond, &format!("transfer {heir}"), 0).contains("already"));
+    }
+    assert!(typed(&pond, "transfer backend-9", 1).contains("(621)"));
+    assert!(typed(&pond, "transfer coordinator-1", 1).contains("coordinator"));
+    typed(&pond, "transfer frog-1", 2);
+    typed(&pond, "transfer backend-1 --server 127.0.0.1:1", 3);
+}
+
+#[test]
+fn a_drained_member_serves_and_does_not_vote() {
+    let pond = Pond::start();
+    let leader = pond.await_leading_backend();
+    let mut ada = pond.browser();
+    ada.join("ada");
+    // The leader too: it hands over first.
+    for name in [leader.as_str(), "coordinator-2"] {
+        let said = typed(&pond, &format!("member drain {name}"), 0);
+        assert!(said.contains("does not vote"), "{said}");
+        let status = pond.status();
+        assert!(status.member(name).alive && !status.member(name).voter, "{status:?}");
+        assert_eq!(member(&pond, name)["seat"], "learner");
+        assert_ne!(status.leader.as_deref(), Some(name));
+    }
+    ada.croak("three are enough");
+    assert_eq!(voters(&pond.status()), 3);
+    assert!(typed(&pond, &format!("transfer {leader}"), 1).contains("does not vote"));
+    for name in [leader.as_str(), "coordinator-2"] {
+        typed(&pond, &format!("member undrain {name}"), 0);
+    }
+    pond.await_whole();
+    typed(&pond, "member drain backend-9", 1);
+}
+
+#[test]
+fn a_learner_takes_the_seat_of_the_dead_and_the_removed_come_back_as_new() {
+    let mut pond = Pond::dry();
+    let options = ["--backends", "3", "--coordinators", "3", "--restart", "never", "--evict-after", "2s"];
+    pond.up(&options);
+    pond.await_leading_backend_of(|status| status.members.len() == 6 && voters(status) == 5);
+    let status = pond.status();
+    let learner = status.members.iter().find(|member| !member.voter).expect("six members, five seats");
+    let (learner, dead) = (learner.name.clone(), follower(&status));
+
+    pond.kill(&[&dead]);
+    let status = pond.await_status("the learner votes instead", |status| voters(status) == 5);
+    assert!(status.member(&learner).voter && !status.member(&dead).voter, "{status:?}");
+    let line = pond.said().into_iter().find(|line| line.contains("start it again with")).expect("how to");
+    assert!(line.contains(&format!("--id {} --evict-after 2s", status.member(&dead).id)), "{line}");
+
+    // It comes back as what it is now.
+    let id = status.member(&dead).id;
+    pond.backend_by_hand(id);
+    let status = pond.await_status("it is back", |status| status.member(&dead).in_sync);
+    assert!(!status.member(&dead).voter && voters(&status) == 5, "{status:?}");
+    let first_life = member(&pond, &dead)["raft_id"].as_u64().expect("a number");
+
+    // Alive, it is not removed by mistake.
+    let said = typed(&pond, &format!("member remove {dead}"), 1);
+    assert!(said.contains("(622)") && said.contains("--yes"), "{said}");
+    pond.kill(&[&dead]);
+    typed(&pond, &format!("member remove {dead}"), 0);
+    pond.await_status("it is gone", |status| status.members.len() == 5);
+    assert!(typed(&pond, &format!("member remove {dead}"), 1).contains("(621)"));
+
+    // With what it had, it is not taken back; with nothing, it is somebody new.
+    let begin = Instant::now();
+    let by_hand = format!("backend --id {id}");
+    let said = typed(&pond, &by_hand, 78);
+    let folder = pond.folder().join(&dead);
+    assert!(said.contains("removed") && said.contains(folder.to_str().expect("text")), "{said}");
+    assert_eq!(said.matches("removed").count(), 1, "said once: {said}");
+    assert!(begin.elapsed() < PATIENCE / 4, "{:?}", begin.elapsed());
+    fs::remove_dir_all(&folder).expect("a folder");
+    pond.backend_by_hand(id);
+    let joined = |status: &Status| status.members.iter().any(|member| member.name == dead && member.in_sync);
+    pond.await_status("it joined again", joined);
+    assert!(member(&pond, &dead)["raft_id"].as_u64() > Some(first_life));
+}
+
+#[test]
+fn a_member_that_is_removed_while_it_lives_ends() {
+    let pond = Pond::start();
+    let leader = pond.await_leading_backend();
+    let mut ada = pond.browser();
+    ada.join("ada");
+    // The leader hands over before it goes; `up` does not start it again.
+    typed(&pond, &format!("member remove {leader} --yes"), 0);
+    let status = pond.await_status("four are left", |status| {
+        status.members.len() == 4
+            && status.leader.is_some()
+            && status.members.iter().all(|member| member.alive)
+    });
+    assert_ne!(status.leader, Some(leader.clone()));
+    assert!(!pond.pids().contains_key(&leader), "{:?}", pond.pids());
+    let ended = format!("{leader} (pid ");
+    let said = pond.said();
+    assert!(said.iter().any(|line| line.starts_with(&ended) && line.contains("78")), "{said:?}");
+    ada.croak("life goes on");
+}
+
+#[test]
+fn a_rolling_restart_of_everything_is_not_noticed() {
+    let mut pond = Pond::start();
+    pond.await_whole();
+    let writers = Writers::start(&pond, 4);
+    writers.await_progress();
+    let names: Vec<String> = pond.status().members.into_iter().map(|member| member.name).collect();
+    for name in names {
+        let before = pond.pid(&name);
+        pond.signal(&[&name], Signal::TERM);
+        pond.await_status("another one in its place, whole again", |status| {
+            let well = |member: &crate::pond::MemberStatus| member.alive && member.voter && member.in_sync;
+            status.member(&name).pid != before && status.leader.is_some() && status.members.iter().all(well)
+        });
+        writers.await_progress();
+    }
+    let mut written = writers.stop();
+    written.nobody_noticed();
+    pond.await_whole();
+    written.judge_pages();
+    pond.stop();
+    stores_agree(&pond);
+}
