@@ -72,3 +72,17 @@ fn askers_who_have_gone_leave_no_trace_of_one_request() {
     assert_eq!(late, Err(Undecided::Late));
     replica.stop();
 }
+
+#[test]
+fn a_read_index_needs_a_majority() {
+    let (alone, _failure) = start(&[ME], Deaf);
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let index = smol::block_on(alone.read_index(deadline)).expect("a lone voter is its own majority");
+    assert!(smol::block_on(alone.wait_applied(index, deadline)));
+    alone.stop();
+
+    let (cut_off, _failure) = start(&[1, 2, 3], Deaf);
+    let deadline = Instant::now() + Duration::from_millis(700);
+    assert_eq!(smol::block_on(cut_off.read_index(deadline)), Err(Undecided::Late));
+    cut_off.stop();
+}
