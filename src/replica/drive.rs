@@ -345,6 +345,8 @@ impl<T: Transport> RaftThread<T> {
         let started = Instant::now();
         let tick = Duration::from_millis(TICK_MS);
         let mut next_tick = started + tick;
+        // A snapshot was handed over by its link, and is not settled.
+        let mut snapshot = false;
         loop {
             let wait = next_tick.saturating_duration_since(Instant::now());
             let first = match self.messages.recv_timeout(wait) {
@@ -352,7 +354,6 @@ impl<T: Transport> RaftThread<T> {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            let mut snapshot = false;
             let more = std::iter::from_fn(|| self.messages.try_recv().ok()).take(DRAIN_MAX);
             for message in first.into_iter().chain(more) {
                 match message {
@@ -373,9 +374,10 @@ impl<T: Transport> RaftThread<T> {
                 SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
             let monotonic_ms = (now - started).as_millis() as u64 + 1;
             let outputs = self.core.poll(Now { wall_ms, monotonic_ms });
-            let installs =
-                outputs.iter().any(|output| matches!(output, Output::Store(job) if job.install.is_some()));
-            if snapshot && !installs && !self.core.wants_snapshot() {
+            // Installed for good, or not wanted: only now the next one may come. Were it let in as soon as the store
+            // thread has the new file, and were it complete before the core knows, nobody would end its turn.
+            if snapshot && !self.core.wants_snapshot() {
+                snapshot = false;
                 self.shared.incoming.store(false, Ordering::Release);
             }
             for output in outputs {
@@ -461,9 +463,6 @@ impl StoreThread {
         if jobs.iter().any(|job| !job.committed.is_empty() || job.install.is_some()) {
             let done = self.writer.apply(jobs)?;
             self.answer(&done);
-            if jobs.iter().any(|job| job.install.is_some()) {
-                self.shared.incoming.store(false, Ordering::Release);
-            }
             // Ends with the Raft thread: then nobody needs to be told.
             let _ = self.inbox.send(Message::Input(Input::Applied(done)));
         }

@@ -128,8 +128,11 @@ impl World {
     }
 
     pub fn send_snapshot(&mut self, node: usize, mut message: RaftMessage) {
-        let Some(&to) = self.raft_ids.get(&message.to) else { return };
         let life = self.nodes[node].life;
+        let Some(&to) = self.raft_ids.get(&message.to) else {
+            // Nobody knows yet where that member is.
+            return self.feed(node, Input::SnapshotSent { to: message.to, complete: false });
+        };
         let Some(running) = &self.nodes[node].running else { return };
         let mut reader = SnapshotReader::new(&running.writer.store().reader()).expect("a good disk");
         let head = reader.head().clone();
@@ -193,10 +196,6 @@ impl World {
         }
         running.incoming_busy = true;
         self.receive(from, to, message);
-        // When the core did not want it the next one may come.
-        if let Some(running) = &mut self.nodes[to].running {
-            running.incoming_busy = running.core.wants_snapshot();
-        }
         true
     }
 }

@@ -185,6 +185,8 @@ impl World {
         running.core.feed(input);
         let now = Now { wall_ms: *wall_ms + self.now, monotonic_ms: self.now - *started + 1 };
         let outputs = running.core.poll(now);
+        // Installed for good, or not wanted: the next one may come.
+        running.incoming_busy &= running.core.wants_snapshot();
         let status = running.core.status();
         if running.led_by != (status.leader, status.term) {
             running.led_by = (status.leader, status.term);
@@ -244,7 +246,6 @@ impl World {
         let installs = jobs.iter().any(|job| job.install.is_some());
         let Ok(done) = running.writer.apply(&jobs) else { return self.crash_inside(node) };
         if installs {
-            running.incoming_busy = false;
             self.faults.installs += 1;
             trace!(self, "node {node} takes a snapshot at {}", done.applied.index);
         }
