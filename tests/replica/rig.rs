@@ -5,6 +5,7 @@ use raft::eraftpb::{Message, MessageType};
 use ribbit::db::{Configuration, Identity, Store};
 use ribbit::replica::core::Now;
 use ribbit::replica::{Core, CoreOptions, Input, Job, Output, Writer};
+use ribbit::state::rows::Member;
 use ribbit::state::{ClusterId, Command, HistoryId, RaftId, Request, RequestId, Role};
 
 pub const ME: RaftId = 1;
@@ -19,11 +20,15 @@ pub struct Rig {
 impl Rig {
     /// A member that was founded among these voters and learners, on a new disk.
     pub fn founded(voters: &[RaftId], learners: &[RaftId]) -> Rig {
+        Rig::among(voters, learners, Vec::new())
+    }
+
+    /// The same, and it knows these members.
+    pub fn among(voters: &[RaftId], learners: &[RaftId], members: Vec<(RaftId, Member)>) -> Rig {
         let store = members_of(voters, learners);
         let loaded = store.loaded().expect("a good disk");
         let reader = store.reader();
         let writer = Writer::new(store);
-        let members = writer.members().expect("a good disk");
         let options =
             CoreOptions { me: ME, role: Role::Backend, seed: 7, campaign: voters == [ME], evict_ticks: 400 };
         let core = Core::new(options, reader, &loaded, members).expect("a good store");
