@@ -337,8 +337,9 @@ async fn become_member(
         .map_err(|error| Failure::new(Exit::Refused, format!("the log cannot be used: {error}")))?;
     let peers = Peers::new(&identity);
     let (transport, wanted) = peers::transport(&peers);
-    let replica = Replica::start(core, writer, transport, failed)
-        .map_err(|error| Failure::new(Exit::Refused, format!("no thread for the replica: {error}")))?;
+    let (replica, raft) = Replica::start(core, writer, transport, failed)
+        .map_err(|error| Failure::new(Exit::Refused, format!("no thread for the store: {error}")))?;
+    tasks::spawn(raft).detach();
     let member = Member { identity, replica, peers, disk };
     assert!(node.member.set(member).is_ok(), "a node becomes a member once");
     let links = peers::run(node.clone(), wanted);

@@ -233,7 +233,7 @@ async fn keep_links(node: Arc<Node>) {
         for id in unlinked {
             let (queue, frames) = smol::channel::bounded(PEER_QUEUE_MAX);
             member.peers.table().entry(id).or_default().queue = Some(queue);
-            links.insert(id, tasks::spawn_link(link(node.clone(), id, frames)));
+            links.insert(id, tasks::spawn(link(node.clone(), id, frames)));
         }
         let applied = async {
             member.replica.progressed().await;
