@@ -9,7 +9,7 @@
 //!
 //! - [`join`]: becoming a member: founding, joining
 //! - [`lost`]: a store that cannot be trusted any more
-//! - [`peers`]: ordered links to the other members, and what is known of them
+//! - [`peers`]: ordered links to the other members; [`roster`]: what is known of them
 //! - [`snapshots`]: the whole state on a link of its own
 //! - [`service`]: what is answered
 //! - [`passwords`]: hashing, off the executor's threads
@@ -20,6 +20,7 @@ mod join;
 mod lost;
 mod passwords;
 mod peers;
+mod roster;
 mod service;
 mod snapshots;
 
@@ -34,7 +35,7 @@ use crate::replica::{Core, CoreOptions, Failing, Replica, Writer};
 use crate::state::RaftId;
 use async_net::TcpListener;
 use passwords::Passwords;
-use peers::Peers;
+use roster::Peers;
 use service::Service;
 use smol::future::FutureExt;
 use std::sync::{Arc, OnceLock};

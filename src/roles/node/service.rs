@@ -178,7 +178,7 @@ impl Asking<'_> {
             let token = Token { history: self.member.identity.history, index: status.applied };
             return Answer::Written { token, outcome: Ok(Reply::Done) };
         }
-        let Some(leader) = status.leader.and_then(|id| self.member.peers.find(id)) else {
+        let Some(leader) = status.leader.and_then(|id| self.member.peers.info(id)) else {
             return Answer::Unavailable(Why::NoLeader);
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
@@ -345,7 +345,7 @@ mod tests {
     use crate::net::listener::{Gate, Node as _};
     use crate::replica::{Core, CoreOptions, Replica, Writer};
     use crate::roles::node::passwords::Passwords;
-    use crate::roles::node::peers::Peers;
+    use crate::roles::node::roster::Peers;
     use crate::roles::options::NodeOptions;
     use crate::state::HistoryId;
     use std::sync::OnceLock;
