@@ -13,9 +13,9 @@ use super::options::{BenchOp, BenchOptions};
 use super::{output, status};
 use crate::net::client::Client;
 use crate::net::protocol::{Answer, Ask, NewAccount, Password};
-use crate::net::secret::{new_token, token_hash};
+use crate::net::secret::{new_request_id, new_token, token_hash};
 use crate::state::limits::FEED_PAGE_MAX;
-use crate::state::{Command, Consistency, LogIndex, Query, Request, RequestId, Role, Token, TokenHash};
+use crate::state::{Command, Consistency, LogIndex, Query, Request, Role, Token, TokenHash};
 use serde::Serialize;
 use smol::future::or;
 use smol::{LocalExecutor, Timer};
@@ -104,10 +104,11 @@ async fn new_person(client: &Client) -> Result<Person, Failure> {
         email: "bench@localhost".to_string(),
         password: password.clone(),
     };
-    settle(client, Ask::CreateAccount { id: request_id(), born: born(client).await, form }).await?;
+    settle(client, Ask::CreateAccount { id: new_request_id(), born: born(client).await, form }).await?;
     let session = token_hash(&new_token());
     let born = born(client).await;
-    let log_in = Ask::LogIn { id: request_id(), born, username: username.clone(), password, token: session };
+    let log_in =
+        Ask::LogIn { id: new_request_id(), born, username: username.clone(), password, token: session };
     settle(client, log_in).await?;
     Ok(Person { username, session })
 }
@@ -286,12 +287,7 @@ fn croak(person: &Person, number: u64) -> Command {
 }
 
 fn request(command: Command, born: LogIndex) -> Request {
-    Request { id: request_id(), born, command }
-}
-
-fn request_id() -> RequestId {
-    let random = new_token();
-    RequestId(u128::from_be_bytes(std::array::from_fn(|i| random[i])))
+    Request { id: new_request_id(), born, command }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -32,7 +32,7 @@ use crate::net::protocol::MemberInfo;
 use crate::net::tasks;
 use crate::replica::limits::TICK_MS;
 use crate::replica::{Core, CoreOptions, Failing, Replica, Writer};
-use crate::state::RaftId;
+use crate::state::{HistoryId, RaftId};
 use async_net::TcpListener;
 use passwords::Passwords;
 use roster::Peers;
@@ -359,10 +359,10 @@ pub(super) fn random_u64() -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-pub(super) fn random_u128() -> u128 {
+pub(super) fn random_history() -> HistoryId {
     let mut bytes = [0; 16];
     fill_random(&mut bytes);
-    u128::from_le_bytes(bytes)
+    HistoryId(u128::from_le_bytes(bytes))
 }
 
 fn fill_random(bytes: &mut [u8]) {
