@@ -305,11 +305,6 @@ impl Core {
         }
     }
 
-    /// The last position in the log, durable or not.
-    pub fn last(&self) -> Position {
-        self.raw.raft.store().last()
-    }
-
     /// Whether a snapshot was taken in that is not installed yet.
     pub fn wants_snapshot(&self) -> bool {
         self.installing.is_some()
