@@ -115,11 +115,12 @@ fn broken(error: &DbError) -> Answer {
 }
 
 fn undecided(why: Undecided) -> Answer {
-    Answer::Unavailable(match why {
-        Undecided::Late => Why::NoLeader,
-        Undecided::Busy => Why::Busy,
-        Undecided::Ending => Why::NotServing,
-    })
+    match why {
+        Undecided::Late => Answer::Unavailable(Why::NoLeader),
+        Undecided::Busy => Answer::Unavailable(Why::Busy),
+        Undecided::Ending => Answer::Unavailable(Why::NotServing),
+        Undecided::Reused => Answer::Refused(Denied::new(Code::RequestReused)),
+    }
 }
 
 impl Asking<'_> {
