@@ -379,7 +379,7 @@ mod tests {
     #[test]
     fn what_is_printed_has_every_field() {
         let options = BenchOptions {
-            group: crate::roles::find_group::at_servers(vec!["a:1".into()]),
+            group: crate::roles::cli::find_group::at_servers(vec!["a:1".into()]),
             op: BenchOp::Post,
             clients: 2,
             time: Duration::from_secs(1),
