@@ -17,6 +17,7 @@ use super::limits::{INBOX_MAX, TICK_MS, WAITERS_PER_REQUEST_MAX};
 use super::writer::{Done, Job, Writer};
 use super::{RaftMessage, ReadAnswer, ReadId, convert};
 use crate::db::{DbError, Reader};
+use crate::state::apply::digest;
 use crate::state::{LogIndex, Outcome, RaftId, Request, RequestId};
 use event_listener::Event;
 use smol::channel::{Receiver, Sender, TrySendError};
@@ -54,6 +55,8 @@ pub enum Undecided {
     Busy,
     /// The process is ending.
     Ending,
+    /// Another command is under way under the same id: this one was not asked for, and will not be.
+    Reused,
 }
 
 /// Why a replica cannot go on.
@@ -76,34 +79,45 @@ impl From<DbError> for Failing {
 type Answer = Result<(LogIndex, Outcome), Undecided>;
 
 /// Who waits for what becomes of `Id`; nobody any more once the replica has ended.
-struct Waiters<Id, A>(Mutex<Option<HashMap<Id, Vec<Sender<A>>>>>);
+struct Waiters<Id, A>(Mutex<Option<HashMap<Id, Waiting<A>>>>);
+
+struct Waiting<A> {
+    /// A digest of what was asked: who asks something else under the same id must not get its answer.
+    asked: u64,
+    askers: Vec<Sender<A>>,
+}
 
 impl<Id: Eq + Hash, A: Clone> Waiters<Id, A> {
     fn new() -> Waiters<Id, A> {
         Waiters(Mutex::new(Some(HashMap::new())))
     }
-    fn table(&self) -> MutexGuard<'_, Option<HashMap<Id, Vec<Sender<A>>>>> {
+    fn table(&self) -> MutexGuard<'_, Option<HashMap<Id, Waiting<A>>>> {
         self.0.lock().expect("nobody panics while it holds this lock")
     }
-    fn add(&self, id: Id) -> Result<Receiver<A>, Undecided> {
+    fn add(&self, id: Id, asked: u64) -> Result<Receiver<A>, Undecided> {
         let (sender, receiver) = smol::channel::bounded(1);
         let mut table = self.table();
-        let waiting = table.as_mut().ok_or(Undecided::Ending)?.entry(id).or_default();
-        if waiting.len() >= WAITERS_PER_REQUEST_MAX {
-            // Those who have gone leave their places only here.
-            waiting.retain(|waiter| !waiter.is_closed());
+        let fresh = || Waiting { asked, askers: Vec::new() };
+        let waiting = table.as_mut().ok_or(Undecided::Ending)?.entry(id).or_insert_with(fresh);
+        if waiting.asked != asked {
+            return Err(Undecided::Reused);
         }
-        if waiting.len() >= WAITERS_PER_REQUEST_MAX {
+        let askers = &mut waiting.askers;
+        if askers.len() >= WAITERS_PER_REQUEST_MAX {
+            // Those who have gone leave their places only here.
+            askers.retain(|asker| !asker.is_closed());
+        }
+        if askers.len() >= WAITERS_PER_REQUEST_MAX {
             return Err(Undecided::Busy);
         }
-        waiting.push(sender);
+        askers.push(sender);
         Ok(receiver)
     }
     fn answer(&self, id: Id, answer: &A) {
         let waiting = self.table().as_mut().and_then(|table| table.remove(&id));
-        for waiter in waiting.unwrap_or_default() {
-            // A waiter that has gone does not matter.
-            let _ = waiter.try_send(answer.clone());
+        for asker in waiting.into_iter().flat_map(|waiting| waiting.askers) {
+            // One that has gone does not matter.
+            let _ = asker.try_send(answer.clone());
         }
     }
     fn close(&self) {
@@ -188,7 +202,7 @@ impl Replica {
     /// Nothing was decided in time; the same request may be asked again, here or elsewhere.
     pub async fn submit(&self, request: Request, deadline: Instant) -> Answer {
         let id = request.id;
-        let answer = self.shared.waiters.add(id)?;
+        let answer = self.shared.waiters.add(id, digest(&request.command))?;
         let left_ms = deadline.saturating_duration_since(Instant::now()).as_millis() as u64;
         let input = Input::Request { request, ticks: left_ms / TICK_MS };
         if let Err(why) = self.try_feed(input) {
@@ -204,7 +218,7 @@ impl Replica {
     /// No leader confirmed one in time.
     pub async fn read_index(&self, deadline: Instant) -> Result<LogIndex, Undecided> {
         let id = self.shared.next_read.fetch_add(1, Ordering::Relaxed);
-        let answer = self.shared.reads.add(id)?;
+        let answer = self.shared.reads.add(id, 0)?;
         let left_ms = deadline.saturating_duration_since(Instant::now()).as_millis() as u64;
         if let Err(why) = self.try_feed(Input::ReadIndex { id, ticks: left_ms / TICK_MS }) {
             self.shared.reads.answer(id, &Err(why));

@@ -15,10 +15,10 @@ use crate::net::client::Client;
 use crate::net::frame::{self, FrameError, Plane};
 use crate::net::limits::{ATTEMPT_DEADLINE, FRAME_BYTES_MAX};
 use crate::net::protocol::{Answer, AnswerFrame, Ask, AskFrame, NewAccount, Password};
-use crate::net::secret::{new_token, token_hash};
+use crate::net::secret::{new_request_id, new_token, token_hash};
 use crate::net::socket;
 use crate::state::limits::FEED_PAGE_MAX;
-use crate::state::{Command, Consistency, LogIndex, Query, Request, RequestId, Role, Token, TokenHash};
+use crate::state::{Command, Consistency, LogIndex, Query, Request, Role, Token, TokenHash};
 use async_net::TcpStream;
 use serde::Serialize;
 use smol::future::or;
@@ -113,10 +113,11 @@ async fn new_person(client: &Client) -> Result<Person, Failure> {
         email: "bench@localhost".to_string(),
         password: password.clone(),
     };
-    settle(client, Ask::CreateAccount { id: request_id(), born: born(client).await, form }).await?;
+    settle(client, Ask::CreateAccount { id: new_request_id(), born: born(client).await, form }).await?;
     let session = token_hash(&new_token());
     let born = born(client).await;
-    let log_in = Ask::LogIn { id: request_id(), born, username: username.clone(), password, token: session };
+    let log_in =
+        Ask::LogIn { id: new_request_id(), born, username: username.clone(), password, token: session };
     settle(client, log_in).await?;
     Ok(Person { username, session })
 }
@@ -350,12 +351,7 @@ fn croak(person: &Person, number: u64) -> Command {
 }
 
 fn request(command: Command, born: LogIndex) -> Request {
-    Request { id: request_id(), born, command }
-}
-
-fn request_id() -> RequestId {
-    let random = new_token();
-    RequestId(u128::from_be_bytes(std::array::from_fn(|i| random[i])))
+    Request { id: new_request_id(), born, command }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -447,7 +443,7 @@ mod tests {
     #[test]
     fn what_is_printed_has_every_field() {
         let options = BenchOptions {
-            group: crate::roles::find_group::at_servers(vec!["a:1".into()]),
+            group: crate::roles::cli::find_group::at_servers(vec!["a:1".into()]),
             op: BenchOp::Post,
             clients: 2,
             time: Duration::from_secs(1),

@@ -9,7 +9,7 @@
 //!
 //! - [`join`]: becoming a member: founding, joining
 //! - [`lost`]: a store that cannot be trusted any more
-//! - [`peers`]: ordered links to the other members, and what is known of them
+//! - [`peers`]: ordered links to the other members; [`roster`]: what is known of them
 //! - [`snapshots`]: the whole state on a link of its own
 //! - [`service`]: what is answered
 //! - [`passwords`]: hashing, off the executor's threads
@@ -20,6 +20,7 @@ mod join;
 mod lost;
 mod passwords;
 mod peers;
+mod roster;
 mod service;
 mod snapshots;
 
@@ -31,10 +32,10 @@ use crate::net::protocol::MemberInfo;
 use crate::net::tasks;
 use crate::replica::limits::TICK_MS;
 use crate::replica::{Core, CoreOptions, Failing, Replica, Writer};
-use crate::state::RaftId;
+use crate::state::{HistoryId, RaftId};
 use async_net::TcpListener;
 use passwords::Passwords;
-use peers::Peers;
+use roster::Peers;
 use service::Service;
 use smol::future::FutureExt;
 use std::sync::{Arc, OnceLock};
@@ -359,10 +360,10 @@ pub(super) fn random_u64() -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-pub(super) fn random_u128() -> u128 {
+pub(super) fn random_history() -> HistoryId {
     let mut bytes = [0; 16];
     fill_random(&mut bytes);
-    u128::from_le_bytes(bytes)
+    HistoryId(u128::from_le_bytes(bytes))
 }
 
 fn fill_random(bytes: &mut [u8]) {

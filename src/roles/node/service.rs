@@ -119,11 +119,12 @@ fn broken(error: &DbError) -> Answer {
 }
 
 fn undecided(why: Undecided) -> Answer {
-    Answer::Unavailable(match why {
-        Undecided::Late => Why::NoLeader,
-        Undecided::Busy => Why::Busy,
-        Undecided::Ending => Why::NotServing,
-    })
+    match why {
+        Undecided::Late => Answer::Unavailable(Why::NoLeader),
+        Undecided::Busy => Answer::Unavailable(Why::Busy),
+        Undecided::Ending => Answer::Unavailable(Why::NotServing),
+        Undecided::Reused => Answer::Refused(Denied::new(Code::RequestReused)),
+    }
 }
 
 impl Asking<'_> {
@@ -182,7 +183,7 @@ impl Asking<'_> {
             let token = Token { history: self.member.identity.history, index: status.applied };
             return Answer::Written { token, outcome: Ok(Reply::Done) };
         }
-        let Some(leader) = status.leader.and_then(|id| self.member.peers.find(id)) else {
+        let Some(leader) = status.leader.and_then(|id| self.member.peers.info(id)) else {
             return Answer::Unavailable(Why::NoLeader);
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
@@ -350,7 +351,7 @@ mod tests {
     use crate::net::tasks;
     use crate::replica::{Core, CoreOptions, Replica, Writer};
     use crate::roles::node::passwords::Passwords;
-    use crate::roles::node::peers::Peers;
+    use crate::roles::node::roster::Peers;
     use crate::roles::options::NodeOptions;
     use crate::state::HistoryId;
     use std::sync::OnceLock;
