@@ -17,7 +17,7 @@ use crate::net::frame::{self, FrameError, Plane};
 use crate::net::limits::{
     FRAME_BYTES_MAX, PEER_QUEUE_MAX, PEERS_MAX, PREFACE_DEADLINE, STATUS_DEADLINE, WRITE_BYTES,
 };
-use crate::net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome};
+use crate::net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreNews};
 use crate::net::protocol::{Answer, Ask, MemberInfo};
 use crate::net::{socket, tasks};
 use crate::replica::{Envelope, Failing, RaftMessage, Transport};
@@ -161,7 +161,7 @@ impl Peers {
         self.table().get(&id)?.info.as_ref().map(|info| info.address.clone())
     }
 
-    fn info(&self, id: RaftId) -> Option<MemberInfo> {
+    pub(super) fn info(&self, id: RaftId) -> Option<MemberInfo> {
         self.table().get(&id)?.info.clone()
     }
 
@@ -393,7 +393,8 @@ async fn dial(node: &Arc<Node>, to: RaftId, address: &str) -> Result<TcpStream, 
 async fn feed(node: &Node, frames: &Receiver<Vec<u8>>, mut stream: TcpStream) -> FrameError {
     let mut beat = smol::Timer::interval(BEAT);
     let mut end = stream.clone();
-    let mut batch = peer::encode(&PeerFrame::Talk(PeerTalk::Beat(node.info())));
+    let mut told = None;
+    let mut batch = pulse_of(node, &mut told);
     loop {
         if let Err(error) = frame::write_bytes(&mut stream, &batch).await {
             return error;
@@ -402,7 +403,7 @@ async fn feed(node: &Node, frames: &Receiver<Vec<u8>>, mut stream: TcpStream) ->
         let next = async { frames.recv().await.map_err(|_| FrameError::Closed) };
         let pulse = async {
             smol::stream::StreamExt::next(&mut beat).await;
-            Ok(peer::encode(&PeerFrame::Talk(PeerTalk::Beat(node.info()))))
+            Ok(pulse_of(node, &mut told))
         };
         // The other side never writes here: whatever can be read is the end.
         let over = async {
@@ -420,6 +421,17 @@ async fn feed(node: &Node, frames: &Receiver<Vec<u8>>, mut stream: TcpStream) ->
             batch.extend_from_slice(&more);
         }
     }
+}
+
+/// A beat, and what is new of this member's store since it was last told on this link.
+fn pulse_of(node: &Node, told: &mut Option<StoreNews>) -> Vec<u8> {
+    let mut bytes = peer::encode(&PeerFrame::Talk(PeerTalk::Beat(node.info())));
+    let news = node.store_news();
+    if told.as_ref() != Some(&news) {
+        bytes.extend(peer::encode(&PeerFrame::Talk(PeerTalk::Store(news.clone()))));
+        *told = Some(news);
+    }
+    bytes
 }
 
 /// Serves a link that a peer dialled.
@@ -463,6 +475,7 @@ pub async fn accept(node: Arc<Node>, mut stream: TcpStream) {
             Ok(PeerFrame::Talk(PeerTalk::Beat(_))) => {
                 return log::warn!("member {from} speaks for another");
             }
+            Ok(PeerFrame::Talk(PeerTalk::Store(news))) => member.agreement.heard(from, news.digests),
             Err(FrameError::Closed | FrameError::Io(_)) => return,
             Err(error) => return log::warn!("member {from}: {error}"),
         }

@@ -344,6 +344,7 @@ mod tests {
     use crate::db::{Configuration, FileDisk, Identity, Store};
     use crate::net::listener::{Gate, Node as _};
     use crate::replica::{Core, CoreOptions, Replica, Writer};
+    use crate::roles::node::agreement::Agreement;
     use crate::roles::node::passwords::Passwords;
     use crate::roles::node::peers::Peers;
     use crate::roles::options::NodeOptions;
@@ -364,7 +365,7 @@ mod tests {
         let peers = Peers::new(&identity);
         let transport = peers::transport(&peers).0;
         let replica = Replica::start(core, Writer::new(store), transport, failed.clone()).unwrap();
-        let member = Member { peers, identity, replica, disk };
+        let member = Member { peers, identity, replica, agreement: Agreement::default(), disk };
         let node = Node {
             options: NodeOptions {
                 role,
