@@ -66,6 +66,8 @@ pub enum Failing {
     Broken(String),
     /// Its store is damaged, or lost what it had promised: the member has to come back as another one.
     Lost(String),
+    /// Its state is not that of the others: nothing of it is to be believed.
+    Differs(String),
     /// The group removed this member: nothing of it is wanted any more.
     Removed(String),
 }

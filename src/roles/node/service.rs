@@ -350,6 +350,7 @@ mod tests {
     use crate::net::listener::{Gate, Node as _};
     use crate::net::tasks;
     use crate::replica::{Core, CoreOptions, Replica, Writer};
+    use crate::roles::node::agreement::Agreement;
     use crate::roles::node::passwords::Passwords;
     use crate::roles::node::roster::Peers;
     use crate::roles::options::NodeOptions;
@@ -371,7 +372,7 @@ mod tests {
         let transport = peers::transport(&peers).0;
         let (replica, raft) = Replica::start(core, Writer::new(store), transport, failed.clone()).unwrap();
         tasks::spawn(raft).detach();
-        let member = Member { peers, identity, replica, disk };
+        let member = Member { peers, identity, replica, agreement: Agreement::default(), disk };
         let node = Node {
             options: NodeOptions {
                 role,
