@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   log-00000007   head │ batch │ batch │ batch      whole; goes as soon as nobody needs it
-//!   log-00000008   head │ batch │ bat                the newest; its last batch may be torn: nobody was promised it
+//!   log-00000008   head │ batch │ bat     000000     the newest; its last batch may be torn: nobody was promised it
 //!
 //!   head, batch:   length u32 │ checksum u32 │ version u8 │ postcard
 //! ```
@@ -21,7 +21,7 @@
 //!
 //! Not here: when to append, what is committed (replica), when the rows are durable (store).
 
-use super::limits::{LOG_BATCH_BYTES, LOG_FILE_BYTES, LOG_RECORD_BYTES_MAX};
+use super::limits::{LOG_BATCH_BYTES, LOG_FILE_BYTES, LOG_FILE_STEP_BYTES, LOG_RECORD_BYTES_MAX};
 use super::record::{HardState, LogEntry, Position};
 use super::{DbError, Disk};
 use crate::state::LogIndex;
@@ -190,6 +190,14 @@ impl LogFile {
         Ok((length > 0 && fits).then_some((length, sum)))
     }
 
+    /// Whether nothing was ever written at this place.
+    fn is_blank_from(&self, at: u64) -> Result<bool, DbError> {
+        let rest = self.backend.len()?.saturating_sub(at).min(FRAME_BYTES) as usize;
+        let mut frame = [0; FRAME_BYTES as usize];
+        self.backend.read(at, &mut frame[..rest])?;
+        Ok(frame == [0; FRAME_BYTES as usize])
+    }
+
     /// Whether a whole record follows the one at this place, which is not whole.
     fn goes_on_behind(&self, at: u64) -> Result<bool, DbError> {
         match self.read_frame(at)? {
@@ -210,6 +218,8 @@ pub(super) struct Journal {
     files: VecDeque<Arc<LogFile>>,
     /// Where the next batch goes in the newest file.
     end: u64,
+    /// What the newest file is long; behind the end there are zeros.
+    length: u64,
     hard_state: HardState,
     spans: Arc<RwLock<Spans>>,
 }
@@ -225,7 +235,8 @@ impl Journal {
         base: (Position, HardState),
         spans: Arc<RwLock<Spans>>,
     ) -> Result<Journal, DbError> {
-        let mut journal = Journal { disk, epoch, files: VecDeque::new(), end: 0, hard_state: base.1, spans };
+        let mut journal =
+            Journal { disk, epoch, files: VecDeque::new(), end: 0, length: 0, hard_state: base.1, spans };
         *journal.spans.write().expect("no reader panics while it holds this lock") =
             Spans { floor: base.0, last: base.0, spans: VecDeque::new() };
         let newest = journal.find_files()?;
@@ -298,13 +309,15 @@ impl Journal {
             self.hard_state = batch.hard_state.unwrap_or(self.hard_state);
             at = behind;
         }
-        if at < file.backend.len()? {
+        self.length = file.backend.len()?;
+        if !file.is_blank_from(at)? {
             if !is_newest || file.goes_on_behind(at)? {
                 return Err(file.damaged(at));
             }
             log::info!("the log's file {} ends with a write that was cut off", file.number);
             file.backend.set_len(at)?;
             file.backend.sync_data()?;
+            self.length = at;
         }
         self.end = at;
         Ok(())
@@ -317,8 +330,9 @@ impl Journal {
         let head = Head { epoch: self.epoch, number, start: file.start, hard_state: self.hard_state };
         let bytes = file.frame(0, &head);
         file.backend.set_len(0)?;
+        file.backend.set_len(LOG_FILE_STEP_BYTES)?;
         file.backend.write(0, &bytes)?;
-        self.end = bytes.len() as u64;
+        (self.end, self.length) = (bytes.len() as u64, LOG_FILE_STEP_BYTES);
         self.files.push_back(Arc::new(file));
         Ok(())
     }
@@ -362,10 +376,15 @@ impl Journal {
     fn write(&mut self, entries: &[LogEntry], hard_state: Option<HardState>) -> Result<(), DbError> {
         let (file, at) = (self.newest().clone(), self.end);
         let bytes = file.frame(at, &Appended { hard_state, entries });
+        let end = at + bytes.len() as u64;
+        if end > self.length {
+            self.length = end.next_multiple_of(LOG_FILE_STEP_BYTES);
+            file.backend.set_len(self.length)?;
+        }
         file.backend.write(at, &bytes)?;
         // Each is durable before the next is written: only the last of a file can be torn.
         file.backend.sync_data()?;
-        self.end += bytes.len() as u64;
+        self.end = end;
         self.hard_state = hard_state.unwrap_or(self.hard_state);
         self.spans.write().expect("no reader panics while it holds this lock").add(entries, &file, at);
         Ok(())
@@ -391,6 +410,11 @@ impl Journal {
 
     pub fn spans(&self) -> Arc<RwLock<Spans>> {
         self.spans.clone()
+    }
+
+    #[cfg(test)]
+    pub fn end(&self) -> u64 {
+        self.end
     }
 
     pub fn epoch(&self) -> u64 {
