@@ -145,6 +145,7 @@ fn up(flags: UpFlags) -> Result<UpOptions, Refusal> {
             RestartFlag::Never => Restart::Never,
         },
         evict_after: flags.evict_after,
+        disk_quota_bytes: flags.disk_quota,
     })
 }
 
@@ -163,6 +164,7 @@ fn init(flags: InitFlags) -> InitOptions {
 
 fn node(role: Role, flags: NodeFlags) -> Result<NodeOptions, Failure> {
     let (id, advertise, evict_after) = (flags.id, flags.advertise, flags.evict_after);
+    let disk_quota_bytes = flags.disk_quota;
     let place = place(flags.server)?;
     let ports = place.ports.as_ref();
     let listen = place
@@ -176,7 +178,18 @@ fn node(role: Role, flags: NodeFlags) -> Result<NodeOptions, Failure> {
     let cluster = place.cluster.cluster;
     let found = flags.found;
     let data_dir = place.data_dir;
-    Ok(NodeOptions { role, id, listen, advertise, data_dir, cluster, coordinators, found, evict_after })
+    Ok(NodeOptions {
+        role,
+        id,
+        listen,
+        advertise,
+        data_dir,
+        cluster,
+        coordinators,
+        found,
+        evict_after,
+        disk_quota_bytes,
+    })
 }
 
 /// The port that a member has when nobody says otherwise: coordinator 8999+N, backend 10000+N.

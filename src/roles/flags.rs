@@ -19,6 +19,8 @@ const SECONDS_MAX: i64 = 24 * 3600;
 
 /// `EVICT_TICKS`, as it is typed.
 const EVICT_AFTER: &str = "10s";
+/// What a small card can spare.
+pub const DISK_QUOTA: &str = "2GiB";
 
 /// A small social network that survives pulled plugs.
 #[derive(Debug, Parser)]
@@ -111,6 +113,10 @@ pub struct UpFlags {
     /// A voter that is silent for this long gives its seat to a learner, if there is one
     #[arg(long, value_name = "TIME", default_value = EVICT_AFTER, value_parser = typed::evict_after)]
     pub evict_after: Duration,
+    /// Disk that a member's files may take; then new accounts, friends and croaks are refused, and so they are when
+    /// less than 64 MiB are free
+    #[arg(long, value_name = "SIZE", default_value = DISK_QUOTA, value_parser = typed::disk_quota)]
+    pub disk_quota: u64,
     /// Keep everything in a temporary folder that is removed at the end
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub ephemeral: bool,
@@ -152,6 +158,10 @@ pub struct NodeFlags {
     /// A voter that is silent for this long gives its seat to a learner, if there is one; the leader's counts
     #[arg(long, value_name = "TIME", default_value = EVICT_AFTER, value_parser = typed::evict_after)]
     pub evict_after: Duration,
+    /// Disk that a member's files may take; then new accounts, friends and croaks are refused, and so they are when
+    /// less than 64 MiB are free
+    #[arg(long, value_name = "SIZE", default_value = DISK_QUOTA, value_parser = typed::disk_quota)]
+    pub disk_quota: u64,
     #[command(flatten)]
     pub server: ServerFlags,
 }

@@ -10,6 +10,8 @@
 //! - [`join`]: becoming a member: founding, joining
 //! - [`lost`]: a store that cannot be trusted any more
 //! - [`agreement`]: whether the members have the same state
+//! - [`scrub`]: everything that is stored, read again slowly
+//! - [`disk`]: how much of its disk a store may take
 //! - [`peers`]: ordered links to the other members, and what is known of them
 //! - [`snapshots`]: the whole state on a link of its own
 //! - [`service`]: what is answered
@@ -18,10 +20,12 @@
 
 mod agreement;
 mod chores;
+mod disk;
 mod join;
 mod lost;
 mod passwords;
 mod peers;
+mod scrub;
 mod service;
 mod snapshots;
 
@@ -30,19 +34,20 @@ use super::options::NodeOptions;
 use crate::db::{DbError, FileDisk, Identity, Store};
 use crate::net::listener::{self, Gate};
 use crate::net::peer::StoreNews;
-use crate::net::protocol::MemberInfo;
+use crate::net::protocol::{MemberInfo, StoreStatus};
 use crate::net::tasks;
 use crate::replica::limits::TICK_MS;
 use crate::replica::{Core, CoreOptions, Failing, Replica, Writer};
 use crate::state::RaftId;
 use agreement::Agreement;
 use async_net::TcpListener;
+use disk::Disk;
 use passwords::Passwords;
 use peers::Peers;
 use service::Service;
 use smol::future::FutureExt;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 /// A store that another process is about to let go of is waited for this long: a restart overlaps a little.
 const STORE_WAIT: Duration = Duration::from_secs(2);
@@ -57,6 +62,7 @@ pub(super) struct Node {
     pub machine: String,
     pub gate: Arc<Gate>,
     pub passwords: Passwords,
+    pub disk: Disk,
     /// Says why this process cannot go on.
     pub failed: smol::channel::Sender<Failing>,
     /// Once this node belongs to a group.
@@ -69,6 +75,8 @@ pub(super) struct Member {
     pub replica: Replica,
     pub peers: Arc<Peers>,
     pub agreement: Agreement,
+    /// When everything was last read and checked.
+    pub scrubbed: Mutex<Option<Instant>>,
     pub disk: Arc<dyn crate::db::Disk>,
 }
 
@@ -92,7 +100,25 @@ impl Node {
     /// What the others should know of this member's store.
     pub fn store_news(&self) -> StoreNews {
         let member = self.member.get();
-        StoreNews { digests: member.map_or(Vec::new(), |it| it.replica.reader().digests_to_tell()) }
+        let digests = member.map_or(Vec::new(), |it| it.replica.reader().digests_to_tell());
+        StoreNews { digests, full: self.disk.status().full }
+    }
+
+    pub fn store_status(&self) -> StoreStatus {
+        let scrubbed = |it: &Member| *it.scrubbed.lock().expect("nobody panics while it holds this lock");
+        let scrubbed_s = self.member.get().and_then(scrubbed).map(|at| at.elapsed().as_secs());
+        StoreStatus { scrubbed_s, ..self.disk.status() }
+    }
+
+    /// Whether nothing that grows is taken here now.
+    pub fn disks_are_full(&self) -> bool {
+        let own = self.disk.status().full;
+        let Some(member) = self.member.get() else { return own };
+        let status = member.replica.status();
+        let is_full = |id: RaftId| if id == status.me { own } else { member.peers.is_full(id) };
+        let voters = &status.configuration.voters;
+        let full_voters = voters.iter().filter(|id| is_full(**id)).count();
+        disk::refuses(own, status.leader.is_some_and(is_full), full_voters, voters.len())
     }
 }
 
@@ -115,6 +141,11 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
             .map_err(|error| Failure::new(Exit::Refused, format!("no thread for passwords: {error}")))?,
         failed: failed.clone(),
         member: OnceLock::new(),
+        disk: Disk::new(
+            options.store_dir(),
+            options.disk_quota_bytes,
+            number_for_tests(TEST_DISK_RESERVE)?.unwrap_or(disk::RESERVE_BYTES),
+        ),
         options,
     });
     let service = Arc::new(Service { node: node.clone() });
@@ -222,11 +253,11 @@ async fn trusted_store(node: &Node) -> Result<Store, Failure> {
 
 async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
     let folder = options.store_dir();
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     loop {
         match FileDisk::new(&folder).and_then(Store::open) {
             Ok(mut store) => {
-                if let Some(entries) = log_keep_for_tests()? {
+                if let Some(entries) = number_for_tests(TEST_LOG_KEEP)? {
                     store.set_log_keep_entries(entries);
                 }
                 return Ok(store);
@@ -248,12 +279,16 @@ async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
 
 /// For tests: keeps so few log entries that a short absence is too long for the log, and needs a snapshot.
 const TEST_LOG_KEEP: &str = "RIBBIT_TEST_LOG_KEEP";
+/// For tests: how long the scrub pauses, in milliseconds.
+const TEST_SCRUB_MS: &str = "RIBBIT_TEST_SCRUB_MS";
+/// For tests: bytes that have to be free on the disk.
+const TEST_DISK_RESERVE: &str = "RIBBIT_TEST_DISK_RESERVE";
 
-fn log_keep_for_tests() -> Result<Option<u64>, Failure> {
-    let Some(value) = std::env::var_os(TEST_LOG_KEEP) else { return Ok(None) };
+fn number_for_tests(name: &str) -> Result<Option<u64>, Failure> {
+    let Some(value) = std::env::var_os(name) else { return Ok(None) };
     match value.to_str().and_then(|text| text.parse().ok()) {
-        Some(entries) => Ok(Some(entries)),
-        None => Err(Failure::new(Exit::Configuration, format!("{TEST_LOG_KEEP} is not a number of entries"))),
+        Some(number) => Ok(Some(number)),
+        None => Err(Failure::new(Exit::Configuration, format!("{name} is not a number"))),
     }
 }
 
@@ -354,13 +389,23 @@ async fn become_member(
     let (transport, wanted) = peers::transport(&peers);
     let replica = Replica::start(core, writer, transport, failed)
         .map_err(|error| Failure::new(Exit::Refused, format!("no thread for the replica: {error}")))?;
-    let member = Member { identity, replica, peers, agreement: Agreement::default(), disk };
+    let member = Member {
+        identity,
+        replica,
+        peers,
+        agreement: Agreement::default(),
+        scrubbed: Mutex::default(),
+        disk,
+    };
     assert!(node.member.set(member).is_ok(), "a node becomes a member once");
     let links = peers::run(node.clone(), wanted);
     let chores = chores::run(node.clone(), founding);
     let comparing = agreement::watch(node.clone());
+    let pause = number_for_tests(TEST_SCRUB_MS)?.map_or(scrub::PAUSE, Duration::from_millis);
+    let scrubbing = scrub::run(node.clone(), pause);
     Ok(async move {
-        smol::future::zip(smol::future::zip(links, chores), comparing).await;
+        let work = smol::future::zip(links, chores);
+        smol::future::zip(work, smol::future::zip(comparing, scrubbing)).await;
     })
 }
 

@@ -57,6 +57,8 @@ struct Peer {
     heard: Option<Instant>,
     queue: Option<Sender<Vec<u8>>>,
     linked: bool,
+    /// Its disk, as it last said.
+    full: bool,
     /// Counts incoming links: only the newest may feed the replica.
     incoming: u64,
 }
@@ -163,6 +165,11 @@ impl Peers {
 
     pub(super) fn info(&self, id: RaftId) -> Option<MemberInfo> {
         self.table().get(&id)?.info.clone()
+    }
+
+    /// Whether this member's disk was full when it last said how it is.
+    pub fn is_full(&self, id: RaftId) -> bool {
+        self.table().get(&id).is_some_and(|peer| peer.full)
     }
 
     fn set_linked(&self, id: RaftId, linked: bool) {
@@ -475,7 +482,10 @@ pub async fn accept(node: Arc<Node>, mut stream: TcpStream) {
             Ok(PeerFrame::Talk(PeerTalk::Beat(_))) => {
                 return log::warn!("member {from} speaks for another");
             }
-            Ok(PeerFrame::Talk(PeerTalk::Store(news))) => member.agreement.heard(from, news.digests),
+            Ok(PeerFrame::Talk(PeerTalk::Store(news))) => {
+                member.peers.table().entry(from).or_default().full = news.full;
+                member.agreement.heard(from, news.digests);
+            }
             Err(FrameError::Closed | FrameError::Io(_)) => return,
             Err(error) => return log::warn!("member {from}: {error}"),
         }
