@@ -13,17 +13,20 @@
 //! Counted is what the file system has given to the store's files. redb uses the room of deleted rows again, and
 //! rarely gives it back: who deletes makes room inside the file.
 
+use super::Node;
 use crate::net::protocol::StoreStatus;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Free space on the store's file system below which its disk is full, whatever the quota says.
 pub const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
-/// A disk is measured at most this often.
+/// A disk is measured this often while something is written ...
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
+/// ... and this often anyway: others may write beside the store.
+const MEASURE_AT_LEAST_EVERY: Duration = Duration::from_secs(10);
 /// What `st_blocks` counts in.
 const BLOCK_BYTES: u64 = 512;
 
@@ -33,38 +36,37 @@ pub struct Disk {
     folder: PathBuf,
     quota_bytes: u64,
     reserve_bytes: u64,
-    measured: Mutex<Option<(Instant, StoreStatus)>>,
+    measured: Mutex<StoreStatus>,
 }
 
 impl Disk {
     pub fn new(folder: PathBuf, quota_bytes: u64, reserve_bytes: u64) -> Disk {
-        Disk { folder, quota_bytes, reserve_bytes, measured: Mutex::new(None) }
+        let measured = Mutex::new(StoreStatus { quota_bytes, ..StoreStatus::default() });
+        Disk { folder, quota_bytes, reserve_bytes, measured }
     }
 
-    /// How it is now, or was a second ago.
+    /// How it was when it was last measured.
     pub fn status(&self) -> StoreStatus {
-        let mut measured = self.measured.lock().expect("nobody panics while it holds this lock");
-        if let Some((at, status)) = *measured
-            && at.elapsed() < MEASURE_EVERY
-        {
-            return status;
-        }
+        *self.measured.lock().expect("nobody panics while it holds this lock")
+    }
+
+    /// Measures it. A disk may take its time.
+    pub fn look(&self) {
         let status = self.measure();
-        if let Some((_, before)) = *measured
-            && before.full != status.full
-        {
-            let (bytes, free) = (status.bytes, status.free_bytes);
-            match status.full {
-                true => log::warn!(
-                    "the disk is full: the store takes {bytes} bytes of {} allowed, {free} are free; nothing new is \
-                     taken until there is room",
-                    self.quota_bytes
-                ),
-                false => log::info!("there is room on the disk again"),
-            }
+        let mut measured = self.measured.lock().expect("nobody panics while it holds this lock");
+        let before = std::mem::replace(&mut *measured, status);
+        drop(measured);
+        match (before.full, status.full) {
+            (false, true) => log::warn!(
+                "the disk is full: the store takes {} bytes of {} allowed, {} are free; nothing new is taken until \
+                 there is room",
+                status.bytes,
+                self.quota_bytes,
+                status.free_bytes
+            ),
+            (true, false) => log::info!("there is room on the disk again"),
+            _ => {}
         }
-        *measured = Some((Instant::now(), status));
-        status
     }
 
     fn measure(&self) -> StoreStatus {
@@ -73,6 +75,21 @@ impl Disk {
         let free_bytes = rustix::fs::statvfs(&self.folder).map_or(u64::MAX, |it| it.f_bavail * it.f_frsize);
         let full = bytes >= self.quota_bytes || free_bytes < self.reserve_bytes;
         StoreStatus { bytes, quota_bytes: self.quota_bytes, free_bytes, full, scrubbed_s: None }
+    }
+}
+
+/// Measures as long as this process lives, beside the threads that serve.
+pub async fn watch(node: Arc<Node>) {
+    let applied = || node.member.get().map_or(0, |it| it.replica.reader().applied());
+    let mut last = (applied(), Instant::now());
+    loop {
+        smol::Timer::after(MEASURE_EVERY).await;
+        if applied() == last.0 && last.1.elapsed() < MEASURE_AT_LEAST_EVERY {
+            continue;
+        }
+        last = (applied(), Instant::now());
+        let node = node.clone();
+        smol::unblock(move || node.disk.look()).await;
     }
 }
 
@@ -101,7 +118,11 @@ mod tests {
     #[test]
     fn what_is_sparse_is_not_counted_and_the_bounds_are() {
         let folder = tempfile::tempdir().unwrap();
-        let disk = |quota, reserve| Disk::new(folder.path().to_path_buf(), quota, reserve).status();
+        let disk = |quota, reserve| {
+            let disk = Disk::new(folder.path().to_path_buf(), quota, reserve);
+            disk.look();
+            disk.status()
+        };
         fs::File::create(folder.path().join("sparse")).unwrap().set_len(1 << 30).unwrap();
         fs::write(folder.path().join("store"), vec![7; 1 << 20]).unwrap();
         let status = disk(1 << 29, 0);

@@ -14,8 +14,9 @@ use super::Node;
 use crate::net::client::ask_once;
 use crate::net::frame::Plane;
 use crate::net::protocol::{Answer, Ask};
+use crate::net::secret::new_request_id;
 use crate::roles::failure::{Exit, Failure};
-use crate::state::{Code, Reply, RequestId};
+use crate::state::{Code, Reply};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -68,7 +69,7 @@ pub async fn leave(node: &Node) -> Result<(), Failure> {
     let mut said: Option<Instant> = None;
     loop {
         for address in &node.options.coordinators {
-            let id = RequestId(super::random_u128());
+            let id = new_request_id();
             let ask = Ask::Lose { id, role: node.options.role, number: node.options.id, alive: false };
             match ask_once(address, Plane::Control, ask, ASK_DEADLINE).await {
                 Ok(Answer::Written { outcome: Ok(Reply::Done), .. }) => return Ok(()),

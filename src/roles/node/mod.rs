@@ -12,7 +12,7 @@
 //! - [`agreement`]: whether the members have the same state
 //! - [`scrub`]: everything that is stored, read again slowly
 //! - [`disk`]: how much of its disk a store may take
-//! - [`peers`]: ordered links to the other members, and what is known of them
+//! - [`peers`]: ordered links to the other members; [`roster`]: what is known of them
 //! - [`snapshots`]: the whole state on a link of its own
 //! - [`service`]: what is answered
 //! - [`passwords`]: hashing, off the executor's threads
@@ -25,6 +25,7 @@ mod join;
 mod lost;
 mod passwords;
 mod peers;
+mod roster;
 mod scrub;
 mod service;
 mod snapshots;
@@ -38,12 +39,12 @@ use crate::net::protocol::{MemberInfo, StoreStatus};
 use crate::net::tasks;
 use crate::replica::limits::TICK_MS;
 use crate::replica::{Core, CoreOptions, Failing, Replica, Writer};
-use crate::state::RaftId;
+use crate::state::{HistoryId, RaftId};
 use agreement::Agreement;
 use async_net::TcpListener;
 use disk::Disk;
 use passwords::Passwords;
-use peers::Peers;
+use roster::Peers;
 use service::Service;
 use smol::future::FutureExt;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -245,6 +246,7 @@ async fn trusted_store(node: &Node) -> Result<Store, Failure> {
         log::warn!("the old store is set aside in {}", folder.display());
     }
     let store = open_store(options).await?;
+    node.disk.look();
     if let Some(identity) = store.identity() {
         check_identity(identity, options)?;
     }
@@ -387,24 +389,20 @@ async fn become_member(
         .map_err(|error| Failure::new(Exit::Refused, format!("the log cannot be used: {error}")))?;
     let peers = Peers::new(&identity);
     let (transport, wanted) = peers::transport(&peers);
-    let replica = Replica::start(core, writer, transport, failed)
-        .map_err(|error| Failure::new(Exit::Refused, format!("no thread for the replica: {error}")))?;
-    let member = Member {
-        identity,
-        replica,
-        peers,
-        agreement: Agreement::default(),
-        scrubbed: Mutex::default(),
-        disk,
-    };
+    let (replica, raft) = Replica::start(core, writer, transport, failed)
+        .map_err(|error| Failure::new(Exit::Refused, format!("no thread for the store: {error}")))?;
+    tasks::spawn(raft).detach();
+    let (agreement, scrubbed) = (Agreement::default(), Mutex::default());
+    let member = Member { identity, replica, peers, agreement, scrubbed, disk };
     assert!(node.member.set(member).is_ok(), "a node becomes a member once");
     let links = peers::run(node.clone(), wanted);
     let chores = chores::run(node.clone(), founding);
     let comparing = agreement::watch(node.clone());
+    let measuring = disk::watch(node.clone());
     let pause = number_for_tests(TEST_SCRUB_MS)?.map_or(scrub::PAUSE, Duration::from_millis);
     let scrubbing = scrub::run(node.clone(), pause);
     Ok(async move {
-        let work = smol::future::zip(links, chores);
+        let work = smol::future::zip(smol::future::zip(links, chores), measuring);
         smol::future::zip(work, smol::future::zip(comparing, scrubbing)).await;
     })
 }
@@ -419,10 +417,10 @@ pub(super) fn random_u64() -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-pub(super) fn random_u128() -> u128 {
+pub(super) fn random_history() -> HistoryId {
     let mut bytes = [0; 16];
     fill_random(&mut bytes);
-    u128::from_le_bytes(bytes)
+    HistoryId(u128::from_le_bytes(bytes))
 }
 
 fn fill_random(bytes: &mut [u8]) {
