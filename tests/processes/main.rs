@@ -29,6 +29,8 @@ mod pages;
 mod people;
 mod pond;
 mod power;
+mod quota;
+mod scrub;
 mod status;
 mod stopped;
 mod writers;

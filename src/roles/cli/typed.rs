@@ -78,8 +78,8 @@ pub fn size(text: &str) -> Result<u64, String> {
 /// What is wrong, for people.
 pub fn disk_quota(text: &str) -> Result<u64, String> {
     match size(text)? {
-        size if size >= 1 << 20 => Ok(size),
-        _ => Err("expected at least 1MiB".to_string()),
+        size if size >= 1 << 16 => Ok(size),
+        _ => Err("expected at least 64KiB".to_string()),
     }
 }
 
@@ -119,7 +119,7 @@ mod tests {
         for wrong in ["", "GB", "-1", "+1MB", "1.5GB", "2 GiB", "2gb", "2G", "99999999999999GiB"] {
             assert!(size(wrong).is_err(), "{wrong:?}");
         }
-        assert!(disk_quota("1MiB").is_ok() && disk_quota("1000kB").is_err());
+        assert!(disk_quota("64KiB").is_ok() && disk_quota("64kB").is_err());
     }
 
     #[test]
