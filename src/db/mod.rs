@@ -85,6 +85,21 @@ impl DbError {
     }
 }
 
+impl DbError {
+    /// Whether there was no room to write.
+    pub fn is_full(&self) -> bool {
+        let kind = match self {
+            DbError::Redb(error) => match error.as_ref() {
+                redb::Error::Io(error) => error.kind(),
+                _ => return false,
+            },
+            DbError::File { source, .. } => source.kind(),
+            DbError::Damaged(_) | DbError::BadRow(_) | DbError::InUse(_) => return false,
+        };
+        matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
+    }
+}
+
 impl<E: Into<redb::Error>> From<E> for DbError {
     fn from(error: E) -> DbError {
         DbError::Redb(Box::new(error.into()))

@@ -62,8 +62,10 @@ pub enum Undecided {
 /// Why a replica cannot go on.
 #[derive(Debug, Clone)]
 pub enum Failing {
-    /// Its process has to end; a new start may go well (space was made, a cable is back).
+    /// A bug: its process has to end, and a new start may go well.
     Broken(String),
+    /// Its disk is full, away or failing: its process has to end, and goes on once that is mended.
+    Disk(String),
     /// Its store is damaged, or lost what it had promised: the member has to come back as another one.
     Lost(String),
     /// Its state is not that of the others: nothing of it is to be believed.
@@ -74,7 +76,11 @@ pub enum Failing {
 
 impl From<DbError> for Failing {
     fn from(error: DbError) -> Failing {
-        if error.is_damage() { Failing::Lost(error.to_string()) } else { Failing::Broken(error.to_string()) }
+        match error {
+            error if error.is_damage() => Failing::Lost(error.to_string()),
+            error if error.is_full() => Failing::Disk(format!("the disk is full: {error}")),
+            error => Failing::Disk(error.to_string()),
+        }
     }
 }
 

@@ -4,7 +4,8 @@
 //! - [`writers`]: people who croak all the time, and what must have become of it
 //! - [`pages`]: what stands on a page
 //! - one module a promise: [`people`], [`hostile`], [`belonging`], [`failover`], [`power`], [`status`],
-//!   [`stopped`], [`moved`], [`away`], [`lost`], [`members`], and [`browser`] for the eyes
+//!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`],
+//!   [`members`], and [`browser`] for the eyes
 //!
 //! Each group is seven processes, so one test runs at a time, whatever `--test-threads` says.
 //! `RIBBIT_POWER_CUTS=20` cuts the power more often than the five times of a plain run.
@@ -21,6 +22,7 @@ mod belonging;
 mod browser;
 mod differs;
 mod failover;
+mod full;
 mod hostile;
 mod lost;
 mod members;

@@ -306,7 +306,8 @@ the name shown with it. A flag counts before the environment, the environment
 before the file.
 
 Exit codes: 0 fine, 1 refused, 2 wrong usage, 3 nobody reachable,
-4 not logged in, 5 degraded, 78 wrong configuration.";
+4 not logged in, 5 degraded, 74 disk full or failing, 78 wrong configuration,
+or somebody has to look first.";
 
 const UP_HELP: &str = "\
 Examples:

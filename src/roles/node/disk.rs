@@ -15,6 +15,8 @@
 
 use super::Node;
 use crate::net::protocol::StoreStatus;
+use crate::roles::failure::{Exit, Failure};
+use crate::roles::options::NodeOptions;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -97,6 +99,17 @@ pub async fn watch(node: Arc<Node>) {
 fn taken(folder: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
     entries.flatten().filter_map(|entry| entry.metadata().ok()).map(|it| it.blocks() * BLOCK_BYTES).sum()
+}
+
+/// How a member ends whose disk is full, away or failing. What it had acknowledged is on the disk, or on a majority of
+/// the others'.
+pub fn failed(options: &NodeOptions, why: &str) -> Failure {
+    let text = format!(
+        "{}: {why}. Make room on the disk of {}, or mend it: started again, it goes on where it was",
+        options.name(),
+        options.store_dir().display()
+    );
+    Failure::new(Exit::Disk, text)
 }
 
 /// Whether what grows is refused, by one whose own disk is or is not full.

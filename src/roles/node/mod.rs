@@ -162,6 +162,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     let failing = async {
         match failure.recv().await {
             Ok(Failing::Broken(why)) => Err(Failure::new(Exit::Refused, format!("{name}: {why}"))),
+            Ok(Failing::Disk(why)) => Err(disk::failed(&node.options, &why)),
             Ok(Failing::Lost(why)) => Err(lost_store(&node.options, &why)),
             Ok(Failing::Differs(why)) => Err(agreement::halt(&node.options, &why)),
             Ok(Failing::Removed(why)) => Err(removed(&node.options, &why)),
@@ -273,7 +274,10 @@ async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
                 return Err(Failure::new(Exit::Configuration, text));
             }
             Err(error) => {
-                return Err(Failure::new(Exit::Refused, format!("{}: {error}", folder.display())));
+                return Err(match Failing::from(error) {
+                    Failing::Disk(why) => disk::failed(options, &why),
+                    other => Failure::new(Exit::Refused, format!("{}: {other:?}", folder.display())),
+                });
             }
         }
     }

@@ -297,6 +297,8 @@ impl Up {
             return Ok(());
         }
         self.renew_address(part)?;
+        // A full disk stays full for a while, however long it took to notice.
+        let lived = if ending == Ending::Code(Exit::Disk as i32) { Duration::ZERO } else { lived };
         let delay = self.children[index].backoff.after(lived);
         let when = match delay {
             delay if delay < DELAY_UNSAID_MAX => String::new(),
