@@ -16,6 +16,7 @@
 //!
 //! - [`store`]: opening, appending, applying, installing a snapshot: the writer's side, one owner; [`identity`]:
 //!   whose store it is; [`applying`], [`load`], [`meta`] help it
+//! - [`recover`]: another history on what a store holds
 //! - [`digest`]: of the whole state, at every index; [`scrub`]: everything read again, slowly
 //! - [`read`]: views for readers and for the Raft log, beside the writer
 //! - [`snapshot`]: the whole state as a stream, out and in
@@ -35,6 +36,7 @@ mod meta;
 pub mod planted;
 pub mod read;
 pub mod record;
+mod recover;
 pub mod scrub;
 pub mod snapshot;
 pub mod store;

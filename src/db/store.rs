@@ -108,6 +108,10 @@ impl Store {
         Reader { shared: self.shared.clone() }
     }
 
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        self.shared.clone()
+    }
+
     pub(super) fn database(&self) -> Arc<Database> {
         self.shared.database.read().expect("no writer panics while it holds this lock").clone()
     }

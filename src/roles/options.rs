@@ -102,6 +102,20 @@ pub struct UpOptions {
     pub disk_quota_bytes: u64,
 }
 
+/// For `recover`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoverOptions {
+    /// A member's store; only read.
+    pub from: PathBuf,
+    /// Which backend is to have it.
+    pub id: u32,
+    /// The parent of that backend's store.
+    pub data_dir: PathBuf,
+    pub cluster: ClusterId,
+    /// The cluster file, where it was named.
+    pub cluster_file: Option<PathBuf>,
+}
+
 /// How a command finds the group that it talks to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {

@@ -4,7 +4,7 @@
 //! - [`writers`]: people who croak all the time, and what must have become of it
 //! - [`pages`]: what stands on a page
 //! - one module a promise: [`people`], [`hostile`], [`belonging`], [`failover`], [`power`], [`status`],
-//!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`],
+//!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`recover`],
 //!   [`members`], and [`browser`] for the eyes
 //!
 //! Each group is seven processes, so one test runs at a time, whatever `--test-threads` says.
@@ -32,6 +32,7 @@ mod people;
 mod pond;
 mod power;
 mod quota;
+mod recover;
 mod scrub;
 mod status;
 mod stopped;

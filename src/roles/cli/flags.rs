@@ -68,6 +68,9 @@ pub enum Verb {
     /// Let another backend lead
     #[command(after_help = TRANSFER_HELP)]
     Transfer(NameFlags),
+    /// Found a new history on what one member's store holds: the last resort
+    #[command(after_help = RECOVER_HELP)]
+    Recover(RecoverFlags),
     /// Measure a running group; leaves accounts and croaks of its own behind
     #[command(after_help = BENCH_HELP)]
     Bench(BenchFlags),
@@ -242,6 +245,22 @@ pub struct RemoveFlags {
 }
 
 #[derive(Debug, Args)]
+pub struct RecoverFlags {
+    /// A member's store, or a copy of one; it is only read
+    #[arg(long, value_name = "FILE")]
+    pub from: PathBuf,
+    /// Which backend is to have it, 1 to 999; it must have no store yet
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=MEMBER_ID_MAX as i64))]
+    pub id: u32,
+    /// The folder that holds the cluster file and each member's store [default: ribbit-data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The cluster file [default: cluster.ribbit in the data folder]
+    #[arg(long, value_name = "FILE")]
+    pub cluster_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub struct BenchFlags {
     /// What every client does over and over
     #[arg(long, value_enum, default_value = "post")]
@@ -394,6 +413,18 @@ Examples:
 const TRANSFER_HELP: &str = "\
 Examples:
   ribbit transfer backend-2";
+
+const RECOVER_HELP: &str = "\
+Only when the stores of a majority are gone for good. As long as they may come
+back, wait for them: what they acknowledged and FILE does not hold would be
+lost. Stop every member first, and take the FILE of the one that was last in
+sync (`ribbit status` shows what each has applied).
+
+Examples:
+  ribbit recover --from ribbit-data/backend-3/store.redb --id 1
+  ribbit recover --from /mnt/card/backend-2/store.redb --id 2 --data-dir ribbit-data
+
+It says what FILE holds, and what to do on the other boards.";
 
 const BENCH_HELP: &str = "\
 Examples:
