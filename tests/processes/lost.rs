@@ -5,6 +5,7 @@ use crate::pond::Pond;
 use crate::writers::{Writers, stores_agree};
 use std::fs;
 use std::path::PathBuf;
+use std::time::Instant;
 
 fn store(pond: &Pond, member: &str) -> PathBuf {
     pond.folder().join(member).join("store.redb")
@@ -19,11 +20,13 @@ fn heals(mistreat: impl FnOnce(&mut Pond, &str)) -> Pond {
     let writers = Writers::start(&pond, 4);
     writers.await_progress();
     mistreat(&mut pond, member);
+    let began = Instant::now();
     writers.await_progress();
     pond.await_status("it is back, votes and is in sync", |status| {
         let well = |member: &crate::pond::MemberStatus| member.alive && member.voter && member.in_sync;
         status.members.len() == 5 && status.members.iter().all(well)
     });
+    println!("{member} is back, votes and has caught up after {:?}, nobody helped it", began.elapsed());
     let mut written = writers.stop();
     pond.await_whole();
     written.judge_pages();

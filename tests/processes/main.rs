@@ -4,8 +4,8 @@
 //! - [`writers`]: people who croak all the time, and what must have become of it
 //! - [`pages`]: what stands on a page
 //! - one module a promise: [`people`], [`hostile`], [`belonging`], [`failover`], [`power`], [`status`],
-//!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`recover`],
-//!   [`members`], and [`browser`] for the eyes
+//!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`],
+//!   [`recover`], [`clock`], [`members`], and [`browser`] for the eyes
 //!
 //! Each group is seven processes, so one test runs at a time, whatever `--test-threads` says.
 //! `RIBBIT_POWER_CUTS=20` cuts the power more often than the five times of a plain run.
@@ -20,6 +20,7 @@ mod http;
 mod away;
 mod belonging;
 mod browser;
+mod clock;
 mod differs;
 mod failover;
 mod full;
