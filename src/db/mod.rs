@@ -88,6 +88,19 @@ impl DbError {
 }
 
 impl DbError {
+    /// Whether the disk says that it cannot give, or take, these bytes.
+    pub fn is_unreadable(&self) -> bool {
+        let code = match self {
+            DbError::Redb(error) => match error.as_ref() {
+                redb::Error::Io(error) => error.raw_os_error(),
+                _ => None,
+            },
+            DbError::File { source, .. } => source.raw_os_error(),
+            DbError::Damaged(_) | DbError::BadRow(_) | DbError::InUse(_) => None,
+        };
+        code == Some(rustix::io::Errno::IO.raw_os_error())
+    }
+
     /// Whether there was no room to write.
     pub fn is_full(&self) -> bool {
         let kind = match self {
@@ -100,6 +113,20 @@ impl DbError {
         };
         matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
     }
+}
+
+/// Runs what reads a store that may be damaged: redb trusts its pages and panics on some that cannot be. A process that
+/// ended with that panic would meet it again at its next start.
+///
+/// # Errors
+/// What `work` answers, or `Damaged` when it panicked.
+pub fn reading<T>(work: impl FnOnce() -> Result<T, DbError>) -> Result<T, DbError> {
+    // What it leaves half done is not used any more: a damaged store ends its process.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("for no reason given");
+        Err(DbError::Damaged(format!("reading it panicked: {text}")))
+    })
 }
 
 impl<E: Into<redb::Error>> From<E> for DbError {

@@ -14,7 +14,7 @@ use super::failure::{Exit, Failure};
 use super::options::RecoverOptions;
 use super::output;
 use super::ports::Ports;
-use crate::db::{DbError, FileDisk, Identity, Store};
+use crate::db::{self, DbError, FileDisk, Identity, Store};
 use crate::net::secret;
 use crate::state::rows::{Accounts, Croaks, Order, Table, View, member_name, scan};
 use crate::state::{AccountId, HistoryId, LogIndex, Role, members};
@@ -77,7 +77,7 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
     };
     let disk = FileDisk::new(work).map_err(unusable)?;
     copy(&options.from, &work.join(STORE))?;
-    let mut store = Store::open(disk).map_err(unusable)?;
+    let mut store = db::reading(|| Store::open(disk)).map_err(unusable)?;
     let Some(before) = store.identity().cloned() else {
         let text = format!("{} never belonged to a group", options.from.display());
         return Err(Failure::new(Exit::Refused, text));
@@ -91,7 +91,7 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
         );
         return Err(Failure::new(Exit::Configuration, text));
     }
-    while store.reader().scrub().map_err(unusable)?.is_none() {}
+    while db::reading(|| store.reader().scrub()).map_err(unusable)?.is_none() {}
     let from_log = store.apply_whole_log().map_err(unusable)?;
     let through = store.applied().index;
     let now = HistoryId(u128::from_be_bytes(std::array::from_fn({

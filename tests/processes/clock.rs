@@ -3,43 +3,18 @@
 
 use crate::pages::croaks;
 use crate::pond::{Pond, awaited};
+use crate::preload::library;
 use crate::writers::{Writers, stores_agree};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
 const YEAR_S: i64 = 365 * 24 * 3600;
 
-/// Builds what moves a process's wall clock. Nothing where there is no C compiler for it, or processes cannot be
-/// preloaded.
-fn clock(folder: &Path) -> Option<PathBuf> {
-    let library = folder.join("clock.so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/clock.c");
-    let built = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).output();
-    let why = match built {
-        Ok(output) if output.status.success() => {
-            let file = folder.join("probe");
-            fs::write(&file, (100 * YEAR_S).to_string()).expect("a file");
-            let mut date = Command::new("date");
-            date.arg("+%Y").env("LD_PRELOAD", &library).env("TEST_CLOCK", &file);
-            let year = date.output().map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string());
-            match year {
-                Ok(year) if year.as_str() > "2120" => return Some(library),
-                other => format!("a preloaded clock does not move: {other:?}"),
-            }
-        }
-        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
-        Err(error) => format!("cc: {error}"),
-    };
-    println!("skipped: {why}");
-    None
-}
-
 #[test]
 fn wall_clocks_that_jump_by_years_change_only_what_is_shown() {
     let tools = tempfile::tempdir().expect("a temporary folder");
-    let Some(library) = clock(tools.path()) else { return };
+    let Some(library) = library(tools.path(), "clock") else { return };
     let mut pond = Pond::dry();
     let now = tools.path().join("now");
     // In one step, so that nobody reads half of it.

@@ -2,9 +2,10 @@
 //!
 //! - [`pond`]: a group on a temporary folder, and the ways to break it
 //! - [`writers`]: people who croak all the time, and what must have become of it
+//! - [`preload`]: a wall clock and a disk that tests move and break
 //! - [`pages`]: what stands on a page
 //! - one module a promise: [`people`], [`hostile`], [`belonging`], [`failover`], [`power`], [`status`],
-//!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`],
+//!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`],
 //!   [`recover`], [`clock`], [`members`], and [`browser`] for the eyes
 //!
 //! Each group is seven processes, so one test runs at a time, whatever `--test-threads` says.
@@ -22,6 +23,7 @@ mod belonging;
 mod browser;
 mod clock;
 mod differs;
+mod failing;
 mod failover;
 mod full;
 mod hostile;
@@ -32,6 +34,7 @@ mod pages;
 mod people;
 mod pond;
 mod power;
+mod preload;
 mod quota;
 mod recover;
 mod scrub;

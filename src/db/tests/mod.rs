@@ -4,7 +4,7 @@ use super::digest;
 use super::read::{META, ROWS};
 use super::record::seal;
 use super::snapshot::SnapshotReader;
-use super::{Configuration, Disk, EntryKind, FileDisk, Identity, LogEntry, Position, Store, Which};
+use super::{Configuration, Disk, EntryKind, FileDisk, Identity, LogEntry, Position, Store, Which, reading};
 use crate::state::command::{NewMember, Proposal};
 use crate::state::{ClusterId, Command, HistoryId, LogIndex, Request, RequestId, Role, Stamp, members};
 use redb::{ReadableDatabase, ReadableTable};
@@ -168,6 +168,43 @@ fn a_scrub_reads_everything_while_it_changes() {
     let all = store.database().begin_read().unwrap().open_table(ROWS).unwrap().iter().unwrap().count();
     scrub(&mut store, nobody).unwrap();
     assert_eq!(scrub(&mut store, nobody).unwrap(), all as u64);
+}
+
+/// Opens the store and reads all of it.
+fn read_all(folder: &Path) -> Result<(), super::DbError> {
+    reading(|| {
+        let store = FileDisk::new(folder).and_then(Store::open)?;
+        while store.reader().scrub()?.is_none() {}
+        Ok(())
+    })
+}
+
+#[test]
+fn a_store_that_is_damaged_anywhere_is_called_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = founded(folder.path());
+    (0..200).for_each(|number| join(&mut store, number));
+    let path = folder.path().join("store.redb");
+    // As after a power cut; and closed properly, so that nothing is checked when it is opened.
+    let cut = std::fs::read(&path).unwrap();
+    drop(store);
+    let closed = std::fs::read(&path).unwrap();
+    let mut called = 0;
+    for number in 0..400usize {
+        let mut bytes = if number % 8 < 4 { cut.clone() } else { closed.clone() };
+        // Anywhere in the file, from a byte to a page.
+        let at = number.wrapping_mul(7_919 * 31) % bytes.len();
+        let length = [1, 16, 512, 4_096][number % 4];
+        bytes.iter_mut().skip(at).take(length).for_each(|byte| *byte ^= 0x5a);
+        let hurt = tempfile::tempdir().unwrap();
+        std::fs::write(hurt.path().join("store.redb"), &bytes).unwrap();
+        // Much of the file holds nothing.
+        if let Err(error) = read_all(hurt.path()) {
+            assert!(error.is_damage(), "{number}: {error}");
+            called += 1;
+        }
+    }
+    assert!(called > 50, "{called}");
 }
 
 #[test]

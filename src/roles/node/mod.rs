@@ -32,7 +32,7 @@ mod snapshots;
 
 use super::failure::{Exit, Failure};
 use super::options::NodeOptions;
-use crate::db::{DbError, FileDisk, Identity, Store};
+use crate::db::{self, DbError, FileDisk, Identity, Store};
 use crate::net::listener::{self, Gate};
 use crate::net::peer::StoreNews;
 use crate::net::protocol::{MemberInfo, StoreStatus};
@@ -78,7 +78,7 @@ pub(super) struct Member {
     pub agreement: Agreement,
     /// When everything was last read and checked.
     pub scrubbed: Mutex<Option<Instant>>,
-    pub disk: Arc<dyn crate::db::Disk>,
+    pub disk: Arc<dyn db::Disk>,
 }
 
 impl Node {
@@ -258,14 +258,17 @@ async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
     let folder = options.store_dir();
     let started = Instant::now();
     loop {
-        match FileDisk::new(&folder).and_then(Store::open) {
+        match db::reading(|| FileDisk::new(&folder).and_then(Store::open)) {
             Ok(mut store) => {
                 if let Some(entries) = number_for_tests(TEST_LOG_KEEP)? {
                     store.set_log_keep_entries(entries);
                 }
                 return Ok(store);
             }
-            Err(error) if error.is_damage() => return Err(lost_store(options, &error.to_string())),
+            // A sector that cannot be read when the store is opened cannot be read the next time either.
+            Err(error) if error.is_damage() || error.is_unreadable() => {
+                return Err(lost_store(options, &error.to_string()));
+            }
             Err(DbError::InUse(_)) if started.elapsed() < STORE_WAIT => {
                 smol::Timer::after(Duration::from_millis(50)).await;
             }

@@ -2,6 +2,7 @@
 //! others still have it. What is found goes the way of lost stores.
 
 use super::Node;
+use crate::db;
 use crate::db::limits::{SCRUB_CHUNK_BYTES, SCRUB_STEP_BYTES};
 use crate::replica::Failing;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ pub async fn run(node: Arc<Node>, pause: Duration) {
         smol::Timer::after(pause).await;
         for _ in 0..SCRUB_STEP_BYTES.div_ceil(SCRUB_CHUNK_BYTES) {
             let reader = member.replica.reader().clone();
-            match smol::unblock(move || reader.scrub()).await {
+            match smol::unblock(move || db::reading(|| reader.scrub())).await {
                 Ok(None) => {}
                 Ok(Some(pass)) => {
                     log::info!("all is as it was written: {} rows, {} entries", pass.rows, pass.entries);
