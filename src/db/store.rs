@@ -108,6 +108,10 @@ impl Store {
         Reader { shared: self.shared.clone() }
     }
 
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        self.shared.clone()
+    }
+
     pub(super) fn database(&self) -> Arc<Database> {
         self.shared.database.read().expect("no writer panics while it holds this lock").clone()
     }
@@ -265,6 +269,18 @@ impl Store {
         self.shared.age_ms.store(window.age_ms(), Ordering::Release);
         self.shared.applied.store(self.applied.index, Ordering::Release);
         Ok(outcomes)
+    }
+
+    /// Makes the rows durable as they are, if they are not.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be written.
+    pub fn checkpoint(&mut self) -> Result<(), DbError> {
+        if self.applied_durable < self.applied.index {
+            self.database().begin_write()?.commit()?;
+            self.applied_durable = self.applied.index;
+        }
+        Ok(())
     }
 
     /// The store's disk, for a `SnapshotWriter`.
