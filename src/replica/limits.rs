@@ -40,6 +40,9 @@ pub const PRESENT_TICKS: u64 = 1_000 / TICK_MS;
 
 /// A learner this close behind the leader's commit may become a voter.
 pub const PROMOTE_LAG_MAX: u64 = 64;
+/// A backend this close behind the end of the leader's log may be handed leadership: it has everything within a
+/// round or two, and until then nothing is proposed.
+pub const HANDOVER_LAG_MAX: u64 = 512;
 /// A replica this far behind what it knows to be committed is not in sync.
 pub const SYNC_LAG_MAX: u64 = 4_096;
 /// Voters at most.

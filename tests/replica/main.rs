@@ -7,6 +7,7 @@
 #[path = "../sim/disk.rs"]
 mod disk;
 mod driven;
+mod handover;
 mod hostile;
 #[path = "../sim/random.rs"]
 mod random;

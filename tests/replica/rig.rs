@@ -5,6 +5,7 @@ use raft::eraftpb::{Message, MessageType};
 use ribbit::db::{Configuration, Identity, Store};
 use ribbit::replica::core::Now;
 use ribbit::replica::{Core, CoreOptions, Input, Job, Output, Writer};
+use ribbit::state::rows::Member;
 use ribbit::state::{ClusterId, Command, HistoryId, RaftId, Request, RequestId, Role};
 
 pub const ME: RaftId = 1;
@@ -19,21 +20,25 @@ pub struct Rig {
 impl Rig {
     /// A member that was founded among these voters and learners, on a new disk.
     pub fn founded(voters: &[RaftId], learners: &[RaftId]) -> Rig {
-        Rig::of(voters, members_of(voters, learners))
+        Rig::of(voters, members_of(voters, learners), Vec::new())
     }
 
     /// The same, with so few entries kept behind what is applied.
     pub fn keeping(entries: u64, voters: &[RaftId]) -> Rig {
         let mut store = members_of(voters, &[]);
         store.set_log_keep_entries(entries);
-        Rig::of(voters, store)
+        Rig::of(voters, store, Vec::new())
     }
 
-    fn of(voters: &[RaftId], store: Store) -> Rig {
+    /// The same, and it knows these members.
+    pub fn among(voters: &[RaftId], learners: &[RaftId], members: Vec<(RaftId, Member)>) -> Rig {
+        Rig::of(voters, members_of(voters, learners), members)
+    }
+
+    fn of(voters: &[RaftId], store: Store, members: Vec<(RaftId, Member)>) -> Rig {
         let loaded = store.loaded().expect("a good disk");
         let reader = store.reader();
         let writer = Writer::new(store);
-        let members = writer.members().expect("a good disk");
         let options =
             CoreOptions { me: ME, role: Role::Backend, seed: 7, campaign: voters == [ME], evict_ticks: 400 };
         let core = Core::new(options, reader, &loaded, members).expect("a good store");

@@ -2,7 +2,9 @@
 
 use super::Core;
 use crate::db::Configuration;
-use crate::replica::limits::{DEMOTE_TICKS, HANDOVER_RETRY_TICKS, PRESENT_TICKS, PROMOTE_LAG_MAX};
+use crate::replica::limits::{
+    DEMOTE_TICKS, HANDOVER_LAG_MAX, HANDOVER_RETRY_TICKS, PRESENT_TICKS, PROMOTE_LAG_MAX,
+};
 use crate::replica::membership::{self, Seat, Silence};
 use crate::state::command::Proposal;
 use crate::state::rows::{Member, Standing};
@@ -126,8 +128,7 @@ impl Core {
         }
     }
 
-    /// A coordinator serves nobody, and a member that should go must not lead: they leave leading to a backend
-    /// that has everything.
+    /// A coordinator serves nobody, and a member that should go must not lead: they leave leading to a backend.
     pub(super) fn hand_over(&mut self) {
         let unwanted = self
             .members
@@ -140,7 +141,9 @@ impl Core {
         }
     }
 
-    /// Hands leadership to the voting backend that has most, if one has everything; else to nobody.
+    /// Hands leadership to the voting backend that has most, if one is close; else to nobody. Under load there is
+    /// always an entry that nobody has acknowledged yet: the engine takes no more proposals, waits until the heir has
+    /// everything, and only then lets it stand.
     pub(super) fn step_aside(&mut self) -> bool {
         let raft = &self.raw.raft;
         if !self.leads() || raft.has_pending_conf() || raft.lead_transferee.is_some() {
@@ -148,17 +151,17 @@ impl Core {
         }
         let configuration = raft.store().configuration();
         let last = raft.raft_log.last_index();
-        let heir = self.members.iter().filter(|(id, member)| {
+        let candidates = self.members.iter().filter(|(id, member)| {
             *id != self.options.me
                 && member.role == Role::Backend
                 && member.standing == Standing::Wanted
                 && configuration.voters.contains(id)
-                && raft
-                    .prs()
-                    .get(*id)
-                    .is_some_and(|progress| progress.recent_active && progress.matched == last)
         });
-        let Some(&(heir, _)) = heir.clone().next() else { return false };
+        let close = candidates.filter_map(|(id, _)| {
+            let progress = raft.prs().get(*id).filter(|progress| progress.recent_active)?;
+            (progress.matched + HANDOVER_LAG_MAX >= last).then_some((progress.matched, *id))
+        });
+        let Some((_, heir)) = close.max() else { return false };
         log::info!("handing leadership to member {heir}");
         self.raw.transfer_leader(heir);
         true

@@ -128,7 +128,9 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         stop.await;
         Ok(())
     };
-    let ended = living.or(failing).or(stopping).await;
+    // It owns the links: without them nobody would hear the farewell.
+    let mut living = std::pin::pin!(living);
+    let ended = living.as_mut().or(failing).or(stopping).await;
     if ended.is_ok() {
         log::info!("stopping");
         say_farewell(&node).await;

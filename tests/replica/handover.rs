@@ -1,0 +1,46 @@
+//! A leader that is told to stop hands over, also while people write.
+
+use crate::rig::{ME, Rig, message, request, sent};
+use raft::eraftpb::MessageType;
+use ribbit::replica::Input;
+use ribbit::state::rows::{Member, Standing};
+use ribbit::state::{RaftId, Role};
+
+fn backend(raft_id: RaftId) -> (RaftId, Member) {
+    let (address, machine) = (String::new(), String::new());
+    let (id, standing) = (u32::try_from(raft_id).expect("small"), Standing::Wanted);
+    (raft_id, Member { role: Role::Backend, id, address, machine, rules_level: 1, standing })
+}
+
+fn acknowledge(rig: &mut Rig, from: RaftId, index: u64) -> Vec<u64> {
+    let mut answer = message(MessageType::MsgAppendResponse, from);
+    (answer.term, answer.index) = (rig.core.status().term, index);
+    let mut outputs = rig.feed(Input::Message { from, message: answer });
+    outputs.extend(rig.store());
+    let told = sent(&outputs).filter(|message| message.msg_type() == MessageType::MsgTimeoutNow);
+    told.map(|message| message.to).collect()
+}
+
+#[test]
+fn to_whom_has_most_once_it_has_everything() {
+    let mut rig = Rig::among(&[ME, 2, 3], &[], vec![backend(ME), backend(2), backend(3)]);
+    rig.elect(&[2, 3]);
+    rig.store();
+    let last = rig.core.last().index;
+    acknowledge(&mut rig, 2, last);
+    acknowledge(&mut rig, 3, last);
+    // Under load nobody has acknowledged the newest entries.
+    for number in 1..=3 {
+        rig.feed(Input::Request { request: request(number), ticks: 100 });
+    }
+    rig.store();
+    let last = rig.core.last().index;
+    assert!(acknowledge(&mut rig, 3, last - 1).is_empty());
+    rig.feed(Input::StepAside);
+    // Nothing is added meanwhile, and who comes first is not who has most.
+    rig.feed(Input::Request { request: request(4), ticks: 100 });
+    rig.store();
+    assert_eq!(rig.core.last().index, last);
+    assert!(acknowledge(&mut rig, 2, last).is_empty());
+    assert_eq!(acknowledge(&mut rig, 3, last), [3]);
+}
