@@ -13,6 +13,7 @@ pub struct Faults {
     pub power_failures: u64,
     pub cuts: u64,
     pub pauses: u64,
+    pub sleeps: u64,
     pub stalls: u64,
     pub clock_jumps: u64,
     pub handovers: u64,
@@ -34,13 +35,14 @@ impl Faults {
         self.lively_ms_max = self.lively_ms_max.max(other.lively_ms_max);
     }
 
-    fn counts(&mut self) -> [(&'static str, &mut u64); 14] {
+    fn counts(&mut self) -> [(&'static str, &mut u64); 15] {
         [
             ("crashes", &mut self.crashes),
             ("crashes inside a transaction", &mut self.crashes_inside),
             ("power failures", &mut self.power_failures),
             ("cuts", &mut self.cuts),
             ("pauses", &mut self.pauses),
+            ("sleeps", &mut self.sleeps),
             ("stalls", &mut self.stalls),
             ("clock jumps", &mut self.clock_jumps),
             ("handovers", &mut self.handovers),
@@ -92,6 +94,7 @@ impl World {
             Some(Fault::CutOff) => self.cut_off(node),
             Some(Fault::Split) => self.split(),
             Some(Fault::Pause) => self.pause(node),
+            Some(Fault::Asleep) => self.sleep(),
             Some(Fault::Stall) => self.stall(),
             Some(Fault::ClockJump) => self.jump(node),
             Some(Fault::Handover) => {
@@ -141,16 +144,32 @@ impl World {
         self.faults.cuts += 1;
     }
 
+    fn leader(&self) -> Option<usize> {
+        self.nodes.iter().position(|node| node.running.as_ref().is_some_and(|it| it.core.status().leads))
+    }
+
     /// Half the time it is a leader that stands still: the others are missed less.
     fn pause(&mut self, node: usize) {
-        let leads = |node: &super::node::Node| node.running.as_ref().is_some_and(|it| it.core.status().leads);
-        let leader = self.nodes.iter().position(leads).filter(|_| self.random.permille(500));
+        let leader = self.leader().filter(|_| self.random.permille(500));
         let node = leader.unwrap_or(node);
         if self.nodes[node].running.is_some() {
             self.nodes[node].paused_until = self.now + self.random.between(50, 3_000);
             trace!(self, "node {node} stands still until {}", self.nodes[node].paused_until);
             self.faults.pauses += 1;
         }
+    }
+
+    fn sleep(&mut self) {
+        let Some(node) = self.leader() else { return };
+        let wakes = self.now + self.random.between(500, 3_000);
+        let heals = wakes + self.random.between(50, 1_000);
+        self.nodes[node].paused_until = wakes;
+        for other in (0..self.nodes.len()).filter(|other| *other != node) {
+            self.cut(node, other, heals);
+            self.cut(other, node, heals);
+        }
+        trace!(self, "node {node} sleeps until {wakes}, its network until {heals}");
+        self.faults.sleeps += 1;
     }
 
     fn stall(&mut self) {

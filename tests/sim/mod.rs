@@ -3,7 +3,7 @@
 //! Production code: the core, the writer, the store on redb, the rules, the membership policy. Simulated: the
 //! disk under redb (loses what was not synced, tears writes, fails in the middle of a transaction, is slow or
 //! stalls), the network (drops, delays, duplicates, reorders, cuts), the processes (crash at any step, stand
-//! still, join in the middle), the clocks (wall clocks jump by years).
+//! still, wake up before their network, join in the middle), the clocks (wall clocks jump by years).
 //!
 //! ```text
 //!   plan      what kind of run a seed makes: size, faults, chances

@@ -20,6 +20,9 @@ pub enum Fault {
     Split,
     /// A process stands still for a while and then goes on as if nothing had happened.
     Pause,
+    /// The leader's board sleeps, and its network wakes up later than its processes: it believes that it leads
+    /// while others have another leader.
+    Asleep,
     /// Some disks take seconds for the next write.
     Stall,
     /// A wall clock jumps by years.
@@ -30,13 +33,14 @@ pub enum Fault {
     Join,
 }
 
-pub const FAULTS: [Fault; 10] = [
+pub const FAULTS: [Fault; 11] = [
     Fault::Crash,
     Fault::CrashInside,
     Fault::Power,
     Fault::CutOff,
     Fault::Split,
     Fault::Pause,
+    Fault::Asleep,
     Fault::Stall,
     Fault::ClockJump,
     Fault::Handover,
