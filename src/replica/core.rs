@@ -491,6 +491,15 @@ impl Core {
             if configuration.is_joint() { " (changing)" } else { "" },
             configuration.learners
         );
+        let me = self.options.me;
+        let votes =
+            [&configuration.voters, &configuration.voters_outgoing].iter().any(|ids| ids.contains(&me));
+        if !votes && self.leads() {
+            // A former leader's doing: this one would not have proposed it. The engine would go on leading, and
+            // panic with the next entry that it commits (the simulator's seed 147).
+            let term = self.raw.raft.term;
+            self.raw.raft.become_follower(term, 0);
+        }
         self.raw.mut_store().set_configuration(state);
         job.configuration = Some(configuration);
     }
