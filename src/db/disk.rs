@@ -5,6 +5,7 @@ use super::DbError;
 use super::limits::CACHE_BYTES;
 use redb::{Builder, Database, DatabaseError};
 use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 /// The two files a store may have.
@@ -29,6 +30,13 @@ pub fn builder() -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE_BYTES);
     builder
+}
+
+/// What `open` answers, or that the file is damaged: redb panics on some damage instead of saying so, and a process
+/// that panics whenever it is started would never ask the group to let it go.
+pub fn without_panic<T>(open: impl FnOnce() -> Result<T, DbError>) -> Result<T, DbError> {
+    let damaged = |_| Err(DbError::Damaged("its pages make no sense".into()));
+    catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(damaged)
 }
 
 /// A folder on a real disk.
@@ -97,4 +105,15 @@ fn sync_folder(folder: &Path) -> Result<(), DbError> {
 
 fn file(path: &Path, source: std::io::Error) -> DbError {
     DbError::File { path: path.display().to_string(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_on_which_redb_panics_is_damaged() {
+        let opened = without_panic::<()>(|| panic!("range start index 898428132 out of range"));
+        assert!(opened.is_err_and(|error| error.is_damage()));
+    }
 }

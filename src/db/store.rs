@@ -7,6 +7,7 @@
 //!                 └──▶ install(snapshot)             another file takes this one's place
 //! ```
 
+use super::disk::without_panic;
 use super::limits::{LOG_CUT_STEP, LOG_KEEP_ENTRIES, LOG_KEEP_STRETCH};
 use super::planted::{Bug, planted};
 use super::read::{ApplyView, LOG, META, ROWS, Reader, RowsView, Shared, row_key};
@@ -77,6 +78,10 @@ impl Store {
     /// # Errors
     /// Fatal: it cannot be read, is damaged, or another process has it open.
     pub fn open(disk: impl Disk) -> Result<Store, DbError> {
+        without_panic(|| Store::open_trusting(disk))
+    }
+
+    fn open_trusting(disk: impl Disk) -> Result<Store, DbError> {
         disk.discard_incoming()?;
         let database = disk.open(Which::Main)?;
         make_tables(&database)?;
