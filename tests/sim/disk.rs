@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+const SECTOR: usize = 512;
+
 #[derive(Debug)]
 enum Write {
     Bytes { offset: usize, bytes: Vec<u8> },
@@ -37,6 +39,20 @@ fn carry_out(bytes: &mut Vec<u8>, write: &Write, length: usize) {
             bytes[*offset..offset + new.len()].copy_from_slice(new);
         }
         Write::Length(length) => bytes.resize(*length, 0),
+    }
+}
+
+/// One sector that holds something is wiped, holds noise, or has a bit turned.
+fn spoil(bytes: &mut [u8], random: &mut Random) {
+    let sectors = bytes.len() / SECTOR;
+    let used = |sector: &usize| bytes[sector * SECTOR..][..SECTOR].iter().any(|byte| *byte != 0);
+    let mut tries = (0..100).map(|_| random.between(0, sectors.max(1) as u64) as usize);
+    let Some(sector) = tries.find(|sector| *sector < sectors && used(sector)) else { return };
+    let sector = &mut bytes[sector * SECTOR..][..SECTOR];
+    match random.between(0, 3) {
+        0 => sector.fill(0),
+        1 => sector.fill_with(|| random.next() as u8),
+        _ => sector[random.between(0, SECTOR as u64) as usize] ^= 1 << random.between(0, 8),
     }
 }
 
@@ -130,6 +146,34 @@ impl SimDisk {
             }
             state.current = state.durable.clone();
         }
+    }
+
+    /// Another disk that holds what this one has synced.
+    pub fn copy(&self) -> SimDisk {
+        let copy = |file: &Arc<Mutex<FileState>>| {
+            let durable = file.lock().expect("one thread").durable.clone();
+            let state = FileState { current: durable.clone(), durable, ..FileState::default() };
+            Arc::new(Mutex::new(state))
+        };
+        let files = self.files.lock().expect("one thread");
+        let files = files.iter().map(|(which, file)| (*which, copy(file))).collect();
+        SimDisk { files: Arc::new(Mutex::new(files)) }
+    }
+
+    /// Some of the store is not any more what was written, while nobody has it open.
+    pub fn damage(&self, random: &mut Random) {
+        let files = self.files.lock().expect("one thread");
+        let Some(main) = files.get(&Which::Main) else { return };
+        let mut state = main.lock().expect("one thread");
+        let mut bytes = std::mem::take(&mut state.durable);
+        if random.permille(100) {
+            bytes.truncate(random.between(0, bytes.len() as u64 + 1) as usize);
+        }
+        for _ in 0..random.between(1, 4) {
+            spoil(&mut bytes, random);
+        }
+        state.current.clone_from(&bytes);
+        state.durable = bytes;
     }
 
     /// Whether something has failed that was to: whoever uses this disk is about to die.

@@ -1,9 +1,9 @@
 //! What goes wrong on purpose, besides what the network and the disks do all the time.
 
+use super::errands::Want;
 use super::plan::Fault;
 use super::world::{Event, World, trace};
 use ribbit::replica::Input;
-use ribbit::state::Command;
 
 /// How often each kind of trouble happened.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +18,14 @@ pub struct Faults {
     pub clock_jumps: u64,
     pub handovers: u64,
     pub joins: u64,
+    pub wiped: u64,
+    pub damaged: u64,
+    pub damage_borne: u64,
+    pub turned_back: u64,
+    pub let_go: u64,
+    pub removed: u64,
+    pub drained: u64,
+    pub evicted: u64,
     pub lost: u64,
     pub doubled: u64,
     pub snapshots: u64,
@@ -35,7 +43,7 @@ impl Faults {
         self.lively_ms_max = self.lively_ms_max.max(other.lively_ms_max);
     }
 
-    fn counts(&mut self) -> [(&'static str, &mut u64); 15] {
+    fn counts(&mut self) -> [(&'static str, &mut u64); 23] {
         [
             ("crashes", &mut self.crashes),
             ("crashes inside a transaction", &mut self.crashes_inside),
@@ -47,6 +55,14 @@ impl Faults {
             ("clock jumps", &mut self.clock_jumps),
             ("handovers", &mut self.handovers),
             ("joins", &mut self.joins),
+            ("stores wiped", &mut self.wiped),
+            ("stores damaged", &mut self.damaged),
+            ("stores that bore damage", &mut self.damage_borne),
+            ("stores turned back", &mut self.turned_back),
+            ("members with lost stores let go", &mut self.let_go),
+            ("members removed", &mut self.removed),
+            ("members drained", &mut self.drained),
+            ("silent voters evicted", &mut self.evicted),
             ("messages lost", &mut self.lost),
             ("messages doubled", &mut self.doubled),
             ("snapshots sent", &mut self.snapshots),
@@ -102,6 +118,10 @@ impl World {
                 (0..nodes).for_each(|node| self.feed(node, Input::StepAside));
             }
             Some(Fault::Join) => self.let_somebody_join(),
+            Some(Fault::Wipe) => self.wipe(node),
+            Some(Fault::Damage) => self.damage(node),
+            Some(Fault::Remove) => self.remove_by_hand(node),
+            Some(Fault::Drain) => self.drain(node),
         }
         let next = self.now + self.random.between(20, self.plan.fault_pause_max);
         self.at(next, Event::Fault);
@@ -193,12 +213,14 @@ impl World {
     }
 
     fn let_somebody_join(&mut self) {
-        let new = (self.plan.seated..self.nodes.len()).find(|node| {
-            !self.joining.contains_key(node) && self.raft_ids.values().all(|known| known != node)
-        });
+        let new = (self.plan.seated..self.nodes.len()).find(|node| self.has_never_belonged(*node));
         if let Some(node) = new {
             self.faults.joins += 1;
-            self.ask_to_join(node, Command::Join { member: self.member(node) });
+            self.begin_errand(node, Want::Join);
         }
+    }
+
+    pub fn has_never_belonged(&self, node: usize) -> bool {
+        self.nodes[node].life == 0 && !self.errands.contains_key(&node)
     }
 }

@@ -2,6 +2,8 @@
 
 use super::client::Ask;
 use super::disk::SimDisk;
+use super::errands::Want;
+use super::upkeep::BEAT;
 use super::world::{Event, World, trace};
 use ribbit::db::{Identity, Store};
 use ribbit::replica::core::Now;
@@ -10,8 +12,8 @@ use ribbit::replica::{
 };
 use ribbit::state::command::NewMember;
 use ribbit::state::limits::RULES_LEVEL;
-use ribbit::state::{ClusterId, HistoryId, LogIndex, RaftId, Request, RequestId, Role};
-use std::collections::{BTreeMap, VecDeque};
+use ribbit::state::{ClusterId, HistoryId, LogIndex, RaftId, Role};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What wall clocks say at the beginning: some time in 2023. They jump so that their time always takes the same
 /// number of bytes in a log entry, so that a jump cannot change anything through sizes either.
@@ -32,10 +34,19 @@ pub struct Node {
     pub paused_until: u64,
     /// What its wall clock said at the beginning of virtual time.
     pub wall_ms: u64,
-    /// What it asks while it does not belong yet.
-    pub join: Option<Request>,
     /// The next write to its disk takes at least until then.
     pub stalled_until: u64,
+    /// It has fallen out, one way or another, and is not back yet: `losses`.
+    pub unsound: bool,
+    /// What was applied somewhere when it fell out.
+    pub was_told: LogIndex,
+    /// Its store is damaged, and its process does not know yet.
+    pub damaged: bool,
+    /// Its store is older than what it had promised.
+    pub forgetful: bool,
+    /// Its process has ended for good, until its people have emptied its folder.
+    pub locked: bool,
+    pub drained: bool,
 }
 
 impl Node {
@@ -48,8 +59,13 @@ impl Node {
             started: 0,
             paused_until: 0,
             wall_ms: WALL_MS,
-            join: None,
             stalled_until: 0,
+            unsound: false,
+            was_told: 0,
+            damaged: false,
+            forgetful: false,
+            locked: false,
+            drained: false,
         }
     }
 }
@@ -69,6 +85,10 @@ pub struct Running {
     /// Reads that wait until so much is applied: client, its operation, index.
     pub waiting_reads: Vec<(usize, u32, LogIndex)>,
     led_by: (Option<RaftId>, u64),
+    /// How far each member said that it is.
+    pub heard: BTreeMap<RaftId, LogIndex>,
+    /// Processes that it has met: node, life.
+    pub linked: BTreeSet<(usize, u64)>,
 }
 
 impl World {
@@ -96,18 +116,23 @@ impl World {
         self.raft_ids.iter().find(|(_, at)| **at == node).map_or(0, |(id, _)| *id)
     }
 
-    /// A process starts on what its disk holds.
+    /// A process starts on what its disk holds, unless it has to get a place first.
     pub fn start(&mut self, node: usize) {
+        let waits = self.errands.get(&node).is_some_and(|errand| errand.want.is_all());
+        if waits || self.nodes[node].locked {
+            return;
+        }
         let disk = self.nodes[node].disk.clone();
         let mut store = match Store::open(disk) {
             Ok(store) => store,
             // It dies again while it repairs what the last death left.
             Err(_) if self.nodes[node].disk.is_failing() => return self.die(node),
+            Err(error) if error.is_damage() => return self.lost(node, &error.to_string()),
             Err(error) => panic!("the store of node {node} does not open after a crash: {error}"),
         };
         store.set_log_keep_entries(self.plan.log_keep);
         let loaded = store.loaded().expect("a store opens after any crash");
-        let identity = loaded.identity.clone().expect("only members are started");
+        let Some(identity) = loaded.identity.clone() else { return self.begin_errand(node, Want::Join) };
         let reader = store.reader();
         let writer = Writer::new(store);
         let options = CoreOptions {
@@ -135,9 +160,13 @@ impl World {
             asking_index: BTreeMap::new(),
             waiting_reads: Vec::new(),
             led_by: (None, 0),
+            heard: BTreeMap::new(),
+            linked: BTreeSet::new(),
         });
         trace!(self, "node {node} starts, applied {}, last {}", loaded.applied.index, loaded.last.index);
         self.at(self.now + TICK_MS, Event::Tick { node, life });
+        let met = self.now + self.random.between(5, BEAT);
+        self.at(met, Event::Beat { node, life });
     }
 
     pub fn crash(&mut self, node: usize) {
@@ -151,6 +180,14 @@ impl World {
         trace!(self, "node {node} crashes");
         self.note(100 + node as u64);
         self.faults.crashes += 1;
+        self.end(node);
+        let slow = self.random.permille(if self.plan.quick_restarts { 200 } else { 900 });
+        let away = if slow { self.random.between(10, 3_000) } else { self.random.between(1, 30) };
+        self.at(self.now + away, Event::Restart { node });
+    }
+
+    /// A process ends, however it comes to that.
+    pub fn end(&mut self, node: usize) {
         // The disk forgets first: what the dropped database still wants to write must not reach it.
         self.nodes[node].disk.crash(&mut self.random);
         self.nodes[node].running = None;
@@ -162,9 +199,6 @@ impl World {
                 pending.at = None;
             }
         }
-        let slow = self.random.permille(if self.plan.quick_restarts { 200 } else { 900 });
-        let away = if slow { self.random.between(10, 3_000) } else { self.random.between(1, 30) };
-        self.at(self.now + away, Event::Restart { node });
     }
 
     pub fn crash_inside(&mut self, node: usize) {
@@ -206,6 +240,9 @@ impl World {
             Output::Forward { to, requests } => self.forward(node, to, requests),
             Output::SendSnapshot(message) => self.send_snapshot(node, message),
             Output::Store(job) => {
+                if let (Some(configuration), Some(last)) = (&job.configuration, job.committed.last()) {
+                    self.reconfigured(last.index, configuration);
+                }
                 let delay = self.disk_delay(node);
                 let life = self.nodes[node].life;
                 let Some(running) = &mut self.nodes[node].running else { return };
@@ -226,6 +263,7 @@ impl World {
             }
             Output::Refused(_) => {}
             Output::ReadIndex(answer) => self.read_index(node, &answer),
+            Output::Lost(text) if self.nodes[node].forgetful => self.lost(node, &text),
             Output::Fatal(text) | Output::Lost(text) => panic!("node {node} cannot go on: {text}"),
         }
     }
@@ -280,10 +318,8 @@ impl World {
         for entry in &done.outcomes {
             self.note(entry.index);
             self.checker.applied(node, entry);
-            let joins = |(id, at): &(RequestId, Option<usize>)| *id == entry.id && *at == Some(node);
-            let joiner = self.joining.iter().find(|(_, joining)| joins(joining)).map(|(joiner, _)| *joiner);
-            if let Some(joiner) = joiner {
-                self.joined(joiner, &entry.outcome);
+            if let Some(whose) = self.errand_of(node, entry.id) {
+                self.errand_decided(whose, &entry.outcome);
             }
             if let Some(client) = self.clients.iter().position(|client| client.asks(node, entry.id)) {
                 let done = self.clients[client].written(entry.index, &entry.outcome);
@@ -368,8 +404,7 @@ impl World {
     }
 
     /// Takes what a peer sent.
-    pub fn receive(&mut self, from: usize, to: usize, bytes: &[u8]) {
-        let from = self.raft_id(from);
+    pub fn receive(&mut self, from: RaftId, to: usize, bytes: &[u8]) {
         let message = convert::message_from_bytes(bytes).expect("what was sent arrives");
         self.feed(to, Input::Message { from, message });
     }

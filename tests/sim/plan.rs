@@ -4,8 +4,7 @@
 use super::random::Random;
 use ribbit::state::Role;
 
-/// What can go wrong while clients are at work. Not here yet, for they need what is being built beside this:
-/// wiped and damaged stores, members that leave. Silent voters are swapped for learners without a fault of its own.
+/// What can go wrong while clients are at work. Silent voters are swapped for learners without a fault of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// A process dies, and what its disk had not synced with it.
@@ -31,9 +30,17 @@ pub enum Fault {
     Handover,
     /// A process with an empty store asks to join.
     Join,
+    /// A store is gone.
+    Wipe,
+    /// A store is not any more what was written.
+    Damage,
+    /// People take a member out of the group; it comes back as a new one.
+    Remove,
+    /// People let a member learn only, for a while.
+    Drain,
 }
 
-pub const FAULTS: [Fault; 11] = [
+pub const FAULTS: [Fault; 15] = [
     Fault::Crash,
     Fault::CrashInside,
     Fault::Power,
@@ -45,6 +52,10 @@ pub const FAULTS: [Fault; 11] = [
     Fault::ClockJump,
     Fault::Handover,
     Fault::Join,
+    Fault::Wipe,
+    Fault::Damage,
+    Fault::Remove,
+    Fault::Drain,
 ];
 
 /// Times are virtual milliseconds; chances are per thousand.
