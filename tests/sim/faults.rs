@@ -26,6 +26,8 @@ pub struct Faults {
     pub removed: u64,
     pub drained: u64,
     pub evicted: u64,
+    pub accounts_deleted: u64,
+    pub suspensions: u64,
     pub lost: u64,
     pub doubled: u64,
     pub snapshots: u64,
@@ -43,7 +45,7 @@ impl Faults {
         self.lively_ms_max = self.lively_ms_max.max(other.lively_ms_max);
     }
 
-    fn counts(&mut self) -> [(&'static str, &mut u64); 23] {
+    fn counts(&mut self) -> [(&'static str, &mut u64); 25] {
         [
             ("crashes", &mut self.crashes),
             ("crashes inside a transaction", &mut self.crashes_inside),
@@ -63,6 +65,8 @@ impl Faults {
             ("members removed", &mut self.removed),
             ("members drained", &mut self.drained),
             ("silent voters evicted", &mut self.evicted),
+            ("accounts deleted", &mut self.accounts_deleted),
+            ("suspensions", &mut self.suspensions),
             ("messages lost", &mut self.lost),
             ("messages doubled", &mut self.doubled),
             ("snapshots sent", &mut self.snapshots),
@@ -168,7 +172,8 @@ impl World {
         self.nodes.iter().position(|node| node.running.as_ref().is_some_and(|it| it.core.status().leads))
     }
 
-    /// Half the time it is a leader that stands still: the others are missed less.
+    /// Half the time it is a leader that stands still: the others are missed less. A process that was stopped finds
+    /// that its monotonic clock went on; on a board that was suspended, the clock stood still too.
     fn pause(&mut self, node: usize) {
         let leader = self.leader().filter(|_| self.random.permille(500));
         let node = leader.unwrap_or(node);
@@ -176,13 +181,22 @@ impl World {
             self.nodes[node].paused_until = self.now + self.random.between(50, 3_000);
             trace!(self, "node {node} stands still until {}", self.nodes[node].paused_until);
             self.faults.pauses += 1;
+            if self.random.permille(500) {
+                self.suspend(node);
+            }
         }
+    }
+
+    fn suspend(&mut self, node: usize) {
+        self.nodes[node].suspended_at.get_or_insert(self.now);
+        self.faults.suspensions += 1;
     }
 
     fn sleep(&mut self) {
         let Some(node) = self.leader() else { return };
         let wakes = self.now + self.random.between(500, 3_000);
         let heals = wakes + self.random.between(50, 1_000);
+        self.suspend(node);
         self.nodes[node].paused_until = wakes;
         for other in (0..self.nodes.len()).filter(|other| *other != node) {
             self.cut(node, other, heals);

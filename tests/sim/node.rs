@@ -7,9 +7,7 @@ use super::upkeep::BEAT;
 use super::world::{Event, World, trace};
 use ribbit::db::{Identity, Store};
 use ribbit::replica::core::Now;
-use ribbit::replica::{
-    Core, CoreOptions, Done, Input, Job, Output, ReadAnswer, ReadId, Writer, convert, limits::TICK_MS,
-};
+use ribbit::replica::{Core, CoreOptions, Done, Input, Job, Output, ReadAnswer, ReadId, Writer, convert};
 use ribbit::state::command::NewMember;
 use ribbit::state::limits::RULES_LEVEL;
 use ribbit::state::{ClusterId, HistoryId, LogIndex, RaftId, Role};
@@ -34,6 +32,9 @@ pub struct Node {
     pub paused_until: u64,
     /// What its wall clock said at the beginning of virtual time.
     pub wall_ms: u64,
+    /// Its board is suspended since then, and how much its monotonic clock has missed in this life.
+    pub suspended_at: Option<u64>,
+    missed_ms: u64,
     /// The next write to its disk takes at least until then.
     pub stalled_until: u64,
     /// It has fallen out, one way or another, and is not back yet: `losses`.
@@ -59,6 +60,8 @@ impl Node {
             started: 0,
             paused_until: 0,
             wall_ms: WALL_MS,
+            suspended_at: None,
+            missed_ms: 0,
             stalled_until: 0,
             unsound: false,
             was_told: 0,
@@ -122,12 +125,14 @@ impl World {
         if waits || self.nodes[node].locked {
             return;
         }
+        if self.nodes[node].damaged {
+            return self.lost(node, "damage");
+        }
         let disk = self.nodes[node].disk.clone();
         let mut store = match Store::open(disk) {
             Ok(store) => store,
             // It dies again while it repairs what the last death left.
             Err(_) if self.nodes[node].disk.is_failing() => return self.die(node),
-            Err(error) if error.is_damage() => return self.lost(node, &error.to_string()),
             Err(error) => panic!("the store of node {node} does not open after a crash: {error}"),
         };
         store.set_log_keep_entries(self.plan.log_keep);
@@ -149,6 +154,8 @@ impl World {
         let life = self.nodes[node].life + 1;
         self.nodes[node].life = life;
         self.nodes[node].started = self.now;
+        self.nodes[node].suspended_at = None;
+        self.nodes[node].missed_ms = 0;
         self.nodes[node].running = Some(Running {
             core,
             writer,
@@ -164,7 +171,7 @@ impl World {
             linked: BTreeSet::new(),
         });
         trace!(self, "node {node} starts, applied {}, last {}", loaded.applied.index, loaded.last.index);
-        self.at(self.now + TICK_MS, Event::Tick { node, life });
+        self.at(self.now + self.plan.tick_ms[node], Event::Tick { node, life });
         let met = self.now + self.random.between(5, BEAT);
         self.at(met, Event::Beat { node, life });
     }
@@ -208,16 +215,18 @@ impl World {
 
     pub fn tick(&mut self, node: usize, life: u64) {
         if self.nodes[node].running.is_some() && self.nodes[node].life == life {
-            self.at(self.now + TICK_MS, Event::Tick { node, life });
+            self.at(self.now + self.plan.tick_ms[node], Event::Tick { node, life });
             self.feed(node, Input::Tick);
         }
     }
 
     pub fn feed(&mut self, node: usize, input: Input) {
-        let Node { running, wall_ms, started, .. } = &mut self.nodes[node];
+        let Node { running, wall_ms, started, suspended_at, missed_ms, .. } = &mut self.nodes[node];
         let Some(running) = running else { return };
         running.core.feed(input);
-        let now = Now { wall_ms: *wall_ms + self.now, monotonic_ms: self.now - *started + 1 };
+        // Whatever happens to it, it is awake.
+        *missed_ms += suspended_at.take().map_or(0, |at| self.now - at);
+        let now = Now { wall_ms: *wall_ms + self.now, monotonic_ms: self.now - *started - *missed_ms + 1 };
         let outputs = running.core.poll(now);
         // Installed for good, or not wanted: the next one may come.
         running.incoming_busy &= running.core.wants_snapshot();

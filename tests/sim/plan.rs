@@ -2,6 +2,7 @@
 //! faults out and has plenty of others, so that rare ones are not always drowned by common ones.
 
 use super::random::Random;
+use ribbit::replica::limits::TICK_MS;
 use ribbit::state::Role;
 
 /// What can go wrong while clients are at work. Silent voters are swapped for learners without a fault of its own.
@@ -80,6 +81,8 @@ pub struct Plan {
     /// What a write to each node's disk takes at most, most often.
     pub disk_delay_max: Vec<u64>,
     pub stall: u64,
+    /// Each node's tick: clocks do not run equally fast.
+    pub tick_ms: Vec<u64>,
     /// How often a node dies just after it promised its vote, or that it has entries.
     pub dies_after_vote: u64,
     pub dies_after_ack: u64,
@@ -123,6 +126,7 @@ impl Plan {
             doubled: pick(&[0, 10, 40]),
             disk_delay_max: (0..nodes).map(|_| pick(&[3, 3, 3, 40])).collect(),
             stall: pick(&[0, 2, 8]),
+            tick_ms: (0..nodes).map(|_| pick(&[TICK_MS, TICK_MS, TICK_MS - 1, TICK_MS + 2])).collect(),
             dies_after_vote: pick(&[0, 30, 150]),
             dies_after_ack: pick(&[0, 1, 3]),
             quick_restarts: pick(&[0, 1]) == 1,

@@ -43,6 +43,7 @@ impl World {
     /// A client has its answer, thinks a little, and goes on.
     pub fn finish(&mut self, client: usize, done: Option<Done>) {
         self.checker.done(done.expect("only what was asked is answered"));
+        self.faults.accounts_deleted += u64::from(std::mem::take(&mut self.clients[client].has_deleted));
         let pause = self.random.between(1, self.plan.think_max);
         self.client_turn_at(client, self.now + pause);
     }
