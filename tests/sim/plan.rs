@@ -127,7 +127,7 @@ impl Plan {
             disk_delay_max: (0..nodes).map(|_| pick(&[3, 3, 3, 40])).collect(),
             stall: pick(&[0, 2, 8]),
             tick_ms: (0..nodes).map(|_| pick(&[TICK_MS, TICK_MS, TICK_MS - 1, TICK_MS + 2])).collect(),
-            dies_after_vote: pick(&[0, 30, 150]),
+            dies_after_vote: pick(&[0, 60, 300]),
             dies_after_ack: pick(&[0, 1, 3]),
             quick_restarts: pick(&[0, 1]) == 1,
             ends_in_the_dark: pick(&[0, 1]) == 1,
