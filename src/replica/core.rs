@@ -22,6 +22,7 @@ mod timeout;
 use super::check::{Knowledge, Verdict, check};
 use super::convert::*;
 use super::limits::*;
+use super::random::Random;
 use super::reads::{ReadAnswer, ReadId, Reads};
 use super::requests::Requests;
 use super::tail::Tail;
@@ -126,8 +127,8 @@ pub struct Core {
     options: CoreOptions,
     now: Now,
     ticks: u64,
-    /// State of the generator of election timeouts.
-    random: u64,
+    /// Draws election timeouts.
+    random: Random,
     /// What the timeout was last drawn for.
     drawn_for: (u64, StateRole),
     requests: Requests,
@@ -204,7 +205,7 @@ impl Core {
             options,
             now: Now::default(),
             ticks: 0,
-            random: options.seed ^ options.me.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            random: Random(options.seed ^ options.me.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             drawn_for: (u64::MAX, StateRole::Follower),
             requests: Requests::default(),
             reads: Reads::new(options.me, options.seed),
@@ -303,11 +304,6 @@ impl Core {
             last: raft.store().last().index,
             in_sync: leader.is_some() && behind <= SYNC_LAG_MAX && self.installing.is_none(),
         }
-    }
-
-    /// The last position in the log, durable or not.
-    pub fn last(&self) -> Position {
-        self.raw.raft.store().last()
     }
 
     /// Whether a snapshot was taken in that is not installed yet.

@@ -1,13 +1,14 @@
-//! The two threads around core and writer.
+//! The task around the core and the thread around the writer.
 //!
 //! ```text
-//!   node ──▶ inbox ──▶ Raft thread: Core ──▶ jobs ──▶ store thread: Writer ──▶ outcomes to who waits
-//!                        ▲   │                           │
-//!                        │   └──▶ Transport              │
-//!                        └────── Applied, Stored ────────┘
+//!   node ──▶ inbox ──▶ Raft task: Core ──▶ jobs ──▶ store thread: Writer ──▶ outcomes to who waits
+//!                        ▲   │                         │
+//!                        │   └──▶ Transport            │
+//!                        └────── Applied, Stored ──────┘
 //! ```
 //!
-//! The Raft thread never waits for the store thread; the inbox is bounded and refuses when full. Time that the
+//! The Raft task runs where the links' sockets are read and written, so that a message takes no thread's waking; it
+//! never waits for the store thread. The inbox is bounded and refuses when full. Time that the
 //! process did not run (stopped, starved) is not made up for: it is told of one tick, not of the hundred missed,
 //! so that it does not stand for election before it has heard what waits in its sockets.
 
@@ -16,14 +17,15 @@ use super::limits::{INBOX_MAX, TICK_MS, WAITERS_PER_REQUEST_MAX};
 use super::writer::{Done, Job, Writer};
 use super::{RaftMessage, ReadAnswer, ReadId, convert};
 use crate::db::{DbError, Reader};
+use crate::state::apply::digest;
 use crate::state::{LogIndex, Outcome, RaftId, Request, RequestId};
 use event_listener::Event;
-use smol::channel::{Receiver, Sender};
+use smol::channel::{Receiver, Sender, TrySendError};
+use smol::stream::StreamExt;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TrySendError};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -53,6 +55,8 @@ pub enum Undecided {
     Busy,
     /// The process is ending.
     Ending,
+    /// Another command is under way under the same id: this one was not asked for, and will not be.
+    Reused,
 }
 
 /// Why a replica cannot go on.
@@ -62,6 +66,8 @@ pub enum Failing {
     Broken(String),
     /// Its store is damaged, or lost what it had promised: the member has to come back as another one.
     Lost(String),
+    /// Its state is not that of the others: nothing of it is to be believed.
+    Differs(String),
     /// The group removed this member: nothing of it is wanted any more.
     Removed(String),
 }
@@ -75,34 +81,45 @@ impl From<DbError> for Failing {
 type Answer = Result<(LogIndex, Outcome), Undecided>;
 
 /// Who waits for what becomes of `Id`; nobody any more once the replica has ended.
-struct Waiters<Id, A>(Mutex<Option<HashMap<Id, Vec<Sender<A>>>>>);
+struct Waiters<Id, A>(Mutex<Option<HashMap<Id, Waiting<A>>>>);
+
+struct Waiting<A> {
+    /// A digest of what was asked: who asks something else under the same id must not get its answer.
+    asked: u64,
+    askers: Vec<Sender<A>>,
+}
 
 impl<Id: Eq + Hash, A: Clone> Waiters<Id, A> {
     fn new() -> Waiters<Id, A> {
         Waiters(Mutex::new(Some(HashMap::new())))
     }
-    fn table(&self) -> MutexGuard<'_, Option<HashMap<Id, Vec<Sender<A>>>>> {
+    fn table(&self) -> MutexGuard<'_, Option<HashMap<Id, Waiting<A>>>> {
         self.0.lock().expect("nobody panics while it holds this lock")
     }
-    fn add(&self, id: Id) -> Result<Receiver<A>, Undecided> {
+    fn add(&self, id: Id, asked: u64) -> Result<Receiver<A>, Undecided> {
         let (sender, receiver) = smol::channel::bounded(1);
         let mut table = self.table();
-        let waiting = table.as_mut().ok_or(Undecided::Ending)?.entry(id).or_default();
-        if waiting.len() >= WAITERS_PER_REQUEST_MAX {
-            // Those who have gone leave their places only here.
-            waiting.retain(|waiter| !waiter.is_closed());
+        let fresh = || Waiting { asked, askers: Vec::new() };
+        let waiting = table.as_mut().ok_or(Undecided::Ending)?.entry(id).or_insert_with(fresh);
+        if waiting.asked != asked {
+            return Err(Undecided::Reused);
         }
-        if waiting.len() >= WAITERS_PER_REQUEST_MAX {
+        let askers = &mut waiting.askers;
+        if askers.len() >= WAITERS_PER_REQUEST_MAX {
+            // Those who have gone leave their places only here.
+            askers.retain(|asker| !asker.is_closed());
+        }
+        if askers.len() >= WAITERS_PER_REQUEST_MAX {
             return Err(Undecided::Busy);
         }
-        waiting.push(sender);
+        askers.push(sender);
         Ok(receiver)
     }
     fn answer(&self, id: Id, answer: &A) {
         let waiting = self.table().as_mut().and_then(|table| table.remove(&id));
-        for waiter in waiting.unwrap_or_default() {
-            // A waiter that has gone does not matter.
-            let _ = waiter.try_send(answer.clone());
+        for asker in waiting.into_iter().flat_map(|waiting| waiting.askers) {
+            // One that has gone does not matter.
+            let _ = asker.try_send(answer.clone());
         }
     }
     fn close(&self) {
@@ -136,23 +153,24 @@ struct Shared {
 /// A running replica. Dropping it does not stop it: [`Replica::stop`] does.
 #[derive(Clone)]
 pub struct Replica {
-    inbox: SyncSender<Message>,
+    inbox: Sender<Message>,
     shared: Arc<Shared>,
     reader: Reader,
 }
 
 impl Replica {
-    /// Starts both threads. `failed` gets one message when the replica cannot go on: the process has to end.
+    /// Starts the store thread; the future answered is the Raft task, for the caller to run at once where nothing
+    /// blocks. `failed` gets one message when the replica cannot go on: the process has to end.
     ///
     /// # Errors
-    /// The threads cannot be started.
-    pub fn start(
+    /// The thread cannot be started.
+    pub fn start<T: Transport>(
         core: Core,
         writer: Writer,
-        transport: impl Transport,
+        transport: T,
         failed: Sender<Failing>,
-    ) -> std::io::Result<Replica> {
-        let (inbox, messages) = mpsc::sync_channel(INBOX_MAX);
+    ) -> std::io::Result<(Replica, impl Future<Output = ()> + Send + use<T>)> {
+        let (inbox, messages) = smol::channel::bounded(INBOX_MAX);
         let (job_sender, jobs) = mpsc::channel();
         let reader = writer.store().reader();
         let shared = Arc::new(Shared {
@@ -166,9 +184,10 @@ impl Replica {
         });
         let store = StoreThread { writer, jobs, inbox: inbox.clone(), shared: shared.clone() };
         thread::Builder::new().name("store".into()).spawn(move || store.run())?;
-        let raft = RaftThread { core, messages, jobs: job_sender, transport, shared: shared.clone() };
-        thread::Builder::new().name("raft".into()).spawn(move || raft.run())?;
-        Ok(Replica { inbox, shared, reader })
+        let life = Life("Raft task", shared.clone());
+        let raft =
+            RaftTask { core, messages, jobs: job_sender, transport, shared: shared.clone(), _life: life };
+        Ok((Replica { inbox, shared, reader }, raft.run()))
     }
 
     pub fn reader(&self) -> &Reader {
@@ -185,7 +204,7 @@ impl Replica {
     /// Nothing was decided in time; the same request may be asked again, here or elsewhere.
     pub async fn submit(&self, request: Request, deadline: Instant) -> Answer {
         let id = request.id;
-        let answer = self.shared.waiters.add(id)?;
+        let answer = self.shared.waiters.add(id, digest(&request.command))?;
         let left_ms = deadline.saturating_duration_since(Instant::now()).as_millis() as u64;
         let input = Input::Request { request, ticks: left_ms / TICK_MS };
         if let Err(why) = self.try_feed(input) {
@@ -201,7 +220,7 @@ impl Replica {
     /// No leader confirmed one in time.
     pub async fn read_index(&self, deadline: Instant) -> Result<LogIndex, Undecided> {
         let id = self.shared.next_read.fetch_add(1, Ordering::Relaxed);
-        let answer = self.shared.reads.add(id)?;
+        let answer = self.shared.reads.add(id, 0)?;
         let left_ms = deadline.saturating_duration_since(Instant::now()).as_millis() as u64;
         if let Err(why) = self.try_feed(Input::ReadIndex { id, ticks: left_ms / TICK_MS }) {
             self.shared.reads.answer(id, &Err(why));
@@ -277,7 +296,7 @@ impl Replica {
     pub async fn snapshot_sent(&self, to: RaftId, complete: bool) {
         loop {
             match self.inbox.try_send(Message::Input(Input::SnapshotSent { to, complete })) {
-                Ok(()) | Err(TrySendError::Disconnected(_)) => return,
+                Ok(()) | Err(TrySendError::Closed(_)) => return,
                 Err(TrySendError::Full(_)) => smol::Timer::after(Duration::from_millis(TICK_MS)).await,
             };
         }
@@ -293,7 +312,7 @@ impl Replica {
         self.feed(Input::Transfer(to));
     }
 
-    /// Ends both threads. What was not answered is answered `Ending`.
+    /// Ends task and thread. What was not answered is answered `Ending`.
     pub fn stop(&self) {
         let _ = self.inbox.try_send(Message::Stop);
     }
@@ -301,7 +320,7 @@ impl Replica {
     fn try_feed(&self, input: Input) -> Result<(), Undecided> {
         self.inbox.try_send(Message::Input(input)).map_err(|refused| match refused {
             TrySendError::Full(_) => Undecided::Busy,
-            TrySendError::Disconnected(_) => Undecided::Ending,
+            TrySendError::Closed(_) => Undecided::Ending,
         })
     }
 
@@ -312,7 +331,7 @@ impl Replica {
     }
 }
 
-/// Held by a thread while it runs. When it ends, nobody is left waiting; when it panics, the process is told to end:
+/// Held by task and thread while they run. When it ends, nobody is left waiting; when it panics, the process is told to end:
 /// half a member would go on answering, with the state of that moment.
 struct Life(&'static str, Arc<Shared>);
 
@@ -322,38 +341,41 @@ impl Drop for Life {
         shared.waiters.close();
         shared.reads.close();
         if thread::panicking() {
-            let why = format!("the {name} thread panicked: this is a bug");
+            let why = format!("the {name} panicked: this is a bug");
             let _ = shared.failed.try_send(Failing::Broken(why));
         }
     }
 }
 
-struct RaftThread<T> {
+struct RaftTask<T> {
     core: Core,
-    messages: mpsc::Receiver<Message>,
+    messages: Receiver<Message>,
     jobs: mpsc::Sender<Job>,
     transport: T,
     shared: Arc<Shared>,
+    _life: Life,
 }
 
 /// Messages taken in before the core is polled: bounds how long a peer waits for its answer.
 const DRAIN_MAX: usize = 1_024;
 
-impl<T: Transport> RaftThread<T> {
-    fn run(mut self) {
-        let _life = Life("raft", self.shared.clone());
+impl<T: Transport> RaftTask<T> {
+    async fn run(mut self) {
         let started = Instant::now();
         let tick = Duration::from_millis(TICK_MS);
         let mut next_tick = started + tick;
+        // One timer that goes on: setting one anew each time round would wake the reactor each time.
+        let mut timer = smol::Timer::interval(tick);
         // A snapshot was handed over by its link, and is not settled.
         let mut snapshot = false;
         loop {
-            let wait = next_tick.saturating_duration_since(Instant::now());
-            let first = match self.messages.recv_timeout(wait) {
-                Ok(message) => Some(message),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return,
+            let message = async { self.messages.recv().await.map(Some) };
+            let ticked = async {
+                timer.next().await;
+                Ok(None)
             };
+            // Nobody is left who could ask.
+            let Ok(first) = smol::future::or(message, ticked).await else { return };
             let more = std::iter::from_fn(|| self.messages.try_recv().ok()).take(DRAIN_MAX);
             for message in first.into_iter().chain(more) {
                 match message {
@@ -442,13 +464,13 @@ impl<T: Transport> RaftThread<T> {
 struct StoreThread {
     writer: Writer,
     jobs: mpsc::Receiver<Job>,
-    inbox: SyncSender<Message>,
+    inbox: Sender<Message>,
     shared: Arc<Shared>,
 }
 
 impl StoreThread {
     fn run(mut self) {
-        let _life = Life("store", self.shared.clone());
+        let _life = Life("store thread", self.shared.clone());
         while let Ok(job) = self.jobs.recv() {
             let mut jobs = vec![job];
             jobs.extend(self.jobs.try_iter());
@@ -463,11 +485,11 @@ impl StoreThread {
         if jobs.iter().any(|job| !job.committed.is_empty() || job.install.is_some()) {
             let done = self.writer.apply(jobs)?;
             self.answer(&done);
-            // Ends with the Raft thread: then nobody needs to be told.
-            let _ = self.inbox.send(Message::Input(Input::Applied(done)));
+            // Ends with the Raft task: then nobody needs to be told.
+            let _ = self.inbox.send_blocking(Message::Input(Input::Applied(done)));
         }
         let done = self.writer.append(jobs)?;
-        let _ = self.inbox.send(Message::Input(Input::Stored(done)));
+        let _ = self.inbox.send_blocking(Message::Input(Input::Stored(done)));
         Ok(())
     }
 

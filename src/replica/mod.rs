@@ -14,8 +14,9 @@
 //! - [`reads`]: linearizable reads, from asking to an index that is new enough
 //! - [`membership`]: who should learn and who should vote; pure
 //! - [`check`]: refuses what would make the engine panic
+//! - [`random`]: chance from a seed
 //! - [`convert`]: between the engine's types and the store's
-//! - [`drive`]: the two threads around core and writer
+//! - [`drive`]: the task around the core, the thread around the writer
 //! - [`limits`]: ticks, timeouts and bounds
 //!
 //! Exactly once: a request keeps its id however often it is proposed; the rules apply it once. So this layer may
@@ -28,6 +29,7 @@ pub mod core;
 pub mod drive;
 pub mod limits;
 pub mod membership;
+pub mod random;
 pub mod reads;
 pub mod requests;
 pub mod tail;

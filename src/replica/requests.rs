@@ -25,7 +25,7 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// Takes a request in; `false` when too many are under way.
+    /// Takes a request in; `false` when too many are under way. The same id is the same command: who asks sees to it.
     pub fn add(&mut self, request: Request, deadline_tick: u64) -> bool {
         if let Some(waiting) = self.waiting.get_mut(&request.id) {
             waiting.deadline_tick = waiting.deadline_tick.max(deadline_tick);

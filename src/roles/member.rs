@@ -13,8 +13,9 @@ use super::{output, status};
 use crate::net::client::ask_once;
 use crate::net::frame::Plane;
 use crate::net::protocol::{Answer, Ask};
+use crate::net::secret::new_request_id;
 use crate::net::survey::{MemberView, Survey, survey};
-use crate::state::{Code, Denied, Outcome, Reply, RequestId, Role};
+use crate::state::{Code, Denied, Outcome, Reply, Role};
 use smol::Timer;
 use std::time::{Duration, Instant};
 
@@ -61,7 +62,7 @@ impl Wish<'_> {
         }
         let lose = || {
             let (role, number) = (self.options.name.role, self.options.name.id);
-            Ask::Lose { id: request_id(), role, number, alive }
+            Ask::Lose { id: new_request_id(), role, number, alive }
         };
         loop {
             match self.ask(survey, &lose).await {
@@ -104,7 +105,7 @@ impl Wish<'_> {
     async fn set_drained(&self, survey: &Survey, drained: bool) -> Result<(), Failure> {
         let drain = || {
             let (role, number) = (self.options.name.role, self.options.name.id);
-            Ask::Drain { id: request_id(), role, number, drained }
+            Ask::Drain { id: new_request_id(), role, number, drained }
         };
         loop {
             match self.ask(survey, &drain).await {
@@ -196,10 +197,4 @@ impl Wish<'_> {
     fn denied(&self, code: Code, hint: &str) -> Failure {
         Failure::new(Exit::Refused, format!("{}: {}{hint}", self.options.name, Denied::new(code)))
     }
-}
-
-fn request_id() -> RequestId {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).expect("the kernel has random bytes");
-    RequestId(u128::from_le_bytes(bytes))
 }

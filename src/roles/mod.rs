@@ -4,13 +4,14 @@
 //! - [`failure`]: how a role ends, and the exit codes
 //! - [`node`]: backend and coordinator
 //! - [`options`]: what a role is told, validated
-//! - [`cli`]: [`flags`], environment and [`config`] file in, options out; [`find_group`], [`address`], [`typed`] help it
+//! - [`cli`]: flags, environment and configuration file in, options out
 //! - [`descriptors`]: as many files and sockets as a server needs
 //! - [`start`]: logging and the one match that runs a role; [`stop`]: when it has to end
-//! - [`up`]: a whole group on one machine, with [`supervisor`], [`up_folder`], [`up_ports`], [`up_probe`]
+//! - [`up`]: a whole group on one machine
 //! - [`init`], [`status`] (also as `members`), [`member`], [`bench`] (with [`histogram`]): commands that come to an
 //!   end by themselves
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
+//! - [`address`]: HOST:PORT as people type it
 //! - [`output`]: standard output; [`log_lines`]: standard error, for which nobody waits
 //! - [`web`]: pages for browsers
 
@@ -19,12 +20,9 @@ pub mod balancer;
 pub mod bench;
 pub mod cli;
 pub mod cluster_file;
-pub mod config;
 pub mod descriptors;
 pub mod env_file;
 pub mod failure;
-pub mod find_group;
-pub mod flags;
 pub mod histogram;
 pub mod init;
 pub mod log_lines;
@@ -36,11 +34,6 @@ pub mod ports;
 pub mod start;
 pub mod status;
 pub mod stop;
-pub mod supervisor;
-pub mod typed;
 pub mod up;
-pub mod up_folder;
-pub mod up_ports;
-pub mod up_probe;
 pub mod web;
 pub mod write_file;

@@ -3,7 +3,7 @@
 //! Nothing here knows where a value came from (a flag, the environment, a file, a folder that `up` left):
 //! that is `cli`'s to decide. No role reads flags or the environment itself.
 
-use super::typed::MemberName;
+use super::cli::typed::MemberName;
 use crate::state::{ClusterId, Consistency, Role};
 use std::path::PathBuf;
 use std::time::Duration;

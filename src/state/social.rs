@@ -147,6 +147,19 @@ pub(super) fn croak<V: View>(
     Ok(Ok((vec![Change::put::<Croaks>(&moment.index, &croak)], Reply::Croaked { croak: moment.index })))
 }
 
+/// Whose session it is, and who has this user name.
+fn me_and<V: View>(
+    view: &V,
+    moment: Moment,
+    session: TokenHash,
+    username: &str,
+) -> Result<Result<(AccountId, AccountId), Denied>, V::Error> {
+    let (me, _) = or_deny!(session_account(view, session, moment.age_ms)?, NOT_LOGGED_IN);
+    let username = checked!(text::fold_username(username));
+    let (friend, _) = or_deny!(account_named(view, &username)?, NO_SUCH_USER);
+    Ok(Ok((me, friend)))
+}
+
 pub(super) fn add_friend<V: View>(
     bounds: &Bounds,
     view: &V,
@@ -154,9 +167,7 @@ pub(super) fn add_friend<V: View>(
     session: TokenHash,
     username: &str,
 ) -> Result<Decision, V::Error> {
-    let (me, _) = or_deny!(session_account(view, session, moment.age_ms)?, NOT_LOGGED_IN);
-    let username = checked!(text::fold_username(username));
-    let (friend, _) = or_deny!(account_named(view, &username)?, NO_SUCH_USER);
+    let (me, friend) = checked!(me_and(view, moment, session, username)?);
     if friend == me {
         return Ok(Err(Denied::of(Code::Yourself, Field::Username)));
     }
@@ -180,9 +191,7 @@ pub(super) fn remove_friend<V: View>(
     session: TokenHash,
     username: &str,
 ) -> Result<Decision, V::Error> {
-    let (me, _) = or_deny!(session_account(view, session, moment.age_ms)?, NOT_LOGGED_IN);
-    let username = checked!(text::fold_username(username));
-    let (friend, _) = or_deny!(account_named(view, &username)?, NO_SUCH_USER);
+    let (me, friend) = checked!(me_and(view, moment, session, username)?);
     if get::<Friends, V>(view, &(me, friend.0))?.is_none() {
         return Ok(Err(Denied::of(Code::NotAFriend, Field::Username)));
     }

@@ -1,10 +1,10 @@
-//! The two threads around the core: what happens when one of them cannot go on.
+//! The task around the core and the thread around the store: what happens when one of them cannot go on.
 
 use crate::rig::{ME, members_of, request};
 use ribbit::replica::{
     Core, CoreOptions, Envelope, Failing, RaftMessage, Replica, Transport, Undecided, Writer,
 };
-use ribbit::state::{RaftId, Role};
+use ribbit::state::{AccountId, Command, RaftId, Request, Role};
 use smol::channel::Receiver;
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,9 @@ fn start(voters: &[RaftId], transport: impl Transport) -> (Replica, Receiver<Fai
     let options = CoreOptions { me: ME, role: Role::Backend, seed: 7, campaign: false, evict_ticks: 400 };
     let core = Core::new(options, reader, &loaded, members).expect("a good store");
     let (failed, failure) = smol::channel::bounded(1);
-    (Replica::start(core, writer, transport, failed).expect("two threads"), failure)
+    let (replica, raft) = Replica::start(core, writer, transport, failed).expect("a thread");
+    smol::spawn(raft).detach();
+    (replica, failure)
 }
 
 fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
@@ -70,6 +72,23 @@ fn askers_who_have_gone_leave_no_trace_of_one_request() {
     }
     let late = smol::block_on(replica.submit(request(1), deadline));
     assert_eq!(late, Err(Undecided::Late));
+    replica.stop();
+}
+
+#[test]
+fn another_command_under_the_id_of_one_that_is_under_way_is_not_taken_for_it() {
+    let (replica, _failure) = start(&[1, 2, 3], Deaf);
+    let deadline = Instant::now() + Duration::from_millis(700);
+    let other = Request { command: Command::Sweep { account: AccountId(9) }, ..request(1) };
+    let (first, (same, reused)) = smol::block_on(smol::future::zip(
+        replica.submit(request(1), deadline),
+        smol::future::zip(replica.submit(request(1), deadline), replica.submit(other.clone(), deadline)),
+    ));
+    assert_eq!((first, same), (Err(Undecided::Late), Err(Undecided::Late)));
+    assert_eq!(reused, Err(Undecided::Reused));
+    // Nobody waits under that id any more, and nothing was done: it is free.
+    let deadline = Instant::now() + Duration::from_millis(200);
+    assert_eq!(smol::block_on(replica.submit(other, deadline)), Err(Undecided::Late));
     replica.stop();
 }
 

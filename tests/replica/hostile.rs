@@ -43,18 +43,18 @@ fn ids(random: &mut Random) -> Vec<u64> {
 }
 
 fn hostile(random: &mut Random, rig: &Rig) -> Message {
-    let (term, last) = (rig.core.status().term, rig.core.last());
+    let (term, last) = (rig.core.status().term, rig.core.status().last);
     let kind = KINDS[random.between(0, KINDS.len() as u64) as usize];
     let mut message = message(kind, random.between(2, 6));
     message.term = near(random, term);
-    message.index = near(random, last.index);
-    message.log_term = near(random, last.term);
-    message.commit = near(random, last.index);
-    message.commit_term = near(random, last.term);
+    message.index = near(random, last);
+    message.log_term = near(random, term);
+    message.commit = near(random, last);
+    message.commit_term = near(random, term);
     message.reject = random.permille(400);
-    message.reject_hint = near(random, last.index);
+    message.reject_hint = near(random, last);
     if random.permille(100) {
-        message.request_snapshot = near(random, last.index);
+        message.request_snapshot = near(random, last);
         message.priority = random.next() as i64;
         message.deprecated_priority = random.next();
     }
@@ -65,7 +65,7 @@ fn hostile(random: &mut Random, rig: &Rig) -> Message {
         let mut entry = Entry::new();
         entry.index = match random.permille(950) {
             true => message.index.wrapping_add(1 + number),
-            false => near(random, last.index),
+            false => near(random, last),
         };
         entry.term = if random.permille(700) { message.log_term } else { near(random, term) };
         message.entries.push(entry);
@@ -79,8 +79,8 @@ fn hostile(random: &mut Random, rig: &Rig) -> Message {
             state.auto_leave = random.permille(500);
         }
         let metadata = message.mut_snapshot().mut_metadata();
-        metadata.index = near(random, last.index);
-        metadata.term = near(random, last.term);
+        metadata.index = near(random, last);
+        metadata.term = near(random, term);
         *metadata.mut_conf_state() = state;
     }
     message

@@ -1,4 +1,4 @@
-//! A group in a box: the real rules over a plain map, behind the real wire, in this process.
+//! A group in a box: the real rules over the model, behind the real wire, in this process.
 //!
 //! It speaks the client plane on a port of its own, checks passwords by comparing them, and can be told to be
 //! out of order in the ways a group can be.
@@ -6,17 +6,13 @@
 use ribbit::net::frame::{self, PREFACE_BYTES, Plane};
 use ribbit::net::limits::FRAME_BYTES_MAX;
 use ribbit::net::protocol::{Answer, AnswerFrame, Ask, AskFrame, MemberInfo, NodeStatus, Why};
-use ribbit::state::apply::Window;
 use ribbit::state::command::Proposal;
-use ribbit::state::ring::Ring;
-use ribbit::state::rows::{BadRow, Croaks, Key, Order, RawRow, Table, TableId, WriteView, decode};
+use ribbit::state::model::Model;
 use ribbit::state::social::{account_named, session_account};
 use ribbit::state::{
-    Change, ClusterId, Code, Command, Denied, HistoryId, LogIndex, RequestId, Role, Stamp, Token, View,
-    apply, query, rows,
+    ClusterId, Code, Command, Denied, HistoryId, LogIndex, RequestId, Role, Stamp, Token, View,
 };
 use smol::io::{AsyncReadExt, AsyncWriteExt};
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 /// How the group is.
@@ -37,46 +33,10 @@ pub enum Mood {
 
 #[derive(Default)]
 struct Store {
-    rows: BTreeMap<(TableId, Vec<u8>), Vec<u8>>,
-    window: Window,
-    ring: Ring,
+    model: Model,
     index: LogIndex,
     history: u128,
     wall_ms: u64,
-}
-
-impl View for Store {
-    type Error = BadRow;
-    fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, BadRow> {
-        Ok(self.rows.get(&(table, key.to_vec())).cloned())
-    }
-    fn scan(
-        &self,
-        table: TableId,
-        from: &[u8],
-        to: &[u8],
-        order: Order,
-        limit: usize,
-    ) -> Result<Vec<RawRow>, BadRow> {
-        if from >= to {
-            return Ok(Vec::new());
-        }
-        let range = self.rows.range((table, from.to_vec())..(table, to.to_vec()));
-        let owned = |((_, key), row): (&(TableId, Vec<u8>), &Vec<u8>)| (key.clone(), row.clone());
-        Ok(match order {
-            Order::OldestFirst => range.map(owned).take(limit).collect(),
-            Order::NewestFirst => range.rev().map(owned).take(limit).collect(),
-        })
-    }
-    fn age_ms(&self) -> u64 {
-        self.window.age_ms()
-    }
-}
-
-impl WriteView for Store {
-    fn window(&self) -> &Window {
-        &self.window
-    }
 }
 
 impl Store {
@@ -88,26 +48,8 @@ impl Store {
         self.index += 1;
         let stamp = Stamp { wall_ms: self.wall_ms + self.index * 1000, age_ms: self.index };
         let request = ribbit::state::Request { id, born, command };
-        let applied = apply(self, self.index, &Proposal { stamp, request }).expect("a map can be read");
-        for change in applied.changes {
-            let rows = &self.rows;
-            let (Change::Put { table, .. } | Change::Remove { table, .. }) = &change;
-            let before = |key: &[u8]| Ok::<_, BadRow>(rows.get(&(*table, key.to_vec())).cloned());
-            self.window.note(&change, before).expect("a map can be read");
-            match change {
-                Change::Put { table, key, row } => {
-                    if table == Croaks::ID && !self.rows.contains_key(&(table, key.clone())) {
-                        let croak: rows::Croak = decode(&row).expect("just written");
-                        self.ring.push(LogIndex::from_bytes(&key).expect("an index"), croak.author);
-                    }
-                    self.rows.insert((table, key), row);
-                }
-                Change::Remove { table, key } => {
-                    self.rows.remove(&(table, key));
-                }
-            }
-        }
-        Answer::Written { token: self.token(), outcome: applied.outcome }
+        let outcome = self.model.apply(self.index, &Proposal { stamp, request });
+        Answer::Written { token: self.token(), outcome }
     }
 
     /// What a backend does before it proposes: the password is its own hash here.
@@ -124,7 +66,7 @@ impl Store {
                     Ok(username) => username,
                     Err(denied) => return Answer::Refused(denied),
                 };
-                match account_named(self, &username).expect("a map can be read") {
+                match account_named(&self.model, &username).expect("a map can be read") {
                     None => Answer::Refused(Denied::new(Code::NoSuchUser)),
                     Some((_, row)) if row.password_hash != password.0 => {
                         Answer::Refused(Denied::new(Code::WrongPassword))
@@ -136,7 +78,7 @@ impl Store {
                 }
             }
             Ask::DeleteAccount { id, born, session, password } => {
-                match session_account(self, session, self.age_ms()).expect("a map can be read") {
+                match session_account(&self.model, session, self.model.age_ms()).expect("a map can be read") {
                     None => Answer::Refused(Denied::new(Code::NotLoggedIn)),
                     Some((_, row)) if row.password_hash != password.0 => {
                         Answer::Refused(Denied::new(Code::WrongPassword))
@@ -150,10 +92,7 @@ impl Store {
             Ask::Read { seen, query, .. } => match seen {
                 Some(seen) if seen.history.0 != self.history => Answer::Unavailable(Why::OtherHistory),
                 Some(seen) if seen.index > self.index => Answer::Unavailable(Why::Behind),
-                _ => {
-                    let page = query::answer(self, &self.ring, &query).expect("a map can be read");
-                    Answer::Read { token: self.token(), old: false, page }
-                }
+                _ => Answer::Read { token: self.token(), old: false, page: self.model.answer(&query) },
             },
             Ask::NodeStatus
             | Ask::Join { .. }

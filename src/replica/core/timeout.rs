@@ -25,13 +25,7 @@ impl Core {
         }
         self.drawn_for = now;
         let (min, max) = election_ticks(self.options.role);
-        // SplitMix64.
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 31;
-        let timeout = min + (mixed % (max - min) as u64) as usize;
+        let timeout = min + (self.random.draw() % (max - min) as u64) as usize;
         self.raw.raft.set_randomized_election_timeout(timeout);
     }
 }

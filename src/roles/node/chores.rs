@@ -3,9 +3,10 @@
 
 use super::{Node, join};
 use crate::db::DbError;
+use crate::net::secret::new_request_id;
 use crate::state::limits::{RING_CROAKS, RULES_LEVEL};
 use crate::state::rows::{Order, Standing, Sweeps, books, scan};
-use crate::state::{AccountId, Command, Request, RequestId, members};
+use crate::state::{AccountId, Command, Request, members};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,11 +22,8 @@ pub async fn run(node: Arc<Node>, founding: bool) {
         let next = if member.replica.status().leads { next(&node, founding) } else { Ok(None) };
         match next {
             Ok(Some(command)) => {
-                let request = Request {
-                    id: RequestId(super::random_u128()),
-                    born: member.replica.reader().applied(),
-                    command,
-                };
+                let request =
+                    Request { id: new_request_id(), born: member.replica.reader().applied(), command };
                 if let Err(why) = member.replica.submit(request, Instant::now() + DEADLINE).await {
                     log::debug!("a chore was put off: {why:?}");
                     smol::Timer::after(LOOK).await;

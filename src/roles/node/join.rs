@@ -13,6 +13,7 @@ use crate::net::client::ask_once;
 use crate::net::frame::Plane;
 use crate::net::limits::STATUS_DEADLINE;
 use crate::net::protocol::{Answer, Ask};
+use crate::net::secret::new_request_id;
 use crate::roles::failure::{Exit, Failure};
 use crate::state::command::NewMember;
 use crate::state::limits::RULES_LEVEL;
@@ -38,7 +39,7 @@ pub async fn belong(node: &Node, store: &mut Store) -> Result<bool, Failure> {
     }
     let broken = |error: crate::db::DbError| Failure::new(Exit::Refused, error.to_string());
     loop {
-        let fresh = RequestId(super::random_u128());
+        let fresh = new_request_id();
         let (id, member) = store.joining(fresh, introduction(node)).map_err(broken)?;
         if let Some((raft_id, history)) = join(node, id, &member).await? {
             identify(node, store, raft_id, history, None)?;
@@ -78,7 +79,7 @@ async fn found(node: &Node, store: &mut Store) -> Result<(), Failure> {
             return Err(Failure::new(Exit::Refused, text));
         }
     }
-    let history = HistoryId(super::random_u128());
+    let history = super::random_history();
     log::info!("founding history {history} of cluster {}", node.options.cluster);
     let alone = Configuration { voters: vec![1], ..Configuration::default() };
     identify(node, store, 1, history, Some(&alone))

@@ -1,4 +1,4 @@
-//! Links to the other members, and what is known of them.
+//! Links to the other members: who they are is in the [`super::roster`].
 //!
 //! ```text
 //!   replica ──▶ Queues ──▶ queue of each peer ──▶ link task: connect, hello, frames in batches
@@ -10,165 +10,31 @@
 //! the replicated state, from what peers say of themselves when they dial, and from asking the addresses this
 //! node was started with.
 
+use super::roster::{Peers, Roster};
 use super::{Node, describe};
-use crate::db::Identity;
 use crate::net::client::ask_once;
 use crate::net::frame::{self, FrameError, Plane};
-use crate::net::limits::{
-    FRAME_BYTES_MAX, PEER_QUEUE_MAX, PEERS_MAX, PREFACE_DEADLINE, STATUS_DEADLINE, WRITE_BYTES,
-};
-use crate::net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome};
+use crate::net::limits::{FRAME_BYTES_MAX, PEER_QUEUE_MAX, PREFACE_DEADLINE, STATUS_DEADLINE, WRITE_BYTES};
+use crate::net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreNews};
 use crate::net::protocol::{Answer, Ask, MemberInfo};
 use crate::net::{socket, tasks};
 use crate::replica::{Envelope, Failing, RaftMessage, Transport};
-use crate::state::limits::{ADDRESS_BYTES_MAX, MEMBERS_MAX};
-use crate::state::rows::{Member, books};
-use crate::state::{RaftId, Role, members};
+use crate::state::RaftId;
+use crate::state::limits::MEMBERS_MAX;
 use async_net::TcpStream;
-use event_listener::Event;
 use smol::channel::{Receiver, Sender};
 use smol::future::FutureExt;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 const BEAT: Duration = Duration::from_secs(1);
 const REDIAL_MIN: Duration = Duration::from_millis(50);
 const REDIAL_MAX: Duration = Duration::from_millis(500);
-/// A member that said something this lately is alive.
-const ALIVE_FOR: Duration = Duration::from_millis(2_500);
 /// How often the addresses given at the start are asked while somebody is not linked.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
 /// The members are read at most this often.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-
-/// The other members: what is known, and the queues of their links.
-pub struct Peers {
-    me: Identity,
-    /// Notified when somebody is known that was not.
-    news: Event,
-    table: Mutex<BTreeMap<RaftId, Peer>>,
-}
-
-#[derive(Default)]
-struct Peer {
-    info: Option<MemberInfo>,
-    /// When it last said something itself.
-    heard: Option<Instant>,
-    queue: Option<Sender<Vec<u8>>>,
-    linked: bool,
-    /// Counts incoming links: only the newest may feed the replica.
-    incoming: u64,
-}
-
-impl Peers {
-    pub fn new(identity: &Identity) -> Arc<Peers> {
-        Arc::new(Peers { me: identity.clone(), news: Event::new(), table: Mutex::default() })
-    }
-
-    fn table(&self) -> MutexGuard<'_, BTreeMap<RaftId, Peer>> {
-        self.table.lock().expect("nobody panics while it holds this lock")
-    }
-
-    /// Everybody else, as they were last heard of.
-    pub fn known(&self) -> Vec<MemberInfo> {
-        self.table().values().filter_map(|peer| peer.info.clone()).collect()
-    }
-
-    /// Whether this is about somebody else: neither this member, nor what it was before its store was lost.
-    fn is_another(&self, info: &MemberInfo) -> bool {
-        let me = &self.me;
-        info.raft_id != 0 && info.raft_id != me.raft_id && (info.role, info.id) != (me.role, me.id)
-    }
-
-    /// Somebody says this of itself: it replaces what was known. `false` when there is no room for it.
-    fn heard(&self, info: &MemberInfo) -> bool {
-        let mut table = self.table();
-        let has_room = self.has_room(&table, info);
-        if has_room {
-            let peer = table.entry(info.raft_id).or_default();
-            if peer.info.is_none() {
-                self.news.notify(usize::MAX);
-            }
-            peer.info = Some(info.clone());
-            peer.heard = Some(Instant::now());
-        }
-        has_room
-    }
-
-    /// Anybody can say anything: what is remembered of it is bounded.
-    fn has_room(&self, table: &BTreeMap<RaftId, Peer>, info: &MemberInfo) -> bool {
-        self.is_another(info)
-            && info.address.len().max(info.machine.len()) <= ADDRESS_BYTES_MAX
-            && (table.len() < PEERS_MAX || table.contains_key(&info.raft_id))
-    }
-
-    /// Whether a member of this name has said something lately.
-    pub fn is_alive(&self, role: Role, id: u32) -> bool {
-        self.table().values().any(|peer| {
-            peer.info.as_ref().is_some_and(|info| (info.role, info.id) == (role, id))
-                && peer.heard.is_some_and(|at| at.elapsed() < ALIVE_FOR)
-        })
-    }
-
-    /// Who has this Raft id and where it is reached.
-    pub fn find(&self, id: RaftId) -> Option<MemberInfo> {
-        self.info(id)
-    }
-
-    /// Somebody says this of another: it fills what is missing.
-    fn told(&self, info: &MemberInfo) {
-        if self.has_room(&self.table(), info) {
-            self.learn(info);
-        }
-    }
-
-    /// A member of the group, at the latest from its log: it fills what is missing.
-    fn learn(&self, info: &MemberInfo) {
-        if !self.is_another(info) {
-            return;
-        }
-        let mut table = self.table();
-        let peer = table.entry(info.raft_id).or_default();
-        let linked = peer.linked;
-        match &mut peer.info {
-            None => {
-                self.news.notify(usize::MAX);
-                peer.info = Some(info.clone());
-            }
-            Some(known) => {
-                if known.pid == 0 || (!linked && info.applied > known.applied) {
-                    known.pid = if info.pid == 0 { known.pid } else { info.pid };
-                    known.applied = known.applied.max(info.applied);
-                    known.address = info.address.clone();
-                }
-            }
-        }
-    }
-
-    fn begin_incoming(&self, from: RaftId) -> u64 {
-        let mut table = self.table();
-        let peer = table.entry(from).or_default();
-        peer.incoming += 1;
-        peer.incoming
-    }
-
-    fn is_current(&self, from: RaftId, incoming: u64) -> bool {
-        self.table().get(&from).is_some_and(|peer| peer.incoming == incoming)
-    }
-
-    fn address(&self, id: RaftId) -> Option<String> {
-        self.table().get(&id)?.info.as_ref().map(|info| info.address.clone())
-    }
-
-    fn info(&self, id: RaftId) -> Option<MemberInfo> {
-        self.table().get(&id)?.info.clone()
-    }
-
-    fn set_linked(&self, id: RaftId, linked: bool) {
-        self.table().entry(id).or_default().linked = linked;
-    }
-}
 
 /// A snapshot that the replica wants sent.
 pub struct Wanted {
@@ -233,7 +99,7 @@ async fn keep_links(node: Arc<Node>) {
         for id in unlinked {
             let (queue, frames) = smol::channel::bounded(PEER_QUEUE_MAX);
             member.peers.table().entry(id).or_default().queue = Some(queue);
-            links.insert(id, tasks::spawn_link(link(node.clone(), id, frames)));
+            links.insert(id, tasks::spawn(link(node.clone(), id, frames)));
         }
         let applied = async {
             member.replica.progressed().await;
@@ -262,26 +128,6 @@ fn take_roster(node: &Node, links: &mut BTreeMap<RaftId, smol::Task<()>>) {
             clients: 0,
             rules_level: row.rules_level,
         });
-    }
-}
-
-/// Who belongs to the group, as far as this node has applied.
-struct Roster {
-    next_raft_id: RaftId,
-    members: Vec<(RaftId, Member)>,
-}
-
-impl Roster {
-    fn read(node: &Node) -> Option<Roster> {
-        let view = node.member.get()?.replica.reader().view().ok()?;
-        let next_raft_id = books(&view).ok()?.next_raft_id;
-        Some(Roster { next_raft_id, members: members::all(&view).ok()? })
-    }
-
-    /// Whether the group once handed out this Raft id and has no member of it any more. An id that this node has
-    /// not heard of yet is another matter: it may be the leader's.
-    fn has_forgotten(&self, id: RaftId) -> bool {
-        id < self.next_raft_id && !self.members.iter().any(|(other, _)| *other == id)
     }
 }
 
@@ -393,7 +239,8 @@ async fn dial(node: &Arc<Node>, to: RaftId, address: &str) -> Result<TcpStream, 
 async fn feed(node: &Node, frames: &Receiver<Vec<u8>>, mut stream: TcpStream) -> FrameError {
     let mut beat = smol::Timer::interval(BEAT);
     let mut end = stream.clone();
-    let mut batch = peer::encode(&PeerFrame::Talk(PeerTalk::Beat(node.info())));
+    let mut told = None;
+    let mut batch = pulse_of(node, &mut told);
     loop {
         if let Err(error) = frame::write_bytes(&mut stream, &batch).await {
             return error;
@@ -402,7 +249,7 @@ async fn feed(node: &Node, frames: &Receiver<Vec<u8>>, mut stream: TcpStream) ->
         let next = async { frames.recv().await.map_err(|_| FrameError::Closed) };
         let pulse = async {
             smol::stream::StreamExt::next(&mut beat).await;
-            Ok(peer::encode(&PeerFrame::Talk(PeerTalk::Beat(node.info()))))
+            Ok(pulse_of(node, &mut told))
         };
         // The other side never writes here: whatever can be read is the end.
         let over = async {
@@ -420,6 +267,17 @@ async fn feed(node: &Node, frames: &Receiver<Vec<u8>>, mut stream: TcpStream) ->
             batch.extend_from_slice(&more);
         }
     }
+}
+
+/// A beat, and what is new of this member's store since it was last told on this link.
+fn pulse_of(node: &Node, told: &mut Option<StoreNews>) -> Vec<u8> {
+    let mut bytes = peer::encode(&PeerFrame::Talk(PeerTalk::Beat(node.info())));
+    let news = node.store_news();
+    if told.as_ref() != Some(&news) {
+        bytes.extend(peer::encode(&PeerFrame::Talk(PeerTalk::Store(news.clone()))));
+        *told = Some(news);
+    }
+    bytes
 }
 
 /// Serves a link that a peer dialled.
@@ -463,6 +321,7 @@ pub async fn accept(node: Arc<Node>, mut stream: TcpStream) {
             Ok(PeerFrame::Talk(PeerTalk::Beat(_))) => {
                 return log::warn!("member {from} speaks for another");
             }
+            Ok(PeerFrame::Talk(PeerTalk::Store(news))) => member.agreement.heard(from, news.digests),
             Err(FrameError::Closed | FrameError::Io(_)) => return,
             Err(error) => return log::warn!("member {from}: {error}"),
         }
@@ -510,40 +369,4 @@ pub fn welcome(node: &Node, hello: PeerHello) -> Result<RaftId, Unwelcome> {
 
 pub(super) fn hello_to(node: &Node, to: RaftId) -> Option<PeerHello> {
     hello(node, to)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::state::{ClusterId, HistoryId, Role};
-
-    fn info(raft_id: RaftId, address: &str) -> MemberInfo {
-        MemberInfo {
-            raft_id,
-            role: Role::Backend,
-            id: raft_id as u32,
-            address: address.into(),
-            machine: String::new(),
-            pid: 1,
-            applied: 0,
-            clients: 0,
-            rules_level: 1,
-        }
-    }
-
-    #[test]
-    fn hearsay_is_bounded_and_members_find_room_whatever_is_said() {
-        let identity =
-            Identity { cluster: ClusterId(1), history: HistoryId(2), raft_id: 1, role: Role::Backend, id: 1 };
-        let peers = Peers::new(&identity);
-        assert!(!peers.heard(&info(1, "a:1")) && !peers.heard(&info(0, "a:1")));
-        assert!(!peers.heard(&info(2, &"a".repeat(ADDRESS_BYTES_MAX + 1))));
-        for raft_id in 2..10_000 {
-            peers.heard(&info(raft_id, "a:1"));
-            peers.told(&info(raft_id + 20_000, "a:1"));
-        }
-        assert_eq!(peers.known().len(), PEERS_MAX);
-        peers.learn(&info(15_000, "a:1"));
-        assert_eq!(peers.address(15_000).as_deref(), Some("a:1"));
-    }
 }

@@ -8,24 +8,32 @@
 //!
 //! Reads files (cluster file, ports file), writes nothing, opens no socket. A wrong command line is clap's error
 //! and exits 2; a wrong file is a [`Failure`] and exits 78.
+//!
+//! - [`flags`]: every flag, as clap reads it; [`typed`]: values with a syntax of their own
+//! - [`config`]: the KEY=VALUE file of `--config`
+//! - [`find_group`]: where the group is reached
 
-use super::cluster_file::ClusterFile;
-use super::config::Config;
-use super::failure::{Exit, Failure};
-use super::find_group;
-use super::flags::{
-    BalancerFlags, BenchFlags, ClientVerb, ConsistencyFlag, Flags, GroupFlags, InitFlags, MemberVerb,
-    NameFlags, NodeFlags, OpFlag, RestartFlag, ServerFlags, StatusFlags, UpFlags, Verb, WebFlags, command,
-};
-use super::options::{
+pub mod config;
+pub mod find_group;
+pub mod flags;
+pub mod typed;
+
+use crate::roles::cluster_file::ClusterFile;
+use crate::roles::failure::{Exit, Failure};
+use crate::roles::options::{
     BalancerOptions, BenchOp, BenchOptions, DataDir, Fate, Group, InitOptions, MemberOptions, NodeOptions,
     Restart, StatusOptions, UpOptions, WebOptions,
 };
-use super::ports::Ports;
+use crate::roles::ports::Ports;
 use crate::state::{Consistency, Role};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches};
+use config::Config;
+use flags::{
+    BalancerFlags, BenchFlags, ClientVerb, ConsistencyFlag, Flags, GroupFlags, InitFlags, MemberVerb,
+    NameFlags, NodeFlags, OpFlag, RestartFlag, ServerFlags, StatusFlags, UpFlags, Verb, WebFlags, command,
+};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -4,9 +4,9 @@
 //! chosen anew when somebody else took them. Between choosing and the child's own bind anybody may take one:
 //! then the child dies at its start, and [`renew`] chooses again.
 
-use super::address;
-use super::failure::{Exit, Failure};
-use super::ports::Ports;
+use crate::roles::address;
+use crate::roles::failure::{Exit, Failure};
+use crate::roles::ports::Ports;
 use crate::state::Role;
 use crate::state::rows::member_name;
 use std::io;

@@ -1,9 +1,9 @@
 //! Where is the group? From what a person typed, or from what lies in a folder, to addresses to ask.
 
-use super::cluster_file::ClusterFile;
-use super::failure::{Exit, Failure};
-use super::options::Group;
-use super::ports::Ports;
+use crate::roles::cluster_file::ClusterFile;
+use crate::roles::failure::{Exit, Failure};
+use crate::roles::options::Group;
+use crate::roles::ports::Ports;
 use std::path::Path;
 
 /// The group that runs on this folder: where `up` started it, else where its cluster file says.

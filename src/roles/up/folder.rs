@@ -1,10 +1,10 @@
 //! The data folder of `up`: made, locked against a second `up`, and removed at the end if it is a temporary one.
 
-use super::cluster_file::ClusterFile;
-use super::failure::{Exit, Failure};
-use super::options::DataDir;
-use super::write_file;
 use crate::net::secret;
+use crate::roles::cluster_file::ClusterFile;
+use crate::roles::failure::{Exit, Failure};
+use crate::roles::options::DataDir;
+use crate::roles::write_file;
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};

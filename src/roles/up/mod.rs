@@ -11,20 +11,26 @@
 //!
 //! Until the group is up the rule is "try again", whatever `--restart` says; a child that ends with 78 ends
 //! everything then, since trying again does not help.
+//!
+//! - [`folder`]: the folder, its lock and cluster file; [`ports`]: which ports, kept through restarts
+//! - [`probe`]: asking the members whether the group has formed; [`supervisor`]: children and their pauses
 
-use super::cli::words_for;
-use super::failure::{Exit, Failure};
-use super::options::{Restart, UpOptions};
-use super::output;
-use super::ports::Ports;
-use super::supervisor::{Backoff, Ending, Event, Slot, Supervisor};
-use super::up_folder::Folder;
-use super::up_ports;
-use super::up_probe::{alive_voters, formed, reached_at, serves, voters_of};
+pub mod folder;
+pub mod ports;
+pub mod probe;
+pub mod supervisor;
+
 use crate::net::survey::survey;
 use crate::replica::limits::{EVICT_TICKS, TICK_MS};
+use crate::roles::cli::words_for;
+use crate::roles::failure::{Exit, Failure};
+use crate::roles::options::{Restart, UpOptions};
+use crate::roles::output;
+use crate::roles::ports::Ports;
 use crate::state::Role;
 use crate::state::rows::member_name;
+use folder::Folder;
+use probe::{alive_voters, formed, reached_at, serves, voters_of};
 use smol::Timer;
 use smol::future::{or, pending};
 use std::ffi::OsString;
@@ -33,6 +39,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::Command;
 use std::time::{Duration, Instant};
+use supervisor::{Backoff, Ending, Event, Slot, Supervisor};
 
 /// From the start until the pages answer.
 const UP_MAX: Duration = Duration::from_secs(60);
@@ -55,13 +62,13 @@ const CHILDREN_LOG: &str = "warn";
 /// 1: it does not come up; 78: a file or a child's configuration is wrong.
 pub async fn run(options: UpOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let folder = Folder::open(&options.data_dir)?;
-    let web = up_ports::web(&options.web)?;
+    let web = ports::web(&options.web)?;
     folder.cluster_file()?;
-    let members = up_ports::members(options.backends, options.coordinators);
+    let members = ports::members(options.backends, options.coordinators);
     let before = Ports::read(folder.path())?.unwrap_or_default();
-    let mut ports = up_ports::choose(&before, &members, web)
+    let mut ports = ports::choose(&before, &members, web)
         .map_err(|error| Failure::new(Exit::Refused, format!("no free ports on loopback: {error}")))?;
-    up_ports::settle_founder(&mut ports, folder.path());
+    ports::settle_founder(&mut ports, folder.path());
     let mut up = Up::new(&folder, ports, &options)?;
     up.write_ports()?;
     let ended = up.tend(stop).await;
@@ -296,14 +303,14 @@ impl Up {
             Part::Balancer => self.ports.balancer.as_mut(),
             // People know the address of the pages: it stays, and waits for its port.
             Part::Web => {
-                return match self.stage == Stage::Opening && up_ports::is_taken(self.web()) {
-                    true => up_ports::web(self.web()).map(drop),
+                return match self.stage == Stage::Opening && ports::is_taken(self.web()) {
+                    true => ports::web(self.web()).map(drop),
                     false => Ok(()),
                 };
             }
         };
         let Some(address) = address else { return Ok(()) };
-        let renewed = up_ports::renew(address)
+        let renewed = ports::renew(address)
             .map_err(|error| Failure::new(Exit::Refused, format!("no free port on loopback: {error}")))?;
         if !renewed {
             return Ok(());

@@ -1,0 +1,201 @@
+//! Who else belongs to the group, and what is known of them.
+//!
+//! Three sources, in the order in which they are believed: what a member says of itself, the replicated state, and
+//! what others say. Anybody can say anything, so what is remembered of hearsay is bounded; members find room whatever
+//! was said. It opens no connection: links are [`super::peers`]'.
+
+use super::Node;
+use crate::db::Identity;
+use crate::net::limits::PEERS_MAX;
+use crate::net::protocol::MemberInfo;
+use crate::state::limits::ADDRESS_BYTES_MAX;
+use crate::state::rows::{Member, books};
+use crate::state::{RaftId, Role, members};
+use event_listener::Event;
+use smol::channel::Sender;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+/// A member that said something this lately is alive.
+const ALIVE_FOR: Duration = Duration::from_millis(2_500);
+
+/// The other members: what is known, and the queues of their links.
+pub struct Peers {
+    me: Identity,
+    /// Notified when somebody is known that was not.
+    pub(super) news: Event,
+    table: Mutex<BTreeMap<RaftId, Peer>>,
+}
+
+#[derive(Default)]
+pub(super) struct Peer {
+    info: Option<MemberInfo>,
+    /// When it last said something itself.
+    heard: Option<Instant>,
+    pub(super) queue: Option<Sender<Vec<u8>>>,
+    pub(super) linked: bool,
+    /// Counts incoming links: only the newest may feed the replica.
+    incoming: u64,
+}
+
+impl Peers {
+    pub fn new(identity: &Identity) -> Arc<Peers> {
+        Arc::new(Peers { me: identity.clone(), news: Event::new(), table: Mutex::default() })
+    }
+
+    pub(super) fn table(&self) -> MutexGuard<'_, BTreeMap<RaftId, Peer>> {
+        self.table.lock().expect("nobody panics while it holds this lock")
+    }
+
+    /// Everybody else, as they were last heard of.
+    pub fn known(&self) -> Vec<MemberInfo> {
+        self.table().values().filter_map(|peer| peer.info.clone()).collect()
+    }
+
+    /// Whether this is about somebody else: neither this member, nor what it was before its store was lost.
+    fn is_another(&self, info: &MemberInfo) -> bool {
+        let me = &self.me;
+        info.raft_id != 0 && info.raft_id != me.raft_id && (info.role, info.id) != (me.role, me.id)
+    }
+
+    /// Somebody says this of itself: it replaces what was known. `false` when there is no room for it.
+    pub(super) fn heard(&self, info: &MemberInfo) -> bool {
+        let mut table = self.table();
+        let has_room = self.has_room(&table, info);
+        if has_room {
+            let peer = table.entry(info.raft_id).or_default();
+            if peer.info.is_none() {
+                self.news.notify(usize::MAX);
+            }
+            peer.info = Some(info.clone());
+            peer.heard = Some(Instant::now());
+        }
+        has_room
+    }
+
+    /// Anybody can say anything: what is remembered of it is bounded.
+    fn has_room(&self, table: &BTreeMap<RaftId, Peer>, info: &MemberInfo) -> bool {
+        self.is_another(info)
+            && info.address.len().max(info.machine.len()) <= ADDRESS_BYTES_MAX
+            && (table.len() < PEERS_MAX || table.contains_key(&info.raft_id))
+    }
+
+    /// Whether a member of this name has said something lately.
+    pub fn is_alive(&self, role: Role, id: u32) -> bool {
+        self.table().values().any(|peer| {
+            peer.info.as_ref().is_some_and(|info| (info.role, info.id) == (role, id))
+                && peer.heard.is_some_and(|at| at.elapsed() < ALIVE_FOR)
+        })
+    }
+
+    /// Somebody says this of another: it fills what is missing.
+    pub(super) fn told(&self, info: &MemberInfo) {
+        if self.has_room(&self.table(), info) {
+            self.learn(info);
+        }
+    }
+
+    /// A member of the group, at the latest from its log: it fills what is missing.
+    pub(super) fn learn(&self, info: &MemberInfo) {
+        if !self.is_another(info) {
+            return;
+        }
+        let mut table = self.table();
+        let peer = table.entry(info.raft_id).or_default();
+        let linked = peer.linked;
+        match &mut peer.info {
+            None => {
+                self.news.notify(usize::MAX);
+                peer.info = Some(info.clone());
+            }
+            Some(known) => {
+                if known.pid == 0 || (!linked && info.applied > known.applied) {
+                    known.pid = if info.pid == 0 { known.pid } else { info.pid };
+                    known.applied = known.applied.max(info.applied);
+                    known.address = info.address.clone();
+                }
+            }
+        }
+    }
+
+    pub(super) fn begin_incoming(&self, from: RaftId) -> u64 {
+        let mut table = self.table();
+        let peer = table.entry(from).or_default();
+        peer.incoming += 1;
+        peer.incoming
+    }
+
+    pub(super) fn is_current(&self, from: RaftId, incoming: u64) -> bool {
+        self.table().get(&from).is_some_and(|peer| peer.incoming == incoming)
+    }
+
+    pub(super) fn address(&self, id: RaftId) -> Option<String> {
+        self.table().get(&id)?.info.as_ref().map(|info| info.address.clone())
+    }
+
+    /// Who has this Raft id and where it is reached.
+    pub(super) fn info(&self, id: RaftId) -> Option<MemberInfo> {
+        self.table().get(&id)?.info.clone()
+    }
+
+    pub(super) fn set_linked(&self, id: RaftId, linked: bool) {
+        self.table().entry(id).or_default().linked = linked;
+    }
+}
+
+/// Who belongs to the group, as far as this node has applied.
+pub(super) struct Roster {
+    next_raft_id: RaftId,
+    pub(super) members: Vec<(RaftId, Member)>,
+}
+
+impl Roster {
+    pub(super) fn read(node: &Node) -> Option<Roster> {
+        let view = node.member.get()?.replica.reader().view().ok()?;
+        let next_raft_id = books(&view).ok()?.next_raft_id;
+        Some(Roster { next_raft_id, members: members::all(&view).ok()? })
+    }
+
+    /// Whether the group once handed out this Raft id and has no member of it any more. An id that this node has
+    /// not heard of yet is another matter: it may be the leader's.
+    pub(super) fn has_forgotten(&self, id: RaftId) -> bool {
+        id < self.next_raft_id && !self.members.iter().any(|(other, _)| *other == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{ClusterId, HistoryId, Role};
+
+    fn info(raft_id: RaftId, address: &str) -> MemberInfo {
+        MemberInfo {
+            raft_id,
+            role: Role::Backend,
+            id: raft_id as u32,
+            address: address.into(),
+            machine: String::new(),
+            pid: 1,
+            applied: 0,
+            clients: 0,
+            rules_level: 1,
+        }
+    }
+
+    #[test]
+    fn hearsay_is_bounded_and_members_find_room_whatever_is_said() {
+        let identity =
+            Identity { cluster: ClusterId(1), history: HistoryId(2), raft_id: 1, role: Role::Backend, id: 1 };
+        let peers = Peers::new(&identity);
+        assert!(!peers.heard(&info(1, "a:1")) && !peers.heard(&info(0, "a:1")));
+        assert!(!peers.heard(&info(2, &"a".repeat(ADDRESS_BYTES_MAX + 1))));
+        for raft_id in 2..10_000 {
+            peers.heard(&info(raft_id, "a:1"));
+            peers.told(&info(raft_id + 20_000, "a:1"));
+        }
+        assert_eq!(peers.known().len(), PEERS_MAX);
+        peers.learn(&info(15_000, "a:1"));
+        assert_eq!(peers.address(15_000).as_deref(), Some("a:1"));
+    }
+}
