@@ -324,9 +324,12 @@ impl World {
 
     /// What is applied answers whoever waits for it here.
     fn applied(&mut self, node: usize, done: &Done) {
+        let Some(reader) = self.nodes[node].running.as_ref().map(|it| it.writer.store().reader()) else {
+            return;
+        };
         for entry in &done.outcomes {
             self.note(entry.index);
-            self.checker.applied(node, entry);
+            self.checker.applied(node, entry, reader.digest_at(entry.index));
             if let Some(whose) = self.errand_of(node, entry.id) {
                 self.errand_decided(whose, &entry.outcome);
             }

@@ -376,7 +376,9 @@ impl World {
             let running = node.running.as_ref().expect("all run");
             let applied = running.core.status().applied;
             assert_eq!(applied, self.checker.last(), "node {number} does not know what was applied once");
-            let rows = rows(&running.writer.store().reader());
+            let reader = running.writer.store().reader();
+            while reader.scrub().expect("a live store is whole").is_none() {}
+            let rows = rows(&reader);
             for (key, row) in &expected {
                 assert_eq!(rows.get(key), Some(row), "node {number} has another row under {key:02x?}");
             }
