@@ -10,6 +10,7 @@ use ribbit::replica::Input;
 pub struct Faults {
     pub crashes: u64,
     pub crashes_inside: u64,
+    pub stops: u64,
     pub power_failures: u64,
     pub cuts: u64,
     pub pauses: u64,
@@ -45,10 +46,11 @@ impl Faults {
         self.lively_ms_max = self.lively_ms_max.max(other.lively_ms_max);
     }
 
-    fn counts(&mut self) -> [(&'static str, &mut u64); 25] {
+    fn counts(&mut self) -> [(&'static str, &mut u64); 26] {
         [
             ("crashes", &mut self.crashes),
             ("crashes inside a transaction", &mut self.crashes_inside),
+            ("stops", &mut self.stops),
             ("power failures", &mut self.power_failures),
             ("cuts", &mut self.cuts),
             ("pauses", &mut self.pauses),
@@ -106,6 +108,7 @@ impl World {
                 trace!(self, "node {node} will crash inside a transaction");
                 self.nodes[node].disk.fail_after(operations);
             }
+            Some(Fault::Stop) => self.stop(node),
             Some(Fault::Power) => {
                 trace!(self, "power fails");
                 self.faults.power_failures += 1;
@@ -124,6 +127,7 @@ impl World {
             Some(Fault::Join) => self.let_somebody_join(),
             Some(Fault::Wipe) => self.wipe(node),
             Some(Fault::Damage) => self.damage(node),
+            Some(Fault::TurnBack) => self.turn_back(node),
             Some(Fault::Remove) => self.remove_by_hand(node),
             Some(Fault::Drain) => self.drain(node),
         }

@@ -13,17 +13,23 @@
 //! the store. It can cost a synced entry where too few others have it too (a vote for somebody who lacks it), which
 //! is outside of what can be survived; so it is only let happen where the others have everything that is forgotten.
 //!
+//! The same holds for a disk that has not kept what it said was synced.
+//!
 //! Not here: damage under a process that runs, or in a file that was closed well (a snapshot, just installed), in
 //! which redb does not look for it: that shows only when a page is read. Here its process finds it at its start.
 
 use super::disk::SimDisk;
 use super::errands::Want;
+use super::random::Random;
 use super::world::{World, trace};
 use ribbit::db::disk::without_panic;
 use ribbit::db::store::Loaded;
 use ribbit::db::{Configuration, DbError, Store, snapshot};
 use ribbit::state::rows::Standing;
 use ribbit::state::{LogIndex, RaftId, Role, members};
+
+/// A store is damaged so many times at most, until that shows.
+const DAMAGES_MAX: u64 = 6;
 
 impl World {
     /// What a node goes by, and what it would go by after a crash.
@@ -101,14 +107,30 @@ impl World {
         self.faults.wiped += 1;
     }
 
+    /// A disk has not kept what it said was synced.
+    pub fn turn_back(&mut self, node: usize) {
+        if !self.may_fall_out(node) {
+            return;
+        }
+        self.crash(node);
+        let _ = (0..DAMAGES_MAX).any(|_| self.damage_shows(node, SimDisk::turn_back));
+    }
+
     /// Some sectors of a store hold something else after a crash than what was written.
     pub fn damage(&mut self, node: usize) {
         if !self.may_fall_out(node) {
             return;
         }
         self.crash(node);
+        let tries = self.random.between(1, DAMAGES_MAX + 1);
+        if !(0..tries).any(|_| self.damage_shows(node, SimDisk::damage)) {
+            self.faults.damage_borne += 1;
+        }
+    }
+
+    fn damage_shows(&mut self, node: usize, damage: impl Fn(&SimDisk, &mut Random)) -> bool {
         let kept = self.nodes[node].disk.copy();
-        self.nodes[node].disk.damage(&mut self.random);
+        damage(&self.nodes[node].disk, &mut self.random);
         let before = examine(&kept).expect("a store opens after any crash");
         let after = match examine(&self.nodes[node].disk.copy()) {
             Ok(after) if rows_differ(&before, &after) => Err(DbError::Damaged("rows are missing".into())),
@@ -124,7 +146,7 @@ impl World {
             Err(error) => panic!("the damaged store of node {node} is not known for one: {error}"),
             Ok(after) if same(&before.loaded, &after.loaded) => {
                 trace!(self, "the store of node {node} bears its damage");
-                self.faults.damage_borne += 1;
+                return false;
             }
             Ok(after) if self.others_have_all(node, &before.loaded, &after.loaded) => {
                 let (from, to) = (before.loaded.last.index, after.loaded.last.index);
@@ -133,8 +155,12 @@ impl World {
                 self.nodes[node].forgetful = true;
                 self.faults.turned_back += 1;
             }
-            Ok(_) => self.nodes[node].disk = kept,
+            Ok(_) => {
+                self.nodes[node].disk = kept;
+                return false;
+            }
         }
+        true
     }
 
     /// Whether a majority of every set of voters has applied, without this one, all that its store forgets.

@@ -193,6 +193,21 @@ impl World {
         self.at(self.now + away, Event::Restart { node });
     }
 
+    /// A process is told to stop, and is started again. One that stands still hears nothing.
+    pub fn stop(&mut self, node: usize) {
+        if self.nodes[node].running.is_none() || self.nodes[node].paused_until > self.now {
+            return;
+        }
+        self.feed(node, Input::StepAside);
+        trace!(self, "node {node} stops");
+        self.faults.stops += 1;
+        // Dropped while its handles live, the database is closed well, unless the disk is about to fail.
+        self.nodes[node].running = None;
+        self.end(node);
+        let away = self.random.between(10, 1_000);
+        self.at(self.now + away, Event::Restart { node });
+    }
+
     /// A process ends, however it comes to that.
     pub fn end(&mut self, node: usize) {
         // The disk forgets first: what the dropped database still wants to write must not reach it.

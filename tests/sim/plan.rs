@@ -12,6 +12,8 @@ pub enum Fault {
     Crash,
     /// A process dies in the middle of a transaction.
     CrashInside,
+    /// A process is told to stop: it hands over, closes its store well, and is started again.
+    Stop,
     /// All processes die at once.
     Power,
     /// A node is cut from some others, one way or both.
@@ -35,15 +37,18 @@ pub enum Fault {
     Wipe,
     /// A store is not any more what was written.
     Damage,
+    /// A disk has not kept what it said was synced.
+    TurnBack,
     /// People take a member out of the group; it comes back as a new one.
     Remove,
     /// People let a member learn only, for a while.
     Drain,
 }
 
-pub const FAULTS: [Fault; 15] = [
+pub const FAULTS: [Fault; 17] = [
     Fault::Crash,
     Fault::CrashInside,
+    Fault::Stop,
     Fault::Power,
     Fault::CutOff,
     Fault::Split,
@@ -55,6 +60,7 @@ pub const FAULTS: [Fault; 15] = [
     Fault::Join,
     Fault::Wipe,
     Fault::Damage,
+    Fault::TurnBack,
     Fault::Remove,
     Fault::Drain,
 ];
