@@ -65,6 +65,10 @@ impl Store {
     /// # Errors
     /// Fatal: it cannot be read, is damaged, or another process has it open.
     pub fn open(disk: impl Disk) -> Result<Store, DbError> {
+        super::reading(|| Store::open_trusting(disk))
+    }
+
+    fn open_trusting(disk: impl Disk) -> Result<Store, DbError> {
         disk.discard_incoming()?;
         let database = disk.open(Which::Main)?;
         make_tables(&database)?;
