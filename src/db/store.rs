@@ -17,6 +17,7 @@ use super::record::{
 use super::{DbError, Disk, Which};
 use crate::state::apply::Window;
 use crate::state::command::{NewMember, Proposal};
+use crate::state::events::{Happening, happened};
 use crate::state::ring::Ring;
 use crate::state::rows::{
     Books, Change, Croaks, Members, Order, Requests, Table as StateTable, View, books, scan,
@@ -44,6 +45,8 @@ pub struct AppliedEntry {
     pub outcome: Outcome,
     /// Whether the list of members is another one now.
     pub changed_members: bool,
+    /// What live readers are told.
+    pub happened: Option<Happening>,
 }
 
 /// What a store holds when it is opened: where a node begins.
@@ -432,6 +435,7 @@ fn apply_entry(
         DbError::Damaged(format!("log entry {} holds no command this version knows", entry.index))
     })?;
     let applied = crate::state::apply(&ApplyView { rows: &*rows, window: &*window }, entry.index, &proposal)?;
+    let happened = happened(&proposal.request.command, &applied);
     let mut changed_members = false;
     for change in applied.changes {
         window.note(&change, |key| {
@@ -462,6 +466,7 @@ fn apply_entry(
         id: proposal.request.id,
         outcome: applied.outcome,
         changed_members,
+        happened,
     })
 }
 
