@@ -14,23 +14,32 @@
 //!   when it reads;
 //! - an error here is fatal for the process: the caller reports it and ends.
 //!
-//! - [`store`]: opening, appending, applying, installing a snapshot: the writer's side, one owner
+//! - [`store`]: opening, appending, applying, installing a snapshot: the writer's side, one owner; [`identity`]:
+//!   whose store it is; [`applying`], [`load`], [`meta`] help it
+//! - [`digest`]: of the whole state, at every index; [`scrub`]: everything read again, slowly
 //! - [`read`]: views for readers and for the Raft log, beside the writer
 //! - [`snapshot`]: the whole state as a stream, out and in
 //! - [`disk`]: where the files are; the seam at which the simulator injects crashes
 //! - [`planted`]: bugs on purpose, for showing that the simulator finds them; none in a normal build
 //! - [`record`]: checksummed values and the records of `meta`
 //!
-//! Not here: what a row means (state), when to write (replica), repair of damaged stores (not built yet: a
-//! damaged store ends its process with a message).
+//! Not here: what a row means (state), when to write (replica), what becomes of a damaged store (roles).
 
+mod applying;
+pub mod digest;
 pub mod disk;
+mod identity;
 pub mod limits;
+mod load;
+mod meta;
 pub mod planted;
 pub mod read;
 pub mod record;
+pub mod scrub;
 pub mod snapshot;
 pub mod store;
+#[cfg(test)]
+mod tests;
 
 pub use disk::{Disk, FileDisk, Which};
 pub use read::Reader;

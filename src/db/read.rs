@@ -3,15 +3,17 @@
 //! A view is one redb read transaction: it sees one applied index and never waits for the writer.
 
 use super::DbError;
+use super::digest::{DigestAt, Digests};
 use super::limits::KEY_BYTES_MAX;
 use super::record::{LogEntry, unseal, unseal_record};
+use super::scrub::Scrub;
 use crate::state::apply::Window;
 use crate::state::ring::Ring;
 use crate::state::rows::{Order, RawRow, Requests, TableId, View, WriteView, get};
 use crate::state::{Denied, LogIndex, Outcome, Page, Query, RequestId, query};
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 pub(super) const LOG: TableDefinition<u64, &[u8]> = TableDefinition::new("log");
 pub(super) const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
@@ -25,6 +27,10 @@ pub(super) struct Shared {
     pub ring: RwLock<Ring>,
     /// The remembered requests; locked by the writer while it applies.
     pub window: RwLock<Window>,
+    /// As of what readers see.
+    pub digests: Mutex<Digests>,
+    /// Locked by the writer while it applies: what it changes behind the scrub is followed.
+    pub scrub: Mutex<Scrub>,
     pub applied: AtomicU64,
     pub age_ms: AtomicU64,
 }
@@ -36,7 +42,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    fn database(&self) -> Arc<Database> {
+    pub(super) fn database(&self) -> Arc<Database> {
         self.shared.database.read().expect("no writer panics while it holds this lock").clone()
     }
 
@@ -48,6 +54,16 @@ impl Reader {
     /// The cluster's age at the newest applied command, in milliseconds.
     pub fn age_ms(&self) -> u64 {
         self.shared.age_ms.load(Ordering::Acquire)
+    }
+
+    /// The state's digest behind this index, if it is remembered.
+    pub fn digest_at(&self, index: LogIndex) -> Option<u64> {
+        self.shared.digests.lock().expect("nobody panics while it holds this lock").at(index)
+    }
+
+    /// The digests that others should hear of, to compare with theirs: one or two.
+    pub fn digests_to_tell(&self) -> Vec<DigestAt> {
+        self.shared.digests.lock().expect("nobody panics while it holds this lock").to_tell()
     }
 
     /// The rows as they are now.

@@ -20,6 +20,11 @@ fn checksum(key: &[u8], bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
     (hash.digest() as u32).to_le_bytes()
 }
 
+/// The checksum that a stored value carries.
+pub(super) fn checksum_of(value: &[u8]) -> u32 {
+    value.last_chunk::<CHECKSUM_BYTES>().map_or(0, |sum| u32::from_le_bytes(*sum))
+}
+
 /// The value to store for `bytes` under `key`.
 pub fn seal(key: &[u8], mut bytes: Vec<u8>) -> Vec<u8> {
     let sum = checksum(key, &bytes);

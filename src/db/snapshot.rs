@@ -12,11 +12,12 @@
 //! Rows travel as they are stored, checksums included, and each is checked before it is written. A receiver
 //! that is killed in between leaves a file that the next start discards.
 
+use super::digest::{DigestAt, kept, weight};
 use super::limits::SNAPSHOT_CHUNK_BYTES;
+use super::meta::*;
 use super::planted::{Bug, planted};
 use super::read::{META, ROWS, Reader};
 use super::record::{Configuration, Position, unseal};
-use super::store::{make_tables, read_position, write_position};
 use super::{DbError, Which};
 use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase};
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,8 @@ pub struct SnapshotSum {
 struct Summing {
     rows: u64,
     hash: Xxh3,
+    /// The state's digest, as far as its rows have come.
+    digest: u64,
 }
 
 impl Summing {
@@ -52,6 +55,7 @@ impl Summing {
         self.hash.update(&(key.len() as u32).to_le_bytes());
         self.hash.update(key);
         self.hash.update(value);
+        self.digest = self.digest.wrapping_add(weight(value));
     }
     fn sum(&self) -> SnapshotSum {
         SnapshotSum { rows: self.rows, digest: self.hash.digest() }
@@ -61,6 +65,8 @@ impl Summing {
 pub struct SnapshotReader {
     rows: ReadOnlyTable<&'static [u8], &'static [u8]>,
     head: SnapshotHead,
+    /// What the rows have to add up to, if the store has kept it.
+    digest: Option<u64>,
     after: Option<Vec<u8>>,
     summing: Summing,
 }
@@ -74,11 +80,13 @@ impl SnapshotReader {
         let database =
             reader.shared.database.read().expect("no writer panics while it holds this lock").clone();
         let transaction = database.begin_read()?;
-        let (applied, configuration) = read_position(&transaction.open_table(META)?)?;
+        let meta = transaction.open_table(META)?;
+        let (applied, configuration) = read_position(&meta)?;
         let rows = transaction.open_table(ROWS)?;
         Ok(SnapshotReader {
             rows,
             head: SnapshotHead { applied, configuration },
+            digest: kept(&meta, applied)?,
             after: None,
             summing: Summing::default(),
         })
@@ -91,7 +99,7 @@ impl SnapshotReader {
     /// The next rows, or nothing when all have been read.
     ///
     /// # Errors
-    /// Fatal: the store cannot be read.
+    /// Fatal: the store cannot be read, or what was read is not what was written.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>, DbError> {
         let from = self.after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         let mut chunk = Chunk::new();
@@ -99,6 +107,7 @@ impl SnapshotReader {
         for row in self.rows.range::<&[u8]>((from, Bound::Unbounded))? {
             let (key, value) = row?;
             let (key, value) = (key.value().to_vec(), value.value().to_vec());
+            unseal(&key, &value)?;
             self.summing.add(&key, &value);
             bytes += key.len() + value.len();
             chunk.push((key, value));
@@ -107,6 +116,9 @@ impl SnapshotReader {
             }
         }
         self.after = chunk.last().map(|(key, _)| key.clone()).or(self.after.take());
+        if chunk.is_empty() && self.digest.is_some_and(|digest| digest != self.summing.digest) {
+            return Err(DbError::Damaged("the rows are not those that were written".into()));
+        }
         Ok((!chunk.is_empty()).then_some(chunk))
     }
 
@@ -129,6 +141,7 @@ pub fn digest(reader: &Reader) -> Result<(Position, SnapshotSum), DbError> {
 /// Writes an incoming snapshot beside the store in use.
 pub struct SnapshotWriter {
     database: Database,
+    applied: Position,
     summing: Summing,
 }
 
@@ -144,7 +157,7 @@ impl SnapshotWriter {
         let transaction = database.begin_write()?;
         write_position(&mut transaction.open_table(META)?, head.applied, &head.configuration)?;
         transaction.commit()?;
-        Ok(SnapshotWriter { database, summing: Summing::default() })
+        Ok(SnapshotWriter { database, applied: head.applied, summing: Summing::default() })
     }
 
     /// Writes one chunk.
@@ -175,7 +188,10 @@ impl SnapshotWriter {
         if self.summing.sum() != sum {
             return Err(DbError::Damaged("a snapshot did not arrive whole".into()));
         }
-        self.database.begin_write()?.commit()?;
+        let transaction = self.database.begin_write()?;
+        let digest: DigestAt = (self.applied.index, self.summing.digest);
+        write_meta(&mut transaction.open_table(META)?, DIGEST, &digest)?;
+        transaction.commit()?;
         Ok(())
     }
 }

@@ -27,8 +27,8 @@ pub const SNAPSHOT_STALL: Duration = Duration::from_secs(30);
 /// After a snapshot did not reach its receiver, the wait before the next try.
 pub const SNAPSHOT_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Threads for people's questions: one slow read does not stop the next.
-pub const PEOPLE_THREADS: usize = 2;
+/// Threads for questions that read the store: one slow read does not stop the next.
+pub const READER_THREADS: usize = 2;
 
 /// Connections a node accepts, all planes together.
 pub const CONNECTIONS_MAX: usize = 2_048;

@@ -130,7 +130,7 @@ pub async fn serve<N: Node>(listener: TcpListener, node: Arc<N>, gate: Arc<Gate>
                 gate.closed().await;
                 Ok(())
             };
-            if let Err(error) = ended.or(connection(stream, node, &gate)).await {
+            if let Err(error) = connection(stream, node, &gate).or(ended).await {
                 log::debug!("connection from {from:?} ended: {error}");
             }
             drop(place);
@@ -240,16 +240,17 @@ async fn read_asks<N: Node>(
         let place = places.acquire_arc().await;
         let AskFrame { tag, deadline_ms, ask } = frame::read(&mut reader, FRAME_BYTES_MAX).await?;
         let limit = Duration::from_millis(deadline_ms.into()).min(ASK_DEADLINE_MAX);
+        let reads = ask.reads_store();
         let answer = node.clone().answer(plane, ask, Instant::now() + limit);
         let ready = ready.clone();
-        tasks::spawn(async move {
+        let task = async move {
             let answering = async {
                 let frame = frame::encode(&AnswerFrame { tag, answer: answer.await });
                 // Fails when the connection is lost: nobody waits for this any more.
                 let _ = ready.send(Ready { frame, _place: place }).await;
             };
             answering.or(ready.closed()).await;
-        })
-        .detach();
+        };
+        if reads { tasks::spawn_reader(task) } else { tasks::spawn(task) }.detach();
     }
 }

@@ -49,6 +49,15 @@ pub enum PeerTalk {
     Forward(Vec<Request>),
     /// How the sender is; once a second.
     Beat(MemberInfo),
+    /// How the sender's store is: first on a link, and with a beat when it has changed.
+    Store(StoreNews),
+}
+
+/// What others should know of a member's store.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreNews {
+    /// Digests of its state at one or two indexes, for comparing.
+    pub digests: Vec<(LogIndex, u64)>,
 }
 
 const RAFT: u8 = 0;

@@ -54,6 +54,13 @@ pub enum Ask {
     Read { seen: Option<Token>, consistency: Consistency, query: Query },
 }
 
+impl Ask {
+    /// Whether answering it may wait for the store's disk. What does not is answered where the sockets are.
+    pub fn reads_store(&self) -> bool {
+        !matches!(self, Ask::NodeStatus | Ask::Write(_))
+    }
+}
+
 /// A password on its way from a form to the hash. Never shown by `Debug`.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Password(pub String);

@@ -1,15 +1,17 @@
 //! The threads that run tasks, so that nothing that takes its time stops what must not wait.
 //!
 //! ```text
-//!   spawn       people's questions, dialling, watching: may read the store    PEOPLE_THREADS threads
-//!   spawn_link  links between members: heartbeats; never touches a disk       one thread
+//!   spawn          sockets, the Raft core, writes: never waits for a disk      one thread, and its epoll
+//!   spawn_reader   questions that read the store                               READER_THREADS threads
 //! ```
 //!
 //! A group that does not hear a member for a third of a second elects another leader, and a read from an SD card
-//! can take longer: so the two never share a thread. What blocks for seconds (writing a whole snapshot) belongs
-//! on neither: `smol::unblock`. Threads start with the first task.
+//! can take longer: so the two never share a thread. All sockets share one: what comes in on a link reaches the
+//! core, and what the core sends reaches the link, without waking another thread, which costs more than the work
+//! itself. Readers sleep on a plain parker: only the sockets' thread waits in epoll. What blocks for seconds
+//! (writing a whole snapshot) belongs on neither: `smol::unblock`. Threads start with the first task.
 
-use super::limits::PEOPLE_THREADS;
+use super::limits::READER_THREADS;
 use smol::{Executor, Task};
 use std::panic::catch_unwind;
 use std::sync::Once;
@@ -20,24 +22,26 @@ struct Pool {
     started: Once,
     name: &'static str,
     threads: usize,
+    /// Whether its threads wait for sockets and timers themselves.
+    reactor: bool,
 }
 
-static PEOPLE: Pool = Pool::new("people", PEOPLE_THREADS);
-static LINKS: Pool = Pool::new("links", 1);
+static SOCKETS: Pool = Pool::new("sockets", 1, true);
+static READERS: Pool = Pool::new("reader", READER_THREADS, false);
 
-/// Runs a task for people.
+/// Runs a task that never blocks.
 pub fn spawn<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Task<T> {
-    PEOPLE.spawn(future)
+    SOCKETS.spawn(future)
 }
 
-/// Runs a task of a link between members: it must never block.
-pub fn spawn_link<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Task<T> {
-    LINKS.spawn(future)
+/// Runs a task that may read the store.
+pub fn spawn_reader<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Task<T> {
+    READERS.spawn(future)
 }
 
 impl Pool {
-    const fn new(name: &'static str, threads: usize) -> Pool {
-        Pool { executor: Executor::new(), started: Once::new(), name, threads }
+    const fn new(name: &'static str, threads: usize, reactor: bool) -> Pool {
+        Pool { executor: Executor::new(), started: Once::new(), name, threads, reactor }
     }
 
     fn spawn<T: Send + 'static>(&'static self, future: impl Future<Output = T> + Send + 'static) -> Task<T> {
@@ -51,11 +55,16 @@ impl Pool {
             let run = || {
                 loop {
                     // A task that panics ends alone; its thread goes on.
-                    let _ = catch_unwind(|| smol::block_on(self.executor.run(smol::future::pending::<()>())));
+                    let _ = catch_unwind(|| self.run());
                 }
             };
             thread::Builder::new().name(name).spawn(run).expect("a process can start its few threads");
         }
+    }
+
+    fn run(&self) {
+        let forever = self.executor.run(smol::future::pending::<()>());
+        if self.reactor { smol::block_on(forever) } else { smol::future::block_on(forever) }
     }
 }
 
@@ -65,20 +74,20 @@ mod tests {
     use std::time::{Duration, Instant};
 
     #[test]
-    fn a_link_never_waits_for_what_people_ask() {
+    fn a_socket_never_waits_for_what_is_read() {
         let block = Duration::from_millis(600);
         let _slow: Vec<_> =
-            (0..2 * PEOPLE_THREADS).map(|_| spawn(async move { thread::sleep(block) })).collect();
+            (0..2 * READER_THREADS).map(|_| spawn_reader(async move { thread::sleep(block) })).collect();
         let begin = Instant::now();
-        smol::block_on(spawn_link(async {}));
+        smol::block_on(spawn(async {}));
         assert!(begin.elapsed() < block);
     }
 
     #[test]
     fn a_task_that_panics_ends_alone() {
-        for _ in 0..2 * PEOPLE_THREADS {
-            spawn(async { panic!("on purpose") }).detach();
+        for _ in 0..2 * READER_THREADS {
+            spawn_reader(async { panic!("on purpose") }).detach();
         }
-        assert_eq!(smol::block_on(spawn(async { 7 })), 7);
+        assert_eq!(smol::block_on(spawn_reader(async { 7 })), 7);
     }
 }

@@ -1,13 +1,14 @@
-//! The two threads around core and writer.
+//! The task around the core and the thread around the writer.
 //!
 //! ```text
-//!   node ──▶ inbox ──▶ Raft thread: Core ──▶ jobs ──▶ store thread: Writer ──▶ outcomes to who waits
-//!                        ▲   │                           │
-//!                        │   └──▶ Transport              │
-//!                        └────── Applied, Stored ────────┘
+//!   node ──▶ inbox ──▶ Raft task: Core ──▶ jobs ──▶ store thread: Writer ──▶ outcomes to who waits
+//!                        ▲   │                         │
+//!                        │   └──▶ Transport            │
+//!                        └────── Applied, Stored ──────┘
 //! ```
 //!
-//! The Raft thread never waits for the store thread; the inbox is bounded and refuses when full. Time that the
+//! The Raft task runs where the links' sockets are read and written, so that a message takes no thread's waking; it
+//! never waits for the store thread. The inbox is bounded and refuses when full. Time that the
 //! process did not run (stopped, starved) is not made up for: it is told of one tick, not of the hundred missed,
 //! so that it does not stand for election before it has heard what waits in its sockets.
 
@@ -20,12 +21,12 @@ use crate::db::{DbError, Reader};
 use crate::state::apply::digest;
 use crate::state::{LogIndex, Outcome, RaftId, Request, RequestId};
 use event_listener::Event;
-use smol::channel::{Receiver, Sender};
+use smol::channel::{Receiver, Sender, TrySendError};
+use smol::stream::StreamExt;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, SyncSender, TrySendError};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, mpsc};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -66,6 +67,8 @@ pub enum Failing {
     Broken(String),
     /// Its store is damaged, or lost what it had promised: the member has to come back as another one.
     Lost(String),
+    /// Its state is not that of the others: nothing of it is to be believed.
+    Differs(String),
     /// The group removed this member: nothing of it is wanted any more.
     Removed(String),
 }
@@ -152,23 +155,24 @@ struct Shared {
 /// A running replica. Dropping it does not stop it: [`Replica::stop`] does.
 #[derive(Clone)]
 pub struct Replica {
-    inbox: SyncSender<Message>,
+    inbox: Sender<Message>,
     shared: Arc<Shared>,
     reader: Reader,
 }
 
 impl Replica {
-    /// Starts both threads. `failed` gets one message when the replica cannot go on: the process has to end.
+    /// Starts the store thread; the future answered is the Raft task, for the caller to run at once where nothing
+    /// blocks. `failed` gets one message when the replica cannot go on: the process has to end.
     ///
     /// # Errors
-    /// The threads cannot be started.
-    pub fn start(
+    /// The thread cannot be started.
+    pub fn start<T: Transport>(
         core: Core,
         writer: Writer,
-        transport: impl Transport,
+        transport: T,
         failed: Sender<Failing>,
-    ) -> std::io::Result<Replica> {
-        let (inbox, messages) = mpsc::sync_channel(INBOX_MAX);
+    ) -> std::io::Result<(Replica, impl Future<Output = ()> + Send + use<T>)> {
+        let (inbox, messages) = smol::channel::bounded(INBOX_MAX);
         let (job_sender, jobs) = mpsc::channel();
         let reader = writer.store().reader();
         let shared = Arc::new(Shared {
@@ -183,9 +187,10 @@ impl Replica {
         });
         let store = StoreThread { writer, jobs, inbox: inbox.clone(), shared: shared.clone() };
         thread::Builder::new().name("store".into()).spawn(move || store.run())?;
-        let raft = RaftThread { core, messages, jobs: job_sender, transport, shared: shared.clone() };
-        thread::Builder::new().name("raft".into()).spawn(move || raft.run())?;
-        Ok(Replica { inbox, shared, reader })
+        let life = Life("Raft task", shared.clone());
+        let raft =
+            RaftTask { core, messages, jobs: job_sender, transport, shared: shared.clone(), _life: life };
+        Ok((Replica { inbox, shared, reader }, raft.run()))
     }
 
     pub fn reader(&self) -> &Reader {
@@ -299,7 +304,7 @@ impl Replica {
     pub async fn snapshot_sent(&self, to: RaftId, complete: bool) {
         loop {
             match self.inbox.try_send(Message::Input(Input::SnapshotSent { to, complete })) {
-                Ok(()) | Err(TrySendError::Disconnected(_)) => return,
+                Ok(()) | Err(TrySendError::Closed(_)) => return,
                 Err(TrySendError::Full(_)) => smol::Timer::after(Duration::from_millis(TICK_MS)).await,
             };
         }
@@ -315,7 +320,7 @@ impl Replica {
         self.feed(Input::Transfer(to));
     }
 
-    /// Ends both threads. What was not answered is answered `Ending`.
+    /// Ends task and thread. What was not answered is answered `Ending`.
     pub fn stop(&self) {
         let _ = self.inbox.try_send(Message::Stop);
     }
@@ -323,7 +328,7 @@ impl Replica {
     fn try_feed(&self, input: Input) -> Result<(), Undecided> {
         self.inbox.try_send(Message::Input(input)).map_err(|refused| match refused {
             TrySendError::Full(_) => Undecided::Busy,
-            TrySendError::Disconnected(_) => Undecided::Ending,
+            TrySendError::Closed(_) => Undecided::Ending,
         })
     }
 
@@ -334,7 +339,7 @@ impl Replica {
     }
 }
 
-/// Held by a thread while it runs. When it ends, nobody is left waiting; when it panics, the process is told to end:
+/// Held by task and thread while they run. When it ends, nobody is left waiting; when it panics, the process is told to end:
 /// half a member would go on answering, with the state of that moment.
 struct Life(&'static str, Arc<Shared>);
 
@@ -344,38 +349,41 @@ impl Drop for Life {
         shared.waiters.close();
         shared.reads.close();
         if thread::panicking() {
-            let why = format!("the {name} thread panicked: this is a bug");
+            let why = format!("the {name} panicked: this is a bug");
             let _ = shared.failed.try_send(Failing::Broken(why));
         }
     }
 }
 
-struct RaftThread<T> {
+struct RaftTask<T> {
     core: Core,
-    messages: mpsc::Receiver<Message>,
+    messages: Receiver<Message>,
     jobs: mpsc::Sender<Job>,
     transport: T,
     shared: Arc<Shared>,
+    _life: Life,
 }
 
 /// Messages taken in before the core is polled: bounds how long a peer waits for its answer.
 const DRAIN_MAX: usize = 1_024;
 
-impl<T: Transport> RaftThread<T> {
-    fn run(mut self) {
-        let _life = Life("raft", self.shared.clone());
+impl<T: Transport> RaftTask<T> {
+    async fn run(mut self) {
         let started = Instant::now();
         let tick = Duration::from_millis(TICK_MS);
         let mut next_tick = started + tick;
+        // One timer that goes on: setting one anew each time round would wake the reactor each time.
+        let mut timer = smol::Timer::interval(tick);
         // A snapshot was handed over by its link, and is not settled.
         let mut snapshot = false;
         loop {
-            let wait = next_tick.saturating_duration_since(Instant::now());
-            let first = match self.messages.recv_timeout(wait) {
-                Ok(message) => Some(message),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return,
+            let message = async { self.messages.recv().await.map(Some) };
+            let ticked = async {
+                timer.next().await;
+                Ok(None)
             };
+            // Nobody is left who could ask.
+            let Ok(first) = smol::future::or(message, ticked).await else { return };
             let more = std::iter::from_fn(|| self.messages.try_recv().ok()).take(DRAIN_MAX);
             for message in first.into_iter().chain(more) {
                 match message {
@@ -464,13 +472,13 @@ impl<T: Transport> RaftThread<T> {
 struct StoreThread {
     writer: Writer,
     jobs: mpsc::Receiver<Job>,
-    inbox: SyncSender<Message>,
+    inbox: Sender<Message>,
     shared: Arc<Shared>,
 }
 
 impl StoreThread {
     fn run(mut self) {
-        let _life = Life("store", self.shared.clone());
+        let _life = Life("store thread", self.shared.clone());
         while let Ok(job) = self.jobs.recv() {
             let mut jobs = vec![job];
             jobs.extend(self.jobs.try_iter());
@@ -485,11 +493,11 @@ impl StoreThread {
         if jobs.iter().any(|job| !job.committed.is_empty() || job.install.is_some()) {
             let done = self.writer.apply(jobs)?;
             self.answer(&done);
-            // Ends with the Raft thread: then nobody needs to be told.
-            let _ = self.inbox.send(Message::Input(Input::Applied(done)));
+            // Ends with the Raft task: then nobody needs to be told.
+            let _ = self.inbox.send_blocking(Message::Input(Input::Applied(done)));
         }
         let done = self.writer.append(jobs)?;
-        let _ = self.inbox.send(Message::Input(Input::Stored(done)));
+        let _ = self.inbox.send_blocking(Message::Input(Input::Stored(done)));
         Ok(())
     }
 

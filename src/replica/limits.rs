@@ -52,7 +52,7 @@ pub const HANDOVER_TICKS: u64 = 60_000 / TICK_MS;
 /// A handover that has come to nothing is tried again after this long.
 pub const HANDOVER_RETRY_TICKS: u64 = 2_000 / TICK_MS;
 
-/// What waits for the Raft thread; a full inbox refuses requests and drops peers' messages.
+/// What waits for the Raft task; a full inbox refuses requests and drops peers' messages.
 pub const INBOX_MAX: usize = 8_192;
 /// Jobs under way to the store thread; what comes then is joined into one until they are done.
 pub const JOBS_MAX: usize = 64;

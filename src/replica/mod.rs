@@ -17,7 +17,7 @@
 //! - [`check`]: refuses what would make the engine panic
 //! - [`random`]: chance from a seed
 //! - [`convert`]: between the engine's types and the store's
-//! - [`drive`]: the two threads around core and writer
+//! - [`drive`]: the task around the core, the thread around the writer
 //! - [`limits`]: ticks, timeouts and bounds
 //!
 //! Exactly once: a request keeps its id however often it is proposed; the rules apply it once. So this layer may

@@ -27,13 +27,14 @@ pub fn run(invocation: Invocation) -> Result<(), Failure> {
         Job::Member(_) => ("member".to_string(), COMMAND_FILTER),
         Job::Bench(_) => ("bench".to_string(), COMMAND_FILTER),
     };
+    let node = matches!(&job, Job::Node(_));
     start_logging(name, log_filter.as_deref().unwrap_or(filter));
     descriptors::raise();
     let stop = || {
         stop::requested(supervised)
             .map_err(|error| Failure::new(Exit::Refused, format!("cannot wait for signals: {error}")))
     };
-    let ended = smol::block_on(async {
+    let role = async {
         match job {
             Job::Node(options) => node::run(options, stop()?).await,
             Job::Balancer(options) => balancer::run(options, stop()?).await,
@@ -44,7 +45,9 @@ pub fn run(invocation: Invocation) -> Result<(), Failure> {
             Job::Member(options) => member::run(&options).await,
             Job::Bench(options) => bench::run(&options).await,
         }
-    });
+    };
+    // A node's sockets have a thread that waits for them (net/tasks.rs): two that do would wake each other.
+    let ended = if node { smol::future::block_on(role) } else { smol::block_on(role) };
     log_lines::flush();
     ended
 }

@@ -22,7 +22,8 @@ pub struct Request {
 impl Request {
     /// Whether it may cost a log entry at all: a bound that the wire does not set.
     pub fn fits(&self) -> bool {
-        postcard::to_stdvec(self).is_ok_and(|bytes| bytes.len() <= REQUEST_BYTES_MAX)
+        let counted = postcard::serialize_with_flavor(self, postcard::ser_flavors::Size::default());
+        counted.is_ok_and(|bytes| bytes <= REQUEST_BYTES_MAX)
     }
 }
 

@@ -19,6 +19,7 @@ mod http;
 mod away;
 mod belonging;
 mod browser;
+mod differs;
 mod failover;
 mod hostile;
 mod lost;

@@ -1,4 +1,4 @@
-//! The two threads around the core: what happens when one of them cannot go on.
+//! The task around the core and the thread around the store: what happens when one of them cannot go on.
 
 use crate::rig::{ME, members_of, request};
 use ribbit::replica::{
@@ -38,7 +38,9 @@ fn start(voters: &[RaftId], transport: impl Transport) -> (Replica, Receiver<Fai
     let options = CoreOptions { me: ME, role: Role::Backend, seed: 7, campaign: false, evict_ticks: 400 };
     let core = Core::new(options, reader, &loaded, members).expect("a good store");
     let (failed, failure) = smol::channel::bounded(1);
-    (Replica::start(core, writer, transport, failed).expect("two threads"), failure)
+    let (replica, raft) = Replica::start(core, writer, transport, failed).expect("a thread");
+    smol::spawn(raft).detach();
+    (replica, failure)
 }
 
 fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {

@@ -22,7 +22,10 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-const MARK: &str = "lost";
+/// The mark of a store whose member has to come back as another one.
+pub const LOST: &str = "lost";
+/// The mark of a store that is not to be used again: its state was not that of the others.
+pub const HALTED: &str = "halted";
 const STORE: &str = "store.redb";
 const ASIDE: &str = "store.redb.aside";
 
@@ -34,14 +37,14 @@ const ALIVE_PATIENCE: Duration = Duration::from_secs(10);
 /// How often a member that waits says so.
 const SAY_EVERY: Duration = Duration::from_secs(30);
 
-/// Why the store in this folder is not to be used, if it was marked.
-pub fn marked(folder: &Path) -> Option<String> {
-    fs::read_to_string(folder.join(MARK)).ok()
+/// Why the store in this folder is not to be used, if it was marked so.
+pub fn marked(folder: &Path, mark: &str) -> Option<String> {
+    fs::read_to_string(folder.join(mark)).ok()
 }
 
 /// Marks the store in this folder, durably.
-pub fn mark(folder: &Path, why: &str) -> std::io::Result<()> {
-    let mut file = File::create(folder.join(MARK))?;
+pub fn mark(folder: &Path, mark: &str, why: &str) -> std::io::Result<()> {
+    let mut file = File::create(folder.join(mark))?;
     file.write_all(why.as_bytes())?;
     file.sync_all()?;
     File::open(folder)?.sync_all()
@@ -53,7 +56,7 @@ pub fn set_aside(folder: &Path) -> std::io::Result<()> {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => File::open(folder)?.sync_all()?,
     }
-    fs::remove_file(folder.join(MARK))?;
+    fs::remove_file(folder.join(LOST))?;
     File::open(folder)?.sync_all()
 }
 

@@ -9,12 +9,14 @@
 //!
 //! - [`join`]: becoming a member: founding, joining
 //! - [`lost`]: a store that cannot be trusted any more
+//! - [`agreement`]: whether the members have the same state
 //! - [`peers`]: ordered links to the other members; [`roster`]: what is known of them
 //! - [`snapshots`]: the whole state on a link of its own
 //! - [`service`]: what is answered
 //! - [`passwords`]: hashing, off the executor's threads
 //! - [`chores`]: bounded work that the leader proposes when nobody asks
 
+mod agreement;
 mod chores;
 mod join;
 mod lost;
@@ -28,11 +30,13 @@ use super::failure::{Exit, Failure};
 use super::options::NodeOptions;
 use crate::db::{DbError, FileDisk, Identity, Store};
 use crate::net::listener::{self, Gate};
+use crate::net::peer::StoreNews;
 use crate::net::protocol::MemberInfo;
 use crate::net::tasks;
 use crate::replica::limits::TICK_MS;
 use crate::replica::{Core, CoreOptions, Failing, Replica, Writer};
 use crate::state::{HistoryId, RaftId};
+use agreement::Agreement;
 use async_net::TcpListener;
 use passwords::Passwords;
 use roster::Peers;
@@ -65,6 +69,7 @@ pub(super) struct Member {
     pub identity: Identity,
     pub replica: Replica,
     pub peers: Arc<Peers>,
+    pub agreement: Agreement,
     pub disk: Arc<dyn crate::db::Disk>,
 }
 
@@ -83,6 +88,12 @@ impl Node {
             clients: self.gate.clients(),
             rules_level: crate::state::limits::RULES_LEVEL,
         }
+    }
+
+    /// What the others should know of this member's store.
+    pub fn store_news(&self) -> StoreNews {
+        let member = self.member.get();
+        StoreNews { digests: member.map_or(Vec::new(), |it| it.replica.reader().digests_to_tell()) }
     }
 }
 
@@ -121,6 +132,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         match failure.recv().await {
             Ok(Failing::Broken(why)) => Err(Failure::new(Exit::Refused, format!("{name}: {why}"))),
             Ok(Failing::Lost(why)) => Err(lost_store(&node.options, &why)),
+            Ok(Failing::Differs(why)) => Err(agreement::halt(&node.options, &why)),
             Ok(Failing::Removed(why)) => Err(removed(&node.options, &why)),
             Err(_) => std::future::pending().await,
         }
@@ -165,7 +177,7 @@ async fn say_farewell(node: &Node) {
 /// Marks the store, so that the next start comes back as another member.
 fn lost_store(options: &NodeOptions, why: &str) -> Failure {
     let folder = options.store_dir();
-    let text = match lost::mark(&folder, why) {
+    let text = match lost::mark(&folder, lost::LOST, why) {
         Ok(()) => format!(
             "{}: {why}. Started again, it asks the group to let it go, sets {} aside and joins anew",
             options.name(),
@@ -192,7 +204,10 @@ fn removed(options: &NodeOptions, why: &str) -> Failure {
 async fn trusted_store(node: &Node) -> Result<Store, Failure> {
     let options = &node.options;
     let folder = options.store_dir();
-    if let Some(why) = lost::marked(&folder) {
+    if let Some(failure) = agreement::halted_before(options) {
+        return Err(failure);
+    }
+    if let Some(why) = lost::marked(&folder, lost::LOST) {
         log::warn!("the store in {} is not used: {why}", folder.display());
         lost::leave(node).await?;
         lost::set_aside(&folder)
@@ -338,14 +353,16 @@ async fn become_member(
         .map_err(|error| Failure::new(Exit::Refused, format!("the log cannot be used: {error}")))?;
     let peers = Peers::new(&identity);
     let (transport, wanted) = peers::transport(&peers);
-    let replica = Replica::start(core, writer, transport, failed)
-        .map_err(|error| Failure::new(Exit::Refused, format!("no thread for the replica: {error}")))?;
-    let member = Member { identity, replica, peers, disk };
+    let (replica, raft) = Replica::start(core, writer, transport, failed)
+        .map_err(|error| Failure::new(Exit::Refused, format!("no thread for the store: {error}")))?;
+    tasks::spawn(raft).detach();
+    let member = Member { identity, replica, peers, agreement: Agreement::default(), disk };
     assert!(node.member.set(member).is_ok(), "a node becomes a member once");
     let links = peers::run(node.clone(), wanted);
     let chores = chores::run(node.clone(), founding);
+    let comparing = agreement::watch(node.clone());
     Ok(async move {
-        smol::future::zip(links, chores).await;
+        smol::future::zip(smol::future::zip(links, chores), comparing).await;
     })
 }
 

@@ -15,7 +15,7 @@ use super::{Node, describe};
 use crate::net::client::ask_once;
 use crate::net::frame::{self, FrameError, Plane};
 use crate::net::limits::{FRAME_BYTES_MAX, PEER_QUEUE_MAX, PREFACE_DEADLINE, STATUS_DEADLINE, WRITE_BYTES};
-use crate::net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome};
+use crate::net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreNews};
 use crate::net::protocol::{Answer, Ask, MemberInfo};
 use crate::net::{socket, tasks};
 use crate::replica::{Envelope, Failing, RaftMessage, Transport};
@@ -99,7 +99,7 @@ async fn keep_links(node: Arc<Node>) {
         for id in unlinked {
             let (queue, frames) = smol::channel::bounded(PEER_QUEUE_MAX);
             member.peers.table().entry(id).or_default().queue = Some(queue);
-            links.insert(id, tasks::spawn_link(link(node.clone(), id, frames)));
+            links.insert(id, tasks::spawn(link(node.clone(), id, frames)));
         }
         let applied = async {
             member.replica.progressed().await;
@@ -239,7 +239,8 @@ async fn dial(node: &Arc<Node>, to: RaftId, address: &str) -> Result<TcpStream, 
 async fn feed(node: &Node, frames: &Receiver<Vec<u8>>, mut stream: TcpStream) -> FrameError {
     let mut beat = smol::Timer::interval(BEAT);
     let mut end = stream.clone();
-    let mut batch = peer::encode(&PeerFrame::Talk(PeerTalk::Beat(node.info())));
+    let mut told = None;
+    let mut batch = pulse_of(node, &mut told);
     loop {
         if let Err(error) = frame::write_bytes(&mut stream, &batch).await {
             return error;
@@ -248,7 +249,7 @@ async fn feed(node: &Node, frames: &Receiver<Vec<u8>>, mut stream: TcpStream) ->
         let next = async { frames.recv().await.map_err(|_| FrameError::Closed) };
         let pulse = async {
             smol::stream::StreamExt::next(&mut beat).await;
-            Ok(peer::encode(&PeerFrame::Talk(PeerTalk::Beat(node.info()))))
+            Ok(pulse_of(node, &mut told))
         };
         // The other side never writes here: whatever can be read is the end.
         let over = async {
@@ -266,6 +267,17 @@ async fn feed(node: &Node, frames: &Receiver<Vec<u8>>, mut stream: TcpStream) ->
             batch.extend_from_slice(&more);
         }
     }
+}
+
+/// A beat, and what is new of this member's store since it was last told on this link.
+fn pulse_of(node: &Node, told: &mut Option<StoreNews>) -> Vec<u8> {
+    let mut bytes = peer::encode(&PeerFrame::Talk(PeerTalk::Beat(node.info())));
+    let news = node.store_news();
+    if told.as_ref() != Some(&news) {
+        bytes.extend(peer::encode(&PeerFrame::Talk(PeerTalk::Store(news.clone()))));
+        *told = Some(news);
+    }
+    bytes
 }
 
 /// Serves a link that a peer dialled.
@@ -309,6 +321,7 @@ pub async fn accept(node: Arc<Node>, mut stream: TcpStream) {
             Ok(PeerFrame::Talk(PeerTalk::Beat(_))) => {
                 return log::warn!("member {from} speaks for another");
             }
+            Ok(PeerFrame::Talk(PeerTalk::Store(news))) => member.agreement.heard(from, news.digests),
             Err(FrameError::Closed | FrameError::Io(_)) => return,
             Err(error) => return log::warn!("member {from}: {error}"),
         }

@@ -8,8 +8,8 @@ use super::{Member, Node, peers, snapshots};
 use crate::db::DbError;
 use crate::net::client::ask_once;
 use crate::net::frame::Plane;
+use crate::net::listener;
 use crate::net::protocol::{Answer, Ask, NewAccount, NodeStatus, Password, Why};
-use crate::net::{listener, tasks};
 use crate::replica::Undecided;
 use crate::state::command::NewMember;
 use crate::state::{
@@ -37,6 +37,10 @@ impl listener::Node for Service {
         }
         let Some(member) = self.node.member.get() else { return Answer::Unavailable(Why::NotServing) };
         let asking = Asking { node: &self.node, member, deadline };
+        // The core counts the time of what it is asked, and answers: no timer for each.
+        if let (Ask::Write(_), Role::Backend) = (&ask, self.node.options.role) {
+            return self.decide(plane, ask, asking).await;
+        }
         // Whatever hangs: who asked is told in time, and what is done for nobody is dropped.
         let late = async {
             smol::Timer::at(deadline + LATE).await;
@@ -47,7 +51,7 @@ impl listener::Node for Service {
 
     async fn peer(self: Arc<Self>, plane: Plane, stream: TcpStream) {
         match plane {
-            Plane::Peer => tasks::spawn_link(peers::accept(self.node.clone(), stream)).await,
+            Plane::Peer => peers::accept(self.node.clone(), stream).await,
             Plane::Snapshot => snapshots::accept(self.node.clone(), stream).await,
             Plane::Client | Plane::Control => {}
         }
@@ -344,7 +348,9 @@ mod tests {
     use super::*;
     use crate::db::{Configuration, FileDisk, Identity, Store};
     use crate::net::listener::{Gate, Node as _};
+    use crate::net::tasks;
     use crate::replica::{Core, CoreOptions, Replica, Writer};
+    use crate::roles::node::agreement::Agreement;
     use crate::roles::node::passwords::Passwords;
     use crate::roles::node::roster::Peers;
     use crate::roles::options::NodeOptions;
@@ -364,8 +370,9 @@ mod tests {
         let (failed, _) = smol::channel::bounded(1);
         let peers = Peers::new(&identity);
         let transport = peers::transport(&peers).0;
-        let replica = Replica::start(core, Writer::new(store), transport, failed.clone()).unwrap();
-        let member = Member { peers, identity, replica, disk };
+        let (replica, raft) = Replica::start(core, Writer::new(store), transport, failed.clone()).unwrap();
+        tasks::spawn(raft).detach();
+        let member = Member { peers, identity, replica, agreement: Agreement::default(), disk };
         let node = Node {
             options: NodeOptions {
                 role,

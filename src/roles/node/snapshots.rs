@@ -18,7 +18,7 @@ use crate::net::limits::{PREFACE_DEADLINE, SNAPSHOT_CHUNK_BYTES_MAX, SNAPSHOT_RE
 use crate::net::peer::PeerHello;
 use crate::net::socket;
 use crate::replica::{
-    RaftMessage, convert,
+    Failing, RaftMessage, convert,
     core::{announces, describe_snapshot},
 };
 use crate::state::RaftId;
@@ -68,6 +68,12 @@ pub async fn send(node: Arc<Node>, to: RaftId, address: Option<String>, message:
         Ok(rows) => log::info!("member {to} has the whole state: {rows} rows"),
         Err(error) => {
             log::info!("a snapshot did not reach member {to}: {error}");
+            // Read from this member's own store: what is found there is worse than a snapshot that does not arrive.
+            if let SnapshotError::Db(error) = error
+                && error.is_damage()
+            {
+                let _ = node.failed.try_send(Failing::Lost(error.to_string()));
+            }
             // The engine tries again with the next heartbeat: a full disk over there stays full for a while.
             smol::Timer::after(SNAPSHOT_RETRY_PAUSE).await;
         }

@@ -1,0 +1,83 @@
+//! Committed entries through the rules, into the rows of one write transaction.
+
+use super::DbError;
+use super::digest::{DigestAt, weight};
+use super::read::{ApplyView, row_key};
+use super::record::{LogEntry, seal, unseal};
+use super::scrub::Scrub;
+use super::store::AppliedEntry;
+use crate::state::apply::Window;
+use crate::state::command::Proposal;
+use crate::state::events::happened;
+use crate::state::rows::{Books, Change, Croaks, Members, Requests, Table as StateTable};
+use redb::{ReadableTable, Table};
+
+pub(super) struct Applying<'a, 't> {
+    pub rows: &'a mut Table<'t, &'static [u8], &'static [u8]>,
+    pub window: &'a mut Window,
+    /// Follows what changes behind it.
+    pub scrub: &'a mut Scrub,
+    /// Of the rows as they are now.
+    pub digest: u64,
+    /// The digest behind each entry.
+    pub digests: Vec<DigestAt>,
+    /// What the ring follows, once the rows are committed.
+    pub noted: Vec<Change>,
+}
+
+impl Applying<'_, '_> {
+    /// Applies one entry's command.
+    pub fn entry(&mut self, entry: &LogEntry) -> Result<AppliedEntry, DbError> {
+        let proposal: Proposal = postcard::from_bytes(&entry.data).map_err(|_| {
+            DbError::Damaged(format!("log entry {} holds no command this version knows", entry.index))
+        })?;
+        let view = ApplyView { rows: &*self.rows, window: &*self.window };
+        let applied = crate::state::apply(&view, entry.index, &proposal)?;
+        let happened = happened(&proposal.request.command, &applied);
+        let mut changed_members = false;
+        for change in applied.changes {
+            let (Change::Put { table, .. } | Change::Remove { table, .. }) = &change;
+            changed_members |= *table == Members::ID;
+            self.change(change)?;
+        }
+        Ok(AppliedEntry {
+            index: entry.index,
+            id: proposal.request.id,
+            outcome: applied.outcome,
+            changed_members,
+            happened,
+        })
+    }
+
+    /// Puts or removes one row.
+    pub fn change(&mut self, change: Change) -> Result<(), DbError> {
+        let rows = &mut *self.rows;
+        self.window.note(&change, |key| {
+            let key = row_key(Requests::ID, key);
+            match rows.get(key.as_slice())? {
+                None => Ok(None),
+                Some(value) => Ok::<_, DbError>(Some(unseal(&key, value.value())?.to_vec())),
+            }
+        })?;
+        let (Change::Put { table, key, .. } | Change::Remove { table, key }) = &change;
+        let stored_key = row_key(*table, key);
+        let (before, now) = match &change {
+            Change::Put { row, .. } => {
+                let value = seal(&stored_key, row.clone());
+                let before = rows.insert(stored_key.as_slice(), value.as_slice())?;
+                (before.map_or(0, |before| weight(before.value())), weight(&value))
+            }
+            Change::Remove { .. } => {
+                let before = rows.remove(stored_key.as_slice())?;
+                (before.map_or(0, |before| weight(before.value())), 0)
+            }
+        };
+        let difference = now.wrapping_sub(before);
+        self.digest = self.digest.wrapping_add(difference);
+        self.scrub.changed(&stored_key, difference);
+        if *table == Croaks::ID || *table == Books::ID {
+            self.noted.push(change);
+        }
+        Ok(())
+    }
+}

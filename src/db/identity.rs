@@ -1,0 +1,101 @@
+//! Whose store this is, and what it asks to join with: written rarely, read at every start.
+
+use super::meta::*;
+use super::read::META;
+use super::record::{Configuration, HardState, Identity, Position};
+use super::{DbError, Store};
+use crate::state::RequestId;
+use crate::state::command::NewMember;
+use redb::ReadableDatabase;
+
+impl Store {
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
+    /// What this store asks to join with: kept as it was said first, so that asking again after a crash, from
+    /// another address or after the machine was started anew, is the same request. Where it is reached now the
+    /// others learn once it belongs.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be written.
+    pub fn joining(
+        &mut self,
+        fresh: RequestId,
+        member: NewMember,
+    ) -> Result<(RequestId, NewMember), DbError> {
+        let database = self.database();
+        let kept = read_meta::<(RequestId, NewMember)>(&database.begin_read()?.open_table(META)?, JOINING)?;
+        if let Some(kept) = kept
+            && (kept.1.role, kept.1.id) == (member.role, member.id)
+        {
+            return Ok(kept);
+        }
+        let joining = (fresh, member);
+        let transaction = database.begin_write()?;
+        write_meta(&mut transaction.open_table(META)?, JOINING, &joining)?;
+        transaction.commit()?;
+        Ok(joining)
+    }
+
+    /// The next asking is another request.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be written.
+    pub fn not_joining(&mut self) -> Result<(), DbError> {
+        let transaction = self.database().begin_write()?;
+        transaction.open_table(META)?.remove(JOINING)?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Writes who this store belongs to. A founder's log begins behind index 1, where its configuration lies:
+    /// whoever joins is behind the floor and gets that configuration with a snapshot.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be written.
+    pub fn identify(&mut self, identity: Identity, founded: Option<&Configuration>) -> Result<(), DbError> {
+        let start = Position { index: 1, term: 1 };
+        let transaction = self.database().begin_write()?;
+        {
+            let mut meta = transaction.open_table(META)?;
+            write_meta(&mut meta, IDENTITY, &identity)?;
+            if let Some(configuration) = founded {
+                write_position(&mut meta, start, configuration)?;
+                write_meta(&mut meta, FLOOR, &start)?;
+                write_meta(&mut meta, HARD_STATE, &HardState { term: 1, vote: 0, commit: 1 })?;
+            }
+        }
+        transaction.commit()?;
+        self.load()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::FileDisk;
+    use crate::state::Role;
+
+    #[test]
+    fn asking_to_join_again_is_the_same_request_from_wherever_it_is_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Store::open(FileDisk::new(&folder.path().join("backend-2")).unwrap()).unwrap();
+        let member = |id, address: &str, machine: &str| NewMember {
+            role: Role::Backend,
+            id,
+            address: address.into(),
+            machine: machine.into(),
+            rules_level: 1,
+        };
+        let first = open().joining(RequestId(1), member(2, "a:1", "boot 1")).unwrap();
+        assert_eq!(first, (RequestId(1), member(2, "a:1", "boot 1")));
+        assert_eq!(open().joining(RequestId(2), member(2, "b:2", "boot 2")).unwrap(), first);
+        let other = (RequestId(3), member(3, "b:2", "boot 2"));
+        assert_eq!(
+            open().joining(other.0, other.1.clone()).unwrap(),
+            other,
+            "another member is another request"
+        );
+    }
+}

@@ -1,0 +1,69 @@
+//! The `meta` table: what a store keeps of itself, one checksummed record a name.
+//!
+//! A new record gets a new name; those that are here are on people's disks and keep their shape.
+
+use super::DbError;
+use super::read::{LOG, META, ROWS};
+use super::record::{Configuration, Position, seal_record, unseal_record};
+use redb::{Database, ReadableDatabase, ReadableTable, Table};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub(super) const IDENTITY: &str = "identity";
+pub(super) const JOINING: &str = "joining";
+pub(super) const HARD_STATE: &str = "hard";
+pub(super) const APPLIED: &str = "applied";
+pub(super) const CONFIGURATION: &str = "configuration";
+/// Of the state at the applied index, with that index: one without it, or with another, is from a version that
+/// kept none.
+pub(super) const DIGEST: &str = "digest";
+/// The position just before the log's first entry.
+pub(super) const FLOOR: &str = "floor";
+
+pub(super) fn make_tables(database: &Database) -> Result<(), DbError> {
+    let transaction = database.begin_read()?;
+    if transaction.open_table(META).is_ok() {
+        return Ok(());
+    }
+    drop(transaction);
+    let transaction = database.begin_write()?;
+    transaction.open_table(LOG)?;
+    transaction.open_table(ROWS)?;
+    transaction.open_table(META)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+pub(super) fn read_meta<R: DeserializeOwned>(
+    meta: &impl ReadableTable<&'static str, &'static [u8]>,
+    name: &str,
+) -> Result<Option<R>, DbError> {
+    match meta.get(name)? {
+        None => Ok(None),
+        Some(value) => unseal_record(name.as_bytes(), value.value()).map(Some),
+    }
+}
+
+pub(super) fn write_meta<R: Serialize>(
+    meta: &mut Table<'_, &'static str, &'static [u8]>,
+    name: &str,
+    record: &R,
+) -> Result<(), DbError> {
+    meta.insert(name, seal_record(name.as_bytes(), record).as_slice())?;
+    Ok(())
+}
+
+pub(super) fn write_position(
+    meta: &mut Table<'_, &'static str, &'static [u8]>,
+    applied: Position,
+    configuration: &Configuration,
+) -> Result<(), DbError> {
+    write_meta(meta, APPLIED, &applied)?;
+    write_meta(meta, CONFIGURATION, configuration)
+}
+
+pub(super) fn read_position(
+    meta: &impl ReadableTable<&'static str, &'static [u8]>,
+) -> Result<(Position, Configuration), DbError> {
+    Ok((read_meta(meta, APPLIED)?.unwrap_or_default(), read_meta(meta, CONFIGURATION)?.unwrap_or_default()))
+}

@@ -1,0 +1,124 @@
+//! A slow reading of everything that is stored, because redb checks its pages when it repairs, not when it reads: a
+//! card that forgets is noticed while the others still have what it forgot.
+//!
+//! ```text
+//!   rows, a range at a time ─▶ their sum is the digest ─▶ log, a range at a time ─▶ meta ─▶ the pass has ended
+//! ```
+//!
+//! Rows change while they are read. The sum is that of the rows up to a key, and the writer keeps it right for what
+//! changes behind that key; so a range is read and summed while the writer waits, and ranges are short. At the end the
+//! sum has to be the digest that applying has kept: a row that is whole, but is not what was written, shows too.
+//!
+//! What lies in a cache is read from there: a page that is used all the time is checked when it is next fetched.
+
+use super::DbError;
+use super::digest::{kept, weight};
+use super::limits::SCRUB_CHUNK_BYTES;
+use super::meta::read_position;
+use super::read::{LOG, META, ROWS, Reader, StoredKey};
+use super::record::unseal;
+use crate::state::LogIndex;
+use redb::{Database, ReadableDatabase, ReadableTable};
+use std::ops::Bound;
+
+/// How far a pass has come.
+#[derive(Debug, Default)]
+pub(super) struct Scrub {
+    at: At,
+    rows: u64,
+    entries: u64,
+}
+
+#[derive(Debug)]
+enum At {
+    /// All rows through this key were read, and add up to this.
+    Rows { through: Option<StoredKey>, sum: u64 },
+    /// All entries before this one were read.
+    Log(LogIndex),
+}
+
+impl Default for At {
+    fn default() -> At {
+        At::Rows { through: None, sum: 0 }
+    }
+}
+
+/// What a whole pass has read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pass {
+    pub rows: u64,
+    pub entries: u64,
+}
+
+impl Scrub {
+    /// The writer changes a row: what it weighs is more by `difference`, wrapping.
+    pub fn changed(&mut self, key: &StoredKey, difference: u64) {
+        if let At::Rows { through: Some(through), sum } = &mut self.at
+            && key <= through
+        {
+            *sum = sum.wrapping_add(difference);
+        }
+    }
+
+    /// Reads the next range.
+    fn step(&mut self, database: &Database) -> Result<Option<Pass>, DbError> {
+        let transaction = database.begin_read()?;
+        let meta = transaction.open_table(META)?;
+        let mut bytes = 0;
+        match &mut self.at {
+            At::Rows { through, sum } => {
+                let rows = transaction.open_table(ROWS)?;
+                let from = through.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+                for row in rows.range::<&[u8]>((from, Bound::Unbounded))? {
+                    let (key, value) = row?;
+                    unseal(key.value(), value.value())?;
+                    *sum = sum.wrapping_add(weight(value.value()));
+                    let key = StoredKey::from_slice(key.value())
+                        .map_err(|_| DbError::Damaged("a key is longer than any".into()))?;
+                    bytes += key.len() + value.value().len();
+                    self.rows += 1;
+                    if bytes >= SCRUB_CHUNK_BYTES {
+                        *through = Some(key);
+                        return Ok(None);
+                    }
+                }
+                let (applied, _) = read_position(&meta)?;
+                if kept(&meta, applied)?.is_some_and(|digest| digest != *sum) {
+                    return Err(DbError::Damaged("the rows are not those that were written".into()));
+                }
+                self.at = At::Log(0);
+            }
+            At::Log(from) => {
+                for entry in transaction.open_table(LOG)?.range(*from..)? {
+                    let (index, value) = entry?;
+                    unseal(&index.value().to_be_bytes(), value.value())?;
+                    bytes += value.value().len();
+                    self.entries += 1;
+                    *from = index.value() + 1;
+                    if bytes >= SCRUB_CHUNK_BYTES {
+                        return Ok(None);
+                    }
+                }
+                for record in meta.iter()? {
+                    let (name, value) = record?;
+                    unseal(name.value().as_bytes(), value.value())?;
+                }
+                let Scrub { rows, entries, .. } = std::mem::take(self);
+                return Ok(Some(Pass { rows, entries }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Reader {
+    /// Reads and checks the next range of what is stored, at most `SCRUB_CHUNK_BYTES` and a row; the writer waits
+    /// meanwhile. Answers the pass when it has ended with this range.
+    ///
+    /// # Errors
+    /// What was found is damage, or the store cannot be read.
+    pub fn scrub(&self) -> Result<Option<Pass>, DbError> {
+        let mut scrub = self.shared.scrub.lock().expect("nobody panics while it holds this lock");
+        scrub.step(&self.database())
+    }
+}

@@ -1,0 +1,149 @@
+//! The store as its writer, its readers and its disk see it.
+
+use super::digest;
+use super::read::{META, ROWS};
+use super::record::seal;
+use super::snapshot::SnapshotReader;
+use super::{Configuration, Disk, EntryKind, FileDisk, Identity, LogEntry, Store, Which};
+use crate::state::command::{NewMember, Proposal};
+use crate::state::{ClusterId, Command, HistoryId, LogIndex, Request, RequestId, Role, Stamp};
+use redb::{ReadableDatabase, ReadableTable};
+use std::path::Path;
+
+fn open(folder: &Path) -> Store {
+    Store::open(FileDisk::new(folder).unwrap()).unwrap()
+}
+
+/// A store of a founder.
+fn founded(folder: &Path) -> Store {
+    let mut store = open(folder);
+    let identity =
+        Identity { cluster: ClusterId(1), history: HistoryId(2), raft_id: 1, role: Role::Backend, id: 1 };
+    let alone = Configuration { voters: vec![1], ..Configuration::default() };
+    store.identify(identity, Some(&alone)).unwrap();
+    let member = NewMember {
+        role: Role::Backend,
+        id: 1,
+        address: "a:1".into(),
+        machine: String::new(),
+        rules_level: 1,
+    };
+    apply(&mut store, Command::Found { history: HistoryId(2), member });
+    store
+}
+
+fn apply(store: &mut Store, command: Command) {
+    let index = store.applied().index + 1;
+    let request = Request { id: RequestId(index.into()), born: index - 1, command };
+    let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: index }, request };
+    let data = postcard::to_stdvec(&proposal).unwrap();
+    let entry = LogEntry { index, term: 1, kind: EntryKind::Normal, data };
+    store.append(std::slice::from_ref(&entry), None).unwrap();
+    store.apply(&[entry], None).unwrap();
+}
+
+fn join(store: &mut Store, number: u64) {
+    let username = format!("person-{number}");
+    let (name, email) = ("Somebody".to_string(), format!("{username}@example.org"));
+    apply(store, Command::CreateAccount { username, name, email, password_hash: "$".into() });
+}
+
+fn counted(store: &Store) -> u64 {
+    digest::count(&store.reader().view().unwrap().rows).unwrap()
+}
+
+fn kept_at(store: &Store, index: LogIndex) -> u64 {
+    store.reader().digest_at(index).unwrap()
+}
+
+/// Reads on until a pass has ended, people joining between the ranges.
+fn scrub(store: &mut Store, joining: &mut dyn Iterator<Item = u64>) -> Result<u64, super::DbError> {
+    loop {
+        if let Some(pass) = store.reader().scrub()? {
+            return Ok(pass.rows);
+        }
+        if let Some(number) = joining.next() {
+            join(store, number);
+        }
+    }
+}
+
+/// Changes one row on disk to something that is whole, behind the store's back.
+fn tamper(folder: &Path) {
+    let database = FileDisk::new(folder).unwrap().open(Which::Main).unwrap();
+    let transaction = database.begin_write().unwrap();
+    {
+        let mut rows = transaction.open_table(ROWS).unwrap();
+        let key = rows.iter().unwrap().next().unwrap().unwrap().0.value().to_vec();
+        rows.insert(key.as_slice(), seal(&key, b"something else".to_vec()).as_slice()).unwrap();
+    }
+    transaction.commit().unwrap();
+}
+
+#[test]
+fn the_digest_is_that_of_the_rows_at_every_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = founded(folder.path());
+    let mut digests = Vec::new();
+    for number in 0..50 {
+        // Some of them are refused.
+        join(&mut store, number % 40);
+        let at = (store.applied().index, kept_at(&store, store.applied().index));
+        assert_eq!(at.1, counted(&store));
+        digests.push(at);
+    }
+    assert!(digests.iter().all(|(index, digest)| kept_at(&store, *index) == *digest));
+    assert_eq!(store.reader().digests_to_tell().last(), digests.last());
+    drop(store);
+    let store = open(folder.path());
+    assert_eq!(Some(&(store.applied().index, kept_at(&store, store.applied().index))), digests.last());
+}
+
+#[test]
+fn a_store_of_a_version_that_kept_no_digest_counts_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = founded(folder.path());
+    join(&mut store, 1);
+    let (index, digest) = (store.applied().index, kept_at(&store, store.applied().index));
+    let transaction = store.database().begin_write().unwrap();
+    transaction.open_table(META).unwrap().remove("digest").unwrap();
+    transaction.commit().unwrap();
+    drop(store);
+    let mut store = open(folder.path());
+    assert_eq!(kept_at(&store, index), digest);
+    // Nor has one that it went on with.
+    join(&mut store, 2);
+    assert_eq!(kept_at(&store, index + 1), counted(&store));
+}
+
+#[test]
+fn a_scrub_reads_everything_while_it_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = founded(folder.path());
+    (0..600).for_each(|number| join(&mut store, number));
+    let mut joining = 600..;
+    for _ in 0..3 {
+        let rows = scrub(&mut store, &mut joining).unwrap();
+        assert!(rows > 1_800, "{rows}");
+    }
+    assert!(joining.start > 605, "a pass has many ranges");
+    let nobody = &mut std::iter::empty();
+    let all = store.database().begin_read().unwrap().open_table(ROWS).unwrap().iter().unwrap().count();
+    scrub(&mut store, nobody).unwrap();
+    assert_eq!(scrub(&mut store, nobody).unwrap(), all as u64);
+}
+
+#[test]
+fn a_row_that_is_whole_and_was_not_written_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = founded(folder.path());
+    join(&mut store, 1);
+    drop(store);
+    tamper(folder.path());
+    let mut store = open(folder.path());
+    assert!(scrub(&mut store, &mut std::iter::empty()).is_err_and(|error| error.is_damage()));
+    // Nor does it reach anybody else.
+    let mut snapshot = SnapshotReader::new(&store.reader()).unwrap();
+    assert!(snapshot.next_chunk().unwrap().is_some());
+    assert!(snapshot.next_chunk().is_err_and(|error| error.is_damage()));
+}

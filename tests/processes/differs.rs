@@ -1,0 +1,77 @@
+//! A member whose state is not that of the others.
+
+use crate::pond::{Pond, awaited, is_alive};
+use redb::{Database, ReadableTable, TableDefinition};
+use ribbit::db::record::seal;
+use ribbit::state::rows::{Croak, Croaks, Table, decode, encode};
+use rustix::process::Signal;
+use std::fs;
+
+const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
+const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
+
+/// Does to a member's store what a bug in the rules would have done: one croak is another, and the store knows of
+/// nothing wrong.
+fn tamper(pond: &Pond, member: &str) {
+    let path = pond.folder().join(member).join("store.redb");
+    let database = Database::open(path).expect("a store that nobody has open");
+    let transaction = database.begin_write().expect("a store");
+    {
+        let mut rows = transaction.open_table(ROWS).expect("rows");
+        let is_croak = |key: &[u8]| key[0] == Croaks::ID.0;
+        let found = rows.iter().expect("rows").flatten().find(|(key, _)| is_croak(key.value()));
+        let (key, value) =
+            found.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).expect("one");
+        let mut croak: Croak = decode(&value[..value.len() - 4]).expect("a croak");
+        croak.text.push('!');
+        rows.insert(key.as_slice(), seal(&key, encode(&croak)).as_slice()).expect("a store");
+        transaction.open_table(META).expect("meta").remove("digest").expect("a store");
+    }
+    transaction.commit().expect("a store");
+}
+
+#[test]
+fn a_member_whose_state_differs_halts_and_the_others_go_on() {
+    let mut pond = Pond::dry();
+    pond.environment = vec![("RUST_LOG", "ribbit=info".into())];
+    pond.up(&["--restart", "never"]);
+    let leader = pond.await_leading_backend();
+    let mut ada = pond.browser();
+    ada.join("ada");
+    ada.croak("one state for all");
+    // What is applied is durable with the next that is written.
+    ada.croak("and another");
+    pond.await_whole();
+    let id = if leader == "backend-1" { 2 } else { 1 };
+    let name = format!("backend-{id}");
+    let pid = pond.pid(&name);
+    pond.signal(&[&name], Signal::TERM);
+    awaited("ended", || (!is_alive(pid)).then_some(()));
+    tamper(&pond, &name);
+
+    let folder = pond.folder().join(&name);
+    let start = ["backend", "--id", &id.to_string()];
+    for time in ["noticed", "remembered"] {
+        let (code, said) = pond.typed(&start);
+        assert_eq!(code, 78, "{time}: {said}");
+        assert!(said.contains("its state differs from that of") && said.contains("at index"), "{said}");
+        assert!(said.contains(folder.to_str().expect("text")), "{said}");
+    }
+    // The others saw it too, and serve on.
+    let told = format!("differs from that of {name}");
+    let line = awaited("said by another", || {
+        let log = fs::read_to_string(pond.folder().join("said.log")).expect("a log");
+        log.lines().find(|line| line.contains(&told)).map(str::to_string)
+    });
+    assert!(line.contains("it goes on"), "{line}");
+    println!("{line}");
+    ada.croak("life goes on");
+    let status = pond.status();
+    assert_eq!(status.members.iter().filter(|member| member.alive && member.in_sync).count(), 4);
+
+    // With nothing, it is somebody new.
+    fs::remove_dir_all(&folder).expect("a folder");
+    pond.backend_by_hand(id);
+    pond.await_whole();
+    ada.croak("all five again");
+}
