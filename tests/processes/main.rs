@@ -3,7 +3,7 @@
 //! - [`pond`]: a group on a temporary folder, and the ways to break it
 //! - [`writers`]: people who croak all the time, and what must have become of it
 //! - [`pages`]: what stands on a page
-//! - one module a promise: [`people`], [`hostile`], [`belonging`], [`failover`], [`power`], [`status`],
+//! - one module a promise: [`people`], [`hostile`], [`belonging`], [`failover`], [`following`], [`power`], [`status`],
 //!   [`stopped`], [`moved`], [`away`], [`lost`], [`members`], and [`browser`] for the eyes
 //!
 //! Each group is seven processes, so one test runs at a time, whatever `--test-threads` says.
@@ -21,6 +21,7 @@ mod belonging;
 mod browser;
 mod differs;
 mod failover;
+mod following;
 mod hostile;
 mod lost;
 mod members;
