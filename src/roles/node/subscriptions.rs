@@ -384,6 +384,24 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_has_its_connection_to_itself() {
+        smol::block_on(async {
+            let mut pond = Pond::new().await;
+            pond.person("ada", SESSION).await;
+            let ask = Ask::Subscribe { cursor: pond.now(), wanted: WANTED };
+            let mut stream = socket::connect(&pond.address, Plane::Client).await.unwrap();
+            let frame = |ask: &Ask| AskFrame { tag: 7, deadline_ms: 1_000, ask: ask.clone() };
+            frame::write(&mut stream, &frame(&Ask::NodeStatus)).await.unwrap();
+            assert!(matches!(said(&mut stream).await, Answer::NodeStatus(_)));
+            frame::write(&mut stream, &frame(&ask)).await.unwrap();
+            assert_eq!(said(&mut stream).await, Answer::Refused(Denied::new(Code::InvalidEntry)));
+            let mut stream = socket::connect(&pond.address, Plane::Control).await.unwrap();
+            frame::write(&mut stream, &frame(&ask)).await.unwrap();
+            assert_eq!(said(&mut stream).await, Answer::Refused(Denied::new(Code::InvalidEntry)));
+        });
+    }
+
+    #[test]
     fn there_is_room_for_so_many_and_those_who_go_make_place() {
         smol::block_on(async {
             let mut pond = Pond::new().await;
