@@ -91,7 +91,7 @@ pub const LIVE_BEAT: Duration = Duration::from_secs(1);
 /// A stream that says nothing for this long has ended.
 pub const LIVE_SILENCE: Duration = Duration::from_secs(3);
 /// After it has said something, a stream gathers for this long what comes next.
-pub const LIVE_GATHER: Duration = Duration::from_millis(20);
+pub const LIVE_GATHER: Duration = Duration::from_millis(50);
 /// A node that has lost touch with its group for this long ends its streams: another may know more.
 pub const LIVE_OLD_MAX: Duration = Duration::from_secs(4);
 /// What the kernel keeps of a stream for a slow reader.

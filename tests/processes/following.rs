@@ -2,10 +2,13 @@
 
 use crate::pond::{Pond, Status, awaited};
 use crate::writers::{Writers, feed_of, session_of};
-use ribbit::net::client::Client;
-use ribbit::net::protocol::{Answer, Ask, Lapse};
+use ribbit::net::client::{Client, connect};
+use ribbit::net::frame::{self, Plane};
+use ribbit::net::limits::FRAME_BYTES_MAX;
+use ribbit::net::protocol::{Answer, AnswerFrame, Ask, AskFrame, Lapse, Why};
 use ribbit::net::subscription::{News, Subscription};
 use ribbit::state::{Consistency, Happening, LogIndex, Page, Query, Token, TokenHash, Wanted};
+use rustix::process::Signal;
 use smol::future::FutureExt;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -192,6 +195,35 @@ fn a_follower_is_told_every_croak_once_and_in_order_while_its_backends_are_kille
     assert!(reader.croaks.len() > 200, "{}", reader.croaks.len());
     assert_eq!(reader.croaks, expected, "each once, in order");
     println!("{} croaks told, read again: {:?}", reader.croaks.len(), reader.read_again);
+    pond.stop();
+}
+
+/// By hand, on one backend: a client would go elsewhere and say nothing of it.
+#[test]
+fn a_stream_of_a_backend_that_has_lost_touch_ends_with_a_word() {
+    let mut pond = Pond::start_with(&["--restart", "never"]);
+    pond.await_leading_backend();
+    let mut browser = pond.browser();
+    browser.join("ada");
+    let session = session_of(&browser);
+    let cursor = Reader::new(&pond, session).subscription.cursor();
+    smol::block_on(async {
+        let mut stream = connect(&pond.address("BACKEND_1"), Plane::Client).await.expect("it listens");
+        let ask = Ask::Subscribe { cursor, wanted: Wanted::Feed { session } };
+        frame::write(&mut stream, &AskFrame { tag: 1, deadline_ms: 0, ask }).await.expect("open");
+        pond.signal(&["backend-2", "backend-3", "coordinator-1", "coordinator-2"], Signal::STOP);
+        let mut beats = 0;
+        loop {
+            let said = frame::within(LONG, frame::read(&mut stream, FRAME_BYTES_MAX)).await;
+            match said.map(|AnswerFrame { answer, .. }| answer) {
+                Ok(Answer::Live { .. }) => beats += 1,
+                Ok(Answer::Unavailable(Why::Behind)) => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(beats > 1, "it is heard of until then");
+    });
+    pond.signal(&["backend-2", "backend-3", "coordinator-1", "coordinator-2"], Signal::CONT);
     pond.stop();
 }
 
