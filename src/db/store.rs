@@ -18,7 +18,7 @@ use super::record::{Configuration, EntryKind, HardState, Identity, LogEntry, Pos
 use super::scrub::Scrub;
 use super::{DbError, Disk, Which, digest};
 use crate::state::apply::Window;
-use crate::state::{LogIndex, Outcome, RequestId};
+use crate::state::{Happening, LogIndex, Outcome, RequestId};
 use redb::{Database, Durability, ReadableDatabase, ReadableTable};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -31,6 +31,8 @@ pub struct AppliedEntry {
     pub outcome: Outcome,
     /// Whether the list of members is another one now.
     pub changed_members: bool,
+    /// What live readers are told.
+    pub happened: Option<Happening>,
 }
 
 /// What a store holds when it is opened: where a node begins.

@@ -13,7 +13,8 @@
 //! so that it does not stand for election before it has heard what waits in its sockets.
 
 use super::core::{Core, CoreStatus, Input, Now, Output};
-use super::limits::{INBOX_MAX, TICK_MS, WAITERS_PER_REQUEST_MAX};
+use super::limits::{INBOX_MAX, LIVE_EVENTS_MAX, TICK_MS, WAITERS_PER_REQUEST_MAX};
+use super::live::Live;
 use super::writer::{Done, Job, Writer};
 use super::{RaftMessage, ReadAnswer, ReadId, convert};
 use crate::db::{DbError, Reader};
@@ -150,6 +151,7 @@ struct Shared {
     reads: Waiters<ReadId, Result<LogIndex, Undecided>>,
     next_read: AtomicU64,
     status: Mutex<CoreStatus>,
+    live: Live,
     /// Notified when something was applied, or the status changed.
     progress: Event,
     /// An incoming snapshot is being written, or waits to be installed.
@@ -187,6 +189,7 @@ impl Replica {
             reads: Waiters::new(),
             next_read: AtomicU64::new(0),
             status: Mutex::new(core.status()),
+            live: Live::new(reader.applied(), LIVE_EVENTS_MAX),
             progress: Event::new(),
             incoming: AtomicBool::new(false),
             failed,
@@ -202,6 +205,11 @@ impl Replica {
 
     pub fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// What this node applies, as it applies it.
+    pub fn live(&self) -> &Live {
+        &self.shared.live
     }
 
     pub fn status(&self) -> CoreStatus {
@@ -517,6 +525,8 @@ impl StoreThread {
         for entry in &done.outcomes {
             self.shared.waiters.answer(entry.id, &Ok((entry.index, entry.outcome.clone())));
         }
+        let events = done.outcomes.iter().map(|entry| (entry.index, entry.happened));
+        self.shared.live.publish(done.installed, events, done.applied.index);
         self.shared.progress.notify(usize::MAX);
     }
 }
