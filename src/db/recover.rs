@@ -6,7 +6,7 @@
 
 use super::applying::Applying;
 use super::meta::*;
-use super::read::{LOG, META, ROWS};
+use super::read::{META, ROWS};
 use super::record::{Configuration, HardState, Identity, Position};
 use super::{DbError, Store};
 use crate::state::LogIndex;
@@ -63,16 +63,17 @@ impl Store {
                 applying.change(change)?;
             }
             let digest = applying.digest;
-            transaction.open_table(LOG)?.retain(|_, _| false)?;
             let mut meta = transaction.open_table(META)?;
             write_position(&mut meta, start, &alone)?;
             write_meta(&mut meta, DIGEST, &(start.index, digest))?;
             write_meta(&mut meta, FLOOR, &start)?;
+            write_meta(&mut meta, EPOCH, &(self.epoch() + 1))?;
             write_meta(&mut meta, HARD_STATE, &HardState { term: start.term, vote: 0, commit: start.index })?;
             write_meta(&mut meta, IDENTITY, identity)?;
             meta.remove(JOINING)?;
         }
         transaction.commit()?;
+        self.open_log()?;
         self.load()
     }
 }

@@ -5,7 +5,8 @@
 //!   target's name
 //! ```
 //!
-//! The last resort: for when so many stores are gone that no majority is left, and there will be none. FILE itself is
+//! FILE is a member's `store.redb`; the files of its log lie beside it and are taken with it, since the rows are made
+//! durable only now and then. The last resort: for when so many stores are gone that no majority is left, and there will be none. FILE itself is
 //! only read. Nothing is at the target before all of it is there. What was acknowledged and is not in FILE is lost,
 //! which nobody can tell from FILE; so a person has to type it, and it is never done by itself.
 
@@ -14,6 +15,7 @@ use super::failure::{Exit, Failure};
 use super::options::RecoverOptions;
 use super::output;
 use super::ports::Ports;
+use crate::db::disk::{LOG_PREFIX, STORE_FILE};
 use crate::db::{self, DbError, FileDisk, Identity, Store};
 use crate::net::secret;
 use crate::state::rows::{Accounts, Croaks, Order, Table, View, member_name, scan};
@@ -23,8 +25,6 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// A member's store, in its folder.
-const STORE: &str = "store.redb";
 /// Rows counted at a time.
 const COUNT_STEP: usize = 1_024;
 
@@ -76,7 +76,7 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
         }
     };
     let disk = FileDisk::new(work).map_err(unusable)?;
-    copy(&options.from, &work.join(STORE))?;
+    copy_store(&options.from, work)?;
     let mut store = db::reading(|| Store::open(disk)).map_err(unusable)?;
     let Some(before) = store.identity().cloned() else {
         let text = format!("{} never belonged to a group", options.from.display());
@@ -116,8 +116,24 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
     Ok(Recovered { before, now, through, from_log, accounts, croaks })
 }
 
-/// Copies the store, unless somebody has it open.
-fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+/// Copies the store with the files of its log, unless somebody has it open.
+fn copy_store(from: &Path, work: &Path) -> Result<(), Failure> {
+    let unreadable =
+        |error: io::Error| Failure::new(Exit::Refused, format!("{} cannot be read: {error}", from.display()));
+    // Held until all of it is copied.
+    let _store = copy(from, &work.join(STORE_FILE))?;
+    let folder = from.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new("."));
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name();
+        if name.to_str().is_some_and(|name| name.starts_with(LOG_PREFIX)) {
+            copy(&folder.join(&name), &work.join(&name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies a file that nobody has open; answers the original, which nobody opens while it is held.
+fn copy(from: &Path, to: &Path) -> Result<File, Failure> {
     let unreadable =
         |error: io::Error| Failure::new(Exit::Refused, format!("{} cannot be read: {error}", from.display()));
     let mut source = File::open(from).map_err(unreadable)?;
@@ -135,7 +151,8 @@ fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
         .mode(0o600)
         .open(to)
         .map_err(|error| unwritable(to, &error))?;
-    io::copy(&mut source, &mut copy).and_then(|_| copy.sync_all()).map_err(|error| unwritable(to, &error))
+    io::copy(&mut source, &mut copy).and_then(|_| copy.sync_all()).map_err(|error| unwritable(to, &error))?;
+    Ok(source)
 }
 
 /// The finished store takes its place, durably.

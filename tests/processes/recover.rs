@@ -35,20 +35,20 @@ fn when_two_of_three_stores_are_gone_the_third_founds_a_new_history() {
     assert!(
         !pond.folder().join("backend-9").exists() && !pond.folder().join("backend-9.recovering").exists()
     );
-    let (old, kept) = (store(&pond, "backend-3"), pond.folder().join("kept.redb"));
+    let (old, kept) = (pond.folder().join("backend-3"), pond.folder().join("kept"));
     // Killed, not stopped: what is applied is not all durable, the log is.
     pond.kill(&["backend-3"]);
     pond.stop();
 
     // Nothing is put over a store.
-    let (code, said) = recover(&pond, &old, &["--id", "1"]);
+    let (code, said) = recover(&pond, &old.join("store.redb"), &["--id", "1"]);
     assert!(code == 1 && said.contains("is not empty"), "{said}");
 
     for name in ["backend-1", "backend-2"] {
         fs::remove_dir_all(pond.folder().join(name)).expect("a folder");
     }
     fs::rename(&old, &kept).expect("a store");
-    fs::remove_dir_all(pond.folder().join("backend-3")).expect("a folder");
+    let kept = kept.join("store.redb");
 
     // Another cluster's, and one that is damaged.
     let elsewhere = tempfile::tempdir().expect("a temporary folder");
@@ -59,6 +59,11 @@ fn when_two_of_three_stores_are_gone_the_third_founds_a_new_history() {
     assert!(code == 78 && said.contains("belongs to cluster"), "{said}");
     let damaged = pond.folder().join("damaged.redb");
     let mut bytes = fs::read(&kept).expect("a store");
+    // Without its log, what it had acknowledged would be missing.
+    fs::write(&damaged, &bytes).expect("a store");
+    let (code, said) = recover(&pond, &damaged, &["--id", "1"]);
+    assert!(code == 1 && said.contains("cannot be used"), "{said}");
+    println!("{said}");
     bytes[4096..80_000].iter_mut().for_each(|byte| *byte ^= 0x5a);
     fs::write(&damaged, bytes).expect("a store");
     let (code, said) = recover(&pond, &damaged, &["--id", "1"]);

@@ -1,13 +1,16 @@
 //! The store as its writer, its readers and its disk see it.
 
+mod journal;
+
 use super::digest;
-use super::read::{META, ROWS};
-use super::record::seal;
+use super::meta::{EPOCH, FLOOR, HARD_STATE, write_meta};
+use super::read::{LOG, META, ROWS};
+use super::record::{HardState, seal, seal_record};
 use super::snapshot::SnapshotReader;
 use super::{Configuration, Disk, EntryKind, FileDisk, Identity, LogEntry, Position, Store, Which, reading};
 use crate::state::command::{NewMember, Proposal};
 use crate::state::{ClusterId, Command, HistoryId, LogIndex, Request, RequestId, Role, Stamp, members};
-use redb::{ReadableDatabase, ReadableTable};
+use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use std::path::Path;
 
 fn open(folder: &Path) -> Store {
@@ -154,6 +157,55 @@ fn another_history_begins_behind_all_that_the_log_holds() {
 }
 
 #[test]
+fn the_log_of_a_version_that_kept_it_in_a_table_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = founded(folder.path());
+    join(&mut store, 1);
+    let (applied, entries) = (store.applied(), store.reader().entries(2, 100, u64::MAX).unwrap());
+    assert_eq!(entries.len(), 2);
+    let promised = HardState { term: 5, vote: 3, commit: 2 };
+    let transaction = store.database().begin_write().unwrap();
+    {
+        let mut log = transaction.open_table(LOG).unwrap();
+        for entry in &entries {
+            let bytes = seal_record(&entry.index.to_be_bytes(), entry);
+            log.insert(entry.index, bytes.as_slice()).unwrap();
+        }
+        let mut meta = transaction.open_table(META).unwrap();
+        meta.remove(EPOCH).unwrap();
+        write_meta(&mut meta, FLOOR, &Position { index: 1, term: 1 }).unwrap();
+        write_meta(&mut meta, HARD_STATE, &promised).unwrap();
+    }
+    transaction.commit().unwrap();
+    drop(store);
+    for _ in 0..2 {
+        let store = open(folder.path());
+        let loaded = store.loaded().unwrap();
+        assert_eq!((loaded.applied, loaded.last), (applied, applied));
+        assert_eq!((loaded.hard_state.term, loaded.hard_state.vote), (5, 3));
+        assert_eq!(store.reader().entries(2, 100, u64::MAX).unwrap(), entries);
+        assert!(store.database().begin_read().unwrap().open_table(LOG).unwrap().is_empty().unwrap());
+    }
+}
+
+#[test]
+fn rows_that_were_not_durable_are_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = founded(folder.path());
+    (0..20).for_each(|number| join(&mut store, number));
+    let (applied, digest) = (store.applied(), counted(&store));
+    // As after a power cut: what was not synced of the rows is gone.
+    let copy = copied(folder.path());
+    let mut store = open(copy.path());
+    let loaded = store.loaded().unwrap();
+    assert_eq!(loaded.last, applied);
+    assert!(loaded.applied.index < applied.index, "the copy has nothing but durable rows");
+    let rest = store.reader().entries(loaded.applied.index + 1, applied.index + 1, u64::MAX).unwrap();
+    store.apply(&rest, None).unwrap();
+    assert_eq!((store.applied(), counted(&store)), (applied, digest));
+}
+
+#[test]
 fn a_scrub_reads_everything_while_it_changes() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = founded(folder.path());
@@ -170,6 +222,16 @@ fn a_scrub_reads_everything_while_it_changes() {
     assert_eq!(scrub(&mut store, nobody).unwrap(), all as u64);
 }
 
+/// A copy of all of a store's files.
+fn copied(folder: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        std::fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+    }
+    copy
+}
+
 /// Opens the store and reads all of it.
 fn read_all(folder: &Path) -> Result<(), super::DbError> {
     reading(|| {
@@ -184,20 +246,25 @@ fn a_store_that_is_damaged_anywhere_is_called_damaged() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = founded(folder.path());
     (0..200).for_each(|number| join(&mut store, number));
-    let path = folder.path().join("store.redb");
     // As after a power cut; and closed properly, so that nothing is checked when it is opened.
-    let cut = std::fs::read(&path).unwrap();
+    let cut = copied(folder.path());
     drop(store);
-    let closed = std::fs::read(&path).unwrap();
+    let closed = copied(folder.path());
+    let log = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name());
+    let log = log.max_by_key(|name| name.to_str().is_some_and(|name| name.starts_with("log-"))).unwrap();
     let mut called = 0;
     for number in 0..400usize {
-        let mut bytes = if number % 8 < 4 { cut.clone() } else { closed.clone() };
+        let hurt = copied(if number % 8 < 4 { cut.path() } else { closed.path() });
+        let path = match number % 5 {
+            0 => hurt.path().join(&log),
+            _ => hurt.path().join("store.redb"),
+        };
+        let mut bytes = std::fs::read(&path).unwrap();
         // Anywhere in the file, from a byte to a page.
         let at = number.wrapping_mul(7_919 * 31) % bytes.len();
         let length = [1, 16, 512, 4_096][number % 4];
         bytes.iter_mut().skip(at).take(length).for_each(|byte| *byte ^= 0x5a);
-        let hurt = tempfile::tempdir().unwrap();
-        std::fs::write(hurt.path().join("store.redb"), &bytes).unwrap();
+        std::fs::write(&path, &bytes).unwrap();
         // Much of the file holds nothing.
         if let Err(error) = read_all(hurt.path()) {
             assert!(error.is_damage(), "{number}: {error}");

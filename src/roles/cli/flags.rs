@@ -246,7 +246,7 @@ pub struct RemoveFlags {
 
 #[derive(Debug, Args)]
 pub struct RecoverFlags {
-    /// A member's store, or a copy of one; it is only read
+    /// A member's store.redb, the files of its log beside it, or a copy of all of them; they are only read
     #[arg(long, value_name = "FILE")]
     pub from: PathBuf,
     /// Which backend is to have it, 1 to 999; it must have no store yet
