@@ -123,11 +123,20 @@ fn copy_store(from: &Path, work: &Path) -> Result<(), Failure> {
     // Held until all of it is copied.
     let _store = copy(from, &work.join(STORE_FILE))?;
     let folder = from.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new("."));
+    let mut logs = 0;
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let name = entry.map_err(unreadable)?.file_name();
         if name.to_str().is_some_and(|name| name.starts_with(LOG_PREFIX)) {
             copy(&folder.join(&name), &work.join(&name))?;
+            logs += 1;
         }
+    }
+    if logs == 0 {
+        let text = format!(
+            "there is no file {LOG_PREFIX}… beside {}: what was written last is in those, so copy the whole folder",
+            from.display()
+        );
+        return Err(Failure::new(Exit::Refused, text));
     }
     Ok(())
 }

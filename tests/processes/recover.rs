@@ -57,16 +57,19 @@ fn when_two_of_three_stores_are_gone_the_third_founds_a_new_history() {
     assert_eq!(made.0, 0, "{}", made.1);
     let (code, said) = recover(&pond, &kept, &["--id", "1", "--cluster-file", other.to_str().expect("text")]);
     assert!(code == 78 && said.contains("belongs to cluster"), "{said}");
-    let damaged = pond.folder().join("damaged.redb");
+    let damaged = pond.folder().join("damaged");
+    fs::create_dir(&damaged).expect("a folder");
     let mut bytes = fs::read(&kept).expect("a store");
+    fs::write(damaged.join("store.redb"), &bytes).expect("a store");
     // Without its log, what it had acknowledged would be missing.
-    fs::write(&damaged, &bytes).expect("a store");
-    let (code, said) = recover(&pond, &damaged, &["--id", "1"]);
-    assert!(code == 1 && said.contains("cannot be used"), "{said}");
-    println!("{said}");
-    bytes[4096..80_000].iter_mut().for_each(|byte| *byte ^= 0x5a);
-    fs::write(&damaged, bytes).expect("a store");
-    let (code, said) = recover(&pond, &damaged, &["--id", "1"]);
+    let (code, said) = recover(&pond, &damaged.join("store.redb"), &["--id", "1"]);
+    assert!(code == 1 && said.contains("no file log-"), "{said}");
+    for file in fs::read_dir(kept.parent().expect("a folder")).expect("a folder").flatten() {
+        fs::copy(file.path(), damaged.join(file.file_name())).expect("a file of the store");
+    }
+    bytes[4096..].iter_mut().for_each(|byte| *byte ^= 0x5a);
+    fs::write(damaged.join("store.redb"), bytes).expect("a store");
+    let (code, said) = recover(&pond, &damaged.join("store.redb"), &["--id", "1"]);
     assert!(code == 1 && said.contains("cannot be used"), "{said}");
     assert!(
         !pond.folder().join("backend-1").exists() && !pond.folder().join("backend-1.recovering").exists()
