@@ -185,7 +185,7 @@ fn main() -> Result<()> {
     let mut latencies = latencies.borrow_mut();
     latencies.sort_unstable();
     let at =
-        |percent: usize| latencies.get(latencies.len() * percent / 100).map_or(0.0, |it| it.as_secs_f64());
+        |percent: usize| latencies.get(latencies.len() * percent / 100).map_or(0.0, Duration::as_secs_f64);
     println!(
         "{{\"clients\":{},\"total\":{},\"per_second\":{:.1},\"p50_ms\":{:.3},\"p99_ms\":{:.3}}}",
         options.clients,

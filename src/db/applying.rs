@@ -8,6 +8,7 @@ use super::scrub::Scrub;
 use super::store::AppliedEntry;
 use crate::state::apply::Window;
 use crate::state::command::Proposal;
+use crate::state::events::happened;
 use crate::state::rows::{Books, Change, Croaks, Members, Requests, Table as StateTable};
 use redb::{ReadableTable, Table};
 
@@ -32,6 +33,7 @@ impl Applying<'_, '_> {
         })?;
         let view = ApplyView { rows: &*self.rows, window: &*self.window };
         let applied = crate::state::apply(&view, entry.index, &proposal)?;
+        let happened = happened(&proposal.request.command, &applied);
         let mut changed_members = false;
         for change in applied.changes {
             let (Change::Put { table, .. } | Change::Remove { table, .. }) = &change;
@@ -43,6 +45,7 @@ impl Applying<'_, '_> {
             id: proposal.request.id,
             outcome: applied.outcome,
             changed_members,
+            happened,
         })
     }
 

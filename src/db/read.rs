@@ -6,6 +6,7 @@ use super::DbError;
 use super::digest::{DigestAt, Digests};
 use super::journal::{Spans, entries_from};
 use super::limits::KEY_BYTES_MAX;
+use super::meta::read_position;
 use super::record::{LogEntry, unseal};
 use super::scrub::Scrub;
 use crate::state::apply::Window;
@@ -78,6 +79,19 @@ impl Reader {
         let age_ms = self.age_ms();
         let rows = self.database().begin_read()?.open_table(ROWS)?;
         Ok(RowsView { rows, age_ms })
+    }
+
+    /// The rows as they are now, with the index that they are of.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be read.
+    pub fn view_at(
+        &self,
+    ) -> Result<(LogIndex, RowsView<ReadOnlyTable<&'static [u8], &'static [u8]>>), DbError> {
+        let age_ms = self.age_ms();
+        let transaction = self.database().begin_read()?;
+        let (applied, _) = read_position(&transaction.open_table(META)?)?;
+        Ok((applied.index, RowsView { rows: transaction.open_table(ROWS)?, age_ms }))
     }
 
     /// What became of a request that is remembered here, and where.

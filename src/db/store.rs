@@ -18,7 +18,7 @@ use super::record::{Configuration, EntryKind, HardState, Identity, LogEntry, Pos
 use super::scrub::Scrub;
 use super::{DbError, Disk, Which, digest};
 use crate::state::apply::Window;
-use crate::state::{LogIndex, Outcome, RequestId};
+use crate::state::{Happening, LogIndex, Outcome, RequestId};
 use redb::{Database, Durability, ReadableDatabase, ReadableTable};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -31,6 +31,8 @@ pub struct AppliedEntry {
     pub outcome: Outcome,
     /// Whether the list of members is another one now.
     pub changed_members: bool,
+    /// What live readers are told.
+    pub happened: Option<Happening>,
 }
 
 /// What a store holds when it is opened: where a node begins.
@@ -65,6 +67,10 @@ impl Store {
     /// # Errors
     /// Fatal: it cannot be read, is damaged, or another process has it open.
     pub fn open(disk: impl Disk) -> Result<Store, DbError> {
+        super::reading(|| Store::open_trusting(disk))
+    }
+
+    fn open_trusting(disk: impl Disk) -> Result<Store, DbError> {
         disk.discard_incoming()?;
         let database = disk.open(Which::Main)?;
         make_tables(&database)?;
@@ -269,6 +275,18 @@ impl Store {
         self.shared.age_ms.store(window.age_ms(), Ordering::Release);
         self.shared.applied.store(self.applied.index, Ordering::Release);
         Ok(outcomes)
+    }
+
+    /// Makes the rows durable as they are, if they are not.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be written.
+    pub fn checkpoint(&mut self) -> Result<(), DbError> {
+        if self.applied_durable < self.applied.index {
+            self.database().begin_write()?.commit()?;
+            self.applied_durable = self.applied.index;
+        }
+        Ok(())
     }
 
     /// The store's disk, for a `SnapshotWriter`.

@@ -21,7 +21,8 @@ use super::limits::{
 };
 use super::line::Line;
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, Why};
-use crate::state::{Consistency, Query, Token};
+use super::subscription::Subscription;
+use crate::state::{Consistency, Query, Token, Wanted};
 use smol::future::FutureExt;
 use smol::lock::{Mutex, Semaphore};
 use std::sync::Arc;
@@ -56,7 +57,7 @@ fn undecided(why: Why) -> &'static str {
 
 #[derive(Debug)]
 struct Shared {
-    servers: Vec<String>,
+    servers: Arc<[String]>,
     /// Held while connecting, so that one asker connects and the others wait for it.
     route: Mutex<Route>,
     places: Semaphore,
@@ -84,10 +85,9 @@ impl Client {
     /// Nothing is opened before the first question. It begins with any of the servers, so that many clients
     /// spread over them.
     pub fn new(servers: Vec<String>) -> Client {
-        let any = getrandom::u32().unwrap_or(0) as usize;
-        let next = any.checked_rem(servers.len()).unwrap_or(0);
+        let next = any_of(&servers);
         Client(Arc::new(Shared {
-            servers,
+            servers: servers.into(),
             route: Mutex::new(Route { line: None, next, failed: 0, pause: Pause::default() }),
             places: Semaphore::new(ASKS_UNDER_WAY_MAX),
             seen: std::sync::Mutex::default(),
@@ -123,6 +123,12 @@ impl Client {
         let ask = Ask::Read { seen: None, consistency: Consistency::Stale, query: Query::Position };
         self.ask(ask, deadline).await?;
         self.seen().ok_or(Unreachable::Undecided(Why::NotServing))
+    }
+
+    /// Follows what happens behind the cursor, on whichever server lives. Nothing is opened before it is asked for
+    /// the first news; dropping it closes its connection.
+    pub fn subscribe(&self, cursor: Token, wanted: Wanted) -> Subscription {
+        Subscription::new(self.0.servers.clone(), cursor, wanted)
     }
 
     /// The newest position that any answer carried.
@@ -232,12 +238,18 @@ fn attempt_limit(ask: &Ask) -> Duration {
     }
 }
 
+/// Where to begin, so that many clients spread over the servers.
+pub(super) fn any_of(servers: &[String]) -> usize {
+    let any = getrandom::u32().unwrap_or(0) as usize;
+    any.checked_rem(servers.len()).unwrap_or(0)
+}
+
 /// A wait that doubles, within its bounds.
 #[derive(Debug, Default)]
-struct Pause(Duration);
+pub(super) struct Pause(Duration);
 
 impl Pause {
-    async fn wait(&mut self) {
+    pub(super) async fn wait(&mut self) {
         self.0 = (self.0 * 2).clamp(RETRY_PAUSE_MIN, RETRY_PAUSE_MAX);
         smol::Timer::after(self.0).await;
     }

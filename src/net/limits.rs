@@ -84,5 +84,20 @@ pub const SURVEY_ROUNDS_MAX: usize = 4;
 /// How often a balancer asks each member how it is.
 pub const WATCH_EVERY: Duration = Duration::from_millis(250);
 
+/// People's programs that follow one node at the same time; further ones are told that too much is going on.
+pub const SUBSCRIBERS_MAX: usize = 512;
+/// A stream with nothing to say says so this often.
+pub const LIVE_BEAT: Duration = Duration::from_secs(1);
+/// A stream that says nothing for this long has ended.
+pub const LIVE_SILENCE: Duration = Duration::from_secs(3);
+/// After it has said something, a stream gathers for this long what comes next.
+pub const LIVE_GATHER: Duration = Duration::from_millis(50);
+/// A node that has lost touch with its group for this long ends its streams: another may know more.
+pub const LIVE_OLD_MAX: Duration = Duration::from_secs(4);
+/// What the kernel keeps of a stream for a slow reader.
+pub const LIVE_SEND_BUFFER_BYTES: usize = 64 * 1024;
+/// Pieces of a stream that wait for who reads it; then TCP tells the node to wait.
+pub const LIVE_PIECES_MAX: usize = 4;
+
 const _: () = assert!(MEMBER_CONNECTIONS_MIN >= 3 * crate::state::limits::MEMBERS_MAX);
 const _: () = assert!(ASKS_UNDER_WAY_MAX > 0 && SILENT_STEPS_PING < SILENT_STEPS_MAX);

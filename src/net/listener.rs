@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   accept ──▶ preface ──▶ Client, Control: reader ──▶ one task an ask ──▶ queue ──▶ writer
+//!                     │       └── the first ask is Subscribe ──▶ Node::stream owns the connection
 //!                     └──▶ Peer, Snapshot:  Node::peer owns the stream
 //! ```
 //!
@@ -16,14 +17,15 @@
 use super::frame::{self, FrameError, Plane};
 use super::limits::{
     ACCEPT_PAUSE, ACCEPT_WARN_EVERY, ANSWERS_QUEUED_MAX, ASK_DEADLINE_MAX, ASKS_PER_CONNECTION_MAX,
-    CONNECTIONS_MAX, FRAME_BYTES_MAX, MEMBER_CONNECTIONS_MIN, PREFACE_DEADLINE,
+    CONNECTIONS_MAX, FRAME_BYTES_MAX, LIVE_SEND_BUFFER_BYTES, MEMBER_CONNECTIONS_MIN, PREFACE_DEADLINE,
 };
-use super::protocol::{Answer, AnswerFrame, Ask, AskFrame};
+use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, Why};
 use super::{socket, tasks};
+use crate::state::{Token, Wanted};
 use async_net::{TcpListener, TcpStream};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
-use smol::io::{AsyncWriteExt, BufReader};
+use smol::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use smol::lock::{Semaphore, SemaphoreGuardArc};
 use std::convert::Infallible;
 use std::io;
@@ -41,8 +43,37 @@ pub trait Node: Send + Sync + 'static {
         deadline: Instant,
     ) -> impl Future<Output = Answer> + Send;
 
+    /// Tells through `outlet` what `wanted` wants behind `cursor`, until one side has enough. Dropped unfinished
+    /// when the asker's connection is lost. Runs where the store may be read.
+    fn stream(
+        self: Arc<Self>,
+        cursor: Token,
+        wanted: Wanted,
+        mut outlet: Outlet,
+    ) -> impl Future<Output = Result<(), FrameError>> + Send {
+        let _ = (cursor, wanted);
+        async move { outlet.send(Answer::Unavailable(Why::NotServing)).await }
+    }
+
     /// Serves a connection of the Peer or Snapshot plane; prefaces are exchanged.
     fn peer(self: Arc<Self>, plane: Plane, stream: TcpStream) -> impl Future<Output = ()> + Send;
+}
+
+/// The asker's end of a stream.
+#[derive(Debug)]
+pub struct Outlet {
+    stream: TcpStream,
+    tag: u32,
+}
+
+impl Outlet {
+    /// Says the next thing. Waits for a slow reader.
+    ///
+    /// # Errors
+    /// The connection is lost, or nothing moved for `limits::WRITE_STALL`.
+    pub async fn send(&mut self, answer: Answer) -> Result<(), FrameError> {
+        frame::write(&mut self.stream, &AnswerFrame { tag: self.tag, answer }).await
+    }
 }
 
 /// Counts connections, bounds them, and can close them all.
@@ -189,7 +220,20 @@ async fn connection<N: Node>(
     })
     .await?;
     match plane {
-        Plane::Client | Plane::Control => converse(stream, node, plane).await,
+        Plane::Client | Plane::Control => {
+            let mut reader = BufReader::new(stream.clone());
+            let first = frame::read(&mut reader, FRAME_BYTES_MAX).await?;
+            match (plane, first) {
+                (Plane::Client, AskFrame { tag, ask: Ask::Subscribe { cursor, wanted }, .. }) => {
+                    rustix::net::sockopt::set_socket_send_buffer_size(&stream, LIVE_SEND_BUFFER_BYTES)
+                        .map_err(io::Error::from)?;
+                    let streaming = node.stream(cursor, wanted, Outlet { stream, tag });
+                    // Dropped with this connection.
+                    tasks::spawn_reader(streaming).or(silence(reader)).await
+                }
+                (_, first) => converse(stream, reader, first, node, plane).await,
+            }
+        }
         Plane::Peer | Plane::Snapshot => {
             node.peer(plane, stream).await;
             Ok(())
@@ -210,11 +254,16 @@ impl AsRef<[u8]> for Ready {
 }
 
 /// Asks and answers, until the asker has closed its side and has all its answers, or something breaks.
-async fn converse<N: Node>(stream: TcpStream, node: Arc<N>, plane: Plane) -> Result<(), FrameError> {
+async fn converse<N: Node>(
+    stream: TcpStream,
+    reader: BufReader<TcpStream>,
+    first: AskFrame,
+    node: Arc<N>,
+    plane: Plane,
+) -> Result<(), FrameError> {
     let (ready, queue) = channel::bounded(ANSWERS_QUEUED_MAX);
-    let reader = stream.clone();
     let reading = async {
-        match read_asks(reader, node, plane, ready).await {
+        match read_asks(reader, first, node, plane, ready).await {
             Err(FrameError::Closed) => smol::future::pending().await, // the writer ends when it has no more
             result => result,
         }
@@ -228,17 +277,29 @@ async fn converse<N: Node>(stream: TcpStream, node: Arc<N>, plane: Plane) -> Res
     reading.or(writing).await
 }
 
+/// Ends when the other side says anything more, or closes.
+async fn silence(mut reader: BufReader<TcpStream>) -> Result<(), FrameError> {
+    match reader.read(&mut [0]).await? {
+        0 => Ok(()),
+        _ => Err(FrameError::Malformed),
+    }
+}
+
 async fn read_asks<N: Node>(
-    stream: TcpStream,
+    mut reader: BufReader<TcpStream>,
+    first: AskFrame,
     node: Arc<N>,
     plane: Plane,
     ready: Sender<Ready>,
 ) -> Result<(), FrameError> {
     let places = Arc::new(Semaphore::new(ASKS_PER_CONNECTION_MAX));
-    let mut reader = BufReader::new(stream);
+    let mut first = Some(first);
     loop {
         let place = places.acquire_arc().await;
-        let AskFrame { tag, deadline_ms, ask } = frame::read(&mut reader, FRAME_BYTES_MAX).await?;
+        let AskFrame { tag, deadline_ms, ask } = match first.take() {
+            Some(first) => first,
+            None => frame::read(&mut reader, FRAME_BYTES_MAX).await?,
+        };
         let limit = Duration::from_millis(deadline_ms.into()).min(ASK_DEADLINE_MAX);
         let reads = ask.reads_store();
         let answer = node.clone().answer(plane, ask, Instant::now() + limit);

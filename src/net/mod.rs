@@ -17,6 +17,7 @@
 //! - [`listener`]: accepts connections, bounded, and hands a member what is asked on them
 //! - [`line`]: one connection to one server, many questions on it at once
 //! - [`client`]: the failover client: asks whichever server lives until there is an answer
+//! - [`subscription`]: follows what happens, on whichever server lives, from one event to the next
 //! - [`survey`]: asks every member how it is, and puts the answers together
 //! - [`tasks`]: the threads that run tasks
 //! - [`secret`]: session tokens and request ids
@@ -31,5 +32,6 @@ pub mod peer;
 pub mod protocol;
 pub mod secret;
 pub mod socket;
+pub mod subscription;
 pub mod survey;
 pub mod tasks;

@@ -4,8 +4,8 @@
 
 use crate::state::command::NewMember;
 use crate::state::{
-    ClusterId, Consistency, Denied, HistoryId, LogIndex, Outcome, Page, Query, RaftId, Request, RequestId,
-    Role, Token, TokenHash,
+    ClusterId, Consistency, Denied, Event, HistoryId, LogIndex, Outcome, Page, Query, RaftId, Request,
+    RequestId, Role, Token, TokenHash, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,10 @@ pub enum Ask {
     DeleteAccount { id: RequestId, born: LogIndex, session: TokenHash, password: Password },
     /// A read, at least as new as `seen` except under `Consistency::Stale`.
     Read { seen: Option<Token>, consistency: Consistency, query: Query },
+    /// What happens behind the cursor, as it happens. Client plane only, the first ask of its connection, which from
+    /// then on carries answers to this alone, until either side closes it: `Live` pieces, and at the end `Lapsed`,
+    /// `Refused` (the session is over) or `Unavailable`. The asker says nothing more.
+    Subscribe { cursor: Token, wanted: Wanted },
 }
 
 impl Ask {
@@ -99,6 +103,29 @@ pub enum Answer {
     /// Nothing was decided here in time (no leader, a full queue, this node too far behind). The same
     /// question, with the same id, may be asked again anywhere.
     Unavailable(Why),
+    /// A piece of a stream: everything wanted that happened behind the piece before it, in order, up to the cursor.
+    /// Often nothing: a stream is heard of at least every `limits::LIVE_BEAT`.
+    Live {
+        cursor: Token,
+        events: Vec<Event>,
+    },
+    /// The end of a stream: what follows the asker's cursor is not known here. Read again what is shown, at least as
+    /// new as `resume_at`, and subscribe from what was read.
+    Lapsed {
+        resume_at: Token,
+        why: Lapse,
+    },
+}
+
+/// Why a stream cannot go on from a cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Lapse {
+    /// It lies before what this node remembers.
+    Compacted,
+    /// The reader was too slow: this node remembers no more what comes next.
+    Behind,
+    /// It is of another history.
+    OtherHistory,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

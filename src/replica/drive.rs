@@ -13,7 +13,8 @@
 //! so that it does not stand for election before it has heard what waits in its sockets.
 
 use super::core::{Core, CoreStatus, Input, Now, Output};
-use super::limits::{INBOX_MAX, TICK_MS, WAITERS_PER_REQUEST_MAX};
+use super::limits::{INBOX_MAX, LIVE_EVENTS_MAX, TICK_MS, WAITERS_PER_REQUEST_MAX};
+use super::live::Live;
 use super::writer::{Done, Job, Writer};
 use super::{RaftMessage, ReadAnswer, ReadId, convert};
 use crate::db::{DbError, Reader};
@@ -23,6 +24,7 @@ use event_listener::Event;
 use smol::channel::{Receiver, Sender, TrySendError};
 use smol::stream::StreamExt;
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, mpsc};
@@ -149,6 +151,7 @@ struct Shared {
     reads: Waiters<ReadId, Result<LogIndex, Undecided>>,
     next_read: AtomicU64,
     status: Mutex<CoreStatus>,
+    live: Live,
     /// Notified when something was applied, or the status changed.
     progress: Event,
     /// An incoming snapshot is being written, or waits to be installed.
@@ -162,6 +165,8 @@ pub struct Replica {
     inbox: Sender<Message>,
     shared: Arc<Shared>,
     reader: Reader,
+    /// Nothing is ever sent: the channel's end is the signal.
+    store_ended: Receiver<Infallible>,
 }
 
 impl Replica {
@@ -184,20 +189,27 @@ impl Replica {
             reads: Waiters::new(),
             next_read: AtomicU64::new(0),
             status: Mutex::new(core.status()),
+            live: Live::new(reader.applied(), LIVE_EVENTS_MAX),
             progress: Event::new(),
             incoming: AtomicBool::new(false),
             failed,
         });
-        let store = StoreThread { writer, jobs, inbox: inbox.clone(), shared: shared.clone() };
+        let (ends, store_ended) = smol::channel::bounded(1);
+        let store = StoreThread { writer, jobs, inbox: inbox.clone(), shared: shared.clone(), _ends: ends };
         thread::Builder::new().name("store".into()).spawn(move || store.run())?;
         let life = Life("Raft task", shared.clone());
         let raft =
             RaftTask { core, messages, jobs: job_sender, transport, shared: shared.clone(), _life: life };
-        Ok((Replica { inbox, shared, reader }, raft.run()))
+        Ok((Replica { inbox, shared, reader, store_ended }, raft.run()))
     }
 
     pub fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// What this node applies, as it applies it.
+    pub fn live(&self) -> &Live {
+        &self.shared.live
     }
 
     pub fn status(&self) -> CoreStatus {
@@ -321,6 +333,11 @@ impl Replica {
     /// Ends task and thread. What was not answered is answered `Ending`.
     pub fn stop(&self) {
         let _ = self.inbox.try_send(Message::Stop);
+    }
+
+    /// Waits until the store thread has ended, everything on disk.
+    pub async fn ended(&self) {
+        let _ = self.store_ended.recv().await;
     }
 
     fn try_feed(&self, input: Input) -> Result<(), Undecided> {
@@ -472,6 +489,7 @@ struct StoreThread {
     jobs: mpsc::Receiver<Job>,
     inbox: Sender<Message>,
     shared: Arc<Shared>,
+    _ends: Sender<Infallible>,
 }
 
 impl StoreThread {
@@ -484,6 +502,10 @@ impl StoreThread {
                 let _ = self.shared.failed.try_send(error.into());
                 return;
             }
+        }
+        // So that the next start has little to apply again; the log has everything.
+        if let Err(error) = self.writer.checkpoint() {
+            log::warn!("the last rows are not durable: {error}");
         }
     }
 
@@ -503,6 +525,8 @@ impl StoreThread {
         for entry in &done.outcomes {
             self.shared.waiters.answer(entry.id, &Ok((entry.index, entry.outcome.clone())));
         }
+        let events = done.outcomes.iter().map(|entry| (entry.index, entry.happened));
+        self.shared.live.publish(done.installed, events, done.applied.index);
         self.shared.progress.notify(usize::MAX);
     }
 }

@@ -57,6 +57,13 @@ pub const INBOX_MAX: usize = 8_192;
 /// Jobs under way to the store thread; what comes then is joined into one until they are done.
 pub const JOBS_MAX: usize = 64;
 
+/// The newest events kept in memory for live readers: half a megabyte, and minutes under full load.
+pub const LIVE_EVENTS_MAX: usize = 16 * 1024;
+/// Events that wait for one live reader; it is given more when it has taken them.
+pub const LIVE_BATCH_MAX: usize = 64;
+/// Events that one live reader looks at in one go, wanted or not.
+pub const LIVE_SCAN_MAX: usize = 1_024;
+
 /// Terms that may pass unheard: elections make one each, so a term further ahead comes from no election.
 pub const TERM_JUMP_MAX: u64 = 1 << 32;
 /// No log reaches it; a message that names a later index is nobody's.

@@ -12,6 +12,7 @@
 //! - [`tail`]: the newest log entries in memory, the rest from the store: what the engine reads
 //! - [`requests`]: this node's own requests, from asking to outcome; forwarded at most one hop
 //! - [`reads`]: linearizable reads, from asking to an index that is new enough
+//! - [`live`]: what was applied lately, for readers who follow it
 //! - [`membership`]: who should learn and who should vote; pure
 //! - [`check`]: refuses what would make the engine panic
 //! - [`random`]: chance from a seed
@@ -28,6 +29,7 @@ pub mod convert;
 pub mod core;
 pub mod drive;
 pub mod limits;
+pub mod live;
 pub mod membership;
 pub mod random;
 pub mod reads;

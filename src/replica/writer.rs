@@ -71,6 +71,8 @@ pub struct Done {
     pub outcomes: Vec<AppliedEntry>,
     /// The cluster's age at the newest applied command, if any was applied.
     pub age_ms: Option<u64>,
+    /// A snapshot up to here took the place of everything before.
+    pub installed: Option<LogIndex>,
     /// The members, when they may have changed.
     pub members: Option<Vec<(RaftId, Member)>>,
 }
@@ -112,6 +114,7 @@ impl Writer {
                 }
                 done.members = Some(self.members()?);
                 done.durable_term = Some(hard_state.term);
+                done.installed = Some(self.store.applied().index);
             }
             if !job.committed.is_empty() || job.configuration.is_some() {
                 done.outcomes.extend(self.store.apply(&job.committed, job.configuration.as_ref())?);
@@ -126,6 +129,14 @@ impl Writer {
         done.applied = self.store.applied();
         done.floor = self.store.floor();
         Ok(done)
+    }
+
+    /// Makes the rows durable.
+    ///
+    /// # Errors
+    /// The disk is full or fails.
+    pub fn checkpoint(&mut self) -> Result<(), DbError> {
+        self.store.checkpoint()
     }
 
     /// Makes the entries and hard states of these jobs durable, with everything applied before: one commit.

@@ -160,7 +160,9 @@ fn outcome(answer: Option<Answer>) -> Try {
         }
         Some(Answer::Refused(denied)) => Try::Refused(denied.to_string()),
         Some(Answer::Unavailable(_)) => Try::Again("the servers cannot agree"),
-        Some(Answer::NodeStatus(_)) => Try::Refused("an answer to another question".to_string()),
+        Some(Answer::NodeStatus(_) | Answer::Live { .. } | Answer::Lapsed { .. }) => {
+            Try::Refused("an answer to another question".to_string())
+        }
         None => Try::Again("nobody answers"),
     }
 }

@@ -1,14 +1,13 @@
-//! `ribbit recover --from FILE`: founds a new history on what one member's store holds.
+//! `ribbit recover --from FOLDER`: founds a new history on what one member's folder holds.
 //!
 //! ```text
-//!   FILE ─▶ a copy beside the target ─▶ all of it checked, its log applied ─▶ new history, one voter ─▶ takes the
+//!   FOLDER ─▶ a copy beside the target ─▶ all of it checked, its log applied ─▶ new history, one voter ─▶ takes the
 //!   target's name
 //! ```
 //!
-//! FILE is a member's `store.redb`; the files of its log lie beside it and are taken with it, since the rows are made
-//! durable only now and then. The last resort: for when so many stores are gone that no majority is left, and there will be none. FILE itself is
-//! only read. Nothing is at the target before all of it is there. What was acknowledged and is not in FILE is lost,
-//! which nobody can tell from FILE; so a person has to type it, and it is never done by itself.
+//! The last resort: for when so many stores are gone that no majority is left, and there will be none. FOLDER itself is
+//! only read. Nothing is at the target before all of it is there. What was acknowledged and is not in FOLDER is lost,
+//! which nobody can tell from FOLDER; so a person has to type it, and it is never done by itself.
 
 use super::cli::{default_port, words_for};
 use super::failure::{Exit, Failure};
@@ -29,7 +28,7 @@ use std::path::{Path, PathBuf};
 const COUNT_STEP: usize = 1_024;
 
 /// # Errors
-/// 1: FILE cannot be used, or the target is not empty; 74: the disk is full; 78: FILE is of another cluster.
+/// 1: FOLDER cannot be used, or the target is not empty; 74: the disk is full; 78: FOLDER is of another cluster.
 pub fn run(options: &RecoverOptions) -> Result<(), Failure> {
     let name = member_name(Role::Backend, options.id);
     let target = options.data_dir.join(&name);
@@ -116,13 +115,17 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
     Ok(Recovered { before, now, through, from_log, accounts, croaks })
 }
 
-/// Copies the store with the files of its log, unless somebody has it open.
+/// Copies the store and the log beside it.
 fn copy_store(from: &Path, work: &Path) -> Result<(), Failure> {
-    let unreadable =
-        |error: io::Error| Failure::new(Exit::Refused, format!("{} cannot be read: {error}", from.display()));
+    // The store itself may be named too: what lies beside it is its log.
+    let folder = match from.is_file() {
+        true => from.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new(".")),
+        false => from,
+    };
     // Held until all of it is copied.
-    let _store = copy(from, &work.join(STORE_FILE))?;
-    let folder = from.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new("."));
+    let _store = copy(&folder.join(STORE_FILE), &work.join(STORE_FILE))?;
+    let unreadable =
+        |error| Failure::new(Exit::Refused, format!("{} cannot be read: {error}", folder.display()));
     let mut logs = 0;
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let name = entry.map_err(unreadable)?.file_name();
@@ -133,15 +136,15 @@ fn copy_store(from: &Path, work: &Path) -> Result<(), Failure> {
     }
     if logs == 0 {
         let text = format!(
-            "there is no file {LOG_PREFIX}… beside {}: what was written last is in those, so copy the whole folder",
-            from.display()
+            "there is no file {LOG_PREFIX}… in {}: what was written last is in those, so copy the whole folder",
+            folder.display()
         );
         return Err(Failure::new(Exit::Refused, text));
     }
     Ok(())
 }
 
-/// Copies a file that nobody has open; answers the original, which nobody opens while it is held.
+/// Copies a file, unless somebody has it open. Answers it: nobody opens it while it is held.
 fn copy(from: &Path, to: &Path) -> Result<File, Failure> {
     let unreadable =
         |error: io::Error| Failure::new(Exit::Refused, format!("{} cannot be read: {error}", from.display()));

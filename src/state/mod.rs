@@ -16,6 +16,7 @@
 //! - [`rows`]: the tables, their keys and rows, and the [`View`] through which rules read them
 //! - [`apply`]: the one entrance for writes: remembers requests, dispatches to the rules
 //! - [`social`]: accounts, sessions, croaks, friends; [`members`]: who belongs to the group
+//! - [`events`]: what commands made happen, for live readers, and who wants to know
 //! - [`query`]: the reads that people ask for, over the same view
 //! - [`ring`]: the newest croaks' authors, kept in memory so that a feed needs no index
 //! - [`limits`]: every number that bounds something
@@ -27,6 +28,7 @@
 pub mod apply;
 pub mod code;
 pub mod command;
+pub mod events;
 pub mod ids;
 pub mod limits;
 pub mod members;
@@ -42,6 +44,7 @@ pub mod text;
 pub use apply::{Applied, apply};
 pub use code::{Code, Denied, Field};
 pub use command::{Command, Outcome, Reply, Request, Role, Stamp};
+pub use events::{Event, Happening, Interest, Wanted};
 pub use ids::{AccountId, ClusterId, HistoryId, LogIndex, RaftId, RequestId, Token, TokenHash};
 pub use query::{Consistency, Page, Query};
 pub use rows::{Change, View};

@@ -17,8 +17,15 @@ fn a_failing_disk_ends_its_member_alone_and_a_sector_that_cannot_be_read_is_dama
     let id = if leader == "backend-1" { 2 } else { 1 };
     let name = format!("backend-{id}");
     let folder = pond.folder().join(&name);
-    let breaks = |what: &str, file: &str| {
-        let inode = fs::metadata(folder.join(file)).expect("a file of the store").ino();
+    let newest_log = || {
+        let files = fs::read_dir(&folder).expect("a folder").map(|file| file.expect("a folder").path());
+        let is_log = |path: &std::path::PathBuf| path.to_string_lossy().contains("/log-");
+        files.filter(is_log).max().expect("a log")
+    };
+    let breaks = |what: &str| {
+        // What is written at every croak, and what is read at a start.
+        let file = if what == "write" { newest_log() } else { folder.join("store.redb") };
+        let inode = fs::metadata(file).expect("a store").ino();
         fs::write(tools.path().join("next"), format!("{what} {inode}")).expect("a file");
         fs::rename(tools.path().join("next"), &broken).expect("a file");
     };
@@ -34,9 +41,7 @@ fn a_failing_disk_ends_its_member_alone_and_a_sector_that_cannot_be_read_is_dama
     let (code, said) = std::thread::scope(|scope| {
         let ended = scope.spawn(|| pond.typed(&start));
         pond.await_status("it is in sync", in_sync);
-        let names = fs::read_dir(&folder).expect("a folder").flatten().map(|it| it.file_name());
-        let log = names.filter_map(|it| it.into_string().ok()).filter(|it| it.starts_with("log-")).max();
-        breaks("write", &log.expect("a log"));
+        breaks("write");
         ended.join().expect("it ends")
     });
     let line = said.lines().last().expect("something").to_string();
@@ -47,11 +52,11 @@ fn a_failing_disk_ends_its_member_alone_and_a_sector_that_cannot_be_read_is_dama
     fs::remove_file(&broken).expect("a file");
     pond.backend_by_hand(id);
     pond.await_status("it is in sync again", in_sync);
-    assert!(!folder.join("aside").exists(), "it went on where it was");
+    assert!(!folder.join("aside").join("store.redb").exists(), "it went on where it was");
 
     // What it has cannot be read any more.
     let pid = pond.pid(&name);
-    breaks("read", "store.redb");
+    breaks("read");
     pond.kill(&[&name]);
     awaited("dead", || (!is_alive(pid)).then_some(()));
     let (code, said) = pond.typed(&start);
@@ -61,7 +66,7 @@ fn a_failing_disk_ends_its_member_alone_and_a_sector_that_cannot_be_read_is_dama
     pond.await_status("it is back as a new one", |status| {
         status.members.len() == 5 && status.members.iter().all(|member| member.alive && member.in_sync)
     });
-    assert!(folder.join("aside").exists());
+    assert!(folder.join("aside").join("store.redb").exists());
     std::thread::sleep(Duration::from_millis(100));
     writers.await_progress();
     let mut written = writers.stop();

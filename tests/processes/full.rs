@@ -65,7 +65,7 @@ fn a_full_disk_ends_its_member_alone_and_room_brings_it_back() {
     let Some(disk) = SmallDisk::at(&folder) else { return };
     for file in fs::read_dir(&elsewhere).expect("a folder") {
         let file = file.expect("a folder");
-        fs::copy(file.path(), folder.join(file.file_name())).expect("a file of the store");
+        fs::copy(file.path(), folder.join(file.file_name())).expect("a store");
     }
     fs::remove_dir_all(&elsewhere).expect("a folder");
 
@@ -106,6 +106,9 @@ fn a_full_disk_ends_its_member_alone_and_room_brings_it_back() {
     pond.await_whole();
     written.judge_pages();
     pond.stop();
-    assert!(!folder.join("lost").exists() && !folder.join("aside").exists(), "a full disk is no damage");
+    assert!(
+        !folder.join("lost").exists() && !folder.join("aside").join("store.redb").exists(),
+        "a full disk is no damage"
+    );
     stores_agree(&pond);
 }

@@ -76,13 +76,19 @@ fn a_store_of_a_while_ago_put_back() {
     let pond = heals(|pond, member| {
         // As a backup of the card would be: taken while the process stands still.
         pond.signal(&[member], rustix::process::Signal::STOP);
-        let path = store(pond, member);
-        let old = fs::read(&path).expect("a store");
+        let folder = pond.folder().join(member);
+        let read = |file: std::io::Result<fs::DirEntry>| {
+            let path = file.expect("a folder").path();
+            (fs::read(&path).expect("a store"), path)
+        };
+        let old: Vec<_> = fs::read_dir(&folder).expect("a folder").map(read).collect();
         pond.signal(&[member], rustix::process::Signal::CONT);
         let applied = pond.status().member(member).applied;
         pond.await_status("it has applied more", |status| status.member(member).applied > applied + 30);
         pond.signal(&[member], rustix::process::Signal::STOP);
-        fs::write(&path, old).expect("a store");
+        fs::remove_dir_all(&folder).expect("a folder");
+        fs::create_dir(&folder).expect("a folder");
+        old.into_iter().for_each(|(bytes, path)| fs::write(path, bytes).expect("a store"));
         pond.kill(&[member]);
     });
     let aside = ["backend-2", "backend-3"]

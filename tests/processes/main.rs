@@ -4,7 +4,7 @@
 //! - [`writers`]: people who croak all the time, and what must have become of it
 //! - [`preload`]: a wall clock and a disk that tests move and break
 //! - [`pages`]: what stands on a page
-//! - one module a promise: [`people`], [`hostile`], [`belonging`], [`failover`], [`power`], [`status`],
+//! - one module a promise: [`people`], [`hostile`], [`belonging`], [`failover`], [`following`], [`power`], [`status`],
 //!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`],
 //!   [`recover`], [`clock`], [`members`], and [`browser`] for the eyes
 //!
@@ -25,6 +25,7 @@ mod clock;
 mod differs;
 mod failing;
 mod failover;
+mod following;
 mod full;
 mod hostile;
 mod lost;

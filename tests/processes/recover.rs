@@ -41,14 +41,13 @@ fn when_two_of_three_stores_are_gone_the_third_founds_a_new_history() {
     pond.stop();
 
     // Nothing is put over a store.
-    let (code, said) = recover(&pond, &old.join("store.redb"), &["--id", "1"]);
+    let (code, said) = recover(&pond, &old, &["--id", "1"]);
     assert!(code == 1 && said.contains("is not empty"), "{said}");
 
     for name in ["backend-1", "backend-2"] {
         fs::remove_dir_all(pond.folder().join(name)).expect("a folder");
     }
     fs::rename(&old, &kept).expect("a store");
-    let kept = kept.join("store.redb");
 
     // Another cluster's, and one that is damaged.
     let elsewhere = tempfile::tempdir().expect("a temporary folder");
@@ -59,30 +58,30 @@ fn when_two_of_three_stores_are_gone_the_third_founds_a_new_history() {
     assert!(code == 78 && said.contains("belongs to cluster"), "{said}");
     let damaged = pond.folder().join("damaged");
     fs::create_dir(&damaged).expect("a folder");
-    let mut bytes = fs::read(&kept).expect("a store");
+    let mut bytes = fs::read(kept.join("store.redb")).expect("a store");
     fs::write(damaged.join("store.redb"), &bytes).expect("a store");
     // Without its log, what it had acknowledged would be missing.
-    let (code, said) = recover(&pond, &damaged.join("store.redb"), &["--id", "1"]);
+    let (code, said) = recover(&pond, &damaged, &["--id", "1"]);
     assert!(code == 1 && said.contains("no file log-"), "{said}");
-    for file in fs::read_dir(kept.parent().expect("a folder")).expect("a folder").flatten() {
+    for file in fs::read_dir(&kept).expect("a folder").flatten() {
         fs::copy(file.path(), damaged.join(file.file_name())).expect("a file of the store");
     }
     bytes[4096..].iter_mut().for_each(|byte| *byte ^= 0x5a);
     fs::write(damaged.join("store.redb"), bytes).expect("a store");
-    let (code, said) = recover(&pond, &damaged.join("store.redb"), &["--id", "1"]);
+    let (code, said) = recover(&pond, &damaged, &["--id", "1"]);
     assert!(code == 1 && said.contains("cannot be used"), "{said}");
     assert!(
         !pond.folder().join("backend-1").exists() && !pond.folder().join("backend-1.recovering").exists()
     );
 
-    let original = fs::read(&kept).expect("a store");
+    let original = fs::read(kept.join("store.redb")).expect("a store");
     let (code, said) = recover(&pond, &kept, &["--id", "1"]);
     println!("{said}");
     assert_eq!(code, 0, "{said}");
     let count = 60 + written.acknowledged();
     assert!(said.contains(&format!("6 accounts and {count} croaks")), "{count}: {said}");
     assert!(said.contains("founds history") && said.contains("ribbit backend --id 1"), "{said}");
-    assert_eq!(fs::read(&kept).expect("a store"), original, "it is only read");
+    assert_eq!(fs::read(kept.join("store.redb")).expect("a store"), original, "it is only read");
 
     pond.up(&options);
     assert!(pond.await_status("three vote", whole).term > term);

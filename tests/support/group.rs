@@ -98,7 +98,8 @@ impl Store {
             | Ask::Join { .. }
             | Ask::Lose { .. }
             | Ask::Drain { .. }
-            | Ask::Transfer { .. } => {
+            | Ask::Transfer { .. }
+            | Ask::Subscribe { .. } => {
                 unreachable!("pages ask no such thing, or the mood has answered")
             }
         }

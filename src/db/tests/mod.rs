@@ -120,43 +120,6 @@ fn a_store_of_a_version_that_kept_no_digest_counts_it() {
 }
 
 #[test]
-fn another_history_begins_behind_all_that_the_log_holds() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut store = founded(folder.path());
-    (0..5).for_each(|number| join(&mut store, number));
-    // In the log, and not applied.
-    let index = store.applied().index + 1;
-    let request = Request { id: RequestId(7), born: index - 1, command: Command::IndexCroaks };
-    let data = postcard::to_stdvec(&Proposal { stamp: Stamp { wall_ms: 0, age_ms: 9 }, request }).unwrap();
-    let kinds = [EntryKind::Configuration, EntryKind::Normal];
-    let entries: Vec<LogEntry> = (index..index + 40)
-        .map(|index| LogEntry { index, term: 3, kind: kinds[(index % 2) as usize], data: Vec::new() })
-        .chain([LogEntry { index: index + 40, term: 4, kind: EntryKind::Normal, data }])
-        .collect();
-    store.append(&entries, None).unwrap();
-    assert_eq!(store.apply_whole_log().unwrap(), 41);
-    assert_eq!(store.apply_whole_log().unwrap(), 0);
-
-    let view = store.reader().view().unwrap();
-    let (raft_id, changes) = members::begin_history(&view, HistoryId(9), Role::Backend, 3).unwrap().unwrap();
-    drop(view);
-    let cluster = ClusterId(1);
-    let identity = Identity { cluster, history: HistoryId(9), raft_id, role: Role::Backend, id: 3 };
-    store.begin_history(&identity, changes).unwrap();
-    drop(store);
-    let mut store = open(folder.path());
-    let loaded = store.loaded().unwrap();
-    let start = Position { index: index + 41, term: 5 };
-    assert_eq!((loaded.applied, loaded.floor, loaded.last), (start, start, start));
-    assert_eq!((loaded.identity, loaded.configuration.voters), (Some(identity), vec![2]));
-    assert_eq!(kept_at(&store, start.index), counted(&store));
-    let names: Vec<_> = members::all(&store.reader().view().unwrap()).unwrap();
-    assert_eq!(names.iter().map(|(id, it)| (*id, it.name())).collect::<Vec<_>>(), [(2, "backend-3".into())]);
-    join(&mut store, 6);
-    assert_eq!(kept_at(&store, start.index + 1), counted(&store));
-}
-
-#[test]
 fn the_log_of_a_version_that_kept_it_in_a_table_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = founded(folder.path());
@@ -203,6 +166,43 @@ fn rows_that_were_not_durable_are_in_the_log() {
     let rest = store.reader().entries(loaded.applied.index + 1, applied.index + 1, u64::MAX).unwrap();
     store.apply(&rest, None).unwrap();
     assert_eq!((store.applied(), counted(&store)), (applied, digest));
+}
+
+#[test]
+fn another_history_begins_behind_all_that_the_log_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = founded(folder.path());
+    (0..5).for_each(|number| join(&mut store, number));
+    // In the log, and not applied.
+    let index = store.applied().index + 1;
+    let request = Request { id: RequestId(7), born: index - 1, command: Command::IndexCroaks };
+    let data = postcard::to_stdvec(&Proposal { stamp: Stamp { wall_ms: 0, age_ms: 9 }, request }).unwrap();
+    let kinds = [EntryKind::Configuration, EntryKind::Normal];
+    let entries: Vec<LogEntry> = (index..index + 40)
+        .map(|index| LogEntry { index, term: 3, kind: kinds[(index % 2) as usize], data: Vec::new() })
+        .chain([LogEntry { index: index + 40, term: 4, kind: EntryKind::Normal, data }])
+        .collect();
+    store.append(&entries, None).unwrap();
+    assert_eq!(store.apply_whole_log().unwrap(), 41);
+    assert_eq!(store.apply_whole_log().unwrap(), 0);
+
+    let view = store.reader().view().unwrap();
+    let (raft_id, changes) = members::begin_history(&view, HistoryId(9), Role::Backend, 3).unwrap().unwrap();
+    drop(view);
+    let cluster = ClusterId(1);
+    let identity = Identity { cluster, history: HistoryId(9), raft_id, role: Role::Backend, id: 3 };
+    store.begin_history(&identity, changes).unwrap();
+    drop(store);
+    let mut store = open(folder.path());
+    let loaded = store.loaded().unwrap();
+    let start = Position { index: index + 41, term: 5 };
+    assert_eq!((loaded.applied, loaded.floor, loaded.last), (start, start, start));
+    assert_eq!((loaded.identity, loaded.configuration.voters), (Some(identity), vec![2]));
+    assert_eq!(kept_at(&store, start.index), counted(&store));
+    let names: Vec<_> = members::all(&store.reader().view().unwrap()).unwrap();
+    assert_eq!(names.iter().map(|(id, it)| (*id, it.name())).collect::<Vec<_>>(), [(2, "backend-3".into())]);
+    join(&mut store, 6);
+    assert_eq!(kept_at(&store, start.index + 1), counted(&store));
 }
 
 #[test]

@@ -246,8 +246,8 @@ pub struct RemoveFlags {
 
 #[derive(Debug, Args)]
 pub struct RecoverFlags {
-    /// A member's store.redb, the files of its log beside it, or a copy of all of them; they are only read
-    #[arg(long, value_name = "FILE")]
+    /// A member's folder, or a copy of one; it is only read
+    #[arg(long, value_name = "FOLDER")]
     pub from: PathBuf,
     /// Which backend is to have it, 1 to 999; it must have no store yet
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=MEMBER_ID_MAX as i64))]
@@ -416,15 +416,15 @@ Examples:
 
 const RECOVER_HELP: &str = "\
 Only when the stores of a majority are gone for good. As long as they may come
-back, wait for them: what they acknowledged and FILE does not hold would be
-lost. Stop every member first, and take the FILE of the one that was last in
+back, wait for them: what they acknowledged and FOLDER does not hold would be
+lost. Stop every member first, and take the FOLDER of the one that was last in
 sync (`ribbit status` shows what each has applied).
 
 Examples:
-  ribbit recover --from ribbit-data/backend-3/store.redb --id 1
-  ribbit recover --from /mnt/card/backend-2/store.redb --id 2 --data-dir ribbit-data
+  ribbit recover --from ribbit-data/backend-3 --id 1
+  ribbit recover --from /mnt/card/backend-2 --id 2 --data-dir ribbit-data
 
-It says what FILE holds, and what to do on the other boards.";
+It says what FOLDER holds, and what to do on the other boards.";
 
 const BENCH_HELP: &str = "\
 Examples:

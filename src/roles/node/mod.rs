@@ -15,6 +15,7 @@
 //! - [`peers`]: ordered links to the other members; [`roster`]: what is known of them
 //! - [`snapshots`]: the whole state on a link of its own
 //! - [`service`]: what is answered
+//! - [`subscriptions`]: what is applied, told to who follows it
 //! - [`passwords`]: hashing, off the executor's threads
 //! - [`chores`]: bounded work that the leader proposes when nobody asks
 
@@ -29,10 +30,12 @@ mod roster;
 mod scrub;
 mod service;
 mod snapshots;
+mod subscriptions;
 
 use super::failure::{Exit, Failure};
 use super::options::NodeOptions;
 use crate::db::{self, DbError, FileDisk, Identity, Store};
+use crate::net::limits::SUBSCRIBERS_MAX;
 use crate::net::listener::{self, Gate};
 use crate::net::peer::StoreNews;
 use crate::net::protocol::{MemberInfo, StoreStatus};
@@ -47,6 +50,7 @@ use passwords::Passwords;
 use roster::Peers;
 use service::Service;
 use smol::future::FutureExt;
+use smol::lock::Semaphore;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -54,6 +58,9 @@ use std::time::{Duration, Instant};
 const STORE_WAIT: Duration = Duration::from_secs(2);
 /// After handing leadership over, the last answers get this long to leave.
 const FAREWELL: Duration = Duration::from_millis(150);
+
+/// What is applied and not durable yet gets this long to become so; else the log has it.
+const LAST_WRITES: Duration = Duration::from_secs(2);
 
 /// What all parts of a running member share.
 pub(super) struct Node {
@@ -66,6 +73,8 @@ pub(super) struct Node {
     pub disk: Disk,
     /// Says why this process cannot go on.
     pub failed: smol::channel::Sender<Failing>,
+    /// Places for those who follow what is applied here.
+    pub subscribers: Semaphore,
     /// Once this node belongs to a group.
     pub member: OnceLock<Member>,
 }
@@ -141,6 +150,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         passwords: Passwords::start()
             .map_err(|error| Failure::new(Exit::Refused, format!("no thread for passwords: {error}")))?,
         failed: failed.clone(),
+        subscribers: Semaphore::new(SUBSCRIBERS_MAX),
         member: OnceLock::new(),
         disk: Disk::new(
             options.store_dir(),
@@ -184,6 +194,10 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     serving.cancel().await;
     if let Some(member) = node.member.get() {
         member.replica.stop();
+        let late = async {
+            smol::Timer::after(LAST_WRITES).await;
+        };
+        member.replica.ended().or(late).await;
     }
     ended
 }

@@ -4,17 +4,18 @@
 //! A coordinator answers for itself and lets servers join, and serves no people.
 
 use super::passwords::Busy;
-use super::{Member, Node, peers, snapshots};
+use super::{Member, Node, peers, snapshots, subscriptions};
 use crate::db::DbError;
 use crate::net::client::ask_once;
-use crate::net::frame::Plane;
+use crate::net::frame::{FrameError, Plane};
 use crate::net::listener;
+use crate::net::listener::Outlet;
 use crate::net::protocol::{Answer, Ask, NewAccount, NodeStatus, Password, Why};
 use crate::replica::Undecided;
 use crate::state::command::NewMember;
 use crate::state::{
     ClusterId, Code, Command, Consistency, Denied, Field, LogIndex, Query, Reply, Request, RequestId, Role,
-    Token, TokenHash, members, social, text,
+    Token, TokenHash, Wanted, members, social, text,
 };
 use async_net::TcpStream;
 use smol::future::FutureExt;
@@ -24,7 +25,7 @@ use std::time::{Duration, Instant};
 /// An answer that is this late is given up.
 const LATE: Duration = Duration::from_millis(100);
 /// A read waits this long for what its asker has seen elsewhere.
-const READ_WAIT: Duration = Duration::from_secs(1);
+pub(super) const READ_WAIT: Duration = Duration::from_secs(1);
 
 pub struct Service {
     pub node: Arc<Node>,
@@ -47,6 +48,15 @@ impl listener::Node for Service {
             Answer::Unavailable(Why::NotServing)
         };
         self.decide(plane, ask, asking).or(late).await
+    }
+
+    async fn stream(
+        self: Arc<Self>,
+        cursor: Token,
+        wanted: Wanted,
+        mut outlet: Outlet,
+    ) -> Result<(), FrameError> {
+        subscriptions::serve(&self.node, cursor, wanted, &mut outlet).await
     }
 
     async fn peer(self: Arc<Self>, plane: Plane, stream: TcpStream) {
@@ -73,9 +83,12 @@ impl Service {
             }
             Ask::Transfer { role, number } if plane == Plane::Control => asking.transfer(role, number).await,
             _ if self.node.options.role == Role::Coordinator => Answer::Unavailable(Why::NotServing),
-            Ask::Join { .. } | Ask::Lose { .. } | Ask::Drain { .. } | Ask::Transfer { .. } => {
-                Answer::Refused(Denied::new(Code::InvalidEntry))
-            }
+            // A stream has its connection to itself: `Service::stream`.
+            Ask::Subscribe { .. }
+            | Ask::Join { .. }
+            | Ask::Lose { .. }
+            | Ask::Drain { .. }
+            | Ask::Transfer { .. } => Answer::Refused(Denied::new(Code::InvalidEntry)),
             Ask::Write(request) => asking.write(request).await,
             Ask::CreateAccount { id, born, form } => asking.create_account(id, born, form).await,
             Ask::LogIn { id, born, username, password, token } => {
@@ -353,9 +366,10 @@ impl Asking<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::db::{Configuration, FileDisk, Identity, Store};
+    use crate::net::limits::SUBSCRIBERS_MAX;
     use crate::net::listener::{Gate, Node as _};
     use crate::net::tasks;
     use crate::replica::{Core, CoreOptions, Replica, Writer};
@@ -365,10 +379,11 @@ mod tests {
     use crate::roles::node::roster::Peers;
     use crate::roles::options::NodeOptions;
     use crate::state::HistoryId;
+    use smol::lock::Semaphore;
     use std::sync::{Mutex, OnceLock};
 
     /// A backend that was founded among these voters and has no links.
-    fn backend(folder: &std::path::Path, voters: &[u64]) -> Arc<Service> {
+    pub(in crate::roles::node) fn backend(folder: &std::path::Path, voters: &[u64]) -> Arc<Service> {
         let (role, cluster) = (Role::Backend, ClusterId(1));
         let identity = Identity { cluster, history: HistoryId(2), raft_id: 1, role, id: 1 };
         let mut store = Store::open(FileDisk::new(folder).unwrap()).unwrap();
@@ -403,6 +418,7 @@ mod tests {
             passwords: Passwords::start().unwrap(),
             disk: Disk::new(folder.to_path_buf(), u64::MAX, 0),
             failed,
+            subscribers: Semaphore::new(SUBSCRIBERS_MAX),
             member: OnceLock::from(member),
         };
         Arc::new(Service { node: Arc::new(node) })

@@ -1,5 +1,6 @@
 //! Tests of the rules as a whole, on the [`Model`].
 
+mod events;
 mod properties;
 mod regressions;
 mod scripts;

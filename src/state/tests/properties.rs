@@ -13,10 +13,10 @@ use proptest::sample::Index;
 use proptest::test_runner::RngSeed;
 use std::collections::{BTreeMap, BTreeSet};
 
-const PEOPLE: [&str; 6] = ["ada", "bob", "carl", "dora", "emil", "fred"];
+pub(super) const PEOPLE: [&str; 6] = ["ada", "bob", "carl", "dora", "emil", "fred"];
 
 /// The same histories in every run; PROPTEST_CASES asks for more of them.
-fn config() -> ProptestConfig {
+pub(super) fn config() -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
     let cases = asked.unwrap_or(96);
     ProptestConfig { cases, failure_persistence: None, rng_seed: RngSeed::Fixed(2), ..Default::default() }
@@ -24,7 +24,7 @@ fn config() -> ProptestConfig {
 
 /// One thing that happens; people are positions in `PEOPLE`.
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     Create(usize),
     LogIn(usize),
     LogOut(usize),
@@ -56,7 +56,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step(), 0..120)
 }
 
@@ -149,8 +149,8 @@ fn lines(text: &str) -> String {
 }
 
 /// A log, what its entries answered, and the oracle beside it.
-struct History {
-    log: Log,
+pub(super) struct History {
+    pub(super) log: Log,
     outcomes: Vec<Outcome>,
     /// Entries that were no retries.
     fresh: usize,
@@ -158,7 +158,7 @@ struct History {
 }
 
 impl History {
-    fn of(steps: &[Step]) -> History {
+    pub(super) fn of(steps: &[Step]) -> History {
         let (log, oracle) = (Log::small(), Oracle::default());
         let mut history = History { log, outcomes: Vec::new(), fresh: 0, oracle };
         // Random steps alone would spend themselves on making people.

@@ -1,0 +1,226 @@
+//! What commands made happen, in a few words that may be told: what live readers follow.
+//!
+//! ```text
+//!   command + what applying it did ──▶ Event { index, what }          the same on every member, for every index
+//!   Event ──▶ Interest: wanted by this reader at this index?
+//! ```
+//!
+//! An event says what happened and to whom, never what was written: who wants the croak's text reads it. It holds
+//! no secret: neither tokens nor hashes, nor what is typed. A command that was refused, or that is a retry, made
+//! nothing happen; nor did the sweeping that follows a deleted account, which was told when it was deleted.
+//!
+//! What an [`Interest`] wants at an index depends on the log up to there alone, so a stream of events is the same
+//! wherever it is read on. One thing may be left out where it is read later: croaks of who was deleted since.
+
+use super::apply::Applied;
+use super::command::Command;
+use super::ids::{AccountId, LogIndex, TokenHash};
+use super::limits::{FRIENDS_MAX, SESSION_AGE_MS_MAX};
+use super::rows::{
+    Accounts, Change, Croak, Croaks, Friends, Key, Order, Sessions, SessionsOf, Sweeps, Table, View, decode,
+    get, scan,
+};
+use super::social::live_account;
+use serde::{Deserialize, Serialize};
+
+/// One thing that happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Of the command that made it happen: at most one event each. Also the cursor behind it.
+    pub index: LogIndex,
+    pub what: Happening,
+}
+
+/// Part of the wire format: new ones go at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Happening {
+    AccountCreated {
+        account: AccountId,
+    },
+    /// Whose croaks are gone from everywhere.
+    AccountDeleted {
+        account: AccountId,
+    },
+    /// Somebody logged in; it may have ended the oldest session of that account.
+    SessionOpened {
+        account: AccountId,
+    },
+    SessionClosed {
+        account: AccountId,
+    },
+    /// The croak's id is the event's index.
+    Croaked {
+        author: AccountId,
+    },
+    FriendAdded {
+        account: AccountId,
+        friend: AccountId,
+    },
+    FriendRemoved {
+        account: AccountId,
+        friend: AccountId,
+    },
+}
+
+/// Whose events a subscription wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wanted {
+    /// What changes the feed of this session's owner, and who they are to others; ends with the session.
+    Feed { session: TokenHash },
+}
+
+/// What applying this command made happen, if anything that may be told.
+pub fn happened(command: &Command, applied: &Applied) -> Option<Happening> {
+    let changes = &applied.changes;
+    if applied.outcome.is_err() || changes.is_empty() {
+        return None;
+    }
+    match command {
+        Command::CreateAccount { .. } => {
+            key_of::<Accounts>(changes).map(|account| Happening::AccountCreated { account })
+        }
+        Command::DeleteAccount { .. } => {
+            key_of::<Sweeps>(changes).map(|account| Happening::AccountDeleted { account })
+        }
+        Command::LogIn { account, .. } => Some(Happening::SessionOpened { account: *account }),
+        Command::LogOut { .. } => {
+            key_of::<SessionsOf>(changes).map(|(account, _)| Happening::SessionClosed { account })
+        }
+        Command::Croak { .. } => author_of(changes).map(|author| Happening::Croaked { author }),
+        Command::AddFriend { .. } => key_of::<Friends>(changes)
+            .map(|(account, friend)| Happening::FriendAdded { account, friend: AccountId(friend) }),
+        Command::RemoveFriend { .. } => key_of::<Friends>(changes)
+            .map(|(account, friend)| Happening::FriendRemoved { account, friend: AccountId(friend) }),
+        Command::Sweep { .. }
+        | Command::IndexCroaks
+        | Command::Found { .. }
+        | Command::Join { .. }
+        | Command::Describe { .. }
+        | Command::Lose { .. }
+        | Command::Drain { .. }
+        | Command::Forget { .. }
+        | Command::RaiseRules { .. } => None,
+    }
+}
+
+/// The key of the first row of this table that is put or removed.
+fn key_of<T: Table>(changes: &[Change]) -> Option<T::Key> {
+    changes.iter().find_map(|change| match change {
+        Change::Put { table, key, .. } | Change::Remove { table, key } if *table == T::ID => {
+            T::Key::from_bytes(key)
+        }
+        _ => None,
+    })
+}
+
+fn author_of(changes: &[Change]) -> Option<AccountId> {
+    changes.iter().find_map(|change| match change {
+        Change::Put { table, row, .. } if *table == Croaks::ID => decode::<Croak>(row).map(|it| it.author),
+        _ => None,
+    })
+}
+
+/// Whose events a reader wants, as of one index. Bounded: nobody follows more than `FRIENDS_MAX`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interest {
+    me: AccountId,
+    session: TokenHash,
+    /// The cluster's age at which the session is over.
+    ends_age_ms: u64,
+    /// Sorted.
+    followed: Vec<AccountId>,
+}
+
+impl Interest {
+    /// As of the view's index; nothing when the session is not open.
+    ///
+    /// # Errors
+    /// Only the view's: the store cannot be read.
+    pub fn load<V: View>(view: &V, wanted: Wanted) -> Result<Option<Interest>, V::Error> {
+        let Wanted::Feed { session } = wanted;
+        let Some(row) = get::<Sessions, V>(view, &session)? else { return Ok(None) };
+        let me = row.account;
+        let ends_age_ms = row.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX);
+        if ends_age_ms <= view.age_ms() || live_account(view, me)?.is_none() {
+            return Ok(None);
+        }
+        let rows = scan::<Friends, V>(view, &(me, 0), &(me, u64::MAX), Order::OldestFirst, FRIENDS_MAX)?;
+        let followed = rows.into_iter().map(|((_, friend), ())| AccountId(friend)).collect();
+        Ok(Some(Interest { me, session, ends_age_ms, followed }))
+    }
+
+    pub fn session(&self) -> TokenHash {
+        self.session
+    }
+
+    /// Whether the session is over by its age alone.
+    pub fn is_over(&self, age_ms: u64) -> bool {
+        self.ends_age_ms <= age_ms
+    }
+
+    /// Whether the session is still open.
+    ///
+    /// # Errors
+    /// Only the view's: the store cannot be read.
+    pub fn is_open<V: View>(&self, view: &V) -> Result<bool, V::Error> {
+        Ok(super::social::session_account(view, self.session, view.age_ms())?.is_some())
+    }
+
+    /// Whether the session may be over with this: [`Interest::is_open`] knows.
+    pub fn doubts(&self, what: &Happening) -> bool {
+        match what {
+            Happening::SessionOpened { account }
+            | Happening::SessionClosed { account }
+            | Happening::AccountDeleted { account } => *account == self.me,
+            _ => false,
+        }
+    }
+
+    pub fn wants(&self, what: &Happening) -> bool {
+        match what {
+            Happening::AccountCreated { .. } => false,
+            Happening::AccountDeleted { .. } => true,
+            Happening::SessionOpened { account } | Happening::SessionClosed { account } => {
+                *account == self.me
+            }
+            Happening::Croaked { author } => {
+                *author == self.me || self.followed.binary_search(author).is_ok()
+            }
+            Happening::FriendAdded { account, friend } | Happening::FriendRemoved { account, friend } => {
+                *account == self.me || *friend == self.me
+            }
+        }
+    }
+
+    /// From just before this to just behind it.
+    pub fn advance(&mut self, what: &Happening) {
+        match what {
+            Happening::FriendAdded { account, friend } if *account == self.me => self.follow(*friend),
+            Happening::FriendRemoved { account, friend } if *account == self.me => self.unfollow(*friend),
+            // Nothing comes from there any more.
+            Happening::AccountDeleted { account } => self.unfollow(*account),
+            _ => {}
+        }
+    }
+
+    /// From just behind this to just before it.
+    pub fn rewind(&mut self, what: &Happening) {
+        match what {
+            Happening::FriendAdded { account, friend } if *account == self.me => self.unfollow(*friend),
+            Happening::FriendRemoved { account, friend } if *account == self.me => self.follow(*friend),
+            _ => {}
+        }
+    }
+
+    fn follow(&mut self, friend: AccountId) {
+        if let Err(place) = self.followed.binary_search(&friend) {
+            self.followed.insert(place, friend);
+        }
+    }
+
+    fn unfollow(&mut self, friend: AccountId) {
+        if let Ok(place) = self.followed.binary_search(&friend) {
+            self.followed.remove(place);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What is told of a history, and to whom: the same wherever in it a reader begins.
+
+use super::properties::{History, config, steps};
+use super::*;
+use crate::state::events::{Event, Happening, Interest, Wanted, happened};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use std::collections::BTreeSet;
+
+/// Every event of a log, and the interest of each open session behind every index.
+struct Told {
+    events: Vec<Event>,
+    interests: Vec<Vec<Interest>>,
+}
+
+fn tell(log: &Log, sessions: &BTreeSet<TokenHash>) -> Told {
+    let mut model = Model::within(SMALL, 3);
+    let mut told = Told { events: Vec::new(), interests: vec![Vec::new()] };
+    for (index, proposal) in (1..).zip(&log.proposals) {
+        let applied = model.decide(index, proposal);
+        let what = happened(&proposal.request.command, &applied);
+        told.events.extend(what.map(|what| Event { index, what }));
+        model.commit(&applied.changes);
+        let load = |session: &TokenHash| {
+            Interest::load(&model, Wanted::Feed { session: *session }).expect("the model can be read")
+        };
+        told.interests.push(sessions.iter().filter_map(load).collect());
+    }
+    told
+}
+
+fn streamed(mut interest: Interest, events: &[Event]) -> Vec<Event> {
+    let mut stream = Vec::new();
+    for event in events {
+        stream.extend(interest.wants(&event.what).then_some(*event));
+        interest.advance(&event.what);
+    }
+    stream
+}
+
+fn sessions(log: &Log) -> BTreeSet<TokenHash> {
+    let token = |proposal: &Proposal| match proposal.request.command {
+        Command::LogIn { token, .. } => Some(token),
+        _ => None,
+    };
+    log.proposals.iter().filter_map(token).collect()
+}
+
+#[test]
+fn what_was_refused_or_asked_again_did_not_happen() {
+    let mut log = Log::small();
+    let ada = log.person("ada");
+    let bob = log.person("bob");
+    log.befriend("ada", "bob").unwrap();
+    log.befriend("ada", "bob").unwrap_err();
+    let croak = log.croak("bob", "hello");
+    let again = log.proposals[croak as usize - 1].request.clone();
+    log.propose(again).unwrap();
+    log.run(Command::RemoveFriend { session: token("ada"), username: "bob".into() }).unwrap();
+    log.delete("bob");
+    log.steps(&Command::Sweep { account: bob });
+    log.run(Command::LogOut { session: token("ada") }).unwrap();
+    let what: Vec<_> = tell(&log, &BTreeSet::new()).events.into_iter().map(|event| event.what).collect();
+    let expected = [
+        Happening::AccountCreated { account: ada },
+        Happening::SessionOpened { account: ada },
+        Happening::AccountCreated { account: bob },
+        Happening::SessionOpened { account: bob },
+        Happening::FriendAdded { account: ada, friend: bob },
+        Happening::Croaked { author: bob },
+        Happening::FriendRemoved { account: ada, friend: bob },
+        Happening::AccountDeleted { account: bob },
+        Happening::SessionClosed { account: ada },
+    ];
+    assert_eq!(what, expected);
+}
+
+#[test]
+fn an_interest_ends_with_its_session() {
+    let mut log = Log::small();
+    let ada = log.person("ada");
+    let wanted = Wanted::Feed { session: token("ada") };
+    let interest = Interest::load(&log.model, wanted).unwrap().expect("open");
+    assert!(interest.is_open(&log.model).unwrap());
+    assert!(interest.doubts(&Happening::SessionClosed { account: ada }));
+    assert!(!interest.is_over(crate::state::limits::SESSION_AGE_MS_MAX - 1));
+    assert!(interest.is_over(crate::state::limits::SESSION_AGE_MS_MAX));
+    log.run(Command::LogOut { session: token("ada") }).unwrap();
+    assert!(!interest.is_open(&log.model).unwrap());
+    assert_eq!(Interest::load(&log.model, wanted).unwrap(), None);
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    /// Whoever resumes at any index, on a member that is already further, is told what it would have been told
+    /// live; but for croaks of who was deleted since.
+    #[test]
+    fn a_stream_is_the_same_wherever_it_is_resumed(steps in steps()) {
+        let log = History::of(&steps).log;
+        let told = tell(&log, &sessions(&log));
+        let end = log.index();
+        let deleted = |author: AccountId| {
+            told.events.iter().any(|event| event.what == Happening::AccountDeleted { account: author })
+        };
+        for last in &told.interests[end as usize] {
+            let mut interest = last.clone();
+            for at in (0..end).rev() {
+                if let Ok(place) = told.events.binary_search_by_key(&(at + 1), |event| event.index) {
+                    interest.rewind(&told.events[place].what);
+                }
+                // The sessions that were open then.
+                let Some(then) = told.interests[at as usize].iter().find(|it| it.session() == last.session()) else {
+                    break;
+                };
+                let from = told.events.partition_point(|event| event.index <= at);
+                let live = streamed(then.clone(), &told.events[from..]);
+                let resumed = streamed(interest.clone(), &told.events[from..]);
+                let gone = |event: &&Event| matches!(event.what, Happening::Croaked { author } if deleted(author));
+                let kept = |stream: &[Event]| stream.iter().filter(|it| !gone(it)).copied().collect::<Vec<_>>();
+                prop_assert_eq!(kept(&live), kept(&resumed));
+            }
+        }
+    }
+
+    /// What a feed gains from one index to another is what the stream between them says, as long as it is the
+    /// feed of the same people.
+    #[test]
+    fn a_page_and_the_stream_behind_it_are_the_later_page(steps in steps(), cut in any::<Index>()) {
+        let log = History::of(&steps).log;
+        let told = tell(&log, &sessions(&log));
+        let cut = cut.index(log.proposals.len()) as LogIndex;
+        let from = told.events.partition_point(|event| event.index <= cut);
+        for last in &told.interests[log.proposals.len()] {
+            let then = told.interests[cut as usize].iter().find(|it| it.session() == last.session());
+            let Some(then) = then else { continue };
+            let stream = streamed(then.clone(), &told.events[from..]);
+            let others = |event: &Event| {
+                let mut people = then.clone();
+                people.advance(&event.what);
+                people != *then || matches!(event.what, Happening::AccountDeleted { .. })
+            };
+            if stream.iter().any(others) {
+                continue;
+            }
+            let croaked = |event: &Event| matches!(event.what, Happening::Croaked { .. }).then_some(event.index);
+            let said: Vec<LogIndex> = stream.iter().rev().filter_map(croaked).collect();
+            let query = Query::Feed { session: last.session(), before: None, limit: u16::MAX };
+            let Ok(Page::Feed { croaks, older: None, .. }) = log.model.answer(&query) else { continue };
+            let gained: Vec<LogIndex> = croaks.iter().map(|croak| croak.id).filter(|id| *id > cut).collect();
+            prop_assert_eq!(said, gained);
+        }
+    }
+}
