@@ -122,20 +122,30 @@ fn copy_store(from: &Path, work: &Path) -> Result<(), Failure> {
         true => from.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new(".")),
         false => from,
     };
-    copy(&folder.join(STORE_FILE), &work.join(STORE_FILE))?;
+    // Held until all of it is copied.
+    let _store = copy(&folder.join(STORE_FILE), &work.join(STORE_FILE))?;
     let unreadable =
         |error| Failure::new(Exit::Refused, format!("{} cannot be read: {error}", folder.display()));
+    let mut logs = 0;
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let name = entry.map_err(unreadable)?.file_name();
         if name.to_str().is_some_and(|name| name.starts_with(LOG_PREFIX)) {
             copy(&folder.join(&name), &work.join(&name))?;
+            logs += 1;
         }
+    }
+    if logs == 0 {
+        let text = format!(
+            "there is no file {LOG_PREFIX}… in {}: what was written last is in those, so copy the whole folder",
+            folder.display()
+        );
+        return Err(Failure::new(Exit::Refused, text));
     }
     Ok(())
 }
 
-/// Copies a file, unless somebody has it open.
-fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+/// Copies a file, unless somebody has it open. Answers it: nobody opens it while it is held.
+fn copy(from: &Path, to: &Path) -> Result<File, Failure> {
     let unreadable =
         |error: io::Error| Failure::new(Exit::Refused, format!("{} cannot be read: {error}", from.display()));
     let mut source = File::open(from).map_err(unreadable)?;
@@ -153,7 +163,8 @@ fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
         .mode(0o600)
         .open(to)
         .map_err(|error| unwritable(to, &error))?;
-    io::copy(&mut source, &mut copy).and_then(|_| copy.sync_all()).map_err(|error| unwritable(to, &error))
+    io::copy(&mut source, &mut copy).and_then(|_| copy.sync_all()).map_err(|error| unwritable(to, &error))?;
+    Ok(source)
 }
 
 /// The finished store takes its place, durably.

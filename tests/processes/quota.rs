@@ -5,12 +5,16 @@ use crate::pond::Pond;
 
 #[test]
 fn croaks_are_refused_in_words_before_the_disk_is_full_and_deleting_goes_on() {
-    let mut pond = Pond::start();
+    // Rows reach the disk after a few entries, not after thousands.
+    let mut pond = Pond::dry();
+    pond.environment = vec![("RIBBIT_TEST_LOG_KEEP", "16".into())];
+    pond.up(&[]);
     let mut ada = pond.browser();
     ada.join("ada");
     let mut bob = pond.browser();
     bob.join("bob");
     ada.post("/manage", &[("username", "bob"), ("choice", "add")]).leads_to("/manage?note=added");
+    (0..40).for_each(|number| ada.croak(&format!("{number} of forty")));
     ada.croak("while there is room");
     let status = pond.await_whole();
     assert!(status.members.iter().all(|member| !member.disk_full && member.disk_quota_bytes == 2 << 30));
@@ -28,7 +32,7 @@ fn croaks_are_refused_in_words_before_the_disk_is_full_and_deleting_goes_on() {
     page.says(422, "the disks are full");
     page.says(422, "(625)");
     page.says(422, "one too many");
-    assert_eq!(croaks(&ada.get("/main")), ["while there is room"]);
+    assert_eq!(croaks(&ada.get("/main"))[..2], ["while there is room", "39 of forty"]);
     let mut eve = pond.browser();
     let form = [("name", "Eve"), ("email", "e@b"), ("username", "eve"), ("password", "password")];
     eve.post("/create", &form).says(422, "the disks are full");
@@ -52,5 +56,5 @@ fn croaks_are_refused_in_words_before_the_disk_is_full_and_deleting_goes_on() {
     pond.up(&["--disk-quota", "1GB"]);
     ada.address = pond.web();
     ada.croak("room again");
-    assert_eq!(croaks(&ada.get("/main")), ["room again", "while there is room"]);
+    assert_eq!(croaks(&ada.get("/main"))[..2], ["room again", "while there is room"]);
 }

@@ -59,7 +59,14 @@ fn when_two_of_three_stores_are_gone_the_third_founds_a_new_history() {
     let damaged = pond.folder().join("damaged");
     fs::create_dir(&damaged).expect("a folder");
     let mut bytes = fs::read(kept.join("store.redb")).expect("a store");
-    bytes[4096..80_000].iter_mut().for_each(|byte| *byte ^= 0x5a);
+    fs::write(damaged.join("store.redb"), &bytes).expect("a store");
+    // Without its log, what it had acknowledged would be missing.
+    let (code, said) = recover(&pond, &damaged, &["--id", "1"]);
+    assert!(code == 1 && said.contains("no file log-"), "{said}");
+    for file in fs::read_dir(&kept).expect("a folder").flatten() {
+        fs::copy(file.path(), damaged.join(file.file_name())).expect("a file of the store");
+    }
+    bytes[4096..].iter_mut().for_each(|byte| *byte ^= 0x5a);
     fs::write(damaged.join("store.redb"), bytes).expect("a store");
     let (code, said) = recover(&pond, &damaged, &["--id", "1"]);
     assert!(code == 1 && said.contains("cannot be used"), "{said}");

@@ -98,7 +98,13 @@ pub async fn watch(node: Arc<Node>) {
 /// What the file system has given to the files of this folder.
 fn taken(folder: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
-    entries.flatten().filter_map(|entry| entry.metadata().ok()).map(|it| it.blocks() * BLOCK_BYTES).sum()
+    let of = |entry: fs::DirEntry| match entry.metadata() {
+        // One store that was set aside.
+        Ok(it) if it.is_dir() => taken(&entry.path()),
+        Ok(it) => it.blocks() * BLOCK_BYTES,
+        Err(_) => 0,
+    };
+    entries.flatten().map(of).sum()
 }
 
 /// How a member ends whose disk is full, away or failing. What it had acknowledged is on the disk, or on a majority of
