@@ -3,7 +3,8 @@
 
 use super::DbError;
 use super::limits::CACHE_BYTES;
-use redb::{Builder, Database, DatabaseError};
+use redb::backends::FileBackend;
+use redb::{Builder, Database, DatabaseError, StorageBackend};
 use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -23,7 +24,17 @@ pub trait Disk: Send + Sync + 'static {
     fn discard_incoming(&self) -> Result<(), DbError>;
     /// The incoming file, closed and complete, takes the main one's place: durably, all or nothing.
     fn promote_incoming(&self) -> Result<(), DbError>;
+    /// The numbers of the log's files, in order.
+    fn log_files(&self) -> Result<Vec<u64>, DbError>;
+    /// Opens a file of the log, creating it when it is not there.
+    fn open_log(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError>;
+    fn remove_log(&self, number: u64) -> Result<(), DbError>;
 }
+
+/// The name of the store's main file in its folder.
+pub const STORE_FILE: &str = "store.redb";
+/// What the names of the log's files begin with.
+pub const LOG_PREFIX: &str = "log-";
 
 /// redb's settings, the same for every file.
 pub fn builder() -> Builder {
@@ -59,9 +70,13 @@ impl FileDisk {
 
     fn path(&self, which: Which) -> PathBuf {
         self.folder.join(match which {
-            Which::Main => "store.redb",
+            Which::Main => STORE_FILE,
             Which::Incoming => "incoming.redb",
         })
+    }
+
+    fn log_path(&self, number: u64) -> PathBuf {
+        self.folder.join(format!("{LOG_PREFIX}{number:08}"))
     }
 }
 
@@ -96,6 +111,34 @@ impl Disk for FileDisk {
         fs::rename(self.path(Which::Incoming), &main).map_err(|source| file(&main, source))?;
         // The rename itself is durable only once the folder is.
         sync_folder(&self.folder)
+    }
+
+    fn log_files(&self) -> Result<Vec<u64>, DbError> {
+        let failed = |source| file(&self.folder, source);
+        let mut numbers = Vec::new();
+        for entry in fs::read_dir(&self.folder).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            let number = name.to_str().and_then(|name| name.strip_prefix(LOG_PREFIX)?.parse::<u64>().ok());
+            numbers.extend(number);
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    fn open_log(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+        let path = self.log_path(number);
+        let is_new = !path.exists();
+        let opened = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let opened = opened.map_err(|source| file(&path, source))?;
+        if is_new {
+            sync_folder(&self.folder)?;
+        }
+        Ok(Box::new(FileBackend::new(opened)?))
+    }
+
+    fn remove_log(&self, number: u64) -> Result<(), DbError> {
+        let path = self.log_path(number);
+        fs::remove_file(&path).map_err(|source| file(&path, source))
     }
 }
 

@@ -63,10 +63,12 @@ impl Store {
             if let Some(configuration) = founded {
                 write_position(&mut meta, start, configuration)?;
                 write_meta(&mut meta, FLOOR, &start)?;
+                write_meta(&mut meta, EPOCH, &(self.epoch() + 1))?;
                 write_meta(&mut meta, HARD_STATE, &HardState { term: 1, vote: 0, commit: 1 })?;
             }
         }
         transaction.commit()?;
+        self.open_log()?;
         self.load()
     }
 }

@@ -6,8 +6,18 @@ pub const CACHE_BYTES: usize = 4 * 1024 * 1024;
 pub const LOG_KEEP_ENTRIES: u64 = 16 * 1024;
 /// While a member catches up, the log keeps what that one still needs, up to so many times as much.
 pub const LOG_KEEP_STRETCH: u64 = 8;
-/// Entries cut from the log's head at a time.
-pub const LOG_CUT_STEP: u64 = 1_024;
+/// A file of the log is followed by the next after so many entries, or so many bytes; it is let go of as a whole.
+pub const LOG_FILE_ENTRIES: u64 = 4_096;
+pub const LOG_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// The newest file of the log is made longer by this at a time: a write that makes a file longer by itself has to wait
+/// for the folder's metadata, which takes twice as long.
+pub const LOG_FILE_STEP_BYTES: u64 = 1024 * 1024;
+/// Entries of one append beyond this many bytes are written, and made durable, in several batches.
+pub const LOG_BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// A record of the log's files: one that says it is longer is none. A batch of one entry may be long by itself.
+pub const LOG_RECORD_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// The rows are made durable once so many entries were applied; until then they can be had from the log again.
+pub const CHECKPOINT_ENTRIES: u64 = 4_096;
 /// Bytes of rows in one chunk of a snapshot; a chunk has at least one row.
 pub const SNAPSHOT_CHUNK_BYTES: usize = 64 * 1024;
 /// The state's digests kept in memory, to be compared with other members': so many of the newest indexes, ...

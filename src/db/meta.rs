@@ -11,13 +11,16 @@ use serde::de::DeserializeOwned;
 
 pub(super) const IDENTITY: &str = "identity";
 pub(super) const JOINING: &str = "joining";
+/// What was promised when this epoch's log began.
 pub(super) const HARD_STATE: &str = "hard";
 pub(super) const APPLIED: &str = "applied";
 pub(super) const CONFIGURATION: &str = "configuration";
 /// Of the state at the applied index, with that index: one without it, or with another, is from a version that
 /// kept none.
 pub(super) const DIGEST: &str = "digest";
-/// The position just before the log's first entry.
+/// Which life of the log this is ([`super::journal`]); without it the log is redb's table of a version before.
+pub(super) const EPOCH: &str = "epoch";
+/// The position just before the first entry of this epoch's log.
 pub(super) const FLOOR: &str = "floor";
 
 pub(super) fn make_tables(database: &Database) -> Result<(), DbError> {

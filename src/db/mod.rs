@@ -1,9 +1,10 @@
-//! ONE REDB FILE PER NODE: the log, the rows of the state, and what this node has promised.
+//! What a node keeps: the log in files of its own, the rows of the state in one redb file.
 //!
 //! ```text
-//!   log    log index → entry       appended durably: one fsync a batch
-//!   rows   table id + key → row    written by applying, without fsync; the next append makes it durable
-//!   meta   name → record           identity, hard state, applied index, configuration, floor of the log
+//!   log-*         entries, and what this node has promised    appended durably: one write, one fsync a batch
+//!   store.redb
+//!     rows        table id + key → row    written by applying; durable once in thousands of entries
+//!     meta        name → record           identity, applied index, configuration, epoch of the log
 //! ```
 //!
 //! Invariants:
@@ -14,6 +15,7 @@
 //!   when it reads;
 //! - an error here is fatal for the process: the caller reports it and ends.
 //!
+//! - [`journal`]: the log's files
 //! - [`store`]: opening, appending, applying, installing a snapshot: the writer's side, one owner; [`identity`]:
 //!   whose store it is; [`applying`], [`load`], [`meta`] help it
 //! - [`digest`]: of the whole state, at every index; [`scrub`]: everything read again, slowly
@@ -29,6 +31,7 @@ mod applying;
 pub mod digest;
 pub mod disk;
 mod identity;
+mod journal;
 pub mod limits;
 mod load;
 mod meta;

@@ -4,8 +4,9 @@
 
 use super::DbError;
 use super::digest::{DigestAt, Digests};
+use super::journal::{Spans, entries_from};
 use super::limits::KEY_BYTES_MAX;
-use super::record::{LogEntry, unseal, unseal_record};
+use super::record::{LogEntry, unseal};
 use super::scrub::Scrub;
 use crate::state::apply::Window;
 use crate::state::ring::Ring;
@@ -15,6 +16,7 @@ use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefini
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
+/// The log of versions that kept it here; empty once this one has opened the store.
 pub(super) const LOG: TableDefinition<u64, &[u8]> = TableDefinition::new("log");
 pub(super) const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
 pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
@@ -31,6 +33,8 @@ pub(super) struct Shared {
     pub digests: Mutex<Digests>,
     /// Locked by the writer while it applies: what it changes behind the scrub is followed.
     pub scrub: Mutex<Scrub>,
+    /// Where the log's entries are.
+    pub log: Arc<RwLock<Spans>>,
     pub applied: AtomicU64,
     pub age_ms: AtomicU64,
 }
@@ -104,19 +108,22 @@ impl Reader {
     /// # Errors
     /// Fatal: the store cannot be read.
     pub fn entries(&self, from: LogIndex, to: LogIndex, bytes_max: u64) -> Result<Vec<LogEntry>, DbError> {
-        let log = self.database().begin_read()?.open_table(LOG)?;
-        let mut entries = Vec::new();
+        let mut entries: Vec<LogEntry> = Vec::new();
         let mut bytes = 0u64;
-        for row in log.range(from..to)? {
-            let (index, value) = row?;
-            let entry: LogEntry = unseal_record(&index.value().to_be_bytes(), value.value())?;
-            bytes += entry.data.len() as u64 + 24;
-            if entry.index != from + entries.len() as u64 || (!entries.is_empty() && bytes > bytes_max) {
-                break;
+        loop {
+            let next = from + entries.len() as u64;
+            let batch = if next < to { entries_from(&self.shared.log, next)? } else { Vec::new() };
+            if batch.is_empty() {
+                return Ok(entries);
             }
-            entries.push(entry);
+            for entry in batch.into_iter().take_while(|entry| entry.index < to) {
+                bytes += entry.data.len() as u64 + 24;
+                if !entries.is_empty() && bytes > bytes_max {
+                    return Ok(entries);
+                }
+                entries.push(entry);
+            }
         }
-        Ok(entries)
     }
 
     /// Croaks in memory with an id of at least `from`.

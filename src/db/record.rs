@@ -126,6 +126,7 @@ pub struct LogEntry {
     pub index: LogIndex,
     pub term: u64,
     pub kind: EntryKind,
+    #[serde(with = "serde_bytes")]
     pub data: Vec<u8>,
 }
 

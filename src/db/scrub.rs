@@ -13,13 +13,15 @@
 
 use super::DbError;
 use super::digest::{kept, weight};
+use super::journal::{Spans, entries_from};
 use super::limits::SCRUB_CHUNK_BYTES;
 use super::meta::read_position;
-use super::read::{LOG, META, ROWS, Reader, StoredKey};
+use super::read::{META, ROWS, Reader, StoredKey};
 use super::record::unseal;
 use crate::state::LogIndex;
 use redb::{Database, ReadableDatabase, ReadableTable};
 use std::ops::Bound;
+use std::sync::RwLock;
 
 /// How far a pass has come.
 #[derive(Debug, Default)]
@@ -61,7 +63,7 @@ impl Scrub {
     }
 
     /// Reads the next range.
-    fn step(&mut self, database: &Database) -> Result<Option<Pass>, DbError> {
+    fn step(&mut self, database: &Database, log: &RwLock<Spans>) -> Result<Option<Pass>, DbError> {
         let transaction = database.begin_read()?;
         let meta = transaction.open_table(META)?;
         let mut bytes = 0;
@@ -89,12 +91,12 @@ impl Scrub {
                 self.at = At::Log(0);
             }
             At::Log(from) => {
-                for entry in transaction.open_table(LOG)?.range(*from..)? {
-                    let (index, value) = entry?;
-                    unseal(&index.value().to_be_bytes(), value.value())?;
-                    bytes += value.value().len();
-                    self.entries += 1;
-                    *from = index.value() + 1;
+                while let Some(first) = next_entry(log, *from) {
+                    *from = first;
+                    let batch = entries_from(log, *from)?;
+                    bytes += batch.iter().map(|entry| entry.data.len()).sum::<usize>();
+                    self.entries += batch.len() as u64;
+                    *from += batch.len().max(1) as u64;
                     if bytes >= SCRUB_CHUNK_BYTES {
                         return Ok(None);
                     }
@@ -111,6 +113,13 @@ impl Scrub {
     }
 }
 
+/// The first entry from here on that the log still holds.
+fn next_entry(log: &RwLock<Spans>, from: LogIndex) -> Option<LogIndex> {
+    let spans = log.read().expect("no writer panics while it holds this lock");
+    let first = from.max(spans.floor().index + 1);
+    (first <= spans.last().index).then_some(first)
+}
+
 impl Reader {
     /// Reads and checks the next range of what is stored, at most `SCRUB_CHUNK_BYTES` and a row; the writer waits
     /// meanwhile. Answers the pass when it has ended with this range.
@@ -119,6 +128,6 @@ impl Reader {
     /// What was found is damage, or the store cannot be read.
     pub fn scrub(&self) -> Result<Option<Pass>, DbError> {
         let mut scrub = self.shared.scrub.lock().expect("nobody panics while it holds this lock");
-        scrub.step(&self.database())
+        scrub.step(&self.database(), &self.shared.log)
     }
 }

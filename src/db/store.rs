@@ -1,27 +1,26 @@
 //! The writer's side of a store: one owner, one transaction at a time.
 //!
 //! ```text
-//!   open ──▶ Store ──▶ append(entries, hard state)   one durable commit
-//!                 ├──▶ apply(entries)                one commit without fsync, answers outcomes
+//!   open ──▶ Store ──▶ append(entries, hard state)   one write to the log, one fsync
+//!                 ├──▶ apply(entries)                one commit of the rows, seldom with fsync; answers outcomes
 //!                 ├──▶ identify(identity)            once, when the node founds or joins
 //!                 └──▶ install(snapshot)             another file takes this one's place
 //! ```
 
 use super::applying::Applying;
 use super::disk::without_panic;
-use super::limits::{LOG_CUT_STEP, LOG_KEEP_ENTRIES, LOG_KEEP_STRETCH};
+use super::journal::{Journal, Spans};
+use super::limits::{CHECKPOINT_ENTRIES, LOG_FILE_ENTRIES, LOG_KEEP_ENTRIES, LOG_KEEP_STRETCH};
 use super::load::{load_ring, load_window};
 use super::meta::*;
 use super::planted::{Bug, planted};
 use super::read::{LOG, META, ROWS, Reader, Shared};
-use super::record::{
-    Configuration, EntryKind, HardState, Identity, LogEntry, Position, seal_record, unseal_record,
-};
+use super::record::{Configuration, EntryKind, HardState, Identity, LogEntry, Position, unseal_record};
 use super::scrub::Scrub;
 use super::{DbError, Disk, Which, digest};
 use crate::state::apply::Window;
 use crate::state::{LogIndex, Outcome, RequestId};
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, Table};
+use redb::{Database, Durability, ReadableDatabase, ReadableTable};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -52,10 +51,9 @@ pub struct Store {
     disk: Arc<dyn Disk>,
     shared: Arc<Shared>,
     pub(super) identity: Option<Identity>,
-    floor: Position,
-    last: Position,
+    journal: Journal,
     applied: Position,
-    /// As of the last durable commit: the log is never cut past it.
+    /// As of the last durable commit of the rows: the log is never cut past it.
     applied_durable: LogIndex,
     log_keep_entries: u64,
     /// Somebody who catches up still needs what follows this.
@@ -75,21 +73,23 @@ impl Store {
         disk.discard_incoming()?;
         let database = disk.open(Which::Main)?;
         make_tables(&database)?;
+        let disk: Arc<dyn Disk> = Arc::new(disk);
+        let journal = open_journal(&disk, &database, Arc::default())?;
         let shared = Arc::new(Shared {
             database: RwLock::new(Arc::new(database)),
             ring: RwLock::default(),
             window: RwLock::default(),
             digests: Mutex::default(),
             scrub: Mutex::default(),
+            log: journal.spans(),
             applied: AtomicU64::new(0),
             age_ms: AtomicU64::new(0),
         });
         let mut store = Store {
-            disk: Arc::new(disk),
+            disk,
             shared,
             identity: None,
-            floor: Position::default(),
-            last: Position::default(),
+            journal,
             applied: Position::default(),
             applied_durable: 0,
             log_keep_entries: LOG_KEEP_ENTRIES,
@@ -133,13 +133,21 @@ impl Store {
         *self.shared.window.write().expect("no reader panics while it holds this lock") = window;
         *self.shared.ring.write().expect("no writer panics while it holds this lock") = load_ring(&view)?;
         self.identity = loaded.identity;
-        self.floor = loaded.floor;
-        self.last = loaded.last;
         self.applied = loaded.applied;
         self.applied_durable = loaded.applied.index;
         self.shared.age_ms.store(age_ms, Ordering::Release);
         self.shared.applied.store(loaded.applied.index, Ordering::Release);
         Ok(())
+    }
+
+    /// Opens the log that `meta` tells of.
+    pub(super) fn open_log(&mut self) -> Result<(), DbError> {
+        self.journal = open_journal(&self.disk, &self.database(), self.shared.log.clone())?;
+        Ok(())
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.journal.epoch()
     }
 
     /// What the file holds, as a node needs it to begin.
@@ -149,22 +157,21 @@ impl Store {
     pub fn loaded(&self) -> Result<Loaded, DbError> {
         let transaction = self.database().begin_read()?;
         let meta = transaction.open_table(META)?;
-        let floor: Position = read_meta(&meta, FLOOR)?.unwrap_or_default();
-        let last = match transaction.open_table(LOG)?.last()? {
-            Some((index, value)) => {
-                let entry: LogEntry = unseal_record(&index.value().to_be_bytes(), value.value())?;
-                Position { index: entry.index, term: entry.term }
-            }
-            None => floor,
-        };
+        let (floor, last) = (self.journal.floor(), self.journal.last());
         let applied: Position = read_meta(&meta, APPLIED)?.unwrap_or_default();
-        let mut hard_state: HardState = read_meta(&meta, HARD_STATE)?.unwrap_or_default();
+        let mut hard_state = self.journal.hard_state();
         // Commits alone are not worth a write: what was applied was committed.
         hard_state.commit = hard_state.commit.max(applied.index);
         if hard_state.commit > last.index {
             return Err(DbError::Damaged(format!(
                 "the log ends at {} but {} was committed",
                 last.index, hard_state.commit
+            )));
+        }
+        if applied.index < floor.index {
+            return Err(DbError::Damaged(format!(
+                "{} was applied, but the log begins behind {}",
+                applied.index, floor.index
             )));
         }
         Ok(Loaded {
@@ -178,46 +185,21 @@ impl Store {
         })
     }
 
-    /// Appends entries (cutting off what conflicts) and writes the hard state: one durable commit. Cuts the
-    /// log's head too when it has grown long enough.
+    /// Appends entries (they replace what conflicts) and writes the hard state, durably. Lets go of the log's head too
+    /// when it has grown long enough.
     ///
     /// # Errors
     /// Fatal: the store cannot be written.
     pub fn append(&mut self, entries: &[LogEntry], hard_state: Option<HardState>) -> Result<(), DbError> {
-        let transaction = self.database().begin_write()?;
-        {
-            let mut log = transaction.open_table(LOG)?;
-            if let Some(first) = entries.first()
-                && first.index <= self.last.index
-            {
-                log.retain_in(first.index.., |_, _| false)?;
-            }
-            for entry in entries {
-                let key = entry.index.to_be_bytes();
-                log.insert(entry.index, seal_record(&key, entry).as_slice())?;
-                self.last = Position { index: entry.index, term: entry.term };
-            }
-            let keep = self.log_keep_entries;
-            let least = self.applied_durable.saturating_sub(keep.saturating_mul(LOG_KEEP_STRETCH));
-            let through = self.applied_durable.saturating_sub(keep).min(self.log_wanted.max(least));
-            let floor = cut_head(&mut log, self.floor, through, LOG_CUT_STEP.min(keep.max(1)))?;
-            let mut meta = transaction.open_table(META)?;
-            if floor != self.floor {
-                write_meta(&mut meta, FLOOR, &floor)?;
-                self.floor = floor;
-            }
-            if let Some(hard_state) = hard_state {
-                write_meta(&mut meta, HARD_STATE, &hard_state)?;
-            }
-        }
-        transaction.commit()?;
-        self.applied_durable = self.applied.index;
-        Ok(())
+        let keep = self.log_keep_entries;
+        self.journal.append(entries, hard_state, LOG_FILE_ENTRIES.min(keep.max(1)))?;
+        let least = self.applied_durable.saturating_sub(keep.saturating_mul(LOG_KEEP_STRETCH));
+        self.journal.cut(self.applied_durable.saturating_sub(keep).min(self.log_wanted.max(least)))
     }
 
     /// The position just before the first entry of the log.
     pub fn floor(&self) -> Position {
-        self.floor
+        self.journal.floor()
     }
 
     /// The newest applied position.
@@ -226,7 +208,8 @@ impl Store {
     }
 
     /// Applies committed entries through the rules, with the configurations that took effect among them: one
-    /// commit without fsync. Entries at or below the applied index are passed over.
+    /// commit, with an fsync only once `CHECKPOINT_ENTRIES` wait for it: the log has them until then. Entries at or
+    /// below the applied index are passed over.
     ///
     /// # Errors
     /// Fatal: the store cannot be read or written, or an entry cannot be understood.
@@ -236,7 +219,10 @@ impl Store {
         configuration: Option<&Configuration>,
     ) -> Result<Vec<AppliedEntry>, DbError> {
         let mut transaction = self.database().begin_write()?;
-        transaction.set_durability(Durability::None)?;
+        let through = entries.last().map_or(0, |entry| entry.index);
+        let waiting = through.saturating_sub(self.applied_durable);
+        let checkpoint = waiting >= CHECKPOINT_ENTRIES.min(self.log_keep_entries.max(1));
+        transaction.set_durability(if checkpoint { Durability::Immediate } else { Durability::None })?;
         let mut outcomes = Vec::with_capacity(entries.len());
         let shared = self.shared.clone();
         let mut window = shared.window.write().expect("no reader panics while it holds this lock");
@@ -271,6 +257,9 @@ impl Store {
             }
         }
         transaction.commit()?;
+        if checkpoint {
+            self.applied_durable = self.applied.index;
+        }
         drop(scrub);
         let mut digests = digests();
         behind_each.into_iter().for_each(|at| digests.note(at));
@@ -303,6 +292,7 @@ impl Store {
             };
             write_meta(&mut meta, FLOOR, &applied)?;
             write_meta(&mut meta, HARD_STATE, &hard_state)?;
+            write_meta(&mut meta, EPOCH, &(self.journal.epoch() + 1))?;
             if let Some(identity) = &self.identity {
                 write_meta(&mut meta, IDENTITY, identity)?;
             }
@@ -313,25 +303,41 @@ impl Store {
         let database = self.disk.open(Which::Main)?;
         *self.shared.database.write().expect("no reader panics while it holds this lock") =
             Arc::new(database);
+        self.open_log()?;
         self.load()
     }
 }
 
-/// Cuts the log's head through this index, at most `LOG_CUT_STEP` entries, once there is a step to cut.
-fn cut_head(
-    log: &mut Table<'_, u64, &'static [u8]>,
-    floor: Position,
-    through: LogIndex,
-    step: u64,
-) -> Result<Position, DbError> {
-    if through.saturating_sub(floor.index) < step {
-        return Ok(floor);
+/// Opens the log of the epoch that `meta` names. A store of a version that kept the log in a table begins an epoch with
+/// what that holds.
+fn open_journal(
+    disk: &Arc<dyn Disk>,
+    database: &Database,
+    spans: Arc<RwLock<Spans>>,
+) -> Result<Journal, DbError> {
+    let transaction = database.begin_read()?;
+    let meta = transaction.open_table(META)?;
+    let floor: Position = read_meta(&meta, FLOOR)?.unwrap_or_default();
+    let base = (floor, read_meta(&meta, HARD_STATE)?.unwrap_or_default());
+    if let Some(epoch) = read_meta(&meta, EPOCH)? {
+        return Journal::open(disk.clone(), epoch, base, spans);
     }
-    let mut cut = floor;
-    while cut.index < through && cut.index < floor.index + LOG_CUT_STEP {
-        let Some((index, value)) = log.pop_first()? else { break };
-        let entry: LogEntry = unseal_record(&index.value().to_be_bytes(), value.value())?;
-        cut = Position { index: entry.index, term: entry.term };
+    for number in disk.log_files()? {
+        disk.remove_log(number)?;
     }
-    Ok(cut)
+    let mut journal = Journal::open(disk.clone(), 1, base, spans)?;
+    let mut entries = Vec::new();
+    for row in transaction.open_table(LOG)?.iter()? {
+        let (index, value) = row?;
+        entries.push(unseal_record(&index.value().to_be_bytes(), value.value())?);
+    }
+    if !entries.is_empty() {
+        journal.append(&entries, None, LOG_FILE_ENTRIES)?;
+    }
+    drop(transaction);
+    let transaction = database.begin_write()?;
+    transaction.open_table(LOG)?.retain(|_, _| false)?;
+    write_meta(&mut transaction.open_table(META)?, EPOCH, &1u64)?;
+    transaction.commit()?;
+    Ok(journal)
 }

@@ -53,7 +53,7 @@ fn a_damaged_store_is_set_aside() {
         fs::write(&path, bytes).expect("a store");
         pond.kill(&[member]);
     });
-    assert!(pond.folder().join(&hurt).join("store.redb.aside").exists());
+    assert!(pond.folder().join(&hurt).join("aside").join("store.redb").exists());
     assert!(!pond.folder().join(&hurt).join("lost").exists());
 }
 
@@ -84,6 +84,6 @@ fn a_store_of_a_while_ago_put_back() {
     });
     let aside = ["backend-2", "backend-3"]
         .iter()
-        .any(|member| pond.folder().join(member).join("store.redb.aside").exists());
+        .any(|member| pond.folder().join(member).join("aside").join("store.redb").exists());
     assert!(aside, "an older store must be noticed, not taken for one that is merely behind");
 }

@@ -161,11 +161,28 @@ impl StorageBackend for Handle {
     }
 }
 
+/// The newest file of the log, or any file.
+fn any<'a>(files: &'a Files, random: &mut Random) -> Option<&'a Arc<Mutex<FileState>>> {
+    let newest = files.last_key_value().filter(|_| random.permille(500)).map(|(_, file)| file);
+    newest.or_else(|| files.values().nth(random.between(0, files.len().max(1) as u64) as usize))
+}
+
+type Files = BTreeMap<Name, Arc<Mutex<FileState>>>;
+
 /// One node's disk. Clones are the same disk.
 #[derive(Debug, Clone, Default)]
 pub struct SimDisk {
-    files: Arc<Mutex<BTreeMap<Which, Arc<Mutex<FileState>>>>>,
+    files: Arc<Mutex<Files>>,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Name {
+    Store(Which),
+    Log(u64),
+}
+
+const MAIN: Name = Name::Store(Which::Main);
+const INCOMING: Name = Name::Store(Which::Incoming);
 
 impl SimDisk {
     /// The process dies; what was not synced survives by chance.
@@ -204,16 +221,16 @@ impl SimDisk {
     /// The last syncs, one or several, turn out to have been lies.
     pub fn turn_back(&self, random: &mut Random) {
         let files = self.files.lock().expect("one thread");
-        let Some(main) = files.get(&Which::Main) else { return };
-        let mut state = main.lock().expect("one thread");
+        let Some(file) = any(&files, random) else { return };
+        let mut state = file.lock().expect("one thread");
         (0..random.between(1, UNDO_MAX as u64)).for_each(|_| state.turn_back());
     }
 
     /// Some of the store is not any more what was written, while nobody has it open.
     pub fn damage(&self, random: &mut Random) {
         let files = self.files.lock().expect("one thread");
-        let Some(main) = files.get(&Which::Main) else { return };
-        let mut state = main.lock().expect("one thread");
+        let Some(file) = any(&files, random) else { return };
+        let mut state = file.lock().expect("one thread");
         let mut bytes = std::mem::take(&mut state.durable);
         if random.permille(100) {
             bytes.truncate(random.between(0, bytes.len() as u64 + 1) as usize);
@@ -246,27 +263,49 @@ impl SimDisk {
     }
 }
 
+impl SimDisk {
+    fn handle(&self, name: Name) -> Handle {
+        let mut files = self.files.lock().expect("one thread");
+        let fail_after = files.values().find_map(|file| file.lock().expect("one thread").fail_after);
+        // A crash that is about to come does not spare what is made meanwhile.
+        let made = || Arc::new(Mutex::new(FileState { fail_after, ..FileState::default() }));
+        let state = files.entry(name).or_insert_with(made).clone();
+        let generation = state.lock().expect("one thread").generation;
+        Handle { state, generation }
+    }
+}
+
 impl Disk for SimDisk {
     fn open(&self, which: Which) -> Result<Database, DbError> {
-        let state = self.files.lock().expect("one thread").entry(which).or_default().clone();
-        let generation = state.lock().expect("one thread").generation;
-        Ok(builder().create_with_backend(Handle { state, generation })?)
+        Ok(builder().create_with_backend(self.handle(Name::Store(which)))?)
+    }
+    fn log_files(&self) -> Result<Vec<u64>, DbError> {
+        let files = self.files.lock().expect("one thread");
+        let number = |name: &Name| if let Name::Log(number) = name { Some(*number) } else { None };
+        Ok(files.keys().filter_map(number).collect())
+    }
+    fn open_log(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+        Ok(Box::new(self.handle(Name::Log(number))))
+    }
+    fn remove_log(&self, number: u64) -> Result<(), DbError> {
+        self.files.lock().expect("one thread").remove(&Name::Log(number));
+        Ok(())
     }
     fn discard_incoming(&self) -> Result<(), DbError> {
-        self.files.lock().expect("one thread").remove(&Which::Incoming);
+        self.files.lock().expect("one thread").remove(&INCOMING);
         Ok(())
     }
     fn promote_incoming(&self) -> Result<(), DbError> {
         let mut files = self.files.lock().expect("one thread");
         // A crash comes before the rename, or after it.
-        let left = files.get(&Which::Main).and_then(|main| main.lock().expect("one thread").fail_after);
+        let left = files.get(&MAIN).and_then(|main| main.lock().expect("one thread").fail_after);
         let crashed = |source| DbError::File { path: "store".into(), source };
         if left == Some(0) {
             return Err(crashed(io::Error::other("crashed before the rename")));
         }
-        let incoming = files.remove(&Which::Incoming).expect("there is an incoming file to promote");
+        let incoming = files.remove(&INCOMING).expect("there is an incoming file to promote");
         incoming.lock().expect("one thread").fail_after = left.map(|left| left - 1);
-        files.insert(Which::Main, incoming);
+        files.insert(MAIN, incoming);
         if left == Some(1) {
             return Err(crashed(io::Error::other("crashed after the rename")));
         }

@@ -1,13 +1,16 @@
 //! The store as its writer, its readers and its disk see it.
 
+mod journal;
+
 use super::digest;
-use super::read::{META, ROWS};
-use super::record::seal;
+use super::meta::{EPOCH, FLOOR, HARD_STATE, write_meta};
+use super::read::{LOG, META, ROWS};
+use super::record::{HardState, Position, seal, seal_record};
 use super::snapshot::SnapshotReader;
 use super::{Configuration, Disk, EntryKind, FileDisk, Identity, LogEntry, Store, Which};
 use crate::state::command::{NewMember, Proposal};
 use crate::state::{ClusterId, Command, HistoryId, LogIndex, Request, RequestId, Role, Stamp};
-use redb::{ReadableDatabase, ReadableTable};
+use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use std::path::Path;
 
 fn open(folder: &Path) -> Store {
@@ -114,6 +117,59 @@ fn a_store_of_a_version_that_kept_no_digest_counts_it() {
     // Nor has one that it went on with.
     join(&mut store, 2);
     assert_eq!(kept_at(&store, index + 1), counted(&store));
+}
+
+#[test]
+fn the_log_of_a_version_that_kept_it_in_a_table_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = founded(folder.path());
+    join(&mut store, 1);
+    let (applied, entries) = (store.applied(), store.reader().entries(2, 100, u64::MAX).unwrap());
+    assert_eq!(entries.len(), 2);
+    let promised = HardState { term: 5, vote: 3, commit: 2 };
+    let transaction = store.database().begin_write().unwrap();
+    {
+        let mut log = transaction.open_table(LOG).unwrap();
+        for entry in &entries {
+            let bytes = seal_record(&entry.index.to_be_bytes(), entry);
+            log.insert(entry.index, bytes.as_slice()).unwrap();
+        }
+        let mut meta = transaction.open_table(META).unwrap();
+        meta.remove(EPOCH).unwrap();
+        write_meta(&mut meta, FLOOR, &Position { index: 1, term: 1 }).unwrap();
+        write_meta(&mut meta, HARD_STATE, &promised).unwrap();
+    }
+    transaction.commit().unwrap();
+    drop(store);
+    for _ in 0..2 {
+        let store = open(folder.path());
+        let loaded = store.loaded().unwrap();
+        assert_eq!((loaded.applied, loaded.last), (applied, applied));
+        assert_eq!((loaded.hard_state.term, loaded.hard_state.vote), (5, 3));
+        assert_eq!(store.reader().entries(2, 100, u64::MAX).unwrap(), entries);
+        assert!(store.database().begin_read().unwrap().open_table(LOG).unwrap().is_empty().unwrap());
+    }
+}
+
+#[test]
+fn rows_that_were_not_durable_are_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = founded(folder.path());
+    (0..20).for_each(|number| join(&mut store, number));
+    let (applied, digest) = (store.applied(), counted(&store));
+    // As after a power cut: what was not synced of the rows is gone.
+    let copy = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let path = file.unwrap().path();
+        std::fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let mut store = open(copy.path());
+    let loaded = store.loaded().unwrap();
+    assert_eq!(loaded.last, applied);
+    assert!(loaded.applied.index < applied.index, "the copy has nothing but durable rows");
+    let rest = store.reader().entries(loaded.applied.index + 1, applied.index + 1, u64::MAX).unwrap();
+    store.apply(&rest, None).unwrap();
+    assert_eq!((store.applied(), counted(&store)), (applied, digest));
 }
 
 #[test]

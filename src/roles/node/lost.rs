@@ -8,9 +8,10 @@
 //! Nothing is set aside while no leader has agreed: if everybody's store is damaged, everybody's store is still
 //! there. The member under its old Raft id never speaks again, so what it promised cannot be broken.
 //!
-//! One store is kept aside, as `store.redb.aside`; the next one takes its place.
+//! One store is kept aside, in the folder `aside`; the next one takes its place.
 
 use super::Node;
+use crate::db::disk::{LOG_PREFIX, STORE_FILE};
 use crate::net::client::ask_once;
 use crate::net::frame::Plane;
 use crate::net::protocol::{Answer, Ask};
@@ -18,7 +19,7 @@ use crate::net::secret::new_request_id;
 use crate::roles::failure::{Exit, Failure};
 use crate::state::{Code, Reply};
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -26,8 +27,7 @@ use std::time::{Duration, Instant};
 pub const LOST: &str = "lost";
 /// The mark of a store that is not to be used again: its state was not that of the others.
 pub const HALTED: &str = "halted";
-const STORE: &str = "store.redb";
-const ASIDE: &str = "store.redb.aside";
+const ASIDE: &str = "aside";
 
 /// One attempt, at one address.
 const ASK_DEADLINE: Duration = Duration::from_secs(3);
@@ -52,12 +52,30 @@ pub fn mark(folder: &Path, mark: &str, why: &str) -> std::io::Result<()> {
 
 /// Sets the store aside and removes the mark, each durably.
 pub fn set_aside(folder: &Path) -> std::io::Result<()> {
-    match fs::rename(folder.join(STORE), folder.join(ASIDE)) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => File::open(folder)?.sync_all()?,
+    let aside = folder.join(ASIDE);
+    // The mark is still there: what was cut off in between begins again, with what is left to move.
+    if folder.join(STORE_FILE).exists() {
+        if aside.join(STORE_FILE).exists() {
+            fs::remove_dir_all(&aside)?;
+        }
+        fs::create_dir_all(&aside)?;
+        move_store(folder, &aside)?;
+        File::open(&aside)?.sync_all()?;
+        File::open(folder)?.sync_all()?;
     }
     fs::remove_file(folder.join(LOST))?;
     File::open(folder)?.sync_all()
+}
+
+/// Moves the log first: without the store, what is left of it belongs to nothing.
+fn move_store(folder: &Path, aside: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        if name.to_str().is_some_and(|name| name.starts_with(LOG_PREFIX)) {
+            fs::rename(folder.join(&name), aside.join(&name))?;
+        }
+    }
+    fs::rename(folder.join(STORE_FILE), aside.join(STORE_FILE))
 }
 
 /// Asks until the group has no member of this node's name. Waits for a leader as long as it takes.

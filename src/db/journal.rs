@@ -1,0 +1,446 @@
+//! The log on disk: files that are only ever appended to, one write and one fsync a batch.
+//!
+//! ```text
+//!   log-00000007   head │ batch │ batch │ batch      whole; goes as soon as nobody needs it
+//!   log-00000008   head │ batch │ bat     000000     the newest; its last batch may be torn: nobody was promised it
+//!
+//!   head, batch:   length u32 │ checksum u32 │ version u8 │ postcard
+//! ```
+//!
+//! - A batch is what one append writes: entries, a hard state, or both. Entries that begin at or before the last one
+//!   replace what follows there, as another leader's do: the file keeps both, reading it again comes to the same end.
+//! - A head says where its file begins and what was promised by then, so that older files can go as a whole. It begins
+//!   a file only where everything before is committed once the older file goes ([`Journal::cut`]).
+//! - An epoch is the life of a log: founding and installing a snapshot begin the next one, by a record of `meta` that
+//!   changes together with the rows. Files of another epoch are leftovers.
+//! - Checksums cover the file's number and the place in it. One that is wrong is damage, unless nothing follows it in
+//!   the newest file.
+//!
+//! Why not a table of redb's: a durable commit rewrites every page that changed, about 48 KB for a lone croak with its
+//! rows; a batch here is as long as what it says, and the rows are made durable once in thousands of entries.
+//!
+//! Not here: when to append, what is committed (replica), when the rows are durable (store).
+
+use super::limits::{LOG_BATCH_BYTES, LOG_FILE_BYTES, LOG_FILE_STEP_BYTES, LOG_RECORD_BYTES_MAX};
+use super::record::{HardState, LogEntry, Position};
+use super::{DbError, Disk};
+use crate::state::LogIndex;
+use redb::StorageBackend;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::sync::{Arc, RwLock};
+use xxhash_rust::xxh3::Xxh3;
+
+const VERSION: u8 = 1;
+/// Length and checksum.
+const FRAME_BYTES: u64 = 8;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Head {
+    epoch: u64,
+    number: u64,
+    /// The log's last position when this file was begun.
+    start: Position,
+    hard_state: HardState,
+}
+
+#[derive(Serialize)]
+struct Appended<'a> {
+    hard_state: Option<HardState>,
+    entries: &'a [LogEntry],
+}
+
+#[derive(Deserialize)]
+struct Batch {
+    hard_state: Option<HardState>,
+    entries: Vec<LogEntry>,
+}
+
+#[derive(Debug)]
+struct LogFile {
+    number: u64,
+    start: Position,
+    backend: Box<dyn StorageBackend>,
+}
+
+/// Where the entries `first..=last` are.
+#[derive(Debug, Clone)]
+struct Span {
+    first: LogIndex,
+    last: LogIndex,
+    file: Arc<LogFile>,
+    at: u64,
+}
+
+/// Where everything is: what readers need.
+#[derive(Debug, Default)]
+pub(super) struct Spans {
+    /// Just before the first entry.
+    floor: Position,
+    last: Position,
+    spans: VecDeque<Span>,
+}
+
+impl Spans {
+    fn add(&mut self, entries: &[LogEntry], file: &Arc<LogFile>, at: u64) {
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return };
+        while self.spans.back().is_some_and(|span| span.first >= first.index) {
+            self.spans.pop_back();
+        }
+        if let Some(span) = self.spans.back_mut() {
+            span.last = span.last.min(first.index - 1);
+        }
+        if let Some(entry) = entries.iter().find(|entry| entry.index == self.floor.index) {
+            // Replaced after its file was followed by this one, and before that one went.
+            self.floor.term = entry.term;
+        }
+        self.spans.push_back(Span { first: first.index, last: last.index, file: file.clone(), at });
+        self.last = Position { index: last.index, term: last.term };
+    }
+
+    fn cut(&mut self, floor: Position) {
+        self.floor = floor;
+        while self.spans.front().is_some_and(|span| span.last <= floor.index) {
+            self.spans.pop_front();
+        }
+        if let Some(span) = self.spans.front_mut() {
+            span.first = span.first.max(floor.index + 1);
+        }
+    }
+
+    pub fn floor(&self) -> Position {
+        self.floor
+    }
+
+    pub fn last(&self) -> Position {
+        self.last
+    }
+
+    fn find(&self, index: LogIndex) -> Option<Span> {
+        let at = self.spans.partition_point(|span| span.last < index);
+        self.spans.get(at).filter(|span| span.first <= index).cloned()
+    }
+}
+
+/// The entry at `from` and those that follow it in the same batch; nothing when it is not there. Reads and checks the
+/// whole batch, beside the writer.
+pub(super) fn entries_from(spans: &RwLock<Spans>, from: LogIndex) -> Result<Vec<LogEntry>, DbError> {
+    let span = spans.read().expect("no writer panics while it holds this lock").find(from);
+    let Some(Span { last, file, at, .. }) = span else { return Ok(Vec::new()) };
+    let Some((batch, _)) = file.read::<Batch>(at)? else { return Err(file.damaged(at)) };
+    Ok(batch.entries.into_iter().filter(|entry| (from..=last).contains(&entry.index)).collect())
+}
+
+impl LogFile {
+    fn open(disk: &dyn Disk, number: u64) -> Result<LogFile, DbError> {
+        Ok(LogFile { number, start: Position::default(), backend: disk.open_log(number)? })
+    }
+
+    fn checksum(&self, at: u64, bytes: &[u8]) -> u32 {
+        let mut hash = Xxh3::new();
+        hash.update(&self.number.to_le_bytes());
+        hash.update(&at.to_le_bytes());
+        hash.update(bytes);
+        hash.digest() as u32
+    }
+
+    /// A record as it lies at this place.
+    fn frame<R: Serialize>(&self, at: u64, record: &R) -> Vec<u8> {
+        let mut bytes = vec![0; FRAME_BYTES as usize];
+        bytes.push(VERSION);
+        let mut bytes = postcard::to_extend(record, bytes).expect("records are plain data");
+        let body = &bytes[FRAME_BYTES as usize..];
+        let (length, sum) = (body.len() as u32, self.checksum(at, body));
+        bytes[..4].copy_from_slice(&length.to_le_bytes());
+        bytes[4..8].copy_from_slice(&sum.to_le_bytes());
+        bytes
+    }
+
+    /// The record at this place and the place behind it; nothing when there is none that is whole.
+    fn read<R: DeserializeOwned>(&self, at: u64) -> Result<Option<(R, u64)>, DbError> {
+        let Some((length, sum)) = self.read_frame(at)? else { return Ok(None) };
+        let mut body = vec![0; length as usize];
+        self.backend.read(at + FRAME_BYTES, &mut body)?;
+        if sum != self.checksum(at, &body) {
+            return Ok(None);
+        }
+        let record = match body.split_first() {
+            Some((&VERSION, rest)) => postcard::from_bytes(rest).ok(),
+            _ => None,
+        };
+        match record {
+            Some(record) => Ok(Some((record, at + FRAME_BYTES + u64::from(length)))),
+            // Whole, and nothing that this version knows.
+            None => Err(self.damaged(at)),
+        }
+    }
+
+    fn read_frame(&self, at: u64) -> Result<Option<(u32, u32)>, DbError> {
+        let end = self.backend.len()?;
+        if at + FRAME_BYTES > end {
+            return Ok(None);
+        }
+        let mut frame = [0; FRAME_BYTES as usize];
+        self.backend.read(at, &mut frame)?;
+        let number = |from: usize| u32::from_le_bytes(std::array::from_fn(|i| frame[from + i]));
+        let (length, sum) = (number(0), number(4));
+        // Checked before anything is allocated.
+        let fits = u64::from(length) <= LOG_RECORD_BYTES_MAX && at + FRAME_BYTES + u64::from(length) <= end;
+        Ok((length > 0 && fits).then_some((length, sum)))
+    }
+
+    /// Whether nothing was ever written at this place.
+    fn is_blank_from(&self, at: u64) -> Result<bool, DbError> {
+        let rest = self.backend.len()?.saturating_sub(at).min(FRAME_BYTES) as usize;
+        let mut frame = [0; FRAME_BYTES as usize];
+        self.backend.read(at, &mut frame[..rest])?;
+        Ok(frame == [0; FRAME_BYTES as usize])
+    }
+
+    /// Whether a whole record follows the one at this place, which is not whole.
+    fn goes_on_behind(&self, at: u64) -> Result<bool, DbError> {
+        match self.read_frame(at)? {
+            Some((length, _)) => Ok(self.read::<Batch>(at + FRAME_BYTES + u64::from(length))?.is_some()),
+            None => Ok(false),
+        }
+    }
+
+    fn damaged(&self, at: u64) -> DbError {
+        DbError::Damaged(format!("the log's file {} cannot be read at {at}", self.number))
+    }
+}
+
+/// The writer's side.
+pub(super) struct Journal {
+    disk: Arc<dyn Disk>,
+    epoch: u64,
+    files: VecDeque<Arc<LogFile>>,
+    /// Where the next batch goes in the newest file.
+    end: u64,
+    /// What the newest file is long; behind the end there are zeros.
+    length: u64,
+    hard_state: HardState,
+    spans: Arc<RwLock<Spans>>,
+}
+
+impl Journal {
+    /// Opens the files of this epoch; without any, the log begins at `base`, where that was promised.
+    ///
+    /// # Errors
+    /// Fatal: damage, or the disk fails.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        epoch: u64,
+        base: (Position, HardState),
+        spans: Arc<RwLock<Spans>>,
+    ) -> Result<Journal, DbError> {
+        let mut journal =
+            Journal { disk, epoch, files: VecDeque::new(), end: 0, length: 0, hard_state: base.1, spans };
+        *journal.spans.write().expect("no reader panics while it holds this lock") =
+            Spans { floor: base.0, last: base.0, spans: VecDeque::new() };
+        let newest = journal.find_files()?;
+        for at in 0..journal.files.len() {
+            journal.read_file(at)?;
+        }
+        if journal.files.is_empty() {
+            journal.begin_file(newest + 1)?;
+            journal.sync()?;
+        }
+        Ok(journal)
+    }
+
+    /// Finds the files that belong together, and removes what does not belong. Answers the newest number seen.
+    fn find_files(&mut self) -> Result<u64, DbError> {
+        let numbers = self.disk.log_files()?;
+        let newest = numbers.last().copied().unwrap_or(0);
+        for number in numbers {
+            let mut file = LogFile::open(self.disk.as_ref(), number)?;
+            match file.read::<Head>(0)? {
+                Some((head, _)) if (head.epoch, head.number) == (self.epoch, number) => {
+                    file.start = head.start;
+                    if self.files.back().is_some_and(|before| before.number + 1 != number) {
+                        // Older ones went, and one of them came back: nobody needs it.
+                        self.drop_files()?;
+                    }
+                    if self.files.is_empty() {
+                        self.hard_state = head.hard_state;
+                    }
+                    self.files.push_back(Arc::new(file));
+                }
+                Some(_) => self.remove(number)?,
+                // It was about to be begun: nothing in it was promised.
+                None if number == newest => self.remove(number)?,
+                None => return Err(file.damaged(0)),
+            }
+        }
+        if let Some(file) = self.files.front() {
+            let spans = Spans { floor: file.start, last: file.start, spans: VecDeque::new() };
+            *self.spans.write().expect("no reader panics while it holds this lock") = spans;
+        }
+        Ok(newest)
+    }
+
+    fn drop_files(&mut self) -> Result<(), DbError> {
+        while let Some(file) = self.files.pop_front() {
+            self.remove(file.number)?;
+        }
+        Ok(())
+    }
+
+    fn remove(&self, number: u64) -> Result<(), DbError> {
+        self.disk.remove_log(number)
+    }
+
+    /// Reads one of the files, in their order.
+    fn read_file(&mut self, which: usize) -> Result<(), DbError> {
+        let file = self.files[which].clone();
+        let is_newest = which + 1 == self.files.len();
+        let mut spans = self.spans.write().expect("no reader panics while it holds this lock");
+        if spans.last != file.start {
+            return Err(DbError::Damaged(format!(
+                "the log's file {} begins behind {}, the one before ends at {}",
+                file.number, file.start.index, spans.last.index
+            )));
+        }
+        let Some((_, mut at)) = file.read::<Head>(0)? else { return Err(file.damaged(0)) };
+        while let Some((batch, behind)) = file.read::<Batch>(at)? {
+            spans.add(&batch.entries, &file, at);
+            self.hard_state = batch.hard_state.unwrap_or(self.hard_state);
+            at = behind;
+        }
+        self.length = file.backend.len()?;
+        if !file.is_blank_from(at)? {
+            if !is_newest || file.goes_on_behind(at)? {
+                return Err(file.damaged(at));
+            }
+            log::info!("the log's file {} ends with a write that was cut off", file.number);
+            file.backend.set_len(at)?;
+            file.backend.sync_data()?;
+            self.length = at;
+        }
+        self.end = at;
+        Ok(())
+    }
+
+    /// Begins another file. Not durable yet.
+    fn begin_file(&mut self, number: u64) -> Result<(), DbError> {
+        let mut file = LogFile::open(self.disk.as_ref(), number)?;
+        file.start = self.last();
+        let head = Head { epoch: self.epoch, number, start: file.start, hard_state: self.hard_state };
+        let bytes = file.frame(0, &head);
+        file.backend.set_len(0)?;
+        file.backend.set_len(LOG_FILE_STEP_BYTES)?;
+        file.backend.write(0, &bytes)?;
+        (self.end, self.length) = (bytes.len() as u64, LOG_FILE_STEP_BYTES);
+        self.files.push_back(Arc::new(file));
+        Ok(())
+    }
+
+    fn newest(&self) -> &Arc<LogFile> {
+        self.files.back().expect("an open journal has a file")
+    }
+
+    fn sync(&self) -> Result<(), DbError> {
+        Ok(self.newest().backend.sync_data()?)
+    }
+
+    /// Appends, durably. Begins another file first when the newest has `file_entries` entries or is long.
+    ///
+    /// # Errors
+    /// Fatal: the disk is full or fails; nothing of this was promised.
+    pub fn append(
+        &mut self,
+        entries: &[LogEntry],
+        hard_state: Option<HardState>,
+        file_entries: u64,
+    ) -> Result<(), DbError> {
+        let newest = self.newest();
+        let held = self.last().index.saturating_sub(newest.start.index);
+        if held >= file_entries || self.end >= LOG_FILE_BYTES {
+            let number = newest.number + 1;
+            self.begin_file(number)?;
+        }
+        let mut rest = entries;
+        let mut hard_state = hard_state;
+        loop {
+            let (batch, behind) = rest.split_at(batch_len(rest));
+            self.write(batch, hard_state.take())?;
+            rest = behind;
+            if rest.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn write(&mut self, entries: &[LogEntry], hard_state: Option<HardState>) -> Result<(), DbError> {
+        let (file, at) = (self.newest().clone(), self.end);
+        let bytes = file.frame(at, &Appended { hard_state, entries });
+        let end = at + bytes.len() as u64;
+        if end > self.length {
+            self.length = end.next_multiple_of(LOG_FILE_STEP_BYTES);
+            file.backend.set_len(self.length)?;
+        }
+        file.backend.write(at, &bytes)?;
+        // Each is durable before the next is written: only the last of a file can be torn.
+        file.backend.sync_data()?;
+        self.end = end;
+        self.hard_state = hard_state.unwrap_or(self.hard_state);
+        self.spans.write().expect("no reader panics while it holds this lock").add(entries, &file, at);
+        Ok(())
+    }
+
+    /// Lets go of whole files that hold nothing behind `through`, which is applied durably.
+    ///
+    /// # Errors
+    /// Fatal: the disk fails.
+    pub fn cut(&mut self, through: LogIndex) -> Result<(), DbError> {
+        while let Some(next) = self.files.get(1).filter(|next| next.start.index <= through) {
+            let index = next.start.index;
+            // What was last when the next file began may have been replaced since.
+            let term = entries_from(&self.spans, index)?.first().map_or(next.start.term, |entry| entry.term);
+            let floor = Position { index, term };
+            self.spans.write().expect("no reader panics while it holds this lock").cut(floor);
+            if let Some(file) = self.files.pop_front() {
+                self.remove(file.number)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn spans(&self) -> Arc<RwLock<Spans>> {
+        self.spans.clone()
+    }
+
+    #[cfg(test)]
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    pub fn hard_state(&self) -> HardState {
+        self.hard_state
+    }
+
+    /// The position just before the first entry.
+    pub fn floor(&self) -> Position {
+        self.spans.read().expect("no writer panics while it holds this lock").floor()
+    }
+
+    pub fn last(&self) -> Position {
+        self.spans.read().expect("no writer panics while it holds this lock").last()
+    }
+}
+
+/// How many of the first entries make one batch.
+fn batch_len(entries: &[LogEntry]) -> usize {
+    let mut bytes = 0;
+    let fits = entries.iter().take_while(|entry| {
+        bytes += entry.data.len() + 32;
+        bytes <= LOG_BATCH_BYTES
+    });
+    fits.count().max(1).min(entries.len())
+}

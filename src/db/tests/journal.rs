@@ -1,0 +1,200 @@
+//! The log's files: read again after anything that can happen to them, they say what was promised.
+
+use crate::db::journal::{Journal, Spans, entries_from};
+use crate::db::{DbError, Disk, EntryKind, FileDisk, HardState, LogEntry, Position};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+
+/// Entries after which another file is begun, here.
+const FILE_ENTRIES: u64 = 4;
+const BASE: Position = Position { index: 1, term: 1 };
+const PROMISED: HardState = HardState { term: 1, vote: 0, commit: 1 };
+
+fn open_epoch(folder: &Path, epoch: u64) -> Result<Journal, DbError> {
+    let disk: Arc<dyn Disk> = Arc::new(FileDisk::new(folder).unwrap());
+    Journal::open(disk, epoch, (BASE, PROMISED), Arc::new(RwLock::new(Spans::default())))
+}
+
+fn open(folder: &Path) -> Journal {
+    open_epoch(folder, 1).unwrap()
+}
+
+fn entry(index: u64, term: u64) -> LogEntry {
+    LogEntry { index, term, kind: EntryKind::Normal, data: vec![index as u8; 40] }
+}
+
+fn append(journal: &mut Journal, from: u64, to: u64, term: u64) {
+    let entries: Vec<LogEntry> = (from..=to).map(|index| entry(index, term)).collect();
+    journal.append(&entries, None, FILE_ENTRIES).unwrap();
+}
+
+/// Everything behind the floor, as (index, term).
+fn all(journal: &Journal) -> Vec<(u64, u64)> {
+    let mut found = Vec::new();
+    for index in journal.floor().index + 1..=journal.last().index {
+        let entries = entries_from(&journal.spans(), index).unwrap();
+        assert_eq!(entries[0], entry(index, entries[0].term));
+        found.push((index, entries[0].term));
+    }
+    found
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn what_was_appended_is_there_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(folder.path());
+    append(&mut journal, 2, 3, 1);
+    append(&mut journal, 4, 9, 2);
+    journal.append(&[], Some(HardState { term: 3, vote: 2, commit: 4 }), FILE_ENTRIES).unwrap();
+    append(&mut journal, 10, 10, 3);
+    let before = all(&journal);
+    assert_eq!(before.len(), 9);
+    drop(journal);
+    let journal = open(folder.path());
+    assert_eq!(all(&journal), before);
+    assert_eq!(journal.hard_state(), HardState { term: 3, vote: 2, commit: 4 });
+    assert_eq!((journal.floor(), journal.last()), (BASE, Position { index: 10, term: 3 }));
+}
+
+#[test]
+fn another_leaders_entries_replace_what_follows() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(folder.path());
+    append(&mut journal, 2, 8, 1);
+    append(&mut journal, 9, 12, 1);
+    append(&mut journal, 6, 7, 2);
+    append(&mut journal, 8, 8, 2);
+    let expected = [(2, 1), (3, 1), (4, 1), (5, 1), (6, 2), (7, 2), (8, 2)];
+    assert_eq!(all(&journal), expected);
+    drop(journal);
+    assert_eq!(all(&open(folder.path())), expected);
+}
+
+#[test]
+fn older_files_go_as_a_whole_and_the_floor_is_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(folder.path());
+    append(&mut journal, 2, 6, 1);
+    // The next file begins behind 6, of term 1; then 5 and what follows is replaced.
+    append(&mut journal, 7, 7, 1);
+    append(&mut journal, 5, 8, 2);
+    append(&mut journal, 9, 11, 2);
+    append(&mut journal, 12, 14, 2);
+    assert_eq!(files(folder.path()).len(), 3);
+    journal.cut(5).unwrap();
+    assert_eq!((journal.floor(), files(folder.path()).len()), (BASE, 3));
+    journal.cut(6).unwrap();
+    assert_eq!(journal.floor(), Position { index: 6, term: 2 });
+    assert_eq!(files(folder.path()).len(), 2);
+    let before = all(&journal);
+    drop(journal);
+    let mut journal = open(folder.path());
+    assert_eq!((journal.floor(), all(&journal)), (Position { index: 6, term: 2 }, before));
+    journal.cut(100).unwrap();
+    assert_eq!(files(folder.path()).len(), 1, "the newest always stays");
+    assert!(entries_from(&journal.spans(), 3).unwrap().is_empty());
+}
+
+#[test]
+fn a_write_that_was_cut_off_anywhere_was_never_promised() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(folder.path());
+    append(&mut journal, 2, 3, 1);
+    let whole = journal.end();
+    append(&mut journal, 4, 4, 1);
+    let end = journal.end() as usize;
+    drop(journal);
+    let path = files(folder.path()).remove(0);
+    let bytes = fs::read(&path).unwrap()[..end].to_vec();
+    for length in whole as usize..bytes.len() {
+        // What is missing may be missing, or be what lay there before.
+        for filler in [None, Some(0)] {
+            let mut torn = bytes[..length].to_vec();
+            torn.resize(filler.map_or(length, |_| bytes.len()), 0);
+            fs::write(&path, torn).unwrap();
+            let mut journal = open(folder.path());
+            assert_eq!(all(&journal), [(2, 1), (3, 1)], "{length} {filler:?}");
+            append(&mut journal, 4, 5, 7);
+            drop(journal);
+            assert_eq!(all(&open(folder.path())), [(2, 1), (3, 1), (4, 7), (5, 7)]);
+        }
+    }
+}
+
+#[test]
+fn a_file_that_was_just_begun_may_be_anything() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(folder.path());
+    append(&mut journal, 2, 6, 1);
+    let before = fs::read(&files(folder.path())[0]).unwrap();
+    append(&mut journal, 7, 7, 1);
+    drop(journal);
+    let second = files(folder.path()).remove(1);
+    let bytes = fs::read(&second).unwrap();
+    for length in [0, 5, 20] {
+        fs::write(&second, &bytes[..length]).unwrap();
+        let mut journal = open(folder.path());
+        assert_eq!(journal.last().index, 6);
+        append(&mut journal, 7, 7, 2);
+        assert_eq!(all(&journal).last(), Some(&(7, 2)));
+        assert_eq!(fs::read(&files(folder.path())[0]).unwrap(), before);
+    }
+}
+
+#[test]
+fn a_flipped_bit_behind_which_something_follows_is_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(folder.path());
+    append(&mut journal, 2, 3, 1);
+    let end_of_first = journal.end() as usize;
+    append(&mut journal, 4, 4, 1);
+    append(&mut journal, 5, 6, 1);
+    let end = journal.end() as usize;
+    append(&mut journal, 7, 7, 1);
+    drop(journal);
+    let first = files(folder.path()).remove(0);
+    let bytes = fs::read(&first).unwrap();
+    for at in end_of_first..end {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 4;
+        fs::write(&first, &damaged).unwrap();
+        assert!(open_epoch(folder.path(), 1).is_err_and(|error| error.is_damage()), "byte {at}");
+    }
+    // The same in the newest file, where only what follows tells it from a write that was cut off.
+    fs::remove_file(&files(folder.path())[1]).unwrap();
+    let mut damaged = bytes;
+    damaged[end_of_first + 20] ^= 4;
+    fs::write(&first, &damaged).unwrap();
+    assert!(open_epoch(folder.path(), 1).is_err_and(|error| error.is_damage()));
+}
+
+#[test]
+fn a_missing_file_leaves_what_is_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(folder.path());
+    append(&mut journal, 2, 6, 1);
+    append(&mut journal, 7, 11, 1);
+    append(&mut journal, 12, 13, 1);
+    drop(journal);
+    fs::remove_file(&files(folder.path())[1]).unwrap();
+    // Whether that is enough depends on what was applied: the store knows.
+    let journal = open(folder.path());
+    assert_eq!((journal.floor().index, journal.last().index), (11, 13));
+    assert_eq!(files(folder.path()).len(), 1);
+}
+
+#[test]
+fn another_epoch_begins_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    append(&mut open(folder.path()), 2, 9, 1);
+    let journal = open_epoch(folder.path(), 2).unwrap();
+    assert_eq!((journal.floor(), journal.last(), journal.hard_state()), (BASE, BASE, PROMISED));
+    assert_eq!(files(folder.path()).len(), 1);
+}
