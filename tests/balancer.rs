@@ -95,6 +95,7 @@ async fn member(role: Role, id: u32) -> Arc<Member> {
         learners: vec![],
         in_sync: true,
         others: vec![],
+        store: Default::default(),
     };
     let (told, tellings) = channel::bounded(1);
     let gate = Gate::new();

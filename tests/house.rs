@@ -178,6 +178,19 @@ fn engines_are_named_in_one_place() {
     fail_on(wrong);
 }
 
+/// Timeouts and leases are monotonic: a wall clock may say 1970, and jump. One place reads it, to put it on croaks.
+#[test]
+fn the_wall_clock_is_read_in_one_place() {
+    let readers = |source: &&Source| {
+        ["SystemTime", "UNIX_EPOCH", ".modified()", "clock_gettime"]
+            .iter()
+            .any(|name| source.code.contains(name))
+    };
+    let sources = sources();
+    let found: Vec<&str> = sources.iter().filter(readers).map(|source| source.path.as_str()).collect();
+    assert_eq!(found, ["src/replica/drive.rs"]);
+}
+
 #[test]
 fn the_rules_are_pure() {
     let mut wrong = Vec::new();

@@ -11,7 +11,7 @@ pub const LOG_FILE_ENTRIES: u64 = 4_096;
 pub const LOG_FILE_BYTES: u64 = 4 * 1024 * 1024;
 /// The newest file of the log is made longer by this at a time: a write that makes a file longer by itself has to wait
 /// for the folder's metadata, which takes twice as long.
-pub const LOG_FILE_STEP_BYTES: u64 = 1024 * 1024;
+pub const LOG_FILE_STEP_BYTES: u64 = 128 * 1024;
 /// Entries of one append beyond this many bytes are written, and made durable, in several batches.
 pub const LOG_BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// A record of the log's files: one that says it is longer is none. A batch of one entry may be long by itself.

@@ -18,6 +18,7 @@
 //! - [`journal`]: the log's files
 //! - [`store`]: opening, appending, applying, installing a snapshot: the writer's side, one owner; [`identity`]:
 //!   whose store it is; [`applying`], [`load`], [`meta`] help it
+//! - [`recover`]: another history on what a store holds
 //! - [`digest`]: of the whole state, at every index; [`scrub`]: everything read again, slowly
 //! - [`read`]: views for readers and for the Raft log, beside the writer
 //! - [`snapshot`]: the whole state as a stream, out and in
@@ -38,6 +39,7 @@ mod meta;
 pub mod planted;
 pub mod read;
 pub mod record;
+mod recover;
 pub mod scrub;
 pub mod snapshot;
 pub mod store;
@@ -86,6 +88,48 @@ impl DbError {
             DbError::File { .. } | DbError::InUse(_) => false,
         }
     }
+}
+
+impl DbError {
+    /// Whether the disk says that it cannot give, or take, these bytes.
+    pub fn is_unreadable(&self) -> bool {
+        let code = match self {
+            DbError::Redb(error) => match error.as_ref() {
+                redb::Error::Io(error) => error.raw_os_error(),
+                _ => None,
+            },
+            DbError::File { source, .. } => source.raw_os_error(),
+            DbError::Damaged(_) | DbError::BadRow(_) | DbError::InUse(_) => None,
+        };
+        code == Some(rustix::io::Errno::IO.raw_os_error())
+    }
+
+    /// Whether there was no room to write.
+    pub fn is_full(&self) -> bool {
+        let kind = match self {
+            DbError::Redb(error) => match error.as_ref() {
+                redb::Error::Io(error) => error.kind(),
+                _ => return false,
+            },
+            DbError::File { source, .. } => source.kind(),
+            DbError::Damaged(_) | DbError::BadRow(_) | DbError::InUse(_) => return false,
+        };
+        matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
+    }
+}
+
+/// Runs what reads a store that may be damaged: redb trusts its pages and panics on some that cannot be. A process that
+/// ended with that panic would meet it again at its next start.
+///
+/// # Errors
+/// What `work` answers, or `Damaged` when it panicked.
+pub fn reading<T>(work: impl FnOnce() -> Result<T, DbError>) -> Result<T, DbError> {
+    // What it leaves half done is not used any more: a damaged store ends its process.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("for no reason given");
+        Err(DbError::Damaged(format!("reading it panicked: {text}")))
+    })
 }
 
 impl<E: Into<redb::Error>> From<E> for DbError {

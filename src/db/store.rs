@@ -67,6 +67,10 @@ impl Store {
     /// # Errors
     /// Fatal: it cannot be read, is damaged, or another process has it open.
     pub fn open(disk: impl Disk) -> Result<Store, DbError> {
+        super::reading(|| Store::open_trusting(disk))
+    }
+
+    fn open_trusting(disk: impl Disk) -> Result<Store, DbError> {
         disk.discard_incoming()?;
         let database = disk.open(Which::Main)?;
         make_tables(&database)?;
@@ -108,6 +112,10 @@ impl Store {
 
     pub fn reader(&self) -> Reader {
         Reader { shared: self.shared.clone() }
+    }
+
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        self.shared.clone()
     }
 
     pub(super) fn database(&self) -> Arc<Database> {
@@ -267,6 +275,18 @@ impl Store {
         self.shared.age_ms.store(window.age_ms(), Ordering::Release);
         self.shared.applied.store(self.applied.index, Ordering::Release);
         Ok(outcomes)
+    }
+
+    /// Makes the rows durable as they are, if they are not.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be written.
+    pub fn checkpoint(&mut self) -> Result<(), DbError> {
+        if self.applied_durable < self.applied.index {
+            self.database().begin_write()?.commit()?;
+            self.applied_durable = self.applied.index;
+        }
+        Ok(())
     }
 
     /// The store's disk, for a `SnapshotWriter`.

@@ -58,6 +58,8 @@ pub enum PeerTalk {
 pub struct StoreNews {
     /// Digests of its state at one or two indexes, for comparing.
     pub digests: Vec<(LogIndex, u64)>,
+    /// Nothing that grows should be taken for its sake.
+    pub full: bool,
 }
 
 const RAFT: u8 = 0;

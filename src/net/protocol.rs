@@ -154,6 +154,22 @@ pub struct NodeStatus {
     pub in_sync: bool,
     /// The other members, as far as this node knows: from the replicated state, and from what they last said.
     pub others: Vec<MemberInfo>,
+    pub store: StoreStatus,
+}
+
+/// How a member's store and its disk are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreStatus {
+    /// Bytes of disk that the store's files take.
+    pub bytes: u64,
+    /// Bytes that they may take.
+    pub quota_bytes: u64,
+    /// Bytes left on their file system.
+    pub free_bytes: u64,
+    /// Nothing that grows is taken here.
+    pub full: bool,
+    /// Seconds since everything was last read and checked; nothing if that has not come to an end yet.
+    pub scrubbed_s: Option<u64>,
 }
 
 /// A member as another sees it.

@@ -12,7 +12,7 @@
 use super::client::ask_once;
 use super::frame::Plane;
 use super::limits::{ADDRESSES_MAX, STATUS_DEADLINE, SURVEY_ROUNDS_MAX};
-use super::protocol::{Answer, Ask, MemberInfo, NodeStatus};
+use super::protocol::{Answer, Ask, MemberInfo, NodeStatus, StoreStatus};
 use super::tasks;
 use crate::state::{RaftId, Role};
 use std::collections::BTreeMap;
@@ -43,6 +43,8 @@ pub struct MemberView {
     pub in_sync: bool,
     /// It belongs to the group and can read.
     pub store_open: bool,
+    /// As it says itself.
+    pub store: Option<StoreStatus>,
 }
 
 impl Survey {
@@ -161,6 +163,7 @@ fn view(info: MemberInfo, status: Option<&NodeStatus>, voters: &[RaftId], learne
         learner: learners.contains(&info.raft_id),
         in_sync: status.is_some_and(|status| status.in_sync),
         store_open: status.is_some_and(|status| status.history.is_some()),
+        store: status.map(|status| status.store),
         info,
     }
 }
@@ -221,6 +224,7 @@ mod tests {
             learners: vec![],
             in_sync: true,
             others: (1..=5).filter(|other| *other != raft_id).map(|other| info(other, machine)).collect(),
+            store: StoreStatus::default(),
         }
     }
 

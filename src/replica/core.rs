@@ -161,7 +161,9 @@ pub struct Core {
     led_since: Option<u64>,
     /// What the leader of this term says is committed: more than our log holds while we catch up.
     said_committed: (u64, LogIndex),
+    /// Leadership is handed over at these ticks at the earliest: again, and by a coordinator that has led before.
     handover_tick: u64,
+    coordinator_handover_tick: u64,
     outputs: Vec<Output>,
 }
 
@@ -227,6 +229,7 @@ impl Core {
             led_since: None,
             said_committed: (0, 0),
             handover_tick: 0,
+            coordinator_handover_tick: 0,
             outputs: Vec::new(),
         };
         core.draw_timeout();
@@ -344,7 +347,7 @@ impl Core {
             self.hand_over();
         } else {
             if self.led_since.take().is_some() {
-                self.handover_tick = self.ticks + HANDOVER_TICKS;
+                self.coordinator_handover_tick = self.ticks + HANDOVER_TICKS;
             }
             self.proposed.clear();
         }
@@ -487,6 +490,15 @@ impl Core {
             if configuration.is_joint() { " (changing)" } else { "" },
             configuration.learners
         );
+        let me = self.options.me;
+        let votes =
+            [&configuration.voters, &configuration.voters_outgoing].iter().any(|ids| ids.contains(&me));
+        if !votes && self.leads() {
+            // A former leader's doing: this one would not have proposed it. The engine would go on leading, and
+            // panic with the next entry that it commits (the simulator's seed 147).
+            let term = self.raw.raft.term;
+            self.raw.raft.become_follower(term, 0);
+        }
         self.raw.mut_store().set_configuration(state);
         job.configuration = Some(configuration);
     }

@@ -24,6 +24,7 @@ use event_listener::Event;
 use smol::channel::{Receiver, Sender, TrySendError};
 use smol::stream::StreamExt;
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, mpsc};
@@ -63,8 +64,10 @@ pub enum Undecided {
 /// Why a replica cannot go on.
 #[derive(Debug, Clone)]
 pub enum Failing {
-    /// Its process has to end; a new start may go well (space was made, a cable is back).
+    /// A bug: its process has to end, and a new start may go well.
     Broken(String),
+    /// Its disk is full, away or failing: its process has to end, and goes on once that is mended.
+    Disk(String),
     /// Its store is damaged, or lost what it had promised: the member has to come back as another one.
     Lost(String),
     /// Its state is not that of the others: nothing of it is to be believed.
@@ -75,7 +78,11 @@ pub enum Failing {
 
 impl From<DbError> for Failing {
     fn from(error: DbError) -> Failing {
-        if error.is_damage() { Failing::Lost(error.to_string()) } else { Failing::Broken(error.to_string()) }
+        match error {
+            error if error.is_damage() => Failing::Lost(error.to_string()),
+            error if error.is_full() => Failing::Disk(format!("the disk is full: {error}")),
+            error => Failing::Disk(error.to_string()),
+        }
     }
 }
 
@@ -158,6 +165,8 @@ pub struct Replica {
     inbox: Sender<Message>,
     shared: Arc<Shared>,
     reader: Reader,
+    /// Nothing is ever sent: the channel's end is the signal.
+    store_ended: Receiver<Infallible>,
 }
 
 impl Replica {
@@ -185,12 +194,13 @@ impl Replica {
             incoming: AtomicBool::new(false),
             failed,
         });
-        let store = StoreThread { writer, jobs, inbox: inbox.clone(), shared: shared.clone() };
+        let (ends, store_ended) = smol::channel::bounded(1);
+        let store = StoreThread { writer, jobs, inbox: inbox.clone(), shared: shared.clone(), _ends: ends };
         thread::Builder::new().name("store".into()).spawn(move || store.run())?;
         let life = Life("Raft task", shared.clone());
         let raft =
             RaftTask { core, messages, jobs: job_sender, transport, shared: shared.clone(), _life: life };
-        Ok((Replica { inbox, shared, reader }, raft.run()))
+        Ok((Replica { inbox, shared, reader, store_ended }, raft.run()))
     }
 
     pub fn reader(&self) -> &Reader {
@@ -323,6 +333,11 @@ impl Replica {
     /// Ends task and thread. What was not answered is answered `Ending`.
     pub fn stop(&self) {
         let _ = self.inbox.try_send(Message::Stop);
+    }
+
+    /// Waits until the store thread has ended, everything on disk.
+    pub async fn ended(&self) {
+        let _ = self.store_ended.recv().await;
     }
 
     fn try_feed(&self, input: Input) -> Result<(), Undecided> {
@@ -474,6 +489,7 @@ struct StoreThread {
     jobs: mpsc::Receiver<Job>,
     inbox: Sender<Message>,
     shared: Arc<Shared>,
+    _ends: Sender<Infallible>,
 }
 
 impl StoreThread {
@@ -486,6 +502,10 @@ impl StoreThread {
                 let _ = self.shared.failed.try_send(error.into());
                 return;
             }
+        }
+        // So that the next start has little to apply again; the log has everything.
+        if let Err(error) = self.writer.checkpoint() {
+            log::warn!("the last rows are not durable: {error}");
         }
     }
 

@@ -131,6 +131,14 @@ impl Writer {
         Ok(done)
     }
 
+    /// Makes the rows durable.
+    ///
+    /// # Errors
+    /// The disk is full or fails.
+    pub fn checkpoint(&mut self) -> Result<(), DbError> {
+        self.store.checkpoint()
+    }
+
     /// Makes the entries and hard states of these jobs durable, with everything applied before: one commit.
     ///
     /// # Errors

@@ -14,7 +14,9 @@ pub enum Exit {
     NotLoggedIn = 4,
     /// It works, but not as it should.
     Degraded = 5,
-    /// The configuration is wrong; restarting does not help (EX_CONFIG; systemd does not restart on it).
+    /// The disk is full, away or failing; once that is mended, a restart goes on where it was (EX_IOERR).
+    Disk = 74,
+    /// The configuration is wrong, or somebody has to look first; restarting does not help (EX_CONFIG; systemd does not restart on it).
     Configuration = 78,
 }
 

@@ -8,7 +8,7 @@
 //! - [`descriptors`]: as many files and sockets as a server needs
 //! - [`start`]: logging and the one match that runs a role; [`stop`]: when it has to end
 //! - [`up`]: a whole group on one machine
-//! - [`init`], [`status`] (also as `members`), [`member`], [`bench`] (with [`histogram`]): commands that come to an
+//! - [`init`], [`status`] (also as `members`), [`member`], [`bench`] (with [`histogram`]), [`recover`]: commands that come to an
 //!   end by themselves
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
 //! - [`address`]: HOST:PORT as people type it
@@ -31,6 +31,7 @@ pub mod node;
 pub mod options;
 pub mod output;
 pub mod ports;
+pub mod recover;
 pub mod start;
 pub mod status;
 pub mod stop;

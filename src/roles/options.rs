@@ -26,6 +26,8 @@ pub struct NodeOptions {
     pub found: bool,
     /// Silence after which a voter's seat goes to a learner that is there; asked of the leader.
     pub evict_after: Duration,
+    /// Bytes of disk that the store's files may take before what grows is refused.
+    pub disk_quota_bytes: u64,
 }
 
 impl NodeOptions {
@@ -96,6 +98,22 @@ pub struct UpOptions {
     pub restart: Restart,
     /// What members are told.
     pub evict_after: Duration,
+    /// The same.
+    pub disk_quota_bytes: u64,
+}
+
+/// For `recover`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoverOptions {
+    /// A member's store; only read.
+    pub from: PathBuf,
+    /// Which backend is to have it.
+    pub id: u32,
+    /// The parent of that backend's store.
+    pub data_dir: PathBuf,
+    pub cluster: ClusterId,
+    /// The cluster file, where it was named.
+    pub cluster_file: Option<PathBuf>,
 }
 
 /// How a command finds the group that it talks to.

@@ -3,7 +3,7 @@
 use super::cli::{Invocation, Job};
 use super::failure::{Exit, Failure};
 use super::log_lines::{self, Lines};
-use super::{balancer, bench, descriptors, init, member, node, status, stop, up, web};
+use super::{balancer, bench, descriptors, init, member, node, recover, status, stop, up, web};
 use std::io::Write;
 use std::time::Instant;
 
@@ -25,6 +25,7 @@ pub fn run(invocation: Invocation) -> Result<(), Failure> {
         Job::Init(_) => ("init".to_string(), COMMAND_FILTER),
         Job::Status(_) => ("status".to_string(), COMMAND_FILTER),
         Job::Member(_) => ("member".to_string(), COMMAND_FILTER),
+        Job::Recover(_) => ("recover".to_string(), COMMAND_FILTER),
         Job::Bench(_) => ("bench".to_string(), COMMAND_FILTER),
     };
     let node = matches!(&job, Job::Node(_));
@@ -43,6 +44,7 @@ pub fn run(invocation: Invocation) -> Result<(), Failure> {
             Job::Init(options) => init::run(&options),
             Job::Status(options) => status::run(&options).await,
             Job::Member(options) => member::run(&options).await,
+            Job::Recover(options) => recover::run(&options),
             Job::Bench(options) => bench::run(&options).await,
         }
     };

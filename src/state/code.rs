@@ -58,6 +58,8 @@ codes! {
     MemberAlive = 622, "a member of that name is alive";
     TooOld = 623, "this version of ribbit is too old for the group";
     TooNew = 624, "not every member of the group understands that yet";
+    /// Nothing was decided: see the disk quota. Never an outcome.
+    DisksFull = 625, "the disks are full: nothing new can be written until an operator makes room";
 }
 
 impl fmt::Display for Code {

@@ -148,6 +148,27 @@ impl Command {
     pub fn rules_level(&self) -> u32 {
         1
     }
+
+    /// Whether people add something with it that stays: refused when the disks are full. Logging in does not count
+    /// (sessions are few, and who wants to delete something has to), nor does what keeps the group going.
+    pub fn grows(&self) -> bool {
+        match self {
+            Command::CreateAccount { .. } | Command::Croak { .. } | Command::AddFriend { .. } => true,
+            Command::LogIn { .. }
+            | Command::LogOut { .. }
+            | Command::RemoveFriend { .. }
+            | Command::DeleteAccount { .. }
+            | Command::Sweep { .. }
+            | Command::IndexCroaks
+            | Command::Found { .. }
+            | Command::Join { .. }
+            | Command::Describe { .. }
+            | Command::Lose { .. }
+            | Command::Drain { .. }
+            | Command::Forget { .. }
+            | Command::RaiseRules { .. } => false,
+        }
+    }
 }
 
 /// Who asks to join.

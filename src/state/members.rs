@@ -6,7 +6,7 @@ use super::apply::Decision;
 use super::code::{Code, Denied};
 use super::command::{NewMember, Reply, Role};
 use super::ids::{HistoryId, RaftId};
-use super::limits::{ADDRESS_BYTES_MAX, MEMBERS_MAX};
+use super::limits::{ADDRESS_BYTES_MAX, MEMBERS_MAX, RULES_LEVEL};
 use super::rows::{Bookkeeping, Books, Change, Member, Members, Order, Standing, View, get, scan};
 
 const NO_SUCH_MEMBER: Denied = Denied::new(Code::NoSuchMember);
@@ -46,6 +46,38 @@ pub(super) fn found<E>(
     books.history = history.0;
     books.rules_level = member.rules_level;
     Ok(Ok((enter(books, 1, member), Reply::Joined { raft_id: 1, history })))
+}
+
+/// What becomes of the members when a store begins another history: its member is the only one, under a Raft id that
+/// the old history never gave out, and known to be where it was last reached. Everything else stays. Not a command:
+/// nobody is there to agree.
+///
+/// # Errors
+/// The view's.
+pub fn begin_history<V: View>(
+    view: &V,
+    history: HistoryId,
+    role: Role,
+    id: u32,
+) -> Result<Result<(RaftId, Vec<Change>), Denied>, V::Error> {
+    let mut books = get::<Books, V>(view, &())?.unwrap_or_default();
+    if books.rules_level > RULES_LEVEL {
+        return Ok(Err(Denied::new(Code::TooOld)));
+    }
+    let before = all(view)?;
+    let address = before.iter().find(|(_, member)| (member.role, member.id) == (role, id));
+    let member = NewMember {
+        role,
+        id,
+        address: address.map(|(_, member)| member.address.clone()).unwrap_or_default(),
+        machine: String::new(),
+        rules_level: RULES_LEVEL,
+    };
+    let raft_id = books.next_raft_id.max(1);
+    books.history = history.0;
+    let mut changes: Vec<Change> = before.iter().map(|(id, _)| Change::remove::<Members>(id)).collect();
+    changes.extend(enter(&mut books, raft_id, &member));
+    Ok(Ok((raft_id, changes)))
 }
 
 pub(super) fn join<V: View>(

@@ -35,6 +35,14 @@ struct MemberJson<'a> {
     /// Entries behind the furthest.
     lag: LogIndex,
     clients: u32,
+    /// Bytes of disk that its store takes, may take, and that are left; 0 when it does not answer.
+    disk_bytes: u64,
+    disk_quota_bytes: u64,
+    disk_free_bytes: u64,
+    /// It takes nothing new.
+    disk_full: bool,
+    /// Seconds since everything in its store was last read and checked; null if it was not since it started.
+    scrubbed_s: Option<u64>,
 }
 
 /// What `members` says beyond `status`.
@@ -59,6 +67,7 @@ struct MembersJson<'a> {
 }
 
 fn member_json<'a>(survey: &Survey, member: &'a MemberView) -> MemberJson<'a> {
+    let store = member.store.unwrap_or_default();
     MemberJson {
         name: member.info.name(),
         role: member.info.role,
@@ -72,6 +81,11 @@ fn member_json<'a>(survey: &Survey, member: &'a MemberView) -> MemberJson<'a> {
         applied: member.info.applied,
         lag: furthest(survey) - member.info.applied,
         clients: member.info.clients,
+        disk_bytes: store.bytes,
+        disk_quota_bytes: store.quota_bytes,
+        disk_free_bytes: store.free_bytes,
+        disk_full: store.full,
+        scrubbed_s: store.scrubbed_s,
     }
 }
 
@@ -123,21 +137,42 @@ const CLIENTS: Column = ("CLIENTS", Side::Right, |_, member| match member.info.r
     Role::Backend => member.info.clients.to_string(),
     Role::Coordinator => "-".to_string(),
 });
+const DISK: Column = ("DISK", Side::Right, |_, member| match member.store {
+    Some(store) if store.full => "FULL".to_string(),
+    Some(store) => megabytes(store.bytes),
+    None => "-".to_string(),
+});
+const QUOTA: Column =
+    ("QUOTA", Side::Right, |_, member| member.store.map_or("-".into(), |store| megabytes(store.quota_bytes)));
+const FREE: Column =
+    ("FREE", Side::Right, |_, member| member.store.map_or("-".into(), |store| megabytes(store.free_bytes)));
+const SCRUBBED: Column =
+    ("SCRUBBED", Side::Right, |_, member| match member.store.and_then(|store| store.scrubbed_s) {
+        Some(seconds) if seconds < 3_600 => format!("{} min ago", seconds / 60),
+        Some(seconds) => format!("{} h ago", seconds / 3_600),
+        None => "-".to_string(),
+    });
 const MACHINE_CHARS: usize = 8;
 
 fn or_dash(number: u64) -> String {
     if number == 0 { "-".to_string() } else { number.to_string() }
 }
 
+/// Rounded up: what is there is never shown as nothing.
+fn megabytes(bytes: u64) -> String {
+    format!("{} MB", bytes.div_ceil(1_000_000))
+}
+
 /// For people: two sentences and a table, without the last line's end.
 pub fn table(survey: &Survey) -> String {
-    let table = columns(survey, &[NAME, IS, ADDRESS, PID, APPLIED, LAG, CLIENTS]);
-    format!("{}\n{}\n\n{table}", who_leads(survey), what_may_be_lost(survey))
+    let table = columns(survey, &[NAME, IS, ADDRESS, PID, APPLIED, LAG, CLIENTS, DISK]);
+    format!("{}\n{}\n{}\n{table}", who_leads(survey), what_may_be_lost(survey), who_is_full(survey))
 }
 
 /// The same with everything that is known of each member.
 pub fn members_table(survey: &Survey) -> String {
-    let all = [NAME, IS, RAFT_ID, RULES, ADDRESS, MACHINE, PID, APPLIED, LAG, CLIENTS];
+    let all =
+        [NAME, IS, RAFT_ID, RULES, ADDRESS, MACHINE, PID, APPLIED, LAG, CLIENTS, DISK, QUOTA, FREE, SCRUBBED];
     format!("{}\n\n{}", who_leads(survey), columns(survey, &all))
 }
 
@@ -176,6 +211,16 @@ fn what_may_be_lost(survey: &Survey) -> String {
     }
 }
 
+/// A line, or nothing.
+fn who_is_full(survey: &Survey) -> String {
+    let is_full = |member: &&MemberView| member.store.is_some_and(|store| store.full);
+    let names: Vec<String> = survey.members.iter().filter(is_full).map(|member| member.info.name()).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        names => format!("DISK FULL: {}. Make room, or raise --disk-quota.\n", names.join(", ")),
+    }
+}
+
 fn counted(count: usize, what: &str) -> String {
     let ending = match (count, what.ends_with('s')) {
         (1, _) => "",
@@ -209,7 +254,7 @@ fn standing(survey: &Survey, member: &MemberView) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::protocol::MemberInfo;
+    use crate::net::protocol::{MemberInfo, StoreStatus};
 
     fn member(role: Role, id: u32, applied: LogIndex, alive: bool) -> MemberView {
         let info = MemberInfo {
@@ -223,7 +268,14 @@ mod tests {
             clients: 0,
             rules_level: 1,
         };
-        MemberView { info, alive, voter: true, learner: false, in_sync: alive, store_open: alive }
+        let store = alive.then_some(StoreStatus {
+            bytes: 1_500_000,
+            quota_bytes: 2_000_000_000,
+            free_bytes: 7_000_000_000,
+            full: false,
+            scrubbed_s: Some(7_300),
+        });
+        MemberView { info, alive, voter: true, learner: false, in_sync: alive, store_open: alive, store }
     }
 
     fn survey() -> Survey {
@@ -246,11 +298,15 @@ mod tests {
 backend-1 leads, term 3; 2 of 3 members are there.
 Still to spare: 1 process or 0 machines.
 
-NAME           IS          ADDRESS          PID  APPLIED  LAG  CLIENTS
-backend-1      leader      127.0.0.1:40001  101       42    0        0
-backend-2      DEAD voter  127.0.0.1:40002  102       40    2        0
-coordinator-1  voter       127.0.0.1:40001  101       42    0        -";
+NAME           IS          ADDRESS          PID  APPLIED  LAG  CLIENTS  DISK
+backend-1      leader      127.0.0.1:40001  101       42    0        0  2 MB
+backend-2      DEAD voter  127.0.0.1:40002  102       40    2        0     -
+coordinator-1  voter       127.0.0.1:40001  101       42    0        -  2 MB";
         assert_eq!(table(&survey()), expected);
+        let mut full = survey();
+        full.members[0].store.as_mut().unwrap().full = true;
+        let said = table(&full);
+        assert!(said.contains("\nDISK FULL: backend-1. Make room,") && said.contains("0  FULL\n"), "{said}");
         let leaderless = Survey { leader: None, ..survey() };
         assert!(table(&leaderless).starts_with("NOBODY LEADS"));
     }
@@ -264,12 +320,12 @@ coordinator-1  voter       127.0.0.1:40001  101       42    0        -";
         let expected = "\
 backend-1 leads, term 3; 2 of 3 members are there.
 
-NAME           IS            RAFT ID  RULES  ADDRESS          MACHINE   PID  APPLIED  LAG  CLIENTS
-backend-1      leader              1      1  127.0.0.1:40001  m         101       42    0        0
-backend-2      DEAD joining        2      1  127.0.0.1:40002  01234567  102       40    2        0
-coordinator-1  learner             1      1  127.0.0.1:40001  m         101       42    0        -";
+NAME           IS            RAFT ID  RULES  ADDRESS          MACHINE   PID  APPLIED  LAG  CLIENTS  DISK    QUOTA     FREE  SCRUBBED
+backend-1      leader              1      1  127.0.0.1:40001  m         101       42    0        0  2 MB  2000 MB  7000 MB   2 h ago
+backend-2      DEAD joining        2      1  127.0.0.1:40002  01234567  102       40    2        0     -        -        -         -
+coordinator-1  learner             1      1  127.0.0.1:40001  m         101       42    0        -  2 MB  2000 MB  7000 MB   2 h ago";
         assert_eq!(members_table(&survey), expected);
-        let end = "\"clients\":0,\"seat\":\"learner\",\"raft_id\":1,\"rules_level\":1}]}";
+        let end = "\"scrubbed_s\":7300,\"seat\":\"learner\",\"raft_id\":1,\"rules_level\":1}]}";
         assert!(members_json(&survey).ends_with(end), "{}", members_json(&survey));
     }
 
@@ -278,7 +334,8 @@ coordinator-1  learner             1      1  127.0.0.1:40001  m         101     
         let first = "{\"leader\":\"backend-1\",\"term\":3,\"can_lose_processes\":1,\"can_lose_machines\":0,\
             \"members\":[{\"name\":\"backend-1\",\"role\":\"backend\",\"id\":1,\"pid\":101,\
             \"address\":\"127.0.0.1:40001\",\"machine\":\"m\",\"alive\":true,\"voter\":true,\"in_sync\":true,\
-            \"applied\":42,\"lag\":0,\"clients\":0},";
+            \"applied\":42,\"lag\":0,\"clients\":0,\"disk_bytes\":1500000,\"disk_quota_bytes\":2000000000,\
+            \"disk_free_bytes\":7000000000,\"disk_full\":false,\"scrubbed_s\":7300},";
         assert!(json(&survey()).starts_with(first), "{}", json(&survey()));
         assert!(json(&Survey { leader: None, ..survey() }).starts_with("{\"leader\":null,"));
     }

@@ -5,6 +5,7 @@ use crate::pond::Pond;
 use crate::writers::{Writers, stores_agree};
 use std::fs;
 use std::path::PathBuf;
+use std::time::Instant;
 
 fn store(pond: &Pond, member: &str) -> PathBuf {
     pond.folder().join(member).join("store.redb")
@@ -19,11 +20,13 @@ fn heals(mistreat: impl FnOnce(&mut Pond, &str)) -> Pond {
     let writers = Writers::start(&pond, 4);
     writers.await_progress();
     mistreat(&mut pond, member);
+    let began = Instant::now();
     writers.await_progress();
     pond.await_status("it is back, votes and is in sync", |status| {
         let well = |member: &crate::pond::MemberStatus| member.alive && member.voter && member.in_sync;
         status.members.len() == 5 && status.members.iter().all(well)
     });
+    println!("{member} is back, votes and has caught up after {:?}, nobody helped it", began.elapsed());
     let mut written = writers.stop();
     pond.await_whole();
     written.judge_pages();
@@ -73,13 +76,19 @@ fn a_store_of_a_while_ago_put_back() {
     let pond = heals(|pond, member| {
         // As a backup of the card would be: taken while the process stands still.
         pond.signal(&[member], rustix::process::Signal::STOP);
-        let path = store(pond, member);
-        let old = fs::read(&path).expect("a store");
+        let folder = pond.folder().join(member);
+        let read = |file: std::io::Result<fs::DirEntry>| {
+            let path = file.expect("a folder").path();
+            (fs::read(&path).expect("a store"), path)
+        };
+        let old: Vec<_> = fs::read_dir(&folder).expect("a folder").map(read).collect();
         pond.signal(&[member], rustix::process::Signal::CONT);
         let applied = pond.status().member(member).applied;
         pond.await_status("it has applied more", |status| status.member(member).applied > applied + 30);
         pond.signal(&[member], rustix::process::Signal::STOP);
-        fs::write(&path, old).expect("a store");
+        fs::remove_dir_all(&folder).expect("a folder");
+        fs::create_dir(&folder).expect("a folder");
+        old.into_iter().for_each(|(bytes, path)| fs::write(path, bytes).expect("a store"));
         pond.kill(&[member]);
     });
     let aside = ["backend-2", "backend-3"]

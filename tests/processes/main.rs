@@ -2,9 +2,11 @@
 //!
 //! - [`pond`]: a group on a temporary folder, and the ways to break it
 //! - [`writers`]: people who croak all the time, and what must have become of it
+//! - [`preload`]: a wall clock and a disk that tests move and break
 //! - [`pages`]: what stands on a page
 //! - one module a promise: [`people`], [`hostile`], [`belonging`], [`failover`], [`following`], [`power`], [`status`],
-//!   [`stopped`], [`moved`], [`away`], [`lost`], [`members`], and [`browser`] for the eyes
+//!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`],
+//!   [`recover`], [`clock`], [`members`], and [`browser`] for the eyes
 //!
 //! Each group is seven processes, so one test runs at a time, whatever `--test-threads` says.
 //! `RIBBIT_POWER_CUTS=20` cuts the power more often than the five times of a plain run.
@@ -19,9 +21,12 @@ mod http;
 mod away;
 mod belonging;
 mod browser;
+mod clock;
 mod differs;
+mod failing;
 mod failover;
 mod following;
+mod full;
 mod hostile;
 mod lost;
 mod members;
@@ -30,6 +35,10 @@ mod pages;
 mod people;
 mod pond;
 mod power;
+mod preload;
+mod quota;
+mod recover;
+mod scrub;
 mod status;
 mod stopped;
 mod writers;

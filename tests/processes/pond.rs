@@ -68,6 +68,11 @@ pub struct MemberStatus {
     pub applied: u64,
     pub lag: u64,
     pub clients: u32,
+    pub disk_bytes: u64,
+    pub disk_quota_bytes: u64,
+    pub disk_free_bytes: u64,
+    pub disk_full: bool,
+    pub scrubbed_s: Option<u64>,
 }
 
 impl Status {

@@ -37,8 +37,23 @@ fn the_json_has_the_documented_shape() {
     assert_eq!(members.len(), names.len());
     for (member, name) in members.iter().zip(names) {
         let fields = [
-            "name", "role", "id", "pid", "address", "machine", "alive", "voter", "in_sync", "applied", "lag",
+            "name",
+            "role",
+            "id",
+            "pid",
+            "address",
+            "machine",
+            "alive",
+            "voter",
+            "in_sync",
+            "applied",
+            "lag",
             "clients",
+            "disk_bytes",
+            "disk_quota_bytes",
+            "disk_free_bytes",
+            "disk_full",
+            "scrubbed_s",
         ];
         assert_eq!(keys(member), BTreeSet::from(fields));
         let (role, id) = name.split_once('-').expect("a role and a number");

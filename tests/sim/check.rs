@@ -17,6 +17,8 @@ pub struct Checker {
     first_index: BTreeMap<RequestId, LogIndex>,
     leaders: BTreeMap<u64, usize>,
     digests: BTreeMap<LogIndex, (u64, usize)>,
+    /// The digests that stores keep of themselves.
+    kept: BTreeMap<LogIndex, (u64, usize)>,
     /// The highest index that anything finished so far has told of.
     told: LogIndex,
     pub history: History,
@@ -37,9 +39,13 @@ impl Checker {
     }
 
     /// Every node does the same at the same index, again after a restart too.
-    pub fn applied(&mut self, node: usize, entry: &AppliedEntry) {
+    pub fn applied(&mut self, node: usize, entry: &AppliedEntry, kept: Option<u64>) {
         let first = self.outcomes.entry(entry.index).or_insert_with(|| entry.outcome.clone());
         assert_eq!(*first, entry.outcome, "node {node} answered something else at index {}", entry.index);
+        if let Some(digest) = kept {
+            let (first, other) = *self.kept.entry(entry.index).or_insert((digest, node));
+            assert_eq!(first, digest, "nodes {other} and {node} keep other digests at {}", entry.index);
+        }
     }
 
     /// One leader a term.

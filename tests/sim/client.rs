@@ -35,7 +35,11 @@ pub struct Client {
     pub seen: LogIndex,
     account: Option<AccountId>,
     logged_in: bool,
+    /// Sessions that it has ended: no token is used twice.
+    sessions: u32,
     croaks: u32,
+    /// It has just deleted its account.
+    pub has_deleted: bool,
 }
 
 impl Client {
@@ -48,12 +52,21 @@ impl Client {
             seen: 0,
             account: None,
             logged_in: false,
+            sessions: 0,
             croaks: 0,
+            has_deleted: false,
         }
     }
 
     fn session(&self) -> TokenHash {
-        TokenHash([self.number as u8 + 1; 32])
+        let mut token = [self.number as u8 + 1; 32];
+        token[..4].copy_from_slice(&self.sessions.to_le_bytes());
+        TokenHash(token)
+    }
+
+    fn end_session(&mut self) {
+        self.logged_in = false;
+        self.sessions += 1;
     }
 
     /// Decides what to do next and begins it.
@@ -92,7 +105,9 @@ impl Client {
                 self.write(command, random)
             }
             45..46 => self.write(Command::IndexCroaks, random),
-            46..75 => Ask::Read { linearizable: true, query: self.query(random) },
+            46..47 => self.write(Command::DeleteAccount { session, credential_version: 1 }, random),
+            47..48 => self.write(Command::LogOut { session }, random),
+            48..75 => Ask::Read { linearizable: true, query: self.query(random) },
             _ => Ask::Read { linearizable: false, query: self.query(random) },
         }
     }
@@ -117,17 +132,25 @@ impl Client {
 
     /// Takes the outcome of the write under way.
     pub fn written(&mut self, index: LogIndex, outcome: &Outcome) -> Option<Done> {
+        let Pending { ask: Ask::Write(request), asked, .. } = self.pending.take()? else { return None };
         match outcome {
             Ok(Reply::Created { account }) => self.account = Some(*account),
             Ok(Reply::LoggedIn { .. }) => self.logged_in = true,
-            Ok(_) => {}
+            Ok(_) => match request.command {
+                Command::DeleteAccount { .. } => {
+                    self.account = None;
+                    self.has_deleted = true;
+                    self.end_session();
+                }
+                Command::LogOut { .. } => self.end_session(),
+                _ => {}
+            },
             Err(Denied { code, .. }) => assert!(
                 matches!(code, Code::NoSuchUser | Code::Yourself | Code::AlreadyFriend | Code::NotAFriend),
                 "client {} was refused: {code:?}",
                 self.number
             ),
         }
-        let Pending { ask: Ask::Write(request), asked, .. } = self.pending.take()? else { return None };
         self.seen = self.seen.max(index);
         Some(Done { client: self.number, asked, index, kind: Kind::Write { request: request.id } })
     }

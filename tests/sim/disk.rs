@@ -7,9 +7,13 @@
 use super::random::Random;
 use redb::{Database, StorageBackend};
 use ribbit::db::{DbError, Disk, Which, disk::builder};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
+
+const SECTOR: usize = 512;
+/// A disk goes back by so many syncs at most.
+const UNDO_MAX: usize = 12;
 
 #[derive(Debug)]
 enum Write {
@@ -22,9 +26,48 @@ struct FileState {
     current: Vec<u8>,
     durable: Vec<u8>,
     pending: Vec<Write>,
+    /// What the last syncs changed, oldest first: the way back.
+    undo: VecDeque<Undo>,
     generation: u64,
     /// Fails for good after so many more operations: a crash in the middle of a transaction.
     fail_after: Option<u64>,
+}
+
+/// What a sync has overwritten: the length before, and bytes by offset, in the order of the writes.
+#[derive(Debug, Clone)]
+struct Undo {
+    length: usize,
+    bytes: Vec<(usize, Vec<u8>)>,
+}
+
+impl FileState {
+    /// These writes become durable.
+    fn sync(&mut self, writes: impl IntoIterator<Item = (Write, usize)>) {
+        let mut undo = Undo { length: self.durable.len(), bytes: Vec::new() };
+        for (write, length) in writes {
+            let (from, to) = match &write {
+                Write::Bytes { offset, bytes } => (*offset, offset + bytes.len()),
+                Write::Length(length) => (*length, self.durable.len()),
+            };
+            let to = to.min(self.durable.len());
+            undo.bytes.push((from, self.durable.get(from..to).unwrap_or_default().to_vec()));
+            carry_out(&mut self.durable, &write, length);
+        }
+        self.undo.push_back(undo);
+        if self.undo.len() > UNDO_MAX {
+            self.undo.pop_front();
+        }
+    }
+
+    /// The newest of what was synced is not there after all.
+    fn turn_back(&mut self) {
+        let Some(undo) = self.undo.pop_back() else { return };
+        for (offset, bytes) in undo.bytes.into_iter().rev() {
+            carry_out(&mut self.durable, &Write::Bytes { offset, bytes }, usize::MAX);
+        }
+        self.durable.resize(undo.length, 0);
+        self.current.clone_from(&self.durable);
+    }
 }
 
 fn carry_out(bytes: &mut Vec<u8>, write: &Write, length: usize) {
@@ -37,6 +80,22 @@ fn carry_out(bytes: &mut Vec<u8>, write: &Write, length: usize) {
             bytes[*offset..offset + new.len()].copy_from_slice(new);
         }
         Write::Length(length) => bytes.resize(*length, 0),
+    }
+}
+
+/// One sector that holds something is wiped, holds noise, or has a bit turned.
+fn spoil(bytes: &mut [u8], random: &mut Random) {
+    let is_used = |sector: &usize| bytes[sector * SECTOR..][..SECTOR].iter().any(|byte| *byte != 0);
+    let used: Vec<usize> = (0..bytes.len() / SECTOR).filter(is_used).collect();
+    if used.is_empty() {
+        return;
+    }
+    let sector = used[random.between(0, used.len() as u64) as usize];
+    let sector = &mut bytes[sector * SECTOR..][..SECTOR];
+    match random.between(0, 3) {
+        0 => sector.fill(0),
+        1 => sector.fill_with(|| random.next() as u8),
+        _ => sector[random.between(0, SECTOR as u64) as usize] ^= 1 << random.between(0, 8),
     }
 }
 
@@ -91,9 +150,8 @@ impl StorageBackend for Handle {
     }
     fn sync_data(&self) -> io::Result<()> {
         let mut state = self.changing()?;
-        for write in std::mem::take(&mut state.pending) {
-            carry_out(&mut state.durable, &write, usize::MAX);
-        }
+        let pending = std::mem::take(&mut state.pending);
+        state.sync(pending.into_iter().map(|write| (write, usize::MAX)));
         Ok(())
     }
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
@@ -130,15 +188,58 @@ impl SimDisk {
             let pending = std::mem::take(&mut state.pending);
             // Most often all or nothing of the cache survives; sometimes any part of it.
             let survival = [0, 1000, random.between(0, 1000)][random.between(0, 3) as usize];
-            for write in pending {
+            let mut survives = |write| {
                 let torn = random.permille(50);
-                if random.permille(survival) {
-                    let length = if torn { random.between(0, 4096) as usize } else { usize::MAX };
-                    carry_out(&mut state.durable, &write, length);
-                }
-            }
+                let length = if torn { random.between(0, 4096) as usize } else { usize::MAX };
+                random.permille(survival).then_some((write, length))
+            };
+            let survivors: Vec<_> = pending.into_iter().filter_map(&mut survives).collect();
+            state.sync(survivors);
             state.current = state.durable.clone();
         }
+    }
+
+    /// Another disk that holds what this one has synced.
+    pub fn copy(&self) -> SimDisk {
+        let copy = |file: &Arc<Mutex<FileState>>| {
+            let file = file.lock().expect("one thread");
+            let (durable, undo) = (file.durable.clone(), file.undo.clone());
+            let state = FileState { current: durable.clone(), durable, undo, ..FileState::default() };
+            Arc::new(Mutex::new(state))
+        };
+        let files = self.files.lock().expect("one thread");
+        let files = files.iter().map(|(which, file)| (*which, copy(file))).collect();
+        SimDisk { files: Arc::new(Mutex::new(files)) }
+    }
+
+    /// The last syncs of the log, one or several, turn out to have been lies; sometimes those of the rows too.
+    pub fn turn_back(&self, random: &mut Random) {
+        let files = self.files.lock().expect("one thread");
+        let newest = files.iter().rfind(|(name, _)| matches!(name, Name::Log(_)));
+        let main = files.get_key_value(&MAIN).filter(|_| random.permille(500));
+        for (_, file) in newest.into_iter().chain(main) {
+            let mut state = file.lock().expect("one thread");
+            (0..random.between(1, UNDO_MAX as u64)).for_each(|_| state.turn_back());
+        }
+    }
+
+    /// Some of one file is not any more what was written, while nobody has it open.
+    pub fn damage(&self, random: &mut Random) {
+        let files = self.files.lock().expect("one thread");
+        if files.is_empty() {
+            return;
+        }
+        let file = files.values().nth(random.between(0, files.len() as u64) as usize).expect("one of them");
+        let mut state = file.lock().expect("one thread");
+        let mut bytes = std::mem::take(&mut state.durable);
+        if random.permille(100) {
+            bytes.truncate(random.between(0, bytes.len() as u64 + 1) as usize);
+        }
+        for _ in 0..random.between(1, 4) {
+            spoil(&mut bytes, random);
+        }
+        state.current.clone_from(&bytes);
+        state.durable = bytes;
     }
 
     /// Whether something has failed that was to: whoever uses this disk is about to die.

@@ -1,22 +1,34 @@
 //! What goes wrong on purpose, besides what the network and the disks do all the time.
 
+use super::errands::Want;
 use super::plan::Fault;
 use super::world::{Event, World, trace};
 use ribbit::replica::Input;
-use ribbit::state::Command;
 
 /// How often each kind of trouble happened.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     pub crashes: u64,
     pub crashes_inside: u64,
+    pub stops: u64,
     pub power_failures: u64,
     pub cuts: u64,
     pub pauses: u64,
+    pub sleeps: u64,
     pub stalls: u64,
     pub clock_jumps: u64,
     pub handovers: u64,
     pub joins: u64,
+    pub wiped: u64,
+    pub damaged: u64,
+    pub damage_borne: u64,
+    pub turned_back: u64,
+    pub let_go: u64,
+    pub removed: u64,
+    pub drained: u64,
+    pub evicted: u64,
+    pub accounts_deleted: u64,
+    pub suspensions: u64,
     pub lost: u64,
     pub doubled: u64,
     pub snapshots: u64,
@@ -34,17 +46,29 @@ impl Faults {
         self.lively_ms_max = self.lively_ms_max.max(other.lively_ms_max);
     }
 
-    fn counts(&mut self) -> [(&'static str, &mut u64); 14] {
+    fn counts(&mut self) -> [(&'static str, &mut u64); 26] {
         [
             ("crashes", &mut self.crashes),
             ("crashes inside a transaction", &mut self.crashes_inside),
+            ("stops", &mut self.stops),
             ("power failures", &mut self.power_failures),
             ("cuts", &mut self.cuts),
             ("pauses", &mut self.pauses),
+            ("sleeps", &mut self.sleeps),
             ("stalls", &mut self.stalls),
             ("clock jumps", &mut self.clock_jumps),
             ("handovers", &mut self.handovers),
             ("joins", &mut self.joins),
+            ("stores wiped", &mut self.wiped),
+            ("stores damaged", &mut self.damaged),
+            ("stores that bore damage", &mut self.damage_borne),
+            ("stores turned back", &mut self.turned_back),
+            ("members with lost stores let go", &mut self.let_go),
+            ("members removed", &mut self.removed),
+            ("members drained", &mut self.drained),
+            ("silent voters evicted", &mut self.evicted),
+            ("accounts deleted", &mut self.accounts_deleted),
+            ("suspensions", &mut self.suspensions),
             ("messages lost", &mut self.lost),
             ("messages doubled", &mut self.doubled),
             ("snapshots sent", &mut self.snapshots),
@@ -84,6 +108,7 @@ impl World {
                 trace!(self, "node {node} will crash inside a transaction");
                 self.nodes[node].disk.fail_after(operations);
             }
+            Some(Fault::Stop) => self.stop(node),
             Some(Fault::Power) => {
                 trace!(self, "power fails");
                 self.faults.power_failures += 1;
@@ -92,6 +117,7 @@ impl World {
             Some(Fault::CutOff) => self.cut_off(node),
             Some(Fault::Split) => self.split(),
             Some(Fault::Pause) => self.pause(node),
+            Some(Fault::Asleep) => self.sleep(),
             Some(Fault::Stall) => self.stall(),
             Some(Fault::ClockJump) => self.jump(node),
             Some(Fault::Handover) => {
@@ -99,6 +125,11 @@ impl World {
                 (0..nodes).for_each(|node| self.feed(node, Input::StepAside));
             }
             Some(Fault::Join) => self.let_somebody_join(),
+            Some(Fault::Wipe) => self.wipe(node),
+            Some(Fault::Damage) => self.damage(node),
+            Some(Fault::TurnBack) => self.turn_back(node),
+            Some(Fault::Remove) => self.remove_by_hand(node),
+            Some(Fault::Drain) => self.drain(node),
         }
         let next = self.now + self.random.between(20, self.plan.fault_pause_max);
         self.at(next, Event::Fault);
@@ -141,16 +172,42 @@ impl World {
         self.faults.cuts += 1;
     }
 
-    /// Half the time it is a leader that stands still: the others are missed less.
+    fn leader(&self) -> Option<usize> {
+        self.nodes.iter().position(|node| node.running.as_ref().is_some_and(|it| it.core.status().leads))
+    }
+
+    /// Half the time it is a leader that stands still: the others are missed less. A process that was stopped finds
+    /// that its monotonic clock went on; on a board that was suspended, the clock stood still too.
     fn pause(&mut self, node: usize) {
-        let leads = |node: &super::node::Node| node.running.as_ref().is_some_and(|it| it.core.status().leads);
-        let leader = self.nodes.iter().position(leads).filter(|_| self.random.permille(500));
+        let leader = self.leader().filter(|_| self.random.permille(500));
         let node = leader.unwrap_or(node);
         if self.nodes[node].running.is_some() {
             self.nodes[node].paused_until = self.now + self.random.between(50, 3_000);
             trace!(self, "node {node} stands still until {}", self.nodes[node].paused_until);
             self.faults.pauses += 1;
+            if self.random.permille(500) {
+                self.suspend(node);
+            }
         }
+    }
+
+    fn suspend(&mut self, node: usize) {
+        self.nodes[node].suspended_at.get_or_insert(self.now);
+        self.faults.suspensions += 1;
+    }
+
+    fn sleep(&mut self) {
+        let Some(node) = self.leader() else { return };
+        let wakes = self.now + self.random.between(500, 3_000);
+        let heals = wakes + self.random.between(50, 1_000);
+        self.suspend(node);
+        self.nodes[node].paused_until = wakes;
+        for other in (0..self.nodes.len()).filter(|other| *other != node) {
+            self.cut(node, other, heals);
+            self.cut(other, node, heals);
+        }
+        trace!(self, "node {node} sleeps until {wakes}, its network until {heals}");
+        self.faults.sleeps += 1;
     }
 
     fn stall(&mut self) {
@@ -174,12 +231,14 @@ impl World {
     }
 
     fn let_somebody_join(&mut self) {
-        let new = (self.plan.seated..self.nodes.len()).find(|node| {
-            !self.joining.contains_key(node) && self.raft_ids.values().all(|known| known != node)
-        });
+        let new = (self.plan.seated..self.nodes.len()).find(|node| self.has_never_belonged(*node));
         if let Some(node) = new {
             self.faults.joins += 1;
-            self.ask_to_join(node, Command::Join { member: self.member(node) });
+            self.begin_errand(node, Want::Join);
         }
+    }
+
+    pub fn has_never_belonged(&self, node: usize) -> bool {
+        self.nodes[node].life == 0 && !self.errands.contains_key(&node)
     }
 }

@@ -54,6 +54,9 @@ pub struct Done {
     pub kind: Kind,
 }
 
+/// What histories are checked against, as a hunt's summary names it.
+pub const MODEL: &str = "a register per account and a log per feed";
+
 #[derive(Default)]
 pub struct History {
     done: Vec<Done>,

@@ -1,6 +1,7 @@
 //! Many seeds, on several threads. Every seed's run is its own and the same wherever it runs.
 
 use super::faults::Faults;
+use super::history::MODEL;
 use super::world::{Report, Watch, run};
 use std::cell::RefCell;
 use std::ops::Range;
@@ -14,6 +15,8 @@ use std::thread;
 pub struct Tally {
     pub seeds: u64,
     pub operations: u64,
+    /// Operations of the shortest history that was checked.
+    pub operations_min: Option<usize>,
     pub linearizable_reads: u64,
     pub entries: u64,
     pub faults: Faults,
@@ -27,6 +30,8 @@ impl Tally {
         match result {
             Ok(report) => {
                 self.operations += report.operations as u64;
+                let shortest = self.operations_min.unwrap_or(report.operations);
+                self.operations_min = Some(shortest.min(report.operations));
                 self.linearizable_reads += report.linearizable_reads as u64;
                 self.entries += report.entries;
                 self.faults.add(&report.faults);
@@ -41,13 +46,19 @@ impl Tally {
 
 impl std::fmt::Display for Tally {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Tally { seeds, operations, linearizable_reads, entries, faults, failed } = self;
-        write!(
+        let Tally { seeds, operations, operations_min, linearizable_reads, entries, faults, failed } = self;
+        writeln!(
             f,
             "{seeds} seeds, {} failed: {operations} operations ({linearizable_reads} linearizable reads), {entries} \
-             log entries; {faults}",
+             log entries",
             failed.len()
-        )
+        )?;
+        writeln!(
+            f,
+            "histories checked against {MODEL}, at least {} operations each",
+            operations_min.unwrap_or(0)
+        )?;
+        write!(f, "{faults}")
     }
 }
 

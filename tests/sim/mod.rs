@@ -2,15 +2,19 @@
 //!
 //! Production code: the core, the writer, the store on redb, the rules, the membership policy. Simulated: the
 //! disk under redb (loses what was not synced, tears writes, fails in the middle of a transaction, is slow or
-//! stalls), the network (drops, delays, duplicates, reorders, cuts), the processes (crash at any step, stand
-//! still, join in the middle), the clocks (wall clocks jump by years).
+//! stalls, is wiped, damaged or turned back), the network (drops, delays, duplicates, reorders, cuts), the
+//! processes (crash at any step, stand still, wake up before their network, join in the middle), the clocks (wall
+//! clocks jump by years, monotonic ones differ in speed and stand still while a board is suspended), the people (remove and drain members), and what `roles/node` does around a replica:
+//! joining, leaving with a lost store, beats and chores.
 //!
 //! ```text
 //!   plan      what kind of run a seed makes: size, faults, chances
 //!   world     events in virtual time; the run of one seed from founding to rest
 //!   node      processes: core and writer as events           disk   a redb backend that forgets
 //!   network   links and snapshots                            faults what goes wrong, and when
-//!   client    one operation at a time, retried anywhere      turns  when clients and joiners act
+//!   losses    who may fall out: wiped, damaged, removed      errands what is wanted of the group for a node
+//!   client    one operation at a time, retried anywhere      turns  when clients act
+//!   upkeep    beats and chores
 //!   check     what must hold at every moment                 history what must hold of the whole run
 //!   hunt      many seeds, on several threads
 //! ```
@@ -21,17 +25,20 @@
 //! index (`history` says why that makes the history linearizable); every node holds exactly the model's rows, so
 //! nothing acknowledged is lost and nothing is applied twice; and all that within bounded time after the faults.
 //!
-//! Not here yet: wiped and damaged stores, members that leave or are removed. `plan::Fault` is where they belong.
+//! Not here: damage under a process that runs (`losses`), and sockets: a link is a rule about who hears whom.
 
 pub mod check;
 pub mod client;
 pub mod disk;
+pub mod errands;
 pub mod faults;
 pub mod history;
 pub mod hunt;
+pub mod losses;
 pub mod network;
 pub mod node;
 pub mod plan;
 pub mod random;
 pub mod turns;
+pub mod upkeep;
 pub mod world;

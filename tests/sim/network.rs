@@ -9,9 +9,25 @@ use ribbit::state::{RaftId, Request};
 use std::collections::BTreeMap;
 
 pub enum Body {
-    Raft(Vec<u8>),
+    Raft {
+        /// Who sent it: links belong to members, and a node may be another by now.
+        sender: RaftId,
+        bytes: Vec<u8>,
+    },
     Forward(Vec<Request>),
-    Snapshot { message: Vec<u8>, head: SnapshotHead, chunks: Vec<Chunk>, sum: SnapshotSum, life: u64 },
+    Snapshot(Box<Parcel>),
+}
+
+/// A snapshot on its way.
+pub struct Parcel {
+    sender: RaftId,
+    to: RaftId,
+    /// The life of the sender's process.
+    life: u64,
+    message: Vec<u8>,
+    head: SnapshotHead,
+    chunks: Vec<Chunk>,
+    sum: SnapshotSum,
 }
 
 /// Links, from node to node.
@@ -37,7 +53,7 @@ impl Network {
     pub fn heal_all(&mut self) {
         self.cut.clear();
     }
-    fn is_cut(&self, from: usize, to: usize) -> bool {
+    pub fn is_cut(&self, from: usize, to: usize) -> bool {
         self.cut.contains_key(&(from, to))
     }
 }
@@ -87,7 +103,7 @@ impl World {
 
     pub fn send(&mut self, from: usize, message: &RaftMessage) {
         let Some(&to) = self.raft_ids.get(&message.to) else { return };
-        let bytes = convert::message_to_bytes(message);
+        let (sender, bytes) = (message.from, convert::message_to_bytes(message));
         self.note(bytes.len() as u64);
         if self.watch.messages {
             trace!(self, "{from} → {to} {:?} {message:?}", message.msg_type());
@@ -100,9 +116,9 @@ impl World {
         if self.faulty && !self.plan.ordered_links && self.random.permille(self.plan.doubled) {
             self.faults.doubled += 1;
             let later = arrives + self.random.between(0, 50);
-            self.at(later, Event::Deliver { from, to, body: Body::Raft(bytes.clone()) });
+            self.at(later, Event::Deliver { from, to, body: Body::Raft { sender, bytes: bytes.clone() } });
         }
-        self.at(arrives, Event::Deliver { from, to, body: Body::Raft(bytes) });
+        self.at(arrives, Event::Deliver { from, to, body: Body::Raft { sender, bytes } });
     }
 
     /// The worst moment to die is just after a promise.
@@ -146,17 +162,18 @@ impl World {
         self.faults.snapshots += 1;
         let arrives = self.now + self.random.between(5, 300);
         if self.loses(node, to) || (self.faulty && self.random.permille(100)) {
-            return self.at(arrives, Event::SnapshotSent { node, life, to, complete: false });
+            return self.at(arrives, Event::SnapshotSent { node, life, to: message.to, complete: false });
         }
+        let (sender, receiver) = (message.from, message.to);
         let message = convert::message_to_bytes(&message);
-        let body = Body::Snapshot { message, head, chunks, sum, life };
+        let body =
+            Body::Snapshot(Box::new(Parcel { sender, to: receiver, life, message, head, chunks, sum }));
         self.at(arrives, Event::Deliver { from: node, to, body });
     }
 
-    pub fn snapshot_sent(&mut self, node: usize, life: u64, to: usize, complete: bool) {
-        let raft_id = self.raft_id(to);
+    pub fn snapshot_sent(&mut self, node: usize, life: u64, to: RaftId, complete: bool) {
         if self.nodes[node].life == life {
-            self.feed(node, Input::SnapshotSent { to: raft_id, complete });
+            self.feed(node, Input::SnapshotSent { to, complete });
         }
     }
 
@@ -164,51 +181,43 @@ impl World {
         let cut = self.network.is_cut(from, to);
         self.faults.lost += u64::from(cut);
         match body {
-            Body::Snapshot { message, head, chunks, sum, life } => {
-                let taken = !cut && self.take_snapshot(from, to, &message, &head, &chunks, sum);
+            Body::Snapshot(parcel) => {
+                let taken = !cut && self.take_snapshot(to, &parcel);
                 // The receiver's last word may be lost too.
                 let complete = taken && !(self.faulty && self.random.permille(100));
+                let Parcel { to, life, .. } = *parcel;
                 self.at(self.now + 3, Event::SnapshotSent { node: from, life, to, complete });
             }
             _ if cut => {}
-            Body::Raft(bytes) => self.receive(from, to, &bytes),
+            Body::Raft { sender, bytes } => self.receive(sender, to, &bytes),
             Body::Forward(requests) => self.feed(to, Input::Forwarded(requests)),
         }
     }
 
-    fn take_snapshot(
-        &mut self,
-        from: usize,
-        to: usize,
-        message: &[u8],
-        head: &SnapshotHead,
-        chunks: &[Chunk],
-        sum: SnapshotSum,
-    ) -> bool {
+    fn take_snapshot(&mut self, to: usize, parcel: &Parcel) -> bool {
         let disk = self.nodes[to].disk.clone();
+        // It may be another member by now.
+        if self.raft_id(to) != parcel.to {
+            return false;
+        }
         let Some(running) = &mut self.nodes[to].running else { return false };
         if running.incoming_busy {
             return false;
         }
-        if write_incoming(&disk, head, chunks, sum).is_err() {
+        if write_incoming(&disk, parcel).is_err() {
             self.crash_inside(to);
             return false;
         }
         running.incoming_busy = true;
-        self.receive(from, to, message);
+        self.receive(parcel.sender, to, &parcel.message);
         true
     }
 }
 
-fn write_incoming(
-    disk: &dyn Disk,
-    head: &SnapshotHead,
-    chunks: &[Chunk],
-    sum: SnapshotSum,
-) -> Result<(), DbError> {
-    let mut writer = SnapshotWriter::begin(disk, head)?;
-    for chunk in chunks {
+fn write_incoming(disk: &dyn Disk, parcel: &Parcel) -> Result<(), DbError> {
+    let mut writer = SnapshotWriter::begin(disk, &parcel.head)?;
+    for chunk in &parcel.chunks {
         writer.write_chunk(chunk)?;
     }
-    writer.finish(sum)
+    writer.finish(parcel.sum)
 }

@@ -2,16 +2,16 @@
 
 use super::client::Ask;
 use super::disk::SimDisk;
+use super::errands::Want;
+use super::upkeep::BEAT;
 use super::world::{Event, World, trace};
 use ribbit::db::{Identity, Store};
 use ribbit::replica::core::Now;
-use ribbit::replica::{
-    Core, CoreOptions, Done, Input, Job, Output, ReadAnswer, ReadId, Writer, convert, limits::TICK_MS,
-};
+use ribbit::replica::{Core, CoreOptions, Done, Input, Job, Output, ReadAnswer, ReadId, Writer, convert};
 use ribbit::state::command::NewMember;
 use ribbit::state::limits::RULES_LEVEL;
-use ribbit::state::{ClusterId, HistoryId, LogIndex, RaftId, Request, RequestId, Role};
-use std::collections::{BTreeMap, VecDeque};
+use ribbit::state::{ClusterId, HistoryId, LogIndex, RaftId, Role};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What wall clocks say at the beginning: some time in 2023. They jump so that their time always takes the same
 /// number of bytes in a log entry, so that a jump cannot change anything through sizes either.
@@ -32,10 +32,22 @@ pub struct Node {
     pub paused_until: u64,
     /// What its wall clock said at the beginning of virtual time.
     pub wall_ms: u64,
-    /// What it asks while it does not belong yet.
-    pub join: Option<Request>,
+    /// Its board is suspended since then, and how much its monotonic clock has missed in this life.
+    pub suspended_at: Option<u64>,
+    missed_ms: u64,
     /// The next write to its disk takes at least until then.
     pub stalled_until: u64,
+    /// It has fallen out, one way or another, and is not back yet: `losses`.
+    pub unsound: bool,
+    /// What was applied somewhere when it fell out.
+    pub was_told: LogIndex,
+    /// Its store is damaged, and its process does not know yet.
+    pub damaged: bool,
+    /// Its store is older than what it had promised.
+    pub forgetful: bool,
+    /// Its process has ended for good, until its people have emptied its folder.
+    pub locked: bool,
+    pub drained: bool,
 }
 
 impl Node {
@@ -48,8 +60,15 @@ impl Node {
             started: 0,
             paused_until: 0,
             wall_ms: WALL_MS,
-            join: None,
+            suspended_at: None,
+            missed_ms: 0,
             stalled_until: 0,
+            unsound: false,
+            was_told: 0,
+            damaged: false,
+            forgetful: false,
+            locked: false,
+            drained: false,
         }
     }
 }
@@ -69,6 +88,10 @@ pub struct Running {
     /// Reads that wait until so much is applied: client, its operation, index.
     pub waiting_reads: Vec<(usize, u32, LogIndex)>,
     led_by: (Option<RaftId>, u64),
+    /// How far each member said that it is.
+    pub heard: BTreeMap<RaftId, LogIndex>,
+    /// Processes that it has met: node, life.
+    pub linked: BTreeSet<(usize, u64)>,
 }
 
 impl World {
@@ -96,8 +119,15 @@ impl World {
         self.raft_ids.iter().find(|(_, at)| **at == node).map_or(0, |(id, _)| *id)
     }
 
-    /// A process starts on what its disk holds.
+    /// A process starts on what its disk holds, unless it has to get a place first.
     pub fn start(&mut self, node: usize) {
+        let waits = self.errands.get(&node).is_some_and(|errand| errand.want.is_all());
+        if waits || self.nodes[node].locked {
+            return;
+        }
+        if self.nodes[node].damaged {
+            return self.lost(node, "damage");
+        }
         let disk = self.nodes[node].disk.clone();
         let mut store = match Store::open(disk) {
             Ok(store) => store,
@@ -107,7 +137,7 @@ impl World {
         };
         store.set_log_keep_entries(self.plan.log_keep);
         let loaded = store.loaded().expect("a store opens after any crash");
-        let identity = loaded.identity.clone().expect("only members are started");
+        let Some(identity) = loaded.identity.clone() else { return self.begin_errand(node, Want::Join) };
         let reader = store.reader();
         let writer = Writer::new(store);
         let options = CoreOptions {
@@ -124,6 +154,8 @@ impl World {
         let life = self.nodes[node].life + 1;
         self.nodes[node].life = life;
         self.nodes[node].started = self.now;
+        self.nodes[node].suspended_at = None;
+        self.nodes[node].missed_ms = 0;
         self.nodes[node].running = Some(Running {
             core,
             writer,
@@ -135,9 +167,13 @@ impl World {
             asking_index: BTreeMap::new(),
             waiting_reads: Vec::new(),
             led_by: (None, 0),
+            heard: BTreeMap::new(),
+            linked: BTreeSet::new(),
         });
         trace!(self, "node {node} starts, applied {}, last {}", loaded.applied.index, loaded.last.index);
-        self.at(self.now + TICK_MS, Event::Tick { node, life });
+        self.at(self.now + self.plan.tick_ms[node], Event::Tick { node, life });
+        let met = self.now + self.random.between(5, BEAT);
+        self.at(met, Event::Beat { node, life });
     }
 
     pub fn crash(&mut self, node: usize) {
@@ -151,6 +187,29 @@ impl World {
         trace!(self, "node {node} crashes");
         self.note(100 + node as u64);
         self.faults.crashes += 1;
+        self.end(node);
+        let slow = self.random.permille(if self.plan.quick_restarts { 200 } else { 900 });
+        let away = if slow { self.random.between(10, 3_000) } else { self.random.between(1, 30) };
+        self.at(self.now + away, Event::Restart { node });
+    }
+
+    /// A process is told to stop, and is started again. One that stands still hears nothing.
+    pub fn stop(&mut self, node: usize) {
+        if self.nodes[node].running.is_none() || self.nodes[node].paused_until > self.now {
+            return;
+        }
+        self.feed(node, Input::StepAside);
+        trace!(self, "node {node} stops");
+        self.faults.stops += 1;
+        // Dropped while its handles live, the database is closed well, unless the disk is about to fail.
+        self.nodes[node].running = None;
+        self.end(node);
+        let away = self.random.between(10, 1_000);
+        self.at(self.now + away, Event::Restart { node });
+    }
+
+    /// A process ends, however it comes to that.
+    pub fn end(&mut self, node: usize) {
         // The disk forgets first: what the dropped database still wants to write must not reach it.
         self.nodes[node].disk.crash(&mut self.random);
         self.nodes[node].running = None;
@@ -162,9 +221,6 @@ impl World {
                 pending.at = None;
             }
         }
-        let slow = self.random.permille(if self.plan.quick_restarts { 200 } else { 900 });
-        let away = if slow { self.random.between(10, 3_000) } else { self.random.between(1, 30) };
-        self.at(self.now + away, Event::Restart { node });
     }
 
     pub fn crash_inside(&mut self, node: usize) {
@@ -174,16 +230,18 @@ impl World {
 
     pub fn tick(&mut self, node: usize, life: u64) {
         if self.nodes[node].running.is_some() && self.nodes[node].life == life {
-            self.at(self.now + TICK_MS, Event::Tick { node, life });
+            self.at(self.now + self.plan.tick_ms[node], Event::Tick { node, life });
             self.feed(node, Input::Tick);
         }
     }
 
     pub fn feed(&mut self, node: usize, input: Input) {
-        let Node { running, wall_ms, started, .. } = &mut self.nodes[node];
+        let Node { running, wall_ms, started, suspended_at, missed_ms, .. } = &mut self.nodes[node];
         let Some(running) = running else { return };
         running.core.feed(input);
-        let now = Now { wall_ms: *wall_ms + self.now, monotonic_ms: self.now - *started + 1 };
+        // Whatever happens to it, it is awake.
+        *missed_ms += suspended_at.take().map_or(0, |at| self.now - at);
+        let now = Now { wall_ms: *wall_ms + self.now, monotonic_ms: self.now - *started - *missed_ms + 1 };
         let outputs = running.core.poll(now);
         // Installed for good, or not wanted: the next one may come.
         running.incoming_busy &= running.core.wants_snapshot();
@@ -206,6 +264,9 @@ impl World {
             Output::Forward { to, requests } => self.forward(node, to, requests),
             Output::SendSnapshot(message) => self.send_snapshot(node, message),
             Output::Store(job) => {
+                if let (Some(configuration), Some(last)) = (&job.configuration, job.committed.last()) {
+                    self.reconfigured(last.index, configuration);
+                }
                 let delay = self.disk_delay(node);
                 let life = self.nodes[node].life;
                 let Some(running) = &mut self.nodes[node].running else { return };
@@ -226,6 +287,7 @@ impl World {
             }
             Output::Refused(_) => {}
             Output::ReadIndex(answer) => self.read_index(node, &answer),
+            Output::Lost(text) if self.nodes[node].forgetful => self.lost(node, &text),
             Output::Fatal(text) | Output::Lost(text) => panic!("node {node} cannot go on: {text}"),
         }
     }
@@ -277,13 +339,14 @@ impl World {
 
     /// What is applied answers whoever waits for it here.
     fn applied(&mut self, node: usize, done: &Done) {
+        let Some(reader) = self.nodes[node].running.as_ref().map(|it| it.writer.store().reader()) else {
+            return;
+        };
         for entry in &done.outcomes {
             self.note(entry.index);
-            self.checker.applied(node, entry);
-            let joins = |(id, at): &(RequestId, Option<usize>)| *id == entry.id && *at == Some(node);
-            let joiner = self.joining.iter().find(|(_, joining)| joins(joining)).map(|(joiner, _)| *joiner);
-            if let Some(joiner) = joiner {
-                self.joined(joiner, &entry.outcome);
+            self.checker.applied(node, entry, reader.digest_at(entry.index));
+            if let Some(whose) = self.errand_of(node, entry.id) {
+                self.errand_decided(whose, &entry.outcome);
             }
             if let Some(client) = self.clients.iter().position(|client| client.asks(node, entry.id)) {
                 let done = self.clients[client].written(entry.index, &entry.outcome);
@@ -368,8 +431,7 @@ impl World {
     }
 
     /// Takes what a peer sent.
-    pub fn receive(&mut self, from: usize, to: usize, bytes: &[u8]) {
-        let from = self.raft_id(from);
+    pub fn receive(&mut self, from: RaftId, to: usize, bytes: &[u8]) {
         let message = convert::message_from_bytes(bytes).expect("what was sent arrives");
         self.feed(to, Input::Message { from, message });
     }

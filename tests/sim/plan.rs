@@ -2,16 +2,18 @@
 //! faults out and has plenty of others, so that rare ones are not always drowned by common ones.
 
 use super::random::Random;
+use ribbit::replica::limits::TICK_MS;
 use ribbit::state::Role;
 
-/// What can go wrong while clients are at work. Not here yet, for they need what is being built beside this:
-/// wiped and damaged stores, members that leave. Silent voters are swapped for learners without a fault of its own.
+/// What can go wrong while clients are at work. Silent voters are swapped for learners without a fault of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// A process dies, and what its disk had not synced with it.
     Crash,
     /// A process dies in the middle of a transaction.
     CrashInside,
+    /// A process is told to stop: it hands over, closes its store well, and is started again.
+    Stop,
     /// All processes die at once.
     Power,
     /// A node is cut from some others, one way or both.
@@ -20,6 +22,9 @@ pub enum Fault {
     Split,
     /// A process stands still for a while and then goes on as if nothing had happened.
     Pause,
+    /// The leader's board sleeps, and its network wakes up later than its processes: it believes that it leads
+    /// while others have another leader.
+    Asleep,
     /// Some disks take seconds for the next write.
     Stall,
     /// A wall clock jumps by years.
@@ -28,19 +33,36 @@ pub enum Fault {
     Handover,
     /// A process with an empty store asks to join.
     Join,
+    /// A store is gone.
+    Wipe,
+    /// A store is not any more what was written.
+    Damage,
+    /// A disk has not kept what it said was synced.
+    TurnBack,
+    /// People take a member out of the group; it comes back as a new one.
+    Remove,
+    /// People let a member learn only, for a while.
+    Drain,
 }
 
-pub const FAULTS: [Fault; 10] = [
+pub const FAULTS: [Fault; 17] = [
     Fault::Crash,
     Fault::CrashInside,
+    Fault::Stop,
     Fault::Power,
     Fault::CutOff,
     Fault::Split,
     Fault::Pause,
+    Fault::Asleep,
     Fault::Stall,
     Fault::ClockJump,
     Fault::Handover,
     Fault::Join,
+    Fault::Wipe,
+    Fault::Damage,
+    Fault::TurnBack,
+    Fault::Remove,
+    Fault::Drain,
 ];
 
 /// Times are virtual milliseconds; chances are per thousand.
@@ -65,6 +87,8 @@ pub struct Plan {
     /// What a write to each node's disk takes at most, most often.
     pub disk_delay_max: Vec<u64>,
     pub stall: u64,
+    /// Each node's tick: clocks do not run equally fast.
+    pub tick_ms: Vec<u64>,
     /// How often a node dies just after it promised its vote, or that it has entries.
     pub dies_after_vote: u64,
     pub dies_after_ack: u64,
@@ -108,7 +132,8 @@ impl Plan {
             doubled: pick(&[0, 10, 40]),
             disk_delay_max: (0..nodes).map(|_| pick(&[3, 3, 3, 40])).collect(),
             stall: pick(&[0, 2, 8]),
-            dies_after_vote: pick(&[0, 30, 150]),
+            tick_ms: (0..nodes).map(|_| pick(&[TICK_MS, TICK_MS, TICK_MS - 1, TICK_MS + 2])).collect(),
+            dies_after_vote: pick(&[0, 60, 300]),
             dies_after_ack: pick(&[0, 1, 3]),
             quick_restarts: pick(&[0, 1]) == 1,
             ends_in_the_dark: pick(&[0, 1]) == 1,

@@ -1,10 +1,7 @@
-//! What clients and joining processes do when it is their turn.
+//! What clients do when it is their turn.
 
 use super::history::Done;
 use super::world::{Event, PATIENCE, World, trace};
-use ribbit::db::Store;
-use ribbit::replica::Input;
-use ribbit::state::{Command, Outcome, Reply, Request};
 
 impl World {
     /// The client's next turn, instead of any that was planned.
@@ -46,48 +43,8 @@ impl World {
     /// A client has its answer, thinks a little, and goes on.
     pub fn finish(&mut self, client: usize, done: Option<Done>) {
         self.checker.done(done.expect("only what was asked is answered"));
+        self.faults.accounts_deleted += u64::from(std::mem::take(&mut self.clients[client].has_deleted));
         let pause = self.random.between(1, self.plan.think_max);
         self.client_turn_at(client, self.now + pause);
-    }
-
-    pub fn ask_to_join(&mut self, node: usize, command: Command) {
-        if self.joining.contains_key(&node) {
-            return;
-        }
-        let id = self.fresh_id();
-        self.nodes[node].join = Some(Request { id, born: 0, command });
-        self.joining.insert(node, (id, None));
-        self.at(self.now, Event::JoinTurn { node });
-    }
-
-    /// Asks somebody, again and again, under one request id.
-    pub fn join_turn(&mut self, node: usize) {
-        if !self.joining.contains_key(&node) {
-            return;
-        }
-        let members: Vec<usize> = self.raft_ids.values().copied().collect();
-        let asked = members[self.random.between(0, members.len() as u64) as usize];
-        let Some(request) = self.nodes[node].join.clone() else { return };
-        if self.nodes[asked].running.is_some() && self.nodes[asked].paused_until <= self.now {
-            self.joining.insert(node, (request.id, Some(asked)));
-            self.feed(asked, Input::Request { request, ticks: 50 });
-        }
-        let again = self.now + self.random.between(300, PATIENCE);
-        self.at(again, Event::JoinTurn { node });
-    }
-
-    pub fn joined(&mut self, node: usize, outcome: &Outcome) {
-        let Ok(Reply::Joined { raft_id, .. }) = outcome else {
-            panic!("node {node} may not join: {outcome:?}")
-        };
-        trace!(self, "node {node} is member {raft_id}");
-        self.joining.remove(&node);
-        if node != 0 {
-            let mut store = Store::open(self.nodes[node].disk.clone()).expect("an empty disk opens");
-            store.identify(self.identity(node, *raft_id), None).expect("a good disk");
-            drop(store);
-            self.raft_ids.insert(*raft_id, node);
-            self.start(node);
-        }
     }
 }

@@ -5,6 +5,7 @@
 
 use super::check::{Checker, rows};
 use super::client::Client;
+use super::errands::{Errand, Want};
 use super::faults::Faults;
 use super::network::{Body, Network};
 use super::node::Node;
@@ -12,7 +13,7 @@ use super::plan::Plan;
 use super::random::Random;
 use ribbit::db::{Configuration, Store};
 use ribbit::replica::limits::VOTERS_MAX;
-use ribbit::state::{Command, HistoryId, RaftId, RequestId};
+use ribbit::state::{LogIndex, RaftId, RequestId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Virtual milliseconds.
@@ -60,7 +61,7 @@ pub enum Event {
     SnapshotSent {
         node: usize,
         life: u64,
-        to: usize,
+        to: RaftId,
         complete: bool,
     },
     /// The store thread takes what waits and applies it.
@@ -90,9 +91,24 @@ pub enum Event {
         operation: u32,
         node: usize,
     },
-    JoinTurn {
+    ErrandTurn {
+        node: usize,
+        turn: u64,
+    },
+    Undrain {
         node: usize,
     },
+    /// Its people have emptied the folder of a member that was removed.
+    Emptied {
+        node: usize,
+    },
+    /// A process tells its peers how it is.
+    Beat {
+        node: usize,
+        life: u64,
+    },
+    /// Leaders look for what nobody asks for.
+    Chores,
     Fault,
     Heal {
         from: usize,
@@ -111,8 +127,10 @@ pub struct World {
     events: BTreeMap<(u64, u64), Event>,
     pub nodes: Vec<Node>,
     pub raft_ids: BTreeMap<RaftId, usize>,
-    /// Processes that ask to join: their request, and the node that they are asking.
-    pub joining: BTreeMap<usize, (RequestId, Option<usize>)>,
+    /// What is wanted of the group, for which node.
+    pub errands: BTreeMap<usize, Errand>,
+    /// The newest configuration that took effect anywhere, and the index from which on.
+    pub configured: (LogIndex, Configuration),
     pub network: Network,
     pub clients: Vec<Client>,
     pub checker: Checker,
@@ -158,7 +176,8 @@ impl World {
             events: BTreeMap::new(),
             nodes: plan.roles.iter().map(|role| Node::new(*role)).collect(),
             raft_ids: BTreeMap::new(),
-            joining: BTreeMap::new(),
+            errands: BTreeMap::new(),
+            configured: (0, Configuration::default()),
             network: Network::default(),
             clients: (0..plan.clients).map(Client::new).collect(),
             checker: Checker::default(),
@@ -191,16 +210,17 @@ impl World {
         drop(store);
         self.raft_ids.insert(1, 0);
         self.start(0);
-        self.ask_to_join(0, Command::Found { history: HistoryId(2), member: self.member(0) });
-        let joined = |world: &World| world.joining.is_empty();
+        self.begin_errand(0, Want::Found);
+        self.at(self.now, Event::Chores);
+        let joined = |world: &World| world.errands.is_empty();
         assert!(self.run_until(self.now + SEATED_BY, joined), "the founder could not found");
     }
 
     fn seat(&mut self) {
         for node in 1..self.plan.seated {
-            self.ask_to_join(node, Command::Join { member: self.member(node) });
+            self.begin_errand(node, Want::Join);
         }
-        let seated = |world: &World| world.joining.is_empty() && world.everybody_has_a_place();
+        let seated = |world: &World| world.errands.is_empty() && world.everybody_has_a_place();
         assert!(self.run_until(self.now + SEATED_BY, seated), "not everybody was seated");
     }
 
@@ -242,6 +262,7 @@ impl World {
             Event::Tick { node, .. }
             | Event::SnapshotSent { node, .. }
             | Event::StoreApply { node, .. }
+            | Event::Beat { node, .. }
             | Event::Ask { node, .. }
             | Event::StoreSync { node, .. } => Some(*node),
             Event::Deliver { to, .. } => Some(*to),
@@ -273,7 +294,11 @@ impl World {
             }
             Event::ClientTurn { .. } => {}
             Event::Ask { client, operation, node } => self.ask(client, operation, node),
-            Event::JoinTurn { node } => self.join_turn(node),
+            Event::ErrandTurn { node, turn } => self.errand_turn(node, turn),
+            Event::Undrain { node } => self.undrain(node),
+            Event::Emptied { node } => self.emptied(node),
+            Event::Beat { node, life } => self.beat(node, life),
+            Event::Chores => self.chores(),
             Event::Fault => self.fault(),
             Event::Heal { from, to } => self.network.heal(from, to, self.now),
         }
@@ -291,16 +316,17 @@ impl World {
                 self.crash(node);
             }
             // Who has not joined yet may now.
-            if node >= self.plan.seated && !self.raft_ids.values().any(|known| *known == node) {
-                self.ask_to_join(node, Command::Join { member: self.member(node) });
+            if node >= self.plan.seated && self.has_never_belonged(node) {
+                self.begin_errand(node, Want::Join);
             }
+            self.undrain(node);
         }
         let began = self.now;
         let before: Vec<u32> = self.clients.iter().map(|client| client.operation).collect();
         let lively = self.run_until(began + LIVELY_WITHIN, |world| {
             let mut clients = world.clients.iter().zip(&before);
             clients.all(|(client, before)| client.operation > *before || client.pending.is_none())
-                && world.joining.is_empty()
+                && (0..world.nodes.len()).all(|node| !world.is_between(node))
                 && world.everybody_has_a_place()
         });
         self.faults.lively_ms_max = self.now - began;
@@ -337,7 +363,7 @@ impl World {
                 client.number, client.operation, client.pending
             );
         }
-        panic!("{text}\n  joining: {:?}", self.joining);
+        panic!("{text}\n  wanted: {:?}", self.errands);
     }
 
     /// Every node holds what the model makes of the log, and nothing acknowledged is missing from it.
@@ -350,7 +376,9 @@ impl World {
             let running = node.running.as_ref().expect("all run");
             let applied = running.core.status().applied;
             assert_eq!(applied, self.checker.last(), "node {number} does not know what was applied once");
-            let rows = rows(&running.writer.store().reader());
+            let reader = running.writer.store().reader();
+            while reader.scrub().expect("a live store is whole").is_none() {}
+            let rows = rows(&reader);
             for (key, row) in &expected {
                 assert_eq!(rows.get(key), Some(row), "node {number} has another row under {key:02x?}");
             }

@@ -225,5 +225,6 @@ fn status(store: &Store, well: bool) -> NodeStatus {
         learners: Vec::new(),
         in_sync: well,
         others: Vec::new(),
+        store: Default::default(),
     }
 }

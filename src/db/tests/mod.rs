@@ -5,11 +5,11 @@ mod journal;
 use super::digest;
 use super::meta::{EPOCH, FLOOR, HARD_STATE, write_meta};
 use super::read::{LOG, META, ROWS};
-use super::record::{HardState, Position, seal, seal_record};
+use super::record::{HardState, seal, seal_record};
 use super::snapshot::SnapshotReader;
-use super::{Configuration, Disk, EntryKind, FileDisk, Identity, LogEntry, Store, Which};
+use super::{Configuration, Disk, EntryKind, FileDisk, Identity, LogEntry, Position, Store, Which, reading};
 use crate::state::command::{NewMember, Proposal};
-use crate::state::{ClusterId, Command, HistoryId, LogIndex, Request, RequestId, Role, Stamp};
+use crate::state::{ClusterId, Command, HistoryId, LogIndex, Request, RequestId, Role, Stamp, members};
 use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use std::path::Path;
 
@@ -173,6 +173,43 @@ fn rows_that_were_not_durable_are_in_the_log() {
 }
 
 #[test]
+fn another_history_begins_behind_all_that_the_log_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = founded(folder.path());
+    (0..5).for_each(|number| join(&mut store, number));
+    // In the log, and not applied.
+    let index = store.applied().index + 1;
+    let request = Request { id: RequestId(7), born: index - 1, command: Command::IndexCroaks };
+    let data = postcard::to_stdvec(&Proposal { stamp: Stamp { wall_ms: 0, age_ms: 9 }, request }).unwrap();
+    let kinds = [EntryKind::Configuration, EntryKind::Normal];
+    let entries: Vec<LogEntry> = (index..index + 40)
+        .map(|index| LogEntry { index, term: 3, kind: kinds[(index % 2) as usize], data: Vec::new() })
+        .chain([LogEntry { index: index + 40, term: 4, kind: EntryKind::Normal, data }])
+        .collect();
+    store.append(&entries, None).unwrap();
+    assert_eq!(store.apply_whole_log().unwrap(), 41);
+    assert_eq!(store.apply_whole_log().unwrap(), 0);
+
+    let view = store.reader().view().unwrap();
+    let (raft_id, changes) = members::begin_history(&view, HistoryId(9), Role::Backend, 3).unwrap().unwrap();
+    drop(view);
+    let cluster = ClusterId(1);
+    let identity = Identity { cluster, history: HistoryId(9), raft_id, role: Role::Backend, id: 3 };
+    store.begin_history(&identity, changes).unwrap();
+    drop(store);
+    let mut store = open(folder.path());
+    let loaded = store.loaded().unwrap();
+    let start = Position { index: index + 41, term: 5 };
+    assert_eq!((loaded.applied, loaded.floor, loaded.last), (start, start, start));
+    assert_eq!((loaded.identity, loaded.configuration.voters), (Some(identity), vec![2]));
+    assert_eq!(kept_at(&store, start.index), counted(&store));
+    let names: Vec<_> = members::all(&store.reader().view().unwrap()).unwrap();
+    assert_eq!(names.iter().map(|(id, it)| (*id, it.name())).collect::<Vec<_>>(), [(2, "backend-3".into())]);
+    join(&mut store, 6);
+    assert_eq!(kept_at(&store, start.index + 1), counted(&store));
+}
+
+#[test]
 fn a_scrub_reads_everything_while_it_changes() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = founded(folder.path());
@@ -187,6 +224,43 @@ fn a_scrub_reads_everything_while_it_changes() {
     let all = store.database().begin_read().unwrap().open_table(ROWS).unwrap().iter().unwrap().count();
     scrub(&mut store, nobody).unwrap();
     assert_eq!(scrub(&mut store, nobody).unwrap(), all as u64);
+}
+
+/// Opens the store and reads all of it.
+fn read_all(folder: &Path) -> Result<(), super::DbError> {
+    reading(|| {
+        let store = FileDisk::new(folder).and_then(Store::open)?;
+        while store.reader().scrub()?.is_none() {}
+        Ok(())
+    })
+}
+
+#[test]
+fn a_store_that_is_damaged_anywhere_is_called_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = founded(folder.path());
+    (0..200).for_each(|number| join(&mut store, number));
+    let path = folder.path().join("store.redb");
+    // As after a power cut; and closed properly, so that nothing is checked when it is opened.
+    let cut = std::fs::read(&path).unwrap();
+    drop(store);
+    let closed = std::fs::read(&path).unwrap();
+    let mut called = 0;
+    for number in 0..400usize {
+        let mut bytes = if number % 8 < 4 { cut.clone() } else { closed.clone() };
+        // Anywhere in the file, from a byte to a page.
+        let at = number.wrapping_mul(7_919 * 31) % bytes.len();
+        let length = [1, 16, 512, 4_096][number % 4];
+        bytes.iter_mut().skip(at).take(length).for_each(|byte| *byte ^= 0x5a);
+        let hurt = tempfile::tempdir().unwrap();
+        std::fs::write(hurt.path().join("store.redb"), &bytes).unwrap();
+        // Much of the file holds nothing.
+        if let Err(error) = read_all(hurt.path()) {
+            assert!(error.is_damage(), "{number}: {error}");
+            called += 1;
+        }
+    }
+    assert!(called > 50, "{called}");
 }
 
 #[test]

@@ -134,9 +134,11 @@ impl Core {
             .members
             .iter()
             .any(|(id, member)| *id == self.options.me && member.standing != Standing::Wanted);
-        let should = unwanted || self.options.role == Role::Coordinator;
-        if should && self.ticks >= self.handover_tick && self.step_aside() {
-            // It may come to nothing; once it has worked, it is not done again for a while.
+        // People wait for a member that they remove or drain, however lately it led before.
+        let coordinates =
+            self.options.role == Role::Coordinator && self.ticks >= self.coordinator_handover_tick;
+        if (unwanted || coordinates) && self.ticks >= self.handover_tick && self.step_aside() {
+            // It may come to nothing; once it has worked, a coordinator does not do it again for a while.
             self.handover_tick = self.ticks + HANDOVER_RETRY_TICKS;
         }
     }

@@ -230,6 +230,7 @@ mod tests {
             learners: vec![],
             in_sync: true,
             others: others.iter().map(|other| info(Role::Coordinator, 9, other)).collect(),
+            store: Default::default(),
         })
     }
 

@@ -19,6 +19,8 @@ const SECONDS_MAX: i64 = 24 * 3600;
 
 /// `EVICT_TICKS`, as it is typed.
 const EVICT_AFTER: &str = "10s";
+/// What a small card can spare.
+pub const DISK_QUOTA: &str = "2GiB";
 
 /// A small social network that survives pulled plugs.
 #[derive(Debug, Parser)]
@@ -66,6 +68,9 @@ pub enum Verb {
     /// Let another backend lead
     #[command(after_help = TRANSFER_HELP)]
     Transfer(NameFlags),
+    /// Found a new history on what one member's store holds: the last resort
+    #[command(after_help = RECOVER_HELP)]
+    Recover(RecoverFlags),
     /// Measure a running group; leaves accounts and croaks of its own behind
     #[command(after_help = BENCH_HELP)]
     Bench(BenchFlags),
@@ -111,6 +116,10 @@ pub struct UpFlags {
     /// A voter that is silent for this long gives its seat to a learner, if there is one
     #[arg(long, value_name = "TIME", default_value = EVICT_AFTER, value_parser = typed::evict_after)]
     pub evict_after: Duration,
+    /// Disk that a member's files may take; then new accounts, friends and croaks are refused, and so they are when
+    /// less than 64 MiB are free
+    #[arg(long, value_name = "SIZE", default_value = DISK_QUOTA, value_parser = typed::disk_quota)]
+    pub disk_quota: u64,
     /// Keep everything in a temporary folder that is removed at the end
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub ephemeral: bool,
@@ -152,6 +161,10 @@ pub struct NodeFlags {
     /// A voter that is silent for this long gives its seat to a learner, if there is one; the leader's counts
     #[arg(long, value_name = "TIME", default_value = EVICT_AFTER, value_parser = typed::evict_after)]
     pub evict_after: Duration,
+    /// Disk that a member's files may take; then new accounts, friends and croaks are refused, and so they are when
+    /// less than 64 MiB are free
+    #[arg(long, value_name = "SIZE", default_value = DISK_QUOTA, value_parser = typed::disk_quota)]
+    pub disk_quota: u64,
     #[command(flatten)]
     pub server: ServerFlags,
 }
@@ -232,6 +245,22 @@ pub struct RemoveFlags {
 }
 
 #[derive(Debug, Args)]
+pub struct RecoverFlags {
+    /// A member's folder, or a copy of one; it is only read
+    #[arg(long, value_name = "FOLDER")]
+    pub from: PathBuf,
+    /// Which backend is to have it, 1 to 999; it must have no store yet
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=MEMBER_ID_MAX as i64))]
+    pub id: u32,
+    /// The folder that holds the cluster file and each member's store [default: ribbit-data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The cluster file [default: cluster.ribbit in the data folder]
+    #[arg(long, value_name = "FILE")]
+    pub cluster_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub struct BenchFlags {
     /// What every client does over and over
     #[arg(long, value_enum, default_value = "post")]
@@ -296,7 +325,8 @@ the name shown with it. A flag counts before the environment, the environment
 before the file.
 
 Exit codes: 0 fine, 1 refused, 2 wrong usage, 3 nobody reachable,
-4 not logged in, 5 degraded, 78 wrong configuration.";
+4 not logged in, 5 degraded, 74 disk full or failing, 78 wrong configuration,
+or somebody has to look first.";
 
 const UP_HELP: &str = "\
 Examples:
@@ -383,6 +413,18 @@ Examples:
 const TRANSFER_HELP: &str = "\
 Examples:
   ribbit transfer backend-2";
+
+const RECOVER_HELP: &str = "\
+Only when the stores of a majority are gone for good. As long as they may come
+back, wait for them: what they acknowledged and FOLDER does not hold would be
+lost. Stop every member first, and take the FOLDER of the one that was last in
+sync (`ribbit status` shows what each has applied).
+
+Examples:
+  ribbit recover --from ribbit-data/backend-3 --id 1
+  ribbit recover --from /mnt/card/backend-2 --id 2 --data-dir ribbit-data
+
+It says what FOLDER holds, and what to do on the other boards.";
 
 const BENCH_HELP: &str = "\
 Examples:

@@ -22,7 +22,7 @@ use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{
     BalancerOptions, BenchOp, BenchOptions, DataDir, Fate, Group, InitOptions, MemberOptions, NodeOptions,
-    Restart, StatusOptions, UpOptions, WebOptions,
+    RecoverOptions, Restart, StatusOptions, UpOptions, WebOptions,
 };
 use crate::roles::ports::Ports;
 use crate::state::{Consistency, Role};
@@ -32,7 +32,8 @@ use clap::{ArgMatches, FromArgMatches};
 use config::Config;
 use flags::{
     BalancerFlags, BenchFlags, ClientVerb, ConsistencyFlag, Flags, GroupFlags, InitFlags, MemberVerb,
-    NameFlags, NodeFlags, OpFlag, RestartFlag, ServerFlags, StatusFlags, UpFlags, Verb, WebFlags, command,
+    NameFlags, NodeFlags, OpFlag, RecoverFlags, RestartFlag, ServerFlags, StatusFlags, UpFlags, Verb,
+    WebFlags, command,
 };
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -55,6 +56,7 @@ pub enum Job {
     Up(UpOptions),
     Status(StatusOptions),
     Member(MemberOptions),
+    Recover(RecoverOptions),
     Bench(BenchOptions),
 }
 
@@ -130,6 +132,7 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Member(MemberVerb::Drain(flags)) => Job::Member(member(flags, Fate::Drain, matches)?),
         Verb::Member(MemberVerb::Undrain(flags)) => Job::Member(member(flags, Fate::Undrain, matches)?),
         Verb::Transfer(flags) => Job::Member(member(flags, Fate::Lead, matches)?),
+        Verb::Recover(flags) => Job::Recover(recover(flags)?),
         Verb::Bench(flags) => Job::Bench(bench(flags, matches)?),
     })
 }
@@ -153,6 +156,7 @@ fn up(flags: UpFlags) -> Result<UpOptions, Refusal> {
             RestartFlag::Never => Restart::Never,
         },
         evict_after: flags.evict_after,
+        disk_quota_bytes: flags.disk_quota,
     })
 }
 
@@ -171,6 +175,7 @@ fn init(flags: InitFlags) -> InitOptions {
 
 fn node(role: Role, flags: NodeFlags) -> Result<NodeOptions, Failure> {
     let (id, advertise, evict_after) = (flags.id, flags.advertise, flags.evict_after);
+    let disk_quota_bytes = flags.disk_quota;
     let place = place(flags.server)?;
     let ports = place.ports.as_ref();
     let listen = place
@@ -184,7 +189,28 @@ fn node(role: Role, flags: NodeFlags) -> Result<NodeOptions, Failure> {
     let cluster = place.cluster.cluster;
     let found = flags.found;
     let data_dir = place.data_dir;
-    Ok(NodeOptions { role, id, listen, advertise, data_dir, cluster, coordinators, found, evict_after })
+    Ok(NodeOptions {
+        role,
+        id,
+        listen,
+        advertise,
+        data_dir,
+        cluster,
+        coordinators,
+        found,
+        evict_after,
+        disk_quota_bytes,
+    })
+}
+
+fn recover(flags: RecoverFlags) -> Result<RecoverOptions, Failure> {
+    let data_dir = or_default(flags.data_dir);
+    let cluster = match &flags.cluster_file {
+        Some(path) => ClusterFile::read(path)?,
+        None => ClusterFile::read(&ClusterFile::path_in(&data_dir))?,
+    };
+    let (cluster, cluster_file) = (cluster.cluster, flags.cluster_file);
+    Ok(RecoverOptions { from: flags.from, id: flags.id, data_dir, cluster, cluster_file })
 }
 
 /// The port that a member has when nobody says otherwise: coordinator 8999+N, backend 10000+N.

@@ -1,4 +1,4 @@
-//! Small things as people type them: members' names, spans of time.
+//! Small things as people type them: members' names, spans of time, sizes.
 
 use crate::state::Role;
 use crate::state::rows::member_name;
@@ -49,6 +49,40 @@ pub fn span(text: &str) -> Result<Duration, String> {
     number.map(Duration::from_secs).ok_or_else(expected)
 }
 
+/// Bytes, plainly or with a unit: `1048576`, `500MB` (a thousand thousand), `2GiB` (1024 times 1024 times 1024).
+///
+/// # Errors
+/// What is wrong, for people.
+pub fn size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit: u64 = match &text[digits.len()..] {
+        "" | "B" => 1,
+        "kB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => 0,
+    };
+    let plain = unit > 0 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number = plain.then(|| digits.parse::<u64>().ok()?.checked_mul(unit)).flatten();
+    number.ok_or_else(|| "expected a number of bytes, like 500MB or 2GiB".to_string())
+}
+
+/// As [`size`], and no less than an empty store takes.
+///
+/// # Errors
+/// What is wrong, for people.
+pub fn disk_quota(text: &str) -> Result<u64, String> {
+    match size(text)? {
+        size if size >= 1 << 16 => Ok(size),
+        _ => Err("expected at least 64KiB".to_string()),
+    }
+}
+
 /// As [`span`], within the bounds between which a silent voter may be replaced: sooner, a hiccup would cost a seat;
 /// later, it loses its seat anyway.
 ///
@@ -76,6 +110,16 @@ mod tests {
         {
             assert!(member(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn sizes() {
+        let known = ["7", "7B", "2kB", "500MB", "1TB", "1KiB", "2GiB"].map(|text| size(text).unwrap());
+        assert_eq!(known, [7, 7, 2_000, 500_000_000, 1_000_000_000_000, 1_024, 2 << 30]);
+        for wrong in ["", "GB", "-1", "+1MB", "1.5GB", "2 GiB", "2gb", "2G", "99999999999999GiB"] {
+            assert!(size(wrong).is_err(), "{wrong:?}");
+        }
+        assert!(disk_quota("64KiB").is_ok() && disk_quota("64kB").is_err());
     }
 
     #[test]

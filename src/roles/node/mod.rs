@@ -10,6 +10,8 @@
 //! - [`join`]: becoming a member: founding, joining
 //! - [`lost`]: a store that cannot be trusted any more
 //! - [`agreement`]: whether the members have the same state
+//! - [`scrub`]: everything that is stored, read again slowly
+//! - [`disk`]: how much of its disk a store may take
 //! - [`peers`]: ordered links to the other members; [`roster`]: what is known of them
 //! - [`snapshots`]: the whole state on a link of its own
 //! - [`service`]: what is answered
@@ -19,40 +21,46 @@
 
 mod agreement;
 mod chores;
+mod disk;
 mod join;
 mod lost;
 mod passwords;
 mod peers;
 mod roster;
+mod scrub;
 mod service;
 mod snapshots;
 mod subscriptions;
 
 use super::failure::{Exit, Failure};
 use super::options::NodeOptions;
-use crate::db::{DbError, FileDisk, Identity, Store};
+use crate::db::{self, DbError, FileDisk, Identity, Store};
 use crate::net::limits::SUBSCRIBERS_MAX;
 use crate::net::listener::{self, Gate};
 use crate::net::peer::StoreNews;
-use crate::net::protocol::MemberInfo;
+use crate::net::protocol::{MemberInfo, StoreStatus};
 use crate::net::tasks;
 use crate::replica::limits::TICK_MS;
 use crate::replica::{Core, CoreOptions, Failing, Replica, Writer};
 use crate::state::{HistoryId, RaftId};
 use agreement::Agreement;
 use async_net::TcpListener;
+use disk::Disk;
 use passwords::Passwords;
 use roster::Peers;
 use service::Service;
 use smol::future::FutureExt;
 use smol::lock::Semaphore;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 /// A store that another process is about to let go of is waited for this long: a restart overlaps a little.
 const STORE_WAIT: Duration = Duration::from_secs(2);
 /// After handing leadership over, the last answers get this long to leave.
 const FAREWELL: Duration = Duration::from_millis(150);
+
+/// What is applied and not durable yet gets this long to become so; else the log has it.
+const LAST_WRITES: Duration = Duration::from_secs(2);
 
 /// What all parts of a running member share.
 pub(super) struct Node {
@@ -62,6 +70,7 @@ pub(super) struct Node {
     pub machine: String,
     pub gate: Arc<Gate>,
     pub passwords: Passwords,
+    pub disk: Disk,
     /// Says why this process cannot go on.
     pub failed: smol::channel::Sender<Failing>,
     /// Places for those who follow what is applied here.
@@ -76,7 +85,9 @@ pub(super) struct Member {
     pub replica: Replica,
     pub peers: Arc<Peers>,
     pub agreement: Agreement,
-    pub disk: Arc<dyn crate::db::Disk>,
+    /// When everything was last read and checked.
+    pub scrubbed: Mutex<Option<Instant>>,
+    pub disk: Arc<dyn db::Disk>,
 }
 
 impl Node {
@@ -99,7 +110,25 @@ impl Node {
     /// What the others should know of this member's store.
     pub fn store_news(&self) -> StoreNews {
         let member = self.member.get();
-        StoreNews { digests: member.map_or(Vec::new(), |it| it.replica.reader().digests_to_tell()) }
+        let digests = member.map_or(Vec::new(), |it| it.replica.reader().digests_to_tell());
+        StoreNews { digests, full: self.disk.status().full }
+    }
+
+    pub fn store_status(&self) -> StoreStatus {
+        let scrubbed = |it: &Member| *it.scrubbed.lock().expect("nobody panics while it holds this lock");
+        let scrubbed_s = self.member.get().and_then(scrubbed).map(|at| at.elapsed().as_secs());
+        StoreStatus { scrubbed_s, ..self.disk.status() }
+    }
+
+    /// Whether nothing that grows is taken here now.
+    pub fn disks_are_full(&self) -> bool {
+        let own = self.disk.status().full;
+        let Some(member) = self.member.get() else { return own };
+        let status = member.replica.status();
+        let is_full = |id: RaftId| if id == status.me { own } else { member.peers.is_full(id) };
+        let voters = &status.configuration.voters;
+        let full_voters = voters.iter().filter(|id| is_full(**id)).count();
+        disk::refuses(own, status.leader.is_some_and(is_full), full_voters, voters.len())
     }
 }
 
@@ -123,6 +152,11 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         failed: failed.clone(),
         subscribers: Semaphore::new(SUBSCRIBERS_MAX),
         member: OnceLock::new(),
+        disk: Disk::new(
+            options.store_dir(),
+            options.disk_quota_bytes,
+            number_for_tests(TEST_DISK_RESERVE)?.unwrap_or(disk::RESERVE_BYTES),
+        ),
         options,
     });
     let service = Arc::new(Service { node: node.clone() });
@@ -138,6 +172,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     let failing = async {
         match failure.recv().await {
             Ok(Failing::Broken(why)) => Err(Failure::new(Exit::Refused, format!("{name}: {why}"))),
+            Ok(Failing::Disk(why)) => Err(disk::failed(&node.options, &why)),
             Ok(Failing::Lost(why)) => Err(lost_store(&node.options, &why)),
             Ok(Failing::Differs(why)) => Err(agreement::halt(&node.options, &why)),
             Ok(Failing::Removed(why)) => Err(removed(&node.options, &why)),
@@ -159,6 +194,10 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     serving.cancel().await;
     if let Some(member) = node.member.get() {
         member.replica.stop();
+        let late = async {
+            smol::Timer::after(LAST_WRITES).await;
+        };
+        member.replica.ended().or(late).await;
     }
     ended
 }
@@ -222,6 +261,7 @@ async fn trusted_store(node: &Node) -> Result<Store, Failure> {
         log::warn!("the old store is set aside in {}", folder.display());
     }
     let store = open_store(options).await?;
+    node.disk.look();
     if let Some(identity) = store.identity() {
         check_identity(identity, options)?;
     }
@@ -230,16 +270,19 @@ async fn trusted_store(node: &Node) -> Result<Store, Failure> {
 
 async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
     let folder = options.store_dir();
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     loop {
-        match FileDisk::new(&folder).and_then(Store::open) {
+        match db::reading(|| FileDisk::new(&folder).and_then(Store::open)) {
             Ok(mut store) => {
-                if let Some(entries) = log_keep_for_tests()? {
+                if let Some(entries) = number_for_tests(TEST_LOG_KEEP)? {
                     store.set_log_keep_entries(entries);
                 }
                 return Ok(store);
             }
-            Err(error) if error.is_damage() => return Err(lost_store(options, &error.to_string())),
+            // A sector that cannot be read when the store is opened cannot be read the next time either.
+            Err(error) if error.is_damage() || error.is_unreadable() => {
+                return Err(lost_store(options, &error.to_string()));
+            }
             Err(DbError::InUse(_)) if started.elapsed() < STORE_WAIT => {
                 smol::Timer::after(Duration::from_millis(50)).await;
             }
@@ -248,7 +291,10 @@ async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
                 return Err(Failure::new(Exit::Configuration, text));
             }
             Err(error) => {
-                return Err(Failure::new(Exit::Refused, format!("{}: {error}", folder.display())));
+                return Err(match Failing::from(error) {
+                    Failing::Disk(why) => disk::failed(options, &why),
+                    other => Failure::new(Exit::Refused, format!("{}: {other:?}", folder.display())),
+                });
             }
         }
     }
@@ -256,12 +302,16 @@ async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
 
 /// For tests: keeps so few log entries that a short absence is too long for the log, and needs a snapshot.
 const TEST_LOG_KEEP: &str = "RIBBIT_TEST_LOG_KEEP";
+/// For tests: how long the scrub pauses, in milliseconds.
+const TEST_SCRUB_MS: &str = "RIBBIT_TEST_SCRUB_MS";
+/// For tests: bytes that have to be free on the disk.
+const TEST_DISK_RESERVE: &str = "RIBBIT_TEST_DISK_RESERVE";
 
-fn log_keep_for_tests() -> Result<Option<u64>, Failure> {
-    let Some(value) = std::env::var_os(TEST_LOG_KEEP) else { return Ok(None) };
+fn number_for_tests(name: &str) -> Result<Option<u64>, Failure> {
+    let Some(value) = std::env::var_os(name) else { return Ok(None) };
     match value.to_str().and_then(|text| text.parse().ok()) {
-        Some(entries) => Ok(Some(entries)),
-        None => Err(Failure::new(Exit::Configuration, format!("{TEST_LOG_KEEP} is not a number of entries"))),
+        Some(number) => Ok(Some(number)),
+        None => Err(Failure::new(Exit::Configuration, format!("{name} is not a number"))),
     }
 }
 
@@ -363,13 +413,18 @@ async fn become_member(
     let (replica, raft) = Replica::start(core, writer, transport, failed)
         .map_err(|error| Failure::new(Exit::Refused, format!("no thread for the store: {error}")))?;
     tasks::spawn(raft).detach();
-    let member = Member { identity, replica, peers, agreement: Agreement::default(), disk };
+    let (agreement, scrubbed) = (Agreement::default(), Mutex::default());
+    let member = Member { identity, replica, peers, agreement, scrubbed, disk };
     assert!(node.member.set(member).is_ok(), "a node becomes a member once");
     let links = peers::run(node.clone(), wanted);
     let chores = chores::run(node.clone(), founding);
     let comparing = agreement::watch(node.clone());
+    let measuring = disk::watch(node.clone());
+    let pause = number_for_tests(TEST_SCRUB_MS)?.map_or(scrub::PAUSE, Duration::from_millis);
+    let scrubbing = scrub::run(node.clone(), pause);
     Ok(async move {
-        smol::future::zip(smol::future::zip(links, chores), comparing).await;
+        let work = smol::future::zip(smol::future::zip(links, chores), measuring);
+        smol::future::zip(work, smol::future::zip(comparing, scrubbing)).await;
     })
 }
 

@@ -321,7 +321,10 @@ pub async fn accept(node: Arc<Node>, mut stream: TcpStream) {
             Ok(PeerFrame::Talk(PeerTalk::Beat(_))) => {
                 return log::warn!("member {from} speaks for another");
             }
-            Ok(PeerFrame::Talk(PeerTalk::Store(news))) => member.agreement.heard(from, news.digests),
+            Ok(PeerFrame::Talk(PeerTalk::Store(news))) => {
+                member.peers.table().entry(from).or_default().full = news.full;
+                member.agreement.heard(from, news.digests);
+            }
             Err(FrameError::Closed | FrameError::Io(_)) => return,
             Err(error) => return log::warn!("member {from}: {error}"),
         }

@@ -35,6 +35,8 @@ pub(super) struct Peer {
     heard: Option<Instant>,
     pub(super) queue: Option<Sender<Vec<u8>>>,
     pub(super) linked: bool,
+    /// Its disk was, when it last said how it is.
+    pub(super) full: bool,
     /// Counts incoming links: only the newest may feed the replica.
     incoming: u64,
 }
@@ -137,6 +139,11 @@ impl Peers {
     /// Who has this Raft id and where it is reached.
     pub(super) fn info(&self, id: RaftId) -> Option<MemberInfo> {
         self.table().get(&id)?.info.clone()
+    }
+
+    /// Whether this member's disk was full when it last said how it is.
+    pub(super) fn is_full(&self, id: RaftId) -> bool {
+        self.table().get(&id).is_some_and(|peer| peer.full)
     }
 
     pub(super) fn set_linked(&self, id: RaftId, linked: bool) {

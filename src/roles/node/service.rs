@@ -114,6 +114,7 @@ impl Service {
             learners: replica.configuration.learners,
             in_sync: replica.in_sync,
             others: member.map(|it| it.peers.known()).unwrap_or_default(),
+            store: self.node.store_status(),
         }
     }
 }
@@ -145,6 +146,14 @@ impl Asking<'_> {
         let request = Request { id, born, command };
         if !request.fits() {
             return Answer::Refused(Denied::new(Code::InvalidEntry));
+        }
+        if request.command.grows() && self.node.disks_are_full() {
+            // One that was carried out already is told so, however full it has become.
+            match self.member.replica.reader().first_outcome(id) {
+                Ok(Some(_)) => {}
+                Ok(None) => return Answer::Refused(Denied::new(Code::DisksFull)),
+                Err(error) => return broken(&error),
+            }
         }
         match self.member.replica.submit(request, self.deadline).await {
             Ok((index, outcome)) => {
@@ -365,12 +374,13 @@ pub(super) mod tests {
     use crate::net::tasks;
     use crate::replica::{Core, CoreOptions, Replica, Writer};
     use crate::roles::node::agreement::Agreement;
+    use crate::roles::node::disk::Disk;
     use crate::roles::node::passwords::Passwords;
     use crate::roles::node::roster::Peers;
     use crate::roles::options::NodeOptions;
     use crate::state::HistoryId;
     use smol::lock::Semaphore;
-    use std::sync::OnceLock;
+    use std::sync::{Mutex, OnceLock};
 
     /// A backend that was founded among these voters and has no links.
     pub(in crate::roles::node) fn backend(folder: &std::path::Path, voters: &[u64]) -> Arc<Service> {
@@ -387,7 +397,8 @@ pub(super) mod tests {
         let transport = peers::transport(&peers).0;
         let (replica, raft) = Replica::start(core, Writer::new(store), transport, failed.clone()).unwrap();
         tasks::spawn(raft).detach();
-        let member = Member { peers, identity, replica, agreement: Agreement::default(), disk };
+        let (agreement, scrubbed) = (Agreement::default(), Mutex::default());
+        let member = Member { peers, identity, replica, agreement, scrubbed, disk };
         let node = Node {
             options: NodeOptions {
                 role,
@@ -399,11 +410,13 @@ pub(super) mod tests {
                 coordinators: Vec::new(),
                 found: false,
                 evict_after: Duration::from_secs(10),
+                disk_quota_bytes: u64::MAX,
             },
             address: "a:1".into(),
             machine: String::new(),
             gate: Gate::new(),
             passwords: Passwords::start().unwrap(),
+            disk: Disk::new(folder.to_path_buf(), u64::MAX, 0),
             failed,
             subscribers: Semaphore::new(SUBSCRIBERS_MAX),
             member: OnceLock::from(member),

@@ -11,8 +11,8 @@
 
 use super::Node;
 use super::peers;
-use crate::db::DbError;
 use crate::db::snapshot::{Chunk, SnapshotHead, SnapshotReader, SnapshotSum, SnapshotWriter};
+use crate::db::{self, DbError};
 use crate::net::frame::{self, FrameError, Plane};
 use crate::net::limits::{PREFACE_DEADLINE, SNAPSHOT_CHUNK_BYTES_MAX, SNAPSHOT_RETRY_PAUSE, SNAPSHOT_STALL};
 use crate::net::peer::PeerHello;
@@ -102,7 +102,7 @@ async fn try_send(
     loop {
         let chunk;
         (reader, chunk) = smol::unblock(move || {
-            let chunk = reader.next_chunk();
+            let chunk = db::reading(|| reader.next_chunk());
             (reader, chunk)
         })
         .await;

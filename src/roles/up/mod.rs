@@ -22,7 +22,8 @@ pub mod supervisor;
 
 use crate::net::survey::survey;
 use crate::replica::limits::{EVICT_TICKS, TICK_MS};
-use crate::roles::cli::words_for;
+use crate::roles::cli::flags::DISK_QUOTA;
+use crate::roles::cli::{typed, words_for};
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{Restart, UpOptions};
 use crate::roles::output;
@@ -94,12 +95,16 @@ impl Part {
     }
 
     /// What to type behind `ribbit`.
-    fn arguments(self, data_dir: &Path, evict_after: Option<Duration>) -> Vec<OsString> {
+    fn arguments(self, data_dir: &Path, told: &Told) -> Vec<OsString> {
         let mut words: Vec<OsString> = match self {
             Part::Member(role, id) => {
                 let mut words = vec![role.name().into(), "--id".into(), id.to_string().into()];
-                if let Some(time) = evict_after {
-                    words.extend(["--evict-after".into(), format!("{}s", time.as_secs()).into()]);
+                if told.evict_after != EVICT_AFTER {
+                    let time = told.evict_after.as_secs();
+                    words.extend(["--evict-after".into(), format!("{time}s").into()]);
+                }
+                if Ok(told.disk_quota_bytes) != typed::disk_quota(DISK_QUOTA) {
+                    words.extend(["--disk-quota".into(), told.disk_quota_bytes.to_string().into()]);
                 }
                 words
             }
@@ -109,6 +114,13 @@ impl Part {
         words.extend(["--data-dir".into(), data_dir.into()]);
         words
     }
+}
+
+/// What members are told, where it is not what they do anyway.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    evict_after: Duration,
+    disk_quota_bytes: u64,
 }
 
 /// A process and what is remembered about it.
@@ -135,8 +147,7 @@ struct Up {
     data_dir: PathBuf,
     ephemeral: bool,
     restart: Restart,
-    /// What members are told, unless it is what they do anyway.
-    evict_after: Option<Duration>,
+    told: Told,
     program: PathBuf,
     ports: Ports,
     children: Vec<Child>,
@@ -168,7 +179,7 @@ impl Up {
             data_dir: folder.path().to_path_buf(),
             ephemeral: folder.is_ephemeral(),
             restart: options.restart,
-            evict_after: Some(options.evict_after).filter(|time| *time != EVICT_AFTER),
+            told: Told { evict_after: options.evict_after, disk_quota_bytes: options.disk_quota_bytes },
             program,
             ports,
             children,
@@ -271,7 +282,7 @@ impl Up {
         lived: Duration,
     ) -> Result<(), Failure> {
         let part = self.children[index].part;
-        let again = words_for(&part.arguments(&self.data_dir, self.evict_after));
+        let again = words_for(&part.arguments(&self.data_dir, &self.told));
         self.children[index].missed = true;
         if ending == Ending::Code(Exit::Configuration as i32) {
             if self.stage != Stage::Up {
@@ -286,6 +297,8 @@ impl Up {
             return Ok(());
         }
         self.renew_address(part)?;
+        // A full disk stays full for a while, however long it took to notice.
+        let lived = if ending == Ending::Code(Exit::Disk as i32) { Duration::ZERO } else { lived };
         let delay = self.children[index].backoff.after(lived);
         let when = match delay {
             delay if delay < DELAY_UNSAID_MAX => String::new(),
@@ -349,7 +362,7 @@ impl Up {
 
     fn command(&self, part: Part) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(part.arguments(&self.data_dir, self.evict_after)).arg("--supervised");
+        command.args(part.arguments(&self.data_dir, &self.told)).arg("--supervised");
         if self.ports.founder.as_ref() == Some(&part.name()) {
             command.arg("--found");
         }
@@ -437,12 +450,15 @@ mod tests {
 
     #[test]
     fn a_part_is_what_a_person_would_type() {
-        let typed = |part: Part| words_for(&part.arguments(Path::new("ribbit-data"), None));
+        let usual =
+            Told { evict_after: EVICT_AFTER, disk_quota_bytes: typed::disk_quota(DISK_QUOTA).unwrap() };
+        let typed = |part: Part| words_for(&part.arguments(Path::new("ribbit-data"), &usual));
         assert_eq!(typed(Part::Member(Role::Backend, 2)), "ribbit backend --id 2 --data-dir ribbit-data");
         assert_eq!(typed(Part::Web), "ribbit client web --data-dir ribbit-data");
         let part = Part::Member(Role::Coordinator, 1);
-        let words = words_for(&part.arguments(Path::new("d"), Some(Duration::from_secs(120))));
-        assert_eq!(words, "ribbit coordinator --id 1 --evict-after 120s --data-dir d");
+        let told = Told { evict_after: Duration::from_secs(120), disk_quota_bytes: 1 << 20 };
+        let words = words_for(&part.arguments(Path::new("d"), &told));
+        assert_eq!(words, "ribbit coordinator --id 1 --evict-after 120s --disk-quota 1048576 --data-dir d");
         assert_eq!(typed(Part::Balancer), "ribbit balancer --data-dir ribbit-data");
     }
 }

@@ -1,0 +1,79 @@
+//! Another history from what one store holds: the last resort when the others are gone.
+//!
+//! What the log holds beyond what is applied is applied too: it may have been acknowledged, and in a new history nobody
+//! contradicts it. Numbering goes on behind the log's end, so what was born or seen in the old history still compares;
+//! the log itself begins anew, empty, behind the first index of the new one, as a founder's does.
+
+use super::applying::Applying;
+use super::meta::*;
+use super::read::{META, ROWS};
+use super::record::{Configuration, HardState, Identity, Position};
+use super::{DbError, Store};
+use crate::state::LogIndex;
+use crate::state::rows::Change;
+
+/// Bytes of log entries applied at a time.
+const STEP_BYTES: u64 = 1024 * 1024;
+
+impl Store {
+    /// Applies all that the log holds. Answers how many entries that were.
+    ///
+    /// # Errors
+    /// The store is damaged, or cannot be read or written.
+    pub fn apply_whole_log(&mut self) -> Result<u64, DbError> {
+        let (from, last) = (self.applied().index, self.loaded()?.last.index);
+        while self.applied().index < last {
+            let next = self.applied().index + 1;
+            let entries = self.reader().entries(next, LogIndex::MAX, STEP_BYTES)?;
+            if entries.is_empty() {
+                return Err(DbError::Damaged(format!("the log has no entry {next}, and goes on to {last}")));
+            }
+            self.apply(&entries, None)?;
+        }
+        Ok(last.saturating_sub(from))
+    }
+
+    /// Begins the history in `identity` with these changes to what is there, its member as the only voter. Everything
+    /// in the log has to be applied.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be read or written.
+    pub fn begin_history(&mut self, identity: &Identity, changes: Vec<Change>) -> Result<(), DbError> {
+        let last = self.loaded()?.last;
+        assert!(self.applied().index >= last.index, "what is in the log is applied first");
+        let start =
+            Position { index: self.applied().index + 1, term: last.term.max(self.applied().term) + 1 };
+        let alone = Configuration { voters: vec![identity.raft_id], ..Configuration::default() };
+        let shared = self.shared();
+        let transaction = shared.database.read().expect("no writer panics").begin_write()?;
+        {
+            let mut rows = transaction.open_table(ROWS)?;
+            let mut window = shared.window.write().expect("no reader panics while it holds this lock");
+            let mut scrub = shared.scrub.lock().expect("nobody panics while it holds this lock");
+            let digest = shared.digests.lock().expect("nobody panics while it holds this lock").last().1;
+            let mut applying = Applying {
+                rows: &mut rows,
+                window: &mut window,
+                scrub: &mut scrub,
+                digest,
+                digests: Vec::new(),
+                noted: Vec::new(),
+            };
+            for change in changes {
+                applying.change(change)?;
+            }
+            let digest = applying.digest;
+            let mut meta = transaction.open_table(META)?;
+            write_position(&mut meta, start, &alone)?;
+            write_meta(&mut meta, DIGEST, &(start.index, digest))?;
+            write_meta(&mut meta, FLOOR, &start)?;
+            write_meta(&mut meta, EPOCH, &(self.epoch() + 1))?;
+            write_meta(&mut meta, HARD_STATE, &HardState { term: start.term, vote: 0, commit: start.index })?;
+            write_meta(&mut meta, IDENTITY, identity)?;
+            meta.remove(JOINING)?;
+        }
+        transaction.commit()?;
+        self.open_log()?;
+        self.load()
+    }
+}

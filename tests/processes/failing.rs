@@ -1,0 +1,78 @@
+//! A disk that fails, in writing and in reading: its member ends and says so, the others go on, and it heals.
+
+use crate::pond::{Pond, Status, awaited, is_alive};
+use crate::preload::library;
+use crate::writers::{Writers, stores_agree};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+#[test]
+fn a_failing_disk_ends_its_member_alone_and_a_sector_that_cannot_be_read_is_damage() {
+    let tools = tempfile::tempdir().expect("a temporary folder");
+    let Some(library) = library(tools.path(), "disk") else { return };
+    let broken = tools.path().join("broken");
+    let mut pond = Pond::start_with(&["--restart", "never"]);
+    let leader = pond.await_leading_backend();
+    let id = if leader == "backend-1" { 2 } else { 1 };
+    let name = format!("backend-{id}");
+    let folder = pond.folder().join(&name);
+    let newest_log = || {
+        let files = fs::read_dir(&folder).expect("a folder").map(|file| file.expect("a folder").path());
+        let is_log = |path: &std::path::PathBuf| path.to_string_lossy().contains("/log-");
+        files.filter(is_log).max().expect("a log")
+    };
+    let breaks = |what: &str| {
+        // What is written at every croak, and what is read at a start.
+        let file = if what == "write" { newest_log() } else { folder.join("store.redb") };
+        let inode = fs::metadata(file).expect("a store").ino();
+        fs::write(tools.path().join("next"), format!("{what} {inode}")).expect("a file");
+        fs::rename(tools.path().join("next"), &broken).expect("a file");
+    };
+    let writers = Writers::start(&pond, 4);
+    writers.await_progress();
+    pond.kill(&[&name]);
+    let text = |path: &std::path::Path| path.to_str().expect("text").to_string();
+    pond.environment = vec![("LD_PRELOAD", text(&library)), ("TEST_DISK", text(&broken))];
+    let start = ["backend", "--id", &id.to_string()];
+    let in_sync = |status: &Status| status.member(&name).alive && status.member(&name).in_sync;
+
+    // A write fails while it runs.
+    let (code, said) = std::thread::scope(|scope| {
+        let ended = scope.spawn(|| pond.typed(&start));
+        pond.await_status("it is in sync", in_sync);
+        breaks("write");
+        ended.join().expect("it ends")
+    });
+    let line = said.lines().last().expect("something").to_string();
+    println!("{code}: {line}");
+    assert_eq!(code, 74, "{said}");
+    assert!(line.contains("Input/output error") && line.contains("Make room on the disk of"), "{said}");
+    writers.await_progress();
+    fs::remove_file(&broken).expect("a file");
+    pond.backend_by_hand(id);
+    pond.await_status("it is in sync again", in_sync);
+    assert!(!folder.join("aside").join("store.redb").exists(), "it went on where it was");
+
+    // What it has cannot be read any more.
+    let pid = pond.pid(&name);
+    breaks("read");
+    pond.kill(&[&name]);
+    awaited("dead", || (!is_alive(pid)).then_some(()));
+    let (code, said) = pond.typed(&start);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("Input/output error") && said.contains("asks the group to let it go"), "{said}");
+    pond.backend_by_hand(id);
+    pond.await_status("it is back as a new one", |status| {
+        status.members.len() == 5 && status.members.iter().all(|member| member.alive && member.in_sync)
+    });
+    assert!(folder.join("aside").join("store.redb").exists());
+    std::thread::sleep(Duration::from_millis(100));
+    writers.await_progress();
+    let mut written = writers.stop();
+    written.nobody_noticed();
+    pond.await_whole();
+    written.judge_pages();
+    pond.pull_the_plug();
+    stores_agree(&pond);
+}

@@ -1,0 +1,56 @@
+//! A disk quota: what grows is refused in words, the rest goes on.
+
+use crate::pages::croaks;
+use crate::pond::Pond;
+
+#[test]
+fn croaks_are_refused_in_words_before_the_disk_is_full_and_deleting_goes_on() {
+    let mut pond = Pond::start();
+    let mut ada = pond.browser();
+    ada.join("ada");
+    let mut bob = pond.browser();
+    bob.join("bob");
+    ada.post("/manage", &[("username", "bob"), ("choice", "add")]).leads_to("/manage?note=added");
+    ada.croak("while there is room");
+    let status = pond.await_whole();
+    assert!(status.members.iter().all(|member| !member.disk_full && member.disk_quota_bytes == 2 << 30));
+    let taken = status.members.iter().map(|member| member.disk_bytes).max().expect("members");
+    println!("the store takes {taken} bytes");
+    pond.stop();
+
+    // As little as a quota can be: a store that holds anything takes as much.
+    pond.up(&["--disk-quota", "64KiB"]);
+    ada.address = pond.web();
+    bob.address = pond.web();
+    let status = pond.await_whole();
+    assert!(status.members.iter().all(|member| member.disk_full), "{status:?}");
+    let page = ada.post("/main", &[("post", "one too many")]);
+    page.says(422, "the disks are full");
+    page.says(422, "(625)");
+    page.says(422, "one too many");
+    assert_eq!(croaks(&ada.get("/main")), ["while there is room"]);
+    let mut eve = pond.browser();
+    let form = [("name", "Eve"), ("email", "e@b"), ("username", "eve"), ("password", "password")];
+    eve.post("/create", &form).says(422, "the disks are full");
+    let (code, said) = pond.typed(&["status"]);
+    assert_eq!(code, 0);
+    assert!(said.contains("DISK FULL: backend-1") && said.contains("--disk-quota"), "{said}");
+
+    // What makes room, and what moves members, is taken.
+    ada.post("/manage", &[("username", "bob"), ("choice", "remove")]).leads_to("/manage?note=removed");
+    bob.post("/delete", &[("password", "password")]);
+    ada.get("/manage").says(200, "ada");
+    let mut bob = pond.browser();
+    bob.post("/login", &[("username", "bob"), ("password", "password")]).says(422, "(601)");
+    for verb in ["drain", "undrain"] {
+        let (code, said) = pond.typed(&["member", verb, "backend-3"]);
+        assert_eq!(code, 0, "{said}");
+    }
+    pond.stop();
+
+    // Room was made.
+    pond.up(&["--disk-quota", "1GB"]);
+    ada.address = pond.web();
+    ada.croak("room again");
+    assert_eq!(croaks(&ada.get("/main")), ["room again", "while there is room"]);
+}

@@ -1,0 +1,92 @@
+//! The last resort: a new history on what one store holds.
+
+use crate::pages::{croaks, whole_feed};
+use crate::pond::Pond;
+use crate::writers::Writers;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn store(pond: &Pond, name: &str) -> PathBuf {
+    pond.folder().join(name).join("store.redb")
+}
+
+fn recover(pond: &Pond, from: &Path, more: &[&str]) -> (i32, String) {
+    pond.typed(&[&["recover", "--from", from.to_str().expect("text")], more].concat())
+}
+
+#[test]
+fn when_two_of_three_stores_are_gone_the_third_founds_a_new_history() {
+    let mut pond = Pond::dry();
+    let options = ["--backends", "3", "--coordinators", "0"];
+    pond.up(&options);
+    let whole = |status: &crate::pond::Status| status.members.len() == 3 && status.is_whole();
+    pond.await_status("three vote", whole);
+    let mut ada = pond.browser();
+    ada.join("ada");
+    (0..60).for_each(|number| ada.croak(&format!("croak {number}")));
+    let writers = Writers::start(&pond, 4);
+    writers.await_progress();
+    let mut written = writers.stop();
+    let term = pond.await_status("all have all", whole).term;
+
+    // While it runs, nothing is touched.
+    let (code, said) = recover(&pond, &store(&pond, "backend-3"), &["--id", "9"]);
+    assert!(code == 1 && said.contains("is in use"), "{said}");
+    assert!(
+        !pond.folder().join("backend-9").exists() && !pond.folder().join("backend-9.recovering").exists()
+    );
+    let (old, kept) = (pond.folder().join("backend-3"), pond.folder().join("kept"));
+    // Killed, not stopped: what is applied is not all durable, the log is.
+    pond.kill(&["backend-3"]);
+    pond.stop();
+
+    // Nothing is put over a store.
+    let (code, said) = recover(&pond, &old, &["--id", "1"]);
+    assert!(code == 1 && said.contains("is not empty"), "{said}");
+
+    for name in ["backend-1", "backend-2"] {
+        fs::remove_dir_all(pond.folder().join(name)).expect("a folder");
+    }
+    fs::rename(&old, &kept).expect("a store");
+
+    // Another cluster's, and one that is damaged.
+    let elsewhere = tempfile::tempdir().expect("a temporary folder");
+    let other = elsewhere.path().join("other.ribbit");
+    let made = pond.typed(&["init", "--coordinator", "a:1", "--cluster-file", other.to_str().expect("text")]);
+    assert_eq!(made.0, 0, "{}", made.1);
+    let (code, said) = recover(&pond, &kept, &["--id", "1", "--cluster-file", other.to_str().expect("text")]);
+    assert!(code == 78 && said.contains("belongs to cluster"), "{said}");
+    let damaged = pond.folder().join("damaged");
+    fs::create_dir(&damaged).expect("a folder");
+    let mut bytes = fs::read(kept.join("store.redb")).expect("a store");
+    bytes[4096..80_000].iter_mut().for_each(|byte| *byte ^= 0x5a);
+    fs::write(damaged.join("store.redb"), bytes).expect("a store");
+    let (code, said) = recover(&pond, &damaged, &["--id", "1"]);
+    assert!(code == 1 && said.contains("cannot be used"), "{said}");
+    assert!(
+        !pond.folder().join("backend-1").exists() && !pond.folder().join("backend-1.recovering").exists()
+    );
+
+    let original = fs::read(kept.join("store.redb")).expect("a store");
+    let (code, said) = recover(&pond, &kept, &["--id", "1"]);
+    println!("{said}");
+    assert_eq!(code, 0, "{said}");
+    let count = 60 + written.acknowledged();
+    assert!(said.contains(&format!("6 accounts and {count} croaks")), "{count}: {said}");
+    assert!(said.contains("founds history") && said.contains("ribbit backend --id 1"), "{said}");
+    assert_eq!(fs::read(kept.join("store.redb")).expect("a store"), original, "it is only read");
+
+    pond.up(&options);
+    assert!(pond.await_status("three vote", whole).term > term);
+    // Their sessions hold, and what they have seen of the old history means nothing.
+    (ada.address, written.reader.address) = (pond.web(), pond.web());
+    let feed = whole_feed(&mut ada);
+    assert_eq!((feed.len(), &*feed[0], &*feed[59]), (60, "croak 59", "croak 0"));
+    written.judge_pages();
+    ada.croak("life goes on");
+    let mut again = pond.browser();
+    again.post("/login", &[("username", "ada"), ("password", "password")]).leads_to("/main");
+    assert_eq!(croaks(&again.get("/main"))[..2], ["life goes on", "croak 59"]);
+    again.join("eve");
+    pond.stop();
+}

@@ -1,0 +1,259 @@
+//! Stores that are wiped, damaged or turned back in time, and members that people remove or drain; within what a
+//! group can survive: of every set of voters that anybody knows of, a majority keeps what it had synced.
+//!
+//! What anybody knows of is what members go by, and what they would go by after a crash.
+//!
+//! A member is *unsound* from its loss until it is back, caught up, with a place, and nothing is wanted for it any
+//! more. Unsound members are counted, whether they vote or not, because a change that is under way may shift votes.
+//! That holds for members who are drained or removed too: each of them leaves the group a voter less.
+//!
+//! Damage comes while a process is down, and redb looks at every page when it is opened after a crash. Then the
+//! store is lost for good, or whole (the damage hit nothing that is used), or redb takes the damaged commit for one
+//! that a crash has torn, and goes back to the one before it. The last cannot be told from a crash by looking at
+//! the store. It can cost a synced entry where too few others have it too (a vote for somebody who lacks it), which
+//! is outside of what can be survived; so it is only let happen where the others have everything that is forgotten.
+//!
+//! The same holds for a disk that has not kept what it said was synced.
+//!
+//! Not here: damage under a process that runs, or in a file that was closed well (a snapshot, just installed), in
+//! which redb does not look for it: that shows only when a page is read. Here its process finds it at its start.
+
+use super::disk::SimDisk;
+use super::errands::Want;
+use super::random::Random;
+use super::world::{World, trace};
+use ribbit::db::reading;
+use ribbit::db::store::Loaded;
+use ribbit::db::{Configuration, DbError, Store, snapshot};
+use ribbit::state::rows::Standing;
+use ribbit::state::{LogIndex, RaftId, Role, members};
+
+/// A store is damaged so many times at most, until that shows.
+const DAMAGES_MAX: u64 = 6;
+
+impl World {
+    /// What a node goes by, and what it would go by after a crash.
+    fn configurations(&self, node: usize) -> Vec<Configuration> {
+        let now = self.nodes[node].running.as_ref().map(|running| running.core.status().configuration);
+        let durable = load(&self.nodes[node].disk.copy()).expect("a store opens after any crash");
+        now.into_iter().chain([durable.configuration]).collect()
+    }
+
+    /// Every set of voters that some member goes by, or would after a crash.
+    fn sets_of_voters(&self) -> Vec<Vec<RaftId>> {
+        // One whose damage is not noticed yet goes by nothing.
+        let whole = self.raft_ids.values().filter(|node| !self.nodes[**node].damaged);
+        let known = whole.flat_map(|node| self.configurations(*node));
+        let sets = known.flat_map(|it| [it.voters, it.voters_outgoing]);
+        sets.filter(|set| !set.is_empty()).collect()
+    }
+
+    /// Whether this node may fall out for good as well. Looks first who is sound again.
+    fn may_fall_out(&mut self, node: usize) -> bool {
+        for other in 0..self.nodes.len() {
+            self.nodes[other].unsound &= !self.is_sound(other);
+        }
+        if self.nodes[node].unsound || self.is_between(node) {
+            return false;
+        }
+        let out = 1 + self.nodes.iter().filter(|other| other.unsound).count();
+        let raft_id = self.raft_id(node);
+        let sets = self.sets_of_voters();
+        let bearable = sets.iter().map(|set| (set.len() - 1) / 2).min().unwrap_or(0);
+        let votes = sets.iter().any(|set| set.contains(&raft_id));
+        out <= if votes { bearable } else { bearable.max(1) }
+    }
+
+    /// Back, caught up and with a place, and nothing is wanted for it.
+    fn is_sound(&self, node: usize) -> bool {
+        let raft_id = self.raft_id(node);
+        let caught_up = self.nodes[node].running.as_ref().is_some_and(|running| {
+            let status = running.core.status();
+            let known = [&status.configuration.voters, &status.configuration.learners];
+            status.in_sync
+                && !status.configuration.is_joint()
+                && known.iter().any(|ids| ids.contains(&raft_id))
+                && status.applied >= self.nodes[node].was_told
+        });
+        caught_up && !self.is_between(node) && !self.nodes[node].drained && !self.is_going(node)
+    }
+
+    /// Whether its row says so, or it has none any more.
+    fn is_going(&self, node: usize) -> bool {
+        let raft_id = self.raft_id(node);
+        let rows = self.nodes[node].running.as_ref().and_then(|running| {
+            let view = running.writer.store().reader().view().ok()?;
+            members::all(&view).ok()
+        });
+        let row = rows.iter().flatten().find(|(id, _)| *id == raft_id);
+        row.is_none_or(|(_, member)| member.standing != Standing::Wanted)
+    }
+
+    fn falls_out(&mut self, node: usize) {
+        self.nodes[node].unsound = true;
+        self.nodes[node].was_told = self.checker.last();
+    }
+
+    /// The disk is replaced by an empty one.
+    pub fn wipe(&mut self, node: usize) {
+        if !self.may_fall_out(node) {
+            return;
+        }
+        trace!(self, "the store of node {node} is wiped");
+        self.falls_out(node);
+        self.crash(node);
+        self.nodes[node].disk = SimDisk::default();
+        self.raft_ids.retain(|_, known| *known != node);
+        self.faults.wiped += 1;
+    }
+
+    /// A disk has not kept what it said was synced.
+    pub fn turn_back(&mut self, node: usize) {
+        if !self.may_fall_out(node) {
+            return;
+        }
+        self.crash(node);
+        let _ = (0..DAMAGES_MAX).any(|_| self.damage_shows(node, SimDisk::turn_back));
+    }
+
+    /// Some sectors of a store hold something else after a crash than what was written.
+    pub fn damage(&mut self, node: usize) {
+        if !self.may_fall_out(node) {
+            return;
+        }
+        self.crash(node);
+        let tries = self.random.between(1, DAMAGES_MAX + 1);
+        if !(0..tries).any(|_| self.damage_shows(node, SimDisk::damage)) {
+            self.faults.damage_borne += 1;
+        }
+    }
+
+    fn damage_shows(&mut self, node: usize, damage: impl Fn(&SimDisk, &mut Random)) -> bool {
+        let kept = self.nodes[node].disk.copy();
+        damage(&self.nodes[node].disk, &mut self.random);
+        let before = examine(&kept).expect("a store opens after any crash");
+        let after = match examine(&self.nodes[node].disk.copy()) {
+            Ok(after) if rows_differ(&before, &after) => Err(DbError::Damaged("rows are missing".into())),
+            after => after,
+        };
+        match after {
+            Err(error) if error.is_damage() => {
+                trace!(self, "the store of node {node} is damaged: {error}");
+                self.falls_out(node);
+                self.nodes[node].damaged = true;
+                self.faults.damaged += 1;
+            }
+            Err(error) => panic!("the damaged store of node {node} is not known for one: {error}"),
+            Ok(after) if same(&before.loaded, &after.loaded) => {
+                trace!(self, "the store of node {node} bears its damage");
+                return false;
+            }
+            Ok(after) if self.others_have_all(node, &before.loaded, &after.loaded) => {
+                let (from, to) = (before.loaded.last.index, after.loaded.last.index);
+                trace!(self, "the store of node {node} goes back from {from} to {to}");
+                self.falls_out(node);
+                self.nodes[node].forgetful = true;
+                self.faults.turned_back += 1;
+            }
+            Ok(_) => {
+                self.nodes[node].disk = kept;
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Whether a majority of every set of voters has applied, without this one, all that its store forgets.
+    fn others_have_all(&self, node: usize, before: &Loaded, after: &Loaded) -> bool {
+        let (mine, theirs) = (&before.hard_state, &after.hard_state);
+        let promised = (mine.term, mine.vote) == (theirs.term, theirs.vote);
+        if !promised || after.identity != before.identity || after.configuration != before.configuration {
+            return false;
+        }
+        let end = before.last;
+        let committed = self.checker.log.get(&end.index).is_some_and(|entry| entry.term == end.term);
+        let me = self.raft_id(node);
+        committed
+            && self.sets_of_voters().iter().all(|set| {
+                let have = set.iter().filter(|id| **id != me && self.has_applied(**id, end.index));
+                have.count() > set.len() / 2
+            })
+    }
+
+    fn has_applied(&self, raft_id: RaftId, index: LogIndex) -> bool {
+        let Some(&node) = self.raft_ids.get(&raft_id) else { return false };
+        match &self.nodes[node].running {
+            Some(running) => running.core.status().applied >= index,
+            None => load(&self.nodes[node].disk.copy()).is_ok_and(|it| it.applied.index >= index),
+        }
+    }
+
+    /// A process finds that its store is not what it was: it ends, and asks to be let go.
+    pub fn lost(&mut self, node: usize, why: &str) {
+        assert!(self.nodes[node].unsound, "node {node} takes its good store for lost: {why}");
+        trace!(self, "node {node} has lost its store: {why}");
+        self.end(node);
+        self.nodes[node].forgetful = false;
+        self.nodes[node].damaged = false;
+        self.raft_ids.retain(|_, known| *known != node);
+        self.begin_errand(node, Want::Leave);
+    }
+
+    /// Whoever leads and should go waits for a backend to hand over to.
+    fn can_be_led_without(&self, node: usize) -> bool {
+        let others = self.raft_ids.values().filter(|other| **other != node);
+        others
+            .into_iter()
+            .any(|other| self.nodes[*other].role == Role::Backend && !self.nodes[*other].unsound)
+    }
+
+    pub fn remove_by_hand(&mut self, node: usize) {
+        if self.may_fall_out(node) && self.can_be_led_without(node) {
+            self.falls_out(node);
+            self.begin_errand(node, Want::Remove);
+        }
+    }
+
+    pub fn drain(&mut self, node: usize) {
+        if self.may_fall_out(node) && self.can_be_led_without(node) {
+            self.falls_out(node);
+            self.faults.drained += 1;
+            self.begin_errand(node, Want::Drain(true));
+        }
+    }
+}
+
+fn load(disk: &SimDisk) -> Result<Loaded, DbError> {
+    reading(|| Store::open(disk.clone())?.loaded())
+}
+
+/// What is found by reading all of a store.
+struct Examined {
+    loaded: Loaded,
+    rows_digest: u64,
+}
+
+fn examine(disk: &SimDisk) -> Result<Examined, DbError> {
+    reading(|| {
+        let store = Store::open(disk.clone())?;
+        let loaded = store.loaded()?;
+        let (_, rows) = snapshot::digest(&store.reader())?;
+        let (from, to) = (loaded.floor.index + 1, loaded.last.index + 1);
+        let entries = store.reader().entries(from, to, u64::MAX)?;
+        if entries.len() as u64 != to - from {
+            return Err(DbError::Damaged("entries are missing from the log".into()));
+        }
+        Ok(Examined { loaded, rows_digest: rows.digest })
+    })
+}
+
+/// Whether nothing that was promised is missing.
+fn same(before: &Loaded, after: &Loaded) -> bool {
+    let promised = |it: &Loaded| (it.identity.clone(), it.hard_state.term, it.hard_state.vote, it.last);
+    promised(before) == promised(after)
+}
+
+/// Whether no entry was lost, but rows were.
+fn rows_differ(before: &Examined, after: &Examined) -> bool {
+    before.loaded.applied == after.loaded.applied && before.rows_digest != after.rows_digest
+}

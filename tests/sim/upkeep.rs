@@ -1,0 +1,108 @@
+//! What goes on beside consensus: processes tell each other how far they are (`roles/node/peers`), and whoever leads
+//! proposes what nobody asks for (`roles/node/chores`). Here it is counted, too, who loses a vote.
+
+use super::world::{Event, World, trace};
+use ribbit::db::{Configuration, Reader};
+use ribbit::replica::Input;
+use ribbit::state::rows::{Order, Standing, Sweeps, books, scan};
+use ribbit::state::{AccountId, Command, LogIndex, RaftId, Request, members};
+use std::collections::BTreeSet;
+
+/// How often a process says how far it is, and learns whether it still belongs.
+pub const BEAT: u64 = 1_000;
+/// How often a leader looks for chores.
+const LOOK: u64 = 500;
+/// A chore is given up after so many ticks.
+const CHORE_TICKS: u64 = 200;
+
+const READABLE: &str = "a live store can be read";
+
+impl World {
+    /// A process tells its peers how far it is. Each of them says whether it still belongs, and the first time
+    /// after either began, what it knew of it before.
+    pub fn beat(&mut self, node: usize, life: u64) {
+        if self.nodes[node].running.is_none() || self.nodes[node].life != life {
+            return;
+        }
+        self.at(self.now + BEAT, Event::Beat { node, life });
+        for other in 0..self.nodes.len() {
+            let linked =
+                other != node && !self.network.is_cut(node, other) && !self.network.is_cut(other, node);
+            if linked && self.nodes[other].paused_until <= self.now && self.meet(node, other) {
+                return;
+            }
+        }
+    }
+
+    /// Answers whether that was the end of this process.
+    fn meet(&mut self, node: usize, other: usize) -> bool {
+        let me = self.raft_id(node);
+        let there = self.nodes[other].life;
+        let Some(peer) = &self.nodes[other].running else { return false };
+        if has_forgotten(&peer.writer.store().reader(), me) {
+            self.told_removed(node);
+            return true;
+        }
+        let known = peer.heard.get(&me).copied().unwrap_or(0);
+        let Some(running) = &mut self.nodes[node].running else { return false };
+        let status = running.core.status();
+        if running.linked.insert((other, there)) && known > status.last {
+            self.lost(node, "a peer knows that it had applied more");
+            return true;
+        }
+        if let Some(peer) = &mut self.nodes[other].running {
+            peer.heard.insert(me, status.applied);
+        }
+        false
+    }
+
+    /// What leaders propose when nobody asks, as in `roles/node/chores`.
+    pub fn chores(&mut self) {
+        self.at(self.now + LOOK, Event::Chores);
+        for node in 0..self.nodes.len() {
+            let Some(running) = &self.nodes[node].running else { continue };
+            let status = running.core.status();
+            if !status.leads || self.nodes[node].paused_until > self.now {
+                continue;
+            }
+            let Some(command) = chore(&running.writer.store().reader(), &status.configuration) else {
+                continue;
+            };
+            let request = Request { id: self.fresh_id(), born: status.applied, command };
+            self.feed(node, Input::Request { request, ticks: CHORE_TICKS });
+        }
+    }
+
+    /// Counts who lost a vote without being drained or removed: its seat went to somebody who was there.
+    pub fn reconfigured(&mut self, index: LogIndex, new: &Configuration) {
+        if index <= self.configured.0 {
+            return;
+        }
+        let old = std::mem::replace(&mut self.configured, (index, new.clone())).1;
+        let learns: BTreeSet<RaftId> = new.learners.iter().chain(&new.learners_next).copied().collect();
+        for id in old.voters.iter().filter(|id| !new.voters.contains(id) && learns.contains(id)) {
+            let unsound = self.raft_ids.get(id).is_none_or(|node| self.nodes[*node].unsound);
+            trace!(self, "member {id} learns");
+            self.faults.evicted += u64::from(!unsound);
+        }
+    }
+}
+
+/// Whether the group handed this Raft id out once and has no member of it any more.
+fn has_forgotten(reader: &Reader, id: RaftId) -> bool {
+    let view = reader.view().expect(READABLE);
+    let members = members::all(&view).expect(READABLE);
+    id < books(&view).expect(READABLE).next_raft_id && !members.iter().any(|(other, _)| *other == id)
+}
+
+fn chore(reader: &Reader, configuration: &Configuration) -> Option<Command> {
+    let view = reader.view().expect(READABLE);
+    let rows = members::all(&view).expect(READABLE);
+    let gone = rows.iter().find(|(id, row)| row.standing == Standing::Lost && !configuration.contains(*id));
+    if let Some((raft_id, _)) = gone {
+        return Some(Command::Forget { raft_id: *raft_id });
+    }
+    let (first, last) = (AccountId(0), AccountId(u64::MAX));
+    let sweeps = scan::<Sweeps, _>(&view, &first, &last, Order::OldestFirst, 1).expect(READABLE);
+    sweeps.first().map(|(account, ())| Command::Sweep { account: *account })
+}
