@@ -226,7 +226,9 @@ impl Store {
         let mut transaction = self.database().begin_write()?;
         let through = entries.last().map_or(0, |entry| entry.index);
         let waiting = through.saturating_sub(self.applied_durable);
-        let checkpoint = waiting >= CHECKPOINT_ENTRIES.min(self.log_keep_entries.max(1));
+        // Who votes is durable as soon as it takes effect.
+        let checkpoint =
+            configuration.is_some() || waiting >= CHECKPOINT_ENTRIES.min(self.log_keep_entries.max(1));
         transaction.set_durability(if checkpoint { Durability::Immediate } else { Durability::None })?;
         let mut outcomes = Vec::with_capacity(entries.len());
         let shared = self.shared.clone();

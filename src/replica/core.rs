@@ -260,7 +260,7 @@ impl Core {
                 self.raw.report_snapshot(to, status);
             }
             Input::StepAside => {
-                self.step_aside();
+                self.step_aside(false);
             }
             Input::Transfer(to) => {
                 if self.leads() {

@@ -10,8 +10,8 @@
 //! what it shows. It is told the same after it fell so far behind that the ring has turned over: a slow reader costs
 //! no more memory than a quick one.
 //!
-//! Publishing never waits for readers: they look when they like. The ring begins empty at a start and where a
-//! snapshot was installed. What it does not do: keep events on disk, or know who reads.
+//! Publishing never waits for readers: they look when they like. The ring begins empty at a start, with what is
+//! applied again from the log behind it, and where a snapshot was installed. What it does not do: keep events on disk, or know who reads.
 
 use super::limits::{LIVE_BATCH_MAX, LIVE_SCAN_MAX};
 use crate::state::LogIndex;

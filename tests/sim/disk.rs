@@ -163,10 +163,18 @@ impl StorageBackend for Handle {
     }
 }
 
+/// The newest file of the log, or any file.
+fn any<'a>(files: &'a Files, random: &mut Random) -> Option<&'a Arc<Mutex<FileState>>> {
+    let newest = files.last_key_value().filter(|_| random.permille(500)).map(|(_, file)| file);
+    newest.or_else(|| files.values().nth(random.between(0, files.len().max(1) as u64) as usize))
+}
+
+type Files = BTreeMap<Name, Arc<Mutex<FileState>>>;
+
 /// One node's disk. Clones are the same disk.
 #[derive(Debug, Clone, Default)]
 pub struct SimDisk {
-    files: Arc<Mutex<BTreeMap<Name, Arc<Mutex<FileState>>>>>,
+    files: Arc<Mutex<Files>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -215,21 +223,15 @@ impl SimDisk {
     /// The last syncs of the log, one or several, turn out to have been lies; sometimes those of the rows too.
     pub fn turn_back(&self, random: &mut Random) {
         let files = self.files.lock().expect("one thread");
-        let newest = files.iter().rfind(|(name, _)| matches!(name, Name::Log(_)));
-        let main = files.get_key_value(&MAIN).filter(|_| random.permille(500));
-        for (_, file) in newest.into_iter().chain(main) {
-            let mut state = file.lock().expect("one thread");
-            (0..random.between(1, UNDO_MAX as u64)).for_each(|_| state.turn_back());
-        }
+        let Some(file) = any(&files, random) else { return };
+        let mut state = file.lock().expect("one thread");
+        (0..random.between(1, UNDO_MAX as u64)).for_each(|_| state.turn_back());
     }
 
     /// Some of one file is not any more what was written, while nobody has it open.
     pub fn damage(&self, random: &mut Random) {
         let files = self.files.lock().expect("one thread");
-        if files.is_empty() {
-            return;
-        }
-        let file = files.values().nth(random.between(0, files.len() as u64) as usize).expect("one of them");
+        let Some(file) = any(&files, random) else { return };
         let mut state = file.lock().expect("one thread");
         let mut bytes = std::mem::take(&mut state.durable);
         if random.permille(100) {

@@ -7,10 +7,10 @@
 //! more. Unsound members are counted, whether they vote or not, because a change that is under way may shift votes.
 //! That holds for members who are drained or removed too: each of them leaves the group a voter less.
 //!
-//! Damage comes while a process is down, and redb looks at every page when it is opened after a crash. Then the
-//! store is lost for good, or whole (the damage hit nothing that is used), or redb takes the damaged commit for one
-//! that a crash has torn, and goes back to the one before it. The last cannot be told from a crash by looking at
-//! the store. It can cost a synced entry where too few others have it too (a vote for somebody who lacks it), which
+//! Damage comes while a process is down, and redb looks at every page when it is opened after a crash, the log at
+//! every batch. Then the store is lost for good, or whole (the damage hit nothing that is used, or what the log can
+//! replace), or its newest batch is taken for one that a crash has torn, and is forgotten. The last cannot be told
+//! from a crash by looking at the store. It can cost a synced entry where too few others have it too (a vote for somebody who lacks it), which
 //! is outside of what can be survived; so it is only let happen where the others have everything that is forgotten.
 //!
 //! The same holds for a disk that has not kept what it said was synced.
@@ -25,6 +25,8 @@ use super::world::{World, trace};
 use ribbit::db::reading;
 use ribbit::db::store::Loaded;
 use ribbit::db::{Configuration, DbError, Store, snapshot};
+use ribbit::replica::core::Now;
+use ribbit::replica::{Core, CoreOptions};
 use ribbit::state::rows::Standing;
 use ribbit::state::{LogIndex, RaftId, Role, members};
 
@@ -35,7 +37,7 @@ impl World {
     /// What a node goes by, and what it would go by after a crash.
     fn configurations(&self, node: usize) -> Vec<Configuration> {
         let now = self.nodes[node].running.as_ref().map(|running| running.core.status().configuration);
-        let durable = load(&self.nodes[node].disk.copy()).expect("a store opens after any crash");
+        let durable = after_crash(&self.nodes[node].disk.copy()).expect("a store opens after any crash");
         now.into_iter().chain([durable.configuration]).collect()
     }
 
@@ -144,12 +146,12 @@ impl World {
                 self.faults.damaged += 1;
             }
             Err(error) => panic!("the damaged store of node {node} is not known for one: {error}"),
-            Ok(after) if same(&before.loaded, &after.loaded) => {
+            Ok(after) if same(&before.begun.loaded, &after.begun.loaded) => {
                 trace!(self, "the store of node {node} bears its damage");
                 return false;
             }
-            Ok(after) if self.others_have_all(node, &before.loaded, &after.loaded) => {
-                let (from, to) = (before.loaded.last.index, after.loaded.last.index);
+            Ok(after) if self.others_have_all(node, &before.begun, &after.begun) => {
+                let (from, to) = (before.begun.loaded.last.index, after.begun.loaded.last.index);
                 trace!(self, "the store of node {node} goes back from {from} to {to}");
                 self.falls_out(node);
                 self.nodes[node].forgetful = true;
@@ -164,13 +166,13 @@ impl World {
     }
 
     /// Whether a majority of every set of voters has applied, without this one, all that its store forgets.
-    fn others_have_all(&self, node: usize, before: &Loaded, after: &Loaded) -> bool {
-        let (mine, theirs) = (&before.hard_state, &after.hard_state);
-        let promised = (mine.term, mine.vote) == (theirs.term, theirs.vote);
-        if !promised || after.identity != before.identity || after.configuration != before.configuration {
+    fn others_have_all(&self, node: usize, before: &Begun, after: &Begun) -> bool {
+        let promised =
+            |it: &Begun| (it.loaded.hard_state.term, it.loaded.hard_state.vote, it.loaded.identity.clone());
+        if promised(before) != promised(after) || before.configuration != after.configuration {
             return false;
         }
-        let end = before.last;
+        let end = before.loaded.last;
         let committed = self.checker.log.get(&end.index).is_some_and(|entry| entry.term == end.term);
         let me = self.raft_id(node);
         committed
@@ -184,7 +186,10 @@ impl World {
         let Some(&node) = self.raft_ids.get(&raft_id) else { return false };
         match &self.nodes[node].running {
             Some(running) => running.core.status().applied >= index,
-            None => load(&self.nodes[node].disk.copy()).is_ok_and(|it| it.applied.index >= index),
+            None => {
+                let durable = after_crash(&self.nodes[node].disk.copy());
+                durable.is_ok_and(|it| it.loaded.hard_state.commit >= index)
+            }
         }
     }
 
@@ -199,23 +204,15 @@ impl World {
         self.begin_errand(node, Want::Leave);
     }
 
-    /// Whoever leads and should go waits for a backend to hand over to.
-    fn can_be_led_without(&self, node: usize) -> bool {
-        let others = self.raft_ids.values().filter(|other| **other != node);
-        others
-            .into_iter()
-            .any(|other| self.nodes[*other].role == Role::Backend && !self.nodes[*other].unsound)
-    }
-
     pub fn remove_by_hand(&mut self, node: usize) {
-        if self.may_fall_out(node) && self.can_be_led_without(node) {
+        if self.may_fall_out(node) {
             self.falls_out(node);
             self.begin_errand(node, Want::Remove);
         }
     }
 
     pub fn drain(&mut self, node: usize) {
-        if self.may_fall_out(node) && self.can_be_led_without(node) {
+        if self.may_fall_out(node) {
             self.falls_out(node);
             self.faults.drained += 1;
             self.begin_errand(node, Want::Drain(true));
@@ -223,27 +220,53 @@ impl World {
     }
 }
 
-fn load(disk: &SimDisk) -> Result<Loaded, DbError> {
-    reading(|| Store::open(disk.clone())?.loaded())
+/// What a process begins with.
+struct Begun {
+    loaded: Loaded,
+    /// Behind everything that it knows to be committed, whether its rows have it or not.
+    configuration: Configuration,
+}
+
+fn after_crash(disk: &SimDisk) -> Result<Begun, DbError> {
+    reading(|| begin(&Store::open(disk.clone())?))
+}
+
+fn begin(store: &Store) -> Result<Begun, DbError> {
+    let loaded = store.loaded()?;
+    let options = CoreOptions {
+        me: loaded.identity.as_ref().map_or(0, |it| it.raft_id),
+        role: Role::Backend,
+        seed: 0,
+        campaign: false,
+        evict_ticks: u64::MAX,
+    };
+    if options.me == 0 {
+        return Ok(Begun { configuration: loaded.configuration.clone(), loaded });
+    }
+    let core = Core::new(options, store.reader(), &loaded, Vec::new());
+    let mut core = core.map_err(|error| DbError::Damaged(error.to_string()))?;
+    core.poll(Now::default());
+    Ok(Begun { configuration: core.status().configuration, loaded })
 }
 
 /// What is found by reading all of a store.
 struct Examined {
-    loaded: Loaded,
+    begun: Begun,
     rows_digest: u64,
 }
 
 fn examine(disk: &SimDisk) -> Result<Examined, DbError> {
     reading(|| {
         let store = Store::open(disk.clone())?;
-        let loaded = store.loaded()?;
+        let begun = begin(&store)?;
+        let loaded = &begun.loaded;
         let (_, rows) = snapshot::digest(&store.reader())?;
         let (from, to) = (loaded.floor.index + 1, loaded.last.index + 1);
         let entries = store.reader().entries(from, to, u64::MAX)?;
         if entries.len() as u64 != to - from {
             return Err(DbError::Damaged("entries are missing from the log".into()));
         }
-        Ok(Examined { loaded, rows_digest: rows.digest })
+        Ok(Examined { begun, rows_digest: rows.digest })
     })
 }
 
@@ -255,5 +278,5 @@ fn same(before: &Loaded, after: &Loaded) -> bool {
 
 /// Whether no entry was lost, but rows were.
 fn rows_differ(before: &Examined, after: &Examined) -> bool {
-    before.loaded.applied == after.loaded.applied && before.rows_digest != after.rows_digest
+    before.begun.loaded.applied == after.begun.loaded.applied && before.rows_digest != after.rows_digest
 }

@@ -137,16 +137,17 @@ impl Core {
         // People wait for a member that they remove or drain, however lately it led before.
         let coordinates =
             self.options.role == Role::Coordinator && self.ticks >= self.coordinator_handover_tick;
-        if (unwanted || coordinates) && self.ticks >= self.handover_tick && self.step_aside() {
+        if (unwanted || coordinates) && self.ticks >= self.handover_tick && self.step_aside(unwanted) {
             // It may come to nothing; once it has worked, a coordinator does not do it again for a while.
             self.handover_tick = self.ticks + HANDOVER_RETRY_TICKS;
         }
     }
 
-    /// Hands leadership to the voting backend that has most, if one is close; else to nobody. Under load there is
+    /// Hands leadership to the voting backend that has most, if one is close; else to a coordinator where leading on is
+    /// worse (it goes on to whichever backend gets the seat); else to nobody. Under load there is
     /// always an entry that nobody has acknowledged yet: the engine takes no more proposals, waits until the heir has
     /// everything, and only then lets it stand.
-    pub(super) fn step_aside(&mut self) -> bool {
+    pub(super) fn step_aside(&mut self, to_coordinator: bool) -> bool {
         let raft = &self.raw.raft;
         if !self.leads() || raft.has_pending_conf() || raft.lead_transferee.is_some() {
             return false;
@@ -155,15 +156,16 @@ impl Core {
         let last = raft.raft_log.last_index();
         let candidates = self.members.iter().filter(|(id, member)| {
             *id != self.options.me
-                && member.role == Role::Backend
+                && (member.role == Role::Backend || to_coordinator)
                 && member.standing == Standing::Wanted
                 && configuration.voters.contains(id)
         });
-        let close = candidates.filter_map(|(id, _)| {
+        let close = candidates.filter_map(|(id, member)| {
             let progress = raft.prs().get(*id).filter(|progress| progress.recent_active)?;
-            (progress.matched + HANDOVER_LAG_MAX >= last).then_some((progress.matched, *id))
+            let backend = member.role == Role::Backend;
+            (progress.matched + HANDOVER_LAG_MAX >= last).then_some((backend, progress.matched, *id))
         });
-        let Some((_, heir)) = close.max() else { return false };
+        let Some((.., heir)) = close.max() else { return false };
         log::info!("handing leadership to member {heir}");
         self.raw.transfer_leader(heir);
         true
