@@ -4,6 +4,7 @@ use crate::pond::{Pond, awaited, is_alive};
 use ribbit::db::{FileDisk, Store};
 use rustix::process::Signal;
 use std::fs;
+use std::path::PathBuf;
 
 const EMAIL: &[u8] = b"eve@example.org";
 
@@ -15,6 +16,39 @@ fn damage(path: &std::path::Path) -> usize {
     places.iter().for_each(|at| bytes[*at] ^= 1);
     fs::write(path, bytes).expect("a store");
     places.len()
+}
+
+/// Ends a member, and closes its store properly: one that was not is checked as a whole when it is opened.
+fn stop_well(pond: &Pond, name: &str) -> PathBuf {
+    let pid = pond.pid(name);
+    pond.signal(&[name], Signal::TERM);
+    awaited("ended", || (!is_alive(pid)).then_some(()));
+    let folder = pond.folder().join(name);
+    let mut store = Store::open(FileDisk::new(&folder).expect("a folder")).expect("a store");
+    store.apply_whole_log().expect("a store");
+    folder
+}
+
+#[test]
+fn a_store_whose_pages_cannot_be_is_damaged_and_no_reason_to_crash_again_and_again() {
+    let mut pond = Pond::start_with(&["--restart", "never"]);
+    let leader = pond.await_leading_backend();
+    let mut ada = pond.browser();
+    ada.join("ada");
+    pond.await_whole();
+    let id = if leader == "backend-1" { 2 } else { 1 };
+    let folder = stop_well(&pond, &format!("backend-{id}"));
+    let path = folder.join("store.redb");
+    let mut bytes = fs::read(&path).expect("a store");
+    // What the file says of itself is right; what it points to is nothing.
+    bytes[4096..].iter_mut().for_each(|byte| *byte = 0x5a);
+    fs::write(&path, bytes).expect("a store");
+    let (code, said) = pond.typed(&["backend", "--id", &id.to_string()]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("the store is damaged") && said.contains("asks the group to let it go"), "{said}");
+    pond.backend_by_hand(id);
+    pond.await_whole();
+    ada.croak("all five again");
 }
 
 #[test]
@@ -36,12 +70,7 @@ fn damage_that_nobody_reads_is_found_said_and_healed() {
 
     let id = if leader == "backend-1" { 2 } else { 1 };
     let name = format!("backend-{id}");
-    let pid = pond.pid(&name);
-    pond.signal(&[&name], Signal::TERM);
-    awaited("ended", || (!is_alive(pid)).then_some(()));
-    let folder = pond.folder().join(&name);
-    // Opened and closed properly: a store that was not is checked as a whole when it is opened.
-    drop(Store::open(FileDisk::new(&folder).expect("a folder")).expect("a store"));
+    let folder = stop_well(&pond, &name);
     assert!(damage(&folder.join("store.redb")) > 0);
 
     let (code, said) = pond.typed(&["backend", "--id", &id.to_string()]);
