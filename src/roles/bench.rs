@@ -30,8 +30,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 const ACCOUNTS: usize = 8;
-/// Each account follows the next few, in a circle.
-const FRIENDS: usize = 3;
+/// With so few friends each account follows the next ones, in a circle.
+const FRIENDS_OF_OUR_OWN_MAX: u32 = 3;
 /// Croaks of each account before feeds are read, so that there is a page to fill.
 const FEED_CROAKS: usize = 8;
 const FEED_CROAK_BYTES: usize = 64;
@@ -53,7 +53,7 @@ pub async fn run(options: &BenchOptions) -> Result<(), Failure> {
         let message = format!("the accounts were not ready after {} s", SETUP_MAX.as_secs());
         Err(Failure::new(Exit::Unreachable, message))
     };
-    let people = or(prepare(&servers, options.op), too_long).await?;
+    let people = or(prepare(&servers, options), too_long).await?;
     let tally = measure(options, &servers, &people).await;
     let figures = Figures::new(options, &tally);
     output::line(&if options.json { figures.json() } else { figures.table() });
@@ -85,18 +85,22 @@ struct Person {
 }
 
 /// Makes the accounts, logs them in, makes them friends.
-async fn prepare(servers: &[String], op: BenchOp) -> Result<Vec<Person>, Failure> {
+async fn prepare(servers: &[String], options: &BenchOptions) -> Result<Vec<Person>, Failure> {
     let client = Client::new(servers.to_vec());
     let mut people = Vec::with_capacity(ACCOUNTS);
     for _ in 0..ACCOUNTS {
         people.push(new_person(&client).await?);
     }
     for (index, person) in people.iter().enumerate() {
-        for friend in (1..=FRIENDS).map(|step| &people[(index + step) % ACCOUNTS]) {
-            let command = Command::AddFriend { session: person.session, username: friend.username.clone() };
+        for step in 1..=options.friends as usize {
+            let username = match options.friends {
+                1..=FRIENDS_OF_OUR_OWN_MAX => people[(index + step) % ACCOUNTS].username.clone(),
+                _ => format!("crowd-{step}"),
+            };
+            let command = Command::AddFriend { session: person.session, username };
             settle(&client, Ask::Write(request(command, 0))).await?;
         }
-        let croaks = if op == BenchOp::Feed { FEED_CROAKS } else { 0 };
+        let croaks = if options.op == BenchOp::Feed { FEED_CROAKS } else { 0 };
         for number in 0..croaks {
             settle(&client, Ask::Write(request(croak(person, number as u64, FEED_CROAK_BYTES), 0))).await?;
         }
@@ -474,6 +478,7 @@ mod tests {
             clients: 2,
             time: Duration::from_secs(1),
             bytes: 64,
+            friends: 3,
             direct: false,
             consistency: Consistency::Session,
             json: true,

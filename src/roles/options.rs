@@ -182,6 +182,8 @@ pub struct BenchOptions {
     pub time: Duration,
     /// Of each croak's text.
     pub bytes: u32,
+    /// Of each account.
+    pub friends: u32,
     /// Talk to the backends themselves, past the balancer.
     pub direct: bool,
     /// Of the feeds that are read.

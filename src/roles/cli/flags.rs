@@ -274,6 +274,9 @@ pub struct BenchFlags {
     /// Of each croak's text, which has at most a hundred characters
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = value_parser!(u32).range(1..=300))]
     pub bytes: u32,
+    /// With `--op feed`: whose croaks each client reads. From 4 on, those of the people that `examples/crowd` makes
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u32).range(1..=1000))]
+    pub friends: u32,
     /// Talk to the backends themselves instead of a balancer
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub direct: bool,

@@ -296,6 +296,7 @@ fn bench(flags: BenchFlags, matches: &ArgMatches) -> Result<BenchOptions, Failur
         clients: flags.clients,
         time: Duration::from_secs(u64::from(flags.seconds)),
         bytes: flags.bytes,
+        friends: flags.friends,
         direct: flags.direct,
         consistency: match flags.consistency {
             ConsistencyFlag::Stale => Consistency::Stale,

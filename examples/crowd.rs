@@ -1,0 +1,113 @@
+//! Fills the stopped store of a lone backend with people and croaks, as if they had been written through it: for
+//! measuring memory, start-up and feeds of a group that is used, without hashing ten thousand passwords.
+//!
+//! ```text
+//!   ribbit up --backends 1 --coordinators 0 --data-dir DIR     once, then stop it
+//!   cargo run --release --example crowd -- DIR/backend-1 [--people 10000] [--croaks 100000]
+//! ```
+//!
+//! Makes accounts crowd-1, crowd-2, … that nobody can log in to. A lone voter's log is what it says it is; in a group
+//! of several this would be a difference between members, which they halt for.
+
+use clap::Parser;
+use ribbit::db::{DbError, EntryKind, FileDisk, LogEntry, Store};
+use ribbit::state::command::Proposal;
+use ribbit::state::{Command, Reply, Request, RequestId, Stamp, TokenHash};
+use std::path::PathBuf;
+use std::time::Instant;
+
+#[derive(Debug, Parser)]
+struct Options {
+    /// The backend's folder
+    folder: PathBuf,
+    #[arg(long, default_value_t = 10_000)]
+    people: u64,
+    #[arg(long, default_value_t = 100_000)]
+    croaks: u64,
+}
+
+/// Entries of one append.
+const BATCH: usize = 1_000;
+
+struct Crowd {
+    store: Store,
+    waiting: Vec<LogEntry>,
+    index: u64,
+    term: u64,
+    age_ms: u64,
+}
+
+impl Crowd {
+    fn add(&mut self, command: Command) -> Result<Vec<Reply>, DbError> {
+        self.index += 1;
+        self.age_ms += 10;
+        let request = Request { id: RequestId(u128::from(self.index) << 64), born: self.index - 1, command };
+        let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: self.age_ms }, request };
+        let data = postcard::to_stdvec(&proposal).expect("plain data");
+        self.waiting.push(LogEntry { index: self.index, term: self.term, kind: EntryKind::Normal, data });
+        if self.waiting.len() < BATCH { Ok(Vec::new()) } else { self.settle() }
+    }
+
+    fn settle(&mut self) -> Result<Vec<Reply>, DbError> {
+        let entries = std::mem::take(&mut self.waiting);
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.store.append(&entries, None)?;
+        let outcomes = self.store.apply(&entries, None)?;
+        Ok(outcomes.into_iter().map(|entry| entry.outcome.expect("nothing here is refused")).collect())
+    }
+}
+
+fn token(person: u64) -> TokenHash {
+    let mut bytes = [0xc0; 32];
+    bytes[..8].copy_from_slice(&person.to_be_bytes());
+    TokenHash(bytes)
+}
+
+fn main() -> Result<(), DbError> {
+    let options = Options::parse();
+    let mut store = Store::open(FileDisk::new(&options.folder)?)?;
+    // What is in a lone voter's log is committed.
+    store.apply_whole_log()?;
+    let loaded = store.loaded()?;
+    assert_eq!(loaded.configuration.voters.len(), 1, "only for a group of one");
+    let age_ms = store.reader().age_ms();
+    let began = Instant::now();
+    let (index, term) = (loaded.last.index, loaded.last.term);
+    let mut crowd = Crowd { store, waiting: Vec::new(), index, term, age_ms };
+    let mut accounts = Vec::new();
+    for number in 1..=options.people {
+        let username = format!("crowd-{number}");
+        accounts.extend(
+            crowd.add(Command::CreateAccount {
+                name: format!("One of the crowd, {number}"),
+                email: format!("{username}@localhost"),
+                username,
+                password_hash:
+                    "$argon2id$v=19$m=7168,t=5,p=1$bm9ib2R5IGtub3dzIGl0$nobodyknowsitnobodyknowsitnobodyknow"
+                        .into(),
+            })?,
+        );
+    }
+    accounts.extend(crowd.settle()?);
+    for (number, reply) in (1..).zip(accounts) {
+        let Reply::Created { account } = reply else { panic!("{reply:?} for an account") };
+        crowd.add(Command::LogIn { account, credential_version: 1, token: token(number) })?;
+    }
+    for number in 0..options.croaks {
+        let session = token(number % options.people + 1);
+        let text = format!("croak {number}: the pond is calm tonight, and so am I");
+        crowd.add(Command::Croak { session, text })?;
+    }
+    crowd.settle()?;
+    crowd.store.checkpoint()?;
+    println!(
+        "{} people and {} croaks, up to index {}, in {:.1} s",
+        options.people,
+        options.croaks,
+        crowd.index,
+        began.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
