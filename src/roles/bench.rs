@@ -17,7 +17,7 @@ use crate::net::limits::{ATTEMPT_DEADLINE, FRAME_BYTES_MAX};
 use crate::net::protocol::{Answer, AnswerFrame, Ask, AskFrame, NewAccount, Password};
 use crate::net::secret::{new_request_id, new_token, token_hash};
 use crate::net::socket;
-use crate::state::limits::FEED_PAGE_MAX;
+use crate::state::limits::{CROAK_CHARS_MAX, FEED_PAGE_MAX};
 use crate::state::{Command, Consistency, LogIndex, Query, Request, Role, Token, TokenHash};
 use async_net::TcpStream;
 use serde::Serialize;
@@ -34,6 +34,7 @@ const ACCOUNTS: usize = 8;
 const FRIENDS: usize = 3;
 /// Croaks of each account before feeds are read, so that there is a page to fill.
 const FEED_CROAKS: usize = 8;
+const FEED_CROAK_BYTES: usize = 64;
 /// Accounts, log-ins, friends, first croaks.
 const SETUP_MAX: Duration = Duration::from_secs(60);
 const ANSWER_MAX: Duration = Duration::from_secs(4);
@@ -97,7 +98,7 @@ async fn prepare(servers: &[String], op: BenchOp) -> Result<Vec<Person>, Failure
         }
         let croaks = if op == BenchOp::Feed { FEED_CROAKS } else { 0 };
         for number in 0..croaks {
-            settle(&client, Ask::Write(request(croak(person, number as u64), 0))).await?;
+            settle(&client, Ask::Write(request(croak(person, number as u64, FEED_CROAK_BYTES), 0))).await?;
         }
     }
     Ok(people)
@@ -215,6 +216,7 @@ async fn measure(options: &BenchOptions, servers: &[String], people: &[Person]) 
             consistency: options.consistency,
             person: &people[number % people.len()],
             number: number as u64,
+            bytes: options.bytes as usize,
             seen: None,
             end,
         };
@@ -235,6 +237,7 @@ struct Asker<'a> {
     consistency: Consistency,
     person: &'a Person,
     number: u64,
+    bytes: usize,
     seen: Option<Token>,
     end: Instant,
 }
@@ -283,7 +286,7 @@ impl Asker<'_> {
         match self.op {
             BenchOp::Post => {
                 let born = self.seen.map_or(0, |token| token.index);
-                Ask::Write(request(croak(self.person, self.number * 1_000_000 + count), born))
+                Ask::Write(request(croak(self.person, self.number * 1_000_000 + count, self.bytes), born))
             }
             BenchOp::Feed => Ask::Read {
                 seen: self.seen,
@@ -346,10 +349,22 @@ impl<'a> Connection<'a> {
     }
 }
 
-fn croak(person: &Person, number: u64) -> Command {
-    // About as long as what people write.
-    let text = format!("ribbit {number}: the pond is calm tonight, and so am I");
-    Command::Croak { session: person.session, text }
+fn croak(person: &Person, number: u64, bytes: usize) -> Command {
+    Command::Croak { session: person.session, text: text(number, bytes) }
+}
+
+/// A text of so many bytes, in characters of three bytes as far as it would else have too many characters.
+fn text(number: u64, bytes: usize) -> String {
+    let long = bytes.saturating_sub(CROAK_CHARS_MAX).div_ceil(2);
+    let short = bytes - 3 * long;
+    let words = format!("ribbit {number}: the pond is calm tonight, and so am I; who else is up? ");
+    let words: String = words.chars().cycle().take(short).collect();
+    // Neither end may be blank.
+    let words = match words.strip_suffix(' ') {
+        Some(words) => format!("{words}."),
+        None => words,
+    };
+    words + &"…".repeat(long)
 }
 
 fn request(command: Command, born: LogIndex) -> Request {
@@ -443,12 +458,22 @@ mod tests {
     }
 
     #[test]
+    fn a_text_has_the_bytes_asked_for_and_is_a_croak() {
+        for bytes in 1..=300 {
+            let text = text(7_000_123, bytes);
+            assert_eq!(text.len(), bytes);
+            crate::state::text::check_croak(&text).unwrap();
+        }
+    }
+
+    #[test]
     fn what_is_printed_has_every_field() {
         let options = BenchOptions {
             group: crate::roles::cli::find_group::at_servers(vec!["a:1".into()]),
             op: BenchOp::Post,
             clients: 2,
             time: Duration::from_secs(1),
+            bytes: 64,
             direct: false,
             consistency: Consistency::Session,
             json: true,

@@ -180,6 +180,8 @@ pub struct BenchOptions {
     pub op: BenchOp,
     pub clients: u32,
     pub time: Duration,
+    /// Of each croak's text.
+    pub bytes: u32,
     /// Talk to the backends themselves, past the balancer.
     pub direct: bool,
     /// Of the feeds that are read.

@@ -271,6 +271,9 @@ pub struct BenchFlags {
     /// For how long
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = value_parser!(u32).range(1..=SECONDS_MAX))]
     pub seconds: u32,
+    /// Of each croak's text, which has at most a hundred characters
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = value_parser!(u32).range(1..=300))]
+    pub bytes: u32,
     /// Talk to the backends themselves instead of a balancer
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub direct: bool,

@@ -295,6 +295,7 @@ fn bench(flags: BenchFlags, matches: &ArgMatches) -> Result<BenchOptions, Failur
         },
         clients: flags.clients,
         time: Duration::from_secs(u64::from(flags.seconds)),
+        bytes: flags.bytes,
         direct: flags.direct,
         consistency: match flags.consistency {
             ConsistencyFlag::Stale => Consistency::Stale,
