@@ -1,7 +1,8 @@
-//! A leader that is told to stop hands over, also while people write.
+//! A leader that is told to stop hands over, also while people write; one that was taken out of the group stops.
 
 use crate::rig::{ME, Rig, message, request, sent};
-use raft::eraftpb::MessageType;
+use protobuf::Message as _;
+use raft::eraftpb::{ConfChangeSingle, ConfChangeType, ConfChangeV2, Entry, EntryType, MessageType};
 use ribbit::replica::Input;
 use ribbit::state::rows::{Member, Standing};
 use ribbit::state::{RaftId, Role};
@@ -43,4 +44,39 @@ fn to_whom_has_most_once_it_has_everything() {
     assert_eq!(rig.core.status().last, last);
     assert!(acknowledge(&mut rig, 2, last).is_empty());
     assert_eq!(acknowledge(&mut rig, 3, last), [3]);
+}
+
+/// An entry that takes this member out of the configuration.
+fn removal() -> Entry {
+    let mut remove = ConfChangeSingle::new();
+    remove.set_change_type(ConfChangeType::RemoveNode);
+    remove.node_id = ME;
+    let mut change = ConfChangeV2::new();
+    change.changes.push(remove);
+    let mut entry = Entry { index: 2, term: 2, ..Entry::default() };
+    entry.set_entry_type(EntryType::EntryConfChangeV2);
+    entry.data = change.write_to_bytes().expect("plain data").into();
+    entry
+}
+
+#[test]
+fn whoever_commits_its_own_removal_leads_no_longer() {
+    let mut rig = Rig::founded(&[ME, 2, 3], &[]);
+    let mut append = message(MessageType::MsgAppend, 2);
+    (append.term, append.index, append.log_term) = (2, 1, 1);
+    append.entries.push(removal());
+    rig.feed(Input::Message { from: 2, message: append });
+    rig.store();
+    rig.elect(&[2, 3]);
+    rig.store();
+    let last = rig.core.status().last;
+    acknowledge(&mut rig, 2, last);
+    rig.store();
+    let status = rig.core.status();
+    assert_eq!(status.configuration.voters, [2, 3]);
+    assert!(!status.leads);
+    // Its own entries become durable, and acknowledged, after that too.
+    acknowledge(&mut rig, 3, last);
+    (0..100).for_each(|_| drop(rig.tick()));
+    assert!(!rig.core.status().leads);
 }
