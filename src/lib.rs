@@ -8,7 +8,7 @@
 //! ```
 //!
 //! - [`state`]: the rules; pure
-//! - [`db`]: one redb file per node
+//! - [`db`]: what a node keeps: the log's files, one redb file
 //! - [`replica`]: consensus; the only place that names the Raft crate
 //! - [`net`]: bytes, sockets, the failover client
 //! - [`ui`]: what people see

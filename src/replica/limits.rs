@@ -4,11 +4,11 @@ pub const TICK_MS: u64 = 25;
 /// A leader is heard this often.
 pub const HEARTBEAT_TICKS: usize = 3;
 /// A leader that has not heard a majority for this long steps down; a follower in touch ignores candidates.
-pub const ELECTION_TICKS: usize = 12;
+pub const ELECTION_TICKS: usize = 11;
 /// A backend stands for election after this many ticks of silence, [min, max).
-pub const BACKEND_ELECTION_TICKS: (usize, usize) = (12, 20);
+pub const BACKEND_ELECTION_TICKS: (usize, usize) = (11, 17);
 /// Coordinators wait longer: a backend should lead, since it serves people.
-pub const COORDINATOR_ELECTION_TICKS: (usize, usize) = (22, 34);
+pub const COORDINATOR_ELECTION_TICKS: (usize, usize) = (20, 30);
 
 pub const MESSAGE_BYTES_MAX: u64 = 512 * 1024;
 pub const INFLIGHT_MESSAGES_MAX: usize = 64;
