@@ -6,6 +6,7 @@
 //! - A voter that has been silent for a while is swapped for a caught-up learner. Without one it keeps its seat for
 //!   much longer, then is demoted, but only where the voters that are left are an odd number and three at least:
 //!   fewer would not make the group safer.
+//! - A caught-up backend takes the seat of a coordinator when there is no free one.
 //! - A demoted member keeps its id and its data; it votes again once it has caught up and there is a seat.
 //!
 //! The number of voters is even only while a lost or drained member has no replacement. The leader never takes
@@ -105,7 +106,16 @@ pub fn next_change(leader: RaftId, seats: &[Seat]) -> Option<Change> {
         demote: ids(demoted),
         remove: ids(removed),
     };
-    (!change.is_empty()).then_some(change)
+    if change.is_empty() { backends_first(leader, &ready, &staying) } else { Some(change) }
+}
+
+/// A backend that came later, or came back, takes the seat of a coordinator: the leader's last, once it has handed over.
+fn backends_first(leader: RaftId, ready: &[&Seat], staying: &[&Seat]) -> Option<Change> {
+    let backend = ready.iter().find(|seat| seat.role == Role::Backend)?;
+    let gives_way = |seat: &&&Seat| seat.role == Role::Coordinator && seat.raft_id != leader;
+    let coordinator = staying.iter().filter(gives_way).max_by_key(|seat| (seat.silence, seat.raft_id))?;
+    let (promote, demote) = (vec![backend.raft_id], vec![coordinator.raft_id]);
+    Some(Change { promote, demote, ..Change::default() })
 }
 
 #[cfg(test)]
@@ -129,6 +139,23 @@ mod tests {
     }
 
     #[test]
+    fn a_backend_that_comes_later_takes_a_coordinators_seat() {
+        let founder = seat(1, Coordinator, true);
+        let mut seats =
+            vec![founder, seat(2, Coordinator, true), seat(3, Backend, true), seat(4, Backend, false)];
+        let swap = Change { promote: vec![4], demote: vec![2], ..Change::default() };
+        assert_eq!(next_change(ME, &seats), Some(swap));
+        (seats[1], seats[3]) = (seat(2, Coordinator, false), seat(4, Backend, true));
+        assert_eq!(next_change(ME, &seats), None);
+        // The founder's, once another leads.
+        seats.push(seat(5, Backend, false));
+        seats[1].caught_up = false;
+        let swap = Change { promote: vec![5], demote: vec![1], ..Change::default() };
+        assert_eq!(next_change(3, &seats), Some(swap));
+        assert_eq!(next_change(ME, &seats), None);
+    }
+
+    #[test]
     fn seats_are_filled_to_an_odd_number_backends_first() {
         let founder = seat(1, Coordinator, true);
         assert_eq!(next_change(ME, &[founder]), None);
@@ -148,8 +175,8 @@ mod tests {
     #[test]
     fn five_are_enough() {
         let mut seats = five();
-        seats.push(seat(6, Backend, false));
-        seats.push(seat(7, Backend, false));
+        seats.push(seat(6, Coordinator, false));
+        seats.push(seat(7, Coordinator, false));
         assert_eq!(next_change(ME, &seats), None);
     }
 

@@ -463,7 +463,7 @@ mod tests {
 
     #[test]
     fn a_text_has_the_bytes_asked_for_and_is_a_croak() {
-        for bytes in 1..=300 {
+        for bytes in 1..=256 {
             let text = text(7_000_123, bytes);
             assert_eq!(text.len(), bytes);
             crate::state::text::check_croak(&text).unwrap();

@@ -272,7 +272,7 @@ pub struct BenchFlags {
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = value_parser!(u32).range(1..=SECONDS_MAX))]
     pub seconds: u32,
     /// Of each croak's text, which has at most a hundred characters
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = value_parser!(u32).range(1..=300))]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = value_parser!(u32).range(1..=256))]
     pub bytes: u32,
     /// With `--op feed`: whose croaks each client reads. From 4 on, those of the people that `examples/crowd` makes
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u32).range(1..=1000))]
