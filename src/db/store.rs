@@ -19,7 +19,7 @@ use super::scrub::Scrub;
 use super::{DbError, Disk, Which, digest};
 use crate::state::apply::Window;
 use crate::state::{Happening, LogIndex, Outcome, RequestId};
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, WriteTransaction};
+use redb::{Database, Durability, ReadableDatabase, ReadableTable};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -229,7 +229,7 @@ impl Store {
         // Who votes is durable as soon as it takes effect.
         let checkpoint =
             configuration.is_some() || waiting >= CHECKPOINT_ENTRIES.min(self.log_keep_entries.max(1));
-        make_durable(&mut transaction, checkpoint)?;
+        transaction.set_durability(if checkpoint { Durability::Immediate } else { Durability::None })?;
         let mut outcomes = Vec::with_capacity(entries.len());
         let shared = self.shared.clone();
         let mut window = shared.window.write().expect("no reader panics while it holds this lock");
@@ -285,9 +285,7 @@ impl Store {
     /// Fatal: the store cannot be written.
     pub fn checkpoint(&mut self) -> Result<(), DbError> {
         if self.applied_durable < self.applied.index {
-            let mut transaction = self.database().begin_write()?;
-            make_durable(&mut transaction, true)?;
-            transaction.commit()?;
+            self.database().begin_write()?.commit()?;
             self.applied_durable = self.applied.index;
         }
         Ok(())
@@ -327,14 +325,6 @@ impl Store {
         self.open_log()?;
         self.load()
     }
-}
-
-/// How this transaction of the rows is committed. A durable one is rare, and leaves the file so that after a crash it is
-/// opened without reading all of it, which takes minutes on a card.
-fn make_durable(transaction: &mut WriteTransaction, durable: bool) -> Result<(), DbError> {
-    transaction.set_quick_repair(durable);
-    transaction.set_durability(if durable { Durability::Immediate } else { Durability::None })?;
-    Ok(())
 }
 
 /// Opens the log of the epoch that `meta` names. A store of a version that kept the log in a table begins an epoch with
