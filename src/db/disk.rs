@@ -5,7 +5,9 @@ use super::DbError;
 use super::limits::CACHE_BYTES;
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, StorageBackend};
+use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The two files a store may have.
@@ -93,7 +95,7 @@ impl Disk for FileDisk {
     fn discard_incoming(&self) -> Result<(), DbError> {
         let path = self.path(Which::Incoming);
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(file(&path, error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file(&path, error)),
             _ => Ok(()),
         }
     }
@@ -106,13 +108,9 @@ impl Disk for FileDisk {
     }
 
     fn log_files(&self) -> Result<Vec<u64>, DbError> {
-        let failed = |source| file(&self.folder, source);
-        let mut numbers = Vec::new();
-        for entry in fs::read_dir(&self.folder).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            let number = name.to_str().and_then(|name| name.strip_prefix(LOG_PREFIX)?.parse::<u64>().ok());
-            numbers.extend(number);
-        }
+        let names = log_names(&self.folder).map_err(|source| file(&self.folder, source))?;
+        let number = |name: &OsString| name.to_str()?.strip_prefix(LOG_PREFIX)?.parse::<u64>().ok();
+        let mut numbers: Vec<u64> = names.iter().filter_map(number).collect();
         numbers.sort_unstable();
         Ok(numbers)
     }
@@ -134,10 +132,19 @@ impl Disk for FileDisk {
     }
 }
 
+/// The names of the log's files in a store's folder.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn log_names(folder: &Path) -> io::Result<Vec<OsString>> {
+    let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
+    Ok(names.into_iter().filter(|name| name.as_encoded_bytes().starts_with(LOG_PREFIX.as_bytes())).collect())
+}
+
 fn sync_folder(folder: &Path) -> Result<(), DbError> {
     File::open(folder).and_then(|open| open.sync_all()).map_err(|source| file(folder, source))
 }
 
-fn file(path: &Path, source: std::io::Error) -> DbError {
+fn file(path: &Path, source: io::Error) -> DbError {
     DbError::File { path: path.display().to_string(), source }
 }

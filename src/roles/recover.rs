@@ -14,9 +14,8 @@ use super::failure::{Exit, Failure};
 use super::options::RecoverOptions;
 use super::output;
 use super::ports::Ports;
-use crate::db::disk::{LOG_PREFIX, STORE_FILE};
+use crate::db::disk::{LOG_PREFIX, STORE_FILE, log_names};
 use crate::db::{self, DbError, FileDisk, Identity, Store};
-use crate::net::secret;
 use crate::state::rows::{Accounts, Croaks, Order, Table, View, member_name, scan};
 use crate::state::{AccountId, HistoryId, LogIndex, Role, members};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -76,7 +75,7 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
     };
     let disk = FileDisk::new(work).map_err(unusable)?;
     copy_store(&options.from, work)?;
-    let mut store = db::reading(|| Store::open(disk)).map_err(unusable)?;
+    let mut store = Store::open(disk).map_err(unusable)?;
     let Some(before) = store.identity().cloned() else {
         let text = format!("{} never belonged to a group", options.from.display());
         return Err(Failure::new(Exit::Refused, text));
@@ -93,10 +92,7 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
     while db::reading(|| store.reader().scrub()).map_err(unusable)?.is_none() {}
     let from_log = store.apply_whole_log().map_err(unusable)?;
     let through = store.applied().index;
-    let now = HistoryId(u128::from_be_bytes(std::array::from_fn({
-        let random = secret::new_token();
-        move |at| random[at]
-    })));
+    let now = super::node::random_history();
     let view = store.reader().view().map_err(unusable)?;
     let begun = members::begin_history(&view, now, Role::Backend, options.id).map_err(unusable)?;
     let Ok((raft_id, changes)) = begun else {
@@ -126,15 +122,11 @@ fn copy_store(from: &Path, work: &Path) -> Result<(), Failure> {
     let _store = copy(&folder.join(STORE_FILE), &work.join(STORE_FILE))?;
     let unreadable =
         |error| Failure::new(Exit::Refused, format!("{} cannot be read: {error}", folder.display()));
-    let mut logs = 0;
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let name = entry.map_err(unreadable)?.file_name();
-        if name.to_str().is_some_and(|name| name.starts_with(LOG_PREFIX)) {
-            copy(&folder.join(&name), &work.join(&name))?;
-            logs += 1;
-        }
+    let logs = log_names(folder).map_err(unreadable)?;
+    for name in &logs {
+        copy(&folder.join(name), &work.join(name))?;
     }
-    if logs == 0 {
+    if logs.is_empty() {
         let text = format!(
             "there is no file {LOG_PREFIX}… in {}: what was written last is in those, so copy the whole folder",
             folder.display()

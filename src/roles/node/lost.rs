@@ -11,7 +11,7 @@
 //! One store is kept aside, in the folder `aside`; the next one takes its place.
 
 use super::Node;
-use crate::db::disk::{LOG_PREFIX, STORE_FILE};
+use crate::db::disk::{STORE_FILE, log_names};
 use crate::net::client::ask_once;
 use crate::net::frame::Plane;
 use crate::net::protocol::{Answer, Ask};
@@ -69,11 +69,8 @@ pub fn set_aside(folder: &Path) -> std::io::Result<()> {
 
 /// Moves the log first: without the store, what is left of it belongs to nothing.
 fn move_store(folder: &Path, aside: &Path) -> std::io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name();
-        if name.to_str().is_some_and(|name| name.starts_with(LOG_PREFIX)) {
-            fs::rename(folder.join(&name), aside.join(&name))?;
-        }
+    for name in log_names(folder)? {
+        fs::rename(folder.join(&name), aside.join(&name))?;
     }
     fs::rename(folder.join(STORE_FILE), aside.join(STORE_FILE))
 }

@@ -272,7 +272,7 @@ async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
     let folder = options.store_dir();
     let started = Instant::now();
     loop {
-        match db::reading(|| FileDisk::new(&folder).and_then(Store::open)) {
+        match FileDisk::new(&folder).and_then(Store::open) {
             Ok(mut store) => {
                 if let Some(entries) = number_for_tests(TEST_LOG_KEEP)? {
                     store.set_log_keep_entries(entries);
