@@ -129,10 +129,11 @@ pub fn merge(answers: &[NodeStatus]) -> Survey {
 }
 
 /// What a member is known by, in the order of listings.
-type Key = (Role, u32);
+/// In the order in which members are shown: the home cluster first, backends first, by number.
+type Key = (u32, Role, u32);
 
 fn key(info: &MemberInfo) -> Key {
-    (info.role, info.id)
+    (info.site, info.role, info.id)
 }
 
 /// Of each member what it says itself, else the freshest that others say.
