@@ -60,6 +60,7 @@ pub struct Status {
 pub struct MemberStatus {
     pub name: String,
     pub role: String,
+    pub cluster: u32,
     pub id: u32,
     pub pid: u32,
     pub address: String,

@@ -133,7 +133,7 @@ fn words_of(node: &Node, event: &Event) -> Vec<String> {
                     lines.push(format!("{name} was not heard for {silence_ms} ms: its lease ended"));
                 }
                 LeaseFact::Ended(Ending::Left) => {
-                    lines.push(format!("{name} stopped and let go of its lease"))
+                    lines.push(format!("{name} stopped and let go of its lease"));
                 }
                 LeaseFact::Began => lines.push(format!("{name} is there")),
             }
