@@ -82,7 +82,11 @@ impl DbError {
                     matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof)
                 }
                 // A file that is not of this shape, as far as this version knows.
-                redb::Error::TableTypeMismatch { .. } | redb::Error::TableDoesNotExist(_) => true,
+                redb::Error::TableTypeMismatch { .. }
+                | redb::Error::TypeDefinitionChanged { .. }
+                | redb::Error::TableIsMultimap(_)
+                | redb::Error::TableIsNotMultimap(_)
+                | redb::Error::TableDoesNotExist(_) => true,
                 _ => false,
             },
             DbError::File { .. } | DbError::InUse(_) => false,

@@ -7,7 +7,9 @@ use super::meta::{EPOCH, FLOOR, HARD_STATE, write_meta};
 use super::read::{LOG, META, ROWS};
 use super::record::{HardState, seal, seal_record};
 use super::snapshot::SnapshotReader;
-use super::{Configuration, Disk, EntryKind, FileDisk, Identity, LogEntry, Position, Store, Which, reading};
+use super::{
+    Configuration, DbError, Disk, EntryKind, FileDisk, Identity, LogEntry, Position, Store, Which, reading,
+};
 use crate::state::command::{NewMember, Proposal};
 use crate::state::{ClusterId, Command, HistoryId, LogIndex, Request, RequestId, Role, Stamp, members};
 use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata};
@@ -274,6 +276,21 @@ fn a_store_that_is_damaged_anywhere_is_called_damaged() {
         }
     }
     assert!(called > 20, "{called}");
+}
+
+/// A bit of what redb keeps about a table turns it into one of another shape (the simulator's seed 6959).
+#[test]
+fn a_table_of_another_shape_is_damage() {
+    let name = || "rows".to_string();
+    let (alignment, width) = (67_108_865, None);
+    let definition = redb::TypeName::new("&str");
+    for error in [
+        redb::Error::TableIsMultimap(name()),
+        redb::Error::TableIsNotMultimap(name()),
+        redb::Error::TypeDefinitionChanged { name: definition, alignment, width },
+    ] {
+        assert!(DbError::from(error).is_damage());
+    }
 }
 
 #[test]
