@@ -62,7 +62,7 @@ fn kept_at(store: &Store, index: LogIndex) -> u64 {
 }
 
 /// Reads on until a pass has ended, people joining between the ranges.
-fn scrub(store: &mut Store, joining: &mut dyn Iterator<Item = u64>) -> Result<u64, super::DbError> {
+fn scrub(store: &mut Store, joining: &mut dyn Iterator<Item = u64>) -> Result<u64, DbError> {
     loop {
         if let Some(pass) = store.reader().scrub()? {
             return Ok(pass.rows);
@@ -235,7 +235,7 @@ fn copied(folder: &Path) -> tempfile::TempDir {
 }
 
 /// Opens the store and reads all of it.
-fn read_all(folder: &Path) -> Result<(), super::DbError> {
+fn read_all(folder: &Path) -> Result<(), DbError> {
     reading(|| {
         let store = FileDisk::new(folder).and_then(Store::open)?;
         while store.reader().scrub()?.is_none() {}
