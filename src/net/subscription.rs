@@ -183,7 +183,7 @@ async fn follow_one(
                 log::debug!("{server} does not tell what happens: {why:?}");
                 return Ok(None);
             }
-            Answer::NodeStatus(_) | Answer::Written { .. } | Answer::Read { .. } => {
+            Answer::NodeStatus(_) | Answer::Written { .. } | Answer::Read { .. } | Answer::Directions(_) => {
                 return Err(FrameError::Malformed);
             }
         }

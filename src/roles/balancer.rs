@@ -4,29 +4,40 @@
 //! ```text
 //!   watch, one a member: NodeStatus every 250 ms ──▶ board: who lives, is in sync, has how many clients
 //!                                                      │ pick                  │ found dead: cut
-//!   accept ──▶ connection: connect to the pick, next best if it fails ──▶ splice both ways
+//!   accept ──▶ preface ──▶ control plane, and the first ask is the directory's: answered here
+//!                     └──▶ anything else: connect to the pick, next best if it fails ──▶ splice both ways
 //! ```
+//!
+//! - [`board`]: what is known of the members, and the choice; [`readers`]: who was told to read where
+//! - [`directory`]: the asks `read`, `write`, `down` and `left`
+//! - [`limits`]: every bound
 //!
 //! - A connection goes to the live, in-sync backend with the fewest clients; when none is in sync, to any
 //!   whose store is open; when there is none at all it is closed at once.
 //! - A member that does not answer for `STATUS_DEADLINE` is dead, and its connections are closed: a backend
 //!   that is stopped or cut off would hold them for ever. Clients come back and are spliced elsewhere.
-//! - Bytes pass untouched, preface included. It does not read what is said, and moves no live connection.
+//! - Bytes pass untouched, preface included. Only of the control plane it reads the first ask.
+//! - A connection that does not say what it is within `PREFACE_DEADLINE` is closed.
 
 mod board;
+mod directory;
+pub mod limits;
+mod readers;
 
 use super::failure::{Exit, Failure};
 use super::options::BalancerOptions;
 use crate::net::frame::{self, FrameError, Plane};
-use crate::net::limits::{CONNECT_DEADLINE, STATUS_DEADLINE, WATCH_EVERY};
+use crate::net::limits::{CONNECT_DEADLINE, PREFACE_DEADLINE, STATUS_DEADLINE, WATCH_EVERY};
 use crate::net::line::Line;
 use crate::net::listener::{Gate, accept};
 use crate::net::protocol::{Answer, Ask, NodeStatus};
 use crate::net::{socket, tasks};
 use async_net::{TcpListener, TcpStream};
 use board::{Board, Pick};
+use directory::First;
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
+use smol::io::AsyncWriteExt;
 use std::collections::HashMap;
 use std::io;
 use std::net::Shutdown;
@@ -65,7 +76,13 @@ pub async fn serve(listener: TcpListener, seeds: Vec<String>, stop: impl Future<
     let accepting = accept(listener, &gate, |client, place| {
         let (shared, gate) = (shared.clone(), gate.clone());
         tasks::spawn(async move {
-            connection(client, &shared).or(gate.closed()).await;
+            let ended = async {
+                gate.closed().await;
+                Ok(())
+            };
+            if let Err(error) = connection(client, &shared).or(ended).await {
+                log::debug!("a connection ended: {error}");
+            }
             drop(place);
         })
         .detach();
@@ -81,6 +98,11 @@ struct Shared(Arc<Mutex<Board>>);
 impl Shared {
     fn board(&self) -> MutexGuard<'_, Board> {
         self.0.lock().expect("nothing panics while it holds this lock")
+    }
+
+    /// The member there does not answer: nobody is sent there, and who was is cut.
+    fn found_silent(&self, address: &str) {
+        self.board().heard(address, None);
     }
 }
 
@@ -143,23 +165,49 @@ async fn node_status(line: &mut Option<Line>, address: &str) -> Result<NodeStatu
     }
 }
 
+/// Reads what a connection is for, and answers it or splices it.
+async fn connection(mut client: TcpStream, shared: &Shared) -> Result<(), FrameError> {
+    let plane = frame::within(PREFACE_DEADLINE, socket::read_preface(&mut client)).await?;
+    if plane != Plane::Control {
+        let opening = Opening { bytes: frame::preface(plane).to_vec(), echo: false };
+        return splice_to_best(client, opening, shared).await;
+    }
+    // A group of which nobody serves people is said so by hanging up, as on the other planes; the directory says it in
+    // words, but who asks it has to be let in first.
+    client.write_all(&frame::preface(plane)).await?;
+    match directory::first(&mut client).await? {
+        First::Ours(ask) => directory::converse(&mut client, ask, shared).await,
+        First::Theirs(ask) => {
+            let opening =
+                Opening { bytes: [&frame::preface(plane)[..], &frame::framed(&ask)].concat(), echo: true };
+            splice_to_best(client, opening, shared).await
+        }
+    }
+}
+
+/// What a client has said before anybody was connected to.
+struct Opening {
+    bytes: Vec<u8>,
+    /// The client has had its answer to the preface: the backend's is not for it.
+    echo: bool,
+}
+
 /// Splices one client to the best backend that takes it, until either side or the backend's life ends.
-async fn connection(client: TcpStream, shared: &Shared) {
+async fn splice_to_best(client: TcpStream, opening: Opening, shared: &Shared) -> Result<(), FrameError> {
     let mut tried = Vec::new();
     loop {
         let picked = shared.board().pick(&tried);
         let Some(pick) = picked else {
             log::debug!("no backend for a client; {} tried", tried.len());
-            return;
+            return Ok(());
         };
-        match connect(&pick).await {
+        match connect(&pick, &opening).await {
             Ok(server) => {
-                let splicing = async {
-                    if let Err(error) = splice(client, server).await {
-                        log::debug!("a connection to {} ended: {error}", pick.address);
-                    }
+                let cut = async {
+                    pick.cut().await;
+                    Ok(())
                 };
-                return splicing.or(pick.cut()).await;
+                return Ok(splice(client, server).or(cut).await?);
             }
             Err(error) => {
                 log::debug!("cannot connect to {}: {error}", pick.address);
@@ -169,10 +217,14 @@ async fn connection(client: TcpStream, shared: &Shared) {
     }
 }
 
-async fn connect(pick: &Pick) -> Result<TcpStream, FrameError> {
+async fn connect(pick: &Pick, opening: &Opening) -> Result<TcpStream, FrameError> {
     let connecting = frame::within(CONNECT_DEADLINE, async {
-        let stream = TcpStream::connect(&pick.address).await?;
+        let mut stream = TcpStream::connect(&pick.address).await?;
         socket::tune(&stream)?;
+        stream.write_all(&opening.bytes).await?;
+        if opening.echo {
+            socket::read_preface(&mut stream).await?;
+        }
         Ok(stream)
     });
     let cut = async {

@@ -4,6 +4,7 @@
 //! that is `cli`'s to decide. No role reads flags or the environment itself.
 
 use super::cli::typed::MemberName;
+use crate::net::protocol::Directory;
 use crate::state::{ClusterId, Consistency, Role};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -48,6 +49,14 @@ pub struct BalancerOptions {
     pub listen: String,
     /// Where any members may be found; the balancer learns of the others from them.
     pub seeds: Vec<String>,
+}
+
+/// For `balancer read`, `write`, `down` and `left`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryOptions {
+    pub group: Group,
+    pub ask: Directory,
+    pub json: bool,
 }
 
 /// For `client web`.

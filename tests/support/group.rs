@@ -99,6 +99,7 @@ impl Store {
             | Ask::Lose { .. }
             | Ask::Drain { .. }
             | Ask::Transfer { .. }
+            | Ask::Directory(_)
             | Ask::Subscribe { .. } => {
                 unreachable!("pages ask no such thing, or the mood has answered")
             }
