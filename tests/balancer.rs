@@ -14,6 +14,7 @@ use ribbit::net::protocol::{
 };
 use ribbit::net::survey::survey;
 use ribbit::roles::balancer;
+use ribbit::roles::balancer::limits::EVEN_STEPS;
 use ribbit::roles::failure::Exit;
 use ribbit::roles::options::BalancerOptions;
 use ribbit::state::{ClusterId, HistoryId, Role};
@@ -126,7 +127,7 @@ async fn balance(seeds: &[&Member], members: &[Arc<Member>]) -> (String, smol::T
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let seeds = seeds.iter().map(|seed| seed.address()).collect();
-    let task = smol::spawn(balancer::serve(listener, seeds, smol::future::pending()));
+    let task = smol::spawn(balancer::serve(listener, seeds, EVEN_STEPS, smol::future::pending()));
     for member in members {
         member.has_told(|_| true).await;
     }

@@ -10,6 +10,7 @@
 //!
 //! - [`board`]: what is known of the members, and the choice; [`readers`]: who was told to read where
 //! - [`directory`]: the asks `read`, `write`, `down` and `left`
+//! - [`splice`]: one client's bytes; [`even`]: whether some of them should go elsewhere
 //! - [`limits`]: every bound
 //!
 //! - A connection goes to the live, in-sync backend with the fewest clients; when none is in sync, to any
@@ -21,10 +22,13 @@
 
 mod board;
 mod directory;
+mod even;
 pub mod limits;
 mod readers;
+mod splice;
 
 use super::failure::{Exit, Failure};
+use super::node::number_for_tests;
 use super::options::BalancerOptions;
 use crate::net::frame::{self, FrameError, Plane};
 use crate::net::limits::{CONNECT_DEADLINE, PREFACE_DEADLINE, STATUS_DEADLINE, WATCH_EVERY};
@@ -35,29 +39,34 @@ use crate::net::{socket, tasks};
 use async_net::{TcpListener, TcpStream};
 use board::{Board, Pick};
 use directory::First;
+use even::{Evening, Load};
+use limits::{EVEN_EVERY, EVEN_STEPS};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
 use smol::io::AsyncWriteExt;
 use std::collections::HashMap;
 use std::io;
-use std::net::Shutdown;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 pub use board::{Candidate, choose};
+
+/// For tests: how many seconds all of an excess would take to go, at the pace of the first.
+const TEST_EVEN_STEPS: &str = "RIBBIT_TEST_EVEN_STEPS";
 
 /// Balances until `stop`.
 ///
 /// # Errors
 /// When it cannot listen.
 pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+    let even_steps = number_for_tests(TEST_EVEN_STEPS)?.unwrap_or(EVEN_STEPS);
     let listener =
         TcpListener::bind(&options.listen).await.map_err(|error| cannot_listen(&options.listen, &error))?;
     match listener.local_addr() {
         Ok(address) => log::info!("balancer: listening on {address}"),
         Err(error) => log::warn!("balancer: listening, but its address is not known: {error}"),
     }
-    serve(listener, options.seeds, stop).await;
+    serve(listener, options.seeds, even_steps, stop).await;
     Ok(())
 }
 
@@ -69,8 +78,14 @@ fn cannot_listen(listen: &str, error: &io::Error) -> Failure {
     Failure::new(exit, format!("cannot listen on {listen}: {error}; choose another address with --listen"))
 }
 
-/// Balances what connects to `listener` until `stop`; then every connection is closed.
-pub async fn serve(listener: TcpListener, seeds: Vec<String>, stop: impl Future<Output = ()>) {
+/// Balances what connects to `listener` until `stop`; then every connection is closed. An excess of clients would be
+/// gone after `even_steps` seconds, at the pace of the first.
+pub async fn serve(
+    listener: TcpListener,
+    seeds: Vec<String>,
+    even_steps: u64,
+    stop: impl Future<Output = ()>,
+) {
     let gate = Gate::new();
     let shared = Shared(Arc::new(Mutex::new(Board::new(seeds))));
     let accepting = accept(listener, &gate, |client, place| {
@@ -87,7 +102,7 @@ pub async fn serve(listener: TcpListener, seeds: Vec<String>, stop: impl Future<
         })
         .detach();
     });
-    accepting.or(keep_watch(shared.clone())).or(stop).await;
+    accepting.or(keep_watch(shared.clone())).or(even_out(&shared, even_steps)).or(stop).await;
     gate.close();
 }
 
@@ -119,6 +134,22 @@ async fn keep_watch(shared: Shared) {
         }
         if changes.recv().await.is_err() {
             return;
+        }
+    }
+}
+
+/// Ends quiet connections where too many are, for ever.
+async fn even_out(shared: &Shared, steps: u64) {
+    let mut evening = Evening::new(steps);
+    loop {
+        smol::Timer::after(EVEN_EVERY).await;
+        let board = shared.board();
+        let (addresses, loads): (Vec<String>, Vec<Load>) = board.loads().into_iter().unzip();
+        for at in evening.step(&loads) {
+            if board.end_a_quiet_one(&addresses[at]) {
+                log::debug!("one of {} clients of {} should go elsewhere", loads[at].clients, addresses[at]);
+                evening.ended();
+            }
         }
     }
 }
@@ -207,7 +238,7 @@ async fn splice_to_best(client: TcpStream, opening: Opening, shared: &Shared) ->
                     pick.cut().await;
                     Ok(())
                 };
-                return Ok(splice(client, server).or(cut).await?);
+                return Ok(pick.splice.carry(client, server).or(cut).await?);
             }
             Err(error) => {
                 log::debug!("cannot connect to {}: {error}", pick.address);
@@ -232,16 +263,4 @@ async fn connect(pick: &Pick, opening: &Opening) -> Result<TcpStream, FrameError
         Err(FrameError::Closed)
     };
     connecting.or(cut).await
-}
-
-/// Carries bytes both ways until both sides have closed theirs.
-async fn splice(client: TcpStream, server: TcpStream) -> io::Result<()> {
-    smol::future::try_zip(one_way(client.clone(), server.clone()), one_way(server, client)).await?;
-    Ok(())
-}
-
-/// `copy` holds at most one buffer of 8 KiB: a side that does not read stops the other.
-async fn one_way(from: TcpStream, mut to: TcpStream) -> io::Result<()> {
-    smol::io::copy(from, &mut to).await?;
-    to.shutdown(Shutdown::Write)
 }

@@ -6,16 +6,18 @@
 //! - What was spliced to a member that is found dead is told so by its [`Pick`], at once.
 //! - A backend's clients are the connections it has and the readers that were told to read there.
 
+use super::even::Load;
 use super::limits::NAMED_MAX;
 use super::readers::Readers;
+use super::splice::Splice;
 use crate::net::limits::ADDRESSES_MAX;
 use crate::net::protocol::{BackendAt, NodeStatus, ReaderId};
 use crate::state::{ClusterId, RaftId, Role};
 use smol::channel::{self, Receiver, Sender};
+use smol::future::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 /// A member, as far as choosing goes.
@@ -52,7 +54,7 @@ struct Place {
 /// One life of a member, as seen from here: from its first answer until one is missed.
 struct Life {
     /// Connections spliced to it by this balancer. What the member says of its clients is older than that.
-    spliced: AtomicU32,
+    splices: Mutex<Vec<Arc<Splice>>>,
     /// Nothing is ever sent: the channel's end is the signal.
     alive: Sender<Infallible>,
     over: Receiver<Infallible>,
@@ -61,26 +63,44 @@ struct Life {
 impl Life {
     fn begin() -> Arc<Life> {
         let (alive, over) = channel::bounded(1);
-        Arc::new(Life { spliced: AtomicU32::new(0), alive, over })
+        Arc::new(Life { splices: Mutex::default(), alive, over })
+    }
+
+    fn splices(&self) -> MutexGuard<'_, Vec<Arc<Splice>>> {
+        self.splices.lock().expect("nothing panics while it holds this lock")
+    }
+
+    fn spliced(&self) -> u32 {
+        u32::try_from(self.splices().len()).unwrap_or(u32::MAX)
     }
 }
 
 /// Where a connection goes. Counted as one of that member's until dropped.
 pub struct Pick {
     pub address: String,
+    pub splice: Arc<Splice>,
     life: Arc<Life>,
 }
 
 impl Pick {
-    /// Waits until the member is found dead.
+    fn new(address: &str, life: &Arc<Life>) -> Pick {
+        let splice = Arc::new(Splice::begin());
+        life.splices().push(splice.clone());
+        Pick { address: address.to_string(), splice, life: life.clone() }
+    }
+
+    /// Waits until the member is found dead, or the splice should end.
     pub async fn cut(&self) {
-        let _ = self.life.over.recv().await;
+        let dead = async {
+            let _ = self.life.over.recv().await;
+        };
+        dead.or(self.splice.ended()).await;
     }
 }
 
 impl Drop for Pick {
     fn drop(&mut self) {
-        self.life.spliced.fetch_sub(1, Ordering::Relaxed);
+        self.life.splices().retain(|splice| !Arc::ptr_eq(splice, &self.splice));
     }
 }
 
@@ -97,7 +117,7 @@ impl Place {
     }
 
     fn candidate(&self) -> Candidate {
-        let spliced = self.life.spliced.load(Ordering::Relaxed);
+        let spliced = self.life.spliced();
         match &self.status {
             Some(status) => Candidate {
                 serves: status.me.role == Role::Backend && status.history.is_some(),
@@ -179,8 +199,7 @@ impl Board {
             candidate.serves &= !tried.contains(address);
         }
         let (address, place) = places[choose(&candidates)?];
-        place.life.spliced.fetch_add(1, Ordering::Relaxed);
-        Some(Pick { address: address.clone(), life: place.life.clone() })
+        Some(Pick::new(address, &place.life))
     }
 
     /// The backend that `client` should read from. It has its place there from now on; where another is no better,
@@ -208,6 +227,28 @@ impl Board {
         backends.sort_by_key(|backend| (!backend.leads, backend.clients));
         backends.truncate(NAMED_MAX);
         backends
+    }
+
+    /// The backends that could serve more, and how much each of them does.
+    pub fn loads(&self) -> Vec<(String, Load)> {
+        let places = self.places.iter().filter(|(address, _)| self.stands_for_itself(address));
+        let load = |(address, place): (&String, &Place)| {
+            let Candidate { serves, in_sync, clients } = place.candidate();
+            let load = Load { clients, own: place.life.spliced() };
+            (serves && in_sync).then(|| (address.clone(), load))
+        };
+        places.filter_map(load).collect()
+    }
+
+    /// Ends a splice to the backend there that is quiet now, if there is one.
+    pub fn end_a_quiet_one(&self, address: &str) -> bool {
+        let Some(place) = self.places.get(address) else { return false };
+        let splices = place.life.splices();
+        let quiet = splices.iter().find(|splice| splice.is_quiet());
+        if let Some(splice) = quiet {
+            splice.end();
+        }
+        quiet.is_some()
     }
 
     /// Whether the reader had a place.
@@ -383,7 +424,7 @@ mod tests {
         board.heard("a", says(1, "a", &[]));
         let again = board.pick(&[]).unwrap();
         drop(pick);
-        assert_eq!(again.life.spliced.load(Ordering::Relaxed), 1);
+        assert_eq!(again.life.spliced(), 1);
         // Somebody else at the same address is a death, too.
         board.heard("a", says(2, "a", &[]));
         assert!(again.life.over.is_closed());
