@@ -326,7 +326,7 @@ const TEST_SCRUB_MS: &str = "RIBBIT_TEST_SCRUB_MS";
 /// For tests: bytes that have to be free on the disk.
 const TEST_DISK_RESERVE: &str = "RIBBIT_TEST_DISK_RESERVE";
 
-fn number_for_tests(name: &str) -> Result<Option<u64>, Failure> {
+pub(super) fn number_for_tests(name: &str) -> Result<Option<u64>, Failure> {
     let Some(value) = std::env::var_os(name) else { return Ok(None) };
     match value.to_str().and_then(|text| text.parse().ok()) {
         Some(number) => Ok(Some(number)),
