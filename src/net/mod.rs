@@ -25,6 +25,7 @@
 
 pub mod client;
 pub mod frame;
+pub mod homing;
 pub mod limits;
 pub mod line;
 pub mod listener;

@@ -82,6 +82,19 @@ pub struct WebOptions {
     pub servers: Vec<String>,
 }
 
+/// For `client server`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientServerOptions {
+    pub group: Group,
+    /// Where the client's id is kept.
+    pub data_dir: PathBuf,
+    /// Of another client than the one that is kept.
+    pub id: Option<u64>,
+    /// The server that was used before.
+    pub before: Option<String>,
+    pub json: bool,
+}
+
 /// For `init`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InitOptions {

@@ -84,6 +84,9 @@ pub enum ClientVerb {
     /// Serve the pages to browsers; keeps nothing
     #[command(after_help = WEB_HELP)]
     Web(WebFlags),
+    /// Say which server to use: of the client's own cluster while that has one, else of the next
+    #[command(after_help = CLIENT_SERVER_HELP)]
+    Server(ClientServerFlags),
 }
 
 #[derive(Debug, Subcommand)]
@@ -273,6 +276,21 @@ pub struct GroupFlags {
     /// The group that is reached here
     #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', value_parser = address::peer)]
     pub server: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ClientServerFlags {
+    /// Ask for this client instead of the one that is kept in the data folder
+    #[arg(long, value_name = "N")]
+    pub id: Option<u64>,
+    /// The server that was used before [default: as it was told last]
+    #[arg(long, value_name = "HOST:PORT", value_parser = address::peer)]
+    pub before: Option<String>,
+    /// For scripts
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub json: bool,
+    #[command(flatten)]
+    pub group: GroupFlags,
 }
 
 #[derive(Debug, Args)]
@@ -470,6 +488,14 @@ nothing, and exits 1.";
 const LEFT_HELP: &str = "\
 Examples:
   ribbit balancer left 17";
+
+const CLIENT_SERVER_HELP: &str = "\
+A client asks for its id once; it is kept in the data folder, in the file
+`client`. Its own cluster is its id modulo the number of clusters, plus 1.
+
+Examples:
+  ribbit client server
+  ribbit client server --id 17 --before board1:10001 --json";
 
 const WEB_HELP: &str = "\
 Examples:

@@ -22,8 +22,8 @@ use crate::net::protocol::Directory;
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{
-    BalancerOptions, BenchOp, BenchOptions, DataDir, DirectoryOptions, Fate, Group, InitOptions,
-    MemberOptions, NodeOptions, RecoverOptions, Restart, StatusOptions, UpOptions, WebOptions,
+    BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DataDir, DirectoryOptions, Fate, Group,
+    InitOptions, MemberOptions, NodeOptions, RecoverOptions, Restart, StatusOptions, UpOptions, WebOptions,
 };
 use crate::roles::ports::Ports;
 use crate::state::{Consistency, HOME, Role};
@@ -32,9 +32,9 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches};
 use config::Config;
 use flags::{
-    BalancerFlags, BalancerVerb, BenchFlags, ClientVerb, ConsistencyFlag, Flags, GroupFlags, InitFlags,
-    MemberVerb, NameFlags, NodeFlags, OpFlag, RecoverFlags, RestartFlag, ServerFlags, StatusFlags, UpFlags,
-    Verb, WebFlags, command,
+    BalancerFlags, BalancerVerb, BenchFlags, ClientServerFlags, ClientVerb, ConsistencyFlag, Flags,
+    GroupFlags, InitFlags, MemberVerb, NameFlags, NodeFlags, OpFlag, RecoverFlags, RestartFlag, ServerFlags,
+    StatusFlags, UpFlags, Verb, WebFlags, command,
 };
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -56,6 +56,7 @@ pub enum Job {
     Balancer(BalancerOptions),
     Directory(DirectoryOptions),
     Web(WebOptions),
+    ClientServer(ClientServerOptions),
     Init(InitOptions),
     Up(UpOptions),
     Status(StatusOptions),
@@ -129,6 +130,7 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Balancer(BalancerFlags { verb: None, server }) => Job::Balancer(balancer(server)?),
         Verb::Balancer(BalancerFlags { verb: Some(verb), .. }) => Job::Directory(directory(verb, matches)?),
         Verb::Client(ClientVerb::Web(flags)) => Job::Web(web(flags, matches)?),
+        Verb::Client(ClientVerb::Server(flags)) => Job::ClientServer(client_server(flags, matches)?),
         Verb::Status(flags) => Job::Status(status(flags, false, matches)?),
         Verb::Members(flags) => Job::Status(status(flags, true, matches)?),
         Verb::Member(MemberVerb::Remove(flags)) => {
@@ -303,6 +305,12 @@ fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure> {
     let ports = ports.filter(|ports| ports.balancer.as_ref() == group.servers.first());
     let listen = flags.listen.or_else(|| ports?.web).unwrap_or_else(|| WEB_LISTEN.into());
     Ok(WebOptions { listen, servers: group.servers })
+}
+
+fn client_server(flags: ClientServerFlags, matches: &ArgMatches) -> Result<ClientServerOptions, Failure> {
+    let data_dir = or_default(flags.group.data_dir.clone());
+    let (id, before, json) = (flags.id, flags.before, flags.json);
+    Ok(ClientServerOptions { group: group(flags.group, matches)?, data_dir, id, before, json })
 }
 
 fn status(flags: StatusFlags, detailed: bool, matches: &ArgMatches) -> Result<StatusOptions, Failure> {
