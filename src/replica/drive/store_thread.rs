@@ -49,7 +49,7 @@ impl StoreThread {
         for entry in &done.outcomes {
             self.shared.waiters.answer(entry.id, &Ok((entry.index, entry.outcome.clone())));
         }
-        let events = done.outcomes.iter().map(|entry| (entry.index, entry.happened));
+        let events = done.outcomes.iter().map(|entry| (entry.index, entry.happened.clone()));
         self.shared.live.publish(done.installed, events, done.applied.index);
         self.shared.progress.notify(usize::MAX);
     }
