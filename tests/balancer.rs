@@ -89,6 +89,7 @@ async fn member(role: Role, id: u32) -> Arc<Member> {
         applied: 1,
         clients: 0,
         rules_level: 1,
+        ..MemberInfo::default()
     };
     let status = NodeStatus {
         cluster: ClusterId(1),
@@ -101,6 +102,7 @@ async fn member(role: Role, id: u32) -> Arc<Member> {
         in_sync: true,
         others: vec![],
         store: Default::default(),
+        leases: Default::default(),
     };
     let (told, tellings) = channel::bounded(1);
     let gate = Gate::new();
@@ -302,7 +304,7 @@ async fn sent(address: &str, client: Option<u64>) -> (u32, u64) {
     match told(address, Directory::Read { client }).await {
         Answer::Directions(Directions::Read { client, lease_ms, backend }) => {
             assert!(lease_ms > 0 && backend.in_sync && !backend.address.is_empty());
-            (backend.id, client)
+            (backend.name.id, client)
         }
         other => panic!("{other:?}"),
     }
@@ -351,7 +353,8 @@ fn writers_are_told_the_leader_first() {
         let Answer::Directions(Directions::Write(backends)) = told(&address, Directory::Write).await else {
             panic!()
         };
-        let said: Vec<(u32, bool)> = backends.iter().map(|backend| (backend.id, backend.leads)).collect();
+        let said: Vec<(u32, bool)> =
+            backends.iter().map(|backend| (backend.name.id, backend.leads)).collect();
         assert_eq!(said, [(3, true), (2, false)]);
         assert_eq!(backends[0].address, members[2].address());
         // Nobody is in sync: nothing can be written, and what is there can be read.

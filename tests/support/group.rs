@@ -100,7 +100,10 @@ impl Store {
             | Ask::Drain { .. }
             | Ask::Transfer { .. }
             | Ask::Directory(_)
-            | Ask::Subscribe { .. } => {
+            | Ask::Subscribe { .. }
+            | Ask::Renew { .. }
+            | Ask::GetServer { .. }
+            | Ask::History => {
                 unreachable!("pages ask no such thing, or the mood has answered")
             }
         }
@@ -215,6 +218,7 @@ fn status(store: &Store, well: bool) -> NodeStatus {
         applied: store.index,
         clients: 1,
         rules_level: 1,
+        ..MemberInfo::default()
     };
     NodeStatus {
         cluster: ClusterId(1),
@@ -227,5 +231,6 @@ fn status(store: &Store, well: bool) -> NodeStatus {
         in_sync: well,
         others: Vec::new(),
         store: Default::default(),
+        leases: Default::default(),
     }
 }

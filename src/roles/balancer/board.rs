@@ -282,7 +282,7 @@ impl Board {
     fn backend_at(&self, address: &str, candidate: Candidate) -> Option<BackendAt> {
         let status = self.places.get(address)?.status.as_ref()?;
         Some(BackendAt {
-            id: status.me.id,
+            name: status.me.who(),
             address: address.to_string(),
             leads: self.leader() == Some(status.me.raft_id),
             in_sync: candidate.in_sync,
@@ -332,6 +332,7 @@ mod tests {
             applied: 1,
             clients: 0,
             rules_level: 1,
+            ..MemberInfo::default()
         }
     }
 
@@ -347,6 +348,7 @@ mod tests {
             in_sync: true,
             others: others.iter().map(|other| info(Role::Coordinator, 9, other)).collect(),
             store: Default::default(),
+            leases: Default::default(),
         })
     }
 
@@ -408,7 +410,7 @@ mod tests {
             status.in_sync = id != 2;
             board.heard(address, Some(status));
         }
-        let said: Vec<_> = board.write_to(now).into_iter().map(|it| (it.id, it.leads)).collect();
+        let said: Vec<_> = board.write_to(now).into_iter().map(|it| (it.name.id, it.leads)).collect();
         assert_eq!(said, [(3, true), (1, false)]);
     }
 
