@@ -159,6 +159,13 @@ pub struct StatusOptions {
     pub json: bool,
 }
 
+/// For `health`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthOptions {
+    pub group: Group,
+    pub json: bool,
+}
+
 /// What is to become of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {

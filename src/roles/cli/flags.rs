@@ -62,6 +62,9 @@ pub enum Verb {
     /// Show who is there, who leads, and how many more may be lost
     #[command(after_help = STATUS_HELP)]
     Status(StatusFlags),
+    /// Tell whether the group is well, in words and by exit code
+    #[command(after_help = HEALTH_HELP)]
+    Health(StatusFlags),
     /// Show everything that is known of each member
     #[command(after_help = MEMBERS_HELP)]
     Members(StatusFlags),
@@ -483,6 +486,16 @@ Examples:
   ribbit status --cluster-file frogs.ribbit
 
 Exits 0 whenever anybody answers, 3 when nobody does.";
+
+const HEALTH_HELP: &str = "\
+Examples:
+  ribbit health
+  ribbit health --json --server board1:8081
+  ribbit health || echo look at the frogs | mail club@example.org
+
+Exits 0 when all is well, 5 when it works but somebody should look (a member
+is missing or behind, a disk is full, nothing more may be lost), 3 when it is
+down (nobody answers, nobody leads, or no backend serves people).";
 
 const MEMBERS_HELP: &str = "\
 Examples:

@@ -22,8 +22,8 @@ use crate::net::protocol::Directory;
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{
-    BalancerOptions, BenchOp, BenchOptions, DataDir, DirectoryOptions, Fate, Group, InitOptions,
-    MemberOptions, NodeOptions, RecoverOptions, Restart, StatusOptions, UpOptions, WebOptions,
+    BalancerOptions, BenchOp, BenchOptions, DataDir, DirectoryOptions, Fate, Group, HealthOptions,
+    InitOptions, MemberOptions, NodeOptions, RecoverOptions, Restart, StatusOptions, UpOptions, WebOptions,
 };
 use crate::roles::ports::Ports;
 use crate::state::{Consistency, HOME, Role};
@@ -59,6 +59,7 @@ pub enum Job {
     Init(InitOptions),
     Up(UpOptions),
     Status(StatusOptions),
+    Health(HealthOptions),
     Member(MemberOptions),
     Recover(RecoverOptions),
     Bench(BenchOptions),
@@ -130,6 +131,9 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Balancer(BalancerFlags { verb: Some(verb), .. }) => Job::Directory(directory(verb, matches)?),
         Verb::Client(ClientVerb::Web(flags)) => Job::Web(web(flags, matches)?),
         Verb::Status(flags) => Job::Status(status(flags, false, matches)?),
+        Verb::Health(StatusFlags { json, group: flags }) => {
+            Job::Health(HealthOptions { group: group(flags, matches)?, json })
+        }
         Verb::Members(flags) => Job::Status(status(flags, true, matches)?),
         Verb::Member(MemberVerb::Remove(flags)) => {
             Job::Member(member(flags.named, Fate::Remove { alive: flags.yes }, matches)?)
