@@ -155,6 +155,24 @@ pub enum Answer {
     Directions(Directions),
 }
 
+/// A backend that serves a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerChoice {
+    pub name: MemberName,
+    /// HOST:PORT.
+    pub address: String,
+    /// The client's own cluster; when nobody of it is there, the server is of the next one that has somebody.
+    pub home: u32,
+}
+
+/// Something that happened, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryLine {
+    /// By the wall clock of who tells it, which may be wrong.
+    pub wall_ms: u64,
+    pub words: String,
+}
+
 /// What a balancer answers, in the order of [`Directory`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Directions {
@@ -189,24 +207,6 @@ pub enum Finding {
     Silent,
     /// No member is known there.
     Unknown,
-}
-
-/// A backend that serves a client.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServerChoice {
-    pub name: MemberName,
-    /// HOST:PORT.
-    pub address: String,
-    /// The client's own cluster; when nobody of it is there, the server is of the next one that has somebody.
-    pub home: u32,
-}
-
-/// Something that happened, for people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HistoryLine {
-    /// By the wall clock of who tells it, which may be wrong.
-    pub wall_ms: u64,
-    pub words: String,
 }
 
 /// Why a stream cannot go on from a cursor.

@@ -99,11 +99,11 @@ impl Store {
             | Ask::Lose { .. }
             | Ask::Drain { .. }
             | Ask::Transfer { .. }
-            | Ask::Directory(_)
             | Ask::Subscribe { .. }
             | Ask::Renew { .. }
             | Ask::GetServer { .. }
-            | Ask::History => {
+            | Ask::History
+            | Ask::Directory(_) => {
                 unreachable!("pages ask no such thing, or the mood has answered")
             }
         }
