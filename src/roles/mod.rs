@@ -9,7 +9,7 @@
 //! - [`start`]: logging and the one match that runs a role; [`stop`]: when it has to end
 //! - [`up`]: a whole group on one machine
 //! - [`directory`]: `balancer read`, `write`, `down` and `left`, which ask a balancer
-//! - [`init`], [`status`] (also as `members`), [`member`], [`bench`] (with [`histogram`]), [`recover`]: commands that come to an
+//! - [`init`], [`status`] (also as `members`), [`health`], [`member`], [`bench`] (with [`histogram`]), [`recover`]: commands that come to an
 //!   end by themselves
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
 //! - [`address`]: HOST:PORT as people type it
@@ -26,6 +26,7 @@ pub mod descriptors;
 pub mod directory;
 pub mod env_file;
 pub mod failure;
+pub mod health;
 pub mod histogram;
 pub mod init;
 pub mod log_lines;

@@ -61,6 +61,8 @@ impl NodeOptions {
 pub struct BalancerOptions {
     /// Where to listen, HOST:PORT; port 0 takes a free one.
     pub listen: String,
+    /// The number of the cluster that it shares out people over.
+    pub site: u32,
     /// Where any members may be found; the balancer learns of the others from them.
     pub seeds: Vec<String>,
 }
@@ -169,6 +171,13 @@ pub struct StatusOptions {
     pub group: Group,
     /// Everything that is known of each member, as `members` shows it.
     pub detailed: bool,
+    pub json: bool,
+}
+
+/// For `health`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthOptions {
+    pub group: Group,
     pub json: bool,
 }
 

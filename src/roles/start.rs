@@ -4,8 +4,8 @@ use super::cli::{Invocation, Job};
 use super::failure::{Exit, Failure};
 use super::log_lines::{self, Lines};
 use super::{
-    balancer, bench, client_server, descriptors, directory, init, member, node, recover, status, stop, up,
-    web,
+    balancer, bench, client_server, descriptors, directory, health, init, member, node, recover, status,
+    stop, up, web,
 };
 use std::io::Write;
 use std::time::Instant;
@@ -29,6 +29,7 @@ pub fn run(invocation: Invocation) -> Result<(), Failure> {
         Job::Up(_) => ("up".to_string(), SERVER_FILTER),
         Job::Init(_) => ("init".to_string(), COMMAND_FILTER),
         Job::Status(_) => ("status".to_string(), COMMAND_FILTER),
+        Job::Health(_) => ("health".to_string(), COMMAND_FILTER),
         Job::Member(_) => ("member".to_string(), COMMAND_FILTER),
         Job::Recover(_) => ("recover".to_string(), COMMAND_FILTER),
         Job::Bench(_) => ("bench".to_string(), COMMAND_FILTER),
@@ -50,6 +51,7 @@ pub fn run(invocation: Invocation) -> Result<(), Failure> {
             Job::Up(options) => up::run(options, stop()?).await,
             Job::Init(options) => init::run(&options),
             Job::Status(options) => status::run(&options).await,
+            Job::Health(options) => health::run(&options).await,
             Job::Member(options) => member::run(&options).await,
             Job::Recover(options) => recover::run(&options),
             Job::Bench(options) => bench::run(&options).await,

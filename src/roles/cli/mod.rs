@@ -23,7 +23,8 @@ use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{
     BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DataDir, DirectoryOptions, Fate, Group,
-    InitOptions, MemberOptions, NodeOptions, RecoverOptions, Restart, StatusOptions, UpOptions, WebOptions,
+    HealthOptions, InitOptions, MemberOptions, NodeOptions, RecoverOptions, Restart, StatusOptions,
+    UpOptions, WebOptions,
 };
 use crate::roles::ports::Ports;
 use crate::state::{Consistency, HOME, Role};
@@ -60,6 +61,7 @@ pub enum Job {
     Init(InitOptions),
     Up(UpOptions),
     Status(StatusOptions),
+    Health(HealthOptions),
     Member(MemberOptions),
     Recover(RecoverOptions),
     Bench(BenchOptions),
@@ -132,6 +134,9 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Client(ClientVerb::Web(flags)) => Job::Web(web(flags, matches)?),
         Verb::Client(ClientVerb::Server(flags)) => Job::ClientServer(client_server(flags, matches)?),
         Verb::Status(flags) => Job::Status(status(flags, false, matches)?),
+        Verb::Health(StatusFlags { json, group: flags }) => {
+            Job::Health(HealthOptions { group: group(flags, matches)?, json })
+        }
         Verb::Members(flags) => Job::Status(status(flags, true, matches)?),
         Verb::Member(MemberVerb::Remove(flags)) => {
             Job::Member(member(flags.named, Fate::Remove { alive: flags.yes }, matches)?)
@@ -183,7 +188,7 @@ fn init(flags: InitFlags) -> InitOptions {
 fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeOptions, Failure> {
     let (id, advertise, evict_after) = (flags.id, flags.advertise, flags.evict_after);
     let disk_quota_bytes = flags.disk_quota;
-    let (site, heartbeat, miss) = (flags.cluster, flags.heartbeat, flags.miss);
+    let (site, heartbeat, miss) = (flags.server.cluster, flags.heartbeat, flags.miss);
     let place = place(flags.server)?;
     let ports = place.ports.as_ref();
     let listen = place
@@ -255,6 +260,7 @@ fn directory(verb: BalancerVerb, matches: &ArgMatches) -> Result<DirectoryOption
 }
 
 fn balancer(flags: ServerFlags) -> Result<BalancerOptions, Failure> {
+    let site = flags.cluster;
     let place = place(flags)?;
     let ports = place.ports.as_ref();
     let listen = place.listen.or_else(|| ports?.balancer.clone()).unwrap_or_else(|| BALANCER_LISTEN.into());
@@ -265,7 +271,7 @@ fn balancer(flags: ServerFlags) -> Result<BalancerOptions, Failure> {
             "nobody to balance: the cluster file lists no coordinators, and no --coordinator is given";
         return Err(Failure::new(Exit::Configuration, message));
     }
-    Ok(BalancerOptions { listen, seeds: without_doubles(seeds) })
+    Ok(BalancerOptions { listen, site, seeds: without_doubles(seeds) })
 }
 
 /// What a server is told about where it is.
