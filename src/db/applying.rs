@@ -3,14 +3,14 @@
 use super::DbError;
 use super::digest::{DigestAt, weight};
 use super::read::{ApplyView, row_key};
-use super::record::{LogEntry, seal, unseal};
+use super::record::{LogEntry, seal};
 use super::scrub::Scrub;
 use super::store::AppliedEntry;
-use crate::state::apply::Window;
 use crate::state::command::Proposal;
 use crate::state::events::happened;
-use crate::state::rows::{Books, Change, Croaks, Members, Requests, Table as StateTable};
-use redb::{ReadableTable, Table};
+use crate::state::rows::{Books, Change, Croaks, Members, Posts, Table as StateTable};
+use crate::state::window::Window;
+use redb::Table;
 
 pub(super) struct Applying<'a, 't> {
     pub rows: &'a mut Table<'t, &'static [u8], &'static [u8]>,
@@ -52,13 +52,7 @@ impl Applying<'_, '_> {
     /// Puts or removes one row.
     pub fn change(&mut self, change: Change) -> Result<(), DbError> {
         let rows = &mut *self.rows;
-        self.window.note(&change, |key| {
-            let key = row_key(Requests::ID, key);
-            match rows.get(key.as_slice())? {
-                None => Ok(None),
-                Some(value) => Ok::<_, DbError>(Some(unseal(&key, value.value())?.to_vec())),
-            }
-        })?;
+        self.window.note(&change);
         let (Change::Put { table, key, .. } | Change::Remove { table, key }) = &change;
         let stored_key = row_key(*table, key);
         let (before, now) = match &change {
@@ -75,7 +69,7 @@ impl Applying<'_, '_> {
         let difference = now.wrapping_sub(before);
         self.digest = self.digest.wrapping_add(difference);
         self.scrub.changed(&stored_key, difference);
-        if *table == Croaks::ID || *table == Books::ID {
+        if [Posts::ID, Croaks::ID, Books::ID].contains(table) {
             self.noted.push(change);
         }
         Ok(())

@@ -9,10 +9,10 @@ use super::limits::KEY_BYTES_MAX;
 use super::meta::read_position;
 use super::record::{LogEntry, unseal};
 use super::scrub::Scrub;
-use crate::state::apply::Window;
 use crate::state::ring::Ring;
-use crate::state::rows::{Order, RawRow, Requests, TableId, View, WriteView, get};
-use crate::state::{Denied, LogIndex, Outcome, Page, Query, RequestId, query};
+use crate::state::rows::{Order, RawRow, TableId, View, WriteView};
+use crate::state::window::Window;
+use crate::state::{Denied, LogIndex, Outcome, Page, Query, RequestId, croaks, query};
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -102,7 +102,7 @@ impl Reader {
         let window = self.shared.window.read().expect("no writer panics while it holds this lock");
         let Some(index) = window.index_of(id) else { return Ok(None) };
         drop(window);
-        Ok(get::<Requests, _>(&self.view()?, &index)?.map(|row| (index, row.outcome)))
+        Ok(croaks::remembered_at(&self.view()?, index)?.map(|row| (index, row.outcome)))
     }
 
     /// Answers a query; the index is one that the answer is at least as new as.

@@ -10,14 +10,14 @@
 use super::applying::Applying;
 use super::journal::{Journal, Spans};
 use super::limits::{CHECKPOINT_ENTRIES, LOG_FILE_ENTRIES, LOG_KEEP_ENTRIES, LOG_KEEP_STRETCH};
-use super::load::{load_ring, load_window};
+use super::load::load_ring;
 use super::meta::*;
 use super::planted::{Bug, planted};
 use super::read::{LOG, META, ROWS, Reader, Shared};
 use super::record::{Configuration, EntryKind, HardState, Identity, LogEntry, Position, unseal_record};
 use super::scrub::Scrub;
 use super::{DbError, Disk, Which, digest};
-use crate::state::apply::Window;
+use crate::state::window::Window;
 use crate::state::{Happening, LogIndex, Outcome, RequestId};
 use redb::{Database, Durability, ReadableDatabase, ReadableTable};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -133,7 +133,10 @@ impl Store {
         let position = (loaded.applied.index, digest);
         self.shared.digests.lock().expect("nobody panics while it holds this lock").reset(position);
         *self.shared.scrub.lock().expect("nobody panics while it holds this lock") = Scrub::default();
-        let window = if planted(Bug::AppliedTwice) { Window::default() } else { load_window(&view)? };
+        let mut window = Window::load(&view)?;
+        if planted(Bug::AppliedTwice) {
+            window = window.emptied();
+        }
         let age_ms = window.age_ms();
         *self.shared.window.write().expect("no reader panics while it holds this lock") = window;
         *self.shared.ring.write().expect("no writer panics while it holds this lock") = load_ring(&view)?;

@@ -39,7 +39,9 @@ pub const REMEMBERED_AGE_MS: u64 = 60_000;
 pub const FORGET_STEP: usize = 256;
 
 /// The newest rules level that this version understands.
-pub const RULES_LEVEL: u32 = 1;
+pub const RULES_LEVEL: u32 = 2;
+/// From this rules level on the record of a croak's request is part of the croak.
+pub const RULES_LEVEL_POSTS: u32 = 2;
 
 /// Members (voters and learners) of a group.
 pub const MEMBERS_MAX: usize = 32;

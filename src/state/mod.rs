@@ -15,6 +15,8 @@
 //! - [`code`]: every refusal, with its number and its words
 //! - [`rows`]: the tables, their keys and rows, and the [`View`] through which rules read them
 //! - [`apply`]: the one entrance for writes: remembers requests, dispatches to the rules
+//! - [`window`]: the remembered requests and the bookkeeping, in memory
+//! - [`croaks`]: where croaks lie
 //! - [`social`]: accounts, sessions, croaks, friends; [`members`]: who belongs to the group
 //! - [`events`]: what commands made happen, for live readers, and who wants to know
 //! - [`query`]: the reads that people ask for, over the same view
@@ -28,6 +30,7 @@
 pub mod apply;
 pub mod code;
 pub mod command;
+pub mod croaks;
 pub mod events;
 pub mod ids;
 pub mod limits;
@@ -40,6 +43,7 @@ pub mod social;
 #[cfg(test)]
 mod tests;
 pub mod text;
+pub mod window;
 
 pub use apply::{Applied, apply};
 pub use code::{Code, Denied, Field};

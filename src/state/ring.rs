@@ -4,9 +4,10 @@
 //! Older croaks are found through `CroaksBy`, which the group writes in bulk (`Command::IndexCroaks`) while
 //! they are still in the ring: every croak is in the ring, in the index, or in both.
 
+use super::croaks;
 use super::ids::{AccountId, LogIndex};
 use super::limits::RING_CROAKS;
-use super::rows::{Bookkeeping, Books, Change, Croak, Croaks, Key, Table, decode};
+use super::rows::{Bookkeeping, Books, Change, Table, decode};
 use std::collections::VecDeque;
 
 /// Oldest first. 16 bytes a croak: 1 MiB when full.
@@ -32,12 +33,10 @@ impl Ring {
     /// ring has followed up to the last `Books` row: what the ring lets go is found in the index only by a view
     /// that has it.
     pub fn note(&mut self, change: &Change) {
-        let Change::Put { table, key, row } = change else { return };
-        if *table == Croaks::ID {
-            if let (Some(croak), Some(row)) = (LogIndex::from_bytes(key), decode::<Croak>(row)) {
-                self.push(croak, row.author);
-            }
-        } else if *table == Books::ID
+        if let Some((croak, author)) = croaks::put_by(change) {
+            self.push(croak, author);
+        } else if let Change::Put { table, row, .. } = change
+            && *table == Books::ID
             && let Some(books) = decode::<Bookkeeping>(row)
         {
             self.settle(books.indexed_through);

@@ -4,9 +4,10 @@
 //! keys do (integers big-endian). Row bytes are a version byte and the row in postcard. Tables that grow for
 //! ever are keyed by log index, so that they append.
 
-use super::apply::Window;
 use super::command::{Outcome, Role};
+use super::croaks::Marks;
 use super::ids::{AccountId, LogIndex, RaftId, RequestId, TokenHash};
+use super::window::Window;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +56,7 @@ pub trait View {
     fn age_ms(&self) -> u64;
 }
 
-/// What applying needs beside the rows: the remembered requests, looked up in memory.
+/// What applying needs beside the rows: what the rules keep in memory.
 pub trait WriteView: View {
     fn window(&self) -> &Window;
 }
@@ -88,6 +89,14 @@ pub fn decode<R: DeserializeOwned>(bytes: &[u8]) -> Option<R> {
             Ok((row, [])) => Some(row),
             _ => None,
         },
+        _ => None,
+    }
+}
+
+/// How the row in `bytes` begins: fewer fields than it has, and nothing of them allocated.
+pub fn decode_start<R: DeserializeOwned>(bytes: &[u8]) -> Option<R> {
+    match bytes.split_first() {
+        Some((&ROW_VERSION, rest)) => postcard::take_from_bytes(rest).ok().map(|(start, _)| start),
         _ => None,
     }
 }
@@ -216,6 +225,7 @@ tables! {
     3 Sessions: TokenHash => Session;
     /// (account, index of the log-in) → session, oldest first.
     4 SessionsOf: (AccountId, u64) => TokenHash;
+    /// Croaks of rules level 1; read through [`super::croaks`].
     5 Croaks: LogIndex => Croak;
     /// (author, croak), for croaks up to `Bookkeeping::indexed_through`.
     6 CroaksBy: (AccountId, LogIndex) => ();
@@ -223,12 +233,14 @@ tables! {
     7 Friends: (AccountId, u64) => ();
     /// (who is followed, by whom): `Friends` the other way round.
     8 Followers: (AccountId, u64) => ();
-    /// Requests that were carried out or refused, by the index at which that happened.
+    /// Requests that were carried out or refused, by the index at which that happened; not those in `Posts`.
     9 Requests: LogIndex => Remembered;
     /// Deleted accounts whose rows are not swept yet.
     10 Sweeps: AccountId => ();
     11 Members: RaftId => Member;
     12 Books: () => Bookkeeping;
+    /// Croaks since rules level 2; read through [`super::croaks`]. Last, for the reason given there.
+    255 Posts: LogIndex => Post;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -262,6 +274,13 @@ pub struct Croak {
     pub author: AccountId,
     pub wall_ms: u64,
     pub text: String,
+}
+
+/// A croak with what its request did. What is read alone comes first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Post {
+    pub marks: Marks,
+    pub croak: Croak,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -310,7 +329,7 @@ pub fn member_name(role: Role, id: u32) -> String {
 }
 
 /// The one row of `Books`; rewritten only by steps that happen rarely.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bookkeeping {
     /// Requests applied up to here may be forgotten; all later ones are remembered.
     pub forgotten_through: LogIndex,

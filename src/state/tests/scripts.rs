@@ -10,8 +10,8 @@ use crate::state::command::{NewMember, Role};
 use crate::state::ids::HistoryId;
 use crate::state::query::{FeedCroak, Person};
 use crate::state::rows::{
-    Accounts, Bookkeeping, Books, Change, Croaks, CroaksBy, Followers, Friends, Key, Members, Names,
-    Requests, Sessions, SessionsOf, Sweeps, TABLES, TableId, View, books, decode,
+    Accounts, Bookkeeping, Books, Change, Croaks, CroaksBy, Followers, Friends, Key, Members, Names, Post,
+    Posts, Requests, Sessions, SessionsOf, Sweeps, TABLES, TableId, View, books, decode,
 };
 use crate::state::social::account_named;
 use goldenscript::{ArgumentConsumer, Runner};
@@ -110,8 +110,9 @@ impl Script {
                 raft_id: first(args)?.parse()?,
                 address: first(args)?,
                 machine: "board".into(),
-                rules_level: 1,
+                rules_level: args.lookup_parse("level")?.unwrap_or(1),
             },
+            "raise" => Command::RaiseRules { level: first(args)?.parse()? },
             name => return Err(format!("no such command: {name}").into()),
         })
     }
@@ -206,7 +207,8 @@ fn new_member(args: &mut ArgumentConsumer) -> Result<NewMember, Box<dyn Error>> 
     let id = first(args)?.parse()?;
     let times = args.lookup_parse("times")?.unwrap_or(1);
     let address = args.lookup("address").map_or("host:1", |arg| &arg.value).repeat(times);
-    Ok(NewMember { role, id, address, machine: "board".into(), rules_level: 1 })
+    let rules_level = args.lookup_parse("level")?.unwrap_or(1);
+    Ok(NewMember { role, id, address, machine: "board".into(), rules_level })
 }
 
 fn refusal_words(denied: Denied) -> String {
@@ -299,6 +301,10 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
             let row = of::<Croaks>(row);
             format!(": by {} {:?}", row.author.0, row.text)
         }
+        Posts::ID => {
+            let Post { marks, croak } = of::<Posts>(row);
+            format!(": by {} {:?}, age {}", croak.author.0, croak.text, marks.age_ms)
+        }
         Members::ID => {
             let row = of::<Members>(row);
             format!(": {} {} {}", row.name(), row.address, row.machine)
@@ -323,6 +329,6 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
 /// A table that nobody gave words is noticed here rather than in the script that first shows it.
 #[test]
 fn every_table_is_listed() {
-    assert_eq!(TABLES.len(), 12, "give the new table words in key_words and row_words");
+    assert_eq!(TABLES.len(), 13, "give the new table words in key_words and row_words");
     assert!(Log::small().model.get(Books::ID, &[]).unwrap().is_none());
 }
