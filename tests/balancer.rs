@@ -84,6 +84,7 @@ async fn member(role: Role, id: u32) -> Arc<Member> {
         applied: 1,
         clients: 0,
         rules_level: 1,
+        ..MemberInfo::default()
     };
     let status = NodeStatus {
         cluster: ClusterId(1),
@@ -96,6 +97,7 @@ async fn member(role: Role, id: u32) -> Arc<Member> {
         in_sync: true,
         others: vec![],
         store: Default::default(),
+        leases: Default::default(),
     };
     let (told, tellings) = channel::bounded(1);
     let gate = Gate::new();

@@ -9,9 +9,12 @@
 use proptest::prelude::*;
 use ribbit::state::apply::digest;
 use ribbit::state::code::{Code, Denied, Field};
-use ribbit::state::command::{Command, NewMember, Proposal, Reply, Request, Role, Stamp};
+use ribbit::state::command::{Command, HOME, MemberChange, NewMember, Proposal, Reply, Request, Role, Stamp};
 use ribbit::state::croaks::{Marks, PostStart};
 use ribbit::state::ids::{AccountId, HistoryId, RequestId, TokenHash};
+use ribbit::state::leases::{Ending, LeaseCommand};
+use ribbit::state::namespace::{Guard, TreeCommand};
+use ribbit::state::path::TreePath;
 use ribbit::state::rows::*;
 use std::collections::BTreeSet;
 
@@ -65,6 +68,7 @@ fn rows() -> Vec<String> {
         machine: "board".into(),
         rules_level: 1,
         standing: Standing::Wanted,
+        site: HOME,
     };
     let books = Bookkeeping {
         forgotten_through: 1,
@@ -87,6 +91,7 @@ fn rows() -> Vec<String> {
         line::<Books>("Books", (), books),
         line::<Posts>("Posts", 0x0a0c, post),
     ];
+    rows.extend(coordination_rows(id));
     let replies = [
         Reply::Done,
         Reply::Created { account: id },
@@ -94,6 +99,9 @@ fn rows() -> Vec<String> {
         Reply::Croaked { croak: 77 },
         Reply::Joined { raft_id: 6, history: HistoryId(HISTORY) },
         Reply::Stepped { more: true },
+        Reply::Leased { lease: 300 },
+        Reply::Fenced { fence: 300 },
+        Reply::Client { id: 300 },
     ];
     rows.extend(replies.into_iter().map(|reply| remembered(1, Ok(reply))));
     let fields = [Field::Name, Field::Username, Field::Email, Field::Password, Field::Post];
@@ -101,6 +109,81 @@ fn rows() -> Vec<String> {
     // Last, so that a new code adds its line at the end of the file.
     rows.extend(Code::ALL.iter().map(|code| remembered(u64::from(code.number()), Err(Denied::new(*code)))));
     rows
+}
+
+fn path(text: &str) -> TreePath {
+    text.parse().unwrap()
+}
+
+/// What came with rules level 2.
+fn coordination_rows(account: AccountId) -> Vec<String> {
+    let folder = Node::folder(300, 1_700_000_000_000);
+    let file = Node { kind: Kind::File, content: b"a\0b".to_vec(), changed: 301, ..folder.clone() };
+    let owner = Owner::Client(0x0a0b);
+    let lock = Node { kind: Kind::Lock, owner: Some(owner), fence: Some(300), ..folder.clone() };
+    let client = Lease {
+        lease_ms: Some(10_000),
+        account: Some(account),
+        ..Lease::of_client(TOKEN, "lock /jobs/backup", 300)
+    };
+    let member = Lease::of_member(u64::MAX, "host:10002", 300);
+    let coordination = Coordination { nodes: 3, client_leases: 1, clusters: 2, next_client: 300 };
+    vec![
+        line::<Elsewhere>("Elsewhere", 6, 2),
+        line::<Nodes>("Nodes", path("/jobs"), folder),
+        line::<Nodes>("Nodes", path("/jobs/ü"), file),
+        line::<Nodes>("Nodes", path("/jobs/backup"), lock),
+        line::<Leases>("Leases", Owner::Member(6), member),
+        line::<Leases>("Leases", owner, client),
+        line::<LeaseTokens>("LeaseTokens", TOKEN, 0x0a0b),
+        line::<Owned>("Owned", (owner, path("/jobs/backup")), ()),
+        line::<CoordinationRow>("CoordinationRow", (), coordination),
+    ]
+}
+
+/// The commands of rules level 2.
+fn coordination_commands(member: &NewMember) -> Vec<Command> {
+    let (lease, words) = (Some(TOKEN), "lock /jobs/backup".to_string());
+    let guard = Some(Guard { lock: path("/jobs/backup"), fence: 300 });
+    let tree = [
+        TreeCommand::MakeFolder { path: path("/jobs"), parents: true },
+        TreeCommand::Touch { path: path("/jobs/a"), lease },
+        TreeCommand::Write {
+            path: path("/jobs/a"),
+            content: b"x".to_vec(),
+            append: true,
+            lease,
+            guard: guard.clone(),
+        },
+        TreeCommand::Remove { path: path("/jobs"), recursive: true, guard },
+        TreeCommand::Acquire { path: path("/jobs/backup"), lease: TOKEN, content: b"x".to_vec() },
+        TreeCommand::Release { path: path("/jobs/backup"), lease: TOKEN },
+    ];
+    let leases = [
+        LeaseCommand::Open { token: TOKEN, words: words.clone(), lease_ms: Some(10_000) },
+        LeaseCommand::Close { token: TOKEN },
+        LeaseCommand::Register { raft_id: 6, incarnation: u64::MAX, address: "host:1".into() },
+        LeaseCommand::End {
+            owner: Owner::Member(6),
+            version: 300,
+            why: Ending::Missed { silence_ms: 2_000 },
+        },
+        LeaseCommand::End { owner: Owner::Client(300), version: 300, why: Ending::Left },
+        LeaseCommand::Appoint { raft_id: 6, version: 300 },
+        LeaseCommand::StepDown { raft_id: 6, fence: 300 },
+        LeaseCommand::EnterChat { session: TOKEN, token: TOKEN, words, take_over: true },
+        LeaseCommand::SetClusters { clusters: 2 },
+        LeaseCommand::NumberClient,
+    ];
+    let members = [
+        MemberChange::Join { member: member.clone() },
+        MemberChange::Lose { role: Role::Backend, id: 3 },
+        MemberChange::Drain { role: Role::Backend, id: 3, drained: true },
+    ];
+    let mut commands: Vec<Command> = tree.into_iter().map(Command::Tree).collect();
+    commands.extend(leases.into_iter().map(Command::Lease));
+    commands.extend(members.into_iter().map(|change| Command::Elsewhere { site: 2, change }));
+    commands
 }
 
 /// Every command once, as a log entry holds it.
@@ -128,7 +211,7 @@ fn entries() -> Vec<String> {
         Command::Sweep { account: AccountId(1) },
         Command::IndexCroaks,
         Command::Found { history: HistoryId(HISTORY), member: member.clone() },
-        Command::Join { member },
+        Command::Join { member: member.clone() },
         Command::Describe { raft_id: 6, address: "host:1".into(), machine: "board".into(), rules_level: 1 },
         Command::Lose { role: Role::Backend, id: 3 },
         Command::Drain { role: Role::Backend, id: 3, drained: true },
@@ -144,7 +227,7 @@ fn entries() -> Vec<String> {
         assert_eq!(postcard::from_bytes::<Proposal>(&bytes).unwrap(), proposal);
         format!("{name} {digest:016x} {}", hex(&bytes))
     };
-    commands.into_iter().map(entry).collect()
+    commands.into_iter().chain(coordination_commands(&member)).map(entry).collect()
 }
 
 /// Compares with the file, or writes it when UPDATE_GOLDENFILES is set. A changed line is a broken disk format:

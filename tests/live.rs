@@ -153,7 +153,7 @@ fn a_cursor_that_lapsed_is_said_until_there_is_another() {
         let mut subscription = subscribe(&[&server], 10);
         let lapsed = News::ReadAgain { at_least: at(1_000), why: Lapse::Compacted };
         for expected in
-            [News::Event(event(11)), News::Event(event(12)), News::Event(event(13)), lapsed, lapsed]
+            [News::Event(event(11)), News::Event(event(12)), News::Event(event(13)), lapsed.clone(), lapsed]
         {
             assert_eq!(next(&mut subscription).await, expected);
         }
@@ -169,7 +169,7 @@ fn a_session_that_is_over_is_the_last_word() {
         let server = server(0, Then::Refuse).await;
         let mut subscription = subscribe(&[&server], 10);
         let over = News::Ended(Denied::new(Code::NotLoggedIn));
-        assert_eq!((next(&mut subscription).await, next(&mut subscription).await), (over, over));
+        assert_eq!((next(&mut subscription).await, next(&mut subscription).await), (over.clone(), over));
         assert_eq!(server.node.streams.load(Ordering::SeqCst), 1, "it is not asked again");
     });
 }

@@ -59,7 +59,7 @@ impl Store {
         let transaction = self.database().begin_write()?;
         {
             let mut meta = transaction.open_table(META)?;
-            write_meta(&mut meta, IDENTITY, &identity)?;
+            write_identity(&mut meta, &identity)?;
             if let Some(configuration) = founded {
                 write_position(&mut meta, start, configuration)?;
                 write_meta(&mut meta, FLOOR, &start)?;

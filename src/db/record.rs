@@ -4,7 +4,7 @@
 //! or that lies under another key, is noticed when it is read.
 
 use super::DbError;
-use crate::state::{ClusterId, HistoryId, LogIndex, RaftId, Role};
+use crate::state::{ClusterId, HistoryId, LogIndex, MemberName, RaftId, Role};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
@@ -71,6 +71,19 @@ pub struct Identity {
     pub raft_id: RaftId,
     pub role: Role,
     pub id: u32,
+    /// The number of the cluster it serves; in a record of its own, without which it is the home.
+    #[serde(skip)]
+    pub site: u32,
+}
+
+impl Identity {
+    /// `backend-2`: what people call it.
+    pub fn name(&self) -> String {
+        self.who().to_string()
+    }
+    pub fn who(&self) -> MemberName {
+        MemberName { role: self.role, site: self.site, id: self.id }
+    }
 }
 
 /// What this node has promised in elections. `commit` is a hint.

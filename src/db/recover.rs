@@ -69,7 +69,7 @@ impl Store {
             write_meta(&mut meta, FLOOR, &start)?;
             write_meta(&mut meta, EPOCH, &(self.epoch() + 1))?;
             write_meta(&mut meta, HARD_STATE, &HardState { term: start.term, vote: 0, commit: start.index })?;
-            write_meta(&mut meta, IDENTITY, identity)?;
+            write_identity(&mut meta, identity)?;
             meta.remove(JOINING)?;
         }
         transaction.commit()?;

@@ -183,7 +183,7 @@ impl Store {
             )));
         }
         Ok(Loaded {
-            identity: read_meta(&meta, IDENTITY)?,
+            identity: read_identity(&meta)?,
             hard_state,
             applied,
             configuration: read_meta(&meta, CONFIGURATION)?.unwrap_or_default(),
@@ -316,7 +316,7 @@ impl Store {
             write_meta(&mut meta, HARD_STATE, &hard_state)?;
             write_meta(&mut meta, EPOCH, &(self.journal.epoch() + 1))?;
             if let Some(identity) = &self.identity {
-                write_meta(&mut meta, IDENTITY, identity)?;
+                write_identity(&mut meta, identity)?;
             }
         }
         transaction.commit()?;

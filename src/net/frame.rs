@@ -22,7 +22,7 @@ pub enum Plane {
 
 const MAGIC: &[u8; 6] = b"ribbit";
 /// Version of the wire protocol; both sides must speak the same.
-pub const WIRE_VERSION: u8 = 1;
+pub const WIRE_VERSION: u8 = 2;
 /// Bytes of a preface.
 pub const PREFACE_BYTES: usize = 8;
 
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(parse_preface(&preface(Plane::Control)).unwrap(), Plane::Control);
         assert!(matches!(parse_preface(b"GET / HT"), Err(FrameError::NotRibbit)));
         assert!(matches!(parse_preface(b"ribbit\x09\x01"), Err(FrameError::OtherVersion(9))));
-        assert!(matches!(parse_preface(b"ribbit\x01\x63"), Err(FrameError::Malformed)));
+        assert!(matches!(parse_preface(b"ribbit\x02\x63"), Err(FrameError::Malformed)));
     }
 
     /// Takes one piece at a time, each after a while.

@@ -224,7 +224,9 @@ async fn connection<N: Node>(
             let mut reader = BufReader::new(stream.clone());
             let first = frame::read(&mut reader, FRAME_BYTES_MAX).await?;
             match (plane, first) {
-                (Plane::Client, AskFrame { tag, ask: Ask::Subscribe { cursor, wanted }, .. }) => {
+                (_, AskFrame { tag, ask: Ask::Subscribe { cursor, wanted }, .. })
+                    if may_follow(plane, &wanted) =>
+                {
                     rustix::net::sockopt::set_socket_send_buffer_size(&stream, LIVE_SEND_BUFFER_BYTES)
                         .map_err(io::Error::from)?;
                     let streaming = node.stream(cursor, wanted, Outlet { stream, tag });
@@ -238,6 +240,14 @@ async fn connection<N: Node>(
             node.peer(plane, stream).await;
             Ok(())
         }
+    }
+}
+
+/// The namespace is for those who run the group, feeds are for people.
+fn may_follow(plane: Plane, wanted: &Wanted) -> bool {
+    match wanted {
+        Wanted::Feed { .. } => plane == Plane::Client,
+        Wanted::Tree { .. } => plane == Plane::Control,
     }
 }
 

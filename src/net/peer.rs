@@ -51,6 +51,11 @@ pub enum PeerTalk {
     Beat(MemberInfo),
     /// How the sender's store is: first on a link, and with a beat when it has changed.
     Store(StoreNews),
+    /// This member is there, in this life of its process, and these clients have said so through it. To the leader,
+    /// and to coordinators, who pass it on.
+    Alive { serial: u64, from: RaftId, incarnation: u64, clients: Vec<LogIndex> },
+    /// The leader has heard that beat of `to`; a lease is good for so long from when it was sent.
+    Heard { serial: u64, to: RaftId, lease_ms: u32 },
 }
 
 /// What others should know of a member's store.

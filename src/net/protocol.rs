@@ -4,8 +4,8 @@
 
 use crate::state::command::NewMember;
 use crate::state::{
-    ClusterId, Consistency, Denied, Event, HistoryId, LogIndex, Outcome, Page, Query, RaftId, Request,
-    RequestId, Role, Token, TokenHash, Wanted,
+    ClusterId, Consistency, Denied, Event, HOME, HistoryId, LogIndex, MemberName, Outcome, Page, Query,
+    RaftId, Request, RequestId, Role, Token, TokenHash, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -32,15 +32,15 @@ pub enum Ask {
     /// Who are you, how are you, whom do you know? Answered by every member, at any time.
     NodeStatus,
     /// A process with an empty store wants to belong. Control plane only.
-    Join { cluster: ClusterId, id: RequestId, member: NewMember },
+    Join { cluster: ClusterId, id: RequestId, site: u32, member: NewMember },
     /// A member's name has no store any more, or a damaged one: it has to leave before it may join again. Refused
     /// while the member is alive, unless `alive` says that it should go nevertheless. Control plane only.
-    Lose { id: RequestId, role: Role, number: u32, alive: bool },
+    Lose { id: RequestId, name: MemberName, alive: bool },
     /// A member should learn and not vote, or vote again. Control plane only.
-    Drain { id: RequestId, role: Role, number: u32, drained: bool },
+    Drain { id: RequestId, name: MemberName, drained: bool },
     /// This member should lead. Answered `Done` by the leader once it has asked; whether it worked, status says.
     /// Control plane only.
-    Transfer { role: Role, number: u32 },
+    Transfer { name: MemberName },
     /// A command as it is: croak, friends, log out. Commands that carry a hash of a password, and those that
     /// only members propose, are refused here.
     Write(Request),
@@ -56,6 +56,12 @@ pub enum Ask {
     /// then on carries answers to this alone, until either side closes it: `Live` pieces, and at the end `Lapsed`,
     /// `Refused` (the session is over) or `Unavailable`. The asker says nothing more.
     Subscribe { cursor: Token, wanted: Wanted },
+    /// The owner of this token is there; answered `Renewed` once the leader has heard it. Control and client plane.
+    Renew { token: TokenHash },
+    /// Which server a client should use, its id being this, and having used that one.
+    GetServer { client: u64, before: Option<String> },
+    /// What happened lately among the servers, and why. Answered by every member.
+    History,
 }
 
 impl Ask {
@@ -115,6 +121,35 @@ pub enum Answer {
         resume_at: Token,
         why: Lapse,
     },
+    /// The leader let this lease go on: for this long from when it was asked. A holder stops at half of it.
+    Renewed {
+        lease_ms: u32,
+    },
+    /// The server to use; `changed`: not the one that was used before. Nothing: nobody is there at all.
+    Server {
+        server: Option<ServerChoice>,
+        changed: bool,
+    },
+    /// The newest last.
+    History(Vec<HistoryLine>),
+}
+
+/// A backend that serves a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerChoice {
+    pub name: MemberName,
+    /// HOST:PORT.
+    pub address: String,
+    /// The client's own cluster; when nobody of it is there, the server is of the next one that has somebody.
+    pub home: u32,
+}
+
+/// Something that happened, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryLine {
+    /// By the wall clock of who tells it, which may be wrong.
+    pub wall_ms: u64,
+    pub words: String,
 }
 
 /// Why a stream cannot go on from a cursor.
@@ -155,6 +190,26 @@ pub struct NodeStatus {
     /// The other members, as far as this node knows: from the replicated state, and from what they last said.
     pub others: Vec<MemberInfo>,
     pub store: StoreStatus,
+    pub leases: LeaseStatus,
+}
+
+/// Who is there, as far as this node has applied.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseStatus {
+    /// What this node holds is surely its own: the leader has heard it lately.
+    pub holds: bool,
+    /// Members that have a lease.
+    pub active: Vec<RaftId>,
+    /// The master of each cluster that has one.
+    pub masters: Vec<Master>,
+}
+
+/// Who holds `/clusters/SITE/master`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Master {
+    pub site: u32,
+    pub raft_id: RaftId,
+    pub fence: LogIndex,
 }
 
 /// How a member's store and its disk are.
@@ -190,10 +245,46 @@ pub struct MemberInfo {
     pub clients: u32,
     /// The newest rules level it understands.
     pub rules_level: u32,
+    /// The number of the cluster it serves.
+    pub site: u32,
+    /// The machine's name, for people.
+    pub host: String,
+    /// Heard from a leader lately and not far behind: fit to serve.
+    pub in_sync: bool,
+    /// The machine's load in hundredths: how many processes want to run, over the last minute.
+    pub load_hundredths: u32,
+    /// This life of its process; 0 if it was never heard.
+    pub incarnation: u64,
+}
+
+impl Default for MemberInfo {
+    /// A backend of the home cluster of which nothing is known.
+    fn default() -> MemberInfo {
+        MemberInfo {
+            raft_id: 0,
+            role: Role::Backend,
+            id: 0,
+            address: String::new(),
+            machine: String::new(),
+            pid: 0,
+            applied: 0,
+            clients: 0,
+            rules_level: 0,
+            site: HOME,
+            host: String::new(),
+            in_sync: false,
+            load_hundredths: 0,
+            incarnation: 0,
+        }
+    }
 }
 
 impl MemberInfo {
+    /// `backend-2`: what people call it.
     pub fn name(&self) -> String {
-        crate::state::rows::member_name(self.role, self.id)
+        self.who().to_string()
+    }
+    pub fn who(&self) -> MemberName {
+        MemberName { role: self.role, site: self.site, id: self.id }
     }
 }

@@ -29,7 +29,7 @@ use std::sync::Arc;
 const TAG: u32 = 1;
 
 /// What a subscription tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
     Event(Event),
     /// Nothing that is wanted happened up to here.
@@ -77,22 +77,22 @@ impl Subscription {
 
     /// Goes on from somewhere else: from what was read again.
     pub fn resume(&mut self, cursor: Token) {
-        *self = Subscription::new(self.servers.clone(), cursor, self.wanted);
+        *self = Subscription::new(self.servers.clone(), cursor, self.wanted.clone());
     }
 
     /// The next news. Waits as long as it takes; may be given up and asked again at any time.
     pub async fn next(&mut self) -> News {
         if let Some(event) = self.waiting.pop_front() {
-            self.cursor = if self.waiting.is_empty() { self.behind } else { self.at(event) };
+            self.cursor = if self.waiting.is_empty() { self.behind } else { self.at(&event) };
             return News::Event(event);
         }
-        if let Some(over) = self.over {
-            return over;
+        if let Some(over) = &self.over {
+            return over.clone();
         }
-        let (servers, cursor, wanted) = (&self.servers, self.cursor, self.wanted);
+        let (servers, cursor, wanted) = (&self.servers, self.cursor, &self.wanted);
         let (pieces, _) = self.pieces.get_or_insert_with(|| {
             let (sender, receiver) = channel::bounded(LIVE_PIECES_MAX);
-            (receiver, tasks::spawn(follow(servers.clone(), cursor, wanted, sender)))
+            (receiver, tasks::spawn(follow(servers.clone(), cursor, wanted.clone(), sender)))
         });
         match pieces.recv().await {
             Ok(Piece::Live(cursor, events)) => {
@@ -100,7 +100,7 @@ impl Subscription {
                 self.waiting = events.into();
                 match self.waiting.pop_front() {
                     Some(event) => {
-                        self.cursor = if self.waiting.is_empty() { cursor } else { self.at(event) };
+                        self.cursor = if self.waiting.is_empty() { cursor } else { self.at(&event) };
                         News::Event(event)
                     }
                     None => {
@@ -110,7 +110,7 @@ impl Subscription {
                 }
             }
             Ok(Piece::Last(news)) => {
-                (self.over, self.pieces) = (Some(news), None);
+                (self.over, self.pieces) = (Some(news.clone()), None);
                 news
             }
             // The task ends after its last piece only; begun again, it goes on from the cursor.
@@ -121,7 +121,7 @@ impl Subscription {
         }
     }
 
-    fn at(&self, event: Event) -> Token {
+    fn at(&self, event: &Event) -> Token {
         Token { index: event.index, ..self.behind }
     }
 }
@@ -133,7 +133,7 @@ async fn follow(servers: Arc<[String]>, mut cursor: Token, wanted: Wanted, piece
     loop {
         let Some(server) = servers.get(next) else { return smol::future::pending().await };
         let mut served = false;
-        match follow_one(server, &mut cursor, &mut served, wanted, &pieces).await {
+        match follow_one(server, &mut cursor, &mut served, &wanted, &pieces).await {
             Ok(Some(last)) => {
                 // Fails when nobody waits for it any more.
                 let _ = pieces.send(Piece::Last(last)).await;
@@ -152,16 +152,24 @@ async fn follow(servers: Arc<[String]>, mut cursor: Token, wanted: Wanted, piece
     }
 }
 
+/// Who follows the namespace is one of those who run the group.
+fn plane_of(wanted: &Wanted) -> Plane {
+    match wanted {
+        Wanted::Feed { .. } => Plane::Client,
+        Wanted::Tree { .. } => Plane::Control,
+    }
+}
+
 /// What one server tells: its last word, or nothing when another should be asked.
 async fn follow_one(
     server: &str,
     cursor: &mut Token,
     served: &mut bool,
-    wanted: Wanted,
+    wanted: &Wanted,
     pieces: &Sender<Piece>,
 ) -> Result<Option<News>, FrameError> {
-    let mut stream = connect(server, Plane::Client).await?;
-    let ask = Ask::Subscribe { cursor: *cursor, wanted };
+    let mut stream = connect(server, plane_of(wanted)).await?;
+    let ask = Ask::Subscribe { cursor: *cursor, wanted: wanted.clone() };
     frame::write(&mut stream, &AskFrame { tag: TAG, deadline_ms: 0, ask }).await?;
     let mut reader = BufReader::new(stream);
     loop {
@@ -183,7 +191,7 @@ async fn follow_one(
                 log::debug!("{server} does not tell what happens: {why:?}");
                 return Ok(None);
             }
-            Answer::NodeStatus(_) | Answer::Written { .. } | Answer::Read { .. } => {
+            _ => {
                 return Err(FrameError::Malformed);
             }
         }
@@ -208,7 +216,7 @@ mod tests {
         let at = |index| Token { history: HistoryId(1), index };
         let events = |indexes: &[u64]| -> Vec<Event> {
             let what = Happening::Croaked { author: AccountId(1) };
-            indexes.iter().map(|index| Event { index: *index, what }).collect()
+            indexes.iter().map(|index| Event { index: *index, what: what.clone() }).collect()
         };
         assert!(goes_on(at(5), &events(&[6, 9]), at(9)) && goes_on(at(5), &[], at(5)));
         assert!(!goes_on(at(5), &events(&[5, 9]), at(9)), "twice");

@@ -14,7 +14,7 @@ use super::frame::Plane;
 use super::limits::{ADDRESSES_MAX, STATUS_DEADLINE, SURVEY_ROUNDS_MAX};
 use super::protocol::{Answer, Ask, MemberInfo, NodeStatus, StoreStatus};
 use super::tasks;
-use crate::state::{RaftId, Role};
+use crate::state::{MemberName, RaftId, Role};
 use std::collections::BTreeMap;
 
 /// How the group is.
@@ -49,8 +49,8 @@ pub struct MemberView {
 
 impl Survey {
     /// What is known of the member of this name.
-    pub fn member(&self, role: Role, id: u32) -> Option<&MemberView> {
-        self.members.iter().find(|member| (member.info.role, member.info.id) == (role, id))
+    pub fn member(&self, name: MemberName) -> Option<&MemberView> {
+        self.members.iter().find(|member| member.info.who() == name)
     }
 
     /// Whether anybody answered.
@@ -210,6 +210,7 @@ mod tests {
             applied: 10,
             clients: 0,
             rules_level: 1,
+            ..MemberInfo::default()
         }
     }
 
@@ -225,6 +226,7 @@ mod tests {
             in_sync: true,
             others: (1..=5).filter(|other| *other != raft_id).map(|other| info(other, machine)).collect(),
             store: StoreStatus::default(),
+            leases: Default::default(),
         }
     }
 

@@ -241,7 +241,9 @@ impl Core {
         match input {
             Input::Tick => self.tick(),
             Input::Message { from, message } => self.message(from, message),
-            Input::Forwarded(requests) => {
+            Input::Forwarded(mut requests) => {
+                // What another leader judged, of which this one may know better, ends with that leader.
+                requests.retain(|request| !request.command.is_judgement());
                 if self.leads() {
                     self.queued.extend(requests);
                 }

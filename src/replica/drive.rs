@@ -415,8 +415,7 @@ impl<T: Transport> RaftTask<T> {
                 self.core.feed(Input::Tick);
                 next_tick = (next_tick + tick).max(now);
             }
-            let wall_ms =
-                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+            let wall_ms = wall_ms();
             let monotonic_ms = (now - started).as_millis() as u64 + 1;
             let outputs = self.core.poll(Now { wall_ms, monotonic_ms });
             // Installed for good, or not wanted: only now the next one may come. Were it let in as soon as the store
@@ -525,8 +524,13 @@ impl StoreThread {
         for entry in &done.outcomes {
             self.shared.waiters.answer(entry.id, &Ok((entry.index, entry.outcome.clone())));
         }
-        let events = done.outcomes.iter().map(|entry| (entry.index, entry.happened));
+        let events = done.outcomes.iter().map(|entry| (entry.index, entry.happened.clone()));
         self.shared.live.publish(done.installed, events, done.applied.index);
         self.shared.progress.notify(usize::MAX);
     }
+}
+
+/// Milliseconds since 1970 by this machine's wall clock, which may be wrong: for display alone.
+pub fn wall_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

@@ -163,7 +163,7 @@ impl Follower {
         let mut events = heapless::Vec::new();
         let mut doubtful = false;
         for event in ring.events.range(first..).take(LIVE_SCAN_MAX) {
-            if self.interest.wants(&event.what) && events.push(*event).is_err() {
+            if self.interest.wants(&event.what) && events.push(event.clone()).is_err() {
                 break;
             }
             self.interest.advance(&event.what);
@@ -217,7 +217,7 @@ mod tests {
             let stamp = Stamp { wall_ms: 0, age_ms: 0 };
             model.apply(index, &Proposal { stamp, request }).expect("carried out");
         }
-        Interest::load(&model, Wanted::Feed { session }).expect("readable").expect("open")
+        Interest::load(&model, &Wanted::Feed { session }).expect("readable").expect("open")
     }
 
     fn croaked(index: LogIndex) -> (LogIndex, Option<Happening>) {
@@ -325,7 +325,7 @@ mod tests {
                 Some(Happening::FriendRemoved { .. }) => self.follows.push((index, false)),
                 _ => {}
             }
-            self.events.extend(told.map(|what| Event { index, what }));
+            self.events.extend(told.clone().map(|what| Event { index, what }));
             told
         }
         fn wanted(&self, from: LogIndex, to: LogIndex) -> Vec<Event> {
@@ -334,7 +334,7 @@ mod tests {
                 Happening::Croaked { author } => author == ME || self.follows(event.index),
                 _ => true,
             };
-            between.filter(wanted).copied().collect()
+            between.filter(wanted).cloned().collect()
         }
         /// Up to where something may be missing.
         fn since(&self) -> LogIndex {

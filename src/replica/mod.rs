@@ -38,7 +38,7 @@ pub mod tail;
 pub mod writer;
 
 pub use self::core::{Core, CoreOptions, CoreStatus, Input, Output};
-pub use drive::{Envelope, Failing, Replica, Transport, Undecided};
+pub use drive::{Envelope, Failing, Replica, Transport, Undecided, wall_ms};
 pub use raft::eraftpb::Message as RaftMessage;
 pub use reads::{ReadAnswer, ReadId};
 pub use writer::{Done, Job, Writer};

@@ -165,9 +165,7 @@ fn outcome(answer: Option<Answer>) -> Try {
         }
         Some(Answer::Refused(denied)) => Try::Refused(denied.to_string()),
         Some(Answer::Unavailable(_)) => Try::Again("the servers cannot agree"),
-        Some(Answer::NodeStatus(_) | Answer::Live { .. } | Answer::Lapsed { .. }) => {
-            Try::Refused("an answer to another question".to_string())
-        }
+        Some(_) => Try::Refused("an answer to another question".to_string()),
         None => Try::Again("nobody answers"),
     }
 }

@@ -61,7 +61,7 @@ fn next_steps(options: &InitOptions) -> String {
 fn coordinator(options: &InitOptions, id: u32, address: &str, found: bool) -> Vec<OsString> {
     let mut words = server(options, &["coordinator", "--id", &id.to_string()]);
     let port = address::split(address).map_or(0, |(_, port)| u32::from(port));
-    if port != default_port(Role::Coordinator, id) {
+    if port != default_port(Role::Coordinator, crate::state::HOME, id) {
         words.extend(["--listen".into(), format!("0.0.0.0:{port}").into()]);
     }
     words.extend(["--advertise".into(), address.into()]);

@@ -36,7 +36,7 @@ const PAUSE: Duration = Duration::from_millis(150);
 pub async fn run(options: &MemberOptions) -> Result<(), Failure> {
     let survey = status::reached(&options.group).await?;
     let wish = Wish { options, began: Instant::now() };
-    let Some(member) = survey.member(options.name.role, options.name.id) else {
+    let Some(member) = survey.member(options.name) else {
         return Err(wish.denied(Code::NoSuchMember, ""));
     };
     let said = match options.fate {
@@ -60,10 +60,7 @@ impl Wish<'_> {
         if member.alive && !alive {
             return Err(self.denied(Code::MemberAlive, "; --yes removes it nevertheless"));
         }
-        let lose = || {
-            let (role, number) = (self.options.name.role, self.options.name.id);
-            Ask::Lose { id: new_request_id(), role, number, alive }
-        };
+        let lose = || Ask::Lose { id: new_request_id(), name: self.options.name, alive };
         loop {
             match self.ask(survey, &lose).await {
                 Some(Ok(Reply::Done)) => break,
@@ -103,10 +100,7 @@ impl Wish<'_> {
     }
 
     async fn set_drained(&self, survey: &Survey, drained: bool) -> Result<(), Failure> {
-        let drain = || {
-            let (role, number) = (self.options.name.role, self.options.name.id);
-            Ask::Drain { id: new_request_id(), role, number, drained }
-        };
+        let drain = || Ask::Drain { id: new_request_id(), name: self.options.name, drained };
         loop {
             match self.ask(survey, &drain).await {
                 Some(Ok(_)) => return Ok(()),
@@ -132,7 +126,7 @@ impl Wish<'_> {
         }
         loop {
             let asked = Instant::now();
-            let transfer = || Ask::Transfer { role: name.role, number: name.id };
+            let transfer = || Ask::Transfer { name };
             if let Some(Err(denied)) = self.ask(survey, &transfer).await {
                 return Err(self.denied(denied.code, ""));
             }
@@ -173,7 +167,7 @@ impl Wish<'_> {
     async fn look(&self) -> Option<MemberView> {
         let survey = self.survey().await;
         survey.leader.as_ref()?;
-        survey.member(self.options.name.role, self.options.name.id).cloned()
+        survey.member(self.options.name).cloned()
     }
 
     /// Waits a little, while there is time.

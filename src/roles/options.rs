@@ -3,8 +3,7 @@
 //! Nothing here knows where a value came from (a flag, the environment, a file, a folder that `up` left):
 //! that is `cli`'s to decide. No role reads flags or the environment itself.
 
-use super::cli::typed::MemberName;
-use crate::state::{ClusterId, Consistency, Role};
+use crate::state::{ClusterId, Consistency, MemberName, Role};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +11,8 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct NodeOptions {
     pub role: Role,
+    /// The number of the cluster it serves.
+    pub site: u32,
     pub id: u32,
     /// Where to listen, HOST:PORT; port 0 takes a free one.
     pub listen: String,
@@ -28,12 +29,25 @@ pub struct NodeOptions {
     pub evict_after: Duration,
     /// Bytes of disk that the store's files may take before what grows is refused.
     pub disk_quota_bytes: u64,
+    /// How often it says that it is there,
+    pub heartbeat: Duration,
+    /// and how many beats in a row may be missed before it counts as gone; asked of the leader.
+    pub miss: u32,
+    /// How many clusters clients are spread over, where a coordinator was told.
+    pub clusters: Option<u32>,
 }
 
 impl NodeOptions {
-    /// `backend-2`.
+    /// `backend-2`: what people call it.
     pub fn name(&self) -> String {
-        crate::state::rows::member_name(self.role, self.id)
+        self.who().to_string()
+    }
+    pub fn who(&self) -> MemberName {
+        MemberName { role: self.role, site: self.site, id: self.id }
+    }
+    /// How long somebody may be silent before it counts as gone.
+    pub fn lease(&self) -> Duration {
+        self.heartbeat * self.miss
     }
     /// The folder of this member's store.
     pub fn store_dir(&self) -> PathBuf {

@@ -15,8 +15,7 @@
 
 use super::failure::{Exit, Failure};
 use super::{address, env_file, write_file};
-use crate::state::Role;
-use crate::state::rows::member_name;
+use crate::state::{MemberName, Role};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -89,7 +88,10 @@ impl Ports {
         put("WEB", &self.web);
         put("BALANCER", &self.balancer);
         for ((role, id), address) in &self.members {
-            put(&member_name(*role, *id).to_ascii_uppercase().replace('-', "_"), &Some(address.clone()));
+            put(
+                &MemberName::at_home(*role, *id).to_string().to_ascii_uppercase().replace('-', "_"),
+                &Some(address.clone()),
+            );
         }
         "# Written by `ribbit up`.\n".to_string() + &env_file::format(entries)
     }

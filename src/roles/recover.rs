@@ -16,8 +16,8 @@ use super::output;
 use super::ports::Ports;
 use crate::db::disk::{LOG_PREFIX, STORE_FILE, log_names};
 use crate::db::{self, DbError, FileDisk, Identity, Store};
-use crate::state::rows::{Accounts, Croaks, Order, Posts, Table, View, member_name, scan};
-use crate::state::{AccountId, HistoryId, LogIndex, Role, members};
+use crate::state::rows::{Accounts, Croaks, Order, Posts, Table, View, scan};
+use crate::state::{AccountId, HOME, HistoryId, LogIndex, MemberName, Role, members};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -29,7 +29,7 @@ const COUNT_STEP: usize = 1_024;
 /// # Errors
 /// 1: FOLDER cannot be used, or the target is not empty; 74: the disk is full; 78: FOLDER is of another cluster.
 pub fn run(options: &RecoverOptions) -> Result<(), Failure> {
-    let name = member_name(Role::Backend, options.id);
+    let name = MemberName::at_home(Role::Backend, options.id).to_string();
     let target = options.data_dir.join(&name);
     if fs::read_dir(&target).is_ok_and(|mut entries| entries.next().is_some()) {
         let text = format!(
@@ -107,8 +107,14 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
     let accounts = accounts.map_err(unusable)?;
     let croaks = croaks.map_err(unusable)? + posts.map_err(unusable)?;
     drop(view);
-    let identity =
-        Identity { cluster: options.cluster, history: now, raft_id, role: Role::Backend, id: options.id };
+    let identity = Identity {
+        cluster: options.cluster,
+        history: now,
+        raft_id,
+        role: Role::Backend,
+        site: HOME,
+        id: options.id,
+    };
     store.begin_history(&identity, changes).map_err(unusable)?;
     Ok(Recovered { before, now, through, from_log, accounts, croaks })
 }
@@ -198,14 +204,14 @@ impl Recovered {
     fn words(&self, options: &RecoverOptions, name: &str) -> String {
         let Recovered { before, now, through, from_log, accounts, croaks } = self;
         let (from, data_dir) = (options.from.display(), options.data_dir.display());
-        let of = member_name(before.role, before.id);
+        let of = before.name();
         let mut start: Vec<std::ffi::OsString> =
             vec!["backend".into(), "--id".into(), options.id.to_string().into()];
         start.extend(["--data-dir".into(), PathBuf::from(&options.data_dir).into()]);
         if let Some(file) = &options.cluster_file {
             start.extend(["--cluster-file".into(), file.into()]);
         }
-        let port = default_port(Role::Backend, options.id);
+        let port = default_port(Role::Backend, HOME, options.id);
         // Members of `up` know each other's addresses from the folder; on boards the coordinators' are known, and
         // there is none yet that belongs.
         let (start, again) = match Ports::path_in(&options.data_dir).exists() {

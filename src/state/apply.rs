@@ -14,13 +14,13 @@
 //! was never applied. Refusals are remembered too: a retry gets the same answer.
 
 use super::code::{Code, Denied};
-use super::command::{Command, Outcome, Proposal, Reply};
+use super::command::{Command, HOME, MemberName, Outcome, Proposal, Reply};
 use super::croaks::{Marks, remembered_at};
 use super::ids::LogIndex;
 use super::limits::{Bounds, REQUEST_BYTES_MAX};
 use super::rows::{Bookkeeping, Books, Change, Key, Posts, Remembered, Requests, Table, View, WriteView};
 use super::window::Entry;
-use super::{members, social};
+use super::{leases, members, namespace, social};
 
 /// What applying one command does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,14 +152,19 @@ fn decide<V: View>(
         Command::Sweep { account } => social::sweep(bounds, view, books, *account),
         Command::IndexCroaks => social::index_croaks(bounds, view, books),
         Command::Found { history, member } => members::found(books, *history, member),
-        Command::Join { member } => members::join(view, books, member),
+        Command::Join { member } => members::join(view, books, HOME, member),
         Command::Describe { raft_id, address, machine, rules_level } => {
             members::describe(view, *raft_id, address, machine, *rules_level)
         }
-        Command::Lose { role, id } => members::lose(view, *role, *id),
-        Command::Drain { role, id, drained } => members::drain(view, *role, *id, *drained),
-        Command::Forget { raft_id } => members::forget(view, *raft_id),
+        Command::Lose { role, id } => members::lose(view, MemberName::at_home(*role, *id)),
+        Command::Drain { role, id, drained } => {
+            members::drain(view, MemberName::at_home(*role, *id), *drained)
+        }
+        Command::Forget { raft_id } => members::forget(bounds, view, moment, *raft_id),
         Command::RaiseRules { level } => members::raise_rules(view, books, *level),
+        Command::Tree(command) => namespace::change(bounds, view, moment, command),
+        Command::Lease(command) => leases::change(bounds, view, moment, command),
+        Command::Elsewhere { site, change } => members::elsewhere(view, books, *site, change),
     }
 }
 

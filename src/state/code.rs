@@ -60,6 +60,26 @@ codes! {
     TooNew = 624, "not every member of the group understands that yet";
     /// Nothing was decided: see the disk quota. Never an outcome.
     DisksFull = 625, "the disks are full: nothing new can be written until an operator makes room";
+    BadPath = 626, "that is not a path: it begins with a slash, and its names are neither too long nor too many";
+    NoSuchNode = 627, "no such file or folder";
+    NodeExists = 628, "it exists already";
+    IsFolder = 629, "it is a folder";
+    NotAFolder = 630, "it is not a folder";
+    FolderNotEmpty = 631, "the folder is not empty";
+    LockHeld = 632, "it is held by somebody else";
+    NotHeld = 633, "it is not held";
+    /// The lock was given on meanwhile, or let go.
+    StaleFence = 634, "the fencing number is not the lock's of now";
+    IsLock = 635, "it is a lock";
+    NotALock = 636, "it is not a lock";
+    KeptByRibbit = 637, "that part of the tree is kept by ribbit itself";
+    TooManyNodes = 638, "there are as many nodes as there can be";
+    TooMuchContent = 639, "a node holds at most 3072 bytes";
+    TooManyLeases = 640, "there are as many leases as there can be";
+    /// It ended, or never was: whoever had it holds nothing any more.
+    LeaseOver = 641, "the lease is over";
+    /// What was relied on has changed meanwhile.
+    Outrun = 642, "something else happened first";
 }
 
 impl fmt::Display for Code {

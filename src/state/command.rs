@@ -5,8 +5,12 @@
 
 use super::code::Denied;
 use super::ids::{AccountId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
-use super::limits::REQUEST_BYTES_MAX;
+use super::leases::{Ending, LeaseCommand};
+use super::limits::{REQUEST_BYTES_MAX, RULES_LEVEL_TREE};
+use super::namespace::TreeCommand;
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
 
 /// A write, as its asker sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,9 +48,10 @@ pub struct Proposal {
 }
 
 /// What a member does in the group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
+    #[default]
     Backend,
     Coordinator,
 }
@@ -57,6 +62,53 @@ impl Role {
             Role::Backend => "backend",
             Role::Coordinator => "coordinator",
         }
+    }
+}
+
+/// The cluster where voters sit, and where everybody is who was not told otherwise.
+pub const HOME: u32 = 1;
+
+pub(super) fn home() -> u32 {
+    HOME
+}
+
+/// What people call a member, and its folder's name: `backend-2` in the home cluster, `backend-2@3` in the third.
+///
+/// `site` is the number of a cluster of servers, everywhere: `cluster` is the installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct MemberName {
+    pub role: Role,
+    pub site: u32,
+    pub id: u32,
+}
+
+impl MemberName {
+    /// A member of the home cluster.
+    pub fn at_home(role: Role, id: u32) -> MemberName {
+        MemberName { role, site: HOME, id }
+    }
+}
+
+impl fmt::Display for MemberName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.role.name(), self.id)?;
+        if self.site == HOME { Ok(()) } else { write!(f, "@{}", self.site) }
+    }
+}
+
+impl FromStr for MemberName {
+    type Err = ();
+    fn from_str(text: &str) -> Result<MemberName, ()> {
+        let (role, numbers) = text.rsplit_once('-').ok_or(())?;
+        let role =
+            [Role::Backend, Role::Coordinator].into_iter().find(|known| known.name() == role).ok_or(())?;
+        let (id, site) = match numbers.split_once('@') {
+            Some((id, site)) => (id, site.parse().map_err(drop)?),
+            None => (numbers, HOME),
+        };
+        let name = MemberName { role, site, id: id.parse().map_err(drop)? };
+        // What is typed otherwise (`backend-+2`, `backend-02`) is nobody's name.
+        if name.to_string() == text { Ok(name) } else { Err(()) }
     }
 }
 
@@ -140,13 +192,60 @@ pub enum Command {
     RaiseRules {
         level: u32,
     },
+    /// Something in the lock namespace.
+    Tree(TreeCommand),
+    /// Who is there, and who is not.
+    Lease(LeaseCommand),
+    /// What `Join`, `Lose` and `Drain` are, for a member of another cluster than the home.
+    Elsewhere {
+        site: u32,
+        change: MemberChange,
+    },
+}
+
+/// What becomes of a member of another cluster than the home. New ones go at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MemberChange {
+    Join { member: NewMember },
+    Lose { role: Role, id: u32 },
+    Drain { role: Role, id: u32, drained: bool },
 }
 
 impl Command {
     /// The rules level that a group must have reached before this command may be given. A command that is added
     /// later answers a higher one, so that members of mixed versions never apply it differently.
     pub fn rules_level(&self) -> u32 {
-        1
+        match self {
+            Command::Tree(_) | Command::Lease(_) | Command::Elsewhere { .. } => RULES_LEVEL_TREE,
+            _ => 1,
+        }
+    }
+
+    /// `Join`, wherever the member is.
+    pub fn join(site: u32, member: NewMember) -> Command {
+        match site {
+            HOME => Command::Join { member },
+            _ => Command::Elsewhere { site, change: MemberChange::Join { member } },
+        }
+    }
+    /// `Lose`, wherever the member is.
+    pub fn lose(MemberName { role, site, id }: MemberName) -> Command {
+        match site {
+            HOME => Command::Lose { role, id },
+            _ => Command::Elsewhere { site, change: MemberChange::Lose { role, id } },
+        }
+    }
+    /// `Drain`, wherever the member is.
+    pub fn drain(MemberName { role, site, id }: MemberName, drained: bool) -> Command {
+        match site {
+            HOME => Command::Drain { role, id, drained },
+            _ => Command::Elsewhere { site, change: MemberChange::Drain { role, id, drained } },
+        }
+    }
+
+    /// Whether it follows from what one leader has heard, and is worth nothing under another.
+    pub fn is_judgement(&self) -> bool {
+        matches!(self, Command::Lease(LeaseCommand::End { why: Ending::Missed { .. }, .. }))
     }
 
     /// Whether people add something with it that stays: refused when the disks are full. Logging in does not count
@@ -154,6 +253,12 @@ impl Command {
     pub fn grows(&self) -> bool {
         match self {
             Command::CreateAccount { .. } | Command::Croak { .. } | Command::AddFriend { .. } => true,
+            Command::Tree(command) => {
+                matches!(
+                    command,
+                    TreeCommand::Write { .. } | TreeCommand::Touch { .. } | TreeCommand::MakeFolder { .. }
+                )
+            }
             Command::LogIn { .. }
             | Command::LogOut { .. }
             | Command::RemoveFriend { .. }
@@ -166,8 +271,22 @@ impl Command {
             | Command::Lose { .. }
             | Command::Drain { .. }
             | Command::Forget { .. }
-            | Command::RaiseRules { .. } => false,
+            | Command::RaiseRules { .. }
+            | Command::Lease(_)
+            | Command::Elsewhere { .. } => false,
         }
+    }
+}
+
+impl From<TreeCommand> for Command {
+    fn from(command: TreeCommand) -> Command {
+        Command::Tree(command)
+    }
+}
+
+impl From<LeaseCommand> for Command {
+    fn from(command: LeaseCommand) -> Command {
+        Command::Lease(command)
     }
 }
 
@@ -206,6 +325,18 @@ pub enum Reply {
     /// A bounded step was done; `more` tells that another one is needed.
     Stepped {
         more: bool,
+    },
+    /// A lease began here.
+    Leased {
+        lease: LogIndex,
+    },
+    /// The lock is the asker's, under this fencing number.
+    Fenced {
+        fence: LogIndex,
+    },
+    /// A client's id.
+    Client {
+        id: u64,
     },
 }
 

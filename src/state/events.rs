@@ -13,18 +13,22 @@
 //! wherever it is read on. One thing may be left out where it is read later: croaks of who was deleted since.
 
 use super::apply::Applied;
-use super::command::Command;
+use super::command::{Command, Reply};
 use super::croaks;
 use super::ids::{AccountId, LogIndex, TokenHash};
+use super::leases::{Ending, LeaseCommand};
 use super::limits::{FRIENDS_MAX, SESSION_AGE_MS_MAX};
+use super::namespace::TreeCommand;
+use super::path::TreePath;
 use super::rows::{
-    Accounts, Change, Friends, Key, Order, Sessions, SessionsOf, Sweeps, Table, View, get, scan,
+    Accounts, Change, Friends, Key, Leases, Node, Nodes, Order, Owner, Sessions, SessionsOf, Sweeps, Table,
+    View, decode, get, scan,
 };
 use super::social::live_account;
 use serde::{Deserialize, Serialize};
 
 /// One thing that happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// Of the command that made it happen: at most one event each. Also the cursor behind it.
     pub index: LogIndex,
@@ -32,7 +36,7 @@ pub struct Event {
 }
 
 /// Part of the wire format: new ones go at the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Happening {
     AccountCreated {
         account: AccountId,
@@ -60,13 +64,49 @@ pub enum Happening {
         account: AccountId,
         friend: AccountId,
     },
+    /// In the lock namespace, in the order of the tree; and whose lease made it happen. Bounded by what one command
+    /// may touch.
+    Tree {
+        nodes: Vec<NodeChange>,
+        lease: Option<(Owner, LeaseFact)>,
+    },
+}
+
+/// What happened to a node of the namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeChange {
+    pub path: TreePath,
+    pub what: NodeFact,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NodeFact {
+    Made,
+    /// Or touched.
+    Written,
+    /// A lock was given to its owner.
+    Acquired {
+        fence: LogIndex,
+    },
+    /// With everything below it.
+    Removed,
+    /// Some of what is below it.
+    Pruned,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LeaseFact {
+    Began,
+    Ended(Ending),
 }
 
 /// Whose events a subscription wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Wanted {
     /// What changes the feed of this session's owner, and who they are to others; ends with the session.
     Feed { session: TokenHash },
+    /// What happens to this place of the namespace and below it. Control plane only.
+    Tree { path: TreePath },
 }
 
 /// What applying this command made happen, if anything that may be told.
@@ -101,8 +141,63 @@ pub fn happened(command: &Command, applied: &Applied) -> Option<Happening> {
         | Command::Lose { .. }
         | Command::Drain { .. }
         | Command::Forget { .. }
-        | Command::RaiseRules { .. } => None,
+        | Command::RaiseRules { .. }
+        | Command::Elsewhere { .. } => None,
+        Command::Tree(command) => {
+            Some(Happening::Tree { nodes: tree_changes(command, applied), lease: None })
+        }
+        Command::Lease(command) => match (lease_fact(command, changes), node_changes(changes)) {
+            (None, nodes) if nodes.is_empty() => None,
+            (lease, nodes) => Some(Happening::Tree { nodes, lease }),
+        },
     }
+}
+
+fn tree_changes(command: &TreeCommand, applied: &Applied) -> Vec<NodeChange> {
+    let TreeCommand::Remove { path, recursive: true, .. } = command else {
+        return node_changes(&applied.changes);
+    };
+    // However many went.
+    let what = match applied.outcome {
+        Ok(Reply::Stepped { more: true }) => NodeFact::Pruned,
+        _ => NodeFact::Removed,
+    };
+    vec![NodeChange { path: path.clone(), what }]
+}
+
+fn node_changes(changes: &[Change]) -> Vec<NodeChange> {
+    let mut nodes: Vec<NodeChange> = changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Put { table, key, row } if *table == Nodes::ID => {
+                let node = decode::<Node>(row)?;
+                let what = match node.fence {
+                    Some(fence) => NodeFact::Acquired { fence },
+                    None if node.made == node.changed => NodeFact::Made,
+                    None => NodeFact::Written,
+                };
+                Some(NodeChange { path: TreePath::from_bytes(key)?, what })
+            }
+            Change::Remove { table, key } if *table == Nodes::ID => {
+                Some(NodeChange { path: TreePath::from_bytes(key)?, what: NodeFact::Removed })
+            }
+            _ => None,
+        })
+        .collect();
+    nodes.sort_by(|a, b| a.path.cmp(&b.path));
+    nodes
+}
+
+fn lease_fact(command: &LeaseCommand, changes: &[Change]) -> Option<(Owner, LeaseFact)> {
+    let owner = key_of::<Leases>(changes)?;
+    Some((
+        owner,
+        match command {
+            LeaseCommand::End { why, .. } => LeaseFact::Ended(*why),
+            LeaseCommand::Close { .. } => LeaseFact::Ended(Ending::Left),
+            _ => LeaseFact::Began,
+        },
+    ))
 }
 
 /// The key of the first row of this table that is put or removed.
@@ -115,9 +210,93 @@ fn key_of<T: Table>(changes: &[Change]) -> Option<T::Key> {
     })
 }
 
-/// Whose events a reader wants, as of one index. Bounded: nobody follows more than `FRIENDS_MAX`.
+/// What a reader wants, as of one index.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Interest {
+pub enum Interest {
+    Feed(FeedInterest),
+    /// Of a place in the namespace: the same at every index.
+    Tree(TreePath),
+}
+
+impl Interest {
+    /// As of the view's index; nothing when the session is not open.
+    ///
+    /// # Errors
+    /// Only the view's: the store cannot be read.
+    pub fn load<V: View>(view: &V, wanted: &Wanted) -> Result<Option<Interest>, V::Error> {
+        match wanted {
+            Wanted::Feed { session } => Ok(FeedInterest::load(view, *session)?.map(Interest::Feed)),
+            Wanted::Tree { path } => Ok(Some(Interest::Tree(path.clone()))),
+        }
+    }
+
+    /// What it is read under, if that is a session.
+    pub fn session(&self) -> Option<TokenHash> {
+        match self {
+            Interest::Feed(feed) => Some(feed.session),
+            Interest::Tree(_) => None,
+        }
+    }
+
+    /// Whether the session is over by its age alone.
+    pub fn is_over(&self, age_ms: u64) -> bool {
+        matches!(self, Interest::Feed(feed) if feed.ends_age_ms <= age_ms)
+    }
+
+    /// Whether the session is still open.
+    ///
+    /// # Errors
+    /// Only the view's: the store cannot be read.
+    pub fn is_open<V: View>(&self, view: &V) -> Result<bool, V::Error> {
+        match self {
+            Interest::Feed(feed) => {
+                Ok(super::social::session_account(view, feed.session, view.age_ms())?.is_some())
+            }
+            Interest::Tree(_) => Ok(true),
+        }
+    }
+
+    /// Whether the session may be over with this: [`Interest::is_open`] knows.
+    pub fn doubts(&self, what: &Happening) -> bool {
+        matches!(self, Interest::Feed(feed) if feed.doubts(what))
+    }
+
+    pub fn wants(&self, what: &Happening) -> bool {
+        match (self, what) {
+            (Interest::Feed(feed), _) => feed.wants(what),
+            (Interest::Tree(path), Happening::Tree { nodes, .. }) => {
+                nodes.iter().any(|node| node.concerns(path))
+            }
+            (Interest::Tree(_), _) => false,
+        }
+    }
+
+    /// From just before this to just behind it.
+    pub fn advance(&mut self, what: &Happening) {
+        if let Interest::Feed(feed) = self {
+            feed.advance(what);
+        }
+    }
+
+    /// From just behind this to just before it.
+    pub fn rewind(&mut self, what: &Happening) {
+        if let Interest::Feed(feed) = self {
+            feed.rewind(what);
+        }
+    }
+}
+
+impl NodeChange {
+    /// Whether who watches `path` and what is below it wants to know.
+    pub fn concerns(&self, path: &TreePath) -> bool {
+        let above = matches!(self.what, NodeFact::Removed | NodeFact::Pruned) && path.is_within(&self.path);
+        above || self.path.is_within(path)
+    }
+}
+
+/// Whose events a reader of a feed wants, as of one index. Bounded: nobody follows more than `FRIENDS_MAX`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedInterest {
     me: AccountId,
     session: TokenHash,
     /// The cluster's age at which the session is over.
@@ -126,13 +305,8 @@ pub struct Interest {
     followed: Vec<AccountId>,
 }
 
-impl Interest {
-    /// As of the view's index; nothing when the session is not open.
-    ///
-    /// # Errors
-    /// Only the view's: the store cannot be read.
-    pub fn load<V: View>(view: &V, wanted: Wanted) -> Result<Option<Interest>, V::Error> {
-        let Wanted::Feed { session } = wanted;
+impl FeedInterest {
+    fn load<V: View>(view: &V, session: TokenHash) -> Result<Option<FeedInterest>, V::Error> {
         let Some(row) = get::<Sessions, V>(view, &session)? else { return Ok(None) };
         let me = row.account;
         let ends_age_ms = row.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX);
@@ -141,28 +315,10 @@ impl Interest {
         }
         let rows = scan::<Friends, V>(view, &(me, 0), &(me, u64::MAX), Order::OldestFirst, FRIENDS_MAX)?;
         let followed = rows.into_iter().map(|((_, friend), ())| AccountId(friend)).collect();
-        Ok(Some(Interest { me, session, ends_age_ms, followed }))
+        Ok(Some(FeedInterest { me, session, ends_age_ms, followed }))
     }
 
-    pub fn session(&self) -> TokenHash {
-        self.session
-    }
-
-    /// Whether the session is over by its age alone.
-    pub fn is_over(&self, age_ms: u64) -> bool {
-        self.ends_age_ms <= age_ms
-    }
-
-    /// Whether the session is still open.
-    ///
-    /// # Errors
-    /// Only the view's: the store cannot be read.
-    pub fn is_open<V: View>(&self, view: &V) -> Result<bool, V::Error> {
-        Ok(super::social::session_account(view, self.session, view.age_ms())?.is_some())
-    }
-
-    /// Whether the session may be over with this: [`Interest::is_open`] knows.
-    pub fn doubts(&self, what: &Happening) -> bool {
+    fn doubts(&self, what: &Happening) -> bool {
         match what {
             Happening::SessionOpened { account }
             | Happening::SessionClosed { account }
@@ -171,7 +327,7 @@ impl Interest {
         }
     }
 
-    pub fn wants(&self, what: &Happening) -> bool {
+    fn wants(&self, what: &Happening) -> bool {
         match what {
             Happening::AccountCreated { .. } => false,
             Happening::AccountDeleted { .. } => true,
@@ -184,11 +340,11 @@ impl Interest {
             Happening::FriendAdded { account, friend } | Happening::FriendRemoved { account, friend } => {
                 *account == self.me || *friend == self.me
             }
+            Happening::Tree { .. } => false,
         }
     }
 
-    /// From just before this to just behind it.
-    pub fn advance(&mut self, what: &Happening) {
+    fn advance(&mut self, what: &Happening) {
         match what {
             Happening::FriendAdded { account, friend } if *account == self.me => self.follow(*friend),
             Happening::FriendRemoved { account, friend } if *account == self.me => self.unfollow(*friend),
@@ -198,8 +354,7 @@ impl Interest {
         }
     }
 
-    /// From just behind this to just before it.
-    pub fn rewind(&mut self, what: &Happening) {
+    fn rewind(&mut self, what: &Happening) {
         match what {
             Happening::FriendAdded { account, friend } if *account == self.me => self.unfollow(*friend),
             Happening::FriendRemoved { account, friend } if *account == self.me => self.follow(*friend),

@@ -42,16 +42,48 @@ pub const FORGET_STEP: usize = 256;
 pub const RULES_LEVEL: u32 = 2;
 /// From this rules level on the record of a croak's request is part of the croak.
 pub const RULES_LEVEL_POSTS: u32 = 2;
+/// The rules level from which there are leases, the namespace and other clusters than the home.
+pub const RULES_LEVEL_TREE: u32 = 2;
 
 /// Members (voters and learners) of a group.
 pub const MEMBERS_MAX: usize = 32;
 /// Bytes of a member's address.
 pub const ADDRESS_BYTES_MAX: usize = 255;
 
+/// Clusters of servers; they count from 1, the home.
+pub const CLUSTERS_MAX: u32 = 50;
+/// Bytes of a path in the namespace,
+pub const PATH_BYTES_MAX: usize = 512;
+/// of one name in it,
+pub const PATH_NAME_BYTES_MAX: usize = 128;
+/// and how many names it may have.
+pub const PATH_DEPTH_MAX: usize = 16;
+/// Nodes of the namespace (folders, files and locks), all together.
+pub const NODES_MAX: u64 = 65_536;
+/// Bytes of one node's content: with its path it fits a request.
+pub const NODE_BYTES_MAX: usize = 3_072;
+/// Nodes that one owner may have: all of them go with its lease, in one command.
+pub const OWNED_NODES_MAX: usize = 64;
+/// Leases of clients, all together.
+pub const CLIENT_LEASES_MAX: u64 = 1_024;
+/// Bytes of what the owner of a lease says of itself.
+pub const LEASE_WORDS_BYTES_MAX: usize = 120;
+/// The shortest and the longest lease that a client may ask for.
+pub const LEASE_MS_MIN: u32 = 1_000;
+pub const LEASE_MS_MAX: u32 = 300_000;
+/// Nodes that one command removes of a folder; what is left goes with the next ones.
+pub const REMOVE_STEP: usize = 256;
+/// Nodes in one page of a listing, and bytes of their content.
+pub const TREE_PAGE_MAX: usize = 500;
+pub const TREE_PAGE_BYTES_MAX: usize = 128 * 1024;
+/// Leases in one page.
+pub const LEASES_PAGE_MAX: usize = 256;
+
 /// Bytes of a request in the log; what people type is bounded tighter by the rules, but only once it is there.
 pub const REQUEST_BYTES_MAX: usize = 4_096;
 
 const _: () = assert!(REMEMBERED_MIN + FORGET_STEP <= REMEMBERED_MAX);
+const _: () = assert!(PATH_BYTES_MAX + NODE_BYTES_MAX + 256 <= REQUEST_BYTES_MAX);
 const _: () = assert!(SWEEP_STEP >= 2, "a sweep removes rows in pairs");
 
 /// The bounds that every member must share, because what a command does depends on them. A group always runs
@@ -66,6 +98,10 @@ pub struct Bounds {
     pub remembered_max: usize,
     pub remembered_age_ms: u64,
     pub forget_step: usize,
+    pub nodes_max: u64,
+    pub owned_nodes_max: usize,
+    pub client_leases_max: u64,
+    pub remove_step: usize,
 }
 
 impl Bounds {
@@ -78,6 +114,10 @@ impl Bounds {
         remembered_max: REMEMBERED_MAX,
         remembered_age_ms: REMEMBERED_AGE_MS,
         forget_step: FORGET_STEP,
+        nodes_max: NODES_MAX,
+        owned_nodes_max: OWNED_NODES_MAX,
+        client_leases_max: CLIENT_LEASES_MAX,
+        remove_step: REMOVE_STEP,
     };
 }
 

@@ -2,30 +2,71 @@
 //!
 //! Raft ids are handed out here and never used twice. The founder is 1.
 
-use super::apply::Decision;
+use super::apply::{Decision, Moment};
 use super::code::{Code, Denied};
-use super::command::{NewMember, Reply, Role};
+use super::command::{HOME, MemberChange, MemberName, NewMember, Reply, Role};
 use super::ids::{HistoryId, RaftId};
-use super::limits::{ADDRESS_BYTES_MAX, MEMBERS_MAX, RULES_LEVEL};
-use super::rows::{Bookkeeping, Books, Change, Member, Members, Order, Standing, View, get, scan};
+use super::leases;
+use super::limits::{ADDRESS_BYTES_MAX, Bounds, CLUSTERS_MAX, MEMBERS_MAX, RULES_LEVEL};
+use super::rows::{
+    self, Bookkeeping, Books, Change, Elsewhere, Member, Members, Order, Standing, View, scan,
+};
 
 const NO_SUCH_MEMBER: Denied = Denied::new(Code::NoSuchMember);
 
 /// Every member, by Raft id.
 pub fn all<V: View>(view: &V) -> Result<Vec<(RaftId, Member)>, V::Error> {
-    scan::<Members, V>(view, &0, &RaftId::MAX, Order::OldestFirst, MEMBERS_MAX)
+    let mut members = scan::<Members, V>(view, &0, &RaftId::MAX, Order::OldestFirst, MEMBERS_MAX)?;
+    for (raft_id, site) in scan::<Elsewhere, V>(view, &0, &RaftId::MAX, Order::OldestFirst, MEMBERS_MAX)? {
+        if let Some((_, member)) = members.iter_mut().find(|(id, _)| *id == raft_id) {
+            member.site = site;
+        }
+    }
+    Ok(members)
+}
+
+/// The member with this Raft id.
+///
+/// # Errors
+/// The view's.
+pub fn get<V: View>(view: &V, raft_id: RaftId) -> Result<Option<Member>, V::Error> {
+    let Some(member) = rows::get::<Members, V>(view, &raft_id)? else { return Ok(None) };
+    let site = rows::get::<Elsewhere, V>(view, &raft_id)?.unwrap_or(HOME);
+    Ok(Some(Member { site, ..member }))
 }
 
 /// The member of this name.
-pub fn named<V: View>(view: &V, role: Role, id: u32) -> Result<Option<(RaftId, Member)>, V::Error> {
-    Ok(all(view)?.into_iter().find(|(_, member)| (member.role, member.id) == (role, id)))
+pub fn named<V: View>(view: &V, name: MemberName) -> Result<Option<(RaftId, Member)>, V::Error> {
+    Ok(all(view)?.into_iter().find(|(_, member)| member.who() == name))
 }
 
-fn enter(books: &mut Bookkeeping, raft_id: RaftId, member: &NewMember) -> Vec<Change> {
+fn enter(books: &mut Bookkeeping, raft_id: RaftId, site: u32, member: &NewMember) -> Vec<Change> {
     let NewMember { role, id, address, machine, rules_level } = member.clone();
     books.next_raft_id = raft_id + 1;
-    let row = Member { role, id, address, machine, rules_level, standing: Standing::Wanted };
-    vec![Change::put::<Members>(&raft_id, &row), Change::put::<Books>(&(), books)]
+    let row = Member { role, id, address, machine, rules_level, standing: Standing::Wanted, site };
+    let mut changes = vec![Change::put::<Members>(&raft_id, &row), Change::put::<Books>(&(), books)];
+    if site != HOME {
+        changes.push(Change::put::<Elsewhere>(&raft_id, &site));
+    }
+    changes
+}
+
+pub(super) fn elsewhere<V: View>(
+    view: &V,
+    books: &mut Bookkeeping,
+    site: u32,
+    change: &MemberChange,
+) -> Result<Decision, V::Error> {
+    if site == HOME || site == 0 || site > CLUSTERS_MAX {
+        return Ok(Err(Denied::new(Code::InvalidEntry)));
+    }
+    match change {
+        MemberChange::Join { member } => join(view, books, site, member),
+        MemberChange::Lose { role, id } => lose(view, MemberName { role: *role, site, id: *id }),
+        MemberChange::Drain { role, id, drained } => {
+            drain(view, MemberName { role: *role, site, id: *id }, *drained)
+        }
+    }
 }
 
 fn fits(member: &NewMember) -> bool {
@@ -45,7 +86,7 @@ pub(super) fn found<E>(
     }
     books.history = history.0;
     books.rules_level = member.rules_level;
-    Ok(Ok((enter(books, 1, member), Reply::Joined { raft_id: 1, history })))
+    Ok(Ok((enter(books, 1, HOME, member), Reply::Joined { raft_id: 1, history })))
 }
 
 /// What becomes of the members when a store begins another history: its member is the only one, under a Raft id that
@@ -60,12 +101,13 @@ pub fn begin_history<V: View>(
     role: Role,
     id: u32,
 ) -> Result<Result<(RaftId, Vec<Change>), Denied>, V::Error> {
-    let mut books = get::<Books, V>(view, &())?.unwrap_or_default();
+    let mut books = rows::books(view)?;
     if books.rules_level > RULES_LEVEL {
         return Ok(Err(Denied::new(Code::TooOld)));
     }
     let before = all(view)?;
-    let address = before.iter().find(|(_, member)| (member.role, member.id) == (role, id));
+    let name = MemberName::at_home(role, id);
+    let address = before.iter().find(|(_, member)| member.who() == name);
     let member = NewMember {
         role,
         id,
@@ -75,14 +117,21 @@ pub fn begin_history<V: View>(
     };
     let raft_id = books.next_raft_id.max(1);
     books.history = history.0;
-    let mut changes: Vec<Change> = before.iter().map(|(id, _)| Change::remove::<Members>(id)).collect();
-    changes.extend(enter(&mut books, raft_id, &member));
+    let mut changes: Vec<Change> = Vec::new();
+    for (id, member) in &before {
+        changes.push(Change::remove::<Members>(id));
+        if member.site != HOME {
+            changes.push(Change::remove::<Elsewhere>(id));
+        }
+    }
+    changes.extend(enter(&mut books, raft_id, HOME, &member));
     Ok(Ok((raft_id, changes)))
 }
 
 pub(super) fn join<V: View>(
     view: &V,
     books: &mut Bookkeeping,
+    site: u32,
     member: &NewMember,
 ) -> Result<Decision, V::Error> {
     if !fits(member) {
@@ -91,7 +140,7 @@ pub(super) fn join<V: View>(
     if member.rules_level < books.rules_level {
         return Ok(Err(Denied::new(Code::TooOld)));
     }
-    if named(view, member.role, member.id)?.is_some() {
+    if named(view, MemberName { role: member.role, site, id: member.id })?.is_some() {
         return Ok(Err(Denied::new(Code::MemberExists)));
     }
     if all(view)?.len() >= MEMBERS_MAX || books.next_raft_id == 0 {
@@ -99,7 +148,7 @@ pub(super) fn join<V: View>(
     }
     let raft_id = books.next_raft_id;
     let history = HistoryId(books.history);
-    Ok(Ok((enter(books, raft_id, member), Reply::Joined { raft_id, history })))
+    Ok(Ok((enter(books, raft_id, site, member), Reply::Joined { raft_id, history })))
 }
 
 pub(super) fn describe<V: View>(
@@ -109,7 +158,7 @@ pub(super) fn describe<V: View>(
     machine: &str,
     rules_level: u32,
 ) -> Result<Decision, V::Error> {
-    let Some(member) = get::<Members, V>(view, &raft_id)? else { return Ok(Err(NO_SUCH_MEMBER)) };
+    let Some(member) = get(view, raft_id)? else { return Ok(Err(NO_SUCH_MEMBER)) };
     if address.len() > ADDRESS_BYTES_MAX || machine.len() > ADDRESS_BYTES_MAX {
         return Ok(Err(Denied::new(Code::InvalidEntry)));
     }
@@ -118,14 +167,14 @@ pub(super) fn describe<V: View>(
     Ok(Ok((vec![Change::put::<Members>(&raft_id, &described)], Reply::Done)))
 }
 
-pub(super) fn lose<V: View>(view: &V, role: Role, id: u32) -> Result<Decision, V::Error> {
-    let Some((raft_id, member)) = named(view, role, id)? else { return Ok(Ok((Vec::new(), Reply::Done))) };
+pub(super) fn lose<V: View>(view: &V, name: MemberName) -> Result<Decision, V::Error> {
+    let Some((raft_id, member)) = named(view, name)? else { return Ok(Ok((Vec::new(), Reply::Done))) };
     let lost = Member { standing: Standing::Lost, ..member };
     Ok(Ok((vec![Change::put::<Members>(&raft_id, &lost)], Reply::Stepped { more: true })))
 }
 
-pub(super) fn drain<V: View>(view: &V, role: Role, id: u32, drained: bool) -> Result<Decision, V::Error> {
-    match named(view, role, id)? {
+pub(super) fn drain<V: View>(view: &V, name: MemberName, drained: bool) -> Result<Decision, V::Error> {
+    match named(view, name)? {
         Some((raft_id, member)) if member.standing != Standing::Lost => {
             let standing = if drained { Standing::Drained } else { Standing::Wanted };
             Ok(Ok((vec![Change::put::<Members>(&raft_id, &Member { standing, ..member })], Reply::Done)))
@@ -134,10 +183,20 @@ pub(super) fn drain<V: View>(view: &V, role: Role, id: u32, drained: bool) -> Re
     }
 }
 
-pub(super) fn forget<V: View>(view: &V, raft_id: RaftId) -> Result<Decision, V::Error> {
-    match get::<Members, V>(view, &raft_id)? {
+pub(super) fn forget<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    moment: Moment,
+    raft_id: RaftId,
+) -> Result<Decision, V::Error> {
+    match get(view, raft_id)? {
         Some(member) if member.standing == Standing::Lost => {
-            Ok(Ok((vec![Change::remove::<Members>(&raft_id)], Reply::Done)))
+            let mut changes = leases::forget_member(bounds, view, moment, raft_id)?;
+            changes.push(Change::remove::<Members>(&raft_id));
+            if member.site != HOME {
+                changes.push(Change::remove::<Elsewhere>(&raft_id));
+            }
+            Ok(Ok((changes, Reply::Done)))
         }
         _ => Ok(Err(NO_SUCH_MEMBER)),
     }

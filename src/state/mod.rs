@@ -18,6 +18,7 @@
 //! - [`window`]: the remembered requests and the bookkeeping, in memory
 //! - [`croaks`]: where croaks lie
 //! - [`social`]: accounts, sessions, croaks, friends; [`members`]: who belongs to the group
+//! - [`namespace`]: the tree of folders, files and locks, [`path`]s in it; [`leases`]: whose locks they are
 //! - [`events`]: what commands made happen, for live readers, and who wants to know
 //! - [`query`]: the reads that people ask for, over the same view
 //! - [`ring`]: the newest croaks' authors, kept in memory so that a feed needs no index
@@ -33,9 +34,12 @@ pub mod command;
 pub mod croaks;
 pub mod events;
 pub mod ids;
+pub mod leases;
 pub mod limits;
 pub mod members;
 pub mod model;
+pub mod namespace;
+pub mod path;
 pub mod query;
 pub mod ring;
 pub mod rows;
@@ -47,8 +51,11 @@ pub mod window;
 
 pub use apply::{Applied, apply};
 pub use code::{Code, Denied, Field};
-pub use command::{Command, Outcome, Reply, Request, Role, Stamp};
+pub use command::{Command, HOME, MemberName, Outcome, Reply, Request, Role, Stamp};
 pub use events::{Event, Happening, Interest, Wanted};
 pub use ids::{AccountId, ClusterId, HistoryId, LogIndex, RaftId, RequestId, Token, TokenHash};
+pub use leases::LeaseCommand;
+pub use namespace::TreeCommand;
+pub use path::TreePath;
 pub use query::{Consistency, Page, Query};
-pub use rows::{Change, View};
+pub use rows::{Change, Owner, View};

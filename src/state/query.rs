@@ -3,9 +3,12 @@
 use super::code::{Code, Denied};
 use super::croaks;
 use super::ids::{AccountId, LogIndex, TokenHash};
-use super::limits::{FEED_PAGE_MAX, FRIENDS_MAX, PEOPLE_PAGE_MAX};
+use super::leases;
+use super::limits::{FEED_PAGE_MAX, FRIENDS_MAX, LEASES_PAGE_MAX, PEOPLE_PAGE_MAX};
+use super::namespace::{self, TreeEntry};
+use super::path::TreePath;
 use super::ring::Ring;
-use super::rows::{CroaksBy, Friends, Order, View, scan};
+use super::rows::{Coordination, CroaksBy, Friends, Lease, Order, Owner, View, scan};
 use super::social::{live_account, session_account};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +38,20 @@ pub enum Query {
     Feed { session: TokenHash, before: Option<LogIndex>, limit: u16 },
     /// Whom the session's owner follows, in the order of their accounts, those after `after` if given.
     Friends { session: TokenHash, after: Option<AccountId> },
+    /// A place of the lock namespace and what lies below it, down to `depth` names below, behind `after` if given.
+    /// Control plane only, as what follows.
+    Tree { path: TreePath, depth: Option<u8>, after: Option<TreePath>, limit: u16 },
+    /// Who has a lease, those behind `after` if given.
+    Leases { after: Option<Owner> },
+    /// What coordinators keep count of.
+    Coordination,
+}
+
+impl Query {
+    /// Whether people may ask it.
+    pub fn is_public(&self) -> bool {
+        !matches!(self, Query::Tree { .. } | Query::Leases { .. } | Query::Coordination)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +87,17 @@ pub enum Page {
         /// Where the next page begins, if there is one: its `after`.
         more: Option<AccountId>,
     },
+    Tree {
+        /// In the order of the tree, itself first.
+        entries: Vec<TreeEntry>,
+        /// Where the next page begins, if there is one: its `after`.
+        more: Option<TreePath>,
+    },
+    Leases {
+        leases: Vec<(Owner, Lease)>,
+        more: Option<Owner>,
+    },
+    Coordination(Coordination),
 }
 
 /// Answers a query.
@@ -79,6 +107,12 @@ pub enum Page {
 pub fn answer<V: View>(view: &V, ring: &Ring, query: &Query) -> Result<Result<Page, Denied>, V::Error> {
     let session = match query {
         Query::Position => return Ok(Ok(Page::Position)),
+        Query::Tree { path, depth, after, limit } => {
+            let listed = namespace::list(view, path, *depth, after.as_ref(), usize::from(*limit))?;
+            return Ok(listed.map(|(entries, more)| Page::Tree { entries, more }));
+        }
+        Query::Leases { after } => return Ok(Ok(lease_page(view, *after)?)),
+        Query::Coordination => return Ok(Ok(Page::Coordination(namespace::coordination(view)?))),
         Query::Me { session } | Query::Feed { session, .. } | Query::Friends { session, .. } => *session,
     };
     let Some((id, account)) = session_account(view, session, view.age_ms())? else {
@@ -86,7 +120,7 @@ pub fn answer<V: View>(view: &V, ring: &Ring, query: &Query) -> Result<Result<Pa
     };
     let me = Person { account: id, username: account.username, name: account.name };
     Ok(Ok(match query {
-        Query::Position => Page::Position,
+        Query::Position | Query::Tree { .. } | Query::Leases { .. } | Query::Coordination => Page::Position,
         Query::Me { .. } => Page::Me(me),
         Query::Feed { before, limit, .. } => {
             let limit = usize::from(*limit).clamp(1, FEED_PAGE_MAX);
@@ -94,6 +128,14 @@ pub fn answer<V: View>(view: &V, ring: &Ring, query: &Query) -> Result<Result<Pa
         }
         Query::Friends { after, .. } => friends(view, me, *after)?,
     }))
+}
+
+/// Whoever reads it does not learn the token by which a client is known.
+fn lease_page<V: View>(view: &V, after: Option<Owner>) -> Result<Page, V::Error> {
+    let mut leases = leases::page(view, after)?;
+    leases.iter_mut().for_each(|(_, lease)| lease.token = None);
+    let more = leases.last().filter(|_| leases.len() == LEASES_PAGE_MAX).map(|(owner, _)| *owner);
+    Ok(Page::Leases { leases, more })
 }
 
 /// One page of live friends. Deleted ones are passed over, so a page is full whenever there is enough to fill

@@ -267,6 +267,7 @@ mod tests {
             applied,
             clients: 0,
             rules_level: 1,
+            ..MemberInfo::default()
         };
         let store = alive.then_some(StoreStatus {
             bytes: 1_500_000,

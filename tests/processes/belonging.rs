@@ -17,7 +17,7 @@ fn join(address: &str, cluster: ClusterId, id: u32) -> Answer {
         machine: String::new(),
         rules_level: RULES_LEVEL,
     };
-    let ask = Ask::Join { cluster, id: RequestId(u128::from(id)), member };
+    let ask = Ask::Join { cluster, id: RequestId(u128::from(id)), site: 1, member };
     let answer = ask_once(address, Plane::Control, ask, Duration::from_secs(5));
     smol::block_on(answer).expect("it answers")
 }

@@ -130,8 +130,14 @@ pub fn sent(outputs: &[Output]) -> impl Iterator<Item = &Message> {
 /// The store of a member that was founded among these voters and learners, on a new disk.
 pub fn members_of(voters: &[RaftId], learners: &[RaftId]) -> Store {
     let mut store = Store::open(SimDisk::default()).expect("an empty disk opens");
-    let identity =
-        Identity { cluster: ClusterId(1), history: HistoryId(2), raft_id: ME, role: Role::Backend, id: 1 };
+    let identity = Identity {
+        cluster: ClusterId(1),
+        history: HistoryId(2),
+        raft_id: ME,
+        role: Role::Backend,
+        site: 1,
+        id: 1,
+    };
     let configuration =
         Configuration { voters: voters.to_vec(), learners: learners.to_vec(), ..Configuration::default() };
     store.identify(identity, Some(&configuration)).expect("a good disk");

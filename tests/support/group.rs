@@ -99,7 +99,10 @@ impl Store {
             | Ask::Lose { .. }
             | Ask::Drain { .. }
             | Ask::Transfer { .. }
-            | Ask::Subscribe { .. } => {
+            | Ask::Subscribe { .. }
+            | Ask::Renew { .. }
+            | Ask::GetServer { .. }
+            | Ask::History => {
                 unreachable!("pages ask no such thing, or the mood has answered")
             }
         }
@@ -214,6 +217,7 @@ fn status(store: &Store, well: bool) -> NodeStatus {
         applied: store.index,
         clients: 1,
         rules_level: 1,
+        ..MemberInfo::default()
     };
     NodeStatus {
         cluster: ClusterId(1),
@@ -226,5 +230,6 @@ fn status(store: &Store, well: bool) -> NodeStatus {
         in_sync: well,
         others: Vec::new(),
         store: Default::default(),
+        leases: Default::default(),
     }
 }

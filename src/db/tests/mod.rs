@@ -20,8 +20,14 @@ fn open(folder: &Path) -> Store {
 /// A store of a founder.
 fn founded(folder: &Path) -> Store {
     let mut store = open(folder);
-    let identity =
-        Identity { cluster: ClusterId(1), history: HistoryId(2), raft_id: 1, role: Role::Backend, id: 1 };
+    let identity = Identity {
+        cluster: ClusterId(1),
+        history: HistoryId(2),
+        raft_id: 1,
+        role: Role::Backend,
+        site: 1,
+        id: 1,
+    };
     let alone = Configuration { voters: vec![1], ..Configuration::default() };
     store.identify(identity, Some(&alone)).unwrap();
     let member = NewMember {
@@ -190,7 +196,7 @@ fn another_history_begins_behind_all_that_the_log_holds() {
     let (raft_id, changes) = members::begin_history(&view, HistoryId(9), Role::Backend, 3).unwrap().unwrap();
     drop(view);
     let cluster = ClusterId(1);
-    let identity = Identity { cluster, history: HistoryId(9), raft_id, role: Role::Backend, id: 3 };
+    let identity = Identity { cluster, history: HistoryId(9), raft_id, role: Role::Backend, site: 1, id: 3 };
     store.begin_history(&identity, changes).unwrap();
     drop(store);
     let mut store = open(folder.path());

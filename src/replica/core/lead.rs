@@ -6,6 +6,7 @@ use crate::replica::limits::{
     DEMOTE_TICKS, HANDOVER_LAG_MAX, HANDOVER_RETRY_TICKS, PRESENT_TICKS, PROMOTE_LAG_MAX,
 };
 use crate::replica::membership::{self, Seat, Silence};
+use crate::state::HOME;
 use crate::state::command::Proposal;
 use crate::state::rows::{Member, Standing};
 use crate::state::{LogIndex, RaftId, Role, Stamp};
@@ -115,7 +116,12 @@ impl Core {
         Seat {
             raft_id,
             role: member.role,
-            standing: member.standing,
+            // A member of another cluster has all the data and no vote, as one that is drained.
+            standing: if member.site == HOME {
+                member.standing
+            } else {
+                member.standing.max(Standing::Drained)
+            },
             voter: configuration.voters.contains(&raft_id),
             learner: configuration.learners.contains(&raft_id),
             caught_up: heard_lately

@@ -216,6 +216,7 @@ mod tests {
             applied: 1,
             clients: 0,
             rules_level: 1,
+            ..MemberInfo::default()
         }
     }
 
@@ -231,6 +232,7 @@ mod tests {
             in_sync: true,
             others: others.iter().map(|other| info(Role::Coordinator, 9, other)).collect(),
             store: Default::default(),
+            leases: Default::default(),
         })
     }
 

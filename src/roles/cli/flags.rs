@@ -5,8 +5,10 @@
 //!
 //! No flag names its environment variable: [`command`] gives every flag its `RIBBIT_…`, so none can be without.
 
-use super::typed::{self, MemberName};
+use super::typed;
 use crate::roles::address;
+use crate::state::MemberName;
+use crate::state::limits::CLUSTERS_MAX;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
 use std::path::PathBuf;
@@ -18,7 +20,8 @@ const CLIENTS_MAX: i64 = 4_096;
 const SECONDS_MAX: i64 = 24 * 3600;
 
 /// `EVICT_TICKS`, as it is typed.
-const EVICT_AFTER: &str = "10s";
+const HEARTBEAT: &str = "1s";
+pub const EVICT_AFTER: &str = "10s";
 /// What a small card can spare.
 pub const DISK_QUOTA: &str = "2GiB";
 
@@ -49,7 +52,7 @@ pub enum Verb {
     Backend(NodeFlags),
     /// Keep a standby copy, vote, serve no people
     #[command(after_help = COORDINATOR_HELP)]
-    Coordinator(NodeFlags),
+    Coordinator(CoordinatorFlags),
     /// Give people one stable address, and share them out over the backends
     #[command(after_help = BALANCER_HELP)]
     Balancer(BalancerFlags),
@@ -152,6 +155,15 @@ pub struct NodeFlags {
     /// Which one it is, 1 to 999; no two of a role in a cluster share a number
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=MEMBER_ID_MAX as i64))]
     pub id: u32,
+    /// The number of the cluster it serves; 1 is the home, where voters sit, others have all the data and no vote
+    #[arg(long, value_name = "C", default_value = "1", value_parser = value_parser!(u32).range(1..=CLUSTERS_MAX as i64))]
+    pub cluster: u32,
+    /// How often it says that it is there
+    #[arg(long, value_name = "TIME", default_value = HEARTBEAT, value_parser = typed::heartbeat)]
+    pub heartbeat: Duration,
+    /// After so many missed beats a server counts as gone and its locks are let go; the leader's counts
+    #[arg(long, value_name = "N", default_value = "2", value_parser = value_parser!(u32).range(2..=100))]
+    pub miss: u32,
     /// Found the group, once: ignored when there is data already, refused when a member answers
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub found: bool,
@@ -167,6 +179,15 @@ pub struct NodeFlags {
     pub disk_quota: u64,
     #[command(flatten)]
     pub server: ServerFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct CoordinatorFlags {
+    /// How many clusters clients are spread over: a client's is its id modulo K, plus 1 [default: as it was, 1 at first]
+    #[arg(long, value_name = "K", value_parser = value_parser!(u32).range(1..=CLUSTERS_MAX as i64))]
+    pub clusters: Option<u32>,
+    #[command(flatten)]
+    pub node: NodeFlags,
 }
 
 /// What backends, coordinators and balancers share.

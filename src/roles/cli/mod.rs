@@ -25,7 +25,7 @@ use crate::roles::options::{
     RecoverOptions, Restart, StatusOptions, UpOptions, WebOptions,
 };
 use crate::roles::ports::Ports;
-use crate::state::{Consistency, Role};
+use crate::state::{Consistency, HOME, Role};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches};
@@ -43,6 +43,8 @@ use std::time::Duration;
 pub const DATA_DIR: &str = "ribbit-data";
 const COORDINATOR_PORT: u32 = 8_999;
 const BACKEND_PORT: u32 = 10_000;
+/// No backend has a higher number than this.
+const PORTS_PER_CLUSTER: u32 = 1_000;
 const BALANCER_LISTEN: &str = "0.0.0.0:8081";
 const WEB_LISTEN: &str = "127.0.0.1:8080";
 
@@ -120,8 +122,8 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
     Ok(match verb {
         Verb::Up(flags) => Job::Up(up(flags)?),
         Verb::Init(flags) => Job::Init(init(flags)),
-        Verb::Backend(flags) => Job::Node(node(Role::Backend, flags)?),
-        Verb::Coordinator(flags) => Job::Node(node(Role::Coordinator, flags)?),
+        Verb::Backend(flags) => Job::Node(node(Role::Backend, None, flags)?),
+        Verb::Coordinator(flags) => Job::Node(node(Role::Coordinator, flags.clusters, flags.node)?),
         Verb::Balancer(flags) => Job::Balancer(balancer(flags)?),
         Verb::Client(ClientVerb::Web(flags)) => Job::Web(web(flags, matches)?),
         Verb::Status(flags) => Job::Status(status(flags, false, matches)?),
@@ -173,15 +175,16 @@ fn init(flags: InitFlags) -> InitOptions {
     }
 }
 
-fn node(role: Role, flags: NodeFlags) -> Result<NodeOptions, Failure> {
+fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeOptions, Failure> {
     let (id, advertise, evict_after) = (flags.id, flags.advertise, flags.evict_after);
     let disk_quota_bytes = flags.disk_quota;
+    let (site, heartbeat, miss) = (flags.cluster, flags.heartbeat, flags.miss);
     let place = place(flags.server)?;
     let ports = place.ports.as_ref();
     let listen = place
         .listen
-        .or_else(|| ports?.members.get(&(role, id)).cloned())
-        .unwrap_or_else(|| default_listen(role, id));
+        .or_else(|| ports?.members.get(&(role, id)).filter(|_| site == HOME).cloned())
+        .unwrap_or_else(|| default_listen(role, site, id));
     let mut coordinators = place.coordinators;
     coordinators.extend(ports.map(Ports::everyone).unwrap_or_default());
     let own = |address: &String| *address == listen || Some(address) == advertise.as_ref();
@@ -200,6 +203,10 @@ fn node(role: Role, flags: NodeFlags) -> Result<NodeOptions, Failure> {
         found,
         evict_after,
         disk_quota_bytes,
+        site,
+        heartbeat,
+        miss,
+        clusters,
     })
 }
 
@@ -213,16 +220,18 @@ fn recover(flags: RecoverFlags) -> Result<RecoverOptions, Failure> {
     Ok(RecoverOptions { from: flags.from, id: flags.id, data_dir, cluster, cluster_file })
 }
 
-/// The port that a member has when nobody says otherwise: coordinator 8999+N, backend 10000+N.
-pub fn default_port(role: Role, id: u32) -> u32 {
-    id + match role {
-        Role::Backend => BACKEND_PORT,
+/// The port that a member has when nobody says otherwise: coordinator 8999+N, backend 10000+N; a thousand further on
+/// for each cluster behind the home.
+pub fn default_port(role: Role, site: u32, id: u32) -> u32 {
+    let first = match role {
+        Role::Backend => BACKEND_PORT + (site - HOME) * PORTS_PER_CLUSTER,
         Role::Coordinator => COORDINATOR_PORT,
-    }
+    };
+    first + id
 }
 
-fn default_listen(role: Role, id: u32) -> String {
-    format!("0.0.0.0:{}", default_port(role, id))
+fn default_listen(role: Role, site: u32, id: u32) -> String {
+    format!("0.0.0.0:{}", default_port(role, site, id))
 }
 
 fn balancer(flags: BalancerFlags) -> Result<BalancerOptions, Failure> {

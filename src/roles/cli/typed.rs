@@ -1,33 +1,27 @@
 //! Small things as people type them: members' names, spans of time, sizes.
 
-use crate::state::Role;
-use crate::state::rows::member_name;
+use crate::state::MemberName;
 use std::time::Duration;
 
-/// `backend-2`, `coordinator-1`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MemberName {
-    pub role: Role,
-    pub id: u32,
-}
-
-impl std::fmt::Display for MemberName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&member_name(self.role, self.id))
-    }
-}
-
+/// `backend-2`, `coordinator-1`; in another cluster than the home `backend-2@3`.
+///
 /// # Errors
 /// What is wrong, for people.
 pub fn member(text: &str) -> Result<MemberName, String> {
-    let named = text.rsplit_once('-').and_then(|(role, id)| {
-        let role = [Role::Backend, Role::Coordinator].into_iter().find(|known| known.name() == role)?;
-        Some(MemberName { role, id: id.parse().ok()? })
-    });
-    // What is typed otherwise (`backend-+2`, `backend-02`) is nobody's name.
-    named
-        .filter(|name| name.to_string() == text)
-        .ok_or_else(|| "expected a member's name, like backend-2 or coordinator-1".to_string())
+    text.parse().map_err(|()| "expected a member's name, like backend-2 or coordinator-1".to_string())
+}
+
+/// A span between the shortest and the longest heartbeat: `250ms`, `1s`.
+///
+/// # Errors
+/// What is wrong, for people.
+pub fn heartbeat(text: &str) -> Result<Duration, String> {
+    let thousandths =
+        text.strip_suffix("ms").and_then(|digits| digits.parse().ok()).map(Duration::from_millis);
+    match thousandths.map_or_else(|| span(text), Ok)? {
+        time if (Duration::from_millis(100)..=Duration::from_secs(60)).contains(&time) => Ok(time),
+        _ => Err("expected between 100ms and 60s".to_string()),
+    }
 }
 
 /// Seconds, or with a unit: `10`, `10s`, `2m`, `1h`.
@@ -99,12 +93,13 @@ pub fn evict_after(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::{HOME, Role};
 
     #[test]
     fn names_of_members() {
-        let backend = MemberName { role: Role::Backend, id: 2 };
+        let backend = MemberName { role: Role::Backend, site: HOME, id: 2 };
         assert_eq!((member("backend-2"), backend.to_string().as_str()), (Ok(backend), "backend-2"));
-        assert_eq!(member("coordinator-17"), Ok(MemberName { role: Role::Coordinator, id: 17 }));
+        assert_eq!(member("coordinator-17"), Ok(MemberName { role: Role::Coordinator, site: HOME, id: 17 }));
         for wrong in
             ["", "2", "backend", "backend-", "backend-x", "backend-+2", "backend-02", "frog-1", "Backend-2"]
         {

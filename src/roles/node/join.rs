@@ -97,6 +97,7 @@ fn identify(
         history,
         raft_id,
         role: node.options.role,
+        site: node.options.site,
         id: node.options.id,
     };
     store.identify(identity, founded).map_err(|error| Failure::new(Exit::Refused, error.to_string()))
@@ -108,7 +109,12 @@ async fn join(node: &Node, id: RequestId, member: &NewMember) -> Result<Option<(
     let mut told = false;
     loop {
         for address in &node.options.coordinators {
-            let ask = Ask::Join { cluster: node.options.cluster, id, member: member.clone() };
+            let ask = Ask::Join {
+                cluster: node.options.cluster,
+                id,
+                site: node.options.site,
+                member: member.clone(),
+            };
             match ask_once(address, Plane::Control, ask, JOIN_DEADLINE).await {
                 Ok(Answer::Written { outcome: Ok(Reply::Joined { raft_id, history }), .. }) => {
                     return Ok(Some((raft_id, history)));

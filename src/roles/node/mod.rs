@@ -10,6 +10,7 @@
 //! - [`join`]: becoming a member: founding, joining
 //! - [`lost`]: a store that cannot be trusted any more
 //! - [`agreement`]: whether the members have the same state
+//! - [`coordination`]: who is there: beats, leases, masters
 //! - [`scrub`]: everything that is stored, read again slowly
 //! - [`disk`]: how much of its disk a store may take
 //! - [`peers`]: ordered links to the other members; [`roster`]: what is known of them
@@ -21,6 +22,7 @@
 
 mod agreement;
 mod chores;
+mod coordination;
 mod disk;
 mod join;
 mod lost;
@@ -45,6 +47,7 @@ use crate::replica::{Core, CoreOptions, Failing, Replica, Writer};
 use crate::state::{HistoryId, RaftId};
 use agreement::Agreement;
 use async_net::TcpListener;
+use coordination::Coordination;
 use disk::Disk;
 use passwords::Passwords;
 use roster::Peers;
@@ -68,6 +71,10 @@ pub(super) struct Node {
     /// HOST:PORT that others are told.
     pub address: String,
     pub machine: String,
+    /// The machine's name, for people.
+    pub host: String,
+    /// This life of the process, by chance and never 0.
+    pub incarnation: u64,
     pub gate: Arc<Gate>,
     pub passwords: Passwords,
     pub disk: Disk,
@@ -88,6 +95,7 @@ pub(super) struct Member {
     /// When everything was last read and checked.
     pub scrubbed: Mutex<Option<Instant>>,
     pub disk: Arc<dyn db::Disk>,
+    pub coordination: Coordination,
 }
 
 impl Node {
@@ -104,6 +112,11 @@ impl Node {
             applied: member.map_or(0, |it| it.replica.reader().applied()),
             clients: self.gate.clients(),
             rules_level: crate::state::limits::RULES_LEVEL,
+            site: self.options.site,
+            host: self.host.clone(),
+            in_sync: member.is_some_and(|it| it.replica.status().in_sync),
+            load_hundredths: load_hundredths(),
+            incarnation: self.incarnation,
         }
     }
 
@@ -146,6 +159,8 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     let node = Arc::new(Node {
         address,
         machine: machine_id(),
+        host: host_name(),
+        incarnation: random_u64().max(1),
         gate: gate.clone(),
         passwords: Passwords::start()
             .map_err(|error| Failure::new(Exit::Refused, format!("no thread for passwords: {error}")))?,
@@ -188,6 +203,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     let ended = living.as_mut().or(failing).or(stopping).await;
     if ended.is_ok() {
         log::info!("stopping");
+        coordination::leave(&node).await;
         say_farewell(&node).await;
     }
     gate.close();
@@ -325,11 +341,11 @@ fn check_identity(identity: &Identity, options: &NodeOptions) -> Result<(), Fail
         );
         return Err(Failure::new(Exit::Configuration, text));
     }
-    if (identity.role, identity.id) != (options.role, options.id) {
+    if identity.who() != options.who() {
         let text = format!(
             "the store in {} is {}'s, not {}'s",
             options.store_dir().display(),
-            crate::state::rows::member_name(identity.role, identity.id),
+            identity.name(),
             options.name()
         );
         return Err(Failure::new(Exit::Configuration, text));
@@ -414,18 +430,34 @@ async fn become_member(
         .map_err(|error| Failure::new(Exit::Refused, format!("no thread for the store: {error}")))?;
     tasks::spawn(raft).detach();
     let (agreement, scrubbed) = (Agreement::default(), Mutex::default());
-    let member = Member { identity, replica, peers, agreement, scrubbed, disk };
+    let coordination = Coordination::default();
+    let member = Member { identity, replica, peers, agreement, scrubbed, disk, coordination };
     assert!(node.member.set(member).is_ok(), "a node becomes a member once");
     let links = peers::run(node.clone(), wanted);
     let chores = chores::run(node.clone(), founding);
+    let coordinating = coordination::run(node.clone());
     let comparing = agreement::watch(node.clone());
     let measuring = disk::watch(node.clone());
     let pause = number_for_tests(TEST_SCRUB_MS)?.map_or(scrub::PAUSE, Duration::from_millis);
     let scrubbing = scrub::run(node.clone(), pause);
     Ok(async move {
-        let work = smol::future::zip(smol::future::zip(links, chores), measuring);
+        let work =
+            smol::future::zip(smol::future::zip(links, chores), smol::future::zip(measuring, coordinating));
         smol::future::zip(work, smol::future::zip(comparing, scrubbing)).await;
     })
+}
+
+/// The machine's name, as far as it is one.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().chars().take(crate::state::limits::ADDRESS_BYTES_MAX / 4).collect()
+}
+
+/// How many processes want to run, over the last minute, in hundredths.
+fn load_hundredths() -> u32 {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load: f64 = text.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default();
+    (load * 100.0) as u32
 }
 
 fn ticks_of(time: Duration) -> u64 {

@@ -11,7 +11,7 @@
 //! node was started with.
 
 use super::roster::{Peers, Roster};
-use super::{Node, describe};
+use super::{Node, coordination, describe};
 use crate::net::client::ask_once;
 use crate::net::frame::{self, FrameError, Plane};
 use crate::net::limits::{FRAME_BYTES_MAX, PEER_QUEUE_MAX, PREFACE_DEADLINE, STATUS_DEADLINE, WRITE_BYTES};
@@ -28,7 +28,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-const BEAT: Duration = Duration::from_secs(1);
 const REDIAL_MIN: Duration = Duration::from_millis(50);
 const REDIAL_MAX: Duration = Duration::from_millis(500);
 /// How often the addresses given at the start are asked while somebody is not linked.
@@ -127,6 +126,8 @@ fn take_roster(node: &Node, links: &mut BTreeMap<RaftId, smol::Task<()>>) {
             applied: 0,
             clients: 0,
             rules_level: row.rules_level,
+            site: row.site,
+            ..MemberInfo::default()
         });
     }
 }
@@ -237,7 +238,7 @@ async fn dial(node: &Arc<Node>, to: RaftId, address: &str) -> Result<TcpStream, 
 
 /// Writes what waits, many frames at a time, and a beat each second. Ends with the connection.
 async fn feed(node: &Node, frames: &Receiver<Vec<u8>>, mut stream: TcpStream) -> FrameError {
-    let mut beat = smol::Timer::interval(BEAT);
+    let mut beat = smol::Timer::interval(node.options.heartbeat);
     let mut end = stream.clone();
     let mut told = None;
     let mut batch = pulse_of(node, &mut told);
@@ -320,6 +321,9 @@ pub async fn accept(node: Arc<Node>, mut stream: TcpStream) {
             }
             Ok(PeerFrame::Talk(PeerTalk::Beat(_))) => {
                 return log::warn!("member {from} speaks for another");
+            }
+            Ok(PeerFrame::Talk(talk @ (PeerTalk::Alive { .. } | PeerTalk::Heard { .. }))) => {
+                coordination::heard(&node, from, talk);
             }
             Ok(PeerFrame::Talk(PeerTalk::Store(news))) => {
                 member.peers.table().entry(from).or_default().full = news.full;

@@ -7,10 +7,11 @@
 use super::Node;
 use crate::db::Identity;
 use crate::net::limits::PEERS_MAX;
+use crate::net::peer::{self, PeerFrame, PeerTalk};
 use crate::net::protocol::MemberInfo;
 use crate::state::limits::ADDRESS_BYTES_MAX;
 use crate::state::rows::{Member, books};
-use crate::state::{RaftId, Role, members};
+use crate::state::{MemberName, RaftId, Role, members};
 use event_listener::Event;
 use smol::channel::Sender;
 use std::collections::BTreeMap;
@@ -58,7 +59,7 @@ impl Peers {
     /// Whether this is about somebody else: neither this member, nor what it was before its store was lost.
     fn is_another(&self, info: &MemberInfo) -> bool {
         let me = &self.me;
-        info.raft_id != 0 && info.raft_id != me.raft_id && (info.role, info.id) != (me.role, me.id)
+        info.raft_id != 0 && info.raft_id != me.raft_id && info.who() != me.who()
     }
 
     /// Somebody says this of itself: it replaces what was known. `false` when there is no room for it.
@@ -84,9 +85,9 @@ impl Peers {
     }
 
     /// Whether a member of this name has said something lately.
-    pub fn is_alive(&self, role: Role, id: u32) -> bool {
+    pub fn is_alive(&self, name: MemberName) -> bool {
         self.table().values().any(|peer| {
-            peer.info.as_ref().is_some_and(|info| (info.role, info.id) == (role, id))
+            peer.info.as_ref().is_some_and(|info| info.who() == name)
                 && peer.heard.is_some_and(|at| at.elapsed() < ALIVE_FOR)
         })
     }
@@ -119,6 +120,21 @@ impl Peers {
                 }
             }
         }
+    }
+
+    /// Puts a word into the queue of the link to this member; when that is full, or there is none, it is lost.
+    pub(super) fn say(&self, to: RaftId, talk: &PeerTalk) {
+        let queue = self.table().get(&to).and_then(|peer| peer.queue.clone());
+        if let Some(queue) = queue {
+            let _ = queue.try_send(peer::encode(&PeerFrame::Talk(talk.clone())));
+        }
+    }
+
+    /// The other members that are coordinators.
+    pub(super) fn coordinators(&self) -> Vec<RaftId> {
+        let table = self.table();
+        let is_one = |peer: &Peer| peer.info.as_ref().is_some_and(|info| info.role == Role::Coordinator);
+        table.iter().filter(|(_, peer)| is_one(peer)).map(|(id, _)| *id).collect()
     }
 
     pub(super) fn begin_incoming(&self, from: RaftId) -> u64 {
@@ -187,13 +203,20 @@ mod tests {
             applied: 0,
             clients: 0,
             rules_level: 1,
+            ..MemberInfo::default()
         }
     }
 
     #[test]
     fn hearsay_is_bounded_and_members_find_room_whatever_is_said() {
-        let identity =
-            Identity { cluster: ClusterId(1), history: HistoryId(2), raft_id: 1, role: Role::Backend, id: 1 };
+        let identity = Identity {
+            cluster: ClusterId(1),
+            history: HistoryId(2),
+            raft_id: 1,
+            role: Role::Backend,
+            site: 1,
+            id: 1,
+        };
         let peers = Peers::new(&identity);
         assert!(!peers.heard(&info(1, "a:1")) && !peers.heard(&info(0, "a:1")));
         assert!(!peers.heard(&info(2, &"a".repeat(ADDRESS_BYTES_MAX + 1))));

@@ -3,6 +3,7 @@
 //! A backend serves people: reads from its own store, writes through the replica, passwords through their queue.
 //! A coordinator answers for itself and lets servers join, and serves no people.
 
+use super::coordination::{self, locked, servers};
 use super::passwords::Busy;
 use super::{Member, Node, peers, snapshots, subscriptions};
 use crate::db::DbError;
@@ -14,8 +15,8 @@ use crate::net::protocol::{Answer, Ask, NewAccount, NodeStatus, Password, Why};
 use crate::replica::Undecided;
 use crate::state::command::NewMember;
 use crate::state::{
-    ClusterId, Code, Command, Consistency, Denied, Field, LogIndex, Query, Reply, Request, RequestId, Role,
-    Token, TokenHash, Wanted, members, social, text,
+    ClusterId, Code, Command, Consistency, Denied, Field, LeaseCommand, LogIndex, MemberName, Query, Reply,
+    Request, RequestId, Role, Token, TokenHash, Wanted, members, social, text,
 };
 use async_net::TcpStream;
 use smol::future::FutureExt;
@@ -72,16 +73,21 @@ impl Service {
     async fn decide(&self, plane: Plane, ask: Ask, asking: Asking<'_>) -> Answer {
         match ask {
             Ask::NodeStatus => Answer::NodeStatus(Box::new(self.status())),
-            Ask::Join { cluster, id, member } if plane == Plane::Control => {
-                asking.join(cluster, id, member).await
+            Ask::Join { cluster, id, site, member } if plane == Plane::Control => {
+                asking.join(cluster, id, site, member).await
             }
-            Ask::Lose { id, role, number, alive } if plane == Plane::Control => {
-                asking.lose(id, role, number, alive).await
+            Ask::Lose { id, name, alive } if plane == Plane::Control => asking.lose(id, name, alive).await,
+            Ask::Drain { id, name, drained } if plane == Plane::Control => {
+                asking.operate(id, Command::drain(name, drained)).await
             }
-            Ask::Drain { id, role, number, drained } if plane == Plane::Control => {
-                asking.operate(id, Command::Drain { role, id: number, drained }).await
+            Ask::Transfer { name } if plane == Plane::Control => asking.transfer(name).await,
+            Ask::Write(request) if plane == Plane::Control => asking.write_as_operator(request).await,
+            Ask::Read { seen, consistency, query } if plane == Plane::Control => {
+                asking.read(seen, consistency, &query).await
             }
-            Ask::Transfer { role, number } if plane == Plane::Control => asking.transfer(role, number).await,
+            Ask::History => Answer::History(locked(&asking.member.coordination.history).lines()),
+            Ask::Renew { token } => coordination::renew(&self.node, token, asking.deadline).await,
+            Ask::GetServer { client, before } => asking.server_of(client, before.as_deref()),
             _ if self.node.options.role == Role::Coordinator => Answer::Unavailable(Why::NotServing),
             // A stream has its connection to itself: `Service::stream`.
             Ask::Subscribe { .. }
@@ -97,6 +103,7 @@ impl Service {
             Ask::DeleteAccount { id, born, session, password } => {
                 asking.delete_account(id, born, session, password).await
             }
+            Ask::Read { query, .. } if !query.is_public() => Answer::Refused(Denied::new(Code::KeptByRibbit)),
             Ask::Read { seen, consistency, query } => asking.read(seen, consistency, &query).await,
         }
     }
@@ -115,6 +122,7 @@ impl Service {
             in_sync: replica.in_sync,
             others: member.map(|it| it.peers.known()).unwrap_or_default(),
             store: self.node.store_status(),
+            leases: member.map(|it| it.coordination.status()).unwrap_or_default(),
         }
     }
 }
@@ -164,7 +172,7 @@ impl Asking<'_> {
         }
     }
 
-    async fn join(&self, cluster: ClusterId, id: RequestId, member: NewMember) -> Answer {
+    async fn join(&self, cluster: ClusterId, id: RequestId, site: u32, member: NewMember) -> Answer {
         if cluster != self.member.identity.cluster {
             return Answer::Refused(Denied::new(Code::WrongCluster));
         }
@@ -174,7 +182,7 @@ impl Asking<'_> {
             Ok(_) => {}
             Err(error) => return broken(&error),
         }
-        self.operate(id, Command::Join { member }).await
+        self.operate(id, Command::join(site, member)).await
     }
 
     /// A command that may safely be born now: the rules make it happen once by what it is about.
@@ -183,18 +191,18 @@ impl Asking<'_> {
         self.submit(id, born, command).await
     }
 
-    async fn lose(&self, id: RequestId, role: Role, number: u32, alive: bool) -> Answer {
-        let me = (role, number) == (self.node.options.role, self.node.options.id);
-        if !alive && (me || self.member.peers.is_alive(role, number)) {
+    async fn lose(&self, id: RequestId, name: MemberName, alive: bool) -> Answer {
+        let me = name == self.node.options.who();
+        if !alive && (me || self.member.peers.is_alive(name)) {
             return Answer::Refused(Denied::new(Code::MemberAlive));
         }
-        self.operate(id, Command::Lose { role, id: number }).await
+        self.operate(id, Command::lose(name)).await
     }
 
     /// Only the leader can hand over; whoever else is asked passes the question on, once.
-    async fn transfer(&self, role: Role, number: u32) -> Answer {
+    async fn transfer(&self, name: MemberName) -> Answer {
         let status = self.member.replica.status();
-        let named = self.member.replica.reader().view().and_then(|view| members::named(&view, role, number));
+        let named = self.member.replica.reader().view().and_then(|view| members::named(&view, name));
         let heir = match named {
             Ok(Some((raft_id, _))) if status.configuration.voters.contains(&raft_id) => raft_id,
             Ok(_) => return Answer::Refused(Denied::new(Code::NoSuchMember)),
@@ -209,7 +217,7 @@ impl Asking<'_> {
             return Answer::Unavailable(Why::NoLeader);
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
-        let ask = Ask::Transfer { role, number };
+        let ask = Ask::Transfer { name };
         // A node that stopped leading meanwhile would pass it on again: the deadline bounds how far that goes.
         ask_once(&leader.address, Plane::Control, ask, left)
             .await
@@ -225,11 +233,40 @@ impl Asking<'_> {
                 text::fold_username(username).map(drop)
             }
             Command::LogOut { .. } => Ok(()),
+            Command::Lease(
+                LeaseCommand::EnterChat { .. } | LeaseCommand::Close { .. } | LeaseCommand::NumberClient,
+            ) => Ok(()),
             _ => Err(Denied::new(Code::InvalidEntry)),
         };
         match allowed {
             Ok(()) => self.submit(request.id, request.born, request.command).await,
             Err(denied) => Answer::Refused(denied),
+        }
+    }
+
+    /// What those who run the group may do with the namespace.
+    async fn write_as_operator(&self, request: Request) -> Answer {
+        let allowed = match &request.command {
+            Command::Tree(_) => true,
+            Command::Lease(command) => matches!(
+                command,
+                LeaseCommand::Open { .. } | LeaseCommand::Close { .. } | LeaseCommand::NumberClient
+            ),
+            _ => false,
+        };
+        if !allowed && self.node.options.role == Role::Backend {
+            return self.write(request).await;
+        }
+        match allowed {
+            true => self.submit(request.id, request.born, request.command).await,
+            false => Answer::Refused(Denied::new(Code::InvalidEntry)),
+        }
+    }
+
+    fn server_of(&self, client: u64, before: Option<&str>) -> Answer {
+        match servers::choose(self.node, client, before) {
+            Ok((server, changed)) => Answer::Server { server, changed },
+            Err(error) => broken(&error),
         }
     }
 
@@ -385,7 +422,7 @@ pub(super) mod tests {
     /// A backend that was founded among these voters and has no links.
     pub(in crate::roles::node) fn backend(folder: &std::path::Path, voters: &[u64]) -> Arc<Service> {
         let (role, cluster) = (Role::Backend, ClusterId(1));
-        let identity = Identity { cluster, history: HistoryId(2), raft_id: 1, role, id: 1 };
+        let identity = Identity { cluster, history: HistoryId(2), raft_id: 1, role, site: 1, id: 1 };
         let mut store = Store::open(FileDisk::new(folder).unwrap()).unwrap();
         let founded = Configuration { voters: voters.to_vec(), ..Configuration::default() };
         store.identify(identity.clone(), Some(&founded)).unwrap();
@@ -398,7 +435,8 @@ pub(super) mod tests {
         let (replica, raft) = Replica::start(core, Writer::new(store), transport, failed.clone()).unwrap();
         tasks::spawn(raft).detach();
         let (agreement, scrubbed) = (Agreement::default(), Mutex::default());
-        let member = Member { peers, identity, replica, agreement, scrubbed, disk };
+        let coordination = coordination::Coordination::default();
+        let member = Member { peers, identity, replica, agreement, scrubbed, disk, coordination };
         let node = Node {
             options: NodeOptions {
                 role,
@@ -411,9 +449,15 @@ pub(super) mod tests {
                 found: false,
                 evict_after: Duration::from_secs(10),
                 disk_quota_bytes: u64::MAX,
+                site: 1,
+                heartbeat: Duration::from_secs(1),
+                miss: 2,
+                clusters: None,
             },
             address: "a:1".into(),
             machine: String::new(),
+            host: String::new(),
+            incarnation: 1,
             gate: Gate::new(),
             passwords: Passwords::start().unwrap(),
             disk: Disk::new(folder.to_path_buf(), u64::MAX, 0),
@@ -439,7 +483,7 @@ pub(super) mod tests {
             machine: String::new(),
             rules_level: 1,
         };
-        let ask = Ask::Join { cluster: ClusterId(1), id: RequestId(7), member };
+        let ask = Ask::Join { cluster: ClusterId(1), id: RequestId(7), site: 1, member };
         let answer = asked(&service, Plane::Control, ask, Duration::from_secs(5));
         assert_eq!(answer, Answer::Unavailable(Why::Behind));
     }

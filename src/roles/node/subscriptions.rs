@@ -36,7 +36,9 @@ pub async fn serve(
     wanted: Wanted,
     outlet: &mut Outlet,
 ) -> Result<(), FrameError> {
-    let Some(member) = node.member.get().filter(|_| node.options.role == Role::Backend) else {
+    // People are served by backends; the namespace is everybody's.
+    let serves = node.options.role == Role::Backend || matches!(wanted, Wanted::Tree { .. });
+    let Some(member) = node.member.get().filter(|_| serves) else {
         return outlet.send(Answer::Unavailable(Why::NotServing)).await;
     };
     let Some(_place) = node.subscribers.try_acquire() else {
@@ -74,7 +76,7 @@ impl Subscription<'_> {
             return Err(Answer::Unavailable(Why::Behind));
         }
         let (at, view) = replica.reader().view_at().map_err(|error| broken(&error))?;
-        let interest = Interest::load(&view, wanted).map_err(|error| broken(&error))?;
+        let interest = Interest::load(&view, &wanted).map_err(|error| broken(&error))?;
         let Some(interest) = interest else { return Err(Answer::Refused(Denied::new(Code::NotLoggedIn))) };
         // What is applied is published a moment later.
         live.beyond(at.saturating_sub(1)).await;

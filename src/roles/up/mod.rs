@@ -28,8 +28,7 @@ use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{Restart, UpOptions};
 use crate::roles::output;
 use crate::roles::ports::Ports;
-use crate::state::Role;
-use crate::state::rows::member_name;
+use crate::state::{MemberName, Role};
 use folder::Folder;
 use probe::{alive_voters, formed, reached_at, serves, voters_of};
 use smol::Timer;
@@ -88,7 +87,7 @@ enum Part {
 impl Part {
     fn name(self) -> String {
         match self {
-            Part::Member(role, id) => member_name(role, id),
+            Part::Member(role, id) => MemberName::at_home(role, id).to_string(),
             Part::Balancer => "balancer".to_string(),
             Part::Web => "web".to_string(),
         }

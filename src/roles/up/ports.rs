@@ -7,8 +7,7 @@
 use crate::roles::address;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::ports::Ports;
-use crate::state::Role;
-use crate::state::rows::member_name;
+use crate::state::{MemberName, Role};
 use std::io;
 use std::net::TcpListener;
 use std::path::Path;
@@ -92,8 +91,8 @@ pub fn is_taken(address: &str) -> bool {
 pub fn settle_founder(ports: &mut Ports, data_dir: &Path) {
     let has_store = |name: &str| data_dir.join(name).is_dir();
     let first = match ports.members.contains_key(&(Role::Coordinator, 1)) {
-        true => member_name(Role::Coordinator, 1),
-        false => member_name(Role::Backend, 1),
+        true => MemberName::at_home(Role::Coordinator, 1).to_string(),
+        false => MemberName::at_home(Role::Backend, 1).to_string(),
     };
     if !any_store(data_dir) {
         (ports.founded, ports.founder) = (false, Some(first));

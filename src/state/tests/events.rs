@@ -22,7 +22,7 @@ fn tell(log: &Log, sessions: &BTreeSet<TokenHash>) -> Told {
         told.events.extend(what.map(|what| Event { index, what }));
         model.commit(&applied.changes);
         let load = |session: &TokenHash| {
-            Interest::load(&model, Wanted::Feed { session: *session }).expect("the model can be read")
+            Interest::load(&model, &Wanted::Feed { session: *session }).expect("the model can be read")
         };
         told.interests.push(sessions.iter().filter_map(load).collect());
     }
@@ -32,7 +32,7 @@ fn tell(log: &Log, sessions: &BTreeSet<TokenHash>) -> Told {
 fn streamed(mut interest: Interest, events: &[Event]) -> Vec<Event> {
     let mut stream = Vec::new();
     for event in events {
-        stream.extend(interest.wants(&event.what).then_some(*event));
+        stream.extend(interest.wants(&event.what).then_some(event.clone()));
         interest.advance(&event.what);
     }
     stream
@@ -80,14 +80,14 @@ fn an_interest_ends_with_its_session() {
     let mut log = Log::small();
     let ada = log.person("ada");
     let wanted = Wanted::Feed { session: token("ada") };
-    let interest = Interest::load(&log.model, wanted).unwrap().expect("open");
+    let interest = Interest::load(&log.model, &wanted).unwrap().expect("open");
     assert!(interest.is_open(&log.model).unwrap());
     assert!(interest.doubts(&Happening::SessionClosed { account: ada }));
     assert!(!interest.is_over(crate::state::limits::SESSION_AGE_MS_MAX - 1));
     assert!(interest.is_over(crate::state::limits::SESSION_AGE_MS_MAX));
     log.run(Command::LogOut { session: token("ada") }).unwrap();
     assert!(!interest.is_open(&log.model).unwrap());
-    assert_eq!(Interest::load(&log.model, wanted).unwrap(), None);
+    assert_eq!(Interest::load(&log.model, &wanted).unwrap(), None);
 }
 
 proptest! {
@@ -117,7 +117,7 @@ proptest! {
                 let live = streamed(then.clone(), &told.events[from..]);
                 let resumed = streamed(interest.clone(), &told.events[from..]);
                 let gone = |event: &&Event| matches!(event.what, Happening::Croaked { author } if deleted(author));
-                let kept = |stream: &[Event]| stream.iter().filter(|it| !gone(it)).copied().collect::<Vec<_>>();
+                let kept = |stream: &[Event]| stream.iter().filter(|it| !gone(it)).cloned().collect::<Vec<_>>();
                 prop_assert_eq!(kept(&live), kept(&resumed));
             }
         }
@@ -145,7 +145,7 @@ proptest! {
             }
             let croaked = |event: &Event| matches!(event.what, Happening::Croaked { .. }).then_some(event.index);
             let said: Vec<LogIndex> = stream.iter().rev().filter_map(croaked).collect();
-            let query = Query::Feed { session: last.session(), before: None, limit: u16::MAX };
+            let query = Query::Feed { session: last.session().expect("of a feed"), before: None, limit: u16::MAX };
             let Ok(Page::Feed { croaks, older: None, .. }) = log.model.answer(&query) else { continue };
             let gained: Vec<LogIndex> = croaks.iter().map(|croak| croak.id).filter(|id| *id > cut).collect();
             prop_assert_eq!(said, gained);

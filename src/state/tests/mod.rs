@@ -22,6 +22,10 @@ const SMALL: Bounds = Bounds {
     remembered_max: 20,
     remembered_age_ms: 1_000,
     forget_step: 4,
+    nodes_max: 12,
+    owned_nodes_max: 3,
+    client_leases_max: 3,
+    remove_step: 4,
 };
 
 /// A model and the log that made it.

@@ -6,12 +6,16 @@
 
 use super::*;
 use crate::state::code::Denied;
-use crate::state::command::{NewMember, Role};
+use crate::state::command::{MemberName, NewMember, Role};
 use crate::state::ids::HistoryId;
+use crate::state::leases::{Ending, LeaseCommand};
+use crate::state::namespace::{Guard, TreeCommand};
+use crate::state::path::TreePath;
 use crate::state::query::{FeedCroak, Person};
 use crate::state::rows::{
-    Accounts, Bookkeeping, Books, Change, Croaks, CroaksBy, Followers, Friends, Key, Members, Names, Post,
-    Posts, Requests, Sessions, SessionsOf, Sweeps, TABLES, TableId, View, books, decode,
+    Accounts, Bookkeeping, Books, Change, CoordinationRow, Croaks, CroaksBy, Elsewhere, Followers, Friends,
+    Key, LeaseTokens, Leases, Members, Names, Node, Nodes, Owned, Owner, Post, Posts, Requests, Sessions,
+    SessionsOf, Sweeps, TABLES, TableId, View, books, decode,
 };
 use crate::state::social::account_named;
 use goldenscript::{ArgumentConsumer, Runner};
@@ -56,6 +60,7 @@ impl Runner for Script {
                 String::new()
             }
             "window" => self.window()?,
+            "ls" => self.list(&mut args)?,
             "me" | "feed" | "friends" => self.query(&command.name, &mut args)?,
             "rows" => self.rows(&mut args)?,
             name => {
@@ -105,7 +110,12 @@ impl Script {
             "sweep" => Command::Sweep { account: AccountId(first(args)?.parse()?) },
             "index" => Command::IndexCroaks,
             "found" => Command::Found { history: HistoryId(0xf0), member: new_member(args)? },
-            "join" => Command::Join { member: new_member(args)? },
+            "join" => {
+                let site = args.lookup_parse("cluster")?.unwrap_or(1);
+                Command::join(site, new_member(args)?)
+            }
+            "lose" => Command::lose(name_from(args)?),
+            "forget" => Command::Forget { raft_id: first(args)?.parse()? },
             "describe" => Command::Describe {
                 raft_id: first(args)?.parse()?,
                 address: first(args)?,
@@ -113,7 +123,52 @@ impl Script {
                 rules_level: args.lookup_parse("level")?.unwrap_or(1),
             },
             "raise" => Command::RaiseRules { level: first(args)?.parse()? },
-            name => return Err(format!("no such command: {name}").into()),
+            "mkdir" => TreeCommand::MakeFolder {
+                path: path(args)?,
+                parents: args.lookup_parse("parents")?.unwrap_or(false),
+            }
+            .into(),
+            "touch" => TreeCommand::Touch { path: path(args)?, lease: lease(args) }.into(),
+            "write" => {
+                let (path, content) = (path(args)?, first(args)?);
+                let times = args.lookup_parse("times")?.unwrap_or(1);
+                TreeCommand::Write {
+                    path,
+                    content: content.repeat(times).into_bytes(),
+                    append: args.lookup_parse("append")?.unwrap_or(false),
+                    lease: lease(args),
+                    guard: guard(args)?,
+                }
+                .into()
+            }
+            "rm" => {
+                let recursive = args.lookup_parse("recursive")?.unwrap_or(false);
+                TreeCommand::Remove { path: path(args)?, recursive, guard: guard(args)? }.into()
+            }
+            "acquire" => {
+                let content = args.lookup("content").map_or(Vec::new(), |arg| arg.value.clone().into_bytes());
+                let lease = token(&first(args)?);
+                TreeCommand::Acquire { path: path(args)?, lease, content }.into()
+            }
+            "release" => {
+                let lease = token(&first(args)?);
+                TreeCommand::Release { path: path(args)?, lease }.into()
+            }
+            _ => Command::Lease(lease_command(name, args)?),
+        })
+    }
+
+    /// `ls PATH [depth=] [after=] [limit=]`: a page of the tree.
+    fn list(&self, args: &mut ArgumentConsumer) -> Words {
+        let query = Query::Tree {
+            path: path(args)?,
+            depth: args.lookup_parse("depth")?,
+            after: args.lookup("after").map(|arg| arg.value.parse().map_err(refusal_words)).transpose()?,
+            limit: args.lookup_parse("limit")?.unwrap_or(100),
+        };
+        Ok(match self.log.model.answer(&query) {
+            Ok(page) => page_words(&page)?,
+            Err(denied) => refusal_words(denied) + "\n",
         })
     }
 
@@ -183,6 +238,57 @@ fn first(args: &mut ArgumentConsumer) -> Words {
     Ok(args.next_pos().ok_or("an argument is missing")?.value.clone())
 }
 
+fn path(args: &mut ArgumentConsumer) -> Result<TreePath, Box<dyn Error>> {
+    Ok(first(args)?.parse().map_err(refusal_words)?)
+}
+
+/// `lease=LABEL`
+fn lease(args: &mut ArgumentConsumer) -> Option<TokenHash> {
+    args.lookup("lease").map(|arg| token(&arg.value))
+}
+
+/// `lock=PATH fence=N`
+fn guard(args: &mut ArgumentConsumer) -> Result<Option<Guard>, Box<dyn Error>> {
+    let Some(lock) = args.lookup("lock").map(|arg| arg.value.clone()) else { return Ok(None) };
+    let fence = args.lookup_parse("fence")?.ok_or("a fence is missing")?;
+    Ok(Some(Guard { lock: lock.parse().map_err(refusal_words)?, fence }))
+}
+
+fn lease_command(name: &str, args: &mut ArgumentConsumer) -> Result<LeaseCommand, Box<dyn Error>> {
+    Ok(match name {
+        "open" => {
+            let label = first(args)?;
+            let lease_ms = args.lookup_parse("ms")?;
+            LeaseCommand::Open { token: token(&label), words: format!("{label}'s"), lease_ms }
+        }
+        "close" => LeaseCommand::Close { token: token(&first(args)?) },
+        "register" => LeaseCommand::Register {
+            raft_id: first(args)?.parse()?,
+            incarnation: first(args)?.parse()?,
+            address: args.lookup("address").map_or("host:1", |arg| &arg.value).into(),
+        },
+        "end" => {
+            let number = args.lookup_parse("member")?;
+            let client = args.lookup_parse("client")?.map(Owner::Client);
+            LeaseCommand::End {
+                owner: number.map(Owner::Member).or(client).ok_or("whose?")?,
+                version: args.lookup_parse("version")?.ok_or("a version is missing")?,
+                why: Ending::Missed { silence_ms: 2_000 },
+            }
+        }
+        "appoint" => LeaseCommand::Appoint { raft_id: first(args)?.parse()?, version: first(args)?.parse()? },
+        "stepdown" => LeaseCommand::StepDown { raft_id: first(args)?.parse()?, fence: first(args)?.parse()? },
+        "chat" => {
+            let take_over = args.lookup_parse("take_over")?.unwrap_or(false);
+            let (session, label) = (session(args)?, first(args)?);
+            LeaseCommand::EnterChat { session, token: token(&label), words: label, take_over }
+        }
+        "clusters" => LeaseCommand::SetClusters { clusters: first(args)?.parse()? },
+        "number" => LeaseCommand::NumberClient,
+        name => return Err(format!("no such command: {name}").into()),
+    })
+}
+
 fn session(args: &mut ArgumentConsumer) -> Result<TokenHash, Box<dyn Error>> {
     let user = first(args)?;
     Ok(args.lookup("session").map_or(token(&user), |arg| token(&arg.value)))
@@ -211,6 +317,10 @@ fn new_member(args: &mut ArgumentConsumer) -> Result<NewMember, Box<dyn Error>> 
     Ok(NewMember { role, id, address, machine: "board".into(), rules_level })
 }
 
+fn name_from(args: &mut ArgumentConsumer) -> Result<MemberName, Box<dyn Error>> {
+    first(args)?.parse().map_err(|()| "no member's name".into())
+}
+
 fn refusal_words(denied: Denied) -> String {
     let field = denied.field.map_or(String::new(), |field| format!(" at {}", field.name()));
     format!("{} {:?}{field}", denied.code.number(), denied.code)
@@ -224,6 +334,9 @@ fn outcome_words(outcome: &Outcome) -> String {
         Ok(Reply::Croaked { croak }) => format!("200 croak {croak}"),
         Ok(Reply::Joined { raft_id, history }) => format!("200 joined as {raft_id}, history {:x}", history.0),
         Ok(Reply::Stepped { more }) => format!("200 stepped, more: {more}"),
+        Ok(Reply::Leased { lease }) => format!("200 lease {lease}"),
+        Ok(Reply::Fenced { fence }) => format!("200 fence {fence}"),
+        Ok(Reply::Client { id }) => format!("200 client {id}"),
         Err(denied) => refusal_words(*denied),
     }
 }
@@ -233,6 +346,15 @@ fn page_words(page: &Page) -> Words {
     match page {
         Page::Position => writeln!(output, "position")?,
         Page::Me(me) => writeln!(output, "{}", person_words(me))?,
+        Page::Tree { entries, more } => {
+            for entry in entries {
+                writeln!(output, "{}{}", entry.path, node_words(&entry.node))?;
+            }
+            if let Some(more) = more {
+                writeln!(output, "more behind {more}")?;
+            }
+        }
+        Page::Leases { .. } | Page::Coordination(_) => writeln!(output, "{page:?}")?,
         Page::Feed { croaks, older, .. } => {
             for FeedCroak { id, author, text, .. } in croaks {
                 writeln!(output, "{id} {}: {text:?}", author.username)?;
@@ -260,6 +382,15 @@ fn change_words(change: &Change) -> String {
     }
 }
 
+fn node_words(node: &Node) -> String {
+    let content = String::from_utf8_lossy(&node.content);
+    let content =
+        if content.len() > 40 { format!("{} bytes", content.len()) } else { format!("{content:?}") };
+    let owner = node.owner.map_or(String::new(), |owner| format!(", {owner:?}'s"));
+    let fence = node.fence.map_or(String::new(), |fence| format!(", fence {fence}"));
+    format!(": {:?} {content} made {} changed {}{owner}{fence}", node.kind, node.made, node.changed)
+}
+
 /// A session's label.
 fn label(token: TokenHash) -> String {
     String::from_utf8_lossy(&token.0).trim_end_matches('\0').to_string()
@@ -270,7 +401,14 @@ fn key_words(table: TableId, key: &[u8]) -> String {
     let key = match table {
         Names::ID => String::from_bytes(key).expect("a name"),
         Sessions::ID => label(TokenHash::from_bytes(key).expect("a token")),
-        Books::ID => return (*name).into(),
+        Books::ID | CoordinationRow::ID => return (*name).into(),
+        LeaseTokens::ID => label(TokenHash::from_bytes(key).expect("a token")),
+        Nodes::ID => TreePath::from_bytes(key).expect("a path").to_string(),
+        Leases::ID => format!("{:?}", Owner::from_bytes(key).expect("an owner")),
+        Owned::ID => {
+            let (owner, path) = <(Owner, TreePath)>::from_bytes(key).expect("an owner and a path");
+            format!("{owner:?} {path}")
+        }
         SessionsOf::ID | CroaksBy::ID | Friends::ID | Followers::ID => {
             let (account, of) = <(AccountId, u64)>::from_bytes(key).expect("an account and a number");
             format!("{} {of}", account.0)
@@ -307,7 +445,7 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
         }
         Members::ID => {
             let row = of::<Members>(row);
-            format!(": {} {} {}", row.name(), row.address, row.machine)
+            format!(": {} {} {}", MemberName::at_home(row.role, row.id), row.address, row.machine)
         }
         Requests::ID => {
             let row = of::<Requests>(row);
@@ -320,7 +458,23 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
                 ": forgotten {forgotten_through}, indexed {indexed_through}, next id {next_raft_id}, history {history:x}"
             )
         }
-        CroaksBy::ID | Friends::ID | Followers::ID | Sweeps::ID => String::new(),
+        Elsewhere::ID => format!(": cluster {}", of::<Elsewhere>(row)),
+        Nodes::ID => node_words(&of::<Nodes>(row)),
+        Leases::ID => {
+            let row = of::<Leases>(row);
+            let state = if row.active { "active" } else { "inactive" };
+            let account = row.account.map_or(String::new(), |account| format!(" for account {}", account.0));
+            format!(": {state} since {}, life {} {:?}{account}", row.version, row.incarnation, row.words)
+        }
+        LeaseTokens::ID => format!(": {}", of::<LeaseTokens>(row)),
+        CoordinationRow::ID => {
+            let row = of::<CoordinationRow>(row);
+            format!(
+                ": {} nodes, {} clients' leases, {} clusters, next client {}",
+                row.nodes, row.client_leases, row.clusters, row.next_client
+            )
+        }
+        CroaksBy::ID | Friends::ID | Followers::ID | Sweeps::ID | Owned::ID => String::new(),
         other => panic!("no words for {other:?}"),
     };
     key_words(table, key) + &words
@@ -329,6 +483,6 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
 /// A table that nobody gave words is noticed here rather than in the script that first shows it.
 #[test]
 fn every_table_is_listed() {
-    assert_eq!(TABLES.len(), 13, "give the new table words in key_words and row_words");
+    assert_eq!(TABLES.len(), 19, "give the new table words in key_words and row_words");
     assert!(Log::small().model.get(Books::ID, &[]).unwrap().is_none());
 }

@@ -1,0 +1,235 @@
+//! The leader's judgement: who is there, who is not, who should be master. Pure: times come in, commands go out.
+//!
+//! - Only what the leader heard itself counts, directly or passed on by a coordinator; so a cut between one coordinator
+//!   and a live server costs that server nothing.
+//! - Who begins to lead gives every lease its full time first: it knows nothing of the time before.
+//! - A beat of another incarnation than the lease's does not keep that lease: the process that had it is gone.
+
+use crate::net::protocol::MemberInfo;
+use crate::state::rows::{Lease, Member, Standing};
+use crate::state::{LeaseCommand, Owner, RaftId, Role, leases::Ending};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// A process that was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Heard {
+    at: Instant,
+    incarnation: u64,
+}
+
+/// What a leader remembers of the beats.
+#[derive(Debug, Default)]
+pub struct Judge {
+    /// The term in which this node leads, and since when.
+    leading: Option<(u64, Instant)>,
+    heard: BTreeMap<Owner, Heard>,
+}
+
+/// What is in the store, and what is known of the members.
+pub struct Facts<'a> {
+    pub members: &'a [(RaftId, Member)],
+    pub leases: &'a [(Owner, Lease)],
+    /// Clusters that have a master.
+    pub masters: &'a [u32],
+    pub infos: &'a [MemberInfo],
+    pub me: RaftId,
+}
+
+impl Judge {
+    /// Who leads since when; nothing of an earlier time is remembered.
+    pub fn lead(&mut self, term: u64, now: Instant) {
+        if self.leading.is_none_or(|(known, _)| known != term) {
+            self.leading = Some((term, now));
+            self.heard.clear();
+        }
+    }
+
+    pub fn follow(&mut self) {
+        self.leading = None;
+        self.heard.clear();
+    }
+
+    pub fn leads(&self) -> bool {
+        self.leading.is_some()
+    }
+
+    /// This owner was heard.
+    pub fn hear(&mut self, owner: Owner, incarnation: u64, at: Instant) {
+        if self.leads() {
+            self.heard.insert(owner, Heard { at, incarnation });
+        }
+    }
+
+    /// Forgets those who have no lease and were not heard for so long.
+    pub fn tidy(&mut self, leases: &[(Owner, Lease)], now: Instant, lease: Duration) {
+        let known = |owner: &Owner| leases.iter().any(|(known, _)| known == owner);
+        self.heard.retain(|owner, heard| known(owner) || now.duration_since(heard.at) < lease);
+    }
+
+    /// The next thing to do, the most pressing first.
+    pub fn verdict(&self, facts: &Facts<'_>, now: Instant, lease: Duration) -> Option<LeaseCommand> {
+        let (_, since) = self.leading?;
+        self.over(facts, since, now, lease)
+            .or_else(|| self.arrived(facts, now, lease))
+            .or_else(|| appointed(facts))
+    }
+
+    fn over(&self, facts: &Facts<'_>, since: Instant, now: Instant, lease: Duration) -> Option<LeaseCommand> {
+        facts.leases.iter().filter(|(_, row)| row.active).find_map(|(owner, row)| {
+            let heard = self.heard.get(owner).filter(|heard| heard.incarnation == row.incarnation);
+            let last = heard.map_or(since, |heard| heard.at.max(since));
+            let time = row.lease_ms.map_or(lease, |ms| Duration::from_millis(ms.into()));
+            let silence = now.saturating_duration_since(last);
+            let silence_ms = u32::try_from(silence.as_millis()).unwrap_or(u32::MAX);
+            let (owner, version, why) = (*owner, row.version, Ending::Missed { silence_ms });
+            (silence > time).then_some(LeaseCommand::End { owner, version, why })
+        })
+    }
+
+    /// A process that is there and has no lease: a new one, or one that came back.
+    fn arrived(&self, facts: &Facts<'_>, now: Instant, lease: Duration) -> Option<LeaseCommand> {
+        facts.members.iter().filter(|(_, member)| member.standing != Standing::Lost).find_map(
+            |(raft_id, _)| {
+                let owner = Owner::Member(*raft_id);
+                let heard = self
+                    .heard
+                    .get(&owner)
+                    .filter(|heard| now.saturating_duration_since(heard.at) <= lease)?;
+                let info = facts
+                    .infos
+                    .iter()
+                    .find(|info| info.raft_id == *raft_id && info.incarnation == heard.incarnation)?;
+                let row = facts.leases.iter().find(|(known, _)| *known == owner).map(|(_, row)| row);
+                let has = row.is_some_and(|row| {
+                    row.active && (row.incarnation, &row.words) == (info.incarnation, &info.address)
+                });
+                let (incarnation, address) = (info.incarnation, info.address.clone());
+                (!has).then_some(LeaseCommand::Register { raft_id: *raft_id, incarnation, address })
+            },
+        )
+    }
+}
+
+/// A cluster without a master gets one: of its backends that are there and in sync the leader, else the first.
+fn appointed(facts: &Facts<'_>) -> Option<LeaseCommand> {
+    let active = |raft_id: RaftId| {
+        let lease = facts.leases.iter().find(|(owner, _)| *owner == Owner::Member(raft_id));
+        lease.filter(|(_, row)| row.active).map(|(_, row)| row.version)
+    };
+    let in_sync = |raft_id: RaftId| facts.infos.iter().any(|info| info.raft_id == raft_id && info.in_sync);
+    facts
+        .members
+        .iter()
+        .filter(|(raft_id, member)| {
+            member.role == Role::Backend && !facts.masters.contains(&member.site) && in_sync(*raft_id)
+        })
+        .filter_map(|(raft_id, member)| Some((*raft_id, member, active(*raft_id)?)))
+        .min_by_key(|(raft_id, member, _)| (member.site, *raft_id != facts.me, member.id))
+        .map(|(raft_id, _, version)| LeaseCommand::Appoint { raft_id, version })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(2);
+
+    fn member(id: u32, role: Role, site: u32) -> (RaftId, Member) {
+        let (address, machine) = (String::new(), String::new());
+        (id.into(), Member { role, id, address, machine, rules_level: 2, standing: Standing::Wanted, site })
+    }
+
+    fn info(raft_id: RaftId, incarnation: u64) -> MemberInfo {
+        MemberInfo { raft_id, incarnation, in_sync: true, address: "a:1".into(), ..MemberInfo::default() }
+    }
+
+    fn lease(raft_id: RaftId, version: u64) -> (Owner, Lease) {
+        (Owner::Member(raft_id), Lease::of_member(10 + raft_id, "a:1", version))
+    }
+
+    #[test]
+    fn a_new_leader_gives_every_lease_its_full_time_and_then_judges() {
+        let start = Instant::now();
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        let members = [member(1, Role::Backend, 1), member(2, Role::Backend, 1)];
+        let (leases, infos) = ([lease(1, 5), lease(2, 6)], [info(1, 11), info(2, 12)]);
+        let facts = Facts { members: &members, leases: &leases, masters: &[1], infos: &infos, me: 1 };
+        let mut judge = Judge::default();
+        judge.hear(Owner::Member(2), 12, at(0));
+        assert_eq!(judge.verdict(&facts, at(9_000), LEASE), None, "it does not lead");
+        judge.lead(3, at(10_000));
+        assert_eq!(judge.verdict(&facts, at(12_000), LEASE), None);
+        judge.hear(Owner::Member(1), 11, at(11_900));
+        judge.lead(3, at(12_000));
+        let end = |version, silence_ms| LeaseCommand::End {
+            owner: Owner::Member(version - 4),
+            version,
+            why: Ending::Missed { silence_ms },
+        };
+        assert_eq!(judge.verdict(&facts, at(12_001), LEASE), Some(end(6, 2_001)));
+        judge.hear(Owner::Member(2), 12, at(12_001));
+        assert_eq!(judge.verdict(&facts, at(13_901), LEASE), Some(end(5, 2_001)));
+        judge.lead(4, at(13_901));
+        assert_eq!(judge.verdict(&facts, at(15_900), LEASE), None, "another term begins anew");
+    }
+
+    #[test]
+    fn another_incarnation_takes_the_lease_over_at_once_and_keeps_none() {
+        let start = Instant::now();
+        let members = [member(1, Role::Backend, 1)];
+        let (leases, infos) = ([lease(1, 5)], [info(1, 99)]);
+        let facts = Facts { members: &members, leases: &leases, masters: &[1], infos: &infos, me: 1 };
+        let mut judge = Judge::default();
+        judge.lead(1, start);
+        judge.hear(Owner::Member(1), 99, start);
+        let register = LeaseCommand::Register { raft_id: 1, incarnation: 99, address: "a:1".into() };
+        assert_eq!(judge.verdict(&facts, start, LEASE), Some(register));
+        let later = start + Duration::from_millis(2_001);
+        assert!(matches!(judge.verdict(&facts, later, LEASE), Some(LeaseCommand::End { version: 5, .. })));
+    }
+
+    #[test]
+    fn a_client_may_have_a_lease_of_another_length() {
+        let start = Instant::now();
+        let token = crate::state::TokenHash([1; 32]);
+        let row = Lease { lease_ms: Some(10_000), ..Lease::of_client(token, "", 7) };
+        let leases = [(Owner::Client(7), row)];
+        let facts = Facts { members: &[], leases: &leases, masters: &[], infos: &[], me: 1 };
+        let mut judge = Judge::default();
+        judge.lead(1, start);
+        judge.hear(Owner::Client(7), 0, start + Duration::from_secs(1));
+        assert_eq!(judge.verdict(&facts, start + Duration::from_secs(11), LEASE), None);
+        assert!(judge.verdict(&facts, start + Duration::from_millis(11_001), LEASE).is_some());
+    }
+
+    #[test]
+    fn the_leader_is_master_where_it_is_of_that_cluster_and_the_first_in_sync_elsewhere() {
+        let members = [
+            member(1, Role::Coordinator, 1),
+            member(2, Role::Backend, 1),
+            member(3, Role::Backend, 1),
+            member(4, Role::Backend, 2),
+            member(5, Role::Backend, 2),
+        ];
+        let leases: Vec<_> = (1..=5).map(|id| lease(id, id)).collect();
+        let mut infos: Vec<_> = (1..=5).map(|id| info(id, 10 + id)).collect();
+        infos[3].in_sync = false;
+        let appointed_of = |masters: &[u32], me, leases: &[(Owner, Lease)]| match appointed(&Facts {
+            members: &members,
+            leases,
+            masters,
+            infos: &infos,
+            me,
+        }) {
+            Some(LeaseCommand::Appoint { raft_id, .. }) => Some(raft_id),
+            None => None,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(appointed_of(&[], 3, &leases), Some(3));
+        assert_eq!(appointed_of(&[], 1, &leases), Some(2));
+        assert_eq!(appointed_of(&[1], 3, &leases), Some(5));
+        assert_eq!(appointed_of(&[1], 3, &leases[..4]), None);
+        assert_eq!(appointed_of(&[1, 2], 3, &leases), None);
+    }
+}

@@ -1,0 +1,357 @@
+//! Who is there: this node's beats, the leader's judgement, a master for every cluster.
+//!
+//! ```text
+//!   every member ── Alive, a quarter of the lease apart ──▶ leader ──▶ judge ──▶ Register, End, Appoint: commands
+//!                └─────────▶ coordinators ── passed on ──────┘  ◀── Heard: the holder's time begins where it was sent
+//! ```
+//!
+//! Beats and what is known of them are in memory alone; an idle group writes nothing. What follows from them is in the
+//! log, so every member knows it. A leader that was stopped, or starved, for longer than `STALL` takes that time for
+//! nobody's silence but its own, and gives everybody the full time again.
+//!
+//! - [`judge`]: the judgement, pure
+//! - [`renewals`]: a holder's side, pure
+//! - [`history`]: what happened, in words
+//! - [`servers`]: which server a client should use
+
+pub(super) mod history;
+mod judge;
+mod renewals;
+pub(super) mod servers;
+
+use super::Node;
+use crate::db::DbError;
+use crate::net::peer::PeerTalk;
+use crate::net::protocol::{Answer, LeaseStatus, Master, Why};
+use crate::net::secret::new_request_id;
+use crate::state::limits::RULES_LEVEL_TREE;
+use crate::state::rows::{Lease, Member as MemberRow, books};
+use crate::state::{
+    Code, Command, Denied, LeaseCommand, LogIndex, Outcome, Owner, RaftId, Request, Role, TokenHash, leases,
+    members, namespace,
+};
+use history::History;
+use judge::{Facts, Judge};
+use renewals::Renewals;
+use smol::future::FutureExt;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+/// How often the leader looks.
+const LOOK: Duration = Duration::from_millis(100);
+/// A look that is so late was not late because of the others.
+const STALL: Duration = Duration::from_millis(600);
+/// A command that is not decided by then is judged anew.
+const DECIDE: Duration = Duration::from_secs(1);
+/// A member that stops gets this long to say so.
+const LEAVE: Duration = Duration::from_millis(150);
+/// A master that does not lead gives way to a leader of its cluster that has led for so long.
+const STEADY: Duration = Duration::from_secs(5);
+
+/// What a member remembers of who is there.
+#[derive(Default)]
+pub struct Coordination {
+    judge: Mutex<Judge>,
+    renewals: Mutex<Renewals>,
+    /// Notified when a client waits for the next beat.
+    soon: event_listener::Event,
+    /// As it was last read.
+    known: Mutex<Arc<Known>>,
+    pub history: Mutex<History>,
+}
+
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("nobody panics while it holds this lock")
+}
+
+impl Coordination {
+    /// Who is there, for people.
+    pub fn status(&self) -> LeaseStatus {
+        let known = locked(&self.known).clone();
+        let member = |owner: &Owner| match owner {
+            Owner::Member(raft_id) => Some(*raft_id),
+            Owner::Client(_) => None,
+        };
+        let active = known.leases.iter().filter(|(_, lease)| lease.active);
+        let masters = known.masters.iter().filter_map(|(site, owner, fence)| {
+            Some(Master { site: *site, raft_id: member(owner.as_ref()?)?, fence: *fence })
+        });
+        LeaseStatus {
+            holds: locked(&self.renewals).holds(Instant::now()),
+            active: active.filter_map(|(owner, _)| member(owner)).collect(),
+            masters: masters.collect(),
+        }
+    }
+}
+
+/// Beats and judges for as long as this process lives.
+pub async fn run(node: Arc<Node>) {
+    let work = smol::future::zip(beat(&node), judge(&node));
+    smol::future::zip(work, history::record(&node)).await;
+}
+
+/// Says that this node and its clients are there.
+async fn beat(node: &Node) {
+    let Some(member) = node.member.get() else { return };
+    let pause = node.options.lease() / 4;
+    loop {
+        let soon = member.coordination.soon.listen();
+        let (serial, clients) = locked(&member.coordination.renewals).next(Instant::now());
+        let from = member.identity.raft_id;
+        let alive = PeerTalk::Alive { serial, from, incarnation: node.incarnation, clients };
+        if member.replica.status().leads {
+            heard(node, from, alive);
+        } else {
+            let leader = member.replica.status().leader;
+            let mut to = member.peers.coordinators();
+            to.extend(leader);
+            to.sort_unstable();
+            to.dedup();
+            to.iter().for_each(|to| member.peers.say(*to, &alive));
+        }
+        let pause = async {
+            smol::Timer::after(pause).await;
+        };
+        pause.or(soon).await;
+    }
+}
+
+/// What came on a link from `link`, or is this node's own.
+pub fn heard(node: &Node, link: RaftId, talk: PeerTalk) {
+    let Some(member) = node.member.get() else { return };
+    let me = member.identity.raft_id;
+    let status = member.replica.status();
+    match talk {
+        PeerTalk::Alive { serial, from, incarnation, clients } if status.leads => {
+            let now = Instant::now();
+            let mut judge = locked(&member.coordination.judge);
+            judge.hear(Owner::Member(from), incarnation, now);
+            clients.iter().for_each(|client| judge.hear(Owner::Client(*client), 0, now));
+            drop(judge);
+            let lease_ms = u32::try_from(node.options.lease().as_millis()).unwrap_or(u32::MAX);
+            let answer = PeerTalk::Heard { serial, to: from, lease_ms };
+            if link == me { heard(node, me, answer) } else { member.peers.say(link, &answer) }
+        }
+        // Passed on once, by coordinators alone.
+        PeerTalk::Alive { from, .. } if node.options.role == Role::Coordinator && link == from => {
+            if let Some(leader) = status.leader {
+                member.peers.say(leader, &talk);
+            }
+        }
+        PeerTalk::Heard { serial, to, lease_ms } if to == me => {
+            locked(&member.coordination.renewals).heard(serial, lease_ms);
+        }
+        PeerTalk::Heard { to, .. } if status.leader == Some(link) => member.peers.say(to, &talk),
+        _ => {}
+    }
+}
+
+/// A client is there: answered once the leader has heard it.
+pub async fn renew(node: &Node, token: TokenHash, deadline: Instant) -> Answer {
+    let Some(member) = node.member.get() else { return Answer::Unavailable(Why::NotServing) };
+    let reader = member.replica.reader();
+    let look = || reader.view().and_then(|view| leases::client_of(&view, token));
+    let mut known = look();
+    if matches!(known, Ok(None)) {
+        // It may have begun elsewhere, behind what is applied here.
+        let Ok(index) = member.replica.read_index(deadline).await else {
+            return Answer::Unavailable(Why::NoLeader);
+        };
+        if !member.replica.wait_applied(index, deadline).await {
+            return Answer::Unavailable(Why::Behind);
+        }
+        known = look();
+    }
+    let (opened, lease_ms) = match known {
+        Ok(Some((Owner::Client(opened), lease))) => (opened, lease.lease_ms),
+        Ok(_) => return Answer::Refused(Denied::new(Code::LeaseOver)),
+        Err(error) => {
+            log::error!("the store cannot be read: {error}");
+            return Answer::Unavailable(Why::NotServing);
+        }
+    };
+    let (tell, told) = smol::channel::bounded(1);
+    locked(&member.coordination.renewals).renew(opened, tell);
+    member.coordination.soon.notify(usize::MAX);
+    let late = async {
+        smol::Timer::at(deadline).await;
+        None
+    };
+    match async { told.recv().await.ok() }.or(late).await {
+        Some(group_ms) => Answer::Renewed { lease_ms: lease_ms.unwrap_or(group_ms) },
+        None => Answer::Unavailable(Why::NoLeader),
+    }
+}
+
+/// What the store says, read again when something was applied.
+#[derive(Default)]
+struct Known {
+    at: LogIndex,
+    members: Vec<(RaftId, MemberRow)>,
+    leases: Vec<(Owner, Lease)>,
+    /// Clusters that have a master, with its owner and fence.
+    masters: Vec<(u32, Option<Owner>, LogIndex)>,
+    has_tree: bool,
+}
+
+impl Known {
+    fn read(node: &Node) -> Result<Known, DbError> {
+        let member = node.member.get().expect("it runs once the node is a member");
+        let (at, view) = member.replica.reader().view_at()?;
+        let members = members::all(&view)?;
+        let mut leases: Vec<(Owner, Lease)> = Vec::new();
+        loop {
+            let page = leases::page(&view, leases.last().map(|(owner, _)| *owner))?;
+            if page.is_empty() {
+                break;
+            }
+            leases.extend(page);
+        }
+        let mut masters = Vec::new();
+        let mut sites: Vec<u32> = members.iter().map(|(_, row)| row.site).collect();
+        sites.sort_unstable();
+        sites.dedup();
+        for site in sites {
+            if let Some(node) = namespace::node(&view, &leases::master_path(site))? {
+                masters.push((site, node.owner, node.fence.unwrap_or_default()));
+            }
+        }
+        let has_tree = books(&view)?.rules_level >= RULES_LEVEL_TREE;
+        Ok(Known { at, members, leases, masters, has_tree })
+    }
+
+    fn lease_of(&self, owner: Owner) -> Option<&Lease> {
+        self.leases.iter().find(|(known, _)| *known == owner).map(|(_, lease)| lease)
+    }
+}
+
+/// The leader judges; everybody looks whether it should give way.
+async fn judge(node: &Node) {
+    let Some(member) = node.member.get() else { return };
+    let mut known: Option<Arc<Known>> = None;
+    let mut looked = Instant::now();
+    let mut settled = Settled::default();
+    let mut clusters = node.options.clusters;
+    loop {
+        let now = Instant::now();
+        let stalled = now.duration_since(looked) > STALL;
+        looked = now;
+        let status = member.replica.status();
+        if known.as_ref().is_none_or(|known| known.at != member.replica.reader().applied()) {
+            match Known::read(node) {
+                Ok(read) => *locked(&member.coordination.known) = known.insert(Arc::new(read)).clone(),
+                // The writer meets the same and ends the process.
+                Err(error) => log::error!("looking who is there: {error}"),
+            }
+        }
+        let Some(facts) = known.as_deref().filter(|known| known.has_tree) else {
+            smol::Timer::after(LOOK).await;
+            continue;
+        };
+        let leader = status.leader.filter(|_| status.in_sync);
+        settled.look(leader, now);
+        let command = match status.leads {
+            true => verdict(node, facts, status.term, stalled, now),
+            false => {
+                locked(&member.coordination.judge).follow();
+                gives_way(node, facts, &settled, now)
+            }
+        };
+        let command = command.or_else(|| {
+            let clusters = clusters.filter(|_| leader.is_some())?;
+            Some(LeaseCommand::SetClusters { clusters })
+        });
+        let Some(command) = command else {
+            smol::Timer::after(LOOK).await;
+            continue;
+        };
+        let told = matches!(command, LeaseCommand::SetClusters { .. });
+        let decided = propose(node, command, DECIDE).await;
+        if told && decided.is_some() {
+            clusters = None;
+        }
+        // What is judged now relies on what was applied.
+        looked = Instant::now();
+        if !matches!(decided, Some(Ok(_))) {
+            smol::Timer::after(LOOK).await;
+        }
+    }
+}
+
+fn verdict(node: &Node, known: &Known, term: u64, stalled: bool, now: Instant) -> Option<LeaseCommand> {
+    let member = node.member.get()?;
+    let mut infos = member.peers.known();
+    infos.push(node.info());
+    let masters: Vec<u32> = known.masters.iter().map(|(site, ..)| *site).collect();
+    let me = member.identity.raft_id;
+    let facts =
+        Facts { members: &known.members, leases: &known.leases, masters: &masters, infos: &infos, me };
+    let lease = node.options.lease();
+    let mut judge = locked(&member.coordination.judge);
+    if stalled {
+        judge.follow();
+    }
+    judge.lead(term, now);
+    judge.hear(Owner::Member(me), node.incarnation, now);
+    judge.tidy(&known.leases, now, lease);
+    judge.verdict(&facts, now, lease)
+}
+
+/// Who leads, and since when.
+#[derive(Default)]
+struct Settled(Option<(RaftId, Instant)>);
+
+impl Settled {
+    fn look(&mut self, leader: Option<RaftId>, now: Instant) {
+        match (self.0, leader) {
+            (Some((known, _)), Some(leader)) if known == leader => {}
+            (_, leader) => self.0 = leader.map(|leader| (leader, now)),
+        }
+    }
+}
+
+/// The leader is preferred as its cluster's master: another one lets go, so that the leader takes its place.
+fn gives_way(node: &Node, known: &Known, settled: &Settled, now: Instant) -> Option<LeaseCommand> {
+    let me = node.member.get()?.identity.raft_id;
+    let (leader, since) = settled.0?;
+    let of = |id: RaftId| known.members.iter().find(|(raft_id, _)| *raft_id == id).map(|(_, row)| row);
+    let (mine, its) = (of(me)?, of(leader)?);
+    let (_, _, fence) = known
+        .masters
+        .iter()
+        .find(|(site, owner, _)| *site == mine.site && *owner == Some(Owner::Member(me)))?;
+    let can_take = its.role == Role::Backend
+        && its.site == mine.site
+        && known.lease_of(Owner::Member(leader)).is_some_and(|lease| lease.active)
+        && now.duration_since(since) > STEADY;
+    can_take.then_some(LeaseCommand::StepDown { raft_id: me, fence: *fence })
+}
+
+/// A member that stops lets go of what it has, so that nobody waits for its lease to end.
+pub async fn leave(node: &Node) {
+    let Some(member) = node.member.get() else { return };
+    let Ok(known) = Known::read(node) else { return };
+    let owner = Owner::Member(member.identity.raft_id);
+    let Some(lease) = known.lease_of(owner).filter(|lease| lease.active && known.has_tree) else { return };
+    let command = LeaseCommand::End { owner, version: lease.version, why: leases::Ending::Left };
+    propose(node, command, LEAVE).await;
+}
+
+async fn propose(node: &Node, command: LeaseCommand, limit: Duration) -> Option<Outcome> {
+    let member = node.member.get()?;
+    log::debug!("{command:?}");
+    let born = member.replica.reader().applied();
+    let request = Request { id: new_request_id(), born, command: Command::Lease(command) };
+    match member.replica.submit(request, Instant::now() + limit).await {
+        Ok((_, outcome)) => {
+            if let Err(denied) = &outcome {
+                log::debug!("refused: {denied}");
+            }
+            Some(outcome)
+        }
+        Err(why) => {
+            log::debug!("not decided: {why:?}");
+            None
+        }
+    }
+}

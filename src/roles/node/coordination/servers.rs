@@ -1,0 +1,108 @@
+//! Which server a client should use.
+//!
+//! A client's home is its id modulo the number of clusters, plus 1. It is served there; when its home has nobody, by
+//! the next cluster in order that has somebody, and at home again when home is back. Whoever was served well stays
+//! where it is. Pure, but for [`choose`], which gathers what this node knows.
+
+use super::Node;
+use crate::db::DbError;
+use crate::net::protocol::{MemberInfo, ServerChoice};
+use crate::state::{Owner, Role, namespace};
+
+/// A backend that may be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Candidate {
+    info: MemberInfo,
+    /// In sync; others are used when nobody else is there.
+    good: bool,
+}
+
+/// The cluster of this client.
+pub fn home_of(client: u64, clusters: u32) -> u32 {
+    u32::try_from(client % u64::from(clusters.max(1))).unwrap_or(0) + 1
+}
+
+/// The server for this client, and whether it is another than `before`.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn choose(
+    node: &Node,
+    client: u64,
+    before: Option<&str>,
+) -> Result<(Option<ServerChoice>, bool), DbError> {
+    let Some(member) = node.member.get() else { return Ok((None, before.is_some())) };
+    let view = member.replica.reader().view()?;
+    let clusters = namespace::coordination(&view)?.clusters;
+    let mut infos = member.peers.known();
+    infos.push(node.info());
+    let mut candidates = Vec::new();
+    for info in infos.into_iter().filter(|info| info.role == Role::Backend) {
+        let lease =
+            crate::state::rows::get::<crate::state::rows::Leases, _>(&view, &Owner::Member(info.raft_id))?;
+        if lease.is_some_and(|lease| lease.active) {
+            let good = info.in_sync;
+            candidates.push(Candidate { info, good });
+        }
+    }
+    let home = home_of(client, clusters);
+    let server = pick(&candidates, home, clusters, before);
+    let changed = server.as_ref().map(|info| info.address.as_str()) != before;
+    let server = server.map(|info| ServerChoice { name: info.who(), address: info.address.clone(), home });
+    Ok((server, changed))
+}
+
+/// From the home cluster on, around all of them: those in sync first, who was used before, then the fewest clients.
+fn pick<'a>(
+    candidates: &'a [Candidate],
+    home: u32,
+    clusters: u32,
+    before: Option<&str>,
+) -> Option<&'a MemberInfo> {
+    let last = candidates.iter().map(|it| it.info.site).max().unwrap_or(1).max(clusters);
+    let distance = |site: u32| (site + last - home) % last;
+    candidates
+        .iter()
+        .min_by_key(|it| {
+            let info = &it.info;
+            (!it.good, distance(info.site), Some(info.address.as_str()) != before, info.clients, info.id)
+        })
+        .map(|it| &it.info)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(site: u32, id: u32, clients: u32, good: bool) -> Candidate {
+        let address = format!("{site}-{id}:1");
+        Candidate { info: MemberInfo { site, id, clients, address, ..MemberInfo::default() }, good }
+    }
+
+    fn picked(candidates: &[Candidate], home: u32, before: Option<&str>) -> Option<String> {
+        pick(candidates, home, 3, before).map(|info| info.address.clone())
+    }
+
+    #[test]
+    fn clients_are_spread_over_the_clusters_by_their_ids() {
+        assert_eq!([1, 2, 3, 4].map(|id| home_of(id, 3)), [2, 3, 1, 2]);
+        assert_eq!(home_of(7, 1), 1);
+        assert_eq!(home_of(7, 0), 1);
+    }
+
+    #[test]
+    fn home_comes_first_then_the_next_in_order_and_who_is_served_stays() {
+        let all = [candidate(1, 1, 9, true), candidate(2, 1, 5, true), candidate(2, 2, 1, true)];
+        assert_eq!(picked(&all, 2, None).as_deref(), Some("2-2:1"));
+        assert_eq!(picked(&all, 2, Some("2-1:1")).as_deref(), Some("2-1:1"));
+        assert_eq!(picked(&all, 2, Some("1-1:1")).as_deref(), Some("2-2:1"), "home again");
+        assert_eq!(picked(&all, 3, None).as_deref(), Some("1-1:1"), "the next in order");
+        assert_eq!(picked(&all[..1], 2, None).as_deref(), Some("1-1:1"));
+        assert_eq!(
+            picked(&[candidate(1, 1, 0, true), candidate(2, 1, 0, false)], 2, None).as_deref(),
+            Some("1-1:1")
+        );
+        assert_eq!(picked(&[candidate(2, 1, 0, false)], 2, None).as_deref(), Some("2-1:1"));
+        assert_eq!(picked(&[], 1, None), None);
+    }
+}

@@ -1,0 +1,360 @@
+//! The rules of leases: who is there, and what goes when they are not.
+//!
+//! ```text
+//!   member heard ──Register──▶ active ──End (missed beats, conditional on the version)──▶ inactive ──▶ Register …
+//!   client ──Open──▶ active ──End or Close──▶ gone            with it go all nodes that it owns
+//! ```
+//!
+//! Time is the leader's business: which beats came when is in its memory alone, and only what follows is a command.
+//! A lease's version is the index at which it began; whoever wants to end it names the version that it judged, so that
+//! an owner who came back meanwhile keeps what is new. A server that was started again is another incarnation: what
+//! the old process held is let go at once.
+//!
+//! A backend with a lease has `/clusters/C/slaves/N` or, one in each cluster, the lock `/clusters/C/master`, with its
+//! address as content. A person's one chat place is the lock `/people/NAME/chat`.
+
+use super::apply::{Decision, Moment};
+use super::code::{Code, Denied};
+use super::command::{Reply, Role};
+use super::ids::{LogIndex, RaftId, TokenHash};
+use super::limits::{
+    ADDRESS_BYTES_MAX, Bounds, CLUSTERS_MAX, LEASE_MS_MAX, LEASE_MS_MIN, LEASE_WORDS_BYTES_MAX,
+    LEASES_PAGE_MAX, OWNED_NODES_MAX,
+};
+use super::members;
+use super::namespace::{Draft, owned_by};
+use super::path::TreePath;
+use super::rows::{Change, Lease, LeaseTokens, Leases, Member, Order, Owner, Standing, View, get, scan};
+use super::social;
+use serde::{Deserialize, Serialize};
+
+/// What changes leases. New ones go at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LeaseCommand {
+    /// A client begins a lease, known by the hash of a token that it made. Answers `Leased`.
+    Open { token: TokenHash, words: String, lease_ms: Option<u32> },
+    /// A client ends its lease.
+    Close { token: TokenHash },
+    /// This process of a member is there. Proposed by the leader.
+    Register { raft_id: RaftId, incarnation: u64, address: String },
+    /// It is not there any more. Proposed by the leader, or by a member that stops.
+    End { owner: Owner, version: LogIndex, why: Ending },
+    /// This backend is its cluster's master, if nobody is. Proposed by the leader.
+    Appoint { raft_id: RaftId, version: LogIndex },
+    /// The master gives way to another. Proposed by itself.
+    StepDown { raft_id: RaftId, fence: LogIndex },
+    /// A person's client takes the one chat place; the lease begins with it. Answers `Fenced`.
+    EnterChat { session: TokenHash, token: TokenHash, words: String, take_over: bool },
+    /// How many clusters clients are spread over. Proposed by a coordinator that was told.
+    SetClusters { clusters: u32 },
+    /// A client wants an id. Answers `Client`.
+    NumberClient,
+}
+
+/// Why a lease ended; for the history that people see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ending {
+    /// Nothing was heard for this long.
+    Missed { silence_ms: u32 },
+    /// It stopped, and said so.
+    Left,
+}
+
+/// The lease of a client that knows this token.
+///
+/// # Errors
+/// The view's.
+pub fn client_of<V: View>(view: &V, token: TokenHash) -> Result<Option<(Owner, Lease)>, V::Error> {
+    let Some(opened) = get::<LeaseTokens, V>(view, &token)? else { return Ok(None) };
+    let owner = Owner::Client(opened);
+    Ok(get::<Leases, V>(view, &owner)?.map(|lease| (owner, lease)))
+}
+
+/// All leases behind `after`, a page of them.
+///
+/// # Errors
+/// The view's.
+pub fn page<V: View>(view: &V, after: Option<Owner>) -> Result<Vec<(Owner, Lease)>, V::Error> {
+    let last = Owner::Client(LogIndex::MAX);
+    let from = after.map_or(Owner::Member(0), Owner::next);
+    scan::<Leases, V>(view, &from, &last, Order::OldestFirst, LEASES_PAGE_MAX)
+}
+
+/// Where the lock of a cluster's master is.
+pub fn master_path(site: u32) -> TreePath {
+    kept(&format!("/clusters/{site}/master"))
+}
+
+fn slave_path(member: &Member) -> TreePath {
+    kept(&format!("/clusters/{}/slaves/{}", member.site, member.id))
+}
+
+/// Where a person's one chat place is.
+pub fn chat_path(username: &str) -> TreePath {
+    kept(&format!("/people/{username}/chat"))
+}
+
+fn kept(path: &str) -> TreePath {
+    path.parse().expect("numbers and user names make paths")
+}
+
+pub(super) fn change<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    moment: Moment,
+    command: &LeaseCommand,
+) -> Result<Decision, V::Error> {
+    let draft = Draft::new(bounds, view, moment)?;
+    match command {
+        LeaseCommand::Open { token, words, lease_ms } => {
+            let lease = Lease { lease_ms: *lease_ms, ..Lease::of_client(*token, words, moment.index) };
+            open(bounds, view, draft, *token, lease)
+        }
+        LeaseCommand::Close { token } => match client_of(view, *token)? {
+            Some((owner, lease)) => end(view, draft, owner, &lease),
+            None => Ok(Err(Denied::new(Code::LeaseOver))),
+        },
+        LeaseCommand::Register { raft_id, incarnation, address } => {
+            register(view, draft, *raft_id, *incarnation, address)
+        }
+        LeaseCommand::End { owner, version, .. } => match get::<Leases, V>(view, owner)? {
+            Some(lease) if lease.active && lease.version == *version => end(view, draft, *owner, &lease),
+            _ => Ok(Err(Denied::new(Code::Outrun))),
+        },
+        LeaseCommand::Appoint { raft_id, version } => appoint(view, draft, *raft_id, *version),
+        LeaseCommand::StepDown { raft_id, fence } => step_down(view, draft, *raft_id, *fence),
+        LeaseCommand::EnterChat { session, token, words, take_over } => {
+            let Some((account, row)) = social::session_account(view, *session, moment.age_ms())? else {
+                return Ok(Err(Denied::new(Code::NotLoggedIn)));
+            };
+            let lease = Lease { account: Some(account), ..Lease::of_client(*token, words, moment.index) };
+            enter_chat(bounds, view, draft, &row.username, lease, *token, *take_over)
+        }
+        LeaseCommand::SetClusters { clusters } => set_clusters(draft, *clusters),
+        LeaseCommand::NumberClient => Ok(number_client(draft)),
+    }
+}
+
+fn set_clusters<V: View>(mut draft: Draft<'_, V>, clusters: u32) -> Result<Decision, V::Error> {
+    if clusters == 0 || clusters > CLUSTERS_MAX {
+        return Ok(Err(Denied::new(Code::InvalidEntry)));
+    }
+    draft.coordination.clusters = clusters;
+    Ok(draft.finish(Reply::Done))
+}
+
+fn number_client<V: View>(mut draft: Draft<'_, V>) -> Decision {
+    let id = draft.coordination.next_client;
+    draft.coordination.next_client += 1;
+    draft.finish(Reply::Client { id })
+}
+
+fn open<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    mut draft: Draft<'_, V>,
+    token: TokenHash,
+    lease: Lease,
+) -> Result<Decision, V::Error> {
+    if client_of(view, token)?.is_some() {
+        return Ok(Err(Denied::new(Code::Outrun)));
+    }
+    match enter_lease(bounds, &mut draft, token, lease) {
+        Ok(()) => {
+            let lease = draft.moment.index;
+            Ok(draft.finish(Reply::Leased { lease }))
+        }
+        Err(denied) => Ok(Err(denied)),
+    }
+}
+
+fn enter_lease<V: View>(
+    bounds: &Bounds,
+    draft: &mut Draft<'_, V>,
+    token: TokenHash,
+    lease: Lease,
+) -> Result<(), Denied> {
+    let odd = lease.lease_ms.is_some_and(|ms| !(LEASE_MS_MIN..=LEASE_MS_MAX).contains(&ms));
+    if odd || lease.words.len() > LEASE_WORDS_BYTES_MAX {
+        return Err(Denied::new(Code::InvalidEntry));
+    }
+    if draft.coordination.client_leases >= bounds.client_leases_max {
+        return Err(Denied::new(Code::TooManyLeases));
+    }
+    draft.coordination.client_leases += 1;
+    let opened = draft.moment.index;
+    draft.change(Change::put::<LeaseTokens>(&token, &opened));
+    draft.change(Change::put::<Leases>(&Owner::Client(opened), &lease));
+    Ok(())
+}
+
+/// Lets go of everything that an owner has. A client's lease goes too, a member's stays and is inactive.
+fn let_go<V: View>(view: &V, draft: &mut Draft<'_, V>, owner: Owner, lease: &Lease) -> Result<(), V::Error> {
+    for path in owned_by(view, owner, OWNED_NODES_MAX)? {
+        draft.remove(&path)?;
+        // A person's folder is there for the chat alone.
+        let folder = path.parent().filter(|folder| folder.names().next() == Some("people"));
+        if let Some(folder) = folder.filter(|folder| folder.depth() == 2) {
+            draft.remove(&folder)?;
+        }
+    }
+    if let Some(token) = lease.token {
+        draft.change(Change::remove::<LeaseTokens>(&token));
+        draft.change(Change::remove::<Leases>(&owner));
+        draft.coordination.client_leases = draft.coordination.client_leases.saturating_sub(1);
+    }
+    Ok(())
+}
+
+fn end<V: View>(
+    view: &V,
+    mut draft: Draft<'_, V>,
+    owner: Owner,
+    lease: &Lease,
+) -> Result<Decision, V::Error> {
+    let_go(view, &mut draft, owner, lease)?;
+    if let Owner::Member(raft_id) = owner {
+        // One that a recovered history does not know any more leaves nothing behind.
+        draft.change(match members::get(view, raft_id)? {
+            Some(_) => Change::put::<Leases>(&owner, &Lease { active: false, ..lease.clone() }),
+            None => Change::remove::<Leases>(&owner),
+        });
+    }
+    Ok(draft.finish(Reply::Done))
+}
+
+fn register<V: View>(
+    view: &V,
+    mut draft: Draft<'_, V>,
+    raft_id: RaftId,
+    incarnation: u64,
+    address: &str,
+) -> Result<Decision, V::Error> {
+    let owner = Owner::Member(raft_id);
+    let member = match members::get(view, raft_id)? {
+        Some(member) if member.standing != Standing::Lost => member,
+        _ => return Ok(Err(Denied::new(Code::NoSuchMember))),
+    };
+    if address.len() > ADDRESS_BYTES_MAX {
+        return Ok(Err(Denied::new(Code::InvalidEntry)));
+    }
+    if let Some(before) = get::<Leases, V>(view, &owner)? {
+        let same = (before.incarnation, before.words.as_str()) == (incarnation, address);
+        if before.active && same {
+            return Ok(draft.finish(Reply::Done));
+        }
+        let_go(view, &mut draft, owner, &before)?;
+    }
+    let lease = Lease::of_member(incarnation, address, draft.moment.index);
+    draft.change(Change::put::<Leases>(&owner, &lease));
+    if member.role == Role::Backend
+        && let Err(denied) = draft.leave_file(&slave_path(&member), owner, address.as_bytes())?
+    {
+        return Ok(Err(denied));
+    }
+    Ok(draft.finish(Reply::Done))
+}
+
+fn appoint<V: View>(
+    view: &V,
+    mut draft: Draft<'_, V>,
+    raft_id: RaftId,
+    version: LogIndex,
+) -> Result<Decision, V::Error> {
+    let owner = Owner::Member(raft_id);
+    let lease = get::<Leases, V>(view, &owner)?.filter(|lease| lease.active && lease.version == version);
+    let member = members::get(view, raft_id)?.filter(|member| member.role == Role::Backend);
+    let (Some(lease), Some(member)) = (lease, member) else { return Ok(Err(Denied::new(Code::Outrun))) };
+    let path = master_path(member.site);
+    match draft.node(&path)? {
+        Some(node) if node.owner == Some(owner) => {
+            return Ok(draft.finish(Reply::Fenced { fence: node.fence.unwrap_or_default() }));
+        }
+        Some(_) => return Ok(Err(Denied::new(Code::LockHeld))),
+        None => {}
+    }
+    draft.remove(&slave_path(&member))?;
+    if let Err(denied) = draft.make_parents(&path)? {
+        return Ok(Err(denied));
+    }
+    let fence = draft.grant(&path, owner, lease.words.as_bytes())?;
+    Ok(draft.finish(Reply::Fenced { fence }))
+}
+
+fn step_down<V: View>(
+    view: &V,
+    mut draft: Draft<'_, V>,
+    raft_id: RaftId,
+    fence: LogIndex,
+) -> Result<Decision, V::Error> {
+    let owner = Owner::Member(raft_id);
+    let lease = get::<Leases, V>(view, &owner)?;
+    let (Some(lease), Some(member)) = (lease, members::get(view, raft_id)?) else {
+        return Ok(Err(Denied::new(Code::NoSuchMember)));
+    };
+    let path = master_path(member.site);
+    match draft.node(&path)? {
+        Some(node) if node.owner == Some(owner) && node.fence == Some(fence) => draft.remove(&path)?,
+        _ => return Ok(Err(Denied::new(Code::StaleFence))),
+    }
+    match draft.leave_file(&slave_path(&member), owner, lease.words.as_bytes())? {
+        Ok(()) => Ok(draft.finish(Reply::Done)),
+        Err(denied) => Ok(Err(denied)),
+    }
+}
+
+/// What a member that is forgotten leaves behind.
+pub(super) fn forget_member<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    moment: Moment,
+    raft_id: RaftId,
+) -> Result<Vec<Change>, V::Error> {
+    let owner = Owner::Member(raft_id);
+    let Some(lease) = get::<Leases, V>(view, &owner)? else { return Ok(Vec::new()) };
+    let mut draft = Draft::new(bounds, view, moment)?;
+    let_go(view, &mut draft, owner, &lease)?;
+    draft.change(Change::remove::<Leases>(&owner));
+    Ok(draft.finish(Reply::Done).map_or(Vec::new(), |(changes, _)| changes))
+}
+
+#[allow(clippy::too_many_arguments)]
+fn enter_chat<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    mut draft: Draft<'_, V>,
+    username: &str,
+    lease: Lease,
+    token: TokenHash,
+    take_over: bool,
+) -> Result<Decision, V::Error> {
+    let path = chat_path(username);
+    let held = draft.node(&path)?;
+    if let Some((mine, known)) = client_of(view, token)? {
+        // The same client again, through whichever backend.
+        return Ok(match held {
+            Some(node) if node.owner == Some(mine) && known.account == lease.account => {
+                draft.finish(Reply::Fenced { fence: node.fence.unwrap_or_default() })
+            }
+            _ => Err(Denied::new(Code::LeaseOver)),
+        });
+    }
+    if let Some(owner) = held.and_then(|node| node.owner)
+        && let Some(other) = get::<Leases, V>(view, &owner)?
+    {
+        // One that a deleted account of this name has left is in nobody's way.
+        if other.account == lease.account && !take_over {
+            return Ok(Err(Denied::new(Code::LockHeld)));
+        }
+        let_go(view, &mut draft, owner, &other)?;
+    }
+    if let Err(denied) = enter_lease(bounds, &mut draft, token, lease) {
+        return Ok(Err(denied));
+    }
+    if let Err(denied) = draft.make_parents(&path)? {
+        return Ok(Err(denied));
+    }
+    let owner = Owner::Client(draft.moment.index);
+    let fence = draft.grant(&path, owner, &[])?;
+    Ok(draft.finish(Reply::Fenced { fence }))
+}

@@ -1,0 +1,519 @@
+//! The rules of the lock namespace: a tree of folders, files and locks.
+//!
+//! ```text
+//!   /clusters/1/master      lock, held by a server            kept by ribbit
+//!   /clusters/1/slaves/2    file, there while the server is   kept by ribbit
+//!   /people/ada/chat        lock, held by ada's one chat      kept by ribbit
+//!   /jobs/…                 people's own
+//! ```
+//!
+//! - A **lock** is a node that exists while it is held, and always has an owner. Each grant has a **fence**: the log
+//!   index of the grant, so it only ever rises, also when the lock was gone in between.
+//! - A node with an owner goes when the owner's lease ends ([`super::leases`]); one without stays until it is removed.
+//! - A write may carry a [`Guard`]: it is refused unless that lock is held under that fence at this very index. Without
+//!   it a lock is advisory: who holds it may be stopped for longer than its lease, and write afterwards.
+//! - What lies under `/clusters` and `/people` changes through the rules of leases alone.
+//!
+//! Invariants: every node but the root has a folder above it; the root is a folder that needs no row; the count of
+//! nodes in [`Coordination`] is that of the rows; every owned node has its row in `Owned` and none else has.
+//! [`Draft`] gathers one command's changes and keeps all that.
+
+use super::apply::{Decision, Moment};
+use super::code::{Code, Denied};
+use super::command::Reply;
+use super::ids::{LogIndex, TokenHash};
+use super::leases;
+use super::limits::{Bounds, NODE_BYTES_MAX, TREE_PAGE_BYTES_MAX, TREE_PAGE_MAX};
+use super::path::TreePath;
+use super::rows::{
+    BadRow, Change, Coordination, CoordinationRow, Key, Kind, Node, Nodes, Order, Owned, Owner, Table, View,
+    decode, get,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A change of the namespace, as people ask for it. New ones go at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TreeCommand {
+    /// `parents`: the folders above too, and no refusal when it is there already.
+    MakeFolder {
+        path: TreePath,
+        parents: bool,
+    },
+    /// An empty file if there is nothing; else the node counts as changed now.
+    Touch {
+        path: TreePath,
+        lease: Option<TokenHash>,
+    },
+    /// A file's content, all of it or more of it; the file is made if there is none.
+    Write {
+        path: TreePath,
+        content: Vec<u8>,
+        append: bool,
+        lease: Option<TokenHash>,
+        guard: Option<Guard>,
+    },
+    /// A node; `recursive`: with everything below, in steps (`Stepped { more }`). Not while a lock is held in it.
+    Remove {
+        path: TreePath,
+        recursive: bool,
+        guard: Option<Guard>,
+    },
+    /// Answers `Fenced`. Asked again by the same lease it is the same grant. Folders above are made.
+    Acquire {
+        path: TreePath,
+        lease: TokenHash,
+        content: Vec<u8>,
+    },
+    Release {
+        path: TreePath,
+        lease: TokenHash,
+    },
+}
+
+/// What a write relies on: that this lock is held under this fencing number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guard {
+    pub lock: TreePath,
+    pub fence: LogIndex,
+}
+
+/// One node as a listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TreeEntry {
+    pub path: TreePath,
+    pub node: Node,
+}
+
+/// What ribbit keeps for itself.
+pub fn is_kept(path: &TreePath) -> bool {
+    path.is_root() || matches!(path.names().next(), Some("clusters" | "people"))
+}
+
+/// The node at this path; the root is always there.
+///
+/// # Errors
+/// The view's.
+pub fn node<V: View>(view: &V, path: &TreePath) -> Result<Option<Node>, V::Error> {
+    if path.is_root() {
+        return Ok(Some(Node::folder(0, 0)));
+    }
+    get::<Nodes, V>(view, path)
+}
+
+/// The counts and settings of what coordinators keep.
+///
+/// # Errors
+/// The view's.
+pub fn coordination<V: View>(view: &V) -> Result<Coordination, V::Error> {
+    Ok(get::<CoordinationRow, V>(view, &())?.unwrap_or_default())
+}
+
+/// One command's changes to the tree, seen by what follows in the same command.
+pub(super) struct Draft<'a, V> {
+    bounds: &'a Bounds,
+    view: &'a V,
+    pub moment: Moment,
+    pub coordination: Coordination,
+    before: Coordination,
+    touched: BTreeMap<TreePath, Option<Node>>,
+    changes: Vec<Change>,
+}
+
+impl<'a, V: View> Draft<'a, V> {
+    pub fn new(bounds: &'a Bounds, view: &'a V, moment: Moment) -> Result<Draft<'a, V>, V::Error> {
+        let before = coordination(view)?;
+        let coordination = before.clone();
+        let (touched, changes) = (BTreeMap::new(), Vec::new());
+        Ok(Draft { bounds, view, moment, coordination, before, touched, changes })
+    }
+
+    pub fn node(&self, path: &TreePath) -> Result<Option<Node>, V::Error> {
+        match self.touched.get(path) {
+            Some(node) => Ok(node.clone()),
+            None => node(self.view, path),
+        }
+    }
+
+    pub fn change(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    /// Puts a node where its folder is.
+    pub fn put(&mut self, path: &TreePath, node: Node) -> Result<(), V::Error> {
+        match self.node(path)? {
+            None => self.coordination.nodes += 1,
+            Some(before) => self.disown(path, &before),
+        }
+        if let Some(owner) = node.owner {
+            self.changes.push(Change::put::<Owned>(&(owner, path.clone()), &()));
+        }
+        self.changes.push(Change::put::<Nodes>(path, &node));
+        self.touched.insert(path.clone(), Some(node));
+        Ok(())
+    }
+
+    pub fn remove(&mut self, path: &TreePath) -> Result<(), V::Error> {
+        if let Some(before) = self.node(path)? {
+            self.disown(path, &before);
+            self.changes.push(Change::remove::<Nodes>(path));
+            self.coordination.nodes = self.coordination.nodes.saturating_sub(1);
+            self.touched.insert(path.clone(), None);
+        }
+        Ok(())
+    }
+
+    fn disown(&mut self, path: &TreePath, node: &Node) {
+        if let Some(owner) = node.owner {
+            self.changes.push(Change::remove::<Owned>(&(owner, path.clone())));
+        }
+    }
+
+    /// Makes the folders above `path` that are missing.
+    pub fn make_parents(&mut self, path: &TreePath) -> Result<Result<(), Denied>, V::Error> {
+        let mut missing = Vec::new();
+        let mut above = path.parent();
+        while let Some(folder) = above {
+            match self.node(&folder)? {
+                Some(node) if node.kind == Kind::Folder => break,
+                Some(_) => return Ok(Err(Denied::new(Code::NotAFolder))),
+                None => missing.push(folder.clone()),
+            }
+            above = folder.parent();
+        }
+        let node = Node::folder(self.moment.index, self.moment.wall_ms);
+        for folder in missing.iter().rev() {
+            self.put(folder, node.clone())?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// How many nodes an owner has, as far as it matters.
+    pub fn owns_most(&self, owner: Owner) -> Result<bool, V::Error> {
+        let owned = owned_by(self.view, owner, self.bounds.owned_nodes_max)?;
+        Ok(owned.len() >= self.bounds.owned_nodes_max)
+    }
+
+    /// What the command comes to; refused when there are too many nodes now.
+    pub fn finish(mut self, reply: Reply) -> Decision {
+        if self.coordination.nodes > self.bounds.nodes_max && self.coordination.nodes > self.before.nodes {
+            return Err(Denied::new(Code::TooManyNodes));
+        }
+        if self.coordination != self.before {
+            self.changes.push(Change::put::<CoordinationRow>(&(), &self.coordination));
+        }
+        Ok((self.changes, reply))
+    }
+}
+
+/// The paths of an owner's nodes, at most `limit`.
+///
+/// # Errors
+/// The view's.
+pub fn owned_by<V: View>(view: &V, owner: Owner, limit: usize) -> Result<Vec<TreePath>, V::Error> {
+    let from = owner.bytes();
+    let mut to = from.clone();
+    to.push(u8::MAX);
+    let rows = view.scan(Owned::ID, &from, &to, Order::OldestFirst, limit)?;
+    rows.into_iter()
+        .map(|(key, _)| match <(Owner, TreePath)>::from_bytes(&key) {
+            Some((_, path)) => Ok(path),
+            None => Err(BadRow { table: Owned::ID, key }.into()),
+        })
+        .collect()
+}
+
+pub(super) fn change<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    moment: Moment,
+    command: &TreeCommand,
+) -> Result<Decision, V::Error> {
+    let mut draft = Draft::new(bounds, view, moment)?;
+    let (path, guard, lease) = match command {
+        TreeCommand::MakeFolder { path, .. } => (path, None, None),
+        TreeCommand::Touch { path, lease } => (path, None, *lease),
+        TreeCommand::Write { path, lease, guard, .. } => (path, guard.as_ref(), *lease),
+        TreeCommand::Remove { path, guard, .. } => (path, guard.as_ref(), None),
+        TreeCommand::Acquire { path, lease, .. } | TreeCommand::Release { path, lease } => {
+            (path, None, Some(*lease))
+        }
+    };
+    if is_kept(path) {
+        return Ok(Err(Denied::new(Code::KeptByRibbit)));
+    }
+    if let Some(guard) = guard {
+        let held = node(view, &guard.lock)?.is_some_and(|lock| lock.fence == Some(guard.fence));
+        if !held {
+            return Ok(Err(Denied::new(Code::StaleFence)));
+        }
+    }
+    let owner = match lease {
+        None => None,
+        Some(token) => match leases::client_of(view, token)? {
+            Some((owner, _)) => Some(owner),
+            None => return Ok(Err(Denied::new(Code::LeaseOver))),
+        },
+    };
+    match command {
+        TreeCommand::MakeFolder { parents, .. } => make_folder(draft, path, *parents),
+        TreeCommand::Touch { .. } => write(draft, path, &[], true, owner),
+        TreeCommand::Write { content, append, .. } => write(draft, path, content, *append, owner),
+        TreeCommand::Remove { recursive: false, .. } => remove_one(draft, path),
+        TreeCommand::Remove { .. } => remove_all(draft, path),
+        TreeCommand::Acquire { content, .. } => match owner {
+            Some(owner) => acquire(draft, path, owner, content),
+            None => Ok(Err(Denied::new(Code::LeaseOver))),
+        },
+        TreeCommand::Release { .. } => {
+            match draft.node(path)? {
+                None => return Ok(Err(Denied::new(Code::NotHeld))),
+                Some(node) if node.kind != Kind::Lock => return Ok(Err(Denied::new(Code::NotALock))),
+                Some(node) if node.owner != owner => return Ok(Err(Denied::new(Code::LockHeld))),
+                Some(_) => draft.remove(path)?,
+            }
+            Ok(draft.finish(Reply::Done))
+        }
+    }
+}
+
+fn make_folder<V: View>(
+    mut draft: Draft<'_, V>,
+    path: &TreePath,
+    parents: bool,
+) -> Result<Decision, V::Error> {
+    match draft.node(path)? {
+        Some(node) if node.kind == Kind::Folder && parents => return Ok(draft.finish(Reply::Done)),
+        Some(_) => return Ok(Err(Denied::new(Code::NodeExists))),
+        None => {}
+    }
+    if let Err(denied) = place_for(&mut draft, path, parents)? {
+        return Ok(Err(denied));
+    }
+    let node = Node::folder(draft.moment.index, draft.moment.wall_ms);
+    draft.put(path, node)?;
+    Ok(draft.finish(Reply::Done))
+}
+
+/// Sees to it that there is a folder for a new node.
+fn place_for<V: View>(
+    draft: &mut Draft<'_, V>,
+    path: &TreePath,
+    parents: bool,
+) -> Result<Result<(), Denied>, V::Error> {
+    if parents {
+        return draft.make_parents(path);
+    }
+    let above = match path.parent() {
+        Some(folder) => draft.node(&folder)?,
+        None => None,
+    };
+    Ok(match above {
+        Some(node) if node.kind == Kind::Folder => Ok(()),
+        Some(_) => Err(Denied::new(Code::NotAFolder)),
+        None => Err(Denied::new(Code::NoSuchNode)),
+    })
+}
+
+fn write<V: View>(
+    mut draft: Draft<'_, V>,
+    path: &TreePath,
+    content: &[u8],
+    append: bool,
+    owner: Option<Owner>,
+) -> Result<Decision, V::Error> {
+    let (index, wall_ms) = (draft.moment.index, draft.moment.wall_ms);
+    let mut node = match draft.node(path)? {
+        Some(node) if node.kind == Kind::Folder && !content.is_empty() => {
+            return Ok(Err(Denied::new(Code::IsFolder)));
+        }
+        Some(node) if node.kind == Kind::Lock => return Ok(Err(Denied::new(Code::IsLock))),
+        Some(node) => node,
+        None => {
+            if let Err(denied) = place_for(&mut draft, path, false)? {
+                return Ok(Err(denied));
+            }
+            if let Some(owner) = owner
+                && draft.owns_most(owner)?
+            {
+                return Ok(Err(Denied::new(Code::TooManyNodes)));
+            }
+            Node { kind: Kind::File, owner, ..Node::folder(index, wall_ms) }
+        }
+    };
+    if node.kind == Kind::Folder && !append {
+        return Ok(Err(Denied::new(Code::IsFolder)));
+    }
+    if !append {
+        node.content.clear();
+    }
+    node.content.extend_from_slice(content);
+    if node.content.len() > NODE_BYTES_MAX {
+        return Ok(Err(Denied::new(Code::TooMuchContent)));
+    }
+    (node.changed, node.changed_wall_ms) = (index, wall_ms);
+    draft.put(path, node)?;
+    Ok(draft.finish(Reply::Done))
+}
+
+fn remove_one<V: View>(mut draft: Draft<'_, V>, path: &TreePath) -> Result<Decision, V::Error> {
+    match draft.node(path)? {
+        None => return Ok(Err(Denied::new(Code::NoSuchNode))),
+        Some(node) if node.kind == Kind::Lock => return Ok(Err(Denied::new(Code::LockHeld))),
+        Some(node) if node.kind == Kind::Folder => {
+            let (from, to) = path.keys_below();
+            if !draft.view.scan(Nodes::ID, &from, &to, Order::OldestFirst, 1)?.is_empty() {
+                return Ok(Err(Denied::new(Code::FolderNotEmpty)));
+            }
+        }
+        Some(_) => {}
+    }
+    draft.remove(path)?;
+    Ok(draft.finish(Reply::Done))
+}
+
+/// The last nodes first, so that what is left after each step is a tree.
+fn remove_all<V: View>(mut draft: Draft<'_, V>, path: &TreePath) -> Result<Decision, V::Error> {
+    if draft.node(path)?.is_none() {
+        return Ok(Err(Denied::new(Code::NoSuchNode)));
+    }
+    let (from, to) = (path.bytes(), path.key_behind());
+    let step = draft.bounds.remove_step;
+    let rows = draft.view.scan(Nodes::ID, &from, &to, Order::NewestFirst, step + 1)?;
+    let more = rows.len() > step;
+    for (key, row) in rows.into_iter().take(step) {
+        let (Some(path), Some(node)) = (TreePath::from_bytes(&key), decode::<Node>(&row)) else {
+            return Err(BadRow { table: Nodes::ID, key }.into());
+        };
+        if node.kind == Kind::Lock {
+            return Ok(Err(Denied::new(Code::LockHeld)));
+        }
+        draft.remove(&path)?;
+    }
+    Ok(draft.finish(Reply::Stepped { more }))
+}
+
+/// Gives the lock to `owner`, if nobody else has it.
+pub(super) fn acquire<V: View>(
+    mut draft: Draft<'_, V>,
+    path: &TreePath,
+    owner: Owner,
+    content: &[u8],
+) -> Result<Decision, V::Error> {
+    match draft.node(path)? {
+        Some(node) if node.owner == Some(owner) && node.kind == Kind::Lock => {
+            let fence = node.fence.unwrap_or_default();
+            return Ok(draft.finish(Reply::Fenced { fence }));
+        }
+        Some(node) if node.kind == Kind::Lock => return Ok(Err(Denied::new(Code::LockHeld))),
+        Some(node) if node.kind == Kind::Folder => return Ok(Err(Denied::new(Code::IsFolder))),
+        Some(_) => return Ok(Err(Denied::new(Code::NotALock))),
+        None => {}
+    }
+    if content.len() > NODE_BYTES_MAX {
+        return Ok(Err(Denied::new(Code::TooMuchContent)));
+    }
+    if draft.owns_most(owner)? {
+        return Ok(Err(Denied::new(Code::TooManyNodes)));
+    }
+    if let Err(denied) = draft.make_parents(path)? {
+        return Ok(Err(denied));
+    }
+    let fence = draft.grant(path, owner, content)?;
+    Ok(draft.finish(Reply::Fenced { fence }))
+}
+
+impl<V: View> Draft<'_, V> {
+    /// A lock that nobody has, with its folder there.
+    pub fn grant(&mut self, path: &TreePath, owner: Owner, content: &[u8]) -> Result<LogIndex, V::Error> {
+        let fence = self.moment.index;
+        let node = Node {
+            kind: Kind::Lock,
+            content: content.to_vec(),
+            owner: Some(owner),
+            fence: Some(fence),
+            ..Node::folder(fence, self.moment.wall_ms)
+        };
+        self.put(path, node)?;
+        Ok(fence)
+    }
+
+    /// A file that goes with its owner, with the folders above.
+    pub fn leave_file(
+        &mut self,
+        path: &TreePath,
+        owner: Owner,
+        content: &[u8],
+    ) -> Result<Result<(), Denied>, V::Error> {
+        if let Err(denied) = self.make_parents(path)? {
+            return Ok(Err(denied));
+        }
+        let (index, wall_ms) = (self.moment.index, self.moment.wall_ms);
+        let content = content.to_vec();
+        self.put(
+            path,
+            Node { kind: Kind::File, content, owner: Some(owner), ..Node::folder(index, wall_ms) },
+        )?;
+        Ok(Ok(()))
+    }
+}
+
+/// A page of what lies at `path` and below it, in the order of the tree, down to `depth` names below it, behind
+/// `after` if that is given. And where the next page begins, if there is one: its `after`.
+///
+/// # Errors
+/// The view's; the refusal is that there is no such node.
+#[allow(clippy::type_complexity)]
+pub fn list<V: View>(
+    view: &V,
+    path: &TreePath,
+    depth: Option<u8>,
+    after: Option<&TreePath>,
+    limit: usize,
+) -> Result<Result<(Vec<TreeEntry>, Option<TreePath>), Denied>, V::Error> {
+    let Some(top) = node(view, path)? else { return Ok(Err(Denied::new(Code::NoSuchNode))) };
+    let deepest = depth.map_or(usize::MAX, |depth| path.depth() + usize::from(depth));
+    let limit = limit.clamp(1, TREE_PAGE_MAX);
+    let (mut from, to) = path.keys_below();
+    let mut entries = Vec::new();
+    match after.filter(|after| after.is_within(path)) {
+        None => entries.push(TreeEntry { path: path.clone(), node: top }),
+        Some(after) => {
+            from = after.bytes();
+            from.push(1);
+        }
+    }
+    let mut bytes = 0;
+    'reading: loop {
+        let wanted = limit + 1 - entries.len();
+        let rows = view.scan(Nodes::ID, &from, &to, Order::OldestFirst, wanted)?;
+        let whole = rows.len() < wanted;
+        for (key, row) in rows {
+            let (Some(path), Some(node)) = (TreePath::from_bytes(&key), decode::<Node>(&row)) else {
+                return Err(BadRow { table: Nodes::ID, key }.into());
+            };
+            // Passed over at once with everything below, however much that is.
+            if path.depth() > deepest {
+                let names: Vec<&str> = path.names().take(deepest).collect();
+                let last = TreePath::root().join(&names.join("/")).unwrap_or_else(|_| path.clone());
+                from = last.key_behind();
+                continue 'reading;
+            }
+            from = key;
+            from.push(1);
+            bytes += node.content.len() + path.as_str().len();
+            entries.push(TreeEntry { path, node });
+            if entries.len() > limit || bytes > TREE_PAGE_BYTES_MAX {
+                break 'reading;
+            }
+        }
+        if whole {
+            return Ok(Ok((entries, None)));
+        }
+    }
+    if entries.len() > limit {
+        entries.pop();
+    }
+    let more = entries.last().map(|entry| entry.path.clone());
+    Ok(Ok((entries, more)))
+}
