@@ -5,6 +5,7 @@
 use super::DbError;
 use super::digest::{DigestAt, Digests};
 use super::journal::{Spans, entries_from};
+use super::known::KnownRows;
 use super::limits::KEY_BYTES_MAX;
 use super::meta::read_position;
 use super::record::{LogEntry, unseal};
@@ -226,13 +227,23 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for RowsView<T> {
 pub(super) struct ApplyView<'a, T> {
     pub rows: &'a T,
     pub window: &'a Window,
+    pub known: &'a KnownRows,
 }
 
 impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for ApplyView<'_, T> {
     type Error = DbError;
 
     fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
-        get_row(self.rows, table, key)
+        if !KnownRows::holds(table) {
+            return get_row(self.rows, table, key);
+        }
+        let stored_key = row_key(table, key);
+        if let Some(row) = self.known.get(&stored_key) {
+            return Ok(Some(row));
+        }
+        let row = get_row(self.rows, table, key)?;
+        row.iter().for_each(|row| self.known.learn(&stored_key, row));
+        Ok(row)
     }
     fn scan(
         &self,

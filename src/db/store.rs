@@ -9,6 +9,7 @@
 
 use super::applying::Applying;
 use super::journal::{Journal, Spans};
+use super::known::KnownRows;
 use super::limits::{CHECKPOINT_ENTRIES, LOG_FILE_ENTRIES, LOG_KEEP_ENTRIES, LOG_KEEP_STRETCH};
 use super::load::load_ring;
 use super::meta::*;
@@ -54,6 +55,7 @@ pub struct Store {
     pub(super) identity: Option<Identity>,
     journal: Journal,
     applied: Position,
+    known: KnownRows,
     /// As of the last durable commit of the rows: the log is never cut past it.
     applied_durable: LogIndex,
     log_keep_entries: u64,
@@ -92,6 +94,7 @@ impl Store {
             identity: None,
             journal,
             applied: Position::default(),
+            known: KnownRows::default(),
             applied_durable: 0,
             log_keep_entries: LOG_KEEP_ENTRIES,
             log_wanted: LogIndex::MAX,
@@ -140,6 +143,7 @@ impl Store {
         let age_ms = window.age_ms();
         *self.shared.window.write().expect("no reader panics while it holds this lock") = window;
         *self.shared.ring.write().expect("no writer panics while it holds this lock") = load_ring(&view)?;
+        self.known.clear();
         self.identity = loaded.identity;
         self.applied = loaded.applied;
         self.applied_durable = loaded.applied.index;
@@ -244,6 +248,7 @@ impl Store {
             let mut applying = Applying {
                 rows: &mut rows,
                 window: &mut window,
+                known: &mut self.known,
                 scrub: &mut scrub,
                 digest: digests().last().1,
                 digests: Vec::with_capacity(entries.len()),
@@ -275,7 +280,7 @@ impl Store {
         behind_each.into_iter().for_each(|at| digests.note(at));
         drop(digests);
         let mut ring = self.shared.ring.write().expect("no reader panics while it holds this lock");
-        noted.iter().for_each(|change| ring.note(change));
+        noted.into_iter().for_each(|news| ring.follow(news));
         drop(ring);
         self.shared.age_ms.store(window.age_ms(), Ordering::Release);
         self.shared.applied.store(self.applied.index, Ordering::Release);

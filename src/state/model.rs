@@ -9,7 +9,7 @@ use super::croaks;
 use super::ids::LogIndex;
 use super::limits::Bounds;
 use super::query::{Page, Query, answer};
-use super::ring::Ring;
+use super::ring::{News, Ring};
 use super::rows::{BadRow, Change, Order, RawRow, TableId, View, WriteView};
 use super::window::Window;
 use std::collections::BTreeMap;
@@ -45,7 +45,7 @@ impl Model {
     pub fn commit(&mut self, changes: &[Change]) {
         for change in changes {
             self.window.note(change);
-            self.ring.note(change);
+            News::of(change).into_iter().for_each(|news| self.ring.follow(news));
             match change.clone() {
                 Change::Put { table, key, row } => self.rows.insert((table, key), row),
                 Change::Remove { table, key } => self.rows.remove(&(table, key)),

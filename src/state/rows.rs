@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 /// Version byte of every row written today. A reader accepts every version it knows.
 pub const ROW_VERSION: u8 = 1;
+/// A croak of ordinary characters and the checksum that the store adds fit in, without growing.
+const ROW_BYTES_USUAL: usize = 224;
 
 /// A table, by the byte that prefixes its keys in the store. Part of the disk and snapshot format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,11 +82,18 @@ impl Change {
 
 /// The bytes of a row: version, then postcard.
 pub fn encode<R: Serialize>(row: &R) -> Vec<u8> {
-    postcard::to_extend(row, vec![ROW_VERSION]).expect("rows are plain data: they always serialise")
+    let mut bytes = Vec::with_capacity(ROW_BYTES_USUAL);
+    bytes.push(ROW_VERSION);
+    postcard::to_extend(row, bytes).expect("rows are plain data: they always serialise")
 }
 
 /// The row in `bytes`, or nothing when they are not one.
 pub fn decode<R: DeserializeOwned>(bytes: &[u8]) -> Option<R> {
+    decode_borrowed(bytes)
+}
+
+/// As [`decode`], with texts that stay where they are.
+pub fn decode_borrowed<'a, R: Deserialize<'a>>(bytes: &'a [u8]) -> Option<R> {
     match bytes.split_first() {
         Some((&ROW_VERSION, rest)) => match postcard::take_from_bytes(rest) {
             Ok((row, [])) => Some(row),
@@ -296,6 +305,18 @@ pub struct Account {
     pub created_wall_ms: u64,
     /// Readers treat a deleted account as absent. Its texts are empty from then on; its other rows go step by
     /// step, this one stays.
+    pub deleted: bool,
+}
+
+/// An [`Account`], read where it lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct AccountMark<'a> {
+    pub username: &'a str,
+    pub name: &'a str,
+    pub email: &'a str,
+    pub password_hash: &'a str,
+    pub credential_version: u32,
+    pub created_wall_ms: u64,
     pub deleted: bool,
 }
 

@@ -13,14 +13,25 @@ use super::command::Reply;
 use super::ids::{AccountId, LogIndex, TokenHash};
 use super::limits::{Bounds, RULES_LEVEL_POSTS, SESSION_AGE_MS_MAX};
 use super::rows::{
-    Account, Accounts, Bookkeeping, Books, Change, Croak, Croaks, CroaksBy, Followers, Friends, Names, Order,
-    Post, Posts, Session, Sessions, SessionsOf, Sweeps, View, get, scan,
+    Account, AccountMark, Accounts, BadRow, Bookkeeping, Books, Change, Croak, Croaks, CroaksBy, Followers,
+    Friends, Key, Names, Order, Post, Posts, Session, Sessions, SessionsOf, Sweeps, Table, View,
+    decode_borrowed, get, scan,
 };
 use super::{croaks, text};
 
 /// The live account with this id; nothing for a deleted one.
 pub fn live_account<V: View>(view: &V, id: AccountId) -> Result<Option<Account>, V::Error> {
     Ok(get::<Accounts, V>(view, &id)?.filter(|account| !account.deleted))
+}
+
+/// Whether there is a live account with this id: what writing needs of it, without making its texts one's own.
+fn is_live<V: View>(view: &V, id: AccountId) -> Result<bool, V::Error> {
+    let key = id.bytes();
+    let Some(bytes) = view.get(Accounts::ID, &key)? else { return Ok(false) };
+    match decode_borrowed::<AccountMark>(&bytes) {
+        Some(account) => Ok(!account.deleted),
+        None => Err(BadRow { table: Accounts::ID, key }.into()),
+    }
 }
 
 /// The live account of this (folded) user name.
@@ -40,6 +51,13 @@ pub fn session_account<V: View>(
         return Ok(None);
     }
     Ok(live_account(view, session.account)?.map(|account| (session.account, account)))
+}
+
+/// As [`session_account`], when only who it is matters.
+fn session_owner<V: View>(view: &V, token: TokenHash, age_ms: u64) -> Result<Option<AccountId>, V::Error> {
+    let Some(session) = get::<Sessions, V>(view, &token)? else { return Ok(None) };
+    let open = session.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX) > age_ms;
+    Ok((open && is_live(view, session.account)?).then_some(session.account))
 }
 
 /// Unwraps an `Option` inside a rule, or refuses.
@@ -141,7 +159,7 @@ pub(super) fn croak<V: View>(
     session: TokenHash,
     post: &str,
 ) -> Result<Decision, V::Error> {
-    let (author, _) = or_deny!(session_account(view, session, moment.age_ms())?, NOT_LOGGED_IN);
+    let author = or_deny!(session_owner(view, session, moment.age_ms())?, NOT_LOGGED_IN);
     checked!(text::check_croak(post));
     let croak = Croak { author, wall_ms: moment.wall_ms, text: text::croak_text(post) };
     let put = if moment.rules_level >= RULES_LEVEL_POSTS {
@@ -159,7 +177,7 @@ fn me_and<V: View>(
     session: TokenHash,
     username: &str,
 ) -> Result<Result<(AccountId, AccountId), Denied>, V::Error> {
-    let (me, _) = or_deny!(session_account(view, session, moment.age_ms())?, NOT_LOGGED_IN);
+    let me = or_deny!(session_owner(view, session, moment.age_ms())?, NOT_LOGGED_IN);
     let username = checked!(text::fold_username(username));
     let (friend, _) = or_deny!(account_named(view, &username)?, NO_SUCH_USER);
     Ok(Ok((me, friend)))
@@ -289,9 +307,10 @@ pub(super) fn index_croaks<V: View>(
     let mut changes = Vec::with_capacity(found.len() + 1);
     for one in &found {
         let author = one.croak.author;
-        match live_account(view, author)? {
-            Some(_) => changes.push(Change::put::<CroaksBy>(&(author, one.index), &())),
-            None => one.remove(books, &mut changes),
+        if is_live(view, author)? {
+            changes.push(Change::put::<CroaksBy>(&(author, one.index), &()));
+        } else {
+            one.remove(books, &mut changes);
         }
     }
     changes.push(Change::put::<Books>(&(), books));
