@@ -17,7 +17,7 @@ use super::limits::{INBOX_MAX, LIVE_EVENTS_MAX, TICK_MS, WAITERS_PER_REQUEST_MAX
 use super::live::Live;
 use super::writer::{Done, Job, Writer};
 use super::{RaftMessage, ReadAnswer, ReadId, convert};
-use crate::db::{DbError, Reader};
+use crate::db::{Configuration, DbError, Reader};
 use crate::state::apply::digest;
 use crate::state::{LogIndex, Outcome, RaftId, Request, RequestId};
 use event_listener::Event;
@@ -137,6 +137,8 @@ impl<Id: Eq + Hash, A: Clone> Waiters<Id, A> {
 
 enum Message {
     Input(Input),
+    /// Jobs that had nothing to wait for were carried out: applied, and done.
+    Turn(Box<(Done, Done)>),
     /// A snapshot is complete beside the store, with the message that announces it.
     Snapshot {
         from: RaftId,
@@ -214,6 +216,13 @@ impl Replica {
 
     pub fn status(&self) -> CoreStatus {
         self.shared.status.lock().expect("nobody panics while it holds this lock").clone()
+    }
+
+    /// Whether this member votes, in any of the configurations that hold now.
+    pub fn votes(&self, id: RaftId) -> bool {
+        let status = self.shared.status.lock().expect("nobody panics while it holds this lock");
+        let Configuration { voters, voters_outgoing, learners_next, .. } = &status.configuration;
+        [voters, voters_outgoing, learners_next].iter().any(|ids| ids.contains(&id))
     }
 
     /// Asks for a command to be replicated and waits until this node has applied it.
@@ -403,6 +412,11 @@ impl<T: Transport> RaftTask<T> {
             for message in first.into_iter().chain(more) {
                 match message {
                     Message::Input(input) => self.core.feed(input),
+                    Message::Turn(done) => {
+                        let (applied, stored) = *done;
+                        self.core.feed(Input::Applied(applied));
+                        self.core.feed(Input::Stored(stored));
+                    }
                     Message::Snapshot { from, message } => {
                         snapshot = true;
                         self.core.feed(Input::Message { from, message });
@@ -509,14 +523,24 @@ impl StoreThread {
     }
 
     fn turn(&mut self, jobs: &[Job]) -> Result<(), DbError> {
+        let mut applied = None;
         if jobs.iter().any(|job| !job.committed.is_empty() || job.install.is_some()) {
             let done = self.writer.apply(jobs)?;
             self.answer(&done);
-            // Ends with the Raft task: then nobody needs to be told.
+            applied = Some(done);
+        }
+        // What was applied is told before the disk is waited for, and else together with the rest: each message may
+        // wake a thread. Sending ends with the Raft task: then nobody needs to be told.
+        if jobs.iter().any(|job| !job.is_volatile())
+            && let Some(done) = applied.take()
+        {
             let _ = self.inbox.send_blocking(Message::Input(Input::Applied(done)));
         }
-        let done = self.writer.append(jobs)?;
-        let _ = self.inbox.send_blocking(Message::Input(Input::Stored(done)));
+        let stored = self.writer.append(jobs)?;
+        let _ = self.inbox.send_blocking(match applied {
+            Some(applied) => Message::Turn(Box::new((applied, stored))),
+            None => Message::Input(Input::Stored(stored)),
+        });
         Ok(())
     }
 
