@@ -8,6 +8,7 @@
 //! - [`descriptors`]: as many files and sockets as a server needs
 //! - [`start`]: logging and the one match that runs a role; [`stop`]: when it has to end
 //! - [`up`]: a whole group on one machine
+//! - [`directory`]: `balancer read`, `write`, `down` and `left`, which ask a balancer
 //! - [`init`], [`status`] (also as `members`), [`member`], [`bench`] (with [`histogram`]), [`recover`]: commands that come to an
 //!   end by themselves
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
@@ -21,6 +22,7 @@ pub mod bench;
 pub mod cli;
 pub mod cluster_file;
 pub mod descriptors;
+pub mod directory;
 pub mod env_file;
 pub mod failure;
 pub mod histogram;

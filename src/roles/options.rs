@@ -3,6 +3,7 @@
 //! Nothing here knows where a value came from (a flag, the environment, a file, a folder that `up` left):
 //! that is `cli`'s to decide. No role reads flags or the environment itself.
 
+use crate::net::protocol::Directory;
 use crate::state::{ClusterId, Consistency, MemberName, Role};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -62,6 +63,14 @@ pub struct BalancerOptions {
     pub listen: String,
     /// Where any members may be found; the balancer learns of the others from them.
     pub seeds: Vec<String>,
+}
+
+/// For `balancer read`, `write`, `down` and `left`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryOptions {
+    pub group: Group,
+    pub ask: Directory,
+    pub json: bool,
 }
 
 /// For `client web`.

@@ -3,7 +3,7 @@
 use super::cli::{Invocation, Job};
 use super::failure::{Exit, Failure};
 use super::log_lines::{self, Lines};
-use super::{balancer, bench, descriptors, init, member, node, recover, status, stop, up, web};
+use super::{balancer, bench, descriptors, directory, init, member, node, recover, status, stop, up, web};
 use std::io::Write;
 use std::time::Instant;
 
@@ -20,6 +20,7 @@ pub fn run(invocation: Invocation) -> Result<(), Failure> {
     let (name, filter) = match &job {
         Job::Node(options) => (options.name(), SERVER_FILTER),
         Job::Balancer(_) => ("balancer".to_string(), SERVER_FILTER),
+        Job::Directory(_) => ("directory".to_string(), COMMAND_FILTER),
         Job::Web(_) => ("web".to_string(), SERVER_FILTER),
         Job::Up(_) => ("up".to_string(), SERVER_FILTER),
         Job::Init(_) => ("init".to_string(), COMMAND_FILTER),
@@ -39,6 +40,7 @@ pub fn run(invocation: Invocation) -> Result<(), Failure> {
         match job {
             Job::Node(options) => node::run(options, stop()?).await,
             Job::Balancer(options) => balancer::run(options, stop()?).await,
+            Job::Directory(options) => directory::run(&options).await,
             Job::Web(options) => web::run(options, stop()?).await,
             Job::Up(options) => up::run(options, stop()?).await,
             Job::Init(options) => init::run(&options),

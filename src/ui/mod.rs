@@ -4,11 +4,13 @@
 //! - [`pages`]: the pages, as templates (in `templates/`); escaping is askama's alone
 //! - [`words`]: refusals beside their fields, and the notes after something worked
 //! - [`time`]: the wall clock of a croak
+//! - [`directory`]: what a balancer says about where to go
 //! - [`status`]: the group at a glance, as a table and as JSON
 //! - [`table`]: columns that line up
 //!
 //! Knows the rules' types and the protocol's, nothing of the roles that use it.
 
+pub mod directory;
 pub mod form;
 pub mod pages;
 pub mod status;

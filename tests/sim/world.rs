@@ -375,7 +375,7 @@ impl World {
         for (number, node) in self.nodes.iter().enumerate() {
             let running = node.running.as_ref().expect("all run");
             let applied = running.core.status().applied;
-            assert_eq!(applied, self.checker.last(), "node {number} does not know what was applied once");
+            assert_eq!(applied, self.checker.last(), "node {number} does not know what was committed once");
             let reader = running.writer.store().reader();
             while reader.scrub().expect("a live store is whole").is_none() {}
             let rows = rows(&reader);

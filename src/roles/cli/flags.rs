@@ -53,7 +53,7 @@ pub enum Verb {
     /// Keep a standby copy, vote, serve no people
     #[command(after_help = COORDINATOR_HELP)]
     Coordinator(CoordinatorFlags),
-    /// Give people one stable address, and share them out over the backends
+    /// Give people one stable address, and share them out over the backends; or ask where to go
     #[command(after_help = BALANCER_HELP)]
     Balancer(BalancerFlags),
     /// What people use
@@ -209,9 +209,55 @@ pub struct ServerFlags {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct BalancerFlags {
+    #[command(subcommand)]
+    pub verb: Option<BalancerVerb>,
     #[command(flatten)]
     pub server: ServerFlags,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BalancerVerb {
+    /// Ask a balancer which backend to read from; it counts you there until you leave
+    #[command(after_help = READ_HELP)]
+    Read(ReadFlags),
+    /// Ask a balancer which backends may be written to, the leader first
+    #[command(after_help = WRITE_HELP)]
+    Write(StatusFlags),
+    /// Tell a balancer that a backend is down; it looks for itself
+    #[command(after_help = DOWN_HELP)]
+    Down(DownFlags),
+    /// Tell a balancer that a reader has gone
+    #[command(after_help = LEFT_HELP)]
+    Left(LeftFlags),
+}
+
+#[derive(Debug, Args)]
+pub struct ReadFlags {
+    /// Your number, where you have one: your place is renewed, or moved if another backend has fewer clients
+    #[arg(long, value_name = "N")]
+    pub client: Option<u64>,
+    #[command(flatten)]
+    pub asking: StatusFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct DownFlags {
+    /// As the balancer named it
+    #[arg(value_name = "HOST:PORT", value_parser = address::peer)]
+    pub address: String,
+    #[command(flatten)]
+    pub asking: StatusFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct LeftFlags {
+    /// The number that `read` has shown, or that you gave it
+    #[arg(value_name = "CLIENT")]
+    pub client: u64,
+    #[command(flatten)]
+    pub asking: StatusFlags,
 }
 
 /// How a command finds the group it talks to.
@@ -396,7 +442,34 @@ Listens on 0.0.0.0:8081, or where `up` had it if the data folder is one of
 
 Examples:
   ribbit balancer
-  ribbit balancer --listen 0.0.0.0:9090 --coordinator board1:9000,board2:9001";
+  ribbit balancer --listen 0.0.0.0:9090 --coordinator board1:9000,board2:9001
+  ribbit balancer read        ask the one that runs, as programs can";
+
+const READ_HELP: &str = "\
+Examples:
+  ribbit balancer read
+  ribbit balancer read --client 17 --json --server board1:8081
+
+You count as a client of that backend for a minute, or until you say `ribbit
+balancer left`: ask again to stay. Exits 3 when no backend serves people.";
+
+const WRITE_HELP: &str = "\
+Examples:
+  ribbit balancer write
+  ribbit balancer write --json --server board1:8081
+
+Exits 1 while nobody leads, 3 when no backend serves people.";
+
+const DOWN_HELP: &str = "\
+Examples:
+  ribbit balancer down board2:10002
+
+A backend that answers the balancer stays in use: a wrong report changes
+nothing, and exits 1.";
+
+const LEFT_HELP: &str = "\
+Examples:
+  ribbit balancer left 17";
 
 const WEB_HELP: &str = "\
 Examples:

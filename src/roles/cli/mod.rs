@@ -18,11 +18,12 @@ pub mod find_group;
 pub mod flags;
 pub mod typed;
 
+use crate::net::protocol::Directory;
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{
-    BalancerOptions, BenchOp, BenchOptions, DataDir, Fate, Group, InitOptions, MemberOptions, NodeOptions,
-    RecoverOptions, Restart, StatusOptions, UpOptions, WebOptions,
+    BalancerOptions, BenchOp, BenchOptions, DataDir, DirectoryOptions, Fate, Group, InitOptions,
+    MemberOptions, NodeOptions, RecoverOptions, Restart, StatusOptions, UpOptions, WebOptions,
 };
 use crate::roles::ports::Ports;
 use crate::state::{Consistency, HOME, Role};
@@ -31,9 +32,9 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches};
 use config::Config;
 use flags::{
-    BalancerFlags, BenchFlags, ClientVerb, ConsistencyFlag, Flags, GroupFlags, InitFlags, MemberVerb,
-    NameFlags, NodeFlags, OpFlag, RecoverFlags, RestartFlag, ServerFlags, StatusFlags, UpFlags, Verb,
-    WebFlags, command,
+    BalancerFlags, BalancerVerb, BenchFlags, ClientVerb, ConsistencyFlag, Flags, GroupFlags, InitFlags,
+    MemberVerb, NameFlags, NodeFlags, OpFlag, RecoverFlags, RestartFlag, ServerFlags, StatusFlags, UpFlags,
+    Verb, WebFlags, command,
 };
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -53,6 +54,7 @@ const WEB_LISTEN: &str = "127.0.0.1:8080";
 pub enum Job {
     Node(NodeOptions),
     Balancer(BalancerOptions),
+    Directory(DirectoryOptions),
     Web(WebOptions),
     Init(InitOptions),
     Up(UpOptions),
@@ -124,7 +126,8 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Init(flags) => Job::Init(init(flags)),
         Verb::Backend(flags) => Job::Node(node(Role::Backend, None, flags)?),
         Verb::Coordinator(flags) => Job::Node(node(Role::Coordinator, flags.clusters, flags.node)?),
-        Verb::Balancer(flags) => Job::Balancer(balancer(flags)?),
+        Verb::Balancer(BalancerFlags { verb: None, server }) => Job::Balancer(balancer(server)?),
+        Verb::Balancer(BalancerFlags { verb: Some(verb), .. }) => Job::Directory(directory(verb, matches)?),
         Verb::Client(ClientVerb::Web(flags)) => Job::Web(web(flags, matches)?),
         Verb::Status(flags) => Job::Status(status(flags, false, matches)?),
         Verb::Members(flags) => Job::Status(status(flags, true, matches)?),
@@ -234,8 +237,23 @@ fn default_listen(role: Role, site: u32, id: u32) -> String {
     format!("0.0.0.0:{}", default_port(role, site, id))
 }
 
-fn balancer(flags: BalancerFlags) -> Result<BalancerOptions, Failure> {
-    let place = place(flags.server)?;
+fn directory(verb: BalancerVerb, matches: &ArgMatches) -> Result<DirectoryOptions, Failure> {
+    let (ask, asking) = match verb {
+        BalancerVerb::Read(flags) => (Directory::Read { client: flags.client }, flags.asking),
+        BalancerVerb::Write(flags) => (Directory::Write, flags),
+        BalancerVerb::Down(flags) => (Directory::Down { address: flags.address }, flags.asking),
+        BalancerVerb::Left(flags) => (Directory::Left { client: flags.client }, flags.asking),
+    };
+    let group = group(asking.group, matches)?;
+    if group.servers.is_empty() {
+        let message = format!("{} does not say where a balancer is: name one with --server", group.found_in);
+        return Err(Failure::new(Exit::Configuration, message));
+    }
+    Ok(DirectoryOptions { group, ask, json: asking.json })
+}
+
+fn balancer(flags: ServerFlags) -> Result<BalancerOptions, Failure> {
+    let place = place(flags)?;
     let ports = place.ports.as_ref();
     let listen = place.listen.or_else(|| ports?.balancer.clone()).unwrap_or_else(|| BALANCER_LISTEN.into());
     let mut seeds = place.coordinators;
@@ -450,6 +468,10 @@ mod tests {
             ("ribbit member remove", true),
             ("ribbit transfer frog-1", true),
             ("ribbit status --server nowhere", true),
+            ("ribbit balancer --listen 127.0.0.1:0 read", true),
+            ("ribbit balancer down nowhere", true),
+            ("ribbit balancer left", true),
+            ("ribbit balancer read --data-dir /nonexistent", false),
             ("ribbit backend --id 1 --data-dir /nonexistent", false),
             ("ribbit status --data-dir /nonexistent", false),
         ] {
