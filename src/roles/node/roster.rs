@@ -152,6 +152,10 @@ impl Peers {
         self.table().get(&id)?.info.as_ref().map(|info| info.address.clone())
     }
 
+    pub(super) fn role(&self, id: RaftId) -> Option<Role> {
+        self.table().get(&id)?.info.as_ref().map(|info| info.role)
+    }
+
     /// Who has this Raft id and where it is reached.
     pub(super) fn info(&self, id: RaftId) -> Option<MemberInfo> {
         self.table().get(&id)?.info.clone()
