@@ -13,6 +13,7 @@
 //!   end by themselves
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
 //! - [`address`]: HOST:PORT as people type it
+//! - [`process`]: what a process can tell of itself
 //! - [`output`]: standard output; [`log_lines`]: standard error, for which nobody waits
 //! - [`web`]: pages for browsers
 
@@ -35,6 +36,7 @@ pub mod node;
 pub mod options;
 pub mod output;
 pub mod ports;
+pub mod process;
 pub mod recover;
 pub mod start;
 pub mod status;

@@ -4,8 +4,8 @@ use super::cli::{Invocation, Job};
 use super::failure::{Exit, Failure};
 use super::log_lines::{self, Lines};
 use super::{
-    balancer, bench, client_server, descriptors, directory, health, init, member, node, recover, status,
-    stop, up, web,
+    balancer, bench, client_server, descriptors, directory, health, init, member, node, process, recover,
+    status, stop, up, web,
 };
 use std::io::Write;
 use std::time::Instant;
@@ -36,6 +36,7 @@ pub fn run(invocation: Invocation) -> Result<(), Failure> {
     };
     let node = matches!(&job, Job::Node(_));
     start_logging(name, log_filter.as_deref().unwrap_or(filter));
+    process::started();
     descriptors::raise();
     let stop = || {
         stop::requested(supervised)

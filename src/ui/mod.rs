@@ -7,6 +7,7 @@
 //! - [`directory`]: what a balancer says about where to go
 //! - [`status`]: the group at a glance, as a table and as JSON
 //! - [`health`]: whether it is well, in words and as JSON
+//! - [`metrics`]: figures for programs that watch
 //! - [`table`]: columns that line up
 //!
 //! Knows the rules' types and the protocol's, nothing of the roles that use it.
@@ -14,6 +15,7 @@
 pub mod directory;
 pub mod form;
 pub mod health;
+pub mod metrics;
 pub mod pages;
 pub mod status;
 pub mod table;
