@@ -5,13 +5,16 @@
 //! - [`words`]: refusals beside their fields, and the notes after something worked
 //! - [`time`]: the wall clock of a croak
 //! - [`status`]: the group at a glance, as a table and as JSON
-//! - [`table`]: columns that line up
+//! - [`table`]: columns that line up; [`tree`]: the lock namespace, drawn
+//! - [`plain`]: what others wrote, as it may stand in a terminal
 //!
 //! Knows the rules' types and the protocol's, nothing of the roles that use it.
 
 pub mod form;
 pub mod pages;
+pub mod plain;
 pub mod status;
 pub mod table;
 pub mod time;
+pub mod tree;
 pub mod words;
