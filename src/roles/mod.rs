@@ -10,6 +10,7 @@
 //! - [`up`]: a whole group on one machine
 //! - [`init`], [`status`] (also as `members`), [`member`], [`bench`] (with [`histogram`]), [`recover`]: commands that come to an
 //!   end by themselves
+//! - [`shell`] and [`lock`]: the lock namespace from outside; both use [`namespace`] and [`lease`]
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
 //! - [`address`]: HOST:PORT as people type it
 //! - [`output`]: standard output; [`log_lines`]: standard error, for which nobody waits
@@ -25,13 +26,17 @@ pub mod env_file;
 pub mod failure;
 pub mod histogram;
 pub mod init;
+pub mod lease;
+pub mod lock;
 pub mod log_lines;
 pub mod member;
+pub mod namespace;
 pub mod node;
 pub mod options;
 pub mod output;
 pub mod ports;
 pub mod recover;
+pub mod shell;
 pub mod start;
 pub mod status;
 pub mod stop;

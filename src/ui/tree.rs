@@ -84,8 +84,8 @@ fn branches(nodes: &[Drawn]) -> Vec<String> {
             let depth = depth(node);
             goes_on.resize(depth + 1, false);
             let mut branch = String::new();
-            for level in 1..=depth {
-                branch.push_str(match (level == depth, goes_on[level]) {
+            for (level, goes_on) in goes_on.iter().enumerate().skip(1) {
+                branch.push_str(match (level == depth, goes_on) {
                     (true, true) => "├── ",
                     (true, false) => "└── ",
                     (false, true) => "│   ",
