@@ -19,7 +19,9 @@ fn main() -> ExitCode {
     match ended {
         Ok(code) => ExitCode::from(code),
         Err(Failure { exit, message }) => {
-            eprintln!("ribbit: {message}");
+            if !message.is_empty() {
+                eprintln!("ribbit: {message}");
+            }
             ExitCode::from(exit as u8)
         }
     }

@@ -9,15 +9,18 @@ use ribbit::net::frame::{self, Plane};
 use ribbit::net::limits::FRAME_BYTES_MAX;
 use ribbit::net::line::Line;
 use ribbit::net::listener::{Gate, Node, serve};
-use ribbit::net::protocol::{Answer, AnswerFrame, Ask, AskFrame, MemberInfo, NodeStatus};
+use ribbit::net::protocol::{
+    Answer, AnswerFrame, Ask, AskFrame, Directions, Directory, Finding, MemberInfo, NodeStatus, Why,
+};
 use ribbit::net::survey::survey;
 use ribbit::roles::balancer;
+use ribbit::roles::balancer::limits::EVEN_STEPS;
 use ribbit::roles::failure::Exit;
 use ribbit::roles::options::BalancerOptions;
 use ribbit::state::{ClusterId, HistoryId, Role};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
-use smol::io::AsyncReadExt;
+use smol::io::{AsyncReadExt, AsyncWriteExt};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -59,6 +62,8 @@ impl Member {
     }
     /// Waits until a watcher has been told so twice: when it asks again, it has taken in the answer before.
     async fn has_told(&self, wanted: impl Fn(u32) -> bool) {
+        // What was told before this was asked for may be about how it was before.
+        let _ = self.tellings.try_recv();
         for _ in 0..2 {
             while !wanted(self.tellings.recv().await.unwrap()) {}
         }
@@ -124,7 +129,7 @@ async fn balance(seeds: &[&Member], members: &[Arc<Member>]) -> (String, smol::T
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let seeds = seeds.iter().map(|seed| seed.address()).collect();
-    let task = smol::spawn(balancer::serve(listener, seeds, smol::future::pending()));
+    let task = smol::spawn(balancer::serve(listener, seeds, 1, EVEN_STEPS, smol::future::pending()));
     for member in members {
         member.has_told(|_| true).await;
     }
@@ -151,14 +156,15 @@ fn clients(members: &[Arc<Member>]) -> Vec<u32> {
 }
 
 async fn end_of(mut stream: TcpStream) {
-    let end = async { Some(stream.read(&mut [0; 64]).await) };
+    // A preface may come before it.
+    let end = async { Some(stream.read_to_end(&mut Vec::new()).await) };
     let end = end
         .or(async {
             smol::Timer::after(LONG).await;
             None
         })
         .await;
-    assert!(matches!(end, Some(Ok(0) | Err(_))), "{end:?}");
+    assert!(end.is_some(), "it does not end");
 }
 
 #[test]
@@ -289,16 +295,176 @@ fn bytes_that_wait_are_carried_after_a_half_close() {
     });
 }
 
+async fn told(address: &str, ask: Directory) -> Answer {
+    ask_once(address, Plane::Control, Ask::Directory(ask), LONG).await.unwrap()
+}
+
+/// Which backend a reader is sent to, and under which number.
+async fn sent(address: &str, client: Option<u64>) -> (u32, u64) {
+    match told(address, Directory::Read { client }).await {
+        Answer::Directions(Directions::Read { client, lease_ms, backend }) => {
+            assert!(lease_ms > 0 && backend.in_sync && !backend.address.is_empty());
+            (backend.name.id, client)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn readers_are_spread_and_their_places_are_free_when_they_leave() {
+    smol::block_on(async {
+        let (coordinator, members) = group(3).await;
+        let (address, _balancer) = balance(&[&coordinator], &members).await;
+        let mut readers = Vec::new();
+        for _ in 0..6 {
+            readers.push(sent(&address, None).await);
+        }
+        let mut ids: Vec<u32> = readers.iter().map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, [1, 1, 2, 2, 3, 3]);
+        // Who asks again stays where it is; who leaves makes room.
+        assert_eq!(sent(&address, Some(readers[4].1)).await, readers[4]);
+        for (id, client) in &readers {
+            if *id == 2 {
+                let left = told(&address, Directory::Left { client: *client }).await;
+                assert_eq!(left, Answer::Directions(Directions::Left { known: true }));
+            }
+        }
+        assert_eq!(sent(&address, Some(17)).await, (2, 17));
+        assert_eq!(sent(&address, None).await.0, 2);
+        let left = told(&address, Directory::Left { client: 4_711 }).await;
+        assert_eq!(left, Answer::Directions(Directions::Left { known: false }));
+        // Connections count as clients, too.
+        let _open = Line::open(&members[0].address(), Plane::Client).await.unwrap();
+        members[0].has_told(|clients| clients == 1).await;
+        for _ in 0..2 {
+            assert_ne!(sent(&address, None).await.0, 1);
+        }
+    });
+}
+
+#[test]
+fn writers_are_told_the_leader_first() {
+    smol::block_on(async {
+        let (coordinator, members) = group(3).await;
+        members[0].set(|status| status.in_sync = false);
+        members[2].set(|status| status.leader = Some(3));
+        let (address, _balancer) = balance(&[&coordinator], &members).await;
+        let Answer::Directions(Directions::Write(backends)) = told(&address, Directory::Write).await else {
+            panic!()
+        };
+        let said: Vec<(u32, bool)> =
+            backends.iter().map(|backend| (backend.name.id, backend.leads)).collect();
+        assert_eq!(said, [(3, true), (2, false)]);
+        assert_eq!(backends[0].address, members[2].address());
+        // Nobody is in sync: nothing can be written, and what is there can be read.
+        for member in &members {
+            member.set(|status| status.in_sync = false);
+            member.has_told(|_| true).await;
+        }
+        assert_eq!(told(&address, Directory::Write).await, Answer::Unavailable(Why::NoLeader));
+        for member in &members {
+            member.set(|status| status.history = None);
+            member.has_told(|_| true).await;
+        }
+        for ask in [Directory::Write, Directory::Read { client: None }] {
+            assert_eq!(told(&address, ask).await, Answer::Unavailable(Why::NotServing));
+        }
+    });
+}
+
+#[test]
+fn who_is_reported_down_is_looked_at_and_a_wrong_report_changes_nothing() {
+    smol::block_on(async {
+        let (coordinator, members) = group(2).await;
+        let (address, _balancer) = balance(&[&coordinator], &members).await;
+        let mut open = connect(&address, Plane::Client).await.unwrap();
+        let (here, there) = if who_on(&mut open).await == 1 { (0, 1) } else { (1, 0) };
+        let (one, other) = (members[here].address(), members[there].address());
+        let report = |address: &str| Directory::Down { address: address.into() };
+        let found = |finding| Answer::Directions(Directions::Down(finding));
+        assert_eq!(told(&address, report(&one)).await, found(Finding::Answers));
+        assert_eq!(told(&address, report("127.0.0.1:1")).await, found(Finding::Unknown));
+        assert_eq!(who_on(&mut open).await, here as u32 + 1);
+
+        members[here].stopped.store(true, Ordering::SeqCst);
+        assert_eq!(told(&address, report(&one)).await, found(Finding::Silent));
+        assert_eq!(sent(&address, None).await.0, there as u32 + 1);
+        end_of(open).await;
+        assert_eq!(told(&address, report(&other)).await, found(Finding::Answers));
+        // It comes back by itself.
+        members[here].stopped.store(false, Ordering::SeqCst);
+        members[here].has_told(|_| true).await;
+        assert_eq!(sent(&address, None).await.0, here as u32 + 1);
+    });
+}
+
+#[test]
+fn what_is_no_directory_s_goes_to_a_backend_with_the_bytes_already_read() {
+    smol::block_on(async {
+        let (coordinator, members) = group(1).await;
+        let (address, _balancer) = balance(&[&coordinator], &members).await;
+        let line = Line::open(&address, Plane::Control).await.unwrap();
+        assert_eq!((who(&line).await, who(&line).await), (1, 1));
+        // One connection may ask the directory several things, and nothing else.
+        let line = Line::open(&address, Plane::Control).await.unwrap();
+        for _ in 0..2 {
+            let answer = line.ask(&Ask::Directory(Directory::Write), LONG, Duration::ZERO).await.unwrap();
+            assert!(matches!(answer, Answer::Directions(Directions::Write(_))), "{answer:?}");
+        }
+        let answer = line.ask(&Ask::NodeStatus, LONG, Duration::ZERO).await.unwrap();
+        assert!(matches!(answer, Answer::Refused(_)), "{answer:?}");
+        // Several asks in one piece: the first decides, none is lost.
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let mut bytes = frame::preface(Plane::Control).to_vec();
+        for tag in 1..=3 {
+            bytes.extend(frame::encode(&AskFrame { tag, deadline_ms: 5_000, ask: Ask::NodeStatus }));
+        }
+        stream.write_all(&bytes).await.unwrap();
+        let mut preface = [0; frame::PREFACE_BYTES];
+        stream.read_exact(&mut preface).await.unwrap();
+        assert_eq!(frame::parse_preface(&preface).unwrap(), Plane::Control);
+        for _ in 0..3 {
+            let answer: AnswerFrame = frame::read(&mut stream, FRAME_BYTES_MAX).await.unwrap();
+            assert!((1..=3).contains(&answer.tag));
+        }
+    });
+}
+
+#[test]
+fn hostile_bytes_and_slow_prefaces_end_their_connection_alone() {
+    smol::block_on(async {
+        let (coordinator, members) = group(1).await;
+        let (address, _balancer) = balance(&[&coordinator], &members).await;
+        let mut endless = frame::preface(Plane::Control).to_vec();
+        endless.extend(u32::MAX.to_le_bytes());
+        for bytes in
+            [&b"GET / HTTP/1.1\r\n\r\n"[..], b"\0\0\0\0\0\0\0\0", b"ribbit\x01\x63", b"rib", b"", &endless]
+        {
+            let mut stream = TcpStream::connect(&address).await.unwrap();
+            stream.write_all(bytes).await.unwrap();
+            let begin = Instant::now();
+            end_of(stream).await;
+            assert!(begin.elapsed() < Duration::from_secs(4), "{bytes:?}: {:?}", begin.elapsed());
+        }
+        // An ask that nobody here knows is a backend's to refuse: it hangs up.
+        let mut stream = connect(&address, Plane::Control).await.unwrap();
+        frame::write(&mut stream, &(1_u32, 5_000_u32, 200_u32)).await.unwrap();
+        end_of(stream).await;
+        assert_eq!(who(&Line::open(&address, Plane::Client).await.unwrap()).await, 1);
+    });
+}
+
 #[test]
 fn a_taken_port_is_refused_by_name() {
     smol::block_on(async {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let listen = taken.local_addr().unwrap().to_string();
-        let options = BalancerOptions { listen: listen.clone(), seeds: vec![] };
+        let options = BalancerOptions { listen: listen.clone(), seeds: vec![], site: 1 };
         let failure = balancer::run(options, smol::future::pending()).await.unwrap_err();
         assert_eq!(failure.exit, Exit::Refused);
         assert!(failure.message.contains(&listen) && failure.message.contains("--listen"), "{failure}");
-        let options = BalancerOptions { listen: "127.0.0.1:0".into(), seeds: vec![] };
+        let options = BalancerOptions { listen: "127.0.0.1:0".into(), seeds: vec![], site: 1 };
         balancer::run(options, async {}).await.unwrap();
     });
 }

@@ -82,7 +82,8 @@ fn every_command_explains_itself_with_examples() {
     let commands =
         ["up", "init", "backend", "coordinator", "balancer", "client web", "status", "members", "bench"];
     let more = ["member remove", "member drain", "member undrain", "transfer"];
-    for command in commands.into_iter().chain(more) {
+    let directory = ["health", "balancer read", "balancer write", "balancer down", "balancer left"];
+    for command in commands.into_iter().chain(more).chain(directory) {
         let (code, text) = run(&folder, &format!("{command} --help"));
         assert_eq!(code, 0, "{command}");
         assert!(text.contains("Examples:") && text.contains(&format!("ribbit {command}")), "{text}");
@@ -115,6 +116,9 @@ fn wrong_usage_exits_2() {
         "member remove",
         "member drain 2",
         "transfer frog-1",
+        "balancer frog",
+        "balancer left frog",
+        "balancer --listen 127.0.0.1:0 read",
         "up --evict-after soon",
         "backend --id 1 --evict-after 0",
     ] {
@@ -132,6 +136,14 @@ fn nobody_there_exits_3_and_says_where_it_looked() {
     assert!(text.starts_with("ribbit: ") && text.contains("127.0.0.1:1"), "{text}");
     let (code, text) = run(&folder, "status");
     assert!(code == 3 && text.contains("ribbit-data"), "{code}: {text}");
+    // What `health` has to say is what was asked for.
+    let output = ribbit(&folder).args(["health", "--server", "127.0.0.1:1"]).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(3), &b"DOWN.\nNobody answers.\n"[..]));
+    assert!(output.stderr.is_empty());
+    for verb in ["balancer read", "balancer write", "balancer down 127.0.0.1:2", "balancer left 7"] {
+        let (code, text) = run(&folder, &format!("{verb} --server 127.0.0.1:1"));
+        assert!(code == 3 && text.contains("127.0.0.1:1"), "{verb}: {code}: {text}");
+    }
     for verb in ["members", "member remove backend-1", "member drain backend-1", "transfer backend-1"] {
         let (code, text) = run(&folder, &format!("{verb} --server 127.0.0.1:1"));
         assert!(code == 3 && text.contains("127.0.0.1:1"), "{verb}: {code}: {text}");

@@ -23,6 +23,7 @@
 
 use super::limits::{LOG_BATCH_BYTES, LOG_FILE_BYTES, LOG_FILE_STEP_BYTES, LOG_RECORD_BYTES_MAX};
 use super::record::{HardState, LogEntry, Position};
+use super::terms::Terms;
 use super::{DbError, Disk};
 use crate::state::LogIndex;
 use redb::StorageBackend;
@@ -76,13 +77,15 @@ struct Span {
 /// Where everything is: what readers need.
 #[derive(Debug, Default)]
 pub(super) struct Spans {
-    /// Just before the first entry.
-    floor: Position,
-    last: Position,
+    terms: Terms,
     spans: VecDeque<Span>,
 }
 
 impl Spans {
+    fn behind(floor: Position) -> Spans {
+        Spans { terms: Terms::behind(floor), spans: VecDeque::new() }
+    }
+
     fn add(&mut self, entries: &[LogEntry], file: &Arc<LogFile>, at: u64) {
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return };
         while self.spans.back().is_some_and(|span| span.first >= first.index) {
@@ -91,16 +94,14 @@ impl Spans {
         if let Some(span) = self.spans.back_mut() {
             span.last = span.last.min(first.index - 1);
         }
-        if let Some(entry) = entries.iter().find(|entry| entry.index == self.floor.index) {
-            // Replaced after its file was followed by this one, and before that one went.
-            self.floor.term = entry.term;
+        for entry in entries {
+            self.terms.push(Position { index: entry.index, term: entry.term });
         }
         self.spans.push_back(Span { first: first.index, last: last.index, file: file.clone(), at });
-        self.last = Position { index: last.index, term: last.term };
     }
 
     fn cut(&mut self, floor: Position) {
-        self.floor = floor;
+        self.terms.cut(floor);
         while self.spans.front().is_some_and(|span| span.last <= floor.index) {
             self.spans.pop_front();
         }
@@ -110,11 +111,11 @@ impl Spans {
     }
 
     pub fn floor(&self) -> Position {
-        self.floor
+        self.terms.floor()
     }
 
     pub fn last(&self) -> Position {
-        self.last
+        self.terms.last()
     }
 
     fn find(&self, index: LogIndex) -> Option<Span> {
@@ -237,8 +238,7 @@ impl Journal {
     ) -> Result<Journal, DbError> {
         let mut journal =
             Journal { disk, epoch, files: VecDeque::new(), end: 0, length: 0, hard_state: base.1, spans };
-        *journal.spans.write().expect("no reader panics while it holds this lock") =
-            Spans { floor: base.0, last: base.0, spans: VecDeque::new() };
+        *journal.spans.write().expect("no reader panics while it holds this lock") = Spans::behind(base.0);
         let newest = journal.find_files()?;
         for at in 0..journal.files.len() {
             journal.read_file(at)?;
@@ -275,8 +275,8 @@ impl Journal {
             }
         }
         if let Some(file) = self.files.front() {
-            let spans = Spans { floor: file.start, last: file.start, spans: VecDeque::new() };
-            *self.spans.write().expect("no reader panics while it holds this lock") = spans;
+            *self.spans.write().expect("no reader panics while it holds this lock") =
+                Spans::behind(file.start);
         }
         Ok(newest)
     }
@@ -297,10 +297,11 @@ impl Journal {
         let file = self.files[which].clone();
         let is_newest = which + 1 == self.files.len();
         let mut spans = self.spans.write().expect("no reader panics while it holds this lock");
-        if spans.last != file.start {
+        let before = spans.last();
+        if before != file.start {
             return Err(DbError::Damaged(format!(
                 "the log's file {} begins behind {}, the one before ends at {}",
-                file.number, file.start.index, spans.last.index
+                file.number, file.start.index, before.index
             )));
         }
         let Some((_, mut at)) = file.read::<Head>(0)? else { return Err(file.damaged(0)) };
@@ -397,10 +398,11 @@ impl Journal {
     pub fn cut(&mut self, through: LogIndex) -> Result<(), DbError> {
         while let Some(next) = self.files.get(1).filter(|next| next.start.index <= through) {
             let index = next.start.index;
+            let mut spans = self.spans.write().expect("no reader panics while it holds this lock");
             // What was last when the next file began may have been replaced since.
-            let term = entries_from(&self.spans, index)?.first().map_or(next.start.term, |entry| entry.term);
-            let floor = Position { index, term };
-            self.spans.write().expect("no reader panics while it holds this lock").cut(floor);
+            let term = spans.terms.at(index).unwrap_or(next.start.term);
+            spans.cut(Position { index, term });
+            drop(spans);
             if let Some(file) = self.files.pop_front() {
                 self.remove(file.number)?;
             }
@@ -423,6 +425,11 @@ impl Journal {
 
     pub fn hard_state(&self) -> HardState {
         self.hard_state
+    }
+
+    /// Where each term begins.
+    pub fn terms(&self) -> Terms {
+        self.spans.read().expect("no writer panics while it holds this lock").terms.clone()
     }
 
     /// The position just before the first entry.

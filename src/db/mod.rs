@@ -15,7 +15,7 @@
 //!   when it reads;
 //! - an error here is fatal for the process: the caller reports it and ends.
 //!
-//! - [`journal`]: the log's files
+//! - [`journal`]: the log's files; [`terms`]: which term each of its entries is of
 //! - [`store`]: opening, appending, applying, installing a snapshot: the writer's side, one owner; [`identity`]:
 //!   whose store it is; [`applying`], [`load`], [`meta`] help it
 //! - [`recover`]: another history on what a store holds
@@ -43,6 +43,7 @@ mod recover;
 pub mod scrub;
 pub mod snapshot;
 pub mod store;
+pub mod terms;
 #[cfg(test)]
 mod tests;
 
@@ -82,7 +83,11 @@ impl DbError {
                     matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof)
                 }
                 // A file that is not of this shape, as far as this version knows.
-                redb::Error::TableTypeMismatch { .. } | redb::Error::TableDoesNotExist(_) => true,
+                redb::Error::TableTypeMismatch { .. }
+                | redb::Error::TypeDefinitionChanged { .. }
+                | redb::Error::TableIsMultimap(_)
+                | redb::Error::TableIsNotMultimap(_)
+                | redb::Error::TableDoesNotExist(_) => true,
                 _ => false,
             },
             DbError::File { .. } | DbError::InUse(_) => false,

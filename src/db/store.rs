@@ -16,6 +16,7 @@ use super::planted::{Bug, planted};
 use super::read::{LOG, META, ROWS, Reader, Shared};
 use super::record::{Configuration, EntryKind, HardState, Identity, LogEntry, Position, unseal_record};
 use super::scrub::Scrub;
+use super::terms::Terms;
 use super::{DbError, Disk, Which, digest};
 use crate::state::apply::Window;
 use crate::state::{Happening, LogIndex, Outcome, RequestId};
@@ -44,6 +45,8 @@ pub struct Loaded {
     pub configuration: Configuration,
     pub floor: Position,
     pub last: Position,
+    /// Of the log's entries.
+    pub terms: Terms,
     /// Of the rows, if the store has kept it.
     pub digest: Option<u64>,
 }
@@ -186,6 +189,7 @@ impl Store {
             configuration: read_meta(&meta, CONFIGURATION)?.unwrap_or_default(),
             floor,
             last,
+            terms: self.journal.terms(),
             digest: digest::kept(&meta, applied)?,
         })
     }

@@ -81,6 +81,12 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     bytes
 }
 
+/// The bytes of a frame with their length before them, as they were read.
+pub fn framed(bytes: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(bytes.len()).expect("frames are far below 4 GiB");
+    [&length.to_le_bytes(), bytes].concat()
+}
+
 /// Reads the bytes of one frame of at most `limit` bytes. A clean end before a frame is `Closed`.
 pub async fn read_bytes<R: AsyncRead + Unpin>(reader: &mut R, limit: usize) -> Result<Vec<u8>, FrameError> {
     let mut length = [0; 4];

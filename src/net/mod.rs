@@ -19,12 +19,15 @@
 //! - [`client`]: the failover client: asks whichever server lives until there is an answer
 //! - [`subscription`]: follows what happens, on whichever server lives, from one event to the next
 //! - [`survey`]: asks every member how it is, and puts the answers together
+//! - [`health`]: whether a survey shows a group that is well
 //! - [`tasks`]: the threads that run tasks
 //! - [`secret`]: session tokens and request ids
 //! - encryption: not here yet; the handshake's place is between preface and first frame
 
 pub mod client;
 pub mod frame;
+pub mod health;
+pub mod homing;
 pub mod limits;
 pub mod line;
 pub mod listener;

@@ -62,7 +62,26 @@ pub enum Ask {
     GetServer { client: u64, before: Option<String> },
     /// What happened lately among the servers, and why. Answered by every member.
     History,
+    /// Where to go. A balancer's to answer; members refuse it. Control plane only.
+    Directory(Directory),
 }
+
+/// What one may ask a balancer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Directory {
+    /// Which backend should I read from? The asker counts as a client of that one until it says `Left` or is not
+    /// heard of for as long as the answer says; asking again under the same number renews its place.
+    Read { client: Option<ReaderId> },
+    /// Which backends may I write to?
+    Write,
+    /// The backend at this address does not answer me.
+    Down { address: String },
+    /// This reader has gone.
+    Left { client: ReaderId },
+}
+
+/// Who reads where a balancer told it to: chosen by the asker, or handed out by the balancer.
+pub type ReaderId = u64;
 
 impl Ask {
     /// Whether answering it may wait for the store's disk. What does not is answered where the sockets are.
@@ -132,6 +151,8 @@ pub enum Answer {
     },
     /// The newest last.
     History(Vec<HistoryLine>),
+    /// Where to go; `Unavailable` when there is nowhere.
+    Directions(Directions),
 }
 
 /// A backend that serves a client.
@@ -150,6 +171,42 @@ pub struct HistoryLine {
     /// By the wall clock of who tells it, which may be wrong.
     pub wall_ms: u64,
     pub words: String,
+}
+
+/// What a balancer answers, in the order of [`Directory`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Directions {
+    /// Read from this one. `client` has its place there for `lease_ms` from now.
+    Read { client: ReaderId, lease_ms: u32, backend: BackendAt },
+    /// Write to these: the leader first, where it is a backend, then whoever else is in sync.
+    Write(Vec<BackendAt>),
+    /// What the balancer found when it looked for the one reported down.
+    Down(Finding),
+    /// Whether the reader that left had a place.
+    Left { known: bool },
+}
+
+/// A backend as a balancer knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackendAt {
+    pub name: MemberName,
+    /// HOST:PORT.
+    pub address: String,
+    pub leads: bool,
+    pub in_sync: bool,
+    /// Its clients, and the readers that this balancer has sent there.
+    pub clients: u32,
+}
+
+/// What is at an address that was reported down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Finding {
+    /// It answers: nothing changes.
+    Answers,
+    /// It does not: nobody is sent there until it does.
+    Silent,
+    /// No member is known there.
+    Unknown,
 }
 
 /// Why a stream cannot go on from a cursor.

@@ -42,7 +42,10 @@ pub async fn connect(address: &str, plane: Plane) -> Result<TcpStream, FrameErro
 }
 
 /// Reads what the other side says it is. Takes no byte more than that.
-pub(super) async fn read_preface(stream: &mut TcpStream) -> Result<Plane, FrameError> {
+///
+/// # Errors
+/// As [`frame::parse_preface`]; `Closed` when it hangs up first.
+pub async fn read_preface(stream: &mut TcpStream) -> Result<Plane, FrameError> {
     let mut bytes = [0; PREFACE_BYTES];
     match stream.read_exact(&mut bytes).await {
         Ok(()) => frame::parse_preface(&bytes),

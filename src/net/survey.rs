@@ -12,9 +12,9 @@
 use super::client::ask_once;
 use super::frame::Plane;
 use super::limits::{ADDRESSES_MAX, STATUS_DEADLINE, SURVEY_ROUNDS_MAX};
-use super::protocol::{Answer, Ask, MemberInfo, NodeStatus, StoreStatus};
+use super::protocol::{Answer, Ask, LeaseStatus, MemberInfo, NodeStatus, StoreStatus};
 use super::tasks;
-use crate::state::{MemberName, RaftId, Role};
+use crate::state::{LogIndex, MemberName, RaftId, Role};
 use std::collections::BTreeMap;
 
 /// How the group is.
@@ -45,6 +45,10 @@ pub struct MemberView {
     pub store_open: bool,
     /// As it says itself.
     pub store: Option<StoreStatus>,
+    /// The leader has heard it lately: it keeps what it holds.
+    pub has_lease: bool,
+    /// It is its cluster's master, under this fencing number.
+    pub master: Option<LogIndex>,
 }
 
 impl Survey {
@@ -114,9 +118,15 @@ pub fn merge(answers: &[NodeStatus]) -> Survey {
     let (voters, learners): (&[RaftId], &[RaftId]) =
         leader.or(freshest).map_or((&[], &[]), |status| (&status.voters, &status.learners));
 
+    let none = LeaseStatus::default();
+    let leases = leader.or(freshest).map_or(&none, |status| &status.leases);
     let members: Vec<MemberView> = infos(&live)
         .into_iter()
-        .map(|(key, info)| view(info.clone(), live.get(&key).copied(), voters, learners))
+        .map(|(key, info)| MemberView {
+            has_lease: leases.active.contains(&info.raft_id),
+            master: leases.masters.iter().find(|master| master.raft_id == info.raft_id).map(|it| it.fence),
+            ..view(info.clone(), live.get(&key).copied(), voters, learners)
+        })
         .collect();
     let (can_lose_processes, can_lose_machines) = can_lose(&members, voters.len());
     Survey {
@@ -128,11 +138,11 @@ pub fn merge(answers: &[NodeStatus]) -> Survey {
     }
 }
 
-/// What a member is known by, in the order of listings.
-type Key = (Role, u32);
+/// What a member is known by, in the order in which members are shown: the home cluster first, backends first, by number.
+type Key = (u32, Role, u32);
 
 fn key(info: &MemberInfo) -> Key {
-    (info.role, info.id)
+    (info.site, info.role, info.id)
 }
 
 /// Of each member what it says itself, else the freshest that others say.
@@ -164,6 +174,8 @@ fn view(info: MemberInfo, status: Option<&NodeStatus>, voters: &[RaftId], learne
         in_sync: status.is_some_and(|status| status.in_sync),
         store_open: status.is_some_and(|status| status.history.is_some()),
         store: status.map(|status| status.store),
+        has_lease: false,
+        master: None,
         info,
     }
 }

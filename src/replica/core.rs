@@ -14,10 +14,13 @@
 //!   that are applied up to there;
 //! - what is in doubt is proposed again: the rules apply it once.
 
+mod io;
 mod jobs;
 mod lead;
 mod read;
 mod timeout;
+
+pub use io::{CoreOptions, CoreStatus, Input, Now, Output};
 
 use super::check::{Knowledge, Verdict, check};
 use super::convert::*;
@@ -26,101 +29,16 @@ use super::random::Random;
 use super::reads::{ReadAnswer, ReadId, Reads};
 use super::requests::Requests;
 use super::tail::Tail;
-use super::writer::{Done, Install, Job};
+use super::writer::{Install, Job};
 use crate::db::planted::{Bug, planted};
 use crate::db::store::Loaded;
-use crate::db::{Configuration, Position, Reader};
+use crate::db::{Position, Reader};
 use crate::state::rows::Member;
-use crate::state::{LogIndex, RaftId, Request, RequestId, Role};
+use crate::state::{LogIndex, RaftId, Request, RequestId};
 use raft::ReadOnlyOption::{LeaseBased, Safe};
 use raft::eraftpb::{ConfState, Entry, EntryType, Message, MessageType};
-use raft::{RawNode, SnapshotStatus, StateRole};
+use raft::{RawNode, SnapshotStatus, StateRole, StorageError};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-
-/// What a core is told about itself.
-#[derive(Debug, Clone, Copy)]
-pub struct CoreOptions {
-    pub me: RaftId,
-    pub role: Role,
-    /// Seeds election timeouts and marks this start's questions: differs between nodes and between starts.
-    pub seed: u64,
-    /// Stand for election at once: a founder is alone.
-    pub campaign: bool,
-    /// Silence after which a voter's seat goes to a learner that is there, in ticks.
-    pub evict_ticks: u64,
-}
-
-/// The clocks, read by the driver.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Now {
-    pub wall_ms: u64,
-    /// Milliseconds of a clock that never jumps.
-    pub monotonic_ms: u64,
-}
-
-/// What can happen to a replica.
-#[derive(Debug)]
-pub enum Input {
-    /// `TICK_MS` have passed.
-    Tick,
-    /// A peer's message came in on a connection from this member.
-    Message { from: RaftId, message: Message },
-    /// A peer forwards its clients' requests; dropped unless this node leads.
-    Forwarded(Vec<Request>),
-    /// A client of this node asks; given up after so many ticks.
-    Request { request: Request, ticks: u64 },
-    /// A client of this node asks from which index on a read is linearizable; given up after so many ticks.
-    ReadIndex { id: ReadId, ticks: u64 },
-    /// Committed entries were applied. Comes before the `Stored` of the same jobs.
-    Applied(Done),
-    /// Jobs are durable.
-    Stored(Done),
-    /// A snapshot reached a peer, or did not.
-    SnapshotSent { to: RaftId, complete: bool },
-    /// Hand leadership to somebody else, if this node has it.
-    StepAside,
-    /// Hand leadership to this member, if this node has it.
-    Transfer(RaftId),
-}
-
-/// What a replica wants done.
-#[derive(Debug)]
-pub enum Output {
-    Send(Message),
-    /// Send the state to this peer on a link of its own, then say how it went.
-    SendSnapshot(Message),
-    Forward {
-        to: RaftId,
-        requests: Vec<Request>,
-    },
-    Store(Job),
-    /// These requests have no outcome in time; they may still happen.
-    Expired(Vec<RequestId>),
-    /// Too many requests are under way.
-    Refused(RequestId),
-    /// What became of questions for the read index.
-    ReadIndex(ReadAnswer),
-    /// This node cannot go on.
-    Fatal(String),
-    /// This node's disk lost what it had promised: it must leave the group and come back as another member.
-    Lost(String),
-}
-
-/// How the replica is, for status and for deciding what to serve.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CoreStatus {
-    pub me: RaftId,
-    pub leader: Option<RaftId>,
-    pub leads: bool,
-    pub term: u64,
-    pub configuration: Configuration,
-    pub commit: LogIndex,
-    pub applied: LogIndex,
-    /// Where the log ends, durable or not.
-    pub last: LogIndex,
-    /// Heard from a leader within the election timeout, and not far behind.
-    pub in_sync: bool,
-}
 
 pub struct Core {
     raw: RawNode<Tail>,
@@ -171,7 +89,7 @@ impl Core {
     /// Begins where the store left off.
     ///
     /// # Errors
-    /// The engine refuses the configuration or the log: a bug or a damaged store.
+    /// The engine refuses the configuration or the log, or that cannot be read: a bug or a damaged store.
     pub fn new(
         options: CoreOptions,
         reader: Reader,
@@ -198,7 +116,9 @@ impl Core {
         };
         let age_ms = reader.age_ms();
         let logger = slog::Logger::root(slog::Discard, slog::o!());
-        let mut raw = RawNode::new(&config, Tail::new(reader, loaded), &logger)?;
+        let other = |error| raft::Error::Store(StorageError::Other(Box::new(error)));
+        let tail = Tail::new(&reader, loaded).map_err(other)?;
+        let mut raw = RawNode::new(&config, tail, &logger)?;
         if options.campaign {
             raw.campaign()?;
         }
@@ -236,6 +156,11 @@ impl Core {
         Ok(core)
     }
 
+    /// Keeps fewer or more bytes of the log in memory; for tests of followers that are far behind.
+    pub fn set_tail_bytes_max(&mut self, bytes: usize) {
+        self.raw.mut_store().set_bytes_max(bytes);
+    }
+
     /// Takes one input in. Nothing leaves before `poll`.
     pub fn feed(&mut self, input: Input) {
         match input {
@@ -257,6 +182,7 @@ impl Core {
             Input::ReadIndex { id, ticks } => self.add_read(id, ticks),
             Input::Applied(done) => self.applied(done),
             Input::Stored(done) => self.stored(&done),
+            Input::Fetched(fetched) => self.fetched(fetched),
             Input::SnapshotSent { to, complete } => {
                 let status = if complete { SnapshotStatus::Finish } else { SnapshotStatus::Failure };
                 self.raw.report_snapshot(to, status);
@@ -287,6 +213,7 @@ impl Core {
             }
         }
         self.draw_timeout();
+        self.outputs.extend(self.raw.mut_store().take_wanted().into_iter().map(Output::Fetch));
         std::mem::take(&mut self.outputs)
     }
 
@@ -337,6 +264,7 @@ impl Core {
             self.outputs.push(Output::Expired(expired));
         }
         self.expire_reads();
+        self.raw.mut_store().tick();
         let (leader, term) = (self.raw.raft.leader_id, self.raw.raft.term);
         if leader != 0 {
             let due = self.requests.take_due(leader, term, self.ticks);

@@ -8,28 +8,34 @@
 //! ```
 //!
 //! The Raft task runs where the links' sockets are read and written, so that a message takes no thread's waking; it
-//! never waits for the store thread. The inbox is bounded and refuses when full. Time that the
+//! never waits for a disk: entries that left memory are read on a thread made for it, which is not the store thread,
+//! so that a follower that is far behind delays nobody's fsync. The inbox is bounded and refuses when full. Time that the
 //! process did not run (stopped, starved) is not made up for: it is told of one tick, not of the hundred missed,
 //! so that it does not stand for election before it has heard what waits in its sockets.
 
+mod reading;
+mod store_thread;
+mod waiters;
+
 use super::core::{Core, CoreStatus, Input, Now, Output};
-use super::limits::{INBOX_MAX, LIVE_EVENTS_MAX, TICK_MS, WAITERS_PER_REQUEST_MAX};
+use super::limits::{INBOX_MAX, LIVE_EVENTS_MAX, TICK_MS};
 use super::live::Live;
-use super::writer::{Done, Job, Writer};
+use super::writer::{Job, Writer};
 use super::{RaftMessage, ReadAnswer, ReadId, convert};
 use crate::db::{DbError, Reader};
 use crate::state::apply::digest;
 use crate::state::{LogIndex, Outcome, RaftId, Request, RequestId};
 use event_listener::Event;
+use reading::Reading;
 use smol::channel::{Receiver, Sender, TrySendError};
 use smol::stream::StreamExt;
-use std::collections::HashMap;
 use std::convert::Infallible;
-use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use store_thread::StoreThread;
+use waiters::Waiters;
 
 /// What leaves for a peer on its ordered link.
 #[derive(Debug)]
@@ -87,53 +93,6 @@ impl From<DbError> for Failing {
 }
 
 type Answer = Result<(LogIndex, Outcome), Undecided>;
-
-/// Who waits for what becomes of `Id`; nobody any more once the replica has ended.
-struct Waiters<Id, A>(Mutex<Option<HashMap<Id, Waiting<A>>>>);
-
-struct Waiting<A> {
-    /// A digest of what was asked: who asks something else under the same id must not get its answer.
-    asked: u64,
-    askers: Vec<Sender<A>>,
-}
-
-impl<Id: Eq + Hash, A: Clone> Waiters<Id, A> {
-    fn new() -> Waiters<Id, A> {
-        Waiters(Mutex::new(Some(HashMap::new())))
-    }
-    fn table(&self) -> MutexGuard<'_, Option<HashMap<Id, Waiting<A>>>> {
-        self.0.lock().expect("nobody panics while it holds this lock")
-    }
-    fn add(&self, id: Id, asked: u64) -> Result<Receiver<A>, Undecided> {
-        let (sender, receiver) = smol::channel::bounded(1);
-        let mut table = self.table();
-        let fresh = || Waiting { asked, askers: Vec::new() };
-        let waiting = table.as_mut().ok_or(Undecided::Ending)?.entry(id).or_insert_with(fresh);
-        if waiting.asked != asked {
-            return Err(Undecided::Reused);
-        }
-        let askers = &mut waiting.askers;
-        if askers.len() >= WAITERS_PER_REQUEST_MAX {
-            // Those who have gone leave their places only here.
-            askers.retain(|asker| !asker.is_closed());
-        }
-        if askers.len() >= WAITERS_PER_REQUEST_MAX {
-            return Err(Undecided::Busy);
-        }
-        askers.push(sender);
-        Ok(receiver)
-    }
-    fn answer(&self, id: Id, answer: &A) {
-        let waiting = self.table().as_mut().and_then(|table| table.remove(&id));
-        for asker in waiting.into_iter().flat_map(|waiting| waiting.askers) {
-            // One that has gone does not matter.
-            let _ = asker.try_send(answer.clone());
-        }
-    }
-    fn close(&self) {
-        *self.table() = None;
-    }
-}
 
 enum Message {
     Input(Input),
@@ -198,8 +157,16 @@ impl Replica {
         let store = StoreThread { writer, jobs, inbox: inbox.clone(), shared: shared.clone(), _ends: ends };
         thread::Builder::new().name("store".into()).spawn(move || store.run())?;
         let life = Life("Raft task", shared.clone());
-        let raft =
-            RaftTask { core, messages, jobs: job_sender, transport, shared: shared.clone(), _life: life };
+        let reading = Reading { reader: reader.clone(), inbox: inbox.clone(), shared: shared.clone() };
+        let raft = RaftTask {
+            core,
+            messages,
+            jobs: job_sender,
+            reading,
+            transport,
+            shared: shared.clone(),
+            _life: life,
+        };
         Ok((Replica { inbox, shared, reader, store_ended }, raft.run()))
     }
 
@@ -374,6 +341,7 @@ struct RaftTask<T> {
     core: Core,
     messages: Receiver<Message>,
     jobs: mpsc::Sender<Job>,
+    reading: Reading,
     transport: T,
     shared: Arc<Shared>,
     _life: Life,
@@ -447,6 +415,7 @@ impl<T: Transport> RaftTask<T> {
             Output::Forward { to, requests } => self.transport.send(to, Envelope::Forward(requests)),
             Output::SendSnapshot(_) => unreachable!("carried out by the loop"),
             Output::Store(job) => return self.jobs.send(job).is_ok(),
+            Output::Fetch(fetch) => self.reading.begin(fetch),
             Output::Expired(ids) => {
                 ids.into_iter().for_each(|id| self.shared.waiters.answer(id, &Err(Undecided::Late)));
             }
@@ -480,53 +449,6 @@ impl<T: Transport> RaftTask<T> {
             self.shared.progress.notify(usize::MAX);
             log::info!("term {term}, leader {}", leader.map_or("nobody".into(), |id| id.to_string()));
         }
-    }
-}
-
-struct StoreThread {
-    writer: Writer,
-    jobs: mpsc::Receiver<Job>,
-    inbox: Sender<Message>,
-    shared: Arc<Shared>,
-    _ends: Sender<Infallible>,
-}
-
-impl StoreThread {
-    fn run(mut self) {
-        let _life = Life("store thread", self.shared.clone());
-        while let Ok(job) = self.jobs.recv() {
-            let mut jobs = vec![job];
-            jobs.extend(self.jobs.try_iter());
-            if let Err(error) = self.turn(&jobs) {
-                let _ = self.shared.failed.try_send(error.into());
-                return;
-            }
-        }
-        // So that the next start has little to apply again; the log has everything.
-        if let Err(error) = self.writer.checkpoint() {
-            log::warn!("the last rows are not durable: {error}");
-        }
-    }
-
-    fn turn(&mut self, jobs: &[Job]) -> Result<(), DbError> {
-        if jobs.iter().any(|job| !job.committed.is_empty() || job.install.is_some()) {
-            let done = self.writer.apply(jobs)?;
-            self.answer(&done);
-            // Ends with the Raft task: then nobody needs to be told.
-            let _ = self.inbox.send_blocking(Message::Input(Input::Applied(done)));
-        }
-        let done = self.writer.append(jobs)?;
-        let _ = self.inbox.send_blocking(Message::Input(Input::Stored(done)));
-        Ok(())
-    }
-
-    fn answer(&self, done: &Done) {
-        for entry in &done.outcomes {
-            self.shared.waiters.answer(entry.id, &Ok((entry.index, entry.outcome.clone())));
-        }
-        let events = done.outcomes.iter().map(|entry| (entry.index, entry.happened.clone()));
-        self.shared.live.publish(done.installed, events, done.applied.index);
-        self.shared.progress.notify(usize::MAX);
     }
 }
 

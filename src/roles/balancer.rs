@@ -4,49 +4,69 @@
 //! ```text
 //!   watch, one a member: NodeStatus every 250 ms ──▶ board: who lives, is in sync, has how many clients
 //!                                                      │ pick                  │ found dead: cut
-//!   accept ──▶ connection: connect to the pick, next best if it fails ──▶ splice both ways
+//!   accept ──▶ preface ──▶ control plane, and the first ask is the directory's: answered here
+//!                     └──▶ anything else: connect to the pick, next best if it fails ──▶ splice both ways
 //! ```
+//!
+//! - [`board`]: what is known of the members, and the choice; [`readers`]: who was told to read where
+//! - [`directory`]: the asks `read`, `write`, `down` and `left`
+//! - [`splice`]: one client's bytes; [`even`]: whether some of them should go elsewhere
+//! - [`limits`]: every bound
 //!
 //! - A connection goes to the live, in-sync backend with the fewest clients; when none is in sync, to any
 //!   whose store is open; when there is none at all it is closed at once.
 //! - A member that does not answer for `STATUS_DEADLINE` is dead, and its connections are closed: a backend
 //!   that is stopped or cut off would hold them for ever. Clients come back and are spliced elsewhere.
-//! - Bytes pass untouched, preface included. It does not read what is said, and moves no live connection.
+//! - Bytes pass untouched, preface included. Only of the control plane it reads the first ask.
+//! - A connection that does not say what it is within `PREFACE_DEADLINE` is closed.
 
 mod board;
+mod directory;
+mod even;
+pub mod limits;
+mod readers;
+mod splice;
 
 use super::failure::{Exit, Failure};
+use super::node::number_for_tests;
 use super::options::BalancerOptions;
 use crate::net::frame::{self, FrameError, Plane};
-use crate::net::limits::{CONNECT_DEADLINE, STATUS_DEADLINE, WATCH_EVERY};
+use crate::net::limits::{CONNECT_DEADLINE, PREFACE_DEADLINE, STATUS_DEADLINE, WATCH_EVERY};
 use crate::net::line::Line;
 use crate::net::listener::{Gate, accept};
 use crate::net::protocol::{Answer, Ask, NodeStatus};
 use crate::net::{socket, tasks};
 use async_net::{TcpListener, TcpStream};
 use board::{Board, Pick};
+use directory::First;
+use even::{Evening, Load};
+use limits::{EVEN_EVERY, EVEN_STEPS};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
+use smol::io::AsyncWriteExt;
 use std::collections::HashMap;
 use std::io;
-use std::net::Shutdown;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 pub use board::{Candidate, choose};
+
+/// For tests: how many seconds all of an excess would take to go, at the pace of the first.
+const TEST_EVEN_STEPS: &str = "RIBBIT_TEST_EVEN_STEPS";
 
 /// Balances until `stop`.
 ///
 /// # Errors
 /// When it cannot listen.
 pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+    let even_steps = number_for_tests(TEST_EVEN_STEPS)?.unwrap_or(EVEN_STEPS);
     let listener =
         TcpListener::bind(&options.listen).await.map_err(|error| cannot_listen(&options.listen, &error))?;
     match listener.local_addr() {
         Ok(address) => log::info!("balancer: listening on {address}"),
         Err(error) => log::warn!("balancer: listening, but its address is not known: {error}"),
     }
-    serve(listener, options.seeds, stop).await;
+    serve(listener, options.seeds, options.site, even_steps, stop).await;
     Ok(())
 }
 
@@ -58,19 +78,32 @@ fn cannot_listen(listen: &str, error: &io::Error) -> Failure {
     Failure::new(exit, format!("cannot listen on {listen}: {error}; choose another address with --listen"))
 }
 
-/// Balances what connects to `listener` until `stop`; then every connection is closed.
-pub async fn serve(listener: TcpListener, seeds: Vec<String>, stop: impl Future<Output = ()>) {
+/// Balances what connects to `listener` until `stop`; then every connection is closed. An excess of clients would be
+/// gone after `even_steps` seconds, at the pace of the first.
+pub async fn serve(
+    listener: TcpListener,
+    seeds: Vec<String>,
+    site: u32,
+    even_steps: u64,
+    stop: impl Future<Output = ()>,
+) {
     let gate = Gate::new();
-    let shared = Shared(Arc::new(Mutex::new(Board::new(seeds))));
+    let shared = Shared(Arc::new(Mutex::new(Board::new(seeds, site))));
     let accepting = accept(listener, &gate, |client, place| {
         let (shared, gate) = (shared.clone(), gate.clone());
         tasks::spawn(async move {
-            connection(client, &shared).or(gate.closed()).await;
+            let ended = async {
+                gate.closed().await;
+                Ok(())
+            };
+            if let Err(error) = connection(client, &shared).or(ended).await {
+                log::debug!("a connection ended: {error}");
+            }
             drop(place);
         })
         .detach();
     });
-    accepting.or(keep_watch(shared.clone())).or(stop).await;
+    accepting.or(keep_watch(shared.clone())).or(even_out(&shared, even_steps)).or(stop).await;
     gate.close();
 }
 
@@ -81,6 +114,11 @@ struct Shared(Arc<Mutex<Board>>);
 impl Shared {
     fn board(&self) -> MutexGuard<'_, Board> {
         self.0.lock().expect("nothing panics while it holds this lock")
+    }
+
+    /// The member there does not answer: nobody is sent there, and who was is cut.
+    fn found_silent(&self, address: &str) {
+        self.board().heard(address, None);
     }
 }
 
@@ -97,6 +135,22 @@ async fn keep_watch(shared: Shared) {
         }
         if changes.recv().await.is_err() {
             return;
+        }
+    }
+}
+
+/// Ends quiet connections where too many are, for ever.
+async fn even_out(shared: &Shared, steps: u64) {
+    let mut evening = Evening::new(steps);
+    loop {
+        smol::Timer::after(EVEN_EVERY).await;
+        let board = shared.board();
+        let (addresses, loads): (Vec<String>, Vec<Load>) = board.loads().into_iter().unzip();
+        for at in evening.step(&loads) {
+            if board.end_a_quiet_one(&addresses[at]) {
+                log::debug!("one of {} clients of {} should go elsewhere", loads[at].clients, addresses[at]);
+                evening.ended();
+            }
         }
     }
 }
@@ -143,23 +197,49 @@ async fn node_status(line: &mut Option<Line>, address: &str) -> Result<NodeStatu
     }
 }
 
+/// Reads what a connection is for, and answers it or splices it.
+async fn connection(mut client: TcpStream, shared: &Shared) -> Result<(), FrameError> {
+    let plane = frame::within(PREFACE_DEADLINE, socket::read_preface(&mut client)).await?;
+    if plane != Plane::Control {
+        let opening = Opening { bytes: frame::preface(plane).to_vec(), echo: false };
+        return splice_to_best(client, opening, shared).await;
+    }
+    // A group of which nobody serves people is said so by hanging up, as on the other planes; the directory says it in
+    // words, but who asks it has to be let in first.
+    client.write_all(&frame::preface(plane)).await?;
+    match directory::first(&mut client).await? {
+        First::Ours(ask) => directory::converse(&mut client, ask, shared).await,
+        First::Theirs(ask) => {
+            let opening =
+                Opening { bytes: [&frame::preface(plane)[..], &frame::framed(&ask)].concat(), echo: true };
+            splice_to_best(client, opening, shared).await
+        }
+    }
+}
+
+/// What a client has said before anybody was connected to.
+struct Opening {
+    bytes: Vec<u8>,
+    /// The client has had its answer to the preface: the backend's is not for it.
+    echo: bool,
+}
+
 /// Splices one client to the best backend that takes it, until either side or the backend's life ends.
-async fn connection(client: TcpStream, shared: &Shared) {
+async fn splice_to_best(client: TcpStream, opening: Opening, shared: &Shared) -> Result<(), FrameError> {
     let mut tried = Vec::new();
     loop {
         let picked = shared.board().pick(&tried);
         let Some(pick) = picked else {
             log::debug!("no backend for a client; {} tried", tried.len());
-            return;
+            return Ok(());
         };
-        match connect(&pick).await {
+        match connect(&pick, &opening).await {
             Ok(server) => {
-                let splicing = async {
-                    if let Err(error) = splice(client, server).await {
-                        log::debug!("a connection to {} ended: {error}", pick.address);
-                    }
+                let cut = async {
+                    pick.cut().await;
+                    Ok(())
                 };
-                return splicing.or(pick.cut()).await;
+                return Ok(pick.splice.carry(client, server).or(cut).await?);
             }
             Err(error) => {
                 log::debug!("cannot connect to {}: {error}", pick.address);
@@ -169,10 +249,14 @@ async fn connection(client: TcpStream, shared: &Shared) {
     }
 }
 
-async fn connect(pick: &Pick) -> Result<TcpStream, FrameError> {
+async fn connect(pick: &Pick, opening: &Opening) -> Result<TcpStream, FrameError> {
     let connecting = frame::within(CONNECT_DEADLINE, async {
-        let stream = TcpStream::connect(&pick.address).await?;
+        let mut stream = TcpStream::connect(&pick.address).await?;
         socket::tune(&stream)?;
+        stream.write_all(&opening.bytes).await?;
+        if opening.echo {
+            socket::read_preface(&mut stream).await?;
+        }
         Ok(stream)
     });
     let cut = async {
@@ -180,16 +264,4 @@ async fn connect(pick: &Pick) -> Result<TcpStream, FrameError> {
         Err(FrameError::Closed)
     };
     connecting.or(cut).await
-}
-
-/// Carries bytes both ways until both sides have closed theirs.
-async fn splice(client: TcpStream, server: TcpStream) -> io::Result<()> {
-    smol::future::try_zip(one_way(client.clone(), server.clone()), one_way(server, client)).await?;
-    Ok(())
-}
-
-/// `copy` holds at most one buffer of 8 KiB: a side that does not read stops the other.
-async fn one_way(from: TcpStream, mut to: TcpStream) -> io::Result<()> {
-    smol::io::copy(from, &mut to).await?;
-    to.shutdown(Shutdown::Write)
 }

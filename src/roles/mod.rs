@@ -8,7 +8,8 @@
 //! - [`descriptors`]: as many files and sockets as a server needs
 //! - [`start`]: logging and the one match that runs a role; [`stop`]: when it has to end
 //! - [`up`]: a whole group on one machine
-//! - [`init`], [`status`] (also as `members`), [`member`], [`bench`] (with [`histogram`]), [`recover`]: commands that come to an
+//! - [`directory`]: `balancer read`, `write`, `down` and `left`, which ask a balancer
+//! - [`init`], [`status`] (also as `members`), [`health`], [`member`], [`bench`] (with [`histogram`]), [`recover`]: commands that come to an
 //!   end by themselves
 //! - [`shell`] and [`lock`]: the lock namespace from outside; both use [`namespace`] and [`lease`]
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
@@ -20,10 +21,13 @@ pub mod address;
 pub mod balancer;
 pub mod bench;
 pub mod cli;
+pub mod client_server;
 pub mod cluster_file;
 pub mod descriptors;
+pub mod directory;
 pub mod env_file;
 pub mod failure;
+pub mod health;
 pub mod histogram;
 pub mod init;
 pub mod lease;

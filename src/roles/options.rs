@@ -3,6 +3,7 @@
 //! Nothing here knows where a value came from (a flag, the environment, a file, a folder that `up` left):
 //! that is `cli`'s to decide. No role reads flags or the environment itself.
 
+use crate::net::protocol::Directory;
 use crate::state::{ClusterId, Consistency, MemberName, Role, TreePath};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -61,8 +62,18 @@ impl NodeOptions {
 pub struct BalancerOptions {
     /// Where to listen, HOST:PORT; port 0 takes a free one.
     pub listen: String,
+    /// The number of the cluster that it shares out people over.
+    pub site: u32,
     /// Where any members may be found; the balancer learns of the others from them.
     pub seeds: Vec<String>,
+}
+
+/// For `balancer read`, `write`, `down` and `left`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryOptions {
+    pub group: Group,
+    pub ask: Directory,
+    pub json: bool,
 }
 
 /// For `client web`.
@@ -72,6 +83,19 @@ pub struct WebOptions {
     pub listen: String,
     /// Balancers or backends, tried in this order.
     pub servers: Vec<String>,
+}
+
+/// For `client server`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientServerOptions {
+    pub group: Group,
+    /// Where the client's id is kept.
+    pub data_dir: PathBuf,
+    /// Of another client than the one that is kept.
+    pub id: Option<u64>,
+    /// The server that was used before.
+    pub before: Option<String>,
+    pub json: bool,
 }
 
 /// For `init`.
@@ -170,6 +194,13 @@ pub struct StatusOptions {
     pub group: Group,
     /// Everything that is known of each member, as `members` shows it.
     pub detailed: bool,
+    pub json: bool,
+}
+
+/// For `health`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthOptions {
+    pub group: Group,
     pub json: bool,
 }
 

@@ -3,7 +3,10 @@
 use super::cli::{Invocation, Job};
 use super::failure::{Exit, Failure};
 use super::log_lines::{self, Lines};
-use super::{balancer, bench, descriptors, init, lock, member, node, recover, shell, status, stop, up, web};
+use super::{
+    balancer, bench, client_server, descriptors, directory, health, init, lock, member, node, recover, shell,
+    status, stop, up, web,
+};
 use std::io::Write;
 use std::time::Instant;
 
@@ -20,10 +23,13 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
     let (name, filter) = match &job {
         Job::Node(options) => (options.name(), SERVER_FILTER),
         Job::Balancer(_) => ("balancer".to_string(), SERVER_FILTER),
+        Job::Directory(_) => ("directory".to_string(), COMMAND_FILTER),
         Job::Web(_) => ("web".to_string(), SERVER_FILTER),
+        Job::ClientServer(_) => ("client".to_string(), COMMAND_FILTER),
         Job::Up(_) => ("up".to_string(), SERVER_FILTER),
         Job::Init(_) => ("init".to_string(), COMMAND_FILTER),
         Job::Status(_) => ("status".to_string(), COMMAND_FILTER),
+        Job::Health(_) => ("health".to_string(), COMMAND_FILTER),
         Job::Member(_) => ("member".to_string(), COMMAND_FILTER),
         Job::Shell(_) => ("shell".to_string(), COMMAND_FILTER),
         Job::Lock(_) => ("lock".to_string(), COMMAND_FILTER),
@@ -41,10 +47,13 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
         match job {
             Job::Node(options) => node::run(options, stop()?).await,
             Job::Balancer(options) => balancer::run(options, stop()?).await,
+            Job::Directory(options) => directory::run(&options).await,
             Job::Web(options) => web::run(options, stop()?).await,
+            Job::ClientServer(options) => client_server::run(&options).await,
             Job::Up(options) => up::run(options, stop()?).await,
             Job::Init(options) => init::run(&options),
             Job::Status(options) => status::run(&options).await,
+            Job::Health(options) => health::run(&options).await,
             Job::Member(options) => member::run(&options).await,
             Job::Shell(options) => return shell::run(&options).await,
             Job::Lock(options) => return lock::run(&options).await,

@@ -4,13 +4,17 @@
 //! - [`pages`]: the pages, as templates (in `templates/`); escaping is askama's alone
 //! - [`words`]: refusals beside their fields, and the notes after something worked
 //! - [`time`]: the wall clock of a croak
+//! - [`directory`]: what a balancer says about where to go
 //! - [`status`]: the group at a glance, as a table and as JSON
+//! - [`health`]: whether it is well, in words and as JSON
 //! - [`table`]: columns that line up; [`tree`]: the lock namespace, drawn
 //! - [`plain`]: what others wrote, as it may stand in a terminal
 //!
 //! Knows the rules' types and the protocol's, nothing of the roles that use it.
 
+pub mod directory;
 pub mod form;
+pub mod health;
 pub mod pages;
 pub mod plain;
 pub mod status;

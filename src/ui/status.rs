@@ -21,6 +21,8 @@ struct StatusJson<'a> {
 struct MemberJson<'a> {
     name: String,
     role: Role,
+    /// The number of the cluster that it serves.
+    cluster: u32,
     id: u32,
     /// The last one that was heard; 0 if none ever was.
     pid: u32,
@@ -56,6 +58,16 @@ struct DetailedJson<'a> {
     raft_id: RaftId,
     /// The newest rules level it understands.
     rules_level: u32,
+    /// The machine's name; empty if unknown.
+    host: &'a str,
+    /// How many processes want to run on its machine, over the last minute.
+    load: f64,
+    /// The leader has heard it lately: it keeps what it holds.
+    has_lease: bool,
+    /// The fencing number of its cluster's master; null if it is not that.
+    master: Option<LogIndex>,
+    /// Members of the same role and number in other clusters.
+    counterparts: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -71,6 +83,7 @@ fn member_json<'a>(survey: &Survey, member: &'a MemberView) -> MemberJson<'a> {
     MemberJson {
         name: member.info.name(),
         role: member.info.role,
+        cluster: member.info.site,
         id: member.info.id,
         pid: member.info.pid,
         address: &member.info.address,
@@ -107,6 +120,11 @@ pub fn members_json(survey: &Survey) -> String {
         seat: seat(member),
         raft_id: member.info.raft_id,
         rules_level: member.info.rules_level,
+        host: &member.info.host,
+        load: f64::from(member.info.load_hundredths) / 100.0,
+        has_lease: member.has_lease,
+        master: member.master,
+        counterparts: counterparts(survey, member),
     });
     let members = members.collect();
     to_json(&MembersJson { leader: survey.leader.as_deref(), term: survey.term, members })
@@ -152,7 +170,32 @@ const SCRUBBED: Column =
         Some(seconds) => format!("{} h ago", seconds / 3_600),
         None => "-".to_string(),
     });
+const HOST: Column = ("HOST", Side::Left, |_, member| word_or_dash(&member.info.host));
+const LOAD: Column = ("LOAD", Side::Right, |_, member| {
+    format!("{}.{:02}", member.info.load_hundredths / 100, member.info.load_hundredths % 100)
+});
+const CLUSTER: Column = ("CLUSTER", Side::Right, |_, member| member.info.site.to_string());
+const LEASE: Column = ("LEASE", Side::Left, |_, member| match (member.master, member.has_lease) {
+    (Some(fence), _) => format!("master, fence {fence}"),
+    (None, true) => "yes".to_string(),
+    (None, false) => "no".to_string(),
+});
+const COUNTERPARTS: Column =
+    ("COUNTERPARTS", Side::Left, |survey, member| word_or_dash(&counterparts(survey, member).join(", ")));
 const MACHINE_CHARS: usize = 8;
+
+/// Who has the same role and number in other clusters.
+fn counterparts(survey: &Survey, member: &MemberView) -> Vec<String> {
+    let of = |other: &&MemberView| {
+        (other.info.role, other.info.id) == (member.info.role, member.info.id)
+            && other.info.site != member.info.site
+    };
+    survey.members.iter().filter(of).map(|other| other.info.name()).collect()
+}
+
+fn word_or_dash(word: &str) -> String {
+    if word.is_empty() { "-".to_string() } else { word.to_string() }
+}
 
 fn or_dash(number: u64) -> String {
     if number == 0 { "-".to_string() } else { number.to_string() }
@@ -171,9 +214,50 @@ pub fn table(survey: &Survey) -> String {
 
 /// The same with everything that is known of each member.
 pub fn members_table(survey: &Survey) -> String {
-    let all =
-        [NAME, IS, RAFT_ID, RULES, ADDRESS, MACHINE, PID, APPLIED, LAG, CLIENTS, DISK, QUOTA, FREE, SCRUBBED];
-    format!("{}\n\n{}", who_leads(survey), columns(survey, &all))
+    let all = [
+        NAME,
+        CLUSTER,
+        IS,
+        LEASE,
+        COUNTERPARTS,
+        RAFT_ID,
+        RULES,
+        ADDRESS,
+        HOST,
+        MACHINE,
+        LOAD,
+        PID,
+        APPLIED,
+        LAG,
+        CLIENTS,
+        DISK,
+        QUOTA,
+        FREE,
+        SCRUBBED,
+    ];
+    format!("{}\n{}\n\n{}", who_leads(survey), masters(survey), columns(survey, &all))
+}
+
+/// A sentence on the masters of all clusters.
+fn masters(survey: &Survey) -> String {
+    let words: Vec<String> = survey
+        .members
+        .iter()
+        .filter_map(|member| {
+            let info = &member.info;
+            Some(format!(
+                "of cluster {} {} at {}, fence {}",
+                info.site,
+                info.name(),
+                info.address,
+                member.master?
+            ))
+        })
+        .collect();
+    match words.as_slice() {
+        [] => "No cluster has a master.".to_string(),
+        words => format!("Master {}.", words.join("; ")),
+    }
 }
 
 fn columns(survey: &Survey, columns: &[Column]) -> String {
@@ -197,7 +281,8 @@ fn who_leads(survey: &Survey) -> String {
     }
 }
 
-fn what_may_be_lost(survey: &Survey) -> String {
+/// A sentence.
+pub fn what_may_be_lost(survey: &Survey) -> String {
     let processes = survey.can_lose_processes as usize;
     let machines = survey.can_lose_machines as usize;
     if survey.leader.is_none() {
@@ -276,7 +361,18 @@ mod tests {
             full: false,
             scrubbed_s: Some(7_300),
         });
-        MemberView { info, alive, voter: true, learner: false, in_sync: alive, store_open: alive, store }
+        let (has_lease, master) = (alive, (id == 1 && role == Role::Backend).then_some(7));
+        MemberView {
+            info,
+            alive,
+            voter: true,
+            learner: false,
+            in_sync: alive,
+            store_open: alive,
+            store,
+            has_lease,
+            master,
+        }
     }
 
     fn survey() -> Survey {
@@ -319,21 +415,32 @@ coordinator-1  voter       127.0.0.1:40001  101       42    0        -  2 MB";
         survey.members[2].voter = false;
         survey.members[2].learner = true;
         let expected = "\
-backend-1 leads, term 3; 2 of 3 members are there.
-
-NAME           IS            RAFT ID  RULES  ADDRESS          MACHINE   PID  APPLIED  LAG  CLIENTS  DISK    QUOTA     FREE  SCRUBBED
-backend-1      leader              1      1  127.0.0.1:40001  m         101       42    0        0  2 MB  2000 MB  7000 MB   2 h ago
-backend-2      DEAD joining        2      1  127.0.0.1:40002  01234567  102       40    2        0     -        -        -         -
-coordinator-1  learner             1      1  127.0.0.1:40001  m         101       42    0        -  2 MB  2000 MB  7000 MB   2 h ago";
-        assert_eq!(members_table(&survey), expected);
-        let end = "\"scrubbed_s\":7300,\"seat\":\"learner\",\"raft_id\":1,\"rules_level\":1}]}";
+NAME           CLUSTER  IS            LEASE            COUNTERPARTS
+backend-1            1  leader        master, fence 7  backend-1@2
+backend-2            1  DEAD joining  no               -
+coordinator-1        1  learner       yes              -
+backend-1@2          2  voter         yes              backend-1";
+        survey.members.push(member(Role::Backend, 1, 42, true));
+        let elsewhere = survey.members.last_mut().unwrap();
+        (elsewhere.info.site, elsewhere.master) = (2, None);
+        let said = members_table(&survey);
+        let cut = |line: &str| line.split("  RAFT ID").next().unwrap().trim_end().to_string();
+        let width = said.lines().find(|line| line.starts_with("NAME")).map(|line| cut(line).len()).unwrap();
+        let left: Vec<String> = said
+            .lines()
+            .map(|line| line.chars().take(width + 1).collect::<String>().trim_end().to_string())
+            .collect();
+        assert!(left.join("\n").ends_with(expected), "{}", left.join("\n"));
+        assert!(said.contains("Master of cluster 1 backend-1 at 127.0.0.1:40001, fence 7.\n"), "{said}");
+        let end = "\"seat\":\"voter\",\"raft_id\":1,\"rules_level\":1,\"host\":\"\",\"load\":0.0,\
+            \"has_lease\":true,\"master\":null,\"counterparts\":[\"backend-1\"]}]}";
         assert!(members_json(&survey).ends_with(end), "{}", members_json(&survey));
     }
 
     #[test]
     fn scripts_find_every_field() {
         let first = "{\"leader\":\"backend-1\",\"term\":3,\"can_lose_processes\":1,\"can_lose_machines\":0,\
-            \"members\":[{\"name\":\"backend-1\",\"role\":\"backend\",\"id\":1,\"pid\":101,\
+            \"members\":[{\"name\":\"backend-1\",\"role\":\"backend\",\"cluster\":1,\"id\":1,\"pid\":101,\
             \"address\":\"127.0.0.1:40001\",\"machine\":\"m\",\"alive\":true,\"voter\":true,\"in_sync\":true,\
             \"applied\":42,\"lag\":0,\"clients\":0,\"disk_bytes\":1500000,\"disk_quota_bytes\":2000000000,\
             \"disk_free_bytes\":7000000000,\"disk_full\":false,\"scrubbed_s\":7300},";

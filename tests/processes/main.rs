@@ -6,7 +6,8 @@
 //! - [`pages`]: what stands on a page
 //! - one module a promise: [`people`], [`hostile`], [`belonging`], [`failover`], [`following`], [`power`], [`status`],
 //!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`],
-//!   [`recover`], [`clock`], [`members`], and [`browser`] for the eyes
+//!   [`recover`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], and [`browser`] for
+//!   the eyes
 //!
 //! Each group is seven processes, so one test runs at a time, whatever `--test-threads` says.
 //! `RIBBIT_POWER_CUTS=20` cuts the power more often than the five times of a plain run.
@@ -23,12 +24,15 @@ mod belonging;
 mod browser;
 mod clock;
 mod differs;
+mod directory;
+mod even;
 mod failing;
 mod failover;
 mod following;
 mod full;
 mod hostile;
 mod lost;
+mod masters;
 mod members;
 mod moved;
 mod pages;
@@ -39,6 +43,7 @@ mod preload;
 mod quota;
 mod recover;
 mod scrub;
+mod sites;
 mod status;
 mod stopped;
 mod writers;

@@ -7,6 +7,8 @@ use crate::http::Browser;
 use ribbit::net::client::{Client, ask_once};
 use ribbit::net::frame::Plane;
 use ribbit::net::protocol::{Answer, Ask, NodeStatus};
+use ribbit::state::namespace::TreeEntry;
+use ribbit::state::{Consistency, Page, Query};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -58,6 +60,7 @@ pub struct Status {
 pub struct MemberStatus {
     pub name: String,
     pub role: String,
+    pub cluster: u32,
     pub id: u32,
     pub pid: u32,
     pub address: String,
@@ -448,8 +451,10 @@ fn name_of(pid: u32) -> String {
     let words: Vec<String> =
         typed.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into()).collect();
     let verb = words.get(1).map_or("", String::as_str);
-    match words.iter().position(|word| word == "--id") {
-        Some(at) => format!("{verb}-{}", words[at + 1]),
+    let behind = |flag: &str| words.iter().position(|word| word == flag).map(|at| words[at + 1].clone());
+    let elsewhere = behind("--cluster").map_or(String::new(), |cluster| format!("@{cluster}"));
+    match behind("--id") {
+        Some(id) => format!("{verb}-{id}{elsewhere}"),
         None if verb == "client" => "web".to_string(),
         None => verb.to_string(),
     }
@@ -460,6 +465,17 @@ pub fn asked(address: &str) -> Option<NodeStatus> {
     let answer = smol::block_on(ask_once(address, Plane::Control, Ask::NodeStatus, Duration::from_secs(1)));
     match answer {
         Ok(Answer::NodeStatus(status)) => Some(*status),
+        _ => None,
+    }
+}
+
+/// What a member says of a place in the lock namespace; nothing when it does not answer.
+pub fn tree(address: &str, path: &str) -> Option<Vec<TreeEntry>> {
+    let query = Query::Tree { path: path.parse().expect("a path"), depth: None, after: None, limit: 500 };
+    let ask = Ask::Read { seen: None, consistency: Consistency::Stale, query };
+    match smol::block_on(ask_once(address, Plane::Control, ask, Duration::from_secs(1))) {
+        Ok(Answer::Read { page: Ok(Page::Tree { entries, .. }), .. }) => Some(entries),
+        Ok(Answer::Read { page: Err(_), .. }) => Some(Vec::new()),
         _ => None,
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// What has been seen so far, over all nodes.
 #[derive(Default)]
 pub struct Checker {
-    /// The log as it was first applied, on whichever node.
+    /// The log as it was first committed, on whichever node.
     pub log: BTreeMap<LogIndex, LogEntry>,
     /// What the command at each index did, as first applied.
     pub outcomes: BTreeMap<LogIndex, Outcome>,
@@ -91,7 +91,7 @@ impl Checker {
         self.history.push(done);
     }
 
-    /// The highest index applied anywhere.
+    /// The highest index committed anywhere.
     pub fn last(&self) -> LogIndex {
         self.log.last_key_value().map_or(0, |(index, _)| *index)
     }

@@ -95,7 +95,10 @@ impl History {
             if entry.kind == EntryKind::Normal && !entry.data.is_empty() {
                 let proposal: Proposal = postcard::from_bytes(&entry.data).expect("an entry holds a command");
                 let outcome = model.apply(*index, &proposal);
-                assert_eq!(Some(&outcome), outcomes.get(index), "the model answers otherwise at {index}");
+                // A process that died as it applied it told nobody, and the others may have it from a snapshot: then
+                // it is only the rows that show what it did.
+                let told = outcomes.get(index).unwrap_or(&outcome);
+                assert_eq!(*told, outcome, "the model answers otherwise at {index}");
             }
             for done in reads.remove(index).unwrap_or_default() {
                 compare(&model, done);

@@ -5,7 +5,7 @@ use super::disk::SimDisk;
 use super::errands::Want;
 use super::upkeep::BEAT;
 use super::world::{Event, World, trace};
-use ribbit::db::{Identity, Store};
+use ribbit::db::{DbError, Identity, Store};
 use ribbit::replica::core::Now;
 use ribbit::replica::{Core, CoreOptions, Done, Input, Job, Output, ReadAnswer, ReadId, Writer, convert};
 use ribbit::state::command::NewMember;
@@ -149,8 +149,9 @@ impl World {
             campaign: loaded.configuration.voters == [identity.raft_id],
         };
         let members = writer.members().expect("a good disk");
-        let core =
-            Core::new(options, reader.clone(), &loaded, members).expect("the engine takes what was stored");
+        let core = Core::new(options, reader.clone(), &loaded, members);
+        let mut core = core.expect("the engine takes what was stored");
+        core.set_tail_bytes_max(self.plan.tail_bytes);
         self.checker.digest(node, &reader);
         let life = self.nodes[node].life + 1;
         self.nodes[node].life = life;
@@ -229,6 +230,14 @@ impl World {
         self.crash(node);
     }
 
+    /// A process meets an error of its store: its disk fails in the middle of a transaction, or it is damaged.
+    fn store_fails(&mut self, node: usize, error: &DbError) {
+        match error.is_damage() {
+            true => self.lost(node, &error.to_string()),
+            false => self.crash_inside(node),
+        }
+    }
+
     pub fn tick(&mut self, node: usize, life: u64) {
         if self.nodes[node].running.is_some() && self.nodes[node].life == life {
             self.at(self.now + self.plan.tick_ms[node], Event::Tick { node, life });
@@ -265,6 +274,11 @@ impl World {
             Output::Forward { to, requests } => self.forward(node, to, requests),
             Output::SendSnapshot(message) => self.send_snapshot(node, message),
             Output::Store(job) => {
+                // Before anything is applied: a process that dies in between may have applied it durably and told
+                // nobody, and others get it with a snapshot (seed 858).
+                for entry in &job.committed {
+                    self.checker.committed(node, entry);
+                }
                 if let (Some(configuration), Some(last)) = (&job.configuration, job.committed.last()) {
                     self.reconfigured(last.index, configuration);
                 }
@@ -277,6 +291,7 @@ impl World {
                     self.at(self.now + delay, Event::StoreApply { node, life });
                 }
             }
+            Output::Fetch(fetch) => self.fetch(node, fetch),
             Output::Expired(ids) => {
                 for client in &mut self.clients {
                     if ids.iter().any(|id| client.asks(node, *id))
@@ -307,13 +322,13 @@ impl World {
         let Some(running) = &mut self.nodes[node].running else { return };
         let jobs: Vec<Job> = running.waiting.drain(..).collect();
         let installs = jobs.iter().any(|job| job.install.is_some());
-        let Ok(done) = running.writer.apply(&jobs) else { return self.crash_inside(node) };
+        let done = match running.writer.apply(&jobs) {
+            Ok(done) => done,
+            Err(error) => return self.store_fails(node, &error),
+        };
         if installs {
             self.faults.installs += 1;
             trace!(self, "node {node} takes a snapshot at {}", done.applied.index);
-        }
-        for entry in jobs.iter().flat_map(|job| &job.committed) {
-            self.checker.committed(node, entry);
         }
         if let Some(running) = &mut self.nodes[node].running {
             running.syncing = jobs;
@@ -330,7 +345,10 @@ impl World {
         let life = self.nodes[node].life;
         let Some(running) = &mut self.nodes[node].running else { return };
         let jobs = std::mem::take(&mut running.syncing);
-        let Ok(done) = running.writer.append(&jobs) else { return self.crash_inside(node) };
+        let done = match running.writer.append(&jobs) {
+            Ok(done) => done,
+            Err(error) => return self.store_fails(node, &error),
+        };
         running.store_busy = !running.waiting.is_empty();
         if running.store_busy {
             self.at(self.now + delay, Event::StoreApply { node, life });

@@ -102,7 +102,8 @@ impl Store {
             | Ask::Subscribe { .. }
             | Ask::Renew { .. }
             | Ask::GetServer { .. }
-            | Ask::History => {
+            | Ask::History
+            | Ask::Directory(_) => {
                 unreachable!("pages ask no such thing, or the mood has answered")
             }
         }

@@ -7,7 +7,9 @@ use super::meta::{EPOCH, FLOOR, HARD_STATE, write_meta};
 use super::read::{LOG, META, ROWS};
 use super::record::{HardState, seal, seal_record};
 use super::snapshot::SnapshotReader;
-use super::{Configuration, Disk, EntryKind, FileDisk, Identity, LogEntry, Position, Store, Which, reading};
+use super::{
+    Configuration, DbError, Disk, EntryKind, FileDisk, Identity, LogEntry, Position, Store, Which, reading,
+};
 use crate::state::command::{NewMember, Proposal};
 use crate::state::{ClusterId, Command, HistoryId, LogIndex, Request, RequestId, Role, Stamp, members};
 use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata};
@@ -66,7 +68,7 @@ fn kept_at(store: &Store, index: LogIndex) -> u64 {
 }
 
 /// Reads on until a pass has ended, people joining between the ranges.
-fn scrub(store: &mut Store, joining: &mut dyn Iterator<Item = u64>) -> Result<u64, super::DbError> {
+fn scrub(store: &mut Store, joining: &mut dyn Iterator<Item = u64>) -> Result<u64, DbError> {
     loop {
         if let Some(pass) = store.reader().scrub()? {
             return Ok(pass.rows);
@@ -239,7 +241,7 @@ fn copied(folder: &Path) -> tempfile::TempDir {
 }
 
 /// Opens the store and reads all of it.
-fn read_all(folder: &Path) -> Result<(), super::DbError> {
+fn read_all(folder: &Path) -> Result<(), DbError> {
     reading(|| {
         let store = FileDisk::new(folder).and_then(Store::open)?;
         while store.reader().scrub()?.is_none() {}
@@ -280,6 +282,21 @@ fn a_store_that_is_damaged_anywhere_is_called_damaged() {
         }
     }
     assert!(called > 20, "{called}");
+}
+
+/// A bit of what redb keeps about a table turns it into one of another shape (the simulator's seed 6959).
+#[test]
+fn a_table_of_another_shape_is_damage() {
+    let name = || "rows".to_string();
+    let (alignment, width) = (67_108_865, None);
+    let definition = redb::TypeName::new("&str");
+    for error in [
+        redb::Error::TableIsMultimap(name()),
+        redb::Error::TableIsNotMultimap(name()),
+        redb::Error::TypeDefinitionChanged { name: definition, alignment, width },
+    ] {
+        assert!(DbError::from(error).is_damage());
+    }
 }
 
 #[test]

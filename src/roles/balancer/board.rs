@@ -4,15 +4,22 @@
 //!   as a whole is known where it may come back, and a place that was left is forgotten.
 //! - One cluster is believed, that of the first answer, as long as anybody of it lives.
 //! - What was spliced to a member that is found dead is told so by its [`Pick`], at once.
+//! - A backend's clients are the connections it has and the readers that were told to read there.
 
+use super::even::Load;
+use super::limits::NAMED_MAX;
+use super::readers::Readers;
+use super::splice::Splice;
 use crate::net::limits::ADDRESSES_MAX;
-use crate::net::protocol::NodeStatus;
-use crate::state::{ClusterId, Role};
+use crate::net::protocol::{BackendAt, NodeStatus, ReaderId};
+use crate::state::command::clusters_on;
+use crate::state::{ClusterId, RaftId, Role};
 use smol::channel::{self, Receiver, Sender};
+use smol::future::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 /// A member, as far as choosing goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,20 +27,25 @@ pub struct Candidate {
     /// A live backend whose store is open.
     pub serves: bool,
     pub in_sync: bool,
+    /// Clusters further on than the balancer's own.
+    pub clusters_on: u32,
     pub clients: u32,
 }
 
-/// In sync before not, then the fewest clients, then the first.
+/// In sync before not, then the own cluster and the next ones in order, then the fewest clients, then the first.
 pub fn choose(candidates: &[Candidate]) -> Option<usize> {
     (0..candidates.len())
         .filter(|at| candidates[*at].serves)
-        .min_by_key(|at| (!candidates[*at].in_sync, candidates[*at].clients))
+        .min_by_key(|at| (!candidates[*at].in_sync, candidates[*at].clusters_on, candidates[*at].clients))
 }
 
 /// The members by the address they are asked at.
 pub struct Board {
     cluster: Option<ClusterId>,
+    /// The number of the cluster that it shares out people over.
+    site: u32,
     places: BTreeMap<String, Place>,
+    readers: Readers,
 }
 
 /// What is at an address.
@@ -47,7 +59,7 @@ struct Place {
 /// One life of a member, as seen from here: from its first answer until one is missed.
 struct Life {
     /// Connections spliced to it by this balancer. What the member says of its clients is older than that.
-    spliced: AtomicU32,
+    splices: Mutex<Vec<Arc<Splice>>>,
     /// Nothing is ever sent: the channel's end is the signal.
     alive: Sender<Infallible>,
     over: Receiver<Infallible>,
@@ -56,26 +68,44 @@ struct Life {
 impl Life {
     fn begin() -> Arc<Life> {
         let (alive, over) = channel::bounded(1);
-        Arc::new(Life { spliced: AtomicU32::new(0), alive, over })
+        Arc::new(Life { splices: Mutex::default(), alive, over })
+    }
+
+    fn splices(&self) -> MutexGuard<'_, Vec<Arc<Splice>>> {
+        self.splices.lock().expect("nothing panics while it holds this lock")
+    }
+
+    fn spliced(&self) -> u32 {
+        u32::try_from(self.splices().len()).unwrap_or(u32::MAX)
     }
 }
 
 /// Where a connection goes. Counted as one of that member's until dropped.
 pub struct Pick {
     pub address: String,
+    pub splice: Arc<Splice>,
     life: Arc<Life>,
 }
 
 impl Pick {
-    /// Waits until the member is found dead.
+    fn new(address: &str, life: &Arc<Life>) -> Pick {
+        let splice = Arc::new(Splice::begin());
+        life.splices().push(splice.clone());
+        Pick { address: address.to_string(), splice, life: life.clone() }
+    }
+
+    /// Waits until the member is found dead, or the splice should end.
     pub async fn cut(&self) {
-        let _ = self.life.over.recv().await;
+        let dead = async {
+            let _ = self.life.over.recv().await;
+        };
+        dead.or(self.splice.ended()).await;
     }
 }
 
 impl Drop for Pick {
     fn drop(&mut self) {
-        self.life.spliced.fetch_sub(1, Ordering::Relaxed);
+        self.life.splices().retain(|splice| !Arc::ptr_eq(splice, &self.splice));
     }
 }
 
@@ -91,23 +121,24 @@ impl Place {
         self.life = Life::begin();
     }
 
-    fn candidate(&self) -> Candidate {
-        let spliced = self.life.spliced.load(Ordering::Relaxed);
+    fn candidate(&self, site: u32) -> Candidate {
+        let spliced = self.life.spliced();
         match &self.status {
             Some(status) => Candidate {
                 serves: status.me.role == Role::Backend && status.history.is_some(),
                 in_sync: status.in_sync,
+                clusters_on: clusters_on(site, status.me.site),
                 clients: status.me.clients.max(spliced),
             },
-            None => Candidate { serves: false, in_sync: false, clients: spliced },
+            None => Candidate { serves: false, in_sync: false, clusters_on: 0, clients: spliced },
         }
     }
 }
 
 impl Board {
-    pub fn new(seeds: Vec<String>) -> Board {
+    pub fn new(seeds: Vec<String>, site: u32) -> Board {
         let places = seeds.into_iter().map(|seed| (seed, Place::new(true))).collect();
-        Board { cluster: None, places }
+        Board { cluster: None, site, places, readers: Readers::default() }
     }
 
     /// Whom to watch.
@@ -130,6 +161,7 @@ impl Board {
                 (None, None) => {}
             }
             place.end_life();
+            self.readers.close(address);
         }
         match status {
             Some(status) => {
@@ -168,18 +200,112 @@ impl Board {
 
     /// The backend for the next connection, none of those at the addresses `tried`.
     pub fn pick(&self, tried: &[String]) -> Option<Pick> {
+        let (places, mut candidates) = self.candidates(None);
+        for (candidate, (address, _)) in candidates.iter_mut().zip(&places) {
+            candidate.serves &= !tried.contains(address);
+        }
+        let (address, place) = places[choose(&candidates)?];
+        Some(Pick::new(address, &place.life))
+    }
+
+    /// The backend that `client` should read from. It has its place there from now on; where another is no better,
+    /// it stays where it is.
+    pub fn read_from(&mut self, client: ReaderId, now: Instant) -> Option<BackendAt> {
+        self.readers.expire(now);
+        let (places, candidates) = self.candidates(Some(client));
+        let best = choose(&candidates)?;
+        let own = places.iter().position(|(address, _)| self.readers.place_of(client) == Some(address));
+        let at = own.filter(|own| candidates[*own] == candidates[best]).unwrap_or(best);
+        let mut backend = self.backend_at(places[at].0, candidates[at])?;
+        self.readers.enter(client, &backend.address, now);
+        backend.clients = backend.clients.saturating_add(1);
+        Some(backend)
+    }
+
+    /// The backends that may be written to: the leader first, then the others that are in sync.
+    pub fn write_to(&mut self, now: Instant) -> Vec<BackendAt> {
+        self.readers.expire(now);
+        let (places, candidates) = self.candidates(None);
+        let open =
+            places.iter().zip(candidates).filter(|(_, candidate)| candidate.serves && candidate.in_sync);
+        let mut backends: Vec<BackendAt> =
+            open.filter_map(|((address, _), candidate)| self.backend_at(address, candidate)).collect();
+        backends.sort_by_key(|backend| (!backend.leads, backend.clients));
+        backends.truncate(NAMED_MAX);
+        backends
+    }
+
+    /// The backends that could serve more, and how much each of them does.
+    pub fn loads(&self) -> Vec<(String, Load)> {
+        let places = self.places.iter().filter(|(address, _)| self.stands_for_itself(address));
+        let load = |(address, place): (&String, &Place)| {
+            let Candidate { serves, in_sync, clusters_on, clients } = place.candidate(self.site);
+            let load = Load { clients, own: place.life.spliced() };
+            (serves && in_sync).then(|| (clusters_on, address.clone(), load))
+        };
+        let loads: Vec<_> = places.filter_map(load).collect();
+        // Where people are sent: whoever is further on is there for when nobody is here.
+        let nearest = loads.iter().map(|(clusters_on, ..)| *clusters_on).min();
+        let here = loads.into_iter().filter(|(clusters_on, ..)| Some(*clusters_on) == nearest);
+        here.map(|(_, address, load)| (address, load)).collect()
+    }
+
+    /// Ends a splice to the backend there that is quiet now, if there is one.
+    pub fn end_a_quiet_one(&self, address: &str) -> bool {
+        let Some(place) = self.places.get(address) else { return false };
+        let splices = place.life.splices();
+        let quiet = splices.iter().find(|splice| splice.is_quiet());
+        if let Some(splice) = quiet {
+            splice.end();
+        }
+        quiet.is_some()
+    }
+
+    /// Whether the reader had a place.
+    pub fn left(&mut self, client: ReaderId) -> bool {
+        self.readers.leave(client)
+    }
+
+    /// Whether any backend serves people.
+    pub fn serves(&self) -> bool {
+        self.places.values().any(|place| place.candidate(self.site).serves)
+    }
+
+    pub fn knows(&self, address: &str) -> bool {
+        self.places.contains_key(address)
+    }
+
+    /// Everybody who stands for itself, and how it is; the reader `except` is not counted.
+    fn candidates(&self, except: Option<ReaderId>) -> (Vec<(&String, &Place)>, Vec<Candidate>) {
+        let readers = self.readers.counts(except);
         let places: Vec<(&String, &Place)> =
             self.places.iter().filter(|(address, _)| self.stands_for_itself(address)).collect();
-        let candidates: Vec<Candidate> = places
-            .iter()
-            .map(|(address, place)| {
-                let candidate = place.candidate();
-                Candidate { serves: candidate.serves && !tried.contains(address), ..candidate }
-            })
-            .collect();
-        let (address, place) = places[choose(&candidates)?];
-        place.life.spliced.fetch_add(1, Ordering::Relaxed);
-        Some(Pick { address: address.clone(), life: place.life.clone() })
+        let candidate = |(address, place): &(&String, &Place)| {
+            let candidate = place.candidate(self.site);
+            let readers = readers.get(address.as_str()).copied().unwrap_or(0);
+            Candidate { clients: candidate.clients.saturating_add(readers), ..candidate }
+        };
+        let candidates = places.iter().map(candidate).collect();
+        (places, candidates)
+    }
+
+    fn backend_at(&self, address: &str, candidate: Candidate) -> Option<BackendAt> {
+        let status = self.places.get(address)?.status.as_ref()?;
+        Some(BackendAt {
+            name: status.me.who(),
+            address: address.to_string(),
+            leads: self.leader() == Some(status.me.raft_id),
+            in_sync: candidate.in_sync,
+            clients: candidate.clients,
+        })
+    }
+
+    /// Who says of itself that it leads; of two, the one of the higher term is right.
+    fn leader(&self) -> Option<RaftId> {
+        let living = self.places.values().filter_map(|place| place.status.as_ref());
+        let claims =
+            living.filter(|status| status.me.raft_id != 0 && status.leader == Some(status.me.raft_id));
+        claims.max_by_key(|status| status.term).map(|status| status.me.raft_id)
     }
 
     /// False for a second way to a member that also answers at the address it gives itself: its connections
@@ -201,7 +327,7 @@ mod tests {
     use crate::state::HistoryId;
 
     fn candidate(serves: bool, in_sync: bool, clients: u32) -> Candidate {
-        Candidate { serves, in_sync, clients }
+        Candidate { serves, in_sync, clusters_on: 0, clients }
     }
 
     fn info(role: Role, id: u32, address: &str) -> MemberInfo {
@@ -248,11 +374,14 @@ mod tests {
         assert_eq!(choose(&[candidate(true, false, 0), candidate(true, true, 9)]), Some(1));
         assert_eq!(choose(&[candidate(false, true, 0), candidate(true, false, 9)]), Some(1));
         assert_eq!(choose(&[candidate(true, true, 1), candidate(true, true, 1)]), Some(0));
+        let further = |on: u32, in_sync| Candidate { clusters_on: on, ..candidate(true, in_sync, 0) };
+        assert_eq!(choose(&[further(2, true), further(1, true), candidate(true, true, 9)]), Some(2));
+        assert_eq!(choose(&[further(2, true), further(1, true), candidate(true, false, 0)]), Some(1));
     }
 
     #[test]
     fn what_is_spliced_counts_before_the_member_says_so() {
-        let mut board = Board::new(vec!["a".into(), "b".into()]);
+        let mut board = Board::new(vec!["a".into(), "b".into()], 1);
         board.heard("a", says(1, "a", &[]));
         board.heard("b", says(2, "b", &[]));
         let first = board.pick(&[]).unwrap();
@@ -265,8 +394,42 @@ mod tests {
     }
 
     #[test]
+    fn readers_are_spread_keep_their_places_and_count_as_clients() {
+        let now = Instant::now();
+        let mut board = Board::new(vec!["a".into(), "b".into(), "c".into()], 1);
+        assert_eq!(board.read_from(1, now), None);
+        for (id, address) in [(1, "a"), (2, "b"), (3, "c")] {
+            board.heard(address, says(id, address, &[]));
+        }
+        let mut at = |client| board.read_from(client, now).unwrap().address;
+        assert_eq!([at(1), at(2), at(3), at(4), at(2)], ["a", "b", "c", "a", "b"]);
+        assert_eq!(picked(&board).as_deref(), Some("b"), "a has two readers");
+        // Whose backend has died is sent elsewhere, and does not count there any more.
+        board.heard("a", None);
+        assert_eq!(board.read_from(1, now).unwrap().clients, 2);
+        board.heard("a", says(1, "a", &[]));
+        assert_eq!(board.read_from(5, now).unwrap().address, "a");
+        assert!(board.left(5) && !board.left(5));
+    }
+
+    #[test]
+    fn writers_go_to_the_leader_first_and_never_to_one_that_is_behind() {
+        let now = Instant::now();
+        let mut board = Board::new(vec!["a".into(), "b".into(), "c".into()], 1);
+        for (id, address) in [(1, "a"), (2, "b"), (3, "c")] {
+            let mut status = says(id, address, &[]).unwrap();
+            // Backend 2 has not noticed yet that it leads no more.
+            (status.leader, status.term) = if id == 2 { (Some(2), 1) } else { (Some(3), 2) };
+            status.in_sync = id != 2;
+            board.heard(address, Some(status));
+        }
+        let said: Vec<_> = board.write_to(now).into_iter().map(|it| (it.name.id, it.leads)).collect();
+        assert_eq!(said, [(3, true), (1, false)]);
+    }
+
+    #[test]
     fn death_cuts_what_was_spliced_and_the_next_life_starts_at_nothing() {
-        let mut board = Board::new(vec!["a".into()]);
+        let mut board = Board::new(vec!["a".into()], 1);
         board.heard("a", says(1, "a", &[]));
         let pick = board.pick(&[]).unwrap();
         assert!(!pick.life.over.is_closed());
@@ -276,7 +439,7 @@ mod tests {
         board.heard("a", says(1, "a", &[]));
         let again = board.pick(&[]).unwrap();
         drop(pick);
-        assert_eq!(again.life.spliced.load(Ordering::Relaxed), 1);
+        assert_eq!(again.life.spliced(), 1);
         // Somebody else at the same address is a death, too.
         board.heard("a", says(2, "a", &[]));
         assert!(again.life.over.is_closed());
@@ -284,7 +447,7 @@ mod tests {
 
     #[test]
     fn coordinators_and_members_without_a_store_serve_nobody() {
-        let mut board = Board::new(vec!["a".into()]);
+        let mut board = Board::new(vec!["a".into()], 1);
         let mut status = says(1, "a", &[]).unwrap();
         status.history = None;
         board.heard("a", Some(status.clone()));
@@ -297,7 +460,7 @@ mod tests {
 
     #[test]
     fn addresses_are_learned_kept_through_death_and_forgotten_when_left() {
-        let mut board = Board::new(vec!["seed".into()]);
+        let mut board = Board::new(vec!["seed".into()], 1);
         assert!(board.heard("seed", says(1, "a", &["b", "c", ""])));
         assert_eq!(board.addresses(), ["a", "b", "c", "seed"]);
         assert!(!board.heard("seed", says(1, "a", &["b", "c"])));
@@ -312,7 +475,7 @@ mod tests {
 
     #[test]
     fn another_cluster_is_dead_to_us_while_ours_lives() {
-        let mut board = Board::new(vec!["a".into(), "b".into()]);
+        let mut board = Board::new(vec!["a".into(), "b".into()], 1);
         let mut foreign = says(2, "b", &["z"]).unwrap();
         foreign.cluster = ClusterId(7);
         board.heard("a", says(1, "a", &[]));
@@ -325,7 +488,7 @@ mod tests {
 
     #[test]
     fn a_member_that_answers_at_two_addresses_is_one() {
-        let mut board = Board::new(vec!["alias".into()]);
+        let mut board = Board::new(vec!["alias".into()], 1);
         board.heard("alias", says(1, "proper", &[]));
         assert_eq!(picked(&board).as_deref(), Some("alias"));
         board.heard("proper", says(1, "proper", &[]));

@@ -54,7 +54,7 @@ pub enum Verb {
     /// Keep a standby copy, vote, serve no people
     #[command(after_help = COORDINATOR_HELP)]
     Coordinator(CoordinatorFlags),
-    /// Give people one stable address, and share them out over the backends
+    /// Give people one stable address, and share them out over the backends; or ask where to go
     #[command(after_help = BALANCER_HELP)]
     Balancer(BalancerFlags),
     /// What people use
@@ -63,6 +63,9 @@ pub enum Verb {
     /// Show who is there, who leads, and how many more may be lost
     #[command(after_help = STATUS_HELP)]
     Status(StatusFlags),
+    /// Tell whether the group is well, in words and by exit code
+    #[command(after_help = HEALTH_HELP)]
+    Health(StatusFlags),
     /// Show everything that is known of each member
     #[command(after_help = MEMBERS_HELP)]
     Members(StatusFlags),
@@ -91,6 +94,9 @@ pub enum ClientVerb {
     /// Serve the pages to browsers; keeps nothing
     #[command(after_help = WEB_HELP)]
     Web(WebFlags),
+    /// Say which server to use: of the client's own cluster while that has one, else of the next
+    #[command(after_help = CLIENT_SERVER_HELP)]
+    Server(ClientServerFlags),
 }
 
 #[derive(Debug, Subcommand)]
@@ -162,9 +168,6 @@ pub struct NodeFlags {
     /// Which one it is, 1 to 999; no two of a role in a cluster share a number
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=MEMBER_ID_MAX as i64))]
     pub id: u32,
-    /// The number of the cluster it serves; 1 is the home, where voters sit, others have all the data and no vote
-    #[arg(long, value_name = "C", default_value = "1", value_parser = value_parser!(u32).range(1..=CLUSTERS_MAX as i64))]
-    pub cluster: u32,
     /// How often it says that it is there
     #[arg(long, value_name = "TIME", default_value = HEARTBEAT, value_parser = typed::heartbeat)]
     pub heartbeat: Duration,
@@ -200,6 +203,9 @@ pub struct CoordinatorFlags {
 /// What backends, coordinators and balancers share.
 #[derive(Debug, Args)]
 pub struct ServerFlags {
+    /// The number of the cluster it serves; 1 is the home, where voters sit, others have all the data and no vote
+    #[arg(long, value_name = "C", default_value = "1", value_parser = value_parser!(u32).range(1..=CLUSTERS_MAX as i64))]
+    pub cluster: u32,
     /// Where to listen; what is the default is said below
     #[arg(long, value_name = "HOST:PORT", value_parser = address::listen)]
     pub listen: Option<String>,
@@ -216,9 +222,55 @@ pub struct ServerFlags {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct BalancerFlags {
+    #[command(subcommand)]
+    pub verb: Option<BalancerVerb>,
     #[command(flatten)]
     pub server: ServerFlags,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BalancerVerb {
+    /// Ask a balancer which backend to read from; it counts you there until you leave
+    #[command(after_help = READ_HELP)]
+    Read(ReadFlags),
+    /// Ask a balancer which backends may be written to, the leader first
+    #[command(after_help = WRITE_HELP)]
+    Write(StatusFlags),
+    /// Tell a balancer that a backend is down; it looks for itself
+    #[command(after_help = DOWN_HELP)]
+    Down(DownFlags),
+    /// Tell a balancer that a reader has gone
+    #[command(after_help = LEFT_HELP)]
+    Left(LeftFlags),
+}
+
+#[derive(Debug, Args)]
+pub struct ReadFlags {
+    /// Your number, where you have one: your place is renewed, or moved if another backend has fewer clients
+    #[arg(long, value_name = "N")]
+    pub client: Option<u64>,
+    #[command(flatten)]
+    pub asking: StatusFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct DownFlags {
+    /// As the balancer named it
+    #[arg(value_name = "HOST:PORT", value_parser = address::peer)]
+    pub address: String,
+    #[command(flatten)]
+    pub asking: StatusFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct LeftFlags {
+    /// The number that `read` has shown, or that you gave it
+    #[arg(value_name = "CLIENT")]
+    pub client: u64,
+    #[command(flatten)]
+    pub asking: StatusFlags,
 }
 
 /// How a command finds the group it talks to.
@@ -234,6 +286,21 @@ pub struct GroupFlags {
     /// The group that is reached here
     #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', value_parser = address::peer)]
     pub server: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ClientServerFlags {
+    /// Ask for this client instead of the one that is kept in the data folder
+    #[arg(long, value_name = "N")]
+    pub id: Option<u64>,
+    /// The server that was used before [default: as it was told last]
+    #[arg(long, value_name = "HOST:PORT", value_parser = address::peer)]
+    pub before: Option<String>,
+    /// For scripts
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub json: bool,
+    #[command(flatten)]
+    pub group: GroupFlags,
 }
 
 #[derive(Debug, Args)]
@@ -403,7 +470,42 @@ Listens on 0.0.0.0:8081, or where `up` had it if the data folder is one of
 
 Examples:
   ribbit balancer
-  ribbit balancer --listen 0.0.0.0:9090 --coordinator board1:9000,board2:9001";
+  ribbit balancer --listen 0.0.0.0:9090 --coordinator board1:9000,board2:9001
+  ribbit balancer read        ask the one that runs, as programs can";
+
+const READ_HELP: &str = "\
+Examples:
+  ribbit balancer read
+  ribbit balancer read --client 17 --json --server board1:8081
+
+You count as a client of that backend for a minute, or until you say `ribbit
+balancer left`: ask again to stay. Exits 3 when no backend serves people.";
+
+const WRITE_HELP: &str = "\
+Examples:
+  ribbit balancer write
+  ribbit balancer write --json --server board1:8081
+
+Exits 1 while nobody leads, 3 when no backend serves people.";
+
+const DOWN_HELP: &str = "\
+Examples:
+  ribbit balancer down board2:10002
+
+A backend that answers the balancer stays in use: a wrong report changes
+nothing, and exits 1.";
+
+const LEFT_HELP: &str = "\
+Examples:
+  ribbit balancer left 17";
+
+const CLIENT_SERVER_HELP: &str = "\
+A client asks for its id once; it is kept in the data folder, in the file
+`client`. Its own cluster is its id modulo the number of clusters, plus 1.
+
+Examples:
+  ribbit client server
+  ribbit client server --id 17 --before board1:10001 --json";
 
 const WEB_HELP: &str = "\
 Examples:
@@ -417,6 +519,16 @@ Examples:
   ribbit status --cluster-file frogs.ribbit
 
 Exits 0 whenever anybody answers, 3 when nobody does.";
+
+const HEALTH_HELP: &str = "\
+Examples:
+  ribbit health
+  ribbit health --json --server board1:8081
+  ribbit health || echo look at the frogs | mail club@example.org
+
+Exits 0 when all is well, 5 when it works but somebody should look (a member
+is missing or behind, a disk is full, nothing more may be lost), 3 when it is
+down (nobody answers, nobody leads, or no backend serves people).";
 
 const MEMBERS_HELP: &str = "\
 Examples:

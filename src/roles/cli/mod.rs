@@ -19,11 +19,13 @@ pub mod flags;
 pub mod tree_flags;
 pub mod typed;
 
+use crate::net::protocol::Directory;
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{
-    BalancerOptions, BenchOp, BenchOptions, DataDir, Fate, Group, InitOptions, LockOptions, MemberOptions,
-    NodeOptions, RecoverOptions, Restart, ShellOptions, StatusOptions, UpOptions, WebOptions,
+    BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DataDir, DirectoryOptions, Fate, Group,
+    HealthOptions, InitOptions, LockOptions, MemberOptions, NodeOptions, RecoverOptions, Restart,
+    ShellOptions, StatusOptions, UpOptions, WebOptions,
 };
 use crate::roles::ports::Ports;
 use crate::state::{Consistency, HOME, Role};
@@ -32,9 +34,9 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches};
 use config::Config;
 use flags::{
-    BalancerFlags, BenchFlags, ClientVerb, ConsistencyFlag, Flags, GroupFlags, InitFlags, MemberVerb,
-    NameFlags, NodeFlags, OpFlag, RecoverFlags, RestartFlag, ServerFlags, StatusFlags, UpFlags, Verb,
-    WebFlags, command,
+    BalancerFlags, BalancerVerb, BenchFlags, ClientServerFlags, ClientVerb, ConsistencyFlag, Flags,
+    GroupFlags, InitFlags, MemberVerb, NameFlags, NodeFlags, OpFlag, RecoverFlags, RestartFlag, ServerFlags,
+    StatusFlags, UpFlags, Verb, WebFlags, command,
 };
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -55,10 +57,13 @@ const WEB_LISTEN: &str = "127.0.0.1:8080";
 pub enum Job {
     Node(NodeOptions),
     Balancer(BalancerOptions),
+    Directory(DirectoryOptions),
     Web(WebOptions),
+    ClientServer(ClientServerOptions),
     Init(InitOptions),
     Up(UpOptions),
     Status(StatusOptions),
+    Health(HealthOptions),
     Member(MemberOptions),
     Shell(ShellOptions),
     Lock(LockOptions),
@@ -128,9 +133,14 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Init(flags) => Job::Init(init(flags)),
         Verb::Backend(flags) => Job::Node(node(Role::Backend, None, flags)?),
         Verb::Coordinator(flags) => Job::Node(node(Role::Coordinator, flags.clusters, flags.node)?),
-        Verb::Balancer(flags) => Job::Balancer(balancer(flags)?),
+        Verb::Balancer(BalancerFlags { verb: None, server }) => Job::Balancer(balancer(server)?),
+        Verb::Balancer(BalancerFlags { verb: Some(verb), .. }) => Job::Directory(directory(verb, matches)?),
         Verb::Client(ClientVerb::Web(flags)) => Job::Web(web(flags, matches)?),
+        Verb::Client(ClientVerb::Server(flags)) => Job::ClientServer(client_server(flags, matches)?),
         Verb::Status(flags) => Job::Status(status(flags, false, matches)?),
+        Verb::Health(StatusFlags { json, group: flags }) => {
+            Job::Health(HealthOptions { group: group(flags, matches)?, json })
+        }
         Verb::Members(flags) => Job::Status(status(flags, true, matches)?),
         Verb::Member(MemberVerb::Remove(flags)) => {
             Job::Member(member(flags.named, Fate::Remove { alive: flags.yes }, matches)?)
@@ -184,7 +194,7 @@ fn init(flags: InitFlags) -> InitOptions {
 fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeOptions, Failure> {
     let (id, advertise, evict_after) = (flags.id, flags.advertise, flags.evict_after);
     let disk_quota_bytes = flags.disk_quota;
-    let (site, heartbeat, miss) = (flags.cluster, flags.heartbeat, flags.miss);
+    let (site, heartbeat, miss) = (flags.server.cluster, flags.heartbeat, flags.miss);
     let place = place(flags.server)?;
     let ports = place.ports.as_ref();
     let listen = place
@@ -240,8 +250,24 @@ fn default_listen(role: Role, site: u32, id: u32) -> String {
     format!("0.0.0.0:{}", default_port(role, site, id))
 }
 
-fn balancer(flags: BalancerFlags) -> Result<BalancerOptions, Failure> {
-    let place = place(flags.server)?;
+fn directory(verb: BalancerVerb, matches: &ArgMatches) -> Result<DirectoryOptions, Failure> {
+    let (ask, asking) = match verb {
+        BalancerVerb::Read(flags) => (Directory::Read { client: flags.client }, flags.asking),
+        BalancerVerb::Write(flags) => (Directory::Write, flags),
+        BalancerVerb::Down(flags) => (Directory::Down { address: flags.address }, flags.asking),
+        BalancerVerb::Left(flags) => (Directory::Left { client: flags.client }, flags.asking),
+    };
+    let group = group(asking.group, matches)?;
+    if group.servers.is_empty() {
+        let message = format!("{} does not say where a balancer is: name one with --server", group.found_in);
+        return Err(Failure::new(Exit::Configuration, message));
+    }
+    Ok(DirectoryOptions { group, ask, json: asking.json })
+}
+
+fn balancer(flags: ServerFlags) -> Result<BalancerOptions, Failure> {
+    let site = flags.cluster;
+    let place = place(flags)?;
     let ports = place.ports.as_ref();
     let listen = place.listen.or_else(|| ports?.balancer.clone()).unwrap_or_else(|| BALANCER_LISTEN.into());
     let mut seeds = place.coordinators;
@@ -251,7 +277,7 @@ fn balancer(flags: BalancerFlags) -> Result<BalancerOptions, Failure> {
             "nobody to balance: the cluster file lists no coordinators, and no --coordinator is given";
         return Err(Failure::new(Exit::Configuration, message));
     }
-    Ok(BalancerOptions { listen, seeds: without_doubles(seeds) })
+    Ok(BalancerOptions { listen, site, seeds: without_doubles(seeds) })
 }
 
 /// What a server is told about where it is.
@@ -291,6 +317,12 @@ fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure> {
     let ports = ports.filter(|ports| ports.balancer.as_ref() == group.servers.first());
     let listen = flags.listen.or_else(|| ports?.web).unwrap_or_else(|| WEB_LISTEN.into());
     Ok(WebOptions { listen, servers: group.servers })
+}
+
+fn client_server(flags: ClientServerFlags, matches: &ArgMatches) -> Result<ClientServerOptions, Failure> {
+    let data_dir = or_default(flags.group.data_dir.clone());
+    let (id, before, json) = (flags.id, flags.before, flags.json);
+    Ok(ClientServerOptions { group: group(flags.group, matches)?, data_dir, id, before, json })
 }
 
 fn status(flags: StatusFlags, detailed: bool, matches: &ArgMatches) -> Result<StatusOptions, Failure> {
@@ -467,6 +499,10 @@ mod tests {
             ("ribbit member remove", true),
             ("ribbit transfer frog-1", true),
             ("ribbit status --server nowhere", true),
+            ("ribbit balancer --listen 127.0.0.1:0 read", true),
+            ("ribbit balancer down nowhere", true),
+            ("ribbit balancer left", true),
+            ("ribbit balancer read --data-dir /nonexistent", false),
             ("ribbit backend --id 1 --data-dir /nonexistent", false),
             ("ribbit status --data-dir /nonexistent", false),
         ] {

@@ -10,7 +10,7 @@
 //!
 //! One store is kept aside, in the folder `aside`; the next one takes its place.
 
-use super::Node;
+use super::{Node, twin};
 use crate::db::disk::{STORE_FILE, log_names};
 use crate::net::client::ask_once;
 use crate::net::frame::Plane;
@@ -89,6 +89,7 @@ pub async fn leave(node: &Node) -> Result<(), Failure> {
             match ask_once(address, Plane::Control, ask, ASK_DEADLINE).await {
                 Ok(Answer::Written { outcome: Ok(Reply::Done), .. }) => return Ok(()),
                 Ok(Answer::Refused(denied)) if denied.code == Code::MemberAlive => {
+                    twin::refuse_name(node).await?;
                     if started.elapsed() > ALIVE_PATIENCE {
                         let text = format!(
                             "{address} says that {} is alive: it runs elsewhere",

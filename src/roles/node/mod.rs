@@ -13,6 +13,7 @@
 //! - [`coordination`]: who is there: beats, leases, masters
 //! - [`scrub`]: everything that is stored, read again slowly
 //! - [`disk`]: how much of its disk a store may take
+//! - [`twin`]: two servers of one name
 //! - [`peers`]: ordered links to the other members; [`roster`]: what is known of them
 //! - [`snapshots`]: the whole state on a link of its own
 //! - [`service`]: what is answered
@@ -33,6 +34,7 @@ mod scrub;
 mod service;
 mod snapshots;
 mod subscriptions;
+mod twin;
 
 use super::failure::{Exit, Failure};
 use super::options::NodeOptions;
@@ -280,6 +282,7 @@ async fn trusted_store(node: &Node) -> Result<Store, Failure> {
     node.disk.look();
     if let Some(identity) = store.identity() {
         check_identity(identity, options)?;
+        twin::refuse_copy(node, &store).await?;
     }
     Ok(store)
 }
@@ -323,7 +326,7 @@ const TEST_SCRUB_MS: &str = "RIBBIT_TEST_SCRUB_MS";
 /// For tests: bytes that have to be free on the disk.
 const TEST_DISK_RESERVE: &str = "RIBBIT_TEST_DISK_RESERVE";
 
-fn number_for_tests(name: &str) -> Result<Option<u64>, Failure> {
+pub(super) fn number_for_tests(name: &str) -> Result<Option<u64>, Failure> {
     let Some(value) = std::env::var_os(name) else { return Ok(None) };
     match value.to_str().and_then(|text| text.parse().ok()) {
         Some(number) => Ok(Some(number)),

@@ -94,7 +94,9 @@ impl Service {
             | Ask::Join { .. }
             | Ask::Lose { .. }
             | Ask::Drain { .. }
-            | Ask::Transfer { .. } => Answer::Refused(Denied::new(Code::InvalidEntry)),
+            | Ask::Transfer { .. }
+            // A balancer's to answer.
+            | Ask::Directory(_) => Answer::Refused(Denied::new(Code::InvalidEntry)),
             Ask::Write(request) => asking.write(request).await,
             Ask::CreateAccount { id, born, form } => asking.create_account(id, born, form).await,
             Ask::LogIn { id, born, username, password, token } => {

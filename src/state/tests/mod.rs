@@ -4,6 +4,7 @@ mod events;
 mod properties;
 mod regressions;
 mod scripts;
+mod tree;
 
 use super::command::{Command, Outcome, Proposal, Reply, Request, Stamp};
 use super::ids::{AccountId, LogIndex, RequestId, TokenHash};

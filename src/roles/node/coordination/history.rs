@@ -41,6 +41,10 @@ impl History {
 pub async fn record(node: &Node) {
     let Some(member) = node.member.get() else { return };
     let live = member.replica.live();
+    // What is applied again from the log after a start happened earlier.
+    while !member.replica.status().in_sync {
+        smol::Timer::after(LOOK).await;
+    }
     let begin = |at: LogIndex| Follower::begin(live, Interest::Tree(TreePath::root()), at, at);
     let mut follower = begin(live.through());
     let mut leading = Leading::default();
@@ -129,7 +133,7 @@ fn words_of(node: &Node, event: &Event) -> Vec<String> {
                     lines.push(format!("{name} was not heard for {silence_ms} ms: its lease ended"));
                 }
                 LeaseFact::Ended(Ending::Left) => {
-                    lines.push(format!("{name} stopped and let go of its lease"))
+                    lines.push(format!("{name} stopped and let go of its lease"));
                 }
                 LeaseFact::Began => lines.push(format!("{name} is there")),
             }
@@ -145,7 +149,8 @@ fn words_of(node: &Node, event: &Event) -> Vec<String> {
         if let (["clusters", cluster, "master"], NodeFact::Acquired { fence }) =
             (names.as_slice(), change.what)
         {
-            let master = who.clone().or_else(|| master_of(node, &change.path)).unwrap_or_default();
+            let master =
+                who.clone().or_else(|| master_of(node, &change.path)).unwrap_or_else(|| "somebody".into());
             lines.push(format!("{master} is master of cluster {cluster}, fence {fence}"));
         }
     }

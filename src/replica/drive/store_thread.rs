@@ -1,0 +1,56 @@
+//! The thread around the writer: jobs that wait together are carried out together, and who waits is answered.
+
+use super::{Life, Message, Shared};
+use crate::db::DbError;
+use crate::replica::core::Input;
+use crate::replica::writer::{Done, Job, Writer};
+use smol::channel::Sender;
+use std::convert::Infallible;
+use std::sync::{Arc, mpsc};
+
+pub(super) struct StoreThread {
+    pub writer: Writer,
+    pub jobs: mpsc::Receiver<Job>,
+    pub inbox: Sender<Message>,
+    pub shared: Arc<Shared>,
+    pub _ends: Sender<Infallible>,
+}
+
+impl StoreThread {
+    pub fn run(mut self) {
+        let _life = Life("store thread", self.shared.clone());
+        while let Ok(job) = self.jobs.recv() {
+            let mut jobs = vec![job];
+            jobs.extend(self.jobs.try_iter());
+            if let Err(error) = self.turn(&jobs) {
+                let _ = self.shared.failed.try_send(error.into());
+                return;
+            }
+        }
+        // So that the next start has little to apply again; the log has everything.
+        if let Err(error) = self.writer.checkpoint() {
+            log::warn!("the last rows are not durable: {error}");
+        }
+    }
+
+    fn turn(&mut self, jobs: &[Job]) -> Result<(), DbError> {
+        if jobs.iter().any(|job| !job.committed.is_empty() || job.install.is_some()) {
+            let done = self.writer.apply(jobs)?;
+            self.answer(&done);
+            // Ends with the Raft task: then nobody needs to be told.
+            let _ = self.inbox.send_blocking(Message::Input(Input::Applied(done)));
+        }
+        let done = self.writer.append(jobs)?;
+        let _ = self.inbox.send_blocking(Message::Input(Input::Stored(done)));
+        Ok(())
+    }
+
+    fn answer(&self, done: &Done) {
+        for entry in &done.outcomes {
+            self.shared.waiters.answer(entry.id, &Ok((entry.index, entry.outcome.clone())));
+        }
+        let events = done.outcomes.iter().map(|entry| (entry.index, entry.happened.clone()));
+        self.shared.live.publish(done.installed, events, done.applied.index);
+        self.shared.progress.notify(usize::MAX);
+    }
+}

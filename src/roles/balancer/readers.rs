@@ -1,0 +1,104 @@
+//! Who was told to read where: each reader has a place at one backend, for a while. No sockets, no clock: the
+//! caller says what time it is.
+//!
+//! - A reader has one place at most; asking again renews it, or moves it.
+//! - Places are counted, not guarded: a reader that has none is answered all the same.
+//!
+//! It knows nothing of what the other balancers told their readers.
+
+use super::limits::{READER_LEASE, READERS_MAX};
+use crate::net::protocol::ReaderId;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+#[derive(Debug, Default)]
+pub struct Readers {
+    places: BTreeMap<ReaderId, Place>,
+}
+
+#[derive(Debug)]
+struct Place {
+    address: String,
+    ends: Instant,
+}
+
+impl Readers {
+    /// Forgets those whose time is over.
+    pub fn expire(&mut self, now: Instant) {
+        self.places.retain(|_, place| place.ends > now);
+    }
+
+    /// Gives `client` a place at the backend there, instead of the one it had.
+    pub fn enter(&mut self, client: ReaderId, address: &str, now: Instant) {
+        if self.places.len() < READERS_MAX || self.places.contains_key(&client) {
+            let place = Place { address: address.to_string(), ends: now + READER_LEASE };
+            self.places.insert(client, place);
+        }
+    }
+
+    /// Tells whether it had a place.
+    pub fn leave(&mut self, client: ReaderId) -> bool {
+        self.places.remove(&client).is_some()
+    }
+
+    /// The backend there is gone, and its readers with it: they will ask again.
+    pub fn close(&mut self, address: &str) {
+        self.places.retain(|_, place| place.address != address);
+    }
+
+    /// Where `client` was told to read.
+    pub fn place_of(&self, client: ReaderId) -> Option<&str> {
+        self.places.get(&client).map(|place| place.address.as_str())
+    }
+
+    /// How many read at each backend, `except` left out.
+    pub fn counts(&self, except: Option<ReaderId>) -> BTreeMap<&str, u32> {
+        let mut counts = BTreeMap::new();
+        for (_, place) in self.places.iter().filter(|(client, _)| Some(**client) != except) {
+            *counts.entry(place.address.as_str()).or_default() += 1;
+        }
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn at(readers: &Readers, address: &str, except: Option<ReaderId>) -> u32 {
+        readers.counts(except).get(address).copied().unwrap_or(0)
+    }
+
+    #[test]
+    fn a_reader_has_one_place_until_it_leaves_or_its_time_is_over() {
+        let now = Instant::now();
+        let mut readers = Readers::default();
+        readers.enter(7, "a", now);
+        readers.enter(8, "a", now);
+        assert_eq!((at(&readers, "a", None), at(&readers, "a", Some(7)), at(&readers, "b", None)), (2, 1, 0));
+        readers.enter(7, "b", now + Duration::from_secs(1));
+        assert_eq!(
+            (at(&readers, "a", None), at(&readers, "b", None), readers.place_of(7)),
+            (1, 1, Some("b"))
+        );
+        readers.expire(now + READER_LEASE);
+        assert_eq!((readers.place_of(8), readers.place_of(7)), (None, Some("b")));
+        assert!(readers.leave(7) && !readers.leave(7));
+        readers.enter(9, "a", now);
+        readers.close("a");
+        assert_eq!(readers.place_of(9), None);
+    }
+
+    #[test]
+    fn places_are_bounded_and_a_place_can_be_renewed_when_all_are_taken() {
+        let now = Instant::now();
+        let mut readers = Readers::default();
+        for client in 0..2 * READERS_MAX as ReaderId {
+            readers.enter(client, "a", now);
+        }
+        assert_eq!(at(&readers, "a", None), READERS_MAX as u32);
+        readers.enter(0, "b", now);
+        assert_eq!(at(&readers, "b", None), 1);
+    }
+}

@@ -1,0 +1,133 @@
+//! What a balancer says about where to go, for people and for scripts.
+//!
+//! The JSON is for scripts: a field that is there is always there, with the same name and type.
+
+use super::table::{Side, layout};
+use crate::net::protocol::{BackendAt, Directions, Finding, ReaderId};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct BackendJson<'a> {
+    name: String,
+    address: &'a str,
+    leader: bool,
+    in_sync: bool,
+    clients: u32,
+}
+
+#[derive(Serialize)]
+struct ReadJson<'a> {
+    client: ReaderId,
+    lease_ms: u32,
+    backend: BackendJson<'a>,
+}
+
+#[derive(Serialize)]
+struct WriteJson<'a> {
+    backends: Vec<BackendJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct DownJson {
+    known: bool,
+    answers: bool,
+}
+
+#[derive(Serialize)]
+struct LeftJson {
+    known: bool,
+}
+
+impl<'a> From<&'a BackendAt> for BackendJson<'a> {
+    fn from(backend: &'a BackendAt) -> BackendJson<'a> {
+        BackendJson {
+            name: backend.name.to_string(),
+            address: &backend.address,
+            leader: backend.leads,
+            in_sync: backend.in_sync,
+            clients: backend.clients,
+        }
+    }
+}
+
+/// One line of JSON.
+pub fn json(directions: &Directions) -> String {
+    match directions {
+        Directions::Read { client, lease_ms, backend } => {
+            to_json(&ReadJson { client: *client, lease_ms: *lease_ms, backend: backend.into() })
+        }
+        Directions::Write(backends) => {
+            to_json(&WriteJson { backends: backends.iter().map(BackendJson::from).collect() })
+        }
+        Directions::Down(found) => {
+            to_json(&DownJson { known: *found != Finding::Unknown, answers: *found == Finding::Answers })
+        }
+        Directions::Left { known } => to_json(&LeftJson { known: *known }),
+    }
+}
+
+fn to_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("plain data always serialises")
+}
+
+/// For people, without the last line's end.
+pub fn words(directions: &Directions) -> String {
+    match directions {
+        Directions::Read { client, lease_ms, backend } => {
+            let old = if backend.in_sync { "" } else { "\nIt is behind: what you read there may be old." };
+            format!(
+                "Read from {} at {}.\nYou are client {client} there for {} s.{old}",
+                backend.name,
+                backend.address,
+                lease_ms / 1_000
+            )
+        }
+        Directions::Write(backends) => {
+            let mut rows = vec![["NAME", "ADDRESS", "IS", "CLIENTS"].map(str::to_string).to_vec()];
+            rows.extend(backends.iter().map(|backend| {
+                let is = if backend.leads { "leader" } else { "in sync" };
+                vec![
+                    backend.name.to_string(),
+                    backend.address.clone(),
+                    is.to_string(),
+                    backend.clients.to_string(),
+                ]
+            }));
+            layout(&[Side::Left, Side::Left, Side::Left, Side::Right], &rows).trim_end().to_string()
+        }
+        Directions::Down(Finding::Silent) => {
+            "It does not answer: nobody is sent there until it does.".to_string()
+        }
+        Directions::Down(Finding::Answers) => "It answers.".to_string(),
+        Directions::Down(Finding::Unknown) => "No member is known there.".to_string(),
+        Directions::Left { known: true } => "Its place is free.".to_string(),
+        Directions::Left { known: false } => "It had no place, or its time was over.".to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{HOME, MemberName, Role};
+
+    fn backend(id: u32, leads: bool) -> BackendAt {
+        let name = MemberName { role: Role::Backend, site: HOME, id };
+        BackendAt { name, address: format!("b{id}:1"), leads, in_sync: true, clients: 2 }
+    }
+
+    #[test]
+    fn people_and_scripts_are_told_where_to_go() {
+        let read = Directions::Read { client: 17, lease_ms: 60_000, backend: backend(2, false) };
+        assert_eq!(words(&read), "Read from backend-2 at b2:1.\nYou are client 17 there for 60 s.");
+        let expected = "{\"client\":17,\"lease_ms\":60000,\"backend\":{\"name\":\"backend-2\",\"address\":\"b2:1\",\
+            \"leader\":false,\"in_sync\":true,\"clients\":2}}";
+        assert_eq!(json(&read), expected);
+        let write = Directions::Write(vec![backend(3, true), backend(1, false)]);
+        let expected = "\
+NAME       ADDRESS  IS       CLIENTS
+backend-3  b3:1     leader         2
+backend-1  b1:1     in sync        2";
+        assert_eq!(words(&write), expected);
+        assert_eq!(json(&Directions::Down(Finding::Silent)), "{\"known\":true,\"answers\":false}");
+    }
+}

@@ -1,0 +1,61 @@
+//! What the balancer of a running group says about where to go.
+
+use crate::pond::{Pond, awaited};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+#[track_caller]
+fn told(pond: &Pond, line: &str, code: i32) -> Value {
+    let words: Vec<&str> = line.split_whitespace().chain(["--json"]).collect();
+    let (ended, said) = pond.typed(&words);
+    assert_eq!(ended, code, "ribbit {line}: {said}");
+    serde_json::from_str(said.lines().next().unwrap_or_default()).unwrap_or(Value::Null)
+}
+
+#[test]
+fn the_balancer_says_where_to_read_and_write_and_believes_what_it_sees() {
+    let pond = Pond::start_with(&["--restart", "never"]);
+    let leader = pond.await_leading_backend();
+    let write = awaited("all three may be written to", || {
+        let write = told(&pond, "balancer write", 0);
+        let known = write["backends"].as_array().is_some_and(|all| all.len() == 3);
+        (known && write["backends"][0]["name"] == *leader).then_some(write)
+    });
+    assert_eq!(write["backends"][0]["leader"], true);
+
+    // Three askers, three backends.
+    let readers: Vec<Value> = (0..3).map(|_| told(&pond, "balancer read", 0)).collect();
+    let names: BTreeSet<&str> = readers.iter().filter_map(|read| read["backend"]["name"].as_str()).collect();
+    assert_eq!(names.len(), 3, "{readers:?}");
+    let client = readers[1]["client"].as_u64().expect("a number");
+    let again = told(&pond, &format!("balancer read --client {client}"), 0);
+    assert_eq!(again["backend"]["name"], readers[1]["backend"]["name"]);
+    assert_eq!(told(&pond, &format!("balancer left {client}"), 0)["known"], true);
+    let (code, said) = pond.typed(&["balancer", "read"]);
+    assert!(code == 0 && said.contains("Read from backend-"), "{said}");
+
+    // A wrong report changes nothing; a right one is believed at once.
+    let address = write["backends"][0]["address"].as_str().expect("an address").to_string();
+    assert_eq!(told(&pond, &format!("balancer down {address}"), 1)["answers"], true);
+    assert_eq!(told(&pond, "balancer down 127.0.0.1:1", 1)["known"], false);
+    assert_eq!(told(&pond, "balancer write", 0)["backends"].as_array().map(Vec::len), Some(3));
+    pond.signal(&[&leader], rustix::process::Signal::STOP);
+    assert_eq!(told(&pond, &format!("balancer down {address}"), 0)["answers"], false);
+    for _ in 0..4 {
+        assert_ne!(told(&pond, "balancer read", 0)["backend"]["name"], *leader);
+    }
+    pond.signal(&[&leader], rustix::process::Signal::CONT);
+    awaited("it is used again", || {
+        (told(&pond, "balancer read", 0)["backend"]["name"] == *leader).then_some(())
+    });
+
+    // A backend is no balancer.
+    let (code, said) = pond.typed(&["balancer", "read", "--server", &pond.address("BACKEND_1")]);
+    assert!(code == 3 && said.contains("is no balancer"), "{code}: {said}");
+    // Nobody left.
+    pond.kill(&["backend-1", "backend-2", "backend-3"]);
+    awaited("nobody serves", || {
+        let (code, said) = pond.typed(&["balancer", "read"]);
+        (code == 3 && said.contains("no backend serves people")).then_some(())
+    });
+}

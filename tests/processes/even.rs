@@ -1,0 +1,89 @@
+//! People are spread evenly again after every backend was restarted, and nobody noticed.
+
+use crate::pond::{Pond, Status};
+use ribbit::net::client::Client;
+use rustix::process::Signal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+const CLIENTS: u32 = 12;
+/// Between two questions of a client: longer than a connection has to be quiet.
+const PAUSE: Duration = Duration::from_millis(1_500);
+/// No question takes longer than this, whatever is restarted or ended.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+
+/// Clients that ask something now and then, each over a connection of its own, as long as this lives.
+struct Crowd {
+    stopping: Arc<AtomicBool>,
+    unanswered: Arc<AtomicU32>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Crowd {
+    fn start(balancer: &str) -> Crowd {
+        let (stopping, unanswered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+        let servers = vec![balancer.to_string()];
+        let (stop, failed) = (stopping.clone(), unanswered.clone());
+        let thread = std::thread::spawn(move || {
+            let executor = smol::LocalExecutor::new();
+            let person = || async {
+                let client = Client::new(servers.clone());
+                while !stop.load(Ordering::SeqCst) {
+                    if client.position(ANSWER_MAX).await.is_err() {
+                        failed.fetch_add(1, Ordering::SeqCst);
+                    }
+                    smol::Timer::after(PAUSE).await;
+                }
+            };
+            let people: Vec<_> = (0..CLIENTS).map(|_| executor.spawn(person())).collect();
+            smol::block_on(executor.run(async {
+                for person in people {
+                    person.await;
+                }
+            }));
+        });
+        Crowd { stopping, unanswered, thread }
+    }
+
+    fn stop(self) -> u32 {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.thread.join().expect("the crowd ends well");
+        self.unanswered.load(Ordering::SeqCst)
+    }
+}
+
+fn is_even(status: &Status) -> bool {
+    let clients: Vec<u32> = status.backends().map(|backend| backend.clients).collect();
+    let (most, fewest) = (clients.iter().max(), clients.iter().min());
+    clients.iter().sum::<u32>() >= CLIENTS
+        && most.zip(fewest).is_some_and(|(most, fewest)| most - fewest <= 1)
+}
+
+#[test]
+fn after_a_rolling_restart_everybody_has_as_many_clients_again() {
+    let mut pond = Pond::dry();
+    // Seconds instead of minutes.
+    pond.environment = vec![("RIBBIT_TEST_EVEN_STEPS", "3".into())];
+    pond.up(&["--restart", "never"]);
+    pond.await_whole();
+    let crowd = Crowd::start(&pond.address("BALANCER"));
+    pond.await_status("everybody is there, evenly", is_even);
+    for id in 1..=3 {
+        let name = format!("backend-{id}");
+        pond.signal(&[&name], Signal::TERM);
+        // It is away for so long that all its clients are the others' before it comes back.
+        pond.await_status("the others have them all", |status| {
+            let others = status.backends().filter(|backend| backend.alive && backend.name != name);
+            status.leader.is_some() && others.map(|backend| backend.clients).sum::<u32>() >= CLIENTS
+        });
+        pond.backend_by_hand(id);
+        pond.await_status("it is there again", |status| {
+            let well = |member: &crate::pond::MemberStatus| member.alive && member.voter && member.in_sync;
+            status.leader.is_some() && status.members.iter().all(well)
+        });
+    }
+    pond.await_status("as many clients for each", is_even);
+    assert_eq!(crowd.stop(), 0, "every question was answered");
+    pond.stop();
+}

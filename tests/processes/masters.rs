@@ -1,0 +1,135 @@
+//! Who is there, and who is master: beats, leases, fences.
+
+use crate::pond::{Pond, asked, awaited, awaited_within, tree};
+use ribbit::net::protocol::NodeStatus;
+use ribbit::state::rows::Kind;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The address and the fence of a cluster's master, as one of these members says.
+pub fn master_of(pond: &Pond, cluster: u32) -> Option<(String, u64)> {
+    let addresses = pond.try_status()?.members.into_iter().filter(|member| member.alive);
+    let path = format!("/clusters/{cluster}/master");
+    let entries = addresses.into_iter().find_map(|member| tree(&member.address, &path))?;
+    let lock = entries.first().filter(|entry| entry.node.kind == Kind::Lock)?;
+    Some((String::from_utf8_lossy(&lock.node.content).into_owned(), lock.node.fence?))
+}
+
+#[track_caller]
+pub fn await_master(pond: &Pond, what: &str, wanted: impl Fn(&str, u64) -> bool) -> (String, u64) {
+    awaited(what, || master_of(pond, 1).filter(|(address, fence)| wanted(address, *fence)))
+}
+
+fn slaves(pond: &Pond, address: &str) -> Vec<String> {
+    let entries = tree(address, "/clusters/1/slaves").unwrap_or_default();
+    let _ = pond;
+    entries.iter().skip(1).map(|entry| entry.path.name().to_string()).collect()
+}
+
+fn said(address: &str) -> NodeStatus {
+    awaited("it answers", || asked(address))
+}
+
+#[test]
+fn a_master_that_dies_is_replaced_under_a_higher_fence_and_is_a_slave_when_it_is_back() {
+    let pond = Pond::start_with(&["--restart", "never"]);
+    let leader = pond.await_leading_backend();
+    let leader = pond.status().member(&leader).clone();
+    // The leader is preferred; whoever was master before gives way.
+    let (_, fence) = await_master(&pond, "the leader is master", |address, _| address == leader.address);
+    let others: Vec<_> = pond.status().members.into_iter().filter(|it| it.name != leader.name).collect();
+    let witness = &others.iter().find(|it| it.role == "coordinator").expect("one of two").address;
+    awaited("the other two are slaves", || (slaves(&pond, witness).len() == 2).then_some(()));
+
+    pond.kill(&[&leader.name]);
+    let killed = Instant::now();
+    let (address, higher) = awaited_within(Duration::from_secs(20), "another master", || {
+        let entries = tree(witness, "/clusters/1/master")?;
+        let node = &entries.first()?.node;
+        let address = String::from_utf8_lossy(&node.content).into_owned();
+        (address != leader.address).then_some((address, node.fence?))
+    });
+    println!("another master after {} ms", killed.elapsed().as_millis());
+    assert!(higher > fence, "{higher} after {fence}");
+    assert!(others.iter().any(|it| it.role == "backend" && it.address == address), "{address}");
+
+    let mut pond = pond;
+    pond.backend_by_hand(leader.id);
+    awaited("it is a slave again", || slaves(&pond, witness).contains(&leader.id.to_string()).then_some(()));
+    awaited("the witness knows of all five and of one master", || {
+        let leases = said(witness).leases;
+        (leases.holds && leases.masters.len() == 1 && leases.active.len() == 5).then_some(())
+    });
+    pond.pull_the_plug();
+}
+
+#[test]
+fn with_all_coordinators_dead_the_group_still_notices_who_is_gone() {
+    let pond = Pond::start_with(&["--restart", "never"]);
+    let leader = pond.await_leading_backend();
+    let status = pond.status();
+    let victim = status.backends().find(|it| it.name != leader).expect("one of three").clone();
+    let witness = status.member(&leader).address.clone();
+    awaited("all five are there", || (said(&witness).leases.active.len() == 5).then_some(()));
+    pond.kill(&["coordinator-1", "coordinator-2"]);
+    awaited("the leader lets go of both", || (said(&witness).leases.active.len() == 3).then_some(()));
+    // Three of five voters are left: with one more gone nothing could be decided, so it is only stopped for a while.
+    pond.signal(&[&victim.name], rustix::process::Signal::STOP);
+    std::thread::sleep(Duration::from_secs(3));
+    pond.signal(&[&victim.name], rustix::process::Signal::CONT);
+    awaited("it was let go, or is back", || (said(&witness).leases.active.len() == 3).then_some(()));
+}
+
+#[test]
+fn a_coordinator_that_is_cut_from_nobody_but_dead_costs_no_backend_its_lease() {
+    let mut pond = Pond::start_with(&["--restart", "never"]);
+    let leader = pond.await_leading_backend();
+    let (_, fence) = await_master(&pond, "a master", |_, _| true);
+    let address = pond.status().member(&leader).address.clone();
+    await_master(&pond, "the leader is master", |master, _| master == address);
+    let fence = fence.max(master_of(&pond, 1).expect("a master").1);
+    for id in [1, 2] {
+        let name = format!("coordinator-{id}");
+        pond.kill(&[&name]);
+        awaited("it is let go", || (said(&address).leases.active.len() == 4).then_some(()));
+        pond.by_hand(&["coordinator", "--id", &id.to_string()]);
+        awaited("it is back", || (said(&address).leases.active.len() == 5).then_some(()));
+    }
+    assert_eq!(master_of(&pond, 1), Some((address, fence)), "the master kept its lock all along");
+}
+
+#[test]
+fn a_server_with_a_taken_number_is_refused_and_one_that_is_started_again_is_not() {
+    let mut pond = Pond::start_with(&["--restart", "never"]);
+    pond.await_whole();
+    let elsewhere = tempfile::tempdir().expect("a temporary folder");
+    let cluster_file = pond.folder().join("cluster.ribbit");
+    let address = pond.status().member("backend-2").address.clone();
+    let second = |folder: &std::path::Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ribbit"));
+        command.args(["backend", "--id", "2", "--listen", "127.0.0.1:0", "--coordinator", &address]);
+        command.arg("--cluster-file").arg(&cluster_file).arg("--data-dir").arg(folder);
+        let output = command.stdin(Stdio::null()).output().expect("the binary starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, words) = second(elsewhere.path());
+    assert_eq!(code, Some(78), "{words}");
+    assert!(words.contains("backend-2 is there already") && words.contains(&address), "{words}");
+
+    // With a copy of its store, too.
+    let copy = elsewhere.path().join("backend-2");
+    let _ = std::fs::remove_dir_all(&copy);
+    std::fs::create_dir_all(&copy).expect("a folder");
+    for entry in std::fs::read_dir(pond.folder().join("backend-2")).expect("a store").flatten() {
+        if entry.path().is_file() {
+            std::fs::copy(entry.path(), copy.join(entry.file_name())).expect("a copy");
+        }
+    }
+    let (code, words) = second(elsewhere.path());
+    assert_eq!(code, Some(78), "{words}");
+    assert!(words.contains("backend-2 is there already"), "{words}");
+
+    pond.kill(&["backend-2"]);
+    pond.backend_by_hand(2);
+    pond.await_whole();
+}
