@@ -8,7 +8,8 @@
 //! - [`status`]: the group at a glance, as a table and as JSON
 //! - [`health`]: whether it is well, in words and as JSON
 //! - [`metrics`]: figures for programs that watch
-//! - [`table`]: columns that line up
+//! - [`table`]: columns that line up; [`tree`]: the lock namespace, drawn
+//! - [`plain`]: what others wrote, as it may stand in a terminal
 //!
 //! Knows the rules' types and the protocol's, nothing of the roles that use it.
 
@@ -17,7 +18,9 @@ pub mod form;
 pub mod health;
 pub mod metrics;
 pub mod pages;
+pub mod plain;
 pub mod status;
 pub mod table;
 pub mod time;
+pub mod tree;
 pub mod words;
