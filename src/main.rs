@@ -15,7 +15,9 @@ fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { exit, message }) => {
-            eprintln!("ribbit: {message}");
+            if !message.is_empty() {
+                eprintln!("ribbit: {message}");
+            }
             ExitCode::from(exit as u8)
         }
     }

@@ -129,7 +129,7 @@ async fn balance(seeds: &[&Member], members: &[Arc<Member>]) -> (String, smol::T
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let seeds = seeds.iter().map(|seed| seed.address()).collect();
-    let task = smol::spawn(balancer::serve(listener, seeds, EVEN_STEPS, smol::future::pending()));
+    let task = smol::spawn(balancer::serve(listener, seeds, 1, EVEN_STEPS, smol::future::pending()));
     for member in members {
         member.has_told(|_| true).await;
     }
@@ -304,7 +304,7 @@ async fn sent(address: &str, client: Option<u64>) -> (u32, u64) {
     match told(address, Directory::Read { client }).await {
         Answer::Directions(Directions::Read { client, lease_ms, backend }) => {
             assert!(lease_ms > 0 && backend.in_sync && !backend.address.is_empty());
-            (backend.id, client)
+            (backend.name.id, client)
         }
         other => panic!("{other:?}"),
     }
@@ -353,7 +353,8 @@ fn writers_are_told_the_leader_first() {
         let Answer::Directions(Directions::Write(backends)) = told(&address, Directory::Write).await else {
             panic!()
         };
-        let said: Vec<(u32, bool)> = backends.iter().map(|backend| (backend.id, backend.leads)).collect();
+        let said: Vec<(u32, bool)> =
+            backends.iter().map(|backend| (backend.name.id, backend.leads)).collect();
         assert_eq!(said, [(3, true), (2, false)]);
         assert_eq!(backends[0].address, members[2].address());
         // Nobody is in sync: nothing can be written, and what is there can be read.
@@ -459,11 +460,11 @@ fn a_taken_port_is_refused_by_name() {
     smol::block_on(async {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let listen = taken.local_addr().unwrap().to_string();
-        let options = BalancerOptions { listen: listen.clone(), seeds: vec![] };
+        let options = BalancerOptions { listen: listen.clone(), seeds: vec![], site: 1 };
         let failure = balancer::run(options, smol::future::pending()).await.unwrap_err();
         assert_eq!(failure.exit, Exit::Refused);
         assert!(failure.message.contains(&listen) && failure.message.contains("--listen"), "{failure}");
-        let options = BalancerOptions { listen: "127.0.0.1:0".into(), seeds: vec![] };
+        let options = BalancerOptions { listen: "127.0.0.1:0".into(), seeds: vec![], site: 1 };
         balancer::run(options, async {}).await.unwrap();
     });
 }

@@ -82,7 +82,7 @@ fn every_command_explains_itself_with_examples() {
     let commands =
         ["up", "init", "backend", "coordinator", "balancer", "client web", "status", "members", "bench"];
     let more = ["member remove", "member drain", "member undrain", "transfer"];
-    let directory = ["balancer read", "balancer write", "balancer down", "balancer left"];
+    let directory = ["health", "balancer read", "balancer write", "balancer down", "balancer left"];
     for command in commands.into_iter().chain(more).chain(directory) {
         let (code, text) = run(&folder, &format!("{command} --help"));
         assert_eq!(code, 0, "{command}");
@@ -136,6 +136,10 @@ fn nobody_there_exits_3_and_says_where_it_looked() {
     assert!(text.starts_with("ribbit: ") && text.contains("127.0.0.1:1"), "{text}");
     let (code, text) = run(&folder, "status");
     assert!(code == 3 && text.contains("ribbit-data"), "{code}: {text}");
+    // What `health` has to say is what was asked for.
+    let output = ribbit(&folder).args(["health", "--server", "127.0.0.1:1"]).output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(3), &b"DOWN.\nNobody answers.\n"[..]));
+    assert!(output.stderr.is_empty());
     for verb in ["balancer read", "balancer write", "balancer down 127.0.0.1:2", "balancer left 7"] {
         let (code, text) = run(&folder, &format!("{verb} --server 127.0.0.1:1"));
         assert!(code == 3 && text.contains("127.0.0.1:1"), "{verb}: {code}: {text}");

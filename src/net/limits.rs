@@ -17,6 +17,10 @@ pub const PREFACE_DEADLINE: Duration = Duration::from_secs(2);
 pub const CONNECT_DEADLINE: Duration = Duration::from_millis(700);
 /// One member's answer to a status question.
 pub const STATUS_DEADLINE: Duration = Duration::from_millis(500);
+/// A request of `/metrics` or `/health` must be complete by then,
+pub const HTTP_DEADLINE: Duration = Duration::from_secs(2);
+/// in so many bytes.
+pub const HTTP_HEAD_BYTES_MAX: usize = 8 * 1024;
 /// A frame that has begun must be complete by then.
 pub const FRAME_DEADLINE: Duration = Duration::from_secs(10);
 /// A write that makes no progress for this long ends the connection.
@@ -76,6 +80,9 @@ pub const RETRY_PAUSE_MIN: Duration = Duration::from_millis(50);
 pub const RETRY_PAUSE_MAX: Duration = Duration::from_millis(250);
 /// Answers of "not now, not here" in a row after which another server is tried.
 pub const REFUSALS_IN_A_ROW_MAX: u32 = 2;
+
+/// Rounds over all addresses in which a client asks which server to use.
+pub const HOMING_TRIES: usize = 3;
 
 /// Addresses of members that are kept at most: several for each, as members move.
 pub const ADDRESSES_MAX: usize = 4 * crate::state::limits::MEMBERS_MAX;

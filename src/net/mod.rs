@@ -14,17 +14,22 @@
 //! - [`frame`]: length-prefixed postcard; lengths are checked before anything is allocated
 //! - [`protocol`]: what is said
 //! - [`socket`]: opening a connection, and what every socket is set to
+//! - [`http`]: `/metrics` and `/health` on the same port
 //! - [`listener`]: accepts connections, bounded, and hands a member what is asked on them
 //! - [`line`]: one connection to one server, many questions on it at once
 //! - [`client`]: the failover client: asks whichever server lives until there is an answer
 //! - [`subscription`]: follows what happens, on whichever server lives, from one event to the next
 //! - [`survey`]: asks every member how it is, and puts the answers together
+//! - [`health`]: whether a survey shows a group that is well
 //! - [`tasks`]: the threads that run tasks
 //! - [`secret`]: session tokens and request ids
 //! - encryption: not here yet; the handshake's place is between preface and first frame
 
 pub mod client;
 pub mod frame;
+pub mod health;
+pub mod homing;
+pub mod http;
 pub mod limits;
 pub mod line;
 pub mod listener;

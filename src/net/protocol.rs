@@ -189,8 +189,7 @@ pub enum Directions {
 /// A backend as a balancer knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackendAt {
-    /// As in `backend-2`.
-    pub id: u32,
+    pub name: MemberName,
     /// HOST:PORT.
     pub address: String,
     pub leads: bool,

@@ -4,6 +4,7 @@
 //! other end lost its power ends within about a minute though nobody writes to it.
 
 use super::frame::{self, FrameError, PREFACE_BYTES, Plane};
+use super::http::GET;
 use super::limits::{CONNECT_DEADLINE, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES};
 use async_net::TcpStream;
 use rustix::net::sockopt;
@@ -45,16 +46,36 @@ pub async fn connect(address: &str, plane: Plane) -> Result<TcpStream, FrameErro
     .await
 }
 
+/// How a connection that was accepted begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    Plane(Plane),
+    /// `GET `: a program that watches, see [`super::http`].
+    Http,
+}
+
 /// Reads what the other side says it is. Takes no byte more than that.
 ///
 /// # Errors
 /// As [`frame::parse_preface`]; `Closed` when it hangs up first.
-pub async fn read_preface(stream: &mut TcpStream) -> Result<Plane, FrameError> {
+pub async fn read_opening(stream: &mut TcpStream) -> Result<Opening, FrameError> {
     let mut bytes = [0; PREFACE_BYTES];
-    match stream.read_exact(&mut bytes).await {
-        Ok(()) => frame::parse_preface(&bytes),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(FrameError::Closed),
-        Err(error) => Err(FrameError::Io(error)),
+    read_exact(stream, &mut bytes[..GET.len()]).await?;
+    if &bytes[..GET.len()] == GET {
+        return Ok(Opening::Http);
+    }
+    read_exact(stream, &mut bytes[GET.len()..]).await?;
+    Ok(Opening::Plane(frame::parse_preface(&bytes)?))
+}
+
+/// The same of who was connected to.
+///
+/// # Errors
+/// As [`read_opening`].
+pub async fn read_preface(stream: &mut TcpStream) -> Result<Plane, FrameError> {
+    match read_opening(stream).await? {
+        Opening::Plane(plane) => Ok(plane),
+        Opening::Http => Err(FrameError::NotRibbit),
     }
 }
 
@@ -105,4 +126,11 @@ impl AsyncRead for Incoming {
 pub async fn heard(stream: TcpStream) -> io::Result<()> {
     let stream: Arc<Async<std::net::TcpStream>> = stream.into();
     stream.readable().await
+}
+
+async fn read_exact(stream: &mut TcpStream, bytes: &mut [u8]) -> Result<(), FrameError> {
+    stream.read_exact(bytes).await.map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => FrameError::Closed,
+        _ => FrameError::Io(error),
+    })
 }

@@ -8,10 +8,12 @@
 //! ```
 //!
 //! The Raft task runs where the links' sockets are read and written, so that a message takes no thread's waking; it
-//! never waits for the store thread. The inbox is bounded and refuses when full. Time that the
+//! never waits for a disk: entries that left memory are read on a thread made for it, which is not the store thread,
+//! so that a follower that is far behind delays nobody's fsync. The inbox is bounded and refuses when full. Time that the
 //! process did not run (stopped, starved) is not made up for: it is told of one tick, not of the hundred missed,
 //! so that it does not stand for election before it has heard what waits in its sockets.
 
+mod reading;
 mod store_thread;
 mod waiters;
 
@@ -24,6 +26,7 @@ use crate::db::{Configuration, DbError, Reader};
 use crate::state::apply::digest;
 use crate::state::{LogIndex, Outcome, RaftId, Request, RequestId};
 use event_listener::Event;
+use reading::Reading;
 use smol::channel::{Receiver, Sender, TrySendError};
 use smol::stream::StreamExt;
 use std::convert::Infallible;
@@ -156,8 +159,16 @@ impl Replica {
         let store = StoreThread { writer, jobs, inbox: inbox.clone(), shared: shared.clone(), _ends: ends };
         thread::Builder::new().name("store".into()).spawn(move || store.run())?;
         let life = Life("Raft task", shared.clone());
-        let raft =
-            RaftTask { core, messages, jobs: job_sender, transport, shared: shared.clone(), _life: life };
+        let reading = Reading { reader: reader.clone(), inbox: inbox.clone(), shared: shared.clone() };
+        let raft = RaftTask {
+            core,
+            messages,
+            jobs: job_sender,
+            reading,
+            transport,
+            shared: shared.clone(),
+            _life: life,
+        };
         Ok((Replica { inbox, shared, reader, store_ended }, raft.run()))
     }
 
@@ -339,6 +350,7 @@ struct RaftTask<T> {
     core: Core,
     messages: Receiver<Message>,
     jobs: mpsc::Sender<Job>,
+    reading: Reading,
     transport: T,
     shared: Arc<Shared>,
     _life: Life,
@@ -417,6 +429,7 @@ impl<T: Transport> RaftTask<T> {
             Output::Forward { to, requests } => self.transport.send(to, Envelope::Forward(requests)),
             Output::SendSnapshot(_) => unreachable!("carried out by the loop"),
             Output::Store(job) => return self.jobs.send(job).is_ok(),
+            Output::Fetch(fetch) => self.reading.begin(fetch),
             Output::Expired(ids) => {
                 ids.into_iter().for_each(|id| self.shared.waiters.answer(id, &Err(Undecided::Late)));
             }

@@ -16,6 +16,12 @@ pub const UNCOMMITTED_BYTES_MAX: u64 = 8 * 1024 * 1024;
 pub const COMMITTED_BYTES_PER_READY: u64 = 1024 * 1024;
 /// Log entries kept in memory for followers that are close: bytes of data.
 pub const TAIL_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Reads of older entries under way for followers that are far behind; each brings one message's worth.
+pub const FETCHES_MAX: usize = 4;
+/// What was read for them and is kept until it is sent: with the above, 2 MiB.
+pub const FETCHED_PIECES_MAX: usize = 4;
+/// What was read and is not sent by then is let go of.
+pub const FETCH_KEEP_TICKS: u64 = 2_000 / TICK_MS;
 
 /// Requests of this node's clients under way.
 pub const REQUESTS_MAX: usize = 4_096;

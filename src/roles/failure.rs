@@ -24,13 +24,18 @@ pub enum Exit {
 #[derive(Debug)]
 pub struct Failure {
     pub exit: Exit,
-    /// What and where, and what to do about it; printed behind `ribbit: `.
+    /// What and where, and what to do about it; printed behind `ribbit: `. Empty when all was said already.
     pub message: String,
 }
 
 impl Failure {
     pub fn new(exit: Exit, message: impl Into<String>) -> Failure {
         Failure { exit, message: message.into() }
+    }
+
+    /// What is wrong was said on standard output: it is what was asked for.
+    pub fn said(exit: Exit) -> Failure {
+        Failure { exit, message: String::new() }
     }
 }
 

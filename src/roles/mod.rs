@@ -9,10 +9,11 @@
 //! - [`start`]: logging and the one match that runs a role; [`stop`]: when it has to end
 //! - [`up`]: a whole group on one machine
 //! - [`directory`]: `balancer read`, `write`, `down` and `left`, which ask a balancer
-//! - [`init`], [`status`] (also as `members`), [`member`], [`bench`] (with [`histogram`]), [`recover`]: commands that come to an
+//! - [`init`], [`status`] (also as `members`), [`health`], [`member`], [`bench`] (with [`histogram`]), [`recover`]: commands that come to an
 //!   end by themselves
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
 //! - [`address`]: HOST:PORT as people type it
+//! - [`process`]: what a process can tell of itself
 //! - [`output`]: standard output; [`log_lines`]: standard error, for which nobody waits
 //! - [`web`]: pages for browsers
 
@@ -20,11 +21,13 @@ pub mod address;
 pub mod balancer;
 pub mod bench;
 pub mod cli;
+pub mod client_server;
 pub mod cluster_file;
 pub mod descriptors;
 pub mod directory;
 pub mod env_file;
 pub mod failure;
+pub mod health;
 pub mod histogram;
 pub mod init;
 pub mod log_lines;
@@ -33,6 +36,7 @@ pub mod node;
 pub mod options;
 pub mod output;
 pub mod ports;
+pub mod process;
 pub mod recover;
 pub mod start;
 pub mod status;

@@ -3,7 +3,10 @@
 use super::cli::{Invocation, Job};
 use super::failure::{Exit, Failure};
 use super::log_lines::{self, Lines};
-use super::{balancer, bench, descriptors, directory, init, member, node, recover, status, stop, up, web};
+use super::{
+    balancer, bench, client_server, descriptors, directory, health, init, member, node, process, recover,
+    status, stop, up, web,
+};
 use std::io::Write;
 use std::time::Instant;
 
@@ -22,15 +25,18 @@ pub fn run(invocation: Invocation) -> Result<(), Failure> {
         Job::Balancer(_) => ("balancer".to_string(), SERVER_FILTER),
         Job::Directory(_) => ("directory".to_string(), COMMAND_FILTER),
         Job::Web(_) => ("web".to_string(), SERVER_FILTER),
+        Job::ClientServer(_) => ("client".to_string(), COMMAND_FILTER),
         Job::Up(_) => ("up".to_string(), SERVER_FILTER),
         Job::Init(_) => ("init".to_string(), COMMAND_FILTER),
         Job::Status(_) => ("status".to_string(), COMMAND_FILTER),
+        Job::Health(_) => ("health".to_string(), COMMAND_FILTER),
         Job::Member(_) => ("member".to_string(), COMMAND_FILTER),
         Job::Recover(_) => ("recover".to_string(), COMMAND_FILTER),
         Job::Bench(_) => ("bench".to_string(), COMMAND_FILTER),
     };
     let node = matches!(&job, Job::Node(_));
     start_logging(name, log_filter.as_deref().unwrap_or(filter));
+    process::started();
     descriptors::raise();
     let stop = || {
         stop::requested(supervised)
@@ -42,9 +48,11 @@ pub fn run(invocation: Invocation) -> Result<(), Failure> {
             Job::Balancer(options) => balancer::run(options, stop()?).await,
             Job::Directory(options) => directory::run(&options).await,
             Job::Web(options) => web::run(options, stop()?).await,
+            Job::ClientServer(options) => client_server::run(&options).await,
             Job::Up(options) => up::run(options, stop()?).await,
             Job::Init(options) => init::run(&options),
             Job::Status(options) => status::run(&options).await,
+            Job::Health(options) => health::run(&options).await,
             Job::Member(options) => member::run(&options).await,
             Job::Recover(options) => recover::run(&options),
             Job::Bench(options) => bench::run(&options).await,

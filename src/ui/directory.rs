@@ -41,17 +41,13 @@ struct LeftJson {
 impl<'a> From<&'a BackendAt> for BackendJson<'a> {
     fn from(backend: &'a BackendAt) -> BackendJson<'a> {
         BackendJson {
-            name: name(backend),
+            name: backend.name.to_string(),
             address: &backend.address,
             leader: backend.leads,
             in_sync: backend.in_sync,
             clients: backend.clients,
         }
     }
-}
-
-fn name(backend: &BackendAt) -> String {
-    format!("backend-{}", backend.id)
 }
 
 /// One line of JSON.
@@ -81,7 +77,7 @@ pub fn words(directions: &Directions) -> String {
             let old = if backend.in_sync { "" } else { "\nIt is behind: what you read there may be old." };
             format!(
                 "Read from {} at {}.\nYou are client {client} there for {} s.{old}",
-                name(backend),
+                backend.name,
                 backend.address,
                 lease_ms / 1_000
             )
@@ -90,7 +86,12 @@ pub fn words(directions: &Directions) -> String {
             let mut rows = vec![["NAME", "ADDRESS", "IS", "CLIENTS"].map(str::to_string).to_vec()];
             rows.extend(backends.iter().map(|backend| {
                 let is = if backend.leads { "leader" } else { "in sync" };
-                vec![name(backend), backend.address.clone(), is.to_string(), backend.clients.to_string()]
+                vec![
+                    backend.name.to_string(),
+                    backend.address.clone(),
+                    is.to_string(),
+                    backend.clients.to_string(),
+                ]
             }));
             layout(&[Side::Left, Side::Left, Side::Left, Side::Right], &rows).trim_end().to_string()
         }
@@ -107,9 +108,11 @@ pub fn words(directions: &Directions) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::{HOME, MemberName, Role};
 
     fn backend(id: u32, leads: bool) -> BackendAt {
-        BackendAt { id, address: format!("b{id}:1"), leads, in_sync: true, clients: 2 }
+        let name = MemberName { role: Role::Backend, site: HOME, id };
+        BackendAt { name, address: format!("b{id}:1"), leads, in_sync: true, clients: 2 }
     }
 
     #[test]

@@ -6,12 +6,16 @@
 //! - [`time`]: the wall clock of a croak
 //! - [`directory`]: what a balancer says about where to go
 //! - [`status`]: the group at a glance, as a table and as JSON
+//! - [`health`]: whether it is well, in words and as JSON
+//! - [`metrics`]: figures for programs that watch
 //! - [`table`]: columns that line up
 //!
 //! Knows the rules' types and the protocol's, nothing of the roles that use it.
 
 pub mod directory;
 pub mod form;
+pub mod health;
+pub mod metrics;
 pub mod pages;
 pub mod status;
 pub mod table;

@@ -281,7 +281,8 @@ fn who_leads(survey: &Survey) -> String {
     }
 }
 
-fn what_may_be_lost(survey: &Survey) -> String {
+/// A sentence.
+pub fn what_may_be_lost(survey: &Survey) -> String {
     let processes = survey.can_lose_processes as usize;
     let machines = survey.can_lose_machines as usize;
     if survey.leader.is_none() {

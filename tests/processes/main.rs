@@ -6,7 +6,8 @@
 //! - [`pages`]: what stands on a page
 //! - one module a promise: [`people`], [`hostile`], [`belonging`], [`failover`], [`following`], [`power`], [`status`],
 //!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`],
-//!   [`recover`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], and [`browser`] for the eyes
+//!   [`recover`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], [`metrics`], and [`browser`] for
+//!   the eyes
 //!
 //! Each group is seven processes, so one test runs at a time, whatever `--test-threads` says.
 //! `RIBBIT_POWER_CUTS=20` cuts the power more often than the five times of a plain run.
@@ -33,6 +34,7 @@ mod hostile;
 mod lost;
 mod masters;
 mod members;
+mod metrics;
 mod moved;
 mod pages;
 mod people;

@@ -40,6 +40,7 @@ fn the_json_has_the_documented_shape() {
             "name",
             "role",
             "id",
+            "cluster",
             "pid",
             "address",
             "machine",
@@ -74,6 +75,21 @@ fn the_json_has_the_documented_shape() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("coordinator-2"), "{output:?}");
 }
 
+/// What `ribbit health` says, and its exit code.
+#[track_caller]
+fn health(pond: &Pond, code: i32, words: &str) {
+    let (ended, said) = pond.typed(&["health"]);
+    assert!(ended == code && said.contains(words), "{ended}: {said}");
+    let (ended, said) = pond.typed(&["health", "--json"]);
+    let json: Value = serde_json::from_str(&said).expect("one line of JSON and nothing else");
+    let state = match code {
+        0 => "fine",
+        5 => "degraded",
+        _ => "down",
+    };
+    assert!(ended == code && json["state"] == state, "{ended}: {said}");
+}
+
 #[test]
 fn what_may_be_lost_counts_down_and_pages_say_what_is_wrong() {
     let pond = Pond::start_with(&["--restart", "never"]);
@@ -84,6 +100,7 @@ fn what_may_be_lost_counts_down_and_pages_say_what_is_wrong() {
     assert_eq!(pond.status().can_lose_processes, 2);
     assert_eq!(ada.get("/readyz").status, 200);
 
+    health(&pond, 0, "All is well. Still to spare: 2 processes");
     // Members that die keep their last pid, and about the index they had.
     pond.kill(&["coordinator-1"]);
     pond.await_status("one less", |status| status.leader.is_some() && status.can_lose_processes == 1);
@@ -101,10 +118,15 @@ fn what_may_be_lost_counts_down_and_pages_say_what_is_wrong() {
     ada.croak("three are enough");
     assert_eq!(ada.get("/readyz").status, 200);
 
+    health(&pond, 5, "coordinator-1 is missing.");
+    health(&pond, 5, &format!("{leader} is missing."));
+    health(&pond, 5, "Nothing more may be lost");
+
     // No quorum: nobody leads, pages can be read and say that they may be old, croaks come back.
     pond.kill(&["coordinator-2"]);
     let status = pond.await_status("nobody leads", |status| status.leader.is_none());
     assert_eq!((status.can_lose_processes, status.can_lose_machines), (0, 0));
+    health(&pond, 3, "DOWN.\nNobody leads: nothing can be written");
     awaited("not ready", || (ada.get("/readyz").status == 503).then_some(()));
     let began = Instant::now();
     let page = ada.post("/main", &[("post", "is anybody <there>?")]);
@@ -120,6 +142,7 @@ fn what_may_be_lost_counts_down_and_pages_say_what_is_wrong() {
     let left: Vec<String> = pond.pids().into_keys().filter(|name| name.starts_with("backend")).collect();
     pond.kill(&left.iter().map(String::as_str).collect::<Vec<_>>());
     assert!(pond.try_status().is_none());
+    health(&pond, 3, "Nobody answers.");
     let page = awaited_within(Duration::from_secs(10), "found dead", || {
         let began = Instant::now();
         let page = ada.post("/main", &[("post", "hello?")]);

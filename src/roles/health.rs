@@ -1,0 +1,38 @@
+//! `ribbit health`: is the group well? For people, and for whoever watches it by exit code.
+
+use super::failure::{Exit, Failure};
+use super::options::HealthOptions;
+use super::output;
+use crate::net::health::{State, judge, state};
+use crate::net::survey::{Survey, survey};
+use crate::ui;
+use smol::Timer;
+use std::time::{Duration, Instant};
+
+/// An election is no failure: without a leader it is looked again for this long.
+const ELECTION_PATIENCE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(150);
+
+/// # Errors
+/// 5: it works, but not as it should; 3: it is down. Everything is said by then.
+pub async fn run(options: &HealthOptions) -> Result<(), Failure> {
+    let survey = settled(&options.group.seeds).await;
+    output::line(&if options.json { ui::health::json(&survey) } else { ui::health::words(&survey) });
+    match state(&judge(&survey)) {
+        State::Fine => Ok(()),
+        State::Degraded => Err(Failure::said(Exit::Degraded)),
+        State::Down => Err(Failure::said(Exit::Unreachable)),
+    }
+}
+
+async fn settled(seeds: &[String]) -> Survey {
+    let began = Instant::now();
+    loop {
+        let survey = survey(seeds).await;
+        let electing = survey.anyone() && survey.leader.is_none();
+        if !electing || began.elapsed() >= ELECTION_PATIENCE {
+            return survey;
+        }
+        Timer::after(PAUSE).await;
+    }
+}
