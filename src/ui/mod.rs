@@ -8,6 +8,7 @@
 //! - [`status`]: the group at a glance, as a table and as JSON
 //! - [`health`]: whether it is well, in words and as JSON
 //! - [`metrics`]: figures for programs that watch
+//! - [`status_page`]: the same as a page
 //! - [`table`]: columns that line up
 //!
 //! Knows the rules' types and the protocol's, nothing of the roles that use it.
@@ -18,6 +19,7 @@ pub mod health;
 pub mod metrics;
 pub mod pages;
 pub mod status;
+pub mod status_page;
 pub mod table;
 pub mod time;
 pub mod words;

@@ -92,7 +92,7 @@ fn member_json<'a>(survey: &Survey, member: &'a MemberView) -> MemberJson<'a> {
         voter: member.voter,
         in_sync: member.in_sync,
         applied: member.info.applied,
-        lag: furthest(survey) - member.info.applied,
+        lag: behind(survey, member),
         clients: member.info.clients,
         disk_bytes: store.bytes,
         disk_quota_bytes: store.quota_bytes,
@@ -149,8 +149,7 @@ const RAFT_ID: Column = ("RAFT ID", Side::Right, |_, member| or_dash(member.info
 const RULES: Column = ("RULES", Side::Right, |_, member| or_dash(member.info.rules_level.into()));
 const PID: Column = ("PID", Side::Right, |_, member| or_dash(member.info.pid.into()));
 const APPLIED: Column = ("APPLIED", Side::Right, |_, member| member.info.applied.to_string());
-const LAG: Column =
-    ("LAG", Side::Right, |survey, member| (furthest(survey) - member.info.applied).to_string());
+const LAG: Column = ("LAG", Side::Right, |survey, member| behind(survey, member).to_string());
 const CLIENTS: Column = ("CLIENTS", Side::Right, |_, member| match member.info.role {
     Role::Backend => member.info.clients.to_string(),
     Role::Coordinator => "-".to_string(),
@@ -266,6 +265,11 @@ fn columns(survey: &Survey, columns: &[Column]) -> String {
     let row = |member| columns.iter().map(|(.., cell)| cell(survey, member)).collect();
     rows.extend(survey.members.iter().map(row));
     layout(&sides, &rows).trim_end().to_string()
+}
+
+/// Entries that a member is behind the furthest.
+pub fn behind(survey: &Survey, member: &MemberView) -> LogIndex {
+    furthest(survey) - member.info.applied
 }
 
 fn furthest(survey: &Survey) -> LogIndex {
