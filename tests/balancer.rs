@@ -129,7 +129,7 @@ async fn balance(seeds: &[&Member], members: &[Arc<Member>]) -> (String, smol::T
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let seeds = seeds.iter().map(|seed| seed.address()).collect();
-    let task = smol::spawn(balancer::serve(listener, seeds, EVEN_STEPS, smol::future::pending()));
+    let task = smol::spawn(balancer::serve(listener, seeds, 1, EVEN_STEPS, smol::future::pending()));
     for member in members {
         member.has_told(|_| true).await;
     }
@@ -460,11 +460,11 @@ fn a_taken_port_is_refused_by_name() {
     smol::block_on(async {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let listen = taken.local_addr().unwrap().to_string();
-        let options = BalancerOptions { listen: listen.clone(), seeds: vec![] };
+        let options = BalancerOptions { listen: listen.clone(), seeds: vec![], site: 1 };
         let failure = balancer::run(options, smol::future::pending()).await.unwrap_err();
         assert_eq!(failure.exit, Exit::Refused);
         assert!(failure.message.contains(&listen) && failure.message.contains("--listen"), "{failure}");
-        let options = BalancerOptions { listen: "127.0.0.1:0".into(), seeds: vec![] };
+        let options = BalancerOptions { listen: "127.0.0.1:0".into(), seeds: vec![], site: 1 };
         balancer::run(options, async {}).await.unwrap();
     });
 }

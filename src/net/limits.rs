@@ -81,6 +81,9 @@ pub const RETRY_PAUSE_MAX: Duration = Duration::from_millis(250);
 /// Answers of "not now, not here" in a row after which another server is tried.
 pub const REFUSALS_IN_A_ROW_MAX: u32 = 2;
 
+/// Rounds over all addresses in which a client asks which server to use.
+pub const HOMING_TRIES: usize = 3;
+
 /// Addresses of members that are kept at most: several for each, as members move.
 pub const ADDRESSES_MAX: usize = 4 * crate::state::limits::MEMBERS_MAX;
 /// How often a survey goes on to ask whom the last answers named.

@@ -22,7 +22,7 @@ use super::limits::{
     CONNECTIONS_MAX, FRAME_BYTES_MAX, LIVE_SEND_BUFFER_BYTES, MEMBER_CONNECTIONS_MIN, PREFACE_DEADLINE,
 };
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, Why};
-use super::socket::Opening;
+use super::socket::{Incoming, Opening};
 use super::{socket, tasks};
 use crate::state::{Token, Wanted};
 use async_net::{TcpListener, TcpStream};
@@ -245,7 +245,7 @@ async fn connection<N: Node>(
     };
     match plane {
         Plane::Client | Plane::Control => {
-            let mut reader = BufReader::new(stream.clone());
+            let mut reader = BufReader::new(Incoming::from(stream.clone()));
             let first = frame::read(&mut reader, FRAME_BYTES_MAX).await?;
             match (plane, first) {
                 (_, AskFrame { tag, ask: Ask::Subscribe { cursor, wanted }, .. })
@@ -290,7 +290,7 @@ impl AsRef<[u8]> for Ready {
 /// Asks and answers, until the asker has closed its side and has all its answers, or something breaks.
 async fn converse<N: Node>(
     stream: TcpStream,
-    reader: BufReader<TcpStream>,
+    reader: BufReader<Incoming>,
     first: AskFrame,
     node: Arc<N>,
     plane: Plane,
@@ -312,7 +312,7 @@ async fn converse<N: Node>(
 }
 
 /// Ends when the other side says anything more, or closes.
-async fn silence(mut reader: BufReader<TcpStream>) -> Result<(), FrameError> {
+async fn silence(mut reader: BufReader<Incoming>) -> Result<(), FrameError> {
     match reader.read(&mut [0]).await? {
         0 => Ok(()),
         _ => Err(FrameError::Malformed),
@@ -320,7 +320,7 @@ async fn silence(mut reader: BufReader<TcpStream>) -> Result<(), FrameError> {
 }
 
 async fn read_asks<N: Node>(
-    mut reader: BufReader<TcpStream>,
+    mut reader: BufReader<Incoming>,
     first: AskFrame,
     node: Arc<N>,
     plane: Plane,

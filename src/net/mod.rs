@@ -28,6 +28,7 @@
 pub mod client;
 pub mod frame;
 pub mod health;
+pub mod homing;
 pub mod http;
 pub mod limits;
 pub mod line;

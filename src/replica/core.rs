@@ -37,7 +37,7 @@ use crate::state::rows::Member;
 use crate::state::{LogIndex, RaftId, Request, RequestId};
 use raft::ReadOnlyOption::{LeaseBased, Safe};
 use raft::eraftpb::{ConfState, Entry, EntryType, Message, MessageType};
-use raft::{RawNode, SnapshotStatus, StateRole};
+use raft::{RawNode, SnapshotStatus, StateRole, StorageError};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub struct Core {
@@ -89,7 +89,7 @@ impl Core {
     /// Begins where the store left off.
     ///
     /// # Errors
-    /// The engine refuses the configuration or the log: a bug or a damaged store.
+    /// The engine refuses the configuration or the log, or that cannot be read: a bug or a damaged store.
     pub fn new(
         options: CoreOptions,
         reader: Reader,
@@ -116,7 +116,9 @@ impl Core {
         };
         let age_ms = reader.age_ms();
         let logger = slog::Logger::root(slog::Discard, slog::o!());
-        let mut raw = RawNode::new(&config, Tail::new(reader, loaded), &logger)?;
+        let other = |error| raft::Error::Store(StorageError::Other(Box::new(error)));
+        let tail = Tail::new(&reader, loaded).map_err(other)?;
+        let mut raw = RawNode::new(&config, tail, &logger)?;
         if options.campaign {
             raw.campaign()?;
         }
@@ -154,6 +156,11 @@ impl Core {
         Ok(core)
     }
 
+    /// Keeps fewer or more bytes of the log in memory; for tests of followers that are far behind.
+    pub fn set_tail_bytes_max(&mut self, bytes: usize) {
+        self.raw.mut_store().set_bytes_max(bytes);
+    }
+
     /// Takes one input in. Nothing leaves before `poll`.
     pub fn feed(&mut self, input: Input) {
         match input {
@@ -175,6 +182,7 @@ impl Core {
             Input::ReadIndex { id, ticks } => self.add_read(id, ticks),
             Input::Applied(done) => self.applied(done),
             Input::Stored(done) => self.stored(&done),
+            Input::Fetched(fetched) => self.fetched(fetched),
             Input::SnapshotSent { to, complete } => {
                 let status = if complete { SnapshotStatus::Finish } else { SnapshotStatus::Failure };
                 self.raw.report_snapshot(to, status);
@@ -205,6 +213,7 @@ impl Core {
             }
         }
         self.draw_timeout();
+        self.outputs.extend(self.raw.mut_store().take_wanted().into_iter().map(Output::Fetch));
         std::mem::take(&mut self.outputs)
     }
 
@@ -255,6 +264,7 @@ impl Core {
             self.outputs.push(Output::Expired(expired));
         }
         self.expire_reads();
+        self.raw.mut_store().tick();
         let (leader, term) = (self.raw.raft.leader_id, self.raw.raft.term);
         if leader != 0 {
             let due = self.requests.take_due(leader, term, self.ticks);

@@ -8,22 +8,25 @@
 //! ```
 //!
 //! The Raft task runs where the links' sockets are read and written, so that a message takes no thread's waking; it
-//! never waits for the store thread. The inbox is bounded and refuses when full. Time that the
+//! never waits for a disk: entries that left memory are read on a thread made for it, which is not the store thread,
+//! so that a follower that is far behind delays nobody's fsync. The inbox is bounded and refuses when full. Time that the
 //! process did not run (stopped, starved) is not made up for: it is told of one tick, not of the hundred missed,
 //! so that it does not stand for election before it has heard what waits in its sockets.
 
+mod reading;
 mod store_thread;
 mod waiters;
 
 use super::core::{Core, CoreStatus, Input, Now, Output};
 use super::limits::{INBOX_MAX, LIVE_EVENTS_MAX, TICK_MS};
 use super::live::Live;
-use super::writer::{Job, Writer};
+use super::writer::{Done, Job, Writer};
 use super::{RaftMessage, ReadAnswer, ReadId, convert};
-use crate::db::{DbError, Reader};
+use crate::db::{Configuration, DbError, Reader};
 use crate::state::apply::digest;
 use crate::state::{LogIndex, Outcome, RaftId, Request, RequestId};
 use event_listener::Event;
+use reading::Reading;
 use smol::channel::{Receiver, Sender, TrySendError};
 use smol::stream::StreamExt;
 use std::convert::Infallible;
@@ -93,6 +96,8 @@ type Answer = Result<(LogIndex, Outcome), Undecided>;
 
 enum Message {
     Input(Input),
+    /// Jobs that had nothing to wait for were carried out: applied, and done.
+    Turn(Box<(Done, Done)>),
     /// A snapshot is complete beside the store, with the message that announces it.
     Snapshot {
         from: RaftId,
@@ -154,8 +159,16 @@ impl Replica {
         let store = StoreThread { writer, jobs, inbox: inbox.clone(), shared: shared.clone(), _ends: ends };
         thread::Builder::new().name("store".into()).spawn(move || store.run())?;
         let life = Life("Raft task", shared.clone());
-        let raft =
-            RaftTask { core, messages, jobs: job_sender, transport, shared: shared.clone(), _life: life };
+        let reading = Reading { reader: reader.clone(), inbox: inbox.clone(), shared: shared.clone() };
+        let raft = RaftTask {
+            core,
+            messages,
+            jobs: job_sender,
+            reading,
+            transport,
+            shared: shared.clone(),
+            _life: life,
+        };
         Ok((Replica { inbox, shared, reader, store_ended }, raft.run()))
     }
 
@@ -170,6 +183,13 @@ impl Replica {
 
     pub fn status(&self) -> CoreStatus {
         self.shared.status.lock().expect("nobody panics while it holds this lock").clone()
+    }
+
+    /// Whether this member votes, in any of the configurations that hold now.
+    pub fn votes(&self, id: RaftId) -> bool {
+        let status = self.shared.status.lock().expect("nobody panics while it holds this lock");
+        let Configuration { voters, voters_outgoing, learners_next, .. } = &status.configuration;
+        [voters, voters_outgoing, learners_next].iter().any(|ids| ids.contains(&id))
     }
 
     /// Asks for a command to be replicated and waits until this node has applied it.
@@ -330,6 +350,7 @@ struct RaftTask<T> {
     core: Core,
     messages: Receiver<Message>,
     jobs: mpsc::Sender<Job>,
+    reading: Reading,
     transport: T,
     shared: Arc<Shared>,
     _life: Life,
@@ -359,6 +380,11 @@ impl<T: Transport> RaftTask<T> {
             for message in first.into_iter().chain(more) {
                 match message {
                     Message::Input(input) => self.core.feed(input),
+                    Message::Turn(done) => {
+                        let (applied, stored) = *done;
+                        self.core.feed(Input::Applied(applied));
+                        self.core.feed(Input::Stored(stored));
+                    }
                     Message::Snapshot { from, message } => {
                         snapshot = true;
                         self.core.feed(Input::Message { from, message });
@@ -403,6 +429,7 @@ impl<T: Transport> RaftTask<T> {
             Output::Forward { to, requests } => self.transport.send(to, Envelope::Forward(requests)),
             Output::SendSnapshot(_) => unreachable!("carried out by the loop"),
             Output::Store(job) => return self.jobs.send(job).is_ok(),
+            Output::Fetch(fetch) => self.reading.begin(fetch),
             Output::Expired(ids) => {
                 ids.into_iter().for_each(|id| self.shared.waiters.answer(id, &Err(Undecided::Late)));
             }

@@ -16,6 +16,12 @@ pub const UNCOMMITTED_BYTES_MAX: u64 = 8 * 1024 * 1024;
 pub const COMMITTED_BYTES_PER_READY: u64 = 1024 * 1024;
 /// Log entries kept in memory for followers that are close: bytes of data.
 pub const TAIL_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Reads of older entries under way for followers that are far behind; each brings one message's worth.
+pub const FETCHES_MAX: usize = 4;
+/// What was read for them and is kept until it is sent: with the above, 2 MiB.
+pub const FETCHED_PIECES_MAX: usize = 4;
+/// What was read and is not sent by then is let go of.
+pub const FETCH_KEEP_TICKS: u64 = 2_000 / TICK_MS;
 
 /// Requests of this node's clients under way.
 pub const REQUESTS_MAX: usize = 4_096;
@@ -38,8 +44,9 @@ pub const DEMOTE_TICKS: u64 = 600_000 / TICK_MS;
 /// A member that was heard this lately may be given a seat, and is waited for when the log's head is cut.
 pub const PRESENT_TICKS: u64 = 1_000 / TICK_MS;
 
-/// A learner this close behind the leader's commit may become a voter.
-pub const PROMOTE_LAG_MAX: u64 = 64;
+/// A learner this close behind the leader's commit may become a voter: it has the rest within a round or two, even where
+/// it is told what is new every few milliseconds only.
+pub const PROMOTE_LAG_MAX: u64 = 512;
 /// A backend this close behind the end of the leader's log may be handed leadership: it has everything within a
 /// round or two, and until then nothing is proposed.
 pub const HANDOVER_LAG_MAX: u64 = 512;

@@ -9,7 +9,8 @@
 //!
 //! - [`core`]: the synchronous heart: inputs in, outputs out; no thread, clock, disk or socket
 //! - [`writer`]: carries out what the core wants stored; many waiting jobs become one fsync
-//! - [`tail`]: the newest log entries in memory, the rest from the store: what the engine reads
+//! - [`tail`]: the newest log entries in memory: what the engine reads; [`fetches`]: older ones, read for followers that
+//!   are far behind
 //! - [`requests`]: this node's own requests, from asking to outcome; forwarded at most one hop
 //! - [`reads`]: linearizable reads, from asking to an index that is new enough
 //! - [`live`]: what was applied lately, for readers who follow it
@@ -28,6 +29,7 @@ pub mod check;
 pub mod convert;
 pub mod core;
 pub mod drive;
+pub mod fetches;
 pub mod limits;
 pub mod live;
 pub mod membership;
@@ -39,6 +41,7 @@ pub mod writer;
 
 pub use self::core::{Core, CoreOptions, CoreStatus, Input, Output};
 pub use drive::{Envelope, Failing, Replica, Transport, Undecided, wall_ms};
+pub use fetches::{Fetch, Fetched};
 pub use raft::eraftpb::Message as RaftMessage;
 pub use reads::{ReadAnswer, ReadId};
 pub use writer::{Done, Job, Writer};

@@ -1,4 +1,5 @@
-//! What the engine reads of the log: the newest entries from memory, older ones from the store.
+//! What the engine reads of the log. Never the disk: the newest entries are in memory, with everything that is not
+//! applied yet and the term of every entry; older entries are asked for, and come later (see [`super::fetches`]).
 //!
 //! ```text
 //!   floor ─┬─ entries only in the store ─┬─ entries in memory ─┐
@@ -6,23 +7,28 @@
 //! ```
 //!
 //! Entries enter memory when the engine hands them out, before they are durable, so that it can go on at once.
-//! Only durable ones leave it, oldest first, beyond `TAIL_BYTES_MAX`.
+//! Only durable and applied ones leave it, oldest first, beyond `TAIL_BYTES_MAX`. So what the engine needs at once (to
+//! apply, to look for configuration changes before an election) is always here; only who sends to followers can wait.
 
 use super::convert::{configuration_from_store, entry_from_store, hard_state_from_store};
-use super::limits::TAIL_BYTES_MAX;
+use super::fetches::{Fetch, Fetched, Fetches};
+use super::limits::{MESSAGE_BYTES_MAX, TAIL_BYTES_MAX};
 use crate::db::store::Loaded;
-use crate::db::{Configuration, Position, Reader};
+use crate::db::terms::Terms;
+use crate::db::{Configuration, DbError, Position, Reader};
 use raft::eraftpb::{ConfState, Entry, HardState, Snapshot};
 use raft::{GetEntriesContext, RaftState, Storage, StorageError};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 
 pub struct Tail {
-    reader: Reader,
     entries: VecDeque<Entry>,
     bytes: usize,
-    floor: Position,
-    /// The last entry when nothing is in memory.
-    last: Position,
+    bytes_max: usize,
+    /// Of the whole log, from floor to last.
+    terms: Terms,
+    /// The engine asks through `&self`.
+    fetches: RefCell<Fetches<Entry>>,
     durable: u64,
     applied: Position,
     initial: (HardState, ConfState),
@@ -33,24 +39,35 @@ fn cost(entry: &Entry) -> usize {
     entry.data.len() + 64
 }
 
-fn engine_error(error: crate::db::DbError) -> raft::Error {
-    raft::Error::Store(StorageError::Other(Box::new(error)))
-}
-
 impl Tail {
-    pub fn new(reader: Reader, loaded: &Loaded) -> Tail {
+    /// Reads what is in the log and not applied.
+    ///
+    /// # Errors
+    /// Fatal: it cannot be read.
+    pub fn new(reader: &Reader, loaded: &Loaded) -> Result<Tail, DbError> {
+        let (first, last) = (loaded.applied.index + 1, loaded.last.index);
+        let entries: VecDeque<Entry> =
+            reader.entries(first, last + 1, u64::MAX)?.into_iter().map(entry_from_store).collect();
+        if entries.len() as u64 + loaded.applied.index != last {
+            return Err(DbError::Damaged(format!("entries from {first} to {last} are missing from the log")));
+        }
         let configuration = configuration_from_store(&loaded.configuration);
-        Tail {
-            reader,
-            entries: VecDeque::new(),
-            bytes: 0,
-            floor: loaded.floor,
-            last: loaded.last,
-            durable: loaded.last.index,
+        Ok(Tail {
+            bytes: entries.iter().map(cost).sum(),
+            entries,
+            bytes_max: TAIL_BYTES_MAX,
+            terms: loaded.terms.clone(),
+            fetches: RefCell::default(),
+            durable: last,
             applied: loaded.applied,
             initial: (hard_state_from_store(loaded.hard_state), configuration.clone()),
             configuration,
-        }
+        })
+    }
+
+    /// Keeps fewer or more bytes of entries in memory.
+    pub fn set_bytes_max(&mut self, bytes: usize) {
+        self.bytes_max = bytes;
     }
 
     /// Takes entries that the engine handed out; what conflicts with them is dropped.
@@ -62,12 +79,11 @@ impl Tail {
             }
         }
         self.durable = self.durable.min(first.index - 1);
+        self.fetches.get_mut().cut_back(first.index);
         for entry in entries {
             self.bytes += cost(entry);
             self.entries.push_back(entry.clone());
-        }
-        if let Some(last) = self.entries.back() {
-            self.last = Position { index: last.index, term: last.term };
+            self.terms.push(Position { index: entry.index, term: entry.term });
         }
     }
 
@@ -75,8 +91,8 @@ impl Tail {
     pub fn reset(&mut self, position: Position, configuration: ConfState) {
         self.entries.clear();
         self.bytes = 0;
-        self.floor = position;
-        self.last = position;
+        self.terms = Terms::behind(position);
+        self.fetches.get_mut().cut_back(0);
         self.durable = position.index;
         self.configuration = configuration;
     }
@@ -88,23 +104,39 @@ impl Tail {
 
     /// The store has everything up to `durable` on disk, has applied up to `applied`, and begins behind `floor`.
     pub fn stored(&mut self, durable: u64, applied: Position, floor: Position) {
-        self.durable = self.durable.max(durable.min(self.last.index));
+        self.durable = self.durable.max(durable.min(self.last().index));
         self.applied = applied;
-        if floor.index > self.floor.index {
-            self.floor = floor;
-        }
-        while self.bytes > TAIL_BYTES_MAX
-            && self.entries.len() > 1
-            && self.entries.front().is_some_and(|entry| entry.index <= self.durable)
-        {
-            if let Some(dropped) = self.entries.pop_front() {
-                self.bytes -= cost(&dropped);
-            }
+        if floor.index > self.terms.floor().index {
+            self.terms.cut(floor);
         }
     }
 
+    /// Lets go of what the engine, which knows so much to be applied, does not need at once.
+    pub fn trim(&mut self, applied: u64) {
+        let leaves = applied.min(self.durable);
+        while self.bytes > self.bytes_max
+            && let Some(dropped) = self.entries.pop_front_if(|entry| entry.index <= leaves)
+        {
+            self.bytes -= cost(&dropped);
+        }
+    }
+
+    /// What is to be read from the disk now, for followers.
+    pub fn take_wanted(&mut self) -> Vec<Fetch> {
+        self.fetches.get_mut().take_wanted()
+    }
+
+    /// Takes in what was read. Answers whether there is anything to send.
+    pub fn fetched(&mut self, fetched: Fetched) -> bool {
+        self.fetches.get_mut().fetched(fetched, &self.terms, entry_from_store)
+    }
+
+    pub fn tick(&mut self) {
+        self.fetches.get_mut().tick();
+    }
+
     pub fn last(&self) -> Position {
-        self.last
+        self.terms.last()
     }
 
     pub fn applied(&self) -> Position {
@@ -116,7 +148,7 @@ impl Tail {
     }
 
     fn memory_first(&self) -> u64 {
-        self.entries.front().map_or(self.last.index + 1, |entry| entry.index)
+        self.entries.front().map_or(self.last().index + 1, |entry| entry.index)
     }
 }
 
@@ -130,28 +162,24 @@ impl Storage for Tail {
         low: u64,
         high: u64,
         max_size: impl Into<Option<u64>>,
-        _context: GetEntriesContext,
+        context: GetEntriesContext,
     ) -> raft::Result<Vec<Entry>> {
-        if low <= self.floor.index {
+        let first = self.memory_first();
+        // What cannot wait is never that old: see above.
+        if low <= self.terms.floor().index || (low < first && !context.can_async()) {
             return Err(raft::Error::Store(StorageError::Compacted));
         }
         let max_size = max_size.into().unwrap_or(u64::MAX);
-        let first = self.memory_first();
-        let mut found: Vec<Entry> = Vec::new();
         if low < first {
-            let stored = self.reader.entries(low, high.min(first), max_size).map_err(engine_error)?;
-            found.extend(stored.into_iter().map(entry_from_store));
-            if found.is_empty() {
-                // Cut off meanwhile: the store thread is ahead of what it has reported.
-                return Err(raft::Error::Store(StorageError::Compacted));
-            }
-            if found.len() as u64 != high.min(first) - low {
-                return Ok(found);
-            }
+            let high = high.min(first);
+            let fetch = Fetch { low, high, bytes_max: max_size.min(MESSAGE_BYTES_MAX) };
+            let mut fetches = self.fetches.borrow_mut();
+            let found = fetches.get(fetch).ok_or(StorageError::LogTemporarilyUnavailable)?;
+            return Ok(found.iter().take_while(|entry| entry.index < high).cloned().collect());
         }
-        let mut size: u64 = found.iter().map(|entry| cost(entry) as u64).sum();
-        let skip = low.max(first) - first;
-        for entry in self.entries.iter().skip(skip as usize).take_while(|entry| entry.index < high) {
+        let mut found: Vec<Entry> = Vec::new();
+        let mut size = 0;
+        for entry in self.entries.iter().skip((low - first) as usize).take_while(|entry| entry.index < high) {
             size += cost(entry) as u64;
             if !found.is_empty() && size > max_size {
                 break;
@@ -162,34 +190,19 @@ impl Storage for Tail {
     }
 
     fn term(&self, index: u64) -> raft::Result<u64> {
-        if index == self.floor.index {
-            return Ok(self.floor.term);
-        }
-        if index < self.floor.index {
-            return Err(raft::Error::Store(StorageError::Compacted));
-        }
-        if index == self.last.index {
-            return Ok(self.last.term);
-        }
-        if index > self.last.index {
-            return Err(raft::Error::Store(StorageError::Unavailable));
-        }
-        let first = self.memory_first();
-        if index >= first {
-            return Ok(self.entries[(index - first) as usize].term);
-        }
-        match self.reader.entries(index, index + 1, 0).map_err(engine_error)?.first() {
-            Some(entry) => Ok(entry.term),
-            None => Err(raft::Error::Store(StorageError::Compacted)),
-        }
+        let missing = || match index < self.terms.floor().index {
+            true => raft::Error::Store(StorageError::Compacted),
+            false => raft::Error::Store(StorageError::Unavailable),
+        };
+        self.terms.at(index).ok_or_else(missing)
     }
 
     fn first_index(&self) -> raft::Result<u64> {
-        Ok(self.floor.index + 1)
+        Ok(self.terms.floor().index + 1)
     }
 
     fn last_index(&self) -> raft::Result<u64> {
-        Ok(self.last.index)
+        Ok(self.last().index)
     }
 
     /// Only says that there is one: whoever streams it replaces the metadata by that of the state it streams,

@@ -70,7 +70,7 @@ pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Re
         Ok(address) => log::info!("balancer: listening on {address}"),
         Err(error) => log::warn!("balancer: listening, but its address is not known: {error}"),
     }
-    serve(listener, options.seeds, even_steps, stop).await;
+    serve(listener, options.seeds, options.site, even_steps, stop).await;
     Ok(())
 }
 
@@ -87,11 +87,12 @@ fn cannot_listen(listen: &str, error: &io::Error) -> Failure {
 pub async fn serve(
     listener: TcpListener,
     seeds: Vec<String>,
+    site: u32,
     even_steps: u64,
     stop: impl Future<Output = ()>,
 ) {
     let gate = Gate::new();
-    let shared = Shared(Arc::new(Mutex::new(Board::new(seeds))));
+    let shared = Shared(Arc::new(Mutex::new(Board::new(seeds, site))));
     let accepting = accept(listener, &gate, |client, place| {
         let (shared, gate) = (shared.clone(), gate.clone());
         tasks::spawn(async move {

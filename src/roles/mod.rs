@@ -21,6 +21,7 @@ pub mod address;
 pub mod balancer;
 pub mod bench;
 pub mod cli;
+pub mod client_server;
 pub mod cluster_file;
 pub mod descriptors;
 pub mod directory;

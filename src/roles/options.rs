@@ -61,6 +61,8 @@ impl NodeOptions {
 pub struct BalancerOptions {
     /// Where to listen, HOST:PORT; port 0 takes a free one.
     pub listen: String,
+    /// The number of the cluster that it shares out people over.
+    pub site: u32,
     /// Where any members may be found; the balancer learns of the others from them.
     pub seeds: Vec<String>,
 }
@@ -80,6 +82,19 @@ pub struct WebOptions {
     pub listen: String,
     /// Balancers or backends, tried in this order.
     pub servers: Vec<String>,
+}
+
+/// For `client server`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientServerOptions {
+    pub group: Group,
+    /// Where the client's id is kept.
+    pub data_dir: PathBuf,
+    /// Of another client than the one that is kept.
+    pub id: Option<u64>,
+    /// The server that was used before.
+    pub before: Option<String>,
+    pub json: bool,
 }
 
 /// For `init`.

@@ -4,8 +4,8 @@ use super::cli::{Invocation, Job};
 use super::failure::{Exit, Failure};
 use super::log_lines::{self, Lines};
 use super::{
-    balancer, bench, descriptors, directory, health, init, member, node, process, recover, status, stop, up,
-    web,
+    balancer, bench, client_server, descriptors, directory, health, init, member, node, process, recover,
+    status, stop, up, web,
 };
 use std::io::Write;
 use std::time::Instant;
@@ -25,6 +25,7 @@ pub fn run(invocation: Invocation) -> Result<(), Failure> {
         Job::Balancer(_) => ("balancer".to_string(), SERVER_FILTER),
         Job::Directory(_) => ("directory".to_string(), COMMAND_FILTER),
         Job::Web(_) => ("web".to_string(), SERVER_FILTER),
+        Job::ClientServer(_) => ("client".to_string(), COMMAND_FILTER),
         Job::Up(_) => ("up".to_string(), SERVER_FILTER),
         Job::Init(_) => ("init".to_string(), COMMAND_FILTER),
         Job::Status(_) => ("status".to_string(), COMMAND_FILTER),
@@ -47,6 +48,7 @@ pub fn run(invocation: Invocation) -> Result<(), Failure> {
             Job::Balancer(options) => balancer::run(options, stop()?).await,
             Job::Directory(options) => directory::run(&options).await,
             Job::Web(options) => web::run(options, stop()?).await,
+            Job::ClientServer(options) => client_server::run(&options).await,
             Job::Up(options) => up::run(options, stop()?).await,
             Job::Init(options) => init::run(&options),
             Job::Status(options) => status::run(&options).await,

@@ -6,7 +6,7 @@
 use super::code::Denied;
 use super::ids::{AccountId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
 use super::leases::{Ending, LeaseCommand};
-use super::limits::{REQUEST_BYTES_MAX, RULES_LEVEL_TREE};
+use super::limits::{CLUSTERS_MAX, REQUEST_BYTES_MAX, RULES_LEVEL_TREE};
 use super::namespace::TreeCommand;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -70,6 +70,11 @@ pub const HOME: u32 = 1;
 
 pub(super) fn home() -> u32 {
     HOME
+}
+
+/// How many clusters further on than `home` this one is, going round: who has nobody at home goes to the next.
+pub fn clusters_on(home: u32, site: u32) -> u32 {
+    (site + CLUSTERS_MAX - home.min(CLUSTERS_MAX)) % CLUSTERS_MAX
 }
 
 /// What people call a member, and its folder's name: `backend-2` in the home cluster, `backend-2@3` in the third.

@@ -53,6 +53,17 @@ fn a_second_cluster_serves_its_clients_has_a_master_and_never_votes() {
         ask(&server.address, numbered(&coordinator, 76)),
         Answer::Written { outcome: Ok(_), .. }
     ));
+    let another = ask(&other.address, numbered(&coordinator, 78));
+    assert!(matches!(another, Answer::Written { outcome: Ok(_), .. }), "{another:?}");
+
+    // As a person asks. Two ids are taken, so this is the third client, of the second cluster; what was told is kept.
+    for changed in [true, false] {
+        let (code, said) = pond.typed(&["client", "server", "--json"]);
+        let said: serde_json::Value =
+            serde_json::from_str(&said).unwrap_or_else(|_| panic!("{code}: {said}"));
+        assert_eq!((&said["client"], &said["home"], &said["cluster"]), (&3.into(), &2.into(), &2.into()));
+        assert_eq!(said["changed"], changed, "{said}");
+    }
 
     // Its master dies: another one of it.
     pond.kill(&[&master]);

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod behind;
 #[allow(dead_code)]
 #[path = "../sim/disk.rs"]
 mod disk;
@@ -12,4 +13,5 @@ mod hostile;
 #[path = "../sim/random.rs"]
 mod random;
 mod rig;
+mod slow;
 mod stalled;

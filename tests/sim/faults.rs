@@ -33,6 +33,10 @@ pub struct Faults {
     pub doubled: u64,
     pub snapshots: u64,
     pub installs: u64,
+    pub fetches: u64,
+    pub fetches_of_another_log: u64,
+    pub fetches_for_no_leader: u64,
+    pub fetches_for_the_dead: u64,
     pub retries: u64,
     /// The longest time that a group took to be whole and at work again.
     pub lively_ms_max: u64,
@@ -46,7 +50,7 @@ impl Faults {
         self.lively_ms_max = self.lively_ms_max.max(other.lively_ms_max);
     }
 
-    fn counts(&mut self) -> [(&'static str, &mut u64); 26] {
+    fn counts(&mut self) -> [(&'static str, &mut u64); 30] {
         [
             ("crashes", &mut self.crashes),
             ("crashes inside a transaction", &mut self.crashes_inside),
@@ -73,6 +77,10 @@ impl Faults {
             ("messages doubled", &mut self.doubled),
             ("snapshots sent", &mut self.snapshots),
             ("snapshots installed", &mut self.installs),
+            ("reads of the log for followers", &mut self.fetches),
+            ("of a log that changed meanwhile", &mut self.fetches_of_another_log),
+            ("for who led no longer", &mut self.fetches_for_no_leader),
+            ("for a process that died", &mut self.fetches_for_the_dead),
             ("retries", &mut self.retries),
         ]
     }

@@ -14,7 +14,7 @@
 //!   network   links and snapshots                            faults what goes wrong, and when
 //!   losses    who may fall out: wiped, damaged, removed      errands what is wanted of the group for a node
 //!   client    one operation at a time, retried anywhere      turns  when clients act
-//!   upkeep    beats and chores
+//!   upkeep    beats and chores                               fetches the log, read for followers that are far behind
 //!   check     what must hold at every moment                 history what must hold of the whole run
 //!   hunt      many seeds, on several threads
 //! ```
@@ -32,6 +32,7 @@ pub mod client;
 pub mod disk;
 pub mod errands;
 pub mod faults;
+pub mod fetches;
 pub mod history;
 pub mod hunt;
 pub mod losses;

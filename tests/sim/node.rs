@@ -149,8 +149,9 @@ impl World {
             campaign: loaded.configuration.voters == [identity.raft_id],
         };
         let members = writer.members().expect("a good disk");
-        let core =
-            Core::new(options, reader.clone(), &loaded, members).expect("the engine takes what was stored");
+        let core = Core::new(options, reader.clone(), &loaded, members);
+        let mut core = core.expect("the engine takes what was stored");
+        core.set_tail_bytes_max(self.plan.tail_bytes);
         self.checker.digest(node, &reader);
         let life = self.nodes[node].life + 1;
         self.nodes[node].life = life;
@@ -290,6 +291,7 @@ impl World {
                     self.at(self.now + delay, Event::StoreApply { node, life });
                 }
             }
+            Output::Fetch(fetch) => self.fetch(node, fetch),
             Output::Expired(ids) => {
                 for client in &mut self.clients {
                     if ids.iter().any(|id| client.asks(node, *id))

@@ -2,7 +2,7 @@
 //! faults out and has plenty of others, so that rare ones are not always drowned by common ones.
 
 use super::random::Random;
-use ribbit::replica::limits::TICK_MS;
+use ribbit::replica::limits::{TAIL_BYTES_MAX, TICK_MS};
 use ribbit::state::Role;
 
 /// What can go wrong while clients are at work. Silent voters are swapped for learners without a fault of its own.
@@ -97,6 +97,10 @@ pub struct Plan {
     /// The faults end with a power failure.
     pub ends_in_the_dark: bool,
     pub log_keep: u64,
+    /// So much of the log is kept in memory for followers.
+    pub tail_bytes: usize,
+    /// How often reading the log for them takes long.
+    pub late_reads: u64,
     /// A voter that is silent for so long gives its seat to a learner.
     pub evict_ticks: u64,
     pub think_max: u64,
@@ -106,7 +110,7 @@ pub struct Plan {
 const OPERATIONS: u32 = 1_100;
 
 impl Plan {
-    pub fn draw(random: &mut Random) -> Plan {
+    pub fn draw(random: &mut Random, fetch_random: &mut Random) -> Plan {
         let nodes = random.between(3, 8) as usize;
         let coordinators = random.between(0, 3) as usize;
         let roles = (0..nodes)
@@ -138,6 +142,8 @@ impl Plan {
             quick_restarts: pick(&[0, 1]) == 1,
             ends_in_the_dark: pick(&[0, 1]) == 1,
             log_keep: pick(&[8, 48, 48, 4_096]),
+            tail_bytes: [0, 0, 2_000, TAIL_BYTES_MAX][fetch_random.between(0, 4) as usize],
+            late_reads: [20, 300, 800][fetch_random.between(0, 3) as usize],
             evict_ticks: pick(&[40, 100, 400]),
             think_max: pick(&[10, 40, 80]),
         }

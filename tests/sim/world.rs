@@ -7,6 +7,7 @@ use super::check::{Checker, rows};
 use super::client::Client;
 use super::errands::{Errand, Want};
 use super::faults::Faults;
+use super::fetches::Reading;
 use super::network::{Body, Network};
 use super::node::Node;
 use super::plan::Plan;
@@ -85,6 +86,8 @@ pub enum Event {
         client: usize,
         turn: u64,
     },
+    /// The log is being read for a follower, or has been.
+    Reads(Box<Reading>),
     /// A client's question reaches a node.
     Ask {
         client: usize,
@@ -120,6 +123,8 @@ pub struct World {
     pub random: Random,
     /// For the magnitudes of clock jumps alone, so that runs with and without them are otherwise the same.
     pub clock_random: Random,
+    /// For what the log's readers do.
+    pub fetch_random: Random,
     pub plan: Plan,
     pub watch: Watch,
     pub now: u64,
@@ -166,9 +171,11 @@ pub fn run(seed: u64, watch: Watch) -> Report {
 impl World {
     fn new(seed: u64, watch: Watch) -> World {
         let mut random = Random::new(seed);
-        let plan = Plan::draw(&mut random);
+        let mut fetch_random = Random::new(seed.rotate_left(32));
+        let plan = Plan::draw(&mut random, &mut fetch_random);
         let world = World {
             clock_random: Random::new(!seed),
+            fetch_random,
             random,
             watch,
             now: 0,
@@ -266,6 +273,7 @@ impl World {
             | Event::Ask { node, .. }
             | Event::StoreSync { node, .. } => Some(*node),
             Event::Deliver { to, .. } => Some(*to),
+            Event::Reads(reading) => Some(reading.node),
             _ => None,
         }
     }
@@ -299,6 +307,7 @@ impl World {
             Event::Emptied { node } => self.emptied(node),
             Event::Beat { node, life } => self.beat(node, life),
             Event::Chores => self.chores(),
+            Event::Reads(reading) => self.reads(reading),
             Event::Fault => self.fault(),
             Event::Heal { from, to } => self.network.heal(from, to, self.now),
         }
@@ -334,7 +343,7 @@ impl World {
             && self.run_until(self.now + RESTED_WITHIN, |world| {
                 world.clients.iter().all(|client| client.pending.is_none() && world.has_done_enough(client))
                     && world.everybody_has_a_place()
-                    && world.indexes_applied().len() == 1
+                    && world.indexes_applied() == BTreeSet::from([world.checker.last()])
             });
         if !rested {
             self.say_why_restless();

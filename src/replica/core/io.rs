@@ -1,6 +1,7 @@
 //! What goes into a core and what comes out of it.
 
 use crate::db::Configuration;
+use crate::replica::fetches::{Fetch, Fetched};
 use crate::replica::reads::{ReadAnswer, ReadId};
 use crate::replica::writer::{Done, Job};
 use crate::state::{LogIndex, RaftId, Request, RequestId, Role};
@@ -44,6 +45,8 @@ pub enum Input {
     Applied(Done),
     /// Jobs are durable.
     Stored(Done),
+    /// What [`Output::Fetch`] asked for.
+    Fetched(Fetched),
     /// A snapshot reached a peer, or did not.
     SnapshotSent { to: RaftId, complete: bool },
     /// Hand leadership to somebody else, if this node has it.
@@ -63,6 +66,8 @@ pub enum Output {
         requests: Vec<Request>,
     },
     Store(Job),
+    /// Read this from the log on disk, however long it takes, and feed it back as [`Input::Fetched`].
+    Fetch(Fetch),
     /// These requests have no outcome in time; they may still happen.
     Expired(Vec<RequestId>),
     /// Too many requests are under way.

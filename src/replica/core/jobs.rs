@@ -93,6 +93,8 @@ impl Core {
         if index > log.applied && index <= log.persisted && index <= log.committed {
             self.raw.advance_apply_to(index);
         }
+        let applied = self.raw.raft.raft_log.applied;
+        self.raw.mut_store().trim(applied);
     }
 
     pub(super) fn stored(&mut self, done: &Done) {

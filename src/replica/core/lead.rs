@@ -2,6 +2,7 @@
 
 use super::Core;
 use crate::db::Configuration;
+use crate::replica::fetches::Fetched;
 use crate::replica::limits::{
     DEMOTE_TICKS, HANDOVER_LAG_MAX, HANDOVER_RETRY_TICKS, PRESENT_TICKS, PROMOTE_LAG_MAX,
 };
@@ -51,6 +52,21 @@ impl Core {
             }
             self.requests.unsend(&taken);
         }
+    }
+
+    /// Older entries were read for followers that are far behind: whoever waits for them is sent them.
+    pub(super) fn fetched(&mut self, fetched: Fetched) {
+        let low = fetched.low;
+        if !self.raw.mut_store().fetched(fetched) || !self.leads() {
+            return;
+        }
+        let progress = self.raw.raft.prs().iter();
+        let mut waiting: Vec<RaftId> =
+            progress.filter(|(_, progress)| progress.next_idx == low).map(|(id, _)| *id).collect();
+        waiting.retain(|id| *id != self.options.me);
+        // The engine keeps its peers in a hash map, in another order in every process.
+        waiting.sort_unstable();
+        waiting.into_iter().for_each(|id| self.raw.raft.send_append(id));
     }
 
     /// Where the log begins that those who live still need. Were it cut regardless, a member that is being sent the
@@ -126,6 +142,7 @@ impl Core {
             learner: configuration.learners.contains(&raft_id),
             caught_up: heard_lately
                 && raft.prs().get(raft_id).is_some_and(|progress| close(progress.matched)),
+            present: heard_lately || raft_id == self.options.me,
             silence: match silent_ticks {
                 ticks if ticks >= DEMOTE_TICKS => Silence::Endless,
                 ticks if ticks >= self.options.evict_ticks => Silence::Long,

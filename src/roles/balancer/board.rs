@@ -12,6 +12,7 @@ use super::readers::Readers;
 use super::splice::Splice;
 use crate::net::limits::ADDRESSES_MAX;
 use crate::net::protocol::{BackendAt, NodeStatus, ReaderId};
+use crate::state::command::clusters_on;
 use crate::state::{ClusterId, RaftId, Role};
 use crate::ui::metrics::{BackendLoad, Balancer};
 use smol::channel::{self, Receiver, Sender};
@@ -27,19 +28,23 @@ pub struct Candidate {
     /// A live backend whose store is open.
     pub serves: bool,
     pub in_sync: bool,
+    /// Clusters further on than the balancer's own.
+    pub clusters_on: u32,
     pub clients: u32,
 }
 
-/// In sync before not, then the fewest clients, then the first.
+/// In sync before not, then the own cluster and the next ones in order, then the fewest clients, then the first.
 pub fn choose(candidates: &[Candidate]) -> Option<usize> {
     (0..candidates.len())
         .filter(|at| candidates[*at].serves)
-        .min_by_key(|at| (!candidates[*at].in_sync, candidates[*at].clients))
+        .min_by_key(|at| (!candidates[*at].in_sync, candidates[*at].clusters_on, candidates[*at].clients))
 }
 
 /// The members by the address they are asked at.
 pub struct Board {
     cluster: Option<ClusterId>,
+    /// The number of the cluster that it shares out people over.
+    site: u32,
     places: BTreeMap<String, Place>,
     readers: Readers,
     /// Splices that were ended to even out the others, so far.
@@ -119,23 +124,24 @@ impl Place {
         self.life = Life::begin();
     }
 
-    fn candidate(&self) -> Candidate {
+    fn candidate(&self, site: u32) -> Candidate {
         let spliced = self.life.spliced();
         match &self.status {
             Some(status) => Candidate {
                 serves: status.me.role == Role::Backend && status.history.is_some(),
                 in_sync: status.in_sync,
+                clusters_on: clusters_on(site, status.me.site),
                 clients: status.me.clients.max(spliced),
             },
-            None => Candidate { serves: false, in_sync: false, clients: spliced },
+            None => Candidate { serves: false, in_sync: false, clusters_on: 0, clients: spliced },
         }
     }
 }
 
 impl Board {
-    pub fn new(seeds: Vec<String>) -> Board {
+    pub fn new(seeds: Vec<String>, site: u32) -> Board {
         let places = seeds.into_iter().map(|seed| (seed, Place::new(true))).collect();
-        Board { cluster: None, places, readers: Readers::default(), evened_out: 0 }
+        Board { cluster: None, site, places, readers: Readers::default(), evened_out: 0 }
     }
 
     /// Whom to watch.
@@ -236,11 +242,15 @@ impl Board {
     pub fn loads(&self) -> Vec<(String, Load)> {
         let places = self.places.iter().filter(|(address, _)| self.stands_for_itself(address));
         let load = |(address, place): (&String, &Place)| {
-            let Candidate { serves, in_sync, clients } = place.candidate();
+            let Candidate { serves, in_sync, clusters_on, clients } = place.candidate(self.site);
             let load = Load { clients, own: place.life.spliced() };
-            (serves && in_sync).then(|| (address.clone(), load))
+            (serves && in_sync).then(|| (clusters_on, address.clone(), load))
         };
-        places.filter_map(load).collect()
+        let loads: Vec<_> = places.filter_map(load).collect();
+        // Where people are sent: whoever is further on is there for when nobody is here.
+        let nearest = loads.iter().map(|(clusters_on, ..)| *clusters_on).min();
+        let here = loads.into_iter().filter(|(clusters_on, ..)| Some(*clusters_on) == nearest);
+        here.map(|(_, address, load)| (address, load)).collect()
     }
 
     /// Ends a splice to the backend there that is quiet now, if there is one.
@@ -285,7 +295,7 @@ impl Board {
 
     /// Whether any backend serves people.
     pub fn serves(&self) -> bool {
-        self.places.values().any(|place| place.candidate().serves)
+        self.places.values().any(|place| place.candidate(self.site).serves)
     }
 
     pub fn knows(&self, address: &str) -> bool {
@@ -298,7 +308,7 @@ impl Board {
         let places: Vec<(&String, &Place)> =
             self.places.iter().filter(|(address, _)| self.stands_for_itself(address)).collect();
         let candidate = |(address, place): &(&String, &Place)| {
-            let candidate = place.candidate();
+            let candidate = place.candidate(self.site);
             let readers = readers.get(address.as_str()).copied().unwrap_or(0);
             Candidate { clients: candidate.clients.saturating_add(readers), ..candidate }
         };
@@ -344,7 +354,7 @@ mod tests {
     use crate::state::HistoryId;
 
     fn candidate(serves: bool, in_sync: bool, clients: u32) -> Candidate {
-        Candidate { serves, in_sync, clients }
+        Candidate { serves, in_sync, clusters_on: 0, clients }
     }
 
     fn info(role: Role, id: u32, address: &str) -> MemberInfo {
@@ -391,11 +401,14 @@ mod tests {
         assert_eq!(choose(&[candidate(true, false, 0), candidate(true, true, 9)]), Some(1));
         assert_eq!(choose(&[candidate(false, true, 0), candidate(true, false, 9)]), Some(1));
         assert_eq!(choose(&[candidate(true, true, 1), candidate(true, true, 1)]), Some(0));
+        let further = |on: u32, in_sync| Candidate { clusters_on: on, ..candidate(true, in_sync, 0) };
+        assert_eq!(choose(&[further(2, true), further(1, true), candidate(true, true, 9)]), Some(2));
+        assert_eq!(choose(&[further(2, true), further(1, true), candidate(true, false, 0)]), Some(1));
     }
 
     #[test]
     fn what_is_spliced_counts_before_the_member_says_so() {
-        let mut board = Board::new(vec!["a".into(), "b".into()]);
+        let mut board = Board::new(vec!["a".into(), "b".into()], 1);
         board.heard("a", says(1, "a", &[]));
         board.heard("b", says(2, "b", &[]));
         let first = board.pick(&[]).unwrap();
@@ -410,7 +423,7 @@ mod tests {
     #[test]
     fn readers_are_spread_keep_their_places_and_count_as_clients() {
         let now = Instant::now();
-        let mut board = Board::new(vec!["a".into(), "b".into(), "c".into()]);
+        let mut board = Board::new(vec!["a".into(), "b".into(), "c".into()], 1);
         assert_eq!(board.read_from(1, now), None);
         for (id, address) in [(1, "a"), (2, "b"), (3, "c")] {
             board.heard(address, says(id, address, &[]));
@@ -429,7 +442,7 @@ mod tests {
     #[test]
     fn writers_go_to_the_leader_first_and_never_to_one_that_is_behind() {
         let now = Instant::now();
-        let mut board = Board::new(vec!["a".into(), "b".into(), "c".into()]);
+        let mut board = Board::new(vec!["a".into(), "b".into(), "c".into()], 1);
         for (id, address) in [(1, "a"), (2, "b"), (3, "c")] {
             let mut status = says(id, address, &[]).unwrap();
             // Backend 2 has not noticed yet that it leads no more.
@@ -443,7 +456,7 @@ mod tests {
 
     #[test]
     fn death_cuts_what_was_spliced_and_the_next_life_starts_at_nothing() {
-        let mut board = Board::new(vec!["a".into()]);
+        let mut board = Board::new(vec!["a".into()], 1);
         board.heard("a", says(1, "a", &[]));
         let pick = board.pick(&[]).unwrap();
         assert!(!pick.life.over.is_closed());
@@ -461,7 +474,7 @@ mod tests {
 
     #[test]
     fn coordinators_and_members_without_a_store_serve_nobody() {
-        let mut board = Board::new(vec!["a".into()]);
+        let mut board = Board::new(vec!["a".into()], 1);
         let mut status = says(1, "a", &[]).unwrap();
         status.history = None;
         board.heard("a", Some(status.clone()));
@@ -474,7 +487,7 @@ mod tests {
 
     #[test]
     fn addresses_are_learned_kept_through_death_and_forgotten_when_left() {
-        let mut board = Board::new(vec!["seed".into()]);
+        let mut board = Board::new(vec!["seed".into()], 1);
         assert!(board.heard("seed", says(1, "a", &["b", "c", ""])));
         assert_eq!(board.addresses(), ["a", "b", "c", "seed"]);
         assert!(!board.heard("seed", says(1, "a", &["b", "c"])));
@@ -489,7 +502,7 @@ mod tests {
 
     #[test]
     fn another_cluster_is_dead_to_us_while_ours_lives() {
-        let mut board = Board::new(vec!["a".into(), "b".into()]);
+        let mut board = Board::new(vec!["a".into(), "b".into()], 1);
         let mut foreign = says(2, "b", &["z"]).unwrap();
         foreign.cluster = ClusterId(7);
         board.heard("a", says(1, "a", &[]));
@@ -502,7 +515,7 @@ mod tests {
 
     #[test]
     fn a_member_that_answers_at_two_addresses_is_one() {
-        let mut board = Board::new(vec!["alias".into()]);
+        let mut board = Board::new(vec!["alias".into()], 1);
         board.heard("alias", says(1, "proper", &[]));
         assert_eq!(picked(&board).as_deref(), Some("alias"));
         board.heard("proper", says(1, "proper", &[]));

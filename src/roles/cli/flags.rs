@@ -87,6 +87,9 @@ pub enum ClientVerb {
     /// Serve the pages to browsers; keeps nothing
     #[command(after_help = WEB_HELP)]
     Web(WebFlags),
+    /// Say which server to use: of the client's own cluster while that has one, else of the next
+    #[command(after_help = CLIENT_SERVER_HELP)]
+    Server(ClientServerFlags),
 }
 
 #[derive(Debug, Subcommand)]
@@ -158,9 +161,6 @@ pub struct NodeFlags {
     /// Which one it is, 1 to 999; no two of a role in a cluster share a number
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=MEMBER_ID_MAX as i64))]
     pub id: u32,
-    /// The number of the cluster it serves; 1 is the home, where voters sit, others have all the data and no vote
-    #[arg(long, value_name = "C", default_value = "1", value_parser = value_parser!(u32).range(1..=CLUSTERS_MAX as i64))]
-    pub cluster: u32,
     /// How often it says that it is there
     #[arg(long, value_name = "TIME", default_value = HEARTBEAT, value_parser = typed::heartbeat)]
     pub heartbeat: Duration,
@@ -196,6 +196,9 @@ pub struct CoordinatorFlags {
 /// What backends, coordinators and balancers share.
 #[derive(Debug, Args)]
 pub struct ServerFlags {
+    /// The number of the cluster it serves; 1 is the home, where voters sit, others have all the data and no vote
+    #[arg(long, value_name = "C", default_value = "1", value_parser = value_parser!(u32).range(1..=CLUSTERS_MAX as i64))]
+    pub cluster: u32,
     /// Where to listen; what is the default is said below
     #[arg(long, value_name = "HOST:PORT", value_parser = address::listen)]
     pub listen: Option<String>,
@@ -276,6 +279,21 @@ pub struct GroupFlags {
     /// The group that is reached here
     #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', value_parser = address::peer)]
     pub server: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ClientServerFlags {
+    /// Ask for this client instead of the one that is kept in the data folder
+    #[arg(long, value_name = "N")]
+    pub id: Option<u64>,
+    /// The server that was used before [default: as it was told last]
+    #[arg(long, value_name = "HOST:PORT", value_parser = address::peer)]
+    pub before: Option<String>,
+    /// For scripts
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub json: bool,
+    #[command(flatten)]
+    pub group: GroupFlags,
 }
 
 #[derive(Debug, Args)]
@@ -473,6 +491,14 @@ nothing, and exits 1.";
 const LEFT_HELP: &str = "\
 Examples:
   ribbit balancer left 17";
+
+const CLIENT_SERVER_HELP: &str = "\
+A client asks for its id once; it is kept in the data folder, in the file
+`client`. Its own cluster is its id modulo the number of clusters, plus 1.
+
+Examples:
+  ribbit client server
+  ribbit client server --id 17 --before board1:10001 --json";
 
 const WEB_HELP: &str = "\
 Examples:

@@ -22,8 +22,9 @@ use crate::net::protocol::Directory;
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{
-    BalancerOptions, BenchOp, BenchOptions, DataDir, DirectoryOptions, Fate, Group, HealthOptions,
-    InitOptions, MemberOptions, NodeOptions, RecoverOptions, Restart, StatusOptions, UpOptions, WebOptions,
+    BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DataDir, DirectoryOptions, Fate, Group,
+    HealthOptions, InitOptions, MemberOptions, NodeOptions, RecoverOptions, Restart, StatusOptions,
+    UpOptions, WebOptions,
 };
 use crate::roles::ports::Ports;
 use crate::state::{Consistency, HOME, Role};
@@ -32,9 +33,9 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches};
 use config::Config;
 use flags::{
-    BalancerFlags, BalancerVerb, BenchFlags, ClientVerb, ConsistencyFlag, Flags, GroupFlags, InitFlags,
-    MemberVerb, NameFlags, NodeFlags, OpFlag, RecoverFlags, RestartFlag, ServerFlags, StatusFlags, UpFlags,
-    Verb, WebFlags, command,
+    BalancerFlags, BalancerVerb, BenchFlags, ClientServerFlags, ClientVerb, ConsistencyFlag, Flags,
+    GroupFlags, InitFlags, MemberVerb, NameFlags, NodeFlags, OpFlag, RecoverFlags, RestartFlag, ServerFlags,
+    StatusFlags, UpFlags, Verb, WebFlags, command,
 };
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -56,6 +57,7 @@ pub enum Job {
     Balancer(BalancerOptions),
     Directory(DirectoryOptions),
     Web(WebOptions),
+    ClientServer(ClientServerOptions),
     Init(InitOptions),
     Up(UpOptions),
     Status(StatusOptions),
@@ -130,6 +132,7 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Balancer(BalancerFlags { verb: None, server }) => Job::Balancer(balancer(server)?),
         Verb::Balancer(BalancerFlags { verb: Some(verb), .. }) => Job::Directory(directory(verb, matches)?),
         Verb::Client(ClientVerb::Web(flags)) => Job::Web(web(flags, matches)?),
+        Verb::Client(ClientVerb::Server(flags)) => Job::ClientServer(client_server(flags, matches)?),
         Verb::Status(flags) => Job::Status(status(flags, false, matches)?),
         Verb::Health(StatusFlags { json, group: flags }) => {
             Job::Health(HealthOptions { group: group(flags, matches)?, json })
@@ -185,7 +188,7 @@ fn init(flags: InitFlags) -> InitOptions {
 fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeOptions, Failure> {
     let (id, advertise, evict_after) = (flags.id, flags.advertise, flags.evict_after);
     let disk_quota_bytes = flags.disk_quota;
-    let (site, heartbeat, miss) = (flags.cluster, flags.heartbeat, flags.miss);
+    let (site, heartbeat, miss) = (flags.server.cluster, flags.heartbeat, flags.miss);
     let place = place(flags.server)?;
     let ports = place.ports.as_ref();
     let listen = place
@@ -257,6 +260,7 @@ fn directory(verb: BalancerVerb, matches: &ArgMatches) -> Result<DirectoryOption
 }
 
 fn balancer(flags: ServerFlags) -> Result<BalancerOptions, Failure> {
+    let site = flags.cluster;
     let place = place(flags)?;
     let ports = place.ports.as_ref();
     let listen = place.listen.or_else(|| ports?.balancer.clone()).unwrap_or_else(|| BALANCER_LISTEN.into());
@@ -267,7 +271,7 @@ fn balancer(flags: ServerFlags) -> Result<BalancerOptions, Failure> {
             "nobody to balance: the cluster file lists no coordinators, and no --coordinator is given";
         return Err(Failure::new(Exit::Configuration, message));
     }
-    Ok(BalancerOptions { listen, seeds: without_doubles(seeds) })
+    Ok(BalancerOptions { listen, site, seeds: without_doubles(seeds) })
 }
 
 /// What a server is told about where it is.
@@ -307,6 +311,12 @@ fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure> {
     let ports = ports.filter(|ports| ports.balancer.as_ref() == group.servers.first());
     let listen = flags.listen.or_else(|| ports?.web).unwrap_or_else(|| WEB_LISTEN.into());
     Ok(WebOptions { listen, servers: group.servers })
+}
+
+fn client_server(flags: ClientServerFlags, matches: &ArgMatches) -> Result<ClientServerOptions, Failure> {
+    let data_dir = or_default(flags.group.data_dir.clone());
+    let (id, before, json) = (flags.id, flags.before, flags.json);
+    Ok(ClientServerOptions { group: group(flags.group, matches)?, data_dir, id, before, json })
 }
 
 fn status(flags: StatusFlags, detailed: bool, matches: &ArgMatches) -> Result<StatusOptions, Failure> {

@@ -7,6 +7,7 @@
 use super::Node;
 use crate::db::DbError;
 use crate::net::protocol::{MemberInfo, ServerChoice};
+use crate::state::command::clusters_on;
 use crate::state::{Owner, Role, namespace};
 
 /// A backend that may be used.
@@ -46,26 +47,25 @@ pub fn choose(
         }
     }
     let home = home_of(client, clusters);
-    let server = pick(&candidates, home, clusters, before);
+    let server = pick(&candidates, home, before);
     let changed = server.as_ref().map(|info| info.address.as_str()) != before;
     let server = server.map(|info| ServerChoice { name: info.who(), address: info.address.clone(), home });
     Ok((server, changed))
 }
 
 /// From the home cluster on, around all of them: those in sync first, who was used before, then the fewest clients.
-fn pick<'a>(
-    candidates: &'a [Candidate],
-    home: u32,
-    clusters: u32,
-    before: Option<&str>,
-) -> Option<&'a MemberInfo> {
-    let last = candidates.iter().map(|it| it.info.site).max().unwrap_or(1).max(clusters);
-    let distance = |site: u32| (site + last - home) % last;
+fn pick<'a>(candidates: &'a [Candidate], home: u32, before: Option<&str>) -> Option<&'a MemberInfo> {
     candidates
         .iter()
         .min_by_key(|it| {
             let info = &it.info;
-            (!it.good, distance(info.site), Some(info.address.as_str()) != before, info.clients, info.id)
+            (
+                !it.good,
+                clusters_on(home, info.site),
+                Some(info.address.as_str()) != before,
+                info.clients,
+                info.id,
+            )
         })
         .map(|it| &it.info)
 }
@@ -80,7 +80,7 @@ mod tests {
     }
 
     fn picked(candidates: &[Candidate], home: u32, before: Option<&str>) -> Option<String> {
-        pick(candidates, home, 3, before).map(|info| info.address.clone())
+        pick(candidates, home, before).map(|info| info.address.clone())
     }
 
     #[test]

@@ -1,0 +1,127 @@
+//! `ribbit client server`: which server this client should use.
+//!
+//! The client's id is asked for once and kept in the data folder, with the history that gave it out: another history
+//! gives another one. What was used last is kept beside it, so that the answer can say whether it has changed.
+
+use super::failure::{Exit, Failure};
+use super::options::ClientServerOptions;
+use super::{env_file, output, write_file};
+use crate::net::client::ask_once;
+use crate::net::frame::Plane;
+use crate::net::homing::{self, Homed};
+use crate::net::limits::STATUS_DEADLINE;
+use crate::net::protocol::{Answer, Ask};
+use serde::Serialize;
+use std::path::Path;
+
+/// In the data folder: who this client is.
+const FILE_NAME: &str = "client";
+
+/// # Errors
+/// 3: nobody answers, or nobody serves; 1: the id cannot be kept.
+pub async fn run(options: &ClientServerOptions) -> Result<(), Failure> {
+    let seeds = &options.group.seeds;
+    let unreachable = |why| {
+        let asked = seeds.join(", ");
+        Failure::new(Exit::Unreachable, format!("{why}; asked {asked} (from {})", options.group.found_in))
+    };
+    let path = options.data_dir.join(FILE_NAME);
+    let history = history(seeds).await.ok_or_else(|| unreachable("nobody answers".to_string()))?;
+    let kept = Kept::read(&path).filter(|kept| kept.history == history);
+    let (client, before) = match (options.id, kept) {
+        (Some(id), _) => (id, options.before.clone()),
+        (None, Some(kept)) => (kept.client, options.before.clone().or(kept.server)),
+        (None, None) => {
+            let number = homing::number(seeds).await.map_err(|why| unreachable(why.to_string()))?;
+            (number, options.before.clone())
+        }
+    };
+    let homed = homing::home(seeds, client, before.as_deref()).await;
+    let homed = homed.map_err(|_| unreachable("no server serves people".to_string()))?;
+    if options.id.is_none() {
+        let kept = Kept { history, client, server: Some(homed.server.address.clone()) };
+        kept.write(&path)?;
+    }
+    output::line(&if options.json { json(client, &homed) } else { words(client, &homed) });
+    Ok(())
+}
+
+async fn history(seeds: &[String]) -> Option<String> {
+    for address in seeds {
+        if let Ok(Answer::NodeStatus(status)) =
+            ask_once(address, Plane::Control, Ask::NodeStatus, STATUS_DEADLINE).await
+            && let Some(history) = status.history
+        {
+            return Some(history.to_string());
+        }
+    }
+    None
+}
+
+/// What this client knows of itself.
+struct Kept {
+    history: String,
+    client: u64,
+    server: Option<String>,
+}
+
+impl Kept {
+    fn read(path: &Path) -> Option<Kept> {
+        let entries = env_file::parse(&std::fs::read_to_string(path).ok()?).ok()?;
+        let value =
+            |key: &str| entries.iter().find(|entry| entry.key == key).map(|entry| entry.value.clone());
+        Some(Kept {
+            history: value("HISTORY")?,
+            client: value("CLIENT")?.parse().ok()?,
+            server: value("SERVER"),
+        })
+    }
+
+    fn write(&self, path: &Path) -> Result<(), Failure> {
+        let mut entries = vec![
+            ("HISTORY".to_string(), self.history.clone()),
+            ("CLIENT".to_string(), self.client.to_string()),
+        ];
+        entries.extend(self.server.iter().map(|server| ("SERVER".to_string(), server.clone())));
+        let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        folder.and_then(|()| write_file::replace(path, &env_file::format(entries))).map_err(|error| {
+            Failure::new(Exit::Refused, format!("{} cannot be written: {error}", path.display()))
+        })
+    }
+}
+
+fn words(client: u64, homed: &Homed) -> String {
+    let Homed { server, changed } = homed;
+    let away = match server.name.site == server.home {
+        true => String::new(),
+        false => format!(", since nobody of cluster {} is there", server.home),
+    };
+    let changed = if *changed { "; that has changed" } else { "" };
+    format!(
+        "client {client} of cluster {}: {} at {}{away}{changed}",
+        server.home, server.name, server.address
+    )
+}
+
+#[derive(Serialize)]
+struct ServerJson {
+    client: u64,
+    home: u32,
+    server: String,
+    cluster: u32,
+    address: String,
+    changed: bool,
+}
+
+fn json(client: u64, homed: &Homed) -> String {
+    let Homed { server, changed } = homed;
+    let json = ServerJson {
+        client,
+        home: server.home,
+        server: server.name.to_string(),
+        cluster: server.name.site,
+        address: server.address.clone(),
+        changed: *changed,
+    };
+    serde_json::to_string(&json).expect("plain data always serialises")
+}
