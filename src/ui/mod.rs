@@ -9,6 +9,7 @@
 //! - [`health`]: whether it is well, in words and as JSON
 //! - [`metrics`]: figures for programs that watch
 //! - [`status_page`]: the same as a page
+//! - [`watch`]: the same for a terminal that is looked at again and again
 //! - [`table`]: columns that line up
 //!
 //! Knows the rules' types and the protocol's, nothing of the roles that use it.
@@ -22,4 +23,5 @@ pub mod status;
 pub mod status_page;
 pub mod table;
 pub mod time;
+pub mod watch;
 pub mod words;

@@ -276,7 +276,7 @@ fn furthest(survey: &Survey) -> LogIndex {
     survey.members.iter().map(|member| member.info.applied).max().unwrap_or(0)
 }
 
-fn who_leads(survey: &Survey) -> String {
+pub(super) fn who_leads(survey: &Survey) -> String {
     let alive = survey.members.iter().filter(|member| member.alive).count();
     let count = format!("{alive} of {} are there.", counted(survey.members.len(), "member"));
     match &survey.leader {
@@ -301,7 +301,7 @@ pub fn what_may_be_lost(survey: &Survey) -> String {
 }
 
 /// A line, or nothing.
-fn who_is_full(survey: &Survey) -> String {
+pub(super) fn who_is_full(survey: &Survey) -> String {
     let is_full = |member: &&MemberView| member.store.is_some_and(|store| store.full);
     let names: Vec<String> = survey.members.iter().filter(is_full).map(|member| member.info.name()).collect();
     match names.as_slice() {
@@ -327,7 +327,7 @@ fn seat(member: &MemberView) -> &'static str {
     }
 }
 
-fn standing(survey: &Survey, member: &MemberView) -> String {
+pub(super) fn standing(survey: &Survey, member: &MemberView) -> String {
     let seat = seat(member);
     if !member.alive {
         format!("DEAD {seat}")
