@@ -2,10 +2,14 @@
 
 use ribbit::roles::cli::{self, Refusal};
 use ribbit::roles::failure::Failure;
+use ribbit::roles::lock::child;
 use ribbit::roles::start;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(code) = child::become_command(std::env::args_os()) {
+        return ExitCode::from(code);
+    }
     let ended = match cli::parse(std::env::args_os()) {
         Ok(invocation) => start::run(invocation),
         // Prints help on standard output (0), or what is wrong on standard error (2).
@@ -13,7 +17,7 @@ fn main() -> ExitCode {
         Err(Refusal::Failure(failure)) => Err(failure),
     };
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(Failure { exit, message }) => {
             if !message.is_empty() {
                 eprintln!("ribbit: {message}");

@@ -58,6 +58,7 @@ fn undecided(why: Why) -> &'static str {
 #[derive(Debug)]
 struct Shared {
     servers: Arc<[String]>,
+    plane: Plane,
     /// Held while connecting, so that one asker connects and the others wait for it.
     route: Mutex<Route>,
     places: Semaphore,
@@ -82,12 +83,18 @@ struct Fate {
 }
 
 impl Client {
-    /// Nothing is opened before the first question. It begins with any of the servers, so that many clients
-    /// spread over them.
+    /// Of people. Nothing is opened before the first question. It begins with any of the servers, so that many
+    /// clients spread over them.
     pub fn new(servers: Vec<String>) -> Client {
+        Client::on(Plane::Client, servers)
+    }
+
+    /// On another plane: of those who run the group, on `Control`, where every member answers.
+    pub fn on(plane: Plane, servers: Vec<String>) -> Client {
         let next = any_of(&servers);
         Client(Arc::new(Shared {
             servers: servers.into(),
+            plane,
             route: Mutex::new(Route { line: None, next, failed: 0, pause: Pause::default() }),
             places: Semaphore::new(ASKS_UNDER_WAY_MAX),
             seen: std::sync::Mutex::default(),
@@ -192,7 +199,7 @@ impl Shared {
             // Moved on before the try: an asker that gives up in the middle does not bring the next one here.
             route.next = (route.next + 1) % self.servers.len();
             route.failed += 1;
-            match Line::open(server, Plane::Client).await {
+            match Line::open(server, self.plane).await {
                 Ok(line) => {
                     log::debug!("connected to {server}");
                     let line = Arc::new(line);

@@ -16,6 +16,8 @@ pub enum Exit {
     Degraded = 5,
     /// The disk is full, away or failing; once that is mended, a restart goes on where it was (EX_IOERR).
     Disk = 74,
+    /// A lock was lost while it was relied on; it may be tried again (EX_TEMPFAIL).
+    LockLost = 75,
     /// The configuration is wrong, or somebody has to look first; restarting does not help (EX_CONFIG; systemd does not restart on it).
     Configuration = 78,
 }

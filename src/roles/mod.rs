@@ -11,6 +11,7 @@
 //! - [`directory`]: `balancer read`, `write`, `down` and `left`, which ask a balancer
 //! - [`init`], [`status`] (also as `members`), [`health`], [`watch`], [`member`], [`bench`] (with [`histogram`]), [`recover`]: commands that come to an
 //!   end by themselves
+//! - [`shell`] and [`lock`]: the lock namespace from outside; both use [`namespace`] and [`lease`]
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
 //! - [`address`]: HOST:PORT as people type it
 //! - [`process`]: what a process can tell of itself
@@ -30,14 +31,18 @@ pub mod failure;
 pub mod health;
 pub mod histogram;
 pub mod init;
+pub mod lease;
+pub mod lock;
 pub mod log_lines;
 pub mod member;
+pub mod namespace;
 pub mod node;
 pub mod options;
 pub mod output;
 pub mod ports;
 pub mod process;
 pub mod recover;
+pub mod shell;
 pub mod start;
 pub mod status;
 pub mod stop;

@@ -4,7 +4,8 @@
 //! that is `cli`'s to decide. No role reads flags or the environment itself.
 
 use crate::net::protocol::Directory;
-use crate::state::{ClusterId, Consistency, MemberName, Role};
+use crate::state::{ClusterId, Consistency, MemberName, Role, TreePath};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -138,6 +139,28 @@ pub struct UpOptions {
     pub evict_after: Duration,
     /// The same.
     pub disk_quota_bytes: u64,
+}
+
+/// For `shell`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShellOptions {
+    pub group: Group,
+    /// Where the history of what was typed may be kept, if it is there.
+    pub data_dir: PathBuf,
+    /// What to do once; nothing reads commands from standard input.
+    pub command: Vec<String>,
+}
+
+/// For `lock`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockOptions {
+    pub group: Group,
+    pub path: TreePath,
+    /// How long to wait for somebody else; nothing waits for ever.
+    pub wait: Option<Duration>,
+    pub lease: Duration,
+    /// With its arguments; never empty.
+    pub command: Vec<OsString>,
 }
 
 /// For `recover`.

@@ -4,8 +4,8 @@ use super::cli::{Invocation, Job};
 use super::failure::{Exit, Failure};
 use super::log_lines::{self, Lines};
 use super::{
-    balancer, bench, client_server, descriptors, directory, health, init, member, node, process, recover,
-    status, stop, up, watch, web,
+    balancer, bench, client_server, descriptors, directory, health, init, lock, member, node, process,
+    recover, shell, status, stop, up, watch, web,
 };
 use std::io::Write;
 use std::time::Instant;
@@ -14,11 +14,11 @@ use std::time::Instant;
 const SERVER_FILTER: &str = "warn,ribbit=info";
 const COMMAND_FILTER: &str = "warn";
 
-/// Runs the job to its end.
+/// Runs the job to its end, and answers the exit code: 0, or what a command that it ran for somebody has answered.
 ///
 /// # Errors
 /// Whatever the role says.
-pub fn run(invocation: Invocation) -> Result<(), Failure> {
+pub fn run(invocation: Invocation) -> Result<u8, Failure> {
     let Invocation { job, supervised, log_filter } = invocation;
     let (name, filter) = match &job {
         Job::Node(options) => (options.name(), SERVER_FILTER),
@@ -32,6 +32,8 @@ pub fn run(invocation: Invocation) -> Result<(), Failure> {
         Job::Watch(_) => ("watch".to_string(), COMMAND_FILTER),
         Job::Health(_) => ("health".to_string(), COMMAND_FILTER),
         Job::Member(_) => ("member".to_string(), COMMAND_FILTER),
+        Job::Shell(_) => ("shell".to_string(), COMMAND_FILTER),
+        Job::Lock(_) => ("lock".to_string(), COMMAND_FILTER),
         Job::Recover(_) => ("recover".to_string(), COMMAND_FILTER),
         Job::Bench(_) => ("bench".to_string(), COMMAND_FILTER),
     };
@@ -57,9 +59,12 @@ pub fn run(invocation: Invocation) -> Result<(), Failure> {
             Job::Watch(options) => watch::run(&options, stop(true)?).await,
             Job::Health(options) => health::run(&options).await,
             Job::Member(options) => member::run(&options).await,
+            Job::Shell(options) => return shell::run(&options).await,
+            Job::Lock(options) => return lock::run(&options).await,
             Job::Recover(options) => recover::run(&options),
             Job::Bench(options) => bench::run(&options).await,
         }
+        .map(|()| 0)
     };
     // A node's sockets have a thread that waits for them (net/tasks.rs): two that do would wake each other.
     let ended = if node { smol::future::block_on(role) } else { smol::block_on(role) };

@@ -10,7 +10,8 @@
 //! - [`metrics`]: figures for programs that watch
 //! - [`status_page`]: the same as a page
 //! - [`watch`]: the same for a terminal that is looked at again and again
-//! - [`table`]: columns that line up
+//! - [`table`]: columns that line up; [`tree`]: the lock namespace, drawn
+//! - [`plain`]: what others wrote, as it may stand in a terminal
 //!
 //! Knows the rules' types and the protocol's, nothing of the roles that use it.
 
@@ -19,9 +20,11 @@ pub mod form;
 pub mod health;
 pub mod metrics;
 pub mod pages;
+pub mod plain;
 pub mod status;
 pub mod status_page;
 pub mod table;
 pub mod time;
+pub mod tree;
 pub mod watch;
 pub mod words;

@@ -1,7 +1,8 @@
 //! The group as it is now, for a terminal that is looked at again and again.
 
+use super::plain;
 use super::status::{behind, standing, what_may_be_lost, who_is_full, who_leads};
-use super::table::{Side, layout, plain};
+use super::table::{Side, layout};
 use crate::net::survey::{MemberView, Survey};
 use crate::state::Role;
 use std::collections::BTreeMap;
@@ -22,7 +23,7 @@ pub fn screen(survey: &Survey, heard: &Heard) -> String {
     rows.extend(survey.members.iter().map(|member| row(survey, member, heard)));
     let sentences = [who_leads(survey), what_may_be_lost(survey), who_is_full(survey).trim_end().to_string()];
     let said: Vec<String> =
-        sentences.iter().filter(|words| !words.is_empty()).map(|words| plain(words)).collect();
+        sentences.iter().filter(|words| !words.is_empty()).map(|words| plain::line(words)).collect();
     format!("{}\n\n{}", said.join("\n"), layout(&SIDES, &rows).trim_end())
 }
 

@@ -1,10 +1,11 @@
 //! Words for people: refusals put beside the fields they are about, notes after something worked, and what is
 //! said when nobody can serve.
 
+use super::plain;
 use crate::net::client::Unreachable;
 use crate::net::protocol::Why;
 use crate::state::limits::{CROAK_CHARS_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
-use crate::state::{Code, Denied, Field};
+use crate::state::{Code, Denied, Field, Owner};
 
 /// The refusals that a page shows: those about one of its fields, and the others.
 #[derive(Debug, Default)]
@@ -145,9 +146,30 @@ impl From<Unreachable> for Trouble {
     }
 }
 
+/// Who has a lock: `client 1042 (lock on board1, pid 99)`, `backend-2 (board2:10002)`. `name` is a member's, if it is
+/// known; `said` is what the holder says of itself.
+pub fn holder(owner: Owner, name: Option<&str>, said: &str) -> String {
+    let who = match (owner, name) {
+        (Owner::Client(lease), _) => format!("client {lease}"),
+        (Owner::Member(_), Some(name)) => name.to_string(),
+        (Owner::Member(raft_id), None) => format!("member {raft_id}"),
+    };
+    if said.is_empty() { who } else { format!("{who} ({})", plain::line(said)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn holders_have_words() {
+        assert_eq!(
+            holder(Owner::Client(9), None, "shell on a\x1b, pid 1"),
+            r"client 9 (shell on a\x1b, pid 1)"
+        );
+        assert_eq!(holder(Owner::Member(2), Some("backend-2"), "b:1"), "backend-2 (b:1)");
+        assert_eq!(holder(Owner::Member(2), None, ""), "member 2");
+    }
 
     #[test]
     fn refusals_stand_beside_their_fields() {

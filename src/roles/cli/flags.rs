@@ -5,6 +5,7 @@
 //!
 //! No flag names its environment variable: [`command`] gives every flag its `RIBBIT_…`, so none can be without.
 
+use super::tree_flags::{LOCK_HELP, LockFlags, SHELL_HELP, ShellFlags};
 use super::typed;
 use crate::roles::address;
 use crate::state::MemberName;
@@ -77,6 +78,12 @@ pub enum Verb {
     /// Let another backend lead
     #[command(after_help = TRANSFER_HELP)]
     Transfer(NameFlags),
+    /// Walk the lock namespace: files, folders, locks and who holds them
+    #[command(after_help = SHELL_HELP)]
+    Shell(ShellFlags),
+    /// Run a command while holding a lock
+    #[command(after_help = LOCK_HELP)]
+    Lock(LockFlags),
     /// Found a new history on what one member's store holds: the last resort
     #[command(after_help = RECOVER_HELP)]
     Recover(RecoverFlags),
@@ -431,8 +438,8 @@ the name shown with it. A flag counts before the environment, the environment
 before the file.
 
 Exit codes: 0 fine, 1 refused, 2 wrong usage, 3 nobody reachable,
-4 not logged in, 5 degraded, 74 disk full or failing, 78 wrong configuration,
-or somebody has to look first.";
+4 not logged in, 5 degraded, 74 disk full or failing, 75 a lock was lost,
+78 wrong configuration, or somebody has to look first.";
 
 const UP_HELP: &str = "\
 Examples:

@@ -9,13 +9,14 @@
 //! Reads files (cluster file, ports file), writes nothing, opens no socket. A wrong command line is clap's error
 //! and exits 2; a wrong file is a [`Failure`] and exits 78.
 //!
-//! - [`flags`]: every flag, as clap reads it; [`typed`]: values with a syntax of their own
+//! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`); [`typed`]: values with a syntax of their own
 //! - [`config`]: the KEY=VALUE file of `--config`
 //! - [`find_group`]: where the group is reached
 
 pub mod config;
 pub mod find_group;
 pub mod flags;
+pub mod tree_flags;
 pub mod typed;
 
 use crate::net::protocol::Directory;
@@ -23,8 +24,8 @@ use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{
     BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DataDir, DirectoryOptions, Fate, Group,
-    HealthOptions, InitOptions, MemberOptions, NodeOptions, RecoverOptions, Restart, StatusOptions,
-    UpOptions, WatchOptions, WebOptions,
+    HealthOptions, InitOptions, LockOptions, MemberOptions, NodeOptions, RecoverOptions, Restart,
+    ShellOptions, StatusOptions, UpOptions, WatchOptions, WebOptions,
 };
 use crate::roles::ports::Ports;
 use crate::state::{Consistency, HOME, Role};
@@ -40,6 +41,7 @@ use flags::{
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
+use tree_flags::{LockFlags, ShellFlags};
 
 /// Where everything is kept unless told otherwise.
 pub const DATA_DIR: &str = "ribbit-data";
@@ -64,6 +66,8 @@ pub enum Job {
     Health(HealthOptions),
     Watch(WatchOptions),
     Member(MemberOptions),
+    Shell(ShellOptions),
+    Lock(LockOptions),
     Recover(RecoverOptions),
     Bench(BenchOptions),
 }
@@ -148,6 +152,8 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Member(MemberVerb::Drain(flags)) => Job::Member(member(flags, Fate::Drain, matches)?),
         Verb::Member(MemberVerb::Undrain(flags)) => Job::Member(member(flags, Fate::Undrain, matches)?),
         Verb::Transfer(flags) => Job::Member(member(flags, Fate::Lead, matches)?),
+        Verb::Shell(flags) => Job::Shell(shell(flags, matches)?),
+        Verb::Lock(flags) => Job::Lock(lock(flags, matches)?),
         Verb::Recover(flags) => Job::Recover(recover(flags)?),
         Verb::Bench(flags) => Job::Bench(bench(flags, matches)?),
     })
@@ -329,6 +335,17 @@ fn status(flags: StatusFlags, detailed: bool, matches: &ArgMatches) -> Result<St
 
 fn member(flags: NameFlags, fate: Fate, matches: &ArgMatches) -> Result<MemberOptions, Failure> {
     Ok(MemberOptions { group: group(flags.group, matches)?, name: flags.name, fate })
+}
+
+fn shell(flags: ShellFlags, matches: &ArgMatches) -> Result<ShellOptions, Failure> {
+    let data_dir = flags.group.data_dir.clone();
+    let group = group(flags.group, matches)?;
+    Ok(ShellOptions { group, data_dir: or_default(data_dir), command: flags.command })
+}
+
+fn lock(flags: LockFlags, matches: &ArgMatches) -> Result<LockOptions, Failure> {
+    let LockFlags { path, wait, lease, group: named, command } = flags;
+    Ok(LockOptions { group: group(named, matches)?, path, wait, lease, command })
 }
 
 fn bench(flags: BenchFlags, matches: &ArgMatches) -> Result<BenchOptions, Failure> {

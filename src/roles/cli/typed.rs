@@ -1,7 +1,11 @@
 //! Small things as people type them: members' names, spans of time, sizes.
 
-use crate::state::MemberName;
+use crate::state::limits::LEASE_MS_MAX;
+use crate::state::{MemberName, TreePath};
 use std::time::Duration;
+
+/// The shortest lease that one can hold with an ordinary machine.
+const LEASE_MIN: Duration = Duration::from_secs(2);
 
 /// `backend-2`, `coordinator-1`; in another cluster than the home `backend-2@3`.
 ///
@@ -41,6 +45,29 @@ pub fn span(text: &str) -> Result<Duration, String> {
     let number = plain.then(|| digits.parse::<u64>().ok()?.checked_mul(seconds)).flatten();
     let expected = || "expected a span of time, like 10s or 2m".to_string();
     number.map(Duration::from_secs).ok_or_else(expected)
+}
+
+/// A lease that an election and a busy board leave time for: `2s` to `5m`.
+///
+/// # Errors
+/// What is wrong, for people.
+pub fn lease(text: &str) -> Result<Duration, String> {
+    match span(text)? {
+        time if (LEASE_MIN..=Duration::from_millis(LEASE_MS_MAX.into())).contains(&time) => Ok(time),
+        _ => Err("expected between 2s and 5m".to_string()),
+    }
+}
+
+/// A path of the lock namespace: `/jobs/backup`.
+///
+/// # Errors
+/// What is wrong, for people.
+pub fn place(text: &str) -> Result<TreePath, String> {
+    match text.parse::<TreePath>() {
+        Err(_) if !text.starts_with('/') => Err(format!("a path begins with a slash, like /{text}")),
+        Err(denied) => Err(denied.code.words().to_string()),
+        Ok(path) => Ok(path),
+    }
 }
 
 /// Bytes, plainly or with a unit: `1048576`, `500MB` (a thousand thousand), `2GiB` (1024 times 1024 times 1024).
@@ -138,6 +165,8 @@ mod tests {
         ] {
             assert!(span(wrong).is_err(), "{wrong:?}");
         }
+        assert!(lease("1s").is_err() && lease("2s").is_ok() && lease("5m").is_ok() && lease("301").is_err());
+        assert!(place("jobs").is_err_and(|words| words.contains("/jobs")) && place("/a/..").is_err());
         assert!(evict_after("1s").is_ok() && evict_after("10m").is_ok());
         assert!(evict_after("0").is_err() && evict_after("11m").is_err());
     }

@@ -1,0 +1,95 @@
+//! `watch`: what happens to a place, as it happens.
+//!
+//! It goes on from its index on another member when the one that tells it dies. Where no member knows any more what came
+//! next, it says so, shows how the place is now, and goes on from there.
+
+use super::{Session, look};
+use crate::net::protocol::Lapse;
+use crate::net::subscription::News;
+use crate::roles::failure::{Exit, Failure};
+use crate::roles::namespace::{Holders, shown};
+use crate::roles::output;
+use crate::state::events::{LeaseFact, NodeChange, NodeFact};
+use crate::state::leases::Ending;
+use crate::state::rows::Kind;
+use crate::state::{Event, Happening, Owner, Token, TreePath};
+
+/// Goes on until it is dropped.
+pub async fn watch(session: &Session, path: &TreePath) -> Result<(), Failure> {
+    let at = now(session, path).await?;
+    eprintln!("watching {} from index {} on", shown(path), at.index);
+    let mut following = session.namespace.follow(at, path);
+    loop {
+        match following.next().await {
+            News::Nothing => {}
+            News::Event(event) => tell(session, &event).await?,
+            News::ReadAgain { why, .. } => {
+                let why = match why {
+                    Lapse::Compacted => "the servers have forgotten what happened meanwhile",
+                    Lapse::Behind => "more happened than could be told",
+                    Lapse::OtherHistory => "the servers have another history now",
+                };
+                eprintln!("{why}: this is how it is now");
+                let at = now(session, path).await?;
+                // There may be nothing.
+                match look::ls(session, path, None, false).await {
+                    Err(failure) if failure.exit == Exit::Refused => eprintln!("{failure}"),
+                    shown => shown?,
+                }
+                following.resume(at);
+            }
+            News::Ended(denied) => {
+                return Err(Failure::new(Exit::Refused, format!("{}: {denied}", shown(path))));
+            }
+        }
+    }
+}
+
+async fn now(session: &Session, path: &TreePath) -> Result<Token, Failure> {
+    Ok(session.namespace.node(path).await?.0)
+}
+
+async fn tell(session: &Session, event: &Event) -> Result<(), Failure> {
+    let Happening::Tree { nodes, lease } = &event.what else { return Ok(()) };
+    let cause = lease.map(|(owner, fact)| format!(" ({})", cause(owner, fact))).unwrap_or_default();
+    let taken = nodes.iter().any(|change| matches!(change.what, NodeFact::Acquired { .. }));
+    // A lease may be over by the time that one asks whose it was: then its number has to do.
+    let holders = if taken { session.namespace.holders().await? } else { Holders::default() };
+    for change in nodes {
+        let what = match change.what {
+            NodeFact::Acquired { fence } => acquired(session, change, fence, &holders).await?,
+            NodeFact::Made => "made".to_string(),
+            NodeFact::Written => "written".to_string(),
+            NodeFact::Removed => "removed".to_string(),
+            NodeFact::Pruned => "some of what is below it removed".to_string(),
+        };
+        output::line(&format!("{}  {}: {what}{cause}", event.index, shown(&change.path)));
+    }
+    Ok(())
+}
+
+async fn acquired(
+    session: &Session,
+    change: &NodeChange,
+    fence: u64,
+    holders: &Holders,
+) -> Result<String, Failure> {
+    let node = session.namespace.node(&change.path).await?.1;
+    let owner =
+        node.filter(|node| node.kind == Kind::Lock && node.fence == Some(fence)).and_then(|it| it.owner);
+    Ok(match owner {
+        Some(owner) => format!("acquired by {}, fence {fence}", holders.words(owner)),
+        None => format!("acquired, fence {fence}"),
+    })
+}
+
+fn cause(owner: Owner, fact: LeaseFact) -> String {
+    let who = crate::ui::words::holder(owner, None, "");
+    match fact {
+        LeaseFact::Began => format!("{who} has come"),
+        LeaseFact::Ended(Ending::Left) => format!("{who} has let go"),
+        LeaseFact::Ended(Ending::Missed { silence_ms }) => {
+            format!("{who} was not heard for {silence_ms} ms")
+        }
+    }
+}

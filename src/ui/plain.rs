@@ -1,0 +1,61 @@
+//! What others wrote, as it may stand in a terminal.
+//!
+//! A terminal obeys control characters, and characters that turn the direction of writing make a line look like
+//! another one. So whatever came from somebody else is shown with both written out: `\u{202e}`, `\x1b`. What is for
+//! another program, in a pipe or a file, is left as it is.
+
+use std::fmt::Write;
+
+/// A name, or words on one line.
+pub fn line(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        push(&mut shown, letter);
+    }
+    shown
+}
+
+/// A whole text: its line ends and tabs stay. Bytes that are no text are written out.
+pub fn text(bytes: &[u8]) -> String {
+    let mut shown = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            match letter {
+                '\n' | '\t' => shown.push(letter),
+                letter => push(&mut shown, letter),
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(shown, "\\x{byte:02x}");
+        }
+    }
+    shown
+}
+
+/// Whether a terminal might do something else with it than show it where it stands.
+pub fn is_odd(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter,
+            '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+fn push(shown: &mut String, letter: char) {
+    match u32::from(letter) {
+        _ if !is_odd(letter) => shown.push(letter),
+        code @ ..=0x7f => drop(write!(shown, "\\x{code:02x}")),
+        code => drop(write!(shown, "\\u{{{code:x}}}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_written_out() {
+        assert_eq!(line("ä🐸 b"), "ä🐸 b");
+        assert_eq!(line("a\x1b[2Jb\n\u{202e}c\u{9b}"), r"a\x1b[2Jb\x0a\u{202e}c\u{9b}");
+        assert_eq!(text(b"one\n\ttwo\r\x07"), "one\n\ttwo\\x0d\\x07");
+        assert_eq!(text(b"\xff\xfeok\xc3"), r"\xff\xfeok\xc3");
+    }
+}

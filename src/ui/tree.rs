@@ -1,0 +1,131 @@
+//! The lock namespace as a drawn tree.
+//!
+//! ```text
+//!   /clusters
+//!   └── 1/
+//!       ├── master  lock, held by backend-1 (board1:10001), fence 13
+//!       └── slaves/
+//!           └── 2  file of backend-2 (board2:10002)
+//! ```
+//!
+//! A folder ends with a slash, a plain file stands alone, and whatever somebody has says who. Names are others': they
+//! are shown as [`plain`] shows them.
+
+use super::table::{self, Side};
+use super::{plain, time};
+use crate::state::rows::Kind;
+use crate::state::{LogIndex, TreePath};
+
+/// A node, without what it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drawn {
+    pub path: TreePath,
+    pub kind: Kind,
+    /// Bytes of content.
+    pub bytes: usize,
+    pub made: LogIndex,
+    pub changed: LogIndex,
+    pub changed_wall_ms: u64,
+    /// Who has it, in words.
+    pub holder: Option<String>,
+    pub fence: Option<LogIndex>,
+}
+
+/// What a kind of node is called.
+pub fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Folder => "folder",
+        Kind::File => "file",
+        Kind::Lock => "lock",
+    }
+}
+
+/// The nodes of one place, itself first, in the order of the tree. `long`: with kind, bytes, index and time of the last
+/// change before each.
+pub fn draw(nodes: &[Drawn], long: bool) -> String {
+    let Some(top) = nodes.first() else { return String::new() };
+    let lines = nodes.iter().zip(branches(nodes)).map(|(node, branch)| {
+        let name = if node.path == top.path { node.path.as_str() } else { node.path.name() };
+        format!("{branch}{}{}", plain::line(name), notes(node))
+    });
+    if !long {
+        return lines.map(|line| line + "\n").collect();
+    }
+    let rows: Vec<Vec<String>> = nodes.iter().zip(lines).map(|(node, line)| long_row(node, line)).collect();
+    table::layout(&[Side::Left, Side::Right, Side::Right, Side::Left, Side::Left], &rows)
+}
+
+fn long_row(node: &Drawn, line: String) -> Vec<String> {
+    let when = time::shown(node.changed_wall_ms).map_or_else(|| "-".to_string(), |shown| shown.people);
+    vec![kind(node.kind).to_string(), node.bytes.to_string(), node.changed.to_string(), when, line]
+}
+
+fn notes(node: &Drawn) -> String {
+    let fence = node.fence.map(|fence| format!(", fence {fence}")).unwrap_or_default();
+    match (node.kind, &node.holder) {
+        (Kind::Folder, _) if node.path.is_root() => String::new(),
+        (Kind::Folder, _) => "/".to_string(),
+        (Kind::File, None) => String::new(),
+        (Kind::File, Some(holder)) => format!("  file of {holder}"),
+        (Kind::Lock, Some(holder)) => format!("  lock, held by {holder}{fence}"),
+        (Kind::Lock, None) => format!("  lock{fence}"),
+    }
+}
+
+/// What stands before each name: whether something comes below it on its level, and on those above.
+fn branches(nodes: &[Drawn]) -> Vec<String> {
+    let depth = |node: &Drawn| node.path.depth() - nodes[0].path.depth();
+    // From the end: whether a level goes on below the node that is looked at.
+    let mut goes_on: Vec<bool> = Vec::new();
+    let mut branches: Vec<String> = nodes
+        .iter()
+        .rev()
+        .map(|node| {
+            let depth = depth(node);
+            goes_on.resize(depth + 1, false);
+            let mut branch = String::new();
+            for (level, goes_on) in goes_on.iter().enumerate().skip(1) {
+                branch.push_str(match (level == depth, goes_on) {
+                    (true, true) => "├── ",
+                    (true, false) => "└── ",
+                    (false, true) => "│   ",
+                    (false, false) => "    ",
+                });
+            }
+            goes_on[depth] = true;
+            branch
+        })
+        .collect();
+    branches.reverse();
+    branches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(path: &str, kind: Kind) -> Drawn {
+        let path = path.parse().unwrap();
+        Drawn { path, kind, bytes: 7, made: 1, changed: 12, changed_wall_ms: 0, holder: None, fence: None }
+    }
+
+    #[test]
+    fn a_tree_is_drawn_with_who_has_what() {
+        let lock = Drawn { holder: Some("client 9 (x)".into()), fence: Some(13), ..node("/a/c", Kind::Lock) };
+        let owned = Drawn { holder: Some("backend-2".into()), ..node("/d/e", Kind::File) };
+        let nodes = [
+            node("/", Kind::Folder),
+            node("/a", Kind::Folder),
+            node("/a/b", Kind::Folder),
+            node("/a/b/f\u{202e}", Kind::File),
+            lock,
+            node("/d", Kind::Folder),
+            owned,
+        ];
+        let drawn = "/\n├── a/\n│   ├── b/\n│   │   └── f\\u{202e}\n│   └── c  lock, held by client 9 (x), fence 13\n\
+                     └── d/\n    └── e  file of backend-2\n";
+        assert_eq!(draw(&nodes, false), drawn);
+        assert_eq!(draw(&nodes[2..4], true), "folder  7  12  -  /a/b/\nfile    7  12  -  └── f\\u{202e}\n");
+        assert_eq!(draw(&[], true), "");
+    }
+}
