@@ -6,7 +6,7 @@
 //! - [`pages`]: what stands on a page
 //! - one module a promise: [`people`], [`hostile`], [`belonging`], [`failover`], [`following`], [`power`], [`status`],
 //!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`],
-//!   [`recover`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], [`metrics`], and [`browser`] for
+//!   [`recover`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], [`metrics`], [`watch`], and [`browser`] for
 //!   the eyes
 //!
 //! Each group is seven processes, so one test runs at a time, whatever `--test-threads` says.
@@ -47,4 +47,5 @@ mod scrub;
 mod sites;
 mod status;
 mod stopped;
+mod watch;
 mod writers;
