@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use ribbit::state::apply::digest;
 use ribbit::state::code::{Code, Denied, Field};
 use ribbit::state::command::{Command, HOME, MemberChange, NewMember, Proposal, Reply, Request, Role, Stamp};
+use ribbit::state::croaks::{Marks, PostStart};
 use ribbit::state::ids::{AccountId, HistoryId, RequestId, TokenHash};
 use ribbit::state::leases::{Ending, LeaseCommand};
 use ribbit::state::namespace::{Guard, TreeCommand};
@@ -58,6 +59,8 @@ fn rows() -> Vec<String> {
     let id = AccountId(0x0102);
     let session = Session { account: id, opened: 5, opened_age_ms: 1_000, opened_wall_ms: 2_000 };
     let croak = Croak { author: id, wall_ms: 3_000, text: "a,\n\"b\" 🐸".into() };
+    let marks = Marks { id: HISTORY, digest: u64::MAX, age_ms: 300 };
+    let post = Post { marks, croak: croak.clone() };
     let member = Member {
         role: Role::Coordinator,
         id: 2,
@@ -86,6 +89,7 @@ fn rows() -> Vec<String> {
         line::<Sweeps>("Sweeps", id, ()),
         line::<Members>("Members", 6, member),
         line::<Books>("Books", (), books),
+        line::<Posts>("Posts", 0x0a0c, post),
     ];
     rows.extend(coordination_rows(id));
     let replies = [
@@ -275,6 +279,8 @@ proptest! {
             let _ = decode::<Account>(bytes);
             let _ = decode::<Session>(bytes);
             let _ = decode::<Croak>(bytes);
+            let _ = decode::<Post>(bytes);
+            let _ = decode_start::<PostStart>(bytes);
             let _ = decode::<Remembered>(bytes);
             let _ = decode::<Member>(bytes);
             let _ = decode::<Bookkeeping>(bytes);

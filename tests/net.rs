@@ -312,10 +312,17 @@ fn garbage_ends_its_connection_and_no_other() {
         let mut good = connect(&server.address, Plane::Client).await.unwrap();
 
         let mut bad = TcpStream::connect(&server.address).await.unwrap();
-        bad.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        bad.write_all(b"PUT / HTTP/1.1\r\n\r\n").await.unwrap();
         let mut rest = Vec::new();
         let _ = bad.read_to_end(&mut rest).await; // an end or a reset, as the kernel likes
         assert!(rest.is_empty());
+
+        // Who watches is answered, and then hung up on.
+        let mut watcher = TcpStream::connect(&server.address).await.unwrap();
+        watcher.write_all(b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n").await.unwrap();
+        let mut page = String::new();
+        let _ = watcher.read_to_string(&mut page).await;
+        assert!(page.starts_with("HTTP/1.0 404 ") && page.matches("HTTP/").count() == 1, "{page}");
 
         let mut long = connect(&server.address, Plane::Client).await.unwrap();
         long.write_all(&u32::MAX.to_le_bytes()).await.unwrap();

@@ -2,19 +2,23 @@
 
 use super::DbError;
 use super::digest::{DigestAt, weight};
+use super::known::KnownRows;
 use super::read::{ApplyView, row_key};
-use super::record::{LogEntry, seal, unseal};
+use super::record::{LogEntry, seal};
 use super::scrub::Scrub;
 use super::store::AppliedEntry;
-use crate::state::apply::Window;
 use crate::state::command::Proposal;
 use crate::state::events::happened;
-use crate::state::rows::{Books, Change, Croaks, Members, Requests, Table as StateTable};
-use redb::{ReadableTable, Table};
+use crate::state::ring::News;
+use crate::state::rows::{Change, Members, Table as StateTable};
+use crate::state::window::Window;
+use redb::Table;
 
 pub(super) struct Applying<'a, 't> {
     pub rows: &'a mut Table<'t, &'static [u8], &'static [u8]>,
     pub window: &'a mut Window,
+    /// Rows that rules have read before.
+    pub known: &'a mut KnownRows,
     /// Follows what changes behind it.
     pub scrub: &'a mut Scrub,
     /// Of the rows as they are now.
@@ -22,7 +26,7 @@ pub(super) struct Applying<'a, 't> {
     /// The digest behind each entry.
     pub digests: Vec<DigestAt>,
     /// What the ring follows, once the rows are committed.
-    pub noted: Vec<Change>,
+    pub noted: Vec<News>,
 }
 
 impl Applying<'_, '_> {
@@ -31,7 +35,7 @@ impl Applying<'_, '_> {
         let proposal: Proposal = postcard::from_bytes(&entry.data).map_err(|_| {
             DbError::Damaged(format!("log entry {} holds no command this version knows", entry.index))
         })?;
-        let view = ApplyView { rows: &*self.rows, window: &*self.window };
+        let view = ApplyView { rows: &*self.rows, window: &*self.window, known: &*self.known };
         let applied = crate::state::apply(&view, entry.index, &proposal)?;
         let happened = happened(&proposal.request.command, &applied);
         let mut changed_members = false;
@@ -51,33 +55,25 @@ impl Applying<'_, '_> {
 
     /// Puts or removes one row.
     pub fn change(&mut self, change: Change) -> Result<(), DbError> {
-        let rows = &mut *self.rows;
-        self.window.note(&change, |key| {
-            let key = row_key(Requests::ID, key);
-            match rows.get(key.as_slice())? {
-                None => Ok(None),
-                Some(value) => Ok::<_, DbError>(Some(unseal(&key, value.value())?.to_vec())),
+        self.window.note(&change);
+        self.noted.extend(News::of(&change));
+        let (before, now, key) = match change {
+            Change::Put { table, key, row } => {
+                let key = row_key(table, &key);
+                let value = seal(&key, row);
+                let before = self.rows.insert(key.as_slice(), value.as_slice())?;
+                (before.map_or(0, |before| weight(before.value())), weight(&value), key)
             }
-        })?;
-        let (Change::Put { table, key, .. } | Change::Remove { table, key }) = &change;
-        let stored_key = row_key(*table, key);
-        let (before, now) = match &change {
-            Change::Put { row, .. } => {
-                let value = seal(&stored_key, row.clone());
-                let before = rows.insert(stored_key.as_slice(), value.as_slice())?;
-                (before.map_or(0, |before| weight(before.value())), weight(&value))
-            }
-            Change::Remove { .. } => {
-                let before = rows.remove(stored_key.as_slice())?;
-                (before.map_or(0, |before| weight(before.value())), 0)
+            Change::Remove { table, key } => {
+                let key = row_key(table, &key);
+                let before = self.rows.remove(key.as_slice())?;
+                (before.map_or(0, |before| weight(before.value())), 0, key)
             }
         };
         let difference = now.wrapping_sub(before);
         self.digest = self.digest.wrapping_add(difference);
-        self.scrub.changed(&stored_key, difference);
-        if *table == Croaks::ID || *table == Books::ID {
-            self.noted.push(change);
-        }
+        self.scrub.changed(&key, difference);
+        self.known.forget(&key);
         Ok(())
     }
 }

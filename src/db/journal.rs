@@ -36,6 +36,8 @@ use xxhash_rust::xxh3::Xxh3;
 const VERSION: u8 = 1;
 /// Length and checksum.
 const FRAME_BYTES: u64 = 8;
+/// A batch under load is about as long: room for it is made at once.
+const RECORD_BYTES_USUAL: usize = 8 * 1024;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {
@@ -148,7 +150,8 @@ impl LogFile {
 
     /// A record as it lies at this place.
     fn frame<R: Serialize>(&self, at: u64, record: &R) -> Vec<u8> {
-        let mut bytes = vec![0; FRAME_BYTES as usize];
+        let mut bytes = Vec::with_capacity(RECORD_BYTES_USUAL);
+        bytes.extend([0; FRAME_BYTES as usize]);
         bytes.push(VERSION);
         let mut bytes = postcard::to_extend(record, bytes).expect("records are plain data");
         let body = &bytes[FRAME_BYTES as usize..];

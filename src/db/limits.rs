@@ -20,6 +20,8 @@ pub const LOG_RECORD_BYTES_MAX: u64 = 16 * 1024 * 1024;
 pub const CHECKPOINT_ENTRIES: u64 = 4_096;
 /// Bytes of rows in one chunk of a snapshot; a chunk has at least one row.
 pub const SNAPSHOT_CHUNK_BYTES: usize = 64 * 1024;
+/// Rows that the writer remembers between commands; each is a session or an account.
+pub const KNOWN_ROWS_MAX: usize = 1_024;
 /// The state's digests kept in memory, to be compared with other members': so many of the newest indexes, ...
 pub const DIGESTS_KEPT: usize = 4_096;
 /// ... and of indexes that are a multiple of this ...

@@ -1,30 +1,14 @@
-//! What is kept in memory beside the file, built anew at every start.
+//! The ring, built anew at every start.
 
 use super::DbError;
 use super::read::RowsView;
-use crate::state::apply::Window;
 use crate::state::ring::Ring;
-use crate::state::rows::{Croaks, Order, Requests, View, books, scan};
-use crate::state::{LogIndex, limits as state_limits};
+use crate::state::rows::{Order, books};
+use crate::state::{LogIndex, croaks, limits as state_limits};
 use redb::ReadableTable;
 
 /// Rows read at a time.
 const LOAD_STEP: usize = 1_024;
-
-pub(super) fn load_window<V: View<Error = DbError>>(view: &V) -> Result<Window, DbError> {
-    let mut window = Window::default();
-    let mut from = 0;
-    loop {
-        let step = scan::<Requests, V>(view, &from, &LogIndex::MAX, Order::OldestFirst, LOAD_STEP)?;
-        for (index, row) in &step {
-            window.remember(*index, row);
-            from = index + 1;
-        }
-        if step.len() < LOAD_STEP {
-            return Ok(window);
-        }
-    }
-}
 
 /// The newest croaks, and all that are not indexed by author yet.
 pub(super) fn load_ring<T: ReadableTable<&'static [u8], &'static [u8]>>(
@@ -34,8 +18,8 @@ pub(super) fn load_ring<T: ReadableTable<&'static [u8], &'static [u8]>>(
     let mut newest_first = Vec::new();
     let mut before = LogIndex::MAX;
     loop {
-        let step = scan::<Croaks, _>(view, &0, &before, Order::NewestFirst, LOAD_STEP)?;
-        for (index, croak) in &step {
+        let step = croaks::between(view, 0, before, Order::NewestFirst, LOAD_STEP)?;
+        for croaks::Found { index, croak, .. } in &step {
             newest_first.push((*index, croak.author));
             before = *index;
         }

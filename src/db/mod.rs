@@ -33,6 +33,7 @@ pub mod digest;
 pub mod disk;
 mod identity;
 mod journal;
+mod known;
 pub mod limits;
 mod load;
 mod meta;

@@ -5,14 +5,15 @@
 use super::DbError;
 use super::digest::{DigestAt, Digests};
 use super::journal::{Spans, entries_from};
+use super::known::KnownRows;
 use super::limits::KEY_BYTES_MAX;
 use super::meta::read_position;
 use super::record::{LogEntry, unseal};
 use super::scrub::Scrub;
-use crate::state::apply::Window;
 use crate::state::ring::Ring;
-use crate::state::rows::{Order, RawRow, Requests, TableId, View, WriteView, get};
-use crate::state::{Denied, LogIndex, Outcome, Page, Query, RequestId, query};
+use crate::state::rows::{Order, RawRow, TableId, View, WriteView};
+use crate::state::window::Window;
+use crate::state::{Denied, LogIndex, Outcome, Page, Query, RequestId, croaks, query};
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -102,7 +103,7 @@ impl Reader {
         let window = self.shared.window.read().expect("no writer panics while it holds this lock");
         let Some(index) = window.index_of(id) else { return Ok(None) };
         drop(window);
-        Ok(get::<Requests, _>(&self.view()?, &index)?.map(|row| (index, row.outcome)))
+        Ok(croaks::remembered_at(&self.view()?, index)?.map(|row| (index, row.outcome)))
     }
 
     /// Answers a query; the index is one that the answer is at least as new as.
@@ -226,13 +227,23 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for RowsView<T> {
 pub(super) struct ApplyView<'a, T> {
     pub rows: &'a T,
     pub window: &'a Window,
+    pub known: &'a KnownRows,
 }
 
 impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for ApplyView<'_, T> {
     type Error = DbError;
 
     fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
-        get_row(self.rows, table, key)
+        if !KnownRows::holds(table) {
+            return get_row(self.rows, table, key);
+        }
+        let stored_key = row_key(table, key);
+        if let Some(row) = self.known.get(&stored_key) {
+            return Ok(Some(row));
+        }
+        let row = get_row(self.rows, table, key)?;
+        row.iter().for_each(|row| self.known.learn(&stored_key, row));
+        Ok(row)
     }
     fn scan(
         &self,

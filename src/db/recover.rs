@@ -5,6 +5,7 @@
 //! the log itself begins anew, empty, behind the first index of the new one, as a founder's does.
 
 use super::applying::Applying;
+use super::known::KnownRows;
 use super::meta::*;
 use super::read::{META, ROWS};
 use super::record::{Configuration, HardState, Identity, Position};
@@ -49,11 +50,13 @@ impl Store {
         {
             let mut rows = transaction.open_table(ROWS)?;
             let mut window = shared.window.write().expect("no reader panics while it holds this lock");
+            let mut known = KnownRows::default();
             let mut scrub = shared.scrub.lock().expect("nobody panics while it holds this lock");
             let digest = shared.digests.lock().expect("nobody panics while it holds this lock").last().1;
             let mut applying = Applying {
                 rows: &mut rows,
                 window: &mut window,
+                known: &mut known,
                 scrub: &mut scrub,
                 digest,
                 digests: Vec::new(),

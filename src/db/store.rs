@@ -9,8 +9,9 @@
 
 use super::applying::Applying;
 use super::journal::{Journal, Spans};
+use super::known::KnownRows;
 use super::limits::{CHECKPOINT_ENTRIES, LOG_FILE_ENTRIES, LOG_KEEP_ENTRIES, LOG_KEEP_STRETCH};
-use super::load::{load_ring, load_window};
+use super::load::load_ring;
 use super::meta::*;
 use super::planted::{Bug, planted};
 use super::read::{LOG, META, ROWS, Reader, Shared};
@@ -18,7 +19,7 @@ use super::record::{Configuration, EntryKind, HardState, Identity, LogEntry, Pos
 use super::scrub::Scrub;
 use super::terms::Terms;
 use super::{DbError, Disk, Which, digest};
-use crate::state::apply::Window;
+use crate::state::window::Window;
 use crate::state::{Happening, LogIndex, Outcome, RequestId};
 use redb::{Database, Durability, ReadableDatabase, ReadableTable};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,6 +58,7 @@ pub struct Store {
     pub(super) identity: Option<Identity>,
     journal: Journal,
     applied: Position,
+    known: KnownRows,
     /// As of the last durable commit of the rows: the log is never cut past it.
     applied_durable: LogIndex,
     log_keep_entries: u64,
@@ -95,6 +97,7 @@ impl Store {
             identity: None,
             journal,
             applied: Position::default(),
+            known: KnownRows::default(),
             applied_durable: 0,
             log_keep_entries: LOG_KEEP_ENTRIES,
             log_wanted: LogIndex::MAX,
@@ -136,10 +139,14 @@ impl Store {
         let position = (loaded.applied.index, digest);
         self.shared.digests.lock().expect("nobody panics while it holds this lock").reset(position);
         *self.shared.scrub.lock().expect("nobody panics while it holds this lock") = Scrub::default();
-        let window = if planted(Bug::AppliedTwice) { Window::default() } else { load_window(&view)? };
+        let mut window = Window::load(&view)?;
+        if planted(Bug::AppliedTwice) {
+            window = window.emptied();
+        }
         let age_ms = window.age_ms();
         *self.shared.window.write().expect("no reader panics while it holds this lock") = window;
         *self.shared.ring.write().expect("no writer panics while it holds this lock") = load_ring(&view)?;
+        self.known.clear();
         self.identity = loaded.identity;
         self.applied = loaded.applied;
         self.applied_durable = loaded.applied.index;
@@ -245,6 +252,7 @@ impl Store {
             let mut applying = Applying {
                 rows: &mut rows,
                 window: &mut window,
+                known: &mut self.known,
                 scrub: &mut scrub,
                 digest: digests().last().1,
                 digests: Vec::with_capacity(entries.len()),
@@ -276,7 +284,7 @@ impl Store {
         behind_each.into_iter().for_each(|at| digests.note(at));
         drop(digests);
         let mut ring = self.shared.ring.write().expect("no reader panics while it holds this lock");
-        noted.iter().for_each(|change| ring.note(change));
+        noted.into_iter().for_each(|news| ring.follow(news));
         drop(ring);
         self.shared.age_ms.store(window.age_ms(), Ordering::Release);
         self.shared.applied.store(self.applied.index, Ordering::Release);

@@ -20,6 +20,8 @@ pub enum Plane {
     Snapshot = 4,
 }
 
+/// A croak, and its answer, fit in without growing.
+const FRAME_BYTES_USUAL: usize = 256;
 const MAGIC: &[u8; 6] = b"ribbit";
 /// Version of the wire protocol; both sides must speak the same.
 pub const WIRE_VERSION: u8 = 2;
@@ -75,7 +77,9 @@ pub fn parse_preface(bytes: &[u8; PREFACE_BYTES]) -> Result<Plane, FrameError> {
 
 /// One frame as bytes, ready to be written.
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    let mut bytes = postcard::to_extend(value, vec![0; 4]).expect("protocol types always serialise");
+    let mut bytes = Vec::with_capacity(FRAME_BYTES_USUAL);
+    bytes.extend([0; 4]);
+    let mut bytes = postcard::to_extend(value, bytes).expect("protocol types always serialise");
     let length = u32::try_from(bytes.len() - 4).expect("frames are far below 4 GiB");
     bytes[..4].copy_from_slice(&length.to_le_bytes());
     bytes

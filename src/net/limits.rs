@@ -17,6 +17,10 @@ pub const PREFACE_DEADLINE: Duration = Duration::from_secs(2);
 pub const CONNECT_DEADLINE: Duration = Duration::from_millis(700);
 /// One member's answer to a status question.
 pub const STATUS_DEADLINE: Duration = Duration::from_millis(500);
+/// A request of `/metrics` or `/health` must be complete by then,
+pub const HTTP_DEADLINE: Duration = Duration::from_secs(2);
+/// in so many bytes.
+pub const HTTP_HEAD_BYTES_MAX: usize = 8 * 1024;
 /// A frame that has begun must be complete by then.
 pub const FRAME_DEADLINE: Duration = Duration::from_secs(10);
 /// A write that makes no progress for this long ends the connection.

@@ -150,7 +150,7 @@ impl Shared {
     }
 
     async fn read(&self, stream: TcpStream) -> FrameError {
-        let mut reader = BufReader::new(stream);
+        let mut reader = BufReader::new(socket::Incoming::from(stream));
         loop {
             match frame::read(&mut reader, FRAME_BYTES_MAX).await {
                 Ok(AnswerFrame { tag, answer }) => {

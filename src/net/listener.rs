@@ -3,7 +3,8 @@
 //! ```text
 //!   accept ──▶ preface ──▶ Client, Control: reader ──▶ one task an ask ──▶ queue ──▶ writer
 //!                     │       └── the first ask is Subscribe ──▶ Node::stream owns the connection
-//!                     └──▶ Peer, Snapshot:  Node::peer owns the stream
+//!                     ├──▶ Peer, Snapshot:  Node::peer owns the stream
+//!                     └──▶ `GET `:          one page, Node::page
 //! ```
 //!
 //! - Bytes that cannot be understood end their connection and nothing else.
@@ -15,11 +16,13 @@
 //! It does not know what is asked or answered, and keeps no time for it: the deadline is the node's to keep.
 
 use super::frame::{self, FrameError, Plane};
+use super::http::{self, Page};
 use super::limits::{
     ACCEPT_PAUSE, ACCEPT_WARN_EVERY, ANSWERS_QUEUED_MAX, ASK_DEADLINE_MAX, ASKS_PER_CONNECTION_MAX,
     CONNECTIONS_MAX, FRAME_BYTES_MAX, LIVE_SEND_BUFFER_BYTES, MEMBER_CONNECTIONS_MIN, PREFACE_DEADLINE,
 };
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, Why};
+use super::socket::{Incoming, Opening};
 use super::{socket, tasks};
 use crate::state::{Token, Wanted};
 use async_net::{TcpListener, TcpStream};
@@ -30,7 +33,7 @@ use smol::lock::{Semaphore, SemaphoreGuardArc};
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// What stands behind a listener.
@@ -53,6 +56,12 @@ pub trait Node: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), FrameError>> + Send {
         let _ = (cursor, wanted);
         async move { outlet.send(Answer::Unavailable(Why::NotServing)).await }
+    }
+
+    /// What is shown under a path to programs that watch.
+    fn page(&self, path: &str) -> Option<Page> {
+        let _ = path;
+        None
     }
 
     /// Serves a connection of the Peer or Snapshot plane; prefaces are exchanged.
@@ -83,6 +92,8 @@ pub struct Gate {
     clients_max: u32,
     connections: AtomicUsize,
     clients: AtomicU32,
+    accepted: AtomicU64,
+    refused: AtomicU64,
     /// Nothing is ever sent: the channel's end is the signal.
     open: Sender<Infallible>,
     closed: Receiver<Infallible>,
@@ -99,11 +110,16 @@ impl Gate {
         let (open, closed) = channel::bounded(1);
         let connections = AtomicUsize::new(0);
         let clients = AtomicU32::new(0);
-        Arc::new(Gate { connections_max, clients_max, connections, clients, open, closed })
+        let (accepted, refused) = (AtomicU64::new(0), AtomicU64::new(0));
+        Arc::new(Gate { connections_max, clients_max, connections, clients, accepted, refused, open, closed })
     }
     /// Connections of all planes now.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
+    }
+    /// Connections that found a place, and those that found none, since the beginning.
+    pub fn totals(&self) -> (u64, u64) {
+        (self.accepted.load(Ordering::Relaxed), self.refused.load(Ordering::Relaxed))
     }
     /// Connections of the client plane now.
     pub fn clients(&self) -> u32 {
@@ -122,7 +138,10 @@ impl Gate {
     fn enter(self: &Arc<Gate>) -> Option<Place> {
         let taken = self.connections.fetch_add(1, Ordering::Relaxed);
         let place = Place(self.clone());
-        (taken < self.connections_max).then_some(place)
+        let found = taken < self.connections_max;
+        let total = if found { &self.accepted } else { &self.refused };
+        total.fetch_add(1, Ordering::Relaxed);
+        found.then_some(place)
     }
 
     /// A client's place, unless all are taken.
@@ -208,20 +227,25 @@ async fn connection<N: Node>(
     node: Arc<N>,
     gate: &Arc<Gate>,
 ) -> Result<(), FrameError> {
-    let (plane, _counted) = frame::within(PREFACE_DEADLINE, async {
-        let plane = socket::read_preface(&mut stream).await?;
+    let (opening, _counted) = frame::within(PREFACE_DEADLINE, async {
+        let opening = socket::read_opening(&mut stream).await?;
+        let Opening::Plane(plane) = opening else { return Ok((opening, None)) };
         // Counted before it hears from us: who has our preface is in the count.
         let counted = match plane {
             Plane::Client => Some(gate.count_client().ok_or(FrameError::Closed)?),
             _ => None,
         };
         stream.write_all(&frame::preface(plane)).await?;
-        Ok((plane, counted))
+        Ok((opening, counted))
     })
     .await?;
+    let plane = match opening {
+        Opening::Plane(plane) => plane,
+        Opening::Http => return http::answer(&mut stream, |path| node.page(path)).await,
+    };
     match plane {
         Plane::Client | Plane::Control => {
-            let mut reader = BufReader::new(stream.clone());
+            let mut reader = BufReader::new(Incoming::from(stream.clone()));
             let first = frame::read(&mut reader, FRAME_BYTES_MAX).await?;
             match (plane, first) {
                 (_, AskFrame { tag, ask: Ask::Subscribe { cursor, wanted }, .. })
@@ -266,7 +290,7 @@ impl AsRef<[u8]> for Ready {
 /// Asks and answers, until the asker has closed its side and has all its answers, or something breaks.
 async fn converse<N: Node>(
     stream: TcpStream,
-    reader: BufReader<TcpStream>,
+    reader: BufReader<Incoming>,
     first: AskFrame,
     node: Arc<N>,
     plane: Plane,
@@ -288,7 +312,7 @@ async fn converse<N: Node>(
 }
 
 /// Ends when the other side says anything more, or closes.
-async fn silence(mut reader: BufReader<TcpStream>) -> Result<(), FrameError> {
+async fn silence(mut reader: BufReader<Incoming>) -> Result<(), FrameError> {
     match reader.read(&mut [0]).await? {
         0 => Ok(()),
         _ => Err(FrameError::Malformed),
@@ -296,7 +320,7 @@ async fn silence(mut reader: BufReader<TcpStream>) -> Result<(), FrameError> {
 }
 
 async fn read_asks<N: Node>(
-    mut reader: BufReader<TcpStream>,
+    mut reader: BufReader<Incoming>,
     first: AskFrame,
     node: Arc<N>,
     plane: Plane,

@@ -14,6 +14,7 @@
 //! - [`frame`]: length-prefixed postcard; lengths are checked before anything is allocated
 //! - [`protocol`]: what is said
 //! - [`socket`]: opening a connection, and what every socket is set to
+//! - [`http`]: `/metrics` and `/health` on the same port
 //! - [`listener`]: accepts connections, bounded, and hands a member what is asked on them
 //! - [`line`]: one connection to one server, many questions on it at once
 //! - [`client`]: the failover client: asks whichever server lives until there is an answer
@@ -28,6 +29,7 @@ pub mod client;
 pub mod frame;
 pub mod health;
 pub mod homing;
+pub mod http;
 pub mod limits;
 pub mod line;
 pub mod listener;

@@ -75,6 +75,7 @@ pub fn encode(peer_frame: &PeerFrame) -> Vec<u8> {
     let mut bytes = vec![0; 4];
     match peer_frame {
         PeerFrame::Raft(message) => {
+            bytes.reserve_exact(1 + message.len());
             bytes.push(RAFT);
             bytes.extend_from_slice(message);
         }

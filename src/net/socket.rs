@@ -4,11 +4,16 @@
 //! other end lost its power ends within about a minute though nobody writes to it.
 
 use super::frame::{self, FrameError, PREFACE_BYTES, Plane};
+use super::http::GET;
 use super::limits::{CONNECT_DEADLINE, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES};
 use async_net::TcpStream;
 use rustix::net::sockopt;
-use smol::io::{AsyncReadExt, AsyncWriteExt};
-use std::io;
+use smol::Async;
+use smol::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use std::io::{self, Read};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 /// Sets what every connection is set to, accepted or opened.
 ///
@@ -41,15 +46,91 @@ pub async fn connect(address: &str, plane: Plane) -> Result<TcpStream, FrameErro
     .await
 }
 
+/// How a connection that was accepted begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    Plane(Plane),
+    /// `GET `: a program that watches, see [`super::http`].
+    Http,
+}
+
 /// Reads what the other side says it is. Takes no byte more than that.
 ///
 /// # Errors
 /// As [`frame::parse_preface`]; `Closed` when it hangs up first.
-pub async fn read_preface(stream: &mut TcpStream) -> Result<Plane, FrameError> {
+pub async fn read_opening(stream: &mut TcpStream) -> Result<Opening, FrameError> {
     let mut bytes = [0; PREFACE_BYTES];
-    match stream.read_exact(&mut bytes).await {
-        Ok(()) => frame::parse_preface(&bytes),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(FrameError::Closed),
-        Err(error) => Err(FrameError::Io(error)),
+    read_exact(stream, &mut bytes[..GET.len()]).await?;
+    if &bytes[..GET.len()] == GET {
+        return Ok(Opening::Http);
     }
+    read_exact(stream, &mut bytes[GET.len()..]).await?;
+    Ok(Opening::Plane(frame::parse_preface(&bytes)?))
+}
+
+/// The same of who was connected to.
+///
+/// # Errors
+/// As [`read_opening`].
+pub async fn read_preface(stream: &mut TcpStream) -> Result<Plane, FrameError> {
+    match read_opening(stream).await? {
+        Opening::Plane(plane) => Ok(plane),
+        Opening::Http => Err(FrameError::NotRibbit),
+    }
+}
+
+/// A connection's reading side, to put a buffer around. It asks the kernel only once the reactor has said that there
+/// is something: a read that did not fill its buffer has emptied the socket, and asking again, whenever the task is
+/// woken for another reason, would be a call for nothing. One task at a time may read.
+#[derive(Debug)]
+pub struct Incoming {
+    stream: Arc<Async<std::net::TcpStream>>,
+    /// As far as is known.
+    empty: bool,
+}
+
+impl From<TcpStream> for Incoming {
+    fn from(stream: TcpStream) -> Incoming {
+        Incoming { stream: stream.into(), empty: true }
+    }
+}
+
+impl AsyncRead for Incoming {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            if self.empty {
+                ready!(self.stream.poll_readable(context))?;
+                self.empty = false;
+            }
+            match self.stream.get_ref().read(bytes) {
+                Ok(read) => {
+                    self.empty = read < bytes.len();
+                    return Poll::Ready(Ok(read));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.empty = true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+/// Waits until the other side says something, or closes.
+///
+/// # Errors
+/// The reactor's.
+pub async fn heard(stream: TcpStream) -> io::Result<()> {
+    let stream: Arc<Async<std::net::TcpStream>> = stream.into();
+    stream.readable().await
+}
+
+async fn read_exact(stream: &mut TcpStream, bytes: &mut [u8]) -> Result<(), FrameError> {
+    stream.read_exact(bytes).await.map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => FrameError::Closed,
+        _ => FrameError::Io(error),
+    })
 }

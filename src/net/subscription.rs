@@ -171,7 +171,7 @@ async fn follow_one(
     let mut stream = connect(server, plane_of(wanted)).await?;
     let ask = Ask::Subscribe { cursor: *cursor, wanted: wanted.clone() };
     frame::write(&mut stream, &AskFrame { tag: TAG, deadline_ms: 0, ask }).await?;
-    let mut reader = BufReader::new(stream);
+    let mut reader = BufReader::new(super::socket::Incoming::from(stream));
     loop {
         let said = frame::within(LIVE_SILENCE, frame::read(&mut reader, FRAME_BYTES_MAX)).await?;
         let AnswerFrame { tag: TAG, answer } = said else { return Err(FrameError::Malformed) };

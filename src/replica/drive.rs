@@ -20,9 +20,9 @@ mod waiters;
 use super::core::{Core, CoreStatus, Input, Now, Output};
 use super::limits::{INBOX_MAX, LIVE_EVENTS_MAX, TICK_MS};
 use super::live::Live;
-use super::writer::{Job, Writer};
+use super::writer::{Done, Job, Writer};
 use super::{RaftMessage, ReadAnswer, ReadId, convert};
-use crate::db::{DbError, Reader};
+use crate::db::{Configuration, DbError, Reader};
 use crate::state::apply::digest;
 use crate::state::{LogIndex, Outcome, RaftId, Request, RequestId};
 use event_listener::Event;
@@ -96,6 +96,8 @@ type Answer = Result<(LogIndex, Outcome), Undecided>;
 
 enum Message {
     Input(Input),
+    /// Jobs that had nothing to wait for were carried out: applied, and done.
+    Turn(Box<(Done, Done)>),
     /// A snapshot is complete beside the store, with the message that announces it.
     Snapshot {
         from: RaftId,
@@ -181,6 +183,13 @@ impl Replica {
 
     pub fn status(&self) -> CoreStatus {
         self.shared.status.lock().expect("nobody panics while it holds this lock").clone()
+    }
+
+    /// Whether this member votes, in any of the configurations that hold now.
+    pub fn votes(&self, id: RaftId) -> bool {
+        let status = self.shared.status.lock().expect("nobody panics while it holds this lock");
+        let Configuration { voters, voters_outgoing, learners_next, .. } = &status.configuration;
+        [voters, voters_outgoing, learners_next].iter().any(|ids| ids.contains(&id))
     }
 
     /// Asks for a command to be replicated and waits until this node has applied it.
@@ -371,6 +380,11 @@ impl<T: Transport> RaftTask<T> {
             for message in first.into_iter().chain(more) {
                 match message {
                     Message::Input(input) => self.core.feed(input),
+                    Message::Turn(done) => {
+                        let (applied, stored) = *done;
+                        self.core.feed(Input::Applied(applied));
+                        self.core.feed(Input::Stored(stored));
+                    }
                     Message::Snapshot { from, message } => {
                         snapshot = true;
                         self.core.feed(Input::Message { from, message });

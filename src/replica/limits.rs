@@ -44,8 +44,9 @@ pub const DEMOTE_TICKS: u64 = 600_000 / TICK_MS;
 /// A member that was heard this lately may be given a seat, and is waited for when the log's head is cut.
 pub const PRESENT_TICKS: u64 = 1_000 / TICK_MS;
 
-/// A learner this close behind the leader's commit may become a voter.
-pub const PROMOTE_LAG_MAX: u64 = 64;
+/// A learner this close behind the leader's commit may become a voter: it has the rest within a round or two, even where
+/// it is told what is new every few milliseconds only.
+pub const PROMOTE_LAG_MAX: u64 = 512;
 /// A backend this close behind the end of the leader's log may be handed leadership: it has everything within a
 /// round or two, and until then nothing is proposed.
 pub const HANDOVER_LAG_MAX: u64 = 512;

@@ -11,6 +11,9 @@
 //!
 //! The number of voters is even only while a lost or drained member has no replacement. The leader never takes
 //! its own seat away: it steps aside first.
+//!
+//! Nobody is taken out, or in, where the voters that there would be then have no majority that is there now: the group
+//! would stand still until one of them is back. Who is to go keeps the seat meanwhile.
 
 use super::limits::VOTERS_MAX;
 use crate::state::rows::Standing;
@@ -29,6 +32,8 @@ pub struct Seat {
     pub learner: bool,
     /// Close enough behind the leader's commit to vote, and heard lately.
     pub caught_up: bool,
+    /// Heard lately.
+    pub present: bool,
     pub silence: Silence,
 }
 
@@ -62,21 +67,38 @@ impl Change {
 
 /// What to change next, if anything.
 pub fn next_change(leader: RaftId, seats: &[Seat]) -> Option<Change> {
-    let ids = |found: Vec<&Seat>| found.iter().map(|seat| seat.raft_id).collect::<Vec<RaftId>>();
-    let lost = |seat: &&Seat| seat.standing == Standing::Lost && seat.raft_id != leader;
     let new = seats.iter().find(|seat| !seat.voter && !seat.learner && seat.standing != Standing::Lost);
     if let Some(new) = new {
         return Some(Change { learn: vec![new.raft_id], ..Change::default() });
     }
+    let lives = |change: &Change| leaves_a_majority(seats, change);
+    let goes = |seat: &Seat| seat.standing != Standing::Wanted && seat.raft_id != leader;
+    let change = change_seats(leader, seats, goes).filter(lives);
+    change.or_else(|| change_seats(leader, seats, |_| false).filter(lives))
+}
+
+/// Whether a majority of those who vote after this change is there now, or nobody's vote changes.
+fn leaves_a_majority(seats: &[Seat], change: &Change) -> bool {
+    let leaves =
+        |seat: &&Seat| change.demote.contains(&seat.raft_id) || change.remove.contains(&seat.raft_id);
+    let votes =
+        |seat: &&Seat| if seat.voter { !leaves(seat) } else { change.promote.contains(&seat.raft_id) };
+    let voters = seats.iter().filter(votes).count();
+    let present = seats.iter().filter(votes).filter(|seat| seat.present).count();
+    present > voters / 2 || seats.iter().all(|seat| seat.voter == votes(&seat))
+}
+
+/// The change that gives everybody the seat they should have; voters who go, if any, lose theirs.
+fn change_seats(leader: RaftId, seats: &[Seat], goes: impl Fn(&Seat) -> bool) -> Option<Change> {
+    let ids = |found: Vec<&Seat>| found.iter().map(|seat| seat.raft_id).collect::<Vec<RaftId>>();
+    let lost = |seat: &&Seat| seat.standing == Standing::Lost && seat.raft_id != leader;
     let mut ready: Vec<&Seat> = seats
         .iter()
         .filter(|seat| seat.learner && seat.caught_up && seat.standing == Standing::Wanted)
         .collect();
     ready.sort_by_key(|seat| (seat.role, seat.raft_id));
-    let (leaving, staying): (Vec<&Seat>, Vec<&Seat>) = seats
-        .iter()
-        .filter(|seat| seat.voter)
-        .partition(|seat| seat.standing != Standing::Wanted && seat.raft_id != leader);
+    let (leaving, staying): (Vec<&Seat>, Vec<&Seat>) =
+        seats.iter().filter(|seat| seat.voter).partition(|seat| goes(seat));
     let mut silent: Vec<&Seat> =
         staying.iter().copied().filter(|seat| seat.silence >= Silence::Long).collect();
     // A silent coordinator gives way before a silent backend.
@@ -127,7 +149,12 @@ mod tests {
 
     fn seat(raft_id: RaftId, role: Role, voter: bool) -> Seat {
         let (standing, silence) = (Standing::Wanted, Silence::None);
-        Seat { raft_id, role, standing, voter, learner: !voter, caught_up: true, silence }
+        Seat { raft_id, role, standing, voter, learner: !voter, caught_up: true, present: true, silence }
+    }
+
+    /// Not heard for a while, however short.
+    fn silent(seat: &mut Seat, silence: Silence) {
+        (seat.present, seat.caught_up, seat.silence) = (false, false, silence);
     }
 
     fn five() -> Vec<Seat> {
@@ -183,7 +210,7 @@ mod tests {
     #[test]
     fn a_silent_voter_is_swapped_for_a_learner_that_is_there() {
         let mut seats = five();
-        seats[4].silence = Silence::Long;
+        silent(&mut seats[4], Silence::Long);
         assert_eq!(next_change(ME, &seats), None);
         seats.push(seat(6, Backend, false));
         let swap = Change { promote: vec![6], demote: vec![5], ..Change::default() };
@@ -193,14 +220,14 @@ mod tests {
     #[test]
     fn silence_without_end_costs_the_seat_only_where_that_makes_the_group_safer() {
         let mut seats = five();
-        seats[4].silence = Silence::Endless;
+        silent(&mut seats[4], Silence::Endless);
         assert_eq!(next_change(ME, &seats), None, "four are no safer than five of which one is gone");
-        seats[3].silence = Silence::Endless;
+        silent(&mut seats[3], Silence::Endless);
         let demote = Change { demote: vec![4, 5], ..Change::default() };
         assert_eq!(next_change(ME, &seats), Some(demote));
         let mut three: Vec<Seat> = five()[..3].to_vec();
-        three[1].silence = Silence::Endless;
-        three[2].silence = Silence::Endless;
+        silent(&mut three[1], Silence::Endless);
+        silent(&mut three[2], Silence::Endless);
         assert_eq!(next_change(ME, &three), None, "never below three");
     }
 
@@ -227,6 +254,46 @@ mod tests {
         seats[2].standing = Standing::Drained;
         assert_eq!(next_change(ME, &seats), Some(Change { demote: vec![3], ..Change::default() }));
         assert_eq!(next_change(3, &seats), None);
+    }
+
+    #[test]
+    fn nobody_is_taken_out_where_the_rest_would_stand_still() {
+        for standing in [Standing::Drained, Standing::Lost] {
+            let mut three: Vec<Seat> = five()[..3].to_vec();
+            three[1].standing = standing;
+            let goes = next_change(ME, &three).expect("both others are there");
+            assert_eq!([goes.demote, goes.remove].concat(), [2]);
+            silent(&mut three[2], Silence::None);
+            assert_eq!(next_change(ME, &three), None, "the one that is left could commit nothing");
+            // A learner that is there makes up for it.
+            three.push(seat(6, Backend, false));
+            let goes = next_change(ME, &three).expect("two of three are there");
+            assert_eq!((goes.promote, [goes.demote, goes.remove].concat()), (vec![6], vec![2]));
+
+            let mut seats = five();
+            seats[1].standing = standing;
+            silent(&mut seats[3], Silence::None);
+            assert!(next_change(ME, &seats).is_some(), "three of four are there");
+            silent(&mut seats[4], Silence::Long);
+            assert_eq!(next_change(ME, &seats), None, "two of four are no majority");
+            // With one that is given up at last: two of the three that are left are there.
+            (seats[3].silence, seats[4].silence) = (Silence::Endless, Silence::Endless);
+            let goes = next_change(ME, &seats).expect("two of three are there");
+            assert_eq!([goes.demote, goes.remove].concat(), [4, 2]);
+        }
+    }
+
+    #[test]
+    fn nobody_is_seated_beside_the_silent_where_that_takes_the_majority_away() {
+        let mut seats = vec![seat(1, Backend, true), seat(2, Backend, false), seat(3, Backend, false)];
+        assert_eq!(next_change(ME, &seats), promote(&[2, 3]));
+        seats[2].present = false;
+        seats[1].present = false;
+        assert_eq!(next_change(ME, &seats), None);
+        // What changes nobody's vote is not held up.
+        seats[2].standing = Standing::Lost;
+        (seats[1].caught_up, seats[2].caught_up) = (false, false);
+        assert_eq!(next_change(ME, &seats), Some(Change { remove: vec![3], ..Change::default() }));
     }
 
     #[test]

@@ -4,8 +4,9 @@
 //! ```text
 //!   watch, one a member: NodeStatus every 250 ms ──▶ board: who lives, is in sync, has how many clients
 //!                                                      │ pick                  │ found dead: cut
-//!   accept ──▶ preface ──▶ control plane, and the first ask is the directory's: answered here
-//!                     └──▶ anything else: connect to the pick, next best if it fails ──▶ splice both ways
+//!   accept ──▶ `GET `: /metrics, /health
+//!         └──▶ preface ──▶ control plane, and the first ask is the directory's: answered here
+//!                      └──▶ anything else: connect to the pick, next best if it fails ──▶ splice both ways
 //! ```
 //!
 //! - [`board`]: what is known of the members, and the choice; [`readers`]: who was told to read where
@@ -30,12 +31,15 @@ mod splice;
 use super::failure::{Exit, Failure};
 use super::node::number_for_tests;
 use super::options::BalancerOptions;
+use super::process;
 use crate::net::frame::{self, FrameError, Plane};
+use crate::net::http::{self, Page, Status};
 use crate::net::limits::{CONNECT_DEADLINE, PREFACE_DEADLINE, STATUS_DEADLINE, WATCH_EVERY};
 use crate::net::line::Line;
 use crate::net::listener::{Gate, accept};
 use crate::net::protocol::{Answer, Ask, NodeStatus};
 use crate::net::{socket, tasks};
+use crate::ui::metrics::{self, Connections};
 use async_net::{TcpListener, TcpStream};
 use board::{Board, Pick};
 use directory::First;
@@ -92,11 +96,12 @@ pub async fn serve(
     let accepting = accept(listener, &gate, |client, place| {
         let (shared, gate) = (shared.clone(), gate.clone());
         tasks::spawn(async move {
+            let page = |path: &str| page(path, &shared, &gate);
             let ended = async {
                 gate.closed().await;
                 Ok(())
             };
-            if let Err(error) = connection(client, &shared).or(ended).await {
+            if let Err(error) = connection(client, &shared, page).or(ended).await {
                 log::debug!("a connection ended: {error}");
             }
             drop(place);
@@ -144,7 +149,7 @@ async fn even_out(shared: &Shared, steps: u64) {
     let mut evening = Evening::new(steps);
     loop {
         smol::Timer::after(EVEN_EVERY).await;
-        let board = shared.board();
+        let mut board = shared.board();
         let (addresses, loads): (Vec<String>, Vec<Load>) = board.loads().into_iter().unzip();
         for at in evening.step(&loads) {
             if board.end_a_quiet_one(&addresses[at]) {
@@ -198,8 +203,15 @@ async fn node_status(line: &mut Option<Line>, address: &str) -> Result<NodeStatu
 }
 
 /// Reads what a connection is for, and answers it or splices it.
-async fn connection(mut client: TcpStream, shared: &Shared) -> Result<(), FrameError> {
-    let plane = frame::within(PREFACE_DEADLINE, socket::read_preface(&mut client)).await?;
+async fn connection(
+    mut client: TcpStream,
+    shared: &Shared,
+    page: impl FnOnce(&str) -> Option<Page>,
+) -> Result<(), FrameError> {
+    let plane = match frame::within(PREFACE_DEADLINE, socket::read_opening(&mut client)).await? {
+        socket::Opening::Plane(plane) => plane,
+        socket::Opening::Http => return http::answer(&mut client, page).await,
+    };
     if plane != Plane::Control {
         let opening = Opening { bytes: frame::preface(plane).to_vec(), echo: false };
         return splice_to_best(client, opening, shared).await;
@@ -214,6 +226,26 @@ async fn connection(mut client: TcpStream, shared: &Shared) -> Result<(), FrameE
                 Opening { bytes: [&frame::preface(plane)[..], &frame::framed(&ask)].concat(), echo: true };
             splice_to_best(client, opening, shared).await
         }
+    }
+}
+
+/// What is shown to programs that watch.
+fn page(path: &str, shared: &Shared, gate: &Gate) -> Option<Page> {
+    let figures = shared.board().figures(Instant::now());
+    match path {
+        "/metrics" => {
+            let (accepted, refused) = gate.totals();
+            let connections = Connections { open: gate.connections() as u64, accepted, refused };
+            Some(Page::metrics(metrics::balancer(&figures, process::now(), connections)))
+        }
+        "/health" => Some(match (figures.serving, figures.in_sync, figures.has_leader) {
+            (0, ..) => Page::words(Status::Unavailable, "down: no backend serves people"),
+            (_, 0, _) | (.., false) => {
+                Page::words(Status::Unavailable, "down: nobody leads, nothing can be written")
+            }
+            _ => Page::words(Status::Ok, "fine"),
+        }),
+        _ => None,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::net::frame::{self, FrameError, Plane};
 use crate::net::limits::{ATTEMPT_DEADLINE, FRAME_BYTES_MAX};
 use crate::net::protocol::{Answer, AnswerFrame, Ask, AskFrame, NewAccount, Password};
 use crate::net::secret::{new_request_id, new_token, token_hash};
-use crate::net::socket;
+use crate::net::socket::{self, Incoming};
 use crate::state::limits::{CROAK_CHARS_MAX, FEED_PAGE_MAX};
 use crate::state::{Command, Consistency, LogIndex, Query, Request, Role, Token, TokenHash};
 use async_net::TcpStream;
@@ -309,7 +309,7 @@ struct Connection<'a> {
     servers: &'a [String],
     /// Each client begins with another server of the list, as people who know several would.
     next: usize,
-    open: Option<BufReader<TcpStream>>,
+    open: Option<(BufReader<Incoming>, TcpStream)>,
     /// One for all questions: setting one for each would cost more than asking.
     pulse: Timer,
 }
@@ -321,18 +321,19 @@ impl<'a> Connection<'a> {
 
     /// Asks the server that is connected, else the next. Whatever goes wrong, the next question goes to another.
     async fn ask(&mut self, ask: Ask) -> Result<Answer, FrameError> {
-        let mut stream = match self.open.take() {
-            Some(stream) => stream,
+        let (mut reader, mut writer) = match self.open.take() {
+            Some(open) => open,
             None => {
                 let server = &self.servers[self.next % self.servers.len()];
                 self.next += 1;
-                BufReader::new(socket::connect(server, Plane::Client).await?)
+                let stream = socket::connect(server, Plane::Client).await?;
+                (BufReader::new(Incoming::from(stream.clone())), stream)
             }
         };
         let deadline_ms = u32::try_from(ATTEMPT_DEADLINE.as_millis()).unwrap_or(u32::MAX);
-        frame::write(stream.get_mut(), &AskFrame { tag: 1, deadline_ms, ask }).await?;
+        frame::write(&mut writer, &AskFrame { tag: 1, deadline_ms, ask }).await?;
         let answer = async {
-            let AnswerFrame { answer, .. } = frame::read(&mut stream, FRAME_BYTES_MAX).await?;
+            let AnswerFrame { answer, .. } = frame::read(&mut reader, FRAME_BYTES_MAX).await?;
             Ok(answer)
         };
         let pulse = &mut self.pulse;
@@ -345,7 +346,7 @@ impl<'a> Connection<'a> {
         let answer = or(answer, silence).await?;
         // A server that says "not now, not here" is left, as the failover client does.
         if !matches!(answer, Answer::Unavailable(_)) {
-            self.open = Some(stream);
+            self.open = Some((reader, writer));
         }
         Ok(answer)
     }

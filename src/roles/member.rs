@@ -15,7 +15,7 @@ use crate::net::frame::Plane;
 use crate::net::protocol::{Answer, Ask};
 use crate::net::secret::new_request_id;
 use crate::net::survey::{MemberView, Survey, survey};
-use crate::state::{Code, Denied, Outcome, Reply, Role};
+use crate::state::{Code, Denied, MemberName, Outcome, Reply, Role};
 use smol::Timer;
 use std::time::{Duration, Instant};
 
@@ -60,6 +60,7 @@ impl Wish<'_> {
         if member.alive && !alive {
             return Err(self.denied(Code::MemberAlive, "; --yes removes it nevertheless"));
         }
+        let mut said = false;
         let lose = || Ask::Lose { id: new_request_id(), name: self.options.name, alive };
         loop {
             match self.ask(survey, &lose).await {
@@ -71,7 +72,7 @@ impl Wish<'_> {
                 }
                 Some(Err(denied)) => return Err(self.denied(denied.code, "")),
                 // On its way out, or nobody decided.
-                Some(Ok(_)) | None => {}
+                Some(Ok(_)) | None => self.say_who_is_missing(&mut said).await,
             }
             self.in_time(CHANGE_MAX, "is not gone").await?;
         }
@@ -86,7 +87,9 @@ impl Wish<'_> {
 
     async fn drain(&self, survey: &Survey) -> Result<String, Failure> {
         self.set_drained(survey, true).await?;
+        let mut said = false;
         while self.look().await.is_none_or(|member| member.voter) {
+            self.say_who_is_missing(&mut said).await;
             self.in_time(CHANGE_MAX, "is drained, but still has its vote").await?;
         }
         let name = self.options.name;
@@ -170,6 +173,15 @@ impl Wish<'_> {
         survey.member(self.options.name).cloned()
     }
 
+    /// Says once why the leader lets it keep its vote for now.
+    async fn say_who_is_missing(&self, said: &mut bool) {
+        let why = if *said { None } else { missing(&self.survey().await, self.options.name) };
+        if let Some(why) = why {
+            output::line(&format!("{} keeps its vote for now: {why}", self.options.name));
+            *said = true;
+        }
+    }
+
     /// Waits a little, while there is time.
     async fn in_time(&self, limit: Duration, what: &str) -> Result<(), Failure> {
         if self.began.elapsed() < limit {
@@ -177,9 +189,11 @@ impl Wish<'_> {
             return Ok(());
         }
         let name = self.options.name;
-        let leader = self.survey().await.leader;
-        let why = match leader {
+        let survey = self.survey().await;
+        let missing = missing(&survey, name);
+        let why = match survey.leader {
             None => "nobody leads".to_string(),
+            Some(_) if let Some(missing) = missing => missing,
             Some(leader) if leader == name.to_string() => {
                 "it leads, and no other backend can yet".to_string()
             }
@@ -191,4 +205,22 @@ impl Wish<'_> {
     fn denied(&self, code: Code, hint: &str) -> Failure {
         Failure::new(Exit::Refused, format!("{}: {}{hint}", self.options.name, Denied::new(code)))
     }
+}
+
+/// Why a voter cannot go now: of those who would be left to vote, no majority answers. The leader goes by the same
+/// (`replica::membership`), as it hears them.
+fn missing(survey: &Survey, name: MemberName) -> Option<String> {
+    let mut voters: Vec<&MemberView> = survey.members.iter().filter(|member| member.voter).collect();
+    let voter = voters.iter().position(|member| member.info.who() == name)?;
+    voters.remove(voter);
+    let silent: Vec<String> =
+        voters.iter().filter(|member| !member.alive).map(|member| member.info.name()).collect();
+    if voters.is_empty() {
+        return Some("nobody else votes".to_string());
+    }
+    let (left, answer) = (voters.len(), voters.len() - silent.len());
+    (answer <= left / 2).then(|| {
+        let silent = silent.join(" and ");
+        format!("without it {left} would vote, and only {answer} of them would answer: {silent} must be back first")
+    })
 }

@@ -14,6 +14,7 @@
 //! - [`shell`] and [`lock`]: the lock namespace from outside; both use [`namespace`] and [`lease`]
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
 //! - [`address`]: HOST:PORT as people type it
+//! - [`process`]: what a process can tell of itself
 //! - [`output`]: standard output; [`log_lines`]: standard error, for which nobody waits
 //! - [`web`]: pages for browsers
 
@@ -39,6 +40,7 @@ pub mod node;
 pub mod options;
 pub mod output;
 pub mod ports;
+pub mod process;
 pub mod recover;
 pub mod shell;
 pub mod start;

@@ -16,7 +16,7 @@ use super::output;
 use super::ports::Ports;
 use crate::db::disk::{LOG_PREFIX, STORE_FILE, log_names};
 use crate::db::{self, DbError, FileDisk, Identity, Store};
-use crate::state::rows::{Accounts, Croaks, Order, Table, View, scan};
+use crate::state::rows::{Accounts, Croaks, Order, Posts, Table, View, scan};
 use crate::state::{AccountId, HOME, HistoryId, LogIndex, MemberName, Role, members};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -103,7 +103,9 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
     let accounts =
         count::<Accounts, _>(&view, AccountId(0), &last, |id| AccountId(id.0 + 1), |row| !row.deleted);
     let croaks = count::<Croaks, _>(&view, 0, &LogIndex::MAX, |index| index + 1, |_| true);
-    let (accounts, croaks) = (accounts.map_err(unusable)?, croaks.map_err(unusable)?);
+    let posts = count::<Posts, _>(&view, 0, &LogIndex::MAX, |index| index + 1, |_| true);
+    let accounts = accounts.map_err(unusable)?;
+    let croaks = croaks.map_err(unusable)? + posts.map_err(unusable)?;
     drop(view);
     let identity = Identity {
         cluster: options.cluster,

@@ -4,8 +4,8 @@ use super::cli::{Invocation, Job};
 use super::failure::{Exit, Failure};
 use super::log_lines::{self, Lines};
 use super::{
-    balancer, bench, client_server, descriptors, directory, health, init, lock, member, node, recover, shell,
-    status, stop, up, web,
+    balancer, bench, client_server, descriptors, directory, health, init, lock, member, node, process,
+    recover, shell, status, stop, up, web,
 };
 use std::io::Write;
 use std::time::Instant;
@@ -38,6 +38,7 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
     };
     let node = matches!(&job, Job::Node(_));
     start_logging(name, log_filter.as_deref().unwrap_or(filter));
+    process::started();
     descriptors::raise();
     let stop = || {
         stop::requested(supervised)

@@ -15,14 +15,12 @@
 
 use super::code::{Code, Denied};
 use super::command::{Command, HOME, MemberName, Outcome, Proposal, Reply};
-use super::ids::{LogIndex, RequestId};
-use super::limits::Bounds;
-use super::rows::{
-    Bookkeeping, Books, Change, Key, Order, Remembered, Requests, Table, View, WriteView, books, decode, get,
-    scan,
-};
+use super::croaks::{Marks, remembered_at};
+use super::ids::LogIndex;
+use super::limits::{Bounds, REQUEST_BYTES_MAX};
+use super::rows::{Bookkeeping, Books, Change, Key, Posts, Remembered, Requests, Table, View, WriteView};
+use super::window::Entry;
 use super::{leases, members, namespace, social};
-use std::collections::HashMap;
 
 /// What applying one command does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +37,17 @@ pub type Decision = Result<(Vec<Change>, Reply), Denied>;
 pub struct Moment {
     pub index: LogIndex,
     pub wall_ms: u64,
-    /// The cluster's age; never falls.
-    pub age_ms: u64,
+    /// What a post keeps of its request, with the cluster's age, which never falls.
+    pub marks: Marks,
+    /// Of the group: what is written may depend on it.
+    pub rules_level: u32,
+}
+
+impl Moment {
+    /// The cluster's age.
+    pub fn age_ms(&self) -> u64 {
+        self.marks.age_ms
+    }
 }
 
 /// Applies the command of the log entry at `index`.
@@ -66,15 +73,16 @@ pub fn apply_within<V: WriteView>(
     if let Some(first) = view.window().index_of(request.id) {
         return Ok(Applied { changes: Vec::new(), outcome: repeat(view, first, digest)? });
     }
-    let before = books(view)?;
+    let before = view.window().books();
     // Born too early: it may have been applied and forgotten. Born at or after its own entry: the index is
     // another history's, and its age cannot be judged now or when it is retried.
     if request.born < before.forgotten_through || request.born >= index {
         return Ok(Applied { changes: Vec::new(), outcome: Err(Denied::new(Code::OutcomeUnknown)) });
     }
     let age_ms = stamp.age_ms.max(view.window().age_ms());
-    let moment = Moment { index, wall_ms: stamp.wall_ms, age_ms };
-    let mut books = before.clone();
+    let marks = Marks { id: request.id.0, digest, age_ms };
+    let moment = Moment { index, wall_ms: stamp.wall_ms, marks, rules_level: before.rules_level };
+    let mut books = before;
     let (mut changes, outcome) = match decide(bounds, view, moment, &mut books, &request.command)? {
         Ok((changes, reply)) => (changes, Ok(reply)),
         Err(denied) => {
@@ -82,20 +90,26 @@ pub fn apply_within<V: WriteView>(
             (Vec::new(), Err(denied))
         }
     };
-    let row = Remembered { id: request.id, digest, age_ms, outcome: outcome.clone() };
-    changes.push(Change::put::<Requests>(&index, &row));
-    forget(bounds, view, age_ms, books, &mut changes)?;
+    if !matches!(changes.first(), Some(Change::Put { table, .. }) if *table == Posts::ID) {
+        let row = Remembered { id: request.id, digest, age_ms, outcome: outcome.clone() };
+        changes.push(Change::put::<Requests>(&index, &row));
+    }
+    forget(bounds, view, age_ms, books, &mut changes);
     Ok(Applied { changes, outcome })
 }
 
 /// A digest of a command that is the same on every member and for every retry.
 pub fn digest(command: &Command) -> u64 {
+    let mut room = [0; REQUEST_BYTES_MAX];
+    if let Ok(bytes) = postcard::to_slice(command, &mut room) {
+        return xxhash_rust::xxh3::xxh3_64(bytes);
+    }
     let bytes = postcard::to_stdvec(command).expect("commands are plain data: they always serialise");
     xxhash_rust::xxh3::xxh3_64(&bytes)
 }
 
 fn repeat<V: View>(view: &V, first: LogIndex, digest: u64) -> Result<Outcome, V::Error> {
-    let Some(remembered) = get::<Requests, V>(view, &first)? else {
+    let Some(remembered) = remembered_at(view, first)? else {
         let bad = super::rows::BadRow { table: Requests::ID, key: first.bytes() };
         return Err(bad.into());
     };
@@ -135,7 +149,7 @@ fn decide<V: View>(
         Command::DeleteAccount { session, credential_version } => {
             social::delete_account(view, moment, *session, *credential_version)
         }
-        Command::Sweep { account } => social::sweep(bounds, view, *account),
+        Command::Sweep { account } => social::sweep(bounds, view, books, *account),
         Command::IndexCroaks => social::index_croaks(bounds, view, books),
         Command::Found { history, member } => members::found(books, *history, member),
         Command::Join { member } => members::join(view, books, HOME, member),
@@ -155,7 +169,7 @@ fn decide<V: View>(
 }
 
 /// Forgets the oldest requests, in whole steps, once there are enough younger ones. Looks only when the count
-/// passes a multiple of the step, so that most commands read nothing for it; then up to two steps go, so that
+/// passes a multiple of the step, so that most commands cost nothing for it; then up to two steps go, so that
 /// the window shrinks again after a burst.
 fn forget<V: WriteView>(
     bounds: &Bounds,
@@ -163,81 +177,33 @@ fn forget<V: WriteView>(
     age_ms: u64,
     books: Bookkeeping,
     changes: &mut Vec<Change>,
-) -> Result<(), V::Error> {
+) {
     let step = bounds.forget_step;
     let count = view.window().len() + 1;
     if count < bounds.remembered_min + step || !count.is_multiple_of(step) {
-        return Ok(());
+        return;
     }
     let spare = count - bounds.remembered_min;
-    let oldest = scan::<Requests, V>(view, &0, &LogIndex::MAX, Order::OldestFirst, spare.min(2 * step))?;
+    let oldest: Vec<&Entry> = view.window().entries().take(spare.min(2 * step)).collect();
     let mut forgotten = 0;
-    for rows in oldest.chunks_exact(step) {
-        let young = rows[step - 1].1.age_ms.saturating_add(bounds.remembered_age_ms) > age_ms;
+    for entries in oldest.chunks_exact(step) {
+        let young = entries[step - 1].age_ms.saturating_add(bounds.remembered_age_ms) > age_ms;
         // Looked at again only after another step's worth of requests.
         if young && count - forgotten + step <= bounds.remembered_max {
             break;
         }
         forgotten += step;
     }
-    let Some((through, _)) = oldest[..forgotten].last() else { return Ok(()) };
-    changes.extend(oldest[..forgotten].iter().map(|(index, _)| Change::remove::<Requests>(index)));
+    let Some(through) = oldest[..forgotten].last().map(|entry| entry.index) else { return };
+    // This very command may have removed a post, and left the record of its request behind.
+    changes.retain(|change| !remembers_through(change, through));
+    let rows = oldest[..forgotten].iter().filter(|entry| !entry.in_post);
+    changes.extend(rows.map(|entry| Change::remove::<Requests>(&entry.index)));
     // A rule of this very command may have changed the books: its changes are in `books`, and the last put wins.
-    changes.push(Change::put::<Books>(&(), &Bookkeeping { forgotten_through: *through, ..books }));
-    Ok(())
+    changes.push(Change::put::<Books>(&(), &Bookkeeping { forgotten_through: through, ..books }));
 }
 
-/// The remembered requests in memory: id → index of the first application. Rebuilt from the table at start,
-/// kept up by [`Window::note`] with every change.
-#[derive(Debug, Clone, Default)]
-pub struct Window {
-    index_of: HashMap<RequestId, LogIndex>,
-    age_ms: u64,
-}
-
-impl Window {
-    pub fn index_of(&self, id: RequestId) -> Option<LogIndex> {
-        self.index_of.get(&id).copied()
-    }
-    pub fn len(&self) -> usize {
-        self.index_of.len()
-    }
-    pub fn is_empty(&self) -> bool {
-        self.index_of.is_empty()
-    }
-    /// The cluster's age at the newest remembered request.
-    pub fn age_ms(&self) -> u64 {
-        self.age_ms
-    }
-
-    /// Enters a row of the `Requests` table, when the window is rebuilt or a change is applied.
-    pub fn remember(&mut self, index: LogIndex, row: &Remembered) {
-        self.index_of.insert(row.id, index);
-        self.age_ms = self.age_ms.max(row.age_ms);
-    }
-
-    /// Follows a change that is about to be applied. `before` reads the row that a removal removes.
-    ///
-    /// # Errors
-    /// Whatever `before` answers.
-    pub fn note<E>(
-        &mut self,
-        change: &Change,
-        before: impl FnOnce(&[u8]) -> Result<Option<Vec<u8>>, E>,
-    ) -> Result<(), E> {
-        match change {
-            Change::Put { table, key, row } if *table == Requests::ID => {
-                if let (Some(index), Some(row)) = (LogIndex::from_bytes(key), decode::<Remembered>(row)) {
-                    self.remember(index, &row);
-                }
-            }
-            Change::Remove { table, key } if *table == Requests::ID => {
-                if let Some(row) = before(key)?.and_then(|bytes| decode::<Remembered>(&bytes)) {
-                    self.index_of.remove(&row.id);
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
+fn remembers_through(change: &Change, through: LogIndex) -> bool {
+    matches!(change, Change::Put { table, key, .. }
+        if *table == Requests::ID && LogIndex::from_bytes(key).is_some_and(|index| index <= through))
 }

@@ -14,14 +14,15 @@
 
 use super::apply::Applied;
 use super::command::{Command, Reply};
+use super::croaks;
 use super::ids::{AccountId, LogIndex, TokenHash};
 use super::leases::{Ending, LeaseCommand};
 use super::limits::{FRIENDS_MAX, SESSION_AGE_MS_MAX};
 use super::namespace::TreeCommand;
 use super::path::TreePath;
 use super::rows::{
-    Accounts, Change, Croak, Croaks, Friends, Key, Leases, Node, Nodes, Order, Owner, Sessions, SessionsOf,
-    Sweeps, Table, View, decode, get, scan,
+    Accounts, Change, Friends, Key, Leases, Node, Nodes, Order, Owner, Sessions, SessionsOf, Sweeps, Table,
+    View, decode, get, scan,
 };
 use super::social::live_account;
 use serde::{Deserialize, Serialize};
@@ -125,7 +126,9 @@ pub fn happened(command: &Command, applied: &Applied) -> Option<Happening> {
         Command::LogOut { .. } => {
             key_of::<SessionsOf>(changes).map(|(account, _)| Happening::SessionClosed { account })
         }
-        Command::Croak { .. } => author_of(changes).map(|author| Happening::Croaked { author }),
+        Command::Croak { .. } => {
+            changes.iter().find_map(croaks::put_by).map(|(_, author)| Happening::Croaked { author })
+        }
         Command::AddFriend { .. } => key_of::<Friends>(changes)
             .map(|(account, friend)| Happening::FriendAdded { account, friend: AccountId(friend) }),
         Command::RemoveFriend { .. } => key_of::<Friends>(changes)
@@ -203,13 +206,6 @@ fn key_of<T: Table>(changes: &[Change]) -> Option<T::Key> {
         Change::Put { table, key, .. } | Change::Remove { table, key } if *table == T::ID => {
             T::Key::from_bytes(key)
         }
-        _ => None,
-    })
-}
-
-fn author_of(changes: &[Change]) -> Option<AccountId> {
-    changes.iter().find_map(|change| match change {
-        Change::Put { table, row, .. } if *table == Croaks::ID => decode::<Croak>(row).map(|it| it.author),
         _ => None,
     })
 }

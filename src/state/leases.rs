@@ -124,7 +124,7 @@ pub(super) fn change<V: View>(
         LeaseCommand::Appoint { raft_id, version } => appoint(view, draft, *raft_id, *version),
         LeaseCommand::StepDown { raft_id, fence } => step_down(view, draft, *raft_id, *fence),
         LeaseCommand::EnterChat { session, token, words, take_over } => {
-            let Some((account, row)) = social::session_account(view, *session, moment.age_ms)? else {
+            let Some((account, row)) = social::session_account(view, *session, moment.age_ms())? else {
                 return Ok(Err(Denied::new(Code::NotLoggedIn)));
             };
             let lease = Lease { account: Some(account), ..Lease::of_client(*token, words, moment.index) };

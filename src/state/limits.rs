@@ -40,6 +40,8 @@ pub const FORGET_STEP: usize = 256;
 
 /// The newest rules level that this version understands.
 pub const RULES_LEVEL: u32 = 2;
+/// From this rules level on the record of a croak's request is part of the croak.
+pub const RULES_LEVEL_POSTS: u32 = 2;
 /// The rules level from which there are leases, the namespace and other clusters than the home.
 pub const RULES_LEVEL_TREE: u32 = 2;
 

@@ -15,6 +15,8 @@
 //! - [`code`]: every refusal, with its number and its words
 //! - [`rows`]: the tables, their keys and rows, and the [`View`] through which rules read them
 //! - [`apply`]: the one entrance for writes: remembers requests, dispatches to the rules
+//! - [`window`]: the remembered requests and the bookkeeping, in memory
+//! - [`croaks`]: where croaks lie
 //! - [`social`]: accounts, sessions, croaks, friends; [`members`]: who belongs to the group
 //! - [`namespace`]: the tree of folders, files and locks, [`path`]s in it; [`leases`]: whose locks they are
 //! - [`events`]: what commands made happen, for live readers, and who wants to know
@@ -29,6 +31,7 @@
 pub mod apply;
 pub mod code;
 pub mod command;
+pub mod croaks;
 pub mod events;
 pub mod ids;
 pub mod leases;
@@ -44,6 +47,7 @@ pub mod social;
 #[cfg(test)]
 mod tests;
 pub mod text;
+pub mod window;
 
 pub use apply::{Applied, apply};
 pub use code::{Code, Denied, Field};

@@ -2,18 +2,17 @@
 //!
 //! Test support, compiled always because the simulator and the tests in tests/ use it too.
 
-use super::apply::{Applied, Window, apply_within};
+use super::apply::{Applied, apply_within};
 use super::code::Denied;
 use super::command::{Outcome, Proposal};
+use super::croaks;
 use super::ids::LogIndex;
 use super::limits::Bounds;
 use super::query::{Page, Query, answer};
-use super::ring::Ring;
-use super::rows::{
-    BadRow, Change, Croaks, Order, RawRow, Requests, Table, TableId, View, WriteView, books, scan,
-};
+use super::ring::{News, Ring};
+use super::rows::{BadRow, Change, Order, RawRow, TableId, View, WriteView};
+use super::window::Window;
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 
 /// Rows by table and key, with the window and the ring kept in step.
 #[derive(Debug, Clone, Default)]
@@ -45,9 +44,8 @@ impl Model {
     /// Carries out changes, in their order.
     pub fn commit(&mut self, changes: &[Change]) {
         for change in changes {
-            let before = |key: &[u8]| Ok(self.rows.get(&(Requests::ID, key.to_vec())).cloned());
-            self.window.note::<Infallible>(change, before).unwrap_or_else(|never| match never {});
-            self.ring.note(change);
+            self.window.note(change);
+            News::of(change).into_iter().for_each(|news| self.ring.follow(news));
             match change.clone() {
                 Change::Put { table, key, row } => self.rows.insert((table, key), row),
                 Change::Remove { table, key } => self.rows.remove(&(table, key)),
@@ -96,19 +94,13 @@ impl Model {
     /// As [`Model::decide`].
     pub fn reopen(&mut self) {
         let readable = "the model holds what the rules wrote";
-        let all = (0, LogIndex::MAX, usize::MAX);
-        let requests = scan::<Requests, _>(self, &all.0, &all.1, Order::OldestFirst, all.2).expect(readable);
-        let croaks = scan::<Croaks, _>(self, &all.0, &all.1, Order::OldestFirst, all.2).expect(readable);
-        let indexed_through = books(self).expect(readable).indexed_through;
-        self.window = Window::default();
-        for (index, row) in requests {
-            self.window.remember(index, &row);
-        }
+        self.window = Window::load(self).expect(readable);
+        let found = croaks::between(self, 0, LogIndex::MAX, Order::OldestFirst, usize::MAX).expect(readable);
         self.ring = Ring::holding(self.ring.croaks_max());
-        for (croak, row) in croaks {
-            self.ring.push(croak, row.author);
+        for croaks::Found { index, croak, .. } in found {
+            self.ring.push(index, croak.author);
         }
-        self.ring.settle(indexed_through);
+        self.ring.settle(self.window.books().indexed_through);
     }
 }
 

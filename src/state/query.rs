@@ -1,13 +1,14 @@
 //! The reads that people ask for, as pure functions over a view and the ring.
 
 use super::code::{Code, Denied};
+use super::croaks;
 use super::ids::{AccountId, LogIndex, TokenHash};
 use super::leases;
 use super::limits::{FEED_PAGE_MAX, FRIENDS_MAX, LEASES_PAGE_MAX, PEOPLE_PAGE_MAX};
 use super::namespace::{self, TreeEntry};
 use super::path::TreePath;
 use super::ring::Ring;
-use super::rows::{Coordination, Croaks, CroaksBy, Friends, Lease, Order, Owner, View, get, scan};
+use super::rows::{Coordination, CroaksBy, Friends, Lease, Order, Owner, View, scan};
 use super::social::{live_account, session_account};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -239,7 +240,7 @@ struct FeedPage<'a, V> {
 impl<V: View> FeedPage<'_, V> {
     fn add(&mut self, id: LogIndex, author: AccountId) -> Result<(), V::Error> {
         let Some(author) = self.person(author)? else { return Ok(()) };
-        if let Some(croak) = get::<Croaks, V>(self.view, &id)? {
+        if let Some(croaks::Found { croak, .. }) = croaks::find(self.view, id)? {
             self.croaks.push(FeedCroak { id, author, wall_ms: croak.wall_ms, text: croak.text });
         }
         Ok(())

@@ -4,10 +4,30 @@
 //! Older croaks are found through `CroaksBy`, which the group writes in bulk (`Command::IndexCroaks`) while
 //! they are still in the ring: every croak is in the ring, in the index, or in both.
 
+use super::croaks;
 use super::ids::{AccountId, LogIndex};
 use super::limits::RING_CROAKS;
-use super::rows::{Bookkeeping, Books, Change, Croak, Croaks, Key, Table, decode};
+use super::rows::{Bookkeeping, Books, Change, Table, decode};
 use std::collections::VecDeque;
+
+/// What a change is to a ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    Croak(LogIndex, AccountId),
+    /// Croaks up to here are indexed by author.
+    Indexed(LogIndex),
+}
+
+impl News {
+    pub fn of(change: &Change) -> Option<News> {
+        if let Some((croak, author)) = croaks::put_by(change) {
+            return Some(News::Croak(croak, author));
+        }
+        let Change::Put { table, row, .. } = change else { return None };
+        let books = (*table == Books::ID).then(|| decode::<Bookkeeping>(row)).flatten();
+        books.map(|books| News::Indexed(books.indexed_through))
+    }
+}
 
 /// Oldest first. 16 bytes a croak: 1 MiB when full.
 #[derive(Debug, Clone)]
@@ -31,16 +51,10 @@ impl Ring {
     /// Follows a change that was applied. A reader's view must be at least as new as the changes that its
     /// ring has followed up to the last `Books` row: what the ring lets go is found in the index only by a view
     /// that has it.
-    pub fn note(&mut self, change: &Change) {
-        let Change::Put { table, key, row } = change else { return };
-        if *table == Croaks::ID {
-            if let (Some(croak), Some(row)) = (LogIndex::from_bytes(key), decode::<Croak>(row)) {
-                self.push(croak, row.author);
-            }
-        } else if *table == Books::ID
-            && let Some(books) = decode::<Bookkeeping>(row)
-        {
-            self.settle(books.indexed_through);
+    pub fn follow(&mut self, news: News) {
+        match news {
+            News::Croak(croak, author) => self.push(croak, author),
+            News::Indexed(through) => self.settle(through),
         }
     }
 

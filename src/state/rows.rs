@@ -4,15 +4,18 @@
 //! keys do (integers big-endian). Row bytes are a version byte and the row in postcard. Tables that grow for
 //! ever are keyed by log index, so that they append.
 
-use super::apply::Window;
 use super::command::{MemberName, Outcome, Role, home};
+use super::croaks::Marks;
 use super::ids::{AccountId, LogIndex, RaftId, RequestId, TokenHash};
 use super::path::TreePath;
+use super::window::Window;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// Version byte of every row written today. A reader accepts every version it knows.
 pub const ROW_VERSION: u8 = 1;
+/// A croak of ordinary characters and the checksum that the store adds fit in, without growing.
+const ROW_BYTES_USUAL: usize = 224;
 
 /// A table, by the byte that prefixes its keys in the store. Part of the disk and snapshot format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,7 +59,7 @@ pub trait View {
     fn age_ms(&self) -> u64;
 }
 
-/// What applying needs beside the rows: the remembered requests, looked up in memory.
+/// What applying needs beside the rows: what the rules keep in memory.
 pub trait WriteView: View {
     fn window(&self) -> &Window;
 }
@@ -79,16 +82,31 @@ impl Change {
 
 /// The bytes of a row: version, then postcard.
 pub fn encode<R: Serialize>(row: &R) -> Vec<u8> {
-    postcard::to_extend(row, vec![ROW_VERSION]).expect("rows are plain data: they always serialise")
+    let mut bytes = Vec::with_capacity(ROW_BYTES_USUAL);
+    bytes.push(ROW_VERSION);
+    postcard::to_extend(row, bytes).expect("rows are plain data: they always serialise")
 }
 
 /// The row in `bytes`, or nothing when they are not one.
 pub fn decode<R: DeserializeOwned>(bytes: &[u8]) -> Option<R> {
+    decode_borrowed(bytes)
+}
+
+/// As [`decode`], with texts that stay where they are.
+pub fn decode_borrowed<'a, R: Deserialize<'a>>(bytes: &'a [u8]) -> Option<R> {
     match bytes.split_first() {
         Some((&ROW_VERSION, rest)) => match postcard::take_from_bytes(rest) {
             Ok((row, [])) => Some(row),
             _ => None,
         },
+        _ => None,
+    }
+}
+
+/// How the row in `bytes` begins: fewer fields than it has, and nothing of them allocated.
+pub fn decode_start<R: DeserializeOwned>(bytes: &[u8]) -> Option<R> {
+    match bytes.split_first() {
+        Some((&ROW_VERSION, rest)) => postcard::take_from_bytes(rest).ok().map(|(start, _)| start),
         _ => None,
     }
 }
@@ -246,6 +264,7 @@ tables! {
     3 Sessions: TokenHash => Session;
     /// (account, index of the log-in) → session, oldest first.
     4 SessionsOf: (AccountId, u64) => TokenHash;
+    /// Croaks of rules level 1; read through [`super::croaks`].
     5 Croaks: LogIndex => Croak;
     /// (author, croak), for croaks up to `Bookkeeping::indexed_through`.
     6 CroaksBy: (AccountId, LogIndex) => ();
@@ -253,7 +272,7 @@ tables! {
     7 Friends: (AccountId, u64) => ();
     /// (who is followed, by whom): `Friends` the other way round.
     8 Followers: (AccountId, u64) => ();
-    /// Requests that were carried out or refused, by the index at which that happened.
+    /// Requests that were carried out or refused, by the index at which that happened; not those in `Posts`.
     9 Requests: LogIndex => Remembered;
     /// Deleted accounts whose rows are not swept yet.
     10 Sweeps: AccountId => ();
@@ -269,6 +288,8 @@ tables! {
     /// What goes with its owner.
     17 Owned: (Owner, TreePath) => ();
     18 CoordinationRow: () => Coordination;
+    /// Croaks since rules level 2; read through [`super::croaks`]. Last, for the reason given there.
+    255 Posts: LogIndex => Post;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -287,6 +308,18 @@ pub struct Account {
     pub deleted: bool,
 }
 
+/// An [`Account`], read where it lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct AccountMark<'a> {
+    pub username: &'a str,
+    pub name: &'a str,
+    pub email: &'a str,
+    pub password_hash: &'a str,
+    pub credential_version: u32,
+    pub created_wall_ms: u64,
+    pub deleted: bool,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     pub account: AccountId,
@@ -302,6 +335,13 @@ pub struct Croak {
     pub author: AccountId,
     pub wall_ms: u64,
     pub text: String,
+}
+
+/// A croak with what its request did. What is read alone comes first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Post {
+    pub marks: Marks,
+    pub croak: Croak,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -461,7 +501,7 @@ impl Default for Coordination {
 }
 
 /// The one row of `Books`; rewritten only by steps that happen rarely.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bookkeeping {
     /// Requests applied up to here may be forgotten; all later ones are remembered.
     pub forgotten_through: LogIndex,

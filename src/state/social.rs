@@ -11,16 +11,27 @@ use super::apply::{Decision, Moment};
 use super::code::{Code, Denied, Field};
 use super::command::Reply;
 use super::ids::{AccountId, LogIndex, TokenHash};
-use super::limits::{Bounds, SESSION_AGE_MS_MAX};
+use super::limits::{Bounds, RULES_LEVEL_POSTS, SESSION_AGE_MS_MAX};
 use super::rows::{
-    Account, Accounts, Bookkeeping, Books, Change, Croak, Croaks, CroaksBy, Followers, Friends, Names, Order,
-    Session, Sessions, SessionsOf, Sweeps, View, get, scan,
+    Account, AccountMark, Accounts, BadRow, Bookkeeping, Books, Change, Croak, Croaks, CroaksBy, Followers,
+    Friends, Key, Names, Order, Post, Posts, Session, Sessions, SessionsOf, Sweeps, Table, View,
+    decode_borrowed, get, scan,
 };
-use super::text;
+use super::{croaks, text};
 
 /// The live account with this id; nothing for a deleted one.
 pub fn live_account<V: View>(view: &V, id: AccountId) -> Result<Option<Account>, V::Error> {
     Ok(get::<Accounts, V>(view, &id)?.filter(|account| !account.deleted))
+}
+
+/// Whether there is a live account with this id: what writing needs of it, without making its texts one's own.
+fn is_live<V: View>(view: &V, id: AccountId) -> Result<bool, V::Error> {
+    let key = id.bytes();
+    let Some(bytes) = view.get(Accounts::ID, &key)? else { return Ok(false) };
+    match decode_borrowed::<AccountMark>(&bytes) {
+        Some(account) => Ok(!account.deleted),
+        None => Err(BadRow { table: Accounts::ID, key }.into()),
+    }
 }
 
 /// The live account of this (folded) user name.
@@ -40,6 +51,13 @@ pub fn session_account<V: View>(
         return Ok(None);
     }
     Ok(live_account(view, session.account)?.map(|account| (session.account, account)))
+}
+
+/// As [`session_account`], when only who it is matters.
+fn session_owner<V: View>(view: &V, token: TokenHash, age_ms: u64) -> Result<Option<AccountId>, V::Error> {
+    let Some(session) = get::<Sessions, V>(view, &token)? else { return Ok(None) };
+    let open = session.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX) > age_ms;
+    Ok((open && is_live(view, session.account)?).then_some(session.account))
 }
 
 /// Unwraps an `Option` inside a rule, or refuses.
@@ -121,7 +139,7 @@ pub(super) fn log_in<V: View>(
     let session = Session {
         account: id,
         opened: moment.index,
-        opened_age_ms: moment.age_ms,
+        opened_age_ms: moment.age_ms(),
         opened_wall_ms: moment.wall_ms,
     };
     changes.push(Change::put::<Sessions>(&token, &session));
@@ -141,10 +159,15 @@ pub(super) fn croak<V: View>(
     session: TokenHash,
     post: &str,
 ) -> Result<Decision, V::Error> {
-    let (author, _) = or_deny!(session_account(view, session, moment.age_ms)?, NOT_LOGGED_IN);
+    let author = or_deny!(session_owner(view, session, moment.age_ms())?, NOT_LOGGED_IN);
     checked!(text::check_croak(post));
     let croak = Croak { author, wall_ms: moment.wall_ms, text: text::croak_text(post) };
-    Ok(Ok((vec![Change::put::<Croaks>(&moment.index, &croak)], Reply::Croaked { croak: moment.index })))
+    let put = if moment.rules_level >= RULES_LEVEL_POSTS {
+        Change::put::<Posts>(&moment.index, &Post { marks: moment.marks, croak })
+    } else {
+        Change::put::<Croaks>(&moment.index, &croak)
+    };
+    Ok(Ok((vec![put], Reply::Croaked { croak: moment.index })))
 }
 
 /// Whose session it is, and who has this user name.
@@ -154,7 +177,7 @@ fn me_and<V: View>(
     session: TokenHash,
     username: &str,
 ) -> Result<Result<(AccountId, AccountId), Denied>, V::Error> {
-    let (me, _) = or_deny!(session_account(view, session, moment.age_ms)?, NOT_LOGGED_IN);
+    let me = or_deny!(session_owner(view, session, moment.age_ms())?, NOT_LOGGED_IN);
     let username = checked!(text::fold_username(username));
     let (friend, _) = or_deny!(account_named(view, &username)?, NO_SUCH_USER);
     Ok(Ok((me, friend)))
@@ -206,7 +229,7 @@ pub(super) fn delete_account<V: View>(
     session: TokenHash,
     credential_version: u32,
 ) -> Result<Decision, V::Error> {
-    let (id, account) = or_deny!(session_account(view, session, moment.age_ms)?, NOT_LOGGED_IN);
+    let (id, account) = or_deny!(session_account(view, session, moment.age_ms())?, NOT_LOGGED_IN);
     if account.credential_version != credential_version {
         return Ok(Err(Denied::new(Code::CredentialsChanged)));
     }
@@ -230,14 +253,19 @@ pub(super) fn delete_account<V: View>(
 
 /// Removes up to `sweep_step` rows of a deleted account; the last step removes its entry in `Sweeps`.
 /// Croaks that are not indexed by author yet are left to [`index_croaks`].
-pub(super) fn sweep<V: View>(bounds: &Bounds, view: &V, account: AccountId) -> Result<Decision, V::Error> {
+pub(super) fn sweep<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    books: &Bookkeeping,
+    account: AccountId,
+) -> Result<Decision, V::Error> {
     if get::<Sweeps, V>(view, &account)?.is_none() {
         return Ok(Ok((Vec::new(), Reply::Stepped { more: false })));
     }
     let (from, to) = range_of(account);
     let mut changes = Vec::new();
-    // Every row found takes a twin with it: half a step's rows are looked up.
-    let left = |changes: &Vec<Change>| (bounds.sweep_step - changes.len()) / 2;
+    // Every row found takes a twin with it: half a step's rows are looked up. A young croak leaves a third behind.
+    let left = |changes: &Vec<Change>| bounds.sweep_step.saturating_sub(changes.len()) / 2;
     for (key, token) in scan::<SessionsOf, V>(view, &from, &to, Order::OldestFirst, left(&changes))? {
         changes.push(Change::remove::<SessionsOf>(&key));
         changes.push(Change::remove::<Sessions>(&token));
@@ -252,7 +280,10 @@ pub(super) fn sweep<V: View>(bounds: &Bounds, view: &V, account: AccountId) -> R
     }
     for (key, ()) in scan::<CroaksBy, V>(view, &from, &to, Order::OldestFirst, left(&changes))? {
         changes.push(Change::remove::<CroaksBy>(&key));
-        changes.push(Change::remove::<Croaks>(&key.1));
+        match croaks::find(view, key.1)? {
+            Some(found) => found.remove(books, &mut changes),
+            None => changes.push(Change::remove::<Croaks>(&key.1)),
+        }
     }
     let more = left(&changes) == 0;
     if !more {
@@ -268,18 +299,20 @@ pub(super) fn index_croaks<V: View>(
     books: &mut Bookkeeping,
 ) -> Result<Decision, V::Error> {
     let from = books.indexed_through + 1;
-    let croaks = scan::<Croaks, V>(view, &from, &LogIndex::MAX, Order::OldestFirst, bounds.index_step)?;
-    let Some((last, _)) = croaks.last() else {
+    let found = croaks::between(view, from, LogIndex::MAX, Order::OldestFirst, bounds.index_step)?;
+    let Some(last) = found.last() else {
         return Ok(Ok((Vec::new(), Reply::Stepped { more: false })));
     };
-    books.indexed_through = *last;
-    let mut changes = Vec::with_capacity(croaks.len() + 1);
-    for (index, croak) in &croaks {
-        changes.push(match live_account(view, croak.author)? {
-            Some(_) => Change::put::<CroaksBy>(&(croak.author, *index), &()),
-            None => Change::remove::<Croaks>(index),
-        });
+    books.indexed_through = last.index;
+    let mut changes = Vec::with_capacity(found.len() + 1);
+    for one in &found {
+        let author = one.croak.author;
+        if is_live(view, author)? {
+            changes.push(Change::put::<CroaksBy>(&(author, one.index), &()));
+        } else {
+            one.remove(books, &mut changes);
+        }
     }
     changes.push(Change::put::<Books>(&(), books));
-    Ok(Ok((changes, Reply::Stepped { more: croaks.len() == bounds.index_step })))
+    Ok(Ok((changes, Reply::Stepped { more: found.len() == bounds.index_step })))
 }

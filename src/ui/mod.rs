@@ -7,6 +7,7 @@
 //! - [`directory`]: what a balancer says about where to go
 //! - [`status`]: the group at a glance, as a table and as JSON
 //! - [`health`]: whether it is well, in words and as JSON
+//! - [`metrics`]: figures for programs that watch
 //! - [`table`]: columns that line up; [`tree`]: the lock namespace, drawn
 //! - [`plain`]: what others wrote, as it may stand in a terminal
 //!
@@ -15,6 +16,7 @@
 pub mod directory;
 pub mod form;
 pub mod health;
+pub mod metrics;
 pub mod pages;
 pub mod plain;
 pub mod status;

@@ -6,7 +6,7 @@
 //! - [`pages`]: what stands on a page
 //! - one module a promise: [`people`], [`hostile`], [`belonging`], [`failover`], [`following`], [`power`], [`status`],
 //!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`],
-//!   [`recover`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], and [`browser`] for
+//!   [`recover`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], [`metrics`], and [`browser`] for
 //!   the eyes
 //!
 //! Each group is seven processes, so one test runs at a time, whatever `--test-threads` says.
@@ -35,6 +35,7 @@ mod locks;
 mod lost;
 mod masters;
 mod members;
+mod metrics;
 mod moved;
 mod pages;
 mod people;

@@ -1,8 +1,10 @@
 //! Who is there, and who is master: beats, leases, fences.
 
-use crate::pond::{Pond, asked, awaited, awaited_within, tree};
-use ribbit::net::protocol::NodeStatus;
+use crate::pond::{Pond, ask, asked, awaited, awaited_within, tree};
+use crate::writers::session_of;
+use ribbit::net::protocol::{Answer, Ask, NodeStatus};
 use ribbit::state::rows::Kind;
+use ribbit::state::{Code, Denied, LeaseCommand, Reply, Request, RequestId, TokenHash};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -96,6 +98,47 @@ fn a_coordinator_that_is_cut_from_nobody_but_dead_costs_no_backend_its_lease() {
         awaited("it is back", || (said(&address).leases.active.len() == 5).then_some(()));
     }
     assert_eq!(master_of(&pond, 1), Some((address, fence)), "the master kept its lock all along");
+}
+
+#[test]
+fn a_chat_place_belongs_to_its_client_and_outlives_the_backend_that_it_hangs_on() {
+    let pond = Pond::start_with(&["--restart", "never"]);
+    let leader = pond.await_leading_backend();
+    let mut browser = pond.browser();
+    browser.join("ada");
+    let session = session_of(&browser);
+    let status = pond.status();
+    let backends: Vec<_> = status.backends().map(|it| it.address.clone()).collect();
+    let other = status.backends().find(|it| it.name != leader).expect("one of three").clone();
+    let enter = |address: &str, number: u128, client: u8, take_over| {
+        let words = format!("client {client}");
+        let token = TokenHash([client; 32]);
+        let command = LeaseCommand::EnterChat { session, token, words, take_over }.into();
+        let born = said(address).me.applied;
+        match ask(address, Ask::Write(Request { id: RequestId(number), born, command })) {
+            Answer::Written { outcome, .. } => outcome,
+            other => panic!("{other:?}"),
+        }
+    };
+    let renew = |address: &str, client: u8| ask(address, Ask::Renew { token: TokenHash([client; 32]) });
+    let Ok(Reply::Fenced { fence }) = enter(&other.address, 1, 1, false) else { panic!("not entered") };
+    assert!(matches!(renew(&other.address, 1), Answer::Renewed { lease_ms: 2_000 }));
+
+    // The backend that it hangs on dies: through another one it is still its own.
+    pond.kill(&[&other.name]);
+    let left: Vec<_> = backends.iter().filter(|address| **address != other.address).collect();
+    for address in &left {
+        assert!(matches!(renew(address, 1), Answer::Renewed { .. }));
+    }
+    assert_eq!(enter(left[0], 2, 1, false), Ok(Reply::Fenced { fence }));
+    assert_eq!(enter(left[1], 3, 2, false), Err(Denied::new(Code::LockHeld)));
+    let taken = enter(left[1], 4, 2, true);
+    assert!(matches!(taken, Ok(Reply::Fenced { fence: higher }) if higher > fence), "{taken:?}");
+    assert_eq!(renew(left[0], 1), Answer::Refused(Denied::new(Code::LeaseOver)));
+
+    // Nobody renews: it is free after the lease.
+    awaited("it is let go", || (tree(left[0], "/people")?.len() == 1).then_some(()));
+    assert_eq!(renew(left[0], 2), Answer::Refused(Denied::new(Code::LeaseOver)));
 }
 
 #[test]

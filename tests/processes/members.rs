@@ -5,7 +5,7 @@ use crate::writers::{Writers, stores_agree};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Types it, expects this exit code, answers what was said.
 #[track_caller]
@@ -76,6 +76,32 @@ fn a_drained_member_serves_and_does_not_vote() {
     }
     pond.await_whole();
     typed(&pond, "member drain backend-9", 1);
+}
+
+/// Two of five are away: with one voter less nobody could decide anything.
+#[test]
+fn a_voter_stays_where_the_rest_would_be_no_majority() {
+    let pond = Pond::start();
+    let leader = pond.await_leading_backend();
+    let status = pond.await_whole();
+    let drained = follower(&status);
+    let others = status.members.iter().map(|member| member.name.clone());
+    let away: Vec<String> = others.filter(|name| *name != leader && *name != drained).take(2).collect();
+    let away: Vec<&str> = away.iter().map(String::as_str).collect();
+    pond.signal(&away, Signal::STOP);
+    pond.await_status("two are missed", |status| away.iter().all(|name| !status.member(name).alive));
+    std::thread::scope(|scope| {
+        let said = scope.spawn(|| typed(&pond, &format!("member drain {drained}"), 0));
+        std::thread::sleep(Duration::from_secs(4));
+        let status = pond.status();
+        assert!(status.member(&drained).voter && status.leader.is_some(), "{status:?}");
+        pond.signal(&away, Signal::CONT);
+        let said = said.join().expect("it is drained in the end");
+        assert!(said.contains("keeps its vote for now: without it 4 would vote"), "{said}");
+        assert!(away.iter().all(|name| said.contains(name)), "{said}");
+        assert!(said.contains("learns and does not vote"), "{said}");
+    });
+    assert!(!pond.status().member(&drained).voter);
 }
 
 #[test]

@@ -10,7 +10,8 @@ use crate::pond::{Pond, awaited};
 use ribbit::db::{FileDisk, Store};
 use ribbit::net::protocol::{Answer, Ask};
 use ribbit::net::secret::token_hash;
-use ribbit::state::rows::{Croaks, Order, scan};
+use ribbit::state::croaks;
+use ribbit::state::rows::Order;
 use ribbit::state::{Consistency, LogIndex, Page, Query, TokenHash};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -247,7 +248,6 @@ fn stored(pond: &Pond, name: &str) -> (LogIndex, BTreeMap<LogIndex, String>) {
     let store = Store::open(disk).expect("a store");
     let reader = store.reader();
     let view = reader.view().expect("it can be read");
-    let rows =
-        scan::<Croaks, _>(&view, &0, &u64::MAX, Order::OldestFirst, usize::MAX).expect("it can be read");
-    (reader.applied(), rows.into_iter().map(|(index, croak)| (index, croak.text)).collect())
+    let found = croaks::between(&view, 0, u64::MAX, Order::OldestFirst, usize::MAX).expect("it can be read");
+    (reader.applied(), found.into_iter().map(|found| (found.index, found.croak.text)).collect())
 }

@@ -17,6 +17,7 @@ use super::disk::SimDisk;
 use super::world::{Event, PATIENCE, World, trace};
 use ribbit::db::Store;
 use ribbit::replica::Input;
+use ribbit::state::command::NewMember;
 use ribbit::state::{Code, Command, HistoryId, Outcome, Reply, Request, RequestId};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +65,11 @@ impl World {
     fn command(&self, node: usize, want: Want) -> Command {
         let (role, id) = (self.nodes[node].role, node as u32 + 1);
         match want {
-            Want::Found => Command::Found { history: HistoryId(2), member: self.member(node) },
+            Want::Found => {
+                // Under the first rules: every run sees them raised, by a chore.
+                let member = NewMember { rules_level: 1, ..self.member(node) };
+                Command::Found { history: HistoryId(2), member }
+            }
             Want::Join => Command::Join { member: self.member(node) },
             Want::Leave | Want::Remove => Command::Lose { role, id },
             Want::Drain(drained) => Command::Drain { role, id, drained },

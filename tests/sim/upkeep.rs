@@ -4,6 +4,7 @@
 use super::world::{Event, World, trace};
 use ribbit::db::{Configuration, Reader};
 use ribbit::replica::Input;
+use ribbit::state::limits::RULES_LEVEL;
 use ribbit::state::rows::{Order, Standing, Sweeps, books, scan};
 use ribbit::state::{AccountId, Command, LogIndex, RaftId, Request, members};
 use std::collections::BTreeSet;
@@ -98,6 +99,14 @@ fn has_forgotten(reader: &Reader, id: RaftId) -> bool {
 fn chore(reader: &Reader, configuration: &Configuration) -> Option<Command> {
     let view = reader.view().expect(READABLE);
     let rows = members::all(&view).expect(READABLE);
+    if let Some((raft_id, row)) = rows.iter().find(|(_, row)| row.rules_level < RULES_LEVEL) {
+        let (address, machine) = (row.address.clone(), row.machine.clone());
+        let raft_id = *raft_id;
+        return Some(Command::Describe { raft_id, address, machine, rules_level: RULES_LEVEL });
+    }
+    if books(&view).expect(READABLE).rules_level < RULES_LEVEL {
+        return Some(Command::RaiseRules { level: RULES_LEVEL });
+    }
     let gone = rows.iter().find(|(id, row)| row.standing == Standing::Lost && !configuration.contains(*id));
     if let Some((raft_id, _)) = gone {
         return Some(Command::Forget { raft_id: *raft_id });

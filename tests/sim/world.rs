@@ -343,7 +343,7 @@ impl World {
             && self.run_until(self.now + RESTED_WITHIN, |world| {
                 world.clients.iter().all(|client| client.pending.is_none() && world.has_done_enough(client))
                     && world.everybody_has_a_place()
-                    && world.indexes_applied().len() == 1
+                    && world.indexes_applied() == BTreeSet::from([world.checker.last()])
             });
         if !rested {
             self.say_why_restless();

@@ -1,7 +1,6 @@
 //! The web role in this process, over a group in a box.
 
 use super::group::Group;
-use ribbit::net::client::Client;
 use ribbit::roles::options::WebOptions;
 use ribbit::roles::web;
 use std::sync::Arc;
@@ -24,8 +23,7 @@ impl Site {
         let address = listener.local_addr().expect("bound").to_string();
         let stop = Arc::new(event_listener::Event::new());
         let stopped = stop.listen();
-        let thread =
-            std::thread::spawn(move || smol::block_on(web::serve(listener, Client::new(servers), stopped)));
+        let thread = std::thread::spawn(move || smol::block_on(web::serve(listener, servers, stopped)));
         Site { group, address, stop, thread }
     }
 

@@ -142,6 +142,7 @@ impl Core {
             learner: configuration.learners.contains(&raft_id),
             caught_up: heard_lately
                 && raft.prs().get(raft_id).is_some_and(|progress| close(progress.matched)),
+            present: heard_lately || raft_id == self.options.me,
             silence: match silent_ticks {
                 ticks if ticks >= DEMOTE_TICKS => Silence::Endless,
                 ticks if ticks >= self.options.evict_ticks => Silence::Long,

@@ -34,14 +34,24 @@ impl StoreThread {
     }
 
     fn turn(&mut self, jobs: &[Job]) -> Result<(), DbError> {
+        let mut applied = None;
         if jobs.iter().any(|job| !job.committed.is_empty() || job.install.is_some()) {
             let done = self.writer.apply(jobs)?;
             self.answer(&done);
-            // Ends with the Raft task: then nobody needs to be told.
+            applied = Some(done);
+        }
+        // What was applied is told before the disk is waited for, and else together with the rest: each message may
+        // wake a thread. Sending ends with the Raft task: then nobody needs to be told.
+        if jobs.iter().any(|job| !job.is_volatile())
+            && let Some(done) = applied.take()
+        {
             let _ = self.inbox.send_blocking(Message::Input(Input::Applied(done)));
         }
-        let done = self.writer.append(jobs)?;
-        let _ = self.inbox.send_blocking(Message::Input(Input::Stored(done)));
+        let stored = self.writer.append(jobs)?;
+        let _ = self.inbox.send_blocking(match applied {
+            Some(applied) => Message::Turn(Box::new((applied, stored))),
+            None => Message::Input(Input::Stored(stored)),
+        });
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use crate::net::limits::ADDRESSES_MAX;
 use crate::net::protocol::{BackendAt, NodeStatus, ReaderId};
 use crate::state::command::clusters_on;
 use crate::state::{ClusterId, RaftId, Role};
+use crate::ui::metrics::{BackendLoad, Balancer};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +47,8 @@ pub struct Board {
     site: u32,
     places: BTreeMap<String, Place>,
     readers: Readers,
+    /// Splices that were ended to even out the others, so far.
+    evened_out: u64,
 }
 
 /// What is at an address.
@@ -138,7 +141,7 @@ impl Place {
 impl Board {
     pub fn new(seeds: Vec<String>, site: u32) -> Board {
         let places = seeds.into_iter().map(|seed| (seed, Place::new(true))).collect();
-        Board { cluster: None, site, places, readers: Readers::default() }
+        Board { cluster: None, site, places, readers: Readers::default(), evened_out: 0 }
     }
 
     /// Whom to watch.
@@ -251,14 +254,38 @@ impl Board {
     }
 
     /// Ends a splice to the backend there that is quiet now, if there is one.
-    pub fn end_a_quiet_one(&self, address: &str) -> bool {
+    pub fn end_a_quiet_one(&mut self, address: &str) -> bool {
         let Some(place) = self.places.get(address) else { return false };
         let splices = place.life.splices();
         let quiet = splices.iter().find(|splice| splice.is_quiet());
         if let Some(splice) = quiet {
             splice.end();
+            self.evened_out += 1;
         }
         quiet.is_some()
+    }
+
+    /// Figures for programs that watch.
+    pub fn figures(&mut self, now: Instant) -> Balancer {
+        self.readers.expire(now);
+        let (places, candidates) = self.candidates(None);
+        let serving = places.iter().zip(&candidates).filter(|(_, candidate)| candidate.serves);
+        let load = |((_, place), candidate): (&(&String, &Place), &Candidate)| {
+            let name = place.status.as_ref()?.me.name();
+            Some(BackendLoad {
+                name,
+                clients: candidate.clients.into(),
+                spliced: place.life.spliced().into(),
+            })
+        };
+        Balancer {
+            serving: serving.clone().count() as u64,
+            in_sync: serving.clone().filter(|(_, candidate)| candidate.in_sync).count() as u64,
+            has_leader: self.leader().is_some(),
+            readers: self.readers.count() as u64,
+            evened_out: self.evened_out,
+            backends: serving.filter_map(load).collect(),
+        }
     }
 
     /// Whether the reader had a place.

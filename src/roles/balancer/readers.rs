@@ -51,6 +51,10 @@ impl Readers {
         self.places.get(&client).map(|place| place.address.as_str())
     }
 
+    pub fn count(&self) -> usize {
+        self.places.len()
+    }
+
     /// How many read at each backend, `except` left out.
     pub fn counts(&self, except: Option<ReaderId>) -> BTreeMap<&str, u32> {
         let mut counts = BTreeMap::new();

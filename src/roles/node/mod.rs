@@ -18,6 +18,7 @@
 //! - [`snapshots`]: the whole state on a link of its own
 //! - [`service`]: what is answered
 //! - [`subscriptions`]: what is applied, told to who follows it
+//! - [`pages`]: `/metrics` and `/health`
 //! - [`passwords`]: hashing, off the executor's threads
 //! - [`chores`]: bounded work that the leader proposes when nobody asks
 
@@ -27,6 +28,7 @@ mod coordination;
 mod disk;
 mod join;
 mod lost;
+mod pages;
 mod passwords;
 mod peers;
 mod roster;

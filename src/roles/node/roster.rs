@@ -80,7 +80,7 @@ impl Peers {
     /// Anybody can say anything: what is remembered of it is bounded.
     fn has_room(&self, table: &BTreeMap<RaftId, Peer>, info: &MemberInfo) -> bool {
         self.is_another(info)
-            && info.address.len().max(info.machine.len()) <= ADDRESS_BYTES_MAX
+            && info.address.len().max(info.machine.len()).max(info.host.len()) <= ADDRESS_BYTES_MAX
             && (table.len() < PEERS_MAX || table.contains_key(&info.raft_id))
     }
 
@@ -150,6 +150,10 @@ impl Peers {
 
     pub(super) fn address(&self, id: RaftId) -> Option<String> {
         self.table().get(&id)?.info.as_ref().map(|info| info.address.clone())
+    }
+
+    pub(super) fn role(&self, id: RaftId) -> Option<Role> {
+        self.table().get(&id)?.info.as_ref().map(|info| info.role)
     }
 
     /// Who has this Raft id and where it is reached.

@@ -5,10 +5,11 @@
 
 use super::coordination::{self, locked, servers};
 use super::passwords::Busy;
-use super::{Member, Node, peers, snapshots, subscriptions};
+use super::{Member, Node, pages, peers, snapshots, subscriptions};
 use crate::db::DbError;
 use crate::net::client::ask_once;
 use crate::net::frame::{FrameError, Plane};
+use crate::net::http::Page;
 use crate::net::listener;
 use crate::net::listener::Outlet;
 use crate::net::protocol::{Answer, Ask, NewAccount, NodeStatus, Password, Why};
@@ -58,6 +59,10 @@ impl listener::Node for Service {
         mut outlet: Outlet,
     ) -> Result<(), FrameError> {
         subscriptions::serve(&self.node, cursor, wanted, &mut outlet).await
+    }
+
+    fn page(&self, path: &str) -> Option<Page> {
+        pages::page(&self.node, &self.status(), path)
     }
 
     async fn peer(self: Arc<Self>, plane: Plane, stream: TcpStream) {

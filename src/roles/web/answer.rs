@@ -47,6 +47,13 @@ pub fn plain(status: StatusCode, words: &'static str) -> Answer {
     answer
 }
 
+/// The same for text that was just made, of a type of its own.
+pub fn text(status: StatusCode, content_type: &'static str, text: String) -> Answer {
+    let mut answer = with_type(status, content_type, text.into());
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
 /// A file that comes with the binary; short-lived in caches, since the next version may bring another.
 pub fn file(content_type: &'static str, text: &'static str) -> Answer {
     let mut answer = with_type(StatusCode::OK, content_type, Bytes::from_static(text.as_bytes()));

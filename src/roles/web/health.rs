@@ -1,10 +1,22 @@
-//! `/readyz`: would a write be accepted? For programs that decide where to send people.
+//! `/readyz`: would a write be accepted? For programs that decide where to send people. `/health`: how the whole group
+//! is, as `ribbit health --json` says it; 503 when it is down.
 
 use super::answer::{self, Answer};
 use super::limits::READY_DEADLINE;
 use crate::net::client::Client;
+use crate::net::health::{State, judge, state};
 use crate::net::protocol::{self, Ask};
+use crate::net::survey::Survey;
+use crate::ui;
 use hyper::StatusCode;
+
+pub fn health(survey: &Survey) -> Answer {
+    let status = match state(&judge(survey)) {
+        State::Fine | State::Degraded => StatusCode::OK,
+        State::Down => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    answer::text(status, "application/json", ui::health::json(survey))
+}
 
 pub async fn ready(client: &Client) -> Answer {
     match client.ask(Ask::NodeStatus, READY_DEADLINE).await {

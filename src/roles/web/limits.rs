@@ -31,6 +31,8 @@ pub const READ_DEADLINE: Duration = Duration::from_millis(3_000);
 pub const AROUND_DEADLINE: Duration = Duration::from_millis(800);
 /// `/readyz` answers within this.
 pub const READY_DEADLINE: Duration = Duration::from_secs(1);
+/// How the group is, is asked at most this often, for however many browsers.
+pub const SURVEY_EVERY: Duration = Duration::from_secs(1);
 /// What `Retry-After` says.
 pub const RETRY_AFTER_SECONDS: &str = "2";
 

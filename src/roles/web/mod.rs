@@ -11,19 +11,22 @@
 //! - `site`: one request from head to answer: path, method, whose form it is, size, then the handler
 //! - `visit`: one browser's cookies and deadline; asks the group
 //! - `feed`, `friends`, `account`: the handlers; `health` for programs
+//! - `group`: how the group is, asked once for all; `tally`: what was answered, counted
 //! - `answer`: the headers that every answer has
 //!
-//! Nothing is kept between requests but the client's connections, so any web process serves any session. One
+//! Nothing is kept between requests but the client's connections, counts and what the group was like a second ago, so any web process serves any session. One
 //! thread: a page is a wait and some string building. Every request is answered within four seconds.
 
 mod account;
 mod answer;
 mod feed;
 mod friends;
+mod group;
 mod health;
 pub mod limits;
 mod patience;
 mod site;
+mod tally;
 mod visit;
 
 use super::failure::{Exit, Failure};
@@ -51,7 +54,7 @@ use std::time::Instant;
 /// When it cannot listen.
 pub async fn run(options: WebOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let listener = bind(&options).await?;
-    serve(listener, Client::new(options.servers), stop).await;
+    serve(listener, options.servers, stop).await;
     Ok(())
 }
 
@@ -88,9 +91,9 @@ struct Door {
 }
 
 /// Serves pages on a listener until `stop`, then gives what is under way `limits::STOP_DEADLINE`.
-pub async fn serve(listener: TcpListener, client: Client, stop: impl Future<Output = ()>) {
+pub async fn serve(listener: TcpListener, servers: Vec<String>, stop: impl Future<Output = ()>) {
     let door = Rc::new(Door {
-        site: Site::new(client),
+        site: Site::new(Client::new(servers.clone()), servers),
         open: Cell::new(0),
         stopping: Cell::new(false),
         changed: Event::new(),
@@ -121,16 +124,21 @@ async fn accept(listener: &TcpListener, executor: &LocalExecutor<'_>, door: &Rc<
         match listener.accept().await {
             Ok((stream, _)) if door.open.get() < limits::CONNECTIONS_MAX => {
                 door.open.set(door.open.get() + 1);
+                door.site.tally.open.set(door.open.get());
                 let door = door.clone();
                 executor
                     .spawn(async move {
                         connection(stream, &door).await;
                         door.open.set(door.open.get() - 1);
+                        door.site.tally.open.set(door.open.get());
                         door.changed.notify(usize::MAX);
                     })
                     .detach();
             }
-            Ok((stream, _)) => turn_away(stream).await,
+            Ok((stream, _)) => {
+                door.site.tally.turned_away();
+                turn_away(stream).await;
+            }
             Err(error) => {
                 log::warn!("cannot accept a connection: {error}");
                 smol::Timer::after(limits::ACCEPT_PAUSE).await;

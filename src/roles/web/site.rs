@@ -5,7 +5,9 @@
 //! ```
 
 use super::answer::{self, Answer, closing};
+use super::group::Group;
 use super::limits::{ANSWER_DEADLINE, BODY_DEADLINE, FORM_BYTES_MAX};
+use super::tally::Tally;
 use super::visit::Visit;
 use super::{account, feed, friends, health};
 use crate::net::client::Client;
@@ -32,6 +34,8 @@ enum Route {
     Favicon,
     Livez,
     Readyz,
+    Health,
+    Metrics,
 }
 
 impl Route {
@@ -43,11 +47,13 @@ impl Route {
 
 pub struct Site {
     client: Client,
+    group: Group,
+    pub tally: Tally,
     routes: matchit::Router<Route>,
 }
 
 impl Site {
-    pub fn new(client: Client) -> Site {
+    pub fn new(client: Client, servers: Vec<String>) -> Site {
         let mut routes = matchit::Router::new();
         for (path, route) in [
             ("/", Route::Home),
@@ -61,10 +67,12 @@ impl Site {
             ("/favicon.svg", Route::Favicon),
             ("/livez", Route::Livez),
             ("/readyz", Route::Readyz),
+            ("/health", Route::Health),
+            ("/metrics", Route::Metrics),
         ] {
             routes.insert(path, route).expect("the paths differ");
         }
-        Site { client, routes }
+        Site { client, group: Group::new(servers), tally: Tally::default(), routes }
     }
 
     /// Answers one request, within `limits::ANSWER_DEADLINE` of `began`.
@@ -73,6 +81,7 @@ impl Site {
         let mut visit = Visit::new(self.client.clone(), &head.headers, began);
         let has_session = visit.has_session();
         let Ok(found) = self.routes.at(head.uri.path()) else {
+            self.tally.count(StatusCode::NOT_FOUND, began.elapsed());
             return message(StatusCode::NOT_FOUND, "No such page", "There is nothing here.", has_session);
         };
         let route = *found.value;
@@ -96,6 +105,7 @@ impl Site {
             answer::page(StatusCode::SERVICE_UNAVAILABLE, &page)
         };
         let answer = handled.or(overdue).await;
+        self.tally.count(answer.status(), began.elapsed());
         visit.seal(answer)
     }
 
@@ -113,6 +123,8 @@ impl Site {
             Route::Favicon => answer::file("image/svg+xml", FAVICON),
             Route::Livez => answer::plain(StatusCode::OK, "ok"),
             Route::Readyz => health::ready(&self.client).await,
+            Route::Health => health::health(self.group.survey().await.as_ref()),
+            Route::Metrics => self.tally.show(),
         }
     }
 }

@@ -3,9 +3,13 @@
 
 use super::*;
 use crate::state::code::{Code, Denied};
+use crate::state::command::{NewMember, Role};
+use crate::state::ids::HistoryId;
+use crate::state::limits::RULES_LEVEL;
 use crate::state::query::{FeedCroak, Person};
 use crate::state::rows::{
-    Accounts, Croaks, CroaksBy, Followers, Friends, Key, Requests, Sessions, SessionsOf, Sweeps, decode,
+    Accounts, Croaks, CroaksBy, Followers, Friends, Key, Post, Posts, Requests, Sessions, SessionsOf, Sweeps,
+    books, decode,
 };
 use crate::state::social::account_named;
 use proptest::prelude::*;
@@ -35,6 +39,8 @@ pub(super) enum Step {
     Sweep(Index),
     IndexCroaks,
     Age(u64),
+    /// Every member understands the newest rules, and they are raised.
+    Raise,
     /// The request of an earlier entry again.
     Retry(Index),
 }
@@ -52,6 +58,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => any::<Index>().prop_map(Step::Sweep),
         3 => Just(Step::IndexCroaks),
         1 => (0..2 * SMALL.remembered_age_ms).prop_map(Step::Age),
+        1 => Just(Step::Raise),
         3 => any::<Index>().prop_map(Step::Retry),
     ]
 }
@@ -161,6 +168,15 @@ impl History {
     pub(super) fn of(steps: &[Step]) -> History {
         let (log, oracle) = (Log::small(), Oracle::default());
         let mut history = History { log, outcomes: Vec::new(), fresh: 0, oracle };
+        // Under the oldest rules: what was written under them is there when they are raised.
+        let member = NewMember {
+            role: Role::Backend,
+            id: 1,
+            address: String::new(),
+            machine: String::new(),
+            rules_level: 1,
+        };
+        history.run(Command::Found { history: HistoryId(7), member }).unwrap();
         // Random steps alone would spend themselves on making people.
         for who in 0..PEOPLE.len() {
             history.take(&Step::Create(who));
@@ -178,6 +194,12 @@ impl History {
             Step::Age(ms) => self.log.age_ms += ms,
             Step::Retry(_) if self.log.proposals.is_empty() => {}
             Step::Retry(which) => self.retry(which.index(self.log.proposals.len())),
+            Step::Raise => {
+                let (address, machine) = (String::new(), String::new());
+                let rules_level = RULES_LEVEL;
+                self.run(Command::Describe { raft_id: 1, address, machine, rules_level }).unwrap();
+                self.run(Command::RaiseRules { level: rules_level }).unwrap();
+            }
             step => drop(self.run(self.command(step))),
         }
     }
@@ -227,7 +249,7 @@ impl History {
                 Command::Sweep { account }
             }
             Step::IndexCroaks => Command::IndexCroaks,
-            Step::Age(_) | Step::Retry(_) => unreachable!("not commands"),
+            Step::Age(_) | Step::Raise | Step::Retry(_) => unreachable!("not commands"),
         }
     }
 
@@ -237,7 +259,7 @@ impl History {
         let before: Vec<_> = self.log.model.rows().map(|(t, k, r)| (t, k.to_vec(), r.to_vec())).collect();
         let outcome = self.log.propose(request.clone());
         let first = self.outcomes[entry].clone();
-        let remembered = self.requests().iter().any(|row| row.id == request.id);
+        let remembered = self.requests().contains(&request.id);
         let unknown = Err(Denied::new(Code::OutcomeUnknown));
         assert_eq!(outcome, if remembered { first } else { unknown });
         let after: Vec<_> = self.log.model.rows().map(|(t, k, r)| (t, k.to_vec(), r.to_vec())).collect();
@@ -245,8 +267,14 @@ impl History {
         self.outcomes.push(outcome);
     }
 
-    fn requests(&self) -> Vec<crate::state::rows::Remembered> {
-        table::<Requests>(&self.log.model).iter().map(|(_, row)| decode(row).unwrap()).collect()
+    /// The ids that are remembered, by what the rows say.
+    fn requests(&self) -> BTreeSet<RequestId> {
+        let through = books(&self.log.model).unwrap().forgotten_through;
+        let rows = table::<Requests>(&self.log.model);
+        let rows = rows.iter().map(|(_, row)| decode::<crate::state::rows::Remembered>(row).unwrap().id);
+        let posts = table::<Posts>(&self.log.model);
+        let young = posts.iter().filter(|(key, _)| LogIndex::from_bytes(key).unwrap() > through);
+        rows.chain(young.map(|(_, row)| RequestId(decode::<Post>(row).unwrap().marks.id))).collect()
     }
 
     fn sweep_all(&mut self) {
@@ -400,7 +428,8 @@ proptest! {
             prop_assert!(keys.iter().all(|(account, _)| living.contains(&account.0)));
         }
         prop_assert_eq!(table::<Sessions>(model).len(), pairs::<SessionsOf>(model).len());
-        prop_assert_eq!(table::<Croaks>(model).len(), history.oracle.croaks.len());
+        let croaks = table::<Croaks>(model).len() + table::<Posts>(model).len();
+        prop_assert_eq!(croaks, history.oracle.croaks.len());
         prop_assert_eq!(table::<CroaksBy>(model).len(), history.oracle.croaks.len());
         let accounts = table::<Accounts>(model);
         let marks = accounts.iter().filter(|(_, row)| decode::<crate::state::rows::Account>(row).unwrap().deleted);

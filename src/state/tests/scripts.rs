@@ -14,8 +14,8 @@ use crate::state::path::TreePath;
 use crate::state::query::{FeedCroak, Person};
 use crate::state::rows::{
     Accounts, Bookkeeping, Books, Change, CoordinationRow, Croaks, CroaksBy, Elsewhere, Followers, Friends,
-    Key, LeaseTokens, Leases, Members, Names, Node, Nodes, Owned, Owner, Requests, Sessions, SessionsOf,
-    Sweeps, TABLES, TableId, View, books, decode,
+    Key, LeaseTokens, Leases, Members, Names, Node, Nodes, Owned, Owner, Post, Posts, Requests, Sessions,
+    SessionsOf, Sweeps, TABLES, TableId, View, books, decode,
 };
 use crate::state::social::account_named;
 use goldenscript::{ArgumentConsumer, Runner};
@@ -116,13 +116,13 @@ impl Script {
             }
             "lose" => Command::lose(name_from(args)?),
             "forget" => Command::Forget { raft_id: first(args)?.parse()? },
-            "raise" => Command::RaiseRules { level: first(args)?.parse()? },
             "describe" => Command::Describe {
                 raft_id: first(args)?.parse()?,
                 address: first(args)?,
                 machine: "board".into(),
-                rules_level: 1,
+                rules_level: args.lookup_parse("level")?.unwrap_or(1),
             },
+            "raise" => Command::RaiseRules { level: first(args)?.parse()? },
             "mkdir" => TreeCommand::MakeFolder {
                 path: path(args)?,
                 parents: args.lookup_parse("parents")?.unwrap_or(false),
@@ -439,6 +439,10 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
             let row = of::<Croaks>(row);
             format!(": by {} {:?}", row.author.0, row.text)
         }
+        Posts::ID => {
+            let Post { marks, croak } = of::<Posts>(row);
+            format!(": by {} {:?}, age {}", croak.author.0, croak.text, marks.age_ms)
+        }
         Members::ID => {
             let row = of::<Members>(row);
             format!(": {} {} {}", MemberName::at_home(row.role, row.id), row.address, row.machine)
@@ -479,6 +483,6 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
 /// A table that nobody gave words is noticed here rather than in the script that first shows it.
 #[test]
 fn every_table_is_listed() {
-    assert_eq!(TABLES.len(), 18, "give the new table words in key_words and row_words");
+    assert_eq!(TABLES.len(), 19, "give the new table words in key_words and row_words");
     assert!(Log::small().model.get(Books::ID, &[]).unwrap().is_none());
 }

@@ -10,13 +10,12 @@ use crate::replica::wall_ms;
 use crate::state::events::{Happening, LeaseFact, NodeFact};
 use crate::state::leases::Ending;
 use crate::state::{Event, Interest, LogIndex, Owner, RaftId, TreePath, members};
-use smol::future::FutureExt;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Lines that are kept.
 const LINES_MAX: usize = 64;
-/// Who leads is looked at this often when nothing happens.
+/// What happened is looked at this often: nobody waits for it, and something is applied with every write.
 const LOOK: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Default)]
@@ -64,10 +63,7 @@ pub async fn record(node: &Node) {
                     }
                 }
                 if !batch.more {
-                    let pause = async {
-                        smol::Timer::after(LOOK).await;
-                    };
-                    pause.or(live.beyond(batch.cursor)).await;
+                    smol::Timer::after(LOOK).await;
                 }
             }
             // A snapshot came between: what was in it is not told here.

@@ -171,7 +171,9 @@ pub async fn renew(node: &Node, token: TokenHash, deadline: Instant) -> Answer {
         }
     };
     let (tell, told) = smol::channel::bounded(1);
-    locked(&member.coordination.renewals).renew(opened, tell);
+    if !locked(&member.coordination.renewals).renew(opened, tell) {
+        return Answer::Unavailable(Why::Busy);
+    }
     member.coordination.soon.notify(usize::MAX);
     let late = async {
         smol::Timer::at(deadline).await;

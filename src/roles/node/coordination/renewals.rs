@@ -13,6 +13,8 @@ use smol::channel::Sender;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+/// Clients that wait for one beat at most; further ones are told that too much is going on.
+const WAITING_MAX: usize = 4 * crate::state::limits::CLIENT_LEASES_MAX as usize;
 /// Beats that are on their way at most; older ones are as good as lost.
 const SENT_MAX: usize = 64;
 
@@ -33,9 +35,14 @@ struct Sent {
 }
 
 impl Renewals {
-    /// A client renews. It is told the length of the lease once the leader has heard, by way of `tell`.
-    pub fn renew(&mut self, client: LogIndex, tell: Sender<u32>) {
-        self.waiting.push((client, tell));
+    /// A client renews. It is told the length of the lease once the leader has heard, by way of `tell`; `false` when
+    /// there is no place.
+    pub fn renew(&mut self, client: LogIndex, tell: Sender<u32>) -> bool {
+        let has_room = self.waiting.len() < WAITING_MAX;
+        if has_room {
+            self.waiting.push((client, tell));
+        }
+        has_room
     }
 
     /// The next beat: its number, and the clients in it.
@@ -94,8 +101,7 @@ mod tests {
     fn clients_are_told_once_the_beat_they_were_in_is_heard() {
         let mut renewals = Renewals::default();
         let (tell, told) = smol::channel::bounded(1);
-        renewals.renew(7, tell.clone());
-        renewals.renew(7, tell);
+        assert!(renewals.renew(7, tell.clone()) && renewals.renew(7, tell));
         let (serial, clients) = renewals.next(Instant::now());
         assert_eq!(clients, [7]);
         assert_eq!(renewals.next(Instant::now()).1, [0; 0]);

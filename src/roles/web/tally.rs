@@ -1,0 +1,42 @@
+//! What was answered, counted for `/metrics`. One thread: plain cells.
+
+use super::answer::{self, Answer};
+use crate::net::http::METRICS_TYPE;
+use crate::roles::process;
+use crate::ui::metrics::{self, Web};
+use hyper::StatusCode;
+use std::cell::Cell;
+use std::time::Duration;
+
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Connections open now.
+    pub open: Cell<usize>,
+    turned_away: Cell<u64>,
+    /// By the first digit of their status, from 1.
+    answers: [Cell<u64>; 5],
+    answer_ms: Cell<u64>,
+}
+
+impl Tally {
+    pub fn count(&self, status: StatusCode, took: Duration) {
+        if let Some(count) = self.answers.get(usize::from(status.as_u16() / 100).wrapping_sub(1)) {
+            count.set(count.get() + 1);
+        }
+        self.answer_ms.set(self.answer_ms.get() + u64::try_from(took.as_millis()).unwrap_or(0));
+    }
+
+    pub fn turned_away(&self) {
+        self.turned_away.set(self.turned_away.get() + 1);
+    }
+
+    pub fn show(&self) -> Answer {
+        let web = Web {
+            open: self.open.get() as u64,
+            turned_away: self.turned_away.get(),
+            answers: self.answers.each_ref().map(Cell::get),
+            answer_ms: self.answer_ms.get(),
+        };
+        answer::text(StatusCode::OK, METRICS_TYPE, metrics::web(&web, process::now()))
+    }
+}

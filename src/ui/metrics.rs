@@ -1,0 +1,259 @@
+//! Figures for programs that watch, in the text format of Prometheus: a `# HELP`, a `# TYPE` and the samples of each.
+//!
+//! Under fifty series a process, whatever it has to do with: what would grow with people or members is summed, or cut.
+//! Nothing private: no names of people, no texts, no addresses.
+
+use crate::net::protocol::NodeStatus;
+use std::fmt::Write;
+
+/// What every process tells of itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Process {
+    pub uptime_s: u64,
+    pub memory_bytes: u64,
+}
+
+/// What a listener tells.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Connections {
+    pub open: u64,
+    pub accepted: u64,
+    pub refused: u64,
+}
+
+/// A backend, as a balancer sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendLoad {
+    pub name: String,
+    pub clients: u64,
+    pub spliced: u64,
+}
+
+/// What a balancer tells.
+#[derive(Debug, Clone, Default)]
+pub struct Balancer {
+    pub serving: u64,
+    pub in_sync: u64,
+    pub has_leader: bool,
+    pub readers: u64,
+    pub evened_out: u64,
+    pub backends: Vec<BackendLoad>,
+}
+
+/// What the web role tells.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Web {
+    pub open: u64,
+    pub turned_away: u64,
+    /// By the first digit of their status, from 1.
+    pub answers: [u64; 5],
+    pub answer_ms: u64,
+}
+
+/// Backends that a balancer tells of, each with two series.
+const BACKENDS_MAX: usize = 12;
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Gauge,
+    Counter,
+}
+
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn family(&mut self, name: &str, kind: Kind, help: &str) {
+        let kind = match kind {
+            Kind::Gauge => "gauge",
+            Kind::Counter => "counter",
+        };
+        let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n"); // a string takes all
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: u64) {
+        let labels: Vec<String> =
+            labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let _ = writeln!(self.0, "{name}{labels} {value}");
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: u64) {
+        self.family(name, Kind::Gauge, help);
+        self.sample(name, &[], value);
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        self.family(name, Kind::Counter, help);
+        self.sample(name, &[], value);
+    }
+
+    fn process(&mut self, role: &str, name: &str, process: Process) {
+        self.family("ribbit_info", Kind::Gauge, "What this process is.");
+        let labels = [("role", role), ("name", name), ("version", env!("CARGO_PKG_VERSION"))];
+        self.sample("ribbit_info", &labels, 1);
+        self.gauge("ribbit_uptime_seconds", "Since this process was started.", process.uptime_s);
+        self.gauge("ribbit_memory_bytes", "Memory that this process has in use.", process.memory_bytes);
+    }
+
+    fn connections(&mut self, connections: Connections) {
+        self.gauge("ribbit_connections", "Connections of all kinds.", connections.open);
+        let help = "Connections that were taken in.";
+        self.counter("ribbit_connections_accepted_total", help, connections.accepted);
+        let help = "Connections that were closed at once for want of a place.";
+        self.counter("ribbit_connections_refused_total", help, connections.refused);
+    }
+}
+
+/// As the format wants label values.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+/// Of a backend or a coordinator.
+pub fn member(status: &NodeStatus, process: Process, connections: Connections) -> String {
+    let mut text = Text::default();
+    let me = &status.me;
+    text.process(me.role.name(), &me.name(), process);
+    text.connections(connections);
+    text.gauge("ribbit_clients", "Connections of people's programs.", me.clients.into());
+    let has_leader = status.leader.is_some();
+    let leads = has_leader && status.leader == Some(me.raft_id);
+    for (name, help, yes) in [
+        ("ribbit_belongs", "Whether its store is open and it belongs to a group.", status.history.is_some()),
+        ("ribbit_has_leader", "Whether it knows a leader.", has_leader),
+        ("ribbit_leads", "Whether it leads.", leads),
+        ("ribbit_votes", "Whether it votes.", status.voters.contains(&me.raft_id)),
+        ("ribbit_in_sync", "Whether it heard from a leader lately and is not far behind.", status.in_sync),
+        ("ribbit_store_full", "Whether nothing that grows is taken here.", status.store.full),
+    ] {
+        text.gauge(name, help, yes.into());
+    }
+    let store = &status.store;
+    for (name, help, value) in [
+        ("ribbit_term", "The term of the group's leader.", status.term),
+        ("ribbit_applied_index", "The last entry of the log that it has applied.", me.applied),
+        ("ribbit_voters", "Members that vote.", status.voters.len() as u64),
+        ("ribbit_learners", "Members that learn and do not vote.", status.learners.len() as u64),
+        ("ribbit_members", "Members that it knows of, itself included.", 1 + status.others.len() as u64),
+        ("ribbit_rules_level", "The newest rules that it understands.", me.rules_level.into()),
+        ("ribbit_store_bytes", "Disk that its store takes.", store.bytes),
+        ("ribbit_store_quota_bytes", "Disk that its store may take.", store.quota_bytes),
+        ("ribbit_disk_free_bytes", "Disk that is left there.", store.free_bytes),
+    ] {
+        text.gauge(name, help, value);
+    }
+    if let Some(seconds) = store.scrubbed_s {
+        let help = "Since everything stored was last read and checked.";
+        text.gauge("ribbit_scrub_age_seconds", help, seconds);
+    }
+    text.0
+}
+
+/// Of a balancer.
+pub fn balancer(balancer: &Balancer, process: Process, connections: Connections) -> String {
+    let mut text = Text::default();
+    text.process("balancer", "balancer", process);
+    text.connections(connections);
+    text.gauge("ribbit_backends", "Backends that serve people.", balancer.serving);
+    text.gauge("ribbit_backends_in_sync", "Backends that serve people and are in sync.", balancer.in_sync);
+    text.gauge("ribbit_has_leader", "Whether a member says that it leads.", balancer.has_leader.into());
+    text.gauge("ribbit_readers", "Programs that were told where to read.", balancer.readers);
+    let help = "Connections that were ended to even out the others.";
+    text.counter("ribbit_evened_out_total", help, balancer.evened_out);
+    let shown = || balancer.backends.iter().take(BACKENDS_MAX);
+    text.family("ribbit_backend_clients", Kind::Gauge, "Clients of a backend, through whichever balancer.");
+    shown().for_each(|it| text.sample("ribbit_backend_clients", &[("backend", &it.name)], it.clients));
+    text.family("ribbit_backend_spliced", Kind::Gauge, "Connections to a backend through this balancer.");
+    shown().for_each(|it| text.sample("ribbit_backend_spliced", &[("backend", &it.name)], it.spliced));
+    text.0
+}
+
+/// Of the web role.
+pub fn web(web: &Web, process: Process) -> String {
+    let mut text = Text::default();
+    text.process("web", "web", process);
+    text.gauge("ribbit_web_connections", "Browsers' connections.", web.open);
+    let help = "Connections that were turned away for want of a place.";
+    text.counter("ribbit_web_turned_away_total", help, web.turned_away);
+    text.family("ribbit_web_answers_total", Kind::Counter, "Answers, by the class of their status.");
+    for (class, count) in (1..).zip(web.answers) {
+        text.sample("ribbit_web_answers_total", &[("class", &format!("{class}xx"))], count);
+    }
+    let help = "Time that all answers together took.";
+    text.counter("ribbit_web_answer_milliseconds_total", help, web.answer_ms);
+    text.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::protocol::{MemberInfo, StoreStatus};
+    use crate::state::ClusterId;
+
+    /// Reads the format as strictly as its readers do. Answers the number of series.
+    fn series(text: &str) -> usize {
+        assert!(text.ends_with('\n'));
+        let (mut helped, mut typed, mut count) = (Vec::new(), Vec::new(), 0);
+        for line in text.lines() {
+            if let Some(rest) = line.strip_prefix("# HELP ") {
+                let (name, help) = rest.split_once(' ').expect("help has words");
+                assert!(!helped.contains(&name) && !help.is_empty(), "{line}");
+                helped.push(name);
+            } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+                let (name, kind) = rest.split_once(' ').expect("a kind");
+                assert!(["gauge", "counter"].contains(&kind) && helped.last() == Some(&name), "{line}");
+                assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
+                typed.push(name);
+            } else {
+                let (series, value) = line.rsplit_once(' ').expect("a value");
+                let name = series.split('{').next().expect("a name");
+                let plain = |c: char| c.is_ascii_lowercase() || c == '_';
+                assert!(name.starts_with("ribbit_") && name.chars().all(plain), "{line}");
+                assert!(typed.last() == Some(&name) && value.parse::<u64>().is_ok(), "{line}");
+                count += 1;
+            }
+        }
+        count
+    }
+
+    #[test]
+    fn every_role_tells_fewer_than_fifty_series_in_the_right_format() {
+        let status = NodeStatus {
+            cluster: ClusterId(1),
+            history: None,
+            me: MemberInfo { raft_id: 1, id: 1, address: "10.1.2.3:9".into(), ..MemberInfo::default() },
+            leader: Some(1),
+            term: 7,
+            voters: vec![1],
+            learners: vec![],
+            in_sync: true,
+            others: vec![],
+            store: StoreStatus { scrubbed_s: Some(9), ..StoreStatus::default() },
+            leases: Default::default(),
+        };
+        let said = member(&status, Process::default(), Connections::default());
+        assert!((20..50).contains(&series(&said)), "{said}");
+        assert!(said.contains("\nribbit_leads 1\n") && said.contains("\nribbit_term 7\n"), "{said}");
+        assert!(said.contains("ribbit_info{role=\"backend\",name=\"backend-1\",version=\""), "{said}");
+        assert!(!said.contains("10.1.2.3"), "{said}");
+
+        let backend = |id| BackendLoad { name: format!("backend-{id}"), clients: 2, spliced: 1 };
+        let many = Balancer { backends: (1..=99).map(backend).collect(), ..Balancer::default() };
+        let said = balancer(&many, Process::default(), Connections::default());
+        assert!(
+            series(&said) < 50 && said.contains("\nribbit_backend_clients{backend=\"backend-1\"} 2\n"),
+            "{said}"
+        );
+        let said = web(&Web { answers: [0, 3, 0, 1, 0], ..Web::default() }, Process::default());
+        assert!(
+            series(&said) < 50 && said.contains("\nribbit_web_answers_total{class=\"2xx\"} 3\n"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn label_values_are_escaped() {
+        assert_eq!(escaped("a\"b\\c\nd"), "a\\\"b\\\\c\\nd");
+    }
+}
