@@ -1,6 +1,6 @@
 //! Who is there, and who is master: beats, leases, fences.
 
-use crate::pond::{Pond, ask, asked, awaited, awaited_within, tree};
+use crate::pond::{Pond, Status, ask, asked, awaited, awaited_within, tree};
 use crate::writers::session_of;
 use ribbit::net::protocol::{Answer, Ask, NodeStatus};
 use ribbit::state::rows::Kind;
@@ -88,7 +88,7 @@ fn who_is_cut_from_the_leader_is_heard_by_way_of_the_coordinators() {
     // Raft id 1 is the founder's, which is a coordinator.
     pond.environment.push(("RIBBIT_TEST_DEAF", "3".into()));
     pond.up(&["--restart", "never"]);
-    pond.await_leading_backend_of(|status| status.is_whole());
+    pond.await_leading_backend_of(Status::is_whole);
     let leads = || pond.status().leader.and_then(|name| asked(&pond.status().member(&name).address));
     let mut leader = awaited("somebody leads", leads);
     if leader.me.raft_id == 3 {
