@@ -81,7 +81,7 @@ fn every_command_explains_itself_with_examples() {
     let folder = folder();
     let commands =
         ["up", "init", "backend", "coordinator", "balancer", "client web", "status", "members", "bench"];
-    let more = ["member remove", "member drain", "member undrain", "transfer"];
+    let more = ["member remove", "member drain", "member undrain", "transfer", "shell", "lock"];
     let directory = ["health", "watch", "balancer read", "balancer write", "balancer down", "balancer left"];
     for command in commands.into_iter().chain(more).chain(directory) {
         let (code, text) = run(&folder, &format!("{command} --help"));
@@ -119,6 +119,13 @@ fn wrong_usage_exits_2() {
         "balancer frog",
         "balancer left frog",
         "balancer --listen 127.0.0.1:0 read",
+        "lock",
+        "lock /jobs/it",
+        "lock jobs/it -- true",
+        "lock /jobs/it --lease 1s -- true",
+        "lock /jobs/it --wait soon -- true",
+        "shell frog",
+        "shell cat jobs",
         "up --evict-after soon",
         "backend --id 1 --evict-after 0",
     ] {
@@ -153,6 +160,10 @@ fn nobody_there_exits_3_and_says_where_it_looked() {
         "transfer backend-1",
     ] {
         let (code, text) = run(&folder, &format!("{verb} --server 127.0.0.1:1"));
+        assert!(code == 3 && text.contains("127.0.0.1:1"), "{verb}: {code}: {text}");
+    }
+    for verb in ["shell --server 127.0.0.1:1 ls", "lock --server 127.0.0.1:1 /jobs/it -- true"] {
+        let (code, text) = run(&folder, verb);
         assert!(code == 3 && text.contains("127.0.0.1:1"), "{verb}: {code}: {text}");
     }
     let (code, text) = run(&folder, "bench --server 127.0.0.1:1 --seconds 1");

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Seek};
+use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -141,15 +141,22 @@ impl Pond {
         self.folder.path()
     }
 
-    /// The binary, with nothing of ours in its environment.
+    /// The binary, with nothing of ours in its environment but what tells it of this group.
     pub fn ribbit(&self, arguments: &[&str]) -> Command {
+        let mut command = self.plain(arguments);
+        command.arg("--data-dir").arg(self.folder());
+        command
+    }
+
+    /// The same for what takes everything behind its name for words of its own.
+    pub fn plain(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ribbit"));
         for (key, _) in std::env::vars_os() {
             if key.to_string_lossy().starts_with("RIBBIT_") {
                 command.env_remove(key);
             }
         }
-        command.args(arguments).arg("--data-dir").arg(self.folder());
+        command.args(arguments).env("RIBBIT_DATA_DIR", self.folder());
         command.envs(self.environment.iter().map(|(key, value)| (key, value)));
         command
     }
@@ -370,10 +377,24 @@ impl Pond {
     /// What a person types and waits for: its exit code, and all that it said.
     #[track_caller]
     pub fn typed(&self, arguments: &[&str]) -> (i32, String) {
+        self.ended(self.ribbit(arguments), "")
+    }
+
+    /// The same of one command of the shell.
+    #[track_caller]
+    pub fn shell(&self, words: &[&str]) -> (i32, String) {
+        self.ended(self.plain(&[&["shell"], words].concat()), "")
+    }
+
+    /// The same of any command, with this on its standard input.
+    #[track_caller]
+    pub fn ended(&self, mut command: Command, input: &str) -> (i32, String) {
+        let arguments = format!("{command:?}");
         let mut said = tempfile::tempfile().expect("a temporary file");
         let also = || said.try_clone().expect("a temporary file");
-        let mut command = self.ribbit(arguments);
-        command.stdin(Stdio::null()).stdout(also()).stderr(also());
+        let mut typed = tempfile::tempfile().expect("a temporary file");
+        typed.write_all(input.as_bytes()).and_then(|()| typed.rewind()).expect("a temporary file");
+        command.stdin(typed).stdout(also()).stderr(also());
         let mut child = command.spawn().expect("the binary starts");
         let began = Instant::now();
         let ended = loop {
@@ -382,7 +403,7 @@ impl Pond {
                 None if began.elapsed() > PATIENCE => {
                     let _ = child.kill();
                     let _ = child.wait();
-                    panic!("{arguments:?} does not end");
+                    panic!("{arguments} does not end");
                 }
                 None => std::thread::sleep(PAUSE),
             }

@@ -1,0 +1,174 @@
+//! `ribbit shell` as a person meets it: in a terminal.
+
+use crate::pond::{Pond, awaited};
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Child;
+use std::sync::{Arc, Mutex};
+
+/// A program in a terminal of its own.
+struct Terminal {
+    child: Child,
+    keys: File,
+    shown: Arc<Mutex<String>>,
+    /// Up to here it was looked at.
+    seen: usize,
+}
+
+impl Terminal {
+    fn start(pond: &Pond, words: &[&str]) -> Terminal {
+        let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&keys).and_then(|()| unlockpt(&keys)).expect("a terminal");
+        let name = ptsname(&keys, Vec::new()).expect("it has a name");
+        let name = std::ffi::OsStr::from_bytes(name.as_bytes());
+        let open = || OpenOptions::new().read(true).write(true).open(name).expect("its other end");
+        let mut command = pond.plain(words);
+        command.env("TERM", "xterm").env_remove("XDG_STATE_HOME");
+        let child = command.stdin(open()).stdout(open()).stderr(open()).spawn().expect("the binary starts");
+        let keys = File::from(keys);
+        let mut screen = keys.try_clone().expect("another handle");
+        let shown = Arc::new(Mutex::new(String::new()));
+        let shows = shown.clone();
+        // Ends with the terminal.
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = screen.read(&mut bytes) {
+                let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
+                shows.lock().expect("nobody panics while it holds this lock").push_str(&text);
+            }
+        });
+        Terminal { child, keys, shown, seen: 0 }
+    }
+
+    fn shown(&self) -> String {
+        self.shown.lock().expect("nobody panics while it holds this lock").clone()
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).expect("a terminal");
+    }
+
+    /// Waits until this is shown behind what was seen before.
+    #[track_caller]
+    fn await_text(&mut self, wanted: &str) {
+        let seen = self.seen;
+        self.seen = awaited(wanted, || self.shown()[seen..].find(wanted).map(|at| seen + at + wanted.len()));
+    }
+
+    /// Types a line at the prompt, and waits for this.
+    #[track_caller]
+    fn typed(&mut self, line: &str, wanted: &str) {
+        self.await_text("ribbit> ");
+        self.press(&format!("{line}\r"));
+        self.await_text(wanted);
+    }
+
+    #[track_caller]
+    fn ended(&mut self) -> i32 {
+        awaited("it ends", || self.child.try_wait().expect("our child")).code().unwrap_or(-1)
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("the terminal showed {:?}", self.shown());
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_person_walks_the_tree() {
+    let pond = Pond::start();
+    pond.await_leading_backend();
+    pond.await_status("a master", |_| pond.shell(&["test", "-l", "/clusters/1/master"]).0 == 0);
+    let mut terminal = Terminal::start(&pond, &["shell"]);
+    // Completion: of a command, of paths from the tree, and the tree drawn.
+    terminal.await_text("ribbit> ");
+    terminal.press("hol\t");
+    terminal.await_text("holders ");
+    terminal.press("/clu\t");
+    terminal.await_text("/clusters/");
+    terminal.press("\r");
+    terminal.await_text("/clusters/1/master  backend-");
+    terminal.typed("ls /clusters", "    └── slaves/");
+    terminal.await_text("        └── ");
+    terminal.typed("mkdir '/two words'", "ribbit");
+    terminal.press("ls /two\t");
+    terminal.await_text(r"/two\ words/");
+    terminal.press("\r");
+    terminal.await_text("/two words/");
+    // Errors, with what was meant.
+    terminal.typed("lss /", "did you mean `ls`?");
+    terminal.typed("cat /nowhere", "/nowhere: no such file or folder");
+    terminal.typed("test /nowhere", "no");
+    // What others wrote is only shown.
+    assert_eq!(pond.shell(&["write", "/evil", "a\x1b[2Jb"]).0, 0);
+    terminal.typed("cat /evil", r"a\x1b[2Jb");
+    // A folder with something in it is asked about.
+    assert_eq!(pond.shell(&["touch", "/two words/x"]).0, 0);
+    terminal.typed("rm '/two words'", "remove /two words with everything in it (1)? [y/N] ");
+    terminal.press("n\r");
+    terminal.typed("rm '/two words'", "[y/N] ");
+    terminal.press("y\r");
+    terminal.typed("test '/two words'", "no");
+    // Locks are this shell's, and seen by all.
+    terminal.typed("acquire /jobs/it", "/jobs/it: held, fence ");
+    assert!(pond.shell(&["holders", "/jobs"]).1.contains("(shell on "));
+    terminal.typed("acquire /jobs/other", "/jobs/other: held");
+    terminal.typed("release /jobs/it", "ribbit> ");
+    terminal.seen -= "ribbit> ".len();
+    // A watch is stopped by Ctrl-C, and the prompt is back.
+    terminal.typed("watch /jobs", "watching /jobs from index ");
+    assert_eq!(pond.shell(&["touch", "/jobs/new"]).0, 0);
+    terminal.await_text("/jobs/new: made");
+    kill_process(Pid::from_child(&terminal.child), Signal::INT).expect("our child");
+    // History: two up is what came before the watch.
+    terminal.await_text("ribbit> ");
+    terminal.press("\x1b[A\x1b[A");
+    terminal.await_text("release /jobs/it");
+    terminal.press("\x03");
+    terminal.typed("exit", "");
+    assert_eq!(terminal.ended(), 0);
+    assert_eq!(pond.shell(&["holders", "/jobs"]).1, "/jobs: no lock is held\n");
+
+    let history = pond.folder().join("shell-history");
+    assert_eq!(fs::metadata(&history).expect("it is kept").permissions().mode() & 0o777, 0o600);
+    // It is known the next time.
+    let mut terminal = Terminal::start(&pond, &["shell"]);
+    terminal.await_text("ribbit> ");
+    terminal.press("\x1b[A\x1b[A");
+    terminal.await_text("watch /jobs");
+    terminal.press("\x03");
+    terminal.await_text("ribbit> ");
+    terminal.press("\x04");
+    assert_eq!(terminal.ended(), 0, "the end of input");
+}
+
+#[test]
+fn a_lease_that_is_lost_is_said_above_the_prompt() {
+    let pond = Pond::start();
+    pond.await_leading_backend();
+    let mut terminal = Terminal::start(&pond, &["shell"]);
+    terminal.typed("acquire /jobs/it", "/jobs/it: held, fence ");
+    terminal.await_text("ribbit> ");
+    let members: Vec<String> = pond.status().members.into_iter().map(|member| member.name).collect();
+    let members: Vec<&str> = members.iter().map(String::as_str).collect();
+    terminal.press("ls /half");
+    pond.signal(&members, Signal::STOP);
+    terminal.await_text("no longer held: /jobs/it: no server has confirmed the lease for 5 s, half of it");
+    // What was being typed is there still.
+    terminal.await_text("ls /half");
+    pond.signal(&members, Signal::CONT);
+    terminal.press("\x03");
+    // Told to end, it ends: 128 and the signal's number.
+    terminal.typed("test /", "yes");
+    kill_process(Pid::from_child(&terminal.child), Signal::TERM).expect("our child");
+    assert_eq!(terminal.ended(), 143);
+}
