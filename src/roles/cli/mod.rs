@@ -9,13 +9,15 @@
 //! Reads files (cluster file, ports file), writes nothing, opens no socket. A wrong command line is clap's error
 //! and exits 2; a wrong file is a [`Failure`] and exits 78.
 //!
-//! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`); [`typed`]: values with a syntax of their own
+//! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`); [`help`]: the examples under them
+//! - [`typed`]: values with a syntax of their own
 //! - [`config`]: the KEY=VALUE file of `--config`
 //! - [`find_group`]: where the group is reached
 
 pub mod config;
 pub mod find_group;
 pub mod flags;
+mod help;
 pub mod tree_flags;
 pub mod typed;
 
