@@ -230,6 +230,8 @@ pub struct MemberOptions {
 pub enum BenchOp {
     Post,
     Feed,
+    Lock,
+    List,
 }
 
 impl BenchOp {
@@ -237,6 +239,8 @@ impl BenchOp {
         match self {
             BenchOp::Post => "post",
             BenchOp::Feed => "feed",
+            BenchOp::Lock => "lock",
+            BenchOp::List => "list",
         }
     }
 }

@@ -389,6 +389,10 @@ pub struct BenchFlags {
 pub enum OpFlag {
     Post,
     Feed,
+    /// Acquire a lock and let it go
+    Lock,
+    /// List ten thousand nodes
+    List,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -576,6 +580,7 @@ const BENCH_HELP: &str = "\
 Examples:
   ribbit bench --op post --clients 64 --seconds 10
   ribbit bench --op feed --direct --json
+  ribbit bench --op lock --clients 16
 
 gap_max_ms is the longest time in which no client got an answer: kill the
 leader meanwhile to see it.";
