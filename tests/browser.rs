@@ -180,6 +180,10 @@ fn trouble(visit: &Visit) {
     visit.shows("/main", "what you see may be old");
     visit.look("old");
     visit.site.group.be(Mood::Well);
+    visit.go("/status");
+    visit.look("status-one");
+    let foot = visit.driver.text("footer");
+    assert!(foot.contains("How the servers are"), "{foot}");
     visit.go("/pond");
     visit.look("missing");
 }

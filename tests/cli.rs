@@ -82,7 +82,7 @@ fn every_command_explains_itself_with_examples() {
     let commands =
         ["up", "init", "backend", "coordinator", "balancer", "client web", "status", "members", "bench"];
     let more = ["member remove", "member drain", "member undrain", "transfer", "shell", "lock"];
-    let directory = ["health", "balancer read", "balancer write", "balancer down", "balancer left"];
+    let directory = ["health", "watch", "balancer read", "balancer write", "balancer down", "balancer left"];
     for command in commands.into_iter().chain(more).chain(directory) {
         let (code, text) = run(&folder, &format!("{command} --help"));
         assert_eq!(code, 0, "{command}");
@@ -151,7 +151,14 @@ fn nobody_there_exits_3_and_says_where_it_looked() {
         let (code, text) = run(&folder, &format!("{verb} --server 127.0.0.1:1"));
         assert!(code == 3 && text.contains("127.0.0.1:1"), "{verb}: {code}: {text}");
     }
-    for verb in ["members", "member remove backend-1", "member drain backend-1", "transfer backend-1"] {
+    for verb in [
+        "watch",
+        "watch --once",
+        "members",
+        "member remove backend-1",
+        "member drain backend-1",
+        "transfer backend-1",
+    ] {
         let (code, text) = run(&folder, &format!("{verb} --server 127.0.0.1:1"));
         assert!(code == 3 && text.contains("127.0.0.1:1"), "{verb}: {code}: {text}");
     }

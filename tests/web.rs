@@ -23,6 +23,30 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 #[test]
+fn anybody_may_see_how_the_servers_are_and_nothing_private() {
+    let site = Site::start();
+    let mut nobody = Browser::new(&site.address);
+    let login = nobody.get("/login");
+    login.says(200, "<a href=\"/status\">How the servers are</a>");
+    let page = nobody.get("/status");
+    page.says(200, "All is well.");
+    page.says(200, "<b>backend-1</b> leads");
+    page.says(200, "backend-1 leads, since &#60;nobody&#62; else is there");
+    page.says(200, "<meta http-equiv=\"refresh\" content=\"5\">");
+    assert!(!page.body.contains(&site.group.address) && !page.body.contains("<script"), "{}", page.body);
+    assert!(!page.body.contains("style="), "{}", page.body);
+    // Many who look cost no more than one: what is shown is a second old at most.
+    site.group.be(Mood::Unavailable(Why::NoLeader));
+    std::thread::sleep(Duration::from_millis(1_100));
+    let page = nobody.get("/status");
+    page.says(200, "Nobody leads");
+    site.group.be(Mood::Gone);
+    std::thread::sleep(Duration::from_millis(1_100));
+    nobody.get("/status").says(503, "No servers are running.");
+    assert_eq!(nobody.post("/status", &[]).status, 405);
+}
+
+#[test]
 fn two_friends_read_each_other() {
     let site = Site::start();
     let (mut ada, mut bob) = (Browser::new(&site.address), Browser::new(&site.address));

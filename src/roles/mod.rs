@@ -9,7 +9,7 @@
 //! - [`start`]: logging and the one match that runs a role; [`stop`]: when it has to end
 //! - [`up`]: a whole group on one machine
 //! - [`directory`]: `balancer read`, `write`, `down` and `left`, which ask a balancer
-//! - [`init`], [`status`] (also as `members`), [`health`], [`member`], [`bench`] (with [`histogram`]), [`recover`]: commands that come to an
+//! - [`init`], [`status`] (also as `members`), [`health`], [`watch`], [`member`], [`bench`] (with [`histogram`]), [`recover`]: commands that come to an
 //!   end by themselves
 //! - [`shell`] and [`lock`]: the lock namespace from outside; both use [`namespace`] and [`lease`]
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
@@ -47,5 +47,6 @@ pub mod start;
 pub mod status;
 pub mod stop;
 pub mod up;
+pub mod watch;
 pub mod web;
 pub mod write_file;

@@ -197,6 +197,14 @@ pub struct StatusOptions {
     pub json: bool,
 }
 
+/// For `watch`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchOptions {
+    pub group: Group,
+    /// One look.
+    pub once: bool,
+}
+
 /// For `health`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthOptions {

@@ -5,7 +5,7 @@ use super::failure::{Exit, Failure};
 use super::log_lines::{self, Lines};
 use super::{
     balancer, bench, client_server, descriptors, directory, health, init, lock, member, node, process,
-    recover, shell, status, stop, up, web,
+    recover, shell, status, stop, up, watch, web,
 };
 use std::io::Write;
 use std::time::Instant;
@@ -29,6 +29,7 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
         Job::Up(_) => ("up".to_string(), SERVER_FILTER),
         Job::Init(_) => ("init".to_string(), COMMAND_FILTER),
         Job::Status(_) => ("status".to_string(), COMMAND_FILTER),
+        Job::Watch(_) => ("watch".to_string(), COMMAND_FILTER),
         Job::Health(_) => ("health".to_string(), COMMAND_FILTER),
         Job::Member(_) => ("member".to_string(), COMMAND_FILTER),
         Job::Shell(_) => ("shell".to_string(), COMMAND_FILTER),
@@ -40,20 +41,22 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
     start_logging(name, log_filter.as_deref().unwrap_or(filter));
     process::started();
     descriptors::raise();
-    let stop = || {
+    let stop = |supervised| {
         stop::requested(supervised)
             .map_err(|error| Failure::new(Exit::Refused, format!("cannot wait for signals: {error}")))
     };
     let role = async {
         match job {
-            Job::Node(options) => node::run(options, stop()?).await,
-            Job::Balancer(options) => balancer::run(options, stop()?).await,
+            Job::Node(options) => node::run(options, stop(supervised)?).await,
+            Job::Balancer(options) => balancer::run(options, stop(supervised)?).await,
             Job::Directory(options) => directory::run(&options).await,
-            Job::Web(options) => web::run(options, stop()?).await,
+            Job::Web(options) => web::run(options, stop(supervised)?).await,
             Job::ClientServer(options) => client_server::run(&options).await,
-            Job::Up(options) => up::run(options, stop()?).await,
+            Job::Up(options) => up::run(options, stop(supervised)?).await,
             Job::Init(options) => init::run(&options),
             Job::Status(options) => status::run(&options).await,
+            // The end of its input ends it, too.
+            Job::Watch(options) => watch::run(&options, stop(true)?).await,
             Job::Health(options) => health::run(&options).await,
             Job::Member(options) => member::run(&options).await,
             Job::Shell(options) => return shell::run(&options).await,

@@ -2,6 +2,7 @@
 //!
 //! The JSON is for scripts: a field that is there is always there, with the same name and type.
 
+use super::plain;
 use super::table::{Side, layout};
 use crate::net::protocol::{BackendAt, Directions, Finding, ReaderId};
 use serde::Serialize;
@@ -78,7 +79,7 @@ pub fn words(directions: &Directions) -> String {
             format!(
                 "Read from {} at {}.\nYou are client {client} there for {} s.{old}",
                 backend.name,
-                backend.address,
+                plain::line(&backend.address),
                 lease_ms / 1_000
             )
         }

@@ -8,6 +8,8 @@
 //! - [`status`]: the group at a glance, as a table and as JSON
 //! - [`health`]: whether it is well, in words and as JSON
 //! - [`metrics`]: figures for programs that watch
+//! - [`status_page`]: the same as a page
+//! - [`watch`]: the same for a terminal that is looked at again and again
 //! - [`table`]: columns that line up; [`tree`]: the lock namespace, drawn
 //! - [`plain`]: what others wrote, as it may stand in a terminal
 //!
@@ -20,7 +22,9 @@ pub mod metrics;
 pub mod pages;
 pub mod plain;
 pub mod status;
+pub mod status_page;
 pub mod table;
 pub mod time;
 pub mod tree;
+pub mod watch;
 pub mod words;

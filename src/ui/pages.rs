@@ -26,6 +26,7 @@ pub enum Place {
     Logout,
     Login,
     Create,
+    Status,
     Nowhere,
 }
 
@@ -60,7 +61,7 @@ impl Shell {
         }
     }
 
-    fn is(&self, here: Place) -> bool {
+    pub(super) fn is(&self, here: Place) -> bool {
         self.here == here
     }
 }

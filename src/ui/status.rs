@@ -92,7 +92,7 @@ fn member_json<'a>(survey: &Survey, member: &'a MemberView) -> MemberJson<'a> {
         voter: member.voter,
         in_sync: member.in_sync,
         applied: member.info.applied,
-        lag: furthest(survey) - member.info.applied,
+        lag: behind(survey, member),
         clients: member.info.clients,
         disk_bytes: store.bytes,
         disk_quota_bytes: store.quota_bytes,
@@ -149,8 +149,7 @@ const RAFT_ID: Column = ("RAFT ID", Side::Right, |_, member| or_dash(member.info
 const RULES: Column = ("RULES", Side::Right, |_, member| or_dash(member.info.rules_level.into()));
 const PID: Column = ("PID", Side::Right, |_, member| or_dash(member.info.pid.into()));
 const APPLIED: Column = ("APPLIED", Side::Right, |_, member| member.info.applied.to_string());
-const LAG: Column =
-    ("LAG", Side::Right, |survey, member| (furthest(survey) - member.info.applied).to_string());
+const LAG: Column = ("LAG", Side::Right, |survey, member| behind(survey, member).to_string());
 const CLIENTS: Column = ("CLIENTS", Side::Right, |_, member| match member.info.role {
     Role::Backend => member.info.clients.to_string(),
     Role::Coordinator => "-".to_string(),
@@ -268,11 +267,16 @@ fn columns(survey: &Survey, columns: &[Column]) -> String {
     layout(&sides, &rows).trim_end().to_string()
 }
 
+/// Entries that a member is behind the furthest.
+pub fn behind(survey: &Survey, member: &MemberView) -> LogIndex {
+    furthest(survey) - member.info.applied
+}
+
 fn furthest(survey: &Survey) -> LogIndex {
     survey.members.iter().map(|member| member.info.applied).max().unwrap_or(0)
 }
 
-fn who_leads(survey: &Survey) -> String {
+pub(super) fn who_leads(survey: &Survey) -> String {
     let alive = survey.members.iter().filter(|member| member.alive).count();
     let count = format!("{alive} of {} are there.", counted(survey.members.len(), "member"));
     match &survey.leader {
@@ -297,7 +301,7 @@ pub fn what_may_be_lost(survey: &Survey) -> String {
 }
 
 /// A line, or nothing.
-fn who_is_full(survey: &Survey) -> String {
+pub(super) fn who_is_full(survey: &Survey) -> String {
     let is_full = |member: &&MemberView| member.store.is_some_and(|store| store.full);
     let names: Vec<String> = survey.members.iter().filter(is_full).map(|member| member.info.name()).collect();
     match names.as_slice() {
@@ -323,7 +327,7 @@ fn seat(member: &MemberView) -> &'static str {
     }
 }
 
-fn standing(survey: &Survey, member: &MemberView) -> String {
+pub(super) fn standing(survey: &Survey, member: &MemberView) -> String {
     let seat = seat(member);
     if !member.alive {
         format!("DEAD {seat}")

@@ -1,4 +1,6 @@
-//! Columns that line up in a terminal.
+//! Columns that line up in a terminal. What stands in them may have come over the network: shown as [`plain`] shows it.
+
+use super::plain;
 
 /// Which side of its column a cell stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,10 +12,12 @@ pub enum Side {
 /// Rows of cells, two blanks between columns, no blanks at the ends of lines. Every row has as many cells as
 /// `sides`.
 pub fn layout(sides: &[Side], rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| plain::line(cell)).collect()).collect();
     let width_of = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..sides.len()).map(width_of).collect();
     let mut text = String::new();
-    for row in rows {
+    for row in &rows {
         let mut line = String::new();
         for ((cell, width), side) in row.iter().zip(&widths).zip(sides) {
             let padding = " ".repeat(width - cell.chars().count());
@@ -31,6 +35,12 @@ pub fn layout(sides: &[Side], rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_in_a_table_moves_the_cursor() {
+        let said = layout(&[Side::Left], &[vec!["a\x1b[2J\nb\u{202e}c\u{9b}".to_string()]]);
+        assert_eq!(said, "a\\x1b[2J\\x0ab\\u{202e}c\\u{9b}\n");
+    }
 
     #[test]
     fn columns_line_up() {

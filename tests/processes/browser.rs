@@ -103,6 +103,13 @@ fn two_people_meet_with_scripts_and_without_and_two_members_die() {
     ada.picture("feed");
     bob.picture("feed");
 
+    // How the servers are, for somebody without scripts. The page looks again by itself.
+    bob.driver.click("footer a");
+    bob.sees("/status", "It works, and somebody should look.");
+    bob.sees("/status", &format!("{leader} is missing."));
+    bob.picture("status");
+    bob.go("/main");
+
     ada.fill(&[("post", &"quak ".repeat(21))]);
     ada.sees("/main", "a croak has at most 100 characters (512)");
     ada.picture("too-long");

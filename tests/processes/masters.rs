@@ -1,6 +1,6 @@
 //! Who is there, and who is master: beats, leases, fences.
 
-use crate::pond::{Pond, ask, asked, awaited, awaited_within, tree};
+use crate::pond::{Pond, Status, ask, asked, awaited, awaited_within, tree};
 use crate::writers::session_of;
 use ribbit::net::protocol::{Answer, Ask, NodeStatus};
 use ribbit::state::rows::Kind;
@@ -80,6 +80,33 @@ fn with_all_coordinators_dead_the_group_still_notices_who_is_gone() {
     std::thread::sleep(Duration::from_secs(3));
     pond.signal(&[&victim.name], rustix::process::Signal::CONT);
     awaited("it was let go, or is back", || (said(&witness).leases.active.len() == 3).then_some(()));
+}
+
+#[test]
+fn who_is_cut_from_the_leader_is_heard_by_way_of_the_coordinators() {
+    let mut pond = Pond::dry();
+    // Raft id 1 is the founder's, which is a coordinator.
+    pond.environment.push(("RIBBIT_TEST_DEAF", "3".into()));
+    pond.up(&["--restart", "never"]);
+    pond.await_leading_backend_of(Status::is_whole);
+    let leads = || pond.status().leader.and_then(|name| asked(&pond.status().member(&name).address));
+    let mut leader = awaited("somebody leads", leads);
+    if leader.me.raft_id == 3 {
+        // Its own word is its own.
+        let heir =
+            pond.status().backends().find(|it| it.name != leader.me.name()).expect("another").name.clone();
+        let (code, said) = pond.typed(&["transfer", &heir]);
+        assert_eq!(code, 0, "{said}");
+        leader = awaited("another one leads", || leads().filter(|status| status.me.raft_id != 3));
+    }
+    let address = leader.me.address;
+    awaited("all five are there", || (said(&address).leases.active.len() == 5).then_some(()));
+    // Longer than its lease.
+    std::thread::sleep(Duration::from_secs(4));
+    assert!(said(&address).leases.active.contains(&3));
+    pond.kill(&["coordinator-1", "coordinator-2"]);
+    awaited("nobody tells of it any more", || (!said(&address).leases.active.contains(&3)).then_some(()));
+    assert!(pond.status().members.iter().any(|it| it.alive && it.role == "backend" && it.in_sync));
 }
 
 #[test]

@@ -63,6 +63,9 @@ pub enum Verb {
     /// Show who is there, who leads, and how many more may be lost
     #[command(after_help = STATUS_HELP)]
     Status(StatusFlags),
+    /// Watch the group in a terminal, drawn anew every second
+    #[command(after_help = WATCH_HELP)]
+    Watch(WatchFlags),
     /// Tell whether the group is well, in words and by exit code
     #[command(after_help = HEALTH_HELP)]
     Health(StatusFlags),
@@ -322,6 +325,15 @@ pub struct StatusFlags {
 }
 
 #[derive(Debug, Args)]
+pub struct WatchFlags {
+    /// One look, and no more
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub once: bool,
+    #[command(flatten)]
+    pub group: GroupFlags,
+}
+
+#[derive(Debug, Args)]
 pub struct NameFlags {
     /// Which one, like backend-2 or coordinator-1
     #[arg(value_parser = typed::member)]
@@ -523,6 +535,15 @@ Examples:
   ribbit status --cluster-file frogs.ribbit
 
 Exits 0 whenever anybody answers, 3 when nobody does.";
+
+const WATCH_HELP: &str = "\
+Examples:
+  ribbit watch
+  ribbit watch --once --server board1:8081
+  ribbit watch | tee frogs.log        lines are appended where there is no terminal
+
+BEAT says when a member last answered, LEASE whether the leader has heard it
+lately. Ends on Ctrl-C and at the end of its input.";
 
 const HEALTH_HELP: &str = "\
 Examples:

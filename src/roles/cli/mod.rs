@@ -25,7 +25,7 @@ use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{
     BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DataDir, DirectoryOptions, Fate, Group,
     HealthOptions, InitOptions, LockOptions, MemberOptions, NodeOptions, RecoverOptions, Restart,
-    ShellOptions, StatusOptions, UpOptions, WebOptions,
+    ShellOptions, StatusOptions, UpOptions, WatchOptions, WebOptions,
 };
 use crate::roles::ports::Ports;
 use crate::state::{Consistency, HOME, Role};
@@ -36,7 +36,7 @@ use config::Config;
 use flags::{
     BalancerFlags, BalancerVerb, BenchFlags, ClientServerFlags, ClientVerb, ConsistencyFlag, Flags,
     GroupFlags, InitFlags, MemberVerb, NameFlags, NodeFlags, OpFlag, RecoverFlags, RestartFlag, ServerFlags,
-    StatusFlags, UpFlags, Verb, WebFlags, command,
+    StatusFlags, UpFlags, Verb, WatchFlags, WebFlags, command,
 };
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -64,6 +64,7 @@ pub enum Job {
     Up(UpOptions),
     Status(StatusOptions),
     Health(HealthOptions),
+    Watch(WatchOptions),
     Member(MemberOptions),
     Shell(ShellOptions),
     Lock(LockOptions),
@@ -138,6 +139,9 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Client(ClientVerb::Web(flags)) => Job::Web(web(flags, matches)?),
         Verb::Client(ClientVerb::Server(flags)) => Job::ClientServer(client_server(flags, matches)?),
         Verb::Status(flags) => Job::Status(status(flags, false, matches)?),
+        Verb::Watch(WatchFlags { once, group: flags }) => {
+            Job::Watch(WatchOptions { group: group(flags, matches)?, once })
+        }
         Verb::Health(StatusFlags { json, group: flags }) => {
             Job::Health(HealthOptions { group: group(flags, matches)?, json })
         }

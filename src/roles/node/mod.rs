@@ -86,6 +86,8 @@ pub(super) struct Node {
     pub failed: smol::channel::Sender<Failing>,
     /// Places for those who follow what is applied here.
     pub subscribers: Semaphore,
+    /// Whose own word is not heard; for tests, see [`TEST_DEAF`].
+    pub deaf_to: Option<RaftId>,
     /// Once this node belongs to a group.
     pub member: OnceLock<Member>,
 }
@@ -170,6 +172,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
             .map_err(|error| Failure::new(Exit::Refused, format!("no thread for passwords: {error}")))?,
         failed: failed.clone(),
         subscribers: Semaphore::new(SUBSCRIBERS_MAX),
+        deaf_to: number_for_tests(TEST_DEAF)?,
         member: OnceLock::new(),
         disk: Disk::new(
             options.store_dir(),
@@ -323,6 +326,8 @@ async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
 
 /// For tests: keeps so few log entries that a short absence is too long for the log, and needs a snapshot.
 const TEST_LOG_KEEP: &str = "RIBBIT_TEST_LOG_KEEP";
+/// For tests: the member with this Raft id is heard only by way of coordinators, as if its own link were cut.
+const TEST_DEAF: &str = "RIBBIT_TEST_DEAF";
 /// For tests: how long the scrub pauses, in milliseconds.
 const TEST_SCRUB_MS: &str = "RIBBIT_TEST_SCRUB_MS";
 /// For tests: bytes that have to be free on the disk.

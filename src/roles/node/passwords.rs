@@ -1,12 +1,12 @@
 //! Hashing and checking passwords: argon2id on threads of their own, at low priority, behind a bounded queue.
 //!
-//! One at a time below four cores, two from four on. 7 MiB each while it works, nothing while idle. The salt is
-//! the request id, 128 random bits made by the asker, so that a retry through another backend makes the same
-//! command.
+//! One at a time below four cores, two from four on. Each thread has 7 MiB from its first password on, and keeps them:
+//! asked for anew each time they end up beside the last ones, and a process stays at seven times as much. The salt is
+//! the request id, 128 random bits made by the asker, so that a retry through another backend makes the same command.
 
 use crate::state::limits::PASSWORD_CHARS_MAX;
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::{Output, ParamsString, PasswordHash, PasswordVerifier, Salt, SaltString};
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use smol::channel::Sender;
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex};
@@ -49,10 +49,11 @@ impl Passwords {
             thread::Builder::new().name(format!("password-{number}")).spawn(move || {
                 // Refused where the system does not allow it: then they run like the rest.
                 let _ = rustix::process::nice(NICENESS);
+                let mut hashing = Hashing::new();
                 loop {
                     let job = jobs.lock().expect("nobody panics while it holds this lock").recv();
                     match job {
-                        Ok(job) => work(job),
+                        Ok(job) => hashing.work(job),
                         Err(_) => return,
                     }
                 }
@@ -87,30 +88,78 @@ impl Passwords {
     }
 }
 
-fn hasher() -> Argon2<'static> {
-    let params =
-        Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the parameters are within argon2's bounds");
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+/// One thread's means.
+struct Hashing {
+    argon2: Argon2<'static>,
+    /// Empty before the first password.
+    room: Vec<Block>,
 }
 
-fn work(job: Job) {
-    match job {
-        // Whoever asked has given up, and asks again: done for nobody, it would only make that one wait too.
-        Job::Hash { answer, .. } if answer.is_closed() => {}
-        Job::Check { answer, .. } if answer.is_closed() => {}
-        Job::Hash { password, salt, answer } => {
-            let salt = SaltString::encode_b64(&salt).expect("sixteen bytes are a salt");
-            let hash = hasher()
-                .hash_password(password.as_bytes(), &salt)
-                .expect("a password within our bounds hashes");
-            // Whoever asked may be gone.
-            let _ = answer.try_send(hash.to_string());
+impl Hashing {
+    fn new() -> Hashing {
+        let params =
+            Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the parameters are within argon2's bounds");
+        Hashing { argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params), room: Vec::new() }
+    }
+
+    fn work(&mut self, job: Job) {
+        match job {
+            // Whoever asked has given up, and asks again: done for nobody, it would only make that one wait too.
+            Job::Hash { answer, .. } if answer.is_closed() => {}
+            Job::Check { answer, .. } if answer.is_closed() => {}
+            Job::Hash { password, salt, answer } => {
+                // Whoever asked may be gone.
+                let _ = answer.try_send(self.hash(&password, salt));
+            }
+            Job::Check { password, hash, answer } => {
+                let fits = PasswordHash::new(&hash).is_ok_and(|hash| self.fits(&password, &hash));
+                let _ = answer.try_send(fits);
+            }
         }
-        Job::Check { password, hash, answer } => {
-            let fits = PasswordHash::new(&hash)
-                .is_ok_and(|hash| hasher().verify_password(password.as_bytes(), &hash).is_ok());
-            let _ = answer.try_send(fits);
+    }
+
+    fn hash(&mut self, password: &str, salt: [u8; 16]) -> String {
+        let salt = SaltString::encode_b64(&salt).expect("sixteen bytes are a salt");
+        let output = self.output(password, salt.as_salt()).expect("a password within our bounds hashes");
+        let params = ParamsString::try_from(self.argon2.params()).expect("our parameters have words");
+        let version = Some(Version::V0x13.into());
+        let (salt, hash) = (Some(salt.as_salt()), Some(output));
+        PasswordHash { algorithm: ARGON2ID_IDENT, version, params, salt, hash }.to_string()
+    }
+
+    fn fits(&mut self, password: &str, hash: &PasswordHash<'_>) -> bool {
+        let (Some(salt), Some(expected)) = (hash.salt, &hash.hash) else { return false };
+        if self.makes(hash) {
+            return self.output(password, salt).is_some_and(|output| output == *expected);
         }
+        // Made with other parameters than ours: it says which.
+        self.argon2.verify_password(password.as_bytes(), hash).is_ok()
+    }
+
+    /// Whether such a hash is made with our parameters.
+    fn makes(&self, hash: &PasswordHash<'_>) -> bool {
+        let ours = self.argon2.params();
+        hash.algorithm == ARGON2ID_IDENT
+            && hash.version == Some(Version::V0x13.into())
+            && hash.hash.is_some_and(|hash| hash.len() == Params::DEFAULT_OUTPUT_LEN)
+            && Params::try_from(hash).is_ok_and(|it| {
+                (it.m_cost(), it.t_cost(), it.p_cost()) == (ours.m_cost(), ours.t_cost(), ours.p_cost())
+            })
+    }
+
+    fn output(&mut self, password: &str, salt: Salt<'_>) -> Option<Output> {
+        let mut bytes = [0; Salt::MAX_LENGTH];
+        let salt = salt.decode_b64(&mut bytes).ok()?;
+        self.room.resize(self.argon2.params().block_count(), Block::default());
+        let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+        let hashed = self.argon2.hash_password_into_with_memory(
+            password.as_bytes(),
+            salt,
+            &mut output,
+            &mut self.room,
+        );
+        hashed.ok()?;
+        Output::new(&output).ok()
     }
 }
 
@@ -133,6 +182,22 @@ mod tests {
             passwords.hash("somebody does".into(), 7).await.unwrap();
             assert!(begin.elapsed() < one * 20, "{:?} of {one:?} each", begin.elapsed());
         });
+    }
+
+    #[test]
+    fn the_hash_is_the_one_that_the_library_makes() {
+        use argon2::password_hash::PasswordHasher;
+        let mut hashing = Hashing::new();
+        let salt = SaltString::encode_b64(&[7; 16]).unwrap();
+        let theirs = hashing.argon2.hash_password(b"correct horse", &salt).unwrap().to_string();
+        // Twice: what the room holds from before makes no difference.
+        assert_eq!(hashing.hash("correct horse", [7; 16]), theirs);
+        assert_eq!(hashing.hash("correct horse", [7; 16]), theirs);
+        assert!(hashing.makes(&PasswordHash::new(&theirs).unwrap()));
+        let other = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, None).unwrap());
+        let other = other.hash_password(b"correct horse", &salt).unwrap();
+        assert!(!hashing.makes(&other));
+        assert!(hashing.fits("correct horse", &other) && !hashing.fits("correct hors", &other));
     }
 
     #[test]

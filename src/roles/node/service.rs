@@ -465,6 +465,7 @@ pub(super) mod tests {
             machine: String::new(),
             host: String::new(),
             incarnation: 1,
+            deaf_to: None,
             gate: Gate::new(),
             passwords: Passwords::start().unwrap(),
             disk: Disk::new(folder.to_path_buf(), u64::MAX, 0),

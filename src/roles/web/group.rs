@@ -1,31 +1,48 @@
-//! How the group is: a survey, made at most once a second however many browsers look at it. Those that come while one
-//! is under way wait for it and share it.
+//! How the group is: a survey and what happened lately, asked at most once a second however many browsers look at it.
+//! Those that come while it is asked wait, and share what comes of it.
 
-use super::limits::SURVEY_EVERY;
+use super::limits::{HISTORY_DEADLINE, SURVEY_EVERY};
+use crate::net::client::Client;
+use crate::net::protocol::{Answer, Ask, HistoryLine};
 use crate::net::survey::{Survey, survey};
 use smol::lock::Mutex;
 use std::rc::Rc;
 use std::time::Instant;
 
 pub struct Group {
+    client: Client,
     servers: Vec<String>,
     /// Held while asking. When it was asked, and what came of it.
-    last: Mutex<Option<(Instant, Rc<Survey>)>>,
+    last: Mutex<Option<(Instant, Rc<Seen>)>>,
+}
+
+pub struct Seen {
+    pub survey: Survey,
+    /// The newest last; as one of the members remembers it.
+    pub history: Vec<HistoryLine>,
 }
 
 impl Group {
-    pub fn new(servers: Vec<String>) -> Group {
-        Group { servers, last: Mutex::new(None) }
+    pub fn new(client: Client, servers: Vec<String>) -> Group {
+        Group { client, servers, last: Mutex::new(None) }
     }
 
     /// Takes half a second when a member is dead, two at the worst.
-    pub async fn survey(&self) -> Rc<Survey> {
+    pub async fn look(&self) -> Rc<Seen> {
         let mut last = self.last.lock().await;
-        if let Some((_, survey)) = last.as_ref().filter(|(at, _)| at.elapsed() < SURVEY_EVERY) {
-            return survey.clone();
+        if let Some((_, seen)) = last.as_ref().filter(|(at, _)| at.elapsed() < SURVEY_EVERY) {
+            return seen.clone();
         }
-        let survey = Rc::new(survey(&self.servers).await);
-        *last = Some((Instant::now(), survey.clone()));
-        survey
+        let (survey, history) = smol::future::zip(survey(&self.servers), self.history()).await;
+        let seen = Rc::new(Seen { survey, history });
+        *last = Some((Instant::now(), seen.clone()));
+        seen
+    }
+
+    async fn history(&self) -> Vec<HistoryLine> {
+        match self.client.ask(Ask::History, HISTORY_DEADLINE).await {
+            Ok(Answer::History(lines)) => lines,
+            _ => Vec::new(),
+        }
     }
 }

@@ -33,6 +33,8 @@ pub const AROUND_DEADLINE: Duration = Duration::from_millis(800);
 pub const READY_DEADLINE: Duration = Duration::from_secs(1);
 /// How the group is, is asked at most this often, for however many browsers.
 pub const SURVEY_EVERY: Duration = Duration::from_secs(1);
+/// What happened lately is told within this, or not at all.
+pub const HISTORY_DEADLINE: Duration = Duration::from_secs(1);
 /// What `Retry-After` says.
 pub const RETRY_AFTER_SECONDS: &str = "2";
 

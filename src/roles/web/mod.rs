@@ -10,7 +10,7 @@
 //! - `patience`: how long a connection may dawdle
 //! - `site`: one request from head to answer: path, method, whose form it is, size, then the handler
 //! - `visit`: one browser's cookies and deadline; asks the group
-//! - `feed`, `friends`, `account`: the handlers; `health` for programs
+//! - `feed`, `friends`, `account`, `status`: the handlers; `health` for programs
 //! - `group`: how the group is, asked once for all; `tally`: what was answered, counted
 //! - `answer`: the headers that every answer has
 //!
@@ -26,6 +26,7 @@ mod health;
 pub mod limits;
 mod patience;
 mod site;
+mod status;
 mod tally;
 mod visit;
 

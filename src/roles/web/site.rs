@@ -9,7 +9,7 @@ use super::group::Group;
 use super::limits::{ANSWER_DEADLINE, BODY_DEADLINE, FORM_BYTES_MAX};
 use super::tally::Tally;
 use super::visit::Visit;
-use super::{account, feed, friends, health};
+use super::{account, feed, friends, health, status};
 use crate::net::client::Client;
 use crate::ui::form::Form;
 use crate::ui::pages::{FAVICON, MessagePage, Place, STYLE, Shell};
@@ -36,6 +36,7 @@ enum Route {
     Readyz,
     Health,
     Metrics,
+    Status,
 }
 
 impl Route {
@@ -69,10 +70,11 @@ impl Site {
             ("/readyz", Route::Readyz),
             ("/health", Route::Health),
             ("/metrics", Route::Metrics),
+            ("/status", Route::Status),
         ] {
             routes.insert(path, route).expect("the paths differ");
         }
-        Site { client, group: Group::new(servers), tally: Tally::default(), routes }
+        Site { group: Group::new(client.clone(), servers), client, tally: Tally::default(), routes }
     }
 
     /// Answers one request, within `limits::ANSWER_DEADLINE` of `began`.
@@ -123,8 +125,9 @@ impl Site {
             Route::Favicon => answer::file("image/svg+xml", FAVICON),
             Route::Livez => answer::plain(StatusCode::OK, "ok"),
             Route::Readyz => health::ready(&self.client).await,
-            Route::Health => health::health(self.group.survey().await.as_ref()),
+            Route::Health => health::health(&self.group.look().await.survey),
             Route::Metrics => self.tally.show(),
+            Route::Status => status::show(visit, &self.group).await,
         }
     }
 }

@@ -122,6 +122,7 @@ pub fn heard(node: &Node, link: RaftId, talk: PeerTalk) {
     let me = member.identity.raft_id;
     let status = member.replica.status();
     match talk {
+        PeerTalk::Alive { from, .. } if status.leads && link == from && node.deaf_to == Some(from) => {}
         PeerTalk::Alive { serial, from, incarnation, clients } if status.leads => {
             let now = Instant::now();
             let mut judge = locked(&member.coordination.judge);

@@ -1,0 +1,101 @@
+//! The group as it is now, for a terminal that is looked at again and again.
+
+use super::plain;
+use super::status::{behind, standing, what_may_be_lost, who_is_full, who_leads};
+use super::table::{Side, layout};
+use crate::net::survey::{MemberView, Survey};
+use crate::state::Role;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long ago each member answered, by name: those that ever did.
+pub type Heard = BTreeMap<String, Duration>;
+
+const SIDES: [Side; 6] = [Side::Left, Side::Left, Side::Right, Side::Left, Side::Right, Side::Right];
+const HEADS: [&str; 6] = ["NAME", "IS", "BEAT", "LEASE", "LAG", "CLIENTS"];
+
+/// Sentences and a table, without the last line's end. Nothing in it moves a cursor.
+pub fn screen(survey: &Survey, heard: &Heard) -> String {
+    if !survey.anyone() {
+        return "Nobody answers; looking again.".to_string();
+    }
+    let mut rows = vec![HEADS.map(str::to_string).to_vec()];
+    rows.extend(survey.members.iter().map(|member| row(survey, member, heard)));
+    let sentences = [who_leads(survey), what_may_be_lost(survey), who_is_full(survey).trim_end().to_string()];
+    let said: Vec<String> =
+        sentences.iter().filter(|words| !words.is_empty()).map(|words| plain::line(words)).collect();
+    format!("{}\n\n{}", said.join("\n"), layout(&SIDES, &rows).trim_end())
+}
+
+fn row(survey: &Survey, member: &MemberView, heard: &Heard) -> Vec<String> {
+    let name = member.info.name();
+    let beat = match heard.get(&name) {
+        _ if member.alive => "now".to_string(),
+        Some(ago) => format!("{} s ago", ago.as_secs().max(1)),
+        None => "-".to_string(),
+    };
+    let lease = if member.has_lease { "held" } else { "-" };
+    let clients = match (member.alive, member.info.role) {
+        (true, Role::Backend) => member.info.clients.to_string(),
+        _ => "-".to_string(),
+    };
+    vec![name, standing(survey, member), beat, lease.to_string(), behind(survey, member).to_string(), clients]
+}
+
+/// As much of a text as fits a terminal.
+pub fn fitting(text: &str, columns: usize, rows: usize) -> Vec<String> {
+    text.lines().take(rows).map(|line| line.chars().take(columns).collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::protocol::MemberInfo;
+
+    fn member(id: u32, alive: bool) -> MemberView {
+        MemberView {
+            info: MemberInfo {
+                raft_id: id.into(),
+                id,
+                applied: 9 - u64::from(id),
+                clients: 4,
+                ..MemberInfo::default()
+            },
+            alive,
+            voter: true,
+            learner: false,
+            in_sync: alive,
+            store_open: alive,
+            store: None,
+            has_lease: alive,
+            master: None,
+        }
+    }
+
+    #[test]
+    fn people_see_who_beats_and_since_when_not() {
+        let survey = Survey {
+            leader: Some("backend-1".into()),
+            term: 3,
+            members: vec![member(1, true), member(2, false), member(3, false)],
+            can_lose_processes: 0,
+            can_lose_machines: 0,
+        };
+        let heard = Heard::from([("backend-2".to_string(), Duration::from_secs(7))]);
+        let expected = "\
+backend-1 leads, term 3; 1 of 3 members are there.
+Nothing more may be lost.
+
+NAME       IS             BEAT  LEASE  LAG  CLIENTS
+backend-1  leader          now  held     0        4
+backend-2  DEAD voter  7 s ago  -        1        -
+backend-3  DEAD voter        -  -        2        -";
+        assert_eq!(screen(&survey, &heard), expected);
+        assert_eq!(screen(&Survey::default(), &heard), "Nobody answers; looking again.");
+    }
+
+    #[test]
+    fn a_small_terminal_gets_what_fits() {
+        assert_eq!(fitting("abcdef\ng\nh", 3, 2), ["abc", "g"]);
+    }
+}
