@@ -91,6 +91,11 @@ impl Namespace {
         Client::on(Plane::Control, self.servers.clone())
     }
 
+    /// The same group through a connection of its own.
+    pub fn apart(&self) -> Namespace {
+        Namespace { client: self.another_client(), ..self.clone() }
+    }
+
     /// Follows what happens at a place and below it.
     pub fn follow(&self, cursor: Token, path: &TreePath) -> Subscription {
         self.client.subscribe(cursor, Wanted::Tree { path: path.clone() })
