@@ -79,7 +79,12 @@ impl Lease {
 
     /// Whether what is held under it is surely its holder's.
     pub fn is_good(&self) -> bool {
-        self.shared.term().over_by(Instant::now(), self.shared.length).is_none()
+        self.why_lost().is_none()
+    }
+
+    /// Why it is lost, if it is.
+    pub fn why_lost(&self) -> Option<String> {
+        self.shared.term().over_by(Instant::now(), self.shared.length)
     }
 
     /// Completes when it is lost, with words that say why. May be given up and asked again.

@@ -44,6 +44,9 @@ fn every_command_does_what_it_says_and_says_what_is_in_the_way() {
     shell(&pond, &["mkdir", "-p", "/a/b"], 0);
     shell(&pond, &["mkdir", "-p", "/a/b"], 0);
     shell(&pond, &["touch", "/jobs/seen"], 0);
+    let long = format!("/a/b/{}", "n".repeat(128));
+    shell(&pond, &["write", &long, "long names too"], 0);
+    assert_eq!(shell(&pond, &["cat", &long], 0), "long names too");
     assert_eq!(
         shell(&pond, &["touch", "/clusters/x"], 1),
         "ribbit: /clusters/x: that part of the tree is kept by ribbit itself\n"

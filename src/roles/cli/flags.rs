@@ -5,6 +5,7 @@
 //!
 //! No flag names its environment variable: [`command`] gives every flag its `RIBBIT_…`, so none can be without.
 
+use super::bench_flags::BenchFlags;
 use super::tree_flags::{LOCK_HELP, LockFlags, SHELL_HELP, ShellFlags};
 use super::{help, typed};
 use crate::roles::address;
@@ -17,8 +18,6 @@ use std::time::Duration;
 
 /// Numbers that a member can have: its default port must exist.
 pub const MEMBER_ID_MAX: u32 = 999;
-const CLIENTS_MAX: i64 = 4_096;
-const SECONDS_MAX: i64 = 24 * 3600;
 
 /// `EVICT_TICKS`, as it is typed.
 const HEARTBEAT: &str = "1s";
@@ -365,56 +364,6 @@ pub struct RecoverFlags {
     /// The cluster file [default: cluster.ribbit in the data folder]
     #[arg(long, value_name = "FILE")]
     pub cluster_file: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub struct BenchFlags {
-    /// What every client does over and over
-    #[arg(long, value_enum, default_value = "post")]
-    pub op: OpFlag,
-    /// How many clients, each with one request under way
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = value_parser!(u32).range(1..=CLIENTS_MAX))]
-    pub clients: u32,
-    /// For how long
-    #[arg(long, value_name = "S", default_value_t = 10, value_parser = value_parser!(u32).range(1..=SECONDS_MAX))]
-    pub seconds: u32,
-    /// Of each croak's text, which has at most a hundred characters
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = value_parser!(u32).range(1..=256))]
-    pub bytes: u32,
-    /// With `--op feed`: whose croaks each client reads. From 4 on, those of the people that `examples/crowd` makes
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u32).range(1..=1000))]
-    pub friends: u32,
-    /// Talk to the backends themselves instead of a balancer
-    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
-    pub direct: bool,
-    /// How new the feeds that are read have to be
-    #[arg(long, value_enum, default_value = "session")]
-    pub consistency: ConsistencyFlag,
-    /// For scripts
-    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
-    pub json: bool,
-    #[command(flatten)]
-    pub group: GroupFlags,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum OpFlag {
-    Post,
-    Feed,
-    /// Acquire a lock and let it go
-    Lock,
-    /// List ten thousand nodes
-    List,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum ConsistencyFlag {
-    /// Whatever the backend has
-    Stale,
-    /// At least as new as what this client has seen
-    Session,
-    /// As new as everything that anybody was told before
-    Linearizable,
 }
 
 /// The whole command line, every flag with its environment variable.

@@ -9,11 +9,12 @@
 //! Reads files (cluster file, ports file), writes nothing, opens no socket. A wrong command line is clap's error
 //! and exits 2; a wrong file is a [`Failure`] and exits 78.
 //!
-//! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`); [`help`]: the examples under them
-//! - [`typed`]: values with a syntax of their own
+//! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`, [`bench_flags`]: of `bench`);
+//!   [`help`]: the examples under them; [`typed`]: values with a syntax of their own
 //! - [`config`]: the KEY=VALUE file of `--config`
 //! - [`find_group`]: where the group is reached
 
+pub mod bench_flags;
 pub mod config;
 pub mod find_group;
 pub mod flags;
@@ -30,15 +31,17 @@ use crate::roles::options::{
     ShellOptions, StatusOptions, UpOptions, WatchOptions, WebOptions,
 };
 use crate::roles::ports::Ports;
+use crate::roles::shell::commands;
 use crate::state::{Consistency, HOME, Role};
+use bench_flags::{BenchFlags, ConsistencyFlag, OpFlag};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches};
 use config::Config;
 use flags::{
-    BalancerFlags, BalancerVerb, BenchFlags, ClientServerFlags, ClientVerb, ConsistencyFlag, Flags,
-    GroupFlags, InitFlags, MemberVerb, NameFlags, NodeFlags, OpFlag, RecoverFlags, RestartFlag, ServerFlags,
-    StatusFlags, UpFlags, Verb, WatchFlags, WebFlags, command,
+    BalancerFlags, BalancerVerb, ClientServerFlags, ClientVerb, Flags, GroupFlags, InitFlags, MemberVerb,
+    NameFlags, NodeFlags, RecoverFlags, RestartFlag, ServerFlags, StatusFlags, UpFlags, Verb, WatchFlags,
+    WebFlags, command,
 };
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -339,7 +342,11 @@ fn member(flags: NameFlags, fate: Fate, matches: &ArgMatches) -> Result<MemberOp
     Ok(MemberOptions { group: group(flags.group, matches)?, name: flags.name, fate })
 }
 
-fn shell(flags: ShellFlags, matches: &ArgMatches) -> Result<ShellOptions, Failure> {
+fn shell(flags: ShellFlags, matches: &ArgMatches) -> Result<ShellOptions, Refusal> {
+    // What asks for help, or cannot be done anywhere, needs no group.
+    if !flags.command.is_empty() {
+        commands::parse(&flags.command)?;
+    }
     let data_dir = flags.group.data_dir.clone();
     let group = group(flags.group, matches)?;
     Ok(ShellOptions { group, data_dir: or_default(data_dir), command: flags.command })

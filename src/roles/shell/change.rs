@@ -74,20 +74,17 @@ pub async fn rm(
 
 /// Asks a person whether a folder should go with everything in it.
 async fn is_meant(session: &Session, path: &TreePath) -> Result<bool, Failure> {
-    let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
+    let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     if session.typist == Typist::Script || !terminal {
         let words = format!("{}: the folder is not empty: `rm -r` removes all of it", shown(path));
         return Err(Failure::new(Exit::Refused, words));
     }
     let (_, listing) = session.namespace.list(path, None).await?;
     let below = listing.nodes.len().saturating_sub(1);
-    eprint!("remove {} with everything in it ({below})? [y/N] ", shown(path));
-    let answer = smol::unblock(|| {
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer).map(|_| answer).unwrap_or_default()
-    })
-    .await;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    let question = format!("remove {} with everything in it ({below})? [y/N] ", shown(path));
+    // Ctrl-C, Ctrl-D and a terminal that is gone say no.
+    let answer = rustyline::DefaultEditor::new().and_then(|mut editor| editor.readline(&question));
+    Ok(matches!(answer.as_deref().map(str::trim), Ok("y" | "Y" | "yes")))
 }
 
 pub async fn acquire(session: &Session, path: TreePath) -> Result<(), Failure> {

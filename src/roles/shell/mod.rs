@@ -24,7 +24,7 @@ pub mod words;
 
 use super::failure::{Exit, Failure};
 use super::lease::Lease;
-use super::namespace::Namespace;
+use super::namespace::{Namespace, shown};
 use super::options::ShellOptions;
 use crate::net::tasks;
 use crate::state::TreePath;
@@ -84,7 +84,6 @@ pub async fn run(options: &ShellOptions) -> Result<u8, Failure> {
         true => Typist::Script,
     };
     if typist == Typist::Once {
-        // What is wrong, or asks for help, needs no group.
         let verb = match commands::parse(&options.command) {
             Ok(verb) => verb,
             Err(error) => return Ok(explain(&error)),
@@ -192,35 +191,41 @@ impl Session {
     async fn lease(&self) -> Result<crate::state::TokenHash, Failure> {
         let mut held = self.held.lock().await;
         if let Some(lease) = held.lease.take_if(|lease| !lease.is_good()) {
-            held.paths.clear();
+            // Before its own task has found out.
+            if let Some(why) = lease.why_lost() {
+                held.lose(&why, &self.tell, &self.lost);
+            }
             lease.close().await;
         }
         if let Some(lease) = &held.lease {
             return Ok(lease.token());
         }
         let lease = held.lease.insert(Lease::open(&self.namespace, "shell", LEASE).await?);
-        tasks::spawn(tell_of_loss(lease.lost(), self.held.clone(), self.tell.clone(), self.lost.clone()))
-            .detach();
-        Ok(lease.token())
+        let (token, loss) = (lease.token(), lease.lost());
+        let (held, tell, lost) = (self.held.clone(), self.tell.clone(), self.lost.clone());
+        let telling = async move {
+            let why = loss.await;
+            let mut held = held.lock().await;
+            if held.lease.as_ref().is_some_and(|lease| lease.token() == token) {
+                held.lose(&why, &tell, &lost);
+            }
+        };
+        tasks::spawn(telling).detach();
+        Ok(token)
     }
 }
 
-/// Says it at once when the lease is lost while something is held.
-async fn tell_of_loss(
-    loss: impl Future<Output = String>,
-    held: Arc<smol::lock::Mutex<Held>>,
-    tell: Tell,
-    lost: Arc<Mutex<Option<String>>>,
-) {
-    let why = loss.await;
-    let mut held = held.lock().await;
-    if held.paths.is_empty() {
-        return;
+impl Held {
+    /// Says at once what is not held any more, if anything was.
+    fn lose(&mut self, why: &str, tell: &Tell, lost: &Mutex<Option<String>>) {
+        if self.paths.is_empty() {
+            return;
+        }
+        let paths: Vec<String> = self.paths.drain(..).map(|path| shown(&path)).collect();
+        let words = format!("no longer held: {}: {why}", paths.join(", "));
+        *lost.lock().expect("nothing panics while it holds this lock") = Some(words.clone());
+        (tell.lock().expect("nothing panics while it holds this lock"))(words);
     }
-    let paths: Vec<String> = held.paths.drain(..).map(|path| crate::roles::namespace::shown(&path)).collect();
-    let words = format!("no longer held: {}: {why}", paths.join(", "));
-    *lost.lock().expect("nothing panics while it holds this lock") = Some(words.clone());
-    (tell.lock().expect("nothing panics while it holds this lock"))(words);
 }
 
 fn ending_signals() -> Result<Signals, Failure> {

@@ -12,7 +12,11 @@ use crate::roles::output;
 use crate::state::events::{LeaseFact, NodeChange, NodeFact};
 use crate::state::leases::Ending;
 use crate::state::rows::Kind;
-use crate::state::{Event, Happening, Owner, Token, TreePath};
+use crate::state::{Event, Happening, LogIndex, Owner, Token, TreePath};
+use std::time::Duration;
+
+/// Before somebody is asked again how it is.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Goes on until it is dropped.
 pub async fn watch(session: &Session, path: &TreePath) -> Result<(), Failure> {
@@ -22,7 +26,7 @@ pub async fn watch(session: &Session, path: &TreePath) -> Result<(), Failure> {
     loop {
         match following.next().await {
             News::Nothing => {}
-            News::Event(event) => tell(session, &event).await?,
+            News::Event(event) => tell(session, &event).await,
             News::ReadAgain { why, .. } => {
                 let why = match why {
                     Lapse::Compacted => "the servers have forgotten what happened meanwhile",
@@ -30,13 +34,7 @@ pub async fn watch(session: &Session, path: &TreePath) -> Result<(), Failure> {
                     Lapse::OtherHistory => "the servers have another history now",
                 };
                 eprintln!("{why}: this is how it is now");
-                let at = now(session, path).await?;
-                // There may be nothing.
-                match look::ls(session, path, None, false).await {
-                    Err(failure) if failure.exit == Exit::Refused => eprintln!("{failure}"),
-                    shown => shown?,
-                }
-                following.resume(at);
+                following.resume(show_again(session, path).await);
             }
             News::Ended(denied) => {
                 return Err(Failure::new(Exit::Refused, format!("{}: {denied}", shown(path))));
@@ -45,19 +43,39 @@ pub async fn watch(session: &Session, path: &TreePath) -> Result<(), Failure> {
     }
 }
 
+/// How it is now, as soon as somebody can tell; and when that was.
+async fn show_again(session: &Session, path: &TreePath) -> Token {
+    loop {
+        // In this order: what happens in between is told once more rather than never.
+        if let Ok(at) = now(session, path).await {
+            match look::ls(session, path, None, false).await {
+                Ok(()) => return at,
+                // There may be nothing.
+                Err(failure) if failure.exit == Exit::Refused => {
+                    eprintln!("{failure}");
+                    return at;
+                }
+                Err(failure) => log::debug!("{failure}"),
+            }
+        }
+        smol::Timer::after(PAUSE).await;
+    }
+}
+
 async fn now(session: &Session, path: &TreePath) -> Result<Token, Failure> {
     Ok(session.namespace.node(path).await?.0)
 }
 
-async fn tell(session: &Session, event: &Event) -> Result<(), Failure> {
-    let Happening::Tree { nodes, lease } = &event.what else { return Ok(()) };
+async fn tell(session: &Session, event: &Event) {
+    let Happening::Tree { nodes, lease } = &event.what else { return };
     let cause = lease.map(|(owner, fact)| format!(" ({})", cause(owner, fact))).unwrap_or_default();
     let taken = nodes.iter().any(|change| matches!(change.what, NodeFact::Acquired { .. }));
     // A lease may be over by the time that one asks whose it was: then its number has to do.
-    let holders = if taken { session.namespace.holders().await? } else { Holders::default() };
+    let holders =
+        if taken { session.namespace.holders().await.unwrap_or_default() } else { Holders::default() };
     for change in nodes {
         let what = match change.what {
-            NodeFact::Acquired { fence } => acquired(session, change, fence, &holders).await?,
+            NodeFact::Acquired { fence } => acquired(session, change, fence, &holders).await,
             NodeFact::Made => "made".to_string(),
             NodeFact::Written => "written".to_string(),
             NodeFact::Removed => "removed".to_string(),
@@ -65,22 +83,16 @@ async fn tell(session: &Session, event: &Event) -> Result<(), Failure> {
         };
         output::line(&format!("{}  {}: {what}{cause}", event.index, shown(&change.path)));
     }
-    Ok(())
 }
 
-async fn acquired(
-    session: &Session,
-    change: &NodeChange,
-    fence: u64,
-    holders: &Holders,
-) -> Result<String, Failure> {
-    let node = session.namespace.node(&change.path).await?.1;
+async fn acquired(session: &Session, change: &NodeChange, fence: LogIndex, holders: &Holders) -> String {
+    let node = session.namespace.node(&change.path).await.ok().and_then(|(_, node)| node);
     let owner =
         node.filter(|node| node.kind == Kind::Lock && node.fence == Some(fence)).and_then(|it| it.owner);
-    Ok(match owner {
+    match owner {
         Some(owner) => format!("acquired by {}, fence {fence}", holders.words(owner)),
         None => format!("acquired, fence {fence}"),
-    })
+    }
 }
 
 fn cause(owner: Owner, fact: LeaseFact) -> String {
