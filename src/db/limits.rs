@@ -32,7 +32,7 @@ pub const STRIDES_KEPT: usize = 1_024;
 pub const SCRUB_CHUNK_BYTES: usize = 64 * 1024;
 /// What the scrub reads in one go of its chore, a chunk at a time.
 pub const SCRUB_STEP_BYTES: usize = 1024 * 1024;
-/// Bytes of a row's key: a user name or the hash of a token are the longest.
-pub const KEY_BYTES_MAX: usize = 32;
+/// Bytes of a row's key: an owner and the path of what it has are the longest, and the end of a range behind them.
+pub const KEY_BYTES_MAX: usize = crate::state::limits::PATH_BYTES_MAX + 16;
 
 const _: () = assert!(crate::state::limits::USERNAME_CHARS_MAX <= KEY_BYTES_MAX);

@@ -4,8 +4,12 @@
 //! once it has the answer. A request that finds nobody is asked again under the same id, and its latency counts
 //! from the first time; so a leader that dies shows in `max` and in the gap, not as fewer numbers.
 //!
+//! The lock namespace is measured by [`tree`], the others here.
+//!
 //! Makes its own accounts, under names that nobody has, with passwords that nobody knows, and leaves them and
 //! their croaks behind: not for a group that people use.
+
+mod tree;
 
 use super::failure::{Exit, Failure};
 use super::histogram::Histogram;
@@ -48,14 +52,11 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// 3: nobody is reachable, or nobody answered in the whole time. 1: the accounts cannot be made.
 pub async fn run(options: &BenchOptions) -> Result<(), Failure> {
     let servers = servers(options).await?;
-    let too_long = async {
-        Timer::after(SETUP_MAX).await;
-        let message = format!("the accounts were not ready after {} s", SETUP_MAX.as_secs());
-        Err(Failure::new(Exit::Unreachable, message))
+    let (tally, pages) = match options.op {
+        BenchOp::Post | BenchOp::Feed => (social(options, &servers).await?, None),
+        BenchOp::Lock | BenchOp::List => tree::run(options, &servers).await?,
     };
-    let people = or(prepare(&servers, options), too_long).await?;
-    let tally = measure(options, &servers, &people).await;
-    let figures = Figures::new(options, &tally);
+    let figures = Figures { pages, ..Figures::new(options, &tally) };
     output::line(&if options.json { figures.json() } else { figures.table() });
     match tally.latencies.count() {
         0 => Err(Failure::new(Exit::Unreachable, "no request was answered in all that time")),
@@ -63,10 +64,22 @@ pub async fn run(options: &BenchOptions) -> Result<(), Failure> {
     }
 }
 
+async fn social(options: &BenchOptions, servers: &[String]) -> Result<Tally, Failure> {
+    let too_long = async {
+        Timer::after(SETUP_MAX).await;
+        let message = format!("the accounts were not ready after {} s", SETUP_MAX.as_secs());
+        Err(Failure::new(Exit::Unreachable, message))
+    };
+    let people = or(prepare(servers, options), too_long).await?;
+    Ok(measure(options, servers, &people).await)
+}
+
 /// Whom to ask: the balancer when one is known, else the backends.
 async fn servers(options: &BenchOptions) -> Result<Vec<String>, Failure> {
     let survey = status::reached(&options.group).await?;
-    if !options.direct && !options.group.servers.is_empty() {
+    // The namespace is asked for on the control plane, where a balancer stands for nobody.
+    let balanced = matches!(options.op, BenchOp::Post | BenchOp::Feed) && !options.direct;
+    if balanced && !options.group.servers.is_empty() {
         return Ok(options.group.servers.clone());
     }
     let backends =
@@ -213,7 +226,7 @@ async fn measure(options: &BenchOptions, servers: &[String], people: &[Person]) 
     let tally = Rc::new(RefCell::new(Tally::new(start)));
     for number in 0..options.clients as usize {
         let asker = Asker {
-            connection: Connection::new(servers, number),
+            connection: Connection::new(Plane::Client, servers, number),
             op: options.op,
             consistency: options.consistency,
             person: &people[number % people.len()],
@@ -290,7 +303,8 @@ impl Asker<'_> {
                 let born = self.seen.map_or(0, |token| token.index);
                 Ask::Write(request(croak(self.person, self.number * 1_000_000 + count, self.bytes), born))
             }
-            BenchOp::Feed => Ask::Read {
+            // What is done with the namespace is asked elsewhere.
+            BenchOp::Feed | BenchOp::Lock | BenchOp::List => Ask::Read {
                 seen: self.seen,
                 consistency: self.consistency,
                 query: Query::Feed {
@@ -306,6 +320,7 @@ impl Asker<'_> {
 /// One client's connection, with one question on it at a time: less work a request than the failover client has, so
 /// that what is measured is the group.
 struct Connection<'a> {
+    plane: Plane,
     servers: &'a [String],
     /// Each client begins with another server of the list, as people who know several would.
     next: usize,
@@ -315,8 +330,8 @@ struct Connection<'a> {
 }
 
 impl<'a> Connection<'a> {
-    fn new(servers: &'a [String], number: usize) -> Connection<'a> {
-        Connection { servers, next: number, open: None, pulse: Timer::interval(SILENCE_STEP) }
+    fn new(plane: Plane, servers: &'a [String], number: usize) -> Connection<'a> {
+        Connection { plane, servers, next: number, open: None, pulse: Timer::interval(SILENCE_STEP) }
     }
 
     /// Asks the server that is connected, else the next. Whatever goes wrong, the next question goes to another.
@@ -326,7 +341,7 @@ impl<'a> Connection<'a> {
             None => {
                 let server = &self.servers[self.next % self.servers.len()];
                 self.next += 1;
-                let stream = socket::connect(server, Plane::Client).await?;
+                let stream = socket::connect(server, self.plane).await?;
                 (BufReader::new(Incoming::from(stream.clone())), stream)
             }
         };
@@ -395,6 +410,9 @@ struct Figures {
     /// The longest time in which no client got an answer.
     gap_max_ms: f64,
     last_error: Option<String>,
+    /// That one listing took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pages: Option<usize>,
 }
 
 impl Figures {
@@ -415,6 +433,7 @@ impl Figures {
             errors: tally.errors,
             gap_max_ms: ms(tally.gap_max),
             last_error: tally.last_error.clone(),
+            pages: None,
         }
     }
 
@@ -439,6 +458,12 @@ impl Figures {
         );
         if let Some(error) = &self.last_error {
             text.push_str(&format!(", the last: {error}"));
+        }
+        if let Some(pages) = self.pages {
+            text.push_str(&format!(
+                "\n  pages       {pages} a listing, {:.3} ms each",
+                self.p50_ms / pages as f64
+            ));
         }
         text
     }

@@ -238,6 +238,8 @@ pub struct MemberOptions {
 pub enum BenchOp {
     Post,
     Feed,
+    Lock,
+    List,
 }
 
 impl BenchOp {
@@ -245,6 +247,8 @@ impl BenchOp {
         match self {
             BenchOp::Post => "post",
             BenchOp::Feed => "feed",
+            BenchOp::Lock => "lock",
+            BenchOp::List => "list",
         }
     }
 }

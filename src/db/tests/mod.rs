@@ -11,7 +11,11 @@ use super::{
     Configuration, DbError, Disk, EntryKind, FileDisk, Identity, LogEntry, Position, Store, Which, reading,
 };
 use crate::state::command::{NewMember, Proposal};
-use crate::state::{ClusterId, Command, HistoryId, LogIndex, Request, RequestId, Role, Stamp, members};
+use crate::state::limits::{PATH_BYTES_MAX, RULES_LEVEL_TREE};
+use crate::state::{
+    ClusterId, Command, HistoryId, LeaseCommand, LogIndex, Request, RequestId, Role, Stamp, TokenHash,
+    TreeCommand, TreePath, listing, members, namespace,
+};
 use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use std::path::Path;
 
@@ -312,4 +316,30 @@ fn a_row_that_is_whole_and_was_not_written_is_found() {
     let mut snapshot = SnapshotReader::new(&store.reader()).unwrap();
     assert!(snapshot.next_chunk().unwrap().is_some());
     assert!(snapshot.next_chunk().is_err_and(|error| error.is_damage()));
+}
+
+/// Every bound of a name, a path and who has it at once: a key that does not fit would end every member, again and
+/// again.
+#[test]
+fn the_longest_path_that_the_rules_allow_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = founded(folder.path());
+    let (address, machine) = ("a:1".to_string(), String::new());
+    apply(&mut store, Command::Describe { raft_id: 1, address, machine, rules_level: RULES_LEVEL_TREE });
+    apply(&mut store, Command::RaiseRules { level: RULES_LEVEL_TREE });
+    let name = format!("/{}", "n".repeat(127));
+    let path: TreePath = name.repeat(PATH_BYTES_MAX / name.len()).parse().unwrap();
+    assert_eq!(path.as_str().len(), PATH_BYTES_MAX);
+    let lease = TokenHash([7; 32]);
+    apply(&mut store, LeaseCommand::Open { token: lease, words: String::new(), lease_ms: None }.into());
+    apply(&mut store, TreeCommand::Acquire { path: path.clone(), lease, content: Vec::new() }.into());
+    let reader = store.reader();
+    let view = reader.view().unwrap();
+    let (entries, more) = listing::list(&view, &TreePath::root(), None, None, 100).unwrap().unwrap();
+    assert_eq!((entries.last().map(|entry| &entry.path), more), (Some(&path), None));
+    let (behind, _) = listing::list(&view, &path, None, Some(&path), 100).unwrap().unwrap();
+    assert!(behind.is_empty());
+    assert!(scrub(&mut store, &mut std::iter::empty()).is_ok());
+    apply(&mut store, LeaseCommand::Close { token: lease }.into());
+    assert_eq!(namespace::node(&store.reader().view().unwrap(), &path).unwrap(), None);
 }

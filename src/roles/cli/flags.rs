@@ -401,6 +401,10 @@ pub struct BenchFlags {
 pub enum OpFlag {
     Post,
     Feed,
+    /// Acquire a lock and let it go
+    Lock,
+    /// List ten thousand nodes
+    List,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -356,6 +356,8 @@ fn bench(flags: BenchFlags, matches: &ArgMatches) -> Result<BenchOptions, Failur
         op: match flags.op {
             OpFlag::Post => BenchOp::Post,
             OpFlag::Feed => BenchOp::Feed,
+            OpFlag::Lock => BenchOp::Lock,
+            OpFlag::List => BenchOp::List,
         },
         clients: flags.clients,
         time: Duration::from_secs(u64::from(flags.seconds)),
