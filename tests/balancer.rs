@@ -126,10 +126,14 @@ async fn group(backends: u32) -> (Arc<Member>, Vec<Arc<Member>>) {
 
 /// A balancer that has heard of all `members`. Ends with the task.
 async fn balance(seeds: &[&Member], members: &[Arc<Member>]) -> (String, smol::Task<()>) {
+    balance_at_pace(EVEN_STEPS, seeds, members).await
+}
+
+async fn balance_at_pace(steps: u64, seeds: &[&Member], members: &[Arc<Member>]) -> (String, smol::Task<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let seeds = seeds.iter().map(|seed| seed.address()).collect();
-    let task = smol::spawn(balancer::serve(listener, seeds, 1, EVEN_STEPS, smol::future::pending()));
+    let task = smol::spawn(balancer::serve(listener, seeds, 1, steps, smol::future::pending()));
     for member in members {
         member.has_told(|_| true).await;
     }
@@ -452,6 +456,37 @@ fn hostile_bytes_and_slow_prefaces_end_their_connection_alone() {
         frame::write(&mut stream, &(1_u32, 5_000_u32, 200_u32)).await.unwrap();
         end_of(stream).await;
         assert_eq!(who(&Line::open(&address, Plane::Client).await.unwrap()).await, 1);
+    });
+}
+
+#[test]
+fn only_quiet_connections_are_ended_where_too_many_are() {
+    smol::block_on(async {
+        let (coordinator, members) = group(2).await;
+        members[1].set(|status| status.in_sync = false);
+        let (address, _balancer) = balance_at_pace(1, &[&coordinator], &members).await;
+        let (mut busy, mut idle) = (Vec::new(), Vec::new());
+        for number in 0..4 {
+            let mut stream = connect(&address, Plane::Client).await.unwrap();
+            assert_eq!(who_on(&mut stream).await, 1);
+            if number < 2 {
+                // Whoever spoke last is owed an answer, as far as a balancer can tell.
+                stream.write_all(&[9, 0, 0]).await.unwrap();
+                busy.push(stream);
+            } else {
+                idle.push(stream);
+            }
+        }
+        members[1].set(|status| status.in_sync = true);
+        for stream in idle {
+            end_of(stream).await;
+        }
+        members[0].has_told(|clients| clients == 2).await;
+        // One each would be even; who is busy stays all the same.
+        smol::Timer::after(Duration::from_millis(2_500)).await;
+        assert_eq!(clients(&members), [2, 0]);
+        assert_eq!(who(&Line::open(&address, Plane::Client).await.unwrap()).await, 2);
+        drop(busy);
     });
 }
 

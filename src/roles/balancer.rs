@@ -216,8 +216,7 @@ async fn connection(
         let opening = Opening { bytes: frame::preface(plane).to_vec(), echo: false };
         return splice_to_best(client, opening, shared).await;
     }
-    // A group of which nobody serves people is said so by hanging up, as on the other planes; the directory says it in
-    // words, but who asks it has to be let in first.
+    // Nobody asks anything before its preface is answered, and only the ask says whose it is to answer.
     client.write_all(&frame::preface(plane)).await?;
     match directory::first(&mut client).await? {
         First::Ours(ask) => directory::converse(&mut client, ask, shared).await,

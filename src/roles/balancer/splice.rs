@@ -21,9 +21,10 @@ const BUFFER_BYTES: usize = 8 * 1024;
 #[derive(Debug)]
 pub struct Splice {
     began: Instant,
-    /// When bytes last came from either side, in milliseconds since it began.
-    client_ms: AtomicU64,
-    backend_ms: AtomicU64,
+    /// When bytes last came from either side, in nanoseconds since it began: an answer and the next question
+    /// may be less than a millisecond apart.
+    client_ns: AtomicU64,
+    backend_ns: AtomicU64,
     /// Nothing is ever sent: the channel's end is the signal.
     goes_on: Sender<Infallible>,
     over: Receiver<Infallible>,
@@ -34,8 +35,8 @@ impl Splice {
         let (goes_on, over) = channel::bounded(1);
         Splice {
             began: Instant::now(),
-            client_ms: AtomicU64::new(0),
-            backend_ms: AtomicU64::new(0),
+            client_ns: AtomicU64::new(0),
+            backend_ns: AtomicU64::new(0),
             goes_on,
             over,
         }
@@ -53,9 +54,9 @@ impl Splice {
 
     /// Whether it could end now without anybody noticing.
     pub fn is_quiet(&self) -> bool {
-        let now = millis(self.began.elapsed());
-        let since = |at: &AtomicU64| Duration::from_millis(now.saturating_sub(at.load(Ordering::Relaxed)));
-        !self.goes_on.is_closed() && quiet(since(&self.client_ms), since(&self.backend_ms))
+        let now = nanos(self.began.elapsed());
+        let since = |at: &AtomicU64| Duration::from_nanos(now.saturating_sub(at.load(Ordering::Relaxed)));
+        !self.goes_on.is_closed() && quiet(since(&self.client_ns), since(&self.backend_ns))
     }
 
     /// Carries bytes both ways until both sides have closed theirs.
@@ -63,29 +64,29 @@ impl Splice {
     /// # Errors
     /// Either side's.
     pub async fn carry(&self, client: TcpStream, backend: TcpStream) -> io::Result<()> {
-        let up = self.one_way(client.clone(), backend.clone(), &self.client_ms);
-        let down = self.one_way(backend, client, &self.backend_ms);
+        let up = self.one_way(client.clone(), backend.clone(), &self.client_ns);
+        let down = self.one_way(backend, client, &self.backend_ns);
         smol::future::try_zip(up, down).await?;
         Ok(())
     }
 
-    async fn one_way(&self, mut from: TcpStream, mut to: TcpStream, last_ms: &AtomicU64) -> io::Result<()> {
+    async fn one_way(&self, mut from: TcpStream, mut to: TcpStream, last_ns: &AtomicU64) -> io::Result<()> {
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
             match from.read(&mut buffer).await? {
                 0 => return to.shutdown(Shutdown::Write),
                 bytes => {
-                    last_ms.store(millis(self.began.elapsed()), Ordering::Relaxed);
+                    last_ns.store(nanos(self.began.elapsed()), Ordering::Relaxed);
                     to.write_all(&buffer[..bytes]).await?;
-                    last_ms.store(millis(self.began.elapsed()), Ordering::Relaxed);
+                    last_ns.store(nanos(self.began.elapsed()), Ordering::Relaxed);
                 }
             }
         }
     }
 }
 
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// From how long either side has been silent.
