@@ -16,7 +16,8 @@ use crate::net::protocol::{Answer, Ask, Why};
 use crate::net::secret::new_request_id;
 use crate::net::subscription::Subscription;
 use crate::state::limits::TREE_PAGE_MAX;
-use crate::state::namespace::{Guard, TreeEntry};
+use crate::state::listing::TreeEntry;
+use crate::state::namespace::Guard;
 use crate::state::rows::{Kind, Lease, Node};
 use crate::state::{
     Code, Command, Consistency, Denied, LogIndex, Outcome, Owner, Page, Query, RaftId, Reply, Request, Token,

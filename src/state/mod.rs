@@ -18,7 +18,8 @@
 //! - [`window`]: the remembered requests and the bookkeeping, in memory
 //! - [`croaks`]: where croaks lie
 //! - [`social`]: accounts, sessions, croaks, friends; [`members`]: who belongs to the group
-//! - [`namespace`]: the tree of folders, files and locks, [`path`]s in it; [`leases`]: whose locks they are
+//! - [`namespace`]: the tree of folders, files and locks, [`path`]s in it; [`leases`]: whose locks they are;
+//!   [`coordination`]: their rows; [`listing`]: pages of the tree
 //! - [`events`]: what commands made happen, for live readers, and who wants to know
 //! - [`query`]: the reads that people ask for, over the same view
 //! - [`ring`]: the newest croaks' authors, kept in memory so that a feed needs no index
@@ -31,11 +32,13 @@
 pub mod apply;
 pub mod code;
 pub mod command;
+pub mod coordination;
 pub mod croaks;
 pub mod events;
 pub mod ids;
 pub mod leases;
 pub mod limits;
+pub mod listing;
 pub mod members;
 pub mod model;
 pub mod namespace;

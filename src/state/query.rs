@@ -5,7 +5,8 @@ use super::croaks;
 use super::ids::{AccountId, LogIndex, TokenHash};
 use super::leases;
 use super::limits::{FEED_PAGE_MAX, FRIENDS_MAX, LEASES_PAGE_MAX, PEOPLE_PAGE_MAX};
-use super::namespace::{self, TreeEntry};
+use super::listing::{self, TreeEntry};
+use super::namespace;
 use super::path::TreePath;
 use super::ring::Ring;
 use super::rows::{Coordination, CroaksBy, Friends, Lease, Order, Owner, View, scan};
@@ -108,7 +109,7 @@ pub fn answer<V: View>(view: &V, ring: &Ring, query: &Query) -> Result<Result<Pa
     let session = match query {
         Query::Position => return Ok(Ok(Page::Position)),
         Query::Tree { path, depth, after, limit } => {
-            let listed = namespace::list(view, path, *depth, after.as_ref(), usize::from(*limit))?;
+            let listed = listing::list(view, path, *depth, after.as_ref(), usize::from(*limit))?;
             return Ok(listed.map(|(entries, more)| Page::Tree { entries, more }));
         }
         Query::Leases { after } => return Ok(Ok(lease_page(view, *after)?)),

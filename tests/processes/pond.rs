@@ -7,7 +7,7 @@ use crate::http::Browser;
 use ribbit::net::client::{Client, ask_once};
 use ribbit::net::frame::Plane;
 use ribbit::net::protocol::{Answer, Ask, NodeStatus};
-use ribbit::state::namespace::TreeEntry;
+use ribbit::state::listing::TreeEntry;
 use ribbit::state::{Consistency, Page, Query};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;

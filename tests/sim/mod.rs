@@ -2,9 +2,10 @@
 //!
 //! Production code: the core, the writer, the store on redb, the rules, the membership policy. Simulated: the
 //! disk under redb (loses what was not synced, tears writes, fails in the middle of a transaction, is slow or
-//! stalls, is wiped, damaged or turned back), the network (drops, delays, duplicates, reorders, cuts), the
-//! processes (crash at any step, stand still, wake up before their network, join in the middle), the clocks (wall
-//! clocks jump by years, monotonic ones differ in speed and stand still while a board is suspended), the people (remove and drain members), and what `roles/node` does around a replica:
+//! stalls, is wiped, damaged or turned back), the readers of the log (who come back late, or too late), the network
+//! (drops, delays, duplicates, reorders, cuts), the processes (crash at any step, stand still, wake up before their
+//! network, join in the middle), the clocks (wall clocks jump by years, monotonic ones differ in speed and stand still
+//! while a board is suspended), the people (remove and drain members), and what `roles/node` does around a replica:
 //! joining, leaving with a lost store, beats and chores.
 //!
 //! ```text

@@ -14,7 +14,7 @@ use crate::state::command::{NewMember, Proposal};
 use crate::state::limits::{PATH_BYTES_MAX, RULES_LEVEL_TREE};
 use crate::state::{
     ClusterId, Command, HistoryId, LeaseCommand, LogIndex, Request, RequestId, Role, Stamp, TokenHash,
-    TreeCommand, TreePath, members, namespace,
+    TreeCommand, TreePath, listing, members, namespace,
 };
 use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use std::path::Path;
@@ -335,9 +335,9 @@ fn the_longest_path_that_the_rules_allow_is_kept() {
     apply(&mut store, TreeCommand::Acquire { path: path.clone(), lease, content: Vec::new() }.into());
     let reader = store.reader();
     let view = reader.view().unwrap();
-    let (entries, more) = namespace::list(&view, &TreePath::root(), None, None, 100).unwrap().unwrap();
+    let (entries, more) = listing::list(&view, &TreePath::root(), None, None, 100).unwrap().unwrap();
     assert_eq!((entries.last().map(|entry| &entry.path), more), (Some(&path), None));
-    let (behind, _) = namespace::list(&view, &path, None, Some(&path), 100).unwrap().unwrap();
+    let (behind, _) = listing::list(&view, &path, None, Some(&path), 100).unwrap().unwrap();
     assert!(behind.is_empty());
     assert!(scrub(&mut store, &mut std::iter::empty()).is_ok());
     apply(&mut store, LeaseCommand::Close { token: lease }.into());

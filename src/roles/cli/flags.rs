@@ -5,9 +5,8 @@
 //!
 //! No flag names its environment variable: [`command`] gives every flag its `RIBBIT_…`, so none can be without.
 
-use super::bench_flags::{BENCH_HELP, BenchFlags};
 use super::tree_flags::{LOCK_HELP, LockFlags, SHELL_HELP, ShellFlags};
-use super::typed;
+use super::{help, typed};
 use crate::roles::address;
 use crate::state::MemberName;
 use crate::state::limits::CLUSTERS_MAX;
@@ -18,6 +17,8 @@ use std::time::Duration;
 
 /// Numbers that a member can have: its default port must exist.
 pub const MEMBER_ID_MAX: u32 = 999;
+const CLIENTS_MAX: i64 = 4_096;
+const SECONDS_MAX: i64 = 24 * 3600;
 
 /// `EVICT_TICKS`, as it is typed.
 const HEARTBEAT: &str = "1s";
@@ -27,7 +28,7 @@ pub const DISK_QUOTA: &str = "2GiB";
 
 /// A small social network that survives pulled plugs.
 #[derive(Debug, Parser)]
-#[command(name = "ribbit", version, arg_required_else_help = true, after_help = ROOT_HELP)]
+#[command(name = "ribbit", version, arg_required_else_help = true, after_help = help::ROOT)]
 pub struct Flags {
     /// Take flags that are not given from this file of lines like RIBBIT_LISTEN=0.0.0.0:9000
     #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
@@ -42,40 +43,40 @@ pub struct Flags {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Run a whole group on this machine, to try it out
-    #[command(after_help = UP_HELP)]
+    #[command(after_help = help::UP)]
     Up(UpFlags),
     /// Make the cluster file that every board gets a copy of
-    #[command(after_help = INIT_HELP)]
+    #[command(after_help = help::INIT)]
     Init(InitFlags),
     /// Keep the data, serve people, vote
-    #[command(after_help = BACKEND_HELP)]
+    #[command(after_help = help::BACKEND)]
     Backend(NodeFlags),
     /// Keep a standby copy, vote, serve no people
-    #[command(after_help = COORDINATOR_HELP)]
+    #[command(after_help = help::COORDINATOR)]
     Coordinator(CoordinatorFlags),
     /// Give people one stable address, and share them out over the backends; or ask where to go
-    #[command(after_help = BALANCER_HELP)]
+    #[command(after_help = help::BALANCER)]
     Balancer(BalancerFlags),
     /// What people use
     #[command(subcommand)]
     Client(ClientVerb),
     /// Show who is there, who leads, and how many more may be lost
-    #[command(after_help = STATUS_HELP)]
+    #[command(after_help = help::STATUS)]
     Status(StatusFlags),
     /// Watch the group in a terminal, drawn anew every second
-    #[command(after_help = WATCH_HELP)]
+    #[command(after_help = help::WATCH)]
     Watch(WatchFlags),
     /// Tell whether the group is well, in words and by exit code
-    #[command(after_help = HEALTH_HELP)]
+    #[command(after_help = help::HEALTH)]
     Health(StatusFlags),
     /// Show everything that is known of each member
-    #[command(after_help = MEMBERS_HELP)]
+    #[command(after_help = help::MEMBERS)]
     Members(StatusFlags),
     /// Let a member go, or keep it from voting
     #[command(subcommand)]
     Member(MemberVerb),
     /// Let another backend lead
-    #[command(after_help = TRANSFER_HELP)]
+    #[command(after_help = help::TRANSFER)]
     Transfer(NameFlags),
     /// Walk the lock namespace: files, folders, locks and who holds them
     #[command(after_help = SHELL_HELP)]
@@ -84,33 +85,33 @@ pub enum Verb {
     #[command(after_help = LOCK_HELP)]
     Lock(LockFlags),
     /// Found a new history on what one member's store holds: the last resort
-    #[command(after_help = RECOVER_HELP)]
+    #[command(after_help = help::RECOVER)]
     Recover(RecoverFlags),
     /// Measure a running group; leaves accounts and croaks of its own behind
-    #[command(after_help = BENCH_HELP)]
+    #[command(after_help = help::BENCH)]
     Bench(BenchFlags),
 }
 
 #[derive(Debug, Subcommand)]
 pub enum ClientVerb {
     /// Serve the pages to browsers; keeps nothing
-    #[command(after_help = WEB_HELP)]
+    #[command(after_help = help::WEB)]
     Web(WebFlags),
     /// Say which server to use: of the client's own cluster while that has one, else of the next
-    #[command(after_help = CLIENT_SERVER_HELP)]
+    #[command(after_help = help::CLIENT_SERVER)]
     Server(ClientServerFlags),
 }
 
 #[derive(Debug, Subcommand)]
 pub enum MemberVerb {
     /// Let a member go for good; waits until it has gone
-    #[command(after_help = REMOVE_HELP)]
+    #[command(after_help = help::REMOVE)]
     Remove(RemoveFlags),
     /// Let a member learn and not vote, before its board is taken away for a while; waits until it does
-    #[command(after_help = DRAIN_HELP)]
+    #[command(after_help = help::DRAIN)]
     Drain(NameFlags),
     /// Let a drained member vote again, once there is a seat for it
-    #[command(after_help = UNDRAIN_HELP)]
+    #[command(after_help = help::UNDRAIN)]
     Undrain(NameFlags),
 }
 
@@ -235,16 +236,16 @@ pub struct BalancerFlags {
 #[derive(Debug, Subcommand)]
 pub enum BalancerVerb {
     /// Ask a balancer which backend to read from; it counts you there until you leave
-    #[command(after_help = READ_HELP)]
+    #[command(after_help = help::READ)]
     Read(ReadFlags),
     /// Ask a balancer which backends may be written to, the leader first
-    #[command(after_help = WRITE_HELP)]
+    #[command(after_help = help::WRITE)]
     Write(StatusFlags),
     /// Tell a balancer that a backend is down; it looks for itself
-    #[command(after_help = DOWN_HELP)]
+    #[command(after_help = help::DOWN)]
     Down(DownFlags),
     /// Tell a balancer that a reader has gone
-    #[command(after_help = LEFT_HELP)]
+    #[command(after_help = help::LEFT)]
     Left(LeftFlags),
 }
 
@@ -366,6 +367,56 @@ pub struct RecoverFlags {
     pub cluster_file: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+pub struct BenchFlags {
+    /// What every client does over and over
+    #[arg(long, value_enum, default_value = "post")]
+    pub op: OpFlag,
+    /// How many clients, each with one request under way
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = value_parser!(u32).range(1..=CLIENTS_MAX))]
+    pub clients: u32,
+    /// For how long
+    #[arg(long, value_name = "S", default_value_t = 10, value_parser = value_parser!(u32).range(1..=SECONDS_MAX))]
+    pub seconds: u32,
+    /// Of each croak's text, which has at most a hundred characters
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = value_parser!(u32).range(1..=256))]
+    pub bytes: u32,
+    /// With `--op feed`: whose croaks each client reads. From 4 on, those of the people that `examples/crowd` makes
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u32).range(1..=1000))]
+    pub friends: u32,
+    /// Talk to the backends themselves instead of a balancer
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub direct: bool,
+    /// How new the feeds that are read have to be
+    #[arg(long, value_enum, default_value = "session")]
+    pub consistency: ConsistencyFlag,
+    /// For scripts
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub json: bool,
+    #[command(flatten)]
+    pub group: GroupFlags,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum OpFlag {
+    Post,
+    Feed,
+    /// Acquire a lock and let it go
+    Lock,
+    /// List ten thousand nodes
+    List,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ConsistencyFlag {
+    /// Whatever the backend has
+    Stale,
+    /// At least as new as what this client has seen
+    Session,
+    /// As new as everything that anybody was told before
+    Linearizable,
+}
+
 /// The whole command line, every flag with its environment variable.
 pub fn command() -> clap::Command {
     with_environment(Flags::command())
@@ -380,171 +431,6 @@ fn with_environment(command: clap::Command) -> clap::Command {
         _ => arg,
     })
 }
-
-const ROOT_HELP: &str = "\
-Try it out:
-  ribbit up        a whole group on this machine, http://127.0.0.1:8080
-  ribbit status    who is there, and how many more may be lost
-
-Every flag may also stand in the environment or in the --config file, under
-the name shown with it. A flag counts before the environment, the environment
-before the file.
-
-Exit codes: 0 fine, 1 refused, 2 wrong usage, 3 nobody reachable,
-4 not logged in, 5 degraded, 74 disk full or failing, 75 a lock was lost,
-78 wrong configuration, or somebody has to look first.";
-
-const UP_HELP: &str = "\
-Examples:
-  ribbit up                                 three backends, two coordinators
-  ribbit up --backends 1 --coordinators 0   the smallest
-  ribbit up --web 127.0.0.1:0 --ephemeral   leave nothing behind, take any port
-  ribbit up --restart never                 what dies stays dead until you start it
-
-Ctrl-C stops everything. What is in the data folder stays.";
-
-const INIT_HELP: &str = "\
-Examples:
-  ribbit init --name frogs --coordinator board1:9000,board2:9001
-  ribbit init --coordinator 10.0.0.4:9000 --cluster-file frogs.ribbit
-
-The file holds the cluster's key: copy it to every board by a way that nobody
-else can read.";
-
-const BACKEND_HELP: &str = "\
-Listens on 0.0.0.0:10000+N, or where `up` had it if the data folder is one of
-`up`: so the last example brings back what died under `ribbit up`.
-
-Examples:
-  ribbit backend --id 2
-  ribbit backend --id 2 --coordinator board1:9000 --advertise board2:10002
-  ribbit backend --id 2 --data-dir ribbit-data";
-
-const COORDINATOR_HELP: &str = "\
-Listens on 0.0.0.0:8999+N, or where `up` had it if the data folder is one of
-`up`.
-
-Examples:
-  ribbit coordinator --id 1 --found      the first start of a new group, once
-  ribbit coordinator --id 1              every start after it
-  ribbit coordinator --id 2 --coordinator board1:9000";
-
-const BALANCER_HELP: &str = "\
-Listens on 0.0.0.0:8081, or where `up` had it if the data folder is one of
-`up`.
-
-Examples:
-  ribbit balancer
-  ribbit balancer --listen 0.0.0.0:9090 --coordinator board1:9000,board2:9001
-  ribbit balancer read        ask the one that runs, as programs can";
-
-const READ_HELP: &str = "\
-Examples:
-  ribbit balancer read
-  ribbit balancer read --client 17 --json --server board1:8081
-
-You count as a client of that backend for a minute, or until you say `ribbit
-balancer left`: ask again to stay. Exits 3 when no backend serves people.";
-
-const WRITE_HELP: &str = "\
-Examples:
-  ribbit balancer write
-  ribbit balancer write --json --server board1:8081
-
-Exits 1 while nobody leads, 3 when no backend serves people.";
-
-const DOWN_HELP: &str = "\
-Examples:
-  ribbit balancer down board2:10002
-
-A backend that answers the balancer stays in use: a wrong report changes
-nothing, and exits 1.";
-
-const LEFT_HELP: &str = "\
-Examples:
-  ribbit balancer left 17";
-
-const CLIENT_SERVER_HELP: &str = "\
-A client asks for its id once; it is kept in the data folder, in the file
-`client`. Its own cluster is its id modulo the number of clusters, plus 1.
-
-Examples:
-  ribbit client server
-  ribbit client server --id 17 --before board1:10001 --json";
-
-const WEB_HELP: &str = "\
-Examples:
-  ribbit client web
-  ribbit client web --listen 0.0.0.0:8080 --server board1:8081";
-
-const STATUS_HELP: &str = "\
-Examples:
-  ribbit status
-  ribbit status --json --server board1:10001
-  ribbit status --cluster-file frogs.ribbit
-
-Exits 0 whenever anybody answers, 3 when nobody does.";
-
-const WATCH_HELP: &str = "\
-Examples:
-  ribbit watch
-  ribbit watch --once --server board1:8081
-  ribbit watch | tee frogs.log        lines are appended where there is no terminal
-
-BEAT says when a member last answered, LEASE whether the leader has heard it
-lately. Ends on Ctrl-C and at the end of its input.";
-
-const HEALTH_HELP: &str = "\
-Examples:
-  ribbit health
-  ribbit health --json --server board1:8081
-  ribbit health || echo look at the frogs | mail club@example.org
-
-Exits 0 when all is well, 5 when it works but somebody should look (a member
-is missing or behind, a disk is full, nothing more may be lost), 3 when it is
-down (nobody answers, nobody leads, or no backend serves people).";
-
-const MEMBERS_HELP: &str = "\
-Examples:
-  ribbit members
-  ribbit members --json --data-dir ribbit-data
-
-A voter decides what is written, a learner has all the same data and no say.
-A Raft id is one life of a member: who comes back with nothing gets another.";
-
-const REMOVE_HELP: &str = "\
-Examples:
-  ribbit member remove backend-3         it is dead and does not come back
-  ribbit member remove backend-3 --yes   it is alive; its process then ends
-
-A removed member that has its store still is not taken back: delete the folder
-of its name, and it joins as a new one.";
-
-const DRAIN_HELP: &str = "\
-Examples:
-  ribbit member drain backend-2
-
-It goes on serving people. `ribbit member undrain backend-2` takes it back.";
-
-const UNDRAIN_HELP: &str = "\
-Examples:
-  ribbit member undrain backend-2";
-
-const TRANSFER_HELP: &str = "\
-Examples:
-  ribbit transfer backend-2";
-
-const RECOVER_HELP: &str = "\
-Only when the stores of a majority are gone for good. As long as they may come
-back, wait for them: what they acknowledged and FOLDER does not hold would be
-lost. Stop every member first, and take the FOLDER of the one that was last in
-sync (`ribbit status` shows what each has applied).
-
-Examples:
-  ribbit recover --from ribbit-data/backend-3 --id 1
-  ribbit recover --from /mnt/card/backend-2 --id 2 --data-dir ribbit-data
-
-It says what FOLDER holds, and what to do on the other boards.";
 
 #[cfg(test)]
 mod tests {

@@ -9,14 +9,15 @@
 //! Reads files (cluster file, ports file), writes nothing, opens no socket. A wrong command line is clap's error
 //! and exits 2; a wrong file is a [`Failure`] and exits 78.
 //!
-//! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`, [`bench_flags`]: of `bench`); [`typed`]: values with a syntax of their own
+//! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`); [`help`]: the examples under them
+//! - [`typed`]: values with a syntax of their own
 //! - [`config`]: the KEY=VALUE file of `--config`
 //! - [`find_group`]: where the group is reached
 
-pub mod bench_flags;
 pub mod config;
 pub mod find_group;
 pub mod flags;
+mod help;
 pub mod tree_flags;
 pub mod typed;
 
@@ -31,15 +32,14 @@ use crate::roles::options::{
 use crate::roles::ports::Ports;
 use crate::roles::shell::commands;
 use crate::state::{Consistency, HOME, Role};
-use bench_flags::{BenchFlags, ConsistencyFlag, OpFlag};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches};
 use config::Config;
 use flags::{
-    BalancerFlags, BalancerVerb, ClientServerFlags, ClientVerb, Flags, GroupFlags, InitFlags, MemberVerb,
-    NameFlags, NodeFlags, RecoverFlags, RestartFlag, ServerFlags, StatusFlags, UpFlags, Verb, WatchFlags,
-    WebFlags, command,
+    BalancerFlags, BalancerVerb, BenchFlags, ClientServerFlags, ClientVerb, ConsistencyFlag, Flags,
+    GroupFlags, InitFlags, MemberVerb, NameFlags, NodeFlags, OpFlag, RecoverFlags, RestartFlag, ServerFlags,
+    StatusFlags, UpFlags, Verb, WatchFlags, WebFlags, command,
 };
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -10,7 +10,7 @@ use crate::roles::failure::{Exit, Failure};
 use crate::roles::namespace::shown;
 use crate::roles::output;
 use crate::state::TreePath;
-use crate::state::namespace::TreeEntry;
+use crate::state::listing::TreeEntry;
 use crate::state::rows::Kind;
 use crate::ui::plain;
 use std::fs::{self, DirBuilder, OpenOptions};

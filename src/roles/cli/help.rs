@@ -1,0 +1,175 @@
+//! What stands under the flags in `--help`: examples, and what cannot be said in a line.
+
+pub(super) const ROOT: &str = "\
+Try it out:
+  ribbit up        a whole group on this machine, http://127.0.0.1:8080
+  ribbit status    who is there, and how many more may be lost
+
+Every flag may also stand in the environment or in the --config file, under
+the name shown with it. A flag counts before the environment, the environment
+before the file.
+
+Exit codes: 0 fine, 1 refused, 2 wrong usage, 3 nobody reachable,
+4 not logged in, 5 degraded, 74 disk full or failing, 75 a lock was lost,
+78 wrong configuration, or somebody has to look first.";
+
+pub(super) const UP: &str = "\
+Examples:
+  ribbit up                                 three backends, two coordinators
+  ribbit up --backends 1 --coordinators 0   the smallest
+  ribbit up --web 127.0.0.1:0 --ephemeral   leave nothing behind, take any port
+  ribbit up --restart never                 what dies stays dead until you start it
+
+Ctrl-C stops everything. What is in the data folder stays.";
+
+pub(super) const INIT: &str = "\
+Examples:
+  ribbit init --name frogs --coordinator board1:9000,board2:9001
+  ribbit init --coordinator 10.0.0.4:9000 --cluster-file frogs.ribbit
+
+The file holds the cluster's key: copy it to every board by a way that nobody
+else can read.";
+
+pub(super) const BACKEND: &str = "\
+Listens on 0.0.0.0:10000+N, or where `up` had it if the data folder is one of
+`up`: so the last example brings back what died under `ribbit up`.
+
+Examples:
+  ribbit backend --id 2
+  ribbit backend --id 2 --coordinator board1:9000 --advertise board2:10002
+  ribbit backend --id 2 --data-dir ribbit-data";
+
+pub(super) const COORDINATOR: &str = "\
+Listens on 0.0.0.0:8999+N, or where `up` had it if the data folder is one of
+`up`.
+
+Examples:
+  ribbit coordinator --id 1 --found      the first start of a new group, once
+  ribbit coordinator --id 1              every start after it
+  ribbit coordinator --id 2 --coordinator board1:9000";
+
+pub(super) const BALANCER: &str = "\
+Listens on 0.0.0.0:8081, or where `up` had it if the data folder is one of
+`up`.
+
+Examples:
+  ribbit balancer
+  ribbit balancer --listen 0.0.0.0:9090 --coordinator board1:9000,board2:9001
+  ribbit balancer read        ask the one that runs, as programs can";
+
+pub(super) const READ: &str = "\
+Examples:
+  ribbit balancer read
+  ribbit balancer read --client 17 --json --server board1:8081
+
+You count as a client of that backend for a minute, or until you say `ribbit
+balancer left`: ask again to stay. Exits 3 when no backend serves people.";
+
+pub(super) const WRITE: &str = "\
+Examples:
+  ribbit balancer write
+  ribbit balancer write --json --server board1:8081
+
+Exits 1 while nobody leads, 3 when no backend serves people.";
+
+pub(super) const DOWN: &str = "\
+Examples:
+  ribbit balancer down board2:10002
+
+A backend that answers the balancer stays in use: a wrong report changes
+nothing, and exits 1.";
+
+pub(super) const LEFT: &str = "\
+Examples:
+  ribbit balancer left 17";
+
+pub(super) const CLIENT_SERVER: &str = "\
+A client asks for its id once; it is kept in the data folder, in the file
+`client`. Its own cluster is its id modulo the number of clusters, plus 1.
+
+Examples:
+  ribbit client server
+  ribbit client server --id 17 --before board1:10001 --json";
+
+pub(super) const WEB: &str = "\
+Examples:
+  ribbit client web
+  ribbit client web --listen 0.0.0.0:8080 --server board1:8081";
+
+pub(super) const STATUS: &str = "\
+Examples:
+  ribbit status
+  ribbit status --json --server board1:10001
+  ribbit status --cluster-file frogs.ribbit
+
+Exits 0 whenever anybody answers, 3 when nobody does.";
+
+pub(super) const WATCH: &str = "\
+Examples:
+  ribbit watch
+  ribbit watch --once --server board1:8081
+  ribbit watch | tee frogs.log        lines are appended where there is no terminal
+
+BEAT says when a member last answered, LEASE whether the leader has heard it
+lately. Ends on Ctrl-C and at the end of its input.";
+
+pub(super) const HEALTH: &str = "\
+Examples:
+  ribbit health
+  ribbit health --json --server board1:8081
+  ribbit health || echo look at the frogs | mail club@example.org
+
+Exits 0 when all is well, 5 when it works but somebody should look (a member
+is missing or behind, a disk is full, nothing more may be lost), 3 when it is
+down (nobody answers, nobody leads, or no backend serves people).";
+
+pub(super) const MEMBERS: &str = "\
+Examples:
+  ribbit members
+  ribbit members --json --data-dir ribbit-data
+
+A voter decides what is written, a learner has all the same data and no say.
+A Raft id is one life of a member: who comes back with nothing gets another.";
+
+pub(super) const REMOVE: &str = "\
+Examples:
+  ribbit member remove backend-3         it is dead and does not come back
+  ribbit member remove backend-3 --yes   it is alive; its process then ends
+
+A removed member that has its store still is not taken back: delete the folder
+of its name, and it joins as a new one.";
+
+pub(super) const DRAIN: &str = "\
+Examples:
+  ribbit member drain backend-2
+
+It goes on serving people. `ribbit member undrain backend-2` takes it back.";
+
+pub(super) const UNDRAIN: &str = "\
+Examples:
+  ribbit member undrain backend-2";
+
+pub(super) const TRANSFER: &str = "\
+Examples:
+  ribbit transfer backend-2";
+
+pub(super) const RECOVER: &str = "\
+Only when the stores of a majority are gone for good. As long as they may come
+back, wait for them: what they acknowledged and FOLDER does not hold would be
+lost. Stop every member first, and take the FOLDER of the one that was last in
+sync (`ribbit status` shows what each has applied).
+
+Examples:
+  ribbit recover --from ribbit-data/backend-3 --id 1
+  ribbit recover --from /mnt/card/backend-2 --id 2 --data-dir ribbit-data
+
+It says what FOLDER holds, and what to do on the other boards.";
+
+pub(super) const BENCH: &str = "\
+Examples:
+  ribbit bench --op post --clients 64 --seconds 10
+  ribbit bench --op feed --direct --json
+  ribbit bench --op lock --clients 16
+
+gap_max_ms is the longest time in which no client got an answer: kill the
+leader meanwhile to see it.";

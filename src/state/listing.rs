@@ -1,0 +1,78 @@
+//! Pages of the lock namespace, in the order of the tree.
+//!
+//! A folder's rows lie together behind its own, so a page is one scan; below the wanted depth everything of a folder is
+//! passed over in one step, however much it is.
+
+use super::code::{Code, Denied};
+use super::limits::{TREE_PAGE_BYTES_MAX, TREE_PAGE_MAX};
+use super::namespace::node;
+use super::path::TreePath;
+use super::rows::{BadRow, Key, Node, Nodes, Order, Table, View, decode};
+use serde::{Deserialize, Serialize};
+
+/// One node as a listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TreeEntry {
+    pub path: TreePath,
+    pub node: Node,
+}
+
+/// A page of what lies at `path` and below it, in the order of the tree, down to `depth` names below it, behind
+/// `after` if that is given. And where the next page begins, if there is one: its `after`.
+///
+/// # Errors
+/// The view's; the refusal is that there is no such node.
+#[allow(clippy::type_complexity)]
+pub fn list<V: View>(
+    view: &V,
+    path: &TreePath,
+    depth: Option<u8>,
+    after: Option<&TreePath>,
+    limit: usize,
+) -> Result<Result<(Vec<TreeEntry>, Option<TreePath>), Denied>, V::Error> {
+    let Some(top) = node(view, path)? else { return Ok(Err(Denied::new(Code::NoSuchNode))) };
+    let deepest = depth.map_or(usize::MAX, |depth| path.depth() + usize::from(depth));
+    let limit = limit.clamp(1, TREE_PAGE_MAX);
+    let (mut from, to) = path.keys_below();
+    let mut entries = Vec::new();
+    match after.filter(|after| after.is_within(path)) {
+        None => entries.push(TreeEntry { path: path.clone(), node: top }),
+        Some(after) => {
+            from = after.bytes();
+            from.push(1);
+        }
+    }
+    let mut bytes = 0;
+    'reading: loop {
+        let wanted = limit + 1 - entries.len();
+        let rows = view.scan(Nodes::ID, &from, &to, Order::OldestFirst, wanted)?;
+        let whole = rows.len() < wanted;
+        for (key, row) in rows {
+            let (Some(path), Some(node)) = (TreePath::from_bytes(&key), decode::<Node>(&row)) else {
+                return Err(BadRow { table: Nodes::ID, key }.into());
+            };
+            // Passed over at once with everything below, however much that is.
+            if path.depth() > deepest {
+                let names: Vec<&str> = path.names().take(deepest).collect();
+                let last = TreePath::root().join(&names.join("/")).unwrap_or_else(|_| path.clone());
+                from = last.key_behind();
+                continue 'reading;
+            }
+            from = key;
+            from.push(1);
+            bytes += node.content.len() + path.as_str().len();
+            entries.push(TreeEntry { path, node });
+            if entries.len() > limit || bytes > TREE_PAGE_BYTES_MAX {
+                break 'reading;
+            }
+        }
+        if whole {
+            return Ok(Ok((entries, None)));
+        }
+    }
+    if entries.len() > limit {
+        entries.pop();
+    }
+    let more = entries.last().map(|entry| entry.path.clone());
+    Ok(Ok((entries, more)))
+}
