@@ -1,6 +1,7 @@
 //! `ribbit shell` as a person meets it: in a terminal.
 
 use crate::pond::{Pond, awaited};
+use crate::shell::await_servers;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::{self, File, OpenOptions};
@@ -87,7 +88,7 @@ impl Drop for Terminal {
 fn a_person_walks_the_tree() {
     let pond = Pond::start();
     pond.await_leading_backend();
-    pond.await_status("a master", |_| pond.shell(&["test", "-l", "/clusters/1/master"]).0 == 0);
+    await_servers(&pond);
     let mut terminal = Terminal::start(&pond, &["shell"]);
     // Completion: of a command, of paths from the tree, and the tree drawn.
     terminal.await_text("ribbit> ");
