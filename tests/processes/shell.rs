@@ -338,8 +338,13 @@ fn a_watch_that_missed_too_much_says_so_and_shows_how_it_is() {
     shell(&pond, &["mkdir", "/jobs"], 0);
     let watch = Watch::start(&pond, "/jobs");
     watch.signal(Signal::STOP);
+    // Cut off, it is not even sent what happens; and what all have applied before they stop is not told again when
+    // they start.
+    pond.stop();
+    pond.up(&[]);
+    pond.await_leading_backend();
     shell(&pond, &["write", "/jobs/missed", "x"], 0);
-    // What is applied before they stop is not told again when they start.
+    pond.await_whole();
     pond.stop();
     pond.up(&[]);
     pond.await_leading_backend();
