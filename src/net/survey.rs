@@ -32,7 +32,7 @@ pub struct Survey {
 }
 
 /// How a member is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MemberView {
     pub info: MemberInfo,
     /// It answered.
@@ -123,9 +123,11 @@ pub fn merge(answers: &[NodeStatus]) -> Survey {
     let members: Vec<MemberView> = infos(&live)
         .into_iter()
         .map(|(key, info)| MemberView {
+            voter: voters.contains(&info.raft_id),
+            learner: learners.contains(&info.raft_id),
             has_lease: leases.active.contains(&info.raft_id),
             master: leases.masters.iter().find(|master| master.raft_id == info.raft_id).map(|it| it.fence),
-            ..view(info.clone(), live.get(&key).copied(), voters, learners)
+            ..view(info.clone(), live.get(&key).copied())
         })
         .collect();
     let (can_lose_processes, can_lose_machines) = can_lose(&members, voters.len());
@@ -166,17 +168,15 @@ fn freshness(info: &MemberInfo) -> (RaftId, bool, u64) {
     (info.raft_id, info.pid != 0, info.applied)
 }
 
-fn view(info: MemberInfo, status: Option<&NodeStatus>, voters: &[RaftId], learners: &[RaftId]) -> MemberView {
+/// What a member's own answer, or that there is none, tells of it.
+fn view(info: MemberInfo, status: Option<&NodeStatus>) -> MemberView {
     MemberView {
         alive: status.is_some(),
-        voter: voters.contains(&info.raft_id),
-        learner: learners.contains(&info.raft_id),
         in_sync: status.is_some_and(|status| status.in_sync),
         store_open: status.is_some_and(|status| status.history.is_some()),
         store: status.map(|status| status.store),
-        has_lease: false,
-        master: None,
         info,
+        ..MemberView::default()
     }
 }
 

@@ -15,6 +15,7 @@
 
 use super::failure::{Exit, Failure};
 use super::namespace::Namespace;
+use super::node::host_name;
 use crate::net::client::Client;
 use crate::net::protocol::{Answer, Ask};
 use crate::net::secret::{new_token, token_hash};
@@ -180,9 +181,8 @@ async fn renew(namespace: Namespace, shared: Arc<Shared>, mut asked: Instant) {
 
 /// `lock on board1, pid 99`.
 fn words_for(what: &str) -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let pid = std::process::id();
-    let mut words = format!("{what} on {}, pid {pid}", host.trim());
+    let (host, pid) = (host_name(), std::process::id());
+    let mut words = format!("{what} on {host}, pid {pid}");
     if words.len() > LEASE_WORDS_BYTES_MAX {
         words = format!("{what}, pid {pid}");
     }

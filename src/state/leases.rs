@@ -318,7 +318,6 @@ pub(super) fn forget_member<V: View>(
     Ok(draft.finish(Reply::Done).map_or(Vec::new(), |(changes, _)| changes))
 }
 
-#[allow(clippy::too_many_arguments)]
 fn enter_chat<V: View>(
     bounds: &Bounds,
     view: &V,

@@ -22,7 +22,6 @@ pub struct TreeEntry {
 ///
 /// # Errors
 /// The view's; the refusal is that there is no such node.
-#[allow(clippy::type_complexity)]
 pub fn list<V: View>(
     view: &V,
     path: &TreePath,

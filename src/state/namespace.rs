@@ -317,7 +317,8 @@ fn write<V: View>(
 ) -> Result<Decision, V::Error> {
     let (index, wall_ms) = (draft.moment.index, draft.moment.wall_ms);
     let mut node = match draft.node(path)? {
-        Some(node) if node.kind == Kind::Folder && !content.is_empty() => {
+        // Touched it may be.
+        Some(node) if node.kind == Kind::Folder && !(append && content.is_empty()) => {
             return Ok(Err(Denied::new(Code::IsFolder)));
         }
         Some(node) if node.kind == Kind::Lock => return Ok(Err(Denied::new(Code::IsLock))),
@@ -334,9 +335,6 @@ fn write<V: View>(
             Node { kind: Kind::File, owner, ..Node::folder(index, wall_ms) }
         }
     };
-    if node.kind == Kind::Folder && !append {
-        return Ok(Err(Denied::new(Code::IsFolder)));
-    }
     if !append {
         node.content.clear();
     }

@@ -106,29 +106,34 @@ pub enum Page {
 /// # Errors
 /// Only the view's: the store cannot be read. A refusal is the inner `Err`.
 pub fn answer<V: View>(view: &V, ring: &Ring, query: &Query) -> Result<Result<Page, Denied>, V::Error> {
-    let session = match query {
-        Query::Position => return Ok(Ok(Page::Position)),
+    Ok(match query {
+        Query::Position => Ok(Page::Position),
         Query::Tree { path, depth, after, limit } => {
             let listed = listing::list(view, path, *depth, after.as_ref(), usize::from(*limit))?;
-            return Ok(listed.map(|(entries, more)| Page::Tree { entries, more }));
+            listed.map(|(entries, more)| Page::Tree { entries, more })
         }
-        Query::Leases { after } => return Ok(Ok(lease_page(view, *after)?)),
-        Query::Coordination => return Ok(Ok(Page::Coordination(namespace::coordination(view)?))),
-        Query::Me { session } | Query::Feed { session, .. } | Query::Friends { session, .. } => *session,
-    };
-    let Some((id, account)) = session_account(view, session, view.age_ms())? else {
-        return Ok(Err(Denied::new(Code::NotLoggedIn)));
-    };
-    let me = Person { account: id, username: account.username, name: account.name };
-    Ok(Ok(match query {
-        Query::Position | Query::Tree { .. } | Query::Leases { .. } | Query::Coordination => Page::Position,
-        Query::Me { .. } => Page::Me(me),
-        Query::Feed { before, limit, .. } => {
-            let limit = usize::from(*limit).clamp(1, FEED_PAGE_MAX);
-            feed(view, ring, me, before.unwrap_or(LogIndex::MAX), limit)?
-        }
-        Query::Friends { after, .. } => friends(view, me, *after)?,
-    }))
+        Query::Leases { after } => Ok(lease_page(view, *after)?),
+        Query::Coordination => Ok(Page::Coordination(namespace::coordination(view)?)),
+        Query::Me { session } => owner(view, *session)?.map(Page::Me),
+        Query::Feed { session, before, limit } => match owner(view, *session)? {
+            Ok(me) => {
+                let limit = usize::from(*limit).clamp(1, FEED_PAGE_MAX);
+                Ok(feed(view, ring, me, before.unwrap_or(LogIndex::MAX), limit)?)
+            }
+            Err(denied) => Err(denied),
+        },
+        Query::Friends { session, after } => match owner(view, *session)? {
+            Ok(me) => Ok(friends(view, me, *after)?),
+            Err(denied) => Err(denied),
+        },
+    })
+}
+
+/// Whose session this is.
+fn owner<V: View>(view: &V, session: TokenHash) -> Result<Result<Person, Denied>, V::Error> {
+    let found = session_account(view, session, view.age_ms())?;
+    let person = found.map(|(account, row)| Person { account, username: row.username, name: row.name });
+    Ok(person.ok_or(Denied::new(Code::NotLoggedIn)))
 }
 
 /// Whoever reads it does not learn the token by which a client is known.

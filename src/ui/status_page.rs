@@ -144,12 +144,10 @@ mod tests {
             },
             alive,
             voter: true,
-            learner: false,
             in_sync: alive,
             store_open: alive,
-            store: None,
             has_lease: alive,
-            master: None,
+            ..MemberView::default()
         }
     }
 

@@ -63,12 +63,10 @@ mod tests {
             },
             alive,
             voter: true,
-            learner: false,
             in_sync: alive,
             store_open: alive,
-            store: None,
             has_lease: alive,
-            master: None,
+            ..MemberView::default()
         }
     }
 

@@ -48,6 +48,7 @@ use crate::net::protocol::{MemberInfo, StoreStatus};
 use crate::net::tasks;
 use crate::replica::limits::TICK_MS;
 use crate::replica::{Core, CoreOptions, Failing, Replica, Writer};
+use crate::state::limits::ADDRESS_BYTES_MAX;
 use crate::state::{HistoryId, RaftId};
 use agreement::Agreement;
 use async_net::TcpListener;
@@ -165,7 +166,8 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     let node = Arc::new(Node {
         address,
         machine: machine_id(),
-        host: host_name(),
+        // So short that others have room for it, whatever its letters.
+        host: host_name().chars().take(ADDRESS_BYTES_MAX / 4).collect(),
         incarnation: random_u64().max(1),
         gate: gate.clone(),
         passwords: Passwords::start()
@@ -457,10 +459,9 @@ async fn become_member(
     })
 }
 
-/// The machine's name, as far as it is one.
-fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().chars().take(crate::state::limits::ADDRESS_BYTES_MAX / 4).collect()
+/// The machine's name; empty if it has none.
+pub(super) fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_string()
 }
 
 /// How many processes want to run, over the last minute, in hundredths.

@@ -261,12 +261,10 @@ impl Asking<'_> {
             ),
             _ => false,
         };
-        if !allowed && self.node.options.role == Role::Backend {
-            return self.write(request).await;
-        }
-        match allowed {
-            true => self.submit(request.id, request.born, request.command).await,
-            false => Answer::Refused(Denied::new(Code::InvalidEntry)),
+        match self.node.options.role {
+            _ if allowed => self.submit(request.id, request.born, request.command).await,
+            Role::Backend => self.write(request).await,
+            Role::Coordinator => Answer::Refused(Denied::new(Code::InvalidEntry)),
         }
     }
 

@@ -121,9 +121,6 @@ fn words_of(node: &Node, event: &Event) -> Vec<String> {
     let who = match lease {
         Some((Owner::Member(id), fact)) => {
             let name = name_of(node, *id);
-            let masters = |what: fn(&NodeFact) -> bool| {
-                nodes.iter().any(|node| node.path.name() == "master" && what(&node.what))
-            };
             match fact {
                 LeaseFact::Ended(Ending::Missed { silence_ms }) => {
                     lines.push(format!("{name} was not heard for {silence_ms} ms: its lease ended"));
@@ -133,7 +130,7 @@ fn words_of(node: &Node, event: &Event) -> Vec<String> {
                 }
                 LeaseFact::Began => lines.push(format!("{name} is there")),
             }
-            if masters(|fact| *fact == NodeFact::Removed) {
+            if nodes.iter().any(|node| node.path.name() == "master" && node.what == NodeFact::Removed) {
                 lines.push(format!("{name} is master no more"));
             }
             Some(name)

@@ -8,15 +8,8 @@ use super::Node;
 use crate::db::DbError;
 use crate::net::protocol::{MemberInfo, ServerChoice};
 use crate::state::command::clusters_on;
+use crate::state::rows::{Leases, get};
 use crate::state::{Owner, Role, namespace};
-
-/// A backend that may be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Candidate {
-    info: MemberInfo,
-    /// In sync; others are used when nobody else is there.
-    good: bool,
-}
 
 /// The cluster of this client.
 pub fn home_of(client: u64, clusters: u32) -> u32 {
@@ -39,11 +32,9 @@ pub fn choose(
     infos.push(node.info());
     let mut candidates = Vec::new();
     for info in infos.into_iter().filter(|info| info.role == Role::Backend) {
-        let lease =
-            crate::state::rows::get::<crate::state::rows::Leases, _>(&view, &Owner::Member(info.raft_id))?;
+        let lease = get::<Leases, _>(&view, &Owner::Member(info.raft_id))?;
         if lease.is_some_and(|lease| lease.active) {
-            let good = info.in_sync;
-            candidates.push(Candidate { info, good });
+            candidates.push(info);
         }
     }
     let home = home_of(client, clusters);
@@ -54,32 +45,23 @@ pub fn choose(
 }
 
 /// From the home cluster on, around all of them: those in sync first, who was used before, then the fewest clients.
-fn pick<'a>(candidates: &'a [Candidate], home: u32, before: Option<&str>) -> Option<&'a MemberInfo> {
-    candidates
-        .iter()
-        .min_by_key(|it| {
-            let info = &it.info;
-            (
-                !it.good,
-                clusters_on(home, info.site),
-                Some(info.address.as_str()) != before,
-                info.clients,
-                info.id,
-            )
-        })
-        .map(|it| &it.info)
+fn pick<'a>(candidates: &'a [MemberInfo], home: u32, before: Option<&str>) -> Option<&'a MemberInfo> {
+    candidates.iter().min_by_key(|info| {
+        let another = Some(info.address.as_str()) != before;
+        (!info.in_sync, clusters_on(home, info.site), another, info.clients, info.id)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn candidate(site: u32, id: u32, clients: u32, good: bool) -> Candidate {
+    fn candidate(site: u32, id: u32, clients: u32, in_sync: bool) -> MemberInfo {
         let address = format!("{site}-{id}:1");
-        Candidate { info: MemberInfo { site, id, clients, address, ..MemberInfo::default() }, good }
+        MemberInfo { site, id, clients, address, in_sync, ..MemberInfo::default() }
     }
 
-    fn picked(candidates: &[Candidate], home: u32, before: Option<&str>) -> Option<String> {
+    fn picked(candidates: &[MemberInfo], home: u32, before: Option<&str>) -> Option<String> {
         pick(candidates, home, before).map(|info| info.address.clone())
     }
 
