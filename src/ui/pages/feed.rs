@@ -4,7 +4,7 @@ use super::super::form::FormRequest;
 use super::super::words::Refusals;
 use super::text::Part;
 use super::{Place, Shell, ShownCroak};
-use crate::state::LogIndex;
+use crate::state::{LogIndex, Token};
 use askama::Template;
 
 /// One page of the feed.
@@ -15,6 +15,8 @@ pub struct Feed {
     pub older: Option<LogIndex>,
     /// This is the newest page.
     pub newest: bool,
+    /// Where a live stream goes on behind the newest page.
+    pub cursor: Option<Token>,
 }
 
 #[derive(Debug, Template)]
@@ -49,7 +51,7 @@ mod tests {
             refusals: Refusals::default(),
             too_long: None,
             log_in: false,
-            feed: Some(Feed { croaks, older: Some(7), newest: true }),
+            feed: Some(Feed { croaks, older: Some(7), newest: true, cursor: None }),
         }
     }
 
