@@ -5,6 +5,7 @@ mod people_words;
 mod properties;
 mod regressions;
 mod scripts;
+mod talks;
 mod tree;
 
 use super::command::{Command, Outcome, Proposal, Reply, Request, Stamp};
