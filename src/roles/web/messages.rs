@@ -63,8 +63,8 @@ fn whom(name: &str) -> Whom {
 pub async fn show(visit: &mut Visit, name: &str, query: &Form) -> Answer {
     let before = query.get("before").and_then(|before| before.parse().ok());
     let mut shell = visit.shell("Messages", Place::Messages);
-    let talk = match read(visit, &mut shell, name, before, READ_DEADLINE).await {
-        Ok(talk) => talk,
+    let (talk, waiting) = match read(visit, &mut shell, name, before, READ_DEADLINE).await {
+        Ok(read) => read,
         Err(Stop::Denied(denied)) if denied.code == Code::NoSuchUser => {
             let shell = visit.shell("No such person", Place::Messages);
             let words = "There is nobody of that name. Their account may be deleted.".to_string();
@@ -73,6 +73,8 @@ pub async fn show(visit: &mut Visit, name: &str, query: &Form) -> Answer {
         Err(stop) => return stopped(visit, Place::Messages, stop),
     };
     visit.count_unread(&mut shell).await;
+    // What stands on this very page is about to be read.
+    shell.unread = shell.unread.map(|unread| unread.saturating_sub(waiting));
     let page = TalkPage {
         shell,
         action: talk.with.username.as_ref().map_or(String::new(), |_| talk.with.path.clone()),
@@ -86,13 +88,14 @@ pub async fn show(visit: &mut Visit, name: &str, query: &Form) -> Answer {
     answer::page(StatusCode::OK, &page)
 }
 
+/// A page of a talk, and how many of its messages wait to be read until the browser has that page.
 async fn read(
     visit: &mut Visit,
     shell: &mut Shell,
     name: &str,
     before: Option<LogIndex>,
     limit: Duration,
-) -> Result<TalkView, Stop> {
+) -> Result<(TalkView, u32), Stop> {
     let session = visit.session().ok_or(NO_SESSION)?;
     let page_len = u16::try_from(TALK_PAGE_MAX).expect("a page is short");
     let got = visit.read(Query::Talk { session, with: whom(name), before, limit: page_len }, limit).await?;
@@ -101,12 +104,13 @@ async fn read(
     shell.me = Some(talk.me.username.clone());
     let newest = before.is_none();
     let receipt = receipt(&talk).filter(|_| newest);
+    let waiting = if receipt.is_some() { talk.waiting } else { 0 };
     let Talk { with, with_account, mut messages, older, .. } = talk;
     let with = Partner::new(with, with_account);
     shell.title.clone_from(&with.name);
     messages.reverse();
     let messages = messages.into_iter().map(|message| ShownMessage::new(message, shell.now_ms)).collect();
-    Ok(TalkView { with, messages, older, newest, receipt })
+    Ok((TalkView { with, messages, older, newest, receipt }, waiting))
 }
 
 /// The picture that says that everything on the page was shown, if that is news.
@@ -143,7 +147,9 @@ async fn again(visit: &mut Visit, name: &str, text: &str, tried: Option<FormRequ
     shell.trouble = stop.trouble();
     let talk = match stop {
         Stop::Trouble(_) => None,
-        Stop::Denied(_) => read(visit, &mut shell, name, None, AROUND_DEADLINE).await.ok(),
+        Stop::Denied(_) => {
+            read(visit, &mut shell, name, None, AROUND_DEADLINE).await.ok().map(|(talk, _)| talk)
+        }
     };
     let chars = croak_chars(text);
     let denied: Vec<Denied> = stop.denied().to_vec();
