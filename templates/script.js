@@ -20,12 +20,20 @@
     Object.assign(document.createElement(tag), { className, textContent: words });
 
   // For those who hear the page.
-  const said = make("p", "unseen");
+  const said = make("p", "sr");
   said.setAttribute("role", "status");
   document.body.append(said);
   const say = (words) => { said.textContent = words; };
 
   const parse = (html) => new DOMParser().parseFromString(html, "text/html");
+
+  // This page as it is now.
+  const read = async () => {
+    const answer = await fetch(location.href, { signal: AbortSignal.timeout(SEND_MS_MAX) });
+    if (answer.url !== location.href) location.assign(answer.url);
+    const page = parse(await answer.text());
+    return one("main", page) && answer.url === location.href ? page : undefined;
+  };
 
   // Puts a page that was fetched in the place of this one.
   let shown;
@@ -43,7 +51,8 @@
   const arrive = (wrote) => {
     const wrong = one("main [aria-invalid]"), words = one("main [role=alert], main .note");
     scrollTo(0, 0);
-    (wrong || (wrote && one("main textarea")) || one("main")).focus({ preventScroll: !wrong });
+    const place = wrong || (wrote && one("main textarea"));
+    place ? place.focus() : one("main").focus({ preventScroll: true });
     say(words?.textContent ?? (wrong ? "" : document.title));
   };
 
@@ -158,6 +167,15 @@
       arrived(event.data);
     });
     source.addEventListener("beat", (event) => (cursor = event.lastEventId));
+    source.addEventListener("gone", (event) => {
+      cursor = event.lastEventId;
+      gone(event.data);
+    });
+    source.addEventListener("talk", (event) => {
+      cursor = event.lastEventId;
+      const [account, waiting] = event.data.split(" ");
+      talked(account, Number(waiting));
+    });
     source.addEventListener("again", () => offer("There are new croaks: show them", () => location.assign("/main")));
     source.addEventListener("ended", () => offer("You are logged out here: log in", () => location.assign("/login")));
     source.onerror = () => {
@@ -192,6 +210,11 @@
       say(words);
     }
   };
+  const gone = (id) => {
+    fresh = fresh.filter((croak) => croak.id !== `croak-${id}`);
+    const text = one(`#croak-${id} .text`);
+    if (text) text.textContent = "This croak was taken back.";
+  };
   const insert = () => {
     const first = fresh[0];
     one(".empty", place.parentNode)?.remove();
@@ -202,6 +225,35 @@
     tell();
     first.tabIndex = -1;
     first.focus();
+    fetch("/shown?feed=" + first.id.replace("croak-", ""));
+  };
+
+  // Something was said, or read: here it is shown, elsewhere only counted.
+  const MESSAGES = "nav a[href='/messages']";
+  const talked = (account, waiting) => {
+    if (place.dataset.with === account) return merge();
+    one(MESSAGES).textContent = waiting ? `Messages (${waiting})` : "Messages";
+    if (place.dataset.talks !== undefined) press("New messages: show them", () => location.reload());
+    if (waiting) say(`${waiting} unread messages`);
+  };
+  // Takes from the page as it is now what is new in the talk, and how far one's own messages came.
+  const merge = async () => {
+    const page = await read().catch(() => undefined), form = one("main form"), list = one("#sayings");
+    if (!page || !list) return;
+    const top = form?.getBoundingClientRect().top;
+    for (const message of all("#sayings > li", page)) {
+      const mine = document.getElementById(message.id), state = one(".state", message);
+      if (!mine) {
+        list.append(document.adoptNode(message));
+        if (message.matches(".theirs")) say(one(".text", message).textContent);
+      } else if (state) one(".state", mine).textContent = state.textContent;
+    }
+    one(".empty", list.parentNode)?.remove();
+    // Who writes keeps the place where they write before their eyes.
+    if (form) scrollBy(0, form.getBoundingClientRect().top - top);
+    one(MESSAGES).textContent = one(MESSAGES, page).textContent;
+    const receipt = one(".receipt", page)?.getAttribute("src");
+    if (receipt) fetch(receipt);
   };
   document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
 
@@ -224,15 +276,9 @@
   let again;
   const look = async () => {
     if (document.hidden) return;
-    try {
-      const answer = await fetch(location.href, { signal: AbortSignal.timeout(SEND_MS_MAX) });
-      const page = parse(await answer.text()), focused = document.activeElement?.id;
-      if (answer.url !== location.href) return location.assign(answer.url);
-      if (one("main", page)) show(page);
-      if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
-    } catch {
-      // Looked for again.
-    }
+    const page = await read().catch(() => undefined), focused = document.activeElement?.id;
+    if (page) show(page);
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   };
 
   // ---- All of it, for the page that is there now
@@ -252,6 +298,8 @@
     }
     place = one("[data-live]");
     cursor = place?.dataset.live;
+    // A talk is read from its end.
+    if (place?.dataset.with) one("main form")?.scrollIntoView({ block: "end" });
     open();
     clearInterval(again);
     const seconds = one("main").dataset.again;

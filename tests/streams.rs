@@ -57,6 +57,51 @@ fn croaks_of_those_one_follows_arrive_as_the_page_shows_them() {
 }
 
 #[test]
+fn what_is_said_in_a_talk_is_told_to_the_two_and_to_nobody_else() {
+    let site = Site::start();
+    let (ada, mut bob, carl) = (join(&site, "ada"), join(&site, "bob"), join(&site, "carl"));
+    let mut streams = [&ada, &bob, &carl].map(|browser| Stream::open(browser, "/live", None));
+    for stream in &mut streams {
+        assert_eq!(stream.next().unwrap().event, "beat");
+    }
+    let [adas, bobs, carls] = &mut streams;
+    bob.post("/messages/ada", &[("message", "psst")]).leads_to("/messages/ada");
+    let (to, from) = (adas.news(), bobs.news());
+    assert_eq!((to.event.as_str(), from.event.as_str()), ("talk", "talk"));
+    let (with_bob, waiting) = to.data.split_once(' ').unwrap();
+    assert_eq!((waiting, from.data.split_once(' ').unwrap().1), ("1", "0"));
+    assert!(!to.data.contains("psst"));
+    // Shown and read: both hear of it.
+    let mut reader = ada.clone();
+    let talk = reader.get("/messages/bob");
+    talk.says(200, &format!("data-with=\"{with_bob}\""));
+    let receipt = talk.body.split("class=\"receipt\" src=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(reader.get(&receipt.replace("&#38;", "&")).status, 200);
+    assert_eq!(adas.news().data, format!("{with_bob} 0"));
+    assert_eq!(bobs.news().data, from.data);
+    let mut writer = carl.clone();
+    writer.croak("nothing of it here");
+    carls.croaks("nothing of it here");
+}
+
+#[test]
+fn a_croak_that_is_taken_back_is_gone_everywhere() {
+    let site = Site::start();
+    let mut ada = join(&site, "ada");
+    let from = cursor(&mut ada);
+    let mut stream = Stream::open(&ada, &format!("/live?from={from}"), None);
+    ada.croak("oops");
+    let told = stream.croaks("oops");
+    let id = told.data.split("id=\"croak-").nth(1).unwrap().split('"').next().unwrap().to_string();
+    ada.post(&format!("/croak/{id}"), &[]).leads_to("/main?note=taken-back");
+    let gone = stream.news();
+    assert_eq!((gone.event.as_str(), gone.data.as_str()), ("gone", id.as_str()));
+    // Not told any more to who comes later.
+    let mut late = Stream::open(&ada, &format!("/live?from={from}"), None);
+    assert_eq!(late.news().event, "gone");
+}
+
+#[test]
 fn a_stream_goes_on_where_its_browser_was() {
     let site = Site::start();
     let mut ada = join(&site, "ada");

@@ -4,7 +4,10 @@
 use super::plain;
 use crate::net::client::Unreachable;
 use crate::net::protocol::Why;
-use crate::state::limits::{CROAK_CHARS_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
+use crate::state::limits::{
+    CROAK_CHARS_MAX, GLOB_CHARS_MAX, MESSAGE_CHARS_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX,
+    PASSWORD_CHARS_MIN,
+};
 use crate::state::{Code, Denied, Field, Owner};
 
 /// The refusals that a page shows: those about one of its fields, and the others.
@@ -43,6 +46,7 @@ fn field_of(denied: Denied) -> Option<Field> {
         }
         Code::WrongPassword => Some(Field::Password),
         Code::CroakTooLong => Some(Field::Post),
+        Code::MessageTooLong => Some(Field::Message),
         _ => None,
     })
 }
@@ -63,8 +67,12 @@ pub fn valid(field: Field) -> String {
         Field::Name => format!("1 to {NAME_CHARS_MAX} characters on one line"),
         Field::Username => "1 to 32 of a-z, 0-9, _ and -".to_string(),
         Field::Email => "somebody@somewhere".to_string(),
-        Field::Password => format!("{PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters"),
+        Field::Password | Field::NewPassword => {
+            format!("{PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters")
+        }
         Field::Post => format!("1 to {CROAK_CHARS_MAX} characters"),
+        Field::Message => format!("1 to {MESSAGE_CHARS_MAX} characters"),
+        Field::Names => format!("a name, or a pattern like b*; at most {GLOB_CHARS_MAX} characters"),
     }
 }
 
@@ -74,10 +82,22 @@ pub enum Note {
     Added,
     Removed,
     Deleted,
+    Saved,
+    NewPassword,
+    Ended,
+    TakenBack,
 }
 
 impl Note {
-    pub const ALL: [Note; 3] = [Note::Added, Note::Removed, Note::Deleted];
+    pub const ALL: [Note; 7] = [
+        Note::Added,
+        Note::Removed,
+        Note::Deleted,
+        Note::Saved,
+        Note::NewPassword,
+        Note::Ended,
+        Note::TakenBack,
+    ];
 
     /// The word in the address.
     pub fn name(self) -> &'static str {
@@ -85,6 +105,10 @@ impl Note {
             Note::Added => "added",
             Note::Removed => "removed",
             Note::Deleted => "deleted",
+            Note::Saved => "saved",
+            Note::NewPassword => "new-password",
+            Note::Ended => "ended",
+            Note::TakenBack => "taken-back",
         }
     }
 
@@ -96,7 +120,13 @@ impl Note {
         match self {
             Note::Added => "Added. Their croaks are in your feed now.",
             Note::Removed => "Removed. Their croaks are no longer in your feed.",
-            Note::Deleted => "Your account is deleted, and everything you wrote with it.",
+            Note::Deleted => {
+                "Your account is deleted, and your croaks with it. Messages stay with those who got them, without your name."
+            }
+            Note::Saved => "Saved.",
+            Note::NewPassword => "Your password is changed, and all your other sessions have ended.",
+            Note::Ended => "Ended.",
+            Note::TakenBack => "Taken back: nobody sees that croak any more.",
         }
     }
 }

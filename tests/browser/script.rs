@@ -29,26 +29,26 @@ fn croaks_arrive_by_themselves_and_the_reader_is_not_moved() {
     let place = || driver.run("return document.querySelector('article').getBoundingClientRect().top");
     let before = place();
     bob.croak("new one");
-    driver.awaits("return document.querySelector('.fresh button')?.textContent == '1 new croak'");
+    driver.awaits("return document.querySelector('.arrivals button')?.textContent == '1 new croak'");
     bob.croak("new <two>\nof it @ada");
-    driver.awaits("return document.querySelector('.fresh button')?.textContent == '2 new croaks'");
+    driver.awaits("return document.querySelector('.arrivals button')?.textContent == '2 new croaks'");
     assert_eq!(place(), before, "the reader was moved");
     assert!(!driver.text("main").contains("new one"));
     assert_eq!(driver.run("return document.title"), "(2) Feed · ribbit");
-    assert_eq!(driver.run("return document.querySelector('.unseen').textContent"), "1 new croak");
+    assert_eq!(driver.run("return document.querySelector('.sr').textContent"), "1 new croak");
     visit.look("feed-fresh");
-    driver.press(".fresh button");
+    driver.press(".arrivals button");
     driver.awaits("return document.activeElement.textContent.includes('new <two>\\nof it @ada')");
     let texts = "return [...document.querySelectorAll('.text')].slice(0, 3).map((text) => text.textContent).join('|')";
     assert_eq!(driver.run(texts), "new <two>\nof it @ada|new one|old 19.");
-    assert_eq!(driver.run("return document.querySelectorAll('.fresh button').length"), 0);
+    assert_eq!(driver.run("return document.querySelectorAll('.arrivals button').length"), 0);
     assert_eq!(driver.run("return document.title"), "Feed · ribbit");
     assert_eq!(driver.run("return document.querySelector('textarea').value"), "half a th");
     // One's own croak is on the page that comes back, and does not arrive again.
     driver.click("main form button");
     bob.croak("new three");
-    driver.awaits("return document.querySelector('.fresh button')?.textContent == '1 new croak'");
-    driver.press(".fresh button");
+    driver.awaits("return document.querySelector('.arrivals button')?.textContent == '1 new croak'");
+    driver.press(".arrivals button");
     assert_eq!(driver.run("return document.querySelectorAll('article').length"), 24);
     // Nothing went wrong on the way, with the policy of the pages either.
     assert_eq!(driver.complaints(), Vec::<String>::new());
@@ -61,31 +61,83 @@ fn a_stream_survives_the_servers_and_says_when_it_cannot() {
     let mut bob = befriended(&visit);
     visit.go("/main");
     bob.croak("before");
-    driver.awaits("return document.querySelector('.fresh button')?.textContent == '1 new croak'");
+    driver.awaits("return document.querySelector('.arrivals button')?.textContent == '1 new croak'");
     visit.site.group.be(Mood::Gone);
     std::thread::sleep(std::time::Duration::from_millis(500));
     visit.site.group.be(Mood::Well);
     bob.croak("after");
-    driver.awaits("return document.querySelector('.fresh button')?.textContent == '2 new croaks'");
+    driver.awaits("return document.querySelector('.arrivals button')?.textContent == '2 new croaks'");
     // Another history: what lies between is not known.
     visit.site.group.refound(0xbeef);
     visit.site.group.be(Mood::Gone);
     std::thread::sleep(std::time::Duration::from_millis(500));
     visit.site.group.be(Mood::Well);
     driver.awaits(
-        "return document.querySelector('.fresh button')?.textContent == 'There are new croaks: show them'",
+        "return document.querySelector('.arrivals button')?.textContent == 'There are new croaks: show them'",
     );
-    driver.click(".fresh button");
+    driver.click(".arrivals button");
     visit.shows("/main", "after");
     // Logged out elsewhere.
     let mut elsewhere = Browser::new(&visit.site.address);
     elsewhere.cookies = visit.driver.cookies();
     elsewhere.post("/logout", &[]).leads_to("/login");
     driver.awaits(
-        "return document.querySelector('.fresh button')?.textContent.startsWith('You are logged out here')",
+        "return document.querySelector('.arrivals button')?.textContent.startsWith('You are logged out here')",
     );
-    driver.click(".fresh button");
+    driver.click(".arrivals button");
     visit.shows("/login", "Log in");
+}
+
+#[test]
+fn two_people_talk_and_see_how_far_their_words_came() {
+    let Some(visit) = Visit::start(true) else { return };
+    let driver = &visit.driver;
+    let mut bob = befriended(&visit);
+    bob.post("/messages/ada", &[("message", "are you there?")]).leads_to("/messages/ada");
+    let nav = "return document.querySelector(\"nav a[href='/messages']\").textContent";
+    driver.awaits(&format!("{nav} == 'Messages'"));
+    driver.click("nav a[href='/messages']");
+    driver.awaits("return document.body.textContent.includes('are you there?')");
+    visit.look("talks");
+    driver.click("nav a[href='/main']");
+    driver.awaits(&format!("{nav} == 'Messages (1)'"));
+    bob.post("/messages/ada", &[("message", "hello?")]).leads_to("/messages/ada");
+    driver.awaits(&format!("{nav} == 'Messages (2)'"));
+    driver.click("nav a[href='/messages']");
+    driver.click("a[href='/messages/bob']");
+    visit.fill(&[("message", "here I am, @bob")]);
+    visit.shows("/messages/bob", "here I am, @bob");
+    assert_eq!(driver.run("return document.activeElement.id"), "message");
+    let states =
+        "return [...document.querySelectorAll('.mine .state')].map((state) => state.textContent).join()";
+    assert_eq!(driver.run(states), "saved");
+    // Bob reads, and writes, while half a message is typed here.
+    driver.type_into("textarea", "half a mess");
+    let top =
+        || driver.run("return Math.round(document.querySelector('textarea').getBoundingClientRect().top)");
+    let before = top();
+    let talk = bob.get("/messages/ada");
+    let receipt = talk.body.split("class=\"receipt\" src=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(bob.get(&receipt.replace("&#38;", "&")).status, 200);
+    driver.awaits(&format!("{states}.includes('read')"));
+    for number in 0..30 {
+        bob.post("/messages/ada", &[("message", &format!("word {number}"))]).leads_to("/messages/ada");
+    }
+    driver.awaits("return document.querySelectorAll('#sayings > .theirs').length == 32");
+    assert_eq!(driver.run("return document.querySelector('textarea').value"), "half a mess");
+    let texts = "return [...document.querySelectorAll('#sayings .text')].slice(-2).map((text) => text.textContent).join()";
+    assert_eq!(driver.run(texts), "word 28,word 29");
+    assert!((top().as_i64().unwrap() - before.as_i64().unwrap()).abs() <= 900);
+    // What is shown here is read: bob sees it.
+    let seen = (0..200).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(25));
+        let page = bob.get("/messages/ada").body;
+        page.matches(">read</span>").count() >= 30
+    });
+    assert!(seen, "what was shown was not marked as read");
+    driver.awaits(&format!("{nav} == 'Messages'"));
+    visit.look("talk");
+    assert_eq!(driver.complaints(), Vec::<String>::new());
 }
 
 #[test]

@@ -41,6 +41,7 @@ fn tour(visit: &Visit) {
     visit.look("feed-empty");
     croaking(visit);
     befriending(visit);
+    people_and_settings(visit);
     if visit.scripts {
         trouble_with_scripts(visit);
     } else {
@@ -95,6 +96,29 @@ fn befriending(visit: &Visit) {
     visit.go("/manage");
     visit.driver.click("button[value=remove]");
     visit.shows("/manage?note=removed", "Nobody yet.");
+}
+
+fn people_and_settings(visit: &Visit) {
+    visit.driver.click("nav a[href='/people']");
+    visit.shows("/people", "Bob the <Builder>");
+    visit.look("people");
+    visit.driver.click("a[href='/@bob']");
+    visit.shows("/@bob", "Bring boots!");
+    visit.look("profile");
+    visit.driver.click(".croak .when a");
+    visit.shows(&visit.driver.path(), "Bring boots!");
+    visit.look("croak");
+    visit.driver.back();
+    visit.driver.click("a[href='/messages/bob']");
+    visit.fill(&[("message", "Which boots?")]);
+    visit.shows("/messages/bob", "Which boots?");
+    visit.look("talk-one");
+    visit.driver.click("nav a[href='/messages']");
+    visit.shows("/messages", "Which boots?");
+    visit.look("talks-one");
+    visit.driver.click("nav a[href='/settings']");
+    visit.shows("/settings", "Where you are logged in");
+    visit.look("settings");
 }
 
 /// What was typed stays, and is sent when the servers are back.

@@ -5,6 +5,9 @@
 //!
 //!   id: CURSOR   event: beat                    every LIVE_BEAT: we are here, and everything up to here was told
 //!   id: CURSOR   event: croak   data: markup    the croak as every page shows it
+//!   id: CURSOR   event: gone    data: ID        a croak was taken back
+//!   id: CURSOR   event: talk    data: WITH N    something was said in the talk with this account, or was shown or read
+//!                                               there; N messages wait in all talks
 //!                event: again                   what lies behind the cursor is not known: read the page again
 //!                event: ended                   the session is over
 //! ```
@@ -26,7 +29,9 @@ use super::visit::{self, Visit};
 use crate::net::client::Client;
 use crate::net::protocol::{self, Ask};
 use crate::net::subscription::{News, Subscription};
-use crate::state::{Consistency, Happening, Page, Query, Token, TokenHash, Wanted};
+use crate::state::{
+    AccountId, Consistency, Event as Happened, Happening, LogIndex, Page, Query, Token, TokenHash, Wanted,
+};
 use crate::ui::pages::ShownCroak;
 use crate::ui::pages::croak::CroakFragment;
 use askama::Template;
@@ -110,7 +115,7 @@ impl Streams {
             },
         };
         let subscription = self.client.subscribe(cursor, Wanted::Feed { session });
-        let stream = Stream { place, session, subscription, beat: Instant::now(), over: false };
+        let stream = Stream { place, session, me: None, subscription, beat: Instant::now(), over: false };
         answer::events(smol::stream::unfold(stream, Stream::next))
     }
 
@@ -124,14 +129,14 @@ impl Streams {
         if readings.failed.is_some_and(|failed| failed >= asked) {
             return Err(CutOff);
         }
-        let query = Query::Feed { session, before: Some(croak.index + 1), limit: 1 };
-        let ask = Ask::Read { seen: Some(croak), consistency: Consistency::Session, query };
-        let answered = self.client.ask(ask, LIVE_READ_DEADLINE).await;
-        let Ok(protocol::Answer::Read { page: Ok(Page::Feed { croaks, .. }), .. }) = answered else {
-            readings.failed = Some(Instant::now());
-            return Err(CutOff);
+        let found = match self.ask(croak, Query::Croak { session, id: croak.index }).await {
+            Ok(Some(Page::Croak(found))) => found,
+            Ok(_) => return Ok(None),
+            Err(CutOff) => {
+                readings.failed = Some(Instant::now());
+                return Err(CutOff);
+            }
         };
-        let Some(found) = croaks.into_iter().find(|found| found.id == croak.index) else { return Ok(None) };
         let fragment = CroakFragment { croak: ShownCroak::new(found, visit::wall_ms()) };
         let html = fragment.render().expect("writing to a string cannot fail");
         let bytes = event(Some(croak), "croak", &html);
@@ -140,6 +145,19 @@ impl Streams {
         }
         readings.newest.push_back((croak, bytes.clone()));
         Ok(Some(bytes))
+    }
+
+    /// What is read is at least as new as `at`. Nothing when it is refused.
+    async fn ask(&self, at: Token, query: Query) -> Result<Option<Page>, CutOff> {
+        let ask = Ask::Read { seen: Some(at), consistency: Consistency::Session, query };
+        match self.client.ask(ask, LIVE_READ_DEADLINE).await {
+            Ok(protocol::Answer::Read { page, .. }) => Ok(page.ok()),
+            _ => Err(CutOff),
+        }
+    }
+
+    async fn forget(&self, croak: LogIndex) {
+        self.readings.lock().await.newest.retain(|(token, _)| token.index != croak);
     }
 }
 
@@ -162,6 +180,8 @@ impl Drop for Place {
 struct Stream {
     place: Place,
     session: TokenHash,
+    /// Once it was needed.
+    me: Option<AccountId>,
     subscription: Subscription,
     /// When it is time to say something; at once when nothing was said yet.
     beat: Instant,
@@ -195,23 +215,48 @@ impl Stream {
                 Heard::News(News::Nothing) => continue,
                 Heard::News(News::Ended(_)) => self.last(ended()),
                 Heard::News(News::ReadAgain { .. }) => self.last(event(None, "again", "read again")),
-                Heard::News(News::Event(event)) => match event.what {
-                    Happening::Croaked { .. } => {
-                        let croak = Token { index: event.index, ..self.subscription.cursor() };
-                        match streams.reading(self.session, croak).await {
-                            Ok(Some(piece)) => piece,
-                            Ok(None) => continue,
-                            Err(CutOff) => return None,
-                        }
-                    }
-                    // Shown by the next page that is read.
-                    _ => continue,
+                Heard::News(News::Event(event)) => match self.told(&streams, event).await {
+                    Ok(Some(piece)) => piece,
+                    Ok(None) => continue,
+                    Err(CutOff) => return None,
                 },
             };
             self.beat = Instant::now() + LIVE_BEAT;
             return Some((piece, self));
         }
         None
+    }
+
+    /// What a browser is told of this, if anything.
+    async fn told(&mut self, streams: &Streams, happened: Happened) -> Result<Option<Bytes>, CutOff> {
+        let at = Token { index: happened.index, ..self.subscription.cursor() };
+        match happened.what {
+            Happening::Croaked { .. } => streams.reading(self.session, at).await,
+            Happening::CroakRemoved { croak } => {
+                streams.forget(croak).await;
+                Ok(Some(event(Some(at), "gone", &croak.to_string())))
+            }
+            Happening::Messaged { from: one, to: other }
+            | Happening::Marked { account: one, with: other } => {
+                let Some(me) = self.me(streams, at).await? else { return Ok(None) };
+                let with = if one == me { other } else { one };
+                let read = streams.ask(at, Query::Unread { session: self.session }).await?;
+                let Some(Page::Unread(unread)) = read else { return Ok(None) };
+                let data = format!("{} {}", with.0, unread.messages);
+                Ok(Some(event(Some(at), "talk", &data)))
+            }
+            // Shown by the next page that is read.
+            _ => Ok(None),
+        }
+    }
+
+    /// Whose session this is.
+    async fn me(&mut self, streams: &Streams, at: Token) -> Result<Option<AccountId>, CutOff> {
+        if self.me.is_none() {
+            let read = streams.ask(at, Query::Me { session: self.session }).await?;
+            self.me = read.and_then(|page| if let Page::Me(me) = page { Some(me.account) } else { None });
+        }
+        Ok(self.me)
     }
 
     fn last(&mut self, piece: Bytes) -> Bytes {

@@ -11,22 +11,29 @@
 //! - `site`: one request from head to answer: path, method, whose form it is, size, then the handler
 //! - `visit`: one browser's cookies and deadline; asks the group
 //! - `live`: streams of what happens
-//! - `feed`, `friends`, `account`, `status`: the handlers; `health` for programs
+//! - `feed`, `friends`, `account`, `people`, `croak`, `messages`, `settings`, `status`: the handlers; `shown` for
+//!   what a page says once it has arrived, `health` for programs
 //! - `group`: how the group is, asked once for all; `tally`: what was answered, counted
 //! - `answer`: the headers that every answer has
 //!
-//! Nothing is kept between requests but the client's connections, counts and what the group was like a second ago, so any
-//! web process serves any session. One thread: a page is a wait and some string building. Every request is answered within four seconds.
+//! Nothing is kept between requests but the client's connections, counts, what the group was like a second ago and
+//! what was just told live, so any web process serves any session. One thread: a page is a wait and some string
+//! building. Every request is answered within four seconds; only streams go on.
 
 mod account;
 mod answer;
+mod croak;
 mod feed;
 mod friends;
 mod group;
 mod health;
 pub mod limits;
 mod live;
+mod messages;
 mod patience;
+mod people;
+mod settings;
+mod shown;
 mod site;
 mod status;
 mod tally;

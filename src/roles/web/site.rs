@@ -10,7 +10,7 @@ use super::limits::{ANSWER_DEADLINE, BODY_DEADLINE, FORM_BYTES_MAX};
 use super::live::{Stopping, Streams, cursor};
 use super::tally::Tally;
 use super::visit::Visit;
-use super::{account, feed, friends, health, status};
+use super::{account, croak, feed, friends, health, messages, people, settings, shown, status};
 use crate::net::client::Client;
 use crate::ui::form::Form;
 use crate::ui::pages::{FAVICON, MessagePage, Place, SCRIPT, STYLE, Shell};
@@ -42,13 +42,27 @@ enum Route {
     About,
     Script,
     Live,
+    People,
+    Profile,
+    Croak,
+    Talks,
+    Talk,
+    Settings,
+    Shown,
 }
 
 impl Route {
     fn takes_forms(self) -> bool {
-        use Route::{Create, Delete, Login, Logout, Main, Manage};
-        matches!(self, Create | Login | Logout | Main | Manage | Delete)
+        use Route::{Create, Croak, Delete, Login, Logout, Main, Manage, Settings, Talk};
+        matches!(self, Create | Login | Logout | Main | Manage | Delete | Croak | Talk | Settings)
     }
+}
+
+/// What a path leads to, and what it names there: a person, a croak.
+#[derive(Debug, Clone, Copy)]
+struct Address<'a> {
+    route: Route,
+    named: &'a str,
 }
 
 pub struct Site {
@@ -80,6 +94,13 @@ impl Site {
             ("/about", Route::About),
             ("/script.js", Route::Script),
             ("/live", Route::Live),
+            ("/people", Route::People),
+            ("/@{name}", Route::Profile),
+            ("/croak/{id}", Route::Croak),
+            ("/messages", Route::Talks),
+            ("/messages/{name}", Route::Talk),
+            ("/settings", Route::Settings),
+            ("/shown", Route::Shown),
         ] {
             routes.insert(path, route).expect("the paths differ");
         }
@@ -98,14 +119,15 @@ impl Site {
             return message(StatusCode::NOT_FOUND, "No such page", "There is nothing here.", has_session);
         };
         let route = *found.value;
+        let place = Address { route, named: found.params.iter().next().map_or("", |(_, named)| named) };
         let handled = async {
             match head.method {
                 Method::GET | Method::HEAD => {
                     let query = Form::parse(head.uri.query().unwrap_or_default().as_bytes());
-                    self.get(route, &mut visit, &query, &head.headers).await
+                    self.get(place, &mut visit, &query, &head.headers).await
                 }
                 Method::POST if route.takes_forms() => match read_form(&head.headers, body, began).await {
-                    Ok(form) => post(route, &mut visit, &form).await,
+                    Ok(form) => post(place, &mut visit, &form).await,
                     Err((status, title, words)) => closing(message(status, title, words, has_session)),
                 },
                 _ => wrong_method(route, has_session),
@@ -122,8 +144,8 @@ impl Site {
         visit.seal(answer)
     }
 
-    async fn get(&self, route: Route, visit: &mut Visit, query: &Form, headers: &HeaderMap) -> Answer {
-        match route {
+    async fn get(&self, at: Address<'_>, visit: &mut Visit, query: &Form, headers: &HeaderMap) -> Answer {
+        match at.route {
             Route::Home if visit.has_session() => answer::see_other("/main"),
             Route::Home => answer::see_other("/login"),
             Route::Create => account::show_create(visit).await,
@@ -145,19 +167,29 @@ impl Site {
                 let last = headers.get("last-event-id").and_then(|last| cursor(last.to_str().ok()));
                 self.streams.begin(visit, last, cursor(query.get("from"))).await
             }
+            Route::People => people::show(visit, query).await,
+            Route::Profile => people::profile(visit, at.named, query).await,
+            Route::Croak => croak::show(visit, at.named).await,
+            Route::Talks => messages::list(visit, query).await,
+            Route::Talk => messages::show(visit, at.named, query).await,
+            Route::Settings => settings::show(visit, query).await,
+            Route::Shown => shown::show(visit, query, headers).await,
         }
     }
 }
 
-async fn post(route: Route, visit: &mut Visit, form: &Form) -> Answer {
-    match route {
+async fn post(at: Address<'_>, visit: &mut Visit, form: &Form) -> Answer {
+    match at.route {
         Route::Create => account::create(visit, form).await,
         Route::Login => account::login(visit, form).await,
         Route::Logout => account::logout(visit, form).await,
         Route::Delete => account::delete(visit, form).await,
         Route::Main => feed::croak(visit, form).await,
         Route::Manage => friends::manage(visit, form).await,
-        _ => wrong_method(route, visit.has_session()),
+        Route::Croak => croak::take_back(visit, at.named, form).await,
+        Route::Talk => messages::send(visit, at.named, form).await,
+        Route::Settings => settings::change(visit, form).await,
+        _ => wrong_method(at.route, visit.has_session()),
     }
 }
 
