@@ -39,6 +39,7 @@ pub mod namespace;
 pub mod node;
 pub mod options;
 pub mod output;
+pub mod panics;
 pub mod ports;
 pub mod process;
 pub mod recover;

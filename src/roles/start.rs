@@ -4,8 +4,8 @@ use super::cli::{Invocation, Job};
 use super::failure::{Exit, Failure};
 use super::log_lines::{self, Lines};
 use super::{
-    balancer, bench, client_server, descriptors, directory, health, init, lock, member, node, process,
-    recover, shell, status, stop, up, watch, web,
+    balancer, bench, client_server, descriptors, directory, health, init, lock, member, node, panics,
+    process, recover, shell, status, stop, up, watch, web,
 };
 use std::io::Write;
 use std::time::Instant;
@@ -40,6 +40,7 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
     let node = matches!(&job, Job::Node(_));
     start_logging(name, log_filter.as_deref().unwrap_or(filter));
     process::started();
+    panics::end_the_process();
     descriptors::raise();
     let stop = |supervised| {
         stop::requested(supervised)
