@@ -17,6 +17,7 @@
 //! - [`process`]: what a process can tell of itself
 //! - [`output`]: standard output; [`log_lines`]: standard error, for which nobody waits
 //! - [`web`]: pages for browsers
+//! - [`person`]: a person at a terminal or in a script, for [`terminal`]
 
 pub mod address;
 pub mod balancer;
@@ -39,6 +40,7 @@ pub mod namespace;
 pub mod node;
 pub mod options;
 pub mod output;
+pub mod person;
 pub mod ports;
 pub mod process;
 pub mod recover;
@@ -46,6 +48,7 @@ pub mod shell;
 pub mod start;
 pub mod status;
 pub mod stop;
+pub mod terminal;
 pub mod up;
 pub mod watch;
 pub mod web;

@@ -85,6 +85,25 @@ pub struct WebOptions {
     pub servers: Vec<String>,
 }
 
+/// What everything that a person does at a terminal is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonOptions {
+    pub group: Group,
+    /// Where sessions are kept; need not be there yet. Nothing when the user has no such place.
+    pub folder: Option<PathBuf>,
+    /// Not even where there is a terminal.
+    pub no_colour: bool,
+}
+
+/// For `client` without a verb.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TerminalOptions {
+    pub person: PersonOptions,
+    pub username: Option<String>,
+    /// Take the chat from where else this person has it.
+    pub take_over: bool,
+}
+
 /// For `client server`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientServerOptions {

@@ -11,6 +11,7 @@
 //! - [`status_page`]: the same as a page
 //! - [`watch`]: the same for a terminal that is looked at again and again
 //! - [`table`]: columns that line up; [`tree`]: the lock namespace, drawn
+//! - [`lines`]: croaks and people in a terminal
 //! - [`plain`]: what others wrote, as it may stand in a terminal
 //!
 //! Knows the rules' types and the protocol's, nothing of the roles that use it.
@@ -18,6 +19,7 @@
 pub mod directory;
 pub mod form;
 pub mod health;
+pub mod lines;
 pub mod metrics;
 pub mod pages;
 pub mod plain;

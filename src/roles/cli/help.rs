@@ -83,6 +83,11 @@ pub(super) const LEFT: &str = "\
 Examples:
   ribbit balancer left 17";
 
+pub(super) const CLIENT: &str = "\
+Examples:
+  ribbit client                          talk: a prompt with history and completion
+  ribbit client -u ada --server board1:8081";
+
 pub(super) const CLIENT_SERVER: &str = "\
 A client asks for its id once; it is kept in the data folder, in the file
 `client`. Its own cluster is its id modulo the number of clusters, plus 1.

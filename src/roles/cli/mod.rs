@@ -9,12 +9,13 @@
 //! Reads files (cluster file, ports file), writes nothing, opens no socket. A wrong command line is clap's error
 //! and exits 2; a wrong file is a [`Failure`] and exits 78.
 //!
-//! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`, [`bench_flags`]: of `bench`);
+//! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`, [`bench_flags`]: of `bench`, [`client_flags`]: of `client`);
 //!   [`help`]: the examples under them; [`typed`]: values with a syntax of their own
 //! - [`config`]: the KEY=VALUE file of `--config`
 //! - [`find_group`]: where the group is reached
 
 pub mod bench_flags;
+pub mod client_flags;
 pub mod config;
 pub mod find_group;
 pub mod flags;
@@ -27,8 +28,8 @@ use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{
     BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DataDir, DirectoryOptions, Fate, Group,
-    HealthOptions, InitOptions, LockOptions, MemberOptions, NodeOptions, RecoverOptions, Restart,
-    ShellOptions, StatusOptions, UpOptions, WatchOptions, WebOptions,
+    HealthOptions, InitOptions, LockOptions, MemberOptions, NodeOptions, PersonOptions, RecoverOptions,
+    Restart, ShellOptions, StatusOptions, TerminalOptions, UpOptions, WatchOptions, WebOptions,
 };
 use crate::roles::ports::Ports;
 use crate::roles::shell::commands;
@@ -37,11 +38,12 @@ use bench_flags::{BenchFlags, ConsistencyFlag, OpFlag};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches};
+use client_flags::{ClientFlags, ClientVerb};
 use config::Config;
 use flags::{
-    BalancerFlags, BalancerVerb, ClientServerFlags, ClientVerb, Flags, GroupFlags, InitFlags, MemberVerb,
-    NameFlags, NodeFlags, RecoverFlags, RestartFlag, ServerFlags, StatusFlags, UpFlags, Verb, WatchFlags,
-    WebFlags, command,
+    BalancerFlags, BalancerVerb, ClientServerFlags, Flags, GroupFlags, InitFlags, MemberVerb, NameFlags,
+    NodeFlags, RecoverFlags, RestartFlag, ServerFlags, StatusFlags, UpFlags, Verb, WatchFlags, WebFlags,
+    command,
 };
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -64,6 +66,7 @@ pub enum Job {
     Balancer(BalancerOptions),
     Directory(DirectoryOptions),
     Web(WebOptions),
+    Terminal(TerminalOptions),
     ClientServer(ClientServerOptions),
     Init(InitOptions),
     Up(UpOptions),
@@ -141,8 +144,7 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Coordinator(flags) => Job::Node(node(Role::Coordinator, flags.clusters, flags.node)?),
         Verb::Balancer(BalancerFlags { verb: None, server }) => Job::Balancer(balancer(server)?),
         Verb::Balancer(BalancerFlags { verb: Some(verb), .. }) => Job::Directory(directory(verb, matches)?),
-        Verb::Client(ClientVerb::Web(flags)) => Job::Web(web(flags, matches)?),
-        Verb::Client(ClientVerb::Server(flags)) => Job::ClientServer(client_server(flags, matches)?),
+        Verb::Client(flags) => client(flags, matches)?,
         Verb::Status(flags) => Job::Status(status(flags, false, matches)?),
         Verb::Watch(WatchFlags { once, group: flags }) => {
             Job::Watch(WatchOptions { group: group(flags, matches)?, once })
@@ -326,6 +328,24 @@ fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure> {
     let ports = ports.filter(|ports| ports.balancer.as_ref() == group.servers.first());
     let listen = flags.listen.or_else(|| ports?.web).unwrap_or_else(|| WEB_LISTEN.into());
     Ok(WebOptions { listen, servers: group.servers })
+}
+
+fn client(flags: ClientFlags, matches: &ArgMatches) -> Result<Job, Refusal> {
+    let ClientFlags { verb, user: username, take_over, group } = flags;
+    Ok(match verb {
+        None => Job::Terminal(TerminalOptions { person: person(group, matches)?, username, take_over }),
+        Some(ClientVerb::Web(flags)) => Job::Web(web(flags, matches)?),
+        Some(ClientVerb::Server(flags)) => Job::ClientServer(client_server(flags, matches)?),
+    })
+}
+
+fn person(flags: GroupFlags, matches: &ArgMatches) -> Result<PersonOptions, Failure> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    // A relative path is none, says the specification.
+    let config = set("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let config = config.or_else(|| Some(PathBuf::from(set("HOME")?).join(".config")));
+    let folder = config.map(|folder| folder.join("ribbit"));
+    Ok(PersonOptions { group: group(flags, matches)?, folder, no_colour: set("NO_COLOR").is_some() })
 }
 
 fn client_server(flags: ClientServerFlags, matches: &ArgMatches) -> Result<ClientServerOptions, Failure> {
