@@ -7,12 +7,14 @@
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
+use ribbit::state::accounts::{AccountCommand, OperatorCommand};
 use ribbit::state::apply::digest;
 use ribbit::state::code::{Code, Denied, Field};
 use ribbit::state::command::{Command, HOME, MemberChange, NewMember, Proposal, Reply, Request, Role, Stamp};
 use ribbit::state::croaks::{Marks, PostStart};
 use ribbit::state::ids::{AccountId, HistoryId, RequestId, TokenHash};
 use ribbit::state::leases::{Ending, LeaseCommand};
+use ribbit::state::messages::MessageCommand;
 use ribbit::state::namespace::{Guard, TreeCommand};
 use ribbit::state::path::TreePath;
 use ribbit::state::rows::*;
@@ -92,6 +94,7 @@ fn rows() -> Vec<String> {
         line::<Posts>("Posts", 0x0a0c, post),
     ];
     rows.extend(coordination_rows(id));
+    rows.extend(message_rows(id));
     let replies = [
         Reply::Done,
         Reply::Created { account: id },
@@ -102,9 +105,19 @@ fn rows() -> Vec<String> {
         Reply::Leased { lease: 300 },
         Reply::Fenced { fence: 300 },
         Reply::Client { id: 300 },
+        Reply::Sent { message: 300 },
     ];
     rows.extend(replies.into_iter().map(|reply| remembered(1, Ok(reply))));
-    let fields = [Field::Name, Field::Username, Field::Email, Field::Password, Field::Post];
+    let fields = [
+        Field::Name,
+        Field::Username,
+        Field::Email,
+        Field::Password,
+        Field::Post,
+        Field::Message,
+        Field::NewPassword,
+        Field::Names,
+    ];
     rows.extend(fields.map(|field| remembered(606, Err(Denied::of(Code::InvalidEntry, field)))));
     // Last, so that a new code adds its line at the end of the file.
     rows.extend(Code::ALL.iter().map(|code| remembered(u64::from(code.number()), Err(Denied::new(*code)))));
@@ -138,6 +151,49 @@ fn coordination_rows(account: AccountId) -> Vec<String> {
         line::<LeaseTokens>("LeaseTokens", TOKEN, 0x0a0b),
         line::<Owned>("Owned", (owner, path("/jobs/backup")), ()),
         line::<CoordinationRow>("CoordinationRow", (), coordination),
+    ]
+}
+
+/// What came with rules level 3.
+fn message_rows(whose: AccountId) -> Vec<String> {
+    let with = AccountId(9);
+    let message = Message { from: whose, to: with, wall_ms: 3_000, text: "a\n🐸".into() };
+    let mark = TalkMark { newest: 0x0a0d, waiting: 2, delivered_through: 300, read_through: 299 };
+    vec![
+        line::<Messages>("Messages", 0x0a0d, message),
+        line::<TalkOf>("TalkOf", (whose, with, 0x0a0d), ()),
+        line::<Waiting>("Waiting", (with, whose, 0x0a0d), ()),
+        line::<TalkMarks>("TalkMarks", (whose, with.0), mark),
+        line::<TalksByAge>("TalksByAge", (whose, 0x0a0d), with),
+        line::<Mailboxes>("Mailboxes", whose, Mailbox { waiting: 2, feed_read_through: 300 }),
+        line::<Suspended>("Suspended", whose, ()),
+        line::<SettingsRow>("SettingsRow", (), Settings { registration_open: false }),
+    ]
+}
+
+/// The commands of rules level 3.
+fn message_commands() -> Vec<Command> {
+    let (session, account) = (TOKEN, AccountId(9));
+    let password_hash = "$argon2id$".to_string();
+    vec![
+        MessageCommand::Send { session, username: "bob".into(), text: "hello\r\n🐸".into() }.into(),
+        MessageCommand::Mark { session, with: account, delivered_through: 300, read_through: 299 }.into(),
+        MessageCommand::ReadFeed { session, through: 300 }.into(),
+        AccountCommand::Describe { session, name: Some("Ada".into()), email: None }.into(),
+        AccountCommand::ChangePassword {
+            session,
+            credential_version: 3,
+            password_hash: password_hash.clone(),
+        }
+        .into(),
+        AccountCommand::EndSession { session, opened: 300 }.into(),
+        AccountCommand::EndOtherSessions { session }.into(),
+        AccountCommand::RemoveCroak { session, croak: 300 }.into(),
+        OperatorCommand::SetPassword { account, password_hash }.into(),
+        OperatorCommand::Suspend { account, suspended: true }.into(),
+        OperatorCommand::RemoveAccount { account }.into(),
+        OperatorCommand::RemoveCroak { croak: 300 }.into(),
+        OperatorCommand::SetRegistration { open: false }.into(),
     ]
 }
 
@@ -227,7 +283,7 @@ fn entries() -> Vec<String> {
         assert_eq!(postcard::from_bytes::<Proposal>(&bytes).unwrap(), proposal);
         format!("{name} {digest:016x} {}", hex(&bytes))
     };
-    commands.into_iter().chain(coordination_commands(&member)).map(entry).collect()
+    commands.into_iter().chain(coordination_commands(&member)).chain(message_commands()).map(entry).collect()
 }
 
 /// Compares with the file, or writes it when UPDATE_GOLDENFILES is set. A changed line is a broken disk format:
@@ -285,6 +341,7 @@ proptest! {
             let _ = decode::<Member>(bytes);
             let _ = decode::<Bookkeeping>(bytes);
             let _ = <(AccountId, u64)>::from_bytes(bytes);
+            let _ = <(AccountId, AccountId, u64)>::from_bytes(bytes);
             let _ = String::from_bytes(bytes);
             let _ = TokenHash::from_bytes(bytes);
             let _ = postcard::from_bytes::<Proposal>(bytes);

@@ -47,6 +47,33 @@ fn anybody_may_see_how_the_servers_are_and_nothing_private() {
 }
 
 #[test]
+fn anybody_may_read_what_this_is() {
+    let site = Site::start();
+    let mut nobody = Browser::new(&site.address);
+    let page = nobody.get("/about");
+    page.says(200, concat!("<b>ribbit</b> ", env!("CARGO_PKG_VERSION")));
+    page.says(200, "no cloud");
+    nobody.get("/login").says(200, "href=\"/about\"");
+    // Also while there is nobody to ask.
+    site.group.be(Mood::Gone);
+    nobody.get("/about").says(200, "Who runs it");
+}
+
+#[test]
+fn a_croak_leads_to_itself_to_its_author_and_to_who_is_mentioned() {
+    let site = Site::start();
+    let mut ada = Browser::new(&site.address);
+    ada.join("ada");
+    ada.croak("hello @Bob, <@carl>");
+    let page = ada.get("/main");
+    let id = page.body.split("id=\"croak-").nth(1).unwrap().split('"').next().unwrap();
+    page.says(200, &format!("href=\"/croak/{id}\""));
+    page.says(200, "href=\"/@ada\"");
+    page.says(200, "hello <a href=\"/@bob\">@Bob</a>, &#60;<a href=\"/@carl\">@carl</a>&#62;</p>");
+    page.says(200, "2026-07-01 10:00 UTC</time></a></p>");
+}
+
+#[test]
 fn two_friends_read_each_other() {
     let site = Site::start();
     let (mut ada, mut bob) = (Browser::new(&site.address), Browser::new(&site.address));

@@ -407,9 +407,11 @@ fn newest(seen: Option<Token>, token: Token) -> Token {
 /// How long one server may take over this ask.
 fn attempt_limit(ask: &Ask) -> Duration {
     match ask {
-        Ask::CreateAccount { .. } | Ask::LogIn { .. } | Ask::DeleteAccount { .. } => {
-            PASSWORD_ATTEMPT_DEADLINE
-        }
+        Ask::CreateAccount { .. }
+        | Ask::LogIn { .. }
+        | Ask::DeleteAccount { .. }
+        | Ask::ChangePassword { .. }
+        | Ask::SetPassword { .. } => PASSWORD_ATTEMPT_DEADLINE,
         _ => ATTEMPT_DEADLINE,
     }
 }

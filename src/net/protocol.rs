@@ -64,6 +64,10 @@ pub enum Ask {
     History,
     /// Where to go. A balancer's to answer; members refuse it. Control plane only.
     Directory(Directory),
+    /// The backend checks the old password of the session's owner, hashes the new one and proposes.
+    ChangePassword { id: RequestId, born: LogIndex, session: TokenHash, old: Password, new: Password },
+    /// An operator gives somebody a new password. Answered by backends. Control plane only.
+    SetPassword { id: RequestId, born: LogIndex, username: String, password: Password },
 }
 
 /// What one may ask a balancer.

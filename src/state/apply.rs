@@ -20,7 +20,7 @@ use super::ids::LogIndex;
 use super::limits::{Bounds, REQUEST_BYTES_MAX};
 use super::rows::{Bookkeeping, Books, Change, Key, Posts, Remembered, Requests, Table, View, WriteView};
 use super::window::Entry;
-use super::{leases, members, namespace, social};
+use super::{accounts, leases, members, messages, namespace, social};
 
 /// What applying one command does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,6 +165,9 @@ fn decide<V: View>(
         Command::Tree(command) => namespace::change(bounds, view, moment, command),
         Command::Lease(command) => leases::change(bounds, view, moment, command),
         Command::Elsewhere { site, change } => members::elsewhere(view, books, *site, change),
+        Command::Message(command) => messages::change(bounds, view, moment, command),
+        Command::Account(command) => accounts::change(bounds, view, moment, books, command),
+        Command::Operate(command) => accounts::operate(bounds, view, books, command),
     }
 }
 

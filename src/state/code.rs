@@ -80,6 +80,14 @@ codes! {
     LeaseOver = 641, "the lease is over";
     /// What was relied on has changed meanwhile.
     Outrun = 642, "something else happened first";
+    MessageTooLong = 643, "a message has at most 1000 characters";
+    MailboxFull = 644, "too many messages wait there to be read: no more are taken until some of them were";
+    NoSuchCroak = 645, "there is no such croak";
+    NoSuchMessage = 646, "there is no such message";
+    NoSuchSession = 647, "there is no such session";
+    NotYours = 648, "that is somebody else's";
+    AccountSuspended = 649, "this account is suspended: ask whoever runs the servers";
+    RegistrationClosed = 650, "no new accounts are taken here at the moment: ask whoever runs the servers";
 }
 
 impl fmt::Display for Code {
@@ -96,6 +104,10 @@ pub enum Field {
     Email,
     Password,
     Post,
+    Message,
+    NewPassword,
+    /// A pattern of user names.
+    Names,
 }
 
 impl Field {
@@ -107,6 +119,9 @@ impl Field {
             Field::Email => "email",
             Field::Password => "password",
             Field::Post => "post",
+            Field::Message => "message",
+            Field::NewPassword => "new-password",
+            Field::Names => "names",
         }
     }
 }

@@ -3,10 +3,12 @@
 //! A [`Request`] is what travels and retries; the leader adds a [`Stamp`] and proposes both as one log entry.
 //! Adding a variant at the end of [`Command`] or [`Reply`] keeps old logs readable; changing one does not.
 
+use super::accounts::{AccountCommand, OperatorCommand};
 use super::code::Denied;
 use super::ids::{AccountId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
 use super::leases::{Ending, LeaseCommand};
-use super::limits::{CLUSTERS_MAX, REQUEST_BYTES_MAX, RULES_LEVEL_TREE};
+use super::limits::{CLUSTERS_MAX, REQUEST_BYTES_MAX, RULES_LEVEL_MESSAGES, RULES_LEVEL_TREE};
+use super::messages::MessageCommand;
 use super::namespace::TreeCommand;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -206,6 +208,12 @@ pub enum Command {
         site: u32,
         change: MemberChange,
     },
+    /// Direct messages, and what was read.
+    Message(MessageCommand),
+    /// What people change of what is theirs.
+    Account(AccountCommand),
+    /// What those who run the group change of what is people's.
+    Operate(OperatorCommand),
 }
 
 /// What becomes of a member of another cluster than the home. New ones go at the end.
@@ -222,6 +230,7 @@ impl Command {
     pub fn rules_level(&self) -> u32 {
         match self {
             Command::Tree(_) | Command::Lease(_) | Command::Elsewhere { .. } => RULES_LEVEL_TREE,
+            Command::Message(_) | Command::Account(_) | Command::Operate(_) => RULES_LEVEL_MESSAGES,
             _ => 1,
         }
     }
@@ -257,7 +266,10 @@ impl Command {
     /// (sessions are few, and who wants to delete something has to), nor does what keeps the group going.
     pub fn grows(&self) -> bool {
         match self {
-            Command::CreateAccount { .. } | Command::Croak { .. } | Command::AddFriend { .. } => true,
+            Command::CreateAccount { .. }
+            | Command::Croak { .. }
+            | Command::AddFriend { .. }
+            | Command::Message(MessageCommand::Send { .. }) => true,
             Command::Tree(command) => {
                 matches!(
                     command,
@@ -278,7 +290,10 @@ impl Command {
             | Command::Forget { .. }
             | Command::RaiseRules { .. }
             | Command::Lease(_)
-            | Command::Elsewhere { .. } => false,
+            | Command::Elsewhere { .. }
+            | Command::Message(_)
+            | Command::Account(_)
+            | Command::Operate(_) => false,
         }
     }
 }
@@ -286,6 +301,24 @@ impl Command {
 impl From<TreeCommand> for Command {
     fn from(command: TreeCommand) -> Command {
         Command::Tree(command)
+    }
+}
+
+impl From<MessageCommand> for Command {
+    fn from(command: MessageCommand) -> Command {
+        Command::Message(command)
+    }
+}
+
+impl From<AccountCommand> for Command {
+    fn from(command: AccountCommand) -> Command {
+        Command::Account(command)
+    }
+}
+
+impl From<OperatorCommand> for Command {
+    fn from(command: OperatorCommand) -> Command {
+        Command::Operate(command)
     }
 }
 
@@ -342,6 +375,10 @@ pub enum Reply {
     /// A client's id.
     Client {
         id: u64,
+    },
+    /// The message is saved; its id is its log index.
+    Sent {
+        message: LogIndex,
     },
 }
 

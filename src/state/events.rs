@@ -12,17 +12,19 @@
 //! What an [`Interest`] wants at an index depends on the log up to there alone, so a stream of events is the same
 //! wherever it is read on. One thing may be left out where it is read later: croaks of who was deleted since.
 
+use super::accounts::{AccountCommand, OperatorCommand};
 use super::apply::Applied;
 use super::command::{Command, Reply};
 use super::croaks;
 use super::ids::{AccountId, LogIndex, TokenHash};
 use super::leases::{Ending, LeaseCommand};
 use super::limits::{FRIENDS_MAX, SESSION_AGE_MS_MAX};
+use super::messages::MessageCommand;
 use super::namespace::TreeCommand;
 use super::path::TreePath;
 use super::rows::{
-    Accounts, Change, Friends, Key, Leases, Node, Nodes, Order, Owner, Sessions, SessionsOf, Sweeps, Table,
-    View, decode, get, scan,
+    Accounts, Change, Friends, Key, Leases, Mailboxes, Message, Messages, Node, Nodes, Order, Owner,
+    Sessions, SessionsOf, Sweeps, Table, TalkMarks, View, decode, get, scan,
 };
 use super::social::live_account;
 use serde::{Deserialize, Serialize};
@@ -69,6 +71,24 @@ pub enum Happening {
     Tree {
         nodes: Vec<NodeChange>,
         lease: Option<(Owner, LeaseFact)>,
+    },
+    /// The message's id is the event's index.
+    Messaged {
+        from: AccountId,
+        to: AccountId,
+    },
+    /// Somebody has been shown, or has read, messages of another.
+    Marked {
+        account: AccountId,
+        with: AccountId,
+    },
+    /// Somebody has read on in their feed.
+    FeedRead {
+        account: AccountId,
+    },
+    /// Told to everybody: whose it was is not known any more, and a number tells nothing.
+    CroakRemoved {
+        croak: LogIndex,
     },
 }
 
@@ -143,6 +163,21 @@ pub fn happened(command: &Command, applied: &Applied) -> Option<Happening> {
         | Command::Forget { .. }
         | Command::RaiseRules { .. }
         | Command::Elsewhere { .. } => None,
+        Command::Message(command) => message_fact(command, changes),
+        Command::Account(command) => account_fact(command, changes),
+        Command::Operate(command) => match command {
+            OperatorCommand::SetPassword { account, .. }
+            | OperatorCommand::Suspend { account, suspended: true } => {
+                Some(Happening::SessionClosed { account: *account })
+            }
+            OperatorCommand::RemoveAccount { account } => {
+                Some(Happening::AccountDeleted { account: *account })
+            }
+            OperatorCommand::RemoveCroak { croak } => Some(Happening::CroakRemoved { croak: *croak }),
+            OperatorCommand::Suspend { suspended: false, .. } | OperatorCommand::SetRegistration { .. } => {
+                None
+            }
+        },
         Command::Tree(command) => {
             Some(Happening::Tree { nodes: tree_changes(command, applied), lease: None })
         }
@@ -150,6 +185,33 @@ pub fn happened(command: &Command, applied: &Applied) -> Option<Happening> {
             (None, nodes) if nodes.is_empty() => None,
             (lease, nodes) => Some(Happening::Tree { nodes, lease }),
         },
+    }
+}
+
+fn message_fact(command: &MessageCommand, changes: &[Change]) -> Option<Happening> {
+    match command {
+        MessageCommand::Send { .. } => changes.iter().find_map(|change| match change {
+            Change::Put { table, row, .. } if *table == Messages::ID => decode::<Message>(row)
+                .map(|message| Happening::Messaged { from: message.from, to: message.to }),
+            _ => None,
+        }),
+        MessageCommand::Mark { .. } => key_of::<TalkMarks>(changes)
+            .map(|(account, with)| Happening::Marked { account, with: AccountId(with) }),
+        MessageCommand::ReadFeed { .. } => {
+            key_of::<Mailboxes>(changes).map(|account| Happening::FeedRead { account })
+        }
+    }
+}
+
+fn account_fact(command: &AccountCommand, changes: &[Change]) -> Option<Happening> {
+    match command {
+        AccountCommand::Describe { .. } => None,
+        AccountCommand::RemoveCroak { croak, .. } => Some(Happening::CroakRemoved { croak: *croak }),
+        AccountCommand::ChangePassword { .. }
+        | AccountCommand::EndSession { .. }
+        | AccountCommand::EndOtherSessions { .. } => {
+            key_of::<SessionsOf>(changes).map(|(account, _)| Happening::SessionClosed { account })
+        }
     }
 }
 
@@ -341,6 +403,10 @@ impl FeedInterest {
                 *account == self.me || *friend == self.me
             }
             Happening::Tree { .. } => false,
+            Happening::Messaged { from, to } => *from == self.me || *to == self.me,
+            Happening::Marked { account, with } => *account == self.me || *with == self.me,
+            Happening::FeedRead { account } => *account == self.me,
+            Happening::CroakRemoved { .. } => true,
         }
     }
 

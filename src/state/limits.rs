@@ -38,12 +38,33 @@ pub const REMEMBERED_AGE_MS: u64 = 60_000;
 /// Remembered requests are forgotten in steps of this many, so that a step rewrites few pages.
 pub const FORGET_STEP: usize = 256;
 
+/// Characters of a message, counted as a croak's.
+pub const MESSAGE_CHARS_MAX: usize = 1_000;
+/// Messages that wait to be read by one person, from all others together,
+pub const WAITING_MAX: u32 = 1_000;
+/// and from one other person: nobody fills somebody's mailbox alone.
+pub const WAITING_PER_TALK_MAX: u32 = 200;
+/// Messages in one page of a talk: with the longest texts they fit a frame.
+pub const TALK_PAGE_MAX: usize = 50;
+/// Talks in one page of a list.
+pub const TALKS_PAGE_MAX: usize = 50;
+/// Unread croaks are counted up to here: "100 or more".
+pub const UNREAD_CROAKS_MAX: u32 = 100;
+/// Characters of a pattern of user names.
+pub const GLOB_CHARS_MAX: usize = 64;
+/// User names that are compared with a pattern for one page.
+pub const NAMES_LOOK_MAX: usize = 4_096;
+/// Followers are counted up to here.
+pub const FOLLOWERS_COUNT_MAX: usize = 4_096;
+
 /// The newest rules level that this version understands.
-pub const RULES_LEVEL: u32 = 2;
+pub const RULES_LEVEL: u32 = 3;
 /// From this rules level on the record of a croak's request is part of the croak.
 pub const RULES_LEVEL_POSTS: u32 = 2;
 /// The rules level from which there are leases, the namespace and other clusters than the home.
 pub const RULES_LEVEL_TREE: u32 = 2;
+/// The rules level from which there are messages, read marks, and accounts that change.
+pub const RULES_LEVEL_MESSAGES: u32 = 3;
 
 /// Members (voters and learners) of a group.
 pub const MEMBERS_MAX: usize = 32;
@@ -80,10 +101,11 @@ pub const TREE_PAGE_BYTES_MAX: usize = 128 * 1024;
 pub const LEASES_PAGE_MAX: usize = 256;
 
 /// Bytes of a request in the log; what people type is bounded tighter by the rules, but only once it is there.
-pub const REQUEST_BYTES_MAX: usize = 4_096;
+pub const REQUEST_BYTES_MAX: usize = 4_608;
 
 const _: () = assert!(REMEMBERED_MIN + FORGET_STEP <= REMEMBERED_MAX);
 const _: () = assert!(PATH_BYTES_MAX + NODE_BYTES_MAX + 256 <= REQUEST_BYTES_MAX);
+const _: () = assert!(4 * MESSAGE_CHARS_MAX + 256 <= REQUEST_BYTES_MAX);
 const _: () = assert!(SWEEP_STEP >= 2, "a sweep removes rows in pairs");
 
 /// The bounds that every member must share, because what a command does depends on them. A group always runs
@@ -102,6 +124,8 @@ pub struct Bounds {
     pub owned_nodes_max: usize,
     pub client_leases_max: u64,
     pub remove_step: usize,
+    pub waiting_max: u32,
+    pub waiting_per_talk_max: u32,
 }
 
 impl Bounds {
@@ -118,6 +142,8 @@ impl Bounds {
         owned_nodes_max: OWNED_NODES_MAX,
         client_leases_max: CLIENT_LEASES_MAX,
         remove_step: REMOVE_STEP,
+        waiting_max: WAITING_MAX,
+        waiting_per_talk_max: WAITING_PER_TALK_MAX,
     };
 }
 

@@ -1,16 +1,19 @@
 //! The reads that people ask for, as pure functions over a view and the ring.
 
+use super::accounts;
 use super::code::{Code, Denied};
 use super::croaks;
 use super::ids::{AccountId, LogIndex, TokenHash};
 use super::leases;
-use super::limits::{FEED_PAGE_MAX, FRIENDS_MAX, LEASES_PAGE_MAX, PEOPLE_PAGE_MAX};
+use super::limits::{FEED_PAGE_MAX, LEASES_PAGE_MAX, PEOPLE_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
 use super::listing::{self, TreeEntry};
 use super::namespace;
 use super::path::TreePath;
+use super::people::{self, AccountLine, Acquaintance, OpenSession, OwnAccount, Profile};
 use super::ring::Ring;
-use super::rows::{Coordination, CroaksBy, Friends, Lease, Order, Owner, View, scan};
+use super::rows::{Coordination, CroaksBy, Friends, Lease, Order, Owner, Settings, View, scan};
 use super::social::{live_account, session_account};
+use super::talks::{self, Talk, TalkLine, TalkMessage, Unread};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,12 +49,49 @@ pub enum Query {
     Leases { after: Option<Owner> },
     /// What coordinators keep count of.
     Coordination,
+    /// One croak, whoever wrote it.
+    Croak { session: TokenHash, id: LogIndex },
+    /// Somebody, and what they croaked, newest first.
+    Profile { session: TokenHash, username: String, before: Option<LogIndex>, limit: u16 },
+    /// Whose user names fit a pattern, in the order of the names, those after `after` if given. A page may hold less
+    /// than the next one, or nothing, and yet say that there is more: few names fit.
+    People { session: TokenHash, names: String, after: Option<String> },
+    /// Who follows the session's owner, in the order of their accounts.
+    Followers { session: TokenHash, after: Option<AccountId> },
+    /// Who is in the live chat now.
+    Chatting { session: TokenHash },
+    /// What is kept of the session's owner.
+    Account { session: TokenHash },
+    /// The open sessions of the session's owner.
+    Sessions { session: TokenHash },
+    /// What waits for the session's owner.
+    Unread { session: TokenHash },
+    /// With whom the session's owner has talked, the newest first.
+    Talks { session: TokenHash, before: Option<LogIndex>, limit: u16 },
+    /// The messages of one talk, newest first.
+    Talk { session: TokenHash, with: Whom, before: Option<LogIndex>, limit: u16 },
+    /// One message that the session's owner wrote or got.
+    Message { session: TokenHash, id: LogIndex },
+    /// What those who run the group have decided. Anybody may know.
+    Settings,
+    /// All accounts whose user names fit, for those who run the group. Control plane only.
+    Accounts { names: String, after: Option<String> },
+}
+
+/// The other one of a talk. Who was deleted has no name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Whom {
+    Named(String),
+    Account(AccountId),
 }
 
 impl Query {
     /// Whether people may ask it.
     pub fn is_public(&self) -> bool {
-        !matches!(self, Query::Tree { .. } | Query::Leases { .. } | Query::Coordination)
+        !matches!(
+            self,
+            Query::Tree { .. } | Query::Leases { .. } | Query::Coordination | Query::Accounts { .. }
+        )
     }
 }
 
@@ -99,6 +139,48 @@ pub enum Page {
         more: Option<Owner>,
     },
     Coordination(Coordination),
+    Croak(FeedCroak),
+    Profile {
+        me: Person,
+        profile: Profile,
+        croaks: Vec<FeedCroak>,
+        older: Option<LogIndex>,
+    },
+    People {
+        me: Person,
+        people: Vec<Acquaintance>,
+        /// Where the next page begins, if there is one: its `after`.
+        more: Option<String>,
+    },
+    Followers {
+        me: Person,
+        people: Vec<Acquaintance>,
+        more: Option<AccountId>,
+    },
+    Chatting {
+        people: Vec<Person>,
+    },
+    Account(OwnAccount),
+    Sessions(Vec<OpenSession>),
+    Unread(Unread),
+    Talks {
+        me: Person,
+        talks: Vec<TalkLine>,
+        /// Where the next page begins, if there is one: its `before`.
+        older: Option<LogIndex>,
+    },
+    Talk(Talk),
+    Message {
+        /// Nobody: deleted.
+        with: Option<Person>,
+        with_account: AccountId,
+        message: TalkMessage,
+    },
+    Settings(Settings),
+    Accounts {
+        accounts: Vec<AccountLine>,
+        more: Option<String>,
+    },
 }
 
 /// Answers a query.
@@ -114,18 +196,61 @@ pub fn answer<V: View>(view: &V, ring: &Ring, query: &Query) -> Result<Result<Pa
         }
         Query::Leases { after } => Ok(lease_page(view, *after)?),
         Query::Coordination => Ok(Page::Coordination(namespace::coordination(view)?)),
-        Query::Me { session } => owner(view, *session)?.map(Page::Me),
-        Query::Feed { session, before, limit } => match owner(view, *session)? {
-            Ok(me) => {
-                let limit = usize::from(*limit).clamp(1, FEED_PAGE_MAX);
-                Ok(feed(view, ring, me, before.unwrap_or(LogIndex::MAX), limit)?)
-            }
+        Query::Settings => Ok(Page::Settings(accounts::settings(view)?)),
+        Query::Accounts { names, after } => people::accounts(view, names, after.as_deref())?,
+        Query::Me { session }
+        | Query::Feed { session, .. }
+        | Query::Friends { session, .. }
+        | Query::Croak { session, .. }
+        | Query::Profile { session, .. }
+        | Query::People { session, .. }
+        | Query::Followers { session, .. }
+        | Query::Chatting { session }
+        | Query::Account { session }
+        | Query::Sessions { session }
+        | Query::Unread { session }
+        | Query::Talks { session, .. }
+        | Query::Talk { session, .. }
+        | Query::Message { session, .. } => match owner(view, *session)? {
+            Ok(me) => personal(view, ring, me, *session, query)?,
             Err(denied) => Err(denied),
         },
-        Query::Friends { session, after } => match owner(view, *session)? {
-            Ok(me) => Ok(friends(view, me, *after)?),
-            Err(denied) => Err(denied),
-        },
+    })
+}
+
+/// What is asked under a session.
+fn personal<V: View>(
+    view: &V,
+    ring: &Ring,
+    me: Person,
+    session: TokenHash,
+    query: &Query,
+) -> Result<Result<Page, Denied>, V::Error> {
+    let page_len = |limit: u16, max: usize| usize::from(limit).clamp(1, max);
+    let newest = |before: &Option<LogIndex>| before.unwrap_or(LogIndex::MAX);
+    Ok(match query {
+        Query::Feed { before, limit, .. } => {
+            Ok(feed(view, ring, me, newest(before), page_len(*limit, FEED_PAGE_MAX))?)
+        }
+        Query::Friends { after, .. } => Ok(friends(view, me, *after)?),
+        Query::Croak { id, .. } => croak(view, *id)?,
+        Query::Profile { username, before, limit, .. } => {
+            profile(view, ring, me, username, newest(before), page_len(*limit, FEED_PAGE_MAX))?
+        }
+        Query::People { names, after, .. } => people::named(view, me, names, after.as_deref())?,
+        Query::Followers { after, .. } => Ok(people::followers(view, me, *after)?),
+        Query::Chatting { .. } => Ok(people::chatting(view)?),
+        Query::Account { .. } => people::own_account(view, me)?,
+        Query::Sessions { .. } => Ok(people::sessions(view, &me, session)?),
+        Query::Unread { .. } => Ok(Page::Unread(talks::unread(view, ring, &me)?)),
+        Query::Talks { before, limit, .. } => {
+            Ok(talks::list(view, me, newest(before), page_len(*limit, TALKS_PAGE_MAX))?)
+        }
+        Query::Talk { with, before, limit, .. } => {
+            talks::talk(view, me, with, newest(before), page_len(*limit, TALK_PAGE_MAX))?
+        }
+        Query::Message { id, .. } => talks::message(view, &me, *id)?,
+        _ => Ok(Page::Me(me)),
     })
 }
 
@@ -168,12 +293,11 @@ fn friends<V: View>(view: &V, me: Person, after: Option<AccountId>) -> Result<Pa
     Ok(Page::Friends { me, friends, more })
 }
 
-fn person<V: View>(view: &V, account: AccountId) -> Result<Option<Person>, V::Error> {
+pub(super) fn person<V: View>(view: &V, account: AccountId) -> Result<Option<Person>, V::Error> {
     Ok(live_account(view, account)?.map(|row| Person { account, username: row.username, name: row.name }))
 }
 
-/// One page: first from the ring, then from the index by author. Rows that are gone (their author deleted, not
-/// swept yet) are passed over, so a page is full whenever there is enough to fill it.
+/// The croaks of oneself and of one's friends.
 fn feed<V: View>(
     view: &V,
     ring: &Ring,
@@ -181,13 +305,45 @@ fn feed<V: View>(
     before: LogIndex,
     limit: usize,
 ) -> Result<Page, V::Error> {
-    let mut authors = BTreeSet::from([me.account]);
-    let (from, to) = ((me.account, 0), (me.account, u64::MAX));
-    for ((_, friend), ()) in scan::<Friends, V>(view, &from, &to, Order::OldestFirst, FRIENDS_MAX)? {
-        authors.insert(AccountId(friend));
-    }
-    let mut page =
-        FeedPage { view, people: BTreeMap::from([(me.account, Some(me.clone()))]), croaks: Vec::new() };
+    let authors = people::heard_by(view, me.account)?;
+    let (croaks, older) = croaks_of(view, ring, authors, before, limit)?;
+    Ok(Page::Feed { me, croaks, older })
+}
+
+fn profile<V: View>(
+    view: &V,
+    ring: &Ring,
+    me: Person,
+    username: &str,
+    before: LogIndex,
+    limit: usize,
+) -> Result<Result<Page, Denied>, V::Error> {
+    let profile = match people::profile(view, &me, username)? {
+        Ok(profile) => profile,
+        Err(denied) => return Ok(Err(denied)),
+    };
+    let authors = BTreeSet::from([profile.who.person.account]);
+    let (croaks, older) = croaks_of(view, ring, authors, before, limit)?;
+    Ok(Ok(Page::Profile { me, profile, croaks, older }))
+}
+
+fn croak<V: View>(view: &V, id: LogIndex) -> Result<Result<Page, Denied>, V::Error> {
+    let no_such = Err(Denied::new(Code::NoSuchCroak));
+    let Some(croaks::Found { croak, .. }) = croaks::find(view, id)? else { return Ok(no_such) };
+    let Some(author) = person(view, croak.author)? else { return Ok(no_such) };
+    Ok(Ok(Page::Croak(FeedCroak { id, author, wall_ms: croak.wall_ms, text: croak.text })))
+}
+
+/// One page: first from the ring, then from the index by author. Rows that are gone (their author deleted, not
+/// swept yet) are passed over, so a page is full whenever there is enough to fill it.
+fn croaks_of<V: View>(
+    view: &V,
+    ring: &Ring,
+    mut authors: BTreeSet<AccountId>,
+    before: LogIndex,
+    limit: usize,
+) -> Result<(Vec<FeedCroak>, Option<LogIndex>), V::Error> {
+    let mut page = FeedPage { view, people: BTreeMap::new(), croaks: Vec::new() };
     // One more than asked for tells whether there is an older page.
     let wanted = limit + 1;
     let mut cursor = before;
@@ -216,7 +372,7 @@ fn feed<V: View>(
     let mut croaks = page.croaks;
     let older = (croaks.len() > limit).then(|| croaks[limit - 1].id);
     croaks.truncate(limit);
-    Ok(Page::Feed { me, croaks, older })
+    Ok((croaks, older))
 }
 
 /// The newest `limit` indexed croaks of these authors before `before`, newest first.

@@ -8,6 +8,7 @@ use super::command::{MemberName, Outcome, Role, home};
 pub use super::coordination::{Coordination, Kind, Lease, Node, Owner};
 use super::croaks::Marks;
 use super::ids::{AccountId, LogIndex, RaftId, RequestId, TokenHash};
+use super::limits::SESSION_AGE_MS_MAX;
 use super::path::TreePath;
 use super::window::Window;
 use serde::de::DeserializeOwned;
@@ -215,6 +216,20 @@ impl Key for (AccountId, u64) {
     }
 }
 
+/// An account, another one, and something between the two.
+impl Key for (AccountId, AccountId, u64) {
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = (self.0, self.1.0).bytes();
+        bytes.extend_from_slice(&self.2.to_be_bytes());
+        bytes
+    }
+    fn from_bytes(bytes: &[u8]) -> Option<(AccountId, AccountId, u64)> {
+        let (pair, rest) = bytes.split_at_checked(16)?;
+        let (account, other) = <(AccountId, u64)>::from_bytes(pair)?;
+        Some((account, AccountId(other), u64::from_bytes(rest)?))
+    }
+}
+
 macro_rules! tables {
     ($($(#[$doc:meta])* $id:literal $name:ident: $key:ty => $row:ty;)*) => {
         $($(#[$doc])*
@@ -260,6 +275,20 @@ tables! {
     /// What goes with its owner.
     17 Owned: (Owner, TreePath) => ();
     18 CoordinationRow: () => Coordination;
+    /// Direct messages; gone once nobody has them in a talk any more.
+    19 Messages: LogIndex => Message;
+    /// (whose, with whom, message): each of the two has a talk of their own.
+    20 TalkOf: (AccountId, AccountId, LogIndex) => ();
+    /// (who has not read it, from whom, message): bounded.
+    21 Waiting: (AccountId, AccountId, LogIndex) => ();
+    /// (whose, with whom) → how far they are.
+    22 TalkMarks: (AccountId, u64) => TalkMark;
+    /// (whose, the newest message of a talk) → with whom.
+    23 TalksByAge: (AccountId, LogIndex) => AccountId;
+    24 Mailboxes: AccountId => Mailbox;
+    /// Accounts that cannot be logged in to.
+    25 Suspended: AccountId => ();
+    26 SettingsRow: () => Settings;
     /// Croaks since rules level 2; read through [`super::croaks`]. Last, for the reason given there.
     255 Posts: LogIndex => Post;
 }
@@ -302,11 +331,61 @@ pub struct Session {
     pub opened_wall_ms: u64,
 }
 
+impl Session {
+    /// Whether it is not over by its age.
+    pub fn is_open_at(&self, age_ms: u64) -> bool {
+        self.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX) > age_ms
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Croak {
     pub author: AccountId,
     pub wall_ms: u64,
     pub text: String,
+}
+
+/// A direct message. Whose account is gone meanwhile is known by the id alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    pub from: AccountId,
+    pub to: AccountId,
+    pub wall_ms: u64,
+    pub text: String,
+}
+
+/// How far one of two is in their talk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TalkMark {
+    /// The newest message, whoever wrote it: the key in `TalksByAge`.
+    pub newest: LogIndex,
+    /// How many messages of the other wait to be read.
+    pub waiting: u32,
+    /// The other's messages up to here were shown by this one's client,
+    pub delivered_through: LogIndex,
+    /// and up to here were read. Never beyond `delivered_through`.
+    pub read_through: LogIndex,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mailbox {
+    /// Messages of anybody that wait to be read.
+    pub waiting: u32,
+    /// Croaks up to here were seen in the feed.
+    pub feed_read_through: LogIndex,
+}
+
+/// What those who run the group have decided for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Whether anybody may create an account.
+    pub registration_open: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { registration_open: true }
+    }
 }
 
 /// A croak with what its request did. What is read alone comes first.

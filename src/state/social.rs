@@ -6,18 +6,20 @@
 //!
 //! Deleting marks the account and enters it in `Sweeps`; [`sweep`] then removes its sessions and friendships
 //! and its indexed croaks in bounded steps, and [`index_croaks`] drops the rest instead of indexing them.
+//! What an account has of messages is [`super::messages`]' to sweep; what its owner changes of it is in
+//! [`super::accounts`].
 
 use super::apply::{Decision, Moment};
 use super::code::{Code, Denied, Field};
 use super::command::Reply;
 use super::ids::{AccountId, LogIndex, TokenHash};
-use super::limits::{Bounds, RULES_LEVEL_POSTS, SESSION_AGE_MS_MAX};
+use super::limits::{Bounds, RULES_LEVEL_POSTS};
 use super::rows::{
     Account, AccountMark, Accounts, BadRow, Bookkeeping, Books, Change, Croak, Croaks, CroaksBy, Followers,
     Friends, Key, Names, Order, Post, Posts, Session, Sessions, SessionsOf, Sweeps, Table, View,
     decode_borrowed, get, scan,
 };
-use super::{croaks, text};
+use super::{accounts, croaks, messages, text};
 
 /// The live account with this id; nothing for a deleted one.
 pub fn live_account<V: View>(view: &V, id: AccountId) -> Result<Option<Account>, V::Error> {
@@ -47,17 +49,20 @@ pub fn session_account<V: View>(
     age_ms: u64,
 ) -> Result<Option<(AccountId, Account)>, V::Error> {
     let Some(session) = get::<Sessions, V>(view, &token)? else { return Ok(None) };
-    if session.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX) <= age_ms {
+    if !session.is_open_at(age_ms) {
         return Ok(None);
     }
     Ok(live_account(view, session.account)?.map(|account| (session.account, account)))
 }
 
 /// As [`session_account`], when only who it is matters.
-fn session_owner<V: View>(view: &V, token: TokenHash, age_ms: u64) -> Result<Option<AccountId>, V::Error> {
+pub(super) fn session_owner<V: View>(
+    view: &V,
+    token: TokenHash,
+    age_ms: u64,
+) -> Result<Option<AccountId>, V::Error> {
     let Some(session) = get::<Sessions, V>(view, &token)? else { return Ok(None) };
-    let open = session.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX) > age_ms;
-    Ok((open && is_live(view, session.account)?).then_some(session.account))
+    Ok((session.is_open_at(age_ms) && is_live(view, session.account)?).then_some(session.account))
 }
 
 /// Unwraps an `Option` inside a rule, or refuses.
@@ -83,7 +88,7 @@ macro_rules! checked {
 const NOT_LOGGED_IN: Denied = Denied::new(Code::NotLoggedIn);
 const NO_SUCH_USER: Denied = Denied::of(Code::NoSuchUser, Field::Username);
 
-fn range_of(account: AccountId) -> ((AccountId, u64), (AccountId, u64)) {
+pub(super) fn range_of(account: AccountId) -> ((AccountId, u64), (AccountId, u64)) {
     ((account, 0), (account, u64::MAX))
 }
 
@@ -95,6 +100,9 @@ pub(super) fn create_account<V: View>(
     email: &str,
     password_hash: &str,
 ) -> Result<Decision, V::Error> {
+    if !accounts::settings(view)?.registration_open {
+        return Ok(Err(Denied::new(Code::RegistrationClosed)));
+    }
     let name = checked!(text::check_name(name));
     let username = checked!(text::fold_username(username));
     let email = checked!(text::check_email(email));
@@ -127,6 +135,9 @@ pub(super) fn log_in<V: View>(
     let account = or_deny!(live_account(view, id)?, changed);
     if account.credential_version != credential_version || get::<Sessions, V>(view, &token)?.is_some() {
         return Ok(Err(changed));
+    }
+    if accounts::is_suspended(view, id)? {
+        return Ok(Err(Denied::new(Code::AccountSuspended)));
     }
     let (from, to) = range_of(id);
     let open = scan::<SessionsOf, V>(view, &from, &to, Order::OldestFirst, bounds.sessions_max)?;
@@ -171,7 +182,7 @@ pub(super) fn croak<V: View>(
 }
 
 /// Whose session it is, and who has this user name.
-fn me_and<V: View>(
+pub(super) fn me_and<V: View>(
     view: &V,
     moment: Moment,
     session: TokenHash,
@@ -233,7 +244,12 @@ pub(super) fn delete_account<V: View>(
     if account.credential_version != credential_version {
         return Ok(Err(Denied::new(Code::CredentialsChanged)));
     }
-    // What a person typed about themselves goes at once; the row stays as the mark.
+    Ok(Ok((deleted(id, account), Reply::Done)))
+}
+
+/// The account is gone for everybody from here on. What a person typed about themselves goes at once; the row stays as
+/// the mark.
+pub(super) fn deleted(id: AccountId, account: Account) -> Vec<Change> {
     let name = account.username;
     let marked = Account {
         username: String::new(),
@@ -243,12 +259,11 @@ pub(super) fn delete_account<V: View>(
         deleted: true,
         ..account
     };
-    let changes = vec![
+    vec![
         Change::put::<Accounts>(&id, &marked),
         Change::remove::<Names>(&name),
         Change::put::<Sweeps>(&id, &()),
-    ];
-    Ok(Ok((changes, Reply::Done)))
+    ]
 }
 
 /// Removes up to `sweep_step` rows of a deleted account; the last step removes its entry in `Sweeps`.
@@ -285,7 +300,9 @@ pub(super) fn sweep<V: View>(
             None => changes.push(Change::remove::<Croaks>(&key.1)),
         }
     }
-    let more = left(&changes) == 0;
+    let rows_max = left(&changes);
+    let finished = messages::sweep(view, account, rows_max, &mut changes)?;
+    let more = !finished || left(&changes) == 0;
     if !more {
         changes.push(Change::remove::<Sweeps>(&account));
     }

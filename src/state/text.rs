@@ -25,6 +25,31 @@ pub fn check_croak(text: &str) -> Result<(), Denied> {
     Ok(())
 }
 
+/// # Errors
+/// 606 when there is nothing to read in it, 643 when it is too long.
+pub fn check_message(text: &str) -> Result<(), Denied> {
+    if text.trim().is_empty() {
+        return Err(Denied::of(Code::InvalidEntry, Field::Message));
+    }
+    if croak_chars(text) > MESSAGE_CHARS_MAX {
+        return Err(Denied::of(Code::MessageTooLong, Field::Message));
+    }
+    Ok(())
+}
+
+/// A pattern of user names as it is compared: trimmed, lower case; an empty one means everybody.
+///
+/// # Errors
+/// 606 on the field `names` when it is too long.
+pub fn fold_pattern(text: &str) -> Result<String, Denied> {
+    let folded = text.trim().to_ascii_lowercase();
+    match folded.chars().count() {
+        0 => Ok("*".to_string()),
+        chars if chars <= GLOB_CHARS_MAX => Ok(folded),
+        _ => Err(Denied::of(Code::InvalidEntry, Field::Names)),
+    }
+}
+
 /// The user name as it is stored and looked up: trimmed, lower case, 1 to 32 of a-z 0-9 _ -.
 ///
 /// # Errors

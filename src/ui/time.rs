@@ -14,6 +14,40 @@ pub struct Shown {
     pub people: String,
 }
 
+/// A moment as a page shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct When {
+    pub at: Shown,
+    /// `3 minutes ago`; nothing when the clocks of who took it and of who tells it disagree.
+    pub ago: Option<String>,
+}
+
+/// The moment `wall_ms`, and how long before `now_ms` that was; nothing when the clock that said so cannot have been
+/// right.
+pub fn when(wall_ms: u64, now_ms: u64) -> Option<When> {
+    let at = shown(wall_ms)?;
+    let ago = (now_ms >= KNOWN_FROM_MS).then(|| ago(wall_ms, now_ms)).flatten();
+    Some(When { at, ago })
+}
+
+/// How far ahead one clock may be of another before they disagree.
+const AHEAD_MS_MAX: u64 = 60_000;
+/// Seconds in what is counted, and its name. The pages' script has the same table.
+const UNITS: [(u64, &str); 5] =
+    [(365 * 86_400, "year"), (30 * 86_400, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute")];
+
+fn ago(wall_ms: u64, now_ms: u64) -> Option<String> {
+    if wall_ms > now_ms + AHEAD_MS_MAX {
+        return None;
+    }
+    let seconds = now_ms.saturating_sub(wall_ms) / 1000;
+    let Some((unit, name)) = UNITS.iter().find(|(unit, _)| seconds >= *unit) else {
+        return Some("just now".to_string());
+    };
+    let count = seconds / unit;
+    Some(format!("{count} {name}{} ago", if count == 1 { "" } else { "s" }))
+}
+
 /// The moment `wall_ms` milliseconds after 1970; nothing when the clock that said so cannot have been right.
 pub fn shown(wall_ms: u64) -> Option<Shown> {
     if !(KNOWN_FROM_MS..=KNOWN_TO_MS).contains(&wall_ms) {
@@ -56,6 +90,26 @@ mod tests {
         let shown = shown(1_709_251_199_999).unwrap();
         assert_eq!(shown.machine, "2024-02-29T23:59:59Z");
         assert_eq!(shown.people, "2024-02-29 23:59 UTC");
+    }
+
+    #[test]
+    fn how_long_ago() {
+        let now_ms = KNOWN_FROM_MS + 800 * 86_400_000;
+        let ago = |seconds: u64| when(now_ms - seconds * 1000, now_ms).unwrap().ago.unwrap();
+        let words =
+            [0, 59, 60, 119, 120, 3_599, 7_200, 86_400, 29 * 86_400, 60 * 86_400, 730 * 86_400].map(ago);
+        let expected = "just now|just now|1 minute ago|1 minute ago|2 minutes ago|59 minutes ago|2 hours ago|1 day ago|\
+                        29 days ago|2 months ago|2 years ago";
+        assert_eq!(words.join("|"), expected);
+    }
+
+    #[test]
+    fn clocks_that_disagree_say_nothing_of_how_long_ago() {
+        let at_ms = KNOWN_FROM_MS + 86_400_000;
+        assert_eq!(when(at_ms, 0).unwrap().ago, None, "a reader without a clock");
+        assert_eq!(when(at_ms, at_ms - 30_000).unwrap().ago.as_deref(), Some("just now"));
+        assert_eq!(when(at_ms, at_ms - 61_000).unwrap().ago, None);
+        assert_eq!(when(0, at_ms), None);
     }
 
     #[test]

@@ -4,7 +4,10 @@
 use super::plain;
 use crate::net::client::Unreachable;
 use crate::net::protocol::Why;
-use crate::state::limits::{CROAK_CHARS_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
+use crate::state::limits::{
+    CROAK_CHARS_MAX, GLOB_CHARS_MAX, MESSAGE_CHARS_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX,
+    PASSWORD_CHARS_MIN,
+};
 use crate::state::{Code, Denied, Field, Owner};
 
 /// The refusals that a page shows: those about one of its fields, and the others.
@@ -43,6 +46,7 @@ fn field_of(denied: Denied) -> Option<Field> {
         }
         Code::WrongPassword => Some(Field::Password),
         Code::CroakTooLong => Some(Field::Post),
+        Code::MessageTooLong => Some(Field::Message),
         _ => None,
     })
 }
@@ -71,8 +75,12 @@ pub fn valid(field: Field) -> String {
         Field::Name => format!("1 to {NAME_CHARS_MAX} characters on one line"),
         Field::Username => "1 to 32 of a-z, 0-9, _ and -".to_string(),
         Field::Email => "somebody@somewhere".to_string(),
-        Field::Password => format!("{PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters"),
+        Field::Password | Field::NewPassword => {
+            format!("{PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters")
+        }
         Field::Post => format!("1 to {CROAK_CHARS_MAX} characters"),
+        Field::Message => format!("1 to {MESSAGE_CHARS_MAX} characters"),
+        Field::Names => format!("a name, or a pattern like b*; at most {GLOB_CHARS_MAX} characters"),
     }
 }
 

@@ -5,7 +5,8 @@ use super::check::Checker;
 use super::history::{Asked, Done, Kind};
 use super::random::Random;
 use ribbit::state::{
-    AccountId, Code, Command, Denied, LogIndex, Outcome, Page, Query, Reply, Request, RequestId, TokenHash,
+    AccountId, Code, Command, Denied, LogIndex, MessageCommand, Outcome, Page, Query, Reply, Request,
+    RequestId, TokenHash,
 };
 
 #[derive(Debug, Clone)]
@@ -40,6 +41,8 @@ pub struct Client {
     croaks: u32,
     /// It has just deleted its account.
     pub has_deleted: bool,
+    /// Whom it has messages of, when it last looked.
+    talked_with: Option<AccountId>,
 }
 
 impl Client {
@@ -55,6 +58,7 @@ impl Client {
             sessions: 0,
             croaks: 0,
             has_deleted: false,
+            talked_with: None,
         }
     }
 
@@ -96,7 +100,19 @@ impl Client {
                 let text = format!("croak {} of {}", self.croaks, self.number);
                 self.write(Command::Croak { session, text }, random)
             }
-            30..45 => {
+            30..36 => {
+                let username = name(random.between(0, clients as u64) as usize);
+                self.croaks += 1;
+                let text = format!("message {} of {}", self.croaks, self.number);
+                self.write(MessageCommand::Send { session, username, text }.into(), random)
+            }
+            36..38 if self.talked_with.is_some() => {
+                let with = self.talked_with.unwrap_or(AccountId(0));
+                let (delivered_through, read_through) = (self.seen, random.between(0, self.seen + 1));
+                let mark = MessageCommand::Mark { session, with, delivered_through, read_through };
+                self.write(mark.into(), random)
+            }
+            36..45 => {
                 let username = name(random.between(0, clients as u64) as usize);
                 let command = match random.permille(600) {
                     true => Command::AddFriend { session, username },
@@ -116,7 +132,9 @@ impl Client {
         let session = self.session();
         match random.between(0, 10) {
             0 => Query::Me { session },
-            1..4 => Query::Friends { session, after: None },
+            1..3 => Query::Friends { session, after: None },
+            3 if random.permille(500) => Query::Unread { session },
+            3 => Query::Talks { session, before: None, limit: 3 },
             4 => Query::Feed { session, before: Some(random.between(0, self.seen + 2)), limit: 5 },
             _ => Query::Feed { session, before: None, limit: 10 },
         }
@@ -140,13 +158,22 @@ impl Client {
                 Command::DeleteAccount { .. } => {
                     self.account = None;
                     self.has_deleted = true;
+                    self.talked_with = None;
                     self.end_session();
                 }
                 Command::LogOut { .. } => self.end_session(),
                 _ => {}
             },
             Err(Denied { code, .. }) => assert!(
-                matches!(code, Code::NoSuchUser | Code::Yourself | Code::AlreadyFriend | Code::NotAFriend),
+                matches!(
+                    code,
+                    Code::NoSuchUser
+                        | Code::Yourself
+                        | Code::AlreadyFriend
+                        | Code::NotAFriend
+                        | Code::MailboxFull
+                        | Code::TooNew
+                ),
                 "client {} was refused: {code:?}",
                 self.number
             ),
@@ -161,7 +188,15 @@ impl Client {
             return None;
         };
         self.seen = self.seen.max(index);
-        Some(Done { client: self.number, asked, index, kind: Kind::Read { linearizable, query, page } })
+        if let Ok(Page::Talks { talks, .. }) = &page {
+            self.talked_with = talks.first().map(|talk| talk.with_account);
+        }
+        Some(Done {
+            client: self.number,
+            asked,
+            index,
+            kind: Kind::Read { linearizable, query, page: Box::new(page) },
+        })
     }
 }
 

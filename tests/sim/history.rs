@@ -41,7 +41,7 @@ pub struct Asked {
 #[derive(Debug)]
 pub enum Kind {
     Write { request: RequestId },
-    Read { linearizable: bool, query: Query, page: Result<Page, Denied> },
+    Read { linearizable: bool, query: Query, page: Box<Result<Page, Denied>> },
 }
 
 /// An operation that was answered.
@@ -113,7 +113,7 @@ fn compare(model: &Model, done: &Done) {
     let Kind::Read { query, page, .. } = &done.kind else { return };
     let expected = model.answer(query);
     assert_eq!(
-        *page, expected,
+        **page, expected,
         "client {} was shown something else at index {} than the model has there, for {query:?}",
         done.client, done.index
     );

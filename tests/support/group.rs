@@ -10,7 +10,8 @@ use ribbit::state::command::Proposal;
 use ribbit::state::model::Model;
 use ribbit::state::social::{account_named, session_account};
 use ribbit::state::{
-    ClusterId, Code, Command, Denied, HistoryId, LogIndex, RequestId, Role, Stamp, Token, View,
+    AccountCommand, ClusterId, Code, Command, Denied, HistoryId, LogIndex, RequestId, Role, Stamp, Token,
+    View,
 };
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use std::sync::{Arc, Mutex};
@@ -89,6 +90,20 @@ impl Store {
                     }
                 }
             }
+            Ask::ChangePassword { id, born, session, old, new } => {
+                match session_account(&self.model, session, self.model.age_ms()).expect("a map can be read") {
+                    None => Answer::Refused(Denied::new(Code::NotLoggedIn)),
+                    Some((_, row)) if row.password_hash != old.0 => {
+                        Answer::Refused(Denied::new(Code::WrongPassword))
+                    }
+                    Some((_, row)) => {
+                        let (credential_version, password_hash) = (row.credential_version, new.0);
+                        let change =
+                            AccountCommand::ChangePassword { session, credential_version, password_hash };
+                        self.write(id, born, change.into())
+                    }
+                }
+            }
             Ask::Read { seen, query, .. } => match seen {
                 Some(seen) if seen.history.0 != self.history => Answer::Unavailable(Why::OtherHistory),
                 Some(seen) if seen.index > self.index => Answer::Unavailable(Why::Behind),
@@ -106,6 +121,7 @@ impl Store {
             | Ask::Subscribe { .. }
             | Ask::Renew { .. }
             | Ask::GetServer { .. }
+            | Ask::SetPassword { .. }
             | Ask::Directory(_) => {
                 unreachable!("pages ask no such thing, or the mood has answered")
             }

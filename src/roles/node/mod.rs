@@ -16,7 +16,7 @@
 //! - [`twin`]: two servers of one name
 //! - [`peers`]: ordered links to the other members; [`roster`]: what is known of them
 //! - [`snapshots`]: the whole state on a link of its own
-//! - [`service`]: what is answered
+//! - [`service`]: what is answered; [`credentials`]: what needs a password
 //! - [`subscriptions`]: what is applied, told to who follows it
 //! - [`pages`]: `/metrics` and `/health`
 //! - [`passwords`]: hashing, off the executor's threads
@@ -25,6 +25,7 @@
 mod agreement;
 mod chores;
 mod coordination;
+mod credentials;
 mod disk;
 mod join;
 mod lost;

@@ -4,7 +4,6 @@
 //! A coordinator answers for itself and lets servers join, and serves no people.
 
 use super::coordination::{self, locked, servers};
-use super::passwords::Busy;
 use super::{Member, Node, pages, peers, snapshots, subscriptions};
 use crate::db::DbError;
 use crate::net::client::ask_once;
@@ -12,12 +11,12 @@ use crate::net::frame::{FrameError, Plane};
 use crate::net::http::Page;
 use crate::net::listener;
 use crate::net::listener::Outlet;
-use crate::net::protocol::{Answer, Ask, NewAccount, NodeStatus, Password, Why};
+use crate::net::protocol::{Answer, Ask, NodeStatus, Why};
 use crate::replica::Undecided;
 use crate::state::command::NewMember;
 use crate::state::{
-    ClusterId, Code, Command, Consistency, Denied, Field, LeaseCommand, LogIndex, MemberName, Query, Reply,
-    Request, RequestId, Role, Token, TokenHash, Wanted, members, social, text,
+    AccountCommand, ClusterId, Code, Command, Consistency, Denied, LeaseCommand, LogIndex, MemberName,
+    MessageCommand, OperatorCommand, Query, Reply, Request, RequestId, Role, Token, Wanted, members, text,
 };
 use async_net::TcpStream;
 use smol::future::FutureExt;
@@ -110,6 +109,13 @@ impl Service {
             Ask::DeleteAccount { id, born, session, password } => {
                 asking.delete_account(id, born, session, password).await
             }
+            Ask::ChangePassword { id, born, session, old, new } => {
+                asking.change_password(id, born, session, old, new).await
+            }
+            Ask::SetPassword { id, born, username, password } if plane == Plane::Control => {
+                asking.set_password(id, born, &username, password).await
+            }
+            Ask::SetPassword { .. } => Answer::Refused(Denied::new(Code::InvalidEntry)),
             Ask::Read { query, .. } if !query.is_public() => Answer::Refused(Denied::new(Code::KeptByRibbit)),
             Ask::Read { seen, consistency, query } => asking.read(seen, consistency, &query).await,
         }
@@ -135,13 +141,13 @@ impl Service {
 }
 
 /// One question, while it is answered.
-struct Asking<'a> {
-    node: &'a Node,
-    member: &'a Member,
-    deadline: Instant,
+pub(super) struct Asking<'a> {
+    pub(super) node: &'a Node,
+    pub(super) member: &'a Member,
+    pub(super) deadline: Instant,
 }
 
-fn broken(error: &DbError) -> Answer {
+pub(super) fn broken(error: &DbError) -> Answer {
     // The writer meets the same and ends the process; until then this node does not serve.
     log::error!("the store cannot be read: {error}");
     Answer::Unavailable(Why::NotServing)
@@ -157,7 +163,7 @@ fn undecided(why: Undecided) -> Answer {
 }
 
 impl Asking<'_> {
-    async fn submit(&self, id: RequestId, born: LogIndex, command: Command) -> Answer {
+    pub(super) async fn submit(&self, id: RequestId, born: LogIndex, command: Command) -> Answer {
         let request = Request { id, born, command };
         if !request.fits() {
             return Answer::Refused(Denied::new(Code::InvalidEntry));
@@ -239,7 +245,11 @@ impl Asking<'_> {
             Command::AddFriend { username, .. } | Command::RemoveFriend { username, .. } => {
                 text::fold_username(username).map(drop)
             }
-            Command::LogOut { .. } => Ok(()),
+            Command::Message(MessageCommand::Send { username, text, .. }) => {
+                text::fold_username(username).and_then(|_| text::check_message(text))
+            }
+            Command::Account(AccountCommand::ChangePassword { .. }) => Err(Denied::new(Code::InvalidEntry)),
+            Command::LogOut { .. } | Command::Message(_) | Command::Account(_) => Ok(()),
             Command::Lease(
                 LeaseCommand::EnterChat { .. } | LeaseCommand::Close { .. } | LeaseCommand::NumberClient,
             ) => Ok(()),
@@ -251,10 +261,11 @@ impl Asking<'_> {
         }
     }
 
-    /// What those who run the group may do with the namespace.
+    /// What those who run the group may do with the namespace, and with what is people's.
     async fn write_as_operator(&self, request: Request) -> Answer {
         let allowed = match &request.command {
-            Command::Tree(_) => true,
+            Command::Operate(OperatorCommand::SetPassword { .. }) => false,
+            Command::Tree(_) | Command::Operate(_) => true,
             Command::Lease(command) => matches!(
                 command,
                 LeaseCommand::Open { .. } | LeaseCommand::Close { .. } | LeaseCommand::NumberClient
@@ -273,96 +284,6 @@ impl Asking<'_> {
             Ok((server, changed)) => Answer::Server { server, changed },
             Err(error) => broken(&error),
         }
-    }
-
-    async fn create_account(&self, id: RequestId, born: LogIndex, form: NewAccount) -> Answer {
-        let checked = text::check_name(&form.name)
-            .and_then(|_| text::fold_username(&form.username))
-            .and_then(|_| text::check_email(&form.email))
-            .and_then(|_| text::check_password(&form.password.0));
-        if let Err(denied) = checked {
-            return Answer::Refused(denied);
-        }
-        match self.in_time(self.node.passwords.hash(form.password.0, id.0)).await {
-            Ok(password_hash) => {
-                let NewAccount { name, username, email, .. } = form;
-                self.submit(id, born, Command::CreateAccount { username, name, email, password_hash }).await
-            }
-            Err(Busy) => Answer::Unavailable(Why::Busy),
-        }
-    }
-
-    async fn log_in(
-        &self,
-        id: RequestId,
-        born: LogIndex,
-        username: &str,
-        password: Password,
-        token: TokenHash,
-    ) -> Answer {
-        if !self.caught_up_with(born).await {
-            return Answer::Unavailable(Why::Behind);
-        }
-        let account = match self.account_named(username) {
-            Ok(account) => account,
-            Err(error) => return broken(&error),
-        };
-        let hash = account.as_ref().map(|(_, account)| account.password_hash.clone());
-        let fits = self.in_time(self.node.passwords.check(password.0, hash)).await;
-        match (account, fits) {
-            (_, Err(Busy)) => Answer::Unavailable(Why::Busy),
-            (None, _) => Answer::Refused(Denied::of(Code::NoSuchUser, Field::Username)),
-            (Some(_), Ok(false)) => Answer::Refused(Denied::of(Code::WrongPassword, Field::Password)),
-            (Some((account, row)), Ok(true)) => {
-                let credential_version = row.credential_version;
-                self.submit(id, born, Command::LogIn { account, credential_version, token }).await
-            }
-        }
-    }
-
-    fn account_named(
-        &self,
-        username: &str,
-    ) -> Result<Option<(crate::state::AccountId, crate::state::rows::Account)>, DbError> {
-        let Ok(username) = text::fold_username(username) else { return Ok(None) };
-        social::account_named(&self.member.replica.reader().view()?, &username)
-    }
-
-    async fn delete_account(
-        &self,
-        id: RequestId,
-        born: LogIndex,
-        session: TokenHash,
-        password: Password,
-    ) -> Answer {
-        if !self.caught_up_with(born).await {
-            return Answer::Unavailable(Why::Behind);
-        }
-        let reader = self.member.replica.reader();
-        // When the answer was lost and it is asked again, neither session nor password are there any more.
-        match reader.first_outcome(id) {
-            Ok(Some((index, outcome))) => {
-                return Answer::Written {
-                    token: Token { history: self.member.identity.history, index },
-                    outcome,
-                };
-            }
-            Ok(None) => {}
-            Err(error) => return broken(&error),
-        }
-        let owner = reader.view().and_then(|view| social::session_account(&view, session, reader.age_ms()));
-        let account = match owner {
-            Ok(Some((_, account))) => account,
-            Ok(None) => return Answer::Refused(Denied::new(Code::NotLoggedIn)),
-            Err(error) => return broken(&error),
-        };
-        let credential_version = account.credential_version;
-        match self.in_time(self.node.passwords.check(password.0, Some(account.password_hash))).await {
-            Err(Busy) => return Answer::Unavailable(Why::Busy),
-            Ok(false) => return Answer::Refused(Denied::of(Code::WrongPassword, Field::Password)),
-            Ok(true) => {}
-        }
-        self.submit(id, born, Command::DeleteAccount { session, credential_version }).await
     }
 
     async fn read(&self, seen: Option<Token>, consistency: Consistency, query: &Query) -> Answer {
@@ -392,16 +313,7 @@ impl Asking<'_> {
         }
     }
 
-    /// A password that waits behind others for too long is given up, and its place in the queue with it.
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Busy>>) -> Result<T, Busy> {
-        let late = async {
-            smol::Timer::at(self.deadline).await;
-            Err(Busy)
-        };
-        work.or(late).await
-    }
-
-    async fn caught_up_with(&self, index: LogIndex) -> bool {
+    pub(super) async fn caught_up_with(&self, index: LogIndex) -> bool {
         let deadline = self.deadline.min(Instant::now() + READ_WAIT);
         self.member.replica.wait_applied(index, deadline).await
     }
@@ -413,6 +325,7 @@ pub(super) mod tests {
     use crate::db::{Configuration, FileDisk, Identity, Store};
     use crate::net::limits::SUBSCRIBERS_MAX;
     use crate::net::listener::{Gate, Node as _};
+    use crate::net::protocol::Password;
     use crate::net::tasks;
     use crate::replica::{Core, CoreOptions, Replica, Writer};
     use crate::roles::node::agreement::Agreement;
@@ -420,7 +333,7 @@ pub(super) mod tests {
     use crate::roles::node::passwords::Passwords;
     use crate::roles::node::roster::Peers;
     use crate::roles::options::NodeOptions;
-    use crate::state::HistoryId;
+    use crate::state::{HistoryId, TokenHash};
     use smol::lock::Semaphore;
     use std::sync::{Mutex, OnceLock};
 

@@ -9,26 +9,26 @@ use crate::net::secret::{new_token, token_hash};
 use crate::state::text::{check_email, check_name, check_password, fold_username};
 use crate::state::{Command, Field, Page, Query};
 use crate::ui::form::{Form, FormRequest};
-use crate::ui::pages::{FormPage, Place, Shell};
+use crate::ui::pages::{FormPage, Place};
 use crate::ui::words::Note;
 use hyper::StatusCode;
 
 fn create_page(visit: &Visit, form: &Form) -> FormPage {
-    let shell = Shell::new("Create account", Place::Create, visit.has_session());
+    let shell = visit.shell("Create account", Place::Create);
     let text = |field: Field| form.text(field.name());
     FormPage::create(shell, text(Field::Name), text(Field::Username), text(Field::Email))
 }
 
 fn login_page(visit: &Visit, username: &str) -> FormPage {
-    FormPage::login(Shell::new("Log in", Place::Login, visit.has_session()), username)
+    FormPage::login(visit.shell("Log in", Place::Login), username)
 }
 
 fn logout_page(visit: &Visit) -> FormPage {
-    FormPage::logout(Shell::new("Log out", Place::Logout, visit.has_session()))
+    FormPage::logout(visit.shell("Log out", Place::Logout))
 }
 
 fn delete_page(visit: &Visit) -> FormPage {
-    FormPage::delete(Shell::new("Delete account", Place::Delete, visit.has_session()))
+    FormPage::delete(visit.shell("Delete account", Place::Delete))
 }
 
 /// The page comes back with the refusal or the trouble, and with the request that sending it again makes.

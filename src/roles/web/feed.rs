@@ -7,14 +7,14 @@ use crate::state::limits::{CROAK_CHARS_MAX, FEED_PAGE_MAX};
 use crate::state::text::{check_croak, croak_chars};
 use crate::state::{Code, Command, Denied, Field, LogIndex, Page, Query};
 use crate::ui::form::{Form, FormRequest};
-use crate::ui::pages::{Feed, MainPage, MessagePage, Place, Shell, lacks_session};
+use crate::ui::pages::{Feed, MainPage, MessagePage, Place, Shell, ShownCroak, lacks_session};
 use crate::ui::words::{Refusals, Trouble};
 use hyper::StatusCode;
 use std::time::Duration;
 
 pub async fn show(visit: &mut Visit, query: &Form) -> Answer {
     let before = query.get("before").and_then(|before| before.parse().ok());
-    let mut shell = Shell::new("Feed", Place::Main, true);
+    let mut shell = visit.shell("Feed", Place::Main);
     match read(visit, &mut shell, before, READ_DEADLINE).await {
         Ok(feed) => answer::page(
             StatusCode::OK,
@@ -45,7 +45,8 @@ async fn read(
     let Page::Feed { me, croaks, older } = got.page else { return Err(WRONG_PAGE) };
     shell.me = Some(me.username);
     shell.old = got.old;
-    let croaks = croaks.into_iter().map(Into::into).collect();
+    let now_ms = visit.now_ms();
+    let croaks = croaks.into_iter().map(|croak| ShownCroak::new(croak, now_ms)).collect();
     Ok(Feed { croaks, older, newest: before.is_none() })
 }
 
@@ -68,7 +69,7 @@ pub async fn croak(visit: &mut Visit, form: &Form) -> Answer {
 /// The page comes back with what was typed.
 async fn again(visit: &mut Visit, text: &str, tried: Option<FormRequest>, stop: Stop) -> Answer {
     let request = visit.request_again(tried, &stop).await;
-    let mut shell = Shell::new("Feed", Place::Main, visit.has_session());
+    let mut shell = visit.shell("Feed", Place::Main);
     shell.trouble = stop.trouble();
     let feed = match stop {
         // Nobody to ask, or nothing to ask with: the feed would only cost more of the time that is left.
@@ -109,7 +110,7 @@ pub fn stopped(visit: &Visit, here: Place, stop: Stop) -> Answer {
             answer::page(StatusCode::SERVICE_UNAVAILABLE, &page)
         }
         Stop::Denied(denied) => {
-            let shell = Shell::new("That was refused", here, visit.has_session());
+            let shell = visit.shell("That was refused", here);
             let page = MessagePage { shell, words: denied.to_string() };
             answer::page(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }

@@ -19,7 +19,7 @@ enum Choice {
 
 pub async fn show(visit: &mut Visit, query: &Form) -> Answer {
     let after = query.get("after").and_then(|after| after.parse().ok()).map(AccountId);
-    let mut shell = Shell::new("Friends", Place::Manage, true);
+    let mut shell = visit.shell("Friends", Place::Manage);
     let note = query.get("note").and_then(Note::from_name);
     shell.note = note.map(|note| note.words().to_string());
     match read(visit, &mut shell, after, READ_DEADLINE).await {
@@ -97,7 +97,7 @@ async fn again(
     stop: Stop,
 ) -> Answer {
     let request = visit.request_again(tried, &stop).await;
-    let mut shell = Shell::new("Friends", Place::Manage, visit.has_session());
+    let mut shell = visit.shell("Friends", Place::Manage);
     shell.trouble = stop.trouble();
     let friends = match stop {
         Stop::Trouble(_) => None,

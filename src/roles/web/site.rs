@@ -37,6 +37,7 @@ enum Route {
     Health,
     Metrics,
     Status,
+    About,
 }
 
 impl Route {
@@ -71,6 +72,7 @@ impl Site {
             ("/health", Route::Health),
             ("/metrics", Route::Metrics),
             ("/status", Route::Status),
+            ("/about", Route::About),
         ] {
             routes.insert(path, route).expect("the paths differ");
         }
@@ -128,6 +130,7 @@ impl Site {
             Route::Health => health::health(&self.group.look().await.survey),
             Route::Metrics => self.tally.show(),
             Route::Status => status::show(visit, &self.group).await,
+            Route::About => status::about(visit),
         }
     }
 }

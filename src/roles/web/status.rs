@@ -1,15 +1,21 @@
-//! `/status`: how the servers are. For everybody, logged in or not.
+//! `/status`: how the servers are; `/about`: what this is. For everybody, logged in or not.
 
 use super::answer::{self, Answer};
 use super::group::Group;
 use super::visit::Visit;
-use crate::ui::pages::{Place, Shell};
+use crate::ui::pages::{AboutPage, Place};
 use crate::ui::status_page::StatusPage;
 use hyper::StatusCode;
 
 pub async fn show(visit: &Visit, group: &Group) -> Answer {
     let seen = group.look().await;
-    let shell = Shell::new("Servers", Place::Status, visit.has_session());
+    let shell = visit.shell("Servers", Place::Status);
     let status = if seen.survey.anyone() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     answer::page(status, &StatusPage::new(shell, &seen.survey, &seen.history))
+}
+
+/// `/about`: what this is.
+pub fn about(visit: &Visit) -> Answer {
+    let shell = visit.shell("What is this?", Place::About);
+    answer::page(StatusCode::OK, &AboutPage { shell, version: env!("CARGO_PKG_VERSION") })
 }

@@ -13,11 +13,12 @@ use crate::state::{
     Code, Command, Consistency, Denied, LogIndex, Page, Query, Reply, Request, Token, TokenHash,
 };
 use crate::ui::form::{Form, FormRequest, REQUEST_FIELD};
+use crate::ui::pages::{Place, Shell};
 use crate::ui::words::Trouble;
 use cookie::{Cookie, SameSite};
 use hyper::HeaderMap;
 use hyper::header::{COOKIE, HeaderValue, SET_COOKIE};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const SESSION_COOKIE: &str = "session";
 const SEEN_COOKIE: &str = "seen";
@@ -83,6 +84,8 @@ enum SessionCookie {
 pub struct Visit {
     client: Client,
     ends: Instant,
+    /// This machine's wall clock, for display alone.
+    now_ms: u64,
     session: Option<TokenHash>,
     /// The newest thing this browser has seen.
     seen: Option<Token>,
@@ -98,6 +101,7 @@ impl Visit {
         let mut visit = Visit {
             client,
             ends: began + ANSWER_DEADLINE - PAGE_MARGIN,
+            now_ms: wall_ms(),
             session: None,
             seen: None,
             answered: false,
@@ -124,6 +128,14 @@ impl Visit {
     }
     pub fn has_session(&self) -> bool {
         self.session.is_some()
+    }
+    /// What a page of this browser has around its content.
+    pub fn shell(&self, title: &str, here: Place) -> Shell {
+        Shell { now_ms: self.now_ms, ..Shell::new(title, here, self.has_session()) }
+    }
+    /// As [`Shell::now_ms`].
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms
     }
     pub fn open_session(&mut self, token: [u8; TOKEN_BYTES]) {
         self.session_cookie = SessionCookie::Set(token);
@@ -247,6 +259,11 @@ impl Visit {
         }
         answer
     }
+}
+
+fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(0)
 }
 
 fn unexpected(answer: &protocol::Answer) -> Stop {

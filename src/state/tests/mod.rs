@@ -1,9 +1,11 @@
 //! Tests of the rules as a whole, on the [`Model`].
 
 mod events;
+mod people_words;
 mod properties;
 mod regressions;
 mod scripts;
+mod talks;
 mod tree;
 
 use super::command::{Command, Outcome, Proposal, Reply, Request, Stamp};
@@ -27,6 +29,8 @@ const SMALL: Bounds = Bounds {
     owned_nodes_max: 3,
     client_leases_max: 3,
     remove_step: 4,
+    waiting_max: 4,
+    waiting_per_talk_max: 3,
 };
 
 /// A model and the log that made it.

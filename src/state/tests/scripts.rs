@@ -4,6 +4,7 @@
 //! Every write prints its log index, its outcome, and the rows it changes except the remembered request, which
 //! every new write has. Numbers are small: see `SMALL`.
 
+use super::people_words;
 use super::*;
 use crate::state::code::Denied;
 use crate::state::command::{MemberName, NewMember, Role};
@@ -22,7 +23,7 @@ use goldenscript::{ArgumentConsumer, Runner};
 use std::error::Error;
 use std::fmt::Write as _;
 
-type Words = Result<String, Box<dyn Error>>;
+pub(super) type Words = Result<String, Box<dyn Error>>;
 
 #[test]
 fn scripts() {
@@ -61,7 +62,10 @@ impl Runner for Script {
             }
             "window" => self.window()?,
             "ls" => self.list(&mut args)?,
-            "me" | "feed" | "friends" => self.query(&command.name, &mut args)?,
+            "me" | "feed" | "friends" | "talks" | "talk" | "message" | "unread" | "show" | "profile"
+            | "people" | "followers" | "chatting" | "account" | "sessions" | "settings" | "accounts" => {
+                self.query(&command.name, &mut args)?
+            }
             "rows" => self.rows(&mut args)?,
             name => {
                 let parsed = self.command(name, &mut args)?;
@@ -154,7 +158,10 @@ impl Script {
                 let lease = token(&first(args)?);
                 TreeCommand::Release { path: path(args)?, lease }.into()
             }
-            _ => Command::Lease(lease_command(name, args)?),
+            _ => match people_words::command(name, args)? {
+                Some(command) => command,
+                None => Command::Lease(lease_command(name, args)?),
+            },
         })
     }
 
@@ -205,15 +212,17 @@ impl Script {
     }
 
     fn query(&self, name: &str, args: &mut ArgumentConsumer) -> Words {
-        let session = session(args)?;
         let query = match name {
-            "me" => Query::Me { session },
+            "me" => Query::Me { session: session(args)? },
             "feed" => Query::Feed {
-                session,
+                session: session(args)?,
                 before: args.lookup_parse("before")?,
                 limit: args.lookup_parse("limit")?.unwrap_or(10),
             },
-            _ => Query::Friends { session, after: args.lookup_parse("after")?.map(AccountId) },
+            "friends" => {
+                Query::Friends { session: session(args)?, after: args.lookup_parse("after")?.map(AccountId) }
+            }
+            _ => people_words::query(name, args)?.ok_or("no such query")?,
         };
         Ok(match self.log.model.answer(&query) {
             Ok(page) => page_words(&page)?,
@@ -234,7 +243,7 @@ impl Script {
 }
 
 /// The next positional argument.
-fn first(args: &mut ArgumentConsumer) -> Words {
+pub(super) fn first(args: &mut ArgumentConsumer) -> Words {
     Ok(args.next_pos().ok_or("an argument is missing")?.value.clone())
 }
 
@@ -289,7 +298,7 @@ fn lease_command(name: &str, args: &mut ArgumentConsumer) -> Result<LeaseCommand
     })
 }
 
-fn session(args: &mut ArgumentConsumer) -> Result<TokenHash, Box<dyn Error>> {
+pub(super) fn session(args: &mut ArgumentConsumer) -> Result<TokenHash, Box<dyn Error>> {
     let user = first(args)?;
     Ok(args.lookup("session").map_or(token(&user), |arg| token(&arg.value)))
 }
@@ -337,6 +346,7 @@ fn outcome_words(outcome: &Outcome) -> String {
         Ok(Reply::Leased { lease }) => format!("200 lease {lease}"),
         Ok(Reply::Fenced { fence }) => format!("200 fence {fence}"),
         Ok(Reply::Client { id }) => format!("200 client {id}"),
+        Ok(Reply::Sent { message }) => format!("200 message {message}"),
         Err(denied) => refusal_words(*denied),
     }
 }
@@ -367,11 +377,12 @@ fn page_words(page: &Page) -> Words {
             }
             writeln!(output, "more: {:?}", more.map(|account| account.0))?;
         }
+        page => return people_words::page(page),
     }
     Ok(output)
 }
 
-fn person_words(person: &Person) -> String {
+pub(super) fn person_words(person: &Person) -> String {
     format!("account {} {} {:?}", person.account.0, person.username, person.name)
 }
 
@@ -398,6 +409,9 @@ fn label(token: TokenHash) -> String {
 
 fn key_words(table: TableId, key: &[u8]) -> String {
     let (_, name) = TABLES.iter().find(|(id, _)| *id == table).expect("a known table");
+    if let Some(key) = people_words::key(table, key) {
+        return format!("{name} {key}").trim_end().to_string();
+    }
     let key = match table {
         Names::ID => String::from_bytes(key).expect("a name"),
         Sessions::ID => label(TokenHash::from_bytes(key).expect("a token")),
@@ -475,7 +489,7 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
             )
         }
         CroaksBy::ID | Friends::ID | Followers::ID | Sweeps::ID | Owned::ID => String::new(),
-        other => panic!("no words for {other:?}"),
+        other => people_words::row(other, row).unwrap_or_else(|| panic!("no words for {other:?}")),
     };
     key_words(table, key) + &words
 }
@@ -483,6 +497,6 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
 /// A table that nobody gave words is noticed here rather than in the script that first shows it.
 #[test]
 fn every_table_is_listed() {
-    assert_eq!(TABLES.len(), 19, "give the new table words in key_words and row_words");
+    assert_eq!(TABLES.len(), 27, "give the new table words in key_words and row_words");
     assert!(Log::small().model.get(Books::ID, &[]).unwrap().is_none());
 }

@@ -1,0 +1,211 @@
+//! The rules of accounts that change: by their owners, and by those who run the group.
+//!
+//! Passwords are checked and hashed outside; the credential version that the check relied on comes with the command. A
+//! password that changes ends the sessions that were opened with the old one. A suspended account loses its sessions and
+//! gets no new ones; nothing else of it changes, so it comes back whole.
+
+use super::apply::{Decision, Moment};
+use super::code::{Code, Denied};
+use super::command::Reply;
+use super::croaks;
+use super::ids::{AccountId, LogIndex, TokenHash};
+use super::limits::Bounds;
+use super::rows::{
+    Account, Accounts, Bookkeeping, Change, CroaksBy, Order, Sessions, SessionsOf, Settings, SettingsRow,
+    Suspended, View, get, scan,
+};
+use super::social::{deleted, live_account, range_of, session_account};
+use super::text;
+use serde::{Deserialize, Serialize};
+
+/// What people change of what is theirs. New ones go at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AccountCommand {
+    /// What is not given stays.
+    Describe { session: TokenHash, name: Option<String>, email: Option<String> },
+    /// The old password was checked at this credential version. Ends all other sessions.
+    ChangePassword { session: TokenHash, credential_version: u32, password_hash: String },
+    /// Ends the session of the same account that was opened at this index.
+    EndSession { session: TokenHash, opened: LogIndex },
+    /// Ends all sessions of the account but this one.
+    EndOtherSessions { session: TokenHash },
+    /// One's own.
+    RemoveCroak { session: TokenHash, croak: LogIndex },
+}
+
+/// What those who run the group may change. New ones go at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OperatorCommand {
+    SetPassword {
+        account: AccountId,
+        password_hash: String,
+    },
+    Suspend {
+        account: AccountId,
+        suspended: bool,
+    },
+    RemoveAccount {
+        account: AccountId,
+    },
+    /// Anybody's.
+    RemoveCroak {
+        croak: LogIndex,
+    },
+    SetRegistration {
+        open: bool,
+    },
+}
+
+/// Whether the account may not be logged in to.
+pub fn is_suspended<V: View>(view: &V, account: AccountId) -> Result<bool, V::Error> {
+    Ok(get::<Suspended, V>(view, &account)?.is_some())
+}
+
+/// What those who run the group have decided.
+pub fn settings<V: View>(view: &V) -> Result<Settings, V::Error> {
+    Ok(get::<SettingsRow, V>(view, &())?.unwrap_or_default())
+}
+
+pub(super) fn change<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    moment: Moment,
+    books: &Bookkeeping,
+    command: &AccountCommand,
+) -> Result<Decision, V::Error> {
+    let session = match command {
+        AccountCommand::Describe { session, .. }
+        | AccountCommand::ChangePassword { session, .. }
+        | AccountCommand::EndSession { session, .. }
+        | AccountCommand::EndOtherSessions { session }
+        | AccountCommand::RemoveCroak { session, .. } => *session,
+    };
+    let Some((me, account)) = session_account(view, session, moment.age_ms())? else {
+        return Ok(Err(Denied::new(Code::NotLoggedIn)));
+    };
+    match command {
+        AccountCommand::Describe { name, email, .. } => {
+            Ok(describe(me, account, name.as_deref(), email.as_deref()))
+        }
+        AccountCommand::ChangePassword { credential_version, .. }
+            if *credential_version != account.credential_version =>
+        {
+            Ok(Err(Denied::new(Code::CredentialsChanged)))
+        }
+        AccountCommand::ChangePassword { password_hash, .. } => {
+            new_password(bounds, view, me, account, password_hash, Some(session))
+        }
+        AccountCommand::EndSession { opened, .. } => end_session(view, me, *opened),
+        AccountCommand::EndOtherSessions { .. } => {
+            Ok(Ok((end_sessions(bounds, view, me, Some(session))?, Reply::Done)))
+        }
+        AccountCommand::RemoveCroak { croak, .. } => remove_croak(view, books, *croak, Some(me)),
+    }
+}
+
+pub(super) fn operate<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    books: &Bookkeeping,
+    command: &OperatorCommand,
+) -> Result<Decision, V::Error> {
+    let account = match command {
+        OperatorCommand::RemoveCroak { croak } => return remove_croak(view, books, *croak, None),
+        OperatorCommand::SetRegistration { open } => {
+            let put = Change::put::<SettingsRow>(&(), &Settings { registration_open: *open });
+            return Ok(Ok((vec![put], Reply::Done)));
+        }
+        OperatorCommand::SetPassword { account, .. }
+        | OperatorCommand::Suspend { account, .. }
+        | OperatorCommand::RemoveAccount { account } => *account,
+    };
+    let Some(row) = live_account(view, account)? else {
+        return Ok(Err(Denied::new(Code::NoSuchUser)));
+    };
+    match command {
+        OperatorCommand::SetPassword { password_hash, .. } => {
+            new_password(bounds, view, account, row, password_hash, None)
+        }
+        OperatorCommand::Suspend { suspended: true, .. } => {
+            let mut changes = vec![Change::put::<Suspended>(&account, &())];
+            changes.extend(end_sessions(bounds, view, account, None)?);
+            Ok(Ok((changes, Reply::Done)))
+        }
+        OperatorCommand::Suspend { suspended: false, .. } => {
+            Ok(Ok((vec![Change::remove::<Suspended>(&account)], Reply::Done)))
+        }
+        _ => {
+            let mut changes = deleted(account, row);
+            changes.push(Change::remove::<Suspended>(&account));
+            Ok(Ok((changes, Reply::Done)))
+        }
+    }
+}
+
+fn describe(me: AccountId, mut account: Account, name: Option<&str>, email: Option<&str>) -> Decision {
+    if let Some(name) = name {
+        account.name = text::check_name(name)?;
+    }
+    if let Some(email) = email {
+        account.email = text::check_email(email)?;
+    }
+    Ok((vec![Change::put::<Accounts>(&me, &account)], Reply::Done))
+}
+
+fn new_password<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    whose: AccountId,
+    account: Account,
+    password_hash: &str,
+    keep: Option<TokenHash>,
+) -> Result<Decision, V::Error> {
+    let credential_version = account.credential_version + 1;
+    let account = Account { password_hash: password_hash.to_string(), credential_version, ..account };
+    let mut changes = vec![Change::put::<Accounts>(&whose, &account)];
+    changes.extend(end_sessions(bounds, view, whose, keep)?);
+    Ok(Ok((changes, Reply::Done)))
+}
+
+fn end_session<V: View>(view: &V, whose: AccountId, opened: LogIndex) -> Result<Decision, V::Error> {
+    let Some(token) = get::<SessionsOf, V>(view, &(whose, opened))? else {
+        return Ok(Err(Denied::new(Code::NoSuchSession)));
+    };
+    let changes = vec![Change::remove::<Sessions>(&token), Change::remove::<SessionsOf>(&(whose, opened))];
+    Ok(Ok((changes, Reply::Done)))
+}
+
+/// Ends all sessions of an account, but the one that is kept.
+fn end_sessions<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    whose: AccountId,
+    keep: Option<TokenHash>,
+) -> Result<Vec<Change>, V::Error> {
+    let (from, to) = range_of(whose);
+    let open = scan::<SessionsOf, V>(view, &from, &to, Order::OldestFirst, bounds.sessions_max)?;
+    let ended = open.iter().filter(|(_, token)| Some(*token) != keep);
+    Ok(ended
+        .flat_map(|(key, token)| [Change::remove::<Sessions>(token), Change::remove::<SessionsOf>(key)])
+        .collect())
+}
+
+fn remove_croak<V: View>(
+    view: &V,
+    books: &Bookkeeping,
+    croak: LogIndex,
+    author: Option<AccountId>,
+) -> Result<Decision, V::Error> {
+    let Some(found) = croaks::find(view, croak)? else {
+        return Ok(Err(Denied::new(Code::NoSuchCroak)));
+    };
+    if author.is_some_and(|author| author != found.croak.author) {
+        return Ok(Err(Denied::new(Code::NotYours)));
+    }
+    let mut changes = Vec::new();
+    found.remove(books, &mut changes);
+    if croak <= books.indexed_through {
+        changes.push(Change::remove::<CroaksBy>(&(found.croak.author, croak)));
+    }
+    Ok(Ok((changes, Reply::Done)))
+}

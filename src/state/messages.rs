@@ -1,0 +1,203 @@
+//! The rules of direct messages, and of what was read.
+//!
+//! ```text
+//!   Send ──▶ Messages: the text, once
+//!            TalkOf:   in the talk of each of the two
+//!            Waiting:  with who is to read it, until Mark says that it was read
+//! ```
+//!
+//! - A message is saved when its command was applied, delivered when the recipient's client has said that it was shown,
+//!   and read when it has said so: what the sender sees of it is the recipient's [`TalkMark`], and nothing else.
+//! - What waits to be read is bounded, for each person and for each of a person's talks: then sending is refused, and
+//!   nothing that was taken is ever dropped.
+//! - Each of the two has their own talk. When an account is deleted its talks go, step by step ([`sweep`]), and the
+//!   other one keeps theirs, with somebody deleted; a text goes with the last talk that has it.
+//! - A read mark only rises, and never beyond what there is.
+
+use super::apply::{Decision, Moment};
+use super::code::{Code, Denied, Field};
+use super::command::Reply;
+use super::ids::{AccountId, LogIndex, TokenHash};
+use super::limits::Bounds;
+use super::rows::{
+    Change, Mailbox, Mailboxes, Message, Messages, Order, TalkMark, TalkMarks, TalkOf, TalksByAge, View,
+    Waiting, get, scan,
+};
+use super::social::{me_and, session_owner};
+use super::text;
+use serde::{Deserialize, Serialize};
+
+/// What people do with messages and what they have read. New ones go at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MessageCommand {
+    /// Answers `Sent`.
+    Send { session: TokenHash, username: String, text: String },
+    /// Of the talk with this account, live or deleted: what was shown, and what was read.
+    Mark { session: TokenHash, with: AccountId, delivered_through: LogIndex, read_through: LogIndex },
+    /// The feed was seen up to this croak.
+    ReadFeed { session: TokenHash, through: LogIndex },
+}
+
+const NOT_LOGGED_IN: Denied = Denied::new(Code::NotLoggedIn);
+
+/// How far `whose` is in the talk with `with`; nothing when they never talked.
+pub fn mark_of<V: View>(view: &V, whose: AccountId, with: AccountId) -> Result<Option<TalkMark>, V::Error> {
+    get::<TalkMarks, V>(view, &(whose, with.0))
+}
+
+/// What waits for this person, and how far they have read.
+pub fn mailbox<V: View>(view: &V, whose: AccountId) -> Result<Mailbox, V::Error> {
+    Ok(get::<Mailboxes, V>(view, &whose)?.unwrap_or_default())
+}
+
+pub(super) fn change<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    moment: Moment,
+    command: &MessageCommand,
+) -> Result<Decision, V::Error> {
+    match command {
+        MessageCommand::Send { session, username, text } => {
+            send(bounds, view, moment, *session, username, text)
+        }
+        MessageCommand::Mark { session, with, delivered_through, read_through } => {
+            match session_owner(view, *session, moment.age_ms())? {
+                Some(me) => mark(bounds, view, me, *with, *delivered_through, *read_through),
+                None => Ok(Err(NOT_LOGGED_IN)),
+            }
+        }
+        MessageCommand::ReadFeed { session, through } => {
+            match session_owner(view, *session, moment.age_ms())? {
+                Some(me) => read_feed(view, me, (*through).min(moment.index)),
+                None => Ok(Err(NOT_LOGGED_IN)),
+            }
+        }
+    }
+}
+
+fn send<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    moment: Moment,
+    session: TokenHash,
+    username: &str,
+    text: &str,
+) -> Result<Decision, V::Error> {
+    let (me, other) = match me_and(view, moment, session, username)? {
+        Ok(both) => both,
+        Err(denied) => return Ok(Err(denied)),
+    };
+    if other == me {
+        return Ok(Err(Denied::of(Code::Yourself, Field::Username)));
+    }
+    if let Err(denied) = text::check_message(text) {
+        return Ok(Err(denied));
+    }
+    let mut theirs = mark_of(view, other, me)?.unwrap_or_default();
+    let mut mailbox = mailbox(view, other)?;
+    if theirs.waiting >= bounds.waiting_per_talk_max || mailbox.waiting >= bounds.waiting_max {
+        return Ok(Err(Denied::new(Code::MailboxFull)));
+    }
+    theirs.waiting += 1;
+    mailbox.waiting += 1;
+    let index = moment.index;
+    let message = Message { from: me, to: other, wall_ms: moment.wall_ms, text: text::croak_text(text) };
+    let mut changes = vec![Change::put::<Messages>(&index, &message)];
+    enter(&mut changes, (other, me), index, theirs);
+    enter(&mut changes, (me, other), index, mark_of(view, me, other)?.unwrap_or_default());
+    changes.push(Change::put::<Waiting>(&(other, me, index), &()));
+    changes.push(Change::put::<Mailboxes>(&other, &mailbox));
+    Ok(Ok((changes, Reply::Sent { message: index })))
+}
+
+/// A message enters the talk of one of the two, which moves to the top of their list.
+fn enter(
+    changes: &mut Vec<Change>,
+    (whose, with): (AccountId, AccountId),
+    index: LogIndex,
+    before: TalkMark,
+) {
+    if before.newest > 0 {
+        changes.push(Change::remove::<TalksByAge>(&(whose, before.newest)));
+    }
+    changes.push(Change::put::<TalksByAge>(&(whose, index), &with));
+    changes.push(Change::put::<TalkMarks>(&(whose, with.0), &TalkMark { newest: index, ..before }));
+    changes.push(Change::put::<TalkOf>(&(whose, with, index), &()));
+}
+
+fn mark<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    me: AccountId,
+    with: AccountId,
+    delivered_through: LogIndex,
+    read_through: LogIndex,
+) -> Result<Decision, V::Error> {
+    let Some(before) = mark_of(view, me, with)? else {
+        return Ok(Err(Denied::of(Code::NoSuchUser, Field::Username)));
+    };
+    let read_through = read_through.min(before.newest).max(before.read_through);
+    let delivered_through =
+        delivered_through.min(before.newest).max(before.delivered_through).max(read_through);
+    let mut changes = Vec::new();
+    let (from, to) = ((me, with, 0), (me, with, read_through + 1));
+    let limit = usize::try_from(bounds.waiting_per_talk_max).unwrap_or(usize::MAX);
+    for (key, ()) in scan::<Waiting, V>(view, &from, &to, Order::OldestFirst, limit)? {
+        changes.push(Change::remove::<Waiting>(&key));
+    }
+    let read = u32::try_from(changes.len()).unwrap_or(u32::MAX);
+    if read > 0 {
+        let mailbox = mailbox(view, me)?;
+        let waiting = mailbox.waiting.saturating_sub(read);
+        changes.push(Change::put::<Mailboxes>(&me, &Mailbox { waiting, ..mailbox }));
+    }
+    let waiting = before.waiting.saturating_sub(read);
+    let after = TalkMark { waiting, delivered_through, read_through, ..before };
+    if after != before {
+        changes.push(Change::put::<TalkMarks>(&(me, with.0), &after));
+    }
+    Ok(Ok((changes, Reply::Done)))
+}
+
+fn read_feed<V: View>(view: &V, me: AccountId, through: LogIndex) -> Result<Decision, V::Error> {
+    let before = mailbox(view, me)?;
+    if through <= before.feed_read_through {
+        return Ok(Ok((Vec::new(), Reply::Done)));
+    }
+    let after = Mailbox { feed_read_through: through, ..before };
+    Ok(Ok((vec![Change::put::<Mailboxes>(&me, &after)], Reply::Done)))
+}
+
+/// Removes what a deleted account has of messages, at most `rows_max` of its own rows. The last of them is the
+/// mailbox: a step that removes it leaves nothing behind.
+pub(super) fn sweep<V: View>(
+    view: &V,
+    gone: AccountId,
+    rows_max: usize,
+    changes: &mut Vec<Change>,
+) -> Result<bool, V::Error> {
+    let mut left = rows_max;
+    let (from, to) = ((gone, AccountId(0), 0), (gone, AccountId(u64::MAX), u64::MAX));
+    let waiting = scan::<Waiting, V>(view, &from, &to, Order::OldestFirst, left)?;
+    left -= waiting.len();
+    changes.extend(waiting.iter().map(|(key, ())| Change::remove::<Waiting>(key)));
+    let talks = scan::<TalkOf, V>(view, &from, &to, Order::OldestFirst, left)?;
+    left -= talks.len();
+    for (key @ (_, other, message), ()) in talks {
+        changes.push(Change::remove::<TalkOf>(&key));
+        if get::<TalkOf, V>(view, &(other, gone, message))?.is_none() {
+            changes.push(Change::remove::<Messages>(&message));
+        }
+    }
+    let (from, to) = ((gone, 0), (gone, u64::MAX));
+    let marks = scan::<TalkMarks, V>(view, &from, &to, Order::OldestFirst, left)?;
+    left -= marks.len();
+    for (key, mark) in marks {
+        changes.push(Change::remove::<TalkMarks>(&key));
+        changes.push(Change::remove::<TalksByAge>(&(gone, mark.newest)));
+    }
+    if left > 0 && get::<Mailboxes, V>(view, &gone)?.is_some() {
+        changes.push(Change::remove::<Mailboxes>(&gone));
+    }
+    Ok(left > 0)
+}

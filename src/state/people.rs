@@ -1,0 +1,256 @@
+//! Queries about people: who there is, who follows whom, what is kept of oneself.
+
+use super::accounts::is_suspended;
+use super::code::{Code, Denied, Field};
+use super::ids::{AccountId, LogIndex, TokenHash};
+use super::leases::chat_path;
+use super::limits::{
+    CLIENT_LEASES_MAX, FOLLOWERS_COUNT_MAX, FRIENDS_MAX, NAMES_LOOK_MAX, PEOPLE_PAGE_MAX,
+    SESSIONS_PER_ACCOUNT_MAX,
+};
+use super::listing;
+use super::path::TreePath;
+use super::query::{Page, Person, person};
+use super::rows::{
+    Followers, Friends, Key, Kind, Names, Order, Sessions, SessionsOf, Table, View, get, scan,
+};
+use super::social::{account_named, live_account, range_of};
+use super::text;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Somebody, as seen by who asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acquaintance {
+    pub person: Person,
+    /// Whether who asks follows them,
+    pub followed: bool,
+    /// and whether they follow who asks.
+    pub follows: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    pub who: Acquaintance,
+    pub created_wall_ms: u64,
+    /// How many they follow,
+    pub friends: u32,
+    /// and how many follow them; counted up to `FOLLOWERS_COUNT_MAX`.
+    pub followers: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnAccount {
+    pub person: Person,
+    pub email: String,
+    pub created_wall_ms: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenSession {
+    /// The index of its log-in: what it is ended by.
+    pub opened: LogIndex,
+    pub opened_wall_ms: u64,
+    /// The one that asks.
+    pub this: bool,
+}
+
+/// An account, for those who run the group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountLine {
+    pub person: Person,
+    pub email: String,
+    pub created_wall_ms: u64,
+    pub suspended: bool,
+    /// How many are open.
+    pub sessions: u32,
+}
+
+/// Whose croaks are in somebody's feed: their friends' and their own.
+pub(super) fn heard_by<V: View>(view: &V, me: AccountId) -> Result<BTreeSet<AccountId>, V::Error> {
+    let (from, to) = range_of(me);
+    let friends = scan::<Friends, V>(view, &from, &to, Order::OldestFirst, FRIENDS_MAX)?;
+    let friends = friends.into_iter().map(|((_, friend), ())| AccountId(friend));
+    Ok(friends.chain([me]).collect())
+}
+
+fn acquaintance<V: View>(view: &V, me: AccountId, person: Person) -> Result<Acquaintance, V::Error> {
+    let followed = get::<Friends, V>(view, &(me, person.account.0))?.is_some();
+    let follows = get::<Friends, V>(view, &(person.account, me.0))?.is_some();
+    Ok(Acquaintance { person, followed, follows })
+}
+
+pub(super) fn profile<V: View>(
+    view: &V,
+    me: &Person,
+    username: &str,
+) -> Result<Result<Profile, Denied>, V::Error> {
+    let username = match text::fold_username(username) {
+        Ok(username) => username,
+        Err(denied) => return Ok(Err(denied)),
+    };
+    let Some((account, row)) = account_named(view, &username)? else {
+        return Ok(Err(Denied::of(Code::NoSuchUser, Field::Username)));
+    };
+    let person = Person { account, username: row.username, name: row.name };
+    Ok(Ok(Profile {
+        who: acquaintance(view, me.account, person)?,
+        created_wall_ms: row.created_wall_ms,
+        friends: count::<Friends, V>(view, account, FRIENDS_MAX)?,
+        followers: count::<Followers, V>(view, account, FOLLOWERS_COUNT_MAX)?,
+    }))
+}
+
+/// How many rows of a table are an account's, up to a bound.
+fn count<T, V>(view: &V, account: AccountId, max: usize) -> Result<u32, V::Error>
+where
+    T: Table<Key = (AccountId, u64)>,
+    V: View,
+{
+    let (from, to) = range_of(account);
+    let rows = view.scan(T::ID, &from.bytes(), &to.bytes(), Order::OldestFirst, max)?;
+    Ok(u32::try_from(rows.len()).unwrap_or(u32::MAX))
+}
+
+/// Ids of live accounts whose names fit, in the order of the names, and behind which name to go on.
+fn fitting<V: View>(
+    view: &V,
+    names: &str,
+    after: Option<&str>,
+) -> Result<Result<(Vec<AccountId>, Option<String>), Denied>, V::Error> {
+    let pattern = match text::fold_pattern(names) {
+        Ok(pattern) => pattern,
+        Err(denied) => return Ok(Err(denied)),
+    };
+    // What stands before the first wildcard is what all names that fit begin with.
+    let begin = pattern.split(['*', '?', '[', '{', '\\', '!']).next().unwrap_or_default();
+    let mut from = begin.to_string();
+    if let Some(after) = after.filter(|after| **after >= *begin) {
+        // Behind that name, before any that begins with it.
+        from = format!("{after}\0");
+    }
+    // Names are of a-z 0-9 _ -: this lies behind all of them that begin so.
+    let to = format!("{begin}~");
+    let rows = scan::<Names, V>(view, &from, &to, Order::OldestFirst, NAMES_LOOK_MAX)?;
+    let looked_at_all = rows.len() < NAMES_LOOK_MAX;
+    let (mut found, mut last) = (Vec::new(), None);
+    for (name, account) in rows {
+        if found.len() == PEOPLE_PAGE_MAX {
+            // Whether one of those behind fits is the next page's to find out.
+            return Ok(Ok((found, last)));
+        }
+        if fast_glob::glob_match(&pattern, &name) {
+            found.push(account);
+        }
+        last = Some(name);
+    }
+    Ok(Ok((found, last.filter(|_| !looked_at_all))))
+}
+
+pub(super) fn named<V: View>(
+    view: &V,
+    me: Person,
+    names: &str,
+    after: Option<&str>,
+) -> Result<Result<Page, Denied>, V::Error> {
+    let (found, more) = match fitting(view, names, after)? {
+        Ok(found) => found,
+        Err(denied) => return Ok(Err(denied)),
+    };
+    let people = acquaintances(view, me.account, found)?;
+    Ok(Ok(Page::People { me, people, more }))
+}
+
+fn acquaintances<V: View>(
+    view: &V,
+    me: AccountId,
+    found: Vec<AccountId>,
+) -> Result<Vec<Acquaintance>, V::Error> {
+    let mut people = Vec::with_capacity(found.len());
+    for account in found {
+        if let Some(person) = person(view, account)? {
+            people.push(acquaintance(view, me, person)?);
+        }
+    }
+    Ok(people)
+}
+
+pub(super) fn followers<V: View>(view: &V, me: Person, after: Option<AccountId>) -> Result<Page, V::Error> {
+    // `after` comes from outside and may be any number.
+    let next = after.map_or(0, |account| account.0.saturating_add(1));
+    let (from, to) = ((me.account, next), (me.account, u64::MAX));
+    // Deleted ones are passed over: a page may be short, and yet say that there is more.
+    let rows = scan::<Followers, V>(view, &from, &to, Order::OldestFirst, PEOPLE_PAGE_MAX)?;
+    let more = rows.last().filter(|_| rows.len() == PEOPLE_PAGE_MAX).map(|((_, who), ())| AccountId(*who));
+    let found = rows.into_iter().map(|((_, who), ())| AccountId(who)).collect();
+    let people = acquaintances(view, me.account, found)?;
+    Ok(Page::Followers { me, people, more })
+}
+
+/// Who holds a chat place, in the order of the names. Bounded by the leases that there can be.
+pub(super) fn chatting<V: View>(view: &V) -> Result<Page, V::Error> {
+    let folder: TreePath = "/people".parse().unwrap_or_else(|_| TreePath::root());
+    let (mut people, mut after) = (Vec::new(), None);
+    let most = usize::try_from(CLIENT_LEASES_MAX).unwrap_or(usize::MAX);
+    loop {
+        let listed = listing::list(view, &folder, Some(2), after.as_ref(), most)?;
+        let Ok((entries, more)) = listed else { return Ok(Page::Chatting { people }) };
+        for entry in entries.iter().filter(|entry| entry.node.kind == Kind::Lock) {
+            let Some(username) = entry.path.names().nth(1) else { continue };
+            if entry.path == chat_path(username)
+                && let Some((account, row)) = account_named(view, username)?
+            {
+                people.push(Person { account, username: row.username, name: row.name });
+            }
+        }
+        match more {
+            Some(more) if people.len() < most => after = Some(more),
+            _ => return Ok(Page::Chatting { people }),
+        }
+    }
+}
+
+pub(super) fn own_account<V: View>(view: &V, me: Person) -> Result<Result<Page, Denied>, V::Error> {
+    let Some(row) = live_account(view, me.account)? else {
+        return Ok(Err(Denied::new(Code::NotLoggedIn)));
+    };
+    let account = OwnAccount { person: me, email: row.email, created_wall_ms: row.created_wall_ms };
+    Ok(Ok(Page::Account(account)))
+}
+
+/// The newest first. Those that are too old are left out.
+pub(super) fn sessions<V: View>(view: &V, me: &Person, this: TokenHash) -> Result<Page, V::Error> {
+    let (from, to) = range_of(me.account);
+    let rows = scan::<SessionsOf, V>(view, &from, &to, Order::NewestFirst, SESSIONS_PER_ACCOUNT_MAX)?;
+    let mut open = Vec::with_capacity(rows.len());
+    for ((_, opened), token) in rows {
+        let Some(session) = get::<Sessions, V>(view, &token)? else { continue };
+        if session.is_open_at(view.age_ms()) {
+            open.push(OpenSession { opened, opened_wall_ms: session.opened_wall_ms, this: token == this });
+        }
+    }
+    Ok(Page::Sessions(open))
+}
+
+pub(super) fn accounts<V: View>(
+    view: &V,
+    names: &str,
+    after: Option<&str>,
+) -> Result<Result<Page, Denied>, V::Error> {
+    let (found, more) = match fitting(view, names, after)? {
+        Ok(found) => found,
+        Err(denied) => return Ok(Err(denied)),
+    };
+    let mut accounts = Vec::with_capacity(found.len());
+    for account in found {
+        let Some(row) = live_account(view, account)? else { continue };
+        accounts.push(AccountLine {
+            person: Person { account, username: row.username, name: row.name },
+            email: row.email,
+            created_wall_ms: row.created_wall_ms,
+            suspended: is_suspended(view, account)?,
+            sessions: count::<SessionsOf, V>(view, account, SESSIONS_PER_ACCOUNT_MAX)?,
+        });
+    }
+    Ok(Ok(Page::Accounts { accounts, more }))
+}

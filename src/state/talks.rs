@@ -1,0 +1,180 @@
+//! Queries about direct messages, and about what waits to be read.
+
+use super::code::{Code, Denied, Field};
+use super::croaks;
+use super::ids::{AccountId, LogIndex};
+use super::limits::UNREAD_CROAKS_MAX;
+use super::messages::{mailbox, mark_of};
+use super::people::heard_by;
+use super::query::{Page, Person, Whom, person};
+use super::ring::Ring;
+use super::rows::{BadRow, Key, Message, Messages, Order, Table, TalkOf, TalksByAge, View, get, scan};
+use super::social::account_named;
+use super::text;
+use serde::{Deserialize, Serialize};
+
+/// What waits for somebody.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread {
+    pub messages: u32,
+    /// Croaks of others in the feed; `UNREAD_CROAKS_MAX` stands for that many or more.
+    pub croaks: u32,
+    /// Croaks up to here were seen.
+    pub feed_read_through: LogIndex,
+}
+
+/// A talk in a list of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TalkLine {
+    /// Nobody: deleted.
+    pub with: Option<Person>,
+    pub with_account: AccountId,
+    pub newest: TalkMessage,
+    /// How many of the other's messages wait to be read.
+    pub waiting: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TalkMessage {
+    /// Its log index; also the cursor: the next page is what lies before it.
+    pub id: LogIndex,
+    /// Written by who asks.
+    pub mine: bool,
+    pub wall_ms: u64,
+    pub text: String,
+    /// As far as the recipient's client has said.
+    pub fate: Fate,
+}
+
+/// How far a message has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fate {
+    /// On a majority of the servers' disks; it waits for its recipient.
+    Saved,
+    /// Shown by the recipient's client.
+    Delivered,
+    Read,
+}
+
+/// One page of a talk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Talk {
+    pub me: Person,
+    /// Nobody: deleted.
+    pub with: Option<Person>,
+    pub with_account: AccountId,
+    /// Newest first.
+    pub messages: Vec<TalkMessage>,
+    /// Where the next older page begins, if there is one: its `before`.
+    pub older: Option<LogIndex>,
+    /// How many of the other's messages wait to be read, on this page or not,
+    pub waiting: u32,
+    /// and up to where they were read.
+    pub read_through: LogIndex,
+}
+
+/// What waits for somebody.
+pub(super) fn unread<V: View>(view: &V, ring: &Ring, me: &Person) -> Result<Unread, V::Error> {
+    let mailbox = mailbox(view, me.account)?;
+    let through = mailbox.feed_read_through;
+    let heard = heard_by(view, me.account)?;
+    let new = ring.before(LogIndex::MAX).take_while(|(croak, _)| *croak > through);
+    let of_others = new.filter(|(_, author)| *author != me.account && heard.contains(author));
+    let mut croaks = 0;
+    for (croak, _) in of_others {
+        // Some of the ring are gone.
+        if croaks::find(view, croak)?.is_some() {
+            croaks += 1;
+        }
+        if croaks == UNREAD_CROAKS_MAX {
+            break;
+        }
+    }
+    Ok(Unread { messages: mailbox.waiting, croaks, feed_read_through: through })
+}
+
+pub(super) fn list<V: View>(view: &V, me: Person, before: LogIndex, limit: usize) -> Result<Page, V::Error> {
+    let (from, to) = ((me.account, 0), (me.account, before));
+    let mut rows = scan::<TalksByAge, V>(view, &from, &to, Order::NewestFirst, limit + 1)?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let older = rows.last().filter(|_| more).map(|((_, newest), _)| *newest);
+    let mut talks = Vec::with_capacity(rows.len());
+    for ((_, newest), with_account) in rows {
+        let waiting = mark_of(view, me.account, with_account)?.unwrap_or_default().waiting;
+        let newest = shown(view, &me, newest, stored(view, newest)?)?;
+        talks.push(TalkLine { with: person(view, with_account)?, with_account, newest, waiting });
+    }
+    Ok(Page::Talks { me, talks, older })
+}
+
+pub(super) fn talk<V: View>(
+    view: &V,
+    me: Person,
+    with: &Whom,
+    before: LogIndex,
+    limit: usize,
+) -> Result<Result<Page, Denied>, V::Error> {
+    let no_such = Err(Denied::of(Code::NoSuchUser, Field::Username));
+    let with_account = match with {
+        Whom::Account(account) => *account,
+        Whom::Named(username) => {
+            let Ok(username) = text::fold_username(username) else { return Ok(no_such) };
+            let Some((account, _)) = account_named(view, &username)? else { return Ok(no_such) };
+            account
+        }
+    };
+    let with = person(view, with_account)?;
+    let mark = mark_of(view, me.account, with_account)?;
+    // Somebody who never was, or was deleted before a word was said.
+    if with.is_none() && mark.is_none() {
+        return Ok(no_such);
+    }
+    let mark = mark.unwrap_or_default();
+    let (from, to) = ((me.account, with_account, 0), (me.account, with_account, before));
+    let mut rows = scan::<TalkOf, V>(view, &from, &to, Order::NewestFirst, limit + 1)?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let older = rows.last().filter(|_| more).map(|((_, _, id), ())| *id);
+    let mut messages = Vec::with_capacity(rows.len());
+    for ((_, _, id), ()) in rows {
+        messages.push(shown(view, &me, id, stored(view, id)?)?);
+    }
+    let (waiting, read_through) = (mark.waiting, mark.read_through);
+    Ok(Ok(Page::Talk(Talk { me, with, with_account, messages, older, waiting, read_through })))
+}
+
+pub(super) fn message<V: View>(
+    view: &V,
+    me: &Person,
+    id: LogIndex,
+) -> Result<Result<Page, Denied>, V::Error> {
+    let no_such = Err(Denied::new(Code::NoSuchMessage));
+    let Some(message) = get::<Messages, V>(view, &id)? else { return Ok(no_such) };
+    let with_account = match me.account {
+        sender if sender == message.from => message.to,
+        recipient if recipient == message.to => message.from,
+        _ => return Ok(no_such),
+    };
+    let with = person(view, with_account)?;
+    let message = shown(view, me, id, message)?;
+    Ok(Ok(Page::Message { with, with_account, message }))
+}
+
+/// The message of a talk: it is there for as long as a talk has it.
+fn stored<V: View>(view: &V, id: LogIndex) -> Result<Message, V::Error> {
+    let bad = || BadRow { table: Messages::ID, key: id.bytes() }.into();
+    get::<Messages, V>(view, &id)?.ok_or_else(bad)
+}
+
+fn shown<V: View>(view: &V, me: &Person, id: LogIndex, message: Message) -> Result<TalkMessage, V::Error> {
+    let mark = mark_of(view, message.to, message.from)?.unwrap_or_default();
+    let fate = match id {
+        read if read <= mark.read_through => Fate::Read,
+        delivered if delivered <= mark.delivered_through => Fate::Delivered,
+        _ => Fate::Saved,
+    };
+    let Message { from, wall_ms, text, .. } = message;
+    Ok(TalkMessage { id, mine: from == me.account, wall_ms, text, fate })
+}

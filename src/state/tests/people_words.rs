@@ -1,0 +1,232 @@
+//! What golden scripts say of messages and of accounts that change: commands, queries, pages and rows of rules level 3.
+
+use super::scripts::{Words, first, person_words, session};
+use crate::state::accounts::{AccountCommand, OperatorCommand};
+use crate::state::command::Command;
+use crate::state::ids::{AccountId, LogIndex};
+use crate::state::messages::MessageCommand;
+use crate::state::people::Acquaintance;
+use crate::state::query::{Page, Query, Whom};
+use crate::state::rows::{
+    Key, Mailboxes, Messages, SettingsRow, Suspended, Table, TableId, TalkMarks, TalkOf, TalksByAge, Waiting,
+    decode,
+};
+use crate::state::talks::TalkMessage;
+use goldenscript::ArgumentConsumer;
+use std::error::Error;
+use std::fmt::Write as _;
+
+fn account(args: &mut ArgumentConsumer) -> Result<AccountId, Box<dyn Error>> {
+    Ok(AccountId(first(args)?.parse()?))
+}
+
+/// A command of rules level 3, if it is one.
+pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Command>, Box<dyn Error>> {
+    let command = match name {
+        "send" => {
+            let times = args.lookup_parse("times")?.unwrap_or(1);
+            let (session, username) = (session(args)?, first(args)?);
+            MessageCommand::Send { session, username, text: first(args)?.repeat(times) }.into()
+        }
+        "mark" => MessageCommand::Mark {
+            session: session(args)?,
+            with: account(args)?,
+            delivered_through: args.lookup_parse("delivered")?.unwrap_or(0),
+            read_through: args.lookup_parse("read")?.unwrap_or(0),
+        }
+        .into(),
+        "readfeed" => {
+            MessageCommand::ReadFeed { session: session(args)?, through: first(args)?.parse()? }.into()
+        }
+        "rename" => AccountCommand::Describe {
+            session: session(args)?,
+            name: args.lookup("name").map(|arg| arg.value.clone()),
+            email: args.lookup("email").map(|arg| arg.value.clone()),
+        }
+        .into(),
+        "newpassword" => AccountCommand::ChangePassword {
+            session: session(args)?,
+            credential_version: args.lookup_parse("version")?.unwrap_or(1),
+            password_hash: first(args)?,
+        }
+        .into(),
+        "endsession" => {
+            AccountCommand::EndSession { session: session(args)?, opened: first(args)?.parse()? }.into()
+        }
+        "endothers" => AccountCommand::EndOtherSessions { session: session(args)? }.into(),
+        "uncroak" => {
+            AccountCommand::RemoveCroak { session: session(args)?, croak: first(args)?.parse()? }.into()
+        }
+        "setpassword" => {
+            OperatorCommand::SetPassword { account: account(args)?, password_hash: first(args)? }.into()
+        }
+        "suspend" => {
+            let suspended = !args.lookup_parse("off")?.unwrap_or(false);
+            OperatorCommand::Suspend { account: account(args)?, suspended }.into()
+        }
+        "removeaccount" => OperatorCommand::RemoveAccount { account: account(args)? }.into(),
+        "removecroak" => OperatorCommand::RemoveCroak { croak: first(args)?.parse()? }.into(),
+        "registration" => OperatorCommand::SetRegistration { open: first(args)? == "open" }.into(),
+        _ => return Ok(None),
+    };
+    Ok(Some(command))
+}
+
+/// A query of rules level 3, if it is one.
+pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Query>, Box<dyn Error>> {
+    let limit = args.lookup_parse("limit")?.unwrap_or(10);
+    let before: Option<LogIndex> = args.lookup_parse("before")?;
+    let after = args.lookup("after").map(|arg| arg.value.clone());
+    Ok(Some(match name {
+        "talks" => Query::Talks { session: session(args)?, before, limit },
+        "talk" => {
+            let session = session(args)?;
+            let with = match args.lookup_parse("account")? {
+                Some(account) => Whom::Account(AccountId(account)),
+                None => Whom::Named(first(args)?),
+            };
+            Query::Talk { session, with, before, limit }
+        }
+        "message" => Query::Message { session: session(args)?, id: first(args)?.parse()? },
+        "unread" => Query::Unread { session: session(args)? },
+        "show" => Query::Croak { session: session(args)?, id: first(args)?.parse()? },
+        "profile" => Query::Profile { session: session(args)?, username: first(args)?, before, limit },
+        "people" => Query::People { session: session(args)?, names: first(args)?, after },
+        "followers" => Query::Followers { session: session(args)?, after: None },
+        "chatting" => Query::Chatting { session: session(args)? },
+        "account" => Query::Account { session: session(args)? },
+        "sessions" => Query::Sessions { session: session(args)? },
+        "settings" => Query::Settings,
+        "accounts" => Query::Accounts { names: first(args)?, after },
+        _ => return Ok(None),
+    }))
+}
+
+fn message_words(message: &TalkMessage) -> String {
+    let TalkMessage { id, mine, text, fate, .. } = message;
+    let way = if *mine { ">" } else { "<" };
+    let text = if text.len() > 40 { format!("{} bytes", text.len()) } else { format!("{text:?}") };
+    format!("{id} {way} {text} {fate:?}")
+}
+
+fn acquaintance_words(who: &Acquaintance) -> String {
+    let followed = if who.followed { ", followed" } else { "" };
+    let follows = if who.follows { ", follows" } else { "" };
+    format!("{}{followed}{follows}", person_words(&who.person))
+}
+
+pub(super) fn page(page: &Page) -> Words {
+    let mut output = String::new();
+    match page {
+        Page::Talks { talks, older, .. } => {
+            for talk in talks {
+                let with = talk.with.as_ref().map_or("[deleted]".into(), |with| with.username.clone());
+                let (account, waiting) = (talk.with_account.0, talk.waiting);
+                writeln!(output, "{account} {with}, {waiting} waiting: {}", message_words(&talk.newest))?;
+            }
+            writeln!(output, "older: {older:?}")?;
+        }
+        Page::Talk(talk) => {
+            let with = talk.with.as_ref().map_or("[deleted]".into(), |with| with.username.clone());
+            let (waiting, read) = (talk.waiting, talk.read_through);
+            writeln!(output, "with {} {with}, {waiting} waiting, read through {read}", talk.with_account.0)?;
+            for message in &talk.messages {
+                writeln!(output, "{}", message_words(message))?;
+            }
+            writeln!(output, "older: {:?}", talk.older)?;
+        }
+        Page::Message { with_account, message, .. } => {
+            writeln!(output, "with {}: {}", with_account.0, message_words(message))?;
+        }
+        Page::Profile { profile, croaks, .. } => {
+            writeln!(output, "{}", acquaintance_words(&profile.who))?;
+            writeln!(output, "{} friends, {} followers", profile.friends, profile.followers)?;
+            for croak in croaks {
+                writeln!(output, "{}: {:?}", croak.id, croak.text)?;
+            }
+        }
+        Page::People { people, more, .. } => {
+            for who in people {
+                writeln!(output, "{}", acquaintance_words(who))?;
+            }
+            writeln!(output, "more: {more:?}")?;
+        }
+        Page::Followers { people, .. } => {
+            for who in people {
+                writeln!(output, "{}", acquaintance_words(who))?;
+            }
+        }
+        Page::Chatting { people } => {
+            let names: Vec<&str> = people.iter().map(|person| person.username.as_str()).collect();
+            writeln!(output, "in the chat: {names:?}")?;
+        }
+        Page::Accounts { accounts, more } => {
+            for line in accounts {
+                let suspended = if line.suspended { ", suspended" } else { "" };
+                let sessions = line.sessions;
+                writeln!(
+                    output,
+                    "{} {}{suspended}, {sessions} sessions",
+                    person_words(&line.person),
+                    line.email
+                )?;
+            }
+            writeln!(output, "more: {more:?}")?;
+        }
+        Page::Sessions(sessions) => {
+            for session in sessions {
+                let this = if session.this { ", this one" } else { "" };
+                writeln!(output, "opened at {}{this}", session.opened)?;
+            }
+        }
+        page => writeln!(output, "{page:?}")?,
+    }
+    Ok(output)
+}
+
+/// The key of a row, if its table came with rules level 3.
+pub(super) fn key(table: TableId, key: &[u8]) -> Option<String> {
+    Some(match table {
+        TalkOf::ID | Waiting::ID => {
+            let (whose, with, message) = <(AccountId, AccountId, u64)>::from_bytes(key)?;
+            format!("{} {} {message}", whose.0, with.0)
+        }
+        TalkMarks::ID | TalksByAge::ID => {
+            let (whose, with) = <(AccountId, u64)>::from_bytes(key)?;
+            format!("{} {with}", whose.0)
+        }
+        SettingsRow::ID => String::new(),
+        _ => return None,
+    })
+}
+
+/// The row, if its table came with rules level 3.
+pub(super) fn row(table: TableId, row: &[u8]) -> Option<String> {
+    Some(match table {
+        Messages::ID => {
+            let row = decode::<<Messages as Table>::Row>(row)?;
+            let text = if row.text.len() > 40 {
+                format!("{} bytes", row.text.len())
+            } else {
+                format!("{:?}", row.text)
+            };
+            format!(": from {} to {} {text}", row.from.0, row.to.0)
+        }
+        TalkMarks::ID => {
+            let row = decode::<<TalkMarks as Table>::Row>(row)?;
+            let (delivered, read) = (row.delivered_through, row.read_through);
+            format!(": newest {}, {} waiting, delivered {delivered}, read {read}", row.newest, row.waiting)
+        }
+        TalksByAge::ID => format!(": {}", decode::<AccountId>(row)?.0),
+        Mailboxes::ID => {
+            let row = decode::<<Mailboxes as Table>::Row>(row)?;
+            format!(": {} waiting, feed read {}", row.waiting, row.feed_read_through)
+        }
+        SettingsRow::ID => {
+            let row = decode::<<SettingsRow as Table>::Row>(row)?;
+            format!(": registration open: {}", row.registration_open)
+        }
+        TalkOf::ID | Waiting::ID | Suspended::ID => String::new(),
+        _ => return None,
+    })
+}

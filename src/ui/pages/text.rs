@@ -1,0 +1,70 @@
+//! What people wrote, cut where somebody is mentioned, so that templates can show mentions as links: every piece is
+//! escaped by askama, and nothing here knows of HTML.
+
+use crate::state::text::fold_username;
+
+/// A piece of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    Text(String),
+    /// `written` is what stands there, `@Ada`; `username` whom it means, `ada`. Whether there is such a person is not
+    /// known here.
+    Mention {
+        written: String,
+        username: String,
+    },
+}
+
+/// Cuts a text: an `@` behind which a user name stands is a mention, unless it stands in a word (an email address).
+pub fn parts(text: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    // Where the piece begins that is not cut off yet, and how far was looked.
+    let (mut begin, mut at) = (0, 0);
+    while let Some(found) = text[at..].find('@') {
+        let sign = at + found;
+        let end = text[sign + 1..].find(|c: char| !in_name(c)).map_or(text.len(), |length| sign + 1 + length);
+        at = sign + 1;
+        let in_word = text[..sign].chars().next_back().is_some_and(|c| c.is_alphanumeric() || in_name(c));
+        let Some(username) = fold_username(&text[sign + 1..end]).ok().filter(|_| !in_word) else { continue };
+        if begin < sign {
+            parts.push(Part::Text(text[begin..sign].to_string()));
+        }
+        parts.push(Part::Mention { written: text[sign..end].to_string(), username });
+        (begin, at) = (end, end);
+    }
+    if begin < text.len() {
+        parts.push(Part::Text(text[begin..].to_string()));
+    }
+    parts
+}
+
+fn in_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '-'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        let part = |part: Part| match part {
+            Part::Text(text) => text,
+            Part::Mention { written, username } => format!("[{written}={username}]"),
+        };
+        parts(text).into_iter().map(part).collect()
+    }
+
+    #[test]
+    fn mentions_are_cut_out_and_nothing_is_lost() {
+        assert_eq!(
+            shown("@ada hi, @Bob_2! (@c-d)\n@e"),
+            "[@ada=ada] hi, [@Bob_2=bob_2]! ([@c-d=c-d])\n[@e=e]"
+        );
+        assert_eq!(shown("quak 🐸@ada🐸"), "quak 🐸[@ada=ada]🐸");
+        for none in ["", "me@pond", "@", "@@", "a @ b", "@é", "ñ@ada", &format!("@{}", "a".repeat(33))] {
+            assert_eq!(parts(none).iter().filter(|part| matches!(part, Part::Mention { .. })).count(), 0);
+            assert_eq!(shown(none), none);
+        }
+        assert_eq!(shown("@@ada"), "@[@ada=ada]");
+    }
+}
