@@ -9,6 +9,8 @@
 //! The session belongs to a cluster, whichever address it was reached at. What this person has seen goes with it from
 //! one process to the next: who posts and then reads, through another server, finds the croak.
 //!
+//! - [`reads`]: what a person can look at
+//! - [`live`]: what happens, as it happens
 //! - [`kept`]: the file that keeps a session
 //! - [`secret_line`]: a password as it is typed
 //! - [`stop`]: why something did not come to pass
@@ -16,6 +18,8 @@
 //! Clones share the connection, not the session. It prints nothing and asks nobody at the terminal.
 
 pub mod kept;
+pub mod live;
+pub mod reads;
 pub mod secret_line;
 pub mod stop;
 
@@ -25,12 +29,12 @@ use crate::net::client::{Client, Tell};
 use crate::net::protocol::{Answer, Ask, NewAccount, Password, Why};
 use crate::net::secret::{new_request_id, new_token, token_hash};
 use crate::net::subscription::Subscription;
-use crate::state::limits::FEED_PAGE_MAX;
-use crate::state::query::{FeedCroak, Person as Profile};
-use crate::state::text::{check_email, check_name, check_password, fold_username};
+use crate::state::text::{
+    check_croak, check_email, check_message, check_name, check_password, fold_username,
+};
 use crate::state::{
-    AccountId, ClusterId, Code, Command, Consistency, Denied, LogIndex, Page, Query, Reply, Request, Token,
-    TokenHash, Wanted,
+    AccountId, ClusterId, Code, Command, Consistency, Denied, LogIndex, MessageCommand, Page, Query, Reply,
+    Request, Token, TokenHash, Wanted,
 };
 use crate::ui::lines::Style;
 use kept::{Keeper, Kept};
@@ -61,16 +65,6 @@ pub struct Got<T> {
     pub what: T,
     /// The server that answered has lost touch: this may be old.
     pub old: bool,
-}
-
-/// A page of a feed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Feed {
-    pub me: Profile,
-    /// The oldest first, as one reads in a terminal.
-    pub croaks: Vec<FeedCroak>,
-    /// There are older ones: those before this.
-    pub older: Option<LogIndex>,
 }
 
 impl Person {
@@ -204,6 +198,7 @@ impl Person {
     /// 512, 606, 609; nobody answers.
     pub async fn croak(&self, text: &str) -> Result<LogIndex, Stop> {
         let session = self.session()?;
+        check_croak(text)?;
         match self.write(Command::Croak { session, text: text.to_string() }).await? {
             Reply::Croaked { croak } => Ok(croak),
             other => Err(unexpected(&other)),
@@ -228,6 +223,35 @@ impl Person {
         self.write(Command::RemoveFriend { session, username }).await.map(drop)
     }
 
+    /// Writes to somebody; answers the message's id.
+    ///
+    /// # Errors
+    /// 601, 606, 609, 611, 643, 644; nobody answers.
+    pub async fn send(&self, username: &str, text: &str) -> Result<LogIndex, Stop> {
+        let (session, username) = (self.session()?, fold_username(username)?);
+        check_message(text)?;
+        let command = MessageCommand::Send { session, username, text: text.to_string() };
+        match self.write(command.into()).await? {
+            Reply::Sent { message } => Ok(message),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Says what was shown and what was read of the talk with somebody, live or deleted.
+    ///
+    /// # Errors
+    /// 609; nobody answers.
+    pub async fn mark(
+        &self,
+        with: AccountId,
+        delivered_through: LogIndex,
+        read_through: LogIndex,
+    ) -> Result<(), Stop> {
+        let session = self.session()?;
+        let command = MessageCommand::Mark { session, with, delivered_through, read_through };
+        self.write(command.into()).await.map(drop)
+    }
+
     /// Deletes the account and everything in it.
     ///
     /// # Errors
@@ -236,57 +260,6 @@ impl Person {
         let session = self.session()?;
         let (id, born) = (new_request_id(), self.born());
         self.written(Ask::DeleteAccount { id, born, session, password }).await.map(drop)
-    }
-
-    /// Whose session this is.
-    ///
-    /// # Errors
-    /// 609; nobody answers.
-    pub async fn me(&self) -> Result<Profile, Stop> {
-        match self.read(Query::Me { session: self.session()? }).await?.what {
-            Page::Me(me) => Ok(me),
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    /// The newest `limit` croaks of this person and their friends that lie before `before`, the oldest first.
-    ///
-    /// # Errors
-    /// 609; nobody answers.
-    pub async fn feed(&self, before: Option<LogIndex>, limit: usize) -> Result<Got<Feed>, Stop> {
-        let session = self.session()?;
-        let mut before = before;
-        let mut croaks = Vec::new();
-        loop {
-            let page = (limit - croaks.len()).min(FEED_PAGE_MAX);
-            let query = Query::Feed { session, before, limit: page as u16 };
-            let Got { what, old } = self.read(query).await?;
-            let Page::Feed { me, croaks: newest_first, older } = what else { return Err(unexpected(&what)) };
-            croaks.extend(newest_first);
-            if older.is_none() || croaks.len() >= limit {
-                croaks.reverse();
-                return Ok(Got { what: Feed { me, croaks, older }, old });
-            }
-            before = older;
-        }
-    }
-
-    /// Everybody this person follows.
-    ///
-    /// # Errors
-    /// 609; nobody answers.
-    pub async fn friends(&self) -> Result<Got<Vec<Profile>>, Stop> {
-        let session = self.session()?;
-        let (mut all, mut after) = (Vec::new(), None);
-        loop {
-            let Got { what, old } = self.read(Query::Friends { session, after }).await?;
-            let Page::Friends { friends, more, .. } = what else { return Err(unexpected(&what)) };
-            all.extend(friends);
-            match more {
-                Some(_) => after = more,
-                None => return Ok(Got { what: all, old }),
-            }
-        }
     }
 
     /// Follows what changes this person's feed, from a position on.
