@@ -17,12 +17,13 @@
 //! - [`process`]: what a process can tell of itself
 //! - [`output`]: standard output; [`log_lines`]: standard error, for which nobody waits
 //! - [`web`]: pages for browsers
-//! - [`person`]: a person at a terminal or in a script, for [`terminal`]
+//! - [`person`]: a person at a terminal ([`terminal`]) or in a script ([`client`])
 
 pub mod address;
 pub mod balancer;
 pub mod bench;
 pub mod cli;
+pub mod client;
 pub mod client_server;
 pub mod cluster_file;
 pub mod descriptors;

@@ -4,7 +4,7 @@
 //! that is `cli`'s to decide. No role reads flags or the environment itself.
 
 use crate::net::protocol::Directory;
-use crate::state::{ClusterId, Consistency, MemberName, Role, TreePath};
+use crate::state::{ClusterId, Consistency, LogIndex, MemberName, Role, TreePath};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -93,6 +93,70 @@ pub struct PersonOptions {
     pub folder: Option<PathBuf>,
     /// Not even where there is a terminal.
     pub no_colour: bool,
+}
+
+/// For `client` with a verb of one person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerbOptions {
+    pub person: PersonOptions,
+    pub verb: PersonVerb,
+    pub json: bool,
+}
+
+/// One thing that a person does. A text that is not given stands on standard input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PersonVerb {
+    LogIn {
+        username: String,
+    },
+    LogOut,
+    Create {
+        username: String,
+        name: Option<String>,
+        email: Option<String>,
+    },
+    Delete,
+    Post {
+        text: Option<String>,
+    },
+    Message {
+        username: String,
+        text: Option<String>,
+    },
+    Inbox {
+        /// The talk with this one, instead of what waits to be read.
+        with: Option<String>,
+        /// What is shown stays unread.
+        keep: bool,
+        limit: usize,
+    },
+    Feed {
+        follow: bool,
+        before: Option<LogIndex>,
+        limit: usize,
+    },
+    Befriend {
+        username: String,
+        wanted: bool,
+    },
+    People {
+        names: String,
+        whose: Whose,
+    },
+    Export {
+        /// Standard output when there is none.
+        file: Option<PathBuf>,
+    },
+}
+
+/// Which people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    Everybody,
+    /// Those one follows.
+    Friends,
+    /// Those who follow one.
+    Followers,
 }
 
 /// For `client` without a verb.

@@ -16,6 +16,7 @@
 
 pub mod bench_flags;
 pub mod client_flags;
+mod client_verbs;
 pub mod config;
 pub mod find_group;
 pub mod flags;
@@ -28,8 +29,8 @@ use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{
     BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DataDir, DirectoryOptions, Fate, Group,
-    HealthOptions, InitOptions, LockOptions, MemberOptions, NodeOptions, PersonOptions, RecoverOptions,
-    Restart, ShellOptions, StatusOptions, TerminalOptions, UpOptions, WatchOptions, WebOptions,
+    HealthOptions, InitOptions, LockOptions, MemberOptions, NodeOptions, RecoverOptions, Restart,
+    ShellOptions, StatusOptions, TerminalOptions, UpOptions, VerbOptions, WatchOptions, WebOptions,
 };
 use crate::roles::ports::Ports;
 use crate::roles::shell::commands;
@@ -38,7 +39,6 @@ use bench_flags::{BenchFlags, ConsistencyFlag, OpFlag};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches};
-use client_flags::{ClientFlags, ClientVerb};
 use config::Config;
 use flags::{
     BalancerFlags, BalancerVerb, ClientServerFlags, Flags, GroupFlags, InitFlags, MemberVerb, NameFlags,
@@ -67,6 +67,7 @@ pub enum Job {
     Directory(DirectoryOptions),
     Web(WebOptions),
     Terminal(TerminalOptions),
+    Verb(VerbOptions),
     ClientServer(ClientServerOptions),
     Init(InitOptions),
     Up(UpOptions),
@@ -144,7 +145,7 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Coordinator(flags) => Job::Node(node(Role::Coordinator, flags.clusters, flags.node)?),
         Verb::Balancer(BalancerFlags { verb: None, server }) => Job::Balancer(balancer(server)?),
         Verb::Balancer(BalancerFlags { verb: Some(verb), .. }) => Job::Directory(directory(verb, matches)?),
-        Verb::Client(flags) => client(flags, matches)?,
+        Verb::Client(flags) => client_verbs::client(flags, matches)?,
         Verb::Status(flags) => Job::Status(status(flags, false, matches)?),
         Verb::Watch(WatchFlags { once, group: flags }) => {
             Job::Watch(WatchOptions { group: group(flags, matches)?, once })
@@ -328,24 +329,6 @@ fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure> {
     let ports = ports.filter(|ports| ports.balancer.as_ref() == group.servers.first());
     let listen = flags.listen.or_else(|| ports?.web).unwrap_or_else(|| WEB_LISTEN.into());
     Ok(WebOptions { listen, servers: group.servers })
-}
-
-fn client(flags: ClientFlags, matches: &ArgMatches) -> Result<Job, Refusal> {
-    let ClientFlags { verb, user: username, take_over, group } = flags;
-    Ok(match verb {
-        None => Job::Terminal(TerminalOptions { person: person(group, matches)?, username, take_over }),
-        Some(ClientVerb::Web(flags)) => Job::Web(web(flags, matches)?),
-        Some(ClientVerb::Server(flags)) => Job::ClientServer(client_server(flags, matches)?),
-    })
-}
-
-fn person(flags: GroupFlags, matches: &ArgMatches) -> Result<PersonOptions, Failure> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    // A relative path is none, says the specification.
-    let config = set("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
-    let config = config.or_else(|| Some(PathBuf::from(set("HOME")?).join(".config")));
-    let folder = config.map(|folder| folder.join("ribbit"));
-    Ok(PersonOptions { group: group(flags, matches)?, folder, no_colour: set("NO_COLOR").is_some() })
 }
 
 fn client_server(flags: ClientServerFlags, matches: &ArgMatches) -> Result<ClientServerOptions, Failure> {
