@@ -4,6 +4,7 @@
 //! - [`pages`]: the pages, as templates (in `templates/`); escaping is askama's alone
 //! - [`words`]: refusals beside their fields, and the notes after something worked
 //! - [`time`]: the wall clock of a croak
+//! - [`export`]: everything that is kept of one person, as JSON
 //! - [`directory`]: what a balancer says about where to go
 //! - [`status`]: the group at a glance, as a table and as JSON
 //! - [`health`]: whether it is well, in words and as JSON
@@ -17,6 +18,7 @@
 //! Knows the rules' types and the protocol's, nothing of the roles that use it.
 
 pub mod directory;
+pub mod export;
 pub mod form;
 pub mod health;
 pub mod lines;

@@ -90,10 +90,22 @@ pub enum Note {
     Added,
     Removed,
     Deleted,
+    Saved,
+    NewPassword,
+    Ended,
+    TakenBack,
 }
 
 impl Note {
-    pub const ALL: [Note; 3] = [Note::Added, Note::Removed, Note::Deleted];
+    pub const ALL: [Note; 7] = [
+        Note::Added,
+        Note::Removed,
+        Note::Deleted,
+        Note::Saved,
+        Note::NewPassword,
+        Note::Ended,
+        Note::TakenBack,
+    ];
 
     /// The word in the address.
     pub fn name(self) -> &'static str {
@@ -101,6 +113,10 @@ impl Note {
             Note::Added => "added",
             Note::Removed => "removed",
             Note::Deleted => "deleted",
+            Note::Saved => "saved",
+            Note::NewPassword => "new-password",
+            Note::Ended => "ended",
+            Note::TakenBack => "taken-back",
         }
     }
 
@@ -112,7 +128,13 @@ impl Note {
         match self {
             Note::Added => "Added. Their croaks are in your feed now.",
             Note::Removed => "Removed. Their croaks are no longer in your feed.",
-            Note::Deleted => "Your account is deleted, and everything you wrote with it.",
+            Note::Deleted => {
+                "Your account is deleted, and your croaks with it. Messages stay with those who got them, without your name."
+            }
+            Note::Saved => "Saved.",
+            Note::NewPassword => "Your password is changed, and all your other sessions have ended.",
+            Note::Ended => "Ended.",
+            Note::TakenBack => "Taken back: nobody sees that croak any more.",
         }
     }
 }

@@ -8,28 +8,32 @@ use crate::state::text::{check_croak, croak_chars};
 use crate::state::{Code, Command, Denied, Field, LogIndex, Page, Query};
 use crate::ui::form::{Form, FormRequest};
 use crate::ui::pages::{Feed, MainPage, MessagePage, Place, Shell, ShownCroak, lacks_session};
-use crate::ui::words::{Refusals, Trouble};
+use crate::ui::words::{Note, Refusals, Trouble};
 use hyper::StatusCode;
 use std::time::Duration;
 
 pub async fn show(visit: &mut Visit, query: &Form) -> Answer {
     let before = query.get("before").and_then(|before| before.parse().ok());
     let mut shell = visit.shell("Feed", Place::Main);
-    match read(visit, &mut shell, before, READ_DEADLINE).await {
-        Ok(feed) => answer::page(
-            StatusCode::OK,
-            &MainPage {
-                shell,
-                request: Some(visit.request_here()),
-                post: String::new(),
-                refusals: Refusals::default(),
-                too_long: None,
-                log_in: false,
-                feed: Some(feed),
-            },
-        ),
-        Err(stop) => stopped(visit, Place::Main, stop),
+    shell.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
+    let mut feed = match read(visit, &mut shell, before, READ_DEADLINE).await {
+        Ok(feed) => feed,
+        Err(stop) => return stopped(visit, Place::Main, stop),
+    };
+    if let Some(unread) = visit.unread().await {
+        shell.unread = Some(unread.messages);
+        feed.note_unread(unread);
     }
+    let page = MainPage {
+        shell,
+        request: Some(visit.request_here()),
+        post: String::new(),
+        refusals: Refusals::default(),
+        too_long: None,
+        log_in: false,
+        feed: Some(feed),
+    };
+    answer::page(StatusCode::OK, &page)
 }
 
 /// One page of the feed; who reads it, and whether it may be old, go into the shell.
@@ -47,7 +51,7 @@ async fn read(
     shell.old = got.old;
     let now_ms = visit.now_ms();
     let croaks = croaks.into_iter().map(|croak| ShownCroak::new(croak, now_ms)).collect();
-    Ok(Feed { croaks, older, newest: before.is_none() })
+    Ok(Feed { croaks, older, newest: before.is_none(), new: None, receipt: None })
 }
 
 pub async fn croak(visit: &mut Visit, form: &Form) -> Answer {

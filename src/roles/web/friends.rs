@@ -22,21 +22,21 @@ pub async fn show(visit: &mut Visit, query: &Form) -> Answer {
     let mut shell = visit.shell("Friends", Place::Manage);
     let note = query.get("note").and_then(Note::from_name);
     shell.note = note.map(|note| note.words().to_string());
-    match read(visit, &mut shell, after, READ_DEADLINE).await {
-        Ok(friends) => answer::page(
-            StatusCode::OK,
-            &ManagePage {
-                shell,
-                request: Some(visit.request_here()),
-                username: String::new(),
-                refusals: Refusals::default(),
-                log_in: false,
-                removing: false,
-                friends: Some(friends),
-            },
-        ),
-        Err(stop) => stopped(visit, Place::Manage, stop),
-    }
+    let friends = match read(visit, &mut shell, after, READ_DEADLINE).await {
+        Ok(friends) => friends,
+        Err(stop) => return stopped(visit, Place::Manage, stop),
+    };
+    visit.count_unread(&mut shell).await;
+    let page = ManagePage {
+        shell,
+        request: Some(visit.request_here()),
+        username: String::new(),
+        refusals: Refusals::default(),
+        log_in: false,
+        removing: false,
+        friends: Some(friends),
+    };
+    answer::page(StatusCode::OK, &page)
 }
 
 async fn read(
@@ -83,8 +83,17 @@ pub async fn manage(visit: &mut Visit, form: &Form) -> Answer {
         return again(visit, username, Some(choice), None, denied.into()).await;
     }
     match visit.command(request, command).await {
-        Ok(_) => answer::see_other(&format!("/manage?note={}", note.name())),
+        Ok(_) => answer::see_other(&format!("{}?note={}", back(form, &username), note.name())),
         Err(stop) => again(visit, username, Some(choice), Some(request), stop).await,
+    }
+}
+
+/// Where the button was pressed.
+fn back(form: &Form, username: &str) -> String {
+    match (form.get("back"), crate::state::text::fold_username(username)) {
+        (Some("profile"), Ok(username)) => format!("/@{username}"),
+        (Some("people"), _) => "/people".to_string(),
+        _ => "/manage".to_string(),
     }
 }
 

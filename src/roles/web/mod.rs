@@ -10,7 +10,8 @@
 //! - `patience`: how long a connection may dawdle
 //! - `site`: one request from head to answer: path, method, whose form it is, size, then the handler
 //! - `visit`: one browser's cookies and deadline; asks the group
-//! - `feed`, `friends`, `account`, `status`: the handlers; `health` for programs
+//! - `feed`, `friends`, `account`, `people`, `croak`, `messages`, `settings`, `status`: the handlers; `shown` for what a page
+//!   says once it has arrived, `health` for programs
 //! - `group`: how the group is, asked once for all; `tally`: what was answered, counted
 //! - `answer`: the headers that every answer has
 //!
@@ -19,12 +20,17 @@
 
 mod account;
 mod answer;
+mod croak;
 mod feed;
 mod friends;
 mod group;
 mod health;
 pub mod limits;
+mod messages;
 mod patience;
+mod people;
+mod settings;
+mod shown;
 mod site;
 mod status;
 mod tally;

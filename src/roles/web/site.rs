@@ -9,7 +9,7 @@ use super::group::Group;
 use super::limits::{ANSWER_DEADLINE, BODY_DEADLINE, FORM_BYTES_MAX};
 use super::tally::Tally;
 use super::visit::Visit;
-use super::{account, feed, friends, health, status};
+use super::{account, croak, feed, friends, health, messages, people, settings, shown, status};
 use crate::net::client::Client;
 use crate::ui::form::Form;
 use crate::ui::pages::{FAVICON, MessagePage, Place, STYLE, Shell};
@@ -38,13 +38,27 @@ enum Route {
     Metrics,
     Status,
     About,
+    People,
+    Profile,
+    Croak,
+    Talks,
+    Talk,
+    Settings,
+    Shown,
 }
 
 impl Route {
     fn takes_forms(self) -> bool {
-        use Route::{Create, Delete, Login, Logout, Main, Manage};
-        matches!(self, Create | Login | Logout | Main | Manage | Delete)
+        use Route::{Create, Croak, Delete, Login, Logout, Main, Manage, Settings, Talk};
+        matches!(self, Create | Login | Logout | Main | Manage | Delete | Croak | Talk | Settings)
     }
+}
+
+/// What a path leads to, and what it names there: a person, a croak.
+#[derive(Debug, Clone, Copy)]
+struct Address<'a> {
+    route: Route,
+    named: &'a str,
 }
 
 pub struct Site {
@@ -73,6 +87,13 @@ impl Site {
             ("/metrics", Route::Metrics),
             ("/status", Route::Status),
             ("/about", Route::About),
+            ("/people", Route::People),
+            ("/@{name}", Route::Profile),
+            ("/croak/{id}", Route::Croak),
+            ("/messages", Route::Talks),
+            ("/messages/{name}", Route::Talk),
+            ("/settings", Route::Settings),
+            ("/shown", Route::Shown),
         ] {
             routes.insert(path, route).expect("the paths differ");
         }
@@ -89,14 +110,15 @@ impl Site {
             return message(StatusCode::NOT_FOUND, "No such page", "There is nothing here.", has_session);
         };
         let route = *found.value;
+        let place = Address { route, named: found.params.iter().next().map_or("", |(_, named)| named) };
         let handled = async {
             match head.method {
                 Method::GET | Method::HEAD => {
                     let query = Form::parse(head.uri.query().unwrap_or_default().as_bytes());
-                    self.get(route, &mut visit, &query).await
+                    self.get(place, &mut visit, &query, &head.headers).await
                 }
                 Method::POST if route.takes_forms() => match read_form(&head.headers, body, began).await {
-                    Ok(form) => post(route, &mut visit, &form).await,
+                    Ok(form) => post(place, &mut visit, &form).await,
                     Err((status, title, words)) => closing(message(status, title, words, has_session)),
                 },
                 _ => wrong_method(route, has_session),
@@ -113,8 +135,8 @@ impl Site {
         visit.seal(answer)
     }
 
-    async fn get(&self, route: Route, visit: &mut Visit, query: &Form) -> Answer {
-        match route {
+    async fn get(&self, at: Address<'_>, visit: &mut Visit, query: &Form, headers: &HeaderMap) -> Answer {
+        match at.route {
             Route::Home if visit.has_session() => answer::see_other("/main"),
             Route::Home => answer::see_other("/login"),
             Route::Create => account::show_create(visit).await,
@@ -131,19 +153,29 @@ impl Site {
             Route::Metrics => self.tally.show(),
             Route::Status => status::show(visit, &self.group).await,
             Route::About => status::about(visit),
+            Route::People => people::show(visit, query).await,
+            Route::Profile => people::profile(visit, at.named, query).await,
+            Route::Croak => croak::show(visit, at.named).await,
+            Route::Talks => messages::list(visit, query).await,
+            Route::Talk => messages::show(visit, at.named, query).await,
+            Route::Settings => settings::show(visit, query).await,
+            Route::Shown => shown::show(visit, query, headers).await,
         }
     }
 }
 
-async fn post(route: Route, visit: &mut Visit, form: &Form) -> Answer {
-    match route {
+async fn post(at: Address<'_>, visit: &mut Visit, form: &Form) -> Answer {
+    match at.route {
         Route::Create => account::create(visit, form).await,
         Route::Login => account::login(visit, form).await,
         Route::Logout => account::logout(visit, form).await,
         Route::Delete => account::delete(visit, form).await,
         Route::Main => feed::croak(visit, form).await,
         Route::Manage => friends::manage(visit, form).await,
-        _ => wrong_method(route, visit.has_session()),
+        Route::Croak => croak::take_back(visit, at.named, form).await,
+        Route::Talk => messages::send(visit, at.named, form).await,
+        Route::Settings => settings::change(visit, form).await,
+        _ => wrong_method(at.route, visit.has_session()),
     }
 }
 

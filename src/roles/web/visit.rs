@@ -4,11 +4,12 @@
 //! has seen in `seen`: any web process serves any browser, and nobody travels back in time.
 
 use super::answer::Answer;
-use super::limits::{ANSWER_DEADLINE, PAGE_MARGIN};
+use super::limits::{ANSWER_DEADLINE, AROUND_DEADLINE, PAGE_MARGIN};
 use crate::net::client::{Client, Unreachable};
 use crate::net::protocol::{self, Ask, Why};
 use crate::net::secret::{TOKEN_BYTES, new_request_id, token_hash};
 use crate::state::limits::SESSION_AGE_MS_MAX;
+use crate::state::talks::Unread;
 use crate::state::{
     Code, Command, Consistency, Denied, LogIndex, Page, Query, Reply, Request, Token, TokenHash,
 };
@@ -164,6 +165,20 @@ impl Visit {
                 page.map(|page| Got { page, old }).map_err(|denied| self.stopped(denied))
             }
             other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Puts into a page's frame what waits to be read, where that is known in time: a page is not worth less without.
+    pub async fn count_unread(&mut self, shell: &mut Shell) {
+        shell.unread = self.unread().await.map(|unread| unread.messages);
+    }
+
+    /// What waits to be read, where that is known in time.
+    pub async fn unread(&mut self) -> Option<Unread> {
+        let session = self.session?;
+        match self.read(Query::Unread { session }, AROUND_DEADLINE).await.ok()?.page {
+            Page::Unread(unread) => Some(unread),
+            _ => None,
         }
     }
 

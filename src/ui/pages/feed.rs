@@ -5,6 +5,8 @@ use super::super::words::Refusals;
 use super::text::Part;
 use super::{Place, Shell, ShownCroak};
 use crate::state::LogIndex;
+use crate::state::limits::UNREAD_CROAKS_MAX;
+use crate::state::talks::Unread;
 use askama::Template;
 
 /// One page of the feed.
@@ -15,6 +17,24 @@ pub struct Feed {
     pub older: Option<LogIndex>,
     /// This is the newest page.
     pub newest: bool,
+    /// How many came since the reader was last here, in words.
+    pub new: Option<String>,
+    /// The address of a picture that the browser asks for once it has the page: that the feed was seen up to here.
+    pub receipt: Option<String>,
+}
+
+impl Feed {
+    /// Says on the newest page what is new, and lets the browser say that it was seen.
+    pub fn note_unread(&mut self, unread: Unread) {
+        let seen = self.croaks.first().filter(|newest| self.newest && newest.id > unread.feed_read_through);
+        let Some(newest) = seen.filter(|_| unread.croaks > 0) else { return };
+        self.receipt = Some(format!("/shown?feed={}", newest.id));
+        self.new = Some(match unread.croaks {
+            1 => "1 new croak since you were last here".to_string(),
+            UNREAD_CROAKS_MAX => format!("{UNREAD_CROAKS_MAX} or more new croaks since you were last here"),
+            some => format!("{some} new croaks since you were last here"),
+        });
+    }
 }
 
 #[derive(Debug, Template)]
@@ -49,7 +69,7 @@ mod tests {
             refusals: Refusals::default(),
             too_long: None,
             log_in: false,
-            feed: Some(Feed { croaks, older: Some(7), newest: true }),
+            feed: Some(Feed { croaks, older: Some(7), newest: true, new: None, receipt: None }),
         }
     }
 

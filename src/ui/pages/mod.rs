@@ -3,6 +3,7 @@
 //!
 //! - here: what all pages have around their content, and pages that only say something
 //! - [`form_page`]: create, log in, log out, delete; [`feed`]: `/main`; [`friends`]: `/manage`
+//! - [`people`]: `/people`, `/@name`, `/croak/ID`; [`messages`]: `/messages` and below it; [`settings`]: `/settings`
 //! - [`croak`]: a croak wherever one is shown; [`text`]: what people wrote, with its mentions
 //!
 //! A page that failed to be sent comes back with what was typed, never with a password, and with its request id
@@ -12,6 +13,9 @@ pub mod croak;
 pub mod feed;
 pub mod form_page;
 pub mod friends;
+pub mod messages;
+pub mod people;
+pub mod settings;
 pub mod text;
 
 pub use croak::ShownCroak;

@@ -1,0 +1,78 @@
+//! `/croak/ID`: one croak, and taking back one's own.
+
+use super::answer::{self, Answer};
+use super::feed::{NO_SESSION, WRONG_PAGE, status, stopped};
+use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
+use super::visit::{Stop, Visit};
+use crate::state::query::FeedCroak;
+use crate::state::{AccountCommand, Code, LogIndex, Page, Query};
+use crate::ui::form::{Form, FormRequest};
+use crate::ui::pages::people::CroakPage;
+use crate::ui::pages::{MessagePage, Place, ShownCroak};
+use crate::ui::words::{Note, Refusals};
+use hyper::StatusCode;
+use std::time::Duration;
+
+pub async fn show(visit: &mut Visit, id: &str) -> Answer {
+    let Ok(id) = id.parse() else { return no_such(visit) };
+    page(visit, id, READ_DEADLINE, None, None).await
+}
+
+fn no_such(visit: &Visit) -> Answer {
+    let shell = visit.shell("No such croak", Place::Nowhere);
+    let words = "It was never there, or it was taken back.".to_string();
+    answer::page(StatusCode::NOT_FOUND, &MessagePage { shell, words })
+}
+
+/// Whose session this is, and the croak.
+async fn read(visit: &mut Visit, id: LogIndex, limit: Duration) -> Result<(String, bool, FeedCroak), Stop> {
+    let session = visit.session().ok_or(NO_SESSION)?;
+    let got = visit.read(Query::Croak { session, id }, limit).await?;
+    let Page::Croak(croak) = got.page else { return Err(WRONG_PAGE) };
+    match visit.read(Query::Me { session }, limit).await?.page {
+        Page::Me(me) => Ok((me.username, got.old, croak)),
+        _ => Err(WRONG_PAGE),
+    }
+}
+
+/// The page; after a refusal, with the words and the request of the next try.
+async fn page(
+    visit: &mut Visit,
+    id: LogIndex,
+    limit: Duration,
+    stop: Option<Stop>,
+    request: Option<FormRequest>,
+) -> Answer {
+    let (me, old, croak) = match read(visit, id, limit).await {
+        Ok(read) => read,
+        Err(Stop::Denied(denied)) if denied.code == Code::NoSuchCroak => return no_such(visit),
+        Err(other) => return stopped(visit, Place::Nowhere, stop.unwrap_or(other)),
+    };
+    let mut shell = visit.shell("Croak", Place::Nowhere);
+    shell.old = old;
+    shell.trouble = stop.and_then(|stop| stop.trouble());
+    visit.count_unread(&mut shell).await;
+    let mine = croak.author.username == me;
+    let removal = mine.then(|| request.unwrap_or_else(|| visit.request_here()));
+    let croak = ShownCroak::new(croak, shell.now_ms);
+    shell.me = Some(me);
+    let refusals = stop.map_or(Vec::new(), |stop| Refusals::on(&[], stop.denied()).general);
+    let code = stop.map_or(StatusCode::OK, |stop| status(&stop));
+    answer::page(code, &CroakPage { shell, croak, removal, refusals })
+}
+
+pub async fn take_back(visit: &mut Visit, id: &str, form: &Form) -> Answer {
+    let Ok(croak) = id.parse() else { return no_such(visit) };
+    let Some(session) = visit.session() else { return stopped(visit, Place::Nowhere, NO_SESSION) };
+    let request = match visit.request_of(form).await {
+        Ok(request) => request,
+        Err(stop) => return page(visit, croak, AROUND_DEADLINE, Some(stop), None).await,
+    };
+    match visit.command(request, AccountCommand::RemoveCroak { session, croak }.into()).await {
+        Ok(_) => answer::see_other(&format!("/main?note={}", Note::TakenBack.name())),
+        Err(stop) => {
+            let request = visit.request_again(Some(request), &stop).await;
+            page(visit, croak, AROUND_DEADLINE, Some(stop), request).await
+        }
+    }
+}

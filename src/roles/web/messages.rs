@@ -1,0 +1,169 @@
+//! `/messages` and below it: with whom one has talked, one talk, and writing.
+//!
+//! A talk's page holds a picture of nothing (`/shown`): a browser asks for it once it has the page, and that is how the
+//! sender learns that a message was shown and read, without a script. A page that never arrived marks nothing.
+
+use super::answer::{self, Answer};
+use super::feed::{NO_SESSION, WRONG_PAGE, status, stopped};
+use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
+use super::visit::{Stop, Visit};
+use crate::state::limits::{MESSAGE_CHARS_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
+use crate::state::query::Whom;
+use crate::state::talks::Talk;
+use crate::state::text::{check_message, croak_chars, fold_username};
+use crate::state::{AccountId, Code, Denied, Field, LogIndex, MessageCommand, Page, Query};
+use crate::ui::form::{Form, FormRequest};
+use crate::ui::pages::messages::{Partner, ShownMessage, TalkPage, TalkRow, TalkView, TalksPage};
+use crate::ui::pages::{MessagePage, Place, Shell, lacks_session};
+use crate::ui::words::Refusals;
+use hyper::StatusCode;
+use std::time::Duration;
+
+pub async fn list(visit: &mut Visit, query: &Form) -> Answer {
+    let Some(session) = visit.session() else { return stopped(visit, Place::Messages, NO_SESSION) };
+    let to = query.text("to");
+    let mut refusals = Refusals::default();
+    if query.get("to").is_some() {
+        match fold_username(to) {
+            Ok(username) => return answer::see_other(&format!("/messages/{username}")),
+            Err(denied) => refusals = Refusals::on(&[Field::Username.name()], &[denied]),
+        }
+    }
+    let before = query.get("before").and_then(|before| before.parse().ok());
+    let limit = u16::try_from(TALKS_PAGE_MAX).expect("a page is short");
+    let got = match visit.read(Query::Talks { session, before, limit }, READ_DEADLINE).await {
+        Ok(got) => got,
+        Err(stop) => return stopped(visit, Place::Messages, stop),
+    };
+    let Page::Talks { me, talks, older } = got.page else {
+        return stopped(visit, Place::Messages, WRONG_PAGE);
+    };
+    let mut shell = visit.shell("Messages", Place::Messages);
+    shell.old = got.old;
+    shell.me = Some(me.username);
+    visit.count_unread(&mut shell).await;
+    let now_ms = shell.now_ms;
+    let talks = talks.into_iter().map(|talk| TalkRow::new(talk, now_ms)).collect();
+    let username = to.to_string();
+    let newest = before.is_none();
+    answer::page(
+        StatusCode::OK,
+        &TalksPage { shell, username, refusals, log_in: false, talks, older, newest },
+    )
+}
+
+/// Whom a path means: `bob`, or `~57` for the account of somebody deleted.
+fn whom(name: &str) -> Whom {
+    match name.strip_prefix('~').and_then(|account| account.parse().ok()) {
+        Some(account) => Whom::Account(AccountId(account)),
+        None => Whom::Named(name.to_string()),
+    }
+}
+
+pub async fn show(visit: &mut Visit, name: &str, query: &Form) -> Answer {
+    let before = query.get("before").and_then(|before| before.parse().ok());
+    let mut shell = visit.shell("Messages", Place::Messages);
+    let (talk, waiting) = match read(visit, &mut shell, name, before, READ_DEADLINE).await {
+        Ok(read) => read,
+        Err(Stop::Denied(denied)) if denied.code == Code::NoSuchUser => {
+            let shell = visit.shell("No such person", Place::Messages);
+            let words = "There is nobody of that name. Their account may be deleted.".to_string();
+            return answer::page(StatusCode::NOT_FOUND, &MessagePage { shell, words });
+        }
+        Err(stop) => return stopped(visit, Place::Messages, stop),
+    };
+    visit.count_unread(&mut shell).await;
+    // What stands on this very page is about to be read.
+    shell.unread = shell.unread.map(|unread| unread.saturating_sub(waiting));
+    let page = TalkPage {
+        shell,
+        action: talk.with.username.as_ref().map_or(String::new(), |_| talk.with.path.clone()),
+        request: Some(visit.request_here()),
+        message: String::new(),
+        refusals: Refusals::default(),
+        too_long: None,
+        log_in: false,
+        talk: Some(talk),
+    };
+    answer::page(StatusCode::OK, &page)
+}
+
+/// A page of a talk, and how many of its messages wait to be read until the browser has that page.
+async fn read(
+    visit: &mut Visit,
+    shell: &mut Shell,
+    name: &str,
+    before: Option<LogIndex>,
+    limit: Duration,
+) -> Result<(TalkView, u32), Stop> {
+    let session = visit.session().ok_or(NO_SESSION)?;
+    let page_len = u16::try_from(TALK_PAGE_MAX).expect("a page is short");
+    let got = visit.read(Query::Talk { session, with: whom(name), before, limit: page_len }, limit).await?;
+    let Page::Talk(talk) = got.page else { return Err(WRONG_PAGE) };
+    shell.old = got.old;
+    shell.me = Some(talk.me.username.clone());
+    let newest = before.is_none();
+    let receipt = receipt(&talk).filter(|_| newest);
+    let waiting = if receipt.is_some() { talk.waiting } else { 0 };
+    let Talk { with, with_account, mut messages, older, .. } = talk;
+    let with = Partner::new(with, with_account);
+    shell.title.clone_from(&with.name);
+    messages.reverse();
+    let messages = messages.into_iter().map(|message| ShownMessage::new(message, shell.now_ms)).collect();
+    Ok((TalkView { with, messages, older, newest, receipt }, waiting))
+}
+
+/// The picture that says that everything on the page was shown, if that is news.
+fn receipt(talk: &Talk) -> Option<String> {
+    let newest = talk.messages.iter().find(|message| !message.mine)?;
+    (newest.id > talk.read_through)
+        .then(|| format!("/shown?with={}&through={}", talk.with_account.0, newest.id))
+}
+
+pub async fn send(visit: &mut Visit, name: &str, form: &Form) -> Answer {
+    let text = form.text(Field::Message.name());
+    let Some(session) = visit.session() else { return again(visit, name, text, None, NO_SESSION).await };
+    let checked = fold_username(name).and_then(|username| check_message(text).map(|()| username));
+    let username = match checked {
+        Ok(username) => username,
+        Err(denied) => return again(visit, name, text, None, denied.into()).await,
+    };
+    let request = match visit.request_of(form).await {
+        Ok(request) => request,
+        Err(stop) => return again(visit, name, text, None, stop).await,
+    };
+    let path = format!("/messages/{username}");
+    let send = MessageCommand::Send { session, username, text: text.to_string() };
+    match visit.command(request, send.into()).await {
+        Ok(_) => answer::see_other(&path),
+        Err(stop) => again(visit, name, text, Some(request), stop).await,
+    }
+}
+
+/// The page comes back with what was typed.
+async fn again(visit: &mut Visit, name: &str, text: &str, tried: Option<FormRequest>, stop: Stop) -> Answer {
+    let request = visit.request_again(tried, &stop).await;
+    let mut shell = visit.shell("Messages", Place::Messages);
+    shell.trouble = stop.trouble();
+    let talk = match stop {
+        Stop::Trouble(_) => None,
+        Stop::Denied(_) => {
+            read(visit, &mut shell, name, None, AROUND_DEADLINE).await.ok().map(|(talk, _)| talk)
+        }
+    };
+    let chars = croak_chars(text);
+    let denied: Vec<Denied> = stop.denied().to_vec();
+    // Who it goes to is in the path: only a name that there can be stands there again.
+    let action = fold_username(name).map_or(String::new(), |username| format!("/messages/{username}"));
+    let page = TalkPage {
+        shell,
+        action,
+        request,
+        message: text.to_string(),
+        refusals: Refusals::on(&[Field::Message.name()], &denied),
+        too_long: (chars > MESSAGE_CHARS_MAX).then_some(chars),
+        log_in: lacks_session(&denied),
+        talk,
+    };
+    answer::page(status(&stop), &page)
+}

@@ -1,0 +1,120 @@
+//! `/people` and `/@name`: who there is, and somebody. Adding and removing is `/manage`'s.
+
+use super::answer::{self, Answer};
+use super::feed::{NO_SESSION, WRONG_PAGE, stopped};
+use super::limits::READ_DEADLINE;
+use super::visit::{Stop, Visit};
+use crate::state::limits::{FEED_PAGE_MAX, FOLLOWERS_COUNT_MAX};
+use crate::state::people::Acquaintance;
+use crate::state::{AccountId, Code, Field, Page, Query};
+use crate::ui::form::Form;
+use crate::ui::pages::people::{PeopleList, PeoplePage, PersonRow, ProfilePage, Which};
+use crate::ui::pages::{MessagePage, Place, Shell, ShownCroak};
+use crate::ui::time;
+use crate::ui::words::{Note, Refusals};
+use hyper::StatusCode;
+
+pub async fn show(visit: &mut Visit, query: &Form) -> Answer {
+    let names = query.text(Field::Names.name()).trim().to_string();
+    let which = match query.get("who") {
+        Some("followers") => Which::Followers,
+        _ => Which::Everyone,
+    };
+    let mut shell = visit.shell("People", Place::People);
+    shell.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
+    let read = match which {
+        Which::Everyone => everyone(visit, &mut shell, &names, query.get("after")).await,
+        Which::Followers => followers(visit, &mut shell, query.get("after")).await,
+    };
+    let (list, refusals, status) = match read {
+        Ok(list) => (Some(list), Refusals::default(), StatusCode::OK),
+        Err(Stop::Denied(denied)) if denied.code == Code::InvalidEntry => {
+            (None, Refusals::on(&[Field::Names.name()], &[denied]), StatusCode::UNPROCESSABLE_ENTITY)
+        }
+        Err(stop) => return stopped(visit, Place::People, stop),
+    };
+    visit.count_unread(&mut shell).await;
+    answer::page(status, &PeoplePage { shell, which, names, refusals, log_in: false, list })
+}
+
+async fn everyone(
+    visit: &mut Visit,
+    shell: &mut Shell,
+    names: &str,
+    after: Option<&str>,
+) -> Result<PeopleList, Stop> {
+    let session = visit.session().ok_or(NO_SESSION)?;
+    let query = Query::People { session, names: names.to_string(), after: after.map(str::to_string) };
+    let got = visit.read(query, READ_DEADLINE).await?;
+    let Page::People { me, people, more } = got.page else { return Err(WRONG_PAGE) };
+    shell.old = got.old;
+    let people = rows(visit, &me.username, people);
+    shell.me = Some(me.username);
+    let more = more.map(|more| {
+        let mut address = form_urlencoded::Serializer::new("/people?".to_string());
+        address.append_pair(Field::Names.name(), names).append_pair("after", &more);
+        address.finish()
+    });
+    Ok(PeopleList { people, more, first: after.is_none() })
+}
+
+async fn followers(visit: &mut Visit, shell: &mut Shell, after: Option<&str>) -> Result<PeopleList, Stop> {
+    let session = visit.session().ok_or(NO_SESSION)?;
+    let after = after.and_then(|after| after.parse().ok()).map(AccountId);
+    let got = visit.read(Query::Followers { session, after }, READ_DEADLINE).await?;
+    let Page::Followers { me, people, more } = got.page else { return Err(WRONG_PAGE) };
+    shell.old = got.old;
+    let people = rows(visit, &me.username, people);
+    shell.me = Some(me.username);
+    let more = more.map(|more| format!("/people?who=followers&after={}", more.0));
+    Ok(PeopleList { people, more, first: after.is_none() })
+}
+
+fn rows(visit: &Visit, me: &str, people: Vec<Acquaintance>) -> Vec<PersonRow> {
+    people.into_iter().map(|who| PersonRow::new(who, me, visit.request_here())).collect()
+}
+
+pub async fn profile(visit: &mut Visit, username: &str, query: &Form) -> Answer {
+    let before = query.get("before").and_then(|before| before.parse().ok());
+    let Some(session) = visit.session() else { return stopped(visit, Place::People, NO_SESSION) };
+    let limit = u16::try_from(FEED_PAGE_MAX).expect("a page is short");
+    let ask = Query::Profile { session, username: username.to_string(), before, limit };
+    let got = match visit.read(ask, READ_DEADLINE).await {
+        Ok(got) => got,
+        Err(Stop::Denied(denied)) if [Code::NoSuchUser, Code::InvalidEntry].contains(&denied.code) => {
+            let shell = visit.shell("No such person", Place::People);
+            let words = "There is nobody of that name. Their account may be deleted.".to_string();
+            return answer::page(StatusCode::NOT_FOUND, &MessagePage { shell, words });
+        }
+        Err(stop) => return stopped(visit, Place::People, stop),
+    };
+    let Page::Profile { me, profile, croaks, older } = got.page else {
+        return stopped(visit, Place::People, WRONG_PAGE);
+    };
+    let mut shell = visit.shell(&profile.who.person.name, Place::People);
+    shell.old = got.old;
+    shell.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
+    visit.count_unread(&mut shell).await;
+    let now_ms = shell.now_ms;
+    let person = PersonRow::new(profile.who, &me.username, visit.request_here());
+    shell.me = Some(me.username);
+    let page = ProfilePage {
+        shell,
+        person,
+        created: time::when(profile.created_wall_ms, now_ms),
+        friends: profile.friends,
+        followers: followers_words(profile.followers),
+        croaks: croaks.into_iter().map(|croak| ShownCroak::new(croak, now_ms)).collect(),
+        older,
+        newest: before.is_none(),
+    };
+    answer::page(StatusCode::OK, &page)
+}
+
+fn followers_words(followers: u32) -> String {
+    match followers {
+        1 => "1 follower".to_string(),
+        many if many as usize >= FOLLOWERS_COUNT_MAX => format!("{many} followers or more"),
+        some => format!("{some} followers"),
+    }
+}

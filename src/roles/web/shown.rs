@@ -1,0 +1,44 @@
+//! `/shown`: a picture of nothing. A browser asks for it once it has a page, and so says that the page was shown: messages
+//! of a talk (`with`, `through`), or croaks of the feed (`feed`).
+//!
+//! Asked for from another site it marks nothing: browsers say where a picture is wanted, and do not send our cookie there.
+//! What it marks only rises, so that asking twice, or late, does no harm.
+
+use super::answer::{self, Answer};
+use super::visit::Visit;
+use crate::state::{AccountId, Command, MessageCommand, TokenHash};
+use crate::ui::form::Form;
+use hyper::{HeaderMap, StatusCode};
+
+const NOTHING: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1\" height=\"1\"/>";
+
+pub async fn show(visit: &mut Visit, query: &Form, headers: &HeaderMap) -> Answer {
+    let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
+    if site.is_some_and(|site| site != "same-origin") {
+        return answer::plain(StatusCode::FORBIDDEN, "not from here");
+    }
+    let Some(session) = visit.session() else { return answer::plain(StatusCode::FORBIDDEN, "not logged in") };
+    let Some(command) = command(session, query) else {
+        return answer::plain(StatusCode::BAD_REQUEST, "what was shown?");
+    };
+    let written = match visit.new_request().await {
+        Ok(request) => visit.command(request, command).await,
+        Err(stop) => Err(stop),
+    };
+    match written {
+        Ok(_) => answer::text(StatusCode::OK, "image/svg+xml", NOTHING.to_string()),
+        Err(stop) if stop.trouble().is_some() => answer::plain(StatusCode::SERVICE_UNAVAILABLE, "not now"),
+        Err(_) => answer::plain(StatusCode::FORBIDDEN, "refused"),
+    }
+}
+
+fn command(session: TokenHash, query: &Form) -> Option<Command> {
+    let number = |name| query.get(name).and_then(|number| number.parse().ok());
+    if let Some(through) = number("feed") {
+        return Some(MessageCommand::ReadFeed { session, through }.into());
+    }
+    let (with, through) = (AccountId(number("with")?), number("through")?);
+    // A page that is open and not looked at has shown it; it is not read yet.
+    let read_through = if query.get("read") == Some("no") { 0 } else { through };
+    Some(MessageCommand::Mark { session, with, delivered_through: through, read_through }.into())
+}

@@ -1,0 +1,301 @@
+//! Everything that is kept of one person, as one JSON document, piece by piece: whoever drives it asks what [`Export::query`]
+//! says, gives the page to [`Export::take`], and writes the text that comes back. However much there is, one page is in
+//! memory at a time.
+//!
+//! ```text
+//!   { "ribbit": 1, "account": {…}, "friends": […], "followers": […], "sessions": […], "croaks": […], "messages": [
+//!     { "with": "bob", "messages": [ { "id": 57, "mine": true, "written": "2026-07-01T09:05:00Z", … } ] }, … ] }
+//! ```
+//!
+//! Newest first. `written` is null where a board had no clock; `with` is null for somebody deleted. Neither the password
+//! nor anything that a session could be taken over with is in it. What changes while it is made is in it or not.
+
+use super::time;
+use crate::state::limits::{FEED_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
+use crate::state::query::{Person, Whom};
+use crate::state::{AccountId, LogIndex, Page, Query, TokenHash};
+use serde_json::{Value, json};
+
+/// The version of the document's shape.
+const SHAPE: u32 = 1;
+
+/// A page that is none of what was asked for.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a server answered what was not asked")]
+pub struct Unexpected;
+
+#[derive(Debug)]
+enum Part {
+    Account,
+    Friends(Option<AccountId>),
+    Followers(Option<AccountId>),
+    Sessions,
+    Croaks(Option<LogIndex>),
+    Talks(Option<LogIndex>),
+    /// With whom, from where on; and where the next page of talks begins.
+    Talk(AccountId, Option<LogIndex>),
+    Done,
+}
+
+#[derive(Debug)]
+pub struct Export {
+    session: TokenHash,
+    part: Part,
+    username: String,
+    /// Nothing stands in the list that is being written yet.
+    first: bool,
+    /// Talks of this page that are still to come, the next one last.
+    talks: Vec<AccountId>,
+    /// Where the next page of talks begins.
+    older_talks: Option<LogIndex>,
+    /// Croaks and messages so far.
+    items: u64,
+}
+
+fn moment(wall_ms: u64) -> Value {
+    time::shown(wall_ms).map_or(Value::Null, |shown| shown.machine.into())
+}
+
+fn person(person: &Person) -> Value {
+    json!({ "username": person.username, "name": person.name })
+}
+
+impl Export {
+    pub fn new(session: TokenHash) -> Export {
+        Export {
+            session,
+            part: Part::Account,
+            username: String::new(),
+            first: true,
+            talks: Vec::new(),
+            older_talks: None,
+            items: 0,
+        }
+    }
+
+    /// Croaks and messages so far: how far it is.
+    pub fn items(&self) -> u64 {
+        self.items
+    }
+
+    /// What to ask next; nothing when the document is complete.
+    pub fn query(&self) -> Option<Query> {
+        let session = self.session;
+        let page = |max: usize| u16::try_from(max).unwrap_or(u16::MAX);
+        Some(match &self.part {
+            Part::Account => Query::Account { session },
+            Part::Friends(after) => Query::Friends { session, after: *after },
+            Part::Followers(after) => Query::Followers { session, after: *after },
+            Part::Sessions => Query::Sessions { session },
+            Part::Croaks(before) => Query::Profile {
+                session,
+                username: self.username.clone(),
+                before: *before,
+                limit: page(FEED_PAGE_MAX),
+            },
+            Part::Talks(before) => Query::Talks { session, before: *before, limit: page(TALKS_PAGE_MAX) },
+            Part::Talk(with, before) => Query::Talk {
+                session,
+                with: Whom::Account(*with),
+                before: *before,
+                limit: page(TALK_PAGE_MAX),
+            },
+            Part::Done => return None,
+        })
+    }
+
+    /// The next piece of the document.
+    ///
+    /// # Errors
+    /// The page does not answer [`Export::query`].
+    pub fn take(&mut self, page: Page) -> Result<String, Unexpected> {
+        let part = std::mem::replace(&mut self.part, Part::Done);
+        let mut text = String::new();
+        match (part, page) {
+            (Part::Account, Page::Account(account)) => {
+                self.username.clone_from(&account.person.username);
+                let mut shown = person(&account.person);
+                shown["email"] = account.email.into();
+                shown["created"] = moment(account.created_wall_ms);
+                text = format!("{{\n\"ribbit\": {SHAPE},\n\"account\": {shown},\n\"friends\": [");
+                self.begin(Part::Friends(None));
+            }
+            (Part::Friends(_), Page::Friends { friends, more, .. }) => {
+                friends.iter().for_each(|friend| self.item(&mut text, &person(friend)));
+                match more {
+                    Some(more) => self.part = Part::Friends(Some(more)),
+                    None => self.next_list(&mut text, "followers", Part::Followers(None)),
+                }
+            }
+            (Part::Followers(_), Page::Followers { people, more, .. }) => {
+                people.iter().for_each(|who| self.item(&mut text, &person(&who.person)));
+                match more {
+                    Some(more) => self.part = Part::Followers(Some(more)),
+                    None => self.next_list(&mut text, "sessions", Part::Sessions),
+                }
+            }
+            (Part::Sessions, Page::Sessions(sessions)) => {
+                for session in sessions {
+                    let opened = moment(session.opened_wall_ms);
+                    self.item(&mut text, &json!({ "opened": opened, "this": session.this }));
+                }
+                self.next_list(&mut text, "croaks", Part::Croaks(None));
+            }
+            (Part::Croaks(_), Page::Profile { croaks, older, .. }) => {
+                for croak in croaks {
+                    let written = moment(croak.wall_ms);
+                    self.items += 1;
+                    self.item(&mut text, &json!({ "id": croak.id, "written": written, "text": croak.text }));
+                }
+                match older {
+                    Some(older) => self.part = Part::Croaks(Some(older)),
+                    None => self.next_list(&mut text, "messages", Part::Talks(None)),
+                }
+            }
+            (Part::Talks(_), Page::Talks { talks, older, .. }) => {
+                self.talks = talks.iter().rev().map(|talk| talk.with_account).collect();
+                self.older_talks = older;
+                self.next_talk(&mut text);
+            }
+            (Part::Talk(with_account, before), Page::Talk(talk)) => {
+                if before.is_none() {
+                    let with = talk.with.map_or(Value::Null, |with| with.username.into());
+                    self.separate(&mut text);
+                    text += &format!("{{ \"with\": {with}, \"messages\": [");
+                    self.first = true;
+                }
+                for message in talk.messages {
+                    let fate = message.mine.then_some(message.fate);
+                    self.items += 1;
+                    let shown = json!({
+                        "id": message.id,
+                        "mine": message.mine,
+                        "written": moment(message.wall_ms),
+                        "text": message.text,
+                        "state": fate,
+                    });
+                    self.item(&mut text, &shown);
+                }
+                match talk.older {
+                    Some(older) => self.part = Part::Talk(with_account, Some(older)),
+                    None => {
+                        text += "\n] }";
+                        self.first = false;
+                        self.next_talk(&mut text);
+                    }
+                }
+            }
+            _ => return Err(Unexpected),
+        }
+        Ok(text)
+    }
+
+    fn begin(&mut self, part: Part) {
+        self.part = part;
+        self.first = true;
+    }
+
+    fn separate(&mut self, text: &mut String) {
+        *text += if std::mem::take(&mut self.first) { "\n" } else { ",\n" };
+    }
+
+    fn item(&mut self, text: &mut String, item: &Value) {
+        self.separate(text);
+        *text += &item.to_string();
+    }
+
+    fn next_list(&mut self, text: &mut String, name: &str, part: Part) {
+        *text += &format!("\n],\n\"{name}\": [");
+        self.begin(part);
+    }
+
+    fn next_talk(&mut self, text: &mut String) {
+        self.part = match (self.talks.pop(), self.older_talks) {
+            (Some(with), _) => Part::Talk(with, None),
+            (None, Some(older)) => Part::Talks(Some(older)),
+            (None, None) => {
+                *text += "\n]\n}\n";
+                Part::Done
+            }
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::command::Proposal;
+    use crate::state::model::Model;
+    use crate::state::{Command, MessageCommand, Request, RequestId, Stamp};
+
+    const ADA: TokenHash = TokenHash([1; 32]);
+    const BOB: TokenHash = TokenHash([2; 32]);
+
+    struct Group(Model, LogIndex);
+
+    impl Group {
+        fn run(&mut self, command: Command) {
+            self.1 += 1;
+            let request = Request { id: RequestId(u128::from(self.1)), born: self.1 - 1, command };
+            let stamp = Stamp { wall_ms: 1_782_900_000_000, age_ms: 0 };
+            self.0.apply(self.1, &Proposal { stamp, request }).unwrap();
+        }
+
+        fn person(&mut self, username: &str, token: TokenHash) {
+            let (name, email) = (username.to_uppercase(), "a@b".to_string());
+            let password_hash = "secret".to_string();
+            let username = username.to_string();
+            self.run(Command::CreateAccount { username, name, email, password_hash });
+            let account = AccountId(self.1);
+            self.run(Command::LogIn { account, credential_version: 1, token });
+        }
+
+        fn export(&self, session: TokenHash) -> Value {
+            let (mut export, mut text) = (Export::new(session), String::new());
+            while let Some(query) = export.query() {
+                text += &export.take(self.0.answer(&query).unwrap()).unwrap();
+            }
+            assert!(!text.contains("secret"));
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+        }
+    }
+
+    #[test]
+    fn an_export_is_one_document_however_much_there_is() {
+        let mut group = Group(Model::new(), 0);
+        group.person("ada", ADA);
+        group.person("bob", BOB);
+        let nothing = group.export(ADA);
+        assert_eq!((&nothing["friends"], &nothing["messages"]), (&json!([]), &json!([])));
+        assert_eq!(nothing["account"]["email"], "a@b");
+        group.run(Command::AddFriend { session: ADA, username: "bob".into() });
+        for number in 0..120 {
+            group.run(Command::Croak { session: ADA, text: format!("\"croak\" {number}") });
+        }
+        for number in 0..60 {
+            let (session, username) = (ADA, "bob".to_string());
+            group.run(MessageCommand::Send { session, username, text: format!("message {number}") }.into());
+        }
+        let all = group.export(ADA);
+        assert_eq!(all["friends"], json!([{ "username": "bob", "name": "BOB" }]));
+        let croaks = all["croaks"].as_array().unwrap();
+        assert_eq!((croaks.len(), &croaks[0]["text"]), (120, &json!("\"croak\" 119")));
+        assert_eq!(croaks[0]["written"], "2026-07-01T10:00:00Z");
+        let talks = all["messages"].as_array().unwrap();
+        assert_eq!((talks.len(), &talks[0]["with"]), (1, &json!("bob")));
+        let messages = talks[0]["messages"].as_array().unwrap();
+        assert_eq!((messages.len(), &messages[59]["text"]), (60, &json!("message 0")));
+        assert_eq!((&messages[0]["mine"], &messages[0]["state"]), (&json!(true), &json!("saved")));
+        let others = group.export(BOB);
+        assert_eq!(others["followers"], json!([{ "username": "ada", "name": "ADA" }]));
+        assert_eq!(others["messages"][0]["messages"][0]["state"], Value::Null);
+        // Who was deleted has no name.
+        group.run(Command::DeleteAccount { session: ADA, credential_version: 1 });
+        assert_eq!(group.export(BOB)["messages"][0]["with"], Value::Null);
+    }
+
+    #[test]
+    fn a_page_that_was_not_asked_for_is_no_part_of_it() {
+        assert_eq!(Export::new(ADA).take(Page::Position), Err(Unexpected));
+    }
+}

@@ -1,0 +1,59 @@
+//! `/settings`: one's name, password and sessions, and what else is one's own.
+
+use super::super::form::FormRequest;
+use super::super::time::{self, When};
+use super::super::words::Refusals;
+use super::{Place, Shell};
+use crate::state::LogIndex;
+use crate::state::people::OpenSession;
+use askama::Template;
+
+/// An open session, with the request that the button beside it sends.
+#[derive(Debug)]
+pub struct SessionRow {
+    pub opened: LogIndex,
+    pub when: Option<When>,
+    /// The one that looks.
+    pub this: bool,
+    pub request: FormRequest,
+}
+
+impl SessionRow {
+    pub fn new(session: &OpenSession, now_ms: u64, request: FormRequest) -> SessionRow {
+        let when = time::when(session.opened_wall_ms, now_ms);
+        SessionRow { opened: session.opened, when, this: session.this, request }
+    }
+}
+
+/// What was to be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    Profile,
+    Password,
+    Sessions,
+}
+
+#[derive(Debug, Template)]
+#[template(path = "settings.html")]
+pub struct SettingsPage {
+    pub shell: Shell,
+    /// What was typed, or what is kept.
+    pub name: String,
+    pub email: String,
+    /// Of the two forms; each has its own.
+    pub profile_request: Option<FormRequest>,
+    pub password_request: Option<FormRequest>,
+    pub others_request: Option<FormRequest>,
+    pub sessions: Vec<SessionRow>,
+    pub refusals: Refusals,
+    /// Where the refusals belong.
+    pub section: Option<Section>,
+    pub log_in: bool,
+}
+
+impl SettingsPage {
+    /// The words above a section's form.
+    fn general(&self, section: Section) -> &[String] {
+        if self.section == Some(section) { &self.refusals.general } else { &[] }
+    }
+}
