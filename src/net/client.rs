@@ -144,8 +144,8 @@ struct Route {
     /// Who is at its other end.
     server: String,
     next: usize,
-    /// Connects that failed in a row.
-    failed: usize,
+    /// Who was tried in vain since somebody answered, or since the last pause.
+    tried: Vec<String>,
     pause: Pause,
 }
 
@@ -177,7 +177,7 @@ impl Client {
 
     fn among(plane: Plane, company: Company) -> Client {
         let (server, next) = (String::new(), company.servers.any());
-        let route = Route { line: None, server, next, failed: 0, pause: Pause::default() };
+        let route = Route { line: None, server, next, tried: Vec::new(), pause: Pause::default() };
         Client(Arc::new(Shared {
             company: Arc::new(company),
             plane,
@@ -301,24 +301,24 @@ impl Shared {
             return Ok(line.clone());
         }
         self.forget_line(&mut route);
-        let servers = &self.company.servers;
-        let mut tried = 0;
+        let mut tries = 0;
         loop {
-            if route.failed >= servers.count() {
-                route.failed = 0;
-                tried += 1;
-                self.between_tries(&mut route.pause, tried).await?;
-            }
-            let Some((server, _)) = servers.at(route.next) else { return smol::future::pending().await };
+            let Some((place, server)) = self.company.servers.next(route.next, &route.tried) else {
+                route.tried.clear();
+                tries += 1;
+                self.between_tries(&mut route.pause, tries).await?;
+                continue;
+            };
             // Moved on before the try: an asker that gives up in the middle does not bring the next one here.
-            route.next = route.next.wrapping_add(1) % servers.count().max(1);
-            route.failed += 1;
+            route.next = place + 1;
+            route.tried.push(server.clone());
             match self.open(&server).await {
                 Ok(line) => {
                     log::debug!("connected to {server}");
                     let line = Arc::new(line);
                     route.line = Some(line.clone());
-                    (route.failed, route.pause) = (0, Pause::default());
+                    route.tried.clear();
+                    route.pause = Pause::default();
                     route.server = server.clone();
                     self.company.tell(Contact::Reached(server));
                     return Ok(line);

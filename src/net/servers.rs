@@ -34,8 +34,12 @@ impl Servers {
         Servers { given: known.len(), known: Mutex::new(known), first }
     }
 
-    pub fn count(&self) -> usize {
-        self.known().len()
+    /// The first from this place on, going round, who is not among these; and its place.
+    pub fn next(&self, place: usize, but: &[String]) -> Option<(usize, String)> {
+        let known = self.known();
+        let places = (0..known.len()).map(|step| (place % known.len() + step) % known.len());
+        let mut left = places.filter(|place| !but.contains(&known[*place]));
+        left.next().map(|place| (place, known[place].clone()))
     }
 
     /// The one at this place, going round, and whether it was learned of only.
@@ -80,13 +84,16 @@ mod tests {
         let servers = Servers::new(words("balancer"), words("one balancer"));
         servers.learn(words("two one three"));
         servers.learn(words("three four"));
-        let all: Vec<(String, bool)> = (0..servers.count()).filter_map(|place| servers.at(place)).collect();
+        let all: Vec<(String, bool)> = (0..4).filter_map(|place| servers.at(place)).collect();
         let name = |name: &str, learned| (name.to_string(), learned);
         assert_eq!(
             all,
             [name("balancer", false), name("one", false), name("three", true), name("four", true)]
         );
         assert_eq!(servers.at(4), servers.at(0), "going round");
+        assert_eq!(servers.next(5, &words("one three")), Some((3, "four".to_string())));
+        assert_eq!(servers.next(3, &words("four one")), Some((0, "balancer".to_string())));
+        assert_eq!(servers.next(0, &words("balancer one three four")), None);
         assert_eq!(servers.any(), 0, "it begins with the balancer");
         assert_eq!(Servers::default().at(0), None);
     }

@@ -72,12 +72,11 @@ async fn talk(visit: &Visit, username: &str, keep: bool, limit: usize) -> Result
     for message in messages.iter().rev() {
         show(visit, message, page.with.as_ref(), &page.me)?;
     }
-    // What lies further back than was shown waits still, if anything does: then nothing is said of it.
-    let oldest = messages.last().map_or(0, |message| message.id);
-    let all_shown = page.older.is_none() || oldest <= page.read_through;
-    let theirs = messages.iter().find(|message| !message.mine).map(|message| message.id);
-    if let Some(through) = theirs.filter(|_| !keep && page.waiting > 0 && all_shown) {
-        visit.person.mark(page.with_account, through, through).await?;
+    // When some of what waits lies further back than was shown, nothing is said of it: it waits still.
+    let unread = messages.iter().filter(|it| !it.mine && it.id > page.read_through);
+    let shown = unread.clone().count();
+    if let Some(newest) = unread.map(|it| it.id).max().filter(|_| !keep && shown >= page.waiting as usize) {
+        visit.person.mark(page.with_account, newest, newest).await?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use crate::net::client::Unreachable;
 use crate::net::protocol::Why;
 use crate::roles::failure::{Exit, Failure};
 use crate::state::{Code, Denied};
-use crate::ui::words;
+use crate::ui::words::{self, Trouble};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
@@ -51,7 +51,11 @@ impl std::fmt::Display for Stop {
         match self {
             Stop::Denied(denied) => f.write_str(&words::denied(*denied)),
             Stop::Undecided(why) => write!(f, "{why}"),
-            Stop::Unread(why) => f.write_str(words::Trouble::from(*why).words().trim_end_matches('.')),
+            Stop::Unread(why) => match Trouble::from(*why) {
+                Trouble::Nobody => write!(f, "{}", Unreachable::Nobody),
+                Trouble::Busy => write!(f, "{}", Code::Busy),
+                Trouble::Disagree => write!(f, "{}", Code::Unavailable),
+            },
         }
     }
 }
@@ -65,5 +69,35 @@ impl From<Stop> for Failure {
             Stop::Undecided(_) | Stop::Unread(_) => Exit::Unreachable,
         };
         Failure::new(exit, stop.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Field;
+
+    #[test]
+    fn what_is_wrong_has_words_and_an_exit_code() {
+        let told = |stop: Stop| (Failure::from(stop).exit, stop.to_string());
+        let denied = |code| Stop::from(Denied::new(code));
+        assert_eq!(
+            told(denied(Code::NotLoggedIn)),
+            (Exit::NotLoggedIn, "you are not logged in (609)".into())
+        );
+        assert_eq!(
+            told(denied(Code::NoSuchUser)),
+            (Exit::Refused, "there is no user of that name (601)".into())
+        );
+        let email = Denied::of(Code::InvalidEntry, Field::Email);
+        let words = "email: that entry is not valid (606): somebody@somewhere";
+        assert_eq!(told(email.into()), (Exit::Refused, words.into()));
+        let nobody = "no servers are running, or none can be reached";
+        let silent = Unreachable::Undecided(Why::NotServing);
+        assert_eq!(told(Stop::unread(silent)), (Exit::Unreachable, nobody.into()));
+        assert_eq!(told(Unreachable::Nobody.into()), (Exit::Unreachable, nobody.into()));
+        // Of a write that may have left, that is said.
+        let (exit, words) = told(silent.into());
+        assert!(exit == Exit::Unreachable && words.ends_with("may or may not have been done"), "{words}");
     }
 }
