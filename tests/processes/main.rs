@@ -6,7 +6,8 @@
 //! - [`pages`]: what stands on a page
 //! - one module a promise: [`people`], [`letters`], [`races`], [`hostile`], [`belonging`], [`failover`], [`following`], [`power`], [`status`],
 //!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`],
-//!   [`recover`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], [`metrics`], [`watch`], and [`browser`] for
+//!   [`recover`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], [`metrics`], [`watch`],
+//!   [`verbs`], [`verbs_failing`], and [`browser`] for
 //!   the eyes
 //!
 //! Each group is seven processes, so one test runs at a time, whatever `--test-threads` says.
@@ -52,5 +53,7 @@ mod sites;
 mod status;
 mod stopped;
 mod terminal;
+mod verbs;
+mod verbs_failing;
 mod watch;
 mod writers;
