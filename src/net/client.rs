@@ -12,17 +12,22 @@
 //! whose answer got lost is answered, not done again. All clones share one line and its questions; when the
 //! line ends, each of them asks again on the next one.
 //!
+//! One that goes about for a person ([`Client::sociable`]) asks whom it reaches who they are: it learns the other servers
+//! from them, passes over who belongs to another cluster or serves nobody, tells what becomes of its connection, and
+//! after [`TRIES_MAX`] tries over all servers it gives up. The others try until the deadline.
+//!
 //! It does not look into answers beyond `Unavailable` and the token, and keeps nothing on disk.
 
 use super::frame::{self, FrameError, Plane};
 use super::limits::{
     ASKS_UNDER_WAY_MAX, ATTEMPT_DEADLINE, ATTEMPT_GRACE, FRAME_BYTES_MAX, PASSWORD_ATTEMPT_DEADLINE,
-    REFUSALS_IN_A_ROW_MAX, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN,
+    REFUSALS_IN_A_ROW_MAX, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN, STATUS_DEADLINE, TRIES_MAX, TRY_PAUSE,
 };
 use super::line::Line;
-use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, Why};
+use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, NodeStatus, Why};
+use super::servers::Servers;
 use super::subscription::Subscription;
-use crate::state::{Consistency, Query, Token, Wanted};
+use crate::state::{ClusterId, Consistency, Query, Role, Token, Wanted};
 use smol::future::FutureExt;
 use smol::lock::{Mutex, Semaphore};
 use std::sync::Arc;
@@ -55,9 +60,76 @@ fn undecided(why: Why) -> &'static str {
     }
 }
 
+/// What becomes of the connection of a client that goes about for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Contact {
+    /// This server has gone, or ended the connection.
+    Lost(String),
+    /// This one answers: what was under way goes on there.
+    Reached(String),
+    /// Nobody answers; the first, second… try over all servers.
+    Nobody { tried: u32 },
+}
+
+/// Hears of every [`Contact`]. Called in the middle of an ask: it must not wait for one.
+pub type Tell = Box<dyn Fn(Contact) + Send + Sync>;
+
+/// Which group a client asks, and how.
+pub(super) struct Company {
+    pub(super) servers: Servers,
+    /// Of a client that goes about for a person.
+    manner: Option<Manner>,
+}
+
+struct Manner {
+    tell: Tell,
+    /// Whose servers these are, once somebody has said.
+    cluster: std::sync::Mutex<Option<ClusterId>>,
+}
+
+impl Company {
+    fn of(servers: Vec<String>) -> Company {
+        Company { servers: Servers::new(servers, Vec::new()), manner: None }
+    }
+
+    pub(super) fn is_sociable(&self) -> bool {
+        self.manner.is_some()
+    }
+
+    fn tell(&self, contact: Contact) {
+        if let Some(manner) = &self.manner {
+            (manner.tell)(contact);
+        }
+    }
+
+    /// Takes notice of who answers. Whether it belongs here: the first one says where that is.
+    pub(super) fn belongs(&self, address: &str, status: &NodeStatus) -> bool {
+        let Some(manner) = &self.manner else { return true };
+        let cluster = *held(&manner.cluster).get_or_insert(status.cluster);
+        if cluster != status.cluster {
+            log::warn!("{address} belongs to the cluster {}, not to {cluster}: passed over", status.cluster);
+            return false;
+        }
+        let all = std::iter::once(&status.me).chain(&status.others);
+        let backends = all.filter(|member| member.role == Role::Backend);
+        self.servers.learn(backends.map(|member| member.address.clone()));
+        true
+    }
+}
+
+impl std::fmt::Debug for Company {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Company").field("servers", &self.servers).finish_non_exhaustive()
+    }
+}
+
+fn held<T>(lock: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    lock.lock().expect("nothing panics while it holds this lock")
+}
+
 #[derive(Debug)]
 struct Shared {
-    servers: Arc<[String]>,
+    company: Arc<Company>,
     plane: Plane,
     /// Held while connecting, so that one asker connects and the others wait for it.
     route: Mutex<Route>,
@@ -69,9 +141,11 @@ struct Shared {
 #[derive(Debug)]
 struct Route {
     line: Option<Arc<Line>>,
+    /// Who is at its other end.
+    server: String,
     next: usize,
-    /// Connects that failed in a row.
-    failed: usize,
+    /// Who was tried in vain since somebody answered, or since the last pause.
+    tried: Vec<String>,
     pause: Pause,
 }
 
@@ -91,25 +165,49 @@ impl Client {
 
     /// On another plane: of those who run the group, on `Control`, where every member answers.
     pub fn on(plane: Plane, servers: Vec<String>) -> Client {
-        let next = any_of(&servers);
+        Client::among(plane, Company::of(servers))
+    }
+
+    /// Of one person, at a terminal or in a script: begins with any of `first`, asks `also` and whomever it learns of
+    /// when those do not answer, and tells of it.
+    pub fn sociable(first: Vec<String>, also: Vec<String>, tell: Tell) -> Client {
+        let manner = Some(Manner { tell, cluster: std::sync::Mutex::default() });
+        Client::among(Plane::Client, Company { servers: Servers::new(first, also), manner })
+    }
+
+    fn among(plane: Plane, company: Company) -> Client {
+        let (server, next) = (String::new(), company.servers.any());
+        let route = Route { line: None, server, next, tried: Vec::new(), pause: Pause::default() };
         Client(Arc::new(Shared {
-            servers: servers.into(),
+            company: Arc::new(company),
             plane,
-            route: Mutex::new(Route { line: None, next, failed: 0, pause: Pause::default() }),
+            route: Mutex::new(route),
             places: Semaphore::new(ASKS_UNDER_WAY_MAX),
             seen: std::sync::Mutex::default(),
         }))
+    }
+
+    /// Reaches anybody, and says which cluster this is. Of a sociable client only: the others do not ask.
+    ///
+    /// # Errors
+    /// Nobody serves.
+    pub async fn meet(&self, deadline: Duration) -> Result<ClusterId, Unreachable> {
+        frame::within(deadline, async { self.0.line().await.map_err(|Tired| FrameError::TimedOut) })
+            .await
+            .map_err(|_| Unreachable::Nobody)?;
+        let manner = self.0.company.manner.as_ref();
+        manner.and_then(|manner| *held(&manner.cluster)).ok_or(Unreachable::Nobody)
     }
 
     /// Asks until there is a final answer (any but `Unavailable`; `OtherHistory` is one) or `deadline` is over.
     /// Dropping the future gives up the question.
     ///
     /// # Errors
-    /// [`Unreachable`], after the whole `deadline`.
+    /// [`Unreachable`], after the whole `deadline`; of a sociable client after `TRIES_MAX` tries at the latest.
     pub async fn ask(&self, ask: Ask, deadline: Duration) -> Result<Answer, Unreachable> {
         let end = Instant::now() + deadline;
         let mut fate = Fate::default();
-        let answer = async { Some(self.0.attempts(&ask, end, &mut fate).await) }
+        let answer = async { self.0.attempts(&ask, end, &mut fate).await.ok() }
             .or(async {
                 smol::Timer::at(end).await;
                 None
@@ -135,18 +233,31 @@ impl Client {
     /// Follows what happens behind the cursor, on whichever server lives. Nothing is opened before it is asked for
     /// the first news; dropping it closes its connection.
     pub fn subscribe(&self, cursor: Token, wanted: Wanted) -> Subscription {
-        Subscription::new(self.0.servers.clone(), cursor, wanted)
+        Subscription::new(self.0.company.clone(), cursor, wanted)
     }
 
     /// The newest position that any answer carried.
     pub fn seen(&self) -> Option<Token> {
-        *self.0.seen.lock().expect("nothing panics while it holds this lock")
+        *held(&self.0.seen)
+    }
+
+    /// This was seen, by another process of the same person.
+    pub fn saw(&self, token: Token) {
+        self.0.saw(token);
+    }
+
+    /// What was seen is in a history that is no more.
+    pub fn start_afresh(&self) {
+        *held(&self.0.seen) = None;
     }
 }
 
+/// Every server was tried as often as one may.
+struct Tired;
+
 impl Shared {
     /// Asks until there is a final answer. The caller keeps the time: `end` only bounds what servers are told.
-    async fn attempts(&self, ask: &Ask, end: Instant, fate: &mut Fate) -> Answer {
+    async fn attempts(&self, ask: &Ask, end: Instant, fate: &mut Fate) -> Result<Answer, Tired> {
         fate.why = Some(Why::Busy);
         let _place = self.places.acquire().await;
         fate.why = None;
@@ -154,7 +265,7 @@ impl Shared {
         let mut refused = 0;
         let mut lost = 0;
         loop {
-            let line = self.line().await;
+            let line = self.line().await?;
             fate.sent = true;
             let limit = attempt_limit(ask).min(end.saturating_duration_since(Instant::now()));
             match line.ask(ask, limit, ATTEMPT_GRACE).await {
@@ -163,15 +274,15 @@ impl Shared {
                     refused += if why == Why::Busy { 0 } else { 1 };
                     if refused == REFUSALS_IN_A_ROW_MAX {
                         refused = 0;
-                        self.leave(&line).await;
+                        self.leave(&line, false).await;
                     }
                 }
                 Ok(answer) => {
                     self.note(&answer);
-                    return answer;
+                    return Ok(answer);
                 }
                 Err(_) => {
-                    self.leave(&line).await;
+                    self.leave(&line, true).await;
                     lost += 1;
                     // A line is lost when its server dies: the next one is asked at once. Twice is a pattern.
                     if lost == 1 {
@@ -183,47 +294,105 @@ impl Shared {
         }
     }
 
-    /// The line that is open, or a new one to the next server that takes one. Never gives up.
-    async fn line(&self) -> Arc<Line> {
+    /// The line that is open, or a new one to the next server that takes one. Gives up only if it is a person's.
+    async fn line(&self) -> Result<Arc<Line>, Tired> {
         let mut route = self.route.lock().await;
         if let Some(line) = route.line.as_ref().filter(|line| line.is_open()) {
-            return line.clone();
+            return Ok(line.clone());
         }
-        route.line = None;
+        self.forget_line(&mut route);
+        let mut tries = 0;
         loop {
-            if route.failed >= self.servers.len() {
-                route.failed = 0;
-                route.pause.wait().await;
-            }
-            let Some(server) = self.servers.get(route.next) else { return smol::future::pending().await };
+            let Some((place, server)) = self.company.servers.next(route.next, &route.tried) else {
+                route.tried.clear();
+                tries += 1;
+                self.between_tries(&mut route.pause, tries).await?;
+                continue;
+            };
             // Moved on before the try: an asker that gives up in the middle does not bring the next one here.
-            route.next = (route.next + 1) % self.servers.len();
-            route.failed += 1;
-            match Line::open(server, self.plane).await {
+            route.next = place + 1;
+            route.tried.push(server.clone());
+            match self.open(&server).await {
                 Ok(line) => {
                     log::debug!("connected to {server}");
                     let line = Arc::new(line);
                     route.line = Some(line.clone());
-                    (route.failed, route.pause) = (0, Pause::default());
-                    return line;
+                    route.tried.clear();
+                    route.pause = Pause::default();
+                    route.server = server.clone();
+                    self.company.tell(Contact::Reached(server));
+                    return Ok(line);
                 }
                 Err(error) => log::debug!("cannot connect to {server}: {error}"),
             }
         }
     }
 
+    /// After all servers were tried in vain.
+    async fn between_tries(&self, pause: &mut Pause, tried: u32) -> Result<(), Tired> {
+        if !self.company.is_sociable() {
+            pause.wait().await;
+            return Ok(());
+        }
+        self.company.tell(Contact::Nobody { tried });
+        if tried >= TRIES_MAX {
+            return Err(Tired);
+        }
+        smol::Timer::after(TRY_PAUSE * tried).await;
+        Ok(())
+    }
+
+    /// A line to a server that belongs here and serves.
+    async fn open(&self, server: &str) -> Result<Line, FrameError> {
+        let line = Line::open(server, self.plane).await?;
+        if !self.company.is_sociable() {
+            return Ok(line);
+        }
+        let Answer::NodeStatus(status) = line.ask(&Ask::NodeStatus, STATUS_DEADLINE, ATTEMPT_GRACE).await?
+        else {
+            return Err(FrameError::Malformed);
+        };
+        // A coordinator knows who serves, and serves nobody.
+        if !self.company.belongs(server, &status) || status.me.role != Role::Backend {
+            return Err(FrameError::Closed);
+        }
+        if let Some(history) = status.history {
+            self.saw(Token { history, index: status.me.applied });
+        }
+        Ok(line)
+    }
+
     /// Asks no more on this line. It closes when the last question on it is answered.
-    async fn leave(&self, line: &Arc<Line>) {
+    async fn leave(&self, line: &Arc<Line>, lost: bool) {
         let mut route = self.route.lock().await;
         if route.line.as_ref().is_some_and(|current| Arc::ptr_eq(current, line)) {
-            route.line = None;
+            match lost {
+                true => self.forget_line(&mut route),
+                false => route.line = None,
+            }
         }
+    }
+
+    /// The line has ended.
+    fn forget_line(&self, route: &mut Route) {
+        if route.line.take().is_none() {
+            return;
+        }
+        // Those who were given may be balancers, which know best who lives.
+        if self.company.is_sociable() {
+            route.next = self.company.servers.any();
+        }
+        self.company.tell(Contact::Lost(route.server.clone()));
     }
 
     fn note(&self, answer: &Answer) {
         let (Answer::Written { token, .. } | Answer::Read { token, .. }) = answer else { return };
-        let mut seen = self.seen.lock().expect("nothing panics while it holds this lock");
-        *seen = Some(newest(*seen, *token));
+        self.saw(*token);
+    }
+
+    fn saw(&self, token: Token) {
+        let mut seen = held(&self.seen);
+        *seen = Some(newest(*seen, token));
     }
 }
 
@@ -245,12 +414,6 @@ fn attempt_limit(ask: &Ask) -> Duration {
         | Ask::SetPassword { .. } => PASSWORD_ATTEMPT_DEADLINE,
         _ => ATTEMPT_DEADLINE,
     }
-}
-
-/// Where to begin, so that many clients spread over the servers.
-pub(super) fn any_of(servers: &[String]) -> usize {
-    let any = getrandom::u32().unwrap_or(0) as usize;
-    any.checked_rem(servers.len()).unwrap_or(0)
 }
 
 /// A wait that doubles, within its bounds.

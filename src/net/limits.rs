@@ -81,6 +81,11 @@ pub const RETRY_PAUSE_MAX: Duration = Duration::from_millis(250);
 /// Answers of "not now, not here" in a row after which another server is tried.
 pub const REFUSALS_IN_A_ROW_MAX: u32 = 2;
 
+/// A person's client gives up after so many tries over all the servers it knows,
+pub const TRIES_MAX: u32 = 3;
+/// this far apart after the first, twice as far after the second.
+pub const TRY_PAUSE: Duration = Duration::from_secs(1);
+
 /// Rounds over all addresses in which a client asks which server to use.
 pub const HOMING_TRIES: usize = 3;
 

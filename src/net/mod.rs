@@ -18,6 +18,7 @@
 //! - [`listener`]: accepts connections, bounded, and hands a member what is asked on them
 //! - [`line`]: one connection to one server, many questions on it at once
 //! - [`client`]: the failover client: asks whichever server lives until there is an answer
+//! - [`servers`]: whom it may ask
 //! - [`subscription`]: follows what happens, on whichever server lives, from one event to the next
 //! - [`survey`]: asks every member how it is, and puts the answers together
 //! - [`health`]: whether a survey shows a group that is well
@@ -36,6 +37,7 @@ pub mod listener;
 pub mod peer;
 pub mod protocol;
 pub mod secret;
+pub mod servers;
 pub mod socket;
 pub mod subscription;
 pub mod survey;

@@ -14,9 +14,9 @@
 //! A reader that takes its time is waited for: the queue fills, then the connection, until the server gives up; then
 //! it is opened again. What this does not do: read again by itself, or give up.
 
-use super::client::{Pause, any_of, connect};
+use super::client::{Company, Pause, ask_once, connect};
 use super::frame::{self, FrameError, Plane};
-use super::limits::{FRAME_BYTES_MAX, LIVE_PIECES_MAX, LIVE_SILENCE};
+use super::limits::{FRAME_BYTES_MAX, LIVE_PIECES_MAX, LIVE_SILENCE, STATUS_DEADLINE};
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, Lapse};
 use super::tasks;
 use crate::state::{Denied, Event, Token, Wanted};
@@ -47,7 +47,7 @@ pub enum News {
 /// A place in the stream of what happens.
 #[derive(Debug)]
 pub struct Subscription {
-    servers: Arc<[String]>,
+    company: Arc<Company>,
     wanted: Wanted,
     /// Behind the last news that was taken.
     cursor: Token,
@@ -65,9 +65,9 @@ enum Piece {
 }
 
 impl Subscription {
-    pub(super) fn new(servers: Arc<[String]>, cursor: Token, wanted: Wanted) -> Subscription {
+    pub(super) fn new(company: Arc<Company>, cursor: Token, wanted: Wanted) -> Subscription {
         let (waiting, over, pieces) = (VecDeque::new(), None, None);
-        Subscription { servers, wanted, cursor, waiting, behind: cursor, over, pieces }
+        Subscription { company, wanted, cursor, waiting, behind: cursor, over, pieces }
     }
 
     /// Where it goes on when it is begun again: behind the last news.
@@ -77,7 +77,7 @@ impl Subscription {
 
     /// Goes on from somewhere else: from what was read again.
     pub fn resume(&mut self, cursor: Token) {
-        *self = Subscription::new(self.servers.clone(), cursor, self.wanted.clone());
+        *self = Subscription::new(self.company.clone(), cursor, self.wanted.clone());
     }
 
     /// The next news. Waits as long as it takes; may be given up and asked again at any time.
@@ -89,10 +89,10 @@ impl Subscription {
         if let Some(over) = &self.over {
             return over.clone();
         }
-        let (servers, cursor, wanted) = (&self.servers, self.cursor, &self.wanted);
+        let (company, cursor, wanted) = (&self.company, self.cursor, &self.wanted);
         let (pieces, _) = self.pieces.get_or_insert_with(|| {
             let (sender, receiver) = channel::bounded(LIVE_PIECES_MAX);
-            (receiver, tasks::spawn(follow(servers.clone(), cursor, wanted.clone(), sender)))
+            (receiver, tasks::spawn(follow(company.clone(), cursor, wanted.clone(), sender)))
         });
         match pieces.recv().await {
             Ok(Piece::Live(cursor, events)) => {
@@ -127,13 +127,20 @@ impl Subscription {
 }
 
 /// Follows from server to server until there is a last piece, or nobody who takes them.
-async fn follow(servers: Arc<[String]>, mut cursor: Token, wanted: Wanted, pieces: Sender<Piece>) {
+async fn follow(company: Arc<Company>, mut cursor: Token, wanted: Wanted, pieces: Sender<Piece>) {
     let mut pause = Pause::default();
-    let mut next = any_of(&servers);
+    let mut next = company.servers.any();
     loop {
-        let Some(server) = servers.get(next) else { return smol::future::pending().await };
+        let Some((server, learned)) = company.servers.at(next) else { return smol::future::pending().await };
         let mut served = false;
-        match follow_one(server, &mut cursor, &mut served, &wanted, &pieces).await {
+        let followed = async {
+            // What was learned is an address, behind which there may be anybody.
+            if learned && !belongs(&company, &server).await? {
+                return Ok(None);
+            }
+            follow_one(&server, &mut cursor, &mut served, &wanted, &pieces).await
+        };
+        match followed.await {
             Ok(Some(last)) => {
                 // Fails when nobody waits for it any more.
                 let _ = pieces.send(Piece::Last(last)).await;
@@ -142,13 +149,21 @@ async fn follow(servers: Arc<[String]>, mut cursor: Token, wanted: Wanted, piece
             Ok(None) => log::debug!("{server} tells nothing now"),
             Err(error) => log::debug!("the stream of {server} ended: {error}"),
         }
-        next = (next + 1) % servers.len();
         // One that has served and died is left at once; one that does not serve is not asked again at once.
+        next = if served && company.is_sociable() { company.servers.any() } else { next.wrapping_add(1) };
         if served {
             pause = Pause::default();
         } else {
             pause.wait().await;
         }
+    }
+}
+
+/// Whether this server is of the cluster that is followed.
+async fn belongs(company: &Company, server: &str) -> Result<bool, FrameError> {
+    match ask_once(server, Plane::Client, Ask::NodeStatus, STATUS_DEADLINE).await? {
+        Answer::NodeStatus(status) => Ok(company.belongs(server, &status)),
+        _ => Err(FrameError::Malformed),
     }
 }
 

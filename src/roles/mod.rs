@@ -17,11 +17,13 @@
 //! - [`process`]: what a process can tell of itself
 //! - [`output`]: standard output; [`log_lines`]: standard error, for which nobody waits
 //! - [`web`]: pages for browsers
+//! - [`person`]: a person at a terminal ([`terminal`]) or in a script ([`client`])
 
 pub mod address;
 pub mod balancer;
 pub mod bench;
 pub mod cli;
+pub mod client;
 pub mod client_server;
 pub mod cluster_file;
 pub mod descriptors;
@@ -39,6 +41,8 @@ pub mod namespace;
 pub mod node;
 pub mod options;
 pub mod output;
+pub mod panics;
+pub mod person;
 pub mod ports;
 pub mod process;
 pub mod recover;
@@ -46,6 +50,7 @@ pub mod shell;
 pub mod start;
 pub mod status;
 pub mod stop;
+pub mod terminal;
 pub mod up;
 pub mod watch;
 pub mod web;

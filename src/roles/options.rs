@@ -4,7 +4,7 @@
 //! that is `cli`'s to decide. No role reads flags or the environment itself.
 
 use crate::net::protocol::Directory;
-use crate::state::{ClusterId, Consistency, MemberName, Role, TreePath};
+use crate::state::{ClusterId, Consistency, LogIndex, MemberName, Role, TreePath};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -83,6 +83,89 @@ pub struct WebOptions {
     pub listen: String,
     /// Balancers or backends, tried in this order.
     pub servers: Vec<String>,
+}
+
+/// What everything that a person does at a terminal is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonOptions {
+    pub group: Group,
+    /// Where sessions are kept; need not be there yet. Nothing when the user has no such place.
+    pub folder: Option<PathBuf>,
+    /// Not even where there is a terminal.
+    pub no_colour: bool,
+}
+
+/// For `client` with a verb of one person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerbOptions {
+    pub person: PersonOptions,
+    pub verb: PersonVerb,
+    pub json: bool,
+}
+
+/// One thing that a person does. A text that is not given stands on standard input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PersonVerb {
+    LogIn {
+        username: String,
+    },
+    LogOut,
+    Create {
+        username: String,
+        name: Option<String>,
+        email: Option<String>,
+    },
+    Delete,
+    Post {
+        text: Option<String>,
+    },
+    Message {
+        username: String,
+        text: Option<String>,
+    },
+    Inbox {
+        /// The talk with this one, instead of what waits to be read.
+        with: Option<String>,
+        /// What is shown stays unread.
+        keep: bool,
+        limit: usize,
+    },
+    Feed {
+        follow: bool,
+        before: Option<LogIndex>,
+        limit: usize,
+    },
+    Befriend {
+        username: String,
+        wanted: bool,
+    },
+    People {
+        names: String,
+        whose: Whose,
+    },
+    Export {
+        /// Standard output when there is none.
+        file: Option<PathBuf>,
+    },
+}
+
+/// Which people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    Everybody,
+    /// Those one follows.
+    Friends,
+    /// Those who follow one.
+    Followers,
+}
+
+/// For `client` without a verb.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TerminalOptions {
+    pub person: PersonOptions,
+    pub username: Option<String>,
+    /// Take the chat from where else this person has it.
+    pub take_over: bool,
 }
 
 /// For `client server`.

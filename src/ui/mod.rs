@@ -12,6 +12,7 @@
 //! - [`status_page`]: the same as a page
 //! - [`watch`]: the same for a terminal that is looked at again and again
 //! - [`table`]: columns that line up; [`tree`]: the lock namespace, drawn
+//! - [`lines`]: croaks, messages and people in a terminal; [`person_json`]: the same for scripts
 //! - [`plain`]: what others wrote, as it may stand in a terminal
 //!
 //! Knows the rules' types and the protocol's, nothing of the roles that use it.
@@ -20,8 +21,10 @@ pub mod directory;
 pub mod export;
 pub mod form;
 pub mod health;
+pub mod lines;
 pub mod metrics;
 pub mod pages;
+pub mod person_json;
 pub mod plain;
 pub mod status;
 pub mod status_page;

@@ -51,6 +51,14 @@ fn field_of(denied: Denied) -> Option<Field> {
     })
 }
 
+/// A refusal that stands alone: the field that it is about, if its words do not say, then [`words`].
+pub fn denied(denied: Denied) -> String {
+    match denied.field {
+        Some(field) if denied.code == Code::InvalidEntry => format!("{}: {}", field.name(), words(denied)),
+        _ => words(denied),
+    }
+}
+
 /// The code's words and number, and what would be right where the words alone do not tell.
 fn words(denied: Denied) -> String {
     let hint = match (denied.code, denied.field) {

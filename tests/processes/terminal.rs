@@ -4,30 +4,34 @@ use crate::pond::{Pond, awaited};
 use crate::shell::await_servers;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Child;
+use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 
 /// A program in a terminal of its own.
-struct Terminal {
-    child: Child,
+pub struct Terminal {
+    pub child: Child,
     keys: File,
     shown: Arc<Mutex<String>>,
     /// Up to here it was looked at.
-    seen: usize,
+    pub seen: usize,
 }
 
 impl Terminal {
     fn start(pond: &Pond, words: &[&str]) -> Terminal {
+        Terminal::of(pond.plain(words))
+    }
+
+    pub fn of(mut command: Command) -> Terminal {
         let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
         grantpt(&keys).and_then(|()| unlockpt(&keys)).expect("a terminal");
         let name = ptsname(&keys, Vec::new()).expect("it has a name");
         let name = std::ffi::OsStr::from_bytes(name.as_bytes());
         let open = || OpenOptions::new().read(true).write(true).open(name).expect("its other end");
-        let mut command = pond.plain(words);
         command.env("TERM", "xterm").env_remove("XDG_STATE_HOME");
         let child = command.stdin(open()).stdout(open()).stderr(open()).spawn().expect("the binary starts");
         let keys = File::from(keys);
@@ -45,31 +49,37 @@ impl Terminal {
         Terminal { child, keys, shown, seen: 0 }
     }
 
-    fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         self.shown.lock().expect("nobody panics while it holds this lock").clone()
     }
 
-    fn press(&mut self, keys: &str) {
+    /// Whether what is typed is shown.
+    pub fn echoes(&self) -> bool {
+        let mode = tcgetattr(&self.keys).expect("a terminal");
+        mode.local_modes.contains(LocalModes::ECHO)
+    }
+
+    pub fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).expect("a terminal");
     }
 
     /// Waits until this is shown behind what was seen before.
     #[track_caller]
-    fn await_text(&mut self, wanted: &str) {
+    pub fn await_text(&mut self, wanted: &str) {
         let seen = self.seen;
         self.seen = awaited(wanted, || self.shown()[seen..].find(wanted).map(|at| seen + at + wanted.len()));
     }
 
     /// Types a line at the prompt, and waits for this.
     #[track_caller]
-    fn typed(&mut self, line: &str, wanted: &str) {
+    pub fn typed(&mut self, line: &str, wanted: &str) {
         self.await_text("ribbit> ");
         self.press(&format!("{line}\r"));
         self.await_text(wanted);
     }
 
     #[track_caller]
-    fn ended(&mut self) -> i32 {
+    pub fn ended(&mut self) -> i32 {
         awaited("it ends", || self.child.try_wait().expect("our child")).code().unwrap_or(-1)
     }
 }

@@ -14,8 +14,8 @@ use ribbit::state::events::happened;
 use ribbit::state::model::Model;
 use ribbit::state::social::{account_named, session_account};
 use ribbit::state::{
-    AccountCommand, ClusterId, Code, Command, Denied, HistoryId, Interest, LogIndex, RequestId, Role, Stamp,
-    Token, View, Wanted,
+    AccountCommand, ClusterId, Code, Command, Denied, HistoryId, Interest, LogIndex, OperatorCommand,
+    RequestId, Role, Stamp, Token, View, Wanted,
 };
 use smol::future::FutureExt;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
@@ -181,6 +181,13 @@ impl Group {
     /// Everything is as it was, in another history.
     pub fn refound(&self, history: u128) {
         self.shared.lock().unwrap().store.history = history;
+    }
+
+    /// An operator's command is carried out.
+    pub fn operate(&self, command: OperatorCommand) {
+        let store = &mut self.shared.lock().unwrap().store;
+        let born = store.index;
+        store.write(RequestId(u128::from(born) + 1), born, command.into());
     }
 
     /// The clocks have never been set.

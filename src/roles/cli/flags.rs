@@ -6,6 +6,7 @@
 //! No flag names its environment variable: [`command`] gives every flag its `RIBBIT_…`, so none can be without.
 
 use super::bench_flags::BenchFlags;
+use super::client_flags::ClientFlags;
 use super::tree_flags::{LOCK_HELP, LockFlags, SHELL_HELP, ShellFlags};
 use super::{help, typed};
 use crate::roles::address;
@@ -56,9 +57,9 @@ pub enum Verb {
     /// Give people one stable address, and share them out over the backends; or ask where to go
     #[command(after_help = help::BALANCER)]
     Balancer(BalancerFlags),
-    /// What people use
-    #[command(subcommand)]
-    Client(ClientVerb),
+    /// What people use: croaks, friends and messages in a terminal, or a word at a time in scripts
+    #[command(after_help = help::CLIENT)]
+    Client(ClientFlags),
     /// Show who is there, who leads, and how many more may be lost
     #[command(after_help = help::STATUS)]
     Status(StatusFlags),
@@ -89,16 +90,6 @@ pub enum Verb {
     /// Measure a running group; leaves accounts and croaks of its own behind
     #[command(after_help = help::BENCH)]
     Bench(BenchFlags),
-}
-
-#[derive(Debug, Subcommand)]
-pub enum ClientVerb {
-    /// Serve the pages to browsers; keeps nothing
-    #[command(after_help = help::WEB)]
-    Web(WebFlags),
-    /// Say which server to use: of the client's own cluster while that has one, else of the next
-    #[command(after_help = help::CLIENT_SERVER)]
-    Server(ClientServerFlags),
 }
 
 #[derive(Debug, Subcommand)]

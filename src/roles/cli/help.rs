@@ -83,6 +83,103 @@ pub(super) const LEFT: &str = "\
 Examples:
   ribbit balancer left 17";
 
+pub(super) const CLIENT: &str = "\
+Examples:
+  ribbit client                          talk: a prompt with history and completion
+  ribbit client -u ada --server board1:8081
+  ribbit client create ada
+  ribbit client post Rain, at last
+  ribbit client feed --follow
+
+Exit codes: 1 refused, 2 wrong usage, 3 nobody answers, 4 not logged in.
+With --json results are one JSON object a line; fields are only ever added.";
+
+pub(super) const LOGIN: &str = "\
+Examples:
+  ribbit client login ada
+  ribbit client login ada --server board1:8081 < password-file
+
+The session is kept in $XDG_CONFIG_HOME/ribbit or ~/.config/ribbit, readable by
+you alone, one for each cluster, whichever address it is reached at. A password
+is never taken from an argument or from the environment, where others see it.";
+
+pub(super) const LOGOUT: &str = "\
+Examples:
+  ribbit client logout";
+
+pub(super) const CREATE: &str = "\
+Examples:
+  ribbit client create ada
+  ribbit client create ada --full-name 'Ada L' --email ada@pond < password-file";
+
+pub(super) const POST: &str = "\
+Examples:
+  ribbit client post Rain, at last
+  uptime | ribbit client post
+  ribbit client post --json -- '--text that begins with a dash'   {\"id\":N}
+
+Whatever dies meanwhile, it is done once. Exits 3 when nobody answers; then it
+says whether it may have been done.";
+
+pub(super) const FEED: &str = "\
+Examples:
+  ribbit client feed --limit 50
+  ribbit client feed --before 1234       older ones
+  ribbit client feed --follow --json | while read -r croak; do …; done
+
+With --json one line a croak:
+  {\"id\":N,\"author\":{\"account\":N,\"username\":\"…\",\"name\":\"…\"},\"text\":\"…\",
+   \"time\":\"2026-07-01T09:05:00Z\"}    null where a board had no clock";
+
+pub(super) const DM: &str = "\
+Examples:
+  ribbit client dm bob are you there?
+  ribbit client dm bob --json < letter   {\"id\":N,\"to\":\"bob\",\"fate\":\"saved\"}
+
+Saved means: on a majority of the servers' disks, waiting for bob.";
+
+pub(super) const INBOX: &str = "\
+Examples:
+  ribbit client inbox                    what waits to be read; then it was read
+  ribbit client inbox --keep --json
+  ribbit client inbox bob --limit 50
+
+With --json one line a message; from or to is null when they were deleted:
+  {\"id\":N,\"from\":{\"account\":N,\"username\":\"…\",\"name\":\"…\"},\"to\":{…},
+   \"text\":\"…\",\"time\":…,\"fate\":\"saved\" or \"delivered\" or \"read\"}";
+
+pub(super) const ADD: &str = "\
+Examples:
+  ribbit client add bob
+  ribbit client add bob --json           {\"username\":\"bob\",\"followed\":true}";
+
+pub(super) const REMOVE_FRIEND: &str = "\
+Examples:
+  ribbit client remove bob";
+
+pub(super) const PEOPLE: &str = "\
+Examples:
+  ribbit client people
+  ribbit client people 'b*' --only followers
+  ribbit client people --only friends --json
+
+With --json one line a person:
+  {\"account\":N,\"username\":\"…\",\"name\":\"…\",\"followed\":true,\"follows\":false}";
+
+pub(super) const EXPORT: &str = "\
+Examples:
+  ribbit client export > me.json
+  ribbit client export --output me.json
+
+One object: ribbit_export (1), account, friends, followers, sessions, croaks,
+messages; croaks and messages as `feed --json` and `inbox --json` show them,
+croaks newest first, messages talk by talk.";
+
+pub(super) const DELETE: &str = "\
+Examples:
+  ribbit client delete
+  ribbit client delete < password-file";
+
 pub(super) const CLIENT_SERVER: &str = "\
 A client asks for its id once; it is kept in the data folder, in the file
 `client`. Its own cluster is its id modulo the number of clusters, plus 1.

@@ -9,12 +9,14 @@
 //! Reads files (cluster file, ports file), writes nothing, opens no socket. A wrong command line is clap's error
 //! and exits 2; a wrong file is a [`Failure`] and exits 78.
 //!
-//! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`, [`bench_flags`]: of `bench`);
+//! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`, [`bench_flags`]: of `bench`, [`client_flags`]: of `client`);
 //!   [`help`]: the examples under them; [`typed`]: values with a syntax of their own
 //! - [`config`]: the KEY=VALUE file of `--config`
 //! - [`find_group`]: where the group is reached
 
 pub mod bench_flags;
+pub mod client_flags;
+mod client_verbs;
 pub mod config;
 pub mod find_group;
 pub mod flags;
@@ -28,7 +30,7 @@ use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{
     BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DataDir, DirectoryOptions, Fate, Group,
     HealthOptions, InitOptions, LockOptions, MemberOptions, NodeOptions, RecoverOptions, Restart,
-    ShellOptions, StatusOptions, UpOptions, WatchOptions, WebOptions,
+    ShellOptions, StatusOptions, TerminalOptions, UpOptions, VerbOptions, WatchOptions, WebOptions,
 };
 use crate::roles::ports::Ports;
 use crate::roles::shell::commands;
@@ -39,9 +41,9 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches};
 use config::Config;
 use flags::{
-    BalancerFlags, BalancerVerb, ClientServerFlags, ClientVerb, Flags, GroupFlags, InitFlags, MemberVerb,
-    NameFlags, NodeFlags, RecoverFlags, RestartFlag, ServerFlags, StatusFlags, UpFlags, Verb, WatchFlags,
-    WebFlags, command,
+    BalancerFlags, BalancerVerb, ClientServerFlags, Flags, GroupFlags, InitFlags, MemberVerb, NameFlags,
+    NodeFlags, RecoverFlags, RestartFlag, ServerFlags, StatusFlags, UpFlags, Verb, WatchFlags, WebFlags,
+    command,
 };
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -64,6 +66,8 @@ pub enum Job {
     Balancer(BalancerOptions),
     Directory(DirectoryOptions),
     Web(WebOptions),
+    Terminal(TerminalOptions),
+    Verb(VerbOptions),
     ClientServer(ClientServerOptions),
     Init(InitOptions),
     Up(UpOptions),
@@ -141,8 +145,7 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Coordinator(flags) => Job::Node(node(Role::Coordinator, flags.clusters, flags.node)?),
         Verb::Balancer(BalancerFlags { verb: None, server }) => Job::Balancer(balancer(server)?),
         Verb::Balancer(BalancerFlags { verb: Some(verb), .. }) => Job::Directory(directory(verb, matches)?),
-        Verb::Client(ClientVerb::Web(flags)) => Job::Web(web(flags, matches)?),
-        Verb::Client(ClientVerb::Server(flags)) => Job::ClientServer(client_server(flags, matches)?),
+        Verb::Client(flags) => client_verbs::client(flags, matches)?,
         Verb::Status(flags) => Job::Status(status(flags, false, matches)?),
         Verb::Watch(WatchFlags { once, group: flags }) => {
             Job::Watch(WatchOptions { group: group(flags, matches)?, once })

@@ -1,0 +1,86 @@
+//! The second stage of the flags of `ribbit client`.
+
+use super::client_flags::{
+    AskingFlags, ClientFlags, ClientVerb, CreateFlags, DmFlags, ExportFlags, FeedFlags, InboxFlags, OnlyFlag,
+    PeopleFlags, PersonVerbFlags, PostFlags, UserFlags,
+};
+use super::flags::GroupFlags;
+use super::{Job, Refusal, client_server, group, web};
+use crate::roles::failure::Failure;
+use crate::roles::options::{PersonOptions, PersonVerb, TerminalOptions, VerbOptions, Whose};
+use clap::ArgMatches;
+use std::path::PathBuf;
+
+pub fn client(flags: ClientFlags, matches: &ArgMatches) -> Result<Job, Refusal> {
+    let ClientFlags { verb, user: username, take_over, group } = flags;
+    let (verb, asking) = match verb {
+        None => {
+            let person = person(group, matches)?;
+            return Ok(Job::Terminal(TerminalOptions { person, username, take_over }));
+        }
+        Some(ClientVerb::Web(flags)) => return Ok(Job::Web(web(flags, matches)?)),
+        Some(ClientVerb::Server(flags)) => return Ok(Job::ClientServer(client_server(flags, matches)?)),
+        Some(ClientVerb::Person(verb)) => taken_apart(verb),
+    };
+    let AskingFlags { json, group } = asking;
+    Ok(Job::Verb(VerbOptions { person: person(group, matches)?, verb, json }))
+}
+
+/// What a person does, and how it finds its group.
+fn taken_apart(verb: PersonVerbFlags) -> (PersonVerb, AskingFlags) {
+    match verb {
+        PersonVerbFlags::Login(UserFlags { username, asking }) => (PersonVerb::LogIn { username }, asking),
+        PersonVerbFlags::Logout(asking) => (PersonVerb::LogOut, asking),
+        PersonVerbFlags::Create(CreateFlags { full_name: name, email, user }) => {
+            (PersonVerb::Create { username: user.username, name, email }, user.asking)
+        }
+        PersonVerbFlags::Post(PostFlags { text, asking }) => {
+            (PersonVerb::Post { text: given(&text) }, asking)
+        }
+        PersonVerbFlags::Feed(FeedFlags { follow, before, limit, asking }) => {
+            (PersonVerb::Feed { follow, before, limit: limit as usize }, asking)
+        }
+        PersonVerbFlags::Dm(DmFlags { username, text: PostFlags { text, asking } }) => {
+            (PersonVerb::Message { username, text: given(&text) }, asking)
+        }
+        PersonVerbFlags::Inbox(InboxFlags { with, keep, limit, asking }) => {
+            (PersonVerb::Inbox { with, keep, limit: limit as usize }, asking)
+        }
+        PersonVerbFlags::Add(UserFlags { username, asking }) => {
+            (PersonVerb::Befriend { username, wanted: true }, asking)
+        }
+        PersonVerbFlags::Remove(UserFlags { username, asking }) => {
+            (PersonVerb::Befriend { username, wanted: false }, asking)
+        }
+        PersonVerbFlags::People(PeopleFlags { names, only, asking }) => {
+            let whose = match only {
+                Some(OnlyFlag::Friends) => Whose::Friends,
+                Some(OnlyFlag::Followers) => Whose::Followers,
+                None => Whose::Everybody,
+            };
+            (PersonVerb::People { names, whose }, asking)
+        }
+        PersonVerbFlags::Export(ExportFlags { output: file, group }) => {
+            (PersonVerb::Export { file }, AskingFlags { json: true, group })
+        }
+        PersonVerbFlags::Delete(asking) => (PersonVerb::Delete, asking),
+    }
+}
+
+/// The words of a text; nothing when it stands on standard input.
+fn given(words: &[String]) -> Option<String> {
+    match words {
+        [] => None,
+        [word] if word == "-" => None,
+        words => Some(words.join(" ")),
+    }
+}
+
+fn person(flags: GroupFlags, matches: &ArgMatches) -> Result<PersonOptions, Failure> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    // A relative path is none, says the specification.
+    let config = set("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let config = config.or_else(|| Some(PathBuf::from(set("HOME")?).join(".config")));
+    let folder = config.map(|folder| folder.join("ribbit"));
+    Ok(PersonOptions { group: group(flags, matches)?, folder, no_colour: set("NO_COLOR").is_some() })
+}

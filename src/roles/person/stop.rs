@@ -1,0 +1,103 @@
+//! Why something that a person asked for did not come to pass, and how a script is told.
+
+use crate::net::client::Unreachable;
+use crate::net::protocol::Why;
+use crate::roles::failure::{Exit, Failure};
+use crate::state::{Code, Denied};
+use crate::ui::words::{self, Trouble};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Refused, for good.
+    Denied(Denied),
+    /// A write that nobody has decided.
+    Undecided(Unreachable),
+    /// A read that nobody has answered.
+    Unread(Unreachable),
+}
+
+impl Stop {
+    pub fn unread(why: Unreachable) -> Stop {
+        Stop::Unread(why)
+    }
+    pub fn undecided(why: Why) -> Stop {
+        Stop::Undecided(Unreachable::Undecided(why))
+    }
+    /// Nobody is logged in, or not any more.
+    pub fn lacks_session(self) -> bool {
+        matches!(self, Stop::Denied(Denied { code: Code::NotLoggedIn, .. }))
+    }
+    /// Nobody answered: it may be asked again.
+    pub fn is_unreachable(self) -> bool {
+        !matches!(self, Stop::Denied(_))
+    }
+}
+
+impl From<Denied> for Stop {
+    fn from(denied: Denied) -> Stop {
+        Stop::Denied(denied)
+    }
+}
+impl From<Unreachable> for Stop {
+    /// Of a write.
+    fn from(why: Unreachable) -> Stop {
+        Stop::Undecided(why)
+    }
+}
+
+/// A sentence without a full stop.
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Stop::Denied(denied) => f.write_str(&words::denied(*denied)),
+            Stop::Undecided(why) => write!(f, "{why}"),
+            Stop::Unread(why) => match Trouble::from(*why) {
+                Trouble::Nobody => write!(f, "{}", Unreachable::Nobody),
+                Trouble::Busy => write!(f, "{}", Code::Busy),
+                Trouble::Disagree => write!(f, "{}", Code::Unavailable),
+            },
+        }
+    }
+}
+impl std::error::Error for Stop {}
+
+impl From<Stop> for Failure {
+    fn from(stop: Stop) -> Failure {
+        let exit = match stop {
+            _ if stop.lacks_session() => Exit::NotLoggedIn,
+            Stop::Denied(_) => Exit::Refused,
+            Stop::Undecided(_) | Stop::Unread(_) => Exit::Unreachable,
+        };
+        Failure::new(exit, stop.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Field;
+
+    #[test]
+    fn what_is_wrong_has_words_and_an_exit_code() {
+        let told = |stop: Stop| (Failure::from(stop).exit, stop.to_string());
+        let denied = |code| Stop::from(Denied::new(code));
+        assert_eq!(
+            told(denied(Code::NotLoggedIn)),
+            (Exit::NotLoggedIn, "you are not logged in (609)".into())
+        );
+        assert_eq!(
+            told(denied(Code::NoSuchUser)),
+            (Exit::Refused, "there is no user of that name (601)".into())
+        );
+        let email = Denied::of(Code::InvalidEntry, Field::Email);
+        let words = "email: that entry is not valid (606): somebody@somewhere";
+        assert_eq!(told(email.into()), (Exit::Refused, words.into()));
+        let nobody = "no servers are running, or none can be reached";
+        let silent = Unreachable::Undecided(Why::NotServing);
+        assert_eq!(told(Stop::unread(silent)), (Exit::Unreachable, nobody.into()));
+        assert_eq!(told(Unreachable::Nobody.into()), (Exit::Unreachable, nobody.into()));
+        // Of a write that may have left, that is said.
+        let (exit, words) = told(silent.into());
+        assert!(exit == Exit::Unreachable && words.ends_with("may or may not have been done"), "{words}");
+    }
+}

@@ -1,0 +1,159 @@
+//! What people see in a terminal, line by line: croaks, messages and people. What others wrote is shown as [`plain`] shows it.
+//!
+//! ```text
+//!   2026-07-01 09:05 UTC  @ada  Rain, at last
+//!                               and more of it
+//! ```
+//!
+//! A text of several lines goes on under its beginning, so that no line of it looks like another croak. Colour is the
+//! caller's to allow: it is never needed to understand anything.
+
+use super::{plain, time};
+use crate::net::client::Contact;
+use crate::net::limits::TRIES_MAX;
+use crate::state::people::Acquaintance;
+use crate::state::query::{FeedCroak, Person};
+use crate::state::talks::{Fate, TalkMessage};
+use std::fmt::Write;
+
+/// Stands where a board had no clock: as wide as a time.
+const NO_TIME: &str = "no time             ";
+
+/// How lines may be dressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Style {
+    pub colour: bool,
+}
+
+impl Style {
+    fn dressed(self, code: &str, text: &str) -> String {
+        if self.colour && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
+    }
+    /// Of less importance: a time.
+    pub fn faint(self, text: &str) -> String {
+        self.dressed("2", text)
+    }
+    /// Somebody's name.
+    pub fn name(self, text: &str) -> String {
+        self.dressed("1;32", text)
+    }
+    /// What went wrong.
+    pub fn alarm(self, text: &str) -> String {
+        self.dressed("1;31", text)
+    }
+}
+
+/// A croak, without a line end.
+pub fn croak(croak: &FeedCroak, style: Style) -> String {
+    said(croak.wall_ms, &croak.author.username, &croak.text, style)
+}
+
+/// Who said what and when, without a line end.
+pub fn said(wall_ms: u64, username: &str, text: &str, style: Style) -> String {
+    let when = time::shown(wall_ms).map_or_else(|| NO_TIME.to_string(), |shown| shown.people);
+    line(&when, &format!("@{}", plain::line(username)), text, "", style)
+}
+
+/// A message of `me` with somebody, or with nobody when they were deleted, without a line end. Of one's own it says how
+/// far it has come.
+pub fn message(message: &TalkMessage, with: Option<&Person>, me: &Person, style: Style) -> String {
+    let when = time::shown(message.wall_ms).map_or_else(|| NO_TIME.to_string(), |shown| shown.people);
+    let (me, with) = (name_of(Some(me)), name_of(with));
+    match message.mine {
+        true => {
+            let fate = format!("  ({})", fate(message.fate));
+            line(&when, &format!("{me} to {with}"), &message.text, &fate, style)
+        }
+        false => line(&when, &format!("{with} to {me}"), &message.text, "", style),
+    }
+}
+
+/// `@ada`; who was deleted has no name.
+pub fn name_of(person: Option<&Person>) -> String {
+    person.map_or_else(|| "[deleted]".to_string(), |person| format!("@{}", plain::line(&person.username)))
+}
+
+/// How far a message has come.
+pub fn fate(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Saved => "saved",
+        Fate::Delivered => "delivered",
+        Fate::Read => "read",
+    }
+}
+
+fn line(when: &str, who: &str, text: &str, behind: &str, style: Style) -> String {
+    let indent = when.chars().count() + who.chars().count() + 4;
+    let mut line = format!("{}  {}  ", style.faint(when), style.name(who));
+    for (number, part) in text.split('\n').enumerate() {
+        if number > 0 {
+            let _ = write!(line, "\n{:indent$}", "");
+        }
+        line.push_str(&plain::line(part));
+    }
+    line + &style.faint(behind)
+}
+
+/// A person, without a line end: `@ada  Ada Lovelace`.
+pub fn person(person: &Person, style: Style) -> String {
+    format!("{}  {}", style.name(&format!("@{}", plain::line(&person.username))), plain::line(&person.name))
+}
+
+/// The same, and who follows whom.
+pub fn acquaintance(known: &Acquaintance, style: Style) -> String {
+    let bond = match (known.followed, known.follows) {
+        (true, true) => "  (you follow each other)",
+        (true, false) => "  (you follow them)",
+        (false, true) => "  (follows you)",
+        (false, false) => "",
+    };
+    person(&known.person, style) + &style.faint(bond)
+}
+
+/// What becomes of the connection.
+pub fn contact(contact: &Contact) -> String {
+    match contact {
+        Contact::Lost(server) => format!("{} has gone: looking for another server", plain::line(server)),
+        Contact::Reached(server) => format!("connected to {}", plain::line(server)),
+        Contact::Nobody { tried } => format!("no server answers (try {tried} of {TRIES_MAX})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::AccountId;
+
+    fn ada() -> Person {
+        Person { account: AccountId(3), username: "ada".to_string(), name: "Ada \x1bL".to_string() }
+    }
+
+    #[test]
+    fn a_croak_is_one_line_and_nothing_in_it_looks_like_another() {
+        let text = "Rain\n2026-07-01 09:05 UTC  @bob  not me\u{202e}";
+        let croak_of = |wall_ms| FeedCroak { id: 9, author: ada(), wall_ms, text: text.to_string() };
+        let shown = croak(&croak_of(1_709_251_199_999), Style::default());
+        let indent = " ".repeat("2024-02-29 23:59 UTC  @ada  ".len());
+        let rest = r"2026-07-01 09:05 UTC  @bob  not me\u{202e}";
+        assert_eq!(shown, format!("2024-02-29 23:59 UTC  @ada  Rain\n{indent}{rest}"));
+        let coloured = croak(&croak_of(0), Style { colour: true });
+        assert!(coloured.starts_with("\x1b[2mno time             \x1b[0m  \x1b[1;32m@ada\x1b[0m  Rain\n"));
+        assert_eq!(person(&ada(), Style::default()), r"@ada  Ada \x1bL");
+    }
+
+    #[test]
+    fn a_message_says_who_and_to_whom_and_ones_own_how_far_it_has_come() {
+        let bob = Person { account: AccountId(4), username: "bob".to_string(), name: "Bob".to_string() };
+        let mine = TalkMessage { id: 9, mine: true, wall_ms: 0, text: "a\nb".to_string(), fate: Fate::Saved };
+        let indent = " ".repeat("no time               @ada to @bob  ".len());
+        assert_eq!(
+            message(&mine, Some(&bob), &ada(), Style::default()),
+            format!("no time               @ada to @bob  a\n{indent}b  (saved)")
+        );
+        let theirs = TalkMessage { mine: false, text: "a".to_string(), ..mine };
+        let shown = message(&theirs, None, &ada(), Style::default());
+        assert_eq!(shown, "no time               [deleted] to @ada  a");
+        let known = Acquaintance { person: bob, followed: true, follows: false };
+        assert_eq!(acquaintance(&known, Style::default()), "@bob  Bob  (you follow them)");
+    }
+}

@@ -1,0 +1,180 @@
+//! What scripts see of people, croaks and messages: one JSON object a line, of a shape that README.md documents.
+//!
+//! Fields are added, never renamed or taken away. A time is RFC 3339 in UTC, and null where a board had no clock; an id is
+//! a log index: it rises, and the older page of a list lies before its first one.
+
+use super::time;
+use crate::state::LogIndex;
+use crate::state::people::{AccountLine, Acquaintance, OpenSession, OwnAccount};
+use crate::state::query::{FeedCroak, Person};
+use crate::state::talks::{Fate, TalkMessage};
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+pub struct WhoJson<'a> {
+    account: u64,
+    username: &'a str,
+    name: &'a str,
+}
+
+impl<'a> From<&'a Person> for WhoJson<'a> {
+    fn from(person: &'a Person) -> WhoJson<'a> {
+        WhoJson { account: person.account.0, username: &person.username, name: &person.name }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct CroakJson<'a> {
+    id: LogIndex,
+    author: WhoJson<'a>,
+    text: &'a str,
+    time: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct MessageJson<'a> {
+    id: LogIndex,
+    /// Null: deleted.
+    from: Option<WhoJson<'a>>,
+    to: Option<WhoJson<'a>>,
+    text: &'a str,
+    time: Option<String>,
+    fate: Fate,
+}
+
+#[derive(Debug, Serialize)]
+struct AcquaintanceJson<'a> {
+    #[serde(flatten)]
+    who: WhoJson<'a>,
+    followed: bool,
+    follows: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct AccountJson<'a> {
+    #[serde(flatten)]
+    who: WhoJson<'a>,
+    email: &'a str,
+    created: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct AccountLineJson<'a> {
+    #[serde(flatten)]
+    account: AccountJson<'a>,
+    suspended: bool,
+    sessions: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct SessionJson {
+    opened: LogIndex,
+    time: Option<String>,
+    this: bool,
+}
+
+pub fn croak(croak: &FeedCroak) -> String {
+    line(&croak_json(croak))
+}
+
+/// A message of `me` with somebody, or with nobody when they were deleted.
+pub fn message(message: &TalkMessage, with: Option<&Person>, me: &Person) -> String {
+    line(&message_json(message, with, me))
+}
+
+pub fn acquaintance(person: &Acquaintance) -> String {
+    let Acquaintance { person, followed, follows } = person;
+    line(&AcquaintanceJson { who: person.into(), followed: *followed, follows: *follows })
+}
+
+pub fn account_line(account: &AccountLine) -> String {
+    let AccountLine { person, email, created_wall_ms, suspended, sessions } = account;
+    let account = AccountJson { who: person.into(), email, created: time_of(*created_wall_ms) };
+    line(&AccountLineJson { account, suspended: *suspended, sessions: *sessions })
+}
+
+pub fn person(person: &Person) -> String {
+    line(&WhoJson::from(person))
+}
+
+pub fn own_account(account: &OwnAccount) -> String {
+    let OwnAccount { person, email, created_wall_ms } = account;
+    line(&AccountJson { who: person.into(), email, created: time_of(*created_wall_ms) })
+}
+
+pub fn session(session: &OpenSession) -> String {
+    let OpenSession { opened, opened_wall_ms, this } = session;
+    line(&SessionJson { opened: *opened, time: time_of(*opened_wall_ms), this: *this })
+}
+
+fn croak_json(croak: &FeedCroak) -> CroakJson<'_> {
+    let FeedCroak { id, author, wall_ms, text } = croak;
+    CroakJson { id: *id, author: author.into(), text, time: time_of(*wall_ms) }
+}
+
+fn message_json<'a>(message: &'a TalkMessage, with: Option<&'a Person>, me: &'a Person) -> MessageJson<'a> {
+    let (me, with) = (Some(WhoJson::from(me)), with.map(WhoJson::from));
+    let (from, to) = if message.mine { (me, with) } else { (with, me) };
+    let TalkMessage { id, wall_ms, text, fate, .. } = message;
+    MessageJson { id: *id, from, to, text, time: time_of(*wall_ms), fate: *fate }
+}
+
+fn time_of(wall_ms: u64) -> Option<String> {
+    time::shown(wall_ms).map(|shown| shown.machine)
+}
+
+fn line(json: &impl Serialize) -> String {
+    serde_json::to_string(json).expect("plain data always serialises")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::AccountId;
+
+    fn person(account: u64, username: &str) -> Person {
+        Person { account: AccountId(account), username: username.into(), name: username.to_uppercase() }
+    }
+
+    /// The shape is promised: what is here may be added to, and changes in no other way.
+    #[test]
+    fn golden_lines() {
+        let (ada, bob) = (person(3, "ada"), person(4, "bob"));
+        let said = FeedCroak { id: 9, author: ada.clone(), wall_ms: 0, text: "a \"b\"\n\x1b".into() };
+        assert_eq!(
+            croak(&said),
+            r#"{"id":9,"author":{"account":3,"username":"ada","name":"ADA"},"text":"a \"b\"\n\u001b","time":null}"#
+        );
+        let wall_ms = 1_709_251_199_999;
+        let wrote = TalkMessage { id: 12, mine: true, wall_ms, text: "hi".into(), fate: Fate::Delivered };
+        let to_bob = r#"{"id":12,"from":{"account":3,"username":"ada","name":"ADA"},"to":{"account":4,"username":"bob","name":"BOB"},"text":"hi","time":"2024-02-29T23:59:59Z","fate":"delivered"}"#;
+        assert_eq!(message(&wrote, Some(&bob), &ada), to_bob);
+        let got = TalkMessage { mine: false, fate: Fate::Saved, ..wrote.clone() };
+        let from_nobody = r#"{"id":12,"from":null,"to":{"account":3,"username":"ada","name":"ADA"},"text":"hi","time":"2024-02-29T23:59:59Z","fate":"saved"}"#;
+        assert_eq!(message(&got, None, &ada), from_nobody);
+        let known = Acquaintance { person: bob.clone(), followed: true, follows: false };
+        assert_eq!(
+            acquaintance(&known),
+            r#"{"account":4,"username":"bob","name":"BOB","followed":true,"follows":false}"#
+        );
+        let account = AccountLine {
+            person: bob.clone(),
+            email: "b@b".into(),
+            created_wall_ms: wall_ms,
+            suspended: false,
+            sessions: 2,
+        };
+        assert_eq!(
+            account_line(&account),
+            r#"{"account":4,"username":"bob","name":"BOB","email":"b@b","created":"2024-02-29T23:59:59Z","suspended":false,"sessions":2}"#
+        );
+        let own = OwnAccount { person: ada, email: "a@a".into(), created_wall_ms: 0 };
+        assert_eq!(
+            own_account(&own),
+            r#"{"account":3,"username":"ada","name":"ADA","email":"a@a","created":null}"#
+        );
+        let open = OpenSession { opened: 5, opened_wall_ms: wall_ms, this: true };
+        assert_eq!(session(&open), r#"{"opened":5,"time":"2024-02-29T23:59:59Z","this":true}"#);
+        assert_eq!(super::person(&bob), r#"{"account":4,"username":"bob","name":"BOB"}"#);
+    }
+}

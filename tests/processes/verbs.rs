@@ -1,0 +1,321 @@
+//! `ribbit client VERB` as a script uses it: what goes in, what comes out, and the code it ends with.
+
+use crate::pond::Pond;
+use crate::terminal::Terminal;
+use serde_json::{Value, json};
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+/// Somebody with a folder for their configuration.
+pub struct Somebody {
+    home: TempDir,
+}
+
+/// What came of a verb.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    /// It worked; what it said.
+    #[track_caller]
+    pub fn well(self) -> String {
+        assert_eq!((self.code, self.err.as_str()), (0, ""), "{}", self.out);
+        self.out
+    }
+
+    /// It ended with this code, saying this and nothing on standard output.
+    #[track_caller]
+    pub fn badly(self, code: i32, words: &str) {
+        assert!(self.code == code && self.err.contains(words) && self.out.is_empty(), "{self:?}");
+    }
+
+    /// The objects that it said, one a line.
+    #[track_caller]
+    pub fn lines(self) -> Vec<Value> {
+        self.well().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+}
+
+impl Somebody {
+    pub fn new() -> Somebody {
+        Somebody { home: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    /// With an account and a session.
+    #[track_caller]
+    pub fn called(pond: &Pond, username: &str) -> Somebody {
+        let somebody = Somebody::new();
+        let arguments = ["create", username, "--full-name", username, "--email", "a@b"];
+        somebody.hands(pond, &arguments, "password\n").well();
+        somebody
+    }
+
+    pub fn command(&self, pond: &Pond, arguments: &[&str]) -> Command {
+        let mut command = pond.plain(&[&["client"], arguments].concat());
+        command.env("XDG_CONFIG_HOME", self.home.path()).env_remove("NO_COLOR");
+        command
+    }
+
+    pub fn says(&self, pond: &Pond, arguments: &[&str]) -> Ran {
+        self.hands(pond, arguments, "")
+    }
+
+    /// The same with this on standard input.
+    pub fn hands(&self, pond: &Pond, arguments: &[&str], input: &str) -> Ran {
+        ran(self.command(pond, arguments), input)
+    }
+
+    /// The sessions that are kept.
+    pub fn kept(&self) -> Vec<PathBuf> {
+        let Ok(files) = fs::read_dir(self.home.path().join("ribbit")) else { return Vec::new() };
+        let mut files: Vec<PathBuf> = files.map(|file| file.expect("a file").path()).collect();
+        files.sort();
+        files
+    }
+}
+
+pub fn ran(mut command: Command, input: &str) -> Ran {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary starts");
+    // One that does not read it has ended already.
+    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
+    let output = child.wait_with_output().expect("it ends");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    Ran { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// An object of JSON without what differs from run to run.
+#[track_caller]
+fn without(mut object: Value, keys: &[&str]) -> Value {
+    for key in keys {
+        let there = object.as_object_mut().expect("an object").remove(*key);
+        assert!(there.is_some_and(|value| !value.is_null()), "no {key} in {object}");
+    }
+    object
+}
+
+#[test]
+fn a_script_croaks_reads_and_follows() {
+    let pond = Pond::start();
+    let ada = Somebody::called(&pond, "ada");
+    let created = Somebody::new().hands(&pond, &["create", "Bob", "--email", "b@b", "--json"], "password");
+    let [created] = &created.lines()[..] else { panic!("one object") };
+    assert_eq!(without(created.clone(), &["account"]), json!({"username": "bob"}));
+    let bob = Somebody::new();
+    assert_eq!(bob.hands(&pond, &["login", "BOB"], "password\n").well(), "logged in as @bob\n");
+
+    // Text from words, from standard input, and as it is.
+    assert!(ada.says(&pond, &["post", "Rain,", "at", "last"]).well().starts_with("croak "));
+    let [id] = &ada.hands(&pond, &["post", "--json", "-"], "two\n  lines\n").lines()[..] else { panic!() };
+    assert!(
+        id["id"].as_u64().is_some_and(|id| id > 0) && id.as_object().map(serde_json::Map::len) == Some(1)
+    );
+    ada.hands(&pond, &["post"], "a\x1b[2Jb\u{202e}🐸").well();
+    ada.says(&pond, &["post", "--", "--json"]).well();
+
+    assert_eq!(bob.says(&pond, &["feed"]).well(), "", "bob follows nobody");
+    assert_eq!(bob.says(&pond, &["add", "ada"]).well(), "you follow @ada\n");
+    assert_eq!(bob.says(&pond, &["add", "ada"]).err, "ribbit: you are friends already (608)\n");
+    let feed = bob.says(&pond, &["feed"]).well();
+    let shown: Vec<&str> = feed.lines().map(|line| line.rsplit("  ").next().unwrap_or_default()).collect();
+    assert_eq!(shown, ["Rain, at last", "two", "lines", r"a\x1b[2Jb\u{202e}🐸", "--json"], "{feed}");
+    assert!(feed.lines().all(|line| line.contains(" UTC  @ada  ") || line.starts_with("    ")), "{feed}");
+    let croaks = bob.says(&pond, &["feed", "--json"]).lines();
+    let texts: Vec<&str> = croaks.iter().map(|croak| croak["text"].as_str().expect("text")).collect();
+    assert_eq!(texts, ["Rain, at last", "two\n  lines", "a\x1b[2Jb\u{202e}🐸", "--json"]);
+    let author = without(croaks[1]["author"].clone(), &["account"]);
+    assert_eq!(author, json!({"username": "ada", "name": "ada"}));
+    assert_eq!((&croaks[1]["id"], croaks[1]["time"].is_string()), (&id["id"], true));
+    // Pages: the newest two, and those before them.
+    let page = |arguments: &[&str]| {
+        let lines = bob.says(&pond, arguments).lines();
+        lines.iter().map(|croak| croak["id"].clone()).collect::<Vec<_>>()
+    };
+    let newest = page(&["feed", "--json", "--limit", "2"]);
+    let older = page(&["feed", "--json", "--limit", "2", "--before", &newest[0].to_string()]);
+    assert_eq!([older, newest].concat(), croaks.iter().map(|it| it["id"].clone()).collect::<Vec<_>>());
+
+    assert_eq!(
+        bob.says(&pond, &["remove", "ada", "--json"]).lines(),
+        [json!({"username": "ada", "followed": false})]
+    );
+    assert_eq!(bob.says(&pond, &["feed", "--json"]).well(), "");
+}
+
+#[test]
+fn a_script_writes_messages_and_looks_at_people() {
+    let pond = Pond::start();
+    let (ada, bob) = (Somebody::called(&pond, "ada"), Somebody::called(&pond, "bob"));
+    let _bill = Somebody::called(&pond, "bill");
+    bob.says(&pond, &["add", "ada"]).well();
+
+    let people = ada.says(&pond, &["people", "--json"]).lines();
+    let people: Vec<Value> = people.into_iter().map(|person| without(person, &["account"])).collect();
+    let person =
+        |name: &str, follows| json!({"username": name, "name": name, "followed": false, "follows": follows});
+    assert_eq!(people, [person("ada", false), person("bill", false), person("bob", true)]);
+    assert_eq!(ada.says(&pond, &["people", "b?b"]).well(), "@bob  bob  (follows you)\n");
+    assert_eq!(
+        ada.says(&pond, &["people", "b*", "--only", "followers"]).well(),
+        "@bob  bob  (follows you)\n"
+    );
+    assert_eq!(bob.says(&pond, &["people", "--only", "friends"]).well(), "@ada  ada  (you follow them)\n");
+
+    assert_eq!(bob.says(&pond, &["inbox"]).well(), "nothing waits to be read\n");
+    assert!(ada.says(&pond, &["dm", "bob", "are", "you", "there?"]).well().ends_with(": saved\n"));
+    let [sent] = &ada.hands(&pond, &["dm", "Bob", "--json"], "two\nlines\n").lines()[..] else { panic!() };
+    assert_eq!(without(sent.clone(), &["id"]), json!({"to": "bob", "fate": "saved"}));
+    // Looked at and kept, looked at and read.
+    let kept = bob.says(&pond, &["inbox", "--keep", "--json"]).lines();
+    assert_eq!(kept.len(), 2);
+    let who = |person: &Value| without(person.clone(), &["account"]);
+    assert_eq!(who(&kept[1]["from"]), json!({"username": "ada", "name": "ada"}));
+    assert_eq!(who(&kept[1]["to"]), json!({"username": "bob", "name": "bob"}));
+    assert_eq!((&kept[1]["id"], &kept[1]["text"]), (&sent["id"], &json!("two\nlines")));
+    assert_eq!((&kept[1]["fate"], kept[1]["time"].is_string()), (&json!("saved"), true));
+    let read = bob.says(&pond, &["inbox"]).well();
+    assert!(read.contains("  @ada to @bob  are you there?\n") && !read.contains('('), "{read}");
+    assert_eq!(bob.says(&pond, &["inbox", "--json"]).well(), "");
+    bob.says(&pond, &["dm", "ada", "yes"]).well();
+    // Both sides, and what became of one's own.
+    let talk = ada.says(&pond, &["inbox", "bob", "--limit", "2"]).well();
+    assert!(talk.contains("lines  (read)\n") && talk.contains("  @bob to @ada  yes\n"), "{talk}");
+    assert_eq!(ada.says(&pond, &["inbox", "--json"]).well(), "", "the talk was read");
+    // Whoever is deleted has no name, and what they wrote is there.
+    bob.says(&pond, &["dm", "ada", "bye"]).well();
+    assert_eq!(bob.hands(&pond, &["delete"], "password").well(), "deleted: @bob\n");
+    let left = ada.says(&pond, &["inbox", "--json"]).lines();
+    assert_eq!((left.len(), &left[0]["from"], &left[0]["text"]), (1, &Value::Null, &json!("bye")));
+    ada.says(&pond, &["dm", "bob", "?"]).badly(1, "there is no user of that name (601)");
+}
+
+#[test]
+fn an_export_holds_everything() {
+    let pond = Pond::start();
+    let (ada, bob) = (Somebody::called(&pond, "ada"), Somebody::called(&pond, "bob"));
+    ada.says(&pond, &["add", "bob"]).well();
+    bob.says(&pond, &["add", "ada"]).well();
+    for number in 0..60 {
+        ada.says(&pond, &["post", &format!("croak {number}")]).well();
+    }
+    bob.says(&pond, &["post", "not ada's"]).well();
+    for number in 0..60 {
+        let (from, to) = if number % 2 == 0 { (&ada, "bob") } else { (&bob, "ada") };
+        from.says(&pond, &["dm", to, &format!("message {number}")]).well();
+    }
+    let file = pond.folder().join("me.json");
+    let said = ada.says(&pond, &["export", "--output", file.to_str().expect("text")]).well();
+    assert_eq!(said, format!("{}: 120 croaks and messages\n", file.display()));
+    assert_eq!(fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o600);
+    let text = fs::read_to_string(&file).expect("a file");
+    assert_eq!(ada.says(&pond, &["export"]).well(), text, "on standard output it is the same");
+    let export: Value = serde_json::from_str(&text).expect("JSON");
+    let keys: Vec<&String> = export.as_object().expect("an object").keys().collect();
+    let expected = ["account", "croaks", "followers", "friends", "messages", "ribbit_export", "sessions"];
+    assert_eq!(
+        (keys, &export["ribbit_export"]),
+        (expected.iter().map(|key| (*key).to_string()).collect::<Vec<_>>().iter().collect(), &json!(1))
+    );
+    let account = without(export["account"].clone(), &["account", "created"]);
+    assert_eq!(account, json!({"username": "ada", "name": "ada", "email": "a@b"}));
+    let texts = |list: &str| -> Vec<String> {
+        let list = export[list].as_array().expect("a list");
+        list.iter().rev().map(|it| it["text"].as_str().expect("text").to_string()).collect()
+    };
+    assert_eq!(texts("croaks"), (0..60).map(|number| format!("croak {number}")).collect::<Vec<_>>());
+    assert_eq!(texts("messages"), (0..60).map(|number| format!("message {number}")).collect::<Vec<_>>());
+    assert_eq!(export["friends"][0]["username"], "bob");
+    assert_eq!(export["followers"][0]["username"], "bob");
+    assert_eq!(export["sessions"][0]["this"], true);
+    let token = fs::read_to_string(&ada.kept()[0]).expect("a session");
+    let token = token.lines().find_map(|line| line.strip_prefix("TOKEN=")).expect("a token");
+    assert!(!text.contains(token), "no secret is exported");
+}
+
+#[test]
+fn a_session_belongs_to_a_cluster_and_not_to_an_address() {
+    let mut pond = Pond::start();
+    let ada = Somebody::called(&pond, "ada");
+    let kept = ada.kept();
+    assert_eq!(kept.len(), 1);
+    let mode = |path: &std::path::Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!((mode(&kept[0]), mode(kept[0].parent().expect("a folder"))), (0o600, 0o700));
+    // The same cluster at other addresses: a backend's, and a coordinator's, who knows who serves.
+    for part in ["BACKEND_2", "COORDINATOR_1"] {
+        ada.says(&pond, &["post", part, "--server", &pond.address(part)]).well();
+    }
+    // What was written through one server is read through another by the next process.
+    let texts: Vec<Value> = ada.says(&pond, &["feed", "--json"]).lines();
+    assert_eq!(texts.iter().map(|it| it["text"].clone()).collect::<Vec<_>>(), ["BACKEND_2", "COORDINATOR_1"]);
+    // Another log-in ends the one before: one session is open, and the file is replaced.
+    let before = fs::read(&kept[0]).expect("a session");
+    ada.hands(&pond, &["login", "ada"], "password\n").well();
+    let export: Value = serde_json::from_str(&ada.says(&pond, &["export"]).well()).expect("JSON");
+    assert_eq!(export["sessions"].as_array().map(Vec::len), Some(1));
+    assert_ne!(fs::read(&kept[0]).expect("a session"), before);
+    // One that was closed opens nothing any more, and is not kept.
+    fs::write(&kept[0], before).expect("a session");
+    ada.says(&pond, &["feed"]).badly(4, "you are not logged in (609)");
+    assert_eq!(ada.kept(), [""; 0].map(PathBuf::from));
+    ada.hands(&pond, &["login", "ada"], "password\n").well();
+
+    pond.stop();
+    pond.dry_out();
+    pond.up(&[]);
+    ada.says(&pond, &["feed"]).badly(4, "you are not logged in (609)");
+    ada.hands(&pond, &["create", "ada", "--email", "a@b"], "password\n").well();
+    assert_eq!(ada.kept().len(), 2, "one for each cluster");
+    assert_eq!(ada.says(&pond, &["logout"]).well(), "logged out, @ada\n");
+    assert_eq!(ada.kept(), kept);
+    ada.says(&pond, &["logout"]).badly(4, "you are not logged in (609)");
+}
+
+#[test]
+fn a_password_is_typed_unseen() {
+    let pond = Pond::start();
+    let ada = Somebody::new();
+    let mut terminal = Terminal::of(ada.command(&pond, &["create", "ada"]));
+    terminal.await_text("Name that others see [ada]: ");
+    terminal.press("Ada \u{c9}.\r");
+    terminal.await_text("Email address: ");
+    terminal.press("ada@pond\r");
+    terminal.await_text("A password for it: ");
+    terminal.press("s3cret-worl\u{e9}\x7fd\r");
+    terminal.await_text("The same again: ");
+    terminal.press("s3cret-world\r");
+    terminal.await_text("welcome, @ada");
+    assert_eq!(terminal.ended(), 0);
+    assert!(!terminal.shown().contains("s3cret"), "{:?}", terminal.shown());
+    // Ctrl-C at the prompt: nothing happens, and the terminal shows again what is typed.
+    let mut terminal = Terminal::of(ada.command(&pond, &["delete"]));
+    terminal.await_text("Password of @ada: ");
+    assert!(!terminal.echoes());
+    terminal.press("s3cr\x03");
+    assert_eq!(terminal.ended(), 130);
+    assert!(terminal.echoes());
+    let mut terminal = Terminal::of(ada.command(&pond, &["login", "ada"]));
+    terminal.await_text("Password of @ada: ");
+    terminal.press("wrong-secret\r");
+    terminal.await_text("the password is wrong (602)");
+    assert_eq!(terminal.ended(), 1);
+    assert!(terminal.echoes());
+    // Colour is for terminals, and for those who want it.
+    ada.says(&pond, &["post", "in colour"]).well();
+    assert!(!ada.says(&pond, &["feed"]).well().contains('\x1b'));
+    let mut terminal = Terminal::of(ada.command(&pond, &["feed"]));
+    terminal.await_text("\x1b[1;32m@ada\x1b[0m  in colour");
+    let mut plain = ada.command(&pond, &["feed"]);
+    plain.env("NO_COLOR", "1");
+    let mut terminal = Terminal::of(plain);
+    terminal.await_text("  @ada  in colour");
+    assert_eq!(terminal.ended(), 0);
+    assert!(!terminal.shown().contains('\x1b'));
+}

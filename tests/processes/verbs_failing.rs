@@ -1,0 +1,156 @@
+//! `ribbit client VERB` when something is wrong: with what was typed, with the servers, in the middle of it.
+
+use crate::pond::{Pond, awaited};
+use crate::verbs::{Ran, Somebody};
+use serde_json::Value;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
+
+#[test]
+fn exit_codes_tell_what_is_wrong() {
+    let pond = Pond::start();
+    let ada = Somebody::new();
+    ada.says(&pond, &["feed"]).badly(4, "you are not logged in (609): `ribbit client login NAME` first");
+    ada.says(&pond, &["post", "x"]).badly(4, "609");
+    ada.hands(&pond, &["delete"], "password\n").badly(4, "609");
+    ada.hands(&pond, &["login", "ada"], "password\n").badly(1, "there is no user of that name (601)");
+    ada.hands(&pond, &["login", "ada"], "").badly(2, "a password is needed");
+    ada.hands(&pond, &["create", "ada"], "password\n").badly(2, "--email");
+    ada.hands(&pond, &["create", "ada", "--email", "a"], "password\n").badly(1, "email: ");
+    ada.hands(&pond, &["create", "a b", "--email", "a@b"], "password\n").badly(1, "username: ");
+    ada.hands(&pond, &["create", "ada", "--email", "a@b"], "short\n").badly(1, "password: ");
+    ada.hands(&pond, &["create", "ada", "--email", "a@b"], "password\n").well();
+    ada.hands(&pond, &["create", "Ada", "--email", "a@b"], "password\n").badly(1, "(607)");
+    ada.hands(&pond, &["login", "ada"], "Password\n").badly(1, "the password is wrong (602)");
+    ada.hands(&pond, &["delete"], "Password\n").badly(1, "the password is wrong (602)");
+    assert_eq!(ada.kept().len(), 1, "still logged in");
+
+    ada.says(&pond, &["post", &"é".repeat(101)]).badly(1, "a croak has at most 100 characters (512)");
+    ada.hands(&pond, &["post"], &"é".repeat(100_000)).badly(1, "(512)");
+    ada.hands(&pond, &["post"], " \n").badly(1, "(606)");
+    ada.says(&pond, &["post", &"é".repeat(100)]).well();
+    ada.says(&pond, &["dm", "ada", "x"]).badly(1, "that is yourself (611)");
+    ada.hands(&pond, &["dm", "bob"], &"é".repeat(1_001)).badly(1, "(643)");
+    ada.says(&pond, &["add", "nobody"]).badly(1, "(601)");
+    ada.says(&pond, &["remove", "ada"]).badly(1, "you are not friends (610)");
+    ada.says(&pond, &["export", "--output", "/nonexistent/me.json"]).badly(1, "cannot be written");
+
+    for wrong in [
+        &["pst"][..],
+        &["feed", "--follow", "--before", "3"],
+        &["feed", "--limit", "-1"],
+        &["dm"],
+        &["login", "ada", "password"],
+        &["-u", "ada", "feed"],
+    ] {
+        assert_eq!(ada.says(&pond, wrong).code, 2, "{wrong:?}");
+    }
+    // Nobody there: three tries, and a clear end.
+    let nobody = ["feed", "--server", "127.0.0.1:1"];
+    ada.says(&pond, &nobody).badly(3, "no servers are running, or none can be reached; asked 127.0.0.1:1");
+    let file = &ada.kept()[0];
+    fs::write(file, "USERNAME=ada\n").expect("a session");
+    ada.says(&pond, &["feed"]).badly(78, "it is damaged");
+}
+
+#[test]
+fn a_full_disk_behind_standard_output_is_no_success() {
+    let pond = Pond::start();
+    let (ada, bob) = (Somebody::called(&pond, "ada"), Somebody::called(&pond, "bob"));
+    ada.says(&pond, &["dm", "bob", "read me"]).well();
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full").expect("it is always full");
+    let output = bob.command(&pond, &["inbox"]).stdout(full()).output().expect("the binary starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("standard output: "), "{said}");
+    // What could not be shown waits still.
+    assert!(bob.says(&pond, &["inbox"]).well().contains("read me"));
+}
+
+/// `feed --follow`, and what it has said so far.
+struct Following {
+    child: Child,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl Following {
+    fn start(pond: &Pond, somebody: &Somebody) -> Following {
+        let mut command = somebody.command(pond, &["feed", "--follow", "--limit", "0", "--json"]);
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary starts");
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let (lines, hears) = (BufReader::new(child.stdout.take().expect("piped")), heard.clone());
+        // Ends with the pipe.
+        std::thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                let croak: Value = serde_json::from_str(&line).expect("JSON");
+                let text = croak["text"].as_str().expect("text").to_string();
+                hears.lock().expect("nobody panics while it holds this lock").push(text);
+            }
+        });
+        Following { child, heard }
+    }
+
+    #[track_caller]
+    fn await_heard(&self, count: usize) -> Vec<String> {
+        awaited("it is told", || {
+            let heard = self.heard.lock().expect("nobody panics while it holds this lock").clone();
+            (heard.len() >= count).then_some(heard)
+        })
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn whatever_dies_each_croak_is_done_once_and_told_once_and_in_order() {
+    let pond = Pond::start();
+    let (ada, bob) = (Somebody::called(&pond, "ada"), Somebody::called(&pond, "bob"));
+    bob.says(&pond, &["add", "ada"]).well();
+    let following = Following::start(&pond, &bob);
+    ada.says(&pond, &["post", "0"]).well();
+    following.await_heard(1);
+    let posts = 30;
+    for leader_dies_at in [1, 11, 21] {
+        let leader = pond.await_leading_backend();
+        std::thread::scope(|scope| {
+            let posting = scope.spawn(|| -> Vec<Ran> {
+                let texts = leader_dies_at..leader_dies_at + 10;
+                texts.map(|number: i32| ada.says(&pond, &["post", &number.to_string()])).collect()
+            });
+            following.await_heard(leader_dies_at as usize + 2);
+            pond.kill(&[&leader]);
+            posting.join().expect("it ends").into_iter().for_each(|ran| drop(ran.well()));
+        });
+    }
+    let expected: Vec<String> = (0..=posts).map(|number| number.to_string()).collect();
+    assert_eq!(following.await_heard(expected.len()), expected);
+    let feed = bob.says(&pond, &["feed", "--json", "--limit", "100"]).lines();
+    let texts: Vec<&str> = feed.iter().map(|croak| croak["text"].as_str().expect("text")).collect();
+    assert_eq!(texts, expected);
+}
+
+#[test]
+fn who_follows_ends_when_the_session_does_and_when_nobody_is_left() {
+    let mut pond = Pond::start();
+    let bob = Somebody::called(&pond, "bob");
+    let mut following = Following::start(&pond, &bob);
+    bob.says(&pond, &["post", "there"]).well();
+    following.await_heard(1);
+    bob.says(&pond, &["logout"]).well();
+    let ended = awaited("it ends", || following.child.try_wait().expect("our child"));
+    assert_eq!(ended.code(), Some(4));
+
+    bob.hands(&pond, &["login", "bob"], "password").well();
+    let mut following = Following::start(&pond, &bob);
+    bob.says(&pond, &["post", "again"]).well();
+    following.await_heard(1);
+    pond.pull_the_plug();
+    let ended = awaited("it ends", || following.child.try_wait().expect("our child"));
+    assert_eq!(ended.code(), Some(3));
+}
