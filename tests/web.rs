@@ -107,7 +107,7 @@ fn a_croak_leads_to_itself_to_its_author_and_to_who_is_mentioned() {
     page.says(200, &format!("href=\"/croak/{id}\""));
     page.says(200, "href=\"/@ada\"");
     page.says(200, "hello <a href=\"/@bob\">@Bob</a>, &#60;<a href=\"/@carl\">@carl</a>&#62;</p>");
-    page.says(200, "2026-07-01 10:00 UTC</time></a></p>");
+    page.says(200, "2026-07-01 10:00 UTC</span></time></a></p>");
 }
 
 #[test]
