@@ -312,7 +312,12 @@ async fn converse<N: Node>(
 }
 
 /// Ends when the other side says anything more, or closes.
-async fn silence(mut reader: BufReader<Incoming>) -> Result<(), FrameError> {
+async fn silence(reader: BufReader<Incoming>) -> Result<(), FrameError> {
+    if !reader.buffer().is_empty() {
+        return Err(FrameError::Malformed);
+    }
+    // There may be a thousand of them: none keeps a buffer for what must not come.
+    let mut reader = reader.into_inner();
     match reader.read(&mut [0]).await? {
         0 => Ok(()),
         _ => Err(FrameError::Malformed),
