@@ -86,7 +86,7 @@
     try {
       const answer = await fetch(form.action, { method: "POST", body, signal: AbortSignal.timeout(SEND_MS_MAX) });
       const page = parse(await answer.text());
-      if (answer.status < 500 && answer.status !== 408 && one("main", page)) return { page, url: answer.url };
+      if (answer.status < 500 && answer.status !== 408 && one("main", page)) return { page, url: answer.url, done: answer.ok };
       return { trouble: one(".trouble b", page)?.textContent };
     } catch {
       return {};
@@ -102,10 +102,10 @@
     setBusy(form, button, true);
     const until = Date.now() + RETRY_MS_MAX;
     for (let pause = 500; ; pause = Math.min(2 * pause, PAUSE_MS_MAX)) {
-      const { page, url, trouble = "Nobody answers." } = await attempt(form, body);
+      const { page, url, done, trouble = "Nobody answers." } = await attempt(form, body);
       if (busy.get(form) !== mine) return;
       if (page) {
-        for (const field of all("textarea", form)) sessionStorage.removeItem(draftOf(field));
+        if (done) for (const field of all("textarea", form)) sessionStorage.removeItem(draftOf(field));
         show(page, url);
         return arrive(one("textarea", form));
       }
@@ -141,12 +141,13 @@
   const draftOf = (field) => `draft ${one(".me b")?.textContent} ${location.pathname} ${field.id}`;
   const requestOf = (field) => one("[name=request]", field.form);
   const keep = (field) => {
+    if (!one(".me b")) return;
     const draft = JSON.stringify({ text: field.value, request: requestOf(field)?.value });
     field.value ? sessionStorage.setItem(draftOf(field), draft) : sessionStorage.removeItem(draftOf(field));
   };
   const recall = (field) => {
-    const draft = JSON.parse(sessionStorage.getItem(draftOf(field)));
-    if (!draft || field.value || !one(".me b")) return;
+    const draft = one(".me b") && JSON.parse(sessionStorage.getItem(draftOf(field)));
+    if (!draft) return;
     field.value = draft.text;
     if (requestOf(field) && draft.request) requestOf(field).value = draft.request;
   };
@@ -289,7 +290,7 @@
     fresh = [];
     shown = here();
     for (const field of all("[data-chars-max]")) {
-      recall(field);
+      field.value ? keep(field) : recall(field);
       field.addEventListener("input", () => {
         keep(field);
         recount(field);

@@ -49,6 +49,40 @@ fn anybody_may_see_how_the_servers_are_and_nothing_private() {
     assert_eq!(nobody.post("/status", &[]).status, 405);
 }
 
+/// Bytes that a first visit may take, all told.
+const FIRST_PAGE_BYTES_MAX: usize = 30 * 1024;
+
+#[test]
+fn a_first_page_with_all_it_loads_is_small() {
+    let site = Site::start();
+    let mut ada = Browser::new(&site.address);
+    let bytes = |browser: &mut Browser, path: &str| {
+        let reply = browser.get(path);
+        assert_eq!(reply.status, 200, "{path}");
+        println!("{:>6} bytes  {path}", reply.body.len());
+        reply.body.len()
+    };
+    let shared: usize =
+        ["/style.css", "/script.js", "/favicon.svg"].map(|path| bytes(&mut ada, path)).iter().sum();
+    for path in ["/login", "/create", "/about", "/status"] {
+        let all = shared + bytes(&mut ada, path);
+        assert!(all <= FIRST_PAGE_BYTES_MAX, "{path} and what it loads: {all} bytes");
+    }
+    let login = ada.get("/login").body;
+    let loaded = login.matches("src=\"").count() + login.matches("rel=\"stylesheet\"").count();
+    assert_eq!(loaded, 3, "the style, the script, the frog: {login}");
+    ada.join("ada");
+    let pages = ["/main", "/manage", "/messages", "/people", "/settings", "/logout", "/delete", "/@ada"];
+    for path in pages {
+        let all = shared + bytes(&mut ada, path);
+        assert!(all <= FIRST_PAGE_BYTES_MAX, "{path} and what it loads: {all} bytes");
+    }
+    for number in 0..50 {
+        ada.croak(&format!("{number} {}", "quak ".repeat(19)));
+    }
+    bytes(&mut ada, "/main");
+}
+
 #[test]
 fn anybody_may_read_what_this_is() {
     let site = Site::start();
@@ -73,7 +107,7 @@ fn a_croak_leads_to_itself_to_its_author_and_to_who_is_mentioned() {
     page.says(200, &format!("href=\"/croak/{id}\""));
     page.says(200, "href=\"/@ada\"");
     page.says(200, "hello <a href=\"/@bob\">@Bob</a>, &#60;<a href=\"/@carl\">@carl</a>&#62;</p>");
-    page.says(200, "2026-07-01 10:00 UTC</time></a></p>");
+    page.says(200, "2026-07-01 10:00 UTC</span></time></a></p>");
 }
 
 #[test]

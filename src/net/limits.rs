@@ -97,7 +97,7 @@ pub const SURVEY_ROUNDS_MAX: usize = 4;
 pub const WATCH_EVERY: Duration = Duration::from_millis(250);
 
 /// People's programs that follow one node at the same time; further ones are told that too much is going on.
-pub const SUBSCRIBERS_MAX: usize = 512;
+pub const SUBSCRIBERS_MAX: usize = 1_200;
 /// A stream with nothing to say says so this often.
 pub const LIVE_BEAT: Duration = Duration::from_secs(1);
 /// A stream that says nothing for this long has ended.
@@ -112,4 +112,5 @@ pub const LIVE_SEND_BUFFER_BYTES: usize = 64 * 1024;
 pub const LIVE_PIECES_MAX: usize = 4;
 
 const _: () = assert!(MEMBER_CONNECTIONS_MIN >= 3 * crate::state::limits::MEMBERS_MAX);
+const _: () = assert!(SUBSCRIBERS_MAX < CONNECTIONS_MAX - MEMBER_CONNECTIONS_MIN);
 const _: () = assert!(ASKS_UNDER_WAY_MAX > 0 && SILENT_STEPS_PING < SILENT_STEPS_MAX);

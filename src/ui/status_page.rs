@@ -1,4 +1,5 @@
-//! `/status`: how the servers are, for whoever is curious. A dot for each, told apart by shape as well as by colour.
+//! `/status`: how the servers are, for whoever is curious. Drawn as a pond with a lily pad for each, the frog on the
+//! leader's, and how many may be lost in the middle; then a line for each, told apart by shape as well as by colour.
 //!
 //! Anybody may look: no addresses, no people, nothing that says where a machine is.
 
@@ -48,6 +49,50 @@ pub struct ShownMember {
     pub lag: Option<u64>,
     /// Of a backend that is there.
     pub clients: Option<u32>,
+    /// How far it has come, of how far there is to go, while it catches up.
+    pub progress: Option<(u64, u64)>,
+}
+
+/// A member in the picture.
+#[derive(Debug)]
+pub struct Pad {
+    pub x: i32,
+    pub y: i32,
+    pub dot: Dot,
+    /// Voters have larger ones.
+    pub radius: i32,
+    /// Empty where there is no room for it.
+    pub label: String,
+}
+
+impl Pad {
+    /// A lily pad's outline: a disc without a slice.
+    fn leaf(&self) -> String {
+        let radius = f64::from(self.radius);
+        let (x, y) = ((0.98 * radius).round(), (0.2 * radius).round());
+        format!("M0 0L{x} {y}A{radius} {radius} 0 1 1 {x} {}z", -y)
+    }
+}
+
+/// Members in the picture that have their names beside them.
+const LABELS_MAX: usize = 8;
+
+/// The members on a ring in the order of the list, so that each stays where it was.
+fn pads(survey: &Survey) -> Vec<Pad> {
+    let count = survey.members.len();
+    let crowded = count > LABELS_MAX;
+    let place = |(number, member): (usize, &MemberView)| {
+        let turn = std::f64::consts::TAU * number as f64 / count as f64;
+        let radius = if member.voter { 20 } else { 14 };
+        Pad {
+            x: (160.0 + 112.0 * turn.sin()).round() as i32,
+            y: (106.0 - 74.0 * turn.cos()).round() as i32,
+            dot: shown(survey, member).dot,
+            radius: if crowded { radius / 2 } else { radius },
+            label: if crowded { String::new() } else { member.info.name() },
+        }
+    };
+    survey.members.iter().enumerate().map(place).collect()
 }
 
 /// Something that happened.
@@ -67,6 +112,9 @@ pub struct StatusPage {
     pub leads: String,
     pub to_spare: String,
     pub troubles: Vec<String>,
+    /// How many processes may be lost.
+    pub spare: u32,
+    pub pads: Vec<Pad>,
     pub members: Vec<ShownMember>,
     /// The newest first.
     pub history: Vec<ShownLine>,
@@ -93,6 +141,8 @@ impl StatusPage {
             },
             to_spare: if survey.anyone() { what_may_be_lost(survey) } else { String::new() },
             troubles: troubles.iter().map(trouble_words).collect(),
+            spare: survey.can_lose_processes,
+            pads: pads(survey),
             members: survey.members.iter().map(|member| shown(survey, member)).collect(),
             history: history.iter().rev().take(HISTORY_MAX).map(line).collect(),
         }
@@ -118,11 +168,15 @@ fn shown(survey: &Survey, member: &MemberView) -> ShownMember {
         (.., false, true) => (Dot::Behind, "votes, behind"),
         (.., false, false) => (Dot::Behind, "learns, behind"),
     };
+    let lag = member.alive.then(|| behind(survey, member));
     ShownMember {
         name: member.info.name(),
         dot,
         is,
-        lag: member.alive.then(|| behind(survey, member)),
+        lag,
+        progress: lag
+            .filter(|_| dot == Dot::Behind)
+            .map(|lag| (member.info.applied, member.info.applied + lag)),
         clients: (member.alive && member.info.role == Role::Backend).then_some(member.info.clients),
     }
 }
@@ -165,9 +219,18 @@ mod tests {
             can_lose_processes: 0,
             can_lose_machines: 0,
         };
+        let mut survey = survey;
+        assert!(!page(&survey, &[]).contains("<progress"), "two behind is nothing");
+        survey.members[1].in_sync = false;
         let line = HistoryLine { wall_ms: 0, words: "backend-3 <gave> up".into() };
         let html = page(&survey, &[line]);
-        assert_eq!(html.matches("<svg").count(), 3, "{html}");
+        assert_eq!(html.matches("<svg").count(), 1 + 3, "{html}");
+        assert_eq!(
+            (html.matches("class=\"pad").count(), html.matches("class=\"crown").count()),
+            (3, 1),
+            "{html}"
+        );
+        assert!(html.contains("<progress max=\"42\" value=\"40\"") && html.matches("<progress").count() == 1);
         for words in
             ["backend-1 leads.", "backend-3 is missing.", "Nothing more may be lost", "2 behind", "3 clients"]
         {

@@ -198,6 +198,20 @@ fn what_was_typed_outlives_leaving_the_page() {
     assert_eq!(words(), "");
     visit.go("/main");
     assert_eq!(words(), "");
+    // A session that ended meanwhile takes nothing along.
+    driver.type_into("textarea", "said without a session");
+    let mut elsewhere = Browser::new(&visit.site.address);
+    elsewhere.cookies = driver.cookies();
+    elsewhere.post("/logout", &[]).leads_to("/login");
+    driver.click("main form button");
+    visit.shows("/main", "log in, then send it again");
+    assert_eq!(words(), "said without a session");
+    driver.click("main form a[href='/login']");
+    visit.fill(&[("username", "ada"), ("password", "password")]);
+    visit.shows("/main", "Feed");
+    assert_eq!(words(), "said without a session");
+    driver.click("main form button");
+    visit.shows("/main", "said without a session");
     // Nobody else finds it.
     driver.type_into("textarea", "for me alone");
     driver.click("nav a[href='/logout']");

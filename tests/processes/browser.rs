@@ -3,6 +3,7 @@
 
 use crate::driver::{self, Driver};
 use crate::pond::Pond;
+use rustix::process::Signal;
 use std::fs;
 use std::path::Path;
 
@@ -123,6 +124,64 @@ fn two_people_meet_with_scripts_and_without_and_two_members_die() {
     bob.sees("/main", "No servers are running");
     assert_eq!(bob.driver.run("return document.querySelector('textarea').value"), "Is anybody there?");
     bob.picture("nobody");
+}
+
+/// Whichever backend a stream comes from, it dies here; and so does the leader while somebody types.
+#[test]
+fn a_page_hears_what_is_croaked_while_every_backend_dies_once_and_loses_no_word_to_it() {
+    if driver::missing() {
+        return;
+    }
+    let pond = Pond::start();
+    let ada = Person { driver: Driver::start(), username: "ada", web: pond.web() };
+    let mut bob = pond.browser();
+    bob.join("bob");
+    ada.join();
+    ada.befriend("bob");
+    bob.croak("is this on?");
+    let heard = |count: u32| {
+        let words = if count == 1 { "1 new croak".to_string() } else { format!("{count} new croaks") };
+        ada.driver
+            .awaits(&format!("return document.querySelector('.arrivals button')?.textContent == '{words}'"));
+    };
+    heard(1);
+    for (count, id) in (2..).zip(1..=3) {
+        pond.await_whole();
+        pond.kill(&[&format!("backend-{id}")]);
+        bob.croak(&format!("backend {id} died"));
+        heard(count);
+    }
+    ada.driver.press(".arrivals button");
+    let texts = "return [...document.querySelectorAll('.text')].map((text) => text.textContent).join()";
+    let told = "backend 3 died,backend 2 died,backend 1 died,is this on?";
+    assert_eq!(ada.driver.run(texts), told, "each once, in their order");
+
+    // Between typing and pressing the button.
+    pond.await_whole();
+    ada.driver.type_into("textarea", "Did you notice?");
+    pond.kill(&[&pond.await_leading_backend()]);
+    ada.driver.click("main form button");
+    ada.sees("/main", "Did you notice?");
+    assert_eq!(ada.driver.run("return document.querySelector('textarea').value"), "");
+    ada.go("/main");
+    assert_eq!(ada.driver.text("main").matches("Did you notice?").count(), 1);
+
+    // With nobody left the words stay, and go out when somebody is back.
+    pond.await_whole();
+    ada.driver.type_into("textarea", "Is anybody there?");
+    let everybody = ["backend-1", "backend-2", "backend-3", "coordinator-1", "coordinator-2"];
+    pond.signal(&everybody, Signal::STOP);
+    ada.driver.leads_away(|| {
+        ada.driver.press("main form button");
+        ada.driver.awaits("return (document.querySelector('.sending')?.textContent ?? '') != ''");
+        assert_eq!(ada.driver.run("return document.querySelector('textarea').value"), "Is anybody there?");
+        ada.picture("sending");
+        pond.signal(&everybody, Signal::CONT);
+    });
+    ada.go("/main");
+    assert_eq!(ada.driver.text("main").matches("Is anybody there?").count(), 1);
+    ada.go("/status");
+    ada.picture("servers");
 }
 
 /// The bytes behind base64.
