@@ -108,6 +108,8 @@ pub const LIVE_GATHER: Duration = Duration::from_millis(50);
 pub const LIVE_OLD_MAX: Duration = Duration::from_secs(4);
 /// What the kernel keeps of a stream for a slow reader.
 pub const LIVE_SEND_BUFFER_BYTES: usize = 64 * 1024;
+/// What is read of a stream in one go: its pieces are short, and one process may follow a thousand.
+pub const LIVE_READ_BYTES: usize = 1_024;
 /// Pieces of a stream that wait for who reads it; then TCP tells the node to wait.
 pub const LIVE_PIECES_MAX: usize = 4;
 

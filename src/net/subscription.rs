@@ -16,7 +16,7 @@
 
 use super::client::{Company, Pause, ask_once, connect};
 use super::frame::{self, FrameError, Plane};
-use super::limits::{FRAME_BYTES_MAX, LIVE_PIECES_MAX, LIVE_SILENCE, STATUS_DEADLINE};
+use super::limits::{FRAME_BYTES_MAX, LIVE_PIECES_MAX, LIVE_READ_BYTES, LIVE_SILENCE, STATUS_DEADLINE};
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, Lapse};
 use super::tasks;
 use crate::state::{Denied, Event, Token, Wanted};
@@ -186,7 +186,7 @@ async fn follow_one(
     let mut stream = connect(server, plane_of(wanted)).await?;
     let ask = Ask::Subscribe { cursor: *cursor, wanted: wanted.clone() };
     frame::write(&mut stream, &AskFrame { tag: TAG, deadline_ms: 0, ask }).await?;
-    let mut reader = BufReader::new(super::socket::Incoming::from(stream));
+    let mut reader = BufReader::with_capacity(LIVE_READ_BYTES, super::socket::Incoming::from(stream));
     loop {
         let said = frame::within(LIVE_SILENCE, frame::read(&mut reader, FRAME_BYTES_MAX)).await?;
         let AnswerFrame { tag: TAG, answer } = said else { return Err(FrameError::Malformed) };
