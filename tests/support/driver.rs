@@ -141,6 +141,12 @@ impl Driver {
         self.call("POST", &format!("/element/{element}/value"), json!({ "text": text }));
     }
 
+    #[track_caller]
+    pub fn clear(&self, selector: &str) {
+        let element = self.find(selector);
+        self.call("POST", &format!("/element/{element}/clear"), json!({}));
+    }
+
     /// Clicks what leads to another page, and waits until that page is there: loaded, or put in place by the script.
     #[track_caller]
     pub fn click(&self, selector: &str) {
