@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/group.rs"]
+#[allow(dead_code)] // What only other tests do to a group.
 mod group;
 #[path = "support/http.rs"]
 mod http;

@@ -15,6 +15,7 @@ mod site;
 
 use group::Mood;
 use http::{Browser, Reply};
+use ribbit::state::{AccountId, OperatorCommand};
 use site::Site;
 
 /// Two people who have logged in.
@@ -279,4 +280,35 @@ fn the_feed_says_what_is_new() {
     assert!(!ada.get("/main").body.contains("since you were last here"));
     bob.croak("three");
     ada.get("/main").says(200, "1 new croak since");
+}
+
+#[test]
+fn where_no_accounts_are_taken_the_page_says_so() {
+    let site = Site::start();
+    site.group.operate(OperatorCommand::SetRegistration { open: false });
+    let mut ada = Browser::new(&site.address);
+    let page = ada.get("/create");
+    page.says(200, "no new accounts are taken here at the moment");
+    assert!(!page.body.contains("<input"));
+    // A form that was open already.
+    let fields = [("name", "A"), ("username", "ada"), ("email", "a@b"), ("password", "password")];
+    ada.post("/create", &fields).says(422, "(650)");
+    site.group.operate(OperatorCommand::SetRegistration { open: true });
+    ada.post("/create", &fields).leads_to("/login?created=ada");
+}
+
+#[test]
+fn somebody_suspended_is_told_so_and_only_with_the_right_password() {
+    let site = Site::start();
+    let (mut ada, mut bob) = ada_and_bob(&site);
+    // The first command of the group in a box made ada.
+    site.group.operate(OperatorCommand::Suspend { account: AccountId(1), suspended: true });
+    ada.get("/main").leads_to("/login");
+    ada.post("/login", &[("username", "ada"), ("password", "password")]).says(422, "(649)");
+    ada.post("/login", &[("username", "ada"), ("password", "something else")]).says(422, "(602)");
+    // Others may write to them; it waits.
+    send(&mut bob, "ada", "where are you?");
+    site.group.operate(OperatorCommand::Suspend { account: AccountId(1), suspended: false });
+    ada.post("/login", &[("username", "ada"), ("password", "password")]).leads_to("/main");
+    ada.get("/messages/bob").says(200, "where are you?");
 }

@@ -53,6 +53,7 @@ pub use read::Reader;
 pub use record::{Configuration, EntryKind, HardState, Identity, LogEntry, Position};
 pub use store::{AppliedEntry, Store};
 
+use std::cell::Cell;
 use std::io::ErrorKind;
 
 /// What can go wrong with a store. All of it is fatal for the process that meets it.
@@ -124,18 +125,31 @@ impl DbError {
     }
 }
 
+thread_local! {
+    static READING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread reads a store that may be damaged. For a panic hook: what panics now is damage, no bug.
+pub fn is_reading() -> bool {
+    READING.get()
+}
+
 /// Runs what reads a store that may be damaged: redb trusts its pages and panics on some that cannot be. A process that
-/// ended with that panic would meet it again at its next start.
+/// ended with that panic would meet it again at its next start, so where panics end the process a hook looks at
+/// [`is_reading`]; where they unwind, in tests, it is an error like any other.
 ///
 /// # Errors
 /// What `work` answers, or `Damaged` when it panicked.
 pub fn reading<T>(work: impl FnOnce() -> Result<T, DbError>) -> Result<T, DbError> {
+    READING.set(true);
     // What it leaves half done is not used any more: a damaged store ends its process.
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+    let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("for no reason given");
         Err(DbError::Damaged(format!("reading it panicked: {text}")))
-    })
+    });
+    READING.set(false);
+    read
 }
 
 impl<E: Into<redb::Error>> From<E> for DbError {

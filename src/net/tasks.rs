@@ -13,7 +13,6 @@
 
 use super::limits::READER_THREADS;
 use smol::{Executor, Task};
-use std::panic::catch_unwind;
 use std::sync::Once;
 use std::thread;
 
@@ -52,13 +51,10 @@ impl Pool {
     fn start(&'static self) {
         for number in 1..=self.threads {
             let name = format!("{}-{number}", self.name);
-            let run = || {
-                loop {
-                    // A task that panics ends alone; its thread goes on.
-                    let _ = catch_unwind(|| self.run());
-                }
-            };
-            thread::Builder::new().name(name).spawn(run).expect("a process can start its few threads");
+            thread::Builder::new()
+                .name(name)
+                .spawn(|| self.run())
+                .expect("a process can start its few threads");
         }
     }
 
@@ -81,13 +77,5 @@ mod tests {
         let begin = Instant::now();
         smol::block_on(spawn(async {}));
         assert!(begin.elapsed() < block);
-    }
-
-    #[test]
-    fn a_task_that_panics_ends_alone() {
-        for _ in 0..2 * READER_THREADS {
-            spawn_reader(async { panic!("on purpose") }).detach();
-        }
-        assert_eq!(smol::block_on(spawn_reader(async { 7 })), 7);
     }
 }

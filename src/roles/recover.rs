@@ -13,6 +13,7 @@ use super::cli::{default_port, words_for};
 use super::failure::{Exit, Failure};
 use super::options::RecoverOptions;
 use super::output;
+use super::panics;
 use super::ports::Ports;
 use crate::db::disk::{LOG_PREFIX, STORE_FILE, log_names};
 use crate::db::{self, DbError, FileDisk, Identity, Store};
@@ -40,6 +41,12 @@ pub fn run(options: &RecoverOptions) -> Result<(), Failure> {
     }
     // `backend-2.recovering`: no member's name.
     let work = options.data_dir.join(format!("{name}.recovering"));
+    let (from, left) = (options.from.display().to_string(), work.clone());
+    panics::on_damage(move |why| {
+        // Nothing else takes it away once this process has ended.
+        let _ = fs::remove_dir_all(&left);
+        Failure::new(Exit::Refused, format!("{from} cannot be recovered from: {why}"))
+    });
     let recovered = begin_in(&work, options).and_then(|recovered| {
         move_to(&work, &target).map_err(|error| unwritable(&target, &error))?;
         Ok(recovered)

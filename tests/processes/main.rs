@@ -4,10 +4,10 @@
 //! - [`writers`]: people who croak all the time, and what must have become of it
 //! - [`preload`]: a wall clock and a disk that tests move and break
 //! - [`pages`]: what stands on a page
-//! - one module a promise: [`people`], [`hostile`], [`belonging`], [`failover`], [`following`], [`power`], [`status`],
+//! - one module a promise: [`people`], [`letters`], [`races`], [`hostile`], [`belonging`], [`failover`], [`following`], [`power`], [`status`],
 //!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`],
 //!   [`recover`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], [`metrics`], [`watch`],
-//!   [`verbs`], [`verbs_failing`], and [`browser`] for
+//!   [`verbs`], [`verbs_failing`], [`users`], and [`browser`] for
 //!   the eyes
 //!
 //! Each group is seven processes, so one test runs at a time, whatever `--test-threads` says.
@@ -32,6 +32,7 @@ mod failover;
 mod following;
 mod full;
 mod hostile;
+mod letters;
 mod locks;
 mod lost;
 mod masters;
@@ -44,6 +45,7 @@ mod pond;
 mod power;
 mod preload;
 mod quota;
+mod races;
 mod recover;
 mod scrub;
 mod shell;
@@ -51,6 +53,7 @@ mod sites;
 mod status;
 mod stopped;
 mod terminal;
+mod users;
 mod verbs;
 mod verbs_failing;
 mod watch;

@@ -24,7 +24,7 @@ fn texts_after(page: &Reply, begin: &str, end: &str) -> Vec<String> {
     rests.map(|rest| unescaped(rest.split(end).next().unwrap_or_default())).collect()
 }
 
-fn unescaped(html: &str) -> String {
+pub fn unescaped(html: &str) -> String {
     let quotes = html.replace("&#34;", "\"").replace("&#39;", "'");
     quotes.replace("&#60;", "<").replace("&#62;", ">").replace("&#38;", "&")
 }

@@ -10,8 +10,8 @@ use ribbit::state::command::Proposal;
 use ribbit::state::model::Model;
 use ribbit::state::social::{account_named, session_account};
 use ribbit::state::{
-    AccountCommand, ClusterId, Code, Command, Denied, HistoryId, LogIndex, RequestId, Role, Stamp, Token,
-    View,
+    AccountCommand, ClusterId, Code, Command, Denied, HistoryId, LogIndex, OperatorCommand, RequestId, Role,
+    Stamp, Token, View,
 };
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use std::sync::{Arc, Mutex};
@@ -167,6 +167,13 @@ impl Group {
     /// Everything is as it was, in another history.
     pub fn refound(&self, history: u128) {
         self.shared.lock().unwrap().store.history = history;
+    }
+
+    /// An operator's command is carried out.
+    pub fn operate(&self, command: OperatorCommand) {
+        let store = &mut self.shared.lock().unwrap().store;
+        let born = store.index;
+        store.write(RequestId(u128::from(born) + 1), born, command.into());
     }
 
     /// The clocks have never been set.

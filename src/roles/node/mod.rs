@@ -41,6 +41,7 @@ mod twin;
 
 use super::failure::{Exit, Failure};
 use super::options::NodeOptions;
+use super::panics;
 use crate::db::{self, DbError, FileDisk, Identity, Store};
 use crate::net::limits::SUBSCRIBERS_MAX;
 use crate::net::listener::{self, Gate};
@@ -159,6 +160,8 @@ impl Node {
 /// The address is taken, the store cannot be used, the group refuses this member, or the disk fails.
 pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let name = options.name();
+    let marking = options.clone();
+    panics::on_damage(move |why| lost_store(&marking, why));
     let listener = listen(&options.listen, &name).await?;
     let bound = listener.local_addr().map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
     let address = advertised(&options, bound);
@@ -299,7 +302,9 @@ async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
     let folder = options.store_dir();
     let started = Instant::now();
     loop {
-        match FileDisk::new(&folder).and_then(Store::open) {
+        let panics = number_for_tests(TEST_PANIC)?.is_some();
+        let open = |disk| if panics { db::reading(|| panic!("for a test")) } else { Store::open(disk) };
+        match FileDisk::new(&folder).and_then(open) {
             Ok(mut store) => {
                 if let Some(entries) = number_for_tests(TEST_LOG_KEEP)? {
                     store.set_log_keep_entries(entries);
@@ -331,6 +336,8 @@ async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
 const TEST_LOG_KEEP: &str = "RIBBIT_TEST_LOG_KEEP";
 /// For tests: the member with this Raft id is heard only by way of coordinators, as if its own link were cut.
 const TEST_DEAF: &str = "RIBBIT_TEST_DEAF";
+/// For tests: opening the store panics, as redb does on some damaged pages.
+const TEST_PANIC: &str = "RIBBIT_TEST_PANIC";
 /// For tests: how long the scrub pauses, in milliseconds.
 const TEST_SCRUB_MS: &str = "RIBBIT_TEST_SCRUB_MS";
 /// For tests: bytes that have to be free on the disk.

@@ -3,13 +3,14 @@
 use super::answer::{self, Answer};
 use super::feed::{NO_SESSION, WRONG_PAGE, status, stopped};
 use super::limits::READ_DEADLINE;
-use super::visit::{Stop, Visit};
+use super::visit::{Got, Stop, Visit};
 use crate::net::protocol::{Ask, NewAccount, Password};
 use crate::net::secret::{new_token, token_hash};
+use crate::state::rows::Settings;
 use crate::state::text::{check_email, check_name, check_password, fold_username};
-use crate::state::{Command, Field, Page, Query};
+use crate::state::{Code, Command, Field, Page, Query};
 use crate::ui::form::{Form, FormRequest};
-use crate::ui::pages::{FormPage, Place};
+use crate::ui::pages::{FormPage, MessagePage, Place};
 use crate::ui::words::Note;
 use hyper::StatusCode;
 
@@ -46,7 +47,14 @@ fn back(visit: &Visit, page: FormPage, stop: Stop) -> Answer {
 }
 
 pub async fn show_create(visit: &mut Visit) -> Answer {
-    match visit.read(Query::Position, READ_DEADLINE).await {
+    match visit.read(Query::Settings, READ_DEADLINE).await {
+        Ok(Got { page: Page::Settings(Settings { registration_open: false }), .. }) => {
+            let words = Code::RegistrationClosed.to_string();
+            answer::page(
+                StatusCode::OK,
+                &MessagePage { shell: visit.shell("No new accounts", Place::Create), words },
+            )
+        }
         Ok(_) => {
             let page = create_page(visit, &Form::default());
             answer::page(StatusCode::OK, &FormPage { request: Some(visit.request_here()), ..page })

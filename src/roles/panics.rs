@@ -1,0 +1,38 @@
+//! A panic is a bug, and ends its process at once, wherever it happens: half a process would go on answering with the state
+//! of that moment. Whoever started it starts it again; the group goes on meanwhile.
+//!
+//! One panic is none of ours: redb trusts the pages that it reads, and a store may be damaged. A member that meets such a
+//! page marks its store, so that the next start comes back without it ([`super::node`], lost stores) instead of meeting it
+//! again.
+
+use super::failure::{Exit, Failure};
+use super::log_lines;
+use crate::db;
+use std::panic;
+
+/// From now on a panic ends the process, after words for whoever has to look.
+pub fn end_the_process() {
+    let say = panic::take_hook();
+    panic::set_hook(Box::new(move |what| {
+        log_lines::flush();
+        say(what);
+        eprintln!(
+            "ribbit: this is a bug, and this process ends with it; nothing that was acknowledged is lost"
+        );
+        std::process::abort();
+    }));
+}
+
+/// From now on a panic while a store is read ends the process with what `damaged` makes of the words.
+pub fn on_damage(damaged: impl Fn(&str) -> Failure + Send + Sync + 'static) {
+    let otherwise = panic::take_hook();
+    panic::set_hook(Box::new(move |what| {
+        if !db::is_reading() {
+            return otherwise(what);
+        }
+        let Failure { message, .. } = damaged(&format!("reading it panicked: {what}").replace('\n', " "));
+        log_lines::flush();
+        eprintln!("ribbit: {message}");
+        std::process::exit(Exit::Refused as i32);
+    }));
+}
