@@ -33,9 +33,11 @@ fn anybody_may_see_how_the_servers_are_and_nothing_private() {
     page.says(200, "All is well.");
     page.says(200, "<b>backend-1</b> leads");
     page.says(200, "backend-1 leads, since &#60;nobody&#62; else is there");
-    page.says(200, "<meta http-equiv=\"refresh\" content=\"5\">");
-    assert!(!page.body.contains(&site.group.address) && !page.body.contains("<script"), "{}", page.body);
+    page.says(200, "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>");
+    assert!(!page.body.contains(&site.group.address), "{}", page.body);
     assert!(!page.body.contains("style="), "{}", page.body);
+    let still = nobody.get("/status?still");
+    assert!(!still.body.contains("refresh") && !still.body.contains("data-again"), "{}", still.body);
     // Many who look cost no more than one: what is shown is a second old at most.
     site.group.be(Mood::Unavailable(Why::NoLeader));
     std::thread::sleep(Duration::from_millis(1_100));
@@ -102,13 +104,16 @@ fn pages_carry_the_headers_that_keep_them_safe() {
     let mut ada = Browser::new(&site.address);
     let page = ada.get("/login?created=%3Cscript%3E");
     assert_eq!(page.status, 200);
-    assert!(!page.body.contains("script"));
+    assert!(page.body.matches("<script").count() == 1 && !page.body.contains("&#60;"), "{}", page.body);
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
     assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(page.header("cache-control"), Some("no-store"));
     ada.get("/login?created=Ada").says(200, "value=\"ada\"");
     assert_eq!(ada.get("/style.css").header("content-type"), Some("text/css; charset=utf-8"));
+    let script = ada.get("/script.js");
+    assert_eq!(script.header("content-type"), Some("text/javascript; charset=utf-8"));
+    assert!(policy.contains("script-src 'self'") && policy.contains("connect-src 'self'"), "{policy}");
     assert_eq!(ada.get("/favicon.svg").header("content-type"), Some("image/svg+xml"));
 }
 

@@ -3,18 +3,19 @@
 //! memory at a time.
 //!
 //! ```text
-//!   { "ribbit": 1, "account": {…}, "friends": […], "followers": […], "sessions": […], "croaks": […], "messages": [
-//!     { "with": "bob", "messages": [ { "id": 57, "mine": true, "written": "2026-07-01T09:05:00Z", … } ] }, … ] }
+//!   { "ribbit_export": 1, "account": {…}, "friends": […], "followers": […], "sessions": […], "croaks": […], "messages": […] }
 //! ```
 //!
-//! Newest first. `written` is null where a board had no clock; `with` is null for somebody deleted. Neither the password
-//! nor anything that a session could be taken over with is in it. What changes while it is made is in it or not.
+//! Each item is what `ribbit client … --json` shows ([`super::person_json`]). Croaks are newest first; messages come talk by
+//! talk, each newest first. Neither the password nor anything that a session could be taken over with is in it. What
+//! changes while it is made is in it or not; no talk is left out because somebody writes in it meanwhile.
 
-use super::time;
+use super::person_json;
 use crate::state::limits::{FEED_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
-use crate::state::query::{Person, Whom};
+use crate::state::query::Whom;
+use crate::state::talks::TalkLine;
 use crate::state::{AccountId, LogIndex, Page, Query, TokenHash};
-use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// The version of the document's shape.
 const SHAPE: u32 = 1;
@@ -48,16 +49,14 @@ pub struct Export {
     talks: Vec<AccountId>,
     /// Where the next page of talks begins.
     older_talks: Option<LogIndex>,
+    /// Talks that are in it, or to come. What is written in a talk meanwhile moves it to the top of the list, so the top is
+    /// looked at again at the end.
+    known_talks: BTreeSet<AccountId>,
+    /// The newest message when the list was first read.
+    begun: Option<LogIndex>,
+    again: bool,
     /// Croaks and messages so far.
     items: u64,
-}
-
-fn moment(wall_ms: u64) -> Value {
-    time::shown(wall_ms).map_or(Value::Null, |shown| shown.machine.into())
-}
-
-fn person(person: &Person) -> Value {
-    json!({ "username": person.username, "name": person.name })
 }
 
 impl Export {
@@ -69,6 +68,9 @@ impl Export {
             first: true,
             talks: Vec::new(),
             older_talks: None,
+            known_talks: BTreeSet::new(),
+            begun: None,
+            again: false,
             items: 0,
         }
     }
@@ -114,75 +116,48 @@ impl Export {
         match (part, page) {
             (Part::Account, Page::Account(account)) => {
                 self.username.clone_from(&account.person.username);
-                let mut shown = person(&account.person);
-                shown["email"] = account.email.into();
-                shown["created"] = moment(account.created_wall_ms);
-                text = format!("{{\n\"ribbit\": {SHAPE},\n\"account\": {shown},\n\"friends\": [");
+                let shown = person_json::own_account(&account);
+                text = format!("{{\n\"ribbit_export\": {SHAPE},\n\"account\": {shown},\n\"friends\": [");
                 self.begin(Part::Friends(None));
             }
             (Part::Friends(_), Page::Friends { friends, more, .. }) => {
-                friends.iter().for_each(|friend| self.item(&mut text, &person(friend)));
+                friends.iter().for_each(|friend| self.item(&mut text, &person_json::person(friend)));
                 match more {
                     Some(more) => self.part = Part::Friends(Some(more)),
                     None => self.next_list(&mut text, "followers", Part::Followers(None)),
                 }
             }
             (Part::Followers(_), Page::Followers { people, more, .. }) => {
-                people.iter().for_each(|who| self.item(&mut text, &person(&who.person)));
+                people.iter().for_each(|who| self.item(&mut text, &person_json::person(&who.person)));
                 match more {
                     Some(more) => self.part = Part::Followers(Some(more)),
                     None => self.next_list(&mut text, "sessions", Part::Sessions),
                 }
             }
             (Part::Sessions, Page::Sessions(sessions)) => {
-                for session in sessions {
-                    let opened = moment(session.opened_wall_ms);
-                    self.item(&mut text, &json!({ "opened": opened, "this": session.this }));
-                }
+                sessions.iter().for_each(|session| self.item(&mut text, &person_json::session(session)));
                 self.next_list(&mut text, "croaks", Part::Croaks(None));
             }
             (Part::Croaks(_), Page::Profile { croaks, older, .. }) => {
-                for croak in croaks {
-                    let written = moment(croak.wall_ms);
-                    self.items += 1;
-                    self.item(&mut text, &json!({ "id": croak.id, "written": written, "text": croak.text }));
-                }
+                self.items += croaks.len() as u64;
+                croaks.iter().for_each(|croak| self.item(&mut text, &person_json::croak(croak)));
                 match older {
                     Some(older) => self.part = Part::Croaks(Some(older)),
                     None => self.next_list(&mut text, "messages", Part::Talks(None)),
                 }
             }
             (Part::Talks(_), Page::Talks { talks, older, .. }) => {
-                self.talks = talks.iter().rev().map(|talk| talk.with_account).collect();
-                self.older_talks = older;
+                self.note_talks(&talks, older);
                 self.next_talk(&mut text);
             }
-            (Part::Talk(with_account, before), Page::Talk(talk)) => {
-                if before.is_none() {
-                    let with = talk.with.map_or(Value::Null, |with| with.username.into());
-                    self.separate(&mut text);
-                    text += &format!("{{ \"with\": {with}, \"messages\": [");
-                    self.first = true;
-                }
-                for message in talk.messages {
-                    let fate = message.mine.then_some(message.fate);
-                    self.items += 1;
-                    let shown = json!({
-                        "id": message.id,
-                        "mine": message.mine,
-                        "written": moment(message.wall_ms),
-                        "text": message.text,
-                        "state": fate,
-                    });
-                    self.item(&mut text, &shown);
+            (Part::Talk(with, _), Page::Talk(talk)) => {
+                self.items += talk.messages.len() as u64;
+                for message in &talk.messages {
+                    self.item(&mut text, &person_json::message(message, talk.with.as_ref(), &talk.me));
                 }
                 match talk.older {
-                    Some(older) => self.part = Part::Talk(with_account, Some(older)),
-                    None => {
-                        text += "\n] }";
-                        self.first = false;
-                        self.next_talk(&mut text);
-                    }
+                    Some(older) => self.part = Part::Talk(with, Some(older)),
+                    None => self.next_talk(&mut text),
                 }
             }
             _ => return Err(Unexpected),
@@ -195,13 +170,23 @@ impl Export {
         self.first = true;
     }
 
-    fn separate(&mut self, text: &mut String) {
+    fn item(&mut self, text: &mut String, item: &str) {
         *text += if std::mem::take(&mut self.first) { "\n" } else { ",\n" };
+        *text += item;
     }
 
-    fn item(&mut self, text: &mut String, item: &Value) {
-        self.separate(text);
-        *text += &item.to_string();
+    /// A page of the list of talks: those that are not known yet are to come.
+    fn note_talks(&mut self, talks: &[TalkLine], older: Option<LogIndex>) {
+        let newest = talks.first().map(|talk| talk.newest.id);
+        self.begun = self.begun.or(newest);
+        let new = talks.iter().filter(|talk| self.known_talks.insert(talk.with_account));
+        self.talks = new.map(|talk| talk.with_account).collect();
+        self.talks.reverse();
+        self.older_talks = match self.again {
+            false => older,
+            // Only what has moved since is of interest.
+            true => older.filter(|oldest| Some(*oldest) > self.begun),
+        };
     }
 
     fn next_list(&mut self, text: &mut String, name: &str, part: Part) {
@@ -210,9 +195,13 @@ impl Export {
     }
 
     fn next_talk(&mut self, text: &mut String) {
-        self.part = match (self.talks.pop(), self.older_talks) {
-            (Some(with), _) => Part::Talk(with, None),
+        self.part = match (self.talks.pop(), self.older_talks.take()) {
+            (Some(with), older) => {
+                self.older_talks = older;
+                Part::Talk(with, None)
+            }
             (None, Some(older)) => Part::Talks(Some(older)),
+            (None, None) if !std::mem::replace(&mut self.again, true) => Part::Talks(None),
             (None, None) => {
                 *text += "\n]\n}\n";
                 Part::Done
@@ -227,6 +216,7 @@ mod tests {
     use crate::state::command::Proposal;
     use crate::state::model::Model;
     use crate::state::{Command, MessageCommand, Request, RequestId, Stamp};
+    use serde_json::{Value, json};
 
     const ADA: TokenHash = TokenHash([1; 32]);
     const BOB: TokenHash = TokenHash([2; 32]);
@@ -277,21 +267,46 @@ mod tests {
             group.run(MessageCommand::Send { session, username, text: format!("message {number}") }.into());
         }
         let all = group.export(ADA);
-        assert_eq!(all["friends"], json!([{ "username": "bob", "name": "BOB" }]));
+        assert_eq!(all["friends"], json!([{ "account": 3, "username": "bob", "name": "BOB" }]));
         let croaks = all["croaks"].as_array().unwrap();
         assert_eq!((croaks.len(), &croaks[0]["text"]), (120, &json!("\"croak\" 119")));
-        assert_eq!(croaks[0]["written"], "2026-07-01T10:00:00Z");
-        let talks = all["messages"].as_array().unwrap();
-        assert_eq!((talks.len(), &talks[0]["with"]), (1, &json!("bob")));
-        let messages = talks[0]["messages"].as_array().unwrap();
+        assert_eq!(croaks[0]["time"], "2026-07-01T10:00:00Z");
+        let messages = all["messages"].as_array().unwrap();
         assert_eq!((messages.len(), &messages[59]["text"]), (60, &json!("message 0")));
-        assert_eq!((&messages[0]["mine"], &messages[0]["state"]), (&json!(true), &json!("saved")));
+        assert_eq!((&messages[0]["to"]["username"], &messages[0]["fate"]), (&json!("bob"), &json!("saved")));
         let others = group.export(BOB);
-        assert_eq!(others["followers"], json!([{ "username": "ada", "name": "ADA" }]));
-        assert_eq!(others["messages"][0]["messages"][0]["state"], Value::Null);
+        assert_eq!(others["followers"], json!([{ "account": 1, "username": "ada", "name": "ADA" }]));
         // Who was deleted has no name.
         group.run(Command::DeleteAccount { session: ADA, credential_version: 1 });
-        assert_eq!(group.export(BOB)["messages"][0]["with"], Value::Null);
+        assert_eq!(group.export(BOB)["messages"][0]["from"], Value::Null);
+    }
+
+    /// There are more talks than a page holds, and the oldest moves to the top while the first page is read.
+    #[test]
+    fn a_talk_that_moves_while_it_is_made_is_in_it() {
+        let mut group = Group(Model::new(), 0);
+        group.person("ada", ADA);
+        let others = TALKS_PAGE_MAX + 10;
+        for number in 0..others {
+            group.person(&format!("frog-{number}"), TokenHash([number as u8 + 10; 32]));
+        }
+        for number in 0..others {
+            let username = format!("frog-{number}");
+            group.run(MessageCommand::Send { session: ADA, username, text: "one".into() }.into());
+        }
+        let (mut export, mut text, mut moved) = (Export::new(ADA), String::new(), false);
+        while let Some(query) = export.query() {
+            text += &export.take(group.0.answer(&query).unwrap()).unwrap();
+            if matches!(query, Query::Talks { .. }) && !std::mem::replace(&mut moved, true) {
+                let username = "frog-0".to_string();
+                group.run(MessageCommand::Send { session: ADA, username, text: "two".into() }.into());
+            }
+        }
+        let all: Value = serde_json::from_str(&text).unwrap();
+        let ids: Vec<u64> =
+            all["messages"].as_array().unwrap().iter().map(|one| one["id"].as_u64().unwrap()).collect();
+        let once: BTreeSet<u64> = ids.iter().copied().collect();
+        assert_eq!((ids.len(), once.len()), (others + 1, others + 1));
     }
 
     #[test]

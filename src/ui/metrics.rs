@@ -44,6 +44,8 @@ pub struct Balancer {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Web {
     pub open: u64,
+    /// Of live streams.
+    pub streams: u64,
     pub turned_away: u64,
     /// By the first digit of their status, from 1.
     pub answers: [u64; 5],
@@ -174,6 +176,7 @@ pub fn web(web: &Web, process: Process) -> String {
     let mut text = Text::default();
     text.process("web", "web", process);
     text.gauge("ribbit_web_connections", "Browsers' connections.", web.open);
+    text.gauge("ribbit_web_streams", "Browsers that are told what happens.", web.streams);
     let help = "Connections that were turned away for want of a place.";
     text.counter("ribbit_web_turned_away_total", help, web.turned_away);
     text.family("ribbit_web_answers_total", Kind::Counter, "Answers, by the class of their status.");

@@ -73,33 +73,6 @@ struct SessionJson {
     this: bool,
 }
 
-/// Everything that is kept of somebody.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Export {
-    pub cluster: String,
-    pub account: OwnAccount,
-    pub friends: Vec<Person>,
-    pub followers: Vec<Person>,
-    /// The oldest first.
-    pub croaks: Vec<FeedCroak>,
-    /// The oldest first, with the other one: nobody when they were deleted.
-    pub messages: Vec<(Option<Person>, TalkMessage)>,
-    pub sessions: Vec<OpenSession>,
-}
-
-#[derive(Debug, Serialize)]
-struct ExportJson<'a> {
-    /// The version of this shape.
-    ribbit_export: u32,
-    cluster: &'a str,
-    account: AccountJson<'a>,
-    friends: Vec<WhoJson<'a>>,
-    followers: Vec<WhoJson<'a>>,
-    croaks: Vec<CroakJson<'a>>,
-    messages: Vec<MessageJson<'a>>,
-    sessions: Vec<SessionJson>,
-}
-
 pub fn croak(croak: &FeedCroak) -> String {
     line(&croak_json(croak))
 }
@@ -120,28 +93,18 @@ pub fn account_line(account: &AccountLine) -> String {
     line(&AccountLineJson { account, suspended: *suspended, sessions: *sessions })
 }
 
-/// The whole file, indented.
-pub fn export(export: &Export) -> String {
-    let Export { cluster, account, friends, followers, croaks, messages, sessions } = export;
-    let me = &account.person;
-    let json = ExportJson {
-        ribbit_export: 1,
-        cluster,
-        account: AccountJson {
-            who: me.into(),
-            email: &account.email,
-            created: time_of(account.created_wall_ms),
-        },
-        friends: friends.iter().map(WhoJson::from).collect(),
-        followers: followers.iter().map(WhoJson::from).collect(),
-        croaks: croaks.iter().map(croak_json).collect(),
-        messages: messages.iter().map(|(with, it)| message_json(it, with.as_ref(), me)).collect(),
-        sessions: sessions
-            .iter()
-            .map(|it| SessionJson { opened: it.opened, time: time_of(it.opened_wall_ms), this: it.this })
-            .collect(),
-    };
-    plain::json(&serde_json::to_string_pretty(&json).expect("plain data always serialises")) + "\n"
+pub fn person(person: &Person) -> String {
+    line(&WhoJson::from(person))
+}
+
+pub fn own_account(account: &OwnAccount) -> String {
+    let OwnAccount { person, email, created_wall_ms } = account;
+    line(&AccountJson { who: person.into(), email, created: time_of(*created_wall_ms) })
+}
+
+pub fn session(session: &OpenSession) -> String {
+    let OpenSession { opened, opened_wall_ms, this } = session;
+    line(&SessionJson { opened: *opened, time: time_of(*opened_wall_ms), this: *this })
 }
 
 fn croak_json(croak: &FeedCroak) -> CroakJson<'_> {
@@ -205,28 +168,13 @@ mod tests {
             account_line(&account),
             r#"{"account":4,"username":"bob","name":"BOB","email":"b@b","created":"2024-02-29T23:59:59Z","suspended":false,"sessions":2}"#
         );
-        let everything = Export {
-            cluster: "0a".into(),
-            account: OwnAccount { person: ada.clone(), email: "a@a".into(), created_wall_ms: 0 },
-            friends: vec![bob.clone()],
-            followers: vec![],
-            croaks: vec![said],
-            messages: vec![(Some(bob), wrote), (None, got)],
-            sessions: vec![OpenSession { opened: 5, opened_wall_ms: wall_ms, this: true }],
-        };
-        let written: serde_json::Value = serde_json::from_str(&export(&everything)).unwrap();
-        let said: serde_json::Value = serde_json::from_str(&croak(&everything.croaks[0])).unwrap();
-        let messages: serde_json::Value = serde_json::from_str(&format!("[{to_bob},{from_nobody}]")).unwrap();
-        let expected = serde_json::json!({
-            "ribbit_export": 1,
-            "cluster": "0a",
-            "account": {"account": 3, "username": "ada", "name": "ADA", "email": "a@a", "created": null},
-            "friends": [{"account": 4, "username": "bob", "name": "BOB"}],
-            "followers": [],
-            "croaks": [said],
-            "messages": messages,
-            "sessions": [{"opened": 5, "time": "2024-02-29T23:59:59Z", "this": true}],
-        });
-        assert_eq!(written, expected);
+        let own = OwnAccount { person: ada, email: "a@a".into(), created_wall_ms: 0 };
+        assert_eq!(
+            own_account(&own),
+            r#"{"account":3,"username":"ada","name":"ADA","email":"a@a","created":null}"#
+        );
+        let open = OpenSession { opened: 5, opened_wall_ms: wall_ms, this: true };
+        assert_eq!(session(&open), r#"{"opened":5,"time":"2024-02-29T23:59:59Z","this":true}"#);
+        assert_eq!(super::person(&bob), r#"{"account":4,"username":"bob","name":"BOB"}"#);
     }
 }

@@ -73,12 +73,13 @@ pub struct StatusPage {
 }
 
 impl StatusPage {
-    pub fn new(shell: Shell, survey: &Survey, history: &[HistoryLine]) -> StatusPage {
+    /// `still`: it does not ask again by itself.
+    pub fn new(shell: Shell, survey: &Survey, history: &[HistoryLine], still: bool) -> StatusPage {
         let troubles = judge(survey);
         let line =
             |line: &HistoryLine| ShownLine { time: time::shown(line.wall_ms), words: line.words.clone() };
         StatusPage {
-            shell: Shell { refresh: Some(REFRESH_SECONDS), ..shell },
+            shell: Shell { refresh: (!still).then_some(REFRESH_SECONDS), ..shell },
             state: state(&troubles),
             headline: match state(&troubles) {
                 State::Fine => "All is well.",
@@ -152,7 +153,7 @@ mod tests {
     }
 
     fn page(survey: &Survey, history: &[HistoryLine]) -> String {
-        StatusPage::new(Shell::new("Servers", Place::Status, false), survey, history).render().unwrap()
+        StatusPage::new(Shell::new("Servers", Place::Status, false), survey, history, false).render().unwrap()
     }
 
     #[test]
@@ -173,7 +174,9 @@ mod tests {
             assert!(html.contains(words), "no {words:?} in {html}");
         }
         assert!(
-            html.contains("backend-3 &#60;gave&#62; up") && html.contains("http-equiv=\"refresh\""),
+            html.contains("backend-3 &#60;gave&#62; up")
+                && html.contains("http-equiv=\"refresh\"")
+                && html.contains("?still"),
             "{html}"
         );
         assert!(!html.contains("10.9.8.7"), "{html}");

@@ -141,17 +141,75 @@ impl Driver {
         self.call("POST", &format!("/element/{element}/value"), json!({ "text": text }));
     }
 
-    /// Clicks what leads to another page, and waits until that page is there.
+    /// Clicks what leads to another page, and waits until that page is there: loaded, or put in place by the script.
     #[track_caller]
     pub fn click(&self, selector: &str) {
+        self.leads_away(|| self.press(selector));
+    }
+
+    /// Clicks, and waits for nothing.
+    #[track_caller]
+    pub fn press(&self, selector: &str) {
         let element = self.find(selector);
-        self.run("window.isOld = true");
         self.call("POST", &format!("/element/{element}/click"), json!({}));
-        let arrived = (0..600).any(|_| {
+    }
+
+    /// Does what leads to another page, and waits until that page is there.
+    #[track_caller]
+    pub fn leads_away(&self, act: impl FnOnce()) {
+        self.run("document.querySelector('main').isOld = true");
+        act();
+        self.awaits(
+            "let main = document.querySelector('main');
+                     return main && !main.isOld && document.readyState == 'complete'",
+        );
+    }
+
+    /// Waits until a script says so.
+    #[track_caller]
+    pub fn awaits(&self, script: &str) {
+        let came = (0..3_000).any(|_| {
             std::thread::sleep(Duration::from_millis(10));
-            self.run("return !window.isOld && document.readyState == 'complete'") == true
+            self.run(script) == true
         });
-        assert!(arrived, "{selector} leads nowhere");
+        assert!(came, "never came: {script}\n{}", self.text("body"));
+    }
+
+    /// Presses keys, wherever the focus is: text, or a key by its WebDriver code.
+    pub fn keys(&self, keys: &[&str]) {
+        let strokes: Vec<Value> = keys
+            .iter()
+            .flat_map(|key| ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": key })))
+            .collect();
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": strokes });
+        self.call("POST", "/actions", json!({ "actions": [keyboard] }));
+    }
+
+    /// Clicks twice, as fast as a hand can.
+    #[track_caller]
+    pub fn press_twice(&self, selector: &str) {
+        let element = json!({ "element-6066-11e4-a52e-4f735466cecf": self.find(selector) });
+        let mut strokes =
+            vec![json!({ "type": "pointerMove", "duration": 0, "origin": element, "x": 0, "y": 0 })];
+        for _ in 0..2 {
+            strokes.push(json!({ "type": "pointerDown", "button": 0 }));
+            strokes.push(json!({ "type": "pointerUp", "button": 0 }));
+        }
+        let mouse = json!({ "type": "pointer", "id": "mouse", "actions": strokes });
+        self.call("POST", "/actions", json!({ "actions": [mouse] }));
+    }
+
+    /// What this browser keeps of the site.
+    pub fn cookies(&self) -> std::collections::BTreeMap<String, String> {
+        let cookies = self.call("GET", "/cookie", Value::Null);
+        let pair = |cookie: &Value| {
+            Some((cookie["name"].as_str()?.to_string(), cookie["value"].as_str()?.to_string()))
+        };
+        cookies.as_array().expect("a list").iter().filter_map(pair).collect()
+    }
+
+    pub fn back(&self) {
+        self.call("POST", "/back", json!({}));
     }
 
     /// The words on the page, as laid out.
@@ -164,6 +222,11 @@ impl Driver {
 
     pub fn run(&self, script: &str) -> Value {
         self.call("POST", "/execute/sync", json!({ "script": script, "args": [] }))
+    }
+
+    /// A script that calls `arguments[0]` with what it found.
+    pub fn run_async(&self, script: &str) -> Value {
+        self.call("POST", "/execute/async", json!({ "script": script, "args": [] }))
     }
 
     fn devtools(&self, command: &str, parameters: Value) -> Value {
@@ -195,6 +258,8 @@ impl Driver {
         let log = self.call("POST", "/se/log", json!({ "type": "browser" }));
         let entries = log.as_array().cloned().unwrap_or_default();
         let severe = entries.iter().filter(|entry| entry["level"] == "SEVERE");
-        severe.filter_map(|entry| Some(entry["message"].as_str()?.to_string())).collect()
+        // Its own pages, of the network's errors say, are not ours.
+        let ours = |message: &String| !message.starts_with("chrome://");
+        severe.filter_map(|entry| Some(entry["message"].as_str()?.to_string())).filter(ours).collect()
     }
 }

@@ -1,20 +1,26 @@
 //! A group in a box: the real rules over the model, behind the real wire, in this process.
 //!
-//! It speaks the client plane on a port of its own, checks passwords by comparing them, and can be told to be
-//! out of order in the ways a group can be.
+//! It speaks the client plane on a port of its own, checks passwords by comparing them, tells followers what happens,
+//! and can be told to be out of order in the ways a group can be.
 
 use ribbit::net::frame::{self, PREFACE_BYTES, Plane};
 use ribbit::net::limits::FRAME_BYTES_MAX;
-use ribbit::net::protocol::{Answer, AnswerFrame, Ask, AskFrame, HistoryLine, MemberInfo, NodeStatus, Why};
+use ribbit::net::protocol::{
+    Answer, AnswerFrame, Ask, AskFrame, HistoryLine, Lapse, MemberInfo, NodeStatus, Why,
+};
+use ribbit::replica::live::{Follower, Live};
 use ribbit::state::command::Proposal;
+use ribbit::state::events::happened;
 use ribbit::state::model::Model;
 use ribbit::state::social::{account_named, session_account};
 use ribbit::state::{
-    AccountCommand, ClusterId, Code, Command, Denied, HistoryId, LogIndex, OperatorCommand, RequestId, Role,
-    Stamp, Token, View,
+    AccountCommand, ClusterId, Code, Command, Denied, HistoryId, Interest, LogIndex, OperatorCommand,
+    RequestId, Role, Stamp, Token, View, Wanted,
 };
+use smol::future::FutureExt;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// How the group is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +38,12 @@ pub enum Mood {
     Gone,
 }
 
-#[derive(Default)]
+/// Events that are remembered, few enough that a test can outrun them.
+pub const EVENTS_MAX: usize = 512;
+
 struct Store {
     model: Model,
+    live: Arc<Live>,
     index: LogIndex,
     history: u128,
     wall_ms: u64,
@@ -48,9 +57,12 @@ impl Store {
     fn write(&mut self, id: RequestId, born: LogIndex, command: Command) -> Answer {
         self.index += 1;
         let stamp = Stamp { wall_ms: self.wall_ms + self.index * 1000, age_ms: self.index };
-        let request = ribbit::state::Request { id, born, command };
-        let outcome = self.model.apply(self.index, &Proposal { stamp, request });
-        Answer::Written { token: self.token(), outcome }
+        let proposal = Proposal { stamp, request: ribbit::state::Request { id, born, command } };
+        let applied = self.model.decide(self.index, &proposal);
+        let what = happened(&proposal.request.command, &applied);
+        self.model.commit(&applied.changes);
+        self.live.publish(None, [(self.index, what)], self.index);
+        Answer::Written { token: self.token(), outcome: applied.outcome }
     }
 
     /// What a backend does before it proposes: the password is its own hash here.
@@ -147,7 +159,9 @@ impl Group {
         let listener = smol::block_on(async_net::TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();
         // 2026-07-01, so that croaks show a time.
-        let store = Store { history: 0xf00d, wall_ms: 1_782_900_000_000, ..Store::default() };
+        let live = Arc::new(Live::new(0, EVENTS_MAX));
+        let store =
+            Store { model: Model::new(), live, index: 0, history: 0xf00d, wall_ms: 1_782_900_000_000 };
         let shared = Arc::new(Mutex::new(Shared { store, mood: Mood::Well, asked: Vec::new() }));
         let serving = shared.clone();
         std::thread::spawn(move || {
@@ -198,8 +212,63 @@ async fn serve(mut stream: async_net::TcpStream, shared: Arc<Mutex<Shared>>) -> 
     assert!(matches!(plane, Plane::Client | Plane::Control));
     loop {
         let AskFrame { tag, ask, .. } = frame::read(&mut stream, FRAME_BYTES_MAX).await.ok()?;
+        if let Ask::Subscribe { cursor, wanted } = ask {
+            let end = follow(&mut stream, tag, &shared, cursor, &wanted).await?;
+            return frame::write(&mut stream, &AnswerFrame { tag, answer: end }).await.ok();
+        }
         let answer = answer(&mut shared.lock().unwrap(), ask)?;
         frame::write(&mut stream, &AnswerFrame { tag, answer }).await.ok()?;
+    }
+}
+
+/// Tells what is wanted behind the cursor; gives the last word.
+async fn follow(
+    stream: &mut async_net::TcpStream,
+    tag: u32,
+    shared: &Mutex<Shared>,
+    cursor: Token,
+    wanted: &Wanted,
+) -> Option<Answer> {
+    let (live, follower) = {
+        let shared = shared.lock().unwrap();
+        let store = &shared.store;
+        if shared.mood != Mood::Well {
+            return Some(Answer::Unavailable(Why::NotServing));
+        }
+        if cursor.history.0 != store.history {
+            return Some(Answer::Lapsed { resume_at: store.token(), why: Lapse::OtherHistory });
+        }
+        let interest = Interest::load(&store.model, wanted).expect("a map can be read");
+        let Some(interest) = interest else {
+            return Some(Answer::Refused(Denied::new(Code::NotLoggedIn)));
+        };
+        (store.live.clone(), Follower::begin(&store.live, interest, store.index, cursor.index))
+    };
+    let Ok(mut follower) = follower else {
+        let resume_at = shared.lock().unwrap().store.token();
+        return Some(Answer::Lapsed { resume_at, why: Lapse::Compacted });
+    };
+    loop {
+        let Ok(batch) = follower.take(&live) else {
+            let resume_at = shared.lock().unwrap().store.token();
+            return Some(Answer::Lapsed { resume_at, why: Lapse::Behind });
+        };
+        let behind = Token { index: batch.cursor, ..cursor };
+        let answer = Answer::Live { cursor: behind, events: batch.events.to_vec() };
+        frame::write(stream, &AnswerFrame { tag, answer }).await.ok()?;
+        {
+            let shared = shared.lock().unwrap();
+            if !follower.interest().is_open(&shared.store.model).expect("a map can be read") {
+                return Some(Answer::Refused(Denied::new(Code::NotLoggedIn)));
+            }
+            if shared.mood != Mood::Well {
+                return None;
+            }
+        }
+        let beat = async {
+            smol::Timer::after(Duration::from_millis(200)).await;
+        };
+        live.beyond(batch.cursor).or(beat).await;
     }
 }
 

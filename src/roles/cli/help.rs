@@ -171,8 +171,9 @@ Examples:
   ribbit client export > me.json
   ribbit client export --output me.json
 
-One object: ribbit_export (1), cluster, account, friends, followers, croaks,
-messages, sessions; croaks and messages as `feed` and `inbox` show them.";
+One object: ribbit_export (1), account, friends, followers, sessions, croaks,
+messages; croaks and messages as `feed --json` and `inbox --json` show them,
+croaks newest first, messages talk by talk.";
 
 pub(super) const DELETE: &str = "\
 Examples:

@@ -3,7 +3,7 @@
 use super::stop::Stop;
 use super::{Got, Person, unexpected};
 use crate::state::limits::{FEED_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
-use crate::state::people::{Acquaintance, OpenSession, OwnAccount};
+use crate::state::people::Acquaintance;
 use crate::state::query::{FeedCroak, Person as Who, Whom};
 use crate::state::talks::{Talk, TalkLine, TalkMessage, Unread};
 use crate::state::{LogIndex, Page, Query};
@@ -77,23 +77,6 @@ impl Person {
         }
     }
 
-    /// One's own croaks, one page of them, newest first, and where the next older one begins.
-    ///
-    /// # Errors
-    /// 609; nobody answers.
-    pub async fn own_croaks(
-        &self,
-        username: &str,
-        before: Option<LogIndex>,
-    ) -> Result<(Vec<FeedCroak>, Option<LogIndex>), Stop> {
-        let (session, username) = (self.session()?, username.to_string());
-        let limit = page_len(FEED_PAGE_MAX, FEED_PAGE_MAX);
-        match self.read(Query::Profile { session, username, before, limit }).await?.what {
-            Page::Profile { croaks, older, .. } => Ok((croaks, older)),
-            other => Err(unexpected(&other)),
-        }
-    }
-
     /// Everybody this person follows.
     ///
     /// # Errors
@@ -105,24 +88,6 @@ impl Person {
             let what = self.read(Query::Friends { session, after }).await?.what;
             let Page::Friends { friends, more, .. } = what else { return Err(unexpected(&what)) };
             all.extend(friends);
-            match more {
-                Some(_) => after = more,
-                None => return Ok(all),
-            }
-        }
-    }
-
-    /// Everybody who follows this person.
-    ///
-    /// # Errors
-    /// 609; nobody answers.
-    pub async fn followers(&self) -> Result<Vec<Acquaintance>, Stop> {
-        let session = self.session()?;
-        let (mut all, mut after) = (Vec::new(), None);
-        loop {
-            let what = self.read(Query::Followers { session, after }).await?.what;
-            let Page::Followers { people, more, .. } = what else { return Err(unexpected(&what)) };
-            all.extend(people);
             match more {
                 Some(_) => after = more,
                 None => return Ok(all),
@@ -227,28 +192,6 @@ impl Person {
                 return Ok(all);
             }
             before = talk.older;
-        }
-    }
-
-    /// What is kept of this person.
-    ///
-    /// # Errors
-    /// 609; nobody answers.
-    pub async fn account(&self) -> Result<OwnAccount, Stop> {
-        match self.read(Query::Account { session: self.session()? }).await?.what {
-            Page::Account(account) => Ok(account),
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    /// The open sessions of this person.
-    ///
-    /// # Errors
-    /// 609; nobody answers.
-    pub async fn sessions(&self) -> Result<Vec<OpenSession>, Stop> {
-        match self.read(Query::Sessions { session: self.session()? }).await?.what {
-            Page::Sessions(sessions) => Ok(sessions),
-            other => Err(unexpected(&other)),
         }
     }
 }

@@ -2,16 +2,62 @@
 
 use super::limits::RETRY_AFTER_SECONDS;
 use askama::Template;
-use http_body_util::Full;
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
+use smol::stream::Stream;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-pub type Answer = Response<Full<Bytes>>;
+pub type Answer = Response<Said>;
 
-/// Nothing runs in a page, nothing is loaded from elsewhere, no form goes elsewhere, nobody frames it.
+/// What an answer says.
+pub enum Said {
+    /// At once. Nothing when it was taken.
+    Whole(Option<Bytes>),
+    /// Piece by piece, as long as it takes.
+    Live(Pin<Box<dyn Stream<Item = Bytes>>>),
+}
+
+impl Said {
+    pub fn is_live(&self) -> bool {
+        matches!(self, Said::Live(_))
+    }
+}
+
+impl Body for Said {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = match &mut *self {
+            Said::Whole(bytes) => Poll::Ready(bytes.take()),
+            Said::Live(pieces) => pieces.as_mut().poll_next(context),
+        };
+        piece.map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Said::Whole(None))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Said::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Said::Live(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// Nothing runs in a page but the script that comes with the binary, nothing is loaded from elsewhere and nothing
+/// sent there, nobody frames it.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
-                                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+                                       script-src 'self'; connect-src 'self'; form-action 'self'; \
+                                       frame-ancestors 'none'; base-uri 'none'";
 
 /// On every answer. `same-origin` and not `no-referrer`: under the latter browsers send `Origin: null` with our
 /// own forms, and a form of ours could not be told from a stranger's.
@@ -37,6 +83,20 @@ pub fn see_other(path: &str) -> Answer {
     let location = HeaderValue::from_str(path).expect("our paths are ASCII: names in them are checked");
     answer.headers_mut().insert(header::LOCATION, location);
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// Server-Sent Events, for as long as they come. The connection is theirs alone.
+pub fn events(pieces: impl Stream<Item = Bytes> + 'static) -> Answer {
+    let mut answer = answer(StatusCode::OK, "text/event-stream", Said::Live(Box::pin(pieces)));
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    closing(answer)
+}
+
+/// For scripts: not now, come back in a moment.
+pub fn later(words: &'static str) -> Answer {
+    let mut answer = plain(StatusCode::SERVICE_UNAVAILABLE, words);
+    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
     answer
 }
 
@@ -68,7 +128,11 @@ pub fn closing(mut answer: Answer) -> Answer {
 }
 
 fn with_type(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(body));
+    answer(status, content_type, Said::Whole(Some(body)))
+}
+
+fn answer(status: StatusCode, content_type: &'static str, said: Said) -> Answer {
+    let mut answer = Response::new(said);
     *answer.status_mut() = status;
     for (name, value) in ALWAYS {
         answer.headers_mut().insert(name, value);

@@ -51,7 +51,8 @@ async fn read(
     shell.old = got.old;
     let now_ms = visit.now_ms();
     let croaks = croaks.into_iter().map(|croak| ShownCroak::new(croak, now_ms)).collect();
-    Ok(Feed { croaks, older, newest: before.is_none(), new: None, receipt: None })
+    let newest = before.is_none();
+    Ok(Feed { croaks, older, newest, cursor: visit.seen().filter(|_| newest), new: None, receipt: None })
 }
 
 pub async fn croak(visit: &mut Visit, form: &Form) -> Answer {

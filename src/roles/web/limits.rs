@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Browsers' connections at once. Beyond them a newcomer is told to come back.
+/// Browsers' connections at once, those of live streams not counted. Beyond them a newcomer is told to come back.
 pub const CONNECTIONS_MAX: usize = 512;
 /// Above this many connections none is kept open between requests.
 pub const KEEP_ALIVE_CONNECTIONS_MAX: usize = CONNECTIONS_MAX / 2;
@@ -47,5 +47,21 @@ pub const STOP_DEADLINE: Duration = Duration::from_secs(4);
 /// A listener that cannot accept (no file descriptors left) tries again after this.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Live streams at once. Beyond them a browser is told to come back, and does.
+pub const LIVE_STREAMS_MAX: usize = 1_200;
+/// A stream with nothing to tell says so this often.
+pub const LIVE_BEAT: Duration = Duration::from_secs(10);
+/// A browser that lost its stream comes back after this.
+pub const LIVE_RETRY: Duration = Duration::from_secs(1);
+/// A croak that is told has to be read within this.
+pub const LIVE_READ_DEADLINE: Duration = Duration::from_secs(3);
+/// Croaks that are kept as they were told, for the others who follow their authors.
+pub const LIVE_READINGS_MAX: usize = 64;
+/// What the kernel keeps of a stream that its browser does not take; what follows waits where it happened.
+pub const LIVE_SEND_BUFFER_BYTES: usize = 32 * 1024;
+/// A browser that was cut off, whose machine acknowledges nothing, is given up after this.
+pub const LIVE_SILENCE: Duration = Duration::from_secs(30);
+
+const _: () = assert!(LIVE_BEAT.as_secs() <= 15);
 const _: () = assert!(BODY_DEADLINE.as_millis() < ANSWER_DEADLINE.as_millis());
 const _: () = assert!(READ_DEADLINE.as_millis() < ANSWER_DEADLINE.as_millis());

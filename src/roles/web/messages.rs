@@ -46,9 +46,10 @@ pub async fn list(visit: &mut Visit, query: &Form) -> Answer {
     let talks = talks.into_iter().map(|talk| TalkRow::new(talk, now_ms)).collect();
     let username = to.to_string();
     let newest = before.is_none();
+    let cursor = visit.seen().filter(|_| newest);
     answer::page(
         StatusCode::OK,
-        &TalksPage { shell, username, refusals, log_in: false, talks, older, newest },
+        &TalksPage { shell, username, refusals, log_in: false, talks, older, newest, cursor },
     )
 }
 
@@ -110,7 +111,8 @@ async fn read(
     shell.title.clone_from(&with.name);
     messages.reverse();
     let messages = messages.into_iter().map(|message| ShownMessage::new(message, shell.now_ms)).collect();
-    Ok((TalkView { with, messages, older, newest, receipt }, waiting))
+    let cursor = visit.seen().filter(|_| newest);
+    Ok((TalkView { with, messages, older, newest, cursor, receipt }, waiting))
 }
 
 /// The picture that says that everything on the page was shown, if that is news.

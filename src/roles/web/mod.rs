@@ -10,13 +10,15 @@
 //! - `patience`: how long a connection may dawdle
 //! - `site`: one request from head to answer: path, method, whose form it is, size, then the handler
 //! - `visit`: one browser's cookies and deadline; asks the group
-//! - `feed`, `friends`, `account`, `people`, `croak`, `messages`, `settings`, `status`: the handlers; `shown` for what a page
-//!   says once it has arrived, `health` for programs
+//! - `live`: streams of what happens
+//! - `feed`, `friends`, `account`, `people`, `croak`, `messages`, `settings`, `status`: the handlers; `shown` for
+//!   what a page says once it has arrived, `health` for programs
 //! - `group`: how the group is, asked once for all; `tally`: what was answered, counted
 //! - `answer`: the headers that every answer has
 //!
-//! Nothing is kept between requests but the client's connections, counts and what the group was like a second ago, so any web process serves any session. One
-//! thread: a page is a wait and some string building. Every request is answered within four seconds.
+//! Nothing is kept between requests but the client's connections, counts, what the group was like a second ago and
+//! what was just told live, so any web process serves any session. One thread: a page is a wait and some string
+//! building. Every request is answered within four seconds; only streams go on.
 
 mod account;
 mod answer;
@@ -26,6 +28,7 @@ mod friends;
 mod group;
 mod health;
 pub mod limits;
+mod live;
 mod messages;
 mod patience;
 mod people;
@@ -43,6 +46,7 @@ use async_net::{TcpListener, TcpStream};
 use event_listener::Event;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use live::Stopping;
 use patience::{Patient, Phase, Watch};
 use site::Site;
 use smol::LocalExecutor;
@@ -90,30 +94,67 @@ pub async fn bind(options: &WebOptions) -> Result<TcpListener, Failure> {
 /// What the connections share.
 struct Door {
     site: Site,
-    /// Connections open now.
+    /// Connections open now, those of live streams not counted.
     open: Cell<usize>,
-    stopping: Cell<bool>,
-    /// Tells the connections that `stopping` is set, and the stop that one of them is gone.
-    changed: Event,
+    /// Connections of live streams.
+    live: Cell<usize>,
+    stopping: Rc<Stopping>,
+    /// Tells the stop that a connection is gone.
+    gone: Event,
+}
+
+/// A connection, counted.
+struct Counted {
+    door: Rc<Door>,
+    is_live: Cell<bool>,
+}
+
+impl Counted {
+    fn new(door: Rc<Door>) -> Counted {
+        let counted = Counted { door, is_live: Cell::new(false) };
+        counted.count(1);
+        counted
+    }
+
+    fn become_live(&self) {
+        self.count(-1);
+        self.is_live.set(true);
+        self.count(1);
+    }
+
+    fn count(&self, by: isize) {
+        let door = &self.door;
+        let count = if self.is_live.get() { &door.live } else { &door.open };
+        count.set(count.get().saturating_add_signed(by));
+        door.site.tally.open.set(door.open.get());
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.count(-1);
+        self.door.gone.notify(usize::MAX);
+    }
 }
 
 /// Serves pages on a listener until `stop`, then gives what is under way `limits::STOP_DEADLINE`.
 pub async fn serve(listener: TcpListener, servers: Vec<String>, stop: impl Future<Output = ()>) {
+    let stopping = Rc::new(Stopping::default());
     let door = Rc::new(Door {
-        site: Site::new(Client::new(servers.clone()), servers),
+        site: Site::new(Client::new(servers.clone()), servers, stopping.clone()),
         open: Cell::new(0),
-        stopping: Cell::new(false),
-        changed: Event::new(),
+        live: Cell::new(0),
+        stopping,
+        gone: Event::new(),
     });
     let executor = LocalExecutor::new();
     let life = async {
         stop.or(accept(&listener, &executor, &door)).await;
         drop(listener);
-        door.stopping.set(true);
-        door.changed.notify(usize::MAX);
+        door.stopping.begin();
         let gone = async {
-            while door.open.get() > 0 {
-                door.changed.listen().await;
+            while door.open.get() + door.live.get() > 0 {
+                door.gone.listen().await;
             }
         };
         gone.or(async {
@@ -130,17 +171,8 @@ async fn accept(listener: &TcpListener, executor: &LocalExecutor<'_>, door: &Rc<
     loop {
         match listener.accept().await {
             Ok((stream, _)) if door.open.get() < limits::CONNECTIONS_MAX => {
-                door.open.set(door.open.get() + 1);
-                door.site.tally.open.set(door.open.get());
-                let door = door.clone();
-                executor
-                    .spawn(async move {
-                        connection(stream, &door).await;
-                        door.open.set(door.open.get() - 1);
-                        door.site.tally.open.set(door.open.get());
-                        door.changed.notify(usize::MAX);
-                    })
-                    .detach();
+                let counted = Rc::new(Counted::new(door.clone()));
+                executor.spawn(connection(stream, counted)).detach();
             }
             Ok((stream, _)) => {
                 door.site.tally.turned_away();
@@ -163,16 +195,23 @@ async fn turn_away(mut stream: TcpStream) {
 }
 
 /// One browser's connection, to its end.
-async fn connection(stream: TcpStream, door: &Rc<Door>) {
+async fn connection(stream: TcpStream, counted: Rc<Counted>) {
     // Answers are written whole: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
     let watch = Watch::new();
     let service = service_fn(|request| {
-        let (door, watch) = (door.clone(), watch.clone());
+        let (counted, watch, stream) = (counted.clone(), watch.clone(), stream.clone());
         watch.enter(Phase::Serving);
         let answered = async move {
-            let crowded = door.open.get() > limits::KEEP_ALIVE_CONNECTIONS_MAX || door.stopping.get();
+            let door = &counted.door;
+            let crowded = door.open.get() > limits::KEEP_ALIVE_CONNECTIONS_MAX || door.stopping.began();
             let answer = door.site.answer(request, Instant::now()).await;
+            if answer.body().is_live() {
+                // It goes on being served until its end, which is the connection's.
+                counted.become_live();
+                patience::end_with_its_reader(&stream);
+                return Ok::<_, Infallible>(answer);
+            }
             watch.enter(Phase::Idle);
             Ok::<_, Infallible>(if crowded { answer::closing(answer) } else { answer })
         };
@@ -184,14 +223,9 @@ async fn connection(stream: TcpStream, door: &Rc<Door>) {
         .max_header_size(limits::HEAD_BYTES_MAX)
         .max_headers(limits::HEADERS_MAX)
         .header_read_timeout(None)
-        .serve_connection(FuturesIo::new(Patient::new(stream, watch.clone())), service);
+        .serve_connection(FuturesIo::new(Patient::new(stream.clone(), watch.clone())), service);
     let ended = {
-        let stopped = async {
-            while !door.stopping.get() {
-                door.changed.listen().await;
-            }
-        };
-        let mut stopped = pin!(stopped);
+        let mut stopped = pin!(counted.door.stopping.wait());
         let mut told = false;
         std::future::poll_fn(|cx| {
             if !told && stopped.as_mut().poll(cx).is_ready() {

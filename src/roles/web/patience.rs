@@ -9,8 +9,9 @@
 //!                      the handler)
 //! ```
 
-use super::limits::{HEAD_DEADLINE, IDLE_DEADLINE, WRITE_STALL};
+use super::limits::{HEAD_DEADLINE, IDLE_DEADLINE, LIVE_SEND_BUFFER_BYTES, LIVE_SILENCE, WRITE_STALL};
 use async_net::TcpStream;
+use rustix::net::sockopt;
 use smol::Timer;
 use smol::io::{AsyncRead, AsyncWrite};
 use std::cell::Cell;
@@ -125,6 +126,18 @@ impl AsyncWrite for Patient {
     }
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_close(cx)
+    }
+}
+
+/// Sees to it that a live stream ends when its browser stops reading, or is cut off: little of it waits in the kernel,
+/// so that a write soon waits for the reader, and what nobody acknowledges is given up.
+pub fn end_with_its_reader(stream: &TcpStream) {
+    let silence_ms = u32::try_from(LIVE_SILENCE.as_millis()).unwrap_or(u32::MAX);
+    let set = sockopt::set_socket_send_buffer_size(stream, LIVE_SEND_BUFFER_BYTES)
+        .and_then(|()| sockopt::set_tcp_user_timeout(stream, silence_ms));
+    if let Err(error) = set {
+        // The socket is closed already.
+        log::debug!("a live stream has ended before it began: {error}");
     }
 }
 

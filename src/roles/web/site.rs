@@ -7,18 +7,20 @@
 use super::answer::{self, Answer, closing};
 use super::group::Group;
 use super::limits::{ANSWER_DEADLINE, BODY_DEADLINE, FORM_BYTES_MAX};
+use super::live::{Stopping, Streams, cursor};
 use super::tally::Tally;
 use super::visit::Visit;
 use super::{account, croak, feed, friends, health, messages, people, settings, shown, status};
 use crate::net::client::Client;
 use crate::ui::form::Form;
-use crate::ui::pages::{FAVICON, MessagePage, Place, STYLE, Shell};
+use crate::ui::pages::{FAVICON, MessagePage, Place, SCRIPT, STYLE, Shell};
 use crate::ui::words::Trouble;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, ORIGIN};
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use smol::future::FutureExt;
+use std::rc::Rc;
 use std::time::Instant;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,8 @@ enum Route {
     Metrics,
     Status,
     About,
+    Script,
+    Live,
     People,
     Profile,
     Croak,
@@ -64,12 +68,13 @@ struct Address<'a> {
 pub struct Site {
     client: Client,
     group: Group,
+    pub streams: Rc<Streams>,
     pub tally: Tally,
     routes: matchit::Router<Route>,
 }
 
 impl Site {
-    pub fn new(client: Client, servers: Vec<String>) -> Site {
+    pub fn new(client: Client, servers: Vec<String>, stopping: Rc<Stopping>) -> Site {
         let mut routes = matchit::Router::new();
         for (path, route) in [
             ("/", Route::Home),
@@ -87,6 +92,8 @@ impl Site {
             ("/metrics", Route::Metrics),
             ("/status", Route::Status),
             ("/about", Route::About),
+            ("/script.js", Route::Script),
+            ("/live", Route::Live),
             ("/people", Route::People),
             ("/@{name}", Route::Profile),
             ("/croak/{id}", Route::Croak),
@@ -97,7 +104,9 @@ impl Site {
         ] {
             routes.insert(path, route).expect("the paths differ");
         }
-        Site { group: Group::new(client.clone(), servers), client, tally: Tally::default(), routes }
+        let group = Group::new(client.clone(), servers);
+        let streams = Streams::new(client.clone(), stopping);
+        Site { group, streams, client, tally: Tally::default(), routes }
     }
 
     /// Answers one request, within `limits::ANSWER_DEADLINE` of `began`.
@@ -150,9 +159,14 @@ impl Site {
             Route::Livez => answer::plain(StatusCode::OK, "ok"),
             Route::Readyz => health::ready(&self.client).await,
             Route::Health => health::health(&self.group.look().await.survey),
-            Route::Metrics => self.tally.show(),
-            Route::Status => status::show(visit, &self.group).await,
+            Route::Metrics => self.tally.show(self.streams.open()),
+            Route::Status => status::show(visit, &self.group, query).await,
             Route::About => status::about(visit),
+            Route::Script => answer::file("text/javascript; charset=utf-8", SCRIPT),
+            Route::Live => {
+                let last = headers.get("last-event-id").and_then(|last| cursor(last.to_str().ok()));
+                self.streams.begin(visit, last, cursor(query.get("from"))).await
+            }
             Route::People => people::show(visit, query).await,
             Route::Profile => people::profile(visit, at.named, query).await,
             Route::Croak => croak::show(visit, at.named).await,

@@ -3,15 +3,16 @@
 use super::answer::{self, Answer};
 use super::group::Group;
 use super::visit::Visit;
+use crate::ui::form::Form;
 use crate::ui::pages::{AboutPage, Place};
 use crate::ui::status_page::StatusPage;
 use hyper::StatusCode;
 
-pub async fn show(visit: &Visit, group: &Group) -> Answer {
+pub async fn show(visit: &Visit, group: &Group, query: &Form) -> Answer {
     let seen = group.look().await;
     let shell = visit.shell("Servers", Place::Status);
     let status = if seen.survey.anyone() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    answer::page(status, &StatusPage::new(shell, &seen.survey, &seen.history))
+    answer::page(status, &StatusPage::new(shell, &seen.survey, &seen.history, query.get("still").is_some()))
 }
 
 /// `/about`: what this is.

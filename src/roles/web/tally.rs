@@ -30,9 +30,10 @@ impl Tally {
         self.turned_away.set(self.turned_away.get() + 1);
     }
 
-    pub fn show(&self) -> Answer {
+    pub fn show(&self, streams: usize) -> Answer {
         let web = Web {
             open: self.open.get() as u64,
+            streams: streams as u64,
             turned_away: self.turned_away.get(),
             answers: self.answers.each_ref().map(Cell::get),
             answer_ms: self.answer_ms.get(),

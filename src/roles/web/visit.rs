@@ -127,6 +127,10 @@ impl Visit {
     pub fn session(&self) -> Option<TokenHash> {
         self.session
     }
+    /// The newest thing this browser has seen.
+    pub fn seen(&self) -> Option<Token> {
+        self.seen
+    }
     pub fn has_session(&self) -> bool {
         self.session.is_some()
     }
@@ -276,7 +280,8 @@ impl Visit {
     }
 }
 
-fn wall_ms() -> u64 {
+/// This machine's wall clock, in milliseconds since 1970; zero when it stands before that.
+pub fn wall_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(0)
 }

@@ -4,9 +4,9 @@ use super::super::form::FormRequest;
 use super::super::words::Refusals;
 use super::text::Part;
 use super::{Place, Shell, ShownCroak};
-use crate::state::LogIndex;
 use crate::state::limits::UNREAD_CROAKS_MAX;
 use crate::state::talks::Unread;
+use crate::state::{LogIndex, Token};
 use askama::Template;
 
 /// One page of the feed.
@@ -17,6 +17,8 @@ pub struct Feed {
     pub older: Option<LogIndex>,
     /// This is the newest page.
     pub newest: bool,
+    /// Where a live stream goes on behind the newest page.
+    pub cursor: Option<Token>,
     /// How many came since the reader was last here, in words.
     pub new: Option<String>,
     /// The address of a picture that the browser asks for once it has the page: that the feed was seen up to here.
@@ -69,7 +71,7 @@ mod tests {
             refusals: Refusals::default(),
             too_long: None,
             log_in: false,
-            feed: Some(Feed { croaks, older: Some(7), newest: true, new: None, receipt: None }),
+            feed: Some(Feed { croaks, older: Some(7), newest: true, cursor: None, new: None, receipt: None }),
         }
     }
 

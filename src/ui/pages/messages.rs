@@ -8,7 +8,7 @@ use super::text::{self, Part};
 use super::{Place, Shell};
 use crate::state::query::Person;
 use crate::state::talks::{Fate, TalkLine, TalkMessage};
-use crate::state::{AccountId, LogIndex};
+use crate::state::{AccountId, LogIndex, Token};
 use askama::Template;
 
 /// What a deleted person is called.
@@ -137,6 +137,8 @@ pub struct TalksPage {
     pub older: Option<LogIndex>,
     /// This is the newest page.
     pub newest: bool,
+    /// Where a live stream goes on behind this page.
+    pub cursor: Option<Token>,
 }
 
 /// One page of a talk.
@@ -149,6 +151,8 @@ pub struct TalkView {
     pub older: Option<LogIndex>,
     /// This is the newest page.
     pub newest: bool,
+    /// Where a live stream goes on behind the newest page.
+    pub cursor: Option<Token>,
     /// The address of a picture that the browser asks for once it has the page: that it was read up to here. Nothing
     /// when there is nothing new.
     pub receipt: Option<String>,

@@ -28,6 +28,7 @@ use crate::state::{Code, Denied};
 use askama::Template;
 
 pub const STYLE: &str = include_str!("../../../templates/style.css");
+pub const SCRIPT: &str = include_str!("../../../templates/script.js");
 pub const FAVICON: &str = include_str!("../../../templates/favicon.svg");
 
 /// A page in trouble that was only asked for, not sent, asks again by itself.

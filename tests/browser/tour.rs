@@ -1,88 +1,24 @@
-//! The pages in headless Chromium. Skipped where there is none.
-//!
-//! With RIBBIT_PICTURES=FOLDER every page is also saved there, narrow and wide, light and dark, as PNG in base64.
+//! A person goes through every page.
 
-// A test that cannot go on may panic where it stands.
-#![allow(clippy::unwrap_used)]
+use super::Visit;
+use crate::group::Mood;
+use crate::http::Browser;
 
-#[path = "support/driver.rs"]
-#[allow(dead_code)] // What only other tests do with it.
-mod driver;
-#[path = "support/group.rs"]
-#[allow(dead_code)] // What only the tests without a browser do to a group.
-mod group;
-#[path = "support/http.rs"]
-#[allow(dead_code)]
-mod http;
-#[path = "support/site.rs"]
-mod site;
-
-use driver::Driver;
-use group::Mood;
-use http::Browser;
-use site::Site;
-
-struct Visit {
-    site: Site,
-    driver: Driver,
-}
-
-impl Visit {
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.site.address)
-    }
-
-    #[track_caller]
-    fn go(&self, path: &str) {
-        self.driver.go(&self.url(path));
-    }
-
-    #[track_caller]
-    fn fill(&self, fields: &[(&str, &str)]) {
-        for (field, text) in fields {
-            self.driver.type_into(&format!("[name={field}]"), text);
-        }
-        self.driver.click("main form button");
-    }
-
-    #[track_caller]
-    fn shows(&self, path: &str, words: &str) {
-        let text = self.driver.text("body");
-        assert!(text.contains(words), "no {words:?} in {text:?}");
-        assert_eq!(self.driver.path(), path);
-    }
-
-    /// Looks at the page in every way: nothing may stick out at the side.
-    #[track_caller]
-    fn look(&self, name: &str) {
-        for (width, dark) in [(320, false), (360, false), (360, true), (1200, false), (1200, true)] {
-            self.driver.look(width, dark);
-            let wide =
-                self.driver.run("return document.documentElement.scrollWidth").as_u64().expect("a number");
-            assert!(wide <= u64::from(width), "{name} is {wide} wide in a window of {width}");
-            if let Some(folder) = std::env::var_os("RIBBIT_PICTURES") {
-                let shade = if dark { "dark" } else { "light" };
-                let file = std::path::Path::new(&folder).join(format!("{name}-{width}-{shade}.b64"));
-                std::fs::write(file, self.driver.picture()).expect("the folder can be written to");
-            }
-        }
-    }
-
-    fn join(&self, name: &str, username: &str) {
-        self.go("/create");
-        self.fill(&[("name", name), ("username", username), ("email", "a@pond"), ("password", "password")]);
-        self.shows(&format!("/login?created={username}"), "Your account is ready");
-        self.fill(&[("password", "password")]);
-        self.shows("/main", "Feed");
+#[test]
+fn a_person_goes_through_every_page_with_scripts() {
+    if let Some(visit) = Visit::start(true) {
+        tour(&visit);
     }
 }
 
 #[test]
-fn a_person_goes_through_every_page() {
-    if driver::missing() {
-        return;
+fn a_person_goes_through_every_page_without_scripts() {
+    if let Some(visit) = Visit::start(false) {
+        tour(&visit);
     }
-    let visit = Visit { site: Site::start(), driver: Driver::start() };
+}
+
+fn tour(visit: &Visit) {
     visit.go("/");
     visit.shows("/login", "Log in");
     visit.look("login");
@@ -103,9 +39,15 @@ fn a_person_goes_through_every_page() {
     visit.look("login-refused");
     visit.join("Ada", "ada");
     visit.look("feed-empty");
-    croaking(&visit);
-    befriending(&visit);
-    trouble(&visit);
+    croaking(visit);
+    befriending(visit);
+    people_and_settings(visit);
+    if visit.scripts {
+        trouble_with_scripts(visit);
+    } else {
+        trouble_without_scripts(visit);
+    }
+    old_and_around(visit);
     visit.go("/delete");
     visit.look("delete");
     visit.fill(&[("password", "password")]);
@@ -156,34 +98,91 @@ fn befriending(visit: &Visit) {
     visit.shows("/manage?note=removed", "Nobody yet.");
 }
 
-fn trouble(visit: &Visit) {
+fn people_and_settings(visit: &Visit) {
+    visit.driver.click("nav a[href='/people']");
+    visit.shows("/people", "Bob the <Builder>");
+    visit.look("people");
+    visit.driver.click("a[href='/@bob']");
+    visit.shows("/@bob", "Bring boots!");
+    visit.look("profile");
+    visit.driver.click(".croak .when a");
+    visit.shows(&visit.driver.path(), "Bring boots!");
+    visit.look("croak");
+    visit.driver.back();
+    visit.driver.click("a[href='/messages/bob']");
+    visit.fill(&[("message", "Which boots?")]);
+    visit.shows("/messages/bob", "Which boots?");
+    visit.look("talk-one");
+    visit.driver.click("nav a[href='/messages']");
+    visit.shows("/messages", "Which boots?");
+    visit.look("talks-one");
+    visit.driver.click("nav a[href='/settings']");
+    visit.shows("/settings", "Where you are logged in");
+    visit.look("settings");
+}
+
+/// What was typed stays, and is sent when the servers are back.
+fn trouble_with_scripts(visit: &Visit) {
+    visit.go("/main");
+    visit.site.group.be(Mood::Gone);
+    visit.driver.type_into("textarea", "Is anybody there?");
+    visit.driver.leads_away(|| {
+        visit.driver.press("main form button");
+        visit.driver.awaits(
+            "return document.querySelector('.sending')?.textContent.startsWith('No servers are running.')",
+        );
+        visit.look("trouble");
+        assert_eq!(typed(visit), "Is anybody there?");
+        visit.site.group.be(Mood::Well);
+    });
+    visit.shows("/main", "Is anybody there?");
+    assert_eq!(typed(visit), "");
+    comes_back(visit);
+}
+
+/// What was typed comes back, and can be sent again.
+fn trouble_without_scripts(visit: &Visit) {
     visit.go("/main");
     visit.site.group.be(Mood::Gone);
     visit.fill(&[("post", "Is anybody there?")]);
     visit.shows("/main", "No servers are running");
     visit.look("trouble");
+    assert_eq!(typed(visit), "Is anybody there?");
+    visit.site.group.be(Mood::Well);
+    visit.driver.click("main form button");
+    visit.shows("/main", "Is anybody there?");
+    comes_back(visit);
+}
+
+fn typed(visit: &Visit) -> String {
     let typed = visit.driver.run("return document.querySelector('textarea').value");
-    assert_eq!(typed.as_str(), Some("Is anybody there?"));
+    typed.as_str().expect("text").to_string()
+}
+
+/// A page that could not be read is read again by itself.
+fn comes_back(visit: &Visit) {
+    visit.site.group.be(Mood::Gone);
     visit.go("/manage");
     visit.shows("/manage", "No servers are running");
     visit.look("trouble-read");
     visit.site.group.be(Mood::Well);
-    // The page tries again by itself. Looked at in one step: between two it may be another page.
-    let came_back = (0..100).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(100));
-        let heading = visit.driver.run("return document.querySelector('h1')?.innerText ?? ''");
-        heading.as_str() == Some("Friends")
-    });
-    assert!(came_back, "a page in trouble asks again by itself");
+    visit.driver.awaits("return document.querySelector('h1')?.innerText == 'Friends'");
+}
+
+fn old_and_around(visit: &Visit) {
     visit.site.group.be(Mood::Minority);
     visit.go("/main");
     visit.shows("/main", "what you see may be old");
     visit.look("old");
     visit.site.group.be(Mood::Well);
-    visit.go("/status");
+    visit.driver.click("footer a[href='/status']");
+    visit.shows("/status", "All is well.");
     visit.look("status-one");
-    let foot = visit.driver.text("footer");
-    assert!(foot.contains("How the servers are"), "{foot}");
+    visit.driver.click("#still");
+    visit.shows("/status?still", "This page keeps still");
+    visit.driver.click("footer a[href='/about']");
+    visit.shows("/about", "no cloud");
+    visit.look("about");
     visit.go("/pond");
     visit.look("missing");
 }

@@ -1,0 +1,316 @@
+// What a page does beyond what it does without this: forms that keep their words through trouble, croaks that arrive
+// by themselves, characters counted while one types, times that stay true. Nothing here is needed for anything.
+"use strict";
+(() => {
+  // A form is sent again this long, with pauses that grow up to this, before it is left to the person.
+  const RETRY_MS_MAX = 30000, PAUSE_MS_MAX = 4000;
+  // One try.
+  const SEND_MS_MAX = 8000;
+  // Croaks that wait to be shown; beyond them the page is read again.
+  const FRESH_MAX = 99;
+  // What is said again and again is said this far apart.
+  const SAY_MS = 5000;
+  // A stream that the browser gave up is opened again after this.
+  const REOPEN_MS = 3000;
+
+  const one = (selector, from = document) => from.querySelector(selector);
+  const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+  const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+  const make = (tag, className, words = "") =>
+    Object.assign(document.createElement(tag), { className, textContent: words });
+
+  // For those who hear the page.
+  const said = make("p", "sr");
+  said.setAttribute("role", "status");
+  document.body.append(said);
+  const say = (words) => { said.textContent = words; };
+
+  const parse = (html) => new DOMParser().parseFromString(html, "text/html");
+
+  // This page as it is now.
+  const read = async () => {
+    const answer = await fetch(location.href, { signal: AbortSignal.timeout(SEND_MS_MAX) });
+    if (answer.url !== location.href) location.assign(answer.url);
+    const page = parse(await answer.text());
+    return one("main", page) && answer.url === location.href ? page : undefined;
+  };
+
+  // Puts a page that was fetched in the place of this one.
+  let shown;
+  const here = () => location.pathname + location.search;
+  const show = (page, url) => {
+    close();
+    for (const part of ["header", "main", "footer"]) one(part).replaceWith(document.adoptNode(one(part, page)));
+    document.title = page.title;
+    document.body.dataset.now = page.body.dataset.now ?? "";
+    if (url && url !== location.href) history.pushState(null, "", url);
+    begin();
+  };
+
+  // Where somebody goes on after a form was sent: at what was refused, in the field they wrote in, or at the top.
+  const arrive = (wrote) => {
+    const wrong = one("main [aria-invalid]"), words = one("main [role=alert], main .note");
+    scrollTo(0, 0);
+    const place = wrong || (wrote && one("main textarea"));
+    place ? place.focus() : one("main").focus({ preventScroll: true });
+    say(words?.textContent ?? (wrong ? "" : document.title));
+  };
+
+  // ---- Forms
+
+  const busy = new WeakMap();
+  const stateOf = (form) => {
+    let state = one(".sending", form);
+    if (!state) {
+      state = make("p", "sending");
+      state.setAttribute("role", "status");
+      form.append(state);
+    }
+    return state;
+  };
+  const setBusy = (form, button, isBusy) => {
+    for (const field of all("input:not([type=hidden]), textarea", form)) field.readOnly = isBusy;
+    if (!button) return;
+    button.dataset.words ??= button.textContent;
+    button.textContent = isBusy ? "Sending…" : button.dataset.words;
+    isBusy ? button.setAttribute("aria-disabled", "true") : button.removeAttribute("aria-disabled");
+  };
+  const release = (form) => {
+    const state = busy.get(form);
+    busy.delete(form);
+    if (state) setBusy(form, state.button, false);
+  };
+
+  // What came of sending it once: a page, or the trouble where it is worth trying again.
+  const attempt = async (form, body) => {
+    try {
+      const answer = await fetch(form.action, { method: "POST", body, signal: AbortSignal.timeout(SEND_MS_MAX) });
+      const page = parse(await answer.text());
+      if (answer.status < 500 && answer.status !== 408 && one("main", page)) return { page, url: answer.url };
+      return { trouble: one(".trouble b", page)?.textContent };
+    } catch {
+      return {};
+    }
+  };
+
+  // The same request goes out again and again: it carries its id, and is done once.
+  const send = async (form, button) => {
+    const body = new URLSearchParams(new FormData(form));
+    if (button?.name) body.append(button.name, button.value);
+    const mine = { button };
+    busy.set(form, mine);
+    setBusy(form, button, true);
+    const until = Date.now() + RETRY_MS_MAX;
+    for (let pause = 500; ; pause = Math.min(2 * pause, PAUSE_MS_MAX)) {
+      const { page, url, trouble = "Nobody answers." } = await attempt(form, body);
+      if (busy.get(form) !== mine) return;
+      if (page) {
+        for (const field of all("textarea", form)) sessionStorage.removeItem(draftOf(field));
+        show(page, url);
+        return arrive(one("textarea", form));
+      }
+      if (Date.now() + pause > until) break;
+      stateOf(form).textContent = `${trouble} What you typed is kept, and sent again by itself.`;
+      await wait(pause);
+      if (busy.get(form) !== mine) return;
+    }
+    release(form);
+    stateOf(form).textContent = "It could not be sent. What you typed is still here: send it again, it will be done once.";
+    button?.focus();
+  };
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post") return;
+    event.preventDefault();
+    if (!busy.has(form)) send(form, event.submitter ?? one("button", form));
+  });
+
+  // ---- Characters, counted as the servers do: Unicode scalar values, a line break is one
+
+  const count = (text) => [...text.replace(/\r\n?/g, "\n")].length;
+  const recount = (field) => {
+    const left = field.dataset.charsMax - count(field.value), shown = document.getElementById(`${field.id}-count`);
+    shown.textContent = left < 0 ? `${-left} too many` : `${left} left`;
+    shown.classList.toggle("over", left < 0);
+    if (left === 20 || left === 0 || left === -1) say(shown.textContent);
+  };
+
+  // ---- Drafts: what was typed and not sent outlives leaving the page, with the request that sending it makes
+
+  const draftOf = (field) => `draft ${one(".me b")?.textContent} ${location.pathname} ${field.id}`;
+  const requestOf = (field) => one("[name=request]", field.form);
+  const keep = (field) => {
+    const draft = JSON.stringify({ text: field.value, request: requestOf(field)?.value });
+    field.value ? sessionStorage.setItem(draftOf(field), draft) : sessionStorage.removeItem(draftOf(field));
+  };
+  const recall = (field) => {
+    const draft = JSON.parse(sessionStorage.getItem(draftOf(field)));
+    if (!draft || field.value || !one(".me b")) return;
+    field.value = draft.text;
+    if (requestOf(field) && draft.request) requestOf(field).value = draft.request;
+  };
+
+  // ---- Live
+
+  let source, fresh = [], place, cursor, reopen, toldAt = 0;
+  const close = () => {
+    clearTimeout(reopen);
+    source?.close();
+    source = undefined;
+  };
+  const open = () => {
+    if (source || !cursor || document.hidden) return;
+    source = new EventSource("/live?from=" + cursor);
+    source.addEventListener("croak", (event) => {
+      cursor = event.lastEventId;
+      arrived(event.data);
+    });
+    source.addEventListener("beat", (event) => (cursor = event.lastEventId));
+    source.addEventListener("gone", (event) => {
+      cursor = event.lastEventId;
+      gone(event.data);
+    });
+    source.addEventListener("talk", (event) => {
+      cursor = event.lastEventId;
+      const [account, waiting] = event.data.split(" ");
+      talked(account, Number(waiting));
+    });
+    source.addEventListener("again", () => offer("There are new croaks: show them", () => location.assign("/main")));
+    source.addEventListener("ended", () => offer("You are logged out here: log in", () => location.assign("/login")));
+    source.onerror = () => {
+      if (source?.readyState !== EventSource.CLOSED) return;
+      close();
+      reopen = setTimeout(open, REOPEN_MS);
+    };
+  };
+  const press = (words, pressed) => {
+    const shown = one("button", place) ?? place.appendChild(make("button", "", ""));
+    shown.type = "button";
+    shown.textContent = words;
+    shown.onclick = pressed;
+  };
+  // The last thing that a stream says.
+  const offer = (words, pressed) => {
+    close();
+    cursor = undefined;
+    press(words, pressed);
+    say(words);
+  };
+  const arrived = (html) => {
+    const croak = parse(html).body.firstElementChild;
+    if (!croak || document.getElementById(croak.id) || fresh.some((other) => other.id === croak.id)) return;
+    fresh.unshift(document.adoptNode(croak));
+    if (fresh.length > FRESH_MAX) return offer("There are many new croaks: show them", () => location.assign("/main"));
+    const words = fresh.length === 1 ? "1 new croak" : `${fresh.length} new croaks`;
+    press(words, insert);
+    document.title = `(${fresh.length}) ` + document.title.replace(/^\(\d+\) /, "");
+    if (Date.now() - toldAt > SAY_MS) {
+      toldAt = Date.now();
+      say(words);
+    }
+  };
+  const gone = (id) => {
+    fresh = fresh.filter((croak) => croak.id !== `croak-${id}`);
+    const text = one(`#croak-${id} .text`);
+    if (text) text.textContent = "This croak was taken back.";
+  };
+  const insert = () => {
+    const first = fresh[0];
+    one(".empty", place.parentNode)?.remove();
+    place.replaceChildren();
+    place.after(...fresh);
+    fresh = [];
+    document.title = document.title.replace(/^\(\d+\) /, "");
+    tell();
+    first.tabIndex = -1;
+    first.focus();
+    fetch("/shown?feed=" + first.id.replace("croak-", ""));
+  };
+
+  // Something was said, or read: here it is shown, elsewhere only counted.
+  const MESSAGES = "nav a[href='/messages']";
+  const talked = (account, waiting) => {
+    if (place.dataset.with === account) return merge();
+    one(MESSAGES).textContent = waiting ? `Messages (${waiting})` : "Messages";
+    if (place.dataset.talks !== undefined) press("New messages: show them", () => location.reload());
+    if (waiting) say(`${waiting} unread messages`);
+  };
+  // Takes from the page as it is now what is new in the talk, and how far one's own messages came.
+  const merge = async () => {
+    const page = await read().catch(() => undefined), form = one("main form"), list = one("#sayings");
+    if (!page || !list) return;
+    const top = form?.getBoundingClientRect().top;
+    for (const message of all("#sayings > li", page)) {
+      const mine = document.getElementById(message.id), state = one(".state", message);
+      if (!mine) {
+        list.append(document.adoptNode(message));
+        if (message.matches(".theirs")) say(one(".text", message).textContent);
+      } else if (state) one(".state", mine).textContent = state.textContent;
+    }
+    one(".empty", list.parentNode)?.remove();
+    // Who writes keeps the place where they write before their eyes.
+    if (form) scrollBy(0, form.getBoundingClientRect().top - top);
+    one(MESSAGES).textContent = one(MESSAGES, page).textContent;
+    const receipt = one(".receipt", page)?.getAttribute("src");
+    if (receipt) fetch(receipt);
+  };
+  document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+
+  // ---- Times
+
+  const UNITS = [[31536000, "year"], [2592000, "month"], [86400, "day"], [3600, "hour"], [60, "minute"]];
+  let skew = 0;
+  const tell = () => {
+    for (const ago of all("time > .ago")) {
+      const seconds = (Date.now() - skew - Date.parse(ago.parentNode.dateTime)) / 1000;
+      const [unit, name] = UNITS.find(([unit]) => seconds >= unit) ?? [];
+      const number = Math.floor(seconds / unit);
+      ago.textContent = unit ? `${number} ${name}${number === 1 ? "" : "s"} ago` : "just now";
+    }
+  };
+  setInterval(tell, 20000);
+
+  // ---- A page that looks again by itself
+
+  let again;
+  const look = async () => {
+    if (document.hidden) return;
+    const page = await read().catch(() => undefined), focused = document.activeElement?.id;
+    if (page) show(page);
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  };
+
+  // ---- All of it, for the page that is there now
+
+  function begin() {
+    const now = Number(document.body.dataset.now);
+    skew = now ? Date.now() - now : 0;
+    fresh = [];
+    shown = here();
+    for (const field of all("[data-chars-max]")) {
+      recall(field);
+      field.addEventListener("input", () => {
+        keep(field);
+        recount(field);
+      });
+      recount(field);
+    }
+    place = one("[data-live]");
+    cursor = place?.dataset.live;
+    // A talk is read from its end.
+    if (place?.dataset.with) one("main form")?.scrollIntoView({ block: "end" });
+    open();
+    clearInterval(again);
+    const seconds = one("main").dataset.again;
+    if (seconds) again = setInterval(look, seconds * 1000);
+  }
+  addEventListener("popstate", () => here() !== shown && location.reload());
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    all("form").forEach(release);
+    open();
+  });
+  begin();
+})();

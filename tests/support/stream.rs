@@ -1,0 +1,100 @@
+//! A browser's live stream without a browser: Server-Sent Events over a socket.
+
+use super::http::Browser;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    pub id: String,
+    pub event: String,
+    pub data: String,
+}
+
+pub struct Stream {
+    reader: BufReader<TcpStream>,
+    /// The last cursor that was told.
+    pub last: String,
+}
+
+impl Stream {
+    /// Opens a stream as this browser. `last` is what a browser sends that comes back.
+    #[track_caller]
+    pub fn open(browser: &Browser, path: &str, last: Option<&str>) -> Stream {
+        Stream::try_open(browser, path, last).unwrap_or_else(|status| panic!("no stream: {status}"))
+    }
+
+    /// Or the status line that says why not.
+    pub fn try_open(browser: &Browser, path: &str, last: Option<&str>) -> Result<Stream, String> {
+        let mut stream = TcpStream::connect(&browser.address).expect("the web role listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+        let cookies: Vec<_> = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let last = last.map(|last| format!("Last-Event-ID: {last}\r\n")).unwrap_or_default();
+        // In HTTP/1.0 the pieces come as they are.
+        let head = format!("GET {path} HTTP/1.0\r\nHost: a\r\nCookie: {}\r\n{last}\r\n", cookies.join("; "));
+        stream.write_all(head.as_bytes()).expect("the web role reads");
+        let mut reader = BufReader::new(stream);
+        let mut status = String::new();
+        reader.read_line(&mut status).expect("the web role answers");
+        if !status.contains(" 200 ") {
+            return Err(status);
+        }
+        let mut line = String::new();
+        while line != "\r\n" {
+            line.clear();
+            reader.read_line(&mut line).expect("the web role answers");
+        }
+        Ok(Stream { reader, last: String::new() })
+    }
+
+    /// The next thing told; nothing when the stream has ended.
+    pub fn next(&mut self) -> Option<Told> {
+        let mut told = Told::default();
+        loop {
+            let mut line = String::new();
+            if self.reader.read_line(&mut line).expect("something is told in time") == 0 {
+                return None;
+            }
+            match line.trim_end_matches('\n').split_once(": ") {
+                Some(("id", id)) => {
+                    told.id = id.to_string();
+                    self.last = id.to_string();
+                }
+                Some(("event", event)) => told.event = event.to_string(),
+                Some(("data", data)) if told.data.is_empty() => told.data = data.to_string(),
+                Some(("data", data)) => told.data += &format!("\n{data}"),
+                Some(("retry", _)) => {}
+                None if line == "\n" => return Some(told),
+                _ if line == "data: \n" => told.data += "\n",
+                other => panic!("not an event stream: {other:?}"),
+            }
+        }
+    }
+
+    /// The next thing that is not a sign of life.
+    #[track_caller]
+    pub fn news(&mut self) -> Told {
+        loop {
+            let told = self.next().expect("the stream goes on");
+            if told.event != "beat" {
+                return told;
+            }
+        }
+    }
+
+    /// The next croak, which says this.
+    #[track_caller]
+    pub fn croaks(&mut self, words: &str) -> Told {
+        let told = self.news();
+        assert!(told.event == "croak" && told.data.contains(words), "no {words:?} in {told:?}");
+        told
+    }
+
+    /// Reads on until the end; gives how many bytes came.
+    pub fn drain(&mut self) -> usize {
+        let mut bytes = Vec::new();
+        let _ = self.reader.read_to_end(&mut bytes);
+        bytes.len()
+    }
+}
