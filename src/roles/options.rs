@@ -175,6 +175,10 @@ pub enum UserVerb {
         /// It need not be confirmed.
         yes: bool,
     },
+    /// Anybody's.
+    RemoveCroak {
+        croak: LogIndex,
+    },
     Registration {
         open: bool,
     },

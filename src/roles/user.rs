@@ -64,6 +64,10 @@ impl Operator {
                 self.write(OperatorCommand::RemoveAccount { account }).await?;
                 say(&format!("deleted: @{username}, and everything they wrote"))
             }
+            UserVerb::RemoveCroak { croak } => {
+                self.write(OperatorCommand::RemoveCroak { croak: *croak }).await?;
+                say(&format!("removed: croak {croak}"))
+            }
             UserVerb::Registration { open } => {
                 self.write(OperatorCommand::SetRegistration { open: *open }).await?;
                 say(if *open { "anybody may create an account" } else { "nobody may create an account" })

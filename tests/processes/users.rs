@@ -46,6 +46,13 @@ fn an_operator_looks_after_accounts() {
     bob.hands(&pond, &["login", "bob"], "password\n").well();
     assert_eq!(bob.says(&pond, &["feed", "--json"]).lines().len(), 1);
 
+    // One croak, whoever wrote it.
+    let [after] = &bob.says(&pond, &["post", "after", "--json"]).lines()[..] else { panic!() };
+    let after = after["id"].to_string();
+    assert_eq!(operator(&pond, &["uncroak", &after]).well(), format!("removed: croak {after}\n"));
+    assert_eq!(bob.says(&pond, &["feed", "--json"]).lines().len(), 1);
+    operator(&pond, &["uncroak", &after]).badly(1, "there is no such croak (645)");
+
     // A new password, from standard input: the old one and its sessions are worth nothing.
     let passwd = |input| ran(pond.plain(&["user", "passwd", "bob"]), input);
     passwd("short\n").badly(1, "password: ");

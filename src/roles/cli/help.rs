@@ -207,6 +207,10 @@ Examples:
   ribbit user delete bob
   ribbit user delete bob --yes           in a script";
 
+pub(super) const USER_UNCROAK: &str = "\
+Examples:
+  ribbit user uncroak 1234               http://board1:8080/croak/1234";
+
 pub(super) const USER_REGISTRATION: &str = "\
 Examples:
   ribbit user registration closed

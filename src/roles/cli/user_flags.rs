@@ -5,6 +5,7 @@ use super::flags::GroupFlags;
 use super::{group, help};
 use crate::roles::failure::Failure;
 use crate::roles::options::{UserOptions, UserVerb};
+use crate::state::LogIndex;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, ArgMatches, Args, Subcommand, ValueEnum};
 
@@ -25,6 +26,9 @@ pub enum UserVerbFlags {
     /// Delete somebody's account and everything they wrote, for good
     #[command(after_help = help::USER_DELETE)]
     Delete(DeleteFlags),
+    /// Remove one croak, whoever wrote it, for good
+    #[command(after_help = help::USER_UNCROAK)]
+    Uncroak(UncroakFlags),
     /// Let anybody create an account, or nobody
     #[command(after_help = help::USER_REGISTRATION)]
     Registration(RegistrationFlags),
@@ -58,6 +62,15 @@ pub struct DeleteFlags {
 }
 
 #[derive(Debug, Args)]
+pub struct UncroakFlags {
+    /// Its number: the end of its page's address, and what `--json` shows as its id
+    #[arg(value_name = "ID")]
+    pub croak: LogIndex,
+    #[command(flatten)]
+    pub group: GroupFlags,
+}
+
+#[derive(Debug, Args)]
 pub struct RegistrationFlags {
     /// What it is to be
     #[arg(value_enum)]
@@ -87,6 +100,9 @@ pub fn user(verb: UserVerbFlags, matches: &ArgMatches) -> Result<UserOptions, Fa
         UserVerbFlags::Resume(flags) => suspend(flags, false),
         UserVerbFlags::Delete(DeleteFlags { yes, account: AccountFlags { username, group } }) => {
             (UserVerb::Delete { username, yes }, group, false)
+        }
+        UserVerbFlags::Uncroak(UncroakFlags { croak, group }) => {
+            (UserVerb::RemoveCroak { croak }, group, false)
         }
         UserVerbFlags::Registration(RegistrationFlags { state, group }) => {
             (UserVerb::Registration { open: matches!(state, RegistrationFlag::Open) }, group, false)
