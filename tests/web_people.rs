@@ -17,6 +17,8 @@ use group::Mood;
 use http::{Browser, Reply};
 use ribbit::state::{AccountId, OperatorCommand};
 use site::Site;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 
 /// Two people who have logged in.
 fn ada_and_bob(site: &Site) -> (Browser, Browser) {
@@ -311,4 +313,66 @@ fn somebody_suspended_is_told_so_and_only_with_the_right_password() {
     site.group.operate(OperatorCommand::Suspend { account: AccountId(1), suspended: false });
     ada.post("/login", &[("username", "ada"), ("password", "password")]).leads_to("/main");
     ada.get("/messages/bob").says(200, "where are you?");
+}
+
+/// The body of an answer in chunks; nothing when it was cut off before its end.
+fn whole(body: &str) -> Option<String> {
+    let (mut rest, mut whole) = (body, String::new());
+    loop {
+        let (length, chunk) = rest.split_once("\r\n")?;
+        let length = usize::from_str_radix(length, 16).ok()?;
+        if length == 0 {
+            return Some(whole);
+        }
+        whole += chunk.get(..length)?;
+        rest = chunk.get(length + 2..)?;
+    }
+}
+
+#[test]
+fn everything_that_is_ones_own_comes_as_one_file() {
+    let site = Site::start();
+    let (mut ada, mut bob) = ada_and_bob(&site);
+    for number in 0..60 {
+        ada.croak(&format!("croak {number}"));
+        send(&mut ada, "bob", &format!("message {number}"));
+    }
+    send(&mut bob, "ada", "\"hello\"");
+    let answer = ada.get("/export");
+    assert_eq!(answer.header("content-disposition"), Some("attachment; filename=\"ribbit.json\""));
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    let export: serde_json::Value = serde_json::from_str(&whole(&answer.body).unwrap()).unwrap();
+    assert_eq!(export["croaks"].as_array().unwrap().len(), 60);
+    assert_eq!(export["messages"].as_array().unwrap().len(), 61);
+    assert_eq!(export["messages"][0]["text"], "\"hello\"");
+    assert!(!answer.body.contains("password"));
+    Browser::new(&site.address).get("/export").leads_to("/login");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_to_its_end_is_cut_off() {
+    let site = Site::start();
+    let (mut ada, mut bob) = ada_and_bob(&site);
+    let long = "🐸".repeat(1000);
+    // Far more than a socket holds.
+    for _ in 0..3 {
+        for _ in 0..200 {
+            send(&mut ada, "bob", &long);
+        }
+        let page = bob.get("/messages/ada");
+        see(&mut bob, &page);
+    }
+    let mut stream = TcpStream::connect(&site.address).unwrap();
+    let cookies: Vec<_> = ada.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let request =
+        format!("GET /export HTTP/1.1\r\nHost: {}\r\nCookie: {}\r\n\r\n", site.address, cookies.join("; "));
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut begin = [0; 1000];
+    stream.read_exact(&mut begin).unwrap();
+    assert!(begin.starts_with(b"HTTP/1.1 200"));
+    site.group.refound(0xbad);
+    let mut rest = Vec::new();
+    // Reset, or closed: the end of the last chunk never comes.
+    let _ = stream.read_to_end(&mut rest);
+    assert!(!rest.ends_with(b"0\r\n\r\n"), "{} bytes", rest.len());
 }

@@ -123,7 +123,7 @@ fn fitting<V: View>(
         Err(denied) => return Ok(Err(denied)),
     };
     // What stands before the first wildcard is what all names that fit begin with.
-    let begin = pattern.split(['*', '?', '[', '{', '\\', '!']).next().unwrap_or_default();
+    let begin = pattern.split(['*', '?', '[', '\\', '!']).next().unwrap_or_default();
     let mut from = begin.to_string();
     if let Some(after) = after.filter(|after| **after >= *begin) {
         // Behind that name, before any that begins with it.

@@ -38,10 +38,6 @@ impl Style {
     pub fn name(self, text: &str) -> String {
         self.dressed("1;32", text)
     }
-    /// What went wrong.
-    pub fn alarm(self, text: &str) -> String {
-        self.dressed("1;31", text)
-    }
 }
 
 /// A croak, without a line end.

@@ -5,8 +5,7 @@ use askama::Template;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
-use smol::stream::Stream;
-use std::convert::Infallible;
+use smol::stream::{Stream, StreamExt};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -17,8 +16,13 @@ pub enum Said {
     /// At once. Nothing when it was taken.
     Whole(Option<Bytes>),
     /// Piece by piece, as long as it takes.
-    Live(Pin<Box<dyn Stream<Item = Bytes>>>),
+    Live(Pin<Box<dyn Stream<Item = Result<Bytes, CutShort>>>>),
 }
+
+/// There is more, and it cannot be had: the connection is cut off, so that nobody takes what came for all.
+#[derive(Debug, thiserror::Error)]
+#[error("an answer was cut short")]
+pub struct CutShort;
 
 impl Said {
     pub fn is_live(&self) -> bool {
@@ -28,17 +32,17 @@ impl Said {
 
 impl Body for Said {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = CutShort;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, CutShort>>> {
         let piece = match &mut *self {
-            Said::Whole(bytes) => Poll::Ready(bytes.take()),
+            Said::Whole(bytes) => Poll::Ready(bytes.take().map(Ok)),
             Said::Live(pieces) => pieces.as_mut().poll_next(context),
         };
-        piece.map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+        piece.map(|piece| piece.map(|bytes| bytes.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -88,7 +92,23 @@ pub fn see_other(path: &str) -> Answer {
 
 /// Server-Sent Events, for as long as they come. The connection is theirs alone.
 pub fn events(pieces: impl Stream<Item = Bytes> + 'static) -> Answer {
-    let mut answer = answer(StatusCode::OK, "text/event-stream", Said::Live(Box::pin(pieces)));
+    live("text/event-stream", pieces.map(Ok))
+}
+
+/// A file to keep, that is sent as it is made.
+pub fn attachment(
+    name: &'static str,
+    content_type: &'static str,
+    pieces: impl Stream<Item = Result<Bytes, CutShort>> + 'static,
+) -> Answer {
+    let mut answer = live(content_type, pieces);
+    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
+    answer.headers_mut().insert(header::CONTENT_DISPOSITION, disposition.expect("our file names are ASCII"));
+    answer
+}
+
+fn live(content_type: &'static str, pieces: impl Stream<Item = Result<Bytes, CutShort>> + 'static) -> Answer {
+    let mut answer = answer(StatusCode::OK, content_type, Said::Live(Box::pin(pieces)));
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     closing(answer)
 }

@@ -47,6 +47,10 @@ pub const STOP_DEADLINE: Duration = Duration::from_secs(4);
 /// A listener that cannot accept (no file descriptors left) tries again after this.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// People who take everything that is theirs at once.
+pub const EXPORTS_MAX: usize = 8;
+/// One page of what they take has to be read within this.
+pub const EXPORT_PAGE_DEADLINE: Duration = Duration::from_secs(10);
 /// Live streams at once. Beyond them a browser is told to come back, and does.
 pub const LIVE_STREAMS_MAX: usize = 1_200;
 /// A stream with nothing to tell says so this often.

@@ -11,7 +11,7 @@
 //! - `site`: one request from head to answer: path, method, whose form it is, size, then the handler
 //! - `visit`: one browser's cookies and deadline; asks the group
 //! - `live`: streams of what happens
-//! - `feed`, `friends`, `account`, `people`, `croak`, `messages`, `settings`, `status`: the handlers; `shown` for
+//! - `feed`, `friends`, `account`, `people`, `croak`, `messages`, `settings`, `export`, `status`: the handlers; `shown` for
 //!   what a page says once it has arrived, `health` for programs
 //! - `group`: how the group is, asked once for all; `tally`: what was answered, counted
 //! - `answer`: the headers that every answer has
@@ -23,6 +23,7 @@
 mod account;
 mod answer;
 mod croak;
+mod export;
 mod feed;
 mod friends;
 mod group;

@@ -5,6 +5,7 @@
 //! ```
 
 use super::answer::{self, Answer, closing};
+use super::export::Exports;
 use super::group::Group;
 use super::limits::{ANSWER_DEADLINE, BODY_DEADLINE, FORM_BYTES_MAX};
 use super::live::{Stopping, Streams, cursor};
@@ -49,6 +50,7 @@ enum Route {
     Talk,
     Settings,
     Shown,
+    Export,
 }
 
 impl Route {
@@ -69,6 +71,7 @@ pub struct Site {
     client: Client,
     group: Group,
     pub streams: Rc<Streams>,
+    exports: Exports,
     pub tally: Tally,
     routes: matchit::Router<Route>,
 }
@@ -101,12 +104,13 @@ impl Site {
             ("/messages/{name}", Route::Talk),
             ("/settings", Route::Settings),
             ("/shown", Route::Shown),
+            ("/export", Route::Export),
         ] {
             routes.insert(path, route).expect("the paths differ");
         }
         let group = Group::new(client.clone(), servers);
         let streams = Streams::new(client.clone(), stopping);
-        Site { group, streams, client, tally: Tally::default(), routes }
+        Site { group, streams, client, exports: Exports::default(), tally: Tally::default(), routes }
     }
 
     /// Answers one request, within `limits::ANSWER_DEADLINE` of `began`.
@@ -174,6 +178,7 @@ impl Site {
             Route::Talk => messages::show(visit, at.named, query).await,
             Route::Settings => settings::show(visit, query).await,
             Route::Shown => shown::show(visit, query, headers).await,
+            Route::Export => self.exports.begin(visit, &self.client).await,
         }
     }
 }

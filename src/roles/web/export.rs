@@ -1,0 +1,89 @@
+//! `/export`: everything that is kept of whoever asks, as a file ([`crate::ui::export`]).
+//!
+//! It is sent as it is read, a page at a time, at the pace of the browser, which shows how far it is. What cannot be read
+//! to its end is cut off, so that the browser says that it failed: a file that looks complete is complete.
+
+use super::answer::{self, Answer, CutShort};
+use super::feed::{NO_SESSION, WRONG_PAGE, stopped};
+use super::limits::{EXPORT_PAGE_DEADLINE, EXPORTS_MAX, READ_DEADLINE};
+use super::visit::Visit;
+use crate::net::client::Client;
+use crate::net::protocol::{self, Ask};
+use crate::state::{Consistency, Token};
+use crate::ui::export::Export;
+use crate::ui::pages::Place;
+use hyper::body::Bytes;
+use smol::stream;
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// How many are under way.
+#[derive(Debug, Default)]
+pub struct Exports(Rc<Cell<usize>>);
+
+/// One of the places; free again when it is dropped.
+struct UnderWay(Rc<Cell<usize>>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+struct Reading {
+    client: Client,
+    seen: Option<Token>,
+    export: Export,
+    /// What was read to find out whether it can be.
+    first: Option<String>,
+    _place: UnderWay,
+}
+
+impl Exports {
+    pub async fn begin(&self, visit: &mut Visit, client: &Client) -> Answer {
+        let Some(session) = visit.session() else { return stopped(visit, Place::Settings, NO_SESSION) };
+        if self.0.get() >= EXPORTS_MAX {
+            return answer::later("too many people take their things at the moment; come back in a moment");
+        }
+        self.0.set(self.0.get() + 1);
+        let place = UnderWay(self.0.clone());
+        let mut export = Export::new(session);
+        let Some(query) = export.query() else { return stopped(visit, Place::Settings, WRONG_PAGE) };
+        let first = match visit.read(query, READ_DEADLINE).await {
+            Ok(got) => export.take(got.page).map_err(|_| WRONG_PAGE),
+            Err(stop) => Err(stop),
+        };
+        match first {
+            Ok(first) => {
+                let (client, seen, first) = (client.clone(), visit.seen(), Some(first));
+                let reading = Reading { client, seen, export, first, _place: place };
+                answer::attachment(
+                    "ribbit.json",
+                    "application/json",
+                    stream::unfold(Some(reading), Reading::next),
+                )
+            }
+            Err(stop) => stopped(visit, Place::Settings, stop),
+        }
+    }
+}
+
+impl Reading {
+    /// The next piece. Nothing at the end; an error where it has to be cut off.
+    async fn next(reading: Option<Reading>) -> Option<(Result<Bytes, CutShort>, Option<Reading>)> {
+        let mut reading = reading?;
+        if let Some(first) = reading.first.take() {
+            return Some((Ok(first.into()), Some(reading)));
+        }
+        let query = reading.export.query()?;
+        let ask = Ask::Read { seen: reading.seen, consistency: Consistency::Session, query };
+        let read = match reading.client.ask(ask, EXPORT_PAGE_DEADLINE).await {
+            Ok(protocol::Answer::Read { page: Ok(page), .. }) => reading.export.take(page).ok(),
+            _ => None,
+        };
+        Some(match read {
+            Some(text) => (Ok(text.into()), Some(reading)),
+            None => (Err(CutShort), None),
+        })
+    }
+}
