@@ -100,7 +100,13 @@ fn wrong_usage_exits_2() {
     for line in [
         "",
         "frog",
-        "client",
+        "client frog",
+        "client --json",
+        "client dm",
+        "client feed --limit many",
+        "client -u ada feed",
+        "user",
+        "user registration ajar",
         "backend",
         "backend --id two",
         "backend --id 0",
@@ -143,6 +149,10 @@ fn nobody_there_exits_3_and_says_where_it_looked() {
     assert!(text.starts_with("ribbit: ") && text.contains("127.0.0.1:1"), "{text}");
     let (code, text) = run(&folder, "status");
     assert!(code == 3 && text.contains("ribbit-data"), "{code}: {text}");
+    for verb in ["client feed", "user list"] {
+        let (code, text) = run(&folder, &format!("{verb} --server 127.0.0.1:1"));
+        assert!(code == 3 && text.contains("127.0.0.1:1"), "{verb}: {code}: {text}");
+    }
     // What `health` has to say is what was asked for.
     let output = ribbit(&folder).args(["health", "--server", "127.0.0.1:1"]).output().unwrap();
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(3), &b"DOWN.\nNobody answers.\n"[..]));

@@ -17,6 +17,7 @@
 //! - [`process`]: what a process can tell of itself
 //! - [`output`]: standard output; [`log_lines`]: standard error, for which nobody waits
 //! - [`web`]: pages for browsers
+//! - [`user`]: people's accounts, for those who run the group
 //! - [`person`]: a person at a terminal ([`terminal`]) or in a script ([`client`])
 
 pub mod address;
@@ -52,6 +53,7 @@ pub mod status;
 pub mod stop;
 pub mod terminal;
 pub mod up;
+pub mod user;
 pub mod watch;
 pub mod web;
 pub mod write_file;

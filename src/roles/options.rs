@@ -149,6 +149,41 @@ pub enum PersonVerb {
     },
 }
 
+/// For `user`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserOptions {
+    pub group: Group,
+    pub verb: UserVerb,
+    pub json: bool,
+}
+
+/// What those who run the group do with people's accounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserVerb {
+    List {
+        names: String,
+    },
+    Password {
+        username: String,
+    },
+    Suspend {
+        username: String,
+        suspended: bool,
+    },
+    Delete {
+        username: String,
+        /// It need not be confirmed.
+        yes: bool,
+    },
+    /// Anybody's.
+    RemoveCroak {
+        croak: LogIndex,
+    },
+    Registration {
+        open: bool,
+    },
+}
+
 /// Which people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {

@@ -5,7 +5,7 @@ use super::failure::{Exit, Failure};
 use super::log_lines::{self, Lines};
 use super::{
     balancer, bench, client, client_server, descriptors, directory, health, init, lock, member, node, panics,
-    process, recover, shell, status, stop, terminal, up, watch, web,
+    process, recover, shell, status, stop, terminal, up, user, watch, web,
 };
 use std::io::Write;
 use std::time::Instant;
@@ -27,6 +27,7 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
         Job::Web(_) => ("web".to_string(), SERVER_FILTER),
         Job::Terminal(_) => ("client".to_string(), COMMAND_FILTER),
         Job::Verb(_) => ("client".to_string(), COMMAND_FILTER),
+        Job::User(_) => ("user".to_string(), COMMAND_FILTER),
         Job::ClientServer(_) => ("client".to_string(), COMMAND_FILTER),
         Job::Up(_) => ("up".to_string(), SERVER_FILTER),
         Job::Init(_) => ("init".to_string(), COMMAND_FILTER),
@@ -56,6 +57,7 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
             Job::Web(options) => web::run(options, stop(supervised)?).await,
             Job::Terminal(options) => return terminal::run(&options).await,
             Job::Verb(options) => return client::run(&options).await,
+            Job::User(options) => return user::run(&options).await,
             Job::ClientServer(options) => client_server::run(&options).await,
             Job::Up(options) => up::run(options, stop(supervised)?).await,
             Job::Init(options) => init::run(&options),

@@ -8,10 +8,11 @@
 //! A text of several lines goes on under its beginning, so that no line of it looks like another croak. Colour is the
 //! caller's to allow: it is never needed to understand anything.
 
+use super::table::{self, Side};
 use super::{plain, time};
 use crate::net::client::Contact;
 use crate::net::limits::TRIES_MAX;
-use crate::state::people::Acquaintance;
+use crate::state::people::{AccountLine, Acquaintance};
 use crate::state::query::{FeedCroak, Person};
 use crate::state::talks::{Fate, TalkMessage};
 use std::fmt::Write;
@@ -36,10 +37,6 @@ impl Style {
     /// Somebody's name.
     pub fn name(self, text: &str) -> String {
         self.dressed("1;32", text)
-    }
-    /// What went wrong.
-    pub fn alarm(self, text: &str) -> String {
-        self.dressed("1;31", text)
     }
 }
 
@@ -108,6 +105,23 @@ pub fn acquaintance(known: &Acquaintance, style: Style) -> String {
         (false, false) => "",
     };
     person(&known.person, style) + &style.faint(bond)
+}
+
+/// Accounts, for those who run the group: a table.
+pub fn accounts(accounts: &[AccountLine]) -> String {
+    let head = ["USER", "NAME", "EMAIL", "CREATED", "SESSIONS", "IS"].map(str::to_string).to_vec();
+    let rows = accounts.iter().map(|account| {
+        vec![
+            account.person.username.clone(),
+            account.person.name.clone(),
+            account.email.clone(),
+            time::shown(account.created_wall_ms).map_or_else(|| "-".to_string(), |shown| shown.people),
+            account.sessions.to_string(),
+            if account.suspended { "suspended" } else { "-" }.to_string(),
+        ]
+    });
+    let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
+    table::layout(&[Side::Left, Side::Left, Side::Left, Side::Left, Side::Right, Side::Left], &rows)
 }
 
 /// What becomes of the connection.

@@ -3,7 +3,7 @@
 //! Fields are added, never renamed or taken away. A time is RFC 3339 in UTC, and null where a board had no clock; an id is
 //! a log index: it rises, and the older page of a list lies before its first one.
 
-use super::time;
+use super::{plain, time};
 use crate::state::LogIndex;
 use crate::state::people::{AccountLine, Acquaintance, OpenSession, OwnAccount};
 use crate::state::query::{FeedCroak, Person};
@@ -124,7 +124,7 @@ fn time_of(wall_ms: u64) -> Option<String> {
 }
 
 fn line(json: &impl Serialize) -> String {
-    serde_json::to_string(json).expect("plain data always serialises")
+    plain::json(&serde_json::to_string(json).expect("plain data always serialises"))
 }
 
 #[cfg(test)]

@@ -32,6 +32,19 @@ pub fn text(bytes: &[u8]) -> String {
     shown
 }
 
+/// JSON that may stand in a terminal, too: what is odd is escaped, and means the same.
+pub fn json(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for letter in json.chars() {
+        // Below, all is escaped in strings already, and a line end between them is one.
+        match u32::from(letter) {
+            code @ 0x7f.. if is_odd(letter) => drop(write!(shown, "\\u{code:04x}")),
+            _ => shown.push(letter),
+        }
+    }
+    shown
+}
+
 /// Whether a terminal might do something else with it than show it where it stands.
 pub fn is_odd(letter: char) -> bool {
     letter.is_control()
@@ -55,6 +68,7 @@ mod tests {
     fn what_a_terminal_would_obey_is_written_out() {
         assert_eq!(line("ä🐸 b"), "ä🐸 b");
         assert_eq!(line("a\x1b[2Jb\n\u{202e}c\u{9b}"), r"a\x1b[2Jb\x0a\u{202e}c\u{9b}");
+        assert_eq!(json("{\n\"a\":\"ä🐸\u{202e}\u{9b}\u{7f}\"}"), "{\n\"a\":\"ä🐸\\u202e\\u009b\\u007f\"}");
         assert_eq!(text(b"one\n\ttwo\r\x07"), "one\n\ttwo\\x0d\\x07");
         assert_eq!(text(b"\xff\xfeok\xc3"), r"\xff\xfeok\xc3");
     }

@@ -128,6 +128,8 @@ fn a_script_croaks_reads_and_follows() {
     let shown: Vec<&str> = feed.lines().map(|line| line.rsplit("  ").next().unwrap_or_default()).collect();
     assert_eq!(shown, ["Rain, at last", "two", "lines", r"a\x1b[2Jb\u{202e}🐸", "--json"], "{feed}");
     assert!(feed.lines().all(|line| line.contains(" UTC  @ada  ") || line.starts_with("    ")), "{feed}");
+    let raw = bob.says(&pond, &["feed", "--json"]).well();
+    assert!(raw.contains(r"a\u001b[2Jb\u202e🐸"), "nothing that a terminal would obey: {raw}");
     let croaks = bob.says(&pond, &["feed", "--json"]).lines();
     let texts: Vec<&str> = croaks.iter().map(|croak| croak["text"].as_str().expect("text")).collect();
     assert_eq!(texts, ["Rain, at last", "two\n  lines", "a\x1b[2Jb\u{202e}🐸", "--json"]);

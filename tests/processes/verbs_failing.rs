@@ -2,9 +2,11 @@
 
 use crate::pond::{Pond, awaited};
 use crate::verbs::{Ran, Somebody};
+use ribbit::net::frame::PREFACE_BYTES;
 use serde_json::Value;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -76,7 +78,12 @@ struct Following {
 
 impl Following {
     fn start(pond: &Pond, somebody: &Somebody) -> Following {
-        let mut command = somebody.command(pond, &["feed", "--follow", "--limit", "0", "--json"]);
+        Following::through(pond, somebody, &[])
+    }
+
+    fn through(pond: &Pond, somebody: &Somebody, servers: &[&str]) -> Following {
+        let follow = ["feed", "--follow", "--limit", "100", "--json"];
+        let mut command = somebody.command(pond, &[&follow, servers].concat());
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary starts");
         let heard = Arc::new(Mutex::new(Vec::new()));
         let (lines, hears) = (BufReader::new(child.stdout.take().expect("piped")), heard.clone());
@@ -135,6 +142,72 @@ fn whatever_dies_each_croak_is_done_once_and_told_once_and_in_order() {
     assert_eq!(texts, expected);
 }
 
+/// Stands before a server. Of the first connection it lets through everything but the second answer: when that comes,
+/// both sides are cut. Whoever comes after that talks to the server.
+fn who_loses_an_answer(server: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    // Ends with the test process.
+    std::thread::spawn(move || {
+        for (number, client) in listener.incoming().enumerate() {
+            let mut client = client.expect("a connection");
+            let mut server = TcpStream::connect(&server).expect("the server is there");
+            let (mut asks, mut asked) =
+                (client.try_clone().expect("it is open"), server.try_clone().expect("it is open"));
+            // Ends with its connection.
+            std::thread::spawn(move || io::copy(&mut asks, &mut asked));
+            if number > 0 {
+                std::thread::spawn(move || io::copy(&mut server, &mut client));
+                continue;
+            }
+            let mut preface = [0; PREFACE_BYTES];
+            server.read_exact(&mut preface).and_then(|()| client.write_all(&preface)).expect("a preface");
+            let first = frame_of(&mut server);
+            client.write_all(&first).expect("the client reads");
+            frame_of(&mut server);
+            for end in [&client, &server] {
+                let _ = end.shutdown(Shutdown::Both);
+            }
+        }
+    });
+    address
+}
+
+fn frame_of(stream: &mut TcpStream) -> Vec<u8> {
+    let mut frame = vec![0; 4];
+    stream.read_exact(&mut frame).expect("a length");
+    let length = u32::from_le_bytes([frame[0], frame[1], frame[2], frame[3]]) as usize;
+    frame.resize(4 + length, 0);
+    stream.read_exact(&mut frame[4..]).expect("a frame");
+    frame
+}
+
+#[test]
+fn an_answer_that_is_lost_is_asked_for_again_and_the_croak_is_there_once() {
+    let pond = Pond::start();
+    let ada = Somebody::called(&pond, "ada");
+    let through = who_loses_an_answer(pond.address("BALANCER"));
+    let [posted] = &ada.says(&pond, &["post", "once", "--json", "--server", &through]).lines()[..] else {
+        panic!()
+    };
+    let feed = ada.says(&pond, &["feed", "--json"]).lines();
+    assert_eq!((feed.len(), &feed[0]["id"]), (1, &posted["id"]));
+}
+
+#[test]
+fn who_knew_one_backend_goes_on_with_the_others() {
+    let pond = Pond::start_with(&["--restart", "never"]);
+    pond.await_whole();
+    let bob = Somebody::called(&pond, "bob");
+    let following = Following::through(&pond, &bob, &["--server", &pond.address("BACKEND_2")]);
+    bob.says(&pond, &["post", "0"]).well();
+    following.await_heard(1);
+    pond.kill(&["backend-2"]);
+    bob.says(&pond, &["post", "1"]).well();
+    assert_eq!(following.await_heard(2), ["0", "1"]);
+    assert!(!pond.pids().contains_key("backend-2"), "it is not there still");
+}
+
 #[test]
 fn who_follows_ends_when_the_session_does_and_when_nobody_is_left() {
     let mut pond = Pond::start();
@@ -149,7 +222,7 @@ fn who_follows_ends_when_the_session_does_and_when_nobody_is_left() {
     bob.hands(&pond, &["login", "bob"], "password").well();
     let mut following = Following::start(&pond, &bob);
     bob.says(&pond, &["post", "again"]).well();
-    following.await_heard(1);
+    following.await_heard(2);
     pond.pull_the_plug();
     let ended = awaited("it ends", || following.child.try_wait().expect("our child"));
     assert_eq!(ended.code(), Some(3));

@@ -8,6 +8,7 @@
 use super::bench_flags::BenchFlags;
 use super::client_flags::ClientFlags;
 use super::tree_flags::{LOCK_HELP, LockFlags, SHELL_HELP, ShellFlags};
+use super::user_flags::UserVerbFlags;
 use super::{help, typed};
 use crate::roles::address;
 use crate::state::MemberName;
@@ -60,6 +61,9 @@ pub enum Verb {
     /// What people use: croaks, friends and messages in a terminal, or a word at a time in scripts
     #[command(after_help = help::CLIENT)]
     Client(ClientFlags),
+    /// Look after people's accounts: for those who run the group
+    #[command(subcommand)]
+    User(UserVerbFlags),
     /// Show who is there, who leads, and how many more may be lost
     #[command(after_help = help::STATUS)]
     Status(StatusFlags),

@@ -180,6 +180,42 @@ Examples:
   ribbit client delete
   ribbit client delete < password-file";
 
+pub(super) const USER_LIST: &str = "\
+Examples:
+  ribbit user list
+  ribbit user list 'b*' --json
+    {\"account\":N,\"username\":\"…\",\"name\":\"…\",\"email\":\"…\",\"created\":\"…\",
+     \"suspended\":false,\"sessions\":N}";
+
+pub(super) const USER_PASSWD: &str = "\
+Examples:
+  ribbit user passwd ada
+  ribbit user passwd ada < password-file";
+
+pub(super) const USER_SUSPEND: &str = "\
+Examples:
+  ribbit user suspend bob
+
+`ribbit user resume bob` lets them log in again.";
+
+pub(super) const USER_RESUME: &str = "\
+Examples:
+  ribbit user resume bob";
+
+pub(super) const USER_DELETE: &str = "\
+Examples:
+  ribbit user delete bob
+  ribbit user delete bob --yes           in a script";
+
+pub(super) const USER_UNCROAK: &str = "\
+Examples:
+  ribbit user uncroak 1234               http://board1:8080/croak/1234";
+
+pub(super) const USER_REGISTRATION: &str = "\
+Examples:
+  ribbit user registration closed
+  ribbit user registration open";
+
 pub(super) const CLIENT_SERVER: &str = "\
 A client asks for its id once; it is kept in the data folder, in the file
 `client`. Its own cluster is its id modulo the number of clusters, plus 1.

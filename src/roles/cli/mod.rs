@@ -9,7 +9,8 @@
 //! Reads files (cluster file, ports file), writes nothing, opens no socket. A wrong command line is clap's error
 //! and exits 2; a wrong file is a [`Failure`] and exits 78.
 //!
-//! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`, [`bench_flags`]: of `bench`, [`client_flags`]: of `client`);
+//! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`, [`bench_flags`]: of `bench`, [`client_flags`]: of `client`,
+//!   [`user_flags`]: of `user`);
 //!   [`help`]: the examples under them; [`typed`]: values with a syntax of their own
 //! - [`config`]: the KEY=VALUE file of `--config`
 //! - [`find_group`]: where the group is reached
@@ -23,6 +24,7 @@ pub mod flags;
 mod help;
 pub mod tree_flags;
 pub mod typed;
+pub mod user_flags;
 
 use crate::net::protocol::Directory;
 use crate::roles::cluster_file::ClusterFile;
@@ -30,7 +32,8 @@ use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{
     BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DataDir, DirectoryOptions, Fate, Group,
     HealthOptions, InitOptions, LockOptions, MemberOptions, NodeOptions, RecoverOptions, Restart,
-    ShellOptions, StatusOptions, TerminalOptions, UpOptions, VerbOptions, WatchOptions, WebOptions,
+    ShellOptions, StatusOptions, TerminalOptions, UpOptions, UserOptions, VerbOptions, WatchOptions,
+    WebOptions,
 };
 use crate::roles::ports::Ports;
 use crate::roles::shell::commands;
@@ -68,6 +71,7 @@ pub enum Job {
     Web(WebOptions),
     Terminal(TerminalOptions),
     Verb(VerbOptions),
+    User(UserOptions),
     ClientServer(ClientServerOptions),
     Init(InitOptions),
     Up(UpOptions),
@@ -145,6 +149,7 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Coordinator(flags) => Job::Node(node(Role::Coordinator, flags.clusters, flags.node)?),
         Verb::Balancer(BalancerFlags { verb: None, server }) => Job::Balancer(balancer(server)?),
         Verb::Balancer(BalancerFlags { verb: Some(verb), .. }) => Job::Directory(directory(verb, matches)?),
+        Verb::User(verb) => Job::User(user_flags::user(verb, matches)?),
         Verb::Client(flags) => client_verbs::client(flags, matches)?,
         Verb::Status(flags) => Job::Status(status(flags, false, matches)?),
         Verb::Watch(WatchFlags { once, group: flags }) => {

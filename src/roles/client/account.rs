@@ -62,7 +62,7 @@ pub async fn create(
         }
     };
     check_email(&email).map_err(Stop::from)?;
-    let password = typing::new_password()?;
+    let password = typing::new_password("A password for it: ")?;
     check_password(&password.0).map_err(Stop::from)?;
     let form = NewAccount { name, username: username.clone(), email, password: password.clone() };
     visit.person.create(form).await?;

@@ -15,7 +15,7 @@ mod account;
 mod export;
 mod look;
 mod talk;
-mod typing;
+pub mod typing;
 
 use super::failure::{Exit, Failure};
 use super::options::{PersonVerb, VerbOptions};
@@ -29,7 +29,7 @@ use std::io::{self, IsTerminal, Write};
 pub const INTERRUPTED: u8 = 130;
 
 /// Why a verb ends before its end.
-enum Halt {
+pub enum Halt {
     Failed(Failure),
     /// Ctrl-C at a prompt.
     Interrupted,
@@ -75,6 +75,14 @@ pub async fn run(options: &VerbOptions) -> Result<u8, Failure> {
     if let Err(failure) = visit.person.keep() {
         log::warn!("{failure}");
     }
+    self::ended(ended)
+}
+
+/// The exit code of what has ended so.
+///
+/// # Errors
+/// What failed.
+pub fn ended(ended: Result<(), Halt>) -> Result<u8, Failure> {
     match ended {
         Ok(()) | Err(Halt::Unread) => Ok(0),
         Err(Halt::Interrupted) => Ok(INTERRUPTED),
@@ -130,7 +138,10 @@ impl Visit {
 }
 
 /// A line on standard output, at once.
-fn say(text: &str) -> Result<(), Halt> {
+///
+/// # Errors
+/// Nobody takes it, or it cannot be written.
+pub fn say(text: &str) -> Result<(), Halt> {
     written(&format!("{text}\n"))
 }
 
@@ -142,7 +153,7 @@ fn written(text: &str) -> Result<(), Halt> {
     })
 }
 
-/// What goes wrong at the keyboard.
-fn usage(message: impl Into<String>) -> Halt {
+/// Something is missing, or typed in a wrong way.
+pub fn usage(message: impl Into<String>) -> Halt {
     Failure::new(Exit::Usage, message).into()
 }

@@ -5,13 +5,15 @@ use crate::net::protocol::Password;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::person::secret_line::{self, Typed};
 use crate::state::limits::MESSAGE_CHARS_MAX;
-use crate::state::text::croak_chars;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 
 /// Of a text on standard input, no more is read than says that it is too long: four bytes a character at most.
 const TEXT_BYTES_MAX: usize = 4 * 2 * MESSAGE_CHARS_MAX;
 
 /// What was given, or all of standard input without its last line end.
+///
+/// # Errors
+/// It cannot be read, or is no text.
 pub fn text(given: Option<&str>) -> Result<String, Halt> {
     if let Some(text) = given {
         return Ok(text.to_string());
@@ -29,12 +31,13 @@ pub fn text(given: Option<&str>) -> Result<String, Halt> {
         String::from_utf8(bytes).map_err(|_| unreadable(&"that is not text (UTF-8)"))?
     };
     let end = if text.ends_with("\r\n") { 2 } else { usize::from(text.ends_with('\n')) };
-    let text = text[..text.len() - end].to_string();
-    log::debug!("{} characters on standard input", croak_chars(&text));
-    Ok(text)
+    Ok(text[..text.len() - end].to_string())
 }
 
 /// A line that is shown while it is typed; only at a terminal.
+///
+/// # Errors
+/// The terminal cannot be read.
 pub fn line(prompt: &str) -> Result<Option<String>, Halt> {
     if !io::stdin().is_terminal() {
         return Ok(None);
@@ -47,6 +50,9 @@ pub fn line(prompt: &str) -> Result<Option<String>, Halt> {
 }
 
 /// A password: asked for at a terminal, else the next line of standard input.
+///
+/// # Errors
+/// There is none, or it cannot be read; Ctrl-C.
 pub fn password(prompt: &str) -> Result<Password, Halt> {
     match secret_line::ask(prompt).map_err(|error| unreadable(&error))? {
         Typed::Line(password) => Ok(Password(password)),
@@ -58,8 +64,11 @@ pub fn password(prompt: &str) -> Result<Password, Halt> {
 }
 
 /// A password that is not known yet: at a terminal typed twice.
-pub fn new_password() -> Result<Password, Halt> {
-    let password = password("A password for it: ")?;
+///
+/// # Errors
+/// As [`password`]; the two are not the same.
+pub fn new_password(prompt: &str) -> Result<Password, Halt> {
+    let password = password(prompt)?;
     if io::stdin().is_terminal() && self::password("The same again: ")? != password {
         return Err(
             Failure::new(Exit::Refused, "those were two different passwords: nothing was done").into()

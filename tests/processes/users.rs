@@ -1,0 +1,92 @@
+//! `ribbit user`: those who run the group look after people's accounts.
+
+use crate::pond::Pond;
+use crate::terminal::Terminal;
+use crate::verbs::{Ran, Somebody, ran};
+use serde_json::{Value, json};
+
+fn operator(pond: &Pond, arguments: &[&str]) -> Ran {
+    ran(pond.plain(&[&["user"], arguments].concat()), "")
+}
+
+#[track_caller]
+fn listed(pond: &Pond, names: &str) -> Vec<Value> {
+    let mut accounts = operator(pond, &["list", names, "--json"]).lines();
+    for account in &mut accounts {
+        let account = account.as_object_mut().expect("an object");
+        assert!(account.remove("account").is_some_and(|id| id.is_u64()));
+        assert!(account.remove("created").is_some_and(|time| time.is_string()));
+    }
+    accounts
+}
+
+fn account(username: &str, suspended: bool, sessions: u32) -> Value {
+    json!({"username": username, "name": username, "email": "a@b", "suspended": suspended, "sessions": sessions})
+}
+
+#[test]
+fn an_operator_looks_after_accounts() {
+    let pond = Pond::start();
+    let (ada, bob) = (Somebody::called(&pond, "ada"), Somebody::called(&pond, "bob"));
+    assert_eq!(listed(&pond, "*"), [account("ada", false, 1), account("bob", false, 1)]);
+    let table = operator(&pond, &["list", "b*"]).well();
+    let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["USER", "NAME", "EMAIL", "CREATED", "SESSIONS", "IS"]);
+    assert_eq!((lines.len(), lines[1][0], lines[1].last()), (2, "bob", Some(&"-")), "{table}");
+
+    // Suspended: no session is left, none is given, and the croaks are there still.
+    bob.says(&pond, &["post", "before"]).well();
+    ada.says(&pond, &["add", "bob"]).well();
+    assert_eq!(operator(&pond, &["suspend", "Bob"]).well(), "suspended: @bob; their sessions are closed\n");
+    assert_eq!(listed(&pond, "bob"), [account("bob", true, 0)]);
+    bob.says(&pond, &["feed"]).badly(4, "(609)");
+    bob.hands(&pond, &["login", "bob"], "password\n").badly(1, "(649)");
+    assert!(ada.says(&pond, &["feed"]).well().ends_with("@bob  before\n"));
+    operator(&pond, &["resume", "bob"]).well();
+    bob.hands(&pond, &["login", "bob"], "password\n").well();
+    assert_eq!(bob.says(&pond, &["feed", "--json"]).lines().len(), 1);
+
+    // One croak, whoever wrote it.
+    let [after] = &bob.says(&pond, &["post", "after", "--json"]).lines()[..] else { panic!() };
+    let after = after["id"].to_string();
+    assert_eq!(operator(&pond, &["uncroak", &after]).well(), format!("removed: croak {after}\n"));
+    assert_eq!(bob.says(&pond, &["feed", "--json"]).lines().len(), 1);
+    operator(&pond, &["uncroak", &after]).badly(1, "there is no such croak (645)");
+
+    // A new password, from standard input: the old one and its sessions are worth nothing.
+    let passwd = |input| ran(pond.plain(&["user", "passwd", "bob"]), input);
+    passwd("short\n").badly(1, "password: ");
+    passwd("").badly(2, "a password is needed");
+    assert_eq!(passwd("another one\n").well(), "@bob has the new password; their sessions are closed\n");
+    bob.says(&pond, &["feed"]).badly(4, "(609)");
+    bob.hands(&pond, &["login", "bob"], "password\n").badly(1, "(602)");
+    bob.hands(&pond, &["login", "bob"], "another one\n").well();
+
+    operator(&pond, &["registration", "closed"]).well();
+    let create = ["create", "eve", "--email", "e@e"];
+    Somebody::new().hands(&pond, &create, "password\n").badly(1, "(650)");
+    operator(&pond, &["registration", "open"]).well();
+    Somebody::new().hands(&pond, &create, "password\n").well();
+
+    operator(&pond, &["delete", "bob"]).badly(2, "--yes");
+    assert_eq!(listed(&pond, "bob").len(), 1);
+    let mut terminal = Terminal::of(pond.plain(&["user", "delete", "bob"]));
+    terminal.await_text("delete @bob and everything they wrote, for good? [y/N] ");
+    terminal.press("n\r");
+    terminal.await_text("nothing was done");
+    assert_eq!((terminal.ended(), listed(&pond, "bob").len()), (1, 1));
+    assert_eq!(
+        operator(&pond, &["delete", "bob", "--yes"]).well(),
+        "deleted: @bob, and everything they wrote\n"
+    );
+    assert_eq!(listed(&pond, "bob"), [Value::Null; 0]);
+    assert_eq!(ada.says(&pond, &["feed"]).well(), "");
+
+    for verb in ["suspend", "resume", "passwd"] {
+        operator(&pond, &[verb, "bob"]).badly(1, "there is no user of that name (601)");
+    }
+    operator(&pond, &["delete", "b*", "--yes"]).badly(1, "(606)");
+    operator(&pond, &["list", "--server", "127.0.0.1:1"]).badly(3, "nobody answers");
+    assert_eq!(operator(&pond, &["registration", "ajar"]).code, 2);
+    assert_eq!(operator(&pond, &["list", "b*", "--json"]).well(), "");
+}
