@@ -99,6 +99,8 @@
     if (button?.name) body.append(button.name, button.value);
     const mine = { button };
     busy.set(form, mine);
+    // There before it has something to say, so that it is heard.
+    stateOf(form).textContent = "";
     setBusy(form, button, true);
     const until = Date.now() + RETRY_MS_MAX;
     for (let pause = 500; ; pause = Math.min(2 * pause, PAUSE_MS_MAX)) {

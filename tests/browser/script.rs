@@ -244,7 +244,7 @@ fn a_form_that_is_sent_twice_or_whose_answer_is_lost_makes_one_croak() {
         if scripts {
             driver.leads_away(|| {
                 driver.press("main form button");
-                driver.awaits("return document.querySelector('.sending')?.textContent != ''");
+                driver.awaits("return (document.querySelector('.sending')?.textContent ?? '') != ''");
                 assert_eq!(driver.text("main form button"), "Sending…");
                 visit.site.group.be(Mood::Well);
             });
