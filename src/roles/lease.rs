@@ -180,7 +180,7 @@ async fn renew(namespace: Namespace, shared: Arc<Shared>, mut asked: Instant) {
 }
 
 /// `lock on board1, pid 99`.
-fn words_for(what: &str) -> String {
+pub fn words_for(what: &str) -> String {
     let (host, pid) = (host_name(), std::process::id());
     let mut words = format!("{what} on {host}, pid {pid}");
     if words.len() > LEASE_WORDS_BYTES_MAX {

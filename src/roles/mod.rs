@@ -12,6 +12,7 @@
 //! - [`init`], [`status`] (also as `members`), [`health`], [`watch`], [`member`], [`bench`] (with [`histogram`]), [`recover`]: commands that come to an
 //!   end by themselves
 //! - [`shell`] and [`lock`]: the lock namespace from outside; both use [`namespace`] and [`lease`]
+//! - [`editor`]: a line of a terminal while it is typed
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
 //! - [`address`]: HOST:PORT as people type it
 //! - [`process`]: what a process can tell of itself
@@ -29,6 +30,7 @@ pub mod client_server;
 pub mod cluster_file;
 pub mod descriptors;
 pub mod directory;
+pub mod editor;
 pub mod env_file;
 pub mod failure;
 pub mod health;

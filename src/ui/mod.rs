@@ -12,6 +12,7 @@
 //! - [`status_page`]: the same as a page
 //! - [`watch`]: the same for a terminal that is looked at again and again
 //! - [`table`]: columns that line up; [`tree`]: the lock namespace, drawn
+//! - [`nearest`]: what a typing error may have been meant for
 //! - [`lines`]: croaks, messages and people in a terminal; [`person_json`]: the same for scripts
 //! - [`plain`]: what others wrote, as it may stand in a terminal
 //!
@@ -23,6 +24,7 @@ pub mod form;
 pub mod health;
 pub mod lines;
 pub mod metrics;
+pub mod nearest;
 pub mod pages;
 pub mod person_json;
 pub mod plain;

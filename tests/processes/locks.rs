@@ -67,6 +67,15 @@ const UNTIL_GO: &str =
     "echo $$ > $D/pid; echo $RIBBIT_FENCE > $D/fence; while [ ! -e $D/go ]; do sleep 0.05; done";
 
 #[test]
+fn a_lock_is_kept_under_a_leader_that_has_led_for_longer_than_its_lease() {
+    let pond = Pond::start();
+    pond.await_leading_backend();
+    std::thread::sleep(Duration::from_millis(4_500));
+    let mut holder = Holder::start(&pond, "held", &["--lease", "4s"], "sleep 5; echo held");
+    assert_eq!((holder.ended(), holder.said().as_str()), (0, "held\n"));
+}
+
+#[test]
 fn the_code_of_the_command_is_ribbits_and_so_are_its_signals() {
     let pond = Pond::start();
     pond.await_leading_backend();

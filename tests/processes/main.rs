@@ -3,11 +3,11 @@
 //! - [`pond`]: a group on a temporary folder, and the ways to break it
 //! - [`writers`]: people who croak all the time, and what must have become of it
 //! - [`preload`]: a wall clock and a disk that tests move and break
-//! - [`pages`]: what stands on a page
+//! - [`pages`]: what stands on a page; [`pty`]: a terminal
 //! - one module a promise: [`people`], [`letters`], [`races`], [`hostile`], [`belonging`], [`failover`], [`following`], [`power`], [`status`],
 //!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`],
 //!   [`recover`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], [`metrics`], [`watch`],
-//!   [`verbs`], [`verbs_failing`], [`users`], and [`browser`] for
+//!   [`verbs`], [`verbs_failing`], [`users`], [`chat`], and [`browser`] for
 //!   the eyes
 //!
 //! Each group is seven processes, so one test runs at a time, whatever `--test-threads` says.
@@ -23,6 +23,7 @@ mod http;
 mod away;
 mod belonging;
 mod browser;
+mod chat;
 mod clock;
 mod differs;
 mod directory;
@@ -44,6 +45,7 @@ mod people;
 mod pond;
 mod power;
 mod preload;
+mod pty;
 mod quota;
 mod races;
 mod recover;

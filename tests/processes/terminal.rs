@@ -1,105 +1,18 @@
 //! `ribbit shell` as a person meets it: in a terminal.
 
-use crate::pond::{Pond, awaited};
+use crate::pond::Pond;
+use crate::pty::Terminal;
 use crate::shell::await_servers;
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, tcgetattr};
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::ffi::OsStrExt;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command};
-use std::sync::{Arc, Mutex};
-
-/// A program in a terminal of its own.
-pub struct Terminal {
-    pub child: Child,
-    keys: File,
-    shown: Arc<Mutex<String>>,
-    /// Up to here it was looked at.
-    pub seen: usize,
-}
-
-impl Terminal {
-    fn start(pond: &Pond, words: &[&str]) -> Terminal {
-        Terminal::of(pond.plain(words))
-    }
-
-    pub fn of(mut command: Command) -> Terminal {
-        let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-        grantpt(&keys).and_then(|()| unlockpt(&keys)).expect("a terminal");
-        let name = ptsname(&keys, Vec::new()).expect("it has a name");
-        let name = std::ffi::OsStr::from_bytes(name.as_bytes());
-        let open = || OpenOptions::new().read(true).write(true).open(name).expect("its other end");
-        command.env("TERM", "xterm").env_remove("XDG_STATE_HOME");
-        let child = command.stdin(open()).stdout(open()).stderr(open()).spawn().expect("the binary starts");
-        let keys = File::from(keys);
-        let mut screen = keys.try_clone().expect("another handle");
-        let shown = Arc::new(Mutex::new(String::new()));
-        let shows = shown.clone();
-        // Ends with the terminal.
-        std::thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            while let Ok(count @ 1..) = screen.read(&mut bytes) {
-                let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
-                shows.lock().expect("nobody panics while it holds this lock").push_str(&text);
-            }
-        });
-        Terminal { child, keys, shown, seen: 0 }
-    }
-
-    pub fn shown(&self) -> String {
-        self.shown.lock().expect("nobody panics while it holds this lock").clone()
-    }
-
-    /// Whether what is typed is shown.
-    pub fn echoes(&self) -> bool {
-        let mode = tcgetattr(&self.keys).expect("a terminal");
-        mode.local_modes.contains(LocalModes::ECHO)
-    }
-
-    pub fn press(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).expect("a terminal");
-    }
-
-    /// Waits until this is shown behind what was seen before.
-    #[track_caller]
-    pub fn await_text(&mut self, wanted: &str) {
-        let seen = self.seen;
-        self.seen = awaited(wanted, || self.shown()[seen..].find(wanted).map(|at| seen + at + wanted.len()));
-    }
-
-    /// Types a line at the prompt, and waits for this.
-    #[track_caller]
-    pub fn typed(&mut self, line: &str, wanted: &str) {
-        self.await_text("ribbit> ");
-        self.press(&format!("{line}\r"));
-        self.await_text(wanted);
-    }
-
-    #[track_caller]
-    pub fn ended(&mut self) -> i32 {
-        awaited("it ends", || self.child.try_wait().expect("our child")).code().unwrap_or(-1)
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            println!("the terminal showed {:?}", self.shown());
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 #[test]
 fn a_person_walks_the_tree() {
     let pond = Pond::start();
     pond.await_leading_backend();
     await_servers(&pond);
-    let mut terminal = Terminal::start(&pond, &["shell"]);
+    let mut terminal = Terminal::of(pond.plain(&["shell"]));
     // Completion: of a command, of paths from the tree, and the tree drawn.
     terminal.await_text("ribbit> ");
     terminal.press("hol\t");
@@ -152,7 +65,7 @@ fn a_person_walks_the_tree() {
     let history = pond.folder().join("shell-history");
     assert_eq!(fs::metadata(&history).expect("it is kept").permissions().mode() & 0o777, 0o600);
     // It is known the next time.
-    let mut terminal = Terminal::start(&pond, &["shell"]);
+    let mut terminal = Terminal::of(pond.plain(&["shell"]));
     terminal.await_text("ribbit> ");
     terminal.press("\x1b[A\x1b[A");
     terminal.await_text("watch /jobs");
@@ -166,7 +79,7 @@ fn a_person_walks_the_tree() {
 fn a_lease_that_is_lost_is_said_above_the_prompt() {
     let pond = Pond::start();
     pond.await_leading_backend();
-    let mut terminal = Terminal::start(&pond, &["shell"]);
+    let mut terminal = Terminal::of(pond.plain(&["shell"]));
     terminal.typed("acquire /jobs/it", "/jobs/it: held, fence ");
     terminal.await_text("ribbit> ");
     let members: Vec<String> = pond.status().members.into_iter().map(|member| member.name).collect();

@@ -1,7 +1,7 @@
 //! `ribbit user`: those who run the group look after people's accounts.
 
 use crate::pond::Pond;
-use crate::terminal::Terminal;
+use crate::pty::Terminal;
 use crate::verbs::{Ran, Somebody, ran};
 use serde_json::{Value, json};
 

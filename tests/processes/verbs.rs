@@ -1,7 +1,7 @@
 //! `ribbit client VERB` as a script uses it: what goes in, what comes out, and the code it ends with.
 
 use crate::pond::Pond;
-use crate::terminal::Terminal;
+use crate::pty::Terminal;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;

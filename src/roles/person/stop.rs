@@ -27,6 +27,19 @@ impl Stop {
     pub fn lacks_session(self) -> bool {
         matches!(self, Stop::Denied(Denied { code: Code::NotLoggedIn, .. }))
     }
+    /// There is nobody to ask: every server was tried, several times.
+    pub fn finds_nobody(self) -> bool {
+        match self {
+            Stop::Denied(_) => false,
+            Stop::Undecided(why) | Stop::Unread(why) => {
+                matches!(why, Unreachable::Nobody | Unreachable::Undecided(Why::NotServing))
+            }
+        }
+    }
+    /// There are servers, and none of them could answer: that may change.
+    pub fn may_pass(self) -> bool {
+        self.is_unreachable() && !self.finds_nobody()
+    }
     /// Nobody answered: it may be asked again.
     pub fn is_unreachable(self) -> bool {
         !matches!(self, Stop::Denied(_))

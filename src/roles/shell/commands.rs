@@ -3,6 +3,7 @@
 use crate::roles::cli::typed::place;
 use crate::state::namespace::Guard;
 use crate::state::{LogIndex, TreePath};
+use crate::ui::nearest::nearest;
 use crate::ui::plain;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -215,31 +216,6 @@ pub fn parse(words: &[String]) -> Result<Verb, clap::Error> {
     })
 }
 
-/// The name that a typing error may have been meant for.
-fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let far = |name: &&str| distance(word, name);
-    names.min_by_key(far).filter(|name| distance(word, name) <= name.len().div_ceil(3).min(2))
-}
-
-/// How many letters have to be put, taken, exchanged or swapped with their neighbour to make one of the other.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let same = usize::from(a[i - 1] != b[j - 1]);
-            let mut least = (rows[i - 1][j] + 1).min(row[j - 1] + 1).min(rows[i - 1][j - 1] + same);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                least = least.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(least);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,7 +252,6 @@ mod tests {
             assert!(said(typed).contains(&format!("did you mean `{meant}`?")), "{}", said(typed));
         }
         assert!(said("frogs").contains("`help`"));
-        assert_eq!((distance("", "ab"), distance("ab", "ba"), distance("abc", "abc")), (2, 1, 0));
     }
 
     #[test]

@@ -41,7 +41,7 @@ const LEASE: Duration = Duration::from_secs(10);
 /// What a command that was stopped by Ctrl-C answers, as in shells.
 const INTERRUPTED: u8 = 130;
 /// A line of standard input that is longer is no command.
-const LINE_BYTES_MAX: usize = 64 * 1024;
+pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// Who types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -228,13 +228,17 @@ impl Held {
     }
 }
 
-fn ending_signals() -> Result<Signals, Failure> {
+/// A wish to end: Ctrl-C, SIGTERM, a terminal that has gone.
+///
+/// # Errors
+/// 1: signals cannot be waited for.
+pub fn ending_signals() -> Result<Signals, Failure> {
     Signals::new([Signal::Int, Signal::Term, Signal::Hup])
         .map_err(|error| Failure::new(Exit::Refused, format!("cannot wait for signals: {error}")))
 }
 
 /// The next line of standard input; nothing at its end.
-fn next_line() -> Option<String> {
+pub fn next_line() -> Option<String> {
     let mut bytes = Vec::new();
     let input = io::stdin().lock();
     let read = io::Read::take(input, LINE_BYTES_MAX as u64).read_until(b'\n', &mut bytes);

@@ -9,7 +9,8 @@
 use super::commands::{self, Line, Verb};
 use super::{INTERRUPTED, Session, ending_signals, explain, words};
 use crate::net::tasks;
-use crate::roles::failure::{Exit, Failure};
+use crate::roles::editor::{LineEditor, Read, history_file, pair};
+use crate::roles::failure::Failure;
 use crate::roles::namespace::Namespace;
 use crate::roles::options::ShellOptions;
 use crate::state::TreePath;
@@ -17,23 +18,15 @@ use crate::state::rows::Kind;
 use async_signal::Signal;
 use clap::CommandFactory;
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
-use rustyline::completion::{Completer, Pair};
-use rustyline::error::ReadlineError;
-use rustyline::history::DefaultHistory;
-use rustyline::{
-    CompletionType, Config, Context, Editor, ExternalPrinter, Helper, Highlighter, Hinter, Validator,
-};
+use rustyline::completion::Pair;
 use smol::channel::Receiver;
 use smol::future::FutureExt;
 use smol::stream::StreamExt;
-use std::fs::{self, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const PROMPT: &str = "ribbit> ";
-const HISTORY_LINES_MAX: usize = 1_000;
 /// Tab does not wait for longer.
 const COMPLETE_MAX: Duration = Duration::from_millis(500);
 /// What shells add to the number of a signal that ended something.
@@ -42,41 +35,26 @@ const TERMINATED: i32 = 143;
 /// # Errors
 /// 1: the terminal cannot be read.
 pub async fn run(session: &mut Session, options: &ShellOptions) -> Result<u8, Failure> {
-    let broken = |error: ReadlineError| Failure::new(Exit::Refused, format!("the terminal: {error}"));
     let interrupts = end_on_signals(session)?;
-    let config = Config::builder()
-        .max_history_size(HISTORY_LINES_MAX)
-        .map_err(broken)?
-        .history_ignore_space(true)
-        .completion_type(CompletionType::List)
-        .build();
-    let mut editor: Editor<Tree, DefaultHistory> = Editor::with_config(config).map_err(broken)?;
-    editor.set_helper(Some(Tree { namespace: session.namespace.clone() }));
-    if let Ok(mut printer) = editor.create_external_printer() {
-        let tell = move |text: String| drop(printer.print(text + "\n"));
-        *session.tell.lock().expect("nothing panics while it holds this lock") = Box::new(tell);
-    }
-    let history = history_file(std::env::var_os("XDG_STATE_HOME").map(PathBuf::from), &options.data_dir);
-    if let Some(file) = &history {
-        let _ = editor.load_history(file); // Damaged: begun anew.
+    let namespace = session.namespace.clone();
+    let complete = move |line: &str| complete(&namespace, line);
+    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+    let history = history_folder(state, &options.data_dir);
+    let history = history.and_then(|folder| history_file(&folder, "shell-history"));
+    let mut editor = LineEditor::new(history)?;
+    editor.complete_with(Box::new(complete));
+    if let Some(print) = editor.printer() {
+        *session.tell.lock().expect("nothing panics while it holds this lock") = print;
     }
     loop {
-        let line = match editor.readline(PROMPT) {
-            Ok(line) => line,
-            Err(ReadlineError::Interrupted) => continue,
-            // The end of input, and a terminal that is gone.
-            Err(ReadlineError::Eof | ReadlineError::Io(_) | ReadlineError::Errno(_)) => return Ok(0),
-            Err(error) => return Err(broken(error)),
-        };
-        if line.trim().is_empty() {
-            continue;
-        }
-        let _ = editor.add_history_entry(&line);
-        if let Some(file) = &history {
-            let _ = editor.append_history(file); // A full disk is no reason not to go on.
-        }
-        if !perform(session, &line, &interrupts).await {
-            return Ok(0);
+        match editor.read(&PROMPT)? {
+            Read::Ended => return Ok(0),
+            Read::Line(line) if !line.trim().is_empty() => {
+                if !perform(session, &line, &interrupts).await {
+                    return Ok(0);
+                }
+            }
+            Read::Line(_) | Read::Interrupted => {}
         }
     }
 }
@@ -133,65 +111,42 @@ fn end_on_signals(session: &Session) -> Result<Receiver<()>, Failure> {
     Ok(interrupts)
 }
 
-/// The file, there and nobody else's to read; nothing where there is no place for it.
-fn history_file(state: Option<PathBuf>, data_dir: &Path) -> Option<PathBuf> {
-    let folder = match state {
-        Some(state) if state.is_absolute() => state.join("ribbit"),
-        _ if data_dir.is_dir() => data_dir.to_path_buf(),
-        _ => return None,
+/// Where the history lies; nothing where there is no place for it.
+fn history_folder(state: Option<PathBuf>, data_dir: &Path) -> Option<PathBuf> {
+    match state {
+        Some(state) if state.is_absolute() => Some(state.join("ribbit")),
+        _ => data_dir.is_dir().then(|| data_dir.to_path_buf()),
+    }
+}
+
+/// Commands, their flags, and paths of the tree as it is now.
+fn complete(namespace: &Namespace, line: &str) -> (usize, Vec<Pair>) {
+    let (begins, word) = words::last(line);
+    let first = line[..begins].trim().is_empty();
+    let helps = line[..begins].trim() == "help";
+    let found = match first || helps {
+        true => verbs(&word),
+        false if word.starts_with('-') => flags(line, &word),
+        false => paths(namespace, &word),
     };
-    fs::create_dir_all(&folder).ok()?;
-    let file = folder.join("shell-history");
-    OpenOptions::new().append(true).create(true).mode(0o600).open(&file).ok()?;
-    // One that was there already may be anybody's to read.
-    fs::set_permissions(&file, Permissions::from_mode(0o600)).ok()?;
-    Some(file)
+    (begins, found)
 }
 
-/// Knows the commands, and the tree as it is now.
-#[derive(Helper, Hinter, Highlighter, Validator)]
-struct Tree {
-    namespace: Namespace,
-}
-
-impl Completer for Tree {
-    type Candidate = Pair;
-
-    fn complete(
-        &self,
-        line: &str,
-        position: usize,
-        _: &Context<'_>,
-    ) -> rustyline::Result<(usize, Vec<Pair>)> {
-        let (begins, word) = words::last(&line[..position]);
-        let first = line[..begins].trim().is_empty();
-        let helps = line[..begins].trim() == "help";
-        let found = match first || helps {
-            true => verbs(&word),
-            false if word.starts_with('-') => flags(line, &word),
-            false => self.paths(&word),
-        };
-        Ok((begins, found))
-    }
-}
-
-impl Tree {
-    /// Paths that begin so.
-    fn paths(&self, word: &str) -> Vec<Pair> {
-        let (folder, begin) = word.rsplit_once('/').unwrap_or(("", ""));
-        let folder: TreePath = match format!("/{folder}").parse() {
-            Ok(folder) => folder,
-            Err(_) => return Vec::new(),
-        };
-        let names = smol::block_on(self.namespace.names_in(&folder, COMPLETE_MAX));
-        let matching = names.into_iter().filter(|(path, _)| path.name().starts_with(begin));
-        let pair = |(path, kind): (TreePath, Kind)| {
-            let end = if kind == Kind::Folder { "/" } else { "" };
-            let display = format!("{}{end}", crate::ui::plain::line(path.name()));
-            Pair { display, replacement: words::escaped(path.as_str()) + end }
-        };
-        matching.map(pair).collect()
-    }
+/// Paths that begin so.
+fn paths(namespace: &Namespace, word: &str) -> Vec<Pair> {
+    let (folder, begin) = word.rsplit_once('/').unwrap_or(("", ""));
+    let folder: TreePath = match format!("/{folder}").parse() {
+        Ok(folder) => folder,
+        Err(_) => return Vec::new(),
+    };
+    let names = smol::block_on(namespace.names_in(&folder, COMPLETE_MAX));
+    let matching = names.into_iter().filter(|(path, _)| path.name().starts_with(begin));
+    let pair = |(path, kind): (TreePath, Kind)| {
+        let end = if kind == Kind::Folder { "/" } else { "" };
+        let display = format!("{}{end}", crate::ui::plain::line(path.name()));
+        Pair { display, replacement: words::escaped(path.as_str()) + end }
+    };
+    matching.map(pair).collect()
 }
 
 fn verbs(begin: &str) -> Vec<Pair> {
@@ -206,10 +161,6 @@ fn flags(line: &str, begin: &str) -> Vec<Pair> {
     let flags = verb.into_iter().flat_map(|verb| verb.get_arguments().filter_map(clap::Arg::get_long));
     let flags = flags.map(|flag| format!("--{flag}"));
     flags.filter(|flag| flag.starts_with(begin)).map(pair).collect()
-}
-
-fn pair(word: String) -> Pair {
-    Pair { display: word.clone(), replacement: word + " " }
 }
 
 #[cfg(test)]
@@ -229,14 +180,11 @@ mod tests {
     }
 
     #[test]
-    fn a_history_is_its_owners_alone() {
+    fn the_history_lies_where_people_keep_such_things_or_beside_the_data() {
         let folder = tempfile::tempdir().unwrap();
-        let file = history_file(None, folder.path()).unwrap();
-        fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
-        let file = history_file(None, folder.path()).unwrap();
-        assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
-        let state = history_file(Some(folder.path().join("state")), Path::new("/nonexistent")).unwrap();
-        assert_eq!(state, folder.path().join("state/ribbit/shell-history"));
-        assert_eq!(history_file(None, Path::new("/nonexistent")), None);
+        let state = history_folder(Some("/state".into()), Path::new("/nonexistent"));
+        assert_eq!(state, Some("/state/ribbit".into()));
+        assert_eq!(history_folder(None, folder.path()), Some(folder.path().into()));
+        assert_eq!(history_folder(None, Path::new("/nonexistent")), None);
     }
 }

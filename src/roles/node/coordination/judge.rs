@@ -2,12 +2,13 @@
 //!
 //! - Only what the leader heard itself counts, directly or passed on by a coordinator; so a cut between one coordinator
 //!   and a live server costs that server nothing.
-//! - Who begins to lead gives every lease its full time first: it knows nothing of the time before.
+//! - Who begins to lead gives every lease its full time first: it knows nothing of the time before. So it does with one
+//!   that begins while it leads: its owner has until then to be heard.
 //! - A beat of another incarnation than the lease's does not keep that lease: the process that had it is gone.
 
 use crate::net::protocol::MemberInfo;
 use crate::state::rows::{Lease, Member, Standing};
-use crate::state::{LeaseCommand, Owner, RaftId, Role, leases::Ending};
+use crate::state::{LeaseCommand, LogIndex, Owner, RaftId, Role, leases::Ending};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,8 @@ pub struct Judge {
     /// The term in which this node leads, and since when.
     leading: Option<(u64, Instant)>,
     heard: BTreeMap<Owner, Heard>,
+    /// Leases by their version, and when this leader first saw each.
+    met: BTreeMap<Owner, (LogIndex, Instant)>,
 }
 
 /// What is in the store, and what is known of the members.
@@ -40,14 +43,15 @@ impl Judge {
     /// Who leads since when; nothing of an earlier time is remembered.
     pub fn lead(&mut self, term: u64, now: Instant) {
         if self.leading.is_none_or(|(known, _)| known != term) {
+            self.follow();
             self.leading = Some((term, now));
-            self.heard.clear();
         }
     }
 
     pub fn follow(&mut self) {
         self.leading = None;
         self.heard.clear();
+        self.met.clear();
     }
 
     pub fn leads(&self) -> bool {
@@ -61,8 +65,14 @@ impl Judge {
         }
     }
 
-    /// Forgets those who have no lease and were not heard for so long.
+    /// Takes notice of leases that began, and forgets those who have none and were not heard for so long.
     pub fn tidy(&mut self, leases: &[(Owner, Lease)], now: Instant, lease: Duration) {
+        let met = std::mem::take(&mut self.met);
+        let known = |owner: &Owner, version| met.get(owner).copied().filter(|(known, _)| *known == version);
+        self.met = leases
+            .iter()
+            .map(|(owner, row)| (*owner, known(owner, row.version).unwrap_or((row.version, now))))
+            .collect();
         let known = |owner: &Owner| leases.iter().any(|(known, _)| known == owner);
         self.heard.retain(|owner, heard| known(owner) || now.duration_since(heard.at) < lease);
     }
@@ -78,7 +88,8 @@ impl Judge {
     fn over(&self, facts: &Facts<'_>, since: Instant, now: Instant, lease: Duration) -> Option<LeaseCommand> {
         facts.leases.iter().filter(|(_, row)| row.active).find_map(|(owner, row)| {
             let heard = self.heard.get(owner).filter(|heard| heard.incarnation == row.incarnation);
-            let last = heard.map_or(since, |heard| heard.at.max(since));
+            let met = self.met.get(owner).filter(|(version, _)| *version == row.version);
+            let last = since.max(met.map_or(since, |(_, at)| *at)).max(heard.map_or(since, |heard| heard.at));
             let time = row.lease_ms.map_or(lease, |ms| Duration::from_millis(ms.into()));
             let silence = now.saturating_duration_since(last);
             let silence_ms = u32::try_from(silence.as_millis()).unwrap_or(u32::MAX);
@@ -201,6 +212,28 @@ mod tests {
         judge.hear(Owner::Client(7), 0, start + Duration::from_secs(1));
         assert_eq!(judge.verdict(&facts, start + Duration::from_secs(11), LEASE), None);
         assert!(judge.verdict(&facts, start + Duration::from_millis(11_001), LEASE).is_some());
+    }
+
+    #[test]
+    fn a_lease_that_begins_under_an_old_leader_has_its_full_time_to_be_heard() {
+        let start = Instant::now();
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        let of =
+            |version| [(Owner::Client(7), Lease::of_client(crate::state::TokenHash([1; 32]), "", version))];
+        let verdict = |judge: &mut Judge, leases: &[(Owner, Lease)], now| {
+            let facts = Facts { members: &[], leases, masters: &[], infos: &[], me: 1 };
+            judge.tidy(leases, now, LEASE);
+            judge.verdict(&facts, now, LEASE)
+        };
+        let mut judge = Judge::default();
+        judge.lead(1, start);
+        assert_eq!(verdict(&mut judge, &of(7), at(3_600_000)), None);
+        assert_eq!(verdict(&mut judge, &of(7), at(3_602_000)), None);
+        assert!(verdict(&mut judge, &of(7), at(3_602_001)).is_some(), "nobody renewed it");
+        // Another one under the same owner begins anew, and so does one that was gone in between.
+        assert_eq!(verdict(&mut judge, &of(9), at(3_602_001)), None);
+        assert_eq!(verdict(&mut judge, &[], at(3_604_002)), None);
+        assert_eq!(verdict(&mut judge, &of(9), at(3_605_000)), None);
     }
 
     #[test]

@@ -1,0 +1,161 @@
+//! A terminal: a program in a pty of its own, its keys, and what it shows.
+
+use crate::pond::awaited;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::process::{Child, Command};
+use std::sync::{Arc, Mutex};
+
+/// Of a pty that nobody has given a size.
+const COLUMNS: usize = 80;
+
+/// A program in a terminal of its own.
+pub struct Terminal {
+    pub child: Child,
+    keys: File,
+    shown: Arc<Mutex<String>>,
+    /// Up to here it was looked at.
+    pub seen: usize,
+}
+
+impl Terminal {
+    /// 80 columns wide.
+    pub fn of(mut command: Command) -> Terminal {
+        let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&keys).and_then(|()| unlockpt(&keys)).expect("a terminal");
+        let name = ptsname(&keys, Vec::new()).expect("it has a name");
+        let name = std::ffi::OsStr::from_bytes(name.as_bytes());
+        let open = || OpenOptions::new().read(true).write(true).open(name).expect("its other end");
+        command.env("TERM", "xterm").env_remove("XDG_STATE_HOME");
+        let child = command.stdin(open()).stdout(open()).stderr(open()).spawn().expect("the binary starts");
+        let keys = File::from(keys);
+        let mut screen = keys.try_clone().expect("another handle");
+        let shown = Arc::new(Mutex::new(String::new()));
+        let shows = shown.clone();
+        // Ends with the terminal.
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = screen.read(&mut bytes) {
+                let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
+                shows.lock().expect("nobody panics while it holds this lock").push_str(&text);
+            }
+        });
+        Terminal { child, keys, shown, seen: 0 }
+    }
+
+    pub fn shown(&self) -> String {
+        self.shown.lock().expect("nobody panics while it holds this lock").clone()
+    }
+
+    /// Whether what is typed is shown.
+    pub fn echoes(&self) -> bool {
+        let mode = tcgetattr(&self.keys).expect("a terminal");
+        mode.local_modes.contains(LocalModes::ECHO)
+    }
+
+    pub fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).expect("a terminal");
+    }
+
+    /// Waits until this is shown behind what was seen before.
+    #[track_caller]
+    pub fn await_text(&mut self, wanted: &str) {
+        let seen = self.seen;
+        self.seen = awaited(wanted, || self.shown()[seen..].find(wanted).map(|at| seen + at + wanted.len()));
+    }
+
+    /// Types a line at the prompt, and waits for this.
+    #[track_caller]
+    pub fn typed(&mut self, line: &str, wanted: &str) {
+        self.await_text("ribbit> ");
+        self.press(&format!("{line}\r"));
+        self.await_text(wanted);
+    }
+
+    /// What is on the screen, line by line.
+    pub fn screen(&self) -> Vec<String> {
+        drawn(&self.shown(), COLUMNS)
+    }
+
+    /// The last line of the screen that is not empty, once it is this.
+    #[track_caller]
+    pub fn await_line(&self, wanted: &str) {
+        let last = || self.screen().into_iter().rfind(|line| !line.is_empty());
+        awaited(wanted, || (last()? == wanted).then_some(()));
+    }
+
+    #[track_caller]
+    pub fn ended(&mut self) -> i32 {
+        awaited("it ends", || self.child.try_wait().expect("our child")).code().unwrap_or(-1)
+    }
+}
+
+/// What a terminal of this width shows after these bytes, line by line, as far as line editors go.
+fn drawn(bytes: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<Vec<char>> = vec![Vec::new()];
+    let (mut row, mut column) = (0_usize, 0_usize);
+    let mut letters = bytes.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\r' => column = 0,
+            '\n' => row += 1,
+            '\x1b' if letters.next_if_eq(&'[').is_some() => {
+                let mut number = String::new();
+                let end = loop {
+                    match letters.next() {
+                        Some(digit) if digit.is_ascii_digit() || matches!(digit, '?' | ';') => {
+                            number.push(digit);
+                        }
+                        end => break end,
+                    }
+                };
+                let count: usize = number.parse().unwrap_or(1);
+                match end {
+                    Some('A') => row = row.saturating_sub(count),
+                    Some('B') => row += count,
+                    Some('C') => column += count,
+                    Some('D') => column = column.saturating_sub(count),
+                    Some('K') => lines[row].truncate(column),
+                    Some('J') => {
+                        lines[row].truncate(column);
+                        lines.truncate(row + 1);
+                    }
+                    _ => {}
+                }
+            }
+            letter if letter.is_control() => {}
+            letter => {
+                if column == columns {
+                    (row, column) = (row + 1, 0);
+                }
+                lines.resize(lines.len().max(row + 1), Vec::new());
+                let line = &mut lines[row];
+                line.resize(line.len().max(column + 1), ' ');
+                line[column] = letter;
+                column += 1;
+            }
+        }
+        lines.resize(lines.len().max(row + 1), Vec::new());
+    }
+    lines.into_iter().map(|line| line.into_iter().collect::<String>().trim_end().to_string()).collect()
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("the terminal showed {:?}", self.shown());
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_terminal_shows_what_was_drawn() {
+    assert_eq!(drawn("> ab\r\x1b[Kabove\r\n> ab\r\x1b[4Cc", 80), ["above", "> abc"]);
+    assert_eq!(drawn("12345678", 5), ["12345", "678"]);
+    assert_eq!(drawn("\x1b[1;32mone\x1b[0m\r\ntwo\x1b[A\r\x1b[J", 80), [""]);
+}
