@@ -1,6 +1,7 @@
 //! `touch`, `mkdir`, `rm`, `write`, `acquire`, `release`: what changes the tree.
 
 use super::{Session, Typist};
+use crate::roles::editor::{self, LineEditor};
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::namespace::{refused, shown};
 use crate::roles::output;
@@ -83,8 +84,8 @@ async fn is_meant(session: &Session, path: &TreePath) -> Result<bool, Failure> {
     let below = listing.nodes.len().saturating_sub(1);
     let question = format!("remove {} with everything in it ({below})? [y/N] ", shown(path));
     // Ctrl-C, Ctrl-D and a terminal that is gone say no.
-    let answer = rustyline::DefaultEditor::new().and_then(|mut editor| editor.readline(&question));
-    Ok(matches!(answer.as_deref().map(str::trim), Ok("y" | "Y" | "yes")))
+    let answer = LineEditor::new(None)?.ask(&question)?;
+    Ok(matches!(answer, editor::Read::Line(line) if matches!(line.trim(), "y" | "Y" | "yes")))
 }
 
 pub async fn acquire(session: &Session, path: TreePath) -> Result<(), Failure> {

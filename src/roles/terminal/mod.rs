@@ -96,8 +96,8 @@ pub async fn run(options: &TerminalOptions) -> Result<u8, Failure> {
     if let Some(editor) = editor {
         return at_terminal(session, editor, options, &notices).await;
     }
-    let signals = ending_signals()?;
-    let ended = typed::script(&session, options.take_over, &notices, signals).await;
+    let mut signals = ending_signals()?;
+    let ended = typed::script(&session, options.take_over, &notices, &mut signals).await;
     end::end(session, ended).await
 }
 
@@ -109,15 +109,16 @@ async fn at_terminal(
 ) -> Result<u8, Failure> {
     let complete = completion(session.person.clone(), session.names.clone());
     editor.complete_with(complete);
-    let signals = ending_signals()?;
+    let mut signals = ending_signals()?;
     let mut printer = None;
     if let Some(print) = editor.printer() {
         let (screen, prints) = Screen::on(session.desk.clone(), print);
         (session.screen, printer) = (screen, Some(prints));
         session.style = super::person::style(&options.person);
     }
+    // Waited for to the end: the keyboard is told to end by one.
     let keyboard = Keyboard::start(editor, session.desk.clone());
-    let ended = typed::run(&session, &keyboard, options.take_over, notices, signals).await;
+    let ended = typed::run(&session, &keyboard, options.take_over, notices, &mut signals).await;
     keyboard.end().await;
     while let Ok(contact) = notices.try_recv() {
         session.screen.note(format!("-- {}", ui::lines::contact(&contact))).await;

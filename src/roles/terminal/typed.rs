@@ -38,7 +38,7 @@ pub async fn run(
     keyboard: &Keyboard,
     take_over: bool,
     notices: &Receiver<Contact>,
-    mut signals: Signals,
+    signals: &mut Signals,
 ) -> End {
     let from = session.person.born();
     let (queue, lines) = channel::bounded(LINES_MAX);
@@ -50,7 +50,7 @@ pub async fn run(
     };
     let reading = read(session, keyboard, &queue);
     let around = around(session, from, notices);
-    let end = working.or(reading).or(around).or(told(&mut signals)).await;
+    let end = working.or(reading).or(around).or(told(signals)).await;
     say_what_is_left(session, &lines).await;
     // While a line is typed: what waits to be shown when the line editor ends is not shown any more.
     let late = async {
@@ -235,7 +235,7 @@ pub async fn script(
     session: &Session,
     take_over: bool,
     notices: &Receiver<Contact>,
-    mut signals: Signals,
+    signals: &mut Signals,
 ) -> End {
     let from = session.person.born();
     let lines = async {
@@ -270,5 +270,5 @@ pub async fn script(
         }
         End::Quit
     };
-    lines.or(around(session, from, notices)).or(told(&mut signals)).await
+    lines.or(around(session, from, notices)).or(told(signals)).await
 }
