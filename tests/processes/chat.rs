@@ -470,3 +470,30 @@ fn a_session_that_ends_elsewhere_ends_the_terminal_and_an_account_is_deleted_wit
     let (code, said) = pond.ended(client(&pond, "bob", &[]), "/feed\n");
     assert_eq!(code, 4, "{said}");
 }
+
+/// One has a terminal, the other one a page. What one writes the other one sees, and both know when it was read.
+#[test]
+fn two_people_talk_from_page_to_terminal_and_back() {
+    let pond = Pond::start();
+    let mut ada = pond.browser();
+    ada.join("ada");
+    pond.browser().join("bob");
+    let mut bob = at_terminal(&pond, "bob");
+    ada.post("/messages/bob", &[("message", "Are you at your terminal?")]).leads_to("/messages/bob");
+    bob.await_text("Are you at your terminal?");
+    awaited("what was shown is delivered", || {
+        ada.get("/messages/bob").body.contains("<span class=\"state\">delivered</span>").then_some(())
+    });
+    bob.press("/dm ada I am, and I see you\r");
+    bob.await_text("to @ada: saved");
+    ada.get("/messages/bob").says(200, "I am, and I see you</p>");
+    // Who answers has looked at the talk.
+    bob.press("/dm ada\r");
+    bob.await_text("I am, and I see you");
+    awaited("both have read", || {
+        ada.get("/messages/bob").body.contains("<span class=\"state\">read</span>").then_some(())
+    });
+    ada.get("/messages").says(200, "I am, and I see you");
+    bob.press("\x04");
+    assert_eq!(bob.ended(), 0);
+}

@@ -31,20 +31,28 @@ impl Drop for Driver {
     }
 }
 
+/// It takes a port that is free on IPv4, and ends when somebody has the same one on IPv6.
+const STARTS_MAX: u32 = 5;
+
+/// chromedriver and its port, or nothing when it has ended.
+fn started() -> Option<(Child, String)> {
+    let mut command = Command::new("chromedriver");
+    command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut process = command.spawn().expect("chromedriver starts");
+    let stdout = process.stdout.take().expect("piped");
+    let port = BufReader::new(stdout)
+        .lines()
+        .map_while(Result::ok)
+        .find_map(|line| Some(line.split_once("successfully on port ")?.1.trim_matches('.').to_string()));
+    if port.is_none() {
+        let _ = process.wait();
+    }
+    Some((process, port?))
+}
+
 impl Driver {
     pub fn start() -> Driver {
-        let mut process = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver starts");
-        let stdout = process.stdout.take().expect("piped");
-        let port = BufReader::new(stdout)
-            .lines()
-            .map_while(Result::ok)
-            .find_map(|line| Some(line.split_once("successfully on port ")?.1.trim_matches('.').to_string()))
-            .expect("chromedriver says its port");
+        let (process, port) = (0..STARTS_MAX).find_map(|_| started()).expect("chromedriver says its port");
         let profile = tempfile::tempdir().expect("a temporary folder");
         let mut driver = Driver {
             process,
