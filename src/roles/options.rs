@@ -143,6 +143,20 @@ pub enum PersonVerb {
         names: String,
         whose: Whose,
     },
+    TakeBack {
+        croak: LogIndex,
+    },
+    /// What is not given stays.
+    Describe {
+        name: Option<String>,
+        email: Option<String>,
+    },
+    ChangePassword,
+    Sessions,
+    EndSession {
+        /// All but this one when there is none.
+        opened: Option<LogIndex>,
+    },
     Export {
         /// Standard output when there is none.
         file: Option<PathBuf>,

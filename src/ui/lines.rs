@@ -12,7 +12,7 @@ use super::table::{self, Side};
 use super::{plain, time};
 use crate::net::client::Contact;
 use crate::net::limits::TRIES_MAX;
-use crate::state::people::{AccountLine, Acquaintance};
+use crate::state::people::{AccountLine, Acquaintance, OpenSession};
 use crate::state::query::{FeedCroak, Person};
 use crate::state::talks::{Fate, TalkMessage};
 use std::fmt::Write;
@@ -63,6 +63,13 @@ pub fn message(message: &TalkMessage, with: Option<&Person>, me: &Person, style:
         }
         false => line(&when, &format!("{with} to {me}"), &message.text, "", style),
     }
+}
+
+/// Where somebody is logged in, without a line end.
+pub fn session(session: &OpenSession, style: Style) -> String {
+    let when = time::shown(session.opened_wall_ms).map_or_else(|| NO_TIME.to_string(), |shown| shown.people);
+    let this = if session.this { "  (this one)" } else { "" };
+    format!("{}  session {}{this}", style.faint(&when), session.opened)
 }
 
 /// `@ada`; who was deleted has no name.

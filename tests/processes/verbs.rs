@@ -321,3 +321,43 @@ fn a_password_is_typed_unseen() {
     assert_eq!(terminal.ended(), 0);
     assert!(!terminal.shown().contains('\x1b'));
 }
+
+#[test]
+fn what_is_ones_own_is_changed_and_taken_back() {
+    let pond = Pond::start();
+    let ada = Somebody::called(&pond, "ada");
+    let posted: Value =
+        serde_json::from_str(&ada.says(&pond, &["post", "too soon", "--json"]).well()).expect("JSON");
+    let id = posted["id"].to_string();
+    let bob = Somebody::called(&pond, "bob");
+    bob.says(&pond, &["uncroak", &id]).badly(1, "(648)");
+    assert_eq!(ada.says(&pond, &["uncroak", &id]).well(), format!("taken back: croak {id}\n"));
+    ada.says(&pond, &["uncroak", &id]).badly(1, "there is no such croak (645)");
+    ada.says(&pond, &["profile", "--full-name", "Ada Lovelace", "--email", "ada@pond"]).well();
+    ada.says(&pond, &["profile", "--email", "nowhere"]).badly(1, "(606)");
+    ada.says(&pond, &["profile"]).badly(2, "--full-name");
+    let export: Value = serde_json::from_str(&ada.says(&pond, &["export"]).well()).expect("JSON");
+    assert_eq!(
+        (&export["account"]["name"], &export["account"]["email"]),
+        (&json!("Ada Lovelace"), &json!("ada@pond"))
+    );
+    // Two more places.
+    let (phone, laptop) = (Somebody::new(), Somebody::new());
+    phone.hands(&pond, &["login", "ada"], "password\n").well();
+    laptop.hands(&pond, &["login", "ada"], "password\n").well();
+    let sessions = ada.says(&pond, &["sessions", "--json"]).lines();
+    assert_eq!(sessions.iter().map(|one| one["this"] == true).collect::<Vec<_>>(), [false, false, true]);
+    let newest = sessions[0]["opened"].to_string();
+    assert_eq!(ada.says(&pond, &["end-session", &newest]).well(), format!("ended: session {newest}\n"));
+    laptop.says(&pond, &["feed"]).badly(4, "not logged in");
+    phone.says(&pond, &["feed"]).well();
+    ada.says(&pond, &["end-session", &newest]).badly(1, "(647)");
+    ada.hands(&pond, &["passwd"], "not this\nsesame street\n").badly(1, "(602)");
+    ada.hands(&pond, &["passwd"], "password\nshort\n").badly(1, "(606)");
+    ada.hands(&pond, &["passwd"], "password\nsesame street\n").well();
+    phone.says(&pond, &["feed"]).badly(4, "not logged in");
+    phone.hands(&pond, &["login", "ada"], "password\n").badly(1, "(602)");
+    phone.hands(&pond, &["login", "ada"], "sesame street\n").well();
+    ada.says(&pond, &["end-session", "--others"]).well();
+    assert_eq!(ada.says(&pond, &["sessions"]).well().lines().count(), 1);
+}

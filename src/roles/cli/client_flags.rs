@@ -69,6 +69,21 @@ pub enum PersonVerbFlags {
     /// List people, and who follows whom
     #[command(after_help = help::PEOPLE)]
     People(PeopleFlags),
+    /// Take back one of your croaks
+    #[command(after_help = help::UNCROAK)]
+    Uncroak(UncroakFlags),
+    /// Change the name that others see, or your email address
+    #[command(after_help = help::PROFILE)]
+    Profile(ProfileFlags),
+    /// Change your password; ends all your other sessions
+    #[command(after_help = help::PASSWD)]
+    Passwd(AskingFlags),
+    /// List where you are logged in
+    #[command(after_help = help::SESSIONS)]
+    Sessions(AskingFlags),
+    /// End one of your other sessions, or all of them
+    #[command(after_help = help::END_SESSION)]
+    EndSession(EndSessionFlags),
     /// Write everything that is kept of you to one JSON file
     #[command(after_help = help::EXPORT)]
     Export(ExportFlags),
@@ -172,6 +187,40 @@ pub struct PeopleFlags {
 pub enum OnlyFlag {
     Friends,
     Followers,
+}
+
+#[derive(Debug, Args)]
+pub struct UncroakFlags {
+    /// The croak's id, as `feed --json` shows it
+    #[arg(value_name = "ID")]
+    pub croak: LogIndex,
+    #[command(flatten)]
+    pub asking: AskingFlags,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "changes", required = true, multiple = true, args = ["full_name", "email"])]
+pub struct ProfileFlags {
+    /// The name that others see
+    #[arg(long, value_name = "NAME")]
+    pub full_name: Option<String>,
+    /// An email address
+    #[arg(long, value_name = "ADDRESS")]
+    pub email: Option<String>,
+    #[command(flatten)]
+    pub asking: AskingFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct EndSessionFlags {
+    /// The session's number, as `sessions` shows it
+    #[arg(value_name = "NUMBER", required_unless_present = "others", conflicts_with = "others")]
+    pub opened: Option<LogIndex>,
+    /// All but this one
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub others: bool,
+    #[command(flatten)]
+    pub asking: AskingFlags,
 }
 
 #[derive(Debug, Args)]

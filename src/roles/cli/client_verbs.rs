@@ -1,8 +1,8 @@
 //! The second stage of the flags of `ribbit client`.
 
 use super::client_flags::{
-    AskingFlags, ClientFlags, ClientVerb, CreateFlags, DmFlags, ExportFlags, FeedFlags, InboxFlags, OnlyFlag,
-    PeopleFlags, PersonVerbFlags, PostFlags, UserFlags,
+    AskingFlags, ClientFlags, ClientVerb, CreateFlags, DmFlags, EndSessionFlags, ExportFlags, FeedFlags,
+    InboxFlags, OnlyFlag, PeopleFlags, PersonVerbFlags, PostFlags, ProfileFlags, UncroakFlags, UserFlags,
 };
 use super::flags::GroupFlags;
 use super::{Job, Refusal, client_server, group, web};
@@ -59,6 +59,15 @@ fn taken_apart(verb: PersonVerbFlags) -> (PersonVerb, AskingFlags) {
                 None => Whose::Everybody,
             };
             (PersonVerb::People { names, whose }, asking)
+        }
+        PersonVerbFlags::Uncroak(UncroakFlags { croak, asking }) => (PersonVerb::TakeBack { croak }, asking),
+        PersonVerbFlags::Profile(ProfileFlags { full_name: name, email, asking }) => {
+            (PersonVerb::Describe { name, email }, asking)
+        }
+        PersonVerbFlags::Passwd(asking) => (PersonVerb::ChangePassword, asking),
+        PersonVerbFlags::Sessions(asking) => (PersonVerb::Sessions, asking),
+        PersonVerbFlags::EndSession(EndSessionFlags { opened, asking, .. }) => {
+            (PersonVerb::EndSession { opened }, asking)
         }
         PersonVerbFlags::Export(ExportFlags { output: file, group }) => {
             (PersonVerb::Export { file }, AskingFlags { json: true, group })

@@ -166,6 +166,32 @@ Examples:
 With --json one line a person:
   {\"account\":N,\"username\":\"…\",\"name\":\"…\",\"followed\":true,\"follows\":false}";
 
+pub(super) const UNCROAK: &str = "\
+Examples:
+  ribbit client uncroak 1042";
+
+pub(super) const PROFILE: &str = "\
+Examples:
+  ribbit client profile --full-name 'Ada Lovelace'
+  ribbit client profile --email ada@pond";
+
+pub(super) const PASSWD: &str = "\
+Where standard input is no terminal, its first line is the password of now, its
+second one the new one.
+
+Examples:
+  ribbit client passwd";
+
+pub(super) const SESSIONS: &str = "\
+Examples:
+  ribbit client sessions
+  ribbit client sessions --json          {\"opened\":N,\"time\":\"…\",\"this\":true}";
+
+pub(super) const END_SESSION: &str = "\
+Examples:
+  ribbit client end-session 1042
+  ribbit client end-session --others";
+
 pub(super) const EXPORT: &str = "\
 Examples:
   ribbit client export > me.json

@@ -3,6 +3,7 @@
 //! ```text
 //!   post, dm, feed, inbox, add, remove, people ──▶ talk, look      need a session
 //!   login, logout, create, delete              ──▶ account         ask for a password
+//!   uncroak, profile, passwd, sessions, …      ──▶ own             what is one's own
 //!   export                                     ──▶ export
 //! ```
 //!
@@ -14,6 +15,7 @@
 mod account;
 mod export;
 mod look;
+mod own;
 mod talk;
 pub mod typing;
 
@@ -119,6 +121,11 @@ impl Visit {
             PersonVerb::Feed { follow, before, limit } => look::feed(self, *follow, *before, *limit).await,
             PersonVerb::Befriend { username, wanted } => look::befriend(self, username, *wanted).await,
             PersonVerb::People { names, whose } => look::people(self, names, *whose).await,
+            PersonVerb::TakeBack { croak } => own::take_back(self, *croak).await,
+            PersonVerb::Describe { name, email } => own::describe(self, name.clone(), email.clone()).await,
+            PersonVerb::ChangePassword => own::change_password(self).await,
+            PersonVerb::Sessions => own::sessions(self).await,
+            PersonVerb::EndSession { opened } => own::end_session(self, *opened).await,
             PersonVerb::Export { file } => export::export(self, file.as_deref()).await,
         }
     }
