@@ -16,6 +16,23 @@ pub fn new_token() -> [u8; TOKEN_BYTES] {
     token
 }
 
+/// A token as it stands in a cookie or a file: lower case digits.
+pub fn to_hex(token: &[u8; TOKEN_BYTES]) -> String {
+    token.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The token in such a text; nothing for any other text.
+pub fn from_hex(text: &str) -> Option<[u8; TOKEN_BYTES]> {
+    let mut bytes = [0; TOKEN_BYTES];
+    if text.len() != 2 * TOKEN_BYTES || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
 /// What the group knows a session token by.
 pub fn token_hash(token: &[u8]) -> TokenHash {
     TokenHash(Blake2s256::digest(token).into())
@@ -35,6 +52,15 @@ fn fill(bytes: &mut [u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_come_back_from_hex() {
+        let token = new_token();
+        assert_eq!(from_hex(&to_hex(&token)), Some(token));
+        for wrong in ["", "00", &"g".repeat(64), &"+1".repeat(32), &"ä".repeat(32)] {
+            assert_eq!(from_hex(wrong), None, "{wrong:?}");
+        }
+    }
 
     #[test]
     fn a_token_is_known_by_its_hash_alone() {

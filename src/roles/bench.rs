@@ -19,7 +19,7 @@ use crate::net::client::Client;
 use crate::net::frame::{self, FrameError, Plane};
 use crate::net::limits::{ATTEMPT_DEADLINE, FRAME_BYTES_MAX};
 use crate::net::protocol::{Answer, AnswerFrame, Ask, AskFrame, NewAccount, Password};
-use crate::net::secret::{new_request_id, new_token, token_hash};
+use crate::net::secret::{new_request_id, new_token, to_hex, token_hash};
 use crate::net::socket::{self, Incoming};
 use crate::state::limits::{CROAK_CHARS_MAX, FEED_PAGE_MAX};
 use crate::state::{Command, Consistency, LogIndex, Query, Request, Role, Token, TokenHash};
@@ -122,7 +122,7 @@ async fn prepare(servers: &[String], options: &BenchOptions) -> Result<Vec<Perso
 }
 
 async fn new_person(client: &Client) -> Result<Person, Failure> {
-    let random = hex(&new_token());
+    let random = to_hex(&new_token());
     let username = format!("bench-{}", &random[..8]);
     let password = Password(random[8..40].to_string());
     let form = NewAccount {
@@ -387,10 +387,6 @@ fn text(number: u64, bytes: usize) -> String {
 
 fn request(command: Command, born: LogIndex) -> Request {
     Request { id: new_request_id(), born, command }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What is printed.

@@ -5,10 +5,10 @@
 //!
 //! What it makes lies in a folder of its own under a name that nobody has, and is removed at the end.
 
-use super::{Connection, PAUSE, SETUP_MAX, Tally, Try, hex, outcome, request};
+use super::{Connection, PAUSE, SETUP_MAX, Tally, Try, outcome, request};
 use crate::net::frame::Plane;
 use crate::net::protocol::Ask;
-use crate::net::secret::{new_token, token_hash};
+use crate::net::secret::{new_token, to_hex, token_hash};
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::namespace::Namespace;
 use crate::roles::options::{BenchOp, BenchOptions};
@@ -34,7 +34,7 @@ const MAKERS: usize = 64;
 /// 1: it is refused; 3: nobody answers.
 pub async fn run(options: &BenchOptions, servers: &[String]) -> Result<(Tally, Option<usize>), Failure> {
     let namespace = Namespace::reach(&options.group).await?;
-    let random = hex(&new_token());
+    let random = to_hex(&new_token());
     let folder: TreePath =
         format!("/bench-{}", &random[..8]).parse().expect("letters and digits make a path");
     namespace.change(TreeCommand::MakeFolder { path: folder.clone(), parents: true }).await?;

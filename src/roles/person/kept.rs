@@ -10,7 +10,7 @@
 //! It is there as a whole or not at all. Several processes of one person may use it at once: who changes it locks the
 //! folder meanwhile, and changes only the session that it knows; one that was closed is not brought back.
 
-use crate::net::secret::TOKEN_BYTES;
+use crate::net::secret::{TOKEN_BYTES, from_hex, to_hex};
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::{env_file, write_file};
 use crate::state::{ClusterId, Token};
@@ -144,21 +144,9 @@ fn parse(text: &str) -> Option<Kept> {
 }
 
 fn format(kept: &Kept) -> String {
-    let token: String = kept.token.iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut entries = vec![("USERNAME", kept.username.clone()), ("TOKEN", token)];
+    let mut entries = vec![("USERNAME", kept.username.clone()), ("TOKEN", to_hex(&kept.token))];
     entries.extend(kept.seen.map(|seen| ("SEEN", seen.to_string())));
     env_file::format(entries)
-}
-
-fn from_hex(text: &str) -> Option<[u8; TOKEN_BYTES]> {
-    let mut bytes = [0; TOKEN_BYTES];
-    if text.len() != 2 * TOKEN_BYTES || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]
