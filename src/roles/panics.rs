@@ -7,7 +7,7 @@
 
 use super::failure::{Exit, Failure};
 use super::log_lines;
-use crate::db;
+use crate::db::{self, DbError};
 use std::panic;
 
 /// From now on a panic ends the process, after words for whoever has to look.
@@ -30,7 +30,8 @@ pub fn on_damage(damaged: impl Fn(&str) -> Failure + Send + Sync + 'static) {
         if !db::is_reading() {
             return otherwise(what);
         }
-        let Failure { message, .. } = damaged(&format!("reading it panicked: {what}").replace('\n', " "));
+        let why = DbError::Damaged(format!("reading it panicked: {what}").replace('\n', " "));
+        let Failure { message, .. } = damaged(&why.to_string());
         log_lines::flush();
         eprintln!("ribbit: {message}");
         std::process::exit(Exit::Refused as i32);

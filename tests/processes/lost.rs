@@ -96,26 +96,3 @@ fn a_store_of_a_while_ago_put_back() {
         .any(|member| pond.folder().join(member).join("aside").join("store.redb").exists());
     assert!(aside, "an older store must be noticed, not taken for one that is merely behind");
 }
-
-/// redb trusts the pages that it reads. What panics there is damage: the store is marked, and the next start does not
-/// meet it again.
-#[test]
-fn a_store_whose_reading_panics_is_damaged() {
-    let mut pond = Pond::start_with(&["--restart", "never"]);
-    pond.await_whole();
-    let member = if pond.await_leading_backend() == "backend-2" { 3 } else { 2 };
-    let name = format!("backend-{member}");
-    pond.kill(&[&name]);
-    let mut command = pond.ribbit(&["backend", "--id", &member.to_string()]);
-    command.env("RIBBIT_TEST_PANIC", "1");
-    let (code, said) = pond.ended(command, "");
-    assert_eq!(code, 1, "{said}");
-    assert!(said.contains("reading it panicked") && said.contains("for a test"), "{said}");
-    assert!(pond.folder().join(&name).join("lost").exists());
-    pond.backend_by_hand(member);
-    pond.await_status("it is back as another member, and votes", |status| {
-        let well = |member: &crate::pond::MemberStatus| member.alive && member.voter && member.in_sync;
-        status.members.len() == 5 && status.members.iter().all(well)
-    });
-    assert!(pond.folder().join(&name).join("aside").join("store.redb").exists());
-}

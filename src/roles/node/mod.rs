@@ -302,9 +302,7 @@ async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
     let folder = options.store_dir();
     let started = Instant::now();
     loop {
-        let panics = number_for_tests(TEST_PANIC)?.is_some();
-        let open = |disk| if panics { db::reading(|| panic!("for a test")) } else { Store::open(disk) };
-        match FileDisk::new(&folder).and_then(open) {
+        match FileDisk::new(&folder).and_then(Store::open) {
             Ok(mut store) => {
                 if let Some(entries) = number_for_tests(TEST_LOG_KEEP)? {
                     store.set_log_keep_entries(entries);
@@ -336,8 +334,6 @@ async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
 const TEST_LOG_KEEP: &str = "RIBBIT_TEST_LOG_KEEP";
 /// For tests: the member with this Raft id is heard only by way of coordinators, as if its own link were cut.
 const TEST_DEAF: &str = "RIBBIT_TEST_DEAF";
-/// For tests: opening the store panics, as redb does on some damaged pages.
-const TEST_PANIC: &str = "RIBBIT_TEST_PANIC";
 /// For tests: how long the scrub pauses, in milliseconds.
 const TEST_SCRUB_MS: &str = "RIBBIT_TEST_SCRUB_MS";
 /// For tests: bytes that have to be free on the disk.

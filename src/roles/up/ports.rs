@@ -1,8 +1,9 @@
 //! Which ports the processes of `up` get, and who of them founds the group.
 //!
-//! Ports are found by binding port 0 on loopback, kept in the ports file, used again while they are free, and
-//! chosen anew when somebody else took them. Between choosing and the child's own bind anybody may take one:
-//! then the child dies at its start, and [`renew`] chooses again.
+//! Ports are drawn by chance where this system draws none by itself, kept in the ports file, used again while they are
+//! free, and chosen anew when somebody else took them. Between choosing and the child's own bind anybody may take one:
+//! then the child dies at its start, and [`renew`] chooses again. The pages' address is said to people, so that one is not
+//! chosen again: all the more it must not be one that the next connection of anybody takes.
 
 use crate::roles::address;
 use crate::roles::failure::{Exit, Failure};
@@ -13,6 +14,18 @@ use std::net::TcpListener;
 use std::path::Path;
 
 const LOOPBACK: &str = "127.0.0.1";
+/// Linux takes ports for outgoing connections from 32768 on.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+/// So many of them may be taken before the system is asked for any.
+const TRIES_MAX: usize = 64;
+
+/// A port that nobody has.
+fn free(host: &str) -> io::Result<TcpListener> {
+    let any = || PORTS.start + (getrandom::u32().unwrap_or(0) % u32::from(PORTS.end - PORTS.start)) as u16;
+    let bind = |port: u16| TcpListener::bind(format!("{host}:{port}"));
+    let found = (0..TRIES_MAX).find_map(|_| bind(any()).ok());
+    found.map_or_else(|| bind(0), Ok)
+}
 
 /// The members of a group of this size.
 pub fn members(backends: u32, coordinators: u32) -> Vec<(Role, u32)> {
@@ -25,8 +38,9 @@ pub fn members(backends: u32, coordinators: u32) -> Vec<(Role, u32)> {
 /// # Errors
 /// 1: somebody else has it, or this machine does not.
 pub fn web(wanted: &str) -> Result<String, Failure> {
-    let (host, _) = address::split(wanted).map_err(|what| Failure::new(Exit::Usage, what))?;
-    match TcpListener::bind(wanted).and_then(|listener| listener.local_addr()) {
+    let (host, port) = address::split(wanted).map_err(|what| Failure::new(Exit::Usage, what))?;
+    let bound = if port == 0 { free(host) } else { TcpListener::bind(wanted) };
+    match bound.and_then(|listener| listener.local_addr()) {
         Ok(local) => Ok(format!("{host}:{}", local.port())),
         Err(error) => Err(Failure::new(Exit::Refused, web_refused(wanted, &error))),
     }
@@ -50,7 +64,7 @@ pub fn choose(before: &Ports, members: &[(Role, u32)], web: String) -> io::Resul
     let mut held = Vec::new();
     let mut take = |before: Option<&String>| {
         let again = before.and_then(|address| TcpListener::bind(address.as_str()).ok());
-        let listener = again.map_or_else(|| TcpListener::bind((LOOPBACK, 0)), Ok)?;
+        let listener = again.map_or_else(|| free(LOOPBACK), Ok)?;
         let address = listener.local_addr()?.to_string();
         held.push(listener);
         Ok::<String, io::Error>(address)
@@ -76,7 +90,7 @@ pub fn renew(address: &mut String) -> io::Result<bool> {
     if !is_taken(address) {
         return Ok(false);
     }
-    *address = TcpListener::bind((LOOPBACK, 0))?.local_addr()?.to_string();
+    *address = free(LOOPBACK)?.local_addr()?.to_string();
     Ok(true)
 }
 
