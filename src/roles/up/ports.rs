@@ -11,17 +11,18 @@ use crate::roles::ports::Ports;
 use crate::state::{MemberName, Role};
 use std::io;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::Path;
 
 const LOOPBACK: &str = "127.0.0.1";
 /// Linux takes ports for outgoing connections from 32768 on.
-const PORTS: std::ops::Range<u16> = 20_000..32_000;
+const PORTS: Range<u16> = 20_000..32_000;
 /// So many of them may be taken before the system is asked for any.
 const TRIES_MAX: usize = 64;
 
-/// A port that nobody has.
-fn free(host: &str) -> io::Result<TcpListener> {
-    let any = || PORTS.start + (getrandom::u32().unwrap_or(0) % u32::from(PORTS.end - PORTS.start)) as u16;
+/// A port that nobody has, of these if there is one.
+fn free(host: &str, ports: Range<u16>) -> io::Result<TcpListener> {
+    let any = || ports.start + (getrandom::u32().unwrap_or(0) % u32::from(ports.end - ports.start)) as u16;
     let bind = |port: u16| TcpListener::bind(format!("{host}:{port}"));
     let found = (0..TRIES_MAX).find_map(|_| bind(any()).ok());
     found.map_or_else(|| bind(0), Ok)
@@ -39,7 +40,7 @@ pub fn members(backends: u32, coordinators: u32) -> Vec<(Role, u32)> {
 /// 1: somebody else has it, or this machine does not.
 pub fn web(wanted: &str) -> Result<String, Failure> {
     let (host, port) = address::split(wanted).map_err(|what| Failure::new(Exit::Usage, what))?;
-    let bound = if port == 0 { free(host) } else { TcpListener::bind(wanted) };
+    let bound = if port == 0 { free(host, PORTS) } else { TcpListener::bind(wanted) };
     match bound.and_then(|listener| listener.local_addr()) {
         Ok(local) => Ok(format!("{host}:{}", local.port())),
         Err(error) => Err(Failure::new(Exit::Refused, web_refused(wanted, &error))),
@@ -60,16 +61,26 @@ fn web_refused(wanted: &str, error: &io::Error) -> String {
 /// # Errors
 /// No port can be had.
 pub fn choose(before: &Ports, members: &[(Role, u32)], web: String) -> io::Result<Ports> {
-    // Held until all are chosen, so that no two are the same.
-    let mut held = Vec::new();
+    choose_among(PORTS, before, members, web)
+}
+
+fn choose_among(
+    ports: Range<u16>,
+    before: &Ports,
+    members: &[(Role, u32)],
+    web: String,
+) -> io::Result<Ports> {
+    // Held until all are chosen, so that no two are the same. The pages' own is among them: given to a member, it would be
+    // taken when they begin.
+    let mut held: Vec<TcpListener> = TcpListener::bind(web.as_str()).into_iter().collect();
     let mut take = |before: Option<&String>| {
         let again = before.and_then(|address| TcpListener::bind(address.as_str()).ok());
-        let listener = again.map_or_else(|| free(LOOPBACK), Ok)?;
+        let listener = again.map_or_else(|| free(LOOPBACK, ports.clone()), Ok)?;
         let address = listener.local_addr()?.to_string();
         held.push(listener);
         Ok::<String, io::Error>(address)
     };
-    let mut ports = Ports {
+    let mut chosen = Ports {
         web: Some(web),
         balancer: Some(take(before.balancer.as_ref())?),
         founder: before.founder.clone(),
@@ -77,9 +88,9 @@ pub fn choose(before: &Ports, members: &[(Role, u32)], web: String) -> io::Resul
         ..Ports::default()
     };
     for member in members {
-        ports.members.insert(*member, take(before.members.get(member))?);
+        chosen.members.insert(*member, take(before.members.get(member))?);
     }
-    Ok(ports)
+    Ok(chosen)
 }
 
 /// Chooses another port in place of one that somebody else took meanwhile. Tells whether it did.
@@ -90,7 +101,7 @@ pub fn renew(address: &mut String) -> io::Result<bool> {
     if !is_taken(address) {
         return Ok(false);
     }
-    *address = free(LOOPBACK)?.local_addr()?.to_string();
+    *address = free(LOOPBACK, PORTS)?.local_addr()?.to_string();
     Ok(true)
 }
 
@@ -150,6 +161,21 @@ mod tests {
         let mut address = taken.clone();
         assert!(renew(&mut address).unwrap() && address != *taken);
         assert!(!renew(&mut address).unwrap());
+    }
+
+    /// Where there are hardly more ports than are needed, all but the pages' are drawn.
+    #[test]
+    fn nobody_gets_the_port_of_the_pages() {
+        for _ in 0..20 {
+            let web = web("127.0.0.1:0").unwrap();
+            let port: u16 = web.rsplit(':').next().unwrap().parse().unwrap();
+            let chosen =
+                choose_among(port..port + 4, &Ports::default(), &members(2, 0), web.clone()).unwrap();
+            assert!(
+                !chosen.everyone().contains(&web) && chosen.balancer.as_ref() != Some(&web),
+                "{chosen:?}"
+            );
+        }
     }
 
     #[test]
