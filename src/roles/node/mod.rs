@@ -165,7 +165,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     let listener = listen(&options.listen, &name).await?;
     let bound = listener.local_addr().map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
     let address = advertised(&options, bound);
-    let gate = Gate::new();
+    let gate = Gate::counting(|address| address.is_loopback());
     let (failed, failure) = smol::channel::bounded(1);
     let node = Arc::new(Node {
         address,
