@@ -7,7 +7,9 @@ use super::accounts::{AccountCommand, OperatorCommand};
 use super::code::Denied;
 use super::ids::{AccountId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
 use super::leases::{Ending, LeaseCommand};
-use super::limits::{CLUSTERS_MAX, REQUEST_BYTES_MAX, RULES_LEVEL_MESSAGES, RULES_LEVEL_TREE};
+use super::limits::{
+    CLUSTERS_MAX, REQUEST_BYTES_MAX, RULES_LEVEL_MESSAGES, RULES_LEVEL_REHASH, RULES_LEVEL_TREE,
+};
 use super::messages::MessageCommand;
 use super::namespace::TreeCommand;
 use serde::{Deserialize, Serialize};
@@ -214,6 +216,14 @@ pub enum Command {
     Account(AccountCommand),
     /// What those who run the group change of what is people's.
     Operate(OperatorCommand),
+    /// The same password under stronger parameters. It was checked against the hash whose [digest](super::accounts::hash_digest) is
+    /// `before`, at this credential version, which stays: no session ends.
+    Rehash {
+        account: AccountId,
+        credential_version: u32,
+        before: u64,
+        password_hash: String,
+    },
 }
 
 /// What becomes of a member of another cluster than the home. New ones go at the end.
@@ -231,6 +241,7 @@ impl Command {
         match self {
             Command::Tree(_) | Command::Lease(_) | Command::Elsewhere { .. } => RULES_LEVEL_TREE,
             Command::Message(_) | Command::Account(_) | Command::Operate(_) => RULES_LEVEL_MESSAGES,
+            Command::Rehash { .. } => RULES_LEVEL_REHASH,
             _ => 1,
         }
     }
@@ -293,7 +304,8 @@ impl Command {
             | Command::Elsewhere { .. }
             | Command::Message(_)
             | Command::Account(_)
-            | Command::Operate(_) => false,
+            | Command::Operate(_)
+            | Command::Rehash { .. } => false,
         }
     }
 }

@@ -41,6 +41,7 @@ mod members;
 mod metrics;
 mod moved;
 mod pages;
+mod passwords;
 mod people;
 mod pond;
 mod power;

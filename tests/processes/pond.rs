@@ -166,6 +166,11 @@ impl Pond {
         self.folder = tempfile::tempdir().expect("a temporary folder");
     }
 
+    /// What all processes have said on standard error.
+    pub fn log_text(&self) -> String {
+        fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
     fn log(&self) -> PathBuf {
         self.folder().join("said.log")
     }

@@ -3,15 +3,22 @@
 //!
 //! A retry makes the same command, through whichever backend: the salt of a hash is the request's id.
 
+use super::Node;
 use super::passwords::Busy;
 use super::service::{Asking, broken};
 use crate::db::DbError;
 use crate::net::protocol::{Answer, NewAccount, Password, Why};
+use crate::net::secret::new_request_id;
+use crate::net::tasks;
+use crate::state::accounts::hash_digest;
+use crate::state::limits::RULES_LEVEL_REHASH;
+use crate::state::rows::{Account, books};
 use crate::state::{
-    AccountCommand, Code, Command, Denied, Field, LogIndex, OperatorCommand, RequestId, Token, TokenHash,
-    social, text,
+    AccountCommand, AccountId, Code, Command, Denied, Field, LogIndex, OperatorCommand, Request, RequestId,
+    Token, TokenHash, social, text,
 };
 use smol::future::FutureExt;
+use std::time::{Duration, Instant};
 
 impl Asking<'_> {
     pub(super) async fn create_account(&self, id: RequestId, born: LogIndex, form: NewAccount) -> Answer {
@@ -47,22 +54,39 @@ impl Asking<'_> {
             Err(error) => return broken(&error),
         };
         let hash = account.as_ref().map(|(_, account)| account.password_hash.clone());
-        let fits = self.in_time(self.node.passwords.check(password.0, hash)).await;
+        let fits = self.in_time(self.node.passwords.check(password.0.clone(), hash)).await;
         match (account, fits) {
             (_, Err(Busy)) => Answer::Unavailable(Why::Busy),
             (None, _) => Answer::Refused(Denied::of(Code::NoSuchUser, Field::Username)),
             (Some(_), Ok(false)) => Answer::Refused(Denied::of(Code::WrongPassword, Field::Password)),
             (Some((account, row)), Ok(true)) => {
                 let credential_version = row.credential_version;
-                self.submit(id, born, Command::LogIn { account, credential_version, token }).await
+                let answer =
+                    self.submit(id, born, Command::LogIn { account, credential_version, token }).await;
+                if matches!(answer, Answer::Written { outcome: Ok(_), .. }) {
+                    self.strengthen(account, row, password);
+                }
+                answer
             }
         }
     }
 
-    fn account_named(
-        &self,
-        username: &str,
-    ) -> Result<Option<(crate::state::AccountId, crate::state::rows::Account)>, DbError> {
+    /// Makes the hash anew that this password was found right against, if it cost less than one does today. Nobody waits
+    /// for it: whatever comes in between, the next log-in tries again.
+    fn strengthen(&self, account: AccountId, row: Account, password: Password) {
+        if !self.node.passwords.is_weaker(&row.password_hash) {
+            return;
+        }
+        let node = self.node.clone();
+        tasks::spawn_reader(async move {
+            if let Err(why) = rehash(&node, account, &row, password).await {
+                log::debug!("the password's hash of account {} stays as it is: {why}", account.0);
+            }
+        })
+        .detach();
+    }
+
+    fn account_named(&self, username: &str) -> Result<Option<(AccountId, Account)>, DbError> {
         let Ok(username) = text::fold_username(username) else { return Ok(None) };
         social::account_named(&self.member.replica.reader().view()?, &username)
     }
@@ -170,5 +194,31 @@ impl Asking<'_> {
             Err(Busy)
         };
         work.or(late).await
+    }
+}
+
+/// What is not worth waiting for longer.
+const REHASH_MAX: Duration = Duration::from_secs(10);
+
+async fn rehash(node: &Node, account: AccountId, row: &Account, password: Password) -> Result<(), String> {
+    let member = node.member.get().ok_or("no member yet")?;
+    let reader = member.replica.reader();
+    let books = reader.view().and_then(|view| books(&view)).map_err(|error| error.to_string())?;
+    if books.rules_level < RULES_LEVEL_REHASH {
+        return Err("not every member of the group understands that yet".into());
+    }
+    let id = new_request_id();
+    let password_hash =
+        node.passwords.hash(password.0, id.0).await.map_err(|Busy| "others wait for theirs".to_string())?;
+    let (credential_version, before) = (row.credential_version, hash_digest(&row.password_hash));
+    let command = Command::Rehash { account, credential_version, before, password_hash };
+    let request = Request { id, born: reader.applied(), command };
+    match member.replica.submit(request, Instant::now() + REHASH_MAX).await {
+        Ok((_, Ok(_))) => {
+            log::info!("the hash of account {}'s password was made anew", account.0);
+            Ok(())
+        }
+        Ok((_, Err(denied))) => Err(denied.to_string()),
+        Err(why) => Err(format!("{why:?}")),
     }
 }

@@ -56,7 +56,7 @@ use agreement::Agreement;
 use async_net::TcpListener;
 use coordination::Coordination;
 use disk::Disk;
-use passwords::Passwords;
+use passwords::{Cost, Passwords};
 use roster::Peers;
 use service::Service;
 use smol::future::FutureExt;
@@ -174,8 +174,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         host: host_name().chars().take(ADDRESS_BYTES_MAX / 4).collect(),
         incarnation: random_u64().max(1),
         gate: gate.clone(),
-        passwords: Passwords::start()
-            .map_err(|error| Failure::new(Exit::Refused, format!("no thread for passwords: {error}")))?,
+        passwords: start_passwords()?,
         failed: failed.clone(),
         subscribers: Semaphore::new(SUBSCRIBERS_MAX),
         deaf_to: number_for_tests(TEST_DEAF)?,
@@ -338,6 +337,19 @@ const TEST_DEAF: &str = "RIBBIT_TEST_DEAF";
 const TEST_SCRUB_MS: &str = "RIBBIT_TEST_SCRUB_MS";
 /// For tests: bytes that have to be free on the disk.
 const TEST_DISK_RESERVE: &str = "RIBBIT_TEST_DISK_RESERVE";
+
+/// Hashes with fewer passes, as if [`passwords::TODAY`] had not been raised yet; and gives memory back sooner.
+const TEST_PASSWORD_PASSES: &str = "RIBBIT_TEST_PASSWORD_PASSES";
+const TEST_PASSWORD_IDLE_MS: &str = "RIBBIT_TEST_PASSWORD_IDLE_MS";
+
+fn start_passwords() -> Result<Passwords, Failure> {
+    let passes = number_for_tests(TEST_PASSWORD_PASSES)?.and_then(|passes| u32::try_from(passes).ok());
+    let cost = Cost { passes: passes.unwrap_or(passwords::TODAY.passes), ..passwords::TODAY };
+    let idle_max =
+        number_for_tests(TEST_PASSWORD_IDLE_MS)?.map_or(passwords::IDLE_MAX, Duration::from_millis);
+    Passwords::start(cost, idle_max)
+        .map_err(|error| Failure::new(Exit::Refused, format!("no thread for passwords: {error}")))
+}
 
 pub(super) fn number_for_tests(name: &str) -> Result<Option<u64>, Failure> {
     let Some(value) = std::env::var_os(name) else { return Ok(None) };

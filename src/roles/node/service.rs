@@ -142,7 +142,7 @@ impl Service {
 
 /// One question, while it is answered.
 pub(super) struct Asking<'a> {
-    pub(super) node: &'a Node,
+    pub(super) node: &'a Arc<Node>,
     pub(super) member: &'a Member,
     pub(super) deadline: Instant,
 }
@@ -330,7 +330,7 @@ pub(super) mod tests {
     use crate::replica::{Core, CoreOptions, Replica, Writer};
     use crate::roles::node::agreement::Agreement;
     use crate::roles::node::disk::Disk;
-    use crate::roles::node::passwords::Passwords;
+    use crate::roles::node::passwords::{self, Passwords};
     use crate::roles::node::roster::Peers;
     use crate::roles::options::NodeOptions;
     use crate::state::{HistoryId, TokenHash};
@@ -378,7 +378,7 @@ pub(super) mod tests {
             incarnation: 1,
             deaf_to: None,
             gate: Gate::new(),
-            passwords: Passwords::start().unwrap(),
+            passwords: Passwords::start(passwords::TODAY, passwords::IDLE_MAX).unwrap(),
             disk: Disk::new(folder.to_path_buf(), u64::MAX, 0),
             failed,
             subscribers: Semaphore::new(SUBSCRIBERS_MAX),
