@@ -268,6 +268,21 @@ impl Command {
         }
     }
 
+    /// The session in whose name it is given, if it is given in anybody's.
+    pub fn session(&self) -> Option<TokenHash> {
+        match self {
+            Command::LogOut { session }
+            | Command::Croak { session, .. }
+            | Command::AddFriend { session, .. }
+            | Command::RemoveFriend { session, .. }
+            | Command::DeleteAccount { session, .. }
+            | Command::Lease(LeaseCommand::EnterChat { session, .. }) => Some(*session),
+            Command::Message(command) => Some(command.session()),
+            Command::Account(command) => Some(command.session()),
+            _ => None,
+        }
+    }
+
     /// Whether it follows from what one leader has heard, and is worth nothing under another.
     pub fn is_judgement(&self) -> bool {
         matches!(self, Command::Lease(LeaseCommand::End { why: Ending::Missed { .. }, .. }))

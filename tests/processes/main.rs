@@ -34,6 +34,7 @@ mod following;
 mod full;
 mod hostile;
 mod letters;
+mod limits;
 mod locks;
 mod lost;
 mod masters;

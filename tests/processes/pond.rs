@@ -157,6 +157,8 @@ impl Pond {
             }
         }
         command.args(arguments).env("RIBBIT_DATA_DIR", self.folder());
+        // Tests write faster than people, unless they say that they do not.
+        command.env("RIBBIT_POSTS_PER_MINUTE", "0");
         command.envs(self.environment.iter().map(|(key, value)| (key, value)));
         command
     }

@@ -29,6 +29,9 @@ impl Asking<'_> {
         if let Err(denied) = checked {
             return Answer::Refused(denied);
         }
+        if let Err(code) = self.node.limits.new_account(id) {
+            return Answer::Refused(Denied::new(code));
+        }
         match self.in_time(self.node.passwords.hash(form.password.0, id.0)).await {
             Ok(password_hash) => {
                 let NewAccount { name, username, email, .. } = form;
@@ -46,6 +49,11 @@ impl Asking<'_> {
         password: Password,
         token: TokenHash,
     ) -> Answer {
+        // Names that nobody has are counted like the others: what it says of a name is the same.
+        let name = text::fold_username(username).unwrap_or_default();
+        if let Err(code) = self.node.limits.log_in(&name, id, &password.0) {
+            return Answer::Refused(Denied::of(code, Field::Password));
+        }
         if !self.caught_up_with(born).await {
             return Answer::Unavailable(Why::Behind);
         }
@@ -176,9 +184,12 @@ impl Asking<'_> {
             return Err(Answer::Written { token, outcome });
         }
         let owner = reader.view().and_then(|view| social::session_account(&view, session, reader.age_ms()));
-        let Some((_, account)) = owner.map_err(|error| broken(&error))? else {
+        let Some((me, account)) = owner.map_err(|error| broken(&error))? else {
             return Err(Answer::Refused(Denied::new(Code::NotLoggedIn)));
         };
+        if let Err(code) = self.node.limits.owner_check(me, id, &password.0) {
+            return Err(Answer::Refused(Denied::of(code, Field::Password)));
+        }
         let check = self.node.passwords.check(password.0, Some(account.password_hash));
         match self.in_time(check).await {
             Err(Busy) => Err(Answer::Unavailable(Why::Busy)),

@@ -19,6 +19,7 @@
 //! - [`service`]: what is answered; [`credentials`]: what needs a password
 //! - [`subscriptions`]: what is applied, told to who follows it
 //! - [`pages`]: `/metrics` and `/health`
+//! - [`limits`]: how much one account may do here
 //! - [`passwords`]: hashing, off the executor's threads
 //! - [`chores`]: bounded work that the leader proposes when nobody asks
 
@@ -28,6 +29,7 @@ mod coordination;
 mod credentials;
 mod disk;
 mod join;
+mod limits;
 mod lost;
 mod pages;
 mod passwords;
@@ -56,6 +58,7 @@ use agreement::Agreement;
 use async_net::TcpListener;
 use coordination::Coordination;
 use disk::Disk;
+use limits::Limits;
 use passwords::{Cost, Passwords};
 use roster::Peers;
 use service::Service;
@@ -84,6 +87,7 @@ pub(super) struct Node {
     pub incarnation: u64,
     pub gate: Arc<Gate>,
     pub passwords: Passwords,
+    pub limits: Limits,
     pub disk: Disk,
     /// Says why this process cannot go on.
     pub failed: smol::channel::Sender<Failing>,
@@ -175,6 +179,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         incarnation: random_u64().max(1),
         gate: gate.clone(),
         passwords: start_passwords()?,
+        limits: Limits::new(options.posts_per_minute),
         failed: failed.clone(),
         subscribers: Semaphore::new(SUBSCRIBERS_MAX),
         deaf_to: number_for_tests(TEST_DEAF)?,

@@ -12,11 +12,13 @@ use crate::net::http::Page;
 use crate::net::listener;
 use crate::net::listener::Outlet;
 use crate::net::protocol::{Answer, Ask, NodeStatus, Why};
+use crate::net::tasks;
 use crate::replica::Undecided;
 use crate::state::command::NewMember;
 use crate::state::{
-    AccountCommand, ClusterId, Code, Command, Consistency, Denied, LeaseCommand, LogIndex, MemberName,
-    MessageCommand, OperatorCommand, Query, Reply, Request, RequestId, Role, Token, Wanted, members, text,
+    AccountCommand, AccountId, ClusterId, Code, Command, Consistency, Denied, LeaseCommand, LogIndex,
+    MemberName, MessageCommand, OperatorCommand, Query, Reply, Request, RequestId, Role, Token, TokenHash,
+    Wanted, members, social, text,
 };
 use async_net::TcpStream;
 use smol::future::FutureExt;
@@ -255,9 +257,53 @@ impl Asking<'_> {
             ) => Ok(()),
             _ => Err(Denied::new(Code::InvalidEntry)),
         };
-        match allowed {
+        if let Err(denied) = allowed {
+            return Answer::Refused(denied);
+        }
+        match self.not_too_much(&request).await {
             Ok(()) => self.submit(request.id, request.born, request.command).await,
-            Err(denied) => Answer::Refused(denied),
+            Err(answer) => answer,
+        }
+    }
+
+    /// Whether whoever writes this has not written too much lately. Who it is, is looked up once and then remembered:
+    /// nothing that is written waits for the disk.
+    async fn not_too_much(&self, request: &Request) -> Result<(), Answer> {
+        let limits = &self.node.limits;
+        if !limits.count_writes() {
+            return Ok(());
+        }
+        let session = request.command.session();
+        let known = session.and_then(|session| limits.owner(session));
+        let account = match (session, known) {
+            (Some(session), None) => self.learn_owner(session, request.born).await?,
+            _ => known,
+        };
+        limits.write(&request.command, account, request.id).map_err(|code| match (session, account) {
+            // Those whom nobody knows share what one account may write: the log holds refusals, too.
+            (Some(_), None) => Answer::Refused(Denied::new(Code::NotLoggedIn)),
+            _ => Answer::Refused(Denied::new(code)),
+        })
+    }
+
+    async fn learn_owner(&self, session: TokenHash, born: LogIndex) -> Result<Option<AccountId>, Answer> {
+        // What cannot be had here is decided by the rules, as far as it can be told whose it is.
+        let caught_up = self.caught_up_with(born).await;
+        let node = self.node.clone();
+        let looked_up = tasks::spawn_reader(async move {
+            let Some(member) = node.member.get() else { return Ok(None) };
+            let reader = member.replica.reader();
+            let found = social::session_account(&reader.view()?, session, reader.age_ms())?;
+            Ok(found.map(|(account, _)| account))
+        });
+        match looked_up.await.map_err(|error: DbError| broken(&error))? {
+            Some(account) => {
+                self.node.limits.learn_owner(session, account);
+                Ok(Some(account))
+            }
+            None if caught_up => Ok(None),
+            // Opened where this node has not come yet.
+            None => Err(Answer::Unavailable(Why::Behind)),
         }
     }
 
@@ -330,6 +376,7 @@ pub(super) mod tests {
     use crate::replica::{Core, CoreOptions, Replica, Writer};
     use crate::roles::node::agreement::Agreement;
     use crate::roles::node::disk::Disk;
+    use crate::roles::node::limits::Limits;
     use crate::roles::node::passwords::{self, Passwords};
     use crate::roles::node::roster::Peers;
     use crate::roles::options::NodeOptions;
@@ -367,6 +414,7 @@ pub(super) mod tests {
                 found: false,
                 evict_after: Duration::from_secs(10),
                 disk_quota_bytes: u64::MAX,
+                posts_per_minute: 0,
                 site: 1,
                 heartbeat: Duration::from_secs(1),
                 miss: 2,
@@ -379,6 +427,7 @@ pub(super) mod tests {
             deaf_to: None,
             gate: Gate::new(),
             passwords: Passwords::start(passwords::TODAY, passwords::IDLE_MAX).unwrap(),
+            limits: Limits::new(60),
             disk: Disk::new(folder.to_path_buf(), u64::MAX, 0),
             failed,
             subscribers: Semaphore::new(SUBSCRIBERS_MAX),
