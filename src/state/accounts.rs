@@ -33,19 +33,6 @@ pub enum AccountCommand {
     RemoveCroak { session: TokenHash, croak: LogIndex },
 }
 
-impl AccountCommand {
-    /// In whose name.
-    pub fn session(&self) -> TokenHash {
-        match self {
-            AccountCommand::Describe { session, .. }
-            | AccountCommand::ChangePassword { session, .. }
-            | AccountCommand::EndSession { session, .. }
-            | AccountCommand::EndOtherSessions { session }
-            | AccountCommand::RemoveCroak { session, .. } => *session,
-        }
-    }
-}
-
 /// What those who run the group may change. New ones go at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OperatorCommand {
@@ -86,7 +73,13 @@ pub(super) fn change<V: View>(
     books: &Bookkeeping,
     command: &AccountCommand,
 ) -> Result<Decision, V::Error> {
-    let session = command.session();
+    let session = match command {
+        AccountCommand::Describe { session, .. }
+        | AccountCommand::ChangePassword { session, .. }
+        | AccountCommand::EndSession { session, .. }
+        | AccountCommand::EndOtherSessions { session }
+        | AccountCommand::RemoveCroak { session, .. } => *session,
+    };
     let Some((me, account)) = session_account(view, session, moment.age_ms())? else {
         return Ok(Err(Denied::new(Code::NotLoggedIn)));
     };

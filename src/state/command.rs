@@ -268,18 +268,43 @@ impl Command {
         }
     }
 
-    /// The session in whose name it is given, if it is given in anybody's.
-    pub fn session(&self) -> Option<TokenHash> {
+    /// The session in whose name it is given, if it is given in anybody's. Not the one that a log-in opens.
+    pub fn session_mut(&mut self) -> Option<&mut TokenHash> {
         match self {
             Command::LogOut { session }
             | Command::Croak { session, .. }
             | Command::AddFriend { session, .. }
             | Command::RemoveFriend { session, .. }
             | Command::DeleteAccount { session, .. }
-            | Command::Lease(LeaseCommand::EnterChat { session, .. }) => Some(*session),
-            Command::Message(command) => Some(command.session()),
-            Command::Account(command) => Some(command.session()),
-            _ => None,
+            | Command::Lease(LeaseCommand::EnterChat { session, .. }) => Some(session),
+            Command::Message(
+                MessageCommand::Send { session, .. }
+                | MessageCommand::Mark { session, .. }
+                | MessageCommand::ReadFeed { session, .. },
+            ) => Some(session),
+            Command::Account(
+                AccountCommand::Describe { session, .. }
+                | AccountCommand::ChangePassword { session, .. }
+                | AccountCommand::EndSession { session, .. }
+                | AccountCommand::EndOtherSessions { session }
+                | AccountCommand::RemoveCroak { session, .. },
+            ) => Some(session),
+            Command::CreateAccount { .. }
+            | Command::LogIn { .. }
+            | Command::Sweep { .. }
+            | Command::IndexCroaks
+            | Command::Found { .. }
+            | Command::Join { .. }
+            | Command::Describe { .. }
+            | Command::Lose { .. }
+            | Command::Drain { .. }
+            | Command::Forget { .. }
+            | Command::RaiseRules { .. }
+            | Command::Tree(_)
+            | Command::Lease(_)
+            | Command::Elsewhere { .. }
+            | Command::Operate(_)
+            | Command::Rehash { .. } => None,
         }
     }
 

@@ -38,17 +38,6 @@ pub enum MessageCommand {
     ReadFeed { session: TokenHash, through: LogIndex },
 }
 
-impl MessageCommand {
-    /// In whose name.
-    pub fn session(&self) -> TokenHash {
-        match self {
-            MessageCommand::Send { session, .. }
-            | MessageCommand::Mark { session, .. }
-            | MessageCommand::ReadFeed { session, .. } => *session,
-        }
-    }
-}
-
 const NOT_LOGGED_IN: Denied = Denied::new(Code::NotLoggedIn);
 
 /// How far `whose` is in the talk with `with`; nothing when they never talked.

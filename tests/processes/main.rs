@@ -52,6 +52,7 @@ mod quota;
 mod races;
 mod recover;
 mod scrub;
+mod sessions;
 mod shell;
 mod sites;
 mod status;

@@ -18,6 +18,7 @@
 //! - [`snapshots`]: the whole state on a link of its own
 //! - [`service`]: what is answered; [`credentials`]: what needs a password
 //! - [`subscriptions`]: what is applied, told to who follows it
+//! - [`tokens`]: sessions as they are stored
 //! - [`pages`]: `/metrics` and `/health`
 //! - [`limits`]: how much one account may do here
 //! - [`passwords`]: hashing, off the executor's threads
@@ -39,6 +40,7 @@ mod scrub;
 mod service;
 mod snapshots;
 mod subscriptions;
+mod tokens;
 mod twin;
 
 use super::failure::{Exit, Failure};
@@ -59,7 +61,7 @@ use async_net::TcpListener;
 use coordination::Coordination;
 use disk::Disk;
 use limits::Limits;
-use passwords::{Cost, Passwords};
+use passwords::Passwords;
 use roster::Peers;
 use service::Service;
 use smol::future::FutureExt;
@@ -178,7 +180,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         host: host_name().chars().take(ADDRESS_BYTES_MAX / 4).collect(),
         incarnation: random_u64().max(1),
         gate: gate.clone(),
-        passwords: start_passwords()?,
+        passwords: passwords::start()?,
         limits: Limits::new(options.posts_per_minute),
         failed: failed.clone(),
         subscribers: Semaphore::new(SUBSCRIBERS_MAX),
@@ -342,19 +344,6 @@ const TEST_DEAF: &str = "RIBBIT_TEST_DEAF";
 const TEST_SCRUB_MS: &str = "RIBBIT_TEST_SCRUB_MS";
 /// For tests: bytes that have to be free on the disk.
 const TEST_DISK_RESERVE: &str = "RIBBIT_TEST_DISK_RESERVE";
-
-/// Hashes with fewer passes, as if [`passwords::TODAY`] had not been raised yet; and gives memory back sooner.
-const TEST_PASSWORD_PASSES: &str = "RIBBIT_TEST_PASSWORD_PASSES";
-const TEST_PASSWORD_IDLE_MS: &str = "RIBBIT_TEST_PASSWORD_IDLE_MS";
-
-fn start_passwords() -> Result<Passwords, Failure> {
-    let passes = number_for_tests(TEST_PASSWORD_PASSES)?.and_then(|passes| u32::try_from(passes).ok());
-    let cost = Cost { passes: passes.unwrap_or(passwords::TODAY.passes), ..passwords::TODAY };
-    let idle_max =
-        number_for_tests(TEST_PASSWORD_IDLE_MS)?.map_or(passwords::IDLE_MAX, Duration::from_millis);
-    Passwords::start(cost, idle_max)
-        .map_err(|error| Failure::new(Exit::Refused, format!("no thread for passwords: {error}")))
-}
 
 pub(super) fn number_for_tests(name: &str) -> Result<Option<u64>, Failure> {
     let Some(value) = std::env::var_os(name) else { return Ok(None) };

@@ -7,6 +7,8 @@
 //! A hash says what it was made with, so [`TODAY`] may rise: a log-in finds that a hash is weaker, and makes it anew
 //! (`credentials`).
 
+use super::number_for_tests;
+use crate::roles::failure::{Exit, Failure};
 use crate::state::limits::PASSWORD_CHARS_MAX;
 use argon2::password_hash::{Output, ParamsString, PasswordHash, Salt, SaltString};
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
@@ -45,6 +47,22 @@ enum Job {
 /// The queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Busy;
+
+/// Hashes with fewer passes, as if [`TODAY`] had not been raised yet; and gives memory back sooner.
+const TEST_PASSES: &str = "RIBBIT_TEST_PASSWORD_PASSES";
+const TEST_IDLE_MS: &str = "RIBBIT_TEST_PASSWORD_IDLE_MS";
+
+/// As a member does.
+///
+/// # Errors
+/// 1: no thread can be started.
+pub fn start() -> Result<Passwords, Failure> {
+    let passes = number_for_tests(TEST_PASSES)?.and_then(|passes| u32::try_from(passes).ok());
+    let cost = Cost { passes: passes.unwrap_or(TODAY.passes), ..TODAY };
+    let idle_max = number_for_tests(TEST_IDLE_MS)?.map_or(IDLE_MAX, Duration::from_millis);
+    Passwords::start(cost, idle_max)
+        .map_err(|error| Failure::new(Exit::Refused, format!("no thread for passwords: {error}")))
+}
 
 #[derive(Clone)]
 pub struct Passwords {

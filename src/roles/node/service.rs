@@ -4,7 +4,7 @@
 //! A coordinator answers for itself and lets servers join, and serves no people.
 
 use super::coordination::{self, locked, servers};
-use super::{Member, Node, pages, peers, snapshots, subscriptions};
+use super::{Member, Node, pages, peers, snapshots, subscriptions, tokens};
 use crate::db::DbError;
 use crate::net::client::ask_once;
 use crate::net::frame::{FrameError, Plane};
@@ -36,6 +36,7 @@ pub struct Service {
 
 impl listener::Node for Service {
     async fn answer(self: Arc<Self>, plane: Plane, ask: Ask, deadline: Instant) -> Answer {
+        let ask = tokens::stored(ask);
         if matches!(ask, Ask::NodeStatus) {
             return Answer::NodeStatus(Box::new(self.status()));
         }
@@ -56,9 +57,10 @@ impl listener::Node for Service {
     async fn stream(
         self: Arc<Self>,
         cursor: Token,
-        wanted: Wanted,
+        mut wanted: Wanted,
         mut outlet: Outlet,
     ) -> Result<(), FrameError> {
+        tokens::stored_wanted(&mut wanted);
         subscriptions::serve(&self.node, cursor, wanted, &mut outlet).await
     }
 
@@ -241,7 +243,7 @@ impl Asking<'_> {
 
     /// Commands that people may give as they are. Those that carry what a backend checked, and those that only
     /// members propose, are not among them.
-    async fn write(&self, request: Request) -> Answer {
+    async fn write(&self, mut request: Request) -> Answer {
         let allowed = match &request.command {
             Command::Croak { text, .. } => text::check_croak(text),
             Command::AddFriend { username, .. } | Command::RemoveFriend { username, .. } => {
@@ -260,7 +262,8 @@ impl Asking<'_> {
         if let Err(denied) = allowed {
             return Answer::Refused(denied);
         }
-        match self.not_too_much(&request).await {
+        let session = request.command.session_mut().copied();
+        match self.not_too_much(&request, session).await {
             Ok(()) => self.submit(request.id, request.born, request.command).await,
             Err(answer) => answer,
         }
@@ -268,12 +271,11 @@ impl Asking<'_> {
 
     /// Whether whoever writes this has not written too much lately. Who it is, is looked up once and then remembered:
     /// nothing that is written waits for the disk.
-    async fn not_too_much(&self, request: &Request) -> Result<(), Answer> {
+    async fn not_too_much(&self, request: &Request, session: Option<TokenHash>) -> Result<(), Answer> {
         let limits = &self.node.limits;
         if !limits.count_writes() {
             return Ok(());
         }
-        let session = request.command.session();
         let known = session.and_then(|session| limits.owner(session));
         let account = match (session, known) {
             (Some(session), None) => self.learn_owner(session, request.born).await?,
