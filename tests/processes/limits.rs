@@ -2,8 +2,9 @@
 
 use crate::http::{Browser, Reply};
 use crate::pages::{croaks, typed};
-use crate::pond::Pond;
+use crate::pond::{Pond, keys};
 use crate::verbs::Somebody;
+use ribbit::net::client::Client;
 use ribbit::net::protocol::{Answer, Ask};
 use ribbit::net::secret::new_request_id;
 use ribbit::state::{Code, Command, Request, TokenHash};
@@ -62,7 +63,7 @@ fn so_much_is_taken_of_one_account_in_a_minute_and_the_words_are_kept() {
 fn strangers_write_no_more_than_one_account_may() {
     let pond = small(&["--posts-per-minute", "6"]);
     pond.browser().join("ada");
-    let client = ribbit::net::client::Client::new(vec![pond.address("BACKEND_1")]);
+    let client = Client::new(vec![pond.address("BACKEND_1")], keys());
     let limit = std::time::Duration::from_secs(10);
     let born = smol::block_on(client.position(limit)).expect("it answers").index;
     let codes: Vec<(bool, Code)> = (0..9)

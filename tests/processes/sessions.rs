@@ -1,6 +1,6 @@
 //! Sessions: what is kept of them opens nothing, and once ended they are over everywhere.
 
-use crate::pond::{PATIENCE, Pond, ask};
+use crate::pond::{PATIENCE, Pond, ask, keys};
 use crate::writers::session_of;
 use ribbit::db::{FileDisk, Store};
 use ribbit::net::client::Client;
@@ -57,7 +57,7 @@ fn sessions_that_are_ended_are_over_on_every_backend_and_their_streams_end() {
     smol::block_on(async {
         let mut streams = Vec::new();
         for backend in backends {
-            let client = Client::new(vec![pond.address(backend)]);
+            let client = Client::new(vec![pond.address(backend)], keys());
             let now = client.position(PATIENCE).await.expect("it answers");
             let mut stream = client.subscribe(now, Wanted::Feed { session });
             assert!(!matches!(stream.next().await, News::Ended(_)), "it is open");
