@@ -11,7 +11,7 @@
 //! - A retry of the same request costs nothing, up to a bound.
 //! - Names that nobody has are counted as those that somebody has.
 //!
-//! It does not know addresses: the pages limit those, before anything comes here.
+//! It does not know addresses: most of what comes here comes through a balancer and the pages, from theirs.
 
 use crate::state::{AccountId, Code, Command, MessageCommand, RequestId, TokenHash};
 use std::hash::{BuildHasher, Hash, RandomState};
