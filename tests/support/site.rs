@@ -16,14 +16,22 @@ pub struct Site {
 
 impl Site {
     pub fn start() -> Site {
+        Site::start_with(|_| {})
+    }
+
+    /// With other options than none.
+    pub fn start_with(change: impl FnOnce(&mut WebOptions)) -> Site {
         let group = Group::start();
         let servers = vec![group.address.clone()];
-        let options = WebOptions { listen: "127.0.0.1:0".into(), servers: servers.clone() };
+        let mut options = WebOptions { listen: "127.0.0.1:0".into(), servers, ..WebOptions::default() };
+        change(&mut options);
         let listener = smol::block_on(web::bind(&options)).expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();
         let stop = Arc::new(event_listener::Event::new());
         let stopped = stop.listen();
-        let thread = std::thread::spawn(move || smol::block_on(web::serve(listener, servers, stopped)));
+        let thread = std::thread::spawn(move || {
+            smol::block_on(web::serve(listener, options, stopped)).expect("what makes it HTTPS is there");
+        });
         Site { group, address, stop, thread }
     }
 

@@ -102,6 +102,7 @@ pub const WRONG_PAGE: Stop = Stop::Trouble(Trouble::Disagree);
 pub fn status(stop: &Stop) -> StatusCode {
     match stop {
         Stop::Denied(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Stop::Trouble(Trouble::TooMany { .. }) => StatusCode::TOO_MANY_REQUESTS,
         Stop::Trouble(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
@@ -112,7 +113,7 @@ pub fn stopped(visit: &Visit, here: Place, stop: Stop) -> Answer {
         stop if stop.lacks_session() => answer::see_other("/login"),
         Stop::Trouble(trouble) => {
             let page = MessagePage::trouble(here, visit.has_session(), trouble);
-            answer::page(StatusCode::SERVICE_UNAVAILABLE, &page)
+            answer::page(status(&stop), &page)
         }
         Stop::Denied(denied) => {
             let shell = visit.shell("That was refused", here);

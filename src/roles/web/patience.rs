@@ -4,12 +4,19 @@
 //! connection. Here the first byte makes the difference:
 //!
 //! ```text
-//!   Head ──request──▶ Serving ──answer──▶ Idle ──first byte──▶ Head
-//!   3 s               (bounded by          30 s
-//!                      the handler)
+//!   Agreeing ──keys──▶ Head ──request──▶ Serving ──answer──▶ Idle ──first byte──▶ Head
+//!   (bounded by        3 s               (bounded by │        30 s
+//!    `tls`)                               the        └─live─▶ Live
+//!                                         handler)            as long as it is read
 //! ```
+//!
+//! Whoever takes an answer a little at a time, or sends without a pause, is bounded as well: the first by
+//! `TAKEN_DEADLINE`, the second by having to wait for the others.
 
-use super::limits::{HEAD_DEADLINE, IDLE_DEADLINE, LIVE_SEND_BUFFER_BYTES, LIVE_SILENCE, WRITE_STALL};
+use super::limits::{
+    HEAD_DEADLINE, IDLE_DEADLINE, LIVE_SEND_BUFFER_BYTES, LIVE_SILENCE, READS_IN_A_ROW_MAX, TAKEN_DEADLINE,
+    WRITE_STALL,
+};
 use async_net::TcpStream;
 use rustix::net::sockopt;
 use smol::Timer;
@@ -24,12 +31,16 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
+    /// Keys are agreed on.
+    Agreeing,
     /// A request's head is due.
     Head,
     /// A request is being answered.
     Serving,
     /// Between requests.
     Idle,
+    /// A stream is told, without end.
+    Live,
 }
 
 /// The phase of a connection and since when; shared between the connection and its handler.
@@ -52,8 +63,13 @@ impl Watch {
         match phase {
             Phase::Head => Some(since + HEAD_DEADLINE),
             Phase::Idle => Some(since + IDLE_DEADLINE),
-            Phase::Serving => None,
+            Phase::Agreeing | Phase::Serving | Phase::Live => None,
         }
+    }
+    /// When an answer must have been taken.
+    fn taken_by(&self) -> Option<Instant> {
+        let (phase, since) = self.0.get();
+        (phase != Phase::Live).then(|| since + TAKEN_DEADLINE)
     }
 }
 
@@ -64,17 +80,16 @@ pub struct Patient {
     /// Set to `read_ends`, the end that was last computed.
     read_timer: Timer,
     read_ends: Option<Instant>,
+    /// Since a read last found nothing.
+    reads_in_a_row: u32,
     /// Runs while a write waits.
     write_timer: Option<Timer>,
 }
 
 impl Patient {
     pub fn new(stream: TcpStream, watch: Watch) -> Patient {
-        Patient { stream, watch, read_timer: Timer::never(), read_ends: None, write_timer: None }
-    }
-
-    pub fn into_inner(self) -> TcpStream {
-        self.stream
+        let read_timer = Timer::never();
+        Patient { stream, watch, read_timer, read_ends: None, reads_in_a_row: 0, write_timer: None }
     }
 
     /// `Pending` until patience with the reader ends.
@@ -90,7 +105,10 @@ impl Patient {
     fn poll_written<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.write_timer = None;
-            return written;
+            return match self.watch.taken_by() {
+                Some(ends) if ends < Instant::now() => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                _ => written,
+            };
         }
         let timer = self.write_timer.get_or_insert_with(|| Timer::after(WRITE_STALL));
         Pin::new(timer).poll(cx).map(|_| Err(io::ErrorKind::TimedOut.into()))
@@ -103,9 +121,18 @@ impl AsyncRead for Patient {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        if self.reads_in_a_row == READS_IN_A_ROW_MAX {
+            self.reads_in_a_row = 0;
+            cx.waker().wake_by_ref();
+            return self.poll_patience(cx).map(Err);
+        }
         match Pin::new(&mut self.stream).poll_read(cx, buffer) {
-            Poll::Pending => self.poll_patience(cx).map(Err),
+            Poll::Pending => {
+                self.reads_in_a_row = 0;
+                self.poll_patience(cx).map(Err)
+            }
             ready @ Poll::Ready(_) => {
+                self.reads_in_a_row += 1;
                 if self.watch.phase() == Phase::Idle {
                     self.watch.enter(Phase::Head);
                 }
