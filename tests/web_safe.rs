@@ -10,6 +10,7 @@ mod group;
 #[allow(dead_code)]
 mod http;
 #[path = "support/site.rs"]
+#[allow(dead_code)]
 mod site;
 
 use http::{Browser, Reply};

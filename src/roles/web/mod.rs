@@ -62,7 +62,7 @@ use door::{Counted, Door};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use live::Stopping;
-use patience::{Patient, Phase, Watch};
+use patience::{Patience, Patient, Phase, Watch};
 use site::Site;
 use smol::LocalExecutor;
 use smol::future::{FutureExt, pending};
@@ -73,6 +73,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Instant;
 use tls::Tls;
 use way::Ends;
@@ -219,6 +220,7 @@ async fn wire(stream: &TcpStream, watch: &Watch, door: &Door) -> Option<Wire> {
 
 /// Request after request, until one side has had enough.
 async fn talk(wire: Wire, stream: &TcpStream, ends: Ends, watch: Watch, counted: Rc<Counted>) {
+    let mut patience = Patience::new(watch.clone());
     let service = service_fn(|request| {
         let (counted, watch, stream) = (counted.clone(), watch.clone(), stream.clone());
         watch.enter(Phase::Serving);
@@ -253,13 +255,17 @@ async fn talk(wire: Wire, stream: &TcpStream, ends: Ends, watch: Watch, counted:
                 told = true;
                 Pin::new(&mut http).graceful_shutdown();
             }
-            http.poll_without_shutdown(cx)
+            match http.poll_without_shutdown(cx) {
+                Poll::Ready(ended) => Poll::Ready(Some(ended)),
+                Poll::Pending => patience.poll(cx).map(|()| None),
+            }
         })
         .await
     };
     let mut wire = http.into_parts().io.into_inner();
     match ended {
-        Ok(()) => wire.say_end().await,
-        Err(error) => log::debug!("a browser's connection ended: {error}"),
+        Some(Ok(())) => wire.say_end().await,
+        Some(Err(error)) => log::debug!("a browser's connection ended: {error}"),
+        None => log::debug!("a browser said nothing for too long"),
     }
 }

@@ -73,13 +73,35 @@ impl Watch {
     }
 }
 
+/// Ends the wait for who does not send. Beside the connection and not in it: hyper does not read again once it knows
+/// that there is nothing to read, so a read that waits cannot tell that what it waits for has changed.
+pub struct Patience {
+    watch: Watch,
+    /// Set to `ends`, the end that was last computed.
+    timer: Timer,
+    ends: Option<Instant>,
+}
+
+impl Patience {
+    pub fn new(watch: Watch) -> Patience {
+        Patience { watch, timer: Timer::never(), ends: None }
+    }
+
+    /// `Pending` until patience ends. Has to be asked after everything that may have changed the phase.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(ends) = self.watch.ends() else { return Poll::Pending };
+        if self.ends != Some(ends) {
+            self.ends = Some(ends);
+            self.timer.set_at(ends);
+        }
+        Pin::new(&mut self.timer).poll(cx).map(drop)
+    }
+}
+
 /// The connection, as hyper reads and writes it.
 pub struct Patient {
     stream: TcpStream,
     watch: Watch,
-    /// Set to `read_ends`, the end that was last computed.
-    read_timer: Timer,
-    read_ends: Option<Instant>,
     /// Since a read last found nothing.
     reads_in_a_row: u32,
     /// Runs while a write waits.
@@ -88,18 +110,7 @@ pub struct Patient {
 
 impl Patient {
     pub fn new(stream: TcpStream, watch: Watch) -> Patient {
-        let read_timer = Timer::never();
-        Patient { stream, watch, read_timer, read_ends: None, reads_in_a_row: 0, write_timer: None }
-    }
-
-    /// `Pending` until patience with the reader ends.
-    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let Some(ends) = self.watch.ends() else { return Poll::Pending };
-        if self.read_ends != Some(ends) {
-            self.read_ends = Some(ends);
-            self.read_timer.set_at(ends);
-        }
-        Pin::new(&mut self.read_timer).poll(cx).map(|_| io::ErrorKind::TimedOut.into())
+        Patient { stream, watch, reads_in_a_row: 0, write_timer: None }
     }
 
     fn poll_written<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -124,12 +135,12 @@ impl AsyncRead for Patient {
         if self.reads_in_a_row == READS_IN_A_ROW_MAX {
             self.reads_in_a_row = 0;
             cx.waker().wake_by_ref();
-            return self.poll_patience(cx).map(Err);
+            return Poll::Pending;
         }
         match Pin::new(&mut self.stream).poll_read(cx, buffer) {
             Poll::Pending => {
                 self.reads_in_a_row = 0;
-                self.poll_patience(cx).map(Err)
+                Poll::Pending
             }
             ready @ Poll::Ready(_) => {
                 self.reads_in_a_row += 1;
@@ -191,4 +202,54 @@ pub async fn linger(mut stream: TcpStream, bytes_max: usize, limit: Duration) {
             Timer::after(limit).await;
         })
         .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smol::io::{AsyncReadExt, AsyncWriteExt};
+
+    async fn ends() -> (TcpStream, TcpStream) {
+        let listener = async_net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (near, listener.accept().await.unwrap().0)
+    }
+
+    #[test]
+    fn an_answer_that_trickles_ends_and_a_live_stream_does_not() {
+        smol::block_on(async {
+            let (near, mut far) = ends().await;
+            let watch = Watch::new();
+            let mut patient = Patient::new(near, watch.clone());
+            let begin = |phase, ago| watch.0.set((phase, Instant::now() - ago));
+            begin(Phase::Idle, TAKEN_DEADLINE / 2);
+            patient.write_all(b"a").await.unwrap();
+            begin(Phase::Idle, TAKEN_DEADLINE + Duration::from_millis(1));
+            let error = patient.write_all(b"b").await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            begin(Phase::Live, TAKEN_DEADLINE * 100);
+            patient.write_all(b"c").await.unwrap();
+            drop(patient);
+            let mut came = String::new();
+            far.read_to_string(&mut came).await.unwrap();
+            assert!(came.starts_with('a') && came.ends_with('c'), "{came}");
+        });
+    }
+
+    #[test]
+    fn who_sends_without_a_pause_leaves_others_their_turn() {
+        smol::block_on(async {
+            let (near, mut far) = ends().await;
+            far.write_all(&[7; 1_000]).await.unwrap();
+            let mut patient = Patient::new(near, Watch::new());
+            // One byte at a time: there is always another.
+            let mut reads_in_a_row = 0;
+            while let Some(read) = smol::future::poll_once(patient.read(&mut [0])).await {
+                assert_eq!(read.unwrap(), 1);
+                reads_in_a_row += 1;
+            }
+            assert!(reads_in_a_row <= READS_IN_A_ROW_MAX, "{reads_in_a_row}");
+            assert_eq!(patient.read(&mut [0]).await.unwrap(), 1, "and has its own again");
+        });
+    }
 }
