@@ -9,6 +9,8 @@ mod group;
 #[path = "support/http.rs"]
 #[allow(dead_code)]
 mod http;
+#[path = "support/keys.rs"]
+mod keys;
 #[path = "support/pages.rs"]
 #[allow(dead_code)]
 mod pages;

@@ -4,6 +4,7 @@
 //! that is `cli`'s to decide. No role reads flags or the environment itself.
 
 use super::network::Network;
+use crate::net::keys::Keys;
 use crate::net::protocol::Directory;
 use crate::state::{ClusterId, Consistency, LogIndex, MemberName, Role, TreePath};
 use std::ffi::OsString;
@@ -24,6 +25,7 @@ pub struct NodeOptions {
     /// The parent: this member's store is `data_dir/backend-2`.
     pub data_dir: PathBuf,
     pub cluster: ClusterId,
+    pub keys: Keys,
     /// Where coordinators, or any members, may be found. Without this member's own address.
     pub coordinators: Vec<String>,
     /// Found the group if the store is empty.
@@ -67,6 +69,7 @@ pub struct BalancerOptions {
     pub site: u32,
     /// Where any members may be found; the balancer learns of the others from them.
     pub seeds: Vec<String>,
+    pub keys: Keys,
 }
 
 /// For `balancer read`, `write`, `down` and `left`.
@@ -78,18 +81,27 @@ pub struct DirectoryOptions {
 }
 
 /// For `client web`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebOptions {
     /// Where browsers come in, HOST:PORT; port 0 takes a free one.
     pub listen: String,
     /// Balancers or backends, tried in this order.
     pub servers: Vec<String>,
+    /// What its servers are known by.
+    pub keys: Keys,
     /// Pages are encrypted.
     pub tls: Option<TlsFiles>,
     /// Names that it goes by, besides those that nobody outside can have.
     pub hosts: Vec<String>,
     /// Who may say for whom they ask.
     pub trusted_proxies: Vec<Network>,
+}
+
+impl WebOptions {
+    /// Plain pages, and nobody in between.
+    pub fn new(listen: String, servers: Vec<String>, keys: Keys) -> WebOptions {
+        WebOptions { listen, servers, keys, tls: None, hosts: Vec::new(), trusted_proxies: Vec::new() }
+    }
 }
 
 /// What makes pages HTTPS. Both PEM.
@@ -313,6 +325,12 @@ pub struct LockOptions {
     pub command: Vec<OsString>,
 }
 
+/// For `key`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyOptions {
+    pub cluster_file: PathBuf,
+}
+
 /// For `recover`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecoverOptions {
@@ -336,6 +354,8 @@ pub struct Group {
     pub servers: Vec<String>,
     /// What was looked at, for messages: `ribbit-data/ports`.
     pub found_in: String,
+    /// What its servers are known by; what it takes to run the group where the cluster file is at hand.
+    pub keys: Keys,
 }
 
 /// For `status`.

@@ -1,6 +1,7 @@
 //! The web role in this process, over a group in a box.
 
 use super::group::Group;
+use crate::keys::keys;
 use ribbit::roles::options::WebOptions;
 use ribbit::roles::web;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ impl Site {
     pub fn start_with(change: impl FnOnce(&mut WebOptions)) -> Site {
         let group = Group::start();
         let servers = vec![group.address.clone()];
-        let mut options = WebOptions { listen: "127.0.0.1:0".into(), servers, ..WebOptions::default() };
+        let mut options = WebOptions::new("127.0.0.1:0".into(), servers, keys());
         change(&mut options);
         let listener = smol::block_on(web::bind(&options)).expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();

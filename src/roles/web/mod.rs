@@ -122,7 +122,8 @@ pub async fn serve(
         log::info!("serving pages on {scheme}://{address}");
     }
     let stopping = Rc::new(Stopping::default());
-    let site = Site::new(Client::new(options.servers.clone()), options, stopping.clone());
+    let site =
+        Site::new(Client::new(options.servers.clone(), options.keys.clone()), options, stopping.clone());
     let door = Door::new(site, tls, stopping);
     let executor = LocalExecutor::new();
     let life = async {

@@ -96,7 +96,7 @@ pub struct Site {
 
 impl Site {
     pub fn new(client: Client, options: WebOptions, stopping: Rc<Stopping>) -> Site {
-        let WebOptions { servers, hosts, trusted_proxies, .. } = options;
+        let WebOptions { servers, keys, hosts, trusted_proxies, .. } = options;
         let mut routes = matchit::Router::new();
         for (path, route) in [
             ("/", Route::Home),
@@ -127,7 +127,7 @@ impl Site {
         ] {
             routes.insert(path, route).expect("the paths differ");
         }
-        let group = Group::new(client.clone(), servers);
+        let group = Group::new(client.clone(), servers, keys);
         let streams = Streams::new(client.clone(), stopping);
         Site {
             group,

@@ -366,6 +366,7 @@ fn set(answer: &mut Answer, name: &str, value: Option<String>, secure: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::keys::{Keys, PublicKey};
 
     fn visit(cookies: &'static str) -> Visit {
         visit_by(false, cookies)
@@ -375,7 +376,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(COOKIE, HeaderValue::from_static(cookies));
         let way = Way { person: std::net::Ipv4Addr::LOCALHOST.into(), secure };
-        Visit::new(Client::new(Vec::new()), way, Rc::default(), &headers, Instant::now())
+        let client = Client::new(Vec::new(), Keys::pinned(PublicKey([0; 32])));
+        Visit::new(client, way, Rc::default(), &headers, Instant::now())
     }
 
     #[test]
