@@ -7,7 +7,7 @@
 //! - one module a promise: [`people`], [`letters`], [`races`], [`hostile`], [`belonging`], [`failover`], [`following`], [`power`], [`status`],
 //!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`],
 //!   [`recover`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], [`metrics`], [`watch`],
-//!   [`verbs`], [`verbs_failing`], [`users`], [`chat`], and [`browser`] for
+//!   [`verbs`], [`verbs_failing`], [`users`], [`chat`], [`wire`], and [`browser`] for
 //!   the eyes
 //!
 //! Each group is seven processes, so one test runs at a time, whatever `--test-threads` says.
@@ -59,4 +59,5 @@ mod users;
 mod verbs;
 mod verbs_failing;
 mod watch;
+mod wire;
 mod writers;
