@@ -326,7 +326,7 @@ fn place(flags: ServerFlags) -> Result<Place, Failure> {
 }
 
 fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure> {
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let credentials = std::env::var_os(CREDENTIALS).filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let tls = flags.tls(credentials.as_deref())?;
     let data_dir = flags.group.data_dir.clone();
     let group = group(flags.group, matches)?;
