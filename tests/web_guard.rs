@@ -20,8 +20,8 @@ use ribbit::roles::web::limits::{
     CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, CREATIONS, LIVE_STREAMS_PER_ADDRESS_MAX, LOG_INS, POSTS,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use site::Site;
-use std::net::{TcpStream, UdpSocket};
+use site::{Site, own_address};
+use std::net::TcpStream;
 
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
@@ -198,14 +198,6 @@ fn whoever_types_a_password_where_others_can_read_it_is_told() {
     bob.join("bob");
     let login = bob.send("POST", "/login", &[FORM, said[1]], "username=bob&password=password");
     assert!(login.header("set-cookie").unwrap().starts_with("session="));
-}
-
-/// This machine's address on its network; nothing where it has none.
-fn own_address() -> Option<std::net::IpAddr> {
-    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
-    // Sends nothing: it only asks which way it would go.
-    socket.connect("192.0.2.1:9").ok()?;
-    socket.local_addr().ok().map(|address| address.ip()).filter(|ip| !ip.is_loopback())
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::group::Group;
 use crate::keys::keys;
 use ribbit::roles::options::WebOptions;
 use ribbit::roles::web;
+use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -42,4 +43,13 @@ impl Site {
         self.stop.notify(usize::MAX);
         self.thread.join().expect("the web role ends well");
     }
+}
+
+/// This machine's address on its network; nothing where it has none.
+#[allow(dead_code)] // Most tests stay on this machine.
+pub fn own_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    // Sends nothing: it only asks which way it would go.
+    socket.connect("192.0.2.1:9").ok()?;
+    socket.local_addr().ok().map(|address| address.ip()).filter(|ip| !ip.is_loopback())
 }
