@@ -9,11 +9,15 @@ use super::feed::status;
 use super::visit::Visit;
 use crate::state::{AccountId, Command, MessageCommand, TokenHash};
 use crate::ui::form::Form;
-use hyper::StatusCode;
+use hyper::{HeaderMap, StatusCode};
 
 const NOTHING: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1\" height=\"1\"/>";
 
-pub async fn show(visit: &mut Visit, query: &Form) -> Answer {
+pub async fn show(visit: &mut Visit, query: &Form, headers: &HeaderMap) -> Answer {
+    // Nobody types this address: where it leads somewhere, it does so from a page.
+    if headers.get("sec-fetch-site").is_some_and(|site| site == "none") {
+        return answer::plain(StatusCode::FORBIDDEN, "not from here");
+    }
     let Some(session) = visit.session() else { return answer::plain(StatusCode::FORBIDDEN, "not logged in") };
     let Some(command) = command(session, query) else {
         return answer::plain(StatusCode::BAD_REQUEST, "what was shown?");

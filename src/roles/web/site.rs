@@ -239,7 +239,7 @@ impl Site {
             Route::Talks => messages::list(visit, query).await,
             Route::Talk => messages::show(visit, at.named, query).await,
             Route::Settings => settings::show(visit, query).await,
-            Route::Shown => shown::show(visit, query).await,
+            Route::Shown => shown::show(visit, query, headers).await,
             Route::Export => self.exports.begin(visit, &self.client).await,
         }
     }
