@@ -13,6 +13,7 @@ use super::known::KnownRows;
 use super::limits::{CHECKPOINT_ENTRIES, LOG_FILE_ENTRIES, LOG_KEEP_ENTRIES, LOG_KEEP_STRETCH};
 use super::load::load_ring;
 use super::meta::*;
+use super::pin::Desk;
 use super::planted::{Bug, planted};
 use super::read::{LOG, META, ROWS, Reader, Shared};
 use super::record::{Configuration, EntryKind, HardState, Identity, LogEntry, Position, unseal_record};
@@ -87,6 +88,7 @@ impl Store {
             window: RwLock::default(),
             digests: Mutex::default(),
             scrub: Mutex::default(),
+            pins: Desk::default(),
             log: journal.spans(),
             applied: AtomicU64::new(0),
             age_ms: AtomicU64::new(0),
@@ -230,6 +232,29 @@ impl Store {
     /// # Errors
     /// Fatal: the store cannot be read or written, or an entry cannot be understood.
     pub fn apply(
+        &mut self,
+        entries: &[LogEntry],
+        configuration: Option<&Configuration>,
+    ) -> Result<Vec<AppliedEntry>, DbError> {
+        let shared = self.shared.clone();
+        let (mut rest, mut outcomes) = (entries, Vec::new());
+        // A configuration is of the last entry: with it, nobody stops in between, and who wanted that asks again.
+        while let (None, [.., last]) = (configuration, rest)
+            && let Some(stop) = shared.pins.next_stop(self.applied.index, last.index)
+        {
+            let before;
+            (before, rest) = rest.split_at(rest.partition_point(|entry| entry.index <= stop));
+            assert!(!before.is_empty(), "entries follow what is applied without a gap");
+            outcomes.append(&mut self.apply_batch(before, None)?);
+            shared.pin_if_wanted(stop)?;
+        }
+        if !rest.is_empty() || configuration.is_some() || entries.is_empty() {
+            outcomes.append(&mut self.apply_batch(rest, configuration)?);
+        }
+        Ok(outcomes)
+    }
+
+    fn apply_batch(
         &mut self,
         entries: &[LogEntry],
         configuration: Option<&Configuration>,
