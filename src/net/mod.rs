@@ -13,6 +13,7 @@
 //! - [`limits`]: every bound of sockets and queues
 //! - [`frame`]: length-prefixed postcard; lengths are checked before anything is allocated
 //! - [`protocol`]: what is said
+//! - [`pinned`]: what is said about a member's rows at one index
 //! - [`socket`]: opening a connection, and what every socket is set to
 //! - [`http`]: `/metrics` and `/health` on the same port
 //! - [`listener`]: accepts connections, bounded, and hands a member what is asked on them
@@ -35,6 +36,7 @@ pub mod limits;
 pub mod line;
 pub mod listener;
 pub mod peer;
+pub mod pinned;
 pub mod protocol;
 pub mod secret;
 pub mod servers;

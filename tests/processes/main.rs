@@ -6,7 +6,7 @@
 //! - [`pages`]: what stands on a page; [`pty`]: a terminal
 //! - one module a promise: [`people`], [`letters`], [`races`], [`hostile`], [`belonging`], [`failover`], [`following`], [`power`], [`status`],
 //!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`],
-//!   [`recover`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], [`metrics`], [`watch`],
+//!   [`recover`], [`backup`], [`verify`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], [`metrics`], [`watch`],
 //!   [`verbs`], [`verbs_failing`], [`users`], [`chat`], and [`browser`] for
 //!   the eyes
 //!
@@ -21,6 +21,7 @@ mod driver;
 mod http;
 
 mod away;
+mod backup;
 mod belonging;
 mod browser;
 mod chat;
@@ -58,5 +59,6 @@ mod terminal;
 mod users;
 mod verbs;
 mod verbs_failing;
+mod verify;
 mod watch;
 mod writers;
