@@ -6,7 +6,7 @@
 //! - [`pages`]: what stands on a page; [`pty`]: a terminal
 //! - one module a promise: [`people`], [`letters`], [`races`], [`hostile`], [`belonging`], [`failover`], [`following`], [`power`], [`status`],
 //!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`],
-//!   [`recover`], [`backup`], [`verify`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], [`metrics`], [`watch`],
+//!   [`recover`], [`backup`], [`verify`], [`harmed`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], [`metrics`], [`watch`],
 //!   [`verbs`], [`verbs_failing`], [`users`], [`chat`], and [`browser`] for
 //!   the eyes
 //!
@@ -33,6 +33,7 @@ mod failing;
 mod failover;
 mod following;
 mod full;
+mod harmed;
 mod hostile;
 mod letters;
 mod locks;

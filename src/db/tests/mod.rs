@@ -391,3 +391,43 @@ fn the_writer_stops_where_a_pin_is_wanted() {
     drop((third, again, fifth, beyond));
     assert_eq!(reader.shared.pins.next_stop(0, LogIndex::MAX), None, "nobody wants any");
 }
+
+#[test]
+fn a_log_that_is_gone_or_blank_is_no_log_that_was_never_begun() {
+    let log = |folder: &Path| {
+        let names = super::disk::log_names(folder).unwrap();
+        folder.join(names.iter().max().unwrap())
+    };
+    let harms: [(&str, fn(&Path)); 4] = [
+        ("gone", |file| std::fs::remove_file(file).unwrap()),
+        ("empty", |file| std::fs::write(file, b"").unwrap()),
+        ("zeros", |file| {
+            std::fs::write(file, vec![0; std::fs::metadata(file).unwrap().len() as usize]).unwrap();
+        }),
+        ("nonsense", |file| std::fs::write(file, vec![0x5a; 4_096]).unwrap()),
+    ];
+    for (what, harm) in harms {
+        let folder = tempfile::tempdir().unwrap();
+        drop(founded(folder.path()));
+        harm(&log(folder.path()));
+        let error = Store::open(FileDisk::new(folder.path()).unwrap()).err().unwrap();
+        assert!(error.is_damage(), "{what}: {error}");
+        // It is still so the next time.
+        assert!(Store::open(FileDisk::new(folder.path()).unwrap()).err().unwrap().is_damage(), "{what}");
+    }
+    // Rows that are gone, or a file of them that is empty, with a log beside.
+    for empty in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        drop(founded(folder.path()));
+        let store = folder.path().join(super::disk::STORE_FILE);
+        std::fs::remove_file(&store).unwrap();
+        if empty {
+            std::fs::write(&store, b"").unwrap();
+        }
+        for _ in 0..2 {
+            let error = Store::open(FileDisk::new(folder.path()).unwrap()).err().unwrap();
+            assert!(error.is_damage() && error.to_string().contains("its rows are gone"), "{error}");
+        }
+        assert!(log(folder.path()).exists(), "nothing was taken away");
+    }
+}
