@@ -75,7 +75,7 @@ impl From<Trouble> for Halt {
 
 async fn take(options: &BackupOptions) -> Result<String, Failure> {
     let members = living(&options.group).await?;
-    let at_least = newest(&members).await;
+    let at_least = newest(&members, &options.group.keys).await;
     if at_least.is_none() {
         eprintln!("the servers cannot agree at the moment: what was written last may be missing");
     }
@@ -94,7 +94,7 @@ async fn from_member(
     member: &MemberView,
     at_least: Option<Token>,
 ) -> Result<String, Halt> {
-    let pinned = Pinned::begin(member, PinAsk::Begin { at_least }).await?;
+    let pinned = Pinned::begin(member, &options.group.keys, PinAsk::Begin { at_least }).await?;
     let said = match &options.to {
         BackupTo::File(path) => {
             let failed = |error| Halt::Here(unwritable(path, &error));

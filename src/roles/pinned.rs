@@ -5,6 +5,7 @@ use super::options::Group;
 use super::status;
 use crate::net::client::Client;
 use crate::net::frame::{FrameError, Plane};
+use crate::net::keys::Keys;
 use crate::net::limits::{ATTEMPT_GRACE, PIN_STEP_DEADLINE, STATUS_DEADLINE};
 use crate::net::line::Line;
 use crate::net::pinned::{PinAnswer, PinAsk, PinHead};
@@ -31,9 +32,9 @@ pub async fn living(group: &Group) -> Result<Vec<MemberView>, Failure> {
 
 /// Where the log is now: everything that was acknowledged before is at or before it. Nothing when the members cannot
 /// agree.
-pub async fn newest(members: &[MemberView]) -> Option<Token> {
+pub async fn newest(members: &[MemberView], keys: &Keys) -> Option<Token> {
     let servers = members.iter().map(|member| member.info.address.clone()).collect();
-    let client = Client::on(Plane::Control, servers);
+    let client = Client::on(Plane::Control, servers, keys.clone());
     let ask = Ask::Read { seen: None, consistency: Consistency::Linearizable, query: Query::Position };
     match client.ask(ask, NEWEST_MAX).await {
         Ok(Answer::Read { token, .. }) => Some(token),
@@ -73,8 +74,8 @@ impl Pinned {
     ///
     /// # Errors
     /// It does not.
-    pub async fn begin(member: &MemberView, ask: PinAsk) -> Result<Pinned, Trouble> {
-        let line = Line::open(&member.info.address, Plane::Control).await?;
+    pub async fn begin(member: &MemberView, keys: &Keys, ask: PinAsk) -> Result<Pinned, Trouble> {
+        let line = Line::open(&member.info.address, Plane::Control, keys).await?;
         match asked(&line, ask, PIN_STEP_DEADLINE).await? {
             PinAnswer::Held(head) => Ok(Pinned { line, name: member.info.name(), head }),
             _ => Err(Trouble::Odd),

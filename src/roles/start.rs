@@ -4,8 +4,8 @@ use super::cli::{Invocation, Job};
 use super::failure::{Exit, Failure};
 use super::log_lines::{self, Lines};
 use super::{
-    backup, balancer, bench, client, client_server, descriptors, directory, health, init, lock, member, node,
-    panics, process, recover, restore, shell, status, stop, terminal, up, user, verify, watch, web,
+    backup, balancer, bench, client, client_server, descriptors, directory, health, init, key, lock, member,
+    node, panics, process, recover, restore, shell, status, stop, terminal, up, user, verify, watch, web,
 };
 use std::io::Write;
 use std::time::Instant;
@@ -41,6 +41,7 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
         Job::Backup(_) => ("backup".to_string(), COMMAND_FILTER),
         Job::Restore(_) => ("restore".to_string(), COMMAND_FILTER),
         Job::Verify(_) => ("verify".to_string(), COMMAND_FILTER),
+        Job::Key(_) => ("key".to_string(), COMMAND_FILTER),
         Job::Bench(_) => ("bench".to_string(), COMMAND_FILTER),
     };
     let node = matches!(&job, Job::Node(_));
@@ -75,6 +76,7 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
             Job::Backup(options) => backup::run(&options, stop(false)?).await,
             Job::Restore(options) => restore::run(&options),
             Job::Verify(options) => verify::run(&options).await,
+            Job::Key(options) => key::run(&options),
             Job::Bench(options) => bench::run(&options).await,
         }
         .map(|()| 0)

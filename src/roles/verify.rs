@@ -16,6 +16,7 @@ use super::options::VerifyOptions;
 use super::output;
 use super::pinned::{Pinned, Trouble, living, newest};
 use super::progress::Progress;
+use crate::net::keys::Keys;
 use crate::net::pinned::PinAsk;
 use crate::net::survey::MemberView;
 use crate::state::{LogIndex, Token};
@@ -32,7 +33,7 @@ const AHEAD_MIN: LogIndex = 16;
 /// # Errors
 /// 1: they differ; 3: nobody answers; 5: one that answers could not be compared.
 pub async fn run(options: &VerifyOptions) -> Result<(), Failure> {
-    let (members, left_out) = pin_all(living(&options.group).await?).await?;
+    let (members, left_out) = pin_all(living(&options.group).await?, &options.group.keys).await?;
     let compared = compare(&members).await;
     let head = members.first().map(|member| member.head.clone());
     let names = members.iter().map(|member| member.name.clone()).collect();
@@ -63,13 +64,13 @@ pub async fn run(options: &VerifyOptions) -> Result<(), Failure> {
 type LeftOut = Vec<(String, String)>;
 
 /// All members at one index, as far as they can be brought there.
-async fn pin_all(mut members: Vec<MemberView>) -> Result<(Vec<Pinned>, LeftOut), Failure> {
-    let Some(mut at) = first_index(&members).await? else {
+async fn pin_all(mut members: Vec<MemberView>, keys: &Keys) -> Result<(Vec<Pinned>, LeftOut), Failure> {
+    let Some(mut at) = first_index(&members, keys).await? else {
         return Err(Failure::new(Exit::Unreachable, "no member that answers has a store"));
     };
     let (mut left_out, mut behind) = (LeftOut::new(), BTreeMap::<String, usize>::new());
     for _ in 0..TRIES {
-        let asked = members.iter().map(|member| Pinned::begin(member, PinAsk::BeginAt { at }));
+        let asked = members.iter().map(|member| Pinned::begin(member, keys, PinAsk::BeginAt { at }));
         let (mut pinned, mut applied, mut others) = (Vec::new(), Vec::new(), 0);
         let answers = all(asked).await;
         let mut staying = Vec::new();
@@ -112,13 +113,13 @@ async fn pin_all(mut members: Vec<MemberView>) -> Result<(Vec<Pinned>, LeftOut),
 }
 
 /// Where everybody is when nobody writes.
-async fn first_index(members: &[MemberView]) -> Result<Option<Token>, Failure> {
-    if let Some(newest) = newest(members).await {
+async fn first_index(members: &[MemberView], keys: &Keys) -> Result<Option<Token>, Failure> {
+    if let Some(newest) = newest(members, keys).await {
         return Ok(Some(newest));
     }
     eprintln!("the servers cannot agree at the moment: what they have is compared where the furthest is");
     for member in members {
-        match Pinned::begin(member, PinAsk::Begin { at_least: None }).await {
+        match Pinned::begin(member, keys, PinAsk::Begin { at_least: None }).await {
             Ok(pinned) => {
                 let history = pinned.head.history;
                 pinned.end().await;
@@ -199,14 +200,14 @@ async fn compare(members: &[Pinned]) -> Result<Option<Difference>, Failure> {
 }
 
 /// The keys of one member in the step that differs, page by page.
-struct Keys<'a> {
+struct Walk<'a> {
     member: &'a Pinned,
     page: VecDeque<(Vec<u8>, u64)>,
     after: Vec<u8>,
     more: bool,
 }
 
-impl Keys<'_> {
+impl Walk<'_> {
     async fn fill(&mut self, to: Option<&[u8]>) -> Result<(), Failure> {
         while self.page.is_empty() && self.more {
             let page = self.member.marks(&self.after, to).await;
@@ -228,8 +229,8 @@ async fn locate(
     after: Vec<u8>,
     to: Option<&[u8]>,
 ) -> Result<Option<Difference>, Failure> {
-    let begin = |member| Keys { member, page: VecDeque::new(), after: after.clone(), more: true };
-    let mut all: Vec<Keys<'_>> = members.iter().map(begin).collect();
+    let begin = |member| Walk { member, page: VecDeque::new(), after: after.clone(), more: true };
+    let mut all: Vec<Walk<'_>> = members.iter().map(begin).collect();
     loop {
         for keys in &mut all {
             keys.fill(to).await?;

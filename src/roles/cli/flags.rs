@@ -11,6 +11,7 @@ use super::client_flags::ClientFlags;
 use super::tree_flags::{LOCK_HELP, LockFlags, SHELL_HELP, ShellFlags};
 use super::user_flags::UserVerbFlags;
 use super::{help, typed};
+use crate::net::keys::PublicKey;
 use crate::roles::address;
 use crate::state::MemberName;
 use crate::state::limits::CLUSTERS_MAX;
@@ -98,6 +99,9 @@ pub enum Verb {
     /// Compare what the members have, row by row
     #[command(after_help = help::VERIFY)]
     Verify(StatusFlags),
+    /// Show the public key, by which people's programs know the servers
+    #[command(after_help = help::KEY)]
+    Key(KeyFlags),
     /// Found a new history on what one member's store holds: the last resort
     #[command(after_help = help::RECOVER)]
     Recover(RecoverFlags),
@@ -293,6 +297,20 @@ pub struct GroupFlags {
     /// The group that is reached here
     #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', value_parser = address::peer)]
     pub server: Vec<String>,
+    /// What its servers are known by, as `ribbit key` shows it on a board; not needed where the cluster file is [default:
+    /// the key that they have when they are met first]
+    #[arg(long, value_name = "KEY")]
+    pub public_key: Option<PublicKey>,
+}
+
+#[derive(Debug, Args)]
+pub struct KeyFlags {
+    /// The folder that holds the cluster file [default: ribbit-data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The cluster file [default: cluster.ribbit in the data folder]
+    #[arg(long, value_name = "FILE")]
+    pub cluster_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
