@@ -245,7 +245,7 @@ async fn connection<N: Node>(
         return http::answer(&mut { http }, |path| node.page(path)).await;
     };
     match plane {
-        Plane::Client | Plane::Control | Plane::Status => {
+        Plane::Client | Plane::Control | Plane::Status | Plane::Directory => {
             let Channel { mut reader, writer } = channel;
             let first = frame::read(&mut reader, ASK_BYTES_MAX).await?;
             match (plane, first) {
@@ -268,8 +268,6 @@ async fn connection<N: Node>(
             node.peer(plane, channel).await;
             Ok(())
         }
-        // A balancer's.
-        Plane::Directory => Ok(()),
     }
 }
 

@@ -6,8 +6,8 @@
 //! - [`pages`]: what stands on a page; [`pty`]: a terminal
 //! - one module a promise: [`people`], [`letters`], [`races`], [`hostile`], [`belonging`], [`failover`], [`following`], [`power`], [`status`],
 //!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`],
-//!   [`recover`], [`backup`], [`verify`], [`harmed`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], [`metrics`], [`watch`],
-//!   [`verbs`], [`verbs_failing`], [`users`], [`chat`], and [`browser`] for
+//!   [`recover`], [`backup`], [`verify`], [`harmed`], [`secrets`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], [`metrics`], [`watch`],
+//!   [`verbs`], [`verbs_failing`], [`users`], [`chat`], [`wire`], and [`browser`] for
 //!   the eyes
 //!
 //! Each group is seven processes, so one test runs at a time, whatever `--test-threads` says.
@@ -52,6 +52,7 @@ mod quota;
 mod races;
 mod recover;
 mod scrub;
+mod secrets;
 mod shell;
 mod sites;
 mod status;
@@ -62,4 +63,5 @@ mod verbs;
 mod verbs_failing;
 mod verify;
 mod watch;
+mod wire;
 mod writers;

@@ -37,7 +37,13 @@ impl listener::Node for Service {
         if matches!(ask, Ask::NodeStatus) {
             return Answer::NodeStatus(Box::new(self.status()));
         }
-        if plane == Plane::Status && !matches!(ask, Ask::History) {
+        let fits = match plane {
+            Plane::Status => matches!(ask, Ask::History),
+            // A balancer's.
+            Plane::Directory => false,
+            _ => true,
+        };
+        if !fits {
             return Answer::Refused(Denied::new(Code::InvalidEntry));
         }
         let Some(member) = self.node.member.get() else { return Answer::Unavailable(Why::NotServing) };
