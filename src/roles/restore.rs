@@ -220,7 +220,8 @@ impl Restored {
              {data_dir} has them now, as a new cluster {cluster} with a history {history} of its own. Its keys are in \
              {data_dir}/{}: keep that secret.\n\
              Passwords are as they were. Everybody has to log in again: sessions are not restored, since a backup may \
-             be old, or stolen.\n\n\
+             be old, or stolen. People's programs know servers by their key, and this cluster has another one: \
+             `ribbit key` shows it.\n\n\
              Next:\n  \
              on one machine:        {up}\n  \
              on boards:             {backend}\n                         \

@@ -69,6 +69,15 @@ fn what_was_backed_up_while_people_wrote_is_there_in_a_new_cluster() {
     terminal.await_text("nothing for a terminal");
     assert_eq!(terminal.ended(), 2);
 
+    // It is for those who have the cluster file.
+    let address = pond.address("BACKEND_1");
+    for words in [&["backup", text(&kept.path().join("stolen"))][..], &["verify"]] {
+        let command = [words, &["--server", &address, "--data-dir", text(kept.path())]].concat();
+        let (code, said) = pond.ended(pond.plain(&command), "");
+        assert!(code == 78 && said.contains("they have its cluster file"), "{said}");
+    }
+    assert_eq!(names(kept.path()), ["ribbit.backup"]);
+
     // The old group has gone; another folder.
     crate::pond::send(holder.id(), rustix::process::Signal::TERM);
     holder.wait().expect("our child");

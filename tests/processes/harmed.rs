@@ -150,5 +150,13 @@ fn a_small_file_that_something_has_become_of_is_named_with_what_to_do() {
         }
         fs::write(&path, kept).expect("a file");
     }
+    // Gone: no other one is made beside stores that would belong to none.
+    let kept = fs::read(&path).expect("a cluster file");
+    let mode = fs::metadata(&path).expect("a file").permissions();
+    fs::remove_file(&path).expect("a file");
+    let (code, said) = pond.typed(&["up"]);
+    assert!(code == 78 && said.contains("put it back from a copy") && !path.exists(), "{code} {said}");
+    fs::write(&path, kept).expect("a file");
+    fs::set_permissions(&path, mode).expect("a file");
     pond.up(&["--backends", "1", "--coordinators", "0"]);
 }

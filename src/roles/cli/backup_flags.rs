@@ -1,7 +1,7 @@
 //! The flags of `backup`, `restore` and `verify`, and what they make of them.
 
 use super::flags::{GroupFlags, StatusFlags};
-use super::{group, or_default};
+use super::{or_default, own_group};
 use crate::roles::address;
 use crate::roles::failure::Failure;
 use crate::roles::options::{BackupOptions, BackupTo, RestoreOptions, VerifyOptions};
@@ -35,7 +35,7 @@ pub struct RestoreFlags {
 
 pub(super) fn backup(flags: BackupFlags, matches: &ArgMatches) -> Result<BackupOptions, Failure> {
     let to = if flags.file == Path::new("-") { BackupTo::Output } else { BackupTo::File(flags.file) };
-    Ok(BackupOptions { group: group(flags.group, matches)?, to })
+    Ok(BackupOptions { group: own_group(flags.group, matches)?, to })
 }
 
 pub(super) fn restore(flags: RestoreFlags) -> RestoreOptions {
@@ -45,5 +45,5 @@ pub(super) fn restore(flags: RestoreFlags) -> RestoreOptions {
 }
 
 pub(super) fn verify(flags: StatusFlags, matches: &ArgMatches) -> Result<VerifyOptions, Failure> {
-    Ok(VerifyOptions { group: group(flags.group, matches)?, json: flags.json })
+    Ok(VerifyOptions { group: own_group(flags.group, matches)?, json: flags.json })
 }
