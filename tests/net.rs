@@ -13,7 +13,7 @@ use ribbit::net::client::{Client, Unreachable, ask_once};
 use ribbit::net::frame::{self, FrameError, Plane};
 use ribbit::net::handshake::{PREFACE_BYTES, Preface, connect};
 use ribbit::net::limits::{ASKS_UNDER_WAY_MAX, FRAME_BYTES_MAX};
-use ribbit::net::listener::{Gate, Node, serve};
+use ribbit::net::listener::{Asker, Gate, Node, serve};
 use ribbit::net::protocol::{Answer, Ask, Password, Why};
 use ribbit::state::{Consistency, HistoryId, Page, Query, RequestId, Token, TokenHash};
 use smol::channel::{self, Receiver, Sender};
@@ -37,7 +37,7 @@ struct Asked {
 }
 
 impl Node for Puppet {
-    async fn answer(self: Arc<Self>, _plane: Plane, ask: Ask, deadline: Instant) -> Answer {
+    async fn answer(self: Arc<Self>, _plane: Asker, ask: Ask, deadline: Instant) -> Answer {
         if ask == Ask::NodeStatus {
             return Answer::Unavailable(Why::NotServing); // enough for a ping
         }

@@ -17,7 +17,7 @@
 
 use super::channel::{Channel, Reader, Writer};
 use super::frame::{self, FrameError, Plane};
-use super::handshake::{self, Opening};
+use super::handshake::{self, Accepted, Opening};
 use super::http::{self, Page};
 use super::keys::Keys;
 use super::limits::{
@@ -35,16 +35,25 @@ use smol::io::AsyncReadExt;
 use smol::lock::{Semaphore, SemaphoreGuardArc};
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+/// Who asks, as far as a connection shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker {
+    pub plane: Plane,
+    /// Where it is; a balancer in between is left out.
+    pub from: IpAddr,
+}
 
 /// What stands behind a listener.
 pub trait Node: Send + Sync + 'static {
     /// Answers by `deadline`. Dropped unfinished when the asker's connection is lost.
     fn answer(
         self: Arc<Self>,
-        plane: Plane,
+        asker: Asker,
         ask: Ask,
         deadline: Instant,
     ) -> impl Future<Output = Answer> + Send;
@@ -233,17 +242,20 @@ async fn connection<N: Node>(
 ) -> Result<(), FrameError> {
     let http = stream.clone();
     let opened = frame::within(PREFACE_DEADLINE, async {
-        let Opening::Ribbit(preface) = handshake::read_opening(&mut stream).await? else { return Ok(None) };
+        let Opening::Ribbit(arrival) = handshake::read_opening(&mut stream).await? else { return Ok(None) };
+        let plane = arrival.preface.plane;
         // Counted before it hears from us: who has our preface is in the count.
-        let counted = match preface.plane {
+        let counted = match plane {
             Plane::Client => Some(gate.count_client().ok_or(FrameError::Closed)?),
             _ => None,
         };
-        Ok(Some((preface.plane, handshake::accept(stream, preface, keys).await?, counted)))
+        let Accepted { channel, from } = handshake::accept(stream, arrival, keys).await?;
+        Ok(Some((Asker { plane, from }, channel, counted)))
     });
-    let Some((plane, channel, _counted)) = opened.await? else {
+    let Some((asker, channel, _counted)) = opened.await? else {
         return http::answer(&mut { http }, |path| node.page(path)).await;
     };
+    let plane = asker.plane;
     match plane {
         Plane::Client | Plane::Control | Plane::Status | Plane::Directory => {
             let Channel { mut reader, writer } = channel;
@@ -261,7 +273,7 @@ async fn connection<N: Node>(
                     // Dropped with this connection.
                     tasks::spawn_reader(streaming).or(silence(reader)).await
                 }
-                (_, first) => converse(writer, reader, first, node, plane).await,
+                (_, first) => converse(writer, reader, first, node, asker).await,
             }
         }
         Plane::Peer | Plane::Snapshot => {
@@ -297,11 +309,11 @@ async fn converse<N: Node>(
     reader: Reader,
     first: AskFrame,
     node: Arc<N>,
-    plane: Plane,
+    asker: Asker,
 ) -> Result<(), FrameError> {
     let (ready, queue) = channel::bounded(ANSWERS_QUEUED_MAX);
     let reading = async {
-        match read_asks(reader, first, node, plane, ready).await {
+        match read_asks(reader, first, node, asker, ready).await {
             Err(FrameError::Closed) => smol::future::pending().await, // the writer ends when it has no more
             result => result,
         }
@@ -328,7 +340,7 @@ async fn read_asks<N: Node>(
     mut reader: Reader,
     first: AskFrame,
     node: Arc<N>,
-    plane: Plane,
+    asker: Asker,
     ready: Sender<Ready>,
 ) -> Result<(), FrameError> {
     let places = Arc::new(Semaphore::new(ASKS_PER_CONNECTION_MAX));
@@ -341,7 +353,7 @@ async fn read_asks<N: Node>(
         };
         let limit = Duration::from_millis(deadline_ms.into()).min(ASK_DEADLINE_MAX);
         let reads = ask.reads_store();
-        let answer = node.clone().answer(plane, ask, Instant::now() + limit);
+        let answer = node.clone().answer(asker, ask, Instant::now() + limit);
         let ready = ready.clone();
         let task = async move {
             let answering = async {

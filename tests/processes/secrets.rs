@@ -106,6 +106,7 @@ fn keys(pond: &Pond) -> Vec<Needle> {
     vec![
         Needle::of("the members' key".into(), &derived(b"ribbit members 1")),
         Needle::of("the servers' private key".into(), &derived(b"ribbit servers 1")),
+        Needle::of("the key of seals".into(), &derived(b"ribbit seals 1")),
         Needle::of("the cluster's key".into(), &key),
     ]
 }

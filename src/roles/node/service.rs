@@ -11,7 +11,7 @@ use crate::net::client::ask_once;
 use crate::net::frame::{FrameError, Plane};
 use crate::net::http::Page;
 use crate::net::listener;
-use crate::net::listener::Outlet;
+use crate::net::listener::{Asker, Outlet};
 use crate::net::protocol::{Answer, Ask, NodeStatus, Why};
 use crate::replica::Undecided;
 use crate::state::command::NewMember;
@@ -33,7 +33,8 @@ pub struct Service {
 }
 
 impl listener::Node for Service {
-    async fn answer(self: Arc<Self>, plane: Plane, ask: Ask, deadline: Instant) -> Answer {
+    async fn answer(self: Arc<Self>, asker: Asker, ask: Ask, deadline: Instant) -> Answer {
+        let plane = asker.plane;
         if matches!(ask, Ask::NodeStatus) {
             return Answer::NodeStatus(Box::new(self.status()));
         }
@@ -347,7 +348,12 @@ pub(super) mod tests {
     use crate::roles::options::NodeOptions;
     use crate::state::{HistoryId, TokenHash};
     use smol::lock::Semaphore;
+    use std::net::Ipv4Addr;
     use std::sync::{Mutex, OnceLock};
+
+    fn on(plane: Plane) -> Asker {
+        Asker { plane, from: Ipv4Addr::LOCALHOST.into() }
+    }
 
     /// A backend that was founded among these voters and has no links.
     pub(in crate::roles::node) fn backend(folder: &std::path::Path, voters: &[u64]) -> Arc<Service> {
@@ -402,7 +408,7 @@ pub(super) mod tests {
     }
 
     fn asked(service: &Arc<Service>, plane: Plane, ask: Ask, limit: Duration) -> Answer {
-        smol::block_on(service.clone().answer(plane, ask, Instant::now() + limit))
+        smol::block_on(service.clone().answer(on(plane), ask, Instant::now() + limit))
     }
 
     #[test]
@@ -447,7 +453,7 @@ pub(super) mod tests {
                     password,
                     token,
                 };
-                tasks::spawn(service.clone().answer(Plane::Client, ask, Instant::now() + limit))
+                tasks::spawn(service.clone().answer(on(Plane::Client), ask, Instant::now() + limit))
             })
             .collect();
         let begin = Instant::now();
