@@ -16,13 +16,14 @@
 //! It does not know what is asked or answered, and keeps no time for it: the deadline is the node's to keep.
 
 use super::channel::{Channel, Reader, Writer};
+use super::crowd::{Crowd, Presence};
 use super::frame::{self, FrameError, Plane};
 use super::handshake::{self, Accepted, Opening};
 use super::http::{self, Page};
 use super::keys::Keys;
 use super::limits::{
-    ACCEPT_PAUSE, ACCEPT_WARN_EVERY, ANSWERS_QUEUED_MAX, ASK_BYTES_MAX, ASK_DEADLINE_MAX,
-    ASKS_PER_CONNECTION_MAX, CONNECTIONS_MAX, LIVE_SEND_BUFFER_BYTES, LIVE_SILENT_BYTES,
+    ACCEPT_PAUSE, ACCEPT_WARN_EVERY, ADDRESS_CONNECTIONS_MAX, ANSWERS_QUEUED_MAX, ASK_BYTES_MAX,
+    ASK_DEADLINE_MAX, ASKS_PER_CONNECTION_MAX, CONNECTIONS_MAX, LIVE_SEND_BUFFER_BYTES, LIVE_SILENT_BYTES,
     MEMBER_CONNECTIONS_MIN, PREFACE_DEADLINE,
 };
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, Why};
@@ -98,12 +99,15 @@ impl Outlet {
 }
 
 /// Counts connections, bounds them, and can close them all.
-#[derive(Debug)]
 pub struct Gate {
     connections_max: usize,
     clients_max: u32,
     connections: AtomicUsize,
     clients: AtomicU32,
+    /// Who they are, by address.
+    crowd: Crowd,
+    /// Whose addresses are counted.
+    counted: Box<dyn Fn(IpAddr) -> bool + Send + Sync>,
     accepted: AtomicU64,
     refused: AtomicU64,
     /// Nothing is ever sent: the channel's end is the signal.
@@ -111,19 +115,47 @@ pub struct Gate {
     closed: Receiver<Infallible>,
 }
 
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Gate with {} connections", self.connections())
+    }
+}
+
 impl Gate {
     /// A gate for `CONNECTIONS_MAX` connections, some of which are kept for members.
     pub fn new() -> Arc<Gate> {
-        Gate::holding(CONNECTIONS_MAX, CONNECTIONS_MAX - MEMBER_CONNECTIONS_MIN)
+        Gate::holding(CONNECTIONS_MAX, CONNECTIONS_MAX - MEMBER_CONNECTIONS_MIN, |_| false)
     }
-    /// A gate for fewer, of which at most `clients_max` are people's.
-    pub fn holding(connections_max: usize, clients_max: usize) -> Arc<Gate> {
+    /// The same, where at most `ADDRESS_CONNECTIONS_MAX` people come from one address, but for those that are `crowded`:
+    /// many are behind them.
+    pub fn counting(crowded: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Arc<Gate> {
+        let counted = move |address| !crowded(address);
+        Gate::holding(CONNECTIONS_MAX, CONNECTIONS_MAX - MEMBER_CONNECTIONS_MIN, counted)
+    }
+    /// A gate for so many, of which at most `clients_max` are people's, and for so many of each address that is `counted`.
+    pub fn holding(
+        connections_max: usize,
+        clients_max: usize,
+        counted: impl Fn(IpAddr) -> bool + Send + Sync + 'static,
+    ) -> Arc<Gate> {
         let clients_max = u32::try_from(clients_max).unwrap_or(u32::MAX);
         let (open, closed) = channel::bounded(1);
         let connections = AtomicUsize::new(0);
         let clients = AtomicU32::new(0);
         let (accepted, refused) = (AtomicU64::new(0), AtomicU64::new(0));
-        Arc::new(Gate { connections_max, clients_max, connections, clients, accepted, refused, open, closed })
+        let (crowd, counted) = (Crowd::of(ADDRESS_CONNECTIONS_MAX), Box::new(counted));
+        Arc::new(Gate {
+            connections_max,
+            clients_max,
+            connections,
+            clients,
+            crowd,
+            counted,
+            accepted,
+            refused,
+            open,
+            closed,
+        })
     }
     /// Connections of all planes now.
     pub fn connections(&self) -> usize {
@@ -154,6 +186,16 @@ impl Gate {
         let total = if found { &self.accepted } else { &self.refused };
         total.fetch_add(1, Ordering::Relaxed);
         found.then_some(place)
+    }
+
+    /// A place among those of this address, unless they are all taken.
+    pub fn welcome(&self, address: IpAddr) -> Option<Presence> {
+        let found = self.crowd.enter(address, (self.counted)(address));
+        if found.is_none() {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            log::debug!("{address} has {ADDRESS_CONNECTIONS_MAX} connections: one more is refused");
+        }
+        found
     }
 
     /// A client's place, unless all are taken.
@@ -250,7 +292,11 @@ async fn connection<N: Node>(
             _ => None,
         };
         let Accepted { channel, from } = handshake::accept(stream, arrival, keys).await?;
-        Ok(Some((Asker { plane, from }, channel, counted)))
+        let present = match plane.is_closed() {
+            true => None,
+            false => Some(gate.welcome(from).ok_or(FrameError::Closed)?),
+        };
+        Ok(Some((Asker { plane, from }, channel, (counted, present))))
     });
     let Some((asker, channel, _counted)) = opened.await? else {
         return http::answer(&mut { http }, |path| node.page(path)).await;

@@ -94,7 +94,7 @@ pub async fn serve(
     even_steps: u64,
     stop: impl Future<Output = ()>,
 ) {
-    let gate = Gate::new();
+    let gate = Gate::counting(|address| address.is_loopback());
     let shared = Shared { board: Arc::new(Mutex::new(Board::new(seeds, site))), keys };
     let accepting = accept(listener, &gate, |client, place| {
         let (shared, gate) = (shared.clone(), gate.clone());
@@ -104,7 +104,10 @@ pub async fn serve(
                 gate.closed().await;
                 Ok(())
             };
-            if let Err(error) = connection(client, &shared, page).or(ended).await {
+            let welcomed = client.peer_addr().ok().and_then(|from| gate.welcome(from.ip()));
+            if welcomed.is_some()
+                && let Err(error) = connection(client, &shared, page).or(ended).await
+            {
                 log::debug!("a connection ended: {error}");
             }
             drop(place);

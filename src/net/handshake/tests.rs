@@ -1,3 +1,5 @@
+//! Handshakes over real sockets, and what may happen to them on the way.
+
 use super::*;
 use crate::net::frame::{read, write};
 use crate::net::limits::{RECORD_BYTES_MAX, REKEY_RECORDS};
