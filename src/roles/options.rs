@@ -349,6 +349,41 @@ pub struct RecoverOptions {
     pub cluster_file: Option<PathBuf>,
 }
 
+/// For `backup`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupOptions {
+    pub group: Group,
+    pub to: BackupTo,
+}
+
+/// Where a backup goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BackupTo {
+    File(PathBuf),
+    /// Standard output.
+    Output,
+}
+
+/// For `restore`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoreOptions {
+    /// Standard input when there is none.
+    pub file: Option<PathBuf>,
+    /// The folder to make.
+    pub data_dir: PathBuf,
+    /// Of the new cluster, for display.
+    pub name: String,
+    /// What its cluster file is to list.
+    pub coordinators: Vec<String>,
+}
+
+/// For `verify`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyOptions {
+    pub group: Group,
+    pub json: bool,
+}
+
 /// How a command finds the group that it talks to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {

@@ -5,6 +5,7 @@
 //!
 //! No flag names its environment variable: [`command`] gives every flag its `RIBBIT_…`, so none can be without.
 
+use super::backup_flags::{BackupFlags, RestoreFlags};
 use super::bench_flags::BenchFlags;
 use super::client_flags::ClientFlags;
 use super::tree_flags::{LOCK_HELP, LockFlags, SHELL_HELP, ShellFlags};
@@ -95,6 +96,15 @@ pub enum Verb {
     /// Run a command while holding a lock
     #[command(after_help = LOCK_HELP)]
     Lock(LockFlags),
+    /// Keep everything in a file, as it is at one moment, while people go on writing
+    #[command(after_help = help::BACKUP)]
+    Backup(BackupFlags),
+    /// Begin a new cluster with what a backup holds
+    #[command(after_help = help::RESTORE)]
+    Restore(RestoreFlags),
+    /// Compare what the members have, row by row
+    #[command(after_help = help::VERIFY)]
+    Verify(StatusFlags),
     /// Show the public key, by which people's programs know the servers
     #[command(after_help = help::KEY)]
     Key(KeyFlags),

@@ -9,12 +9,13 @@
 //! Reads files (cluster file, ports file), writes nothing, opens no socket. A wrong command line is clap's error
 //! and exits 2; a wrong file is a [`Failure`] and exits 78.
 //!
-//! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`, [`bench_flags`]: of `bench`, [`client_flags`]: of `client`,
-//!   [`user_flags`]: of `user`, [`web_flags`]: of `client web`);
+//! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`, [`bench_flags`]: of `bench`,
+//!   [`backup_flags`]: of `backup`, [`client_flags`]: of `client`, [`user_flags`]: of `user`, [`web_flags`]: of `client web`);
 //!   [`help`]: the examples under them; [`typed`]: values with a syntax of their own
 //! - [`config`]: the KEY=VALUE file of `--config`
 //! - [`find_group`]: where the group is reached
 
+pub mod backup_flags;
 pub mod bench_flags;
 pub mod client_flags;
 mod client_verbs;
@@ -32,10 +33,10 @@ use crate::net::protocol::Directory;
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{
-    BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DataDir, DirectoryOptions, Fate, Group,
-    HealthOptions, InitOptions, KeyOptions, LockOptions, MemberOptions, NodeOptions, RecoverOptions, Restart,
-    ShellOptions, StatusOptions, TerminalOptions, UpOptions, UserOptions, VerbOptions, WatchOptions,
-    WebOptions,
+    BackupOptions, BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DataDir, DirectoryOptions,
+    Fate, Group, HealthOptions, InitOptions, KeyOptions, LockOptions, MemberOptions, NodeOptions,
+    RecoverOptions, Restart, RestoreOptions, ShellOptions, StatusOptions, TerminalOptions, UpOptions,
+    UserOptions, VerbOptions, VerifyOptions, WatchOptions, WebOptions,
 };
 use crate::roles::ports::Ports;
 use crate::roles::shell::commands;
@@ -87,6 +88,9 @@ pub enum Job {
     Shell(ShellOptions),
     Lock(LockOptions),
     Recover(RecoverOptions),
+    Backup(BackupOptions),
+    Restore(RestoreOptions),
+    Verify(VerifyOptions),
     Key(KeyOptions),
     Bench(BenchOptions),
 }
@@ -177,6 +181,9 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Shell(flags) => Job::Shell(shell(flags, matches)?),
         Verb::Lock(flags) => Job::Lock(lock(flags, matches)?),
         Verb::Recover(flags) => Job::Recover(recover(flags)?),
+        Verb::Backup(flags) => Job::Backup(backup_flags::backup(flags, matches)?),
+        Verb::Restore(flags) => Job::Restore(backup_flags::restore(flags)),
+        Verb::Verify(flags) => Job::Verify(backup_flags::verify(flags, matches)?),
         Verb::Key(KeyFlags { data_dir, cluster_file }) => {
             Job::Key(KeyOptions { cluster_file: path_of_cluster_file(cluster_file, &or_default(data_dir)) })
         }
