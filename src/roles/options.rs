@@ -26,6 +26,8 @@ pub struct NodeOptions {
     pub data_dir: PathBuf,
     pub cluster: ClusterId,
     pub keys: Keys,
+    /// Behind these are many people.
+    pub trusted_proxies: Vec<Network>,
     /// Where coordinators, or any members, may be found. Without this member's own address.
     pub coordinators: Vec<String>,
     /// Found the group if the store is empty.
@@ -72,6 +74,8 @@ pub struct BalancerOptions {
     /// Where any members may be found; the balancer learns of the others from them.
     pub seeds: Vec<String>,
     pub keys: Keys,
+    /// Behind these are many people.
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// For `balancer read`, `write`, `down` and `left`.

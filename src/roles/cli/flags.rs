@@ -13,6 +13,7 @@ use super::user_flags::UserVerbFlags;
 use super::{help, typed};
 use crate::net::keys::PublicKey;
 use crate::roles::address;
+use crate::roles::network::Network;
 use crate::state::MemberName;
 use crate::state::limits::CLUSTERS_MAX;
 use clap::builder::BoolishValueParser;
@@ -246,6 +247,10 @@ pub struct ServerFlags {
     /// The cluster file [default: cluster.ribbit in the data folder]
     #[arg(long, value_name = "FILE")]
     pub cluster_file: Option<PathBuf>,
+    /// Addresses of web processes, and others behind which are many people: they are not limited as one; loopback is
+    /// among them
+    #[arg(long, value_name = "ADDR[/BITS]", value_delimiter = ',', value_parser = Network::parse)]
+    pub trusted_proxies: Vec<Network>,
     /// Where members may be found [default: the coordinators in the cluster file]
     #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', value_parser = address::peer)]
     pub coordinator: Vec<String>,

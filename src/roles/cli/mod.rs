@@ -32,6 +32,7 @@ use crate::net::keys::{Keys, PublicKey};
 use crate::net::protocol::Directory;
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
+use crate::roles::network::Network;
 use crate::roles::options::{
     BackupOptions, BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DataDir, DirectoryOptions,
     Fate, Group, HealthOptions, InitOptions, KeyOptions, LockOptions, MemberOptions, NodeOptions,
@@ -257,6 +258,7 @@ fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeOptio
         data_dir,
         cluster,
         keys,
+        trusted_proxies: place.trusted_proxies,
         coordinators,
         found,
         evict_after,
@@ -319,7 +321,13 @@ fn balancer(flags: ServerFlags) -> Result<BalancerOptions, Failure> {
             "nobody to balance: the cluster file lists no coordinators, and no --coordinator is given";
         return Err(Failure::new(Exit::Configuration, message));
     }
-    Ok(BalancerOptions { listen, site, seeds: without_doubles(seeds), keys })
+    Ok(BalancerOptions {
+        listen,
+        site,
+        seeds: without_doubles(seeds),
+        keys,
+        trusted_proxies: place.trusted_proxies,
+    })
 }
 
 /// What a server is told about where it is.
@@ -328,6 +336,7 @@ struct Place {
     data_dir: PathBuf,
     cluster: ClusterFile,
     ports: Option<Ports>,
+    trusted_proxies: Vec<Network>,
     /// As given, else as in the cluster file.
     coordinators: Vec<String>,
 }
@@ -338,7 +347,8 @@ fn place(flags: ServerFlags) -> Result<Place, Failure> {
     let ports = Ports::read(&data_dir)?;
     let coordinators =
         if flags.coordinator.is_empty() { cluster.coordinators.clone() } else { flags.coordinator };
-    Ok(Place { listen: flags.listen, data_dir, cluster, ports, coordinators })
+    let (listen, trusted_proxies) = (flags.listen, flags.trusted_proxies);
+    Ok(Place { listen, data_dir, cluster, ports, trusted_proxies, coordinators })
 }
 
 fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure> {

@@ -46,6 +46,7 @@ mod tokens;
 mod twin;
 
 use super::failure::{Exit, Failure};
+use super::network::Network;
 use super::options::NodeOptions;
 use super::panics;
 use crate::db::{self, DbError, FileDisk, Identity, Store};
@@ -121,7 +122,7 @@ pub(super) struct Member {
 impl Node {
     /// Whether many are behind this address: it is not limited as one person's.
     pub fn is_crowded(&self, address: IpAddr) -> bool {
-        address.is_loopback()
+        Network::crowded(&self.options.trusted_proxies, address)
     }
 
     /// What this node says of itself.
@@ -181,7 +182,8 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     let listener = listen(&options.listen, &name).await?;
     let bound = listener.local_addr().map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
     let address = advertised(&options, bound);
-    let gate = Gate::counting(|address| address.is_loopback());
+    let trusted = options.trusted_proxies.clone();
+    let gate = Gate::counting(move |address| Network::crowded(&trusted, address));
     let (failed, failure) = smol::channel::bounded(1);
     let node = Arc::new(Node {
         address,

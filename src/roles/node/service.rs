@@ -437,6 +437,7 @@ pub(super) mod tests {
                 data_dir: folder.to_path_buf(),
                 cluster,
                 keys: Keys::of_cluster(cluster, &[1; KEY_BYTES]),
+                trusted_proxies: Vec::new(),
                 coordinators: Vec::new(),
                 found: false,
                 evict_after: Duration::from_secs(10),
