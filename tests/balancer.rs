@@ -3,9 +3,15 @@
 // A test that cannot go on may panic where it stands.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/keys.rs"]
+mod keys;
+
 use async_net::{TcpListener, TcpStream};
-use ribbit::net::client::{Client, ask_once, connect};
+use keys::keys;
+use ribbit::net::channel::Channel;
+use ribbit::net::client::{Client, ask_once};
 use ribbit::net::frame::{self, Plane};
+use ribbit::net::handshake::{Preface, connect};
 use ribbit::net::limits::FRAME_BYTES_MAX;
 use ribbit::net::line::Line;
 use ribbit::net::listener::{Gate, Node, serve};
@@ -20,7 +26,7 @@ use ribbit::roles::options::BalancerOptions;
 use ribbit::state::{ClusterId, HistoryId, Role};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
-use smol::io::{AsyncReadExt, AsyncWriteExt};
+use smol::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -45,12 +51,12 @@ impl Node for Member {
         }
         let mut status = self.status.lock().unwrap().clone();
         status.me.clients = self.gate.clients();
-        if plane == Plane::Control {
+        if plane == Plane::Status {
             let _ = self.told.force_send(status.me.clients);
         }
         Answer::NodeStatus(Box::new(status))
     }
-    async fn peer(self: Arc<Self>, _plane: Plane, _stream: TcpStream) {}
+    async fn peer(self: Arc<Self>, _plane: Plane, _channel: Channel) {}
 }
 
 impl Member {
@@ -108,7 +114,7 @@ async fn member(role: Role, id: u32) -> Arc<Member> {
     let gate = Gate::new();
     let stopped = AtomicBool::new(false);
     let member = Arc::new(Member { status: Mutex::new(status), gate: gate.clone(), stopped, told, tellings });
-    smol::spawn(serve(listener, member.clone(), gate)).detach();
+    smol::spawn(serve(listener, member.clone(), gate, keys())).detach();
     member
 }
 
@@ -133,7 +139,7 @@ async fn balance_at_pace(steps: u64, seeds: &[&Member], members: &[Arc<Member>])
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let seeds = seeds.iter().map(|seed| seed.address()).collect();
-    let task = smol::spawn(balancer::serve(listener, seeds, 1, steps, smol::future::pending()));
+    let task = smol::spawn(balancer::serve(listener, seeds, keys(), 1, steps, smol::future::pending()));
     for member in members {
         member.has_told(|_| true).await;
     }
@@ -147,9 +153,11 @@ async fn who(line: &Line) -> u32 {
     }
 }
 
-async fn who_on(stream: &mut TcpStream) -> u32 {
-    frame::write(stream, &AskFrame { tag: 1, deadline_ms: 5_000, ask: Ask::NodeStatus }).await.unwrap();
-    match frame::read(stream, FRAME_BYTES_MAX).await.unwrap() {
+async fn who_on(channel: &mut Channel) -> u32 {
+    frame::write(&mut channel.writer, &AskFrame { tag: 1, deadline_ms: 5_000, ask: Ask::NodeStatus })
+        .await
+        .unwrap();
+    match frame::read(&mut channel.reader, FRAME_BYTES_MAX).await.unwrap() {
         AnswerFrame { answer: Answer::NodeStatus(status), .. } => status.me.id,
         other => panic!("{other:?}"),
     }
@@ -159,7 +167,7 @@ fn clients(members: &[Arc<Member>]) -> Vec<u32> {
     members.iter().map(|member| member.gate.clients()).collect()
 }
 
-async fn end_of(mut stream: TcpStream) {
+async fn end_of(mut stream: impl AsyncRead + Unpin) {
     // A preface may come before it.
     let end = async { Some(stream.read_to_end(&mut Vec::new()).await) };
     let end = end
@@ -178,7 +186,7 @@ fn connections_go_where_the_fewest_are_and_counts_fall_when_they_go() {
         let (address, _balancer) = balance(&[&coordinator], &members).await;
         let mut lines = Vec::new();
         for _ in 0..9 {
-            lines.push(Line::open(&address, Plane::Client).await.unwrap());
+            lines.push(Line::open(&address, Plane::Client, &keys()).await.unwrap());
         }
         assert_eq!(clients(&members), [3, 3, 3]);
 
@@ -190,7 +198,7 @@ fn connections_go_where_the_fewest_are_and_counts_fall_when_they_go() {
         }
         members[1].has_told(|clients| clients == 0).await;
         for _ in 0..3 {
-            left.push(Line::open(&address, Plane::Client).await.unwrap());
+            left.push(Line::open(&address, Plane::Client, &keys()).await.unwrap());
         }
         assert_eq!(clients(&members), [3, 3, 3]);
         // Nobody is spliced to a coordinator.
@@ -203,19 +211,19 @@ fn a_stopped_backend_is_left_out_and_its_connections_are_closed_within_a_second(
     smol::block_on(async {
         let (coordinator, members) = group(2).await;
         let (address, _balancer) = balance(&[&coordinator], &members).await;
-        let mut one = connect(&address, Plane::Client).await.unwrap();
-        let mut other = connect(&address, Plane::Client).await.unwrap();
+        let mut one = connect(&address, Plane::Client, &keys()).await.unwrap();
+        let mut other = connect(&address, Plane::Client, &keys()).await.unwrap();
         if who_on(&mut one).await == 2 {
             std::mem::swap(&mut one, &mut other);
         }
         members[0].stopped.store(true, Ordering::SeqCst);
         let begin = Instant::now();
-        end_of(one).await;
+        end_of(one.reader).await;
         assert!(begin.elapsed() < Duration::from_millis(1_500), "{:?}", begin.elapsed());
         assert_eq!(who_on(&mut other).await, 2);
         drop(other);
         for _ in 0..3 {
-            assert_eq!(who(&Line::open(&address, Plane::Client).await.unwrap()).await, 2);
+            assert_eq!(who(&Line::open(&address, Plane::Client, &keys()).await.unwrap()).await, 2);
         }
         // It comes back.
         members[0].stopped.store(false, Ordering::SeqCst);
@@ -223,7 +231,7 @@ fn a_stopped_backend_is_left_out_and_its_connections_are_closed_within_a_second(
         let mut seen = Vec::new();
         let mut open = Vec::new();
         for _ in 0..2 {
-            let line = Line::open(&address, Plane::Client).await.unwrap();
+            let line = Line::open(&address, Plane::Client, &keys()).await.unwrap();
             seen.push(who(&line).await);
             open.push(line);
         }
@@ -237,7 +245,7 @@ fn a_client_that_was_cut_comes_back_through_the_balancer_by_itself() {
     smol::block_on(async {
         let (coordinator, members) = group(2).await;
         let (address, _balancer) = balance(&[&coordinator], &members).await;
-        let client = Client::new(vec![address]);
+        let client = Client::new(vec![address], keys());
         let id = |answer: Answer| match answer {
             Answer::NodeStatus(status) => status.me.id,
             other => panic!("{other:?}"),
@@ -257,12 +265,12 @@ fn in_sync_is_preferred_and_an_open_store_is_enough() {
         let (coordinator, members) = group(2).await;
         members[0].set(|status| status.in_sync = false);
         let (address, _balancer) = balance(&[&coordinator], &members).await;
-        let first = Line::open(&address, Plane::Client).await.unwrap();
-        let second = Line::open(&address, Plane::Client).await.unwrap();
+        let first = Line::open(&address, Plane::Client, &keys()).await.unwrap();
+        let second = Line::open(&address, Plane::Client, &keys()).await.unwrap();
         assert_eq!((who(&first).await, who(&second).await), (2, 2));
         members[1].set(|status| status.history = None);
         members[1].has_told(|_| true).await;
-        let third = Line::open(&address, Plane::Client).await.unwrap();
+        let third = Line::open(&address, Plane::Client, &keys()).await.unwrap();
         assert_eq!(who(&third).await, 1);
     });
 }
@@ -273,7 +281,7 @@ fn without_a_backend_a_connection_is_closed_at_once() {
         let (coordinator, members) = group(0).await;
         let (address, balancer) = balance(&[&coordinator], &members).await;
         let begin = Instant::now();
-        assert!(connect(&address, Plane::Client).await.is_err());
+        assert!(connect(&address, Plane::Client, &keys()).await.is_err());
         assert!(begin.elapsed() < Duration::from_millis(500));
         balancer.cancel().await;
         assert!(TcpStream::connect(&address).await.is_err(), "it listens after its end");
@@ -285,22 +293,22 @@ fn bytes_that_wait_are_carried_after_a_half_close() {
     smol::block_on(async {
         let (coordinator, members) = group(1).await;
         let (address, _balancer) = balance(&[&coordinator], &members).await;
-        let mut stream = connect(&address, Plane::Client).await.unwrap();
+        let mut stream = connect(&address, Plane::Client, &keys()).await.unwrap();
         for tag in 1..=3 {
             let ask = AskFrame { tag, deadline_ms: 5_000, ask: Ask::NodeStatus };
-            frame::write(&mut stream, &ask).await.unwrap();
+            frame::write(&mut stream.writer, &ask).await.unwrap();
         }
-        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        stream.writer.socket().shutdown(std::net::Shutdown::Write).unwrap();
         for _ in 0..3 {
-            let answer: AnswerFrame = frame::read(&mut stream, FRAME_BYTES_MAX).await.unwrap();
+            let answer: AnswerFrame = frame::read(&mut stream.reader, FRAME_BYTES_MAX).await.unwrap();
             assert!((1..=3).contains(&answer.tag));
         }
-        end_of(stream).await;
+        end_of(stream.reader).await;
     });
 }
 
 async fn told(address: &str, ask: Directory) -> Answer {
-    ask_once(address, Plane::Control, Ask::Directory(ask), LONG).await.unwrap()
+    ask_once(address, Plane::Directory, &keys(), Ask::Directory(ask), LONG).await.unwrap()
 }
 
 /// Which backend a reader is sent to, and under which number.
@@ -339,7 +347,7 @@ fn readers_are_spread_and_their_places_are_free_when_they_leave() {
         let left = told(&address, Directory::Left { client: 4_711 }).await;
         assert_eq!(left, Answer::Directions(Directions::Left { known: false }));
         // Connections count as clients, too.
-        let _open = Line::open(&members[0].address(), Plane::Client).await.unwrap();
+        let _open = Line::open(&members[0].address(), Plane::Client, &keys()).await.unwrap();
         members[0].has_told(|clients| clients == 1).await;
         for _ in 0..2 {
             assert_ne!(sent(&address, None).await.0, 1);
@@ -382,7 +390,7 @@ fn who_is_reported_down_is_looked_at_and_a_wrong_report_changes_nothing() {
     smol::block_on(async {
         let (coordinator, members) = group(2).await;
         let (address, _balancer) = balance(&[&coordinator], &members).await;
-        let mut open = connect(&address, Plane::Client).await.unwrap();
+        let mut open = connect(&address, Plane::Client, &keys()).await.unwrap();
         let (here, there) = if who_on(&mut open).await == 1 { (0, 1) } else { (1, 0) };
         let (one, other) = (members[here].address(), members[there].address());
         let report = |address: &str| Directory::Down { address: address.into() };
@@ -394,7 +402,7 @@ fn who_is_reported_down_is_looked_at_and_a_wrong_report_changes_nothing() {
         members[here].stopped.store(true, Ordering::SeqCst);
         assert_eq!(told(&address, report(&one)).await, found(Finding::Silent));
         assert_eq!(sent(&address, None).await.0, there as u32 + 1);
-        end_of(open).await;
+        end_of(open.reader).await;
         assert_eq!(told(&address, report(&other)).await, found(Finding::Answers));
         // It comes back by itself.
         members[here].stopped.store(false, Ordering::SeqCst);
@@ -404,34 +412,22 @@ fn who_is_reported_down_is_looked_at_and_a_wrong_report_changes_nothing() {
 }
 
 #[test]
-fn what_is_no_directory_s_goes_to_a_backend_with_the_bytes_already_read() {
+fn the_directory_answers_on_its_own_plane_and_the_others_are_a_backend_s() {
     smol::block_on(async {
         let (coordinator, members) = group(1).await;
         let (address, _balancer) = balance(&[&coordinator], &members).await;
-        let line = Line::open(&address, Plane::Control).await.unwrap();
-        assert_eq!((who(&line).await, who(&line).await), (1, 1));
+        for plane in [Plane::Control, Plane::Status, Plane::Client] {
+            let line = Line::open(&address, plane, &keys()).await.unwrap();
+            assert_eq!((who(&line).await, who(&line).await), (1, 1), "{plane:?}");
+        }
         // One connection may ask the directory several things, and nothing else.
-        let line = Line::open(&address, Plane::Control).await.unwrap();
+        let line = Line::open(&address, Plane::Directory, &keys()).await.unwrap();
         for _ in 0..2 {
             let answer = line.ask(&Ask::Directory(Directory::Write), LONG, Duration::ZERO).await.unwrap();
             assert!(matches!(answer, Answer::Directions(Directions::Write(_))), "{answer:?}");
         }
         let answer = line.ask(&Ask::NodeStatus, LONG, Duration::ZERO).await.unwrap();
         assert!(matches!(answer, Answer::Refused(_)), "{answer:?}");
-        // Several asks in one piece: the first decides, none is lost.
-        let mut stream = TcpStream::connect(&address).await.unwrap();
-        let mut bytes = frame::preface(Plane::Control).to_vec();
-        for tag in 1..=3 {
-            bytes.extend(frame::encode(&AskFrame { tag, deadline_ms: 5_000, ask: Ask::NodeStatus }));
-        }
-        stream.write_all(&bytes).await.unwrap();
-        let mut preface = [0; frame::PREFACE_BYTES];
-        stream.read_exact(&mut preface).await.unwrap();
-        assert_eq!(frame::parse_preface(&preface).unwrap(), Plane::Control);
-        for _ in 0..3 {
-            let answer: AnswerFrame = frame::read(&mut stream, FRAME_BYTES_MAX).await.unwrap();
-            assert!((1..=3).contains(&answer.tag));
-        }
     });
 }
 
@@ -440,10 +436,9 @@ fn hostile_bytes_and_slow_prefaces_end_their_connection_alone() {
     smol::block_on(async {
         let (coordinator, members) = group(1).await;
         let (address, _balancer) = balance(&[&coordinator], &members).await;
-        let mut endless = frame::preface(Plane::Control).to_vec();
-        endless.extend(u32::MAX.to_le_bytes());
+        let directory = Preface { plane: Plane::Directory, cluster: None }.to_bytes();
         for bytes in
-            [&b"GET / HTTP/1.1\r\n\r\n"[..], b"\0\0\0\0\0\0\0\0", b"ribbit\x01\x63", b"rib", b"", &endless]
+            [&b"GET / HTTP/1.1\r\n\r\n"[..], b"\0\0\0\0\0\0\0\0", b"ribbit\x01\x63", b"rib", b"", &directory]
         {
             let mut stream = TcpStream::connect(&address).await.unwrap();
             stream.write_all(bytes).await.unwrap();
@@ -451,11 +446,17 @@ fn hostile_bytes_and_slow_prefaces_end_their_connection_alone() {
             end_of(stream).await;
             assert!(begin.elapsed() < Duration::from_secs(4), "{bytes:?}: {:?}", begin.elapsed());
         }
-        // An ask that nobody here knows is a backend's to refuse: it hangs up.
-        let mut stream = connect(&address, Plane::Control).await.unwrap();
-        frame::write(&mut stream, &(1_u32, 5_000_u32, 200_u32)).await.unwrap();
-        end_of(stream).await;
-        assert_eq!(who(&Line::open(&address, Plane::Client).await.unwrap()).await, 1);
+        for plane in [Plane::Control, Plane::Directory] {
+            // An ask that nobody here knows.
+            let mut channel = connect(&address, plane, &keys()).await.unwrap();
+            frame::write(&mut channel.writer, &(1_u32, 5_000_u32, 200_u32)).await.unwrap();
+            end_of(channel.reader).await;
+            let mut endless = connect(&address, plane, &keys()).await.unwrap();
+            endless.writer.write_all(&u32::MAX.to_le_bytes()).await.unwrap();
+            endless.writer.flush().await.unwrap();
+            end_of(endless.reader).await;
+        }
+        assert_eq!(who(&Line::open(&address, Plane::Client, &keys()).await.unwrap()).await, 1);
     });
 }
 
@@ -467,11 +468,12 @@ fn only_quiet_connections_are_ended_where_too_many_are() {
         let (address, _balancer) = balance_at_pace(1, &[&coordinator], &members).await;
         let (mut busy, mut idle) = (Vec::new(), Vec::new());
         for number in 0..4 {
-            let mut stream = connect(&address, Plane::Client).await.unwrap();
+            let mut stream = connect(&address, Plane::Client, &keys()).await.unwrap();
             assert_eq!(who_on(&mut stream).await, 1);
             if number < 2 {
                 // Whoever spoke last is owed an answer, as far as a balancer can tell.
-                stream.write_all(&[9, 0, 0]).await.unwrap();
+                stream.writer.write_all(&[9, 0, 0]).await.unwrap();
+                stream.writer.flush().await.unwrap();
                 busy.push(stream);
             } else {
                 idle.push(stream);
@@ -479,13 +481,13 @@ fn only_quiet_connections_are_ended_where_too_many_are() {
         }
         members[1].set(|status| status.in_sync = true);
         for stream in idle {
-            end_of(stream).await;
+            end_of(stream.reader).await;
         }
         members[0].has_told(|clients| clients == 2).await;
         // One each would be even; who is busy stays all the same.
         smol::Timer::after(Duration::from_millis(2_500)).await;
         assert_eq!(clients(&members), [2, 0]);
-        assert_eq!(who(&Line::open(&address, Plane::Client).await.unwrap()).await, 2);
+        assert_eq!(who(&Line::open(&address, Plane::Client, &keys()).await.unwrap()).await, 2);
         drop(busy);
     });
 }
@@ -495,11 +497,11 @@ fn a_taken_port_is_refused_by_name() {
     smol::block_on(async {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let listen = taken.local_addr().unwrap().to_string();
-        let options = BalancerOptions { listen: listen.clone(), seeds: vec![], site: 1 };
+        let options = BalancerOptions { listen: listen.clone(), seeds: vec![], site: 1, keys: keys() };
         let failure = balancer::run(options, smol::future::pending()).await.unwrap_err();
         assert_eq!(failure.exit, Exit::Refused);
         assert!(failure.message.contains(&listen) && failure.message.contains("--listen"), "{failure}");
-        let options = BalancerOptions { listen: "127.0.0.1:0".into(), seeds: vec![], site: 1 };
+        let options = BalancerOptions { listen: "127.0.0.1:0".into(), seeds: vec![], site: 1, keys: keys() };
         balancer::run(options, async {}).await.unwrap();
     });
 }
@@ -518,7 +520,7 @@ fn a_survey_finds_everybody_from_one_address_or_through_a_balancer() {
         }
         let (address, _balancer) = balance(&[&coordinator], &members).await;
         for seed in [coordinator.address(), address] {
-            let survey = survey(&[seed]).await;
+            let survey = survey(&[seed], &keys()).await;
             assert_eq!((survey.leader.as_deref(), survey.term), (Some("backend-3"), 4));
             assert_eq!(survey.members.len(), 4);
             assert!(survey.members.iter().all(|member| member.alive && member.voter));
@@ -528,7 +530,7 @@ fn a_survey_finds_everybody_from_one_address_or_through_a_balancer() {
         members[2].gate.close();
         members[1].stopped.store(true, Ordering::SeqCst);
         let begin = Instant::now();
-        let survey = survey(&[coordinator.address()]).await;
+        let survey = survey(&[coordinator.address()], &keys()).await;
         assert!(begin.elapsed() < Duration::from_millis(1_500), "{:?}", begin.elapsed());
         let alive: Vec<bool> = survey.members.iter().map(|member| member.alive).collect();
         assert_eq!(alive, [true, false, false, true]);
@@ -536,6 +538,6 @@ fn a_survey_finds_everybody_from_one_address_or_through_a_balancer() {
         assert_eq!(survey.members[2].info.pid, 103);
         let stopped = members[1].address();
         let short = Duration::from_millis(100);
-        assert!(ask_once(&stopped, Plane::Control, Ask::NodeStatus, short).await.is_err());
+        assert!(ask_once(&stopped, Plane::Control, &keys(), Ask::NodeStatus, short).await.is_err());
     });
 }

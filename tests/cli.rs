@@ -149,10 +149,15 @@ fn nobody_there_exits_3_and_says_where_it_looked() {
     assert!(text.starts_with("ribbit: ") && text.contains("127.0.0.1:1"), "{text}");
     let (code, text) = run(&folder, "status");
     assert!(code == 3 && text.contains("ribbit-data"), "{code}: {text}");
-    for verb in ["client feed", "user list"] {
+    let (code, text) = run(&folder, "client feed --server 127.0.0.1:1");
+    assert!(code == 3 && text.contains("127.0.0.1:1"), "{code}: {text}");
+    // Those who run the group have its cluster file.
+    for verb in ["user list", "member drain backend-1", "shell"] {
         let (code, text) = run(&folder, &format!("{verb} --server 127.0.0.1:1"));
-        assert!(code == 3 && text.contains("127.0.0.1:1"), "{verb}: {code}: {text}");
+        assert!(code == 78 && text.contains("--cluster-file"), "{verb}: {code}: {text}");
     }
+    let (code, text) = run(&folder, "init --coordinator 127.0.0.1:1 --cluster-file cluster");
+    assert_eq!(code, 0, "{text}");
     // What `health` has to say is what was asked for.
     let output = ribbit(&folder).args(["health", "--server", "127.0.0.1:1"]).output().unwrap();
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(3), &b"DOWN.\nNobody answers.\n"[..]));
@@ -165,14 +170,18 @@ fn nobody_there_exits_3_and_says_where_it_looked() {
         "watch",
         "watch --once",
         "members",
-        "member remove backend-1",
-        "member drain backend-1",
-        "transfer backend-1",
+        "member remove backend-1 --cluster-file cluster",
+        "member drain backend-1 --cluster-file cluster",
+        "transfer backend-1 --cluster-file cluster",
+        "user list --cluster-file cluster",
     ] {
         let (code, text) = run(&folder, &format!("{verb} --server 127.0.0.1:1"));
         assert!(code == 3 && text.contains("127.0.0.1:1"), "{verb}: {code}: {text}");
     }
-    for verb in ["shell --server 127.0.0.1:1 ls", "lock --server 127.0.0.1:1 /jobs/it -- true"] {
+    for verb in [
+        "shell --cluster-file cluster --server 127.0.0.1:1 ls",
+        "lock --cluster-file cluster --server 127.0.0.1:1 /jobs/it -- true",
+    ] {
         let (code, text) = run(&folder, verb);
         assert!(code == 3 && text.contains("127.0.0.1:1"), "{verb}: {code}: {text}");
     }

@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use async_net::{TcpListener, TcpStream};
+#[path = "support/keys.rs"]
+mod keys;
+
+use async_net::TcpListener;
+use keys::keys;
+use ribbit::net::channel::Channel;
 use ribbit::net::client::Client;
 use ribbit::net::frame::{FrameError, Plane};
 use ribbit::net::limits::{LIVE_PIECES_MAX, LIVE_SILENCE};
@@ -79,7 +84,7 @@ impl Node for Teller {
             .await
     }
 
-    async fn peer(self: Arc<Self>, _: Plane, _: TcpStream) {}
+    async fn peer(self: Arc<Self>, _: Plane, _: Channel) {}
 }
 
 struct Server {
@@ -99,13 +104,13 @@ async fn server(pieces: usize, then: Then) -> Server {
     let address = listener.local_addr().unwrap().to_string();
     let node = Arc::new(Teller { pieces, then, streams: AtomicUsize::new(0), sent: AtomicUsize::new(0) });
     let gate = Gate::new();
-    smol::spawn(serve(listener, node.clone(), gate.clone())).detach();
+    smol::spawn(serve(listener, node.clone(), gate.clone(), keys())).detach();
     Server { address, node, gate }
 }
 
 fn subscribe(servers: &[&Server], cursor: LogIndex) -> Subscription {
     let addresses = servers.iter().map(|server| server.address.clone()).collect();
-    Client::new(addresses).subscribe(at(cursor), WANTED)
+    Client::new(addresses, keys()).subscribe(at(cursor), WANTED)
 }
 
 async fn next(subscription: &mut Subscription) -> News {

@@ -3,9 +3,15 @@
 // A test that cannot go on may panic where it stands.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/keys.rs"]
+mod keys;
+
 use async_net::{TcpListener, TcpStream};
-use ribbit::net::client::{Client, Unreachable, ask_once, connect};
-use ribbit::net::frame::{self, FrameError, PREFACE_BYTES, Plane};
+use keys::keys;
+use ribbit::net::channel::Channel;
+use ribbit::net::client::{Client, Unreachable, ask_once};
+use ribbit::net::frame::{self, FrameError, Plane};
+use ribbit::net::handshake::{PREFACE_BYTES, Preface, connect};
 use ribbit::net::limits::{ASKS_UNDER_WAY_MAX, FRAME_BYTES_MAX};
 use ribbit::net::listener::{Gate, Node, serve};
 use ribbit::net::protocol::{Answer, Ask, Password, Why};
@@ -45,8 +51,8 @@ impl Node for Puppet {
         given.or(late).await
     }
 
-    async fn peer(self: Arc<Self>, _plane: Plane, mut stream: TcpStream) {
-        let _ = stream.write_all(b"peer").await;
+    async fn peer(self: Arc<Self>, _plane: Plane, mut channel: Channel) {
+        let _ = frame::write(&mut channel.writer, &"peer").await;
     }
 }
 
@@ -65,7 +71,7 @@ async fn start(number: usize, asked: &Sender<Asked>, gate: Arc<Gate>) -> Server 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let node = Arc::new(Puppet { number, asked: asked.clone() });
-    smol::spawn(serve(listener, node, gate.clone())).detach();
+    smol::spawn(serve(listener, node, gate.clone(), keys())).detach();
     Server { address, gate }
 }
 
@@ -93,9 +99,9 @@ fn answer_everything(asks: Receiver<Asked>) -> smol::Task<()> {
     })
 }
 
-async fn reads_nothing_more(stream: &mut TcpStream) {
+async fn reads_nothing_more(channel: &mut Channel) {
     let mut rest = Vec::new();
-    let end = async { Some(stream.read_to_end(&mut rest).await) };
+    let end = async { Some(channel.reader.read_to_end(&mut rest).await) };
     let ended = end
         .or(async {
             smol::Timer::after(LONG).await;
@@ -110,7 +116,7 @@ async fn reads_nothing_more(stream: &mut TcpStream) {
 fn a_thousand_asks_share_a_connection_and_are_answered_out_of_order() {
     smol::block_on(async {
         let (server, asks) = one_server().await;
-        let client = Client::new(vec![server.address.clone()]);
+        let client = Client::new(vec![server.address.clone()], keys());
         let askers: Vec<_> = (0..1_000)
             .map(|number| {
                 let client = client.clone();
@@ -155,13 +161,13 @@ fn a_server_that_stops_answering_costs_about_a_second() {
             let mut open = Vec::new();
             loop {
                 let (mut stream, _) = hole.accept().await.unwrap();
-                stream.write_all(&frame::preface(Plane::Client)).await.unwrap();
+                stream.write_all(&Preface { plane: Plane::Client, cluster: None }.to_bytes()).await.unwrap();
                 open.push(stream);
             }
         });
         let clients: Vec<_> = (0..12)
             .map(|number| {
-                let client = Client::new(servers.to_vec());
+                let client = Client::new(servers.to_vec(), keys());
                 smol::spawn(async move {
                     let begin = Instant::now();
                     (client.ask(question(number), LONG).await, begin.elapsed())
@@ -180,7 +186,7 @@ fn a_server_that_stops_answering_costs_about_a_second() {
 fn a_slow_answer_is_not_a_dead_server() {
     smol::block_on(async {
         let (server, asks) = one_server().await;
-        let client = Client::new(vec![server.address.clone()]);
+        let client = Client::new(vec![server.address.clone()], keys());
         let ask = Ask::LogIn {
             id: RequestId(1),
             born: 0,
@@ -205,7 +211,7 @@ fn an_ask_whose_server_dies_is_asked_again_elsewhere_unchanged() {
     smol::block_on(async {
         let (asked, asks) = channel::unbounded();
         let servers = [start(0, &asked, Gate::new()).await, start(1, &asked, Gate::new()).await];
-        let client = Client::new(servers.iter().map(|server| server.address.clone()).collect());
+        let client = Client::new(servers.iter().map(|server| server.address.clone()).collect(), keys());
         let asking = smol::spawn(async move { client.ask(question(7), LONG).await });
         let first = asks.recv().await.unwrap();
         servers[first.node].gate.close();
@@ -223,7 +229,7 @@ fn not_here_twice_in_a_row_means_elsewhere() {
     smol::block_on(async {
         let (asked, asks) = channel::unbounded();
         let servers = [start(0, &asked, Gate::new()).await, start(1, &asked, Gate::new()).await];
-        let client = Client::new(servers.iter().map(|server| server.address.clone()).collect());
+        let client = Client::new(servers.iter().map(|server| server.address.clone()).collect(), keys());
         let asking = smol::spawn(async move { client.ask(question(7), LONG).await });
         let mut nodes = Vec::new();
         for _ in 0..3 {
@@ -244,7 +250,7 @@ fn not_here_twice_in_a_row_means_elsewhere() {
 fn another_history_is_an_answer() {
     smol::block_on(async {
         let (server, asks) = one_server().await;
-        let client = Client::new(vec![server.address.clone()]);
+        let client = Client::new(vec![server.address.clone()], keys());
         let asking = smol::spawn(async move { client.ask(question(1), LONG).await });
         let asked = asks.recv().await.unwrap();
         asked.answer.try_send(Answer::Unavailable(Why::OtherHistory)).unwrap();
@@ -256,7 +262,7 @@ fn another_history_is_an_answer() {
 fn nobody_and_undecided_are_told_apart() {
     smol::block_on(async {
         let short = Duration::from_millis(400);
-        assert_eq!(Client::new(Vec::new()).ask(question(1), short).await, Err(Unreachable::Nobody));
+        assert_eq!(Client::new(Vec::new(), keys()).ask(question(1), short).await, Err(Unreachable::Nobody));
 
         // A balancer without backends takes connections and hangs up.
         let empty = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -266,10 +272,13 @@ fn nobody_and_undecided_are_told_apart() {
                 drop(empty.accept().await.unwrap());
             }
         });
-        assert_eq!(Client::new(vec![address]).ask(question(1), short).await, Err(Unreachable::Nobody));
+        assert_eq!(
+            Client::new(vec![address], keys()).ask(question(1), short).await,
+            Err(Unreachable::Nobody)
+        );
 
         let (server, asks) = one_server().await;
-        let client = Client::new(vec![server.address.clone()]);
+        let client = Client::new(vec![server.address.clone()], keys());
         // The server's own deadline is the client's: either may be first.
         assert!(matches!(client.ask(question(1), short).await, Err(Unreachable::Undecided(_))));
         let _first = asks.recv().await.unwrap();
@@ -289,7 +298,7 @@ fn nobody_and_undecided_are_told_apart() {
 fn asks_that_are_given_up_free_their_places() {
     smol::block_on(async {
         let (server, asks) = one_server().await;
-        let client = Client::new(vec![server.address.clone()]);
+        let client = Client::new(vec![server.address.clone()], keys());
         let given_up: Vec<_> = (0..2 * ASKS_UNDER_WAY_MAX as u64)
             .map(|number| {
                 let client = client.clone();
@@ -309,7 +318,7 @@ fn garbage_ends_its_connection_and_no_other() {
     smol::block_on(async {
         let (server, asks) = one_server().await;
         let _answering = answer_everything(asks);
-        let mut good = connect(&server.address, Plane::Client).await.unwrap();
+        let mut good = connect(&server.address, Plane::Client, &keys()).await.unwrap();
 
         let mut bad = TcpStream::connect(&server.address).await.unwrap();
         bad.write_all(b"PUT / HTTP/1.1\r\n\r\n").await.unwrap();
@@ -324,18 +333,20 @@ fn garbage_ends_its_connection_and_no_other() {
         let _ = watcher.read_to_string(&mut page).await;
         assert!(page.starts_with("HTTP/1.0 404 ") && page.matches("HTTP/").count() == 1, "{page}");
 
-        let mut long = connect(&server.address, Plane::Client).await.unwrap();
-        long.write_all(&u32::MAX.to_le_bytes()).await.unwrap();
+        let mut long = connect(&server.address, Plane::Client, &keys()).await.unwrap();
+        long.writer.write_all(&u32::MAX.to_le_bytes()).await.unwrap();
+        long.writer.flush().await.unwrap();
         reads_nothing_more(&mut long).await;
 
-        let mut wrong = connect(&server.address, Plane::Control).await.unwrap();
-        wrong.write_all(&[3, 0, 0, 0, 0xff, 0xff, 0xff]).await.unwrap();
+        let mut wrong = connect(&server.address, Plane::Control, &keys()).await.unwrap();
+        wrong.writer.write_all(&[3, 0, 0, 0, 0xff, 0xff, 0xff]).await.unwrap();
+        wrong.writer.flush().await.unwrap();
         reads_nothing_more(&mut wrong).await;
 
         let ask = ribbit::net::protocol::AskFrame { tag: 5, deadline_ms: 1_000, ask: question(3) };
-        frame::write(&mut good, &ask).await.unwrap();
+        frame::write(&mut good.writer, &ask).await.unwrap();
         let answer: ribbit::net::protocol::AnswerFrame =
-            frame::read(&mut good, FRAME_BYTES_MAX).await.unwrap();
+            frame::read(&mut good.reader, FRAME_BYTES_MAX).await.unwrap();
         assert_eq!((answer.tag, answer.answer), (5, answer_to(&question(3))));
     });
 }
@@ -344,14 +355,14 @@ fn garbage_ends_its_connection_and_no_other() {
 fn a_client_that_half_closes_still_gets_its_answers() {
     smol::block_on(async {
         let (server, asks) = one_server().await;
-        let mut stream = connect(&server.address, Plane::Client).await.unwrap();
+        let mut stream = connect(&server.address, Plane::Client, &keys()).await.unwrap();
         let ask = ribbit::net::protocol::AskFrame { tag: 5, deadline_ms: 5_000, ask: question(3) };
-        frame::write(&mut stream, &ask).await.unwrap();
-        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        frame::write(&mut stream.writer, &ask).await.unwrap();
+        stream.writer.socket().shutdown(std::net::Shutdown::Write).unwrap();
         let asked = asks.recv().await.unwrap();
         asked.answer.try_send(answer_to(&asked.ask)).unwrap();
         let answer: ribbit::net::protocol::AnswerFrame =
-            frame::read(&mut stream, FRAME_BYTES_MAX).await.unwrap();
+            frame::read(&mut stream.reader, FRAME_BYTES_MAX).await.unwrap();
         assert_eq!(answer.answer, answer_to(&question(3)));
         reads_nothing_more(&mut stream).await;
     });
@@ -365,14 +376,14 @@ fn idle_connections_are_bounded_and_make_place_when_they_go() {
         let _answering = answer_everything(asks);
         let mut idle = Vec::new();
         for _ in 0..300 {
-            idle.push(connect(&server.address, Plane::Client).await.unwrap());
+            idle.push(connect(&server.address, Plane::Client, &keys()).await.unwrap());
         }
         assert_eq!(server.gate.clients(), 300);
-        let refused = connect(&server.address, Plane::Client).await;
+        let refused = connect(&server.address, Plane::Client, &keys()).await;
         assert!(matches!(refused, Err(FrameError::Closed | FrameError::Io(_))), "{refused:?}");
         idle.truncate(10);
         // The failover client comes back until there is place.
-        let client = Client::new(vec![server.address.clone()]);
+        let client = Client::new(vec![server.address.clone()], keys());
         client.ask(question(1), LONG).await.unwrap();
     });
 }
@@ -384,12 +395,12 @@ fn people_do_not_take_the_places_of_members() {
         let server = start(0, &asked, Gate::holding(8, 3)).await;
         let mut people = Vec::new();
         for _ in 0..3 {
-            people.push(connect(&server.address, Plane::Client).await.unwrap());
+            people.push(connect(&server.address, Plane::Client, &keys()).await.unwrap());
         }
-        let refused = connect(&server.address, Plane::Client).await;
+        let refused = connect(&server.address, Plane::Client, &keys()).await;
         assert!(matches!(refused, Err(FrameError::Closed | FrameError::Io(_))), "{refused:?}");
-        let _one = connect(&server.address, Plane::Peer).await.unwrap();
-        let _other = connect(&server.address, Plane::Control).await.unwrap();
+        let _one = connect(&server.address, Plane::Peer, &keys()).await.unwrap();
+        let _other = connect(&server.address, Plane::Control, &keys()).await.unwrap();
         assert_eq!(server.gate.clients(), 3);
     });
 }
@@ -399,17 +410,15 @@ fn planes_are_kept_apart_and_the_gate_closes_them_all() {
     smol::block_on(async {
         let (server, asks) = one_server().await;
         let _answering = answer_everything(asks);
-        let mut peer = connect(&server.address, Plane::Peer).await.unwrap();
-        let mut bytes = [0; 4];
-        peer.read_exact(&mut bytes).await.unwrap();
-        assert_eq!(&bytes, b"peer");
-        let answer = ask_once(&server.address, Plane::Control, question(4), LONG).await.unwrap();
+        let mut peer = connect(&server.address, Plane::Peer, &keys()).await.unwrap();
+        assert_eq!(frame::read::<String, _>(&mut peer.reader, FRAME_BYTES_MAX).await.unwrap(), "peer");
+        let answer = ask_once(&server.address, Plane::Control, &keys(), question(4), LONG).await.unwrap();
         assert_eq!(answer, answer_to(&question(4)));
         assert_eq!(server.gate.clients(), 0);
-        let mut client = connect(&server.address, Plane::Client).await.unwrap();
+        let mut client = connect(&server.address, Plane::Client, &keys()).await.unwrap();
         let mut nothing = [0; PREFACE_BYTES];
         server.gate.close();
-        assert_eq!(client.read(&mut nothing).await.unwrap(), 0);
-        assert!(connect(&server.address, Plane::Client).await.is_err());
+        assert_eq!(client.reader.read(&mut nothing).await.unwrap(), 0);
+        assert!(connect(&server.address, Plane::Client, &keys()).await.is_err());
     });
 }

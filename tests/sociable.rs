@@ -4,9 +4,15 @@
 // A test that cannot go on may panic where it stands.
 #![allow(clippy::unwrap_used)]
 
-use async_net::{TcpListener, TcpStream};
+#[path = "support/keys.rs"]
+mod keys;
+
+use async_net::TcpListener;
+use keys::{keys, keys_of};
+use ribbit::net::channel::Channel;
 use ribbit::net::client::{Client, Contact, Unreachable};
 use ribbit::net::frame::Plane;
+use ribbit::net::keys::Keys;
 use ribbit::net::listener::{Gate, Node, Outlet, serve};
 use ribbit::net::protocol::{Answer, Ask, LeaseStatus, MemberInfo, NodeStatus, StoreStatus};
 use ribbit::net::subscription::News;
@@ -68,7 +74,7 @@ impl Node for Puppet {
         smol::future::pending().await
     }
 
-    async fn peer(self: Arc<Self>, _plane: Plane, _stream: TcpStream) {}
+    async fn peer(self: Arc<Self>, _plane: Plane, _channel: Channel) {}
 }
 
 fn at(index: LogIndex) -> Token {
@@ -87,7 +93,7 @@ impl Server {
         let others = others.iter().map(|server| server.puppet.address.clone()).collect();
         let puppet = Arc::new(Puppet { cluster, role, address, others, applied, asked: Mutex::default() });
         let gate = Gate::new();
-        smol::spawn(serve(listener, puppet.clone(), gate.clone())).detach();
+        smol::spawn(serve(listener, puppet.clone(), gate.clone(), keys_of(cluster))).detach();
         Server { puppet, gate }
     }
 
@@ -114,13 +120,18 @@ impl Drop for Server {
     }
 }
 
+/// Of a client that does not know which cluster this is before it is told.
+fn pinned() -> Keys {
+    Keys::pinned(keys().public().unwrap())
+}
+
 /// A client that begins with these, and what it has told.
 fn client_of(servers: &[&Server]) -> (Client, Arc<Mutex<Vec<Contact>>>) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let tells = told.clone();
     let tell = Box::new(move |contact| tells.lock().unwrap().push(contact));
     let addresses = servers.iter().map(|server| server.address()).collect();
-    (Client::sociable(addresses, Vec::new(), tell), told)
+    (Client::sociable(addresses, Vec::new(), pinned(), tell), told)
 }
 
 fn question() -> Ask {

@@ -8,6 +8,8 @@
 mod group;
 #[path = "support/http.rs"]
 mod http;
+#[path = "support/keys.rs"]
+mod keys;
 #[path = "support/site.rs"]
 mod site;
 
@@ -552,7 +554,7 @@ fn a_connection_is_kept_between_requests() {
 fn a_port_that_is_taken_is_named_with_its_flag() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = taken.local_addr().unwrap().to_string();
-    let options = WebOptions { listen: listen.clone(), servers: Vec::new() };
+    let options = WebOptions { listen: listen.clone(), servers: Vec::new(), keys: keys::keys() };
     let failure = smol::block_on(web::bind(&options)).unwrap_err();
     assert_eq!(failure.exit, Exit::Refused);
     let port = listen.rsplit(':').next().unwrap();

@@ -10,6 +10,8 @@ mod group;
 #[path = "support/http.rs"]
 #[allow(dead_code)]
 mod http;
+#[path = "support/keys.rs"]
+mod keys;
 #[path = "support/site.rs"]
 mod site;
 

@@ -18,7 +18,10 @@
 //!
 //! It does not look into answers beyond `Unavailable` and the token, and keeps nothing on disk.
 
+use super::channel::Channel;
 use super::frame::{self, FrameError, Plane};
+use super::handshake;
+use super::keys::Keys;
 use super::limits::{
     ASKS_UNDER_WAY_MAX, ATTEMPT_DEADLINE, ATTEMPT_GRACE, FRAME_BYTES_MAX, PASSWORD_ATTEMPT_DEADLINE,
     REFUSALS_IN_A_ROW_MAX, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN, STATUS_DEADLINE, TRIES_MAX, TRY_PAUSE,
@@ -32,8 +35,6 @@ use smol::future::FutureExt;
 use smol::lock::{Mutex, Semaphore};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-pub use super::socket::connect;
 
 /// Asks a group through any of its servers. Clones share the connection.
 #[derive(Debug, Clone)]
@@ -69,6 +70,8 @@ pub enum Contact {
     Reached(String),
     /// Nobody answers; the first, second… try over all servers.
     Nobody { tried: u32 },
+    /// Somebody answers who may not be one of the group's servers, in words for people: nothing was told to it.
+    Mistrusted(String),
 }
 
 /// Hears of every [`Contact`]. Called in the middle of an ask: it must not wait for one.
@@ -77,6 +80,7 @@ pub type Tell = Box<dyn Fn(Contact) + Send + Sync>;
 /// Which group a client asks, and how.
 pub(super) struct Company {
     pub(super) servers: Servers,
+    pub(super) keys: Keys,
     /// Of a client that goes about for a person.
     manner: Option<Manner>,
 }
@@ -88,8 +92,8 @@ struct Manner {
 }
 
 impl Company {
-    fn of(servers: Vec<String>) -> Company {
-        Company { servers: Servers::new(servers, Vec::new()), manner: None }
+    fn of(servers: Vec<String>, keys: Keys) -> Company {
+        Company { servers: Servers::new(servers, Vec::new()), keys, manner: None }
     }
 
     pub(super) fn is_sociable(&self) -> bool {
@@ -147,6 +151,8 @@ struct Route {
     /// Who was tried in vain since somebody answered, or since the last pause.
     tried: Vec<String>,
     pause: Pause,
+    /// What was last said of somebody who is not trusted: said once.
+    mistrusted: String,
 }
 
 /// What is known of an ask so far, for when its time is over.
@@ -159,25 +165,26 @@ struct Fate {
 impl Client {
     /// Of people. Nothing is opened before the first question. It begins with any of the servers, so that many
     /// clients spread over them.
-    pub fn new(servers: Vec<String>) -> Client {
-        Client::on(Plane::Client, servers)
+    pub fn new(servers: Vec<String>, keys: Keys) -> Client {
+        Client::on(Plane::Client, servers, keys)
     }
 
     /// On another plane: of those who run the group, on `Control`, where every member answers.
-    pub fn on(plane: Plane, servers: Vec<String>) -> Client {
-        Client::among(plane, Company::of(servers))
+    pub fn on(plane: Plane, servers: Vec<String>, keys: Keys) -> Client {
+        Client::among(plane, Company::of(servers, keys))
     }
 
     /// Of one person, at a terminal or in a script: begins with any of `first`, asks `also` and whomever it learns of
     /// when those do not answer, and tells of it.
-    pub fn sociable(first: Vec<String>, also: Vec<String>, tell: Tell) -> Client {
+    pub fn sociable(first: Vec<String>, also: Vec<String>, keys: Keys, tell: Tell) -> Client {
         let manner = Some(Manner { tell, cluster: std::sync::Mutex::default() });
-        Client::among(Plane::Client, Company { servers: Servers::new(first, also), manner })
+        Client::among(Plane::Client, Company { servers: Servers::new(first, also), keys, manner })
     }
 
     fn among(plane: Plane, company: Company) -> Client {
         let (server, next) = (String::new(), company.servers.any());
-        let route = Route { line: None, server, next, tried: Vec::new(), pause: Pause::default() };
+        let (tried, pause) = (Vec::new(), Pause::default());
+        let route = Route { line: None, server, next, tried, pause, mistrusted: String::new() };
         Client(Arc::new(Shared {
             company: Arc::new(company),
             plane,
@@ -323,6 +330,13 @@ impl Shared {
                     self.company.tell(Contact::Reached(server));
                     return Ok(line);
                 }
+                Err(FrameError::Mistrusted(why)) if route.mistrusted != why => {
+                    match self.company.is_sociable() {
+                        true => self.company.tell(Contact::Mistrusted(why.clone())),
+                        false => log::warn!("{why}"),
+                    }
+                    route.mistrusted = why;
+                }
                 Err(error) => log::debug!("cannot connect to {server}: {error}"),
             }
         }
@@ -344,7 +358,7 @@ impl Shared {
 
     /// A line to a server that belongs here and serves.
     async fn open(&self, server: &str) -> Result<Line, FrameError> {
-        let line = Line::open(server, self.plane).await?;
+        let line = Line::open(server, self.plane, &self.company.keys).await?;
         if !self.company.is_sociable() {
             return Ok(line);
         }
@@ -430,13 +444,19 @@ impl Pause {
 /// Opens a connection, asks one question, closes.
 ///
 /// # Errors
-/// `TimedOut` after `limit`; else as [`connect`] and reading a frame.
-pub async fn ask_once(address: &str, plane: Plane, ask: Ask, limit: Duration) -> Result<Answer, FrameError> {
+/// `TimedOut` after `limit`; else as [`handshake::connect`] and reading a frame.
+pub async fn ask_once(
+    address: &str,
+    plane: Plane,
+    keys: &Keys,
+    ask: Ask,
+    limit: Duration,
+) -> Result<Answer, FrameError> {
     frame::within(limit, async {
-        let mut stream = connect(address, plane).await?;
+        let Channel { mut reader, mut writer } = handshake::connect(address, plane, keys).await?;
         let deadline_ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
-        frame::write(&mut stream, &AskFrame { tag: 1, deadline_ms, ask }).await?;
-        let AnswerFrame { answer, .. } = frame::read(&mut stream, FRAME_BYTES_MAX).await?;
+        frame::write(&mut writer, &AskFrame { tag: 1, deadline_ms, ask }).await?;
+        let AnswerFrame { answer, .. } = frame::read(&mut reader, FRAME_BYTES_MAX).await?;
         Ok(answer)
     })
     .await

@@ -3,6 +3,7 @@
 //! The length is checked against the caller's bound before anything is allocated; a frame that is too long,
 //! cut short, or not the expected type ends that connection and only that.
 
+use crate::state::ClusterId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smol::channel::Receiver;
@@ -15,18 +16,34 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plane {
     Peer = 1,
+    /// People's programs.
     Client = 2,
+    /// Those who run the group.
     Control = 3,
     Snapshot = 4,
+    /// How a member is: for whoever asks.
+    Status = 5,
+    /// A balancer's own: where to read and write.
+    Directory = 6,
+}
+
+impl Plane {
+    /// Of the number on the wire.
+    pub fn of_number(number: u8) -> Option<Plane> {
+        use Plane::{Client, Control, Directory, Peer, Snapshot, Status};
+        [Peer, Client, Control, Snapshot, Status, Directory].into_iter().find(|plane| *plane as u8 == number)
+    }
+
+    /// Whether both sides must have the cluster's key. On the others the server alone shows who it is.
+    pub fn is_closed(self) -> bool {
+        matches!(self, Plane::Peer | Plane::Control | Plane::Snapshot)
+    }
 }
 
 /// A croak, and its answer, fit in without growing.
 const FRAME_BYTES_USUAL: usize = 256;
-const MAGIC: &[u8; 6] = b"ribbit";
 /// Version of the wire protocol; both sides must speak the same.
-pub const WIRE_VERSION: u8 = 2;
-/// Bytes of a preface.
-pub const PREFACE_BYTES: usize = 8;
+pub const WIRE_VERSION: u8 = 3;
 
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
@@ -40,38 +57,28 @@ pub enum FrameError {
     NotRibbit,
     #[error("the other side speaks version {0} of the protocol, this one {WIRE_VERSION}")]
     OtherVersion(u8),
+    #[error("the other side is of cluster {theirs}, this one of {ours}")]
+    OtherCluster { theirs: ClusterId, ours: ClusterId },
+    #[error(
+        "the other side has another key of the same cluster: one of the two cluster files is not the right one"
+    )]
+    OtherKey,
+    #[error("this needs the cluster file: name it with --cluster-file, or its folder with --data-dir")]
+    NoKey,
+    /// In words for people: who answers may be somebody else.
+    #[error("{0}")]
+    Mistrusted(String),
     #[error("no answer in time")]
     TimedOut,
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// The bytes that open a connection, sent by both sides.
-pub fn preface(plane: Plane) -> [u8; PREFACE_BYTES] {
-    let mut bytes = [0; PREFACE_BYTES];
-    bytes[..6].copy_from_slice(MAGIC);
-    bytes[6] = WIRE_VERSION;
-    bytes[7] = plane as u8;
-    bytes
-}
-
-/// What a preface says.
-///
-/// # Errors
-/// `NotRibbit`, `OtherVersion`, or `Malformed` for a plane that does not exist.
-pub fn parse_preface(bytes: &[u8; PREFACE_BYTES]) -> Result<Plane, FrameError> {
-    if &bytes[..6] != MAGIC {
-        return Err(FrameError::NotRibbit);
-    }
-    if bytes[6] != WIRE_VERSION {
-        return Err(FrameError::OtherVersion(bytes[6]));
-    }
-    match bytes[7] {
-        1 => Ok(Plane::Peer),
-        2 => Ok(Plane::Client),
-        3 => Ok(Plane::Control),
-        4 => Ok(Plane::Snapshot),
-        _ => Err(FrameError::Malformed),
+impl FrameError {
+    /// Whether somebody answered who is not of this cluster, or cannot be known: somebody should look.
+    pub fn is_stranger(&self) -> bool {
+        use FrameError::{Mistrusted, NoKey, OtherCluster, OtherKey};
+        matches!(self, OtherCluster { .. } | OtherKey | NoKey | Mistrusted(_))
     }
 }
 
@@ -83,12 +90,6 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     let length = u32::try_from(bytes.len() - 4).expect("frames are far below 4 GiB");
     bytes[..4].copy_from_slice(&length.to_le_bytes());
     bytes
-}
-
-/// The bytes of a frame with their length before them, as they were read.
-pub fn framed(bytes: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(bytes.len()).expect("frames are far below 4 GiB");
-    [&length.to_le_bytes(), bytes].concat()
 }
 
 /// Reads the bytes of one frame of at most `limit` bytes. A clean end before a frame is `Closed`.
@@ -186,7 +187,7 @@ pub async fn within<T>(
     .await
 }
 
-fn closed(error: io::Error) -> FrameError {
+pub(super) fn closed(error: io::Error) -> FrameError {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => FrameError::Closed,
         _ => FrameError::Io(error),
@@ -198,14 +199,6 @@ mod tests {
     use super::*;
     use std::pin::Pin;
     use std::task::{Context, Poll};
-
-    #[test]
-    fn prefaces_tell_who_speaks() {
-        assert_eq!(parse_preface(&preface(Plane::Control)).unwrap(), Plane::Control);
-        assert!(matches!(parse_preface(b"GET / HT"), Err(FrameError::NotRibbit)));
-        assert!(matches!(parse_preface(b"ribbit\x09\x01"), Err(FrameError::OtherVersion(9))));
-        assert!(matches!(parse_preface(b"ribbit\x02\x63"), Err(FrameError::Malformed)));
-    }
 
     /// Takes one piece at a time, each after a while.
     struct Slow {

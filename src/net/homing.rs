@@ -5,6 +5,7 @@
 
 use super::client::{Unreachable, ask_once};
 use super::frame::Plane;
+use super::keys::Keys;
 use super::limits::{ATTEMPT_DEADLINE, HOMING_TRIES, RETRY_PAUSE_MAX};
 use super::protocol::{Answer, Ask, ServerChoice, Why};
 use super::secret::new_request_id;
@@ -22,14 +23,14 @@ pub struct Homed {
 ///
 /// # Errors
 /// Nobody answers for good.
-pub async fn number(seeds: &[String]) -> Result<u64, Unreachable> {
+pub async fn number(seeds: &[String], keys: &Keys) -> Result<u64, Unreachable> {
     let id = new_request_id();
     asked(seeds, async |address| {
         // Where the log is now: a request is born there.
         let position = Ask::Read { seen: None, consistency: Consistency::Stale, query: Query::Position };
-        let Answer::Read { token, .. } = one(address, position).await? else { return None };
+        let Answer::Read { token, .. } = one(address, keys, position).await? else { return None };
         let command = LeaseCommand::NumberClient.into();
-        match one(address, Ask::Write(Request { id, born: token.index, command })).await? {
+        match one(address, keys, Ask::Write(Request { id, born: token.index, command })).await? {
             Answer::Written { outcome: Ok(Reply::Client { id }), .. } => Some(id),
             _ => None,
         }
@@ -41,9 +42,14 @@ pub async fn number(seeds: &[String]) -> Result<u64, Unreachable> {
 ///
 /// # Errors
 /// Nobody answers, or nobody serves.
-pub async fn home(seeds: &[String], client: u64, before: Option<&str>) -> Result<Homed, Unreachable> {
+pub async fn home(
+    seeds: &[String],
+    keys: &Keys,
+    client: u64,
+    before: Option<&str>,
+) -> Result<Homed, Unreachable> {
     asked(seeds, async |address| {
-        match one(address, Ask::GetServer { client, before: before.map(str::to_string) }).await? {
+        match one(address, keys, Ask::GetServer { client, before: before.map(str::to_string) }).await? {
             Answer::Server { server: Some(server), changed } => Some(Homed { server, changed }),
             _ => None,
         }
@@ -51,9 +57,15 @@ pub async fn home(seeds: &[String], client: u64, before: Option<&str>) -> Result
     .await
 }
 
-async fn one(address: &str, ask: Ask) -> Option<Answer> {
-    match ask_once(address, Plane::Control, ask, ATTEMPT_DEADLINE).await {
+async fn one(address: &str, keys: &Keys, ask: Ask) -> Option<Answer> {
+    // Coordinators answer those who run the group.
+    let plane = if keys.cluster().is_some() { Plane::Control } else { Plane::Client };
+    match ask_once(address, plane, keys, ask, ATTEMPT_DEADLINE).await {
         Ok(answer) => Some(answer),
+        Err(error) if error.is_stranger() => {
+            log::warn!("{address} is left out: {error}");
+            None
+        }
         Err(error) => {
             log::debug!("{address}: {error}");
             None

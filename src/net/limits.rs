@@ -10,8 +10,16 @@ pub const PEER_FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const SNAPSHOT_CHUNK_BYTES_MAX: usize = 256 * 1024;
 /// What waits is written in one piece of at most about this many bytes.
 pub const WRITE_BYTES: usize = 64 * 1024;
+/// What is said in one record, at most: what a reader holds of somebody who has shown nothing yet.
+pub const RECORD_BYTES_MAX: usize = 16 * 1024;
+/// What a connection reads at once, and keeps room for; links between members read `WRITE_BYTES`.
+pub const READ_AHEAD_BYTES: usize = 4 * 1024;
+/// Records under one key, a direction; an idle link says one a second.
+pub const REKEY_RECORDS: u32 = 4_096;
+/// Bytes of a question that anybody may ask; those who run the group may write files.
+pub const ASK_BYTES_MAX: usize = 16 * 1024;
 
-/// A new connection must have said what it is by then.
+/// A new connection must have said what it is by then, and done the handshake.
 pub const PREFACE_DEADLINE: Duration = Duration::from_secs(2);
 /// Opening a connection, preface included.
 pub const CONNECT_DEADLINE: Duration = Duration::from_millis(700);
@@ -108,6 +116,8 @@ pub const LIVE_GATHER: Duration = Duration::from_millis(50);
 pub const LIVE_OLD_MAX: Duration = Duration::from_secs(4);
 /// What the kernel keeps of a stream for a slow reader.
 pub const LIVE_SEND_BUFFER_BYTES: usize = 64 * 1024;
+/// What a node reads of who follows it, who says nothing: enough to see that.
+pub const LIVE_SILENT_BYTES: usize = 32;
 /// What is read of a stream in one go: its pieces are short, and one process may follow a thousand.
 pub const LIVE_READ_BYTES: usize = 1_024;
 /// Pieces of a stream that wait for who reads it; then TCP tells the node to wait.

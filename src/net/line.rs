@@ -13,14 +13,14 @@
 //! Dropping an ask frees its entry; dropping the line closes the connection. It never reconnects: that is
 //! [`super::client`]'s. How many questions are under way is bounded by who asks them.
 
+use super::channel::{Channel, Reader};
 use super::frame::{self, FrameError, Plane};
+use super::keys::Keys;
 use super::limits::{ASKS_UNDER_WAY_MAX, FRAME_BYTES_MAX, SILENCE_STEP, SILENT_STEPS_MAX, SILENT_STEPS_PING};
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame};
-use super::{socket, tasks};
-use async_net::TcpStream;
+use super::{handshake, tasks};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
-use smol::io::BufReader;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -55,19 +55,19 @@ struct Table {
 }
 
 impl Line {
-    /// Opens a connection, prefaces exchanged.
+    /// Opens a connection.
     ///
     /// # Errors
-    /// As [`socket::connect`].
-    pub async fn open(address: &str, plane: Plane) -> Result<Line, FrameError> {
-        let stream = socket::connect(address, plane).await?;
+    /// As [`handshake::connect`].
+    pub async fn open(address: &str, plane: Plane, keys: &Keys) -> Result<Line, FrameError> {
+        let channel = handshake::connect(address, plane, keys).await?;
         let (frames, queue) = channel::bounded(ASKS_UNDER_WAY_MAX);
         let (owing, owed) = channel::bounded(1);
         let shared = Arc::new(Shared { table: Mutex::default(), frames, owing, heard: AtomicU32::new(0) });
         let driven = shared.clone();
         let address = address.to_string();
         let driver = tasks::spawn(async move {
-            let end = driven.drive(stream, queue, owed).await;
+            let end = driven.drive(channel, queue, owed).await;
             log::debug!("the connection to {address} ended: {end}");
             driven.end();
         });
@@ -138,19 +138,18 @@ impl Shared {
         table.waiting.clear();
     }
 
-    async fn drive(&self, stream: TcpStream, queue: Receiver<Vec<u8>>, owed: Receiver<()>) -> FrameError {
-        let mut writer = stream.clone();
+    async fn drive(&self, channel: Channel, queue: Receiver<Vec<u8>>, owed: Receiver<()>) -> FrameError {
+        let Channel { reader, mut writer } = channel;
         let writing = async {
             match frame::write_queue(&mut writer, &queue).await {
                 Ok(()) => FrameError::Closed,
                 Err(error) => error,
             }
         };
-        self.read(stream).or(writing).or(self.watch(owed)).await
+        self.read(reader).or(writing).or(self.watch(owed)).await
     }
 
-    async fn read(&self, stream: TcpStream) -> FrameError {
-        let mut reader = BufReader::new(socket::Incoming::from(stream));
+    async fn read(&self, mut reader: Reader) -> FrameError {
         loop {
             match frame::read(&mut reader, FRAME_BYTES_MAX).await {
                 Ok(AnswerFrame { tag, answer }) => {

@@ -1,10 +1,10 @@
 //! Accepts connections, bounded, and hands a member what is asked on them.
 //!
 //! ```text
-//!   accept ──▶ preface ──▶ Client, Control: reader ──▶ one task an ask ──▶ queue ──▶ writer
-//!                     │       └── the first ask is Subscribe ──▶ Node::stream owns the connection
-//!                     ├──▶ Peer, Snapshot:  Node::peer owns the stream
-//!                     └──▶ `GET `:          one page, Node::page
+//!   accept ──▶ handshake ──▶ Client, Control, Status: reader ──▶ one task an ask ──▶ queue ──▶ writer
+//!         │             │       └── the first ask is Subscribe ──▶ Node::stream owns the connection
+//!         │             └──▶ Peer, Snapshot: Node::peer owns the connection
+//!         └──▶ `GET `: one page, Node::page
 //! ```
 //!
 //! - Bytes that cannot be understood end their connection and nothing else.
@@ -15,20 +15,23 @@
 //!
 //! It does not know what is asked or answered, and keeps no time for it: the deadline is the node's to keep.
 
+use super::channel::{Channel, Reader, Writer};
 use super::frame::{self, FrameError, Plane};
+use super::handshake::{self, Opening};
 use super::http::{self, Page};
+use super::keys::Keys;
 use super::limits::{
-    ACCEPT_PAUSE, ACCEPT_WARN_EVERY, ANSWERS_QUEUED_MAX, ASK_DEADLINE_MAX, ASKS_PER_CONNECTION_MAX,
-    CONNECTIONS_MAX, FRAME_BYTES_MAX, LIVE_SEND_BUFFER_BYTES, MEMBER_CONNECTIONS_MIN, PREFACE_DEADLINE,
+    ACCEPT_PAUSE, ACCEPT_WARN_EVERY, ANSWERS_QUEUED_MAX, ASK_BYTES_MAX, ASK_DEADLINE_MAX,
+    ASKS_PER_CONNECTION_MAX, CONNECTIONS_MAX, LIVE_SEND_BUFFER_BYTES, LIVE_SILENT_BYTES,
+    MEMBER_CONNECTIONS_MIN, PREFACE_DEADLINE,
 };
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, Why};
-use super::socket::{Incoming, Opening};
 use super::{socket, tasks};
 use crate::state::{Token, Wanted};
 use async_net::{TcpListener, TcpStream};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
-use smol::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use smol::io::AsyncReadExt;
 use smol::lock::{Semaphore, SemaphoreGuardArc};
 use std::convert::Infallible;
 use std::io;
@@ -64,14 +67,14 @@ pub trait Node: Send + Sync + 'static {
         None
     }
 
-    /// Serves a connection of the Peer or Snapshot plane; prefaces are exchanged.
-    fn peer(self: Arc<Self>, plane: Plane, stream: TcpStream) -> impl Future<Output = ()> + Send;
+    /// Serves a connection of the Peer or Snapshot plane: of another member.
+    fn peer(self: Arc<Self>, plane: Plane, channel: Channel) -> impl Future<Output = ()> + Send;
 }
 
 /// The asker's end of a stream.
 #[derive(Debug)]
 pub struct Outlet {
-    stream: TcpStream,
+    writer: Writer,
     tag: u32,
 }
 
@@ -81,7 +84,7 @@ impl Outlet {
     /// # Errors
     /// The connection is lost, or nothing moved for `limits::WRITE_STALL`.
     pub async fn send(&mut self, answer: Answer) -> Result<(), FrameError> {
-        frame::write(&mut self.stream, &AnswerFrame { tag: self.tag, answer }).await
+        frame::write(&mut self.writer, &AnswerFrame { tag: self.tag, answer }).await
     }
 }
 
@@ -171,16 +174,16 @@ impl Drop for ClientPlace {
 }
 
 /// Serves what connects to `listener` until the gate is closed.
-pub async fn serve<N: Node>(listener: TcpListener, node: Arc<N>, gate: Arc<Gate>) {
+pub async fn serve<N: Node>(listener: TcpListener, node: Arc<N>, gate: Arc<Gate>, keys: Keys) {
     accept(listener, &gate, |stream, place| {
-        let (node, gate) = (node.clone(), gate.clone());
+        let (node, gate, keys) = (node.clone(), gate.clone(), keys.clone());
         tasks::spawn(async move {
             let from = stream.peer_addr();
             let ended = async {
                 gate.closed().await;
                 Ok(())
             };
-            if let Err(error) = connection(stream, node, &gate).or(ended).await {
+            if let Err(error) = connection(stream, node, &gate, &keys).or(ended).await {
                 log::debug!("connection from {from:?} ended: {error}");
             }
             drop(place);
@@ -226,44 +229,47 @@ async fn connection<N: Node>(
     mut stream: TcpStream,
     node: Arc<N>,
     gate: &Arc<Gate>,
+    keys: &Keys,
 ) -> Result<(), FrameError> {
-    let (opening, _counted) = frame::within(PREFACE_DEADLINE, async {
-        let opening = socket::read_opening(&mut stream).await?;
-        let Opening::Plane(plane) = opening else { return Ok((opening, None)) };
+    let http = stream.clone();
+    let opened = frame::within(PREFACE_DEADLINE, async {
+        let Opening::Ribbit(preface) = handshake::read_opening(&mut stream).await? else { return Ok(None) };
         // Counted before it hears from us: who has our preface is in the count.
-        let counted = match plane {
+        let counted = match preface.plane {
             Plane::Client => Some(gate.count_client().ok_or(FrameError::Closed)?),
             _ => None,
         };
-        stream.write_all(&frame::preface(plane)).await?;
-        Ok((opening, counted))
-    })
-    .await?;
-    let plane = match opening {
-        Opening::Plane(plane) => plane,
-        Opening::Http => return http::answer(&mut stream, |path| node.page(path)).await,
+        Ok(Some((preface.plane, handshake::accept(stream, preface, keys).await?, counted)))
+    });
+    let Some((plane, channel, _counted)) = opened.await? else {
+        return http::answer(&mut { http }, |path| node.page(path)).await;
     };
     match plane {
-        Plane::Client | Plane::Control => {
-            let mut reader = BufReader::new(Incoming::from(stream.clone()));
-            let first = frame::read(&mut reader, FRAME_BYTES_MAX).await?;
+        Plane::Client | Plane::Control | Plane::Status => {
+            let Channel { mut reader, writer } = channel;
+            let first = frame::read(&mut reader, ASK_BYTES_MAX).await?;
             match (plane, first) {
                 (_, AskFrame { tag, ask: Ask::Subscribe { cursor, wanted }, .. })
                     if may_follow(plane, &wanted) =>
                 {
-                    rustix::net::sockopt::set_socket_send_buffer_size(&stream, LIVE_SEND_BUFFER_BYTES)
-                        .map_err(io::Error::from)?;
-                    let streaming = node.stream(cursor, wanted, Outlet { stream, tag });
+                    rustix::net::sockopt::set_socket_send_buffer_size(
+                        writer.socket(),
+                        LIVE_SEND_BUFFER_BYTES,
+                    )
+                    .map_err(io::Error::from)?;
+                    let streaming = node.stream(cursor, wanted, Outlet { writer, tag });
                     // Dropped with this connection.
                     tasks::spawn_reader(streaming).or(silence(reader)).await
                 }
-                (_, first) => converse(stream, reader, first, node, plane).await,
+                (_, first) => converse(writer, reader, first, node, plane).await,
             }
         }
         Plane::Peer | Plane::Snapshot => {
-            node.peer(plane, stream).await;
+            node.peer(plane, channel).await;
             Ok(())
         }
+        // A balancer's.
+        Plane::Directory => Ok(()),
     }
 }
 
@@ -289,8 +295,8 @@ impl AsRef<[u8]> for Ready {
 
 /// Asks and answers, until the asker has closed its side and has all its answers, or something breaks.
 async fn converse<N: Node>(
-    stream: TcpStream,
-    reader: BufReader<Incoming>,
+    mut writer: Writer,
+    reader: Reader,
     first: AskFrame,
     node: Arc<N>,
     plane: Plane,
@@ -302,7 +308,6 @@ async fn converse<N: Node>(
             result => result,
         }
     };
-    let mut writer = stream;
     let writing = async {
         // The queue goes with this future: tasks that still work for it notice and end.
         let queue = queue;
@@ -312,12 +317,9 @@ async fn converse<N: Node>(
 }
 
 /// Ends when the other side says anything more, or closes.
-async fn silence(reader: BufReader<Incoming>) -> Result<(), FrameError> {
-    if !reader.buffer().is_empty() {
-        return Err(FrameError::Malformed);
-    }
-    // There may be a thousand of them: none keeps a buffer for what must not come.
-    let mut reader = reader.into_inner();
+async fn silence(mut reader: Reader) -> Result<(), FrameError> {
+    // There may be a thousand of them: none keeps room for what must not come.
+    reader.read_ahead(LIVE_SILENT_BYTES);
     match reader.read(&mut [0]).await? {
         0 => Ok(()),
         _ => Err(FrameError::Malformed),
@@ -325,7 +327,7 @@ async fn silence(reader: BufReader<Incoming>) -> Result<(), FrameError> {
 }
 
 async fn read_asks<N: Node>(
-    mut reader: BufReader<Incoming>,
+    mut reader: Reader,
     first: AskFrame,
     node: Arc<N>,
     plane: Plane,
@@ -337,7 +339,7 @@ async fn read_asks<N: Node>(
         let place = places.acquire_arc().await;
         let AskFrame { tag, deadline_ms, ask } = match first.take() {
             Some(first) => first,
-            None => frame::read(&mut reader, FRAME_BYTES_MAX).await?,
+            None => frame::read(&mut reader, ASK_BYTES_MAX).await?,
         };
         let limit = Duration::from_millis(deadline_ms.into()).min(ASK_DEADLINE_MAX);
         let reads = ask.reads_store();

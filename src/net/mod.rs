@@ -1,19 +1,23 @@
 //! BYTES: how processes talk. Knows the rules' types and nothing of stores, consensus or pages.
 //!
 //! ```text
-//!   connection = preface (magic, version, plane), answered in kind, then frames: u32 length + postcard
+//!   connection = preface and handshake, then records, in them frames: u32 length + postcard
 //!
-//!   plane     who                         frames
-//!   Client    people's programs, web      AskFrame ──▶  ◀── AnswerFrame, many at once, matched by tag
-//!   Control   status, joining, balancer   the same
-//!   Peer      member → member             PeerHello, PeerWelcome, then PeerFrame one way
-//!   Snapshot  leader → member             SnapshotHello, chunks, one at a time
+//!   plane      opened by                   frames
+//!   Client     whoever trusts the servers  AskFrame ──▶  ◀── AnswerFrame, many at once, matched by tag
+//!   Status     whoever trusts the servers  the same: how a member is
+//!   Directory  whoever trusts the servers  the same, of a balancer: where to read and write
+//!   Control    who has the cluster key     the same: those who run the group, and who joins it
+//!   Peer       who has the cluster key     PeerHello, PeerWelcome, then PeerFrame one way
+//!   Snapshot   who has the cluster key     SnapshotHello, chunks, one at a time
 //! ```
 //!
 //! - [`limits`]: every bound of sockets and queues
 //! - [`frame`]: length-prefixed postcard; lengths are checked before anything is allocated
 //! - [`protocol`]: what is said
-//! - [`socket`]: opening a connection, and what every socket is set to
+//! - [`keys`]: what follows from the cluster's key, and who is trusted
+//! - [`handshake`]: how a connection begins; [`channel`]: its records, sealed
+//! - [`socket`]: what every socket is set to
 //! - [`http`]: `/metrics` and `/health` on the same port
 //! - [`listener`]: accepts connections, bounded, and hands a member what is asked on them
 //! - [`line`]: one connection to one server, many questions on it at once
@@ -24,13 +28,15 @@
 //! - [`health`]: whether a survey shows a group that is well
 //! - [`tasks`]: the threads that run tasks
 //! - [`secret`]: session tokens and request ids
-//! - encryption: not here yet; the handshake's place is between preface and first frame
 
+pub mod channel;
 pub mod client;
 pub mod frame;
+pub mod handshake;
 pub mod health;
 pub mod homing;
 pub mod http;
+pub mod keys;
 pub mod limits;
 pub mod line;
 pub mod listener;

@@ -1,15 +1,13 @@
-//! Sockets: opening a connection, and what every one of them is set to.
+//! Sockets: what every one of them is set to, and how one is read.
 //!
 //! Small frames leave at once (TCP_NODELAY), and the kernel probes a silent connection, so that one whose
 //! other end lost its power ends within about a minute though nobody writes to it.
 
-use super::frame::{self, FrameError, PREFACE_BYTES, Plane};
-use super::http::GET;
-use super::limits::{CONNECT_DEADLINE, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES};
+use super::limits::{KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES};
 use async_net::TcpStream;
 use rustix::net::sockopt;
 use smol::Async;
-use smol::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use smol::io::AsyncRead;
 use std::io::{self, Read};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,57 +24,6 @@ pub fn tune(stream: &TcpStream) -> io::Result<()> {
     sockopt::set_tcp_keepintvl(stream, KEEPALIVE_INTERVAL)?;
     sockopt::set_tcp_keepcnt(stream, KEEPALIVE_PROBES)?;
     Ok(())
-}
-
-/// Opens a connection to HOST:PORT for `plane`: prefaces are exchanged, the first frame may follow.
-///
-/// # Errors
-/// `Closed` when the other side hangs up instead of answering (a balancer without backends does),
-/// `TimedOut` after `CONNECT_DEADLINE`, `NotRibbit` and its like for a foreign server.
-pub async fn connect(address: &str, plane: Plane) -> Result<TcpStream, FrameError> {
-    frame::within(CONNECT_DEADLINE, async {
-        let mut stream = TcpStream::connect(address).await?;
-        tune(&stream)?;
-        stream.write_all(&frame::preface(plane)).await?;
-        if read_preface(&mut stream).await? != plane {
-            return Err(FrameError::Malformed);
-        }
-        Ok(stream)
-    })
-    .await
-}
-
-/// How a connection that was accepted begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Opening {
-    Plane(Plane),
-    /// `GET `: a program that watches, see [`super::http`].
-    Http,
-}
-
-/// Reads what the other side says it is. Takes no byte more than that.
-///
-/// # Errors
-/// As [`frame::parse_preface`]; `Closed` when it hangs up first.
-pub async fn read_opening(stream: &mut TcpStream) -> Result<Opening, FrameError> {
-    let mut bytes = [0; PREFACE_BYTES];
-    read_exact(stream, &mut bytes[..GET.len()]).await?;
-    if &bytes[..GET.len()] == GET {
-        return Ok(Opening::Http);
-    }
-    read_exact(stream, &mut bytes[GET.len()..]).await?;
-    Ok(Opening::Plane(frame::parse_preface(&bytes)?))
-}
-
-/// The same of who was connected to.
-///
-/// # Errors
-/// As [`read_opening`].
-pub async fn read_preface(stream: &mut TcpStream) -> Result<Plane, FrameError> {
-    match read_opening(stream).await? {
-        Opening::Plane(plane) => Ok(plane),
-        Opening::Http => Err(FrameError::NotRibbit),
-    }
 }
 
 /// A connection's reading side, to put a buffer around. It asks the kernel only once the reactor has said that there
@@ -126,11 +73,4 @@ impl AsyncRead for Incoming {
 pub async fn heard(stream: TcpStream) -> io::Result<()> {
     let stream: Arc<Async<std::net::TcpStream>> = stream.into();
     stream.readable().await
-}
-
-async fn read_exact(stream: &mut TcpStream, bytes: &mut [u8]) -> Result<(), FrameError> {
-    stream.read_exact(bytes).await.map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => FrameError::Closed,
-        _ => FrameError::Io(error),
-    })
 }

@@ -14,14 +14,16 @@
 //! A reader that takes its time is waited for: the queue fills, then the connection, until the server gives up; then
 //! it is opened again. What this does not do: read again by itself, or give up.
 
-use super::client::{Company, Pause, ask_once, connect};
+use super::channel::Channel;
+use super::client::{Company, Pause, ask_once};
 use super::frame::{self, FrameError, Plane};
+use super::handshake;
+use super::keys::Keys;
 use super::limits::{FRAME_BYTES_MAX, LIVE_PIECES_MAX, LIVE_READ_BYTES, LIVE_SILENCE, STATUS_DEADLINE};
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, Lapse};
 use super::tasks;
 use crate::state::{Denied, Event, Token, Wanted};
 use smol::channel::{self, Receiver, Sender};
-use smol::io::BufReader;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -138,7 +140,7 @@ async fn follow(company: Arc<Company>, mut cursor: Token, wanted: Wanted, pieces
             if learned && !belongs(&company, &server).await? {
                 return Ok(None);
             }
-            follow_one(&server, &mut cursor, &mut served, &wanted, &pieces).await
+            follow_one(&server, &company.keys, &mut cursor, &mut served, &wanted, &pieces).await
         };
         match followed.await {
             Ok(Some(last)) => {
@@ -161,7 +163,7 @@ async fn follow(company: Arc<Company>, mut cursor: Token, wanted: Wanted, pieces
 
 /// Whether this server is of the cluster that is followed.
 async fn belongs(company: &Company, server: &str) -> Result<bool, FrameError> {
-    match ask_once(server, Plane::Client, Ask::NodeStatus, STATUS_DEADLINE).await? {
+    match ask_once(server, Plane::Client, &company.keys, Ask::NodeStatus, STATUS_DEADLINE).await? {
         Answer::NodeStatus(status) => Ok(company.belongs(server, &status)),
         _ => Err(FrameError::Malformed),
     }
@@ -178,15 +180,17 @@ fn plane_of(wanted: &Wanted) -> Plane {
 /// What one server tells: its last word, or nothing when another should be asked.
 async fn follow_one(
     server: &str,
+    keys: &Keys,
     cursor: &mut Token,
     served: &mut bool,
     wanted: &Wanted,
     pieces: &Sender<Piece>,
 ) -> Result<Option<News>, FrameError> {
-    let mut stream = connect(server, plane_of(wanted)).await?;
+    let channel = handshake::connect(server, plane_of(wanted), keys).await?;
+    let Channel { mut reader, mut writer } = channel;
+    reader.read_ahead(LIVE_READ_BYTES);
     let ask = Ask::Subscribe { cursor: *cursor, wanted: wanted.clone() };
-    frame::write(&mut stream, &AskFrame { tag: TAG, deadline_ms: 0, ask }).await?;
-    let mut reader = BufReader::with_capacity(LIVE_READ_BYTES, super::socket::Incoming::from(stream));
+    frame::write(&mut writer, &AskFrame { tag: TAG, deadline_ms: 0, ask }).await?;
     loop {
         let said = frame::within(LIVE_SILENCE, frame::read(&mut reader, FRAME_BYTES_MAX)).await?;
         let AnswerFrame { tag: TAG, answer } = said else { return Err(FrameError::Malformed) };

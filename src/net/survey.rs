@@ -11,6 +11,7 @@
 
 use super::client::ask_once;
 use super::frame::Plane;
+use super::keys::Keys;
 use super::limits::{ADDRESSES_MAX, STATUS_DEADLINE, SURVEY_ROUNDS_MAX};
 use super::protocol::{Answer, Ask, LeaseStatus, MemberInfo, NodeStatus, StoreStatus};
 use super::tasks;
@@ -64,7 +65,7 @@ impl Survey {
 }
 
 /// Asks the members at `seeds` (a balancer's address stands for one of its backends), and all they know of.
-pub async fn survey(seeds: &[String]) -> Survey {
+pub async fn survey(seeds: &[String], keys: &Keys) -> Survey {
     let mut asked: Vec<String> = Vec::new();
     let mut answers: Vec<NodeStatus> = Vec::new();
     let mut next = seeds.to_vec();
@@ -76,7 +77,8 @@ pub async fn survey(seeds: &[String]) -> Survey {
         if next.is_empty() {
             break;
         }
-        let asking: Vec<_> = next.iter().map(|address| tasks::spawn(node_status(address.clone()))).collect();
+        let asking: Vec<_> =
+            next.iter().map(|address| tasks::spawn(node_status(address.clone(), keys.clone()))).collect();
         asked.append(&mut next);
         for answer in asking {
             let Some(status) = answer.await else { continue };
@@ -88,11 +90,15 @@ pub async fn survey(seeds: &[String]) -> Survey {
     merge(&answers)
 }
 
-async fn node_status(address: String) -> Option<NodeStatus> {
-    match ask_once(&address, Plane::Control, Ask::NodeStatus, STATUS_DEADLINE).await {
+async fn node_status(address: String, keys: Keys) -> Option<NodeStatus> {
+    match ask_once(&address, Plane::Status, &keys, Ask::NodeStatus, STATUS_DEADLINE).await {
         Ok(Answer::NodeStatus(status)) => Some(*status),
         Ok(other) => {
             log::debug!("{address} answers a status question with {other:?}");
+            None
+        }
+        Err(error) if error.is_stranger() => {
+            log::warn!("{address} is left out: {error}");
             None
         }
         Err(error) => {

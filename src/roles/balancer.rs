@@ -5,8 +5,8 @@
 //!   watch, one a member: NodeStatus every 250 ms ──▶ board: who lives, is in sync, has how many clients
 //!                                                      │ pick                  │ found dead: cut
 //!   accept ──▶ `GET `: /metrics, /health
-//!         └──▶ preface ──▶ control plane, and the first ask is the directory's: answered here
-//!                      └──▶ anything else: connect to the pick, next best if it fails ──▶ splice both ways
+//!         └──▶ preface ──▶ directory plane: answered here
+//!                      └──▶ any other: connect to the pick, next best if it fails ──▶ splice both ways
 //! ```
 //!
 //! - [`board`]: what is known of the members, and the choice; [`readers`]: who was told to read where
@@ -18,7 +18,7 @@
 //!   whose store is open; when there is none at all it is closed at once.
 //! - A member that does not answer for `STATUS_DEADLINE` is dead, and its connections are closed: a backend
 //!   that is stopped or cut off would hold them for ever. Clients come back and are spliced elsewhere.
-//! - Bytes pass untouched, preface included. Only of the control plane it reads the first ask.
+//! - Bytes pass untouched, preface included: what people and backends say to each other it cannot read.
 //! - A connection that does not say what it is within `PREFACE_DEADLINE` is closed.
 
 mod board;
@@ -33,7 +33,9 @@ use super::node::number_for_tests;
 use super::options::BalancerOptions;
 use super::process;
 use crate::net::frame::{self, FrameError, Plane};
+use crate::net::handshake::{self, Opening, Preface};
 use crate::net::http::{self, Page, Status};
+use crate::net::keys::Keys;
 use crate::net::limits::{CONNECT_DEADLINE, PREFACE_DEADLINE, STATUS_DEADLINE, WATCH_EVERY};
 use crate::net::line::Line;
 use crate::net::listener::{Gate, accept};
@@ -42,7 +44,6 @@ use crate::net::{socket, tasks};
 use crate::ui::metrics::{self, Connections};
 use async_net::{TcpListener, TcpStream};
 use board::{Board, Pick};
-use directory::First;
 use even::{Evening, Load};
 use limits::{EVEN_EVERY, EVEN_STEPS};
 use smol::channel::{self, Receiver, Sender};
@@ -70,7 +71,7 @@ pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Re
         Ok(address) => log::info!("balancer: listening on {address}"),
         Err(error) => log::warn!("balancer: listening, but its address is not known: {error}"),
     }
-    serve(listener, options.seeds, options.site, even_steps, stop).await;
+    serve(listener, options.seeds, options.keys, options.site, even_steps, stop).await;
     Ok(())
 }
 
@@ -87,12 +88,13 @@ fn cannot_listen(listen: &str, error: &io::Error) -> Failure {
 pub async fn serve(
     listener: TcpListener,
     seeds: Vec<String>,
+    keys: Keys,
     site: u32,
     even_steps: u64,
     stop: impl Future<Output = ()>,
 ) {
     let gate = Gate::new();
-    let shared = Shared(Arc::new(Mutex::new(Board::new(seeds, site))));
+    let shared = Shared { board: Arc::new(Mutex::new(Board::new(seeds, site))), keys };
     let accepting = accept(listener, &gate, |client, place| {
         let (shared, gate) = (shared.clone(), gate.clone());
         tasks::spawn(async move {
@@ -112,13 +114,17 @@ pub async fn serve(
     gate.close();
 }
 
-/// The board, for the watches and the connections. Locked for a moment, never across a wait.
+/// For the watches and the connections.
 #[derive(Clone)]
-struct Shared(Arc<Mutex<Board>>);
+struct Shared {
+    /// Locked for a moment, never across a wait.
+    board: Arc<Mutex<Board>>,
+    keys: Keys,
+}
 
 impl Shared {
     fn board(&self) -> MutexGuard<'_, Board> {
-        self.0.lock().expect("nothing panics while it holds this lock")
+        self.board.lock().expect("nothing panics while it holds this lock")
     }
 
     /// The member there does not answer: nobody is sent there, and who was is cut.
@@ -165,13 +171,14 @@ async fn watch(shared: Shared, address: String, changed: Sender<()>) {
     let mut line = None;
     loop {
         let begin = Instant::now();
-        let status = match frame::within(STATUS_DEADLINE, node_status(&mut line, &address)).await {
-            Ok(status) => Some(status),
-            Err(_) => {
-                line = None; // what comes late on it is of no use
-                None
-            }
-        };
+        let status =
+            match frame::within(STATUS_DEADLINE, node_status(&mut line, &address, &shared.keys)).await {
+                Ok(status) => Some(status),
+                Err(_) => {
+                    line = None; // what comes late on it is of no use
+                    None
+                }
+            };
         if shared.board().heard(&address, status) {
             let _ = changed.try_send(()); // full: it is about to look anyway
         }
@@ -180,7 +187,7 @@ async fn watch(shared: Shared, address: String, changed: Sender<()>) {
 }
 
 /// Asks over the line that is kept open, or over a new one when that was lost.
-async fn node_status(line: &mut Option<Line>, address: &str) -> Result<NodeStatus, FrameError> {
+async fn node_status(line: &mut Option<Line>, address: &str, keys: &Keys) -> Result<NodeStatus, FrameError> {
     let kept = match line.take() {
         Some(open) => {
             let answer = open.ask(&Ask::NodeStatus, STATUS_DEADLINE, Duration::ZERO).await;
@@ -192,7 +199,7 @@ async fn node_status(line: &mut Option<Line>, address: &str) -> Result<NodeStatu
     let answer = match kept {
         Ok(answer) => answer,
         Err(_) => {
-            let open = line.insert(Line::open(address, Plane::Control).await?);
+            let open = line.insert(Line::open(address, Plane::Status, keys).await?);
             open.ask(&Ask::NodeStatus, STATUS_DEADLINE, Duration::ZERO).await?
         }
     };
@@ -208,24 +215,17 @@ async fn connection(
     shared: &Shared,
     page: impl FnOnce(&str) -> Option<Page>,
 ) -> Result<(), FrameError> {
-    let plane = match frame::within(PREFACE_DEADLINE, socket::read_opening(&mut client)).await? {
-        socket::Opening::Plane(plane) => plane,
-        socket::Opening::Http => return http::answer(&mut client, page).await,
+    let opening = frame::within(PREFACE_DEADLINE, handshake::read_opening(&mut client)).await?;
+    let preface = match opening {
+        Opening::Ribbit(preface) => preface,
+        Opening::Http => return http::answer(&mut client, page).await,
     };
-    if plane != Plane::Control {
-        let opening = Opening { bytes: frame::preface(plane).to_vec(), echo: false };
-        return splice_to_best(client, opening, shared).await;
+    if preface.plane != Plane::Directory {
+        return splice_to_best(client, preface, shared).await;
     }
-    // Nobody asks anything before its preface is answered, and only the ask says whose it is to answer.
-    client.write_all(&frame::preface(plane)).await?;
-    match directory::first(&mut client).await? {
-        First::Ours(ask) => directory::converse(&mut client, ask, shared).await,
-        First::Theirs(ask) => {
-            let opening =
-                Opening { bytes: [&frame::preface(plane)[..], &frame::framed(&ask)].concat(), echo: true };
-            splice_to_best(client, opening, shared).await
-        }
-    }
+    let accepting = handshake::accept(client, preface, &shared.keys);
+    let channel = frame::within(PREFACE_DEADLINE, accepting).await?;
+    directory::converse(channel, shared).await
 }
 
 /// What is shown to programs that watch.
@@ -248,15 +248,8 @@ fn page(path: &str, shared: &Shared, gate: &Gate) -> Option<Page> {
     }
 }
 
-/// What a client has said before anybody was connected to.
-struct Opening {
-    bytes: Vec<u8>,
-    /// The client has had its answer to the preface: the backend's is not for it.
-    echo: bool,
-}
-
 /// Splices one client to the best backend that takes it, until either side or the backend's life ends.
-async fn splice_to_best(client: TcpStream, opening: Opening, shared: &Shared) -> Result<(), FrameError> {
+async fn splice_to_best(client: TcpStream, preface: Preface, shared: &Shared) -> Result<(), FrameError> {
     let mut tried = Vec::new();
     loop {
         let picked = shared.board().pick(&tried);
@@ -264,7 +257,7 @@ async fn splice_to_best(client: TcpStream, opening: Opening, shared: &Shared) ->
             log::debug!("no backend for a client; {} tried", tried.len());
             return Ok(());
         };
-        match connect(&pick, &opening).await {
+        match connect(&pick, preface).await {
             Ok(server) => {
                 let cut = async {
                     pick.cut().await;
@@ -280,14 +273,11 @@ async fn splice_to_best(client: TcpStream, opening: Opening, shared: &Shared) ->
     }
 }
 
-async fn connect(pick: &Pick, opening: &Opening) -> Result<TcpStream, FrameError> {
+async fn connect(pick: &Pick, preface: Preface) -> Result<TcpStream, FrameError> {
     let connecting = frame::within(CONNECT_DEADLINE, async {
         let mut stream = TcpStream::connect(&pick.address).await?;
         socket::tune(&stream)?;
-        stream.write_all(&opening.bytes).await?;
-        if opening.echo {
-            socket::read_preface(&mut stream).await?;
-        }
+        stream.write_all(&preface.to_bytes()).await?;
         Ok(stream)
     });
     let cut = async {

@@ -15,18 +15,18 @@ use super::failure::{Exit, Failure};
 use super::histogram::Histogram;
 use super::options::{BenchOp, BenchOptions};
 use super::{output, status};
+use crate::net::channel::Channel;
 use crate::net::client::Client;
 use crate::net::frame::{self, FrameError, Plane};
+use crate::net::handshake;
+use crate::net::keys::Keys;
 use crate::net::limits::{ATTEMPT_DEADLINE, FRAME_BYTES_MAX};
 use crate::net::protocol::{Answer, AnswerFrame, Ask, AskFrame, NewAccount, Password};
 use crate::net::secret::{new_request_id, new_token, to_hex, token_hash};
-use crate::net::socket::{self, Incoming};
 use crate::state::limits::{CROAK_CHARS_MAX, FEED_PAGE_MAX};
 use crate::state::{Command, Consistency, LogIndex, Query, Request, Role, Token, TokenHash};
-use async_net::TcpStream;
 use serde::Serialize;
 use smol::future::or;
-use smol::io::BufReader;
 use smol::stream::StreamExt;
 use smol::{LocalExecutor, Timer};
 use std::cell::RefCell;
@@ -99,7 +99,7 @@ struct Person {
 
 /// Makes the accounts, logs them in, makes them friends.
 async fn prepare(servers: &[String], options: &BenchOptions) -> Result<Vec<Person>, Failure> {
-    let client = Client::new(servers.to_vec());
+    let client = Client::new(servers.to_vec(), options.group.keys.clone());
     let mut people = Vec::with_capacity(ACCOUNTS);
     for _ in 0..ACCOUNTS {
         people.push(new_person(&client).await?);
@@ -226,7 +226,7 @@ async fn measure(options: &BenchOptions, servers: &[String], people: &[Person]) 
     let tally = Rc::new(RefCell::new(Tally::new(start)));
     for number in 0..options.clients as usize {
         let asker = Asker {
-            connection: Connection::new(Plane::Client, servers, number),
+            connection: Connection::new(Plane::Client, servers, &options.group.keys, number),
             op: options.op,
             consistency: options.consistency,
             person: &people[number % people.len()],
@@ -324,25 +324,26 @@ struct Connection<'a> {
     servers: &'a [String],
     /// Each client begins with another server of the list, as people who know several would.
     next: usize,
-    open: Option<(BufReader<Incoming>, TcpStream)>,
+    keys: &'a Keys,
+    open: Option<Channel>,
     /// One for all questions: setting one for each would cost more than asking.
     pulse: Timer,
 }
 
 impl<'a> Connection<'a> {
-    fn new(plane: Plane, servers: &'a [String], number: usize) -> Connection<'a> {
-        Connection { plane, servers, next: number, open: None, pulse: Timer::interval(SILENCE_STEP) }
+    fn new(plane: Plane, servers: &'a [String], keys: &'a Keys, number: usize) -> Connection<'a> {
+        let pulse = Timer::interval(SILENCE_STEP);
+        Connection { plane, servers, keys, next: number, open: None, pulse }
     }
 
     /// Asks the server that is connected, else the next. Whatever goes wrong, the next question goes to another.
     async fn ask(&mut self, ask: Ask) -> Result<Answer, FrameError> {
-        let (mut reader, mut writer) = match self.open.take() {
+        let Channel { mut reader, mut writer } = match self.open.take() {
             Some(open) => open,
             None => {
                 let server = &self.servers[self.next % self.servers.len()];
                 self.next += 1;
-                let stream = socket::connect(server, self.plane).await?;
-                (BufReader::new(Incoming::from(stream.clone())), stream)
+                handshake::connect(server, self.plane, self.keys).await?
             }
         };
         let deadline_ms = u32::try_from(ATTEMPT_DEADLINE.as_millis()).unwrap_or(u32::MAX);
@@ -361,7 +362,7 @@ impl<'a> Connection<'a> {
         let answer = or(answer, silence).await?;
         // A server that says "not now, not here" is left, as the failover client does.
         if !matches!(answer, Answer::Unavailable(_)) {
-            self.open = Some((reader, writer));
+            self.open = Some(Channel { reader, writer });
         }
         Ok(answer)
     }
@@ -493,7 +494,10 @@ mod tests {
     #[test]
     fn what_is_printed_has_every_field() {
         let options = BenchOptions {
-            group: crate::roles::cli::find_group::at_servers(vec!["a:1".into()]),
+            group: crate::roles::cli::find_group::at_servers(
+                vec!["a:1".into()],
+                Keys::pinned(crate::net::keys::PublicKey([0; 32])),
+            ),
             op: BenchOp::Post,
             clients: 2,
             time: Duration::from_secs(1),

@@ -9,6 +9,7 @@ use super::{env_file, output, write_file};
 use crate::net::client::ask_once;
 use crate::net::frame::Plane;
 use crate::net::homing::{self, Homed};
+use crate::net::keys::Keys;
 use crate::net::limits::STATUS_DEADLINE;
 use crate::net::protocol::{Answer, Ask};
 use serde::Serialize;
@@ -20,23 +21,23 @@ const FILE_NAME: &str = "client";
 /// # Errors
 /// 3: nobody answers, or nobody serves; 1: the id cannot be kept.
 pub async fn run(options: &ClientServerOptions) -> Result<(), Failure> {
-    let seeds = &options.group.seeds;
+    let (seeds, keys) = (&options.group.seeds, &options.group.keys);
     let unreachable = |why| {
         let asked = seeds.join(", ");
         Failure::new(Exit::Unreachable, format!("{why}; asked {asked} (from {})", options.group.found_in))
     };
     let path = options.data_dir.join(FILE_NAME);
-    let history = history(seeds).await.ok_or_else(|| unreachable("nobody answers".to_string()))?;
+    let history = history(seeds, keys).await.ok_or_else(|| unreachable("nobody answers".to_string()))?;
     let kept = Kept::read(&path).filter(|kept| kept.history == history);
     let (client, before) = match (options.id, kept) {
         (Some(id), _) => (id, options.before.clone()),
         (None, Some(kept)) => (kept.client, options.before.clone().or(kept.server)),
         (None, None) => {
-            let number = homing::number(seeds).await.map_err(|why| unreachable(why.to_string()))?;
+            let number = homing::number(seeds, keys).await.map_err(|why| unreachable(why.to_string()))?;
             (number, options.before.clone())
         }
     };
-    let homed = homing::home(seeds, client, before.as_deref()).await;
+    let homed = homing::home(seeds, keys, client, before.as_deref()).await;
     let homed = homed.map_err(|_| unreachable("no server serves people".to_string()))?;
     if options.id.is_none() {
         let kept = Kept { history, client, server: Some(homed.server.address.clone()) };
@@ -46,10 +47,10 @@ pub async fn run(options: &ClientServerOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn history(seeds: &[String]) -> Option<String> {
+async fn history(seeds: &[String], keys: &Keys) -> Option<String> {
     for address in seeds {
         if let Ok(Answer::NodeStatus(status)) =
-            ask_once(address, Plane::Control, Ask::NodeStatus, STATUS_DEADLINE).await
+            ask_once(address, Plane::Status, keys, Ask::NodeStatus, STATUS_DEADLINE).await
             && let Some(history) = status.history
         {
             return Some(history.to_string());

@@ -13,9 +13,11 @@
 
 use super::failure::{Exit, Failure};
 use super::{address, env_file, write_file};
+use crate::net::keys::Keys;
 use crate::net::secret;
 use crate::state::ClusterId;
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -57,6 +59,11 @@ impl ClusterFile {
         ClusterFile { name, cluster: ClusterId(cluster), key: secret::new_token(), coordinators }
     }
 
+    /// What its processes know each other by, and people know its servers by.
+    pub fn keys(&self) -> Keys {
+        Keys::of_cluster(self.cluster, &self.key)
+    }
+
     /// Where it lies in a data folder.
     pub fn path_in(data_dir: &Path) -> PathBuf {
         data_dir.join(FILE_NAME)
@@ -76,17 +83,37 @@ impl ClusterFile {
     /// 78: it is not there, others can open it, or it is not one.
     pub fn read(path: &Path) -> Result<ClusterFile, Failure> {
         let shown = path.display();
-        let wrong = |message: String| Failure::new(Exit::Configuration, message);
-        let file = std::fs::File::open(path).map_err(|error| match error.kind() {
+        let file = File::open(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => wrong(format!(
                 "there is no cluster file {shown}: make one with `ribbit init` and copy it there, \
                  or name it with --cluster-file"
             )),
             _ => wrong(format!("cannot read the cluster file {shown}: {error}")),
         })?;
+        ClusterFile::read_opened(file, path)
+    }
+
+    /// Reads one, unless it is not there, or is not this user's to read.
+    ///
+    /// # Errors
+    /// As [`ClusterFile::read`].
+    pub fn read_if_allowed(path: &Path) -> Result<Option<ClusterFile>, Failure> {
+        match File::open(path) {
+            Ok(file) => ClusterFile::read_opened(file, path).map(Some),
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(wrong(format!("cannot read the cluster file {}: {error}", path.display()))),
+        }
+    }
+
+    fn read_opened(file: File, path: &Path) -> Result<ClusterFile, Failure> {
+        let shown = path.display();
         let unreadable = |error: io::Error| wrong(format!("cannot read the cluster file {shown}: {error}"));
         let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
+        if mode & others(path) != 0 {
             return Err(wrong(format!(
                 "others can open the cluster file {shown} (mode {mode:04o}), and the key in it opens the \
                  whole cluster: type `chmod 600 {shown}`"
@@ -129,6 +156,17 @@ impl ClusterFile {
         }
         Ok(ClusterFile { name: value("NAME")?.to_string(), cluster, key, coordinators })
     }
+}
+
+fn wrong(message: String) -> Failure {
+    Failure::new(Exit::Configuration, message)
+}
+
+/// The bits of a mode that let others in. What systemd gives a unit belongs to root, and its mask stands where the
+/// group's bits do.
+fn others(path: &Path) -> u32 {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
+    if credentials.is_some_and(|folder| path.starts_with(folder)) { 0o037 } else { 0o077 }
 }
 
 fn key_of(hex: &str) -> Option<[u8; 32]> {

@@ -20,7 +20,15 @@ const ANSWER_MAX: Duration = Duration::from_secs(3);
 pub async fn run(options: &DirectoryOptions) -> Result<(), Failure> {
     let mut nowhere = None;
     for server in &options.group.servers {
-        match ask_once(server, Plane::Control, Ask::Directory(options.ask.clone()), ANSWER_MAX).await {
+        match ask_once(
+            server,
+            Plane::Directory,
+            &options.group.keys,
+            Ask::Directory(options.ask.clone()),
+            ANSWER_MAX,
+        )
+        .await
+        {
             Ok(Answer::Directions(directions)) => return tell(options, &directions),
             Ok(Answer::Unavailable(Why::NoLeader)) => {
                 let message = "nobody leads: nothing can be written at the moment";

@@ -1,7 +1,7 @@
 //! `ribbit health`: is the group well? For people, and for whoever watches it by exit code.
 
 use super::failure::{Exit, Failure};
-use super::options::HealthOptions;
+use super::options::{Group, HealthOptions};
 use super::output;
 use crate::net::health::{State, judge, state};
 use crate::net::survey::{Survey, survey};
@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(150);
 /// # Errors
 /// 5: it works, but not as it should; 3: it is down. Everything is said by then.
 pub async fn run(options: &HealthOptions) -> Result<(), Failure> {
-    let survey = settled(&options.group.seeds).await;
+    let survey = settled(&options.group).await;
     output::line(&if options.json { ui::health::json(&survey) } else { ui::health::words(&survey) });
     match state(&judge(&survey)) {
         State::Fine => Ok(()),
@@ -25,10 +25,10 @@ pub async fn run(options: &HealthOptions) -> Result<(), Failure> {
     }
 }
 
-async fn settled(seeds: &[String]) -> Survey {
+async fn settled(group: &Group) -> Survey {
     let began = Instant::now();
     loop {
-        let survey = survey(seeds).await;
+        let survey = survey(&group.seeds, &group.keys).await;
         let electing = survey.anyone() && survey.leader.is_none();
         if !electing || began.elapsed() >= ELECTION_PATIENCE {
             return survey;

@@ -6,6 +6,7 @@ use super::cluster_file::ClusterFile;
 use super::failure::{Exit, Failure};
 use super::options::InitOptions;
 use super::{address, output, write_file};
+use crate::net::keys::PublicKey;
 use crate::state::Role;
 use std::ffi::OsString;
 use std::io;
@@ -31,12 +32,13 @@ pub fn run(options: &InitOptions) -> Result<(), Failure> {
         };
         Failure::new(Exit::Refused, message)
     })?;
-    output::line(&next_steps(options));
+    output::line(&next_steps(options, file.keys().public()));
     Ok(())
 }
 
 /// What to type on each board.
-fn next_steps(options: &InitOptions) -> String {
+fn next_steps(options: &InitOptions, key: Option<PublicKey>) -> String {
+    let key = key.map_or_else(String::new, |key| key.to_string());
     let shown = options.cluster_file.display();
     let mut text = format!(
         "{shown} makes the cluster {:?}. Whoever has it has the cluster: keep it secret.\n\
@@ -53,7 +55,7 @@ fn next_steps(options: &InitOptions) -> String {
     text.push_str(&format!("  {}\n", words_for(&server(options, &["backend", "--id", "1"]))));
     text.push_str("and where people come in:\n");
     text.push_str(&format!("  {}\n", words_for(&server(options, &["balancer"]))));
-    text.push_str("  ribbit client web --server 127.0.0.1:8081\n");
+    text.push_str(&format!("  ribbit client web --server 127.0.0.1:8081 --public-key {key}\n"));
     text.push_str("--found founds the group: leave it out when that coordinator is started again.");
     text
 }
@@ -92,11 +94,11 @@ mod tests {
             cluster_file: "ribbit-data/cluster.ribbit".into(),
             data_dir: Some("ribbit-data".into()),
         };
-        let text = next_steps(&options);
+        let text = next_steps(&options, None);
         assert!(text.contains("  ribbit coordinator --id 1 --advertise board1:9000 --found\n"), "{text}");
         let second = "  ribbit coordinator --id 2 --listen 0.0.0.0:9500 --advertise board2:9500\n";
         assert!(text.contains(second), "{text}");
         let elsewhere = InitOptions { cluster_file: "f".into(), data_dir: None, ..options };
-        assert!(next_steps(&elsewhere).contains("ribbit backend --id 1 --cluster-file f\n"));
+        assert!(next_steps(&elsewhere, None).contains("ribbit backend --id 1 --cluster-file f\n"));
     }
 }

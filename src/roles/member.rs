@@ -152,7 +152,7 @@ impl Wish<'_> {
         });
         for member in members {
             let address = &member.info.address;
-            match ask_once(address, Plane::Control, ask(), ASK_DEADLINE).await {
+            match ask_once(address, Plane::Control, &self.options.group.keys, ask(), ASK_DEADLINE).await {
                 Ok(Answer::Written { outcome, .. }) => return Some(outcome),
                 Ok(Answer::Refused(denied)) => return Some(Err(denied)),
                 Ok(other) => log::debug!("{address}: {other:?}"),
@@ -163,7 +163,7 @@ impl Wish<'_> {
     }
 
     async fn survey(&self) -> Survey {
-        survey(&self.options.group.seeds).await
+        survey(&self.options.group.seeds, &self.options.group.keys).await
     }
 
     /// How the member is now; nothing while nobody leads who knows.

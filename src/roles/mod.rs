@@ -13,6 +13,7 @@
 //!   end by themselves
 //! - [`shell`] and [`lock`]: the lock namespace from outside; both use [`namespace`] and [`lease`]
 //! - [`editor`]: a line of a terminal while it is typed
+//! - [`key`]: `ribbit key`; [`known`]: servers' keys, as they were first seen
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
 //! - [`address`]: HOST:PORT as people type it
 //! - [`process`]: what a process can tell of itself
@@ -36,6 +37,8 @@ pub mod failure;
 pub mod health;
 pub mod histogram;
 pub mod init;
+pub mod key;
+pub mod known;
 pub mod lease;
 pub mod lock;
 pub mod log_lines;

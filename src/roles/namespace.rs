@@ -12,6 +12,7 @@ use super::options::Group;
 use super::status;
 use crate::net::client::{Client, Unreachable};
 use crate::net::frame::Plane;
+use crate::net::keys::Keys;
 use crate::net::protocol::{Answer, Ask, Why};
 use crate::net::secret::new_request_id;
 use crate::net::subscription::Subscription;
@@ -39,6 +40,7 @@ pub struct Namespace {
     client: Client,
     /// Every member that the survey found.
     servers: Vec<String>,
+    keys: Keys,
     names: BTreeMap<RaftId, String>,
     found_in: String,
 }
@@ -82,13 +84,14 @@ impl Namespace {
         // The living first; the others may come back.
         members.sort_by_key(|member| !member.alive);
         let servers: Vec<String> = members.into_iter().map(|member| member.info.address).collect();
-        let client = Client::on(Plane::Control, servers.clone());
-        Ok(Namespace { client, servers, names, found_in: group.found_in.clone() })
+        let client = Client::on(Plane::Control, servers.clone(), group.keys.clone());
+        let keys = group.keys.clone();
+        Ok(Namespace { client, servers, keys, names, found_in: group.found_in.clone() })
     }
 
     /// A client with a connection of its own.
     pub fn another_client(&self) -> Client {
-        Client::on(Plane::Control, self.servers.clone())
+        Client::on(Plane::Control, self.servers.clone(), self.keys.clone())
     }
 
     /// The same group through a connection of its own.

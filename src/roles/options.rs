@@ -3,6 +3,7 @@
 //! Nothing here knows where a value came from (a flag, the environment, a file, a folder that `up` left):
 //! that is `cli`'s to decide. No role reads flags or the environment itself.
 
+use crate::net::keys::Keys;
 use crate::net::protocol::Directory;
 use crate::state::{ClusterId, Consistency, LogIndex, MemberName, Role, TreePath};
 use std::ffi::OsString;
@@ -23,6 +24,7 @@ pub struct NodeOptions {
     /// The parent: this member's store is `data_dir/backend-2`.
     pub data_dir: PathBuf,
     pub cluster: ClusterId,
+    pub keys: Keys,
     /// Where coordinators, or any members, may be found. Without this member's own address.
     pub coordinators: Vec<String>,
     /// Found the group if the store is empty.
@@ -66,6 +68,7 @@ pub struct BalancerOptions {
     pub site: u32,
     /// Where any members may be found; the balancer learns of the others from them.
     pub seeds: Vec<String>,
+    pub keys: Keys,
 }
 
 /// For `balancer read`, `write`, `down` and `left`.
@@ -83,6 +86,8 @@ pub struct WebOptions {
     pub listen: String,
     /// Balancers or backends, tried in this order.
     pub servers: Vec<String>,
+    /// What its servers are known by.
+    pub keys: Keys,
 }
 
 /// What everything that a person does at a terminal is told.
@@ -295,6 +300,12 @@ pub struct LockOptions {
     pub command: Vec<OsString>,
 }
 
+/// For `key`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyOptions {
+    pub cluster_file: PathBuf,
+}
+
 /// For `recover`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecoverOptions {
@@ -318,6 +329,8 @@ pub struct Group {
     pub servers: Vec<String>,
     /// What was looked at, for messages: `ribbit-data/ports`.
     pub found_in: String,
+    /// What its servers are known by; what it takes to run the group where the cluster file is at hand.
+    pub keys: Keys,
 }
 
 /// For `status`.

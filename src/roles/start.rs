@@ -4,8 +4,8 @@ use super::cli::{Invocation, Job};
 use super::failure::{Exit, Failure};
 use super::log_lines::{self, Lines};
 use super::{
-    balancer, bench, client, client_server, descriptors, directory, health, init, lock, member, node, panics,
-    process, recover, shell, status, stop, terminal, up, user, watch, web,
+    balancer, bench, client, client_server, descriptors, directory, health, init, key, lock, member, node,
+    panics, process, recover, shell, status, stop, terminal, up, user, watch, web,
 };
 use std::io::Write;
 use std::time::Instant;
@@ -38,6 +38,7 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
         Job::Shell(_) => ("shell".to_string(), COMMAND_FILTER),
         Job::Lock(_) => ("lock".to_string(), COMMAND_FILTER),
         Job::Recover(_) => ("recover".to_string(), COMMAND_FILTER),
+        Job::Key(_) => ("key".to_string(), COMMAND_FILTER),
         Job::Bench(_) => ("bench".to_string(), COMMAND_FILTER),
     };
     let node = matches!(&job, Job::Node(_));
@@ -69,6 +70,7 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
             Job::Shell(options) => return shell::run(&options).await,
             Job::Lock(options) => return lock::run(&options).await,
             Job::Recover(options) => recover::run(&options),
+            Job::Key(options) => key::run(&options),
             Job::Bench(options) => bench::run(&options).await,
         }
         .map(|()| 0)

@@ -30,7 +30,7 @@ pub async fn run(options: &StatusOptions) -> Result<(), Failure> {
 /// # Errors
 /// 3: nobody answers.
 pub async fn reached(group: &Group) -> Result<Survey, Failure> {
-    let answered = async { Some(survey(&group.seeds).await) };
+    let answered = async { Some(survey(&group.seeds, &group.keys).await) };
     let too_late = async {
         Timer::after(SURVEY_MAX).await;
         None

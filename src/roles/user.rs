@@ -35,7 +35,7 @@ pub async fn run(options: &UserOptions) -> Result<u8, Failure> {
     // The living first; the others may come back.
     members.sort_by_key(|member| !member.alive);
     let servers = members.into_iter().map(|member| member.info.address).collect();
-    let operator = Operator { client: Client::on(Plane::Control, servers) };
+    let operator = Operator { client: Client::on(Plane::Control, servers, options.group.keys.clone()) };
     ended(operator.perform(options).await)
 }
 

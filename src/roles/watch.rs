@@ -35,7 +35,7 @@ pub async fn run(options: &WatchOptions, stop: impl Future<Output = ()>) -> Resu
         loop {
             Timer::at(next).await;
             next = Instant::now() + EVERY;
-            let seen = survey(&options.group.seeds).await;
+            let seen = survey(&options.group.seeds, &options.group.keys).await;
             if show(&note(&mut heard, &seen), terminal).is_err() {
                 return;
             }

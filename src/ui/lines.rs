@@ -136,6 +136,7 @@ pub fn contact(contact: &Contact) -> String {
     match contact {
         Contact::Lost(server) => format!("{} has gone: looking for another server", plain::line(server)),
         Contact::Reached(server) => format!("connected to {}", plain::line(server)),
+        Contact::Mistrusted(why) => plain::line(why),
         Contact::Nobody { tried } => format!("no server answers (try {tried} of {TRIES_MAX})"),
     }
 }

@@ -1,6 +1,6 @@
 //! A member that was away longer than the log reaches back.
 
-use crate::pond::Pond;
+use crate::pond::{Pond, keys};
 use crate::writers::{Writers, feed_of, session_of, stores_agree};
 use ribbit::net::client::Client;
 use ribbit::net::protocol::{Answer, Ask};
@@ -15,7 +15,7 @@ const FLOOD: u128 = 1_000;
 
 /// Many croaks of one person at once.
 fn flood(address: &str, session: TokenHash) {
-    let client = Client::new(vec![address.to_string()]);
+    let client = Client::new(vec![address.to_string()], keys());
     smol::block_on(async {
         let born = client.position(Duration::from_secs(10)).await.expect("it answers").index;
         let asking: Vec<_> = (0..FLOOD)

@@ -1,6 +1,6 @@
 //! Founding and joining.
 
-use crate::pond::{Pond, asked, awaited};
+use crate::pond::{Pond, asked, awaited, keys};
 use ribbit::net::client::ask_once;
 use ribbit::net::frame::Plane;
 use ribbit::net::protocol::{Answer, Ask};
@@ -18,7 +18,8 @@ fn join(address: &str, cluster: ClusterId, id: u32) -> Answer {
         rules_level: RULES_LEVEL,
     };
     let ask = Ask::Join { cluster, id: RequestId(u128::from(id)), site: 1, member };
-    let answer = ask_once(address, Plane::Control, ask, Duration::from_secs(5));
+    let keys = keys();
+    let answer = ask_once(address, Plane::Control, &keys, ask, Duration::from_secs(5));
     smol::block_on(answer).expect("it answers")
 }
 

@@ -1,6 +1,6 @@
 //! People are spread evenly again after every backend was restarted, and nobody noticed.
 
-use crate::pond::{Pond, Status};
+use crate::pond::{Pond, Status, keys};
 use ribbit::net::client::Client;
 use rustix::process::Signal;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ impl Crowd {
         let thread = std::thread::spawn(move || {
             let executor = smol::LocalExecutor::new();
             let person = || async {
-                let client = Client::new(servers.clone());
+                let client = Client::new(servers.clone(), keys());
                 while !stop.load(Ordering::SeqCst) {
                     if client.position(ANSWER_MAX).await.is_err() {
                         failed.fetch_add(1, Ordering::SeqCst);

@@ -1,9 +1,10 @@
 //! Who follows a feed is told each croak once and in order, whatever dies meanwhile.
 
-use crate::pond::{Pond, Status, asked, awaited};
+use crate::pond::{Pond, Status, asked, awaited, keys};
 use crate::writers::{Writers, feed_of, session_of};
-use ribbit::net::client::{Client, connect};
+use ribbit::net::client::Client;
 use ribbit::net::frame::{self, Plane};
+use ribbit::net::handshake::connect;
 use ribbit::net::limits::FRAME_BYTES_MAX;
 use ribbit::net::protocol::{Answer, AnswerFrame, Ask, AskFrame, Lapse, Why};
 use ribbit::net::subscription::{News, Subscription};
@@ -30,7 +31,7 @@ struct Reader {
 
 impl Reader {
     fn new(pond: &Pond, session: TokenHash) -> Reader {
-        let client = Client::new(vec![pond.address("BALANCER")]);
+        let client = Client::new(vec![pond.address("BALANCER")], keys());
         let start = smol::block_on(client.position(LONG)).expect("somebody answers");
         Reader::from(client, start, session)
     }
@@ -209,13 +210,14 @@ fn a_stream_of_a_backend_that_has_lost_touch_ends_with_a_word() {
     let session = session_of(&browser);
     let cursor = Reader::new(&pond, session).subscription.cursor();
     smol::block_on(async {
-        let mut stream = connect(&pond.address("BACKEND_1"), Plane::Client).await.expect("it listens");
+        let mut stream =
+            connect(&pond.address("BACKEND_1"), Plane::Client, &keys()).await.expect("it listens");
         let ask = Ask::Subscribe { cursor, wanted: Wanted::Feed { session } };
-        frame::write(&mut stream, &AskFrame { tag: 1, deadline_ms: 0, ask }).await.expect("open");
+        frame::write(&mut stream.writer, &AskFrame { tag: 1, deadline_ms: 0, ask }).await.expect("open");
         pond.signal(&["backend-2", "backend-3", "coordinator-1", "coordinator-2"], Signal::STOP);
         let mut beats = 0;
         loop {
-            let said = frame::within(LONG, frame::read(&mut stream, FRAME_BYTES_MAX)).await;
+            let said = frame::within(LONG, frame::read(&mut stream.reader, FRAME_BYTES_MAX)).await;
             match said.map(|AnswerFrame { answer, .. }| answer) {
                 Ok(Answer::Live { .. }) => beats += 1,
                 Ok(Answer::Unavailable(Why::Behind)) => break,
@@ -250,7 +252,7 @@ fn a_cursor_from_before_a_snapshot_is_told_to_read_again_and_misses_nothing() {
     awaited("it is another member now", || raft_id(&pond).filter(|id| *id > 0 && Some(*id) != before));
     pond.await_whole();
     croak("after");
-    let client = Client::new(vec![pond.address(part)]);
+    let client = Client::new(vec![pond.address(part)], keys());
     let mut reader = Reader::from(client.clone(), start, session);
     let feed = feed_of(&pond.address("BALANCER"), session);
     assert_eq!(feed.len(), 7);

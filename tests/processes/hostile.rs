@@ -2,6 +2,8 @@
 
 use crate::http::{Browser, exchange};
 use crate::pond::{Pond, asked, awaited};
+use ribbit::net::frame::Plane;
+use ribbit::net::handshake::Preface;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -21,8 +23,9 @@ fn noise(mut seed: u64, length: usize) -> Vec<u8> {
 
 /// What is said on a port of ours after the magic and the version, for each plane, and then goes wrong.
 fn greetings() -> Vec<Vec<u8>> {
-    use ribbit::net::frame::{Plane, preface};
-    let planes = [Plane::Peer, Plane::Client, Plane::Control, Plane::Snapshot];
+    use Plane::{Client, Control, Directory, Peer, Snapshot, Status};
+    let preface = |plane| Preface { plane, cluster: None }.to_bytes();
+    let planes = [Peer, Client, Control, Snapshot, Status, Directory];
     let wrong: [&[u8]; 4] = [&[0xff; 64], &[3, 0, 0, 0, 0xff, 0xff, 0xff], &[0; 64], b"\x20\0\0\0half a fr"];
     let mut all: Vec<Vec<u8>> = Vec::new();
     for plane in planes {

@@ -6,7 +6,9 @@
 use crate::http::Browser;
 use ribbit::net::client::{Client, ask_once};
 use ribbit::net::frame::Plane;
+use ribbit::net::keys::Keys;
 use ribbit::net::protocol::{Answer, Ask, NodeStatus};
+use ribbit::roles::cluster_file::ClusterFile;
 use ribbit::state::listing::TreeEntry;
 use ribbit::state::{Consistency, Page, Query};
 use rustix::process::{Pid, Signal, kill_process};
@@ -112,6 +114,20 @@ pub struct Pond {
     _turn: MutexGuard<'static, ()>,
 }
 
+/// Where the group is whose turn it is.
+static FOLDER: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// The keys of the group that runs, as its own processes have them.
+#[track_caller]
+pub fn keys() -> Keys {
+    let folder = FOLDER.lock().unwrap_or_else(PoisonError::into_inner).clone().expect("a group");
+    ClusterFile::read(&ClusterFile::path_in(&folder)).expect("it has a cluster file").keys()
+}
+
+fn is_here(folder: &TempDir) {
+    *FOLDER.lock().unwrap_or_else(PoisonError::into_inner) = Some(folder.path().to_path_buf());
+}
+
 /// One group at a time.
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
@@ -122,8 +138,10 @@ fn turn() -> MutexGuard<'static, ()> {
 impl Pond {
     /// A folder; nothing runs.
     pub fn dry() -> Pond {
+        let turn = turn();
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Pond { folder, running: None, by_hand: Vec::new(), environment: Vec::new(), _turn: turn() }
+        is_here(&folder);
+        Pond { folder, running: None, by_hand: Vec::new(), environment: Vec::new(), _turn: turn }
     }
 
     /// Three backends, two coordinators, a balancer and the pages, up.
@@ -164,6 +182,7 @@ impl Pond {
     /// Forgets everything: an empty folder.
     pub fn dry_out(&mut self) {
         self.folder = tempfile::tempdir().expect("a temporary folder");
+        is_here(&self.folder);
     }
 
     fn log(&self) -> PathBuf {
@@ -483,7 +502,8 @@ fn name_of(pid: u32) -> String {
 
 /// What one process says of itself; nothing when it does not answer.
 pub fn asked(address: &str) -> Option<NodeStatus> {
-    let answer = smol::block_on(ask_once(address, Plane::Control, Ask::NodeStatus, Duration::from_secs(1)));
+    let answer =
+        smol::block_on(ask_once(address, Plane::Control, &keys(), Ask::NodeStatus, Duration::from_secs(1)));
     match answer {
         Ok(Answer::NodeStatus(status)) => Some(*status),
         _ => None,
@@ -494,7 +514,7 @@ pub fn asked(address: &str) -> Option<NodeStatus> {
 pub fn tree(address: &str, path: &str) -> Option<Vec<TreeEntry>> {
     let query = Query::Tree { path: path.parse().expect("a path"), depth: None, after: None, limit: 500 };
     let ask = Ask::Read { seen: None, consistency: Consistency::Stale, query };
-    match smol::block_on(ask_once(address, Plane::Control, ask, Duration::from_secs(1))) {
+    match smol::block_on(ask_once(address, Plane::Control, &keys(), ask, Duration::from_secs(1))) {
         Ok(Answer::Read { page: Ok(Page::Tree { entries, .. }), .. }) => Some(entries),
         Ok(Answer::Read { page: Err(_), .. }) => Some(Vec::new()),
         _ => None,
@@ -504,6 +524,6 @@ pub fn tree(address: &str, path: &str) -> Option<Vec<TreeEntry>> {
 /// Asks this server and no other.
 #[track_caller]
 pub fn ask(address: &str, ask: Ask) -> Answer {
-    let client = Client::new(vec![address.to_string()]);
+    let client = Client::new(vec![address.to_string()], keys());
     smol::block_on(client.ask(ask, Duration::from_secs(10))).expect("it answers")
 }

@@ -1,6 +1,6 @@
 //! What many do at the same moment, through different backends: one of them wins, and nothing breaks.
 
-use crate::pond::{Pond, awaited};
+use crate::pond::{Pond, awaited, keys};
 use crate::writers::{Writers, session_of, stores_agree};
 use ribbit::net::client::{Client, Unreachable};
 use ribbit::net::protocol::{Answer, Ask, NewAccount, Password};
@@ -16,7 +16,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 fn at_once(pond: &Pond, ask: impl Fn(usize, RequestId, LogIndex) -> Ask) -> Vec<Result<Reply, Code>> {
     let backends: Vec<String> = (1..=3).map(|id| pond.address(&format!("BACKEND_{id}"))).collect();
     let born = {
-        let client = Client::new(backends.clone());
+        let client = Client::new(backends.clone(), keys());
         smol::block_on(client.position(DEADLINE)).expect("somebody answers").index
     };
     let asking: Vec<_> = (0..MANY)
@@ -25,7 +25,7 @@ fn at_once(pond: &Pond, ask: impl Fn(usize, RequestId, LogIndex) -> Ask) -> Vec<
             let mut servers = backends.clone();
             servers.rotate_left(number % 3);
             let ask = ask(number, new_request_id(), born);
-            smol::spawn(async move { Client::new(servers).ask(ask, DEADLINE).await })
+            smol::spawn(async move { Client::new(servers, keys()).ask(ask, DEADLINE).await })
         })
         .collect();
     let answer =

@@ -1,6 +1,6 @@
 //! `ribbit shell`, one command at a time and line by line: what it shows, what it refuses, and in which words.
 
-use crate::pond::{Pond, awaited};
+use crate::pond::{Pond, awaited, keys};
 use ribbit::net::client::Client;
 use ribbit::net::frame::Plane;
 use ribbit::net::protocol::{Answer, Ask};
@@ -164,7 +164,8 @@ fn a_guard_lets_only_the_holder_write_and_words_of_others_are_only_shown() {
     let pond = Pond::start();
     pond.await_leading_backend();
     // A holder that says odd things of itself.
-    let client = Client::on(Plane::Control, vec![pond.address("BACKEND_1"), pond.address("BACKEND_2")]);
+    let client =
+        Client::on(Plane::Control, vec![pond.address("BACKEND_1"), pond.address("BACKEND_2")], keys());
     let token = token_hash(&new_token());
     let write = |command: Command| {
         let (id, born) =

@@ -1,7 +1,7 @@
 //! Clusters: places with servers of their own, all with the same data.
 
 use crate::masters::master_of;
-use crate::pond::{Pond, ask, asked, awaited, tree};
+use crate::pond::{Pond, ask, asked, awaited, keys, tree};
 use ribbit::net::client::ask_once;
 use ribbit::net::frame::Plane;
 use ribbit::net::protocol::{Answer, Ask, ServerChoice};
@@ -12,7 +12,7 @@ const CLUSTER: &str = "2";
 /// The server for this client, as a coordinator says.
 fn server_of(coordinator: &str, client: u64, before: Option<&str>) -> Option<(ServerChoice, bool)> {
     let ask = Ask::GetServer { client, before: before.map(str::to_string) };
-    match smol::block_on(ask_once(coordinator, Plane::Control, ask, Duration::from_secs(1))) {
+    match smol::block_on(ask_once(coordinator, Plane::Control, &keys(), ask, Duration::from_secs(1))) {
         Ok(Answer::Server { server, changed }) => Some((server?, changed)),
         _ => None,
     }

@@ -1,6 +1,6 @@
 //! A backend that is stopped: alive for the kernel, dead for people.
 
-use crate::pond::{Pond, awaited_within};
+use crate::pond::{Pond, awaited_within, keys};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
@@ -41,12 +41,12 @@ fn a_stopped_backend_is_left_out_and_used_again_once_it_goes_on() {
 
 /// New connections through the balancer go to it, since it has the fewest.
 fn used_again(pond: &Pond, name: &str) {
-    use ribbit::net::client::connect;
     use ribbit::net::frame::Plane;
+    use ribbit::net::handshake::connect;
     let balancer = pond.address("BALANCER");
     let mut held = Vec::new();
     awaited_within(Duration::from_secs(20), "used again", || {
-        held.push(smol::block_on(connect(&balancer, Plane::Client)).expect("the balancer splices"));
+        held.push(smol::block_on(connect(&balancer, Plane::Client, &keys())).expect("the balancer splices"));
         let status = pond.status();
         (status.member(name).clients > 0).then_some(())
     });

@@ -2,7 +2,7 @@
 
 use crate::pond::{Pond, awaited};
 use crate::verbs::{Ran, Somebody};
-use ribbit::net::frame::PREFACE_BYTES;
+use ribbit::net::handshake::PREFACE_BYTES;
 use serde_json::Value;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -142,6 +142,9 @@ fn whatever_dies_each_croak_is_done_once_and_told_once_and_in_order() {
     assert_eq!(texts, expected);
 }
 
+/// What a server says before its first record: a key, its own under a seal, the cluster under one.
+const HANDSHAKE_BYTES: usize = PREFACE_BYTES + 32 + 48 + 32;
+
 /// Stands before a server. Of the first connection it lets through everything but the second answer: when that comes,
 /// both sides are cut. Whoever comes after that talks to the server.
 fn who_loses_an_answer(server: String) -> String {
@@ -160,11 +163,12 @@ fn who_loses_an_answer(server: String) -> String {
                 std::thread::spawn(move || io::copy(&mut server, &mut client));
                 continue;
             }
-            let mut preface = [0; PREFACE_BYTES];
-            server.read_exact(&mut preface).and_then(|()| client.write_all(&preface)).expect("a preface");
-            let first = frame_of(&mut server);
+            let mut handshake = [0; HANDSHAKE_BYTES];
+            let handshaken = server.read_exact(&mut handshake).and_then(|()| client.write_all(&handshake));
+            handshaken.expect("a handshake");
+            let first = record_of(&mut server);
             client.write_all(&first).expect("the client reads");
-            frame_of(&mut server);
+            record_of(&mut server);
             for end in [&client, &server] {
                 let _ = end.shutdown(Shutdown::Both);
             }
@@ -173,13 +177,14 @@ fn who_loses_an_answer(server: String) -> String {
     address
 }
 
-fn frame_of(stream: &mut TcpStream) -> Vec<u8> {
-    let mut frame = vec![0; 4];
-    stream.read_exact(&mut frame).expect("a length");
-    let length = u32::from_le_bytes([frame[0], frame[1], frame[2], frame[3]]) as usize;
-    frame.resize(4 + length, 0);
-    stream.read_exact(&mut frame[4..]).expect("a frame");
-    frame
+/// One record, which holds one frame here.
+fn record_of(stream: &mut TcpStream) -> Vec<u8> {
+    let mut record = vec![0; 2];
+    stream.read_exact(&mut record).expect("a length");
+    let length = usize::from(u16::from_le_bytes([record[0], record[1]]));
+    record.resize(2 + length, 0);
+    stream.read_exact(&mut record[2..]).expect("a record");
+    record
 }
 
 #[test]

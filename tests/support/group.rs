@@ -3,7 +3,10 @@
 //! It speaks the client plane on a port of its own, checks passwords by comparing them, tells followers what happens,
 //! and can be told to be out of order in the ways a group can be.
 
-use ribbit::net::frame::{self, PREFACE_BYTES, Plane};
+use crate::keys::keys;
+use ribbit::net::channel::Writer;
+use ribbit::net::frame::{self, Plane};
+use ribbit::net::handshake::{self, Opening};
 use ribbit::net::limits::FRAME_BYTES_MAX;
 use ribbit::net::protocol::{
     Answer, AnswerFrame, Ask, AskFrame, HistoryLine, Lapse, MemberInfo, NodeStatus, Why,
@@ -18,7 +21,6 @@ use ribbit::state::{
     RequestId, Role, Stamp, Token, View, Wanted,
 };
 use smol::future::FutureExt;
-use smol::io::{AsyncReadExt, AsyncWriteExt};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -202,28 +204,26 @@ impl Group {
 }
 
 async fn serve(mut stream: async_net::TcpStream, shared: Arc<Mutex<Shared>>) -> Option<()> {
-    let mut preface = [0; PREFACE_BYTES];
-    stream.read_exact(&mut preface).await.ok()?;
-    let plane = frame::parse_preface(&preface).ok()?;
+    let Opening::Ribbit(preface) = handshake::read_opening(&mut stream).await.ok()? else { return None };
     if shared.lock().unwrap().mood == Mood::Gone {
         return None;
     }
-    stream.write_all(&frame::preface(plane)).await.ok()?;
-    assert!(matches!(plane, Plane::Client | Plane::Control));
+    assert!(matches!(preface.plane, Plane::Client | Plane::Control | Plane::Status));
+    let mut channel = handshake::accept(stream, preface, &keys()).await.ok()?;
     loop {
-        let AskFrame { tag, ask, .. } = frame::read(&mut stream, FRAME_BYTES_MAX).await.ok()?;
+        let AskFrame { tag, ask, .. } = frame::read(&mut channel.reader, FRAME_BYTES_MAX).await.ok()?;
         if let Ask::Subscribe { cursor, wanted } = ask {
-            let end = follow(&mut stream, tag, &shared, cursor, &wanted).await?;
-            return frame::write(&mut stream, &AnswerFrame { tag, answer: end }).await.ok();
+            let end = follow(&mut channel.writer, tag, &shared, cursor, &wanted).await?;
+            return frame::write(&mut channel.writer, &AnswerFrame { tag, answer: end }).await.ok();
         }
         let answer = answer(&mut shared.lock().unwrap(), ask)?;
-        frame::write(&mut stream, &AnswerFrame { tag, answer }).await.ok()?;
+        frame::write(&mut channel.writer, &AnswerFrame { tag, answer }).await.ok()?;
     }
 }
 
 /// Tells what is wanted behind the cursor; gives the last word.
 async fn follow(
-    stream: &mut async_net::TcpStream,
+    stream: &mut Writer,
     tag: u32,
     shared: &Mutex<Shared>,
     cursor: Token,

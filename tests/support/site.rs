@@ -1,6 +1,7 @@
 //! The web role in this process, over a group in a box.
 
 use super::group::Group;
+use crate::keys::keys;
 use ribbit::roles::options::WebOptions;
 use ribbit::roles::web;
 use std::sync::Arc;
@@ -18,12 +19,13 @@ impl Site {
     pub fn start() -> Site {
         let group = Group::start();
         let servers = vec![group.address.clone()];
-        let options = WebOptions { listen: "127.0.0.1:0".into(), servers: servers.clone() };
+        let options = WebOptions { listen: "127.0.0.1:0".into(), servers: servers.clone(), keys: keys() };
         let listener = smol::block_on(web::bind(&options)).expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();
         let stop = Arc::new(event_listener::Event::new());
         let stopped = stop.listen();
-        let thread = std::thread::spawn(move || smol::block_on(web::serve(listener, servers, stopped)));
+        let thread =
+            std::thread::spawn(move || smol::block_on(web::serve(listener, servers, keys(), stopped)));
         Site { group, address, stop, thread }
     }
 

@@ -91,7 +91,7 @@ type Leases = Rc<RefCell<Vec<TokenHash>>>;
 async fn locks(options: &BenchOptions, servers: &[String], folder: &TreePath, leases: &Leases) -> Tally {
     together(options, |number, end, tally| {
         let path = folder.join(&format!("lock-{number}")).expect("a short name");
-        let connection = Connection::new(Plane::Control, servers, number);
+        let connection = Connection::new(Plane::Control, servers, &options.group.keys, number);
         let (lease, leases) = (token_hash(&new_token()), leases.clone());
         let locker = Locker { connection, path, lease, leases, seen: None, end, tally };
         locker.drive()

@@ -5,11 +5,10 @@ use super::client_flags::{
     InboxFlags, OnlyFlag, PeopleFlags, PersonVerbFlags, PostFlags, ProfileFlags, UncroakFlags, UserFlags,
 };
 use super::flags::GroupFlags;
-use super::{Job, Refusal, client_server, group, web};
+use super::{Job, Refusal, client_server, find_group, group, web};
 use crate::roles::failure::Failure;
 use crate::roles::options::{PersonOptions, PersonVerb, TerminalOptions, VerbOptions, Whose};
 use clap::ArgMatches;
-use std::path::PathBuf;
 
 pub fn client(flags: ClientFlags, matches: &ArgMatches) -> Result<Job, Refusal> {
     let ClientFlags { verb, user: username, take_over, group } = flags;
@@ -87,9 +86,6 @@ fn given(words: &[String]) -> Option<String> {
 
 fn person(flags: GroupFlags, matches: &ArgMatches) -> Result<PersonOptions, Failure> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    // A relative path is none, says the specification.
-    let config = set("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
-    let config = config.or_else(|| Some(PathBuf::from(set("HOME")?).join(".config")));
-    let folder = config.map(|folder| folder.join("ribbit"));
+    let folder = find_group::settings_folder();
     Ok(PersonOptions { group: group(flags, matches)?, folder, no_colour: set("NO_COLOR").is_some() })
 }

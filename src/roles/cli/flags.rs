@@ -10,6 +10,7 @@ use super::client_flags::ClientFlags;
 use super::tree_flags::{LOCK_HELP, LockFlags, SHELL_HELP, ShellFlags};
 use super::user_flags::UserVerbFlags;
 use super::{help, typed};
+use crate::net::keys::PublicKey;
 use crate::roles::address;
 use crate::state::MemberName;
 use crate::state::limits::CLUSTERS_MAX;
@@ -88,6 +89,9 @@ pub enum Verb {
     /// Run a command while holding a lock
     #[command(after_help = LOCK_HELP)]
     Lock(LockFlags),
+    /// Show the public key, by which people's programs know the servers
+    #[command(after_help = help::KEY)]
+    Key(KeyFlags),
     /// Found a new history on what one member's store holds: the last resort
     #[command(after_help = help::RECOVER)]
     Recover(RecoverFlags),
@@ -283,6 +287,20 @@ pub struct GroupFlags {
     /// The group that is reached here
     #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', value_parser = address::peer)]
     pub server: Vec<String>,
+    /// What its servers are known by, as `ribbit key` shows it on a board; not needed where the cluster file is [default:
+    /// the key that they have when they are met first]
+    #[arg(long, value_name = "KEY")]
+    pub public_key: Option<PublicKey>,
+}
+
+#[derive(Debug, Args)]
+pub struct KeyFlags {
+    /// The folder that holds the cluster file [default: ribbit-data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The cluster file [default: cluster.ribbit in the data folder]
+    #[arg(long, value_name = "FILE")]
+    pub cluster_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -22,6 +22,12 @@ Examples:
 
 Ctrl-C stops everything. What is in the data folder stays.";
 
+pub(super) const KEY: &str = "\
+It is no secret. A laptop or a web process that has no cluster file is told it:
+  ribbit client web --server board1:8081 --public-key $(ssh board1 ribbit key)
+Without it they trust the servers that they meet first, and refuse any other
+key from then on.";
+
 pub(super) const INIT: &str = "\
 Examples:
   ribbit init --name frogs --coordinator board1:9000,board2:9001

@@ -26,12 +26,13 @@ pub mod tree_flags;
 pub mod typed;
 pub mod user_flags;
 
+use crate::net::keys::{Keys, PublicKey};
 use crate::net::protocol::Directory;
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{
     BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DataDir, DirectoryOptions, Fate, Group,
-    HealthOptions, InitOptions, LockOptions, MemberOptions, NodeOptions, RecoverOptions, Restart,
+    HealthOptions, InitOptions, KeyOptions, LockOptions, MemberOptions, NodeOptions, RecoverOptions, Restart,
     ShellOptions, StatusOptions, TerminalOptions, UpOptions, UserOptions, VerbOptions, WatchOptions,
     WebOptions,
 };
@@ -44,12 +45,12 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches};
 use config::Config;
 use flags::{
-    BalancerFlags, BalancerVerb, ClientServerFlags, Flags, GroupFlags, InitFlags, MemberVerb, NameFlags,
-    NodeFlags, RecoverFlags, RestartFlag, ServerFlags, StatusFlags, UpFlags, Verb, WatchFlags, WebFlags,
-    command,
+    BalancerFlags, BalancerVerb, ClientServerFlags, Flags, GroupFlags, InitFlags, KeyFlags, MemberVerb,
+    NameFlags, NodeFlags, RecoverFlags, RestartFlag, ServerFlags, StatusFlags, UpFlags, Verb, WatchFlags,
+    WebFlags, command,
 };
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tree_flags::{LockFlags, ShellFlags};
 
@@ -60,6 +61,8 @@ const BACKEND_PORT: u32 = 10_000;
 /// No backend has a higher number than this.
 const PORTS_PER_CLUSTER: u32 = 1_000;
 const BALANCER_LISTEN: &str = "0.0.0.0:8081";
+/// The folder of what systemd gives a unit with LoadCredential.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 const WEB_LISTEN: &str = "127.0.0.1:8080";
 
 /// What to do.
@@ -82,6 +85,7 @@ pub enum Job {
     Shell(ShellOptions),
     Lock(LockOptions),
     Recover(RecoverOptions),
+    Key(KeyOptions),
     Bench(BenchOptions),
 }
 
@@ -168,6 +172,9 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Shell(flags) => Job::Shell(shell(flags, matches)?),
         Verb::Lock(flags) => Job::Lock(lock(flags, matches)?),
         Verb::Recover(flags) => Job::Recover(recover(flags)?),
+        Verb::Key(KeyFlags { data_dir, cluster_file }) => {
+            Job::Key(KeyOptions { cluster_file: path_of_cluster_file(cluster_file, &or_default(data_dir)) })
+        }
         Verb::Bench(flags) => Job::Bench(bench(flags, matches)?),
     })
 }
@@ -222,7 +229,7 @@ fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeOptio
     coordinators.extend(ports.map(Ports::everyone).unwrap_or_default());
     let own = |address: &String| *address == listen || Some(address) == advertise.as_ref();
     let coordinators = without_doubles(coordinators.into_iter().filter(|address| !own(address)));
-    let cluster = place.cluster.cluster;
+    let (cluster, keys) = (place.cluster.cluster, place.cluster.keys());
     let found = flags.found;
     let data_dir = place.data_dir;
     Ok(NodeOptions {
@@ -232,6 +239,7 @@ fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeOptio
         advertise,
         data_dir,
         cluster,
+        keys,
         coordinators,
         found,
         evict_after,
@@ -245,10 +253,8 @@ fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeOptio
 
 fn recover(flags: RecoverFlags) -> Result<RecoverOptions, Failure> {
     let data_dir = or_default(flags.data_dir);
-    let cluster = match &flags.cluster_file {
-        Some(path) => ClusterFile::read(path)?,
-        None => ClusterFile::read(&ClusterFile::path_in(&data_dir))?,
-    };
+    let path = path_of_cluster_file(flags.cluster_file.clone(), &data_dir);
+    let cluster = ClusterFile::read(&path)?;
     let (cluster, cluster_file) = (cluster.cluster, flags.cluster_file);
     Ok(RecoverOptions { from: flags.from, id: flags.id, data_dir, cluster, cluster_file })
 }
@@ -285,6 +291,7 @@ fn directory(verb: BalancerVerb, matches: &ArgMatches) -> Result<DirectoryOption
 fn balancer(flags: ServerFlags) -> Result<BalancerOptions, Failure> {
     let site = flags.cluster;
     let place = place(flags)?;
+    let keys = place.cluster.keys();
     let ports = place.ports.as_ref();
     let listen = place.listen.or_else(|| ports?.balancer.clone()).unwrap_or_else(|| BALANCER_LISTEN.into());
     let mut seeds = place.coordinators;
@@ -294,7 +301,7 @@ fn balancer(flags: ServerFlags) -> Result<BalancerOptions, Failure> {
             "nobody to balance: the cluster file lists no coordinators, and no --coordinator is given";
         return Err(Failure::new(Exit::Configuration, message));
     }
-    Ok(BalancerOptions { listen, site, seeds: without_doubles(seeds) })
+    Ok(BalancerOptions { listen, site, seeds: without_doubles(seeds), keys })
 }
 
 /// What a server is told about where it is.
@@ -309,10 +316,7 @@ struct Place {
 
 fn place(flags: ServerFlags) -> Result<Place, Failure> {
     let data_dir = or_default(flags.data_dir);
-    let cluster = match &flags.cluster_file {
-        Some(path) => ClusterFile::read(path)?,
-        None => ClusterFile::read(&ClusterFile::path_in(&data_dir))?,
-    };
+    let cluster = ClusterFile::read(&path_of_cluster_file(flags.cluster_file, &data_dir))?;
     let ports = Ports::read(&data_dir)?;
     let coordinators =
         if flags.coordinator.is_empty() { cluster.coordinators.clone() } else { flags.coordinator };
@@ -333,7 +337,7 @@ fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure> {
     // Only beside the group of that folder: another group's pages have no business on its port.
     let ports = ports.filter(|ports| ports.balancer.as_ref() == group.servers.first());
     let listen = flags.listen.or_else(|| ports?.web).unwrap_or_else(|| WEB_LISTEN.into());
-    Ok(WebOptions { listen, servers: group.servers })
+    Ok(WebOptions { listen, servers: group.servers, keys: group.keys })
 }
 
 fn client_server(flags: ClientServerFlags, matches: &ArgMatches) -> Result<ClientServerOptions, Failure> {
@@ -347,7 +351,7 @@ fn status(flags: StatusFlags, detailed: bool, matches: &ArgMatches) -> Result<St
 }
 
 fn member(flags: NameFlags, fate: Fate, matches: &ArgMatches) -> Result<MemberOptions, Failure> {
-    Ok(MemberOptions { group: group(flags.group, matches)?, name: flags.name, fate })
+    Ok(MemberOptions { group: own_group(flags.group, matches)?, name: flags.name, fate })
 }
 
 fn shell(flags: ShellFlags, matches: &ArgMatches) -> Result<ShellOptions, Refusal> {
@@ -356,18 +360,20 @@ fn shell(flags: ShellFlags, matches: &ArgMatches) -> Result<ShellOptions, Refusa
         commands::parse(&flags.command)?;
     }
     let data_dir = flags.group.data_dir.clone();
-    let group = group(flags.group, matches)?;
+    let group = own_group(flags.group, matches)?;
     Ok(ShellOptions { group, data_dir: or_default(data_dir), command: flags.command })
 }
 
 fn lock(flags: LockFlags, matches: &ArgMatches) -> Result<LockOptions, Failure> {
     let LockFlags { path, wait, lease, group: named, command } = flags;
-    Ok(LockOptions { group: group(named, matches)?, path, wait, lease, command })
+    Ok(LockOptions { group: own_group(named, matches)?, path, wait, lease, command })
 }
 
 fn bench(flags: BenchFlags, matches: &ArgMatches) -> Result<BenchOptions, Failure> {
+    let of_the_tree = matches!(flags.op, OpFlag::Lock | OpFlag::List);
+    let find = if of_the_tree { own_group } else { group };
     Ok(BenchOptions {
-        group: group(flags.group, matches)?,
+        group: find(flags.group, matches)?,
         op: match flags.op {
             OpFlag::Post => BenchOp::Post,
             OpFlag::Feed => BenchOp::Feed,
@@ -399,11 +405,55 @@ fn group(flags: GroupFlags, matches: &ArgMatches) -> Result<Group, Failure> {
     };
     let (server, cluster_file, data_dir) = (rank("server"), rank("cluster_file"), rank("data_dir"));
     if server > 0 && server >= cluster_file.max(data_dir) {
-        return Ok(find_group::at_servers(flags.server));
+        let keys = keys(flags.cluster_file, flags.data_dir, flags.public_key)?;
+        return Ok(find_group::at_servers(flags.server, keys));
     }
     match flags.cluster_file {
         Some(path) if cluster_file >= data_dir => find_group::in_cluster_file(&path),
-        _ => find_group::in_data_dir(&or_default(flags.data_dir)),
+        _ => find_group::in_data_dir(&or_default(flags.data_dir), flags.public_key),
+    }
+}
+
+/// What servers at an address that was typed are known by: a cluster file that was named with it, the key that was, or
+/// nothing yet.
+fn keys(
+    cluster_file: Option<PathBuf>,
+    data_dir: Option<PathBuf>,
+    public_key: Option<PublicKey>,
+) -> Result<Keys, Failure> {
+    let file = match (cluster_file, data_dir) {
+        (Some(path), _) => Some(ClusterFile::read(&path)?),
+        (None, Some(data_dir)) => ClusterFile::read_if_allowed(&ClusterFile::path_in(&data_dir))?,
+        (None, None) => None,
+    };
+    Ok(file.map_or_else(|| find_group::keys_without_file(public_key), |file| file.keys()))
+}
+
+/// The group, for those who run it: they have the cluster file, named or where it usually lies.
+fn own_group(flags: GroupFlags, matches: &ArgMatches) -> Result<Group, Failure> {
+    let data_dir = or_default(flags.data_dir.clone());
+    let group = group(flags, matches)?;
+    if group.keys.cluster().is_some() {
+        return Ok(group);
+    }
+    match ClusterFile::read_if_allowed(&path_of_cluster_file(None, &data_dir))? {
+        Some(file) => Ok(Group { keys: file.keys(), ..group }),
+        None => {
+            let message = "this is for those who run the group, and they have its cluster file: name it with \
+                           --cluster-file, or its folder with --data-dir";
+            Err(Failure::new(Exit::Configuration, message))
+        }
+    }
+}
+
+/// Where the cluster file is: as named, else in the data folder, else where systemd puts what a unit is given.
+fn path_of_cluster_file(named: Option<PathBuf>, data_dir: &Path) -> PathBuf {
+    let credential = || Some(ClusterFile::path_in(Path::new(&std::env::var_os(CREDENTIALS)?)));
+    let in_folder = ClusterFile::path_in(data_dir);
+    match named {
+        Some(path) => path,
+        None if in_folder.exists() => in_folder,
+        None => credential().filter(|path| path.exists()).unwrap_or(in_folder),
     }
 }
 

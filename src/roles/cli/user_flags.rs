@@ -2,7 +2,7 @@
 
 use super::client_flags::AskingFlags;
 use super::flags::GroupFlags;
-use super::{group, help};
+use super::{help, own_group};
 use crate::roles::failure::Failure;
 use crate::roles::options::{UserOptions, UserVerb};
 use crate::state::LogIndex;
@@ -108,5 +108,5 @@ pub fn user(verb: UserVerbFlags, matches: &ArgMatches) -> Result<UserOptions, Fa
             (UserVerb::Registration { open: matches!(state, RegistrationFlag::Open) }, group, false)
         }
     };
-    Ok(UserOptions { group: group(named, matches)?, verb, json })
+    Ok(UserOptions { group: own_group(named, matches)?, verb, json })
 }

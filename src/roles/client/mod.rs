@@ -98,7 +98,8 @@ fn notices() -> Tell {
     Box::new(move |contact| {
         let first = matches!(contact, Contact::Reached(_))
             && !was_there.swap(true, std::sync::atomic::Ordering::Relaxed);
-        if !first && io::stderr().is_terminal() {
+        let mistrusted = matches!(contact, Contact::Mistrusted(_));
+        if mistrusted || (!first && io::stderr().is_terminal()) {
             eprintln!("{}", lines::contact(&contact));
         }
     })

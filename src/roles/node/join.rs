@@ -67,7 +67,8 @@ pub fn introduction(node: &Node) -> NewMember {
 
 async fn found(node: &Node, store: &mut Store) -> Result<(), Failure> {
     for address in &node.options.coordinators {
-        let answer = ask_once(address, Plane::Control, Ask::NodeStatus, STATUS_DEADLINE).await;
+        let answer =
+            ask_once(address, Plane::Control, &node.options.keys, Ask::NodeStatus, STATUS_DEADLINE).await;
         if let Ok(Answer::NodeStatus(status)) = answer
             && let Some(history) = status.history
         {
@@ -115,7 +116,7 @@ async fn join(node: &Node, id: RequestId, member: &NewMember) -> Result<Option<(
                 site: node.options.site,
                 member: member.clone(),
             };
-            match ask_once(address, Plane::Control, ask, JOIN_DEADLINE).await {
+            match ask_once(address, Plane::Control, &node.options.keys, ask, JOIN_DEADLINE).await {
                 Ok(Answer::Written { outcome: Ok(Reply::Joined { raft_id, history }), .. }) => {
                     return Ok(Some((raft_id, history)));
                 }

@@ -86,7 +86,7 @@ pub async fn leave(node: &Node) -> Result<(), Failure> {
         for address in &node.options.coordinators {
             let id = new_request_id();
             let ask = Ask::Lose { id, name: node.options.who(), alive: false };
-            match ask_once(address, Plane::Control, ask, ASK_DEADLINE).await {
+            match ask_once(address, Plane::Control, &node.options.keys, ask, ASK_DEADLINE).await {
                 Ok(Answer::Written { outcome: Ok(Reply::Done), .. }) => return Ok(()),
                 Ok(Answer::Refused(denied)) if denied.code == Code::MemberAlive => {
                     twin::refuse_name(node).await?;

@@ -188,7 +188,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         options,
     });
     let service = Arc::new(Service { node: node.clone() });
-    let serving = tasks::spawn(listener::serve(listener, service, gate.clone()));
+    let serving = tasks::spawn(listener::serve(listener, service, gate.clone(), node.options.keys.clone()));
     log::info!("listening on {bound}, store {}", node.options.store_dir().display());
 
     let living = async {

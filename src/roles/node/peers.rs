@@ -12,16 +12,16 @@
 
 use super::roster::{Peers, Roster};
 use super::{Node, coordination, describe};
+use crate::net::channel::{Channel, Writer};
 use crate::net::client::ask_once;
 use crate::net::frame::{self, FrameError, Plane};
 use crate::net::limits::{FRAME_BYTES_MAX, PEER_QUEUE_MAX, PREFACE_DEADLINE, STATUS_DEADLINE, WRITE_BYTES};
 use crate::net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreNews};
 use crate::net::protocol::{Answer, Ask, MemberInfo};
-use crate::net::{socket, tasks};
+use crate::net::{handshake, socket, tasks};
 use crate::replica::{Envelope, Failing, RaftMessage, Transport};
 use crate::state::limits::MEMBERS_MAX;
 use crate::state::{RaftId, Role};
-use async_net::TcpStream;
 use smol::channel::{Receiver, Sender};
 use smol::future::FutureExt;
 use std::collections::BTreeMap;
@@ -157,7 +157,9 @@ async fn ask_around(node: &Arc<Node>) {
         let node = node.clone();
         let address = address.clone();
         tasks::spawn(async move {
-            let answer = ask_once(&address, Plane::Control, Ask::NodeStatus, STATUS_DEADLINE).await;
+            let answer =
+                ask_once(&address, Plane::Control, &node.options.keys, Ask::NodeStatus, STATUS_DEADLINE)
+                    .await;
             let (Ok(Answer::NodeStatus(status)), Some(member)) = (answer, node.member.get()) else { return };
             if status.history == Some(member.identity.history) {
                 member.peers.heard(&status.me);
@@ -178,10 +180,10 @@ async fn link(node: Arc<Node>, to: RaftId, frames: Receiver<Vec<u8>>) {
     loop {
         if let Some(address) = member.peers.address(to) {
             match dial(&node, to, &address).await {
-                Ok(stream) => {
+                Ok(writer) => {
                     log::info!("linked to {} at {address}", describe(to, member.peers.info(to).as_ref()));
                     member.peers.set_linked(to, true);
-                    let ended = feed(&node, to, &frames, stream).await;
+                    let ended = feed(&node, to, &frames, writer).await;
                     member.peers.set_linked(to, false);
                     log::info!("the link to {} ended: {ended}", describe(to, member.peers.info(to).as_ref()));
                     pause = REDIAL_MIN;
@@ -202,13 +204,14 @@ fn hello(node: &Node, to: RaftId) -> Option<PeerHello> {
     Some(PeerHello { cluster, history, from: node.info(), to })
 }
 
-async fn dial(node: &Arc<Node>, to: RaftId, address: &str) -> Result<TcpStream, FrameError> {
-    let mut stream = socket::connect(address, Plane::Peer).await?;
+async fn dial(node: &Arc<Node>, to: RaftId, address: &str) -> Result<Writer, FrameError> {
+    let channel = handshake::connect(address, Plane::Peer, &node.options.keys).await?;
+    let Channel { mut reader, mut writer } = channel;
     let (Some(hello), Some(member)) = (hello(node, to), node.member.get()) else {
         return Err(FrameError::Closed);
     };
-    frame::write(&mut stream, &hello).await?;
-    match frame::within(PREFACE_DEADLINE, frame::read(&mut stream, FRAME_BYTES_MAX)).await? {
+    frame::write(&mut writer, &hello).await?;
+    match frame::within(PREFACE_DEADLINE, frame::read(&mut reader, FRAME_BYTES_MAX)).await? {
         PeerWelcome::Welcome { me, others, you_applied } => {
             member.peers.heard(&me);
             others.iter().for_each(|info| member.peers.told(info));
@@ -224,7 +227,7 @@ async fn dial(node: &Arc<Node>, to: RaftId, address: &str) -> Result<TcpStream, 
                 let _ = node.failed.try_send(Failing::Lost(why));
                 return Err(FrameError::Closed);
             }
-            Ok(stream)
+            Ok(writer)
         }
         PeerWelcome::Refused(why) => {
             log::warn!("{address} refuses a link: {why}");
@@ -240,14 +243,14 @@ async fn dial(node: &Arc<Node>, to: RaftId, address: &str) -> Result<TcpStream, 
 }
 
 /// Writes what waits, many frames at a time, and a beat each second. Ends with the connection.
-async fn feed(node: &Node, to: RaftId, frames: &Receiver<Vec<u8>>, stream: TcpStream) -> FrameError {
+async fn feed(node: &Node, to: RaftId, frames: &Receiver<Vec<u8>>, writer: Writer) -> FrameError {
     // The other side never writes here: whatever it says is the end.
-    let end = socket::heard(stream.clone());
+    let end = socket::heard(writer.socket().clone());
     let over = async {
         let _ = end.await;
         FrameError::Closed
     };
-    write_frames(node, to, frames, stream).or(over).await
+    write_frames(node, to, frames, writer).or(over).await
 }
 
 /// Whether nobody waits for this member: a coordinator that does not vote.
@@ -256,17 +259,12 @@ fn keeps_a_copy_only(node: &Node, id: RaftId) -> bool {
     member.peers.role(id) == Some(Role::Coordinator) && !member.replica.votes(id)
 }
 
-async fn write_frames(
-    node: &Node,
-    to: RaftId,
-    frames: &Receiver<Vec<u8>>,
-    mut stream: TcpStream,
-) -> FrameError {
+async fn write_frames(node: &Node, to: RaftId, frames: &Receiver<Vec<u8>>, mut writer: Writer) -> FrameError {
     let mut beat = smol::Timer::interval(node.options.heartbeat);
     let mut told = None;
     let mut batch = pulse_of(node, &mut told);
     loop {
-        if let Err(error) = frame::write_bytes(&mut stream, &batch).await {
+        if let Err(error) = frame::write_bytes(&mut writer, &batch).await {
             return error;
         }
         batch.clear();
@@ -302,9 +300,10 @@ fn pulse_of(node: &Node, told: &mut Option<StoreNews>) -> Vec<u8> {
 }
 
 /// Serves a link that a peer dialled.
-pub async fn accept(node: Arc<Node>, mut stream: TcpStream) {
+pub async fn accept(node: Arc<Node>, channel: Channel) {
     let Some(member) = node.member.get() else { return };
-    let read = frame::within(PREFACE_DEADLINE, frame::read::<PeerHello, _>(&mut stream, FRAME_BYTES_MAX));
+    let Channel { mut reader, mut writer } = channel;
+    let read = frame::within(PREFACE_DEADLINE, frame::read::<PeerHello, _>(&mut reader, FRAME_BYTES_MAX));
     let Ok(hello) = read.await else {
         return;
     };
@@ -317,17 +316,17 @@ pub async fn accept(node: Arc<Node>, mut stream: TcpStream) {
                 Unwelcome::Removed { .. } => PeerWelcome::Removed,
                 Unwelcome::Refused(why) => PeerWelcome::Refused(why),
             };
-            let _ = frame::write(&mut stream, &answer).await;
+            let _ = frame::write(&mut writer, &answer).await;
             return;
         }
     };
     // What the peer last said of itself, before this hello: it can tell whether its disk has forgotten.
     let incoming = member.peers.begin_incoming(from);
     let welcome = PeerWelcome::Welcome { me: node.info(), others: member.peers.known(), you_applied };
-    if frame::write(&mut stream, &welcome).await.is_err() {
+    if frame::write(&mut writer, &welcome).await.is_err() {
         return;
     }
-    let mut reader = smol::io::BufReader::with_capacity(WRITE_BYTES, socket::Incoming::from(stream));
+    reader.read_ahead(WRITE_BYTES);
     loop {
         let read = peer::read(&mut reader).await;
         if !member.peers.is_current(from, incoming) {

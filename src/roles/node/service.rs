@@ -6,6 +6,7 @@
 use super::coordination::{self, locked, servers};
 use super::{Member, Node, pages, peers, snapshots, subscriptions};
 use crate::db::DbError;
+use crate::net::channel::Channel;
 use crate::net::client::ask_once;
 use crate::net::frame::{FrameError, Plane};
 use crate::net::http::Page;
@@ -18,7 +19,6 @@ use crate::state::{
     AccountCommand, ClusterId, Code, Command, Consistency, Denied, LeaseCommand, LogIndex, MemberName,
     MessageCommand, OperatorCommand, Query, Reply, Request, RequestId, Role, Token, Wanted, members, text,
 };
-use async_net::TcpStream;
 use smol::future::FutureExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,6 +36,9 @@ impl listener::Node for Service {
     async fn answer(self: Arc<Self>, plane: Plane, ask: Ask, deadline: Instant) -> Answer {
         if matches!(ask, Ask::NodeStatus) {
             return Answer::NodeStatus(Box::new(self.status()));
+        }
+        if plane == Plane::Status && !matches!(ask, Ask::History) {
+            return Answer::Refused(Denied::new(Code::InvalidEntry));
         }
         let Some(member) = self.node.member.get() else { return Answer::Unavailable(Why::NotServing) };
         let asking = Asking { node: &self.node, member, deadline };
@@ -64,11 +67,11 @@ impl listener::Node for Service {
         pages::page(&self.node, &self.status(), path)
     }
 
-    async fn peer(self: Arc<Self>, plane: Plane, stream: TcpStream) {
+    async fn peer(self: Arc<Self>, plane: Plane, channel: Channel) {
         match plane {
-            Plane::Peer => peers::accept(self.node.clone(), stream).await,
-            Plane::Snapshot => snapshots::accept(self.node.clone(), stream).await,
-            Plane::Client | Plane::Control => {}
+            Plane::Peer => peers::accept(self.node.clone(), channel).await,
+            Plane::Snapshot => snapshots::accept(self.node.clone(), channel).await,
+            Plane::Client | Plane::Control | Plane::Status | Plane::Directory => {}
         }
     }
 }
@@ -232,7 +235,7 @@ impl Asking<'_> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let ask = Ask::Transfer { name };
         // A node that stopped leading meanwhile would pass it on again: the deadline bounds how far that goes.
-        ask_once(&leader.address, Plane::Control, ask, left)
+        ask_once(&leader.address, Plane::Control, &self.node.options.keys, ask, left)
             .await
             .unwrap_or(Answer::Unavailable(Why::NoLeader))
     }
@@ -323,6 +326,7 @@ impl Asking<'_> {
 pub(super) mod tests {
     use super::*;
     use crate::db::{Configuration, FileDisk, Identity, Store};
+    use crate::net::keys::{KEY_BYTES, Keys};
     use crate::net::limits::SUBSCRIBERS_MAX;
     use crate::net::listener::{Gate, Node as _};
     use crate::net::protocol::Password;
@@ -363,6 +367,7 @@ pub(super) mod tests {
                 advertise: None,
                 data_dir: folder.to_path_buf(),
                 cluster,
+                keys: Keys::of_cluster(cluster, &[1; KEY_BYTES]),
                 coordinators: Vec::new(),
                 found: false,
                 evict_after: Duration::from_secs(10),

@@ -13,16 +13,16 @@ use super::Node;
 use super::peers;
 use crate::db::snapshot::{Chunk, SnapshotHead, SnapshotReader, SnapshotSum, SnapshotWriter};
 use crate::db::{self, DbError};
+use crate::net::channel::{Channel, Reader};
 use crate::net::frame::{self, FrameError, Plane};
+use crate::net::handshake;
 use crate::net::limits::{PREFACE_DEADLINE, SNAPSHOT_CHUNK_BYTES_MAX, SNAPSHOT_RETRY_PAUSE, SNAPSHOT_STALL};
 use crate::net::peer::PeerHello;
-use crate::net::socket;
 use crate::replica::{
     Failing, RaftMessage, convert,
     core::{announces, describe_snapshot},
 };
 use crate::state::RaftId;
-use async_net::TcpStream;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -91,14 +91,15 @@ async fn try_send(
     let (Some(member), Some(hello)) = (node.member.get(), peers::hello_to(node, to)) else {
         return Err(SnapshotError::Nowhere);
     };
-    let mut stream = socket::connect(&address, Plane::Snapshot).await?;
+    let channel = handshake::connect(&address, Plane::Snapshot, &node.options.keys).await?;
+    let Channel { reader: mut heard, mut writer } = channel;
     let store = member.replica.reader().clone();
     let mut reader = smol::unblock(move || SnapshotReader::new(&store)).await?;
     let head = reader.head().clone();
     describe_snapshot(&mut message, &head);
     let message = convert::message_to_bytes(&message);
-    frame::write(&mut stream, &SnapshotHello { hello, message, head }).await?;
-    expect(&mut stream, |verdict| matches!(verdict, Verdict::Go)).await?;
+    frame::write(&mut writer, &SnapshotHello { hello, message, head }).await?;
+    expect(&mut heard, |verdict| matches!(verdict, Verdict::Go)).await?;
     loop {
         let chunk;
         (reader, chunk) = smol::unblock(move || {
@@ -107,16 +108,16 @@ async fn try_send(
         })
         .await;
         let Some(chunk) = chunk? else { break };
-        frame::write_patiently(&mut stream, &Part::Rows(chunk), SNAPSHOT_STALL).await?;
+        frame::write_patiently(&mut writer, &Part::Rows(chunk), SNAPSHOT_STALL).await?;
     }
     let sum = reader.sum();
-    frame::write(&mut stream, &Part::End(sum)).await?;
-    expect(&mut stream, |verdict| matches!(verdict, Verdict::Complete)).await?;
+    frame::write(&mut writer, &Part::End(sum)).await?;
+    expect(&mut heard, |verdict| matches!(verdict, Verdict::Complete)).await?;
     Ok(sum.rows)
 }
 
-async fn expect(stream: &mut TcpStream, wanted: impl Fn(&Verdict) -> bool) -> Result<(), SnapshotError> {
-    match frame::within(SNAPSHOT_STALL, frame::read(stream, SNAPSHOT_CHUNK_BYTES_MAX)).await? {
+async fn expect(reader: &mut Reader, wanted: impl Fn(&Verdict) -> bool) -> Result<(), SnapshotError> {
+    match frame::within(SNAPSHOT_STALL, frame::read(reader, SNAPSHOT_CHUNK_BYTES_MAX)).await? {
         verdict if wanted(&verdict) => Ok(()),
         Verdict::No(why) => Err(SnapshotError::Refused(why)),
         _ => Err(FrameError::Malformed.into()),
@@ -124,16 +125,17 @@ async fn expect(stream: &mut TcpStream, wanted: impl Fn(&Verdict) -> bool) -> Re
 }
 
 /// Receives the state from a member that dialled.
-pub async fn accept(node: Arc<Node>, mut stream: TcpStream) {
-    if let Err(error) = try_accept(&node, &mut stream).await {
+pub async fn accept(node: Arc<Node>, mut channel: Channel) {
+    if let Err(error) = try_accept(&node, &mut channel).await {
         log::info!("a snapshot was not received: {error}");
-        let _ = frame::write(&mut stream, &Verdict::No(error.to_string())).await;
+        let _ = frame::write(&mut channel.writer, &Verdict::No(error.to_string())).await;
     }
 }
 
-async fn try_accept(node: &Arc<Node>, stream: &mut TcpStream) -> Result<(), SnapshotError> {
+async fn try_accept(node: &Arc<Node>, channel: &mut Channel) -> Result<(), SnapshotError> {
+    let Channel { reader, writer } = channel;
     let SnapshotHello { hello, message, head } =
-        frame::within(PREFACE_DEADLINE, frame::read(stream, SNAPSHOT_CHUNK_BYTES_MAX)).await?;
+        frame::within(PREFACE_DEADLINE, frame::read(reader, SNAPSHOT_CHUNK_BYTES_MAX)).await?;
     let from = peers::welcome(node, hello).map_err(|why| SnapshotError::Refused(why.to_string()))?;
     if !announces(&message, &head) {
         return Err(SnapshotError::Refused("the message announces another state than the one sent".into()));
@@ -144,17 +146,17 @@ async fn try_accept(node: &Arc<Node>, stream: &mut TcpStream) -> Result<(), Snap
     }
     let turn = Turn { node, done: false };
     let disk = member.disk.clone();
-    let writer = smol::unblock(move || SnapshotWriter::begin(disk.as_ref(), &head)).await?;
-    frame::write(stream, &Verdict::Go).await?;
-    receive_parts(stream, writer).await?;
+    let file = smol::unblock(move || SnapshotWriter::begin(disk.as_ref(), &head)).await?;
+    frame::write(writer, &Verdict::Go).await?;
+    receive_parts(reader, file).await?;
     turn.finish(from, &message);
-    frame::write(stream, &Verdict::Complete).await?;
+    frame::write(writer, &Verdict::Complete).await?;
     Ok(())
 }
 
-async fn receive_parts(stream: &mut TcpStream, mut writer: SnapshotWriter) -> Result<(), SnapshotError> {
+async fn receive_parts(reader: &mut Reader, mut writer: SnapshotWriter) -> Result<(), SnapshotError> {
     loop {
-        match frame::within(SNAPSHOT_STALL, frame::read(stream, SNAPSHOT_CHUNK_BYTES_MAX)).await? {
+        match frame::within(SNAPSHOT_STALL, frame::read(reader, SNAPSHOT_CHUNK_BYTES_MAX)).await? {
             Part::Rows(chunk) => {
                 let written;
                 (writer, written) = smol::unblock(move || {

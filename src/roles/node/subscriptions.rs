@@ -137,19 +137,21 @@ fn broken(error: &DbError) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::channel::Channel;
     use crate::net::client::Client;
     use crate::net::frame::{self, Plane};
+    use crate::net::keys::Keys;
     use crate::net::limits::{FRAME_BYTES_MAX, SUBSCRIBERS_MAX};
     use crate::net::protocol::{AnswerFrame, Ask, AskFrame};
     use crate::net::subscription::{News, Subscription as Following};
-    use crate::net::{listener, socket, tasks};
+    use crate::net::{handshake, listener, tasks};
     use crate::replica::limits::LIVE_EVENTS_MAX;
     use crate::roles::node::service::{Service, tests::backend};
     use crate::state::{
         AccountId, Command, Consistency, Happening, HistoryId, Page, Query, Reply, Request, RequestId,
         TokenHash,
     };
-    use async_net::{TcpListener, TcpStream};
+    use async_net::TcpListener;
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -164,13 +166,23 @@ mod tests {
         _folder: tempfile::TempDir,
     }
 
+    fn keys(service: &Service) -> Keys {
+        service.node.options.keys.clone()
+    }
+
     impl Pond {
         async fn new() -> Pond {
             let folder = tempfile::tempdir().unwrap();
             let service = backend(folder.path(), &[1]);
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap().to_string();
-            tasks::spawn(listener::serve(listener, service.clone(), service.node.gate.clone())).detach();
+            tasks::spawn(listener::serve(
+                listener,
+                service.clone(),
+                service.node.gate.clone(),
+                keys(&service),
+            ))
+            .detach();
             Pond { service, address, next: 1, _folder: folder }
         }
 
@@ -179,7 +191,7 @@ mod tests {
         }
 
         fn client(&self) -> Client {
-            Client::new(vec![self.address.clone()])
+            Client::new(vec![self.address.clone()], keys(&self.service))
         }
 
         async fn run(&mut self, command: Command) -> (LogIndex, Reply) {
@@ -212,18 +224,24 @@ mod tests {
             Token { history: self.member().identity.history, index: self.member().replica.reader().applied() }
         }
 
+        async fn connect(&self, plane: Plane) -> Channel {
+            handshake::connect(&self.address, plane, &keys(&self.service)).await.unwrap()
+        }
+
         /// A stream without a client that looks after it.
-        async fn subscribe(&self, cursor: Token, wanted: Wanted) -> TcpStream {
-            let mut stream = socket::connect(&self.address, Plane::Client).await.unwrap();
+        async fn subscribe(&self, cursor: Token, wanted: Wanted) -> Channel {
+            let mut stream = self.connect(Plane::Client).await;
             let ask = Ask::Subscribe { cursor, wanted };
-            frame::write(&mut stream, &AskFrame { tag: 7, deadline_ms: 0, ask }).await.unwrap();
+            frame::write(&mut stream.writer, &AskFrame { tag: 7, deadline_ms: 0, ask }).await.unwrap();
             stream
         }
     }
 
-    async fn said(stream: &mut TcpStream) -> Answer {
+    async fn said(stream: &mut Channel) -> Answer {
         let AnswerFrame { tag, answer } =
-            frame::within(Duration::from_secs(10), frame::read(stream, FRAME_BYTES_MAX)).await.unwrap();
+            frame::within(Duration::from_secs(10), frame::read(&mut stream.reader, FRAME_BYTES_MAX))
+                .await
+                .unwrap();
         assert_eq!(tag, 7);
         answer
     }
@@ -377,10 +395,10 @@ mod tests {
             }
             let heard = begin.elapsed();
             assert!(LIVE_BEAT <= heard && heard < 4 * LIVE_BEAT, "{heard:?}");
-            frame::write(&mut stream, &AskFrame { tag: 8, deadline_ms: 0, ask: Ask::NodeStatus })
+            frame::write(&mut stream.writer, &AskFrame { tag: 8, deadline_ms: 0, ask: Ask::NodeStatus })
                 .await
                 .unwrap();
-            let end = frame::read::<AnswerFrame, _>(&mut stream, FRAME_BYTES_MAX).await;
+            let end = frame::read::<AnswerFrame, _>(&mut stream.reader, FRAME_BYTES_MAX).await;
             assert!(matches!(end, Err(FrameError::Closed | FrameError::Io(_))), "{end:?}");
         });
     }
@@ -391,14 +409,14 @@ mod tests {
             let mut pond = Pond::new().await;
             pond.person("ada", SESSION).await;
             let ask = Ask::Subscribe { cursor: pond.now(), wanted: WANTED };
-            let mut stream = socket::connect(&pond.address, Plane::Client).await.unwrap();
+            let mut stream = pond.connect(Plane::Client).await;
             let frame = |ask: &Ask| AskFrame { tag: 7, deadline_ms: 1_000, ask: ask.clone() };
-            frame::write(&mut stream, &frame(&Ask::NodeStatus)).await.unwrap();
+            frame::write(&mut stream.writer, &frame(&Ask::NodeStatus)).await.unwrap();
             assert!(matches!(said(&mut stream).await, Answer::NodeStatus(_)));
-            frame::write(&mut stream, &frame(&ask)).await.unwrap();
+            frame::write(&mut stream.writer, &frame(&ask)).await.unwrap();
             assert_eq!(said(&mut stream).await, Answer::Refused(Denied::new(Code::InvalidEntry)));
-            let mut stream = socket::connect(&pond.address, Plane::Control).await.unwrap();
-            frame::write(&mut stream, &frame(&ask)).await.unwrap();
+            let mut stream = pond.connect(Plane::Control).await;
+            frame::write(&mut stream.writer, &frame(&ask)).await.unwrap();
             assert_eq!(said(&mut stream).await, Answer::Refused(Denied::new(Code::InvalidEntry)));
         });
     }

@@ -35,7 +35,7 @@ pub async fn refuse_copy(node: &Node, store: &Store) -> Result<(), Failure> {
 pub async fn refuse_name(node: &Node) -> Result<(), Failure> {
     for address in &node.options.coordinators {
         let Ok(Answer::NodeStatus(status)) =
-            ask_once(address, Plane::Control, Ask::NodeStatus, STATUS_DEADLINE).await
+            ask_once(address, Plane::Control, &node.options.keys, Ask::NodeStatus, STATUS_DEADLINE).await
         else {
             continue;
         };
@@ -54,7 +54,7 @@ async fn at(node: &Node, address: &str) -> Option<MemberInfo> {
     if address.is_empty() || address == node.address {
         return None;
     }
-    match ask_once(address, Plane::Control, Ask::NodeStatus, STATUS_DEADLINE).await {
+    match ask_once(address, Plane::Control, &node.options.keys, Ask::NodeStatus, STATUS_DEADLINE).await {
         Ok(Answer::NodeStatus(status)) => {
             let same = status.cluster == node.options.cluster && status.me.who() == node.options.who();
             (same && status.me.incarnation != node.incarnation).then_some(status.me)

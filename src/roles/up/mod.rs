@@ -20,6 +20,7 @@ pub mod ports;
 pub mod probe;
 pub mod supervisor;
 
+use crate::net::keys::Keys;
 use crate::net::survey::survey;
 use crate::replica::limits::{EVICT_TICKS, TICK_MS};
 use crate::roles::cli::flags::DISK_QUOTA;
@@ -63,13 +64,13 @@ const CHILDREN_LOG: &str = "warn";
 pub async fn run(options: UpOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let folder = Folder::open(&options.data_dir)?;
     let web = ports::web(&options.web)?;
-    folder.cluster_file()?;
+    let keys = folder.cluster_file()?.keys();
     let members = ports::members(options.backends, options.coordinators);
     let before = Ports::read(folder.path())?.unwrap_or_default();
     let mut ports = ports::choose(&before, &members, web)
         .map_err(|error| Failure::new(Exit::Refused, format!("no free ports on loopback: {error}")))?;
     ports::settle_founder(&mut ports, folder.path());
-    let mut up = Up::new(&folder, ports, &options)?;
+    let mut up = Up::new(&folder, ports, keys, &options)?;
     up.write_ports()?;
     let ended = up.tend(stop).await;
     up.stop_all().await;
@@ -149,6 +150,7 @@ struct Up {
     told: Told,
     program: PathBuf,
     ports: Ports,
+    keys: Keys,
     children: Vec<Child>,
     supervisor: Supervisor,
     stage: Stage,
@@ -163,7 +165,7 @@ enum News {
 }
 
 impl Up {
-    fn new(folder: &Folder, ports: Ports, options: &UpOptions) -> Result<Up, Failure> {
+    fn new(folder: &Folder, ports: Ports, keys: Keys, options: &UpOptions) -> Result<Up, Failure> {
         let program = std::env::current_exe()
             .map_err(|error| Failure::new(Exit::Refused, format!("where is this program? {error}")))?;
         let mut supervisor = Supervisor::default();
@@ -181,6 +183,7 @@ impl Up {
             told: Told { evict_after: options.evict_after, disk_quota_bytes: options.disk_quota_bytes },
             program,
             ports,
+            keys,
             children,
             supervisor,
             stage: Stage::Forming,
@@ -228,7 +231,7 @@ impl Up {
 
     fn await_members(&mut self) {
         let voters = voters_of(self.ports.members.len() as u32);
-        self.goal = Box::pin(formed(self.ports.everyone(), voters));
+        self.goal = Box::pin(formed(self.ports.everyone(), self.keys.clone(), voters));
     }
 
     fn advance(&mut self) -> Result<(), Failure> {
@@ -400,7 +403,7 @@ impl Up {
     /// What is missing, in words.
     async fn did_not_come_up(&self) -> Failure {
         let mut missing = Vec::new();
-        let survey = survey(&self.ports.everyone()).await;
+        let survey = survey(&self.ports.everyone(), &self.keys).await;
         let voters = voters_of(self.ports.members.len() as u32);
         if survey.leader.is_none() {
             missing.push("nobody leads".to_string());

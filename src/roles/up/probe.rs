@@ -1,5 +1,6 @@
 //! How `up` sees that what it started works: it asks, as anybody could.
 
+use crate::net::keys::Keys;
 use crate::net::survey::{Survey, survey};
 use async_net::TcpStream;
 use smol::Timer;
@@ -24,8 +25,8 @@ pub fn voters_of(members: u32) -> usize {
 
 /// Completes once there is a leader and as many voters as there should be are alive. A group that was larger
 /// before has more voters than it should; those that are off do not count.
-pub async fn formed(seeds: Vec<String>, voters: usize) {
-    while !is_formed(&survey(&seeds).await, voters) {
+pub async fn formed(seeds: Vec<String>, keys: Keys, voters: usize) {
+    while !is_formed(&survey(&seeds, &keys).await, voters) {
         Timer::after(PAUSE).await;
     }
 }

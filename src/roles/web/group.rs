@@ -3,6 +3,7 @@
 
 use super::limits::{HISTORY_DEADLINE, SURVEY_EVERY};
 use crate::net::client::Client;
+use crate::net::keys::Keys;
 use crate::net::protocol::{Answer, Ask, HistoryLine};
 use crate::net::survey::{Survey, survey};
 use smol::lock::Mutex;
@@ -12,6 +13,7 @@ use std::time::Instant;
 pub struct Group {
     client: Client,
     servers: Vec<String>,
+    keys: Keys,
     /// Held while asking. When it was asked, and what came of it.
     last: Mutex<Option<(Instant, Rc<Seen>)>>,
 }
@@ -23,8 +25,8 @@ pub struct Seen {
 }
 
 impl Group {
-    pub fn new(client: Client, servers: Vec<String>) -> Group {
-        Group { client, servers, last: Mutex::new(None) }
+    pub fn new(client: Client, servers: Vec<String>, keys: Keys) -> Group {
+        Group { client, servers, keys, last: Mutex::new(None) }
     }
 
     /// Takes half a second when a member is dead, two at the worst.
@@ -33,7 +35,7 @@ impl Group {
         if let Some((_, seen)) = last.as_ref().filter(|(at, _)| at.elapsed() < SURVEY_EVERY) {
             return seen.clone();
         }
-        let (survey, history) = smol::future::zip(survey(&self.servers), self.history()).await;
+        let (survey, history) = smol::future::zip(survey(&self.servers, &self.keys), self.history()).await;
         let seen = Rc::new(Seen { survey, history });
         *last = Some((Instant::now(), seen.clone()));
         seen

@@ -43,6 +43,7 @@ mod visit;
 use super::failure::{Exit, Failure};
 use super::options::WebOptions;
 use crate::net::client::Client;
+use crate::net::keys::Keys;
 use async_net::{TcpListener, TcpStream};
 use event_listener::Event;
 use hyper::server::conn::http1;
@@ -66,7 +67,7 @@ use std::time::Instant;
 /// When it cannot listen.
 pub async fn run(options: WebOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let listener = bind(&options).await?;
-    serve(listener, options.servers, stop).await;
+    serve(listener, options.servers, options.keys, stop).await;
     Ok(())
 }
 
@@ -139,10 +140,10 @@ impl Drop for Counted {
 }
 
 /// Serves pages on a listener until `stop`, then gives what is under way `limits::STOP_DEADLINE`.
-pub async fn serve(listener: TcpListener, servers: Vec<String>, stop: impl Future<Output = ()>) {
+pub async fn serve(listener: TcpListener, servers: Vec<String>, keys: Keys, stop: impl Future<Output = ()>) {
     let stopping = Rc::new(Stopping::default());
     let door = Rc::new(Door {
-        site: Site::new(Client::new(servers.clone()), servers, stopping.clone()),
+        site: Site::new(Client::new(servers.clone(), keys.clone()), servers, keys, stopping.clone()),
         open: Cell::new(0),
         live: Cell::new(0),
         stopping,

@@ -13,6 +13,7 @@ use super::tally::Tally;
 use super::visit::Visit;
 use super::{account, croak, feed, friends, health, messages, people, settings, shown, status};
 use crate::net::client::Client;
+use crate::net::keys::Keys;
 use crate::ui::form::Form;
 use crate::ui::pages::{FAVICON, MessagePage, Place, SCRIPT, STYLE, Shell};
 use crate::ui::words::Trouble;
@@ -77,7 +78,7 @@ pub struct Site {
 }
 
 impl Site {
-    pub fn new(client: Client, servers: Vec<String>, stopping: Rc<Stopping>) -> Site {
+    pub fn new(client: Client, servers: Vec<String>, keys: Keys, stopping: Rc<Stopping>) -> Site {
         let mut routes = matchit::Router::new();
         for (path, route) in [
             ("/", Route::Home),
@@ -108,7 +109,7 @@ impl Site {
         ] {
             routes.insert(path, route).expect("the paths differ");
         }
-        let group = Group::new(client.clone(), servers);
+        let group = Group::new(client.clone(), servers, keys);
         let streams = Streams::new(client.clone(), stopping);
         Site { group, streams, client, exports: Exports::default(), tally: Tally::default(), routes }
     }

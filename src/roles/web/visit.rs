@@ -308,11 +308,12 @@ fn set(answer: &mut Answer, name: &str, value: Option<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::keys::{Keys, PublicKey};
 
     fn visit(cookies: &'static str) -> Visit {
         let mut headers = HeaderMap::new();
         headers.insert(COOKIE, HeaderValue::from_static(cookies));
-        Visit::new(Client::new(Vec::new()), &headers, Instant::now())
+        Visit::new(Client::new(Vec::new(), Keys::pinned(PublicKey([0; 32]))), &headers, Instant::now())
     }
 
     #[test]

@@ -1,0 +1,213 @@
+use super::*;
+use crate::net::frame::{read, write};
+use crate::net::limits::{RECORD_BYTES_MAX, REKEY_RECORDS};
+use async_net::TcpListener;
+use smol::future::zip;
+use std::net::Shutdown;
+
+const CLUSTER: ClusterId = ClusterId(7);
+
+fn cluster(key: u8) -> Keys {
+    Keys::of_cluster(CLUSTER, &[key; 32])
+}
+
+/// A connection through the real thing: what the dialler comes to, and the acceptor.
+async fn meet(
+    plane: Plane,
+    dialler: &Keys,
+    acceptor: &Keys,
+) -> (Result<Channel, FrameError>, Result<Channel, FrameError>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let accepting = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        match read_opening(&mut stream).await? {
+            Opening::Ribbit(preface) => accept(stream, preface, acceptor).await,
+            Opening::Http => Err(FrameError::NotRibbit),
+        }
+    };
+    zip(connect(&address, plane, dialler), accepting).await
+}
+
+#[test]
+fn prefaces_tell_who_speaks() {
+    let preface = Preface { plane: Plane::Control, cluster: Some(CLUSTER) };
+    assert_eq!(Preface::parse(&preface.to_bytes()).unwrap(), preface);
+    let unknown = Preface { cluster: None, ..preface };
+    assert_eq!(Preface::parse(&unknown.to_bytes()).unwrap(), unknown);
+    let with = |at: usize, byte: u8| {
+        let mut bytes = preface.to_bytes();
+        bytes[at] = byte;
+        Preface::parse(&bytes)
+    };
+    assert!(matches!(with(0, b'R'), Err(FrameError::NotRibbit)));
+    assert!(matches!(with(6, 2), Err(FrameError::OtherVersion(2))));
+    assert!(matches!(with(7, 0), Err(FrameError::Malformed)));
+}
+
+#[test]
+fn both_sides_come_to_the_same_on_every_plane() {
+    let pinned = Keys::pinned(cluster(1).public().unwrap());
+    use Plane::{Client, Control, Directory, Peer, Snapshot, Status};
+    for plane in [Peer, Client, Control, Snapshot, Status, Directory] {
+        for dialler in [cluster(1), pinned.clone()] {
+            let (one, other) = smol::block_on(meet(plane, &dialler, &cluster(1)));
+            if plane.is_closed() && dialler.cluster().is_none() {
+                assert!(matches!(one, Err(FrameError::NoKey)), "{plane:?}: {one:?}");
+                continue;
+            }
+            let (mut one, mut other) = (one.unwrap(), other.unwrap());
+            smol::block_on(async {
+                write(&mut one.writer, &"over there".to_string()).await.unwrap();
+                assert_eq!(read::<String, _>(&mut other.reader, 64).await.unwrap(), "over there");
+                write(&mut other.writer, &"and back".to_string()).await.unwrap();
+                assert_eq!(read::<String, _>(&mut one.reader, 64).await.unwrap(), "and back");
+            });
+        }
+    }
+}
+
+#[test]
+fn who_has_another_key_gets_nowhere() {
+    for plane in [Plane::Peer, Plane::Control, Plane::Snapshot] {
+        let (one, other) = smol::block_on(meet(plane, &cluster(1), &cluster(2)));
+        assert!(matches!(one, Err(FrameError::OtherKey)), "{plane:?}: {one:?}");
+        assert!(matches!(other, Err(FrameError::OtherKey)), "{plane:?}: {other:?}");
+    }
+    let pinned = Keys::pinned(cluster(1).public().unwrap());
+    for dialler in [cluster(1), pinned] {
+        let (one, _) = smol::block_on(meet(Plane::Client, &dialler, &cluster(2)));
+        assert!(matches!(one, Err(FrameError::Mistrusted(_))), "{one:?}");
+    }
+}
+
+#[test]
+fn another_cluster_is_told_apart_with_both_in_the_words() {
+    let elsewhere = Keys::of_cluster(ClusterId(8), &[1; 32]);
+    for plane in [Plane::Peer, Plane::Client] {
+        let (one, other) = smol::block_on(meet(plane, &cluster(1), &elsewhere));
+        assert!(
+            matches!(one, Err(FrameError::OtherCluster { theirs: ClusterId(8), ours: CLUSTER })),
+            "{one:?}"
+        );
+        let words = other.unwrap_err().to_string();
+        assert!(words.contains(&CLUSTER.to_string()) && words.contains(&ClusterId(8).to_string()), "{words}");
+    }
+}
+
+/// Somebody in between who says another plane, cluster or version than the dialler did.
+#[test]
+fn what_is_changed_on_the_way_is_noticed() {
+    smol::block_on(async {
+        for at in [7, HEAD_BYTES, PREFACE_BYTES - 1, PREFACE_BYTES, PREFACE_BYTES + 31] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap().to_string();
+            let accepting = async {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut bytes = [0; PREFACE_BYTES + KEY];
+                stream.read_exact(&mut bytes).await.unwrap();
+                // Client to status; the cluster unknown to known; the dialler's key to another.
+                bytes[at] = if at == 7 { Plane::Status as u8 } else { bytes[at] ^ 1 };
+                let (head, first) = bytes.split_at(PREFACE_BYTES);
+                let mut preface = Preface::parse(head.try_into().unwrap()).unwrap();
+                let answered = answer(preface, first, &cluster(1), CLUSTER);
+                let Ok((_, second)) = answered else { return };
+                // And it puts right in its answer what it had changed.
+                preface = Preface { plane: Plane::Client, cluster: Some(CLUSTER) };
+                stream.write_all(&[&preface.to_bytes()[..], &second].concat()).await.unwrap();
+            };
+            let pinned = Keys::pinned(cluster(1).public().unwrap());
+            let (one, ()) = zip(connect(&address, Plane::Client, &pinned), accepting).await;
+            assert!(one.is_err(), "byte {at} was changed");
+        }
+    });
+}
+
+#[test]
+fn an_older_version_is_told_so() {
+    smol::block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let accepting = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            read_opening(&mut stream).await
+        };
+        let dialling = async {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"ribbit\x02\x02").await.unwrap();
+            let mut answer = [0; HEAD_BYTES];
+            stream.read_exact(&mut answer).await.unwrap();
+            answer
+        };
+        let (accepted, answer) = zip(accepting, dialling).await;
+        assert!(matches!(accepted, Err(FrameError::OtherVersion(2))), "{accepted:?}");
+        assert_eq!(answer[6], WIRE_VERSION);
+    });
+}
+
+#[test]
+fn long_and_many_records_arrive_in_order_over_new_keys() {
+    smol::block_on(async {
+        let (one, other) = meet(Plane::Peer, &cluster(1), &cluster(1)).await;
+        let (mut one, mut other) = (one.unwrap(), other.unwrap());
+        let long = vec![9u8; 5 * RECORD_BYTES_MAX];
+        let rounds = 2 * REKEY_RECORDS + 3;
+        let writing = async {
+            write(&mut one.writer, &long).await.unwrap();
+            for number in 0..rounds {
+                write(&mut one.writer, &number).await.unwrap();
+            }
+            one.writer.socket().shutdown(Shutdown::Write).unwrap();
+        };
+        let reading = async {
+            assert_eq!(read::<Vec<u8>, _>(&mut other.reader, 1 << 20).await.unwrap(), long);
+            for number in 0..rounds {
+                assert_eq!(read::<u32, _>(&mut other.reader, 64).await.unwrap(), number);
+            }
+            assert!(matches!(read::<u32, _>(&mut other.reader, 64).await, Err(FrameError::Closed)));
+            assert!(other.reader.is_empty());
+        };
+        zip(writing, reading).await;
+    });
+}
+
+/// What travels, and what became of it: a record of each kind that does not belong.
+#[test]
+fn a_record_that_was_changed_repeated_or_cut_ends_the_connection() {
+    smol::block_on(async {
+        for harm in ["changed", "repeated", "left out", "cut", "endless", "empty"] {
+            let (one, other) = meet(Plane::Peer, &cluster(1), &cluster(1)).await;
+            let (one, mut other) = (one.unwrap(), other.unwrap());
+            // Sealed by the dialler, and caught on its way back to itself.
+            let (mut first, mut second) = (Vec::new(), Vec::new());
+            one.writer.seal_for_tests(b"\x04\0\0\0wait", &mut first);
+            one.writer.seal_for_tests(b"\x04\0\0\0more", &mut second);
+            let bytes = match harm {
+                "changed" => {
+                    first[10] ^= 1;
+                    first
+                }
+                "repeated" => [first.clone(), first].concat(),
+                "left out" => second,
+                "cut" => first[..9].to_vec(),
+                "endless" => vec![0xff; 64],
+                _ => vec![16, 0],
+            };
+            let mut raw = one.writer.socket().clone();
+            raw.write_all(&bytes).await.unwrap();
+            raw.shutdown(Shutdown::Write).unwrap();
+            let mut got = frame::read_bytes(&mut other.reader, 64).await;
+            if harm == "repeated" {
+                assert_eq!(got.unwrap(), b"wait");
+                got = frame::read_bytes(&mut other.reader, 64).await;
+            }
+            let kind = match got {
+                Err(FrameError::Io(error)) => error.kind(),
+                // A record that was cut is an end in the middle.
+                Err(FrameError::Closed) if harm == "cut" => continue,
+                other => panic!("{harm}: {other:?}"),
+            };
+            assert_eq!(kind, std::io::ErrorKind::InvalidData, "{harm}");
+        }
+    });
+}
