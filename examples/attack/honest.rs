@@ -5,7 +5,7 @@ use super::browser::Browser;
 use ribbit::net::client::Client;
 use ribbit::net::protocol::{Answer, Ask, NewAccount, Password};
 use ribbit::net::secret::{new_request_id, new_token, to_hex, token_hash};
-use ribbit::state::{Command, Request, TokenHash};
+use ribbit::state::{Command, HistoryId, Request, TokenHash};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -39,6 +39,7 @@ pub struct Honest {
     client: Log,
     /// Somebody's session, for attacks of people who have one.
     pub session: TokenHash,
+    pub history: HistoryId,
 }
 
 impl Honest {
@@ -53,17 +54,18 @@ impl Honest {
             move || {
                 go_about(&log, |text| {
                     page.try_post("/main", &[("post", text)]).is_ok_and(|reply| reply.status == 303)
-                })
+                });
             }
         });
         let balancer = address_of(options, "BALANCER");
-        let asking = Client::new(vec![balancer]);
+        let asking = Client::new(vec![balancer], options.keys());
         let session = smol::block_on(join(&asking, &format!("client-{tag}")));
+        let history = asking.seen().expect("somebody has answered").history;
         std::thread::spawn({
             let log = client.clone();
             move || go_about(&log, |text| smol::block_on(croak(&asking, session, text)))
         });
-        Honest { browser, client, session }
+        Honest { browser, client, session, history }
     }
 
     /// What they were served since this was asked last: the browser, the client.

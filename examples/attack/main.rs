@@ -26,6 +26,8 @@ mod wire;
 use clap::Parser;
 use honest::{Honest, Served};
 use raid::{Raid, Target};
+use ribbit::net::keys::Keys;
+use ribbit::roles::cluster_file::ClusterFile;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use watched::Watched;
@@ -46,6 +48,13 @@ pub struct Options {
     one_address: bool,
     /// Which; all without
     names: Vec<String>,
+}
+
+impl Options {
+    /// As the group's own processes have them: an honest client knows the servers.
+    pub fn keys(&self) -> Keys {
+        ClusterFile::read(&ClusterFile::path_in(&self.data_dir)).expect("the group has a cluster file").keys()
+    }
 }
 
 /// Before each attack.
@@ -78,7 +87,7 @@ fn attack(options: &Options, honest: &Honest, name: &str, target: Target, raid: 
     let calm = honest.take();
     let before = watched.now();
     watched.begin();
-    let done = Raid::run(options, target, Duration::from_secs(options.seconds), raid);
+    let done = Raid::run(options, honest, target, Duration::from_secs(options.seconds), raid);
     let during = honest.take();
     let ended = Instant::now();
     let again = loop {

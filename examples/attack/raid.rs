@@ -1,7 +1,9 @@
 //! One attack: many connections at once, held or made anew, until its time is over.
 
-use super::honest::address_of;
+use super::honest::{Honest, address_of};
 use super::{Options, http, wire};
+use ribbit::net::keys::Keys;
+use ribbit::state::{ClusterId, HistoryId, TokenHash};
 use rustix::net::{AddressFamily, SocketAddrV4, SocketType, bind, connect, socket};
 use smol::{Async, Timer};
 use std::fmt;
@@ -39,10 +41,14 @@ pub const ALL: &[(&str, Target, fn(&Raid))] = &[
     ("ten megabytes", Target::Pages, http::large_bodies),
     ("log-ins", Target::Pages, http::log_ins),
     ("garbage", Target::Backend, wire::garbage),
-    ("giant lengths", Target::Backend, wire::giant_lengths),
-    ("half frames", Target::Backend, wire::half_frames),
-    ("idle after the preface", Target::Backend, wire::idle),
-    ("idle at the balancer", Target::Balancer, wire::idle),
+    ("garbage at the balancer", Target::Balancer, wire::garbage),
+    ("strangers on the members' plane", Target::Backend, wire::strangers),
+    ("handshakes", Target::Backend, wire::handshakes),
+    ("half a preface", Target::Backend, wire::half_open),
+    ("half records", Target::Backend, wire::half_records),
+    ("idle, opened", Target::Backend, wire::idle),
+    ("idle, opened, at the balancer", Target::Balancer, wire::idle),
+    ("live, never read", Target::Backend, wire::never_read),
     ("connecting and leaving", Target::Backend, wire::comes_and_goes),
 ];
 
@@ -51,6 +57,12 @@ pub struct Raid {
     pub end: Instant,
     pub time: Duration,
     one_address: bool,
+    /// The cluster that is attacked, which anybody who dials is told.
+    pub cluster: ClusterId,
+    pub keys: Keys,
+    pub history: HistoryId,
+    /// Of somebody who may follow what happens.
+    pub session: TokenHash,
     held: AtomicUsize,
     held_most: AtomicUsize,
     done: AtomicU64,
@@ -72,7 +84,13 @@ impl Drop for Held<'_> {
 
 impl Raid {
     /// Runs one to its end, and answers what it did.
-    pub fn run(options: &Options, target: Target, time: Duration, raid: fn(&Raid)) -> String {
+    pub fn run(
+        options: &Options,
+        honest: &Honest,
+        target: Target,
+        time: Duration,
+        raid: fn(&Raid),
+    ) -> String {
         let address = match target {
             Target::Pages => options.web.clone(),
             Target::Backend => address_of(options, "BACKEND_1"),
@@ -83,6 +101,10 @@ impl Raid {
             end: Instant::now() + time,
             time,
             one_address: options.one_address,
+            keys: options.keys(),
+            session: honest.session,
+            history: honest.history,
+            cluster: options.keys().cluster().expect("a cluster's keys know it"),
             held: AtomicUsize::new(0),
             held_most: AtomicUsize::new(0),
             done: AtomicU64::new(0),
@@ -111,17 +133,24 @@ impl Raid {
     pub async fn connect(&self, number: usize) -> Option<Held<'_>> {
         let connected = connect_from(if self.one_address { 0 } else { number }, &self.target);
         // The kernel makes connections whether somebody accepts them or not, as long as its queue has room.
-        let stream = match connected.and_then(Async::new) {
-            Ok(stream) => stream,
-            Err(_) => {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-                Timer::after(Duration::from_millis(50)).await;
-                return None;
-            }
+        let Ok(stream) = connected.and_then(Async::new) else {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            Timer::after(Duration::from_millis(50)).await;
+            return None;
         };
         let held = self.held.fetch_add(1, Ordering::Relaxed) + 1;
         self.held_most.fetch_max(held, Ordering::Relaxed);
         Some(Held { raid: self, stream })
+    }
+
+    /// One more is held that was made in another way.
+    pub fn hold(&self) {
+        let held = self.held.fetch_add(1, Ordering::Relaxed) + 1;
+        self.held_most.fetch_max(held, Ordering::Relaxed);
+    }
+
+    pub fn let_go(&self) {
+        self.held.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// So many attackers at once, each with its number, on two threads.
@@ -158,7 +187,7 @@ impl fmt::Display for Raid {
 
 /// From an address of 127.66.0.0/16.
 fn connect_from(number: usize, target: &str) -> io::Result<TcpStream> {
-    let target: std::net::SocketAddrV4 = target.parse().map_err(io::Error::other)?;
+    let target: SocketAddrV4 = target.parse().map_err(io::Error::other)?;
     let made = socket(AddressFamily::INET, SocketType::STREAM, None)?;
     let from = Ipv4Addr::new(127, 66, (number / 250) as u8, (number % 250) as u8 + 1);
     bind(&made, &SocketAddrV4::new(from, 0))?;

@@ -1,6 +1,8 @@
 //! The processes, each on a board of its own: a network namespace behind a bridge, so that boards can be cut off.
 
 use ribbit::db::{FileDisk, Store, snapshot};
+use ribbit::net::keys::Keys;
+use ribbit::roles::cluster_file::ClusterFile;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -108,6 +110,11 @@ impl Boards {
     pub fn balancers(&self) -> Vec<String> {
         let balancers = self.boards.iter().filter(|board| !board.is_member());
         balancers.map(|board| board.address.clone()).collect()
+    }
+
+    /// As every board has them.
+    pub fn keys(&self) -> Keys {
+        ClusterFile::read(&ClusterFile::path_in(&self.folder)).expect("it was made").keys()
     }
 
     fn launch(&mut self, at: usize) {

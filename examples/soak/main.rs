@@ -85,7 +85,7 @@ fn main() -> ExitCode {
     );
     let mut boards = Boards::start(&binary, &folder);
     boards.await_whole(HEAL_MAX);
-    let balancers = boards.balancers();
+    let (balancers, keys) = (boards.balancers(), boards.keys());
     let ending = Arc::new(AtomicBool::new(false));
     let time = Duration::from_secs(60 * options.minutes);
     let keeper = std::thread::spawn({
@@ -93,12 +93,12 @@ fn main() -> ExitCode {
         let samples = Samples::new(&folder, time);
         move || keep(boards, seed, calm, samples, &ending)
     });
-    let mut history = writers::run(&options, &balancers, &folder, time);
+    let mut history = writers::run(&options, &balancers, &keys, &folder, time);
     ending.store(true, Ordering::Relaxed);
     let Kept { mut boards, samples, mut wrong, faults } = keeper.join().expect("the keeper does not panic");
     boards.await_whole(HEAL_MAX);
     println!("everybody is there again; looking for {} croaks and messages", history.acknowledged());
-    writers::check(&mut history, &balancers);
+    writers::check(&mut history, &balancers, &keys);
     boards.stop();
     wrong.extend(boards.differences());
     report(&options, &history, &samples, &faults, wrong)

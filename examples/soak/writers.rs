@@ -7,6 +7,7 @@
 use super::Options;
 use super::history::{History, Kind, Outcome};
 use ribbit::net::client::Client;
+use ribbit::net::keys::Keys;
 use ribbit::net::protocol::{Answer, Ask, NewAccount, Password};
 use ribbit::net::secret::{new_request_id, new_token, to_hex, token_hash};
 use ribbit::state::query::Whom;
@@ -47,12 +48,12 @@ struct Writer {
 type Shared = Rc<RefCell<History>>;
 
 /// Everybody writes until the time is over and all of it is decided.
-pub fn run(options: &Options, balancers: &[String], folder: &Path, time: Duration) -> History {
+pub fn run(options: &Options, balancers: &[String], keys: &Keys, folder: &Path, time: Duration) -> History {
     let file = File::create(folder.join("history.jsonl")).expect("the history can be written");
     let history = Rc::new(RefCell::new(History::new(options.writers, BufWriter::new(file))));
     let executor = LocalExecutor::new();
     smol::block_on(executor.run(async {
-        let writers = join(options, balancers, &executor).await;
+        let writers = join(options, balancers, keys, &executor).await;
         println!("{} people are there", writers.len());
         let end = Instant::now() + time;
         let each = Duration::from_secs_f64(1.0 / options.rate);
@@ -78,11 +79,16 @@ async fn all<T>(tasks: Vec<smol::Task<T>>) -> Vec<T> {
 }
 
 /// Accounts, in the order of their writers: partners are neighbours.
-async fn join(options: &Options, balancers: &[String], executor: &LocalExecutor<'_>) -> Vec<Writer> {
+async fn join(
+    options: &Options,
+    balancers: &[String],
+    keys: &Keys,
+    executor: &LocalExecutor<'_>,
+) -> Vec<Writer> {
     let tag = &to_hex(&new_token())[..6];
     let name = |number: usize| format!("soak-{tag}-{number}");
     let tasks = (0..options.writers).map(|number| {
-        let client = Client::new(balancers.to_vec());
+        let client = Client::new(balancers.to_vec(), keys.clone());
         executor.spawn(account(client, name(number)))
     });
     let people = all(tasks.collect()).await;
@@ -222,10 +228,10 @@ async fn look(writer: &Writer, history: &Shared) {
 }
 
 /// Reads everything that is there, and compares it with what was answered.
-pub fn check(history: &mut History, balancers: &[String]) {
+pub fn check(history: &mut History, balancers: &[String], keys: &Keys) {
     let people = history.people.clone();
     smol::block_on(async {
-        let client = Client::new(balancers.to_vec());
+        let client = Client::new(balancers.to_vec(), keys.clone());
         for (number, (username, session)) in people.iter().enumerate() {
             let croaks = croaks(&client, username, *session).await;
             history.found(number, Kind::Croak, &croaks);

@@ -11,6 +11,7 @@ use ribbit::db::{
     Configuration, Disk, EntryKind, FileDisk, HardState, Identity, LogEntry, Position, Store, record,
 };
 use ribbit::net::frame::{self, Plane};
+use ribbit::net::handshake::Preface;
 use ribbit::net::http;
 use ribbit::net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreNews};
 use ribbit::net::protocol::{
@@ -62,6 +63,7 @@ fn seeds(target: &str) -> Seeds {
             "session=00000000000000000000000000000000000000000000000000000000000000ff; seen=0000000000000000000000000000000a.7",
         ]),
         "frames" => frames(),
+        "handshake" => handshake(),
         "journal" => journal(),
         "names" => {
             lines(&["b*", "*", "?", "[a-c]*", "a[!b]*", "ada-?", "\\*", "**", "!a", "*b*b*", "ada", " B* "])
@@ -227,7 +229,7 @@ fn pages() -> Vec<Answer> {
 }
 
 fn frames() -> Seeds {
-    let mut asked = frame::preface(Plane::Client).to_vec();
+    let mut asked = Preface { plane: Plane::Client, cluster: Some(ClusterId(1)) }.to_bytes().to_vec();
     asked.extend(
         asks().into_iter().flat_map(|ask| frame::encode(&AskFrame { tag: 1, deadline_ms: 1_000, ask })),
     );
@@ -257,6 +259,24 @@ fn store_with_a_log() -> (tempdir::Folder, u64) {
         store.append(&[entry], Some(HardState { term: at, vote: 2, commit: at })).expect("a good disk");
     }
     (folder, first)
+}
+
+/// What both sides may be sent instead of what they expect: with no signature of anybody, or with garbage for one.
+fn handshake() -> Seeds {
+    let mut seeds = Seeds::new();
+    for plane in
+        [Plane::Peer, Plane::Client, Plane::Control, Plane::Snapshot, Plane::Status, Plane::Directory]
+    {
+        for cluster in [Some(ClusterId(1)), None, Some(ClusterId(2))] {
+            let preface = Preface { plane, cluster }.to_bytes();
+            seeds.push([&[0][..], &preface, &[9; 48], &[17, 0], &[7; 17]].concat());
+            seeds.push([&[1, plane as u8][..], &preface, &[9; 96]].concat());
+        }
+    }
+    seeds.push([&[2, 2, 17, 0][..], &[7; 17], &[0, 0]].concat());
+    seeds.push([&[2, 1, 0xff, 0xff][..], &[7; 64]].concat());
+    seeds.push([&[0][..], b"ribbit\x02\x01"].concat());
+    seeds
 }
 
 /// The records of a real log, each as a part.

@@ -1,6 +1,7 @@
 //! What arrives on a socket: prefaces, frames, links of members, and as much of HTTP as a member's port speaks.
 
-use ribbit::net::frame::{self, FrameError, PREFACE_BYTES};
+use ribbit::net::frame::{self, FrameError};
+use ribbit::net::handshake::{PREFACE_BYTES, Preface};
 use ribbit::net::http::{self, Page};
 use ribbit::net::peer;
 use smol::io::{AsyncRead, AsyncWrite};
@@ -15,9 +16,9 @@ const ANSWER_BYTES_MAX: usize = 64 * 1_024;
 
 pub fn run(data: &[u8]) {
     if let Some(preface) = data.first_chunk::<PREFACE_BYTES>()
-        && let Ok(plane) = frame::parse_preface(preface)
+        && let Ok(understood) = Preface::parse(preface)
     {
-        assert_eq!(frame::preface(plane), *preface);
+        assert_eq!(understood.to_bytes(), *preface);
     }
     smol::block_on(async {
         frames(data).await;
@@ -34,8 +35,8 @@ async fn frames(data: &[u8]) {
         match frame::read_bytes(&mut rest, LIMIT).await {
             Ok(bytes) => {
                 assert!(bytes.len() <= LIMIT);
-                assert!(before.starts_with(&frame::framed(&bytes)));
                 assert_eq!(before.len() - rest.len(), bytes.len() + 4);
+                assert_eq!(before[4..][..bytes.len()], bytes);
             }
             Err(FrameError::TooLong { length, limit }) => {
                 assert!(length > limit && before.len() - rest.len() == 4, "nothing of it is read");

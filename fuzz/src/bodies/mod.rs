@@ -2,7 +2,7 @@
 //! has to hold whatever they are. None may panic, run for long, or take much memory (the last two are libFuzzer's to
 //! watch; see fuzz/run).
 //!
-//! - `frames`, `protocol`, `raft`: what comes over the network
+//! - `handshake`, `frames`, `protocol`, `raft`: what comes over the network
 //! - `rules`: commands and questions that can be said there
 //! - `records`, `journal`, `store`, `snapshots`: what is on a disk, or comes from somebody else's
 //! - `forms`, `pages`: from a browser, and back to one
@@ -13,6 +13,7 @@
 pub mod files;
 pub mod forms;
 pub mod frames;
+pub mod handshake;
 pub mod journal;
 mod memory;
 pub mod names;
@@ -35,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     ("files", files::run),
     ("forms", forms::run),
     ("frames", frames::run),
+    ("handshake", handshake::run),
     ("journal", journal::run),
     ("names", names::run),
     ("pages", pages::run),

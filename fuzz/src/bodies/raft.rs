@@ -6,6 +6,7 @@
 use super::Parts;
 use crate::rig::{ME, Rig, message, request};
 use raft::eraftpb::{ConfState, Entry, Message, MessageType};
+use ribbit::db::DbError;
 use ribbit::replica::{Input, Output, convert};
 
 /// More show nothing new, and take long.
@@ -65,7 +66,10 @@ fn member(parts: &mut Parts) -> Rig {
 fn turn(parts: &mut Parts, rig: &mut Rig) -> bool {
     let outputs = match parts.byte() % 8 {
         0 => rig.tick(),
-        1 => rig.store(),
+        1 => match store(rig) {
+            Some(outputs) => outputs,
+            None => return false,
+        },
         2 => {
             let from = u64::from(parts.byte() % 6);
             let bytes = parts.part();
@@ -79,6 +83,24 @@ fn turn(parts: &mut Parts, rig: &mut Rig) -> bool {
     };
     let installs = rig.waiting.iter().any(|job| job.install.is_some());
     !installs && !outputs.iter().any(|output| matches!(output, Output::Fatal(_) | Output::Lost(_)))
+}
+
+/// The disk's turn. Nothing where the group has agreed on an entry that is no command: whoever has the cluster's key and
+/// leads can do that, and the member ends with words.
+fn store(rig: &mut Rig) -> Option<Vec<Output>> {
+    let mut outputs = Vec::new();
+    while !rig.waiting.is_empty() {
+        let jobs = std::mem::take(&mut rig.waiting);
+        let done = match rig.writer.apply(&jobs) {
+            Ok(done) => done,
+            Err(DbError::Damaged(why)) if why.contains("no command") => return None,
+            Err(error) => panic!("a good disk: {error}"),
+        };
+        outputs.extend(rig.feed(Input::Applied(done)));
+        let done = rig.writer.append(&jobs).expect("a good disk");
+        outputs.extend(rig.feed(Input::Stored(done)));
+    }
+    Some(outputs)
 }
 
 /// A number near another: what is odd lies at the edges.
