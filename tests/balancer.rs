@@ -14,7 +14,7 @@ use ribbit::net::frame::{self, Plane};
 use ribbit::net::handshake::{Preface, connect};
 use ribbit::net::limits::FRAME_BYTES_MAX;
 use ribbit::net::line::Line;
-use ribbit::net::listener::{Gate, Node, serve};
+use ribbit::net::listener::{Asker, Gate, Node, serve};
 use ribbit::net::protocol::{
     Answer, AnswerFrame, Ask, AskFrame, Directions, Directory, Finding, MemberInfo, NodeStatus, Why,
 };
@@ -45,13 +45,13 @@ struct Member {
 }
 
 impl Node for Member {
-    async fn answer(self: Arc<Self>, plane: Plane, _ask: Ask, _deadline: Instant) -> Answer {
+    async fn answer(self: Arc<Self>, asker: Asker, _ask: Ask, _deadline: Instant) -> Answer {
         if self.stopped.load(Ordering::SeqCst) {
             return smol::future::pending().await;
         }
         let mut status = self.status.lock().unwrap().clone();
         status.me.clients = self.gate.clients();
-        if plane == Plane::Status {
+        if asker.plane == Plane::Status {
             let _ = self.told.force_send(status.me.clients);
         }
         Answer::NodeStatus(Box::new(status))

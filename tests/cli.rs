@@ -213,6 +213,29 @@ fn init_makes_a_secret_file_once_and_says_what_to_type() {
 }
 
 #[test]
+fn the_cluster_file_may_be_what_systemd_gives_a_unit() {
+    let folder = folder();
+    let credentials = folder.path().join("credentials");
+    fs::create_dir(&credentials).unwrap();
+    let (code, text) = run(&folder, "init --coordinator a:1 --cluster-file credentials/cluster.ribbit");
+    assert_eq!(code, 0, "{text}");
+    let key = |mode: u32| {
+        fs::set_permissions(credentials.join("cluster.ribbit"), fs::Permissions::from_mode(mode)).unwrap();
+        ended(&ribbit(&folder).arg("key").env("CREDENTIALS_DIRECTORY", &credentials).output().unwrap())
+    };
+    let (code, public) = key(0o400);
+    assert!(code == 0 && text.contains(&format!("--public-key {}", public.trim())), "{code}: {public}");
+    // The mask of its access list stands where the group's bits do.
+    assert_eq!(key(0o440), (0, public));
+    let (code, text) = key(0o444);
+    assert!(code == 78 && text.contains("others can open"), "{code}: {text}");
+    // Nowhere else is the group let in.
+    fs::set_permissions(credentials.join("cluster.ribbit"), fs::Permissions::from_mode(0o440)).unwrap();
+    let (code, text) = run(&folder, "key --cluster-file credentials/cluster.ribbit");
+    assert!(code == 78 && text.contains("others can open"), "{code}: {text}");
+}
+
+#[test]
 fn a_missing_cluster_file_says_how_to_get_one() {
     let folder = folder();
     for line in ["backend --id 1", "coordinator --id 1 --found", "balancer", "status --cluster-file none"] {

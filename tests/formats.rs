@@ -197,6 +197,12 @@ fn message_commands() -> Vec<Command> {
     ]
 }
 
+/// The command of rules level 4.
+fn rehash_command() -> Command {
+    let password_hash = "$argon2id$".to_string();
+    Command::Rehash { account: AccountId(9), credential_version: 3, before: u64::MAX, password_hash }
+}
+
 /// The commands of rules level 2.
 fn coordination_commands(member: &NewMember) -> Vec<Command> {
     let (lease, words) = (Some(TOKEN), "lock /jobs/backup".to_string());
@@ -283,7 +289,9 @@ fn entries() -> Vec<String> {
         assert_eq!(postcard::from_bytes::<Proposal>(&bytes).unwrap(), proposal);
         format!("{name} {digest:016x} {}", hex(&bytes))
     };
-    commands.into_iter().chain(coordination_commands(&member)).chain(message_commands()).map(entry).collect()
+    let later =
+        coordination_commands(&member).into_iter().chain(message_commands()).chain([rehash_command()]);
+    commands.into_iter().chain(later).map(entry).collect()
 }
 
 /// Compares with the file, or writes it when UPDATE_GOLDENFILES is set. A changed line is a broken disk format:

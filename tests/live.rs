@@ -11,7 +11,7 @@ use ribbit::net::channel::Channel;
 use ribbit::net::client::Client;
 use ribbit::net::frame::{FrameError, Plane};
 use ribbit::net::limits::{LIVE_PIECES_MAX, LIVE_SILENCE};
-use ribbit::net::listener::{Gate, Node, Outlet, serve};
+use ribbit::net::listener::{Asker, Gate, Node, Outlet, serve};
 use ribbit::net::protocol::{Answer, Ask, Lapse, Why};
 use ribbit::net::subscription::{News, Subscription};
 use ribbit::state::{
@@ -53,7 +53,7 @@ struct Teller {
 }
 
 impl Node for Teller {
-    async fn answer(self: Arc<Self>, _: Plane, _: Ask, _: Instant) -> Answer {
+    async fn answer(self: Arc<Self>, _: Asker, _: Ask, _: Instant) -> Answer {
         Answer::Unavailable(Why::NotServing)
     }
 

@@ -12,8 +12,8 @@ use ribbit::net::channel::Channel;
 use ribbit::net::client::{Client, Unreachable, ask_once};
 use ribbit::net::frame::{self, FrameError, Plane};
 use ribbit::net::handshake::{PREFACE_BYTES, Preface, connect};
-use ribbit::net::limits::{ASKS_UNDER_WAY_MAX, FRAME_BYTES_MAX};
-use ribbit::net::listener::{Gate, Node, serve};
+use ribbit::net::limits::{ADDRESS_CONNECTIONS_MAX, ASKS_UNDER_WAY_MAX, FRAME_BYTES_MAX};
+use ribbit::net::listener::{Asker, Gate, Node, serve};
 use ribbit::net::protocol::{Answer, Ask, Password, Why};
 use ribbit::state::{Consistency, HistoryId, Page, Query, RequestId, Token, TokenHash};
 use smol::channel::{self, Receiver, Sender};
@@ -37,7 +37,7 @@ struct Asked {
 }
 
 impl Node for Puppet {
-    async fn answer(self: Arc<Self>, _plane: Plane, ask: Ask, deadline: Instant) -> Answer {
+    async fn answer(self: Arc<Self>, _plane: Asker, ask: Ask, deadline: Instant) -> Answer {
         if ask == Ask::NodeStatus {
             return Answer::Unavailable(Why::NotServing); // enough for a ping
         }
@@ -372,7 +372,7 @@ fn a_client_that_half_closes_still_gets_its_answers() {
 fn idle_connections_are_bounded_and_make_place_when_they_go() {
     smol::block_on(async {
         let (asked, asks) = channel::unbounded();
-        let server = start(0, &asked, Gate::holding(300, 300)).await;
+        let server = start(0, &asked, Gate::holding(300, 300, |_| false)).await;
         let _answering = answer_everything(asks);
         let mut idle = Vec::new();
         for _ in 0..300 {
@@ -389,10 +389,35 @@ fn idle_connections_are_bounded_and_make_place_when_they_go() {
 }
 
 #[test]
+fn one_address_has_so_many_connections_and_members_are_not_counted() {
+    smol::block_on(async {
+        let (asked, asks) = channel::unbounded();
+        let server = start(0, &asked, Gate::counting(|_| false)).await;
+        let _answering = answer_everything(asks);
+        let mut people = Vec::new();
+        for _ in 0..ADDRESS_CONNECTIONS_MAX {
+            people.push(connect(&server.address, Plane::Client, &keys()).await.unwrap());
+        }
+        // The handshake was done before it was known who that is: it ends behind it.
+        let mut one_more = connect(&server.address, Plane::Status, &keys()).await.unwrap();
+        reads_nothing_more(&mut one_more).await;
+        let _member = connect(&server.address, Plane::Control, &keys()).await.unwrap();
+        people.pop();
+        let client = Client::new(vec![server.address.clone()], keys());
+        client.ask(question(1), LONG).await.unwrap();
+        // Behind some there are many.
+        let crowded = start(1, &asked, Gate::counting(|address| address.is_loopback())).await;
+        for _ in 0..=ADDRESS_CONNECTIONS_MAX {
+            people.push(connect(&crowded.address, Plane::Client, &keys()).await.unwrap());
+        }
+    });
+}
+
+#[test]
 fn people_do_not_take_the_places_of_members() {
     smol::block_on(async {
         let (asked, _asks) = channel::unbounded();
-        let server = start(0, &asked, Gate::holding(8, 3)).await;
+        let server = start(0, &asked, Gate::holding(8, 3, |_| false)).await;
         let mut people = Vec::new();
         for _ in 0..3 {
             people.push(connect(&server.address, Plane::Client, &keys()).await.unwrap());

@@ -13,7 +13,7 @@ use ribbit::net::channel::Channel;
 use ribbit::net::client::{Client, Contact, Unreachable};
 use ribbit::net::frame::Plane;
 use ribbit::net::keys::Keys;
-use ribbit::net::listener::{Gate, Node, Outlet, serve};
+use ribbit::net::listener::{Asker, Gate, Node, Outlet, serve};
 use ribbit::net::protocol::{Answer, Ask, LeaseStatus, MemberInfo, NodeStatus, StoreStatus};
 use ribbit::net::subscription::News;
 use ribbit::state::{
@@ -41,7 +41,7 @@ fn member(role: Role, address: &str, applied: LogIndex) -> MemberInfo {
 }
 
 impl Node for Puppet {
-    async fn answer(self: Arc<Self>, _plane: Plane, ask: Ask, _deadline: Instant) -> Answer {
+    async fn answer(self: Arc<Self>, _plane: Asker, ask: Ask, _deadline: Instant) -> Answer {
         if ask == Ask::NodeStatus {
             return Answer::NodeStatus(Box::new(NodeStatus {
                 cluster: self.cluster,

@@ -20,17 +20,23 @@
 //!   was recorded before.
 //!
 //! A preface of another version is answered with ours and closed: both sides can say so.
+//!
+//! **Carried.** A balancer stands in between and is seen instead of whoever connected to it. So it says before the preface
+//! where that one comes from, under a seal that only the cluster's own processes can make, over the dialler's first
+//! message: that has a key in it that nobody else can go on with, so the seal is of no use for another connection.
+//! What a stranger says of himself is never believed.
 
 use super::channel::Channel;
 use super::frame::{self, FrameError, Plane, WIRE_VERSION, closed};
 use super::http::GET;
-use super::keys::{Keys, PublicKey};
+use super::keys::{Keys, PublicKey, SEAL_BYTES};
 use super::limits::CONNECT_DEADLINE;
 use super::{socket, tasks};
 use crate::state::ClusterId;
 use async_net::TcpStream;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use snow::{Builder, HandshakeState};
+use std::net::{IpAddr, Ipv6Addr};
 
 const MAGIC: &[u8; 6] = b"ribbit";
 const CLUSTER_BYTES: usize = 16;
@@ -41,6 +47,9 @@ pub const PREFACE_BYTES: usize = HEAD_BYTES + CLUSTER_BYTES;
 
 const CLOSED: &str = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s";
 const OPEN: &str = "Noise_NX_25519_ChaChaPoly_BLAKE2s";
+/// Instead of the head of a preface, before what a balancer says.
+const CARRIED_HEAD: [u8; HEAD_BYTES] = [b'r', b'i', b'b', b'b', b'i', b't', WIRE_VERSION, 0xff];
+const ADDRESS_BYTES: usize = 16;
 /// More than any message of a handshake has.
 const MESSAGE_BYTES_MAX: usize = 128;
 
@@ -82,10 +91,24 @@ fn plane_of(head: &[u8; HEAD_BYTES]) -> Result<Plane, FrameError> {
     Plane::of_number(head[7]).ok_or(FrameError::Malformed)
 }
 
+/// What a balancer says of a connection that it carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Carried {
+    from: IpAddr,
+    seal: [u8; SEAL_BYTES],
+}
+
+/// Who has connected, as far as its opening says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    pub preface: Preface,
+    pub carried: Option<Carried>,
+}
+
 /// How a connection that was accepted begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opening {
-    Ribbit(Preface),
+    Ribbit(Arrival),
     /// `GET `: a program that watches, see [`super::http`].
     Http,
 }
@@ -101,6 +124,10 @@ pub async fn read_opening(stream: &mut TcpStream) -> Result<Opening, FrameError>
         return Ok(Opening::Http);
     }
     stream.read_exact(&mut bytes[GET.len()..HEAD_BYTES]).await.map_err(closed)?;
+    let carried = match bytes[..HEAD_BYTES] == CARRIED_HEAD {
+        true => Some(read_carried(stream, &mut bytes).await?),
+        false => None,
+    };
     let head = bytes.first_chunk().expect("a preface begins with its head");
     if let Err(error) = plane_of(head) {
         if let FrameError::OtherVersion(_) = error {
@@ -111,7 +138,60 @@ pub async fn read_opening(stream: &mut TcpStream) -> Result<Opening, FrameError>
         return Err(error);
     }
     stream.read_exact(&mut bytes[HEAD_BYTES..]).await.map_err(closed)?;
-    Ok(Opening::Ribbit(Preface::parse(&bytes)?))
+    Ok(Opening::Ribbit(Arrival { preface: Preface::parse(&bytes)?, carried }))
+}
+
+/// Reads what stands behind the head of a carried connection, and the head of the preface behind that.
+async fn read_carried(
+    stream: &mut TcpStream,
+    bytes: &mut [u8; PREFACE_BYTES],
+) -> Result<Carried, FrameError> {
+    let (mut from, mut seal) = ([0; ADDRESS_BYTES], [0; SEAL_BYTES]);
+    stream.read_exact(&mut from).await.map_err(closed)?;
+    stream.read_exact(&mut seal).await.map_err(closed)?;
+    stream.read_exact(&mut bytes[..HEAD_BYTES]).await.map_err(closed)?;
+    Ok(Carried { from: Ipv6Addr::from(from).to_canonical(), seal })
+}
+
+/// What a balancer sends a backend of a connection that it carries: where that comes from, and what it has said so far.
+/// Reads the dialler's first message for it.
+///
+/// # Errors
+/// As reading.
+pub async fn carry(stream: &mut TcpStream, arrival: Arrival, keys: &Keys) -> Result<Vec<u8>, FrameError> {
+    let Arrival { preface, carried } = arrival;
+    let mut message = [0; MESSAGE_BYTES_MAX];
+    let first = &mut message[..first_bytes(preface.plane)];
+    stream.read_exact(first).await.map_err(closed)?;
+    let from = origin(stream, carried, first, keys)?;
+    let seal = keys.seal(&carried_words(from, first)).ok_or(FrameError::NoKey)?;
+    Ok([&CARRIED_HEAD[..], &address_bytes(from), &seal, &preface.to_bytes(), first].concat())
+}
+
+/// Where a connection comes from: whom a balancer carries, else who is at its other end.
+fn origin(
+    stream: &TcpStream,
+    carried: Option<Carried>,
+    first: &[u8],
+    keys: &Keys,
+) -> Result<IpAddr, FrameError> {
+    match carried {
+        None => Ok(stream.peer_addr()?.ip().to_canonical()),
+        Some(Carried { from, seal }) if keys.have_sealed(&carried_words(from, first), &seal) => Ok(from),
+        Some(_) => Err(FrameError::OtherKey),
+    }
+}
+
+fn address_bytes(address: IpAddr) -> [u8; ADDRESS_BYTES] {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    }
+    .octets()
+}
+
+fn carried_words(from: IpAddr, first: &[u8]) -> Vec<u8> {
+    [&address_bytes(from.to_canonical())[..], first].concat()
 }
 
 /// Opens a connection to HOST:PORT for `plane`.
@@ -179,11 +259,20 @@ async fn dial(
     Ok((state, cluster))
 }
 
+/// A connection that may be used.
+#[derive(Debug)]
+pub struct Accepted {
+    pub channel: Channel,
+    /// Where whoever dialled is, a balancer left out.
+    pub from: IpAddr,
+}
+
 /// The acceptor's part, once the opening was read.
 ///
 /// # Errors
 /// As reading; `OtherCluster` and `OtherKey` when the dialler is not of this cluster: it was told.
-pub async fn accept(mut stream: TcpStream, preface: Preface, keys: &Keys) -> Result<Channel, FrameError> {
+pub async fn accept(mut stream: TcpStream, arrival: Arrival, keys: &Keys) -> Result<Accepted, FrameError> {
+    let Arrival { preface, carried } = arrival;
     let cluster = keys.cluster().ok_or(FrameError::NoKey)?;
     let ours = Preface { plane: preface.plane, cluster: Some(cluster) }.to_bytes();
     if let Some(theirs) = preface.cluster.filter(|theirs| *theirs != cluster) {
@@ -193,6 +282,7 @@ pub async fn accept(mut stream: TcpStream, preface: Preface, keys: &Keys) -> Res
     let mut message = [0; MESSAGE_BYTES_MAX];
     let first = &mut message[..first_bytes(preface.plane)];
     stream.read_exact(first).await.map_err(closed)?;
+    let from = origin(&stream, carried, first, keys)?;
     let answered = match preface.plane.is_closed() {
         // Who has not the key is found out before any curve is computed.
         true => answer(preface, first, keys, cluster),
@@ -210,7 +300,8 @@ pub async fn accept(mut stream: TcpStream, preface: Preface, keys: &Keys) -> Res
         }
     };
     stream.write_all(&[&ours[..], &second].concat()).await?;
-    Ok(Channel::new(stream, state.into_transport_mode().map_err(|_| FrameError::Malformed)?))
+    let state = state.into_transport_mode().map_err(|_| FrameError::Malformed)?;
+    Ok(Accepted { channel: Channel::new(stream, state), from })
 }
 
 /// What the first message is answered with.

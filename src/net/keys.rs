@@ -25,9 +25,13 @@ use std::sync::Arc;
 /// Bytes of a key.
 pub const KEY_BYTES: usize = 32;
 
+/// Bytes of a seal.
+pub const SEAL_BYTES: usize = 16;
+
 /// What each derived key is made under. Part of the wire format.
 const MEMBERS: &[u8] = b"ribbit members 1";
 const SERVERS: &[u8] = b"ribbit servers 1";
+const SEALS: &[u8] = b"ribbit seals 1";
 
 /// What a cluster's servers are known by. 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,15 +73,24 @@ pub trait Trust: Send + Sync {
 pub struct Keys(Arc<Held>);
 
 enum Held {
-    Cluster { cluster: ClusterId, members: [u8; KEY_BYTES], private: [u8; KEY_BYTES], public: PublicKey },
+    Cluster(Box<Own>),
     Pinned(PublicKey),
     Trusting(Box<dyn Trust>),
+}
+
+/// What a process of the cluster's own has.
+struct Own {
+    cluster: ClusterId,
+    members: [u8; KEY_BYTES],
+    private: [u8; KEY_BYTES],
+    seals: [u8; KEY_BYTES],
+    public: PublicKey,
 }
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
-            Held::Cluster { cluster, public, .. } => write!(f, "Keys of {cluster} ({public})"),
+            Held::Cluster(own) => write!(f, "Keys of {} ({})", own.cluster, own.public),
             Held::Pinned(public) => write!(f, "Keys pinned to {public}"),
             Held::Trusting(_) => f.write_str("Keys on trust"),
         }
@@ -97,8 +110,9 @@ impl Keys {
     /// Of a process of the cluster's own: everything.
     pub fn of_cluster(cluster: ClusterId, key: &[u8; KEY_BYTES]) -> Keys {
         let private = derived(key, SERVERS);
-        let (members, public) = (derived(key, MEMBERS), public_of(&private));
-        Keys(Arc::new(Held::Cluster { cluster, members, private, public }))
+        let (members, seals) = (derived(key, MEMBERS), derived(key, SEALS));
+        let public = public_of(&private);
+        Keys(Arc::new(Held::Cluster(Box::new(Own { cluster, members, private, seals, public }))))
     }
 
     /// Of a process that was told which key the servers have.
@@ -113,32 +127,42 @@ impl Keys {
 
     /// Which cluster this is, where that is known before anybody was asked.
     pub fn cluster(&self) -> Option<ClusterId> {
-        match &*self.0 {
-            Held::Cluster { cluster, .. } => Some(*cluster),
-            Held::Pinned(_) | Held::Trusting(_) => None,
-        }
+        self.own().map(|own| own.cluster)
     }
 
     /// The servers' key, where that is known before anybody was asked.
     pub fn public(&self) -> Option<PublicKey> {
         match &*self.0 {
-            Held::Cluster { public, .. } | Held::Pinned(public) => Some(*public),
+            Held::Cluster(own) => Some(own.public),
+            Held::Pinned(public) => Some(*public),
             Held::Trusting(_) => None,
         }
     }
 
     /// What members know each other by.
     pub(super) fn members(&self) -> Option<&[u8; KEY_BYTES]> {
-        match &*self.0 {
-            Held::Cluster { members, .. } => Some(members),
-            Held::Pinned(_) | Held::Trusting(_) => None,
-        }
+        self.own().map(|own| &own.members)
     }
 
     /// What servers show people that they are with.
     pub(super) fn private(&self) -> Option<&[u8; KEY_BYTES]> {
+        self.own().map(|own| &own.private)
+    }
+
+    /// What shows other processes of the cluster that one of them has said this.
+    pub(super) fn seal(&self, words: &[u8]) -> Option<[u8; SEAL_BYTES]> {
+        let seal = derived(&self.own()?.seals, words);
+        seal.first_chunk().copied()
+    }
+
+    /// Whether one of them has said this. Takes as long for any seal.
+    pub(super) fn have_sealed(&self, words: &[u8], seal: &[u8; SEAL_BYTES]) -> bool {
+        self.own().is_some_and(|own| mac(&own.seals, words).verify_truncated_left(seal).is_ok())
+    }
+
+    fn own(&self) -> Option<&Own> {
         match &*self.0 {
-            Held::Cluster { private, .. } => Some(private),
+            Held::Cluster(own) => Some(own),
             Held::Pinned(_) | Held::Trusting(_) => None,
         }
     }
@@ -157,10 +181,12 @@ impl Keys {
 }
 
 fn derived(key: &[u8; KEY_BYTES], name: &[u8]) -> [u8; KEY_BYTES] {
-    let mut mac =
-        <Blake2sMac256 as KeyInit>::new_from_slice(key).expect("a key of 32 bytes is one for BLAKE2s");
-    mac.update(name);
-    mac.finalize().into_bytes().into()
+    mac(key, name).finalize().into_bytes().into()
+}
+
+fn mac(key: &[u8; KEY_BYTES], words: &[u8]) -> Blake2sMac256 {
+    let mac = <Blake2sMac256 as KeyInit>::new_from_slice(key);
+    mac.expect("a key of 32 bytes is one for BLAKE2s").chain_update(words)
 }
 
 fn public_of(private: &[u8; KEY_BYTES]) -> PublicKey {

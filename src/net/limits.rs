@@ -46,6 +46,8 @@ pub const READER_THREADS: usize = 2;
 pub const CONNECTIONS_MAX: usize = 2_048;
 /// Of these, people never take the last: members reach each other however many people come.
 pub const MEMBER_CONNECTIONS_MIN: usize = 128;
+/// Of people's connections, so many may come from one address.
+pub const ADDRESS_CONNECTIONS_MAX: usize = 512;
 /// Questions one connection may have under way; further ones wait unread.
 pub const ASKS_PER_CONNECTION_MAX: usize = 256;
 /// The longest deadline a question may name.

@@ -16,13 +16,14 @@
 //! It does not know what is asked or answered, and keeps no time for it: the deadline is the node's to keep.
 
 use super::channel::{Channel, Reader, Writer};
+use super::crowd::{Crowd, Presence};
 use super::frame::{self, FrameError, Plane};
-use super::handshake::{self, Opening};
+use super::handshake::{self, Accepted, Opening};
 use super::http::{self, Page};
 use super::keys::Keys;
 use super::limits::{
-    ACCEPT_PAUSE, ACCEPT_WARN_EVERY, ANSWERS_QUEUED_MAX, ASK_BYTES_MAX, ASK_DEADLINE_MAX,
-    ASKS_PER_CONNECTION_MAX, CONNECTIONS_MAX, LIVE_SEND_BUFFER_BYTES, LIVE_SILENT_BYTES,
+    ACCEPT_PAUSE, ACCEPT_WARN_EVERY, ADDRESS_CONNECTIONS_MAX, ANSWERS_QUEUED_MAX, ASK_BYTES_MAX,
+    ASK_DEADLINE_MAX, ASKS_PER_CONNECTION_MAX, CONNECTIONS_MAX, LIVE_SEND_BUFFER_BYTES, LIVE_SILENT_BYTES,
     MEMBER_CONNECTIONS_MIN, PREFACE_DEADLINE,
 };
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, Why};
@@ -35,16 +36,25 @@ use smol::io::AsyncReadExt;
 use smol::lock::{Semaphore, SemaphoreGuardArc};
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+/// Who asks, as far as a connection shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker {
+    pub plane: Plane,
+    /// Where it is; a balancer in between is left out.
+    pub from: IpAddr,
+}
 
 /// What stands behind a listener.
 pub trait Node: Send + Sync + 'static {
     /// Answers by `deadline`. Dropped unfinished when the asker's connection is lost.
     fn answer(
         self: Arc<Self>,
-        plane: Plane,
+        asker: Asker,
         ask: Ask,
         deadline: Instant,
     ) -> impl Future<Output = Answer> + Send;
@@ -89,12 +99,15 @@ impl Outlet {
 }
 
 /// Counts connections, bounds them, and can close them all.
-#[derive(Debug)]
 pub struct Gate {
     connections_max: usize,
     clients_max: u32,
     connections: AtomicUsize,
     clients: AtomicU32,
+    /// Who they are, by address.
+    crowd: Crowd,
+    /// Whose addresses are counted.
+    counted: Box<dyn Fn(IpAddr) -> bool + Send + Sync>,
     accepted: AtomicU64,
     refused: AtomicU64,
     /// Nothing is ever sent: the channel's end is the signal.
@@ -102,19 +115,47 @@ pub struct Gate {
     closed: Receiver<Infallible>,
 }
 
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Gate with {} connections", self.connections())
+    }
+}
+
 impl Gate {
     /// A gate for `CONNECTIONS_MAX` connections, some of which are kept for members.
     pub fn new() -> Arc<Gate> {
-        Gate::holding(CONNECTIONS_MAX, CONNECTIONS_MAX - MEMBER_CONNECTIONS_MIN)
+        Gate::holding(CONNECTIONS_MAX, CONNECTIONS_MAX - MEMBER_CONNECTIONS_MIN, |_| false)
     }
-    /// A gate for fewer, of which at most `clients_max` are people's.
-    pub fn holding(connections_max: usize, clients_max: usize) -> Arc<Gate> {
+    /// The same, where at most `ADDRESS_CONNECTIONS_MAX` people come from one address, but for those that are `crowded`:
+    /// many are behind them.
+    pub fn counting(crowded: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Arc<Gate> {
+        let counted = move |address| !crowded(address);
+        Gate::holding(CONNECTIONS_MAX, CONNECTIONS_MAX - MEMBER_CONNECTIONS_MIN, counted)
+    }
+    /// A gate for so many, of which at most `clients_max` are people's, and for so many of each address that is `counted`.
+    pub fn holding(
+        connections_max: usize,
+        clients_max: usize,
+        counted: impl Fn(IpAddr) -> bool + Send + Sync + 'static,
+    ) -> Arc<Gate> {
         let clients_max = u32::try_from(clients_max).unwrap_or(u32::MAX);
         let (open, closed) = channel::bounded(1);
         let connections = AtomicUsize::new(0);
         let clients = AtomicU32::new(0);
         let (accepted, refused) = (AtomicU64::new(0), AtomicU64::new(0));
-        Arc::new(Gate { connections_max, clients_max, connections, clients, accepted, refused, open, closed })
+        let (crowd, counted) = (Crowd::of(ADDRESS_CONNECTIONS_MAX), Box::new(counted));
+        Arc::new(Gate {
+            connections_max,
+            clients_max,
+            connections,
+            clients,
+            crowd,
+            counted,
+            accepted,
+            refused,
+            open,
+            closed,
+        })
     }
     /// Connections of all planes now.
     pub fn connections(&self) -> usize {
@@ -145,6 +186,16 @@ impl Gate {
         let total = if found { &self.accepted } else { &self.refused };
         total.fetch_add(1, Ordering::Relaxed);
         found.then_some(place)
+    }
+
+    /// A place among those of this address, unless they are all taken.
+    pub fn welcome(&self, address: IpAddr) -> Option<Presence> {
+        let found = self.crowd.enter(address, (self.counted)(address));
+        if found.is_none() {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            log::debug!("{address} has {ADDRESS_CONNECTIONS_MAX} connections: one more is refused");
+        }
+        found
     }
 
     /// A client's place, unless all are taken.
@@ -233,19 +284,26 @@ async fn connection<N: Node>(
 ) -> Result<(), FrameError> {
     let http = stream.clone();
     let opened = frame::within(PREFACE_DEADLINE, async {
-        let Opening::Ribbit(preface) = handshake::read_opening(&mut stream).await? else { return Ok(None) };
+        let Opening::Ribbit(arrival) = handshake::read_opening(&mut stream).await? else { return Ok(None) };
+        let plane = arrival.preface.plane;
         // Counted before it hears from us: who has our preface is in the count.
-        let counted = match preface.plane {
+        let counted = match plane {
             Plane::Client => Some(gate.count_client().ok_or(FrameError::Closed)?),
             _ => None,
         };
-        Ok(Some((preface.plane, handshake::accept(stream, preface, keys).await?, counted)))
+        let Accepted { channel, from } = handshake::accept(stream, arrival, keys).await?;
+        let present = match plane.is_closed() {
+            true => None,
+            false => Some(gate.welcome(from).ok_or(FrameError::Closed)?),
+        };
+        Ok(Some((Asker { plane, from }, channel, (counted, present))))
     });
-    let Some((plane, channel, _counted)) = opened.await? else {
+    let Some((asker, channel, _counted)) = opened.await? else {
         return http::answer(&mut { http }, |path| node.page(path)).await;
     };
+    let plane = asker.plane;
     match plane {
-        Plane::Client | Plane::Control | Plane::Status => {
+        Plane::Client | Plane::Control | Plane::Status | Plane::Directory => {
             let Channel { mut reader, writer } = channel;
             let first = frame::read(&mut reader, ASK_BYTES_MAX).await?;
             match (plane, first) {
@@ -261,15 +319,13 @@ async fn connection<N: Node>(
                     // Dropped with this connection.
                     tasks::spawn_reader(streaming).or(silence(reader)).await
                 }
-                (_, first) => converse(writer, reader, first, node, plane).await,
+                (_, first) => converse(writer, reader, first, node, asker).await,
             }
         }
         Plane::Peer | Plane::Snapshot => {
             node.peer(plane, channel).await;
             Ok(())
         }
-        // A balancer's.
-        Plane::Directory => Ok(()),
     }
 }
 
@@ -299,11 +355,11 @@ async fn converse<N: Node>(
     reader: Reader,
     first: AskFrame,
     node: Arc<N>,
-    plane: Plane,
+    asker: Asker,
 ) -> Result<(), FrameError> {
     let (ready, queue) = channel::bounded(ANSWERS_QUEUED_MAX);
     let reading = async {
-        match read_asks(reader, first, node, plane, ready).await {
+        match read_asks(reader, first, node, asker, ready).await {
             Err(FrameError::Closed) => smol::future::pending().await, // the writer ends when it has no more
             result => result,
         }
@@ -330,7 +386,7 @@ async fn read_asks<N: Node>(
     mut reader: Reader,
     first: AskFrame,
     node: Arc<N>,
-    plane: Plane,
+    asker: Asker,
     ready: Sender<Ready>,
 ) -> Result<(), FrameError> {
     let places = Arc::new(Semaphore::new(ASKS_PER_CONNECTION_MAX));
@@ -343,7 +399,7 @@ async fn read_asks<N: Node>(
         };
         let limit = Duration::from_millis(deadline_ms.into()).min(ASK_DEADLINE_MAX);
         let reads = ask.reads_store();
-        let answer = node.clone().answer(plane, ask, Instant::now() + limit);
+        let answer = node.clone().answer(asker, ask, Instant::now() + limit);
         let ready = ready.clone();
         let task = async move {
             let answering = async {

@@ -20,6 +20,7 @@
 //! - [`socket`]: what every socket is set to
 //! - [`http`]: `/metrics` and `/health` on the same port
 //! - [`listener`]: accepts connections, bounded, and hands a member what is asked on them
+//! - [`crowd`]: how many come from one address
 //! - [`line`]: one connection to one server, many questions on it at once
 //! - [`client`]: the failover client: asks whichever server lives until there is an answer
 //! - [`servers`]: whom it may ask
@@ -31,6 +32,7 @@
 
 pub mod channel;
 pub mod client;
+pub mod crowd;
 pub mod frame;
 pub mod handshake;
 pub mod health;

@@ -1,7 +1,7 @@
 //! What is random and must not be guessed: session tokens and request ids.
 //!
-//! Whoever logs in makes the token; only its hash travels to the group and is stored there, so that neither the
-//! log nor a stolen card opens a session. The token has 256 random bits: a plain, fast hash is enough.
+//! Whoever logs in makes the token; only its hash travels to the group, and only a hash of that is stored there, so that
+//! neither the log nor a stolen card opens a session. The token has 256 random bits: a plain, fast hash is enough.
 
 use crate::state::{RequestId, TokenHash};
 use blake2::{Blake2s256, Digest};
@@ -33,9 +33,14 @@ pub fn from_hex(text: &str) -> Option<[u8; TOKEN_BYTES]> {
     Some(bytes)
 }
 
-/// What the group knows a session token by.
+/// What is shown to the group of a session token.
 pub fn token_hash(token: &[u8]) -> TokenHash {
     TokenHash(Blake2s256::digest(token).into())
+}
+
+/// What the group keeps of what it is shown of a session.
+pub fn stored_token(shown: TokenHash) -> TokenHash {
+    token_hash(&[b"ribbit session ", &shown.0[..]].concat())
 }
 
 /// A new request id, for a write that is nobody's retry.
@@ -77,5 +82,9 @@ mod tests {
     fn the_hash_is_blake2s_256() {
         let hash = token_hash(b"abc").0;
         assert_eq!(hash[..4], [0x50, 0x8c, 0x5e, 0x8c]);
+        assert_eq!(
+            stored_token(TokenHash([7; 32])),
+            token_hash(&[&b"ribbit session "[..], &[7; 32]].concat())
+        );
     }
 }

@@ -18,7 +18,8 @@
 //!   whose store is open; when there is none at all it is closed at once.
 //! - A member that does not answer for `STATUS_DEADLINE` is dead, and its connections are closed: a backend
 //!   that is stopped or cut off would hold them for ever. Clients come back and are spliced elsewhere.
-//! - Bytes pass untouched, preface included: what people and backends say to each other it cannot read.
+//! - Bytes pass untouched: what people and backends say to each other it cannot read. Before them it tells the backend
+//!   where they come from.
 //! - A connection that does not say what it is within `PREFACE_DEADLINE` is closed.
 
 mod board;
@@ -33,7 +34,7 @@ use super::node::number_for_tests;
 use super::options::BalancerOptions;
 use super::process;
 use crate::net::frame::{self, FrameError, Plane};
-use crate::net::handshake::{self, Opening, Preface};
+use crate::net::handshake::{self, Accepted, Opening};
 use crate::net::http::{self, Page, Status};
 use crate::net::keys::Keys;
 use crate::net::limits::{CONNECT_DEADLINE, PREFACE_DEADLINE, STATUS_DEADLINE, WATCH_EVERY};
@@ -93,7 +94,7 @@ pub async fn serve(
     even_steps: u64,
     stop: impl Future<Output = ()>,
 ) {
-    let gate = Gate::new();
+    let gate = Gate::counting(|address| address.is_loopback());
     let shared = Shared { board: Arc::new(Mutex::new(Board::new(seeds, site))), keys };
     let accepting = accept(listener, &gate, |client, place| {
         let (shared, gate) = (shared.clone(), gate.clone());
@@ -103,7 +104,10 @@ pub async fn serve(
                 gate.closed().await;
                 Ok(())
             };
-            if let Err(error) = connection(client, &shared, page).or(ended).await {
+            let welcomed = client.peer_addr().ok().and_then(|from| gate.welcome(from.ip()));
+            if welcomed.is_some()
+                && let Err(error) = connection(client, &shared, page).or(ended).await
+            {
                 log::debug!("a connection ended: {error}");
             }
             drop(place);
@@ -216,15 +220,17 @@ async fn connection(
     page: impl FnOnce(&str) -> Option<Page>,
 ) -> Result<(), FrameError> {
     let opening = frame::within(PREFACE_DEADLINE, handshake::read_opening(&mut client)).await?;
-    let preface = match opening {
-        Opening::Ribbit(preface) => preface,
+    let arrival = match opening {
+        Opening::Ribbit(arrival) => arrival,
         Opening::Http => return http::answer(&mut client, page).await,
     };
-    if preface.plane != Plane::Directory {
-        return splice_to_best(client, preface, shared).await;
+    if arrival.preface.plane != Plane::Directory {
+        let said = handshake::carry(&mut client, arrival, &shared.keys);
+        let said = frame::within(PREFACE_DEADLINE, said).await?;
+        return splice_to_best(client, &said, shared).await;
     }
-    let accepting = handshake::accept(client, preface, &shared.keys);
-    let channel = frame::within(PREFACE_DEADLINE, accepting).await?;
+    let accepting = handshake::accept(client, arrival, &shared.keys);
+    let Accepted { channel, .. } = frame::within(PREFACE_DEADLINE, accepting).await?;
     directory::converse(channel, shared).await
 }
 
@@ -249,7 +255,7 @@ fn page(path: &str, shared: &Shared, gate: &Gate) -> Option<Page> {
 }
 
 /// Splices one client to the best backend that takes it, until either side or the backend's life ends.
-async fn splice_to_best(client: TcpStream, preface: Preface, shared: &Shared) -> Result<(), FrameError> {
+async fn splice_to_best(client: TcpStream, said: &[u8], shared: &Shared) -> Result<(), FrameError> {
     let mut tried = Vec::new();
     loop {
         let picked = shared.board().pick(&tried);
@@ -257,7 +263,7 @@ async fn splice_to_best(client: TcpStream, preface: Preface, shared: &Shared) ->
             log::debug!("no backend for a client; {} tried", tried.len());
             return Ok(());
         };
-        match connect(&pick, preface).await {
+        match connect(&pick, said).await {
             Ok(server) => {
                 let cut = async {
                     pick.cut().await;
@@ -273,11 +279,11 @@ async fn splice_to_best(client: TcpStream, preface: Preface, shared: &Shared) ->
     }
 }
 
-async fn connect(pick: &Pick, preface: Preface) -> Result<TcpStream, FrameError> {
+async fn connect(pick: &Pick, said: &[u8]) -> Result<TcpStream, FrameError> {
     let connecting = frame::within(CONNECT_DEADLINE, async {
         let mut stream = TcpStream::connect(&pick.address).await?;
         socket::tune(&stream)?;
-        stream.write_all(&preface.to_bytes()).await?;
+        stream.write_all(said).await?;
         Ok(stream)
     });
     let cut = async {

@@ -33,6 +33,8 @@ pub struct NodeOptions {
     pub evict_after: Duration,
     /// Bytes of disk that the store's files may take before what grows is refused.
     pub disk_quota_bytes: u64,
+    /// What one account may write in a minute through a backend; 0 is as much as comes.
+    pub posts_per_minute: u32,
     /// How often it says that it is there,
     pub heartbeat: Duration,
     /// and how many beats in a row may be missed before it counts as gone; asked of the leader.
@@ -276,6 +278,8 @@ pub struct UpOptions {
     pub evict_after: Duration,
     /// The same.
     pub disk_quota_bytes: u64,
+    /// What backends are told.
+    pub posts_per_minute: u32,
 }
 
 /// For `shell`.

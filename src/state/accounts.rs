@@ -167,6 +167,27 @@ fn new_password<V: View>(
     Ok(Ok((changes, Reply::Done)))
 }
 
+/// What a hash of a password is known by where it is to be replaced.
+pub fn hash_digest(password_hash: &str) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(password_hash.as_bytes())
+}
+
+/// The same password, hashed anew: refused when the account has another hash by now, whatever made it.
+pub(super) fn rehash<V: View>(
+    view: &V,
+    whose: AccountId,
+    credential_version: u32,
+    before: u64,
+    password_hash: &str,
+) -> Result<Decision, V::Error> {
+    let account = live_account(view, whose)?.filter(|account| {
+        account.credential_version == credential_version && hash_digest(&account.password_hash) == before
+    });
+    let Some(account) = account else { return Ok(Err(Denied::new(Code::CredentialsChanged))) };
+    let account = Account { password_hash: password_hash.to_string(), ..account };
+    Ok(Ok((vec![Change::put::<Accounts>(&whose, &account)], Reply::Done)))
+}
+
 fn end_session<V: View>(view: &V, whose: AccountId, opened: LogIndex) -> Result<Decision, V::Error> {
     let Some(token) = get::<SessionsOf, V>(view, &(whose, opened))? else {
         return Ok(Err(Denied::new(Code::NoSuchSession)));

@@ -168,6 +168,9 @@ fn decide<V: View>(
         Command::Message(command) => messages::change(bounds, view, moment, command),
         Command::Account(command) => accounts::change(bounds, view, moment, books, command),
         Command::Operate(command) => accounts::operate(bounds, view, books, command),
+        Command::Rehash { account, credential_version, before, password_hash } => {
+            accounts::rehash(view, *account, *credential_version, *before, password_hash)
+        }
     }
 }
 

@@ -88,6 +88,17 @@ codes! {
     NotYours = 648, "that is somebody else's";
     AccountSuspended = 649, "this account is suspended: ask whoever runs the servers";
     RegistrationClosed = 650, "no new accounts are taken here at the moment: ask whoever runs the servers";
+    /// Nothing was decided: see the limits of a node, for this and the next two. Never outcomes.
+    TooManyTries = 651, "too many passwords were tried for that name: wait ten seconds, then try again";
+    TooManyAccounts = 652, "too many accounts were made here just now: wait ten seconds, then try again";
+    TooMuchWritten = 653, "that is more than one may write in a minute: wait ten seconds, then go on";
+}
+
+impl Code {
+    /// Whether it says that somebody was too fast: what was asked is as good a little later.
+    pub fn is_haste(self) -> bool {
+        matches!(self, Code::TooManyTries | Code::TooManyAccounts | Code::TooMuchWritten)
+    }
 }
 
 impl fmt::Display for Code {

@@ -7,7 +7,9 @@ use super::accounts::{AccountCommand, OperatorCommand};
 use super::code::Denied;
 use super::ids::{AccountId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
 use super::leases::{Ending, LeaseCommand};
-use super::limits::{CLUSTERS_MAX, REQUEST_BYTES_MAX, RULES_LEVEL_MESSAGES, RULES_LEVEL_TREE};
+use super::limits::{
+    CLUSTERS_MAX, REQUEST_BYTES_MAX, RULES_LEVEL_MESSAGES, RULES_LEVEL_REHASH, RULES_LEVEL_TREE,
+};
 use super::messages::MessageCommand;
 use super::namespace::TreeCommand;
 use serde::{Deserialize, Serialize};
@@ -214,6 +216,14 @@ pub enum Command {
     Account(AccountCommand),
     /// What those who run the group change of what is people's.
     Operate(OperatorCommand),
+    /// The same password under stronger parameters. It was checked against the hash whose [digest](super::accounts::hash_digest) is
+    /// `before`, at this credential version, which stays: no session ends.
+    Rehash {
+        account: AccountId,
+        credential_version: u32,
+        before: u64,
+        password_hash: String,
+    },
 }
 
 /// What becomes of a member of another cluster than the home. New ones go at the end.
@@ -231,6 +241,7 @@ impl Command {
         match self {
             Command::Tree(_) | Command::Lease(_) | Command::Elsewhere { .. } => RULES_LEVEL_TREE,
             Command::Message(_) | Command::Account(_) | Command::Operate(_) => RULES_LEVEL_MESSAGES,
+            Command::Rehash { .. } => RULES_LEVEL_REHASH,
             _ => 1,
         }
     }
@@ -254,6 +265,46 @@ impl Command {
         match site {
             HOME => Command::Drain { role, id, drained },
             _ => Command::Elsewhere { site, change: MemberChange::Drain { role, id, drained } },
+        }
+    }
+
+    /// The session in whose name it is given, if it is given in anybody's. Not the one that a log-in opens.
+    pub fn session_mut(&mut self) -> Option<&mut TokenHash> {
+        match self {
+            Command::LogOut { session }
+            | Command::Croak { session, .. }
+            | Command::AddFriend { session, .. }
+            | Command::RemoveFriend { session, .. }
+            | Command::DeleteAccount { session, .. }
+            | Command::Lease(LeaseCommand::EnterChat { session, .. }) => Some(session),
+            Command::Message(
+                MessageCommand::Send { session, .. }
+                | MessageCommand::Mark { session, .. }
+                | MessageCommand::ReadFeed { session, .. },
+            ) => Some(session),
+            Command::Account(
+                AccountCommand::Describe { session, .. }
+                | AccountCommand::ChangePassword { session, .. }
+                | AccountCommand::EndSession { session, .. }
+                | AccountCommand::EndOtherSessions { session }
+                | AccountCommand::RemoveCroak { session, .. },
+            ) => Some(session),
+            Command::CreateAccount { .. }
+            | Command::LogIn { .. }
+            | Command::Sweep { .. }
+            | Command::IndexCroaks
+            | Command::Found { .. }
+            | Command::Join { .. }
+            | Command::Describe { .. }
+            | Command::Lose { .. }
+            | Command::Drain { .. }
+            | Command::Forget { .. }
+            | Command::RaiseRules { .. }
+            | Command::Tree(_)
+            | Command::Lease(_)
+            | Command::Elsewhere { .. }
+            | Command::Operate(_)
+            | Command::Rehash { .. } => None,
         }
     }
 
@@ -293,7 +344,8 @@ impl Command {
             | Command::Elsewhere { .. }
             | Command::Message(_)
             | Command::Account(_)
-            | Command::Operate(_) => false,
+            | Command::Operate(_)
+            | Command::Rehash { .. } => false,
         }
     }
 }

@@ -58,13 +58,15 @@ pub const NAMES_LOOK_MAX: usize = 4_096;
 pub const FOLLOWERS_COUNT_MAX: usize = 4_096;
 
 /// The newest rules level that this version understands.
-pub const RULES_LEVEL: u32 = 3;
+pub const RULES_LEVEL: u32 = 4;
 /// From this rules level on the record of a croak's request is part of the croak.
 pub const RULES_LEVEL_POSTS: u32 = 2;
 /// The rules level from which there are leases, the namespace and other clusters than the home.
 pub const RULES_LEVEL_TREE: u32 = 2;
 /// The rules level from which there are messages, read marks, and accounts that change.
 pub const RULES_LEVEL_MESSAGES: u32 = 3;
+/// The rules level from which the hash of a password may be made anew.
+pub const RULES_LEVEL_REHASH: u32 = 4;
 
 /// Members (voters and learners) of a group.
 pub const MEMBERS_MAX: usize = 32;

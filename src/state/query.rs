@@ -86,6 +86,32 @@ pub enum Whom {
 }
 
 impl Query {
+    /// In whose name it is asked, if in anybody's.
+    pub fn session_mut(&mut self) -> Option<&mut TokenHash> {
+        match self {
+            Query::Me { session }
+            | Query::Feed { session, .. }
+            | Query::Friends { session, .. }
+            | Query::Croak { session, .. }
+            | Query::Profile { session, .. }
+            | Query::People { session, .. }
+            | Query::Followers { session, .. }
+            | Query::Chatting { session }
+            | Query::Account { session }
+            | Query::Sessions { session }
+            | Query::Unread { session }
+            | Query::Talks { session, .. }
+            | Query::Talk { session, .. }
+            | Query::Message { session, .. } => Some(session),
+            Query::Position
+            | Query::Tree { .. }
+            | Query::Leases { .. }
+            | Query::Coordination
+            | Query::Settings
+            | Query::Accounts { .. } => None,
+        }
+    }
+
     /// Whether people may ask it.
     pub fn is_public(&self) -> bool {
         !matches!(

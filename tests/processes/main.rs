@@ -7,7 +7,7 @@
 //! - one module a promise: [`people`], [`letters`], [`races`], [`hostile`], [`belonging`], [`failover`], [`following`], [`power`], [`status`],
 //!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`],
 //!   [`recover`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], [`metrics`], [`watch`],
-//!   [`verbs`], [`verbs_failing`], [`users`], [`chat`], and [`browser`] for
+//!   [`verbs`], [`verbs_failing`], [`users`], [`chat`], [`wire`], and [`browser`] for
 //!   the eyes
 //!
 //! Each group is seven processes, so one test runs at a time, whatever `--test-threads` says.
@@ -34,6 +34,7 @@ mod following;
 mod full;
 mod hostile;
 mod letters;
+mod limits;
 mod locks;
 mod lost;
 mod masters;
@@ -41,6 +42,7 @@ mod members;
 mod metrics;
 mod moved;
 mod pages;
+mod passwords;
 mod people;
 mod pond;
 mod power;
@@ -50,6 +52,7 @@ mod quota;
 mod races;
 mod recover;
 mod scrub;
+mod sessions;
 mod shell;
 mod sites;
 mod status;
@@ -59,4 +62,5 @@ mod users;
 mod verbs;
 mod verbs_failing;
 mod watch;
+mod wire;
 mod writers;

@@ -175,6 +175,8 @@ impl Pond {
             }
         }
         command.args(arguments).env("RIBBIT_DATA_DIR", self.folder());
+        // Tests write faster than people, unless they say that they do not.
+        command.env("RIBBIT_POSTS_PER_MINUTE", "0");
         command.envs(self.environment.iter().map(|(key, value)| (key, value)));
         command
     }
@@ -183,6 +185,11 @@ impl Pond {
     pub fn dry_out(&mut self) {
         self.folder = tempfile::tempdir().expect("a temporary folder");
         is_here(&self.folder);
+    }
+
+    /// What all processes have said on standard error.
+    pub fn log_text(&self) -> String {
+        fs::read_to_string(self.log()).unwrap_or_default()
     }
 
     fn log(&self) -> PathBuf {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
@@ -71,6 +71,11 @@ impl Somebody {
     /// The same with this on standard input.
     pub fn hands(&self, pond: &Pond, arguments: &[&str], input: &str) -> Ran {
         ran(self.command(pond, arguments), input)
+    }
+
+    /// Where its configuration lies.
+    pub fn home(&self) -> &Path {
+        self.home.path()
     }
 
     /// The sessions that are kept.
@@ -248,7 +253,7 @@ fn a_session_belongs_to_a_cluster_and_not_to_an_address() {
     let ada = Somebody::called(&pond, "ada");
     let kept = ada.kept();
     assert_eq!(kept.len(), 1);
-    let mode = |path: &std::path::Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!((mode(&kept[0]), mode(kept[0].parent().expect("a folder"))), (0o600, 0o700));
     // The same cluster at other addresses: a backend's, and a coordinator's, who knows who serves.
     for part in ["BACKEND_2", "COORDINATOR_1"] {

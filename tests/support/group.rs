@@ -6,7 +6,7 @@
 use crate::keys::keys;
 use ribbit::net::channel::Writer;
 use ribbit::net::frame::{self, Plane};
-use ribbit::net::handshake::{self, Opening};
+use ribbit::net::handshake::{self, Accepted, Opening};
 use ribbit::net::limits::FRAME_BYTES_MAX;
 use ribbit::net::protocol::{
     Answer, AnswerFrame, Ask, AskFrame, HistoryLine, Lapse, MemberInfo, NodeStatus, Why,
@@ -204,12 +204,12 @@ impl Group {
 }
 
 async fn serve(mut stream: async_net::TcpStream, shared: Arc<Mutex<Shared>>) -> Option<()> {
-    let Opening::Ribbit(preface) = handshake::read_opening(&mut stream).await.ok()? else { return None };
+    let Opening::Ribbit(arrival) = handshake::read_opening(&mut stream).await.ok()? else { return None };
     if shared.lock().unwrap().mood == Mood::Gone {
         return None;
     }
-    assert!(matches!(preface.plane, Plane::Client | Plane::Control | Plane::Status));
-    let mut channel = handshake::accept(stream, preface, &keys()).await.ok()?;
+    assert!(matches!(arrival.preface.plane, Plane::Client | Plane::Control | Plane::Status));
+    let Accepted { mut channel, .. } = handshake::accept(stream, arrival, &keys()).await.ok()?;
     loop {
         let AskFrame { tag, ask, .. } = frame::read(&mut channel.reader, FRAME_BYTES_MAX).await.ok()?;
         if let Ask::Subscribe { cursor, wanted } = ask {

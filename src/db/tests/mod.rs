@@ -95,6 +95,21 @@ fn tamper(folder: &Path) {
     transaction.commit().unwrap();
 }
 
+/// What sessions expire by: it goes on from here, whenever that is.
+#[test]
+fn the_clusters_age_stands_still_while_everything_is_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = founded(folder.path());
+    (0..5).for_each(|number| join(&mut store, number));
+    let age_ms = store.reader().age_ms();
+    assert_eq!(age_ms, store.applied().index, "as the stamps said");
+    store.checkpoint().unwrap();
+    drop(store);
+    let store = Store::open(FileDisk::new(folder.path()).unwrap()).unwrap();
+    assert_eq!(store.reader().age_ms(), age_ms);
+    assert_eq!(store.reader().view().unwrap().age_ms, age_ms, "and readers judge by it");
+}
+
 #[test]
 fn the_digest_is_that_of_the_rows_at_every_index() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,3 +1,5 @@
+//! Handshakes over real sockets, and what may happen to them on the way.
+
 use super::*;
 use crate::net::frame::{read, write};
 use crate::net::limits::{RECORD_BYTES_MAX, REKEY_RECORDS};
@@ -22,7 +24,7 @@ async fn meet(
     let accepting = async {
         let (mut stream, _) = listener.accept().await.unwrap();
         match read_opening(&mut stream).await? {
-            Opening::Ribbit(preface) => accept(stream, preface, acceptor).await,
+            Opening::Ribbit(arrival) => Ok(accept(stream, arrival, acceptor).await?.channel),
             Opening::Http => Err(FrameError::NotRibbit),
         }
     };
@@ -169,6 +171,48 @@ fn long_and_many_records_arrive_in_order_over_new_keys() {
         };
         zip(writing, reading).await;
     });
+}
+
+#[test]
+fn where_a_connection_comes_from_is_believed_of_a_balancer_alone() {
+    // Whom the balancer carries, with whose keys, and what it changes of what it says.
+    let somewhere: IpAddr = "192.0.2.7".parse().unwrap();
+    for (keys, changed, believed) in [
+        (1, None, true),
+        (2, None, false),
+        (1, Some(HEAD_BYTES + 15), false),
+        (1, Some(HEAD_BYTES + 16), false),
+    ] {
+        smol::block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap().to_string();
+            let carrying = async {
+                let prologue = Preface { plane: Plane::Client, cluster: None };
+                let mut state = Side::Dialler.open(&prologue.to_bytes(), &cluster(1)).unwrap();
+                let first = written(&mut state, &[]).unwrap();
+                let seal = cluster(keys).seal(&carried_words(somewhere, &first)).unwrap();
+                let mut bytes = [&CARRIED_HEAD[..], &address_bytes(somewhere), &seal].concat();
+                if let Some(at) = changed {
+                    bytes[at] ^= 1;
+                }
+                bytes.extend(prologue.to_bytes());
+                bytes.extend(first);
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                stream.write_all(&bytes).await.unwrap();
+                stream
+            };
+            let accepting = async {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let Opening::Ribbit(arrival) = read_opening(&mut stream).await.unwrap() else { panic!() };
+                accept(stream, arrival, &cluster(1)).await
+            };
+            let (accepted, _stream) = zip(accepting, carrying).await;
+            match accepted {
+                Ok(accepted) => assert!(believed && accepted.from == somewhere, "{keys} {changed:?}"),
+                Err(error) => assert!(!believed && matches!(error, FrameError::OtherKey), "{error:?}"),
+            }
+        });
+    }
 }
 
 /// What travels, and what became of it: a record of each kind that does not belong.

@@ -19,6 +19,12 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, value
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What a backend lets one account write in a minute, and the least it can be told.
+pub const POSTS_PER_MINUTE: u32 = 60;
+pub const POSTS_PER_MINUTE_MIN: u32 = 6;
+/// More are as many as come.
+pub const POSTS_PER_MINUTE_MAX: u32 = 1_000_000;
+
 /// Numbers that a member can have: its default port must exist.
 pub const MEMBER_ID_MAX: u32 = 999;
 
@@ -52,7 +58,7 @@ pub enum Verb {
     Init(InitFlags),
     /// Keep the data, serve people, vote
     #[command(after_help = help::BACKEND)]
-    Backend(NodeFlags),
+    Backend(BackendFlags),
     /// Keep a standby copy, vote, serve no people
     #[command(after_help = help::COORDINATOR)]
     Coordinator(CoordinatorFlags),
@@ -137,6 +143,10 @@ pub struct UpFlags {
     /// less than 64 MiB are free
     #[arg(long, value_name = "SIZE", default_value = DISK_QUOTA, value_parser = typed::disk_quota)]
     pub disk_quota: u64,
+    /// How many croaks, messages and friends one account may write in a minute, at least 6; 0 is as many as come
+    /// [default: 60, with --ephemeral as many as come]
+    #[arg(long, value_name = "N", value_parser = typed::posts_per_minute)]
+    pub posts_per_minute: Option<u32>,
     /// Keep everything in a temporary folder that is removed at the end
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub ephemeral: bool,
@@ -190,6 +200,15 @@ pub struct NodeFlags {
     pub disk_quota: u64,
     #[command(flatten)]
     pub server: ServerFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct BackendFlags {
+    /// How many croaks, messages and friends one account may write in a minute, at least 6; 0 is as many as come
+    #[arg(long, value_name = "N", default_value_t = POSTS_PER_MINUTE, value_parser = typed::posts_per_minute)]
+    pub posts_per_minute: u32,
+    #[command(flatten)]
+    pub node: NodeFlags,
 }
 
 #[derive(Debug, Args)]

@@ -46,8 +46,8 @@ use clap::{ArgMatches, FromArgMatches};
 use config::Config;
 use flags::{
     BalancerFlags, BalancerVerb, ClientServerFlags, Flags, GroupFlags, InitFlags, KeyFlags, MemberVerb,
-    NameFlags, NodeFlags, RecoverFlags, RestartFlag, ServerFlags, StatusFlags, UpFlags, Verb, WatchFlags,
-    WebFlags, command,
+    NameFlags, NodeFlags, POSTS_PER_MINUTE, RecoverFlags, RestartFlag, ServerFlags, StatusFlags, UpFlags,
+    Verb, WatchFlags, WebFlags, command,
 };
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -149,7 +149,10 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
     Ok(match verb {
         Verb::Up(flags) => Job::Up(up(flags)?),
         Verb::Init(flags) => Job::Init(init(flags)),
-        Verb::Backend(flags) => Job::Node(node(Role::Backend, None, flags)?),
+        Verb::Backend(flags) => {
+            let posts_per_minute = flags.posts_per_minute;
+            Job::Node(NodeOptions { posts_per_minute, ..node(Role::Backend, None, flags.node)? })
+        }
         Verb::Coordinator(flags) => Job::Node(node(Role::Coordinator, flags.clusters, flags.node)?),
         Verb::Balancer(BalancerFlags { verb: None, server }) => Job::Balancer(balancer(server)?),
         Verb::Balancer(BalancerFlags { verb: Some(verb), .. }) => Job::Directory(directory(verb, matches)?),
@@ -199,6 +202,11 @@ fn up(flags: UpFlags) -> Result<UpOptions, Refusal> {
         },
         evict_after: flags.evict_after,
         disk_quota_bytes: flags.disk_quota,
+        posts_per_minute: flags.posts_per_minute.unwrap_or(if flags.ephemeral {
+            0
+        } else {
+            POSTS_PER_MINUTE
+        }),
     })
 }
 
@@ -244,6 +252,7 @@ fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeOptio
         found,
         evict_after,
         disk_quota_bytes,
+        posts_per_minute: POSTS_PER_MINUTE,
         site,
         heartbeat,
         miss,

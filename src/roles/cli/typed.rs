@@ -1,5 +1,6 @@
 //! Small things as people type them: members' names, spans of time, sizes.
 
+use super::flags::{POSTS_PER_MINUTE_MAX, POSTS_PER_MINUTE_MIN};
 use crate::state::limits::LEASE_MS_MAX;
 use crate::state::{MemberName, TreePath};
 use std::time::Duration;
@@ -114,6 +115,18 @@ pub fn evict_after(text: &str) -> Result<Duration, String> {
     match span(text)? {
         span if (min..=max).contains(&span) => Ok(span),
         _ => Err("expected 1s to 10m".to_string()),
+    }
+}
+
+/// 0, or enough that nobody waits longer than a refusal says.
+///
+/// # Errors
+/// What is wrong, for people.
+pub fn posts_per_minute(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(0) => Ok(0),
+        Ok(number) if (POSTS_PER_MINUTE_MIN..=POSTS_PER_MINUTE_MAX).contains(&number) => Ok(number),
+        _ => Err(format!("expected 0, or {POSTS_PER_MINUTE_MIN} to {POSTS_PER_MINUTE_MAX}")),
     }
 }
 

@@ -3,15 +3,22 @@
 //!
 //! A retry makes the same command, through whichever backend: the salt of a hash is the request's id.
 
+use super::Node;
 use super::passwords::Busy;
 use super::service::{Asking, broken};
 use crate::db::DbError;
 use crate::net::protocol::{Answer, NewAccount, Password, Why};
+use crate::net::secret::new_request_id;
+use crate::net::tasks;
+use crate::state::accounts::hash_digest;
+use crate::state::limits::RULES_LEVEL_REHASH;
+use crate::state::rows::{Account, books};
 use crate::state::{
-    AccountCommand, Code, Command, Denied, Field, LogIndex, OperatorCommand, RequestId, Token, TokenHash,
-    social, text,
+    AccountCommand, AccountId, Code, Command, Denied, Field, LogIndex, OperatorCommand, Request, RequestId,
+    Token, TokenHash, social, text,
 };
 use smol::future::FutureExt;
+use std::time::{Duration, Instant};
 
 impl Asking<'_> {
     pub(super) async fn create_account(&self, id: RequestId, born: LogIndex, form: NewAccount) -> Answer {
@@ -21,6 +28,9 @@ impl Asking<'_> {
             .and_then(|_| text::check_password(&form.password.0));
         if let Err(denied) = checked {
             return Answer::Refused(denied);
+        }
+        if let Err(code) = self.node.limits.new_account(id) {
+            return Answer::Refused(Denied::new(code));
         }
         match self.in_time(self.node.passwords.hash(form.password.0, id.0)).await {
             Ok(password_hash) => {
@@ -39,6 +49,11 @@ impl Asking<'_> {
         password: Password,
         token: TokenHash,
     ) -> Answer {
+        // Names that nobody has are counted like the others: what it says of a name is the same.
+        let name = text::fold_username(username).unwrap_or_default();
+        if let Err(code) = self.node.limits.log_in(&name, id, &password.0) {
+            return Answer::Refused(Denied::of(code, Field::Password));
+        }
         if !self.caught_up_with(born).await {
             return Answer::Unavailable(Why::Behind);
         }
@@ -47,22 +62,39 @@ impl Asking<'_> {
             Err(error) => return broken(&error),
         };
         let hash = account.as_ref().map(|(_, account)| account.password_hash.clone());
-        let fits = self.in_time(self.node.passwords.check(password.0, hash)).await;
+        let fits = self.in_time(self.node.passwords.check(password.0.clone(), hash)).await;
         match (account, fits) {
             (_, Err(Busy)) => Answer::Unavailable(Why::Busy),
             (None, _) => Answer::Refused(Denied::of(Code::NoSuchUser, Field::Username)),
             (Some(_), Ok(false)) => Answer::Refused(Denied::of(Code::WrongPassword, Field::Password)),
             (Some((account, row)), Ok(true)) => {
                 let credential_version = row.credential_version;
-                self.submit(id, born, Command::LogIn { account, credential_version, token }).await
+                let answer =
+                    self.submit(id, born, Command::LogIn { account, credential_version, token }).await;
+                if matches!(answer, Answer::Written { outcome: Ok(_), .. }) {
+                    self.strengthen(account, row, password);
+                }
+                answer
             }
         }
     }
 
-    fn account_named(
-        &self,
-        username: &str,
-    ) -> Result<Option<(crate::state::AccountId, crate::state::rows::Account)>, DbError> {
+    /// Makes the hash anew that this password was found right against, if it cost less than one does today. Nobody waits
+    /// for it: whatever comes in between, the next log-in tries again.
+    fn strengthen(&self, account: AccountId, row: Account, password: Password) {
+        if !self.node.passwords.is_weaker(&row.password_hash) {
+            return;
+        }
+        let node = self.node.clone();
+        tasks::spawn_reader(async move {
+            if let Err(why) = rehash(&node, account, &row, password).await {
+                log::debug!("the password's hash of account {} stays as it is: {why}", account.0);
+            }
+        })
+        .detach();
+    }
+
+    fn account_named(&self, username: &str) -> Result<Option<(AccountId, Account)>, DbError> {
         let Ok(username) = text::fold_username(username) else { return Ok(None) };
         social::account_named(&self.member.replica.reader().view()?, &username)
     }
@@ -152,9 +184,12 @@ impl Asking<'_> {
             return Err(Answer::Written { token, outcome });
         }
         let owner = reader.view().and_then(|view| social::session_account(&view, session, reader.age_ms()));
-        let Some((_, account)) = owner.map_err(|error| broken(&error))? else {
+        let Some((me, account)) = owner.map_err(|error| broken(&error))? else {
             return Err(Answer::Refused(Denied::new(Code::NotLoggedIn)));
         };
+        if let Err(code) = self.node.limits.owner_check(me, id, &password.0) {
+            return Err(Answer::Refused(Denied::of(code, Field::Password)));
+        }
         let check = self.node.passwords.check(password.0, Some(account.password_hash));
         match self.in_time(check).await {
             Err(Busy) => Err(Answer::Unavailable(Why::Busy)),
@@ -170,5 +205,31 @@ impl Asking<'_> {
             Err(Busy)
         };
         work.or(late).await
+    }
+}
+
+/// What is not worth waiting for longer.
+const REHASH_MAX: Duration = Duration::from_secs(10);
+
+async fn rehash(node: &Node, account: AccountId, row: &Account, password: Password) -> Result<(), String> {
+    let member = node.member.get().ok_or("no member yet")?;
+    let reader = member.replica.reader();
+    let books = reader.view().and_then(|view| books(&view)).map_err(|error| error.to_string())?;
+    if books.rules_level < RULES_LEVEL_REHASH {
+        return Err("not every member of the group understands that yet".into());
+    }
+    let id = new_request_id();
+    let password_hash =
+        node.passwords.hash(password.0, id.0).await.map_err(|Busy| "others wait for theirs".to_string())?;
+    let (credential_version, before) = (row.credential_version, hash_digest(&row.password_hash));
+    let command = Command::Rehash { account, credential_version, before, password_hash };
+    let request = Request { id, born: reader.applied(), command };
+    match member.replica.submit(request, Instant::now() + REHASH_MAX).await {
+        Ok((_, Ok(_))) => {
+            log::info!("the hash of account {}'s password was made anew", account.0);
+            Ok(())
+        }
+        Ok((_, Err(denied))) => Err(denied.to_string()),
+        Err(why) => Err(format!("{why:?}")),
     }
 }

@@ -10,7 +10,7 @@
 use super::{Node, lost};
 use crate::db::{Configuration, Identity, Store};
 use crate::net::client::ask_once;
-use crate::net::frame::Plane;
+use crate::net::frame::{FrameError, Plane};
 use crate::net::limits::STATUS_DEADLINE;
 use crate::net::protocol::{Answer, Ask};
 use crate::net::secret::new_request_id;
@@ -127,7 +127,7 @@ async fn join(node: &Node, id: RequestId, member: &NewMember) -> Result<Option<(
                     return Err(refused(node, address, denied));
                 }
                 Ok(_) => {}
-                Err(error) => log::debug!("{address}: {error}"),
+                Err(error) => not_answered(address, &error),
             }
         }
         if !told && pause == PAUSE_MAX {
@@ -136,6 +136,14 @@ async fn join(node: &Node, id: RequestId, member: &NewMember) -> Result<Option<(
         }
         smol::Timer::after(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+/// Somebody who is not of this cluster is worth a word: one of the two boards has the wrong file.
+pub fn not_answered(address: &str, error: &FrameError) {
+    match error.is_stranger() {
+        true => log::warn!("{address}: {error}"),
+        false => log::debug!("{address}: {error}"),
     }
 }
 

@@ -103,7 +103,7 @@ pub async fn leave(node: &Node) -> Result<(), Failure> {
                     return Err(Failure::new(Exit::Configuration, text));
                 }
                 Ok(_) => {}
-                Err(error) => log::debug!("{address}: {error}"),
+                Err(error) => super::join::not_answered(address, &error),
             }
         }
         if said.is_none_or(|at| at.elapsed() > SAY_EVERY) && started.elapsed() > ASK_DEADLINE {

@@ -18,7 +18,9 @@
 //! - [`snapshots`]: the whole state on a link of its own
 //! - [`service`]: what is answered; [`credentials`]: what needs a password
 //! - [`subscriptions`]: what is applied, told to who follows it
+//! - [`tokens`]: sessions as they are stored
 //! - [`pages`]: `/metrics` and `/health`
+//! - [`limits`]: how much one account may do here
 //! - [`passwords`]: hashing, off the executor's threads
 //! - [`chores`]: bounded work that the leader proposes when nobody asks
 
@@ -28,6 +30,7 @@ mod coordination;
 mod credentials;
 mod disk;
 mod join;
+mod limits;
 mod lost;
 mod pages;
 mod passwords;
@@ -37,6 +40,7 @@ mod scrub;
 mod service;
 mod snapshots;
 mod subscriptions;
+mod tokens;
 mod twin;
 
 use super::failure::{Exit, Failure};
@@ -56,6 +60,7 @@ use agreement::Agreement;
 use async_net::TcpListener;
 use coordination::Coordination;
 use disk::Disk;
+use limits::Limits;
 use passwords::Passwords;
 use roster::Peers;
 use service::Service;
@@ -84,6 +89,7 @@ pub(super) struct Node {
     pub incarnation: u64,
     pub gate: Arc<Gate>,
     pub passwords: Passwords,
+    pub limits: Limits,
     pub disk: Disk,
     /// Says why this process cannot go on.
     pub failed: smol::channel::Sender<Failing>,
@@ -165,7 +171,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     let listener = listen(&options.listen, &name).await?;
     let bound = listener.local_addr().map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
     let address = advertised(&options, bound);
-    let gate = Gate::new();
+    let gate = Gate::counting(|address| address.is_loopback());
     let (failed, failure) = smol::channel::bounded(1);
     let node = Arc::new(Node {
         address,
@@ -174,8 +180,8 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         host: host_name().chars().take(ADDRESS_BYTES_MAX / 4).collect(),
         incarnation: random_u64().max(1),
         gate: gate.clone(),
-        passwords: Passwords::start()
-            .map_err(|error| Failure::new(Exit::Refused, format!("no thread for passwords: {error}")))?,
+        passwords: passwords::start()?,
+        limits: Limits::new(options.posts_per_minute),
         failed: failed.clone(),
         subscribers: Semaphore::new(SUBSCRIBERS_MAX),
         deaf_to: number_for_tests(TEST_DEAF)?,

@@ -188,7 +188,7 @@ async fn link(node: Arc<Node>, to: RaftId, frames: Receiver<Vec<u8>>) {
                     log::info!("the link to {} ended: {ended}", describe(to, member.peers.info(to).as_ref()));
                     pause = REDIAL_MIN;
                 }
-                Err(error) => log::debug!("{address}: {error}"),
+                Err(error) => super::join::not_answered(&address, &error),
             }
         }
         // What waited is old by now; the engine sends what is needed.

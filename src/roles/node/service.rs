@@ -4,20 +4,22 @@
 //! A coordinator answers for itself and lets servers join, and serves no people.
 
 use super::coordination::{self, locked, servers};
-use super::{Member, Node, pages, peers, snapshots, subscriptions};
+use super::{Member, Node, pages, peers, snapshots, subscriptions, tokens};
 use crate::db::DbError;
 use crate::net::channel::Channel;
 use crate::net::client::ask_once;
 use crate::net::frame::{FrameError, Plane};
 use crate::net::http::Page;
 use crate::net::listener;
-use crate::net::listener::Outlet;
+use crate::net::listener::{Asker, Outlet};
 use crate::net::protocol::{Answer, Ask, NodeStatus, Why};
+use crate::net::tasks;
 use crate::replica::Undecided;
 use crate::state::command::NewMember;
 use crate::state::{
-    AccountCommand, ClusterId, Code, Command, Consistency, Denied, LeaseCommand, LogIndex, MemberName,
-    MessageCommand, OperatorCommand, Query, Reply, Request, RequestId, Role, Token, Wanted, members, text,
+    AccountCommand, AccountId, ClusterId, Code, Command, Consistency, Denied, LeaseCommand, LogIndex,
+    MemberName, MessageCommand, OperatorCommand, Query, Reply, Request, RequestId, Role, Token, TokenHash,
+    Wanted, members, social, text,
 };
 use smol::future::FutureExt;
 use std::sync::Arc;
@@ -33,11 +35,19 @@ pub struct Service {
 }
 
 impl listener::Node for Service {
-    async fn answer(self: Arc<Self>, plane: Plane, ask: Ask, deadline: Instant) -> Answer {
+    async fn answer(self: Arc<Self>, asker: Asker, ask: Ask, deadline: Instant) -> Answer {
+        let plane = asker.plane;
+        let ask = tokens::stored(ask);
         if matches!(ask, Ask::NodeStatus) {
             return Answer::NodeStatus(Box::new(self.status()));
         }
-        if plane == Plane::Status && !matches!(ask, Ask::History) {
+        let fits = match plane {
+            Plane::Status => matches!(ask, Ask::History),
+            // A balancer's.
+            Plane::Directory => false,
+            _ => true,
+        };
+        if !fits {
             return Answer::Refused(Denied::new(Code::InvalidEntry));
         }
         let Some(member) = self.node.member.get() else { return Answer::Unavailable(Why::NotServing) };
@@ -57,9 +67,10 @@ impl listener::Node for Service {
     async fn stream(
         self: Arc<Self>,
         cursor: Token,
-        wanted: Wanted,
+        mut wanted: Wanted,
         mut outlet: Outlet,
     ) -> Result<(), FrameError> {
+        tokens::stored_wanted(&mut wanted);
         subscriptions::serve(&self.node, cursor, wanted, &mut outlet).await
     }
 
@@ -145,7 +156,7 @@ impl Service {
 
 /// One question, while it is answered.
 pub(super) struct Asking<'a> {
-    pub(super) node: &'a Node,
+    pub(super) node: &'a Arc<Node>,
     pub(super) member: &'a Member,
     pub(super) deadline: Instant,
 }
@@ -242,7 +253,7 @@ impl Asking<'_> {
 
     /// Commands that people may give as they are. Those that carry what a backend checked, and those that only
     /// members propose, are not among them.
-    async fn write(&self, request: Request) -> Answer {
+    async fn write(&self, mut request: Request) -> Answer {
         let allowed = match &request.command {
             Command::Croak { text, .. } => text::check_croak(text),
             Command::AddFriend { username, .. } | Command::RemoveFriend { username, .. } => {
@@ -258,9 +269,53 @@ impl Asking<'_> {
             ) => Ok(()),
             _ => Err(Denied::new(Code::InvalidEntry)),
         };
-        match allowed {
+        if let Err(denied) = allowed {
+            return Answer::Refused(denied);
+        }
+        let session = request.command.session_mut().copied();
+        match self.not_too_much(&request, session).await {
             Ok(()) => self.submit(request.id, request.born, request.command).await,
-            Err(denied) => Answer::Refused(denied),
+            Err(answer) => answer,
+        }
+    }
+
+    /// Whether whoever writes this has not written too much lately. Who it is, is looked up once and then remembered:
+    /// nothing that is written waits for the disk.
+    async fn not_too_much(&self, request: &Request, session: Option<TokenHash>) -> Result<(), Answer> {
+        let limits = &self.node.limits;
+        if !limits.count_writes() {
+            return Ok(());
+        }
+        let known = session.and_then(|session| limits.owner(session));
+        let account = match (session, known) {
+            (Some(session), None) => self.learn_owner(session, request.born).await?,
+            _ => known,
+        };
+        limits.write(&request.command, account, request.id).map_err(|code| match (session, account) {
+            // Those whom nobody knows share what one account may write: the log holds refusals, too.
+            (Some(_), None) => Answer::Refused(Denied::new(Code::NotLoggedIn)),
+            _ => Answer::Refused(Denied::new(code)),
+        })
+    }
+
+    async fn learn_owner(&self, session: TokenHash, born: LogIndex) -> Result<Option<AccountId>, Answer> {
+        // What cannot be had here is decided by the rules, as far as it can be told whose it is.
+        let caught_up = self.caught_up_with(born).await;
+        let node = self.node.clone();
+        let looked_up = tasks::spawn_reader(async move {
+            let Some(member) = node.member.get() else { return Ok(None) };
+            let reader = member.replica.reader();
+            let found = social::session_account(&reader.view()?, session, reader.age_ms())?;
+            Ok(found.map(|(account, _)| account))
+        });
+        match looked_up.await.map_err(|error: DbError| broken(&error))? {
+            Some(account) => {
+                self.node.limits.learn_owner(session, account);
+                Ok(Some(account))
+            }
+            None if caught_up => Ok(None),
+            // Opened where this node has not come yet.
+            None => Err(Answer::Unavailable(Why::Behind)),
         }
     }
 
@@ -334,12 +389,18 @@ pub(super) mod tests {
     use crate::replica::{Core, CoreOptions, Replica, Writer};
     use crate::roles::node::agreement::Agreement;
     use crate::roles::node::disk::Disk;
-    use crate::roles::node::passwords::Passwords;
+    use crate::roles::node::limits::Limits;
+    use crate::roles::node::passwords::{self, Passwords};
     use crate::roles::node::roster::Peers;
     use crate::roles::options::NodeOptions;
     use crate::state::{HistoryId, TokenHash};
     use smol::lock::Semaphore;
+    use std::net::Ipv4Addr;
     use std::sync::{Mutex, OnceLock};
+
+    fn on(plane: Plane) -> Asker {
+        Asker { plane, from: Ipv4Addr::LOCALHOST.into() }
+    }
 
     /// A backend that was founded among these voters and has no links.
     pub(in crate::roles::node) fn backend(folder: &std::path::Path, voters: &[u64]) -> Arc<Service> {
@@ -372,6 +433,7 @@ pub(super) mod tests {
                 found: false,
                 evict_after: Duration::from_secs(10),
                 disk_quota_bytes: u64::MAX,
+                posts_per_minute: 0,
                 site: 1,
                 heartbeat: Duration::from_secs(1),
                 miss: 2,
@@ -383,7 +445,8 @@ pub(super) mod tests {
             incarnation: 1,
             deaf_to: None,
             gate: Gate::new(),
-            passwords: Passwords::start().unwrap(),
+            passwords: Passwords::start(passwords::TODAY, passwords::IDLE_MAX).unwrap(),
+            limits: Limits::new(60),
             disk: Disk::new(folder.to_path_buf(), u64::MAX, 0),
             failed,
             subscribers: Semaphore::new(SUBSCRIBERS_MAX),
@@ -393,7 +456,7 @@ pub(super) mod tests {
     }
 
     fn asked(service: &Arc<Service>, plane: Plane, ask: Ask, limit: Duration) -> Answer {
-        smol::block_on(service.clone().answer(plane, ask, Instant::now() + limit))
+        smol::block_on(service.clone().answer(on(plane), ask, Instant::now() + limit))
     }
 
     #[test]
@@ -438,7 +501,7 @@ pub(super) mod tests {
                     password,
                     token,
                 };
-                tasks::spawn(service.clone().answer(Plane::Client, ask, Instant::now() + limit))
+                tasks::spawn(service.clone().answer(on(Plane::Client), ask, Instant::now() + limit))
             })
             .collect();
         let begin = Instant::now();

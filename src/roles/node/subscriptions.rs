@@ -143,10 +143,12 @@ mod tests {
     use crate::net::keys::Keys;
     use crate::net::limits::{FRAME_BYTES_MAX, SUBSCRIBERS_MAX};
     use crate::net::protocol::{AnswerFrame, Ask, AskFrame};
+    use crate::net::secret::stored_token;
     use crate::net::subscription::{News, Subscription as Following};
     use crate::net::{handshake, listener, tasks};
     use crate::replica::limits::LIVE_EVENTS_MAX;
     use crate::roles::node::service::{Service, tests::backend};
+    use crate::roles::node::tokens;
     use crate::state::{
         AccountId, Command, Consistency, Happening, HistoryId, Page, Query, Reply, Request, RequestId,
         TokenHash,
@@ -198,6 +200,7 @@ mod tests {
             self.next += 1;
             let replica = &self.member().replica;
             let request = Request { id: RequestId(self.next), born: replica.reader().applied(), command };
+            let Ask::Write(request) = tokens::stored(Ask::Write(request)) else { panic!("a write") };
             let (index, outcome) =
                 replica.submit(request, Instant::now() + Duration::from_secs(10)).await.unwrap();
             (index, outcome.unwrap())
@@ -212,7 +215,7 @@ mod tests {
                 password_hash: String::new(),
             };
             let (_, Reply::Created { account }) = self.run(create).await else { panic!("not created") };
-            self.run(Command::LogIn { account, credential_version: 1, token: session }).await;
+            self.run(Command::LogIn { account, credential_version: 1, token: stored_token(session) }).await;
             account
         }
 

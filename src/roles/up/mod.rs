@@ -23,7 +23,7 @@ pub mod supervisor;
 use crate::net::keys::Keys;
 use crate::net::survey::survey;
 use crate::replica::limits::{EVICT_TICKS, TICK_MS};
-use crate::roles::cli::flags::DISK_QUOTA;
+use crate::roles::cli::flags::{DISK_QUOTA, POSTS_PER_MINUTE};
 use crate::roles::cli::{typed, words_for};
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{Restart, UpOptions};
@@ -106,6 +106,9 @@ impl Part {
                 if Ok(told.disk_quota_bytes) != typed::disk_quota(DISK_QUOTA) {
                     words.extend(["--disk-quota".into(), told.disk_quota_bytes.to_string().into()]);
                 }
+                if role == Role::Backend && told.posts_per_minute != POSTS_PER_MINUTE {
+                    words.extend(["--posts-per-minute".into(), told.posts_per_minute.to_string().into()]);
+                }
                 words
             }
             Part::Balancer => vec!["balancer".into()],
@@ -121,6 +124,7 @@ impl Part {
 struct Told {
     evict_after: Duration,
     disk_quota_bytes: u64,
+    posts_per_minute: u32,
 }
 
 /// A process and what is remembered about it.
@@ -180,7 +184,11 @@ impl Up {
             data_dir: folder.path().to_path_buf(),
             ephemeral: folder.is_ephemeral(),
             restart: options.restart,
-            told: Told { evict_after: options.evict_after, disk_quota_bytes: options.disk_quota_bytes },
+            told: Told {
+                evict_after: options.evict_after,
+                disk_quota_bytes: options.disk_quota_bytes,
+                posts_per_minute: options.posts_per_minute,
+            },
             program,
             ports,
             keys,
@@ -452,15 +460,21 @@ mod tests {
 
     #[test]
     fn a_part_is_what_a_person_would_type() {
-        let usual =
-            Told { evict_after: EVICT_AFTER, disk_quota_bytes: typed::disk_quota(DISK_QUOTA).unwrap() };
+        let usual = Told {
+            evict_after: EVICT_AFTER,
+            disk_quota_bytes: typed::disk_quota(DISK_QUOTA).unwrap(),
+            posts_per_minute: POSTS_PER_MINUTE,
+        };
         let typed = |part: Part| words_for(&part.arguments(Path::new("ribbit-data"), &usual));
         assert_eq!(typed(Part::Member(Role::Backend, 2)), "ribbit backend --id 2 --data-dir ribbit-data");
         assert_eq!(typed(Part::Web), "ribbit client web --data-dir ribbit-data");
         let part = Part::Member(Role::Coordinator, 1);
-        let told = Told { evict_after: Duration::from_secs(120), disk_quota_bytes: 1 << 20 };
+        let evict_after = Duration::from_secs(120);
+        let told = Told { evict_after, disk_quota_bytes: 1 << 20, posts_per_minute: 0 };
         let words = words_for(&part.arguments(Path::new("d"), &told));
         assert_eq!(words, "ribbit coordinator --id 1 --evict-after 120s --disk-quota 1048576 --data-dir d");
+        let words = words_for(&Part::Member(Role::Backend, 1).arguments(Path::new("d"), &told));
+        assert!(words.contains(" --posts-per-minute 0 "), "{words}");
         assert_eq!(typed(Part::Balancer), "ribbit balancer --data-dir ribbit-data");
     }
 }

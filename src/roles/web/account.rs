@@ -130,10 +130,23 @@ pub async fn login(visit: &mut Visit, form: &Form) -> Answer {
     let ask = Ask::LogIn { id, born, username: username.to_string(), password, token: token_hash(&token) };
     match visit.write(ask).await {
         Ok(_) => {
+            end_the_one_before(visit).await;
             visit.open_session(token);
             answer::see_other("/main")
         }
         Err(stop) => back(visit, page, stop),
+    }
+}
+
+/// Who logs in again leaves the session before, and ends it: nobody would ever use it, but who has stolen it. One that
+/// cannot be ended now ends with its age; `/settings` shows it until then.
+async fn end_the_one_before(visit: &mut Visit) {
+    let Some(session) = visit.session() else { return };
+    let request = visit.request_here();
+    if let Err(stop) = visit.command(request, Command::LogOut { session }).await
+        && !stop.lacks_session()
+    {
+        log::warn!("the session before this one is open still: {stop:?}");
     }
 }
 

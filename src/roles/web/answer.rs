@@ -1,6 +1,6 @@
 //! Answers: pages with the headers that keep them safe, redirects, and plain words for programs.
 
-use super::limits::RETRY_AFTER_SECONDS;
+use super::limits::{HASTE_SECONDS, RETRY_AFTER_SECONDS};
 use askama::Template;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::header::{self, HeaderName, HeaderValue};
@@ -75,8 +75,13 @@ pub fn page(status: StatusCode, page: &impl Template) -> Answer {
     let html = page.render().expect("writing to a string cannot fail");
     let mut answer = with_type(status, "text/html; charset=utf-8", html.into());
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+    let seconds = match status {
+        StatusCode::SERVICE_UNAVAILABLE => Some(RETRY_AFTER_SECONDS),
+        StatusCode::TOO_MANY_REQUESTS => Some(HASTE_SECONDS),
+        _ => None,
+    };
+    if let Some(seconds) = seconds {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
     }
     answer
 }

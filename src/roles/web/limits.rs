@@ -37,6 +37,8 @@ pub const SURVEY_EVERY: Duration = Duration::from_secs(1);
 pub const HISTORY_DEADLINE: Duration = Duration::from_secs(1);
 /// What `Retry-After` says.
 pub const RETRY_AFTER_SECONDS: &str = "2";
+/// The same, for who was too fast: what the words of those codes say.
+pub const HASTE_SECONDS: &str = "10";
 
 /// After an answer that left a part of the request unread, this much more is read and dropped, so that the
 /// answer arrives before the connection is reset.

@@ -1,7 +1,8 @@
-//! What golden scripts say of messages and of accounts that change: commands, queries, pages and rows of rules level 3.
+//! What golden scripts say of messages and of accounts that change: commands, queries, pages and rows of rules level 3; and
+//! `rehash`.
 
 use super::scripts::{Words, first, person_words, session};
-use crate::state::accounts::{AccountCommand, OperatorCommand};
+use crate::state::accounts::{AccountCommand, OperatorCommand, hash_digest};
 use crate::state::command::Command;
 use crate::state::ids::{AccountId, LogIndex};
 use crate::state::messages::MessageCommand;
@@ -20,7 +21,7 @@ fn account(args: &mut ArgumentConsumer) -> Result<AccountId, Box<dyn Error>> {
     Ok(AccountId(first(args)?.parse()?))
 }
 
-/// A command of rules level 3, if it is one.
+/// A command of rules level 3 or 4, if it is one.
 pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Command>, Box<dyn Error>> {
     let command = match name {
         "send" => {
@@ -66,6 +67,13 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
         }
         "removeaccount" => OperatorCommand::RemoveAccount { account: account(args)? }.into(),
         "removecroak" => OperatorCommand::RemoveCroak { croak: first(args)?.parse()? }.into(),
+        // `rehash ACCOUNT HASH-BEFORE HASH`
+        "rehash" => Command::Rehash {
+            account: account(args)?,
+            before: hash_digest(&first(args)?),
+            password_hash: first(args)?,
+            credential_version: args.lookup_parse("version")?.unwrap_or(1),
+        },
         "registration" => OperatorCommand::SetRegistration { open: first(args)? == "open" }.into(),
         _ => return Ok(None),
     };

@@ -1,0 +1,129 @@
+//! What one account may do in a while: said in words and codes, to pages and to scripts, and nobody else is kept waiting.
+
+use crate::http::{Browser, Reply};
+use crate::pages::{croaks, typed};
+use crate::pond::{Pond, keys};
+use crate::verbs::Somebody;
+use ribbit::net::client::Client;
+use ribbit::net::protocol::{Answer, Ask};
+use ribbit::net::secret::new_request_id;
+use ribbit::state::{Code, Command, Request, TokenHash};
+
+/// One backend, so that one node's counts are all there are.
+fn small(options: &[&str]) -> Pond {
+    let mut pond = Pond::dry();
+    pond.environment = vec![("RIBBIT_TEST_PASSWORD_PASSES", "1".into())];
+    pond.up(&[&["--backends", "1", "--coordinators", "0"], options].concat());
+    pond
+}
+
+#[track_caller]
+fn is_haste(page: &Reply, code: &str) {
+    page.says(429, code);
+    page.says(429, "wait ten seconds");
+    assert_eq!(page.header("retry-after"), Some("10"));
+}
+
+#[track_caller]
+fn try_log_in(browser: &mut Browser, username: &str, password: &str) -> Reply {
+    browser.post("/login", &[("username", username), ("password", password)])
+}
+
+#[test]
+fn so_much_is_taken_of_one_account_in_a_minute_and_the_words_are_kept() {
+    let pond = small(&["--posts-per-minute", "6"]);
+    let (mut ada, mut bob) = (pond.browser(), pond.browser());
+    ada.join("ada");
+    bob.join("bob");
+    let request = ada.get("/main").requests()[0].clone();
+    ada.post("/main", &[("post", "0 of six"), ("request", &request)]).leads_to("/main");
+    (1..6).for_each(|number| ada.croak(&format!("{number} of six")));
+    let page = ada.post("/main", &[("post", "one too many")]);
+    is_haste(&page, "(653)");
+    assert_eq!(typed(&page), "one too many");
+    is_haste(&ada.post("/messages/bob", &[("message", "this way?")]), "(653)");
+    // What was taken is told again, as often as somebody asks.
+    for _ in 0..3 {
+        ada.post("/main", &[("post", "0 of six"), ("request", &request)]).leads_to("/main");
+    }
+    assert_eq!(croaks(&ada.get("/main")).len(), 6);
+    bob.croak("I have said nothing yet");
+    // What leaves little behind is not in the way.
+    ada.post("/logout", &[]).leads_to("/login");
+
+    // In a script: the same refusal, and its exit code.
+    let eve = Somebody::called(&pond, "eve");
+    for number in 0..6 {
+        eve.says(&pond, &["post", &format!("{number} of six")]).well();
+    }
+    eve.says(&pond, &["post", "one too many"]).badly(1, "wait ten seconds, then go on (653)");
+}
+
+#[test]
+fn strangers_write_no_more_than_one_account_may() {
+    let pond = small(&["--posts-per-minute", "6"]);
+    pond.browser().join("ada");
+    let client = Client::new(vec![pond.address("BACKEND_1")], keys());
+    let limit = std::time::Duration::from_secs(10);
+    let born = smol::block_on(client.position(limit)).expect("it answers").index;
+    let codes: Vec<(bool, Code)> = (0..9)
+        .map(|number| {
+            let command = Command::Croak { session: TokenHash([number; 32]), text: "let me in".into() };
+            let ask = Ask::Write(Request { id: new_request_id(), born, command });
+            match smol::block_on(client.ask(ask, limit)).expect("it answers") {
+                Answer::Written { outcome: Err(denied), .. } => (true, denied.code),
+                Answer::Refused(denied) => (false, denied.code),
+                other => panic!("{other:?}"),
+            }
+        })
+        .collect();
+    assert!(codes.iter().all(|(_, code)| *code == Code::NotLoggedIn), "{codes:?}");
+    let logged: Vec<bool> = codes.iter().map(|(logged, _)| *logged).collect();
+    assert_eq!(logged, [true, true, true, true, true, true, false, false, false], "the log grows no further");
+}
+
+#[test]
+fn a_name_has_so_many_tries_and_who_is_logged_in_does_not_notice() {
+    let pond = small(&[]);
+    let (mut ada, mut bob, mut stranger) = (pond.browser(), pond.browser(), pond.browser());
+    ada.join("ada");
+    bob.join("bob");
+    // One try is gone with ada's own log-in.
+    (0..9).for_each(|_| try_log_in(&mut stranger, "ADA", "not that one").says(422, "(602)"));
+    is_haste(&try_log_in(&mut stranger, "ada", "not that one"), "(651)");
+    is_haste(&try_log_in(&mut stranger, "ada", "password"), "(651)");
+    // A name that nobody has is counted the same.
+    (0..10).for_each(|_| try_log_in(&mut stranger, "nobody", "password").says(422, "(601)"));
+    is_haste(&try_log_in(&mut stranger, "nobody", "password"), "(651)");
+    // Others log in, and ada goes on, changes her password with it.
+    try_log_in(&mut stranger, "bob", "password").leads_to("/main");
+    ada.croak("still here");
+    let change = [("choice", "password"), ("password", "password"), ("new-password", "sesame street")];
+    ada.post("/settings", &change).leads_to("/settings?note=new-password");
+    let script = Somebody::new();
+    script.hands(&pond, &["login", "ada"], "sesame street\n").badly(1, "(651)");
+}
+
+#[test]
+fn a_session_does_not_guess_its_owners_password() {
+    let pond = small(&[]);
+    let mut thief = pond.browser();
+    thief.join("ada");
+    (0..10).for_each(|_| thief.post("/delete", &[("password", "guess")]).says(422, "(602)"));
+    is_haste(&thief.post("/delete", &[("password", "password")]), "(651)");
+    thief.get("/main").says(200, "ada");
+}
+
+#[test]
+fn so_many_accounts_are_made_and_then_one_after_the_other() {
+    let pond = small(&[]);
+    let mut browser = pond.browser();
+    let mut create = |number: usize| {
+        let username = format!("frog-{number}");
+        let form = [("name", "A"), ("username", &username), ("email", "a@b"), ("password", "password")];
+        browser.post("/create", &form)
+    };
+    let made = (0..).take_while(|number| create(*number).status == 303).count();
+    assert!(made >= 100, "{made}");
+    is_haste(&create(1_000), "(652)");
+}

@@ -1,0 +1,109 @@
+//! What is kept of a password, and what checking one costs.
+
+use crate::http::Browser;
+use crate::pond::{Pond, awaited};
+use ribbit::db::{FileDisk, Store};
+use ribbit::state::social::account_named;
+use std::fs;
+use std::io;
+
+/// The hash that a stopped member keeps of somebody's password, and the version of the credentials.
+fn kept(pond: &Pond, member: &str, username: &str) -> (String, u32) {
+    let store = Store::open(FileDisk::new(&pond.folder().join(member)).expect("a folder")).expect("a store");
+    let view = store.reader().view().expect("it can be read");
+    let (_, account) = account_named(&view, username).expect("it can be read").expect("an account");
+    (account.password_hash, account.credential_version)
+}
+
+fn log_in(pond: &Pond, username: &str, password: &str) -> Browser {
+    let mut browser = pond.browser();
+    browser.post("/login", &[("username", username), ("password", password)]).leads_to("/main");
+    browser
+}
+
+/// What is said of hashes is said to those who want to know.
+fn told() -> (&'static str, String) {
+    ("RUST_LOG", "ribbit=info".into())
+}
+
+#[test]
+fn a_log_in_makes_a_weak_hash_anew_and_ends_no_session() {
+    let mut pond = Pond::dry();
+    // As a version would that asked for less.
+    pond.environment = vec![("RIBBIT_TEST_PASSWORD_PASSES", "1".into()), told()];
+    pond.up(&[]);
+    let mut before = pond.browser();
+    before.join("ada");
+    pond.browser().join("bob");
+    log_in(&pond, "ada", "password");
+    pond.stop();
+    let (weak, version) = kept(&pond, "backend-1", "ada");
+    assert!(weak.starts_with("$argon2id$v=19$m=7168,t=1,p=1$") && version == 1, "{weak} {version}");
+
+    pond.environment = vec![told()];
+    pond.up(&[]);
+    log_in(&pond, "ada", "password");
+    awaited("the hash is made anew", || pond.log_text().contains("password was made anew").then_some(()));
+    before.address = pond.web();
+    before.get("/main").says(200, "ada");
+    log_in(&pond, "ada", "password");
+    let mut stranger = pond.browser();
+    stranger.post("/login", &[("username", "ada"), ("password", "passwort")]).says(422, "(602)");
+    pond.await_whole();
+    pond.stop();
+    for member in ["backend-1", "backend-3", "coordinator-1"] {
+        let (strong, version) = kept(&pond, member, "ada");
+        assert!(strong.starts_with("$argon2id$v=19$m=7168,t=5,p=1$") && version == 1, "{strong} {version}");
+        assert!(kept(&pond, member, "bob").0.contains("t=1"), "who did not log in keeps theirs");
+    }
+
+    // Never the other way: what was made with more stays as it is.
+    pond.environment = vec![("RIBBIT_TEST_PASSWORD_PASSES", "1".into()), told()];
+    pond.up(&[]);
+    let said = pond.log_text().matches("was made anew").count();
+    log_in(&pond, "ada", "password");
+    log_in(&pond, "bob", "password");
+    pond.stop();
+    assert!(kept(&pond, "backend-1", "ada").0.contains("t=5"));
+    assert_eq!(pond.log_text().matches("was made anew").count(), said);
+}
+
+/// KiB of memory that a process has now.
+fn resident_kib(pid: u32) -> io::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    Ok(line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0))
+}
+
+/// What a password is checked with, in KiB; less than half of it may be left when nobody logs in any more.
+const ROOM_KIB: u64 = 7 * 1024;
+
+#[test]
+fn what_checking_passwords_takes_is_given_back_round_after_round() {
+    let mut pond = Pond::dry();
+    pond.environment = vec![("RIBBIT_TEST_PASSWORD_IDLE_MS", "300".into())];
+    pond.up(&["--backends", "1", "--coordinators", "0"]);
+    let mut ada = pond.browser();
+    ada.join("ada");
+    pond.browser().join("bob");
+    let pid = pond.pid("backend-1");
+    let resident = || resident_kib(pid).expect("it is alive");
+    let mut least = Vec::new();
+    for round in 0..5 {
+        let most: u64 = ["ada", "bob"]
+            .map(|name| {
+                log_in(&pond, name, "password").post("/logout", &[]).leads_to("/login");
+                resident()
+            })
+            .into_iter()
+            .max()
+            .expect("some");
+        let least_kib = awaited("the memory is given back", || {
+            let now = resident();
+            (now + ROOM_KIB / 2 < most).then_some(now)
+        });
+        println!("round {round}: {most} KiB at work, {least_kib} KiB at rest");
+        least.push(least_kib);
+    }
+    assert!(least[4] < least[0] + ROOM_KIB / 2, "{least:?}");
+}
