@@ -10,7 +10,7 @@ use ribbit::db::snapshot::SnapshotHead;
 use ribbit::db::{
     Configuration, Disk, EntryKind, FileDisk, HardState, Identity, LogEntry, Position, Store, record,
 };
-use ribbit::net::frame::{self, Plane};
+use ribbit::net::frame::{self, Plane, WIRE_VERSION};
 use ribbit::net::handshake::Preface;
 use ribbit::net::http;
 use ribbit::net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreNews};
@@ -273,6 +273,9 @@ fn handshake() -> Seeds {
             seeds.push([&[1, plane as u8][..], &preface, &[9; 96]].concat());
         }
     }
+    let preface = Preface { plane: Plane::Client, cluster: Some(ClusterId(1)) }.to_bytes();
+    seeds
+        .push([&[0][..], b"ribbit", &[WIRE_VERSION, 0xff], &[10; 16], &[5; 32], &preface, &[9; 48]].concat());
     seeds.push([&[2, 2, 17, 0][..], &[7; 17], &[0, 0]].concat());
     seeds.push([&[2, 1, 0xff, 0xff][..], &[7; 64]].concat());
     seeds.push([&[0][..], b"ribbit\x02\x01"].concat());

@@ -3,13 +3,13 @@
 
 use ribbit::net::channel::Channel;
 use ribbit::net::frame::{FrameError, Plane};
-use ribbit::net::handshake::{self, Opening};
+use ribbit::net::handshake::{self, Accepted, Opening};
 use ribbit::net::keys::{KEY_BYTES, Keys};
 use ribbit::state::ClusterId;
 use smol::future::zip;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::{TcpListener, TcpStream};
-use std::net::Shutdown;
+use std::net::{Ipv4Addr, Shutdown};
 use std::sync::LazyLock;
 
 static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::of_cluster(ClusterId(1), &[1; KEY_BYTES]));
@@ -41,7 +41,9 @@ async fn acceptor(listener: &TcpListener, bytes: &[u8]) {
     // Who accepts may hang up at any byte.
     let _ = theirs.write_all(bytes).await;
     let _ = theirs.shutdown(Shutdown::Write);
-    let Ok(Channel { mut reader, .. }) = accepted(ours).await else { return };
+    let Ok(Accepted { channel, from }) = accepted(ours).await else { return };
+    assert_eq!(from, Ipv4Addr::LOCALHOST, "where somebody comes from is nobody's to say who has no key");
+    let Channel { mut reader, .. } = channel;
     let got = reader.read(&mut [0; 64]).await;
     assert!(!got.is_ok_and(|length| length > 0), "nobody has sealed anything for it");
 }
@@ -51,9 +53,9 @@ async fn both(listener: &TcpListener) -> (TcpStream, TcpStream) {
     (theirs.expect("it listens"), ours.expect("somebody dialled").0)
 }
 
-async fn accepted(mut ours: TcpStream) -> Result<Channel, FrameError> {
+async fn accepted(mut ours: TcpStream) -> Result<Accepted, FrameError> {
     match handshake::read_opening(&mut ours).await? {
-        Opening::Ribbit(preface) => handshake::accept(ours, preface, &KEYS).await,
+        Opening::Ribbit(arrival) => handshake::accept(ours, arrival, &KEYS).await,
         Opening::Http => Err(FrameError::NotRibbit),
     }
 }
@@ -85,7 +87,9 @@ async fn records(listener: &TcpListener, bytes: &[u8]) {
     let accepting = async { accepted(listener.accept().await.expect("somebody dials").0).await };
     let (dialled, accepted) = zip(handshake::connect(&address, plane_of(kind), &KEYS), accepting).await;
     // A machine that is very busy may take longer than a handshake may.
-    let (Ok(dialled), Ok(Channel { mut reader, .. })) = (dialled, accepted) else { return };
+    let (Ok(dialled), Ok(Accepted { channel: Channel { mut reader, .. }, .. })) = (dialled, accepted) else {
+        return;
+    };
     let mut socket = dialled.writer.socket().clone();
     let _ = socket.write_all(bytes).await;
     let _ = socket.shutdown(Shutdown::Write);
