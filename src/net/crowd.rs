@@ -11,7 +11,7 @@ const NETWORK_BITS: u128 = !0 << 64;
 pub fn household(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK_BITS).into(),
-        address => address,
+        address @ IpAddr::V4(_) => address,
     }
 }
 

@@ -44,6 +44,7 @@ pub mod lock;
 pub mod log_lines;
 pub mod member;
 pub mod namespace;
+pub mod network;
 pub mod node;
 pub mod options;
 pub mod output;

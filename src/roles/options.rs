@@ -3,6 +3,7 @@
 //! Nothing here knows where a value came from (a flag, the environment, a file, a folder that `up` left):
 //! that is `cli`'s to decide. No role reads flags or the environment itself.
 
+use super::network::Network;
 use crate::net::keys::Keys;
 use crate::net::protocol::Directory;
 use crate::state::{ClusterId, Consistency, LogIndex, MemberName, Role, TreePath};
@@ -90,6 +91,30 @@ pub struct WebOptions {
     pub servers: Vec<String>,
     /// What its servers are known by.
     pub keys: Keys,
+    /// Pages are encrypted.
+    pub tls: Option<TlsFiles>,
+    /// Names that it goes by, besides those that nobody outside can have.
+    pub hosts: Vec<String>,
+    /// Who may say for whom they ask.
+    pub trusted_proxies: Vec<Network>,
+}
+
+impl WebOptions {
+    /// Plain pages, and nobody in between.
+    pub fn new(listen: String, servers: Vec<String>, keys: Keys) -> WebOptions {
+        WebOptions { listen, servers, keys, tls: None, hosts: Vec::new(), trusted_proxies: Vec::new() }
+    }
+}
+
+/// What makes pages HTTPS. Both PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, then those that vouch for it.
+    pub cert: PathBuf,
+    /// Secret.
+    pub key: PathBuf,
+    /// systemd keeps the key for this process: the group may be able to open it.
+    pub key_is_credential: bool,
 }
 
 /// What everything that a person does at a terminal is told.

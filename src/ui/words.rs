@@ -148,6 +148,11 @@ pub enum Trouble {
     Busy,
     /// Servers answered, but decided nothing in time.
     Disagree,
+    /// Too much was tried from one address.
+    TooMany {
+        /// Until one more may be.
+        wait_s: u32,
+    },
 }
 
 impl Trouble {
@@ -157,6 +162,7 @@ impl Trouble {
             Trouble::Nobody => "No servers are running",
             Trouble::Busy => "The servers are busy",
             Trouble::Disagree => "The servers cannot agree",
+            Trouble::TooMany { .. } => "That is too often",
         }
     }
 
@@ -166,6 +172,10 @@ impl Trouble {
             Trouble::Nobody => "none of them can be reached at the moment".to_string(),
             Trouble::Busy => Code::Busy.to_string(),
             Trouble::Disagree => Code::Unavailable.to_string(),
+            Trouble::TooMany { wait_s } => {
+                let seconds = if wait_s == 1 { "a second".into() } else { format!("{wait_s} seconds") };
+                format!("nothing was done: too much came from your address at once; wait {seconds}")
+            }
         };
         let mut letters = sentence.chars();
         let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();

@@ -3,6 +3,7 @@
 //! - `tour`: a person goes through every page; each is looked at in every way and checked for accessibility
 //! - `script`: what the script adds: live croaks, sending and sending again, counting
 //! - `keyboard`: without a mouse
+//! - `network`: over a network, where the way is not encrypted
 //!
 //! With RIBBIT_PICTURES=FOLDER every page is also saved there, narrow and wide, light and dark, as PNG in base64. With
 //! RIBBIT_AXE=FILE, or where .ci/run has put it, axe-core looks at every page; where it is missing that is skipped.
@@ -27,6 +28,7 @@ mod site;
 #[path = "../support/axe.rs"]
 mod axe;
 mod keyboard;
+mod network;
 mod script;
 mod tour;
 

@@ -4,6 +4,7 @@ use super::group::Group;
 use crate::keys::keys;
 use ribbit::roles::options::WebOptions;
 use ribbit::roles::web;
+use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -17,15 +18,22 @@ pub struct Site {
 
 impl Site {
     pub fn start() -> Site {
+        Site::start_with(|_| {})
+    }
+
+    /// With other options than none.
+    pub fn start_with(change: impl FnOnce(&mut WebOptions)) -> Site {
         let group = Group::start();
         let servers = vec![group.address.clone()];
-        let options = WebOptions { listen: "127.0.0.1:0".into(), servers: servers.clone(), keys: keys() };
+        let mut options = WebOptions::new("127.0.0.1:0".into(), servers, keys());
+        change(&mut options);
         let listener = smol::block_on(web::bind(&options)).expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();
         let stop = Arc::new(event_listener::Event::new());
         let stopped = stop.listen();
-        let thread =
-            std::thread::spawn(move || smol::block_on(web::serve(listener, servers, keys(), stopped)));
+        let thread = std::thread::spawn(move || {
+            smol::block_on(web::serve(listener, options, stopped)).expect("what makes it HTTPS is there");
+        });
         Site { group, address, stop, thread }
     }
 
@@ -35,4 +43,13 @@ impl Site {
         self.stop.notify(usize::MAX);
         self.thread.join().expect("the web role ends well");
     }
+}
+
+/// This machine's address on its network; nothing where it has none.
+#[allow(dead_code)] // Most tests stay on this machine.
+pub fn own_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    // Sends nothing: it only asks which way it would go.
+    socket.connect("192.0.2.1:9").ok()?;
+    socket.local_addr().ok().map(|address| address.ip()).filter(|ip| !ip.is_loopback())
 }

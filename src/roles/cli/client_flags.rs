@@ -1,7 +1,8 @@
 //! The flags of `ribbit client`, as they were typed.
 
-use super::flags::{ClientServerFlags, GroupFlags, WebFlags};
+use super::flags::{ClientServerFlags, GroupFlags};
 use super::help;
+use super::web_flags::WebFlags;
 use crate::state::LogIndex;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Subcommand, ValueEnum, value_parser};

@@ -338,15 +338,6 @@ pub struct ClientServerFlags {
 }
 
 #[derive(Debug, Args)]
-pub struct WebFlags {
-    /// Where browsers come in; port 0 takes a free one [default: where `up` had it, or 127.0.0.1:8080]
-    #[arg(long, value_name = "HOST:PORT", value_parser = address::listen)]
-    pub listen: Option<String>,
-    #[command(flatten)]
-    pub group: GroupFlags,
-}
-
-#[derive(Debug, Args)]
 pub struct StatusFlags {
     /// For scripts
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]

@@ -259,7 +259,16 @@ Examples:
 pub(super) const WEB: &str = "\
 Examples:
   ribbit client web
-  ribbit client web --listen 0.0.0.0:8080 --server board1:8081";
+  ribbit client web --listen 0.0.0.0:8080 --server board1:8081
+  ribbit client web --listen 0.0.0.0:8443 --tls-cert web.pem --tls-key web.key
+  ribbit client web --trusted-proxies 127.0.0.1 --host frogs.example.org
+
+A certificate for names on your own network, that browsers ask about once:
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \\
+    -days 800 -keyout web.key -out web.pem -subj /CN=frogs \\
+    -addext subjectAltName=DNS:board1,DNS:board1.local,IP:192.168.7.1
+After a new one was written to the same files: kill -HUP. Without HTTPS whoever is
+on the network can read what people type; the pages say so.";
 
 pub(super) const STATUS: &str = "\
 Examples:

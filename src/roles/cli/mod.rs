@@ -10,7 +10,7 @@
 //! and exits 2; a wrong file is a [`Failure`] and exits 78.
 //!
 //! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`, [`bench_flags`]: of `bench`, [`client_flags`]: of `client`,
-//!   [`user_flags`]: of `user`);
+//!   [`user_flags`]: of `user`, [`web_flags`]: of `client web`);
 //!   [`help`]: the examples under them; [`typed`]: values with a syntax of their own
 //! - [`config`]: the KEY=VALUE file of `--config`
 //! - [`find_group`]: where the group is reached
@@ -25,6 +25,7 @@ mod help;
 pub mod tree_flags;
 pub mod typed;
 pub mod user_flags;
+pub mod web_flags;
 
 use crate::net::keys::{Keys, PublicKey};
 use crate::net::protocol::Directory;
@@ -47,12 +48,13 @@ use config::Config;
 use flags::{
     BalancerFlags, BalancerVerb, ClientServerFlags, Flags, GroupFlags, InitFlags, KeyFlags, MemberVerb,
     NameFlags, NodeFlags, POSTS_PER_MINUTE, RecoverFlags, RestartFlag, ServerFlags, StatusFlags, UpFlags,
-    Verb, WatchFlags, WebFlags, command,
+    Verb, WatchFlags, command,
 };
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tree_flags::{LockFlags, ShellFlags};
+use web_flags::WebFlags;
 
 /// Where everything is kept unless told otherwise.
 pub const DATA_DIR: &str = "ribbit-data";
@@ -333,6 +335,8 @@ fn place(flags: ServerFlags) -> Result<Place, Failure> {
 }
 
 fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure> {
+    let credentials = std::env::var_os(CREDENTIALS).filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let tls = flags.tls(credentials.as_deref())?;
     let data_dir = flags.group.data_dir.clone();
     let group = group(flags.group, matches)?;
     if group.servers.is_empty() {
@@ -346,7 +350,8 @@ fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure> {
     // Only beside the group of that folder: another group's pages have no business on its port.
     let ports = ports.filter(|ports| ports.balancer.as_ref() == group.servers.first());
     let listen = flags.listen.or_else(|| ports?.web).unwrap_or_else(|| WEB_LISTEN.into());
-    Ok(WebOptions { listen, servers: group.servers, keys: group.keys })
+    let (hosts, trusted_proxies) = (flags.host, flags.trusted_proxies);
+    Ok(WebOptions { listen, servers: group.servers, keys: group.keys, tls, hosts, trusted_proxies })
 }
 
 fn client_server(flags: ClientServerFlags, matches: &ArgMatches) -> Result<ClientServerOptions, Failure> {

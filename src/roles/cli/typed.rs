@@ -71,6 +71,20 @@ pub fn place(text: &str) -> Result<TreePath, String> {
     }
 }
 
+/// A machine's name, as browsers write it: `frogs.example.org`.
+///
+/// # Errors
+/// What is wrong, for people.
+pub fn host(text: &str) -> Result<String, String> {
+    let sound = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    match text.split('.').all(sound) {
+        true => Ok(text.to_string()),
+        false => Err("expected a name without a port, like frogs.example.org".to_string()),
+    }
+}
+
 /// Bytes, plainly or with a unit: `1048576`, `500MB` (a thousand thousand), `2GiB` (1024 times 1024 times 1024).
 ///
 /// # Errors

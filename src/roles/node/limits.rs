@@ -11,10 +11,14 @@
 //! - A retry of the same request costs nothing, up to a bound.
 //! - Names that nobody has are counted as those that somebody has.
 //!
-//! It does not know addresses: most of what comes here comes through a balancer and the pages, from theirs.
+//! - An address, too, has so many tries of all names together, and so on. That is generous, since there may be a school behind
+//!   it; who is not limited so (web processes, which limit people's addresses themselves) is the caller's to know.
 
+use crate::net::crowd::household;
+use crate::net::protocol::Ask;
 use crate::state::{AccountId, Code, Command, MessageCommand, RequestId, TokenHash};
 use std::hash::{BuildHasher, Hash, RandomState};
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -30,6 +34,12 @@ pub const LOG_INS: Rate = Rate { every: Duration::from_secs(10), burst: 10 };
 /// Passwords that the owner of an account is asked for again, to change or delete something of it: counted apart, so that
 /// strangers who try a name do not stand in its owner's way.
 pub const OWNER_CHECKS: Rate = LOG_INS;
+/// The same of all names, from one address.
+pub const LOG_INS_OF_ADDRESS: Rate = Rate { every: Duration::from_secs(1), burst: 120 };
+/// Accounts made from one address,
+pub const NEW_ACCOUNTS_OF_ADDRESS: Rate = Rate { every: Duration::from_secs(10), burst: 50 };
+/// and everything that is written from there.
+pub const WRITES_OF_ADDRESS: Rate = Rate { every: Duration::from_millis(50), burst: 1_200 };
 /// Accounts made here, by all together.
 pub const NEW_ACCOUNTS: Rate = Rate { every: Duration::from_secs(10), burst: 100 };
 /// What leaves little behind (read marks, friends taken back, log-outs) may be written so many times as often as posts.
@@ -54,14 +64,17 @@ enum What {
     NewAccount,
     Post,
     SmallWrite,
+    LogInFrom,
+    NewAccountFrom,
+    WriteFrom,
 }
 
 impl What {
     fn refusal(self) -> Code {
         match self {
-            What::LogIn | What::OwnerCheck => Code::TooManyTries,
-            What::NewAccount => Code::TooManyAccounts,
-            What::Post | What::SmallWrite => Code::TooMuchWritten,
+            What::LogIn | What::OwnerCheck | What::LogInFrom => Code::TooManyTries,
+            What::NewAccount | What::NewAccountFrom => Code::TooManyAccounts,
+            What::Post | What::SmallWrite | What::WriteFrom => Code::TooMuchWritten,
         }
     }
 }
@@ -81,6 +94,9 @@ struct Counts {
     new_accounts: Meter,
     posts: Meter,
     small_writes: Meter,
+    log_ins_from: Meter,
+    new_accounts_from: Meter,
+    writes_from: Meter,
     /// What a request is known by, and how many tries it has left for nothing.
     requests: Box<[(u64, u8)]>,
     owners: Box<[Option<(TokenHash, AccountId)>]>,
@@ -101,6 +117,9 @@ impl Limits {
             new_accounts: Meter::new(NEW_ACCOUNTS, 1),
             posts: Meter::new(posts.unwrap_or(small), places),
             small_writes: Meter::new(small, places),
+            log_ins_from: Meter::new(LOG_INS_OF_ADDRESS, PLACES),
+            new_accounts_from: Meter::new(NEW_ACCOUNTS_OF_ADDRESS, PLACES),
+            writes_from: Meter::new(WRITES_OF_ADDRESS, places),
             requests: vec![(0, 0); REQUESTS].into(),
             owners: vec![None; SESSIONS].into(),
         };
@@ -143,6 +162,20 @@ impl Limits {
             _ => What::SmallWrite,
         };
         self.admit(what, account, id.0)
+    }
+
+    /// Whether this may be asked from this address.
+    ///
+    /// # Errors
+    /// The code of the refusal.
+    pub fn address(&self, from: IpAddr, ask: &Ask) -> Result<(), Code> {
+        let from = household(from);
+        match ask {
+            Ask::LogIn { id, password, .. } => self.admit(What::LogInFrom, from, (id.0, &password.0)),
+            Ask::CreateAccount { id, .. } => self.admit(What::NewAccountFrom, from, id.0),
+            Ask::Write(request) if self.count_writes() => self.admit(What::WriteFrom, from, request.id.0),
+            _ => Ok(()),
+        }
     }
 
     /// Whether what is written is counted at all.
@@ -188,6 +221,9 @@ impl Limits {
             What::NewAccount => &mut counts.new_accounts,
             What::Post => &mut counts.posts,
             What::SmallWrite => &mut counts.small_writes,
+            What::LogInFrom => &mut counts.log_ins_from,
+            What::NewAccountFrom => &mut counts.new_accounts_from,
+            What::WriteFrom => &mut counts.writes_from,
         };
         if !meter.take(now_us, who) {
             return Err(what.refusal());
@@ -232,6 +268,7 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::protocol::Password;
 
     const SECOND_US: u64 = 1_000_000;
 
@@ -275,6 +312,26 @@ mod tests {
         let guesses =
             (0..100).filter(|guess| limits.log_in("ada", RequestId(1), &format!("guess {guess}")).is_ok());
         assert_eq!(guesses.count(), 10);
+    }
+
+    #[test]
+    fn an_address_has_so_many_tries_of_all_names_together() {
+        let limits = Limits::new(60);
+        let log_in = |number: u128, from: &str| {
+            let ask = Ask::LogIn {
+                id: RequestId(number),
+                born: 0,
+                username: format!("frog{number}"),
+                password: Password("guess".into()),
+                token: TokenHash([0; 32]),
+            };
+            limits.address(from.parse().unwrap(), &ask)
+        };
+        let tries = (0..1_000).take_while(|number| log_in(*number, "192.0.2.7").is_ok()).count();
+        assert!((120..130).contains(&tries), "{tries}");
+        assert_eq!(log_in(2_000, "192.0.2.7"), Err(Code::TooManyTries));
+        assert_eq!(log_in(2_001, "192.0.2.8"), Ok(()));
+        assert_eq!(limits.address("192.0.2.7".parse().unwrap(), &Ask::NodeStatus), Ok(()));
     }
 
     #[test]

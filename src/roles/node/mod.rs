@@ -66,6 +66,7 @@ use roster::Peers;
 use service::Service;
 use smol::future::FutureExt;
 use smol::lock::Semaphore;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -114,6 +115,11 @@ pub(super) struct Member {
 }
 
 impl Node {
+    /// Whether many are behind this address: it is not limited as one person's.
+    pub fn is_crowded(&self, address: IpAddr) -> bool {
+        address.is_loopback()
+    }
+
     /// What this node says of itself.
     pub fn info(&self) -> MemberInfo {
         let member = self.member.get();

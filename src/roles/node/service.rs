@@ -51,6 +51,12 @@ impl listener::Node for Service {
             return Answer::Refused(Denied::new(Code::InvalidEntry));
         }
         let Some(member) = self.node.member.get() else { return Answer::Unavailable(Why::NotServing) };
+        if plane == Plane::Client
+            && !self.node.is_crowded(asker.from)
+            && let Err(code) = self.node.limits.address(asker.from, &ask)
+        {
+            return Answer::Refused(Denied::new(code));
+        }
         let asking = Asking { node: &self.node, member, deadline };
         // The core counts the time of what it is asked, and answers: no timer for each.
         if let (Ask::Write(_), Role::Backend) = (&ask, self.node.options.role) {

@@ -66,7 +66,8 @@ impl std::fmt::Display for Stop {
             Stop::Undecided(why) => write!(f, "{why}"),
             Stop::Unread(why) => match Trouble::from(*why) {
                 Trouble::Nobody => write!(f, "{}", Unreachable::Nobody),
-                Trouble::Busy => write!(f, "{}", Code::Busy),
+                // The latter is the web role's alone.
+                Trouble::Busy | Trouble::TooMany { .. } => write!(f, "{}", Code::Busy),
                 Trouble::Disagree => write!(f, "{}", Code::Unavailable),
             },
         }

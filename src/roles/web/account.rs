@@ -17,11 +17,13 @@ use hyper::StatusCode;
 fn create_page(visit: &Visit, form: &Form) -> FormPage {
     let shell = visit.shell("Create account", Place::Create);
     let text = |field: Field| form.text(field.name());
-    FormPage::create(shell, text(Field::Name), text(Field::Username), text(Field::Email))
+    let page = FormPage::create(shell, text(Field::Name), text(Field::Username), text(Field::Email));
+    FormPage { in_the_clear: visit.way().in_the_clear(), ..page }
 }
 
 fn login_page(visit: &Visit, username: &str) -> FormPage {
-    FormPage::login(visit.shell("Log in", Place::Login), username)
+    let page = FormPage::login(visit.shell("Log in", Place::Login), username);
+    FormPage { in_the_clear: visit.way().in_the_clear(), ..page }
 }
 
 fn logout_page(visit: &Visit) -> FormPage {

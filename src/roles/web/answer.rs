@@ -63,12 +63,20 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img
                                        script-src 'self'; connect-src 'self'; form-action 'self'; \
                                        frame-ancestors 'none'; base-uri 'none'";
 
-/// On every answer. `same-origin` and not `no-referrer`: under the latter browsers send `Origin: null` with our
-/// own forms, and a form of ours could not be told from a stranger's.
-const ALWAYS: [(HeaderName, HeaderValue); 3] = [
+/// What a page may ask of its machine: nothing.
+const PERMISSIONS_POLICY: &str =
+    "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
+
+/// On every answer. `same-origin`, which tells other sites nothing, and not `no-referrer`: under the latter browsers
+/// send `Origin: null` with our own forms, and a form of ours could not be told from a stranger's.
+const ALWAYS: [(HeaderName, HeaderValue); 6] = [
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY)),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    // Nobody else's page may load what is here, nor hold on to a window of ours.
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("permissions-policy"), HeaderValue::from_static(PERMISSIONS_POLICY)),
 ];
 
 pub fn page(status: StatusCode, page: &impl Template) -> Answer {

@@ -5,7 +5,7 @@
 
 use super::answer::{self, Answer, CutShort};
 use super::feed::{NO_SESSION, WRONG_PAGE, stopped};
-use super::limits::{EXPORT_PAGE_DEADLINE, EXPORTS_MAX, READ_DEADLINE};
+use super::limits::{EXPORT_DEADLINE, EXPORT_PAGE_DEADLINE, EXPORTS_MAX, READ_DEADLINE};
 use super::visit::Visit;
 use crate::net::client::Client;
 use crate::net::protocol::{self, Ask};
@@ -16,6 +16,7 @@ use hyper::body::Bytes;
 use smol::stream;
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Instant;
 
 /// How many are under way.
 #[derive(Debug, Default)]
@@ -36,6 +37,8 @@ struct Reading {
     export: Export,
     /// What was read to find out whether it can be.
     first: Option<String>,
+    /// Who reads slower than that is cut off.
+    ends: Instant,
     _place: UnderWay,
 }
 
@@ -56,7 +59,8 @@ impl Exports {
         match first {
             Ok(first) => {
                 let (client, seen, first) = (client.clone(), visit.seen(), Some(first));
-                let reading = Reading { client, seen, export, first, _place: place };
+                let ends = Instant::now() + EXPORT_DEADLINE;
+                let reading = Reading { client, seen, export, first, ends, _place: place };
                 answer::attachment(
                     "ribbit.json",
                     "application/json",
@@ -76,6 +80,9 @@ impl Reading {
             return Some((Ok(first.into()), Some(reading)));
         }
         let query = reading.export.query()?;
+        if Instant::now() > reading.ends {
+            return Some((Err(CutShort), None));
+        }
         let ask = Ask::Read { seen: reading.seen, consistency: Consistency::Session, query };
         let read = match reading.client.ask(ask, EXPORT_PAGE_DEADLINE).await {
             Ok(protocol::Answer::Read { page: Ok(page), .. }) => reading.export.take(page).ok(),

@@ -103,6 +103,7 @@ pub fn status(stop: &Stop) -> StatusCode {
     match stop {
         Stop::Denied(denied) if denied.code.is_haste() => StatusCode::TOO_MANY_REQUESTS,
         Stop::Denied(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Stop::Trouble(Trouble::TooMany { .. }) => StatusCode::TOO_MANY_REQUESTS,
         Stop::Trouble(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
@@ -113,7 +114,7 @@ pub fn stopped(visit: &Visit, here: Place, stop: Stop) -> Answer {
         stop if stop.lacks_session() => answer::see_other("/login"),
         Stop::Trouble(trouble) => {
             let page = MessagePage::trouble(here, visit.has_session(), trouble);
-            answer::page(StatusCode::SERVICE_UNAVAILABLE, &page)
+            answer::page(status(&stop), &page)
         }
         Stop::Denied(denied) => {
             let shell = visit.shell("That was refused", here);

@@ -22,8 +22,10 @@
 //! for all who follow it ([`Readings`]), since its markup is the same for everybody.
 
 use super::answer::{self, Answer};
+use super::crowd::{Crowd, Presence};
 use super::limits::{
-    LIVE_BEAT, LIVE_READ_DEADLINE, LIVE_READINGS_MAX, LIVE_RETRY, LIVE_STREAMS_MAX, READ_DEADLINE,
+    LIVE_BEAT, LIVE_READ_DEADLINE, LIVE_READINGS_MAX, LIVE_RETRY, LIVE_STREAMS_MAX,
+    LIVE_STREAMS_PER_ADDRESS_MAX, READ_DEADLINE,
 };
 use super::visit::{self, Visit};
 use crate::net::client::Client;
@@ -49,6 +51,7 @@ pub struct Streams {
     client: Client,
     /// Open now.
     open: Cell<usize>,
+    crowd: Crowd,
     readings: Mutex<Readings>,
     stopping: Rc<Stopping>,
 }
@@ -88,7 +91,8 @@ struct CutOff;
 
 impl Streams {
     pub fn new(client: Client, stopping: Rc<Stopping>) -> Rc<Streams> {
-        Rc::new(Streams { client, open: Cell::new(0), readings: Mutex::default(), stopping })
+        let crowd = Crowd::of(LIVE_STREAMS_PER_ADDRESS_MAX);
+        Rc::new(Streams { client, open: Cell::new(0), crowd, readings: Mutex::default(), stopping })
     }
 
     pub fn open(&self) -> usize {
@@ -106,7 +110,11 @@ impl Streams {
         if self.open.get() >= LIVE_STREAMS_MAX || self.stopping.began() {
             return answer::later("too many people are reading live; come back in a moment");
         }
-        let place = Place::take(self.clone());
+        let way = visit.way();
+        let Some(presence) = self.crowd.enter(way.person, !way.is_local()) else {
+            return answer::later("too many people at your address are reading live; come back in a moment");
+        };
+        let place = Place::take(self.clone(), presence);
         let cursor = match last.or(from) {
             Some(cursor) => cursor,
             None => match visit.read(Query::Position, READ_DEADLINE).await {
@@ -162,12 +170,12 @@ impl Streams {
 }
 
 /// One of the places for streams; free again when it is dropped.
-struct Place(Rc<Streams>);
+struct Place(Rc<Streams>, #[expect(dead_code, reason = "held, not read")] Presence);
 
 impl Place {
-    fn take(streams: Rc<Streams>) -> Place {
+    fn take(streams: Rc<Streams>, presence: Presence) -> Place {
         streams.open.set(streams.open.get() + 1);
-        Place(streams)
+        Place(streams, presence)
     }
 }
 

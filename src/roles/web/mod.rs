@@ -1,14 +1,18 @@
 //! `ribbit client web`: pages for browsers, made from what the group answers.
 //!
 //! ```text
-//!   browser ──▶ listener ──▶ Patient (bounds) ──▶ hyper ──▶ Site (checks, routes) ──▶ handler ──▶ ui::pages
-//!                                                                                       │
-//!                                                     group ◀── net::client ◀── Visit ──┘
+//!   browser ──▶ listener ──▶ Patient (bounds) ──▶ tls? ──▶ hyper ──▶ Site (checks, routes) ──▶ handler ──▶ ui::pages
+//!                                                                                               │
+//!                                                             group ◀── net::client ◀── Visit ──┘
 //! ```
 //!
 //! - [`limits`]: every bound
-//! - `patience`: how long a connection may dawdle
-//! - `site`: one request from head to answer: path, method, whose form it is, size, then the handler
+//! - `door`: the connections that are open, counted; `crowd`: of each address
+//! - `patience`: how long a connection may dawdle; `wire`: encrypted or not
+//! - `tls`: certificate and key, and agreeing on keys; `validity`: until when a certificate counts
+//! - `site`: one request from head to answer: host, path, method, whose form it is, size, then the handler
+//! - `way`: whose request it is, and whether others can read it; `hosts`: the names this site goes by; `foreign`: what
+//!   other sites' pages sent; `pace`: how often an address may try something
 //! - `visit`: one browser's cookies and deadline; asks the group
 //! - `live`: streams of what happens
 //! - `feed`, `friends`, `account`, `people`, `croak`, `messages`, `settings`, `export`, `status`: the handlers; `shown` for
@@ -23,14 +27,19 @@
 mod account;
 mod answer;
 mod croak;
+mod crowd;
+mod door;
 mod export;
 mod feed;
+mod foreign;
 mod friends;
 mod group;
 mod health;
+mod hosts;
 pub mod limits;
 mod live;
 mod messages;
+mod pace;
 mod patience;
 mod people;
 mod settings;
@@ -38,37 +47,45 @@ mod shown;
 mod site;
 mod status;
 mod tally;
+mod tls;
+mod validity;
 mod visit;
+mod way;
+mod wire;
 
 use super::failure::{Exit, Failure};
 use super::options::WebOptions;
 use crate::net::client::Client;
-use crate::net::keys::Keys;
 use async_net::{TcpListener, TcpStream};
-use event_listener::Event;
+use async_signal::{Signal, Signals};
+use door::{Counted, Door};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use live::Stopping;
-use patience::{Patient, Phase, Watch};
+use patience::{Patience, Patient, Phase, Watch};
 use site::Site;
 use smol::LocalExecutor;
-use smol::future::FutureExt;
+use smol::future::{FutureExt, pending};
 use smol::io::AsyncWriteExt;
+use smol::stream::StreamExt;
 use smol_hyper::rt::FuturesIo;
-use std::cell::Cell;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Instant;
+use tls::Tls;
+use way::Ends;
+use wire::Wire;
 
 /// Serves pages until `stop`, then answers what is under way.
 ///
 /// # Errors
-/// When it cannot listen.
+/// When it cannot listen, or what makes it HTTPS is no good.
 pub async fn run(options: WebOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let listener = bind(&options).await?;
-    serve(listener, options.servers, options.keys, stop).await;
-    Ok(())
+    serve(listener, options, stop).await
 }
 
 /// Takes the port.
@@ -87,101 +104,80 @@ pub async fn bind(options: &WebOptions) -> Result<TcpListener, Failure> {
         };
         Failure::new(Exit::Refused, format!("{what}; choose another with --listen (--web of `ribbit up`)"))
     })?;
-    if let Ok(address) = listener.local_addr() {
-        log::info!("serving pages on http://{address}");
-    }
     Ok(listener)
 }
 
-/// What the connections share.
-struct Door {
-    site: Site,
-    /// Connections open now, those of live streams not counted.
-    open: Cell<usize>,
-    /// Connections of live streams.
-    live: Cell<usize>,
-    stopping: Rc<Stopping>,
-    /// Tells the stop that a connection is gone.
-    gone: Event,
-}
-
-/// A connection, counted.
-struct Counted {
-    door: Rc<Door>,
-    is_live: Cell<bool>,
-}
-
-impl Counted {
-    fn new(door: Rc<Door>) -> Counted {
-        let counted = Counted { door, is_live: Cell::new(false) };
-        counted.count(1);
-        counted
-    }
-
-    fn become_live(&self) {
-        self.count(-1);
-        self.is_live.set(true);
-        self.count(1);
-    }
-
-    fn count(&self, by: isize) {
-        let door = &self.door;
-        let count = if self.is_live.get() { &door.live } else { &door.open };
-        count.set(count.get().saturating_add_signed(by));
-        door.site.tally.open.set(door.open.get());
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.count(-1);
-        self.door.gone.notify(usize::MAX);
-    }
-}
-
 /// Serves pages on a listener until `stop`, then gives what is under way `limits::STOP_DEADLINE`.
-pub async fn serve(listener: TcpListener, servers: Vec<String>, keys: Keys, stop: impl Future<Output = ()>) {
+///
+/// # Errors
+/// 78 when certificate or key is no good.
+pub async fn serve(
+    listener: TcpListener,
+    options: WebOptions,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Failure> {
+    let tls = options.tls.clone().map(Tls::read).transpose()?;
+    if let Ok(address) = listener.local_addr() {
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        log::info!("serving pages on {scheme}://{address}");
+    }
     let stopping = Rc::new(Stopping::default());
-    let door = Rc::new(Door {
-        site: Site::new(Client::new(servers.clone(), keys.clone()), servers, keys, stopping.clone()),
-        open: Cell::new(0),
-        live: Cell::new(0),
-        stopping,
-        gone: Event::new(),
-    });
+    let site =
+        Site::new(Client::new(options.servers.clone(), options.keys.clone()), options, stopping.clone());
+    let door = Door::new(site, tls, stopping);
     let executor = LocalExecutor::new();
     let life = async {
-        stop.or(accept(&listener, &executor, &door)).await;
+        stop.or(accept(&listener, &executor, &door)).or(read_certificates(&door)).await;
         drop(listener);
         door.stopping.begin();
-        let gone = async {
-            while door.open.get() + door.live.get() > 0 {
-                door.gone.listen().await;
-            }
-        };
-        gone.or(async {
+        let late = async {
             smol::Timer::after(limits::STOP_DEADLINE).await;
-        })
-        .await;
+        };
+        door.empty().or(late).await;
     };
     executor.run(life).await;
     log::info!("no longer serving pages");
+    Ok(())
+}
+
+/// Reads certificate and key anew at each SIGHUP, for ever.
+async fn read_certificates(door: &Door) {
+    let Some(tls) = &door.tls else { return pending().await };
+    match Signals::new([Signal::Hup]) {
+        Ok(mut signals) => {
+            while signals.next().await.is_some() {
+                tls.read_again();
+            }
+        }
+        Err(error) => log::warn!("SIGHUP will not make it read the certificate anew: {error}"),
+    }
+    pending::<()>().await;
 }
 
 /// Accepts for ever.
 async fn accept(listener: &TcpListener, executor: &LocalExecutor<'_>, door: &Rc<Door>) {
+    // Said once, however often it is tried.
+    let mut failing = false;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) if door.open.get() < limits::CONNECTIONS_MAX => {
-                let counted = Rc::new(Counted::new(door.clone()));
-                executor.spawn(connection(stream, counted)).detach();
-            }
-            Ok((stream, _)) => {
-                door.site.tally.turned_away();
-                turn_away(stream).await;
+            Ok((stream, peer)) => {
+                failing = false;
+                let full = door.open() >= limits::CONNECTIONS_MAX;
+                match Counted::enter(door, peer.ip().to_canonical()).filter(|_| !full) {
+                    Some(counted) => {
+                        executor.spawn(connection(stream, peer, Rc::new(counted))).detach();
+                    }
+                    None => {
+                        door.site.tally.turned_away();
+                        turn_away(stream).await;
+                    }
+                }
             }
             Err(error) => {
-                log::warn!("cannot accept a connection: {error}");
+                if !failing {
+                    log::warn!("cannot accept connections at the moment: {error}");
+                }
+                failing = true;
                 smol::Timer::after(limits::ACCEPT_PAUSE).await;
             }
         }
@@ -197,20 +193,46 @@ async fn turn_away(mut stream: TcpStream) {
 }
 
 /// One browser's connection, to its end.
-async fn connection(stream: TcpStream, counted: Rc<Counted>) {
+async fn connection(stream: TcpStream, peer: SocketAddr, counted: Rc<Counted>) {
     // Answers are written whole: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
     let watch = Watch::new();
+    if let Some(wire) = wire(&stream, &watch, &counted.door).await {
+        let ends = Ends { peer: peer.ip().to_canonical(), tls: matches!(wire, Wire::Tls(_)) };
+        talk(wire, &stream, ends, watch, counted.clone()).await;
+    }
+    patience::linger(stream, limits::LINGER_BYTES_MAX, limits::LINGER).await;
+}
+
+/// What HTTP is spoken over. Nothing when keys were not agreed on, or a stop came first.
+async fn wire(stream: &TcpStream, watch: &Watch, door: &Door) -> Option<Wire> {
+    let Some(tls) = &door.tls else {
+        return Some(Wire::Plain(Box::new(Patient::new(stream.clone(), watch.clone()))));
+    };
+    watch.enter(Phase::Agreeing);
+    let stopped = async {
+        door.stopping.wait().await;
+        None
+    };
+    let agreed = tls.accept(stream, watch).or(stopped).await?;
+    watch.enter(Phase::Head);
+    Some(Wire::Tls(agreed))
+}
+
+/// Request after request, until one side has had enough.
+async fn talk(wire: Wire, stream: &TcpStream, ends: Ends, watch: Watch, counted: Rc<Counted>) {
+    let mut patience = Patience::new(watch.clone());
     let service = service_fn(|request| {
         let (counted, watch, stream) = (counted.clone(), watch.clone(), stream.clone());
         watch.enter(Phase::Serving);
         let answered = async move {
             let door = &counted.door;
-            let crowded = door.open.get() > limits::KEEP_ALIVE_CONNECTIONS_MAX || door.stopping.began();
-            let answer = door.site.answer(request, Instant::now()).await;
+            let crowded = door.open() > limits::KEEP_ALIVE_CONNECTIONS_MAX || door.stopping.began();
+            let answer = door.site.answer(request, ends, Instant::now()).await;
             if answer.body().is_live() {
                 // It goes on being served until its end, which is the connection's.
                 counted.become_live();
+                watch.enter(Phase::Live);
                 patience::end_with_its_reader(&stream);
                 return Ok::<_, Infallible>(answer);
             }
@@ -225,7 +247,7 @@ async fn connection(stream: TcpStream, counted: Rc<Counted>) {
         .max_header_size(limits::HEAD_BYTES_MAX)
         .max_headers(limits::HEADERS_MAX)
         .header_read_timeout(None)
-        .serve_connection(FuturesIo::new(Patient::new(stream.clone(), watch.clone())), service);
+        .serve_connection(FuturesIo::new(wire), service);
     let ended = {
         let mut stopped = pin!(counted.door.stopping.wait());
         let mut told = false;
@@ -234,13 +256,17 @@ async fn connection(stream: TcpStream, counted: Rc<Counted>) {
                 told = true;
                 Pin::new(&mut http).graceful_shutdown();
             }
-            http.poll_without_shutdown(cx)
+            match http.poll_without_shutdown(cx) {
+                Poll::Ready(ended) => Poll::Ready(Some(ended)),
+                Poll::Pending => patience.poll(cx).map(|()| None),
+            }
         })
         .await
     };
-    if let Err(error) = ended {
-        log::debug!("a browser's connection ended: {error}");
+    let mut wire = http.into_parts().io.into_inner();
+    match ended {
+        Some(Ok(())) => wire.say_end().await,
+        Some(Err(error)) => log::debug!("a browser's connection ended: {error}"),
+        None => log::debug!("a browser said nothing for too long"),
     }
-    let stream = http.into_parts().io.into_inner().into_inner();
-    patience::linger(stream, limits::LINGER_BYTES_MAX, limits::LINGER).await;
 }

@@ -4,12 +4,19 @@
 //! connection. Here the first byte makes the difference:
 //!
 //! ```text
-//!   Head ──request──▶ Serving ──answer──▶ Idle ──first byte──▶ Head
-//!   3 s               (bounded by          30 s
-//!                      the handler)
+//!   Agreeing ──keys──▶ Head ──request──▶ Serving ──answer──▶ Idle ──first byte──▶ Head
+//!   (bounded by        3 s               (bounded by │        30 s
+//!    `tls`)                               the        └─live─▶ Live
+//!                                         handler)            as long as it is read
 //! ```
+//!
+//! Whoever takes an answer a little at a time, or sends without a pause, is bounded as well: the first by
+//! `TAKEN_DEADLINE`, the second by having to wait for the others.
 
-use super::limits::{HEAD_DEADLINE, IDLE_DEADLINE, LIVE_SEND_BUFFER_BYTES, LIVE_SILENCE, WRITE_STALL};
+use super::limits::{
+    HEAD_DEADLINE, IDLE_DEADLINE, LIVE_SEND_BUFFER_BYTES, LIVE_SILENCE, READS_IN_A_ROW_MAX, TAKEN_DEADLINE,
+    WRITE_STALL,
+};
 use async_net::TcpStream;
 use rustix::net::sockopt;
 use smol::Timer;
@@ -24,12 +31,16 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
+    /// Keys are agreed on.
+    Agreeing,
     /// A request's head is due.
     Head,
     /// A request is being answered.
     Serving,
     /// Between requests.
     Idle,
+    /// A stream is told, without end.
+    Live,
 }
 
 /// The phase of a connection and since when; shared between the connection and its handler.
@@ -52,8 +63,38 @@ impl Watch {
         match phase {
             Phase::Head => Some(since + HEAD_DEADLINE),
             Phase::Idle => Some(since + IDLE_DEADLINE),
-            Phase::Serving => None,
+            Phase::Agreeing | Phase::Serving | Phase::Live => None,
         }
+    }
+    /// When an answer must have been taken.
+    fn taken_by(&self) -> Option<Instant> {
+        let (phase, since) = self.0.get();
+        (phase != Phase::Live).then(|| since + TAKEN_DEADLINE)
+    }
+}
+
+/// Ends the wait for who does not send. Beside the connection and not in it: hyper does not read again once it knows
+/// that there is nothing to read, so a read that waits cannot tell that what it waits for has changed.
+pub struct Patience {
+    watch: Watch,
+    /// Set to `ends`, the end that was last computed.
+    timer: Timer,
+    ends: Option<Instant>,
+}
+
+impl Patience {
+    pub fn new(watch: Watch) -> Patience {
+        Patience { watch, timer: Timer::never(), ends: None }
+    }
+
+    /// `Pending` until patience ends. Has to be asked after everything that may have changed the phase.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(ends) = self.watch.ends() else { return Poll::Pending };
+        if self.ends != Some(ends) {
+            self.ends = Some(ends);
+            self.timer.set_at(ends);
+        }
+        Pin::new(&mut self.timer).poll(cx).map(drop)
     }
 }
 
@@ -61,36 +102,24 @@ impl Watch {
 pub struct Patient {
     stream: TcpStream,
     watch: Watch,
-    /// Set to `read_ends`, the end that was last computed.
-    read_timer: Timer,
-    read_ends: Option<Instant>,
+    /// Since a read last found nothing.
+    reads_in_a_row: u32,
     /// Runs while a write waits.
     write_timer: Option<Timer>,
 }
 
 impl Patient {
     pub fn new(stream: TcpStream, watch: Watch) -> Patient {
-        Patient { stream, watch, read_timer: Timer::never(), read_ends: None, write_timer: None }
-    }
-
-    pub fn into_inner(self) -> TcpStream {
-        self.stream
-    }
-
-    /// `Pending` until patience with the reader ends.
-    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let Some(ends) = self.watch.ends() else { return Poll::Pending };
-        if self.read_ends != Some(ends) {
-            self.read_ends = Some(ends);
-            self.read_timer.set_at(ends);
-        }
-        Pin::new(&mut self.read_timer).poll(cx).map(|_| io::ErrorKind::TimedOut.into())
+        Patient { stream, watch, reads_in_a_row: 0, write_timer: None }
     }
 
     fn poll_written<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.write_timer = None;
-            return written;
+            return match self.watch.taken_by() {
+                Some(ends) if ends < Instant::now() => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                _ => written,
+            };
         }
         let timer = self.write_timer.get_or_insert_with(|| Timer::after(WRITE_STALL));
         Pin::new(timer).poll(cx).map(|_| Err(io::ErrorKind::TimedOut.into()))
@@ -103,9 +132,18 @@ impl AsyncRead for Patient {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        if self.reads_in_a_row == READS_IN_A_ROW_MAX {
+            self.reads_in_a_row = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         match Pin::new(&mut self.stream).poll_read(cx, buffer) {
-            Poll::Pending => self.poll_patience(cx).map(Err),
+            Poll::Pending => {
+                self.reads_in_a_row = 0;
+                Poll::Pending
+            }
             ready @ Poll::Ready(_) => {
+                self.reads_in_a_row += 1;
                 if self.watch.phase() == Phase::Idle {
                     self.watch.enter(Phase::Head);
                 }
@@ -164,4 +202,54 @@ pub async fn linger(mut stream: TcpStream, bytes_max: usize, limit: Duration) {
             Timer::after(limit).await;
         })
         .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smol::io::{AsyncReadExt, AsyncWriteExt};
+
+    async fn ends() -> (TcpStream, TcpStream) {
+        let listener = async_net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (near, listener.accept().await.unwrap().0)
+    }
+
+    #[test]
+    fn an_answer_that_trickles_ends_and_a_live_stream_does_not() {
+        smol::block_on(async {
+            let (near, mut far) = ends().await;
+            let watch = Watch::new();
+            let mut patient = Patient::new(near, watch.clone());
+            let begin = |phase, ago| watch.0.set((phase, Instant::now() - ago));
+            begin(Phase::Idle, TAKEN_DEADLINE / 2);
+            patient.write_all(b"a").await.unwrap();
+            begin(Phase::Idle, TAKEN_DEADLINE + Duration::from_millis(1));
+            let error = patient.write_all(b"b").await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            begin(Phase::Live, TAKEN_DEADLINE * 100);
+            patient.write_all(b"c").await.unwrap();
+            drop(patient);
+            let mut came = String::new();
+            far.read_to_string(&mut came).await.unwrap();
+            assert!(came.starts_with('a') && came.ends_with('c'), "{came}");
+        });
+    }
+
+    #[test]
+    fn who_sends_without_a_pause_leaves_others_their_turn() {
+        smol::block_on(async {
+            let (near, mut far) = ends().await;
+            far.write_all(&[7; 1_000]).await.unwrap();
+            let mut patient = Patient::new(near, Watch::new());
+            // One byte at a time: there is always another.
+            let mut reads_in_a_row = 0;
+            while let Some(read) = smol::future::poll_once(patient.read(&mut [0])).await {
+                assert_eq!(read.unwrap(), 1);
+                reads_in_a_row += 1;
+            }
+            assert!(reads_in_a_row <= READS_IN_A_ROW_MAX, "{reads_in_a_row}");
+            assert_eq!(patient.read(&mut [0]).await.unwrap(), 1, "and has its own again");
+        });
+    }
 }

@@ -1,10 +1,11 @@
 //! `/shown`: a picture of nothing. A browser asks for it once it has a page, and so says that the page was shown: messages
 //! of a talk (`with`, `through`), or croaks of the feed (`feed`).
 //!
-//! Asked for from another site it marks nothing: browsers say where a picture is wanted, and do not send our cookie there.
+//! Asked for from another site it marks nothing (`foreign`).
 //! What it marks only rises, so that asking twice, or late, does no harm.
 
 use super::answer::{self, Answer};
+use super::feed::status;
 use super::visit::Visit;
 use crate::state::{AccountId, Command, MessageCommand, TokenHash};
 use crate::ui::form::Form;
@@ -13,8 +14,8 @@ use hyper::{HeaderMap, StatusCode};
 const NOTHING: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1\" height=\"1\"/>";
 
 pub async fn show(visit: &mut Visit, query: &Form, headers: &HeaderMap) -> Answer {
-    let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
-    if site.is_some_and(|site| site != "same-origin") {
+    // Nobody types this address: where it leads somewhere, it does so from a page.
+    if headers.get("sec-fetch-site").is_some_and(|site| site == "none") {
         return answer::plain(StatusCode::FORBIDDEN, "not from here");
     }
     let Some(session) = visit.session() else { return answer::plain(StatusCode::FORBIDDEN, "not logged in") };
@@ -27,7 +28,7 @@ pub async fn show(visit: &mut Visit, query: &Form, headers: &HeaderMap) -> Answe
     };
     match written {
         Ok(_) => answer::text(StatusCode::OK, "image/svg+xml", NOTHING.to_string()),
-        Err(stop) if stop.trouble().is_some() => answer::plain(StatusCode::SERVICE_UNAVAILABLE, "not now"),
+        Err(stop) if stop.trouble().is_some() => answer::plain(status(&stop), "not now"),
         Err(_) => answer::plain(StatusCode::FORBIDDEN, "refused"),
     }
 }

@@ -1,27 +1,36 @@
 //! One request from its head to its answer.
 //!
 //! ```text
-//!   path? ─404   method? ─405   whose form? ─403   kind? ─415   size? ─413   in time? ─408   ──▶ handler
+//!   host? ─400, 421   length said? ─411   path? ─404   method? ─405
+//!   whose form? ─403   kind? ─415   size? ─413   in time? ─408   ──▶ handler ─429 too often
 //! ```
 
 use super::answer::{self, Answer, closing};
 use super::export::Exports;
+use super::foreign;
 use super::group::Group;
+use super::hosts::{Hosts, Wrong};
 use super::limits::{ANSWER_DEADLINE, BODY_DEADLINE, FORM_BYTES_MAX};
 use super::live::{Stopping, Streams, cursor};
+use super::pace::Paces;
 use super::tally::Tally;
 use super::visit::Visit;
+use super::way::{Ends, Way};
 use super::{account, croak, feed, friends, health, messages, people, settings, shown, status};
 use crate::net::client::Client;
-use crate::net::keys::Keys;
+use crate::roles::network::Network;
+use crate::roles::node::host_name;
+use crate::roles::options::WebOptions;
 use crate::ui::form::Form;
 use crate::ui::pages::{FAVICON, MessagePage, Place, SCRIPT, STYLE, Shell};
 use crate::ui::words::Trouble;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
-use hyper::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, ORIGIN};
+use hyper::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
+use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use smol::future::FutureExt;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -59,6 +68,11 @@ impl Route {
         use Route::{Create, Croak, Delete, Login, Logout, Main, Manage, Settings, Talk};
         matches!(self, Create | Login | Logout | Main | Manage | Delete | Croak | Talk | Settings)
     }
+
+    /// Asking for it does something, or tells what is somebody's own: for our own pages alone.
+    fn is_ours_to_load(self) -> bool {
+        matches!(self, Route::Live | Route::Shown | Route::Export)
+    }
 }
 
 /// What a path leads to, and what it names there: a person, a croak.
@@ -70,6 +84,9 @@ struct Address<'a> {
 
 pub struct Site {
     client: Client,
+    hosts: Hosts,
+    trusted_proxies: Vec<Network>,
+    paces: Rc<Paces>,
     group: Group,
     pub streams: Rc<Streams>,
     exports: Exports,
@@ -78,7 +95,8 @@ pub struct Site {
 }
 
 impl Site {
-    pub fn new(client: Client, servers: Vec<String>, keys: Keys, stopping: Rc<Stopping>) -> Site {
+    pub fn new(client: Client, options: WebOptions, stopping: Rc<Stopping>) -> Site {
+        let WebOptions { servers, keys, hosts, trusted_proxies, .. } = options;
         let mut routes = matchit::Router::new();
         for (path, route) in [
             ("/", Route::Home),
@@ -111,14 +129,34 @@ impl Site {
         }
         let group = Group::new(client.clone(), servers, keys);
         let streams = Streams::new(client.clone(), stopping);
-        Site { group, streams, client, exports: Exports::default(), tally: Tally::default(), routes }
+        Site {
+            group,
+            streams,
+            client,
+            hosts: Hosts::new(&hosts, &host_name()),
+            trusted_proxies,
+            paces: Rc::default(),
+            exports: Exports::default(),
+            tally: Tally::default(),
+            routes,
+        }
+    }
+
+    /// Whether a connection from there is one person's; a proxy's are many people's, and so may this machine's be.
+    pub fn is_one_person(&self, peer: IpAddr) -> bool {
+        !peer.is_loopback() && !self.trusted_proxies.iter().any(|proxy| proxy.holds(peer))
     }
 
     /// Answers one request, within `limits::ANSWER_DEADLINE` of `began`.
-    pub async fn answer(&self, request: Request<Incoming>, began: Instant) -> Answer {
+    pub async fn answer(&self, request: Request<Incoming>, ends: Ends, began: Instant) -> Answer {
         let (head, body) = request.into_parts();
-        let mut visit = Visit::new(self.client.clone(), &head.headers, began);
+        let way = Way::of(ends, &head.headers, &self.trusted_proxies);
+        let mut visit = Visit::new(self.client.clone(), way, self.paces.clone(), &head.headers, began);
         let has_session = visit.has_session();
+        if let Err(refused) = self.check(&head, way, has_session) {
+            self.tally.count(refused.status(), began.elapsed());
+            return *refused;
+        }
         let Ok(found) = self.routes.at(head.uri.path()) else {
             self.tally.count(StatusCode::NOT_FOUND, began.elapsed());
             return message(StatusCode::NOT_FOUND, "No such page", "There is nothing here.", has_session);
@@ -131,10 +169,12 @@ impl Site {
                     let query = Form::parse(head.uri.query().unwrap_or_default().as_bytes());
                     self.get(place, &mut visit, &query, &head.headers).await
                 }
-                Method::POST if route.takes_forms() => match read_form(&head.headers, body, began).await {
-                    Ok(form) => post(place, &mut visit, &form).await,
-                    Err((status, title, words)) => closing(message(status, title, words, has_session)),
-                },
+                Method::POST if route.takes_forms() => {
+                    match read_form(&head.headers, way.secure, body, began).await {
+                        Ok(form) => post(place, &mut visit, &form).await,
+                        Err(unread) => refuse(unread, has_session),
+                    }
+                }
                 _ => wrong_method(route, has_session),
             }
         };
@@ -149,8 +189,29 @@ impl Site {
         visit.seal(answer)
     }
 
+    /// What is refused whatever it asks for.
+    fn check(&self, head: &Parts, way: Way, has_session: bool) -> Result<(), Box<Answer>> {
+        let refused = match self.hosts.check(&head.uri, &head.headers) {
+            Ok(()) if head.headers.contains_key(TRANSFER_ENCODING) => refuse(NO_LENGTH, has_session),
+            Ok(()) => return Ok(()),
+            Err(Wrong::Unclear) => refuse(WHICH_HOST, has_session),
+            Err(Wrong::Stranger(name)) => {
+                log::debug!("{} asked for the host {name}", way.person);
+                let words = format!(
+                    "This site does not go by the name {name}. If it should, whoever runs it starts the pages with \
+                     --host {name}."
+                );
+                closing(message(StatusCode::MISDIRECTED_REQUEST, "Not the name of this site", &words, false))
+            }
+        };
+        Err(Box::new(refused))
+    }
+
     async fn get(&self, at: Address<'_>, visit: &mut Visit, query: &Form, headers: &HeaderMap) -> Answer {
         match at.route {
+            route if route.is_ours_to_load() && foreign::load(headers, visit.way().secure) => {
+                answer::plain(StatusCode::FORBIDDEN, "not from here")
+            }
             Route::Home if visit.has_session() => answer::see_other("/main"),
             Route::Home => answer::see_other("/login"),
             Route::Create => account::show_create(visit).await,
@@ -212,9 +273,19 @@ fn wrong_method(route: Route, logged_in: bool) -> Answer {
     answer
 }
 
-/// Why a posted form was not read: status, title and words of the page that says so.
+/// Why a request was not read to its end: status, title and words of the page that says so.
 type Unread = (StatusCode, &'static str, &'static str);
 
+fn refuse((status, title, words): Unread, logged_in: bool) -> Answer {
+    closing(message(status, title, words, logged_in))
+}
+
+const WHICH_HOST: Unread =
+    (StatusCode::BAD_REQUEST, "Which site?", "A request has to name the one host that it is for.");
+/// No browser sends a form in pieces. Where two readers of one connection could differ about where a request ends, one
+/// could be made to take somebody's body for somebody else's request.
+const NO_LENGTH: Unread =
+    (StatusCode::LENGTH_REQUIRED, "How long?", "A request has to say how long it is, and to say it once.");
 const FOREIGN: Unread =
     (StatusCode::FORBIDDEN, "Not from here", "That form was sent from another site, so nothing was done.");
 const NOT_A_FORM: Unread =
@@ -225,8 +296,13 @@ const CUT_SHORT: Unread = (StatusCode::BAD_REQUEST, "Cut short", "The form did n
 const TOO_SLOW: Unread = (StatusCode::REQUEST_TIMEOUT, "Too slow", "The form did not arrive in time.");
 
 /// The form that was posted. What it cannot be is refused before anything of it is read.
-async fn read_form(headers: &HeaderMap, body: Incoming, began: Instant) -> Result<Form, Unread> {
-    if is_foreign(headers) {
+async fn read_form(
+    headers: &HeaderMap,
+    secure: bool,
+    body: Incoming,
+    began: Instant,
+) -> Result<Form, Unread> {
+    if foreign::form(headers, secure) {
         return Err(FOREIGN);
     }
     if body.is_end_stream() {
@@ -259,50 +335,4 @@ fn is_form(headers: &HeaderMap) -> bool {
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// Whether a browser says that a form was sent from somebody else's page. Programs that are no browsers say
-/// neither of the two headers; nobody can make their cookies go along with a stranger's form.
-fn is_foreign(headers: &HeaderMap) -> bool {
-    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
-    if site.is_some_and(|site| site != b"same-origin" && site != b"none") {
-        return true;
-    }
-    let Some(origin) = headers.get(ORIGIN) else { return false };
-    if origin == "null" {
-        // A page without an origin (a file, a sandboxed frame), unless the browser vouches that it is ours.
-        return site.is_none();
-    }
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let origin_host = origin.to_str().ok().and_then(|origin| Some(origin.split_once("://")?.1));
-    match (origin_host, host) {
-        (Some(origin), Some(host)) => !origin.eq_ignore_ascii_case(host),
-        _ => true,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn foreign(lines: &[(&'static str, &'static str)]) -> bool {
-        let mut headers = HeaderMap::new();
-        for (name, value) in lines {
-            headers.insert(*name, HeaderValue::from_static(value));
-        }
-        is_foreign(&headers)
-    }
-
-    #[test]
-    fn forms_of_other_sites_are_told_from_ours() {
-        let host = ("host", "frogs.lan:8080");
-        assert!(!foreign(&[host]));
-        assert!(!foreign(&[host, ("origin", "http://FROGS.lan:8080")]));
-        assert!(!foreign(&[host, ("sec-fetch-site", "same-origin"), ("origin", "null")]));
-        assert!(foreign(&[host, ("origin", "http://frogs.lan")]));
-        assert!(foreign(&[host, ("origin", "null")]));
-        assert!(foreign(&[host, ("sec-fetch-site", "same-site")]));
-        assert!(foreign(&[host, ("sec-fetch-site", "same-origin"), ("origin", "http://evil.example")]));
-        assert!(foreign(&[("origin", "http://frogs.lan:8080")]));
-    }
 }

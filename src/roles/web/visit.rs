@@ -2,27 +2,38 @@
 //!
 //! The web role keeps no state between requests. Who it is stands in the `session` cookie, how much this browser
 //! has seen in `seen`: any web process serves any browser, and nobody travels back in time.
+//!
+//! Where the way is encrypted the cookies are called `__Host-session` and `__Host-seen`, and browsers take and send them
+//! on encrypted ways alone. They have nothing to do with those of the plain way: whoever can write on the network could
+//! give somebody those.
 
 use super::answer::Answer;
 use super::limits::{ANSWER_DEADLINE, AROUND_DEADLINE, PAGE_MARGIN};
+use super::pace::{Kind, Paces};
+use super::way::Way;
 use crate::net::client::{Client, Unreachable};
 use crate::net::protocol::{self, Ask, Why};
 use crate::net::secret::{TOKEN_BYTES, from_hex, new_request_id, to_hex, token_hash};
 use crate::state::limits::SESSION_AGE_MS_MAX;
 use crate::state::talks::Unread;
 use crate::state::{
-    Code, Command, Consistency, Denied, LogIndex, Page, Query, Reply, Request, Token, TokenHash,
+    Code, Command, Consistency, Denied, LogIndex, MessageCommand, Page, Query, Reply, Request, Token,
+    TokenHash,
 };
 use crate::ui::form::{Form, FormRequest, REQUEST_FIELD};
 use crate::ui::pages::{Place, Shell};
 use crate::ui::words::Trouble;
 use cookie::{Cookie, SameSite};
 use hyper::HeaderMap;
-use hyper::header::{COOKIE, HeaderValue, SET_COOKIE};
+use hyper::header::{COOKIE, HeaderValue, RETRY_AFTER, SET_COOKIE};
+use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const SESSION_COOKIE: &str = "session";
 const SEEN_COOKIE: &str = "seen";
+/// Before the names of cookies that only encrypted ways know. Browsers hold us to it: `Secure`, the whole site, and no
+/// other machine of the same domain can set one.
+const SECURE_PREFIX: &str = "__Host-";
 
 /// Why something asked of the group did not come to pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +95,10 @@ enum SessionCookie {
 
 pub struct Visit {
     client: Client,
+    way: Way,
+    paces: Rc<Paces>,
+    /// What was tried too often has to wait this long.
+    wait_s: Option<u32>,
     ends: Instant,
     /// This machine's wall clock, for display alone.
     now_ms: u64,
@@ -98,9 +113,12 @@ pub struct Visit {
 }
 
 impl Visit {
-    pub fn new(client: Client, headers: &HeaderMap, began: Instant) -> Visit {
+    pub fn new(client: Client, way: Way, paces: Rc<Paces>, headers: &HeaderMap, began: Instant) -> Visit {
         let mut visit = Visit {
             client,
+            way,
+            paces,
+            wait_s: None,
             ends: began + ANSWER_DEADLINE - PAGE_MARGIN,
             now_ms: wall_ms(),
             session: None,
@@ -111,7 +129,11 @@ impl Visit {
         };
         let lines = headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
         for cookie in lines.flat_map(Cookie::split_parse).flatten() {
-            match cookie.name() {
+            let name = match way.secure {
+                true => cookie.name().strip_prefix(SECURE_PREFIX).unwrap_or_default(),
+                false => cookie.name(),
+            };
+            match name {
                 SESSION_COOKIE => visit.session = from_hex(cookie.value()).map(|token| token_hash(&token)),
                 SEEN_COOKIE => {
                     visit.seen = cookie.value().parse().ok();
@@ -133,6 +155,9 @@ impl Visit {
     }
     pub fn has_session(&self) -> bool {
         self.session.is_some()
+    }
+    pub fn way(&self) -> Way {
+        self.way
     }
     /// What a page of this browser has around its content.
     pub fn shell(&self, title: &str, here: Place) -> Shell {
@@ -199,8 +224,10 @@ impl Visit {
         }
     }
 
-    /// Writes: asks with the same id until it is decided or this visit's time is over.
+    /// Writes: asks with the same id until it is decided or this visit's time is over. Not asked at all when this
+    /// address has tried that too often.
     pub async fn write(&mut self, ask: Ask) -> Result<Reply, Stop> {
+        self.keep_pace(kind(&ask))?;
         match self.ask(ask, self.left()).await? {
             protocol::Answer::Written { token, outcome } => {
                 self.saw(token);
@@ -209,6 +236,18 @@ impl Visit {
             protocol::Answer::Refused(denied) => Err(self.stopped(denied)),
             other => Err(unexpected(&other)),
         }
+    }
+
+    fn keep_pace(&mut self, kind: Kind) -> Result<(), Stop> {
+        if self.way.is_local() {
+            return Ok(());
+        }
+        self.paces.take(self.way.person, kind, Instant::now()).map_err(|wait| {
+            let wait_s = u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
+            log::debug!("{} has to wait {wait_s} s: {kind:?}", self.way.person);
+            self.wait_s = Some(wait_s);
+            Stop::Trouble(Trouble::TooMany { wait_s })
+        })
     }
 
     /// Writes a command that needs no password.
@@ -265,16 +304,20 @@ impl Visit {
         }
     }
 
-    /// Adds the cookies that changed.
+    /// Adds the cookies that changed, and how long to wait.
     pub fn seal(self, mut answer: Answer) -> Answer {
+        let secure = self.way.secure;
         match self.session_cookie {
             SessionCookie::Keep => {}
-            SessionCookie::Set(token) => set(&mut answer, SESSION_COOKIE, Some(to_hex(&token))),
-            SessionCookie::Drop => set(&mut answer, SESSION_COOKIE, None),
+            SessionCookie::Set(token) => set(&mut answer, SESSION_COOKIE, Some(to_hex(&token)), secure),
+            SessionCookie::Drop => set(&mut answer, SESSION_COOKIE, None, secure),
         }
         let seen = self.seen.map(|seen| seen.to_string());
         if seen != self.seen_text {
-            set(&mut answer, SEEN_COOKIE, seen);
+            set(&mut answer, SEEN_COOKIE, seen, secure);
+        }
+        if let Some(wait_s) = self.wait_s {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait_s));
         }
         answer
     }
@@ -286,17 +329,32 @@ pub fn wall_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(0)
 }
 
+/// As what something counts that is asked.
+fn kind(ask: &Ask) -> Kind {
+    match ask {
+        Ask::CreateAccount { .. } => Kind::Creation,
+        Ask::LogIn { .. } | Ask::DeleteAccount { .. } | Ask::ChangePassword { .. } => Kind::LogIn,
+        Ask::Write(Request {
+            command: Command::Message(MessageCommand::Mark { .. } | MessageCommand::ReadFeed { .. }),
+            ..
+        }) => Kind::Mark,
+        _ => Kind::Post,
+    }
+}
+
 fn unexpected(answer: &protocol::Answer) -> Stop {
     log::warn!("a server answered what was not asked: {answer:?}");
     Stop::Trouble(Trouble::Disagree)
 }
 
 /// Sets a cookie, or removes it.
-fn set(answer: &mut Answer, name: &str, value: Option<String>) {
+fn set(answer: &mut Answer, name: &str, value: Option<String>, secure: bool) {
     let age_s = if value.is_some() { SESSION_AGE_MS_MAX / 1000 } else { 0 };
     let age_s = i64::try_from(age_s).expect("a session lasts days");
-    let cookie = Cookie::build((name, value.unwrap_or_default()))
+    let prefix = if secure { SECURE_PREFIX } else { "" };
+    let cookie = Cookie::build((format!("{prefix}{name}"), value.unwrap_or_default()))
         .path("/")
+        .secure(secure)
         .http_only(true)
         .same_site(SameSite::Lax)
         .max_age(cookie::time::Duration::seconds(age_s))
@@ -311,9 +369,31 @@ mod tests {
     use crate::net::keys::{Keys, PublicKey};
 
     fn visit(cookies: &'static str) -> Visit {
+        visit_by(false, cookies)
+    }
+
+    fn visit_by(secure: bool, cookies: &'static str) -> Visit {
         let mut headers = HeaderMap::new();
         headers.insert(COOKIE, HeaderValue::from_static(cookies));
-        Visit::new(Client::new(Vec::new(), Keys::pinned(PublicKey([0; 32]))), &headers, Instant::now())
+        let way = Way { person: std::net::Ipv4Addr::LOCALHOST.into(), secure };
+        let client = Client::new(Vec::new(), Keys::pinned(PublicKey([0; 32])));
+        Visit::new(client, way, Rc::default(), &headers, Instant::now())
+    }
+
+    #[test]
+    fn an_encrypted_way_has_cookies_of_its_own() {
+        let token = "ab".repeat(32);
+        let plain: &'static str = format!("session={token}").leak();
+        let secure: &'static str = format!("__Host-session={token}").leak();
+        assert!(visit_by(false, plain).has_session() && visit_by(true, secure).has_session());
+        assert!(!visit_by(true, plain).has_session(), "anybody on the network may have set that");
+        assert!(!visit_by(false, secure).has_session());
+        let mut visit = visit_by(true, "");
+        visit.open_session([7; TOKEN_BYTES]);
+        let answer = visit.seal(super::super::answer::see_other("/main"));
+        let line = answer.headers()[SET_COOKIE].to_str().unwrap();
+        assert!(line.starts_with("__Host-session=0707") && line.contains("; Secure"), "{line}");
+        assert!(line.contains("Path=/") && !line.contains("Domain"), "{line}");
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub struct FormPage {
     pub request: Option<FormRequest>,
     /// A link under the form: address, words. The address may be empty.
     pub beside: (&'static str, &'static str),
+    /// Others on the network can read what is typed here: said above the form.
+    pub in_the_clear: bool,
     /// Logging in is what is missing: shown as a link.
     pub log_in: bool,
 }
@@ -75,6 +77,7 @@ impl FormPage {
             danger: false,
             request: None,
             beside: ("", ""),
+            in_the_clear: false,
             log_in: false,
         }
     }

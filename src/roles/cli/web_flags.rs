@@ -1,0 +1,53 @@
+//! The flags of `ribbit client web`, as they were typed, and what they say together.
+
+use super::flags::GroupFlags;
+use super::typed;
+use crate::roles::address;
+use crate::roles::failure::{Exit, Failure};
+use crate::roles::network::Network;
+use crate::roles::options::TlsFiles;
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+pub struct WebFlags {
+    /// Where browsers come in; port 0 takes a free one [default: where `up` had it, or 127.0.0.1:8080]
+    #[arg(long, value_name = "HOST:PORT", value_parser = address::listen)]
+    pub listen: Option<String>,
+    /// Serve HTTPS with this certificate, PEM, and those that vouch for it; read again on SIGHUP
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's key, PEM, mode 0600
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// A name that browsers may know this site by, besides addresses, this machine's name and names without a dot
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = typed::host)]
+    pub host: Vec<String>,
+    /// Proxies in front of the pages, whose X-Forwarded-For and X-Forwarded-Proto are believed [default: none]
+    #[arg(long, value_name = "ADDR[/BITS]", value_delimiter = ',', value_parser = Network::parse)]
+    pub trusted_proxies: Vec<Network>,
+    #[command(flatten)]
+    pub group: GroupFlags,
+}
+
+impl WebFlags {
+    /// Certificate and key: both or neither. `credentials` is where systemd keeps what it hands to this process.
+    ///
+    /// # Errors
+    /// One without the other.
+    pub fn tls(&self, credentials: Option<&Path>) -> Result<Option<TlsFiles>, Failure> {
+        let alone = |given: &str, missing: &str| {
+            let message = format!("{given} needs {missing}: HTTPS takes a certificate and its key");
+            Err(Failure::new(Exit::Usage, message))
+        };
+        match (&self.tls_cert, &self.tls_key) {
+            (None, None) => Ok(None),
+            (Some(_), None) => alone("--tls-cert", "--tls-key"),
+            (None, Some(_)) => alone("--tls-key", "--tls-cert"),
+            (Some(cert), Some(key)) => {
+                let key_is_credential = credentials.is_some_and(|folder| key.starts_with(folder));
+                Ok(Some(TlsFiles { cert: cert.clone(), key: key.clone(), key_is_credential }))
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Whether somebody else's page sent a request (cross-site request forgery).
+//!
+//! Three things stand in the way, so that each may be missing somewhere:
+//!
+//! - our cookies are `SameSite=Lax`: a browser does not send them with a form, a picture or a stream of another site;
+//! - browsers say `Sec-Fetch-Site` where the way is encrypted, or the machine the same: only our own pages
+//!   (`same-origin`) and what a person typed (`none`) pass, not the neighbour on another port (`same-site`);
+//! - elsewhere they say `Origin` with every form, and `Referer` with most that our pages load: it has to be ours.
+//!
+//! Who says none of them is a program and no browser: nobody can make its cookies go along with a stranger's form.
+
+use hyper::HeaderMap;
+use hyper::header::{HOST, HeaderName, HeaderValue, ORIGIN, REFERER};
+
+/// Of a form.
+pub fn form(headers: &HeaderMap, secure: bool) -> bool {
+    let site = site(headers);
+    if site.is_some_and(is_elsewhere) {
+        return true;
+    }
+    match headers.get(ORIGIN) {
+        None => false,
+        // A page without an origin (a file, a sandboxed frame), unless the browser vouches that it is ours.
+        Some(origin) if origin == "null" => site.is_none(),
+        Some(_) => !is_ours(headers, &ORIGIN, secure),
+    }
+}
+
+/// Of what pages load, where loading it does something or tells something: streams, pictures, files.
+pub fn load(headers: &HeaderMap, secure: bool) -> bool {
+    match site(headers) {
+        Some(site) => is_elsewhere(site),
+        None => {
+            [ORIGIN, REFERER].iter().any(|name| headers.contains_key(name) && !is_ours(headers, name, secure))
+        }
+    }
+}
+
+fn site(headers: &HeaderMap) -> Option<&[u8]> {
+    headers.get("sec-fetch-site").map(HeaderValue::as_bytes)
+}
+
+fn is_elsewhere(site: &[u8]) -> bool {
+    site != b"same-origin" && site != b"none"
+}
+
+/// Whether an address in a header is one of this site. Where the way here is encrypted, a page that is not (it may be
+/// anybody's on the network) is none of ours; otherwise there may be a proxy that nobody told us of.
+fn is_ours(headers: &HeaderMap, name: &HeaderName, secure: bool) -> bool {
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let (Some(address), Some(host)) = (text(name), text(&HOST)) else { return false };
+    let Some((scheme, rest)) = address.split_once("://") else { return false };
+    let named = rest.split('/').next().unwrap_or_default();
+    named.eq_ignore_ascii_case(host) && (scheme == "https" || (scheme == "http" && !secure))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.insert(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    const HOST_LINE: (&str, &str) = ("host", "frogs.lan:8080");
+
+    #[test]
+    fn forms_of_other_sites_are_told_from_ours() {
+        let foreign = |lines: &[_]| form(&headers(lines), false);
+        let host = HOST_LINE;
+        assert!(!foreign(&[host]));
+        assert!(!foreign(&[host, ("origin", "http://FROGS.lan:8080")]));
+        assert!(!foreign(&[host, ("origin", "https://frogs.lan:8080")]), "a proxy may have taken that off");
+        assert!(!foreign(&[host, ("sec-fetch-site", "same-origin"), ("origin", "null")]));
+        assert!(foreign(&[host, ("origin", "http://frogs.lan")]));
+        assert!(foreign(&[host, ("origin", "null")]));
+        assert!(foreign(&[host, ("sec-fetch-site", "same-site")]));
+        assert!(foreign(&[host, ("sec-fetch-site", "cross-site")]));
+        assert!(foreign(&[host, ("sec-fetch-site", "same-origin"), ("origin", "http://evil.example")]));
+        assert!(foreign(&[("origin", "http://frogs.lan:8080")]));
+        assert!(foreign(&[host, ("origin", "ftp://frogs.lan:8080")]));
+        let clear = headers(&[host, ("origin", "http://frogs.lan:8080")]);
+        assert!(form(&clear, true), "a page that anybody on the network may have made");
+        assert!(!form(&headers(&[host, ("origin", "https://frogs.lan:8080")]), true));
+    }
+
+    #[test]
+    fn what_other_sites_load_is_told_from_what_ours_do() {
+        let foreign = |lines: &[_]| load(&headers(lines), false);
+        let host = HOST_LINE;
+        assert!(!foreign(&[host]));
+        assert!(!foreign(&[host, ("sec-fetch-site", "none")]));
+        assert!(!foreign(&[host, ("sec-fetch-site", "same-origin")]));
+        assert!(!foreign(&[host, ("referer", "http://frogs.lan:8080/messages/bob")]));
+        assert!(foreign(&[host, ("referer", "http://frogs.lan:9999/")]), "the neighbour on another port");
+        assert!(foreign(&[host, ("origin", "http://evil.example"), ("referer", "http://frogs.lan:8080/")]));
+        assert!(foreign(&[host, ("origin", "null")]));
+        for site in ["same-site", "cross-site", "whatever"] {
+            assert!(foreign(&[host, ("sec-fetch-site", site)]), "{site}");
+        }
+    }
+}

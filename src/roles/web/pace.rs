@@ -1,0 +1,146 @@
+//! How often one address may try what costs the group something. Generous: a school class shares one address, and a
+//! single account is held to less by the group itself.
+//!
+//! Each kind is a bucket of `BURST` tokens that one more falls into every `EVERY`. A bucket is one point in time: when
+//! it will be full again. What was refused takes nothing out. An IPv6 address stands for its /64, which is what one
+//! household gets.
+//!
+//! This machine's own addresses are not counted, unless a trusted proxy says for whom it asks: whoever sits here can do
+//! worse, and a proxy that nobody told us of stands for everybody.
+//!
+//! Not defended: who has thousands of addresses. The table forgets the one that was quiet for longest.
+
+use super::limits::{ADDRESSES_MAX, CREATIONS, LOG_INS, MARKS, POSTS};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+/// How much at once, and how soon one more.
+#[derive(Debug, Clone, Copy)]
+pub struct Rate {
+    pub burst: u32,
+    pub every: Duration,
+}
+
+/// What is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Everything that tries a password.
+    LogIn,
+    Creation,
+    /// Croaks, messages, friends, settings.
+    Post,
+    /// What pages say by themselves: that they were shown.
+    Mark,
+}
+
+const KINDS: usize = 4;
+
+impl Kind {
+    fn rate(self) -> Rate {
+        match self {
+            Kind::LogIn => LOG_INS,
+            Kind::Creation => CREATIONS,
+            Kind::Post => POSTS,
+            Kind::Mark => MARKS,
+        }
+    }
+}
+
+/// When each bucket is full again; nothing for one that is.
+type Buckets = [Option<Instant>; KINDS];
+
+#[derive(Debug, Default)]
+pub struct Paces {
+    /// By address, with the time it was last looked up.
+    known: RefCell<HashMap<IpAddr, (Instant, Buckets)>>,
+}
+
+impl Paces {
+    /// Takes a token.
+    ///
+    /// # Errors
+    /// How long to wait for the next, when there is none.
+    pub fn take(&self, address: IpAddr, kind: Kind, now: Instant) -> Result<(), Duration> {
+        let key = household(address);
+        let mut known = self.known.borrow_mut();
+        if known.len() >= ADDRESSES_MAX && !known.contains_key(&key) {
+            let quietest = known.iter().min_by_key(|(_, (at, _))| *at).map(|(address, _)| *address);
+            quietest.and_then(|address| known.remove(&address));
+        }
+        let (at, buckets) = known.entry(key).or_insert((now, Buckets::default()));
+        *at = now;
+        let Rate { burst, every } = kind.rate();
+        let full_at = &mut buckets[kind as usize];
+        let full = full_at.map_or(now, |at| at.max(now)) + every;
+        let wait = (full - now).saturating_sub(every * burst);
+        if wait.is_zero() {
+            *full_at = Some(full);
+            return Ok(());
+        }
+        Err(wait)
+    }
+}
+
+/// What stands for an address: itself, or the network of one household.
+pub fn household(address: IpAddr) -> IpAddr {
+    const NETWORK_BITS: u128 = u128::MAX << 64;
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK_BITS).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    /// How many go through at this moment.
+    fn taken(paces: &Paces, from: &str, kind: Kind, now: Instant) -> u32 {
+        (0..).find(|_| paces.take(address(from), kind, now).is_err()).unwrap()
+    }
+
+    #[test]
+    fn a_burst_then_one_at_a_time() {
+        let (paces, now) = (Paces::default(), Instant::now());
+        assert_eq!(taken(&paces, "10.0.0.1", Kind::LogIn, now), LOG_INS.burst);
+        let wait = paces.take(address("10.0.0.1"), Kind::LogIn, now).unwrap_err();
+        assert_eq!(wait, LOG_INS.every, "a refusal costs nothing");
+        assert_eq!(taken(&paces, "10.0.0.1", Kind::LogIn, now + wait), 1);
+        assert_eq!(taken(&paces, "10.0.0.1", Kind::Creation, now), CREATIONS.burst, "each kind by itself");
+        assert_eq!(taken(&paces, "10.0.0.2", Kind::LogIn, now), LOG_INS.burst, "each address by itself");
+        let rested = now + LOG_INS.every * LOG_INS.burst * 2;
+        assert_eq!(taken(&paces, "10.0.0.1", Kind::LogIn, rested), LOG_INS.burst, "and no more than that");
+    }
+
+    #[test]
+    fn a_household_counts_as_one() {
+        let (paces, now) = (Paces::default(), Instant::now());
+        assert_eq!(taken(&paces, "fd00::1", Kind::Creation, now), CREATIONS.burst);
+        assert_eq!(taken(&paces, "fd00::ffff:1:2:3", Kind::Creation, now), 0);
+        assert_eq!(taken(&paces, "fd00:0:0:1::1", Kind::Creation, now), CREATIONS.burst);
+    }
+
+    #[test]
+    fn the_table_is_bounded_and_forgets_who_was_quiet_for_longest() {
+        let (paces, start) = (Paces::default(), Instant::now());
+        let nth = |n: usize| IpAddr::from(u32::try_from(n).unwrap().to_be_bytes());
+        let at = |n: usize| start + Duration::from_micros(u64::try_from(n).unwrap());
+        taken(&paces, "10.0.0.1", Kind::Creation, start);
+        for n in 0..ADDRESSES_MAX - 2 {
+            paces.take(nth(n), Kind::Creation, at(n)).unwrap();
+        }
+        let last = at(ADDRESSES_MAX);
+        assert_eq!(taken(&paces, "10.0.0.1", Kind::Creation, last), 0, "still known");
+        for n in ADDRESSES_MAX..ADDRESSES_MAX + 50 {
+            paces.take(nth(n), Kind::Creation, last).unwrap();
+        }
+        assert_eq!(paces.known.borrow().len(), ADDRESSES_MAX);
+        assert_eq!(taken(&paces, "10.0.0.1", Kind::Creation, last), 0, "it was looked up lately");
+    }
+}

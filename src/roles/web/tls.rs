@@ -1,0 +1,214 @@
+//! HTTPS: the certificate and its key, read at the start and again on SIGHUP, and the agreement on keys at the beginning
+//! of each connection.
+//!
+//! ```text
+//!   connection ──▶ first byte ──a letter──▶ "this port speaks HTTPS", and the end
+//!                      └──a handshake's──▶ rustls, within HANDSHAKE_DEADLINE ──▶ hyper
+//! ```
+//!
+//! TLS 1.3 alone: every browser since 2019 speaks it. What is read anew counts for connections that come then; when it
+//! is no good the old one stays. Whether browsers will trust a certificate is not checked here: that its key fits is, and
+//! one that has expired is said in the log, and served, since a page that browsers warn of is more than none.
+
+use super::limits::{HANDSHAKE_DEADLINE, TLS_BUFFER_BYTES_MAX};
+use super::patience::{Patient, Watch};
+use super::validity::Validity;
+use super::visit::wall_ms;
+use crate::roles::failure::{Exit, Failure};
+use crate::roles::options::TlsFiles;
+use async_net::TcpStream;
+use futures_rustls::TlsAcceptor;
+use futures_rustls::server::TlsStream;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, version};
+use smol::Timer;
+use smol::future::FutureExt;
+use smol::io::AsyncWriteExt;
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// More than any certificate or key has; what is longer is none.
+const FILE_BYTES_MAX: u64 = 256 * 1024;
+/// A certificate that ends within this is said in the log.
+const WARNING_S: i64 = 14 * 24 * 3600;
+/// What a TLS connection begins with.
+const HANDSHAKE_RECORD: u8 = 22;
+
+pub struct Tls {
+    files: TlsFiles,
+    /// For the next connection.
+    config: RefCell<Arc<ServerConfig>>,
+}
+
+impl Tls {
+    /// # Errors
+    /// 78: what is wrong with which file.
+    pub fn read(files: TlsFiles) -> Result<Tls, Failure> {
+        let config = RefCell::new(read(&files)?);
+        Ok(Tls { files, config })
+    }
+
+    /// Reads the files anew; when they are no good, goes on with what it had.
+    pub fn read_again(&self) {
+        match read(&self.files) {
+            Ok(config) => {
+                *self.config.borrow_mut() = config;
+                log::info!("the certificate was read anew: {}", self.files.cert.display());
+            }
+            Err(failure) => log::error!("going on with the certificate from before: {failure}"),
+        }
+    }
+
+    /// Agrees on keys. Nothing when it comes to nothing, which was said where it matters.
+    pub async fn accept(&self, stream: &TcpStream, watch: &Watch) -> Option<Box<TlsStream<Patient>>> {
+        let config = self.config.borrow().clone();
+        let agreed = async {
+            let mut first = [0];
+            if stream.peek(&mut first).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if first[0] != HANDSHAKE_RECORD {
+                if first[0].is_ascii_alphabetic() {
+                    say_https(stream.clone()).await;
+                }
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it does not begin with a handshake"));
+            }
+            let patient = Patient::new(stream.clone(), watch.clone());
+            TlsAcceptor::from(config).accept(patient).await
+        };
+        let late = async {
+            Timer::after(HANDSHAKE_DEADLINE).await;
+            Err(io::ErrorKind::TimedOut.into())
+        };
+        match agreed.or(late).await {
+            Ok(mut stream) => {
+                stream.get_mut().1.set_buffer_limit(Some(TLS_BUFFER_BYTES_MAX));
+                Some(Box::new(stream))
+            }
+            Err(error) => {
+                log::debug!("no keys were agreed on: {error}");
+                None
+            }
+        }
+    }
+}
+
+/// To a browser that speaks HTTP here.
+async fn say_https(mut stream: TcpStream) {
+    const HTTPS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\
+        Content-Length: 63\r\n\r\nThis port speaks HTTPS: put https:// in front of the address.\r\n";
+    let written = stream.write_all(HTTPS).await;
+    log::debug!("somebody spoke HTTP where HTTPS is spoken: answered {}", written.is_ok());
+}
+
+fn wrong(message: String) -> Failure {
+    Failure::new(Exit::Configuration, message)
+}
+
+fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, Failure> {
+    let (cert, key) = (files.cert.display(), files.key.display());
+    let chain = certificates(&files.cert)?;
+    say_validity(&chain, &files.cert);
+    let private = private_key(files)?;
+    let provider = Arc::new(ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&version::TLS13])
+        .map_err(|error| wrong(format!("cannot speak TLS: {error}")))?
+        .with_no_client_auth()
+        .with_single_cert(chain, private);
+    let mut config = config.map_err(|error| match error {
+        rustls::Error::InconsistentKeys(_) => {
+            wrong(format!("the key in {key} is not the one of the certificate in {cert}"))
+        }
+        rustls::Error::InvalidCertificate(_) => {
+            wrong(format!("{cert} holds a certificate that makes no sense"))
+        }
+        error => wrong(format!("cannot use {cert} and {key}: {error}")),
+    })?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let shown = path.display();
+    let (bytes, _) = file(path, "the certificate")?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    match found {
+        Ok(chain) if !chain.is_empty() => Ok(chain),
+        Ok(_) => Err(wrong(format!(
+            "{shown} holds no certificate: expected PEM, with a line -----BEGIN CERTIFICATE-----{}",
+            swapped(&bytes, "PRIVATE KEY")
+        ))),
+        Err(error) => Err(wrong(format!("{shown} is no certificate in PEM: {error}"))),
+    }
+}
+
+fn private_key(files: &TlsFiles) -> Result<PrivateKeyDer<'static>, Failure> {
+    let path = &files.key;
+    let shown = path.display();
+    let (bytes, mode) = file(path, "the key")?;
+    let others = if files.key_is_credential { 0o007 } else { 0o077 };
+    if mode & others != 0 {
+        return Err(wrong(format!(
+            "others can open the key {shown} (mode {mode:04o}), and whoever has it can pass for this site: type \
+             `chmod 600 {shown}`"
+        )));
+    }
+    PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| match error {
+        pem::Error::NoItemsFound if holds(&bytes, "ENCRYPTED PRIVATE KEY") => wrong(format!(
+            "the key {shown} is locked with a passphrase, and there is nobody to ask for it: \
+             `openssl pkey -in {shown} -out NEW` writes one that is not"
+        )),
+        pem::Error::NoItemsFound => wrong(format!(
+            "{shown} holds no key: expected PEM, with a line -----BEGIN PRIVATE KEY-----{}",
+            swapped(&bytes, "CERTIFICATE")
+        )),
+        // Without what it says: that could be of the key.
+        _ => wrong(format!("{shown} is no key in PEM")),
+    })
+}
+
+/// What a file holds, and who can open it.
+fn file(path: &Path, what: &str) -> Result<(Vec<u8>, u32), Failure> {
+    let unreadable = |error: io::Error| wrong(format!("cannot read {what} {}: {error}", path.display()));
+    let file = File::open(path).map_err(unreadable)?;
+    let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok((bytes, mode))
+}
+
+fn holds(bytes: &[u8], words: &str) -> bool {
+    bytes.windows(words.len()).any(|window| window == words.as_bytes())
+}
+
+fn swapped(bytes: &[u8], words: &str) -> &'static str {
+    if holds(bytes, words) { "; are --tls-cert and --tls-key swapped?" } else { "" }
+}
+
+/// Says when a certificate counts no more, or not yet; on a machine whose clock was never set that says nothing.
+fn say_validity(chain: &[CertificateDer<'_>], path: &Path) {
+    let shown = path.display();
+    let now_s = i64::try_from(wall_ms() / 1000).unwrap_or(i64::MAX);
+    let Some(validity) = chain.first().and_then(|first| Validity::of(first)) else {
+        log::warn!("cannot tell until when the certificate {shown} counts");
+        return;
+    };
+    let days = |seconds: i64| seconds / (24 * 3600);
+    if now_s > validity.ends_s {
+        log::warn!(
+            "the certificate {shown} expired {} days ago: browsers warn of this site until there is a new one",
+            days(now_s - validity.ends_s)
+        );
+    } else if now_s < validity.begins_s {
+        log::warn!("the certificate {shown} does not count yet, or this machine's clock is wrong");
+    } else if validity.ends_s - now_s < WARNING_S {
+        log::warn!("the certificate {shown} expires in {} days", days(validity.ends_s - now_s));
+    }
+}
