@@ -11,8 +11,9 @@
 //! - [`honest`]: a croak a second, by a browser and by a client
 //! - [`watched`]: memory and descriptors of the attacked process
 //!
-//! Attackers come from addresses of their own (127.66.0.0/16): one, or as many as they have connections. Honest people
-//! come from 127.0.0.1. All share this machine's cores, the attackers too: that is part of every figure.
+//! Attackers come from addresses of their own: one, or as many as they have connections. What is counted by address is
+//! not counted of 127.0.0.0/8, so benches/attacks gives them another network, in a namespace of its own. All share this
+//! machine's cores, the attackers too: that is part of every figure.
 
 #[path = "../../tests/support/http.rs"]
 #[allow(dead_code)]
@@ -43,6 +44,9 @@ pub struct Options {
     /// How long each attack lasts
     #[arg(long, default_value_t = 20)]
     seconds: u64,
+    /// Attackers come from this network: the first two numbers of its addresses, all of which are this machine's
+    #[arg(long, default_value = "127.66")]
+    network: String,
     /// Attackers share one address
     #[arg(long)]
     one_address: bool,

@@ -57,6 +57,7 @@ pub struct Raid {
     pub end: Instant,
     pub time: Duration,
     one_address: bool,
+    network: [u8; 2],
     /// The cluster that is attacked, which anybody who dials is told.
     pub cluster: ClusterId,
     pub keys: Keys,
@@ -101,6 +102,7 @@ impl Raid {
             end: Instant::now() + time,
             time,
             one_address: options.one_address,
+            network: network(&options.network),
             keys: options.keys(),
             session: honest.session,
             history: honest.history,
@@ -131,7 +133,7 @@ impl Raid {
 
     /// A connection from the attacker of this number; nothing when there is no place for it.
     pub async fn connect(&self, number: usize) -> Option<Held<'_>> {
-        let connected = connect_from(if self.one_address { 0 } else { number }, &self.target);
+        let connected = self.dial(if self.one_address { 0 } else { number });
         // The kernel makes connections whether somebody accepts them or not, as long as its queue has room.
         let Ok(stream) = connected.and_then(Async::new) else {
             self.refused.fetch_add(1, Ordering::Relaxed);
@@ -141,6 +143,16 @@ impl Raid {
         let held = self.held.fetch_add(1, Ordering::Relaxed) + 1;
         self.held_most.fetch_max(held, Ordering::Relaxed);
         Some(Held { raid: self, stream })
+    }
+
+    fn dial(&self, number: usize) -> io::Result<TcpStream> {
+        let target: SocketAddrV4 = self.target.parse().map_err(io::Error::other)?;
+        let made = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        let [one, two] = self.network;
+        let from = Ipv4Addr::new(one, two, (number / 250) as u8 + 1, (number % 250) as u8 + 1);
+        bind(&made, &SocketAddrV4::new(from, 0))?;
+        connect(&made, &target)?;
+        Ok(TcpStream::from(made))
     }
 
     /// One more is held that was made in another way.
@@ -185,12 +197,8 @@ impl fmt::Display for Raid {
     }
 }
 
-/// From an address of 127.66.0.0/16.
-fn connect_from(number: usize, target: &str) -> io::Result<TcpStream> {
-    let target: SocketAddrV4 = target.parse().map_err(io::Error::other)?;
-    let made = socket(AddressFamily::INET, SocketType::STREAM, None)?;
-    let from = Ipv4Addr::new(127, 66, (number / 250) as u8, (number % 250) as u8 + 1);
-    bind(&made, &SocketAddrV4::new(from, 0))?;
-    connect(&made, &target)?;
-    Ok(TcpStream::from(made))
+/// The first two numbers of an address.
+fn network(text: &str) -> [u8; 2] {
+    let numbers: Vec<u8> = text.split('.').filter_map(|number| number.parse().ok()).collect();
+    numbers.try_into().expect("a network is two numbers, like 127.66")
 }

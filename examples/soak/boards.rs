@@ -47,9 +47,9 @@ impl Board {
 const BOARDS: &[(&str, &[&str], bool)] = &[
     ("coordinator-1", &["coordinator", "--id", "1", "--found"], true),
     ("coordinator-2", &["coordinator", "--id", "2"], false),
-    ("backend-1", &["backend", "--id", "1"], true),
-    ("backend-2", &["backend", "--id", "2"], true),
-    ("backend-3", &["backend", "--id", "3"], false),
+    ("backend-1", &["backend", "--id", "1", "--posts-per-minute", "0"], true),
+    ("backend-2", &["backend", "--id", "2", "--posts-per-minute", "0"], true),
+    ("backend-3", &["backend", "--id", "3", "--posts-per-minute", "0"], false),
     ("balancer-1", &["balancer"], false),
     ("balancer-2", &["balancer"], true),
 ];

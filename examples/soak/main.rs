@@ -57,9 +57,9 @@ struct Options {
     /// The binary [default: target/release/ribbit beside this one]
     #[arg(long)]
     binary: Option<PathBuf>,
-    /// No faults: what the figures are without
-    #[arg(long)]
-    calm: bool,
+    /// Which faults; `--faults none` shows the figures without
+    #[arg(long, value_delimiter = ',', default_values = plague::KINDS)]
+    faults: Vec<String>,
 }
 
 /// How often the keeper looks after its processes.
@@ -89,9 +89,10 @@ fn main() -> ExitCode {
     let ending = Arc::new(AtomicBool::new(false));
     let time = Duration::from_secs(60 * options.minutes);
     let keeper = std::thread::spawn({
-        let (ending, seed, calm) = (ending.clone(), options.seed, options.calm);
+        let ending = ending.clone();
+        let plague = Plague::new(options.seed, &options.faults, &folder);
         let samples = Samples::new(&folder, time);
-        move || keep(boards, seed, calm, samples, &ending)
+        move || keep(boards, plague, samples, &ending)
     });
     let mut history = writers::run(&options, &balancers, &keys, &folder, time);
     ending.store(true, Ordering::Relaxed);
@@ -118,14 +119,11 @@ struct Kept {
 }
 
 /// Starts again what ended, hurts what runs, and samples, until it is told to end; then lets everything heal.
-fn keep(mut boards: Boards, seed: u64, calm: bool, mut samples: Samples, ending: &AtomicBool) -> Kept {
-    let mut plague = Plague::new(seed);
+fn keep(mut boards: Boards, mut plague: Plague, mut samples: Samples, ending: &AtomicBool) -> Kept {
     let mut wrong = Vec::new();
     while !ending.load(Ordering::Relaxed) {
         wrong.extend(boards.look_after());
-        if !calm {
-            plague.turn(&mut boards, Instant::now());
-        }
+        plague.turn(&mut boards, Instant::now());
         samples.turn(&boards);
         std::thread::sleep(TURN);
     }

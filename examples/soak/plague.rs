@@ -5,6 +5,9 @@ use super::boards::Boards;
 use ribbit::replica::random::Random;
 use rustix::process::Signal;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Between two faults, in milliseconds.
@@ -25,7 +28,15 @@ enum Fault {
     CutBetween(usize, usize),
 }
 
+/// Kinds of faults, as they are named.
+pub const KINDS: &[&str] = &["kill", "stall", "cut", "between", "majority"];
+
 pub struct Plague {
+    /// Those that may happen.
+    kinds: Vec<String>,
+    /// What was done when.
+    log: File,
+    began: Instant,
     random: Random,
     next: Instant,
     /// What is going on, and when it ends.
@@ -34,8 +45,11 @@ pub struct Plague {
 }
 
 impl Plague {
-    pub fn new(seed: u64) -> Plague {
+    pub fn new(seed: u64, kinds: &[String], folder: &Path) -> Plague {
         Plague {
+            kinds: kinds.to_vec(),
+            log: File::create(folder.join("faults.log")).expect("the faults can be written"),
+            began: Instant::now(),
             random: Random(seed ^ 0x5eed_f209),
             next: Instant::now() + Duration::from_secs(10),
             going_on: Vec::new(),
@@ -56,7 +70,7 @@ impl Plague {
             return;
         }
         self.next = now + Duration::from_millis(self.between(PAUSE_MS));
-        if self.random.draw().is_multiple_of(MAJORITY_ONCE_IN) {
+        if self.random.draw().is_multiple_of(MAJORITY_ONCE_IN) && self.may("majority") {
             return self.hurt_majority(boards, now);
         }
         if self.hurt() < HURT_MAX {
@@ -72,34 +86,50 @@ impl Plague {
         members.filter(|at| (*at as u64) < MEMBERS).count()
     }
 
+    fn may(&self, kind: &str) -> bool {
+        self.kinds.iter().any(|known| known == kind)
+    }
+
     fn hurt_one(&mut self, boards: &mut Boards, now: Instant) {
         let at = (self.random.draw() % boards.boards.len() as u64) as usize;
-        let kinds = if boards.can_cut() { 6 } else { 4 };
-        match self.random.draw() % kinds {
-            0 | 1 if boards.boards[at].mortal => {
+        let kind = *self.of(&["kill", "kill", "stall", "stall", "cut", "between"]);
+        if !self.may(kind) {
+            return;
+        }
+        match kind {
+            "kill" if boards.boards[at].mortal => {
                 boards.kill(at);
-                self.count("killed");
+                self.note("killed", boards.boards[at].name, 0);
             }
-            4 => {
+            "stall" => {
+                let for_ms = self.between(STALL_MS);
+                boards.boards[at].signal(Signal::STOP);
+                self.note("stopped for a while", boards.boards[at].name, for_ms);
+                self.begin(now, for_ms, Fault::Stalled(at));
+            }
+            "cut" if boards.can_cut() => {
                 let for_ms = self.between(CUT_MS);
                 boards.cut_off(at, true);
-                self.begin(now, for_ms, Fault::CutOff(at), "cut off");
+                self.note("cut off", boards.boards[at].name, for_ms);
+                self.begin(now, for_ms, Fault::CutOff(at));
             }
-            5 => {
+            "between" if boards.can_cut() => {
                 let other = (at + 1 + (self.random.draw() % (MEMBERS - 1)) as usize) % MEMBERS as usize;
                 let fault = Fault::CutBetween(at, other);
                 if at != other && !self.going_on.iter().any(|(_, known)| *known == fault) {
                     let for_ms = self.between(CUT_MS);
                     boards.cut_between(at, other, true);
-                    self.begin(now, for_ms, fault, "cut from one another");
+                    self.note("cut from one another", boards.boards[at].name, for_ms);
+                    self.begin(now, for_ms, fault);
                 }
             }
-            _ => {
-                let for_ms = self.between(STALL_MS);
-                boards.boards[at].signal(Signal::STOP);
-                self.begin(now, for_ms, Fault::Stalled(at), "stopped for a while");
-            }
+            // Not this one, not here.
+            _ => {}
         }
+    }
+
+    fn of<'a, T>(&mut self, several: &'a [T]) -> &'a T {
+        &several[(self.random.draw() % several.len() as u64) as usize]
     }
 
     /// Three of five at once: nobody can write for as long.
@@ -109,16 +139,17 @@ impl Plague {
             boards.boards[at].signal(Signal::STOP);
             self.going_on.push((now + Duration::from_millis(MAJORITY_MS), Fault::Stalled(at)));
         }
-        self.count("a majority stopped");
+        self.note("a majority stopped", boards.boards[first as usize].name, MAJORITY_MS);
     }
 
-    fn begin(&mut self, now: Instant, for_ms: u64, fault: Fault, name: &'static str) {
+    fn begin(&mut self, now: Instant, for_ms: u64, fault: Fault) {
         self.going_on.push((now + Duration::from_millis(for_ms), fault));
-        self.count(name);
     }
 
-    fn count(&mut self, name: &'static str) {
-        *self.counts.entry(name).or_default() += 1;
+    fn note(&mut self, what: &'static str, who: &str, for_ms: u64) {
+        *self.counts.entry(what).or_default() += 1;
+        let at_s = self.began.elapsed().as_secs_f64();
+        writeln!(self.log, "{at_s:.1} {who} {what} {for_ms}").expect("the faults can be written");
     }
 
     /// Ends everything that goes on.
