@@ -130,6 +130,11 @@ async fn group(backends: u32) -> (Arc<Member>, Vec<Arc<Member>>) {
     (coordinator, members)
 }
 
+fn options(listen: &str, seeds: Vec<String>) -> BalancerOptions {
+    let (listen, trusted_proxies) = (listen.to_string(), Vec::new());
+    BalancerOptions { listen, seeds, site: 1, keys: keys(), trusted_proxies }
+}
+
 /// A balancer that has heard of all `members`. Ends with the task.
 async fn balance(seeds: &[&Member], members: &[Arc<Member>]) -> (String, smol::Task<()>) {
     balance_at_pace(EVEN_STEPS, seeds, members).await
@@ -139,7 +144,8 @@ async fn balance_at_pace(steps: u64, seeds: &[&Member], members: &[Arc<Member>])
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let seeds = seeds.iter().map(|seed| seed.address()).collect();
-    let task = smol::spawn(balancer::serve(listener, seeds, keys(), 1, steps, smol::future::pending()));
+    let task =
+        smol::spawn(balancer::serve(listener, options(&address, seeds), steps, smol::future::pending()));
     for member in members {
         member.has_told(|_| true).await;
     }
@@ -497,12 +503,10 @@ fn a_taken_port_is_refused_by_name() {
     smol::block_on(async {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let listen = taken.local_addr().unwrap().to_string();
-        let options = BalancerOptions { listen: listen.clone(), seeds: vec![], site: 1, keys: keys() };
-        let failure = balancer::run(options, smol::future::pending()).await.unwrap_err();
+        let failure = balancer::run(options(&listen, vec![]), smol::future::pending()).await.unwrap_err();
         assert_eq!(failure.exit, Exit::Refused);
         assert!(failure.message.contains(&listen) && failure.message.contains("--listen"), "{failure}");
-        let options = BalancerOptions { listen: "127.0.0.1:0".into(), seeds: vec![], site: 1, keys: keys() };
-        balancer::run(options, async {}).await.unwrap();
+        balancer::run(options("127.0.0.1:0", vec![]), async {}).await.unwrap();
     });
 }
 

@@ -229,7 +229,8 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens the files of this epoch; without any, the log begins at `base`, where that was promised.
+    /// Opens the files of this epoch; without any, the log begins at `base`, where that was promised. In the file
+    /// `promised`, if there is such a number, something was: it has to be there.
     ///
     /// # Errors
     /// Fatal: damage, or the disk fails.
@@ -237,12 +238,13 @@ impl Journal {
         disk: Arc<dyn Disk>,
         epoch: u64,
         base: (Position, HardState),
+        promised: Option<u64>,
         spans: Arc<RwLock<Spans>>,
     ) -> Result<Journal, DbError> {
         let mut journal =
             Journal { disk, epoch, files: VecDeque::new(), end: 0, length: 0, hard_state: base.1, spans };
         *journal.spans.write().expect("no reader panics while it holds this lock") = Spans::behind(base.0);
-        let newest = journal.find_files()?;
+        let newest = journal.find_files(promised)?;
         for at in 0..journal.files.len() {
             journal.read_file(at)?;
         }
@@ -254,8 +256,11 @@ impl Journal {
     }
 
     /// Finds the files that belong together, and removes what does not belong. Answers the newest number seen.
-    fn find_files(&mut self) -> Result<u64, DbError> {
+    fn find_files(&mut self, promised: Option<u64>) -> Result<u64, DbError> {
         let numbers = self.disk.log_files()?;
+        if let Some(gone) = promised.filter(|number| !numbers.contains(number)) {
+            return Err(DbError::Damaged(format!("the log's file {gone} is gone")));
+        }
         let newest = numbers.last().copied().unwrap_or(0);
         for number in numbers {
             let mut file = LogFile::open(self.disk.as_ref(), number)?;
@@ -271,10 +276,10 @@ impl Journal {
                     }
                     self.files.push_back(Arc::new(file));
                 }
-                Some(_) => self.remove(number)?,
+                Some(_) if promised != Some(number) => self.remove(number)?,
                 // It was about to be begun: nothing in it was promised.
-                None if number == newest => self.remove(number)?,
-                None => return Err(file.damaged(0)),
+                None if number == newest && promised != Some(number) => self.remove(number)?,
+                Some(_) | None => return Err(file.damaged(0)),
             }
         }
         if let Some(file) = self.files.front() {
@@ -427,6 +432,11 @@ impl Journal {
 
     pub fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// The number of the file in which the last batch is.
+    pub fn newest_number(&self) -> u64 {
+        self.newest().number
     }
 
     pub fn hard_state(&self) -> HardState {

@@ -32,6 +32,10 @@ pub const STRIDES_KEPT: usize = 1_024;
 pub const SCRUB_CHUNK_BYTES: usize = 64 * 1024;
 /// What the scrub reads in one go of its chore, a chunk at a time.
 pub const SCRUB_STEP_BYTES: usize = 1024 * 1024;
+/// What one step of summing pinned rows reads at most, and a row,
+pub const PIN_SUM_BYTES: usize = 256 * 1024;
+/// and bytes of the keys that one step of listing them answers.
+pub const PIN_MARKS_BYTES: usize = 64 * 1024;
 /// Bytes of a row's key: an owner and the path of what it has are the longest, and the end of a range behind them.
 pub const KEY_BYTES_MAX: usize = crate::state::limits::PATH_BYTES_MAX + 16;
 

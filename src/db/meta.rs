@@ -26,6 +26,14 @@ pub(super) const EPOCH: &str = "epoch";
 /// The position just before the first entry of this epoch's log.
 pub(super) const FLOOR: &str = "floor";
 
+/// The epoch and number of the newest file of the log, once something in it was promised.
+pub(super) const NEWEST_LOG: &str = "newest log";
+
+/// Whether this file was ever used as a store.
+pub(super) fn has_tables(database: &Database) -> Result<bool, DbError> {
+    Ok(database.begin_read()?.open_table(META).is_ok())
+}
+
 pub(super) fn make_tables(database: &Database) -> Result<(), DbError> {
     let transaction = database.begin_read()?;
     if transaction.open_table(META).is_ok() {

@@ -22,6 +22,7 @@
 //! - [`digest`]: of the whole state, at every index; [`scrub`]: everything read again, slowly
 //! - [`read`]: views for readers and for the Raft log, beside the writer
 //! - [`snapshot`]: the whole state as a stream, out and in
+//! - [`pin`]: the rows at one index, kept for a while; [`backup`]: the whole state as a file, out and in
 //! - [`disk`]: where the files are; the seam at which the simulator injects crashes
 //! - [`planted`]: bugs on purpose, for showing that the simulator finds them; none in a normal build
 //! - [`record`]: checksummed values and the records of `meta`
@@ -29,6 +30,7 @@
 //! Not here: what a row means (state), when to write (replica), what becomes of a damaged store (roles).
 
 mod applying;
+pub mod backup;
 pub mod digest;
 pub mod disk;
 mod identity;
@@ -37,6 +39,7 @@ mod known;
 pub mod limits;
 mod load;
 mod meta;
+pub mod pin;
 pub mod planted;
 pub mod read;
 pub mod record;

@@ -8,6 +8,7 @@ use super::journal::{Spans, entries_from};
 use super::known::KnownRows;
 use super::limits::KEY_BYTES_MAX;
 use super::meta::read_position;
+use super::pin::Desk;
 use super::record::{LogEntry, unseal};
 use super::scrub::Scrub;
 use crate::state::ring::Ring;
@@ -35,6 +36,8 @@ pub(super) struct Shared {
     pub digests: Mutex<Digests>,
     /// Locked by the writer while it applies: what it changes behind the scrub is followed.
     pub scrub: Mutex<Scrub>,
+    /// Where the writer stops for a moment.
+    pub pins: Desk,
     /// Where the log's entries are.
     pub log: Arc<RwLock<Spans>>,
     pub applied: AtomicU64,

@@ -42,22 +42,22 @@ pub struct SnapshotSum {
 }
 
 #[derive(Default)]
-struct Summing {
+pub(super) struct Summing {
     rows: u64,
     hash: Xxh3,
     /// The state's digest, as far as its rows have come.
-    digest: u64,
+    pub digest: u64,
 }
 
 impl Summing {
-    fn add(&mut self, key: &[u8], value: &[u8]) {
+    pub fn add(&mut self, key: &[u8], value: &[u8]) {
         self.rows += 1;
         self.hash.update(&(key.len() as u32).to_le_bytes());
         self.hash.update(key);
         self.hash.update(value);
         self.digest = self.digest.wrapping_add(weight(value));
     }
-    fn sum(&self) -> SnapshotSum {
+    pub fn sum(&self) -> SnapshotSum {
         SnapshotSum { rows: self.rows, digest: self.hash.digest() }
     }
 }
@@ -178,6 +178,11 @@ impl SnapshotWriter {
         }
         transaction.commit()?;
         Ok(())
+    }
+
+    /// What was written adds up to this.
+    pub fn sum(&self) -> SnapshotSum {
+        self.summing.sum()
     }
 
     /// The file is complete: compares what arrived with what was sent and makes it durable.

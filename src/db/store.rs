@@ -13,6 +13,7 @@ use super::known::KnownRows;
 use super::limits::{CHECKPOINT_ENTRIES, LOG_FILE_ENTRIES, LOG_KEEP_ENTRIES, LOG_KEEP_STRETCH};
 use super::load::load_ring;
 use super::meta::*;
+use super::pin::Desk;
 use super::planted::{Bug, planted};
 use super::read::{LOG, META, ROWS, Reader, Shared};
 use super::record::{Configuration, EntryKind, HardState, Identity, LogEntry, Position, unseal_record};
@@ -64,6 +65,8 @@ pub struct Store {
     log_keep_entries: u64,
     /// Somebody who catches up still needs what follows this.
     log_wanted: LogIndex,
+    /// The newest file of the log, as `meta` names it.
+    log_noted: Option<(u64, u64)>,
 }
 
 impl Store {
@@ -78,6 +81,10 @@ impl Store {
     fn open_trusting(disk: impl Disk) -> Result<Store, DbError> {
         disk.discard_incoming()?;
         let database = disk.open(Which::Main)?;
+        // The rows are always there first. Without them the log means nothing, and nobody may begin anew over it.
+        if !has_tables(&database)? && !disk.log_files()?.is_empty() {
+            return Err(DbError::Damaged("its rows are gone, and its log is there".into()));
+        }
         make_tables(&database)?;
         let disk: Arc<dyn Disk> = Arc::new(disk);
         let journal = open_journal(&disk, &database, Arc::default())?;
@@ -87,6 +94,7 @@ impl Store {
             window: RwLock::default(),
             digests: Mutex::default(),
             scrub: Mutex::default(),
+            pins: Desk::default(),
             log: journal.spans(),
             applied: AtomicU64::new(0),
             age_ms: AtomicU64::new(0),
@@ -101,6 +109,7 @@ impl Store {
             applied_durable: 0,
             log_keep_entries: LOG_KEEP_ENTRIES,
             log_wanted: LogIndex::MAX,
+            log_noted: None,
         };
         store.load()?;
         Ok(store)
@@ -209,8 +218,23 @@ impl Store {
     pub fn append(&mut self, entries: &[LogEntry], hard_state: Option<HardState>) -> Result<(), DbError> {
         let keep = self.log_keep_entries;
         self.journal.append(entries, hard_state, LOG_FILE_ENTRIES.min(keep.max(1)))?;
+        self.note_log()?;
         let least = self.applied_durable.saturating_sub(keep.saturating_mul(LOG_KEEP_STRETCH));
         self.journal.cut(self.applied_durable.saturating_sub(keep).min(self.log_wanted.max(least)))
+    }
+
+    /// Notes which file of the log is the newest, before what was appended to it is promised: one that is gone, or empty,
+    /// is then no file that was about to be begun. Once in thousands of entries.
+    fn note_log(&mut self) -> Result<(), DbError> {
+        let newest = Some((self.journal.epoch(), self.journal.newest_number()));
+        if self.log_noted != newest {
+            let transaction = self.database().begin_write()?;
+            write_meta(&mut transaction.open_table(META)?, NEWEST_LOG, &newest)?;
+            transaction.commit()?;
+            self.applied_durable = self.applied.index;
+            self.log_noted = newest;
+        }
+        Ok(())
     }
 
     /// The position just before the first entry of the log.
@@ -230,6 +254,29 @@ impl Store {
     /// # Errors
     /// Fatal: the store cannot be read or written, or an entry cannot be understood.
     pub fn apply(
+        &mut self,
+        entries: &[LogEntry],
+        configuration: Option<&Configuration>,
+    ) -> Result<Vec<AppliedEntry>, DbError> {
+        let shared = self.shared.clone();
+        let (mut rest, mut outcomes) = (entries, Vec::new());
+        // A configuration is of the last entry: with it, nobody stops in between, and who wanted that asks again.
+        while let (None, [.., last]) = (configuration, rest)
+            && let Some(stop) = shared.pins.next_stop(self.applied.index, last.index)
+        {
+            let before;
+            (before, rest) = rest.split_at(rest.partition_point(|entry| entry.index <= stop));
+            assert!(!before.is_empty(), "entries follow what is applied without a gap");
+            outcomes.append(&mut self.apply_batch(before, None)?);
+            shared.pin_if_wanted(stop)?;
+        }
+        if !rest.is_empty() || configuration.is_some() || entries.is_empty() {
+            outcomes.append(&mut self.apply_batch(rest, configuration)?);
+        }
+        Ok(outcomes)
+    }
+
+    fn apply_batch(
         &mut self,
         entries: &[LogEntry],
         configuration: Option<&Configuration>,
@@ -351,12 +398,14 @@ fn open_journal(
     let floor: Position = read_meta(&meta, FLOOR)?.unwrap_or_default();
     let base = (floor, read_meta(&meta, HARD_STATE)?.unwrap_or_default());
     if let Some(epoch) = read_meta(&meta, EPOCH)? {
-        return Journal::open(disk.clone(), epoch, base, spans);
+        let noted = read_meta::<Option<(u64, u64)>>(&meta, NEWEST_LOG)?.flatten();
+        let promised = noted.filter(|(of, _)| *of == epoch).map(|(_, number)| number);
+        return Journal::open(disk.clone(), epoch, base, promised, spans);
     }
     for number in disk.log_files()? {
         disk.remove_log(number)?;
     }
-    let mut journal = Journal::open(disk.clone(), 1, base, spans)?;
+    let mut journal = Journal::open(disk.clone(), 1, base, None, spans)?;
     let mut entries = Vec::new();
     for row in transaction.open_table(LOG)?.iter()? {
         let (index, value) = row?;

@@ -125,6 +125,16 @@ pub const LIVE_READ_BYTES: usize = 1_024;
 /// Pieces of a stream that wait for who reads it; then TCP tells the node to wait.
 pub const LIVE_PIECES_MAX: usize = 4;
 
+/// What one member pins at the same time; further ones are told that too much is going on. What is pinned stays in the
+/// store's file, which grows meanwhile.
+pub const PINS_MAX: usize = 3;
+/// A pin that nobody asks about for this long ends,
+pub const PIN_IDLE_MAX: Duration = Duration::from_secs(15);
+/// and every pin ends after this: a slow reader does not hold it for ever.
+pub const PIN_TIME_MAX: Duration = Duration::from_secs(30 * 60);
+/// One step of reading what is pinned.
+pub const PIN_STEP_DEADLINE: Duration = Duration::from_secs(8);
+
 const _: () = assert!(MEMBER_CONNECTIONS_MIN >= 3 * crate::state::limits::MEMBERS_MAX);
 const _: () = assert!(SUBSCRIBERS_MAX < CONNECTIONS_MAX - MEMBER_CONNECTIONS_MIN);
 const _: () = assert!(ASKS_UNDER_WAY_MAX > 0 && SILENT_STEPS_PING < SILENT_STEPS_MAX);

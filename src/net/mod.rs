@@ -15,6 +15,7 @@
 //! - [`limits`]: every bound of sockets and queues
 //! - [`frame`]: length-prefixed postcard; lengths are checked before anything is allocated
 //! - [`protocol`]: what is said
+//! - [`pinned`]: what is said about a member's rows at one index
 //! - [`keys`]: what follows from the cluster's key, and who is trusted
 //! - [`handshake`]: how a connection begins; [`channel`]: its records, sealed
 //! - [`socket`]: what every socket is set to
@@ -43,6 +44,7 @@ pub mod limits;
 pub mod line;
 pub mod listener;
 pub mod peer;
+pub mod pinned;
 pub mod protocol;
 pub mod secret;
 pub mod servers;

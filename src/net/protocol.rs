@@ -2,6 +2,7 @@
 //!
 //! Enum variants are numbered by their position: new ones go at the end.
 
+use super::pinned::{PinAnswer, PinAsk};
 use crate::state::command::NewMember;
 use crate::state::{
     ClusterId, Consistency, Denied, Event, HOME, HistoryId, LogIndex, MemberName, Outcome, Page, Query,
@@ -68,6 +69,8 @@ pub enum Ask {
     ChangePassword { id: RequestId, born: LogIndex, session: TokenHash, old: Password, new: Password },
     /// An operator gives somebody a new password. Answered by backends. Control plane only.
     SetPassword { id: RequestId, born: LogIndex, username: String, password: Password },
+    /// About the rows at one index, kept for a while. Answered by every member that belongs. Control plane only.
+    Pin(PinAsk),
 }
 
 /// What one may ask a balancer.
@@ -157,6 +160,7 @@ pub enum Answer {
     History(Vec<HistoryLine>),
     /// Where to go; `Unavailable` when there is nowhere.
     Directions(Directions),
+    Pin(PinAnswer),
 }
 
 /// A backend that serves a client.

@@ -30,6 +30,7 @@ mod readers;
 mod splice;
 
 use super::failure::{Exit, Failure};
+use super::network::Network;
 use super::node::number_for_tests;
 use super::options::BalancerOptions;
 use super::process;
@@ -72,7 +73,7 @@ pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Re
         Ok(address) => log::info!("balancer: listening on {address}"),
         Err(error) => log::warn!("balancer: listening, but its address is not known: {error}"),
     }
-    serve(listener, options.seeds, options.keys, options.site, even_steps, stop).await;
+    serve(listener, options, even_steps, stop).await;
     Ok(())
 }
 
@@ -88,13 +89,12 @@ fn cannot_listen(listen: &str, error: &io::Error) -> Failure {
 /// gone after `even_steps` seconds, at the pace of the first.
 pub async fn serve(
     listener: TcpListener,
-    seeds: Vec<String>,
-    keys: Keys,
-    site: u32,
+    options: BalancerOptions,
     even_steps: u64,
     stop: impl Future<Output = ()>,
 ) {
-    let gate = Gate::counting(|address| address.is_loopback());
+    let BalancerOptions { seeds, site, keys, trusted_proxies, .. } = options;
+    let gate = Gate::counting(move |address| Network::crowded(&trusted_proxies, address));
     let shared = Shared { board: Arc::new(Mutex::new(Board::new(seeds, site))), keys };
     let accepting = accept(listener, &gate, |client, place| {
         let (shared, gate) = (shared.clone(), gate.clone());

@@ -13,6 +13,7 @@ use crate::net::keys::Keys;
 use crate::net::limits::STATUS_DEADLINE;
 use crate::net::protocol::{Answer, Ask};
 use serde::Serialize;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// In the data folder: who this client is.
@@ -28,7 +29,7 @@ pub async fn run(options: &ClientServerOptions) -> Result<(), Failure> {
     };
     let path = options.data_dir.join(FILE_NAME);
     let history = history(seeds, keys).await.ok_or_else(|| unreachable("nobody answers".to_string()))?;
-    let kept = Kept::read(&path).filter(|kept| kept.history == history);
+    let kept = Kept::read(&path)?.filter(|kept| kept.history == history);
     let (client, before) = match (options.id, kept) {
         (Some(id), _) => (id, options.before.clone()),
         (None, Some(kept)) => (kept.client, options.before.clone().or(kept.server)),
@@ -67,8 +68,27 @@ struct Kept {
 }
 
 impl Kept {
-    fn read(path: &Path) -> Option<Kept> {
-        let entries = env_file::parse(&std::fs::read_to_string(path).ok()?).ok()?;
+    /// Nothing when there is none.
+    ///
+    /// # Errors
+    /// 78: it is there and cannot be read.
+    fn read(path: &Path) -> Result<Option<Kept>, Failure> {
+        let wrong = |what: String| {
+            let text = format!(
+                "cannot read this client's id in {}: {what}; delete the file, and it gets another one",
+                path.display()
+            );
+            Failure::new(Exit::Configuration, text)
+        };
+        match std::fs::read_to_string(path) {
+            Ok(text) => Kept::parse(&text).map(Some).ok_or_else(|| wrong("it is damaged".into())),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+            Err(error) => Err(wrong(error.to_string())),
+        }
+    }
+
+    fn parse(text: &str) -> Option<Kept> {
+        let entries = env_file::parse(text).ok()?;
         let value =
             |key: &str| entries.iter().find(|entry| entry.key == key).map(|entry| entry.value.clone());
         Some(Kept {

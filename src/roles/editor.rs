@@ -72,7 +72,10 @@ impl LineEditor {
         let mut editor: Editor<Helps, DefaultHistory> = Editor::with_config(config).map_err(broken)?;
         editor.set_helper(Some(Helps { complete: None, secret: false }));
         if let Some(file) = &history {
-            let _ = editor.load_history(file); // Damaged: begun anew.
+            // Begun anew: nothing but comfort hangs on it.
+            if let Err(error) = editor.load_history(file) {
+                log::warn!("what was typed before cannot be read from {}: {error}", file.display());
+            }
         }
         Ok(LineEditor { editor, history })
     }

@@ -11,6 +11,8 @@
 //! - [`directory`]: `balancer read`, `write`, `down` and `left`, which ask a balancer
 //! - [`init`], [`status`] (also as `members`), [`health`], [`watch`], [`member`], [`bench`] (with [`histogram`]), [`recover`]: commands that come to an
 //!   end by themselves
+//! - [`backup`], [`restore`]: everything in a file, and back; [`verify`]: whether the members have the same, row by row;
+//!   [`pinned`] and [`progress`] help them
 //! - [`shell`] and [`lock`]: the lock namespace from outside; both use [`namespace`] and [`lease`]
 //! - [`editor`]: a line of a terminal while it is typed
 //! - [`key`]: `ribbit key`; [`known`]: servers' keys, as they were first seen
@@ -23,6 +25,7 @@
 //! - [`person`]: a person at a terminal ([`terminal`]) or in a script ([`client`])
 
 pub mod address;
+pub mod backup;
 pub mod balancer;
 pub mod bench;
 pub mod cli;
@@ -50,9 +53,12 @@ pub mod options;
 pub mod output;
 pub mod panics;
 pub mod person;
+pub mod pinned;
 pub mod ports;
 pub mod process;
+pub mod progress;
 pub mod recover;
+pub mod restore;
 pub mod shell;
 pub mod start;
 pub mod status;
@@ -60,6 +66,7 @@ pub mod stop;
 pub mod terminal;
 pub mod up;
 pub mod user;
+pub mod verify;
 pub mod watch;
 pub mod web;
 pub mod write_file;

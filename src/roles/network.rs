@@ -35,6 +35,11 @@ impl Network {
         Ok(Network { address, bits })
     }
 
+    /// Whether many are behind this address: one of these networks, or this very machine.
+    pub fn crowded(networks: &[Network], address: IpAddr) -> bool {
+        address.is_loopback() || networks.iter().any(|network| network.holds(address))
+    }
+
     /// `address` in its shortest form.
     pub fn holds(&self, address: IpAddr) -> bool {
         let same_bits = |one: u128, other: u128, width: u32| {

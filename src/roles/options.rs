@@ -26,6 +26,8 @@ pub struct NodeOptions {
     pub data_dir: PathBuf,
     pub cluster: ClusterId,
     pub keys: Keys,
+    /// Behind these are many people.
+    pub trusted_proxies: Vec<Network>,
     /// Where coordinators, or any members, may be found. Without this member's own address.
     pub coordinators: Vec<String>,
     /// Found the group if the store is empty.
@@ -72,6 +74,8 @@ pub struct BalancerOptions {
     /// Where any members may be found; the balancer learns of the others from them.
     pub seeds: Vec<String>,
     pub keys: Keys,
+    /// Behind these are many people.
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// For `balancer read`, `write`, `down` and `left`.
@@ -347,6 +351,41 @@ pub struct RecoverOptions {
     pub cluster: ClusterId,
     /// The cluster file, where it was named.
     pub cluster_file: Option<PathBuf>,
+}
+
+/// For `backup`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupOptions {
+    pub group: Group,
+    pub to: BackupTo,
+}
+
+/// Where a backup goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BackupTo {
+    File(PathBuf),
+    /// Standard output.
+    Output,
+}
+
+/// For `restore`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoreOptions {
+    /// Standard input when there is none.
+    pub file: Option<PathBuf>,
+    /// The folder to make.
+    pub data_dir: PathBuf,
+    /// Of the new cluster, for display.
+    pub name: String,
+    /// What its cluster file is to list.
+    pub coordinators: Vec<String>,
+}
+
+/// For `verify`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyOptions {
+    pub group: Group,
+    pub json: bool,
 }
 
 /// How a command finds the group that it talks to.

@@ -53,7 +53,11 @@ impl Ports {
             Failure::new(Exit::Configuration, message)
         };
         match std::fs::read_to_string(&path) {
-            Ok(text) => Ports::parse(&text).map(Some).map_err(wrong),
+            // It always names members: one that does not was cut off.
+            Ok(text) => match Ports::parse(&text) {
+                Ok(ports) if ports.members.is_empty() => Err(wrong("it names no members".into())),
+                parsed => parsed.map(Some).map_err(wrong),
+            },
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Ok(None)
             }

@@ -17,7 +17,7 @@ use super::panics;
 use super::ports::Ports;
 use crate::db::disk::{LOG_PREFIX, STORE_FILE, log_names};
 use crate::db::{self, DbError, FileDisk, Identity, Store};
-use crate::state::rows::{Accounts, Croaks, Order, Posts, Table, View, scan};
+use crate::state::rows::{Accounts, Croaks, Messages, Order, Posts, Table, View, scan};
 use crate::state::{AccountId, HOME, HistoryId, LogIndex, MemberName, Role, members};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -64,8 +64,7 @@ struct Recovered {
     now: HistoryId,
     through: LogIndex,
     from_log: u64,
-    accounts: usize,
-    croaks: usize,
+    census: Census,
 }
 
 fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure> {
@@ -106,13 +105,7 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
         let text = format!("{} is of a newer version of ribbit than this one", options.from.display());
         return Err(Failure::new(Exit::Refused, text));
     };
-    let last = AccountId(u64::MAX);
-    let accounts =
-        count::<Accounts, _>(&view, AccountId(0), &last, |id| AccountId(id.0 + 1), |row| !row.deleted);
-    let croaks = count::<Croaks, _>(&view, 0, &LogIndex::MAX, |index| index + 1, |_| true);
-    let posts = count::<Posts, _>(&view, 0, &LogIndex::MAX, |index| index + 1, |_| true);
-    let accounts = accounts.map_err(unusable)?;
-    let croaks = croaks.map_err(unusable)? + posts.map_err(unusable)?;
+    let census = census(&view).map_err(unusable)?;
     drop(view);
     let identity = Identity {
         cluster: options.cluster,
@@ -123,7 +116,7 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
         id: options.id,
     };
     store.begin_history(&identity, changes).map_err(unusable)?;
-    Ok(Recovered { before, now, through, from_log, accounts, croaks })
+    Ok(Recovered { before, now, through, from_log, census })
 }
 
 /// Copies the store and the log beside it.
@@ -187,6 +180,30 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
     Failure::new(exit, format!("{} cannot be written: {error}", path.display()))
 }
 
+/// What people have here.
+pub(super) struct Census {
+    pub accounts: usize,
+    pub croaks: usize,
+    pub messages: usize,
+}
+
+/// # Errors
+/// The view's.
+pub(super) fn census<V: View>(view: &V) -> Result<Census, V::Error> {
+    let (last, next) = (LogIndex::MAX, |index: &LogIndex| index + 1);
+    let accounts = count::<Accounts, _>(
+        view,
+        AccountId(0),
+        &AccountId(last),
+        |id| AccountId(id.0 + 1),
+        |row| !row.deleted,
+    )?;
+    let croaks = count::<Croaks, _>(view, 0, &last, next, |_| true)?;
+    let posts = count::<Posts, _>(view, 0, &last, next, |_| true)?;
+    let messages = count::<Messages, _>(view, 0, &last, next, |_| true)?;
+    Ok(Census { accounts, croaks: croaks + posts, messages })
+}
+
 /// How many rows with `from <= key < to` are wanted.
 fn count<T: Table, V: View>(
     view: &V,
@@ -209,7 +226,8 @@ fn count<T: Table, V: View>(
 impl Recovered {
     /// What it holds, and what to do next.
     fn words(&self, options: &RecoverOptions, name: &str) -> String {
-        let Recovered { before, now, through, from_log, accounts, croaks } = self;
+        let Recovered { before, now, through, from_log, census } = self;
+        let Census { accounts, croaks, .. } = census;
         let (from, data_dir) = (options.from.display(), options.data_dir.display());
         let of = before.name();
         let mut start: Vec<std::ffi::OsString> =

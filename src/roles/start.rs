@@ -4,8 +4,8 @@ use super::cli::{Invocation, Job};
 use super::failure::{Exit, Failure};
 use super::log_lines::{self, Lines};
 use super::{
-    balancer, bench, client, client_server, descriptors, directory, health, init, key, lock, member, node,
-    panics, process, recover, shell, status, stop, terminal, up, user, watch, web,
+    backup, balancer, bench, client, client_server, descriptors, directory, health, init, key, lock, member,
+    node, panics, process, recover, restore, shell, status, stop, terminal, up, user, verify, watch, web,
 };
 use std::io::Write;
 use std::time::Instant;
@@ -38,6 +38,9 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
         Job::Shell(_) => ("shell".to_string(), COMMAND_FILTER),
         Job::Lock(_) => ("lock".to_string(), COMMAND_FILTER),
         Job::Recover(_) => ("recover".to_string(), COMMAND_FILTER),
+        Job::Backup(_) => ("backup".to_string(), COMMAND_FILTER),
+        Job::Restore(_) => ("restore".to_string(), COMMAND_FILTER),
+        Job::Verify(_) => ("verify".to_string(), COMMAND_FILTER),
         Job::Key(_) => ("key".to_string(), COMMAND_FILTER),
         Job::Bench(_) => ("bench".to_string(), COMMAND_FILTER),
     };
@@ -70,6 +73,9 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
             Job::Shell(options) => return shell::run(&options).await,
             Job::Lock(options) => return lock::run(&options).await,
             Job::Recover(options) => recover::run(&options),
+            Job::Backup(options) => backup::run(&options, stop(false)?).await,
+            Job::Restore(options) => restore::run(&options),
+            Job::Verify(options) => verify::run(&options).await,
             Job::Key(options) => key::run(&options),
             Job::Bench(options) => bench::run(&options).await,
         }

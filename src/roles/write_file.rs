@@ -55,24 +55,83 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)
 }
 
+/// A long file while it is written, beside the one whose place it takes when it is whole. Dropped before, it is removed.
+#[derive(Debug)]
+pub struct Beside {
+    file: File,
+    beside: PathBuf,
+    path: PathBuf,
+    bytes: u64,
+    done: bool,
+}
+
+impl Beside {
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn begin(path: &Path) -> io::Result<Beside> {
+        let beside = beside(path);
+        let file = fresh(&beside)?;
+        Ok(Beside { file, beside, path: path.to_path_buf(), bytes: 0, done: false })
+    }
+
+    /// It is whole. Answers how many bytes it has.
+    ///
+    /// # Errors
+    /// Whatever the file system says; then it is removed.
+    pub fn finish(mut self) -> io::Result<u64> {
+        self.file.sync_all()?;
+        fs::rename(&self.beside, &self.path)?;
+        self.done = true;
+        sync_folder(&self.path)?;
+        Ok(self.bytes)
+    }
+}
+
+impl Write for Beside {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if !self.done {
+            let _ = fs::remove_file(&self.beside);
+        }
+    }
+}
+
 fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     PathBuf::from(name)
 }
 
-fn write_synced(path: &Path, text: &str) -> io::Result<()> {
-    // One that a crash left behind may have any mode: start afresh.
+/// An empty file. One that a crash left behind may have any mode: it goes.
+fn fresh(path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)?;
+    OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)
+}
+
+fn write_synced(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = fresh(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
 
-fn sync_folder(path: &Path) -> io::Result<()> {
+/// Makes the name of `path` durable.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -12,6 +12,7 @@
 //! - [`status_page`]: the same as a page
 //! - [`watch`]: the same for a terminal that is looked at again and again
 //! - [`table`]: columns that line up; [`tree`]: the lock namespace, drawn
+//! - [`verify`]: whether the members have the same rows
 //! - [`nearest`]: what a typing error may have been meant for
 //! - [`lines`]: croaks, messages and people in a terminal; [`person_json`]: the same for scripts
 //! - [`plain`]: what others wrote, as it may stand in a terminal
@@ -33,5 +34,6 @@ pub mod status_page;
 pub mod table;
 pub mod time;
 pub mod tree;
+pub mod verify;
 pub mod watch;
 pub mod words;

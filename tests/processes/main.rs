@@ -6,7 +6,7 @@
 //! - [`pages`]: what stands on a page; [`pty`]: a terminal
 //! - one module a promise: [`people`], [`letters`], [`races`], [`hostile`], [`belonging`], [`failover`], [`following`], [`power`], [`status`],
 //!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`],
-//!   [`recover`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], [`metrics`], [`watch`],
+//!   [`recover`], [`backup`], [`verify`], [`harmed`], [`secrets`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], [`metrics`], [`watch`],
 //!   [`verbs`], [`verbs_failing`], [`users`], [`chat`], [`wire`], and [`browser`] for
 //!   the eyes
 //!
@@ -21,6 +21,7 @@ mod driver;
 mod http;
 
 mod away;
+mod backup;
 mod belonging;
 mod browser;
 mod chat;
@@ -32,6 +33,7 @@ mod failing;
 mod failover;
 mod following;
 mod full;
+mod harmed;
 mod hostile;
 mod letters;
 mod limits;
@@ -52,6 +54,7 @@ mod quota;
 mod races;
 mod recover;
 mod scrub;
+mod secrets;
 mod sessions;
 mod shell;
 mod sites;
@@ -61,6 +64,7 @@ mod terminal;
 mod users;
 mod verbs;
 mod verbs_failing;
+mod verify;
 mod watch;
 mod wire;
 mod writers;

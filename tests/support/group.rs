@@ -136,6 +136,7 @@ impl Store {
             | Ask::Renew { .. }
             | Ask::GetServer { .. }
             | Ask::SetPassword { .. }
+            | Ask::Pin(_)
             | Ask::Directory(_) => {
                 unreachable!("pages ask no such thing, or the mood has answered")
             }

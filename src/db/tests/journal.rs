@@ -13,7 +13,7 @@ const PROMISED: HardState = HardState { term: 1, vote: 0, commit: 1 };
 
 fn open_epoch(folder: &Path, epoch: u64) -> Result<Journal, DbError> {
     let disk: Arc<dyn Disk> = Arc::new(FileDisk::new(folder).unwrap());
-    Journal::open(disk, epoch, (BASE, PROMISED), Arc::new(RwLock::new(Spans::default())))
+    Journal::open(disk, epoch, (BASE, PROMISED), None, Arc::new(RwLock::new(Spans::default())))
 }
 
 fn open(folder: &Path) -> Journal {

@@ -358,3 +358,91 @@ fn the_longest_path_that_the_rules_allow_is_kept() {
     apply(&mut store, LeaseCommand::Close { token: lease }.into());
     assert_eq!(namespace::node(&store.reader().view().unwrap(), &path).unwrap(), None);
 }
+
+#[test]
+fn the_writer_stops_where_a_pin_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = founded(folder.path());
+    let (reader, begin) = (store.reader(), store.applied().index);
+    let wanted = |behind: LogIndex| reader.want_pin(begin + behind);
+    let (third, again, fifth, beyond) = (wanted(3), wanted(3), wanted(5), wanted(6));
+    let entries: Vec<LogEntry> = (1..=5)
+        .map(|number| {
+            let member = NewMember {
+                role: Role::Backend,
+                id: 1 + number,
+                address: "a:1".into(),
+                machine: String::new(),
+                rules_level: 1,
+            };
+            let index = begin + u64::from(number);
+            let request =
+                Request { id: RequestId(index.into()), born: begin, command: Command::Join { member } };
+            let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: index }, request };
+            let data = postcard::to_stdvec(&proposal).unwrap();
+            LogEntry { index, term: 1, kind: EntryKind::Normal, data }
+        })
+        .collect();
+    store.append(&entries, None).unwrap();
+    assert_eq!(store.apply(&entries, None).unwrap().len(), 5, "nothing is left out, and nothing comes twice");
+    let digest = |behind| store.reader().digest_at(begin + behind).unwrap();
+    let pin = third.take().unwrap().0.unwrap();
+    assert_eq!((pin.position.index, pin.digest), (begin + 3, digest(3)));
+    let chunk = pin.next_rows(&[]).unwrap();
+    assert_eq!((chunk.len() as u64, super::backup::digest_of(&chunk)), (pin.rows, pin.digest));
+    // Taken once; whoever else wants it there has to ask for another index.
+    assert!(matches!(again.take(), Ok((None, at)) if at == begin + 5));
+    let last = fifth.take().unwrap().0.unwrap();
+    assert_eq!((last.position.index, last.digest), (begin + 5, digest(5)));
+    assert!(matches!(beyond.take(), Ok((None, at)) if at == begin + 5));
+    // Step by step they add up to the same, and a step ends where it is told.
+    let (whole, marks) = (last.sum(&[], None).unwrap(), last.marks(&[], None).unwrap());
+    assert_eq!((whole.rows, whole.stopped_at, marks.1), (last.rows, None, false));
+    assert_eq!(marks.0.iter().fold(0u64, |sum, (_, mark)| sum.wrapping_add(*mark)), whole.sum);
+    let middle = &marks.0[marks.0.len() / 2].0;
+    let (head, tail) =
+        (last.sum(&[], Some(middle.as_slice())).unwrap(), last.sum(middle.as_slice(), None).unwrap());
+    assert_eq!((head.rows + tail.rows, head.sum.wrapping_add(tail.sum)), (whole.rows, whole.sum));
+    drop((third, again, fifth, beyond));
+    assert_eq!(reader.shared.pins.next_stop(0, LogIndex::MAX), None, "nobody wants any");
+}
+
+#[test]
+fn a_log_that_is_gone_or_blank_is_no_log_that_was_never_begun() {
+    let log = |folder: &Path| {
+        let names = super::disk::log_names(folder).unwrap();
+        folder.join(names.iter().max().unwrap())
+    };
+    let harms: [(&str, fn(&Path)); 4] = [
+        ("gone", |file| std::fs::remove_file(file).unwrap()),
+        ("empty", |file| std::fs::write(file, b"").unwrap()),
+        ("zeros", |file| {
+            std::fs::write(file, vec![0; std::fs::metadata(file).unwrap().len() as usize]).unwrap();
+        }),
+        ("nonsense", |file| std::fs::write(file, vec![0x5a; 4_096]).unwrap()),
+    ];
+    for (what, harm) in harms {
+        let folder = tempfile::tempdir().unwrap();
+        drop(founded(folder.path()));
+        harm(&log(folder.path()));
+        let error = Store::open(FileDisk::new(folder.path()).unwrap()).err().unwrap();
+        assert!(error.is_damage(), "{what}: {error}");
+        // It is still so the next time.
+        assert!(Store::open(FileDisk::new(folder.path()).unwrap()).err().unwrap().is_damage(), "{what}");
+    }
+    // Rows that are gone, or a file of them that is empty, with a log beside.
+    for empty in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        drop(founded(folder.path()));
+        let store = folder.path().join(super::disk::STORE_FILE);
+        std::fs::remove_file(&store).unwrap();
+        if empty {
+            std::fs::write(&store, b"").unwrap();
+        }
+        for _ in 0..2 {
+            let error = Store::open(FileDisk::new(folder.path()).unwrap()).err().unwrap();
+            assert!(error.is_damage() && error.to_string().contains("its rows are gone"), "{error}");
+        }
+        assert!(log(folder.path()).exists(), "nothing was taken away");
+    }
+}

@@ -5,6 +5,7 @@
 //!
 //! No flag names its environment variable: [`command`] gives every flag its `RIBBIT_…`, so none can be without.
 
+use super::backup_flags::{BackupFlags, RestoreFlags};
 use super::bench_flags::BenchFlags;
 use super::client_flags::ClientFlags;
 use super::tree_flags::{LOCK_HELP, LockFlags, SHELL_HELP, ShellFlags};
@@ -12,6 +13,7 @@ use super::user_flags::UserVerbFlags;
 use super::{help, typed};
 use crate::net::keys::PublicKey;
 use crate::roles::address;
+use crate::roles::network::Network;
 use crate::state::MemberName;
 use crate::state::limits::CLUSTERS_MAX;
 use clap::builder::BoolishValueParser;
@@ -95,6 +97,15 @@ pub enum Verb {
     /// Run a command while holding a lock
     #[command(after_help = LOCK_HELP)]
     Lock(LockFlags),
+    /// Keep everything in a file, as it is at one moment, while people go on writing
+    #[command(after_help = help::BACKUP)]
+    Backup(BackupFlags),
+    /// Begin a new cluster with what a backup holds
+    #[command(after_help = help::RESTORE)]
+    Restore(RestoreFlags),
+    /// Compare what the members have, row by row
+    #[command(after_help = help::VERIFY)]
+    Verify(StatusFlags),
     /// Show the public key, by which people's programs know the servers
     #[command(after_help = help::KEY)]
     Key(KeyFlags),
@@ -236,6 +247,10 @@ pub struct ServerFlags {
     /// The cluster file [default: cluster.ribbit in the data folder]
     #[arg(long, value_name = "FILE")]
     pub cluster_file: Option<PathBuf>,
+    /// Addresses of web processes, and others behind which are many people: they are not limited as one; loopback is
+    /// among them
+    #[arg(long, value_name = "ADDR[/BITS]", value_delimiter = ',', value_parser = Network::parse)]
+    pub trusted_proxies: Vec<Network>,
     /// Where members may be found [default: the coordinators in the cluster file]
     #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', value_parser = address::peer)]
     pub coordinator: Vec<String>,

@@ -339,6 +339,35 @@ Examples:
 
 It says what FOLDER holds, and what to do on the other boards.";
 
+pub(super) const BACKUP: &str = "\
+Examples:
+  ribbit backup ribbit.backup
+  ribbit backup --server board1:10001 /mnt/card/ribbit.backup
+  ribbit backup - | ssh elsewhere 'cat > ribbit.backup'
+
+It holds everything that was acknowledged before it began. FILE is there once it
+is whole, for its owner alone, and takes the place of what had its name. No
+member's log and no keys are in it, but hashes of passwords are: keep it secret.";
+
+pub(super) const RESTORE: &str = "\
+Examples:
+  ribbit restore ribbit.backup --data-dir restored
+  ssh elsewhere 'cat ribbit.backup' | ribbit restore - --data-dir restored
+  ribbit restore ribbit.backup --coordinator board1:9000,board2:9001
+
+A file that is damaged, cut off or foreign is refused before anything is made.
+Everybody has to log in again.";
+
+pub(super) const VERIFY: &str = "\
+Examples:
+  ribbit verify
+  ribbit verify --json --server board1:8081
+
+Reads every row of every member that answers, as of one index, while people go
+on writing. Exits 0 when all are the same, 1 when not (the first row that differs
+is named), 5 when a member that answers could not be compared, 3 when nobody
+answers.";
+
 pub(super) const BENCH: &str = "\
 Examples:
   ribbit bench --op post --clients 64 --seconds 10

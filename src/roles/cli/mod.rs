@@ -9,12 +9,13 @@
 //! Reads files (cluster file, ports file), writes nothing, opens no socket. A wrong command line is clap's error
 //! and exits 2; a wrong file is a [`Failure`] and exits 78.
 //!
-//! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`, [`bench_flags`]: of `bench`, [`client_flags`]: of `client`,
-//!   [`user_flags`]: of `user`, [`web_flags`]: of `client web`);
+//! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`, [`bench_flags`]: of `bench`,
+//!   [`backup_flags`]: of `backup`, [`client_flags`]: of `client`, [`user_flags`]: of `user`, [`web_flags`]: of `client web`);
 //!   [`help`]: the examples under them; [`typed`]: values with a syntax of their own
 //! - [`config`]: the KEY=VALUE file of `--config`
 //! - [`find_group`]: where the group is reached
 
+pub mod backup_flags;
 pub mod bench_flags;
 pub mod client_flags;
 mod client_verbs;
@@ -31,11 +32,12 @@ use crate::net::keys::{Keys, PublicKey};
 use crate::net::protocol::Directory;
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
+use crate::roles::network::Network;
 use crate::roles::options::{
-    BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DataDir, DirectoryOptions, Fate, Group,
-    HealthOptions, InitOptions, KeyOptions, LockOptions, MemberOptions, NodeOptions, RecoverOptions, Restart,
-    ShellOptions, StatusOptions, TerminalOptions, UpOptions, UserOptions, VerbOptions, WatchOptions,
-    WebOptions,
+    BackupOptions, BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DataDir, DirectoryOptions,
+    Fate, Group, HealthOptions, InitOptions, KeyOptions, LockOptions, MemberOptions, NodeOptions,
+    RecoverOptions, Restart, RestoreOptions, ShellOptions, StatusOptions, TerminalOptions, UpOptions,
+    UserOptions, VerbOptions, VerifyOptions, WatchOptions, WebOptions,
 };
 use crate::roles::ports::Ports;
 use crate::roles::shell::commands;
@@ -87,6 +89,9 @@ pub enum Job {
     Shell(ShellOptions),
     Lock(LockOptions),
     Recover(RecoverOptions),
+    Backup(BackupOptions),
+    Restore(RestoreOptions),
+    Verify(VerifyOptions),
     Key(KeyOptions),
     Bench(BenchOptions),
 }
@@ -177,6 +182,9 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Shell(flags) => Job::Shell(shell(flags, matches)?),
         Verb::Lock(flags) => Job::Lock(lock(flags, matches)?),
         Verb::Recover(flags) => Job::Recover(recover(flags)?),
+        Verb::Backup(flags) => Job::Backup(backup_flags::backup(flags, matches)?),
+        Verb::Restore(flags) => Job::Restore(backup_flags::restore(flags)),
+        Verb::Verify(flags) => Job::Verify(backup_flags::verify(flags, matches)?),
         Verb::Key(KeyFlags { data_dir, cluster_file }) => {
             Job::Key(KeyOptions { cluster_file: path_of_cluster_file(cluster_file, &or_default(data_dir)) })
         }
@@ -250,6 +258,7 @@ fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeOptio
         data_dir,
         cluster,
         keys,
+        trusted_proxies: place.trusted_proxies,
         coordinators,
         found,
         evict_after,
@@ -312,7 +321,13 @@ fn balancer(flags: ServerFlags) -> Result<BalancerOptions, Failure> {
             "nobody to balance: the cluster file lists no coordinators, and no --coordinator is given";
         return Err(Failure::new(Exit::Configuration, message));
     }
-    Ok(BalancerOptions { listen, site, seeds: without_doubles(seeds), keys })
+    Ok(BalancerOptions {
+        listen,
+        site,
+        seeds: without_doubles(seeds),
+        keys,
+        trusted_proxies: place.trusted_proxies,
+    })
 }
 
 /// What a server is told about where it is.
@@ -321,6 +336,7 @@ struct Place {
     data_dir: PathBuf,
     cluster: ClusterFile,
     ports: Option<Ports>,
+    trusted_proxies: Vec<Network>,
     /// As given, else as in the cluster file.
     coordinators: Vec<String>,
 }
@@ -331,7 +347,8 @@ fn place(flags: ServerFlags) -> Result<Place, Failure> {
     let ports = Ports::read(&data_dir)?;
     let coordinators =
         if flags.coordinator.is_empty() { cluster.coordinators.clone() } else { flags.coordinator };
-    Ok(Place { listen: flags.listen, data_dir, cluster, ports, coordinators })
+    let (listen, trusted_proxies) = (flags.listen, flags.trusted_proxies);
+    Ok(Place { listen, data_dir, cluster, ports, trusted_proxies, coordinators })
 }
 
 fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure> {

@@ -18,8 +18,9 @@ use crate::net::protocol::{Answer, Ask};
 use crate::net::secret::new_request_id;
 use crate::roles::failure::{Exit, Failure};
 use crate::state::{Code, Reply};
+use crate::ui::plain;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -39,7 +40,15 @@ const SAY_EVERY: Duration = Duration::from_secs(30);
 
 /// Why the store in this folder is not to be used, if it was marked so.
 pub fn marked(folder: &Path, mark: &str) -> Option<String> {
-    fs::read_to_string(folder.join(mark)).ok()
+    match fs::read(folder.join(mark)) {
+        Ok(why) if why.is_empty() => {
+            Some("it was marked as not to be used, and the mark does not say why".into())
+        }
+        Ok(why) => Some(plain::line(&String::from_utf8_lossy(&why))),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => None,
+        // A mark is a mark, whatever became of what it says.
+        Err(error) => Some(format!("it is marked as not to be used, and why cannot be read: {error}")),
+    }
 }
 
 /// Marks the store in this folder, durably.
@@ -53,8 +62,9 @@ pub fn mark(folder: &Path, mark: &str, why: &str) -> std::io::Result<()> {
 /// Sets the store aside and removes the mark, each durably.
 pub fn set_aside(folder: &Path) -> std::io::Result<()> {
     let aside = folder.join(ASIDE);
-    // The mark is still there: what was cut off in between begins again, with what is left to move.
-    if folder.join(STORE_FILE).exists() {
+    // The mark is still there: what was cut off in between begins again, with what is left to move. A log whose store is
+    // gone is moved, too.
+    if folder.join(STORE_FILE).exists() || !log_names(folder)?.is_empty() {
         if aside.join(STORE_FILE).exists() {
             fs::remove_dir_all(&aside)?;
         }
@@ -72,7 +82,10 @@ fn move_store(folder: &Path, aside: &Path) -> std::io::Result<()> {
     for name in log_names(folder)? {
         fs::rename(folder.join(&name), aside.join(&name))?;
     }
-    fs::rename(folder.join(STORE_FILE), aside.join(STORE_FILE))
+    match fs::rename(folder.join(STORE_FILE), aside.join(STORE_FILE)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Asks until the group has no member of this node's name. Waits for a leader as long as it takes.

@@ -15,6 +15,7 @@
 //! - [`disk`]: how much of its disk a store may take
 //! - [`twin`]: two servers of one name
 //! - [`peers`]: ordered links to the other members; [`roster`]: what is known of them
+//! - [`pins`]: the rows at one index, kept for a backup or a comparison
 //! - [`snapshots`]: the whole state on a link of its own
 //! - [`service`]: what is answered; [`credentials`]: what needs a password
 //! - [`subscriptions`]: what is applied, told to who follows it
@@ -35,6 +36,7 @@ mod lost;
 mod pages;
 mod passwords;
 mod peers;
+mod pins;
 mod roster;
 mod scrub;
 mod service;
@@ -44,6 +46,7 @@ mod tokens;
 mod twin;
 
 use super::failure::{Exit, Failure};
+use super::network::Network;
 use super::options::NodeOptions;
 use super::panics;
 use crate::db::{self, DbError, FileDisk, Identity, Store};
@@ -62,6 +65,7 @@ use coordination::Coordination;
 use disk::Disk;
 use limits::Limits;
 use passwords::Passwords;
+use pins::Pins;
 use roster::Peers;
 use service::Service;
 use smol::future::FutureExt;
@@ -96,6 +100,7 @@ pub(super) struct Node {
     pub failed: smol::channel::Sender<Failing>,
     /// Places for those who follow what is applied here.
     pub subscribers: Semaphore,
+    pub pins: Arc<Pins>,
     /// Whose own word is not heard; for tests, see [`TEST_DEAF`].
     pub deaf_to: Option<RaftId>,
     /// Once this node belongs to a group.
@@ -117,7 +122,7 @@ pub(super) struct Member {
 impl Node {
     /// Whether many are behind this address: it is not limited as one person's.
     pub fn is_crowded(&self, address: IpAddr) -> bool {
-        address.is_loopback()
+        Network::crowded(&self.options.trusted_proxies, address)
     }
 
     /// What this node says of itself.
@@ -177,7 +182,8 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     let listener = listen(&options.listen, &name).await?;
     let bound = listener.local_addr().map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
     let address = advertised(&options, bound);
-    let gate = Gate::counting(|address| address.is_loopback());
+    let trusted = options.trusted_proxies.clone();
+    let gate = Gate::counting(move |address| Network::crowded(&trusted, address));
     let (failed, failure) = smol::channel::bounded(1);
     let node = Arc::new(Node {
         address,
@@ -190,6 +196,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         limits: Limits::new(options.posts_per_minute),
         failed: failed.clone(),
         subscribers: Semaphore::new(SUBSCRIBERS_MAX),
+        pins: Pins::pausing(number_for_tests(TEST_PIN_STEP_MS)?.map(Duration::from_millis)),
         deaf_to: number_for_tests(TEST_DEAF)?,
         member: OnceLock::new(),
         disk: Disk::new(
@@ -348,6 +355,8 @@ const TEST_LOG_KEEP: &str = "RIBBIT_TEST_LOG_KEEP";
 const TEST_DEAF: &str = "RIBBIT_TEST_DEAF";
 /// For tests: how long the scrub pauses, in milliseconds.
 const TEST_SCRUB_MS: &str = "RIBBIT_TEST_SCRUB_MS";
+/// For tests: how long each step of reading what is pinned pauses, in milliseconds.
+const TEST_PIN_STEP_MS: &str = "RIBBIT_TEST_PIN_STEP_MS";
 /// For tests: bytes that have to be free on the disk.
 const TEST_DISK_RESERVE: &str = "RIBBIT_TEST_DISK_RESERVE";
 

@@ -111,6 +111,7 @@ impl Service {
             }
             Ask::History => Answer::History(locked(&asking.member.coordination.history).lines()),
             Ask::Renew { token } => coordination::renew(&self.node, token, asking.deadline).await,
+            Ask::Pin(ask) if plane == Plane::Control => asking.pinned(ask).await,
             Ask::GetServer { client, before } => asking.server_of(client, before.as_deref()),
             _ if self.node.options.role == Role::Coordinator => Answer::Unavailable(Why::NotServing),
             // A stream has its connection to itself: `Service::stream`.
@@ -119,6 +120,7 @@ impl Service {
             | Ask::Lose { .. }
             | Ask::Drain { .. }
             | Ask::Transfer { .. }
+            | Ask::Pin(_)
             // A balancer's to answer.
             | Ask::Directory(_) => Answer::Refused(Denied::new(Code::InvalidEntry)),
             Ask::Write(request) => asking.write(request).await,
@@ -435,6 +437,7 @@ pub(super) mod tests {
                 data_dir: folder.to_path_buf(),
                 cluster,
                 keys: Keys::of_cluster(cluster, &[1; KEY_BYTES]),
+                trusted_proxies: Vec::new(),
                 coordinators: Vec::new(),
                 found: false,
                 evict_after: Duration::from_secs(10),
@@ -456,6 +459,7 @@ pub(super) mod tests {
             disk: Disk::new(folder.to_path_buf(), u64::MAX, 0),
             failed,
             subscribers: Semaphore::new(SUBSCRIBERS_MAX),
+            pins: Arc::default(),
             member: OnceLock::from(member),
         };
         Arc::new(Service { node: Arc::new(node) })

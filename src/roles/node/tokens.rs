@@ -41,7 +41,8 @@ pub fn stored(mut ask: Ask) -> Ask {
         | Ask::GetServer { .. }
         | Ask::History
         | Ask::Directory(_)
-        | Ask::SetPassword { .. } => {}
+        | Ask::SetPassword { .. }
+        | Ask::Pin(_) => {}
     }
     ask
 }

@@ -1,5 +1,6 @@
 //! The data folder of `up`: made, locked against a second `up`, and removed at the end if it is a temporary one.
 
+use super::ports;
 use crate::net::secret;
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
@@ -49,11 +50,20 @@ impl Folder {
     /// The cluster file in it, made if there is none.
     ///
     /// # Errors
-    /// 78: there is one and it is wrong. 1: it cannot be made.
+    /// 78: there is one and it is wrong, or there is none and there was one. 1: it cannot be made.
     pub fn cluster_file(&self) -> Result<ClusterFile, Failure> {
         let path = ClusterFile::path_in(&self.path);
         if path.exists() {
             return ClusterFile::read(&path);
+        }
+        // Members whose stores are there belong to a cluster: another one would refuse them all.
+        if ports::any_store(&self.path) {
+            let text = format!(
+                "{} is gone, and there are members' stores: put it back from a copy. Where there is none, restore a \
+                 backup into another folder",
+                path.display()
+            );
+            return Err(Failure::new(Exit::Configuration, text));
         }
         let file = ClusterFile::new("up".to_string(), Vec::new());
         file.create(&path)

@@ -129,7 +129,8 @@ pub fn settle_founder(ports: &mut Ports, data_dir: &Path) {
     }
 }
 
-fn any_store(data_dir: &Path) -> bool {
+/// Whether some member of this folder has a store.
+pub fn any_store(data_dir: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(data_dir) else { return false };
     entries.flatten().any(|entry| {
         let name = entry.file_name();

@@ -1,11 +1,11 @@
 //! The connections that are open, counted: in all, and of each address. A connection that became a live stream is
 //! counted among those, by [`super::live`].
 
-use super::crowd::{Crowd, Presence};
 use super::limits::CONNECTIONS_PER_ADDRESS_MAX;
 use super::live::Stopping;
 use super::site::Site;
 use super::tls::Tls;
+use crate::net::crowd::{Crowd, Presence};
 use event_listener::Event;
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;

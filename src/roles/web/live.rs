@@ -22,13 +22,13 @@
 //! for all who follow it ([`Readings`]), since its markup is the same for everybody.
 
 use super::answer::{self, Answer};
-use super::crowd::{Crowd, Presence};
 use super::limits::{
     LIVE_BEAT, LIVE_READ_DEADLINE, LIVE_READINGS_MAX, LIVE_RETRY, LIVE_STREAMS_MAX,
     LIVE_STREAMS_PER_ADDRESS_MAX, READ_DEADLINE,
 };
 use super::visit::{self, Visit};
 use crate::net::client::Client;
+use crate::net::crowd::{Crowd, Presence};
 use crate::net::protocol::{self, Ask};
 use crate::net::subscription::{News, Subscription};
 use crate::state::{

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! - [`limits`]: every bound
-//! - `door`: the connections that are open, counted; `crowd`: of each address
+//! - `door`: the connections that are open, counted, those of each address too
 //! - `patience`: how long a connection may dawdle; `wire`: encrypted or not
 //! - `tls`: certificate and key, and agreeing on keys; `validity`: until when a certificate counts
 //! - `site`: one request from head to answer: host, path, method, whose form it is, size, then the handler
@@ -27,7 +27,6 @@
 mod account;
 mod answer;
 mod croak;
-mod crowd;
 mod door;
 mod export;
 mod feed;

@@ -11,9 +11,10 @@
 //! Not defended: who has thousands of addresses. The table forgets the one that was quiet for longest.
 
 use super::limits::{ADDRESSES_MAX, CREATIONS, LOG_INS, MARKS, POSTS};
+use crate::net::crowd::household;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// How much at once, and how soon one more.
@@ -80,15 +81,6 @@ impl Paces {
             return Ok(());
         }
         Err(wait)
-    }
-}
-
-/// What stands for an address: itself, or the network of one household.
-pub fn household(address: IpAddr) -> IpAddr {
-    const NETWORK_BITS: u128 = u128::MAX << 64;
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK_BITS).into(),
     }
 }
 

@@ -1,0 +1,239 @@
+//! The rows as they were at one index, for as long as somebody needs them: for backups, and for comparing members.
+//!
+//! ```text
+//!   Reader::pin        now, at whatever index
+//!   Reader::await_pin  at the index that was asked for: the writer stops there for a moment and pins
+//! ```
+//!
+//! A pin is one redb read transaction. It never waits for the writer, nor the writer for it; but what it sees is kept in
+//! the file, which grows meanwhile: whoever pins lets go after a bounded time (`roles::node::pins`).
+//!
+//! Rows are read in steps of bounded size, from a key on, and each is checked.
+
+use super::DbError;
+use super::digest::kept;
+use super::limits::{PIN_MARKS_BYTES, PIN_SUM_BYTES, SNAPSHOT_CHUNK_BYTES};
+use super::meta::read_position;
+use super::read::{META, ROWS, Reader, RowsView, Shared};
+use super::record::{Position, unseal};
+use super::snapshot::Chunk;
+use crate::state::LogIndex;
+use crate::state::rows::books;
+use redb::{ReadOnlyTable, ReadableDatabase, ReadableTableMetadata};
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Mutex;
+use xxhash_rust::xxh3::Xxh3;
+
+/// Where a step begins: behind this key. Empty, at the beginning.
+pub type After<'a> = &'a [u8];
+
+pub struct Pin {
+    view: RowsView<ReadOnlyTable<&'static [u8], &'static [u8]>>,
+    pub position: Position,
+    /// Of all rows, as applying has kept it.
+    pub digest: u64,
+    pub rows: u64,
+    /// What may be given as commands in the group.
+    pub rules_level: u32,
+}
+
+/// What the rows of a step add up to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sum {
+    pub rows: u64,
+    /// The wrapping sum of one xxh3 a row, over its key and value.
+    pub sum: u64,
+    /// The last key that is in it, when there is more before the end of what was asked for.
+    pub stopped_at: Option<Vec<u8>>,
+}
+
+/// The keys of a step, each with its row's xxh3.
+pub type Marks = Vec<(Vec<u8>, u64)>;
+
+impl Pin {
+    fn new(shared: &Shared) -> Result<Pin, DbError> {
+        let database = shared.database.read().expect("no writer panics while it holds this lock").clone();
+        let transaction = database.begin_read()?;
+        let meta = transaction.open_table(META)?;
+        let (position, _) = read_position(&meta)?;
+        let digest = kept(&meta, position)?;
+        let rows = transaction.open_table(ROWS)?;
+        let count = rows.len()?;
+        let digest = match digest {
+            Some(digest) => digest,
+            // Last written by a version that kept none.
+            None => super::digest::count(&rows)?,
+        };
+        let view = RowsView { rows, age_ms: 0 };
+        let rules_level = books(&view)?.rules_level;
+        Ok(Pin { view, position, digest, rows: count, rules_level })
+    }
+
+    /// Calls `each` with every row behind `after` and up to `to`, until it says that this was enough. Answers whether it
+    /// did.
+    fn walk(
+        &self,
+        after: After<'_>,
+        to: Option<&[u8]>,
+        mut each: impl FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<bool, DbError> {
+        let to = to.map_or(Bound::Unbounded, Bound::Included);
+        if matches!(to, Bound::Included(to) if to <= after) {
+            return Ok(false);
+        }
+        for row in self.view.rows.range::<&[u8]>((Bound::Excluded(after), to))? {
+            let (key, value) = row?;
+            unseal(key.value(), value.value())?;
+            if each(key.value(), value.value()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The next rows as they are stored; none when there are no more.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be read, or what was read is not what was written.
+    pub fn next_rows(&self, after: After<'_>) -> Result<Chunk, DbError> {
+        let (mut chunk, mut bytes) = (Chunk::new(), 0);
+        self.walk(after, None, |key, value| {
+            bytes += key.len() + value.len();
+            chunk.push((key.to_vec(), value.to_vec()));
+            bytes >= SNAPSHOT_CHUNK_BYTES
+        })?;
+        Ok(chunk)
+    }
+
+    /// What the rows behind `after` and up to `to` add up to, as far as one step goes.
+    ///
+    /// # Errors
+    /// As [`Pin::next_rows`].
+    pub fn sum(&self, after: After<'_>, to: Option<&[u8]>) -> Result<Sum, DbError> {
+        let (mut sum, mut bytes) = (Sum { rows: 0, sum: 0, stopped_at: None }, 0);
+        let mut last = Vec::new();
+        let stopped = self.walk(after, to, |key, value| {
+            sum.rows += 1;
+            sum.sum = sum.sum.wrapping_add(mark(key, value));
+            bytes += key.len() + value.len();
+            let enough = bytes >= PIN_SUM_BYTES;
+            if enough {
+                last = key.to_vec();
+            }
+            enough
+        })?;
+        sum.stopped_at = stopped.then_some(last);
+        Ok(sum)
+    }
+
+    /// The keys behind `after` and up to `to` with their marks; whether there are more.
+    ///
+    /// # Errors
+    /// As [`Pin::next_rows`].
+    pub fn marks(&self, after: After<'_>, to: Option<&[u8]>) -> Result<(Marks, bool), DbError> {
+        let (mut marks, mut bytes) = (Marks::new(), 0);
+        let more = self.walk(after, to, |key, value| {
+            marks.push((key.to_vec(), mark(key, value)));
+            bytes += key.len() + 16;
+            bytes >= PIN_MARKS_BYTES
+        })?;
+        Ok((marks, more))
+    }
+}
+
+fn mark(key: &[u8], value: &[u8]) -> u64 {
+    let mut hash = Xxh3::new();
+    hash.update(&(key.len() as u32).to_le_bytes());
+    hash.update(key);
+    hash.update(value);
+    hash.digest()
+}
+
+/// Indexes at which somebody wants a pin, and the pins that the writer has put there.
+#[derive(Default)]
+pub(super) struct Desk(Mutex<BTreeMap<LogIndex, (usize, Option<Pin>)>>);
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Desk(…)")
+    }
+}
+
+impl Desk {
+    fn wanted(&self) -> std::sync::MutexGuard<'_, BTreeMap<LogIndex, (usize, Option<Pin>)>> {
+        self.0.lock().expect("nobody panics while it holds this lock")
+    }
+
+    /// The first index behind `applied` and not behind `last` where the writer has to stop.
+    pub fn next_stop(&self, applied: LogIndex, last: LogIndex) -> Option<LogIndex> {
+        let wanted = self.wanted();
+        if applied >= last {
+            return None;
+        }
+        wanted.range(applied + 1..=last).next().map(|(index, _)| *index)
+    }
+}
+
+impl Shared {
+    /// The writer has stopped at this index.
+    pub(super) fn pin_if_wanted(&self, index: LogIndex) -> Result<(), DbError> {
+        let mut wanted = self.pins.wanted();
+        if let Some((_, place @ None)) = wanted.get_mut(&index) {
+            *place = Some(Pin::new(self)?);
+        }
+        Ok(())
+    }
+}
+
+/// An index at which a pin is wanted; not any more once it is dropped.
+pub struct WantedPin {
+    reader: Reader,
+    index: LogIndex,
+}
+
+impl Drop for WantedPin {
+    fn drop(&mut self) {
+        let mut wanted = self.reader.shared.pins.wanted();
+        if let Some((askers, _)) = wanted.get_mut(&self.index) {
+            *askers -= 1;
+            if *askers == 0 {
+                wanted.remove(&self.index);
+            }
+        }
+    }
+}
+
+impl WantedPin {
+    /// The pin, once this much was applied: nothing if that index was passed before the writer knew of the wish. Then,
+    /// and before it is reached, the second is what is applied now.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be read.
+    pub fn take(&self) -> Result<(Option<Pin>, LogIndex), DbError> {
+        if let Some((_, place)) = self.reader.shared.pins.wanted().get_mut(&self.index)
+            && let Some(pin) = place.take()
+        {
+            return Ok((Some(pin), self.index));
+        }
+        let pin = self.reader.pin()?;
+        let at = pin.position.index;
+        Ok(((at == self.index).then_some(pin), at))
+    }
+}
+
+impl Reader {
+    /// The rows as they are now.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be read.
+    pub fn pin(&self) -> Result<Pin, DbError> {
+        Pin::new(&self.shared)
+    }
+
+    /// From now on the writer stops at this index, if it has not passed it yet.
+    pub fn want_pin(&self, index: LogIndex) -> WantedPin {
+        self.shared.pins.wanted().entry(index).or_insert((0, None)).0 += 1;
+        WantedPin { reader: self.clone(), index }
+    }
+}

@@ -1,0 +1,49 @@
+//! The flags of `backup`, `restore` and `verify`, and what they make of them.
+
+use super::flags::{GroupFlags, StatusFlags};
+use super::{or_default, own_group};
+use crate::roles::address;
+use crate::roles::failure::Failure;
+use crate::roles::options::{BackupOptions, BackupTo, RestoreOptions, VerifyOptions};
+use clap::{ArgMatches, Args};
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+pub struct BackupFlags {
+    /// Where to write it; `-` is standard output
+    #[arg(value_name = "FILE|-")]
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub group: GroupFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct RestoreFlags {
+    /// The backup; `-` is standard input
+    #[arg(value_name = "FILE|-")]
+    pub file: PathBuf,
+    /// The folder to make; it must not be there, or be empty [default: ribbit-data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// What you call the new cluster
+    #[arg(long, default_value = "ribbit")]
+    pub name: String,
+    /// Where its coordinators will be, as every board reaches them
+    #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', value_parser = address::peer)]
+    pub coordinator: Vec<String>,
+}
+
+pub(super) fn backup(flags: BackupFlags, matches: &ArgMatches) -> Result<BackupOptions, Failure> {
+    let to = if flags.file == Path::new("-") { BackupTo::Output } else { BackupTo::File(flags.file) };
+    Ok(BackupOptions { group: own_group(flags.group, matches)?, to })
+}
+
+pub(super) fn restore(flags: RestoreFlags) -> RestoreOptions {
+    let file = Some(flags.file).filter(|file| file != Path::new("-"));
+    let (data_dir, name, coordinators) = (or_default(flags.data_dir), flags.name, flags.coordinator);
+    RestoreOptions { file, data_dir, name, coordinators }
+}
+
+pub(super) fn verify(flags: StatusFlags, matches: &ArgMatches) -> Result<VerifyOptions, Failure> {
+    Ok(VerifyOptions { group: own_group(flags.group, matches)?, json: flags.json })
+}

@@ -1,0 +1,162 @@
+//! Every file that is read back, when something else has become of it: said, healed where others have what it had, and
+//! never a reason to crash again and again.
+
+use crate::pond::{Pond, Status};
+use crate::verbs::Somebody;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What may become of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Harm {
+    Gone,
+    Empty,
+    /// The first half.
+    Cut,
+    Zeros,
+    Nonsense,
+}
+
+impl Harm {
+    fn to(self, path: &Path) {
+        let bytes = fs::read(path).expect("a file");
+        match self {
+            Harm::Gone => fs::remove_file(path),
+            Harm::Empty => fs::write(path, ""),
+            Harm::Cut => fs::write(path, &bytes[..bytes.len() / 2]),
+            Harm::Zeros => fs::write(path, vec![0; bytes.len()]),
+            Harm::Nonsense => fs::write(path, bytes.iter().map(|byte| byte ^ 0xa5).collect::<Vec<u8>>()),
+        }
+        .expect("a file");
+    }
+}
+
+/// The newest file of a member's log.
+fn log(folder: &Path) -> PathBuf {
+    let names = fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path());
+    let is_log = |path: &PathBuf| path.file_name().is_some_and(|it| it.to_string_lossy().starts_with("log-"));
+    names.filter(is_log).max().expect("a log")
+}
+
+fn whole(status: &Status) -> bool {
+    status.members.len() == 3 && status.is_whole()
+}
+
+#[test]
+fn a_store_that_something_has_become_of_is_said_and_healed_and_started_once() {
+    use Harm::{Cut, Empty, Gone, Nonsense, Zeros};
+    let mut pond = Pond::start_with(&["--backends", "3", "--coordinators", "0", "--restart", "never"]);
+    pond.await_status("three vote", whole);
+    let mut ada = pond.browser();
+    ada.join("ada");
+    ada.croak("one");
+    let leader = pond.status().leader.expect("one leads");
+    let id = if leader == "backend-1" { 2 } else { 1 };
+    let name = format!("backend-{id}");
+    let folder = pond.folder().join(&name);
+    let store = |folder: &Path| folder.join("store.redb");
+    let cases: [(&str, fn(&Path) -> PathBuf, &[Harm], &str); 4] = [
+        ("rows", store, &[Gone, Empty], "its rows are gone, and its log is there"),
+        ("rows", store, &[Cut, Zeros, Nonsense], "the store"),
+        ("log", log, &[Gone], "is gone"),
+        ("log", log, &[Empty, Zeros, Nonsense], "cannot be read at 0"),
+    ];
+    for (what, file, harms, words) in cases {
+        for harm in harms {
+            pond.kill(&[&name]);
+            harm.to(&file(&folder));
+            let (code, said) = pond.typed(&["backend", "--id", &id.to_string()]);
+            assert!(code == 1 && said.contains(words), "{what} {harm:?}: {code} {said}");
+            assert!(said.contains("asks the group to let it go"), "{what} {harm:?}: {said}");
+            pond.backend_by_hand(id);
+            pond.await_status("all three again", whole);
+            ada.croak(&format!("after {what} {harm:?}"));
+        }
+    }
+    // A snapshot that was being received is begun again, whatever is left of it.
+    pond.kill(&[&name]);
+    fs::write(folder.join("incoming.redb"), "frogs").expect("a file");
+    pond.backend_by_hand(id);
+    pond.await_status("all three again", whole);
+
+    // Marks mean what they mean, whatever is in them.
+    for text in [&b"\xff\xfe\0"[..], b""] {
+        pond.kill(&[&name]);
+        fs::write(folder.join("halted"), text).expect("a file");
+        for _ in 0..2 {
+            let (code, said) = pond.typed(&["backend", "--id", &id.to_string()]);
+            assert!(code == 78 && said.contains("this store is not used again"), "{said}");
+        }
+        fs::remove_file(folder.join("halted")).expect("a file");
+        fs::write(folder.join("lost"), text).expect("a file");
+        pond.backend_by_hand(id);
+        pond.await_status("all three again", whole);
+        assert!(!folder.join("lost").exists() && folder.join("aside").join("store.redb").exists());
+    }
+    ada.croak("all is well");
+    let (code, said) = pond.typed(&["verify"]);
+    assert_eq!(code, 0, "{said}");
+}
+
+#[test]
+fn a_small_file_that_something_has_become_of_is_named_with_what_to_do() {
+    use Harm::{Cut, Empty, Nonsense, Zeros};
+    let mut pond = Pond::start_with(&["--backends", "1", "--coordinators", "0"]);
+    let ada = Somebody::called(&pond, "ada");
+    ada.says(&pond, &["feed"]).well();
+    pond.typed(&["client", "server"]);
+    let session = ada.kept()[0].clone();
+    let folder = pond.folder().to_path_buf();
+    let everything = [Empty, Cut, Zeros, Nonsense];
+
+    for harm in everything {
+        let (path, kept) = (&session, fs::read(&session).expect("a session"));
+        harm.to(path);
+        let ran = ada.says(&pond, &["feed"]);
+        assert!(ran.code == 78 && ran.err.contains("delete the file and log in again"), "{harm:?}: {ran:?}");
+        fs::write(path, kept).expect("a file");
+    }
+    ada.says(&pond, &["feed"]).well();
+
+    let path = folder.join("client");
+    for harm in everything {
+        let kept = fs::read(&path).expect("an id");
+        harm.to(&path);
+        let (code, said) = pond.typed(&["client", "server"]);
+        assert!(code == 78 && said.contains("delete the file, and it gets another one"), "{harm:?}: {said}");
+        fs::write(&path, kept).expect("a file");
+    }
+    let (code, said) = pond.typed(&["client", "server"]);
+    assert_eq!(code, 0, "{said}");
+
+    pond.stop();
+    let path = folder.join("ports");
+    for harm in everything {
+        let kept = fs::read(&path).expect("ports");
+        harm.to(&path);
+        for verb in ["status", "up"] {
+            let (code, said) = pond.typed(&[verb]);
+            assert!(code == 78 && said.contains("it may be removed"), "{harm:?} {verb}: {code} {said}");
+        }
+        fs::write(&path, kept).expect("a file");
+    }
+    let path = folder.join("cluster.ribbit");
+    for harm in everything {
+        let kept = fs::read(&path).expect("a cluster file");
+        harm.to(&path);
+        for words in [&["backend", "--id", "1"][..], &["up"]] {
+            let (code, said) = pond.typed(words);
+            assert!(code == 78 && said.contains("cluster.ribbit"), "{harm:?} {words:?}: {code} {said}");
+        }
+        fs::write(&path, kept).expect("a file");
+    }
+    // Gone: no other one is made beside stores that would belong to none.
+    let kept = fs::read(&path).expect("a cluster file");
+    let mode = fs::metadata(&path).expect("a file").permissions();
+    fs::remove_file(&path).expect("a file");
+    let (code, said) = pond.typed(&["up"]);
+    assert!(code == 78 && said.contains("put it back from a copy") && !path.exists(), "{code} {said}");
+    fs::write(&path, kept).expect("a file");
+    fs::set_permissions(&path, mode).expect("a file");
+    pond.up(&["--backends", "1", "--coordinators", "0"]);
+}

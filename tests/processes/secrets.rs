@@ -1,0 +1,206 @@
+//! What is secret in a whole run (passwords, tokens, keys) is found nowhere but where it has to be: not in what anybody said
+//! with every log on, not in command lines, not on a member's disk, not in a backup or in what was saved of the namespace.
+
+use crate::pond::Pond;
+use crate::verbs::{Somebody, ran};
+use blake2::Blake2sMac256;
+use blake2::digest::{KeyInit, Mac};
+use std::fs;
+use std::path::Path;
+
+/// Typed by people; of letters that nothing writes in another way.
+const PASSWORDS: [&str; 6] = [
+    "frogsInTheReeds7391",
+    "toadsAreNotFrogs5512",
+    "newtsUnderLeaves8824",
+    "operatorsGaveThis1907",
+    "salamandersSign6240",
+    "eftsAreYoungNewts3358",
+];
+
+/// A secret and what it may look like.
+struct Needle {
+    what: String,
+    shapes: Vec<Vec<u8>>,
+}
+
+impl Needle {
+    fn text(what: &str, text: &str) -> Needle {
+        Needle::of(what.to_string(), text.as_bytes())
+    }
+
+    /// Raw, in hexadecimal, in base64 and as a list of numbers.
+    fn of(what: String, bytes: &[u8]) -> Needle {
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        // All of it but what the padding and the last bits change.
+        let base64 = base64(&bytes[..bytes.len() - bytes.len() % 3]);
+        let numbers: Vec<String> = bytes.iter().take(12).map(u8::to_string).collect();
+        let texts = [
+            hex.to_uppercase(),
+            base64.replace('+', "-").replace('/', "_"),
+            base64,
+            hex,
+            numbers.join(", "),
+            numbers.join(","),
+        ];
+        let mut shapes: Vec<Vec<u8>> = texts.into_iter().map(String::into_bytes).collect();
+        shapes.push(bytes.to_vec());
+        Needle { what, shapes }
+    }
+
+    fn is_in(&self, hay: &[u8]) -> bool {
+        self.shapes.iter().any(|shape| contains(hay, shape))
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let letter = |number: u32| char::from(LETTERS[(number & 63) as usize]);
+    let four = |three: &[u8]| {
+        let number = u32::from(three[0]) << 16 | u32::from(three[1]) << 8 | u32::from(three[2]);
+        [18, 12, 6, 0].map(|shift| letter(number >> shift))
+    };
+    bytes.chunks_exact(3).flat_map(four).collect()
+}
+
+/// Logs are long: looks where the first byte is, then at the rest.
+fn contains(hay: &[u8], wanted: &[u8]) -> bool {
+    let (Some((&first, _)), true) = (wanted.split_first(), hay.len() >= wanted.len()) else { return false };
+    let mut at = 0;
+    while let Some(found) = hay[at..=hay.len() - wanted.len()].iter().position(|byte| *byte == first) {
+        if hay[at + found..].starts_with(wanted) {
+            return true;
+        }
+        at += found + 1;
+        if at > hay.len() - wanted.len() {
+            return false;
+        }
+    }
+    false
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal");
+    (0..text.len()).step_by(2).map(byte).collect()
+}
+
+/// Everything in this folder, read.
+fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        match entry.path() {
+            path if path.is_dir() => files(&path, found),
+            path => found.push((path.display().to_string(), fs::read(&path).expect("a file"))),
+        }
+    }
+}
+
+/// The cluster's key, and those that follow from it.
+fn keys(pond: &Pond) -> Vec<Needle> {
+    let text = fs::read_to_string(pond.folder().join("cluster.ribbit")).expect("a cluster file");
+    let key = unhex(text.lines().find_map(|line| line.strip_prefix("KEY=")).expect("a key"));
+    let derived = |name: &[u8]| {
+        let mut mac = <Blake2sMac256 as KeyInit>::new_from_slice(&key).expect("a key");
+        mac.update(name);
+        mac.finalize().into_bytes().to_vec()
+    };
+    vec![
+        Needle::of("the members' key".into(), &derived(b"ribbit members 1")),
+        Needle::of("the servers' private key".into(), &derived(b"ribbit servers 1")),
+        Needle::of("the key of seals".into(), &derived(b"ribbit seals 1")),
+        Needle::of("the cluster's key".into(), &key),
+    ]
+}
+
+#[test]
+fn no_secret_of_a_run_is_found_where_it_need_not_be() {
+    let mut pond = Pond::dry();
+    pond.environment = vec![("RUST_LOG", "trace".into())];
+    pond.up(&["--backends", "2", "--coordinators", "1"]);
+    let [first, wrong, second, given, typed, again] = PASSWORDS;
+    let mut needles: Vec<Needle> = PASSWORDS.iter().map(|it| Needle::text(it, it)).collect();
+    let mut heard: Vec<(String, Vec<u8>)> = Vec::new();
+
+    // In a browser.
+    let mut ada = pond.browser();
+    let form = |password| {
+        [("name", "Ada"), ("email", "ada@example.org"), ("username", "ada"), ("password", password)]
+    };
+    ada.post("/create", &form(first)).leads_to("/login?created=ada");
+    let refused = ada.post("/login", &[("username", "ada"), ("password", wrong)]);
+    heard.push(("the page of a wrong password".into(), refused.body.into_bytes()));
+    ada.post("/login", &[("username", "ada"), ("password", first)]).leads_to("/main");
+    needles.push(Needle::of("a browser's token".into(), &unhex(&ada.cookies["session"])));
+    ada.croak("a croak that everybody may read");
+    // In a script.
+    let bob = Somebody::new();
+    let mut said = |what: &str, ran: crate::verbs::Ran| {
+        heard.push((what.to_string(), [ran.out.as_bytes(), ran.err.as_bytes()].concat()));
+        ran.code
+    };
+    let create = ["create", "bob", "--full-name", "Bob", "--email", "bob@example.org"];
+    assert_eq!(said("create", bob.hands(&pond, &create, &format!("{typed}\n"))), 0);
+    let kept = fs::read_to_string(&bob.kept()[0]).expect("a session");
+    let token = kept.lines().find_map(|line| line.strip_prefix("TOKEN=")).expect("a token");
+    needles.push(Needle::of("a script's token".into(), &unhex(token)));
+    assert_eq!(said("password", bob.hands(&pond, &["passwd"], &format!("{typed}\n{second}\n"))), 0);
+    assert_eq!(said("login", bob.hands(&pond, &["login", "bob"], &format!("{again}\n"))), 1);
+    assert_eq!(said("post", bob.says(&pond, &["post", "hello"])), 0);
+    assert_eq!(said("message", bob.says(&pond, &["dm", "ada", "hello"])), 0);
+    assert_eq!(said("feed", bob.says(&pond, &["feed"])), 0);
+    let passwd = ran(pond.plain(&["user", "passwd", "bob"]), &format!("{given}\n"));
+    assert_eq!(said("user passwd", passwd), 0);
+    // For those who run the group.
+    let saved = tempfile::tempdir().expect("a temporary folder");
+    let (dump, file) = (saved.path().join("dump"), saved.path().join("backup"));
+    let (dump, file) = (dump.to_str().expect("text"), file.to_str().expect("text"));
+    let verbs: [&[&str]; 9] = [
+        &["status"],
+        &["members", "--json"],
+        &["health"],
+        &["verify"],
+        &["backup", file],
+        &["user", "list"],
+        &["key"],
+        &["bench", "--op", "lock", "--clients", "2", "--seconds", "1"],
+        &["shell", "save", "/", dump],
+    ];
+    for words in verbs {
+        let code = said(&words.join(" "), ran(pond.plain(words), ""));
+        assert_eq!(code, 0, "{words:?}");
+    }
+    needles.extend(keys(&pond));
+
+    for pid in pond.pids().values() {
+        let words = fs::read(format!("/proc/{pid}/cmdline")).expect("a process of ours");
+        heard.push((format!("the command line of {pid}"), words));
+    }
+    for part in ["BACKEND_1", "COORDINATOR_1"] {
+        for page in ["/metrics", "/health"] {
+            let page = crate::http::Browser::new(&pond.address(part)).get(page);
+            heard.push((format!("a page of {part}"), page.body.into_bytes()));
+        }
+    }
+    heard.push(("what up has said".into(), pond.said().join("\n").into_bytes()));
+    pond.stop();
+    files(pond.folder(), &mut heard);
+    files(saved.path(), &mut heard);
+
+    // It is looked at where there is something to find.
+    let of = |name: &str| {
+        &heard.iter().find(|(what, _)| what.starts_with('/') && what.ends_with(name)).expect("it is there").1
+    };
+    assert!(
+        contains(of("/backup"), b"a croak that everybody may read") && contains(of("/backup"), b"$argon2id$")
+    );
+    assert!(contains(of("said.log"), b" debug ") && contains(of("said.log"), b"backend-2"));
+    assert!(heard.iter().any(|(what, hay)| what.contains("backend-1/") && contains(hay, b"ada@example.org")));
+
+    for (what, hay) in &heard {
+        for needle in &needles {
+            let belongs = needle.what == "the cluster's key" && what.ends_with("/cluster.ribbit");
+            assert_eq!(needle.is_in(hay), belongs, "{} in {what}", needle.what);
+        }
+    }
+    let bytes: usize = heard.iter().map(|(_, hay)| hay.len()).sum();
+    println!("{} secrets, {} places, {bytes} bytes", needles.len(), heard.len());
+}
