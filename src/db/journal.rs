@@ -314,6 +314,9 @@ impl Journal {
         }
         let Some((_, mut at)) = file.read::<Head>(0)? else { return Err(file.damaged(0)) };
         while let Some((batch, behind)) = file.read::<Batch>(at)? {
+            if !goes_on(&batch.entries, spans.last().index) {
+                return Err(file.damaged(at));
+            }
             spans.add(&batch.entries, &file, at);
             self.hard_state = batch.hard_state.unwrap_or(self.hard_state);
             at = behind;
@@ -453,6 +456,13 @@ impl Journal {
     pub fn last(&self) -> Position {
         self.spans.read().expect("no writer panics while it holds this lock").last()
     }
+}
+
+/// Whether these entries may stand behind a log that ends at `last`: at its end, or instead of some of it, with no hole.
+fn goes_on(entries: &[LogEntry], last: LogIndex) -> bool {
+    let Some(first) = entries.first() else { return true };
+    let follows = |(entry, before): (&LogEntry, &LogEntry)| before.index.checked_add(1) == Some(entry.index);
+    first.index > 0 && first.index - 1 <= last && entries.iter().skip(1).zip(entries).all(follows)
 }
 
 /// How many of the first entries make one batch.

@@ -56,6 +56,8 @@ pub struct Core {
     /// Proposed by this leader in this term and not applied yet: not proposed twice at a time.
     proposed: BTreeSet<RequestId>,
     proposed_term: u64,
+    /// Where the entries that were last sent to each peer begin, and when: its term, the index before them, ticks.
+    appended: BTreeMap<RaftId, (u64, LogIndex, u64)>,
     /// Messages held until their job is durable.
     held: VecDeque<(u64, Vec<Message>)>,
     /// The last job made, and the last reported durable.
@@ -134,6 +136,7 @@ impl Core {
             queued: Vec::new(),
             proposed: BTreeSet::new(),
             proposed_term: 0,
+            appended: BTreeMap::new(),
             held: VecDeque::new(),
             job_sent: 0,
             job_done: 0,

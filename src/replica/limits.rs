@@ -31,6 +31,8 @@ pub const WAITERS_PER_REQUEST_MAX: usize = 16;
 pub const FORWARD_MAX: usize = 512;
 /// A request whose outcome has not come is proposed or forwarded again after this long: the message may be lost.
 pub const RESEND_TICKS: u64 = 20;
+/// The same entries are sent to the same peer again after this long at the earliest: two heartbeats.
+pub const APPEND_RESEND_TICKS: u64 = 2 * HEARTBEAT_TICKS as u64;
 /// Linearizable reads of this node's clients under way.
 pub const READS_MAX: usize = 4_096;
 /// A question for the read index without an answer is asked again after this long. A heartbeat that got lost is

@@ -124,7 +124,8 @@ impl ClusterFile {
         ClusterFile::parse(&text).map_err(|what| wrong(format!("{shown} is not a cluster file: {what}")))
     }
 
-    fn to_text(&self) -> String {
+    /// As it is written.
+    pub fn to_text(&self) -> String {
         let hex: String = self.key.iter().map(|byte| format!("{byte:02x}")).collect();
         let head = "# A ribbit cluster. Secret: whoever has this file can read and change everything.\n";
         let entries = [
@@ -136,7 +137,11 @@ impl ClusterFile {
         head.to_string() + &env_file::format(entries)
     }
 
-    fn parse(text: &str) -> Result<ClusterFile, String> {
+    /// Reads what [`ClusterFile::to_text`] wrote, or somebody by hand.
+    ///
+    /// # Errors
+    /// What is wrong, for people.
+    pub fn parse(text: &str) -> Result<ClusterFile, String> {
         let entries = env_file::parse(text).map_err(|error| error.to_string())?;
         let value = |key: &str| {
             let entry = entries.iter().rev().find(|entry| entry.key == key);

@@ -142,6 +142,10 @@ impl Key for TreePath {
     fn from_bytes(bytes: &[u8]) -> Option<TreePath> {
         let text = std::str::from_utf8(bytes).ok()?;
         let Some(names) = text.strip_suffix('\0') else { return text.is_empty().then(TreePath::root) };
+        // A key has one form: what would read as another place's is damage.
+        if names.is_empty() || names.contains('/') {
+            return None;
+        }
         format!("/{}", names.replace('\0', "/")).try_into().ok()
     }
 }
@@ -185,5 +189,8 @@ mod tests {
         }
         assert_eq!(TreePath::from_bytes(b"a"), None);
         assert_eq!(TreePath::from_bytes(b"a\0\0"), None);
+        // Found by the fuzzers: these read as the root and as /a/b.
+        assert_eq!(TreePath::from_bytes(b"\0"), None);
+        assert_eq!(TreePath::from_bytes(b"a/b\0"), None);
     }
 }

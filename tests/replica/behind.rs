@@ -72,6 +72,33 @@ fn a_leader_goes_on_while_its_disk_does_not_answer() {
     answer(&mut rig, outputs, &mut fetches);
 }
 
+/// Found by the soak: a member that had been cut off took a hundred megabytes, a hundred times the same entries.
+#[test]
+fn heartbeats_that_are_answered_all_at_once_bring_entries_once() {
+    let mut rig = Rig::founded(&[1, 2, 3], &[]);
+    rig.elect(&[2, 3]);
+    let mut outputs = rig.store();
+    for number in 0..40 {
+        outputs.extend(rig.feed(Input::Request { request: request(number), ticks: 1_000 }));
+        outputs.extend(rig.store());
+        answer(&mut rig, std::mem::take(&mut outputs), &mut Vec::new());
+    }
+    let term = rig.core.status().term;
+    let entries_sent = |rig: &mut Rig| {
+        let mut count = 0;
+        for _ in 0..100 {
+            let mut back = message(MessageType::MsgHeartbeatResponse, 3);
+            back.term = term;
+            let outputs = rig.feed(Input::Message { from: 3, message: back });
+            count += sent(&outputs).filter(|it| it.to == 3 && !it.entries.is_empty()).count();
+        }
+        count
+    };
+    assert!(entries_sent(&mut rig) <= 1);
+    (0..7).for_each(|_| drop(rig.tick()));
+    assert_eq!(entries_sent(&mut rig), 1, "what may have been lost is sent again");
+}
+
 #[test]
 fn what_comes_back_too_late_does_no_harm() {
     let (mut rig, fetch) = leader_with_a_straggler();

@@ -175,6 +175,23 @@ fn a_flipped_bit_behind_which_something_follows_is_damage() {
     assert!(open_epoch(folder.path(), 1).is_err_and(|error| error.is_damage()));
 }
 
+/// Found by the fuzzers: with a checksum of its own, a hole was taken for a log.
+#[test]
+fn entries_that_leave_a_hole_are_damage() {
+    for holes in
+        [vec![entry(5, 1)], vec![entry(4, 1), entry(6, 1)], vec![entry(4, 1), entry(4, 1)], vec![entry(0, 1)]]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = open(folder.path());
+        append(&mut journal, 2, 3, 1);
+        // The writer trusts the engine; who reads trusts nobody.
+        let written = std::panic::AssertUnwindSafe(|| journal.append(&holes, None, FILE_ENTRIES));
+        let _ = std::panic::catch_unwind(written);
+        let opened = open_epoch(folder.path(), 1);
+        assert!(opened.is_err_and(|error| error.is_damage()), "{holes:?}");
+    }
+}
+
 #[test]
 fn a_missing_file_leaves_what_is_behind_it() {
     let folder = tempfile::tempdir().unwrap();

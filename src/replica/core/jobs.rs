@@ -3,7 +3,7 @@
 
 use super::{Core, Output};
 use crate::db::planted::{Bug, planted};
-use crate::replica::limits::JOBS_MAX;
+use crate::replica::limits::{APPEND_RESEND_TICKS, JOBS_MAX};
 use crate::replica::writer::{Done, Job};
 use crate::state::LogIndex;
 use raft::eraftpb::{Message, MessageType};
@@ -58,10 +58,31 @@ impl Core {
     }
 
     pub(super) fn send(&mut self, message: Message) {
+        if message.msg_type() == MessageType::MsgAppend && self.is_on_its_way(&message) {
+            return;
+        }
         self.outputs.push(match message.msg_type() {
             MessageType::MsgSnapshot => Output::SendSnapshot(message),
             _ => Output::Send(message),
         });
+    }
+
+    /// Whether entries from there on were sent to this peer a moment ago. Of who is behind and has not answered yet, the
+    /// engine sends as many as fit a message with each answer to a heartbeat; a hundred such answers come at once when a
+    /// network was cut for a while, and would cost both sides a hundred times the memory.
+    fn is_on_its_way(&mut self, append: &Message) -> bool {
+        if append.entries.is_empty() {
+            return false;
+        }
+        let before = self.appended.get(&append.to).copied();
+        if let Some((term, index, ticks)) = before
+            && (term, index) == (append.term, append.index)
+            && self.ticks < ticks + APPEND_RESEND_TICKS
+        {
+            return true;
+        }
+        self.appended.insert(append.to, (append.term, append.index, self.ticks));
+        false
     }
 
     pub(super) fn applied(&mut self, done: Done) {

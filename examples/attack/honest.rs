@@ -1,0 +1,137 @@
+//! Honest people, meanwhile: one croaks by a browser, one by a client, a croak a second each.
+
+use super::Options;
+use super::browser::Browser;
+use ribbit::net::client::Client;
+use ribbit::net::protocol::{Answer, Ask, NewAccount, Password};
+use ribbit::net::secret::{new_request_id, new_token, to_hex, token_hash};
+use ribbit::state::{Command, HistoryId, Request, TokenHash};
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+const EACH: Duration = Duration::from_secs(1);
+/// A person waits no longer for a page; the pages promise four seconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What one person asked and got.
+#[derive(Debug, Clone, Default)]
+pub struct Served {
+    asked: usize,
+    /// In milliseconds, of what was answered well.
+    took_ms: Vec<f64>,
+}
+
+impl fmt::Display for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut took = self.took_ms.clone();
+        took.sort_by(f64::total_cmp);
+        let median = took.get(took.len() / 2).copied().unwrap_or_default();
+        let worst = took.last().copied().unwrap_or_default();
+        write!(f, "{} of {}, {median:.0} ms, {worst:.0} ms", took.len(), self.asked)
+    }
+}
+
+type Log = Arc<Mutex<(Served, Vec<Option<Duration>>)>>;
+
+pub struct Honest {
+    browser: Log,
+    client: Log,
+    /// Somebody's session, for attacks of people who have one.
+    pub session: TokenHash,
+    pub history: HistoryId,
+}
+
+impl Honest {
+    /// Makes the two, and lets them go about.
+    pub fn begin(options: &Options) -> Honest {
+        let tag = &to_hex(&new_token())[..8];
+        let (browser, client) = (Log::default(), Log::default());
+        let mut page = Browser::new(&options.web);
+        page.join(&format!("browser-{tag}"));
+        std::thread::spawn({
+            let log = browser.clone();
+            move || {
+                go_about(&log, |text| {
+                    page.try_post("/main", &[("post", text)]).is_ok_and(|reply| reply.status == 303)
+                });
+            }
+        });
+        let balancer = address_of(options, "BALANCER");
+        let asking = Client::new(vec![balancer], options.keys());
+        let session = smol::block_on(join(&asking, &format!("client-{tag}")));
+        let history = asking.seen().expect("somebody has answered").history;
+        std::thread::spawn({
+            let log = client.clone();
+            move || go_about(&log, |text| smol::block_on(croak(&asking, session, text)))
+        });
+        Honest { browser, client, session, history }
+    }
+
+    /// What they were served since this was asked last: the browser, the client.
+    pub fn take(&self) -> (Served, Served) {
+        let take =
+            |log: &Log| std::mem::take(&mut log.lock().expect("nobody panics while it holds this lock").0);
+        (take(&self.browser), take(&self.client))
+    }
+
+    /// Whether the last so many of both were answered within that time.
+    pub fn served_in_a_row(&self, count: usize, within: Duration) -> bool {
+        let well = |log: &Log| {
+            let log = log.lock().expect("nobody panics while it holds this lock");
+            log.0.asked >= count
+                && log.1.iter().rev().take(count).all(|took| took.is_some_and(|took| took <= within))
+        };
+        well(&self.browser) && well(&self.client)
+    }
+}
+
+/// What the ports file says of a part.
+pub fn address_of(options: &Options, part: &str) -> String {
+    let text = std::fs::read_to_string(options.data_dir.join("ports")).expect("a ports file");
+    let found = text.lines().find_map(|line| line.strip_prefix(part)?.strip_prefix('='));
+    found.unwrap_or_else(|| panic!("no {part} in {text}")).to_string()
+}
+
+fn go_about(log: &Log, mut croak: impl FnMut(&str) -> bool) {
+    for number in 0.. {
+        let began = Instant::now();
+        let done = croak(&format!("still here, for the {number}th time"));
+        let took = began.elapsed();
+        let mut log = log.lock().expect("nobody panics while it holds this lock");
+        log.0.asked += 1;
+        log.1.push(done.then_some(took));
+        if done {
+            log.0.took_ms.push(took.as_secs_f64() * 1_000.0);
+        }
+        drop(log);
+        std::thread::sleep(EACH.saturating_sub(took));
+    }
+}
+
+async fn join(client: &Client, username: &str) -> TokenHash {
+    let password = || Password("frogs all the way".into());
+    let form = NewAccount {
+        name: "Honest".into(),
+        username: username.into(),
+        email: "honest@localhost".into(),
+        password: password(),
+    };
+    let born = client.position(PATIENCE).await.expect("the group answers").index;
+    let create = Ask::CreateAccount { id: new_request_id(), born, form };
+    let answer = client.ask(create, PATIENCE).await.expect("the group answers");
+    assert!(matches!(answer, Answer::Written { outcome: Ok(_), .. }), "{answer:?}");
+    let token = token_hash(&new_token());
+    let log_in =
+        Ask::LogIn { id: new_request_id(), born, username: username.into(), password: password(), token };
+    let answer = client.ask(log_in, PATIENCE).await.expect("the group answers");
+    assert!(matches!(answer, Answer::Written { outcome: Ok(_), .. }), "{answer:?}");
+    token
+}
+
+async fn croak(client: &Client, session: TokenHash, text: &str) -> bool {
+    let born = client.seen().map_or(0, |token| token.index);
+    let command = Command::Croak { session, text: text.into() };
+    let ask = Ask::Write(Request { id: new_request_id(), born, command });
+    matches!(client.ask(ask, PATIENCE).await, Ok(Answer::Written { outcome: Ok(_), .. }))
+}

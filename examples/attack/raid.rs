@@ -1,0 +1,204 @@
+//! One attack: many connections at once, held or made anew, until its time is over.
+
+use super::honest::{Honest, address_of};
+use super::{Options, http, wire};
+use ribbit::net::keys::Keys;
+use ribbit::state::{ClusterId, HistoryId, TokenHash};
+use rustix::net::{AddressFamily, SocketAddrV4, SocketType, bind, connect, socket};
+use smol::{Async, Timer};
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, TcpStream};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Who is attacked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    Pages,
+    Backend,
+    Balancer,
+}
+
+impl Target {
+    /// What stands in its command line.
+    pub fn words(self) -> &'static [&'static str] {
+        match self {
+            Target::Pages => &["client web"],
+            Target::Backend => &["backend --id 1"],
+            Target::Balancer => &["balancer"],
+        }
+    }
+}
+
+pub const ALL: &[(&str, Target, fn(&Raid))] = &[
+    ("wrk, 64 connections", Target::Pages, |raid| http::wrk(raid, 64)),
+    ("wrk, 400 connections", Target::Pages, |raid| http::wrk(raid, 400)),
+    ("slow heads", Target::Pages, http::slow_heads),
+    ("slow bodies", Target::Pages, http::slow_bodies),
+    ("idle connections", Target::Pages, http::idle),
+    ("never reading", Target::Pages, http::never_reading),
+    ("ten megabytes", Target::Pages, http::large_bodies),
+    ("log-ins", Target::Pages, http::log_ins),
+    ("garbage", Target::Backend, wire::garbage),
+    ("garbage at the balancer", Target::Balancer, wire::garbage),
+    ("strangers on the members' plane", Target::Backend, wire::strangers),
+    ("handshakes", Target::Backend, wire::handshakes),
+    ("half a preface", Target::Backend, wire::half_open),
+    ("half records", Target::Backend, wire::half_records),
+    ("idle, opened", Target::Backend, wire::idle),
+    ("idle, opened, at the balancer", Target::Balancer, wire::idle),
+    ("live, never read", Target::Backend, wire::never_read),
+    ("connecting and leaving", Target::Backend, wire::comes_and_goes),
+];
+
+pub struct Raid {
+    pub target: String,
+    pub end: Instant,
+    pub time: Duration,
+    one_address: bool,
+    network: [u8; 2],
+    /// The cluster that is attacked, which anybody who dials is told.
+    pub cluster: ClusterId,
+    pub keys: Keys,
+    pub history: HistoryId,
+    /// Of somebody who may follow what happens.
+    pub session: TokenHash,
+    held: AtomicUsize,
+    held_most: AtomicUsize,
+    done: AtomicU64,
+    refused: AtomicU64,
+    words: std::sync::Mutex<Option<String>>,
+}
+
+/// A connection, counted while it is held.
+pub struct Held<'a> {
+    raid: &'a Raid,
+    pub stream: Async<TcpStream>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.raid.held.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Raid {
+    /// Runs one to its end, and answers what it did.
+    pub fn run(
+        options: &Options,
+        honest: &Honest,
+        target: Target,
+        time: Duration,
+        raid: fn(&Raid),
+    ) -> String {
+        let address = match target {
+            Target::Pages => options.web.clone(),
+            Target::Backend => address_of(options, "BACKEND_1"),
+            Target::Balancer => address_of(options, "BALANCER"),
+        };
+        let running = Raid {
+            target: address,
+            end: Instant::now() + time,
+            time,
+            one_address: options.one_address,
+            network: network(&options.network),
+            keys: options.keys(),
+            session: honest.session,
+            history: honest.history,
+            cluster: options.keys().cluster().expect("a cluster's keys know it"),
+            held: AtomicUsize::new(0),
+            held_most: AtomicUsize::new(0),
+            done: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            words: std::sync::Mutex::default(),
+        };
+        raid(&running);
+        running.to_string()
+    }
+
+    pub fn goes_on(&self) -> bool {
+        Instant::now() < self.end
+    }
+
+    /// Something was done, and answered or cut off.
+    pub fn count(&self) {
+        self.done.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Instead of the counts.
+    pub fn say(&self, words: String) {
+        *self.words.lock().expect("nobody panics while it holds this lock") = Some(words);
+    }
+
+    /// A connection from the attacker of this number; nothing when there is no place for it.
+    pub async fn connect(&self, number: usize) -> Option<Held<'_>> {
+        let connected = self.dial(if self.one_address { 0 } else { number });
+        // The kernel makes connections whether somebody accepts them or not, as long as its queue has room.
+        let Ok(stream) = connected.and_then(Async::new) else {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            Timer::after(Duration::from_millis(50)).await;
+            return None;
+        };
+        let held = self.held.fetch_add(1, Ordering::Relaxed) + 1;
+        self.held_most.fetch_max(held, Ordering::Relaxed);
+        Some(Held { raid: self, stream })
+    }
+
+    fn dial(&self, number: usize) -> io::Result<TcpStream> {
+        let target: SocketAddrV4 = self.target.parse().map_err(io::Error::other)?;
+        let made = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        let [one, two] = self.network;
+        let from = Ipv4Addr::new(one, two, (number / 250) as u8 + 1, (number % 250) as u8 + 1);
+        bind(&made, &SocketAddrV4::new(from, 0))?;
+        connect(&made, &target)?;
+        Ok(TcpStream::from(made))
+    }
+
+    /// One more is held that was made in another way.
+    pub fn hold(&self) {
+        let held = self.held.fetch_add(1, Ordering::Relaxed) + 1;
+        self.held_most.fetch_max(held, Ordering::Relaxed);
+    }
+
+    pub fn let_go(&self) {
+        self.held.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// So many attackers at once, each with its number, on two threads.
+    pub fn each<F>(&self, count: usize, attacker: impl Fn(usize) -> F + Sync)
+    where
+        F: Future<Output = ()>,
+    {
+        const THREADS: usize = 2;
+        std::thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let attacker = &attacker;
+                scope.spawn(move || {
+                    let executor = smol::LocalExecutor::new();
+                    for number in (thread..count).step_by(THREADS) {
+                        executor.spawn(attacker(number)).detach();
+                    }
+                    let end = self.end;
+                    smol::block_on(executor.run(Timer::at(end)));
+                });
+            }
+        });
+    }
+}
+
+impl fmt::Display for Raid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(words) = &*self.words.lock().expect("nobody panics while it holds this lock") {
+            return f.write_str(words);
+        }
+        let (held, done) = (self.held_most.load(Ordering::Relaxed), self.done.load(Ordering::Relaxed));
+        write!(f, "{held} held, {:.0} a second", done as f64 / self.time.as_secs_f64())
+    }
+}
+
+/// The first two numbers of an address.
+fn network(text: &str) -> [u8; 2] {
+    let numbers: Vec<u8> = text.split('.').filter_map(|number| number.parse().ok()).collect();
+    numbers.try_into().expect("a network is two numbers, like 127.66")
+}

@@ -1,0 +1,339 @@
+//! The processes, each on a board of its own: a network namespace behind a bridge, so that boards can be cut off.
+
+use ribbit::db::{FileDisk, Store, snapshot};
+use ribbit::net::keys::Keys;
+use ribbit::roles::cluster_file::ClusterFile;
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Before what ended is started again, as systemd would.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+const STOP_MAX: Duration = Duration::from_secs(30);
+const PORT: u16 = 9_000;
+
+pub struct Board {
+    pub name: &'static str,
+    words: &'static [&'static str],
+    /// Killed now and then; the others live as long as the soak does, so that what they take can be followed.
+    pub mortal: bool,
+    pub address: String,
+    child: Option<Child>,
+    /// Killed by us, or told to end.
+    expected: bool,
+    ended: Instant,
+    pub lives: u32,
+}
+
+impl Board {
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    pub fn is_member(&self) -> bool {
+        !self.name.starts_with("balancer")
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        if let Some(pid) = self.pid().and_then(|pid| Pid::from_raw(pid.cast_signed())) {
+            // It may have ended by itself.
+            let _ = kill_process(pid, signal);
+        }
+    }
+}
+
+const BOARDS: &[(&str, &[&str], bool)] = &[
+    ("coordinator-1", &["coordinator", "--id", "1", "--found"], true),
+    ("coordinator-2", &["coordinator", "--id", "2"], false),
+    ("backend-1", &["backend", "--id", "1", "--posts-per-minute", "0"], true),
+    ("backend-2", &["backend", "--id", "2", "--posts-per-minute", "0"], true),
+    ("backend-3", &["backend", "--id", "3", "--posts-per-minute", "0"], false),
+    ("balancer-1", &["balancer"], false),
+    ("balancer-2", &["balancer"], true),
+];
+
+pub struct Boards {
+    pub boards: Vec<Board>,
+    network: Option<Network>,
+    binary: PathBuf,
+    folder: PathBuf,
+}
+
+impl Boards {
+    /// Founds a group, and starts everybody.
+    pub fn start(binary: &Path, folder: &Path) -> Boards {
+        let network = Network::make();
+        if network.is_none() {
+            println!("no network namespaces here: nobody will be cut off");
+        }
+        let address = |at: usize| match &network {
+            Some(network) => format!("{}:{PORT}", network.host(at)),
+            None => format!("127.0.0.1:{}", PORT as usize + 700 + at),
+        };
+        let board =
+            |(at, (name, words, mortal)): (usize, &(&'static str, &'static [&'static str], bool))| Board {
+                name,
+                words,
+                mortal: *mortal,
+                address: address(at),
+                child: None,
+                expected: false,
+                ended: Instant::now(),
+                lives: 0,
+            };
+        let boards: Vec<Board> = BOARDS.iter().enumerate().map(board).collect();
+        let coordinators = format!("{},{}", boards[0].address, boards[1].address);
+        let made = Command::new(binary)
+            .args(["init", "--coordinator", &coordinators, "--data-dir"])
+            .arg(folder)
+            .stdout(Stdio::null())
+            .status();
+        assert!(made.expect("the binary runs").success(), "the cluster file is made");
+        let mut boards =
+            Boards { boards, network, binary: binary.to_path_buf(), folder: folder.to_path_buf() };
+        for at in 0..boards.boards.len() {
+            boards.launch(at);
+        }
+        boards
+    }
+
+    pub fn can_cut(&self) -> bool {
+        self.network.is_some()
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub fn balancers(&self) -> Vec<String> {
+        let balancers = self.boards.iter().filter(|board| !board.is_member());
+        balancers.map(|board| board.address.clone()).collect()
+    }
+
+    /// As every board has them.
+    pub fn keys(&self) -> Keys {
+        ClusterFile::read(&ClusterFile::path_in(&self.folder)).expect("it was made").keys()
+    }
+
+    fn launch(&mut self, at: usize) {
+        let log = self.folder.join(format!("{}.log", self.boards[at].name));
+        let log = File::options().create(true).append(true).open(log).expect("a log can be written");
+        let board = &mut self.boards[at];
+        let mut command = match &self.network {
+            // It becomes what it runs: the child is the process itself.
+            Some(network) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", &network.name(at)]).arg(&self.binary);
+                command
+            }
+            None => Command::new(&self.binary),
+        };
+        command
+            .args(board.words)
+            .args(["--supervised", "--listen", &board.address, "--data-dir"])
+            .arg(&self.folder);
+        for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("RIBBIT_")) {
+            command.env_remove(key);
+        }
+        let out = log.try_clone().expect("a log can be written");
+        let child = command.stdin(Stdio::piped()).stdout(out).stderr(log).spawn();
+        board.child = Some(child.expect("the binary starts"));
+        board.expected = false;
+        board.lives += 1;
+    }
+
+    /// Starts again who ended. Answers who ended by itself.
+    pub fn look_after(&mut self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for at in 0..self.boards.len() {
+            let board = &mut self.boards[at];
+            match board.child.as_mut().map(Child::try_wait) {
+                Some(Ok(Some(status))) => {
+                    if !board.expected {
+                        wrong.push(format!("{} ended by itself: {status}; see {0}.log", board.name));
+                    }
+                    (board.child, board.ended) = (None, Instant::now());
+                }
+                None if board.ended.elapsed() >= RESTART_PAUSE => self.launch(at),
+                _ => {}
+            }
+        }
+        wrong
+    }
+
+    pub fn kill(&mut self, at: usize) {
+        self.boards[at].expected = true;
+        self.boards[at].signal(Signal::KILL);
+    }
+
+    /// Nothing reaches this board, and nothing leaves it.
+    pub fn cut_off(&self, at: usize, is_cut: bool) {
+        if let Some(network) = &self.network {
+            let state = if is_cut { "down" } else { "up" };
+            network.ip(&["link", "set", &network.cable(at), state]);
+        }
+    }
+
+    /// Nothing of the first reaches the second: neither hears anything on a connection between the two.
+    pub fn cut_between(&self, from: usize, to: usize, is_cut: bool) {
+        if let Some(network) = &self.network {
+            let verb = if is_cut { "add" } else { "del" };
+            let host = network.host(to);
+            network.ip(&["-n", &network.name(from), "route", verb, "blackhole", &host]);
+        }
+    }
+
+    /// Waits until everybody is there, votes, and has applied the same.
+    pub fn await_whole(&mut self, limit: Duration) {
+        let began = Instant::now();
+        loop {
+            self.look_after();
+            if self.is_whole() {
+                return;
+            }
+            assert!(
+                began.elapsed() < limit,
+                "the group is not whole after {limit:?}; see {}",
+                self.folder.display()
+            );
+            std::thread::sleep(Duration::from_millis(300));
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        let asked =
+            Command::new(&self.binary).args(["status", "--json", "--data-dir"]).arg(&self.folder).output();
+        let output = asked.expect("the binary runs").stdout;
+        let Ok(status) = serde_json::from_slice::<serde_json::Value>(&output) else { return false };
+        let members = status["members"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let well = |member: &serde_json::Value| {
+            ["alive", "voter", "in_sync"].iter().all(|field| member[field] == true) && member["lag"] == 0
+        };
+        members.len() == 5 && !status["leader"].is_null() && members.iter().all(well)
+    }
+
+    /// Ends everybody, as a person would.
+    pub fn stop(&mut self) {
+        for board in &mut self.boards {
+            board.expected = true;
+            board.signal(Signal::TERM);
+        }
+        let began = Instant::now();
+        for board in &mut self.boards {
+            let Some(child) = &mut board.child else { continue };
+            while child.try_wait().is_ok_and(|ended| ended.is_none()) {
+                assert!(began.elapsed() < STOP_MAX, "{} does not end", board.name);
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            board.child = None;
+        }
+    }
+
+    /// Opens every member's store and compares all of them.
+    pub fn differences(&self) -> Vec<String> {
+        let mut states = Vec::new();
+        let mut wrong = Vec::new();
+        for board in self.boards.iter().filter(|board| board.is_member()) {
+            match state(&self.folder.join(board.name)) {
+                Ok(state) => states.push((board.name, state)),
+                Err(error) => wrong.push(format!("the store of {} cannot be read: {error}", board.name)),
+            }
+        }
+        for (name, state) in &states {
+            println!("{name}: {} rows at {}, digest {:016x}", state.1, state.0, state.2);
+            if *state != states[0].1 {
+                wrong.push(format!("{name} differs from {}", states[0].0));
+            }
+        }
+        wrong
+    }
+}
+
+/// Applied index, rows, digest, with all of the log applied: in a group that is whole all of it is committed.
+fn state(folder: &Path) -> Result<(u64, u64, u64), ribbit::db::DbError> {
+    let mut store = Store::open(FileDisk::new(folder)?)?;
+    store.apply_whole_log()?;
+    let (applied, sum) = snapshot::digest(&store.reader())?;
+    Ok((applied.index, sum.rows, sum.digest))
+}
+
+impl Drop for Boards {
+    fn drop(&mut self) {
+        for board in &mut self.boards {
+            board.signal(Signal::KILL);
+            if let Some(child) = &mut board.child {
+                let _ = child.wait();
+            }
+        }
+    }
+}
+
+/// A bridge with a namespace at the end of each cable.
+struct Network {
+    /// Part of all names: several soaks may run.
+    number: u32,
+}
+
+impl Network {
+    /// Nothing where this may not be done.
+    fn make() -> Option<Network> {
+        let network = Network { number: std::process::id() % 200 + 20 };
+        if !rustix::process::geteuid().is_root() || fs::metadata("/proc/self/ns/net").is_err() {
+            return None;
+        }
+        let bridge = network.bridge();
+        let made = network.try_ip(&["link", "add", &bridge, "type", "bridge"])
+            && network.try_ip(&["addr", "add", &format!("{}/24", network.gate()), "dev", &bridge])
+            && network.try_ip(&["link", "set", &bridge, "up"]);
+        if !made {
+            return None;
+        }
+        for at in 0..BOARDS.len() {
+            let (name, cable) = (network.name(at), network.cable(at));
+            network.ip(&["netns", "add", &name]);
+            network.ip(&["link", "add", &cable, "type", "veth", "peer", "name", "eth0", "netns", &name]);
+            network.ip(&["link", "set", &cable, "master", &bridge, "up"]);
+            network.ip(&["-n", &name, "link", "set", "lo", "up"]);
+            network.ip(&["-n", &name, "addr", "add", &format!("{}/24", network.host(at)), "dev", "eth0"]);
+            network.ip(&["-n", &name, "link", "set", "eth0", "up"]);
+        }
+        Some(network)
+    }
+
+    fn bridge(&self) -> String {
+        format!("soak{}", self.number)
+    }
+    fn name(&self, at: usize) -> String {
+        format!("soak{}-{at}", self.number)
+    }
+    fn cable(&self, at: usize) -> String {
+        format!("soak{}-{at}", self.number)
+    }
+    fn gate(&self) -> String {
+        format!("10.77.{}.1", self.number)
+    }
+    fn host(&self, at: usize) -> String {
+        format!("10.77.{}.{}", self.number, 10 + at)
+    }
+
+    fn try_ip(&self, words: &[&str]) -> bool {
+        Command::new("ip").args(words).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    }
+
+    fn ip(&self, words: &[&str]) {
+        let status = Command::new("ip").args(words).status().expect("`ip` is there");
+        assert!(status.success(), "ip {}", words.join(" "));
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        for at in 0..BOARDS.len() {
+            self.try_ip(&["netns", "del", &self.name(at)]);
+            self.try_ip(&["link", "del", &self.cable(at)]);
+        }
+        self.try_ip(&["link", "del", &self.bridge()]);
+    }
+}

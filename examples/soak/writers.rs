@@ -1,0 +1,294 @@
+//! People who croak and write to each other, each one thing at a time: the next once the last was answered.
+//!
+//! What was answered as undecided is asked again under the same id, however long it takes: so in the end everything is
+//! acknowledged or refused, and what is neither counts as undecided. Now and then a writer looks whether the newest of
+//! its croaks that was acknowledged is there: a session never travels back.
+
+use super::Options;
+use super::history::{History, Kind, Outcome};
+use ribbit::net::client::Client;
+use ribbit::net::keys::Keys;
+use ribbit::net::protocol::{Answer, Ask, NewAccount, Password};
+use ribbit::net::secret::{new_request_id, new_token, to_hex, token_hash};
+use ribbit::state::query::Whom;
+use ribbit::state::{
+    AccountId, Code, Command, Consistency, LogIndex, MessageCommand, Page, Query, Reply, Request, TokenHash,
+};
+use smol::{LocalExecutor, Timer};
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+const ANSWER_MAX: Duration = Duration::from_secs(4);
+const PAUSE: Duration = Duration::from_millis(100);
+/// Whoever is refused for being too fast waits.
+const REFUSED_PAUSE: Duration = Duration::from_secs(1);
+/// What is under way when time is over is asked for so long again.
+const LAST_MAX: Duration = Duration::from_secs(90);
+/// Every so often a writer writes to its partner, marks what that one wrote as read, and looks for its own croaks.
+const MESSAGE_EACH: u32 = 3;
+const MARK_EACH: u32 = 20;
+const LOOK_EACH: u32 = 25;
+const PAGE: u16 = 50;
+
+/// A person.
+struct Writer {
+    number: usize,
+    client: Client,
+    username: String,
+    session: TokenHash,
+    /// Whom this one writes to.
+    partner: Whom,
+    partner_name: String,
+}
+
+type Shared = Rc<RefCell<History>>;
+
+/// Everybody writes until the time is over and all of it is decided.
+pub fn run(options: &Options, balancers: &[String], keys: &Keys, folder: &Path, time: Duration) -> History {
+    let file = File::create(folder.join("history.jsonl")).expect("the history can be written");
+    let history = Rc::new(RefCell::new(History::new(options.writers, BufWriter::new(file))));
+    let executor = LocalExecutor::new();
+    smol::block_on(executor.run(async {
+        let writers = join(options, balancers, keys, &executor).await;
+        println!("{} people are there", writers.len());
+        let end = Instant::now() + time;
+        let each = Duration::from_secs_f64(1.0 / options.rate);
+        let tasks: Vec<_> = writers
+            .into_iter()
+            .map(|writer| executor.spawn(write(writer, history.clone(), end, each)))
+            .collect();
+        let people: Vec<Writer> = all(tasks).await;
+        history.borrow_mut().people = people.iter().map(|who| (who.username.clone(), who.session)).collect();
+    }));
+    drop(executor);
+    let mut history = Rc::into_inner(history).expect("everybody has gone").into_inner();
+    history.file.flush().expect("the history can be written");
+    history
+}
+
+async fn all<T>(tasks: Vec<smol::Task<T>>) -> Vec<T> {
+    let mut done = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        done.push(task.await);
+    }
+    done
+}
+
+/// Accounts, in the order of their writers: partners are neighbours.
+async fn join(
+    options: &Options,
+    balancers: &[String],
+    keys: &Keys,
+    executor: &LocalExecutor<'_>,
+) -> Vec<Writer> {
+    let tag = &to_hex(&new_token())[..6];
+    let name = |number: usize| format!("soak-{tag}-{number}");
+    let tasks = (0..options.writers).map(|number| {
+        let client = Client::new(balancers.to_vec(), keys.clone());
+        executor.spawn(account(client, name(number)))
+    });
+    let people = all(tasks.collect()).await;
+    let accounts: Vec<AccountId> = people.iter().map(|(_, account, _)| *account).collect();
+    let writer = |(number, (client, _, session)): (usize, (Client, AccountId, TokenHash))| {
+        let partner = if number ^ 1 < accounts.len() { number ^ 1 } else { 0 };
+        let (partner, partner_name) = (Whom::Account(accounts[partner]), name(partner));
+        Writer { number, client, username: name(number), session, partner, partner_name }
+    };
+    people.into_iter().enumerate().map(writer).collect()
+}
+
+async fn account(client: Client, username: String) -> (Client, AccountId, TokenHash) {
+    let password = || Password("frogs all the way".into());
+    let form = NewAccount {
+        name: "Soaked".into(),
+        username: username.clone(),
+        email: "soak@localhost".into(),
+        password: password(),
+    };
+    let born = born(&client).await;
+    let ask = Ask::CreateAccount { id: new_request_id(), born, form };
+    let Decided::Done(Reply::Created { account }, _) = decide(&client, ask, None).await else {
+        panic!("no account for {username}")
+    };
+    let session = token_hash(&new_token());
+    let born = self::born(&client).await;
+    let ask = Ask::LogIn { id: new_request_id(), born, username, password: password(), token: session };
+    let Decided::Done(Reply::LoggedIn { .. }, _) = decide(&client, ask, None).await else {
+        panic!("no session")
+    };
+    (client, account, session)
+}
+
+async fn born(client: &Client) -> LogIndex {
+    loop {
+        match client.position(ANSWER_MAX).await {
+            Ok(token) => return token.index,
+            Err(_) => drop(Timer::after(PAUSE).await),
+        }
+    }
+}
+
+enum Decided {
+    /// And how often it was asked.
+    Done(Reply, u32),
+    Refused(Code),
+    Undecided,
+}
+
+/// Asks under the same id until it is decided, or `end`.
+async fn decide(client: &Client, ask: Ask, end: Option<Instant>) -> Decided {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match client.ask(ask.clone(), ANSWER_MAX).await {
+            Ok(Answer::Written { outcome: Ok(reply), .. }) => return Decided::Done(reply, tries),
+            Ok(Answer::Written { outcome: Err(denied), .. } | Answer::Refused(denied)) => match denied.code {
+                Code::OutcomeUnknown => return Decided::Undecided,
+                // Refused in form only: nothing was decided.
+                Code::Busy | Code::Unavailable => {}
+                code => return Decided::Refused(code),
+            },
+            _ => {}
+        }
+        if end.is_some_and(|end| Instant::now() >= end) {
+            return Decided::Undecided;
+        }
+        Timer::after(PAUSE).await;
+    }
+}
+
+async fn write(writer: Writer, history: Shared, end: Instant, each: Duration) -> Writer {
+    let mut number = 0;
+    while Instant::now() < end {
+        let began = Instant::now();
+        number += 1;
+        let kind = if number % MESSAGE_EACH == 0 { Kind::Message } else { Kind::Croak };
+        let text = History::text(writer.number, number, kind);
+        let session = writer.session;
+        let command = match kind {
+            Kind::Croak => Command::Croak { session, text },
+            Kind::Message => {
+                let username = writer.partner_name.clone();
+                Command::Message(MessageCommand::Send { session, username, text })
+            }
+        };
+        let born = born(&writer.client).await;
+        let request = Request { id: new_request_id(), born, command };
+        let decided = decide(&writer.client, Ask::Write(request), Some(end + LAST_MAX)).await;
+        let outcome = match decided {
+            Decided::Done(Reply::Croaked { croak }, tries) => Outcome::Acknowledged(croak, tries),
+            Decided::Done(Reply::Sent { message }, tries) => Outcome::Acknowledged(message, tries),
+            Decided::Done(reply, _) => panic!("{reply:?} to a croak or a message"),
+            Decided::Refused(code) => {
+                Timer::after(REFUSED_PAUSE).await;
+                Outcome::Refused(code)
+            }
+            Decided::Undecided => Outcome::Undecided,
+        };
+        history.borrow_mut().add(writer.number, number, kind, outcome, began.elapsed());
+        if number % MARK_EACH == 0 {
+            mark(&writer).await;
+        }
+        if number % LOOK_EACH == 0 {
+            look(&writer, &history).await;
+        }
+        Timer::after(each.saturating_sub(began.elapsed())).await;
+    }
+    writer
+}
+
+/// What the partner wrote was read.
+async fn mark(writer: &Writer) {
+    let Whom::Account(with) = writer.partner else { return };
+    let born = born(&writer.client).await;
+    let (delivered_through, read_through) = (LogIndex::MAX, LogIndex::MAX);
+    let command = MessageCommand::Mark { session: writer.session, with, delivered_through, read_through };
+    let request = Request { id: new_request_id(), born, command: Command::Message(command) };
+    // Whether it was done shows in whether messages are taken.
+    decide(&writer.client, Ask::Write(request), Some(Instant::now() + ANSWER_MAX)).await;
+}
+
+/// The newest croak that was acknowledged is there, wherever one asks.
+async fn look(writer: &Writer, history: &Shared) {
+    let Some(newest) = history.borrow().newest_croak(writer.number) else { return };
+    let (session, username) = (writer.session, writer.username.clone());
+    let query = Query::Profile { session, username, before: None, limit: 1 };
+    let ask = Ask::Read { seen: writer.client.seen(), consistency: Consistency::Session, query };
+    let Ok(Answer::Read { page: Ok(Page::Profile { croaks, .. }), .. }) =
+        writer.client.ask(ask, ANSWER_MAX).await
+    else {
+        return history.borrow_mut().could_not_look();
+    };
+    let found = croaks.first().map_or(0, |croak| croak.id);
+    history.borrow_mut().looked(writer.number, newest, found);
+}
+
+/// Reads everything that is there, and compares it with what was answered.
+pub fn check(history: &mut History, balancers: &[String], keys: &Keys) {
+    let people = history.people.clone();
+    smol::block_on(async {
+        let client = Client::new(balancers.to_vec(), keys.clone());
+        for (number, (username, session)) in people.iter().enumerate() {
+            let croaks = croaks(&client, username, *session).await;
+            history.found(number, Kind::Croak, &croaks);
+            let with = people[if number ^ 1 < people.len() { number ^ 1 } else { 0 }].0.clone();
+            let messages = messages(&client, with, *session).await;
+            history.found(number, Kind::Message, &messages);
+        }
+    });
+}
+
+async fn page(client: &Client, query: Query) -> Page {
+    loop {
+        let ask =
+            Ask::Read { seen: client.seen(), consistency: Consistency::Linearizable, query: query.clone() };
+        match client.ask(ask, ANSWER_MAX).await {
+            Ok(Answer::Read { page: Ok(page), .. }) => return page,
+            Ok(Answer::Read { page: Err(denied), .. }) => panic!("{query:?} is refused: {denied}"),
+            _ => drop(Timer::after(PAUSE).await),
+        }
+    }
+}
+
+/// Ids and texts, oldest first.
+async fn croaks(client: &Client, username: &str, session: TokenHash) -> Vec<(LogIndex, String)> {
+    let mut found = Vec::new();
+    let mut before = None;
+    loop {
+        let query = Query::Profile { session, username: username.to_string(), before, limit: PAGE };
+        let Page::Profile { croaks, older, .. } = page(client, query).await else {
+            panic!("not what was asked")
+        };
+        found.extend(croaks.into_iter().map(|croak| (croak.id, croak.text)));
+        before = older;
+        if before.is_none() {
+            found.reverse();
+            return found;
+        }
+    }
+}
+
+/// What this one wrote: ids and texts, oldest first.
+async fn messages(client: &Client, with: String, session: TokenHash) -> Vec<(LogIndex, String)> {
+    let mut found = Vec::new();
+    let mut before = None;
+    loop {
+        let query = Query::Talk { session, with: Whom::Named(with.clone()), before, limit: PAGE };
+        let Page::Talk(talk) = page(client, query).await else { panic!("not what was asked") };
+        found.extend(
+            talk.messages
+                .into_iter()
+                .filter(|message| message.mine)
+                .map(|message| (message.id, message.text)),
+        );
+        before = talk.older;
+        if before.is_none() {
+            found.reverse();
+            return found;
+        }
+    }
+}

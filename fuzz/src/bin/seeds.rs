@@ -1,0 +1,404 @@
+//! Writes what the corpora begin with: real bytes, as a group says, stores and is asked them.
+//!
+//! ```text
+//!   cargo run --bin seeds        in fuzz/: corpus/NAME/seed-00, seed-01, …
+//! ```
+//!
+//! What the fuzzers found later has other names and stays.
+
+use ribbit::db::snapshot::SnapshotHead;
+use ribbit::db::{
+    Configuration, Disk, EntryKind, FileDisk, HardState, Identity, LogEntry, Position, Store, record,
+};
+use ribbit::net::frame::{self, Plane, WIRE_VERSION};
+use ribbit::net::handshake::Preface;
+use ribbit::net::http;
+use ribbit::net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreNews};
+use ribbit::net::protocol::{
+    Answer, AnswerFrame, Ask, AskFrame, Directory, MemberInfo, NewAccount, Password, Why,
+};
+use ribbit::roles::cluster_file::ClusterFile;
+use ribbit::roles::terminal::commands::TABLE;
+use ribbit::state::command::Proposal;
+use ribbit::state::query::Whom;
+use ribbit::state::{
+    ClusterId, Consistency, HistoryId, Query, Request, RequestId, Role, Token, TreePath, Wanted,
+};
+use ribbit_fuzz::bodies::{TARGETS, part, rules};
+use serde::Serialize;
+use std::fs;
+use std::path::Path;
+
+const ENTRIES: &str = include_str!("../../../tests/formats/entries-1.txt");
+const ROWS: &str = include_str!("../../../tests/formats/rows-1.txt");
+/// The session of tests/formats.
+const THERE: [u8; 32] = [0xab; 32];
+
+type Seeds = Vec<Vec<u8>>;
+
+fn main() -> std::io::Result<()> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    for (name, _) in TARGETS {
+        let folder = corpus.join(name);
+        fs::create_dir_all(&folder)?;
+        for (number, seed) in seeds(name).into_iter().enumerate() {
+            fs::write(folder.join(format!("seed-{number:02}")), seed)?;
+        }
+    }
+    Ok(())
+}
+
+fn seeds(target: &str) -> Seeds {
+    match target {
+        "files" => lines(&[
+            &ClusterFile::parse(CLUSTER).map(|cluster| cluster.to_text()).unwrap_or_default(),
+            "# a comment\n; so is this\nKEY=plain value  \nTWO='as it\nis'\nTHREE=\"with \\\" \\\\ \\$ \\`\" 'and' more\n",
+            "A=\\\nB\nRIBBIT_LISTEN=127.0.0.1:0\n",
+            "export A=1",
+        ]),
+        "forms" => lines(&[
+            "post=a+b%0D%0A%F0%9F%90%B8%26&choice=add&post=second",
+            "request=00000000000000000000000000000f0f.42&username=Ada_L-1&name=Ada&email=a%40b&password=frogfrog",
+            "names=b*&before=12&after=bob",
+            "session=00000000000000000000000000000000000000000000000000000000000000ff; seen=0000000000000000000000000000000a.7",
+        ]),
+        "frames" => frames(),
+        "handshake" => handshake(),
+        "journal" => journal(),
+        "names" => {
+            lines(&["b*", "*", "?", "[a-c]*", "a[!b]*", "ada-?", "\\*", "**", "!a", "*b*b*", "ada", " B* "])
+        }
+        "pages" => lines(&[
+            "\u{3}\0Ada\u{3}\0ada<b>@ada</b> & \"quoted\" 'single' @Bob_2!\r\n\u{202e}\u{1b}[2J",
+            "\u{5}\0<Ada>\u{5}\0\"a><b me@pond @@ada quak 🐸@ada🐸 </textarea><script>alert(1)</script>",
+        ]),
+        "protocol" => protocol(),
+        "raft" => raft(),
+        "records" => records(),
+        "rules" => commands(),
+        "shell" => lines(&[
+            "ls -l /clusters",
+            "write --lock /jobs/backup --fence 1050 /jobs/state \"two words\" it\\'s 'a\\b'",
+            "mkdir -p /jobs/a/b",
+            "help write",
+            "rm -r /jobs --fence x",
+            "save / everything",
+            "test -l /jobs/backup",
+            "aquire /a",
+        ]),
+        "snapshots" => snapshots(),
+        "store" => vec![
+            Vec::new(),
+            patch(0, &[0; 16]),
+            patch(4096, &[0xff; 8]),
+            patch(64, b"\x01"),
+            patch(320, &[7; 4]),
+        ],
+        "terminal" => {
+            let line =
+                |entry: &ribbit::roles::terminal::commands::Entry| format!("/{} bob see you", entry.name);
+            TABLE
+                .iter()
+                .map(|entry| line(entry).into_bytes())
+                .chain(lines(&["hello", "/pots x", "/live --take-over"]))
+                .collect()
+        }
+        "typed" => lines(&[
+            "backend-2",
+            "coordinator-17@3",
+            "250ms",
+            "10s",
+            "2m",
+            "500MB",
+            "2GiB",
+            "board1:9000",
+            "[::1]:0",
+            "/jobs/backup",
+            "//a///ü/",
+            "jobs\0backup\0",
+        ]),
+        _ => Vec::new(),
+    }
+}
+
+const CLUSTER: &str = "NAME=the \"frogs\"\nCLUSTER=0123456789abcdef0123456789abcdef\n\
+    KEY=0000000000000000000000000000000000000000000000000000000000000001\nCOORDINATORS=board1:9000,[::1]:9001\n";
+
+fn lines(lines: &[&str]) -> Seeds {
+    lines.iter().map(|line| line.as_bytes().to_vec()).collect()
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digit = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("tests/formats is hexadecimal");
+    if hex == "-" { Vec::new() } else { (0..hex.len()).step_by(2).map(digit).collect() }
+}
+
+/// Of each kind of command one, with ada's session instead of one that nobody has.
+fn proposals() -> Vec<Proposal> {
+    let entries = ENTRIES.lines().filter_map(|line| line.split(' ').nth(2)).map(bytes);
+    let entries = entries.map(|mut entry| {
+        while let Some(at) = entry.windows(32).position(|window| window == THERE) {
+            entry[at..at + 32].copy_from_slice(&rules::ADA.0);
+        }
+        postcard::from_bytes(&entry).expect("tests/formats holds entries")
+    });
+    entries.collect()
+}
+
+fn of_kind(kind: u8, value: &impl Serialize) -> Vec<u8> {
+    [&[kind][..], &frame::encode(value)[4..]].concat()
+}
+
+fn queries() -> Vec<Query> {
+    let session = rules::ADA;
+    let (before, limit) = (Some(7), 50);
+    let path: TreePath = "/jobs".parse().expect("a path");
+    vec![
+        Query::Position,
+        Query::Me { session },
+        Query::Feed { session, before: None, limit },
+        Query::Friends { session, after: None },
+        Query::Tree { path, depth: Some(2), after: None, limit },
+        Query::Leases { after: None },
+        Query::Coordination,
+        Query::Croak { session, id: 7 },
+        Query::Profile { session, username: "bob".into(), before, limit },
+        Query::People { session, names: "b*".into(), after: None },
+        Query::Followers { session, after: None },
+        Query::Chatting { session },
+        Query::Account { session },
+        Query::Sessions { session },
+        Query::Unread { session },
+        Query::Talks { session, before: None, limit },
+        Query::Talk { session, with: Whom::Named("bob".into()), before, limit },
+        Query::Message { session, id: 7 },
+        Query::Settings,
+        Query::Accounts { names: "*".into(), after: None },
+    ]
+}
+
+fn asks() -> Vec<Ask> {
+    let (id, born, session) = (RequestId(7), 3, rules::ADA);
+    let password = || Password("frogfrog".into());
+    let form =
+        NewAccount { name: "Ada".into(), username: "ada".into(), email: "a@b".into(), password: password() };
+    let cursor = Token { history: HistoryId(2), index: 7 };
+    vec![
+        Ask::NodeStatus,
+        Ask::CreateAccount { id, born, form },
+        Ask::LogIn { id, born, username: "ada".into(), password: password(), token: session },
+        Ask::DeleteAccount { id, born, session, password: password() },
+        Ask::Read { seen: Some(cursor), consistency: Consistency::Session, query: Query::Me { session } },
+        Ask::Subscribe { cursor, wanted: Wanted::Feed { session } },
+        Ask::Renew { token: session },
+        Ask::GetServer { client: 7, before: Some("127.0.0.1:1".into()) },
+        Ask::Directory(Directory::Down { address: "127.0.0.1:1".into() }),
+        Ask::ChangePassword { id, born, session, old: password(), new: password() },
+    ]
+}
+
+fn protocol() -> Seeds {
+    let member = MemberInfo { raft_id: 2, address: "127.0.0.1:1".into(), ..MemberInfo::default() };
+    let hello = PeerHello { cluster: ClusterId(1), history: HistoryId(2), from: member.clone(), to: 1 };
+    let welcome = PeerWelcome::Welcome { me: member.clone(), others: vec![member.clone()], you_applied: 7 };
+    let news = StoreNews { digests: vec![(7, 9), (8, 10)], full: false };
+    let mut seeds = vec![of_kind(2, &hello), of_kind(3, &welcome), of_kind(4, &PeerTalk::Store(news))];
+    seeds.push(of_kind(4, &PeerTalk::Beat(member)));
+    seeds.push(of_kind(4, &PeerTalk::Alive { serial: 1, from: 2, incarnation: 3, clients: vec![4] }));
+    seeds.extend(asks().into_iter().map(|ask| of_kind(0, &AskFrame { tag: 1, deadline_ms: 1_000, ask })));
+    seeds.extend(queries().iter().map(|query| of_kind(7, query)));
+    seeds.extend(proposals().iter().map(|proposal| of_kind(6, &proposal.request)));
+    seeds.extend(pages().into_iter().map(|answer| of_kind(1, &AnswerFrame { tag: 1, answer })));
+    seeds.push(of_kind(8, &Answer::Unavailable(Why::NoLeader)));
+    seeds
+}
+
+/// What a pond that was used answers.
+fn pages() -> Vec<Answer> {
+    let mut pond = rules::pond();
+    for (at, proposal) in (100..).zip(proposals()) {
+        let request = Request { id: RequestId(at.into()), born: at - 1, ..proposal.request };
+        // Some of them end what others need.
+        let kept = !matches!(format!("{:?}", request.command).as_str(), "LogOut" | "DeleteAccount");
+        if kept && request.fits() {
+            let _ = pond.apply(at, &Proposal { stamp: proposal.stamp, request });
+        }
+    }
+    let token = Token { history: HistoryId(2), index: 200 };
+    queries().iter().map(|query| Answer::Read { token, old: false, page: pond.answer(query) }).collect()
+}
+
+fn frames() -> Seeds {
+    let mut asked = Preface { plane: Plane::Client, cluster: Some(ClusterId(1)) }.to_bytes().to_vec();
+    asked.extend(
+        asks().into_iter().flat_map(|ask| frame::encode(&AskFrame { tag: 1, deadline_ms: 1_000, ask })),
+    );
+    let mut linked = peer::encode(&PeerFrame::Raft(vec![8, 3, 16, 1]));
+    linked.extend(peer::encode(&PeerFrame::Talk(PeerTalk::Heard { serial: 1, to: 2, lease_ms: 3 })));
+    let page = [&http::GET[..], b"/metrics?x HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
+    vec![asked, linked, page, b"GET x\n\n".to_vec(), vec![0xff; 8]]
+}
+
+fn store_with_a_log() -> (tempdir::Folder, u64) {
+    let folder = tempdir::Folder::new();
+    let mut store = Store::open(FileDisk::new(&folder.0).expect("a folder")).expect("an empty store");
+    let identity = Identity {
+        cluster: ClusterId(1),
+        history: HistoryId(2),
+        raft_id: 1,
+        role: Role::Backend,
+        site: 1,
+        id: 1,
+    };
+    let configuration = Configuration { voters: vec![1, 2, 3], ..Configuration::default() };
+    store.identify(identity, Some(&configuration)).expect("a good disk");
+    let first = store.loaded().expect("a good store").last.index + 1;
+    for (at, proposal) in (first..).zip(proposals().into_iter().take(3)) {
+        let data = postcard::to_stdvec(&proposal).expect("plain data");
+        let entry = LogEntry { index: at, term: at, kind: EntryKind::Normal, data };
+        store.append(&[entry], Some(HardState { term: at, vote: 2, commit: at })).expect("a good disk");
+    }
+    (folder, first)
+}
+
+/// What both sides may be sent instead of what they expect: with no signature of anybody, or with garbage for one.
+fn handshake() -> Seeds {
+    let mut seeds = Seeds::new();
+    for plane in
+        [Plane::Peer, Plane::Client, Plane::Control, Plane::Snapshot, Plane::Status, Plane::Directory]
+    {
+        for cluster in [Some(ClusterId(1)), None, Some(ClusterId(2))] {
+            let preface = Preface { plane, cluster }.to_bytes();
+            seeds.push([&[0][..], &preface, &[9; 48], &[17, 0], &[7; 17]].concat());
+            seeds.push([&[1, plane as u8][..], &preface, &[9; 96]].concat());
+        }
+    }
+    let preface = Preface { plane: Plane::Client, cluster: Some(ClusterId(1)) }.to_bytes();
+    seeds
+        .push([&[0][..], b"ribbit", &[WIRE_VERSION, 0xff], &[10; 16], &[5; 32], &preface, &[9; 48]].concat());
+    seeds.push([&[2, 2, 17, 0][..], &[7; 17], &[0, 0]].concat());
+    seeds.push([&[2, 1, 0xff, 0xff][..], &[7; 64]].concat());
+    seeds.push([&[0][..], b"ribbit\x02\x01"].concat());
+    seeds
+}
+
+/// The records of a real log, each as a part.
+fn journal() -> Seeds {
+    let (folder, _) = store_with_a_log();
+    let disk = FileDisk::new(&folder.0).expect("a folder");
+    let number = disk.log_files().expect("files")[0];
+    let file = fs::read(folder.0.join(format!("log-{number:08}"))).expect("a log");
+    let mut bodies = Vec::new();
+    let mut at = 0;
+    while let Some(length) = file.get(at..at + 4) {
+        let length = u32::from_le_bytes(std::array::from_fn(|i| length[i])) as usize;
+        if length == 0 {
+            break;
+        }
+        bodies.push(file[at + 8..at + 8 + length].to_vec());
+        at += 8 + length;
+    }
+    let whole = |kind: u8, bodies: &[Vec<u8>]| -> Vec<u8> {
+        bodies.iter().flat_map(|body| [&[kind][..], &part(body)].concat()).collect()
+    };
+    vec![
+        [&[0, 0][..], &whole(2, &bodies)].concat(),
+        [&[0, 1][..], &whole(2, &bodies[1..])].concat(),
+        [&[0, 1][..], &whole(2, &bodies[1..2]), &whole(0, &bodies[2..])].concat(),
+        [&[1, 0][..], &whole(2, &bodies)].concat(),
+        [&[0, 1][..], &whole(1, &bodies[1..2])].concat(),
+    ]
+}
+
+fn records() -> Seeds {
+    let rows = ROWS.lines().filter_map(|line| {
+        let mut words = line.split(' ').skip(1);
+        Some([&[7][..], &part(&bytes(words.next()?)), &bytes(words.next()?)].concat())
+    });
+    let entries = ENTRIES.lines().filter_map(|line| line.split(' ').nth(2));
+    let entries = entries.map(|hex| [&[6][..], &bytes(hex)].concat());
+    // The version before each record of `meta`.
+    let meta = |kind: u8, record: Vec<u8>| [&[kind, 1][..], &record].concat();
+    let configuration =
+        Configuration { voters: vec![1, 2, 3], learners: vec![4], ..Configuration::default() };
+    let mut seeds: Seeds = rows.chain(entries).collect();
+    seeds.push(meta(1, postcard::to_stdvec(&HardState { term: 3, vote: 2, commit: 9 }).expect("plain data")));
+    seeds.push(meta(2, postcard::to_stdvec(&Position { index: 9, term: 3 }).expect("plain data")));
+    seeds.push(meta(3, postcard::to_stdvec(&configuration).expect("plain data")));
+    seeds.push(record::seal(b"key", b"bytes".to_vec()));
+    seeds
+}
+
+fn commands() -> Seeds {
+    let each: Vec<Vec<u8>> = proposals()
+        .iter()
+        .map(|proposal| {
+            let command = postcard::to_stdvec(&proposal.request.command).expect("plain data");
+            [&[2, 1, 0][..], &part(&command)].concat()
+        })
+        .collect();
+    let asked = queries()
+        .into_iter()
+        .map(|query| [&[0][..], &part(&postcard::to_stdvec(&query).expect("plain data"))].concat());
+    let mut numbered = each.concat();
+    // Of ids so close some are the same: twice is once.
+    numbered.extend(asked.clone().flatten());
+    let mut seeds = each;
+    seeds.extend(asked);
+    seeds.push(numbered);
+    seeds
+}
+
+fn snapshots() -> Seeds {
+    let head = SnapshotHead {
+        applied: Position { index: 9, term: 3 },
+        configuration: Configuration { voters: vec![1, 2, 3], ..Configuration::default() },
+    };
+    let head = postcard::to_stdvec(&head).expect("plain data");
+    let chunk = vec![(b"key".to_vec(), record::seal(b"key", b"row".to_vec()))];
+    let chunk = postcard::to_stdvec(&chunk).expect("plain data");
+    let begun = [part(&head), part(&[8, 7, 16, 1])].concat();
+    vec![
+        [&begun[..], &[0], &part(&chunk)].concat(),
+        [&begun[..], &[1], &part(b"key"), &part(b"row"), &[1], &part(b"kez"), &part(b"")].concat(),
+    ]
+}
+
+fn patch(at: u32, bytes: &[u8]) -> Vec<u8> {
+    [&at.to_le_bytes()[..], &part(bytes)].concat()
+}
+
+/// Turns of each kind of message, to members of each kind, with values that are near.
+fn raft() -> Seeds {
+    let mut seeds = Seeds::new();
+    for kind in 0..16 {
+        for member in [2, 6 | 3 << 5, 1] {
+            let mut seed = vec![member];
+            for _ in 0..3 {
+                // From 2, in this term, at the end of the log, with one entry that follows.
+                seed.extend([3, kind, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0]);
+                seed.extend(part(&[7; 8]));
+                seed.extend([1, 0]);
+            }
+            seeds.push(seed);
+        }
+    }
+    seeds
+}
+
+/// A folder that goes when it is dropped.
+mod tempdir {
+    pub struct Folder(pub std::path::PathBuf);
+    impl Folder {
+        pub fn new() -> Folder {
+            let folder = std::env::temp_dir().join(format!("ribbit-seeds-{}", std::process::id()));
+            std::fs::create_dir_all(&folder).expect("a temporary folder");
+            Folder(folder)
+        }
+    }
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Patterns of user names: whom a page shows is who fits, whatever the pattern, and a pattern costs little.
+
+use ribbit::state::command::{Command, Proposal, Request, Stamp};
+use ribbit::state::model::Model;
+use ribbit::state::text::fold_pattern;
+use ribbit::state::{Page, Query, RequestId};
+use std::sync::LazyLock;
+
+const NAMES: &[&str] = &[
+    "a",
+    "aa",
+    "ab",
+    "ada",
+    "ada-2",
+    "adam",
+    "b",
+    "b_b",
+    "bo",
+    "bob",
+    "bobby",
+    "z",
+    "zz",
+    "0",
+    "9-9",
+    "_",
+    "-",
+    "a-b",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "abababababababababababababababab",
+];
+
+static POND: LazyLock<Model> = LazyLock::new(|| {
+    let mut pond = Model::new();
+    for (at, name) in (1..).zip(NAMES) {
+        let command = Command::CreateAccount {
+            username: (*name).into(),
+            name: (*name).into(),
+            email: "a@b".into(),
+            password_hash: "$argon2id$".into(),
+        };
+        let request = Request { id: RequestId(u128::from(at)), born: 0, command };
+        let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: at }, request };
+        pond.apply(at, &proposal).expect("nothing here is refused");
+    }
+    pond
+});
+
+pub fn run(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let Ok(pattern) = fold_pattern(&text) else { return };
+    let query = Query::Accounts { names: text.to_string(), after: None };
+    let Ok(Page::Accounts { accounts, more }) = POND.answer(&query) else {
+        panic!("a pattern that folds is looked for")
+    };
+    assert_eq!(more, None, "there are few");
+    let mut fit: Vec<&str> =
+        NAMES.iter().copied().filter(|name| fast_glob::glob_match(&pattern, name)).collect();
+    fit.sort_unstable();
+    let found: Vec<&str> = accounts.iter().map(|account| account.person.username.as_str()).collect();
+    assert_eq!(
+        found, fit,
+        "{pattern:?}: what stands before the first wildcard narrows the search, and nothing else"
+    );
+    if pattern.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-') {
+        assert!(found.iter().all(|name| *name == pattern), "without wildcards it is a name");
+    }
+}

@@ -1,0 +1,111 @@
+//! Commands and questions of people and members, whatever is in them: the rules answer, the same twice, and what they
+//! keep in memory is what they would read from the rows.
+
+use super::Parts;
+use ribbit::state::command::{Command, Proposal, Request, Stamp};
+use ribbit::state::model::Model;
+use ribbit::state::{LogIndex, Query, Reply, RequestId, TokenHash};
+use ribbit::ui::export::Export;
+use std::sync::LazyLock;
+
+/// More show nothing new, and take long.
+const COMMANDS_MAX: usize = 64;
+/// The pages of an export of what so few commands can make.
+const PAGES_MAX: usize = 64;
+
+/// The sessions of the two who are there already.
+pub const ADA: TokenHash = TokenHash([1; 32]);
+pub const BOB: TokenHash = TokenHash([2; 32]);
+
+/// A pond with two people, and where its log ends.
+static POND: LazyLock<(Model, LogIndex)> = LazyLock::new(|| {
+    let mut pond = Model::new();
+    let mut at = 0;
+    let mut apply = |command: Command| {
+        at += 1;
+        let request = Request { id: RequestId(u128::from(at)), born: at - 1, command };
+        let stamp = Stamp { wall_ms: 1_700_000_000_000, age_ms: at };
+        pond.apply(at, &Proposal { stamp, request }).expect("nothing here is refused")
+    };
+    for (name, token) in [("ada", ADA), ("bob", BOB)] {
+        let created = apply(Command::CreateAccount {
+            username: name.into(),
+            name: name.into(),
+            email: format!("{name}@pond"),
+            password_hash: "$argon2id$".into(),
+        });
+        let Reply::Created { account } = created else { panic!("{created:?}") };
+        apply(Command::LogIn { account, credential_version: 1, token });
+    }
+    (pond, at)
+});
+
+/// The pond, for seeds.
+pub fn pond() -> Model {
+    POND.0.clone()
+}
+
+pub fn run(data: &[u8]) {
+    let (mut pond, mut at) = POND.clone();
+    let mut parts = Parts(data);
+    let mut age_ms = at;
+    for _ in 0..COMMANDS_MAX {
+        if parts.is_empty() {
+            break;
+        }
+        let kind = parts.byte();
+        if kind % 4 == 0 {
+            if let Ok(query) = postcard::from_bytes::<Query>(parts.part()) {
+                let _ = pond.answer(&query);
+            }
+            continue;
+        }
+        age_ms += if kind % 4 == 1 { u64::from(parts.number()) } else { 1 };
+        let id = RequestId(u128::from(parts.byte() % 16) << 64);
+        let born = at.saturating_sub(u64::from(parts.byte() % 8));
+        let Ok(command) = postcard::from_bytes::<Command>(parts.part()) else { continue };
+        let request = Request { id, born, command };
+        if !request.fits() {
+            continue;
+        }
+        at += 1;
+        let proposal = Proposal { stamp: Stamp { wall_ms: age_ms, age_ms }, request };
+        let decided = pond.decide(at, &proposal);
+        assert_eq!(decided, pond.decide(at, &proposal), "the rules decide once");
+        pond.commit(&decided.changes);
+    }
+    opened_again(&pond);
+    export(&pond);
+}
+
+/// A member that is started again answers the same.
+fn opened_again(pond: &Model) {
+    let mut again = pond.clone();
+    again.reopen();
+    assert_eq!(again.window_len(), pond.window_len());
+    for session in [ADA, BOB] {
+        for query in [
+            Query::Feed { session, before: None, limit: 50 },
+            Query::Unread { session },
+            Query::Talks { session, before: None, limit: 50 },
+            Query::Account { session },
+        ] {
+            assert_eq!(again.answer(&query), pond.answer(&query), "{query:?}");
+        }
+    }
+}
+
+/// Whatever was written, the file of everything that is kept of somebody can be read.
+fn export(pond: &Model) {
+    let mut export = Export::new(ADA);
+    let mut text = String::new();
+    for _ in 0..PAGES_MAX {
+        let Some(query) = export.query() else {
+            serde_json::from_str::<serde_json::Value>(&text).expect("an export is JSON");
+            return;
+        };
+        // Who was deleted or logged out has none.
+        let Ok(page) = pond.answer(&query) else { return };
+        text += &export.take(page).expect("the rules answer what was asked");
+    }
+}

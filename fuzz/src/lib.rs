@@ -1,0 +1,26 @@
+//! What the fuzz targets share: their bodies, and a member on the bench of tests/replica for them.
+//!
+//! The bodies are compiled twice: here, under libFuzzer, and in tests/corpora.rs, which replays the corpora with the
+//! stable toolchain. Both roots declare the same modules.
+
+pub mod bodies;
+#[allow(dead_code)]
+#[path = "../../tests/sim/disk.rs"]
+mod disk;
+#[allow(dead_code)]
+#[path = "../../tests/sim/random.rs"]
+mod random;
+#[allow(dead_code)]
+#[path = "../../tests/replica/rig.rs"]
+mod rig;
+
+/// Lets a panic of redb over a damaged store pass: `ribbit::db::reading` takes it for damage, as in a real process.
+/// Every other panic ends the fuzzer.
+pub fn let_damage_be_said() {
+    let ending = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !ribbit::db::is_reading() {
+            ending(panic);
+        }
+    }));
+}

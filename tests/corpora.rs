@@ -1,0 +1,81 @@
+//! The fuzzers' corpora, replayed: what was found once stays found. The bodies are those of `fuzz/`, on the stable
+//! toolchain and without libFuzzer; whatever one asserts is asserted here, too.
+//!
+//! A file that begins with `found-` is an input that broke something once. See fuzz/run for how to find more.
+
+#![allow(clippy::unwrap_used)]
+
+// Some of it is for the seeds alone.
+#[allow(dead_code)]
+#[path = "../fuzz/src/bodies/mod.rs"]
+mod bodies;
+#[allow(dead_code)]
+#[path = "sim/disk.rs"]
+mod disk;
+#[allow(dead_code)]
+#[path = "sim/random.rs"]
+mod random;
+#[allow(dead_code)]
+#[path = "replica/rig.rs"]
+mod rig;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+/// All corpora together: they are part of the repository, and this test reads them all.
+const CORPORA_BYTES_MAX: u64 = 300 * 1024;
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus")
+}
+
+fn inputs(target: &str) -> Vec<PathBuf> {
+    let folder = fs::read_dir(corpus().join(target)).unwrap_or_else(|error| panic!("{target}: {error}"));
+    folder.map(|file| file.unwrap().path()).collect()
+}
+
+fn replay(target: &str) {
+    let (_, run) = bodies::TARGETS.iter().find(|(name, _)| *name == target).unwrap();
+    let inputs = inputs(target);
+    assert!(!inputs.is_empty(), "{target} has no corpus");
+    for path in inputs {
+        let input = fs::read(&path).unwrap();
+        let went = catch_unwind(AssertUnwindSafe(|| run(&input)));
+        assert!(went.is_ok(), "{} broke it", path.display());
+    }
+}
+
+/// A test for each, so that they run beside each other and say which one broke.
+macro_rules! replayed {
+    ($($target:ident)*) => {
+        $(#[test]
+        fn $target() {
+            replay(stringify!($target));
+        })*
+        const REPLAYED: &[&str] = &[$(stringify!($target)),*];
+    };
+}
+
+replayed! { files forms frames handshake journal names pages protocol raft records rules shell snapshots store terminal typed }
+
+#[test]
+fn every_target_is_replayed_and_every_corpus_has_one() {
+    let targets: BTreeSet<String> = bodies::TARGETS.iter().map(|(name, _)| name.to_string()).collect();
+    assert_eq!(targets, REPLAYED.iter().map(ToString::to_string).collect());
+    let folders =
+        fs::read_dir(corpus()).unwrap().map(|folder| folder.unwrap().file_name().into_string().unwrap());
+    assert_eq!(targets, folders.collect());
+    let sources = fs::read_dir(corpus().join("../fuzz_targets")).unwrap();
+    let binaries =
+        sources.map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_string());
+    assert_eq!(targets, binaries.collect());
+}
+
+#[test]
+fn the_corpora_stay_small() {
+    let inputs = bodies::TARGETS.iter().flat_map(|(name, _)| inputs(name));
+    let bytes: u64 = inputs.map(|input| fs::metadata(input).unwrap().len()).sum();
+    assert!(bytes <= CORPORA_BYTES_MAX, "{bytes} bytes");
+}
