@@ -14,7 +14,7 @@ use ribbit::net::client::{Client, Contact, Unreachable};
 use ribbit::net::frame::Plane;
 use ribbit::net::keys::Keys;
 use ribbit::net::listener::{Asker, Gate, Node, Outlet, serve};
-use ribbit::net::protocol::{Answer, Ask, LeaseStatus, MemberInfo, NodeStatus, StoreStatus};
+use ribbit::net::protocol::{Answer, Ask, LeaseStatus, MemberInfo, NodeStatus, StoreStatus, Why};
 use ribbit::net::subscription::News;
 use ribbit::state::{
     AccountId, ClusterId, Consistency, Event, Happening, HistoryId, LogIndex, Page, Query, Role, Token,
@@ -189,7 +189,9 @@ fn three_tries_over_all_servers_are_the_end_of_it() {
         let first = one.address();
         one.stop().await;
         two.stop().await;
-        assert_eq!(client.ask(question(), LONG).await, Err(Unreachable::Nobody));
+        // It may have been on its way before the end was noticed here.
+        let end = client.ask(question(), LONG).await;
+        assert!(matches!(end, Err(Unreachable::Nobody | Unreachable::Undecided(Why::NotServing))), "{end:?}");
         let told = told.lock().unwrap().clone();
         let nobody = [1, 2, 3].map(|tried| Contact::Nobody { tried });
         assert_eq!(told[..2], [Contact::Reached(first.clone()), Contact::Lost(first)]);
