@@ -28,8 +28,15 @@ const REMEMBERED_MAX: usize = 1_000;
 #[derive(Debug)]
 pub struct KnownServers {
     folder: Option<PathBuf>,
-    /// The key of whom this process has met.
-    met: Mutex<Option<(String, PublicKey)>>,
+    /// The key of whom this process has met, and where.
+    met: Mutex<Met>,
+}
+
+#[derive(Debug, Default)]
+struct Met {
+    key: Option<PublicKey>,
+    /// The first that was met is the first of them; each was looked up once.
+    addresses: Vec<String>,
 }
 
 impl KnownServers {
@@ -82,18 +89,23 @@ impl KnownServers {
 impl Trust for KnownServers {
     fn judge(&self, address: &str, cluster: ClusterId, key: PublicKey) -> Result<(), String> {
         let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((first, known)) = &*met
-            && *known != key
-        {
+        if met.key.is_some_and(|known| known != key) {
+            let first = met.addresses.first().map_or("the others", String::as_str);
             return Err(format!(
                 "the server at {address} has another key than {first}: it belongs elsewhere"
             ));
+        }
+        if met.addresses.iter().any(|known| known == address) {
+            return Ok(());
         }
         let line = Line { address: address.to_string(), cluster, key };
         if let Some(folder) = &self.folder {
             self.look_up(folder, &line)?;
         }
-        met.get_or_insert((line.address, key));
+        met.key = Some(key);
+        if met.addresses.len() < REMEMBERED_MAX {
+            met.addresses.push(line.address);
+        }
         Ok(())
     }
 }
