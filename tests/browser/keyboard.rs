@@ -30,8 +30,13 @@ fn everything_can_be_done_with_the_keyboard_alone() {
         let Some(visit) = Visit::start(scripts) else { return };
         let driver = &visit.driver;
         visit.go("/create");
-        // Past the navigation in one step.
-        driver.keys(&[TAB]);
+        // Past the navigation in one step. A browser that is still busy with its window loses the key.
+        for _ in 0..5 {
+            driver.keys(&[TAB]);
+            if driver.run("return document.activeElement != document.body") == true {
+                break;
+            }
+        }
         assert_eq!(driver.run("return document.activeElement.textContent"), "Skip to content");
         driver.keys(&[ENTER]);
         for (field, text) in
