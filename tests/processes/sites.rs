@@ -58,6 +58,12 @@ fn a_second_cluster_serves_its_clients_has_a_master_and_never_votes() {
     let another = ask(&other.address, numbered(&coordinator, 78));
     assert!(matches!(another, Answer::Written { outcome: Ok(_), .. }), "{another:?}");
 
+    // Whoever is asked may have heard of the second cluster a beat later than the coordinator.
+    for part in ["BACKEND_1", "BACKEND_2", "BACKEND_3", "COORDINATOR_1"] {
+        awaited("known everywhere", || {
+            server_of(&pond.address(part), client, None).filter(|(server, _)| server.name.site == 2)
+        });
+    }
     // As a person asks. Two ids are taken, so this is the third client, of the second cluster; what was told is kept.
     for changed in [true, false] {
         let (code, said) = pond.typed(&["client", "server", "--json"]);
