@@ -1,12 +1,16 @@
 //! Where is the group, and what is it known by? From what a person typed, or from what lies in a folder, to addresses to
 //! ask and keys.
 
+use super::flags::GroupFlags;
+use super::{CREDENTIALS, or_default};
 use crate::net::keys::{Keys, PublicKey};
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::known::KnownServers;
 use crate::roles::options::Group;
 use crate::roles::ports::Ports;
+use clap::ArgMatches;
+use clap::parser::ValueSource;
 use std::path::{Path, PathBuf};
 
 /// The group that runs on this folder: where `up` started it, else where its cluster file says.
@@ -69,4 +73,67 @@ pub fn settings_folder() -> Option<PathBuf> {
     let config = set("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
     let config = config.or_else(|| Some(PathBuf::from(set("HOME")?).join(".config")));
     config.map(|folder| folder.join("ribbit"))
+}
+
+/// Of several ways to name the group, the one that was typed counts before one from the environment, and that
+/// before one from a file; among equals `--server` before `--cluster-file` before `--data-dir`.
+pub fn group(flags: GroupFlags, matches: &ArgMatches) -> Result<Group, Failure> {
+    let rank = |id: &str| match matches.value_source(id) {
+        Some(ValueSource::CommandLine) => 3,
+        Some(ValueSource::EnvVariable) => 2,
+        Some(_) => 1,
+        None => 0,
+    };
+    let (server, cluster_file, data_dir) = (rank("server"), rank("cluster_file"), rank("data_dir"));
+    if server > 0 && server >= cluster_file.max(data_dir) {
+        let keys = keys(flags.cluster_file, flags.data_dir, flags.public_key)?;
+        return Ok(at_servers(flags.server, keys));
+    }
+    match flags.cluster_file {
+        Some(path) if cluster_file >= data_dir => in_cluster_file(&path),
+        _ => in_data_dir(&or_default(flags.data_dir), flags.public_key),
+    }
+}
+
+/// What servers at an address that was typed are known by: a cluster file that was named with it, the key that was, or
+/// nothing yet.
+fn keys(
+    cluster_file: Option<PathBuf>,
+    data_dir: Option<PathBuf>,
+    public_key: Option<PublicKey>,
+) -> Result<Keys, Failure> {
+    let file = match (cluster_file, data_dir) {
+        (Some(path), _) => Some(ClusterFile::read(&path)?),
+        (None, Some(data_dir)) => ClusterFile::read_if_allowed(&ClusterFile::path_in(&data_dir))?,
+        (None, None) => None,
+    };
+    Ok(file.map_or_else(|| keys_without_file(public_key), |file| file.keys()))
+}
+
+/// The group, for those who run it: they have the cluster file, named or where it usually lies.
+pub fn own_group(flags: GroupFlags, matches: &ArgMatches) -> Result<Group, Failure> {
+    let data_dir = or_default(flags.data_dir.clone());
+    let group = group(flags, matches)?;
+    if group.keys.cluster().is_some() {
+        return Ok(group);
+    }
+    match ClusterFile::read_if_allowed(&path_of_cluster_file(None, &data_dir))? {
+        Some(file) => Ok(Group { keys: file.keys(), ..group }),
+        None => {
+            let message = "this is for those who run the group, and they have its cluster file: name it with \
+                           --cluster-file, or its folder with --data-dir";
+            Err(Failure::new(Exit::Configuration, message))
+        }
+    }
+}
+
+/// Where the cluster file is: as named, else in the data folder, else where systemd puts what a unit is given.
+pub fn path_of_cluster_file(named: Option<PathBuf>, data_dir: &Path) -> PathBuf {
+    let credential = || Some(ClusterFile::path_in(Path::new(&std::env::var_os(CREDENTIALS)?)));
+    let in_folder = ClusterFile::path_in(data_dir);
+    match named {
+        Some(path) => path,
+        None if in_folder.exists() => in_folder,
+        None => credential().filter(|path| path.exists()).unwrap_or(in_folder),
+    }
 }

@@ -13,7 +13,7 @@
 //!   [`backup_flags`]: of `backup`, [`client_flags`]: of `client`, [`user_flags`]: of `user`, [`web_flags`]: of `client web`);
 //!   [`help`]: the examples under them; [`typed`]: values with a syntax of their own
 //! - [`config`]: the KEY=VALUE file of `--config`
-//! - [`find_group`]: where the group is reached
+//! - [`find_group`]: where the group is reached; [`server_options`]: what a server is told
 
 pub mod backup_flags;
 pub mod bench_flags;
@@ -23,51 +23,42 @@ pub mod config;
 pub mod find_group;
 pub mod flags;
 mod help;
+mod server_options;
 pub mod tree_flags;
 pub mod typed;
 pub mod user_flags;
 pub mod web_flags;
 
-use crate::net::keys::{Keys, PublicKey};
 use crate::net::protocol::Directory;
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
-use crate::roles::network::Network;
 use crate::roles::options::{
-    BackupOptions, BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DataDir, DirectoryOptions,
-    Fate, Group, HealthOptions, InitOptions, KeyOptions, LockOptions, MemberOptions, NodeOptions,
-    RecoverOptions, Restart, RestoreOptions, ShellOptions, StatusOptions, TerminalOptions, UpOptions,
-    UserOptions, VerbOptions, VerifyOptions, WatchOptions, WebOptions,
+    BackupOptions, BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DirectoryOptions, Fate,
+    HealthOptions, InitOptions, KeyOptions, LockOptions, MemberOptions, NodeOptions, RecoverOptions,
+    RestoreOptions, ShellOptions, StatusOptions, TerminalOptions, UpOptions, UserOptions, VerbOptions,
+    VerifyOptions, WatchOptions, WebOptions,
 };
-use crate::roles::ports::Ports;
 use crate::roles::shell::commands;
-use crate::state::{Consistency, HOME, Role};
+use crate::state::{Consistency, Role};
 use bench_flags::{BenchFlags, ConsistencyFlag, OpFlag};
-use clap::error::ErrorKind;
-use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches};
 use config::Config;
+use find_group::{group, own_group, path_of_cluster_file};
 use flags::{
-    BalancerFlags, BalancerVerb, ClientServerFlags, Flags, GroupFlags, InitFlags, KeyFlags, MemberVerb,
-    NameFlags, NodeFlags, POSTS_PER_MINUTE, RecoverFlags, RestartFlag, ServerFlags, StatusFlags, UpFlags,
-    Verb, WatchFlags, command,
+    BalancerFlags, BalancerVerb, ClientServerFlags, Flags, InitFlags, KeyFlags, MemberVerb, NameFlags,
+    RecoverFlags, StatusFlags, Verb, WatchFlags, command,
 };
+pub use server_options::default_port;
+use server_options::{balancer, node, up, web};
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use tree_flags::{LockFlags, ShellFlags};
-use web_flags::WebFlags;
 
 /// Where everything is kept unless told otherwise.
 pub const DATA_DIR: &str = "ribbit-data";
-const COORDINATOR_PORT: u32 = 8_999;
-const BACKEND_PORT: u32 = 10_000;
-/// No backend has a higher number than this.
-const PORTS_PER_CLUSTER: u32 = 1_000;
-const BALANCER_LISTEN: &str = "0.0.0.0:8081";
 /// The folder of what systemd gives a unit with LoadCredential.
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
-const WEB_LISTEN: &str = "127.0.0.1:8080";
 
 /// What to do.
 #[derive(Debug)]
@@ -192,34 +183,6 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
     })
 }
 
-fn up(flags: UpFlags) -> Result<UpOptions, Refusal> {
-    let data_dir = match (flags.ephemeral, flags.data_dir) {
-        (true, Some(_)) => {
-            let message = "--ephemeral keeps everything in a temporary folder: it excludes --data-dir";
-            return Err(command().error(ErrorKind::ArgumentConflict, message).into());
-        }
-        (true, None) => DataDir::Ephemeral,
-        (false, data_dir) => DataDir::Kept(or_default(data_dir)),
-    };
-    Ok(UpOptions {
-        backends: flags.backends,
-        coordinators: flags.coordinators,
-        web: flags.web,
-        data_dir,
-        restart: match flags.restart {
-            RestartFlag::Always => Restart::Always,
-            RestartFlag::Never => Restart::Never,
-        },
-        evict_after: flags.evict_after,
-        disk_quota_bytes: flags.disk_quota,
-        posts_per_minute: flags.posts_per_minute.unwrap_or(if flags.ephemeral {
-            0
-        } else {
-            POSTS_PER_MINUTE
-        }),
-    })
-}
-
 fn init(flags: InitFlags) -> InitOptions {
     let name = flags.name;
     let coordinators = flags.coordinator;
@@ -233,64 +196,12 @@ fn init(flags: InitFlags) -> InitOptions {
     }
 }
 
-fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeOptions, Failure> {
-    let (id, advertise, evict_after) = (flags.id, flags.advertise, flags.evict_after);
-    let disk_quota_bytes = flags.disk_quota;
-    let (site, heartbeat, miss) = (flags.server.cluster, flags.heartbeat, flags.miss);
-    let place = place(flags.server)?;
-    let ports = place.ports.as_ref();
-    let listen = place
-        .listen
-        .or_else(|| ports?.members.get(&(role, id)).filter(|_| site == HOME).cloned())
-        .unwrap_or_else(|| default_listen(role, site, id));
-    let mut coordinators = place.coordinators;
-    coordinators.extend(ports.map(Ports::everyone).unwrap_or_default());
-    let own = |address: &String| *address == listen || Some(address) == advertise.as_ref();
-    let coordinators = without_doubles(coordinators.into_iter().filter(|address| !own(address)));
-    let (cluster, keys) = (place.cluster.cluster, place.cluster.keys());
-    let found = flags.found;
-    let data_dir = place.data_dir;
-    Ok(NodeOptions {
-        role,
-        id,
-        listen,
-        advertise,
-        data_dir,
-        cluster,
-        keys,
-        trusted_proxies: place.trusted_proxies,
-        coordinators,
-        found,
-        evict_after,
-        disk_quota_bytes,
-        posts_per_minute: POSTS_PER_MINUTE,
-        site,
-        heartbeat,
-        miss,
-        clusters,
-    })
-}
-
 fn recover(flags: RecoverFlags) -> Result<RecoverOptions, Failure> {
     let data_dir = or_default(flags.data_dir);
     let path = path_of_cluster_file(flags.cluster_file.clone(), &data_dir);
     let cluster = ClusterFile::read(&path)?;
     let (cluster, cluster_file) = (cluster.cluster, flags.cluster_file);
     Ok(RecoverOptions { from: flags.from, id: flags.id, data_dir, cluster, cluster_file })
-}
-
-/// The port that a member has when nobody says otherwise: coordinator 8999+N, backend 10000+N; a thousand further on
-/// for each cluster behind the home.
-pub fn default_port(role: Role, site: u32, id: u32) -> u32 {
-    let first = match role {
-        Role::Backend => BACKEND_PORT + (site - HOME) * PORTS_PER_CLUSTER,
-        Role::Coordinator => COORDINATOR_PORT,
-    };
-    first + id
-}
-
-fn default_listen(role: Role, site: u32, id: u32) -> String {
-    format!("0.0.0.0:{}", default_port(role, site, id))
 }
 
 fn directory(verb: BalancerVerb, matches: &ArgMatches) -> Result<DirectoryOptions, Failure> {
@@ -306,69 +217,6 @@ fn directory(verb: BalancerVerb, matches: &ArgMatches) -> Result<DirectoryOption
         return Err(Failure::new(Exit::Configuration, message));
     }
     Ok(DirectoryOptions { group, ask, json: asking.json })
-}
-
-fn balancer(flags: ServerFlags) -> Result<BalancerOptions, Failure> {
-    let site = flags.cluster;
-    let place = place(flags)?;
-    let keys = place.cluster.keys();
-    let ports = place.ports.as_ref();
-    let listen = place.listen.or_else(|| ports?.balancer.clone()).unwrap_or_else(|| BALANCER_LISTEN.into());
-    let mut seeds = place.coordinators;
-    seeds.extend(ports.map(Ports::everyone).unwrap_or_default());
-    if seeds.is_empty() {
-        let message =
-            "nobody to balance: the cluster file lists no coordinators, and no --coordinator is given";
-        return Err(Failure::new(Exit::Configuration, message));
-    }
-    Ok(BalancerOptions {
-        listen,
-        site,
-        seeds: without_doubles(seeds),
-        keys,
-        trusted_proxies: place.trusted_proxies,
-    })
-}
-
-/// What a server is told about where it is.
-struct Place {
-    listen: Option<String>,
-    data_dir: PathBuf,
-    cluster: ClusterFile,
-    ports: Option<Ports>,
-    trusted_proxies: Vec<Network>,
-    /// As given, else as in the cluster file.
-    coordinators: Vec<String>,
-}
-
-fn place(flags: ServerFlags) -> Result<Place, Failure> {
-    let data_dir = or_default(flags.data_dir);
-    let cluster = ClusterFile::read(&path_of_cluster_file(flags.cluster_file, &data_dir))?;
-    let ports = Ports::read(&data_dir)?;
-    let coordinators =
-        if flags.coordinator.is_empty() { cluster.coordinators.clone() } else { flags.coordinator };
-    let (listen, trusted_proxies) = (flags.listen, flags.trusted_proxies);
-    Ok(Place { listen, data_dir, cluster, ports, trusted_proxies, coordinators })
-}
-
-fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure> {
-    let credentials = std::env::var_os(CREDENTIALS).filter(|folder| !folder.is_empty()).map(PathBuf::from);
-    let tls = flags.tls(credentials.as_deref())?;
-    let data_dir = flags.group.data_dir.clone();
-    let group = group(flags.group, matches)?;
-    if group.servers.is_empty() {
-        let message = format!(
-            "{} does not say who serves people: name balancers or backends with --server",
-            group.found_in
-        );
-        return Err(Failure::new(Exit::Configuration, message));
-    }
-    let ports = Ports::read(&or_default(data_dir))?;
-    // Only beside the group of that folder: another group's pages have no business on its port.
-    let ports = ports.filter(|ports| ports.balancer.as_ref() == group.servers.first());
-    let listen = flags.listen.or_else(|| ports?.web).unwrap_or_else(|| WEB_LISTEN.into());
-    let (hosts, trusted_proxies) = (flags.host, flags.trusted_proxies);
-    Ok(WebOptions { listen, servers: group.servers, keys: group.keys, tls, hosts, trusted_proxies })
 }
 
 fn client_server(flags: ClientServerFlags, matches: &ArgMatches) -> Result<ClientServerOptions, Failure> {
@@ -425,81 +273,8 @@ fn bench(flags: BenchFlags, matches: &ArgMatches) -> Result<BenchOptions, Failur
     })
 }
 
-/// Of several ways to name the group, the one that was typed counts before one from the environment, and that
-/// before one from a file; among equals `--server` before `--cluster-file` before `--data-dir`.
-fn group(flags: GroupFlags, matches: &ArgMatches) -> Result<Group, Failure> {
-    let rank = |id: &str| match matches.value_source(id) {
-        Some(ValueSource::CommandLine) => 3,
-        Some(ValueSource::EnvVariable) => 2,
-        Some(_) => 1,
-        None => 0,
-    };
-    let (server, cluster_file, data_dir) = (rank("server"), rank("cluster_file"), rank("data_dir"));
-    if server > 0 && server >= cluster_file.max(data_dir) {
-        let keys = keys(flags.cluster_file, flags.data_dir, flags.public_key)?;
-        return Ok(find_group::at_servers(flags.server, keys));
-    }
-    match flags.cluster_file {
-        Some(path) if cluster_file >= data_dir => find_group::in_cluster_file(&path),
-        _ => find_group::in_data_dir(&or_default(flags.data_dir), flags.public_key),
-    }
-}
-
-/// What servers at an address that was typed are known by: a cluster file that was named with it, the key that was, or
-/// nothing yet.
-fn keys(
-    cluster_file: Option<PathBuf>,
-    data_dir: Option<PathBuf>,
-    public_key: Option<PublicKey>,
-) -> Result<Keys, Failure> {
-    let file = match (cluster_file, data_dir) {
-        (Some(path), _) => Some(ClusterFile::read(&path)?),
-        (None, Some(data_dir)) => ClusterFile::read_if_allowed(&ClusterFile::path_in(&data_dir))?,
-        (None, None) => None,
-    };
-    Ok(file.map_or_else(|| find_group::keys_without_file(public_key), |file| file.keys()))
-}
-
-/// The group, for those who run it: they have the cluster file, named or where it usually lies.
-fn own_group(flags: GroupFlags, matches: &ArgMatches) -> Result<Group, Failure> {
-    let data_dir = or_default(flags.data_dir.clone());
-    let group = group(flags, matches)?;
-    if group.keys.cluster().is_some() {
-        return Ok(group);
-    }
-    match ClusterFile::read_if_allowed(&path_of_cluster_file(None, &data_dir))? {
-        Some(file) => Ok(Group { keys: file.keys(), ..group }),
-        None => {
-            let message = "this is for those who run the group, and they have its cluster file: name it with \
-                           --cluster-file, or its folder with --data-dir";
-            Err(Failure::new(Exit::Configuration, message))
-        }
-    }
-}
-
-/// Where the cluster file is: as named, else in the data folder, else where systemd puts what a unit is given.
-fn path_of_cluster_file(named: Option<PathBuf>, data_dir: &Path) -> PathBuf {
-    let credential = || Some(ClusterFile::path_in(Path::new(&std::env::var_os(CREDENTIALS)?)));
-    let in_folder = ClusterFile::path_in(data_dir);
-    match named {
-        Some(path) => path,
-        None if in_folder.exists() => in_folder,
-        None => credential().filter(|path| path.exists()).unwrap_or(in_folder),
-    }
-}
-
 fn or_default(data_dir: Option<PathBuf>) -> PathBuf {
     data_dir.unwrap_or_else(|| PathBuf::from(DATA_DIR))
-}
-
-fn without_doubles(addresses: impl IntoIterator<Item = String>) -> Vec<String> {
-    let mut kept: Vec<String> = Vec::new();
-    for address in addresses {
-        if !kept.contains(&address) {
-            kept.push(address);
-        }
-    }
-    kept
 }
 
 /// What to type to run this job's process again: `ribbit backend --id 2 --data-dir ribbit-data`.
@@ -521,6 +296,7 @@ pub fn words_for(arguments: &[OsString]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::roles::ports::Ports;
 
     fn parse_line(line: &str) -> Result<Invocation, Refusal> {
         parse(line.split_whitespace().map(OsString::from))

@@ -1,0 +1,176 @@
+//! What a server is told: `up`, members, balancers, the web role. Defaults of where they listen and of whom they know, from
+//! flags, the cluster file and the ports that `up` has written.
+
+use super::find_group::{group, path_of_cluster_file};
+use super::flags::{NodeFlags, POSTS_PER_MINUTE, RestartFlag, ServerFlags, UpFlags, command};
+use super::web_flags::WebFlags;
+use super::{CREDENTIALS, Refusal, or_default};
+use crate::roles::cluster_file::ClusterFile;
+use crate::roles::failure::{Exit, Failure};
+use crate::roles::network::Network;
+use crate::roles::options::{BalancerOptions, DataDir, NodeOptions, Restart, UpOptions, WebOptions};
+use crate::roles::ports::Ports;
+use crate::state::{HOME, Role};
+use clap::ArgMatches;
+use clap::error::ErrorKind;
+use std::path::PathBuf;
+
+const COORDINATOR_PORT: u32 = 8_999;
+const BACKEND_PORT: u32 = 10_000;
+/// No backend has a higher number than this.
+const PORTS_PER_CLUSTER: u32 = 1_000;
+const BALANCER_LISTEN: &str = "0.0.0.0:8081";
+const WEB_LISTEN: &str = "127.0.0.1:8080";
+
+pub fn up(flags: UpFlags) -> Result<UpOptions, Refusal> {
+    let data_dir = match (flags.ephemeral, flags.data_dir) {
+        (true, Some(_)) => {
+            let message = "--ephemeral keeps everything in a temporary folder: it excludes --data-dir";
+            return Err(command().error(ErrorKind::ArgumentConflict, message).into());
+        }
+        (true, None) => DataDir::Ephemeral,
+        (false, data_dir) => DataDir::Kept(or_default(data_dir)),
+    };
+    Ok(UpOptions {
+        backends: flags.backends,
+        coordinators: flags.coordinators,
+        web: flags.web,
+        data_dir,
+        restart: match flags.restart {
+            RestartFlag::Always => Restart::Always,
+            RestartFlag::Never => Restart::Never,
+        },
+        evict_after: flags.evict_after,
+        disk_quota_bytes: flags.disk_quota,
+        posts_per_minute: flags.posts_per_minute.unwrap_or(if flags.ephemeral {
+            0
+        } else {
+            POSTS_PER_MINUTE
+        }),
+    })
+}
+
+pub fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeOptions, Failure> {
+    let (id, advertise, evict_after) = (flags.id, flags.advertise, flags.evict_after);
+    let disk_quota_bytes = flags.disk_quota;
+    let (site, heartbeat, miss) = (flags.server.cluster, flags.heartbeat, flags.miss);
+    let place = place(flags.server)?;
+    let ports = place.ports.as_ref();
+    let listen = place
+        .listen
+        .or_else(|| ports?.members.get(&(role, id)).filter(|_| site == HOME).cloned())
+        .unwrap_or_else(|| default_listen(role, site, id));
+    let mut coordinators = place.coordinators;
+    coordinators.extend(ports.map(Ports::everyone).unwrap_or_default());
+    let own = |address: &String| *address == listen || Some(address) == advertise.as_ref();
+    let coordinators = without_doubles(coordinators.into_iter().filter(|address| !own(address)));
+    let (cluster, keys) = (place.cluster.cluster, place.cluster.keys());
+    let found = flags.found;
+    let data_dir = place.data_dir;
+    Ok(NodeOptions {
+        role,
+        id,
+        listen,
+        advertise,
+        data_dir,
+        cluster,
+        keys,
+        trusted_proxies: place.trusted_proxies,
+        coordinators,
+        found,
+        evict_after,
+        disk_quota_bytes,
+        posts_per_minute: POSTS_PER_MINUTE,
+        site,
+        heartbeat,
+        miss,
+        clusters,
+    })
+}
+
+/// The port that a member has when nobody says otherwise: coordinator 8999+N, backend 10000+N; a thousand further on
+/// for each cluster behind the home.
+pub fn default_port(role: Role, site: u32, id: u32) -> u32 {
+    let first = match role {
+        Role::Backend => BACKEND_PORT + (site - HOME) * PORTS_PER_CLUSTER,
+        Role::Coordinator => COORDINATOR_PORT,
+    };
+    first + id
+}
+
+fn default_listen(role: Role, site: u32, id: u32) -> String {
+    format!("0.0.0.0:{}", default_port(role, site, id))
+}
+
+pub fn balancer(flags: ServerFlags) -> Result<BalancerOptions, Failure> {
+    let site = flags.cluster;
+    let place = place(flags)?;
+    let keys = place.cluster.keys();
+    let ports = place.ports.as_ref();
+    let listen = place.listen.or_else(|| ports?.balancer.clone()).unwrap_or_else(|| BALANCER_LISTEN.into());
+    let mut seeds = place.coordinators;
+    seeds.extend(ports.map(Ports::everyone).unwrap_or_default());
+    if seeds.is_empty() {
+        let message =
+            "nobody to balance: the cluster file lists no coordinators, and no --coordinator is given";
+        return Err(Failure::new(Exit::Configuration, message));
+    }
+    Ok(BalancerOptions {
+        listen,
+        site,
+        seeds: without_doubles(seeds),
+        keys,
+        trusted_proxies: place.trusted_proxies,
+    })
+}
+
+/// What a server is told about where it is.
+struct Place {
+    listen: Option<String>,
+    data_dir: PathBuf,
+    cluster: ClusterFile,
+    ports: Option<Ports>,
+    trusted_proxies: Vec<Network>,
+    /// As given, else as in the cluster file.
+    coordinators: Vec<String>,
+}
+
+fn place(flags: ServerFlags) -> Result<Place, Failure> {
+    let data_dir = or_default(flags.data_dir);
+    let cluster = ClusterFile::read(&path_of_cluster_file(flags.cluster_file, &data_dir))?;
+    let ports = Ports::read(&data_dir)?;
+    let coordinators =
+        if flags.coordinator.is_empty() { cluster.coordinators.clone() } else { flags.coordinator };
+    let (listen, trusted_proxies) = (flags.listen, flags.trusted_proxies);
+    Ok(Place { listen, data_dir, cluster, ports, trusted_proxies, coordinators })
+}
+
+pub fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure> {
+    let credentials = std::env::var_os(CREDENTIALS).filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let tls = flags.tls(credentials.as_deref())?;
+    let data_dir = flags.group.data_dir.clone();
+    let group = group(flags.group, matches)?;
+    if group.servers.is_empty() {
+        let message = format!(
+            "{} does not say who serves people: name balancers or backends with --server",
+            group.found_in
+        );
+        return Err(Failure::new(Exit::Configuration, message));
+    }
+    let ports = Ports::read(&or_default(data_dir))?;
+    // Only beside the group of that folder: another group's pages have no business on its port.
+    let ports = ports.filter(|ports| ports.balancer.as_ref() == group.servers.first());
+    let listen = flags.listen.or_else(|| ports?.web).unwrap_or_else(|| WEB_LISTEN.into());
+    let (hosts, trusted_proxies) = (flags.host, flags.trusted_proxies);
+    Ok(WebOptions { listen, servers: group.servers, keys: group.keys, tls, hosts, trusted_proxies })
+}
+
+fn without_doubles(addresses: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for address in addresses {
+        if !kept.contains(&address) {
+            kept.push(address);
+        }
+    }
+    kept
+}
