@@ -105,7 +105,7 @@ impl Group {
     /// the test harness swallows. The calling thread is on the host `home` from now on.
     pub fn off(boards: Vec<Board>, home: usize) -> Option<Group> {
         let turn = turn();
-        let network = match Network::make("host", boards.len()) {
+        let network = match Network::make("hosts", boards.len()) {
             Ok(network) => network,
             Err(why) => {
                 let _ = writeln!(std::io::stderr(), "skipped: {why}");

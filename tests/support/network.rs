@@ -29,7 +29,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// So many hosts. `kind` begins their names, and is a few letters that nobody else uses.
+    /// So many hosts. `kind` says whose they are, and stands in their names.
     ///
     /// # Errors
     /// Why this cannot be done here.
@@ -43,7 +43,7 @@ impl Network {
             }
         }
         sweep(kind);
-        let network = Network { prefix: format!("{kind}{}", std::process::id()), hosts };
+        let network = Network { prefix: format!("{}{}", prefix(kind), std::process::id()), hosts };
         let switch = network.switch();
         // What it cannot do it says here, and not in the middle.
         try_ip(&["netns", "add", &switch])?;
@@ -174,16 +174,27 @@ fn enter(name: &str) {
     move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).expect("root may go there");
 }
 
-/// Removes what processes that are no more have left.
+/// Begins the names of all namespaces of a kind; no other program's do.
+fn prefix(kind: &str) -> String {
+    format!("ribbit-test-{kind}-")
+}
+
+/// Removes what processes that are no more have left. Where anybody still lives, nothing is touched.
 fn sweep(kind: &str) {
     let Ok(names) = std::fs::read_dir("/run/netns") else { return };
     for name in names.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
-        let number = name.strip_prefix(kind).and_then(|rest| rest.split('-').next());
+        let number = name.strip_prefix(&prefix(kind)).and_then(|rest| rest.split('-').next());
         let Some(pid) = number.and_then(|number| number.parse::<u32>().ok()) else { continue };
-        if !Path::new(&format!("/proc/{pid}")).exists() {
+        if !Path::new(&format!("/proc/{pid}")).exists() && is_empty(&name) {
             let _ = try_ip(&["netns", "del", &name]);
         }
     }
+}
+
+/// Whether no process lives in this namespace.
+fn is_empty(name: &str) -> bool {
+    let asked = Command::new("ip").args(["netns", "pids", name]).output();
+    asked.is_ok_and(|output| output.status.success() && output.stdout.trim_ascii().is_empty())
 }
 
 fn ip(words: &[&str]) {
