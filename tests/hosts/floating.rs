@@ -197,7 +197,7 @@ fn of_two_balancers_one_has_the_address_and_the_other_when_its_machine_dies() {
 
 #[test]
 fn a_holder_that_is_cut_off_or_stopped_loses_the_address_before_the_other_has_it() {
-    let Some(mut group) = Group::on(boards(), HOME) else { return };
+    let Some(group) = Group::on(boards(), HOME) else { return };
     let watch = Watch::begin(&group);
     let mut holder = watch.await_holder(|_| true);
     awaited("somebody is served by it", || is_served(&group.keys()).then_some(()));
