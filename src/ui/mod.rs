@@ -12,6 +12,7 @@
 //! - [`status_page`]: the same as a page
 //! - [`watch`]: the same for a terminal that is looked at again and again
 //! - [`table`]: columns that line up; [`tree`]: the lock namespace, drawn
+//! - [`demo`]: a demonstration's words
 //! - [`verify`]: whether the members have the same rows
 //! - [`nearest`]: what a typing error may have been meant for
 //! - [`lines`]: croaks, messages and people in a terminal; [`person_json`]: the same for scripts
@@ -19,6 +20,7 @@
 //!
 //! Knows the rules' types and the protocol's, nothing of the roles that use it.
 
+pub mod demo;
 pub mod directory;
 pub mod export;
 pub mod form;

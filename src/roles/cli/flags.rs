@@ -8,6 +8,7 @@
 use super::backup_flags::{BackupFlags, RestoreFlags};
 use super::bench_flags::BenchFlags;
 use super::client_flags::ClientFlags;
+use super::demo_flags::{DEMO_HELP, DemoFlags};
 use super::floating_flags::FloatingFlags;
 use super::tree_flags::{LOCK_HELP, LockFlags, SHELL_HELP, ShellFlags};
 use super::user_flags::UserVerbFlags;
@@ -56,6 +57,9 @@ pub enum Verb {
     /// Run a whole group on this machine, to try it out
     #[command(after_help = help::UP)]
     Up(UpFlags),
+    /// See for yourself what survives what: two scenes, played on this machine, each claim checked
+    #[command(after_help = DEMO_HELP)]
+    Demo(DemoFlags),
     /// Make the cluster file that every board gets a copy of
     #[command(after_help = help::INIT)]
     Init(InitFlags),

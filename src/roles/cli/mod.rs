@@ -10,7 +10,7 @@
 //! and exits 2; a wrong file is a [`Failure`] and exits 78.
 //!
 //! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`, [`bench_flags`]: of `bench`,
-//!   [`backup_flags`]: of `backup`, [`floating_flags`]: of a balancer that holds an address, [`client_flags`]: of `client`, [`user_flags`]: of `user`, [`web_flags`]: of `client web`);
+//!   [`backup_flags`]: of `backup`, [`demo_flags`]: of `demo`, [`floating_flags`]: of a balancer that holds an address, [`client_flags`]: of `client`, [`user_flags`]: of `user`, [`web_flags`]: of `client web`);
 //!   [`help`]: the examples under them; [`typed`]: values with a syntax of their own
 //! - [`config`]: the KEY=VALUE file of `--config`
 //! - [`find_group`]: where the group is reached; [`server_options`]: what a server is told
@@ -20,6 +20,7 @@ pub mod bench_flags;
 pub mod client_flags;
 mod client_verbs;
 pub mod config;
+pub mod demo_flags;
 pub mod find_group;
 pub mod flags;
 pub mod floating_flags;
@@ -34,10 +35,10 @@ use crate::net::protocol::Directory;
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{
-    BackupOptions, BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DirectoryOptions, Fate,
-    HealthOptions, InitOptions, KeyOptions, LockOptions, MemberOptions, NodeOptions, RecoverOptions,
-    RestoreOptions, ShellOptions, StatusOptions, TerminalOptions, UpOptions, UserOptions, VerbOptions,
-    VerifyOptions, WatchOptions, WebOptions,
+    BackupOptions, BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DemoOptions,
+    DirectoryOptions, Fate, HealthOptions, InitOptions, KeyOptions, LockOptions, MemberOptions, NodeOptions,
+    RecoverOptions, RestoreOptions, ShellOptions, StatusOptions, TerminalOptions, UpOptions, UserOptions,
+    VerbOptions, VerifyOptions, WatchOptions, WebOptions,
 };
 use crate::roles::shell::commands;
 use crate::state::{Consistency, Role};
@@ -74,6 +75,7 @@ pub enum Job {
     ClientServer(ClientServerOptions),
     Init(InitOptions),
     Up(UpOptions),
+    Demo(DemoOptions),
     Status(StatusOptions),
     Health(HealthOptions),
     Watch(WatchOptions),
@@ -147,6 +149,7 @@ fn innermost(matches: &ArgMatches) -> &ArgMatches {
 fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
     Ok(match verb {
         Verb::Up(flags) => Job::Up(up(flags)?),
+        Verb::Demo(flags) => Job::Demo(demo_flags::demo(&flags)),
         Verb::Init(flags) => Job::Init(init(flags)),
         Verb::Backend(flags) => {
             let posts_per_minute = flags.posts_per_minute;
