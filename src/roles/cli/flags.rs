@@ -8,6 +8,7 @@
 use super::backup_flags::{BackupFlags, RestoreFlags};
 use super::bench_flags::BenchFlags;
 use super::client_flags::ClientFlags;
+use super::floating_flags::FloatingFlags;
 use super::tree_flags::{LOCK_HELP, LockFlags, SHELL_HELP, ShellFlags};
 use super::user_flags::UserVerbFlags;
 use super::{help, typed};
@@ -263,6 +264,8 @@ pub struct BalancerFlags {
     pub verb: Option<BalancerVerb>,
     #[command(flatten)]
     pub server: ServerFlags,
+    #[command(flatten)]
+    pub floating: FloatingFlags,
 }
 
 #[derive(Debug, Subcommand)]
