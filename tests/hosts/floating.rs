@@ -69,7 +69,7 @@ impl Watch {
                     let before = Instant::now();
                     let found = lan::look("eth0").expect("the kernel says");
                     let has = found.addresses.iter().any(|own| own.address.to_string() == ADDRESS);
-                    let spans = &mut seen.lock().unwrap()[at];
+                    let spans = &mut seen.lock().expect("no thread panics with it")[at];
                     match spans.last_mut().filter(|_| has && had) {
                         Some(span) => span.1 = before,
                         None if has => spans.push((before, before)),
@@ -84,7 +84,7 @@ impl Watch {
         watch.threads.push(std::thread::spawn(move || {
             while !ends.load(Ordering::Relaxed) {
                 if is_served(&keys) {
-                    served.lock().unwrap().push(Instant::now());
+                    served.lock().expect("no thread panics with it").push(Instant::now());
                 }
                 std::thread::sleep(Duration::from_millis(10));
             }
@@ -94,7 +94,7 @@ impl Watch {
 
     /// The host that has it, if exactly one was seen with it right now.
     fn holder(&self) -> Option<usize> {
-        let seen = self.seen.lock().unwrap();
+        let seen = self.seen.lock().expect("no thread panics with it");
         let lately = |at: &usize| {
             seen[*at].last().is_some_and(|(_, last)| last.elapsed() < Duration::from_millis(100))
         };
@@ -110,7 +110,7 @@ impl Watch {
     /// Nobody had it while the other one had it.
     #[track_caller]
     fn never_two(&self) {
-        let seen = self.seen.lock().unwrap();
+        let seen = self.seen.lock().expect("no thread panics with it");
         for one in &seen[0] {
             for other in &seen[1] {
                 assert!(one.1 < other.0 || other.1 < one.0, "both had it: {one:?}, {other:?}");
@@ -121,7 +121,7 @@ impl Watch {
     /// How long nobody was served, around and behind this moment.
     fn gap(&self, at: Instant) -> Duration {
         awaited_within(PROMISED * MARGIN, "somebody is served by the other one", || {
-            let served = self.served.lock().unwrap();
+            let served = self.served.lock().expect("no thread panics with it");
             let before = served.iter().rev().find(|served| **served < at).copied().unwrap_or(at);
             // What was under way may still have been answered: the gap is the longest there is.
             let behind = std::iter::once(before).chain(served.iter().copied().filter(|served| *served >= at));
