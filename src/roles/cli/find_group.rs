@@ -2,7 +2,7 @@
 //! ask and keys.
 
 use super::flags::GroupFlags;
-use super::{CREDENTIALS, or_default};
+use super::{CREDENTIALS, INSTALLED, or_default};
 use crate::net::keys::{Keys, PublicKey};
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// 3: nothing is known there. 78: a file is there and is wrong.
 pub fn in_data_dir(data_dir: &Path, public_key: Option<PublicKey>) -> Result<Group, Failure> {
-    let path = ClusterFile::path_in(data_dir);
+    let path = path_of_cluster_file(None, data_dir);
     if let Some(ports) = Ports::read(data_dir)? {
         let mut seeds = ports.everyone();
         seeds.extend(ports.balancer.clone());
@@ -32,6 +32,12 @@ pub fn in_data_dir(data_dir: &Path, public_key: Option<PublicKey>) -> Result<Gro
     }
     if path.exists() {
         return in_cluster_file(&path);
+    }
+    // A board's own group, for those who may read the file. Never for a server: one that was started in the wrong folder
+    // would come back as a member that has lost its store.
+    let installed = Path::new(INSTALLED);
+    if ClusterFile::read_if_allowed(installed)?.is_some() {
+        return in_cluster_file(installed);
     }
     let message = format!(
         "no group is known in {}: `ribbit up` starts one there; or name one with --data-dir, --cluster-file \
@@ -117,7 +123,8 @@ pub fn own_group(flags: GroupFlags, matches: &ArgMatches) -> Result<Group, Failu
     if group.keys.cluster().is_some() {
         return Ok(group);
     }
-    match ClusterFile::read_if_allowed(&path_of_cluster_file(None, &data_dir))? {
+    let beside = ClusterFile::read_if_allowed(&path_of_cluster_file(None, &data_dir))?;
+    match beside.map_or_else(|| ClusterFile::read_if_allowed(Path::new(INSTALLED)), |file| Ok(Some(file)))? {
         Some(file) => Ok(Group { keys: file.keys(), ..group }),
         None => {
             let message = "this is for those who run the group, and they have its cluster file: name it with \

@@ -22,6 +22,7 @@
 //! - [`tokens`]: sessions as they are stored
 //! - [`pages`]: `/metrics` and `/health`
 //! - [`limits`]: how much one account may do here
+//! - [`own_address`]: where the others reach it; [`supervised`]: what its supervisor is told
 //! - [`passwords`]: hashing, off the executor's threads
 //! - [`chores`]: bounded work that the leader proposes when nobody asks
 
@@ -33,6 +34,7 @@ mod disk;
 mod join;
 mod limits;
 mod lost;
+mod own_address;
 mod pages;
 mod passwords;
 mod peers;
@@ -42,6 +44,7 @@ mod scrub;
 mod service;
 mod snapshots;
 mod subscriptions;
+mod supervised;
 mod tokens;
 mod twin;
 
@@ -49,6 +52,7 @@ use super::failure::{Exit, Failure};
 use super::network::Network;
 use super::options::NodeOptions;
 use super::panics;
+use super::systemd::{notify, sockets};
 use crate::db::{self, DbError, FileDisk, Identity, Store};
 use crate::net::limits::SUBSCRIBERS_MAX;
 use crate::net::listener::{self, Gate};
@@ -64,6 +68,7 @@ use async_net::TcpListener;
 use coordination::Coordination;
 use disk::Disk;
 use limits::Limits;
+use own_address::OwnAddress;
 use passwords::Passwords;
 use pins::Pins;
 use roster::Peers;
@@ -73,6 +78,7 @@ use smol::lock::Semaphore;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
+use supervised::Pulse;
 
 /// A store that another process is about to let go of is waited for this long: a restart overlaps a little.
 const STORE_WAIT: Duration = Duration::from_secs(2);
@@ -85,8 +91,9 @@ const LAST_WRITES: Duration = Duration::from_secs(2);
 /// What all parts of a running member share.
 pub(super) struct Node {
     pub options: NodeOptions,
-    /// HOST:PORT that others are told.
-    pub address: String,
+    pub address: OwnAddress,
+    /// Whether the main thread turns.
+    pub pulse: Pulse,
     pub machine: String,
     /// The machine's name, for people.
     pub host: String,
@@ -132,7 +139,7 @@ impl Node {
             raft_id: member.map_or(0, |it| it.identity.raft_id),
             role: self.options.role,
             id: self.options.id,
-            address: self.address.clone(),
+            address: self.address.get(),
             machine: self.machine.clone(),
             pid: std::process::id(),
             applied: member.map_or(0, |it| it.replica.reader().applied()),
@@ -179,14 +186,21 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     let name = options.name();
     let marking = options.clone();
     panics::on_damage(move |why| lost_store(&marking, why));
-    let listener = listen(&options.listen, &name).await?;
+    if options.found_only {
+        return found_only(&options).await;
+    }
+    let listener = match sockets::inherited()? {
+        Some(listener) => listener,
+        None => listen(&options.listen, &name).await?,
+    };
     let bound = listener.local_addr().map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
-    let address = advertised(&options, bound);
+    let address = OwnAddress::new(options.advertise.as_ref(), bound);
     let trusted = options.trusted_proxies.clone();
     let gate = Gate::counting(move |address| Network::crowded(&trusted, address));
     let (failed, failure) = smol::channel::bounded(1);
     let node = Arc::new(Node {
         address,
+        pulse: Pulse::default(),
         machine: machine_id(),
         // So short that others have room for it, whatever its letters.
         host: host_name().chars().take(ADDRESS_BYTES_MAX / 4).collect(),
@@ -211,9 +225,14 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     log::info!("listening on {bound}, store {}", node.options.store_dir().display());
 
     let living = async {
+        let starting = notify::starting(&format!("{name} opens its store"));
         let store = trusted_store(&node).await?;
+        drop(starting);
+        let _supervised = supervised::ready(&node).await?;
+        node.address.settle(&node.options.coordinators).await;
         let chores = become_member(&node, store, failed).await?;
-        chores.await;
+        smol::future::zip(chores, smol::future::zip(node.pulse.beat(), own_address::watch(node.clone())))
+            .await;
         Ok(())
     };
     let failing = async {
@@ -248,6 +267,15 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         member.replica.ended().or(late).await;
     }
     ended
+}
+
+/// Founds a group in a store that belongs to none, and leaves it to whoever runs it.
+async fn found_only(options: &NodeOptions) -> Result<(), Failure> {
+    let mut store = open_store(options).await?;
+    let Some(identity) = store.identity() else { return join::found(options, &mut store).await };
+    check_identity(identity, options)?;
+    log::info!("nothing to found: {} belongs to history {} already", options.name(), identity.history);
+    Ok(())
 }
 
 /// Leadership goes to somebody else before this process does.
@@ -396,29 +424,6 @@ async fn listen(address: &str, name: &str) -> Result<TcpListener, Failure> {
             format!("{name} cannot listen on {address}: {error}; choose another address with --listen");
         Failure::new(Exit::Refused, text)
     })
-}
-
-/// What others are told: what was given, else the bound address; where that says "all of this machine's", the
-/// address from which this machine reaches the others.
-fn advertised(options: &NodeOptions, bound: std::net::SocketAddr) -> String {
-    if let Some(given) = &options.advertise {
-        return given.clone();
-    }
-    if !bound.ip().is_unspecified() {
-        return bound.to_string();
-    }
-    let towards = |address: &String| {
-        // Sends nothing: it only asks the kernel which way it would go.
-        let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
-        socket.connect(address).ok()?;
-        socket.local_addr().ok()
-    };
-    let ip = options
-        .coordinators
-        .iter()
-        .find_map(towards)
-        .map_or("127.0.0.1".into(), |found| found.ip().to_string());
-    format!("{ip}:{}", bound.port())
 }
 
 /// The machine's boot id: the same for all processes of one machine.

@@ -387,6 +387,8 @@ impl Asking<'_> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::own_address::OwnAddress;
+    use super::super::supervised::Pulse;
     use super::*;
     use crate::db::{Configuration, FileDisk, Identity, Store};
     use crate::net::keys::{KEY_BYTES, Keys};
@@ -439,6 +441,7 @@ pub(super) mod tests {
                 keys: Keys::of_cluster(cluster, &[1; KEY_BYTES]),
                 trusted_proxies: Vec::new(),
                 coordinators: Vec::new(),
+                found_only: false,
                 found: false,
                 evict_after: Duration::from_secs(10),
                 disk_quota_bytes: u64::MAX,
@@ -448,7 +451,8 @@ pub(super) mod tests {
                 miss: 2,
                 clusters: None,
             },
-            address: "a:1".into(),
+            address: OwnAddress::new(Some(&"a:1".into()), ([127, 0, 0, 1], 1).into()),
+            pulse: Pulse::default(),
             machine: String::new(),
             host: String::new(),
             incarnation: 1,
