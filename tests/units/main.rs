@@ -5,7 +5,7 @@
 //! - [`notify`]: READY, STATUS, STOPPING, signs of life; [`sockets`]: a port that was open before; [`folders`]: where things
 //!   are kept, and founding for once
 //! - [`judged`]: what `systemd-analyze` says of the files in systemd/; [`booted`]: the units started, killed, stuck and started
-//!   anew. Each skipped with a printed reason where it cannot be done
+//!   anew; [`late`]: a network that comes after the member. Each skipped with a printed reason where it cannot be done
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,5 +13,6 @@ mod booted;
 mod folders;
 mod heard;
 mod judged;
+mod late;
 mod notify;
 mod sockets;

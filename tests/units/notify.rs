@@ -184,6 +184,14 @@ fn up_speaks_for_all_of_it_and_its_children_do_not() {
         let environment = fs::read_to_string(format!("/proc/{child}/environ")).unwrap();
         assert!(!environment.contains("NOTIFY_SOCKET") && !environment.contains("WATCHDOG"), "{environment}");
     }
+    // Nor does what runs while a lock is held.
+    let mut locked = ribbit("lock --data-dir");
+    locked.arg(folder.path()).args(["/it", "--", "env"]).env("NOTIFY_SOCKET", &supervisor.name);
+    let shown = locked.env("LISTEN_FDS", "0").env("LISTEN_PID", "1").output().unwrap();
+    let environment = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.status.success() && environment.contains("PATH="), "{environment}");
+    assert!(!environment.contains("NOTIFY_SOCKET") && !environment.contains("LISTEN_"), "{environment}");
+
     up.signal(Signal::TERM);
     supervisor.hears("STOPPING=1");
     assert_eq!(up.ended().code(), Some(0), "{}", up.said());
