@@ -60,7 +60,7 @@ pub fn introduction(node: &Node) -> NewMember {
     NewMember {
         role: node.options.role,
         id: node.options.id,
-        address: node.address.get(),
+        address: node.whereabouts.address(),
         machine: node.machine.clone(),
         rules_level: RULES_LEVEL,
     }

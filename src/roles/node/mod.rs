@@ -14,6 +14,7 @@
 //! - [`scrub`]: everything that is stored, read again slowly
 //! - [`disk`]: how much of its disk a store may take
 //! - [`twin`]: two servers of one name
+//! - [`whereabouts`]: where others reach this one
 //! - [`peers`]: ordered links to the other members; [`roster`]: what is known of them
 //! - [`pins`]: the rows at one index, kept for a backup or a comparison
 //! - [`snapshots`]: the whole state on a link of its own
@@ -22,7 +23,7 @@
 //! - [`tokens`]: sessions as they are stored
 //! - [`pages`]: `/metrics` and `/health`
 //! - [`limits`]: how much one account may do here
-//! - [`own_address`]: where the others reach it; [`supervised`]: what its supervisor is told
+//! - [`supervised`]: what its supervisor is told
 //! - [`passwords`]: hashing, off the executor's threads
 //! - [`chores`]: bounded work that the leader proposes when nobody asks
 
@@ -34,7 +35,6 @@ mod disk;
 mod join;
 mod limits;
 mod lost;
-mod own_address;
 mod pages;
 mod passwords;
 mod peers;
@@ -47,6 +47,7 @@ mod subscriptions;
 mod supervised;
 mod tokens;
 mod twin;
+mod whereabouts;
 
 use super::failure::{Exit, Failure};
 use super::network::Network;
@@ -68,7 +69,6 @@ use async_net::TcpListener;
 use coordination::Coordination;
 use disk::Disk;
 use limits::Limits;
-use own_address::OwnAddress;
 use passwords::Passwords;
 use pins::Pins;
 use roster::Peers;
@@ -79,6 +79,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use supervised::Pulse;
+use whereabouts::Whereabouts;
 
 /// A store that another process is about to let go of is waited for this long: a restart overlaps a little.
 const STORE_WAIT: Duration = Duration::from_secs(2);
@@ -91,7 +92,7 @@ const LAST_WRITES: Duration = Duration::from_secs(2);
 /// What all parts of a running member share.
 pub(super) struct Node {
     pub options: NodeOptions,
-    pub address: OwnAddress,
+    pub whereabouts: Whereabouts,
     /// Whether the main thread turns.
     pub pulse: Pulse,
     pub machine: String,
@@ -139,7 +140,7 @@ impl Node {
             raft_id: member.map_or(0, |it| it.identity.raft_id),
             role: self.options.role,
             id: self.options.id,
-            address: self.address.get(),
+            address: self.whereabouts.address(),
             machine: self.machine.clone(),
             pid: std::process::id(),
             applied: member.map_or(0, |it| it.replica.reader().applied()),
@@ -194,12 +195,12 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         None => listen(&options.listen, &name).await?,
     };
     let bound = listener.local_addr().map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
-    let address = OwnAddress::new(options.advertise.as_ref(), bound);
+    let whereabouts = Whereabouts::new(&options, bound);
     let trusted = options.trusted_proxies.clone();
     let gate = Gate::counting(move |address| Network::crowded(&trusted, address));
     let (failed, failure) = smol::channel::bounded(1);
     let node = Arc::new(Node {
-        address,
+        whereabouts,
         pulse: Pulse::default(),
         machine: machine_id(),
         // So short that others have room for it, whatever its letters.
@@ -229,10 +230,9 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         let store = trusted_store(&node).await?;
         drop(starting);
         let _supervised = supervised::ready(&node).await?;
-        node.address.settle(&node.options.coordinators).await;
+        node.whereabouts.settle(&node.options.coordinators).await;
         let chores = become_member(&node, store, failed).await?;
-        smol::future::zip(chores, smol::future::zip(node.pulse.beat(), own_address::watch(node.clone())))
-            .await;
+        smol::future::zip(chores, node.pulse.beat()).await;
         Ok(())
     };
     let failing = async {
@@ -251,7 +251,11 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     };
     // It owns the links: without them nobody would hear the farewell.
     let mut living = std::pin::pin!(living);
-    let ended = living.as_mut().or(failing).or(stopping).await;
+    let looking = async {
+        whereabouts::watch(&node).await;
+        Ok(())
+    };
+    let ended = living.as_mut().or(failing).or(stopping).or(looking).await;
     if ended.is_ok() {
         log::info!("stopping");
         coordination::leave(&node).await;
