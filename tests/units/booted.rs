@@ -242,6 +242,14 @@ fn people_are_served(board: &Board) {
         board.output("ribbit client create ada --email ada@pond --server 127.0.0.1:8081", "croak, croak\n");
     assert!(created.status.success(), "{created:?}");
     board.typed("ribbit client post --server 127.0.0.1:8081 Under systemd");
+    // Root finds the board's group without being told, and no other in its place.
+    assert_eq!(
+        board.typed("ribbit key"),
+        board.typed("ribbit key --cluster-file /etc/ribbit/cluster.ribbit")
+    );
+    board.typed("ribbit user list");
+    assert_eq!(board.run("ribbit status --data-dir /nonexistent").0, 3);
+    assert_eq!(board.run("ribbit user list --data-dir /nonexistent").0, 3);
     // The port that systemd opened.
     let page = board.typed("bash -c 'exec 3<>/dev/tcp/127.0.0.1/80; printf \"GET /health HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n\" >&3; cat <&3'");
     assert!(page.contains(" 200 "), "{page}");

@@ -46,7 +46,7 @@ use crate::state::{Consistency, Role};
 use bench_flags::{BenchFlags, ConsistencyFlag, OpFlag};
 use clap::{ArgMatches, FromArgMatches};
 use config::Config;
-use find_group::{group, own_group, path_of_cluster_file};
+use find_group::{group, own_group, path_of_cluster_file, path_to_ask};
 use flags::{
     BalancerFlags, BalancerVerb, ClientServerFlags, Flags, InitFlags, KeyFlags, MemberVerb, NameFlags,
     RecoverFlags, StatusFlags, Verb, WatchFlags, command,
@@ -182,7 +182,7 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Restore(flags) => Job::Restore(backup_flags::restore(flags)),
         Verb::Verify(flags) => Job::Verify(backup_flags::verify(flags, matches)?),
         Verb::Key(KeyFlags { data_dir, cluster_file }) => {
-            Job::Key(KeyOptions { cluster_file: path_of_cluster_file(cluster_file, &or_default(data_dir)) })
+            Job::Key(KeyOptions { cluster_file: path_to_ask(cluster_file, data_dir) })
         }
         Verb::Bench(flags) => Job::Bench(bench(flags, matches)?),
     })
