@@ -36,6 +36,7 @@ use super::network::Network;
 use super::node::number_for_tests;
 use super::options::BalancerOptions;
 use super::process;
+use super::systemd::{notify, sockets};
 use crate::net::frame::{self, FrameError, Plane};
 use crate::net::handshake::{self, Accepted, Opening};
 use crate::net::http::{self, Page, Status};
@@ -74,8 +75,12 @@ pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Re
     if options.floating.is_some() {
         floating::allowed()?;
     }
-    let listener =
-        TcpListener::bind(&options.listen).await.map_err(|error| cannot_listen(&options.listen, &error))?;
+    let listener = match sockets::inherited()? {
+        Some(listener) => listener,
+        None => TcpListener::bind(&options.listen)
+            .await
+            .map_err(|error| cannot_listen(&options.listen, &error))?,
+    };
     match listener.local_addr() {
         Ok(address) => log::info!("balancer: listening on {address}"),
         Err(error) => log::warn!("balancer: listening, but its address is not known: {error}"),
@@ -86,7 +91,8 @@ pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Re
 
 fn cannot_listen(listen: &str, error: &io::Error) -> Failure {
     let exit = match error.kind() {
-        io::ErrorKind::AddrInUse => Exit::Refused,
+        // Who has the port goes, and an address comes: trying again may help.
+        io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable => Exit::Refused,
         _ => Exit::Configuration,
     };
     Failure::new(exit, format!("cannot listen on {listen}: {error}; choose another address with --listen"))
@@ -129,11 +135,21 @@ pub async fn serve(
             None => smol::future::pending().await,
         }
     };
-    accepting.or(keep_watch(shared.clone())).or(even_out(&shared, even_steps)).or(keeping).or(stop).await;
+    let serving = notify::serving(|| words(&shared.figures()));
+    let working = keep_watch(shared.clone()).or(even_out(&shared, even_steps)).or(keeping).or(serving);
+    accepting.or(working).or(stop).await;
     if let Some(keeper) = &mut keeper {
         keeper.let_go("this balancer ends").await;
     }
     gate.close();
+}
+
+/// For people who look at its unit.
+fn words(figures: &metrics::Balancer) -> String {
+    let metrics::Balancer { serving, in_sync, has_leader, floating, .. } = figures;
+    let leader = if *has_leader { "" } else { "; nobody leads, nothing can be written" };
+    let floating = if *floating == Some(true) { "; the floating address is here" } else { "" };
+    format!("{serving} backends serve people, {in_sync} of them in sync{leader}{floating}")
 }
 
 /// For the watches and the connections.
@@ -149,6 +165,11 @@ struct Shared {
 impl Shared {
     fn board(&self) -> MutexGuard<'_, Board> {
         self.board.lock().expect("nothing panics while it holds this lock")
+    }
+
+    fn figures(&self) -> metrics::Balancer {
+        let floating = self.has_floating.as_ref().map(|has| has.load(Ordering::Relaxed));
+        metrics::Balancer { floating, ..self.board().figures(Instant::now()) }
     }
 
     /// The member there does not answer: nobody is sent there, and who was is cut.
@@ -256,8 +277,7 @@ async fn connection(
 
 /// What is shown to programs that watch.
 fn page(path: &str, shared: &Shared, gate: &Gate) -> Option<Page> {
-    let floating = shared.has_floating.as_ref().map(|has| has.load(Ordering::Relaxed));
-    let figures = metrics::Balancer { floating, ..shared.board().figures(Instant::now()) };
+    let figures = shared.figures();
     match path {
         "/metrics" => {
             let (accepted, refused) = gate.totals();
