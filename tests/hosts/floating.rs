@@ -280,3 +280,19 @@ fn an_address_that_another_machine_uses_is_not_taken() {
     watch.await_holder(|_| true);
     watch.never_two();
 }
+
+#[test]
+fn a_leader_that_dies_on_another_machine_costs_nobody_the_address_for_long() {
+    let Some(mut group) = Group::on(boards(), HOME) else { return };
+    let watch = Watch::begin(&group);
+    let holder = watch.await_holder(|_| true);
+    group.lead("backend-3");
+    let cut = group.host_of("backend-3");
+    group.power_cut(&[cut]);
+    std::thread::sleep(SETTLE);
+    let now = watch.await_holder(|_| true);
+    let moved = if now == holder { "stays where it was" } else { "has moved" };
+    println!("the leader's machine dies, which is another one: the address {moved}");
+    awaited("somebody is served by it", || is_served(&group.keys()).then_some(()));
+    watch.never_two();
+}
