@@ -213,6 +213,7 @@ fn a_board_runs_them_as_they_are() {
     what_dies_comes_back(&board);
     what_stands_still_is_ended(&board);
     backups_are_kept(&board);
+    an_address_is_held(&board);
     another_user_number_finds_its_files(&board);
     // Nothing was refused by the filter all the while, or it would have been killed.
     let journal = board.typed("journalctl --no-pager");
@@ -325,6 +326,28 @@ fn backups_are_kept(board: &Board) {
     assert_eq!(board.shows("ribbit-backup.service", "Result"), "success");
     board.typed("systemctl start ribbit-backup.timer");
     assert_eq!(board.shows("ribbit-backup.timer", "ActiveState"), "active");
+}
+
+fn an_address_is_held(board: &Board) {
+    let (unit, has) = ("ribbit-balancer-floating", "ip -o -4 addr show eth0");
+    board
+        .typed("ip link add eth0 type veth peer name switch && ip link set switch up && ip link set eth0 up");
+    board.typed("ip addr add 192.0.2.1/24 dev eth0");
+    board.typed(
+        "printf 'RIBBIT_FLOATING=192.0.2.50/24\\nRIBBIT_INTERFACE=eth0\\n' > /etc/ribbit/floating.conf",
+    );
+    board.typed(&format!("systemctl start {unit}"));
+    board.awaits("the address is there", has, |said| said.contains(" 192.0.2.50/32 "));
+    board.awaits("it is said", &format!("systemctl show --value -p StatusText {unit}"), |said| {
+        said.contains("the floating address is here")
+    });
+    assert_eq!(board.shows("ribbit-balancer", "ActiveState"), "inactive", "one of the two");
+    let status = board.typed(&format!("cat /proc/{}/status", board.shows(unit, "MainPID")));
+    // CAP_NET_ADMIN and CAP_NET_RAW.
+    assert!(status.contains("CapEff:\t0000000000003000") && !status.contains("Uid:\t0"), "{status}");
+    board.typed(&format!("systemctl stop {unit}"));
+    assert!(!board.typed(has).contains("192.0.2.50"));
+    board.typed("systemctl start ribbit-balancer; ip link del eth0");
 }
 
 fn another_user_number_finds_its_files(board: &Board) {
