@@ -1,10 +1,12 @@
 //! The processes, each on a board of its own: a network namespace behind a bridge, so that boards can be cut off.
 
+use crate::network::{self, Network};
+use crate::status_json::Status;
 use ribbit::db::{FileDisk, Store, snapshot};
 use ribbit::net::keys::Keys;
 use ribbit::roles::cluster_file::ClusterFile;
 use rustix::process::{Pid, Signal, kill_process};
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -62,14 +64,14 @@ pub struct Boards {
 }
 
 impl Boards {
-    /// Founds a group, and starts everybody.
+    /// Founds a group, and starts everybody. This thread, and those that it starts, are where all boards are reached.
     pub fn start(binary: &Path, folder: &Path) -> Boards {
-        let network = Network::make();
-        if network.is_none() {
-            println!("no network namespaces here: nobody will be cut off");
-        }
+        let network = Network::make("soak", BOARDS.len())
+            .inspect(Network::enter_switch)
+            .inspect_err(|why| println!("{why}: nobody will be cut off"))
+            .ok();
         let address = |at: usize| match &network {
-            Some(network) => format!("{}:{PORT}", network.host(at)),
+            Some(_) => format!("{}:{PORT}", network::address(at)),
             None => format!("127.0.0.1:{}", PORT as usize + 700 + at),
         };
         let board =
@@ -122,12 +124,7 @@ impl Boards {
         let log = File::options().create(true).append(true).open(log).expect("a log can be written");
         let board = &mut self.boards[at];
         let mut command = match &self.network {
-            // It becomes what it runs: the child is the process itself.
-            Some(network) => {
-                let mut command = Command::new("ip");
-                command.args(["netns", "exec", &network.name(at)]).arg(&self.binary);
-                command
-            }
+            Some(network) => network.command(at, &self.binary),
             None => Command::new(&self.binary),
         };
         command
@@ -171,17 +168,14 @@ impl Boards {
     /// Nothing reaches this board, and nothing leaves it.
     pub fn cut_off(&self, at: usize, is_cut: bool) {
         if let Some(network) = &self.network {
-            let state = if is_cut { "down" } else { "up" };
-            network.ip(&["link", "set", &network.cable(at), state]);
+            network.pull(at, is_cut);
         }
     }
 
     /// Nothing of the first reaches the second: neither hears anything on a connection between the two.
     pub fn cut_between(&self, from: usize, to: usize, is_cut: bool) {
         if let Some(network) = &self.network {
-            let verb = if is_cut { "add" } else { "del" };
-            let host = network.host(to);
-            network.ip(&["-n", &network.name(from), "route", verb, "blackhole", &host]);
+            network.cut_between(from, to, is_cut);
         }
     }
 
@@ -206,12 +200,8 @@ impl Boards {
         let asked =
             Command::new(&self.binary).args(["status", "--json", "--data-dir"]).arg(&self.folder).output();
         let output = asked.expect("the binary runs").stdout;
-        let Ok(status) = serde_json::from_slice::<serde_json::Value>(&output) else { return false };
-        let members = status["members"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let well = |member: &serde_json::Value| {
-            ["alive", "voter", "in_sync"].iter().all(|field| member[field] == true) && member["lag"] == 0
-        };
-        members.len() == 5 && !status["leader"].is_null() && members.iter().all(well)
+        let status = serde_json::from_slice::<Status>(&output);
+        status.is_ok_and(|status| status.members.len() == 5 && status.is_whole())
     }
 
     /// Ends everybody, as a person would.
@@ -267,73 +257,5 @@ impl Drop for Boards {
                 let _ = child.wait();
             }
         }
-    }
-}
-
-/// A bridge with a namespace at the end of each cable.
-struct Network {
-    /// Part of all names: several soaks may run.
-    number: u32,
-}
-
-impl Network {
-    /// Nothing where this may not be done.
-    fn make() -> Option<Network> {
-        let network = Network { number: std::process::id() % 200 + 20 };
-        if !rustix::process::geteuid().is_root() || fs::metadata("/proc/self/ns/net").is_err() {
-            return None;
-        }
-        let bridge = network.bridge();
-        let made = network.try_ip(&["link", "add", &bridge, "type", "bridge"])
-            && network.try_ip(&["addr", "add", &format!("{}/24", network.gate()), "dev", &bridge])
-            && network.try_ip(&["link", "set", &bridge, "up"]);
-        if !made {
-            return None;
-        }
-        for at in 0..BOARDS.len() {
-            let (name, cable) = (network.name(at), network.cable(at));
-            network.ip(&["netns", "add", &name]);
-            network.ip(&["link", "add", &cable, "type", "veth", "peer", "name", "eth0", "netns", &name]);
-            network.ip(&["link", "set", &cable, "master", &bridge, "up"]);
-            network.ip(&["-n", &name, "link", "set", "lo", "up"]);
-            network.ip(&["-n", &name, "addr", "add", &format!("{}/24", network.host(at)), "dev", "eth0"]);
-            network.ip(&["-n", &name, "link", "set", "eth0", "up"]);
-        }
-        Some(network)
-    }
-
-    fn bridge(&self) -> String {
-        format!("soak{}", self.number)
-    }
-    fn name(&self, at: usize) -> String {
-        format!("soak{}-{at}", self.number)
-    }
-    fn cable(&self, at: usize) -> String {
-        format!("soak{}-{at}", self.number)
-    }
-    fn gate(&self) -> String {
-        format!("10.77.{}.1", self.number)
-    }
-    fn host(&self, at: usize) -> String {
-        format!("10.77.{}.{}", self.number, 10 + at)
-    }
-
-    fn try_ip(&self, words: &[&str]) -> bool {
-        Command::new("ip").args(words).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-    }
-
-    fn ip(&self, words: &[&str]) {
-        let status = Command::new("ip").args(words).status().expect("`ip` is there");
-        assert!(status.success(), "ip {}", words.join(" "));
-    }
-}
-
-impl Drop for Network {
-    fn drop(&mut self) {
-        for at in 0..BOARDS.len() {
-            self.try_ip(&["netns", "del", &self.name(at)]);
-            self.try_ip(&["link", "del", &self.cable(at)]);
-        }
-        self.try_ip(&["link", "del", &self.bridge()]);
     }
 }

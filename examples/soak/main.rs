@@ -22,8 +22,14 @@
 
 mod boards;
 mod history;
+#[path = "../../tests/support/network.rs"]
+#[allow(dead_code)] // What only tests do with it.
+mod network;
 mod plague;
 mod samples;
+#[path = "../../tests/support/status.rs"]
+#[allow(dead_code)]
+mod status_json;
 mod writers;
 
 use boards::Boards;

@@ -58,6 +58,7 @@ pub use store::{AppliedEntry, Store};
 
 use std::cell::Cell;
 use std::io::ErrorKind;
+use std::panic::PanicHookInfo;
 
 /// What can go wrong with a store. All of it is fatal for the process that meets it.
 #[derive(Debug, thiserror::Error)]
@@ -132,14 +133,20 @@ thread_local! {
     static READING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread reads a store that may be damaged. For a panic hook: what panics now is damage, no bug.
-pub fn is_reading() -> bool {
-    READING.get()
+/// Whether a panic is damage, and no bug: of this thread while it reads a store that may be damaged, or of redb, which
+/// trusts what it has noted of its own pages as well, when it writes. For a panic hook.
+pub fn is_damage(panic: &PanicHookInfo<'_>) -> bool {
+    READING.get() || panic.location().is_some_and(|at| is_of_redb(at.file()))
+}
+
+/// Whether this is one of redb's files, as the compiler saw it.
+fn is_of_redb(file: &str) -> bool {
+    file.split('/').any(|part| part.starts_with("redb-"))
 }
 
 /// Runs what reads a store that may be damaged: redb trusts its pages and panics on some that cannot be. A process that
 /// ended with that panic would meet it again at its next start, so where panics end the process a hook looks at
-/// [`is_reading`]; where they unwind, in tests, it is an error like any other.
+/// [`is_damage`]; where they unwind, in tests, it is an error like any other.
 ///
 /// # Errors
 /// What `work` answers, or `Damaged` when it panicked.

@@ -8,6 +8,7 @@ use crate::net::keys::Keys;
 use crate::net::protocol::Directory;
 use crate::state::{ClusterId, Consistency, LogIndex, MemberName, Role, TreePath};
 use std::ffi::OsString;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -76,6 +77,18 @@ pub struct BalancerOptions {
     pub keys: Keys,
     /// Behind these are many people.
     pub trusted_proxies: Vec<Network>,
+    /// An address to hold for the group.
+    pub floating: Option<FloatingOptions>,
+}
+
+/// For `balancer --floating`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FloatingOptions {
+    pub address: Ipv4Addr,
+    /// How many of its bits are the network's.
+    pub bits: u8,
+    /// Where it goes: the name of an interface.
+    pub interface: String,
 }
 
 /// For `balancer read`, `write`, `down` and `left`.

@@ -1,9 +1,9 @@
 //! A panic is a bug, and ends its process at once, wherever it happens: half a process would go on answering with the state
 //! of that moment. Whoever started it starts it again; the group goes on meanwhile.
 //!
-//! One panic is none of ours: redb trusts the pages that it reads, and a store may be damaged. A member that meets such a
-//! page marks its store, so that the next start comes back without it ([`super::node`], lost stores) instead of meeting it
-//! again.
+//! One panic is none of ours: redb trusts the pages that it reads, and what it has noted of them, and a store may be
+//! damaged. A member that meets such a page marks its store, so that the next start comes back without it
+//! ([`super::node`], lost stores) instead of meeting it again.
 
 use super::failure::{Exit, Failure};
 use super::log_lines;
@@ -23,14 +23,14 @@ pub fn end_the_process() {
     }));
 }
 
-/// From now on a panic while a store is read ends the process with what `damaged` makes of the words.
+/// From now on a panic while a store is read, or within redb, ends the process with what `damaged` makes of the words.
 pub fn on_damage(damaged: impl Fn(&str) -> Failure + Send + Sync + 'static) {
     let otherwise = panic::take_hook();
     panic::set_hook(Box::new(move |what| {
-        if !db::is_reading() {
+        if !db::is_damage(what) {
             return otherwise(what);
         }
-        let why = DbError::Damaged(format!("reading it panicked: {what}").replace('\n', " "));
+        let why = DbError::Damaged(format!("using it panicked: {what}").replace('\n', " "));
         let Failure { message, .. } = damaged(&why.to_string());
         log_lines::flush();
         eprintln!("ribbit: {message}");

@@ -38,6 +38,8 @@ pub struct Balancer {
     pub has_leader: bool,
     pub readers: u64,
     pub evened_out: u64,
+    /// Whether it holds the floating address, where it was told of one.
+    pub floating: Option<bool>,
     pub backends: Vec<BackendLoad>,
 }
 
@@ -164,6 +166,9 @@ pub fn balancer(balancer: &Balancer, process: Process, connections: Connections)
     text.gauge("ribbit_readers", "Programs that were told where to read.", balancer.readers);
     let help = "Connections that were ended to even out the others.";
     text.counter("ribbit_evened_out_total", help, balancer.evened_out);
+    if let Some(holds) = balancer.floating {
+        text.gauge("ribbit_floating_held", "Whether the floating address is here.", holds.into());
+    }
     let shown = || balancer.backends.iter().take(BACKENDS_MAX);
     text.family("ribbit_backend_clients", Kind::Gauge, "Clients of a backend, through whichever balancer.");
     shown().for_each(|it| text.sample("ribbit_backend_clients", &[("backend", &it.name)], it.clients));

@@ -42,7 +42,7 @@ fn one_that_was_away_too_long_for_the_log_gets_a_snapshot_while_people_write() {
     let leader = pond.await_leading_backend();
     let id = if leader == "backend-1" { 2 } else { 1 };
     let name = format!("backend-{id}");
-    let writers = Writers::start(&pond, 4);
+    let writers = Writers::start(&pond.web(), 4);
     writers.await_progress();
 
     pond.kill(&[&name]);

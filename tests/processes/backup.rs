@@ -47,7 +47,7 @@ fn what_was_backed_up_while_people_wrote_is_there_in_a_new_cluster() {
     let mut holder = held.stdout(Stdio::piped()).spawn().expect("the binary starts");
     let mut first = [0; 5];
     holder.stdout.as_mut().expect("piped").read_exact(&mut first).expect("it holds the lock");
-    let writers = Writers::start(&pond, 4);
+    let writers = Writers::start(&pond.web(), 4);
     writers.await_progress();
     // The second takes the place of the first.
     for _ in 0..2 {

@@ -29,7 +29,7 @@ fn wall_clocks_that_jump_by_years_change_only_what_is_shown() {
     pond.await_leading_backend();
     let mut ada = pond.browser();
     ada.join("ada");
-    let writers = Writers::start(&pond, 4);
+    let writers = Writers::start(&pond.web(), 4);
     writers.await_progress();
     let before =
         pond.await_status("nobody is out", |status| status.leader.is_some() && status.members.len() == 5);

@@ -29,7 +29,7 @@ fn a_failing_disk_ends_its_member_alone_and_a_sector_that_cannot_be_read_is_dama
         fs::write(tools.path().join("next"), format!("{what} {inode}")).expect("a file");
         fs::rename(tools.path().join("next"), &broken).expect("a file");
     };
-    let writers = Writers::start(&pond, 4);
+    let writers = Writers::start(&pond.web(), 4);
     writers.await_progress();
     pond.kill(&[&name]);
     let text = |path: &std::path::Path| path.to_str().expect("text").to_string();

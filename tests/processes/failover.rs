@@ -28,7 +28,7 @@ fn the_two_that_hurt(pond: &Pond) -> [String; 2] {
 fn two_backends_are_killed_while_sixteen_write_and_nobody_notices() {
     let mut pond = Pond::start_with(&["--restart", "never"]);
     pond.await_leading_backend();
-    let writers = Writers::start(&pond, WRITERS);
+    let writers = Writers::start(&pond.web(), WRITERS);
     writers.await_progress();
     let killed = the_two_that_hurt(&pond);
     pond.kill(&killed.each_ref().map(String::as_str));
@@ -51,7 +51,7 @@ fn two_backends_are_killed_while_sixteen_write_and_nobody_notices() {
 fn two_that_died_catch_up_while_people_write_and_then_the_third_may_die() {
     let mut pond = Pond::start_with(&["--restart", "never"]);
     pond.await_leading_backend();
-    let writers = Writers::start(&pond, WRITERS);
+    let writers = Writers::start(&pond.web(), WRITERS);
     writers.await_progress();
     let killed = the_two_that_hurt(&pond);
     pond.kill(&killed.each_ref().map(String::as_str));

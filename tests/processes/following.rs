@@ -149,7 +149,7 @@ fn clients(status: &Status) -> BTreeMap<String, u32> {
 fn a_follower_is_told_every_croak_once_and_in_order_while_its_backends_are_killed() {
     let mut pond = Pond::start_with(&["--restart", "never"]);
     pond.await_leading_backend();
-    let writers = Writers::start(&pond, 4);
+    let writers = Writers::start(&pond.web(), 4);
     let session = session_of(&writers.reader);
     let reader = Reader::new(&pond, session);
     let start = reader.subscription.cursor();

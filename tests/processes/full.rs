@@ -72,7 +72,7 @@ fn a_full_disk_ends_its_member_alone_and_room_brings_it_back() {
     // Its people are not refused before: the disk is to run full.
     pond.environment = vec![("RIBBIT_TEST_DISK_RESERVE", "0".into())];
     pond.up(&[]);
-    let writers = Writers::start(&pond, 4);
+    let writers = Writers::start(&pond.web(), 4);
     writers.await_progress();
     disk.fill();
     let deaths = |pond: &Pond| {

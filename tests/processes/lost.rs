@@ -17,7 +17,7 @@ fn heals(mistreat: impl FnOnce(&mut Pond, &str)) -> Pond {
     pond.await_whole();
     let leader = pond.await_leading_backend();
     let member = if leader == "backend-2" { "backend-3" } else { "backend-2" };
-    let writers = Writers::start(&pond, 4);
+    let writers = Writers::start(&pond.web(), 4);
     writers.await_progress();
     mistreat(&mut pond, member);
     let began = Instant::now();

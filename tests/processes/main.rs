@@ -19,6 +19,10 @@ mod driver;
 #[path = "../support/http.rs"]
 #[allow(dead_code)]
 mod http;
+#[path = "../support/patience.rs"]
+mod patience;
+#[path = "../support/status.rs"]
+mod status_json;
 
 mod away;
 mod backup;

@@ -180,7 +180,7 @@ fn a_member_that_is_removed_while_it_lives_ends() {
 fn a_rolling_restart_of_everything_is_not_noticed() {
     let mut pond = Pond::start();
     pond.await_whole();
-    let writers = Writers::start(&pond, 4);
+    let writers = Writers::start(&pond.web(), 4);
     writers.await_progress();
     let names: Vec<String> = pond.status().members.into_iter().map(|member| member.name).collect();
     for name in names {

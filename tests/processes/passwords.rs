@@ -1,8 +1,13 @@
 //! What is kept of a password, and what checking one costs.
 
 use crate::http::Browser;
-use crate::pond::{Pond, awaited};
+use crate::pond::{Pond, awaited, keys};
 use ribbit::db::{FileDisk, Store};
+use ribbit::net::client::Client;
+use ribbit::net::limits::ASK_DEADLINE_MAX;
+use ribbit::net::protocol::{Ask, Password};
+use ribbit::net::secret::new_request_id;
+use ribbit::state::TokenHash;
 use ribbit::state::social::account_named;
 use std::fs;
 use std::io;
@@ -106,4 +111,39 @@ fn what_checking_passwords_takes_is_given_back_round_after_round() {
         least.push(least_kib);
     }
     assert!(least[4] < least[0] + ROOM_KIB / 2, "{least:?}");
+}
+
+/// As many passwords as may wait, and the one that is worked on.
+const WAITING: u8 = 65;
+
+#[test]
+fn who_finds_the_queue_full_is_told_so_and_gets_in_later() {
+    let mut pond = Pond::dry();
+    // Each takes a good part of a second: one alone is answered, behind sixty nobody is.
+    pond.environment = vec![("RIBBIT_TEST_PASSWORD_PASSES", "150".into())];
+    pond.up(&["--backends", "1", "--coordinators", "0"]);
+    let backend = pond.address("BACKEND_1");
+    // Connections of their own, and names of their own: nobody has them, which takes as long.
+    let waiting: Vec<_> = (0..WAITING)
+        .map(|number| {
+            let (client, id) = (Client::new(vec![backend.clone()], keys()), new_request_id());
+            let (username, token) = (format!("frog-{number}"), TokenHash([number; 32]));
+            let ask = Ask::LogIn { id, born: 0, username, password: Password("password".into()), token };
+            smol::spawn(async move { client.ask(ask, ASK_DEADLINE_MAX).await })
+        })
+        .collect();
+    let mut browser = pond.browser();
+    awaited("the queue is full", || {
+        let page = browser.post("/login", &[("username", "ada"), ("password", "password")]);
+        (page.status == 503).then(|| {
+            page.says(503, "(619)");
+            assert_eq!(page.header("retry-after"), Some("2"));
+        })
+    });
+    // What nobody waits for any more is not worked on.
+    drop(waiting);
+    awaited("there is room again", || {
+        let page = browser.post("/login", &[("username", "bob"), ("password", "password")]);
+        (page.status == 422).then(|| page.says(422, "(601)"))
+    });
 }

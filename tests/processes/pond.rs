@@ -4,6 +4,7 @@
 //! ends even when the test process is killed.
 
 use crate::http::Browser;
+use crate::patience::PAUSE;
 use ribbit::net::client::{Client, ask_once};
 use ribbit::net::frame::Plane;
 use ribbit::net::keys::Keys;
@@ -12,7 +13,6 @@ use ribbit::roles::cluster_file::ClusterFile;
 use ribbit::state::listing::TreeEntry;
 use ribbit::state::{Consistency, Page, Query};
 use rustix::process::{Pid, Signal, kill_process};
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Seek, Write};
@@ -22,81 +22,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Whatever is awaited comes within this, also on a machine that is busy with other things.
-pub const PATIENCE: Duration = Duration::from_secs(40);
-const PAUSE: Duration = Duration::from_millis(20);
-
-/// Asks again and again until there is something. Panics with `what` when nothing came.
-#[track_caller]
-pub fn awaited<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
-    awaited_within(PATIENCE, what, ask)
-}
-
-#[track_caller]
-pub fn awaited_within<T>(limit: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(found) = ask() {
-            return found;
-        }
-        assert!(began.elapsed() < limit, "{what}: not within {limit:?}");
-        std::thread::sleep(PAUSE);
-    }
-}
-
-/// What `ribbit status --json` says; a field more or less fails.
-#[allow(dead_code)] // That it can be read is what counts of some.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Status {
-    pub leader: Option<String>,
-    pub term: u64,
-    pub can_lose_processes: u32,
-    pub can_lose_machines: u32,
-    pub members: Vec<MemberStatus>,
-}
-
-#[allow(dead_code)]
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MemberStatus {
-    pub name: String,
-    pub role: String,
-    pub cluster: u32,
-    pub id: u32,
-    pub pid: u32,
-    pub address: String,
-    pub machine: String,
-    pub alive: bool,
-    pub voter: bool,
-    pub in_sync: bool,
-    pub applied: u64,
-    pub lag: u64,
-    pub clients: u32,
-    pub disk_bytes: u64,
-    pub disk_quota_bytes: u64,
-    pub disk_free_bytes: u64,
-    pub disk_full: bool,
-    pub scrubbed_s: Option<u64>,
-}
-
-impl Status {
-    #[track_caller]
-    pub fn member(&self, name: &str) -> &MemberStatus {
-        let found = self.members.iter().find(|member| member.name == name);
-        found.unwrap_or_else(|| panic!("no {name} in {self:?}"))
-    }
-
-    pub fn backends(&self) -> impl Iterator<Item = &MemberStatus> {
-        self.members.iter().filter(|member| member.role == "backend")
-    }
-
-    /// All are there, vote, and have applied the same.
-    pub fn is_whole(&self) -> bool {
-        let well = |member: &MemberStatus| member.alive && member.voter && member.in_sync && member.lag == 0;
-        self.leader.is_some() && self.members.iter().all(well)
-    }
-}
+pub use crate::patience::{PATIENCE, awaited, awaited_within};
+pub use crate::status_json::{MemberStatus, Status};
 
 /// `ribbit up`, running.
 struct Running {

@@ -23,7 +23,7 @@ fn wait(while_: Duration) {
 fn no_acknowledged_croak_is_lost_or_doubled_by_power_cuts() {
     let cuts = std::env::var("RIBBIT_POWER_CUTS").ok().and_then(|cuts| cuts.parse().ok()).unwrap_or(CUTS);
     let mut pond = Pond::start();
-    let writers = Writers::start(&pond, WRITERS);
+    let writers = Writers::start(&pond.web(), WRITERS);
     for cut in 0..cuts {
         writers.await_progress();
         wait(a_while(Duration::from_millis(1_500)));
@@ -50,7 +50,7 @@ fn no_acknowledged_croak_is_lost_or_doubled_by_power_cuts() {
 #[test]
 fn when_up_is_killed_its_children_end_at_once() {
     let mut pond = Pond::start();
-    let writers = Writers::start(&pond, WRITERS);
+    let writers = Writers::start(&pond.web(), WRITERS);
     writers.await_progress();
     let children = pond.kill_up();
     assert_eq!(children.len(), 7, "{children:?}");

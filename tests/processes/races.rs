@@ -75,7 +75,7 @@ fn of_a_hundred_who_create_one_name_and_enter_one_chat_at_once_exactly_one_wins(
 #[test]
 fn people_who_go_break_nothing_for_those_who_write_and_read() {
     let mut pond = Pond::start();
-    let writers = Writers::start(&pond, 4);
+    let writers = Writers::start(&pond.web(), 4);
     writers.await_progress();
     let mut reader = writers.reader.clone();
     for round in 0..5 {

@@ -24,7 +24,7 @@ fn when_two_of_three_stores_are_gone_the_third_founds_a_new_history() {
     let mut ada = pond.browser();
     ada.join("ada");
     (0..60).for_each(|number| ada.croak(&format!("croak {number}")));
-    let writers = Writers::start(&pond, 4);
+    let writers = Writers::start(&pond.web(), 4);
     writers.await_progress();
     let mut written = writers.stop();
     let term = pond.await_status("all have all", whole).term;

@@ -47,7 +47,7 @@ fn members_are_compared_while_people_write_and_the_first_row_that_differs_is_nam
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("the same on ") && said.contains("coordinator-2"), "{said}");
 
-    let writers = Writers::start(&pond, 4);
+    let writers = Writers::start(&pond.web(), 4);
     writers.await_progress();
     for _ in 0..3 {
         let (code, said) = pond.typed(&["verify", "--json"]);

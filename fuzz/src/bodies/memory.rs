@@ -92,10 +92,6 @@ impl MemoryDisk {
         self.cut.store(true, Ordering::Relaxed);
     }
 
-    pub fn mend(&self) {
-        self.cut.store(false, Ordering::Relaxed);
-    }
-
     pub fn put(&self, name: Name, bytes: Vec<u8>) {
         *self.file(name).lock() = bytes;
     }

@@ -1,20 +1,19 @@
 //! A store's main file with some of its bytes changed. A member that begins on it serves, or says that it is damaged; it
 //! does not end the same way at every start.
 //!
-//! redb trusts its pages, and panics on some that cannot be; `ribbit::db::reading` takes that for damage, as it does in
-//! a real process, so here such a panic is no finding. What runs for ever, or asks for all memory, or ends one life
-//! after the other, is.
+//! redb trusts its pages, and panics on some that cannot be; a real process takes that for damage, marks the store, and comes
+//! back without it, so here such a panic is no finding. One of ours is, and what runs for ever, or asks for all memory.
 
 use super::Parts;
 use super::journal::FOUNDED;
 use super::memory::{MemoryDisk, Name};
 use ribbit::db::snapshot::digest;
-use ribbit::db::{DbError, EntryKind, LogEntry, Store, Which, reading};
+use ribbit::db::{DbError, EntryKind, LogEntry, Store, Which, is_damage, reading};
 use ribbit::state::command::{Command, Proposal, Request, Stamp};
 use ribbit::state::{RequestId, TokenHash};
-
-/// A store that is opened again heals, or is found out.
-const LIVES_MAX: usize = 3;
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
 
 pub fn run(data: &[u8]) {
     let disk = FOUNDED.copy();
@@ -27,32 +26,42 @@ pub fn run(data: &[u8]) {
         file[at..end].copy_from_slice(&bytes[..end - at]);
     }
     disk.put(Name::Store(Which::Main), file);
-    assert!((0..LIVES_MAX).any(|_| !ends_in_panic(&disk)), "it ends the same way at every start");
+    NOTING.call_once(note_what_panics);
+    live(&disk);
 }
 
-/// Whether a life on this disk ends in a panic before it has served anybody.
-fn ends_in_panic(disk: &MemoryDisk) -> bool {
-    let Ok(mut store) = Store::open(disk.clone()) else { return false };
-    match reading(|| serve(&mut store)) {
-        Err(DbError::Damaged(why)) if why.contains("panicked") => {
-            // Nothing of it reaches the disk any more: a real process is gone at this moment.
-            let _ = reading(move || {
-                disk.cut();
-                drop(store);
-                Ok(())
-            });
-            disk.mend();
-            true
+static NOTING: Once = Once::new();
+
+thread_local! {
+    /// Whether the newest panic of this thread was damage, as a real process judges it.
+    static DAMAGE: Cell<bool> = const { Cell::new(false) };
+}
+
+fn note_what_panics() {
+    let say = panic::take_hook();
+    panic::set_hook(Box::new(move |what| {
+        DAMAGE.set(is_damage(what));
+        if !is_damage(what) {
+            say(what);
         }
-        // Closing writes, and may meet what serving did not: then this is how the process ends when it is told to.
-        _ => {
-            let _ = reading(move || {
-                drop(store);
-                Ok(())
-            });
-            false
+    }));
+}
+
+/// A life on this disk.
+fn live(disk: &MemoryDisk) {
+    let Ok(mut store) = Store::open(disk.clone()) else { return };
+    if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(|| serve(&mut store))) {
+        if !DAMAGE.get() {
+            panic::resume_unwind(panic);
         }
+        // A real process is gone at this moment: nothing of it reaches the disk any more.
+        disk.cut();
     }
+    // Closing writes, and may meet what serving did not.
+    let _ = reading(move || {
+        drop(store);
+        Ok(())
+    });
 }
 
 /// Everything is read, and a little is written.

@@ -10,6 +10,7 @@ use super::bench_flags::BenchFlags;
 use super::client_flags::ClientFlags;
 use super::completions::{self, CompletionsFlags};
 use super::doctor_flags::{self, DoctorFlags};
+use super::floating_flags::FloatingFlags;
 use super::tree_flags::{LOCK_HELP, LockFlags, SHELL_HELP, ShellFlags};
 use super::user_flags::UserVerbFlags;
 use super::{help, typed};
@@ -276,6 +277,8 @@ pub struct BalancerFlags {
     pub verb: Option<BalancerVerb>,
     #[command(flatten)]
     pub server: ServerFlags,
+    #[command(flatten)]
+    pub floating: FloatingFlags,
 }
 
 #[derive(Debug, Subcommand)]

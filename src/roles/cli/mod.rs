@@ -10,7 +10,7 @@
 //! and exits 2; a wrong file is a [`Failure`] and exits 78.
 //!
 //! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`, [`bench_flags`]: of `bench`,
-//!   [`backup_flags`]: of `backup`, [`doctor_flags`]: of `doctor`, [`client_flags`]: of `client`, [`user_flags`]: of `user`, [`web_flags`]: of `client web`);
+//!   [`backup_flags`]: of `backup`, [`doctor_flags`]: of `doctor`, [`floating_flags`]: of a balancer that holds an address, [`client_flags`]: of `client`, [`user_flags`]: of `user`, [`web_flags`]: of `client web`);
 //!   [`help`]: the examples under them; [`typed`]: values with a syntax of their own
 //! - [`completions`] and [`man`]: the same command line, told to shells and to `man`
 //! - [`config`]: the KEY=VALUE file of `--config`
@@ -25,6 +25,7 @@ pub mod config;
 mod doctor_flags;
 pub mod find_group;
 pub mod flags;
+pub mod floating_flags;
 mod help;
 mod man;
 mod server_options;
@@ -159,7 +160,9 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
             Job::Node(NodeOptions { posts_per_minute, ..node(Role::Backend, None, flags.node)? })
         }
         Verb::Coordinator(flags) => Job::Node(node(Role::Coordinator, flags.clusters, flags.node)?),
-        Verb::Balancer(BalancerFlags { verb: None, server }) => Job::Balancer(balancer(server)?),
+        Verb::Balancer(BalancerFlags { verb: None, server, floating }) => {
+            Job::Balancer(BalancerOptions { floating: floating.options(), ..balancer(server)? })
+        }
         Verb::Balancer(BalancerFlags { verb: Some(verb), .. }) => Job::Directory(directory(verb, matches)?),
         Verb::User(verb) => Job::User(user_flags::user(verb, matches)?),
         Verb::Client(flags) => client_verbs::client(flags, matches)?,
@@ -392,6 +395,9 @@ mod tests {
             ("ribbit balancer --listen 127.0.0.1:0 read", true),
             ("ribbit balancer down nowhere", true),
             ("ribbit balancer left", true),
+            ("ribbit balancer --floating 192.168.1.50/24", true),
+            ("ribbit balancer --interface eth0", true),
+            ("ribbit balancer --floating 192.168.1.50 --interface eth0", true),
             ("ribbit balancer read --data-dir /nonexistent", false),
             ("ribbit backend --id 1 --data-dir /nonexistent", false),
             ("ribbit status --data-dir /nonexistent", false),

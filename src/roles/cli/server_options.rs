@@ -121,6 +121,7 @@ pub fn balancer(flags: ServerFlags) -> Result<BalancerOptions, Failure> {
         seeds: without_doubles(seeds),
         keys,
         trusted_proxies: place.trusted_proxies,
+        floating: None,
     })
 }
 

@@ -1,0 +1,69 @@
+//! People on the host of the web role who croak all the time while a fault goes on, and what must be there in the end:
+//! every croak that was acknowledged, once, in its author's order, on every backend.
+
+use crate::group::{Group, PAGES, backend};
+use crate::writers::{Writers, feed_of, session_of};
+use std::time::{Duration, Instant};
+
+const PEOPLE: usize = 4;
+/// So many that a gap shows, and so few that two cores have time for the rest.
+const PACE: Duration = Duration::from_millis(40);
+
+pub struct People {
+    writers: Writers,
+}
+
+impl People {
+    pub fn arrive() -> People {
+        let writers = Writers::at_pace(PAGES, PEOPLE, PACE);
+        writers.await_progress();
+        People { writers }
+    }
+
+    /// Begins something, waits, ends it, and waits until all is well again and everybody goes on. Prints what it cost.
+    #[track_caller]
+    pub fn meanwhile(
+        &self,
+        group: &mut Group,
+        what: &str,
+        time: Duration,
+        begin: impl FnOnce(&mut Group),
+        end: impl FnOnce(&mut Group),
+    ) {
+        let began = Instant::now();
+        begin(group);
+        std::thread::sleep(time);
+        end(group);
+        let lasted = began.elapsed();
+        self.writers.await_progress();
+        let healed = group.await_whole();
+        let gap = self.writers.gap_since(began);
+        println!(
+            "fault: {what}, {:.1} s: nobody was answered for {:.2} s; whole again {:.1} s after its end",
+            lasted.as_secs_f64(),
+            gap.as_secs_f64(),
+            healed.as_secs_f64()
+        );
+    }
+
+    /// Lets them finish, and looks for everything that was acknowledged.
+    #[track_caller]
+    pub fn leave(self, group: &mut Group, backends: &[String]) {
+        let mut written = self.writers.stop();
+        group.await_whole();
+        written.judge_pages();
+        let session = session_of(&written.reader);
+        for address in backends {
+            let feed = feed_of(address, &group.keys(), session);
+            written.judge(&feed.into_iter().map(|(_, text)| text).collect::<Vec<_>>());
+        }
+        group.verify();
+        group.nobody_gave_up();
+        println!("acknowledged: {}, each there once, in order, on every backend", written.acknowledged());
+    }
+}
+
+/// The three of [`crate::group::usual`].
+pub fn all_backends() -> Vec<String> {
+    (1..=3).map(backend).collect()
+}

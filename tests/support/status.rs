@@ -1,0 +1,66 @@
+//! What `ribbit status --json` says, as a program reads it.
+
+use serde::Deserialize;
+
+/// What `ribbit status --json` says; a field more or less fails.
+#[allow(dead_code)] // That it can be read is what counts of some.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Status {
+    pub leader: Option<String>,
+    pub term: u64,
+    pub can_lose_processes: u32,
+    pub can_lose_machines: u32,
+    pub members: Vec<MemberStatus>,
+    pub floating: Vec<FloatingStatus>,
+}
+
+#[allow(dead_code)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FloatingStatus {
+    pub address: String,
+    pub holder: String,
+}
+
+#[allow(dead_code)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberStatus {
+    pub name: String,
+    pub role: String,
+    pub cluster: u32,
+    pub id: u32,
+    pub pid: u32,
+    pub address: String,
+    pub machine: String,
+    pub alive: bool,
+    pub voter: bool,
+    pub in_sync: bool,
+    pub applied: u64,
+    pub lag: u64,
+    pub clients: u32,
+    pub disk_bytes: u64,
+    pub disk_quota_bytes: u64,
+    pub disk_free_bytes: u64,
+    pub disk_full: bool,
+    pub scrubbed_s: Option<u64>,
+}
+
+impl Status {
+    #[track_caller]
+    pub fn member(&self, name: &str) -> &MemberStatus {
+        let found = self.members.iter().find(|member| member.name == name);
+        found.unwrap_or_else(|| panic!("no {name} in {self:?}"))
+    }
+
+    pub fn backends(&self) -> impl Iterator<Item = &MemberStatus> {
+        self.members.iter().filter(|member| member.role == "backend")
+    }
+
+    /// All are there, vote, and have applied the same.
+    pub fn is_whole(&self) -> bool {
+        let well = |member: &MemberStatus| member.alive && member.voter && member.in_sync && member.lag == 0;
+        self.leader.is_some() && self.members.iter().all(well)
+    }
+}
