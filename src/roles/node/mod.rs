@@ -29,7 +29,7 @@ mod agreement;
 mod chores;
 mod coordination;
 mod credentials;
-mod disk;
+pub mod disk;
 mod join;
 mod limits;
 mod lost;
