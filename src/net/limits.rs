@@ -69,6 +69,9 @@ pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// and given up after as many probes.
 pub const KEEPALIVE_PROBES: u32 = 3;
+/// A link between members on which nothing was acknowledged for this long is given up and dialled anew: TCP would send
+/// again ever more seldom, and find out late that the network is back.
+pub const LINK_UNHEARD_MAX: Duration = Duration::from_secs(3);
 
 /// Questions one asker may have under way: one less than a connection takes, so that a ping finds a place.
 pub const ASKS_UNDER_WAY_MAX: usize = ASKS_PER_CONNECTION_MAX - 1;

@@ -36,6 +36,7 @@ use super::network::Network;
 use super::node::number_for_tests;
 use super::options::BalancerOptions;
 use super::process;
+use super::systemd::{notify, sockets};
 use crate::net::frame::{self, FrameError, Plane};
 use crate::net::handshake::{self, Accepted, Opening};
 use crate::net::http::{self, Page, Status};
@@ -71,11 +72,20 @@ const TEST_EVEN_STEPS: &str = "RIBBIT_TEST_EVEN_STEPS";
 /// When it cannot listen.
 pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let even_steps = number_for_tests(TEST_EVEN_STEPS)?.unwrap_or(EVEN_STEPS);
+<<<<<<< HEAD
     if options.floating.is_some() {
         floating::allowed()?;
     }
     let listener =
         TcpListener::bind(&options.listen).await.map_err(|error| cannot_listen(&options.listen, &error))?;
+=======
+    let listener = match sockets::inherited()? {
+        Some(listener) => listener,
+        None => TcpListener::bind(&options.listen)
+            .await
+            .map_err(|error| cannot_listen(&options.listen, &error))?,
+    };
+>>>>>>> units
     match listener.local_addr() {
         Ok(address) => log::info!("balancer: listening on {address}"),
         Err(error) => log::warn!("balancer: listening, but its address is not known: {error}"),
@@ -86,7 +96,8 @@ pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Re
 
 fn cannot_listen(listen: &str, error: &io::Error) -> Failure {
     let exit = match error.kind() {
-        io::ErrorKind::AddrInUse => Exit::Refused,
+        // Who has the port goes, and an address comes: trying again may help.
+        io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable => Exit::Refused,
         _ => Exit::Configuration,
     };
     Failure::new(exit, format!("cannot listen on {listen}: {error}; choose another address with --listen"))
@@ -123,6 +134,7 @@ pub async fn serve(
         })
         .detach();
     });
+<<<<<<< HEAD
     let keeping = async {
         match &mut keeper {
             Some(keeper) => match keeper.keep().await {},
@@ -133,7 +145,18 @@ pub async fn serve(
     if let Some(keeper) = &mut keeper {
         keeper.let_go("this balancer ends").await;
     }
+=======
+    let serving = notify::serving(|| words(&shared.board().figures(Instant::now())));
+    accepting.or(keep_watch(shared.clone())).or(even_out(&shared, even_steps)).or(serving).or(stop).await;
+>>>>>>> units
     gate.close();
+}
+
+/// For people who look at its unit.
+fn words(figures: &metrics::Balancer) -> String {
+    let metrics::Balancer { serving, in_sync, has_leader, .. } = figures;
+    let leader = if *has_leader { "" } else { "; nobody leads, nothing can be written" };
+    format!("{serving} backends serve people, {in_sync} of them in sync{leader}")
 }
 
 /// For the watches and the connections.

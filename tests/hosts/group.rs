@@ -261,12 +261,16 @@ impl Group {
         fs::read_to_string(self.log(at)).unwrap_or_default()
     }
 
-    /// What a person types on a host: its exit code, and all that it said.
-    pub fn typed(&self, at: usize, words: &[&str]) -> (i32, String) {
+    /// What a person types on a host, with this line on standard input: its exit code, and all that it said.
+    pub fn typed(&self, at: usize, words: &[&str], line: &str) -> (i32, String) {
         let mut command = self.network.command(at, &native());
-        command.args(words).current_dir(&self.hosts[at].folder).stdin(Stdio::null());
+        command.args(words).current_dir(&self.hosts[at].folder).stdin(Stdio::piped());
         command.env("XDG_CONFIG_HOME", self.hosts[at].folder.join("config"));
-        let output = without_ours(&mut command).output().expect("the binary starts");
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = without_ours(&mut command).spawn().expect("the binary starts");
+        // Who asks for nothing may be gone by now.
+        let _ = writeln!(child.stdin.take().expect("piped"), "{line}");
+        let output = child.wait_with_output().expect("our child");
         let said = [output.stdout, output.stderr].concat();
         (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&said).into_owned())
     }
@@ -274,7 +278,7 @@ impl Group {
     /// The same of what needs the cluster file.
     pub fn operated(&self, at: usize, words: &[&str]) -> (i32, String) {
         let folder = self.hosts[at].folder.to_str().expect("a plain name").to_string();
-        self.typed(at, &[words, &["--data-dir", &folder]].concat())
+        self.typed(at, &[words, &["--data-dir", &folder]].concat(), "")
     }
 
     /// How the group is, as it looks from this host; nothing when nobody answers there.

@@ -8,16 +8,20 @@ use std::time::{Duration, Instant};
 const PEOPLE: usize = 4;
 /// So many that a gap shows, and so few that two cores have time for the rest.
 const PACE: Duration = Duration::from_millis(40);
+/// Far more than it takes, far less than TCP takes by itself.
+const AGAIN_MAX: Duration = Duration::from_secs(10);
 
 pub struct People {
     writers: Writers,
+    /// After a fault has ended everybody is answered again within this.
+    again_max: Duration,
 }
 
 impl People {
     pub fn arrive() -> People {
         let writers = Writers::at_pace(PAGES, PEOPLE, PACE);
         writers.await_progress();
-        People { writers }
+        People { writers, again_max: AGAIN_MAX }
     }
 
     /// Begins something, waits, ends it, and waits until all is well again and everybody goes on. Prints what it cost.
@@ -35,7 +39,7 @@ impl People {
         std::thread::sleep(time);
         end(group);
         let lasted = began.elapsed();
-        self.writers.await_progress();
+        self.writers.await_progress_within(self.again_max);
         let healed = group.await_whole();
         let gap = self.writers.gap_since(began);
         println!(

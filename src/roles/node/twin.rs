@@ -51,7 +51,7 @@ pub async fn refuse_name(node: &Node) -> Result<(), Failure> {
 
 /// Another process of this node's name that answers at this address now.
 async fn at(node: &Node, address: &str) -> Option<MemberInfo> {
-    if address.is_empty() || address == node.address {
+    if address.is_empty() || address == node.whereabouts.address() {
         return None;
     }
     match ask_once(address, Plane::Control, &node.options.keys, Ask::NodeStatus, STATUS_DEADLINE).await {
