@@ -8,13 +8,10 @@
 use super::backup_flags::{BackupFlags, RestoreFlags};
 use super::bench_flags::BenchFlags;
 use super::client_flags::ClientFlags;
-<<<<<<< HEAD
 use super::completions::{self, CompletionsFlags};
 use super::doctor_flags::{self, DoctorFlags};
 use super::floating_flags::FloatingFlags;
-=======
 use super::found_flags::FoundFlags;
->>>>>>> units
 use super::tree_flags::{LOCK_HELP, LockFlags, SHELL_HELP, ShellFlags};
 use super::user_flags::UserVerbFlags;
 use super::{help, typed};

@@ -10,12 +10,8 @@
 //! and exits 2; a wrong file is a [`Failure`] and exits 78.
 //!
 //! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`, [`bench_flags`]: of `bench`,
-<<<<<<< HEAD
-//!   [`backup_flags`]: of `backup`, [`doctor_flags`]: of `doctor`, [`floating_flags`]: of a balancer that holds an address, [`client_flags`]: of `client`, [`user_flags`]: of `user`, [`web_flags`]: of `client web`);
-=======
-//!   [`backup_flags`]: of `backup`, [`client_flags`]: of `client`, [`user_flags`]: of `user`, [`web_flags`]: of `client web`,
+//!   [`backup_flags`]: of `backup`, [`doctor_flags`]: of `doctor`, [`floating_flags`]: of a balancer that holds an address, [`client_flags`]: of `client`, [`user_flags`]: of `user`, [`web_flags`]: of `client web`,
 //!   [`found_flags`]: of who founds);
->>>>>>> units
 //!   [`help`]: the examples under them; [`typed`]: values with a syntax of their own
 //! - [`completions`] and [`man`]: the same command line, told to shells and to `man`
 //! - [`config`]: the KEY=VALUE file of `--config`
@@ -30,11 +26,8 @@ pub mod config;
 mod doctor_flags;
 pub mod find_group;
 pub mod flags;
-<<<<<<< HEAD
 pub mod floating_flags;
-=======
 pub mod found_flags;
->>>>>>> units
 mod help;
 mod man;
 mod server_options;
