@@ -29,9 +29,10 @@ pub enum Finding {
     Clock {
         wall_ms: u64,
     },
-    /// There is no such folder.
+    /// There is no such folder; whether there is a cluster file somewhere else.
     NoFolder {
         folder: String,
+        prepared: bool,
     },
     /// This user may not look there.
     Forbidden {
@@ -207,7 +208,11 @@ fn judged(finding: &Finding) -> Judged {
                 ("clock", Warning, words.into(), fix.into())
             }
         },
-        Finding::NoFolder { folder } => {
+        Finding::NoFolder { folder, prepared: true } => {
+            let fix = "start what this board is to run: `sudo systemctl enable --now ribbit-backend@1`, with its number";
+            ("folder", Warning, format!("there is no {folder}: nothing has run here yet"), fix.into())
+        }
+        Finding::NoFolder { folder, prepared: false } => {
             let fix = "on the first board type `ribbit init`; elsewhere copy the cluster file there, or name another \
                        folder with --data-dir";
             ("folder", Bad, format!("there is no {folder}"), fix.into())

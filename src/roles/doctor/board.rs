@@ -37,7 +37,7 @@ pub fn look(options: &DoctorOptions) -> (Vec<Finding>, Known) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             findings.push(Finding::Forbidden { path: shown });
         }
-        Err(_) => findings.push(Finding::NoFolder { folder: shown }),
+        Err(_) => findings.push(Finding::NoFolder { folder: shown, prepared: options.cluster_file.exists() }),
         Ok(entries) => {
             known.folder = true;
             let names = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
