@@ -46,6 +46,11 @@ pub enum Finding {
         path: String,
         what: String,
     },
+    /// What `up` has written of its ports cannot be read.
+    WrongPorts {
+        path: String,
+        what: String,
+    },
     /// A file or a folder that is its owner's business alone, and its mode.
     Mode {
         path: String,
@@ -231,6 +236,9 @@ fn judged(finding: &Finding) -> Judged {
         Finding::WrongClusterFile { path, what } => {
             let fix = format!("copy it anew from another board: `scp -p board1:{path} {path}`");
             ("cluster file", Bad, format!("{path}: {what}"), fix)
+        }
+        Finding::WrongPorts { path, what } => {
+            ("ports file", Warning, what.clone(), format!("type `rm {path}`, and start `ribbit up` anew"))
         }
         Finding::Mode { path, mode, folder } => mode_of(path, *mode, *folder),
         Finding::Owner { path, owner, data_owner } => {
