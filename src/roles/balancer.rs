@@ -12,6 +12,7 @@
 //! - [`board`]: what is known of the members, and the choice; [`readers`]: who was told to read where
 //! - [`directory`]: the asks `read`, `write`, `down` and `left`
 //! - [`splice`]: one client's bytes; [`even`]: whether some of them should go elsewhere
+//! - [`floating`]: an address that one of all balancers has
 //! - [`limits`]: every bound
 //!
 //! - A connection goes to the live, in-sync backend with the fewest clients; when none is in sync, to any
@@ -25,6 +26,7 @@
 mod board;
 mod directory;
 mod even;
+mod floating;
 pub mod limits;
 mod readers;
 mod splice;
@@ -48,12 +50,14 @@ use crate::ui::metrics::{self, Connections};
 use async_net::{TcpListener, TcpStream};
 use board::{Board, Pick};
 use even::{Evening, Load};
+use floating::Keeper;
 use limits::{EVEN_EVERY, EVEN_STEPS};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
 use smol::io::AsyncWriteExt;
 use std::collections::HashMap;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -68,6 +72,9 @@ const TEST_EVEN_STEPS: &str = "RIBBIT_TEST_EVEN_STEPS";
 /// When it cannot listen.
 pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let even_steps = number_for_tests(TEST_EVEN_STEPS)?.unwrap_or(EVEN_STEPS);
+    if options.floating.is_some() {
+        floating::allowed()?;
+    }
     let listener = match sockets::inherited()? {
         Some(listener) => listener,
         None => TcpListener::bind(&options.listen)
@@ -99,9 +106,11 @@ pub async fn serve(
     even_steps: u64,
     stop: impl Future<Output = ()>,
 ) {
-    let BalancerOptions { seeds, site, keys, trusted_proxies, .. } = options;
+    let BalancerOptions { seeds, site, keys, trusted_proxies, floating, .. } = options;
     let gate = Gate::counting(move |address| Network::crowded(&trusted_proxies, address));
-    let shared = Shared { board: Arc::new(Mutex::new(Board::new(seeds, site))), keys };
+    let board = Arc::new(Mutex::new(Board::new(seeds, site)));
+    let mut keeper = floating.map(|floating| Keeper::new(floating, board.clone(), &keys));
+    let shared = Shared { board, keys, has_floating: keeper.as_ref().map(Keeper::has_it) };
     let accepting = accept(listener, &gate, |client, place| {
         let (shared, gate) = (shared.clone(), gate.clone());
         tasks::spawn(async move {
@@ -120,8 +129,23 @@ pub async fn serve(
         })
         .detach();
     });
+    let keeping = async {
+        match &mut keeper {
+            Some(keeper) => match keeper.keep().await {},
+            None => smol::future::pending().await,
+        }
+    };
     let serving = notify::serving(|| words(&shared.board().figures(Instant::now())));
-    accepting.or(keep_watch(shared.clone())).or(even_out(&shared, even_steps)).or(serving).or(stop).await;
+    accepting
+        .or(keep_watch(shared.clone()))
+        .or(even_out(&shared, even_steps))
+        .or(keeping)
+        .or(serving)
+        .or(stop)
+        .await;
+    if let Some(keeper) = &mut keeper {
+        keeper.let_go("this balancer ends").await;
+    }
     gate.close();
 }
 
@@ -138,6 +162,8 @@ struct Shared {
     /// Locked for a moment, never across a wait.
     board: Arc<Mutex<Board>>,
     keys: Keys,
+    /// Whether the floating address is here, where there is one.
+    has_floating: Option<Arc<AtomicBool>>,
 }
 
 impl Shared {
@@ -189,14 +215,7 @@ async fn watch(shared: Shared, address: String, changed: Sender<()>) {
     let mut line = None;
     loop {
         let begin = Instant::now();
-        let status =
-            match frame::within(STATUS_DEADLINE, node_status(&mut line, &address, &shared.keys)).await {
-                Ok(status) => Some(status),
-                Err(_) => {
-                    line = None; // what comes late on it is of no use
-                    None
-                }
-            };
+        let status = node_status(&mut line, &address, &shared.keys).await.ok();
         if shared.board().heard(&address, status) {
             let _ = changed.try_send(()); // full: it is about to look anyway
         }
@@ -204,27 +223,29 @@ async fn watch(shared: Shared, address: String, changed: Sender<()>) {
     }
 }
 
-/// Asks over the line that is kept open, or over a new one when that was lost.
+/// Asks over the line that is kept open, or over a new one when that was lost. One that is silent is let go of: what
+/// comes late on it is of no use.
 async fn node_status(line: &mut Option<Line>, address: &str, keys: &Keys) -> Result<NodeStatus, FrameError> {
-    let kept = match line.take() {
-        Some(open) => {
-            let answer = open.ask(&Ask::NodeStatus, STATUS_DEADLINE, Duration::ZERO).await;
+    let mut open = match line.take() {
+        Some(open) => open,
+        None => Line::open(address, Plane::Status, keys).await?,
+    };
+    let mut answer = asked(&open).await;
+    if answer.as_ref().is_err_and(|error| !matches!(error, FrameError::TimedOut)) {
+        open = Line::open(address, Plane::Status, keys).await?;
+        answer = asked(&open).await;
+    }
+    match answer? {
+        Answer::NodeStatus(status) => {
             *line = Some(open);
-            answer
+            Ok(*status)
         }
-        None => Err(FrameError::Closed),
-    };
-    let answer = match kept {
-        Ok(answer) => answer,
-        Err(_) => {
-            let open = line.insert(Line::open(address, Plane::Status, keys).await?);
-            open.ask(&Ask::NodeStatus, STATUS_DEADLINE, Duration::ZERO).await?
-        }
-    };
-    match answer {
-        Answer::NodeStatus(status) => Ok(*status),
         _ => Err(FrameError::Malformed),
     }
+}
+
+async fn asked(open: &Line) -> Result<Answer, FrameError> {
+    frame::within(STATUS_DEADLINE, open.ask(&Ask::NodeStatus, STATUS_DEADLINE, Duration::ZERO)).await
 }
 
 /// Reads what a connection is for, and answers it or splices it.
@@ -250,7 +271,8 @@ async fn connection(
 
 /// What is shown to programs that watch.
 fn page(path: &str, shared: &Shared, gate: &Gate) -> Option<Page> {
-    let figures = shared.board().figures(Instant::now());
+    let floating = shared.has_floating.as_ref().map(|has| has.load(Ordering::Relaxed));
+    let figures = metrics::Balancer { floating, ..shared.board().figures(Instant::now()) };
     match path {
         "/metrics" => {
             let (accepted, refused) = gate.totals();
