@@ -223,6 +223,7 @@ fn a_board_runs_them_as_they_are() {
     what_dies_comes_back(&board);
     what_stands_still_is_ended(&board);
     pages_are_encrypted(&board);
+    an_address_is_held(&board);
     backups_are_kept(&board);
     another_user_number_finds_its_files(&board);
     a_start_that_takes_its_time_is_no_failed_one(&board);
@@ -354,6 +355,27 @@ fn pages_are_encrypted(board: &Board) {
         said.contains("https://")
     });
     board.typed(&format!("rm {more}/tls.conf; mv /etc/ribbit/web.before /etc/ribbit/web.conf; systemctl daemon-reload; systemctl restart {unit}"));
+}
+
+/// The one unit with rights over the network.
+fn an_address_is_held(board: &Board) {
+    let unit = "ribbit-balancer-floating.service";
+    board.typed("ip link add eth0 type veth peer name far && ip addr add 192.168.77.1/24 dev eth0");
+    board.typed("ip link set eth0 up && ip link set far up");
+    board.typed(
+        "printf 'RIBBIT_FLOATING=192.168.77.50/24\\nRIBBIT_INTERFACE=eth0\\n' > /etc/ribbit/floating.conf",
+    );
+    board.typed(&format!("systemctl start {unit}"));
+    board.awaits("the address", "ip -o addr show dev eth0", |said| said.contains("192.168.77.50/"));
+    assert_eq!(board.shows(ALL[3], "ActiveState"), "inactive", "one of the two");
+    let pid = board.shows(unit, "MainPID");
+    let status = board.typed(&format!("grep -E 'CapEff|Uid' /proc/{pid}/status"));
+    // CAP_NET_ADMIN and CAP_NET_RAW.
+    assert!(status.contains("0000000000003000") && !status.contains("Uid:\t0"), "{status}");
+    board.typed(&format!("systemctl stop {unit}"));
+    let (_, left) = board.run("ip -o addr show dev eth0");
+    assert!(!left.contains("192.168.77.50"), "{left}");
+    board.typed(&format!("systemctl start {}", ALL[3]));
 }
 
 /// A member that waits for its group to let go of what it has lost is not ready, and is left waiting: longer than a start may
