@@ -132,7 +132,7 @@ async fn group(backends: u32) -> (Arc<Member>, Vec<Arc<Member>>) {
 
 fn options(listen: &str, seeds: Vec<String>) -> BalancerOptions {
     let (listen, trusted_proxies) = (listen.to_string(), Vec::new());
-    BalancerOptions { listen, seeds, site: 1, keys: keys(), trusted_proxies }
+    BalancerOptions { listen, seeds, site: 1, keys: keys(), trusted_proxies, floating: None }
 }
 
 /// A balancer that has heard of all `members`. Ends with the task.

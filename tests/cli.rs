@@ -91,7 +91,18 @@ fn every_command_explains_itself_with_examples() {
     }
     let (code, text) = run(&folder, "--help");
     assert!(code == 0 && text.contains("ribbit up") && text.contains("Exit codes"), "{text}");
-    assert_eq!(run(&folder, "--version"), (0, format!("ribbit {}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn the_version_names_commit_and_target() {
+    let folder = folder();
+    let short = format!("ribbit {}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(&folder, "-V"), (0, format!("{short}\n")));
+    let (code, text) = run(&folder, "--version");
+    let built = text.strip_prefix(&format!("{short} (")).and_then(|rest| rest.strip_suffix(")\n"));
+    let (commit, target) = built.and_then(|built| built.split_once(", ")).unwrap();
+    assert!(code == 0 && !commit.is_empty(), "{text}");
+    assert!(target.starts_with(std::env::consts::ARCH) && target.contains("-linux-"), "{text}");
 }
 
 #[test]
@@ -195,7 +206,7 @@ fn init_makes_a_secret_file_once_and_says_what_to_type() {
     let file = folder.path().join("ribbit-data/cluster.ribbit");
     let (code, text) = run(&folder, "init --name frogs --coordinator board1:9000,board2:9001");
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("ribbit coordinator --id 1 --advertise board1:9000 --found"), "{text}");
+    assert!(text.contains("ribbit coordinator --id 1 --found"), "{text}");
     assert!(text.contains("ribbit backend --id 1"), "{text}");
     assert_eq!(mode(&file), 0o600);
     let made = fs::read_to_string(&file).unwrap();

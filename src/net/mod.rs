@@ -23,6 +23,7 @@
 //! - [`listener`]: accepts connections, bounded, and hands a member what is asked on them
 //! - [`crowd`]: how many come from one address
 //! - [`line`]: one connection to one server, many questions on it at once
+//! - [`lan`]: an interface, addresses put on it for a moment, and who else has them
 //! - [`client`]: the failover client: asks whichever server lives until there is an answer
 //! - [`servers`]: whom it may ask
 //! - [`subscription`]: follows what happens, on whichever server lives, from one event to the next
@@ -40,6 +41,7 @@ pub mod health;
 pub mod homing;
 pub mod http;
 pub mod keys;
+pub mod lan;
 pub mod limits;
 pub mod line;
 pub mod listener;

@@ -12,6 +12,7 @@
 //! - [`board`]: what is known of the members, and the choice; [`readers`]: who was told to read where
 //! - [`directory`]: the asks `read`, `write`, `down` and `left`
 //! - [`splice`]: one client's bytes; [`even`]: whether some of them should go elsewhere
+//! - [`floating`]: an address that one of all balancers has
 //! - [`limits`]: every bound
 //!
 //! - A connection goes to the live, in-sync backend with the fewest clients; when none is in sync, to any
@@ -25,6 +26,7 @@
 mod board;
 mod directory;
 mod even;
+mod floating;
 pub mod limits;
 mod readers;
 mod splice;
@@ -34,6 +36,7 @@ use super::network::Network;
 use super::node::number_for_tests;
 use super::options::BalancerOptions;
 use super::process;
+use super::systemd::{notify, sockets};
 use crate::net::frame::{self, FrameError, Plane};
 use crate::net::handshake::{self, Accepted, Opening};
 use crate::net::http::{self, Page, Status};
@@ -47,12 +50,14 @@ use crate::ui::metrics::{self, Connections};
 use async_net::{TcpListener, TcpStream};
 use board::{Board, Pick};
 use even::{Evening, Load};
+use floating::Keeper;
 use limits::{EVEN_EVERY, EVEN_STEPS};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
 use smol::io::AsyncWriteExt;
 use std::collections::HashMap;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -67,8 +72,15 @@ const TEST_EVEN_STEPS: &str = "RIBBIT_TEST_EVEN_STEPS";
 /// When it cannot listen.
 pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let even_steps = number_for_tests(TEST_EVEN_STEPS)?.unwrap_or(EVEN_STEPS);
-    let listener =
-        TcpListener::bind(&options.listen).await.map_err(|error| cannot_listen(&options.listen, &error))?;
+    if options.floating.is_some() {
+        floating::allowed()?;
+    }
+    let listener = match sockets::inherited()? {
+        Some(listener) => listener,
+        None => TcpListener::bind(&options.listen)
+            .await
+            .map_err(|error| cannot_listen(&options.listen, &error))?,
+    };
     match listener.local_addr() {
         Ok(address) => log::info!("balancer: listening on {address}"),
         Err(error) => log::warn!("balancer: listening, but its address is not known: {error}"),
@@ -79,7 +91,8 @@ pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Re
 
 fn cannot_listen(listen: &str, error: &io::Error) -> Failure {
     let exit = match error.kind() {
-        io::ErrorKind::AddrInUse => Exit::Refused,
+        // Who has the port goes, and an address comes: trying again may help.
+        io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable => Exit::Refused,
         _ => Exit::Configuration,
     };
     Failure::new(exit, format!("cannot listen on {listen}: {error}; choose another address with --listen"))
@@ -93,9 +106,11 @@ pub async fn serve(
     even_steps: u64,
     stop: impl Future<Output = ()>,
 ) {
-    let BalancerOptions { seeds, site, keys, trusted_proxies, .. } = options;
+    let BalancerOptions { seeds, site, keys, trusted_proxies, floating, .. } = options;
     let gate = Gate::counting(move |address| Network::crowded(&trusted_proxies, address));
-    let shared = Shared { board: Arc::new(Mutex::new(Board::new(seeds, site))), keys };
+    let board = Arc::new(Mutex::new(Board::new(seeds, site)));
+    let mut keeper = floating.map(|floating| Keeper::new(floating, board.clone(), &keys));
+    let shared = Shared { board, keys, has_floating: keeper.as_ref().map(Keeper::has_it) };
     let accepting = accept(listener, &gate, |client, place| {
         let (shared, gate) = (shared.clone(), gate.clone());
         tasks::spawn(async move {
@@ -114,8 +129,31 @@ pub async fn serve(
         })
         .detach();
     });
-    accepting.or(keep_watch(shared.clone())).or(even_out(&shared, even_steps)).or(stop).await;
+    let keeping = async {
+        match &mut keeper {
+            Some(keeper) => match keeper.keep().await {},
+            None => smol::future::pending().await,
+        }
+    };
+    let serving = notify::serving(|| words(&shared.board().figures(Instant::now())));
+    accepting
+        .or(keep_watch(shared.clone()))
+        .or(even_out(&shared, even_steps))
+        .or(keeping)
+        .or(serving)
+        .or(stop)
+        .await;
+    if let Some(keeper) = &mut keeper {
+        keeper.let_go("this balancer ends").await;
+    }
     gate.close();
+}
+
+/// For people who look at its unit.
+fn words(figures: &metrics::Balancer) -> String {
+    let metrics::Balancer { serving, in_sync, has_leader, .. } = figures;
+    let leader = if *has_leader { "" } else { "; nobody leads, nothing can be written" };
+    format!("{serving} backends serve people, {in_sync} of them in sync{leader}")
 }
 
 /// For the watches and the connections.
@@ -124,6 +162,8 @@ struct Shared {
     /// Locked for a moment, never across a wait.
     board: Arc<Mutex<Board>>,
     keys: Keys,
+    /// Whether the floating address is here, where there is one.
+    has_floating: Option<Arc<AtomicBool>>,
 }
 
 impl Shared {
@@ -231,7 +271,8 @@ async fn connection(
 
 /// What is shown to programs that watch.
 fn page(path: &str, shared: &Shared, gate: &Gate) -> Option<Page> {
-    let figures = shared.board().figures(Instant::now());
+    let floating = shared.has_floating.as_ref().map(|has| has.load(Ordering::Relaxed));
+    let figures = metrics::Balancer { floating, ..shared.board().figures(Instant::now()) };
     match path {
         "/metrics" => {
             let (accepted, refused) = gate.totals();

@@ -9,7 +9,7 @@
 //! - [`start`]: logging and the one match that runs a role; [`stop`]: when it has to end
 //! - [`up`]: a whole group on one machine
 //! - [`directory`]: `balancer read`, `write`, `down` and `left`, which ask a balancer
-//! - [`init`], [`status`] (also as `members`), [`health`], [`watch`], [`member`], [`bench`] (with [`histogram`]), [`recover`]: commands that come to an
+//! - [`init`], [`doctor`], [`status`] (also as `members`), [`health`], [`watch`], [`member`], [`bench`] (with [`histogram`]), [`recover`]: commands that come to an
 //!   end by themselves
 //! - [`backup`], [`restore`]: everything in a file, and back; [`verify`]: whether the members have the same, row by row;
 //!   [`pinned`] and [`progress`] help them
@@ -19,6 +19,7 @@
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
 //! - [`address`]: HOST:PORT as people type it
 //! - [`process`]: what a process can tell of itself
+//! - [`systemd`]: what is heard from a supervisor, and said to it
 //! - [`output`]: standard output; [`log_lines`]: standard error, for which nobody waits
 //! - [`web`]: pages for browsers
 //! - [`user`]: people's accounts, for those who run the group
@@ -34,6 +35,7 @@ pub mod client_server;
 pub mod cluster_file;
 pub mod descriptors;
 pub mod directory;
+pub mod doctor;
 pub mod editor;
 pub mod env_file;
 pub mod failure;
@@ -63,6 +65,7 @@ pub mod shell;
 pub mod start;
 pub mod status;
 pub mod stop;
+pub mod systemd;
 pub mod terminal;
 pub mod up;
 pub mod user;

@@ -27,6 +27,8 @@ use crate::state::{
 use crate::ui::tree::Drawn;
 use crate::ui::words;
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Until a question is given up.
@@ -38,11 +40,20 @@ const NEWEST_MAX: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone)]
 pub struct Namespace {
     client: Client,
-    /// Every member that the survey found.
-    servers: Vec<String>,
+    servers: Servers,
     keys: Keys,
     names: BTreeMap<RaftId, String>,
     found_in: String,
+}
+
+/// Says which servers may be asked, whenever a connection is opened.
+#[derive(Clone)]
+struct Servers(Arc<dyn Fn() -> Vec<String> + Send + Sync>);
+
+impl std::fmt::Debug for Servers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries((self.0)()).finish()
+    }
 }
 
 /// A place of the namespace and what lies below it.
@@ -86,12 +97,24 @@ impl Namespace {
         let servers: Vec<String> = members.into_iter().map(|member| member.info.address).collect();
         let client = Client::on(Plane::Control, servers.clone(), group.keys.clone());
         let keys = group.keys.clone();
+        let servers = Servers(Arc::new(move || servers.clone()));
         Ok(Namespace { client, servers, keys, names, found_in: group.found_in.clone() })
+    }
+
+    /// Of those whom somebody knows who looks after them all the time: `servers` is asked whenever a connection is opened.
+    pub fn among(
+        servers: impl Fn() -> Vec<String> + Send + Sync + 'static,
+        keys: &Keys,
+        found_in: &str,
+    ) -> Namespace {
+        let client = Client::on(Plane::Control, servers(), keys.clone());
+        let (servers, keys, names) = (Servers(Arc::new(servers)), keys.clone(), BTreeMap::new());
+        Namespace { client, servers, keys, names, found_in: found_in.to_string() }
     }
 
     /// A client with a connection of its own.
     pub fn another_client(&self) -> Client {
-        Client::on(Plane::Control, self.servers.clone(), self.keys.clone())
+        Client::on(Plane::Control, (self.servers.0)(), self.keys.clone())
     }
 
     /// The same group through a connection of its own.
@@ -201,6 +224,25 @@ impl Namespace {
             Owner::Client(_) => None,
         };
         words::holder(owner, name.map(String::as_str), &lease.words)
+    }
+
+    /// A place and what lies below it, as far as one page goes, as the member has it that is asked: it may be old. Nothing
+    /// when there is no such place.
+    ///
+    /// # Errors
+    /// Nobody answers within `limit`.
+    pub async fn glance(
+        &self,
+        path: &TreePath,
+        depth: u8,
+        limit: Duration,
+    ) -> Result<Vec<TreeEntry>, Unreachable> {
+        let (path, depth, limit_nodes) = (path.clone(), Some(depth), TREE_PAGE_MAX as u16);
+        let query = Query::Tree { path, depth, after: None, limit: limit_nodes };
+        match self.ask_read(query, Consistency::Stale, limit).await?.page {
+            Ok(Page::Tree { entries, .. }) => Ok(entries),
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// Names in a folder, as far as somebody tells at once: for completion.
@@ -334,6 +376,16 @@ impl Namespace {
         let path = shown(path_of(command));
         Ok(Some(format!("{path}: the fence {fence} of {} is stale: {words}", shown(lock))))
     }
+}
+
+/// The folder of the locks of floating addresses.
+pub fn floating_folder() -> TreePath {
+    TreePath::root().join("floating").expect("a plain name")
+}
+
+/// The lock of one.
+pub fn floating_path(address: Ipv4Addr) -> TreePath {
+    floating_folder().join(&address.to_string()).expect("a plain name")
 }
 
 /// What a lock's holder is said to be.

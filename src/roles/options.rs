@@ -8,6 +8,7 @@ use crate::net::keys::Keys;
 use crate::net::protocol::Directory;
 use crate::state::{ClusterId, Consistency, LogIndex, MemberName, Role, TreePath};
 use std::ffi::OsString;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub struct NodeOptions {
     pub disk_quota_bytes: u64,
     /// What one account may write in a minute through a backend; 0 is as much as comes.
     pub posts_per_minute: u32,
+    /// Founds, and ends.
+    pub found_only: bool,
     /// How often it says that it is there,
     pub heartbeat: Duration,
     /// and how many beats in a row may be missed before it counts as gone; asked of the leader.
@@ -76,6 +79,18 @@ pub struct BalancerOptions {
     pub keys: Keys,
     /// Behind these are many people.
     pub trusted_proxies: Vec<Network>,
+    /// An address to hold for the group.
+    pub floating: Option<FloatingOptions>,
+}
+
+/// For `balancer --floating`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FloatingOptions {
+    pub address: Ipv4Addr,
+    /// How many of its bits are the network's.
+    pub bits: u8,
+    /// Where it goes: the name of an interface.
+    pub interface: String,
 }
 
 /// For `balancer read`, `write`, `down` and `left`.
@@ -399,6 +414,19 @@ pub struct Group {
     pub found_in: String,
     /// What its servers are known by; what it takes to run the group where the cluster file is at hand.
     pub keys: Keys,
+}
+
+/// For `doctor`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoctorOptions {
+    pub data_dir: PathBuf,
+    pub cluster_file: PathBuf,
+    /// Where this user's sessions are kept.
+    pub settings: Option<PathBuf>,
+    pub disk_quota_bytes: u64,
+    /// Ports to look at; the usual ones when there are none.
+    pub listen: Vec<String>,
+    pub json: bool,
 }
 
 /// For `status`.

@@ -1,10 +1,14 @@
 //! `ribbit status` and `ribbit members`: asks the group how it is, and shows it.
 
 use super::failure::{Exit, Failure};
+use super::namespace::{Namespace, floating_folder};
 use super::options::{Group, StatusOptions};
 use super::output;
 use crate::net::survey::{Survey, survey};
+use crate::state::rows::Kind;
 use crate::ui;
+use crate::ui::plain;
+use crate::ui::status::Floating;
 use smol::Timer;
 use smol::future::or;
 use std::time::Duration;
@@ -12,17 +16,44 @@ use std::time::Duration;
 /// A survey asks with a limit of its own a member; this bounds all of it.
 const SURVEY_MAX: Duration = Duration::from_secs(5);
 
+/// Whoever holds an address is told without waiting for it.
+const GLANCE_MAX: Duration = Duration::from_millis(500);
+
 /// # Errors
 /// 3: nobody answers.
 pub async fn run(options: &StatusOptions) -> Result<(), Failure> {
     let survey = reached(&options.group).await?;
+    let floating = floating(&survey, &options.group).await;
     output::line(&match (options.detailed, options.json) {
-        (false, false) => ui::status::table(&survey),
-        (false, true) => ui::status::json(&survey),
+        (false, false) => ui::status::table(&survey, &floating),
+        (false, true) => ui::status::json(&survey, &floating),
         (true, false) => ui::status::members_table(&survey),
         (true, true) => ui::status::members_json(&survey),
     });
     Ok(())
+}
+
+/// Who holds which floating address, as one that is in touch has it: for those who run the group alone.
+async fn floating(survey: &Survey, group: &Group) -> Vec<Floating> {
+    let in_touch = survey.members.iter().filter(|member| member.alive && member.in_sync);
+    let servers: Vec<String> = in_touch.map(|member| member.info.address.clone()).collect();
+    if group.keys.cluster().is_none() || servers.is_empty() {
+        return Vec::new();
+    }
+    let namespace = Namespace::among(move || servers.clone(), &group.keys, &group.found_in);
+    match namespace.glance(&floating_folder(), 1, GLANCE_MAX).await {
+        Ok(found) => {
+            let locks = found.into_iter().filter(|entry| entry.node.kind == Kind::Lock);
+            let told = |content: &[u8]| plain::line(&String::from_utf8_lossy(content));
+            locks
+                .map(|it| Floating { address: plain::line(it.path.name()), holder: told(&it.node.content) })
+                .collect()
+        }
+        Err(unreachable) => {
+            log::debug!("who holds floating addresses is not known: {unreachable}");
+            Vec::new()
+        }
+    }
 }
 
 /// A survey of a group of which somebody is alive.

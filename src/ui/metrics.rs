@@ -3,6 +3,7 @@
 //! Under fifty series a process, whatever it has to do with: what would grow with people or members is summed, or cut.
 //! Nothing private: no names of people, no texts, no addresses.
 
+use super::version;
 use crate::net::protocol::NodeStatus;
 use std::fmt::Write;
 
@@ -37,6 +38,8 @@ pub struct Balancer {
     pub has_leader: bool,
     pub readers: u64,
     pub evened_out: u64,
+    /// Whether it holds the floating address, where it was told of one.
+    pub floating: Option<bool>,
     pub backends: Vec<BackendLoad>,
 }
 
@@ -92,7 +95,7 @@ impl Text {
 
     fn process(&mut self, role: &str, name: &str, process: Process) {
         self.family("ribbit_info", Kind::Gauge, "What this process is.");
-        let labels = [("role", role), ("name", name), ("version", env!("CARGO_PKG_VERSION"))];
+        let labels = [("role", role), ("name", name), ("version", version::SHORT), ("build", version::BUILT)];
         self.sample("ribbit_info", &labels, 1);
         self.gauge("ribbit_uptime_seconds", "Since this process was started.", process.uptime_s);
         self.gauge("ribbit_memory_bytes", "Memory that this process has in use.", process.memory_bytes);
@@ -163,6 +166,9 @@ pub fn balancer(balancer: &Balancer, process: Process, connections: Connections)
     text.gauge("ribbit_readers", "Programs that were told where to read.", balancer.readers);
     let help = "Connections that were ended to even out the others.";
     text.counter("ribbit_evened_out_total", help, balancer.evened_out);
+    if let Some(holds) = balancer.floating {
+        text.gauge("ribbit_floating_held", "Whether the floating address is here.", holds.into());
+    }
     let shown = || balancer.backends.iter().take(BACKENDS_MAX);
     text.family("ribbit_backend_clients", Kind::Gauge, "Clients of a backend, through whichever balancer.");
     shown().for_each(|it| text.sample("ribbit_backend_clients", &[("backend", &it.name)], it.clients));

@@ -15,6 +15,16 @@ struct StatusJson<'a> {
     can_lose_processes: u32,
     can_lose_machines: u32,
     members: Vec<MemberJson<'a>>,
+    /// Empty too where the cluster file is not at hand.
+    floating: &'a [Floating],
+}
+
+/// An address that one of several balancers holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Floating {
+    pub address: String,
+    /// The machine and its interface.
+    pub holder: String,
 }
 
 #[derive(Serialize)]
@@ -103,13 +113,14 @@ fn member_json<'a>(survey: &Survey, member: &'a MemberView) -> MemberJson<'a> {
 }
 
 /// One line of JSON.
-pub fn json(survey: &Survey) -> String {
+pub fn json(survey: &Survey, floating: &[Floating]) -> String {
     to_json(&StatusJson {
         leader: survey.leader.as_deref(),
         term: survey.term,
         can_lose_processes: survey.can_lose_processes,
         can_lose_machines: survey.can_lose_machines,
         members: survey.members.iter().map(|member| member_json(survey, member)).collect(),
+        floating,
     })
 }
 
@@ -206,9 +217,11 @@ fn megabytes(bytes: u64) -> String {
 }
 
 /// For people: two sentences and a table, without the last line's end.
-pub fn table(survey: &Survey) -> String {
+pub fn table(survey: &Survey, floating: &[Floating]) -> String {
     let table = columns(survey, &[NAME, IS, ADDRESS, PID, APPLIED, LAG, CLIENTS, DISK]);
-    format!("{}\n{}\n{}\n{table}", who_leads(survey), what_may_be_lost(survey), who_is_full(survey))
+    let held: String =
+        floating.iter().map(|it| format!("{} is held on {}.\n", it.address, it.holder)).collect();
+    format!("{}\n{}\n{held}{}\n{table}", who_leads(survey), what_may_be_lost(survey), who_is_full(survey))
 }
 
 /// The same with everything that is known of each member.
@@ -403,13 +416,13 @@ NAME           IS          ADDRESS          PID  APPLIED  LAG  CLIENTS  DISK
 backend-1      leader      127.0.0.1:40001  101       42    0        0  2 MB
 backend-2      DEAD voter  127.0.0.1:40002  102       40    2        0     -
 coordinator-1  voter       127.0.0.1:40001  101       42    0        -  2 MB";
-        assert_eq!(table(&survey()), expected);
+        assert_eq!(table(&survey(), &[]), expected);
         let mut full = survey();
         full.members[0].store.as_mut().unwrap().full = true;
-        let said = table(&full);
+        let said = table(&full, &[]);
         assert!(said.contains("\nDISK FULL: backend-1. Make room,") && said.contains("0  FULL\n"), "{said}");
         let leaderless = Survey { leader: None, ..survey() };
-        assert!(table(&leaderless).starts_with("NOBODY LEADS"));
+        assert!(table(&leaderless, &[]).starts_with("NOBODY LEADS"));
     }
 
     #[test]
@@ -448,7 +461,12 @@ backend-1@2          2  voter         yes              backend-1";
             \"address\":\"127.0.0.1:40001\",\"machine\":\"m\",\"alive\":true,\"voter\":true,\"in_sync\":true,\
             \"applied\":42,\"lag\":0,\"clients\":0,\"disk_bytes\":1500000,\"disk_quota_bytes\":2000000000,\
             \"disk_free_bytes\":7000000000,\"disk_full\":false,\"scrubbed_s\":7300},";
-        assert!(json(&survey()).starts_with(first), "{}", json(&survey()));
-        assert!(json(&Survey { leader: None, ..survey() }).starts_with("{\"leader\":null,"));
+        let floating = [Floating { address: "192.168.1.50".into(), holder: "board1, eth0".into() }];
+        let said = json(&survey(), &floating);
+        let last = "],\"floating\":[{\"address\":\"192.168.1.50\",\"holder\":\"board1, eth0\"}]}";
+        assert!(said.starts_with(first) && said.ends_with(last), "{said}");
+        assert!(json(&Survey { leader: None, ..survey() }, &[]).starts_with("{\"leader\":null,"));
+        let table = table(&survey(), &floating);
+        assert!(table.contains("0 machines.\n192.168.1.50 is held on board1, eth0.\n\nNAME"), "{table}");
     }
 }

@@ -223,6 +223,26 @@ impl Group {
         }
     }
 
+    fn process(&self, at: usize, typed: &str) -> usize {
+        let found = self.hosts[at].processes.iter().position(|process| process.typed == typed);
+        found.unwrap_or_else(|| panic!("no `{typed}` on this host"))
+    }
+
+    /// Sends what runs on a host, as it was typed, a signal.
+    #[track_caller]
+    pub fn signal(&self, at: usize, typed: &str, signal: Signal) {
+        let process = &self.hosts[at].processes[self.process(at, typed)];
+        send(process.child.as_ref().expect("it runs").id(), signal);
+    }
+
+    /// Waits until it has ended.
+    #[track_caller]
+    pub fn has_ended(&mut self, at: usize, typed: &str) {
+        let number = self.process(at, typed);
+        let mut child = self.hosts[at].processes[number].child.take().expect("it ran");
+        awaited("it ends", || child.try_wait().expect("our child"));
+    }
+
     /// What runs goes on; nobody has ended but by us.
     #[track_caller]
     pub fn nobody_gave_up(&mut self) {

@@ -12,6 +12,15 @@ pub struct Status {
     pub can_lose_processes: u32,
     pub can_lose_machines: u32,
     pub members: Vec<MemberStatus>,
+    pub floating: Vec<FloatingStatus>,
+}
+
+#[allow(dead_code)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FloatingStatus {
+    pub address: String,
+    pub holder: String,
 }
 
 #[allow(dead_code)]

@@ -201,6 +201,18 @@ impl Board {
         changed
     }
 
+    /// Who of the group answers: those that are in touch with it, if any are.
+    pub fn answering(&self) -> Vec<String> {
+        let belongs = |status: &NodeStatus| status.history.is_some();
+        let living = self.places.iter().filter_map(|(address, place)| {
+            place.status.as_ref().filter(|status| belongs(status)).map(|status| (address, status.in_sync))
+        });
+        let living: Vec<(&String, bool)> = living.collect();
+        let in_sync = living.iter().any(|(_, in_sync)| *in_sync);
+        let best = living.into_iter().filter(|(_, its)| *its || !in_sync);
+        best.map(|(address, _)| address.clone()).collect()
+    }
+
     /// The backend for the next connection, none of those at the addresses `tried`.
     pub fn pick(&self, tried: &[String]) -> Option<Pick> {
         let (places, mut candidates) = self.candidates(None);
@@ -284,6 +296,7 @@ impl Board {
             has_leader: self.leader().is_some(),
             readers: self.readers.count() as u64,
             evened_out: self.evened_out,
+            floating: None,
             backends: serving.filter_map(load).collect(),
         }
     }

@@ -46,11 +46,13 @@ Examples:
   ribbit backend --id 2 --data-dir ribbit-data";
 
 pub(super) const COORDINATOR: &str = "\
-Listens on 0.0.0.0:8999+N, or where `up` had it if the data folder is one of
-`up`.
+Listens on the port that the cluster file gives its address, the Nth, and tells
+others that address; where the file has none, on 0.0.0.0:8999+N. Or where `up`
+had it if the data folder is one of `up`.
 
 Examples:
   ribbit coordinator --id 1 --found      the first start of a new group, once
+  ribbit coordinator --id 1 --found-only the same, and ends: ribbit-found@1.service
   ribbit coordinator --id 1              every start after it
   ribbit coordinator --id 2 --coordinator board1:9000";
 
@@ -58,9 +60,16 @@ pub(super) const BALANCER: &str = "\
 Listens on 0.0.0.0:8081, or where `up` had it if the data folder is one of
 `up`.
 
+With --floating it also holds an address: of all balancers that name it, the one
+that holds the lock /floating/ADDR has it on its interface and tells the
+neighbours so; when it dies, the next one has both within three seconds. IPv4
+only. It needs CAP_NET_ADMIN and CAP_NET_RAW, and an address that no other
+machine uses and no DHCP server gives away.
+
 Examples:
   ribbit balancer
   ribbit balancer --listen 0.0.0.0:9090 --coordinator board1:9000,board2:9001
+  ribbit balancer --floating 192.168.1.50/24 --interface eth0
   ribbit balancer read        ask the one that runs, as programs can";
 
 pub(super) const READ: &str = "\
@@ -367,6 +376,11 @@ Reads every row of every member that answers, as of one index, while people go
 on writing. Exits 0 when all are the same, 1 when not (the first row that differs
 is named), 5 when a member that answers could not be compared, 3 when nobody
 answers.";
+
+pub(super) const MAN: &str = "\
+Examples:
+  ribbit man | man -l -
+  ribbit man > /usr/local/share/man/man1/ribbit.1";
 
 pub(super) const BENCH: &str = "\
 Examples:

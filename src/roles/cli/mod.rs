@@ -10,8 +10,10 @@
 //! and exits 2; a wrong file is a [`Failure`] and exits 78.
 //!
 //! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`, [`bench_flags`]: of `bench`,
-//!   [`backup_flags`]: of `backup`, [`client_flags`]: of `client`, [`user_flags`]: of `user`, [`web_flags`]: of `client web`);
+//!   [`backup_flags`]: of `backup`, [`doctor_flags`]: of `doctor`, [`floating_flags`]: of a balancer that holds an address, [`client_flags`]: of `client`, [`user_flags`]: of `user`, [`web_flags`]: of `client web`,
+//!   [`found_flags`]: of who founds);
 //!   [`help`]: the examples under them; [`typed`]: values with a syntax of their own
+//! - [`completions`] and [`man`]: the same command line, told to shells and to `man`
 //! - [`config`]: the KEY=VALUE file of `--config`
 //! - [`find_group`]: where the group is reached; [`server_options`]: what a server is told
 
@@ -19,10 +21,15 @@ pub mod backup_flags;
 pub mod bench_flags;
 pub mod client_flags;
 mod client_verbs;
+mod completions;
 pub mod config;
+mod doctor_flags;
 pub mod find_group;
 pub mod flags;
+pub mod floating_flags;
+pub mod found_flags;
 mod help;
+mod man;
 mod server_options;
 pub mod tree_flags;
 pub mod typed;
@@ -33,30 +40,33 @@ use crate::net::protocol::Directory;
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{
-    BackupOptions, BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DirectoryOptions, Fate,
-    HealthOptions, InitOptions, KeyOptions, LockOptions, MemberOptions, NodeOptions, RecoverOptions,
-    RestoreOptions, ShellOptions, StatusOptions, TerminalOptions, UpOptions, UserOptions, VerbOptions,
-    VerifyOptions, WatchOptions, WebOptions,
+    BackupOptions, BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DirectoryOptions,
+    DoctorOptions, Fate, HealthOptions, InitOptions, KeyOptions, LockOptions, MemberOptions, NodeOptions,
+    RecoverOptions, RestoreOptions, ShellOptions, StatusOptions, TerminalOptions, UpOptions, UserOptions,
+    VerbOptions, VerifyOptions, WatchOptions, WebOptions,
 };
 use crate::roles::shell::commands;
+use crate::roles::systemd;
 use crate::state::{Consistency, Role};
 use bench_flags::{BenchFlags, ConsistencyFlag, OpFlag};
 use clap::{ArgMatches, FromArgMatches};
 use config::Config;
-use find_group::{group, own_group, path_of_cluster_file};
+use find_group::{group, own_group, path_of_cluster_file, path_to_ask};
 use flags::{
     BalancerFlags, BalancerVerb, ClientServerFlags, Flags, InitFlags, KeyFlags, MemberVerb, NameFlags,
     RecoverFlags, StatusFlags, Verb, WatchFlags, command,
 };
-pub use server_options::default_port;
+pub use server_options::{BALANCER_LISTEN, WEB_LISTEN, default_port};
 use server_options::{balancer, node, up, web};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 use tree_flags::{LockFlags, ShellFlags};
 
-/// Where everything is kept unless told otherwise.
+/// Where everything is kept unless told otherwise, by hand or by systemd.
 pub const DATA_DIR: &str = "ribbit-data";
+/// Where the package's units have the cluster file from, and what root asks on a board.
+pub const INSTALLED: &str = "/etc/ribbit/cluster.ribbit";
 /// The folder of what systemd gives a unit with LoadCredential.
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
@@ -75,6 +85,7 @@ pub enum Job {
     Up(UpOptions),
     Status(StatusOptions),
     Health(HealthOptions),
+    Doctor(DoctorOptions),
     Watch(WatchOptions),
     Member(MemberOptions),
     Shell(ShellOptions),
@@ -85,6 +96,8 @@ pub enum Job {
     Verify(VerifyOptions),
     Key(KeyOptions),
     Bench(BenchOptions),
+    /// Text that is asked for, and nothing else.
+    Show(String),
 }
 
 #[derive(Debug)]
@@ -152,7 +165,9 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
             Job::Node(NodeOptions { posts_per_minute, ..node(Role::Backend, None, flags.node)? })
         }
         Verb::Coordinator(flags) => Job::Node(node(Role::Coordinator, flags.clusters, flags.node)?),
-        Verb::Balancer(BalancerFlags { verb: None, server }) => Job::Balancer(balancer(server)?),
+        Verb::Balancer(BalancerFlags { verb: None, server, floating }) => {
+            Job::Balancer(BalancerOptions { floating: floating.options(), ..balancer(server)? })
+        }
         Verb::Balancer(BalancerFlags { verb: Some(verb), .. }) => Job::Directory(directory(verb, matches)?),
         Verb::User(verb) => Job::User(user_flags::user(verb, matches)?),
         Verb::Client(flags) => client_verbs::client(flags, matches)?,
@@ -163,6 +178,7 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Health(StatusFlags { json, group: flags }) => {
             Job::Health(HealthOptions { group: group(flags, matches)?, json })
         }
+        Verb::Doctor(flags) => Job::Doctor(doctor_flags::doctor(flags)),
         Verb::Members(flags) => Job::Status(status(flags, true, matches)?),
         Verb::Member(MemberVerb::Remove(flags)) => {
             Job::Member(member(flags.named, Fate::Remove { alive: flags.yes }, matches)?)
@@ -177,8 +193,10 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Restore(flags) => Job::Restore(backup_flags::restore(flags)),
         Verb::Verify(flags) => Job::Verify(backup_flags::verify(flags, matches)?),
         Verb::Key(KeyFlags { data_dir, cluster_file }) => {
-            Job::Key(KeyOptions { cluster_file: path_of_cluster_file(cluster_file, &or_default(data_dir)) })
+            Job::Key(KeyOptions { cluster_file: path_to_ask(cluster_file, data_dir) })
         }
+        Verb::Completions(flags) => Job::Show(completions::text(&flags, command())),
+        Verb::Man => Job::Show(man::page(command())),
         Verb::Bench(flags) => Job::Bench(bench(flags, matches)?),
     })
 }
@@ -274,7 +292,7 @@ fn bench(flags: BenchFlags, matches: &ArgMatches) -> Result<BenchOptions, Failur
 }
 
 fn or_default(data_dir: Option<PathBuf>) -> PathBuf {
-    data_dir.unwrap_or_else(|| PathBuf::from(DATA_DIR))
+    data_dir.or_else(systemd::state_directory).unwrap_or_else(|| PathBuf::from(DATA_DIR))
 }
 
 /// What to type to run this job's process again: `ribbit backend --id 2 --data-dir ribbit-data`.
@@ -325,6 +343,16 @@ mod tests {
         let node = options_of_node(&line);
         assert_eq!((node.listen.as_str(), node.found), ("0.0.0.0:9000", true));
         assert_eq!(node.coordinators, ["board2:9001"], "its own address is left out");
+
+        let node = options_of_node(&format!("ribbit coordinator --id 2 --data-dir {dir}"));
+        assert_eq!((node.listen.as_str(), node.advertise.as_deref()), ("0.0.0.0:9001", Some("board2:9001")));
+        assert_eq!(node.coordinators, ["board1:9000"], "the file says where it is");
+        let node = options_of_node(&format!("ribbit coordinator --id 3 --data-dir {dir}"));
+        assert_eq!(
+            (node.listen.as_str(), node.advertise),
+            ("0.0.0.0:9002", None),
+            "the file does not list it"
+        );
 
         let node =
             options_of_node(&format!("ribbit backend --id 1 --coordinator a:1,a:1,b:2 --data-dir {dir}"));
@@ -382,6 +410,9 @@ mod tests {
             ("ribbit balancer --listen 127.0.0.1:0 read", true),
             ("ribbit balancer down nowhere", true),
             ("ribbit balancer left", true),
+            ("ribbit balancer --floating 192.168.1.50/24", true),
+            ("ribbit balancer --interface eth0", true),
+            ("ribbit balancer --floating 192.168.1.50 --interface eth0", true),
             ("ribbit balancer read --data-dir /nonexistent", false),
             ("ribbit backend --id 1 --data-dir /nonexistent", false),
             ("ribbit status --data-dir /nonexistent", false),

@@ -14,6 +14,7 @@ use crate::net::frame::{FrameError, Plane};
 use crate::net::protocol::{Answer, Ask};
 use crate::net::secret::new_request_id;
 use crate::roles::failure::{Exit, Failure};
+use crate::roles::options::NodeOptions;
 use crate::state::command::NewMember;
 use crate::state::limits::RULES_LEVEL;
 use crate::state::{Code, Denied, HistoryId, Reply, RequestId};
@@ -33,7 +34,7 @@ pub async fn belong(node: &Node, store: &mut Store) -> Result<bool, Failure> {
         return Ok(identity.raft_id == 1);
     }
     if node.options.found {
-        found(node, store).await?;
+        found(&node.options, store).await?;
         return Ok(true);
     }
     let broken = |error: crate::db::DbError| Failure::new(Exit::Refused, error.to_string());
@@ -41,7 +42,7 @@ pub async fn belong(node: &Node, store: &mut Store) -> Result<bool, Failure> {
         let fresh = new_request_id();
         let (id, member) = store.joining(fresh, introduction(node)).map_err(broken)?;
         if let Some((raft_id, history)) = join(node, id, &member).await? {
-            identify(node, store, raft_id, history, None)?;
+            identify(&node.options, store, raft_id, history, None)?;
             return Ok(false);
         }
         log::warn!(
@@ -64,9 +65,13 @@ pub fn introduction(node: &Node) -> NewMember {
     }
 }
 
-async fn found(node: &Node, store: &mut Store) -> Result<(), Failure> {
-    for address in &node.options.coordinators {
-        if let Ok(status) = ask_status(address, Plane::Control, &node.options.keys).await
+/// Makes a store without an identity the first of a group.
+///
+/// # Errors
+/// 1: a member answers, so there is a group already, or the store fails.
+pub async fn found(options: &NodeOptions, store: &mut Store) -> Result<(), Failure> {
+    for address in &options.coordinators {
+        if let Ok(status) = ask_status(address, Plane::Control, &options.keys).await
             && let Some(history) = status.history
         {
             let text = format!(
@@ -78,25 +83,25 @@ async fn found(node: &Node, store: &mut Store) -> Result<(), Failure> {
         }
     }
     let history = super::random_history();
-    log::info!("founding history {history} of cluster {}", node.options.cluster);
+    log::info!("founding history {history} of cluster {}", options.cluster);
     let alone = Configuration { voters: vec![1], ..Configuration::default() };
-    identify(node, store, 1, history, Some(&alone))
+    identify(options, store, 1, history, Some(&alone))
 }
 
 fn identify(
-    node: &Node,
+    options: &NodeOptions,
     store: &mut Store,
     raft_id: u64,
     history: HistoryId,
     founded: Option<&Configuration>,
 ) -> Result<(), Failure> {
     let identity = Identity {
-        cluster: node.options.cluster,
+        cluster: options.cluster,
         history,
         raft_id,
-        role: node.options.role,
-        site: node.options.site,
-        id: node.options.id,
+        role: options.role,
+        site: options.site,
+        id: options.id,
     };
     store.identify(identity, founded).map_err(|error| Failure::new(Exit::Refused, error.to_string()))
 }

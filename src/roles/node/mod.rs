@@ -23,6 +23,7 @@
 //! - [`tokens`]: sessions as they are stored
 //! - [`pages`]: `/metrics` and `/health`
 //! - [`limits`]: how much one account may do here
+//! - [`supervised`]: what its supervisor is told
 //! - [`passwords`]: hashing, off the executor's threads
 //! - [`chores`]: bounded work that the leader proposes when nobody asks
 
@@ -30,7 +31,7 @@ mod agreement;
 mod chores;
 mod coordination;
 mod credentials;
-mod disk;
+pub mod disk;
 mod join;
 mod limits;
 mod lost;
@@ -43,6 +44,7 @@ mod scrub;
 mod service;
 mod snapshots;
 mod subscriptions;
+mod supervised;
 mod tokens;
 mod twin;
 mod whereabouts;
@@ -51,6 +53,7 @@ use super::failure::{Exit, Failure};
 use super::network::Network;
 use super::options::NodeOptions;
 use super::panics;
+use super::systemd::{notify, sockets};
 use crate::db::{self, DbError, FileDisk, Identity, Store};
 use crate::net::limits::SUBSCRIBERS_MAX;
 use crate::net::listener::{self, Gate};
@@ -75,6 +78,7 @@ use smol::lock::Semaphore;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
+use supervised::Pulse;
 use whereabouts::Whereabouts;
 
 /// A store that another process is about to let go of is waited for this long: a restart overlaps a little.
@@ -89,6 +93,8 @@ const LAST_WRITES: Duration = Duration::from_secs(2);
 pub(super) struct Node {
     pub options: NodeOptions,
     pub whereabouts: Whereabouts,
+    /// Whether the main thread turns.
+    pub pulse: Pulse,
     pub machine: String,
     /// The machine's name, for people.
     pub host: String,
@@ -181,7 +187,13 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     let name = options.name();
     let marking = options.clone();
     panics::on_damage(move |why| lost_store(&marking, why));
-    let listener = listen(&options.listen, &name).await?;
+    if options.found_only {
+        return found_only(&options).await;
+    }
+    let listener = match sockets::inherited()? {
+        Some(listener) => listener,
+        None => listen(&options.listen, &name).await?,
+    };
     let bound = listener.local_addr().map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
     let whereabouts = Whereabouts::new(&options, bound);
     let trusted = options.trusted_proxies.clone();
@@ -189,6 +201,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     let (failed, failure) = smol::channel::bounded(1);
     let node = Arc::new(Node {
         whereabouts,
+        pulse: Pulse::default(),
         machine: machine_id(),
         // So short that others have room for it, whatever its letters.
         host: host_name().chars().take(ADDRESS_BYTES_MAX / 4).collect(),
@@ -213,9 +226,13 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     log::info!("listening on {bound}, store {}", node.options.store_dir().display());
 
     let living = async {
+        let starting = notify::starting(&format!("{name} opens its store"));
         let store = trusted_store(&node).await?;
+        drop(starting);
+        let _supervised = supervised::ready(&node).await?;
+        node.whereabouts.settle(&node.options.coordinators).await;
         let chores = become_member(&node, store, failed).await?;
-        chores.await;
+        smol::future::zip(chores, node.pulse.beat()).await;
         Ok(())
     };
     let failing = async {
@@ -254,6 +271,15 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         member.replica.ended().or(late).await;
     }
     ended
+}
+
+/// Founds a group in a store that belongs to none, and leaves it to whoever runs it.
+async fn found_only(options: &NodeOptions) -> Result<(), Failure> {
+    let mut store = open_store(options).await?;
+    let Some(identity) = store.identity() else { return join::found(options, &mut store).await };
+    check_identity(identity, options)?;
+    log::info!("nothing to found: {} belongs to history {} already", options.name(), identity.history);
+    Ok(())
 }
 
 /// Leadership goes to somebody else before this process does.

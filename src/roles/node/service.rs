@@ -400,6 +400,7 @@ pub(super) mod tests {
     use crate::roles::node::limits::Limits;
     use crate::roles::node::passwords::{self, Passwords};
     use crate::roles::node::roster::Peers;
+    use crate::roles::node::supervised::Pulse;
     use crate::roles::node::whereabouts::Whereabouts;
     use crate::roles::options::NodeOptions;
     use crate::state::{HistoryId, TokenHash};
@@ -439,6 +440,7 @@ pub(super) mod tests {
             keys: Keys::of_cluster(cluster, &[1; KEY_BYTES]),
             trusted_proxies: Vec::new(),
             coordinators: Vec::new(),
+            found_only: false,
             found: false,
             evict_after: Duration::from_secs(10),
             disk_quota_bytes: u64::MAX,
@@ -451,6 +453,7 @@ pub(super) mod tests {
         let node = Node {
             whereabouts: Whereabouts::new(&options, "192.0.2.1:1".parse().unwrap()),
             options,
+            pulse: Pulse::default(),
             machine: String::new(),
             host: String::new(),
             incarnation: 1,

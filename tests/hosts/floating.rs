@@ -1,0 +1,278 @@
+//! An address that two balancers on two hosts name: one has it, the other when that dies, never both.
+
+use crate::group::{Board, CENTRE, Group};
+use crate::network;
+use crate::patience::{awaited, awaited_within};
+use ribbit::net::client::ask_once;
+use ribbit::net::frame::Plane;
+use ribbit::net::keys::Keys;
+use ribbit::net::lan;
+use ribbit::net::protocol::{Answer, Ask};
+use rustix::process::Signal;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+const ADDRESS: &str = "10.77.0.50";
+const PORT: &str = "10.77.0.50:8081";
+const BALANCER: &str = "balancer --floating 10.77.0.50/16 --interface eth0";
+/// The host that people are on.
+const HOME: usize = 4;
+/// What is promised; awaited with a margin, since this machine has two cores for all of them.
+const PROMISED: Duration = Duration::from_secs(3);
+const MARGIN: u32 = 3;
+/// Of one question through the address.
+const ASK_MAX: Duration = Duration::from_millis(200);
+/// Long enough for either of two that could disturb each other to do so.
+const SETTLE: Duration = Duration::from_secs(3);
+
+fn boards() -> Vec<Board> {
+    let backend = |id: usize| format!("backend --id {id} --posts-per-minute 0");
+    let centre = network::address(CENTRE);
+    vec![
+        Board::new("board1", &[&backend(1), BALANCER]),
+        Board::new("board2", &[&backend(2), BALANCER]),
+        Board::new("board3", &[&backend(3)]),
+        Board::new(
+            "centre",
+            &[
+                &format!("coordinator --id 1 --advertise {centre}:9000 --found"),
+                &format!("coordinator --id 2 --advertise {centre}:9001"),
+            ],
+        ),
+        Board::new("home", &[]),
+    ]
+}
+
+/// Looks all the time who has the address, on the hosts themselves, and whether somebody behind it serves.
+struct Watch {
+    ends: Arc<AtomicBool>,
+    /// By host: each time that it was seen there, from and to.
+    seen: Arc<Mutex<[Vec<(Instant, Instant)>; 2]>>,
+    /// When somebody was served.
+    served: Arc<Mutex<Vec<Instant>>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Watch {
+    fn begin(group: &Group) -> Watch {
+        let mut watch =
+            Watch { ends: Arc::default(), seen: Arc::default(), served: Arc::default(), threads: Vec::new() };
+        for at in 0..2 {
+            let (ends, seen, name) = (watch.ends.clone(), watch.seen.clone(), group.network.name(at));
+            watch.threads.push(std::thread::spawn(move || {
+                network::enter(&name);
+                let mut had = false;
+                while !ends.load(Ordering::Relaxed) {
+                    let before = Instant::now();
+                    let found = lan::look("eth0").expect("the kernel says");
+                    let has = found.addresses.iter().any(|own| own.address.to_string() == ADDRESS);
+                    let spans = &mut seen.lock().expect("no thread panics with it")[at];
+                    match spans.last_mut().filter(|_| has && had) {
+                        Some(span) => span.1 = before,
+                        None if has => spans.push((before, before)),
+                        None => {}
+                    }
+                    had = has;
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+            }));
+        }
+        let (ends, served, keys) = (watch.ends.clone(), watch.served.clone(), group.keys());
+        watch.threads.push(std::thread::spawn(move || {
+            while !ends.load(Ordering::Relaxed) {
+                if is_served(&keys) {
+                    served.lock().expect("no thread panics with it").push(Instant::now());
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }));
+        watch
+    }
+
+    /// The host that has it, if exactly one was seen with it right now.
+    fn holder(&self) -> Option<usize> {
+        let seen = self.seen.lock().expect("no thread panics with it");
+        let lately = |at: &usize| {
+            seen[*at].last().is_some_and(|(_, last)| last.elapsed() < Duration::from_millis(100))
+        };
+        let mut with: Vec<usize> = (0..2).filter(lately).collect();
+        with.pop().filter(|_| with.is_empty())
+    }
+
+    #[track_caller]
+    fn await_holder(&self, wanted: impl Fn(usize) -> bool) -> usize {
+        awaited("one host has the address", || self.holder().filter(|at| wanted(*at)))
+    }
+
+    /// Nobody had it while the other one had it.
+    #[track_caller]
+    fn never_two(&self) {
+        let seen = self.seen.lock().expect("no thread panics with it");
+        for one in &seen[0] {
+            for other in &seen[1] {
+                assert!(one.1 < other.0 || other.1 < one.0, "both had it: {one:?}, {other:?}");
+            }
+        }
+    }
+
+    /// How long nobody was served, around and behind this moment.
+    fn gap(&self, at: Instant) -> Duration {
+        awaited_within(PROMISED * MARGIN, "somebody is served by the other one", || {
+            let served = self.served.lock().expect("no thread panics with it");
+            let before = served.iter().rev().find(|served| **served < at).copied().unwrap_or(at);
+            // What was under way may still have been answered: the gap is the longest there is.
+            let behind = std::iter::once(before).chain(served.iter().copied().filter(|served| *served >= at));
+            let moments: Vec<Instant> = behind.collect();
+            let gaps = moments.windows(2).map(|two| two[1] - two[0]);
+            let longest = gaps.max()?;
+            let last = moments.last()?.elapsed();
+            (longest > ASK_MAX && last < longest).then_some(longest)
+        })
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.ends.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn is_served(keys: &Keys) -> bool {
+    let asked = ask_once(PORT, Plane::Status, keys, Ask::NodeStatus, ASK_MAX);
+    matches!(smol::block_on(asked), Ok(Answer::NodeStatus(_)))
+}
+
+/// Where the people's host believes that the address is, and where it is on this host.
+fn neighbour(group: &Group, at: usize) -> (String, String) {
+    let out = |words: &[&str]| {
+        let output = Command::new("ip").args(words).output().expect("`ip` is there");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let behind = |text: &str, mark: &str| -> String {
+        text.split_once(mark).and_then(|(_, rest)| rest.split_whitespace().next()).unwrap_or("").to_string()
+    };
+    let believed = out(&["-n", &group.network.name(HOME), "neigh", "show", ADDRESS]);
+    let link = out(&["-n", &group.network.name(at), "link", "show", "eth0"]);
+    (behind(&believed, "lladdr "), behind(&link, "link/ether "))
+}
+
+fn report(what: &str, gap: Duration) {
+    let verdict = if gap <= PROMISED { "within" } else { "NOT within" };
+    println!("{what}: nobody was served for {} ms, {verdict} the {PROMISED:?} promised", gap.as_millis());
+}
+
+#[test]
+fn of_two_balancers_one_has_the_address_and_the_other_when_its_machine_dies() {
+    let Some(mut group) = Group::on(boards(), HOME) else { return };
+    let watch = Watch::begin(&group);
+    let mut holder = watch.await_holder(|_| true);
+    awaited("somebody is served by it", || is_served(&group.keys()).then_some(()));
+    let (code, said) = group.operated(CENTRE, &["status"]);
+    let expected = format!("{ADDRESS} is held on ");
+    assert!(code == 0 && said.contains(&expected), "{said}");
+
+    for (what, leads) in [("its machine dies, and with it the leader", true), ("its machine dies", false)] {
+        group.lead(if leads { ["backend-1", "backend-2"][holder] } else { "backend-3" });
+        let (from, other) = (holder, 1 - holder);
+        assert_eq!(watch.holder(), Some(from), "an election costs nobody the address");
+        let cut = Instant::now();
+        group.power_cut(&[from]);
+        let gap = watch.gap(cut);
+        holder = watch.await_holder(|at| at == other);
+        report(what, gap);
+        let (believed, is) = neighbour(&group, other);
+        assert_eq!(believed, is, "the neighbours were told");
+        group.power_on(&[from]);
+        group.await_whole();
+        assert_eq!(watch.holder(), Some(other), "it stays where it is");
+    }
+    watch.never_two();
+}
+
+#[test]
+fn a_holder_that_is_cut_off_or_stopped_loses_the_address_before_the_other_has_it() {
+    let Some(group) = Group::on(boards(), HOME) else { return };
+    let watch = Watch::begin(&group);
+    let mut holder = watch.await_holder(|_| true);
+    awaited("somebody is served by it", || is_served(&group.keys()).then_some(()));
+
+    let begun = Instant::now();
+    group.network.pull(holder, true);
+    let gap = watch.gap(begun);
+    let other = watch.await_holder(|at| at != holder);
+    report("its cable is pulled", gap);
+    group.network.pull(holder, false);
+    std::thread::sleep(SETTLE);
+    assert_eq!(watch.holder(), Some(other), "it stays where it is");
+    watch.never_two();
+    holder = other;
+
+    let begun = Instant::now();
+    group.signal(holder, BALANCER, Signal::STOP);
+    let gap = watch.gap(begun);
+    let other = watch.await_holder(|at| at != holder);
+    report("it is stopped (SIGSTOP)", gap);
+    group.signal(holder, BALANCER, Signal::CONT);
+    std::thread::sleep(SETTLE);
+    assert_eq!(watch.holder(), Some(other), "who wakes up does not take it back");
+    watch.never_two();
+}
+
+#[test]
+fn a_holder_that_ends_hands_the_address_over_and_one_that_is_killed_leaves_nothing_behind() {
+    let Some(mut group) = Group::on(boards(), HOME) else { return };
+    let watch = Watch::begin(&group);
+    let mut holder = watch.await_holder(|_| true);
+    awaited("somebody is served by it", || is_served(&group.keys()).then_some(()));
+    for (what, signal) in [("it is told to end", Signal::TERM), ("it is killed (SIGKILL)", Signal::KILL)] {
+        let begun = Instant::now();
+        group.signal(holder, BALANCER, signal);
+        let gap = watch.gap(begun);
+        let other = watch.await_holder(|at| at != holder);
+        report(what, gap);
+        group.has_ended(holder, BALANCER);
+        group.power_on(&[holder]);
+        holder = other;
+    }
+    // With nobody else there, the same one has it again, whatever its earlier life has left.
+    let other = 1 - holder;
+    group.signal(other, BALANCER, Signal::TERM);
+    group.has_ended(other, BALANCER);
+    let begun = Instant::now();
+    group.signal(holder, BALANCER, Signal::KILL);
+    group.has_ended(holder, BALANCER);
+    group.power_on(&[holder]);
+    let gap = watch.gap(begun);
+    report("it is killed and started again, alone", gap);
+    assert_eq!(watch.await_holder(|_| true), holder);
+    watch.never_two();
+}
+
+#[test]
+fn an_address_that_another_machine_uses_is_not_taken() {
+    let Some(group) = Group::off(boards(), HOME) else { return };
+    let mut group = group;
+    let foreign = group.network.name(HOME);
+    let ip = |words: &[&str]| {
+        let done = Command::new("ip").args(words).status().expect("`ip` is there");
+        assert!(done.success(), "{words:?}");
+    };
+    ip(&["-n", &foreign, "addr", "add", &format!("{ADDRESS}/32"), "dev", "eth0"]);
+    let all: Vec<usize> = group.all().collect();
+    group.power_on(&all);
+    group.await_whole();
+    let words = "another machine on eth0 has it: ";
+    awaited("it is said", || (0..2).any(|at| group.said(at).contains(words)).then_some(()));
+    let watch = Watch::begin(&group);
+    std::thread::sleep(SETTLE);
+    assert_eq!(watch.holder(), None);
+    ip(&["-n", &foreign, "addr", "del", &format!("{ADDRESS}/32"), "dev", "eth0"]);
+    watch.await_holder(|_| true);
+    watch.never_two();
+}
