@@ -91,7 +91,18 @@ fn every_command_explains_itself_with_examples() {
     }
     let (code, text) = run(&folder, "--help");
     assert!(code == 0 && text.contains("ribbit up") && text.contains("Exit codes"), "{text}");
-    assert_eq!(run(&folder, "--version"), (0, format!("ribbit {}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn the_version_names_commit_and_target() {
+    let folder = folder();
+    let short = format!("ribbit {}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(&folder, "-V"), (0, format!("{short}\n")));
+    let (code, text) = run(&folder, "--version");
+    let built = text.strip_prefix(&format!("{short} (")).and_then(|rest| rest.strip_suffix(")\n"));
+    let (commit, target) = built.and_then(|built| built.split_once(", ")).unwrap();
+    assert!(code == 0 && !commit.is_empty(), "{text}");
+    assert!(target.starts_with(std::env::consts::ARCH) && target.contains("-linux-"), "{text}");
 }
 
 #[test]

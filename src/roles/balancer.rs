@@ -216,14 +216,7 @@ async fn watch(shared: Shared, address: String, changed: Sender<()>) {
     let mut line = None;
     loop {
         let begin = Instant::now();
-        let status =
-            match frame::within(STATUS_DEADLINE, node_status(&mut line, &address, &shared.keys)).await {
-                Ok(status) => Some(status),
-                Err(_) => {
-                    line = None; // what comes late on it is of no use
-                    None
-                }
-            };
+        let status = node_status(&mut line, &address, &shared.keys).await.ok();
         if shared.board().heard(&address, status) {
             let _ = changed.try_send(()); // full: it is about to look anyway
         }
@@ -231,27 +224,29 @@ async fn watch(shared: Shared, address: String, changed: Sender<()>) {
     }
 }
 
-/// Asks over the line that is kept open, or over a new one when that was lost.
+/// Asks over the line that is kept open, or over a new one when that was lost. One that is silent is let go of: what
+/// comes late on it is of no use.
 async fn node_status(line: &mut Option<Line>, address: &str, keys: &Keys) -> Result<NodeStatus, FrameError> {
-    let kept = match line.take() {
-        Some(open) => {
-            let answer = open.ask(&Ask::NodeStatus, STATUS_DEADLINE, Duration::ZERO).await;
+    let mut open = match line.take() {
+        Some(open) => open,
+        None => Line::open(address, Plane::Status, keys).await?,
+    };
+    let mut answer = asked(&open).await;
+    if answer.as_ref().is_err_and(|error| !matches!(error, FrameError::TimedOut)) {
+        open = Line::open(address, Plane::Status, keys).await?;
+        answer = asked(&open).await;
+    }
+    match answer? {
+        Answer::NodeStatus(status) => {
             *line = Some(open);
-            answer
+            Ok(*status)
         }
-        None => Err(FrameError::Closed),
-    };
-    let answer = match kept {
-        Ok(answer) => answer,
-        Err(_) => {
-            let open = line.insert(Line::open(address, Plane::Status, keys).await?);
-            open.ask(&Ask::NodeStatus, STATUS_DEADLINE, Duration::ZERO).await?
-        }
-    };
-    match answer {
-        Answer::NodeStatus(status) => Ok(*status),
         _ => Err(FrameError::Malformed),
     }
+}
+
+async fn asked(open: &Line) -> Result<Answer, FrameError> {
+    frame::within(STATUS_DEADLINE, open.ask(&Ask::NodeStatus, STATUS_DEADLINE, Duration::ZERO)).await
 }
 
 /// Reads what a connection is for, and answers it or splices it.

@@ -109,6 +109,17 @@ impl ClusterFile {
         }
     }
 
+    /// What stands in the file, whoever can open it. For whoever looks what is wrong; a member reads it with
+    /// [`ClusterFile::read`].
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn text_of(path: &Path) -> io::Result<String> {
+        let mut text = String::new();
+        File::open(path)?.take(BYTES_MAX).read_to_string(&mut text)?;
+        Ok(text)
+    }
+
     fn read_opened(file: File, path: &Path) -> Result<ClusterFile, Failure> {
         let shown = path.display();
         let unreadable = |error: io::Error| wrong(format!("cannot read the cluster file {shown}: {error}"));

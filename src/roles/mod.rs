@@ -9,7 +9,7 @@
 //! - [`start`]: logging and the one match that runs a role; [`stop`]: when it has to end
 //! - [`up`]: a whole group on one machine; [`demo`]: what happens to one, played for people
 //! - [`directory`]: `balancer read`, `write`, `down` and `left`, which ask a balancer
-//! - [`init`], [`status`] (also as `members`), [`health`], [`watch`], [`member`], [`bench`] (with [`histogram`]), [`recover`]: commands that come to an
+//! - [`init`], [`doctor`], [`status`] (also as `members`), [`health`], [`watch`], [`member`], [`bench`] (with [`histogram`]), [`recover`]: commands that come to an
 //!   end by themselves
 //! - [`backup`], [`restore`]: everything in a file, and back; [`verify`]: whether the members have the same, row by row;
 //!   [`pinned`] and [`progress`] help them
@@ -36,6 +36,7 @@ pub mod cluster_file;
 pub mod demo;
 pub mod descriptors;
 pub mod directory;
+pub mod doctor;
 pub mod editor;
 pub mod env_file;
 pub mod failure;

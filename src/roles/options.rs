@@ -431,6 +431,19 @@ pub struct Group {
     pub keys: Keys,
 }
 
+/// For `doctor`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoctorOptions {
+    pub data_dir: PathBuf,
+    pub cluster_file: PathBuf,
+    /// Where this user's sessions are kept.
+    pub settings: Option<PathBuf>,
+    pub disk_quota_bytes: u64,
+    /// Ports to look at; the usual ones when there are none.
+    pub listen: Vec<String>,
+    pub json: bool,
+}
+
 /// For `status`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusOptions {

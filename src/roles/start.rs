@@ -4,9 +4,9 @@ use super::cli::{Invocation, Job};
 use super::failure::{Exit, Failure};
 use super::log_lines::{self, Lines};
 use super::{
-    backup, balancer, bench, client, client_server, demo, descriptors, directory, health, init, key, lock,
-    member, node, panics, process, recover, restore, shell, status, stop, terminal, up, user, verify, watch,
-    web,
+    backup, balancer, bench, client, client_server, demo, descriptors, directory, doctor, health, init, key,
+    lock, member, node, output, panics, process, recover, restore, shell, status, stop, terminal, up, user,
+    verify, watch, web,
 };
 use std::io::Write;
 use std::time::Instant;
@@ -36,6 +36,7 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
         Job::Status(_) => ("status".to_string(), COMMAND_FILTER),
         Job::Watch(_) => ("watch".to_string(), COMMAND_FILTER),
         Job::Health(_) => ("health".to_string(), COMMAND_FILTER),
+        Job::Doctor(_) => ("doctor".to_string(), COMMAND_FILTER),
         Job::Member(_) => ("member".to_string(), COMMAND_FILTER),
         Job::Shell(_) => ("shell".to_string(), COMMAND_FILTER),
         Job::Lock(_) => ("lock".to_string(), COMMAND_FILTER),
@@ -45,6 +46,7 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
         Job::Verify(_) => ("verify".to_string(), COMMAND_FILTER),
         Job::Key(_) => ("key".to_string(), COMMAND_FILTER),
         Job::Bench(_) => ("bench".to_string(), COMMAND_FILTER),
+        Job::Show(_) => ("ribbit".to_string(), COMMAND_FILTER),
     };
     let node = matches!(&job, Job::Node(_));
     start_logging(name, log_filter.as_deref().unwrap_or(filter));
@@ -72,6 +74,7 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
             // The end of its input ends it, too.
             Job::Watch(options) => watch::run(&options, stop(true)?).await,
             Job::Health(options) => health::run(&options).await,
+            Job::Doctor(options) => doctor::run(&options).await,
             Job::Member(options) => member::run(&options).await,
             Job::Shell(options) => return shell::run(&options).await,
             Job::Lock(options) => return lock::run(&options).await,
@@ -81,6 +84,10 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
             Job::Verify(options) => verify::run(&options).await,
             Job::Key(options) => key::run(&options),
             Job::Bench(options) => bench::run(&options).await,
+            Job::Show(text) => {
+                output::line(&text);
+                Ok(())
+            }
         }
         .map(|()| 0)
     };

@@ -3,6 +3,7 @@
 //! Under fifty series a process, whatever it has to do with: what would grow with people or members is summed, or cut.
 //! Nothing private: no names of people, no texts, no addresses.
 
+use super::version;
 use crate::net::protocol::NodeStatus;
 use std::fmt::Write;
 
@@ -94,7 +95,7 @@ impl Text {
 
     fn process(&mut self, role: &str, name: &str, process: Process) {
         self.family("ribbit_info", Kind::Gauge, "What this process is.");
-        let labels = [("role", role), ("name", name), ("version", env!("CARGO_PKG_VERSION"))];
+        let labels = [("role", role), ("name", name), ("version", version::SHORT), ("build", version::BUILT)];
         self.sample("ribbit_info", &labels, 1);
         self.gauge("ribbit_uptime_seconds", "Since this process was started.", process.uptime_s);
         self.gauge("ribbit_memory_bytes", "Memory that this process has in use.", process.memory_bytes);

@@ -140,7 +140,7 @@ impl Group {
         let mut group = Group::off(boards, home)?;
         let all: Vec<usize> = group.all().collect();
         group.power_on(&all);
-        group.await_whole_within(FOUND_MAX);
+        group.await_all_within(FOUND_MAX, "the group is whole", Status::is_whole);
         Some(group)
     }
 
@@ -289,7 +289,7 @@ impl Group {
     }
 
     #[track_caller]
-    pub fn await_status_within(
+    fn await_status_within(
         &self,
         limit: Duration,
         at: usize,
@@ -308,21 +308,31 @@ impl Group {
         panic!("{what}: not within {limit:?}; the last status was {last:#?}")
     }
 
-    /// Waits until everybody is there, votes, and has applied the same. Answers how long that took.
+    /// Waits until everybody is there, votes, and has applied the same.
     #[track_caller]
-    pub fn await_whole(&self) -> Duration {
-        self.await_whole_within(HEAL_MAX)
+    pub fn await_whole(&self) {
+        self.await_all_within(HEAL_MAX, "the group is whole", Status::is_whole);
+    }
+
+    /// Waits until everybody is there, votes, and is in sync: people may be writing. Answers how long that took.
+    #[track_caller]
+    pub fn await_together(&self) -> Duration {
+        let began = Instant::now();
+        let together = |status: &Status| {
+            status.leader.is_some() && status.members.iter().all(|it| it.alive && it.voter && it.in_sync)
+        };
+        self.await_all_within(HEAL_MAX, "everybody is back", together);
+        began.elapsed()
     }
 
     #[track_caller]
-    fn await_whole_within(&self, limit: Duration) -> Duration {
-        let began = Instant::now();
+    fn await_all_within(&self, limit: Duration, what: &str, wanted: impl Fn(&Status) -> bool) {
         let typed = self.hosts.iter().flat_map(|host| &host.processes);
         let members = typed.filter(|it| it.typed.contains("--id ")).count();
-        self.await_status_within(limit, CENTRE.min(self.hosts.len() - 1), "the group is whole", |status| {
-            status.members.len() == members && status.is_whole()
+        let centre = CENTRE.min(self.hosts.len() - 1);
+        self.await_status_within(limit, centre, what, |status| {
+            status.members.len() == members && wanted(status)
         });
-        began.elapsed()
     }
 
     /// Lets this member lead.

@@ -19,9 +19,14 @@ pub struct People {
 
 impl People {
     pub fn arrive() -> People {
+        People::who_wait(AGAIN_MAX)
+    }
+
+    /// The same where everything is slow.
+    pub fn who_wait(again_max: Duration) -> People {
         let writers = Writers::at_pace(PAGES, PEOPLE, PACE);
         writers.await_progress();
-        People { writers, again_max: AGAIN_MAX }
+        People { writers, again_max }
     }
 
     /// Begins something, waits, ends it, and waits until all is well again and everybody goes on. Prints what it cost.
@@ -40,10 +45,10 @@ impl People {
         end(group);
         let lasted = began.elapsed();
         self.writers.await_progress_within(self.again_max);
-        let healed = group.await_whole();
+        let healed = group.await_together();
         let gap = self.writers.gap_since(began);
         println!(
-            "fault: {what}, {:.1} s: nobody was answered for {:.2} s; whole again {:.1} s after its end",
+            "fault: {what}, {:.1} s: nobody was answered for {:.2} s; all back {:.1} s after its end",
             lasted.as_secs_f64(),
             gap.as_secs_f64(),
             healed.as_secs_f64()

@@ -6,7 +6,7 @@
 //! - [`pages`]: what stands on a page; [`pty`]: a terminal
 //! - one module a promise: [`people`], [`letters`], [`races`], [`hostile`], [`belonging`], [`failover`], [`following`], [`power`], [`status`],
 //!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`],
-//!   [`recover`], [`backup`], [`verify`], [`harmed`], [`secrets`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`even`], [`metrics`], [`watch`],
+//!   [`recover`], [`backup`], [`verify`], [`harmed`], [`secrets`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`doctor`], [`even`], [`metrics`], [`watch`],
 //!   [`verbs`], [`verbs_failing`], [`users`], [`chat`], [`wire`], and [`browser`] for
 //!   the eyes
 //!
@@ -33,6 +33,7 @@ mod clock;
 mod demo;
 mod differs;
 mod directory;
+mod doctor;
 mod even;
 mod failing;
 mod failover;

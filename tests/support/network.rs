@@ -165,7 +165,7 @@ fn cable(at: usize) -> String {
     format!("cable{at}")
 }
 
-/// The calling thread goes to the host of this name.
+/// The calling thread goes to this namespace.
 pub fn enter(name: &str) {
     let file = File::open(format!("/run/netns/{name}")).expect("a namespace");
     move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).expect("root may go there");

@@ -8,7 +8,9 @@
 use super::backup_flags::{BackupFlags, RestoreFlags};
 use super::bench_flags::BenchFlags;
 use super::client_flags::ClientFlags;
+use super::completions::{self, CompletionsFlags};
 use super::demo_flags::{DEMO_HELP, DemoFlags};
+use super::doctor_flags::{self, DoctorFlags};
 use super::floating_flags::FloatingFlags;
 use super::found_flags::FoundFlags;
 use super::tree_flags::{LOCK_HELP, LockFlags, SHELL_HELP, ShellFlags};
@@ -19,6 +21,7 @@ use crate::roles::address;
 use crate::roles::network::Network;
 use crate::state::MemberName;
 use crate::state::limits::CLUSTERS_MAX;
+use crate::ui::version;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
 use std::path::PathBuf;
@@ -41,7 +44,8 @@ pub const DISK_QUOTA: &str = "2GiB";
 
 /// A small social network that survives pulled plugs.
 #[derive(Debug, Parser)]
-#[command(name = "ribbit", version, arg_required_else_help = true, after_help = help::ROOT)]
+#[command(name = "ribbit", version = version::SHORT, long_version = version::LONG)]
+#[command(arg_required_else_help = true, after_help = help::ROOT)]
 pub struct Flags {
     /// Take flags that are not given from this file of lines like RIBBIT_LISTEN=0.0.0.0:9000
     #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
@@ -88,6 +92,9 @@ pub enum Verb {
     /// Tell whether the group is well, in words and by exit code
     #[command(after_help = help::HEALTH)]
     Health(StatusFlags),
+    /// Look at this board, and from it at the others: what is wrong, and what to type
+    #[command(after_help = doctor_flags::HELP)]
+    Doctor(DoctorFlags),
     /// Show everything that is known of each member
     #[command(after_help = help::MEMBERS)]
     Members(StatusFlags),
@@ -118,6 +125,12 @@ pub enum Verb {
     /// Found a new history on what one member's store holds: the last resort
     #[command(after_help = help::RECOVER)]
     Recover(RecoverFlags),
+    /// Let the shell complete commands and flags
+    #[command(after_help = completions::HELP)]
+    Completions(CompletionsFlags),
+    /// Print the manual page
+    #[command(after_help = help::MAN)]
+    Man,
     /// Measure a running group; leaves accounts and croaks of its own behind
     #[command(after_help = help::BENCH)]
     Bench(BenchFlags),

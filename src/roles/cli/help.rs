@@ -378,6 +378,11 @@ on writing. Exits 0 when all are the same, 1 when not (the first row that differ
 is named), 5 when a member that answers could not be compared, 3 when nobody
 answers.";
 
+pub(super) const MAN: &str = "\
+Examples:
+  ribbit man | man -l -
+  ribbit man > /usr/local/share/man/man1/ribbit.1";
+
 pub(super) const BENCH: &str = "\
 Examples:
   ribbit bench --op post --clients 64 --seconds 10

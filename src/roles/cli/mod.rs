@@ -11,8 +11,10 @@
 //!
 //! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`, [`bench_flags`]: of `bench`,
 //!   [`backup_flags`]: of `backup`, [`client_flags`]: of `client`, [`user_flags`]: of `user`, [`web_flags`]: of `client web`,
-//!   [`found_flags`]: of who founds, [`floating_flags`]: of a balancer that holds an address, [`demo_flags`]: of `demo`);
+//!   [`found_flags`]: of who founds, [`floating_flags`]: of a balancer that holds an address, [`doctor_flags`]: of `doctor`,
+//!   [`demo_flags`]: of `demo`);
 //!   [`help`]: the examples under them; [`typed`]: values with a syntax of their own
+//! - [`completions`] and [`man`]: the same command line, told to shells and to `man`
 //! - [`config`]: the KEY=VALUE file of `--config`
 //! - [`find_group`]: where the group is reached; [`server_options`]: what a server is told
 
@@ -20,13 +22,16 @@ pub mod backup_flags;
 pub mod bench_flags;
 pub mod client_flags;
 mod client_verbs;
+mod completions;
 pub mod config;
 pub mod demo_flags;
+mod doctor_flags;
 pub mod find_group;
 pub mod flags;
 pub mod floating_flags;
 pub mod found_flags;
 mod help;
+mod man;
 mod server_options;
 pub mod tree_flags;
 pub mod typed;
@@ -38,9 +43,9 @@ use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{
     BackupOptions, BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DemoOptions,
-    DirectoryOptions, Fate, HealthOptions, InitOptions, KeyOptions, LockOptions, MemberOptions, NodeOptions,
-    RecoverOptions, RestoreOptions, ShellOptions, StatusOptions, TerminalOptions, UpOptions, UserOptions,
-    VerbOptions, VerifyOptions, WatchOptions, WebOptions,
+    DirectoryOptions, DoctorOptions, Fate, HealthOptions, InitOptions, KeyOptions, LockOptions,
+    MemberOptions, NodeOptions, RecoverOptions, RestoreOptions, ShellOptions, StatusOptions, TerminalOptions,
+    UpOptions, UserOptions, VerbOptions, VerifyOptions, WatchOptions, WebOptions,
 };
 use crate::roles::shell::commands;
 use crate::roles::systemd;
@@ -53,7 +58,7 @@ use flags::{
     BalancerFlags, BalancerVerb, ClientServerFlags, Flags, InitFlags, KeyFlags, MemberVerb, NameFlags,
     RecoverFlags, StatusFlags, Verb, WatchFlags, command,
 };
-pub use server_options::default_port;
+pub use server_options::{BALANCER_LISTEN, WEB_LISTEN, default_port};
 use server_options::{balancer, node, up, web};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -83,6 +88,7 @@ pub enum Job {
     Demo(DemoOptions),
     Status(StatusOptions),
     Health(HealthOptions),
+    Doctor(DoctorOptions),
     Watch(WatchOptions),
     Member(MemberOptions),
     Shell(ShellOptions),
@@ -93,6 +99,8 @@ pub enum Job {
     Verify(VerifyOptions),
     Key(KeyOptions),
     Bench(BenchOptions),
+    /// Text that is asked for, and nothing else.
+    Show(String),
 }
 
 #[derive(Debug)]
@@ -174,6 +182,7 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Health(StatusFlags { json, group: flags }) => {
             Job::Health(HealthOptions { group: group(flags, matches)?, json })
         }
+        Verb::Doctor(flags) => Job::Doctor(doctor_flags::doctor(flags)),
         Verb::Members(flags) => Job::Status(status(flags, true, matches)?),
         Verb::Member(MemberVerb::Remove(flags)) => {
             Job::Member(member(flags.named, Fate::Remove { alive: flags.yes }, matches)?)
@@ -190,6 +199,8 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Key(KeyFlags { data_dir, cluster_file }) => {
             Job::Key(KeyOptions { cluster_file: path_to_ask(cluster_file, data_dir) })
         }
+        Verb::Completions(flags) => Job::Show(completions::text(&flags, command())),
+        Verb::Man => Job::Show(man::page(command())),
         Verb::Bench(flags) => Job::Bench(bench(flags, matches)?),
     })
 }

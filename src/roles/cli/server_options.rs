@@ -20,8 +20,8 @@ const COORDINATOR_PORT: u32 = 8_999;
 const BACKEND_PORT: u32 = 10_000;
 /// No backend has a higher number than this.
 const PORTS_PER_CLUSTER: u32 = 1_000;
-const BALANCER_LISTEN: &str = "0.0.0.0:8081";
-const WEB_LISTEN: &str = "127.0.0.1:8080";
+pub const BALANCER_LISTEN: &str = "0.0.0.0:8081";
+pub const WEB_LISTEN: &str = "127.0.0.1:8080";
 
 pub fn up(flags: UpFlags) -> Result<UpOptions, Refusal> {
     let data_dir = match (flags.ephemeral, flags.data_dir) {

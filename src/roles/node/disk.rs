@@ -73,15 +73,14 @@ impl Disk {
 
     fn measure(&self) -> StoreStatus {
         let bytes = taken(&self.folder);
-        // A file system that does not tell is not full.
-        let free_bytes = rustix::fs::statvfs(&self.folder).map_or(u64::MAX, |it| it.f_bavail * it.f_frsize);
+        let free_bytes = free_bytes(&self.folder);
         let full = bytes >= self.quota_bytes || free_bytes < self.reserve_bytes;
         StoreStatus { bytes, quota_bytes: self.quota_bytes, free_bytes, full, scrubbed_s: None }
     }
 }
 
 /// Measures as long as this process lives, beside the threads that serve.
-pub async fn watch(node: Arc<Node>) {
+pub(super) async fn watch(node: Arc<Node>) {
     let applied = || node.member.get().map_or(0, |it| it.replica.reader().applied());
     let mut last = (applied(), Instant::now());
     loop {
@@ -95,8 +94,13 @@ pub async fn watch(node: Arc<Node>) {
     }
 }
 
+/// What is left on the file system of this folder. One that does not tell is not full.
+pub fn free_bytes(folder: &Path) -> u64 {
+    rustix::fs::statvfs(folder).map_or(u64::MAX, |it| it.f_bavail * it.f_frsize)
+}
+
 /// What the file system has given to the files of this folder.
-fn taken(folder: &Path) -> u64 {
+pub fn taken(folder: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
     let of = |entry: fs::DirEntry| match entry.metadata() {
         // One store that was set aside.

@@ -9,9 +9,8 @@
 
 use super::{Node, lost};
 use crate::db::{Configuration, Identity, Store};
-use crate::net::client::ask_once;
+use crate::net::client::{ask_once, ask_status};
 use crate::net::frame::{FrameError, Plane};
-use crate::net::limits::STATUS_DEADLINE;
 use crate::net::protocol::{Answer, Ask};
 use crate::net::secret::new_request_id;
 use crate::roles::failure::{Exit, Failure};
@@ -72,8 +71,7 @@ pub fn introduction(node: &Node) -> NewMember {
 /// 1: a member answers, so there is a group already, or the store fails.
 pub async fn found(options: &NodeOptions, store: &mut Store) -> Result<(), Failure> {
     for address in &options.coordinators {
-        let answer = ask_once(address, Plane::Control, &options.keys, Ask::NodeStatus, STATUS_DEADLINE).await;
-        if let Ok(Answer::NodeStatus(status)) = answer
+        if let Ok(status) = ask_status(address, Plane::Control, &options.keys).await
             && let Some(history) = status.history
         {
             let text = format!(

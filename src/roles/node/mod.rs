@@ -31,7 +31,7 @@ mod agreement;
 mod chores;
 mod coordination;
 mod credentials;
-mod disk;
+pub mod disk;
 mod join;
 mod limits;
 mod lost;

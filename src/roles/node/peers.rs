@@ -14,13 +14,11 @@
 use super::roster::{Peers, Roster};
 use super::{Node, coordination, describe};
 use crate::net::channel::{Channel, Writer};
-use crate::net::client::ask_once;
+use crate::net::client::ask_status;
 use crate::net::frame::{self, FrameError, Plane};
-use crate::net::limits::{
-    FRAME_BYTES_MAX, LINK_UNHEARD_MAX, PEER_QUEUE_MAX, PREFACE_DEADLINE, STATUS_DEADLINE, WRITE_BYTES,
-};
+use crate::net::limits::{FRAME_BYTES_MAX, LINK_UNHEARD_MAX, PEER_QUEUE_MAX, PREFACE_DEADLINE, WRITE_BYTES};
 use crate::net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreNews};
-use crate::net::protocol::{Answer, Ask, MemberInfo};
+use crate::net::protocol::MemberInfo;
 use crate::net::{handshake, socket, tasks};
 use crate::replica::{Envelope, Failing, RaftMessage, Transport};
 use crate::state::limits::MEMBERS_MAX;
@@ -160,10 +158,8 @@ async fn ask_around(node: &Arc<Node>) {
         let node = node.clone();
         let address = address.clone();
         tasks::spawn(async move {
-            let answer =
-                ask_once(&address, Plane::Control, &node.options.keys, Ask::NodeStatus, STATUS_DEADLINE)
-                    .await;
-            let (Ok(Answer::NodeStatus(status)), Some(member)) = (answer, node.member.get()) else { return };
+            let answer = ask_status(&address, Plane::Control, &node.options.keys).await;
+            let (Ok(status), Some(member)) = (answer, node.member.get()) else { return };
             if status.history == Some(member.identity.history) {
                 member.peers.heard(&status.me);
                 status.others.iter().for_each(|info| member.peers.told(info));

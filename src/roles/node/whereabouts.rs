@@ -142,6 +142,46 @@ fn way_to(to: SocketAddr) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::keys::Keys;
+    use crate::state::{ClusterId, Role};
+
+    fn options(advertise: Option<&str>, coordinators: &[&str]) -> NodeOptions {
+        NodeOptions {
+            role: Role::Backend,
+            site: 1,
+            id: 1,
+            listen: String::new(),
+            advertise: advertise.map(str::to_string),
+            data_dir: "unused".into(),
+            cluster: ClusterId(1),
+            keys: Keys::of_cluster(ClusterId(1), &[1; crate::net::keys::KEY_BYTES]),
+            trusted_proxies: Vec::new(),
+            coordinators: coordinators.iter().map(ToString::to_string).collect(),
+            found_only: false,
+            found: false,
+            evict_after: Duration::from_secs(10),
+            disk_quota_bytes: u64::MAX,
+            posts_per_minute: 0,
+            heartbeat: Duration::from_secs(1),
+            miss: 2,
+            clusters: None,
+        }
+    }
+
+    #[test]
+    fn what_is_given_or_bound_is_told_and_only_what_was_found_is_looked_up_again() {
+        let at = |options: &NodeOptions, bound: &str| {
+            let here = Whereabouts::new(options, bound.parse().unwrap());
+            (here.address(), here.found_with.is_some())
+        };
+        let given = options(Some("board1:9000"), &["127.0.0.1:9"]);
+        assert_eq!(at(&given, "0.0.0.0:9000"), ("board1:9000".into(), false));
+        let bound = options(None, &["127.0.0.1:9"]);
+        assert_eq!(at(&bound, "192.0.2.1:9000"), ("192.0.2.1:9000".into(), false));
+        // The way to oneself leads from oneself.
+        assert_eq!(at(&bound, "0.0.0.0:9000"), ("127.0.0.1:9000".into(), true));
+        assert_eq!(at(&options(None, &[]), "0.0.0.0:9000"), ("127.0.0.1:9000".into(), true));
+    }
 
     #[test]
     fn an_address_that_only_this_machine_knows_is_the_last_resort() {

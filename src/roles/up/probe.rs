@@ -46,7 +46,8 @@ pub async fn serves(address: String) {
     }
 }
 
-async fn is_live(address: &str) -> bool {
+/// Whether pages answer there.
+pub async fn is_live(address: &str) -> bool {
     let too_late = async {
         Timer::after(ANSWER_MAX).await;
         Err(io::ErrorKind::TimedOut.into())

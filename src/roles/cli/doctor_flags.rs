@@ -1,0 +1,66 @@
+//! The flags of `ribbit doctor`, and where it looks when it is told nothing: at the folder where one stands, else where the
+//! packages' units keep everything.
+
+use super::find_group::{path_of_cluster_file, settings_folder};
+use super::flags::DISK_QUOTA;
+use super::{DATA_DIR, typed};
+use crate::roles::address;
+use crate::roles::options::DoctorOptions;
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args};
+use std::path::{Path, PathBuf};
+
+/// Where the packages' units keep everything, and what they are given.
+const STATE_DIR: &str = "/var/lib/ribbit";
+const CONFIG_DIR: &str = "/etc/ribbit";
+
+#[derive(Debug, Args)]
+pub struct DoctorFlags {
+    /// The folder to look at [default: ribbit-data where that is, else /var/lib/ribbit]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The cluster file [default: cluster.ribbit in the data folder, else in /etc/ribbit]
+    #[arg(long, value_name = "FILE")]
+    pub cluster_file: Option<PathBuf>,
+    /// What a member's files may take
+    #[arg(long, value_name = "SIZE", default_value = DISK_QUOTA, value_parser = typed::disk_quota)]
+    pub disk_quota: u64,
+    /// Ports to look at, instead of the usual ones of what has a store here
+    #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', value_parser = address::listen)]
+    pub listen: Vec<String>,
+    /// For scripts
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub json: bool,
+}
+
+pub(super) const HELP: &str = "\
+Examples:
+  ribbit doctor
+  sudo ribbit doctor                     where the data is root's, or a unit's
+  ribbit doctor --json --data-dir ribbit-data
+
+Looks at the clock, the disk's speed and space, the modes of files, this board's
+ports, every coordinator of the cluster file, and what all members run. Exits 0
+when all is fine, 5 when something should be looked at, 1 when something has to
+be mended; each such line is followed by what to do.";
+
+pub fn doctor(flags: DoctorFlags) -> DoctorOptions {
+    let data_dir = flags.data_dir.unwrap_or_else(|| {
+        let here = PathBuf::from(DATA_DIR);
+        let of_units = PathBuf::from(STATE_DIR);
+        // What one may not look into is there nevertheless.
+        if !here.exists() && of_units.symlink_metadata().is_ok() { of_units } else { here }
+    });
+    let named = flags.cluster_file.is_some();
+    let found = path_of_cluster_file(flags.cluster_file, &data_dir);
+    let of_package = path_of_cluster_file(None, Path::new(CONFIG_DIR));
+    let cluster_file = if !named && !found.exists() && of_package.exists() { of_package } else { found };
+    DoctorOptions {
+        data_dir,
+        cluster_file,
+        settings: settings_folder(),
+        disk_quota_bytes: flags.disk_quota,
+        listen: flags.listen,
+        json: flags.json,
+    }
+}

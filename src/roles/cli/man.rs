@@ -1,0 +1,204 @@
+//! `ribbit man`: the manual page, made of what `--help` says, so that the two never differ. Pure.
+//!
+//! One page for all commands. The flags by which a command finds its group are the same everywhere, and stand once.
+
+use crate::ui::version;
+use clap::{Arg, ArgAction, Command};
+
+/// The heading of flags that many commands share.
+const SHARED: &str = "Which group";
+
+/// The page in roff, the language of `man`.
+pub fn page(mut command: Command) -> String {
+    command.build();
+    let mut page = Page::default();
+    page.line(&format!(".TH RIBBIT 1 \"\" \"ribbit {}\" \"ribbit\"", version::SHORT));
+    // Names that can be typed are not torn apart.
+    page.line(".nh\n.ad l");
+    page.section("NAME");
+    page.text(&format!("ribbit - {}", plain(command.get_about()).trim_end_matches('.').to_lowercase()));
+    page.section("SYNOPSIS");
+    page.usage(&mut command);
+    page.section("COMMANDS");
+    page.commands(&mut command);
+    page.section("WHICH GROUP");
+    page.text("Commands that talk to a group find it by these.");
+    page.shared(&command);
+    page.section("EVERYWHERE");
+    command
+        .get_arguments()
+        .filter(|arg| arg.is_global_set() && !arg.is_hide_set())
+        .for_each(|arg| page.flag(arg));
+    page.section("ENVIRONMENT AND EXIT CODES");
+    page.verbatim(&plain(command.get_after_help()));
+    page.section("SEE ALSO");
+    page.text("systemd.exec(5) on EnvironmentFile=, whose syntax --config reads.");
+    page.text
+}
+
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    fn section(&mut self, name: &str) {
+        self.line(&format!(".SH {name}"));
+    }
+
+    /// A paragraph.
+    fn text(&mut self, text: &str) {
+        self.line(".PP");
+        text.lines().for_each(|line| self.line(&escaped(line)));
+    }
+
+    /// Lines that stay as they are.
+    fn verbatim(&mut self, text: &str) {
+        self.line(".PP");
+        self.line(".nf");
+        text.lines().for_each(|line| self.line(&escaped(line)));
+        self.line(".fi");
+    }
+
+    fn usage(&mut self, command: &mut Command) {
+        let usage = command.render_usage().to_string();
+        self.line(".PP");
+        for line in usage.trim_start_matches("Usage:").lines() {
+            self.line(&format!("\\fB{}\\fR", escaped(line.trim())));
+            self.line(".br");
+        }
+    }
+
+    fn commands(&mut self, command: &mut Command) {
+        for inner in command.get_subcommands_mut().filter(|it| it.get_name() != "help" && !it.is_hide_set()) {
+            let leaf = inner.get_subcommands().all(|it| it.get_name() == "help");
+            if leaf || inner.get_arguments().any(|arg| is_own(arg) && !arg.is_hide_set()) {
+                self.command(inner);
+            }
+            self.commands(inner);
+        }
+    }
+
+    fn command(&mut self, command: &mut Command) {
+        let name = command.get_bin_name().unwrap_or_else(|| command.get_name()).to_string();
+        self.line(&format!(".SS {}", escaped(&name)));
+        self.text(&(plain(command.get_about()) + "."));
+        self.usage(command);
+        command
+            .get_arguments()
+            .filter(|arg| is_own(arg) && !arg.is_hide_set())
+            .for_each(|arg| self.flag(arg));
+        let help = plain(command.get_after_help());
+        if !help.is_empty() {
+            self.verbatim(&help);
+        }
+    }
+
+    /// The flags that many commands share, from the first command that has them.
+    fn shared(&mut self, command: &Command) {
+        let is_shared = |arg: &&Arg| arg.get_help_heading() == Some(SHARED);
+        let has = |command: &&Command| command.get_arguments().any(|arg| is_shared(&arg));
+        if let Some(command) = command.get_subcommands().find(has) {
+            command.get_arguments().filter(is_shared).for_each(|arg| self.flag(arg));
+        }
+    }
+
+    fn flag(&mut self, arg: &Arg) {
+        self.line(".TP");
+        let takes_value = matches!(arg.get_action(), ArgAction::Set | ArgAction::Append);
+        let value = match arg.get_value_names().filter(|_| takes_value) {
+            Some(names) => names.iter().map(clap::builder::Str::as_str).collect::<Vec<_>>().join(" "),
+            None => String::new(),
+        };
+        let short = arg.get_short().map(|short| format!("-{short}, ")).unwrap_or_default();
+        self.line(&match arg.get_long() {
+            Some(long) => {
+                format!("\\fB{}\\fR \\fI{}\\fR", escaped(&format!("{short}--{long}")), escaped(&value))
+            }
+            None => format!("\\fI{}\\fR", escaped(&value)),
+        });
+        self.line(&escaped(&(plain(arg.get_help()) + &remarks(arg, takes_value))));
+    }
+}
+
+/// Not one that stands in a section of its own.
+fn is_own(arg: &Arg) -> bool {
+    let of_clap = matches!(arg.get_id().as_str(), "help" | "version");
+    !of_clap && !arg.is_global_set() && arg.get_help_heading() != Some(SHARED)
+}
+
+/// The default, the values that there are, and the variable, as `--help` shows them.
+fn remarks(arg: &Arg, takes_value: bool) -> String {
+    let joined = |values: Vec<String>| values.join(",");
+    let default =
+        joined(arg.get_default_values().iter().map(|it| it.to_string_lossy().into_owned()).collect());
+    let possible = joined(arg.get_possible_values().iter().map(|it| it.get_name().to_string()).collect());
+    let variable = arg.get_env().map(|it| it.to_string_lossy().into_owned()).unwrap_or_default();
+    [("default: ", default), ("possible values: ", possible), ("env: ", variable)]
+        .into_iter()
+        .filter(|(name, value)| !value.is_empty() && (takes_value || *name == "env: "))
+        .map(|(name, value)| format!(" [{name}{value}]"))
+        .collect()
+}
+
+fn plain(text: Option<&clap::builder::StyledStr>) -> String {
+    text.map(ToString::to_string).unwrap_or_default()
+}
+
+/// As roff prints it: a line that begins with a dot would be a request, a dash might become a hyphen that cannot be typed,
+/// and what is not ASCII is read as several letters.
+fn escaped(line: &str) -> String {
+    let mut escaped = String::with_capacity(line.len());
+    for (at, c) in line.chars().enumerate() {
+        match c {
+            '\\' => escaped.push_str("\\e"),
+            '-' => escaped.push_str("\\-"),
+            '\'' => escaped.push_str("\\(aq"),
+            '`' => escaped.push_str("\\(ga"),
+            '.' if at == 0 => escaped.push_str("\\&."),
+            c if c.is_ascii() => escaped.push(c),
+            c => escaped.push_str(&format!("\\[u{:04X}]", u32::from(c))),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::flags::command;
+    use super::*;
+
+    #[test]
+    fn every_command_and_every_flag_is_in_the_page() {
+        fn look(command: &Command, page: &str) {
+            for inner in command.get_subcommands().filter(|it| it.get_name() != "help" && !it.is_hide_set()) {
+                if !inner.has_subcommands() {
+                    let name = inner.get_bin_name().unwrap();
+                    assert!(page.contains(&format!(".SS {}\n", escaped(name))), "{name}");
+                }
+                for long in inner.get_arguments().filter(|arg| !arg.is_hide_set()).filter_map(Arg::get_long) {
+                    assert!(long == "help" || page.contains(&escaped(&format!("--{long}"))), "{long}");
+                }
+                look(inner, page);
+            }
+        }
+        let mut command = command();
+        let page = page(command.clone());
+        command.build();
+        look(&command, &page);
+        assert_eq!(page.matches("What its servers are known by").count(), 1, "shared flags stand once");
+        assert!(!page.contains("supervised"));
+    }
+
+    #[test]
+    fn nothing_in_a_text_is_a_request() {
+        assert_eq!(escaped(".so x"), "\\&.so x");
+        assert_eq!(escaped("it's a-\\b"), "it\\(aqs a\\-\\eb");
+        assert_eq!(escaped("a,…"), "a,\\[u2026]");
+    }
+}

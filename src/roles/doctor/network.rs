@@ -1,0 +1,208 @@
+//! What listens on this board, and who answers on the others: the addresses of the cluster file and of `up`, then all that
+//! those know of.
+//!
+//! Asks on the plane that anybody may ask on. Each question has an end, and all are asked at once.
+
+use super::board::Known;
+use crate::net::client::ask_once;
+use crate::net::frame::{FrameError, Plane};
+use crate::net::keys::Keys;
+use crate::net::limits::{CONNECT_DEADLINE, STATUS_DEADLINE};
+use crate::net::protocol::{Answer, Ask};
+use crate::net::survey::{Survey, survey};
+use crate::roles::cli::{BALANCER_LISTEN, WEB_LISTEN, default_port};
+use crate::roles::cluster_file::ClusterFile;
+use crate::roles::options::DoctorOptions;
+use crate::roles::ports::Ports;
+use crate::roles::up::probe::{self, reached_at};
+use crate::state::limits::RULES_LEVEL;
+use crate::state::{HOME, MemberName, Role};
+use crate::ui::doctor::{Finding, Held, Reach};
+use crate::ui::version;
+use async_net::TcpStream;
+use smol::Timer;
+use smol::future::or;
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+use std::io;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+/// A connection, the handshake and an answer.
+const REACH_MAX: Duration = CONNECT_DEADLINE.saturating_add(STATUS_DEADLINE);
+/// What is read of a member's figures: what it is stands at their beginning.
+const FIGURES_BYTES_MAX: u64 = 4 * 1024;
+
+/// What listens where this board's roles listen, or would.
+pub async fn ports(options: &DoctorOptions, known: &Known) -> Vec<Finding> {
+    let keys = known.cluster.as_ref().map(ClusterFile::keys);
+    let mut findings = Vec::new();
+    for (role, listen) in listens(options, known) {
+        let held = held(&listen, keys.as_ref()).await;
+        findings.push(Finding::Port { role, listen, held });
+    }
+    findings
+}
+
+/// As it was told; else where `up` has put it, else the usual places of what has a store here, or of a first member.
+fn listens(options: &DoctorOptions, known: &Known) -> Vec<(String, String)> {
+    if !options.listen.is_empty() {
+        return options
+            .listen
+            .iter()
+            .map(|listen| ("what listens there".to_string(), listen.clone()))
+            .collect();
+    }
+    let ports = known.ports.clone().unwrap_or_default();
+    let usual = |role| [MemberName::at_home(role, 1)];
+    let mut members = known.members.clone();
+    if members.is_empty() {
+        members.extend([usual(Role::Coordinator), usual(Role::Backend)].into_iter().flatten());
+    }
+    let listen_of = |name: &MemberName| {
+        let of_up = ports.members.get(&(name.role, name.id)).filter(|_| name.site == HOME);
+        of_up.cloned().unwrap_or_else(|| format!("0.0.0.0:{}", default_port(name.role, name.site, name.id)))
+    };
+    let mut listens: Vec<_> = members.iter().map(|name| (name.to_string(), listen_of(name))).collect();
+    listens.push(("balancer".into(), ports.balancer.clone().unwrap_or_else(|| BALANCER_LISTEN.into())));
+    listens.push(("pages".into(), ports.web.clone().unwrap_or_else(|| WEB_LISTEN.into())));
+    listens
+}
+
+async fn held(listen: &str, keys: Option<&Keys>) -> Held {
+    let Err(error) = TcpListener::bind(listen) else { return Held::Free };
+    let address = reached_at(listen);
+    let answer = match keys {
+        Some(keys) => reach(&address, keys).await,
+        None => Reach::Failed(String::new()),
+    };
+    match answer {
+        Reach::Answers { name, .. } => Held::Own(name),
+        _ if probe::is_live(&address).await => Held::Own("pages".into()),
+        _ if figures(&address).await.is_some() => Held::Own("without this board's cluster file".into()),
+        _ if error.kind() == io::ErrorKind::AddrInUse => Held::Other,
+        _ => Held::Unusable(error.to_string()),
+    }
+}
+
+/// How those answer whom the cluster file names, and what everybody runs.
+pub async fn members(known: &Known) -> Vec<Finding> {
+    let Some(cluster) = &known.cluster else { return Vec::new() };
+    let keys = cluster.keys();
+    let mut addresses = cluster.coordinators.clone();
+    addresses.extend(known.ports.iter().flat_map(Ports::everyone));
+    addresses.dedup();
+    if addresses.is_empty() {
+        return vec![Finding::NobodyKnown];
+    }
+    let asking: Vec<_> = addresses
+        .into_iter()
+        .map(|address| {
+            let keys = keys.clone();
+            smol::spawn(async move {
+                let answer = reach(&address, &keys).await;
+                (address, answer)
+            })
+        })
+        .collect();
+    let (mut findings, mut seeds) = (Vec::new(), Vec::new());
+    for asked in asking {
+        let (address, answer) = asked.await;
+        if matches!(answer, Reach::Answers { .. }) {
+            seeds.push(address.clone());
+        }
+        findings.push(Finding::Reached { address, answer });
+    }
+    findings.extend(builds(&survey(&seeds, &keys).await).await);
+    findings
+}
+
+async fn reach(address: &str, keys: &Keys) -> Reach {
+    let begin = Instant::now();
+    match ask_once(address, Plane::Status, keys, Ask::NodeStatus, REACH_MAX).await {
+        Ok(Answer::NodeStatus(status)) => Reach::Answers { name: status.me.name(), after: begin.elapsed() },
+        Ok(_) => Reach::NotRibbit,
+        Err(error) => refused(&error),
+    }
+}
+
+fn refused(error: &FrameError) -> Reach {
+    match error {
+        FrameError::Io(io) => match io.kind() {
+            io::ErrorKind::ConnectionRefused => Reach::NotListening,
+            io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable => Reach::Silent,
+            // A name that is not known has no kind of its own.
+            _ if io.raw_os_error().is_none() => Reach::UnknownName,
+            _ => Reach::Failed(io.to_string()),
+        },
+        FrameError::TimedOut => Reach::Silent,
+        FrameError::NotRibbit | FrameError::Malformed | FrameError::TooLong { .. } => Reach::NotRibbit,
+        FrameError::OtherVersion(_) => Reach::OtherVersion(error.to_string()),
+        error if error.is_stranger() => Reach::OtherKey(error.to_string()),
+        error => Reach::Failed(error.to_string()),
+    }
+}
+
+/// What each member that answers was built of, as its figures say.
+async fn builds(survey: &Survey) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for member in survey.members.iter().filter(|member| member.alive) {
+        let Some(theirs) = figures(&member.info.address).await else { continue };
+        let rules = (member.info.rules_level, RULES_LEVEL);
+        let (name, ours) = (member.info.name(), version::LONG.to_string());
+        findings.push(Finding::Build { name, theirs, ours, rules });
+    }
+    findings
+}
+
+/// What a process says of itself under `/metrics`: `0.1.0 (1a2b3c4d, …)`; nothing when it is no ribbit.
+async fn figures(address: &str) -> Option<String> {
+    let too_late = async {
+        Timer::after(REACH_MAX).await;
+        None
+    };
+    or(async { asked(address).await.ok() }, too_late).await.and_then(|text| build_in(&text))
+}
+
+async fn asked(address: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut text = Vec::new();
+    stream.take(FIGURES_BYTES_MAX).read_to_end(&mut text).await?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn build_in(figures: &str) -> Option<String> {
+    let line = figures.lines().find(|line| line.starts_with("ribbit_info{"))?;
+    let label = |name: &str| Some(line.split_once(&format!("{name}=\""))?.1.split_once('"')?.0.to_string());
+    let version = label("version")?;
+    // Builds before this one do not say.
+    Some(label("build").map_or(version.clone(), |build| format!("{version} ({build})")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_member_runs_is_read_from_its_figures() {
+        let figures =
+            |labels: &str| format!("# TYPE ribbit_info gauge\nribbit_info{{role=\"x\",{labels}}} 1\n");
+        let new = figures("version=\"0.1.0\",build=\"1a2b3c4d, x86_64\"");
+        assert_eq!(build_in(&new).unwrap(), "0.1.0 (1a2b3c4d, x86_64)");
+        assert_eq!(build_in(&figures("version=\"0.1.0\"")).unwrap(), "0.1.0");
+        assert_eq!(build_in("HTTP/1.1 404 Not Found\r\n\r\n"), None);
+    }
+
+    #[test]
+    fn every_way_to_fail_has_its_word() {
+        let io = |kind: io::ErrorKind| FrameError::Io(kind.into());
+        assert_eq!(refused(&FrameError::TimedOut), Reach::Silent);
+        assert_eq!(refused(&FrameError::NotRibbit), Reach::NotRibbit);
+        assert!(matches!(refused(&FrameError::OtherKey), Reach::OtherKey(_)));
+        assert!(matches!(refused(&FrameError::OtherVersion(2)), Reach::OtherVersion(_)));
+        assert_eq!(refused(&io(io::ErrorKind::ConnectionRefused)), Reach::NotListening);
+        let unknown = std::net::ToSocketAddrs::to_socket_addrs("no such name.invalid:1").unwrap_err();
+        assert_eq!(refused(&FrameError::Io(unknown)), Reach::UnknownName);
+    }
+}

@@ -1,0 +1,180 @@
+//! What is carried to the boards, as far as it can be tried without building for them: completions in a real shell, the
+//! manual page, and `install.sh` with an archive of its own making, into a folder that stands for a card.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+const RIBBIT: &str = env!("CARGO_BIN_EXE_ribbit");
+const TARGET: &str = "arm-unknown-linux-musleabihf";
+
+fn ribbit(arguments: &[&str]) -> String {
+    let output = Command::new(RIBBIT).args(arguments).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What a shell makes of a script that it is told, with ribbit found by its name; nothing where there is no such shell.
+fn in_shell(shell: &str, script: &str) -> Option<String> {
+    let folder = Path::new(RIBBIT).parent().unwrap().to_str().unwrap();
+    let path = format!("{folder}:{}", std::env::var("PATH").unwrap());
+    match Command::new(shell).args(["-c", script]).env("PATH", path).output() {
+        Ok(output) => {
+            assert!(output.status.success(), "{shell}: {output:?}");
+            Some(String::from_utf8(output.stdout).unwrap())
+        }
+        Err(_) => {
+            println!("skipped: there is no {shell}");
+            None
+        }
+    }
+}
+
+#[test]
+fn bash_completes_commands_flags_and_values() {
+    let script = "source <(ribbit completions bash)
+        complete -p ribbit >/dev/null
+        tab() { COMP_WORDS=(ribbit \"$@\"); COMP_CWORD=$#; _ribbit; echo \"${COMPREPLY[*]}\"; }
+        tab stat; tab client fee; tab up --restart n; tab member ''; tab status --data-dir ''";
+    let Some(said) = in_shell("bash", script) else { return };
+    assert_eq!(said, "status\nfeed\nnever\nremove drain undrain help\n\n");
+}
+
+#[test]
+fn other_shells_take_their_scripts() {
+    for shell in ["zsh", "fish"] {
+        let script = ribbit(&["completions", shell]);
+        assert!(script.contains("ribbit completions") || script.contains("completions"), "{script}");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("script");
+        fs::write(&file, script).unwrap();
+        in_shell(shell, &format!("{shell} -n {}", file.display()));
+    }
+    assert_eq!(ribbit(&["completions", "fish", "--", "client", "fee"]).split('\t').next(), Some("feed"));
+}
+
+#[test]
+fn the_manual_page_is_one() {
+    let page = ribbit(&["man"]);
+    assert!(page.starts_with(".TH RIBBIT 1") && page.contains(".SS ribbit doctor\n"), "{page}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ribbit.1");
+    fs::write(&file, page).unwrap();
+    let mut groff = Command::new("groff");
+    let Ok(output) = groff.args(["-man", "-Tutf8", "-ww", "-z"]).arg(&file).output() else {
+        println!("skipped: there is no groff");
+        return;
+    };
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+/// An archive as scripts/dist packs it, unpacked; its binary is a few words.
+fn archive() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let put = |name: &str, text: &[u8]| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    put("install.sh", &fs::read(sources.join("packaging/install.sh")).unwrap());
+    put(&format!("bin/{TARGET}/ribbit"), b"first");
+    for name in ["completions/ribbit", "completions/_ribbit", "completions/ribbit.fish", "man/ribbit.1.gz"] {
+        put(name, name.as_bytes());
+    }
+    put("systemd/ribbit-web.service", b"ExecStart=/usr/bin/ribbit client web\n");
+    put("etc/web.conf", b"# nothing yet\n");
+    put("etc/backend.conf", b"# nothing yet\n");
+    seal(folder.path());
+    folder
+}
+
+/// Writes the checksums anew.
+fn seal(archive: &Path) {
+    let script = "find . -type f ! -name 'SHA256SUMS*' | xargs sha256sum > SHA256SUMS.new && mv SHA256SUMS.new SHA256SUMS";
+    assert!(Command::new("sh").args(["-c", script]).current_dir(archive).status().unwrap().success());
+    let script = archive.join("install.sh");
+    fs::set_permissions(script, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn install(archive: &TempDir, card: &TempDir, more: &[&str]) -> Output {
+    let mut command = Command::new("bash");
+    command.arg(archive.path().join("install.sh")).arg("--root").arg(card.path());
+    command.args(["--machine", "armv6l"]).args(more).output().unwrap()
+}
+
+#[track_caller]
+fn installed(archive: &TempDir, card: &TempDir, more: &[&str]) -> String {
+    let output = install(archive, card, more);
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Every file there, with what is in it.
+fn files(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => found.push((path.clone(), fs::read_to_string(&path).unwrap())),
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_card_gets_everything_and_is_clean_again() {
+    let (archive, card) = (archive(), tempfile::tempdir().unwrap());
+    let data = card.path().join("var/lib/ribbit/backend-1/store.redb");
+    fs::create_dir_all(data.parent().unwrap()).unwrap();
+    fs::write(&data, "kept").unwrap();
+
+    let said = installed(&archive, &card, &[]);
+    assert!(said.contains(TARGET) && said.contains("nothing was started"), "{said}");
+    let at = |path: &str| card.path().join(path);
+    let binary = at("usr/local/bin/ribbit");
+    assert_eq!(fs::read_to_string(&binary).unwrap(), "first");
+    assert_eq!(fs::metadata(&binary).unwrap().permissions().mode() & 0o777, 0o755);
+    let unit = fs::read_to_string(at("usr/local/lib/systemd/system/ribbit-web.service")).unwrap();
+    assert_eq!(unit, "ExecStart=/usr/local/bin/ribbit client web\n");
+
+    // A newer one, where somebody has changed a file of the old one.
+    fs::write(at("etc/ribbit/web.conf"), "RIBBIT_LISTEN=0.0.0.0:80\n").unwrap();
+    fs::write(archive.path().join(format!("bin/{TARGET}/ribbit")), "second").unwrap();
+    for name in ["web.conf", "backend.conf"] {
+        fs::write(archive.path().join("etc").join(name), "# something\n").unwrap();
+    }
+    seal(archive.path());
+    let said = installed(&archive, &card, &[]);
+    assert!(said.contains("left as you have changed it: /etc/ribbit/web.conf"), "{said}");
+    assert_eq!(fs::read_to_string(&binary).unwrap(), "second");
+    assert_eq!(fs::read_to_string(at("etc/ribbit/web.conf")).unwrap(), "RIBBIT_LISTEN=0.0.0.0:80\n");
+    assert_eq!(fs::read_to_string(at("etc/ribbit/backend.conf")).unwrap(), "# something\n");
+
+    installed(&archive, &card, &["--uninstall"]);
+    let left: Vec<PathBuf> = files(card.path()).into_iter().map(|(path, _)| path).collect();
+    assert_eq!(left, [at("etc/ribbit/web.conf"), data], "what was changed, and the data");
+    assert!(!install(&archive, &card, &["--uninstall"]).status.success(), "there is nothing any more");
+}
+
+#[test]
+fn nothing_is_installed_of_a_damaged_archive_or_for_a_machine_that_there_is_nothing_for() {
+    let (archive, card) = (archive(), tempfile::tempdir().unwrap());
+    let refused = |more: &[&str], words: &str| {
+        let output = install(&archive, &card, more);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(1) && said.contains(words), "{output:?}");
+        assert_eq!(files(card.path()), []);
+    };
+    refused(&["--machine", "riscv64"], "riscv64");
+    refused(&["--machine", "aarch64"], "no binary for aarch64");
+    refused(&["--frobnicate"], "--help");
+    fs::write(archive.path().join("etc/web.conf"), "changed").unwrap();
+    refused(&[], "not as it was packed");
+}
