@@ -206,7 +206,7 @@ fn init_makes_a_secret_file_once_and_says_what_to_type() {
     let file = folder.path().join("ribbit-data/cluster.ribbit");
     let (code, text) = run(&folder, "init --name frogs --coordinator board1:9000,board2:9001");
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("ribbit coordinator --id 1 --advertise board1:9000 --found"), "{text}");
+    assert!(text.contains("ribbit coordinator --id 1 --found"), "{text}");
     assert!(text.contains("ribbit backend --id 1"), "{text}");
     assert_eq!(mode(&file), 0o600);
     let made = fs::read_to_string(&file).unwrap();

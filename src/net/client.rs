@@ -441,6 +441,18 @@ impl Pause {
     }
 }
 
+/// How one member is: it has [`STATUS_DEADLINE`] to answer, once it is connected.
+///
+/// # Errors
+/// As [`handshake::connect`] and reading a frame; `TimedOut`.
+pub async fn ask_status(address: &str, plane: Plane, keys: &Keys) -> Result<NodeStatus, FrameError> {
+    let channel = handshake::connect(address, plane, keys).await?;
+    match frame::within(STATUS_DEADLINE, ask_on(channel, Ask::NodeStatus, STATUS_DEADLINE)).await? {
+        Answer::NodeStatus(status) => Ok(*status),
+        _ => Err(FrameError::Malformed),
+    }
+}
+
 /// Opens a connection, asks one question, closes.
 ///
 /// # Errors
@@ -453,13 +465,18 @@ pub async fn ask_once(
     limit: Duration,
 ) -> Result<Answer, FrameError> {
     frame::within(limit, async {
-        let Channel { mut reader, mut writer } = handshake::connect(address, plane, keys).await?;
-        let deadline_ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
-        frame::write(&mut writer, &AskFrame { tag: 1, deadline_ms, ask }).await?;
-        let AnswerFrame { answer, .. } = frame::read(&mut reader, FRAME_BYTES_MAX).await?;
-        Ok(answer)
+        let channel = handshake::connect(address, plane, keys).await?;
+        ask_on(channel, ask, limit).await
     })
     .await
+}
+
+async fn ask_on(channel: Channel, ask: Ask, limit: Duration) -> Result<Answer, FrameError> {
+    let Channel { mut reader, mut writer } = channel;
+    let deadline_ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
+    frame::write(&mut writer, &AskFrame { tag: 1, deadline_ms, ask }).await?;
+    let AnswerFrame { answer, .. } = frame::read(&mut reader, FRAME_BYTES_MAX).await?;
+    Ok(answer)
 }
 
 #[cfg(test)]

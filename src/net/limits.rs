@@ -21,9 +21,10 @@ pub const ASK_BYTES_MAX: usize = 16 * 1024;
 
 /// A new connection must have said what it is by then, and done the handshake.
 pub const PREFACE_DEADLINE: Duration = Duration::from_secs(2);
-/// Opening a connection, preface included.
-pub const CONNECT_DEADLINE: Duration = Duration::from_millis(700);
-/// One member's answer to a status question.
+/// Opening a connection, preface and handshake included: through a balancer it is four times there and back, so that
+/// wires of 200 ms there and back will do.
+pub const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
+/// One member's answer to a status question, once it is connected.
 pub const STATUS_DEADLINE: Duration = Duration::from_millis(500);
 /// A request of `/metrics` or `/health` must be complete by then,
 pub const HTTP_DEADLINE: Duration = Duration::from_secs(2);
@@ -69,6 +70,9 @@ pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// and given up after as many probes.
 pub const KEEPALIVE_PROBES: u32 = 3;
+/// A link between members on which nothing was acknowledged for this long is given up and dialled anew: TCP would send
+/// again ever more seldom, and find out late that the network is back.
+pub const LINK_UNHEARD_MAX: Duration = Duration::from_secs(3);
 
 /// Questions one asker may have under way: one less than a connection takes, so that a ping finds a place.
 pub const ASKS_UNDER_WAY_MAX: usize = ASKS_PER_CONNECTION_MAX - 1;

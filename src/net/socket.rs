@@ -12,6 +12,7 @@ use std::io::{self, Read};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 /// Sets what every connection is set to, accepted or opened.
 ///
@@ -24,6 +25,15 @@ pub fn tune(stream: &TcpStream) -> io::Result<()> {
     sockopt::set_tcp_keepintvl(stream, KEEPALIVE_INTERVAL)?;
     sockopt::set_tcp_keepcnt(stream, KEEPALIVE_PROBES)?;
     Ok(())
+}
+
+/// Ends this connection when what was sent on it was not acknowledged for so long.
+///
+/// # Errors
+/// The socket's: it is closed already.
+pub fn give_up_after(stream: &TcpStream, limit: Duration) -> io::Result<()> {
+    let limit_ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
+    Ok(sockopt::set_tcp_user_timeout(stream, limit_ms)?)
 }
 
 /// A connection's reading side, to put a buffer around. It asks the kernel only once the reactor has said that there

@@ -15,11 +15,11 @@
 //! it is opened again. What this does not do: read again by itself, or give up.
 
 use super::channel::Channel;
-use super::client::{Company, Pause, ask_once};
+use super::client::{Company, Pause, ask_status};
 use super::frame::{self, FrameError, Plane};
 use super::handshake;
 use super::keys::Keys;
-use super::limits::{FRAME_BYTES_MAX, LIVE_PIECES_MAX, LIVE_READ_BYTES, LIVE_SILENCE, STATUS_DEADLINE};
+use super::limits::{FRAME_BYTES_MAX, LIVE_PIECES_MAX, LIVE_READ_BYTES, LIVE_SILENCE};
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, Lapse};
 use super::tasks;
 use crate::state::{Denied, Event, Token, Wanted};
@@ -163,10 +163,8 @@ async fn follow(company: Arc<Company>, mut cursor: Token, wanted: Wanted, pieces
 
 /// Whether this server is of the cluster that is followed.
 async fn belongs(company: &Company, server: &str) -> Result<bool, FrameError> {
-    match ask_once(server, Plane::Client, &company.keys, Ask::NodeStatus, STATUS_DEADLINE).await? {
-        Answer::NodeStatus(status) => Ok(company.belongs(server, &status)),
-        _ => Err(FrameError::Malformed),
-    }
+    let status = ask_status(server, Plane::Client, &company.keys).await?;
+    Ok(company.belongs(server, &status))
 }
 
 /// Who follows the namespace is one of those who run the group.

@@ -1,19 +1,19 @@
 //! A survey: asks every member how it is, and puts the answers together.
 //!
 //! A member that answers speaks for itself; of one that does not, the others tell what they last heard. Each
-//! has `STATUS_DEADLINE` to answer, all at once, and those whom the answers name are asked next. So a survey
-//! takes half a second while somebody is dead, and two seconds at the very worst.
+//! has `CONNECT_DEADLINE` to be reached and `STATUS_DEADLINE` to answer, all at once, and those whom the answers name are asked
+//! next. So a survey takes a second while somebody is cut off, and a few at the very worst.
 //!
 //! [`merge`] is pure. It believes one cluster: the first that answers. Addresses are hints, and a port may
 //! belong to somebody else by now.
 //!
 //! It decides nothing: what a survey says was true when it was asked.
 
-use super::client::ask_once;
+use super::client::ask_status;
 use super::frame::Plane;
 use super::keys::Keys;
-use super::limits::{ADDRESSES_MAX, STATUS_DEADLINE, SURVEY_ROUNDS_MAX};
-use super::protocol::{Answer, Ask, LeaseStatus, MemberInfo, NodeStatus, StoreStatus};
+use super::limits::{ADDRESSES_MAX, SURVEY_ROUNDS_MAX};
+use super::protocol::{LeaseStatus, MemberInfo, NodeStatus, StoreStatus};
 use super::tasks;
 use crate::state::{LogIndex, MemberName, RaftId, Role};
 use std::collections::BTreeMap;
@@ -91,12 +91,8 @@ pub async fn survey(seeds: &[String], keys: &Keys) -> Survey {
 }
 
 async fn node_status(address: String, keys: Keys) -> Option<NodeStatus> {
-    match ask_once(&address, Plane::Status, &keys, Ask::NodeStatus, STATUS_DEADLINE).await {
-        Ok(Answer::NodeStatus(status)) => Some(*status),
-        Ok(other) => {
-            log::debug!("{address} answers a status question with {other:?}");
-            None
-        }
+    match ask_status(&address, Plane::Status, &keys).await {
+        Ok(status) => Some(status),
         Err(error) if error.is_stranger() => {
             log::warn!("{address} is left out: {error}");
             None

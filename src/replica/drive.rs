@@ -115,6 +115,10 @@ struct Shared {
     live: Live,
     /// Notified when something was applied, or the status changed.
     progress: Event,
+    /// How often the Raft task has had its turn.
+    turns: AtomicU64,
+    /// Since when the store thread is at something, if it is.
+    store_busy: Mutex<Option<Instant>>,
     /// An incoming snapshot is being written, or waits to be installed.
     incoming: AtomicBool,
     failed: Sender<Failing>,
@@ -152,6 +156,8 @@ impl Replica {
             status: Mutex::new(core.status()),
             live: Live::new(reader.applied(), LIVE_EVENTS_MAX),
             progress: Event::new(),
+            turns: AtomicU64::new(0),
+            store_busy: Mutex::new(None),
             incoming: AtomicBool::new(false),
             failed,
         });
@@ -183,6 +189,17 @@ impl Replica {
 
     pub fn status(&self) -> CoreStatus {
         self.shared.status.lock().expect("nobody panics while it holds this lock").clone()
+    }
+
+    /// How often the Raft task has had its turn: at the least once a tick.
+    pub fn turns(&self) -> u64 {
+        self.shared.turns.load(Ordering::Relaxed)
+    }
+
+    /// For how long the store thread has been at what it is doing now.
+    pub fn store_busy(&self) -> Duration {
+        let since = *self.shared.store_busy.lock().expect("nobody panics while it holds this lock");
+        since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// Whether this member votes, in any of the configurations that hold now.
@@ -392,6 +409,7 @@ impl<T: Transport> RaftTask<T> {
                     Message::Stop => return,
                 }
             }
+            self.shared.turns.fetch_add(1, Ordering::Relaxed);
             let now = Instant::now();
             if now >= next_tick {
                 self.core.feed(Input::Tick);

@@ -36,6 +36,7 @@ use super::network::Network;
 use super::node::number_for_tests;
 use super::options::BalancerOptions;
 use super::process;
+use super::systemd::{notify, sockets};
 use crate::net::frame::{self, FrameError, Plane};
 use crate::net::handshake::{self, Accepted, Opening};
 use crate::net::http::{self, Page, Status};
@@ -74,8 +75,12 @@ pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Re
     if options.floating.is_some() {
         floating::allowed()?;
     }
-    let listener =
-        TcpListener::bind(&options.listen).await.map_err(|error| cannot_listen(&options.listen, &error))?;
+    let listener = match sockets::inherited()? {
+        Some(listener) => listener,
+        None => TcpListener::bind(&options.listen)
+            .await
+            .map_err(|error| cannot_listen(&options.listen, &error))?,
+    };
     match listener.local_addr() {
         Ok(address) => log::info!("balancer: listening on {address}"),
         Err(error) => log::warn!("balancer: listening, but its address is not known: {error}"),
@@ -86,7 +91,8 @@ pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Re
 
 fn cannot_listen(listen: &str, error: &io::Error) -> Failure {
     let exit = match error.kind() {
-        io::ErrorKind::AddrInUse => Exit::Refused,
+        // Who has the port goes, and an address comes: trying again may help.
+        io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable => Exit::Refused,
         _ => Exit::Configuration,
     };
     Failure::new(exit, format!("cannot listen on {listen}: {error}; choose another address with --listen"))
@@ -129,11 +135,25 @@ pub async fn serve(
             None => smol::future::pending().await,
         }
     };
-    accepting.or(keep_watch(shared.clone())).or(even_out(&shared, even_steps)).or(keeping).or(stop).await;
+    let serving = notify::serving(|| words(&shared.board().figures(Instant::now())));
+    accepting
+        .or(keep_watch(shared.clone()))
+        .or(even_out(&shared, even_steps))
+        .or(keeping)
+        .or(serving)
+        .or(stop)
+        .await;
     if let Some(keeper) = &mut keeper {
         keeper.let_go("this balancer ends").await;
     }
     gate.close();
+}
+
+/// For people who look at its unit.
+fn words(figures: &metrics::Balancer) -> String {
+    let metrics::Balancer { serving, in_sync, has_leader, .. } = figures;
+    let leader = if *has_leader { "" } else { "; nobody leads, nothing can be written" };
+    format!("{serving} backends serve people, {in_sync} of them in sync{leader}")
 }
 
 /// For the watches and the connections.
@@ -195,14 +215,7 @@ async fn watch(shared: Shared, address: String, changed: Sender<()>) {
     let mut line = None;
     loop {
         let begin = Instant::now();
-        let status =
-            match frame::within(STATUS_DEADLINE, node_status(&mut line, &address, &shared.keys)).await {
-                Ok(status) => Some(status),
-                Err(_) => {
-                    line = None; // what comes late on it is of no use
-                    None
-                }
-            };
+        let status = node_status(&mut line, &address, &shared.keys).await.ok();
         if shared.board().heard(&address, status) {
             let _ = changed.try_send(()); // full: it is about to look anyway
         }
@@ -210,27 +223,29 @@ async fn watch(shared: Shared, address: String, changed: Sender<()>) {
     }
 }
 
-/// Asks over the line that is kept open, or over a new one when that was lost.
+/// Asks over the line that is kept open, or over a new one when that was lost. One that is silent is let go of: what
+/// comes late on it is of no use.
 async fn node_status(line: &mut Option<Line>, address: &str, keys: &Keys) -> Result<NodeStatus, FrameError> {
-    let kept = match line.take() {
-        Some(open) => {
-            let answer = open.ask(&Ask::NodeStatus, STATUS_DEADLINE, Duration::ZERO).await;
+    let mut open = match line.take() {
+        Some(open) => open,
+        None => Line::open(address, Plane::Status, keys).await?,
+    };
+    let mut answer = asked(&open).await;
+    if answer.as_ref().is_err_and(|error| !matches!(error, FrameError::TimedOut)) {
+        open = Line::open(address, Plane::Status, keys).await?;
+        answer = asked(&open).await;
+    }
+    match answer? {
+        Answer::NodeStatus(status) => {
             *line = Some(open);
-            answer
+            Ok(*status)
         }
-        None => Err(FrameError::Closed),
-    };
-    let answer = match kept {
-        Ok(answer) => answer,
-        Err(_) => {
-            let open = line.insert(Line::open(address, Plane::Status, keys).await?);
-            open.ask(&Ask::NodeStatus, STATUS_DEADLINE, Duration::ZERO).await?
-        }
-    };
-    match answer {
-        Answer::NodeStatus(status) => Ok(*status),
         _ => Err(FrameError::Malformed),
     }
+}
+
+async fn asked(open: &Line) -> Result<Answer, FrameError> {
+    frame::within(STATUS_DEADLINE, open.ask(&Ask::NodeStatus, STATUS_DEADLINE, Duration::ZERO)).await
 }
 
 /// Reads what a connection is for, and answers it or splices it.

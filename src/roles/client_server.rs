@@ -6,12 +6,10 @@
 use super::failure::{Exit, Failure};
 use super::options::ClientServerOptions;
 use super::{env_file, output, write_file};
-use crate::net::client::ask_once;
+use crate::net::client::ask_status;
 use crate::net::frame::Plane;
 use crate::net::homing::{self, Homed};
 use crate::net::keys::Keys;
-use crate::net::limits::STATUS_DEADLINE;
-use crate::net::protocol::{Answer, Ask};
 use serde::Serialize;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -50,8 +48,7 @@ pub async fn run(options: &ClientServerOptions) -> Result<(), Failure> {
 
 async fn history(seeds: &[String], keys: &Keys) -> Option<String> {
     for address in seeds {
-        if let Ok(Answer::NodeStatus(status)) =
-            ask_once(address, Plane::Status, keys, Ask::NodeStatus, STATUS_DEADLINE).await
+        if let Ok(status) = ask_status(address, Plane::Status, keys).await
             && let Some(history) = status.history
         {
             return Some(history.to_string());

@@ -1,13 +1,12 @@
 //! `ribbit init`: makes the cluster file and says what to type next. Never overwrites one: the key in it may be
 //! in use on a board that is off.
 
-use super::cli::{DATA_DIR, default_port, words_for};
+use super::cli::{DATA_DIR, INSTALLED, words_for};
 use super::cluster_file::ClusterFile;
 use super::failure::{Exit, Failure};
 use super::options::InitOptions;
 use super::{address, output, write_file};
 use crate::net::keys::PublicKey;
-use crate::state::Role;
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
@@ -36,39 +35,50 @@ pub fn run(options: &InitOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What to type on each board.
+/// What to type on each board, where systemd runs it and where a person does.
 fn next_steps(options: &InitOptions, key: Option<PublicKey>) -> String {
     let key = key.map_or_else(String::new, |key| key.to_string());
     let shown = options.cluster_file.display();
+    let other = options.coordinators.get(1).and_then(|address| address::split(address).ok());
+    let other = other.map_or("board2", |(host, _)| host);
     let mut text = format!(
-        "{shown} makes the cluster {:?}. Whoever has it has the cluster: keep it secret.\n\
-         Copy it to every board, to the same place, by a way that nobody else can read:\n  \
-         scp -p {shown} board2:{shown}\n\nThen type, on the board of each address:\n",
+        "{shown} makes the cluster {:?}. Whoever has it has the cluster: keep it secret.\n\n\
+         With the package's services. Every board gets the file, by a way that nobody else can read:\n  \
+         scp -p {shown} {other}:cluster.ribbit\n\
+         and there, and on this board where it is one of them (here the file is {shown}):\n  \
+         sudo install -D -m 600 cluster.ribbit {INSTALLED}\n\
+         Then found the group, once, on the board of the first address:\n  \
+         sudo systemctl start ribbit-found@1\n\
+         and start what each board is for. Coordinators, on the board of each address:\n",
         options.name
     );
     for (number, address) in options.coordinators.iter().enumerate() {
-        // `--found` belongs to exactly one member, once.
-        let (id, found) = (number as u32 + 1, number == 0);
-        text.push_str(&format!("  {}\n", words_for(&coordinator(options, id, address, found))));
+        text.push_str(&format!(
+            "  sudo systemctl enable --now ribbit-coordinator@{}    # {address}\n",
+            number + 1
+        ));
     }
-    text.push_str("and on each board that keeps the data, with a number of its own:\n");
+    text.push_str(&format!(
+        "Backends, on each board that keeps the data, with a number of its own:\n  \
+         sudo systemctl enable --now ribbit-backend@1\n\
+         Where people come in:\n  \
+         sudo systemctl enable --now ribbit-balancer\n  \
+         echo RIBBIT_PUBLIC_KEY={key} | sudo tee -a /etc/ribbit/web.conf\n  \
+         sudo systemctl enable --now ribbit-web\n\n\
+         Or by hand, with the file at {shown} on every board:\n"
+    ));
+    for number in 1..=options.coordinators.len() {
+        // `--found` belongs to exactly one member, once.
+        let id = number.to_string();
+        let words = ["coordinator", "--id", &id, "--found"];
+        let typed = server(options, if number == 1 { &words } else { &words[..3] });
+        text.push_str(&format!("  {}\n", words_for(&typed)));
+    }
     text.push_str(&format!("  {}\n", words_for(&server(options, &["backend", "--id", "1"]))));
-    text.push_str("and where people come in:\n");
     text.push_str(&format!("  {}\n", words_for(&server(options, &["balancer"]))));
     text.push_str(&format!("  ribbit client web --server 127.0.0.1:8081 --public-key {key}\n"));
     text.push_str("--found founds the group: leave it out when that coordinator is started again.");
     text
-}
-
-fn coordinator(options: &InitOptions, id: u32, address: &str, found: bool) -> Vec<OsString> {
-    let mut words = server(options, &["coordinator", "--id", &id.to_string()]);
-    let port = address::split(address).map_or(0, |(_, port)| u32::from(port));
-    if port != default_port(Role::Coordinator, crate::state::HOME, id) {
-        words.extend(["--listen".into(), format!("0.0.0.0:{port}").into()]);
-    }
-    words.extend(["--advertise".into(), address.into()]);
-    words.extend(found.then(|| "--found".into()));
-    words
 }
 
 fn server(options: &InitOptions, words: &[&str]) -> Vec<OsString> {
@@ -95,9 +105,16 @@ mod tests {
             data_dir: Some("ribbit-data".into()),
         };
         let text = next_steps(&options, None);
-        assert!(text.contains("  ribbit coordinator --id 1 --advertise board1:9000 --found\n"), "{text}");
-        let second = "  ribbit coordinator --id 2 --listen 0.0.0.0:9500 --advertise board2:9500\n";
-        assert!(text.contains(second), "{text}");
+        for line in [
+            "  scp -p ribbit-data/cluster.ribbit board2:cluster.ribbit\n",
+            "  sudo systemctl start ribbit-found@1\n",
+            "  sudo systemctl enable --now ribbit-coordinator@1    # board1:9000\n",
+            "  sudo systemctl enable --now ribbit-coordinator@2    # board2:9500\n",
+            "  ribbit coordinator --id 1 --found\n",
+            "  ribbit coordinator --id 2\n",
+        ] {
+            assert!(text.contains(line), "{line}{text}");
+        }
         let elsewhere = InitOptions { cluster_file: "f".into(), data_dir: None, ..options };
         assert!(next_steps(&elsewhere, None).contains("ribbit backend --id 1 --cluster-file f\n"));
     }

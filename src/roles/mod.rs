@@ -19,6 +19,7 @@
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
 //! - [`address`]: HOST:PORT as people type it
 //! - [`process`]: what a process can tell of itself
+//! - [`systemd`]: what is heard from a supervisor, and said to it
 //! - [`output`]: standard output; [`log_lines`]: standard error, for which nobody waits
 //! - [`web`]: pages for browsers
 //! - [`user`]: people's accounts, for those who run the group
@@ -64,6 +65,7 @@ pub mod shell;
 pub mod start;
 pub mod status;
 pub mod stop;
+pub mod systemd;
 pub mod terminal;
 pub mod up;
 pub mod user;

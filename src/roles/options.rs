@@ -39,6 +39,8 @@ pub struct NodeOptions {
     pub disk_quota_bytes: u64,
     /// What one account may write in a minute through a backend; 0 is as much as comes.
     pub posts_per_minute: u32,
+    /// Founds, and ends.
+    pub found_only: bool,
     /// How often it says that it is there,
     pub heartbeat: Duration,
     /// and how many beats in a row may be missed before it counts as gone; asked of the leader.

@@ -9,6 +9,10 @@ use super::failure::{Exit, Failure};
 use super::log_lines;
 use crate::db::{self, DbError};
 use std::panic;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A panic has been told of: nothing else needs to be.
+static ENDING: AtomicBool = AtomicBool::new(false);
 
 /// From now on a panic ends the process, after words for whoever has to look.
 pub fn end_the_process() {
@@ -16,11 +20,17 @@ pub fn end_the_process() {
     panic::set_hook(Box::new(move |what| {
         log_lines::flush();
         say(what);
+        ENDING.store(true, Ordering::Release);
         eprintln!(
             "ribbit: this is a bug, and this process ends with it; nothing that was acknowledged is lost"
         );
         std::process::abort();
     }));
+}
+
+/// Whether this process ends with a panic.
+pub fn is_ending() -> bool {
+    ENDING.load(Ordering::Acquire)
 }
 
 /// From now on a panic while a store is read, or within redb, ends the process with what `damaged` makes of the words.

@@ -15,6 +15,7 @@ use super::options::RecoverOptions;
 use super::output;
 use super::panics;
 use super::ports::Ports;
+use super::write_file;
 use crate::db::disk::{LOG_PREFIX, STORE_FILE, log_names};
 use crate::db::{self, DbError, FileDisk, Identity, Store};
 use crate::state::rows::{Accounts, Croaks, Messages, Order, Posts, Table, View, scan};
@@ -48,7 +49,12 @@ pub fn run(options: &RecoverOptions) -> Result<(), Failure> {
         Failure::new(Exit::Refused, format!("{from} cannot be recovered from: {why}"))
     });
     let recovered = begin_in(&work, options).and_then(|recovered| {
-        move_to(&work, &target).map_err(|error| unwritable(&target, &error))?;
+        // Root recovers for a unit, whose user has the data folder.
+        let given = match rustix::process::geteuid().is_root() {
+            true => write_file::give_to_owner_of(&options.data_dir, &work),
+            false => Ok(()),
+        };
+        given.and_then(|()| move_to(&work, &target)).map_err(|error| unwritable(&target, &error))?;
         Ok(recovered)
     });
     if recovered.is_err() {

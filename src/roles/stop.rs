@@ -57,6 +57,7 @@ fn wait_for_end(mut input: impl Read) {
 }
 
 fn end_within(limit: Duration) {
+    super::systemd::notify::stopping();
     let watch = move || {
         std::thread::sleep(limit);
         log::error!("still not stopped after {limit:?}: ending anyway");

@@ -6,7 +6,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, lchown};
 use std::path::{Path, PathBuf};
 
 /// Only the owner: what these files and folders hold is nobody else's business.
@@ -53,6 +53,25 @@ pub fn create(path: &Path, text: &str) -> io::Result<()> {
 /// Whatever the file system says.
 pub fn make_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)
+}
+
+/// Gives what root has made in `folder` to whoever has `beside`, who could not read it otherwise: a unit's user. Folders in it
+/// too; links are not followed.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn give_to_owner_of(beside: &Path, folder: &Path) -> io::Result<()> {
+    let owner = fs::metadata(beside)?;
+    let is = fs::symlink_metadata(folder)?;
+    if is.is_dir() {
+        for entry in fs::read_dir(folder)? {
+            give_to_owner_of(beside, &entry?.path())?;
+        }
+    }
+    match (is.uid(), is.gid()) == (owner.uid(), owner.gid()) {
+        true => Ok(()),
+        false => lchown(folder, Some(owner.uid()), Some(owner.gid())),
+    }
 }
 
 /// A long file while it is written, beside the one whose place it takes when it is whole. Dropped before, it is removed.
@@ -156,5 +175,26 @@ mod tests {
         replace(&path, "three").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "three");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_root_has_made_is_given_to_who_has_the_place() {
+        if !rustix::process::geteuid().is_root() {
+            println!("skipped: only root can give files away");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let made = folder.path().join("made");
+        make_folder(&made.join("inner")).unwrap();
+        fs::write(made.join("inner/file"), "").unwrap();
+        let outside = tempfile::NamedTempFile::new().unwrap();
+        std::os::unix::fs::symlink(outside.path(), made.join("link")).unwrap();
+        lchown(folder.path(), Some(64_001), Some(64_002)).unwrap();
+        give_to_owner_of(folder.path(), &made).unwrap();
+        for path in ["", "inner", "inner/file", "link"] {
+            let is = fs::symlink_metadata(made.join(path)).unwrap();
+            assert_eq!((is.uid(), is.gid()), (64_001, 64_002), "{path}");
+        }
+        assert_eq!(fs::metadata(outside.path()).unwrap().uid(), 0, "links are not followed");
     }
 }

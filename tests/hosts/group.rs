@@ -140,7 +140,7 @@ impl Group {
         let mut group = Group::off(boards, home)?;
         let all: Vec<usize> = group.all().collect();
         group.power_on(&all);
-        group.await_whole_within(FOUND_MAX);
+        group.await_all_within(FOUND_MAX, "the group is whole", Status::is_whole);
         Some(group)
     }
 
@@ -261,12 +261,16 @@ impl Group {
         fs::read_to_string(self.log(at)).unwrap_or_default()
     }
 
-    /// What a person types on a host: its exit code, and all that it said.
-    pub fn typed(&self, at: usize, words: &[&str]) -> (i32, String) {
+    /// What a person types on a host, with this line on standard input: its exit code, and all that it said.
+    pub fn typed(&self, at: usize, words: &[&str], line: &str) -> (i32, String) {
         let mut command = self.network.command(at, &native());
-        command.args(words).current_dir(&self.hosts[at].folder).stdin(Stdio::null());
+        command.args(words).current_dir(&self.hosts[at].folder).stdin(Stdio::piped());
         command.env("XDG_CONFIG_HOME", self.hosts[at].folder.join("config"));
-        let output = without_ours(&mut command).output().expect("the binary starts");
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = without_ours(&mut command).spawn().expect("the binary starts");
+        // Who asks for nothing may be gone by now.
+        let _ = writeln!(child.stdin.take().expect("piped"), "{line}");
+        let output = child.wait_with_output().expect("our child");
         let said = [output.stdout, output.stderr].concat();
         (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&said).into_owned())
     }
@@ -274,7 +278,7 @@ impl Group {
     /// The same of what needs the cluster file.
     pub fn operated(&self, at: usize, words: &[&str]) -> (i32, String) {
         let folder = self.hosts[at].folder.to_str().expect("a plain name").to_string();
-        self.typed(at, &[words, &["--data-dir", &folder]].concat())
+        self.typed(at, &[words, &["--data-dir", &folder]].concat(), "")
     }
 
     /// How the group is, as it looks from this host; nothing when nobody answers there.
@@ -285,7 +289,7 @@ impl Group {
     }
 
     #[track_caller]
-    pub fn await_status_within(
+    fn await_status_within(
         &self,
         limit: Duration,
         at: usize,
@@ -304,21 +308,31 @@ impl Group {
         panic!("{what}: not within {limit:?}; the last status was {last:#?}")
     }
 
-    /// Waits until everybody is there, votes, and has applied the same. Answers how long that took.
+    /// Waits until everybody is there, votes, and has applied the same.
     #[track_caller]
-    pub fn await_whole(&self) -> Duration {
-        self.await_whole_within(HEAL_MAX)
+    pub fn await_whole(&self) {
+        self.await_all_within(HEAL_MAX, "the group is whole", Status::is_whole);
+    }
+
+    /// Waits until everybody is there, votes, and is in sync: people may be writing. Answers how long that took.
+    #[track_caller]
+    pub fn await_together(&self) -> Duration {
+        let began = Instant::now();
+        let together = |status: &Status| {
+            status.leader.is_some() && status.members.iter().all(|it| it.alive && it.voter && it.in_sync)
+        };
+        self.await_all_within(HEAL_MAX, "everybody is back", together);
+        began.elapsed()
     }
 
     #[track_caller]
-    fn await_whole_within(&self, limit: Duration) -> Duration {
-        let began = Instant::now();
+    fn await_all_within(&self, limit: Duration, what: &str, wanted: impl Fn(&Status) -> bool) {
         let typed = self.hosts.iter().flat_map(|host| &host.processes);
         let members = typed.filter(|it| it.typed.contains("--id ")).count();
-        self.await_status_within(limit, CENTRE.min(self.hosts.len() - 1), "the group is whole", |status| {
-            status.members.len() == members && status.is_whole()
+        let centre = CENTRE.min(self.hosts.len() - 1);
+        self.await_status_within(limit, centre, what, |status| {
+            status.members.len() == members && wanted(status)
         });
-        began.elapsed()
     }
 
     /// Lets this member lead.

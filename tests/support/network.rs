@@ -20,7 +20,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// The table of our rules in a host's packet filter.
+/// The table of our rules in a packet filter.
 const TABLE: &str = "fault";
 
 pub struct Network {
@@ -108,38 +108,34 @@ impl Network {
         ip(&["-n", &self.name(from), "route", verb, "blackhole", &address(to)]);
     }
 
-    /// What a host sends is lost; what comes reaches it.
+    /// What a host sends is lost on its cable; what comes reaches it.
     pub fn mute(&self, at: usize) {
-        self.filter(at, "output", "oifname eth0 drop");
+        self.filter(&self.switch(), &cable(at), "drop");
     }
 
-    /// What comes is lost; what the host sends leaves it.
+    /// What comes to a host is lost on its cable; what it sends leaves it.
     pub fn deafen(&self, at: usize) {
-        self.filter(at, "input", "iifname eth0 drop");
+        self.filter(&self.name(at), "eth0", "drop");
     }
 
-    /// Of what comes so many percent are lost, each packet for itself.
+    /// Of what comes to a host so many percent are lost, each packet for itself.
     pub fn lose(&self, at: usize, percent: u32) {
-        self.filter(at, "input", &format!("iifname eth0 numgen random mod 100 < {percent} drop"));
+        self.filter(&self.name(at), "eth0", &format!("numgen random mod 100 < {percent} drop"));
     }
 
-    /// Ends what [`Network::mute`], [`Network::deafen`] and [`Network::lose`] began.
-    pub fn hear_all(&self, at: usize) {
-        self.nft(at, &format!("delete table inet {TABLE}"));
+    /// Ends what [`Network::mute`], [`Network::deafen`] and [`Network::lose`] began, on all hosts.
+    pub fn hear_all(&self) {
+        let hosts = (0..self.hosts).map(|at| self.name(at));
+        for name in hosts.chain([self.switch()]) {
+            // Made first: what is not there cannot be removed.
+            nft(&name, &format!("table netdev {TABLE}\ndelete table netdev {TABLE}\n"));
+        }
     }
 
-    /// One at a time on a host: each is a table of this name.
-    fn filter(&self, at: usize, hook: &str, rule: &str) {
-        let chain = format!("type filter hook {hook} priority 0; policy accept; {rule};");
-        self.nft(at, &format!("table inet {TABLE} {{ chain {hook} {{ {chain} }} }}"));
-    }
-
-    fn nft(&self, at: usize, rules: &str) {
-        let mut command = self.command(at, Path::new("nft"));
-        let mut child = command.args(["-f", "-"]).stdin(Stdio::piped()).spawn().expect("`nft` is there");
-        // The pipe ends with the statement.
-        child.stdin.take().expect("piped").write_all(rules.as_bytes()).expect("it reads");
-        assert!(child.wait().expect("our child").success(), "nft: {rules}");
+    /// Before anything else looks at a packet.
+    fn filter(&self, namespace: &str, device: &str, rule: &str) {
+        let chain = format!("type filter hook ingress device {device} priority 0; policy accept; {rule};");
+        nft(namespace, &format!("table netdev {TABLE} {{\n chain {device} {{ {chain} }}\n}}\n"));
     }
 
     /// A host gets another address and loses the one it had, as when a router was exchanged.
@@ -169,7 +165,7 @@ fn cable(at: usize) -> String {
     format!("cable{at}")
 }
 
-/// The calling thread goes to the host of this name.
+/// The calling thread goes to this namespace.
 pub fn enter(name: &str) {
     let file = File::open(format!("/run/netns/{name}")).expect("a namespace");
     move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).expect("root may go there");
@@ -196,6 +192,15 @@ fn sweep(kind: &str) {
 fn is_empty(name: &str) -> bool {
     let asked = Command::new("ip").args(["netns", "pids", name]).output();
     asked.is_ok_and(|output| output.status.success() && output.stdout.trim_ascii().is_empty())
+}
+
+fn nft(namespace: &str, rules: &str) {
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", namespace, "nft", "-f", "-"]).stdin(Stdio::piped());
+    let mut child = command.spawn().expect("`ip` is there");
+    // The pipe ends with the statement.
+    child.stdin.take().expect("piped").write_all(rules.as_bytes()).expect("it reads");
+    assert!(child.wait().expect("our child").success(), "nft: {rules}");
 }
 
 fn ip(words: &[&str]) {

@@ -6,7 +6,7 @@
 
 use crate::http::Browser;
 use crate::pages;
-use crate::patience::awaited;
+use crate::patience::{PATIENCE, awaited_within};
 use ribbit::net::client::Client;
 use ribbit::net::keys::Keys;
 use ribbit::net::protocol::{Answer, Ask};
@@ -114,8 +114,13 @@ impl Writers {
     /// Waits until every writer has begun another croak and was answered with success.
     #[track_caller]
     pub fn await_progress(&self) {
+        self.await_progress_within(PATIENCE);
+    }
+
+    #[track_caller]
+    pub fn await_progress_within(&self, limit: Duration) {
         let before = self.counts();
-        awaited("every writer goes on", || {
+        awaited_within(limit, "every writer goes on", || {
             let now = self.counts();
             before.iter().zip(now).all(|(before, now)| now >= before + 2).then_some(())
         });

@@ -7,6 +7,7 @@ use crate::replica::writer::{Done, Job, Writer};
 use smol::channel::Sender;
 use std::convert::Infallible;
 use std::sync::{Arc, mpsc};
+use std::time::Instant;
 
 pub(super) struct StoreThread {
     pub writer: Writer,
@@ -22,7 +23,10 @@ impl StoreThread {
         while let Ok(job) = self.jobs.recv() {
             let mut jobs = vec![job];
             jobs.extend(self.jobs.try_iter());
-            if let Err(error) = self.turn(&jobs) {
+            self.is_busy(true);
+            let turn = self.turn(&jobs);
+            self.is_busy(false);
+            if let Err(error) = turn {
                 let _ = self.shared.failed.try_send(error.into());
                 return;
             }
@@ -31,6 +35,11 @@ impl StoreThread {
         if let Err(error) = self.writer.checkpoint() {
             log::warn!("the last rows are not durable: {error}");
         }
+    }
+
+    fn is_busy(&self, busy: bool) {
+        let since = busy.then(Instant::now);
+        *self.shared.store_busy.lock().expect("nobody panics while it holds this lock") = since;
     }
 
     fn turn(&mut self, jobs: &[Job]) -> Result<(), DbError> {

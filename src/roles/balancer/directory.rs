@@ -8,9 +8,9 @@
 use super::Shared;
 use super::limits::{FIRST_ASK_DEADLINE, LOOKS_MAX, NEXT_ASK_DEADLINE, READER_LEASE};
 use crate::net::channel::Channel;
-use crate::net::client::ask_once;
+use crate::net::client::ask_status;
 use crate::net::frame::{self, FrameError, Plane};
-use crate::net::limits::{ASK_BYTES_MAX, STATUS_DEADLINE};
+use crate::net::limits::ASK_BYTES_MAX;
 use crate::net::protocol::{Answer, AnswerFrame, Ask, AskFrame, Directions, Directory, Finding, Why};
 use crate::state::{Code, Denied};
 use smol::lock::Semaphore;
@@ -66,9 +66,9 @@ async fn look(address: &str, shared: &Shared) -> Finding {
         return Finding::Unknown;
     }
     let _turn = LOOKS.acquire().await;
-    match ask_once(address, Plane::Status, &shared.keys, Ask::NodeStatus, STATUS_DEADLINE).await {
-        Ok(Answer::NodeStatus(_)) => Finding::Answers,
-        _ => {
+    match ask_status(address, Plane::Status, &shared.keys).await {
+        Ok(_) => Finding::Answers,
+        Err(_) => {
             log::info!("{address} was reported down, and does not answer");
             shared.found_silent(address);
             Finding::Silent

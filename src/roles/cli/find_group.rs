@@ -2,7 +2,7 @@
 //! ask and keys.
 
 use super::flags::GroupFlags;
-use super::{CREDENTIALS, or_default};
+use super::{CREDENTIALS, INSTALLED, or_default};
 use crate::net::keys::{Keys, PublicKey};
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// 3: nothing is known there. 78: a file is there and is wrong.
 pub fn in_data_dir(data_dir: &Path, public_key: Option<PublicKey>) -> Result<Group, Failure> {
-    let path = ClusterFile::path_in(data_dir);
+    let path = path_of_cluster_file(None, data_dir);
     if let Some(ports) = Ports::read(data_dir)? {
         let mut seeds = ports.everyone();
         seeds.extend(ports.balancer.clone());
@@ -91,7 +91,12 @@ pub fn group(flags: GroupFlags, matches: &ArgMatches) -> Result<Group, Failure> 
     }
     match flags.cluster_file {
         Some(path) if cluster_file >= data_dir => in_cluster_file(&path),
-        _ => in_data_dir(&or_default(flags.data_dir), flags.public_key),
+        _ => match in_data_dir(&or_default(flags.data_dir.clone()), flags.public_key) {
+            Err(nothing) if nothing.exit == Exit::Unreachable && flags.data_dir.is_none() => {
+                installed()?.map_or(Err(nothing), |_| in_cluster_file(Path::new(INSTALLED)))
+            }
+            found => found,
+        },
     }
 }
 
@@ -112,12 +117,15 @@ fn keys(
 
 /// The group, for those who run it: they have the cluster file, named or where it usually lies.
 pub fn own_group(flags: GroupFlags, matches: &ArgMatches) -> Result<Group, Failure> {
+    let named = flags.data_dir.is_some();
     let data_dir = or_default(flags.data_dir.clone());
     let group = group(flags, matches)?;
     if group.keys.cluster().is_some() {
         return Ok(group);
     }
-    match ClusterFile::read_if_allowed(&path_of_cluster_file(None, &data_dir))? {
+    let beside = ClusterFile::read_if_allowed(&path_of_cluster_file(None, &data_dir))?;
+    let found = if beside.is_none() && !named { installed()? } else { beside };
+    match found {
         Some(file) => Ok(Group { keys: file.keys(), ..group }),
         None => {
             let message = "this is for those who run the group, and they have its cluster file: name it with \
@@ -136,4 +144,18 @@ pub fn path_of_cluster_file(named: Option<PathBuf>, data_dir: &Path) -> PathBuf 
         None if in_folder.exists() => in_folder,
         None => credential().filter(|path| path.exists()).unwrap_or(in_folder),
     }
+}
+
+/// A board's own cluster file, for those who may read it and named nothing else. Never for a server: one that was started in
+/// the wrong folder would come back as a member that has lost its store.
+fn installed() -> Result<Option<ClusterFile>, Failure> {
+    ClusterFile::read_if_allowed(Path::new(INSTALLED))
+}
+
+/// The same for who asks and runs nothing: else this board's own.
+pub fn path_to_ask(named: Option<PathBuf>, data_dir: Option<PathBuf>) -> PathBuf {
+    let anywhere = named.is_none() && data_dir.is_none();
+    let usual = path_of_cluster_file(named, &or_default(data_dir));
+    let installed = Path::new(INSTALLED);
+    if anywhere && !usual.exists() && installed.exists() { installed.to_path_buf() } else { usual }
 }

@@ -11,6 +11,7 @@ use super::client_flags::ClientFlags;
 use super::completions::{self, CompletionsFlags};
 use super::doctor_flags::{self, DoctorFlags};
 use super::floating_flags::FloatingFlags;
+use super::found_flags::FoundFlags;
 use super::tree_flags::{LOCK_HELP, LockFlags, SHELL_HELP, ShellFlags};
 use super::user_flags::UserVerbFlags;
 use super::{help, typed};
@@ -210,9 +211,8 @@ pub struct NodeFlags {
     /// After so many missed beats a server counts as gone and its locks are let go; the leader's counts
     #[arg(long, value_name = "N", default_value = "2", value_parser = value_parser!(u32).range(2..=100))]
     pub miss: u32,
-    /// Found the group, once: ignored when there is data already, refused when a member answers
-    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
-    pub found: bool,
+    #[command(flatten)]
+    pub founding: FoundFlags,
     /// What to tell others instead of the address listened on
     #[arg(long, value_name = "HOST:PORT", value_parser = address::peer)]
     pub advertise: Option<String>,

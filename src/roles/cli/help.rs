@@ -46,11 +46,13 @@ Examples:
   ribbit backend --id 2 --data-dir ribbit-data";
 
 pub(super) const COORDINATOR: &str = "\
-Listens on 0.0.0.0:8999+N, or where `up` had it if the data folder is one of
-`up`.
+Listens on the port that the cluster file gives its address, the Nth, and tells
+others that address; where the file has none, on 0.0.0.0:8999+N. Or where `up`
+had it if the data folder is one of `up`.
 
 Examples:
   ribbit coordinator --id 1 --found      the first start of a new group, once
+  ribbit coordinator --id 1 --found-only the same, and ends: ribbit-found@1.service
   ribbit coordinator --id 1              every start after it
   ribbit coordinator --id 2 --coordinator board1:9000";
 

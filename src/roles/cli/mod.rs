@@ -10,7 +10,8 @@
 //! and exits 2; a wrong file is a [`Failure`] and exits 78.
 //!
 //! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`, [`bench_flags`]: of `bench`,
-//!   [`backup_flags`]: of `backup`, [`doctor_flags`]: of `doctor`, [`floating_flags`]: of a balancer that holds an address, [`client_flags`]: of `client`, [`user_flags`]: of `user`, [`web_flags`]: of `client web`);
+//!   [`backup_flags`]: of `backup`, [`doctor_flags`]: of `doctor`, [`floating_flags`]: of a balancer that holds an address, [`client_flags`]: of `client`, [`user_flags`]: of `user`, [`web_flags`]: of `client web`,
+//!   [`found_flags`]: of who founds);
 //!   [`help`]: the examples under them; [`typed`]: values with a syntax of their own
 //! - [`completions`] and [`man`]: the same command line, told to shells and to `man`
 //! - [`config`]: the KEY=VALUE file of `--config`
@@ -26,6 +27,7 @@ mod doctor_flags;
 pub mod find_group;
 pub mod flags;
 pub mod floating_flags;
+pub mod found_flags;
 mod help;
 mod man;
 mod server_options;
@@ -44,11 +46,12 @@ use crate::roles::options::{
     VerbOptions, VerifyOptions, WatchOptions, WebOptions,
 };
 use crate::roles::shell::commands;
+use crate::roles::systemd;
 use crate::state::{Consistency, Role};
 use bench_flags::{BenchFlags, ConsistencyFlag, OpFlag};
 use clap::{ArgMatches, FromArgMatches};
 use config::Config;
-use find_group::{group, own_group, path_of_cluster_file};
+use find_group::{group, own_group, path_of_cluster_file, path_to_ask};
 use flags::{
     BalancerFlags, BalancerVerb, ClientServerFlags, Flags, InitFlags, KeyFlags, MemberVerb, NameFlags,
     RecoverFlags, StatusFlags, Verb, WatchFlags, command,
@@ -60,8 +63,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tree_flags::{LockFlags, ShellFlags};
 
-/// Where everything is kept unless told otherwise.
+/// Where everything is kept unless told otherwise, by hand or by systemd.
 pub const DATA_DIR: &str = "ribbit-data";
+/// Where the package's units have the cluster file from, and what root asks on a board.
+pub const INSTALLED: &str = "/etc/ribbit/cluster.ribbit";
 /// The folder of what systemd gives a unit with LoadCredential.
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
@@ -188,7 +193,7 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Restore(flags) => Job::Restore(backup_flags::restore(flags)),
         Verb::Verify(flags) => Job::Verify(backup_flags::verify(flags, matches)?),
         Verb::Key(KeyFlags { data_dir, cluster_file }) => {
-            Job::Key(KeyOptions { cluster_file: path_of_cluster_file(cluster_file, &or_default(data_dir)) })
+            Job::Key(KeyOptions { cluster_file: path_to_ask(cluster_file, data_dir) })
         }
         Verb::Completions(flags) => Job::Show(completions::text(&flags, command())),
         Verb::Man => Job::Show(man::page(command())),
@@ -287,7 +292,7 @@ fn bench(flags: BenchFlags, matches: &ArgMatches) -> Result<BenchOptions, Failur
 }
 
 fn or_default(data_dir: Option<PathBuf>) -> PathBuf {
-    data_dir.unwrap_or_else(|| PathBuf::from(DATA_DIR))
+    data_dir.or_else(systemd::state_directory).unwrap_or_else(|| PathBuf::from(DATA_DIR))
 }
 
 /// What to type to run this job's process again: `ribbit backend --id 2 --data-dir ribbit-data`.
@@ -338,6 +343,16 @@ mod tests {
         let node = options_of_node(&line);
         assert_eq!((node.listen.as_str(), node.found), ("0.0.0.0:9000", true));
         assert_eq!(node.coordinators, ["board2:9001"], "its own address is left out");
+
+        let node = options_of_node(&format!("ribbit coordinator --id 2 --data-dir {dir}"));
+        assert_eq!((node.listen.as_str(), node.advertise.as_deref()), ("0.0.0.0:9001", Some("board2:9001")));
+        assert_eq!(node.coordinators, ["board1:9000"], "the file says where it is");
+        let node = options_of_node(&format!("ribbit coordinator --id 3 --data-dir {dir}"));
+        assert_eq!(
+            (node.listen.as_str(), node.advertise),
+            ("0.0.0.0:9002", None),
+            "the file does not list it"
+        );
 
         let node =
             options_of_node(&format!("ribbit backend --id 1 --coordinator a:1,a:1,b:2 --data-dir {dir}"));

@@ -5,6 +5,7 @@ use super::find_group::{group, path_of_cluster_file};
 use super::flags::{NodeFlags, POSTS_PER_MINUTE, RestartFlag, ServerFlags, UpFlags, command};
 use super::web_flags::WebFlags;
 use super::{CREDENTIALS, Refusal, or_default};
+use crate::roles::address;
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::network::Network;
@@ -56,16 +57,26 @@ pub fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeO
     let (site, heartbeat, miss) = (flags.server.cluster, flags.heartbeat, flags.miss);
     let place = place(flags.server)?;
     let ports = place.ports.as_ref();
-    let listen = place
-        .listen
-        .or_else(|| ports?.members.get(&(role, id)).filter(|_| site == HOME).cloned())
-        .unwrap_or_else(|| default_listen(role, site, id));
+    let listed = match role {
+        Role::Coordinator if site == HOME && ports.is_none() => listed(&place.cluster, id),
+        _ => None,
+    };
+    let (listen, advertise) = match (place.listen, advertise, listed) {
+        // Told where it is by the file alone.
+        (None, None, Some((address, port))) => (format!("0.0.0.0:{port}"), Some(address)),
+        (listen, advertise, _) => {
+            let listen = listen
+                .or_else(|| ports?.members.get(&(role, id)).filter(|_| site == HOME).cloned())
+                .unwrap_or_else(|| default_listen(role, site, id));
+            (listen, advertise)
+        }
+    };
     let mut coordinators = place.coordinators;
     coordinators.extend(ports.map(Ports::everyone).unwrap_or_default());
     let own = |address: &String| *address == listen || Some(address) == advertise.as_ref();
     let coordinators = without_doubles(coordinators.into_iter().filter(|address| !own(address)));
     let (cluster, keys) = (place.cluster.cluster, place.cluster.keys());
-    let found = flags.found;
+    let (found, found_only) = (flags.founding.found, flags.founding.found_only);
     let data_dir = place.data_dir;
     Ok(NodeOptions {
         role,
@@ -78,6 +89,7 @@ pub fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeO
         trusted_proxies: place.trusted_proxies,
         coordinators,
         found,
+        found_only,
         evict_after,
         disk_quota_bytes,
         posts_per_minute: POSTS_PER_MINUTE,
@@ -96,6 +108,13 @@ pub fn default_port(role: Role, site: u32, id: u32) -> u32 {
         Role::Coordinator => COORDINATOR_PORT,
     };
     first + id
+}
+
+/// Where the others look for this coordinator: `init` numbers them as the file lists them.
+fn listed(cluster: &ClusterFile, id: u32) -> Option<(String, u16)> {
+    let address = cluster.coordinators.get(usize::try_from(id).ok()?.checked_sub(1)?)?;
+    let (_, port) = address::split(address).ok()?;
+    Some((address.clone(), port))
 }
 
 fn default_listen(role: Role, site: u32, id: u32) -> String {

@@ -12,6 +12,7 @@
 //! CMD gets a process group of its own, which is ended as a whole, except where standard input is a terminal: there it
 //! could not read, so it stays in ours, where Ctrl-C reaches both of us.
 
+use crate::roles::systemd;
 use rustix::process::{
     Pid, Signal, getppid, kill_process, kill_process_group, set_parent_process_death_signal,
 };
@@ -47,6 +48,10 @@ impl Running {
         // Also when the file was replaced meanwhile.
         let mut outer = std::process::Command::new("/proc/self/exe");
         outer.arg0("ribbit").args([CHILD, &std::process::id().to_string()]).args(command);
+        // CMD is another program: it would speak to the supervisor in our name.
+        for name in systemd::FOR_THIS_PROCESS {
+            outer.env_remove(name);
+        }
         outer.envs(environment.iter().map(|(key, value)| (key, value)));
         if has_group {
             outer.process_group(0);

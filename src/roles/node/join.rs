@@ -9,12 +9,12 @@
 
 use super::{Node, lost};
 use crate::db::{Configuration, Identity, Store};
-use crate::net::client::ask_once;
+use crate::net::client::{ask_once, ask_status};
 use crate::net::frame::{FrameError, Plane};
-use crate::net::limits::STATUS_DEADLINE;
 use crate::net::protocol::{Answer, Ask};
 use crate::net::secret::new_request_id;
 use crate::roles::failure::{Exit, Failure};
+use crate::roles::options::NodeOptions;
 use crate::state::command::NewMember;
 use crate::state::limits::RULES_LEVEL;
 use crate::state::{Code, Denied, HistoryId, Reply, RequestId};
@@ -34,7 +34,7 @@ pub async fn belong(node: &Node, store: &mut Store) -> Result<bool, Failure> {
         return Ok(identity.raft_id == 1);
     }
     if node.options.found {
-        found(node, store).await?;
+        found(&node.options, store).await?;
         return Ok(true);
     }
     let broken = |error: crate::db::DbError| Failure::new(Exit::Refused, error.to_string());
@@ -42,7 +42,7 @@ pub async fn belong(node: &Node, store: &mut Store) -> Result<bool, Failure> {
         let fresh = new_request_id();
         let (id, member) = store.joining(fresh, introduction(node)).map_err(broken)?;
         if let Some((raft_id, history)) = join(node, id, &member).await? {
-            identify(node, store, raft_id, history, None)?;
+            identify(&node.options, store, raft_id, history, None)?;
             return Ok(false);
         }
         log::warn!(
@@ -59,17 +59,19 @@ pub fn introduction(node: &Node) -> NewMember {
     NewMember {
         role: node.options.role,
         id: node.options.id,
-        address: node.address.clone(),
+        address: node.whereabouts.address(),
         machine: node.machine.clone(),
         rules_level: RULES_LEVEL,
     }
 }
 
-async fn found(node: &Node, store: &mut Store) -> Result<(), Failure> {
-    for address in &node.options.coordinators {
-        let answer =
-            ask_once(address, Plane::Control, &node.options.keys, Ask::NodeStatus, STATUS_DEADLINE).await;
-        if let Ok(Answer::NodeStatus(status)) = answer
+/// Makes a store without an identity the first of a group.
+///
+/// # Errors
+/// 1: a member answers, so there is a group already, or the store fails.
+pub async fn found(options: &NodeOptions, store: &mut Store) -> Result<(), Failure> {
+    for address in &options.coordinators {
+        if let Ok(status) = ask_status(address, Plane::Control, &options.keys).await
             && let Some(history) = status.history
         {
             let text = format!(
@@ -81,25 +83,25 @@ async fn found(node: &Node, store: &mut Store) -> Result<(), Failure> {
         }
     }
     let history = super::random_history();
-    log::info!("founding history {history} of cluster {}", node.options.cluster);
+    log::info!("founding history {history} of cluster {}", options.cluster);
     let alone = Configuration { voters: vec![1], ..Configuration::default() };
-    identify(node, store, 1, history, Some(&alone))
+    identify(options, store, 1, history, Some(&alone))
 }
 
 fn identify(
-    node: &Node,
+    options: &NodeOptions,
     store: &mut Store,
     raft_id: u64,
     history: HistoryId,
     founded: Option<&Configuration>,
 ) -> Result<(), Failure> {
     let identity = Identity {
-        cluster: node.options.cluster,
+        cluster: options.cluster,
         history,
         raft_id,
-        role: node.options.role,
-        site: node.options.site,
-        id: node.options.id,
+        role: options.role,
+        site: options.site,
+        id: options.id,
     };
     store.identify(identity, founded).map_err(|error| Failure::new(Exit::Refused, error.to_string()))
 }

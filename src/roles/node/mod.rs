@@ -14,6 +14,7 @@
 //! - [`scrub`]: everything that is stored, read again slowly
 //! - [`disk`]: how much of its disk a store may take
 //! - [`twin`]: two servers of one name
+//! - [`whereabouts`]: where others reach this one
 //! - [`peers`]: ordered links to the other members; [`roster`]: what is known of them
 //! - [`pins`]: the rows at one index, kept for a backup or a comparison
 //! - [`snapshots`]: the whole state on a link of its own
@@ -22,6 +23,7 @@
 //! - [`tokens`]: sessions as they are stored
 //! - [`pages`]: `/metrics` and `/health`
 //! - [`limits`]: how much one account may do here
+//! - [`supervised`]: what its supervisor is told
 //! - [`passwords`]: hashing, off the executor's threads
 //! - [`chores`]: bounded work that the leader proposes when nobody asks
 
@@ -42,13 +44,16 @@ mod scrub;
 mod service;
 mod snapshots;
 mod subscriptions;
+mod supervised;
 mod tokens;
 mod twin;
+mod whereabouts;
 
 use super::failure::{Exit, Failure};
 use super::network::Network;
 use super::options::NodeOptions;
 use super::panics;
+use super::systemd::{notify, sockets};
 use crate::db::{self, DbError, FileDisk, Identity, Store};
 use crate::net::limits::SUBSCRIBERS_MAX;
 use crate::net::listener::{self, Gate};
@@ -73,6 +78,8 @@ use smol::lock::Semaphore;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
+use supervised::Pulse;
+use whereabouts::Whereabouts;
 
 /// A store that another process is about to let go of is waited for this long: a restart overlaps a little.
 const STORE_WAIT: Duration = Duration::from_secs(2);
@@ -85,8 +92,9 @@ const LAST_WRITES: Duration = Duration::from_secs(2);
 /// What all parts of a running member share.
 pub(super) struct Node {
     pub options: NodeOptions,
-    /// HOST:PORT that others are told.
-    pub address: String,
+    pub whereabouts: Whereabouts,
+    /// Whether the main thread turns.
+    pub pulse: Pulse,
     pub machine: String,
     /// The machine's name, for people.
     pub host: String,
@@ -132,7 +140,7 @@ impl Node {
             raft_id: member.map_or(0, |it| it.identity.raft_id),
             role: self.options.role,
             id: self.options.id,
-            address: self.address.clone(),
+            address: self.whereabouts.address(),
             machine: self.machine.clone(),
             pid: std::process::id(),
             applied: member.map_or(0, |it| it.replica.reader().applied()),
@@ -179,14 +187,21 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     let name = options.name();
     let marking = options.clone();
     panics::on_damage(move |why| lost_store(&marking, why));
-    let listener = listen(&options.listen, &name).await?;
+    if options.found_only {
+        return found_only(&options).await;
+    }
+    let listener = match sockets::inherited()? {
+        Some(listener) => listener,
+        None => listen(&options.listen, &name).await?,
+    };
     let bound = listener.local_addr().map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
-    let address = advertised(&options, bound);
+    let whereabouts = Whereabouts::new(&options, bound);
     let trusted = options.trusted_proxies.clone();
     let gate = Gate::counting(move |address| Network::crowded(&trusted, address));
     let (failed, failure) = smol::channel::bounded(1);
     let node = Arc::new(Node {
-        address,
+        whereabouts,
+        pulse: Pulse::default(),
         machine: machine_id(),
         // So short that others have room for it, whatever its letters.
         host: host_name().chars().take(ADDRESS_BYTES_MAX / 4).collect(),
@@ -211,9 +226,13 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     log::info!("listening on {bound}, store {}", node.options.store_dir().display());
 
     let living = async {
+        let starting = notify::starting(&format!("{name} opens its store"));
         let store = trusted_store(&node).await?;
+        drop(starting);
+        let _supervised = supervised::ready(&node).await?;
+        node.whereabouts.settle(&node.options.coordinators).await;
         let chores = become_member(&node, store, failed).await?;
-        chores.await;
+        smol::future::zip(chores, node.pulse.beat()).await;
         Ok(())
     };
     let failing = async {
@@ -232,7 +251,11 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     };
     // It owns the links: without them nobody would hear the farewell.
     let mut living = std::pin::pin!(living);
-    let ended = living.as_mut().or(failing).or(stopping).await;
+    let looking = async {
+        whereabouts::watch(&node).await;
+        Ok(())
+    };
+    let ended = living.as_mut().or(failing).or(stopping).or(looking).await;
     if ended.is_ok() {
         log::info!("stopping");
         coordination::leave(&node).await;
@@ -248,6 +271,15 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         member.replica.ended().or(late).await;
     }
     ended
+}
+
+/// Founds a group in a store that belongs to none, and leaves it to whoever runs it.
+async fn found_only(options: &NodeOptions) -> Result<(), Failure> {
+    let mut store = open_store(options).await?;
+    let Some(identity) = store.identity() else { return join::found(options, &mut store).await };
+    check_identity(identity, options)?;
+    log::info!("nothing to found: {} belongs to history {} already", options.name(), identity.history);
+    Ok(())
 }
 
 /// Leadership goes to somebody else before this process does.
@@ -396,29 +428,6 @@ async fn listen(address: &str, name: &str) -> Result<TcpListener, Failure> {
             format!("{name} cannot listen on {address}: {error}; choose another address with --listen");
         Failure::new(Exit::Refused, text)
     })
-}
-
-/// What others are told: what was given, else the bound address; where that says "all of this machine's", the
-/// address from which this machine reaches the others.
-fn advertised(options: &NodeOptions, bound: std::net::SocketAddr) -> String {
-    if let Some(given) = &options.advertise {
-        return given.clone();
-    }
-    if !bound.ip().is_unspecified() {
-        return bound.to_string();
-    }
-    let towards = |address: &String| {
-        // Sends nothing: it only asks the kernel which way it would go.
-        let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
-        socket.connect(address).ok()?;
-        socket.local_addr().ok()
-    };
-    let ip = options
-        .coordinators
-        .iter()
-        .find_map(towards)
-        .map_or("127.0.0.1".into(), |found| found.ip().to_string());
-    format!("{ip}:{}", bound.port())
 }
 
 /// The machine's boot id: the same for all processes of one machine.

@@ -6,18 +6,19 @@
 //! ```
 //!
 //! One outgoing link a peer, ordered; its queue is bounded and drops, because the engine sends again. A peer that
-//! dials again takes the place of its old link before a frame of the new one is read. Addresses are hints: from
+//! dials again takes the place of its old link before a frame of the new one is read; one that moved is dialled anew, and so
+//! are all when this machine moved. Addresses are hints: from
 //! the replicated state, from what peers say of themselves when they dial, and from asking the addresses this
 //! node was started with.
 
 use super::roster::{Peers, Roster};
 use super::{Node, coordination, describe};
 use crate::net::channel::{Channel, Writer};
-use crate::net::client::ask_once;
+use crate::net::client::ask_status;
 use crate::net::frame::{self, FrameError, Plane};
-use crate::net::limits::{FRAME_BYTES_MAX, PEER_QUEUE_MAX, PREFACE_DEADLINE, STATUS_DEADLINE, WRITE_BYTES};
+use crate::net::limits::{FRAME_BYTES_MAX, LINK_UNHEARD_MAX, PEER_QUEUE_MAX, PREFACE_DEADLINE, WRITE_BYTES};
 use crate::net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreNews};
-use crate::net::protocol::{Answer, Ask, MemberInfo};
+use crate::net::protocol::MemberInfo;
 use crate::net::{handshake, socket, tasks};
 use crate::replica::{Envelope, Failing, RaftMessage, Transport};
 use crate::state::limits::MEMBERS_MAX;
@@ -157,10 +158,8 @@ async fn ask_around(node: &Arc<Node>) {
         let node = node.clone();
         let address = address.clone();
         tasks::spawn(async move {
-            let answer =
-                ask_once(&address, Plane::Control, &node.options.keys, Ask::NodeStatus, STATUS_DEADLINE)
-                    .await;
-            let (Ok(Answer::NodeStatus(status)), Some(member)) = (answer, node.member.get()) else { return };
+            let answer = ask_status(&address, Plane::Control, &node.options.keys).await;
+            let (Ok(status), Some(member)) = (answer, node.member.get()) else { return };
             if status.history == Some(member.identity.history) {
                 member.peers.heard(&status.me);
                 status.others.iter().for_each(|info| member.peers.told(info));
@@ -179,11 +178,17 @@ async fn link(node: Arc<Node>, to: RaftId, frames: Receiver<Vec<u8>>) {
     let mut pause = REDIAL_MIN;
     loop {
         if let Some(address) = member.peers.address(to) {
+            let own = node.whereabouts.address();
             match dial(&node, to, &address).await {
                 Ok(writer) => {
                     log::info!("linked to {} at {address}", describe(to, member.peers.info(to).as_ref()));
                     member.peers.set_linked(to, true);
-                    let ended = feed(&node, to, &frames, writer).await;
+                    let fed = async { feed(&node, to, &frames, writer).await.to_string() };
+                    let moved = async {
+                        elsewhere(&node, to, own).await;
+                        "one of its ends is at another address now".to_string()
+                    };
+                    let ended = fed.or(moved).await;
                     member.peers.set_linked(to, false);
                     log::info!("the link to {} ended: {ended}", describe(to, member.peers.info(to).as_ref()));
                     pause = REDIAL_MIN;
@@ -207,6 +212,7 @@ fn hello(node: &Node, to: RaftId) -> Option<PeerHello> {
 async fn dial(node: &Arc<Node>, to: RaftId, address: &str) -> Result<Writer, FrameError> {
     let channel = handshake::connect(address, Plane::Peer, &node.options.keys).await?;
     let Channel { mut reader, mut writer } = channel;
+    socket::give_up_after(writer.socket(), LINK_UNHEARD_MAX)?;
     let (Some(hello), Some(member)) = (hello(node, to), node.member.get()) else {
         return Err(FrameError::Closed);
     };
@@ -239,6 +245,21 @@ async fn dial(node: &Arc<Node>, to: RaftId, address: &str) -> Result<Writer, Fra
             let _ = node.failed.try_send(Failing::Removed(why));
             Err(FrameError::Closed)
         }
+    }
+}
+
+/// Completes when this link's other end, or its own, is at another address than it was: what is sent on it reaches nobody
+/// any more, which TCP would find out late.
+async fn elsewhere(node: &Node, to: RaftId, own: String) {
+    let Some(member) = node.member.get() else { return };
+    let there = member.peers.address(to);
+    loop {
+        // Before looking, so that nobody who moves meanwhile is missed.
+        let moved = smol::future::or(node.whereabouts.moved(), member.peers.moved.listen());
+        if node.whereabouts.address() != own || member.peers.address(to) != there {
+            return;
+        }
+        moved.await;
     }
 }
 

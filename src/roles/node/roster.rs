@@ -26,6 +26,8 @@ pub struct Peers {
     me: Identity,
     /// Notified when somebody is known that was not.
     pub(super) news: Event,
+    /// Notified when somebody is elsewhere than before.
+    pub(super) moved: Event,
     table: Mutex<BTreeMap<RaftId, Peer>>,
 }
 
@@ -44,7 +46,12 @@ pub(super) struct Peer {
 
 impl Peers {
     pub fn new(identity: &Identity) -> Arc<Peers> {
-        Arc::new(Peers { me: identity.clone(), news: Event::new(), table: Mutex::default() })
+        Arc::new(Peers {
+            me: identity.clone(),
+            news: Event::new(),
+            moved: Event::new(),
+            table: Mutex::default(),
+        })
     }
 
     pub(super) fn table(&self) -> MutexGuard<'_, BTreeMap<RaftId, Peer>> {
@@ -70,6 +77,9 @@ impl Peers {
             let peer = table.entry(info.raft_id).or_default();
             if peer.info.is_none() {
                 self.news.notify(usize::MAX);
+            }
+            if peer.info.as_ref().is_some_and(|known| known.address != info.address) {
+                self.moved.notify(usize::MAX);
             }
             peer.info = Some(info.clone());
             peer.heard = Some(Instant::now());

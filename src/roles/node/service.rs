@@ -400,6 +400,8 @@ pub(super) mod tests {
     use crate::roles::node::limits::Limits;
     use crate::roles::node::passwords::{self, Passwords};
     use crate::roles::node::roster::Peers;
+    use crate::roles::node::supervised::Pulse;
+    use crate::roles::node::whereabouts::Whereabouts;
     use crate::roles::options::NodeOptions;
     use crate::state::{HistoryId, TokenHash};
     use smol::lock::Semaphore;
@@ -428,27 +430,30 @@ pub(super) mod tests {
         let (agreement, scrubbed) = (Agreement::default(), Mutex::default());
         let coordination = coordination::Coordination::default();
         let member = Member { peers, identity, replica, agreement, scrubbed, disk, coordination };
+        let options = NodeOptions {
+            role,
+            id: 1,
+            listen: String::new(),
+            advertise: None,
+            data_dir: folder.to_path_buf(),
+            cluster,
+            keys: Keys::of_cluster(cluster, &[1; KEY_BYTES]),
+            trusted_proxies: Vec::new(),
+            coordinators: Vec::new(),
+            found_only: false,
+            found: false,
+            evict_after: Duration::from_secs(10),
+            disk_quota_bytes: u64::MAX,
+            posts_per_minute: 0,
+            site: 1,
+            heartbeat: Duration::from_secs(1),
+            miss: 2,
+            clusters: None,
+        };
         let node = Node {
-            options: NodeOptions {
-                role,
-                id: 1,
-                listen: String::new(),
-                advertise: None,
-                data_dir: folder.to_path_buf(),
-                cluster,
-                keys: Keys::of_cluster(cluster, &[1; KEY_BYTES]),
-                trusted_proxies: Vec::new(),
-                coordinators: Vec::new(),
-                found: false,
-                evict_after: Duration::from_secs(10),
-                disk_quota_bytes: u64::MAX,
-                posts_per_minute: 0,
-                site: 1,
-                heartbeat: Duration::from_secs(1),
-                miss: 2,
-                clusters: None,
-            },
-            address: "a:1".into(),
+            whereabouts: Whereabouts::new(&options, "192.0.2.1:1".parse().unwrap()),
+            options,
+            pulse: Pulse::default(),
             machine: String::new(),
             host: String::new(),
             incarnation: 1,

@@ -6,10 +6,9 @@
 
 use super::Node;
 use crate::db::Store;
-use crate::net::client::ask_once;
+use crate::net::client::ask_status;
 use crate::net::frame::Plane;
-use crate::net::limits::STATUS_DEADLINE;
-use crate::net::protocol::{Answer, Ask, MemberInfo};
+use crate::net::protocol::MemberInfo;
 use crate::roles::failure::{Exit, Failure};
 use crate::state::members;
 
@@ -34,11 +33,7 @@ pub async fn refuse_copy(node: &Node, store: &Store) -> Result<(), Failure> {
 /// 78: it does.
 pub async fn refuse_name(node: &Node) -> Result<(), Failure> {
     for address in &node.options.coordinators {
-        let Ok(Answer::NodeStatus(status)) =
-            ask_once(address, Plane::Control, &node.options.keys, Ask::NodeStatus, STATUS_DEADLINE).await
-        else {
-            continue;
-        };
+        let Ok(status) = ask_status(address, Plane::Control, &node.options.keys).await else { continue };
         let known = status.others.iter().chain([&status.me]).find(|info| info.who() == node.options.who());
         if let Some(known) = known
             && let Some(twin) = at(node, &known.address).await
@@ -51,16 +46,12 @@ pub async fn refuse_name(node: &Node) -> Result<(), Failure> {
 
 /// Another process of this node's name that answers at this address now.
 async fn at(node: &Node, address: &str) -> Option<MemberInfo> {
-    if address.is_empty() || address == node.address {
+    if address.is_empty() || address == node.whereabouts.address() {
         return None;
     }
-    match ask_once(address, Plane::Control, &node.options.keys, Ask::NodeStatus, STATUS_DEADLINE).await {
-        Ok(Answer::NodeStatus(status)) => {
-            let same = status.cluster == node.options.cluster && status.me.who() == node.options.who();
-            (same && status.me.incarnation != node.incarnation).then_some(status.me)
-        }
-        _ => None,
-    }
+    let status = ask_status(address, Plane::Control, &node.options.keys).await.ok()?;
+    let same = status.cluster == node.options.cluster && status.me.who() == node.options.who();
+    (same && status.me.incarnation != node.incarnation).then_some(status.me)
 }
 
 fn refusal(node: &Node, twin: &MemberInfo) -> Failure {

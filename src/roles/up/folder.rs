@@ -5,7 +5,7 @@ use crate::net::secret;
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::DataDir;
-use crate::roles::write_file;
+use crate::roles::{systemd, write_file};
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -97,9 +97,10 @@ fn lock(folder: &Path) -> Result<File, Failure> {
     }
 }
 
+/// Where systemd keeps what goes with a unit, or else where everybody keeps such things.
 fn temporary_path() -> PathBuf {
     let random: String = secret::new_token()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    std::env::temp_dir().join(format!("ribbit-up-{random}"))
+    systemd::runtime_directory().unwrap_or_else(std::env::temp_dir).join(format!("ribbit-up-{random}"))
 }
 
 fn refused(message: String) -> Failure {

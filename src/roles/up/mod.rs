@@ -29,6 +29,7 @@ use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{Restart, UpOptions};
 use crate::roles::output;
 use crate::roles::ports::Ports;
+use crate::roles::systemd::{self, notify};
 use crate::state::{MemberName, Role};
 use folder::Folder;
 use probe::{alive_voters, formed, reached_at, serves, voters_of};
@@ -254,8 +255,9 @@ impl Up {
             }
             Stage::Opening => {
                 self.stage = Stage::Up;
-                self.goal = Box::pin(pending());
                 output::line(&format!("ribbit is up: http://{}", reached_at(self.web())));
+                let words = format!("serving pages on http://{}", self.web());
+                self.goal = Box::pin(notify::serving(move || words.clone()));
                 let stays = if self.ephemeral { "removed at the end" } else { "kept" };
                 let data_dir = self.data_dir.display();
                 output::line(&format!(
@@ -383,6 +385,10 @@ impl Up {
             if name.starts_with("RIBBIT_") && !name.starts_with("RIBBIT_TEST_") {
                 command.env_remove(&key);
             }
+        }
+        // This process alone speaks to who started it.
+        for name in systemd::FOR_THIS_PROCESS {
+            command.env_remove(name);
         }
         if std::env::var_os("RUST_LOG").is_none() {
             command.env("RUST_LOG", CHILDREN_LOG);

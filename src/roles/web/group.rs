@@ -29,7 +29,7 @@ impl Group {
         Group { client, servers, keys, last: Mutex::new(None) }
     }
 
-    /// Takes half a second when a member is dead, two at the worst.
+    /// Takes a second when a member is cut off, a few at the worst.
     pub async fn look(&self) -> Rc<Seen> {
         let mut last = self.last.lock().await;
         if let Some((_, seen)) = last.as_ref().filter(|(at, _)| at.elapsed() < SURVEY_EVERY) {

@@ -54,6 +54,7 @@ mod wire;
 
 use super::failure::{Exit, Failure};
 use super::options::WebOptions;
+use super::systemd::{notify, sockets};
 use crate::net::client::Client;
 use async_net::{TcpListener, TcpStream};
 use async_signal::{Signal, Signals};
@@ -83,7 +84,10 @@ use wire::Wire;
 /// # Errors
 /// When it cannot listen, or what makes it HTTPS is no good.
 pub async fn run(options: WebOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-    let listener = bind(&options).await?;
+    let listener = match sockets::inherited()? {
+        Some(listener) => listener,
+        None => bind(&options).await?,
+    };
     serve(listener, options, stop).await
 }
 
@@ -116,17 +120,20 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let tls = options.tls.clone().map(Tls::read).transpose()?;
-    if let Ok(address) = listener.local_addr() {
-        let scheme = if tls.is_some() { "https" } else { "http" };
-        log::info!("serving pages on {scheme}://{address}");
-    }
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let words = match listener.local_addr() {
+        Ok(address) => format!("serving pages on {scheme}://{address}"),
+        Err(error) => format!("serving pages, at an address that is not known: {error}"),
+    };
+    log::info!("{words}");
     let stopping = Rc::new(Stopping::default());
     let site =
         Site::new(Client::new(options.servers.clone(), options.keys.clone()), options, stopping.clone());
     let door = Door::new(site, tls, stopping);
     let executor = LocalExecutor::new();
     let life = async {
-        stop.or(accept(&listener, &executor, &door)).or(read_certificates(&door)).await;
+        let served = accept(&listener, &executor, &door).or(read_certificates(&door));
+        stop.or(served).or(notify::serving(|| words.clone())).await;
         drop(listener);
         door.stopping.begin();
         let late = async {
@@ -139,13 +146,16 @@ pub async fn serve(
     Ok(())
 }
 
-/// Reads certificate and key anew at each SIGHUP, for ever.
+/// Reads certificate and key anew at each SIGHUP, for ever. Where there are none it is no reason to end, either: `systemctl
+/// reload` sends it to any.
 async fn read_certificates(door: &Door) {
-    let Some(tls) = &door.tls else { return pending().await };
     match Signals::new([Signal::Hup]) {
         Ok(mut signals) => {
             while signals.next().await.is_some() {
-                tls.read_again();
+                match &door.tls {
+                    Some(tls) => tls.read_again(),
+                    None => log::info!("SIGHUP: there is no certificate to read anew"),
+                }
             }
         }
         Err(error) => log::warn!("SIGHUP will not make it read the certificate anew: {error}"),

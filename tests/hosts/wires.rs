@@ -1,0 +1,28 @@
+//! Wires that carry some of it: one direction only, or two packets of three.
+
+use crate::group::{Group, WEB, usual};
+use crate::people::{People, all_backends};
+use std::time::Duration;
+
+/// The first is a bad radio, on which people are served; with the second hardly anybody is, and nothing is lost.
+const LOSS_PERCENT: [u32; 2] = [10, 30];
+
+#[test]
+fn one_direction_is_lost_and_then_packets_everywhere() {
+    let Some(mut group) = Group::on(usual(), WEB) else { return };
+    let people = People::arrive();
+    let at = group.host_of("backend-1");
+    let heal = |group: &mut Group| group.network.hear_all();
+    group.lead("backend-1");
+    let mute = |group: &mut Group| group.network.mute(at);
+    people.meanwhile(&mut group, "the leader is not heard", Duration::from_secs(6), mute, heal);
+    group.lead("backend-1");
+    let deafen = |group: &mut Group| group.network.deafen(at);
+    people.meanwhile(&mut group, "the leader does not hear", Duration::from_secs(6), deafen, heal);
+    for percent in LOSS_PERCENT {
+        let lose = |group: &mut Group| group.all().for_each(|at| group.network.lose(at, percent));
+        let what = format!("{percent} percent of all packets lost");
+        people.meanwhile(&mut group, &what, Duration::from_secs(12), lose, heal);
+    }
+    people.leave(&mut group, &all_backends());
+}

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Starts a systemd of its own, over a copy of this machine's files that goes with it: `boot.sh BINARY UNITS_FOLDER`, as root, in
+# new namespaces (unshare --mount --pid --fork --net --uts --ipc). What would change the kernel for others is masked.
+# The units that are to run are copied from UNITS_FOLDER, and BINARY is /usr/bin/ribbit.
+set -euo pipefail
+
+binary=$1
+units=$2
+
+mount --make-rprivate /
+# Everything that is written goes with this namespace.
+stage=$(mktemp --directory)
+mount -t tmpfs tmpfs "$stage"
+root=$stage/root
+mkdir "$stage/upper" "$stage/work" "$root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$stage/upper,workdir=$stage/work" "$root"
+
+mount -t proc proc "$root/proc"
+mount -t sysfs sysfs "$root/sys"
+mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+mount -t tmpfs -o mode=755 tmpfs "$root/dev"
+for node in null zero full random urandom tty; do
+  touch "$root/dev/$node"
+  mount --bind "/dev/$node" "$root/dev/$node"
+done
+ln -s /proc/self/fd "$root/dev/fd"
+mkdir "$root/dev/pts" "$root/dev/shm" "$root/dev/mqueue" "$root/dev/hugepages"
+mount -t devpts -o newinstance,ptmxmode=666 devpts "$root/dev/pts"
+ln -s pts/ptmx "$root/dev/ptmx"
+mount -t tmpfs tmpfs "$root/dev/shm"
+mount -t mqueue mqueue "$root/dev/mqueue"
+for folder in run tmp var/log var/lib etc/systemd/system; do
+  mount -t tmpfs -o mode=755 tmpfs "$root/$folder"
+done
+chmod 1777 "$root/tmp"
+
+touch "$root/usr/bin/ribbit"
+mount --bind "$binary" "$root/usr/bin/ribbit"
+cp -r "$units/." "$root/etc/systemd/system/"
+
+# Of the machine's own services only the journal; a kernel is shared with everybody else.
+for wanted in "$root"/lib/systemd/system/sysinit.target.wants/* "$root"/lib/systemd/system/local-fs.target.wants/*; do
+  name=$(basename "$wanted")
+  case $name in
+    systemd-journald.service | systemd-tmpfiles-setup.service) ;;
+    *) ln -sf /dev/null "$root/etc/systemd/system/$name" ;;
+  esac
+done
+for name in systemd-remount-fs.service systemd-sysctl.service systemd-modules-load.service systemd-udevd.service dbus.socket \
+  proc-sys-fs-binfmt_misc.automount systemd-binfmt.service systemd-random-seed.service; do
+  ln -sf /dev/null "$root/etc/systemd/system/$name"
+done
+
+mkdir -p "$root/old"
+cd "$root"
+pivot_root . old
+umount -l /old
+# Credentials are mounted by a child in a namespace of its own, and arrive by this; with the machine it was ended above.
+mount --make-rshared /
+exec env -i container=ribbit-units PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+  /lib/systemd/systemd --system --unit=basic.target --log-target=journal --show-status=no
