@@ -198,11 +198,21 @@ fn a_board_runs_them_as_they_are() {
     let (code, said) = board.run("systemctl start ribbit-backend@1");
     assert!(code != 0 && said.contains("ribbit-backend@1"), "{said}");
 
-    // What `init` says.
-    board.typed("mkdir /etc/ribbit && ribbit init --coordinator 127.0.0.1:9000 --cluster-file /etc/ribbit/cluster.ribbit");
-    board.typed("systemctl start ribbit-found@1");
+    // What `init` says, as it says it, but for `sudo`: this is root.
+    board.typed("mkdir /etc/ribbit");
+    let init = "ribbit init --coordinator 127.0.0.1:9000 --cluster-file /etc/ribbit/cluster.ribbit";
+    let said = board
+        .typed(init)
+        .replace("sudo ", "")
+        .replace("enable --now ribbit-backend@1", "enable --now ribbit-backend@{1,2}");
+    let steps =
+        said.lines().map(str::trim).filter(|line| line.contains("systemctl") || line.starts_with("echo"));
+    let steps: Vec<&str> = steps.collect();
+    assert_eq!(steps.len(), 6, "{said}");
     let began = Instant::now();
-    board.typed(&format!("systemctl enable --now {}", ALL.join(" ")));
+    for step in steps {
+        board.typed(&format!("bash -c '{step}'"));
+    }
     println!("five units were ready after {:?}", began.elapsed());
     board.awaits("whole", "ribbit status --json", |said| {
         said.matches("\"voter\":true").count() == 3 && said.matches("\"in_sync\":true").count() == 3
@@ -212,8 +222,11 @@ fn a_board_runs_them_as_they_are() {
     nobody_has_more_than_he_needs(&board);
     what_dies_comes_back(&board);
     what_stands_still_is_ended(&board);
+    pages_are_encrypted(&board);
+    an_address_is_held(&board);
     backups_are_kept(&board);
     another_user_number_finds_its_files(&board);
+    a_start_that_takes_its_time_is_no_failed_one(&board);
     // Nothing was refused by the filter all the while, or it would have been killed.
     let journal = board.typed("journalctl --no-pager");
     assert!(!journal.contains("SYS"), "{journal}");
@@ -316,6 +329,74 @@ fn what_stands_still_is_ended(board: &Board) {
     });
     board.typed(&format!("rm {more}/x.conf; systemctl daemon-reload; systemctl restart {unit}"));
     assert_eq!(board.shows(unit, "ActiveState"), "active");
+}
+
+fn pages_are_encrypted(board: &Board) {
+    let unit = ALL[4];
+    // Without a certificate there is nothing to do, and nobody ends of it.
+    let before = board.shows(unit, "MainPID");
+    board.typed(&format!("systemctl reload {unit}"));
+    board
+        .awaits("heard", &format!("journalctl --no-pager -u {unit}"), |said| said.contains("no certificate"));
+    assert_eq!(board.shows(unit, "MainPID"), before);
+
+    let made = rcgen::generate_simple_self_signed(["board1".to_string()]).unwrap();
+    for (file, text) in [("cert.pem", made.cert.pem()), ("key.pem", made.signing_key.serialize_pem())] {
+        let put = board.output(&format!("install -m 600 /dev/stdin /etc/ribbit/{file}"), &text);
+        assert!(put.status.success(), "{put:?}");
+    }
+    let more = format!("/run/systemd/system/{unit}.d");
+    let loaded = "LoadCredential=cert.pem:/etc/ribbit/cert.pem\\nLoadCredential=key.pem:/etc/ribbit/key.pem";
+    board.typed(&format!("mkdir -p {more}; printf '[Service]\\n{loaded}\\n' > {more}/tls.conf"));
+    let at = format!("/run/credentials/{unit}");
+    board.typed(&format!("cp /etc/ribbit/web.conf /etc/ribbit/web.before; printf 'RIBBIT_TLS_CERT={at}/cert.pem\\nRIBBIT_TLS_KEY={at}/key.pem\\n' >> /etc/ribbit/web.conf"));
+    board.typed(&format!("systemctl daemon-reload; systemctl restart {unit}"));
+    board.awaits(unit, &format!("systemctl show --value -p StatusText {unit}"), |said| {
+        said.contains("https://")
+    });
+    board.typed(&format!("rm {more}/tls.conf; mv /etc/ribbit/web.before /etc/ribbit/web.conf; systemctl daemon-reload; systemctl restart {unit}"));
+}
+
+/// The one unit with rights over the network.
+fn an_address_is_held(board: &Board) {
+    let unit = "ribbit-balancer-floating.service";
+    board.typed("ip link add eth0 type veth peer name far && ip addr add 192.168.77.1/24 dev eth0");
+    board.typed("ip link set eth0 up && ip link set far up");
+    board.typed(
+        "printf 'RIBBIT_FLOATING=192.168.77.50/24\\nRIBBIT_INTERFACE=eth0\\n' > /etc/ribbit/floating.conf",
+    );
+    board.typed(&format!("systemctl start {unit}"));
+    board.awaits("the address", "ip -o addr show dev eth0", |said| said.contains("192.168.77.50/"));
+    assert_eq!(board.shows(ALL[3], "ActiveState"), "inactive", "one of the two");
+    let pid = board.shows(unit, "MainPID");
+    let status = board.typed(&format!("grep -E 'CapEff|Uid' /proc/{pid}/status"));
+    // CAP_NET_ADMIN and CAP_NET_RAW.
+    assert!(status.contains("0000000000003000") && !status.contains("Uid:\t0"), "{status}");
+    board.typed(&format!("systemctl stop {unit}"));
+    let (_, left) = board.run("ip -o addr show dev eth0");
+    assert!(!left.contains("192.168.77.50"), "{left}");
+    board.typed(&format!("systemctl start {}", ALL[3]));
+}
+
+/// A member that waits for its group to let go of what it has lost is not ready, and is left waiting: longer than a start may
+/// take.
+fn a_start_that_takes_its_time_is_no_failed_one(board: &Board) {
+    let unit = ALL[2];
+    board.typed("systemctl stop ribbit.target");
+    board.typed("echo tested > /var/lib/private/ribbit/backend-2/lost && chown --reference=/var/lib/private/ribbit /var/lib/private/ribbit/backend-2/lost");
+    let more = "/run/systemd/system/ribbit-backend@2.service.d";
+    board.typed(&format!(
+        "printf '[Service]\\nTimeoutStartSec=2\\n' > {more}/x.conf; systemctl daemon-reload"
+    ));
+    board.typed(&format!("systemctl start --no-block {unit}"));
+    let asked = format!("journalctl --no-pager -u {unit} | tail -n 5");
+    board.awaits("it waits", &asked, |said| said.contains("is not used"));
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(board.shows(unit, "ActiveState"), "activating", "{}", board.journal());
+    // With a group to ask it goes on, and comes back as a new member.
+    board.typed(&format!("systemctl start {} {}", ALL[0], ALL[1]));
+    board.awaits(unit, &format!("systemctl is-active {unit}"), |said| said.trim() == "active");
+    board.typed(&format!("rm {more}/x.conf; systemctl daemon-reload"));
 }
 
 fn backups_are_kept(board: &Board) {

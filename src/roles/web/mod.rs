@@ -146,13 +146,16 @@ pub async fn serve(
     Ok(())
 }
 
-/// Reads certificate and key anew at each SIGHUP, for ever.
+/// Reads certificate and key anew at each SIGHUP, for ever. Where there are none it is no reason to end, either: `systemctl
+/// reload` sends it to any.
 async fn read_certificates(door: &Door) {
-    let Some(tls) = &door.tls else { return pending().await };
     match Signals::new([Signal::Hup]) {
         Ok(mut signals) => {
             while signals.next().await.is_some() {
-                tls.read_again();
+                match &door.tls {
+                    Some(tls) => tls.read_again(),
+                    None => log::info!("SIGHUP: there is no certificate to read anew"),
+                }
             }
         }
         Err(error) => log::warn!("SIGHUP will not make it read the certificate anew: {error}"),
