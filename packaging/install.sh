@@ -119,7 +119,7 @@ install_all() {
     put "$source" "$destination" "$mode"
   done < <(files)
   ! has_systemd || systemctl daemon-reload
-  echo "installed for $target in ${root:-/}usr/local; nothing was started"
+  echo "installed for $target in $root/usr/local; nothing was started"
   [ ${#kept[@]} -eq 0 ] || printf 'left as you have changed it: %s\n' "${kept[@]}"
   echo "what runs already goes on as it was until it is started anew, one board at a time"
 }

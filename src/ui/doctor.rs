@@ -29,9 +29,10 @@ pub enum Finding {
     Clock {
         wall_ms: u64,
     },
-    /// There is no such folder.
+    /// There is no such folder; whether there is a cluster file somewhere else.
     NoFolder {
         folder: String,
+        prepared: bool,
     },
     /// This user may not look there.
     Forbidden {
@@ -42,6 +43,11 @@ pub enum Finding {
     },
     /// What is wrong with it.
     WrongClusterFile {
+        path: String,
+        what: String,
+    },
+    /// What `up` has written of its ports cannot be read.
+    WrongPorts {
         path: String,
         what: String,
     },
@@ -207,7 +213,11 @@ fn judged(finding: &Finding) -> Judged {
                 ("clock", Warning, words.into(), fix.into())
             }
         },
-        Finding::NoFolder { folder } => {
+        Finding::NoFolder { folder, prepared: true } => {
+            let fix = "start what this board is to run: `sudo systemctl enable --now ribbit-backend@1`, with its number";
+            ("folder", Warning, format!("there is no {folder}: nothing has run here yet"), fix.into())
+        }
+        Finding::NoFolder { folder, prepared: false } => {
             let fix = "on the first board type `ribbit init`; elsewhere copy the cluster file there, or name another \
                        folder with --data-dir";
             ("folder", Bad, format!("there is no {folder}"), fix.into())
@@ -226,6 +236,9 @@ fn judged(finding: &Finding) -> Judged {
         Finding::WrongClusterFile { path, what } => {
             let fix = format!("copy it anew from another board: `scp -p board1:{path} {path}`");
             ("cluster file", Bad, format!("{path}: {what}"), fix)
+        }
+        Finding::WrongPorts { path, what } => {
+            ("ports file", Warning, what.clone(), format!("type `rm {path}`, and start `ribbit up` anew"))
         }
         Finding::Mode { path, mode, folder } => mode_of(path, *mode, *folder),
         Finding::Owner { path, owner, data_owner } => {

@@ -13,6 +13,8 @@ pub fn page(mut command: Command) -> String {
     command.build();
     let mut page = Page::default();
     page.line(&format!(".TH RIBBIT 1 \"\" \"ribbit {}\" \"ribbit\"", version::SHORT));
+    // Names that can be typed are not torn apart.
+    page.line(".nh\n.ad l");
     page.section("NAME");
     page.text(&format!("ribbit - {}", plain(command.get_about()).trim_end_matches('.').to_lowercase()));
     page.section("SYNOPSIS");

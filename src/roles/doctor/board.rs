@@ -37,13 +37,17 @@ pub fn look(options: &DoctorOptions) -> (Vec<Finding>, Known) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             findings.push(Finding::Forbidden { path: shown });
         }
-        Err(_) => findings.push(Finding::NoFolder { folder: shown }),
+        Err(_) => findings.push(Finding::NoFolder { folder: shown, prepared: options.cluster_file.exists() }),
         Ok(entries) => {
             known.folder = true;
             let names = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
             known.members = names.collect();
             known.members.sort();
-            known.ports = Ports::read(folder).unwrap_or_default();
+            known.ports = Ports::read(folder).unwrap_or_else(|failure| {
+                let path = Ports::path_in(folder).display().to_string();
+                findings.push(Finding::WrongPorts { path, what: failure.message });
+                None
+            });
         }
     }
     let stores = known.members.iter().map(|name| folder.join(name.to_string()));
@@ -59,6 +63,11 @@ fn cluster_file(path: &Path, folder: &Path, findings: &mut Vec<Finding>) -> Opti
     let text = match ClusterFile::text_of(path) {
         Ok(text) => text,
         Err(error) => {
+            // Said once, of the folder.
+            let said = findings.contains(&Finding::Forbidden { path: folder.display().to_string() });
+            if said && path.starts_with(folder) {
+                return None;
+            }
             findings.push(match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
                     Finding::NoClusterFile { path: shown }

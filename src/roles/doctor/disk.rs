@@ -35,6 +35,9 @@ pub fn look(options: &DoctorOptions, known: &Known) -> Vec<Finding> {
             let usual = spans.get(count / 2).copied().unwrap_or_default();
             Finding::Syncs { folder: shown.clone(), count, usual, worst, in_memory: is_in_memory(folder) }
         }
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Finding::Forbidden { path: shown.clone() }
+        }
         Err(error) => Finding::NoSync { folder: shown.clone(), why: error.to_string() },
     }];
     let free = free_bytes(folder);
