@@ -72,6 +72,14 @@ fn the_manual_page_is_one() {
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
 }
 
+#[test]
+fn a_target_that_is_not_built_for_is_refused() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/dist");
+    let output = Command::new("bash").arg(script).arg("frog-unknown-pond").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("frog-unknown-pond is none of"), "{output:?}");
+}
+
 /// An archive as scripts/dist packs it, unpacked; its binary is a few words.
 fn archive() -> TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -3,23 +3,22 @@
 
 use super::find_group::{path_of_cluster_file, settings_folder};
 use super::flags::DISK_QUOTA;
-use super::{DATA_DIR, typed};
+use super::{DATA_DIR, INSTALLED, typed};
 use crate::roles::address;
 use crate::roles::options::DoctorOptions;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 use std::path::{Path, PathBuf};
 
-/// Where the packages' units keep everything, and what they are given.
+/// Where the packages' units keep everything.
 const STATE_DIR: &str = "/var/lib/ribbit";
-const CONFIG_DIR: &str = "/etc/ribbit";
 
 #[derive(Debug, Args)]
 pub struct DoctorFlags {
-    /// The folder to look at [default: ribbit-data where that is, else /var/lib/ribbit]
+    /// The folder to look at [default: ribbit-data where that is, else /var/lib/ribbit where a package is in use]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// The cluster file [default: cluster.ribbit in the data folder, else in /etc/ribbit]
+    /// The cluster file [default: cluster.ribbit in the data folder; of /var/lib/ribbit the one in /etc/ribbit]
     #[arg(long, value_name = "FILE")]
     pub cluster_file: Option<PathBuf>,
     /// What a member's files may take
@@ -45,16 +44,18 @@ when all is fine, 5 when something should be looked at, 1 when something has to
 be mended; each such line is followed by what to do.";
 
 pub fn doctor(flags: DoctorFlags) -> DoctorOptions {
+    let of_units = PathBuf::from(STATE_DIR);
     let data_dir = flags.data_dir.unwrap_or_else(|| {
         let here = PathBuf::from(DATA_DIR);
-        let of_units = PathBuf::from(STATE_DIR);
         // What one may not look into is there nevertheless.
-        if !here.exists() && of_units.symlink_metadata().is_ok() { of_units } else { here }
+        let elsewhere = of_units.symlink_metadata().is_ok() || Path::new(INSTALLED).exists();
+        if !here.exists() && elsewhere { of_units.clone() } else { here }
     });
     let named = flags.cluster_file.is_some();
     let found = path_of_cluster_file(flags.cluster_file, &data_dir);
-    let of_package = path_of_cluster_file(None, Path::new(CONFIG_DIR));
-    let cluster_file = if !named && !found.exists() && of_package.exists() { of_package } else { found };
+    // What belongs to the units' folder belongs to no other that was named.
+    let installed = !named && data_dir == of_units && !found.exists();
+    let cluster_file = if installed { PathBuf::from(INSTALLED) } else { found };
     DoctorOptions {
         data_dir,
         cluster_file,
