@@ -2,12 +2,14 @@
 //! `scripts/dist` has left in the cache. Emulation shows that the code for these processors is right, and nothing of
 //! their speed, their memory's order, or their cards.
 
-use crate::group::{Board, CENTRE, Group, WEB, native, usual};
+use crate::group::{Board, CENTRE, Group, PAGES, WEB, native, tell, usual};
+use crate::network;
 use crate::people::{People, all_backends};
 use ribbit::net::client::ask_status;
 use ribbit::net::frame::{FrameError, Plane};
 use ribbit::roles::cluster_file::ClusterFile;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -18,6 +20,10 @@ const X86_64: (&str, &str, &str) = ("x86_64-unknown-linux-musl", "RIBBIT_X86_64"
 
 /// An emulated process says who it is within this.
 const START_MAX: Duration = Duration::from_secs(20);
+/// Before what an idle process has in memory is looked at.
+const REST: Duration = Duration::from_secs(10);
+const CLIENTS: usize = 64;
+const BENCH_SECONDS: u32 = 10;
 /// Emulated, a password takes seconds.
 const AGAIN_MAX: Duration = Duration::from_secs(45);
 
@@ -96,8 +102,55 @@ fn weathers_faults(backends: [Vec<PathBuf>; 3]) {
     people.leave(&mut group, &all_backends());
 }
 
+/// What each process takes when all of them run as said: with nothing to do, and with so many who write and so many
+/// browsers that keep a connection.
+fn tell_memory(runs: &[PathBuf], how: &str) {
+    let mut boards = usual();
+    boards.iter_mut().for_each(|board| board.runs = runs.to_vec());
+    let Some(group) = Group::on(boards, WEB) else { return };
+    std::thread::sleep(REST);
+    let idle = group.resident_kib();
+    let browsers: Vec<TcpStream> = (0..CLIENTS).map(|_| browser()).collect();
+    let (clients, seconds) = (CLIENTS.to_string(), BENCH_SECONDS.to_string());
+    let balancer = format!("{}:8081", network::address(CENTRE));
+    let bench =
+        ["bench", "--op", "post", "--clients", &clients, "--seconds", &seconds, "--server", &balancer];
+    let (code, said) = group.operated(CENTRE, &bench);
+    assert_eq!(code, 0, "{said}");
+    for ((typed, idle), (_, busy)) in idle.iter().zip(group.resident_kib()) {
+        let name = typed.split(" --listen").next().unwrap_or_default();
+        let name = name.split(" --advertise").next().unwrap_or_default().replace(" --posts-per-minute 0", "");
+        tell(&format!("memory: {how}: {name}: {idle} KiB idle, {busy} KiB with {CLIENTS} clients"));
+    }
+    drop(browsers);
+}
+
+/// A browser that has read a page and keeps its connection.
+fn browser() -> TcpStream {
+    let mut stream = TcpStream::connect(PAGES).expect("the web role listens");
+    write!(stream, "GET /login HTTP/1.1\r\nHost: {PAGES}\r\n\r\n").expect("it reads");
+    let read = stream.read(&mut [0; 1024]).expect("it answers");
+    assert!(read > 0, "it closes");
+    stream
+}
+
 fn skipped(why: &str) {
-    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+    tell(&format!("skipped: {why}"));
+}
+
+#[test]
+#[ignore = "measures: scripts/boards runs it"]
+fn what_each_role_takes_of_memory() {
+    for (target, how) in [
+        (AARCH64, "aarch64, emulated, with the emulator"),
+        (ARMV7, "armv7, emulated, with the emulator"),
+        (X86_64, "x86_64, native"),
+    ] {
+        match runs(target) {
+            Ok(runs) => tell_memory(&runs, how),
+            Err(why) => skipped(&why),
+        }
+    }
 }
 
 #[test]

@@ -108,7 +108,7 @@ impl Group {
         let network = match Network::make("hosts", boards.len()) {
             Ok(network) => network,
             Err(why) => {
-                let _ = writeln!(std::io::stderr(), "skipped: {why}");
+                tell(&format!("skipped: {why}"));
                 return None;
             }
         };
@@ -252,6 +252,17 @@ impl Group {
         }
     }
 
+    /// What each process has in memory: as it was typed, and KiB.
+    pub fn resident_kib(&self) -> Vec<(String, u64)> {
+        let processes = self.hosts.iter().flat_map(|host| &host.processes);
+        let resident = |process: &Process| {
+            let status = fs::read_to_string(format!("/proc/{}/status", process.child.as_ref()?.id())).ok()?;
+            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+            Some((process.typed.clone(), line.trim().split(' ').next()?.parse().ok()?))
+        };
+        processes.filter_map(resident).collect()
+    }
+
     fn log(&self, at: usize) -> PathBuf {
         self.hosts[at].folder.join("said.log")
     }
@@ -378,6 +389,11 @@ impl Drop for Group {
             }
         }
     }
+}
+
+/// Shown past what the test harness swallows, a line at a time.
+pub fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Where a coordinator is found, from what is typed to start it.

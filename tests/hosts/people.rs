@@ -1,7 +1,7 @@
 //! People on the host of the web role who croak all the time while a fault goes on, and what must be there in the end:
 //! every croak that was acknowledged, once, in its author's order, on every backend.
 
-use crate::group::{Group, PAGES, backend};
+use crate::group::{Group, PAGES, backend, tell};
 use crate::writers::{Writers, feed_of, session_of};
 use std::time::{Duration, Instant};
 
@@ -47,12 +47,12 @@ impl People {
         self.writers.await_progress_within(self.again_max);
         let healed = group.await_together();
         let gap = self.writers.gap_since(began);
-        println!(
+        tell(&format!(
             "fault: {what}, {:.1} s: nobody was answered for {:.2} s; all back {:.1} s after its end",
             lasted.as_secs_f64(),
             gap.as_secs_f64(),
             healed.as_secs_f64()
-        );
+        ));
     }
 
     /// Lets them finish, and looks for everything that was acknowledged.
@@ -68,7 +68,8 @@ impl People {
         }
         group.verify();
         group.nobody_gave_up();
-        println!("acknowledged: {}, each there once, in order, on every backend", written.acknowledged());
+        let acknowledged = written.acknowledged();
+        tell(&format!("acknowledged: {acknowledged}, each there once, in order, on every backend"));
     }
 }
 

@@ -2,6 +2,8 @@
 //! with it, and runs the units of systemd/ with the binary of this build. A system call that the units do not allow ends its
 //! process here, where on a board it would be refused.
 //!
+//! `RIBBIT_UNITS_BINARY=dist/x86_64-unknown-linux-musl/ribbit` runs another build, such as one that is to be packed.
+//!
 //! Needs root, systemd, overlayfs and cgroup2; skipped with the reason where one is missing. Nothing of it outlives the test:
 //! the namespace's first process goes with its parent.
 
@@ -63,7 +65,7 @@ impl Board {
             .args(["-c", &enter, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--net", "--uts"])
             .args(["--ipc", "--cgroup"])
             .arg(script)
-            .arg(env!("CARGO_BIN_EXE_ribbit"))
+            .arg(binary())
             .arg(folder.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -160,6 +162,13 @@ impl Drop for Board {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// What is run there.
+fn binary() -> PathBuf {
+    let other = std::env::var_os("RIBBIT_UNITS_BINARY").map(PathBuf::from);
+    let binary = other.unwrap_or_else(|| env!("CARGO_BIN_EXE_ribbit").into());
+    binary.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", binary.display()))
 }
 
 /// A group of processes that this systemd takes for the whole machine's.

@@ -347,6 +347,8 @@ mod tests {
         let node = options_of_node(&format!("ribbit coordinator --id 2 --data-dir {dir}"));
         assert_eq!((node.listen.as_str(), node.advertise.as_deref()), ("0.0.0.0:9001", Some("board2:9001")));
         assert_eq!(node.coordinators, ["board1:9000"], "the file says where it is");
+        let node = options_of_node(&format!("ribbit coordinator --id 2 --advertise b:1 --data-dir {dir}"));
+        assert_eq!((node.listen.as_str(), node.advertise.as_deref()), ("0.0.0.0:9001", Some("b:1")));
         let node = options_of_node(&format!("ribbit coordinator --id 3 --data-dir {dir}"));
         assert_eq!(
             (node.listen.as_str(), node.advertise),

@@ -62,8 +62,8 @@ pub fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeO
         _ => None,
     };
     let (listen, advertise) = match (place.listen, advertise, listed) {
-        // Told where it is by the file alone.
-        (None, None, Some((address, port))) => (format!("0.0.0.0:{port}"), Some(address)),
+        // Told where it is by the file.
+        (None, advertise, Some((address, port))) => (format!("0.0.0.0:{port}"), advertise.or(Some(address))),
         (listen, advertise, _) => {
             let listen = listen
                 .or_else(|| ports?.members.get(&(role, id)).filter(|_| site == HOME).cloned())
