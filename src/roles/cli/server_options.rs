@@ -11,7 +11,7 @@ use crate::roles::failure::{Exit, Failure};
 use crate::roles::network::Network;
 use crate::roles::options::{BalancerOptions, DataDir, NodeOptions, Restart, UpOptions, WebOptions};
 use crate::roles::ports::Ports;
-use crate::state::{HOME, Role};
+use crate::state::{HOME, MemberName, Role};
 use clap::ArgMatches;
 use clap::error::ErrorKind;
 use std::path::PathBuf;
@@ -57,20 +57,11 @@ pub fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeO
     let (site, heartbeat, miss) = (flags.server.cluster, flags.heartbeat, flags.miss);
     let place = place(flags.server)?;
     let ports = place.ports.as_ref();
-    let listed = match role {
-        Role::Coordinator if site == HOME && ports.is_none() => listed(&place.cluster, id),
-        _ => None,
-    };
-    let (listen, advertise) = match (place.listen, advertise, listed) {
-        // Told where it is by the file.
-        (None, advertise, Some((address, port))) => (format!("0.0.0.0:{port}"), advertise.or(Some(address))),
-        (listen, advertise, _) => {
-            let listen = listen
-                .or_else(|| ports?.members.get(&(role, id)).filter(|_| site == HOME).cloned())
-                .unwrap_or_else(|| default_listen(role, site, id));
-            (listen, advertise)
-        }
-    };
+    let name = MemberName { role, site, id };
+    // Told where it is by the file.
+    let listed = listed(name, &place.cluster).filter(|_| ports.is_none() && place.listen.is_none());
+    let advertise = advertise.or(listed.map(|(address, _)| address));
+    let listen = place.listen.unwrap_or_else(|| usual_listen(name, Some(&place.cluster), ports));
     let mut coordinators = place.coordinators;
     coordinators.extend(ports.map(Ports::everyone).unwrap_or_default());
     let own = |address: &String| *address == listen || Some(address) == advertise.as_ref();
@@ -111,14 +102,27 @@ pub fn default_port(role: Role, site: u32, id: u32) -> u32 {
 }
 
 /// Where the others look for this coordinator: `init` numbers them as the file lists them.
-fn listed(cluster: &ClusterFile, id: u32) -> Option<(String, u16)> {
-    let address = cluster.coordinators.get(usize::try_from(id).ok()?.checked_sub(1)?)?;
+fn listed(name: MemberName, cluster: &ClusterFile) -> Option<(String, u16)> {
+    if name.role != Role::Coordinator || name.site != HOME {
+        return None;
+    }
+    let address = cluster.coordinators.get(usize::try_from(name.id).ok()?.checked_sub(1)?)?;
     let (_, port) = address::split(address).ok()?;
     Some((address.clone(), port))
 }
 
-fn default_listen(role: Role, site: u32, id: u32) -> String {
-    format!("0.0.0.0:{}", default_port(role, site, id))
+/// Where a member listens when nobody says otherwise: where `up` had it, else, a coordinator, at the port that the cluster
+/// file lists for it, else at its number's own.
+pub fn usual_listen(name: MemberName, cluster: Option<&ClusterFile>, ports: Option<&Ports>) -> String {
+    let MemberName { role, site, id } = name;
+    let port = match ports {
+        Some(ports) => match ports.members.get(&(role, id)).filter(|_| site == HOME) {
+            Some(address) => return address.clone(),
+            None => None,
+        },
+        None => cluster.and_then(|cluster| listed(name, cluster)).map(|(_, port)| u32::from(port)),
+    };
+    format!("0.0.0.0:{}", port.unwrap_or_else(|| default_port(role, site, id)))
 }
 
 pub fn balancer(flags: ServerFlags) -> Result<BalancerOptions, Failure> {

@@ -10,13 +10,13 @@ use crate::net::keys::Keys;
 use crate::net::limits::{CONNECT_DEADLINE, STATUS_DEADLINE};
 use crate::net::protocol::{Answer, Ask};
 use crate::net::survey::{Survey, survey};
-use crate::roles::cli::{BALANCER_LISTEN, WEB_LISTEN, default_port};
+use crate::roles::cli::{BALANCER_LISTEN, WEB_LISTEN, usual_listen};
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::options::DoctorOptions;
 use crate::roles::ports::Ports;
 use crate::roles::up::probe::{self, reached_at};
 use crate::state::limits::RULES_LEVEL;
-use crate::state::{HOME, MemberName, Role};
+use crate::state::{MemberName, Role};
 use crate::ui::doctor::{Finding, Held, Reach};
 use crate::ui::version;
 use async_net::TcpStream;
@@ -58,11 +58,10 @@ fn listens(options: &DoctorOptions, known: &Known) -> Vec<(String, String)> {
     if members.is_empty() {
         members.extend([usual(Role::Coordinator), usual(Role::Backend)].into_iter().flatten());
     }
-    let listen_of = |name: &MemberName| {
-        let of_up = ports.members.get(&(name.role, name.id)).filter(|_| name.site == HOME);
-        of_up.cloned().unwrap_or_else(|| format!("0.0.0.0:{}", default_port(name.role, name.site, name.id)))
-    };
-    let mut listens: Vec<_> = members.iter().map(|name| (name.to_string(), listen_of(name))).collect();
+    let mut listens: Vec<_> = members
+        .iter()
+        .map(|name| (name.to_string(), usual_listen(*name, known.cluster.as_ref(), known.ports.as_ref())))
+        .collect();
     listens.push(("balancer".into(), ports.balancer.clone().unwrap_or_else(|| BALANCER_LISTEN.into())));
     listens.push(("pages".into(), ports.web.clone().unwrap_or_else(|| WEB_LISTEN.into())));
     listens
