@@ -50,7 +50,7 @@ use crate::ui::metrics::{self, Connections};
 use async_net::{TcpListener, TcpStream};
 use board::{Board, Pick};
 use even::{Evening, Load};
-use floating::Keeper;
+use floating::{Keeper, Kept};
 use limits::{EVEN_EVERY, EVEN_STEPS};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
@@ -109,8 +109,8 @@ pub async fn serve(
     let BalancerOptions { seeds, site, keys, trusted_proxies, floating, .. } = options;
     let gate = Gate::counting(move |address| Network::crowded(&trusted_proxies, address));
     let board = Arc::new(Mutex::new(Board::new(seeds, site)));
-    let mut keeper = floating.map(|floating| Keeper::new(floating, board.clone(), &keys));
-    let shared = Shared { board, keys, has_floating: keeper.as_ref().map(Keeper::has_it) };
+    let kept = floating.map(|floating| Keeper::new(floating, board.clone(), &keys).start());
+    let shared = Shared { board, keys, has_floating: kept.as_ref().map(Kept::has_it) };
     let accepting = accept(listener, &gate, |client, place| {
         let (shared, gate) = (shared.clone(), gate.clone());
         tasks::spawn(async move {
@@ -129,17 +129,11 @@ pub async fn serve(
         })
         .detach();
     });
-    let keeping = async {
-        match &mut keeper {
-            Some(keeper) => match keeper.keep().await {},
-            None => smol::future::pending().await,
-        }
-    };
     let serving = notify::serving(|| words(&shared.figures()));
-    let working = keep_watch(shared.clone()).or(even_out(&shared, even_steps)).or(keeping).or(serving);
+    let working = keep_watch(shared.clone()).or(even_out(&shared, even_steps)).or(serving);
     accepting.or(working).or(stop).await;
-    if let Some(keeper) = &mut keeper {
-        keeper.let_go("this balancer ends").await;
+    if let Some(kept) = kept {
+        kept.let_go().await;
     }
     gate.close();
 }

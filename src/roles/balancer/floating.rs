@@ -17,7 +17,8 @@
 //!   when it wakes, and finds out right behind that; a second later at most the address is gone.
 //! - It goes on as a host's address (32 bits) where its network is there already: the machine's own address is then
 //!   neither replaced as a source nor taken along when this one is taken off.
-//! - The kernel is told on the balancer's own thread: it answers at once, and nothing overtakes anything.
+//! - All of it is on a thread of its own, and one thing comes after the other: the kernel has one lock for all that is said
+//!   about addresses, and whoever comes in must not wait for it.
 //!
 //! What it does not do: IPv6; keep connections alive that went through the holder that died: people's programs connect
 //! again.
@@ -39,6 +40,7 @@ use crate::roles::node::host_name;
 use crate::roles::options::FloatingOptions;
 use crate::state::{Code, Denied, Reply, TreeCommand, TreePath};
 use smol::Timer;
+use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
 use std::convert::Infallible;
 use std::io;
@@ -96,7 +98,48 @@ enum NotHere {
     Trouble(String),
 }
 
+/// A keeper at work.
+pub struct Kept {
+    has_it: Arc<AtomicBool>,
+    /// Nothing is ever sent on either: the channels' ends are the signals.
+    ends: Sender<Infallible>,
+    ended: Receiver<Infallible>,
+}
+
+impl Kept {
+    /// Whether the address is here, now and later.
+    pub fn has_it(&self) -> Arc<AtomicBool> {
+        self.has_it.clone()
+    }
+
+    /// Takes the address off, and gives the lock to whoever is next.
+    pub async fn let_go(self) {
+        drop(self.ends);
+        let _ = self.ended.recv().await;
+    }
+}
+
 impl Keeper {
+    /// Begins to keep it, on a thread of its own.
+    pub fn start(mut self) -> Kept {
+        let has_it = self.has_it.clone();
+        let (ends, told) = channel::bounded(1);
+        let (over, ended) = channel::bounded(1);
+        let work = async move {
+            let told = async { told.recv().await.map_or((), |never| match never {}) };
+            let keeping = async { match self.keep().await {} };
+            told.or(keeping).await;
+            self.let_go("this balancer ends").await;
+            drop(over);
+        };
+        // The sockets' thread waits for timers and sockets: this one sleeps until it is woken.
+        std::thread::Builder::new()
+            .name("floating".into())
+            .spawn(|| smol::future::block_on(work))
+            .expect("a process can start its few threads");
+        Kept { has_it, ends, ended }
+    }
+
     pub fn new(options: FloatingOptions, board: Arc<Mutex<Board>>, keys: &Keys) -> Keeper {
         Keeper {
             path: floating_path(options.address),
@@ -110,13 +153,8 @@ impl Keeper {
         }
     }
 
-    /// Whether the address is here, now and later.
-    pub fn has_it(&self) -> Arc<AtomicBool> {
-        self.has_it.clone()
-    }
-
     /// Takes the address whenever nobody has it, for ever. Dropped, it lets go of nothing: that is [`Keeper::let_go`]'s.
-    pub async fn keep(&mut self) -> Infallible {
+    async fn keep(&mut self) -> Infallible {
         let mut namespace = self.namespace();
         loop {
             let not_here = match self.may_take(&mut namespace).await {
@@ -136,7 +174,7 @@ impl Keeper {
     }
 
     /// Takes the address off and gives the lock to whoever is next.
-    pub async fn let_go(&mut self, why: &str) {
+    async fn let_go(&mut self, why: &str) {
         let Some(Held { lease, put }) = self.held.take() else { return };
         if let Some(put) = put {
             match address::take_off(put) {
