@@ -338,3 +338,30 @@ fn a_taken_web_port_is_named_with_the_flag() {
     let (code, text) = run(&folder, &format!("up --data-dir d --web {address}"));
     assert!(code == 1 && text.contains(&address.to_string()) && text.contains("--web"), "{code}: {text}");
 }
+
+/// As a person starts it, who has read nothing.
+#[test]
+fn a_balancer_that_may_not_hold_an_address_says_what_it_needs() {
+    let folder = folder();
+    assert_eq!(run(&folder, "init --coordinator 127.0.0.1:1").0, 0);
+    let words = "balancer --listen 127.0.0.1:0 --floating 192.0.2.50/24 --interface lo";
+    let binary = assert_cmd::cargo::cargo_bin("ribbit");
+    // Root without these two, where it is root who tests.
+    let mut command = match rustix::process::geteuid().is_root() {
+        true => {
+            let mut command = Command::new("setpriv");
+            let sets = ["--bounding-set", "--inh-caps"].map(|set| [set, "-net_admin,-net_raw"]);
+            command.args(sets.concat()).arg(binary);
+            command
+        }
+        false => Command::new(binary),
+    };
+    command.args(words.split(' ')).current_dir(folder.path()).timeout(PATIENCE);
+    let (code, said) = match command.output() {
+        Ok(output) => ended(&output),
+        Err(error) => return println!("skipped: setpriv cannot be run: {error}"),
+    };
+    assert_eq!(code, 78, "{said}");
+    let needs = "needs CAP_NET_ADMIN and CAP_NET_RAW: start the unit ribbit-balancer-floating.service";
+    assert!(said.contains(needs), "{said}");
+}

@@ -135,14 +135,9 @@ pub async fn serve(
             None => smol::future::pending().await,
         }
     };
-    let serving = notify::serving(|| words(&shared.board().figures(Instant::now())));
-    accepting
-        .or(keep_watch(shared.clone()))
-        .or(even_out(&shared, even_steps))
-        .or(keeping)
-        .or(serving)
-        .or(stop)
-        .await;
+    let serving = notify::serving(|| words(&shared.figures()));
+    let working = keep_watch(shared.clone()).or(even_out(&shared, even_steps)).or(keeping).or(serving);
+    accepting.or(working).or(stop).await;
     if let Some(keeper) = &mut keeper {
         keeper.let_go("this balancer ends").await;
     }
@@ -151,9 +146,10 @@ pub async fn serve(
 
 /// For people who look at its unit.
 fn words(figures: &metrics::Balancer) -> String {
-    let metrics::Balancer { serving, in_sync, has_leader, .. } = figures;
+    let metrics::Balancer { serving, in_sync, has_leader, floating, .. } = figures;
     let leader = if *has_leader { "" } else { "; nobody leads, nothing can be written" };
-    format!("{serving} backends serve people, {in_sync} of them in sync{leader}")
+    let floating = if *floating == Some(true) { "; the floating address is here" } else { "" };
+    format!("{serving} backends serve people, {in_sync} of them in sync{leader}{floating}")
 }
 
 /// For the watches and the connections.
@@ -169,6 +165,11 @@ struct Shared {
 impl Shared {
     fn board(&self) -> MutexGuard<'_, Board> {
         self.board.lock().expect("nothing panics while it holds this lock")
+    }
+
+    fn figures(&self) -> metrics::Balancer {
+        let floating = self.has_floating.as_ref().map(|has| has.load(Ordering::Relaxed));
+        metrics::Balancer { floating, ..self.board().figures(Instant::now()) }
     }
 
     /// The member there does not answer: nobody is sent there, and who was is cut.
@@ -271,8 +272,7 @@ async fn connection(
 
 /// What is shown to programs that watch.
 fn page(path: &str, shared: &Shared, gate: &Gate) -> Option<Page> {
-    let floating = shared.has_floating.as_ref().map(|has| has.load(Ordering::Relaxed));
-    let figures = metrics::Balancer { floating, ..shared.board().figures(Instant::now()) };
+    let figures = shared.figures();
     match path {
         "/metrics" => {
             let (accepted, refused) = gate.totals();

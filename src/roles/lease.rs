@@ -54,21 +54,30 @@ struct Term {
     over: Option<String>,
 }
 
+/// How a lease is renewed.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    pub every: Duration,
+    /// What a member may take to answer.
+    pub answer_max: Duration,
+}
+
 impl Lease {
     /// Begins one. `what` is for: `lock` or `shell`, for those who wonder who holds something.
     ///
     /// # Errors
     /// 1: there are too many; 3: nobody answers.
     pub async fn open(namespace: &Namespace, what: &str, length: Duration) -> Result<Lease, Failure> {
-        Lease::renewed_every(length / 4, namespace, what, length).await
+        let pace = Pace { every: length / 4, answer_max: length / 8 };
+        Lease::at_pace(pace, namespace, what, length).await
     }
 
-    /// The same, renewed this often instead of a quarter of it apart.
+    /// The same, renewed at another pace.
     ///
     /// # Errors
     /// As [`Lease::open`].
-    pub async fn renewed_every(
-        every: Duration,
+    pub async fn at_pace(
+        pace: Pace,
         namespace: &Namespace,
         what: &str,
         length: Duration,
@@ -82,7 +91,7 @@ impl Lease {
         }
         let term = Mutex::new(Term { good_until: asked + length / 2, over: None });
         let shared = Arc::new(Shared { token, length, term, changed: Event::new() });
-        let renewing = tasks::spawn(renew(namespace.clone(), shared.clone(), asked, every));
+        let renewing = tasks::spawn(renew(namespace.clone(), shared.clone(), asked, pace));
         Ok(Lease { shared, namespace: namespace.clone(), _renewing: renewing })
     }
 
@@ -173,10 +182,10 @@ impl Term {
     }
 }
 
-/// Says this often that the lease's holder is there, until it is over. Who does not answer within an eighth of the lease
-/// is left: so one that hangs costs no lease.
-async fn renew(namespace: Namespace, shared: Arc<Shared>, mut asked: Instant, every: Duration) {
-    let answer_max = shared.length / 8;
+/// Says that the lease's holder is there, until it is over. Who does not answer in time is left: so one that hangs costs
+/// no lease.
+async fn renew(namespace: Namespace, shared: Arc<Shared>, mut asked: Instant, pace: Pace) {
+    let Pace { every, answer_max } = pace;
     let mut client: Option<Client> = None;
     while shared.term().over.is_none() {
         Timer::at(asked + every).await;

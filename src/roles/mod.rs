@@ -7,7 +7,7 @@
 //! - [`cli`]: flags, environment and configuration file in, options out
 //! - [`descriptors`]: as many files and sockets as a server needs
 //! - [`start`]: logging and the one match that runs a role; [`stop`]: when it has to end
-//! - [`up`]: a whole group on one machine
+//! - [`up`]: a whole group on one machine; [`demo`]: what happens to one, played for people
 //! - [`directory`]: `balancer read`, `write`, `down` and `left`, which ask a balancer
 //! - [`init`], [`doctor`], [`status`] (also as `members`), [`health`], [`watch`], [`member`], [`bench`] (with [`histogram`]), [`recover`]: commands that come to an
 //!   end by themselves
@@ -33,6 +33,7 @@ pub mod cli;
 pub mod client;
 pub mod client_server;
 pub mod cluster_file;
+pub mod demo;
 pub mod descriptors;
 pub mod directory;
 pub mod doctor;

@@ -326,6 +326,21 @@ pub struct UpOptions {
     pub posts_per_minute: u32,
 }
 
+/// For `demo`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DemoOptions {
+    pub scene: Scene,
+    /// Without pauses.
+    pub fast: bool,
+}
+
+/// What `demo` plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scene {
+    Persistence,
+    Replication,
+}
+
 /// For `shell`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShellOptions {

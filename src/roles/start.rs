@@ -4,9 +4,9 @@ use super::cli::{Invocation, Job};
 use super::failure::{Exit, Failure};
 use super::log_lines::{self, Lines};
 use super::{
-    backup, balancer, bench, client, client_server, descriptors, directory, doctor, health, init, key, lock,
-    member, node, output, panics, process, recover, restore, shell, status, stop, terminal, up, user, verify,
-    watch, web,
+    backup, balancer, bench, client, client_server, demo, descriptors, directory, doctor, health, init, key,
+    lock, member, node, output, panics, process, recover, restore, shell, status, stop, terminal, up, user,
+    verify, watch, web,
 };
 use std::io::Write;
 use std::time::Instant;
@@ -31,6 +31,7 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
         Job::User(_) => ("user".to_string(), COMMAND_FILTER),
         Job::ClientServer(_) => ("client".to_string(), COMMAND_FILTER),
         Job::Up(_) => ("up".to_string(), SERVER_FILTER),
+        Job::Demo(_) => ("demo".to_string(), COMMAND_FILTER),
         Job::Init(_) => ("init".to_string(), COMMAND_FILTER),
         Job::Status(_) => ("status".to_string(), COMMAND_FILTER),
         Job::Watch(_) => ("watch".to_string(), COMMAND_FILTER),
@@ -67,6 +68,7 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
             Job::User(options) => return user::run(&options).await,
             Job::ClientServer(options) => client_server::run(&options).await,
             Job::Up(options) => up::run(options, stop(supervised)?).await,
+            Job::Demo(options) => return demo::run(&options, stop(supervised)?).await,
             Job::Init(options) => init::run(&options),
             Job::Status(options) => status::run(&options).await,
             // The end of its input ends it, too.

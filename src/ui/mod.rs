@@ -13,6 +13,7 @@
 //! - [`status_page`]: the same as a page
 //! - [`watch`]: the same for a terminal that is looked at again and again
 //! - [`table`]: columns that line up; [`tree`]: the lock namespace, drawn
+//! - [`demo`]: a demonstration's words
 //! - [`verify`]: whether the members have the same rows
 //! - [`version`]: which ribbit this is
 //! - [`nearest`]: what a typing error may have been meant for
@@ -21,6 +22,7 @@
 //!
 //! Knows the rules' types and the protocol's, nothing of the roles that use it.
 
+pub mod demo;
 pub mod directory;
 pub mod doctor;
 pub mod export;

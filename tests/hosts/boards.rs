@@ -4,7 +4,7 @@
 
 use crate::group::{Board, CENTRE, Group, PAGES, WEB, native, tell, usual};
 use crate::network;
-use crate::people::{People, all_backends};
+use crate::people::{PEOPLE, People, all_backends};
 use ribbit::net::client::ask_status;
 use ribbit::net::frame::{FrameError, Plane};
 use ribbit::roles::cluster_file::ClusterFile;
@@ -87,7 +87,7 @@ fn weathers_faults(backends: [Vec<PathBuf>; 3]) {
         board.runs = runs;
     }
     let Some(mut group) = Group::on(boards, WEB) else { return };
-    let people = People::who_wait(AGAIN_MAX);
+    let people = People::who_wait(PEOPLE, AGAIN_MAX);
     let pull = |at: usize, is_out: bool| move |group: &mut Group| group.network.pull(at, is_out);
     let time = Duration::from_secs(6);
     group.lead("backend-1");

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 /// There and back it is twice as long.
 const ONE_WAY: Duration = Duration::from_millis(100);
+/// Each page is several times there and back.
+const PEOPLE: usize = 2;
+const AGAIN_MAX: Duration = Duration::from_secs(15);
 
 /// As [`crate::group::usual`], but that everybody listens behind a relay.
 fn behind_relays() -> Vec<Board> {
@@ -42,7 +45,7 @@ fn on_long_wires_everything_takes_its_time() {
     let all: Vec<usize> = group.all().collect();
     group.power_on(&all);
     group.await_whole();
-    let people = People::arrive();
+    let people = People::who_wait(PEOPLE, AGAIN_MAX);
     let nothing = |_: &mut Group| {};
     people.meanwhile(&mut group, "200 ms there and back", Duration::from_secs(10), nothing, nothing);
     let at = group.host_of("backend-1");

@@ -5,7 +5,7 @@ use crate::group::{Group, PAGES, backend, tell};
 use crate::writers::{Writers, feed_of, session_of};
 use std::time::{Duration, Instant};
 
-const PEOPLE: usize = 4;
+pub const PEOPLE: usize = 4;
 /// So many that a gap shows, and so few that two cores have time for the rest.
 const PACE: Duration = Duration::from_millis(40);
 /// Far more than it takes, far less than TCP takes by itself.
@@ -19,12 +19,12 @@ pub struct People {
 
 impl People {
     pub fn arrive() -> People {
-        People::who_wait(AGAIN_MAX)
+        People::who_wait(PEOPLE, AGAIN_MAX)
     }
 
-    /// The same where everything is slow.
-    pub fn who_wait(again_max: Duration) -> People {
-        let writers = Writers::at_pace(PAGES, PEOPLE, PACE);
+    /// So many, where everything is slow.
+    pub fn who_wait(count: usize, again_max: Duration) -> People {
+        let writers = Writers::at_pace(PAGES, count, PACE);
         writers.await_progress();
         People { writers, again_max }
     }

@@ -30,6 +30,7 @@ mod belonging;
 mod browser;
 mod chat;
 mod clock;
+mod demo;
 mod differs;
 mod directory;
 mod doctor;

@@ -411,7 +411,7 @@ pub fn is_alive(pid: u32) -> bool {
     stat(pid).is_some_and(|(state, _)| (state != "Z" && state != "X") || threads() > 1)
 }
 
-fn children_of(parent: u32) -> BTreeMap<String, u32> {
+pub fn children_of(parent: u32) -> BTreeMap<String, u32> {
     let entries = fs::read_dir("/proc").expect("a Linux system").flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter(|pid| stat(*pid).is_some_and(|(_, its)| its == parent) && is_alive(*pid))

@@ -26,13 +26,14 @@ use super::board::Board;
 use super::limits::{
     FLOATING_ANNOUNCE_AFTER_MS, FLOATING_GLANCE_MAX, FLOATING_LEASE, FLOATING_LEFTOVER_MAX,
     FLOATING_LIFETIME_S, FLOATING_LOOK_EVERY, FLOATING_PROBE_WAIT, FLOATING_PROBES, FLOATING_RENEW_EVERY,
+    FLOATING_RENEW_MAX,
 };
 use crate::net::keys::Keys;
 use crate::net::lan::address::{self, Put};
 use crate::net::lan::arp::{Ether, Mac, mac_words};
 use crate::net::lan::{self, Interface};
 use crate::roles::failure::{Exit, Failure};
-use crate::roles::lease::Lease;
+use crate::roles::lease::{Lease, Pace};
 use crate::roles::namespace::{Namespace, floating_path};
 use crate::roles::node::host_name;
 use crate::roles::options::FloatingOptions;
@@ -244,7 +245,8 @@ impl Keeper {
 
     async fn acquire(&mut self, namespace: &Namespace) -> Result<(), NotHere> {
         let unreachable = |failure: Failure| NotHere::Trouble(failure.message);
-        let lease = Lease::renewed_every(FLOATING_RENEW_EVERY, namespace, "balancer", FLOATING_LEASE);
+        let pace = Pace { every: FLOATING_RENEW_EVERY, answer_max: FLOATING_RENEW_MAX };
+        let lease = Lease::at_pace(pace, namespace, "balancer", FLOATING_LEASE);
         let lease = lease.await.map_err(unreachable)?;
         let token = lease.token();
         self.held = Some(Held { lease, put: None });

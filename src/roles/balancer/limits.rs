@@ -32,13 +32,16 @@ pub const QUIET_MOMENT: Duration = Duration::from_millis(200);
 /// After its holder was last heard, the floating address's lock is given to the next balancer. The holder stops at half of
 /// it: an election passes in that.
 pub const FLOATING_LEASE: Duration = Duration::from_millis(1_500);
-/// So often the holder says that it is there.
-pub const FLOATING_RENEW_EVERY: Duration = Duration::from_millis(FLOATING_LEASE.as_millis() as u64 / 8);
+/// So often the holder says that it is there,
+pub const FLOATING_RENEW_EVERY: Duration = Duration::from_millis(100);
+/// and leaves a member that has not answered by then for another one: several times in half of the lease, so that neither a
+/// member that died nor an election costs the address.
+pub const FLOATING_RENEW_MAX: Duration = Duration::from_millis(125);
 /// Then the kernel takes the address off, whatever has become of the holder. In whole seconds; put on again with each
 /// renewal.
 pub const FLOATING_LIFETIME_S: u32 = 1;
 /// How often the interface and the lock are looked at.
-pub const FLOATING_LOOK_EVERY: Duration = Duration::from_millis(200);
+pub const FLOATING_LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A member that does not say in this time whether the lock is free is left for another one.
 pub const FLOATING_GLANCE_MAX: Duration = Duration::from_millis(250);
 /// Another machine that has the address says so this long after it was asked,
@@ -54,5 +57,5 @@ pub const FLOATING_LEFTOVER_MAX: Duration = Duration::from_secs(3);
 const _: () = assert!(QUIET.as_millis() >= 2 * SILENT_STEPS_PING as u128 * SILENCE_STEP.as_millis());
 // Who wakes up behind its lease finds the address gone: the kernel was quicker than the leader.
 const _: () = assert!(
-    (FLOATING_LIFETIME_S as u128) * 1_000 + FLOATING_RENEW_EVERY.as_millis() < FLOATING_LEASE.as_millis()
+    (FLOATING_LIFETIME_S as u128) * 1_000 + FLOATING_RENEW_MAX.as_millis() < FLOATING_LEASE.as_millis()
 );

@@ -9,6 +9,7 @@ use super::backup_flags::{BackupFlags, RestoreFlags};
 use super::bench_flags::BenchFlags;
 use super::client_flags::ClientFlags;
 use super::completions::{self, CompletionsFlags};
+use super::demo_flags::{DEMO_HELP, DemoFlags};
 use super::doctor_flags::{self, DoctorFlags};
 use super::floating_flags::FloatingFlags;
 use super::found_flags::FoundFlags;
@@ -61,6 +62,9 @@ pub enum Verb {
     /// Run a whole group on this machine, to try it out
     #[command(after_help = help::UP)]
     Up(UpFlags),
+    /// See for yourself what survives what: two scenes, played on this machine, each claim checked
+    #[command(after_help = DEMO_HELP)]
+    Demo(DemoFlags),
     /// Make the cluster file that every board gets a copy of
     #[command(after_help = help::INIT)]
     Init(InitFlags),

@@ -4,6 +4,7 @@ pub(super) const ROOT: &str = "\
 Try it out:
   ribbit up        a whole group on this machine, http://127.0.0.1:8080
   ribbit status    who is there, and how many more may be lost
+  ribbit demo persistence    everything off while messages wait, then on
 
 Every flag may also stand in the environment or in the --config file, under
 the name shown with it. A flag counts before the environment, the environment

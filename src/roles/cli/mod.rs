@@ -10,8 +10,9 @@
 //! and exits 2; a wrong file is a [`Failure`] and exits 78.
 //!
 //! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`, [`bench_flags`]: of `bench`,
-//!   [`backup_flags`]: of `backup`, [`doctor_flags`]: of `doctor`, [`floating_flags`]: of a balancer that holds an address, [`client_flags`]: of `client`, [`user_flags`]: of `user`, [`web_flags`]: of `client web`,
-//!   [`found_flags`]: of who founds);
+//!   [`backup_flags`]: of `backup`, [`client_flags`]: of `client`, [`user_flags`]: of `user`, [`web_flags`]: of `client web`,
+//!   [`found_flags`]: of who founds, [`floating_flags`]: of a balancer that holds an address, [`doctor_flags`]: of `doctor`,
+//!   [`demo_flags`]: of `demo`);
 //!   [`help`]: the examples under them; [`typed`]: values with a syntax of their own
 //! - [`completions`] and [`man`]: the same command line, told to shells and to `man`
 //! - [`config`]: the KEY=VALUE file of `--config`
@@ -23,6 +24,7 @@ pub mod client_flags;
 mod client_verbs;
 mod completions;
 pub mod config;
+pub mod demo_flags;
 mod doctor_flags;
 pub mod find_group;
 pub mod flags;
@@ -40,10 +42,10 @@ use crate::net::protocol::Directory;
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{
-    BackupOptions, BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DirectoryOptions,
-    DoctorOptions, Fate, HealthOptions, InitOptions, KeyOptions, LockOptions, MemberOptions, NodeOptions,
-    RecoverOptions, RestoreOptions, ShellOptions, StatusOptions, TerminalOptions, UpOptions, UserOptions,
-    VerbOptions, VerifyOptions, WatchOptions, WebOptions,
+    BackupOptions, BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DemoOptions,
+    DirectoryOptions, DoctorOptions, Fate, HealthOptions, InitOptions, KeyOptions, LockOptions,
+    MemberOptions, NodeOptions, RecoverOptions, RestoreOptions, ShellOptions, StatusOptions, TerminalOptions,
+    UpOptions, UserOptions, VerbOptions, VerifyOptions, WatchOptions, WebOptions,
 };
 use crate::roles::shell::commands;
 use crate::roles::systemd;
@@ -83,6 +85,7 @@ pub enum Job {
     ClientServer(ClientServerOptions),
     Init(InitOptions),
     Up(UpOptions),
+    Demo(DemoOptions),
     Status(StatusOptions),
     Health(HealthOptions),
     Doctor(DoctorOptions),
@@ -159,6 +162,7 @@ fn innermost(matches: &ArgMatches) -> &ArgMatches {
 fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
     Ok(match verb {
         Verb::Up(flags) => Job::Up(up(flags)?),
+        Verb::Demo(flags) => Job::Demo(demo_flags::demo(&flags)),
         Verb::Init(flags) => Job::Init(init(flags)),
         Verb::Backend(flags) => {
             let posts_per_minute = flags.posts_per_minute;
