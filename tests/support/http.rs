@@ -5,6 +5,9 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+/// How often a form is sent again to servers that are busy; each of them has taken its time to say so.
+const BUSY_MAX: u32 = 10;
+
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
@@ -138,8 +141,22 @@ impl Browser {
     /// Creates an account and logs in.
     pub fn join(&mut self, username: &str) {
         let fields = [("name", username), ("email", "a@b"), ("username", username), ("password", "password")];
-        self.post("/create", &fields).leads_to(&format!("/login?created={username}"));
-        self.post("/login", &[("username", username), ("password", "password")]).leads_to("/main");
+        self.post_until_taken("/create", &fields).leads_to(&format!("/login?created={username}"));
+        self.post_until_taken("/login", &[("username", username), ("password", "password")])
+            .leads_to("/main");
+    }
+
+    /// Sends a form again, as its page says, while the servers are busy: emulated, a password takes seconds.
+    fn post_until_taken(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let mut reply = self.post(path, fields);
+        for _ in 0..BUSY_MAX {
+            if reply.status != 503 {
+                break;
+            }
+            let request = reply.requests()[0].clone();
+            reply = self.post(path, &[fields, &[("request", &request)]].concat());
+        }
+        reply
     }
 
     pub fn croak(&mut self, text: &str) {
