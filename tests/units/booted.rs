@@ -7,8 +7,8 @@
 //! Needs root, systemd, overlayfs and cgroup2; skipped with the reason where one is missing. Nothing of it outlives the test:
 //! the namespace's first process goes with its parent.
 
-use crate::heard::awaited;
 use crate::judged::{name, units};
+use crate::patience::awaited;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! Where things are kept when systemd says so, and a group that is founded by a unit that runs once.
 
-use crate::heard::{Supervisor, awaited, cluster, free_port, ribbit};
+use crate::heard::{Supervisor, cluster, free_port, ribbit};
+use crate::patience::awaited;
 use std::fs;
 
 #[test]

@@ -1,5 +1,6 @@
 //! A supervisor that listens: a datagram socket, and a process that is told of it.
 
+use crate::patience::{PAUSE, awaited};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -7,25 +8,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
-
-/// Whatever is awaited comes within this, also on a machine that is busy with other things.
-pub const PATIENCE: Duration = Duration::from_secs(40);
-const PAUSE: Duration = Duration::from_millis(20);
-
-/// Asks again and again until there is something.
-#[track_caller]
-pub fn awaited<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(found) = ask() {
-            return found;
-        }
-        assert!(began.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-        std::thread::sleep(PAUSE);
-    }
-}
 
 /// The binary, with nothing of ours in its environment.
 pub fn ribbit(line: &str) -> Command {

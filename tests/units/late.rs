@@ -2,7 +2,8 @@
 //!
 //! Two network namespaces, a coordinator in one, a backend in the other. Needs root and `ip`; skipped with the reason elsewhere.
 
-use crate::heard::{Supervisor, awaited, ribbit};
+use crate::heard::{Supervisor, ribbit};
+use crate::patience::awaited;
 use std::process::Command;
 
 /// A namespace, removed with the test; what it is connected by goes with it.

@@ -9,6 +9,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "../support/patience.rs"]
+#[allow(dead_code)]
+mod patience;
+
 mod booted;
 mod folders;
 mod heard;

@@ -1,6 +1,7 @@
 //! What a supervisor hears.
 
-use crate::heard::{Supervisor, awaited, cluster, free_port, listens, ribbit};
+use crate::heard::{Supervisor, cluster, free_port, listens, ribbit};
+use crate::patience::awaited;
 use rustix::process::Signal;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;

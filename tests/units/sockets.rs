@@ -1,6 +1,7 @@
 //! A port that was open before the process: the test opens it, and a shell hands it on as systemd does, as descriptor 3.
 
-use crate::heard::{Supervisor, awaited, cluster, ribbit};
+use crate::heard::{Supervisor, cluster, ribbit};
+use crate::patience::awaited;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
