@@ -4,11 +4,10 @@
 //! Asks on the plane that anybody may ask on. Each question has an end, and all are asked at once.
 
 use super::board::Known;
-use crate::net::client::ask_once;
+use crate::net::client::ask_status;
 use crate::net::frame::{FrameError, Plane};
 use crate::net::keys::Keys;
 use crate::net::limits::{CONNECT_DEADLINE, STATUS_DEADLINE};
-use crate::net::protocol::{Answer, Ask};
 use crate::net::survey::{Survey, survey};
 use crate::roles::cli::{BALANCER_LISTEN, WEB_LISTEN, usual_listen};
 use crate::roles::cluster_file::ClusterFile;
@@ -19,15 +18,13 @@ use crate::state::limits::RULES_LEVEL;
 use crate::state::{MemberName, Role};
 use crate::ui::doctor::{Finding, Held, Reach};
 use crate::ui::version;
-use async_net::TcpStream;
 use smol::Timer;
 use smol::future::or;
-use smol::io::{AsyncReadExt, AsyncWriteExt};
 use std::io;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-/// A connection, the handshake and an answer.
+/// What a process may take to show its figures.
 const REACH_MAX: Duration = CONNECT_DEADLINE.saturating_add(STATUS_DEADLINE);
 /// What is read of a member's figures: what it is stands at their beginning.
 const FIGURES_BYTES_MAX: u64 = 4 * 1024;
@@ -117,9 +114,8 @@ pub async fn members(known: &Known) -> Vec<Finding> {
 
 async fn reach(address: &str, keys: &Keys) -> Reach {
     let begin = Instant::now();
-    match ask_once(address, Plane::Status, keys, Ask::NodeStatus, REACH_MAX).await {
-        Ok(Answer::NodeStatus(status)) => Reach::Answers { name: status.me.name(), after: begin.elapsed() },
-        Ok(_) => Reach::NotRibbit,
+    match ask_status(address, Plane::Status, keys).await {
+        Ok(status) => Reach::Answers { name: status.me.name(), after: begin.elapsed() },
         Err(error) => refused(&error),
     }
 }
@@ -159,16 +155,8 @@ async fn figures(address: &str) -> Option<String> {
         Timer::after(REACH_MAX).await;
         None
     };
-    or(async { asked(address).await.ok() }, too_late).await.and_then(|text| build_in(&text))
-}
-
-async fn asked(address: &str) -> io::Result<String> {
-    let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut text = Vec::new();
-    stream.take(FIGURES_BYTES_MAX).read_to_end(&mut text).await?;
-    Ok(String::from_utf8_lossy(&text).into_owned())
+    let asked = async { probe::get(address, "/metrics", FIGURES_BYTES_MAX).await.ok() };
+    or(asked, too_late).await.and_then(|text| build_in(&String::from_utf8_lossy(&text)))
 }
 
 fn build_in(figures: &str) -> Option<String> {

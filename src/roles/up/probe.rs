@@ -52,16 +52,21 @@ pub async fn is_live(address: &str) -> bool {
         Timer::after(ANSWER_MAX).await;
         Err(io::ErrorKind::TimedOut.into())
     };
-    or(ask_livez(address), too_late).await.unwrap_or(false)
+    let head = or(get(address, "/livez", GOOD.len() as u64), too_late).await;
+    head.is_ok_and(|head| head == GOOD)
 }
 
-async fn ask_livez(address: &str) -> io::Result<bool> {
+/// What an HTTP server answers, its head first, and no more of it than so many bytes. It may take for ever.
+///
+/// # Errors
+/// Nobody listens, or it hangs up.
+pub async fn get(address: &str, path: &str, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET /livez HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
-    let mut head = [0; GOOD.len()];
-    stream.read_exact(&mut head).await?;
-    Ok(head == GOOD)
+    let mut answer = Vec::new();
+    stream.take(bytes_max).read_to_end(&mut answer).await?;
+    Ok(answer)
 }
 
 /// Where a process on this machine reaches what listens on `listen`: an address that means "everywhere" is
