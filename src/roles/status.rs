@@ -23,7 +23,10 @@ const GLANCE_MAX: Duration = Duration::from_millis(500);
 /// 3: nobody answers.
 pub async fn run(options: &StatusOptions) -> Result<(), Failure> {
     let survey = reached(&options.group).await?;
-    let floating = floating(&survey, &options.group).await;
+    let floating = match options.detailed {
+        true => Vec::new(), // `members` does not show them
+        false => floating(&survey, &options.group).await,
+    };
     output::line(&match (options.detailed, options.json) {
         (false, false) => ui::status::table(&survey, &floating),
         (false, true) => ui::status::json(&survey, &floating),
