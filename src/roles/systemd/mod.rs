@@ -22,6 +22,16 @@ use std::path::PathBuf;
 pub const FOR_THIS_PROCESS: [&str; 6] =
     ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"];
 
+/// A variable that says something.
+fn set(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Whether what this variable goes with is meant for another process: the one that started this one.
+fn is_for_another(pid_variable: &str) -> bool {
+    set(pid_variable).is_some_and(|pid| pid != std::process::id().to_string())
+}
+
 /// The folder that a unit keeps things in, if it has one: the first of StateDirectory=.
 pub fn state_directory() -> Option<PathBuf> {
     first_of(std::env::var_os("STATE_DIRECTORY")?.to_str()?)

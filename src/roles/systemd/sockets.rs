@@ -3,6 +3,7 @@
 //!
 //! One, for stream connections from the network, listening; anything else is refused in words instead of being served halfway.
 
+use super::{is_for_another, set};
 use crate::roles::failure::{Exit, Failure};
 use async_net::TcpListener;
 use rustix::io::fcntl_setfd;
@@ -15,10 +16,9 @@ use std::os::fd::{IntoRawFd, OwnedFd};
 /// # Errors
 /// 78: what it was given is not one listening TCP socket.
 pub fn inherited() -> Result<Option<TcpListener>, Failure> {
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let Some(count) = set("LISTEN_FDS").filter(|count| count != "0") else { return Ok(None) };
-    if set("LISTEN_PID").is_some_and(|pid| pid != std::process::id().to_string()) {
-        return Ok(None); // for the process that started this one
+    if is_for_another("LISTEN_PID") {
+        return Ok(None);
     }
     if count != "1" {
         return Err(wrong(&format!("{count} sockets, and it takes one (LISTEN_FDS)")));

@@ -4,7 +4,7 @@
 //! A supervisor that misses them ends the process with SIGABRT. Then a thread of its own says which threads stand where, for
 //! whoever has to find out why, and lets the process end as it would have.
 
-use super::notify;
+use super::{is_for_another, notify, set};
 use crate::net::tasks;
 use crate::roles::log_lines;
 use crate::roles::panics;
@@ -22,11 +22,10 @@ const THREADS_MAX: usize = 64;
 
 /// How often a sign is due: half of what is allowed. Nothing when nobody waits for one.
 fn due_every() -> Option<Duration> {
-    let number = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    if number("WATCHDOG_PID").is_some_and(|pid| pid != std::process::id().to_string()) {
+    if is_for_another("WATCHDOG_PID") {
         return None;
     }
-    let allowed = number("WATCHDOG_USEC")?;
+    let allowed = set("WATCHDOG_USEC")?;
     match allowed.parse().map(Duration::from_micros) {
         Ok(allowed) if !allowed.is_zero() && notify::is_heard() => Some(allowed / 2),
         Ok(_) => None,
