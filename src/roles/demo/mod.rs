@@ -18,6 +18,7 @@ mod stage;
 use super::failure::{Exit, Failure};
 use super::options::{DemoOptions, Scene};
 use super::output;
+use crate::net::survey::Survey;
 use crate::ui::demo::{self, Claim, Marks};
 use smol::Timer;
 use smol::future::or;
@@ -68,6 +69,15 @@ async fn play(scene: Scene, stage: &mut Stage, teller: &mut Teller) -> Result<()
         Scene::Persistence => persistence::play(stage, teller).await,
         Scene::Replication => replication::play(stage, teller).await,
     }
+}
+
+/// The beginning of each scene. Answers how long it took, and how the group is.
+async fn begin(stage: &mut Stage, teller: &Teller) -> Result<(Duration, Survey), Failure> {
+    teller
+        .does("A group starts on this machine: three backends, two coordinators, a balancer, the pages.")
+        .await;
+    let took = stage.switch_on().await?;
+    Ok((took, stage.survey().await))
 }
 
 /// Says what happens, and counts what held.

@@ -1,7 +1,7 @@
 //! Scene one: messages wait for somebody who is away, everything is switched off, and on again.
 
-use super::Teller;
 use super::stage::{PROCESSES, Stage, VOTERS, seconds};
+use super::{Teller, begin};
 use crate::roles::failure::Failure;
 use crate::roles::person::Person;
 use crate::state::LogIndex;
@@ -15,11 +15,7 @@ const FEED_MAX: usize = 10;
 
 pub async fn play(stage: &mut Stage, teller: &mut Teller) -> Result<(), Failure> {
     teller.title("Everything goes off while messages wait. Then it comes on again.");
-    teller
-        .does("A group starts on this machine: three backends, two coordinators, a balancer, the pages.")
-        .await;
-    let took = stage.switch_on().await?;
-    let survey = stage.survey().await;
+    let (took, survey) = begin(stage, teller).await?;
     let leader = survey.leader.clone().unwrap_or_else(|| "nobody".into());
     let alive = survey.members.iter().filter(|member| member.alive).count();
     let seen = format!("{leader} leads, {alive} are there, after {}", seconds(took));

@@ -1,7 +1,7 @@
 //! Scene two: two people talk, the leader is killed in the middle of it, then one more.
 
-use super::Teller;
 use super::stage::{Stage, VOTERS, seconds};
+use super::{Teller, begin};
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::output;
 use crate::roles::person::Person;
@@ -29,11 +29,7 @@ const GAP_MAX: Duration = Duration::from_secs(3);
 
 pub async fn play(stage: &mut Stage, teller: &mut Teller) -> Result<(), Failure> {
     teller.title("The leader dies in the middle of a conversation. Then another one dies.");
-    teller
-        .does("A group starts on this machine: three backends, two coordinators, a balancer, the pages.")
-        .await;
-    let took = stage.switch_on().await?;
-    let survey = stage.survey().await;
+    let (took, survey) = begin(stage, teller).await?;
     let spare = survey.can_lose_processes;
     let seen = format!("{spare} may die, after {}", seconds(took));
     teller.claim("it stands: any two of its five members may die", seen, spare == 2).await;
