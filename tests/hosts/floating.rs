@@ -182,6 +182,14 @@ fn neighbour(group: &Group, at: usize) -> (String, String) {
     (behind(&believed, "lladdr "), behind(&link, "link/ether "))
 }
 
+/// From when the address is somewhere and serves, and where.
+fn watched(group: &Group) -> (Watch, usize) {
+    let watch = Watch::begin(group);
+    let holder = watch.await_holder(|_| true);
+    awaited("somebody is served by it", || is_served(&group.keys()).then_some(()));
+    (watch, holder)
+}
+
 fn report(what: &str, came: Duration, gap: Duration) {
     let verdict = if gap <= PROMISED { "within" } else { "NOT within" };
     let (came, gap) = (came.as_millis(), gap.as_millis());
@@ -198,9 +206,7 @@ fn stays(what: &str, does: bool) {
 #[test]
 fn of_two_balancers_one_has_the_address_and_the_other_when_its_machine_dies() {
     let Some(mut group) = Group::on(boards(), HOME) else { return };
-    let watch = Watch::begin(&group);
-    let mut holder = watch.await_holder(|_| true);
-    awaited("somebody is served by it", || is_served(&group.keys()).then_some(()));
+    let (watch, mut holder) = watched(&group);
     let (code, said) = group.operated(CENTRE, &["status"]);
     let expected = format!("{ADDRESS} is held on ");
     assert!(code == 0 && said.contains(&expected), "{said}");
@@ -227,9 +233,7 @@ fn of_two_balancers_one_has_the_address_and_the_other_when_its_machine_dies() {
 #[test]
 fn a_holder_that_is_cut_off_or_stopped_loses_the_address_before_the_other_has_it() {
     let Some(group) = Group::on(boards(), HOME) else { return };
-    let watch = Watch::begin(&group);
-    let mut holder = watch.await_holder(|_| true);
-    awaited("somebody is served by it", || is_served(&group.keys()).then_some(()));
+    let (watch, mut holder) = watched(&group);
 
     let begun = Instant::now();
     group.network.pull(holder, true);
@@ -256,9 +260,7 @@ fn a_holder_that_is_cut_off_or_stopped_loses_the_address_before_the_other_has_it
 #[test]
 fn a_holder_that_ends_hands_the_address_over_and_one_that_is_killed_leaves_nothing_behind() {
     let Some(mut group) = Group::on(boards(), HOME) else { return };
-    let watch = Watch::begin(&group);
-    let mut holder = watch.await_holder(|_| true);
-    awaited("somebody is served by it", || is_served(&group.keys()).then_some(()));
+    let (watch, mut holder) = watched(&group);
     for (what, signal) in [("it is told to end", Signal::TERM), ("it is killed (SIGKILL)", Signal::KILL)] {
         let begun = Instant::now();
         group.signal(holder, BALANCER, signal);
