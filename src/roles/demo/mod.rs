@@ -77,7 +77,7 @@ async fn begin(stage: &mut Stage, teller: &Teller) -> Result<(Duration, Survey),
         .does("A group starts on this machine: three backends, two coordinators, a balancer, the pages.")
         .await;
     let took = stage.switch_on().await?;
-    Ok((took, stage.survey().await))
+    Ok((took, stage.led().await))
 }
 
 /// Says what happens, and counts what held.

@@ -43,8 +43,11 @@ async fn before(stage: &Stage, teller: &mut Teller) -> Result<(LogIndex, Person)
     let alice = stage.log_in("alice").await?;
     let bob = stage.log_in("bob").await?;
     bob.add("alice").await?;
-    teller.does(&format!("alice writes \"{READ_BEFORE}\" to bob, who reads it and goes away.")).await;
+    bob.log_out().await?;
+    teller.does(&format!("alice writes \"{READ_BEFORE}\" to bob, who comes, reads it and goes away.")).await;
     let id = alice.send("bob", READ_BEFORE).await?;
+    // Whoever logs in sees all that was acknowledged before.
+    let bob = stage.log_in("bob").await?;
     let first = bob.waiting().await?;
     let seen = format!("{} waited for him", first.len());
     teller

@@ -1,6 +1,6 @@
 //! Scene two: two people talk, the leader is killed in the middle of it, then one more.
 
-use super::stage::{Stage, VOTERS, seconds};
+use super::stage::{PAUSE, Stage, VOTERS, seconds};
 use super::{Teller, begin};
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::output;
@@ -8,6 +8,7 @@ use crate::roles::person::Person;
 use crate::state::Role;
 use crate::state::limits::TALK_PAGE_MAX;
 use crate::state::query::Whom;
+use smol::Timer;
 use std::time::{Duration, Instant};
 
 /// Who speaks, and what is said. Somebody is killed while the fourth and the eighth are on their way.
@@ -47,7 +48,7 @@ pub async fn play(stage: &mut Stage, teller: &mut Teller) -> Result<(), Failure>
         let (from, to) = if *speaker == "alice" { (0, 1) } else { (1, 0) };
         let began = Instant::now();
         people[from].send(["alice", "bob"][to], text).await?;
-        let newest = heard(&people[to], speaker).await?;
+        let newest = heard(&people[to], speaker, text).await?;
         let gap = began.elapsed();
         output::line(&format!("  {speaker}: {text}"));
         if newest.as_deref() != Some(*text) {
@@ -75,7 +76,7 @@ pub async fn play(stage: &mut Stage, teller: &mut Teller) -> Result<(), Failure>
 
 /// Kills the leader, or any other backend. Answers who that was.
 async fn kill(stage: &mut Stage, leader: bool) -> Result<String, Failure> {
-    let survey = stage.survey().await;
+    let survey = stage.led().await;
     let name = match leader {
         true => survey.leader,
         false => {
@@ -94,16 +95,24 @@ async fn kill(stage: &mut Stage, leader: bool) -> Result<String, Failure> {
 }
 
 async fn leads(stage: &Stage, teller: &mut Teller, dead: &str) {
-    let leader = stage.survey().await.leader;
+    let leader = stage.led().await.leader;
     let seen = leader.clone().map_or("nobody leads".to_string(), |leader| format!("{leader} leads"));
     let holds = leader.is_some_and(|leader| leader != dead);
     teller.claim("somebody who lives leads", seen, holds).await;
 }
 
-/// The newest that this person has of the other.
-async fn heard(reader: &Person, speaker: &str) -> Result<Option<String>, Failure> {
-    let talk = reader.talk(Whom::Named(speaker.to_string()), None, 1).await?;
-    Ok(talk.messages.into_iter().find(|message| !message.mine).map(|message| message.text))
+/// The newest that this person has of the other: once it is this text, which may get to the reader's backend a moment after
+/// the writer's, or after `GAP_MAX`.
+async fn heard(reader: &Person, speaker: &str, text: &str) -> Result<Option<String>, Failure> {
+    let began = Instant::now();
+    loop {
+        let talk = reader.talk(Whom::Named(speaker.to_string()), None, 1).await?;
+        let newest = talk.messages.into_iter().find(|message| !message.mine).map(|message| message.text);
+        if newest.as_deref() == Some(text) || began.elapsed() > GAP_MAX {
+            return Ok(newest);
+        }
+        Timer::after(PAUSE).await;
+    }
 }
 
 /// What this person finds is what was said.

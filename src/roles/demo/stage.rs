@@ -32,11 +32,14 @@ pub const PROCESSES: usize = 7;
 const ON_MAX: Duration = Duration::from_secs(60);
 /// One look at whether it is; then the addresses are read again.
 const LOOK_MAX: Duration = Duration::from_secs(2);
+/// A leader that hands over, and one that died, has a successor after this.
+const LED_MAX: Duration = Duration::from_secs(3);
 /// What was killed is gone after this, or hangs in the kernel.
 const GONE_MAX: Duration = Duration::from_secs(5);
 /// What is told to end gets this long: less than this process itself.
 const END_MAX: Duration = Duration::from_secs(6);
-const PAUSE: Duration = Duration::from_millis(20);
+/// Before one looks again.
+pub const PAUSE: Duration = Duration::from_millis(20);
 /// The group's processes say nothing but errors here, unless RUST_LOG says otherwise: it is told what happens.
 const CHILDREN_LOG: &str = "error";
 
@@ -137,6 +140,19 @@ impl Stage {
         match &self.keys {
             Some(keys) => survey(&self.ports.everyone(), keys).await,
             None => Survey::default(),
+        }
+    }
+
+    /// How the group is once somebody leads, or after `LED_MAX`: while a leader hands over, and a coordinator does so soon,
+    /// nobody leads for a moment.
+    pub async fn led(&self) -> Survey {
+        let began = Instant::now();
+        loop {
+            let survey = self.survey().await;
+            if survey.leader.is_some() || began.elapsed() > LED_MAX {
+                return survey;
+            }
+            Timer::after(PAUSE).await;
         }
     }
 
