@@ -96,12 +96,13 @@ impl Cipher {
 
     /// Opens a record into `plain`, in the place of what was there.
     fn open(&self, sealed: &[u8], plain: &mut Vec<u8>) -> io::Result<()> {
-        plain.clear();
-        plain.resize(sealed.len() - TAG_BYTES, 0);
+        // With room for the tag: it is opened where it stands, else snow would make room of its own for each.
+        plain.resize(sealed.len(), 0);
         let mut keyed = self.keyed();
-        if keyed.state.read_message(sealed, plain).is_err() {
+        let Ok(length) = keyed.state.read_message(sealed, plain) else {
             return Err(broken("a record is not what the other side has sent"));
-        }
+        };
+        plain.truncate(length);
         keyed.received += 1;
         if keyed.received == REKEY_RECORDS {
             keyed.state.rekey_incoming();
