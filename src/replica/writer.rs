@@ -37,6 +37,19 @@ impl Job {
     pub fn is_volatile(&self) -> bool {
         self.install.is_none() && self.entries.is_empty() && self.hard_state.is_none()
     }
+
+    /// As few jobs as these can be carried out in, in their order: each but the first begins with an installed snapshot.
+    pub fn joined(jobs: impl IntoIterator<Item = Job>) -> Vec<Job> {
+        let mut joined: Vec<Job> = Vec::new();
+        for next in jobs {
+            match joined.last_mut() {
+                Some(last) if next.install.is_none() => last.join(next),
+                _ => joined.push(next),
+            }
+        }
+        joined
+    }
+
     /// Takes the next job in: carried out, they are the same as one after the other. `next` installs nothing.
     pub fn join(&mut self, next: Job) {
         debug_assert!(next.install.is_none());
@@ -143,28 +156,16 @@ impl Writer {
     ///
     /// # Errors
     /// Fatal: see [`DbError`].
-    pub fn append(&mut self, jobs: &[Job]) -> Result<Done, DbError> {
-        let mut entries: Vec<LogEntry> = Vec::new();
-        let mut hard_state = None;
-        for job in jobs {
-            if job.install.is_some() {
-                // What came before it is part of it, and its hard state is on disk already.
-                entries.clear();
-                hard_state = None;
-            }
-            if let Some(first) = job.entries.first() {
-                // A later job may overwrite the end of an earlier one.
-                entries.retain(|entry| entry.index < first.index);
-                entries.extend_from_slice(&job.entries);
-            }
-            hard_state = job.hard_state.or(hard_state);
-        }
-        self.store.want_log_behind(jobs.last().and_then(|job| job.log_wanted).unwrap_or(LogIndex::MAX));
+    pub fn append(&mut self, jobs: Vec<Job>) -> Result<Done, DbError> {
+        // What came before an installed snapshot is part of it, and its hard state is on disk already.
+        let last = Job::joined(jobs).pop().unwrap_or_default();
+        let Job { number, entries, hard_state, log_wanted, .. } = last;
+        self.store.want_log_behind(log_wanted.unwrap_or(LogIndex::MAX));
         if !entries.is_empty() || hard_state.is_some() {
             self.store.append(&entries, hard_state)?;
         }
         Ok(Done {
-            number: jobs.last().map_or(0, |job| job.number),
+            number,
             durable: entries.last().map(|entry| entry.index),
             durable_term: hard_state.map(|state| state.term),
             applied: self.store.applied(),

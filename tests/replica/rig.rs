@@ -75,7 +75,7 @@ impl Rig {
             let jobs = std::mem::take(&mut self.waiting);
             let done = self.writer.apply(&jobs).expect("a good disk");
             outputs.extend(self.feed(Input::Applied(done)));
-            let done = self.writer.append(&jobs).expect("a good disk");
+            let done = self.writer.append(jobs).expect("a good disk");
             outputs.extend(self.feed(Input::Stored(done)));
         }
         outputs

@@ -320,7 +320,7 @@ impl World {
 
     pub fn store_apply(&mut self, node: usize) {
         let Some(running) = &mut self.nodes[node].running else { return };
-        let jobs: Vec<Job> = running.waiting.drain(..).collect();
+        let jobs = Job::joined(running.waiting.drain(..));
         let installs = jobs.iter().any(|job| job.install.is_some());
         let done = match running.writer.apply(&jobs) {
             Ok(done) => done,
@@ -345,7 +345,7 @@ impl World {
         let life = self.nodes[node].life;
         let Some(running) = &mut self.nodes[node].running else { return };
         let jobs = std::mem::take(&mut running.syncing);
-        let done = match running.writer.append(&jobs) {
+        let done = match running.writer.append(jobs) {
             Ok(done) => done,
             Err(error) => return self.store_fails(node, &error),
         };

@@ -97,7 +97,7 @@ fn store(rig: &mut Rig) -> Option<Vec<Output>> {
             Err(error) => panic!("a good disk: {error}"),
         };
         outputs.extend(rig.feed(Input::Applied(done)));
-        let done = rig.writer.append(&jobs).expect("a good disk");
+        let done = rig.writer.append(jobs).expect("a good disk");
         outputs.extend(rig.feed(Input::Stored(done)));
     }
     Some(outputs)

@@ -21,10 +21,9 @@ impl StoreThread {
     pub fn run(mut self) {
         let _life = Life("store thread", self.shared.clone());
         while let Ok(job) = self.jobs.recv() {
-            let mut jobs = vec![job];
-            jobs.extend(self.jobs.try_iter());
+            let jobs = Job::joined([job].into_iter().chain(self.jobs.try_iter()));
             self.is_busy(true);
-            let turn = self.turn(&jobs);
+            let turn = self.turn(jobs);
             self.is_busy(false);
             if let Err(error) = turn {
                 let _ = self.shared.failed.try_send(error.into());
@@ -42,10 +41,10 @@ impl StoreThread {
         *self.shared.store_busy.lock().expect("nobody panics while it holds this lock") = since;
     }
 
-    fn turn(&mut self, jobs: &[Job]) -> Result<(), DbError> {
+    fn turn(&mut self, jobs: Vec<Job>) -> Result<(), DbError> {
         let mut applied = None;
         if jobs.iter().any(|job| !job.committed.is_empty() || job.install.is_some()) {
-            let done = self.writer.apply(jobs)?;
+            let done = self.writer.apply(&jobs)?;
             self.answer(&done);
             applied = Some(done);
         }
