@@ -56,6 +56,8 @@ pub struct Core {
     /// Proposed by this leader in this term and not applied yet: not proposed twice at a time.
     proposed: BTreeSet<RequestId>,
     proposed_term: u64,
+    /// Where the newest proposal ends, and when it was made, in ticks.
+    proposed_last: (LogIndex, u64),
     /// Where the entries that were last sent to each peer begin, and when: its term, the index before them, ticks.
     appended: BTreeMap<RaftId, (u64, LogIndex, u64)>,
     /// Messages held until their job is durable.
@@ -136,6 +138,7 @@ impl Core {
             queued: Vec::new(),
             proposed: BTreeSet::new(),
             proposed_term: 0,
+            proposed_last: (0, 0),
             appended: BTreeMap::new(),
             held: VecDeque::new(),
             job_sent: 0,

@@ -29,6 +29,8 @@ pub const REQUESTS_MAX: usize = 4_096;
 pub const WAITERS_PER_REQUEST_MAX: usize = 16;
 /// Requests in one forward.
 pub const FORWARD_MAX: usize = 512;
+/// Requests that a leader gathers, while what it has proposed is not committed, before it proposes them all the same.
+pub const GATHERED_MAX: usize = 512;
 /// A request whose outcome has not come is proposed or forwarded again after this long: the message may be lost.
 pub const RESEND_TICKS: u64 = 20;
 /// The same entries are sent to the same peer again after this long at the earliest: two heartbeats.

@@ -8,6 +8,7 @@ mod behind;
 #[path = "../sim/disk.rs"]
 mod disk;
 mod driven;
+mod gathering;
 mod handover;
 mod hostile;
 #[path = "../sim/random.rs"]
