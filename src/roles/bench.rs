@@ -4,16 +4,16 @@
 //! once it has the answer. A request that finds nobody is asked again under the same id, and its latency counts
 //! from the first time; so a leader that dies shows in `max` and in the gap, not as fewer numbers.
 //!
-//! The lock namespace is measured by [`tree`], the others here.
+//! The lock namespace is measured by [`tree`], the others here; what came of it is counted and printed by [`figures`].
 //!
 //! Makes its own accounts, under names that nobody has, with passwords that nobody knows, and leaves them and
 //! their croaks behind: not for a group that people use.
 
+mod figures;
 mod tree;
 
 use super::failure::{Exit, Failure};
-use super::histogram::Histogram;
-use super::options::{BenchOp, BenchOptions};
+use super::options::{BenchOp, BenchOptions, BenchServers};
 use super::{output, status};
 use crate::net::channel::Channel;
 use crate::net::client::Client;
@@ -21,11 +21,11 @@ use crate::net::frame::{self, FrameError, Plane};
 use crate::net::handshake;
 use crate::net::keys::Keys;
 use crate::net::limits::{ATTEMPT_DEADLINE, FRAME_BYTES_MAX};
-use crate::net::protocol::{Answer, AnswerFrame, Ask, AskFrame, NewAccount, Password};
+use crate::net::protocol::{Answer, AnswerFrame, Ask, AskFrame, MemberInfo, NewAccount, Password};
 use crate::net::secret::{new_request_id, new_token, to_hex, token_hash};
 use crate::state::limits::{CROAK_CHARS_MAX, FEED_PAGE_MAX};
 use crate::state::{Command, Consistency, LogIndex, Query, Request, Role, Token, TokenHash};
-use serde::Serialize;
+use figures::{Figures, Tally};
 use smol::future::or;
 use smol::stream::StreamExt;
 use smol::{LocalExecutor, Timer};
@@ -56,7 +56,7 @@ pub async fn run(options: &BenchOptions) -> Result<(), Failure> {
         BenchOp::Post | BenchOp::Feed => (social(options, &servers).await?, None),
         BenchOp::Lock | BenchOp::List => tree::run(options, &servers).await?,
     };
-    let figures = Figures { pages, ..Figures::new(options, &tally) };
+    let figures = Figures::new(options, &tally, pages);
     output::line(&if options.json { figures.json() } else { figures.table() });
     match tally.latencies.count() {
         0 => Err(Failure::new(Exit::Unreachable, "no request was answered in all that time")),
@@ -74,19 +74,23 @@ async fn social(options: &BenchOptions, servers: &[String]) -> Result<Tally, Fai
     Ok(measure(options, servers, &people).await)
 }
 
-/// Whom to ask: the balancer when one is known, else the backends.
+/// Whom to ask.
 async fn servers(options: &BenchOptions) -> Result<Vec<String>, Failure> {
     let survey = status::reached(&options.group).await?;
     // The namespace is asked for on the control plane, where a balancer stands for nobody.
-    let balanced = matches!(options.op, BenchOp::Post | BenchOp::Feed) && !options.direct;
+    let balanced =
+        matches!(options.op, BenchOp::Post | BenchOp::Feed) && options.servers == BenchServers::Balancer;
     if balanced && !options.group.servers.is_empty() {
         return Ok(options.group.servers.clone());
     }
-    let backends =
-        survey.members.into_iter().filter(|member| member.alive && member.info.role == Role::Backend);
-    let addresses: Vec<String> = backends.map(|member| member.info.address).collect();
+    let leader = survey.leader.unwrap_or_default();
+    let anyone = options.servers != BenchServers::Leader;
+    let wanted = |info: &MemberInfo| info.role == Role::Backend && (anyone || info.name() == leader);
+    let members = survey.members.into_iter().filter(|member| member.alive && wanted(&member.info));
+    let addresses: Vec<String> = members.map(|member| member.info.address).collect();
     if addresses.is_empty() {
-        return Err(Failure::new(Exit::Unreachable, "no backend is alive"));
+        let what = if anyone { "no backend is alive" } else { "no backend leads" };
+        return Err(Failure::new(Exit::Unreachable, what));
     }
     Ok(addresses)
 }
@@ -180,42 +184,6 @@ fn outcome(answer: Option<Answer>) -> Try {
         Some(Answer::Unavailable(_)) => Try::Again("the servers cannot agree"),
         Some(_) => Try::Refused("an answer to another question".to_string()),
         None => Try::Again("nobody answers"),
-    }
-}
-
-/// What all clients together saw. One thread runs them, so one owner suffices.
-struct Tally {
-    latencies: Histogram,
-    errors: u64,
-    last_error: Option<String>,
-    last_answer: Instant,
-    gap_max: Duration,
-}
-
-impl Tally {
-    fn new(start: Instant) -> Tally {
-        Tally {
-            latencies: Histogram::default(),
-            errors: 0,
-            last_error: None,
-            last_answer: start,
-            gap_max: Duration::ZERO,
-        }
-    }
-
-    fn answered(&mut self, asked: Instant, now: Instant) {
-        self.latencies.record(now - asked);
-        self.end_gap(now);
-    }
-
-    fn failed(&mut self, what: String) {
-        self.errors += 1;
-        self.last_error = Some(what);
-    }
-
-    fn end_gap(&mut self, now: Instant) {
-        self.gap_max = self.gap_max.max(now.saturating_duration_since(self.last_answer));
-        self.last_answer = now;
     }
 }
 
@@ -390,97 +358,9 @@ fn request(command: Command, born: LogIndex) -> Request {
     Request { id: new_request_id(), born, command }
 }
 
-/// What is printed.
-#[derive(Debug, Serialize)]
-struct Figures {
-    op: &'static str,
-    clients: u32,
-    seconds: f64,
-    /// Answered.
-    total: u64,
-    per_second: f64,
-    p50_ms: f64,
-    p99_ms: f64,
-    max_ms: f64,
-    /// Tries that were not answered well; a request may have had several, and been answered in the end.
-    errors: u64,
-    /// The longest time in which no client got an answer.
-    gap_max_ms: f64,
-    last_error: Option<String>,
-    /// That one listing took.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pages: Option<usize>,
-}
-
-impl Figures {
-    fn new(options: &BenchOptions, tally: &Tally) -> Figures {
-        // Three digits behind the point: microseconds.
-        let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
-        let seconds = options.time.as_secs_f64();
-        let total = tally.latencies.count();
-        Figures {
-            op: options.op.name(),
-            clients: options.clients,
-            seconds,
-            total,
-            per_second: (total as f64 / seconds * 10.0).round() / 10.0,
-            p50_ms: ms(tally.latencies.percentile(50)),
-            p99_ms: ms(tally.latencies.percentile(99)),
-            max_ms: ms(tally.latencies.max()),
-            errors: tally.errors,
-            gap_max_ms: ms(tally.gap_max),
-            last_error: tally.last_error.clone(),
-            pages: None,
-        }
-    }
-
-    fn json(&self) -> String {
-        serde_json::to_string(self).expect("plain data always serialises")
-    }
-
-    fn table(&self) -> String {
-        let mut text = format!(
-            "{} with {} clients for {} s\n  answered    {} ({} per second)\n  latency     p50 {} ms, p99 {} ms, \
-             longest {} ms\n  longest gap {} ms\n  errors      {}",
-            self.op,
-            self.clients,
-            self.seconds,
-            self.total,
-            self.per_second,
-            self.p50_ms,
-            self.p99_ms,
-            self.max_ms,
-            self.gap_max_ms,
-            self.errors,
-        );
-        if let Some(error) = &self.last_error {
-            text.push_str(&format!(", the last: {error}"));
-        }
-        if let Some(pages) = self.pages {
-            text.push_str(&format!(
-                "\n  pages       {pages} a listing, {:.3} ms each",
-                self.p50_ms / pages as f64
-            ));
-        }
-        text
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_gap_reaches_to_the_end() {
-        let start = Instant::now();
-        let at = |ms: u64| start + Duration::from_millis(ms);
-        let mut tally = Tally::new(start);
-        tally.answered(at(5), at(10));
-        tally.answered(at(10), at(40));
-        tally.end_gap(at(100));
-        assert_eq!(tally.gap_max, Duration::from_millis(60));
-        assert_eq!(tally.latencies.max(), Duration::from_millis(30));
-    }
 
     #[test]
     fn a_text_has_the_bytes_asked_for_and_is_a_croak() {
@@ -489,28 +369,5 @@ mod tests {
             assert_eq!(text.len(), bytes);
             crate::state::text::check_croak(&text).unwrap();
         }
-    }
-
-    #[test]
-    fn what_is_printed_has_every_field() {
-        let options = BenchOptions {
-            group: crate::roles::cli::find_group::at_servers(
-                vec!["a:1".into()],
-                Keys::pinned(crate::net::keys::PublicKey([0; 32])),
-            ),
-            op: BenchOp::Post,
-            clients: 2,
-            time: Duration::from_secs(1),
-            bytes: 64,
-            friends: 3,
-            direct: false,
-            consistency: Consistency::Session,
-            json: true,
-        };
-        let json = Figures::new(&options, &Tally::new(Instant::now())).json();
-        for field in ["op", "clients", "seconds", "total", "per_second", "p50_ms", "p99_ms", "max_ms"] {
-            assert!(json.contains(&format!("\"{field}\":")), "{json}");
-        }
-        assert!(json.contains("\"errors\":0,\"gap_max_ms\":0.0,\"last_error\":null"), "{json}");
     }
 }

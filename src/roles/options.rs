@@ -509,6 +509,16 @@ impl BenchOp {
     }
 }
 
+/// Whom the clients of a benchmark talk to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BenchServers {
+    /// The balancer, where one is known; else the backends.
+    Balancer,
+    Backends,
+    /// The backend that leads when it begins.
+    Leader,
+}
+
 /// For `bench`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BenchOptions {
@@ -520,8 +530,7 @@ pub struct BenchOptions {
     pub bytes: u32,
     /// Of each account.
     pub friends: u32,
-    /// Talk to the backends themselves, past the balancer.
-    pub direct: bool,
+    pub servers: BenchServers,
     /// Of the feeds that are read.
     pub consistency: Consistency,
     pub json: bool,

@@ -5,7 +5,8 @@
 //!
 //! What it makes lies in a folder of its own under a name that nobody has, and is removed at the end.
 
-use super::{Connection, PAUSE, SETUP_MAX, Tally, Try, outcome, request};
+use super::figures::Tally;
+use super::{Connection, PAUSE, SETUP_MAX, Try, outcome, request};
 use crate::net::frame::Plane;
 use crate::net::protocol::Ask;
 use crate::net::secret::{new_token, to_hex, token_hash};

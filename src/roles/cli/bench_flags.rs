@@ -27,6 +27,9 @@ pub struct BenchFlags {
     /// Talk to the backends themselves instead of a balancer
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub direct: bool,
+    /// Talk to the backend that leads when this begins, and to nobody else
+    #[arg(long, conflicts_with = "direct", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub leader: bool,
     /// How new the feeds that are read have to be
     #[arg(long, value_enum, default_value = "session")]
     pub consistency: ConsistencyFlag,

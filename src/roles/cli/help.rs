@@ -387,6 +387,7 @@ pub(super) const BENCH: &str = "\
 Examples:
   ribbit bench --op post --clients 64 --seconds 10
   ribbit bench --op feed --direct --json
+  ribbit bench --op post --leader --clients 1
   ribbit bench --op lock --clients 16
 
 gap_max_ms is the longest time in which no client got an answer: kill the

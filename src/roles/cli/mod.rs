@@ -42,7 +42,7 @@ use crate::net::protocol::Directory;
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{
-    BackupOptions, BalancerOptions, BenchOp, BenchOptions, ClientServerOptions, DemoOptions,
+    BackupOptions, BalancerOptions, BenchOp, BenchOptions, BenchServers, ClientServerOptions, DemoOptions,
     DirectoryOptions, DoctorOptions, Fate, HealthOptions, InitOptions, KeyOptions, LockOptions,
     MemberOptions, NodeOptions, RecoverOptions, RestoreOptions, ShellOptions, StatusOptions, TerminalOptions,
     UpOptions, UserOptions, VerbOptions, VerifyOptions, WatchOptions, WebOptions,
@@ -285,7 +285,11 @@ fn bench(flags: BenchFlags, matches: &ArgMatches) -> Result<BenchOptions, Failur
         time: Duration::from_secs(u64::from(flags.seconds)),
         bytes: flags.bytes,
         friends: flags.friends,
-        direct: flags.direct,
+        servers: match (flags.direct, flags.leader) {
+            (false, false) => BenchServers::Balancer,
+            (_, false) => BenchServers::Backends,
+            (_, true) => BenchServers::Leader,
+        },
         consistency: match flags.consistency {
             ConsistencyFlag::Stale => Consistency::Stale,
             ConsistencyFlag::Session => Consistency::Session,
