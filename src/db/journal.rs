@@ -13,6 +13,8 @@
 //!   a file only where everything before is committed once the older file goes ([`Journal::cut`]).
 //! - An epoch is the life of a log: founding and installing a snapshot begin the next one, by a record of `meta` that
 //!   changes together with the rows. Files of another epoch are leftovers.
+//! - A file grows by steps of zeros, so that most batches overwrite blocks that the file system has given it already. Where
+//!   it keeps a journal, one more block for a file costs three more writes: of an inode, a bitmap, a commit.
 //! - Checksums cover the file's number and the place in it. One that is wrong is damage, unless nothing follows it in
 //!   the newest file.
 //!
@@ -340,11 +342,12 @@ impl Journal {
         let mut file = LogFile::open(self.disk.as_ref(), number)?;
         file.start = self.last();
         let head = Head { epoch: self.epoch, number, start: file.start, hard_state: self.hard_state };
-        let bytes = file.frame(0, &head);
-        file.backend.set_len(0)?;
-        file.backend.set_len(LOG_FILE_STEP_BYTES)?;
-        file.backend.write(0, &bytes)?;
+        let mut bytes = file.frame(0, &head);
         (self.end, self.length) = (bytes.len() as u64, LOG_FILE_STEP_BYTES);
+        bytes.resize(LOG_FILE_STEP_BYTES as usize, 0);
+        file.backend.set_len(0)?;
+        file.backend.set_len(self.length)?;
+        file.backend.write(0, &bytes)?;
         self.files.push_back(Arc::new(file));
         Ok(())
     }
@@ -387,11 +390,12 @@ impl Journal {
 
     fn write(&mut self, entries: &[LogEntry], hard_state: Option<HardState>) -> Result<(), DbError> {
         let (file, at) = (self.newest().clone(), self.end);
-        let bytes = file.frame(at, &Appended { hard_state, entries });
+        let mut bytes = file.frame(at, &Appended { hard_state, entries });
         let end = at + bytes.len() as u64;
         if end > self.length {
             self.length = end.next_multiple_of(LOG_FILE_STEP_BYTES);
             file.backend.set_len(self.length)?;
+            bytes.resize((self.length - at) as usize, 0);
         }
         file.backend.write(at, &bytes)?;
         // Each is durable before the next is written: only the last of a file can be torn.
