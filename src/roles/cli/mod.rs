@@ -58,7 +58,7 @@ use flags::{
     BalancerFlags, BalancerVerb, ClientServerFlags, Flags, InitFlags, KeyFlags, MemberVerb, NameFlags,
     RecoverFlags, StatusFlags, Verb, WatchFlags, command,
 };
-pub use server_options::{BALANCER_LISTEN, WEB_LISTEN, default_port, usual_listen};
+pub use server_options::{BALANCER_LISTEN, INSTALLED_WEB_LISTEN, WEB_LISTEN, default_port, usual_listen};
 use server_options::{balancer, node, up, web};
 use std::ffi::OsString;
 use std::path::PathBuf;

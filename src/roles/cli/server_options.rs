@@ -22,6 +22,8 @@ const BACKEND_PORT: u32 = 10_000;
 const PORTS_PER_CLUSTER: u32 = 1_000;
 pub const BALANCER_LISTEN: &str = "0.0.0.0:8081";
 pub const WEB_LISTEN: &str = "127.0.0.1:8080";
+/// Where systemd listens for them: `systemd/ribbit-web.socket`.
+pub const INSTALLED_WEB_LISTEN: &str = "0.0.0.0:80";
 
 pub fn up(flags: UpFlags) -> Result<UpOptions, Refusal> {
     let data_dir = match (flags.ephemeral, flags.data_dir) {

@@ -9,7 +9,7 @@ use crate::net::frame::{FrameError, Plane};
 use crate::net::keys::Keys;
 use crate::net::limits::{CONNECT_DEADLINE, STATUS_DEADLINE};
 use crate::net::survey::{Survey, survey};
-use crate::roles::cli::{BALANCER_LISTEN, WEB_LISTEN, usual_listen};
+use crate::roles::cli::{BALANCER_LISTEN, INSTALLED, INSTALLED_WEB_LISTEN, WEB_LISTEN, usual_listen};
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::options::DoctorOptions;
 use crate::roles::ports::Ports;
@@ -22,6 +22,7 @@ use smol::Timer;
 use smol::future::or;
 use std::io;
 use std::net::TcpListener;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// What a process may take to show its figures.
@@ -60,7 +61,8 @@ fn listens(options: &DoctorOptions, known: &Known) -> Vec<(String, String)> {
         .map(|name| (name.to_string(), usual_listen(*name, known.cluster.as_ref(), known.ports.as_ref())))
         .collect();
     listens.push(("balancer".into(), ports.balancer.clone().unwrap_or_else(|| BALANCER_LISTEN.into())));
-    listens.push(("pages".into(), ports.web.clone().unwrap_or_else(|| WEB_LISTEN.into())));
+    let usual = if options.cluster_file == Path::new(INSTALLED) { INSTALLED_WEB_LISTEN } else { WEB_LISTEN };
+    listens.push(("pages".into(), ports.web.clone().unwrap_or_else(|| usual.into())));
     listens
 }
 
@@ -139,12 +141,20 @@ fn refused(error: &FrameError) -> Reach {
 
 /// What each member that answers was built of, as its figures say.
 async fn builds(survey: &Survey) -> Vec<Finding> {
+    let alive = survey.members.iter().filter(|member| member.alive).map(|member| member.info.clone());
+    let asking: Vec<_> = alive
+        .map(|info| {
+            smol::spawn(async move {
+                let theirs = figures(&info.address).await?;
+                let rules = (info.rules_level, RULES_LEVEL);
+                let (name, ours) = (info.name(), version::LONG.to_string());
+                Some(Finding::Build { name, theirs, ours, rules })
+            })
+        })
+        .collect();
     let mut findings = Vec::new();
-    for member in survey.members.iter().filter(|member| member.alive) {
-        let Some(theirs) = figures(&member.info.address).await else { continue };
-        let rules = (member.info.rules_level, RULES_LEVEL);
-        let (name, ours) = (member.info.name(), version::LONG.to_string());
-        findings.push(Finding::Build { name, theirs, ours, rules });
+    for asked in asking {
+        findings.extend(asked.await);
     }
     findings
 }
@@ -179,6 +189,23 @@ mod tests {
         assert_eq!(build_in(&new).unwrap(), "0.1.0 (1a2b3c4d, x86_64)");
         assert_eq!(build_in(&figures("version=\"0.1.0\"")).unwrap(), "0.1.0");
         assert_eq!(build_in("HTTP/1.1 404 Not Found\r\n\r\n"), None);
+    }
+
+    #[test]
+    fn pages_of_a_board_are_looked_for_where_systemd_listens() {
+        let places = |cluster_file: &str| {
+            let options = DoctorOptions {
+                data_dir: "ribbit-data".into(),
+                cluster_file: cluster_file.into(),
+                settings: None,
+                disk_quota_bytes: 0,
+                listen: Vec::new(),
+                json: false,
+            };
+            listens(&options, &Known::default()).pop().unwrap().1
+        };
+        assert_eq!(places(INSTALLED), "0.0.0.0:80");
+        assert_eq!(places("ribbit-data/cluster.ribbit"), "127.0.0.1:8080");
     }
 
     #[test]
