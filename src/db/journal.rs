@@ -443,6 +443,11 @@ impl Journal {
         self.newest().number
     }
 
+    /// The last index before the newest file.
+    pub fn newest_start(&self) -> LogIndex {
+        self.newest().start.index
+    }
+
     pub fn hard_state(&self) -> HardState {
         self.hard_state
     }

@@ -9,15 +9,18 @@ pub const LOG_KEEP_STRETCH: u64 = 8;
 /// A file of the log is followed by the next after so many entries, or so many bytes; it is let go of as a whole.
 pub const LOG_FILE_ENTRIES: u64 = 4_096;
 pub const LOG_FILE_BYTES: u64 = 4 * 1024 * 1024;
-/// The newest file of the log is made longer by this at a time: a write that makes a file longer by itself has to wait
-/// for the folder's metadata, which takes twice as long.
+/// The newest file of the log is made longer by this many zeros at a time: a write that makes a file longer, or gets it a
+/// block, has to wait for metadata, which takes twice as long.
 pub const LOG_FILE_STEP_BYTES: u64 = 128 * 1024;
 /// Entries of one append beyond this many bytes are written, and made durable, in several batches.
 pub const LOG_BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// A record of the log's files: one that says it is longer is none. A batch of one entry may be long by itself.
 pub const LOG_RECORD_BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// The rows are made durable once so many entries were applied; until then they can be had from the log again.
-pub const CHECKPOINT_ENTRIES: u64 = 4_096;
+/// The rows are made durable when the log begins another file, and at the latest once so many entries were applied; until
+/// then they can be had from the log again.
+pub const CHECKPOINT_ENTRIES: u64 = LOG_FILE_ENTRIES + 1_024;
+/// Members take so many turns at that: as many as vote at most.
+pub const CHECKPOINT_TURNS: u64 = 5;
 /// Bytes of rows in one chunk of a snapshot; a chunk has at least one row.
 pub const SNAPSHOT_CHUNK_BYTES: usize = 64 * 1024;
 /// Rows that the writer remembers between commands; each is a session or an account.

@@ -10,7 +10,9 @@
 use super::applying::Applying;
 use super::journal::{Journal, Spans};
 use super::known::KnownRows;
-use super::limits::{CHECKPOINT_ENTRIES, LOG_FILE_ENTRIES, LOG_KEEP_ENTRIES, LOG_KEEP_STRETCH};
+use super::limits::{
+    CHECKPOINT_ENTRIES, CHECKPOINT_TURNS, LOG_FILE_ENTRIES, LOG_KEEP_ENTRIES, LOG_KEEP_STRETCH,
+};
 use super::load::load_ring;
 use super::meta::*;
 use super::pin::Desk;
@@ -217,10 +219,20 @@ impl Store {
     /// Fatal: the store cannot be written.
     pub fn append(&mut self, entries: &[LogEntry], hard_state: Option<HardState>) -> Result<(), DbError> {
         let keep = self.log_keep_entries;
-        self.journal.append(entries, hard_state, LOG_FILE_ENTRIES.min(keep.max(1)))?;
+        self.journal.append(entries, hard_state, self.file_entries())?;
         self.note_log()?;
         let least = self.applied_durable.saturating_sub(keep.saturating_mul(LOG_KEEP_STRETCH));
         self.journal.cut(self.applied_durable.saturating_sub(keep).min(self.log_wanted.max(least)))
+    }
+
+    /// How many entries the newest file of the log takes before the next begins, and the rows are made durable with it. That
+    /// takes a while: were it at the same index on every member, nobody would be left to make a majority meanwhile. So
+    /// members take turns.
+    fn file_entries(&self) -> u64 {
+        let entries = LOG_FILE_ENTRIES.min(self.log_keep_entries.max(1));
+        let member = self.identity.as_ref().map_or(0, |identity| identity.raft_id);
+        let turn = member % CHECKPOINT_TURNS * entries / CHECKPOINT_TURNS;
+        entries - (self.journal.newest_start() + turn) % entries
     }
 
     /// Notes which file of the log is the newest, before what was appended to it is promised: one that is gone, or empty,
