@@ -70,6 +70,7 @@ use smol::io::AsyncWriteExt;
 use smol::stream::StreamExt;
 use smol_hyper::rt::FuturesIo;
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -99,7 +100,7 @@ pub async fn bind(options: &WebOptions) -> Result<TcpListener, Failure> {
     let listen = &options.listen;
     let listener = TcpListener::bind(listen.as_str()).await.map_err(|error| {
         let what = match error.kind() {
-            std::io::ErrorKind::AddrInUse => {
+            io::ErrorKind::AddrInUse => {
                 let port = listen.rsplit(':').next().unwrap_or(listen);
                 format!("cannot serve pages on {listen}: port {port} is taken")
             }
@@ -125,6 +126,8 @@ pub async fn serve(
         Ok(address) => format!("serving pages on {scheme}://{address}"),
         Err(error) => format!("serving pages, at an address that is not known: {error}"),
     };
+    // Before anybody comes: a SIGHUP that is not waited for ends the process, and a crowd may take every descriptor.
+    let hangups = Signals::new([Signal::Hup]);
     log::info!("{words}");
     let stopping = Rc::new(Stopping::default());
     let site =
@@ -132,7 +135,7 @@ pub async fn serve(
     let door = Door::new(site, tls, stopping);
     let executor = LocalExecutor::new();
     let life = async {
-        let served = accept(&listener, &executor, &door).or(read_certificates(&door));
+        let served = accept(&listener, &executor, &door).or(read_certificates(&door, hangups));
         stop.or(served).or(notify::serving(|| words.clone())).await;
         drop(listener);
         door.stopping.begin();
@@ -148,10 +151,10 @@ pub async fn serve(
 
 /// Reads certificate and key anew at each SIGHUP, for ever. Where there are none it is no reason to end, either: `systemctl
 /// reload` sends it to any.
-async fn read_certificates(door: &Door) {
-    match Signals::new([Signal::Hup]) {
-        Ok(mut signals) => {
-            while signals.next().await.is_some() {
+async fn read_certificates(door: &Door, hangups: io::Result<Signals>) {
+    match hangups {
+        Ok(mut hangups) => {
+            while hangups.next().await.is_some() {
                 match &door.tls {
                     Some(tls) => tls.read_again(),
                     None => log::info!("SIGHUP: there is no certificate to read anew"),
