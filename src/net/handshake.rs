@@ -361,7 +361,7 @@ fn builder<'a>(pattern: &str, prologue: &'a [u8]) -> Builder<'a> {
 }
 
 /// Whose ciphers and hashes: records are sealed by ring, which seals and opens a short one in a tenth of the time that
-/// snow's own choice takes, on boards without vector instructions too. The rest comes once a connection.
+/// snow's own choice takes (x86_64). The rest comes once a connection.
 struct Primitives;
 
 impl CryptoResolver for Primitives {
