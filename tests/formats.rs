@@ -374,6 +374,17 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
+    fn how_a_post_begins_is_read_as_the_whole_is(id: u128, digest: u64, age_ms: u64, author: u64, text: String) {
+        let marks = Marks { id, digest, age_ms };
+        let post = Post { marks, croak: Croak { author: AccountId(author), wall_ms: 1, text } };
+        let bytes = encode(&post);
+        prop_assert_eq!(PostStart::of(&bytes), Some(PostStart { marks, author: post.croak.author }));
+        for short in 0..bytes.len().min(30) {
+            prop_assert!(PostStart::of(&bytes[..short]).is_none_or(|start| start.marks == marks));
+        }
+    }
+
+    #[test]
     fn damaged_rows_are_refused_and_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
         let mut versioned = vec![ROW_VERSION];
         versioned.extend(&bytes);
@@ -382,7 +393,8 @@ proptest! {
             let _ = decode::<Session>(bytes);
             let _ = decode::<Croak>(bytes);
             let _ = decode::<Post>(bytes);
-            let _ = decode_start::<PostStart>(bytes);
+            let _ = PostStart::of(bytes);
+            let _ = decode_start::<AccountId>(bytes);
             let _ = decode::<Remembered>(bytes);
             let _ = decode::<Member>(bytes);
             let _ = decode::<Bookkeeping>(bytes);

@@ -19,8 +19,8 @@ pub(super) fn load_ring<T: ReadableTable<&'static [u8], &'static [u8]>>(
     let mut before = LogIndex::MAX;
     loop {
         let step = croaks::between(view, 0, before, Order::NewestFirst, LOAD_STEP)?;
-        for croaks::Found { index, croak, .. } in &step {
-            newest_first.push((*index, croak.author));
+        for croaks::Found { index, author, .. } in &step {
+            newest_first.push((*index, *author));
             before = *index;
         }
         let enough = newest_first.len() >= state_limits::RING_CROAKS && before <= indexed_through;

@@ -220,13 +220,13 @@ fn remove_croak<V: View>(
     let Some(found) = croaks::find(view, croak)? else {
         return Ok(Err(Denied::new(Code::NoSuchCroak)));
     };
-    if author.is_some_and(|author| author != found.croak.author) {
+    if author.is_some_and(|author| author != found.author) {
         return Ok(Err(Denied::new(Code::NotYours)));
     }
     let mut changes = Vec::new();
     found.remove(books, &mut changes);
     if croak <= books.indexed_through {
-        changes.push(Change::remove::<CroaksBy>(&(found.croak.author, croak)));
+        changes.push(Change::remove::<CroaksBy>(&(found.author, croak)));
     }
     Ok(Ok((changes, Reply::Done)))
 }

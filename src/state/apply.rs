@@ -17,7 +17,7 @@ use super::code::{Code, Denied};
 use super::command::{Command, HOME, MemberName, Outcome, Proposal, Reply};
 use super::croaks::{Marks, remembered_at};
 use super::ids::LogIndex;
-use super::limits::{Bounds, REQUEST_BYTES_MAX};
+use super::limits::{Bounds, CROAK_CHARS_MAX};
 use super::rows::{Bookkeeping, Books, Change, Key, Posts, Remembered, Requests, Table, View, WriteView};
 use super::window::Entry;
 use super::{accounts, leases, members, messages, namespace, social};
@@ -98,9 +98,12 @@ pub fn apply_within<V: WriteView>(
     Ok(Applied { changes, outcome })
 }
 
+/// What a croak's command takes at most; room for a longer one is made.
+const COMMAND_BYTES_USUAL: usize = 64 + 4 * CROAK_CHARS_MAX;
+
 /// A digest of a command that is the same on every member and for every retry.
 pub fn digest(command: &Command) -> u64 {
-    let mut room = [0; REQUEST_BYTES_MAX];
+    let mut room = [0; COMMAND_BYTES_USUAL];
     if let Ok(bytes) = postcard::to_slice(command, &mut room) {
         return xxhash_rust::xxh3::xxh3_64(bytes);
     }

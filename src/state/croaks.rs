@@ -15,8 +15,8 @@
 use super::command::Reply;
 use super::ids::{AccountId, LogIndex, RequestId};
 use super::rows::{
-    Bookkeeping, Change, Croak, Croaks, Key, Order, Post, Posts, Remembered, Requests, Table, View,
-    decode_start, get, scan,
+    BadRow, Bookkeeping, Change, Croak, Croaks, Key, Order, Posts, Remembered, Requests, Table, TableId,
+    View, body, decode_start, get,
 };
 use serde::{Deserialize, Serialize};
 
@@ -34,27 +34,41 @@ pub struct Marks {
 }
 
 /// How a [`Post`] begins: what is read of it without its text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PostStart {
     pub marks: Marks,
     pub author: AccountId,
 }
 
-/// A croak, wherever it lies.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl PostStart {
+    /// Of a stored row. Each croak's is read several times on its way, so the fixed lengths are not left to serde, which
+    /// takes them byte by byte.
+    pub fn of(row: &[u8]) -> Option<PostStart> {
+        let (id, rest) = body(row)?.split_first_chunk()?;
+        let (digest, rest) = rest.split_first_chunk()?;
+        let ((age_ms, author), _) = postcard::take_from_bytes(rest).ok()?;
+        let marks = Marks { id: u128::from_le_bytes(*id), digest: u64::from_le_bytes(*digest), age_ms };
+        Some(PostStart { marks, author })
+    }
+}
+
+/// A croak, wherever it lies, without its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
     pub index: LogIndex,
-    pub croak: Croak,
+    pub author: AccountId,
     /// Of a post.
     marks: Option<Marks>,
 }
 
 impl Found {
-    fn in_croaks((index, croak): (LogIndex, Croak)) -> Found {
-        Found { index, croak, marks: None }
+    fn in_croaks(index: LogIndex, row: &[u8]) -> Option<Found> {
+        // A croak of rules level 1 begins with its author.
+        Some(Found { index, author: decode_start(row)?, marks: None })
     }
-    fn in_posts((index, post): (LogIndex, Post)) -> Found {
-        Found { index, croak: post.croak, marks: Some(post.marks) }
+    fn in_posts(index: LogIndex, row: &[u8]) -> Option<Found> {
+        let PostStart { marks, author } = PostStart::of(row)?;
+        Some(Found { index, author, marks: Some(marks) })
     }
 
     /// Removes it. What its request did stays known for as long as the request is remembered.
@@ -72,15 +86,29 @@ fn remembered(index: LogIndex, marks: &Marks) -> Remembered {
     Remembered { id: RequestId(id), digest, age_ms, outcome: Ok(Reply::Croaked { croak: index }) }
 }
 
-/// The croak of this id.
+/// The croak of this id, with its text.
+///
+/// # Errors
+/// Only the view's.
+pub fn read<V: View>(view: &V, index: LogIndex) -> Result<Option<Croak>, V::Error> {
+    if let Some(post) = get::<Posts, V>(view, &index)? {
+        return Ok(Some(post.croak));
+    }
+    get::<Croaks, V>(view, &index)
+}
+
+/// Where the croak of this id lies.
 ///
 /// # Errors
 /// Only the view's.
 pub fn find<V: View>(view: &V, index: LogIndex) -> Result<Option<Found>, V::Error> {
-    if let Some(post) = get::<Posts, V>(view, &index)? {
-        return Ok(Some(Found::in_posts((index, post))));
+    let key = index.bytes();
+    for (table, reads) in [NEW, OLD] {
+        if let Some(row) = view.get(table, &key)? {
+            return found((table, reads), key, &row).map(Some);
+        }
     }
-    Ok(get::<Croaks, V>(view, &index)?.map(|croak| Found::in_croaks((index, croak))))
+    Ok(None)
 }
 
 /// Croaks with `from <= id < to`, at most `limit`.
@@ -94,31 +122,34 @@ pub fn between<V: View>(
     order: Order,
     limit: usize,
 ) -> Result<Vec<Found>, V::Error> {
-    let old = |limit| scan::<Croaks, V>(view, &from, &to, order, limit);
-    let new = |limit| scan::<Posts, V>(view, &from, &to, order, limit);
-    let mut found: Vec<Found>;
-    match order {
-        Order::OldestFirst => {
-            found = old(limit)?.into_iter().map(Found::in_croaks).collect();
-            if found.len() < limit {
-                found.extend(new(limit - found.len())?.into_iter().map(Found::in_posts));
-            }
-        }
-        Order::NewestFirst => {
-            found = new(limit)?.into_iter().map(Found::in_posts).collect();
-            if found.len() < limit {
-                found.extend(old(limit - found.len())?.into_iter().map(Found::in_croaks));
-            }
+    let tables = match order {
+        Order::OldestFirst => [OLD, NEW],
+        Order::NewestFirst => [NEW, OLD],
+    };
+    let mut all = Vec::new();
+    for table in tables {
+        for (key, row) in view.scan(table.0, &from.bytes(), &to.bytes(), order, limit - all.len())? {
+            all.push(found(table, key, &row)?);
         }
     }
-    Ok(found)
+    Ok(all)
+}
+
+/// A table, and how its rows are read.
+type Reads = (TableId, fn(LogIndex, &[u8]) -> Option<Found>);
+const OLD: Reads = (Croaks::ID, Found::in_croaks);
+const NEW: Reads = (Posts::ID, Found::in_posts);
+
+fn found<E: From<BadRow>>((table, reads): Reads, key: Vec<u8>, row: &[u8]) -> Result<Found, E> {
+    let one = LogIndex::from_bytes(&key).and_then(|index| reads(index, row));
+    one.ok_or_else(|| BadRow { table, key }.into())
 }
 
 /// The croak that a change puts, and its author.
 pub fn put_by(change: &Change) -> Option<(LogIndex, AccountId)> {
     let Change::Put { table, key, row } = change else { return None };
     let author = match *table {
-        Posts::ID => decode_start::<PostStart>(row)?.author,
+        Posts::ID => PostStart::of(row)?.author,
         // A croak of rules level 1 begins with it.
         Croaks::ID => decode_start::<AccountId>(row)?,
         _ => return None,

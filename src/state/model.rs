@@ -97,8 +97,8 @@ impl Model {
         self.window = Window::load(self).expect(readable);
         let found = croaks::between(self, 0, LogIndex::MAX, Order::OldestFirst, usize::MAX).expect(readable);
         self.ring = Ring::holding(self.ring.croaks_max());
-        for croaks::Found { index, croak, .. } in found {
-            self.ring.push(index, croak.author);
+        for croaks::Found { index, author, .. } in found {
+            self.ring.push(index, author);
         }
         self.ring.settle(self.window.books().indexed_through);
     }

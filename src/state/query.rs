@@ -355,7 +355,7 @@ fn profile<V: View>(
 
 fn croak<V: View>(view: &V, id: LogIndex) -> Result<Result<Page, Denied>, V::Error> {
     let no_such = Err(Denied::new(Code::NoSuchCroak));
-    let Some(croaks::Found { croak, .. }) = croaks::find(view, id)? else { return Ok(no_such) };
+    let Some(croak) = croaks::read(view, id)? else { return Ok(no_such) };
     let Some(author) = person(view, croak.author)? else { return Ok(no_such) };
     Ok(Ok(Page::Croak(FeedCroak { id, author, wall_ms: croak.wall_ms, text: croak.text })))
 }
@@ -428,7 +428,7 @@ struct FeedPage<'a, V> {
 impl<V: View> FeedPage<'_, V> {
     fn add(&mut self, id: LogIndex, author: AccountId) -> Result<(), V::Error> {
         let Some(author) = self.person(author)? else { return Ok(()) };
-        if let Some(croaks::Found { croak, .. }) = croaks::find(self.view, id)? {
+        if let Some(croak) = croaks::read(self.view, id)? {
             self.croaks.push(FeedCroak { id, author, wall_ms: croak.wall_ms, text: croak.text });
         }
         Ok(())

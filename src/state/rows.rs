@@ -96,21 +96,20 @@ pub fn decode<R: DeserializeOwned>(bytes: &[u8]) -> Option<R> {
 
 /// As [`decode`], with texts that stay where they are.
 pub fn decode_borrowed<'a, R: Deserialize<'a>>(bytes: &'a [u8]) -> Option<R> {
-    match bytes.split_first() {
-        Some((&ROW_VERSION, rest)) => match postcard::take_from_bytes(rest) {
-            Ok((row, [])) => Some(row),
-            _ => None,
-        },
+    match postcard::take_from_bytes(body(bytes)?) {
+        Ok((row, [])) => Some(row),
         _ => None,
     }
 }
 
 /// How the row in `bytes` begins: fewer fields than it has, and nothing of them allocated.
 pub fn decode_start<R: DeserializeOwned>(bytes: &[u8]) -> Option<R> {
-    match bytes.split_first() {
-        Some((&ROW_VERSION, rest)) => postcard::take_from_bytes(rest).ok().map(|(start, _)| start),
-        _ => None,
-    }
+    postcard::take_from_bytes(body(bytes)?).ok().map(|(start, _)| start)
+}
+
+/// What follows the version, if that is the one we know.
+pub fn body(bytes: &[u8]) -> Option<&[u8]> {
+    bytes.split_first().filter(|(version, _)| **version == ROW_VERSION).map(|(_, rest)| rest)
 }
 
 /// A key whose bytes sort as it does.

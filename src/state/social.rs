@@ -323,7 +323,7 @@ pub(super) fn index_croaks<V: View>(
     books.indexed_through = last.index;
     let mut changes = Vec::with_capacity(found.len() + 1);
     for one in &found {
-        let author = one.croak.author;
+        let author = one.author;
         if is_live(view, author)? {
             changes.push(Change::put::<CroaksBy>(&(author, one.index), &()));
         } else {

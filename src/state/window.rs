@@ -11,8 +11,7 @@
 use super::croaks::{Marks, PostStart};
 use super::ids::{LogIndex, RequestId};
 use super::rows::{
-    Bookkeeping, Books, Change, Key, Order, Posts, Remembered, Requests, Table, View, books, decode,
-    decode_start, scan,
+    Bookkeeping, Books, Change, Key, Order, Posts, Remembered, Requests, Table, View, books, decode, scan,
 };
 use std::collections::{HashMap, VecDeque};
 
@@ -87,8 +86,7 @@ impl Window {
         let Change::Put { table, key, row } = change else { return };
         match *table {
             Posts::ID => {
-                if let (Some(index), Some(row)) = (LogIndex::from_bytes(key), decode_start::<PostStart>(row))
-                {
+                if let (Some(index), Some(row)) = (LogIndex::from_bytes(key), PostStart::of(row)) {
                     self.remember(Entry::of_post(index, &row.marks));
                 }
             }

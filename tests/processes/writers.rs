@@ -39,5 +39,6 @@ fn stored(pond: &Pond, name: &str) -> (LogIndex, BTreeMap<LogIndex, String>) {
     let reader = store.reader();
     let view = reader.view().expect("it can be read");
     let found = croaks::between(&view, 0, u64::MAX, Order::OldestFirst, usize::MAX).expect("it can be read");
-    (reader.applied(), found.into_iter().map(|found| (found.index, found.croak.text)).collect())
+    let text = |index| croaks::read(&view, index).expect("it can be read").expect("it was found").text;
+    (reader.applied(), found.into_iter().map(|found| (found.index, text(found.index))).collect())
 }
