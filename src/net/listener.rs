@@ -37,6 +37,7 @@ use smol::lock::{Semaphore, SemaphoreGuardArc};
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -398,15 +399,17 @@ async fn read_asks<N: Node>(
             None => frame::read(&mut reader, ASK_BYTES_MAX).await?,
         };
         let limit = Duration::from_millis(deadline_ms.into()).min(ASK_DEADLINE_MAX);
+        let deadline = Instant::now() + limit;
         let reads = ask.reads_store();
-        let answer = node.clone().answer(asker, ask, Instant::now() + limit);
-        let ready = ready.clone();
+        let (node, ready) = (node.clone(), ready.clone());
+        // Made where it stays: a future that is moved into another has room in both, and each question pays for that.
         let task = async move {
-            let answering = async {
-                let frame = frame::encode(&AnswerFrame { tag, answer: answer.await });
+            let answering = pin!(async {
+                let answer = node.answer(asker, ask, deadline).await;
+                let frame = frame::encode(&AnswerFrame { tag, answer });
                 // Fails when the connection is lost: nobody waits for this any more.
                 let _ = ready.send(Ready { frame, _place: place }).await;
-            };
+            });
             answering.or(ready.closed()).await;
         };
         if reads { tasks::spawn_reader(task) } else { tasks::spawn(task) }.detach();

@@ -58,16 +58,15 @@ impl listener::Node for Service {
             return Answer::Refused(Denied::new(code));
         }
         let asking = Asking { node: &self.node, member, deadline };
-        // The core counts the time of what it is asked, and answers: no timer for each.
-        if let (Ask::Write(_), Role::Backend) = (&ask, self.node.options.role) {
-            return self.decide(plane, ask, asking).await;
+        match ask {
+            // What is asked most. The core counts the time of what it is asked, and answers: no timer for each.
+            Ask::Write(request) if self.node.options.role == Role::Backend && plane != Plane::Control => {
+                asking.write(request).await
+            }
+            // Whatever hangs: who asked is told in time, and what is done for nobody is dropped. In a box, so that writes
+            // need no room for it.
+            _ => Box::pin(self.decide(plane, ask, asking)).or(late(deadline)).await,
         }
-        // Whatever hangs: who asked is told in time, and what is done for nobody is dropped.
-        let late = async {
-            smol::Timer::at(deadline + LATE).await;
-            Answer::Unavailable(Why::NotServing)
-        };
-        self.decide(plane, ask, asking).or(late).await
     }
 
     async fn stream(
@@ -160,6 +159,11 @@ impl Service {
             leases: member.map(|it| it.coordination.status()).unwrap_or_default(),
         }
     }
+}
+
+async fn late(deadline: Instant) -> Answer {
+    smol::Timer::at(deadline + LATE).await;
+    Answer::Unavailable(Why::NotServing)
 }
 
 /// One question, while it is answered.
@@ -296,7 +300,7 @@ impl Asking<'_> {
         }
         let known = session.and_then(|session| limits.owner(session));
         let account = match (session, known) {
-            (Some(session), None) => self.learn_owner(session, request.born).await?,
+            (Some(session), None) => Box::pin(self.learn_owner(session, request.born)).await?,
             _ => known,
         };
         limits.write(&request.command, account, request.id).map_err(|code| match (session, account) {
