@@ -44,7 +44,12 @@ impl Crowd {
         let request = Request { id: RequestId(u128::from(self.index) << 64), born: self.index - 1, command };
         let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: self.age_ms }, request };
         let data = postcard::to_stdvec(&proposal).expect("plain data");
-        self.waiting.push(LogEntry { index: self.index, term: self.term, kind: EntryKind::Normal, data });
+        self.waiting.push(LogEntry {
+            index: self.index,
+            term: self.term,
+            kind: EntryKind::Normal,
+            data: data.into(),
+        });
         if self.waiting.len() < BATCH { Ok(Vec::new()) } else { self.settle() }
     }
 

@@ -5,6 +5,7 @@
 
 use super::DbError;
 use crate::state::{ClusterId, HistoryId, LogIndex, MemberName, RaftId, Role};
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
@@ -139,8 +140,8 @@ pub struct LogEntry {
     pub index: LogIndex,
     pub term: u64,
     pub kind: EntryKind,
-    #[serde(with = "serde_bytes")]
-    pub data: Vec<u8>,
+    /// Shared: it goes from the link to the engine, to the log and to the rules without being copied.
+    pub data: Bytes,
 }
 
 #[cfg(test)]

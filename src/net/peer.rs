@@ -13,6 +13,7 @@ use super::frame::{self, FrameError};
 use super::limits::PEER_FRAME_BYTES_MAX;
 use super::protocol::MemberInfo;
 use crate::state::{ClusterId, HistoryId, LogIndex, RaftId, Request};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use smol::io::AsyncRead;
 
@@ -39,7 +40,7 @@ pub enum PeerWelcome {
 #[derive(Debug, Clone, PartialEq)]
 pub enum PeerFrame {
     /// A message of the consensus engine, opaque here.
-    Raft(Vec<u8>),
+    Raft(Bytes),
     Talk(PeerTalk),
 }
 
@@ -94,12 +95,9 @@ pub fn encode(peer_frame: &PeerFrame) -> Vec<u8> {
 /// # Errors
 /// Ends the link: it is closed, or what came is no frame.
 pub async fn read<R: AsyncRead + Unpin>(reader: &mut R) -> Result<PeerFrame, FrameError> {
-    let mut bytes = frame::read_bytes(reader, PEER_FRAME_BYTES_MAX).await?;
+    let bytes = Bytes::from(frame::read_bytes(reader, PEER_FRAME_BYTES_MAX).await?);
     match bytes.first() {
-        Some(&RAFT) => {
-            bytes.remove(0);
-            Ok(PeerFrame::Raft(bytes))
-        }
+        Some(&RAFT) => Ok(PeerFrame::Raft(bytes.slice(1..))),
         Some(&TALK) => frame::decode(&bytes[1..]).map(PeerFrame::Talk),
         _ => Err(FrameError::Malformed),
     }
@@ -111,7 +109,7 @@ mod tests {
 
     #[test]
     fn frames_come_back() {
-        for sent in [PeerFrame::Raft(vec![1, 2, 3]), PeerFrame::Talk(PeerTalk::Forward(Vec::new()))] {
+        for sent in [PeerFrame::Raft(vec![1, 2, 3].into()), PeerFrame::Talk(PeerTalk::Forward(Vec::new()))] {
             let bytes = encode(&sent);
             assert_eq!(smol::block_on(read(&mut &bytes[..])).unwrap(), sent);
         }

@@ -2,6 +2,7 @@
 
 use crate::db::planted::{Bug, planted};
 use crate::db::{Configuration, EntryKind, HardState, LogEntry};
+use bytes::Bytes;
 use protobuf::Message as _;
 use raft::eraftpb;
 
@@ -12,14 +13,14 @@ pub fn entry_to_store(entry: &eraftpb::Entry) -> LogEntry {
             EntryKind::Configuration
         }
     };
-    LogEntry { index: entry.index, term: entry.term, kind, data: entry.data.to_vec() }
+    LogEntry { index: entry.index, term: entry.term, kind, data: entry.data.clone() }
 }
 
 pub fn entry_from_store(entry: LogEntry) -> eraftpb::Entry {
     let mut converted = eraftpb::Entry::new();
     converted.index = entry.index;
     converted.term = entry.term;
-    converted.data = entry.data.into();
+    converted.data = entry.data;
     // Only the second version of configuration changes is ever proposed.
     converted.set_entry_type(match entry.kind {
         EntryKind::Normal => eraftpb::EntryType::EntryNormal,
@@ -72,9 +73,9 @@ pub fn message_to_bytes(message: &eraftpb::Message) -> Vec<u8> {
     message.write_to_bytes().expect("a message in memory always serialises")
 }
 
-/// The message in bytes from the wire, if they are one.
-pub fn message_from_bytes(bytes: &[u8]) -> Option<eraftpb::Message> {
-    eraftpb::Message::parse_from_bytes(bytes).ok()
+/// The message in bytes from the wire, if they are one. What its entries hold stays where it is.
+pub fn message_from_bytes(bytes: &Bytes) -> Option<eraftpb::Message> {
+    eraftpb::Message::parse_from_tokio_bytes(bytes).ok()
 }
 
 pub fn conf_change_from_bytes(bytes: &[u8]) -> Option<eraftpb::ConfChangeV2> {

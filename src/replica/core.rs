@@ -35,6 +35,7 @@ use crate::db::store::Loaded;
 use crate::db::{Position, Reader};
 use crate::state::rows::Member;
 use crate::state::{LogIndex, RaftId, Request, RequestId};
+use bytes::Bytes;
 use raft::ReadOnlyOption::{LeaseBased, Safe};
 use raft::eraftpb::{ConfState, Entry, EntryType, Message, MessageType};
 use raft::{RawNode, SnapshotStatus, StateRole, StorageError};
@@ -442,7 +443,7 @@ impl Core {
 
 /// Whether a message, as bytes, announces the state that this head begins: the engine goes by the one, the store
 /// by the other.
-pub fn announces(message: &[u8], head: &crate::db::snapshot::SnapshotHead) -> bool {
+pub fn announces(message: &Bytes, head: &crate::db::snapshot::SnapshotHead) -> bool {
     let Some(message) = message_from_bytes(message) else { return false };
     let metadata = &message.snapshot.metadata;
     is_snapshot(&message)

@@ -25,6 +25,7 @@ use super::{RaftMessage, ReadAnswer, ReadId, convert};
 use crate::db::{Configuration, DbError, Reader};
 use crate::state::apply::digest;
 use crate::state::{LogIndex, Outcome, RaftId, Request, RequestId};
+use bytes::Bytes;
 use event_listener::Event;
 use reading::Reading;
 use smol::channel::{Receiver, Sender, TrySendError};
@@ -41,7 +42,7 @@ use waiters::Waiters;
 #[derive(Debug)]
 pub enum Envelope {
     /// A message of the engine, as bytes.
-    Raft(Vec<u8>),
+    Raft(Bytes),
     /// Requests of this node's clients, for the leader.
     Forward(Vec<Request>),
 }
@@ -267,7 +268,7 @@ impl Replica {
     }
 
     /// A peer's message, as bytes; dropped when the inbox is full.
-    pub fn receive(&self, from: RaftId, bytes: &[u8]) {
+    pub fn receive(&self, from: RaftId, bytes: &Bytes) {
         match convert::message_from_bytes(bytes) {
             // It announces a state that has to be there already: [`Replica::snapshot_received`].
             Some(message) if convert::is_snapshot(&message) => {
@@ -290,7 +291,7 @@ impl Replica {
     }
 
     /// The incoming file is complete.
-    pub fn snapshot_received(&self, from: RaftId, bytes: &[u8]) {
+    pub fn snapshot_received(&self, from: RaftId, bytes: &Bytes) {
         let message = convert::message_from_bytes(bytes);
         let sent =
             message.is_some_and(|message| self.inbox.try_send(Message::Snapshot { from, message }).is_ok());
@@ -442,7 +443,7 @@ impl<T: Transport> RaftTask<T> {
     fn carry_out(&self, output: Output) -> bool {
         match output {
             Output::Send(message) => {
-                self.transport.send(message.to, Envelope::Raft(convert::message_to_bytes(&message)));
+                self.transport.send(message.to, Envelope::Raft(convert::message_to_bytes(&message).into()));
             }
             Output::Forward { to, requests } => self.transport.send(to, Envelope::Forward(requests)),
             Output::SendSnapshot(_) => unreachable!("carried out by the loop"),

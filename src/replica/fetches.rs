@@ -121,7 +121,7 @@ mod tests {
     }
 
     fn entries(from: u64, to: u64, term: u64) -> Vec<LogEntry> {
-        let entry = |index| LogEntry { index, term, kind: EntryKind::Normal, data: Vec::new() };
+        let entry = |index| LogEntry { index, term, kind: EntryKind::Normal, data: Default::default() };
         (from..=to).map(entry).collect()
     }
 

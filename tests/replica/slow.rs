@@ -129,7 +129,7 @@ async fn play(replica: &Replica, sent: &Receiver<RaftMessage>, until: Instant) -
             }
             back.index = message.index + message.entries.len() as u64;
         }
-        replica.receive(message.to, &convert::message_to_bytes(&back));
+        replica.receive(message.to, &convert::message_to_bytes(&back).into());
     }
     (beats, appended)
 }

@@ -451,7 +451,7 @@ impl World {
 
     /// Takes what a peer sent.
     pub fn receive(&mut self, from: RaftId, to: usize, bytes: &[u8]) {
-        let message = convert::message_from_bytes(bytes).expect("what was sent arrives");
+        let message = convert::message_from_bytes(&bytes.to_vec().into()).expect("what was sent arrives");
         self.feed(to, Input::Message { from, message });
     }
 }

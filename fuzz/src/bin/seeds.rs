@@ -233,7 +233,7 @@ fn frames() -> Seeds {
     asked.extend(
         asks().into_iter().flat_map(|ask| frame::encode(&AskFrame { tag: 1, deadline_ms: 1_000, ask })),
     );
-    let mut linked = peer::encode(&PeerFrame::Raft(vec![8, 3, 16, 1]));
+    let mut linked = peer::encode(&PeerFrame::Raft(vec![8, 3, 16, 1].into()));
     linked.extend(peer::encode(&PeerFrame::Talk(PeerTalk::Heard { serial: 1, to: 2, lease_ms: 3 })));
     let page = [&http::GET[..], b"/metrics?x HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
     vec![asked, linked, page, b"GET x\n\n".to_vec(), vec![0xff; 8]]
@@ -255,7 +255,7 @@ fn store_with_a_log() -> (tempdir::Folder, u64) {
     let first = store.loaded().expect("a good store").last.index + 1;
     for (at, proposal) in (first..).zip(proposals().into_iter().take(3)) {
         let data = postcard::to_stdvec(&proposal).expect("plain data");
-        let entry = LogEntry { index: at, term: at, kind: EntryKind::Normal, data };
+        let entry = LogEntry { index: at, term: at, kind: EntryKind::Normal, data: data.into() };
         store.append(&[entry], Some(HardState { term: at, vote: 2, commit: at })).expect("a good disk");
     }
     (folder, first)

@@ -33,8 +33,8 @@ const KINDS: &[MessageType] = &[
 
 pub fn run(data: &[u8]) {
     // The same as on the wire, without a member.
-    if let Some(message) = convert::message_from_bytes(data) {
-        let again = convert::message_from_bytes(&convert::message_to_bytes(&message));
+    if let Some(message) = convert::message_from_bytes(&data.to_vec().into()) {
+        let again = convert::message_from_bytes(&convert::message_to_bytes(&message).into());
         assert_eq!(again, Some(message));
     }
     let mut parts = Parts(data);
@@ -73,7 +73,7 @@ fn turn(parts: &mut Parts, rig: &mut Rig) -> bool {
         2 => {
             let from = u64::from(parts.byte() % 6);
             let bytes = parts.part();
-            let Some(message) = convert::message_from_bytes(bytes) else { return true };
+            let Some(message) = convert::message_from_bytes(&bytes.to_vec().into()) else { return true };
             rig.feed(Input::Message { from, message })
         }
         _ => {

@@ -10,7 +10,7 @@ use ribbit::replica::core::announces;
 pub fn run(data: &[u8]) {
     let mut parts = Parts(data);
     let Ok(head) = postcard::from_bytes::<SnapshotHead>(parts.part()) else { return };
-    let _ = announces(parts.part(), &head);
+    let _ = announces(&parts.part().to_vec().into(), &head);
     let disk = MemoryDisk::default();
     let Ok(mut writer) = SnapshotWriter::begin(&disk, &head) else { return };
     let mut rows = 0;

@@ -73,7 +73,7 @@ fn serve(store: &mut Store) -> Result<(), DbError> {
     let request = Request { id: RequestId(index.into()), born: loaded.last.index, command };
     let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: store.reader().age_ms() }, request };
     let data = postcard::to_stdvec(&proposal).expect("plain data");
-    let entry = LogEntry { index, term: loaded.last.term.max(1), kind: EntryKind::Normal, data };
+    let entry = LogEntry { index, term: loaded.last.term.max(1), kind: EntryKind::Normal, data: data.into() };
     store.append(std::slice::from_ref(&entry), None)?;
     if loaded.applied.index + 1 == index {
         store.apply(&[entry], None)?;

@@ -21,7 +21,7 @@ fn open(folder: &Path) -> Journal {
 }
 
 fn entry(index: u64, term: u64) -> LogEntry {
-    LogEntry { index, term, kind: EntryKind::Normal, data: vec![index as u8; 40] }
+    LogEntry { index, term, kind: EntryKind::Normal, data: vec![index as u8; 40].into() }
 }
 
 fn append(journal: &mut Journal, from: u64, to: u64, term: u64) {

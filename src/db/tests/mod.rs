@@ -52,7 +52,7 @@ fn apply(store: &mut Store, command: Command) {
     let request = Request { id: RequestId(index.into()), born: index - 1, command };
     let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: index }, request };
     let data = postcard::to_stdvec(&proposal).unwrap();
-    let entry = LogEntry { index, term: 1, kind: EntryKind::Normal, data };
+    let entry = LogEntry { index, term: 1, kind: EntryKind::Normal, data: data.into() };
     store.append(std::slice::from_ref(&entry), None).unwrap();
     store.apply(&[entry], None).unwrap();
 }
@@ -206,8 +206,8 @@ fn another_history_begins_behind_all_that_the_log_holds() {
     let data = postcard::to_stdvec(&Proposal { stamp: Stamp { wall_ms: 0, age_ms: 9 }, request }).unwrap();
     let kinds = [EntryKind::Configuration, EntryKind::Normal];
     let entries: Vec<LogEntry> = (index..index + 40)
-        .map(|index| LogEntry { index, term: 3, kind: kinds[(index % 2) as usize], data: Vec::new() })
-        .chain([LogEntry { index: index + 40, term: 4, kind: EntryKind::Normal, data }])
+        .map(|index| LogEntry { index, term: 3, kind: kinds[(index % 2) as usize], data: Default::default() })
+        .chain([LogEntry { index: index + 40, term: 4, kind: EntryKind::Normal, data: data.into() }])
         .collect();
     store.append(&entries, None).unwrap();
     assert_eq!(store.apply_whole_log().unwrap(), 41);
@@ -380,7 +380,7 @@ fn the_writer_stops_where_a_pin_is_wanted() {
                 Request { id: RequestId(index.into()), born: begin, command: Command::Join { member } };
             let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: index }, request };
             let data = postcard::to_stdvec(&proposal).unwrap();
-            LogEntry { index, term: 1, kind: EntryKind::Normal, data }
+            LogEntry { index, term: 1, kind: EntryKind::Normal, data: data.into() }
         })
         .collect();
     store.append(&entries, None).unwrap();

@@ -23,13 +23,14 @@ use crate::replica::{
     core::{announces, describe_snapshot},
 };
 use crate::state::RaftId;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct SnapshotHello {
     hello: PeerHello,
-    message: Vec<u8>,
+    message: Bytes,
     head: SnapshotHead,
 }
 
@@ -97,7 +98,7 @@ async fn try_send(
     let mut reader = smol::unblock(move || SnapshotReader::new(&store)).await?;
     let head = reader.head().clone();
     describe_snapshot(&mut message, &head);
-    let message = convert::message_to_bytes(&message);
+    let message = convert::message_to_bytes(&message).into();
     frame::write(&mut writer, &SnapshotHello { hello, message, head }).await?;
     expect(&mut heard, |verdict| matches!(verdict, Verdict::Go)).await?;
     loop {
@@ -178,7 +179,7 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    fn finish(mut self, from: RaftId, message: &[u8]) {
+    fn finish(mut self, from: RaftId, message: &Bytes) {
         self.done = true;
         if let Some(member) = self.node.member.get() {
             member.replica.snapshot_received(from, message);
