@@ -19,6 +19,7 @@ use super::keys::Keys;
 use super::limits::{ASKS_UNDER_WAY_MAX, FRAME_BYTES_MAX, SILENCE_STEP, SILENT_STEPS_MAX, SILENT_STEPS_PING};
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame};
 use super::{handshake, tasks};
+use futures_channel::oneshot;
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
 use std::collections::HashMap;
@@ -51,7 +52,7 @@ struct Shared {
 struct Table {
     ended: bool,
     last_tag: u32,
-    waiting: HashMap<u32, Sender<Answer>>,
+    waiting: HashMap<u32, oneshot::Sender<Answer>>,
 }
 
 impl Line {
@@ -85,13 +86,13 @@ impl Line {
     /// # Errors
     /// `Closed` when the line ends first, `TimedOut` when there is no answer in time.
     pub async fn ask(&self, ask: &Ask, limit: Duration, grace: Duration) -> Result<Answer, FrameError> {
-        let (answer_to, answer) = channel::bounded(1);
+        let (answer_to, answer) = oneshot::channel();
         let waiting = self.shared.enter(answer_to)?;
         let deadline_ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
         let frame = frame::encode(&AskFrame { tag: waiting.tag, deadline_ms, ask: ask.clone() });
         frame::within(limit.saturating_add(grace), async {
             self.shared.frames.send(frame).await.map_err(|_| FrameError::Closed)?;
-            answer.recv().await.map_err(|_| FrameError::Closed)
+            answer.await.map_err(|_| FrameError::Closed)
         })
         .await
     }
@@ -114,7 +115,7 @@ impl Shared {
         self.table.lock().expect("nothing panics while it holds this lock")
     }
 
-    fn enter(&self, answer_to: Sender<Answer>) -> Result<Waiting<'_>, FrameError> {
+    fn enter(&self, answer_to: oneshot::Sender<Answer>) -> Result<Waiting<'_>, FrameError> {
         let mut table = self.table();
         if table.ended {
             return Err(FrameError::Closed);
@@ -155,7 +156,7 @@ impl Shared {
                 Ok(AnswerFrame { tag, answer }) => {
                     self.heard.fetch_add(1, Ordering::Relaxed);
                     if let Some(answer_to) = self.table().waiting.remove(&tag) {
-                        let _ = answer_to.try_send(answer); // fails when the asker has just given up
+                        let _ = answer_to.send(answer); // fails when the asker has just given up
                     }
                 }
                 Err(error) => return error,

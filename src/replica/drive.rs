@@ -189,7 +189,12 @@ impl Replica {
     }
 
     pub fn status(&self) -> CoreStatus {
-        self.shared.status.lock().expect("nobody panics while it holds this lock").clone()
+        self.with_status(CoreStatus::clone)
+    }
+
+    /// Looks at the status where it is: what every write asks should not copy it.
+    pub fn with_status<T>(&self, look: impl FnOnce(&CoreStatus) -> T) -> T {
+        look(&self.shared.status.lock().expect("nobody panics while it holds this lock"))
     }
 
     /// How often the Raft task has had its turn: at the least once a tick.
@@ -205,9 +210,10 @@ impl Replica {
 
     /// Whether this member votes, in any of the configurations that hold now.
     pub fn votes(&self, id: RaftId) -> bool {
-        let status = self.shared.status.lock().expect("nobody panics while it holds this lock");
-        let Configuration { voters, voters_outgoing, learners_next, .. } = &status.configuration;
-        [voters, voters_outgoing, learners_next].iter().any(|ids| ids.contains(&id))
+        self.with_status(|status| {
+            let Configuration { voters, voters_outgoing, learners_next, .. } = &status.configuration;
+            [voters, voters_outgoing, learners_next].iter().any(|ids| ids.contains(&id))
+        })
     }
 
     /// Asks for a command to be replicated and waits until this node has applied it.
@@ -222,7 +228,7 @@ impl Replica {
         if let Err(why) = self.try_feed(input) {
             self.shared.waiters.answer(id, &Err(why));
         }
-        answer.recv().await.unwrap_or(Err(Undecided::Ending))
+        answer.await.unwrap_or(Err(Undecided::Ending))
     }
 
     /// An index from which on a read that is asked now is linearizable: nothing beyond it was acknowledged
@@ -237,7 +243,7 @@ impl Replica {
         if let Err(why) = self.try_feed(Input::ReadIndex { id, ticks: left_ms / TICK_MS }) {
             self.shared.reads.answer(id, &Err(why));
         }
-        answer.recv().await.unwrap_or(Err(Undecided::Ending))
+        answer.await.unwrap_or(Err(Undecided::Ending))
     }
 
     /// Waits until this node has applied `index`; `false` when it has not by `deadline`.

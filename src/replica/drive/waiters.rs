@@ -2,7 +2,7 @@
 
 use super::Undecided;
 use crate::replica::limits::WAITERS_PER_REQUEST_MAX;
-use smol::channel::{Receiver, Sender};
+use futures_channel::oneshot::{self, Receiver, Sender};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard};
@@ -24,7 +24,7 @@ impl<Id: Eq + Hash, A: Clone> Waiters<Id, A> {
         self.0.lock().expect("nobody panics while it holds this lock")
     }
     pub fn add(&self, id: Id, asked: u64) -> Result<Receiver<A>, Undecided> {
-        let (sender, receiver) = smol::channel::bounded(1);
+        let (sender, receiver) = oneshot::channel();
         let mut table = self.table();
         let fresh = || Waiting { asked, askers: Vec::new() };
         let waiting = table.as_mut().ok_or(Undecided::Ending)?.entry(id).or_insert_with(fresh);
@@ -34,7 +34,7 @@ impl<Id: Eq + Hash, A: Clone> Waiters<Id, A> {
         let askers = &mut waiting.askers;
         if askers.len() >= WAITERS_PER_REQUEST_MAX {
             // Those who have gone leave their places only here.
-            askers.retain(|asker| !asker.is_closed());
+            askers.retain(|asker| !asker.is_canceled());
         }
         if askers.len() >= WAITERS_PER_REQUEST_MAX {
             return Err(Undecided::Busy);
@@ -46,7 +46,7 @@ impl<Id: Eq + Hash, A: Clone> Waiters<Id, A> {
         let waiting = self.table().as_mut().and_then(|table| table.remove(&id));
         for asker in waiting.into_iter().flat_map(|waiting| waiting.askers) {
             // One that has gone does not matter.
-            let _ = asker.try_send(answer.clone());
+            let _ = asker.send(answer.clone());
         }
     }
     pub fn close(&self) {

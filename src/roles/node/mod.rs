@@ -171,11 +171,12 @@ impl Node {
     pub fn disks_are_full(&self) -> bool {
         let own = self.disk.status().full;
         let Some(member) = self.member.get() else { return own };
-        let status = member.replica.status();
-        let is_full = |id: RaftId| if id == status.me { own } else { member.peers.is_full(id) };
-        let voters = &status.configuration.voters;
-        let full_voters = voters.iter().filter(|id| is_full(**id)).count();
-        disk::refuses(own, status.leader.is_some_and(is_full), full_voters, voters.len())
+        member.replica.with_status(|status| {
+            let is_full = |id: RaftId| if id == status.me { own } else { member.peers.is_full(id) };
+            let voters = &status.configuration.voters;
+            let full_voters = voters.iter().filter(|id| is_full(**id)).count();
+            disk::refuses(own, status.leader.is_some_and(is_full), full_voters, voters.len())
+        })
     }
 }
 

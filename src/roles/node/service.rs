@@ -376,7 +376,7 @@ impl Asking<'_> {
         }
         match self.member.replica.reader().answer(query) {
             Ok((index, page)) => {
-                let old = !self.member.replica.status().in_sync;
+                let old = !self.member.replica.with_status(|status| status.in_sync);
                 Answer::Read { token: Token { history, index }, old, page }
             }
             Err(error) => broken(&error),
