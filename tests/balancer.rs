@@ -213,7 +213,7 @@ fn connections_go_where_the_fewest_are_and_counts_fall_when_they_go() {
 }
 
 #[test]
-fn a_stopped_backend_is_left_out_and_its_connections_are_closed_soon() {
+fn a_stopped_backend_is_left_out_and_its_connections_are_closed_within_a_second() {
     smol::block_on(async {
         let (coordinator, members) = group(2).await;
         let (address, _balancer) = balance(&[&coordinator], &members).await;
@@ -225,8 +225,7 @@ fn a_stopped_backend_is_left_out_and_its_connections_are_closed_soon() {
         members[0].stopped.store(true, Ordering::SeqCst);
         let begin = Instant::now();
         end_of(one.reader).await;
-        // After a second, by an idle machine.
-        assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+        assert!(begin.elapsed() < Duration::from_millis(1_500), "{:?}", begin.elapsed());
         assert_eq!(who_on(&mut other).await, 2);
         drop(other);
         for _ in 0..3 {
@@ -262,7 +261,7 @@ fn a_client_that_was_cut_comes_back_through_the_balancer_by_itself() {
         let begin = Instant::now();
         let second = id(client.ask(Ask::NodeStatus, LONG).await.unwrap());
         assert_ne!(first, second);
-        assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+        assert!(begin.elapsed() < Duration::from_millis(2_500), "{:?}", begin.elapsed());
     });
 }
 
@@ -289,7 +288,7 @@ fn without_a_backend_a_connection_is_closed_at_once() {
         let (address, balancer) = balance(&[&coordinator], &members).await;
         let begin = Instant::now();
         assert!(connect(&address, Plane::Client, &keys()).await.is_err());
-        assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+        assert!(begin.elapsed() < Duration::from_millis(500), "{:?}", begin.elapsed());
         balancer.cancel().await;
         assert!(TcpStream::connect(&address).await.is_err(), "it listens after its end");
     });

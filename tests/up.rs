@@ -180,7 +180,7 @@ fn what_is_killed_comes_back_and_stopping_leaves_nothing() {
     signal(pid, Signal::KILL);
     up.line(&format!("backend-2 (pid {pid}) was killed by signal 9; restarting"), PATIENCE);
     let back = up.line("backend-2 is back (pid ", PATIENCE);
-    assert!(killed.elapsed() < Duration::from_secs(5), "{:?}", killed.elapsed());
+    assert!(killed.elapsed() < Duration::from_secs(2), "{:?}", killed.elapsed());
     let new_pid: i64 = back.trim_end_matches(')').rsplit(' ').next().unwrap().parse().unwrap();
     up.wait_for("backend-2", |member| member["alive"] == true && member["pid"] == new_pid);
 
