@@ -192,7 +192,8 @@ impl Replica {
         self.with_status(CoreStatus::clone)
     }
 
-    /// Looks at the status where it is: what every write asks should not copy it.
+    /// Looks at the status where it is: what every write asks should not copy it. A look asks nothing else of the replica,
+    /// which may need the status for it.
     pub fn with_status<T>(&self, look: impl FnOnce(&CoreStatus) -> T) -> T {
         look(&self.shared.status.lock().expect("nobody panics while it holds this lock"))
     }

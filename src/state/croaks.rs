@@ -126,9 +126,10 @@ pub fn between<V: View>(
         Order::OldestFirst => [OLD, NEW],
         Order::NewestFirst => [NEW, OLD],
     };
+    let (from, to) = (from.bytes(), to.bytes());
     let mut all = Vec::new();
     for table in tables {
-        for (key, row) in view.scan(table.0, &from.bytes(), &to.bytes(), order, limit - all.len())? {
+        for (key, row) in view.scan(table.0, &from, &to, order, limit - all.len())? {
             all.push(found(table, key, &row)?);
         }
     }
@@ -148,13 +149,9 @@ fn found<E: From<BadRow>>((table, reads): Reads, key: Vec<u8>, row: &[u8]) -> Re
 /// The croak that a change puts, and its author.
 pub fn put_by(change: &Change) -> Option<(LogIndex, AccountId)> {
     let Change::Put { table, key, row } = change else { return None };
-    let author = match *table {
-        Posts::ID => PostStart::of(row)?.author,
-        // A croak of rules level 1 begins with it.
-        Croaks::ID => decode_start::<AccountId>(row)?,
-        _ => return None,
-    };
-    Some((LogIndex::from_bytes(key)?, author))
+    let (_, reads) = [NEW, OLD].into_iter().find(|(id, _)| id == table)?;
+    let Found { index, author, .. } = reads(LogIndex::from_bytes(key)?, row)?;
+    Some((index, author))
 }
 
 /// What is remembered of the request that was applied at this index.
