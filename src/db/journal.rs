@@ -4,7 +4,7 @@
 //!   log-00000007   head │ batch │ batch │ batch      whole; goes as soon as nobody needs it
 //!   log-00000008   head │ batch │ bat     000000     the newest; its last batch may be torn: nobody was promised it
 //!
-//!   head, batch:   length u32 │ checksum u32 │ version u8 │ postcard
+//!   head, batch:   a record of log_file.rs
 //! ```
 //!
 //! - A batch is what one append writes: entries, a hard state, or both. Entries that begin at or before the last one
@@ -23,23 +23,15 @@
 //!
 //! Not here: when to append, what is committed (replica), when the rows are durable (store).
 
-use super::limits::{LOG_BATCH_BYTES, LOG_FILE_BYTES, LOG_FILE_STEP_BYTES, LOG_RECORD_BYTES_MAX};
+use super::limits::{LOG_BATCH_BYTES, LOG_FILE_BYTES, LOG_FILE_STEP_BYTES};
+use super::log_file::LogFile;
 use super::record::{HardState, LogEntry, Position};
 use super::terms::Terms;
 use super::{DbError, Disk};
 use crate::state::LogIndex;
-use redb::StorageBackend;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::{Arc, RwLock};
-use xxhash_rust::xxh3::Xxh3;
-
-const VERSION: u8 = 1;
-/// Length and checksum.
-const FRAME_BYTES: u64 = 8;
-/// A batch under load is about as long: room for it is made at once.
-const RECORD_BYTES_USUAL: usize = 8 * 1024;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {
@@ -60,13 +52,6 @@ struct Appended<'a> {
 struct Batch {
     hard_state: Option<HardState>,
     entries: Vec<LogEntry>,
-}
-
-#[derive(Debug)]
-struct LogFile {
-    number: u64,
-    start: Position,
-    backend: Box<dyn StorageBackend>,
 }
 
 /// Where the entries `first..=last` are.
@@ -135,86 +120,6 @@ pub(super) fn entries_from(spans: &RwLock<Spans>, from: LogIndex) -> Result<Vec<
     let Some(Span { last, file, at, .. }) = span else { return Ok(Vec::new()) };
     let Some((batch, _)) = file.read::<Batch>(at)? else { return Err(file.damaged(at)) };
     Ok(batch.entries.into_iter().filter(|entry| (from..=last).contains(&entry.index)).collect())
-}
-
-impl LogFile {
-    fn open(disk: &dyn Disk, number: u64) -> Result<LogFile, DbError> {
-        Ok(LogFile { number, start: Position::default(), backend: disk.open_log(number)? })
-    }
-
-    fn checksum(&self, at: u64, bytes: &[u8]) -> u32 {
-        let mut hash = Xxh3::new();
-        hash.update(&self.number.to_le_bytes());
-        hash.update(&at.to_le_bytes());
-        hash.update(bytes);
-        hash.digest() as u32
-    }
-
-    /// A record as it lies at this place.
-    fn frame<R: Serialize>(&self, at: u64, record: &R) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(RECORD_BYTES_USUAL);
-        bytes.extend([0; FRAME_BYTES as usize]);
-        bytes.push(VERSION);
-        let mut bytes = postcard::to_extend(record, bytes).expect("records are plain data");
-        let body = &bytes[FRAME_BYTES as usize..];
-        let (length, sum) = (body.len() as u32, self.checksum(at, body));
-        bytes[..4].copy_from_slice(&length.to_le_bytes());
-        bytes[4..8].copy_from_slice(&sum.to_le_bytes());
-        bytes
-    }
-
-    /// The record at this place and the place behind it; nothing when there is none that is whole.
-    fn read<R: DeserializeOwned>(&self, at: u64) -> Result<Option<(R, u64)>, DbError> {
-        let Some((length, sum)) = self.read_frame(at)? else { return Ok(None) };
-        let mut body = vec![0; length as usize];
-        self.backend.read(at + FRAME_BYTES, &mut body)?;
-        if sum != self.checksum(at, &body) {
-            return Ok(None);
-        }
-        let record = match body.split_first() {
-            Some((&VERSION, rest)) => postcard::from_bytes(rest).ok(),
-            _ => None,
-        };
-        match record {
-            Some(record) => Ok(Some((record, at + FRAME_BYTES + u64::from(length)))),
-            // Whole, and nothing that this version knows.
-            None => Err(self.damaged(at)),
-        }
-    }
-
-    fn read_frame(&self, at: u64) -> Result<Option<(u32, u32)>, DbError> {
-        let end = self.backend.len()?;
-        if at + FRAME_BYTES > end {
-            return Ok(None);
-        }
-        let mut frame = [0; FRAME_BYTES as usize];
-        self.backend.read(at, &mut frame)?;
-        let number = |from: usize| u32::from_le_bytes(std::array::from_fn(|i| frame[from + i]));
-        let (length, sum) = (number(0), number(4));
-        // Checked before anything is allocated.
-        let fits = u64::from(length) <= LOG_RECORD_BYTES_MAX && at + FRAME_BYTES + u64::from(length) <= end;
-        Ok((length > 0 && fits).then_some((length, sum)))
-    }
-
-    /// Whether nothing was ever written at this place.
-    fn is_blank_from(&self, at: u64) -> Result<bool, DbError> {
-        let rest = self.backend.len()?.saturating_sub(at).min(FRAME_BYTES) as usize;
-        let mut frame = [0; FRAME_BYTES as usize];
-        self.backend.read(at, &mut frame[..rest])?;
-        Ok(frame == [0; FRAME_BYTES as usize])
-    }
-
-    /// Whether a whole record follows the one at this place, which is not whole.
-    fn goes_on_behind(&self, at: u64) -> Result<bool, DbError> {
-        match self.read_frame(at)? {
-            Some((length, _)) => Ok(self.read::<Batch>(at + FRAME_BYTES + u64::from(length))?.is_some()),
-            None => Ok(false),
-        }
-    }
-
-    fn damaged(&self, at: u64) -> DbError {
-        DbError::Damaged(format!("the log's file {} cannot be read at {at}", self.number))
-    }
 }
 
 /// The writer's side.
@@ -325,7 +230,7 @@ impl Journal {
         }
         self.length = file.backend.len()?;
         if !file.is_blank_from(at)? {
-            if !is_newest || file.goes_on_behind(at)? {
+            if !is_newest || file.goes_on_behind::<Batch>(at)? {
                 return Err(file.damaged(at));
             }
             log::info!("the log's file {} ends with a write that was cut off", file.number);

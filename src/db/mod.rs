@@ -15,7 +15,7 @@
 //!   when it reads;
 //! - an error here is fatal for the process: the caller reports it and ends.
 //!
-//! - [`journal`]: the log's files; [`terms`]: which term each of its entries is of
+//! - [`journal`]: the log, [`log_file`]: a file of it; [`terms`]: which term each of its entries is of
 //! - [`store`]: opening, appending, applying, installing a snapshot: the writer's side, one owner; [`identity`]:
 //!   whose store it is; [`applying`], [`load`], [`meta`] help it
 //! - [`recover`]: another history on what a store holds
@@ -38,6 +38,7 @@ mod journal;
 mod known;
 pub mod limits;
 mod load;
+mod log_file;
 mod meta;
 pub mod pin;
 pub mod planted;
