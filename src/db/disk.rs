@@ -29,6 +29,8 @@ pub trait Disk: Send + Sync + 'static {
     fn log_files(&self) -> Result<Vec<u64>, DbError>;
     /// Opens a file of the log, creating it when it is not there.
     fn open_log(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError>;
+    /// A file of the log gets another number, durably, and is opened with all that is in it.
+    fn reuse_log(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError>;
     fn remove_log(&self, number: u64) -> Result<(), DbError>;
 }
 
@@ -124,6 +126,14 @@ impl Disk for FileDisk {
             sync_folder(&self.folder)?;
         }
         Ok(Box::new(FileBackend::new(opened)?))
+    }
+
+    fn reuse_log(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+        let path = self.log_path(next);
+        fs::rename(self.log_path(number), &path).map_err(|source| file(&path, source))?;
+        // Before anything in it is written over: under its old name it would be damaged.
+        sync_folder(&self.folder)?;
+        self.open_log(next)
     }
 
     fn remove_log(&self, number: u64) -> Result<(), DbError> {

@@ -1,22 +1,26 @@
 //! The log on disk: files that are only ever appended to, one write and one fsync a batch.
 //!
 //! ```text
-//!   log-00000007   head │ batch │ batch │ batch      whole; goes as soon as nobody needs it
-//!   log-00000008   head │ batch │ bat     000000     the newest; its last batch may be torn: nobody was promised it
-//!
+//!   log-00000006   head │ batch │ batch │ batch      nobody needs it: it becomes log-00000009
+//!   log-00000007   head │ batch │ batch │ 00000      whole
+//!   log-00000008   head │ batch │ bat  what was here before    the newest; its last batch may be torn: nobody was
+//!                                                              promised it
 //!   head, batch:   a record of log_file.rs
 //! ```
 //!
 //! - A batch is what one append writes: entries, a hard state, or both. Entries that begin at or before the last one
 //!   replace what follows there, as another leader's do: the file keeps both, reading it again comes to the same end.
 //! - A head says where its file begins and what was promised by then, so that older files can go as a whole. It begins
-//!   a file only where everything before is committed once the older file goes ([`Journal::cut`]).
+//!   a file only where everything before is committed once the older file goes ([`Journal::cut`]). And it says where the
+//!   file before has to end: what is missing there is noticed.
 //! - An epoch is the life of a log: founding and installing a snapshot begin the next one, by a record of `meta` that
 //!   changes together with the rows. Files of another epoch are leftovers.
-//! - A file grows by steps of zeros, so that most batches overwrite blocks that the file system has given it already. Where
-//!   ext4 keeps a journal, a batch that needs another block costs 12 KB more there, and three times the time.
-//! - Checksums cover the file's number and the place in it. One that is wrong is damage, unless nothing follows it in
-//!   the newest file.
+//! - A batch overwrites blocks that the file system has given its file already: where ext4 keeps a journal, one that needs
+//!   another block costs 12 KB more there, and three times the time. So the newest of the files that nobody needs stays,
+//!   and becomes the next one, by another name, with what is in it; only without one a file is new, and grows by steps of
+//!   zeros, which are written as well and then written over.
+//! - Checksums cover the file's number and the place in it, so what a file held under another number is nothing. One that is
+//!   wrong is damage, unless nothing follows it in the newest file.
 //!
 //! Why not a table of redb's: a durable commit rewrites every page that changed, about 48 KB for a lone croak with its
 //! rows; a batch here is as long as what it says, and the rows are made durable once in thousands of entries.
@@ -31,6 +35,7 @@ use super::{DbError, Disk};
 use crate::state::LogIndex;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::{Arc, RwLock};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -118,7 +123,11 @@ impl Spans {
 pub(super) fn entries_from(spans: &RwLock<Spans>, from: LogIndex) -> Result<Vec<LogEntry>, DbError> {
     let span = spans.read().expect("no writer panics while it holds this lock").find(from);
     let Some(Span { last, file, at, .. }) = span else { return Ok(Vec::new()) };
-    let Some((batch, _)) = file.read::<Batch>(at)? else { return Err(file.damaged(at)) };
+    let Some((batch, _)) = file.read::<Batch>(at)? else {
+        // Let go of meanwhile, and another file by now? It was taken from the spans first.
+        let is_gone = spans.read().expect("no writer panics while it holds this lock").find(from).is_none();
+        return if is_gone { Ok(Vec::new()) } else { Err(file.damaged(at)) };
+    };
     Ok(batch.entries.into_iter().filter(|entry| (from..=last).contains(&entry.index)).collect())
 }
 
@@ -127,9 +136,12 @@ pub(super) struct Journal {
     disk: Arc<dyn Disk>,
     epoch: u64,
     files: VecDeque<Arc<LogFile>>,
+    /// The one before them, which nobody needs: the next file is made of it. When the store is opened again, it belongs
+    /// to the others.
+    spare: Option<Arc<LogFile>>,
     /// Where the next batch goes in the newest file.
     end: u64,
-    /// What the newest file is long; behind the end there are zeros.
+    /// What the newest file is long; behind the end there is nothing that was written under its number.
     length: u64,
     hard_state: HardState,
     spans: Arc<RwLock<Spans>>,
@@ -148,8 +160,9 @@ impl Journal {
         promised: Option<u64>,
         spans: Arc<RwLock<Spans>>,
     ) -> Result<Journal, DbError> {
+        let files = VecDeque::new();
         let mut journal =
-            Journal { disk, epoch, files: VecDeque::new(), end: 0, length: 0, hard_state: base.1, spans };
+            Journal { disk, epoch, files, spare: None, end: 0, length: 0, hard_state: base.1, spans };
         *journal.spans.write().expect("no reader panics while it holds this lock") = Spans::behind(base.0);
         let newest = journal.find_files(promised)?;
         for at in 0..journal.files.len() {
@@ -177,9 +190,6 @@ impl Journal {
                     if self.files.back().is_some_and(|before| before.number + 1 != number) {
                         // Older ones went, and one of them came back: nobody needs it.
                         self.drop_files()?;
-                    }
-                    if self.files.is_empty() {
-                        self.hard_state = head.hard_state;
                     }
                     self.files.push_back(Arc::new(file));
                 }
@@ -219,7 +229,8 @@ impl Journal {
                 file.number, file.start.index, before.index
             )));
         }
-        let Some((_, mut at)) = file.read::<Head>(0)? else { return Err(file.damaged(0)) };
+        let Some((head, mut at)) = file.read::<Head>(0)? else { return Err(file.damaged(0)) };
+        self.hard_state = head.hard_state;
         while let Some((batch, behind)) = file.read::<Batch>(at)? {
             if !goes_on(&batch.entries, spans.last().index) {
                 return Err(file.damaged(at));
@@ -228,33 +239,51 @@ impl Journal {
             self.hard_state = batch.hard_state.unwrap_or(self.hard_state);
             at = behind;
         }
-        self.length = file.backend.len()?;
-        if !file.is_blank_from(at)? {
-            if !is_newest || file.goes_on_behind::<Batch>(at)? {
-                return Err(file.damaged(at));
-            }
-            log::info!("the log's file {} ends with a write that was cut off", file.number);
-            file.backend.set_len(at)?;
-            file.backend.sync_data()?;
-            self.length = at;
+        // Of another than the newest, the next one's head tells whether that is all.
+        if is_newest {
+            self.end = at;
+            self.length = self.clear_behind(&file, at)?;
         }
-        self.end = at;
         Ok(())
+    }
+
+    /// Takes away what lies behind the last whole record of the newest file: it may be a part of one that was cut off.
+    /// Answers how long the file is.
+    fn clear_behind(&self, file: &LogFile, at: u64) -> Result<u64, DbError> {
+        if file.is_blank_from(at)? {
+            return Ok(file.backend.len()?);
+        }
+        if file.goes_on_behind::<Batch>(at)? {
+            return Err(file.damaged(at));
+        }
+        log::debug!("the log's file {} has something behind its end", file.number);
+        file.backend.set_len(at)?;
+        file.backend.sync_data()?;
+        Ok(at)
     }
 
     /// Begins another file. Not durable yet.
     fn begin_file(&mut self, number: u64) -> Result<(), DbError> {
-        let mut file = LogFile::open(self.disk.as_ref(), number)?;
-        file.start = self.last();
+        let spare = self.spare.take().map(|spare| spare.number);
+        let file = LogFile::begin(self.disk.as_ref(), number, spare, self.last())?;
         let head = Head { epoch: self.epoch, number, start: file.start, hard_state: self.hard_state };
-        let mut bytes = file.frame(0, &head);
-        (self.end, self.length) = (bytes.len() as u64, LOG_FILE_STEP_BYTES);
-        bytes.resize(LOG_FILE_STEP_BYTES as usize, 0);
-        file.backend.set_len(0)?;
-        file.backend.set_len(self.length)?;
-        file.backend.write(0, &bytes)?;
-        self.files.push_back(Arc::new(file));
+        self.length = file.backend.len()?;
+        let file = Arc::new(file);
+        self.end = self.put(&file, 0, file.frame(0, &head))?;
+        self.files.push_back(file);
         Ok(())
+    }
+
+    /// Writes a record to the newest file, which is made long enough. Answers where it ends.
+    fn put(&mut self, file: &LogFile, at: u64, mut record: Vec<u8>) -> Result<u64, DbError> {
+        let end = at + record.len() as u64;
+        if end > self.length {
+            self.length = end.next_multiple_of(LOG_FILE_STEP_BYTES);
+            file.backend.set_len(self.length)?;
+            record.resize((self.length - at) as usize, 0);
+        }
+        file.backend.write(at, &record)?;
+        Ok(end)
     }
 
     fn newest(&self) -> &Arc<LogFile> {
@@ -295,14 +324,7 @@ impl Journal {
 
     fn write(&mut self, entries: &[LogEntry], hard_state: Option<HardState>) -> Result<(), DbError> {
         let (file, at) = (self.newest().clone(), self.end);
-        let mut bytes = file.frame(at, &Appended { hard_state, entries });
-        let end = at + bytes.len() as u64;
-        if end > self.length {
-            self.length = end.next_multiple_of(LOG_FILE_STEP_BYTES);
-            file.backend.set_len(self.length)?;
-            bytes.resize((self.length - at) as usize, 0);
-        }
-        file.backend.write(at, &bytes)?;
+        let end = self.put(&file, at, file.frame(at, &Appended { hard_state, entries }))?;
         // Each is durable before the next is written: only the last of a file can be torn.
         file.backend.sync_data()?;
         self.end = end;
@@ -311,7 +333,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Lets go of whole files that hold nothing behind `through`, which is applied durably.
+    /// Lets go of whole files that hold nothing behind `through`, which is applied durably. The newest of them is kept for
+    /// its room.
     ///
     /// # Errors
     /// Fatal: the disk fails.
@@ -323,8 +346,8 @@ impl Journal {
             let term = spans.terms.at(index).unwrap_or(next.start.term);
             spans.cut(Position { index, term });
             drop(spans);
-            if let Some(file) = self.files.pop_front() {
-                self.remove(file.number)?;
+            if let Some(older) = mem::replace(&mut self.spare, self.files.pop_front()) {
+                self.remove(older.number)?;
             }
         }
         Ok(())

@@ -35,6 +35,24 @@ impl LogFile {
         Ok(LogFile { number, start: Position::default(), backend: disk.open_log(number)? })
     }
 
+    /// Begins another file: of `spare`, which is no file of the log any more, or a new one.
+    pub fn begin(
+        disk: &dyn Disk,
+        number: u64,
+        spare: Option<u64>,
+        start: Position,
+    ) -> Result<LogFile, DbError> {
+        let backend = match spare {
+            Some(spare) => disk.reuse_log(spare, number)?,
+            None => disk.open_log(number)?,
+        };
+        if spare.is_none() {
+            // One of this number may have been begun, and never used.
+            backend.set_len(0)?;
+        }
+        Ok(LogFile { number, start, backend })
+    }
+
     fn checksum(&self, at: u64, bytes: &[u8]) -> u32 {
         let mut hash = Xxh3::new();
         hash.update(&self.number.to_le_bytes());

@@ -61,6 +61,9 @@ impl Disk for Gated {
     fn open_log(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
         Ok(Box::new(GatedLog(self.0.open_log(number)?, self.1.clone())))
     }
+    fn reuse_log(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+        Ok(Box::new(GatedLog(self.0.reuse_log(number, next)?, self.1.clone())))
+    }
     fn remove_log(&self, number: u64) -> Result<(), DbError> {
         self.0.remove_log(number)
     }

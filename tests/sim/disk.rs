@@ -275,6 +275,24 @@ impl SimDisk {
         let generation = state.lock().expect("one thread").generation;
         Handle { state, generation }
     }
+
+    /// A crash comes before the rename, or after it.
+    fn rename(&self, from: Name, to: Name) -> Result<(), DbError> {
+        let mut files = self.files.lock().expect("one thread");
+        let file = files.get(&from).expect("there is a file to rename").clone();
+        let left = file.lock().expect("one thread").fail_after;
+        let crashed = |source| DbError::File { path: "store".into(), source };
+        if left == Some(0) {
+            return Err(crashed(io::Error::other("crashed before the rename")));
+        }
+        file.lock().expect("one thread").fail_after = left.map(|left| left - 1);
+        files.remove(&from);
+        files.insert(to, file);
+        if left == Some(1) {
+            return Err(crashed(io::Error::other("crashed after the rename")));
+        }
+        Ok(())
+    }
 }
 
 impl Disk for SimDisk {
@@ -297,20 +315,11 @@ impl Disk for SimDisk {
         self.files.lock().expect("one thread").remove(&INCOMING);
         Ok(())
     }
+    fn reuse_log(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+        self.rename(Name::Log(number), Name::Log(next))?;
+        self.open_log(next)
+    }
     fn promote_incoming(&self) -> Result<(), DbError> {
-        let mut files = self.files.lock().expect("one thread");
-        // A crash comes before the rename, or after it.
-        let left = files.get(&MAIN).and_then(|main| main.lock().expect("one thread").fail_after);
-        let crashed = |source| DbError::File { path: "store".into(), source };
-        if left == Some(0) {
-            return Err(crashed(io::Error::other("crashed before the rename")));
-        }
-        let incoming = files.remove(&INCOMING).expect("there is an incoming file to promote");
-        incoming.lock().expect("one thread").fail_after = left.map(|left| left - 1);
-        files.insert(MAIN, incoming);
-        if left == Some(1) {
-            return Err(crashed(io::Error::other("crashed after the rename")));
-        }
-        Ok(())
+        self.rename(INCOMING, MAIN)
     }
 }

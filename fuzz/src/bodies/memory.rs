@@ -128,6 +128,11 @@ impl Disk for MemoryDisk {
     fn open_log(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
         Ok(Box::new(self.file(Name::Log(number))))
     }
+    fn reuse_log(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+        let file = self.files().remove(&Name::Log(number)).unwrap_or_default();
+        self.files().insert(Name::Log(next), file);
+        self.open_log(next)
+    }
     fn remove_log(&self, number: u64) -> Result<(), DbError> {
         self.files().remove(&Name::Log(number));
         Ok(())

@@ -1,10 +1,12 @@
 //! The log's files: read again after anything that can happen to them, they say what was promised.
 
 use crate::db::journal::{Journal, Spans, entries_from};
-use crate::db::{DbError, Disk, EntryKind, FileDisk, HardState, LogEntry, Position};
-use std::fs;
+use crate::db::{DbError, Disk, EntryKind, FileDisk, HardState, LogEntry, Position, Which};
+use redb::{Database, StorageBackend};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
+use std::{fs, io};
 
 /// Entries after which another file is begun, here.
 const FILE_ENTRIES: u64 = 4;
@@ -92,14 +94,129 @@ fn older_files_go_as_a_whole_and_the_floor_is_right() {
     assert_eq!((journal.floor(), files(folder.path()).len()), (BASE, 3));
     journal.cut(6).unwrap();
     assert_eq!(journal.floor(), Position { index: 6, term: 2 });
-    assert_eq!(files(folder.path()).len(), 2);
+    assert!(entries_from(&journal.spans(), 6).unwrap().is_empty());
     let before = all(&journal);
+    journal.cut(11).unwrap();
+    assert_eq!(files(folder.path()).len(), 2, "the newest of those that nobody needs is there for the next");
     drop(journal);
+    // When the log is opened again it is of use to whoever needs it.
     let mut journal = open(folder.path());
     assert_eq!((journal.floor(), all(&journal)), (Position { index: 6, term: 2 }, before));
     journal.cut(100).unwrap();
-    assert_eq!(files(folder.path()).len(), 1, "the newest always stays");
-    assert!(entries_from(&journal.spans(), 3).unwrap().is_empty());
+    assert_eq!((journal.floor().index, files(folder.path()).len()), (11, 2), "the newest always stays");
+}
+
+#[test]
+fn a_file_that_nobody_needs_becomes_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let inode = |path: &PathBuf| fs::metadata(path).unwrap().ino();
+    let mut journal = open(folder.path());
+    append(&mut journal, 2, 6, 1);
+    append(&mut journal, 7, 11, 1);
+    let oldest = inode(&files(folder.path())[0]);
+    let before = fs::read(&files(folder.path())[0]).unwrap();
+    journal.cut(6).unwrap();
+    append(&mut journal, 12, 13, 2);
+    let names = files(folder.path());
+    assert_eq!((names.len(), inode(&names[1])), (2, oldest));
+    let whole = all(&journal);
+    let (end, number) = (journal.end() as usize, journal.newest_number());
+    drop(journal);
+    let (first, bytes) = (fs::read(&names[0]).unwrap(), fs::read(&names[1]).unwrap());
+    assert!(bytes[end..] == before[end..], "the rest is what was there before");
+    assert_eq!(all(&open(folder.path())), whole);
+    // However much of what was written to it got there, what was there before follows.
+    for length in 0..=end {
+        let torn = [&bytes[..length], &before[length..]].concat();
+        fs::write(&names[1], torn).unwrap();
+        let mut journal = open(folder.path());
+        let last = journal.last().index;
+        assert!(if length == end { last == 13 } else { last == 11 }, "{length}: {last}");
+        append(&mut journal, last + 1, 15, 3);
+        assert_eq!(journal.newest_number(), number, "{length}");
+        let whole = all(&journal);
+        drop(journal);
+        assert_eq!(all(&open(folder.path())), whole, "{length}");
+        fs::write(&names[0], &first).unwrap();
+    }
+}
+
+#[test]
+fn what_becomes_another_file_while_it_is_read_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Disturbed { disk: FileDisk::new(folder.path()).unwrap(), before_read: Arc::default() };
+    let before_read = disk.before_read.clone();
+    let spans = Arc::new(RwLock::new(Spans::default()));
+    let mut journal = Journal::open(Arc::new(disk), 1, (BASE, PROMISED), None, spans.clone()).unwrap();
+    append(&mut journal, 2, 6, 1);
+    append(&mut journal, 7, 11, 1);
+    *before_read.lock().unwrap() = Some(Box::new(move || {
+        journal.cut(6).unwrap();
+        append(&mut journal, 12, 16, 1);
+    }));
+    assert!(entries_from(&spans, 3).unwrap().is_empty());
+    assert!(before_read.lock().unwrap().is_none(), "it was read");
+    assert_eq!(entries_from(&spans, 12).unwrap().len(), 5);
+}
+
+/// Something happens just before the next read of a file of the log.
+struct Disturbed {
+    disk: FileDisk,
+    before_read: BeforeRead,
+}
+
+type BeforeRead = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
+
+struct DisturbedFile(Box<dyn StorageBackend>, BeforeRead);
+
+impl std::fmt::Debug for DisturbedFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StorageBackend for DisturbedFile {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let disturbance = self.1.lock().unwrap().take();
+        disturbance.into_iter().for_each(|disturb| disturb());
+        self.0.read(offset, out)
+    }
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        self.0.set_len(length)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.0.write(offset, bytes)
+    }
+}
+
+impl Disk for Disturbed {
+    fn open(&self, which: Which) -> Result<Database, DbError> {
+        self.disk.open(which)
+    }
+    fn discard_incoming(&self) -> Result<(), DbError> {
+        self.disk.discard_incoming()
+    }
+    fn promote_incoming(&self) -> Result<(), DbError> {
+        self.disk.promote_incoming()
+    }
+    fn log_files(&self) -> Result<Vec<u64>, DbError> {
+        self.disk.log_files()
+    }
+    fn open_log(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+        Ok(Box::new(DisturbedFile(self.disk.open_log(number)?, self.before_read.clone())))
+    }
+    fn reuse_log(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+        Ok(Box::new(DisturbedFile(self.disk.reuse_log(number, next)?, self.before_read.clone())))
+    }
+    fn remove_log(&self, number: u64) -> Result<(), DbError> {
+        self.disk.remove_log(number)
+    }
 }
 
 #[test]
