@@ -9,16 +9,18 @@
 //!
 //! The Raft task runs where the links' sockets are read and written, so that a message takes no thread's waking; it
 //! never waits for a disk: entries that left memory are read on a thread made for it, which is not the store thread,
-//! so that a follower that is far behind delays nobody's fsync. The inbox is bounded and refuses when full. Time that the
+//! so that a follower that is far behind delays nobody's fsync. The inbox is bounded and refuses when full, all but what the store
+//! thread says. Time that the
 //! process did not run (stopped, starved) is not made up for: it is told of one tick, not of the hundred missed,
 //! so that it does not stand for election before it has heard what waits in its sockets.
 
+mod inbox;
 mod reading;
 mod store_thread;
 mod waiters;
 
 use super::core::{Core, CoreStatus, Input, Now, Output};
-use super::limits::{INBOX_MAX, LIVE_EVENTS_MAX, TICK_MS};
+use super::limits::{LIVE_EVENTS_MAX, TICK_MS};
 use super::live::Live;
 use super::writer::{Done, Job, Writer};
 use super::{RaftMessage, ReadAnswer, ReadId, convert};
@@ -27,8 +29,9 @@ use crate::state::apply::digest;
 use crate::state::{LogIndex, Outcome, RaftId, Request, RequestId};
 use bytes::Bytes;
 use event_listener::Event;
+use inbox::{Inbox, Messages, Refused, inbox};
 use reading::Reading;
-use smol::channel::{Receiver, Sender, TrySendError};
+use smol::channel::{Receiver, Sender};
 use smol::stream::StreamExt;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -128,7 +131,7 @@ struct Shared {
 /// A running replica. Dropping it does not stop it: [`Replica::stop`] does.
 #[derive(Clone)]
 pub struct Replica {
-    inbox: Sender<Message>,
+    inbox: Inbox<Message>,
     shared: Arc<Shared>,
     reader: Reader,
     /// Nothing is ever sent: the channel's end is the signal.
@@ -147,7 +150,7 @@ impl Replica {
         transport: T,
         failed: Sender<Failing>,
     ) -> std::io::Result<(Replica, impl Future<Output = ()> + Send + use<T>)> {
-        let (inbox, messages) = smol::channel::bounded(INBOX_MAX);
+        let (inbox, messages) = inbox();
         let (job_sender, jobs) = mpsc::channel();
         let reader = writer.store().reader();
         let shared = Arc::new(Shared {
@@ -301,7 +304,7 @@ impl Replica {
     pub fn snapshot_received(&self, from: RaftId, bytes: &Bytes) {
         let message = convert::message_from_bytes(bytes);
         let sent =
-            message.is_some_and(|message| self.inbox.try_send(Message::Snapshot { from, message }).is_ok());
+            message.is_some_and(|message| self.inbox.offer(Message::Snapshot { from, message }).is_ok());
         if !sent {
             self.snapshot_abandoned();
         }
@@ -314,9 +317,9 @@ impl Replica {
     /// How sending a snapshot ended. Never dropped: the peer gets nothing before the engine knows.
     pub async fn snapshot_sent(&self, to: RaftId, complete: bool) {
         loop {
-            match self.inbox.try_send(Message::Input(Input::SnapshotSent { to, complete })) {
-                Ok(()) | Err(TrySendError::Closed(_)) => return,
-                Err(TrySendError::Full(_)) => smol::Timer::after(Duration::from_millis(TICK_MS)).await,
+            match self.inbox.offer(Message::Input(Input::SnapshotSent { to, complete })) {
+                Ok(()) | Err(Refused::Closed) => return,
+                Err(Refused::Full) => smol::Timer::after(Duration::from_millis(TICK_MS)).await,
             };
         }
     }
@@ -333,7 +336,7 @@ impl Replica {
 
     /// Ends task and thread. What was not answered is answered `Ending`.
     pub fn stop(&self) {
-        let _ = self.inbox.try_send(Message::Stop);
+        let _ = self.inbox.offer(Message::Stop);
     }
 
     /// Waits until the store thread has ended, everything on disk.
@@ -342,14 +345,14 @@ impl Replica {
     }
 
     fn try_feed(&self, input: Input) -> Result<(), Undecided> {
-        self.inbox.try_send(Message::Input(input)).map_err(|refused| match refused {
-            TrySendError::Full(_) => Undecided::Busy,
-            TrySendError::Closed(_) => Undecided::Ending,
+        self.inbox.offer(Message::Input(input)).map_err(|refused| match refused {
+            Refused::Full => Undecided::Busy,
+            Refused::Closed => Undecided::Ending,
         })
     }
 
     fn feed(&self, input: Input) {
-        if self.inbox.try_send(Message::Input(input)).is_err() {
+        if self.inbox.offer(Message::Input(input)).is_err() {
             log::debug!("the inbox is full: dropped");
         }
     }
@@ -373,7 +376,7 @@ impl Drop for Life {
 
 struct RaftTask<T> {
     core: Core,
-    messages: Receiver<Message>,
+    messages: Messages<Message>,
     jobs: mpsc::Sender<Job>,
     reading: Reading,
     transport: T,
@@ -394,14 +397,13 @@ impl<T: Transport> RaftTask<T> {
         // A snapshot was handed over by its link, and is not settled.
         let mut snapshot = false;
         loop {
-            let message = async { self.messages.recv().await.map(Some) };
+            let message = async { Some(self.messages.next().await) };
             let ticked = async {
                 timer.next().await;
-                Ok(None)
+                None
             };
-            // Nobody is left who could ask.
-            let Ok(first) = smol::future::or(message, ticked).await else { return };
-            let more = std::iter::from_fn(|| self.messages.try_recv().ok()).take(DRAIN_MAX);
+            let first = smol::future::or(message, ticked).await;
+            let more = std::iter::from_fn(|| self.messages.next_waiting()).take(DRAIN_MAX);
             for message in first.into_iter().chain(more) {
                 match message {
                     Message::Input(input) => self.core.feed(input),
@@ -457,12 +459,18 @@ impl<T: Transport> RaftTask<T> {
             Output::Store(job) => return self.jobs.send(job).is_ok(),
             Output::Fetch(fetch) => self.reading.begin(fetch),
             Output::Expired(ids) => {
-                ids.into_iter().for_each(|id| self.shared.waiters.answer(id, &Err(Undecided::Late)));
+                for id in ids {
+                    self.shared.waiters.answer(id, &Err(Undecided::Late));
+                }
             }
-            Output::Refused(id) => self.shared.waiters.answer(id, &Err(Undecided::Busy)),
+            Output::Refused(id) => {
+                self.shared.waiters.answer(id, &Err(Undecided::Busy));
+            }
             Output::ReadIndex(ReadAnswer { reads, index }) => {
                 let answer = index.ok_or(Undecided::Late);
-                reads.into_iter().for_each(|id| self.shared.reads.answer(id, &answer));
+                for id in reads {
+                    self.shared.reads.answer(id, &answer);
+                }
             }
             Output::Fatal(why) => {
                 let _ = self.shared.failed.try_send(Failing::Broken(why));

@@ -1,15 +1,15 @@
 //! Reads the log for followers that are far behind, on threads that may wait and that end when nobody needs them.
 
+use super::inbox::Inbox;
 use super::{Message, Shared};
 use crate::db::{self, Reader};
 use crate::replica::core::Input;
 use crate::replica::fetches::{Fetch, Fetched};
-use smol::channel::Sender;
 use std::sync::Arc;
 
 pub(super) struct Reading {
     pub reader: Reader,
-    pub inbox: Sender<Message>,
+    pub inbox: Inbox<Message>,
     pub shared: Arc<Shared>,
 }
 
@@ -21,7 +21,7 @@ impl Reading {
         let read = move || match db::reading(|| reader.entries(low, high, bytes_max)) {
             // Never dropped: the core asks for the same again only once it has an answer.
             Ok(entries) => {
-                let _ = inbox.send_blocking(Message::Input(Input::Fetched(Fetched { low, entries })));
+                let _ = inbox.put(Message::Input(Input::Fetched(Fetched { low, entries })));
             }
             Err(error) => {
                 let _ = shared.failed.try_send(error.into());

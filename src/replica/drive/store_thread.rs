@@ -1,5 +1,6 @@
 //! The thread around the writer: jobs that wait together are carried out together, and who waits is answered.
 
+use super::inbox::Inbox;
 use super::{Life, Message, Shared};
 use crate::db::DbError;
 use crate::replica::core::Input;
@@ -12,7 +13,7 @@ use std::time::Instant;
 pub(super) struct StoreThread {
     pub writer: Writer,
     pub jobs: mpsc::Receiver<Job>,
-    pub inbox: Sender<Message>,
+    pub inbox: Inbox<Message>,
     pub shared: Arc<Shared>,
     pub _ends: Sender<Infallible>,
 }
@@ -42,33 +43,37 @@ impl StoreThread {
     }
 
     fn turn(&mut self, jobs: Vec<Job>) -> Result<(), DbError> {
-        let mut applied = None;
+        let (mut applied, mut awaited) = (None, false);
         if jobs.iter().any(|job| !job.committed.is_empty() || job.install.is_some()) {
             let done = self.writer.apply(&jobs)?;
-            self.answer(&done);
+            awaited = self.answer(&done);
             applied = Some(done);
         }
-        // What was applied is told before the disk is waited for, and else together with the rest: each message may
-        // wake a thread. Sending ends with the Raft task: then nobody needs to be told.
-        if jobs.iter().any(|job| !job.is_volatile())
+        // What was applied is told before the disk is waited for where somebody here has waited for it, and else together
+        // with the rest: each message may wake a thread. Sending ends with the Raft task: then nobody needs to be told.
+        if awaited
+            && jobs.iter().any(|job| !job.is_volatile())
             && let Some(done) = applied.take()
         {
-            let _ = self.inbox.send_blocking(Message::Input(Input::Applied(done)));
+            let _ = self.inbox.put(Message::Input(Input::Applied(done)));
         }
         let stored = self.writer.append(jobs)?;
-        let _ = self.inbox.send_blocking(match applied {
+        let _ = self.inbox.put(match applied {
             Some(applied) => Message::Turn(Box::new((applied, stored))),
             None => Message::Input(Input::Stored(stored)),
         });
         Ok(())
     }
 
-    fn answer(&self, done: &Done) {
+    /// Answers who waits for any of this. Whether anybody did.
+    fn answer(&self, done: &Done) -> bool {
+        let mut awaited = false;
         for entry in &done.outcomes {
-            self.shared.waiters.answer(entry.id, &Ok((entry.index, entry.outcome.clone())));
+            awaited |= self.shared.waiters.answer(entry.id, &Ok((entry.index, entry.outcome.clone())));
         }
         let events = done.outcomes.iter().map(|entry| (entry.index, entry.happened.clone()));
         self.shared.live.publish(done.installed, events, done.applied.index);
         self.shared.progress.notify(usize::MAX);
+        awaited
     }
 }

@@ -42,12 +42,15 @@ impl<Id: Eq + Hash, A: Clone> Waiters<Id, A> {
         askers.push(sender);
         Ok(receiver)
     }
-    pub fn answer(&self, id: Id, answer: &A) {
+    /// Whether anybody had asked.
+    pub fn answer(&self, id: Id, answer: &A) -> bool {
         let waiting = self.table().as_mut().and_then(|table| table.remove(&id));
-        for asker in waiting.into_iter().flat_map(|waiting| waiting.askers) {
+        let Some(Waiting { askers, .. }) = waiting else { return false };
+        for asker in askers {
             // One that has gone does not matter.
             let _ = asker.send(answer.clone());
         }
+        true
     }
     pub fn close(&self) {
         *self.table() = None;
