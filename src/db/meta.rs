@@ -3,7 +3,7 @@
 //! A new record gets a new name; those that are here are on people's disks and keep their shape.
 
 use super::DbError;
-use super::read::{LOG, META, ROWS};
+use super::read::{META, ROWS};
 use super::record::{Configuration, Identity, Position, seal_record, unseal_record};
 use crate::state::HOME;
 use redb::{Database, ReadableDatabase, ReadableTable, Table};
@@ -41,7 +41,6 @@ pub(super) fn make_tables(database: &Database) -> Result<(), DbError> {
     }
     drop(transaction);
     let transaction = database.begin_write()?;
-    transaction.open_table(LOG)?;
     transaction.open_table(ROWS)?;
     transaction.open_table(META)?;
     transaction.commit()?;

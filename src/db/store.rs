@@ -24,7 +24,7 @@ use super::terms::Terms;
 use super::{DbError, Disk, Which, digest};
 use crate::state::window::Window;
 use crate::state::{Happening, LogIndex, Outcome, RequestId};
-use redb::{Database, Durability, ReadableDatabase, ReadableTable};
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableHandle};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -419,16 +419,18 @@ fn open_journal(
     }
     let mut journal = Journal::open(disk.clone(), 1, base, None, spans)?;
     let mut entries = Vec::new();
-    for row in transaction.open_table(LOG)?.iter()? {
-        let (index, value) = row?;
-        entries.push(unseal_record(&index.value().to_be_bytes(), value.value())?);
+    if transaction.list_tables()?.any(|table| table.name() == LOG.name()) {
+        for row in transaction.open_table(LOG)?.iter()? {
+            let (index, value) = row?;
+            entries.push(unseal_record(&index.value().to_be_bytes(), value.value())?);
+        }
     }
     if !entries.is_empty() {
         journal.append(&entries, None, LOG_FILE_ENTRIES)?;
     }
     drop(transaction);
     let transaction = database.begin_write()?;
-    transaction.open_table(LOG)?.retain(|_, _| false)?;
+    transaction.delete_table(LOG)?;
     write_meta(&mut transaction.open_table(META)?, EPOCH, &1u64)?;
     transaction.commit()?;
     Ok(journal)

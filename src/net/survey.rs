@@ -58,6 +58,12 @@ impl Survey {
         self.members.iter().find(|member| member.info.who() == name)
     }
 
+    /// Where its members are, the living first: the others may come back.
+    pub fn addresses(&self) -> Vec<String> {
+        let (living, silent): (Vec<_>, Vec<_>) = self.members.iter().partition(|member| member.alive);
+        living.into_iter().chain(silent).map(|member| member.info.address.clone()).collect()
+    }
+
     /// Whether anybody answered.
     pub fn anyone(&self) -> bool {
         self.members.iter().any(|member| member.alive)

@@ -362,10 +362,8 @@ impl Core {
         let mut ready = self.raw.ready();
         let mut job = Job { number: ready.number(), ..Job::default() };
         let mut promises = Vec::new();
-        // The engine goes through its peers in the order of a hash map, another one in every process: sorted, a
-        // simulated run is the same everywhere. Each peer's own messages keep their order.
         let mut early = ready.take_messages();
-        early.sort_by_key(|message| message.to);
+        by_peer(&mut early);
         // A leader's. One that elected itself, alone, has not told its disk of its term yet: were it killed now, it
         // would lead the same term again, with other entries.
         if self.raw.raft.term <= self.durable_term {
@@ -393,7 +391,7 @@ impl Core {
         job.log_wanted = self.log_wanted();
         let committed = ready.take_committed_entries();
         promises.extend(ready.take_persisted_messages());
-        promises.sort_by_key(|message| message.to);
+        by_peer(&mut promises);
         self.raw.advance_append_async(ready);
         self.commit(&committed, &mut job);
         self.hold(job.number, promises, job.is_volatile());
@@ -439,6 +437,12 @@ impl Core {
         self.raw.mut_store().set_configuration(state);
         job.configuration = Some(configuration);
     }
+}
+
+/// The engine goes through its peers in the order of a hash map, another one in every process: sorted, a simulated run is the
+/// same everywhere. Each peer's own messages keep their order.
+fn by_peer(messages: &mut [Message]) {
+    messages.sort_by_key(|message| message.to);
 }
 
 /// Whether a message, as bytes, announces the state that this head begins: the engine goes by the one, the store

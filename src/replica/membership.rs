@@ -73,8 +73,8 @@ pub fn next_change(leader: RaftId, seats: &[Seat]) -> Option<Change> {
     }
     let lives = |change: &Change| leaves_a_majority(seats, change);
     let goes = |seat: &Seat| seat.standing != Standing::Wanted && seat.raft_id != leader;
-    let change = change_seats(leader, seats, goes).filter(lives);
-    change.or_else(|| change_seats(leader, seats, |_| false).filter(lives))
+    let change = change_seats(leader, seats, &goes).filter(lives);
+    change.or_else(|| change_seats(leader, seats, &|_| false).filter(lives))
 }
 
 /// Whether a majority of those who vote after this change is there now, or nobody's vote changes.
@@ -89,7 +89,7 @@ fn leaves_a_majority(seats: &[Seat], change: &Change) -> bool {
 }
 
 /// The change that gives everybody the seat they should have; voters who go, if any, lose theirs.
-fn change_seats(leader: RaftId, seats: &[Seat], goes: impl Fn(&Seat) -> bool) -> Option<Change> {
+fn change_seats(leader: RaftId, seats: &[Seat], goes: &dyn Fn(&Seat) -> bool) -> Option<Change> {
     let ids = |found: Vec<&Seat>| found.iter().map(|seat| seat.raft_id).collect::<Vec<RaftId>>();
     let lost = |seat: &&Seat| seat.standing == Standing::Lost && seat.raft_id != leader;
     let mut ready: Vec<&Seat> = seats

@@ -144,7 +144,7 @@ impl Wish<'_> {
     }
 
     /// Asks one after the other, the leader first and the member itself last, until somebody decides.
-    async fn ask(&self, survey: &Survey, ask: &impl Fn() -> Ask) -> Option<Outcome> {
+    async fn ask(&self, survey: &Survey, ask: &dyn Fn() -> Ask) -> Option<Outcome> {
         let name = self.options.name.to_string();
         let mut members: Vec<&MemberView> = survey.members.iter().filter(|member| member.alive).collect();
         members.sort_by_key(|member| {

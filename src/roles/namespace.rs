@@ -91,10 +91,7 @@ impl Namespace {
     pub async fn reach(group: &Group) -> Result<Namespace, Failure> {
         let survey = status::reached(group).await?;
         let names = survey.members.iter().map(|it| (it.info.raft_id, it.info.name())).collect();
-        let mut members = survey.members;
-        // The living first; the others may come back.
-        members.sort_by_key(|member| !member.alive);
-        let servers: Vec<String> = members.into_iter().map(|member| member.info.address).collect();
+        let servers = survey.addresses();
         let client = Client::on(Plane::Control, servers.clone(), group.keys.clone());
         let keys = group.keys.clone();
         let servers = Servers(Arc::new(move || servers.clone()));

@@ -31,11 +31,8 @@ const NEWEST_MAX: Duration = Duration::from_secs(3);
 /// 1: refused; 2: something is missing; 3: nobody answers.
 pub async fn run(options: &UserOptions) -> Result<u8, Failure> {
     let survey = status::reached(&options.group).await?;
-    let mut members = survey.members;
-    // The living first; the others may come back.
-    members.sort_by_key(|member| !member.alive);
-    let servers = members.into_iter().map(|member| member.info.address).collect();
-    let operator = Operator { client: Client::on(Plane::Control, servers, options.group.keys.clone()) };
+    let client = Client::on(Plane::Control, survey.addresses(), options.group.keys.clone());
+    let operator = Operator { client };
     ended(operator.perform(options).await)
 }
 

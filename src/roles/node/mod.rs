@@ -502,8 +502,9 @@ pub(super) fn host_name() -> String {
 /// How many processes want to run, over the last minute, in hundredths.
 fn load_hundredths() -> u32 {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load: f64 = text.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or_default();
-    (load * 100.0) as u32
+    // "0.52 0.58 …"
+    let load = text.split(' ').next().unwrap_or_default();
+    load.replace('.', "").parse().unwrap_or_default()
 }
 
 fn ticks_of(time: Duration) -> u64 {
