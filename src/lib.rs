@@ -7,6 +7,8 @@
 //!                           ui: net, state    net: state    replica: db, state
 //! ```
 //!
+//! The lower four are the package `ribbit-core` (core/Cargo.toml, src/core.rs).
+//!
 //! - [`state`]: the rules; pure
 //! - [`db`]: what a node keeps: the log's files, one redb file
 //! - [`replica`]: consensus; the only place that names the Raft crate
@@ -14,9 +16,7 @@
 //! - [`ui`]: what people see
 //! - [`roles`]: backend, coordinator, balancer, client, up: each wires the layers below
 
-pub mod db;
-pub mod net;
-pub mod replica;
+pub use ribbit_core::{db, net, replica, state};
+
 pub mod roles;
-pub mod state;
 pub mod ui;

@@ -48,8 +48,8 @@ fn sources() -> Vec<Source> {
     assert!(paths.len() > 20, "the sources were not found");
     paths.sort();
     let sources = paths.iter().map(|path| source(root, path));
-    // lib.rs is the map: it declares the layers and imports nothing.
-    sources.filter(|source| source.path != "src/lib.rs").collect()
+    // These two declare the layers, and are the map.
+    sources.filter(|source| !["src/lib.rs", "src/core.rs"].contains(&source.path.as_str())).collect()
 }
 
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
@@ -95,7 +95,7 @@ fn without_comments(text: &str) -> String {
 fn layers_named(source: &Source) -> Vec<String> {
     let mut named = Vec::new();
     let up = "super::".repeat(source.depth);
-    for prefix in ["crate::", "ribbit::", up.as_str()] {
+    for prefix in ["crate::", "ribbit::", "ribbit_core::", up.as_str()] {
         for rest in after_each(&source.code, prefix) {
             match rest.strip_prefix('{') {
                 Some(group) => named.extend(first_names(group)),

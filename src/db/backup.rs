@@ -129,7 +129,7 @@ impl<W: Write> BackupWriter<W> {
     }
 
     fn block<T: Serialize>(&mut self, kind: u8, what: &T) -> Result<(), BackupError> {
-        let bytes = postcard::to_stdvec(what).expect("records are plain data");
+        let bytes = postcard::to_extend(what, Vec::new()).expect("records are plain data");
         let length = u32::try_from(bytes.len()).ok().filter(|length| *length <= BLOCK_BYTES_MAX);
         let length = length.ok_or_else(|| damaged("a step of rows is longer than any may be"))?;
         let mut block = vec![kind];

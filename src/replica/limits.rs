@@ -27,6 +27,8 @@ pub const FETCH_KEEP_TICKS: u64 = 2_000 / TICK_MS;
 pub const REQUESTS_MAX: usize = 4_096;
 /// Askers of one and the same request who wait for its outcome.
 pub const WAITERS_PER_REQUEST_MAX: usize = 16;
+/// A croak of ordinary characters, proposed, fits in; room for more is made.
+pub const PROPOSAL_BYTES_USUAL: usize = 256;
 /// Requests in one forward.
 pub const FORWARD_MAX: usize = 512;
 /// Requests that a leader gathers, while what it has proposed is not committed, before it proposes them all the same.

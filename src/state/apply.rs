@@ -103,11 +103,8 @@ const COMMAND_BYTES_USUAL: usize = 64 + 4 * CROAK_CHARS_MAX;
 
 /// A digest of a command that is the same on every member and for every retry.
 pub fn digest(command: &Command) -> u64 {
-    let mut room = [0; COMMAND_BYTES_USUAL];
-    if let Ok(bytes) = postcard::to_slice(command, &mut room) {
-        return xxhash_rust::xxh3::xxh3_64(bytes);
-    }
-    let bytes = postcard::to_stdvec(command).expect("commands are plain data: they always serialise");
+    let room = Vec::with_capacity(COMMAND_BYTES_USUAL);
+    let bytes = postcard::to_extend(command, room).expect("commands are plain data: they always serialise");
     xxhash_rust::xxh3::xxh3_64(&bytes)
 }
 

@@ -5,6 +5,7 @@ use crate::db::Configuration;
 use crate::replica::fetches::Fetched;
 use crate::replica::limits::{
     DEMOTE_TICKS, GATHERED_MAX, HANDOVER_LAG_MAX, HANDOVER_RETRY_TICKS, PRESENT_TICKS, PROMOTE_LAG_MAX,
+    PROPOSAL_BYTES_USUAL,
 };
 use crate::replica::membership::{self, Seat, Silence};
 use crate::state::HOME;
@@ -38,7 +39,8 @@ impl Core {
             if self.proposed.insert(request.id) {
                 let mut entry = Entry::new();
                 let proposal = Proposal { stamp, request };
-                entry.data = postcard::to_stdvec(&proposal).expect("commands are plain data").into();
+                let room = Vec::with_capacity(PROPOSAL_BYTES_USUAL);
+                entry.data = postcard::to_extend(&proposal, room).expect("commands are plain data").into();
                 message.entries.push(entry);
                 taken.push(proposal.request);
             }

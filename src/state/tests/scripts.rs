@@ -27,7 +27,7 @@ pub(super) type Words = Result<String, Box<dyn Error>>;
 
 #[test]
 fn scripts() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/state/testscripts");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/state/testscripts");
     let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     assert!(!paths.is_empty());
