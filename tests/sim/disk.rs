@@ -9,6 +9,7 @@ use redb::{Database, StorageBackend};
 use ribbit::db::{DbError, Disk, Which, disk::builder};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 const SECTOR: usize = 512;
@@ -175,6 +176,8 @@ type Files = BTreeMap<Name, Arc<Mutex<FileState>>>;
 #[derive(Debug, Clone, Default)]
 pub struct SimDisk {
     files: Arc<Mutex<Files>>,
+    /// Files of the log that became others.
+    reused: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -217,7 +220,7 @@ impl SimDisk {
         };
         let files = self.files.lock().expect("one thread");
         let files = files.iter().map(|(which, file)| (*which, copy(file))).collect();
-        SimDisk { files: Arc::new(Mutex::new(files)) }
+        SimDisk { files: Arc::new(Mutex::new(files)), reused: Arc::default() }
     }
 
     /// The last syncs of the log, one or several, turn out to have been lies; sometimes those of the rows too.
@@ -242,6 +245,11 @@ impl SimDisk {
         }
         state.current.clone_from(&bytes);
         state.durable = bytes;
+    }
+
+    /// How often a file of the log became another.
+    pub fn reused(&self) -> u64 {
+        self.reused.load(Ordering::Relaxed)
     }
 
     /// Whether something has failed that was to: whoever uses this disk is about to die.
@@ -317,6 +325,7 @@ impl Disk for SimDisk {
     }
     fn reuse_log(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
         self.rename(Name::Log(number), Name::Log(next))?;
+        self.reused.fetch_add(1, Ordering::Relaxed);
         self.open_log(next)
     }
     fn promote_incoming(&self) -> Result<(), DbError> {

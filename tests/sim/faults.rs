@@ -33,6 +33,7 @@ pub struct Faults {
     pub doubled: u64,
     pub snapshots: u64,
     pub installs: u64,
+    pub log_files_reused: u64,
     pub fetches: u64,
     pub fetches_of_another_log: u64,
     pub fetches_for_no_leader: u64,
@@ -50,7 +51,7 @@ impl Faults {
         self.lively_ms_max = self.lively_ms_max.max(other.lively_ms_max);
     }
 
-    fn counts(&mut self) -> [(&'static str, &mut u64); 30] {
+    fn counts(&mut self) -> [(&'static str, &mut u64); 31] {
         [
             ("crashes", &mut self.crashes),
             ("crashes inside a transaction", &mut self.crashes_inside),
@@ -77,6 +78,7 @@ impl Faults {
             ("messages doubled", &mut self.doubled),
             ("snapshots sent", &mut self.snapshots),
             ("snapshots installed", &mut self.installs),
+            ("files of the log used again", &mut self.log_files_reused),
             ("reads of the log for followers", &mut self.fetches),
             ("of a log that changed meanwhile", &mut self.fetches_of_another_log),
             ("for who led no longer", &mut self.fetches_for_no_leader),

@@ -397,7 +397,8 @@ impl World {
         assert!(done >= OPERATIONS_MIN, "a history of {done} operations is too short");
     }
 
-    fn report(self) -> Report {
+    fn report(mut self) -> Report {
+        self.faults.log_files_reused = self.nodes.iter().map(|node| node.disk.reused()).sum();
         Report {
             operations: self.checker.history.len(),
             linearizable_reads: self.checker.history.linearizable_reads(),
