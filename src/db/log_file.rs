@@ -44,12 +44,13 @@ impl LogFile {
     ) -> Result<LogFile, DbError> {
         let backend = match spare {
             Some(spare) => disk.reuse_log(spare, number)?,
-            None => disk.open_log(number)?,
+            None => {
+                let backend = disk.open_log(number)?;
+                // One of this number may have been begun, and never used.
+                backend.set_len(0)?;
+                backend
+            }
         };
-        if spare.is_none() {
-            // One of this number may have been begun, and never used.
-            backend.set_len(0)?;
-        }
         Ok(LogFile { number, start, backend })
     }
 

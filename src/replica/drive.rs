@@ -9,10 +9,9 @@
 //!
 //! The Raft task runs where the links' sockets are read and written, so that a message takes no thread's waking; it
 //! never waits for a disk: entries that left memory are read on a thread made for it, which is not the store thread,
-//! so that a follower that is far behind delays nobody's fsync. The inbox is bounded and refuses when full, all but what the store
-//! thread says. Time that the
-//! process did not run (stopped, starved) is not made up for: it is told of one tick, not of the hundred missed,
-//! so that it does not stand for election before it has heard what waits in its sockets.
+//! so that a follower that is far behind delays nobody's fsync. The inbox is bounded and refuses when full, all but what
+//! this replica's own threads say. Time that the process did not run (stopped, starved) is not made up for: it is told of
+//! one tick, not of the hundred missed, so that it does not stand for election before it has heard what waits in its sockets.
 
 mod inbox;
 mod reading;

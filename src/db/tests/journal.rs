@@ -104,6 +104,7 @@ fn older_files_go_as_a_whole_and_the_floor_is_right() {
     assert_eq!((journal.floor(), all(&journal)), (Position { index: 6, term: 2 }, before));
     journal.cut(100).unwrap();
     assert_eq!((journal.floor().index, files(folder.path()).len()), (11, 2), "the newest always stays");
+    assert!(entries_from(&journal.spans(), 3).unwrap().is_empty());
 }
 
 #[test]

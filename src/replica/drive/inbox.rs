@@ -8,7 +8,7 @@
 
 use crate::replica::limits::INBOX_MAX;
 use atomic_waker::AtomicWaker;
-use concurrent_queue::{ConcurrentQueue, PushError};
+use concurrent_queue::ConcurrentQueue;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
@@ -54,14 +54,10 @@ impl<M> Inbox<M> {
 
     /// Puts a message in, however many wait: for those few threads that do not begin anything else before it is read.
     pub fn put(&self, message: M) -> Result<(), Refused> {
-        match self.0.queue.push(message) {
-            Ok(()) => {
-                self.0.reader.wake();
-                Ok(())
-            }
-            Err(PushError::Full(_)) => Err(Refused::Full),
-            Err(PushError::Closed(_)) => Err(Refused::Closed),
-        }
+        // A queue without a bound refuses only once it is closed.
+        self.0.queue.push(message).map_err(|_| Refused::Closed)?;
+        self.0.reader.wake();
+        Ok(())
     }
 }
 
