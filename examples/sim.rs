@@ -33,6 +33,9 @@ struct Options {
     /// Replays this one alone
     #[arg(long)]
     seed: Option<u64>,
+    /// Prints the digest of each seed's whole trace: every event, message, disk operation, outcome and answer
+    #[arg(long)]
+    traces: bool,
     /// With --seed: says what happens
     #[arg(long, requires = "seed")]
     trace: bool,
@@ -51,8 +54,8 @@ fn main() -> ExitCode {
         let report = run(seed, watch);
         let [operations, reads] = [report.operations, report.linearizable_reads];
         println!(
-            "seed {seed} is good, {:016x}: {operations} operations ({reads} linearizable reads), {} log entries; {}",
-            report.history, report.entries, report.faults
+            "seed {seed} is good, trace {:032x}, without wall clocks {:016x}: {operations} operations ({reads} linearizable reads), {} log entries; {}",
+            report.trace, report.history, report.entries, report.faults
         );
         return ExitCode::SUCCESS;
     }
@@ -66,6 +69,9 @@ fn main() -> ExitCode {
         |seed, tally| {
             if let Some((_, text)) = tally.failed.iter().find(|(failed, _)| *failed == seed) {
                 println!("seed {seed} failed: {text}\nreplay it: --seed {seed} --trace");
+            }
+            if let Some(trace) = tally.traces.get(&seed).filter(|_| options.traces) {
+                println!("trace of seed {seed}: {trace:032x}");
             }
             if tally.seeds.is_multiple_of(PROGRESS_SEEDS) {
                 println!("{} seeds from {}; go on with --from {}", tally.seeds, options.from, seed + 1);

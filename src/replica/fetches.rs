@@ -12,7 +12,7 @@ use super::limits::{FETCH_KEEP_TICKS, FETCHED_PIECES_MAX, FETCHES_MAX};
 use crate::db::LogEntry;
 use crate::db::terms::Terms;
 use crate::state::LogIndex;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Entries `low <= index < high` of the log on disk, as many as fit `bytes_max`, but one at least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,8 @@ struct Piece<E> {
 
 #[derive(Debug)]
 pub struct Fetches<E> {
-    wanted: Vec<Fetch>,
+    /// By where they begin, the lowest: the engine asks in the order of a hash map, another one in every process.
+    wanted: BTreeMap<LogIndex, Fetch>,
     under_way: Vec<LogIndex>,
     /// The newest last.
     pieces: VecDeque<Piece<E>>,
@@ -47,13 +48,13 @@ pub struct Fetches<E> {
 
 impl<E> Default for Fetches<E> {
     fn default() -> Fetches<E> {
-        Fetches { wanted: Vec::new(), under_way: Vec::new(), pieces: VecDeque::new() }
+        Fetches { wanted: BTreeMap::new(), under_way: Vec::new(), pieces: VecDeque::new() }
     }
 }
 
 impl<E> Fetches<E> {
-    /// The entries from `low` on, if they are here; else they are wanted, unless they are on their way, or enough is:
-    /// the engine asks again with the next heartbeat.
+    /// Returns the entries from `low` on if they are here. Otherwise notes them as wanted, unless they are on their way
+    /// or enough earlier ones are wanted: the engine asks again with the next heartbeat.
     pub fn get(&mut self, fetch: Fetch) -> Option<&[E]> {
         let Fetch { low, .. } = fetch;
         if let Some(at) = self.pieces.iter().position(|piece| piece.low == low) {
@@ -61,16 +62,23 @@ impl<E> Fetches<E> {
             piece.unused_ticks = 0;
             return Some(&piece.entries);
         }
-        if self.under_way.len() < FETCHES_MAX && !self.under_way.contains(&low) {
-            self.under_way.push(low);
-            self.wanted.push(fetch);
+        if !self.under_way.contains(&low) {
+            let wish = self.wanted.entry(low).or_insert(fetch);
+            wish.high = wish.high.max(fetch.high);
+            if self.wanted.len() > FETCHES_MAX {
+                self.wanted.pop_last();
+            }
         }
         None
     }
 
-    /// What is to be read now.
+    /// Returns the reads to start now: the earliest of those wanted since the last call, as many as may be under way.
+    /// Which these are does not depend on the order in which the engine asked.
     pub fn take_wanted(&mut self) -> Vec<Fetch> {
-        std::mem::take(&mut self.wanted)
+        let room = FETCHES_MAX.saturating_sub(self.under_way.len());
+        let wanted: Vec<Fetch> = std::mem::take(&mut self.wanted).into_values().take(room).collect();
+        self.under_way.extend(wanted.iter().map(|fetch| fetch.low));
+        wanted
     }
 
     /// Takes in what was read. Answers whether there is anything to send.
@@ -144,6 +152,26 @@ mod tests {
         assert!(come(&mut fetches, 11, entries(11, 12, 1)));
         assert_eq!(want(&mut fetches, 11), Some(vec![11, 12]));
         assert_eq!(fetches.take_wanted(), []);
+    }
+
+    #[test]
+    fn the_same_is_read_in_whichever_order_the_engine_asks() {
+        let lows = [18, 12, 17, 11, 14, 16, 13];
+        assert!(lows.len() > FETCHES_MAX);
+        let mut orders = [lows.to_vec(), lows.iter().rev().copied().collect(), lows.to_vec()];
+        orders[2].sort_unstable();
+        let started = orders.map(|order| {
+            let mut fetches = Fetches::default();
+            // One is under way already, and takes a place.
+            assert_eq!(want(&mut fetches, 15), None);
+            let first = fetches.take_wanted();
+            for low in order {
+                assert_eq!(want(&mut fetches, low), None);
+            }
+            [first, fetches.take_wanted()].concat().iter().map(|fetch| fetch.low).collect::<Vec<_>>()
+        });
+        let expected: Vec<u64> = [15].into_iter().chain(11..).take(FETCHES_MAX).collect();
+        assert_eq!(started, [expected.clone(), expected.clone(), expected]);
     }
 
     #[test]

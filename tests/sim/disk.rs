@@ -5,6 +5,7 @@
 //! does. Handles of before the crash are dead: whatever a dropped database still tries to write fails.
 
 use super::random::Random;
+use super::trace::Trace;
 use redb::{Database, StorageBackend};
 use ribbit::db::{DbError, Disk, Which, disk::builder};
 use std::collections::{BTreeMap, VecDeque};
@@ -104,6 +105,25 @@ fn spoil(bytes: &mut [u8], random: &mut Random) {
 struct Handle {
     state: Arc<Mutex<FileState>>,
     generation: u64,
+    name: Name,
+    traced: Traced,
+}
+
+/// Where the operations of a node's disk are noted; copies of a disk are only looked at, and note nothing.
+#[derive(Debug, Clone, Default)]
+struct Traced(Option<(Trace, usize)>);
+
+impl Traced {
+    fn note(&self, what: &str, name: Name, number: u64, bytes: &[u8]) {
+        if let Some((trace, node)) = &self.0 {
+            let name = match name {
+                Name::Store(Which::Main) => 0,
+                Name::Store(Which::Incoming) => 1,
+                Name::Log(number) => 2 + number,
+            };
+            trace.note(what, &[*node as u64, name, number], bytes);
+        }
+    }
 }
 
 impl Handle {
@@ -143,6 +163,7 @@ impl StorageBackend for Handle {
         }
     }
     fn set_len(&self, length: u64) -> io::Result<()> {
+        self.traced.note("set_len", self.name, length, &[]);
         let mut state = self.changing()?;
         let write = Write::Length(length as usize);
         carry_out(&mut state.current, &write, 0);
@@ -150,12 +171,14 @@ impl StorageBackend for Handle {
         Ok(())
     }
     fn sync_data(&self) -> io::Result<()> {
+        self.traced.note("sync", self.name, 0, &[]);
         let mut state = self.changing()?;
         let pending = std::mem::take(&mut state.pending);
         state.sync(pending.into_iter().map(|write| (write, usize::MAX)));
         Ok(())
     }
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.traced.note("write", self.name, offset, bytes);
         let mut state = self.changing()?;
         let write = Write::Bytes { offset: offset as usize, bytes: bytes.to_vec() };
         carry_out(&mut state.current, &write, usize::MAX);
@@ -178,6 +201,7 @@ pub struct SimDisk {
     files: Arc<Mutex<Files>>,
     /// Files of the log that became others.
     reused: Arc<AtomicU64>,
+    traced: Traced,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -190,6 +214,17 @@ const MAIN: Name = Name::Store(Which::Main);
 const INCOMING: Name = Name::Store(Which::Incoming);
 
 impl SimDisk {
+    /// Returns the empty disk of this node, whose operations are noted.
+    pub fn new(node: usize, trace: &Trace) -> SimDisk {
+        SimDisk { traced: Traced(Some((trace.clone(), node))), ..SimDisk::default() }
+    }
+
+    /// Notes the operations on this disk where those on `other` are noted.
+    pub fn traced_like(mut self, other: &SimDisk) -> SimDisk {
+        self.traced = other.traced.clone();
+        self
+    }
+
     /// The process dies; what was not synced survives by chance.
     pub fn crash(&self, random: &mut Random) {
         for file in self.files.lock().expect("one thread").values() {
@@ -220,7 +255,7 @@ impl SimDisk {
         };
         let files = self.files.lock().expect("one thread");
         let files = files.iter().map(|(which, file)| (*which, copy(file))).collect();
-        SimDisk { files: Arc::new(Mutex::new(files)), reused: Arc::default() }
+        SimDisk { files: Arc::new(Mutex::new(files)), ..SimDisk::default() }
     }
 
     /// The last syncs of the log, one or several, turn out to have been lies; sometimes those of the rows too.
@@ -281,11 +316,13 @@ impl SimDisk {
         let made = || Arc::new(Mutex::new(FileState { fail_after, ..FileState::default() }));
         let state = files.entry(name).or_insert_with(made).clone();
         let generation = state.lock().expect("one thread").generation;
-        Handle { state, generation }
+        Handle { state, generation, name, traced: self.traced.clone() }
     }
 
     /// A crash comes before the rename, or after it.
     fn rename(&self, from: Name, to: Name) -> Result<(), DbError> {
+        let number = if let Name::Log(number) = to { number } else { 0 };
+        self.traced.note("rename", from, number, &[]);
         let mut files = self.files.lock().expect("one thread");
         let file = files.get(&from).expect("there is a file to rename").clone();
         let left = file.lock().expect("one thread").fail_after;
@@ -316,10 +353,12 @@ impl Disk for SimDisk {
         Ok(Box::new(self.handle(Name::Log(number))))
     }
     fn remove_log(&self, number: u64) -> Result<(), DbError> {
+        self.traced.note("remove", Name::Log(number), 0, &[]);
         self.files.lock().expect("one thread").remove(&Name::Log(number));
         Ok(())
     }
     fn discard_incoming(&self) -> Result<(), DbError> {
+        self.traced.note("remove", INCOMING, 0, &[]);
         self.files.lock().expect("one thread").remove(&INCOMING);
         Ok(())
     }

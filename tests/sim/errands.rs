@@ -13,7 +13,6 @@
 //!
 //! One errand a node at a time.
 
-use super::disk::SimDisk;
 use super::world::{Event, PATIENCE, World, trace};
 use ribbit::db::Store;
 use ribbit::replica::Input;
@@ -117,7 +116,7 @@ impl World {
             (Want::Leave, Ok(Reply::Done)) => {
                 trace!(self, "the group has let node {node} go");
                 self.faults.let_go += 1;
-                self.nodes[node].disk = SimDisk::default();
+                self.replace_disk(node);
                 self.begin_errand(node, Want::Join);
             }
             (Want::Remove, Ok(Reply::Done)) => {
@@ -168,7 +167,7 @@ impl World {
 
     pub fn emptied(&mut self, node: usize) {
         self.nodes[node].locked = false;
-        self.nodes[node].disk = SimDisk::default();
+        self.replace_disk(node);
         self.begin_errand(node, Want::Join);
     }
 

@@ -19,6 +19,7 @@ impl World {
         let Some(running) = &self.nodes[node].running else { return };
         let term = running.core.status().term;
         let reading = Reading { node, life: self.nodes[node].life, fetch, term, read: None };
+        self.trace.note("fetch", &[node as u64, fetch.low, fetch.high, fetch.bytes_max], &[]);
         self.faults.fetches += 1;
         let reads = self.now + self.reading_takes();
         self.at(reads, Event::Reads(Box::new(reading)));

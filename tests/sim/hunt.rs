@@ -4,6 +4,7 @@ use super::faults::Faults;
 use super::history::MODEL;
 use super::world::{Report, Watch, run};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Mutex;
@@ -20,6 +21,8 @@ pub struct Tally {
     pub linearizable_reads: u64,
     pub entries: u64,
     pub faults: Faults,
+    /// The digest of each seed's trace.
+    pub traces: BTreeMap<u64, u128>,
     /// The failed seeds with what was said, lowest first.
     pub failed: Vec<(u64, String)>,
 }
@@ -34,6 +37,7 @@ impl Tally {
                 self.operations_min = Some(shortest.min(report.operations));
                 self.linearizable_reads += report.linearizable_reads as u64;
                 self.entries += report.entries;
+                self.traces.insert(seed, report.trace);
                 self.faults.add(&report.faults);
             }
             Err(text) => {
@@ -46,7 +50,8 @@ impl Tally {
 
 impl std::fmt::Display for Tally {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Tally { seeds, operations, operations_min, linearizable_reads, entries, faults, failed } = self;
+        let Tally { seeds, operations, operations_min, linearizable_reads, entries, faults, failed, .. } =
+            self;
         writeln!(
             f,
             "{seeds} seeds, {} failed: {operations} operations ({linearizable_reads} linearizable reads), {entries} \

@@ -105,7 +105,7 @@ impl World {
         trace!(self, "the store of node {node} is wiped");
         self.falls_out(node);
         self.crash(node);
-        self.nodes[node].disk = SimDisk::default();
+        self.replace_disk(node);
         self.raft_ids.retain(|_, known| *known != node);
         self.faults.wiped += 1;
     }
@@ -125,7 +125,8 @@ impl World {
             return;
         }
         self.crash(node);
-        self.nodes[node].disk = died_on(&self.nodes[node].disk).expect("a store opens after any crash");
+        let disk = &self.nodes[node].disk;
+        self.nodes[node].disk = died_on(disk).expect("a store opens after any crash").traced_like(disk);
         let tries = self.random.between(1, DAMAGES_MAX + 1);
         if !(0..tries).any(|_| self.damage_shows(node, SimDisk::damage)) {
             self.faults.damage_borne += 1;
@@ -160,7 +161,7 @@ impl World {
                 self.faults.turned_back += 1;
             }
             Ok(_) => {
-                self.nodes[node].disk = kept;
+                self.nodes[node].disk = kept.traced_like(&self.nodes[node].disk);
                 return false;
             }
         }

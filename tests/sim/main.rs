@@ -8,6 +8,8 @@ mod sim;
 use sim::hunt::{Tally, hunt, keep_panics};
 use sim::world::{Watch, run};
 use std::ops::Range;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 const SEEDS: Range<u64> = 1..101;
 
@@ -23,12 +25,21 @@ fn fail(tally: &Tally) {
     }
 }
 
+/// Runs all seeds, once in this process.
+fn tally() -> &'static Tally {
+    static TALLY: OnceLock<Tally> = OnceLock::new();
+    TALLY.get_or_init(|| {
+        keep_panics();
+        let tally = hunt(SEEDS, threads(), false, || {}, |_, _| {});
+        drop(std::panic::take_hook());
+        tally
+    })
+}
+
 #[test]
 fn no_seed_loses_or_doubles_a_write_or_shows_what_is_old() {
-    keep_panics();
-    let tally = hunt(SEEDS, threads(), false, || {}, |_, _| {});
-    drop(std::panic::take_hook());
-    fail(&tally);
+    let tally = tally();
+    fail(tally);
     println!("{tally}");
     let missing = tally.faults.missing();
     assert!(missing.is_empty(), "never happened: {missing:?}");
@@ -36,7 +47,36 @@ fn no_seed_loses_or_doubles_a_write_or_shows_what_is_old() {
 
 #[test]
 fn a_seed_runs_the_same_way_twice() {
-    assert_eq!(run(4, Watch::default()).history, run(4, Watch::default()).history);
+    assert_eq!(run(4, Watch::default()).trace, run(4, Watch::default()).trace);
+}
+
+/// What the other process prints before each of its traces.
+const TRACE_MARK: &str = "trace of seed ";
+
+/// Hash maps may be keyed once a process, so this process compares its traces with those of another.
+#[test]
+fn every_seed_runs_the_same_way_in_another_process() {
+    let this_program = std::env::current_exe().expect("a test is a file");
+    let mut other = Command::new(this_program);
+    other.args(["--ignored", "--exact", "--nocapture", "prints_the_trace_of_every_seed"]);
+    let other = other.stdout(Stdio::piped()).spawn().expect("a test can be run again");
+    let here: Vec<String> =
+        tally().traces.iter().map(|(seed, trace)| format!("{TRACE_MARK}{seed}: {trace:032x}")).collect();
+    let output = other.wait_with_output().expect("it ends");
+    let output = String::from_utf8_lossy(&output.stdout);
+    // The test runner's own words may stand before a line.
+    let there: Vec<&str> =
+        output.lines().filter_map(|line| line.find(TRACE_MARK).map(|at| &line[at..])).collect();
+    assert_eq!(here.len() as u64, SEEDS.end - SEEDS.start, "some seeds failed");
+    assert_eq!(here, there);
+}
+
+#[test]
+#[ignore = "the other process of every_seed_runs_the_same_way_in_another_process"]
+fn prints_the_trace_of_every_seed() {
+    for (seed, trace) in &tally().traces {
+        println!("{TRACE_MARK}{seed}: {trace:032x}");
+    }
 }
 
 #[test]

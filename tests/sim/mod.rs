@@ -17,7 +17,7 @@
 //!   client    one operation at a time, retried anywhere      turns  when clients act
 //!   upkeep    beats and chores                               fetches the log, read for followers that are far behind
 //!   check     what must hold at every moment                 history what must hold of the whole run
-//!   hunt      many seeds, on several threads
+//!   hunt      many seeds, on several threads               trace   a digest of everything that happened
 //! ```
 //!
 //! Checked throughout: one leader a term; equal log entries, outcomes and state digests at equal indexes; a write
@@ -41,6 +41,7 @@ pub mod network;
 pub mod node;
 pub mod plan;
 pub mod random;
+pub mod trace;
 pub mod turns;
 pub mod upkeep;
 pub mod world;

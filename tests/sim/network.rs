@@ -105,6 +105,7 @@ impl World {
         let Some(&to) = self.raft_ids.get(&message.to) else { return };
         let (sender, bytes) = (message.from, convert::message_to_bytes(message));
         self.note(bytes.len() as u64);
+        self.trace.note("send", &[from as u64, to as u64], &bytes);
         if self.watch.messages {
             trace!(self, "{from} → {to} {:?} {message:?}", message.msg_type());
         }
@@ -137,6 +138,8 @@ impl World {
 
     pub fn forward(&mut self, from: usize, to: RaftId, requests: Vec<Request>) {
         let Some(&to) = self.raft_ids.get(&to) else { return };
+        let bytes = postcard::to_allocvec(&requests).expect("requests are plain data");
+        self.trace.note("forward", &[from as u64, to as u64], &bytes);
         if !self.loses(from, to) {
             let arrives = self.arrival(from, to);
             self.at(arrives, Event::Deliver { from, to, body: Body::Forward(requests) });
@@ -159,6 +162,7 @@ impl World {
         let sum = reader.sum();
         describe_snapshot(&mut message, &head);
         trace!(self, "node {node} sends node {to} a snapshot at {}", head.applied.index);
+        self.trace.note("snapshot", &[node as u64, to as u64, head.applied.index, sum.digest], &[]);
         self.faults.snapshots += 1;
         let arrives = self.now + self.random.between(5, 300);
         if self.loses(node, to) || (self.faulty && self.random.permille(100)) {

@@ -51,9 +51,9 @@ pub struct Node {
 }
 
 impl Node {
-    pub fn new(role: Role) -> Node {
+    pub fn new(role: Role, disk: SimDisk) -> Node {
         Node {
-            disk: SimDisk::default(),
+            disk,
             role,
             running: None,
             life: 0,
@@ -95,6 +95,11 @@ pub struct Running {
 }
 
 impl World {
+    /// Gives a node an empty disk.
+    pub fn replace_disk(&mut self, node: usize) {
+        self.nodes[node].disk = SimDisk::new(node, &self.trace);
+    }
+
     pub fn member(&self, node: usize) -> NewMember {
         NewMember {
             role: self.nodes[node].role,
@@ -253,6 +258,7 @@ impl World {
         *missed_ms += suspended_at.take().map_or(0, |at| self.now - at);
         let now = Now { wall_ms: *wall_ms + self.now, monotonic_ms: self.now - *started - *missed_ms + 1 };
         let outputs = running.core.poll(now);
+        self.trace.note("poll", &[node as u64, outputs.len() as u64], &[]);
         // Installed for good, or not wanted: the next one may come.
         running.incoming_busy &= running.core.wants_snapshot();
         let status = running.core.status();
@@ -363,6 +369,8 @@ impl World {
         };
         for entry in &done.outcomes {
             self.note(entry.index);
+            let outcome = postcard::to_allocvec(&entry.outcome).expect("outcomes are plain data");
+            self.trace.note("applied", &[node as u64, entry.index], &outcome);
             self.checker.applied(node, entry, reader.digest_at(entry.index));
             if let Some(whose) = self.errand_of(node, entry.id) {
                 self.errand_decided(whose, &entry.outcome);
@@ -444,6 +452,8 @@ impl World {
             let (index, page) = reader.answer(&query).expect("a live store can be read");
             let how = if linearizable { "linearizably" } else { "in its session" };
             trace!(self, "client {client} reads {how} on node {node} at {index}");
+            let shown = postcard::to_allocvec(&page).expect("pages are plain data");
+            self.trace.note("shown", &[node as u64, client as u64, index], &shown);
             let done = self.clients[client].shown(index, page);
             self.finish(client, done);
         }

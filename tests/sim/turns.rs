@@ -31,6 +31,7 @@ impl World {
         self.faults.retries += u64::from(pending.tries > 1);
         let members: Vec<usize> = self.raft_ids.values().copied().collect();
         let node = members[self.random.between(0, members.len() as u64) as usize];
+        self.trace.note("client", &[client as u64, pending.tries, node as u64], &[]);
         if self.nodes[node].running.is_some() {
             pending.at = Some((node, self.now));
             let operation = self.clients[client].operation;

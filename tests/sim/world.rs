@@ -5,6 +5,7 @@
 
 use super::check::{Checker, rows};
 use super::client::Client;
+use super::disk::SimDisk;
 use super::errands::{Errand, Want};
 use super::faults::Faults;
 use super::fetches::Reading;
@@ -12,6 +13,7 @@ use super::network::{Body, Network};
 use super::node::Node;
 use super::plan::Plan;
 use super::random::Random;
+use super::trace::Trace;
 use ribbit::db::{Configuration, Store};
 use ribbit::replica::limits::VOTERS_MAX;
 use ribbit::state::{LogIndex, RaftId, RequestId};
@@ -45,8 +47,10 @@ pub struct Report {
     pub linearizable_reads: usize,
     pub entries: u64,
     pub faults: Faults,
-    /// A digest of everything that happened, in order.
+    /// A digest of the order and the sizes of what happened; wall clocks do not change it.
     pub history: u64,
+    /// The digest of the whole trace.
+    pub trace: u128,
 }
 
 pub enum Event {
@@ -119,6 +123,31 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Returns the name under which the trace notes it.
+    fn name(&self) -> &'static str {
+        match self {
+            Event::Tick { .. } => "tick",
+            Event::Deliver { .. } => "deliver",
+            Event::SnapshotSent { .. } => "snapshot sent",
+            Event::StoreApply { .. } => "store apply",
+            Event::StoreSync { .. } => "store sync",
+            Event::Restart { .. } => "restart",
+            Event::Dies { .. } => "dies",
+            Event::ClientTurn { .. } => "client turn",
+            Event::Reads(_) => "reads",
+            Event::Ask { .. } => "ask",
+            Event::ErrandTurn { .. } => "errand turn",
+            Event::Undrain { .. } => "undrain",
+            Event::Emptied { .. } => "emptied",
+            Event::Beat { .. } => "beat",
+            Event::Chores => "chores",
+            Event::Fault => "fault",
+            Event::Heal { .. } => "heal",
+        }
+    }
+}
+
 pub struct World {
     pub random: Random,
     /// For the magnitudes of clock jumps alone, so that runs with and without them are otherwise the same.
@@ -127,6 +156,7 @@ pub struct World {
     pub fetch_random: Random,
     pub plan: Plan,
     pub watch: Watch,
+    pub trace: Trace,
     pub now: u64,
     order: u64,
     events: BTreeMap<(u64, u64), Event>,
@@ -173,6 +203,9 @@ impl World {
         let mut random = Random::new(seed);
         let mut fetch_random = Random::new(seed.rotate_left(32));
         let plan = Plan::draw(&mut random, &mut fetch_random);
+        let trace = Trace::new(watch.messages);
+        let nodes = plan.roles.iter().enumerate();
+        let nodes = nodes.map(|(node, role)| Node::new(*role, SimDisk::new(node, &trace))).collect();
         let world = World {
             clock_random: Random::new(!seed),
             fetch_random,
@@ -181,7 +214,8 @@ impl World {
             now: 0,
             order: 0,
             events: BTreeMap::new(),
-            nodes: plan.roles.iter().map(|role| Node::new(*role)).collect(),
+            nodes,
+            trace,
             raft_ids: BTreeMap::new(),
             errands: BTreeMap::new(),
             configured: (0, Configuration::default()),
@@ -258,6 +292,8 @@ impl World {
             }
             let event = entry.remove();
             self.now = time;
+            let node = self.subject(&event).map_or(u64::MAX, |node| node as u64);
+            self.trace.note(event.name(), &[time, node], &[]);
             self.happen(event);
         }
         true
@@ -405,6 +441,7 @@ impl World {
             entries: self.checker.last(),
             faults: self.faults,
             history: self.history,
+            trace: self.trace.digest(),
         }
     }
 }
