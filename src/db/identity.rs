@@ -68,7 +68,7 @@ impl Store {
             }
         }
         transaction.commit()?;
-        self.open_log()?;
+        self.open_log(&self.database())?;
         self.load()
     }
 }

@@ -16,6 +16,8 @@ pub enum Bug {
     SkippedRows,
     /// A leader answers for the read index without asking whether it still leads.
     StaleRead,
+    /// The token of a page names an index before the one that the page shows.
+    EarlyToken,
 }
 
 #[cfg(feature = "planted")]
@@ -23,8 +25,14 @@ mod awake {
     use super::Bug;
     use std::cell::Cell;
 
-    pub const ALL: [Bug; 5] =
-        [Bug::AckBeforeFsync, Bug::ForgottenVote, Bug::AppliedTwice, Bug::SkippedRows, Bug::StaleRead];
+    pub const ALL: [Bug; 6] = [
+        Bug::AckBeforeFsync,
+        Bug::ForgottenVote,
+        Bug::AppliedTwice,
+        Bug::SkippedRows,
+        Bug::StaleRead,
+        Bug::EarlyToken,
+    ];
 
     thread_local! {
         static AWAKE: Cell<Option<Bug>> = const { Cell::new(None) };

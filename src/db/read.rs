@@ -7,9 +7,10 @@ use super::digest::{DigestAt, Digests};
 use super::journal::{Spans, entries_from};
 use super::known::KnownRows;
 use super::limits::KEY_BYTES_MAX;
-use super::meta::read_position;
+use super::meta::{APPLIED, read_meta};
 use super::pin::Desk;
-use super::record::{LogEntry, unseal};
+use super::planted::{Bug, planted};
+use super::record::{LogEntry, Position, unseal};
 use super::scrub::Scrub;
 use crate::state::ring::Ring;
 use crate::state::rows::{Order, RawRow, TableId, View, WriteView};
@@ -27,8 +28,9 @@ pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta
 /// What the writer shares with readers.
 #[derive(Debug)]
 pub(super) struct Shared {
-    /// Replaced as a whole when a snapshot is installed; readers of the old file finish undisturbed.
+    /// Replaced as a whole, together with the ring, when a snapshot is installed; readers of the old file finish undisturbed.
     pub database: RwLock<Arc<Database>>,
+    /// Locked before `database` where both are.
     pub ring: RwLock<Ring>,
     /// The remembered requests; locked by the writer while it applies.
     pub window: RwLock<Window>,
@@ -85,7 +87,7 @@ impl Reader {
         Ok(RowsView { rows, age_ms })
     }
 
-    /// The rows as they are now, with the index that they are of.
+    /// Returns the rows as they are now, with the index that they are of.
     ///
     /// # Errors
     /// Fatal: the store cannot be read.
@@ -94,7 +96,7 @@ impl Reader {
     ) -> Result<(LogIndex, RowsView<ReadOnlyTable<&'static [u8], &'static [u8]>>), DbError> {
         let age_ms = self.age_ms();
         let transaction = self.database().begin_read()?;
-        let (applied, _) = read_position(&transaction.open_table(META)?)?;
+        let applied: Position = read_meta(&transaction.open_table(META)?, APPLIED)?.unwrap_or_default();
         Ok((applied.index, RowsView { rows: transaction.open_table(ROWS)?, age_ms }))
     }
 
@@ -109,16 +111,17 @@ impl Reader {
         Ok(croaks::remembered_at(&self.view()?, index)?.map(|row| (index, row.outcome)))
     }
 
-    /// Answers a query; the index is one that the answer is at least as new as.
+    /// Answers a query. The index is exactly the one whose rows the answer shows.
     ///
     /// # Errors
     /// Fatal: the store cannot be read.
     pub fn answer(&self, query: &Query) -> Result<(LogIndex, Result<Page, Denied>), DbError> {
-        let applied = self.applied();
-        // The ring first: it may have let go of croaks that only a view as new as itself finds in the index.
+        // The ring first. The writer enters croaks into it before it commits them, and lets go of indexed ones afterwards: so
+        // it holds all that a view taken now does not find in the index, and perhaps more, which `seen_at` hides.
         let ring = self.shared.ring.read().expect("no writer panics while it holds this lock");
-        let view = self.view()?;
-        Ok((applied, query::answer(&view, &ring, query)?))
+        let (index, view) = self.view_at()?;
+        let page = query::answer(&view, ring.seen_at(index), query)?;
+        Ok((if planted(Bug::EarlyToken) { index.saturating_sub(1) } else { index }, page))
     }
 
     /// Entries `from <= index < to`, as many as fit `bytes_max` but at least one; stops at a hole.

@@ -76,7 +76,7 @@ impl Store {
             meta.remove(JOINING)?;
         }
         transaction.commit()?;
-        self.open_log()?;
+        self.open_log(&self.database())?;
         self.load()
     }
 }

@@ -17,11 +17,12 @@ use super::load::load_ring;
 use super::meta::*;
 use super::pin::Desk;
 use super::planted::{Bug, planted};
-use super::read::{LOG, META, ROWS, Reader, Shared};
+use super::read::{LOG, META, ROWS, Reader, RowsView, Shared};
 use super::record::{Configuration, EntryKind, HardState, Identity, LogEntry, Position, unseal_record};
 use super::scrub::Scrub;
 use super::terms::Terms;
 use super::{DbError, Disk, Which, digest};
+use crate::state::ring::News;
 use crate::state::window::Window;
 use crate::state::{Happening, LogIndex, Outcome, RequestId};
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableHandle};
@@ -141,22 +142,33 @@ impl Store {
 
     /// Fills everything that is kept in memory from the file.
     pub(super) fn load(&mut self) -> Result<(), DbError> {
-        let loaded = self.loaded()?;
-        let view = self.reader().view()?;
+        self.show(self.database())
+    }
+
+    /// Makes `database` the one that readers see, and fills everything that is kept in memory from it. Readers find its rows
+    /// and its ring at once: a page of one with the other would show what its token does not name.
+    fn show(&mut self, database: Arc<Database>) -> Result<(), DbError> {
+        let loaded = self.loaded_from(&database)?;
+        let view = RowsView { rows: database.begin_read()?.open_table(ROWS)?, age_ms: 0 };
         let digest = match loaded.digest {
             Some(digest) => digest,
             None => digest::count(&view.rows)?,
         };
-        let position = (loaded.applied.index, digest);
-        self.shared.digests.lock().expect("nobody panics while it holds this lock").reset(position);
-        *self.shared.scrub.lock().expect("nobody panics while it holds this lock") = Scrub::default();
         let mut window = Window::load(&view)?;
         if planted(Bug::AppliedTwice) {
             window = window.emptied();
         }
         let age_ms = window.age_ms();
+        let loaded_ring = load_ring(&view)?;
+        {
+            let mut ring = self.shared.ring.write().expect("no reader panics while it holds this lock");
+            let mut shown = self.shared.database.write().expect("no reader panics while it holds this lock");
+            (*ring, *shown) = (loaded_ring, database);
+        }
+        let position = (loaded.applied.index, digest);
+        self.shared.digests.lock().expect("nobody panics while it holds this lock").reset(position);
+        *self.shared.scrub.lock().expect("nobody panics while it holds this lock") = Scrub::default();
         *self.shared.window.write().expect("no reader panics while it holds this lock") = window;
-        *self.shared.ring.write().expect("no writer panics while it holds this lock") = load_ring(&view)?;
         self.known.clear();
         self.identity = loaded.identity;
         self.applied = loaded.applied;
@@ -166,9 +178,9 @@ impl Store {
         Ok(())
     }
 
-    /// Opens the log that `meta` tells of.
-    pub(super) fn open_log(&mut self) -> Result<(), DbError> {
-        self.journal = open_journal(&self.disk, &self.database(), self.shared.log.clone())?;
+    /// Opens the log that the `meta` of this file tells of.
+    pub(super) fn open_log(&mut self, database: &Database) -> Result<(), DbError> {
+        self.journal = open_journal(&self.disk, database, self.shared.log.clone())?;
         Ok(())
     }
 
@@ -181,7 +193,11 @@ impl Store {
     /// # Errors
     /// Fatal: it cannot be read.
     pub fn loaded(&self) -> Result<Loaded, DbError> {
-        let transaction = self.database().begin_read()?;
+        self.loaded_from(&self.database())
+    }
+
+    fn loaded_from(&self, database: &Database) -> Result<Loaded, DbError> {
+        let transaction = database.begin_read()?;
         let meta = transaction.open_table(META)?;
         let (floor, last) = (self.journal.floor(), self.journal.last());
         let applied: Position = read_meta(&meta, APPLIED)?.unwrap_or_default();
@@ -334,7 +350,13 @@ impl Store {
                 write_meta(&mut meta, CONFIGURATION, configuration)?;
             }
         }
+        let (croaks, indexed): (Vec<News>, Vec<News>) =
+            noted.into_iter().partition(|news| matches!(news, News::Croak(..)));
+        // Readers take the ring first, then a view: it has to hold the croaks before a view does, and to let go of those that
+        // are indexed only once every view finds them there ([`Reader::answer`]).
+        shared.follow(croaks);
         transaction.commit()?;
+        shared.follow(indexed);
         if checkpoint {
             self.applied_durable = self.applied.index;
         }
@@ -342,9 +364,6 @@ impl Store {
         let mut digests = digests();
         behind_each.into_iter().for_each(|at| digests.note(at));
         drop(digests);
-        let mut ring = self.shared.ring.write().expect("no reader panics while it holds this lock");
-        noted.into_iter().for_each(|news| ring.follow(news));
-        drop(ring);
         self.shared.age_ms.store(window.age_ms(), Ordering::Release);
         self.shared.applied.store(self.applied.index, Ordering::Release);
         Ok(outcomes)
@@ -390,11 +409,18 @@ impl Store {
         transaction.commit()?;
         drop(incoming);
         self.disk.promote_incoming()?;
-        let database = self.disk.open(Which::Main)?;
-        *self.shared.database.write().expect("no reader panics while it holds this lock") =
-            Arc::new(database);
-        self.open_log()?;
-        self.load()
+        let database = Arc::new(self.disk.open(Which::Main)?);
+        self.open_log(&database)?;
+        self.show(database)
+    }
+}
+
+impl Shared {
+    fn follow(&self, news: Vec<News>) {
+        if !news.is_empty() {
+            let mut ring = self.ring.write().expect("no reader panics while it holds this lock");
+            news.into_iter().for_each(|news| ring.follow(news));
+        }
     }
 }
 

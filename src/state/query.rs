@@ -10,7 +10,7 @@ use super::listing::{self, TreeEntry};
 use super::namespace;
 use super::path::TreePath;
 use super::people::{self, AccountLine, Acquaintance, OpenSession, OwnAccount, Profile};
-use super::ring::Ring;
+use super::ring::RingView;
 use super::rows::{Coordination, CroaksBy, Friends, Lease, Order, Owner, Settings, View, scan};
 use super::social::{live_account, session_account};
 use super::talks::{self, Talk, TalkLine, TalkMessage, Unread};
@@ -213,7 +213,11 @@ pub enum Page {
 ///
 /// # Errors
 /// Only the view's: the store cannot be read. A refusal is the inner `Err`.
-pub fn answer<V: View>(view: &V, ring: &Ring, query: &Query) -> Result<Result<Page, Denied>, V::Error> {
+pub fn answer<V: View>(
+    view: &V,
+    ring: RingView<'_>,
+    query: &Query,
+) -> Result<Result<Page, Denied>, V::Error> {
     Ok(match query {
         Query::Position => Ok(Page::Position),
         Query::Tree { path, depth, after, limit } => {
@@ -247,7 +251,7 @@ pub fn answer<V: View>(view: &V, ring: &Ring, query: &Query) -> Result<Result<Pa
 /// What is asked under a session.
 fn personal<V: View>(
     view: &V,
-    ring: &Ring,
+    ring: RingView<'_>,
     me: Person,
     session: TokenHash,
     query: &Query,
@@ -326,7 +330,7 @@ pub(super) fn person<V: View>(view: &V, account: AccountId) -> Result<Option<Per
 /// The croaks of oneself and of one's friends.
 fn feed<V: View>(
     view: &V,
-    ring: &Ring,
+    ring: RingView<'_>,
     me: Person,
     before: LogIndex,
     limit: usize,
@@ -338,7 +342,7 @@ fn feed<V: View>(
 
 fn profile<V: View>(
     view: &V,
-    ring: &Ring,
+    ring: RingView<'_>,
     me: Person,
     username: &str,
     before: LogIndex,
@@ -364,7 +368,7 @@ fn croak<V: View>(view: &V, id: LogIndex) -> Result<Result<Page, Denied>, V::Err
 /// swept yet) are passed over, so a page is full whenever there is enough to fill it.
 fn croaks_of<V: View>(
     view: &V,
-    ring: &Ring,
+    ring: RingView<'_>,
     mut authors: BTreeSet<AccountId>,
     before: LogIndex,
     limit: usize,

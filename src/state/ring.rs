@@ -48,9 +48,8 @@ impl Ring {
         Ring { croaks: VecDeque::new(), croaks_max }
     }
 
-    /// Follows a change that was applied. A reader's view must be at least as new as the changes that its
-    /// ring has followed up to the last `Books` row: what the ring lets go is found in the index only by a view
-    /// that has it.
+    /// Follows a change. A croak may be entered before it is committed, since a [`RingView`] hides it from older views. An
+    /// `Indexed` must be committed first: a croak that has left the ring is found only by a view with its index row.
     pub fn follow(&mut self, news: News) {
         match news {
             News::Croak(croak, author) => self.push(croak, author),
@@ -88,14 +87,29 @@ impl Ring {
         self.croaks.is_empty()
     }
 
-    /// Croaks before `before`, newest first.
-    pub fn before(&self, before: LogIndex) -> impl Iterator<Item = (LogIndex, AccountId)> + '_ {
-        let end = self.croaks.partition_point(|(croak, _)| *croak < before);
-        self.croaks.range(..end).rev().copied()
+    /// Returns the ring as a view at index `at` may see it.
+    pub fn seen_at(&self, at: LogIndex) -> RingView<'_> {
+        RingView { ring: self, at }
     }
 
     /// The oldest croak here; everything older is in the index.
     pub fn oldest(&self) -> Option<LogIndex> {
         self.croaks.front().map(|(croak, _)| *croak)
+    }
+}
+
+/// The ring as a view at one index sees it: croaks that the view does not have yet are hidden.
+#[derive(Debug, Clone, Copy)]
+pub struct RingView<'a> {
+    ring: &'a Ring,
+    at: LogIndex,
+}
+
+impl<'a> RingView<'a> {
+    /// Croaks before `before`, newest first.
+    pub fn before(self, before: LogIndex) -> impl Iterator<Item = (LogIndex, AccountId)> + 'a {
+        let before = before.min(self.at.saturating_add(1));
+        let end = self.ring.croaks.partition_point(|(croak, _)| *croak < before);
+        self.ring.croaks.range(..end).rev().copied()
     }
 }

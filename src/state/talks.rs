@@ -7,7 +7,7 @@ use super::limits::UNREAD_CROAKS_MAX;
 use super::messages::{mailbox, mark_of};
 use super::people::heard_by;
 use super::query::{Page, Person, Whom, person};
-use super::ring::Ring;
+use super::ring::RingView;
 use super::rows::{BadRow, Key, Message, Messages, Order, Table, TalkOf, TalksByAge, View, get, scan};
 use super::social::account_named;
 use super::text;
@@ -75,7 +75,7 @@ pub struct Talk {
 }
 
 /// What waits for somebody.
-pub(super) fn unread<V: View>(view: &V, ring: &Ring, me: &Person) -> Result<Unread, V::Error> {
+pub(super) fn unread<V: View>(view: &V, ring: RingView<'_>, me: &Person) -> Result<Unread, V::Error> {
     let mailbox = mailbox(view, me.account)?;
     let through = mailbox.feed_read_through;
     let heard = heard_by(view, me.account)?;

@@ -1,6 +1,7 @@
 //! The store as its writer, its readers and its disk see it.
 
 mod journal;
+mod moments;
 
 use super::digest;
 use super::meta::{EPOCH, FLOOR, HARD_STATE, write_meta};
@@ -25,7 +26,11 @@ fn open(folder: &Path) -> Store {
 
 /// A store of a founder.
 fn founded(folder: &Path) -> Store {
-    let mut store = open(folder);
+    found(open(folder))
+}
+
+/// Makes an empty store a founder's.
+fn found(mut store: Store) -> Store {
     let identity = Identity {
         cluster: ClusterId(1),
         history: HistoryId(2),

@@ -1,0 +1,244 @@
+//! A page, its token and the ring behind it are of one moment, wherever the writer stands.
+
+use super::super::Reader;
+use super::super::disk::builder;
+use super::super::snapshot::SnapshotWriter;
+use super::*;
+use crate::state::limits::RULES_LEVEL_MESSAGES;
+use crate::state::{AccountCommand, AccountId, Page, Query};
+use redb::backends::FileBackend;
+use redb::{Database, StorageBackend};
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+const SESSION: TokenHash = TokenHash([7; 32]);
+
+type Hook = Arc<Mutex<Option<Box<dyn FnMut() + Send>>>>;
+
+/// A folder whose main file calls a hook, once, in the middle of its next durable commit.
+struct HookedDisk {
+    files: FileDisk,
+    path: PathBuf,
+    hook: Hook,
+}
+
+impl HookedDisk {
+    fn new(folder: &Path) -> (HookedDisk, Hook) {
+        let hook = Hook::default();
+        let files = FileDisk::new(folder).unwrap();
+        (HookedDisk { files, path: folder.join("hooked.redb"), hook: hook.clone() }, hook)
+    }
+}
+
+impl Disk for HookedDisk {
+    fn open(&self, which: Which) -> Result<Database, DbError> {
+        if which == Which::Incoming {
+            return self.files.open(which);
+        }
+        let file =
+            File::options().read(true).write(true).create(true).truncate(false).open(&self.path).unwrap();
+        let backend = HookedFile { file: FileBackend::new(file).unwrap(), hook: self.hook.clone() };
+        Ok(builder().create_with_backend(backend)?)
+    }
+    fn discard_incoming(&self) -> Result<(), DbError> {
+        self.files.discard_incoming()
+    }
+    fn promote_incoming(&self) -> Result<(), DbError> {
+        self.files.promote_incoming()
+    }
+    fn log_files(&self) -> Result<Vec<u64>, DbError> {
+        self.files.log_files()
+    }
+    fn open_log(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+        self.files.open_log(number)
+    }
+    fn reuse_log(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+        self.files.reuse_log(number, next)
+    }
+    fn remove_log(&self, number: u64) -> Result<(), DbError> {
+        self.files.remove_log(number)
+    }
+}
+
+struct HookedFile {
+    file: FileBackend,
+    hook: Hook,
+}
+
+impl std::fmt::Debug for HookedFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.file.fmt(f)
+    }
+}
+
+impl StorageBackend for HookedFile {
+    fn len(&self) -> Result<u64, io::Error> {
+        self.file.len()
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
+        self.file.read(offset, out)
+    }
+    fn set_len(&self, len: u64) -> Result<(), io::Error> {
+        self.file.set_len(len)
+    }
+    fn sync_data(&self) -> Result<(), io::Error> {
+        let hook = self.hook.lock().unwrap().take();
+        hook.into_iter().for_each(|mut hook| hook());
+        self.file.sync_data()
+    }
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
+        self.file.write(offset, data)
+    }
+    fn close(&self) -> Result<(), io::Error> {
+        self.file.close()
+    }
+}
+
+fn entry(index: LogIndex, command: Command) -> LogEntry {
+    let request = Request { id: RequestId(index.into()), born: index - 1, command };
+    let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: index }, request };
+    let data = postcard::to_stdvec(&proposal).unwrap();
+    LogEntry { index, term: 1, kind: EntryKind::Normal, data: data.into() }
+}
+
+/// Enters one person, who is logged in.
+fn inhabit(store: &mut Store) {
+    let (address, machine, level) = ("a:1".to_string(), String::new(), RULES_LEVEL_MESSAGES);
+    apply(store, Command::Describe { raft_id: 1, address, machine, rules_level: level });
+    apply(store, Command::RaiseRules { level });
+    join(store, 1);
+    let account = AccountId(store.applied().index);
+    apply(store, Command::LogIn { account, credential_version: 1, token: SESSION });
+}
+
+/// A change that every page of this person shows twice: in the name at its top, and in a croak. Both carry the index of the
+/// batch's last entry.
+fn change(at: LogIndex) -> [LogEntry; 2] {
+    let name = Some(format!("name {}", at + 2));
+    let rename = AccountCommand::Describe { session: SESSION, name, email: None };
+    let croak = Command::Croak { session: SESSION, text: format!("croak {}", at + 2) };
+    [entry(at + 1, rename.into()), entry(at + 2, croak)]
+}
+
+fn commit(store: &mut Store, durably: bool) {
+    let entries = change(store.applied().index);
+    let alone = Configuration { voters: vec![1], ..Configuration::default() };
+    store.append(&entries, None).unwrap();
+    store.apply(&entries, durably.then_some(&alone)).unwrap();
+}
+
+/// Reads the feed and asserts that name, newest croak and token agree; returns the token's index.
+fn read_one_moment(reader: &Reader) -> LogIndex {
+    let query = Query::Feed { session: SESSION, before: None, limit: 1 };
+    let (index, page) = reader.answer(&query).unwrap();
+    let Ok(Page::Feed { me, croaks, .. }) = page else { panic!("{page:?}") };
+    assert_eq!(me.name, format!("name {index}"), "the name is of another moment than the token");
+    let newest = croaks.first().map(|croak| croak.id);
+    assert_eq!(newest, Some(index), "the newest croak is of another moment than the token");
+    index
+}
+
+/// Stops the writer inside its commit, before it is visible, and once more when it is visible and not yet told of in memory.
+#[test]
+fn a_page_and_its_token_are_of_one_moment_in_the_middle_of_a_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, hook) = HookedDisk::new(folder.path());
+    let mut store = found(Store::open(disk).unwrap());
+    inhabit(&mut store);
+    commit(&mut store, false);
+    let (reader, before) = (store.reader(), store.applied().index);
+    let (to_syncing, syncing) = channel();
+    let (to_stopped, stopped) = channel();
+    *hook.lock().unwrap() = Some(Box::new(move || {
+        to_syncing.send(()).unwrap();
+        stopped.recv().unwrap();
+    }));
+    let shared = store.shared();
+    let writer = thread::spawn(move || {
+        commit(&mut store, true);
+        store
+    });
+    syncing.recv().unwrap();
+    assert_eq!(read_one_moment(&reader), before, "nothing is visible before the commit");
+    // The writer notes the digests of what it has committed: it gets no further than this.
+    let digests = shared.digests.lock().unwrap();
+    to_stopped.send(()).unwrap();
+    while reader.view_at().unwrap().0 == before {
+        thread::yield_now();
+    }
+    assert_eq!(read_one_moment(&reader), before + 2);
+    drop(digests);
+    assert_eq!(writer.join().unwrap().applied().index, before + 2);
+    assert_eq!(read_one_moment(&reader), before + 2);
+}
+
+/// Stops the writer when a snapshot has taken the place of the rows and memory still tells of those before.
+#[test]
+fn a_page_and_its_token_are_of_one_moment_while_a_snapshot_is_installed() {
+    let (folder, donor) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut ahead = founded(donor.path());
+    inhabit(&mut ahead);
+    commit(&mut ahead, false);
+    let mut store = open(folder.path());
+    let reader = store.reader();
+    receive(&ahead, &mut store);
+    let before = read_one_moment(&reader);
+    (0..3).for_each(|_| commit(&mut ahead, false));
+    prepare(&ahead, &store);
+    let shared = store.shared();
+    let digests = shared.digests.lock().unwrap();
+    let installing = thread::spawn(move || {
+        store.install(HardState::default()).unwrap();
+        store
+    });
+    while reader.view_at().unwrap().0 == before {
+        thread::yield_now();
+    }
+    assert_eq!(read_one_moment(&reader), before + 6);
+    drop(digests);
+    assert_eq!(installing.join().unwrap().applied().index, before + 6);
+}
+
+/// Sends a snapshot of one store into the incoming file of another.
+fn prepare(from: &Store, to: &Store) {
+    let mut snapshot = SnapshotReader::new(&from.reader()).unwrap();
+    let mut writer = SnapshotWriter::begin(&*to.disk(), snapshot.head()).unwrap();
+    while let Some(chunk) = snapshot.next_chunk().unwrap() {
+        writer.write_chunk(&chunk).unwrap();
+    }
+    writer.finish(snapshot.sum()).unwrap();
+}
+
+fn receive(from: &Store, to: &mut Store) {
+    prepare(from, to);
+    to.install(HardState::default()).unwrap();
+}
+
+/// The same without stopping anything: a writer and readers, as fast as they can.
+#[test]
+fn a_page_and_its_token_are_of_one_moment_under_load() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = founded(folder.path());
+    inhabit(&mut store);
+    commit(&mut store, false);
+    let (reader, ended) = (store.reader(), Arc::new(AtomicBool::new(false)));
+    let reading = {
+        let ended = ended.clone();
+        thread::spawn(move || {
+            let mut last = 0;
+            while !ended.load(Ordering::Relaxed) {
+                let index = read_one_moment(&reader);
+                assert!(index >= last, "a token went back from {last} to {index}");
+                last = index;
+            }
+        })
+    };
+    (0..1_000).for_each(|_| commit(&mut store, false));
+    ended.store(true, Ordering::Relaxed);
+    reading.join().unwrap();
+}
