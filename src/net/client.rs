@@ -174,6 +174,12 @@ impl Client {
         Client::among(plane, Company::of(servers, keys))
     }
 
+    /// For operators, on the control plane, where every member answers: begins with any of `first`, and asks `also` when
+    /// those do not answer.
+    pub fn operating(first: Vec<String>, also: Vec<String>, keys: Keys) -> Client {
+        Client::among(Plane::Control, Company { servers: Servers::new(first, also), keys, manner: None })
+    }
+
     /// Of one person, at a terminal or in a script: begins with any of `first`, asks `also` and whomever it learns of
     /// when those do not answer, and tells of it.
     pub fn sociable(first: Vec<String>, also: Vec<String>, keys: Keys, tell: Tell) -> Client {

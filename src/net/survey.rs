@@ -58,10 +58,19 @@ impl Survey {
         self.members.iter().find(|member| member.info.who() == name)
     }
 
-    /// Where its members are, the living first: the others may come back.
-    pub fn addresses(&self) -> Vec<String> {
-        let (living, silent): (Vec<_>, Vec<_>) = self.members.iter().partition(|member| member.alive);
-        living.into_iter().chain(silent).map(|member| member.info.address.clone()).collect()
+    /// Addresses of the members that answered.
+    pub fn living(&self) -> Vec<String> {
+        self.addresses_of(true)
+    }
+
+    /// Addresses of the members that did not answer; they may come back.
+    pub fn silent(&self) -> Vec<String> {
+        self.addresses_of(false)
+    }
+
+    fn addresses_of(&self, alive: bool) -> Vec<String> {
+        let members = self.members.iter().filter(|member| member.alive == alive);
+        members.map(|member| member.info.address.clone()).collect()
     }
 
     /// Whether anybody answered.

@@ -1,9 +1,9 @@
 //! The lock namespace as a program outside the group sees it: reads, writes, and refusals that say what is in the way,
 //! and where.
 //!
-//! A read is as new as everything that anybody was told before, so that what one command wrote the next one finds,
-//! whichever member it asks. A group that cannot agree has no such answer: then what a member has is taken, and said to
-//! be old. Who holds what is told in words: of a member its name, of a client what it says of itself.
+//! A read is linearizable: it sees everything that was acknowledged before it began, whichever member answers. A cluster
+//! without a majority has no such answer, and the read fails. A stale read asks one member for what it has, and its answer
+//! is marked as old, always. Lock holders are shown by name: members by theirs, clients by what they say of themselves.
 //!
 //! It keeps no time but that of its questions, and holds no lock: that is [`super::lease`]'s.
 
@@ -11,7 +11,6 @@ use super::failure::{Exit, Failure};
 use super::options::Group;
 use super::status;
 use crate::net::client::{Client, Unreachable};
-use crate::net::frame::Plane;
 use crate::net::keys::Keys;
 use crate::net::protocol::{Answer, Ask, Why};
 use crate::net::secret::new_request_id;
@@ -31,10 +30,10 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Until a question is given up.
+/// Time limit of a write.
 const ASK_MAX: Duration = Duration::from_secs(10);
-/// Until a read that is to be the newest is asked for without that.
-const NEWEST_MAX: Duration = Duration::from_secs(3);
+/// Time limit of a read, whatever is read: long enough for an election.
+const READ_MAX: Duration = Duration::from_secs(5);
 
 /// A group whose namespace is looked at and changed. Clones share the connection.
 #[derive(Debug, Clone)]
@@ -46,13 +45,20 @@ pub struct Namespace {
     found_in: String,
 }
 
-/// Says which servers may be asked, whenever a connection is opened.
+/// Returns the servers to begin with and those to ask when these do not answer, whenever a client is made.
 #[derive(Clone)]
-struct Servers(Arc<dyn Fn() -> Vec<String> + Send + Sync>);
+struct Servers(Arc<dyn Fn() -> (Vec<String>, Vec<String>) + Send + Sync>);
+
+impl Servers {
+    fn client(&self, keys: &Keys) -> Client {
+        let (first, also) = (self.0)();
+        Client::operating(first, also, keys.clone())
+    }
+}
 
 impl std::fmt::Debug for Servers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries((self.0)()).finish()
+        write!(f, "{:?}", (self.0)())
     }
 }
 
@@ -62,7 +68,20 @@ pub struct Listing {
     pub nodes: Vec<Drawn>,
     /// How many pages it took.
     pub pages: usize,
-    /// It may be old: nobody could be asked what is the newest.
+}
+
+/// One node of the namespace, as a read found it.
+#[derive(Debug)]
+pub struct Found {
+    pub token: Token,
+    pub node: Option<Node>,
+}
+
+/// One member's state of a place.
+#[derive(Debug)]
+pub struct Glance {
+    pub entries: Vec<TreeEntry>,
+    /// The member has lost touch with the leader.
     pub old: bool,
 }
 
@@ -91,10 +110,8 @@ impl Namespace {
     pub async fn reach(group: &Group) -> Result<Namespace, Failure> {
         let survey = status::reached(group).await?;
         let names = survey.members.iter().map(|it| (it.info.raft_id, it.info.name())).collect();
-        let servers = survey.addresses();
-        let client = Client::on(Plane::Control, servers.clone(), group.keys.clone());
-        let keys = group.keys.clone();
-        let servers = Servers(Arc::new(move || servers.clone()));
+        let servers = Servers(Arc::new(move || (survey.living(), survey.silent())));
+        let (client, keys) = (servers.client(&group.keys), group.keys.clone());
         Ok(Namespace { client, servers, keys, names, found_in: group.found_in.clone() })
     }
 
@@ -104,14 +121,14 @@ impl Namespace {
         keys: &Keys,
         found_in: &str,
     ) -> Namespace {
-        let client = Client::on(Plane::Control, servers(), keys.clone());
-        let (servers, keys, names) = (Servers(Arc::new(servers)), keys.clone(), BTreeMap::new());
+        let servers = Servers(Arc::new(move || (servers(), Vec::new())));
+        let (client, keys, names) = (servers.client(keys), keys.clone(), BTreeMap::new());
         Namespace { client, servers, keys, names, found_in: found_in.to_string() }
     }
 
     /// A client with a connection of its own.
     pub fn another_client(&self) -> Client {
-        Client::on(Plane::Control, (self.servers.0)(), self.keys.clone())
+        self.servers.client(&self.keys)
     }
 
     /// The same group through a connection of its own.
@@ -124,30 +141,37 @@ impl Namespace {
         self.client.subscribe(cursor, Wanted::Tree { path: path.clone() })
     }
 
-    /// The node at a path, its content too, and where the log was then.
+    /// Reads the node at a path, with its content and the log position of the answer.
     ///
     /// # Errors
-    /// 3: nobody answers.
-    pub async fn node(&self, path: &TreePath) -> Result<(Token, Option<Node>), Failure> {
+    /// 3: no server answers; 5: too few servers are left to agree on the newest state.
+    pub async fn node(&self, path: &TreePath, consistency: Consistency) -> Result<Found, Failure> {
         let query = Query::Tree { path: path.clone(), depth: Some(0), after: None, limit: 1 };
-        let Read { token, page, .. } = self.read(query).await?;
+        let Read { token, page, .. } = self.read(query, consistency).await?;
         let node = match page {
             Ok(Page::Tree { mut entries, .. }) => entries.pop().map(|entry| entry.node),
-            _ => None,
+            Ok(other) => return Err(strange(&other)),
+            Err(Denied { code: Code::NoSuchNode | Code::NotAFolder, .. }) => None,
+            Err(denied) => return Err(refused(path, denied)),
         };
-        Ok((token, node))
+        Ok(Found { token, node })
     }
 
-    /// A place and what lies below it, down to `depth` names, page by page.
+    /// Lists a place and what lies below it, down to `depth` names, page by page.
     ///
     /// # Errors
-    /// 1: there is no such place; 3: nobody answers.
-    pub async fn list(&self, path: &TreePath, depth: Option<u8>) -> Result<(Token, Listing), Failure> {
+    /// 1: there is no such place; 3: no server answers; 5: too few servers are left to agree.
+    pub async fn list(
+        &self,
+        path: &TreePath,
+        depth: Option<u8>,
+        consistency: Consistency,
+    ) -> Result<(Token, Listing), Failure> {
         let mut listing = Listing::default();
         let mut owned: Vec<(usize, Owner)> = Vec::new();
         let token = self
-            .each_page(path, depth, |entries, old| {
-                (listing.pages, listing.old) = (listing.pages + 1, listing.old || old);
+            .each_page(path, depth, consistency, |entries| {
+                listing.pages += 1;
                 for entry in entries {
                     owned.extend(entry.node.owner.map(|owner| (listing.nodes.len(), owner)));
                     listing.nodes.push(without_content(entry));
@@ -155,7 +179,7 @@ impl Namespace {
             })
             .await?;
         if !owned.is_empty() {
-            let holders = self.holders().await?;
+            let holders = self.holders(follow_up(consistency)).await?;
             for (at, owner) in owned {
                 listing.nodes[at].holder = Some(holders.words(owner));
             }
@@ -166,30 +190,29 @@ impl Namespace {
     /// Hands on a place and what lies below it with its content, a page at a time.
     ///
     /// # Errors
-    /// 1: there is no such place; 3: nobody answers.
+    /// As [`Namespace::list`].
     pub async fn each_page(
         &self,
         path: &TreePath,
         depth: Option<u8>,
-        mut each: impl FnMut(Vec<TreeEntry>, bool),
+        consistency: Consistency,
+        mut each: impl FnMut(Vec<TreeEntry>),
     ) -> Result<Token, Failure> {
         let mut after = None;
         let mut first = None;
         loop {
             let query = Query::Tree { path: path.clone(), depth, after, limit: TREE_PAGE_MAX as u16 };
-            let read = match first {
-                None => self.read(query).await?,
-                // At least as new as the first page is enough for the others.
-                Some(_) => self.read_on(query).await?,
+            let Read { token, page, .. } = match first {
+                None => self.read(query, consistency).await?,
+                Some(_) => self.read(query, follow_up(consistency)).await?,
             };
-            let Read { token, page, old } = read;
             let (entries, more) = match page {
                 Ok(Page::Tree { entries, more }) => (entries, more),
                 Ok(other) => return Err(strange(&other)),
                 Err(denied) => return Err(refused(path, denied)),
             };
             let token = *first.get_or_insert(token);
-            each(entries, old);
+            each(entries);
             after = match more {
                 Some(after) => Some(after),
                 None => return Ok(token),
@@ -197,15 +220,15 @@ impl Namespace {
         }
     }
 
-    /// Who has a lease now.
+    /// Reads all leases with their owners.
     ///
     /// # Errors
-    /// 3: nobody answers.
-    pub async fn holders(&self) -> Result<Holders, Failure> {
+    /// 3: no server answers; 5: too few servers are left to agree.
+    pub async fn holders(&self, consistency: Consistency) -> Result<Holders, Failure> {
         let mut holders = Holders::default();
         let mut after = None;
         loop {
-            let page = self.read_on(Query::Leases { after }).await?.page;
+            let page = self.read(Query::Leases { after }, consistency).await?.page;
             let Ok(Page::Leases { leases, more }) = page else { return Ok(holders) };
             holders.0.extend(leases.iter().map(|(owner, lease)| (*owner, self.words_of(*owner, lease))));
             after = match more {
@@ -223,23 +246,20 @@ impl Namespace {
         words::holder(owner, name.map(String::as_str), &lease.words)
     }
 
-    /// A place and what lies below it, as far as one page goes, as the member has it that is asked: it may be old. Nothing
-    /// when there is no such place.
+    /// Reads one page of a place and what lies below it from any one member: nothing when there is no such place there. The
+    /// answer may be old.
     ///
     /// # Errors
     /// Nobody answers within `limit`.
-    pub async fn glance(
-        &self,
-        path: &TreePath,
-        depth: u8,
-        limit: Duration,
-    ) -> Result<Vec<TreeEntry>, Unreachable> {
+    pub async fn glance(&self, path: &TreePath, depth: u8, limit: Duration) -> Result<Glance, Unreachable> {
         let (path, depth, limit_nodes) = (path.clone(), Some(depth), TREE_PAGE_MAX as u16);
         let query = Query::Tree { path, depth, after: None, limit: limit_nodes };
-        match self.ask_read(query, Consistency::Stale, limit).await?.page {
-            Ok(Page::Tree { entries, .. }) => Ok(entries),
-            _ => Ok(Vec::new()),
-        }
+        let Read { page, old, .. } = self.ask_read(query, Consistency::Stale, limit).await?;
+        let entries = match page {
+            Ok(Page::Tree { entries, .. }) => entries,
+            Ok(_) | Err(_) => Vec::new(),
+        };
+        Ok(Glance { entries, old })
     }
 
     /// Names in a folder, as far as somebody tells at once: for completion.
@@ -283,22 +303,12 @@ impl Namespace {
         }
     }
 
-    /// The newest there is; what a member has where nobody can say what is.
-    async fn read(&self, query: Query) -> Result<Read, Failure> {
-        match self.ask_read(query.clone(), Consistency::Linearizable, NEWEST_MAX).await {
-            Ok(read) => Ok(read),
-            Err(Unreachable::Nobody) => Err(self.nobody(Unreachable::Nobody)),
-            // Seen from here there is no majority, but somebody who can read.
-            Err(Unreachable::Undecided(_)) => {
-                let read = self.ask_read(query, Consistency::Stale, ASK_MAX).await;
-                read.map(|read| Read { old: true, ..read }).map_err(|it| self.nobody(it))
-            }
-        }
-    }
-
-    /// As new as what was read before.
-    async fn read_on(&self, query: Query) -> Result<Read, Failure> {
-        self.ask_read(query, Consistency::Session, ASK_MAX).await.map_err(|it| self.nobody(it))
+    async fn read(&self, query: Query, consistency: Consistency) -> Result<Read, Failure> {
+        let read = self.ask_read(query, consistency, READ_MAX).await;
+        read.map_err(|unreachable| match unreachable {
+            Unreachable::Nobody => self.nobody(unreachable),
+            Unreachable::Undecided(why) => self.unread(why),
+        })
     }
 
     async fn ask_read(
@@ -319,7 +329,21 @@ impl Namespace {
         Failure::new(Exit::Unreachable, format!("{unreachable} (from {})", self.found_in))
     }
 
-    /// A refusal that says what is in the way, and where.
+    fn unread(&self, why: Why) -> Failure {
+        let why = match why {
+            Why::NoLeader => "the servers cannot agree at the moment: too few of them reach each other",
+            Why::Busy => "the servers have too much to do at the moment",
+            Why::Behind | Why::NotServing | Why::OtherHistory => "no server answered in time",
+        };
+        let words = format!(
+            "{why} (from {}). Try again; `ribbit health` shows what is missing, and `--stale` what one server has, which \
+             may be old",
+            self.found_in
+        );
+        Failure::new(Exit::Degraded, words)
+    }
+
+    /// A refusal that says what is in the way, and where. What it looks up is at least as new as the refusal.
     pub async fn refusal(&self, command: &TreeCommand, denied: Denied) -> Failure {
         let path = path_of(command);
         let found = match denied.code {
@@ -340,7 +364,7 @@ impl Namespace {
         let mut place = TreePath::root();
         for name in path.names() {
             let Ok(next) = place.join(name) else { return Ok(None) };
-            let code = match self.node(&next).await?.1 {
+            let code = match self.node(&next, Consistency::Session).await?.node {
                 None => Code::NoSuchNode,
                 Some(node) if node.kind != Kind::Folder && next != *path => Code::NotAFolder,
                 Some(_) => {
@@ -355,14 +379,14 @@ impl Namespace {
 
     /// The first lock at a path or below it, and who holds it.
     async fn lock_in(&self, path: &TreePath) -> Result<Option<String>, Failure> {
-        let (_, listing) = self.list(path, None).await?;
+        let (_, listing) = self.list(path, None, Consistency::Session).await?;
         let lock = listing.nodes.into_iter().find(|node| node.kind == Kind::Lock);
         Ok(lock.map(|lock| format!("{}: {}", shown(&lock.path), held(&lock))))
     }
 
     async fn stale(&self, command: &TreeCommand) -> Result<Option<String>, Failure> {
         let Some(Guard { lock, fence }) = guard_of(command) else { return Ok(None) };
-        let words = match self.list(lock, Some(0)).await {
+        let words = match self.list(lock, Some(0), Consistency::Session).await {
             Ok((_, listing)) if listing.nodes.first().is_some_and(|node| node.kind == Kind::Lock) => {
                 held(&listing.nodes[0])
             }
@@ -372,6 +396,15 @@ impl Namespace {
         };
         let path = shown(path_of(command));
         Ok(Some(format!("{path}: the fence {fence} of {} is stale: {words}", shown(lock))))
+    }
+}
+
+/// How new the answers after the first of one read must be.
+fn follow_up(consistency: Consistency) -> Consistency {
+    match consistency {
+        // At least as new as the first answer.
+        Consistency::Linearizable | Consistency::Session => Consistency::Session,
+        Consistency::Stale => Consistency::Stale,
     }
 }
 

@@ -46,10 +46,15 @@ async fn floating(survey: &Survey, group: &Group) -> Vec<Floating> {
     let namespace = Namespace::among(move || servers.clone(), &group.keys, &group.found_in);
     match namespace.glance(&floating_folder(), 1, GLANCE_MAX).await {
         Ok(found) => {
-            let locks = found.into_iter().filter(|entry| entry.node.kind == Kind::Lock);
+            let old = found.old;
+            let locks = found.entries.into_iter().filter(|entry| entry.node.kind == Kind::Lock);
             let told = |content: &[u8]| plain::line(&String::from_utf8_lossy(content));
             locks
-                .map(|it| Floating { address: plain::line(it.path.name()), holder: told(&it.node.content) })
+                .map(|it| Floating {
+                    address: plain::line(it.path.name()),
+                    holder: told(&it.node.content),
+                    old,
+                })
                 .collect()
         }
         Err(unreachable) => {

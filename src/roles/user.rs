@@ -10,7 +10,6 @@ use super::options::{UserOptions, UserVerb};
 use super::person::stop::Stop;
 use super::status;
 use crate::net::client::Client;
-use crate::net::frame::Plane;
 use crate::net::protocol::{Answer, Ask, Why};
 use crate::net::secret::new_request_id;
 use crate::state::people::AccountLine;
@@ -31,7 +30,7 @@ const NEWEST_MAX: Duration = Duration::from_secs(3);
 /// 1: refused; 2: something is missing; 3: nobody answers.
 pub async fn run(options: &UserOptions) -> Result<u8, Failure> {
     let survey = status::reached(&options.group).await?;
-    let client = Client::on(Plane::Control, survey.addresses(), options.group.keys.clone());
+    let client = Client::operating(survey.living(), survey.silent(), options.group.keys.clone());
     let operator = Operator { client };
     ended(operator.perform(options).await)
 }

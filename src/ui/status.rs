@@ -25,6 +25,8 @@ pub struct Floating {
     pub address: String,
     /// The machine and its interface.
     pub holder: String,
+    /// The member that said so has lost touch with the leader: this may be old.
+    pub old: bool,
 }
 
 #[derive(Serialize)]
@@ -216,11 +218,17 @@ fn megabytes(bytes: u64) -> String {
     format!("{} MB", bytes.div_ceil(1_000_000))
 }
 
+fn old_mark(old: bool) -> &'static str {
+    if old { " (this may be old)" } else { "" }
+}
+
 /// For people: two sentences and a table, without the last line's end.
 pub fn table(survey: &Survey, floating: &[Floating]) -> String {
     let table = columns(survey, &[NAME, IS, ADDRESS, PID, APPLIED, LAG, CLIENTS, DISK]);
-    let held: String =
-        floating.iter().map(|it| format!("{} is held on {}.\n", it.address, it.holder)).collect();
+    let held: String = floating
+        .iter()
+        .map(|it| format!("{} is held on {}{}.\n", it.address, it.holder, old_mark(it.old)))
+        .collect();
     format!("{}\n{}\n{held}{}\n{table}", who_leads(survey), what_may_be_lost(survey), who_is_full(survey))
 }
 
@@ -461,9 +469,11 @@ backend-1@2          2  voter         yes              backend-1";
             \"address\":\"127.0.0.1:40001\",\"machine\":\"m\",\"alive\":true,\"voter\":true,\"in_sync\":true,\
             \"applied\":42,\"lag\":0,\"clients\":0,\"disk_bytes\":1500000,\"disk_quota_bytes\":2000000000,\
             \"disk_free_bytes\":7000000000,\"disk_full\":false,\"scrubbed_s\":7300},";
-        let floating = [Floating { address: "192.168.1.50".into(), holder: "board1, eth0".into() }];
+        let floating =
+            [Floating { address: "192.168.1.50".into(), holder: "board1, eth0".into(), old: false }];
         let said = json(&survey(), &floating);
-        let last = "],\"floating\":[{\"address\":\"192.168.1.50\",\"holder\":\"board1, eth0\"}]}";
+        let last =
+            "],\"floating\":[{\"address\":\"192.168.1.50\",\"holder\":\"board1, eth0\",\"old\":false}]}";
         assert!(said.starts_with(first) && said.ends_with(last), "{said}");
         assert!(json(&Survey { leader: None, ..survey() }, &[]).starts_with("{\"leader\":null,"));
         let table = table(&survey(), &floating);

@@ -156,6 +156,11 @@ impl Group {
         ClusterFile::read(&ClusterFile::path_in(self.folder.path())).expect("it was made").keys()
     }
 
+    /// What lies on a host.
+    pub fn folder_of(&self, at: usize) -> PathBuf {
+        self.hosts[at].folder.clone()
+    }
+
     /// The hosts, by number.
     pub fn all(&self) -> std::ops::Range<usize> {
         0..self.hosts.len()

@@ -6,7 +6,7 @@
 //! - [`pages`]: what stands on a page; [`pty`]: a terminal
 //! - one module a promise: [`people`], [`letters`], [`races`], [`hostile`], [`belonging`], [`failover`], [`following`], [`power`], [`status`],
 //!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`],
-//!   [`recover`], [`backup`], [`verify`], [`harmed`], [`secrets`], [`clock`], [`masters`], [`sites`], [`members`], [`directory`], [`doctor`], [`even`], [`metrics`], [`watch`],
+//!   [`recover`], [`backup`], [`verify`], [`harmed`], [`secrets`], [`clock`], [`masters`], [`sites`], [`members`], [`minority`], [`directory`], [`doctor`], [`even`], [`metrics`], [`watch`],
 //!   [`verbs`], [`verbs_failing`], [`users`], [`chat`], [`wire`], and [`browser`] for
 //!   the eyes
 //!
@@ -48,6 +48,7 @@ mod lost;
 mod masters;
 mod members;
 mod metrics;
+mod minority;
 mod moved;
 mod pages;
 mod passwords;

@@ -213,7 +213,7 @@ impl Keeper {
     async fn may_take(&mut self, namespace: &mut Namespace) -> Result<(), NotHere> {
         self.interface()?;
         match namespace.glance(&self.path, 0, FLOATING_GLANCE_MAX).await {
-            Ok(found) => match found.first() {
+            Ok(found) => match found.entries.first() {
                 None => Ok(()),
                 Some(lock) => {
                     let holder = String::from_utf8_lossy(&lock.node.content).into_owned();

@@ -176,14 +176,14 @@ async fn list(
         Err(Failure::new(Exit::Unreachable, message))
     };
     or(make(namespace, folder), too_long).await?;
-    let (_, listing) = namespace.list(folder, None).await?;
+    let (_, listing) = namespace.list(folder, None, Consistency::Linearizable).await?;
     let (nodes, pages) = (listing.nodes.len(), listing.pages);
     let tally = together(options, |_, end, tally| {
         let namespace = namespace.apart();
         async move {
             while Instant::now() < end {
                 let asked = Instant::now();
-                match namespace.list(folder, None).await {
+                match namespace.list(folder, None, Consistency::Linearizable).await {
                     Ok((_, listing)) if listing.nodes.len() == nodes => {
                         tally.borrow_mut().answered(asked, Instant::now());
                     }

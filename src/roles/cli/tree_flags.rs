@@ -47,7 +47,10 @@ Examples:
   ribbit shell < commands                   stops at the first line that fails
 
 Flags that say which group stand before COMMAND. `test` exits 0 or 1, so
-`ribbit shell test -l /jobs/backup && echo held` works in scripts.";
+`ribbit shell test -l /jobs/backup && echo held` works in scripts. What is read
+is never older than what was written before; when the servers cannot agree, a
+read fails with 5, and `--stale` behind `ls`, `cat`, `stat`, `test`, `holders`
+and `save` shows what one server has, with a mark on standard error.";
 
 pub const LOCK_HELP: &str = "\
 CMD runs while the lock is held, with RIBBIT_LOCK and RIBBIT_FENCE (a number
@@ -60,12 +63,16 @@ itself is not.
 Examples:
   ribbit lock /jobs/backup -- rsync -a /home board2:/backup
   ribbit lock /jobs/backup --wait 0s -- ./only-if-nobody-else-does
-  ribbit lock /jobs/count --lease 30s -- sh -c '
-    ribbit shell write /jobs/count $(( $(ribbit shell cat /jobs/count) + 1 ))'
+  ribbit shell write /jobs/count 0
+  ribbit lock /jobs/counting --lease 30s -- sh -c '
+    n=$(ribbit shell cat /jobs/count) &&
+    ribbit shell write /jobs/count $((n + 1))'
 
 A lock alone is advice: a holder that was stopped for longer than its lease may
-wake up and write, while somebody else holds the lock. The last example is safe
-from that: `ribbit shell write` takes RIBBIT_LOCK and RIBBIT_FENCE from its
-environment and is refused unless the lock is still held under that number.
-Whatever else CMD writes to can do the same: remember the highest fence seen,
-and refuse a lower one.";
+wake up and write while another process holds the lock. The last example is
+safe from that. `ribbit shell cat` reads everything that was written before, or
+fails with 5 when the servers cannot agree; the && stops the script then.
+`ribbit shell write` takes RIBBIT_LOCK and RIBBIT_FENCE from its environment
+and is refused unless the lock is still held under that number. When it exits
+with 3, it may or may not have been written. Whatever else CMD writes to can do
+the same: remember the highest fence seen, and refuse a lower one.";

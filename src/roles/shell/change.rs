@@ -8,7 +8,7 @@ use crate::roles::output;
 use crate::state::limits::NODE_BYTES_MAX;
 use crate::state::namespace::Guard;
 use crate::state::rows::Kind;
-use crate::state::{Code, Denied, Reply, TreeCommand, TreePath};
+use crate::state::{Code, Consistency, Denied, Reply, TreeCommand, TreePath};
 use std::io::{self, IsTerminal, Read};
 
 pub async fn touch(session: &Session, path: TreePath) -> Result<(), Failure> {
@@ -80,7 +80,7 @@ async fn is_meant(session: &Session, path: &TreePath) -> Result<bool, Failure> {
         let words = format!("{}: the folder is not empty: `rm -r` removes all of it", shown(path));
         return Err(Failure::new(Exit::Refused, words));
     }
-    let (_, listing) = session.namespace.list(path, None).await?;
+    let (_, listing) = session.namespace.list(path, None, Consistency::Linearizable).await?;
     let below = listing.nodes.len().saturating_sub(1);
     let question = format!("remove {} with everything in it ({below})? [y/N] ", shown(path));
     // Ctrl-C, Ctrl-D and a terminal that is gone say no.
@@ -111,7 +111,7 @@ pub async fn release(session: &Session, path: TreePath) -> Result<(), Failure> {
     let lease = session.held.lock().await.lease.as_ref().map(crate::roles::lease::Lease::token);
     let Some(lease) = lease else {
         // Nothing is this shell's; somebody else's may be there.
-        let place = session.namespace.node(&path).await?.1;
+        let place = session.namespace.node(&path, Consistency::Linearizable).await?.node;
         let release = TreeCommand::Release { path: path.clone(), lease: crate::state::TokenHash([0; 32]) };
         let code = match place.map(|node| node.kind) {
             None => Code::NotHeld,

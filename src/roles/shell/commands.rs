@@ -2,7 +2,7 @@
 
 use crate::roles::cli::typed::place;
 use crate::state::namespace::Guard;
-use crate::state::{LogIndex, TreePath};
+use crate::state::{Consistency, LogIndex, TreePath};
 use crate::ui::nearest::nearest;
 use crate::ui::plain;
 use clap::error::ErrorKind;
@@ -36,13 +36,17 @@ pub enum Verb {
         /// How many names deep
         #[arg(long, value_name = "N")]
         depth: Option<u8>,
+        #[command(flatten)]
+        fresh: FreshLine,
         /// A place, like /jobs/state
         #[arg(default_value = "/", value_parser = place, value_name = "PATH")]
         path: TreePath,
     },
     /// Show what is in a file or a lock; as it is where it does not go to a terminal
-    #[command(after_help = "Examples:\n  cat /jobs/state")]
+    #[command(after_help = "Examples:\n  cat /jobs/state\n  cat --stale /jobs/state")]
     Cat {
+        #[command(flatten)]
+        fresh: FreshLine,
         /// A place, like /jobs/state
         #[arg(value_parser = place, value_name = "PATH")]
         path: TreePath,
@@ -50,12 +54,19 @@ pub enum Verb {
     /// Show everything that is known of one place
     #[command(after_help = "Examples:\n  stat /clusters/1/master")]
     Stat {
+        #[command(flatten)]
+        fresh: FreshLine,
         /// A place, like /jobs/state
         #[arg(value_parser = place, value_name = "PATH")]
         path: TreePath,
     },
     /// Whether there is something: exit code 0, or 1 if not
-    #[command(after_help = "Examples:\n  test /jobs\n  test -l /jobs/backup")]
+    #[command(after_help = "\
+Examples:
+  test /jobs
+  test -l /jobs/backup
+
+Exit code 5: the servers cannot agree, so neither is known.")]
     Test(TestLine),
     /// Make an empty file, or let one count as changed now
     #[command(after_help = "Examples:\n  touch /jobs/seen")]
@@ -112,6 +123,8 @@ number at this very moment. `ribbit lock` gives both to what it runs.")]
     /// Copy a file, or a folder with everything in it, to a folder of this machine; overwrites nothing
     #[command(after_help = "Examples:\n  save /jobs backup-of-jobs\n  save / everything")]
     Save {
+        #[command(flatten)]
+        fresh: FreshLine,
         /// A place, like /jobs/state
         #[arg(value_parser = place, value_name = "PATH")]
         path: TreePath,
@@ -137,6 +150,8 @@ number at this very moment. `ribbit lock` gives both to what it runs.")]
     /// Show every lock that is held: its path, its holder, its fence
     #[command(after_help = "Examples:\n  holders\n  holders /clusters")]
     Holders {
+        #[command(flatten)]
+        fresh: FreshLine,
         /// A place, like /jobs/state
         #[arg(default_value = "/", value_parser = place, value_name = "PATH")]
         path: TreePath,
@@ -174,9 +189,25 @@ pub struct TestKind {
 pub struct TestLine {
     #[command(flatten)]
     pub kind: TestKind,
+    #[command(flatten)]
+    pub fresh: FreshLine,
     /// A place, like /jobs/state
     #[arg(value_parser = place, value_name = "PATH")]
     pub path: TreePath,
+}
+
+/// How new an answer must be.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct FreshLine {
+    /// What one server has: also answered when the servers cannot agree, and marked, since it may be old
+    #[arg(long)]
+    pub stale: bool,
+}
+
+impl FreshLine {
+    pub fn consistency(self) -> Consistency {
+        if self.stale { Consistency::Stale } else { Consistency::Linearizable }
+    }
 }
 
 /// What a change relies on.

@@ -3,25 +3,31 @@
 use super::commands::TestLine;
 use super::{Session, Typist};
 use crate::roles::failure::{Exit, Failure};
-use crate::roles::namespace::{Listing, refused, shown};
+use crate::roles::namespace::{refused, shown};
 use crate::roles::output;
 use crate::state::rows::Kind;
-use crate::state::{Code, Denied, TreePath};
+use crate::state::{Code, Consistency, Denied, TreePath};
 use crate::ui::table::{self, Side};
 use crate::ui::{plain, time, tree};
 use std::io::{self, IsTerminal, Write};
 
-pub async fn ls(session: &Session, path: &TreePath, depth: Option<u8>, long: bool) -> Result<(), Failure> {
-    let (_, listing) = session.namespace.list(path, depth).await?;
-    warn_if_old(&listing);
+pub async fn ls(
+    session: &Session,
+    path: &TreePath,
+    depth: Option<u8>,
+    long: bool,
+    consistency: Consistency,
+) -> Result<(), Failure> {
+    warn_if_stale(consistency);
+    let (_, listing) = session.namespace.list(path, depth, consistency).await?;
     output::line(tree::draw(&listing.nodes, long).trim_end());
     Ok(())
 }
 
-pub async fn cat(session: &Session, path: &TreePath) -> Result<(), Failure> {
-    let (_, node) = session.namespace.node(path).await?;
-    let node = match node {
-        None => return Err(missing(session, path).await),
+pub async fn cat(session: &Session, path: &TreePath, consistency: Consistency) -> Result<(), Failure> {
+    warn_if_stale(consistency);
+    let node = match session.namespace.node(path, consistency).await?.node {
+        None => return Err(missing(session, path, consistency).await),
         Some(node) if node.kind == Kind::Folder => return Err(refused(path, Denied::new(Code::IsFolder))),
         Some(node) => node,
     };
@@ -42,15 +48,19 @@ pub async fn cat(session: &Session, path: &TreePath) -> Result<(), Failure> {
 }
 
 /// Says how far the way to a path goes.
-async fn missing(session: &Session, path: &TreePath) -> Failure {
+async fn missing(session: &Session, path: &TreePath, consistency: Consistency) -> Failure {
+    let denied = Denied::new(Code::NoSuchNode);
+    if consistency == Consistency::Stale {
+        return refused(path, denied);
+    }
     let touch = crate::state::TreeCommand::Touch { path: path.clone(), lease: None };
-    session.namespace.refusal(&touch, Denied::new(Code::NoSuchNode)).await
+    session.namespace.refusal(&touch, denied).await
 }
 
-pub async fn stat(session: &Session, path: &TreePath) -> Result<(), Failure> {
-    let (_, listing) = session.namespace.list(path, Some(0)).await?;
-    warn_if_old(&listing);
-    let Some(node) = listing.nodes.first() else { return Err(missing(session, path).await) };
+pub async fn stat(session: &Session, path: &TreePath, consistency: Consistency) -> Result<(), Failure> {
+    warn_if_stale(consistency);
+    let (_, listing) = session.namespace.list(path, Some(0), consistency).await?;
+    let Some(node) = listing.nodes.first() else { return Err(missing(session, path, consistency).await) };
     let when =
         time::shown(node.changed_wall_ms).map_or_else(String::new, |when| format!(", {}", when.people));
     let mut rows = vec![
@@ -69,7 +79,9 @@ pub async fn stat(session: &Session, path: &TreePath) -> Result<(), Failure> {
 
 /// 0 if it is, 1 if not; a person is told.
 pub async fn test(session: &Session, line: &TestLine) -> Result<u8, Failure> {
-    let kind = session.namespace.node(&line.path).await?.1.map(|node| node.kind);
+    let consistency = line.fresh.consistency();
+    warn_if_stale(consistency);
+    let kind = session.namespace.node(&line.path, consistency).await?.node.map(|node| node.kind);
     let wanted = &line.kind;
     let is = match kind {
         None => false,
@@ -83,9 +95,9 @@ pub async fn test(session: &Session, line: &TestLine) -> Result<u8, Failure> {
     Ok(if is { 0 } else { Exit::Refused as u8 })
 }
 
-pub async fn holders(session: &Session, path: &TreePath) -> Result<(), Failure> {
-    let (_, listing) = session.namespace.list(path, None).await?;
-    warn_if_old(&listing);
+pub async fn holders(session: &Session, path: &TreePath, consistency: Consistency) -> Result<(), Failure> {
+    warn_if_stale(consistency);
+    let (_, listing) = session.namespace.list(path, None, consistency).await?;
     let locks = listing.nodes.iter().filter(|node| node.kind == Kind::Lock);
     let rows: Vec<Vec<String>> = locks
         .map(|lock| {
@@ -101,8 +113,9 @@ pub async fn holders(session: &Session, path: &TreePath) -> Result<(), Failure> 
     Ok(())
 }
 
-fn warn_if_old(listing: &Listing) {
-    if listing.old {
-        eprintln!("the servers cannot agree at the moment: this may be old");
+/// Marks what follows, on standard error: standard output has the bytes as they are.
+pub fn warn_if_stale(consistency: Consistency) {
+    if consistency == Consistency::Stale {
+        eprintln!("from one server alone: this may be old");
     }
 }

@@ -125,11 +125,13 @@ impl Session {
     /// Does what was typed, and answers an exit code.
     pub async fn perform(&mut self, verb: Verb) -> Result<u8, Failure> {
         match verb {
-            Verb::Ls { long, depth, path } => look::ls(self, &path, depth, long).await?,
-            Verb::Cat { path } => look::cat(self, &path).await?,
-            Verb::Stat { path } => look::stat(self, &path).await?,
+            Verb::Ls { long, depth, fresh, path } => {
+                look::ls(self, &path, depth, long, fresh.consistency()).await?;
+            }
+            Verb::Cat { fresh, path } => look::cat(self, &path, fresh.consistency()).await?,
+            Verb::Stat { fresh, path } => look::stat(self, &path, fresh.consistency()).await?,
             Verb::Test(line) => return look::test(self, &line).await,
-            Verb::Holders { path } => look::holders(self, &path).await?,
+            Verb::Holders { fresh, path } => look::holders(self, &path, fresh.consistency()).await?,
             Verb::Touch { path } => change::touch(self, path).await?,
             Verb::Mkdir { parents, path } => change::mkdir(self, path, parents).await?,
             Verb::Rm { recursive, guard, path } => change::rm(self, path, recursive, guard.guard()).await?,
@@ -138,7 +140,9 @@ impl Session {
             }
             Verb::Acquire { path } => change::acquire(self, path).await?,
             Verb::Release { path } => change::release(self, path).await?,
-            Verb::Save { path, folder } => save::save(self, &path, &folder).await?,
+            Verb::Save { fresh, path, folder } => {
+                save::save(self, &path, &folder, fresh.consistency()).await?;
+            }
             Verb::Watch { path } => watch::watch(self, &path).await?,
             Verb::Exit => {}
         }

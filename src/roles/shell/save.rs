@@ -6,20 +6,27 @@
 //! way ends it, and a link is in the way, too.
 
 use super::Session;
+use super::look::warn_if_stale;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::namespace::shown;
 use crate::roles::output;
-use crate::state::TreePath;
 use crate::state::listing::TreeEntry;
 use crate::state::rows::Kind;
+use crate::state::{Consistency, TreePath};
 use crate::ui::plain;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub async fn save(session: &Session, path: &TreePath, folder: &Path) -> Result<(), Failure> {
+pub async fn save(
+    session: &Session,
+    path: &TreePath,
+    folder: &Path,
+    consistency: Consistency,
+) -> Result<(), Failure> {
+    warn_if_stale(consistency);
     let mut copy = Copy { folder, top: path, saved: 0, failed: None };
-    session.namespace.each_page(path, None, |entries, _| copy.take(entries)).await?;
+    session.namespace.each_page(path, None, consistency, |entries| copy.take(entries)).await?;
     if let Some((place, error)) = copy.failed {
         let place = place.display();
         let words = match error.kind() {

@@ -12,7 +12,7 @@ use crate::roles::output;
 use crate::state::events::{LeaseFact, NodeChange, NodeFact};
 use crate::state::leases::Ending;
 use crate::state::rows::Kind;
-use crate::state::{Event, Happening, LogIndex, Owner, Token, TreePath};
+use crate::state::{Consistency, Event, Happening, LogIndex, Owner, Token, TreePath};
 use std::time::Duration;
 
 /// Before somebody is asked again how it is.
@@ -48,7 +48,7 @@ async fn show_again(session: &Session, path: &TreePath) -> Token {
     loop {
         // In this order: what happens in between is told once more rather than never.
         if let Ok(at) = now(session, path).await {
-            match look::ls(session, path, None, false).await {
+            match look::ls(session, path, None, false, Consistency::Linearizable).await {
                 Ok(()) => return at,
                 // There may be nothing.
                 Err(failure) if failure.exit == Exit::Refused => {
@@ -63,7 +63,7 @@ async fn show_again(session: &Session, path: &TreePath) -> Token {
 }
 
 async fn now(session: &Session, path: &TreePath) -> Result<Token, Failure> {
-    Ok(session.namespace.node(path).await?.0)
+    Ok(session.namespace.node(path, Consistency::Linearizable).await?.token)
 }
 
 async fn tell(session: &Session, event: &Event) {
@@ -71,8 +71,11 @@ async fn tell(session: &Session, event: &Event) {
     let cause = lease.map(|(owner, fact)| format!(" ({})", cause(owner, fact))).unwrap_or_default();
     let taken = nodes.iter().any(|change| matches!(change.what, NodeFact::Acquired { .. }));
     // A lease may be over by the time that one asks whose it was: then its number has to do.
-    let holders =
-        if taken { session.namespace.holders().await.unwrap_or_default() } else { Holders::default() };
+    let holders = if taken {
+        session.namespace.holders(Consistency::Session).await.unwrap_or_default()
+    } else {
+        Holders::default()
+    };
     for change in nodes {
         let what = match change.what {
             NodeFact::Acquired { fence } => acquired(session, change, fence, &holders).await,
@@ -86,7 +89,8 @@ async fn tell(session: &Session, event: &Event) {
 }
 
 async fn acquired(session: &Session, change: &NodeChange, fence: LogIndex, holders: &Holders) -> String {
-    let node = session.namespace.node(&change.path).await.ok().and_then(|(_, node)| node);
+    let found = session.namespace.node(&change.path, Consistency::Session).await;
+    let node = found.ok().and_then(|found| found.node);
     let owner =
         node.filter(|node| node.kind == Kind::Lock && node.fence == Some(fence)).and_then(|it| it.owner);
     match owner {
