@@ -18,6 +18,9 @@ mod random;
 #[allow(dead_code)]
 #[path = "replica/rig.rs"]
 mod rig;
+#[allow(dead_code)]
+#[path = "sim/trace.rs"]
+mod trace;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -13,6 +13,9 @@ mod random;
 #[allow(dead_code)]
 #[path = "../../tests/replica/rig.rs"]
 mod rig;
+#[allow(dead_code)]
+#[path = "../../tests/sim/trace.rs"]
+mod trace;
 
 /// Lets a panic of redb over a damaged store pass: a real process takes it for damage.
 /// Every other panic ends the fuzzer.

@@ -16,3 +16,6 @@ mod random;
 mod rig;
 mod slow;
 mod stalled;
+#[allow(dead_code)]
+#[path = "../sim/trace.rs"]
+mod trace;
