@@ -122,20 +122,40 @@ pub fn failed(options: &NodeOptions, why: &str) -> Failure {
     Failure::new(Exit::Disk, text)
 }
 
-/// Whether what grows is refused, by one whose own disk is or is not full.
+/// Returns whether commands that grow the store are refused. A member without a configuration does not know its cluster
+/// yet and refuses nothing: it decides nothing either, so the client asks another member.
 pub fn refuses(own: bool, leader: bool, full_voters: usize, voters: usize) -> bool {
-    own || leader || voters - full_voters.min(voters) < voters / 2 + 1
+    voters > 0 && (own || leader || voters - full_voters.min(voters) < voters / 2 + 1)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::service::tests::backend;
     use super::*;
+    use crate::net::frame::Plane;
+    use crate::net::listener::{Asker, Node as _};
+    use crate::net::protocol::{Answer, Ask};
+    use crate::state::{Command, Request, RequestId, TokenHash};
+    use std::net::Ipv4Addr;
 
     #[test]
     fn one_full_disk_stops_its_own_people_and_the_leaders_or_a_majority_stop_all() {
         assert!(!refuses(false, false, 0, 5) && !refuses(false, false, 2, 5) && !refuses(false, false, 1, 3));
         assert!(refuses(true, false, 1, 5) && refuses(false, true, 1, 5));
         assert!(refuses(false, false, 3, 5) && refuses(false, false, 2, 3) && refuses(false, false, 1, 2));
+    }
+
+    #[test]
+    fn a_member_that_does_not_know_its_cluster_yet_refuses_nothing_for_disks() {
+        assert!(!refuses(false, false, 0, 0) && !refuses(true, false, 0, 0));
+        // As it is between joining and the first snapshot: it has an identity and no configuration.
+        let folder = tempfile::tempdir().unwrap();
+        let service = backend(folder.path(), &[]);
+        let command = Command::Croak { session: TokenHash([0; 32]), text: "ribbit".into() };
+        let ask = Ask::Write(Request { id: RequestId(8), born: 0, command });
+        let asker = Asker { plane: Plane::Control, from: Ipv4Addr::LOCALHOST.into() };
+        let answer = smol::block_on(service.answer(asker, ask, Instant::now() + Duration::from_millis(300)));
+        assert!(matches!(answer, Answer::Unavailable(_)), "{answer:?}");
     }
 
     #[test]

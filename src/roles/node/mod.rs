@@ -167,10 +167,10 @@ impl Node {
         StoreStatus { scrubbed_s, ..self.disk.status() }
     }
 
-    /// Whether nothing that grows is taken here now.
+    /// Returns whether commands that grow the store are refused here now.
     pub fn disks_are_full(&self) -> bool {
         let own = self.disk.status().full;
-        let Some(member) = self.member.get() else { return own };
+        let Some(member) = self.member.get() else { return false };
         member.replica.with_status(|status| {
             let is_full = |id: RaftId| if id == status.me { own } else { member.peers.is_full(id) };
             let voters = &status.configuration.voters;
