@@ -224,7 +224,7 @@ pub enum Lapse {
     Compacted,
     /// The reader was too slow: this node remembers no more what comes next.
     Behind,
-    /// It is of another history.
+    /// It is of another history, or beyond all that was ever committed in this one.
     OtherHistory,
 }
 
@@ -235,7 +235,7 @@ pub enum Why {
     Behind,
     /// The store is not open yet, or this process is ending.
     NotServing,
-    /// The asker's token is of another history: start afresh.
+    /// The asker's token is of another history, or beyond all that was ever committed in this one: start afresh.
     OtherHistory,
 }
 

@@ -19,7 +19,7 @@ mod store_thread;
 mod waiters;
 
 use super::core::{Core, CoreStatus, Input, Now, Output};
-use super::limits::{LIVE_EVENTS_MAX, TICK_MS};
+use super::limits::{LIVE_EVENTS_MAX, REACH_TICKS, TICK_MS};
 use super::live::Live;
 use super::writer::{Done, Job, Writer};
 use super::{RaftMessage, ReadAnswer, ReadId, convert};
@@ -55,6 +55,15 @@ pub trait Transport: Send + 'static {
     /// Streams the state to a peer, then tells the replica with [`Replica::snapshot_sent`]: until then the peer
     /// gets nothing else. `false` when it cannot even begin.
     fn send_snapshot(&self, to: RaftId, message: RaftMessage) -> bool;
+}
+
+/// Reason why a node has not applied an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreached {
+    /// Not by the deadline. The index may be one of this log.
+    Late,
+    /// The index lies beyond everything that was ever committed.
+    NeverCommitted,
 }
 
 /// Why a request has no outcome. It may still happen; the same request may be asked again.
@@ -269,6 +278,31 @@ impl Replica {
             }
         }
         true
+    }
+
+    /// Waits until this node has applied `index`, which a client says it has seen. When that takes longer than a moment, the
+    /// leader is asked how far the log is committed: an index beyond it was never shown to any client.
+    ///
+    /// # Errors
+    /// `Late` after `deadline`; `NeverCommitted`, once a leader has confirmed it.
+    pub async fn reach(&self, index: LogIndex, deadline: Instant) -> Result<(), Unreached> {
+        let moment = Instant::now() + Duration::from_millis(REACH_TICKS * TICK_MS);
+        if self.wait_applied(index, deadline.min(moment)).await {
+            return Ok(());
+        }
+        let reached = async {
+            match self.wait_applied(index, deadline).await {
+                true => Ok(()),
+                false => Err(Unreached::Late),
+            }
+        };
+        let refuted = async {
+            match self.read_index(deadline).await {
+                Ok(committed) if committed < index => Err(Unreached::NeverCommitted),
+                Ok(_) | Err(_) => smol::future::pending().await,
+            }
+        };
+        smol::future::or(reached, refuted).await
     }
 
     /// Waits until something was applied or the status changed.

@@ -42,6 +42,9 @@ pub const READS_MAX: usize = 4_096;
 /// A question for the read index without an answer is asked again after this long. A heartbeat that got lost is
 /// repeated sooner, with the newest question.
 pub const READ_RESEND_TICKS: u64 = 4;
+/// How long a read waits for an index before the leader is asked whether that index exists: longer than a member lags in
+/// ordinary operation, so that ordinary reads cost no question.
+pub const REACH_TICKS: u64 = 4;
 
 /// A voter that was not heard for this long gives its seat to a learner that is there.
 pub const EVICT_TICKS: u64 = 10_000 / TICK_MS;

@@ -40,7 +40,7 @@ pub mod tail;
 pub mod writer;
 
 pub use self::core::{Core, CoreOptions, CoreStatus, Input, Output};
-pub use drive::{Envelope, Failing, Replica, Transport, Undecided, wall_ms};
+pub use drive::{Envelope, Failing, Replica, Transport, Undecided, Unreached, wall_ms};
 pub use fetches::{Fetch, Fetched};
 pub use raft::eraftpb::Message as RaftMessage;
 pub use reads::{ReadAnswer, ReadId};

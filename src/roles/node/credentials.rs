@@ -54,8 +54,8 @@ impl Asking<'_> {
         if let Err(code) = self.node.limits.log_in(&name, id, &password.0) {
             return Answer::Refused(Denied::of(code, Field::Password));
         }
-        if !self.caught_up_with(born).await {
-            return Answer::Unavailable(Why::Behind);
+        if let Err(answer) = self.newest(born).await {
+            return answer;
         }
         let account = match self.account_named(username) {
             Ok(account) => account,
@@ -149,8 +149,8 @@ impl Asking<'_> {
         if let Err(denied) = text::check_password(&password.0) {
             return Answer::Refused(denied);
         }
-        if !self.caught_up_with(born).await {
-            return Answer::Unavailable(Why::Behind);
+        if let Err(answer) = self.newest(born).await {
+            return answer;
         }
         let account = match self.account_named(username) {
             Ok(Some((account, _))) => account,
@@ -174,9 +174,7 @@ impl Asking<'_> {
         session: TokenHash,
         password: Password,
     ) -> Result<u32, Answer> {
-        if !self.caught_up_with(born).await {
-            return Err(Answer::Unavailable(Why::Behind));
-        }
+        self.newest(born).await?;
         let reader = self.member.replica.reader();
         let first = reader.first_outcome(id).map_err(|error| broken(&error))?;
         if let Some((index, outcome)) = first {

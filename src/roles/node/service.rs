@@ -14,7 +14,7 @@ use crate::net::listener;
 use crate::net::listener::{Asker, Outlet};
 use crate::net::protocol::{Answer, Ask, NodeStatus, Why};
 use crate::net::tasks;
-use crate::replica::Undecided;
+use crate::replica::{Undecided, Unreached};
 use crate::state::command::NewMember;
 use crate::state::{
     AccountCommand, AccountId, ClusterId, Code, Command, Consistency, Denied, LeaseCommand, LogIndex,
@@ -371,8 +371,12 @@ impl Asking<'_> {
                 Err(why) => return undecided(why),
             }
         }
-        if !self.caught_up_with(at_least).await {
-            return Answer::Unavailable(Why::Behind);
+        let ends = self.deadline.min(Instant::now() + READ_WAIT);
+        match self.member.replica.reach(at_least, ends).await {
+            Ok(()) => {}
+            Err(Unreached::Late) => return Answer::Unavailable(Why::Behind),
+            // No server of this history gave out that token: to wait for it is to wait for ever.
+            Err(Unreached::NeverCommitted) => return Answer::Unavailable(Why::OtherHistory),
         }
         match self.member.replica.reader().answer(query) {
             Ok((index, page)) => {
@@ -380,6 +384,23 @@ impl Asking<'_> {
                 Answer::Read { token: Token { history, index }, old, page }
             }
             Err(error) => broken(&error),
+        }
+    }
+
+    /// Waits until this node has applied all that was acknowledged before it was asked, and what the client has seen. What is
+    /// decided here and not in the log (no such user, wrong password, no such session) is then never an old answer.
+    ///
+    /// # Errors
+    /// The answer: no leader confirmed it, this node is too far behind, or the request is born in the future.
+    pub(super) async fn newest(&self, born: LogIndex) -> Result<(), Answer> {
+        let ends = self.deadline.min(Instant::now() + READ_WAIT);
+        let committed = self.member.replica.read_index(ends).await.map_err(undecided)?;
+        if born > committed {
+            return Err(Answer::Refused(Denied::new(Code::OutcomeUnknown)));
+        }
+        match self.member.replica.wait_applied(committed, ends).await {
+            true => Ok(()),
+            false => Err(Answer::Unavailable(Why::Behind)),
         }
     }
 
@@ -407,7 +428,7 @@ pub(super) mod tests {
     use crate::roles::node::supervised::Pulse;
     use crate::roles::node::whereabouts::Whereabouts;
     use crate::roles::options::NodeOptions;
-    use crate::state::{HistoryId, TokenHash};
+    use crate::state::{Field, HistoryId, TokenHash};
     use smol::lock::Semaphore;
     use std::net::Ipv4Addr;
     use std::sync::{Mutex, OnceLock};
@@ -504,10 +525,49 @@ pub(super) mod tests {
         assert!(matches!(asked(&service, Plane::Client, ask, Duration::from_secs(5)), Answer::Refused(_)));
     }
 
+    fn read(service: &Arc<Service>, seen: Token) -> Answer {
+        let (consistency, query) = (Consistency::Session, Query::Settings);
+        let ask = Ask::Read { seen: Some(seen), consistency, query };
+        asked(service, Plane::Client, ask, Duration::from_secs(5))
+    }
+
+    #[test]
+    fn a_token_that_no_server_gave_out_is_told_from_one_that_is_not_reached_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        let ahead = Token { history: HistoryId(2), index: 1_000 };
+        let service = backend(folder.path(), &[1]);
+        let begin = Instant::now();
+        assert_eq!(read(&service, ahead), Answer::Unavailable(Why::OtherHistory));
+        assert!(begin.elapsed() < READ_WAIT, "{:?}", begin.elapsed());
+        // Without a majority that cannot be known.
+        let folder = tempfile::tempdir().unwrap();
+        let service = backend(folder.path(), &[1, 2, 3]);
+        assert_eq!(read(&service, ahead), Answer::Unavailable(Why::Behind));
+    }
+
+    fn log_in(service: &Arc<Service>) -> Answer {
+        let (username, password) = ("ada".to_string(), Password("long enough".into()));
+        let (id, token) = (RequestId(9), TokenHash([9; 32]));
+        let ask = Ask::LogIn { id, born: 0, username, password, token };
+        asked(service, Plane::Client, ask, Duration::from_secs(5))
+    }
+
+    #[test]
+    fn a_log_in_is_refused_by_the_newest_state_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let service = backend(folder.path(), &[1]);
+        let refused = Denied::of(Code::NoSuchUser, Field::Username);
+        assert_eq!(log_in(&service), Answer::Refused(refused));
+        // The account may be there, where this node has not come yet.
+        let folder = tempfile::tempdir().unwrap();
+        let service = backend(folder.path(), &[1, 2, 3]);
+        assert_eq!(log_in(&service), Answer::Unavailable(Why::NoLeader));
+    }
+
     #[test]
     fn a_password_that_would_be_checked_too_late_is_not_waited_for() {
         let folder = tempfile::tempdir().unwrap();
-        let service = backend(folder.path(), &[1, 2, 3]);
+        let service = backend(folder.path(), &[1]);
         let limit = Duration::from_millis(5);
         let waiting: Vec<_> = (0..40)
             .map(|number| {

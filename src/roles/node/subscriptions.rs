@@ -21,6 +21,7 @@ use crate::net::frame::FrameError;
 use crate::net::limits::{LIVE_BEAT, LIVE_GATHER, LIVE_OLD_MAX};
 use crate::net::listener::Outlet;
 use crate::net::protocol::{Answer, Lapse, Why};
+use crate::replica::Unreached;
 use crate::replica::live::{Follower, Lapsed};
 use crate::state::{Code, Denied, Interest, LogIndex, Role, Token, Wanted};
 use smol::future::FutureExt;
@@ -72,8 +73,10 @@ impl Subscription<'_> {
         if cursor.history != self.member.identity.history {
             return Err(self.lapsed(Lapse::OtherHistory, live.through()));
         }
-        if !replica.wait_applied(cursor.index, Instant::now() + READ_WAIT).await {
-            return Err(Answer::Unavailable(Why::Behind));
+        match replica.reach(cursor.index, Instant::now() + READ_WAIT).await {
+            Ok(()) => {}
+            Err(Unreached::Late) => return Err(Answer::Unavailable(Why::Behind)),
+            Err(Unreached::NeverCommitted) => return Err(self.lapsed(Lapse::OtherHistory, live.through())),
         }
         let (at, view) = replica.reader().view_at().map_err(|error| broken(&error))?;
         let interest = Interest::load(&view, &wanted).map_err(|error| broken(&error))?;
@@ -369,17 +372,15 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_ahead_of_this_node_waits_as_reads_do() {
+    fn a_cursor_ahead_of_this_node_is_waited_for_unless_it_is_of_no_entry_at_all() {
         smol::block_on(async {
             let mut pond = Pond::new().await;
             pond.person("ada", SESSION).await;
             let ahead = Token { index: pond.now().index + 1, ..pond.now() };
             let mut stream = pond.subscribe(ahead, WANTED).await;
-            let begin = Instant::now();
-            assert_eq!(said(&mut stream).await, Answer::Unavailable(Why::Behind));
-            assert!(begin.elapsed() >= READ_WAIT);
+            let lapsed = Answer::Lapsed { resume_at: pond.now(), why: Lapse::OtherHistory };
+            assert_eq!(said(&mut stream).await, lapsed);
             let mut stream = pond.subscribe(ahead, WANTED).await;
-            smol::Timer::after(Duration::from_millis(100)).await;
             pond.croak(SESSION).await;
             assert_eq!(said(&mut stream).await, Answer::Live { cursor: ahead, events: Vec::new() });
         });
