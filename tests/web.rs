@@ -3,6 +3,8 @@
 // A test that cannot go on may panic where it stands.
 #![allow(clippy::unwrap_used)]
 
+#[path = "web/again.rs"]
+mod again;
 #[path = "support/group.rs"]
 #[allow(dead_code)] // What only other tests do to a group.
 mod group;

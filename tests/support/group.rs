@@ -34,6 +34,8 @@ pub enum Mood {
     Busy,
     /// Reads are answered and marked old, writes are not.
     Minority,
+    /// Writes are refused by the server that is asked; the log decides nothing.
+    Refusing(Code),
     /// Writes are carried out, but their answers get lost.
     Forgetful,
     /// Connections are closed before a word is said.
@@ -120,7 +122,8 @@ impl Store {
             }
             Ask::Read { seen, query, .. } => match seen {
                 Some(seen) if seen.history.0 != self.history => Answer::Unavailable(Why::OtherHistory),
-                Some(seen) if seen.index > self.index => Answer::Unavailable(Why::Behind),
+                // No server gave that out.
+                Some(seen) if seen.index > self.index => Answer::Unavailable(Why::OtherHistory),
                 _ => Answer::Read { token: self.token(), old: false, page: self.model.answer(&query) },
             },
             Ask::History => Answer::History(vec![HistoryLine {
@@ -144,9 +147,49 @@ impl Store {
     }
 }
 
+/// A server that has not applied the newest entries yet.
+struct Lagging {
+    model: Model,
+    index: LogIndex,
+    /// How many times it says so before it has caught up.
+    behind: u32,
+}
+
+impl Lagging {
+    /// Its answer; nothing where it is not to judge.
+    fn answer(&mut self, ask: &Ask, history: u128) -> Option<Answer> {
+        let at_least = match ask {
+            Ask::Read { seen, .. } => seen.map_or(0, |seen| seen.index),
+            Ask::LogIn { born, .. } => *born,
+            _ => return None,
+        };
+        if at_least > self.index {
+            self.behind = self.behind.saturating_sub(1);
+            return Some(Answer::Unavailable(Why::Behind));
+        }
+        let token = Token { history: HistoryId(history), index: self.index };
+        match ask {
+            Ask::Read { query, .. } => {
+                Some(Answer::Read { token, old: false, page: self.model.answer(query) })
+            }
+            Ask::LogIn { username, password, .. } => {
+                match account_named(&self.model, username).expect("a map can be read") {
+                    None => Some(Answer::Refused(Denied::new(Code::NoSuchUser))),
+                    Some((_, row)) if row.password_hash != password.0 => {
+                        Some(Answer::Refused(Denied::new(Code::WrongPassword)))
+                    }
+                    Some(_) => None,
+                }
+            }
+            _ => None,
+        }
+    }
+}
+
 struct Shared {
     store: Store,
     mood: Mood,
+    lagging: Option<Lagging>,
     /// The newest writes that were asked for.
     asked: Vec<RequestId>,
 }
@@ -165,7 +208,8 @@ impl Group {
         let live = Arc::new(Live::new(0, EVENTS_MAX));
         let store =
             Store { model: Model::new(), live, index: 0, history: 0xf00d, wall_ms: 1_782_900_000_000 };
-        let shared = Arc::new(Mutex::new(Shared { store, mood: Mood::Well, asked: Vec::new() }));
+        let shared = Shared { store, mood: Mood::Well, lagging: None, asked: Vec::new() };
+        let shared = Arc::new(Mutex::new(shared));
         let serving = shared.clone();
         std::thread::spawn(move || {
             smol::block_on(async {
@@ -179,6 +223,13 @@ impl Group {
 
     pub fn be(&self, mood: Mood) {
         self.shared.lock().unwrap().mood = mood;
+    }
+
+    /// Reads, and passwords, are answered from the state as it is now, until that was too old for this many questions.
+    pub fn lag(&self, behind: u32) {
+        let mut shared = self.shared.lock().unwrap();
+        let Store { model, index, .. } = &shared.store;
+        shared.lagging = Some(Lagging { model: model.clone(), index: *index, behind });
     }
 
     /// Everything is as it was, in another history.
@@ -285,11 +336,22 @@ fn answer(shared: &mut Shared, ask: Ask) -> Option<Answer> {
     if ask == Ask::NodeStatus {
         return Some(Answer::NodeStatus(Box::new(status(&shared.store, mood == Mood::Well))));
     }
+    if let Some(lagging) = shared.lagging.as_mut().filter(|lagging| lagging.behind > 0)
+        && let Some(answer) = lagging.answer(&ask, shared.store.history)
+    {
+        return Some(answer);
+    }
+    let ahead = |seen: &Token| seen.index > shared.store.index;
     match mood {
         Mood::Gone => None,
         Mood::Unavailable(why) => Some(Answer::Unavailable(why)),
         Mood::Busy if !is_read => Some(Answer::Refused(Denied::new(Code::Busy))),
+        Mood::Refusing(code) if !is_read => Some(Answer::Refused(Denied::new(code))),
         Mood::Minority if !is_read => Some(Answer::Unavailable(Why::NoLeader)),
+        // Without a majority it cannot be known whether that was ever given out.
+        Mood::Minority if matches!(&ask, Ask::Read { seen: Some(seen), .. } if ahead(seen)) => {
+            Some(Answer::Unavailable(Why::Behind))
+        }
         Mood::Forgetful if !is_read => {
             shared.store.answer(ask);
             Some(Answer::Unavailable(Why::NoLeader))

@@ -8,7 +8,7 @@ use crate::net::protocol::{Ask, NewAccount, Password};
 use crate::net::secret::{new_token, token_hash};
 use crate::state::rows::Settings;
 use crate::state::text::{check_email, check_name, check_password, fold_username};
-use crate::state::{Code, Command, Field, Page, Query};
+use crate::state::{Code, Command, Denied, Field, Page, Query};
 use crate::ui::form::{Form, FormRequest};
 use crate::ui::pages::{FormPage, MessagePage, Place};
 use crate::ui::words::Note;
@@ -35,8 +35,14 @@ fn delete_page(visit: &Visit) -> FormPage {
 }
 
 /// The page comes back with the refusal or the trouble, and with the request that sending it again makes.
-async fn again(visit: &mut Visit, mut page: FormPage, tried: Option<FormRequest>, stop: Stop) -> Answer {
-    page.request = visit.request_again(tried, &stop).await;
+async fn again(
+    visit: &mut Visit,
+    mut page: FormPage,
+    form: &Form,
+    tried: Option<FormRequest>,
+    stop: Stop,
+) -> Answer {
+    page.request = visit.request_again(form, tried, &stop).await;
     back(visit, page, stop)
 }
 
@@ -82,12 +88,13 @@ pub async fn create(visit: &mut Visit, form: &Form) -> Answer {
     .collect();
     let (Ok(username), []) = (username, &denied[..]) else {
         let mut page = page.refused(&denied);
-        page.request = visit.new_request().await.ok();
+        let stop = Stop::Denied(Denied::new(Code::InvalidEntry));
+        page.request = visit.request_again(form, None, &stop).await;
         return answer::page(StatusCode::UNPROCESSABLE_ENTITY, &page);
     };
     let request = match visit.request_of(form).await {
         Ok(request) => request,
-        Err(stop) => return again(visit, page, None, stop).await,
+        Err(stop) => return again(visit, page, form, None, stop).await,
     };
     let FormRequest { id, born } = request;
     let account = NewAccount {
@@ -98,7 +105,7 @@ pub async fn create(visit: &mut Visit, form: &Form) -> Answer {
     };
     match visit.write(Ask::CreateAccount { id, born, form: account }).await {
         Ok(_) => answer::see_other(&format!("/login?created={username}")),
-        Err(stop) => again(visit, page, Some(request), stop).await,
+        Err(stop) => again(visit, page, form, Some(request), stop).await,
     }
 }
 
@@ -188,7 +195,7 @@ pub async fn logout(visit: &mut Visit, form: &Form) -> Answer {
     let page = logout_page(visit);
     let request = match visit.request_of(form).await {
         Ok(request) => request,
-        Err(stop) => return again(visit, page, None, stop).await,
+        Err(stop) => return again(visit, page, form, None, stop).await,
     };
     match visit.command(request, Command::LogOut { session }).await {
         Ok(_) => {
@@ -197,16 +204,16 @@ pub async fn logout(visit: &mut Visit, form: &Form) -> Answer {
         }
         Err(stop) if stop.lacks_session() => answer::see_other("/login"),
         // The session is still open on the servers: the cookie stays, so that it can be closed.
-        Err(stop) => again(visit, page, Some(request), stop).await,
+        Err(stop) => again(visit, page, form, Some(request), stop).await,
     }
 }
 
 pub async fn delete(visit: &mut Visit, form: &Form) -> Answer {
     let page = delete_page(visit);
-    let Some(session) = visit.session() else { return again(visit, page, None, NO_SESSION).await };
+    let Some(session) = visit.session() else { return again(visit, page, form, None, NO_SESSION).await };
     let request = match visit.request_of(form).await {
         Ok(request) => request,
-        Err(stop) => return again(visit, page, None, stop).await,
+        Err(stop) => return again(visit, page, form, None, stop).await,
     };
     let FormRequest { id, born } = request;
     let password = Password(form.text(Field::Password.name()).to_string());
@@ -215,6 +222,6 @@ pub async fn delete(visit: &mut Visit, form: &Form) -> Answer {
             visit.drop_session();
             answer::see_other(&format!("/login?note={}", Note::Deleted.name()))
         }
-        Err(stop) => again(visit, page, Some(request), stop).await,
+        Err(stop) => again(visit, page, form, Some(request), stop).await,
     }
 }

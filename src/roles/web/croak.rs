@@ -8,14 +8,18 @@ use crate::state::query::FeedCroak;
 use crate::state::{AccountCommand, Code, LogIndex, Page, Query};
 use crate::ui::form::{Form, FormRequest};
 use crate::ui::pages::people::CroakPage;
-use crate::ui::pages::{MessagePage, Place, ShownCroak};
+use crate::ui::pages::{FormPage, MessagePage, Place, ShownCroak};
 use crate::ui::words::{Note, Refusals};
 use hyper::StatusCode;
 use std::time::Duration;
 
 pub async fn show(visit: &mut Visit, id: &str) -> Answer {
     let Ok(id) = id.parse() else { return no_such(visit) };
-    page(visit, id, READ_DEADLINE, None, None).await
+    match page(visit, id, READ_DEADLINE, None).await {
+        Ok(page) => page,
+        Err(Stop::Denied(denied)) if denied.code == Code::NoSuchCroak => no_such(visit),
+        Err(stop) => stopped(visit, Place::Nowhere, stop),
+    }
 }
 
 fn no_such(visit: &Visit) -> Answer {
@@ -36,29 +40,27 @@ async fn read(visit: &mut Visit, id: LogIndex, limit: Duration) -> Result<(Strin
 }
 
 /// The page; after a refusal, with the words and the request of the next try.
+///
+/// # Errors
+/// Why it cannot be read.
 async fn page(
     visit: &mut Visit,
     id: LogIndex,
     limit: Duration,
-    stop: Option<Stop>,
-    request: Option<FormRequest>,
-) -> Answer {
-    let (me, old, croak) = match read(visit, id, limit).await {
-        Ok(read) => read,
-        Err(Stop::Denied(denied)) if denied.code == Code::NoSuchCroak => return no_such(visit),
-        Err(other) => return stopped(visit, Place::Nowhere, stop.unwrap_or(other)),
-    };
+    refused: Option<(Stop, Option<FormRequest>)>,
+) -> Result<Answer, Stop> {
+    let (me, old, croak) = read(visit, id, limit).await?;
     let mut shell = visit.shell("Croak", Place::Nowhere);
     shell.old = old;
-    shell.trouble = stop.and_then(|stop| stop.trouble());
     visit.count_unread(&mut shell).await;
     let mine = croak.author.username == me;
-    let removal = mine.then(|| request.unwrap_or_else(|| visit.request_here()));
+    let (stop, request) = refused.unzip();
+    let removal = mine.then(|| request.flatten().unwrap_or_else(|| visit.request_here()));
     let croak = ShownCroak::new(croak, shell.now_ms);
     shell.me = Some(me);
     let refusals = stop.map_or(Vec::new(), |stop| Refusals::on(&[], stop.denied()).general);
     let code = stop.map_or(StatusCode::OK, |stop| status(&stop));
-    answer::page(code, &CroakPage { shell, croak, removal, refusals })
+    Ok(answer::page(code, &CroakPage { shell, croak, removal, refusals }))
 }
 
 pub async fn take_back(visit: &mut Visit, id: &str, form: &Form) -> Answer {
@@ -66,13 +68,32 @@ pub async fn take_back(visit: &mut Visit, id: &str, form: &Form) -> Answer {
     let Some(session) = visit.session() else { return stopped(visit, Place::Nowhere, NO_SESSION) };
     let request = match visit.request_of(form).await {
         Ok(request) => request,
-        Err(stop) => return page(visit, croak, AROUND_DEADLINE, Some(stop), None).await,
+        Err(stop) => return again(visit, croak, form, None, stop).await,
     };
     match visit.command(request, AccountCommand::RemoveCroak { session, croak }.into()).await {
         Ok(_) => answer::see_other(&format!("/main?note={}", Note::TakenBack.name())),
-        Err(stop) => {
-            let request = visit.request_again(Some(request), &stop).await;
-            page(visit, croak, AROUND_DEADLINE, Some(stop), request).await
+        Err(stop) => again(visit, croak, form, Some(request), stop).await,
+    }
+}
+
+/// The croak's page comes back; where the croak cannot be read, the form alone.
+async fn again(
+    visit: &mut Visit,
+    croak: LogIndex,
+    form: &Form,
+    tried: Option<FormRequest>,
+    stop: Stop,
+) -> Answer {
+    let request = visit.request_again(form, tried, &stop).await;
+    if let Stop::Denied(_) = stop {
+        match page(visit, croak, AROUND_DEADLINE, Some((stop, request))).await {
+            Ok(page) => return page,
+            Err(Stop::Denied(denied)) if denied.code == Code::NoSuchCroak => return no_such(visit),
+            Err(_) => {}
         }
     }
+    let mut page = FormPage::take_back(visit.shell("Croak", Place::Nowhere), croak).refused(stop.denied());
+    page.shell.trouble = stop.trouble();
+    page.request = request;
+    answer::page(status(&stop), &page)
 }

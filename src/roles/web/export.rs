@@ -58,7 +58,7 @@ impl Exports {
         };
         match first {
             Ok(first) => {
-                let (client, seen, first) = (client.clone(), visit.seen(), Some(first));
+                let (client, seen, first) = (client.clone(), visit.answered(), Some(first));
                 let ends = Instant::now() + EXPORT_DEADLINE;
                 let reading = Reading { client, seen, export, first, ends, _place: place };
                 answer::attachment(

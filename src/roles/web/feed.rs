@@ -24,6 +24,7 @@ pub async fn show(visit: &mut Visit, query: &Form) -> Answer {
         shell.unread = Some(unread.messages);
         feed.note_unread(unread);
     }
+    shell.old |= visit.is_old();
     let page = MainPage {
         shell,
         request: Some(visit.request_here()),
@@ -52,28 +53,29 @@ async fn read(
     let now_ms = visit.now_ms();
     let croaks = croaks.into_iter().map(|croak| ShownCroak::new(croak, now_ms)).collect();
     let newest = before.is_none();
-    Ok(Feed { croaks, older, newest, cursor: visit.seen().filter(|_| newest), new: None, receipt: None })
+    Ok(Feed { croaks, older, newest, cursor: visit.answered().filter(|_| newest), new: None, receipt: None })
 }
 
 pub async fn croak(visit: &mut Visit, form: &Form) -> Answer {
     let text = form.text(Field::Post.name());
-    let Some(session) = visit.session() else { return again(visit, text, None, NO_SESSION).await };
+    let Some(session) = visit.session() else { return again(visit, form, None, NO_SESSION).await };
     if let Err(denied) = check_croak(text) {
-        return again(visit, text, None, denied.into()).await;
+        return again(visit, form, None, denied.into()).await;
     }
     let request = match visit.request_of(form).await {
         Ok(request) => request,
-        Err(stop) => return again(visit, text, None, stop).await,
+        Err(stop) => return again(visit, form, None, stop).await,
     };
     match visit.command(request, Command::Croak { session, text: text.to_string() }).await {
         Ok(_) => answer::see_other("/main"),
-        Err(stop) => again(visit, text, Some(request), stop).await,
+        Err(stop) => again(visit, form, Some(request), stop).await,
     }
 }
 
 /// The page comes back with what was typed.
-async fn again(visit: &mut Visit, text: &str, tried: Option<FormRequest>, stop: Stop) -> Answer {
-    let request = visit.request_again(tried, &stop).await;
+async fn again(visit: &mut Visit, form: &Form, tried: Option<FormRequest>, stop: Stop) -> Answer {
+    let text = form.text(Field::Post.name());
+    let request = visit.request_again(form, tried, &stop).await;
     let mut shell = visit.shell("Feed", Place::Main);
     shell.trouble = stop.trouble();
     let feed = match stop {

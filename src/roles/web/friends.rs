@@ -64,15 +64,15 @@ pub async fn manage(visit: &mut Visit, form: &Form) -> Answer {
         Some("remove") => Choice::Remove,
         _ => {
             let denied = Stop::Denied(Denied::new(Code::InvalidEntry));
-            return again(visit, username, None, None, denied).await;
+            return again(visit, form, None, None, denied).await;
         }
     };
     let Some(session) = visit.session() else {
-        return again(visit, username, Some(choice), None, NO_SESSION).await;
+        return again(visit, form, Some(choice), None, NO_SESSION).await;
     };
     let request = match visit.request_of(form).await {
         Ok(request) => request,
-        Err(stop) => return again(visit, username, Some(choice), None, stop).await,
+        Err(stop) => return again(visit, form, Some(choice), None, stop).await,
     };
     let (command, note) = match choice {
         Choice::Add => (Command::AddFriend { session, username: username.clone() }, Note::Added),
@@ -80,11 +80,11 @@ pub async fn manage(visit: &mut Visit, form: &Form) -> Answer {
     };
     // As long as a form can be, longer than a command may be: said here, where it can be said beside the field.
     if let Err(denied) = crate::state::text::fold_username(&username) {
-        return again(visit, username, Some(choice), None, denied.into()).await;
+        return again(visit, form, Some(choice), Some(request), denied.into()).await;
     }
     match visit.command(request, command).await {
         Ok(_) => answer::see_other(&format!("{}?note={}", back(form, &username), note.name())),
-        Err(stop) => again(visit, username, Some(choice), Some(request), stop).await,
+        Err(stop) => again(visit, form, Some(choice), Some(request), stop).await,
     }
 }
 
@@ -100,12 +100,13 @@ fn back(form: &Form, username: &str) -> String {
 /// The page comes back with what was typed.
 async fn again(
     visit: &mut Visit,
-    username: String,
+    form: &Form,
     choice: Option<Choice>,
     tried: Option<FormRequest>,
     stop: Stop,
 ) -> Answer {
-    let request = visit.request_again(tried, &stop).await;
+    let username = form.text(Field::Username.name()).to_string();
+    let request = visit.request_again(form, tried, &stop).await;
     let mut shell = visit.shell("Friends", Place::Manage);
     shell.trouble = stop.trouble();
     let friends = match stop {

@@ -118,7 +118,7 @@ impl Streams {
         let cursor = match last.or(from) {
             Some(cursor) => cursor,
             None => match visit.read(Query::Position, READ_DEADLINE).await {
-                Ok(_) => visit.seen().expect("an answer was read"),
+                Ok(_) => visit.answered().expect("an answer was read"),
                 Err(_) => return answer::later("no servers are running"),
             },
         };

@@ -46,7 +46,7 @@ pub async fn list(visit: &mut Visit, query: &Form) -> Answer {
     let talks = talks.into_iter().map(|talk| TalkRow::new(talk, now_ms)).collect();
     let username = to.to_string();
     let newest = before.is_none();
-    let cursor = visit.seen().filter(|_| newest);
+    let cursor = visit.answered().filter(|_| newest);
     answer::page(
         StatusCode::OK,
         &TalksPage { shell, username, refusals, log_in: false, talks, older, newest, cursor },
@@ -111,7 +111,7 @@ async fn read(
     shell.title.clone_from(&with.name);
     messages.reverse();
     let messages = messages.into_iter().map(|message| ShownMessage::new(message, shell.now_ms)).collect();
-    let cursor = visit.seen().filter(|_| newest);
+    let cursor = visit.answered().filter(|_| newest);
     Ok((TalkView { with, messages, older, newest, cursor, receipt }, waiting))
 }
 
@@ -124,27 +124,28 @@ fn receipt(talk: &Talk) -> Option<String> {
 
 pub async fn send(visit: &mut Visit, name: &str, form: &Form) -> Answer {
     let text = form.text(Field::Message.name());
-    let Some(session) = visit.session() else { return again(visit, name, text, None, NO_SESSION).await };
+    let Some(session) = visit.session() else { return again(visit, name, form, None, NO_SESSION).await };
     let checked = fold_username(name).and_then(|username| check_message(text).map(|()| username));
     let username = match checked {
         Ok(username) => username,
-        Err(denied) => return again(visit, name, text, None, denied.into()).await,
+        Err(denied) => return again(visit, name, form, None, denied.into()).await,
     };
     let request = match visit.request_of(form).await {
         Ok(request) => request,
-        Err(stop) => return again(visit, name, text, None, stop).await,
+        Err(stop) => return again(visit, name, form, None, stop).await,
     };
     let path = format!("/messages/{username}");
     let send = MessageCommand::Send { session, username, text: text.to_string() };
     match visit.command(request, send.into()).await {
         Ok(_) => answer::see_other(&path),
-        Err(stop) => again(visit, name, text, Some(request), stop).await,
+        Err(stop) => again(visit, name, form, Some(request), stop).await,
     }
 }
 
 /// The page comes back with what was typed.
-async fn again(visit: &mut Visit, name: &str, text: &str, tried: Option<FormRequest>, stop: Stop) -> Answer {
-    let request = visit.request_again(tried, &stop).await;
+async fn again(visit: &mut Visit, name: &str, form: &Form, tried: Option<FormRequest>, stop: Stop) -> Answer {
+    let text = form.text(Field::Message.name());
+    let request = visit.request_again(form, tried, &stop).await;
     let mut shell = visit.shell("Messages", Place::Messages);
     shell.trouble = stop.trouble();
     let talk = match stop {

@@ -7,7 +7,7 @@ use super::visit::{Stop, Visit};
 use crate::net::protocol::{Ask, Password};
 use crate::state::people::{OpenSession, OwnAccount};
 use crate::state::text::{check_email, check_name, check_password};
-use crate::state::{AccountCommand, Code, Denied, Field, Page, Query, TokenHash};
+use crate::state::{AccountCommand, Code, Denied, Field, LogIndex, Page, Query, TokenHash};
 use crate::ui::form::{Form, FormRequest};
 use crate::ui::pages::settings::{Section, SessionRow, SettingsPage};
 use crate::ui::pages::{Place, Shell, lacks_session};
@@ -36,10 +36,9 @@ async fn read(
     let session = visit.session().ok_or(NO_SESSION)?;
     let got = visit.read(Query::Account { session }, limit).await?;
     let Page::Account(account) = got.page else { return Err(WRONG_PAGE) };
-    let Page::Sessions(sessions) = visit.read(Query::Sessions { session }, limit).await?.page else {
-        return Err(WRONG_PAGE);
-    };
-    shell.old = got.old;
+    let listed = visit.read(Query::Sessions { session }, limit).await?;
+    let Page::Sessions(sessions) = listed.page else { return Err(WRONG_PAGE) };
+    shell.old = listed.old;
     shell.me = Some(account.person.username.clone());
     Ok((account, sessions))
 }
@@ -51,9 +50,10 @@ fn page(visit: &Visit, shell: Shell, sessions: &[OpenSession]) -> SettingsPage {
         shell,
         name: String::new(),
         email: String::new(),
-        profile_request: Some(visit.request_here()),
-        password_request: Some(visit.request_here()),
-        others_request: Some(visit.request_here()),
+        profile_request: visit.request_if_read(),
+        password_request: visit.request_if_read(),
+        others_request: visit.request_if_read(),
+        others: sessions.len() > 1,
         sessions: sessions.iter().map(row).collect(),
         refusals: Refusals::default(),
         section: None,
@@ -63,22 +63,29 @@ fn page(visit: &Visit, shell: Shell, sessions: &[OpenSession]) -> SettingsPage {
 
 /// What a form asks for, if it can be meant.
 enum Choice {
-    Profile { name: String, email: String },
-    Password { old: String, new: String },
-    Sessions(AccountCommand),
+    Profile {
+        name: String,
+        email: String,
+    },
+    Password {
+        old: String,
+        new: String,
+    },
+    /// Ends one session.
+    End {
+        opened: LogIndex,
+    },
+    EndOthers,
 }
 
 impl Choice {
-    fn of(session: TokenHash, form: &Form) -> Option<Choice> {
+    fn of(form: &Form) -> Option<Choice> {
         let text = |field: Field| form.text(field.name()).to_string();
         Some(match form.get("choice")? {
             "profile" => Choice::Profile { name: text(Field::Name), email: text(Field::Email) },
             "password" => Choice::Password { old: text(Field::Password), new: text(Field::NewPassword) },
-            "others" => Choice::Sessions(AccountCommand::EndOtherSessions { session }),
-            "end" => {
-                let opened = form.text("opened").parse().ok()?;
-                Choice::Sessions(AccountCommand::EndSession { session, opened })
-            }
+            "others" => Choice::EndOthers,
+            "end" => Choice::End { opened: form.text("opened").parse().ok()? },
             _ => return None,
         })
     }
@@ -87,7 +94,7 @@ impl Choice {
         match self {
             Choice::Profile { .. } => Section::Profile,
             Choice::Password { .. } => Section::Password,
-            Choice::Sessions(_) => Section::Sessions,
+            Choice::End { .. } | Choice::EndOthers => Section::Sessions,
         }
     }
 
@@ -95,7 +102,7 @@ impl Choice {
         match self {
             Choice::Profile { .. } => Note::Saved,
             Choice::Password { .. } => Note::NewPassword,
-            Choice::Sessions(_) => Note::Ended,
+            Choice::End { .. } | Choice::EndOthers => Note::Ended,
         }
     }
 
@@ -108,7 +115,7 @@ impl Choice {
             Choice::Password { new, .. } if check_password(new).is_err() => {
                 vec![Denied::of(Code::InvalidEntry, Field::NewPassword)]
             }
-            Choice::Password { .. } | Choice::Sessions(_) => Vec::new(),
+            Choice::Password { .. } | Choice::End { .. } | Choice::EndOthers => Vec::new(),
         }
     }
 
@@ -128,7 +135,12 @@ impl Choice {
                 let (old, new) = (Password(old.clone()), Password(new.clone()));
                 visit.write(Ask::ChangePassword { id, born, session, old, new }).await
             }
-            Choice::Sessions(command) => visit.command(request, command.clone().into()).await,
+            Choice::End { opened } => {
+                visit.command(request, AccountCommand::EndSession { session, opened: *opened }.into()).await
+            }
+            Choice::EndOthers => {
+                visit.command(request, AccountCommand::EndOtherSessions { session }.into()).await
+            }
         };
         done.map(drop)
     }
@@ -136,26 +148,27 @@ impl Choice {
 
 pub async fn change(visit: &mut Visit, form: &Form) -> Answer {
     let Some(session) = visit.session() else { return stopped(visit, Place::Settings, NO_SESSION) };
-    let Some(choice) = Choice::of(session, form) else {
-        return again(visit, None, &[Denied::new(Code::InvalidEntry)], None, None).await;
+    let Some(choice) = Choice::of(form) else {
+        return again(visit, form, None, &[Denied::new(Code::InvalidEntry)], None, None).await;
     };
     let wrong = choice.wrong();
     if !wrong.is_empty() {
-        return again(visit, Some(choice), &wrong, None, None).await;
+        return again(visit, form, Some(choice), &wrong, None, None).await;
     }
     let request = match visit.request_of(form).await {
         Ok(request) => request,
-        Err(stop) => return again(visit, Some(choice), &[], Some(stop), None).await,
+        Err(stop) => return again(visit, form, Some(choice), &[], Some(stop), None).await,
     };
     match choice.carry_out(visit, session, request).await {
         Ok(()) => answer::see_other(&format!("/settings?note={}", choice.note().name())),
-        Err(stop) => again(visit, Some(choice), &[], Some(stop), Some(request)).await,
+        Err(stop) => again(visit, form, Some(choice), &[], Some(stop), Some(request)).await,
     }
 }
 
 /// The page comes back with what was typed, except for passwords.
 async fn again(
     visit: &mut Visit,
+    form: &Form,
     choice: Option<Choice>,
     wrong: &[Denied],
     stop: Option<Stop>,
@@ -163,10 +176,8 @@ async fn again(
 ) -> Answer {
     let denied = stop.as_ref().map_or(wrong, |stop| stop.denied());
     let section = choice.as_ref().map(Choice::section);
-    let request = match &stop {
-        Some(stop) => visit.request_again(tried, stop).await,
-        None => visit.new_request().await.ok(),
-    };
+    let locally = Stop::Denied(Denied::new(Code::InvalidEntry));
+    let request = visit.request_again(form, tried, stop.as_ref().unwrap_or(&locally)).await;
     let mut shell = visit.shell("Settings", Place::Settings);
     shell.trouble = stop.and_then(|stop| stop.trouble());
     let read = match shell.trouble {
@@ -178,13 +189,14 @@ async fn again(
     if let Some(account) = account {
         (page.name, page.email) = (account.person.name, account.email);
     }
-    match section {
-        Some(Section::Profile) => page.profile_request = request,
-        Some(Section::Password) => page.password_request = request,
-        _ => page.others_request = request,
-    }
-    if let Some(Choice::Profile { name, email }) = choice {
-        (page.name, page.email) = (name, email);
+    match choice {
+        Some(Choice::Profile { name, email }) => {
+            (page.name, page.email, page.profile_request) = (name, email, request);
+        }
+        Some(Choice::Password { .. }) => page.password_request = request,
+        Some(Choice::End { opened }) => page.end_again(opened, request),
+        Some(Choice::EndOthers) => (page.others, page.others_request) = (true, request),
+        None => {}
     }
     let fields = [Field::Name, Field::Email, Field::Password, Field::NewPassword].map(Field::name);
     page.refusals = Refusals::on(&fields, denied);

@@ -82,7 +82,8 @@ impl From<Denied> for Stop {
 /// What a read brought.
 pub struct Got {
     pub page: Page,
-    /// The server that answered lost touch: this may be old.
+    /// This, or what was read before it for the same page, may be old: the server that answered lost touch with the others, or no
+    /// server has come as far as this browser has seen.
     pub old: bool,
 }
 
@@ -105,8 +106,14 @@ pub struct Visit {
     session: Option<TokenHash>,
     /// The newest thing this browser has seen.
     seen: Option<Token>,
-    /// `seen` comes from an answer of this visit, not from a cookie alone.
-    answered: bool,
+    /// The newest token that an answer of this visit carried. Unlike `seen`, no cookie can make it up.
+    answered: Option<Token>,
+    /// No server reached `seen` in time: the rest of this page does not wait for it again.
+    outwaited: bool,
+    /// Something that this page shows is old, or may be.
+    old: bool,
+    /// The log has decided about the form's request: what is sent next is another one.
+    settled: bool,
     /// The `seen` cookie as it came.
     seen_text: Option<String>,
     session_cookie: SessionCookie,
@@ -123,7 +130,10 @@ impl Visit {
             now_ms: wall_ms(),
             session: None,
             seen: None,
-            answered: false,
+            answered: None,
+            outwaited: false,
+            old: false,
+            settled: false,
             seen_text: None,
             session_cookie: SessionCookie::Keep,
         };
@@ -149,9 +159,13 @@ impl Visit {
     pub fn session(&self) -> Option<TokenHash> {
         self.session
     }
-    /// The newest thing this browser has seen.
-    pub fn seen(&self) -> Option<Token> {
-        self.seen
+    /// The newest token of this visit's answers: where what the page shows ends, and a stream goes on.
+    pub fn answered(&self) -> Option<Token> {
+        self.answered
+    }
+    /// Whether something that was read so far may be old.
+    pub fn is_old(&self) -> bool {
+        self.old
     }
     pub fn has_session(&self) -> bool {
         self.session.is_some()
@@ -179,19 +193,31 @@ impl Visit {
         self.ends.saturating_duration_since(Instant::now())
     }
 
-    /// Reads, at least as new as what this browser has seen. Refused for want of a session: the cookie goes.
+    /// Reads, at least as new as what this browser has seen. Where no server has come that far when half of the time is over, it
+    /// takes what there is, marked as old. Refused for want of a session: the cookie goes.
     pub async fn read(&mut self, query: Query, limit: Duration) -> Result<Got, Stop> {
-        let ends = Instant::now() + limit.min(self.left());
-        let mut answer = self.ask_read(&query, ends).await;
-        if answer == Err(Unreachable::Undecided(Why::OtherHistory)) {
-            // What this browser has seen is in a history that is no more: it starts afresh.
-            self.seen = None;
-            answer = self.ask_read(&query, ends).await;
-        }
+        let limit = limit.min(self.left());
+        let ends = Instant::now() + limit;
+        let answer = match self.seen {
+            Some(seen) if !self.outwaited => {
+                match self.ask_read(&query, Some(seen), Instant::now() + limit / 2).await {
+                    Err(Unreachable::Undecided(Why::OtherHistory)) => {
+                        // No server gave that out, or only those of a history that is no more: the browser starts afresh.
+                        self.seen = None;
+                        self.ask_read(&query, None, ends).await
+                    }
+                    Err(_) => self.ask_read(&query, None, ends).await,
+                    answer => answer,
+                }
+            }
+            _ => self.ask_read(&query, None, ends).await,
+        };
         match answer? {
             protocol::Answer::Read { token, old, page } => {
+                self.outwaited = self.seen.is_some_and(|seen| is_before(token, seen));
                 self.saw(token);
-                page.map(|page| Got { page, old }).map_err(|denied| self.stopped(denied))
+                self.old |= old || self.outwaited;
+                page.map(|page| Got { page, old: self.old }).map_err(|denied| self.stopped(denied))
             }
             other => Err(unexpected(&other)),
         }
@@ -200,6 +226,7 @@ impl Visit {
     /// Puts into a page's frame what waits to be read, where that is known in time: a page is not worth less without.
     pub async fn count_unread(&mut self, shell: &mut Shell) {
         shell.unread = self.unread().await.map(|unread| unread.messages);
+        shell.old |= self.old;
     }
 
     /// What waits to be read, where that is known in time.
@@ -211,8 +238,13 @@ impl Visit {
         }
     }
 
-    async fn ask_read(&self, query: &Query, ends: Instant) -> Result<protocol::Answer, Unreachable> {
-        let ask = Ask::Read { seen: self.seen, consistency: Consistency::Session, query: query.clone() };
+    async fn ask_read(
+        &self,
+        query: &Query,
+        seen: Option<Token>,
+        ends: Instant,
+    ) -> Result<protocol::Answer, Unreachable> {
+        let ask = Ask::Read { seen, consistency: Consistency::Session, query: query.clone() };
         self.ask(ask, ends.saturating_duration_since(Instant::now())).await
     }
 
@@ -231,9 +263,14 @@ impl Visit {
         match self.ask(ask, self.left()).await? {
             protocol::Answer::Written { token, outcome } => {
                 self.saw(token);
+                self.settled = true;
                 outcome.map_err(|denied| self.stopped(denied))
             }
-            protocol::Answer::Refused(denied) => Err(self.stopped(denied)),
+            // By a server, not by the log: an earlier try may be on its way still. Unless the log is what the server tells of.
+            protocol::Answer::Refused(denied) => {
+                self.settled = matches!(denied.code, Code::RequestReused | Code::OutcomeUnknown);
+                Err(self.stopped(denied))
+            }
             other => Err(unexpected(&other)),
         }
     }
@@ -265,10 +302,10 @@ impl Visit {
     }
 
     fn saw(&mut self, token: Token) {
-        self.answered = true;
-        match self.seen {
-            Some(seen) if seen.history == token.history && seen.index >= token.index => {}
-            _ => self.seen = Some(token),
+        for newest in [&mut self.seen, &mut self.answered] {
+            if newest.is_none_or(|newest| !is_before(token, newest)) {
+                *newest = Some(token);
+            }
         }
     }
 
@@ -280,27 +317,39 @@ impl Visit {
         }
     }
 
-    /// A request of its own, born now.
+    /// Makes a request of its own, born now: not before what this browser has seen.
     pub async fn new_request(&mut self) -> Result<FormRequest, Stop> {
-        if self.answered {
-            return Ok(self.request_here());
+        if self.answered.is_none() {
+            self.read(Query::Position, self.left()).await?;
         }
-        let born = self.client.position(self.left()).await?.index;
-        Ok(FormRequest { id: new_request_id(), born })
+        Ok(self.request_here())
     }
 
-    /// The request for a form on a page that was just read.
+    /// Makes the request for a form beside what was read, or could not be.
+    pub fn request_if_read(&self) -> Option<FormRequest> {
+        self.answered.map(|_| self.request_here())
+    }
+
+    /// Makes the request for a form on a page that was just read.
     pub fn request_here(&self) -> FormRequest {
-        let born: LogIndex = self.seen.map_or(0, |seen| seen.index);
+        let born: LogIndex = self.answered.map_or(0, |answered| answered.index);
         FormRequest { id: new_request_id(), born }
     }
 
-    /// The request for a form that comes back: the same if it may have been carried out, a new one if it was
-    /// refused, since what is typed next is something else.
-    pub async fn request_again(&mut self, tried: Option<FormRequest>, stop: &Stop) -> Option<FormRequest> {
-        match (stop, tried) {
-            (Stop::Trouble(_), tried) => tried,
-            (Stop::Denied(_), _) => self.new_request().await.ok(),
+    /// Returns the request for a form that comes back. It is the same as long as the log has not decided about it: an earlier
+    /// try of it may be carried out still, and a new id would do it twice. `tried` is what a form without a request was
+    /// sent with.
+    pub async fn request_again(
+        &mut self,
+        form: &Form,
+        tried: Option<FormRequest>,
+        stop: &Stop,
+    ) -> Option<FormRequest> {
+        let sent = tried.or_else(|| form.get(REQUEST_FIELD)?.parse().ok());
+        match (sent.filter(|_| !self.settled), stop) {
+            (Some(sent), _) => Some(sent),
+            (None, Stop::Denied(_)) => self.new_request().await.ok(),
+            (None, Stop::Trouble(_)) => None,
         }
     }
 
@@ -321,6 +370,11 @@ impl Visit {
         }
         answer
     }
+}
+
+/// Whether a token is of the same history as another, and older.
+fn is_before(token: Token, other: Token) -> bool {
+    token.history == other.history && token.index < other.index
 }
 
 /// This machine's wall clock, in milliseconds since 1970; zero when it stands before that.

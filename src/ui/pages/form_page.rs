@@ -3,8 +3,9 @@
 use super::super::form::FormRequest;
 use super::super::words::{Refusals, valid};
 use super::{Place, Shell, lacks_session};
-use crate::state::{Denied, Field};
+use crate::state::{Denied, Field, LogIndex};
 use askama::Template;
+use std::borrow::Cow;
 
 /// One line of a form.
 #[derive(Debug)]
@@ -43,13 +44,13 @@ impl Input {
     }
 }
 
-/// A page that is one form: create, log in, log out, delete.
+/// A page that is one form: create, log in, log out, delete, and taking back a croak that cannot be shown.
 #[derive(Debug, Template)]
 #[template(path = "form.html")]
 pub struct FormPage {
     pub shell: Shell,
     /// The path it is posted to.
-    pub action: &'static str,
+    pub action: Cow<'static, str>,
     pub intro: &'static str,
     pub inputs: Vec<Input>,
     pub general: Vec<String>,
@@ -66,10 +67,15 @@ pub struct FormPage {
 }
 
 impl FormPage {
-    fn new(shell: Shell, action: &'static str, inputs: Vec<Input>, button: &'static str) -> FormPage {
+    fn new(
+        shell: Shell,
+        action: impl Into<Cow<'static, str>>,
+        inputs: Vec<Input>,
+        button: &'static str,
+    ) -> FormPage {
         FormPage {
             shell,
-            action,
+            action: action.into(),
             intro: "",
             inputs,
             general: Vec::new(),
@@ -115,6 +121,13 @@ impl FormPage {
         let beside = ("/main", "Keep my account");
         let page = FormPage::new(shell, "/delete", inputs, "Delete my account");
         FormPage { intro, beside, danger: true, ..page }
+    }
+
+    /// Takes back one's own croak, where the croak itself cannot be shown.
+    pub fn take_back(shell: Shell, croak: LogIndex) -> FormPage {
+        let beside = ("/main", "To the feed");
+        let action = format!("/croak/{croak}");
+        FormPage { beside, ..FormPage::new(shell, action, Vec::new(), "Take this croak back") }
     }
 
     /// Puts refusals where they belong.

@@ -44,6 +44,8 @@ pub struct SettingsPage {
     pub profile_request: Option<FormRequest>,
     pub password_request: Option<FormRequest>,
     pub others_request: Option<FormRequest>,
+    /// All sessions but this one may be ended: there are others, or that was tried.
+    pub others: bool,
     pub sessions: Vec<SessionRow>,
     pub refusals: Refusals,
     /// Where the refusals belong.
@@ -52,6 +54,15 @@ pub struct SettingsPage {
 }
 
 impl SettingsPage {
+    /// The button that ends this session sends the same request again; it is there even if the sessions could not be read.
+    pub fn end_again(&mut self, opened: LogIndex, request: Option<FormRequest>) {
+        let Some(request) = request else { return };
+        match self.sessions.iter_mut().find(|session| session.opened == opened) {
+            Some(session) => session.request = request,
+            None => self.sessions.push(SessionRow { opened, when: None, this: false, request }),
+        }
+    }
+
     /// The words above a section's form.
     fn general(&self, section: Section) -> &[String] {
         if self.section == Some(section) { &self.refusals.general } else { &[] }

@@ -1,0 +1,230 @@
+//! What a browser has seen, and forms that come back: under the same request as long as its fate is open.
+
+use crate::group::Mood;
+use crate::http::Browser;
+use crate::site::Site;
+use ribbit::net::protocol::Why;
+use ribbit::state::Code;
+use std::time::{Duration, Instant};
+
+/// Two web processes of one cluster, and a browser that was only at the first.
+fn two_sites() -> (Site, Site, Browser) {
+    let first = Site::start();
+    let servers = vec![first.group.address.clone()];
+    let second = Site::start_with(|options| options.servers = servers);
+    let browser = Browser::new(&first.address);
+    (first, second, browser)
+}
+
+#[test]
+fn a_log_in_waits_for_the_account_that_this_browser_has_created() {
+    let (first, second, mut ada) = two_sites();
+    first.group.lag(2);
+    let fields = [("name", "Ada"), ("username", "ada"), ("email", "a@b"), ("password", "password")];
+    ada.post("/create", &fields).leads_to("/login?created=ada");
+    ada.address.clone_from(&second.address);
+    ada.post("/login", &[("username", "ada"), ("password", "password")]).leads_to("/main");
+}
+
+#[test]
+fn a_log_in_waits_for_the_password_that_this_browser_has_set() {
+    let (first, second, mut ada) = two_sites();
+    ada.join("ada");
+    first.group.lag(2);
+    let fields = [("choice", "password"), ("password", "password"), ("new-password", "another one")];
+    ada.post("/settings", &fields).leads_to("/settings?note=new-password");
+    ada.address.clone_from(&second.address);
+    ada.post("/login", &[("username", "ada"), ("password", "another one")]).leads_to("/main");
+}
+
+const PAGES: [&str; 10] = [
+    "/main",
+    "/manage",
+    "/messages",
+    "/messages/ada",
+    "/people",
+    "/@ada",
+    "/settings",
+    "/login",
+    "/create",
+    "/delete",
+];
+
+/// The index of a token, or of a form's request.
+fn index(text: &str) -> u64 {
+    text.rsplit_once('.').unwrap().1.parse().unwrap()
+}
+
+#[test]
+fn a_token_that_no_server_gave_out_is_dropped() {
+    let site = Site::start();
+    let mut ada = Browser::new(&site.address);
+    ada.join("ada");
+    let honest = ada.cookies["seen"].clone();
+    let (history, _) = honest.split_once('.').unwrap();
+    for ahead in [index(&honest) + 1, u64::MAX] {
+        for path in PAGES {
+            ada.cookies.insert("seen".into(), format!("{history}.{ahead}"));
+            let began = Instant::now();
+            let page = ada.get(path);
+            assert_eq!(page.status, 200, "{path} {}", page.body);
+            assert!(began.elapsed() < Duration::from_secs(1), "{path} took {:?}", began.elapsed());
+            assert!(!page.body.contains("may be old"), "{path} {}", page.body);
+            assert_eq!(index(&ada.cookies["seen"]), index(&honest), "{path}");
+        }
+    }
+    ada.cookies.insert("seen".into(), format!("{history}.{}", u64::MAX));
+    ada.post("/login", &[("username", "ada"), ("password", "password")]).leads_to("/main");
+}
+
+/// Without a majority it cannot be known whether a token is nonsense. It is kept, since it may be honest, and what is shown
+/// meanwhile says that it may be old.
+#[test]
+fn what_is_older_than_the_browser_has_seen_is_marked_and_forms_work() {
+    let site = Site::start();
+    let mut ada = Browser::new(&site.address);
+    ada.join("ada");
+    ada.croak("from before");
+    let honest = ada.cookies["seen"].clone();
+    let ahead = format!("{}.{}", honest.split_once('.').unwrap().0, index(&honest) + 7);
+    site.group.be(Mood::Minority);
+    std::thread::scope(|scope| {
+        for path in PAGES {
+            let mut ada = ada.clone();
+            ada.cookies.insert("seen".into(), ahead.clone());
+            let (honest, ahead) = (honest.clone(), ahead.clone());
+            scope.spawn(move || {
+                let began = Instant::now();
+                let page = ada.get(path);
+                assert_eq!(page.status, 200, "{path} {}", page.body);
+                assert!(began.elapsed() < Duration::from_secs(4), "{path} took {:?}", began.elapsed());
+                if !["/login", "/create", "/delete"].contains(&path) {
+                    assert!(page.body.contains("may be old"), "{path} {}", page.body);
+                }
+                assert_eq!(ada.cookies["seen"], ahead, "{path}");
+                // A form of the future would be refused for good.
+                let late = page.requests().into_iter().find(|request| index(request) > index(&honest));
+                assert_eq!(late, None, "{path}");
+            });
+        }
+    });
+    // Once there is a majority again the token is known to be nonsense.
+    site.group.be(Mood::Well);
+    ada.cookies.insert("seen".into(), ahead);
+    let page = ada.get("/main");
+    page.says(200, "from before");
+    assert!(!page.body.contains("may be old"), "{}", page.body);
+    assert_eq!(ada.cookies["seen"], honest);
+}
+
+type Fields<'a> = &'a [(&'a str, &'a str)];
+
+/// Every form that carries a request, filled in as it could be carried out.
+fn forms(croak: &str) -> Vec<(String, Fields<'static>)> {
+    let filled: [(&str, Fields); 9] = [
+        ("/create", &[("name", "Eve"), ("username", "eve"), ("email", "e@e"), ("password", "password")]),
+        ("/main", &[("post", "hold this")]),
+        ("/manage", &[("username", "bob"), ("choice", "add")]),
+        ("/manage", &[("username", "bob"), ("choice", "remove")]),
+        ("/messages/bob", &[("message", "hold this")]),
+        ("/settings", &[("choice", "profile"), ("name", "Ada L"), ("email", "a@b")]),
+        ("/settings", &[("choice", "password"), ("password", "password"), ("new-password", "another one")]),
+        ("/settings", &[("choice", "others")]),
+        ("/settings", &[("choice", "end"), ("opened", "7")]),
+    ];
+    let mut forms: Vec<_> = filled.into_iter().map(|(path, fields)| (path.to_string(), fields)).collect();
+    forms.push((croak.to_string(), &[]));
+    forms.push(("/logout".to_string(), &[]));
+    forms.push(("/delete".to_string(), &[("password", "password")]));
+    forms
+}
+
+/// A site where ada has croaked, the path of the croak, and a request that a form of hers carries.
+fn site_of_ada() -> (Site, Browser, String, String) {
+    let site = Site::start();
+    let (mut ada, mut bob) = (Browser::new(&site.address), Browser::new(&site.address));
+    ada.join("ada");
+    bob.join("bob");
+    ada.croak("take me back");
+    let page = ada.get("/main");
+    let croak = page.body.split("href=\"/croak/").nth(1).unwrap().split('"').next().unwrap();
+    let request = page.requests().remove(0);
+    (site, ada, format!("/croak/{croak}"), request)
+}
+
+#[test]
+fn whatever_a_server_says_every_form_comes_back_under_the_same_request() {
+    let (site, ada, croak, request) = site_of_ada();
+    for mood in [
+        Mood::Unavailable(Why::NoLeader),
+        Mood::Busy,
+        Mood::Gone,
+        Mood::Refusing(Code::DisksFull),
+        Mood::Refusing(Code::TooMuchWritten),
+        Mood::Refusing(Code::NotLoggedIn),
+        Mood::Refusing(Code::WrongPassword),
+    ] {
+        site.group.be(mood);
+        std::thread::scope(|scope| {
+            for (path, fields) in forms(&croak) {
+                let (mut ada, request) = (ada.clone(), request.clone());
+                scope.spawn(move || {
+                    let page = ada.post(&path, &[fields, &[("request", &request)]].concat());
+                    // Whose session is over is where they wanted to be.
+                    if path == "/logout" && mood == Mood::Refusing(Code::NotLoggedIn) {
+                        return page.leads_to("/login");
+                    }
+                    assert!([422, 429, 503].contains(&page.status), "{path} {mood:?} {}", page.body);
+                    assert!(page.requests().contains(&request), "{path} {fields:?} {mood:?} {}", page.body);
+                });
+            }
+        });
+    }
+    // Nothing of it was carried out, and all of it may be.
+    site.group.be(Mood::Well);
+    let mut ada = ada;
+    ada.post("/main", &[("post", "hold this"), ("request", &request)]).leads_to("/main");
+}
+
+#[test]
+fn what_the_pages_refuse_comes_back_under_the_same_request() {
+    let (_site, ada, _, request) = site_of_ada();
+    let long = "x".repeat(1_001);
+    let refused: [(&str, Fields); 8] = [
+        ("/create", &[("name", ""), ("username", "eve"), ("email", "e@e"), ("password", "password")]),
+        ("/main", &[("post", &long)]),
+        ("/main", &[("post", "")]),
+        ("/manage", &[("username", "not a name"), ("choice", "add")]),
+        ("/manage", &[("username", "bob"), ("choice", "neither")]),
+        ("/messages/bob", &[("message", &long)]),
+        ("/settings", &[("choice", "profile"), ("name", ""), ("email", "a@b")]),
+        ("/settings", &[("choice", "password"), ("password", "password"), ("new-password", "short")]),
+    ];
+    for (path, fields) in refused {
+        let page = ada.clone().post(path, &[fields, &[("request", &request)]].concat());
+        assert_eq!(page.status, 422, "{path} {}", page.body);
+        assert!(page.requests().contains(&request), "{path} {fields:?} {}", page.body);
+    }
+}
+
+/// What is decided is decided: what is typed next is another request.
+#[test]
+fn what_the_log_has_refused_comes_back_under_a_new_request() {
+    let refused: [(&str, Fields); 4] = [
+        ("/create", &[("name", "Bob"), ("username", "bob"), ("email", "b@b"), ("password", "password")]),
+        ("/manage", &[("username", "nobody"), ("choice", "add")]),
+        ("/messages/nobody", &[("message", "hello")]),
+        ("/settings", &[("choice", "end"), ("opened", "7")]),
+    ];
+    let (_site, ada, ..) = site_of_ada();
+    for (path, fields) in refused {
+        let mut ada = ada.clone();
+        let request = ada.get("/main").requests().remove(0);
+        let page = ada.post(path, &[fields, &[("request", &request)]].concat());
+        assert_eq!(page.status, 422, "{path} {}", page.body);
+        assert!(!page.requests().contains(&request), "{path} {fields:?} {}", page.body);
+        let page = ada.post("/main", &[("post", "something else"), ("request", &request)]);
+        page.says(422, "(615)");
+        assert!(!page.requests().contains(&request), "{}", page.body);
+    }
+}
