@@ -1,7 +1,8 @@
 //! Is the group well? Judged from a survey; pure. What is wrong is said in words by `ui::health`.
 //!
-//! Down means that people cannot do what they came for: nobody answers, nobody leads (nothing can be written), or no
-//! backend serves. Degraded means that they can, and that somebody should look.
+//! Down means that people cannot do what they came for: nobody answers, nobody leads or too many disks are full (nothing
+//! can be written), or no backend serves. Degraded means that they can, and that somebody should look. Unknown means that
+//! no member answers, only servers that wait to join.
 
 use super::survey::{MemberView, Survey};
 use crate::state::Role;
@@ -11,6 +12,7 @@ pub enum State {
     Fine,
     Degraded,
     Down,
+    Unknown,
 }
 
 /// Something that is wrong, with the name of the member that it is about.
@@ -19,6 +21,10 @@ pub enum Trouble {
     Nobody,
     NoLeader,
     NoBackend,
+    /// Only servers that wait to join answer: where the members are, they do not know.
+    NoMember,
+    /// The disks of the leader, or of so many voters, are full that nothing new is taken.
+    NoRoom,
     Missing(String),
     /// It is alive and does not belong to the group yet, or not any more.
     Outside(String),
@@ -31,8 +37,13 @@ pub enum Trouble {
 impl Trouble {
     pub fn state(&self) -> State {
         match self {
-            Trouble::Nobody | Trouble::NoLeader | Trouble::NoBackend => State::Down,
-            _ => State::Degraded,
+            Trouble::Nobody | Trouble::NoLeader | Trouble::NoBackend | Trouble::NoRoom => State::Down,
+            Trouble::NoMember => State::Unknown,
+            Trouble::Missing(_)
+            | Trouble::Outside(_)
+            | Trouble::Behind(_)
+            | Trouble::DiskFull(_)
+            | Trouble::NothingToSpare => State::Degraded,
         }
     }
 }
@@ -47,6 +58,12 @@ pub fn judge(survey: &Survey) -> Vec<Trouble> {
     if !survey.anyone() {
         return vec![Trouble::Nobody];
     }
+    let belongs = |member: &MemberView| member.alive && member.store_open;
+    if !survey.members.iter().any(belongs) {
+        let waiting = survey.members.iter().filter(|member| member.alive);
+        let outside = waiting.map(|member| Trouble::Outside(member.info.name()));
+        return std::iter::once(Trouble::NoMember).chain(outside).collect();
+    }
     let mut troubles = Vec::new();
     if survey.leader.is_none() {
         troubles.push(Trouble::NoLeader);
@@ -54,6 +71,9 @@ pub fn judge(survey: &Survey) -> Vec<Trouble> {
     let serves = |member: &MemberView| member.alive && member.store_open && member.info.role == Role::Backend;
     if !survey.members.iter().any(serves) {
         troubles.push(Trouble::NoBackend);
+    }
+    if has_no_room(survey) {
+        troubles.push(Trouble::NoRoom);
     }
     troubles.extend(survey.members.iter().filter_map(|member| of_member(survey, member)));
     let full = survey.members.iter().filter(|member| member.store.is_some_and(|store| store.full));
@@ -63,6 +83,20 @@ pub fn judge(survey: &Survey) -> Vec<Trouble> {
         troubles.push(Trouble::NothingToSpare);
     }
     troubles
+}
+
+fn has_no_room(survey: &Survey) -> bool {
+    let full = |member: &MemberView| member.store.is_some_and(|store| store.full);
+    let voters: Vec<&MemberView> = survey.members.iter().filter(|member| member.voter).collect();
+    let leads = |member: &MemberView| survey.leader.as_deref() == Some(member.info.name().as_str());
+    let leader = survey.members.iter().any(|member| leads(member) && full(member));
+    no_room(leader, voters.iter().filter(|member| full(member)).count(), voters.len())
+}
+
+/// Returns whether every backend refuses what grows the store: the leader's disk is full, or the voters with room are no
+/// majority. Without voters nothing is known.
+pub fn no_room(leader_full: bool, full_voters: usize, voters: usize) -> bool {
+    voters > 0 && (leader_full || voters - full_voters.min(voters) < voters / 2 + 1)
 }
 
 fn of_member(survey: &Survey, member: &MemberView) -> Option<Trouble> {
@@ -129,6 +163,25 @@ mod tests {
             Trouble::NothingToSpare,
         ];
         assert_eq!((troubles.as_slice(), state(&troubles)), (&expected[..], State::Degraded));
+    }
+
+    #[test]
+    fn full_disks_that_stop_all_writing_are_down_and_servers_that_wait_to_join_tell_nothing() {
+        let full = Some(StoreStatus { full: true, ..StoreStatus::default() });
+        let mut survey = well();
+        survey.members[1].store = full;
+        assert_eq!(state(&judge(&survey)), State::Degraded);
+        survey.members[2].store = full;
+        assert_eq!((judge(&survey)[0].clone(), state(&judge(&survey))), (Trouble::NoRoom, State::Down));
+        let mut survey = well();
+        survey.members[0].store = full;
+        assert_eq!(judge(&survey), [Trouble::NoRoom, Trouble::DiskFull("backend-1".into())]);
+        let mut waiting = Survey { leader: None, ..well() };
+        waiting.members.iter_mut().for_each(|member| (member.store_open, member.in_sync) = (false, false));
+        waiting.members[2].alive = false;
+        let outside = |name: &str| Trouble::Outside(name.into());
+        assert_eq!(judge(&waiting), [Trouble::NoMember, outside("backend-1"), outside("backend-2")]);
+        assert_eq!(state(&judge(&waiting)), State::Unknown);
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use super::failure::{Exit, Failure};
 use super::options::{Group, HealthOptions};
 use super::output;
+use super::status::surveyed;
 use crate::net::health::{State, judge, state};
-use crate::net::survey::{Survey, survey};
+use crate::net::survey::Survey;
 use crate::ui;
 use smol::Timer;
 use std::time::{Duration, Instant};
@@ -21,14 +22,14 @@ pub async fn run(options: &HealthOptions) -> Result<(), Failure> {
     match state(&judge(&survey)) {
         State::Fine => Ok(()),
         State::Degraded => Err(Failure::said(Exit::Degraded)),
-        State::Down => Err(Failure::said(Exit::Unreachable)),
+        State::Down | State::Unknown => Err(Failure::said(Exit::Unreachable)),
     }
 }
 
 async fn settled(group: &Group) -> Survey {
     let began = Instant::now();
     loop {
-        let survey = survey(&group.seeds, &group.keys).await;
+        let survey = surveyed(group).await;
         let electing = survey.anyone() && survey.leader.is_none();
         if !electing || began.elapsed() >= ELECTION_PATIENCE {
             return survey;

@@ -9,12 +9,13 @@
 
 use super::failure::{Exit, Failure};
 use super::options::{Fate, MemberOptions};
+use super::status::surveyed;
 use super::{output, status};
 use crate::net::client::ask_once;
 use crate::net::frame::Plane;
 use crate::net::protocol::{Answer, Ask};
 use crate::net::secret::new_request_id;
-use crate::net::survey::{MemberView, Survey, survey};
+use crate::net::survey::{MemberView, Survey};
 use crate::state::{Code, Denied, MemberName, Outcome, Reply, Role};
 use smol::Timer;
 use std::time::{Duration, Instant};
@@ -163,7 +164,7 @@ impl Wish<'_> {
     }
 
     async fn survey(&self) -> Survey {
-        survey(&self.options.group.seeds, &self.options.group.keys).await
+        surveyed(&self.options.group).await
     }
 
     /// How the member is now; nothing while nobody leads who knows.

@@ -17,7 +17,7 @@
 //! - [`editor`]: a line of a terminal while it is typed
 //! - [`key`]: `ribbit key`; [`known`]: servers' keys, as they were first seen
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
-//! - [`address`]: HOST:PORT as people type it
+//! - [`address`]: HOST:PORT as people type it; [`address_book`]: where members were last reached
 //! - [`process`]: what a process can tell of itself
 //! - [`systemd`]: what is heard from a supervisor, and said to it
 //! - [`output`]: standard output; [`log_lines`]: standard error, for which nobody waits
@@ -26,6 +26,7 @@
 //! - [`person`]: a person at a terminal ([`terminal`]) or in a script ([`client`])
 
 pub mod address;
+pub mod address_book;
 pub mod backup;
 pub mod balancer;
 pub mod bench;

@@ -3,6 +3,7 @@
 //! Nothing here knows where a value came from (a flag, the environment, a file, a folder that `up` left):
 //! that is `cli`'s to decide. No role reads flags or the environment itself.
 
+use super::address_book::AddressBook;
 use super::network::Network;
 use crate::net::keys::Keys;
 use crate::net::protocol::Directory;
@@ -429,6 +430,8 @@ pub struct Group {
     pub found_in: String,
     /// What its servers are known by; what it takes to run the group where the cluster file is at hand.
     pub keys: Keys,
+    /// Where its members' addresses are kept, where the cluster file is at hand.
+    pub book: Option<AddressBook>,
 }
 
 /// For `doctor`.

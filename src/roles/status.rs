@@ -4,6 +4,7 @@ use super::failure::{Exit, Failure};
 use super::namespace::{Namespace, floating_folder};
 use super::options::{Group, StatusOptions};
 use super::output;
+use super::up::probe;
 use crate::net::survey::{Survey, survey};
 use crate::state::rows::Kind;
 use crate::ui;
@@ -64,12 +65,23 @@ async fn floating(survey: &Survey, group: &Group) -> Vec<Floating> {
     }
 }
 
+/// Surveys the cluster, and keeps its members' addresses for when the coordinators that are listed are gone.
+pub async fn surveyed(group: &Group) -> Survey {
+    let survey = survey(&group.seeds, &group.keys).await;
+    if let Some(book) = &group.book
+        && survey.leader.is_some()
+    {
+        book.write([survey.living(), survey.silent()].concat());
+    }
+    survey
+}
+
 /// A survey of a group of which somebody is alive.
 ///
 /// # Errors
 /// 3: nobody answers.
 pub async fn reached(group: &Group) -> Result<Survey, Failure> {
-    let answered = async { Some(survey(&group.seeds, &group.keys).await) };
+    let answered = async { Some(surveyed(group).await) };
     let too_late = async {
         Timer::after(SURVEY_MAX).await;
         None
@@ -78,7 +90,14 @@ pub async fn reached(group: &Group) -> Result<Survey, Failure> {
         Some(survey) if survey.members.iter().any(|member| member.alive) => Ok(survey),
         _ => {
             let asked = group.seeds.join(", ");
-            let message = format!("nobody answers at {asked} (from {})", group.found_in);
+            let mut message = format!("nobody answers at {asked} (from {})", group.found_in);
+            for address in &group.seeds {
+                if probe::is_live(address).await {
+                    let words = "is where ribbit's pages are, for browsers: name a server or a balancer instead, like \
+                                 HOST:10001 or HOST:8081";
+                    message = format!("{address} (from {}) {words}", group.found_in);
+                }
+            }
             Err(Failure::new(Exit::Unreachable, message))
         }
     }

@@ -6,7 +6,7 @@
 use super::failure::Failure;
 use super::options::WatchOptions;
 use super::status;
-use crate::net::survey::{Survey, survey};
+use crate::net::survey::Survey;
 use crate::ui::watch::{Heard, fitting, screen};
 use rustix::termios::tcgetwinsize;
 use smol::Timer;
@@ -35,7 +35,7 @@ pub async fn run(options: &WatchOptions, stop: impl Future<Output = ()>) -> Resu
         loop {
             Timer::at(next).await;
             next = Instant::now() + EVERY;
-            let seen = survey(&options.group.seeds, &options.group.keys).await;
+            let seen = status::surveyed(&options.group).await;
             if show(&note(&mut heard, &seen), terminal).is_err() {
                 return;
             }

@@ -127,6 +127,8 @@ pub enum Reach {
     Answers {
         name: String,
         after: Duration,
+        /// It is a member; else it waits to join.
+        belongs: bool,
     },
     NotListening,
     Silent,
@@ -356,7 +358,11 @@ fn reached(address: &str, answer: &Reach) -> Judged {
     let bad = |words: String, fix: String| ("reachable", Verdict::Bad, words, fix);
     let warn = |words: String, fix: String| ("reachable", Verdict::Warning, words, fix);
     match answer {
-        Reach::Answers { name, after } => {
+        Reach::Answers { name, belongs: false, .. } => warn(
+            format!("{address} is {name}, which waits to join the cluster"),
+            "look whether the backends run and this board reaches them; it joins by itself then".into(),
+        ),
+        Reach::Answers { name, after, belongs: true } => {
             let words = format!("{address} is {name}, after {:.1} ms", after.as_secs_f64() * 1000.0);
             ("reachable", Verdict::Ok, words, String::new())
         }

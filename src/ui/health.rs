@@ -28,6 +28,7 @@ pub fn state_name(state: State) -> &'static str {
         State::Fine => "fine",
         State::Degraded => "degraded",
         State::Down => "down",
+        State::Unknown => "unknown",
     }
 }
 
@@ -37,6 +38,15 @@ pub fn trouble_words(trouble: &Trouble) -> String {
         Trouble::Nobody => "Nobody answers.".to_string(),
         Trouble::NoLeader => "Nobody leads: nothing can be written until more voters come back.".to_string(),
         Trouble::NoBackend => "No backend serves people.".to_string(),
+        Trouble::NoMember => {
+            "Only servers that wait to join answer, and they know no member: name a backend with \
+                              --server, or look whether the backends run."
+                .to_string()
+        }
+        Trouble::NoRoom => {
+            "The disks are full: nothing new is taken until there is room; reading and deleting work."
+                .to_string()
+        }
         Trouble::Missing(name) => format!("{name} is missing."),
         Trouble::Outside(name) => format!("{name} is there, but does not belong to the group yet."),
         Trouble::Behind(name) => format!("{name} is behind the others."),
@@ -53,6 +63,8 @@ fn kind(trouble: &Trouble) -> (&'static str, Option<&str>) {
         Trouble::Nobody => ("nobody", None),
         Trouble::NoLeader => ("no_leader", None),
         Trouble::NoBackend => ("no_backend", None),
+        Trouble::NoMember => ("no_member", None),
+        Trouble::NoRoom => ("no_room", None),
         Trouble::Missing(name) => ("missing", Some(name)),
         Trouble::Outside(name) => ("outside", Some(name)),
         Trouble::Behind(name) => ("behind", Some(name)),
@@ -68,6 +80,7 @@ pub fn words(survey: &Survey) -> String {
         State::Fine => format!("All is well. {}", what_may_be_lost(survey)),
         State::Degraded => "DEGRADED: it works, and somebody should look.".to_string(),
         State::Down => "DOWN.".to_string(),
+        State::Unknown => "NOT KNOWN: no member of the cluster answers.".to_string(),
     }];
     lines.extend(troubles.iter().map(trouble_words));
     lines.join("\n")

@@ -134,6 +134,7 @@ impl StatusPage {
                 State::Degraded => "It works, and somebody should look.",
                 State::Down if !survey.anyone() => "No servers are running.",
                 State::Down => "It does not work at the moment.",
+                State::Unknown => "No member of the cluster answers.",
             },
             leads: match &survey.leader {
                 Some(leader) => format!("{leader} leads."),
@@ -153,7 +154,7 @@ impl StatusPage {
         match self.state {
             State::Fine => "note",
             State::Degraded => "old",
-            State::Down => "trouble",
+            State::Down | State::Unknown => "trouble",
         }
     }
 }
@@ -165,10 +166,14 @@ fn shown(survey: &Survey, member: &MemberView) -> ShownMember {
         (_, true, ..) => (Dot::Leads, "leads"),
         (.., true, true) => (Dot::Well, "votes"),
         (.., true, false) => (Dot::Well, "learns"),
+        (.., false, true) if survey.leader.is_none() => (Dot::Behind, "votes, no leader"),
+        (.., false, false) if survey.leader.is_none() => (Dot::Behind, "learns, no leader"),
         (.., false, true) => (Dot::Behind, "votes, behind"),
         (.., false, false) => (Dot::Behind, "learns, behind"),
     };
-    let lag = member.alive.then(|| behind(survey, member));
+    // Without a leader nobody knows what the newest is, and one that is not in sync may lack what it has not heard of.
+    let known = member.alive && survey.leader.is_some();
+    let lag = known.then(|| behind(survey, member)).filter(|lag| member.in_sync || *lag > 0);
     ShownMember {
         name: member.info.name(),
         dot,
@@ -243,6 +248,23 @@ mod tests {
             "{html}"
         );
         assert!(!html.contains("10.9.8.7"), "{html}");
+    }
+
+    #[test]
+    fn nothing_is_up_to_date_without_a_leader_or_out_of_sync() {
+        let members = vec![member(1, 42, true), member(2, 42, true), member(3, 42, false)];
+        let mut survey =
+            Survey { leader: None, term: 3, members, can_lose_processes: 0, can_lose_machines: 0 };
+        survey.members.iter_mut().for_each(|member| member.in_sync = false);
+        let html = page(&survey, &[]);
+        assert!(html.contains("votes, no leader"), "{html}");
+        for wrong in ["up to date", "<progress", "votes, behind"] {
+            assert!(!html.contains(wrong), "{wrong}: {html}");
+        }
+        survey.leader = Some("backend-1".into());
+        let html = page(&survey, &[]);
+        assert!(html.contains("votes, behind") && !html.contains("<progress"), "{html}");
+        assert_eq!(html.matches("up to date").count(), 0, "{html}");
     }
 
     #[test]

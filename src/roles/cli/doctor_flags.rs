@@ -3,15 +3,12 @@
 
 use super::find_group::{path_of_cluster_file, settings_folder};
 use super::flags::DISK_QUOTA;
-use super::{DATA_DIR, INSTALLED, typed};
+use super::{DATA_DIR, INSTALLED, STATE_DIR, typed};
 use crate::roles::address;
 use crate::roles::options::DoctorOptions;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 use std::path::{Path, PathBuf};
-
-/// Where the packages' units keep everything.
-const STATE_DIR: &str = "/var/lib/ribbit";
 
 #[derive(Debug, Args)]
 pub struct DoctorFlags {

@@ -2,8 +2,10 @@
 //! ask and keys.
 
 use super::flags::GroupFlags;
-use super::{CREDENTIALS, INSTALLED, or_default};
+use super::server_options::without_doubles;
+use super::{CREDENTIALS, INSTALLED, STATE_DIR, or_default};
 use crate::net::keys::{Keys, PublicKey};
+use crate::roles::address_book::AddressBook;
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::known::KnownServers;
@@ -24,14 +26,13 @@ pub fn in_data_dir(data_dir: &Path, public_key: Option<PublicKey>) -> Result<Gro
         seeds.extend(ports.balancer.clone());
         let servers = ports.balancer.into_iter().collect();
         // Another user's group: its addresses are no secret, its key is.
-        let keys = match ClusterFile::read_if_allowed(&path)? {
-            Some(file) => file.keys(),
-            None => keys_without_file(public_key),
-        };
-        return Ok(Group { seeds, servers, found_in: Ports::path_in(data_dir).display().to_string(), keys });
+        let file = ClusterFile::read_if_allowed(&path)?;
+        let keys = file.as_ref().map_or_else(|| keys_without_file(public_key), ClusterFile::keys);
+        let found_in = Ports::path_in(data_dir).display().to_string();
+        return Ok(Group { seeds, servers, found_in, keys, book: None });
     }
     if path.exists() {
-        return in_cluster_file(&path);
+        return in_cluster_file(&path, Some(data_dir));
     }
     let message = format!(
         "no group is known in {}: `ribbit up` starts one there; or name one with --data-dir, --cluster-file \
@@ -41,24 +42,29 @@ pub fn in_data_dir(data_dir: &Path, public_key: Option<PublicKey>) -> Result<Gro
     Err(Failure::new(Exit::Unreachable, message))
 }
 
-/// The group whose coordinators the file lists.
+/// The cluster whose coordinators the file lists, and whose members' addresses are kept beside it or in `data_dir`.
 ///
 /// # Errors
-/// 78: the file is missing or wrong, or lists nobody.
-pub fn in_cluster_file(path: &Path) -> Result<Group, Failure> {
+/// 78: the file is missing or wrong, and no address is known.
+pub fn in_cluster_file(path: &Path, data_dir: Option<&Path>) -> Result<Group, Failure> {
     let file = ClusterFile::read(path)?;
     let keys = file.keys();
-    let seeds = file.coordinators;
+    let data_dir = if path == Path::new(INSTALLED) { Some(Path::new(STATE_DIR)) } else { data_dir };
+    let book = AddressBook::beside(path, data_dir, file.cluster);
+    let mut seeds = file.coordinators;
+    let kept = book.read();
+    seeds.extend(kept);
+    let seeds = without_doubles(seeds);
     if seeds.is_empty() {
         let message = format!("{} lists no coordinators: name a member with --server", path.display());
         return Err(Failure::new(Exit::Configuration, message));
     }
-    Ok(Group { seeds, servers: Vec::new(), found_in: path.display().to_string(), keys })
+    Ok(Group { seeds, servers: Vec::new(), found_in: path.display().to_string(), keys, book: Some(book) })
 }
 
 /// The group that is reached at these addresses, balancers or members.
 pub fn at_servers(servers: Vec<String>, keys: Keys) -> Group {
-    Group { seeds: servers.clone(), servers, found_in: "--server".to_string(), keys }
+    Group { seeds: servers.clone(), servers, found_in: "--server".to_string(), keys, book: None }
 }
 
 /// The servers' key as it was given, else as it was first seen.
@@ -90,10 +96,10 @@ pub fn group(flags: GroupFlags, matches: &ArgMatches) -> Result<Group, Failure> 
         return Ok(at_servers(flags.server, keys));
     }
     match flags.cluster_file {
-        Some(path) if cluster_file >= data_dir => in_cluster_file(&path),
+        Some(path) if cluster_file >= data_dir => in_cluster_file(&path, flags.data_dir.as_deref()),
         _ => match in_data_dir(&or_default(flags.data_dir.clone()), flags.public_key) {
             Err(nothing) if nothing.exit == Exit::Unreachable && flags.data_dir.is_none() => {
-                installed()?.map_or(Err(nothing), |_| in_cluster_file(Path::new(INSTALLED)))
+                installed()?.map_or(Err(nothing), |_| in_cluster_file(Path::new(INSTALLED), None))
             }
             found => found,
         },

@@ -69,6 +69,8 @@ use tree_flags::{LockFlags, ShellFlags};
 pub const DATA_DIR: &str = "ribbit-data";
 /// Where the package's units have the cluster file from, and what root asks on a board.
 pub const INSTALLED: &str = "/etc/ribbit/cluster.ribbit";
+/// Where the packages' units keep everything.
+const STATE_DIR: &str = "/var/lib/ribbit";
 /// The folder of what systemd gives a unit with LoadCredential.
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 

@@ -6,6 +6,7 @@ use super::flags::{NodeFlags, POSTS_PER_MINUTE, RestartFlag, ServerFlags, UpFlag
 use super::web_flags::WebFlags;
 use super::{CREDENTIALS, Refusal, or_default};
 use crate::roles::address;
+use crate::roles::address_book::AddressBook;
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::network::Network;
@@ -135,6 +136,7 @@ pub fn balancer(flags: ServerFlags) -> Result<BalancerOptions, Failure> {
     let listen = place.listen.or_else(|| ports?.balancer.clone()).unwrap_or_else(|| BALANCER_LISTEN.into());
     let mut seeds = place.coordinators;
     seeds.extend(ports.map(Ports::everyone).unwrap_or_default());
+    seeds.extend(place.kept);
     if seeds.is_empty() {
         let message =
             "nobody to balance: the cluster file lists no coordinators, and no --coordinator is given";
@@ -159,16 +161,20 @@ struct Place {
     trusted_proxies: Vec<Network>,
     /// As given, else as in the cluster file.
     coordinators: Vec<String>,
+    /// Addresses of members that were kept there.
+    kept: Vec<String>,
 }
 
 fn place(flags: ServerFlags) -> Result<Place, Failure> {
     let data_dir = or_default(flags.data_dir);
-    let cluster = ClusterFile::read(&path_of_cluster_file(flags.cluster_file, &data_dir))?;
+    let path = path_of_cluster_file(flags.cluster_file, &data_dir);
+    let cluster = ClusterFile::read(&path)?;
+    let kept = AddressBook::beside(&path, Some(&data_dir), cluster.cluster).read();
     let ports = Ports::read(&data_dir)?;
     let coordinators =
         if flags.coordinator.is_empty() { cluster.coordinators.clone() } else { flags.coordinator };
     let (listen, trusted_proxies) = (flags.listen, flags.trusted_proxies);
-    Ok(Place { listen, data_dir, cluster, ports, trusted_proxies, coordinators })
+    Ok(Place { listen, data_dir, cluster, ports, trusted_proxies, coordinators, kept })
 }
 
 pub fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure> {
@@ -191,7 +197,7 @@ pub fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure>
     Ok(WebOptions { listen, servers: group.servers, keys: group.keys, tls, hosts, trusted_proxies })
 }
 
-fn without_doubles(addresses: impl IntoIterator<Item = String>) -> Vec<String> {
+pub(super) fn without_doubles(addresses: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
     for address in addresses {
         if !kept.contains(&address) {

@@ -214,6 +214,7 @@ impl Stage {
             servers: self.ports.balancer.clone().into_iter().collect(),
             found_in: Ports::path_in(&self.folder).display().to_string(),
             keys,
+            book: None,
         };
         // Nothing is kept there: a session lasts as long as its person.
         let options = PersonOptions { group, folder: Some(self.folder.join(username)), no_colour: true };

@@ -117,7 +117,11 @@ pub async fn members(known: &Known) -> Vec<Finding> {
 async fn reach(address: &str, keys: &Keys) -> Reach {
     let begin = Instant::now();
     match ask_status(address, Plane::Status, keys).await {
-        Ok(status) => Reach::Answers { name: status.me.name(), after: begin.elapsed() },
+        Ok(status) => Reach::Answers {
+            name: status.me.name(),
+            after: begin.elapsed(),
+            belongs: status.history.is_some(),
+        },
         Err(error) => refused(&error),
     }
 }

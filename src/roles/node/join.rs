@@ -4,9 +4,10 @@
 //! first, then this one joins under a new Raft id.
 //!
 //! An empty store founds only when told to, and never votes before the group gave it a Raft id. It asks every
-//! address it was told, again and again, with one request that it keeps in its store: asking twice, even after a
-//! crash, is joining once.
+//! address it knows ([`super::seeds`]), backends' too, again and again, with one request that it keeps in its store:
+//! asking twice, even after a crash, is joining once.
 
+use super::seeds::{self, Seeds};
 use super::{Node, lost};
 use crate::db::{Configuration, Identity, Store};
 use crate::net::client::{ask_once, ask_status};
@@ -18,6 +19,7 @@ use crate::roles::options::NodeOptions;
 use crate::state::command::NewMember;
 use crate::state::limits::RULES_LEVEL;
 use crate::state::{Code, Denied, HistoryId, Reply, RequestId};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One attempt to join, at one address.
@@ -29,7 +31,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// The group refuses, or the store fails. A group that cannot be reached is waited for.
-pub async fn belong(node: &Node, store: &mut Store) -> Result<bool, Failure> {
+pub async fn belong(node: &Arc<Node>, store: &mut Store) -> Result<bool, Failure> {
     if let Some(identity) = store.identity() {
         return Ok(identity.raft_id == 1);
     }
@@ -70,7 +72,7 @@ pub fn introduction(node: &Node) -> NewMember {
 /// # Errors
 /// 1: a member answers, so there is a group already, or the store fails.
 pub async fn found(options: &NodeOptions, store: &mut Store) -> Result<(), Failure> {
-    for address in &options.coordinators {
+    for address in &Seeds::new(options).addresses("") {
         if let Ok(status) = ask_status(address, Plane::Control, &options.keys).await
             && let Some(history) = status.history
         {
@@ -107,11 +109,15 @@ fn identify(
 }
 
 /// Answers the Raft id and the history, or nothing when a member of this name exists.
-async fn join(node: &Node, id: RequestId, member: &NewMember) -> Result<Option<(u64, HistoryId)>, Failure> {
+async fn join(
+    node: &Arc<Node>,
+    id: RequestId,
+    member: &NewMember,
+) -> Result<Option<(u64, HistoryId)>, Failure> {
     let mut pause = PAUSE_MIN;
     let mut told = false;
     loop {
-        for address in &node.options.coordinators {
+        for address in &node.seed_addresses() {
             let ask = Ask::Join {
                 cluster: node.options.cluster,
                 id,
@@ -133,9 +139,10 @@ async fn join(node: &Node, id: RequestId, member: &NewMember) -> Result<Option<(
             }
         }
         if !told && pause == PAUSE_MAX {
-            log::info!("waiting for a group to join; asked {}", node.options.coordinators.join(", "));
+            log::info!("waiting for a group to join; asked {}", node.seed_addresses().join(", "));
             told = true;
         }
+        seeds::ask_around(node).await;
         smol::Timer::after(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }

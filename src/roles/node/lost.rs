@@ -10,7 +10,7 @@
 //!
 //! One store is kept aside, in the folder `aside`; the next one takes its place.
 
-use super::{Node, twin};
+use super::{Node, seeds, twin};
 use crate::db::disk::{STORE_FILE, log_names};
 use crate::net::client::ask_once;
 use crate::net::frame::Plane;
@@ -22,6 +22,7 @@ use crate::ui::plain;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The mark of a store whose member has to come back as another one.
@@ -92,11 +93,11 @@ fn move_store(folder: &Path, aside: &Path) -> std::io::Result<()> {
 ///
 /// # Errors
 /// A member of this name is alive, or the group refuses.
-pub async fn leave(node: &Node) -> Result<(), Failure> {
+pub async fn leave(node: &Arc<Node>) -> Result<(), Failure> {
     let started = Instant::now();
     let mut said: Option<Instant> = None;
     loop {
-        for address in &node.options.coordinators {
+        for address in &node.seed_addresses() {
             let id = new_request_id();
             let ask = Ask::Lose { id, name: node.options.who(), alive: false };
             match ask_once(address, Plane::Control, &node.options.keys, ask, ASK_DEADLINE).await {
@@ -126,6 +127,7 @@ pub async fn leave(node: &Node) -> Result<(), Failure> {
             );
             said = Some(Instant::now());
         }
+        seeds::ask_around(node).await;
         smol::Timer::after(PAUSE).await;
     }
 }

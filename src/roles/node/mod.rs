@@ -14,7 +14,7 @@
 //! - [`scrub`]: everything that is stored, read again slowly
 //! - [`disk`]: how much of its disk a store may take
 //! - [`twin`]: two servers of one name
-//! - [`whereabouts`]: where others reach this one
+//! - [`whereabouts`]: where others reach this one; [`seeds`]: where it looks for others
 //! - [`peers`]: ordered links to the other members; [`roster`]: what is known of them
 //! - [`pins`]: the rows at one index, kept for a backup or a comparison
 //! - [`snapshots`]: the whole state on a link of its own
@@ -41,6 +41,7 @@ mod peers;
 mod pins;
 mod roster;
 mod scrub;
+mod seeds;
 mod service;
 mod snapshots;
 mod subscriptions;
@@ -72,6 +73,7 @@ use limits::Limits;
 use passwords::Passwords;
 use pins::Pins;
 use roster::Peers;
+use seeds::Seeds;
 use service::Service;
 use smol::future::FutureExt;
 use smol::lock::Semaphore;
@@ -93,6 +95,7 @@ const LAST_WRITES: Duration = Duration::from_secs(2);
 pub(super) struct Node {
     pub options: NodeOptions,
     pub whereabouts: Whereabouts,
+    pub seeds: Seeds,
     /// Whether the main thread turns.
     pub pulse: Pulse,
     pub machine: String,
@@ -131,6 +134,11 @@ impl Node {
     /// Whether many are behind this address: it is not limited as one person's.
     pub fn is_crowded(&self, address: IpAddr) -> bool {
         Network::crowded(&self.options.trusted_proxies, address)
+    }
+
+    /// Returns the addresses at which members may be found.
+    pub fn seed_addresses(&self) -> Vec<String> {
+        self.seeds.addresses(&self.whereabouts.address())
     }
 
     /// What this node says of itself.
@@ -202,6 +210,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     let (failed, failure) = smol::channel::bounded(1);
     let node = Arc::new(Node {
         whereabouts,
+        seeds: Seeds::new(&options),
         pulse: Pulse::default(),
         machine: machine_id(),
         // So short that others have room for it, whatever its letters.
@@ -328,7 +337,7 @@ fn removed(options: &NodeOptions, why: &str) -> Failure {
 }
 
 /// A store that may be used: the one in the folder, or a new one once the group has let go of a lost one.
-async fn trusted_store(node: &Node) -> Result<Store, Failure> {
+async fn trusted_store(node: &Arc<Node>) -> Result<Store, Failure> {
     let options = &node.options;
     let folder = options.store_dir();
     if let Some(failure) = agreement::halted_before(options) {

@@ -93,10 +93,17 @@ async fn find_members(node: Arc<Node>) {
 async fn keep_links(node: Arc<Node>) {
     let Some(member) = node.member.get() else { return };
     let mut links = BTreeMap::new();
+    let mut kept = Vec::new();
     loop {
         // Before looking, so that nobody who comes meanwhile is missed.
         let news = member.peers.news.listen();
         take_roster(&node, &mut links);
+        let mut addresses: Vec<String> = member.peers.known().into_iter().map(|info| info.address).collect();
+        addresses.push(node.whereabouts.address());
+        if kept != addresses {
+            node.seeds.keep(addresses.clone()).await;
+            kept = addresses;
+        }
         let unlinked: Vec<RaftId> =
             member.peers.table().keys().copied().filter(|id| !links.contains_key(id)).collect();
         for id in unlinked {
@@ -322,10 +329,16 @@ fn pulse_of(node: &Node, told: &mut Option<StoreNews>) -> Vec<u8> {
 
 /// Serves a link that a peer dialled.
 pub async fn accept(node: Arc<Node>, channel: Channel) {
-    let Some(member) = node.member.get() else { return };
     let Channel { mut reader, mut writer } = channel;
     let read = frame::within(PREFACE_DEADLINE, frame::read::<PeerHello, _>(&mut reader, FRAME_BYTES_MAX));
     let Ok(hello) = read.await else {
+        return;
+    };
+    let Some(member) = node.member.get() else {
+        // It dials the member that was here before: where it is, this node may ask to join.
+        if hello.cluster == node.options.cluster {
+            node.seeds.hear(&hello.from);
+        }
         return;
     };
     let you_applied = member.peers.info(hello.from.raft_id).map_or(0, |info| info.applied);

@@ -154,7 +154,7 @@ impl Service {
             voters: replica.configuration.voters,
             learners: replica.configuration.learners,
             in_sync: replica.in_sync,
-            others: member.map(|it| it.peers.known()).unwrap_or_default(),
+            others: member.map_or_else(|| self.node.seeds.heard(), |it| it.peers.known()),
             store: self.node.store_status(),
             leases: member.map(|it| it.coordination.status()).unwrap_or_default(),
         }
@@ -425,6 +425,7 @@ pub(super) mod tests {
     use crate::roles::node::limits::Limits;
     use crate::roles::node::passwords::{self, Passwords};
     use crate::roles::node::roster::Peers;
+    use crate::roles::node::seeds::Seeds;
     use crate::roles::node::supervised::Pulse;
     use crate::roles::node::whereabouts::Whereabouts;
     use crate::roles::options::NodeOptions;
@@ -477,6 +478,7 @@ pub(super) mod tests {
         };
         let node = Node {
             whereabouts: Whereabouts::new(&options, "192.0.2.1:1".parse().unwrap()),
+            seeds: Seeds::new(&options),
             options,
             pulse: Pulse::default(),
             machine: String::new(),

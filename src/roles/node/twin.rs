@@ -32,7 +32,7 @@ pub async fn refuse_copy(node: &Node, store: &Store) -> Result<(), Failure> {
 /// # Errors
 /// 78: it does.
 pub async fn refuse_name(node: &Node) -> Result<(), Failure> {
-    for address in &node.options.coordinators {
+    for address in &node.seed_addresses() {
         let Ok(status) = ask_status(address, Plane::Control, &node.options.keys).await else { continue };
         let known = status.others.iter().chain([&status.me]).find(|info| info.who() == node.options.who());
         if let Some(known) = known

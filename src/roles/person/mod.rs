@@ -73,7 +73,7 @@ impl Person {
     /// # Errors
     /// 3: nobody serves; 78: there is no place for sessions, or the one that is kept cannot be read.
     pub async fn reach(options: &PersonOptions, tell: Tell) -> Result<Person, Failure> {
-        let Group { seeds, servers, found_in, keys } = &options.group;
+        let Group { seeds, servers, found_in, keys, book: _ } = &options.group;
         let client = Client::sociable(servers.clone(), seeds.clone(), keys.clone(), tell);
         let cluster = client.meet(ANSWER_MAX).await.map_err(|why| {
             let asked = if servers.is_empty() { seeds } else { servers };

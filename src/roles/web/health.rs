@@ -13,7 +13,7 @@ use hyper::StatusCode;
 pub fn health(survey: &Survey) -> Answer {
     let status = match state(&judge(survey)) {
         State::Fine | State::Degraded => StatusCode::OK,
-        State::Down => StatusCode::SERVICE_UNAVAILABLE,
+        State::Down | State::Unknown => StatusCode::SERVICE_UNAVAILABLE,
     };
     answer::text(status, "application/json", ui::health::json(survey))
 }
