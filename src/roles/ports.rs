@@ -42,7 +42,7 @@ impl Ports {
     /// What the folder's ports file says; nothing when there is none.
     ///
     /// # Errors
-    /// 78: it cannot be read. It holds hints only, so removing it is safe, and the message says so.
+    /// 78: it cannot be read, or was cut off. A cut-off file holds hints only: the message says that it may be removed.
     pub fn read(data_dir: &Path) -> Result<Option<Ports>, Failure> {
         let path = Ports::path_in(data_dir);
         let wrong = |what: String| {
@@ -61,7 +61,16 @@ impl Ports {
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Ok(None)
             }
-            Err(error) => Err(wrong(error.to_string())),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let message = format!(
+                    "{} belongs to another user: ask as that user, or name a server with --server",
+                    path.display()
+                );
+                Err(Failure::new(Exit::Configuration, message))
+            }
+            Err(error) => {
+                Err(Failure::new(Exit::Configuration, format!("cannot read {}: {error}", path.display())))
+            }
         }
     }
 

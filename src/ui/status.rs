@@ -356,6 +356,8 @@ pub(super) fn standing(survey: &Survey, member: &MemberView) -> String {
         "leader".to_string()
     } else if member.in_sync {
         seat.to_string()
+    } else if survey.leader.is_none() {
+        format!("{seat}, no leader")
     } else {
         format!("{seat}, behind")
     }

@@ -39,6 +39,8 @@ fn croaks_are_refused_in_words_before_the_disk_is_full_and_deleting_goes_on() {
     let (code, said) = pond.typed(&["status"]);
     assert_eq!(code, 0);
     assert!(said.contains("DISK FULL: backend-1") && said.contains("--disk-quota"), "{said}");
+    let (code, said) = pond.typed(&["health"]);
+    assert!(code == 3 && said.contains("The disks are full") && !said.contains("it works"), "{code}: {said}");
 
     // What makes room, and what moves members, is taken.
     ada.post("/manage", &[("username", "bob"), ("choice", "remove")]).leads_to("/manage?note=removed");

@@ -4,6 +4,9 @@ use crate::pages::typed;
 use crate::pond::{Pond, Status, awaited, awaited_within};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Every page answers by then, whatever is dead.
@@ -69,7 +72,7 @@ fn the_json_has_the_documented_shape() {
     }
     // A balancer's address stands for the group.
     let elsewhere = tempfile::tempdir().expect("a temporary folder");
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ribbit"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ribbit"));
     command.args(["status", "--json", "--server", &pond.address("BALANCER")]).current_dir(&elsewhere);
     // It hears of its backends a moment after the group has them.
     let output = awaited("the balancer passes it on", || {
@@ -179,4 +182,32 @@ fn pages_work_again_by_themselves_once_there_is_a_quorum() {
     fields.extend(request.as_deref().map(|request| ("request", request)));
     ada.post("/main", &fields).leads_to("/main");
     assert_eq!(crate::pages::croaks(&ada.get("/main")), ["kept"]);
+}
+
+#[test]
+fn what_is_no_server_or_another_users_is_said_in_words_that_help() {
+    let pond = Pond::start();
+    pond.await_whole();
+    let web = pond.web();
+    let (code, said) = pond.ended(pond.plain(&["status", "--server", &web]), "");
+    assert!(
+        code == 3 && said.contains(&format!("{web} (from --server) is where ribbit's pages are")),
+        "{code}: {said}"
+    );
+
+    // Another user may not look into the folder; its files are in use.
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root can be another user");
+        return;
+    }
+    // Everybody may run the binary from there.
+    let place = tempfile::tempdir().expect("a folder");
+    std::fs::set_permissions(place.path(), PermissionsExt::from_mode(0o755)).expect("a folder");
+    let binary = place.path().join("ribbit");
+    std::fs::copy(env!("CARGO_BIN_EXE_ribbit"), &binary).expect("a copy");
+    let mut command = Command::new(binary);
+    command.args(["status", "--data-dir"]).arg(pond.folder()).uid(65_534).current_dir("/");
+    let (code, said) = pond.ended(command, "");
+    assert_eq!(code, 78, "{said}");
+    assert!(said.contains("belongs to another user") && !said.contains("removed"), "{said}");
 }

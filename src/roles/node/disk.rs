@@ -14,6 +14,7 @@
 //! rarely gives it back: who deletes makes room inside the file.
 
 use super::Node;
+use crate::net::health::no_room;
 use crate::net::protocol::StoreStatus;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::NodeOptions;
@@ -125,7 +126,7 @@ pub fn failed(options: &NodeOptions, why: &str) -> Failure {
 /// Returns whether commands that grow the store are refused. A member without a configuration does not know its cluster
 /// yet and refuses nothing: it decides nothing either, so the client asks another member.
 pub fn refuses(own: bool, leader: bool, full_voters: usize, voters: usize) -> bool {
-    voters > 0 && (own || leader || voters - full_voters.min(voters) < voters / 2 + 1)
+    voters > 0 && (own || no_room(leader, full_voters, voters))
 }
 
 #[cfg(test)]
