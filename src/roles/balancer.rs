@@ -50,8 +50,9 @@ use crate::ui::metrics::{self, Connections};
 use async_net::{TcpListener, TcpStream};
 use board::{Board, Pick};
 use even::{Evening, Load};
+use event_listener::Event;
 use floating::{Keeper, Kept};
-use limits::{EVEN_EVERY, EVEN_STEPS};
+use limits::{EVEN_EVERY, EVEN_STEPS, LOOK_AGAIN_MAX, LOOK_PAUSE};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
 use smol::io::AsyncWriteExt;
@@ -110,7 +111,8 @@ pub async fn serve(
     let gate = Gate::counting(move |address| Network::crowded(&trusted_proxies, address));
     let board = Arc::new(Mutex::new(Board::new(seeds, site)));
     let kept = floating.map(|floating| Keeper::new(floating, board.clone(), &keys).start());
-    let shared = Shared { board, keys, has_floating: kept.as_ref().map(Kept::has_it) };
+    let (look, looked) = (Arc::default(), Arc::default());
+    let shared = Shared { board, keys, look, looked, has_floating: kept.as_ref().map(Kept::has_it) };
     let accepting = accept(listener, &gate, |client, place| {
         let (shared, gate) = (shared.clone(), gate.clone());
         tasks::spawn(async move {
@@ -152,6 +154,10 @@ struct Shared {
     /// Locked for a moment, never across a wait.
     board: Arc<Mutex<Board>>,
     keys: Keys,
+    /// Notified when the members should be asked at once.
+    look: Arc<Event>,
+    /// Notified when a member was asked, whatever came of it.
+    looked: Arc<Event>,
     /// Whether the floating address is here, where there is one.
     has_floating: Option<Arc<AtomicBool>>,
 }
@@ -159,6 +165,26 @@ struct Shared {
 impl Shared {
     fn board(&self) -> MutexGuard<'_, Board> {
         self.board.lock().expect("nothing panics while it holds this lock")
+    }
+
+    /// Waits until the members that answered last were asked again, for `LOOK_AGAIN_MAX` at most: who leads may have changed
+    /// since. All askers of the same time share the questions.
+    async fn look_again(&self) {
+        let begin = Instant::now();
+        let asked_again = async {
+            loop {
+                let looked = self.looked.listen();
+                if self.board().all_asked_since(begin) {
+                    return;
+                }
+                self.look.notify(usize::MAX);
+                looked.await;
+            }
+        };
+        let late = async {
+            smol::Timer::after(LOOK_AGAIN_MAX).await;
+        };
+        smol::future::or(asked_again, late).await;
     }
 
     fn figures(&self) -> metrics::Balancer {
@@ -209,12 +235,21 @@ async fn even_out(shared: &Shared, steps: u64) {
 async fn watch(shared: Shared, address: String, changed: Sender<()>) {
     let mut line = None;
     loop {
+        let wanted = shared.look.listen();
         let begin = Instant::now();
         let status = node_status(&mut line, &address, &shared.keys).await.ok();
-        if shared.board().heard(&address, status) {
+        if shared.board().heard_at(&address, status, begin) {
             let _ = changed.try_send(()); // full: it is about to look anyway
         }
-        smol::Timer::at(begin + WATCH_EVERY).await;
+        shared.looked.notify(usize::MAX);
+        let soon = async {
+            wanted.await;
+            smol::Timer::at(begin + LOOK_PAUSE).await;
+        };
+        let usual = async {
+            smol::Timer::at(begin + WATCH_EVERY).await;
+        };
+        smol::future::or(soon, usual).await;
     }
 }
 

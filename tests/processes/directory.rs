@@ -61,3 +61,18 @@ fn the_balancer_says_where_to_read_and_write_and_believes_what_it_sees() {
         (code == 3 && said.contains("no backend serves people")).then_some(())
     });
 }
+
+#[test]
+fn who_was_given_the_lead_is_named_for_writing_at_once() {
+    let pond = Pond::start();
+    let mut leader = pond.await_leading_backend();
+    for _ in 0..3 {
+        let heir = if leader == "backend-2" { "backend-3" } else { "backend-2" };
+        let (code, said) = pond.typed(&["transfer", heir]);
+        assert_eq!(code, 0, "{said}");
+        let write = told(&pond, "balancer write", 0);
+        let first = &write["backends"][0];
+        assert!(first["name"] == *heir && first["leader"] == true, "{heir} leads: {write}");
+        leader = heir.to_string();
+    }
+}

@@ -56,6 +56,8 @@ struct Place {
     seed: bool,
     /// The last answer, while it is alive.
     status: Option<NodeStatus>,
+    /// When it was last asked, if it answered.
+    asked: Option<Instant>,
     life: Arc<Life>,
 }
 
@@ -114,7 +116,7 @@ impl Drop for Pick {
 
 impl Place {
     fn new(seed: bool) -> Place {
-        Place { seed, status: None, life: Life::begin() }
+        Place { seed, status: None, asked: None, life: Life::begin() }
     }
 
     /// The life that was is over: what was spliced to it ends.
@@ -147,6 +149,21 @@ impl Board {
     /// Whom to watch.
     pub fn addresses(&self) -> Vec<String> {
         self.places.keys().cloned().collect()
+    }
+
+    /// As [`Board::heard`], of a question that was asked at `asked`.
+    pub fn heard_at(&mut self, address: &str, status: Option<NodeStatus>, asked: Instant) -> bool {
+        let changed = self.heard(address, status);
+        if let Some(place) = self.places.get_mut(address) {
+            place.asked = place.status.is_some().then_some(asked);
+        }
+        changed
+    }
+
+    /// Returns whether every member that answered last was asked at this time or later.
+    pub fn all_asked_since(&self, time: Instant) -> bool {
+        let living = self.places.values().filter(|place| place.status.is_some());
+        living.into_iter().all(|place| place.asked.is_some_and(|asked| asked >= time))
     }
 
     /// Enters what the member at `address` answered, nothing when it did not. Tells whether the addresses
@@ -340,12 +357,13 @@ impl Board {
         })
     }
 
-    /// Who says of itself that it leads; of two, the one of the higher term is right.
+    /// Returns the leader of the newest term that any member knows, if it answers. It need not have said so itself: whoever
+    /// follows another one in a newer term knows more than a leader that was asked before.
     fn leader(&self) -> Option<RaftId> {
-        let living = self.places.values().filter_map(|place| place.status.as_ref());
-        let claims =
-            living.filter(|status| status.me.raft_id != 0 && status.leader == Some(status.me.raft_id));
-        claims.max_by_key(|status| status.term).map(|status| status.me.raft_id)
+        let living = || self.places.values().filter_map(|place| place.status.as_ref());
+        let following = living().filter(|status| status.me.raft_id != 0 && status.leader.is_some());
+        let leader = following.max_by_key(|status| status.term)?.leader?;
+        living().any(|status| status.me.raft_id == leader).then_some(leader)
     }
 
     /// False for a second way to a member that also answers at the address it gives itself: its connections
@@ -365,6 +383,7 @@ mod tests {
     use super::*;
     use crate::net::protocol::MemberInfo;
     use crate::state::HistoryId;
+    use std::time::Duration;
 
     fn candidate(serves: bool, in_sync: bool, clients: u32) -> Candidate {
         Candidate { serves, in_sync, clusters_on: 0, clients }
@@ -465,6 +484,23 @@ mod tests {
         }
         let said: Vec<_> = board.write_to(now).into_iter().map(|it| (it.name.id, it.leads)).collect();
         assert_eq!(said, [(3, true), (1, false)]);
+    }
+
+    #[test]
+    fn whoever_follows_another_in_a_newer_term_is_believed_before_the_old_leader() {
+        let mut board = Board::new(vec!["a".into(), "b".into(), "c".into()], 1);
+        let begin = Instant::now();
+        // Backends 1 and 3 were asked before the handover, backend 2 after it.
+        for (id, address, leader, term) in [(1, "a", 1, 1), (2, "b", 3, 2), (3, "c", 1, 1)] {
+            let mut status = says(id, address, &[]).unwrap();
+            (status.leader, status.term) = (Some(leader), term);
+            board.heard_at(address, Some(status), begin);
+        }
+        assert_eq!(board.write_to(begin)[0].name.id, 3);
+        assert!(board.all_asked_since(begin) && !board.all_asked_since(begin + Duration::from_millis(1)));
+        // One that is dead is no leader, whatever its followers say.
+        board.heard_at("c", None, begin);
+        assert_eq!(board.leader(), None);
     }
 
     #[test]

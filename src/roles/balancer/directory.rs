@@ -47,6 +47,7 @@ async fn directions(ask: Directory, shared: &Shared) -> Result<Directions, Why> 
             Ok(Directions::Read { client, lease_ms, backend })
         }
         Directory::Write => {
+            shared.look_again().await;
             let mut board = shared.board();
             match board.write_to(Instant::now()) {
                 backends if !backends.is_empty() => Ok(Directions::Write(backends)),

@@ -11,6 +11,10 @@ pub const READERS_MAX: usize = 4_096;
 pub const NAMED_MAX: usize = 32;
 /// Addresses reported down that are looked at at the same time; more wait for their turn.
 pub const LOOKS_MAX: usize = 8;
+/// Pause between two questions to the same member when somebody waits for its answer.
+pub const LOOK_PAUSE: Duration = Duration::from_millis(20);
+/// Time that who asks where to write waits for the members' answers.
+pub const LOOK_AGAIN_MAX: Duration = Duration::from_millis(400);
 /// Who opens the control plane says by then what it wants.
 pub const FIRST_ASK_DEADLINE: Duration = Duration::from_secs(10);
 /// Who has asked what a balancer answers may stay silent this long.
