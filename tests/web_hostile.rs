@@ -21,13 +21,13 @@ mod pages;
 #[allow(dead_code)]
 mod site;
 
-use http::{Browser, exchange, parse};
+use http::{Browser, Reply, exchange, parse};
 use pages::{ARGUMENTS, Pages};
 use ribbit::roles::web::limits::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEADERS_MAX};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use site::Site;
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
@@ -56,6 +56,18 @@ fn trickle(stream: &mut TcpStream, bytes: &[u8]) {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// Whether this process may open so many files and sockets from now on; what was more stays.
+fn allow_descriptors(descriptors: u64) -> bool {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if maximum.is_some_and(|maximum| maximum < descriptors) {
+        return false;
+    }
+    if current.is_some_and(|current| current < descriptors) {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(descriptors), maximum }).unwrap();
+    }
+    true
 }
 
 const FORM_HEAD: &str =
@@ -149,12 +161,22 @@ fn where_a_request_ends_cannot_be_doubted() {
         ("a lone carriage return", format!("X-A: b\rContent-Length: 3\r\n{length}"), form, &[400]),
     ];
     for (what, headers, body, expected) in cases {
+        let is_kept_safe = |reply: &Reply| {
+            assert!(!reply.body.is_empty(), "{what}: no words");
+            for name in ["content-security-policy", "x-content-type-options", "referrer-policy"] {
+                assert!(reply.header(name).is_some(), "{what}: no {name}");
+            }
+            let said = reply.header("content-length").map(str::parse);
+            assert_eq!(said, Some(Ok(reply.body.len())), "{what}");
+            assert_eq!(reply.header("connection"), Some("close"), "{what}");
+        };
         let mut stream = connect(&site.address);
         stream.write_all(format!("{FORM_HEAD}{headers}\r\n{body}").as_bytes()).unwrap();
         let answer = rest(&mut stream);
         assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{what}: answered more than once: {answer}");
-        let status = parse(answer.as_bytes()).status;
-        assert!(expected.contains(&status), "{what}: {status}");
+        let reply = parse(answer.as_bytes());
+        assert!(expected.contains(&reply.status), "{what}: {}", reply.status);
+        is_kept_safe(&reply);
     }
     // Said twice and the same, it is the same (RFC 9110, 8.6).
     let twice = format!("{FORM_HEAD}Connection: close\r\n{length}{length}\r\n{form}");
@@ -189,18 +211,95 @@ fn what_is_no_request_of_ours_is_answered_once_or_ended() {
         let status = answer.split(' ').nth(1).unwrap_or_default();
         assert!(status == expected || answer.is_empty() && expected.is_empty(), "{what}: {answer}");
         assert!(answer.matches("HTTP/1.1 ").count() <= 1, "{what}: {answer}");
+        if ["400", "431"].contains(&status) {
+            let reply = parse(answer.as_bytes());
+            assert!(reply.header("content-security-policy").is_some(), "{what}: {answer}");
+            assert!(reply.body.contains("</html>"), "{what}: no words");
+        }
     }
+    // As well when something was answered before on that connection.
+    let mut stream = connect(&site.address);
+    stream.write_all(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let mut answer = [0; 2048];
+    let mut filled = 0;
+    while !answer[..filled].ends_with(b"\r\n\r\nok") {
+        filled += stream.read(&mut answer[filled..]).unwrap();
+    }
+    stream.write_all(b"nonsense\r\n\r\n").unwrap();
+    parse(rest(&mut stream).as_bytes()).says(400, "</html>");
     assert_eq!(Browser::new(&site.address).get("/livez").body, "ok");
+}
+
+/// `printf 'GET …' | nc`, and some programs, say that they have nothing more to say, and wait for the answer.
+#[test]
+fn a_whole_request_with_nothing_behind_it_is_answered() {
+    let site = Site::start();
+    let form = "username=ada&password=password";
+    let length = format!("Content-Length: {}\r\n", form.len());
+    for (request, status, words) in [
+        ("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n".to_string(), 200, "ok"),
+        ("GET /status HTTP/1.0\r\nHost: a\r\n\r\n".to_string(), 200, "</html>"),
+        ("GET /script.js HTTP/1.1\r\nHost: a\r\n\r\n".to_string(), 200, "})();"),
+        (format!("{FORM_HEAD}{length}\r\n{form}"), 422, "</html>"),
+        // The form is not whole.
+        (format!("{FORM_HEAD}Content-Length: 99\r\n\r\n{form}"), 400, "</html>"),
+    ] {
+        let mut stream = connect(&site.address);
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let answer = rest(&mut stream);
+        assert_eq!(answer.matches("HTTP/1.1 ").count() + answer.matches("HTTP/1.0 ").count(), 1, "{request}");
+        parse(answer.as_bytes()).says(status, words);
+    }
+    // Two at once are two answers.
+    let mut stream = connect(&site.address);
+    stream.write_all("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2).as_bytes()).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(rest(&mut stream).matches("HTTP/1.1 200").count(), 2);
+}
+
+/// Takes one answer off a connection; whether the server goes on with it.
+fn answered(stream: &mut TcpStream) -> (String, bool) {
+    let (mut answer, mut piece) = (Vec::new(), [0; 2048]);
+    loop {
+        let bytes = stream.read(&mut piece).unwrap();
+        answer.extend_from_slice(&piece[..bytes]);
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        if bytes == 0 || text.ends_with("\r\n\r\nok") {
+            let goes_on = bytes > 0 && !text.contains("connection: close");
+            return (text, goes_on);
+        }
+    }
+}
+
+/// There is room for 512 browsers: nobody of 400 is turned away, also while they close what the server has ended a
+/// little later than it did.
+#[test]
+fn four_hundred_browsers_are_served_round_after_round() {
+    const BROWSERS: usize = 400;
+    if !allow_descriptors(4 * BROWSERS as u64) {
+        return println!("skipped: this machine allows too few file descriptors");
+    }
+    let site = Site::start();
+    let mut open: Vec<TcpStream> = (0..BROWSERS).map(|_| connect(&site.address)).collect();
+    for round in 0..3 {
+        let mut ended = Vec::new();
+        for stream in &mut open {
+            stream.write_all(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+            let (answer, goes_on) = answered(stream);
+            assert!(answer.starts_with("HTTP/1.1 200"), "round {round}: {answer}");
+            if !goes_on {
+                ended.push(std::mem::replace(stream, connect(&site.address)));
+            }
+        }
+    }
 }
 
 #[test]
 fn who_comes_when_all_places_are_taken_is_told_and_finds_one_later() {
-    let descriptors = 4 * CONNECTIONS_MAX as u64;
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    if maximum.is_some_and(|maximum| maximum < descriptors) {
+    if !allow_descriptors(4 * CONNECTIONS_MAX as u64) {
         return println!("skipped: this machine allows too few file descriptors");
     }
-    setrlimit(Resource::Nofile, Rlimit { current: Some(descriptors), maximum }).unwrap();
     let site = Site::start();
     // Those that say nothing go after a while: they are replaced until somebody is turned away.
     let mut mute = Vec::new();

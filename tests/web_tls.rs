@@ -123,6 +123,26 @@ fn a_connection_is_kept_and_a_large_body_refused_as_over_http() {
 }
 
 #[test]
+fn a_whole_request_with_nothing_behind_it_is_answered_over_https() {
+    let (site, made, _folder) = secure_site();
+    let form = "username=ada&password=password";
+    let head = "Host: a\r\nContent-Type: application/x-www-form-urlencoded\r\n";
+    for (request, status) in [
+        ("GET /status HTTP/1.1\r\nHost: a\r\n\r\n".to_string(), 200),
+        (format!("POST /login HTTP/1.1\r\n{head}Content-Length: {}\r\n\r\n{form}", form.len()), 422),
+        ("nonsense\r\n\r\n".to_string(), 400),
+    ] {
+        let mut stream = connect(&site.address, &made).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.conn.send_close_notify();
+        stream.flush().unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        http::parse(&answer).says(status, "</html>");
+    }
+}
+
+#[test]
 fn http_on_the_port_of_https_is_told_so() {
     let (site, _made, _folder) = secure_site();
     exchange(&site.address, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").says(400, "This port speaks HTTPS");

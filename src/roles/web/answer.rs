@@ -160,6 +160,24 @@ pub fn closing(mut answer: Answer) -> Answer {
     answer
 }
 
+/// An answer as it is sent where hyper does not: at once, and the end of its connection.
+pub fn to_bytes(answer: Answer) -> Vec<u8> {
+    let (head, body) = closing(answer).into_parts();
+    let body = match body {
+        Said::Whole(body) => body.unwrap_or_default(),
+        Said::Live(_) => Bytes::new(),
+    };
+    let mut bytes = format!("HTTP/1.1 {}\r\ncontent-length: {}\r\n", head.status, body.len()).into_bytes();
+    for (name, value) in &head.headers {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            bytes.extend_from_slice(part);
+        }
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(&body);
+    bytes
+}
+
 fn with_type(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
     answer(status, content_type, Said::Whole(Some(body)))
 }

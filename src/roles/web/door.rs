@@ -1,7 +1,7 @@
 //! The connections that are open, counted: in all, and of each address. A connection that became a live stream is
-//! counted among those, by [`super::live`].
+//! counted among those, by [`super::live`]; one that is over and waits for its browser to close takes no place.
 
-use super::limits::CONNECTIONS_PER_ADDRESS_MAX;
+use super::limits::{CONNECTIONS_PER_ADDRESS_MAX, LINGERING_MAX};
 use super::live::Stopping;
 use super::site::Site;
 use super::tls::Tls;
@@ -20,6 +20,8 @@ pub struct Door {
     open: Cell<usize>,
     /// Connections of live streams.
     live: Cell<usize>,
+    /// Connections that have ended here and wait for their browsers.
+    lingering: Cell<usize>,
     crowd: Crowd,
     pub stopping: Rc<Stopping>,
     /// Tells the stop that a connection is gone.
@@ -33,6 +35,7 @@ impl Door {
             tls,
             open: Cell::new(0),
             live: Cell::new(0),
+            lingering: Cell::new(0),
             crowd: Crowd::of(CONNECTIONS_PER_ADDRESS_MAX),
             stopping,
             gone: Event::new(),
@@ -45,16 +48,24 @@ impl Door {
 
     /// Waits until nobody is there any more.
     pub async fn empty(&self) {
-        while self.open.get() + self.live.get() > 0 {
+        while self.open.get() + self.live.get() + self.lingering.get() > 0 {
             self.gone.listen().await;
         }
     }
 }
 
+/// As what a connection is counted.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Open,
+    Live,
+    Lingering,
+}
+
 /// A connection, counted.
 pub struct Counted {
     pub door: Rc<Door>,
-    is_live: Cell<bool>,
+    kind: Cell<Kind>,
     presence: RefCell<Option<Presence>>,
 }
 
@@ -63,21 +74,38 @@ impl Counted {
     pub fn enter(door: &Rc<Door>, peer: IpAddr) -> Option<Counted> {
         let presence = door.crowd.enter(peer, door.site.is_one_person(peer))?;
         let presence = RefCell::new(Some(presence));
-        let counted = Counted { door: door.clone(), is_live: Cell::new(false), presence };
+        let counted = Counted { door: door.clone(), kind: Cell::new(Kind::Open), presence };
         counted.count(1);
         Some(counted)
     }
 
     pub fn become_live(&self) {
+        self.become_another(Kind::Live);
+    }
+
+    /// It is over here, and its browser has not closed it. Whether there is room for more of those.
+    pub fn become_lingering(&self) -> bool {
+        let room = self.door.lingering.get() < LINGERING_MAX;
+        if room {
+            self.become_another(Kind::Lingering);
+        }
+        room
+    }
+
+    fn become_another(&self, kind: Kind) {
         self.count(-1);
-        self.is_live.set(true);
+        self.kind.set(kind);
         self.presence.take();
         self.count(1);
     }
 
     fn count(&self, by: isize) {
         let door = &self.door;
-        let count = if self.is_live.get() { &door.live } else { &door.open };
+        let count = match self.kind.get() {
+            Kind::Open => &door.open,
+            Kind::Live => &door.live,
+            Kind::Lingering => &door.lingering,
+        };
         count.set(count.get().saturating_add_signed(by));
         door.site.tally.open.set(door.open.get());
     }

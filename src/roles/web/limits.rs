@@ -8,8 +8,10 @@ pub const CONNECTIONS_MAX: usize = 512;
 /// The same from one address other than this machine's: half of them are left for everybody else. A school class behind
 /// one address has room.
 pub const CONNECTIONS_PER_ADDRESS_MAX: usize = CONNECTIONS_MAX / 2;
-/// Above this many connections none is kept open between requests.
-pub const KEEP_ALIVE_CONNECTIONS_MAX: usize = CONNECTIONS_MAX / 2;
+/// Above this many connections none is kept open between requests: the other places turn around with each answer.
+pub const KEEP_ALIVE_CONNECTIONS_MAX: usize = CONNECTIONS_MAX / 8 * 7;
+/// Connections that have ended here, and wait for their browsers to close them. Beyond them no more wait.
+pub const LINGERING_MAX: usize = CONNECTIONS_MAX;
 /// Bytes of a request's head, and of what is read ahead.
 pub const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// Header lines of a request.

@@ -59,6 +59,8 @@ use crate::net::client::Client;
 use async_net::{TcpListener, TcpStream};
 use async_signal::{Signal, Signals};
 use door::{Counted, Door};
+use hyper::Request;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use live::Stopping;
@@ -75,10 +77,10 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tls::Tls;
 use way::Ends;
-use wire::Wire;
+use wire::{Stream, Wire};
 
 /// Serves pages until `stop`, then answers what is under way.
 ///
@@ -168,6 +170,8 @@ async fn read_certificates(door: &Door, hangups: io::Result<Signals>) {
 
 /// Accepts for ever.
 async fn accept(listener: &TcpListener, executor: &LocalExecutor<'_>, door: &Rc<Door>) {
+    let words = "Too many people are here; come back in a moment";
+    let full_answer = answer::to_bytes(answer::later(words));
     // Said once, however often it is tried.
     let mut failing = false;
     loop {
@@ -181,7 +185,7 @@ async fn accept(listener: &TcpListener, executor: &LocalExecutor<'_>, door: &Rc<
                     }
                     None => {
                         door.site.tally.turned_away();
-                        turn_away(stream).await;
+                        turn_away(stream, &full_answer).await;
                     }
                 }
             }
@@ -197,10 +201,8 @@ async fn accept(listener: &TcpListener, executor: &LocalExecutor<'_>, door: &Rc<
 }
 
 /// Says that there are too many, as far as that can be said without waiting for anybody.
-async fn turn_away(mut stream: TcpStream) {
-    const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nConnection: close\r\n\
-        Content-Type: text/plain\r\nContent-Length: 47\r\n\r\nToo many people are here; come back in a moment";
-    let written = smol::future::poll_once(stream.write_all(FULL)).await;
+async fn turn_away(mut stream: TcpStream, full_answer: &[u8]) {
+    let written = smol::future::poll_once(stream.write_all(full_answer)).await;
     log::debug!("turned a connection away: {}", written.is_some());
 }
 
@@ -210,16 +212,20 @@ async fn connection(stream: TcpStream, peer: SocketAddr, counted: Rc<Counted>) {
     let _ = stream.set_nodelay(true);
     let watch = Watch::new();
     if let Some(wire) = wire(&stream, &watch, &counted.door).await {
-        let ends = Ends { peer: peer.ip().to_canonical(), tls: matches!(wire, Wire::Tls(_)) };
+        let ends = Ends { peer: peer.ip().to_canonical(), tls: wire.is_tls() };
         talk(wire, &stream, ends, watch, counted.clone()).await;
     }
-    patience::linger(stream, limits::LINGER_BYTES_MAX, limits::LINGER).await;
+    // It takes nobody's place while it waits for its browser to close.
+    if counted.become_lingering() {
+        patience::linger(stream, limits::LINGER_BYTES_MAX, limits::LINGER).await;
+    }
 }
 
 /// What HTTP is spoken over. Nothing when keys were not agreed on, or a stop came first.
 async fn wire(stream: &TcpStream, watch: &Watch, door: &Door) -> Option<Wire> {
     let Some(tls) = &door.tls else {
-        return Some(Wire::Plain(Box::new(Patient::new(stream.clone(), watch.clone()))));
+        let plain = Stream::Plain(Box::new(Patient::new(stream.clone(), watch.clone())));
+        return Some(Wire::new(plain, watch.clone()));
     };
     watch.enter(Phase::Agreeing);
     let stopped = async {
@@ -228,19 +234,20 @@ async fn wire(stream: &TcpStream, watch: &Watch, door: &Door) -> Option<Wire> {
     };
     let agreed = tls.accept(stream, watch).or(stopped).await?;
     watch.enter(Phase::Head);
-    Some(Wire::Tls(agreed))
+    Some(Wire::new(Stream::Tls(agreed), watch.clone()))
 }
 
 /// Request after request, until one side has had enough.
 async fn talk(wire: Wire, stream: &TcpStream, ends: Ends, watch: Watch, counted: Rc<Counted>) {
     let mut patience = Patience::new(watch.clone());
-    let service = service_fn(|request| {
+    let service = service_fn(|request: Request<Incoming>| {
         let (counted, watch, stream) = (counted.clone(), watch.clone(), stream.clone());
-        watch.enter(Phase::Serving);
+        let whole = Body::is_end_stream(Request::body(&request));
+        watch.enter(if whole { Phase::Answering } else { Phase::Serving });
         let answered = async move {
             let door = &counted.door;
             let crowded = door.open() > limits::KEEP_ALIVE_CONNECTIONS_MAX || door.stopping.began();
-            let answer = door.site.answer(request, ends, Instant::now()).await;
+            let answer = door.site.answer(request, ends, &watch, Instant::now()).await;
             if answer.body().is_live() {
                 // It goes on being served until its end, which is the connection's.
                 counted.become_live();
@@ -278,7 +285,15 @@ async fn talk(wire: Wire, stream: &TcpStream, ends: Ends, watch: Watch, counted:
     let mut wire = http.into_parts().io.into_inner();
     match ended {
         Some(Ok(())) => wire.say_end().await,
-        Some(Err(error)) => log::debug!("a browser's connection ended: {error}"),
+        Some(Err(error)) => {
+            log::debug!("a browser's connection ended: {error}");
+            if let Some(answer) = wire.refused().and_then(site::no_request) {
+                counted.door.site.tally.count(answer.status(), Duration::ZERO);
+                let said = wire.say(&answer::to_bytes(answer)).await;
+                log::debug!("what is no request was answered: {}", said.is_ok());
+                wire.say_end().await;
+            }
+        }
         None => log::debug!("a browser said nothing for too long"),
     }
 }

@@ -4,10 +4,10 @@
 //! connection. Here the first byte makes the difference:
 //!
 //! ```text
-//!   Agreeing ──keys──▶ Head ──request──▶ Serving ──answer──▶ Idle ──first byte──▶ Head
-//!   (bounded by        3 s               (bounded by │        30 s
-//!    `tls`)                               the        └─live─▶ Live
-//!                                         handler)            as long as it is read
+//!   Agreeing ──keys──▶ Head ──request──▶ Serving ──form──▶ Answering ──answer──▶ Idle ──first byte──▶ Head
+//!   (bounded by        3 s               (bounded by the   │                     30 s
+//!    `tls`)                               handler)         └─live─▶ Live
+//!                                                                   as long as it is read
 //! ```
 //!
 //! Whoever takes an answer a little at a time, or sends without a pause, is bounded as well: the first by
@@ -35,8 +35,10 @@ pub enum Phase {
     Agreeing,
     /// A request's head is due.
     Head,
-    /// A request is being answered.
+    /// A request's form is read.
     Serving,
+    /// A whole request is being answered.
+    Answering,
     /// Between requests.
     Idle,
     /// A stream is told, without end.
@@ -45,30 +47,70 @@ pub enum Phase {
 
 /// The phase of a connection and since when; shared between the connection and its handler.
 #[derive(Clone)]
-pub struct Watch(Rc<Cell<(Phase, Instant)>>);
+pub struct Watch {
+    phase: Rc<Cell<(Phase, Instant)>>,
+    /// An answer was made, and is not written whole.
+    unsent: Rc<Cell<bool>>,
+    /// The browser has said all that it has to say.
+    ended: Rc<Cell<bool>>,
+}
 
 impl Watch {
     pub fn new() -> Watch {
-        Watch(Rc::new(Cell::new((Phase::Head, Instant::now()))))
+        Watch {
+            phase: Rc::new(Cell::new((Phase::Head, Instant::now()))),
+            unsent: Rc::default(),
+            ended: Rc::default(),
+        }
     }
     pub fn enter(&self, phase: Phase) {
-        self.0.set((phase, Instant::now()));
+        self.phase.set((phase, Instant::now()));
+        if phase == Phase::Idle {
+            self.unsent.set(true);
+        }
+    }
+    /// All that was made is written.
+    pub fn sent(&self) {
+        if matches!(self.phase(), Phase::Idle | Phase::Head) {
+            self.unsent.set(false);
+        }
+    }
+    /// Whether the head of a request came, and its answer is not out.
+    pub fn owes_an_answer(&self) -> bool {
+        match self.phase() {
+            Phase::Serving | Phase::Answering => true,
+            Phase::Idle | Phase::Head => self.unsent.get(),
+            Phase::Agreeing | Phase::Live => false,
+        }
+    }
+    /// The browser has said all that it has to say.
+    pub fn end(&self) {
+        self.ended.set(true);
+    }
+    /// Waits until the browser has said all that it has to say: what of a form is not there then does not come. For the
+    /// connection's own task, which is woken by what it reads.
+    pub async fn ended(&self) {
+        std::future::poll_fn(|_| if self.ended.get() { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+    /// Whether there is nothing to answer before a request comes.
+    pub fn awaits_a_head(&self) -> bool {
+        self.phase() == Phase::Head && !self.unsent.get()
     }
     fn phase(&self) -> Phase {
-        self.0.get().0
+        self.phase.get().0
     }
     /// When patience ends, if it does in this phase.
     fn ends(&self) -> Option<Instant> {
-        let (phase, since) = self.0.get();
+        let (phase, since) = self.phase.get();
         match phase {
             Phase::Head => Some(since + HEAD_DEADLINE),
             Phase::Idle => Some(since + IDLE_DEADLINE),
-            Phase::Agreeing | Phase::Serving | Phase::Live => None,
+            Phase::Agreeing | Phase::Serving | Phase::Answering | Phase::Live => None,
         }
     }
     /// When an answer must have been taken.
     fn taken_by(&self) -> Option<Instant> {
-        let (phase, since) = self.0.get();
+        let (phase, since) = self.phase.get();
         (phase != Phase::Live).then(|| since + TAKEN_DEADLINE)
     }
 }
@@ -221,7 +263,7 @@ mod tests {
             let (near, mut far) = ends().await;
             let watch = Watch::new();
             let mut patient = Patient::new(near, watch.clone());
-            let begin = |phase, ago| watch.0.set((phase, Instant::now() - ago));
+            let begin = |phase, ago| watch.phase.set((phase, Instant::now() - ago));
             begin(Phase::Idle, TAKEN_DEADLINE / 2);
             patient.write_all(b"a").await.unwrap();
             begin(Phase::Idle, TAKEN_DEADLINE + Duration::from_millis(1));

@@ -13,6 +13,7 @@ use super::hosts::{Hosts, Wrong};
 use super::limits::{ANSWER_DEADLINE, BODY_DEADLINE, FORM_BYTES_MAX};
 use super::live::{Stopping, Streams, cursor};
 use super::pace::Paces;
+use super::patience::{Phase, Watch};
 use super::tally::Tally;
 use super::visit::Visit;
 use super::way::{Ends, Way};
@@ -148,7 +149,13 @@ impl Site {
     }
 
     /// Answers one request, within `limits::ANSWER_DEADLINE` of `began`.
-    pub async fn answer(&self, request: Request<Incoming>, ends: Ends, began: Instant) -> Answer {
+    pub async fn answer(
+        &self,
+        request: Request<Incoming>,
+        ends: Ends,
+        watch: &Watch,
+        began: Instant,
+    ) -> Answer {
         let (head, body) = request.into_parts();
         let way = Way::of(ends, &head.headers, &self.trusted_proxies);
         let mut visit = Visit::new(self.client.clone(), way, self.paces.clone(), &head.headers, began);
@@ -170,7 +177,9 @@ impl Site {
                     self.get(place, &mut visit, &query, &head.headers).await
                 }
                 Method::POST if route.takes_forms() => {
-                    match read_form(&head.headers, way.secure, body, began).await {
+                    let form = read_form(&head.headers, way.secure, body, watch, began).await;
+                    watch.enter(Phase::Answering);
+                    match form {
                         Ok(form) => post(place, &mut visit, &form).await,
                         Err(unread) => refuse(unread, has_session),
                     }
@@ -273,6 +282,18 @@ fn wrong_method(route: Route, logged_in: bool) -> Answer {
     answer
 }
 
+/// What a browser is told whose head is no request, by the status that hyper has for it.
+pub fn no_request(status: u16) -> Option<Answer> {
+    let status = StatusCode::from_u16(status).ok()?;
+    let (title, words) = match status {
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE | StatusCode::URI_TOO_LONG => {
+            ("Too long", "The head of that request is longer than any that a browser sends.")
+        }
+        _ => ("Not a request", "That is no request that can be understood here."),
+    };
+    Some(message(status, title, words, false))
+}
+
 /// Why a request was not read to its end: status, title and words of the page that says so.
 type Unread = (StatusCode, &'static str, &'static str);
 
@@ -300,6 +321,7 @@ async fn read_form(
     headers: &HeaderMap,
     secure: bool,
     body: Incoming,
+    watch: &Watch,
     began: Instant,
 ) -> Result<Form, Unread> {
     if foreign::form(headers, secure) {
@@ -319,12 +341,20 @@ async fn read_form(
         smol::Timer::at(began + BODY_DEADLINE).await;
         None
     };
-    match collected.or(late).await {
-        Some(Ok(bytes)) => Ok(Form::parse(&bytes.to_bytes())),
-        Some(Err(error)) if error.is::<LengthLimitError>() => Err(TOO_LONG),
-        Some(Err(_)) => Err(CUT_SHORT),
-        None => Err(TOO_SLOW),
-    }
+    // Last: what has come is taken first.
+    let ended = async {
+        watch.ended().await;
+        Err(CUT_SHORT)
+    };
+    let collected = async {
+        match collected.or(late).await {
+            Some(Ok(bytes)) => Ok(Form::parse(&bytes.to_bytes())),
+            Some(Err(error)) if error.is::<LengthLimitError>() => Err(TOO_LONG),
+            Some(Err(_)) => Err(CUT_SHORT),
+            None => Err(TOO_SLOW),
+        }
+    };
+    collected.or(ended).await
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
