@@ -4,10 +4,12 @@
 use super::DbError;
 use super::limits::CACHE_BYTES;
 use redb::backends::FileBackend;
-use redb::{Builder, Database, DatabaseError, StorageBackend};
+use redb::{BackendError, Builder, Database, DatabaseError, StorageBackend};
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
+use std::ops::Bound;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The two files a store may have.
@@ -19,7 +21,7 @@ pub enum Which {
 }
 
 pub trait Disk: Send + Sync + 'static {
-    /// Opens a file, creating it when it is not there.
+    /// Opens a file, creating it when it is not there. What can be read in it is durable.
     fn open(&self, which: Which) -> Result<Database, DbError>;
     /// Removes the incoming file if there is one.
     fn discard_incoming(&self) -> Result<(), DbError>;
@@ -36,8 +38,14 @@ pub trait Disk: Send + Sync + 'static {
 
 /// The name of the store's main file in its folder.
 pub const STORE_FILE: &str = "store.redb";
-/// What the names of the log's files begin with.
+/// The name of a snapshot that is being received, or of a copy of the main file.
+const INCOMING_FILE: &str = "incoming.redb";
+/// The name of the mark that a sync of the main file has failed.
+const SUSPECT_FILE: &str = "suspect";
+/// What the names of the log's segments begin with.
 pub const LOG_PREFIX: &str = "log-";
+const FILE_MODE: u32 = 0o600;
+const FOLDER_MODE: u32 = 0o700;
 
 /// redb's settings, the same for every file.
 pub fn builder() -> Builder {
@@ -53,34 +61,156 @@ pub struct FileDisk {
 }
 
 impl FileDisk {
-    /// Makes the folder, readable by its owner alone, if it is not there.
+    /// Creates the folder if it does not exist. It and everything in it become accessible to the owner alone.
+    ///
+    /// # Errors
+    /// `File` when the folder cannot be created, read or changed.
     pub fn new(folder: &Path) -> Result<FileDisk, DbError> {
-        use std::os::unix::fs::DirBuilderExt;
         fs::DirBuilder::new()
             .recursive(true)
-            .mode(0o700)
+            .mode(FOLDER_MODE)
             .create(folder)
             .map_err(|source| file(folder, source))?;
+        restrict(folder)?;
         Ok(FileDisk { folder: folder.to_path_buf() })
     }
 
     fn path(&self, which: Which) -> PathBuf {
         self.folder.join(match which {
             Which::Main => STORE_FILE,
-            Which::Incoming => "incoming.redb",
+            Which::Incoming => INCOMING_FILE,
         })
     }
 
     fn log_path(&self, number: u64) -> PathBuf {
         self.folder.join(format!("{LOG_PREFIX}{number:08}"))
     }
+
+    fn open_synced(&self, path: &Path) -> Result<Synced, DbError> {
+        let backend = private_file(path).map_err(|source| file(path, source)).and_then(|opened| {
+            // A process that died may have left writes that were never synced, and what is read here is trusted.
+            opened.sync_all().map_err(|source| file(path, source))?;
+            Ok(FileBackend::new(opened)?)
+        })?;
+        Ok(Synced { backend, mark: self.folder.join(SUSPECT_FILE) })
+    }
+
+    /// Copies the main file if a sync of it has failed in an earlier process: pages of it may exist in the page cache
+    /// alone, and no later sync would write them.
+    fn renew_suspect(&self) -> Result<(), DbError> {
+        let (mark, main) = (self.folder.join(SUSPECT_FILE), self.path(Which::Main));
+        if !mark.exists() {
+            return Ok(());
+        }
+        if main.exists() {
+            let mut from = File::open(&main).map_err(|source| file(&main, source))?;
+            // The process that set the mark may still have the file open: redb locks it the same way.
+            from.try_lock().map_err(|error| match error {
+                TryLockError::WouldBlock => DbError::InUse(main.display().to_string()),
+                TryLockError::Error(source) => file(&main, source),
+            })?;
+            self.discard_incoming()?;
+            let copy = self.path(Which::Incoming);
+            let copied = private_file(&copy).and_then(|mut to| {
+                io::copy(&mut from, &mut to)?;
+                to.sync_all()
+            });
+            copied.map_err(|source| file(&copy, source))?;
+            self.promote_incoming()?;
+        }
+        fs::remove_file(&mark).map_err(|source| file(&mark, source))
+    }
+}
+
+/// A file whose failed syncs are remembered beyond the process.
+#[derive(Debug)]
+struct Synced {
+    backend: FileBackend,
+    mark: PathBuf,
+}
+
+impl StorageBackend for Synced {
+    fn len(&self) -> io::Result<u64> {
+        self.backend.len()
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.backend.read(offset, out)
+    }
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        self.backend.set_len(length)
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        // The mark needs no sync: it lasts as long as the page cache that it warns of.
+        self.backend.sync_data().inspect_err(|_| drop(private_file(&self.mark)))
+    }
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.backend.write(offset, bytes)
+    }
+    fn close(&self) -> io::Result<()> {
+        self.backend.close()
+    }
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.backend.try_lock_range(start, end)
+    }
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.backend.try_lock_shared_range(start, end)
+    }
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.backend.lock_range(start, end)
+    }
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.backend.lock_shared_range(start, end)
+    }
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.backend.unlock_range(start, end)
+    }
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.backend.query_lock_range(start, end)
+    }
+}
+
+/// Opens a file for reading and writing, and creates it if it does not exist. It is accessible to the owner alone.
+///
+/// # Errors
+/// The file cannot be opened, or its mode cannot be changed.
+pub fn private_file(path: &Path) -> io::Result<File> {
+    let opened =
+        File::options().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
+    let mode = opened.metadata()?.permissions().mode();
+    if mode & !FILE_MODE & 0o777 != 0 {
+        opened.set_permissions(Permissions::from_mode(mode & FILE_MODE))?;
+    }
+    Ok(opened)
+}
+
+/// Takes the access of group and others from a folder and everything in it. Links are not followed.
+fn restrict(path: &Path) -> Result<(), DbError> {
+    let metadata = fs::symlink_metadata(path).map_err(|source| file(path, source))?;
+    if metadata.is_symlink() {
+        return Ok(());
+    }
+    let mode = metadata.permissions().mode();
+    if mode & 0o077 != 0 {
+        fs::set_permissions(path, Permissions::from_mode(mode & FOLDER_MODE))
+            .map_err(|source| file(path, source))?;
+    }
+    if metadata.is_dir() {
+        for entry in fs::read_dir(path).map_err(|source| file(path, source))? {
+            restrict(&entry.map_err(|source| file(path, source))?.path())?;
+        }
+    }
+    Ok(())
 }
 
 impl Disk for FileDisk {
     fn open(&self, which: Which) -> Result<Database, DbError> {
         let path = self.path(which);
+        if which == Which::Main {
+            self.renew_suspect()?;
+        }
         let is_new = !path.exists();
-        let database = builder().create(&path).map_err(|error| match error {
+        let opened = self.open_synced(&path)?;
+        let database = builder().create_with_backend(opened).map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => DbError::InUse(path.display().to_string()),
             other => other.into(),
         })?;
@@ -120,8 +250,7 @@ impl Disk for FileDisk {
     fn open_log(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
         let path = self.log_path(number);
         let is_new = !path.exists();
-        let opened = File::options().read(true).write(true).create(true).truncate(false).open(&path);
-        let opened = opened.map_err(|source| file(&path, source))?;
+        let opened = private_file(&path).map_err(|source| file(&path, source))?;
         if is_new {
             sync_folder(&self.folder)?;
         }
@@ -157,4 +286,64 @@ fn sync_folder(folder: &Path) -> Result<(), DbError> {
 
 fn file(path: &Path, source: io::Error) -> DbError {
     DbError::File { path: path.display().to_string(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Store;
+    use std::os::unix::fs::MetadataExt;
+
+    fn modes(folder: &Path) -> Vec<(PathBuf, u32)> {
+        let mut found = vec![(folder.to_path_buf(), fs::metadata(folder).unwrap().mode() & 0o777)];
+        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                found.extend(modes(&entry));
+            } else {
+                found.push((entry.clone(), fs::metadata(&entry).unwrap().mode() & 0o777));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn a_store_belongs_to_its_owner_alone_and_wider_modes_are_tightened() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("backend-1");
+        drop(Store::open(FileDisk::new(&path).unwrap()).unwrap());
+        fs::create_dir(path.join("aside")).unwrap();
+        fs::write(path.join("aside").join(STORE_FILE), "").unwrap();
+        let is_private = |(at, mode): &(PathBuf, u32)| *mode == if at.is_dir() { 0o700 } else { 0o600 };
+        for (at, mode) in modes(&path) {
+            fs::set_permissions(&at, Permissions::from_mode(mode | 0o077)).unwrap();
+        }
+        FileDisk::new(&path).unwrap();
+        for (at, _) in modes(&path) {
+            fs::set_permissions(&at, Permissions::from_mode(if at.is_dir() { 0o755 } else { 0o644 }))
+                .unwrap();
+        }
+        drop(Store::open(FileDisk::new(&path).unwrap()).unwrap());
+        let modes = modes(&path);
+        assert!(modes.len() >= 5 && modes.iter().all(is_private), "{modes:?}");
+    }
+
+    #[test]
+    fn a_main_file_whose_sync_failed_is_copied_before_it_is_trusted() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = FileDisk::new(folder.path()).unwrap();
+        let store = Store::open(disk.clone()).unwrap();
+        let main = folder.path().join(STORE_FILE);
+        let inode = || fs::metadata(&main).unwrap().ino();
+        let mark = folder.path().join(SUSPECT_FILE);
+        fs::write(&mark, "").unwrap();
+        // Not while the process that has it open may still write to it.
+        assert!(matches!(disk.open(Which::Main), Err(DbError::InUse(_))));
+        drop(store);
+        let (before, first) = (fs::read(&main).unwrap(), inode());
+        disk.renew_suspect().unwrap();
+        assert!(fs::read(&main).unwrap() == before && inode() != first && !mark.exists());
+        let second = inode();
+        drop(Store::open(disk).unwrap());
+        assert_eq!(inode(), second, "it is copied once");
+    }
 }

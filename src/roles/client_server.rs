@@ -101,7 +101,7 @@ impl Kept {
             ("CLIENT".to_string(), self.client.to_string()),
         ];
         entries.extend(self.server.iter().map(|server| ("SERVER".to_string(), server.clone())));
-        let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let folder = path.parent().map_or(Ok(()), write_file::make_folder);
         folder.and_then(|()| write_file::replace(path, &env_file::format(entries))).map_err(|error| {
             Failure::new(Exit::Refused, format!("{} cannot be written: {error}", path.display()))
         })

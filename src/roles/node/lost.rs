@@ -11,12 +11,13 @@
 //! One store is kept aside, in the folder `aside`; the next one takes its place.
 
 use super::{Node, seeds, twin};
-use crate::db::disk::{STORE_FILE, log_names};
+use crate::db::disk::{STORE_FILE, log_names, private_file};
 use crate::net::client::ask_once;
 use crate::net::frame::Plane;
 use crate::net::protocol::{Answer, Ask};
 use crate::net::secret::new_request_id;
 use crate::roles::failure::{Exit, Failure};
+use crate::roles::write_file;
 use crate::state::{Code, Reply};
 use crate::ui::plain;
 use std::fs::{self, File};
@@ -54,7 +55,8 @@ pub fn marked(folder: &Path, mark: &str) -> Option<String> {
 
 /// Marks the store in this folder, durably.
 pub fn mark(folder: &Path, mark: &str, why: &str) -> std::io::Result<()> {
-    let mut file = File::create(folder.join(mark))?;
+    let mut file = private_file(&folder.join(mark))?;
+    file.set_len(0)?;
     file.write_all(why.as_bytes())?;
     file.sync_all()?;
     File::open(folder)?.sync_all()
@@ -69,7 +71,7 @@ pub fn set_aside(folder: &Path) -> std::io::Result<()> {
         if aside.join(STORE_FILE).exists() {
             fs::remove_dir_all(&aside)?;
         }
-        fs::create_dir_all(&aside)?;
+        write_file::make_folder(&aside)?;
         move_store(folder, &aside)?;
         File::open(&aside)?.sync_all()?;
         File::open(folder)?.sync_all()?;

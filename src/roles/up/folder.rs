@@ -1,6 +1,7 @@
 //! The data folder of `up`: made, locked against a second `up`, and removed at the end if it is a temporary one.
 
 use super::ports;
+use crate::db::disk::private_file;
 use crate::net::secret;
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
@@ -85,8 +86,8 @@ impl Drop for Folder {
 
 fn lock(folder: &Path) -> Result<File, Failure> {
     let path = folder.join(LOCK_NAME);
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(|error| refused(format!("cannot open {}: {error}", path.display())))?;
+    let file =
+        private_file(&path).map_err(|error| refused(format!("cannot open {}: {error}", path.display())))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(refused(format!(
