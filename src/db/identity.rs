@@ -68,8 +68,7 @@ impl Store {
             }
         }
         transaction.commit()?;
-        self.open_log(&self.database())?;
-        self.load()
+        self.reopen(self.database())
     }
 }
 

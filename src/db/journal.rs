@@ -1,35 +1,42 @@
-//! The log on disk: files that are only ever appended to, one write and one fsync a batch.
+//! The log on disk: segments that are only appended to, with one write and one fsync per batch.
 //!
 //! ```text
-//!   log-00000006   head │ batch │ batch │ batch      nobody needs it: it becomes log-00000009
-//!   log-00000007   head │ batch │ batch │ 00000      whole
-//!   log-00000008   head │ batch │ bat  what was here before    the newest; its last batch may be torn: nobody was
-//!                                                              promised it
-//!   head, batch:   a record of log_file.rs
+//!   log-00000006   head │ batch │ batch │ batch      no longer needed: recycled as log-00000009
+//!   log-00000007   head │ batch │ batch │ 00000      complete
+//!   log-00000008   head │ batch │ bat  old bytes     the newest; its last batch may be torn, then it was never
+//!                                                    acknowledged
+//!   head, batch:   a record of segment.rs
 //! ```
 //!
 //! - A batch is what one append writes: entries, a hard state, or both. Entries that begin at or before the last one
-//!   replace what follows there, as another leader's do: the file keeps both, reading it again comes to the same end.
-//! - A head says where its file begins and what was promised by then, so that older files can go as a whole. It begins
-//!   a file only where everything before is committed once the older file goes ([`Journal::cut`]). And it says where the
-//!   file before has to end: what is missing there is noticed.
-//! - An epoch is the life of a log: founding and installing a snapshot begin the next one, by a record of `meta` that
-//!   changes together with the rows. Files of another epoch are leftovers.
-//! - A batch overwrites blocks that the file system has given its file already: where ext4 keeps a journal, one that needs
-//!   another block costs 12 KB more there, and three times the time. So the newest of the files that nobody needs stays,
-//!   and becomes the next one, by another name, with what is in it; only without one a file is new, and grows by steps of
-//!   zeros, which are written as well and then written over.
-//! - Checksums cover the file's number and the place in it, so what a file held under another number is nothing. One that is
-//!   wrong is damage, unless nothing follows it in the newest file.
+//!   replace what follows there, as those of another leader do: the segment keeps both, and replaying it gives the same
+//!   result.
+//! - A head stores the position and the hard state before its segment, so that older segments can be removed whole. A
+//!   segment is removed only when everything before the next one is committed ([`Journal::cut`]). A head also stores
+//!   the offset at which the previous segment ends, so a missing record there is detected.
+//! - An epoch is one life of a log: founding and installing a snapshot begin the next epoch, by a record of `meta` that
+//!   changes in the same transaction as the rows. Segments of another epoch are leftovers.
+//! - A batch overwrites blocks that its file already has: on ext4 with a journal a batch that needs another block costs
+//!   12 KB more and three times the time. So the newest segment that is no longer needed is renamed to be the next one,
+//!   with its old content. Without such a segment a file is created and grows in steps of zeros.
+//! - **Torn tail.** Each batch is durable before the next one is written, so only the last one of the newest segment can
+//!   be torn, and no whole record follows it. A record that is not whole and is followed by a whole one, anywhere in
+//!   the segment, is damage.
+//! - **Unsynced tail.** The last batch that is read back may exist only in the page cache: its process died before the
+//!   fsync, or the fsync failed. [`Journal::start`] therefore writes that batch again, into a new segment, and syncs it
+//!   before anything is acknowledged. A segment whose fsync failed is never appended to again.
+//! - `meta` stores a [`LogNote`]: a segment and an offset up to which it was synced. A segment that ends before it, or
+//!   is gone, is damage.
 //!
-//! Why not a table of redb's: a durable commit rewrites every page that changed, about 48 KB for a lone croak with its
-//! rows; a batch here is as long as what it says, and the rows are made durable once in thousands of entries.
+//! Why not a redb table: a durable redb commit rewrites every page that changed, about 48 KB for a single croak with its
+//! rows. A batch here takes only its own length, and the rows become durable once in thousands of entries.
 //!
 //! Not here: when to append, what is committed (replica), when the rows are durable (store).
 
-use super::limits::{LOG_BATCH_BYTES, LOG_FILE_BYTES, LOG_FILE_STEP_BYTES};
-use super::log_file::LogFile;
+use super::limits::{LOG_BATCH_BYTES, LOG_SEGMENT_BYTES, LOG_SEGMENT_STEP_BYTES, LOG_SEGMENTS_MAX};
+use super::planted::{Bug, planted};
 use super::record::{HardState, LogEntry, Position};
+use super::segment::{Head, Record, Segment, sum_of};
 use super::terms::Terms;
 use super::{DbError, Disk};
 use crate::state::LogIndex;
@@ -37,14 +44,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Arc, RwLock};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-#[derive(Debug, Serialize, Deserialize)]
-struct Head {
-    epoch: u64,
-    number: u64,
-    /// The log's last position when this file was begun.
-    start: Position,
-    hard_state: HardState,
+/// An offset in a segment up to which everything is known to be synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LogNote {
+    pub epoch: u64,
+    pub number: u64,
+    pub end: u64,
 }
 
 #[derive(Serialize)]
@@ -53,10 +60,18 @@ struct Appended<'a> {
     entries: &'a [LogEntry],
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Batch {
     hard_state: Option<HardState>,
     entries: Vec<LogEntry>,
+}
+
+/// The last batch of the newest segment, and the log before it.
+struct LastBatch {
+    at: u64,
+    batch: Batch,
+    start: Position,
+    hard_state: HardState,
 }
 
 /// Where the entries `first..=last` are.
@@ -64,7 +79,7 @@ struct Batch {
 struct Span {
     first: LogIndex,
     last: LogIndex,
-    file: Arc<LogFile>,
+    segment: Arc<Segment>,
     at: u64,
 }
 
@@ -80,7 +95,7 @@ impl Spans {
         Spans { terms: Terms::behind(floor), spans: VecDeque::new() }
     }
 
-    fn add(&mut self, entries: &[LogEntry], file: &Arc<LogFile>, at: u64) {
+    fn add(&mut self, entries: &[LogEntry], segment: &Arc<Segment>, at: u64) {
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return };
         while self.spans.back().is_some_and(|span| span.first >= first.index) {
             self.spans.pop_back();
@@ -91,7 +106,7 @@ impl Spans {
         for entry in entries {
             self.terms.push(Position { index: entry.index, term: entry.term });
         }
-        self.spans.push_back(Span { first: first.index, last: last.index, file: file.clone(), at });
+        self.spans.push_back(Span { first: first.index, last: last.index, segment: segment.clone(), at });
     }
 
     fn cut(&mut self, floor: Position) {
@@ -122,11 +137,11 @@ impl Spans {
 /// whole batch, beside the writer.
 pub(super) fn entries_from(spans: &RwLock<Spans>, from: LogIndex) -> Result<Vec<LogEntry>, DbError> {
     let span = spans.read().expect("no writer panics while it holds this lock").find(from);
-    let Some(Span { last, file, at, .. }) = span else { return Ok(Vec::new()) };
-    let Some((batch, _)) = file.read::<Batch>(at)? else {
-        // Let go of meanwhile, and another file by now? It was taken from the spans first.
+    let Some(Span { last, segment, at, .. }) = span else { return Ok(Vec::new()) };
+    let Some(Record { value: batch, .. }) = segment.read::<Batch>(at)? else {
+        // The segment may have been recycled meanwhile: it is removed from the spans first.
         let is_gone = spans.read().expect("no writer panics while it holds this lock").find(from).is_none();
-        return if is_gone { Ok(Vec::new()) } else { Err(file.damaged(at)) };
+        return if is_gone { Ok(Vec::new()) } else { Err(segment.damaged(at)) };
     };
     Ok(batch.entries.into_iter().filter(|entry| (from..=last).contains(&entry.index)).collect())
 }
@@ -135,180 +150,231 @@ pub(super) fn entries_from(spans: &RwLock<Spans>, from: LogIndex) -> Result<Vec<
 pub(super) struct Journal {
     disk: Arc<dyn Disk>,
     epoch: u64,
-    files: VecDeque<Arc<LogFile>>,
-    /// The one before them, which nobody needs: the next file is made of it. When the store is opened again, it belongs
-    /// to the others.
-    spare: Option<Arc<LogFile>>,
-    /// Where the next batch goes in the newest file.
+    segments: VecDeque<Arc<Segment>>,
+    /// The one before them, which is no longer needed: the next segment is made of it. When the store is opened again,
+    /// it is part of the log.
+    spare: Option<Arc<Segment>>,
+    /// Offset of the next batch in the newest segment.
     end: u64,
-    /// What the newest file is long; behind the end there is nothing that was written under its number.
+    /// Length of the newest segment's file.
     length: u64,
     hard_state: HardState,
+    /// Hash over all records, the salt of the next segment.
+    digest: u64,
     spans: Arc<RwLock<Spans>>,
+    /// Set while a write or a sync is under way: it stays set when one has failed.
+    is_suspect: bool,
+    /// The last batch that was read back, when it may never have been synced.
+    unsynced: Option<LastBatch>,
+    /// Segments that are not part of the log.
+    leftovers: Vec<u64>,
 }
 
 impl Journal {
-    /// Opens the files of this epoch; without any, the log begins at `base`, where that was promised. In the file
-    /// `promised`, if there is such a number, something was: it has to be there.
+    /// Reads the segments of this epoch and changes nothing. Without any, the log begins at `base`, the position and
+    /// hard state that `meta` stores; `note` is of this epoch too. [`Journal::start`] must follow before anything is appended or acknowledged.
     ///
     /// # Errors
-    /// Fatal: damage, or the disk fails.
+    /// Fatal: the log is damaged, or the disk fails.
     pub fn open(
         disk: Arc<dyn Disk>,
         epoch: u64,
         base: (Position, HardState),
-        promised: Option<u64>,
+        note: Option<LogNote>,
         spans: Arc<RwLock<Spans>>,
     ) -> Result<Journal, DbError> {
-        let files = VecDeque::new();
-        let mut journal =
-            Journal { disk, epoch, files, spare: None, end: 0, length: 0, hard_state: base.1, spans };
+        let mut journal = Journal {
+            disk,
+            epoch,
+            segments: VecDeque::new(),
+            spare: None,
+            end: 0,
+            length: 0,
+            hard_state: base.1,
+            digest: 0,
+            spans,
+            is_suspect: false,
+            unsynced: None,
+            leftovers: Vec::new(),
+        };
         *journal.spans.write().expect("no reader panics while it holds this lock") = Spans::behind(base.0);
-        let newest = journal.find_files(promised)?;
-        for at in 0..journal.files.len() {
-            journal.read_file(at)?;
-        }
-        if journal.files.is_empty() {
-            journal.begin_file(newest + 1)?;
-            journal.sync()?;
+        let heads = journal.find_segments(note)?;
+        for (at, head) in heads.iter().enumerate() {
+            let end = heads.get(at + 1).map(|next| next.previous_end);
+            journal.read_segment(at, head, end, note.filter(|note| note.number == head.number))?;
         }
         Ok(journal)
     }
 
-    /// Finds the files that belong together, and removes what does not belong. Answers the newest number seen.
-    fn find_files(&mut self, promised: Option<u64>) -> Result<u64, DbError> {
-        let numbers = self.disk.log_files()?;
-        if let Some(gone) = promised.filter(|number| !numbers.contains(number)) {
-            return Err(DbError::Damaged(format!("the log's file {gone} is gone")));
+    /// Makes what was read back durable: removes leftovers, and writes the last batch again if it may not be synced.
+    ///
+    /// # Errors
+    /// Fatal: the disk is full or fails.
+    pub fn start(&mut self) -> Result<(), DbError> {
+        let newest = self.leftovers.last().copied().unwrap_or(0);
+        for number in mem::take(&mut self.leftovers) {
+            self.remove(number)?;
         }
-        let newest = numbers.last().copied().unwrap_or(0);
-        for number in numbers {
-            let mut file = LogFile::open(self.disk.as_ref(), number)?;
-            match file.read::<Head>(0)? {
-                Some((head, _)) if (head.epoch, head.number) == (self.epoch, number) => {
-                    file.start = head.start;
-                    if self.files.back().is_some_and(|before| before.number + 1 != number) {
-                        // Older ones went, and one of them came back: nobody needs it.
-                        self.drop_files()?;
-                    }
-                    self.files.push_back(Arc::new(file));
-                }
-                Some(_) if promised != Some(number) => self.remove(number)?,
-                // It was about to be begun: nothing in it was promised.
-                None if number == newest && promised != Some(number) => self.remove(number)?,
-                Some(_) | None => return Err(file.damaged(0)),
-            }
+        if self.segments.is_empty() {
+            self.begin_segment(newest + 1, self.last(), self.hard_state)?;
+            self.sync()?;
         }
-        if let Some(file) = self.files.front() {
-            *self.spans.write().expect("no reader panics while it holds this lock") =
-                Spans::behind(file.start);
+        let Some(LastBatch { at, batch, start, hard_state }) = self.unsynced.take() else { return Ok(()) };
+        if planted(Bug::UnsyncedTail) {
+            return Ok(());
         }
-        Ok(newest)
+        self.end = at;
+        self.begin_segment(self.newest().number + 1, start, hard_state)?;
+        self.write(&batch.entries, batch.hard_state)
     }
 
-    fn drop_files(&mut self) -> Result<(), DbError> {
-        while let Some(file) = self.files.pop_front() {
-            self.remove(file.number)?;
+    /// Finds the segments that belong together. Returns their heads; all others are leftovers.
+    fn find_segments(&mut self, note: Option<LogNote>) -> Result<Vec<Head>, DbError> {
+        let numbers = self.disk.log_files()?;
+        let noted = note.map(|note| note.number);
+        if let Some(gone) = noted.filter(|number| !numbers.contains(number)) {
+            return Err(DbError::Damaged(format!("log segment {gone} is gone")));
         }
-        Ok(())
+        let newest = numbers.last().copied();
+        let mut heads: Vec<Head> = Vec::new();
+        for number in numbers {
+            let (segment, head) = Segment::open(self.disk.as_ref(), number)?;
+            let is_noted = noted == Some(number);
+            let may_be_unused = newest == Some(number) && !is_noted;
+            match head {
+                Some(head) if (head.value.epoch, head.value.number) == (self.epoch, number) => {
+                    if may_be_unused && is_unused(&segment, head.behind)? {
+                        self.leftovers.push(number);
+                        continue;
+                    }
+                    if heads.last().is_some_and(|before| before.number + 1 != number) {
+                        // Removing a file is not synced, so an old segment may be back without the next one.
+                        self.leftovers.extend(heads.drain(..).map(|head| head.number));
+                        self.segments.clear();
+                    }
+                    heads.push(head.value);
+                    self.segments.push_back(Arc::new(segment));
+                }
+                Some(_) if !is_noted => self.leftovers.push(number),
+                None if may_be_unused => self.leftovers.push(number),
+                Some(_) | None => return Err(segment.damaged(0)),
+            }
+        }
+        self.leftovers.sort_unstable();
+        if let Some(head) = heads.first() {
+            *self.spans.write().expect("no reader panics while it holds this lock") =
+                Spans::behind(head.start);
+        }
+        Ok(heads)
     }
 
     fn remove(&self, number: u64) -> Result<(), DbError> {
         self.disk.remove_log(number)
     }
 
-    /// Reads one of the files, in their order.
-    fn read_file(&mut self, which: usize) -> Result<(), DbError> {
-        let file = self.files[which].clone();
-        let is_newest = which + 1 == self.files.len();
-        let mut spans = self.spans.write().expect("no reader panics while it holds this lock");
+    /// Reads one of the segments, in order. Its records end at `end`; those of the newest end where none follows.
+    fn read_segment(
+        &mut self,
+        which: usize,
+        head: &Head,
+        end: Option<u64>,
+        note: Option<LogNote>,
+    ) -> Result<(), DbError> {
+        let segment = self.segments[which].clone();
+        let spans = self.spans.clone();
+        let mut spans = spans.write().expect("no reader panics while it holds this lock");
         let before = spans.last();
-        if before != file.start {
+        if before != head.start {
             return Err(DbError::Damaged(format!(
-                "the log's file {} begins behind {}, the one before ends at {}",
-                file.number, file.start.index, before.index
+                "log segment {} begins behind {}, the one before ends at {}",
+                head.number, head.start.index, before.index
             )));
         }
-        let Some((head, mut at)) = file.read::<Head>(0)? else { return Err(file.damaged(0)) };
+        let Some(Record { behind: mut at, .. }) = segment.read::<Head>(0)? else {
+            return Err(segment.damaged(0));
+        };
         self.hard_state = head.hard_state;
-        while let Some((batch, behind)) = file.read::<Batch>(at)? {
+        let mut last = None;
+        while end.is_none_or(|end| at < end)
+            && let Some(Record { value: batch, behind, sum }) = segment.read::<Batch>(at)?
+        {
+            self.digest = mixed(self.digest, sum);
             if !goes_on(&batch.entries, spans.last().index) {
-                return Err(file.damaged(at));
+                return Err(segment.damaged(at));
             }
-            spans.add(&batch.entries, &file, at);
-            self.hard_state = batch.hard_state.unwrap_or(self.hard_state);
+            let (start, hard_state) = (spans.last(), self.hard_state);
+            spans.add(&batch.entries, &segment, at);
+            self.hard_state = batch.hard_state.unwrap_or(hard_state);
+            last = Some(LastBatch { at, batch, start, hard_state });
             at = behind;
         }
-        // Of another than the newest, the next one's head tells whether that is all.
-        if is_newest {
-            self.end = at;
-            self.length = self.clear_behind(&file, at)?;
+        drop(spans);
+        let synced = note.map_or(0, |note| note.end);
+        if at < synced || end.is_some_and(|end| at != end) {
+            return Err(segment.damaged(at));
+        }
+        if end.is_none() {
+            if !planted(Bug::TornMiddle) && segment.find_record(at)?.is_some() {
+                return Err(segment.damaged(at));
+            }
+            (self.end, self.length) = (at, segment.backend.len()?);
+            self.unsynced = last.filter(|_| at > synced);
         }
         Ok(())
     }
 
-    /// Takes away what lies behind the last whole record of the newest file: it may be a part of one that was cut off.
-    /// Answers how long the file is.
-    fn clear_behind(&self, file: &LogFile, at: u64) -> Result<u64, DbError> {
-        if file.is_blank_from(at)? {
-            return Ok(file.backend.len()?);
-        }
-        if file.goes_on_behind::<Batch>(at)? {
-            return Err(file.damaged(at));
-        }
-        log::debug!("the log's file {} has something behind its end", file.number);
-        file.backend.set_len(at)?;
-        file.backend.sync_data()?;
-        Ok(at)
-    }
-
-    /// Begins another file. Not durable yet.
-    fn begin_file(&mut self, number: u64) -> Result<(), DbError> {
+    /// Begins another segment behind `start`, where the newest ends at `self.end`. Not durable yet.
+    fn begin_segment(&mut self, number: u64, start: Position, hard_state: HardState) -> Result<(), DbError> {
         let spare = self.spare.take().map(|spare| spare.number);
-        let file = LogFile::begin(self.disk.as_ref(), number, spare, self.last())?;
-        let head = Head { epoch: self.epoch, number, start: file.start, hard_state: self.hard_state };
-        self.length = file.backend.len()?;
-        let file = Arc::new(file);
-        self.end = self.put(&file, 0, file.frame(0, &head))?;
-        self.files.push_back(file);
+        let head =
+            Head { epoch: self.epoch, number, start, hard_state, previous_end: self.end, salt: self.digest };
+        self.is_suspect = true;
+        let segment = Arc::new(Segment::begin(self.disk.as_ref(), &head, spare)?);
+        self.length = segment.backend.len()?;
+        self.end = self.put(&segment, 0, segment.frame(0, &head))?;
+        self.segments.push_back(segment);
+        self.is_suspect = false;
         Ok(())
     }
 
-    /// Writes a record to the newest file, which is made long enough. Answers where it ends.
-    fn put(&mut self, file: &LogFile, at: u64, mut record: Vec<u8>) -> Result<u64, DbError> {
+    /// Writes a record to the newest segment and makes its file long enough. Returns the offset behind the record.
+    fn put(&mut self, segment: &Segment, at: u64, mut record: Vec<u8>) -> Result<u64, DbError> {
         let end = at + record.len() as u64;
+        self.digest = mixed(self.digest, sum_of(&record));
         if end > self.length {
-            self.length = end.next_multiple_of(LOG_FILE_STEP_BYTES);
-            file.backend.set_len(self.length)?;
+            self.length = end.next_multiple_of(LOG_SEGMENT_STEP_BYTES);
+            segment.backend.set_len(self.length)?;
             record.resize((self.length - at) as usize, 0);
         }
-        file.backend.write(at, &record)?;
+        segment.backend.write(at, &record)?;
         Ok(end)
     }
 
-    fn newest(&self) -> &Arc<LogFile> {
-        self.files.back().expect("an open journal has a file")
+    fn newest(&self) -> &Arc<Segment> {
+        self.segments.back().expect("a started journal has a segment")
     }
 
     fn sync(&self) -> Result<(), DbError> {
         Ok(self.newest().backend.sync_data()?)
     }
 
-    /// Appends, durably. Begins another file first when the newest has `file_entries` entries or is long.
+    /// Appends, durably. Begins another segment first when the newest has `segment_entries` entries or is long.
     ///
     /// # Errors
-    /// Fatal: the disk is full or fails; nothing of this was promised.
+    /// Fatal: the disk is full or fails; nothing of this was acknowledged, and nothing can be appended any more.
     pub fn append(
         &mut self,
         entries: &[LogEntry],
         hard_state: Option<HardState>,
-        file_entries: u64,
+        segment_entries: u64,
     ) -> Result<(), DbError> {
+        if self.is_suspect {
+            return Err(DbError::Suspect);
+        }
         let newest = self.newest();
         let held = self.last().index.saturating_sub(newest.start.index);
-        if held >= file_entries || self.end >= LOG_FILE_BYTES {
-            let number = newest.number + 1;
-            self.begin_file(number)?;
+        if held >= segment_entries || self.end >= LOG_SEGMENT_BYTES {
+            self.begin_segment(newest.number + 1, self.last(), self.hard_state)?;
         }
         let mut rest = entries;
         let mut hard_state = hard_state;
@@ -323,34 +389,45 @@ impl Journal {
     }
 
     fn write(&mut self, entries: &[LogEntry], hard_state: Option<HardState>) -> Result<(), DbError> {
-        let (file, at) = (self.newest().clone(), self.end);
-        let end = self.put(&file, at, file.frame(at, &Appended { hard_state, entries }))?;
-        // Each is durable before the next is written: only the last of a file can be torn.
-        file.backend.sync_data()?;
+        let (segment, at) = (self.newest().clone(), self.end);
+        self.is_suspect = true;
+        let end = self.put(&segment, at, segment.frame(at, &Appended { hard_state, entries }))?;
+        // Each batch is durable before the next one is written: only the last one of a segment can be torn.
+        match segment.backend.sync_data() {
+            Err(_) if planted(Bug::FailedSync) => segment.backend.sync_data()?,
+            synced => synced?,
+        }
+        self.is_suspect = false;
         self.end = end;
         self.hard_state = hard_state.unwrap_or(self.hard_state);
-        self.spans.write().expect("no reader panics while it holds this lock").add(entries, &file, at);
+        self.spans.write().expect("no reader panics while it holds this lock").add(entries, &segment, at);
         Ok(())
     }
 
-    /// Lets go of whole files that hold nothing behind `through`, which is applied durably. The newest of them is kept for
-    /// its room.
+    /// Removes whole segments that hold nothing behind `through`, which is applied durably. The newest of them is kept as
+    /// the spare.
     ///
     /// # Errors
     /// Fatal: the disk fails.
     pub fn cut(&mut self, through: LogIndex) -> Result<(), DbError> {
-        while let Some(next) = self.files.get(1).filter(|next| next.start.index <= through) {
+        while let Some(next) = self.segments.get(1).filter(|next| next.start.index <= through) {
             let index = next.start.index;
             let mut spans = self.spans.write().expect("no reader panics while it holds this lock");
-            // What was last when the next file began may have been replaced since.
+            // The entry that was last when the next segment began may have been replaced since.
             let term = spans.terms.at(index).unwrap_or(next.start.term);
             spans.cut(Position { index, term });
             drop(spans);
-            if let Some(older) = mem::replace(&mut self.spare, self.files.pop_front()) {
+            if let Some(older) = mem::replace(&mut self.spare, self.segments.pop_front()) {
                 self.remove(older.number)?;
             }
         }
         Ok(())
+    }
+
+    /// The last index before the newest `LOG_SEGMENTS_MAX` segments: the log may be cut up to it, however short it is.
+    pub fn surplus(&self) -> LogIndex {
+        let first = self.segments.len().saturating_sub(LOG_SEGMENTS_MAX);
+        self.segments.get(first).filter(|_| first > 0).map_or(0, |segment| segment.start.index)
     }
 
     pub fn spans(&self) -> Arc<RwLock<Spans>> {
@@ -366,12 +443,12 @@ impl Journal {
         self.epoch
     }
 
-    /// The number of the file in which the last batch is.
-    pub fn newest_number(&self) -> u64 {
-        self.newest().number
+    /// The newest segment and the offset up to which it is synced.
+    pub fn note(&self) -> LogNote {
+        LogNote { epoch: self.epoch, number: self.newest().number, end: self.end }
     }
 
-    /// The last index before the newest file.
+    /// The last index before the newest segment.
     pub fn newest_start(&self) -> LogIndex {
         self.newest().start.index
     }
@@ -393,6 +470,17 @@ impl Journal {
     pub fn last(&self) -> Position {
         self.spans.read().expect("no writer panics while it holds this lock").last()
     }
+}
+
+/// Whether nothing in this segment, the newest, was ever acknowledged: `meta` notes a segment once its first batch is
+/// synced, and nothing is acknowledged before that. With a second batch, the note must have been lost.
+fn is_unused(segment: &Segment, behind_head: u64) -> Result<bool, DbError> {
+    let first = segment.read::<Batch>(behind_head)?.map_or(behind_head, |first| first.behind);
+    Ok(segment.find_record(first)?.is_none())
+}
+
+fn mixed(digest: u64, sum: u32) -> u64 {
+    xxh3_64_with_seed(&sum.to_le_bytes(), digest)
 }
 
 /// Whether these entries may stand behind a log that ends at `last`: at its end, or instead of some of it, with no hole.

@@ -6,19 +6,25 @@ pub const CACHE_BYTES: usize = 4 * 1024 * 1024;
 pub const LOG_KEEP_ENTRIES: u64 = 16 * 1024;
 /// While a member catches up, the log keeps what that one still needs, up to so many times as much.
 pub const LOG_KEEP_STRETCH: u64 = 8;
-/// A file of the log is followed by the next after so many entries, or so many bytes; it is let go of as a whole.
-pub const LOG_FILE_ENTRIES: u64 = 4_096;
-pub const LOG_FILE_BYTES: u64 = 4 * 1024 * 1024;
-/// The newest file of the log is made longer by this many zeros at a time: a write that makes a file longer, or gets it a
-/// block, has to wait for metadata, which takes twice as long.
-pub const LOG_FILE_STEP_BYTES: u64 = 128 * 1024;
+/// Entries after which a segment of the log is followed by the next one.
+pub const LOG_SEGMENT_ENTRIES: u64 = 4_096;
+/// Bytes after which a segment of the log is followed by the next one.
+pub const LOG_SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
+/// Maximum number of segments of the log; older ones are removed once their entries are applied durably. A member that
+/// catches up keeps 32 segments of the usual length at most.
+pub const LOG_SEGMENTS_MAX: usize = 64;
+/// Number of zero bytes by which the newest segment grows at a time: a write that makes a file longer waits for
+/// metadata, which takes twice as long.
+pub const LOG_SEGMENT_STEP_BYTES: u64 = 128 * 1024;
+/// Bytes read at a time in the search for records behind a damaged one.
+pub const LOG_SCAN_BYTES: usize = 64 * 1024;
 /// Entries of one append beyond this many bytes are written, and made durable, in several batches.
 pub const LOG_BATCH_BYTES: usize = 4 * 1024 * 1024;
-/// A record of the log's files: one that says it is longer is none. A batch of one entry may be long by itself.
+/// Maximum length of a record of the log; a frame with a greater length is not a record. A batch of one entry may be long.
 pub const LOG_RECORD_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// The rows are made durable when the log begins another file, and at the latest once so many entries were applied; until
 /// then they can be had from the log again.
-pub const CHECKPOINT_ENTRIES: u64 = LOG_FILE_ENTRIES + 1_024;
+pub const CHECKPOINT_ENTRIES: u64 = LOG_SEGMENT_ENTRIES + 1_024;
 /// Members take so many turns at that: as many as vote at most.
 pub const CHECKPOINT_TURNS: u64 = 5;
 /// Bytes of rows in one chunk of a snapshot; a chunk has at least one row.

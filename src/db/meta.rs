@@ -1,6 +1,6 @@
 //! The `meta` table: what a store keeps of itself, one checksummed record a name.
 //!
-//! A new record gets a new name; those that are here are on people's disks and keep their shape.
+//! A new record gets a new name; the existing ones keep their shape.
 
 use super::DbError;
 use super::read::{META, ROWS};
@@ -21,28 +21,45 @@ pub(super) const CONFIGURATION: &str = "configuration";
 /// Of the state at the applied index, with that index: one without it, or with another, is from a version that
 /// kept none.
 pub(super) const DIGEST: &str = "digest";
-/// Which life of the log this is ([`super::journal`]); without it the log is redb's table of a version before.
+/// The epoch of the log ([`super::journal`]).
 pub(super) const EPOCH: &str = "epoch";
 /// The position just before the first entry of this epoch's log.
 pub(super) const FLOOR: &str = "floor";
 
-/// The epoch and number of the newest file of the log, once something in it was promised.
+/// The newest segment of the log that something was acknowledged in, and how far it was synced then.
 pub(super) const NEWEST_LOG: &str = "newest log";
+/// The version of the store's format.
+pub(super) const FORMAT: &str = "format";
+/// The only format that this version reads.
+pub(super) const FORMAT_VERSION: u32 = 1;
+/// The epoch of a log that begins with its store.
+const EPOCH_FIRST: u64 = 1;
 
 /// Whether this file was ever used as a store.
 pub(super) fn has_tables(database: &Database) -> Result<bool, DbError> {
     Ok(database.begin_read()?.open_table(META).is_ok())
 }
 
+/// Creates the tables of an empty store, or checks the format of another.
+///
+/// # Errors
+/// `Format` when the store has another format, `Damaged` when it has none; otherwise it cannot be read or written.
 pub(super) fn make_tables(database: &Database) -> Result<(), DbError> {
-    let transaction = database.begin_read()?;
-    if transaction.open_table(META).is_ok() {
-        return Ok(());
+    if has_tables(database)? {
+        let found = read_meta(&database.begin_read()?.open_table(META)?, FORMAT)?;
+        return match found {
+            Some(FORMAT_VERSION) => Ok(()),
+            Some(_) => Err(DbError::Format(found)),
+            None => Err(DbError::Damaged("its format is gone".into())),
+        };
     }
-    drop(transaction);
     let transaction = database.begin_write()?;
-    transaction.open_table(ROWS)?;
-    transaction.open_table(META)?;
+    {
+        transaction.open_table(ROWS)?;
+        let mut meta = transaction.open_table(META)?;
+        write_meta(&mut meta, FORMAT, &FORMAT_VERSION)?;
+        write_meta(&mut meta, EPOCH, &EPOCH_FIRST)?;
+    }
     transaction.commit()?;
     Ok(())
 }

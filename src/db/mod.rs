@@ -15,7 +15,7 @@
 //!   when it reads;
 //! - an error here is fatal for the process: the caller reports it and ends.
 //!
-//! - [`journal`]: the log, [`log_file`]: a file of it; [`terms`]: which term each of its entries is of
+//! - [`journal`]: the log, [`segment`]: one file of it; [`terms`]: which term each of its entries is of
 //! - [`store`]: opening, appending, applying, installing a snapshot: the writer's side, one owner; [`identity`]:
 //!   whose store it is; [`applying`], [`load`], [`meta`] help it
 //! - [`recover`]: another history on what a store holds
@@ -38,7 +38,6 @@ mod journal;
 mod known;
 pub mod limits;
 mod load;
-mod log_file;
 mod meta;
 pub mod pin;
 pub mod planted;
@@ -46,6 +45,7 @@ pub mod read;
 pub mod record;
 mod recover;
 pub mod scrub;
+mod segment;
 pub mod snapshot;
 pub mod store;
 pub mod terms;
@@ -74,6 +74,13 @@ pub enum DbError {
     File { path: String, source: std::io::Error },
     #[error("another process has the store {0} open")]
     InUse(String),
+    #[error("an earlier write to the log failed")]
+    Suspect,
+    /// The store has another format; nothing in it was changed.
+    #[error(
+        "its format is {}, and this version of ribbit reads format {}", .0.map_or("that of a version before 0.2.0".into(), |found| found.to_string()), meta::FORMAT_VERSION
+    )]
+    Format(Option<u32>),
 }
 
 impl DbError {
@@ -97,7 +104,7 @@ impl DbError {
                 | redb::Error::TableDoesNotExist(_) => true,
                 _ => false,
             },
-            DbError::File { .. } | DbError::InUse(_) => false,
+            DbError::File { .. } | DbError::InUse(_) | DbError::Suspect | DbError::Format(_) => false,
         }
     }
 }
@@ -111,7 +118,11 @@ impl DbError {
                 _ => None,
             },
             DbError::File { source, .. } => source.raw_os_error(),
-            DbError::Damaged(_) | DbError::BadRow(_) | DbError::InUse(_) => None,
+            DbError::Damaged(_)
+            | DbError::BadRow(_)
+            | DbError::InUse(_)
+            | DbError::Suspect
+            | DbError::Format(_) => None,
         };
         code == Some(rustix::io::Errno::IO.raw_os_error())
     }
@@ -124,7 +135,11 @@ impl DbError {
                 _ => return false,
             },
             DbError::File { source, .. } => source.kind(),
-            DbError::Damaged(_) | DbError::BadRow(_) | DbError::InUse(_) => return false,
+            DbError::Damaged(_)
+            | DbError::BadRow(_)
+            | DbError::InUse(_)
+            | DbError::Suspect
+            | DbError::Format(_) => return false,
         };
         matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
     }

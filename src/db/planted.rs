@@ -18,6 +18,12 @@ pub enum Bug {
     StaleRead,
     /// The token of a page names an index before the one that the page shows.
     EarlyToken,
+    /// A damaged record in the middle of the newest log segment is taken for a torn tail.
+    TornMiddle,
+    /// The last batch that is read back at open is trusted although it may never have been synced.
+    UnsyncedTail,
+    /// A failed sync is tried again, and its batch is trusted when that succeeds.
+    FailedSync,
 }
 
 #[cfg(feature = "planted")]

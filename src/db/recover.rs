@@ -76,7 +76,6 @@ impl Store {
             meta.remove(JOINING)?;
         }
         transaction.commit()?;
-        self.open_log(&self.database())?;
-        self.load()
+        self.reopen(self.database())
     }
 }

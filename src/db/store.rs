@@ -8,24 +8,25 @@
 //! ```
 
 use super::applying::Applying;
-use super::journal::{Journal, Spans};
+use super::journal::{Journal, LogNote, Spans};
 use super::known::KnownRows;
 use super::limits::{
-    CHECKPOINT_ENTRIES, CHECKPOINT_TURNS, LOG_FILE_ENTRIES, LOG_KEEP_ENTRIES, LOG_KEEP_STRETCH,
+    CHECKPOINT_ENTRIES, CHECKPOINT_TURNS, LOG_KEEP_ENTRIES, LOG_KEEP_STRETCH, LOG_SEGMENT_ENTRIES,
 };
 use super::load::load_ring;
 use super::meta::*;
 use super::pin::Desk;
 use super::planted::{Bug, planted};
-use super::read::{LOG, META, ROWS, Reader, RowsView, Shared};
-use super::record::{Configuration, EntryKind, HardState, Identity, LogEntry, Position, unseal_record};
+use super::read::{META, ROWS, Reader, RowsView, Shared};
+use super::record::{Configuration, EntryKind, HardState, Identity, LogEntry, Position};
 use super::scrub::Scrub;
+use super::segment::Segment;
 use super::terms::Terms;
 use super::{DbError, Disk, Which, digest};
 use crate::state::ring::News;
 use crate::state::window::Window;
 use crate::state::{Happening, LogIndex, Outcome, RequestId};
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableHandle};
+use redb::{Database, Durability, ReadableDatabase};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -68,8 +69,8 @@ pub struct Store {
     log_keep_entries: u64,
     /// Somebody who catches up still needs what follows this.
     log_wanted: LogIndex,
-    /// The newest file of the log, as `meta` names it.
-    log_noted: Option<(u64, u64)>,
+    /// The newest segment of the log, as `meta` names it durably.
+    log_noted: Option<LogNote>,
 }
 
 impl Store {
@@ -82,6 +83,10 @@ impl Store {
     }
 
     fn open_trusting(disk: impl Disk) -> Result<Store, DbError> {
+        // Before anything is opened for writing: a store of an earlier build stays as it is.
+        for number in disk.log_files()? {
+            Segment::open(&disk, number)?;
+        }
         disk.discard_incoming()?;
         let database = disk.open(Which::Main)?;
         // The rows are always there first. Without them the log means nothing, and nobody may begin anew over it.
@@ -90,7 +95,7 @@ impl Store {
         }
         make_tables(&database)?;
         let disk: Arc<dyn Disk> = Arc::new(disk);
-        let journal = open_journal(&disk, &database, Arc::default())?;
+        let (journal, log_noted) = open_journal(&disk, &database, Arc::default())?;
         let shared = Arc::new(Shared {
             database: RwLock::new(Arc::new(database)),
             ring: RwLock::default(),
@@ -112,9 +117,10 @@ impl Store {
             applied_durable: 0,
             log_keep_entries: LOG_KEEP_ENTRIES,
             log_wanted: LogIndex::MAX,
-            log_noted: None,
+            log_noted,
         };
         store.load()?;
+        store.start_log()?;
         Ok(store)
     }
 
@@ -178,10 +184,18 @@ impl Store {
         Ok(())
     }
 
-    /// Opens the log that the `meta` of this file tells of.
-    pub(super) fn open_log(&mut self, database: &Database) -> Result<(), DbError> {
-        self.journal = open_journal(&self.disk, database, self.shared.log.clone())?;
-        Ok(())
+    /// Opens the log that the `meta` of this file names, shows the file to readers, and makes the log ready to be appended
+    /// to.
+    pub(super) fn reopen(&mut self, database: Arc<Database>) -> Result<(), DbError> {
+        (self.journal, self.log_noted) = open_journal(&self.disk, &database, self.shared.log.clone())?;
+        self.show(database)?;
+        self.start_log()
+    }
+
+    /// Makes the log durable as it was read, once it is known to fit the rows: until then nothing of it is changed.
+    fn start_log(&mut self) -> Result<(), DbError> {
+        self.journal.start()?;
+        self.note_log()
     }
 
     pub(super) fn epoch(&self) -> u64 {
@@ -235,33 +249,36 @@ impl Store {
     /// Fatal: the store cannot be written.
     pub fn append(&mut self, entries: &[LogEntry], hard_state: Option<HardState>) -> Result<(), DbError> {
         let keep = self.log_keep_entries;
-        self.journal.append(entries, hard_state, self.file_entries())?;
-        self.note_log()?;
+        self.journal.append(entries, hard_state, self.segment_entries())?;
+        if self.log_noted.is_none_or(|noted| noted.number != self.journal.note().number) {
+            self.note_log()?;
+        }
         let least = self.applied_durable.saturating_sub(keep.saturating_mul(LOG_KEEP_STRETCH));
-        self.journal.cut(self.applied_durable.saturating_sub(keep).min(self.log_wanted.max(least)))
+        let wanted = self.applied_durable.saturating_sub(keep).min(self.log_wanted.max(least));
+        self.journal.cut(wanted.max(self.journal.surplus().min(self.applied_durable)))
     }
 
-    /// How many entries the newest file of the log takes before the next begins, and the rows are made durable with it. That
-    /// takes a while: were it at the same index on every member, nobody would be left to make a majority meanwhile. So
-    /// members take turns.
-    fn file_entries(&self) -> u64 {
-        let entries = LOG_FILE_ENTRIES.min(self.log_keep_entries.max(1));
+    /// Returns the number of entries that the newest segment of the log takes before the next one begins, and the rows are
+    /// made durable with it. That takes a while, so members do it at different indexes: otherwise no majority would be
+    /// left to answer meanwhile.
+    fn segment_entries(&self) -> u64 {
+        let entries = LOG_SEGMENT_ENTRIES.min(self.log_keep_entries.max(1));
         let member = self.identity.as_ref().map_or(0, |identity| identity.raft_id);
         let turn = member % CHECKPOINT_TURNS * entries / CHECKPOINT_TURNS;
         entries - (self.journal.newest_start() + turn) % entries
     }
 
-    /// Notes which file of the log is the newest, before what was appended to it is promised: one that is gone, or empty,
-    /// is then no file that was about to be begun. Once in thousands of entries.
+    /// Notes the newest segment of the log and how far it is synced, before anything in it is acknowledged: if it is gone
+    /// or shorter later, that is damage.
     fn note_log(&mut self) -> Result<(), DbError> {
-        let newest = Some((self.journal.epoch(), self.journal.newest_number()));
-        if self.log_noted != newest {
-            let transaction = self.database().begin_write()?;
-            write_meta(&mut transaction.open_table(META)?, NEWEST_LOG, &newest)?;
-            transaction.commit()?;
-            self.applied_durable = self.applied.index;
-            self.log_noted = newest;
+        let note = self.journal.note();
+        if self.log_noted == Some(note) {
+            return Ok(());
         }
+        let transaction = self.database().begin_write()?;
+        write_meta(&mut transaction.open_table(META)?, NEWEST_LOG, &note)?;
+        transaction.commit()?;
+        (self.applied_durable, self.log_noted) = (self.applied.index, Some(note));
         Ok(())
     }
 
@@ -349,6 +366,9 @@ impl Store {
             if let Some(configuration) = configuration {
                 write_meta(&mut meta, CONFIGURATION, configuration)?;
             }
+            if checkpoint {
+                write_meta(&mut meta, NEWEST_LOG, &self.journal.note())?;
+            }
         }
         let (croaks, indexed): (Vec<News>, Vec<News>) =
             noted.into_iter().partition(|news| matches!(news, News::Croak(..)));
@@ -358,7 +378,7 @@ impl Store {
         transaction.commit()?;
         shared.follow(indexed);
         if checkpoint {
-            self.applied_durable = self.applied.index;
+            (self.applied_durable, self.log_noted) = (self.applied.index, Some(self.journal.note()));
         }
         drop(scrub);
         let mut digests = digests();
@@ -369,16 +389,15 @@ impl Store {
         Ok(outcomes)
     }
 
-    /// Makes the rows durable as they are, if they are not.
+    /// Makes the rows durable as they are, and notes how far the log is synced.
     ///
     /// # Errors
     /// Fatal: the store cannot be written.
     pub fn checkpoint(&mut self) -> Result<(), DbError> {
         if self.applied_durable < self.applied.index {
-            self.database().begin_write()?.commit()?;
-            self.applied_durable = self.applied.index;
+            self.log_noted = None;
         }
-        Ok(())
+        self.note_log()
     }
 
     /// The store's disk, for a `SnapshotWriter`.
@@ -410,8 +429,7 @@ impl Store {
         drop(incoming);
         self.disk.promote_incoming()?;
         let database = Arc::new(self.disk.open(Which::Main)?);
-        self.open_log(&database)?;
-        self.show(database)
+        self.reopen(database)
     }
 }
 
@@ -424,40 +442,18 @@ impl Shared {
     }
 }
 
-/// Opens the log of the epoch that `meta` names. A store of a version that kept the log in a table begins an epoch with
-/// what that holds.
+/// Opens the log of the epoch that `meta` names. Returns it with the segment that `meta` notes.
 fn open_journal(
     disk: &Arc<dyn Disk>,
     database: &Database,
     spans: Arc<RwLock<Spans>>,
-) -> Result<Journal, DbError> {
+) -> Result<(Journal, Option<LogNote>), DbError> {
     let transaction = database.begin_read()?;
     let meta = transaction.open_table(META)?;
     let floor: Position = read_meta(&meta, FLOOR)?.unwrap_or_default();
     let base = (floor, read_meta(&meta, HARD_STATE)?.unwrap_or_default());
-    if let Some(epoch) = read_meta(&meta, EPOCH)? {
-        let noted = read_meta::<Option<(u64, u64)>>(&meta, NEWEST_LOG)?.flatten();
-        let promised = noted.filter(|(of, _)| *of == epoch).map(|(_, number)| number);
-        return Journal::open(disk.clone(), epoch, base, promised, spans);
-    }
-    for number in disk.log_files()? {
-        disk.remove_log(number)?;
-    }
-    let mut journal = Journal::open(disk.clone(), 1, base, None, spans)?;
-    let mut entries = Vec::new();
-    if transaction.list_tables()?.any(|table| table.name() == LOG.name()) {
-        for row in transaction.open_table(LOG)?.iter()? {
-            let (index, value) = row?;
-            entries.push(unseal_record(&index.value().to_be_bytes(), value.value())?);
-        }
-    }
-    if !entries.is_empty() {
-        journal.append(&entries, None, LOG_FILE_ENTRIES)?;
-    }
-    drop(transaction);
-    let transaction = database.begin_write()?;
-    transaction.delete_table(LOG)?;
-    write_meta(&mut transaction.open_table(META)?, EPOCH, &1u64)?;
-    transaction.commit()?;
-    Ok(journal)
+    let epoch =
+        read_meta(&meta, EPOCH)?.ok_or_else(|| DbError::Damaged("a store without an epoch".into()))?;
+    let note = read_meta::<LogNote>(&meta, NEWEST_LOG)?.filter(|note| note.epoch == epoch);
+    Ok((Journal::open(disk.clone(), epoch, base, note, spans)?, note))
 }

@@ -59,7 +59,7 @@ fn a_store_that_something_has_become_of_is_said_and_healed_and_started_once() {
         ("rows", store, &[Gone, Empty], "its rows are gone, and its log is there"),
         ("rows", store, &[Cut, Zeros, Nonsense], "the store"),
         ("log", log, &[Gone], "is gone"),
-        ("log", log, &[Empty, Zeros, Nonsense], "cannot be read at 0"),
+        ("log", log, &[Empty, Zeros, Nonsense], "cannot be read at byte 0"),
     ];
     for (what, file, harms, words) in cases {
         for harm in harms {

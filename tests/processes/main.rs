@@ -44,6 +44,7 @@ mod hostile;
 mod letters;
 mod limits;
 mod locks;
+mod log_tail;
 mod lost;
 mod masters;
 mod members;

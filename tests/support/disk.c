@@ -1,7 +1,8 @@
 /* A disk that a test breaks: preloaded into a process under test.
  *
  * The file named by TEST_DISK says what fails: `write INODE` or `read INODE`. Then whatever writes, or reads, that
- * file fails as on a disk that has gone bad (EIO). Asked anew each time, so the disk breaks while a process runs.
+ * file fails as on a disk that has gone bad (EIO). With `stall INODE` a sync of that file never returns, so its process
+ * can be killed between a write and the sync. Asked anew each time, so the disk breaks while a process runs.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -40,6 +41,7 @@ ssize_t pwrite64(int file, const void *bytes, size_t length, off64_t at) {
 }
 
 int fdatasync(int file) {
+    while (fails("stall", file)) pause();
     return fails("write", file) ? -1 : (int)syscall(SYS_fdatasync, file);
 }
 

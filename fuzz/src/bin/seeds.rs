@@ -295,8 +295,8 @@ fn journal() -> Seeds {
         if length == 0 {
             break;
         }
-        bodies.push(file[at + 8..at + 8 + length].to_vec());
-        at += 8 + length;
+        bodies.push(file[at + 12..at + 12 + length].to_vec());
+        at += 12 + length;
     }
     let whole = |kind: u8, bodies: &[Vec<u8>]| -> Vec<u8> {
         bodies.iter().flat_map(|body| [&[kind][..], &part(body)].concat()).collect()

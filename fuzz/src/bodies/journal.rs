@@ -1,8 +1,7 @@
-//! The log's files as somebody left them: opening a store on them ends in a log that goes on, or in words; and what is
-//! appended then is there when they are opened again.
+//! Arbitrary log segments: opening a store on them gives a log that can be appended to, or an error, and what is appended
+//! is there when the store is opened again.
 //!
-//! The input is a list of records for the first file, each with a checksum that fits or with none, and what lies behind
-//! them.
+//! The input is a list of records for the first segment, with right checksums or none, and the bytes behind them.
 
 use super::Parts;
 use super::memory::{MemoryDisk, Name};
@@ -11,8 +10,12 @@ use ribbit::state::{ClusterId, HistoryId, Role};
 use std::sync::LazyLock;
 use xxhash_rust::xxh3::Xxh3;
 
-/// The first file of a log.
-const NUMBER: u64 = 1;
+/// Number of the only log segment of a store that was founded.
+const NUMBER: u64 = 2;
+/// Length and two checksums.
+const FRAME_BYTES: usize = 12;
+/// Salt of the first segment of a log.
+const SALT: u64 = 0;
 /// All of them are asked for in one go.
 const BYTES_MAX: u64 = 1 << 24;
 
@@ -55,17 +58,20 @@ pub fn run(data: &[u8]) {
 
 fn head_length(file: &[u8]) -> usize {
     let length = file.first_chunk::<4>().map_or(0, |length| u32::from_le_bytes(*length) as usize);
-    (length + 8).min(file.len())
+    (length + FRAME_BYTES).min(file.len())
 }
 
-/// As `db::journal` writes it.
+/// Returns a record as `db::segment` writes it.
 pub fn record(number: u64, at: u64, body: &[u8]) -> Vec<u8> {
-    let mut hash = Xxh3::new();
-    hash.update(&number.to_le_bytes());
-    hash.update(&at.to_le_bytes());
-    hash.update(body);
+    let sum = |bytes: &[u8]| {
+        let mut hash = Xxh3::new();
+        [SALT, number, at].iter().for_each(|number| hash.update(&number.to_le_bytes()));
+        hash.update(bytes);
+        (hash.digest() as u32).to_le_bytes()
+    };
     let length = u32::try_from(body.len()).expect("a part is short");
-    [&length.to_le_bytes()[..], &(hash.digest() as u32).to_le_bytes(), body].concat()
+    let frame = [length.to_le_bytes(), sum(body)].concat();
+    [&frame[..], &sum(&frame), body].concat()
 }
 
 fn goes_on(disk: &MemoryDisk) {

@@ -1,10 +1,13 @@
 //! The log's files: read again after anything that can happen to them, they say what was promised.
 
-use crate::db::journal::{Journal, Spans, entries_from};
+use super::contents;
+use crate::db::journal::{Journal, LogNote, Spans, entries_from};
 use crate::db::{DbError, Disk, EntryKind, FileDisk, HardState, LogEntry, Position, Which};
 use redb::{Database, StorageBackend};
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::{fs, io};
 
@@ -13,22 +16,67 @@ const FILE_ENTRIES: u64 = 4;
 const BASE: Position = Position { index: 1, term: 1 };
 const PROMISED: HardState = HardState { term: 1, vote: 0, commit: 1 };
 
-fn open_epoch(folder: &Path, epoch: u64) -> Result<Journal, DbError> {
+fn read_only(folder: &Path, epoch: u64) -> Result<Journal, DbError> {
     let disk: Arc<dyn Disk> = Arc::new(FileDisk::new(folder).unwrap());
-    Journal::open(disk, epoch, (BASE, PROMISED), None, Arc::new(RwLock::new(Spans::default())))
+    let note =
+        fs::read(folder.join("note")).ok().map(|bytes| postcard::from_bytes::<LogNote>(&bytes).unwrap());
+    let note = note.filter(|note| note.epoch == epoch);
+    Journal::open(disk, epoch, (BASE, PROMISED), note, Arc::new(RwLock::new(Spans::default())))
 }
 
-fn open(folder: &Path) -> Journal {
+/// Opens the log as a store does: `note` stands for the record of `meta`.
+fn open_epoch(folder: &Path, epoch: u64) -> Result<Log, DbError> {
+    let mut journal = read_only(folder, epoch)?;
+    journal.start()?;
+    let mut log = Log { journal, folder: folder.to_path_buf() };
+    log.note();
+    Ok(log)
+}
+
+fn open(folder: &Path) -> Log {
     open_epoch(folder, 1).unwrap()
+}
+
+/// A log that notes its newest segment as a store does.
+struct Log {
+    journal: Journal,
+    folder: PathBuf,
+}
+
+impl Log {
+    fn note(&mut self) {
+        fs::write(self.folder.join("note"), postcard::to_stdvec(&self.journal.note()).unwrap()).unwrap();
+    }
+
+    fn append(&mut self, entries: &[LogEntry], hard_state: Option<HardState>, segment_entries: u64) {
+        let before = self.journal.note().number;
+        self.journal.append(entries, hard_state, segment_entries).unwrap();
+        if self.journal.note().number != before {
+            self.note();
+        }
+    }
+}
+
+impl std::ops::Deref for Log {
+    type Target = Journal;
+    fn deref(&self) -> &Journal {
+        &self.journal
+    }
+}
+
+impl std::ops::DerefMut for Log {
+    fn deref_mut(&mut self) -> &mut Journal {
+        &mut self.journal
+    }
 }
 
 fn entry(index: u64, term: u64) -> LogEntry {
     LogEntry { index, term, kind: EntryKind::Normal, data: vec![index as u8; 40].into() }
 }
 
-fn append(journal: &mut Journal, from: u64, to: u64, term: u64) {
+fn append(journal: &mut Log, from: u64, to: u64, term: u64) {
     let entries: Vec<LogEntry> = (from..=to).map(|index| entry(index, term)).collect();
-    journal.append(&entries, None, FILE_ENTRIES).unwrap();
+    journal.append(&entries, None, FILE_ENTRIES);
 }
 
 /// Everything behind the floor, as (index, term).
@@ -42,8 +90,15 @@ fn all(journal: &Journal) -> Vec<(u64, u64)> {
     found
 }
 
+/// Makes these all the files of the folder.
+fn put_back(folder: &Path, files: &[(PathBuf, Vec<u8>)]) {
+    contents(folder).iter().for_each(|(path, _)| fs::remove_file(path).unwrap());
+    files.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+}
+
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    files.retain(|path| path.file_name().unwrap() != "note");
     files.sort();
     files
 }
@@ -54,7 +109,7 @@ fn what_was_appended_is_there_again() {
     let mut journal = open(folder.path());
     append(&mut journal, 2, 3, 1);
     append(&mut journal, 4, 9, 2);
-    journal.append(&[], Some(HardState { term: 3, vote: 2, commit: 4 }), FILE_ENTRIES).unwrap();
+    journal.append(&[], Some(HardState { term: 3, vote: 2, commit: 4 }), FILE_ENTRIES);
     append(&mut journal, 10, 10, 3);
     let before = all(&journal);
     assert_eq!(before.len(), 9);
@@ -117,27 +172,28 @@ fn a_file_that_nobody_needs_becomes_the_next() {
     let oldest = inode(&files(folder.path())[0]);
     let before = fs::read(&files(folder.path())[0]).unwrap();
     journal.cut(6).unwrap();
+    let note = fs::read(folder.path().join("note")).unwrap();
     append(&mut journal, 12, 13, 2);
     let names = files(folder.path());
     assert_eq!((names.len(), inode(&names[1])), (2, oldest));
     let whole = all(&journal);
-    let (end, number) = (journal.end() as usize, journal.newest_number());
+    let end = journal.end() as usize;
     drop(journal);
     let (first, bytes) = (fs::read(&names[0]).unwrap(), fs::read(&names[1]).unwrap());
     assert!(bytes[end..] == before[end..], "the rest is what was there before");
     assert_eq!(all(&open(folder.path())), whole);
-    // However much of what was written to it got there, what was there before follows.
+    // Before the segment is noted nothing in it was acknowledged, however much of it was written over the old content.
     for length in 0..=end {
         let torn = [&bytes[..length], &before[length..]].concat();
         fs::write(&names[1], torn).unwrap();
+        fs::write(folder.path().join("note"), &note).unwrap();
         let mut journal = open(folder.path());
-        let last = journal.last().index;
-        assert!(if length == end { last == 13 } else { last == 11 }, "{length}: {last}");
-        append(&mut journal, last + 1, 15, 3);
-        assert_eq!(journal.newest_number(), number, "{length}");
+        assert_eq!(journal.last().index, 11, "{length}");
+        append(&mut journal, 12, 15, 3);
         let whole = all(&journal);
         drop(journal);
         assert_eq!(all(&open(folder.path())), whole, "{length}");
+        files(folder.path()).iter().skip(1).for_each(|file| fs::remove_file(file).unwrap());
         fs::write(&names[0], &first).unwrap();
     }
 }
@@ -149,6 +205,8 @@ fn what_becomes_another_file_while_it_is_read_is_not_there() {
     let before_read = disk.before_read.clone();
     let spans = Arc::new(RwLock::new(Spans::default()));
     let mut journal = Journal::open(Arc::new(disk), 1, (BASE, PROMISED), None, spans.clone()).unwrap();
+    journal.start().unwrap();
+    let mut journal = Log { journal, folder: folder.path().to_path_buf() };
     append(&mut journal, 2, 6, 1);
     append(&mut journal, 7, 11, 1);
     *before_read.lock().unwrap() = Some(Box::new(move || {
@@ -229,6 +287,7 @@ fn a_write_that_was_cut_off_anywhere_was_never_promised() {
     append(&mut journal, 4, 4, 1);
     let end = journal.end() as usize;
     drop(journal);
+    let before = contents(folder.path());
     let path = files(folder.path()).remove(0);
     let bytes = fs::read(&path).unwrap()[..end].to_vec();
     for length in whole as usize..bytes.len() {
@@ -236,6 +295,7 @@ fn a_write_that_was_cut_off_anywhere_was_never_promised() {
         for filler in [None, Some(0)] {
             let mut torn = bytes[..length].to_vec();
             torn.resize(filler.map_or(length, |_| bytes.len()), 0);
+            put_back(folder.path(), &before);
             fs::write(&path, torn).unwrap();
             let mut journal = open(folder.path());
             assert_eq!(all(&journal), [(2, 1), (3, 1)], "{length} {filler:?}");
@@ -251,18 +311,21 @@ fn a_file_that_was_just_begun_may_be_anything() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = open(folder.path());
     append(&mut journal, 2, 6, 1);
-    let before = fs::read(&files(folder.path())[0]).unwrap();
+    let before = contents(folder.path());
     append(&mut journal, 7, 7, 1);
     drop(journal);
     let second = files(folder.path()).remove(1);
     let bytes = fs::read(&second).unwrap();
-    for length in [0, 5, 20] {
+    for length in [0, 5, 20, bytes.len()] {
+        // As it is before the segment is noted.
+        put_back(folder.path(), &before);
         fs::write(&second, &bytes[..length]).unwrap();
         let mut journal = open(folder.path());
         assert_eq!(journal.last().index, 6);
         append(&mut journal, 7, 7, 2);
         assert_eq!(all(&journal).last(), Some(&(7, 2)));
-        assert_eq!(fs::read(&files(folder.path())[0]).unwrap(), before);
+        let first = files(folder.path()).remove(0);
+        assert!(before.contains(&(first.clone(), fs::read(first).unwrap())));
     }
 }
 
@@ -332,4 +395,212 @@ fn another_epoch_begins_anew() {
     let journal = open_epoch(folder.path(), 2).unwrap();
     assert_eq!((journal.floor(), journal.last(), journal.hard_state()), (BASE, BASE, PROMISED));
     assert_eq!(files(folder.path()).len(), 1);
+}
+
+/// Damage inside the newest segment, with valid records behind it, must never be taken for a torn tail.
+#[test]
+fn damage_in_the_middle_of_the_newest_segment_is_reported_and_nothing_is_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(folder.path());
+    let mut places = Vec::new();
+    for index in 2..=61 {
+        places.push(journal.end() as usize);
+        journal.append(&[entry(index, 1)], None, 1_000);
+    }
+    drop(journal);
+    let path = files(folder.path()).remove(0);
+    let whole = fs::read(&path).unwrap();
+    let middle = places[20];
+    let page = |bytes: &mut Vec<u8>| {
+        let from = middle.next_multiple_of(1_024);
+        bytes[from..from + 1_024].fill(0);
+    };
+    let mut cases: Vec<(String, Vec<u8>)> = (0..32)
+        .map(|bit| {
+            let mut bytes = whole.clone();
+            bytes[middle + bit / 8] ^= 1 << (bit % 8);
+            (format!("bit {bit} of the length"), bytes)
+        })
+        .collect();
+    let mut head = whole.clone();
+    head[middle..middle + 8].fill(0);
+    cases.push(("zeroed frame head".into(), head));
+    let mut zeroed = whole.clone();
+    page(&mut zeroed);
+    cases.push(("zeroed page".into(), zeroed));
+    for (what, bytes) in cases {
+        fs::write(&path, &bytes).unwrap();
+        let opened = open_epoch(folder.path(), 1);
+        assert!(opened.as_ref().err().is_some_and(|error| error.is_damage()), "{what}: {:?}", opened.err());
+        assert!(fs::read(&path).unwrap() == bytes, "{what}: the file was changed");
+    }
+}
+
+/// A disk whose files live in a page cache: a process that dies leaves them as they are, and a power cut keeps only the
+/// bytes that were synced. A failed sync leaves pages clean that were never written.
+#[derive(Debug, Clone, Default)]
+struct CachedDisk {
+    files: Arc<Mutex<BTreeMap<u64, Arc<Mutex<Cached>>>>>,
+    failing: Arc<AtomicBool>,
+}
+
+#[derive(Debug, Default)]
+struct Cached {
+    current: Vec<u8>,
+    durable: Vec<u8>,
+    dirty: Vec<std::ops::Range<usize>>,
+}
+
+#[derive(Debug)]
+struct CachedFile(Arc<Mutex<Cached>>, Arc<AtomicBool>);
+
+impl StorageBackend for CachedFile {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.lock().unwrap().current.len() as u64)
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        out.copy_from_slice(&self.0.lock().unwrap().current[offset as usize..][..out.len()]);
+        Ok(())
+    }
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        self.0.lock().unwrap().current.resize(length as usize, 0);
+        Ok(())
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        let mut file = self.0.lock().unwrap();
+        let dirty = std::mem::take(&mut file.dirty);
+        if self.1.swap(false, Ordering::Relaxed) {
+            return Err(io::Error::other("the disk failed"));
+        }
+        let length = file.current.len();
+        file.durable.resize(length, 0);
+        for range in dirty {
+            let bytes = file.current[range.clone()].to_vec();
+            file.durable[range].copy_from_slice(&bytes);
+        }
+        Ok(())
+    }
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self.0.lock().unwrap();
+        let range = offset as usize..offset as usize + bytes.len();
+        file.current[range.clone()].copy_from_slice(bytes);
+        file.dirty.push(range);
+        Ok(())
+    }
+}
+
+impl Disk for CachedDisk {
+    fn open(&self, _: Which) -> Result<Database, DbError> {
+        unreachable!("this disk has only a log")
+    }
+    fn discard_incoming(&self) -> Result<(), DbError> {
+        Ok(())
+    }
+    fn promote_incoming(&self) -> Result<(), DbError> {
+        Ok(())
+    }
+    fn log_files(&self) -> Result<Vec<u64>, DbError> {
+        Ok(self.files.lock().unwrap().keys().copied().collect())
+    }
+    fn open_log(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+        let file = self.files.lock().unwrap().entry(number).or_default().clone();
+        Ok(Box::new(CachedFile(file, self.failing.clone())))
+    }
+    fn reuse_log(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+        let mut files = self.files.lock().unwrap();
+        let file = files.remove(&number).unwrap();
+        files.insert(next, file);
+        drop(files);
+        self.open_log(next)
+    }
+    fn remove_log(&self, number: u64) -> Result<(), DbError> {
+        self.files.lock().unwrap().remove(&number);
+        Ok(())
+    }
+}
+
+impl CachedDisk {
+    fn power_cut(&self) {
+        for file in self.files.lock().unwrap().values() {
+            let mut file = file.lock().unwrap();
+            file.current = file.durable.clone();
+            file.dirty.clear();
+        }
+    }
+
+    /// Opens the log as a store does, which notes it once it has started.
+    fn open(&self, note: &mut Option<LogNote>) -> Journal {
+        let spans = Arc::new(RwLock::new(Spans::default()));
+        let mut journal = Journal::open(Arc::new(self.clone()), 1, (BASE, PROMISED), *note, spans).unwrap();
+        journal.start().unwrap();
+        *note = Some(journal.note());
+        journal
+    }
+}
+
+/// After a failed sync the kernel takes the pages for clean: a later sync of the same file writes nothing of them.
+#[test]
+fn a_batch_that_was_never_synced_is_written_again_before_it_is_trusted() {
+    for replaced in [false, true] {
+        let (disk, mut note) = (CachedDisk::default(), None);
+        let mut journal = disk.open(&mut note);
+        journal.append(&[entry(2, 1), entry(3, 1)], None, 100).unwrap();
+        disk.failing.store(true, Ordering::Relaxed);
+        let vote = Some(HardState { term: 2, vote: 3, commit: 2 });
+        let last = if replaced { vec![entry(3, 2)] } else { vec![entry(4, 1), entry(5, 1)] };
+        assert!(journal.append(&last, vote, 100).is_err());
+        let refused = journal.append(&last, vote, 100).err().expect("this journal is not appended to again");
+        assert!(matches!(refused, DbError::Suspect), "{refused}");
+        drop(journal);
+
+        // The process starts again on the same page cache, and what it reads back it will acknowledge.
+        let journal = disk.open(&mut note);
+        let read_back = (all(&journal), journal.hard_state());
+        assert_eq!((journal.last().index, journal.last().term), (last[last.len() - 1].index, last[0].term));
+        drop(journal);
+        disk.power_cut();
+        let mut journal = disk.open(&mut note);
+        assert_eq!((all(&journal), journal.hard_state()), read_back, "replaced: {replaced}");
+        journal.append(&[entry(journal.last().index + 1, 3)], None, 100).unwrap();
+        let whole = all(&journal);
+        drop(journal);
+        disk.power_cut();
+        assert_eq!(all(&disk.open(&mut note)), whole);
+    }
+}
+
+#[test]
+fn starting_again_and_again_writes_nothing_when_everything_is_synced() {
+    let (disk, mut note) = (CachedDisk::default(), None);
+    let mut journal = disk.open(&mut note);
+    journal.append(&[entry(2, 1)], None, 100).unwrap();
+    drop(journal);
+    let files = || disk.log_files().unwrap();
+    drop(disk.open(&mut note));
+    let after_first = files();
+    for _ in 0..10 {
+        drop(disk.open(&mut note));
+    }
+    assert_eq!(files(), after_first);
+}
+
+/// A crash while the last batch is written again: at any point of it, the next start finds what the first one found.
+#[test]
+fn a_power_cut_while_the_last_batch_is_written_again_loses_nothing() {
+    let (disk, mut note) = (CachedDisk::default(), None);
+    let mut journal = disk.open(&mut note);
+    journal.append(&[entry(2, 1)], None, 100).unwrap();
+    journal.append(&[entry(3, 1)], None, 100).unwrap();
+    let whole = all(&journal);
+    drop(journal);
+    // The segment is begun and not synced; once with its name, once without it.
+    for _ in 0..2 {
+        disk.failing.store(true, Ordering::Relaxed);
+        let spans = Arc::new(RwLock::new(Spans::default()));
+        let mut journal = Journal::open(Arc::new(disk.clone()), 1, (BASE, PROMISED), note, spans).unwrap();
+        assert!(journal.start().is_err());
+        drop(journal);
+        disk.power_cut();
+    }
+    assert_eq!(all(&disk.open(&mut note)), whole);
 }

@@ -4,9 +4,9 @@ mod journal;
 mod moments;
 
 use super::digest;
-use super::meta::{EPOCH, FLOOR, HARD_STATE, write_meta};
-use super::read::{LOG, META, ROWS};
-use super::record::{HardState, seal, seal_record};
+use super::meta::{FORMAT, FORMAT_VERSION, write_meta};
+use super::read::{META, ROWS};
+use super::record::{HardState, seal};
 use super::snapshot::SnapshotReader;
 use super::{
     Configuration, DbError, Disk, EntryKind, FileDisk, Identity, LogEntry, Position, Store, Which, reading,
@@ -18,7 +18,9 @@ use crate::state::{
     TreeCommand, TreePath, listing, members, namespace,
 };
 use redb::{ReadableDatabase, ReadableTable};
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::Xxh3;
 
 fn open(folder: &Path) -> Store {
     Store::open(FileDisk::new(folder).unwrap()).unwrap()
@@ -151,36 +153,47 @@ fn a_store_of_a_version_that_kept_no_digest_counts_it() {
     assert_eq!(kept_at(&store, index + 1), counted(&store));
 }
 
+/// Frames of earlier builds had one checksum, over number, offset and body.
 #[test]
-fn the_log_of_a_version_that_kept_it_in_a_table_is_read() {
+fn a_store_of_an_earlier_build_is_refused_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
-    let mut store = founded(folder.path());
-    join(&mut store, 1);
-    let (applied, entries) = (store.applied(), store.reader().entries(2, 100, u64::MAX).unwrap());
-    assert_eq!(entries.len(), 2);
-    let promised = HardState { term: 5, vote: 3, commit: 2 };
-    let transaction = store.database().begin_write().unwrap();
-    {
-        let mut log = transaction.open_table(LOG).unwrap();
-        for entry in &entries {
-            let bytes = seal_record(&entry.index.to_be_bytes(), entry);
-            log.insert(entry.index, bytes.as_slice()).unwrap();
-        }
-        let mut meta = transaction.open_table(META).unwrap();
-        meta.remove(EPOCH).unwrap();
-        write_meta(&mut meta, FLOOR, &Position { index: 1, term: 1 }).unwrap();
-        write_meta(&mut meta, HARD_STATE, &promised).unwrap();
+    drop(founded(folder.path()));
+    let log = contents(folder.path()).remove(0).0;
+    let number: u64 = log.to_str().unwrap().rsplit('-').next().unwrap().parse().unwrap();
+    let body = [&[1u8][..], b"any head"].concat();
+    let mut hash = Xxh3::new();
+    [&number.to_le_bytes()[..], &0u64.to_le_bytes(), &body].iter().for_each(|part| hash.update(part));
+    let length = u32::try_from(body.len()).unwrap().to_le_bytes();
+    let sum = (hash.digest() as u32).to_le_bytes();
+    fs::write(&log, [&length[..], &sum, &body, &[0; 100]].concat()).unwrap();
+    let before = contents(folder.path());
+    for _ in 0..2 {
+        let refused = Store::open(FileDisk::new(folder.path()).unwrap()).err().expect("it is refused");
+        assert!(matches!(refused, DbError::Format(None)), "{refused}");
+        assert!(!refused.is_damage());
     }
+    assert!(contents(folder.path()) == before);
+}
+
+#[test]
+fn a_store_of_a_later_format_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = founded(folder.path());
+    let transaction = store.database().begin_write().unwrap();
+    write_meta(&mut transaction.open_table(META).unwrap(), FORMAT, &(FORMAT_VERSION + 1)).unwrap();
     transaction.commit().unwrap();
     drop(store);
-    for _ in 0..2 {
-        let store = open(folder.path());
-        let loaded = store.loaded().unwrap();
-        assert_eq!((loaded.applied, loaded.last), (applied, applied));
-        assert_eq!((loaded.hard_state.term, loaded.hard_state.vote), (5, 3));
-        assert_eq!(store.reader().entries(2, 100, u64::MAX).unwrap(), entries);
-        assert!(store.database().begin_read().unwrap().open_table(LOG).is_err(), "it is gone");
-    }
+    let refused = Store::open(FileDisk::new(folder.path()).unwrap()).err().expect("it is refused");
+    assert!(matches!(refused, DbError::Format(Some(found)) if found == FORMAT_VERSION + 1), "{refused}");
+    assert!(!refused.is_damage());
+}
+
+/// Every file with its bytes.
+fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let paths = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let mut files: Vec<_> = paths.map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+    files.sort();
+    files
 }
 
 #[test]
@@ -257,9 +270,9 @@ fn a_scrub_reads_everything_while_it_changes() {
 /// A copy of all of a store's files.
 fn copied(folder: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
-    for file in std::fs::read_dir(folder).unwrap() {
+    for file in fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
-        std::fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+        fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
     }
     copy
 }
@@ -284,7 +297,7 @@ fn a_store_that_is_damaged_anywhere_is_called_damaged() {
     let cut = copied(folder.path());
     drop(store);
     let closed = copied(folder.path());
-    let log = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name());
+    let log = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name());
     let log = log.max_by_key(|name| name.to_str().is_some_and(|name| name.starts_with("log-"))).unwrap();
     let mut called = 0;
     for number in 0..400usize {
@@ -293,12 +306,12 @@ fn a_store_that_is_damaged_anywhere_is_called_damaged() {
             0 => hurt.path().join(&log),
             _ => hurt.path().join("store.redb"),
         };
-        let mut bytes = std::fs::read(&path).unwrap();
+        let mut bytes = fs::read(&path).unwrap();
         // Anywhere in what is used of the file, from a byte to a page.
         let at = number.wrapping_mul(7_919 * 31) % bytes.len().min(256 * 1024);
         let length = [1, 16, 512, 4_096][number % 4];
         bytes.iter_mut().skip(at).take(length).for_each(|byte| *byte ^= 0x5a);
-        std::fs::write(&path, &bytes).unwrap();
+        fs::write(&path, &bytes).unwrap();
         // Much of the file holds nothing.
         if let Err(error) = read_all(hurt.path()) {
             assert!(error.is_damage(), "{number}: {error}");
@@ -419,12 +432,12 @@ fn a_log_that_is_gone_or_blank_is_no_log_that_was_never_begun() {
         folder.join(names.iter().max().unwrap())
     };
     let harms: [(&str, fn(&Path)); 4] = [
-        ("gone", |file| std::fs::remove_file(file).unwrap()),
-        ("empty", |file| std::fs::write(file, b"").unwrap()),
+        ("gone", |file| fs::remove_file(file).unwrap()),
+        ("empty", |file| fs::write(file, b"").unwrap()),
         ("zeros", |file| {
-            std::fs::write(file, vec![0; std::fs::metadata(file).unwrap().len() as usize]).unwrap();
+            fs::write(file, vec![0; fs::metadata(file).unwrap().len() as usize]).unwrap();
         }),
-        ("nonsense", |file| std::fs::write(file, vec![0x5a; 4_096]).unwrap()),
+        ("nonsense", |file| fs::write(file, vec![0x5a; 4_096]).unwrap()),
     ];
     for (what, harm) in harms {
         let folder = tempfile::tempdir().unwrap();
@@ -440,9 +453,9 @@ fn a_log_that_is_gone_or_blank_is_no_log_that_was_never_begun() {
         let folder = tempfile::tempdir().unwrap();
         drop(founded(folder.path()));
         let store = folder.path().join(super::disk::STORE_FILE);
-        std::fs::remove_file(&store).unwrap();
+        fs::remove_file(&store).unwrap();
         if empty {
-            std::fs::write(&store, b"").unwrap();
+            fs::write(&store, b"").unwrap();
         }
         for _ in 0..2 {
             let error = Store::open(FileDisk::new(folder.path()).unwrap()).err().unwrap();

@@ -377,6 +377,14 @@ async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
             Err(DbError::InUse(_)) if started.elapsed() < STORE_WAIT => {
                 smol::Timer::after(Duration::from_millis(50)).await;
             }
+            Err(error @ DbError::Format(_)) => {
+                let text = format!(
+                    "the store in {} cannot be used: {error}; nothing in it was changed. The version that wrote it can \
+                     still start on it: export or back up what it holds there",
+                    folder.display()
+                );
+                return Err(Failure::new(Exit::Configuration, text));
+            }
             Err(error @ DbError::InUse(_)) => {
                 let text = format!("{error}: is {} running already?", options.name());
                 return Err(Failure::new(Exit::Configuration, text));
