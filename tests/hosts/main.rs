@@ -4,7 +4,7 @@
 //! - [`network`]: hosts, cables, and the ways to break them
 //! - [`group`]: who runs where; power cuts
 //! - [`people`]: who croaks meanwhile, what a fault costs them, and what must be there in the end
-//! - a module a kind of fault: [`cables`], [`island`], [`wires`], [`delay`] (with [`relay`]), [`moved`], [`power`], [`floating`], [`counted`], [`newcomers`]; [`boards`]: some of it again, with emulated processors
+//! - a module a kind of fault: [`cables`], [`island`], [`wires`], [`delay`] (with [`relay`]), [`moved`], [`power`], [`floating`], [`counted`], [`newcomers`], [`leases`]; [`boards`]: some of it again, with emulated processors
 //!
 //! One group at a time, whatever `--test-threads` says. `cargo test --test hosts -- --nocapture` shows what each fault cost.
 
@@ -33,6 +33,7 @@ mod delay;
 mod floating;
 mod group;
 mod island;
+mod leases;
 mod moved;
 mod newcomers;
 mod people;

@@ -10,10 +10,12 @@
 //! nobody's silence but its own, and gives everybody the full time again.
 //!
 //! - [`judge`]: the judgement, pure
+//! - [`confirming`]: a leader's answers to beats, behind a majority's word
 //! - [`renewals`]: a holder's side, pure
 //! - [`history`]: what happened, in words
 //! - [`servers`]: which server a client should use
 
+mod confirming;
 pub(super) mod history;
 mod judge;
 mod renewals;
@@ -30,6 +32,7 @@ use crate::state::{
     Code, Command, Denied, LeaseCommand, LogIndex, Outcome, Owner, RaftId, Request, Role, TokenHash, leases,
     members, namespace,
 };
+use confirming::Confirming;
 use history::History;
 use judge::{Facts, Judge};
 use renewals::Renewals;
@@ -53,6 +56,7 @@ const STEADY: Duration = Duration::from_secs(5);
 pub struct Coordination {
     judge: Mutex<Judge>,
     renewals: Mutex<Renewals>,
+    confirming: Confirming,
     /// Notified when a client waits for the next beat.
     soon: event_listener::Event,
     /// As it was last read.
@@ -87,7 +91,8 @@ impl Coordination {
 /// Beats and judges for as long as this process lives.
 pub async fn run(node: Arc<Node>) {
     let work = smol::future::zip(beat(&node), judge(&node));
-    smol::future::zip(work, history::record(&node)).await;
+    let told = smol::future::zip(history::record(&node), confirming::run(&node));
+    smol::future::zip(work, told).await;
 }
 
 /// Says that this node and its clients are there.
@@ -129,9 +134,7 @@ pub fn heard(node: &Node, link: RaftId, talk: PeerTalk) {
             judge.hear(Owner::Member(from), incarnation, now);
             clients.iter().for_each(|client| judge.hear(Owner::Client(*client), 0, now));
             drop(judge);
-            let lease_ms = u32::try_from(node.options.lease().as_millis()).unwrap_or(u32::MAX);
-            let answer = PeerTalk::Heard { serial, to: from, lease_ms };
-            if link == me { heard(node, me, answer) } else { member.peers.say(link, &answer) }
+            member.coordination.confirming.add(link, from, serial, !clients.is_empty());
         }
         // Passed on once, by coordinators alone.
         PeerTalk::Alive { from, .. } if node.options.role == Role::Coordinator && link == from => {

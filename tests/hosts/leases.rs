@@ -1,0 +1,62 @@
+//! A lease has one holder at a time, also where a leader was cut off and stopped: what it confirms when it wakes up.
+
+use crate::group::{Group, HEAL_MAX, WEB, backend, usual};
+use crate::patience::awaited_within;
+use ribbit::net::client::ask_status;
+use ribbit::net::frame::Plane;
+use ribbit::net::protocol::NodeStatus;
+use rustix::process::Signal;
+use std::time::{Duration, Instant};
+
+/// For longer than an election, half of a lease and its whole length.
+const WATCHED: Duration = Duration::from_secs(4);
+const PAUSE: Duration = Duration::from_millis(10);
+const LEADER: &str = "backend --id 1 --posts-per-minute 0";
+
+/// How the backend of this number is, as it looks from its own host.
+fn status(group: &Group, id: usize) -> Option<NodeStatus> {
+    let (name, keys) = (group.network.name(group.host_of(&format!("backend-{id}"))), group.keys());
+    let asking = std::thread::spawn(move || {
+        crate::network::enter(&name);
+        smol::block_on(ask_status(&backend(id), Plane::Status, &keys)).ok()
+    });
+    asking.join().expect("the question ends")
+}
+
+fn master(status: &NodeStatus) -> Option<u64> {
+    status.leases.masters.iter().find(|master| master.site == 1).map(|master| master.raft_id)
+}
+
+#[test]
+fn a_leader_that_wakes_up_without_a_majority_confirms_no_lease_not_even_its_own() {
+    let Some(mut group) = Group::on(usual(), WEB) else { return };
+    group.lead("backend-1");
+    let old = awaited_within(HEAL_MAX, "the leader is master and holds its lease", || {
+        let status = status(&group, 1)?;
+        (status.leases.holds && master(&status) == Some(status.me.raft_id)).then_some(status.me.raft_id)
+    });
+    let at = group.host_of("backend-1");
+    group.network.pull(at, true);
+    group.signal(at, LEADER, Signal::STOP);
+    awaited_within(HEAL_MAX, "another one is master", || {
+        status(&group, 2).and_then(|status| master(&status)).filter(|master| *master != old)
+    });
+    group.signal(at, LEADER, Signal::CONT);
+    let (began, mut overlap, mut led) = (Instant::now(), Duration::ZERO, false);
+    let mut before = began;
+    while began.elapsed() < WATCHED {
+        let seen = status(&group, 1);
+        let now = Instant::now();
+        if let Some(status) = seen {
+            led |= status.leader == Some(old);
+            overlap += if status.leases.holds { now - before } else { Duration::ZERO };
+        }
+        before = now;
+        std::thread::sleep(PAUSE);
+    }
+    println!("the old leader thought that it leads: {led}; two held the lease for {overlap:?}");
+    assert!(overlap.is_zero(), "two held the lease for {overlap:?}");
+    group.network.pull(at, false);
+    group.await_together();
+    group.nobody_gave_up();
+}
