@@ -23,7 +23,7 @@ use ribbit::roles::balancer;
 use ribbit::roles::balancer::limits::EVEN_STEPS;
 use ribbit::roles::failure::Exit;
 use ribbit::roles::options::BalancerOptions;
-use ribbit::state::{ClusterId, HistoryId, Role};
+use ribbit::state::{ClusterId, Code, Denied, HistoryId, Role};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
 use smol::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -453,10 +453,14 @@ fn hostile_bytes_and_slow_prefaces_end_their_connection_alone() {
             assert!(begin.elapsed() < Duration::from_secs(4), "{bytes:?}: {:?}", begin.elapsed());
         }
         for plane in [Plane::Control, Plane::Directory] {
-            // An ask that nobody here knows.
+            // An ask that nobody here knows is refused, and the connection goes on.
             let mut channel = connect(&address, plane, &keys()).await.unwrap();
-            frame::write(&mut channel.writer, &(1_u32, 5_000_u32, 200_u32)).await.unwrap();
-            end_of(channel.reader).await;
+            for tag in [1_u32, 2] {
+                frame::write(&mut channel.writer, &(tag, 5_000_u32, 200_u32)).await.unwrap();
+                let answer = Answer::Refused(Denied::new(Code::InvalidEntry));
+                let refused: AnswerFrame = frame::read(&mut channel.reader, FRAME_BYTES_MAX).await.unwrap();
+                assert_eq!(refused, AnswerFrame { tag, answer });
+            }
             let mut endless = connect(&address, plane, &keys()).await.unwrap();
             endless.writer.write_all(&u32::MAX.to_le_bytes()).await.unwrap();
             endless.writer.flush().await.unwrap();

@@ -12,10 +12,13 @@ use ribbit::net::channel::Channel;
 use ribbit::net::client::{Client, Unreachable, ask_once};
 use ribbit::net::frame::{self, FrameError, Plane};
 use ribbit::net::handshake::{PREFACE_BYTES, Preface, connect};
-use ribbit::net::limits::{ADDRESS_CONNECTIONS_MAX, ASKS_UNDER_WAY_MAX, FRAME_BYTES_MAX};
+use ribbit::net::limits::{ADDRESS_CONNECTIONS_MAX, ASK_BYTES_MAX, ASKS_UNDER_WAY_MAX, FRAME_BYTES_MAX};
+use ribbit::net::line::Line;
 use ribbit::net::listener::{Asker, Gate, Node, serve};
 use ribbit::net::protocol::{Answer, Ask, Password, Why};
-use ribbit::state::{Consistency, HistoryId, Page, Query, RequestId, Token, TokenHash};
+use ribbit::state::{
+    Code, Command, Consistency, Denied, Field, HistoryId, Page, Query, Request, RequestId, Token, TokenHash,
+};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
@@ -221,6 +224,70 @@ fn an_ask_whose_server_dies_is_asked_again_elsewhere_unchanged() {
         assert!(first.answer.is_closed(), "the first attempt was not dropped");
         second.answer.try_send(answer_to(&second.ask)).unwrap();
         asking.await.unwrap();
+    });
+}
+
+/// What ends one server over a read may end every other one, too.
+#[test]
+fn a_read_that_two_servers_ended_over_is_not_put_to_a_third() {
+    smol::block_on(async {
+        let (asked, asks) = channel::unbounded();
+        let mut servers = Vec::new();
+        for number in 0..4 {
+            servers.push(start(number, &asked, Gate::new()).await);
+        }
+        let client = Client::new(servers.iter().map(|server| server.address.clone()).collect(), keys());
+        let reader = client.clone();
+        let reading = smol::spawn(async move { reader.ask(question(7), LONG).await });
+        // Kept until the end: what is dropped has an answer.
+        let mut unanswered = Vec::new();
+        for _ in 0..2 {
+            let asked = asks.recv().await.unwrap();
+            servers[asked.node].gate.close();
+            unanswered.push(asked);
+        }
+        assert_eq!(reading.await, Err(Unreachable::Spared));
+        assert!(asks.is_empty(), "a third one was asked");
+
+        // A write has to be decided: it is asked on, whatever the servers do.
+        let (id, session, token) = (RequestId(1), TokenHash([1; 32]), question(9));
+        let write = Ask::Write(Request { id, born: 0, command: Command::LogOut { session } });
+        let asking = smol::spawn(async move { client.ask(write, LONG).await });
+        let asked = asks.recv().await.unwrap();
+        servers[asked.node].gate.close();
+        unanswered.push(asked);
+        let last = asks.recv().await.unwrap();
+        last.answer.try_send(answer_to(&token)).unwrap();
+        assert_eq!(asking.await.unwrap(), answer_to(&token));
+    });
+}
+
+/// A line is shared by many: a question that no server reads ends nothing.
+#[test]
+fn a_question_beyond_its_bounds_is_refused_before_it_is_sent() {
+    smol::block_on(async {
+        let (server, asks) = one_server().await;
+        let client = Client::new(vec![server.address.clone()], keys());
+        let session = TokenHash([1; 32]);
+        let long = |bytes: usize| Ask::Read {
+            seen: None,
+            consistency: Consistency::Session,
+            query: Query::People { session, names: "a".repeat(bytes), after: None },
+        };
+        let refused = Answer::Refused(Denied::of(Code::InvalidEntry, Field::Names));
+        for bytes in [65, ASK_BYTES_MAX + 1, FRAME_BYTES_MAX] {
+            assert_eq!(client.ask(long(bytes), LONG).await.as_ref(), Ok(&refused));
+            let once = ask_once(&server.address, Plane::Client, &keys(), long(bytes), LONG).await;
+            assert_eq!(once.unwrap(), refused);
+        }
+        assert!(asks.is_empty(), "it was sent");
+
+        // Whoever uses a line by itself: the line goes on.
+        let line = Line::open(&server.address, Plane::Client, &keys()).await.unwrap();
+        let too_long = line.ask(&long(ASK_BYTES_MAX + 1), LONG, LONG).await;
+        assert!(matches!(too_long, Err(FrameError::TooLong { .. })), "{too_long:?}");
+        let _answering = answer_everything(asks);
+        assert_eq!(line.ask(&question(1), LONG, LONG).await.unwrap(), answer_to(&question(1)));
     });
 }
 

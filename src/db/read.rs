@@ -18,7 +18,7 @@ use crate::state::window::Window;
 use crate::state::{Denied, LogIndex, Outcome, Page, Query, RequestId, croaks, query};
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, RwLock, RwLockWriteGuard};
 
 pub(super) const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
 pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
@@ -109,6 +109,11 @@ impl Reader {
         Ok(croaks::remembered_at(&self.view()?, index)?.map(|row| (index, row.outcome)))
     }
 
+    /// Holds the remembered requests as a writer does that waits for its disk; for tests.
+    pub fn hold_requests(&self) -> RwLockWriteGuard<'_, Window> {
+        self.shared.window.write().expect("no reader panics while it holds this lock")
+    }
+
     /// Answers a query. The index is exactly the one whose rows the answer shows.
     ///
     /// # Errors
@@ -160,11 +165,21 @@ pub struct RowsView<T> {
 /// A row's key as it is stored, on the stack: every read and write makes one.
 pub(super) type StoredKey = heapless::Vec<u8, { 1 + KEY_BYTES_MAX }>;
 
-pub(super) fn row_key(table: TableId, key: &[u8]) -> StoredKey {
+/// Returns the stored form of a row's key, or `None` for a key longer than `KEY_BYTES_MAX`: no row has such a key.
+fn stored_key(table: TableId, key: &[u8]) -> Option<StoredKey> {
     let mut bytes = StoredKey::new();
-    let fits = bytes.push(table.0).is_ok() && bytes.extend_from_slice(key).is_ok();
-    assert!(fits, "no table has keys longer than KEY_BYTES_MAX");
-    bytes
+    (bytes.push(table.0).is_ok() && bytes.extend_from_slice(key).is_ok()).then_some(bytes)
+}
+
+/// Returns the stored form of the key of a row to be written. The rules make no longer keys (`state::check` bounds what
+/// they make them of).
+pub(super) fn row_key(table: TableId, key: &[u8]) -> StoredKey {
+    stored_key(table, key).expect("no table has keys longer than KEY_BYTES_MAX")
+}
+
+/// Returns the stored form of a bound of a range, which may be longer than any row's key.
+fn bound(table: TableId, key: &[u8]) -> Vec<u8> {
+    [&[table.0][..], key].concat()
 }
 
 fn get_row<T: ReadableTable<&'static [u8], &'static [u8]>>(
@@ -172,7 +187,7 @@ fn get_row<T: ReadableTable<&'static [u8], &'static [u8]>>(
     table: TableId,
     key: &[u8],
 ) -> Result<Option<Vec<u8>>, DbError> {
-    let key = row_key(table, key);
+    let Some(key) = stored_key(table, key) else { return Ok(None) };
     match rows.get(key.as_slice())? {
         None => Ok(None),
         Some(value) => Ok(Some(unseal(&key, value.value())?.to_vec())),
@@ -190,7 +205,7 @@ fn scan_rows<T: ReadableTable<&'static [u8], &'static [u8]>>(
     if from >= to || limit == 0 {
         return Ok(Vec::new());
     }
-    let (from, to) = (row_key(table, from), row_key(table, to));
+    let (from, to) = (bound(table, from), bound(table, to));
     let mut range = rows.range::<&[u8]>(from.as_slice()..to.as_slice())?;
     let mut found = Vec::new();
     while found.len() < limit {
@@ -241,12 +256,12 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for ApplyView<'_, T> {
         if !KnownRows::holds(table) {
             return get_row(self.rows, table, key);
         }
-        let stored_key = row_key(table, key);
-        if let Some(row) = self.known.get(&stored_key) {
+        let Some(stored) = stored_key(table, key) else { return Ok(None) };
+        if let Some(row) = self.known.get(&stored) {
             return Ok(Some(row));
         }
         let row = get_row(self.rows, table, key)?;
-        row.iter().for_each(|row| self.known.learn(&stored_key, row));
+        row.iter().for_each(|row| self.known.learn(&stored, row));
         Ok(row)
     }
     fn scan(

@@ -8,6 +8,9 @@
 //!              └─────────┘
 //! ```
 //!
+//! What is beyond its bounds is refused here, as a server would refuse it, and never sent. A read that `LOST_READS_MAX`
+//! servers ended over is not asked again: what ended them may end the next.
+//!
 //! Every attempt carries the very same ask with the same request id, so a write that was done by an attempt
 //! whose answer got lost is answered, not done again. All clones share one line and its questions; when the
 //! line ends, each of them asks again on the next one.
@@ -23,8 +26,9 @@ use super::frame::{self, FrameError, Plane};
 use super::handshake;
 use super::keys::Keys;
 use super::limits::{
-    ASKS_UNDER_WAY_MAX, ATTEMPT_DEADLINE, ATTEMPT_GRACE, FRAME_BYTES_MAX, PASSWORD_ATTEMPT_DEADLINE,
-    REFUSALS_IN_A_ROW_MAX, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN, STATUS_DEADLINE, TRIES_MAX, TRY_PAUSE,
+    ASKS_UNDER_WAY_MAX, ATTEMPT_DEADLINE, ATTEMPT_GRACE, FRAME_BYTES_MAX, LOST_READS_MAX,
+    PASSWORD_ATTEMPT_DEADLINE, REFUSALS_IN_A_ROW_MAX, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN, STATUS_DEADLINE,
+    TRIES_MAX, TRY_PAUSE,
 };
 use super::line::Line;
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, NodeStatus, Why};
@@ -49,6 +53,12 @@ pub enum Unreachable {
     /// Somebody was asked, nobody answered for good: a write may or may not be done yet.
     #[error("{}; what was asked may or may not have been done", undecided(*.0))]
     Undecided(Why),
+    /// A read that several servers ended over: the next one is spared.
+    #[error(
+        "{LOST_READS_MAX} servers stopped while they answered this, so no other one was asked: look at their logs \
+         before you ask the same again"
+    )]
+    Spared,
 }
 
 fn undecided(why: Why) -> &'static str {
@@ -205,7 +215,7 @@ impl Client {
     /// # Errors
     /// Nobody serves.
     pub async fn meet(&self, deadline: Duration) -> Result<ClusterId, Unreachable> {
-        frame::within(deadline, async { self.0.line().await.map_err(|Tired| FrameError::TimedOut) })
+        frame::within(deadline, async { self.0.line().await.map_err(|_| FrameError::TimedOut) })
             .await
             .map_err(|_| Unreachable::Nobody)?;
         let manner = self.0.company.manner.as_ref();
@@ -216,20 +226,29 @@ impl Client {
     /// Dropping the future gives up the question.
     ///
     /// # Errors
-    /// [`Unreachable`], after the whole `deadline`; of a sociable client after `TRIES_MAX` tries at the latest.
+    /// [`Unreachable`], after the whole `deadline`; of a sociable client after `TRIES_MAX` tries at the latest; `Spared` at
+    /// once.
     pub async fn ask(&self, ask: Ask, deadline: Duration) -> Result<Answer, Unreachable> {
+        if let Err(denied) = ask.check() {
+            return Ok(Answer::Refused(denied));
+        }
         let end = Instant::now() + deadline;
         let mut fate = Fate::default();
-        let answer = async { self.0.attempts(&ask, end, &mut fate).await.ok() }
+        let answer = async { Some(self.0.attempts(&ask, end, &mut fate).await) }
             .or(async {
                 smol::Timer::at(end).await;
                 None
             })
             .await;
         match answer {
-            Some(answer) => Ok(answer),
-            None if fate.sent => Err(Unreachable::Undecided(fate.why.unwrap_or(Why::NotServing))),
-            None => fate.why.map_or(Err(Unreachable::Nobody), |why| Err(Unreachable::Undecided(why))),
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(GaveUp::Spared)) => Err(Unreachable::Spared),
+            Some(Err(GaveUp::Tired)) | None if fate.sent => {
+                Err(Unreachable::Undecided(fate.why.unwrap_or(Why::NotServing)))
+            }
+            Some(Err(GaveUp::Tired)) | None => {
+                fate.why.map_or(Err(Unreachable::Nobody), |why| Err(Unreachable::Undecided(why)))
+            }
         }
     }
 
@@ -265,18 +284,23 @@ impl Client {
     }
 }
 
-/// Every server was tried as often as one may.
-struct Tired;
+/// Why a client asks no more before the time is over.
+enum GaveUp {
+    /// Every server was tried as often as one may.
+    Tired,
+    /// Servers ended over this very question.
+    Spared,
+}
 
 impl Shared {
     /// Asks until there is a final answer. The caller keeps the time: `end` only bounds what servers are told.
-    async fn attempts(&self, ask: &Ask, end: Instant, fate: &mut Fate) -> Result<Answer, Tired> {
+    async fn attempts(&self, ask: &Ask, end: Instant, fate: &mut Fate) -> Result<Answer, GaveUp> {
         fate.why = Some(Why::Busy);
         let _place = self.places.acquire().await;
         fate.why = None;
         let mut pause = Pause::default();
         let mut refused = 0;
-        let mut lost = 0;
+        let (mut lost, mut ended) = (0, 0);
         loop {
             let line = self.line().await?;
             fate.sent = true;
@@ -294,8 +318,13 @@ impl Shared {
                     self.note(&answer);
                     return Ok(answer);
                 }
-                Err(_) => {
+                Err(error) => {
                     self.leave(&line, true).await;
+                    ended += u32::from(matches!(error, FrameError::Closed));
+                    if ask.is_read() && ended == LOST_READS_MAX {
+                        log::warn!("{ended} servers ended while they answered a read: no other one is asked");
+                        return Err(GaveUp::Spared);
+                    }
                     lost += 1;
                     // A line is lost when its server dies: the next one is asked at once. Twice is a pattern.
                     if lost == 1 {
@@ -308,7 +337,7 @@ impl Shared {
     }
 
     /// The line that is open, or a new one to the next server that takes one. Gives up only if it is a person's.
-    async fn line(&self) -> Result<Arc<Line>, Tired> {
+    async fn line(&self) -> Result<Arc<Line>, GaveUp> {
         let mut route = self.route.lock().await;
         if let Some(line) = route.line.as_ref().filter(|line| line.is_open()) {
             return Ok(line.clone());
@@ -349,14 +378,14 @@ impl Shared {
     }
 
     /// After all servers were tried in vain.
-    async fn between_tries(&self, pause: &mut Pause, tried: u32) -> Result<(), Tired> {
+    async fn between_tries(&self, pause: &mut Pause, tried: u32) -> Result<(), GaveUp> {
         if !self.company.is_sociable() {
             pause.wait().await;
             return Ok(());
         }
         self.company.tell(Contact::Nobody { tried });
         if tried >= TRIES_MAX {
-            return Err(Tired);
+            return Err(GaveUp::Tired);
         }
         smol::Timer::after(TRY_PAUSE * tried).await;
         Ok(())
@@ -478,6 +507,9 @@ pub async fn ask_once(
 }
 
 async fn ask_on(channel: Channel, ask: Ask, limit: Duration) -> Result<Answer, FrameError> {
+    if let Err(denied) = ask.check() {
+        return Ok(Answer::Refused(denied));
+    }
     let Channel { mut reader, mut writer } = channel;
     let deadline_ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
     frame::write(&mut writer, &AskFrame { tag: 1, deadline_ms, ask }).await?;

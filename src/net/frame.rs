@@ -49,6 +49,8 @@ pub const WIRE_VERSION: u8 = 3;
 pub enum FrameError {
     #[error("the connection was closed")]
     Closed,
+    #[error("the connection had ended before the question was sent")]
+    Unsent,
     #[error("a frame of {length} bytes is longer than the {limit} allowed")]
     TooLong { length: usize, limit: usize },
     #[error("a frame could not be understood")]
@@ -92,14 +94,23 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     bytes
 }
 
-/// Reads the bytes of one frame of at most `limit` bytes. A clean end before a frame is `Closed`.
-pub async fn read_bytes<R: AsyncRead + Unpin>(reader: &mut R, limit: usize) -> Result<Vec<u8>, FrameError> {
+/// Reads the length of one frame of at most `limit` bytes. A clean end before a frame is `Closed`.
+pub(super) async fn read_length<R: AsyncRead + Unpin>(
+    reader: &mut R,
+    limit: usize,
+) -> Result<usize, FrameError> {
     let mut length = [0; 4];
     reader.read_exact(&mut length).await.map_err(closed)?;
     let length = u32::from_le_bytes(length) as usize;
     if length > limit {
         return Err(FrameError::TooLong { length, limit });
     }
+    Ok(length)
+}
+
+/// Reads the bytes of one frame of at most `limit` bytes. A clean end before a frame is `Closed`.
+pub async fn read_bytes<R: AsyncRead + Unpin>(reader: &mut R, limit: usize) -> Result<Vec<u8>, FrameError> {
+    let length = read_length(reader, limit).await?;
     let mut bytes = vec![0; length];
     // Half a frame holds memory: whoever begins one finishes it.
     within(super::limits::FRAME_DEADLINE, async { reader.read_exact(&mut bytes).await.map_err(closed) })

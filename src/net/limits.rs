@@ -19,6 +19,10 @@ pub const REKEY_RECORDS: u32 = 4_096;
 /// Bytes of a question that anybody may ask; those who run the group may write files.
 pub const ASK_BYTES_MAX: usize = 16 * 1024;
 
+/// A longer question is passed over and refused up to so many bytes; one that is longer still ends its connection.
+pub const ASK_SKIPPED_BYTES_MAX: usize = FRAME_BYTES_MAX;
+/// Bytes of a key of pinned rows in a question.
+pub const PIN_KEY_BYTES_MAX: usize = crate::state::limits::PATH_BYTES_MAX + 64;
 /// A new connection must have said what it is by then, and done the handshake.
 pub const PREFACE_DEADLINE: Duration = Duration::from_secs(2);
 /// Opening a connection, preface and handshake included: through a balancer it is four times there and back, so that
@@ -95,6 +99,8 @@ pub const RETRY_PAUSE_MAX: Duration = Duration::from_millis(250);
 /// Answers of "not now, not here" in a row after which another server is tried.
 pub const REFUSALS_IN_A_ROW_MAX: u32 = 2;
 
+/// Servers that may end while they answer one and the same read; then it is not asked again.
+pub const LOST_READS_MAX: u32 = 2;
 /// A person's client gives up after so many tries over all the servers it knows,
 pub const TRIES_MAX: u32 = 3;
 /// this far apart after the first, twice as far after the second.

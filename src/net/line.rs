@@ -16,7 +16,9 @@
 use super::channel::{Channel, Reader};
 use super::frame::{self, FrameError, Plane};
 use super::keys::Keys;
-use super::limits::{ASKS_UNDER_WAY_MAX, FRAME_BYTES_MAX, SILENCE_STEP, SILENT_STEPS_MAX, SILENT_STEPS_PING};
+use super::limits::{
+    ASK_BYTES_MAX, ASKS_UNDER_WAY_MAX, FRAME_BYTES_MAX, SILENCE_STEP, SILENT_STEPS_MAX, SILENT_STEPS_PING,
+};
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame};
 use super::{handshake, tasks};
 use futures_channel::oneshot;
@@ -50,9 +52,18 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Table {
-    ended: bool,
+    end: Option<End>,
     last_tag: u32,
     waiting: HashMap<u32, oneshot::Sender<Answer>>,
+}
+
+/// How a line ended.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    /// The other side closed it, or something broke.
+    Closed,
+    /// Nothing was heard any more.
+    Silent,
 }
 
 impl Line {
@@ -70,29 +81,36 @@ impl Line {
         let driver = tasks::spawn(async move {
             let end = driven.drive(channel, queue, owed).await;
             log::debug!("the connection to {address} ended: {end}");
-            driven.end();
+            driven.end(if matches!(end, FrameError::TimedOut) { End::Silent } else { End::Closed });
         });
         Ok(Line { shared, driver })
     }
 
     /// Whether questions may still be asked on it.
     pub fn is_open(&self) -> bool {
-        !self.shared.table().ended && !self.driver.is_finished()
+        self.shared.table().end.is_none() && !self.driver.is_finished()
     }
 
     /// Asks, and waits for the answer. The server is told to answer within `limit`; `grace` more is left for
     /// the answer to travel.
     ///
     /// # Errors
-    /// `Closed` when the line ends first, `TimedOut` when there is no answer in time.
+    /// - `Unsent` when the line had ended before: the question did not leave.
+    /// - `TooLong` when the question is longer than a server reads. The line goes on.
+    /// - `Closed` when the other side ends the line before it has answered.
+    /// - `TimedOut` when there is no answer in time, or nothing was heard for too long.
     pub async fn ask(&self, ask: &Ask, limit: Duration, grace: Duration) -> Result<Answer, FrameError> {
         let (answer_to, answer) = oneshot::channel();
         let waiting = self.shared.enter(answer_to)?;
         let deadline_ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
         let frame = frame::encode(&AskFrame { tag: waiting.tag, deadline_ms, ask: ask.clone() });
+        let length = frame.len() - size_of::<u32>();
+        if length > ASK_BYTES_MAX {
+            return Err(FrameError::TooLong { length, limit: ASK_BYTES_MAX });
+        }
         frame::within(limit.saturating_add(grace), async {
-            self.shared.frames.send(frame).await.map_err(|_| FrameError::Closed)?;
-            answer.await.map_err(|_| FrameError::Closed)
+            self.shared.frames.send(frame).await.map_err(|_| FrameError::Unsent)?;
+            answer.await.map_err(|_| self.shared.ended())
         })
         .await
     }
@@ -117,8 +135,8 @@ impl Shared {
 
     fn enter(&self, answer_to: oneshot::Sender<Answer>) -> Result<Waiting<'_>, FrameError> {
         let mut table = self.table();
-        if table.ended {
-            return Err(FrameError::Closed);
+        if table.end.is_some() {
+            return Err(FrameError::Unsent);
         }
         // The count comes round after four thousand million questions; one of them may still be waiting.
         let mut tag = table.last_tag.wrapping_add(1);
@@ -133,10 +151,18 @@ impl Shared {
     }
 
     /// Nobody waits for an answer on this line any more, and nobody will.
-    fn end(&self) {
+    fn end(&self, how: End) {
         let mut table = self.table();
-        table.ended = true;
+        table.end = Some(how);
         table.waiting.clear();
+    }
+
+    /// Why a question that was sent has no answer.
+    fn ended(&self) -> FrameError {
+        match self.table().end {
+            Some(End::Silent) => FrameError::TimedOut,
+            Some(End::Closed) | None => FrameError::Closed,
+        }
     }
 
     async fn drive(&self, channel: Channel, queue: Receiver<Vec<u8>>, owed: Receiver<()>) -> FrameError {

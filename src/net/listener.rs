@@ -15,6 +15,7 @@
 //!
 //! It does not know what is asked or answered, and keeps no time for it: the deadline is the node's to keep.
 
+use super::admission::{self, Incoming};
 use super::channel::{Channel, Reader, Writer};
 use super::crowd::{Crowd, Presence};
 use super::frame::{self, FrameError, Plane};
@@ -22,8 +23,8 @@ use super::handshake::{self, Accepted, Opening};
 use super::http::{self, Page};
 use super::keys::Keys;
 use super::limits::{
-    ACCEPT_PAUSE, ACCEPT_WARN_EVERY, ADDRESS_CONNECTIONS_MAX, ANSWERS_QUEUED_MAX, ASK_BYTES_MAX,
-    ASK_DEADLINE_MAX, ASKS_PER_CONNECTION_MAX, CONNECTIONS_MAX, LIVE_SEND_BUFFER_BYTES, LIVE_SILENT_BYTES,
+    ACCEPT_PAUSE, ACCEPT_WARN_EVERY, ADDRESS_CONNECTIONS_MAX, ANSWERS_QUEUED_MAX, ASK_DEADLINE_MAX,
+    ASKS_PER_CONNECTION_MAX, CONNECTIONS_MAX, LIVE_SEND_BUFFER_BYTES, LIVE_SILENT_BYTES,
     MEMBER_CONNECTIONS_MIN, PREFACE_DEADLINE,
 };
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, Why};
@@ -306,9 +307,8 @@ async fn connection<N: Node>(
     match plane {
         Plane::Client | Plane::Control | Plane::Status | Plane::Directory => {
             let Channel { mut reader, writer } = channel;
-            let first = frame::read(&mut reader, ASK_BYTES_MAX).await?;
-            match (plane, first) {
-                (_, AskFrame { tag, ask: Ask::Subscribe { cursor, wanted }, .. })
+            match admission::read(&mut reader).await? {
+                Incoming::Ask(AskFrame { tag, ask: Ask::Subscribe { cursor, wanted }, .. })
                     if may_follow(plane, &wanted) =>
                 {
                     rustix::net::sockopt::set_socket_send_buffer_size(
@@ -320,7 +320,7 @@ async fn connection<N: Node>(
                     // Dropped with this connection.
                     tasks::spawn_reader(streaming).or(silence(reader)).await
                 }
-                (_, first) => converse(writer, reader, first, node, asker).await,
+                first => converse(writer, reader, first, node, asker).await,
             }
         }
         Plane::Peer | Plane::Snapshot => {
@@ -354,7 +354,7 @@ impl AsRef<[u8]> for Ready {
 async fn converse<N: Node>(
     mut writer: Writer,
     reader: Reader,
-    first: AskFrame,
+    first: Incoming,
     node: Arc<N>,
     asker: Asker,
 ) -> Result<(), FrameError> {
@@ -385,7 +385,7 @@ async fn silence(mut reader: Reader) -> Result<(), FrameError> {
 
 async fn read_asks<N: Node>(
     mut reader: Reader,
-    first: AskFrame,
+    first: Incoming,
     node: Arc<N>,
     asker: Asker,
     ready: Sender<Ready>,
@@ -394,9 +394,19 @@ async fn read_asks<N: Node>(
     let mut first = Some(first);
     loop {
         let place = places.acquire_arc().await;
-        let AskFrame { tag, deadline_ms, ask } = match first.take() {
+        let incoming = match first.take() {
             Some(first) => first,
-            None => frame::read(&mut reader, ASK_BYTES_MAX).await?,
+            None => admission::read(&mut reader).await?,
+        };
+        let AskFrame { tag, deadline_ms, ask } = match incoming {
+            Incoming::Ask(asked) => asked,
+            Incoming::Refused { tag, denied } => {
+                let frame = frame::encode(&AnswerFrame { tag, answer: Answer::Refused(denied) });
+                if ready.send(Ready { frame, _place: place }).await.is_err() {
+                    return Err(FrameError::Closed);
+                }
+                continue;
+            }
         };
         let limit = Duration::from_millis(deadline_ms.into()).min(ASK_DEADLINE_MAX);
         let deadline = Instant::now() + limit;

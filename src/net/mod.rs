@@ -15,6 +15,7 @@
 //! - [`limits`]: every bound of sockets and queues
 //! - [`frame`]: length-prefixed postcard; lengths are checked before anything is allocated
 //! - [`protocol`]: what is said
+//! - [`admission`]: what is refused before it is looked at
 //! - [`pinned`]: what is said about a member's rows at one index
 //! - [`keys`]: what follows from the cluster's key, and who is trusted
 //! - [`handshake`]: how a connection begins; [`channel`]: its records, sealed
@@ -32,6 +33,7 @@
 //! - [`tasks`]: the threads that run tasks
 //! - [`secret`]: session tokens and request ids
 
+pub mod admission;
 pub mod channel;
 pub mod client;
 pub mod crowd;

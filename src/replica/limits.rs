@@ -83,4 +83,4 @@ pub const LIVE_SCAN_MAX: usize = 1_024;
 /// Terms that may pass unheard: elections make one each, so a term further ahead comes from no election.
 pub const TERM_JUMP_MAX: u64 = 1 << 32;
 /// No log reaches it; a message that names a later index is nobody's.
-pub const INDEX_MAX: u64 = 1 << 62;
+pub const INDEX_MAX: u64 = crate::state::limits::INDEX_MAX;

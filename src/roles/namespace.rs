@@ -306,7 +306,7 @@ impl Namespace {
     async fn read(&self, query: Query, consistency: Consistency) -> Result<Read, Failure> {
         let read = self.ask_read(query, consistency, READ_MAX).await;
         read.map_err(|unreachable| match unreachable {
-            Unreachable::Nobody => self.nobody(unreachable),
+            Unreachable::Nobody | Unreachable::Spared => self.nobody(unreachable),
             Unreachable::Undecided(why) => self.unread(why),
         })
     }

@@ -9,7 +9,7 @@ use super::failure::{Exit, Failure};
 use super::options::{UserOptions, UserVerb};
 use super::person::stop::Stop;
 use super::status;
-use crate::net::client::Client;
+use crate::net::client::{Client, Unreachable};
 use crate::net::protocol::{Answer, Ask, Why};
 use crate::net::secret::new_request_id;
 use crate::state::people::AccountLine;
@@ -121,6 +121,7 @@ impl Operator {
         let newest = self.client.ask(ask(Consistency::Linearizable), NEWEST_MAX).await;
         let answer = match newest {
             Ok(answer @ (Answer::Read { .. } | Answer::Refused(_))) => answer,
+            Err(Unreachable::Spared) => return Err(Stop::unread(Unreachable::Spared)),
             _ => {
                 eprintln!("the servers cannot agree at the moment: this may be old");
                 self.client.ask(ask(Consistency::Stale), ASK_MAX).await.map_err(Stop::unread)?

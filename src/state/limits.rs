@@ -105,6 +105,15 @@ pub const LEASES_PAGE_MAX: usize = 256;
 /// Bytes of a request in the log; what people type is bounded tighter by the rules, but only once it is there.
 pub const REQUEST_BYTES_MAX: usize = 4_608;
 
+/// Bytes of an entry on one line as it was typed, before blanks around it are dropped.
+pub const TYPED_BYTES_MAX: usize = 2_048;
+
+/// Bytes of the hash of a password, a PHC string.
+pub const PASSWORD_HASH_BYTES_MAX: usize = 256;
+
+/// Largest log index that a request may name; no log reaches it.
+pub const INDEX_MAX: u64 = 1 << 62;
+
 const _: () = assert!(REMEMBERED_MIN + FORGET_STEP <= REMEMBERED_MAX);
 const _: () = assert!(PATH_BYTES_MAX + NODE_BYTES_MAX + 256 <= REQUEST_BYTES_MAX);
 const _: () = assert!(4 * MESSAGE_CHARS_MAX + 256 <= REQUEST_BYTES_MAX);

@@ -13,6 +13,7 @@
 //!
 //! - [`command`]: what can be asked of the group, and what it answers
 //! - [`code`]: every refusal, with its number and its words
+//! - [`check`]: bounds of what may be asked, and who may give which command
 //! - [`rows`]: the tables, their keys and rows, and the [`View`] through which rules read them
 //! - [`apply`]: the one entrance for writes: remembers requests, dispatches to the rules
 //! - [`window`]: the remembered requests and the bookkeeping, in memory
@@ -32,6 +33,7 @@
 
 pub mod accounts;
 pub mod apply;
+pub mod check;
 pub mod code;
 pub mod command;
 pub mod coordination;

@@ -148,6 +148,8 @@ pub enum Trouble {
     Busy,
     /// Servers answered, but decided nothing in time.
     Disagree,
+    /// Servers stopped while they answered this.
+    Spared,
     /// Too much was tried from one address.
     TooMany {
         /// Until one more may be.
@@ -162,6 +164,7 @@ impl Trouble {
             Trouble::Nobody => "No servers are running",
             Trouble::Busy => "The servers are busy",
             Trouble::Disagree => "The servers cannot agree",
+            Trouble::Spared => "The servers stopped over this",
             Trouble::TooMany { .. } => "That is too often",
         }
     }
@@ -172,6 +175,11 @@ impl Trouble {
             Trouble::Nobody => "none of them can be reached at the moment".to_string(),
             Trouble::Busy => Code::Busy.to_string(),
             Trouble::Disagree => Code::Unavailable.to_string(),
+            Trouble::Spared => {
+                "two servers stopped while they answered this page, so no other one was asked. \
+                The other pages may work. If it happens again, tell the people who run the servers"
+                    .to_string()
+            }
             Trouble::TooMany { wait_s } => {
                 let seconds = if wait_s == 1 { "a second".into() } else { format!("{wait_s} seconds") };
                 format!("nothing was done: too much came from your address at once; wait {seconds}")
@@ -190,6 +198,7 @@ impl From<Unreachable> for Trouble {
             Unreachable::Nobody | Unreachable::Undecided(Why::NotServing) => Trouble::Nobody,
             Unreachable::Undecided(Why::Busy) => Trouble::Busy,
             Unreachable::Undecided(_) => Trouble::Disagree,
+            Unreachable::Spared => Trouble::Spared,
         }
     }
 }

@@ -1,12 +1,17 @@
 //! What nobody should send, to every port: a clear answer or an end, and no process dies of it.
 
 use crate::http::{Browser, exchange};
-use crate::pond::{Pond, asked, awaited};
+use crate::pond::{Pond, asked, awaited, keys};
+use ribbit::net::client::ask_once;
 use ribbit::net::frame::Plane;
 use ribbit::net::handshake::Preface;
+use ribbit::net::protocol::{Answer, Ask};
+use ribbit::state::{Consistency, Query};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 const FIVE: [&str; 5] = ["BACKEND_1", "BACKEND_2", "BACKEND_3", "COORDINATOR_1", "COORDINATOR_2"];
 
@@ -123,4 +128,107 @@ fn many_idle_connections_keep_nobody_out() {
     });
     drop(idle);
     pond.await_whole();
+}
+
+/// Found by reading: the text behind which a list goes on became a key of the store, whatever its length, and the assertion on
+/// that length ended the process; the next backend was asked the same, and so on.
+#[test]
+fn a_list_asked_for_behind_an_endless_name_ends_no_backend() {
+    let pond = Pond::start();
+    let mut ada = pond.browser();
+    ada.join("ada");
+    let before = pond.pids();
+    for length in [600, 528, 527, 33, 9_000] {
+        let name = "a".repeat(length);
+        ada.get(&format!("/people?after={name}")).says(422, "that entry is not valid");
+        ada.get(&format!("/people?names=a*&after={name}")).says(422, "that entry is not valid");
+        ada.get(&format!("/@{name}")).says(404, "There is nobody of that name");
+        ada.get(&format!("/messages/{name}")).says(404, "There is nobody of that name");
+    }
+    for number in ["18446744073709551615", "18446744073709551614", "9223372036854775808"] {
+        for path in ["/main?before=", "/people?who=followers&after=", "/@ada?before=", "/messages?before="] {
+            assert_eq!(ada.get(&format!("{path}{number}")).status, 200, "{path}{number}");
+        }
+        assert_eq!(ada.get(&format!("/messages/~{number}")).status, 404);
+        assert_eq!(ada.get(&format!("/croak/{number}")).status, 404);
+    }
+    // On the control plane, as those who run the cluster ask it.
+    let long = "a".repeat(600);
+    let query = Query::Accounts { names: String::new(), after: Some(long) };
+    let read = Ask::Read { seen: None, consistency: Consistency::Stale, query };
+    for backend in ["BACKEND_1", "BACKEND_2", "BACKEND_3"] {
+        let limit = Duration::from_secs(5);
+        let answer =
+            smol::block_on(ask_once(&pond.address(backend), Plane::Control, &keys(), read.clone(), limit));
+        assert!(matches!(answer, Ok(Answer::Refused(_))), "{backend}: {answer:?}");
+    }
+    ada.croak("still here");
+    assert_eq!(pond.pids(), before, "a process was ended");
+}
+
+/// Everything that a web process asks goes over one connection: what nobody can answer must not end it.
+#[test]
+fn requests_that_are_far_too_long_disturb_nobody() {
+    let pond = Pond::start();
+    let mut ada = pond.browser();
+    ada.join("ada");
+    let long = "a".repeat(17_000);
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let (over, long, pond) = (&over, &long, &pond);
+        let rude: Vec<_> = (0..4)
+            .map(|number| {
+                let browser = if number % 2 == 0 { ada.clone() } else { stranger(pond) };
+                scope.spawn(move || {
+                    while !over.load(Ordering::Relaxed) {
+                        rude_round(&mut browser.clone(), long);
+                    }
+                })
+            })
+            .collect();
+        let polite: Vec<_> = (0..4)
+            .map(|number| {
+                let mut browser = ada.clone();
+                scope.spawn(move || {
+                    (0..60).for_each(|round| {
+                        assert_eq!(browser.get("/main").status, 200);
+                        browser.croak(&format!("{number}, {round}"));
+                    });
+                })
+            })
+            .collect();
+        let went: Vec<_> = polite.into_iter().map(thread::ScopedJoinHandle::join).collect();
+        over.store(true, Ordering::Relaxed);
+        went.into_iter()
+            .chain(rude.into_iter().map(thread::ScopedJoinHandle::join))
+            .for_each(|it| it.unwrap());
+    });
+}
+
+/// A browser with a session that there never was.
+fn stranger(pond: &Pond) -> Browser {
+    let mut browser = pond.browser();
+    browser.cookies.insert("session".into(), "ab".repeat(32));
+    browser
+}
+
+/// Each is refused at once, in words.
+fn rude_round(browser: &mut Browser, long: &str) {
+    let began = Instant::now();
+    for path in ["/people?names=", "/people?after=", "/@", "/messages/", "/messages?to="] {
+        let status = browser.get(&format!("{path}{long}")).status;
+        // Who has no session is sent to where one is had.
+        assert!(matches!(status, 200 | 303 | 404 | 422), "{path}: {status}");
+    }
+    // A session of its own: what came before may have ended this one.
+    let mut new = Browser::new(&browser.address);
+    for (path, fields) in [
+        ("/login", vec![("username", "ada"), ("password", long)]),
+        ("/login", vec![("username", long), ("password", "password")]),
+        ("/create", vec![("name", "a"), ("email", "a@b"), ("username", "eve"), ("password", long)]),
+        ("/create", vec![("name", long), ("email", "a@b"), ("username", "eve"), ("password", "password")]),
+    ] {
+        assert_eq!(new.post(path, &fields).status, 422, "{path} {}", fields[0].0);
+    }
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }

@@ -4,6 +4,7 @@ use crate::pond::Pond;
 use crate::pty::Terminal;
 use crate::verbs::{Ran, Somebody, ran};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 fn operator(pond: &Pond, arguments: &[&str]) -> Ran {
     ran(pond.plain(&[&["user"], arguments].concat()), "")
@@ -89,4 +90,15 @@ fn an_operator_looks_after_accounts() {
     operator(&pond, &["list", "--server", "127.0.0.1:1"]).badly(3, "nobody answers");
     assert_eq!(operator(&pond, &["registration", "ajar"]).code, 2);
     assert_eq!(operator(&pond, &["list", "b*", "--json"]).well(), "");
+}
+
+/// It went to every server, each of which hung up: "no servers are running", after thirteen seconds.
+#[test]
+fn a_pattern_that_none_can_be_is_refused_at_once_and_in_words() {
+    let pond = Pond::start();
+    let began = Instant::now();
+    for pattern in ["a".repeat(65), "a".repeat(17_000), "{a,b}".into()] {
+        operator(&pond, &["list", &pattern]).badly(1, "names: that entry is not valid (606)");
+    }
+    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
 }

@@ -7,10 +7,10 @@
 
 use super::Shared;
 use super::limits::{FIRST_ASK_DEADLINE, LOOKS_MAX, NEXT_ASK_DEADLINE, READER_LEASE};
+use crate::net::admission::{self, Incoming};
 use crate::net::channel::Channel;
 use crate::net::client::ask_status;
 use crate::net::frame::{self, FrameError, Plane};
-use crate::net::limits::ASK_BYTES_MAX;
 use crate::net::protocol::{Answer, AnswerFrame, Ask, AskFrame, Directions, Directory, Finding, Why};
 use crate::state::{Code, Denied};
 use smol::lock::Semaphore;
@@ -24,8 +24,14 @@ pub(super) async fn converse(channel: Channel, shared: &Shared) -> Result<(), Fr
     let Channel { mut reader, mut writer } = channel;
     let mut patience = FIRST_ASK_DEADLINE;
     loop {
-        let AskFrame { tag, ask, .. } =
-            frame::within(patience, frame::read(&mut reader, ASK_BYTES_MAX)).await?;
+        let incoming = frame::within(patience, admission::read(&mut reader)).await?;
+        let AskFrame { tag, ask, .. } = match incoming {
+            Incoming::Ask(asked) => asked,
+            Incoming::Refused { tag, denied } => {
+                frame::write(&mut writer, &AnswerFrame { tag, answer: Answer::Refused(denied) }).await?;
+                continue;
+            }
+        };
         let answer = match ask {
             Ask::Directory(ask) => match directions(ask, shared).await {
                 Ok(directions) => Answer::Directions(directions),

@@ -29,7 +29,7 @@ impl Asking<'_> {
         if let Err(denied) = checked {
             return Answer::Refused(denied);
         }
-        if let Err(code) = self.node.limits.new_account(id) {
+        if let Err(code) = self.node.limits.new_account(id, &form.password.0) {
             return Answer::Refused(Denied::new(code));
         }
         match self.in_time(self.node.passwords.hash(form.password.0, id.0)).await {
@@ -106,7 +106,7 @@ impl Asking<'_> {
         session: TokenHash,
         password: Password,
     ) -> Answer {
-        match self.checked_owner(id, born, session, password).await {
+        match self.checked_owner(id, born, session, password, "").await {
             Ok(credential_version) => {
                 self.submit(id, born, Command::DeleteAccount { session, credential_version }).await
             }
@@ -125,7 +125,7 @@ impl Asking<'_> {
         if text::check_password(&new.0).is_err() {
             return Answer::Refused(Denied::of(Code::InvalidEntry, Field::NewPassword));
         }
-        let credential_version = match self.checked_owner(id, born, session, old).await {
+        let credential_version = match self.checked_owner(id, born, session, old, &new.0).await {
             Ok(credential_version) => credential_version,
             Err(answer) => return answer,
         };
@@ -165,7 +165,8 @@ impl Asking<'_> {
         }
     }
 
-    /// The credential version at which the password of the session's owner was found right; else the answer. When this
+    /// The credential version at which the password of the session's owner was found right; else the answer. `new` is what
+    /// is hashed after that, if anything: another one is another try. When this
     /// request was carried out already, that is what became of it: its session or its password may be no more.
     async fn checked_owner(
         &self,
@@ -173,10 +174,11 @@ impl Asking<'_> {
         born: LogIndex,
         session: TokenHash,
         password: Password,
+        new: &str,
     ) -> Result<u32, Answer> {
         self.newest(born).await?;
         let reader = self.member.replica.reader();
-        let first = reader.first_outcome(id).map_err(|error| broken(&error))?;
+        let first = self.first_outcome(id).await.map_err(|error| broken(&error))?;
         if let Some((index, outcome)) = first {
             let token = Token { history: self.member.identity.history, index };
             return Err(Answer::Written { token, outcome });
@@ -185,7 +187,7 @@ impl Asking<'_> {
         let Some((me, account)) = owner.map_err(|error| broken(&error))? else {
             return Err(Answer::Refused(Denied::new(Code::NotLoggedIn)));
         };
-        if let Err(code) = self.node.limits.owner_check(me, id, &password.0) {
+        if let Err(code) = self.node.limits.owner_check(me, id, [&password.0, new]) {
             return Err(Answer::Refused(Denied::of(code, Field::Password)));
         }
         let check = self.node.passwords.check(password.0, Some(account.password_hash));

@@ -134,20 +134,21 @@ impl Limits {
         self.admit(What::LogIn, username, (id.0, password))
     }
 
-    /// Whether somebody who is logged in may be asked for this account's password again.
+    /// Whether somebody who is logged in may be asked for this account's password again. Each of the passwords is hashed,
+    /// so all of them are part of what makes two tries the same.
     ///
     /// # Errors
     /// The code of the refusal.
-    pub fn owner_check(&self, account: AccountId, id: RequestId, password: &str) -> Result<(), Code> {
-        self.admit(What::OwnerCheck, account, (id.0, password))
+    pub fn owner_check(&self, account: AccountId, id: RequestId, passwords: [&str; 2]) -> Result<(), Code> {
+        self.admit(What::OwnerCheck, account, (id.0, passwords))
     }
 
-    /// Whether one more account may be made.
+    /// Whether one more account may be made. The password is hashed, so another one is another try.
     ///
     /// # Errors
     /// The code of the refusal.
-    pub fn new_account(&self, id: RequestId) -> Result<(), Code> {
-        self.admit(What::NewAccount, (), id.0)
+    pub fn new_account(&self, id: RequestId, password: &str) -> Result<(), Code> {
+        self.admit(What::NewAccount, (), (id.0, password))
     }
 
     /// Whether this may be written in the name of this account, or of nobody that is known here.
@@ -172,7 +173,9 @@ impl Limits {
         let from = household(from);
         match ask {
             Ask::LogIn { id, password, .. } => self.admit(What::LogInFrom, from, (id.0, &password.0)),
-            Ask::CreateAccount { id, .. } => self.admit(What::NewAccountFrom, from, id.0),
+            Ask::CreateAccount { id, form, .. } => {
+                self.admit(What::NewAccountFrom, from, (id.0, &form.password.0))
+            }
             Ask::Write(request) if self.count_writes() => self.admit(What::WriteFrom, from, request.id.0),
             _ => Ok(()),
         }
@@ -268,7 +271,7 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::protocol::Password;
+    use crate::net::protocol::{NewAccount, Password};
 
     const SECOND_US: u64 = 1_000_000;
 
@@ -312,6 +315,22 @@ mod tests {
         let guesses =
             (0..100).filter(|guess| limits.log_in("ada", RequestId(1), &format!("guess {guess}")).is_ok());
         assert_eq!(guesses.count(), 10);
+        // Each other password is hashed: no request id makes that cost nothing.
+        let word = |number: usize| format!("password {number}");
+        let made = (0..1_000).filter(|number| limits.new_account(RequestId(2), &word(*number)).is_ok());
+        assert_eq!(made.count(), NEW_ACCOUNTS.burst as usize);
+        let change = |old: usize, new: usize| {
+            limits.owner_check(AccountId(7), RequestId(3), [&word(old), &word(new)]).is_ok()
+        };
+        assert_eq!((0..100).filter(|number| change(0, *number)).count(), OWNER_CHECKS.burst as usize);
+        let from: IpAddr = "192.0.2.9".parse().unwrap();
+        let create = |number: usize| {
+            let (name, username, email) = ("a".to_string(), "a".to_string(), "a@b".to_string());
+            let form = NewAccount { name, username, email, password: Password(word(number)) };
+            limits.address(from, &Ask::CreateAccount { id: RequestId(4), born: 0, form }).is_ok()
+        };
+        let made = (0..1_000).filter(|number| create(*number)).count();
+        assert_eq!(made, NEW_ACCOUNTS_OF_ADDRESS.burst as usize);
     }
 
     #[test]

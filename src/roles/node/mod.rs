@@ -32,6 +32,8 @@ mod chores;
 mod coordination;
 mod credentials;
 pub mod disk;
+#[cfg(test)]
+mod every_ask;
 mod join;
 mod limits;
 mod lost;

@@ -368,7 +368,11 @@ pub async fn accept(node: Arc<Node>, channel: Channel) {
         }
         match read {
             Ok(PeerFrame::Raft(bytes)) => member.replica.receive(from, &bytes),
-            Ok(PeerFrame::Talk(PeerTalk::Forward(requests))) => member.replica.receive_forwarded(requests),
+            Ok(PeerFrame::Talk(PeerTalk::Forward(mut requests))) => {
+                // Checked where they came in; this member's version may have tighter bounds.
+                requests.retain(|request| request.check().is_ok());
+                member.replica.receive_forwarded(requests);
+            }
             Ok(PeerFrame::Talk(PeerTalk::Beat(info))) if info.raft_id == from => {
                 member.peers.heard(&info);
             }

@@ -17,11 +17,11 @@ use crate::net::tasks;
 use crate::replica::{Undecided, Unreached};
 use crate::state::command::NewMember;
 use crate::state::{
-    AccountCommand, AccountId, ClusterId, Code, Command, Consistency, Denied, LeaseCommand, LogIndex,
-    MemberName, MessageCommand, OperatorCommand, Query, Reply, Request, RequestId, Role, Token, TokenHash,
-    Wanted, members, social, text,
+    AccountId, ClusterId, Code, Command, Consistency, Denied, LogIndex, MemberName, Outcome, Query, Reply,
+    Request, RequestId, Role, Token, TokenHash, Wanted, members, social,
 };
 use smol::future::FutureExt;
+use smol::lock::Semaphore;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,9 @@ use std::time::{Duration, Instant};
 const LATE: Duration = Duration::from_millis(100);
 /// A read waits this long for what its asker has seen elsewhere.
 pub(super) const READ_WAIT: Duration = Duration::from_secs(1);
+
+/// Whoever looks for what became of a request, one after the other.
+static OUTCOMES: Semaphore = Semaphore::new(1);
 
 pub struct Service {
     pub node: Arc<Node>,
@@ -196,7 +199,7 @@ impl Asking<'_> {
         }
         if request.command.grows() && self.node.disks_are_full() {
             // One that was carried out already is told so, however full it has become.
-            match self.member.replica.reader().first_outcome(id) {
+            match self.first_outcome(id).await {
                 Ok(Some(_)) => {}
                 Ok(None) => return Answer::Refused(Denied::new(Code::DisksFull)),
                 Err(error) => return broken(&error),
@@ -209,6 +212,18 @@ impl Asking<'_> {
             }
             Err(why) => undecided(why),
         }
+    }
+
+    /// What became of a request that is remembered here. Reads the store, and waits for the writer: on a thread where that
+    /// may take its time, one request at a time, so that reads go on beside it.
+    pub(super) async fn first_outcome(&self, id: RequestId) -> Result<Option<(LogIndex, Outcome)>, DbError> {
+        let _turn = OUTCOMES.acquire().await;
+        let node = self.node.clone();
+        tasks::spawn_reader(async move {
+            let Some(member) = node.member.get() else { return Ok(None) };
+            member.replica.reader().first_outcome(id)
+        })
+        .await
     }
 
     async fn join(&self, cluster: ClusterId, id: RequestId, site: u32, member: NewMember) -> Answer {
@@ -266,23 +281,8 @@ impl Asking<'_> {
     /// Commands that people may give as they are. Those that carry what a backend checked, and those that only
     /// members propose, are not among them.
     async fn write(&self, mut request: Request) -> Answer {
-        let allowed = match &request.command {
-            Command::Croak { text, .. } => text::check_croak(text),
-            Command::AddFriend { username, .. } | Command::RemoveFriend { username, .. } => {
-                text::fold_username(username).map(drop)
-            }
-            Command::Message(MessageCommand::Send { username, text, .. }) => {
-                text::fold_username(username).and_then(|_| text::check_message(text))
-            }
-            Command::Account(AccountCommand::ChangePassword { .. }) => Err(Denied::new(Code::InvalidEntry)),
-            Command::LogOut { .. } | Command::Message(_) | Command::Account(_) => Ok(()),
-            Command::Lease(
-                LeaseCommand::EnterChat { .. } | LeaseCommand::Close { .. } | LeaseCommand::NumberClient,
-            ) => Ok(()),
-            _ => Err(Denied::new(Code::InvalidEntry)),
-        };
-        if let Err(denied) = allowed {
-            return Answer::Refused(denied);
+        if !request.command.is_peoples() {
+            return Answer::Refused(Denied::new(Code::InvalidEntry));
         }
         let session = request.command.session_mut().copied();
         match self.not_too_much(&request, session).await {
@@ -312,7 +312,14 @@ impl Asking<'_> {
 
     async fn learn_owner(&self, session: TokenHash, born: LogIndex) -> Result<Option<AccountId>, Answer> {
         // What cannot be had here is decided by the rules, as far as it can be told whose it is.
-        let caught_up = self.caught_up_with(born).await;
+        let ends = self.deadline.min(Instant::now() + READ_WAIT);
+        let caught_up = match self.member.replica.reach(born, ends).await {
+            Ok(()) => true,
+            Err(Unreached::Late) => false,
+            Err(Unreached::NeverCommitted) => {
+                return Err(Answer::Refused(Denied::new(Code::OutcomeUnknown)));
+            }
+        };
         let node = self.node.clone();
         let looked_up = tasks::spawn_reader(async move {
             let Some(member) = node.member.get() else { return Ok(None) };
@@ -333,17 +340,10 @@ impl Asking<'_> {
 
     /// What those who run the group may do with the namespace, and with what is people's.
     async fn write_as_operator(&self, request: Request) -> Answer {
-        let allowed = match &request.command {
-            Command::Operate(OperatorCommand::SetPassword { .. }) => false,
-            Command::Tree(_) | Command::Operate(_) => true,
-            Command::Lease(command) => matches!(
-                command,
-                LeaseCommand::Open { .. } | LeaseCommand::Close { .. } | LeaseCommand::NumberClient
-            ),
-            _ => false,
-        };
         match self.node.options.role {
-            _ if allowed => self.submit(request.id, request.born, request.command).await,
+            _ if request.command.is_operators() => {
+                self.submit(request.id, request.born, request.command).await
+            }
             Role::Backend => self.write(request).await,
             Role::Coordinator => Answer::Refused(Denied::new(Code::InvalidEntry)),
         }
@@ -429,9 +429,11 @@ pub(super) mod tests {
     use crate::roles::node::supervised::Pulse;
     use crate::roles::node::whereabouts::Whereabouts;
     use crate::roles::options::NodeOptions;
-    use crate::state::{Field, HistoryId, TokenHash};
+    use crate::state::{Field, HistoryId, TokenHash, TreeCommand};
     use smol::lock::Semaphore;
     use std::net::Ipv4Addr;
+    use std::path::Path;
+    use std::pin::pin;
     use std::sync::{Mutex, OnceLock};
 
     fn on(plane: Plane) -> Asker {
@@ -439,7 +441,12 @@ pub(super) mod tests {
     }
 
     /// A backend that was founded among these voters and has no links.
-    pub(in crate::roles::node) fn backend(folder: &std::path::Path, voters: &[u64]) -> Arc<Service> {
+    pub(in crate::roles::node) fn backend(folder: &Path, voters: &[u64]) -> Arc<Service> {
+        backend_with(folder, voters, u64::MAX)
+    }
+
+    /// The same, with so much room on its disk.
+    fn backend_with(folder: &Path, voters: &[u64], quota_bytes: u64) -> Arc<Service> {
         let (role, cluster) = (Role::Backend, ClusterId(1));
         let identity = Identity { cluster, history: HistoryId(2), raft_id: 1, role, site: 1, id: 1 };
         let mut store = Store::open(FileDisk::new(folder).unwrap()).unwrap();
@@ -488,7 +495,7 @@ pub(super) mod tests {
             gate: Gate::new(),
             passwords: Passwords::start(passwords::TODAY, passwords::IDLE_MAX).unwrap(),
             limits: Limits::new(60),
-            disk: Disk::new(folder.to_path_buf(), u64::MAX, 0),
+            disk: Disk::new(folder.to_path_buf(), quota_bytes, 0),
             failed,
             subscribers: Semaphore::new(SUBSCRIBERS_MAX),
             pins: Arc::default(),
@@ -566,6 +573,32 @@ pub(super) mod tests {
         assert_eq!(log_in(&service), Answer::Unavailable(Why::NoLeader));
     }
 
+    /// The thread that asks is that of the sockets and of Raft: a disk that is slow must not stop it.
+    #[test]
+    fn while_disks_are_full_nothing_that_is_written_waits_for_the_writer_where_sockets_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let service = backend_with(folder.path(), &[1], 0);
+        service.node.disk.look();
+        let command = TreeCommand::MakeFolder { path: "/a".parse().unwrap(), parents: true }.into();
+        let ask = Ask::Write(Request { id: RequestId(8), born: 0, command });
+        assert!(!ask.reads_store(), "it is answered where the sockets are");
+        let held = service.node.member.get().unwrap().replica.reader().hold_requests();
+        let (gave_way, way) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            let asking = scope.spawn(|| {
+                let deadline = Instant::now() + Duration::from_secs(30);
+                let mut answer = pin!(service.clone().answer(on(Plane::Control), ask, deadline));
+                let first = smol::block_on(smol::future::poll_once(answer.as_mut()));
+                gave_way.send(first.is_none()).unwrap();
+                smol::block_on(answer)
+            });
+            let waited = way.recv_timeout(Duration::from_secs(10));
+            drop(held);
+            assert_eq!(asking.join().unwrap(), Answer::Refused(Denied::new(Code::DisksFull)));
+            assert_eq!(waited, Ok(true), "it waited for the writer's lock");
+        });
+    }
+
     #[test]
     fn a_password_that_would_be_checked_too_late_is_not_waited_for() {
         let folder = tempfile::tempdir().unwrap();
@@ -588,7 +621,7 @@ pub(super) mod tests {
         let begin = Instant::now();
         for answer in waiting {
             let answer = smol::block_on(answer);
-            assert!(matches!(answer, Answer::Unavailable(Why::Busy) | Answer::Refused(_)), "{answer:?}");
+            assert!(matches!(answer, Answer::Unavailable(_) | Answer::Refused(_)), "{answer:?}");
         }
         assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
     }

@@ -38,7 +38,7 @@ impl Stop {
     }
     /// There are servers, and none of them could answer: that may change.
     pub fn may_pass(self) -> bool {
-        self.is_unreachable() && !self.finds_nobody()
+        self.is_unreachable() && !self.finds_nobody() && self != Stop::Unread(Unreachable::Spared)
     }
     /// Nobody answered: it may be asked again.
     pub fn is_unreachable(self) -> bool {
@@ -69,6 +69,7 @@ impl std::fmt::Display for Stop {
                 // The latter is the web role's alone.
                 Trouble::Busy | Trouble::TooMany { .. } => write!(f, "{}", Code::Busy),
                 Trouble::Disagree => write!(f, "{}", Code::Unavailable),
+                Trouble::Spared => write!(f, "{}", Unreachable::Spared),
             },
         }
     }

@@ -219,6 +219,7 @@ impl Visit {
                 self.old |= old || self.outwaited;
                 page.map(|page| Got { page, old: self.old }).map_err(|denied| self.stopped(denied))
             }
+            protocol::Answer::Refused(denied) => Err(self.stopped(denied)),
             other => Err(unexpected(&other)),
         }
     }

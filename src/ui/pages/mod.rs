@@ -105,7 +105,12 @@ pub struct MessagePage {
 impl MessagePage {
     /// For a page that was asked for while nobody can serve it.
     pub fn trouble(here: Place, logged_in: bool, trouble: Trouble) -> MessagePage {
-        let shell = Shell { refresh: Some(REFRESH_SECONDS), ..Shell::new(trouble.title(), here, logged_in) };
+        let shell = Shell::new(trouble.title(), here, logged_in);
+        if trouble == Trouble::Spared {
+            // What ended two servers is not asked again by itself.
+            return MessagePage { shell, words: trouble.words() };
+        }
+        let shell = Shell { refresh: Some(REFRESH_SECONDS), ..shell };
         let words = format!("{} This page tries again by itself.", trouble.words());
         MessagePage { shell, words }
     }

@@ -1,0 +1,219 @@
+//! Every question, with each of its fields at its bound and beyond, put to a backend over a real store and a real
+//! connection: each gets an answer, the connection goes on, and the process lives.
+
+mod table;
+
+use crate::net::admission::{self, Incoming};
+use crate::net::channel::Channel;
+use crate::net::frame::{self, Plane};
+use crate::net::limits::{ASK_BYTES_MAX, ASK_SKIPPED_BYTES_MAX, FRAME_BYTES_MAX};
+use crate::net::protocol::{Answer, AnswerFrame, Ask, AskFrame};
+use crate::net::secret::stored_token;
+use crate::net::{handshake, listener, tasks};
+use crate::roles::node::service::{Service, tests::backend};
+use crate::state::limits::INDEX_MAX;
+use crate::state::*;
+use async_net::TcpListener;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use table::{Expected, SESSION, TOKEN, denied, id, password, read, table, write};
+
+/// The names of a value's variants on the way down to its fields, as `Debug` has them.
+fn variants(ask: &Ask) -> Vec<String> {
+    let name = |value: &dyn std::fmt::Debug| {
+        let text = format!("{value:?}");
+        text.split([' ', '(', '{']).next().unwrap_or_default().to_string()
+    };
+    let mut names = vec![name(ask)];
+    match ask {
+        Ask::Read { query, .. } => names.push(format!("Query::{}", name(query))),
+        Ask::Pin(pin) => names.push(format!("Pin::{}", name(pin))),
+        Ask::Directory(it) => names.push(format!("Directory::{}", name(it))),
+        Ask::Write(Request { command, .. }) => {
+            names.push(format!("Command::{}", name(command)));
+            match command {
+                Command::Tree(it) => names.push(format!("Tree::{}", name(it))),
+                Command::Lease(it) => names.push(format!("Lease::{}", name(it))),
+                Command::Message(it) => names.push(format!("Message::{}", name(it))),
+                Command::Account(it) => names.push(format!("Account::{}", name(it))),
+                Command::Operate(it) => names.push(format!("Operate::{}", name(it))),
+                Command::Elsewhere { change, .. } => names.push(format!("Elsewhere::{}", name(change))),
+                _ => {}
+            }
+        }
+        _ => {}
+    }
+    names
+}
+
+/// How many variants there are of each of the types that people and members send: whoever adds one adds it to the table.
+const VARIANTS: usize = 18 + 20 + 6 + 4 + 23 + 6 + 9 + 3 + 5 + 5 + 3;
+
+struct Server {
+    service: Arc<Service>,
+    address: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Server {
+    /// A founded backend with ada, who is logged in.
+    async fn start() -> Server {
+        let folder = tempfile::tempdir().unwrap();
+        let service = backend(folder.path(), &[1]);
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap().to_string();
+        let (gate, keys) = (service.node.gate.clone(), service.node.options.keys.clone());
+        tasks::spawn(listener::serve(socket, service.clone(), gate, keys)).detach();
+        let server = Server { service, address, _folder: folder };
+        let create = Command::CreateAccount {
+            username: "ada".into(),
+            name: "Ada".into(),
+            email: "a@b".into(),
+            password_hash: String::new(),
+        };
+        let Ok(Reply::Created { account }) = server.run(create).await else { panic!("not created") };
+        let token = stored_token(SESSION);
+        server.run(Command::LogIn { account, credential_version: 1, token }).await.unwrap();
+        server
+    }
+
+    async fn run(&self, command: Command) -> Outcome {
+        let replica = &self.service.node.member.get().unwrap().replica;
+        let request = Request { id: id(), born: replica.reader().applied(), command };
+        replica.submit(request, Instant::now() + Duration::from_secs(10)).await.unwrap().1
+    }
+
+    async fn connect(&self, plane: Plane) -> Channel {
+        handshake::connect(&self.address, plane, &self.service.node.options.keys).await.unwrap()
+    }
+}
+
+/// Long enough that it is only over when there is no answer at all.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn answer(channel: &mut Channel, tag: u32) -> Answer {
+    let read = frame::read(&mut channel.reader, FRAME_BYTES_MAX);
+    let AnswerFrame { tag: its, answer } = frame::within(PATIENCE, read).await.unwrap();
+    assert_eq!(its, tag);
+    answer
+}
+
+async fn asked(channel: &mut Channel, tag: u32, ask: Ask) -> Answer {
+    frame::write(&mut channel.writer, &AskFrame { tag, deadline_ms: 1_500, ask }).await.unwrap();
+    answer(channel, tag).await
+}
+
+#[test]
+fn every_question_at_and_beyond_its_bounds_is_answered_and_ends_nothing() {
+    smol::block_on(async {
+        let server = Server::start().await;
+        let (mut client, mut control) =
+            (server.connect(Plane::Client).await, server.connect(Plane::Control).await);
+        let table = table();
+        let met: BTreeSet<String> = table.iter().flat_map(|(_, ask, _)| variants(ask)).collect();
+        assert_eq!(met.len(), VARIANTS, "{met:#?}");
+        for (tag, (plane, ask, expected)) in (1..).zip(table) {
+            let channel = if plane == Plane::Client { &mut client } else { &mut control };
+            let what = format!("{plane:?} {ask:?}").chars().take(400).collect::<String>();
+            let checked = ask.check();
+            let answer = asked(channel, tag, ask).await;
+            match expected {
+                Expected::Answered => assert_eq!(checked, Ok(()), "{what}"),
+                Expected::Refused(denied) => assert_eq!(answer, Answer::Refused(denied), "{what}"),
+            }
+        }
+        let croak = write(Command::Croak { session: SESSION, text: "still here".into() });
+        let answer = asked(&mut client, 0, croak).await;
+        // Not the croak itself: this account has written a lot.
+        assert!(matches!(answer, Answer::Written { .. } | Answer::Refused(_)), "{answer:?}");
+        let me = asked(&mut client, 0, read(Query::Me { session: SESSION })).await;
+        assert!(matches!(me, Answer::Read { page: Ok(Page::Me(_)), .. }), "{me:?}");
+    });
+}
+
+/// It was waited for, a second on each server, until the page said that nobody answers.
+#[test]
+fn a_password_with_a_request_from_behind_the_end_of_the_log_is_refused_at_once() {
+    smol::block_on(async {
+        let server = Server::start().await;
+        let (mut client, mut control) =
+            (server.connect(Plane::Client).await, server.connect(Plane::Control).await);
+        let applied = server.service.node.member.get().unwrap().replica.reader().applied();
+        let began = Instant::now();
+        for born in [applied + 1_000, INDEX_MAX, u64::MAX] {
+            let (session, word) = (SESSION, || password("long enough"));
+            let (old, new) = (word(), word());
+            let (username, token) = ("ada".to_string(), TOKEN);
+            for ask in [
+                Ask::DeleteAccount { id: id(), born, session, password: word() },
+                Ask::ChangePassword { id: id(), born, session, old, new },
+                Ask::LogIn { id: id(), born, username: username.clone(), password: word(), token },
+                Ask::SetPassword { id: id(), born, username, password: word() },
+            ] {
+                let operators = matches!(ask, Ask::SetPassword { .. });
+                let channel = if operators { &mut control } else { &mut client };
+                let answer = asked(channel, 1, ask).await;
+                assert_eq!(answer, Answer::Refused(denied(Code::OutcomeUnknown, None)), "{born}");
+            }
+        }
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    });
+}
+
+/// A connection is shared: what cannot be read of one question is no matter of the others.
+#[test]
+fn a_question_that_cannot_be_read_is_refused_by_itself() {
+    smol::block_on(async {
+        let server = Server::start().await;
+        let mut client = server.connect(Plane::Client).await;
+        let session = SESSION;
+        let long =
+            |bytes| read(Query::Profile { session, username: "a".repeat(bytes), before: None, limit: 1 });
+        let refused = |field| Answer::Refused(denied(Code::InvalidEntry, field));
+        let odd = refused(None);
+        // Also as the first one of a connection.
+        let too_long = ASK_BYTES_MAX + 1;
+        assert_eq!(asked(&mut client, 7, long(too_long)).await, odd);
+        assert_eq!(asked(&mut client, 8, long(ASK_SKIPPED_BYTES_MAX - 100)).await, odd);
+        assert_eq!(asked(&mut client, 9, long(ASK_BYTES_MAX - 100)).await, refused(Some(Field::Username)));
+        // A tag, and then nothing that there is: a question of a later version, a path that is none, bytes behind the end.
+        let mut frames = [9u32, 10, 11].map(|tag| {
+            let ask = Ask::NodeStatus;
+            frame::encode(&AskFrame { tag, deadline_ms: 1, ask })
+        });
+        *frames[0].last_mut().unwrap() = 99;
+        frames[1][0] += 1;
+        frames[1].push(0);
+        let tree = Query::Tree { path: "/a".parse().unwrap(), depth: None, after: None, limit: 1 };
+        frames[2] = frame::encode(&AskFrame { tag: 11, deadline_ms: 1, ask: read(tree) });
+        let slash = frames[2].iter().position(|byte| *byte == b'/').unwrap();
+        frames[2][slash] = b'b';
+        for (tag, frame) in (9..).zip(frames) {
+            frame::write_bytes(&mut client.writer, &frame).await.unwrap();
+            assert_eq!(answer(&mut client, tag).await, odd, "{tag}");
+        }
+        let me = asked(&mut client, 12, read(Query::Me { session })).await;
+        assert!(matches!(me, Answer::Read { page: Ok(Page::Me(_)), .. }), "{me:?}");
+        // What would take too much to pass over ends its connection.
+        let endless = long(ASK_SKIPPED_BYTES_MAX + 1);
+        let _ = frame::write(&mut client.writer, &AskFrame { tag: 13, deadline_ms: 1, ask: endless }).await;
+        assert!(frame::read::<AnswerFrame, _>(&mut client.reader, FRAME_BYTES_MAX).await.is_err());
+    });
+}
+
+/// What every sender relies on: what passes the check fits a frame.
+#[test]
+fn what_is_within_its_bounds_fits_a_frame() {
+    smol::block_on(async {
+        for (_, ask, _) in table() {
+            let fits = ask.check().is_ok();
+            let bytes = frame::encode(&AskFrame { tag: u32::MAX, deadline_ms: u32::MAX, ask });
+            if fits {
+                assert!(bytes.len() - 4 <= ASK_BYTES_MAX, "{} bytes", bytes.len());
+                let incoming = admission::read(&mut &bytes[..]).await.unwrap();
+                assert!(matches!(incoming, Incoming::Ask(_)), "{incoming:?}");
+            }
+        }
+    });
+}

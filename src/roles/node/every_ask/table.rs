@@ -1,0 +1,567 @@
+//! The table: each variant of what may be asked, with texts and numbers at their bounds, one beyond, empty, with zeros in
+//! them, and as long or as large as they can be.
+
+use crate::net::frame::Plane;
+use crate::net::limits::PIN_KEY_BYTES_MAX;
+use crate::net::pinned::PinAsk;
+use crate::net::protocol::{Ask, Directory, NewAccount, Password};
+use crate::state::command::{MemberChange, NewMember};
+use crate::state::leases::Ending;
+use crate::state::limits::*;
+use crate::state::namespace::Guard;
+use crate::state::query::Whom;
+use crate::state::*;
+
+pub const SESSION: TokenHash = TokenHash([1; 32]);
+pub const TOKEN: TokenHash = TokenHash([7; 32]);
+const NUMBERS: [u64; 7] = [0, 1, u64::MAX / 2, INDEX_MAX, INDEX_MAX + 1, u64::MAX - 1, u64::MAX];
+
+/// What a question must come to.
+pub enum Expected {
+    /// Any answer: its fields are within their bounds.
+    Answered,
+    /// This refusal, before anything is looked at.
+    Refused(Denied),
+}
+
+struct Table(Vec<(Plane, Ask, Expected)>);
+
+pub fn denied(code: Code, field: impl Into<Option<Field>>) -> Denied {
+    Denied { code, field: field.into() }
+}
+
+/// Texts of so many bytes at most that are taken, and others that are not.
+fn texts(bytes_max: usize) -> Vec<String> {
+    let mut texts = vec![String::new(), "a".into(), "\0".into(), " \n".into(), "🐸".repeat(7)];
+    texts.extend([bytes_max, bytes_max + 1, 527, 528, 600, 9_000].map(|bytes| "a".repeat(bytes)));
+    texts.extend([" ".repeat(bytes_max), format!("a{}", "\0".repeat(bytes_max - 1)), "{a,b}".repeat(9)]);
+    texts
+}
+
+impl Table {
+    fn add(&mut self, plane: Plane, ask: Ask) {
+        self.0.push((plane, ask, Expected::Answered));
+    }
+
+    /// Asks with each of the texts; those that `fits` does not take are refused so.
+    fn text(
+        &mut self,
+        plane: Plane,
+        bytes_max: usize,
+        fits: impl Fn(&str) -> bool,
+        refusal: Denied,
+        ask: impl Fn(String) -> Ask,
+    ) {
+        for text in texts(bytes_max) {
+            let expected = if fits(&text) { Expected::Answered } else { Expected::Refused(refusal) };
+            self.0.push((plane, ask(text), expected));
+        }
+    }
+
+    fn query(&mut self, query: Query) {
+        let plane = if query.is_public() { Plane::Client } else { Plane::Control };
+        self.add(plane, read(query));
+    }
+
+    /// On the plane where it is taken, and on the other one.
+    fn command(&mut self, command: impl Into<Command>) {
+        let command = command.into();
+        for plane in [Plane::Client, Plane::Control] {
+            self.add(plane, write(command.clone()));
+        }
+    }
+
+    fn command_text(
+        &mut self,
+        bytes_max: usize,
+        fits: impl Fn(&str) -> bool,
+        refusal: Denied,
+        command: impl Fn(String) -> Command,
+    ) {
+        self.text(Plane::Client, bytes_max, fits, refusal, |text| write(command(text)));
+    }
+}
+
+pub fn read(query: Query) -> Ask {
+    Ask::Read { seen: None, consistency: Consistency::Stale, query }
+}
+
+pub fn write(command: Command) -> Ask {
+    Ask::Write(Request { id: RequestId(u128::from(random())), born: 0, command })
+}
+
+fn random() -> u64 {
+    getrandom::u64().unwrap()
+}
+
+pub fn id() -> RequestId {
+    RequestId(u128::from(random()))
+}
+
+fn is_username(text: &str) -> bool {
+    text::fold_username(text).is_ok()
+}
+
+pub fn password(text: &str) -> Password {
+    Password(text.into())
+}
+
+fn member(address: &str, machine: &str) -> NewMember {
+    let (address, machine) = (address.into(), machine.into());
+    NewMember { role: Role::Backend, id: u32::MAX, address, machine, rules_level: u32::MAX }
+}
+
+fn queries(table: &mut Table) {
+    let (session, username) = (SESSION, Denied::of(Code::InvalidEntry, Field::Username));
+    let names = Denied::of(Code::InvalidEntry, Field::Names);
+    for query in [
+        Query::Position,
+        Query::Me { session },
+        Query::Coordination,
+        Query::Chatting { session },
+        Query::Account { session },
+        Query::Sessions { session },
+        Query::Unread { session },
+        Query::Settings,
+    ] {
+        table.query(query);
+    }
+    for number in NUMBERS {
+        let (before, limit, account) = (Some(number), number as u16, AccountId(number));
+        table.query(Query::Feed { session, before, limit });
+        table.query(Query::Friends { session, after: Some(account) });
+        table.query(Query::Followers { session, after: Some(account) });
+        table.query(Query::Leases { after: Some(Owner::Client(number)) });
+        table.query(Query::Leases { after: Some(Owner::Member(number)) });
+        table.query(Query::Croak { session, id: number });
+        table.query(Query::Message { session, id: number });
+        table.query(Query::Profile { session, username: "ada".into(), before, limit });
+        table.query(Query::Talks { session, before, limit });
+        table.query(Query::Talk { session, with: Whom::Account(account), before, limit });
+        for path in [TreePath::root(), deepest(), longest()] {
+            let (depth, after) = (Some(number as u8), Some(path.clone()));
+            table.query(Query::Tree { path, depth, after, limit });
+        }
+    }
+    table.text(Plane::Client, USERNAME_CHARS_MAX, is_username, username, |username| {
+        read(Query::Profile { session, username, before: None, limit: 1 })
+    });
+    let no_such = Denied::of(Code::NoSuchUser, Field::Username);
+    table.text(Plane::Client, USERNAME_CHARS_MAX, is_username, no_such, |name| {
+        read(Query::Talk { session, with: Whom::Named(name), before: None, limit: 1 })
+    });
+    let is_pattern = |text: &str| text::fold_pattern(text).is_ok();
+    let is_name = |text: &str| text.len() <= USERNAME_CHARS_MAX && is_username(text);
+    table.text(Plane::Client, GLOB_CHARS_MAX, is_pattern, names, |names| {
+        read(Query::People { session, names, after: None })
+    });
+    table.text(Plane::Client, USERNAME_CHARS_MAX, is_name, names, |after| {
+        read(Query::People { session, names: String::new(), after: Some(after) })
+    });
+    table.text(Plane::Control, GLOB_CHARS_MAX, is_pattern, names, |names| {
+        read(Query::Accounts { names, after: None })
+    });
+    table.text(Plane::Control, USERNAME_CHARS_MAX, is_name, names, |after| {
+        read(Query::Accounts { names: String::new(), after: Some(after) })
+    });
+}
+
+fn deepest() -> TreePath {
+    "/a".repeat(PATH_DEPTH_MAX).parse().unwrap()
+}
+
+fn longest() -> TreePath {
+    let path = "/b".to_string() + &"c".repeat(PATH_NAME_BYTES_MAX - 1);
+    let path = path.repeat(PATH_BYTES_MAX / path.len());
+    let rest = PATH_BYTES_MAX - path.len() - 1;
+    format!("{path}/{}", "d".repeat(rest)).parse().unwrap()
+}
+
+fn people_commands(table: &mut Table) {
+    let (session, invalid) = (SESSION, |field| Denied::of(Code::InvalidEntry, field));
+    for command in [
+        Command::LogOut { session: TOKEN },
+        Command::IndexCroaks,
+        AccountCommand::EndOtherSessions { session }.into(),
+    ] {
+        table.command(command);
+    }
+    for number in NUMBERS {
+        let account = AccountId(number);
+        let credential_version = number as u32;
+        table.command(Command::LogIn { account, credential_version, token: TOKEN });
+        table.command(Command::DeleteAccount { session: TOKEN, credential_version });
+        table.command(Command::Sweep { account });
+        let password_hash = "h".repeat(PASSWORD_HASH_BYTES_MAX);
+        table.command(Command::Rehash { account, credential_version, before: number, password_hash });
+        let (delivered_through, read_through) = (number, number);
+        table.command(MessageCommand::Mark { session, with: account, delivered_through, read_through });
+        table.command(MessageCommand::ReadFeed { session, through: number });
+        table.command(AccountCommand::EndSession { session, opened: number });
+        table.command(AccountCommand::RemoveCroak { session, croak: number });
+    }
+    let create = |name: String, username: String, email: String, password_hash: String| {
+        Command::CreateAccount { username, name, email, password_hash }
+    };
+    let (name, mail) = ("n".to_string(), "a@b".to_string());
+    let is_name = |text: &str| text::check_name(text).is_ok();
+    let is_email = |text: &str| text::check_email(text).is_ok();
+    table.command_text(4 * NAME_CHARS_MAX, is_name, invalid(Field::Name), |text| {
+        create(text, name.clone(), mail.clone(), String::new())
+    });
+    table.command_text(USERNAME_CHARS_MAX, is_username, invalid(Field::Username), |text| {
+        create(name.clone(), text, mail.clone(), String::new())
+    });
+    table.command_text(EMAIL_CHARS_MAX, is_email, invalid(Field::Email), |text| {
+        create(name.clone(), name.clone(), text, String::new())
+    });
+    let is_hash = |text: &str| text.len() <= PASSWORD_HASH_BYTES_MAX;
+    let odd = denied(Code::InvalidEntry, None);
+    table.command_text(PASSWORD_HASH_BYTES_MAX, is_hash, odd, |text| {
+        create(name.clone(), name.clone(), mail.clone(), text)
+    });
+    table.command_text(PASSWORD_HASH_BYTES_MAX, is_hash, odd, |password_hash| Command::Rehash {
+        account: AccountId(1),
+        credential_version: 1,
+        before: 0,
+        password_hash,
+    });
+    table.command_text(PASSWORD_HASH_BYTES_MAX, is_hash, odd, |password_hash| {
+        AccountCommand::ChangePassword { session, credential_version: 1, password_hash }.into()
+    });
+    table.command_text(USERNAME_CHARS_MAX, is_username, invalid(Field::Username), |username| {
+        Command::AddFriend { session, username }
+    });
+    table.command_text(USERNAME_CHARS_MAX, is_username, invalid(Field::Username), |username| {
+        Command::RemoveFriend { session, username }
+    });
+    table.command_text(USERNAME_CHARS_MAX, is_username, invalid(Field::Username), |username| {
+        MessageCommand::Send { session, username, text: "m".into() }.into()
+    });
+    table.command_text(4 * NAME_CHARS_MAX, is_name, invalid(Field::Name), |text| {
+        AccountCommand::Describe { session, name: Some(text), email: None }.into()
+    });
+    table.command_text(EMAIL_CHARS_MAX, is_email, invalid(Field::Email), |text| {
+        AccountCommand::Describe { session, name: None, email: Some(text) }.into()
+    });
+    for (text, refusal) in [
+        ("🐸".repeat(CROAK_CHARS_MAX), None),
+        ("\r\n".repeat(CROAK_CHARS_MAX) + "a", Some(denied(Code::CroakTooLong, Field::Post))),
+        ("🐸".repeat(CROAK_CHARS_MAX + 1), Some(denied(Code::CroakTooLong, Field::Post))),
+        ("\0".into(), None),
+        (String::new(), Some(invalid(Field::Post))),
+    ] {
+        let expected = refusal.map_or(Expected::Answered, Expected::Refused);
+        table.0.push((Plane::Client, write(Command::Croak { session, text }), expected));
+    }
+    for (text, refusal) in [
+        ("🐸".repeat(MESSAGE_CHARS_MAX), None),
+        ("🐸".repeat(MESSAGE_CHARS_MAX + 1), Some(denied(Code::MessageTooLong, Field::Message))),
+        ("\0".into(), None),
+        (String::new(), Some(invalid(Field::Message))),
+    ] {
+        let expected = refusal.map_or(Expected::Answered, Expected::Refused);
+        let send = MessageCommand::Send { session, username: "ada".into(), text };
+        table.0.push((Plane::Client, write(send.into()), expected));
+    }
+}
+
+fn members_commands(table: &mut Table) {
+    let odd = denied(Code::InvalidEntry, None);
+    let is_address = |text: &str| text.len() <= ADDRESS_BYTES_MAX;
+    let history = HistoryId(u128::MAX);
+    for number in NUMBERS {
+        let (role, id, raft_id, level) = (Role::Coordinator, number as u32, number, number as u32);
+        table.command(Command::Lose { role, id });
+        table.command(Command::Drain { role, id, drained: true });
+        table.command(Command::Forget { raft_id });
+        table.command(Command::RaiseRules { level });
+        table.command(OperatorCommand::Suspend { account: AccountId(number), suspended: true });
+        table.command(OperatorCommand::Suspend { account: AccountId(number), suspended: false });
+        table.command(OperatorCommand::RemoveAccount { account: AccountId(number) });
+        table.command(OperatorCommand::RemoveCroak { croak: number });
+        for owner in [Owner::Member(number), Owner::Client(number)] {
+            let why = Ending::Missed { silence_ms: level };
+            table.command(LeaseCommand::End { owner, version: number, why });
+        }
+        table.command(LeaseCommand::Appoint { raft_id, version: number });
+        table.command(LeaseCommand::StepDown { raft_id, fence: number });
+        let register = LeaseCommand::Register { raft_id, incarnation: number, address: String::new() };
+        table.command(register);
+    }
+    table.command(OperatorCommand::SetRegistration { open: true });
+    table.command(LeaseCommand::NumberClient);
+    table.command(LeaseCommand::Close { token: TOKEN });
+    for site in [0, 1, 2, CLUSTERS_MAX, CLUSTERS_MAX + 1, u32::MAX] {
+        for (change, clusters) in [
+            (MemberChange::Lose { role: Role::Backend, id: 1 }, false),
+            (MemberChange::Drain { role: Role::Backend, id: 1, drained: true }, false),
+            (MemberChange::Join { member: member("a:1", "m") }, true),
+        ] {
+            let fits = (2..=CLUSTERS_MAX).contains(&site);
+            let expected = if fits { Expected::Answered } else { Expected::Refused(odd) };
+            table.0.push((Plane::Control, write(Command::Elsewhere { site, change }), expected));
+            if clusters {
+                let fits = (1..=CLUSTERS_MAX).contains(&site);
+                let expected = if fits { Expected::Answered } else { Expected::Refused(odd) };
+                let set = LeaseCommand::SetClusters { clusters: site };
+                table.0.push((Plane::Control, write(set.into()), expected));
+            }
+        }
+    }
+    for lease_ms in [0, LEASE_MS_MIN - 1, LEASE_MS_MIN, LEASE_MS_MAX, LEASE_MS_MAX + 1, u32::MAX] {
+        let fits = (LEASE_MS_MIN..=LEASE_MS_MAX).contains(&lease_ms);
+        let expected = if fits { Expected::Answered } else { Expected::Refused(odd) };
+        let open = LeaseCommand::Open { token: TOKEN, words: String::new(), lease_ms: Some(lease_ms) };
+        table.0.push((Plane::Control, write(open.into()), expected));
+    }
+    let is_words = |text: &str| text.len() <= LEASE_WORDS_BYTES_MAX;
+    table.command_text(LEASE_WORDS_BYTES_MAX, is_words, odd, |words| {
+        LeaseCommand::Open { token: TOKEN, words, lease_ms: None }.into()
+    });
+    table.command_text(LEASE_WORDS_BYTES_MAX, is_words, odd, |words| {
+        LeaseCommand::EnterChat { session: SESSION, token: TOKEN, words, take_over: false }.into()
+    });
+    table.command_text(ADDRESS_BYTES_MAX, is_address, odd, |address| {
+        LeaseCommand::Register { raft_id: 1, incarnation: 1, address }.into()
+    });
+    table.command_text(ADDRESS_BYTES_MAX, is_address, odd, |address| Command::Found {
+        history,
+        member: member(&address, ""),
+    });
+    table.command_text(ADDRESS_BYTES_MAX, is_address, odd, |machine| Command::Join {
+        member: member("", &machine),
+    });
+    table.command_text(ADDRESS_BYTES_MAX, is_address, odd, |address| Command::Describe {
+        raft_id: 1,
+        address,
+        machine: String::new(),
+        rules_level: u32::MAX,
+    });
+    table.command_text(ADDRESS_BYTES_MAX, is_address, odd, |machine| Command::Describe {
+        raft_id: 1,
+        address: String::new(),
+        machine,
+        rules_level: 1,
+    });
+    table.command_text(
+        PASSWORD_HASH_BYTES_MAX,
+        |text| text.len() <= PASSWORD_HASH_BYTES_MAX,
+        odd,
+        |password_hash| OperatorCommand::SetPassword { account: AccountId(1), password_hash }.into(),
+    );
+}
+
+fn tree_commands(table: &mut Table) {
+    let (lease, too_much) = (Some(TOKEN), denied(Code::TooMuchContent, None));
+    for path in [TreePath::root(), deepest(), longest(), "/clusters".parse().unwrap()] {
+        table.command(TreeCommand::MakeFolder { path: path.clone(), parents: true });
+        table.command(TreeCommand::Touch { path: path.clone(), lease });
+        for fence in NUMBERS {
+            let guard = Some(Guard { lock: path.clone(), fence });
+            table.command(TreeCommand::Remove { path: path.clone(), recursive: true, guard });
+        }
+        table.command(TreeCommand::Release { path: path.clone(), lease: TOKEN });
+        for bytes in [0, NODE_BYTES_MAX, NODE_BYTES_MAX + 1, 9_000] {
+            let content = vec![0; bytes];
+            let fits = bytes <= NODE_BYTES_MAX;
+            let guard = Some(Guard { lock: path.clone(), fence: u64::MAX });
+            let write_it = TreeCommand::Write {
+                path: path.clone(),
+                content: content.clone(),
+                append: true,
+                lease,
+                guard,
+            };
+            let acquire = TreeCommand::Acquire { path: path.clone(), lease: TOKEN, content };
+            for command in [write_it, acquire] {
+                let expected = if fits { Expected::Answered } else { Expected::Refused(too_much) };
+                table.0.push((Plane::Control, write(command.into()), expected));
+            }
+        }
+    }
+    table.command(TreeCommand::Remove { path: deepest(), recursive: false, guard: None });
+}
+
+fn asks(table: &mut Table) {
+    let (session, born) = (SESSION, 0);
+    let invalid = |field| Denied::of(Code::InvalidEntry, field);
+    let odd = denied(Code::InvalidEntry, None);
+    let fine = || password("long enough");
+    for ask in [Ask::NodeStatus, Ask::History, Ask::Renew { token: TOKEN }] {
+        table.add(Plane::Client, ask.clone());
+        table.add(Plane::Control, ask);
+    }
+    for ask in [Directory::Read { client: Some(u64::MAX) }, Directory::Write, Directory::Left { client: 0 }] {
+        table.add(Plane::Client, Ask::Directory(ask));
+    }
+    // A place in the stream that there is not: not the first ask of its connection, so it is refused.
+    let cursor = Token { history: HistoryId(2), index: u64::MAX };
+    table.add(Plane::Client, Ask::Subscribe { cursor, wanted: Wanted::Feed { session } });
+    let seen = Some(cursor);
+    for consistency in [Consistency::Session, Consistency::Stale, Consistency::Linearizable] {
+        table.add(Plane::Client, Ask::Read { seen, consistency, query: Query::Position });
+    }
+    for site in [0, 1, CLUSTERS_MAX, CLUSTERS_MAX + 1, u32::MAX] {
+        let fits = (1..=CLUSTERS_MAX).contains(&site);
+        let expected = || if fits { Expected::Answered } else { Expected::Refused(odd) };
+        let name = MemberName { role: Role::Backend, site, id: u32::MAX };
+        let cluster = ClusterId(9);
+        for ask in [
+            Ask::Join { cluster, id: id(), site, member: member("a:1", "m") },
+            Ask::Lose { id: id(), name, alive: false },
+            Ask::Drain { id: id(), name, drained: true },
+            Ask::Transfer { name },
+        ] {
+            table.0.push((Plane::Control, ask.clone(), expected()));
+            table.0.push((Plane::Client, ask, expected()));
+        }
+    }
+    let is_address = |text: &str| text.len() <= ADDRESS_BYTES_MAX;
+    table.text(Plane::Control, ADDRESS_BYTES_MAX, is_address, odd, |address| Ask::Join {
+        cluster: ClusterId(9),
+        id: id(),
+        site: 1,
+        member: member(&address, &address),
+    });
+    table.text(Plane::Client, ADDRESS_BYTES_MAX, is_address, odd, |before| Ask::GetServer {
+        client: u64::MAX,
+        before: Some(before),
+    });
+    table.text(Plane::Client, ADDRESS_BYTES_MAX, is_address, odd, |address| {
+        Ask::Directory(Directory::Down { address })
+    });
+    let no_such = denied(Code::NoSuchUser, Field::Username);
+    table.text(Plane::Client, USERNAME_CHARS_MAX, is_username, no_such, |username| Ask::LogIn {
+        id: id(),
+        born,
+        username,
+        password: fine(),
+        token: TOKEN,
+    });
+    table.text(Plane::Control, USERNAME_CHARS_MAX, is_username, no_such, |username| Ask::SetPassword {
+        id: id(),
+        born,
+        username,
+        password: fine(),
+    });
+    let form = |name: &str, username: &str, email: &str, typed: &str| {
+        let (name, username, email) = (name.to_string(), username.to_string(), email.to_string());
+        let form = NewAccount { name, username, email, password: password(typed) };
+        Ask::CreateAccount { id: id(), born, form }
+    };
+    let (is_name, is_email) =
+        (|text: &str| text::check_name(text).is_ok(), |text: &str| text::check_email(text).is_ok());
+    table.text(Plane::Client, 4 * NAME_CHARS_MAX, is_name, invalid(Field::Name), |text| {
+        form(&text, "eve", "a@b", "long enough")
+    });
+    table.text(Plane::Client, USERNAME_CHARS_MAX, is_username, invalid(Field::Username), |text| {
+        form("n", &text, "a@b", "long enough")
+    });
+    table.text(Plane::Client, EMAIL_CHARS_MAX, is_email, invalid(Field::Email), |text| {
+        form("n", "eve", &text, "long enough")
+    });
+    let is_new = |text: &str| text::check_password(text).is_ok();
+    table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, is_new, invalid(Field::Password), |text| {
+        form("n", "eve", "a@b", &text)
+    });
+    table.text(Plane::Control, 4 * PASSWORD_CHARS_MAX, is_new, invalid(Field::Password), |text| {
+        Ask::SetPassword { id: id(), born, username: "nobody".into(), password: password(&text) }
+    });
+    table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, is_new, invalid(Field::NewPassword), |text| {
+        Ask::ChangePassword { id: id(), born, session, old: fine(), new: password(&text) }
+    });
+    let (wrong, may_be) =
+        (denied(Code::WrongPassword, Field::Password), |text: &str| text.len() <= 4 * PASSWORD_CHARS_MAX);
+    table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, may_be, wrong, |text| Ask::ChangePassword {
+        id: id(),
+        born,
+        session,
+        old: password(&text),
+        new: fine(),
+    });
+    table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, may_be, wrong, |text| Ask::DeleteAccount {
+        id: id(),
+        born,
+        session,
+        password: password(&text),
+    });
+    table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, may_be, wrong, |text| Ask::LogIn {
+        id: id(),
+        born,
+        username: "nobody".into(),
+        password: password(&text),
+        token: TOKEN,
+    });
+}
+
+/// Whatever carries the index at which it was made: one that no log reaches is refused at once.
+fn born(table: &mut Table) {
+    let session = SESSION;
+    let fine = || password("long enough");
+    for born in NUMBERS {
+        let (username, name, email) = ("eve".to_string(), "n".to_string(), "a@b".to_string());
+        let form = NewAccount { name, username: username.clone(), email, password: fine() };
+        let asks = [
+            Ask::CreateAccount { id: id(), born, form },
+            Ask::LogIn { id: id(), born, username: username.clone(), password: fine(), token: TOKEN },
+            Ask::DeleteAccount { id: id(), born, session, password: fine() },
+            Ask::ChangePassword { id: id(), born, session, old: fine(), new: fine() },
+            Ask::SetPassword { id: id(), born, username, password: fine() },
+            Ask::Write(Request { id: id(), born, command: Command::LogOut { session: TOKEN } }),
+        ];
+        for ask in asks {
+            let plane = match ask {
+                Ask::SetPassword { .. } => Plane::Control,
+                _ => Plane::Client,
+            };
+            let fits = born <= INDEX_MAX;
+            let refusal = denied(Code::OutcomeUnknown, None);
+            let expected = if fits { Expected::Answered } else { Expected::Refused(refusal) };
+            table.0.push((plane, ask, expected));
+        }
+    }
+}
+
+fn pins(table: &mut Table) {
+    let odd = denied(Code::InvalidEntry, None);
+    for number in NUMBERS {
+        let at = Token { history: HistoryId(2), index: number };
+        for ask in [
+            PinAsk::Begin { at_least: Some(Token { history: HistoryId(3), ..at }) },
+            PinAsk::BeginAt { at: Token { history: HistoryId(3), ..at } },
+            PinAsk::End { pin: number },
+        ] {
+            table.add(Plane::Control, Ask::Pin(ask));
+        }
+    }
+    for bytes in [0, 1, PIN_KEY_BYTES_MAX, PIN_KEY_BYTES_MAX + 1, 5_000] {
+        let (pin, key) = (1, vec![0; bytes]);
+        for (after, to) in [(key.clone(), Some(Vec::new())), (Vec::new(), Some(key.clone())), (key, None)] {
+            let fits = bytes <= PIN_KEY_BYTES_MAX;
+            for ask in [
+                PinAsk::Sum { pin, after: after.clone(), to: to.clone() },
+                PinAsk::Marks { pin, after: after.clone(), to: to.clone() },
+            ] {
+                let expected = if fits { Expected::Answered } else { Expected::Refused(odd) };
+                table.0.push((Plane::Control, Ask::Pin(ask), expected));
+            }
+            if after.len() == bytes {
+                let expected = if fits { Expected::Answered } else { Expected::Refused(odd) };
+                table.0.push((Plane::Control, Ask::Pin(PinAsk::Rows { pin, after }), expected));
+            }
+        }
+    }
+}
+
+pub fn table() -> Vec<(Plane, Ask, Expected)> {
+    let mut table = Table(Vec::new());
+    queries(&mut table);
+    people_commands(&mut table);
+    members_commands(&mut table);
+    tree_commands(&mut table);
+    asks(&mut table);
+    born(&mut table);
+    pins(&mut table);
+    table.0
+}

@@ -1,0 +1,378 @@
+//! Bounds of queries and commands, checked where they enter a node: before any store is read or anything is proposed.
+//!
+//! - Every field has a bound here or in its type: a text in bytes, a path in [`super::path`], a number where it is one of
+//!   few. Cursors and ids may be any number: there is no row under most of them.
+//! - The rules check again what they rely on, since the log may hold what an earlier version took in. They refuse with
+//!   the same codes.
+//! - No `match` here has a catch-all arm: a new query or command is decided about when it is added.
+
+use super::accounts::{AccountCommand, OperatorCommand};
+use super::code::{Code, Denied, Field};
+use super::command::{Command, HOME, MemberChange, NewMember, Request};
+use super::leases::LeaseCommand;
+use super::limits::{
+    ADDRESS_BYTES_MAX, CLUSTERS_MAX, INDEX_MAX, LEASE_MS_MAX, LEASE_MS_MIN, LEASE_WORDS_BYTES_MAX,
+    NODE_BYTES_MAX, PASSWORD_CHARS_MAX, PASSWORD_HASH_BYTES_MAX, TYPED_BYTES_MAX, USERNAME_CHARS_MAX,
+};
+use super::messages::MessageCommand;
+use super::namespace::TreeCommand;
+use super::query::{Query, Whom};
+use super::text;
+
+const INVALID: Denied = Denied::new(Code::InvalidEntry);
+
+fn hold(holds: bool, otherwise: Denied) -> Result<(), Denied> {
+    if holds { Ok(()) } else { Err(otherwise) }
+}
+
+/// Checks a name of an account as it was typed.
+///
+/// # Errors
+/// 606 on the field `username`.
+pub fn username(typed: &str) -> Result<(), Denied> {
+    hold(typed.len() <= TYPED_BYTES_MAX, Denied::of(Code::InvalidEntry, Field::Username))?;
+    text::fold_username(typed).map(drop)
+}
+
+/// Checks the name that a person shows.
+///
+/// # Errors
+/// 606 on the field `name`.
+pub fn name(typed: &str) -> Result<(), Denied> {
+    hold(typed.len() <= TYPED_BYTES_MAX, Denied::of(Code::InvalidEntry, Field::Name))?;
+    text::check_name(typed).map(drop)
+}
+
+/// Checks an email address.
+///
+/// # Errors
+/// 606 on the field `email`.
+pub fn email(typed: &str) -> Result<(), Denied> {
+    hold(typed.len() <= TYPED_BYTES_MAX, Denied::of(Code::InvalidEntry, Field::Email))?;
+    text::check_email(typed).map(drop)
+}
+
+/// Checks a password that is compared with one in use: an entry longer than any password is none.
+///
+/// # Errors
+/// 602 on the field `password`.
+pub fn tried_password(typed: &str) -> Result<(), Denied> {
+    hold(typed.len() <= 4 * PASSWORD_CHARS_MAX, Denied::of(Code::WrongPassword, Field::Password))
+}
+
+/// Checks an address of a server, or what a client says of the one it used.
+///
+/// # Errors
+/// 606.
+pub fn address(said: &str) -> Result<(), Denied> {
+    hold(said.len() <= ADDRESS_BYTES_MAX, INVALID)
+}
+
+/// Checks the number of a cluster of servers.
+///
+/// # Errors
+/// 606.
+pub fn site(number: u32) -> Result<(), Denied> {
+    hold((HOME..=CLUSTERS_MAX).contains(&number), INVALID)
+}
+
+/// Checks the index at which a request says that it was made.
+///
+/// # Errors
+/// 614, as the rules refuse a request that was made after its own entry.
+pub fn born(index: u64) -> Result<(), Denied> {
+    hold(index <= INDEX_MAX, Denied::new(Code::OutcomeUnknown))
+}
+
+/// Checks what a member says of itself when it joins.
+///
+/// # Errors
+/// 606.
+pub fn new_member(member: &NewMember) -> Result<(), Denied> {
+    address(&member.address)?;
+    address(&member.machine)
+}
+
+/// A page of names goes on behind a name as it is stored.
+fn listed(names: &str, after: Option<&str>) -> Result<(), Denied> {
+    let otherwise = Denied::of(Code::InvalidEntry, Field::Names);
+    hold(names.len() <= TYPED_BYTES_MAX, otherwise)?;
+    text::fold_pattern(names)?;
+    match after {
+        Some(after) => hold(
+            after.len() <= USERNAME_CHARS_MAX && text::fold_username(after).is_ok_and(|it| it == after),
+            otherwise,
+        ),
+        None => Ok(()),
+    }
+}
+
+impl Query {
+    /// Checks every field against its bound.
+    ///
+    /// # Errors
+    /// The refusal: 606 with the field it is about, or that there is no user of that name.
+    pub fn check(&self) -> Result<(), Denied> {
+        match self {
+            Query::People { names, after, .. } | Query::Accounts { names, after } => {
+                listed(names, after.as_deref())
+            }
+            Query::Profile { username: typed, .. } => username(typed),
+            Query::Talk { with: Whom::Named(typed), .. } => {
+                username(typed).map_err(|_| Denied::of(Code::NoSuchUser, Field::Username))
+            }
+            // Paths are checked when they are decoded; the rest are numbers and tokens.
+            Query::Tree { .. }
+            | Query::Talk { with: Whom::Account(_), .. }
+            | Query::Position
+            | Query::Me { .. }
+            | Query::Feed { .. }
+            | Query::Friends { .. }
+            | Query::Leases { .. }
+            | Query::Coordination
+            | Query::Croak { .. }
+            | Query::Followers { .. }
+            | Query::Chatting { .. }
+            | Query::Account { .. }
+            | Query::Sessions { .. }
+            | Query::Unread { .. }
+            | Query::Talks { .. }
+            | Query::Message { .. }
+            | Query::Settings => Ok(()),
+        }
+    }
+}
+
+impl Request {
+    /// Checks every field against its bound, and the size of the whole.
+    ///
+    /// # Errors
+    /// The refusal, which the rules would give, too.
+    pub fn check(&self) -> Result<(), Denied> {
+        born(self.born)?;
+        self.command.check()?;
+        hold(self.fits(), INVALID)
+    }
+}
+
+fn hash(password_hash: &str) -> Result<(), Denied> {
+    hold(password_hash.len() <= PASSWORD_HASH_BYTES_MAX, INVALID)
+}
+
+impl Command {
+    /// Checks every field against its bound.
+    ///
+    /// # Errors
+    /// The refusal, which the rules would give, too.
+    pub fn check(&self) -> Result<(), Denied> {
+        match self {
+            Command::CreateAccount { username: typed, name: shown, email: mail, password_hash } => {
+                name(shown)?;
+                username(typed)?;
+                email(mail)?;
+                hash(password_hash)
+            }
+            Command::Croak { text, .. } => text::check_croak(text),
+            Command::AddFriend { username: typed, .. } | Command::RemoveFriend { username: typed, .. } => {
+                username(typed)
+            }
+            Command::Found { member, .. } | Command::Join { member } => new_member(member),
+            Command::Describe { address: said, machine, .. } => {
+                address(said)?;
+                address(machine)
+            }
+            Command::Elsewhere { site: number, change } => {
+                hold(*number != HOME, INVALID)?;
+                site(*number)?;
+                change.check()
+            }
+            Command::Rehash { password_hash, .. } => hash(password_hash),
+            Command::Tree(command) => command.check(),
+            Command::Lease(command) => command.check(),
+            Command::Message(command) => command.check(),
+            Command::Account(command) => command.check(),
+            Command::Operate(command) => command.check(),
+            Command::LogIn { .. }
+            | Command::LogOut { .. }
+            | Command::DeleteAccount { .. }
+            | Command::Sweep { .. }
+            | Command::IndexCroaks
+            | Command::Lose { .. }
+            | Command::Drain { .. }
+            | Command::Forget { .. }
+            | Command::RaiseRules { .. } => Ok(()),
+        }
+    }
+
+    /// Whether people may give it as it is. Not those that carry what a backend checked, nor those that only members
+    /// propose.
+    pub fn is_peoples(&self) -> bool {
+        match self {
+            Command::LogOut { .. }
+            | Command::Croak { .. }
+            | Command::AddFriend { .. }
+            | Command::RemoveFriend { .. }
+            | Command::Message(_) => true,
+            Command::Account(command) => match command {
+                AccountCommand::Describe { .. }
+                | AccountCommand::EndSession { .. }
+                | AccountCommand::EndOtherSessions { .. }
+                | AccountCommand::RemoveCroak { .. } => true,
+                AccountCommand::ChangePassword { .. } => false,
+            },
+            Command::Lease(command) => match command {
+                LeaseCommand::EnterChat { .. } | LeaseCommand::Close { .. } | LeaseCommand::NumberClient => {
+                    true
+                }
+                LeaseCommand::Open { .. }
+                | LeaseCommand::Register { .. }
+                | LeaseCommand::End { .. }
+                | LeaseCommand::Appoint { .. }
+                | LeaseCommand::StepDown { .. }
+                | LeaseCommand::SetClusters { .. } => false,
+            },
+            Command::CreateAccount { .. }
+            | Command::LogIn { .. }
+            | Command::DeleteAccount { .. }
+            | Command::Sweep { .. }
+            | Command::IndexCroaks
+            | Command::Found { .. }
+            | Command::Join { .. }
+            | Command::Describe { .. }
+            | Command::Lose { .. }
+            | Command::Drain { .. }
+            | Command::Forget { .. }
+            | Command::RaiseRules { .. }
+            | Command::Tree(_)
+            | Command::Elsewhere { .. }
+            | Command::Operate(_)
+            | Command::Rehash { .. } => false,
+        }
+    }
+
+    /// Whether operators may give it as it is, through any member: to the namespace, and to what is people's.
+    pub fn is_operators(&self) -> bool {
+        match self {
+            Command::Tree(_) => true,
+            Command::Operate(command) => match command {
+                // A backend hashes the password first.
+                OperatorCommand::SetPassword { .. } => false,
+                OperatorCommand::Suspend { .. }
+                | OperatorCommand::RemoveAccount { .. }
+                | OperatorCommand::RemoveCroak { .. }
+                | OperatorCommand::SetRegistration { .. } => true,
+            },
+            Command::Lease(command) => match command {
+                LeaseCommand::Open { .. } | LeaseCommand::Close { .. } | LeaseCommand::NumberClient => true,
+                LeaseCommand::EnterChat { .. }
+                | LeaseCommand::Register { .. }
+                | LeaseCommand::End { .. }
+                | LeaseCommand::Appoint { .. }
+                | LeaseCommand::StepDown { .. }
+                | LeaseCommand::SetClusters { .. } => false,
+            },
+            Command::CreateAccount { .. }
+            | Command::LogIn { .. }
+            | Command::LogOut { .. }
+            | Command::Croak { .. }
+            | Command::AddFriend { .. }
+            | Command::RemoveFriend { .. }
+            | Command::DeleteAccount { .. }
+            | Command::Sweep { .. }
+            | Command::IndexCroaks
+            | Command::Found { .. }
+            | Command::Join { .. }
+            | Command::Describe { .. }
+            | Command::Lose { .. }
+            | Command::Drain { .. }
+            | Command::Forget { .. }
+            | Command::RaiseRules { .. }
+            | Command::Elsewhere { .. }
+            | Command::Message(_)
+            | Command::Account(_)
+            | Command::Rehash { .. } => false,
+        }
+    }
+}
+
+impl MemberChange {
+    fn check(&self) -> Result<(), Denied> {
+        match self {
+            MemberChange::Join { member } => new_member(member),
+            MemberChange::Lose { .. } | MemberChange::Drain { .. } => Ok(()),
+        }
+    }
+}
+
+impl TreeCommand {
+    fn check(&self) -> Result<(), Denied> {
+        match self {
+            TreeCommand::Write { content, .. } | TreeCommand::Acquire { content, .. } => {
+                hold(content.len() <= NODE_BYTES_MAX, Denied::new(Code::TooMuchContent))
+            }
+            // Paths are checked when they are decoded.
+            TreeCommand::MakeFolder { .. }
+            | TreeCommand::Touch { .. }
+            | TreeCommand::Remove { .. }
+            | TreeCommand::Release { .. } => Ok(()),
+        }
+    }
+}
+
+impl LeaseCommand {
+    fn check(&self) -> Result<(), Denied> {
+        match self {
+            LeaseCommand::Open { words, lease_ms, .. } => {
+                hold(words.len() <= LEASE_WORDS_BYTES_MAX, INVALID)?;
+                hold(lease_ms.is_none_or(|ms| (LEASE_MS_MIN..=LEASE_MS_MAX).contains(&ms)), INVALID)
+            }
+            LeaseCommand::EnterChat { words, .. } => hold(words.len() <= LEASE_WORDS_BYTES_MAX, INVALID),
+            LeaseCommand::Register { address: said, .. } => address(said),
+            LeaseCommand::SetClusters { clusters } => site(*clusters),
+            LeaseCommand::Close { .. }
+            | LeaseCommand::End { .. }
+            | LeaseCommand::Appoint { .. }
+            | LeaseCommand::StepDown { .. }
+            | LeaseCommand::NumberClient => Ok(()),
+        }
+    }
+}
+
+impl MessageCommand {
+    fn check(&self) -> Result<(), Denied> {
+        match self {
+            MessageCommand::Send { username: typed, text, .. } => {
+                username(typed)?;
+                text::check_message(text)
+            }
+            MessageCommand::Mark { .. } | MessageCommand::ReadFeed { .. } => Ok(()),
+        }
+    }
+}
+
+impl AccountCommand {
+    fn check(&self) -> Result<(), Denied> {
+        match self {
+            AccountCommand::Describe { name: shown, email: mail, .. } => {
+                shown.as_deref().map_or(Ok(()), name)?;
+                mail.as_deref().map_or(Ok(()), email)
+            }
+            AccountCommand::ChangePassword { password_hash, .. } => hash(password_hash),
+            AccountCommand::EndSession { .. }
+            | AccountCommand::EndOtherSessions { .. }
+            | AccountCommand::RemoveCroak { .. } => Ok(()),
+        }
+    }
+}
+
+impl OperatorCommand {
+    fn check(&self) -> Result<(), Denied> {
+        match self {
+            OperatorCommand::SetPassword { password_hash, .. } => hash(password_hash),
+            OperatorCommand::Suspend { .. }
+            | OperatorCommand::RemoveAccount { .. }
+            | OperatorCommand::RemoveCroak { .. }
+            | OperatorCommand::SetRegistration { .. } => Ok(()),
+        }
+    }
+}
