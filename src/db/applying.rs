@@ -7,6 +7,7 @@ use super::read::{ApplyView, row_key};
 use super::record::{LogEntry, seal};
 use super::scrub::Scrub;
 use super::store::AppliedEntry;
+use crate::state::Command;
 use crate::state::command::Proposal;
 use crate::state::events::happened;
 use crate::state::ring::News;
@@ -15,6 +16,8 @@ use crate::state::window::Window;
 use redb::Table;
 
 pub(super) struct Applying<'a, 't> {
+    /// The highest rules level that this version knows.
+    pub level: u32,
     pub rows: &'a mut Table<'t, &'static [u8], &'static [u8]>,
     pub window: &'a mut Window,
     /// Rows that rules have read before.
@@ -29,12 +32,33 @@ pub(super) struct Applying<'a, 't> {
     pub noted: Vec<News>,
 }
 
+/// Reads an entry's command. Its checksum was right when it was read: what is not understood was written by a newer
+/// version, and is no damage.
+///
+/// # Errors
+/// `TooNew`: this version, which knows rules levels up to `known`, does not know the command, or the level that it raises
+/// the cluster to.
+pub(super) fn understood(entry: &LogEntry, known: u32) -> Result<Proposal, DbError> {
+    let proposal: Proposal = postcard::from_bytes(&entry.data).map_err(|_| {
+        DbError::TooNew(format!("log entry {} holds a command that this version does not know", entry.index))
+    })?;
+    match proposal.request.command {
+        Command::RaiseRules { level } if level > known => Err(too_new(level, known)),
+        _ => Ok(proposal),
+    }
+}
+
+/// The refusal of what a cluster of rules level `level` has written, by a version that knows levels up to `known`.
+pub(super) fn too_new(level: u32, known: u32) -> DbError {
+    DbError::TooNew(format!(
+        "the cluster has rules level {level}, and this version knows no level above {known}"
+    ))
+}
+
 impl Applying<'_, '_> {
     /// Applies one entry's command.
     pub fn entry(&mut self, entry: &LogEntry) -> Result<AppliedEntry, DbError> {
-        let proposal: Proposal = postcard::from_bytes(&entry.data).map_err(|_| {
-            DbError::Damaged(format!("log entry {} holds no command this version knows", entry.index))
-        })?;
+        let proposal = understood(entry, self.level)?;
         let view = ApplyView { rows: &*self.rows, window: &*self.window, known: &*self.known };
         let applied = crate::state::apply(&view, entry.index, &proposal)?;
         let happened = happened(&proposal.request.command, &applied);

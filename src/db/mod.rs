@@ -81,6 +81,9 @@ pub enum DbError {
         "its format is {}, and this version of ribbit reads format {}", .0.map_or("that of a version before 0.2.0".into(), |found| found.to_string()), meta::FORMAT_VERSION
     )]
     Format(Option<u32>),
+    /// The store is whole, and its cluster is of a newer version.
+    #[error("{0}; start a version of ribbit that does: what is stored is whole")]
+    TooNew(String),
 }
 
 impl DbError {
@@ -104,7 +107,11 @@ impl DbError {
                 | redb::Error::TableDoesNotExist(_) => true,
                 _ => false,
             },
-            DbError::File { .. } | DbError::InUse(_) | DbError::Suspect | DbError::Format(_) => false,
+            DbError::File { .. }
+            | DbError::InUse(_)
+            | DbError::Suspect
+            | DbError::Format(_)
+            | DbError::TooNew(_) => false,
         }
     }
 }
@@ -122,7 +129,8 @@ impl DbError {
             | DbError::BadRow(_)
             | DbError::InUse(_)
             | DbError::Suspect
-            | DbError::Format(_) => None,
+            | DbError::Format(_)
+            | DbError::TooNew(_) => None,
         };
         code == Some(rustix::io::Errno::IO.raw_os_error())
     }
@@ -139,7 +147,8 @@ impl DbError {
             | DbError::BadRow(_)
             | DbError::InUse(_)
             | DbError::Suspect
-            | DbError::Format(_) => return false,
+            | DbError::Format(_)
+            | DbError::TooNew(_) => return false,
         };
         matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
     }

@@ -54,6 +54,7 @@ impl Store {
             let mut scrub = shared.scrub.lock().expect("nobody panics while it holds this lock");
             let digest = shared.digests.lock().expect("nobody panics while it holds this lock").last().1;
             let mut applying = Applying {
+                level: self.level,
                 rows: &mut rows,
                 window: &mut window,
                 known: &mut known,

@@ -7,7 +7,7 @@
 //!                 └──▶ install(snapshot)             another file takes this one's place
 //! ```
 
-use super::applying::Applying;
+use super::applying::{Applying, too_new, understood};
 use super::journal::{Journal, LogNote, Spans};
 use super::known::KnownRows;
 use super::limits::{
@@ -23,12 +23,17 @@ use super::scrub::Scrub;
 use super::segment::Segment;
 use super::terms::Terms;
 use super::{DbError, Disk, Which, digest};
+use crate::state::limits::RULES_LEVEL;
 use crate::state::ring::News;
+use crate::state::rows::books;
 use crate::state::window::Window;
 use crate::state::{Happening, LogIndex, Outcome, RequestId};
 use redb::{Database, Durability, ReadableDatabase};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
+
+/// Bytes of entries that are read at once to see whether they are understood.
+const CHECK_BYTES: u64 = 1024 * 1024;
 
 /// What became of one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +63,8 @@ pub struct Loaded {
 }
 
 pub struct Store {
+    /// The highest rules level that this version knows.
+    pub(super) level: u32,
     disk: Arc<dyn Disk>,
     shared: Arc<Shared>,
     pub(super) identity: Option<Identity>,
@@ -79,16 +86,25 @@ impl Store {
     /// # Errors
     /// Fatal: it cannot be read, is damaged, or another process has it open.
     pub fn open(disk: impl Disk) -> Result<Store, DbError> {
-        super::reading(|| Store::open_trusting(disk))
+        Store::open_at_level(disk, RULES_LEVEL)
     }
 
-    fn open_trusting(disk: impl Disk) -> Result<Store, DbError> {
+    /// As [`Store::open`], by a version that knows rules levels up to `level`.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; `TooNew` for the store of a cluster of a higher level, whose log and rows stay as they are.
+    pub fn open_at_level(disk: impl Disk, level: u32) -> Result<Store, DbError> {
+        super::reading(|| Store::open_trusting(disk, level))
+    }
+
+    fn open_trusting(disk: impl Disk, level: u32) -> Result<Store, DbError> {
         // Before anything is opened for writing: a store of an earlier build stays as it is.
         for number in disk.log_files()? {
             Segment::open(&disk, number)?;
         }
-        disk.discard_incoming()?;
         let database = disk.open(Which::Main)?;
+        check_level(&database, level)?;
+        disk.discard_incoming()?;
         // The rows are always there first. Without them the log means nothing, and nobody may begin anew over it.
         if !has_tables(&database)? && !disk.log_files()?.is_empty() {
             return Err(DbError::Damaged("its rows are gone, and its log is there".into()));
@@ -108,6 +124,7 @@ impl Store {
             age_ms: AtomicU64::new(0),
         });
         let mut store = Store {
+            level,
             disk,
             shared,
             identity: None,
@@ -120,8 +137,25 @@ impl Store {
             log_noted,
         };
         store.load()?;
+        store.check_entries()?;
         store.start_log()?;
         Ok(store)
+    }
+
+    /// Refuses a log that holds, behind what is applied, what this version does not understand: before anything is promised.
+    fn check_entries(&self) -> Result<(), DbError> {
+        let (reader, end) = (self.reader(), self.journal.last().index + 1);
+        let mut next = self.applied.index + 1;
+        loop {
+            let entries = reader.entries(next, end, CHECK_BYTES)?;
+            for entry in entries.iter().filter(|entry| is_command(entry)) {
+                understood(entry, self.level)?;
+            }
+            match entries.last() {
+                Some(last) => next = last.index + 1,
+                None => return Ok(()),
+            }
+        }
     }
 
     /// Keeps fewer or more entries behind the applied index; for tests of catching up by snapshot.
@@ -342,6 +376,7 @@ impl Store {
         {
             let mut rows = transaction.open_table(ROWS)?;
             let mut applying = Applying {
+                level: self.level,
                 rows: &mut rows,
                 window: &mut window,
                 known: &mut self.known,
@@ -353,7 +388,7 @@ impl Store {
             let before = self.applied.index;
             for entry in entries.iter().filter(|entry| entry.index > before) {
                 self.applied = Position { index: entry.index, term: entry.term };
-                if entry.kind == EntryKind::Normal && !entry.data.is_empty() {
+                if is_command(entry) {
                     outcomes.push(applying.entry(entry)?);
                 }
                 applying.digests.push((entry.index, applying.digest));
@@ -412,6 +447,7 @@ impl Store {
     /// Fatal: it cannot be read or written.
     pub fn install(&mut self, hard_state: HardState) -> Result<(), DbError> {
         let incoming = self.disk.open(Which::Incoming)?;
+        check_level(&incoming, self.level)?;
         let transaction = incoming.begin_write()?;
         {
             let mut meta = transaction.open_table(META)?;
@@ -443,6 +479,20 @@ impl Shared {
 }
 
 /// Opens the log of the epoch that `meta` names. Returns it with the segment that `meta` notes.
+/// Whether an entry carries a command: leaders begin their term with an empty entry.
+fn is_command(entry: &LogEntry) -> bool {
+    entry.kind == EntryKind::Normal && !entry.data.is_empty()
+}
+
+/// Refuses rows that a cluster of a higher rules level has written. A store without rows has no level.
+fn check_level(database: &Database, known: u32) -> Result<(), DbError> {
+    let Ok(rows) = database.begin_read()?.open_table(ROWS) else { return Ok(()) };
+    match books(&RowsView { rows, age_ms: 0 })?.rules_level {
+        level if level > known => Err(too_new(level, known)),
+        _ => Ok(()),
+    }
+}
+
 fn open_journal(
     disk: &Arc<dyn Disk>,
     database: &Database,

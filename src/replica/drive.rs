@@ -90,6 +90,8 @@ pub enum Failing {
     Lost(String),
     /// Its state is not that of the others: nothing of it is to be believed.
     Differs(String),
+    /// Its cluster has rules that this version does not know: the store is whole, and another version has to run on it.
+    TooNew(String),
     /// The group removed this member: nothing of it is wanted any more.
     Removed(String),
 }
@@ -97,6 +99,7 @@ pub enum Failing {
 impl From<DbError> for Failing {
     fn from(error: DbError) -> Failing {
         match error {
+            DbError::TooNew(_) => Failing::TooNew(error.to_string()),
             error if error.is_damage() => Failing::Lost(error.to_string()),
             error if error.is_full() => Failing::Disk(format!("the disk is full: {error}")),
             error => Failing::Disk(error.to_string()),

@@ -65,7 +65,7 @@ use crate::net::protocol::{MemberInfo, StoreStatus};
 use crate::net::tasks;
 use crate::replica::limits::TICK_MS;
 use crate::replica::{Core, CoreOptions, Failing, Replica, Writer};
-use crate::state::limits::ADDRESS_BYTES_MAX;
+use crate::state::limits::{ADDRESS_BYTES_MAX, RULES_LEVEL};
 use crate::state::{HistoryId, RaftId};
 use agreement::Agreement;
 use async_net::TcpListener;
@@ -155,7 +155,7 @@ impl Node {
             pid: std::process::id(),
             applied: member.map_or(0, |it| it.replica.reader().applied()),
             clients: self.gate.clients(),
-            rules_level: crate::state::limits::RULES_LEVEL,
+            rules_level: RULES_LEVEL,
             site: self.options.site,
             host: self.host.clone(),
             in_sync: member.is_some_and(|it| it.replica.status().in_sync),
@@ -253,6 +253,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
             Ok(Failing::Disk(why)) => Err(disk::failed(&node.options, &why)),
             Ok(Failing::Lost(why)) => Err(lost_store(&node.options, &why)),
             Ok(Failing::Differs(why)) => Err(agreement::halt(&node.options, &why)),
+            Ok(Failing::TooNew(why)) => Err(too_new(&node.options, &why)),
             Ok(Failing::Removed(why)) => Err(removed(&node.options, &why)),
             Err(_) => std::future::pending().await,
         }
@@ -338,6 +339,13 @@ fn removed(options: &NodeOptions, why: &str) -> Failure {
     Failure::new(Exit::Configuration, text)
 }
 
+/// A store of a newer version: it is whole, and this version must not run on it.
+fn too_new(options: &NodeOptions, why: &str) -> Failure {
+    let text =
+        format!("{}: the store in {} cannot be used: {why}", options.name(), options.store_dir().display());
+    Failure::new(Exit::Configuration, text)
+}
+
 /// A store that may be used: the one in the folder, or a new one once the group has let go of a lost one.
 async fn trusted_store(node: &Arc<Node>) -> Result<Store, Failure> {
     let options = &node.options;
@@ -365,7 +373,9 @@ async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
     let folder = options.store_dir();
     let started = Instant::now();
     loop {
-        match FileDisk::new(&folder).and_then(Store::open) {
+        let level = number_for_tests(TEST_RULES_LEVEL)?.and_then(|level| u32::try_from(level).ok());
+        let open = |disk| Store::open_at_level(disk, level.unwrap_or(RULES_LEVEL));
+        match FileDisk::new(&folder).and_then(open) {
             Ok(mut store) => {
                 if let Some(entries) = number_for_tests(TEST_LOG_KEEP)? {
                     store.set_log_keep_entries(entries);
@@ -394,6 +404,7 @@ async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
             Err(error) => {
                 return Err(match Failing::from(error) {
                     Failing::Disk(why) => disk::failed(options, &why),
+                    Failing::TooNew(why) => too_new(options, &why),
                     other => Failure::new(Exit::Refused, format!("{}: {other:?}", folder.display())),
                 });
             }
@@ -409,6 +420,8 @@ const TEST_DEAF: &str = "RIBBIT_TEST_DEAF";
 const TEST_SCRUB_MS: &str = "RIBBIT_TEST_SCRUB_MS";
 /// For tests: how long each step of reading what is pinned pauses, in milliseconds.
 const TEST_PIN_STEP_MS: &str = "RIBBIT_TEST_PIN_STEP_MS";
+/// For tests: the highest rules level that a store may have, as if this version were an older one.
+const TEST_RULES_LEVEL: &str = "RIBBIT_TEST_RULES_LEVEL";
 /// For tests: bytes that have to be free on the disk.
 const TEST_DISK_RESERVE: &str = "RIBBIT_TEST_DISK_RESERVE";
 
