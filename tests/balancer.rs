@@ -106,6 +106,8 @@ async fn member(role: Role, id: u32) -> Arc<Member> {
         voters: vec![1, 2, 3, 11],
         learners: vec![],
         in_sync: true,
+        stalled_s: 0,
+        lagging: Vec::new(),
         others: vec![],
         store: Default::default(),
         leases: Default::default(),

@@ -52,6 +52,8 @@ impl Node for Puppet {
                 voters: Vec::new(),
                 learners: Vec::new(),
                 in_sync: true,
+                stalled_s: 0,
+                lagging: Vec::new(),
                 others: self.others.iter().map(|address| member(Role::Backend, address, 0)).collect(),
                 store: StoreStatus::default(),
                 leases: LeaseStatus::default(),

@@ -29,6 +29,8 @@ pub enum Trouble {
     /// It is alive and does not belong to the group yet, or not any more.
     Outside(String),
     Behind(String),
+    /// It applies nothing although the leader does.
+    Stalled(String),
     DiskFull(String),
     /// The next loss ends all writing. A group that has but one voter was never promised more.
     NothingToSpare,
@@ -42,6 +44,7 @@ impl Trouble {
             Trouble::Missing(_)
             | Trouble::Outside(_)
             | Trouble::Behind(_)
+            | Trouble::Stalled(_)
             | Trouble::DiskFull(_)
             | Trouble::NothingToSpare => State::Degraded,
         }
@@ -105,6 +108,8 @@ fn of_member(survey: &Survey, member: &MemberView) -> Option<Trouble> {
         Some(Trouble::Missing(name()))
     } else if !member.store_open {
         Some(Trouble::Outside(name()))
+    } else if member.stalled {
+        Some(Trouble::Stalled(name()))
     } else if !member.in_sync && survey.leader.is_some() {
         // Without a leader nobody is in sync: said once.
         Some(Trouble::Behind(name()))
@@ -125,6 +130,7 @@ mod tests {
             voter: true,
             learner: false,
             in_sync: alive,
+            stalled: false,
             store_open: alive,
             store: alive.then(StoreStatus::default),
             has_lease: alive,

@@ -62,7 +62,7 @@ pub enum PeerTalk {
 /// What others should know of a member's store.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreNews {
-    /// Digests of its state at one or two indexes, for comparing.
+    /// Digests of its state at one to three indexes, for comparing.
     pub digests: Vec<(LogIndex, u64)>,
     /// Nothing that grows should be taken for its sake.
     pub full: bool,

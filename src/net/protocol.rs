@@ -250,8 +250,12 @@ pub struct NodeStatus {
     pub term: u64,
     pub voters: Vec<RaftId>,
     pub learners: Vec<RaftId>,
-    /// Heard from a leader within the election timeout and not far behind: fit to serve people.
+    /// Heard from a leader within the election timeout, not far behind and following: fit to serve people.
     pub in_sync: bool,
+    /// Seconds for which this member has applied nothing although the leader has; 0 while it follows.
+    pub stalled_s: u32,
+    /// Of a leader: the members that it finds far behind, or without progress for ten seconds.
+    pub lagging: Vec<RaftId>,
     /// The other members, as far as this node knows: from the replicated state, and from what they last said.
     pub others: Vec<MemberInfo>,
     pub store: StoreStatus,

@@ -41,7 +41,10 @@ pub struct MemberView {
     pub voter: bool,
     /// One that is neither voter nor learner is on its way in or out.
     pub learner: bool,
+    /// It says so, and the leader does not find it lagging.
     pub in_sync: bool,
+    /// It has applied nothing for ten seconds although the leader has.
+    pub stalled: bool,
     /// It belongs to the group and can read.
     pub store_open: bool,
     /// As it says itself.
@@ -135,6 +138,7 @@ pub fn merge(answers: &[NodeStatus]) -> Survey {
     let (voters, learners): (&[RaftId], &[RaftId]) =
         leader.or(freshest).map_or((&[], &[]), |status| (&status.voters, &status.learners));
 
+    let lagging: &[RaftId] = leader.map_or(&[], |status| &status.lagging);
     let none = LeaseStatus::default();
     let leases = leader.or(freshest).map_or(&none, |status| &status.leases);
     let members: Vec<MemberView> = infos(&live)
@@ -144,7 +148,7 @@ pub fn merge(answers: &[NodeStatus]) -> Survey {
             learner: learners.contains(&info.raft_id),
             has_lease: leases.active.contains(&info.raft_id),
             master: leases.masters.iter().find(|master| master.raft_id == info.raft_id).map(|it| it.fence),
-            ..view(info.clone(), live.get(&key).copied())
+            ..view(info.clone(), live.get(&key).copied(), lagging)
         })
         .collect();
     let (can_lose_processes, can_lose_machines) = can_lose(&members, voters.len());
@@ -185,11 +189,12 @@ fn freshness(info: &MemberInfo) -> (RaftId, bool, u64) {
     (info.raft_id, info.pid != 0, info.applied)
 }
 
-/// What a member's own answer, or that there is none, tells of it.
-fn view(info: MemberInfo, status: Option<&NodeStatus>) -> MemberView {
+/// What a member's own answer, or that there is none, tells of it, and whether the leader finds it lagging.
+fn view(info: MemberInfo, status: Option<&NodeStatus>, lagging: &[RaftId]) -> MemberView {
     MemberView {
         alive: status.is_some(),
-        in_sync: status.is_some_and(|status| status.in_sync),
+        in_sync: status.is_some_and(|status| status.in_sync) && !lagging.contains(&info.raft_id),
+        stalled: status.is_some_and(|status| status.stalled_s > 0),
         store_open: status.is_some_and(|status| status.history.is_some()),
         store: status.map(|status| status.store),
         info,
@@ -253,6 +258,8 @@ mod tests {
             voters: vec![1, 2, 3, 4, 5],
             learners: vec![],
             in_sync: true,
+            stalled_s: 0,
+            lagging: Vec::new(),
             others: (1..=5).filter(|other| *other != raft_id).map(|other| info(other, machine)).collect(),
             store: StoreStatus::default(),
             leases: Default::default(),

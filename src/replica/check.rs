@@ -6,6 +6,7 @@
 use super::limits::{INDEX_MAX, TERM_JUMP_MAX};
 use super::reads::CONTEXT_BYTES;
 use crate::db::Position;
+use crate::state::LogIndex;
 use raft::eraftpb::{ConfState, Message, MessageType, SnapshotMetadata};
 use std::collections::BTreeSet;
 
@@ -17,6 +18,10 @@ pub enum Verdict {
     Bad(&'static str),
     /// The leader knows that we had more than we have: our disk lost what it promised.
     LostLog,
+    /// The leader has another entry at this index, where ours is committed: a majority lost what it acknowledged.
+    Fork {
+        index: LogIndex,
+    },
 }
 
 /// What the node knows when a message comes in.
@@ -30,9 +35,17 @@ pub struct Knowledge {
     /// Whom we take for the leader of our term, 0 for nobody.
     pub leader: u64,
     pub applied: Position,
+    /// The newest index that this member knows to be committed.
+    pub committed: LogIndex,
 }
 
-pub fn check(message: &Message, from: u64, known: Knowledge) -> Verdict {
+/// Judges a message of `from`. `term_at` returns the term of an entry of this member's log, if it has one there.
+pub fn check(
+    message: &Message,
+    from: u64,
+    known: Knowledge,
+    term_at: impl Fn(LogIndex) -> Option<u64>,
+) -> Verdict {
     if message.to != known.me || message.from != from || from == known.me || from == 0 {
         return Verdict::Bad("it is not for us, or not from whom it says");
     }
@@ -54,7 +67,7 @@ pub fn check(message: &Message, from: u64, known: Knowledge) -> Verdict {
     match message.msg_type() {
         // The engine looks no further than the term.
         kind if message.term < known.term && is_known(kind) => Verdict::Fine,
-        MessageType::MsgAppend => check_append(message, known),
+        MessageType::MsgAppend => check_append(message, known, term_at),
         MessageType::MsgHeartbeat if message.commit > known.last_index => Verdict::LostLog,
         MessageType::MsgAppendResponse if message.index.max(message.reject_hint) > known.last_index => {
             match message.reject && message.reject_hint <= known.last_index {
@@ -97,13 +110,10 @@ fn is_known(kind: MessageType) -> bool {
     )
 }
 
-fn check_append(message: &Message, known: Knowledge) -> Verdict {
+fn check_append(message: &Message, known: Knowledge, term_at: impl Fn(LogIndex) -> Option<u64>) -> Verdict {
     // The engine takes the term of what it does not have for 0.
     if (message.log_term == 0) != (message.index == 0) || message.log_term > message.term {
         return Verdict::Bad("it follows an entry that cannot be");
-    }
-    if message.index >= known.applied.index && message.log_term < known.applied.term {
-        return Verdict::Bad("it contradicts what is applied");
     }
     let mut term = message.log_term;
     for (entry, index) in message.entries.iter().zip(message.index + 1..) {
@@ -115,7 +125,19 @@ fn check_append(message: &Message, known: Knowledge) -> Verdict {
         }
         term = entry.term;
     }
-    Verdict::Fine
+    fork(message, known, term_at).map_or(Verdict::Fine, |index| Verdict::Fork { index })
+}
+
+/// Returns an index at which the leader of this term has another entry than the one that is committed here. The engine
+/// would panic on some of these, and on others acknowledge what it does not have.
+fn fork(message: &Message, known: Knowledge, term_at: impl Fn(LogIndex) -> Option<u64>) -> Option<LogIndex> {
+    if message.index >= known.applied.index && message.log_term < known.applied.term {
+        return Some(known.applied.index);
+    }
+    let before = std::iter::once((message.index, message.log_term));
+    let sent = before.chain(message.entries.iter().map(|entry| (entry.index, entry.term)));
+    let mut committed = sent.take_while(|(index, _)| *index <= known.committed);
+    committed.find(|(index, term)| term_at(*index).is_some_and(|ours| ours != *term)).map(|(index, _)| index)
 }
 
 /// A question for the read index, or the answer to one: the engine reads the first entry unasked, and keeps its
@@ -168,7 +190,15 @@ mod tests {
         durable_term: 3,
         leader: 2,
         applied: Position { index: 3, term: 1 },
+        committed: 5,
     };
+
+    /// The log has entries of term 1 up to 3 and of term 2 up to 10.
+    fn check(message: &Message, from: u64, known: Knowledge) -> Verdict {
+        super::check(message, from, known, |index| {
+            (1..=10).contains(&index).then_some(if index > 3 { 2 } else { 1 })
+        })
+    }
 
     fn message(kind: MessageType) -> Message {
         let mut message = Message::new();
@@ -192,6 +222,31 @@ mod tests {
         append.entries[1].index = 6;
         append.entries[1].term = 1;
         assert!(matches!(check(&append, 2, KNOWN), Verdict::Bad(_)));
+    }
+
+    /// The engine acknowledged such a message, or took it for a follower that has to be probed, for ever.
+    #[test]
+    fn a_leader_with_other_entries_where_ours_are_committed_is_a_fork() {
+        let append = |index, log_term, entries: &[(u64, u64)]| {
+            let mut append = message(MessageType::MsgAppend);
+            (append.index, append.log_term) = (index, log_term);
+            append.entries = entries
+                .iter()
+                .map(|(index, term)| Entry { index: *index, term: *term, ..Entry::default() })
+                .collect();
+            append
+        };
+        let verdict = |append: &Message| check(append, 2, KNOWN);
+        assert_eq!(verdict(&append(5, 3, &[])), Verdict::Fork { index: 5 });
+        assert_eq!(verdict(&append(4, 2, &[(5, 3)])), Verdict::Fork { index: 5 });
+        assert_eq!(verdict(&append(3, 1, &[(4, 2), (5, 2), (6, 3)])), Verdict::Fine, "6 is not committed");
+        assert_eq!(verdict(&append(6, 3, &[])), Verdict::Fine, "the engine asks for earlier entries");
+        assert_eq!(verdict(&append(20, 2, &[])), Verdict::Fine);
+        let late = Knowledge { applied: Position { index: 5, term: 2 }, ..KNOWN };
+        assert_eq!(check(&append(20, 1, &[]), 2, late), Verdict::Fork { index: 5 });
+        let mut old = append(5, 1, &[]);
+        old.term = 2;
+        assert_eq!(verdict(&old), Verdict::Fine, "a leader of an earlier term is not listened to");
     }
 
     #[test]

@@ -84,6 +84,9 @@ pub struct Core {
     led_since: Option<u64>,
     /// What the leader of this term says is committed: more than our log holds while we catch up.
     said_committed: (u64, LogIndex),
+    following: Following,
+    /// What the others have acknowledged to this leader.
+    acknowledged: BTreeMap<RaftId, Following>,
     /// Leadership is handed over at these ticks at the earliest: again, and by a coordinator that has led before.
     handover_tick: u64,
     coordinator_handover_tick: u64,
@@ -155,6 +158,8 @@ impl Core {
             heard: BTreeMap::new(),
             led_since: None,
             said_committed: (0, 0),
+            following: Following::default(),
+            acknowledged: BTreeMap::new(),
             handover_tick: 0,
             coordinator_handover_tick: 0,
             outputs: Vec::new(),
@@ -190,6 +195,11 @@ impl Core {
             Input::Applied(done) => self.applied(done),
             Input::Stored(done) => self.stored(&done),
             Input::Fetched(fetched) => self.fetched(fetched),
+            Input::PeerApplied { from, applied } => {
+                if from == self.raw.raft.leader_id {
+                    self.following.to = self.following.to.max(applied);
+                }
+            }
             Input::SnapshotSent { to, complete } => {
                 let status = if complete { SnapshotStatus::Finish } else { SnapshotStatus::Failure };
                 self.raw.report_snapshot(to, status);
@@ -229,8 +239,8 @@ impl Core {
         let applied = raft.store().applied().index;
         let heard =
             self.leads() || self.heard_tick.is_some_and(|at| self.ticks - at <= ELECTION_TICKS as u64);
-        let said = if self.said_committed.0 == raft.term { self.said_committed.1 } else { 0 };
-        let behind = raft.raft_log.committed.max(said).saturating_sub(applied);
+        let behind = self.committed().max(self.following.to).saturating_sub(applied);
+        let stalled_ticks = self.following.stalled_ticks(self.ticks);
         let leader = (raft.leader_id != 0 && heard).then_some(raft.leader_id);
         CoreStatus {
             me: self.options.me,
@@ -241,7 +251,53 @@ impl Core {
             commit: raft.raft_log.committed,
             applied,
             last: raft.store().last().index,
-            in_sync: leader.is_some() && behind <= SYNC_LAG_MAX && self.installing.is_none(),
+            in_sync: leader.is_some()
+                && behind <= SYNC_LAG_MAX
+                && stalled_ticks < FOLLOW_TICKS
+                && self.installing.is_none(),
+            stalled_ms: if stalled_ticks < FOLLOW_TICKS { 0 } else { stalled_ticks * TICK_MS },
+            lagging: self.lagging(),
+        }
+    }
+
+    /// What is committed as far as this member knows: at least as the leader of this term says.
+    fn committed(&self) -> LogIndex {
+        let said = if self.said_committed.0 == self.raw.raft.term { self.said_committed.1 } else { 0 };
+        self.raw.raft.raft_log.committed.max(said)
+    }
+
+    fn lagging(&self) -> Vec<RaftId> {
+        let lags = |it: &Following| {
+            it.stalled_ticks(self.ticks) >= FOLLOW_TICKS || it.to.saturating_sub(it.at) > SYNC_LAG_MAX
+        };
+        self.acknowledged.iter().filter(|(_, it)| lags(it)).map(|(id, _)| *id).collect()
+    }
+
+    /// Notes how far this member has applied, and as the leader how far the others' logs are.
+    fn follow(&mut self) {
+        let (applied, committed, ticks) =
+            (self.raw.raft.store().applied().index, self.committed(), self.ticks);
+        let was_stalled = self.following.stalled_ticks(ticks - 1) >= FOLLOW_TICKS;
+        self.following.note(applied, committed, ticks);
+        if !was_stalled && self.following.stalled_ticks(ticks) >= FOLLOW_TICKS {
+            log::warn!(
+                "this member has not followed the leader for {} s: it has applied {applied}, its log ends at {}, and the \
+                 leader has applied or committed {}",
+                FOLLOW_TICKS * TICK_MS / 1_000,
+                self.raw.raft.raft_log.last_index(),
+                self.following.to
+            );
+        }
+        if !self.leads() {
+            return self.acknowledged.clear();
+        }
+        let matched: BTreeMap<RaftId, LogIndex> =
+            self.raw.raft.prs().iter().map(|(id, progress)| (*id, progress.matched)).collect();
+        self.acknowledged.retain(|id, _| matched.contains_key(id));
+        for (id, matched) in matched {
+            let before =
+                self.acknowledged.entry(id).or_insert(Following { since: ticks, ..Following::default() });
+            before.note(matched, committed, ticks);
         }
     }
 
@@ -272,6 +328,7 @@ impl Core {
         }
         self.expire_reads();
         self.raw.mut_store().tick();
+        self.follow();
         let (leader, term) = (self.raw.raft.leader_id, self.raw.raft.term);
         if leader != 0 {
             let due = self.requests.take_due(leader, term, self.ticks);
@@ -299,8 +356,10 @@ impl Core {
             durable_term: self.durable_term,
             leader: raft.leader_id,
             applied: raft.store().applied(),
+            committed: raft.raft_log.committed,
         };
-        match check(&message, from, known) {
+        let term_at = |index| raft.raft_log.term(index).ok().filter(|term| *term != 0);
+        match check(&message, from, known, term_at) {
             Verdict::Fine => {}
             Verdict::Bad(why) => return log::warn!("a message of member {from} was dropped: {why}"),
             Verdict::LostLog => {
@@ -310,6 +369,16 @@ impl Core {
                     message.commit, known.last_index
                 );
                 return self.outputs.push(Output::Lost(text));
+            }
+            // While a snapshot is installed the log is about to be replaced.
+            Verdict::Fork { .. } if self.installing.is_some() || self.raw.snap().is_some() => return,
+            Verdict::Fork { index } => {
+                let text = format!(
+                    "the log of member {from}, which leads term {}, has another entry at {index}, where this member \
+                     knows its own to be committed: other members lost writes that were acknowledged",
+                    message.term
+                );
+                return self.outputs.push(Output::Fork(text));
             }
         }
         // The engine would forward it once more; its asker asks again instead.
@@ -436,6 +505,29 @@ impl Core {
         }
         self.raw.mut_store().set_configuration(state);
         job.configuration = Some(configuration);
+    }
+}
+
+/// How far a member is, how far it should be, and since when it has not moved.
+#[derive(Debug, Clone, Copy, Default)]
+struct Following {
+    at: LogIndex,
+    to: LogIndex,
+    /// The tick at which it last moved, or was up to date.
+    since: u64,
+}
+
+impl Following {
+    fn note(&mut self, at: LogIndex, to: LogIndex, ticks: u64) {
+        self.to = self.to.max(to);
+        if at != self.at || at >= self.to {
+            self.since = ticks;
+        }
+        self.at = at;
+    }
+
+    fn stalled_ticks(&self, ticks: u64) -> u64 {
+        if self.at < self.to { ticks.saturating_sub(self.since) } else { 0 }
     }
 }
 

@@ -325,6 +325,11 @@ impl Replica {
         }
     }
 
+    /// Takes in how far a peer says that it has applied.
+    pub fn peer_applied(&self, from: RaftId, applied: LogIndex) {
+        self.feed(Input::PeerApplied { from, applied });
+    }
+
     /// Requests that a peer forwards.
     pub fn receive_forwarded(&self, requests: Vec<Request>) {
         self.feed(Input::Forwarded(requests));
@@ -514,6 +519,10 @@ impl<T: Transport> RaftTask<T> {
             }
             Output::Lost(why) => {
                 let _ = self.shared.failed.try_send(Failing::Lost(why));
+                return false;
+            }
+            Output::Fork(why) => {
+                let _ = self.shared.failed.try_send(Failing::Differs(why));
                 return false;
             }
         }

@@ -61,6 +61,8 @@ pub const PROMOTE_LAG_MAX: u64 = 512;
 pub const HANDOVER_LAG_MAX: u64 = 512;
 /// A replica this far behind what it knows to be committed is not in sync.
 pub const SYNC_LAG_MAX: u64 = 4_096;
+/// A member that has not applied any of what the leader has for this long does not follow it, and is not in sync.
+pub const FOLLOW_TICKS: u64 = 10_000 / TICK_MS;
 /// Voters at most.
 pub const VOTERS_MAX: usize = 5;
 /// A coordinator that leads hands over at most this often.

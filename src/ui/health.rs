@@ -50,6 +50,11 @@ pub fn trouble_words(trouble: &Trouble) -> String {
         Trouble::Missing(name) => format!("{name} is missing."),
         Trouble::Outside(name) => format!("{name} is there, but does not belong to the group yet."),
         Trouble::Behind(name) => format!("{name} is behind the others."),
+        Trouble::Stalled(name) => {
+            format!(
+                "{name} has stopped following the leader: its log says why. If its disk is well, restart it."
+            )
+        }
         Trouble::DiskFull(name) => {
             format!("The disk of {name} is full: make room there, or raise its --disk-quota.")
         }
@@ -68,6 +73,7 @@ fn kind(trouble: &Trouble) -> (&'static str, Option<&str>) {
         Trouble::Missing(name) => ("missing", Some(name)),
         Trouble::Outside(name) => ("outside", Some(name)),
         Trouble::Behind(name) => ("behind", Some(name)),
+        Trouble::Stalled(name) => ("stalled", Some(name)),
         Trouble::DiskFull(name) => ("disk_full", Some(name)),
         Trouble::NothingToSpare => ("nothing_to_spare", None),
     }

@@ -237,6 +237,8 @@ mod tests {
             voters: vec![1],
             learners: vec![],
             in_sync: true,
+            stalled_s: 0,
+            lagging: Vec::new(),
             others: vec![],
             store: StoreStatus { scrubbed_s: Some(9), ..StoreStatus::default() },
             leases: Default::default(),

@@ -354,6 +354,8 @@ pub(super) fn standing(survey: &Survey, member: &MemberView) -> String {
         format!("DEAD {seat}")
     } else if survey.leader.as_deref() == Some(&member.info.name()) {
         "leader".to_string()
+    } else if member.stalled {
+        format!("{seat}, stalled")
     } else if member.in_sync {
         seat.to_string()
     } else if survey.leader.is_none() {
@@ -395,6 +397,7 @@ mod tests {
             voter: true,
             learner: false,
             in_sync: alive,
+            stalled: false,
             store_open: alive,
             store,
             has_lease,

@@ -64,6 +64,7 @@ mod tests {
             alive,
             voter: true,
             in_sync: alive,
+            stalled: false,
             store_open: alive,
             has_lease: alive,
             ..MemberView::default()

@@ -7,6 +7,7 @@ use ribbit::db::{FileDisk, Store};
 use ribbit::state::rows::{Post, Posts, Table, decode, encode};
 use rustix::process::Signal;
 use std::fs;
+use std::path::Path;
 
 const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
@@ -78,4 +79,46 @@ fn a_member_whose_state_differs_halts_and_the_others_go_on() {
     pond.backend_by_hand(id);
     pond.await_whole();
     ada.croak("all five again");
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder").map(|entry| entry.expect("an entry")) {
+        fs::copy(entry.path(), to.join(entry.file_name())).expect("a file");
+    }
+}
+
+/// Three of five disks go back in time together and elect without a croak that two backends have applied. Those two said
+/// "in sync" for ever, and answered 503.
+#[test]
+fn members_that_have_what_a_majority_lost_halt_and_say_so() {
+    let mut pond = Pond::start();
+    pond.await_whole();
+    pond.stop();
+    let kept = tempfile::tempdir().expect("a temporary folder");
+    let forgetful = ["backend-3", "coordinator-1", "coordinator-2"];
+    forgetful.iter().for_each(|name| copy(&pond.folder().join(name), &kept.path().join(name)));
+    pond.up(&[]);
+    let mut ada = pond.browser();
+    ada.join("ada");
+    ada.croak("acknowledged by all five");
+    pond.await_whole();
+    pond.stop();
+    for name in forgetful {
+        fs::remove_dir_all(pond.folder().join(name)).expect("a folder");
+        copy(&kept.path().join(name), &pond.folder().join(name));
+    }
+    pond.by_hand(&["coordinator", "--id", "1"]);
+    pond.by_hand(&["coordinator", "--id", "2"]);
+    pond.backend_by_hand(3);
+    pond.await_status("three of five have a leader", |status| status.leader.is_some());
+    for time in ["noticed", "remembered"] {
+        let (code, said) = pond.typed(&["backend", "--id", "1"]);
+        assert!(
+            code == 78 && said.contains("other members lost writes that were acknowledged"),
+            "{time}: {said}"
+        );
+    }
+    let (code, said) = pond.typed(&["backend", "--id", "2"]);
+    assert!(code == 78 && said.contains("this store is not used again"), "{said}");
 }

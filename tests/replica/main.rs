@@ -8,6 +8,7 @@ mod behind;
 #[path = "../sim/disk.rs"]
 mod disk;
 mod driven;
+mod following;
 mod gathering;
 mod handover;
 mod hostile;

@@ -310,7 +310,9 @@ impl World {
             Output::Refused(_) => {}
             Output::ReadIndex(answer) => self.read_index(node, &answer),
             Output::Lost(text) if self.nodes[node].forgetful => self.lost(node, &text),
-            Output::Fatal(text) | Output::Lost(text) => panic!("node {node} cannot go on: {text}"),
+            Output::Fatal(text) | Output::Lost(text) | Output::Fork(text) => {
+                panic!("node {node} cannot go on: {text}")
+            }
         }
     }
 

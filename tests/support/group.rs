@@ -387,6 +387,8 @@ fn status(store: &Store, well: bool) -> NodeStatus {
         voters: vec![1],
         learners: Vec::new(),
         in_sync: well,
+        stalled_s: 0,
+        lagging: Vec::new(),
         others: Vec::new(),
         store: Default::default(),
         leases: Default::default(),

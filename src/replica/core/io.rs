@@ -47,6 +47,8 @@ pub enum Input {
     Stored(Done),
     /// What [`Output::Fetch`] asked for.
     Fetched(Fetched),
+    /// This member says that it has applied up to here. Taken from the leader alone.
+    PeerApplied { from: RaftId, applied: LogIndex },
     /// A snapshot reached a peer, or did not.
     SnapshotSent { to: RaftId, complete: bool },
     /// Hand leadership to somebody else, if this node has it.
@@ -78,6 +80,8 @@ pub enum Output {
     Fatal(String),
     /// This node's disk lost what it had promised: it must leave the group and come back as another member.
     Lost(String),
+    /// The leader's log contradicts what is committed here: neither is healed from the other.
+    Fork(String),
 }
 
 /// How the replica is, for status and for deciding what to serve.
@@ -92,6 +96,10 @@ pub struct CoreStatus {
     pub applied: LogIndex,
     /// Where the log ends, durable or not.
     pub last: LogIndex,
-    /// Heard from a leader within the election timeout, and not far behind.
+    /// Heard from a leader within the election timeout, not far behind, and following.
     pub in_sync: bool,
+    /// Time for which this member has not applied what the leader has, in milliseconds; 0 while it follows.
+    pub stalled_ms: u64,
+    /// The leader's view: members that have not acknowledged what is committed for `FOLLOW_TICKS`, or are far behind.
+    pub lagging: Vec<RaftId>,
 }

@@ -126,12 +126,13 @@ impl Place {
         self.life = Life::begin();
     }
 
-    fn candidate(&self, site: u32) -> Candidate {
+    /// This member for clients of the region `site`; `lagging` are the members that do not follow, as the leader says.
+    fn candidate(&self, site: u32, lagging: &[RaftId]) -> Candidate {
         let spliced = self.life.spliced();
         match &self.status {
             Some(status) => Candidate {
                 serves: status.me.role == Role::Backend && status.history.is_some(),
-                in_sync: status.in_sync,
+                in_sync: status.in_sync && !lagging.contains(&status.me.raft_id),
                 clusters_on: clusters_on(site, status.me.site),
                 clients: status.me.clients.max(spliced),
             },
@@ -230,6 +231,12 @@ impl Board {
         best.map(|(address, _)| address.clone()).collect()
     }
 
+    fn candidate(&self, place: &Place) -> Candidate {
+        let mut statuses = self.places.values().filter_map(|place| place.status.as_ref());
+        let leader = self.leader().and_then(|leader| statuses.find(|status| status.me.raft_id == leader));
+        place.candidate(self.site, leader.map_or(&[], |leader| &leader.lagging))
+    }
+
     /// The backend for the next connection, none of those at the addresses `tried`.
     pub fn pick(&self, tried: &[String]) -> Option<Pick> {
         let (places, mut candidates) = self.candidates(None);
@@ -271,7 +278,7 @@ impl Board {
     pub fn loads(&self) -> Vec<(String, Load)> {
         let places = self.places.iter().filter(|(address, _)| self.stands_for_itself(address));
         let load = |(address, place): (&String, &Place)| {
-            let Candidate { serves, in_sync, clusters_on, clients } = place.candidate(self.site);
+            let Candidate { serves, in_sync, clusters_on, clients } = self.candidate(place);
             let load = Load { clients, own: place.life.spliced() };
             (serves && in_sync).then(|| (clusters_on, address.clone(), load))
         };
@@ -325,7 +332,7 @@ impl Board {
 
     /// Whether any backend serves people.
     pub fn serves(&self) -> bool {
-        self.places.values().any(|place| place.candidate(self.site).serves)
+        self.places.values().any(|place| self.candidate(place).serves)
     }
 
     pub fn knows(&self, address: &str) -> bool {
@@ -338,7 +345,7 @@ impl Board {
         let places: Vec<(&String, &Place)> =
             self.places.iter().filter(|(address, _)| self.stands_for_itself(address)).collect();
         let candidate = |(address, place): &(&String, &Place)| {
-            let candidate = place.candidate(self.site);
+            let candidate = self.candidate(place);
             let readers = readers.get(address.as_str()).copied().unwrap_or(0);
             Candidate { clients: candidate.clients.saturating_add(readers), ..candidate }
         };
@@ -415,6 +422,8 @@ mod tests {
             voters: vec![],
             learners: vec![],
             in_sync: true,
+            stalled_s: 0,
+            lagging: Vec::new(),
             others: others.iter().map(|other| info(Role::Coordinator, 9, other)).collect(),
             store: Default::default(),
             leases: Default::default(),

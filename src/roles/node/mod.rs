@@ -164,10 +164,17 @@ impl Node {
         }
     }
 
-    /// What the others should know of this member's store.
-    pub fn store_news(&self) -> StoreNews {
-        let member = self.member.get();
-        let digests = member.map_or(Vec::new(), |it| it.replica.reader().digests_to_tell());
+    /// Returns what the member `to` should know of this member's store: its newest digests, and the one at the index that
+    /// `to` has applied. A member that no longer follows can compare that one alone.
+    pub fn store_news(&self, to: RaftId) -> StoreNews {
+        let digests = self.member.get().map_or(Vec::new(), |member| {
+            let reader = member.replica.reader();
+            let applied = member.peers.info(to).map(|info| info.applied);
+            let theirs = applied.and_then(|index| Some((index, reader.digest_at(index)?)));
+            let mut digests = reader.digests_to_tell();
+            digests.extend(theirs);
+            digests
+        });
         StoreNews { digests, full: self.disk.status().full }
     }
 

@@ -290,7 +290,7 @@ fn keeps_a_copy_only(node: &Node, id: RaftId) -> bool {
 async fn write_frames(node: &Node, to: RaftId, frames: &Receiver<Vec<u8>>, mut writer: Writer) -> FrameError {
     let mut beat = smol::Timer::interval(node.options.heartbeat);
     let mut told = None;
-    let mut batch = pulse_of(node, &mut told);
+    let mut batch = pulse_of(node, to, &mut told);
     loop {
         if let Err(error) = frame::write_bytes(&mut writer, &batch).await {
             return error;
@@ -302,7 +302,7 @@ async fn write_frames(node: &Node, to: RaftId, frames: &Receiver<Vec<u8>>, mut w
         let next = async { frames.recv().await.map_err(|_| FrameError::Closed) };
         let pulse = async {
             smol::stream::StreamExt::next(&mut beat).await;
-            Ok(pulse_of(node, &mut told))
+            Ok(pulse_of(node, to, &mut told))
         };
         match next.or(pulse).await {
             Ok(bytes) => batch = bytes,
@@ -317,9 +317,9 @@ async fn write_frames(node: &Node, to: RaftId, frames: &Receiver<Vec<u8>>, mut w
 }
 
 /// A beat, and what is new of this member's store since it was last told on this link.
-fn pulse_of(node: &Node, told: &mut Option<StoreNews>) -> Vec<u8> {
+fn pulse_of(node: &Node, to: RaftId, told: &mut Option<StoreNews>) -> Vec<u8> {
     let mut bytes = peer::encode(&PeerFrame::Talk(PeerTalk::Beat(node.info())));
-    let news = node.store_news();
+    let news = node.store_news(to);
     if told.as_ref() != Some(&news) {
         bytes.extend(peer::encode(&PeerFrame::Talk(PeerTalk::Store(news.clone()))));
         *told = Some(news);
@@ -374,6 +374,7 @@ pub async fn accept(node: Arc<Node>, channel: Channel) {
                 member.replica.receive_forwarded(requests);
             }
             Ok(PeerFrame::Talk(PeerTalk::Beat(info))) if info.raft_id == from => {
+                member.replica.peer_applied(from, info.applied);
                 member.peers.heard(&info);
             }
             Ok(PeerFrame::Talk(PeerTalk::Beat(_))) => {

@@ -157,6 +157,8 @@ impl Service {
             voters: replica.configuration.voters,
             learners: replica.configuration.learners,
             in_sync: replica.in_sync,
+            stalled_s: u32::try_from(replica.stalled_ms / 1_000).unwrap_or(u32::MAX),
+            lagging: replica.lagging,
             others: member.map_or_else(|| self.node.seeds.heard(), |it| it.peers.known()),
             store: self.node.store_status(),
             leases: member.map(|it| it.coordination.status()).unwrap_or_default(),
