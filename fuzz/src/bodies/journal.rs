@@ -86,7 +86,7 @@ fn goes_on(disk: &MemoryDisk) {
         "no holes"
     );
     let (index, term) = (loaded.last.index + 1, loaded.last.term.max(loaded.hard_state.term));
-    let entry = LogEntry { index, term, kind: EntryKind::Normal, data: b"one more".to_vec().into() };
+    let entry = LogEntry { index, term, kind: EntryKind::Normal, data: Vec::new().into() };
     let hard_state = HardState { term, vote: 2, commit: loaded.hard_state.commit };
     store.append(std::slice::from_ref(&entry), Some(hard_state)).expect("a good disk");
     drop(store);

@@ -82,7 +82,10 @@ fn turn(parts: &mut Parts, rig: &mut Rig) -> bool {
         }
     };
     let installs = rig.waiting.iter().any(|job| job.install.is_some());
-    !installs && !outputs.iter().any(|output| matches!(output, Output::Fatal(_) | Output::Lost(_)))
+    !installs
+        && !outputs
+            .iter()
+            .any(|output| matches!(output, Output::Fatal(_) | Output::Lost(_) | Output::Fork(_)))
 }
 
 /// The disk's turn. Nothing where the group has agreed on an entry that is no command: whoever has the cluster's key and
@@ -93,7 +96,7 @@ fn store(rig: &mut Rig) -> Option<Vec<Output>> {
         let jobs = std::mem::take(&mut rig.waiting);
         let done = match rig.writer.apply(&jobs) {
             Ok(done) => done,
-            Err(DbError::Damaged(why)) if why.contains("no command") => return None,
+            Err(DbError::TooNew(_)) => return None,
             Err(error) => panic!("a good disk: {error}"),
         };
         outputs.extend(rig.feed(Input::Applied(done)));
