@@ -42,6 +42,11 @@ pub fn run(options: &RecoverOptions) -> Result<(), Failure> {
     }
     // `backend-2.recovering`: no member's name.
     let work = options.data_dir.join(format!("{name}.recovering"));
+    for folder in [&target, &work] {
+        write_file::owned(folder, Some(&options.data_dir)).map_err(|error| {
+            Failure::new(Exit::Refused, format!("nothing is recovered into {}: {error}", folder.display()))
+        })?;
+    }
     let (from, left) = (options.from.display().to_string(), work.clone());
     panics::on_damage(move |why| {
         // Nothing else takes it away once this process has ended.
@@ -74,10 +79,8 @@ struct Recovered {
 }
 
 fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure> {
-    match fs::remove_dir_all(work) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unwritable(work, &error)),
-        _ => {}
-    }
+    write_file::make_folder(&options.data_dir).map_err(|error| unwritable(&options.data_dir, &error))?;
+    write_file::empty_folder(work).map_err(|error| unwritable(work, &error))?;
     let unusable = |error: DbError| {
         let from = options.from.display();
         match error.is_full() {

@@ -38,6 +38,12 @@ pub fn run(options: &RestoreOptions) -> Result<(), Failure> {
     let mut name = target.as_os_str().to_owned();
     name.push(".restoring");
     let work = PathBuf::from(name);
+    for folder in [&target, &work] {
+        // Root would write, and another user read and change it.
+        write_file::owned(folder, None).map_err(|error| {
+            Failure::new(Exit::Refused, format!("nothing is restored into {}: {error}", folder.display()))
+        })?;
+    }
     let (from, left) = (shown(options), work.clone());
     panics::on_damage(move |why| {
         // Nothing else takes it away once this process has ended.
@@ -101,11 +107,7 @@ fn restore_in(work: &Path, options: &RestoreOptions) -> Result<Restored, Failure
         let text = format!("{from} is of a group with newer rules than this version of ribbit has");
         return Err(Failure::new(Exit::Refused, text));
     }
-    match fs::remove_dir_all(work) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unwritable(work, &error)),
-        _ => {}
-    }
-    write_file::make_folder(work).map_err(|error| unwritable(work, &error))?;
+    write_file::empty_folder(work).map_err(|error| unwritable(work, &error))?;
     let store_dir = work.join(MemberName::at_home(Role::Backend, FIRST).to_string());
     let mut store = FileDisk::new(&store_dir).and_then(Store::open).map_err(broken)?;
     let left_out = fill(&mut backup, &store, unusable, broken)?;

@@ -55,6 +55,39 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)
 }
 
+/// Checks that a path is free or a folder of this process's user, or of the one who has `beside`. Links are refused: what is
+/// behind one may be anybody's.
+///
+/// # Errors
+/// `PermissionDenied` with words for people, or an error of the file system.
+pub fn owned(path: &Path, beside: Option<&Path>) -> io::Result<()> {
+    let metadata = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    let refused = |why: &str| Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    if !metadata.is_dir() {
+        return refused("it is no folder");
+    }
+    let owner = beside.map(fs::metadata).transpose()?.map(|metadata| metadata.uid());
+    match metadata.uid() == rustix::process::geteuid().as_raw() || owner == Some(metadata.uid()) {
+        true => Ok(()),
+        false => refused("it belongs to another user"),
+    }
+}
+
+/// Replaces a folder, which [`owned`] has found good, by an empty one. Fails if another process creates it meanwhile.
+///
+/// # Errors
+/// `AlreadyExists`, or an error of the file system.
+pub fn empty_folder(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs::DirBuilder::new().mode(FOLDER_MODE).create(path)
+}
+
 /// Gives what root has made in `folder` to whoever has `beside`, who could not read it otherwise: a unit's user. Folders in it
 /// too; links are not followed.
 ///
@@ -175,6 +208,25 @@ mod tests {
         replace(&path, "three").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "three");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_of_another_user_or_behind_a_link_is_refused() {
+        if !rustix::process::geteuid().is_root() {
+            println!("skipped: only root can give files away");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let theirs = folder.path().join("theirs");
+        assert!(owned(&theirs, None).is_ok(), "it is free");
+        make_folder(&theirs).unwrap();
+        assert!(owned(&theirs, None).is_ok());
+        lchown(&theirs, Some(64_001), Some(64_001)).unwrap();
+        assert_eq!(owned(&theirs, None).unwrap_err().to_string(), "it belongs to another user");
+        assert!(owned(&theirs, Some(&theirs)).is_ok(), "root writes there for its owner");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(folder.path(), &link).unwrap();
+        assert_eq!(owned(&link, None).unwrap_err().to_string(), "it is no folder");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::pty::Terminal;
 use crate::writers::Writers;
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, lchown};
 use std::path::Path;
 use std::process::Stdio;
 
@@ -85,6 +85,23 @@ fn what_was_backed_up_while_people_wrote_is_there_in_a_new_cluster() {
     pond.stop();
     let old = pond.cluster();
     pond.dry_out();
+    if rustix::process::geteuid().is_root() {
+        // Another user could read, and change, what is restored there.
+        let mut work = pond.folder().as_os_str().to_owned();
+        work.push(".restoring");
+        for theirs in [pond.folder().to_path_buf(), work.into()] {
+            let was_there = theirs.exists();
+            fs::create_dir_all(&theirs).expect("a folder");
+            lchown(&theirs, Some(64_001), Some(64_001)).expect("root gives it away");
+            let (code, said) = pond.typed(&["restore", text(&file)]);
+            assert!(code == 1 && said.contains("it belongs to another user"), "{said}");
+            assert_eq!(names(&theirs), Vec::<String>::new());
+            lchown(&theirs, Some(0), Some(0)).expect("root takes it back");
+            if !was_there {
+                fs::remove_dir(&theirs).expect("it is left as it was");
+            }
+        }
+    }
     let (code, said) = pond.typed(&["restore", text(&file)]);
     assert_eq!(code, 0, "{said}");
     println!("{said}");

@@ -6,7 +6,8 @@ use crate::verbs::{Somebody, ran};
 use blake2::Blake2sMac256;
 use blake2::digest::{KeyInit, Mac};
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 /// Typed by people; of letters that nothing writes in another way.
 const PASSWORDS: [&str; 6] = [
@@ -203,4 +204,32 @@ fn no_secret_of_a_run_is_found_where_it_need_not_be() {
     }
     let bytes: usize = heard.iter().map(|(_, hay)| hay.len()).sum();
     println!("{} secrets, {} places, {bytes} bytes", needles.len(), heard.len());
+}
+
+/// Every file and folder below this one, with its mode.
+fn modes(folder: &Path) -> Vec<(PathBuf, u32)> {
+    let mut found = Vec::new();
+    for path in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        let metadata = fs::symlink_metadata(&path).expect("it is there");
+        found.push((path.clone(), metadata.permissions().mode() & 0o777));
+        if metadata.is_dir() {
+            found.extend(modes(&path));
+        }
+    }
+    found
+}
+
+/// `store.redb` and the log were readable by every user of the machine.
+#[test]
+fn everything_in_a_data_folder_is_its_owners_alone() {
+    let mut pond = Pond::start();
+    pond.await_whole();
+    pond.browser().join("ada");
+    let modes = modes(pond.folder());
+    assert!(modes.iter().any(|(path, _)| path.ends_with("backend-1/store.redb")), "{modes:?}");
+    // What the test itself writes there is not ribbit's.
+    let ours = modes.iter().filter(|(path, _)| !path.ends_with("said.log"));
+    let wide: Vec<_> = ours.filter(|(_, mode)| mode & 0o077 != 0).collect();
+    assert!(wide.is_empty(), "{wide:?}");
+    pond.stop();
 }
