@@ -87,12 +87,14 @@ impl FileDisk {
     }
 
     fn open_synced(&self, path: &Path) -> Result<Synced, DbError> {
-        let backend = private_file(path).map_err(|source| file(path, source)).and_then(|opened| {
-            // A process that died may have left writes that were never synced, and what is read here is trusted.
-            opened.sync_all().map_err(|source| file(path, source))?;
-            Ok(FileBackend::new(opened)?)
-        })?;
-        Ok(Synced { backend, mark: self.folder.join(SUSPECT_FILE) })
+        let mark = self.folder.join(SUSPECT_FILE);
+        let opened = private_file(path).map_err(|source| file(path, source))?;
+        // A process that died may have left writes that were never synced, and what is read here is trusted.
+        if let Err(source) = opened.sync_all() {
+            set_mark(&mark);
+            return Err(file(path, source));
+        }
+        Ok(Synced { backend: FileBackend::new(opened)?, mark })
     }
 
     /// Copies the main file if a sync of it has failed in an earlier process: pages of it may exist in the page cache
@@ -140,8 +142,7 @@ impl StorageBackend for Synced {
         self.backend.set_len(length)
     }
     fn sync_data(&self) -> io::Result<()> {
-        // The mark needs no sync: it lasts as long as the page cache that it warns of.
-        self.backend.sync_data().inspect_err(|_| drop(private_file(&self.mark)))
+        self.backend.sync_data().inspect_err(|_| set_mark(&self.mark))
     }
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.backend.write(offset, bytes)
@@ -166,6 +167,13 @@ impl StorageBackend for Synced {
     }
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         self.backend.query_lock_range(start, end)
+    }
+}
+
+/// Sets the mark that a sync has failed. It needs no sync: it lasts as long as the page cache that it warns of.
+fn set_mark(mark: &Path) {
+    if let Err(error) = private_file(mark) {
+        log::error!("{}: {error}; the store cannot be marked after its disk failed", mark.display());
     }
 }
 
