@@ -1,9 +1,9 @@
 //! The long hunt: the simulator of tests/sim over many seeds, or one of them with a trace.
 //!
 //! ```text
-//!   cargo run --release --example sim -- --seeds 10000               seeds 1 to 10000
-//!   cargo run --release --example sim -- --from 10001 --seeds 5000   goes on where another hunt ended
-//!   cargo run --release --example sim -- --seed 1132 --trace         replays one
+//!   cargo run --profile sim --example sim -- --seeds 10000               seeds 1 to 10000
+//!   cargo run --profile sim --example sim -- --from 10001 --seeds 5000   goes on where another hunt ended
+//!   cargo run --profile sim --example sim -- --seed 1132 --trace         replays one
 //! ```
 //!
 //! Exits with 1 when a seed failed.
@@ -49,6 +49,12 @@ const PROGRESS_SEEDS: u64 = 100;
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    if cfg!(panic = "abort") {
+        eprintln!(
+            "Every panic ends this build, also one that only fails its seed. Build it with --profile sim."
+        );
+        return ExitCode::FAILURE;
+    }
     if let Some(seed) = options.seed {
         let watch = Watch { trace: options.trace, messages: options.messages, ..Watch::default() };
         let report = run(seed, watch);

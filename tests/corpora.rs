@@ -10,7 +10,7 @@
 #[path = "../fuzz/src/bodies/mod.rs"]
 mod bodies;
 #[allow(dead_code)]
-#[path = "sim/disk.rs"]
+#[path = "sim/disk/mod.rs"]
 mod disk;
 #[allow(dead_code)]
 #[path = "sim/random.rs"]

@@ -5,7 +5,7 @@
 
 pub mod bodies;
 #[allow(dead_code)]
-#[path = "../../tests/sim/disk.rs"]
+#[path = "../../tests/sim/disk/mod.rs"]
 mod disk;
 #[allow(dead_code)]
 #[path = "../../tests/sim/random.rs"]

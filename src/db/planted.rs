@@ -31,13 +31,16 @@ mod awake {
     use super::Bug;
     use std::cell::Cell;
 
-    pub const ALL: [Bug; 6] = [
+    pub const ALL: [Bug; 9] = [
         Bug::AckBeforeFsync,
         Bug::ForgottenVote,
         Bug::AppliedTwice,
         Bug::SkippedRows,
         Bug::StaleRead,
         Bug::EarlyToken,
+        Bug::TornMiddle,
+        Bug::UnsyncedTail,
+        Bug::FailedSync,
     ];
 
     thread_local! {

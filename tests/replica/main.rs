@@ -5,7 +5,7 @@
 
 mod behind;
 #[allow(dead_code)]
-#[path = "../sim/disk.rs"]
+#[path = "../sim/disk/mod.rs"]
 mod disk;
 mod driven;
 mod following;

@@ -13,6 +13,7 @@
 //!
 //! One errand a node at a time.
 
+use super::disk::Death;
 use super::world::{Event, PATIENCE, World, trace};
 use ribbit::db::Store;
 use ribbit::replica::Input;
@@ -148,6 +149,8 @@ impl World {
         if founded {
             return;
         }
+        // Dying here is for those that join by themselves (`roles/node/join`): here it is one step.
+        self.nodes[node].disk.mend();
         let mut store = Store::open(self.nodes[node].disk.clone()).expect("an empty disk opens");
         store.identify(self.identity(node, raft_id), None).expect("a good disk");
         drop(store);
@@ -158,7 +161,7 @@ impl World {
     /// A peer has told this process that the group removed it. It ends; its people empty its folder after a while.
     pub fn told_removed(&mut self, node: usize) {
         trace!(self, "node {node} is told that it was removed");
-        self.end(node);
+        self.end(node, Death::Kill);
         self.raft_ids.retain(|_, known| *known != node);
         self.nodes[node].locked = true;
         let emptied = self.now + self.random.between(100, 2_000);

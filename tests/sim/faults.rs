@@ -1,16 +1,22 @@
 //! What goes wrong on purpose, besides what the network and the disks do all the time.
 
+use super::disk::Death;
 use super::errands::Want;
 use super::plan::Fault;
+use super::random::Random;
 use super::world::{Event, World, trace};
 use ribbit::replica::Input;
 
 /// How often each kind of trouble happened.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
-    pub crashes: u64,
+    pub kills: u64,
+    pub power_cuts: u64,
     pub crashes_inside: u64,
+    pub failed_log_syncs: u64,
+    pub failed_rows_syncs: u64,
     pub stops: u64,
+    pub power_cuts_of_some: u64,
     pub power_failures: u64,
     pub cuts: u64,
     pub pauses: u64,
@@ -21,6 +27,7 @@ pub struct Faults {
     pub joins: u64,
     pub wiped: u64,
     pub damaged: u64,
+    pub damaged_in_the_middle: u64,
     pub damage_borne: u64,
     pub turned_back: u64,
     pub let_go: u64,
@@ -51,11 +58,15 @@ impl Faults {
         self.lively_ms_max = self.lively_ms_max.max(other.lively_ms_max);
     }
 
-    fn counts(&mut self) -> [(&'static str, &mut u64); 31] {
+    fn counts(&mut self) -> [(&'static str, &mut u64); 36] {
         [
-            ("crashes", &mut self.crashes),
+            ("kills", &mut self.kills),
+            ("power cuts", &mut self.power_cuts),
             ("crashes inside a transaction", &mut self.crashes_inside),
+            ("failed syncs of the log", &mut self.failed_log_syncs),
+            ("failed syncs of the rows", &mut self.failed_rows_syncs),
             ("stops", &mut self.stops),
+            ("power cuts of several at once", &mut self.power_cuts_of_some),
             ("power failures", &mut self.power_failures),
             ("cuts", &mut self.cuts),
             ("pauses", &mut self.pauses),
@@ -66,6 +77,7 @@ impl Faults {
             ("joins", &mut self.joins),
             ("stores wiped", &mut self.wiped),
             ("stores damaged", &mut self.damaged),
+            ("logs damaged in the middle", &mut self.damaged_in_the_middle),
             ("stores that bore damage", &mut self.damage_borne),
             ("stores turned back", &mut self.turned_back),
             ("members with lost stores let go", &mut self.let_go),
@@ -112,17 +124,21 @@ impl World {
         let node = self.random.between(0, nodes as u64) as usize;
         match self.plan.draw_fault(&mut self.random) {
             None => {}
-            Some(Fault::Crash) => self.crash(node),
+            Some(Fault::Kill) => self.die(node, Death::Kill),
+            Some(Fault::PowerCut) => self.die(node, Death::PowerCut),
             Some(Fault::CrashInside) => {
-                let operations = self.random.between(0, 60);
+                let (operations, torn) = (self.random.between(0, 60), self.random.between(0, 8_192));
                 trace!(self, "node {node} will crash inside a transaction");
-                self.nodes[node].disk.fail_after(operations);
+                self.nodes[node].disk.fail_after(operations, torn as usize);
             }
+            Some(Fault::FailedLogSync) => self.fail_sync(node, true),
+            Some(Fault::FailedRowsSync) => self.fail_sync(node, false),
             Some(Fault::Stop) => self.stop(node),
+            Some(Fault::PowerCutOfSome) => self.cut_power_of_some(),
             Some(Fault::Power) => {
                 trace!(self, "power fails");
                 self.faults.power_failures += 1;
-                (0..nodes).for_each(|node| self.crash(node));
+                (0..nodes).for_each(|node| self.die(node, Death::PowerCut));
             }
             Some(Fault::CutOff) => self.cut_off(node),
             Some(Fault::Split) => self.split(),
@@ -137,12 +153,30 @@ impl World {
             Some(Fault::Join) => self.let_somebody_join(),
             Some(Fault::Wipe) => self.wipe(node),
             Some(Fault::Damage) => self.damage(node),
+            Some(Fault::DamageMiddle) => self.damage_middle(node),
             Some(Fault::TurnBack) => self.turn_back(node),
             Some(Fault::Remove) => self.remove_by_hand(node),
             Some(Fault::Drain) => self.drain(node),
         }
         let next = self.now + self.random.between(20, self.plan.fault_pause_max);
         self.at(next, Event::Fault);
+    }
+
+    fn cut_power_of_some(&mut self) {
+        let some: Vec<usize> = (0..self.nodes.len()).filter(|_| self.random.permille(500)).collect();
+        trace!(self, "power fails at {some:?}");
+        self.faults.power_cuts_of_some += u64::from(some.len() > 1);
+        some.into_iter().for_each(|node| self.die(node, Death::PowerCut));
+    }
+
+    /// The next sync of the log, or of the rows, fails. Power fails some time after that: until then the node goes on
+    /// with pages that were never written.
+    fn fail_sync(&mut self, node: usize, log: bool) {
+        trace!(self, "the next sync of node {node} fails, of its log: {log}");
+        let random = Random::new(self.random.next());
+        self.nodes[node].disk.fail_next_sync(log, random);
+        let until = self.now + self.random.between(100, 4_000);
+        self.at(until, Event::PowerFails { node });
     }
 
     fn cut(&mut self, from: usize, to: usize, until: u64) {

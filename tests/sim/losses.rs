@@ -10,17 +10,21 @@
 //! Damage comes while a process is down, and redb looks at every page when it is opened after a crash, the log at
 //! every batch. Then the store is lost for good, or whole (the damage hit nothing that is used, or what the log can
 //! replace), or its newest batch is taken for one that a crash has torn, and is forgotten. The last cannot be told
-//! from a crash by looking at the store. It can cost a synced entry where too few others have it too (a vote for somebody who lacks it), which
-//! is outside of what can be survived; so it is only let happen where the others have everything that is forgotten.
+//! from a crash by looking at the store. It can cost a synced entry where too few others have it too (a vote for a
+//! candidate that lacks it), which is outside of what can be survived; so it is only let happen where the others have
+//! everything that is forgotten. Where something whole follows the damage, forgetting is never let happen.
 //!
-//! The same holds for a disk that has not kept what it said was synced.
+//! The same holds for a disk that has not kept what it said was synced. A sync that fails costs nothing: what is read
+//! back is written again before it is trusted. Only where the kernel drops clean pages of the rows before that they are
+//! damaged, so that happens to unsound members alone.
 //!
 //! Not here: damage under a process that runs, or in a file that was closed well (a snapshot, just installed), in
 //! which redb does not look for it: that shows when a page is read, when redb panics over what it trusted (seed 7080),
 //! or after a crash, when the file is opened again (seed 1176).
 
-use super::disk::SimDisk;
+use super::disk::{Death, SimDisk};
 use super::errands::Want;
+use super::node::Node;
 use super::random::Random;
 use super::world::{World, trace};
 use ribbit::db::reading;
@@ -37,9 +41,11 @@ const DAMAGES_MAX: u64 = 6;
 impl World {
     /// What a node goes by, and what it would go by after a crash.
     fn configurations(&self, node: usize) -> Vec<Configuration> {
-        let now = self.nodes[node].running.as_ref().map(|running| running.core.status().configuration);
-        let durable = after_crash(&self.nodes[node].disk.copy()).expect("a store opens after any crash");
-        now.into_iter().chain([durable.configuration]).collect()
+        let Node { running, disk, .. } = &self.nodes[node];
+        let now = running.as_ref().map(|running| running.core.status().configuration);
+        // A failed sync of the rows may have left a disk that does not open.
+        let later = [disk.after_kill(), disk.after_power_cut()].map(|disk| after_crash(&disk).ok());
+        now.into_iter().chain(later.into_iter().flatten().map(|begun| begun.configuration)).collect()
     }
 
     /// Every set of voters that some member goes by, or would after a crash.
@@ -52,7 +58,7 @@ impl World {
     }
 
     /// Whether this node may fall out for good as well. Looks first who is sound again.
-    fn may_fall_out(&mut self, node: usize) -> bool {
+    pub fn may_fall_out(&mut self, node: usize) -> bool {
         for other in 0..self.nodes.len() {
             self.nodes[other].unsound &= !self.is_sound(other);
         }
@@ -92,7 +98,7 @@ impl World {
         row.is_none_or(|(_, member)| member.standing != Standing::Wanted)
     }
 
-    fn falls_out(&mut self, node: usize) {
+    pub fn falls_out(&mut self, node: usize) {
         self.nodes[node].unsound = true;
         self.nodes[node].was_told = self.checker.last();
     }
@@ -104,7 +110,7 @@ impl World {
         }
         trace!(self, "the store of node {node} is wiped");
         self.falls_out(node);
-        self.crash(node);
+        self.die(node, Death::PowerCut);
         self.replace_disk(node);
         self.raft_ids.retain(|_, known| *known != node);
         self.faults.wiped += 1;
@@ -115,7 +121,7 @@ impl World {
         if !self.may_fall_out(node) {
             return;
         }
-        self.crash(node);
+        self.die(node, Death::PowerCut);
         let _ = (0..DAMAGES_MAX).any(|_| self.damage_shows(node, SimDisk::turn_back));
     }
 
@@ -124,7 +130,7 @@ impl World {
         if !self.may_fall_out(node) {
             return;
         }
-        self.crash(node);
+        self.die(node, Death::PowerCut);
         let disk = &self.nodes[node].disk;
         self.nodes[node].disk = died_on(disk).expect("a store opens after any crash").traced_like(disk);
         let tries = self.random.between(1, DAMAGES_MAX + 1);
@@ -133,9 +139,36 @@ impl World {
         }
     }
 
+    /// Damage in the middle of the log is known for damage.
+    pub fn damage_middle(&mut self, node: usize) {
+        if !self.may_fall_out(node) {
+            return;
+        }
+        self.die(node, Death::PowerCut);
+        let kept = self.nodes[node].disk.after_power_cut();
+        let Some(how) = self.nodes[node].disk.damage_middle(&mut self.random) else { return };
+        match examine(&self.nodes[node].disk) {
+            Err(error) if error.is_damage() => {
+                trace!(self, "the log of node {node} is damaged, {how:?}: {error}");
+                self.falls_out(node);
+                self.nodes[node].damaged = true;
+                self.faults.damaged_in_the_middle += 1;
+            }
+            Err(error) => panic!("the damaged log of node {node} is not known for one: {error}"),
+            Ok(after) => {
+                let before = examine(&kept).expect("a store opens after any crash");
+                let [from, to] = [before, after].map(|it| it.begun.loaded.last.index);
+                panic!("node {node} passes over damage in its log, {how:?}: it ended at {from}, now at {to}");
+            }
+        }
+    }
+
     fn damage_shows(&mut self, node: usize, damage: impl Fn(&SimDisk, &mut Random)) -> bool {
-        let kept = self.nodes[node].disk.copy();
-        damage(&self.nodes[node].disk, &mut self.random);
+        let disk = &self.nodes[node].disk;
+        let kept = disk.after_power_cut();
+        let was_followed = disk.has_whole_behind_damage();
+        damage(disk, &mut self.random);
+        let is_followed = !was_followed && self.nodes[node].disk.has_whole_behind_damage();
         let before = examine(&kept).expect("a store opens after any crash");
         let after = match examine(&self.nodes[node].disk) {
             Ok(after) if rows_differ(&before, &after) => Err(DbError::Damaged("rows are missing".into())),
@@ -153,11 +186,16 @@ impl World {
                 trace!(self, "the store of node {node} bears its damage");
                 return false;
             }
+            Ok(after) if is_followed => panic!(
+                "node {node} cuts off its log in silence, from {} to {}, though what is whole follows",
+                before.begun.loaded.last.index, after.begun.loaded.last.index
+            ),
             Ok(after) if self.others_have_all(node, &before.begun, &after.begun) => {
                 let (from, to) = (before.begun.loaded.last.index, after.begun.loaded.last.index);
                 trace!(self, "the store of node {node} goes back from {from} to {to}");
                 self.falls_out(node);
                 self.nodes[node].forgetful = true;
+                self.nodes[node].promised.forget_behind(to);
                 self.faults.turned_back += 1;
             }
             Ok(_) => {
@@ -190,7 +228,7 @@ impl World {
         match &self.nodes[node].running {
             Some(running) => running.core.status().applied >= index,
             None => {
-                let durable = after_crash(&self.nodes[node].disk.copy());
+                let durable = after_crash(&self.nodes[node].disk.after_power_cut());
                 durable.is_ok_and(|it| it.loaded.hard_state.commit >= index)
             }
         }
@@ -200,7 +238,7 @@ impl World {
     pub fn lost(&mut self, node: usize, why: &str) {
         assert!(self.nodes[node].unsound, "node {node} takes its good store for lost: {why}");
         trace!(self, "node {node} has lost its store: {why}");
-        self.end(node);
+        self.end(node, Death::Kill);
         self.nodes[node].forgetful = false;
         self.nodes[node].damaged = false;
         self.raft_ids.retain(|_, known| *known != node);
@@ -260,11 +298,11 @@ struct Examined {
 
 /// What is on a disk like this one after a process has begun on it, has written, and has died.
 fn died_on(disk: &SimDisk) -> Result<SimDisk, DbError> {
-    let disk = disk.copy();
+    let disk = disk.after_power_cut();
     let mut store = Store::open(disk.clone())?;
     let configuration = store.loaded()?.configuration;
     store.apply(&[], Some(&configuration))?;
-    Ok(disk.copy())
+    Ok(disk.after_power_cut())
 }
 
 /// Damage may turn a file into one that was closed well: redb would look at all of it only after the next crash, so it

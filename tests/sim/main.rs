@@ -1,9 +1,11 @@
 //! The simulator's seeds that every test run plays. What it simulates and checks: `tests/sim/mod.rs`.
 //!
-//! The long hunt, and replaying a seed with a trace: `cargo run --release --example sim -- --help`.
+//! The long hunt, and replaying a seed with a trace: `cargo run --profile sim --example sim -- --help`.
 
 #[path = "mod.rs"]
 mod sim;
+
+mod disks;
 
 use sim::hunt::{Tally, hunt, keep_panics};
 use sim::world::{Watch, run};
@@ -20,7 +22,7 @@ fn threads() -> usize {
 fn fail(tally: &Tally) {
     if let Some((seed, text)) = tally.failed.first() {
         panic!(
-            "seed {seed} failed: {text}\nreplay it: cargo run --release --example sim -- --seed {seed} --trace"
+            "seed {seed} failed: {text}\nreplay it: cargo run --profile sim --example sim -- --seed {seed} --trace"
         );
     }
 }

@@ -1,28 +1,35 @@
 //! The simulator: a whole group in one thread, from one seed, in virtual time.
 //!
-//! Production code: the core, the writer, the store on redb, the rules, the membership policy. Simulated: the
-//! disk under redb (loses what was not synced, tears writes, fails in the middle of a transaction, is slow or
-//! stalls, is wiped, damaged or turned back), the readers of the log (who come back late, or too late), the network
-//! (drops, delays, duplicates, reorders, cuts), the processes (crash at any step, stand still, wake up before their
-//! network, join in the middle), the clocks (wall clocks jump by years, monotonic ones differ in speed and stand still
-//! while a board is suspended), the people (remove and drain members), and what `roles/node` does around a replica:
-//! joining, leaving with a lost store, beats and chores.
+//! Production code: the core, the writer, the store on redb, the rules, the membership policy. Simulated:
+//!
+//! - the disk under the log and redb: its page cache outlives a kill and not a power cut, which tears writes and takes
+//!   names that were not synced; a sync fails, and leaves pages clean that were never written; it fails in the middle of
+//!   a transaction, is slow or stalls, is wiped, damaged or turned back;
+//! - the readers of the log: they come back late, or too late;
+//! - the network: it drops, delays, duplicates, reorders, cuts;
+//! - the processes: killed or without power at any step, one or several; they stand still, wake up before their
+//!   network, join in the middle;
+//! - the clocks: wall clocks jump by years, monotonic ones differ in speed and stand still while a board is suspended;
+//! - the people: they remove and drain members;
+//! - `roles/node` around a replica: joining, leaving with a lost store, beats and chores.
 //!
 //! ```text
 //!   plan      what kind of run a seed makes: size, faults, chances
 //!   world     events in virtual time; the run of one seed from founding to rest
-//!   node      processes: core and writer as events           disk   a redb backend that forgets
+//!   node      processes: core and writer as events           disk   page cache, platter, names, and what they lose
 //!   network   links and snapshots                            faults what goes wrong, and when
 //!   losses    who may fall out: wiped, damaged, removed      errands what is wanted of the group for a node
 //!   client    one operation at a time, retried anywhere      turns  when clients act
 //!   upkeep    beats and chores                               fetches the log, read for followers that are far behind
+//!   promised  what a store must hold when it is opened       trace  a digest of everything that happened
 //!   check     what must hold at every moment                 history what must hold of the whole run
-//!   hunt      many seeds, on several threads               trace   a digest of everything that happened
+//!   hunt      many seeds, on several threads
 //! ```
 //!
 //! Checked throughout: one leader a term; equal log entries, outcomes and state digests at equal indexes; a write
 //! lies behind, a linearizable read is as new as, everything told before it was asked; a session read is as new as
-//! what its client has seen. Checked at the end: every outcome and every page that was shown is the model's at its
+//! what its client has seen; a store that is opened holds everything that its node had promised, entries and vote, or
+//! says that it is damaged. Checked at the end: every outcome and every page that was shown is the model's at its
 //! index (`history` says why that makes the history linearizable); every node holds exactly the model's rows, so
 //! nothing acknowledged is lost and nothing is applied twice; and all that within bounded time after the faults.
 //!
@@ -40,6 +47,7 @@ pub mod losses;
 pub mod network;
 pub mod node;
 pub mod plan;
+pub mod promised;
 pub mod random;
 pub mod trace;
 pub mod turns;

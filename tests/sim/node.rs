@@ -1,8 +1,9 @@
 //! The processes: starting on what the disk holds, the two threads as events, dying.
 
 use super::client::Ask;
-use super::disk::SimDisk;
+use super::disk::{Death, SimDisk};
 use super::errands::Want;
+use super::promised::Promised;
 use super::upkeep::BEAT;
 use super::world::{Event, World, trace};
 use ribbit::db::{DbError, Identity, Store};
@@ -41,6 +42,8 @@ pub struct Node {
     pub unsound: bool,
     /// What was applied somewhere when it fell out.
     pub was_told: LogIndex,
+    /// What its store has to hold when it is opened again.
+    pub promised: Promised,
     /// Its store is damaged, and its process does not know yet.
     pub damaged: bool,
     /// Its store is older than what it had promised.
@@ -65,6 +68,7 @@ impl Node {
             stalled_until: 0,
             unsound: false,
             was_told: 0,
+            promised: Promised::default(),
             damaged: false,
             forgetful: false,
             locked: false,
@@ -98,6 +102,7 @@ impl World {
     /// Gives a node an empty disk.
     pub fn replace_disk(&mut self, node: usize) {
         self.nodes[node].disk = SimDisk::new(node, &self.trace);
+        self.nodes[node].promised = Promised::default();
     }
 
     pub fn member(&self, node: usize) -> NewMember {
@@ -138,13 +143,18 @@ impl World {
         let mut store = match Store::open(disk) {
             Ok(store) => store,
             // It dies again while it repairs what the last death left.
-            Err(_) if self.nodes[node].disk.is_failing() => return self.die(node),
+            Err(_) if self.nodes[node].disk.has_failed() => return self.crash_inside(node),
+            // A page of its rows was dropped from the cache that a failed sync has not written.
+            Err(error) if error.is_damage() && self.nodes[node].unsound => {
+                return self.lost(node, &error.to_string());
+            }
             Err(error) => panic!("the store of node {node} does not open after a crash: {error}"),
         };
         store.set_log_keep_entries(self.plan.log_keep);
         let loaded = store.loaded().expect("a store opens after any crash");
         let Some(identity) = loaded.identity.clone() else { return self.begin_errand(node, Want::Join) };
         let reader = store.reader();
+        self.nodes[node].promised.check(node, &loaded, &reader);
         let writer = Writer::new(store);
         let options = CoreOptions {
             me: identity.raft_id,
@@ -183,18 +193,44 @@ impl World {
         self.at(met, Event::Beat { node, life });
     }
 
+    /// A process dies, by itself or with its power.
     pub fn crash(&mut self, node: usize) {
-        if self.nodes[node].running.is_none() {
-            return;
-        }
-        self.die(node);
+        let death = if self.random.permille(500) { Death::Kill } else { Death::PowerCut };
+        self.die(node, death);
     }
 
-    fn die(&mut self, node: usize) {
-        trace!(self, "node {node} crashes");
+    /// A process dies, if there is one. Power fails for a disk that no process uses, too.
+    pub fn die(&mut self, node: usize, death: Death) {
+        trace!(self, "node {node} dies: {death:?}");
+        let runs = self.nodes[node].running.is_some();
+        match death {
+            Death::Kill => self.faults.kills += u64::from(runs),
+            Death::PowerCut => self.faults.power_cuts += 1,
+        }
+        self.leave_half_written(node);
+        self.end(node, death);
+        if runs {
+            self.restart_soon(node);
+        }
+    }
+
+    /// Half the time, what was on its way to the log has been written when a process dies, or some of it, and not synced.
+    fn leave_half_written(&mut self, node: usize) {
+        let (writes, torn) = (self.random.permille(500), self.random.between(0, 8_192));
+        let operations = self.random.between(0, 3);
+        let Node { running: Some(running), promised, disk, .. } = &mut self.nodes[node] else { return };
+        let jobs = std::mem::take(&mut running.syncing);
+        if writes && !jobs.is_empty() && !disk.has_failed() {
+            let last = Job::joined(jobs.iter().cloned()).pop().unwrap_or_default();
+            promised.appending(&last);
+            disk.fail_after(operations, torn as usize);
+            // It has told nobody, even if it was quick enough.
+            let _ = running.writer.append(jobs);
+        }
+    }
+
+    fn restart_soon(&mut self, node: usize) {
         self.note(100 + node as u64);
-        self.faults.crashes += 1;
-        self.end(node);
         let slow = self.random.permille(if self.plan.quick_restarts { 200 } else { 900 });
         let away = if slow { self.random.between(10, 3_000) } else { self.random.between(1, 30) };
         self.at(self.now + away, Event::Restart { node });
@@ -210,15 +246,19 @@ impl World {
         self.faults.stops += 1;
         // Dropped while its handles live, the database is closed well, unless the disk is about to fail.
         self.nodes[node].running = None;
-        self.end(node);
+        self.end(node, Death::Kill);
         let away = self.random.between(10, 1_000);
         self.at(self.now + away, Event::Restart { node });
     }
 
     /// A process ends, however it comes to that.
-    pub fn end(&mut self, node: usize) {
-        // The disk forgets first: what the dropped database still wants to write must not reach it.
-        self.nodes[node].disk.crash(&mut self.random);
+    pub fn end(&mut self, node: usize, death: Death) {
+        // The disk ends its handles first: what the dropped database still wants to write must not reach it.
+        self.nodes[node].disk.die(death, &mut self.random);
+        if self.random.permille(300) {
+            let rows = self.nodes[node].unsound;
+            self.nodes[node].disk.drop_clean_pages(rows);
+        }
         self.nodes[node].running = None;
         self.nodes[node].paused_until = 0;
         for client in &mut self.clients {
@@ -230,9 +270,21 @@ impl World {
         }
     }
 
+    /// A process dies in the middle of a transaction, or it ends because its disk has failed.
     pub fn crash_inside(&mut self, node: usize) {
-        self.faults.crashes_inside += 1;
-        self.crash(node);
+        match self.nodes[node].disk.failed_sync() {
+            Some(log) => {
+                self.faults.failed_log_syncs += u64::from(log);
+                self.faults.failed_rows_syncs += u64::from(!log);
+                self.end(node, Death::Kill);
+            }
+            None => {
+                self.faults.crashes_inside += 1;
+                let death = if self.random.permille(500) { Death::Kill } else { Death::PowerCut };
+                self.end(node, death);
+            }
+        }
+        self.restart_soon(node);
     }
 
     /// A process meets an error of its store: its disk fails in the middle of a transaction, or it is damaged.
@@ -327,14 +379,16 @@ impl World {
     }
 
     pub fn store_apply(&mut self, node: usize) {
-        let Some(running) = &mut self.nodes[node].running else { return };
+        let Node { running: Some(running), promised, .. } = &mut self.nodes[node] else { return };
         let jobs = Job::joined(running.waiting.drain(..));
         let installs = jobs.iter().any(|job| job.install.is_some());
+        jobs.iter().filter_map(|job| job.install).for_each(|install| promised.installing(install));
         let done = match running.writer.apply(&jobs) {
             Ok(done) => done,
             Err(error) => return self.store_fails(node, &error),
         };
         if installs {
+            promised.installed(done.applied.index);
             self.faults.installs += 1;
             trace!(self, "node {node} takes a snapshot at {}", done.applied.index);
         }
@@ -351,12 +405,15 @@ impl World {
     pub fn store_sync(&mut self, node: usize) {
         let delay = self.disk_delay(node);
         let life = self.nodes[node].life;
-        let Some(running) = &mut self.nodes[node].running else { return };
+        let Node { running: Some(running), promised, .. } = &mut self.nodes[node] else { return };
         let jobs = std::mem::take(&mut running.syncing);
+        let last = Job::joined(jobs.iter().cloned()).pop().unwrap_or_default();
+        promised.appending(&last);
         let done = match running.writer.append(jobs) {
             Ok(done) => done,
             Err(error) => return self.store_fails(node, &error),
         };
+        promised.appended(&last);
         running.store_busy = !running.waiting.is_empty();
         if running.store_busy {
             self.at(self.now + delay, Event::StoreApply { node, life });

@@ -8,13 +8,21 @@ use ribbit::state::Role;
 /// What can go wrong while clients are at work. Silent voters are swapped for learners without a fault of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// A process dies, and what its disk had not synced with it.
-    Crash,
+    /// A process is killed; the next one finds the page cache as it was.
+    Kill,
+    /// One node loses power, and with it what its disk had not synced.
+    PowerCut,
     /// A process dies in the middle of a transaction.
     CrashInside,
+    /// The next sync of the log fails: the process ends, and starts again on a page cache that is never written.
+    FailedLogSync,
+    /// The same of the rows.
+    FailedRowsSync,
     /// A process is told to stop: it hands over, closes its store well, and is started again.
     Stop,
-    /// All processes die at once.
+    /// Several nodes lose power at once.
+    PowerCutOfSome,
+    /// All nodes do.
     Power,
     /// A node is cut from some others, one way or both.
     CutOff,
@@ -37,6 +45,8 @@ pub enum Fault {
     Wipe,
     /// A store is not any more what was written.
     Damage,
+    /// The newest segment of the log is damaged with something whole behind the damage.
+    DamageMiddle,
     /// A disk has not kept what it said was synced.
     TurnBack,
     /// People take a member out of the group; it comes back as a new one.
@@ -45,10 +55,14 @@ pub enum Fault {
     Drain,
 }
 
-pub const FAULTS: [Fault; 17] = [
-    Fault::Crash,
+pub const FAULTS: [Fault; 22] = [
+    Fault::Kill,
+    Fault::PowerCut,
     Fault::CrashInside,
+    Fault::FailedLogSync,
+    Fault::FailedRowsSync,
     Fault::Stop,
+    Fault::PowerCutOfSome,
     Fault::Power,
     Fault::CutOff,
     Fault::Split,
@@ -60,6 +74,7 @@ pub const FAULTS: [Fault; 17] = [
     Fault::Join,
     Fault::Wipe,
     Fault::Damage,
+    Fault::DamageMiddle,
     Fault::TurnBack,
     Fault::Remove,
     Fault::Drain,

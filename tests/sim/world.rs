@@ -5,7 +5,7 @@
 
 use super::check::{Checker, rows};
 use super::client::Client;
-use super::disk::SimDisk;
+use super::disk::{Death, SimDisk};
 use super::errands::{Errand, Want};
 use super::faults::Faults;
 use super::fetches::Reading;
@@ -86,6 +86,9 @@ pub enum Event {
         node: usize,
         life: u64,
     },
+    PowerFails {
+        node: usize,
+    },
     ClientTurn {
         client: usize,
         turn: u64,
@@ -134,6 +137,7 @@ impl Event {
             Event::StoreSync { .. } => "store sync",
             Event::Restart { .. } => "restart",
             Event::Dies { .. } => "dies",
+            Event::PowerFails { .. } => "power fails",
             Event::ClientTurn { .. } => "client turn",
             Event::Reads(_) => "reads",
             Event::Ask { .. } => "ask",
@@ -327,6 +331,8 @@ impl World {
             Event::StoreApply { node, life } if self.nodes[node].life == life => self.store_apply(node),
             Event::StoreSync { node, life } if self.nodes[node].life == life => self.store_sync(node),
             Event::Dies { node, life } if self.nodes[node].life == life => self.crash(node),
+            Event::PowerFails { node } if self.faulty => self.die(node, Death::PowerCut),
+            Event::PowerFails { .. } => {}
             Event::StoreApply { .. } | Event::StoreSync { .. } | Event::Dies { .. } => {}
             Event::Restart { node } => {
                 if self.nodes[node].running.is_none() {
@@ -358,7 +364,7 @@ impl World {
             self.nodes[node].paused_until = 0;
             self.nodes[node].disk.mend();
             if self.plan.ends_in_the_dark {
-                self.crash(node);
+                self.die(node, Death::PowerCut);
             }
             // Who has not joined yet may now.
             if node >= self.plan.seated && self.has_never_belonged(node) {

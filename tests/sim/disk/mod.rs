@@ -1,0 +1,407 @@
+//! The disk of one node: what its processes wrote to the page cache, and what of it has reached the platter.
+//!
+//! ```text
+//!   write ──▶ cache, dirty ───── sync ─────▶ platter
+//!                    └──── failed sync ───▶ cache, clean, and never written ("fsyncgate")
+//! ```
+//!
+//! - A *kill* ends the process: the next one reads the cache, whose dirty pages wait for a later sync of their file.
+//! - A *power cut* leaves the platter and an arbitrary part of the dirty pages, some of them torn.
+//! - A *failed sync* marks the pages that it could not write clean: the process reads them back, a later sync does not
+//!   write them, and a power cut, or the kernel, which may drop clean pages, takes them.
+//! - Names work in the same way: creating, renaming and removing is durable once the folder is synced.
+//!
+//! Handles of before a death are dead: whatever a dropped database still tries to write fails.
+
+mod file;
+mod names;
+
+use self::file::{File, MiddleDamage};
+use self::names::{Name, Names};
+use super::random::Random;
+use super::trace::Trace;
+use redb::{Database, StorageBackend};
+use ribbit::db::{DbError, Disk, Which, disk::builder};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Number of a file, which keeps it whatever its name is.
+type FileId = u64;
+
+/// What is about to go wrong.
+#[derive(Debug, Clone)]
+enum Fault {
+    /// So many more changes succeed, then every one fails until the process is dead. Of the first write that fails, some
+    /// bytes reach the cache.
+    After { left: u64, torn: usize },
+    /// The next sync of a file of this kind fails. Later ones succeed, for a process that goes on.
+    Sync { log: bool, random: Random },
+}
+
+#[derive(Debug, Default)]
+struct State {
+    files: BTreeMap<FileId, File>,
+    next_file: FileId,
+    names: Names,
+    /// Counts deaths: handles of an earlier process are dead.
+    generation: u64,
+    fault: Option<Fault>,
+    /// The fault has hit this process.
+    has_failed: bool,
+    /// It was a sync: of the log, or of the rows.
+    failed_sync: Option<bool>,
+    /// The mark that a sync of the rows has failed; it is in the page cache, and lives as long.
+    is_suspect: bool,
+    /// How often a segment of the log became another.
+    reused: u64,
+}
+
+impl State {
+    /// Lets a change happen, or fail.
+    fn change(&mut self) -> io::Result<()> {
+        match &mut self.fault {
+            Some(Fault::After { left: 0, .. }) => {
+                self.has_failed = true;
+                Err(io::Error::other("the process dies here"))
+            }
+            Some(Fault::After { left, .. }) => {
+                *left -= 1;
+                Ok(())
+            }
+            Some(Fault::Sync { .. }) | None => Ok(()),
+        }
+    }
+
+    fn file(&mut self, id: FileId) -> &mut File {
+        self.files.get_mut(&id).expect("a file lives as long as its names and handles")
+    }
+
+    /// Ends the process and forgets the files that no name leads to.
+    fn die(&mut self) {
+        self.generation += 1;
+        (self.fault, self.has_failed, self.failed_sync) = (None, false, None);
+        let named: BTreeSet<FileId> = self.names.files().collect();
+        self.files.retain(|id, _| named.contains(id));
+    }
+}
+
+/// Where the operations of a node's disk are noted; copies of a disk are only looked at, and note nothing.
+#[derive(Debug, Clone, Default)]
+struct Traced(Option<(Trace, usize)>);
+
+impl Traced {
+    fn note(&self, what: &str, name: Name, number: u64, bytes: &[u8]) {
+        if let Some((trace, node)) = &self.0 {
+            trace.note(what, &[*node as u64, name.number(), number], bytes);
+        }
+    }
+}
+
+/// One node's disk. Clones are the same disk.
+#[derive(Debug, Clone, Default)]
+pub struct SimDisk {
+    state: Arc<Mutex<State>>,
+    traced: Traced,
+}
+
+#[derive(Debug)]
+struct Handle {
+    state: Arc<Mutex<State>>,
+    generation: u64,
+    id: FileId,
+    name: Name,
+    traced: Traced,
+}
+
+fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().expect("one thread")
+}
+
+impl Handle {
+    fn live(&self) -> io::Result<MutexGuard<'_, State>> {
+        let state = locked(&self.state);
+        if state.generation != self.generation {
+            return Err(io::Error::other("the process that had this open is dead"));
+        }
+        Ok(state)
+    }
+}
+
+impl StorageBackend for Handle {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.live()?.file(self.id).len() as u64)
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.live()?.file(self.id).read(offset as usize, out)
+    }
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        let mut state = self.live()?;
+        self.traced.note("set_len", self.name, length, &[]);
+        state.change()?;
+        state.file(self.id).set_len(length as usize);
+        Ok(())
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        let mut state = self.live()?;
+        self.traced.note("sync", self.name, 0, &[]);
+        state.change()?;
+        if let Some(Fault::Sync { log, random }) = &mut state.fault
+            && *log == self.name.is_log()
+        {
+            let mut random = random.clone();
+            state.file(self.id).fail_sync(&mut random);
+            state.fault = None;
+            state.has_failed = true;
+            state.failed_sync = Some(self.name.is_log());
+            state.is_suspect |= !self.name.is_log();
+            return Err(io::Error::other("the disk could not write"));
+        }
+        state.file(self.id).sync();
+        Ok(())
+    }
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut state = self.live()?;
+        self.traced.note("write", self.name, offset, bytes);
+        let failed = state.change();
+        let mut written = bytes;
+        if let (Err(_), Some(Fault::After { torn, .. })) = (&failed, &mut state.fault) {
+            written = &bytes[..std::mem::take(torn).min(bytes.len())];
+        }
+        state.file(self.id).write(offset as usize, written);
+        failed
+    }
+}
+
+/// How a process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Death {
+    /// The page cache outlives it.
+    Kill,
+    /// The page cache is lost.
+    PowerCut,
+}
+
+impl SimDisk {
+    /// Returns the empty disk of this node, whose operations are noted.
+    pub fn new(node: usize, trace: &Trace) -> SimDisk {
+        SimDisk { traced: Traced(Some((trace.clone(), node))), ..SimDisk::default() }
+    }
+
+    /// Notes the operations on this disk where those on `other` are noted.
+    pub fn traced_like(mut self, other: &SimDisk) -> SimDisk {
+        self.traced = other.traced.clone();
+        self
+    }
+
+    /// Ends the process that uses this disk, if there is one.
+    pub fn die(&self, death: Death, random: &mut Random) {
+        let mut state = locked(&self.state);
+        if death == Death::PowerCut {
+            state.is_suspect = false;
+            state.names.cut_power(random);
+            state.files.values_mut().for_each(|file| file.cut_power(random));
+        }
+        state.die();
+    }
+
+    /// Drops clean pages of the log from the cache, or of everything: those that a failed sync has not written read as
+    /// they were before.
+    pub fn drop_clean_pages(&self, rows: bool) {
+        let mut state = locked(&self.state);
+        let logs: BTreeSet<FileId> = state.names.logs().collect();
+        let files = state.files.iter_mut().filter(|(id, _)| rows || logs.contains(id));
+        files.for_each(|(_, file)| file.drop_clean_pages());
+    }
+
+    /// Returns a disk that holds what this one would after a power cut that nothing dirty survives.
+    pub fn after_power_cut(&self) -> SimDisk {
+        let state = locked(&self.state);
+        let files = state.files.iter().map(|(id, file)| (*id, file.copy_of_platter())).collect();
+        SimDisk::holding(files, state.names.after_power_cut(), state.next_file, false)
+    }
+
+    /// Returns a disk that holds what the next process would find after a kill.
+    pub fn after_kill(&self) -> SimDisk {
+        let state = locked(&self.state);
+        let files = state.files.iter().map(|(id, file)| (*id, file.copy_of_cache())).collect();
+        SimDisk::holding(files, state.names.after_kill(), state.next_file, state.is_suspect)
+    }
+
+    fn holding(files: BTreeMap<FileId, File>, names: Names, next_file: FileId, is_suspect: bool) -> SimDisk {
+        let mut state = State { files, names, next_file, is_suspect, ..State::default() };
+        state.die();
+        SimDisk { state: Arc::new(Mutex::new(state)), traced: Traced::default() }
+    }
+
+    /// The newest segment of the log, or any file.
+    fn with_any(&self, random: &mut Random, change: impl FnOnce(&mut File, &mut Random)) {
+        let mut state = locked(&self.state);
+        let all: Vec<FileId> = state.names.in_order();
+        let newest = all.last().copied().filter(|_| random.permille(500));
+        let picked = newest.or_else(|| all.get(random.between(0, all.len().max(1) as u64) as usize).copied());
+        if let Some(id) = picked {
+            change(state.file(id), random);
+        }
+    }
+
+    /// The last syncs of a file, one or several, turn out to have been lies.
+    pub fn turn_back(&self, random: &mut Random) {
+        self.with_any(random, File::turn_back);
+    }
+
+    /// Some of one file is not any more what was written, while no process has it open.
+    pub fn damage(&self, random: &mut Random) {
+        self.with_any(random, File::damage);
+    }
+
+    /// Damages the newest segment of the log so that something whole follows the damage. Returns how, if there is enough in
+    /// it.
+    pub fn damage_middle(&self, random: &mut Random) -> Option<MiddleDamage> {
+        let mut state = locked(&self.state);
+        let newest = state.names.newest_log()?;
+        state.file(newest).damage_middle(random)
+    }
+
+    /// Whether a whole record follows a damaged one in some segment of the log.
+    pub fn has_whole_behind_damage(&self) -> bool {
+        let state = locked(&self.state);
+        state.names.logs().any(|id| state.files[&id].has_whole_behind_damage())
+    }
+
+    /// How often a segment of the log became another.
+    pub fn reused(&self) -> u64 {
+        locked(&self.state).reused
+    }
+
+    /// Whether an operation has failed that was to: the process that uses this disk is about to die.
+    pub fn has_failed(&self) -> bool {
+        locked(&self.state).has_failed
+    }
+
+    /// Whether the sync that has failed, if one has, was of the log.
+    pub fn failed_sync(&self) -> Option<bool> {
+        locked(&self.state).failed_sync
+    }
+
+    /// Whatever was about to fail does not.
+    pub fn mend(&self) {
+        locked(&self.state).fault = None;
+    }
+
+    /// The next changes succeed, then every one fails until the process is dead.
+    pub fn fail_after(&self, operations: u64, torn: usize) {
+        locked(&self.state).fault = Some(Fault::After { left: operations, torn });
+    }
+
+    /// The next sync of a segment of the log, or of a file of rows, fails.
+    pub fn fail_next_sync(&self, log: bool, random: Random) {
+        locked(&self.state).fault = Some(Fault::Sync { log, random });
+    }
+}
+
+impl SimDisk {
+    /// Opens a file; one that is made has a durable name only after the next sync of the folder.
+    fn handle(&self, name: Name) -> (Handle, bool) {
+        let mut state = locked(&self.state);
+        let found = state.names.find(name);
+        let id = found.unwrap_or_else(|| {
+            let id = state.next_file;
+            state.next_file += 1;
+            state.files.insert(id, File::default());
+            state.names.create(name, id);
+            id
+        });
+        let generation = state.generation;
+        let traced = self.traced.clone();
+        (Handle { state: self.state.clone(), generation, id, name, traced }, found.is_none())
+    }
+
+    fn sync_folder(&self) -> Result<(), DbError> {
+        self.traced.note("sync folder", Name::MAIN, 0, &[]);
+        let mut state = locked(&self.state);
+        state.change().map_err(failed)?;
+        state.names.sync();
+        Ok(())
+    }
+
+    /// Renames a file and syncs the folder. A death comes before the rename, before the sync, or later.
+    fn rename(&self, from: Name, to: Name) -> Result<(), DbError> {
+        self.traced.note("rename", from, to.number(), &[]);
+        let mut state = locked(&self.state);
+        state.change().map_err(failed)?;
+        let id = state.names.rename(from, to).expect("there is a file to rename");
+        state.file(id).renamed();
+        drop(state);
+        self.sync_folder()
+    }
+
+    fn remove(&self, name: Name) {
+        self.traced.note("remove", name, 0, &[]);
+        locked(&self.state).names.remove(name);
+    }
+}
+
+impl SimDisk {
+    /// Copies the main file if a sync of it has failed, as [`ribbit::db::FileDisk`] does.
+    fn renew_suspect(&self) -> Result<(), DbError> {
+        let mut state = locked(&self.state);
+        let main = state.names.find(Name::MAIN).filter(|_| state.is_suspect);
+        let bytes = main.map(|id| state.file(id).cached().to_vec());
+        drop(state);
+        if let Some(bytes) = bytes {
+            self.discard_incoming()?;
+            let (copy, _) = self.handle(Name::INCOMING);
+            copy.write(0, &bytes).and_then(|()| copy.sync_data()).map_err(failed)?;
+            self.promote_incoming()?;
+        }
+        locked(&self.state).is_suspect = false;
+        Ok(())
+    }
+}
+
+fn failed(source: io::Error) -> DbError {
+    DbError::File { path: "store".into(), source }
+}
+
+/// Syncs files and the folder where [`ribbit::db::FileDisk`] does.
+impl Disk for SimDisk {
+    fn open(&self, which: Which) -> Result<Database, DbError> {
+        if which == Which::Main {
+            self.renew_suspect()?;
+        }
+        let (handle, is_new) = self.handle(Name::Store(which));
+        handle.sync_data().map_err(failed)?;
+        let database = builder().create_with_backend(handle)?;
+        if is_new && which == Which::Main {
+            self.sync_folder()?;
+        }
+        Ok(database)
+    }
+    fn log_files(&self) -> Result<Vec<u64>, DbError> {
+        Ok(locked(&self.state).names.log_numbers())
+    }
+    fn open_log(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+        let (handle, is_new) = self.handle(Name::Log(number));
+        if is_new {
+            self.sync_folder()?;
+        }
+        Ok(Box::new(handle))
+    }
+    fn remove_log(&self, number: u64) -> Result<(), DbError> {
+        self.remove(Name::Log(number));
+        Ok(())
+    }
+    fn discard_incoming(&self) -> Result<(), DbError> {
+        self.remove(Name::INCOMING);
+        Ok(())
+    }
+    fn reuse_log(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+        self.rename(Name::Log(number), Name::Log(next))?;
+        locked(&self.state).reused += 1;
+        self.open_log(next)
+    }
+    fn promote_incoming(&self) -> Result<(), DbError> {
+        self.rename(Name::INCOMING, Name::MAIN)
+    }
+}
