@@ -21,6 +21,7 @@ pub struct Status {
 pub struct FloatingStatus {
     pub address: String,
     pub holder: String,
+    pub old: bool,
 }
 
 #[allow(dead_code)]
