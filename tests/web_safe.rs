@@ -29,7 +29,7 @@ fn routes() -> Vec<String> {
         .filter_map(|line| line.trim().strip_prefix("(\"")?.split_once("\", Route::"))
         .map(|(path, _)| path.replace("{name}", "ada").replace("{id}", "6"))
         .collect();
-    assert!(found.len() >= 25, "{found:?}");
+    assert!(found.len() >= 28, "{found:?}");
     found
 }
 
@@ -44,6 +44,8 @@ fn is_kept_safe(what: &str, reply: &Reply) {
         "form-action 'self'",
         "frame-ancestors 'none'",
         "base-uri 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types ribbit",
     ] {
         assert!(policy.split("; ").any(|part| part == words), "{what}: no {words} in {policy}");
     }
@@ -56,7 +58,9 @@ fn is_kept_safe(what: &str, reply: &Reply) {
     assert!(header("permissions-policy").contains("camera=()"), "{what}");
     assert!(reply.header("access-control-allow-origin").is_none(), "{what}");
     assert!(header("content-type").contains('/'), "{what}");
-    let is_file = ["style.css", "script.js", "favicon.svg"].iter().any(|file| what == format!("GET /{file}"));
+    let is_file = ["style.css", "script.js", "favicon.svg", "robots.txt"]
+        .iter()
+        .any(|file| what == format!("GET /{file}"));
     assert_eq!(header("cache-control"), if is_file { "max-age=300" } else { "no-store" }, "{what}");
 }
 
@@ -84,6 +88,53 @@ fn every_answer_carries_the_headers_that_keep_it_safe() {
     is_kept_safe("GET /nothing", &nobody.get("/nothing"));
     is_kept_safe("TE", &nobody.send("POST", "/login", &[("Transfer-Encoding", "chunked")], ""));
     is_kept_safe("Host", &nobody.send("GET", "/login", &[("Host", "second")], ""));
+}
+
+#[test]
+fn a_file_that_a_browser_has_is_not_sent_again() {
+    let site = Site::start();
+    let mut ada = Browser::new(&site.address);
+    let mut tags = std::collections::BTreeSet::new();
+    for path in ["/style.css", "/script.js", "/favicon.svg", "/robots.txt"] {
+        let whole = ada.get(path);
+        let tag = whole.header("etag").unwrap().to_string();
+        assert!(tag.starts_with('"') && tag.ends_with('"') && tag.len() > 10, "{tag}");
+        for known in [tag.as_str(), "*", &format!("\"other\", W/{tag}")] {
+            let same = ada.send("GET", path, &[("If-None-Match", known)], "");
+            assert_eq!(
+                (same.status, same.body.as_str(), same.header("etag")),
+                (304, "", Some(&*tag)),
+                "{path} {known}"
+            );
+            assert_eq!(same.header("cache-control"), Some("max-age=300"), "{path}");
+            assert!(same.header("content-security-policy").is_some(), "{path}");
+        }
+        let other = ada.send("GET", path, &[("If-None-Match", "\"other\"")], "");
+        assert_eq!((other.status, &other.body), (200, &whole.body), "{path}");
+        tags.insert(tag);
+    }
+    assert_eq!(tags.len(), 4);
+}
+
+#[test]
+fn what_programs_look_for_stands_where_they_look() {
+    let mut nobody = Browser::new(&Site::start().address);
+    nobody.get("/robots.txt").says(200, "Disallow: /\n");
+    let change = nobody.get("/.well-known/change-password");
+    assert_eq!((change.status, change.header("location")), (302, Some("/settings#new-one")));
+    // By this a program sees that the answers there mean something (change-password-url, 2).
+    let nothing = "/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200";
+    assert_eq!(nobody.get(nothing).status, 404);
+    assert_eq!(nobody.get("/.well-known/security.txt").status, 404, "nobody is named");
+    let site = Site::start_with(|options| options.security_contact = Some("mailto:frog@example.org".into()));
+    let mut ada = Browser::new(&site.address);
+    let text = ada.get("/.well-known/security.txt");
+    text.says(200, "Contact: mailto:frog@example.org\n");
+    text.says(200, "\nExpires: 20");
+    assert_eq!(text.header("content-type"), Some("text/plain; charset=utf-8"));
+    // Where that leads there is a form for a new password.
+    ada.join("ada");
+    ada.get("/settings").says(200, "<h2 id=\"new-one\">A new password</h2>");
 }
 
 #[test]

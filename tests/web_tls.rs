@@ -22,6 +22,7 @@ mod tls;
 
 use http::{Reply, exchange};
 use pages::{Pages, refused};
+use ribbit::roles::options::TlsFiles;
 use rustix::process::{Pid, Signal, kill_process};
 use site::Site;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -29,7 +30,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tls::{Made, ask, connect, make};
+use tls::{Made, ask, connect, connect_speaking, make};
 
 /// A site that speaks HTTPS, and its certificate. The folder holds the files as long as it lives.
 fn secure_site() -> (Site, Made, tempfile::TempDir) {
@@ -143,11 +144,81 @@ fn a_whole_request_with_nothing_behind_it_is_answered_over_https() {
 }
 
 #[test]
-fn http_on_the_port_of_https_is_told_so() {
+fn http_on_the_port_of_https_is_led_there_and_nothing_is_done() {
     let (site, _made, _folder) = secure_site();
-    exchange(&site.address, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").says(400, "This port speaks HTTPS");
+    let lead =
+        |line: &str| exchange(&site.address, format!("{line}\r\nConnection: close\r\n\r\n").as_bytes());
+    let led = lead("GET /main?before=7 HTTP/1.1\r\nHost: frogs:8443");
+    assert_eq!((led.status, led.header("location")), (307, Some("https://frogs:8443/main?before=7")));
+    assert!(led.header("content-security-policy").is_some() && led.header("set-cookie").is_none());
+    lead("GET / HTTP/1.1\r\nHost: evil.example").says(421, "evil.example");
+    lead("GET / HTTP/1.1").says(400, "name the one host");
+    lead("POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 0").says(403, "put https:// in front");
     exchange(&site.address, b"POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na=b")
-        .says(400, "put https:// in front");
+        .says(403, "nothing was done");
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn a_port_of_http_beside_leads_to_https() {
+    let (made, folder, port) = (make(2100), tempfile::tempdir().unwrap(), free_port());
+    let site = Site::start_with(|options| {
+        options.tls = Some(made.write(folder.path()));
+        options.http = Some(format!("127.0.0.1:{port}"));
+    });
+    get(&site, &made, "/login", "").says(200, "Log in");
+    let secure = site.address.rsplit(':').next().unwrap();
+    let beside = format!("127.0.0.1:{port}");
+    let mut browser = http::Browser::new(&beside);
+    let led = browser.get("/@ada");
+    assert_eq!(
+        (led.status, led.header("location")),
+        (307, Some(&*format!("https://127.0.0.1:{secure}/@ada")))
+    );
+    browser.post("/login", &[("username", "ada")]).says(403, "nothing was done");
+    site.stop();
+    assert!(TcpStream::connect(&beside).is_err(), "it stops with the pages");
+}
+
+#[test]
+fn browsers_are_told_to_use_https_alone_where_that_was_asked_for() {
+    let (made, folder) = (make(2100), tempfile::tempdir().unwrap());
+    let site = Site::start_with(|options| {
+        options.tls = Some(made.write(folder.path()));
+        options.hsts_days = Some(30);
+    });
+    for path in ["/login", "/style.css", "/nothing", "/main"] {
+        let told = get(&site, &made, path, "");
+        assert_eq!(told.header("strict-transport-security"), Some("max-age=2592000"), "{path}");
+    }
+    // Where it is not encrypted it would mean nothing (RFC 6797, 7.2).
+    let plain = exchange(&site.address, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert_eq!(plain.header("strict-transport-security"), None);
+}
+
+#[test]
+fn old_phones_are_let_in_where_that_was_asked_for() {
+    let livez = "GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let (site, made, _folder) = secure_site();
+    assert!(connect_speaking(&site.address, &made, &[&rustls::version::TLS12]).is_err());
+    let (made, folder) = (make(2100), tempfile::tempdir().unwrap());
+    let site = Site::start_with(|options| {
+        options.tls = Some(TlsFiles { tls12: true, ..made.write(folder.path()) });
+    });
+    let mut stream = connect_speaking(&site.address, &made, &[&rustls::version::TLS12]).unwrap();
+    let suite = format!("{:?}", stream.conn.negotiated_cipher_suite().unwrap().suite());
+    assert!(suite.contains("ECDHE") && (suite.contains("GCM") || suite.contains("POLY1305")), "{suite}");
+    stream.write_all(livez.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("\r\n\r\nok"), "{answer}");
+    // The newer one is spoken with who knows it.
+    let stream = connect(&site.address, &made).unwrap();
+    assert_eq!(stream.conn.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
 }
 
 #[test]

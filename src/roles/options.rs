@@ -117,12 +117,28 @@ pub struct WebOptions {
     pub hosts: Vec<String>,
     /// Who may say for whom they ask.
     pub trusted_proxies: Vec<Network>,
+    /// Plain HTTP is listened for there, and led to HTTPS. HOST:PORT; only beside `tls`.
+    pub http: Option<String>,
+    /// Browsers are told to use HTTPS alone for so many days.
+    pub hsts_days: Option<u32>,
+    /// Where those who find a hole can say so: a URI, for `/.well-known/security.txt`.
+    pub security_contact: Option<String>,
 }
 
 impl WebOptions {
     /// Plain pages, and nobody in between.
     pub fn new(listen: String, servers: Vec<String>, keys: Keys) -> WebOptions {
-        WebOptions { listen, servers, keys, tls: None, hosts: Vec::new(), trusted_proxies: Vec::new() }
+        WebOptions {
+            listen,
+            servers,
+            keys,
+            tls: None,
+            hosts: Vec::new(),
+            trusted_proxies: Vec::new(),
+            http: None,
+            hsts_days: None,
+            security_contact: None,
+        }
     }
 }
 
@@ -135,6 +151,8 @@ pub struct TlsFiles {
     pub key: PathBuf,
     /// systemd keeps the key for this process: the group may be able to open it.
     pub key_is_credential: bool,
+    /// TLS 1.2 is spoken, too.
+    pub tls12: bool,
 }
 
 /// What everything that a person does at a terminal is told.

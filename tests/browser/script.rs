@@ -55,6 +55,34 @@ fn croaks_arrive_by_themselves_and_the_reader_is_not_moved() {
 }
 
 #[test]
+fn text_becomes_html_in_one_place_alone() {
+    let Some(visit) = Visit::start(true) else { return };
+    let driver = &visit.driver;
+    visit.join("Ada", "ada");
+    visit.go("/main");
+    let thrown = |what: &str| {
+        let script = format!("try {{ {what}; return 'nothing' }} catch (error) {{ return error.name }}");
+        driver.run(&script).as_str().unwrap().to_string()
+    };
+    for sink in [
+        "document.body.innerHTML = '<b>x</b>'",
+        "document.body.insertAdjacentHTML('beforeend', '<b>x</b>')",
+        "new DOMParser().parseFromString('<b>x</b>', 'text/html')",
+        "document.createElement('script').src = '/other.js'",
+        "trustedTypes.createPolicy('other', {})",
+        "trustedTypes.createPolicy('ribbit', {})",
+    ] {
+        assert_eq!(thrown(sink), "TypeError", "{sink}");
+    }
+    let complaints = driver.complaints();
+    assert!(!complaints.is_empty(), "the browser knows no trusted types");
+    // The script itself has its place: a form that is sent, and the page that comes back.
+    visit.fill(&[("post", "through the policy")]);
+    driver.awaits("return document.querySelector('.text')?.textContent == 'through the policy'");
+    assert_eq!(driver.complaints(), Vec::<String>::new());
+}
+
+#[test]
 fn a_stream_survives_the_servers_and_says_when_it_cannot() {
     let Some(visit) = Visit::start(true) else { return };
     let driver = &visit.driver;

@@ -36,7 +36,7 @@ impl Made {
         std::fs::write(&cert, &self.cert_pem).unwrap();
         std::fs::write(&key, &self.key_pem).unwrap();
         std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
-        TlsFiles { cert, key, key_is_credential: false }
+        TlsFiles { cert, key, key_is_credential: false, tls12: false }
     }
 }
 
@@ -44,11 +44,20 @@ pub type Secure = StreamOwned<ClientConnection, TcpStream>;
 
 /// Agrees on keys with whoever has this certificate.
 pub fn connect(address: &str, trusted: &Made) -> io::Result<Secure> {
+    connect_speaking(address, trusted, rustls::DEFAULT_VERSIONS)
+}
+
+/// The same, by nothing but these versions of TLS.
+pub fn connect_speaking(
+    address: &str,
+    trusted: &Made,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> io::Result<Secure> {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.der.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();

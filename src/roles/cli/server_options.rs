@@ -192,9 +192,10 @@ pub fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure>
     let ports = Ports::read(&or_default(data_dir))?;
     // Only beside the group of that folder: another group's pages have no business on its port.
     let ports = ports.filter(|ports| ports.balancer.as_ref() == group.servers.first());
-    let listen = flags.listen.or_else(|| ports?.web).unwrap_or_else(|| WEB_LISTEN.into());
-    let (hosts, trusted_proxies) = (flags.host, flags.trusted_proxies);
-    Ok(WebOptions { listen, servers: group.servers, keys: group.keys, tls, hosts, trusted_proxies })
+    let listen = flags.listen.clone().or_else(|| ports?.web).unwrap_or_else(|| WEB_LISTEN.into());
+    let WebFlags { host: hosts, trusted_proxies, http, hsts: hsts_days, security_contact, .. } = flags;
+    let (servers, keys) = (group.servers, group.keys);
+    Ok(WebOptions { listen, servers, keys, tls, hosts, trusted_proxies, http, hsts_days, security_contact })
 }
 
 pub(super) fn without_doubles(addresses: impl IntoIterator<Item = String>) -> Vec<String> {

@@ -85,6 +85,18 @@ pub fn host(text: &str) -> Result<String, String> {
     }
 }
 
+/// Where people can be written to, as `security.txt` says it.
+///
+/// # Errors
+/// What is wrong, for people.
+pub fn contact(text: &str) -> Result<String, String> {
+    let rest = ["mailto:", "https://", "tel:"].into_iter().find_map(|scheme| text.strip_prefix(scheme));
+    match rest.filter(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic())) {
+        Some(_) => Ok(text.to_string()),
+        None => Err("expected mailto:somebody@example.org, https://… or tel:…".to_string()),
+    }
+}
+
 /// Bytes, plainly or with a unit: `1048576`, `500MB` (a thousand thousand), `2GiB` (1024 times 1024 times 1024).
 ///
 /// # Errors

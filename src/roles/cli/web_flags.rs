@@ -6,7 +6,7 @@ use crate::roles::address;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::network::Network;
 use crate::roles::options::TlsFiles;
-use clap::Args;
+use clap::{Args, value_parser};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
@@ -20,6 +20,18 @@ pub struct WebFlags {
     /// The certificate's key, PEM, mode 0600
     #[arg(long, value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
+    /// Also speak TLS 1.2, with modern suites alone: for phones and tablets from before 2019
+    #[arg(long)]
+    pub tls12: bool,
+    /// Also listen for plain HTTP there, and lead browsers to HTTPS
+    #[arg(long, value_name = "HOST:PORT", value_parser = address::listen)]
+    pub http: Option<String>,
+    /// Tell browsers to use HTTPS alone for this site, for so many days: they then let nobody past a certificate that is no good
+    #[arg(long, value_name = "DAYS", value_parser = value_parser!(u32).range(1..=730))]
+    pub hsts: Option<u32>,
+    /// Where to report a hole in this site, for /.well-known/security.txt: mailto:…, https://… or tel:…
+    #[arg(long, value_name = "URI", value_parser = typed::contact)]
+    pub security_contact: Option<String>,
     /// A name that browsers may know this site by, besides addresses, this machine's name and names without a dot
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = typed::host)]
     pub host: Vec<String>,
@@ -41,12 +53,15 @@ impl WebFlags {
             Err(Failure::new(Exit::Usage, message))
         };
         match (&self.tls_cert, &self.tls_key) {
+            (None, None) if self.tls12 => alone("--tls12", "--tls-cert and --tls-key"),
+            (None, None) if self.http.is_some() => alone("--http", "--tls-cert and --tls-key"),
             (None, None) => Ok(None),
             (Some(_), None) => alone("--tls-cert", "--tls-key"),
             (None, Some(_)) => alone("--tls-key", "--tls-cert"),
             (Some(cert), Some(key)) => {
                 let key_is_credential = credentials.is_some_and(|folder| key.starts_with(folder));
-                Ok(Some(TlsFiles { cert: cert.clone(), key: key.clone(), key_is_credential }))
+                let (cert, key, tls12) = (cert.clone(), key.clone(), self.tls12);
+                Ok(Some(TlsFiles { cert, key, key_is_credential, tls12 }))
             }
         }
     }

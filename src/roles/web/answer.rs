@@ -58,10 +58,11 @@ impl Body for Said {
 }
 
 /// Nothing runs in a page but the script that comes with the binary, nothing is loaded from elsewhere and nothing
-/// sent there, nobody frames it.
+/// sent there, nobody frames it. Text becomes HTML in one place of the script (its policy `ribbit`), and nowhere else.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
                                        script-src 'self'; connect-src 'self'; form-action 'self'; \
-                                       frame-ancestors 'none'; base-uri 'none'";
+                                       frame-ancestors 'none'; base-uri 'none'; \
+                                       require-trusted-types-for 'script'; trusted-types ribbit";
 
 /// What a page may ask of its machine: nothing.
 const PERMISSIONS_POLICY: &str =
@@ -100,6 +101,13 @@ pub fn see_other(path: &str) -> Answer {
     let location = HeaderValue::from_str(path).expect("our paths are ASCII: names in them are checked");
     answer.headers_mut().insert(header::LOCATION, location);
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// 302: what was asked for stands elsewhere, for now.
+pub fn found(path: &'static str) -> Answer {
+    let mut answer = see_other(path);
+    *answer.status_mut() = StatusCode::FOUND;
     answer
 }
 
@@ -152,6 +160,14 @@ pub fn file(content_type: &'static str, text: &'static str) -> Answer {
     let mut answer = with_type(StatusCode::OK, content_type, Bytes::from_static(text.as_bytes()));
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=300"));
     answer
+}
+
+/// 304, instead of the answer that would say again what the browser has.
+pub fn unchanged(answer: Answer) -> Answer {
+    let (mut head, _) = answer.into_parts();
+    head.status = StatusCode::NOT_MODIFIED;
+    head.headers.remove(header::CONTENT_TYPE);
+    Response::from_parts(head, Said::Whole(None))
 }
 
 /// The connection ends with this answer: a part of the request is left unread.

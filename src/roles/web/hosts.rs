@@ -63,7 +63,7 @@ fn plain(name: &str) -> String {
 }
 
 /// The name without its port: `frogs.lan`, `10.0.0.7`, `[fd00::7]`. Nothing for what cannot be one.
-fn name_in(host: &str) -> Option<String> {
+pub fn name_in(host: &str) -> Option<String> {
     let port_at = host.rfind(':').filter(|at| !host[*at..].contains(']'));
     let (name, port) = port_at.map_or((host, ""), |at| (&host[..at], &host[at + 1..]));
     if !port.bytes().all(|byte| byte.is_ascii_digit()) || name.len() > NAME_BYTES_MAX {

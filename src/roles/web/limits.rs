@@ -58,6 +58,8 @@ pub const HASTE_SECONDS: &str = "10";
 /// answer arrives before the connection is reset.
 pub const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const LINGER: Duration = Duration::from_secs(1);
+/// What `/.well-known/security.txt` says holds this long from whenever it is read; less than a year, as RFC 9116 asks.
+pub const SECURITY_TEXT_DAYS: u64 = 180;
 /// When the role is stopped, requests under way have this long to be answered.
 pub const STOP_DEADLINE: Duration = Duration::from_secs(4);
 /// A listener that cannot accept (no file descriptors left) tries again after this.

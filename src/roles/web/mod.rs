@@ -30,11 +30,13 @@ mod croak;
 mod door;
 mod export;
 mod feed;
+mod files;
 mod foreign;
 mod friends;
 mod group;
 mod health;
 mod hosts;
+mod leading;
 pub mod limits;
 mod live;
 mod messages;
@@ -99,8 +101,11 @@ pub async fn run(options: WebOptions, stop: impl Future<Output = ()>) -> Result<
 /// # Errors
 /// `Refused`, naming the address and the flag, when it is taken or is none of ours.
 pub async fn bind(options: &WebOptions) -> Result<TcpListener, Failure> {
-    let listen = &options.listen;
-    let listener = TcpListener::bind(listen.as_str()).await.map_err(|error| {
+    bind_to(&options.listen, "--listen (--web of `ribbit up`)").await
+}
+
+async fn bind_to(listen: &str, flag: &str) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(listen).await.map_err(|error| {
         let what = match error.kind() {
             io::ErrorKind::AddrInUse => {
                 let port = listen.rsplit(':').next().unwrap_or(listen);
@@ -108,7 +113,7 @@ pub async fn bind(options: &WebOptions) -> Result<TcpListener, Failure> {
             }
             _ => format!("cannot serve pages on {listen}: {error}"),
         };
-        Failure::new(Exit::Refused, format!("{what}; choose another with --listen (--web of `ribbit up`)"))
+        Failure::new(Exit::Refused, format!("{what}; choose another with {flag}"))
     })?;
     Ok(listener)
 }
@@ -123,10 +128,15 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let tls = options.tls.clone().map(Tls::read).transpose()?;
+    let port = listener.local_addr().map_or(leading::Port::Same, |at| leading::Port::Other(at.port()));
     let scheme = if tls.is_some() { "https" } else { "http" };
     let words = match listener.local_addr() {
         Ok(address) => format!("serving pages on {scheme}://{address}"),
         Err(error) => format!("serving pages, at an address that is not known: {error}"),
+    };
+    let beside = match &options.http {
+        Some(listen) => Some(bind_to(listen, "--http").await?),
+        None => None,
     };
     // Before anybody comes: a SIGHUP that is not waited for ends the process, and a crowd may take every descriptor.
     let hangups = Signals::new([Signal::Hup]);
@@ -137,9 +147,16 @@ pub async fn serve(
     let door = Door::new(site, tls, stopping);
     let executor = LocalExecutor::new();
     let life = async {
-        let served = accept(&listener, &executor, &door).or(read_certificates(&door, hangups));
+        let served = accept(&listener, Purpose::Pages, &executor, &door);
+        let led = async {
+            match &beside {
+                Some(beside) => accept(beside, Purpose::Leading(port), &executor, &door).await,
+                None => pending().await,
+            }
+        };
+        let served = served.or(led).or(read_certificates(&door, hangups));
         stop.or(served).or(notify::serving(|| words.clone())).await;
-        drop(listener);
+        drop((listener, beside));
         door.stopping.begin();
         let late = async {
             smol::Timer::after(limits::STOP_DEADLINE).await;
@@ -168,8 +185,16 @@ async fn read_certificates(door: &Door, hangups: io::Result<Signals>) {
     pending::<()>().await;
 }
 
+/// What a connection is for.
+#[derive(Debug, Clone, Copy)]
+enum Purpose {
+    Pages,
+    /// HTTP, where pages are encrypted.
+    Leading(leading::Port),
+}
+
 /// Accepts for ever.
-async fn accept(listener: &TcpListener, executor: &LocalExecutor<'_>, door: &Rc<Door>) {
+async fn accept(listener: &TcpListener, purpose: Purpose, executor: &LocalExecutor<'_>, door: &Rc<Door>) {
     let words = "Too many people are here; come back in a moment";
     let full_answer = answer::to_bytes(answer::later(words));
     // Said once, however often it is tried.
@@ -181,7 +206,7 @@ async fn accept(listener: &TcpListener, executor: &LocalExecutor<'_>, door: &Rc<
                 let full = door.open() >= limits::CONNECTIONS_MAX;
                 match Counted::enter(door, peer.ip().to_canonical()).filter(|_| !full) {
                     Some(counted) => {
-                        executor.spawn(connection(stream, peer, Rc::new(counted))).detach();
+                        executor.spawn(connection(stream, peer, purpose, Rc::new(counted))).detach();
                     }
                     None => {
                         door.site.tally.turned_away();
@@ -207,13 +232,19 @@ async fn turn_away(mut stream: TcpStream, full_answer: &[u8]) {
 }
 
 /// One browser's connection, to its end.
-async fn connection(stream: TcpStream, peer: SocketAddr, counted: Rc<Counted>) {
+async fn connection(stream: TcpStream, peer: SocketAddr, purpose: Purpose, counted: Rc<Counted>) {
     // Answers are written whole: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
     let watch = Watch::new();
-    if let Some(wire) = wire(&stream, &watch, &counted.door).await {
+    if let Some(wire) = wire(&stream, purpose, &watch, &counted.door).await {
+        let purpose = match purpose {
+            Purpose::Pages if counted.door.tls.is_some() && !wire.is_tls() => {
+                Purpose::Leading(leading::Port::Same)
+            }
+            purpose => purpose,
+        };
         let ends = Ends { peer: peer.ip().to_canonical(), tls: wire.is_tls() };
-        talk(wire, &stream, ends, watch, counted.clone()).await;
+        talk(wire, &stream, ends, purpose, watch, counted.clone()).await;
     }
     // It takes nobody's place while it waits for its browser to close.
     if counted.become_lingering() {
@@ -222,8 +253,8 @@ async fn connection(stream: TcpStream, peer: SocketAddr, counted: Rc<Counted>) {
 }
 
 /// What HTTP is spoken over. Nothing when keys were not agreed on, or a stop came first.
-async fn wire(stream: &TcpStream, watch: &Watch, door: &Door) -> Option<Wire> {
-    let Some(tls) = &door.tls else {
+async fn wire(stream: &TcpStream, purpose: Purpose, watch: &Watch, door: &Door) -> Option<Wire> {
+    let (Some(tls), Purpose::Pages) = (&door.tls, purpose) else {
         let plain = Stream::Plain(Box::new(Patient::new(stream.clone(), watch.clone())));
         return Some(Wire::new(plain, watch.clone()));
     };
@@ -234,11 +265,18 @@ async fn wire(stream: &TcpStream, watch: &Watch, door: &Door) -> Option<Wire> {
     };
     let agreed = tls.accept(stream, watch).or(stopped).await?;
     watch.enter(Phase::Head);
-    Some(Wire::new(Stream::Tls(agreed), watch.clone()))
+    Some(Wire::new(agreed, watch.clone()))
 }
 
 /// Request after request, until one side has had enough.
-async fn talk(wire: Wire, stream: &TcpStream, ends: Ends, watch: Watch, counted: Rc<Counted>) {
+async fn talk(
+    wire: Wire,
+    stream: &TcpStream,
+    ends: Ends,
+    purpose: Purpose,
+    watch: Watch,
+    counted: Rc<Counted>,
+) {
     let mut patience = Patience::new(watch.clone());
     let service = service_fn(|request: Request<Incoming>| {
         let (counted, watch, stream) = (counted.clone(), watch.clone(), stream.clone());
@@ -247,7 +285,10 @@ async fn talk(wire: Wire, stream: &TcpStream, ends: Ends, watch: Watch, counted:
         let answered = async move {
             let door = &counted.door;
             let crowded = door.open() > limits::KEEP_ALIVE_CONNECTIONS_MAX || door.stopping.began();
-            let answer = door.site.answer(request, ends, &watch, Instant::now()).await;
+            let answer = match purpose {
+                Purpose::Pages => door.site.answer(request, ends, &watch, Instant::now()).await,
+                Purpose::Leading(port) => door.site.lead(&request, ends, port),
+            };
             if answer.body().is_live() {
                 // It goes on being served until its end, which is the connection's.
                 counted.become_live();

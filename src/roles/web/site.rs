@@ -7,9 +7,11 @@
 
 use super::answer::{self, Answer, closing};
 use super::export::Exports;
+use super::files::{self, Files, Which};
 use super::foreign;
 use super::group::Group;
 use super::hosts::{Hosts, Wrong};
+use super::leading;
 use super::limits::{ANSWER_DEADLINE, BODY_DEADLINE, FORM_BYTES_MAX};
 use super::live::{Stopping, Streams, cursor};
 use super::pace::Paces;
@@ -23,17 +25,18 @@ use crate::roles::network::Network;
 use crate::roles::node::host_name;
 use crate::roles::options::WebOptions;
 use crate::ui::form::Form;
-use crate::ui::pages::{FAVICON, MessagePage, Place, SCRIPT, STYLE, Shell};
+use crate::ui::pages::{MessagePage, Place, Shell};
 use crate::ui::words::Trouble;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
-use hyper::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
-use hyper::http::request::Parts;
-use hyper::{HeaderMap, Method, Request, StatusCode};
+use hyper::header::{
+    ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING,
+};
+use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
 use smol::future::FutureExt;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Route {
@@ -44,15 +47,15 @@ enum Route {
     Main,
     Manage,
     Delete,
-    Style,
-    Favicon,
+    File(Which),
+    SecurityText,
+    ChangePassword,
     Livez,
     Readyz,
     Health,
     Metrics,
     Status,
     About,
-    Script,
     Live,
     People,
     Profile,
@@ -91,13 +94,17 @@ pub struct Site {
     group: Group,
     pub streams: Rc<Streams>,
     exports: Exports,
+    files: Files,
+    security_contact: Option<String>,
+    /// What `Strict-Transport-Security` says on encrypted ways.
+    hsts: Option<HeaderValue>,
     pub tally: Tally,
     routes: matchit::Router<Route>,
 }
 
 impl Site {
     pub fn new(client: Client, options: WebOptions, stopping: Rc<Stopping>) -> Site {
-        let WebOptions { servers, keys, hosts, trusted_proxies, .. } = options;
+        let WebOptions { servers, keys, hosts, trusted_proxies, security_contact, hsts_days, .. } = options;
         let mut routes = matchit::Router::new();
         for (path, route) in [
             ("/", Route::Home),
@@ -107,15 +114,18 @@ impl Site {
             ("/main", Route::Main),
             ("/manage", Route::Manage),
             ("/delete", Route::Delete),
-            ("/style.css", Route::Style),
-            ("/favicon.svg", Route::Favicon),
+            ("/style.css", Route::File(Which::Style)),
+            ("/script.js", Route::File(Which::Script)),
+            ("/favicon.svg", Route::File(Which::Favicon)),
+            ("/robots.txt", Route::File(Which::Robots)),
+            ("/.well-known/security.txt", Route::SecurityText),
+            ("/.well-known/change-password", Route::ChangePassword),
             ("/livez", Route::Livez),
             ("/readyz", Route::Readyz),
             ("/health", Route::Health),
             ("/metrics", Route::Metrics),
             ("/status", Route::Status),
             ("/about", Route::About),
-            ("/script.js", Route::Script),
             ("/live", Route::Live),
             ("/people", Route::People),
             ("/@{name}", Route::Profile),
@@ -138,6 +148,9 @@ impl Site {
             trusted_proxies,
             paces: Rc::default(),
             exports: Exports::default(),
+            files: Files::new(),
+            security_contact,
+            hsts: hsts_days.map(hsts),
             tally: Tally::default(),
             routes,
         }
@@ -156,17 +169,36 @@ impl Site {
         watch: &Watch,
         began: Instant,
     ) -> Answer {
+        let way = Way::of(ends, request.headers(), &self.trusted_proxies);
+        let mut answer = self.answer_on(way, request, watch, began).await;
+        if let Some(hsts) = self.hsts.as_ref().filter(|_| way.secure) {
+            answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+        }
+        answer
+    }
+
+    /// Leads a browser that speaks HTTP to HTTPS.
+    pub fn lead<B>(&self, request: &Request<B>, ends: Ends, port: leading::Port) -> Answer {
+        let way = Way::of(ends, request.headers(), &self.trusted_proxies);
+        let answer = match self.check(request.uri(), request.headers(), way, false) {
+            Ok(()) => leading::answer(request.method(), request.uri(), request.headers(), port),
+            Err(refused) => *refused,
+        };
+        self.tally.count(answer.status(), Duration::ZERO);
+        answer
+    }
+
+    async fn answer_on(&self, way: Way, request: Request<Incoming>, watch: &Watch, began: Instant) -> Answer {
         let (head, body) = request.into_parts();
-        let way = Way::of(ends, &head.headers, &self.trusted_proxies);
         let mut visit = Visit::new(self.client.clone(), way, self.paces.clone(), &head.headers, began);
         let has_session = visit.has_session();
-        if let Err(refused) = self.check(&head, way, has_session) {
+        if let Err(refused) = self.check(&head.uri, &head.headers, way, has_session) {
             self.tally.count(refused.status(), began.elapsed());
             return *refused;
         }
         let Ok(found) = self.routes.at(head.uri.path()) else {
             self.tally.count(StatusCode::NOT_FOUND, began.elapsed());
-            return message(StatusCode::NOT_FOUND, "No such page", "There is nothing here.", has_session);
+            return no_such_page(has_session);
         };
         let route = *found.value;
         let place = Address { route, named: found.params.iter().next().map_or("", |(_, named)| named) };
@@ -199,9 +231,9 @@ impl Site {
     }
 
     /// What is refused whatever it asks for.
-    fn check(&self, head: &Parts, way: Way, has_session: bool) -> Result<(), Box<Answer>> {
-        let refused = match self.hosts.check(&head.uri, &head.headers) {
-            Ok(()) if head.headers.contains_key(TRANSFER_ENCODING) => refuse(NO_LENGTH, has_session),
+    fn check(&self, uri: &Uri, headers: &HeaderMap, way: Way, has_session: bool) -> Result<(), Box<Answer>> {
+        let refused = match self.hosts.check(uri, headers) {
+            Ok(()) if headers.contains_key(TRANSFER_ENCODING) => refuse(NO_LENGTH, has_session),
             Ok(()) => return Ok(()),
             Err(Wrong::Unclear) => refuse(WHICH_HOST, has_session),
             Err(Wrong::Stranger(name)) => {
@@ -229,15 +261,16 @@ impl Site {
             Route::Delete => account::show_delete(visit).await,
             Route::Main => feed::show(visit, query).await,
             Route::Manage => friends::show(visit, query).await,
-            Route::Style => answer::file("text/css; charset=utf-8", STYLE),
-            Route::Favicon => answer::file("image/svg+xml", FAVICON),
+            Route::File(which) => self.files.answer(which, headers),
+            Route::SecurityText => files::security_text(self.security_contact.as_deref())
+                .unwrap_or_else(|| no_such_page(visit.has_session())),
+            Route::ChangePassword => answer::found("/settings#new-one"),
             Route::Livez => answer::plain(StatusCode::OK, "ok"),
             Route::Readyz => health::ready(&self.client).await,
             Route::Health => health::health(&self.group.look().await.survey),
             Route::Metrics => self.tally.show(self.streams.open()),
             Route::Status => status::show(visit, &self.group, query).await,
             Route::About => status::about(visit),
-            Route::Script => answer::file("text/javascript; charset=utf-8", SCRIPT),
             Route::Live => {
                 let last = headers.get("last-event-id").and_then(|last| cursor(last.to_str().ok()));
                 self.streams.begin(visit, last, cursor(query.get("from"))).await
@@ -269,9 +302,19 @@ async fn post(at: Address<'_>, visit: &mut Visit, form: &Form) -> Answer {
     }
 }
 
+/// For this site's name alone: what else that name's owner has is theirs to decide.
+fn hsts(days: u32) -> HeaderValue {
+    let seconds = u64::from(days) * 24 * 3600;
+    HeaderValue::from_str(&format!("max-age={seconds}")).expect("digits are ASCII")
+}
+
 fn message(status: StatusCode, title: &str, words: &str, logged_in: bool) -> Answer {
     let shell = Shell::new(title, Place::Nowhere, logged_in);
     answer::page(status, &MessagePage { shell, words: words.to_string() })
+}
+
+fn no_such_page(logged_in: bool) -> Answer {
+    message(StatusCode::NOT_FOUND, "No such page", "There is nothing here.", logged_in)
 }
 
 fn wrong_method(route: Route, logged_in: bool) -> Answer {

@@ -2,11 +2,12 @@
 //! of each connection.
 //!
 //! ```text
-//!   connection ──▶ first byte ──a letter──▶ "this port speaks HTTPS", and the end
+//!   connection ──▶ first byte ──a letter──▶ HTTP, led to HTTPS (`leading`)
 //!                      └──a handshake's──▶ rustls, within HANDSHAKE_DEADLINE ──▶ hyper
 //! ```
 //!
-//! TLS 1.3 alone: every browser since 2019 speaks it. What is read anew counts for connections that come then; when it
+//! TLS 1.3 alone, which every browser since 2019 speaks, unless `--tls12` adds 1.2: then with key agreement by elliptic curves and
+//! AES-GCM or ChaCha20-Poly1305, which is all that rustls has of it. What is read anew counts for connections that come then; when it
 //! is no good the old one stays. Whether browsers will trust a certificate is not checked here: that its key fits is, and
 //! one that has expired is said in the log, and served, since a page that browsers warn of is more than none.
 
@@ -14,18 +15,17 @@ use super::limits::{HANDSHAKE_DEADLINE, TLS_BUFFER_BYTES_MAX};
 use super::patience::{Patient, Watch};
 use super::validity::Validity;
 use super::visit::wall_ms;
+use super::wire::Stream;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::TlsFiles;
 use async_net::TcpStream;
 use futures_rustls::TlsAcceptor;
-use futures_rustls::server::TlsStream;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, version};
+use rustls::{ServerConfig, SupportedProtocolVersion, version};
 use smol::Timer;
 use smol::future::FutureExt;
-use smol::io::AsyncWriteExt;
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
@@ -39,6 +39,9 @@ const FILE_BYTES_MAX: u64 = 256 * 1024;
 const WARNING_S: i64 = 14 * 24 * 3600;
 /// What a TLS connection begins with.
 const HANDSHAKE_RECORD: u8 = 22;
+
+static TLS13_ALONE: [&SupportedProtocolVersion; 1] = [&version::TLS13];
+static WITH_TLS12: [&SupportedProtocolVersion; 2] = [&version::TLS13, &version::TLS12];
 
 pub struct Tls {
     files: TlsFiles,
@@ -65,46 +68,37 @@ impl Tls {
         }
     }
 
-    /// Agrees on keys. Nothing when it comes to nothing, which was said where it matters.
-    pub async fn accept(&self, stream: &TcpStream, watch: &Watch) -> Option<Box<TlsStream<Patient>>> {
+    /// Agrees on keys. Nothing when it comes to nothing.
+    pub async fn accept(&self, stream: &TcpStream, watch: &Watch) -> Option<Stream> {
         let config = self.config.borrow().clone();
         let agreed = async {
             let mut first = [0];
             if stream.peek(&mut first).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            if first[0] != HANDSHAKE_RECORD {
-                if first[0].is_ascii_alphabetic() {
-                    say_https(stream.clone()).await;
-                }
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "it does not begin with a handshake"));
-            }
             let patient = Patient::new(stream.clone(), watch.clone());
-            TlsAcceptor::from(config).accept(patient).await
+            match first[0] {
+                HANDSHAKE_RECORD => {
+                    let mut stream = TlsAcceptor::from(config).accept(patient).await?;
+                    stream.get_mut().1.set_buffer_limit(Some(TLS_BUFFER_BYTES_MAX));
+                    Ok(Stream::Tls(Box::new(stream)))
+                }
+                letter if letter.is_ascii_alphabetic() => Ok(Stream::Plain(Box::new(patient))),
+                _ => Err(io::Error::new(io::ErrorKind::InvalidData, "it does not begin with a handshake")),
+            }
         };
         let late = async {
             Timer::after(HANDSHAKE_DEADLINE).await;
             Err(io::ErrorKind::TimedOut.into())
         };
         match agreed.or(late).await {
-            Ok(mut stream) => {
-                stream.get_mut().1.set_buffer_limit(Some(TLS_BUFFER_BYTES_MAX));
-                Some(Box::new(stream))
-            }
+            Ok(stream) => Some(stream),
             Err(error) => {
                 log::debug!("no keys were agreed on: {error}");
                 None
             }
         }
     }
-}
-
-/// To a browser that speaks HTTP here.
-async fn say_https(mut stream: TcpStream) {
-    const HTTPS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\
-        Content-Length: 63\r\n\r\nThis port speaks HTTPS: put https:// in front of the address.\r\n";
-    let written = stream.write_all(HTTPS).await;
-    log::debug!("somebody spoke HTTP where HTTPS is spoken: answered {}", written.is_ok());
 }
 
 fn wrong(message: String) -> Failure {
@@ -118,7 +112,7 @@ fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, Failure> {
     let private = private_key(files)?;
     let provider = Arc::new(ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&version::TLS13])
+        .with_protocol_versions(if files.tls12 { &WITH_TLS12 } else { &TLS13_ALONE })
         .map_err(|error| wrong(format!("cannot speak TLS: {error}")))?
         .with_no_client_auth()
         .with_single_cert(chain, private);

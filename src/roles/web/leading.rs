@@ -1,0 +1,77 @@
+//! From HTTP to HTTPS, where pages are encrypted: on the port beside (`--http`), and on that of HTTPS itself.
+//!
+//! Whoever only looks is led on. What was sent is not asked for again: it went over the network for all to read, and its sender
+//! should see that.
+
+use super::answer::{self, Answer, closing};
+use super::hosts::name_in;
+use hyper::header::{HOST, HeaderValue, LOCATION};
+use hyper::{HeaderMap, Method, StatusCode, Uri};
+
+/// The port of HTTPS where none is named.
+const HTTPS_PORT: u16 = 443;
+
+/// To which port a browser is led.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Port {
+    /// The one that it came to.
+    Same,
+    Other(u16),
+}
+
+/// The address that was asked for, encrypted. Nothing where the request names none; its host was checked.
+fn address(uri: &Uri, headers: &HeaderMap, port: Port) -> Option<HeaderValue> {
+    let host = headers.get(HOST)?.to_str().ok()?;
+    let site = match port {
+        Port::Same => host.to_string(),
+        Port::Other(HTTPS_PORT) => name_in(host)?,
+        Port::Other(port) => format!("{}:{port}", name_in(host)?),
+    };
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    HeaderValue::from_str(&format!("https://{site}{path}")).ok()
+}
+
+/// Leads a request whose host is ours to HTTPS. 307, not 308: browsers keep that for good, and HTTPS may be given up again.
+pub fn answer(method: &Method, uri: &Uri, headers: &HeaderMap, port: Port) -> Answer {
+    match address(uri, headers, port).filter(|_| matches!(*method, Method::GET | Method::HEAD)) {
+        Some(address) => {
+            let mut answer = answer::see_other("/");
+            *answer.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+            answer.headers_mut().insert(LOCATION, address);
+            answer
+        }
+        None => closing(answer::plain(
+            StatusCode::FORBIDDEN,
+            "This site speaks HTTPS, and nothing was done: put https:// in front of the address. Others on this network may have \
+             read what you sent.\n",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn led(method: Method, uri: &str, host: &'static str, port: Port) -> (u16, String) {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static(host));
+        let answer = answer(&method, &uri.parse().unwrap(), &headers, port);
+        let location = answer.headers().get(LOCATION).map_or("", |value| value.to_str().unwrap());
+        (answer.status().as_u16(), location.to_string())
+    }
+
+    #[test]
+    fn who_looks_is_led_to_the_same_address_and_what_is_sent_is_not() {
+        for (uri, host, port, address) in [
+            ("/main?before=7", "frogs.lan", Port::Other(443), "https://frogs.lan/main?before=7"),
+            ("/", "frogs.lan:8080", Port::Other(8443), "https://frogs.lan:8443/"),
+            ("/", "[fd00::7]:80", Port::Other(443), "https://[fd00::7]/"),
+            ("/@ada", "board1:8443", Port::Same, "https://board1:8443/@ada"),
+            ("http://board1/@ada", "board1", Port::Same, "https://board1/@ada"),
+            ("//evil.example", "board1", Port::Other(443), "https://board1//evil.example"),
+        ] {
+            assert_eq!(led(Method::GET, uri, host, port), (307, address.to_string()));
+            assert_eq!(led(Method::POST, uri, host, port), (403, String::new()));
+        }
+    }
+}
