@@ -24,6 +24,8 @@ use http::{Reply, exchange};
 use pages::{Pages, refused};
 use ribbit::roles::options::TlsFiles;
 use rustix::process::{Pid, Signal, kill_process};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use site::Site;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -256,7 +258,63 @@ fn a_slow_head_is_not_waited_for_behind_the_keys_either() {
     assert_eq!(get(&site, &made, "/livez", "").body, "ok");
 }
 
-fn flags(files: &ribbit::roles::options::TlsFiles) -> [String; 4] {
+/// Runs `ribbit web-cert` in a folder: its exit code, and what it said.
+fn web_cert(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ribbit"));
+    let output = command.arg("web-cert").args(arguments).current_dir(folder).output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+fn made_in(folder: &Path) -> (Made, TlsFiles) {
+    let (cert, key) = (folder.join("web.pem"), folder.join("web.key"));
+    let cert_pem = std::fs::read_to_string(&cert).unwrap();
+    let key_pem = std::fs::read_to_string(&key).unwrap();
+    let der = CertificateDer::from_pem_slice(cert_pem.as_bytes()).unwrap();
+    (Made { der, cert_pem, key_pem }, TlsFiles { cert, key, key_is_credential: false, tls12: false })
+}
+
+#[test]
+fn a_certificate_is_made_served_and_renewed() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["localhost", "board1.local", "192.168.7.1"];
+    let (code, said) = web_cert(folder.path(), &names);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("web.pem: the certificate, for localhost, board1.local, 192.168.7.1, until 20"),
+        "{said}"
+    );
+    assert!(said.contains("ribbit web-cert --renew --cert web.pem --key web.key localhost"), "{said}");
+    let (first, files) = made_in(folder.path());
+    assert_eq!(std::fs::metadata(&files.key).unwrap().permissions().mode() & 0o777, 0o600);
+    let listen = files.clone();
+    let site = Site::start_with(|options| options.tls = Some(listen));
+    let livez = "GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    assert_eq!(ask(&site.address, &first, livez).body, "ok");
+
+    // What is there is not written over unless that is said, and then the key stays.
+    let (code, said) = web_cert(folder.path(), &names);
+    assert!(code == Some(1) && said.contains("is there already: --renew"), "{code:?} {said}");
+    assert_eq!(made_in(folder.path()).0.cert_pem, first.cert_pem);
+    assert_eq!(web_cert(folder.path(), &["--renew", "--days", "30", "localhost"]).0, Some(0));
+    let (second, _) = made_in(folder.path());
+    assert!(second.cert_pem != first.cert_pem && second.key_pem == first.key_pem);
+    let site = Site::start_with(|options| options.tls = Some(files));
+    assert_eq!(ask(&site.address, &second, livez).body, "ok");
+
+    for (arguments, code, words) in [
+        (&["--days", "398"][..], 2, "397"),
+        (&["https://board1"], 2, "a name or an address, without a port"),
+        (&["--renew", "--key", "none.key"], 1, "cannot read the key none.key"),
+        (&["--renew", "--key", "web.pem"], 1, "web.pem is no key in PEM"),
+        (&["--cert", "nowhere/web.pem", "--key", "other.key"], 1, "cannot write nowhere/web.pem"),
+    ] {
+        let (is, said) = web_cert(folder.path(), arguments);
+        assert!(is == Some(code) && said.contains(words), "{arguments:?}: {is:?} {said}");
+    }
+}
+
+fn flags(files: &TlsFiles) -> [String; 4] {
     let path = |path: &Path| path.display().to_string();
     ["--tls-cert".into(), path(&files.cert), "--tls-key".into(), path(&files.key)]
 }

@@ -388,6 +388,19 @@ pub struct KeyOptions {
     pub cluster_file: PathBuf,
 }
 
+/// For `web-cert`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertOptions {
+    /// Names and addresses that people type; empty for those of this machine.
+    pub names: Vec<String>,
+    /// How long it is valid.
+    pub days: u32,
+    pub cert: PathBuf,
+    pub key: PathBuf,
+    /// A new certificate for the key that is there.
+    pub renew: bool,
+}
+
 /// For `recover`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecoverOptions {

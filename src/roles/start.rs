@@ -45,6 +45,7 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
         Job::Restore(_) => ("restore".to_string(), COMMAND_FILTER),
         Job::Verify(_) => ("verify".to_string(), COMMAND_FILTER),
         Job::Key(_) => ("key".to_string(), COMMAND_FILTER),
+        Job::WebCert(_) => ("web-cert".to_string(), COMMAND_FILTER),
         Job::Bench(_) => ("bench".to_string(), COMMAND_FILTER),
         Job::Show(_) => ("ribbit".to_string(), COMMAND_FILTER),
     };
@@ -83,6 +84,7 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
             Job::Restore(options) => restore::run(&options),
             Job::Verify(options) => verify::run(&options).await,
             Job::Key(options) => key::run(&options),
+            Job::WebCert(options) => web::cert::run(&options),
             Job::Bench(options) => bench::run(&options).await,
             Job::Show(text) => {
                 output::line(&text);

@@ -15,6 +15,7 @@ use super::floating_flags::FloatingFlags;
 use super::found_flags::FoundFlags;
 use super::tree_flags::{LOCK_HELP, LockFlags, SHELL_HELP, ShellFlags};
 use super::user_flags::UserVerbFlags;
+use super::web_flags::CertFlags;
 use super::{help, typed};
 use crate::net::keys::PublicKey;
 use crate::roles::address;
@@ -122,6 +123,9 @@ pub enum Verb {
     /// Show the public key, by which people's programs know the servers
     #[command(after_help = help::KEY)]
     Key(KeyFlags),
+    /// Make a certificate for the pages, so that they are encrypted
+    #[command(after_help = help::WEB_CERT)]
+    WebCert(CertFlags),
     /// Found a new history on what one member's store holds: the last resort
     #[command(after_help = help::RECOVER)]
     Recover(RecoverFlags),

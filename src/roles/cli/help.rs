@@ -29,6 +29,15 @@ It is no secret. A laptop or a web process that has no cluster file is told it:
 Without it they trust the servers that they meet first, and refuse any other
 key from then on.";
 
+pub(super) const WEB_CERT: &str = "\
+Examples:
+  ribbit web-cert board1 board1.local 192.168.7.1
+  ribbit client web --listen 0.0.0.0:8443 --tls-cert web.pem --tls-key web.key
+  ribbit web-cert --renew board1 board1.local 192.168.7.1 && kill -HUP PID
+
+It is of no authority: browsers ask about it once, on each device. It says until
+when it is valid, and the log of the pages does so two weeks before.";
+
 pub(super) const INIT: &str = "\
 Examples:
   ribbit init --name frogs --coordinator board1:9000,board2:9001
@@ -273,12 +282,12 @@ Examples:
   ribbit client web --listen 0.0.0.0:8443 --tls-cert web.pem --tls-key web.key
   ribbit client web --trusted-proxies 127.0.0.1 --host frogs.example.org
 
-A certificate for names on your own network, that browsers ask about once:
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \\
-    -days 800 -keyout web.key -out web.pem -subj /CN=frogs \\
-    -addext subjectAltName=DNS:board1,DNS:board1.local,IP:192.168.7.1
-After a new one was written to the same files: kill -HUP. Without HTTPS whoever is
-on the network can read what people type; the pages say so.";
+  ribbit client web --listen 0.0.0.0:443 --http 0.0.0.0:80 --tls-cert web.pem \\
+    --tls-key web.key
+
+`ribbit web-cert` makes a certificate for names on your own network. After a new one
+was written to the same files: kill -HUP. Without HTTPS whoever is on the network can
+read what people type; the pages say so.";
 
 pub(super) const STATUS: &str = "\
 Examples:

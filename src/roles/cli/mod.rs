@@ -42,8 +42,8 @@ use crate::net::protocol::Directory;
 use crate::roles::cluster_file::ClusterFile;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::options::{
-    BackupOptions, BalancerOptions, BenchOp, BenchOptions, BenchServers, ClientServerOptions, DemoOptions,
-    DirectoryOptions, DoctorOptions, Fate, HealthOptions, InitOptions, KeyOptions, LockOptions,
+    BackupOptions, BalancerOptions, BenchOp, BenchOptions, BenchServers, CertOptions, ClientServerOptions,
+    DemoOptions, DirectoryOptions, DoctorOptions, Fate, HealthOptions, InitOptions, KeyOptions, LockOptions,
     MemberOptions, NodeOptions, RecoverOptions, RestoreOptions, ShellOptions, StatusOptions, TerminalOptions,
     UpOptions, UserOptions, VerbOptions, VerifyOptions, WatchOptions, WebOptions,
 };
@@ -100,6 +100,7 @@ pub enum Job {
     Restore(RestoreOptions),
     Verify(VerifyOptions),
     Key(KeyOptions),
+    WebCert(CertOptions),
     Bench(BenchOptions),
     /// Text that is asked for, and nothing else.
     Show(String),
@@ -198,6 +199,7 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Backup(flags) => Job::Backup(backup_flags::backup(flags, matches)?),
         Verb::Restore(flags) => Job::Restore(backup_flags::restore(flags)),
         Verb::Verify(flags) => Job::Verify(backup_flags::verify(flags, matches)?),
+        Verb::WebCert(flags) => Job::WebCert(flags.options()),
         Verb::Key(KeyFlags { data_dir, cluster_file }) => {
             Job::Key(KeyOptions { cluster_file: path_to_ask(cluster_file, data_dir) })
         }

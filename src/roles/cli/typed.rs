@@ -85,6 +85,17 @@ pub fn host(text: &str) -> Result<String, String> {
     }
 }
 
+/// A name, or an address, as a certificate has it.
+///
+/// # Errors
+/// What is wrong, for people.
+pub fn host_or_address(text: &str) -> Result<String, String> {
+    match text.parse::<std::net::IpAddr>() {
+        Ok(address) => Ok(address.to_string()),
+        Err(_) => host(text).map_err(|_| "expected a name or an address, without a port".to_string()),
+    }
+}
+
 /// Where people can be written to, as `security.txt` says it.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use super::typed;
 use crate::roles::address;
 use crate::roles::failure::{Exit, Failure};
 use crate::roles::network::Network;
-use crate::roles::options::TlsFiles;
+use crate::roles::options::{CertOptions, TlsFiles};
 use clap::{Args, value_parser};
 use std::path::{Path, PathBuf};
 
@@ -40,6 +40,35 @@ pub struct WebFlags {
     pub trusted_proxies: Vec<Network>,
     #[command(flatten)]
     pub group: GroupFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct CertFlags {
+    /// Names and addresses that people type to come here [default: this machine's name, that with .local, and localhost]
+    #[arg(value_name = "NAME|ADDRESS", value_parser = typed::host_or_address)]
+    pub names: Vec<String>,
+    /// How long it is valid; browsers take no certificate of more than 397 days
+    #[arg(long, value_name = "DAYS", default_value_t = CERT_DAYS_MAX, value_parser = value_parser!(u32).range(1..=i64::from(CERT_DAYS_MAX)))]
+    pub days: u32,
+    /// Where the certificate goes
+    #[arg(long, value_name = "FILE", default_value = "web.pem")]
+    pub cert: PathBuf,
+    /// Where its key goes, mode 0600
+    #[arg(long, value_name = "FILE", default_value = "web.key")]
+    pub key: PathBuf,
+    /// Make a new certificate for the key that is there, in the place of the old one
+    #[arg(long)]
+    pub renew: bool,
+}
+
+/// What browsers have taken at most since 2020.
+const CERT_DAYS_MAX: u32 = 397;
+
+impl CertFlags {
+    pub fn options(self) -> CertOptions {
+        let CertFlags { names, days, cert, key, renew } = self;
+        CertOptions { names, days, cert, key, renew }
+    }
 }
 
 impl WebFlags {

@@ -26,6 +26,7 @@
 
 mod account;
 mod answer;
+pub mod cert;
 mod croak;
 mod door;
 mod export;
