@@ -41,6 +41,7 @@ mod pages;
 mod passwords;
 mod peers;
 mod pins;
+mod reading;
 mod roster;
 mod scrub;
 mod seeds;

@@ -4,6 +4,7 @@
 //! A coordinator answers for itself and lets servers join, and serves no people.
 
 use super::coordination::{self, locked, servers};
+use super::reading::READ_WAIT;
 use super::{Member, Node, pages, peers, snapshots, subscriptions, tokens};
 use crate::db::DbError;
 use crate::net::channel::Channel;
@@ -17,8 +18,8 @@ use crate::net::tasks;
 use crate::replica::{Undecided, Unreached};
 use crate::state::command::NewMember;
 use crate::state::{
-    AccountId, ClusterId, Code, Command, Consistency, Denied, LogIndex, MemberName, Outcome, Query, Reply,
-    Request, RequestId, Role, Token, TokenHash, Wanted, members, social,
+    AccountId, ClusterId, Code, Command, Denied, LogIndex, MemberName, Outcome, Reply, Request, RequestId,
+    Role, Token, TokenHash, Wanted, members, social,
 };
 use smol::future::FutureExt;
 use smol::lock::Semaphore;
@@ -27,8 +28,6 @@ use std::time::{Duration, Instant};
 
 /// An answer that is this late is given up.
 const LATE: Duration = Duration::from_millis(100);
-/// A read waits this long for what its asker has seen elsewhere.
-pub(super) const READ_WAIT: Duration = Duration::from_secs(1);
 
 /// Whoever looks for what became of a request, one after the other.
 static OUTCOMES: Semaphore = Semaphore::new(1);
@@ -184,7 +183,7 @@ pub(super) fn broken(error: &DbError) -> Answer {
     Answer::Unavailable(Why::NotServing)
 }
 
-fn undecided(why: Undecided) -> Answer {
+pub(super) fn undecided(why: Undecided) -> Answer {
     match why {
         Undecided::Late => Answer::Unavailable(Why::NoLeader),
         Undecided::Busy => Answer::Unavailable(Why::Busy),
@@ -357,59 +356,6 @@ impl Asking<'_> {
             Err(error) => broken(&error),
         }
     }
-
-    async fn read(&self, seen: Option<Token>, consistency: Consistency, query: &Query) -> Answer {
-        let history = self.member.identity.history;
-        let mut at_least = 0;
-        if let (Some(seen), Consistency::Session | Consistency::Linearizable) = (seen, consistency) {
-            if seen.history != history {
-                return Answer::Unavailable(Why::OtherHistory);
-            }
-            at_least = seen.index;
-        }
-        if consistency == Consistency::Linearizable {
-            match self.member.replica.read_index(self.deadline).await {
-                Ok(index) => at_least = at_least.max(index),
-                Err(why) => return undecided(why),
-            }
-        }
-        let ends = self.deadline.min(Instant::now() + READ_WAIT);
-        match self.member.replica.reach(at_least, ends).await {
-            Ok(()) => {}
-            Err(Unreached::Late) => return Answer::Unavailable(Why::Behind),
-            // No server of this history gave out that token: to wait for it is to wait for ever.
-            Err(Unreached::NeverCommitted) => return Answer::Unavailable(Why::OtherHistory),
-        }
-        match self.member.replica.reader().answer(query) {
-            Ok((index, page)) => {
-                let old = !self.member.replica.with_status(|status| status.in_sync);
-                Answer::Read { token: Token { history, index }, old, page }
-            }
-            Err(error) => broken(&error),
-        }
-    }
-
-    /// Waits until this node has applied all that was acknowledged before it was asked, and what the client has seen. What is
-    /// decided here and not in the log (no such user, wrong password, no such session) is then never an old answer.
-    ///
-    /// # Errors
-    /// The answer: no leader confirmed it, this node is too far behind, or the request is born in the future.
-    pub(super) async fn newest(&self, born: LogIndex) -> Result<(), Answer> {
-        let ends = self.deadline.min(Instant::now() + READ_WAIT);
-        let committed = self.member.replica.read_index(ends).await.map_err(undecided)?;
-        if born > committed {
-            return Err(Answer::Refused(Denied::new(Code::OutcomeUnknown)));
-        }
-        match self.member.replica.wait_applied(committed, ends).await {
-            true => Ok(()),
-            false => Err(Answer::Unavailable(Why::Behind)),
-        }
-    }
-
-    pub(super) async fn caught_up_with(&self, index: LogIndex) -> bool {
-        let deadline = self.deadline.min(Instant::now() + READ_WAIT);
-        self.member.replica.wait_applied(index, deadline).await
-    }
 }
 
 #[cfg(test)]
@@ -431,7 +377,7 @@ pub(super) mod tests {
     use crate::roles::node::supervised::Pulse;
     use crate::roles::node::whereabouts::Whereabouts;
     use crate::roles::options::NodeOptions;
-    use crate::state::{Field, HistoryId, TokenHash, TreeCommand};
+    use crate::state::{Consistency, Field, HistoryId, Query, TokenHash, TreeCommand};
     use smol::lock::Semaphore;
     use std::net::Ipv4Addr;
     use std::path::Path;

@@ -14,7 +14,7 @@
 //! The session is looked up again whenever something happened to it; its age is compared with the cluster's at every
 //! look. A stream whose node has lost touch with the group ends after `LIVE_OLD_MAX`: another may know more.
 
-use super::service::READ_WAIT;
+use super::reading::READ_WAIT;
 use super::{Member, Node};
 use crate::db::DbError;
 use crate::net::frame::FrameError;
