@@ -61,7 +61,7 @@ macro_rules! replayed {
     };
 }
 
-replayed! { files forms frames handshake journal names pages protocol raft records rules shell snapshots store terminal typed }
+replayed! { asks files forms frames handshake journal names pages protocol raft records rules shell snapshots store terminal typed }
 
 #[test]
 fn every_target_is_replayed_and_every_corpus_has_one() {

@@ -78,7 +78,7 @@ pub(super) fn home() -> u32 {
 
 /// How many clusters further on than `home` this one is, going round: who has nobody at home goes to the next.
 pub fn clusters_on(home: u32, site: u32) -> u32 {
-    (site + CLUSTERS_MAX - home.min(CLUSTERS_MAX)) % CLUSTERS_MAX
+    (site.min(CLUSTERS_MAX) + CLUSTERS_MAX - home.min(CLUSTERS_MAX)) % CLUSTERS_MAX
 }
 
 /// What people call a member, and its folder's name: `backend-2` in the home cluster, `backend-2@3` in the third.

@@ -74,7 +74,7 @@ fn notes(node: &Drawn) -> String {
 
 /// What stands before each name: whether something comes below it on its level, and on those above.
 fn branches(nodes: &[Drawn]) -> Vec<String> {
-    let depth = |node: &Drawn| node.path.depth() - nodes[0].path.depth();
+    let depth = |node: &Drawn| node.path.depth().saturating_sub(nodes[0].path.depth());
     // From the end: whether a level goes on below the node that is looked at.
     let mut goes_on: Vec<bool> = Vec::new();
     let mut branches: Vec<String> = nodes

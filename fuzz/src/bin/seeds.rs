@@ -50,6 +50,7 @@ fn main() -> std::io::Result<()> {
 
 fn seeds(target: &str) -> Seeds {
     match target {
+        "asks" => put_to_a_store(),
         "files" => lines(&[
             &ClusterFile::parse(CLUSTER).map(|cluster| cluster.to_text()).unwrap_or_default(),
             "# a comment\n; so is this\nKEY=plain value  \nTWO='as it\nis'\nTHREE=\"with \\\" \\\\ \\$ \\`\" 'and' more\n",
@@ -347,6 +348,26 @@ fn commands() -> Seeds {
     seeds.extend(asked);
     seeds.push(numbered);
     seeds
+}
+
+/// Queries and commands as they are, in frames, and filled in.
+fn put_to_a_store() -> Seeds {
+    let frame = |ask: Ask| frame::encode(&AskFrame { tag: 1, deadline_ms: 1_000, ask });
+    let asked = queries().into_iter().map(|query| {
+        let bytes = postcard::to_stdvec(&query).expect("plain data");
+        let read = Ask::Read { seen: None, consistency: Consistency::Stale, query };
+        [&[0][..], &part(&bytes), &[1], &part(&frame(read))].concat()
+    });
+    let given = proposals().into_iter().map(|Proposal { request, .. }| {
+        let bytes = postcard::to_stdvec(&request.command).expect("plain data");
+        [&[2, 0][..], &part(&bytes), &[1], &part(&frame(Ask::Write(request)))].concat()
+    });
+    let filled = (0..10).map(|kind| {
+        let name = part(&b"a".repeat(600));
+        let path = part(b"/a/b");
+        [&[3, 0, kind, 0, 1, 0][..], &name, &[0], &name, &[3, 1, kind, 9, 0, 0], &path, &[0], &path].concat()
+    });
+    asked.chain(given).chain(filled).collect()
 }
 
 fn snapshots() -> Seeds {

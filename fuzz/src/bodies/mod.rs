@@ -3,13 +3,14 @@
 //! watch; see fuzz/run).
 //!
 //! - `handshake`, `frames`, `protocol`, `raft`: what comes over the network
-//! - `rules`: commands and questions that can be said there
+//! - `rules`: commands and questions that can be said there; `asks`: the same put to a real store
 //! - `records`, `journal`, `store`, `snapshots`: what is on a disk, or comes from somebody else's
 //! - `forms`, `pages`: from a browser, and back to one
 //! - `shell`, `terminal`, `typed`, `files`, `names`: what people type, in lines, flags, files and patterns
 //!
 //! Not here: whether an answer is the right one. That is the tests' to know.
 
+pub mod asks;
 pub mod files;
 pub mod forms;
 pub mod frames;
@@ -33,6 +34,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them, for whoever replays their corpora.
 pub const TARGETS: &[Target] = &[
+    ("asks", asks::run),
     ("files", files::run),
     ("forms", forms::run),
     ("frames", frames::run),

@@ -4,7 +4,7 @@
 use super::Parts;
 use ribbit::state::command::{Command, Proposal, Request, Stamp};
 use ribbit::state::model::Model;
-use ribbit::state::{LogIndex, Query, Reply, RequestId, TokenHash};
+use ribbit::state::{AccountId, LogIndex, Query, RequestId, TokenHash};
 use ribbit::ui::export::Export;
 use std::sync::LazyLock;
 
@@ -27,18 +27,25 @@ static POND: LazyLock<(Model, LogIndex)> = LazyLock::new(|| {
         let stamp = Stamp { wall_ms: 1_700_000_000_000, age_ms: at };
         pond.apply(at, &Proposal { stamp, request }).expect("nothing here is refused")
     };
-    for (name, token) in [("ada", ADA), ("bob", BOB)] {
-        let created = apply(Command::CreateAccount {
-            username: name.into(),
-            name: name.into(),
-            email: format!("{name}@pond"),
-            password_hash: "$argon2id$".into(),
-        });
-        let Reply::Created { account } = created else { panic!("{created:?}") };
-        apply(Command::LogIn { account, credential_version: 1, token });
+    for command in beginning(0) {
+        apply(command);
     }
     (pond, at)
 });
+
+/// Two people come and log in, as the first commands of a log behind this index.
+pub fn beginning(at: LogIndex) -> Vec<Command> {
+    let create = |name: &str| Command::CreateAccount {
+        username: name.into(),
+        name: name.into(),
+        email: format!("{name}@pond"),
+        password_hash: "$argon2id$".into(),
+    };
+    // An account is the index of its creation.
+    let log_in =
+        |account, token| Command::LogIn { account: AccountId(account), credential_version: 1, token };
+    vec![create("ada"), log_in(at + 1, ADA), create("bob"), log_in(at + 3, BOB)]
+}
 
 /// The pond, for seeds.
 pub fn pond() -> Model {
