@@ -51,7 +51,7 @@ pub fn run(options: &RecoverOptions) -> Result<(), Failure> {
     panics::on_damage(move |why| {
         // Nothing else takes it away once this process has ended.
         let _ = fs::remove_dir_all(&left);
-        Failure::new(Exit::Refused, format!("{from} cannot be recovered from: {why}"))
+        Failure::new(Exit::Refused, format!("{from} cannot be used: {why}"))
     });
     let recovered = begin_in(&work, options).and_then(|recovered| {
         // Root recovers for a unit, whose user has the data folder.
