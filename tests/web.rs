@@ -5,6 +5,8 @@
 
 #[path = "web/again.rs"]
 mod again;
+#[path = "web/bounds.rs"]
+mod bounds;
 #[path = "support/group.rs"]
 #[allow(dead_code)] // What only other tests do to a group.
 mod group;

@@ -40,6 +40,8 @@ pub enum Mood {
     Forgetful,
     /// Connections are closed before a word is said.
     Gone,
+    /// A read ends its connection, as it does where it ends the server.
+    Mortal,
 }
 
 /// Events that are remembered, few enough that a test can outrun them.
@@ -344,6 +346,7 @@ fn answer(shared: &mut Shared, ask: Ask) -> Option<Answer> {
     let ahead = |seen: &Token| seen.index > shared.store.index;
     match mood {
         Mood::Gone => None,
+        Mood::Mortal if is_read => None,
         Mood::Unavailable(why) => Some(Answer::Unavailable(why)),
         Mood::Busy if !is_read => Some(Answer::Refused(Denied::new(Code::Busy))),
         Mood::Refusing(code) if !is_read => Some(Answer::Refused(Denied::new(code))),

@@ -111,6 +111,11 @@ mod tests {
         let silent = Unreachable::Undecided(Why::NotServing);
         assert_eq!(told(Stop::unread(silent)), (Exit::Unreachable, nobody.into()));
         assert_eq!(told(Unreachable::Nobody.into()), (Exit::Unreachable, nobody.into()));
+        // Not that nobody is there: somebody was, and whoever asks again may end the next one.
+        let spared = Stop::unread(Unreachable::Spared);
+        let (exit, words) = told(spared);
+        assert!(exit == Exit::Unreachable && words.starts_with("2 servers stopped while"), "{words}");
+        assert!(!spared.may_pass() && !spared.finds_nobody());
         // Of a write that may have left, that is said.
         let (exit, words) = told(silent.into());
         assert!(exit == Exit::Unreachable && words.ends_with("may or may not have been done"), "{words}");

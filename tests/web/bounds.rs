@@ -1,0 +1,54 @@
+//! What cannot be valid is refused at once and in words; a read that servers stop over is not put to all of them.
+
+use crate::group::Mood;
+use crate::http::Browser;
+use crate::site::Site;
+use std::time::{Duration, Instant};
+
+/// Short enough that nothing was waited for, long enough for a machine that is busy.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+#[test]
+fn a_form_from_behind_the_end_of_every_log_is_refused_at_once_whatever_it_is_for() {
+    let site = Site::start();
+    let mut ada = Browser::new(&site.address);
+    ada.join("ada");
+    let request = format!("{:032x}.{}", 7, u64::MAX);
+    let asked = site.group.asked().len();
+    for (path, fields) in [
+        ("/delete", vec![("password", "password")]),
+        (
+            "/settings",
+            vec![("choice", "password"), ("password", "password"), ("new-password", "another one")],
+        ),
+        ("/settings", vec![("choice", "profile"), ("name", "Ada"), ("email", "a@b")]),
+        ("/settings", vec![("choice", "others")]),
+        ("/main", vec![("post", "hello")]),
+        ("/manage", vec![("username", "bob"), ("choice", "add")]),
+        ("/messages/bob", vec![("message", "hello")]),
+        ("/create", vec![("name", "a"), ("username", "eve"), ("email", "a@b"), ("password", "password")]),
+        ("/logout", vec![]),
+    ] {
+        let began = Instant::now();
+        let reply = ada.post(path, &[&fields[..], &[("request", &request)]].concat());
+        assert_eq!(reply.status, 422, "{path}: {}", reply.body);
+        assert!(began.elapsed() < AT_ONCE, "{path}: {:?}", began.elapsed());
+    }
+    assert_eq!(site.group.asked().len(), asked, "it was put to the servers");
+    assert_eq!(ada.get("/main").status, 200);
+}
+
+#[test]
+fn a_page_that_two_servers_stopped_over_says_so_and_does_not_ask_again_by_itself() {
+    let site = Site::start();
+    let mut ada = Browser::new(&site.address);
+    ada.join("ada");
+    site.group.be(Mood::Mortal);
+    let began = Instant::now();
+    let page = ada.get("/main");
+    page.says(503, "two servers stopped while they answered this page".replacen('t', "T", 1).as_str());
+    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+    assert!(!page.body.contains("http-equiv=\"refresh\"") && !page.body.contains("data-again"));
+    site.group.be(Mood::Well);
+    assert_eq!(ada.get("/main").status, 200);
+}
