@@ -205,6 +205,32 @@ fn requests_that_are_far_too_long_disturb_nobody() {
     });
 }
 
+/// Cookies ignore ports: any other service of this host can set one.
+#[test]
+fn a_position_that_no_server_gave_out_costs_a_moment_and_is_forgotten() {
+    let pond = Pond::start();
+    let mut ada = pond.browser();
+    ada.join("ada");
+    let seen = ada.cookies["seen"].clone();
+    let (history, index) = seen.split_once('.').unwrap();
+    let index: u64 = index.parse().unwrap();
+    for ahead in [index + 1, index + 1_000_000, u64::MAX] {
+        for path in ["/main", "/login", "/settings"] {
+            ada.cookies.insert("seen".into(), format!("{history}.{ahead}"));
+            let began = Instant::now();
+            let page = ada.get(path);
+            page.says(200, "<main");
+            assert!(!page.body.contains("may be old"), "{path}: {}", page.body);
+            assert!(began.elapsed() < Duration::from_secs(2), "{path}: {:?}", began.elapsed());
+        }
+        ada.cookies.insert("seen".into(), format!("{history}.{ahead}"));
+        ada.post("/login", &[("username", "ada"), ("password", "password")]).leads_to("/main");
+        let now: u64 = ada.cookies["seen"].split_once('.').unwrap().1.parse().unwrap();
+        assert!((index..index + 1_000).contains(&now), "{now}");
+        ada.croak(&format!("behind {ahead}"));
+    }
+}
+
 /// A browser with a session that there never was.
 fn stranger(pond: &Pond) -> Browser {
     let mut browser = pond.browser();
