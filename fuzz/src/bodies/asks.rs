@@ -18,7 +18,7 @@ use ribbit::state::{
     AccountId, LeaseCommand, LogIndex, MessageCommand, Owner, Query, RequestId, TokenHash, TreeCommand,
     TreePath,
 };
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex};
 
 /// More show nothing new, and take long.
 const STEPS_MAX: usize = 32;
@@ -60,6 +60,8 @@ struct Begun {
     at: LogIndex,
     /// For those who only read.
     reader: Reader,
+    /// Open for as long as the process runs.
+    _store: Mutex<Store>,
 }
 
 static BEGUN: LazyLock<Begun> = LazyLock::new(|| {
@@ -89,9 +91,8 @@ static BEGUN: LazyLock<Begun> = LazyLock::new(|| {
     let (model, at) = (pond.model.clone(), pond.at);
     drop(pond);
     let kept = disk.copy();
-    // It stays open for as long as the process runs.
-    let reader = Box::leak(Box::new(Store::open(disk).expect("it was written by us"))).reader();
-    Begun { disk: kept, model, at, reader }
+    let store = Store::open(disk).expect("it was written by us");
+    Begun { disk: kept, model, at, reader: store.reader(), _store: Mutex::new(store) }
 });
 
 fn next(pond: &mut Pond, command: Command) {
