@@ -72,7 +72,7 @@ impl Operator {
     }
 
     async fn list(&self, names: &str, json: bool) -> Result<(), Halt> {
-        let accounts = self.accounts(names).await?;
+        let accounts = self.accounts(names, true).await?;
         match json {
             true => accounts.iter().try_for_each(|account| say(&person_json::account_line(account))),
             false => say(lines::accounts(&accounts).trim_end()),
@@ -94,16 +94,16 @@ impl Operator {
     async fn account(&self, username: &str) -> Result<(AccountId, String), Stop> {
         let username = fold_username(username)?;
         // No wildcard is a letter of a name.
-        let found = self.accounts(&username).await?;
+        let found = self.accounts(&username, false).await?;
         let account = found.first().ok_or(Denied::of(Code::NoSuchUser, Field::Username))?;
         Ok((account.person.account, username))
     }
 
-    /// All accounts whose names fit, page by page.
-    async fn accounts(&self, names: &str) -> Result<Vec<AccountLine>, Stop> {
+    /// Reads all accounts whose names fit, page by page; `or_old` as in [`Operator::read`].
+    async fn accounts(&self, names: &str, or_old: bool) -> Result<Vec<AccountLine>, Stop> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
-            let page = self.read(Query::Accounts { names: names.to_string(), after }).await?;
+            let page = self.read(Query::Accounts { names: names.to_string(), after }, or_old).await?;
             let Page::Accounts { accounts, more } = page else {
                 return Err(Stop::undecided(Why::NotServing));
             };
@@ -115,13 +115,15 @@ impl Operator {
         }
     }
 
-    /// The newest there is; what a member has where nobody can say what is.
-    async fn read(&self, query: Query) -> Result<Page, Stop> {
+    /// Reads the newest there is. Where the servers cannot agree, `or_old` takes what one of them has and marks it; nothing
+    /// is decided by that.
+    async fn read(&self, query: Query, or_old: bool) -> Result<Page, Stop> {
         let ask = |consistency| Ask::Read { seen: None, consistency, query: query.clone() };
         let newest = self.client.ask(ask(Consistency::Linearizable), NEWEST_MAX).await;
         let answer = match newest {
             Ok(answer @ (Answer::Read { .. } | Answer::Refused(_))) => answer,
             Err(Unreachable::Spared) => return Err(Stop::unread(Unreachable::Spared)),
+            Err(why) if !or_old => return Err(Stop::unread(why)),
             _ => {
                 eprintln!("the servers cannot agree at the moment: this may be old");
                 self.client.ask(ask(Consistency::Stale), ASK_MAX).await.map_err(Stop::unread)?
