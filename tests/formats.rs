@@ -14,8 +14,8 @@ use ribbit::db::snapshot::Chunk;
 use ribbit::state::accounts::{AccountCommand, OperatorCommand};
 use ribbit::state::apply::digest;
 use ribbit::state::code::{Code, Denied, Field};
-use ribbit::state::command::{Command, HOME, MemberChange, NewMember, Proposal, Reply, Request, Role, Stamp};
-use ribbit::state::croaks::{Marks, PostStart};
+use ribbit::state::command::{Command, HOME, MemberName, NewMember, Proposal, Reply, Request, Role, Stamp};
+use ribbit::state::croaks::{CroakStart, Marks};
 use ribbit::state::ids::{AccountId, ClusterId, HistoryId, RequestId, TokenHash};
 use ribbit::state::leases::{Ending, LeaseCommand};
 use ribbit::state::messages::MessageCommand;
@@ -67,7 +67,7 @@ fn rows() -> Vec<String> {
     let session = Session { account: id, opened: 5, opened_age_ms: 1_000, opened_wall_ms: 2_000 };
     let croak = Croak { author: id, wall_ms: 3_000, text: "a,\n\"b\" 🐸".into() };
     let marks = Marks { id: HISTORY, digest: u64::MAX, age_ms: 300 };
-    let post = Post { marks, croak: croak.clone() };
+    let post = StoredCroak { marks, croak: croak.clone() };
     let member = Member {
         role: Role::Coordinator,
         id: 2,
@@ -89,14 +89,13 @@ fn rows() -> Vec<String> {
         line::<Names>("Names", "ada".into(), id),
         line::<Sessions>("Sessions", TOKEN, session),
         line::<SessionsOf>("SessionsOf", (id, 5), TOKEN),
-        line::<Croaks>("Croaks", 0x0a0b, croak),
         line::<CroaksBy>("CroaksBy", (id, 0x0a0b), ()),
         line::<Friends>("Friends", (id, 9), ()),
         line::<Followers>("Followers", (AccountId(9), id.0), ()),
         line::<Sweeps>("Sweeps", id, ()),
         line::<Members>("Members", 6, member),
         line::<Books>("Books", (), books),
-        line::<Posts>("Posts", 0x0a0c, post),
+        line::<Croaks>("Croaks", 0x0a0c, post),
     ];
     rows.extend(coordination_rows(id));
     rows.extend(message_rows(id));
@@ -147,7 +146,6 @@ fn coordination_rows(account: AccountId) -> Vec<String> {
     let member = Lease::of_member(u64::MAX, "host:10002", 300);
     let coordination = Coordination { nodes: 3, client_leases: 1, clusters: 2, next_client: 300 };
     vec![
-        line::<Elsewhere>("Elsewhere", 6, 2),
         line::<Nodes>("Nodes", path("/jobs"), folder),
         line::<Nodes>("Nodes", path("/jobs/ü"), file),
         line::<Nodes>("Nodes", path("/jobs/backup"), lock),
@@ -209,7 +207,7 @@ fn rehash_command() -> Command {
 }
 
 /// The commands of rules level 2.
-fn coordination_commands(member: &NewMember) -> Vec<Command> {
+fn coordination_commands() -> Vec<Command> {
     let (lease, words) = (Some(TOKEN), "lock /jobs/backup".to_string());
     let guard = Some(Guard { lock: path("/jobs/backup"), fence: 300 });
     let tree = [
@@ -242,14 +240,8 @@ fn coordination_commands(member: &NewMember) -> Vec<Command> {
         LeaseCommand::SetClusters { clusters: 2 },
         LeaseCommand::NumberClient,
     ];
-    let members = [
-        MemberChange::Join { member: member.clone() },
-        MemberChange::Lose { role: Role::Backend, id: 3 },
-        MemberChange::Drain { role: Role::Backend, id: 3, drained: true },
-    ];
     let mut commands: Vec<Command> = tree.into_iter().map(Command::Tree).collect();
     commands.extend(leases.into_iter().map(Command::Lease));
-    commands.extend(members.into_iter().map(|change| Command::Elsewhere { site: 2, change }));
     commands
 }
 
@@ -278,10 +270,10 @@ fn entries() -> Vec<String> {
         Command::Sweep { account: AccountId(1) },
         Command::IndexCroaks,
         Command::Found { history: HistoryId(HISTORY), member: member.clone() },
-        Command::Join { member: member.clone() },
+        Command::Join { site: 2, member: member.clone() },
         Command::Describe { raft_id: 6, address: "host:1".into(), machine: "board".into(), rules_level: 1 },
-        Command::Lose { role: Role::Backend, id: 3 },
-        Command::Drain { role: Role::Backend, id: 3, drained: true },
+        Command::Lose { name: MemberName { role: Role::Backend, site: 2, id: 3 } },
+        Command::Drain { name: MemberName::at_home(Role::Backend, 3), drained: true },
         Command::Forget { raft_id: 6 },
         Command::RaiseRules { level: 2 },
     ];
@@ -294,8 +286,7 @@ fn entries() -> Vec<String> {
         assert_eq!(postcard::from_bytes::<Proposal>(&bytes).unwrap(), proposal);
         format!("{name} {digest:016x} {}", hex(&bytes))
     };
-    let later =
-        coordination_commands(&member).into_iter().chain(message_commands()).chain([rehash_command()]);
+    let later = coordination_commands().into_iter().chain(message_commands()).chain([rehash_command()]);
     commands.into_iter().chain(later).map(entry).collect()
 }
 
@@ -376,11 +367,11 @@ proptest! {
     #[test]
     fn how_a_post_begins_is_read_as_the_whole_is(id: u128, digest: u64, age_ms: u64, author: u64, text: String) {
         let marks = Marks { id, digest, age_ms };
-        let post = Post { marks, croak: Croak { author: AccountId(author), wall_ms: 1, text } };
+        let post = StoredCroak { marks, croak: Croak { author: AccountId(author), wall_ms: 1, text } };
         let bytes = encode(&post);
-        prop_assert_eq!(PostStart::of(&bytes), Some(PostStart { marks, author: post.croak.author }));
+        prop_assert_eq!(CroakStart::of(&bytes), Some(CroakStart { marks, author: post.croak.author }));
         for short in 0..bytes.len().min(30) {
-            prop_assert!(PostStart::of(&bytes[..short]).is_none_or(|start| start.marks == marks));
+            prop_assert!(CroakStart::of(&bytes[..short]).is_none_or(|start| start.marks == marks));
         }
     }
 
@@ -392,9 +383,8 @@ proptest! {
             let _ = decode::<Account>(bytes);
             let _ = decode::<Session>(bytes);
             let _ = decode::<Croak>(bytes);
-            let _ = decode::<Post>(bytes);
-            let _ = PostStart::of(bytes);
-            let _ = decode_start::<AccountId>(bytes);
+            let _ = decode::<StoredCroak>(bytes);
+            let _ = CroakStart::of(bytes);
             let _ = decode::<Remembered>(bytes);
             let _ = decode::<Member>(bytes);
             let _ = decode::<Bookkeeping>(bytes);

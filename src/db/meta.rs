@@ -5,14 +5,11 @@
 use super::DbError;
 use super::read::{META, ROWS};
 use super::record::{Configuration, Identity, Position, seal_record, unseal_record};
-use crate::state::HOME;
 use redb::{Database, ReadableDatabase, ReadableTable, Table};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 const IDENTITY: &str = "identity";
-/// The number of the cluster that its node serves, where it is not the home.
-const SITE: &str = "site";
 pub(super) const JOINING: &str = "joining";
 /// What was promised when this epoch's log began.
 pub(super) const HARD_STATE: &str = "hard";
@@ -87,18 +84,13 @@ pub(super) fn write_identity(
     meta: &mut Table<'_, &'static str, &'static [u8]>,
     identity: &Identity,
 ) -> Result<(), DbError> {
-    if identity.site != HOME {
-        write_meta(meta, SITE, &identity.site)?;
-    }
     write_meta(meta, IDENTITY, identity)
 }
 
 pub(super) fn read_identity(
     meta: &impl ReadableTable<&'static str, &'static [u8]>,
 ) -> Result<Option<Identity>, DbError> {
-    let Some(identity) = read_meta::<Identity>(meta, IDENTITY)? else { return Ok(None) };
-    let site = read_meta(meta, SITE)?.unwrap_or(HOME);
-    Ok(Some(Identity { site, ..identity }))
+    read_meta(meta, IDENTITY)
 }
 
 pub(super) fn write_position(

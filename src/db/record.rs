@@ -72,8 +72,7 @@ pub struct Identity {
     pub raft_id: RaftId,
     pub role: Role,
     pub id: u32,
-    /// The number of the cluster it serves; in a record of its own, without which it is the home.
-    #[serde(skip)]
+    /// The number of the region that it serves.
     pub site: u32,
 }
 

@@ -18,7 +18,7 @@ use super::ports::Ports;
 use super::write_file;
 use crate::db::disk::{LOG_PREFIX, STORE_FILE, log_names};
 use crate::db::{self, DbError, FileDisk, Identity, Store};
-use crate::state::rows::{Accounts, Croaks, Messages, Order, Posts, Table, View, scan};
+use crate::state::rows::{Accounts, Croaks, Messages, Order, Table, View, scan};
 use crate::state::{AccountId, HOME, HistoryId, LogIndex, MemberName, Role, members};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -208,9 +208,8 @@ pub(super) fn census<V: View>(view: &V) -> Result<Census, V::Error> {
         |row| !row.deleted,
     )?;
     let croaks = count::<Croaks, _>(view, 0, &last, next, |_| true)?;
-    let posts = count::<Posts, _>(view, 0, &last, next, |_| true)?;
     let messages = count::<Messages, _>(view, 0, &last, next, |_| true)?;
-    Ok(Census { accounts, croaks: croaks + posts, messages })
+    Ok(Census { accounts, croaks, messages })
 }
 
 /// How many rows with `from <= key < to` are wanted.

@@ -14,11 +14,11 @@
 //! was never applied. Refusals are remembered too: a retry gets the same answer.
 
 use super::code::{Code, Denied};
-use super::command::{Command, HOME, MemberName, Outcome, Proposal, Reply};
+use super::command::{Command, Outcome, Proposal, Reply};
 use super::croaks::{Marks, remembered_at};
 use super::ids::LogIndex;
 use super::limits::{Bounds, CROAK_CHARS_MAX};
-use super::rows::{Bookkeeping, Books, Change, Key, Posts, Remembered, Requests, Table, View, WriteView};
+use super::rows::{Bookkeeping, Books, Change, Croaks, Key, Remembered, Requests, Table, View, WriteView};
 use super::window::Entry;
 use super::{accounts, leases, members, messages, namespace, social};
 
@@ -37,10 +37,8 @@ pub type Decision = Result<(Vec<Change>, Reply), Denied>;
 pub struct Moment {
     pub index: LogIndex,
     pub wall_ms: u64,
-    /// What a post keeps of its request, with the cluster's age, which never falls.
+    /// What a croak keeps of its request, with the cluster's age, which never falls.
     pub marks: Marks,
-    /// Of the group: what is written may depend on it.
-    pub rules_level: u32,
 }
 
 impl Moment {
@@ -81,7 +79,7 @@ pub fn apply_within<V: WriteView>(
     }
     let age_ms = stamp.age_ms.max(view.window().age_ms());
     let marks = Marks { id: request.id.0, digest, age_ms };
-    let moment = Moment { index, wall_ms: stamp.wall_ms, marks, rules_level: before.rules_level };
+    let moment = Moment { index, wall_ms: stamp.wall_ms, marks };
     let mut books = before;
     let (mut changes, outcome) = match decide(bounds, view, moment, &mut books, &request.command)? {
         Ok((changes, reply)) => (changes, Ok(reply)),
@@ -90,7 +88,7 @@ pub fn apply_within<V: WriteView>(
             (Vec::new(), Err(denied))
         }
     };
-    if !matches!(changes.first(), Some(Change::Put { table, .. }) if *table == Posts::ID) {
+    if !matches!(changes.first(), Some(Change::Put { table, .. }) if *table == Croaks::ID) {
         let row = Remembered { id: request.id, digest, age_ms, outcome: outcome.clone() };
         changes.push(Change::put::<Requests>(&index, &row));
     }
@@ -128,7 +126,7 @@ fn decide<V: View>(
     command: &Command,
 ) -> Result<Decision, V::Error> {
     let founding = matches!(command, Command::Found { .. });
-    if command.rules_level() > books.rules_level && !founding && books.rules_level > 0 {
+    if (bounds.level_of)(command) > books.rules_level && !founding && books.rules_level > 0 {
         return Ok(Err(Denied::new(Code::TooNew)));
     }
     match command {
@@ -152,19 +150,16 @@ fn decide<V: View>(
         Command::Sweep { account } => social::sweep(bounds, view, books, *account),
         Command::IndexCroaks => social::index_croaks(bounds, view, books),
         Command::Found { history, member } => members::found(books, *history, member),
-        Command::Join { member } => members::join(view, books, HOME, member),
+        Command::Join { site, member } => members::join(view, books, *site, member),
         Command::Describe { raft_id, address, machine, rules_level } => {
             members::describe(view, *raft_id, address, machine, *rules_level)
         }
-        Command::Lose { role, id } => members::lose(view, MemberName::at_home(*role, *id)),
-        Command::Drain { role, id, drained } => {
-            members::drain(view, MemberName::at_home(*role, *id), *drained)
-        }
+        Command::Lose { name } => members::lose(view, *name),
+        Command::Drain { name, drained } => members::drain(view, *name, *drained),
         Command::Forget { raft_id } => members::forget(bounds, view, moment, *raft_id),
         Command::RaiseRules { level } => members::raise_rules(view, books, *level),
         Command::Tree(command) => namespace::change(bounds, view, moment, command),
         Command::Lease(command) => leases::change(bounds, view, moment, command),
-        Command::Elsewhere { site, change } => members::elsewhere(view, books, *site, change),
         Command::Message(command) => messages::change(bounds, view, moment, command),
         Command::Account(command) => accounts::change(bounds, view, moment, books, command),
         Command::Operate(command) => accounts::operate(bounds, view, books, command),

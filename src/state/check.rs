@@ -8,7 +8,7 @@
 
 use super::accounts::{AccountCommand, OperatorCommand};
 use super::code::{Code, Denied, Field};
-use super::command::{Command, HOME, MemberChange, NewMember, Request};
+use super::command::{Command, HOME, NewMember, Request};
 use super::leases::LeaseCommand;
 use super::limits::{
     ADDRESS_BYTES_MAX, CLUSTERS_MAX, INDEX_MAX, LEASE_MS_MAX, LEASE_MS_MIN, LEASE_WORDS_BYTES_MAX,
@@ -176,16 +176,16 @@ impl Command {
             Command::AddFriend { username: typed, .. } | Command::RemoveFriend { username: typed, .. } => {
                 username(typed)
             }
-            Command::Found { member, .. } | Command::Join { member } => new_member(member),
+            Command::Found { member, .. } => new_member(member),
+            Command::Join { site: number, member } => {
+                site(*number)?;
+                new_member(member)
+            }
             Command::Describe { address: said, machine, .. } => {
                 address(said)?;
                 address(machine)
             }
-            Command::Elsewhere { site: number, change } => {
-                hold(*number != HOME, INVALID)?;
-                site(*number)?;
-                change.check()
-            }
+            Command::Lose { name } | Command::Drain { name, .. } => site(name.site),
             Command::Rehash { password_hash, .. } => hash(password_hash),
             Command::Tree(command) => command.check(),
             Command::Lease(command) => command.check(),
@@ -197,8 +197,6 @@ impl Command {
             | Command::DeleteAccount { .. }
             | Command::Sweep { .. }
             | Command::IndexCroaks
-            | Command::Lose { .. }
-            | Command::Drain { .. }
             | Command::Forget { .. }
             | Command::RaiseRules { .. } => Ok(()),
         }
@@ -244,7 +242,6 @@ impl Command {
             | Command::Forget { .. }
             | Command::RaiseRules { .. }
             | Command::Tree(_)
-            | Command::Elsewhere { .. }
             | Command::Operate(_)
             | Command::Rehash { .. } => false,
         }
@@ -287,19 +284,9 @@ impl Command {
             | Command::Drain { .. }
             | Command::Forget { .. }
             | Command::RaiseRules { .. }
-            | Command::Elsewhere { .. }
             | Command::Message(_)
             | Command::Account(_)
             | Command::Rehash { .. } => false,
-        }
-    }
-}
-
-impl MemberChange {
-    fn check(&self) -> Result<(), Denied> {
-        match self {
-            MemberChange::Join { member } => new_member(member),
-            MemberChange::Lose { .. } | MemberChange::Drain { .. } => Ok(()),
         }
     }
 }

@@ -7,9 +7,7 @@ use super::accounts::{AccountCommand, OperatorCommand};
 use super::code::Denied;
 use super::ids::{AccountId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
 use super::leases::{Ending, LeaseCommand};
-use super::limits::{
-    CLUSTERS_MAX, REQUEST_BYTES_MAX, RULES_LEVEL_MESSAGES, RULES_LEVEL_REHASH, RULES_LEVEL_TREE,
-};
+use super::limits::{CLUSTERS_MAX, REQUEST_BYTES_MAX};
 use super::messages::MessageCommand;
 use super::namespace::TreeCommand;
 use serde::{Deserialize, Serialize};
@@ -71,10 +69,6 @@ impl Role {
 
 /// The cluster where voters sit, and where everybody is who was not told otherwise.
 pub const HOME: u32 = 1;
-
-pub(super) fn home() -> u32 {
-    HOME
-}
 
 /// How many clusters further on than `home` this one is, going round: who has nobody at home goes to the next.
 pub fn clusters_on(home: u32, site: u32) -> u32 {
@@ -171,6 +165,8 @@ pub enum Command {
     },
     /// A process with an empty store asks to belong; the reply hands out its Raft id.
     Join {
+        /// The region that it serves.
+        site: u32,
         member: NewMember,
     },
     /// What a member says of itself has changed: where it is reached, where it runs, what it understands.
@@ -183,13 +179,11 @@ pub enum Command {
     /// This member's store is lost, damaged or older than it was: it has to leave. Answers `Stepped` while the
     /// group still has it, `Done` once it is gone. Proposed by whoever runs under its name, or by an operator.
     Lose {
-        role: Role,
-        id: u32,
+        name: MemberName,
     },
     /// This member should learn and not vote, or vote again.
     Drain {
-        role: Role,
-        id: u32,
+        name: MemberName,
         drained: bool,
     },
     /// A lost member that is out of the configuration is forgotten. Proposed by the leader.
@@ -205,11 +199,6 @@ pub enum Command {
     Tree(TreeCommand),
     /// Who is there, and who is not.
     Lease(LeaseCommand),
-    /// What `Join`, `Lose` and `Drain` are, for a member of another cluster than the home.
-    Elsewhere {
-        site: u32,
-        change: MemberChange,
-    },
     /// Direct messages, and what was read.
     Message(MessageCommand),
     /// What people change of what is theirs.
@@ -226,45 +215,33 @@ pub enum Command {
     },
 }
 
-/// What becomes of a member of another cluster than the home. New ones go at the end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum MemberChange {
-    Join { member: NewMember },
-    Lose { role: Role, id: u32 },
-    Drain { role: Role, id: u32, drained: bool },
-}
-
 impl Command {
-    /// The rules level that a group must have reached before this command may be given. A command that is added
-    /// later answers a higher one, so that members of mixed versions never apply it differently.
+    /// The rules level that a cluster must have reached before this command may be given. A command that is added
+    /// later gets a higher one, so that members of mixed versions never apply it differently.
     pub fn rules_level(&self) -> u32 {
         match self {
-            Command::Tree(_) | Command::Lease(_) | Command::Elsewhere { .. } => RULES_LEVEL_TREE,
-            Command::Message(_) | Command::Account(_) | Command::Operate(_) => RULES_LEVEL_MESSAGES,
-            Command::Rehash { .. } => RULES_LEVEL_REHASH,
-            _ => 1,
-        }
-    }
-
-    /// `Join`, wherever the member is.
-    pub fn join(site: u32, member: NewMember) -> Command {
-        match site {
-            HOME => Command::Join { member },
-            _ => Command::Elsewhere { site, change: MemberChange::Join { member } },
-        }
-    }
-    /// `Lose`, wherever the member is.
-    pub fn lose(MemberName { role, site, id }: MemberName) -> Command {
-        match site {
-            HOME => Command::Lose { role, id },
-            _ => Command::Elsewhere { site, change: MemberChange::Lose { role, id } },
-        }
-    }
-    /// `Drain`, wherever the member is.
-    pub fn drain(MemberName { role, site, id }: MemberName, drained: bool) -> Command {
-        match site {
-            HOME => Command::Drain { role, id, drained },
-            _ => Command::Elsewhere { site, change: MemberChange::Drain { role, id, drained } },
+            Command::CreateAccount { .. }
+            | Command::LogIn { .. }
+            | Command::LogOut { .. }
+            | Command::Croak { .. }
+            | Command::AddFriend { .. }
+            | Command::RemoveFriend { .. }
+            | Command::DeleteAccount { .. }
+            | Command::Sweep { .. }
+            | Command::IndexCroaks
+            | Command::Found { .. }
+            | Command::Join { .. }
+            | Command::Describe { .. }
+            | Command::Lose { .. }
+            | Command::Drain { .. }
+            | Command::Forget { .. }
+            | Command::RaiseRules { .. }
+            | Command::Tree(_)
+            | Command::Lease(_)
+            | Command::Message(_)
+            | Command::Account(_)
+            | Command::Operate(_)
+            | Command::Rehash { .. } => 1,
         }
     }
 
@@ -302,7 +279,6 @@ impl Command {
             | Command::RaiseRules { .. }
             | Command::Tree(_)
             | Command::Lease(_)
-            | Command::Elsewhere { .. }
             | Command::Operate(_)
             | Command::Rehash { .. } => None,
         }
@@ -341,7 +317,6 @@ impl Command {
             | Command::Forget { .. }
             | Command::RaiseRules { .. }
             | Command::Lease(_)
-            | Command::Elsewhere { .. }
             | Command::Message(_)
             | Command::Account(_)
             | Command::Operate(_)

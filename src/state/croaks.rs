@@ -1,26 +1,19 @@
-//! Where croaks lie: in two tables that read as one.
+//! Croaks as they are stored: each is one row, with the record of its request in it.
 //!
-//! ```text
-//!   Croaks   of rules level 1: each with the record of its request in a row of its own, in Requests
-//!   Posts    since rules level 2: the record is part of the croak; all of them newer than all of Croaks
-//! ```
+//! The record makes the request happen once for as long as it is remembered, and costs no row of its own to insert and
+//! remove. When a croak is removed while its request is remembered, the record becomes a row of [`Requests`].
 //!
-//! A post carries what makes its request happen once for as long as it lives, so that a croak is one row: one insert,
-//! and nothing to remove when the request is forgotten. A post that is removed while its request is remembered leaves
-//! the record behind, as a row of [`Requests`].
-//!
-//! Posts are the last of all tables. A B-tree splits a page in its middle, except where it grows at its very end: so
+//! Croaks are the last of all tables. A B-tree splits a page in its middle, except where it grows at its very end: so
 //! their pages are full, and those of a table that others follow are half empty.
 
 use super::command::Reply;
 use super::ids::{AccountId, LogIndex, RequestId};
 use super::rows::{
-    BadRow, Bookkeeping, Change, Croak, Croaks, Key, Order, Posts, Remembered, Requests, Table, TableId,
-    View, body, decode_start, get,
+    BadRow, Bookkeeping, Change, Croak, Croaks, Key, Order, Remembered, Requests, Table, View, body, get,
 };
 use serde::{Deserialize, Serialize};
 
-/// What makes a post's request happen once: [`Remembered`] without the outcome, which the post itself is.
+/// The record of a croak's request: [`Remembered`] without the outcome, which the croak itself is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marks {
     /// A `RequestId`: random, so that fixed lengths are the shortest.
@@ -33,50 +26,44 @@ pub struct Marks {
     pub age_ms: u64,
 }
 
-/// How a [`Post`] begins: what is read of it without its text.
+/// The beginning of a [`StoredCroak`]: what is read of it without its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PostStart {
+pub struct CroakStart {
     pub marks: Marks,
     pub author: AccountId,
 }
 
-impl PostStart {
+impl CroakStart {
     /// Of a stored row. Each croak's is read several times on its way, so the fixed lengths are not left to serde, which
     /// takes them byte by byte.
-    pub fn of(row: &[u8]) -> Option<PostStart> {
+    pub fn of(row: &[u8]) -> Option<CroakStart> {
         let (id, rest) = body(row)?.split_first_chunk()?;
         let (digest, rest) = rest.split_first_chunk()?;
         let ((age_ms, author), _) = postcard::take_from_bytes(rest).ok()?;
         let marks = Marks { id: u128::from_le_bytes(*id), digest: u64::from_le_bytes(*digest), age_ms };
-        Some(PostStart { marks, author })
+        Some(CroakStart { marks, author })
     }
 }
 
-/// A croak, wherever it lies, without its text.
+/// A croak without its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
     pub index: LogIndex,
     pub author: AccountId,
-    /// Of a post.
-    marks: Option<Marks>,
+    marks: Marks,
 }
 
 impl Found {
-    fn in_croaks(index: LogIndex, row: &[u8]) -> Option<Found> {
-        // A croak of rules level 1 begins with its author.
-        Some(Found { index, author: decode_start(row)?, marks: None })
-    }
-    fn in_posts(index: LogIndex, row: &[u8]) -> Option<Found> {
-        let PostStart { marks, author } = PostStart::of(row)?;
-        Some(Found { index, author, marks: Some(marks) })
+    fn of(index: LogIndex, row: &[u8]) -> Option<Found> {
+        let CroakStart { marks, author } = CroakStart::of(row)?;
+        Some(Found { index, author, marks })
     }
 
     /// Removes it. What its request did stays known for as long as the request is remembered.
     pub fn remove(&self, books: &Bookkeeping, changes: &mut Vec<Change>) {
-        let Some(marks) = &self.marks else { return changes.push(Change::remove::<Croaks>(&self.index)) };
-        changes.push(Change::remove::<Posts>(&self.index));
+        changes.push(Change::remove::<Croaks>(&self.index));
         if self.index > books.forgotten_through {
-            changes.push(Change::put::<Requests>(&self.index, &remembered(self.index, marks)));
+            changes.push(Change::put::<Requests>(&self.index, &remembered(self.index, &self.marks)));
         }
     }
 }
@@ -86,29 +73,21 @@ fn remembered(index: LogIndex, marks: &Marks) -> Remembered {
     Remembered { id: RequestId(id), digest, age_ms, outcome: Ok(Reply::Croaked { croak: index }) }
 }
 
-/// The croak of this id, with its text.
+/// Returns the croak of this id, with its text.
 ///
 /// # Errors
 /// Only the view's.
 pub fn read<V: View>(view: &V, index: LogIndex) -> Result<Option<Croak>, V::Error> {
-    if let Some(post) = get::<Posts, V>(view, &index)? {
-        return Ok(Some(post.croak));
-    }
-    get::<Croaks, V>(view, &index)
+    Ok(get::<Croaks, V>(view, &index)?.map(|stored| stored.croak))
 }
 
-/// Where the croak of this id lies.
+/// Returns the croak of this id, without its text.
 ///
 /// # Errors
 /// Only the view's.
 pub fn find<V: View>(view: &V, index: LogIndex) -> Result<Option<Found>, V::Error> {
     let key = index.bytes();
-    for (table, reads) in [NEW, OLD] {
-        if let Some(row) = view.get(table, &key)? {
-            return found((table, reads), key, &row).map(Some);
-        }
-    }
-    Ok(None)
+    view.get(Croaks::ID, &key)?.map(|row| found(key, &row)).transpose()
 }
 
 /// Croaks with `from <= id < to`, at most `limit`.
@@ -122,39 +101,23 @@ pub fn between<V: View>(
     order: Order,
     limit: usize,
 ) -> Result<Vec<Found>, V::Error> {
-    let tables = match order {
-        Order::OldestFirst => [OLD, NEW],
-        Order::NewestFirst => [NEW, OLD],
-    };
-    let (from, to) = (from.bytes(), to.bytes());
-    let mut all = Vec::new();
-    for table in tables {
-        for (key, row) in view.scan(table.0, &from, &to, order, limit - all.len())? {
-            all.push(found(table, key, &row)?);
-        }
-    }
-    Ok(all)
+    let rows = view.scan(Croaks::ID, &from.bytes(), &to.bytes(), order, limit)?;
+    rows.into_iter().map(|(key, row)| found(key, &row)).collect()
 }
 
-/// A table, and how its rows are read.
-type Reads = (TableId, fn(LogIndex, &[u8]) -> Option<Found>);
-const OLD: Reads = (Croaks::ID, Found::in_croaks);
-const NEW: Reads = (Posts::ID, Found::in_posts);
-
-fn found<E: From<BadRow>>((table, reads): Reads, key: Vec<u8>, row: &[u8]) -> Result<Found, E> {
-    let one = LogIndex::from_bytes(&key).and_then(|index| reads(index, row));
-    one.ok_or_else(|| BadRow { table, key }.into())
+fn found<E: From<BadRow>>(key: Vec<u8>, row: &[u8]) -> Result<Found, E> {
+    let one = LogIndex::from_bytes(&key).and_then(|index| Found::of(index, row));
+    one.ok_or_else(|| BadRow { table: Croaks::ID, key }.into())
 }
 
-/// The croak that a change puts, and its author.
+/// Returns the croak that a change puts, and its author.
 pub fn put_by(change: &Change) -> Option<(LogIndex, AccountId)> {
-    let Change::Put { table, key, row } = change else { return None };
-    let (_, reads) = [NEW, OLD].into_iter().find(|(id, _)| id == table)?;
-    let Found { index, author, .. } = reads(LogIndex::from_bytes(key)?, row)?;
+    let Change::Put { table: Croaks::ID, key, row } = change else { return None };
+    let Found { index, author, .. } = Found::of(LogIndex::from_bytes(key)?, row)?;
     Some((index, author))
 }
 
-/// What is remembered of the request that was applied at this index.
+/// Returns what is remembered of the request that was applied at this index.
 ///
 /// # Errors
 /// Only the view's.
@@ -162,5 +125,5 @@ pub fn remembered_at<V: View>(view: &V, index: LogIndex) -> Result<Option<Rememb
     if let Some(row) = get::<Requests, V>(view, &index)? {
         return Ok(Some(row));
     }
-    Ok(get::<Posts, V>(view, &index)?.map(|post| remembered(index, &post.marks)))
+    Ok(get::<Croaks, V>(view, &index)?.map(|stored| remembered(index, &stored.marks)))
 }

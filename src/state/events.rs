@@ -162,7 +162,6 @@ pub fn happened(command: &Command, applied: &Applied) -> Option<Happening> {
         | Command::Drain { .. }
         | Command::Forget { .. }
         | Command::RaiseRules { .. }
-        | Command::Elsewhere { .. }
         | Command::Rehash { .. } => None,
         Command::Message(command) => message_fact(command, changes),
         Command::Account(command) => account_fact(command, changes),

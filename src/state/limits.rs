@@ -1,6 +1,8 @@
 //! Every number that bounds something in the rules. Limits of sockets, queues and disks are in
 //! `net::limits`, `replica::limits` and `db::limits`.
 
+use super::command::Command;
+
 /// Characters (Unicode scalar values, CRLF counted as one) in a croak.
 pub const CROAK_CHARS_MAX: usize = 100;
 /// Characters in a user name: a-z 0-9 _ -, folded to lower case.
@@ -58,15 +60,7 @@ pub const NAMES_LOOK_MAX: usize = 4_096;
 pub const FOLLOWERS_COUNT_MAX: usize = 4_096;
 
 /// The newest rules level that this version understands.
-pub const RULES_LEVEL: u32 = 4;
-/// From this rules level on the record of a croak's request is part of the croak.
-pub const RULES_LEVEL_POSTS: u32 = 2;
-/// The rules level from which there are leases, the namespace and other clusters than the home.
-pub const RULES_LEVEL_TREE: u32 = 2;
-/// The rules level from which there are messages, read marks, and accounts that change.
-pub const RULES_LEVEL_MESSAGES: u32 = 3;
-/// The rules level from which the hash of a password may be made anew.
-pub const RULES_LEVEL_REHASH: u32 = 4;
+pub const RULES_LEVEL: u32 = 1;
 
 /// Members (voters and learners) of a group.
 pub const MEMBERS_MAX: usize = 32;
@@ -121,8 +115,10 @@ const _: () = assert!(SWEEP_STEP >= 2, "a sweep removes rows in pairs");
 
 /// The bounds that every member must share, because what a command does depends on them. A group always runs
 /// with [`Bounds::REAL`]; tests make them small, so that a short history reaches the edges.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Bounds {
+    /// The rules level from which a command may be given.
+    pub level_of: fn(&Command) -> u32,
     pub friends_max: usize,
     pub sessions_max: usize,
     pub index_step: usize,
@@ -141,6 +137,7 @@ pub struct Bounds {
 
 impl Bounds {
     pub const REAL: Bounds = Bounds {
+        level_of: Command::rules_level,
         friends_max: FRIENDS_MAX,
         sessions_max: SESSIONS_PER_ACCOUNT_MAX,
         index_step: INDEX_STEP,

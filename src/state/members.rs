@@ -4,25 +4,20 @@
 
 use super::apply::{Decision, Moment};
 use super::code::{Code, Denied};
-use super::command::{HOME, MemberChange, MemberName, NewMember, Reply, Role};
+use super::command::{HOME, MemberName, NewMember, Reply, Role};
 use super::ids::{HistoryId, RaftId};
 use super::leases;
 use super::limits::{ADDRESS_BYTES_MAX, Bounds, CLUSTERS_MAX, MEMBERS_MAX, RULES_LEVEL};
-use super::rows::{
-    self, Bookkeeping, Books, Change, Elsewhere, Member, Members, Order, Standing, View, scan,
-};
+use super::rows::{self, Bookkeeping, Books, Change, Member, Members, Order, Standing, View, scan};
 
 const NO_SUCH_MEMBER: Denied = Denied::new(Code::NoSuchMember);
 
 /// Every member, by Raft id.
+///
+/// # Errors
+/// The view's.
 pub fn all<V: View>(view: &V) -> Result<Vec<(RaftId, Member)>, V::Error> {
-    let mut members = scan::<Members, V>(view, &0, &RaftId::MAX, Order::OldestFirst, MEMBERS_MAX)?;
-    for (raft_id, site) in scan::<Elsewhere, V>(view, &0, &RaftId::MAX, Order::OldestFirst, MEMBERS_MAX)? {
-        if let Some((_, member)) = members.iter_mut().find(|(id, _)| *id == raft_id) {
-            member.site = site;
-        }
-    }
-    Ok(members)
+    scan::<Members, V>(view, &0, &RaftId::MAX, Order::OldestFirst, MEMBERS_MAX)
 }
 
 /// The member with this Raft id.
@@ -30,9 +25,7 @@ pub fn all<V: View>(view: &V) -> Result<Vec<(RaftId, Member)>, V::Error> {
 /// # Errors
 /// The view's.
 pub fn get<V: View>(view: &V, raft_id: RaftId) -> Result<Option<Member>, V::Error> {
-    let Some(member) = rows::get::<Members, V>(view, &raft_id)? else { return Ok(None) };
-    let site = rows::get::<Elsewhere, V>(view, &raft_id)?.unwrap_or(HOME);
-    Ok(Some(Member { site, ..member }))
+    rows::get::<Members, V>(view, &raft_id)
 }
 
 /// The member of this name.
@@ -44,29 +37,7 @@ fn enter(books: &mut Bookkeeping, raft_id: RaftId, site: u32, member: &NewMember
     let NewMember { role, id, address, machine, rules_level } = member.clone();
     books.next_raft_id = raft_id + 1;
     let row = Member { role, id, address, machine, rules_level, standing: Standing::Wanted, site };
-    let mut changes = vec![Change::put::<Members>(&raft_id, &row), Change::put::<Books>(&(), books)];
-    if site != HOME {
-        changes.push(Change::put::<Elsewhere>(&raft_id, &site));
-    }
-    changes
-}
-
-pub(super) fn elsewhere<V: View>(
-    view: &V,
-    books: &mut Bookkeeping,
-    site: u32,
-    change: &MemberChange,
-) -> Result<Decision, V::Error> {
-    if site == HOME || site == 0 || site > CLUSTERS_MAX {
-        return Ok(Err(Denied::new(Code::InvalidEntry)));
-    }
-    match change {
-        MemberChange::Join { member } => join(view, books, site, member),
-        MemberChange::Lose { role, id } => lose(view, MemberName { role: *role, site, id: *id }),
-        MemberChange::Drain { role, id, drained } => {
-            drain(view, MemberName { role: *role, site, id: *id }, *drained)
-        }
-    }
+    vec![Change::put::<Members>(&raft_id, &row), Change::put::<Books>(&(), books)]
 }
 
 fn fits(member: &NewMember) -> bool {
@@ -117,13 +88,7 @@ pub fn begin_history<V: View>(
     };
     let raft_id = books.next_raft_id.max(1);
     books.history = history.0;
-    let mut changes: Vec<Change> = Vec::new();
-    for (id, member) in &before {
-        changes.push(Change::remove::<Members>(id));
-        if member.site != HOME {
-            changes.push(Change::remove::<Elsewhere>(id));
-        }
-    }
+    let mut changes: Vec<Change> = before.iter().map(|(id, _)| Change::remove::<Members>(id)).collect();
     changes.extend(enter(&mut books, raft_id, HOME, &member));
     Ok(Ok((raft_id, changes)))
 }
@@ -134,7 +99,7 @@ pub(super) fn join<V: View>(
     site: u32,
     member: &NewMember,
 ) -> Result<Decision, V::Error> {
-    if !fits(member) {
+    if site == 0 || site > CLUSTERS_MAX || !fits(member) {
         return Ok(Err(Denied::new(Code::InvalidEntry)));
     }
     if member.rules_level < books.rules_level {
@@ -193,9 +158,6 @@ pub(super) fn forget<V: View>(
         Some(member) if member.standing == Standing::Lost => {
             let mut changes = leases::forget_member(bounds, view, moment, raft_id)?;
             changes.push(Change::remove::<Members>(&raft_id));
-            if member.site != HOME {
-                changes.push(Change::remove::<Elsewhere>(&raft_id));
-            }
             Ok(Ok((changes, Reply::Done)))
         }
         _ => Ok(Err(NO_SUCH_MEMBER)),

@@ -4,7 +4,7 @@
 //! keys do (integers big-endian). Row bytes are a version byte and the row in postcard. Tables that grow for
 //! ever are keyed by log index, so that they append.
 
-use super::command::{MemberName, Outcome, Role, home};
+use super::command::{MemberName, Outcome, Role};
 pub use super::coordination::{Coordination, Kind, Lease, Node, Owner};
 use super::croaks::Marks;
 use super::ids::{AccountId, LogIndex, RaftId, RequestId, TokenHash};
@@ -100,11 +100,6 @@ pub fn decode_borrowed<'a, R: Deserialize<'a>>(bytes: &'a [u8]) -> Option<R> {
         Ok((row, [])) => Some(row),
         _ => None,
     }
-}
-
-/// How the row in `bytes` begins: fewer fields than it has, and nothing of them allocated.
-pub fn decode_start<R: DeserializeOwned>(bytes: &[u8]) -> Option<R> {
-    postcard::take_from_bytes(body(bytes)?).ok().map(|(start, _)| start)
 }
 
 /// What follows the version, if that is the one we know.
@@ -250,46 +245,42 @@ tables! {
     3 Sessions: TokenHash => Session;
     /// (account, index of the log-in) → session, oldest first.
     4 SessionsOf: (AccountId, u64) => TokenHash;
-    /// Croaks of rules level 1; read through [`super::croaks`].
-    5 Croaks: LogIndex => Croak;
     /// (author, croak), for croaks up to `Bookkeeping::indexed_through`.
-    6 CroaksBy: (AccountId, LogIndex) => ();
+    5 CroaksBy: (AccountId, LogIndex) => ();
     /// (who follows, whom).
-    7 Friends: (AccountId, u64) => ();
+    6 Friends: (AccountId, u64) => ();
     /// (who is followed, by whom): `Friends` the other way round.
-    8 Followers: (AccountId, u64) => ();
-    /// Requests that were carried out or refused, by the index at which that happened; not those in `Posts`.
-    9 Requests: LogIndex => Remembered;
+    7 Followers: (AccountId, u64) => ();
+    /// Requests that were carried out or refused, by the index at which that happened; not those in `Croaks`.
+    8 Requests: LogIndex => Remembered;
     /// Deleted accounts whose rows are not swept yet.
-    10 Sweeps: AccountId => ();
-    11 Members: RaftId => Member;
-    12 Books: () => Bookkeeping;
-    /// The clusters of members that are not of the home cluster.
-    13 Elsewhere: RaftId => u32;
+    9 Sweeps: AccountId => ();
+    10 Members: RaftId => Member;
+    11 Books: () => Bookkeeping;
     /// The lock namespace; the root has no row.
-    14 Nodes: TreePath => Node;
-    15 Leases: Owner => Lease;
+    12 Nodes: TreePath => Node;
+    13 Leases: Owner => Lease;
     /// The hash of a client's token → the index at which its lease began.
-    16 LeaseTokens: TokenHash => LogIndex;
+    14 LeaseTokens: TokenHash => LogIndex;
     /// What goes with its owner.
-    17 Owned: (Owner, TreePath) => ();
-    18 CoordinationRow: () => Coordination;
+    15 Owned: (Owner, TreePath) => ();
+    16 CoordinationRow: () => Coordination;
     /// Direct messages; gone once nobody has them in a talk any more.
-    19 Messages: LogIndex => Message;
+    17 Messages: LogIndex => Message;
     /// (whose, with whom, message): each of the two has a talk of their own.
-    20 TalkOf: (AccountId, AccountId, LogIndex) => ();
+    18 TalkOf: (AccountId, AccountId, LogIndex) => ();
     /// (who has not read it, from whom, message): bounded.
-    21 Waiting: (AccountId, AccountId, LogIndex) => ();
+    19 Waiting: (AccountId, AccountId, LogIndex) => ();
     /// (whose, with whom) → how far they are.
-    22 TalkMarks: (AccountId, u64) => TalkMark;
+    20 TalkMarks: (AccountId, u64) => TalkMark;
     /// (whose, the newest message of a talk) → with whom.
-    23 TalksByAge: (AccountId, LogIndex) => AccountId;
-    24 Mailboxes: AccountId => Mailbox;
+    21 TalksByAge: (AccountId, LogIndex) => AccountId;
+    22 Mailboxes: AccountId => Mailbox;
     /// Accounts that cannot be logged in to.
-    25 Suspended: AccountId => ();
-    26 SettingsRow: () => Settings;
-    /// Croaks since rules level 2; read through [`super::croaks`]. Last, for the reason given there.
-    255 Posts: LogIndex => Post;
+    23 Suspended: AccountId => ();
+    24 SettingsRow: () => Settings;
+    /// Read through [`super::croaks`]. Last, for the reason given there.
+    255 Croaks: LogIndex => StoredCroak;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -389,7 +380,7 @@ impl Default for Settings {
 
 /// A croak with what its request did. What is read alone comes first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Post {
+pub struct StoredCroak {
     pub marks: Marks,
     pub croak: Croak,
 }
@@ -415,8 +406,7 @@ pub struct Member {
     /// The newest rules level it understands.
     pub rules_level: u32,
     pub standing: Standing,
-    /// The number of the cluster that it serves. Kept in `Elsewhere` unless it is the home: `members::get` and `members::all` fill it in.
-    #[serde(skip, default = "home")]
+    /// The number of the region that it serves.
     pub site: u32,
 }
 

@@ -13,10 +13,10 @@ use super::apply::{Decision, Moment};
 use super::code::{Code, Denied, Field};
 use super::command::Reply;
 use super::ids::{AccountId, LogIndex, TokenHash};
-use super::limits::{Bounds, RULES_LEVEL_POSTS};
+use super::limits::Bounds;
 use super::rows::{
     Account, AccountMark, Accounts, BadRow, Bookkeeping, Books, Change, Croak, Croaks, CroaksBy, Followers,
-    Friends, Key, Names, Order, Post, Posts, Session, Sessions, SessionsOf, Sweeps, Table, View,
+    Friends, Key, Names, Order, Session, Sessions, SessionsOf, StoredCroak, Sweeps, Table, View,
     decode_borrowed, get, scan,
 };
 use super::{accounts, croaks, messages, text};
@@ -173,11 +173,7 @@ pub(super) fn croak<V: View>(
     let author = or_deny!(session_owner(view, session, moment.age_ms())?, NOT_LOGGED_IN);
     checked!(text::check_croak(post));
     let croak = Croak { author, wall_ms: moment.wall_ms, text: text::croak_text(post) };
-    let put = if moment.rules_level >= RULES_LEVEL_POSTS {
-        Change::put::<Posts>(&moment.index, &Post { marks: moment.marks, croak })
-    } else {
-        Change::put::<Croaks>(&moment.index, &croak)
-    };
+    let put = Change::put::<Croaks>(&moment.index, &StoredCroak { marks: moment.marks, croak });
     Ok(Ok((vec![put], Reply::Croaked { croak: moment.index })))
 }
 
@@ -295,9 +291,8 @@ pub(super) fn sweep<V: View>(
     }
     for (key, ()) in scan::<CroaksBy, V>(view, &from, &to, Order::OldestFirst, left(&changes))? {
         changes.push(Change::remove::<CroaksBy>(&key));
-        match croaks::find(view, key.1)? {
-            Some(found) => found.remove(books, &mut changes),
-            None => changes.push(Change::remove::<Croaks>(&key.1)),
+        if let Some(found) = croaks::find(view, key.1)? {
+            found.remove(books, &mut changes);
         }
     }
     let rows_max = left(&changes);

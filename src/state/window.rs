@@ -5,13 +5,13 @@
 //! ```text
 //!   Requests: refusals, and all that is no croak ─┐
 //!                                                 ├─▶ oldest … newest, and id → index
-//!   Posts behind Books::forgotten_through ────────┘
+//!   Croaks behind Books::forgotten_through ────────┘
 //! ```
 
-use super::croaks::{Marks, PostStart};
+use super::croaks::{CroakStart, Marks};
 use super::ids::{LogIndex, RequestId};
 use super::rows::{
-    Bookkeeping, Books, Change, Key, Order, Posts, Remembered, Requests, Table, View, books, decode, scan,
+    Bookkeeping, Books, Change, Croaks, Key, Order, Remembered, Requests, Table, View, books, decode, scan,
 };
 use std::collections::{HashMap, VecDeque};
 
@@ -47,7 +47,7 @@ impl Window {
         let through = window.books.forgotten_through;
         let mut entries = Vec::new();
         each::<Requests, V>(view, 0, |index, row| entries.push(Entry::of_row(index, &row)))?;
-        each::<Posts, V>(view, through + 1, |index, row| entries.push(Entry::of_post(index, &row.marks)))?;
+        each::<Croaks, V>(view, through + 1, |index, row| entries.push(Entry::of_croak(index, &row.marks)))?;
         entries.sort_unstable_by_key(|entry| entry.index);
         entries.into_iter().for_each(|entry| window.remember(entry));
         Ok(window)
@@ -85,9 +85,9 @@ impl Window {
     pub fn note(&mut self, change: &Change) {
         let Change::Put { table, key, row } = change else { return };
         match *table {
-            Posts::ID => {
-                if let (Some(index), Some(row)) = (LogIndex::from_bytes(key), PostStart::of(row)) {
-                    self.remember(Entry::of_post(index, &row.marks));
+            Croaks::ID => {
+                if let (Some(index), Some(row)) = (LogIndex::from_bytes(key), CroakStart::of(row)) {
+                    self.remember(Entry::of_croak(index, &row.marks));
                 }
             }
             Requests::ID => {
@@ -128,7 +128,7 @@ impl Entry {
     fn of_row(index: LogIndex, row: &Remembered) -> Entry {
         Entry { id: row.id, index, age_ms: row.age_ms, in_post: false }
     }
-    fn of_post(index: LogIndex, marks: &Marks) -> Entry {
+    fn of_croak(index: LogIndex, marks: &Marks) -> Entry {
         Entry { id: RequestId(marks.id), index, age_ms: marks.age_ms, in_post: true }
     }
 }

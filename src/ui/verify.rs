@@ -159,10 +159,10 @@ mod tests {
     #[test]
     fn a_row_is_named_and_no_token_is_shown() {
         let key = |table: u8, key: &[u8]| [&[table], key].concat();
-        assert_eq!(row_name(&key(255, &7u64.bytes())), ("Posts", "7".into()));
-        assert_eq!(row_name(&key(7, &[1u64.bytes(), 2u64.bytes()].concat())), ("Friends", "1 2".into()));
+        assert_eq!(row_name(&key(255, &7u64.bytes())), ("Croaks", "7".into()));
+        assert_eq!(row_name(&key(6, &[1u64.bytes(), 2u64.bytes()].concat())), ("Friends", "1 2".into()));
         assert_eq!(row_name(&key(2, b"ada")), ("Names", "ada".into()));
-        assert_eq!(row_name(&key(12, b"")), ("Books", String::new()));
+        assert_eq!(row_name(&key(11, b"")), ("Books", String::new()));
         assert_eq!(row_name(&key(3, &[0xab; 32])), ("Sessions", "(the hash of a token, not shown)".into()));
         assert_eq!(row_name(&key(200, &[1])).1, "01");
     }

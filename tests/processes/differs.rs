@@ -4,7 +4,7 @@ use crate::pond::{Pond, awaited, is_alive};
 use redb::{Database, ReadableTable, TableDefinition};
 use ribbit::db::record::seal;
 use ribbit::db::{FileDisk, Store};
-use ribbit::state::rows::{Post, Posts, Table, decode, encode};
+use ribbit::state::rows::{Croaks, StoredCroak, Table, decode, encode};
 use rustix::process::Signal;
 use std::fs;
 use std::path::Path;
@@ -25,11 +25,11 @@ fn tamper(pond: &Pond, member: &str) {
     let transaction = database.begin_write().expect("a store");
     {
         let mut rows = transaction.open_table(ROWS).expect("rows");
-        let is_croak = |key: &[u8]| key[0] == Posts::ID.0;
+        let is_croak = |key: &[u8]| key[0] == Croaks::ID.0;
         let found = rows.iter().expect("rows").flatten().find(|(key, _)| is_croak(key.value()));
         let (key, value) =
             found.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).expect("one");
-        let mut post: Post = decode(&value[..value.len() - 4]).expect("a croak");
+        let mut post: StoredCroak = decode(&value[..value.len() - 4]).expect("a croak");
         post.croak.text.push('!');
         rows.insert(key.as_slice(), seal(&key, encode(&post)).as_slice()).expect("a store");
         transaction.open_table(META).expect("meta").remove("digest").expect("a store");

@@ -5,7 +5,7 @@ use crate::writers::Writers;
 use redb::{Database, ReadableTable, TableDefinition};
 use ribbit::db::record::seal;
 use ribbit::db::{FileDisk, Store};
-use ribbit::state::rows::{Post, Posts, Table, decode, encode};
+use ribbit::state::rows::{Croaks, StoredCroak, Table, decode, encode};
 use rustix::process::Signal;
 
 const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
@@ -21,10 +21,10 @@ fn tamper(pond: &Pond, member: &str) -> u64 {
     let transaction = database.begin_write().expect("a store");
     let key = {
         let mut rows = transaction.open_table(ROWS).expect("rows");
-        let found = rows.iter().expect("rows").flatten().find(|(key, _)| key.value()[0] == Posts::ID.0);
+        let found = rows.iter().expect("rows").flatten().find(|(key, _)| key.value()[0] == Croaks::ID.0);
         let (key, value) =
             found.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).expect("one");
-        let mut post: Post = decode(&value[..value.len() - 4]).expect("a croak");
+        let mut post: StoredCroak = decode(&value[..value.len() - 4]).expect("a croak");
         post.croak.text.push('!');
         rows.insert(key.as_slice(), seal(&key, encode(&post)).as_slice()).expect("a store");
         key
@@ -68,10 +68,10 @@ fn members_are_compared_while_people_write_and_the_first_row_that_differs_is_nam
     let (code, said) = pond.typed(&["verify"]);
     println!("{said}");
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains(&format!("first in Posts {croak}\n")), "{said}");
+    assert!(said.contains(&format!("first in Croaks {croak}\n")), "{said}");
     assert!(said.contains(&format!("row 2        {name}\n")), "{said}");
     let (code, said) = pond.typed(&["verify", "--json"]);
-    assert!(code == 1 && said.contains(&format!(r#""table":"Posts","key":"{croak}""#)), "{said}");
+    assert!(code == 1 && said.contains(&format!(r#""table":"Croaks","key":"{croak}""#)), "{said}");
     // A backup is not made of it: its rows are not those that it had written.
     let kept = tempfile::tempdir().expect("a temporary folder");
     let file = kept.path().join("b");

@@ -18,7 +18,7 @@ use super::world::{Event, PATIENCE, World, trace};
 use ribbit::db::Store;
 use ribbit::replica::Input;
 use ribbit::state::command::NewMember;
-use ribbit::state::{Code, Command, HistoryId, Outcome, Reply, Request, RequestId};
+use ribbit::state::{Code, Command, HOME, HistoryId, MemberName, Outcome, Reply, Request, RequestId};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Want {
@@ -70,9 +70,9 @@ impl World {
                 let member = NewMember { rules_level: 1, ..self.member(node) };
                 Command::Found { history: HistoryId(2), member }
             }
-            Want::Join => Command::Join { member: self.member(node) },
-            Want::Leave | Want::Remove => Command::Lose { role, id },
-            Want::Drain(drained) => Command::Drain { role, id, drained },
+            Want::Join => Command::Join { site: HOME, member: self.member(node) },
+            Want::Leave | Want::Remove => Command::Lose { name: MemberName::at_home(role, id) },
+            Want::Drain(drained) => Command::Drain { name: MemberName::at_home(role, id), drained },
         }
     }
 

@@ -12,6 +12,7 @@ use ribbit::db::{EntryKind, LogEntry, Reader, Store};
 use ribbit::net::admission::{self, Incoming};
 use ribbit::net::protocol::Ask;
 use ribbit::state::command::{Command, Proposal, Request, Stamp};
+use ribbit::state::limits::RULES_LEVEL;
 use ribbit::state::model::Model;
 use ribbit::state::query::Whom;
 use ribbit::state::{
@@ -34,6 +35,10 @@ struct Pond {
 
 impl Pond {
     fn apply(&mut self, id: RequestId, born: LogIndex, command: Command) {
+        // A store of a higher level is one that this version ends on.
+        if matches!(command, Command::RaiseRules { level } if level > RULES_LEVEL) {
+            return;
+        }
         self.at += 1;
         let index = self.at;
         let stamp = Stamp { wall_ms: WALL_MS, age_ms: index };

@@ -57,7 +57,6 @@ fn every_row(bytes: &[u8]) {
     table::<Sweeps>(key, row);
     table::<Members>(key, row);
     table::<Books>(key, row);
-    table::<Elsewhere>(key, row);
     table::<Nodes>(key, row);
     table::<Leases>(key, row);
     table::<LeaseTokens>(key, row);
@@ -71,7 +70,7 @@ fn every_row(bytes: &[u8]) {
     table::<Mailboxes>(key, row);
     table::<Suspended>(key, row);
     table::<SettingsRow>(key, row);
-    table::<Posts>(key, row);
+    table::<Croaks>(key, row);
 }
 
 fn table<T: Table>(key: &[u8], row: &[u8]) {

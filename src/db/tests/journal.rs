@@ -431,7 +431,7 @@ fn damage_in_the_middle_of_the_newest_segment_is_reported_and_nothing_is_cut() {
     for (what, bytes) in cases {
         fs::write(&path, &bytes).unwrap();
         let opened = open_epoch(folder.path(), 1);
-        assert!(opened.as_ref().err().is_some_and(|error| error.is_damage()), "{what}: {:?}", opened.err());
+        assert!(opened.as_ref().err().is_some_and(DbError::is_damage), "{what}: {:?}", opened.err());
         assert!(fs::read(&path).unwrap() == bytes, "{what}: the file was changed");
     }
 }
@@ -549,7 +549,7 @@ fn a_batch_that_was_never_synced_is_written_again_before_it_is_trusted() {
         let vote = Some(HardState { term: 2, vote: 3, commit: 2 });
         let last = if replaced { vec![entry(3, 2)] } else { vec![entry(4, 1), entry(5, 1)] };
         assert!(journal.append(&last, vote, 100).is_err());
-        let refused = journal.append(&last, vote, 100).err().expect("this journal is not appended to again");
+        let refused = journal.append(&last, vote, 100).expect_err("this journal is not appended to again");
         assert!(matches!(refused, DbError::Suspect), "{refused}");
         drop(journal);
 

@@ -12,9 +12,9 @@ use super::{
     Configuration, DbError, Disk, EntryKind, FileDisk, Identity, LogEntry, Position, Store, Which, reading,
 };
 use crate::state::command::{NewMember, Proposal};
-use crate::state::limits::{PATH_BYTES_MAX, RULES_LEVEL_TREE};
+use crate::state::limits::{PATH_BYTES_MAX, RULES_LEVEL};
 use crate::state::{
-    ClusterId, Command, HistoryId, LeaseCommand, LogIndex, Request, RequestId, Role, Stamp, TokenHash,
+    ClusterId, Command, HOME, HistoryId, LeaseCommand, LogIndex, Request, RequestId, Role, Stamp, TokenHash,
     TreeCommand, TreePath, listing, members, namespace,
 };
 use redb::{ReadableDatabase, ReadableTable};
@@ -358,8 +358,8 @@ fn the_longest_path_that_the_rules_allow_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = founded(folder.path());
     let (address, machine) = ("a:1".to_string(), String::new());
-    apply(&mut store, Command::Describe { raft_id: 1, address, machine, rules_level: RULES_LEVEL_TREE });
-    apply(&mut store, Command::RaiseRules { level: RULES_LEVEL_TREE });
+    apply(&mut store, Command::Describe { raft_id: 1, address, machine, rules_level: RULES_LEVEL });
+    apply(&mut store, Command::RaiseRules { level: RULES_LEVEL });
     let name = format!("/{}", "n".repeat(127));
     let path: TreePath = name.repeat(PATH_BYTES_MAX / name.len()).parse().unwrap();
     assert_eq!(path.as_str().len(), PATH_BYTES_MAX);
@@ -394,8 +394,11 @@ fn the_writer_stops_where_a_pin_is_wanted() {
                 rules_level: 1,
             };
             let index = begin + u64::from(number);
-            let request =
-                Request { id: RequestId(index.into()), born: begin, command: Command::Join { member } };
+            let request = Request {
+                id: RequestId(index.into()),
+                born: begin,
+                command: Command::Join { site: HOME, member },
+            };
             let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: index }, request };
             let data = postcard::to_stdvec(&proposal).unwrap();
             LogEntry { index, term: 1, kind: EntryKind::Normal, data: data.into() }

@@ -4,7 +4,7 @@ use super::super::Reader;
 use super::super::disk::builder;
 use super::super::snapshot::SnapshotWriter;
 use super::*;
-use crate::state::limits::RULES_LEVEL_MESSAGES;
+use crate::state::limits::RULES_LEVEL;
 use crate::state::{AccountCommand, AccountId, Page, Query};
 use redb::backends::FileBackend;
 use redb::{Database, StorageBackend};
@@ -108,7 +108,7 @@ fn entry(index: LogIndex, command: Command) -> LogEntry {
 
 /// Enters one person, who is logged in.
 fn inhabit(store: &mut Store) {
-    let (address, machine, level) = ("a:1".to_string(), String::new(), RULES_LEVEL_MESSAGES);
+    let (address, machine, level) = ("a:1".to_string(), String::new(), RULES_LEVEL);
     apply(store, Command::Describe { raft_id: 1, address, machine, rules_level: level });
     apply(store, Command::RaiseRules { level });
     join(store, 1);

@@ -11,8 +11,7 @@ use crate::net::protocol::{Answer, NewAccount, Password, Why};
 use crate::net::secret::new_request_id;
 use crate::net::tasks;
 use crate::state::accounts::hash_digest;
-use crate::state::limits::RULES_LEVEL_REHASH;
-use crate::state::rows::{Account, books};
+use crate::state::rows::Account;
 use crate::state::{
     AccountCommand, AccountId, Code, Command, Denied, Field, LogIndex, OperatorCommand, Request, RequestId,
     Token, TokenHash, social, text,
@@ -214,10 +213,6 @@ const REHASH_MAX: Duration = Duration::from_secs(10);
 async fn rehash(node: &Node, account: AccountId, row: &Account, password: Password) -> Result<(), String> {
     let member = node.member.get().ok_or("no member yet")?;
     let reader = member.replica.reader();
-    let books = reader.view().and_then(|view| books(&view)).map_err(|error| error.to_string())?;
-    if books.rules_level < RULES_LEVEL_REHASH {
-        return Err("not every member of the group understands that yet".into());
-    }
     let id = new_request_id();
     let password_hash =
         node.passwords.hash(password.0, id.0).await.map_err(|Busy| "others wait for theirs".to_string())?;

@@ -103,7 +103,7 @@ impl Service {
             }
             Ask::Lose { id, name, alive } if plane == Plane::Control => asking.lose(id, name, alive).await,
             Ask::Drain { id, name, drained } if plane == Plane::Control => {
-                asking.operate(id, Command::drain(name, drained)).await
+                asking.operate(id, Command::Drain { name, drained }).await
             }
             Ask::Transfer { name } if plane == Plane::Control => asking.transfer(name).await,
             Ask::Write(request) if plane == Plane::Control => asking.write_as_operator(request).await,
@@ -237,7 +237,7 @@ impl Asking<'_> {
             Ok(_) => {}
             Err(error) => return broken(&error),
         }
-        self.operate(id, Command::join(site, member)).await
+        self.operate(id, Command::Join { site, member }).await
     }
 
     /// A command that may safely be born now: the rules make it happen once by what it is about.
@@ -251,7 +251,7 @@ impl Asking<'_> {
         if !alive && (me || self.member.peers.is_alive(name)) {
             return Answer::Refused(Denied::new(Code::MemberAlive));
         }
-        self.operate(id, Command::lose(name)).await
+        self.operate(id, Command::Lose { name }).await
     }
 
     /// Only the leader can hand over; whoever else is asked passes the question on, once.

@@ -8,7 +8,7 @@ use crate::state::ids::HistoryId;
 use crate::state::limits::RULES_LEVEL;
 use crate::state::query::{FeedCroak, Person};
 use crate::state::rows::{
-    Accounts, Croaks, CroaksBy, Followers, Friends, Key, Post, Posts, Requests, Sessions, SessionsOf, Sweeps,
+    Accounts, Croaks, CroaksBy, Followers, Friends, Key, Requests, Sessions, SessionsOf, StoredCroak, Sweeps,
     books, decode,
 };
 use crate::state::social::account_named;
@@ -272,9 +272,9 @@ impl History {
         let through = books(&self.log.model).unwrap().forgotten_through;
         let rows = table::<Requests>(&self.log.model);
         let rows = rows.iter().map(|(_, row)| decode::<crate::state::rows::Remembered>(row).unwrap().id);
-        let posts = table::<Posts>(&self.log.model);
-        let young = posts.iter().filter(|(key, _)| LogIndex::from_bytes(key).unwrap() > through);
-        rows.chain(young.map(|(_, row)| RequestId(decode::<Post>(row).unwrap().marks.id))).collect()
+        let croaks = table::<Croaks>(&self.log.model);
+        let young = croaks.iter().filter(|(key, _)| LogIndex::from_bytes(key).unwrap() > through);
+        rows.chain(young.map(|(_, row)| RequestId(decode::<StoredCroak>(row).unwrap().marks.id))).collect()
     }
 
     fn sweep_all(&mut self) {
@@ -428,7 +428,7 @@ proptest! {
             prop_assert!(keys.iter().all(|(account, _)| living.contains(&account.0)));
         }
         prop_assert_eq!(table::<Sessions>(model).len(), pairs::<SessionsOf>(model).len());
-        let croaks = table::<Croaks>(model).len() + table::<Posts>(model).len();
+        let croaks = table::<Croaks>(model).len();
         prop_assert_eq!(croaks, history.oracle.croaks.len());
         prop_assert_eq!(table::<CroaksBy>(model).len(), history.oracle.croaks.len());
         let accounts = table::<Accounts>(model);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::state::code::Code;
-use crate::state::command::{NewMember, Role};
+use crate::state::command::{HOME, NewMember, Role};
 use crate::state::ids::HistoryId;
 use crate::state::limits::{ADDRESS_BYTES_MAX, PEOPLE_PAGE_MAX, SESSION_AGE_MS_MAX};
 use crate::state::rows::{Accounts, Followers, Friends, Order, Requests, books};
@@ -115,7 +115,7 @@ fn a_join_that_makes_the_window_forget_keeps_both_changes() {
         log.idle();
     }
     assert_eq!(books(&log.model).unwrap().forgotten_through, 0);
-    log.run(Command::Join { member: member(2, "there:1") }).unwrap();
+    log.run(Command::Join { site: HOME, member: member(2, "there:1") }).unwrap();
     let books = books(&log.model).unwrap();
     assert_eq!((books.next_raft_id, books.history), (3, 7));
     assert_eq!(books.forgotten_through, SMALL.forget_step as LogIndex);

@@ -26,8 +26,7 @@ use crate::db::DbError;
 use crate::net::peer::PeerTalk;
 use crate::net::protocol::{Answer, LeaseStatus, Master, Why};
 use crate::net::secret::new_request_id;
-use crate::state::limits::RULES_LEVEL_TREE;
-use crate::state::rows::{Lease, Member as MemberRow, books};
+use crate::state::rows::{Lease, Member as MemberRow};
 use crate::state::{
     Code, Command, Denied, LeaseCommand, LogIndex, Outcome, Owner, RaftId, Request, Role, TokenHash, leases,
     members, namespace,
@@ -197,7 +196,6 @@ struct Known {
     leases: Vec<(Owner, Lease)>,
     /// Clusters that have a master, with its owner and fence.
     masters: Vec<(u32, Option<Owner>, LogIndex)>,
-    has_tree: bool,
 }
 
 impl Known {
@@ -222,8 +220,7 @@ impl Known {
                 masters.push((site, node.owner, node.fence.unwrap_or_default()));
             }
         }
-        let has_tree = books(&view)?.rules_level >= RULES_LEVEL_TREE;
-        Ok(Known { at, members, leases, masters, has_tree })
+        Ok(Known { at, members, leases, masters })
     }
 
     fn lease_of(&self, owner: Owner) -> Option<&Lease> {
@@ -250,7 +247,7 @@ async fn judge(node: &Node) {
                 Err(error) => log::error!("looking who is there: {error}"),
             }
         }
-        let Some(facts) = known.as_deref().filter(|known| known.has_tree) else {
+        let Some(facts) = known.as_deref() else {
             smol::Timer::after(LOOK).await;
             continue;
         };
@@ -338,7 +335,7 @@ pub async fn leave(node: &Node) {
     let Some(member) = node.member.get() else { return };
     let Ok(known) = Known::read(node) else { return };
     let owner = Owner::Member(member.identity.raft_id);
-    let Some(lease) = known.lease_of(owner).filter(|lease| lease.active && known.has_tree) else { return };
+    let Some(lease) = known.lease_of(owner).filter(|lease| lease.active) else { return };
     let command = LeaseCommand::End { owner, version: lease.version, why: leases::Ending::Left };
     propose(node, command, LEAVE).await;
 }

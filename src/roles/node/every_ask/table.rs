@@ -5,7 +5,7 @@ use crate::net::frame::Plane;
 use crate::net::limits::PIN_KEY_BYTES_MAX;
 use crate::net::pinned::PinAsk;
 use crate::net::protocol::{Ask, Directory, NewAccount, Password};
-use crate::state::command::{MemberChange, NewMember};
+use crate::state::command::NewMember;
 use crate::state::leases::Ending;
 use crate::state::limits::*;
 use crate::state::namespace::Guard;
@@ -272,8 +272,9 @@ fn members_commands(table: &mut Table) {
     let history = HistoryId(u128::MAX);
     for number in NUMBERS {
         let (role, id, raft_id, level) = (Role::Coordinator, number as u32, number, number as u32);
-        table.command(Command::Lose { role, id });
-        table.command(Command::Drain { role, id, drained: true });
+        let name = MemberName::at_home(role, id);
+        table.command(Command::Lose { name });
+        table.command(Command::Drain { name, drained: true });
         table.command(Command::Forget { raft_id });
         table.command(Command::RaiseRules { level });
         table.command(OperatorCommand::Suspend { account: AccountId(number), suspended: true });
@@ -293,20 +294,16 @@ fn members_commands(table: &mut Table) {
     table.command(LeaseCommand::NumberClient);
     table.command(LeaseCommand::Close { token: TOKEN });
     for site in [0, 1, 2, CLUSTERS_MAX, CLUSTERS_MAX + 1, u32::MAX] {
-        for (change, clusters) in [
-            (MemberChange::Lose { role: Role::Backend, id: 1 }, false),
-            (MemberChange::Drain { role: Role::Backend, id: 1, drained: true }, false),
-            (MemberChange::Join { member: member("a:1", "m") }, true),
+        let fits = (1..=CLUSTERS_MAX).contains(&site);
+        let expected = || if fits { Expected::Answered } else { Expected::Refused(odd) };
+        let name = MemberName { role: Role::Backend, site, id: 1 };
+        for command in [
+            Command::Lose { name },
+            Command::Drain { name, drained: true },
+            Command::Join { site, member: member("a:1", "m") },
+            LeaseCommand::SetClusters { clusters: site }.into(),
         ] {
-            let fits = (2..=CLUSTERS_MAX).contains(&site);
-            let expected = if fits { Expected::Answered } else { Expected::Refused(odd) };
-            table.0.push((Plane::Control, write(Command::Elsewhere { site, change }), expected));
-            if clusters {
-                let fits = (1..=CLUSTERS_MAX).contains(&site);
-                let expected = if fits { Expected::Answered } else { Expected::Refused(odd) };
-                let set = LeaseCommand::SetClusters { clusters: site };
-                table.0.push((Plane::Control, write(set.into()), expected));
-            }
+            table.0.push((Plane::Control, write(command), expected()));
         }
     }
     for lease_ms in [0, LEASE_MS_MIN - 1, LEASE_MS_MIN, LEASE_MS_MAX, LEASE_MS_MAX + 1, u32::MAX] {
@@ -330,6 +327,7 @@ fn members_commands(table: &mut Table) {
         member: member(&address, ""),
     });
     table.command_text(ADDRESS_BYTES_MAX, is_address, odd, |machine| Command::Join {
+        site: HOME,
         member: member("", &machine),
     });
     table.command_text(ADDRESS_BYTES_MAX, is_address, odd, |address| Command::Describe {
