@@ -21,7 +21,7 @@ mod pages;
 #[allow(dead_code)]
 mod site;
 
-use http::{Browser, Reply, exchange, parse};
+use http::{Browser, Reply, exchange, parse, try_exchange};
 use pages::{ARGUMENTS, Pages};
 use ribbit::roles::web::limits::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEADERS_MAX};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -303,10 +303,10 @@ fn who_comes_when_all_places_are_taken_is_told_and_finds_one_later() {
     let site = Site::start();
     // Those that say nothing go after a while: they are replaced until somebody is turned away.
     let mut mute = Vec::new();
-    let refused = (0..4).find_map(|_| {
+    let refused = (0..20).find_map(|_| {
         mute.extend((0..CONNECTIONS_MAX).map(|_| connect(&site.address)));
-        let reply = exchange(&site.address, b"");
-        let refused = (reply.status == 503).then_some(reply);
+        // One that finds a place, since a busy machine lets the others in slowly, is let go without an answer as well.
+        let refused = try_exchange(&site.address, b"").ok().filter(|reply| reply.status == 503);
         if refused.is_none() {
             mute.clear();
         }
