@@ -61,6 +61,7 @@ impl Ports {
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Ok(None)
             }
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(wrong("it is no text".into())),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 let message = format!(
                     "{} belongs to another user: ask as that user, or name a server with --server",

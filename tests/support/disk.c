@@ -2,7 +2,8 @@
  *
  * The file named by TEST_DISK says what fails: `write INODE` or `read INODE`. Then whatever writes, or reads, that
  * file fails as on a disk that has gone bad (EIO). With `stall INODE` a sync of that file never returns, so its process
- * can be killed between a write and the sync. Asked anew each time, so the disk breaks while a process runs.
+ * can be killed between a write and the sync; the file named by TEST_DISK_STALLED is created when that begins. Asked anew
+ * each time, so the disk breaks while a process runs.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -40,8 +41,16 @@ ssize_t pwrite64(int file, const void *bytes, size_t length, off64_t at) {
     return fails("write", file) ? -1 : syscall(SYS_pwrite64, file, bytes, length, at);
 }
 
+static void stall(int file) {
+    const char *path = getenv("TEST_DISK_STALLED");
+    if (!fails("stall", file)) return;
+    int said = path ? open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600) : -1;
+    if (said >= 0) close(said);
+    for (;;) pause();
+}
+
 int fdatasync(int file) {
-    while (fails("stall", file)) pause();
+    stall(file);
     return fails("write", file) ? -1 : (int)syscall(SYS_fdatasync, file);
 }
 
