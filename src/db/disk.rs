@@ -42,7 +42,7 @@ pub const STORE_FILE: &str = "store.redb";
 const INCOMING_FILE: &str = "incoming.redb";
 /// The name of the mark that a sync of the main file has failed.
 const SUSPECT_FILE: &str = "suspect";
-/// What the names of the log's segments begin with.
+/// Prefix of the names of the log's segments.
 pub const LOG_PREFIX: &str = "log-";
 const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;

@@ -200,8 +200,8 @@ impl Journal {
         *journal.spans.write().expect("no reader panics while it holds this lock") = Spans::behind(base.0);
         let heads = journal.find_segments(note)?;
         for (at, head) in heads.iter().enumerate() {
-            let end = heads.get(at + 1).map(|next| next.previous_end);
-            journal.read_segment(at, head, end, note.filter(|note| note.number == head.number))?;
+            let end = heads.get(at + 1).map(|next| next.value.previous_end);
+            journal.read_segment(at, head, end, note.filter(|note| note.number == head.value.number))?;
         }
         Ok(journal)
     }
@@ -229,14 +229,14 @@ impl Journal {
     }
 
     /// Finds the segments that belong together. Returns their heads; all others are leftovers.
-    fn find_segments(&mut self, note: Option<LogNote>) -> Result<Vec<Head>, DbError> {
+    fn find_segments(&mut self, note: Option<LogNote>) -> Result<Vec<Record<Head>>, DbError> {
         let numbers = self.disk.log_files()?;
         let noted = note.map(|note| note.number);
         if let Some(gone) = noted.filter(|number| !numbers.contains(number)) {
             return Err(DbError::Damaged(format!("log segment {gone} is gone")));
         }
         let newest = numbers.last().copied();
-        let mut heads: Vec<Head> = Vec::new();
+        let mut heads: Vec<Record<Head>> = Vec::new();
         for number in numbers {
             let (segment, head) = Segment::open(self.disk.as_ref(), number)?;
             let is_noted = noted == Some(number);
@@ -247,12 +247,12 @@ impl Journal {
                         self.leftovers.push(number);
                         continue;
                     }
-                    if heads.last().is_some_and(|before| before.number + 1 != number) {
+                    if heads.last().is_some_and(|before| before.value.number + 1 != number) {
                         // Removing a file is not synced, so an old segment may be back without the next one.
-                        self.leftovers.extend(heads.drain(..).map(|head| head.number));
+                        self.leftovers.extend(heads.drain(..).map(|head| head.value.number));
                         self.segments.clear();
                     }
-                    heads.push(head.value);
+                    heads.push(head);
                     self.segments.push_back(Arc::new(segment));
                 }
                 Some(_) if !is_noted => self.leftovers.push(number),
@@ -263,7 +263,7 @@ impl Journal {
         self.leftovers.sort_unstable();
         if let Some(head) = heads.first() {
             *self.spans.write().expect("no reader panics while it holds this lock") =
-                Spans::behind(head.start);
+                Spans::behind(head.value.start);
         }
         Ok(heads)
     }
@@ -276,7 +276,7 @@ impl Journal {
     fn read_segment(
         &mut self,
         which: usize,
-        head: &Head,
+        Record { value: head, behind, .. }: &Record<Head>,
         end: Option<u64>,
         note: Option<LogNote>,
     ) -> Result<(), DbError> {
@@ -290,9 +290,7 @@ impl Journal {
                 head.number, head.start.index, before.index
             )));
         }
-        let Some(Record { behind: mut at, .. }) = segment.read::<Head>(0)? else {
-            return Err(segment.damaged(0));
-        };
+        let mut at = *behind;
         self.hard_state = head.hard_state;
         let mut last = None;
         while end.is_none_or(|end| at < end)

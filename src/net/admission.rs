@@ -1,4 +1,4 @@
-//! What is refused before it is looked at: the one place by which every question enters a process.
+//! Admission: the one place where every question enters a process, and is refused before anything looks at it.
 //!
 //! ```text
 //!   bytes ──▶ read ──▶ Incoming::Ask ──▶ the node or the balancer answers

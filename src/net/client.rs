@@ -8,7 +8,7 @@
 //!              └─────────┘
 //! ```
 //!
-//! What is beyond its bounds is refused here, as a server would refuse it, and never sent. A read that `LOST_READS_MAX`
+//! A question beyond its bounds is refused here, as a server would refuse it, and never sent. A read that `LOST_READS_MAX`
 //! servers ended over is not asked again: what ended them may end the next.
 //!
 //! Every attempt carries the very same ask with the same request id, so a write that was done by an attempt

@@ -57,7 +57,7 @@ struct Table {
     waiting: HashMap<u32, oneshot::Sender<Answer>>,
 }
 
-/// How a line ended.
+/// The reason why a line ended.
 #[derive(Debug, Clone, Copy)]
 enum End {
     /// The other side closed it, or something broke.

@@ -254,7 +254,7 @@ pub struct NodeStatus {
     pub in_sync: bool,
     /// Seconds for which this member has applied nothing although the leader has; 0 while it follows.
     pub stalled_s: u32,
-    /// Of a leader: the members that it finds far behind, or without progress for ten seconds.
+    /// The leader's view: the members that are far behind, or without progress for ten seconds. Empty on other members.
     pub lagging: Vec<RaftId>,
     /// The other members, as far as this node knows: from the replicated state, and from what they last said.
     pub others: Vec<MemberInfo>,

@@ -58,7 +58,7 @@ impl Pond {
     }
 }
 
-/// What a pond begins with: a founded store, and two people in it who have written something.
+/// The state that every input begins with: a founded store, and two people in it who have written something.
 struct Begun {
     disk: MemoryDisk,
     model: Model,
