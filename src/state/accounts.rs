@@ -1,8 +1,8 @@
-//! The rules of accounts that change: by their owners, and by those who run the group.
+//! The rules for changes to existing accounts, by their owners and by operators.
 //!
-//! Passwords are checked and hashed outside; the credential version that the check relied on comes with the command. A
-//! password that changes ends the sessions that were opened with the old one. A suspended account loses its sessions and
-//! gets no new ones; nothing else of it changes, so it comes back whole.
+//! Passwords are checked and hashed outside the rules. The command carries the credential version that the check was made
+//! against. A password change ends the sessions opened with the old password. A suspended account loses its sessions and
+//! gets no new ones; nothing else of it changes, so lifting the suspension restores it completely.
 
 use super::apply::{Decision, Moment};
 use super::code::{Code, Denied};
@@ -18,22 +18,22 @@ use super::social::{deleted, live_account, range_of, session_account};
 use super::text;
 use serde::{Deserialize, Serialize};
 
-/// What people change of what is theirs. New ones go at the end.
+/// A change to the client's own account. New variants go at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AccountCommand {
-    /// What is not given stays.
+    /// Changes the fields that are given.
     Describe { session: TokenHash, name: Option<String>, email: Option<String> },
-    /// The old password was checked at this credential version. Ends all other sessions.
+    /// Replaces the password, which was checked at this credential version. Ends all other sessions.
     ChangePassword { session: TokenHash, credential_version: u32, password_hash: String },
     /// Ends the session of the same account that was opened at this index.
     EndSession { session: TokenHash, opened: LogIndex },
-    /// Ends all sessions of the account but this one.
+    /// Ends all sessions of the account except this one.
     EndOtherSessions { session: TokenHash },
-    /// One's own.
+    /// Deletes a croak of the account.
     RemoveCroak { session: TokenHash, croak: LogIndex },
 }
 
-/// What those who run the group may change. New ones go at the end.
+/// A change that operators may make. New variants go at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OperatorCommand {
     SetPassword {
@@ -47,7 +47,7 @@ pub enum OperatorCommand {
     RemoveAccount {
         account: AccountId,
     },
-    /// Anybody's.
+    /// Deletes a croak of any account.
     RemoveCroak {
         croak: LogIndex,
     },
@@ -56,12 +56,12 @@ pub enum OperatorCommand {
     },
 }
 
-/// Whether the account may not be logged in to.
+/// Returns true if the account is suspended and may not log in.
 pub fn is_suspended<V: View>(view: &V, account: AccountId) -> Result<bool, V::Error> {
     Ok(get::<Suspended, V>(view, &account)?.is_some())
 }
 
-/// What those who run the group have decided.
+/// Returns the settings decided by the operators.
 pub fn settings<V: View>(view: &V) -> Result<Settings, V::Error> {
     Ok(get::<SettingsRow, V>(view, &())?.unwrap_or_default())
 }
@@ -167,12 +167,12 @@ fn new_password<V: View>(
     Ok(Ok((changes, Reply::Done)))
 }
 
-/// What a hash of a password is known by where it is to be replaced.
+/// Returns the digest by which `Command::Rehash` identifies the hash that it replaces.
 pub fn hash_digest(password_hash: &str) -> u64 {
     xxhash_rust::xxh3::xxh3_64(password_hash.as_bytes())
 }
 
-/// The same password, hashed anew: refused when the account has another hash by now, whatever made it.
+/// Replaces the hash of an unchanged password. Refused when the account has a different hash by now, for any reason.
 pub(super) fn rehash<V: View>(
     view: &V,
     whose: AccountId,
@@ -196,7 +196,7 @@ fn end_session<V: View>(view: &V, whose: AccountId, opened: LogIndex) -> Result<
     Ok(Ok((changes, Reply::Done)))
 }
 
-/// Ends all sessions of an account, but the one that is kept.
+/// Ends all sessions of an account except `keep`.
 fn end_sessions<V: View>(
     bounds: &Bounds,
     view: &V,

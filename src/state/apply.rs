@@ -1,17 +1,17 @@
-//! The one entrance for writes: remembers requests, then hands the command to the rules.
+//! The one entrance for writes: deduplicates requests, then dispatches the command to its rule.
 //!
 //! ```text
-//!                 in the window, same command      → the first outcome again, no changes
-//!   request ──▶   in the window, other command     → RequestReused
-//!                 born before the window,
-//!                 or not before its own entry      → OutcomeUnknown
-//!                 new                              → rules → changes + outcome, both remembered
+//!                 in the window, same command        → the first outcome again, no changes
+//!   request ──▶   in the window, other command       → RequestReused
+//!                 submitted before the window,
+//!                 or not before its own log entry    → OutcomeUnknown
+//!                 new                                → rules → changes + outcome, both recorded
 //! ```
 //!
-//! The window: the newest `REMEMBERED_MIN` requests always, more while they are younger than
-//! `REMEMBERED_AGE_MS` of the cluster's age, never more than `REMEMBERED_MAX`. A request can only have been
-//! applied after the index it was born at, so one born at or after `forgotten_through` and not in the window
-//! was never applied. Refusals are remembered too: a retry gets the same answer.
+//! The **deduplication window** always contains the newest `REMEMBERED_MIN` requests. It contains more while they are
+//! younger than `REMEMBERED_AGE_MS` of cluster age, up to `REMEMBERED_MAX`. A request can only have been applied after
+//! the index at which it was submitted. One submitted at or after `forgotten_through` that is not in the window was
+//! therefore never applied. Refusals are recorded too, so that a retry gets the same answer.
 
 use super::code::{Code, Denied};
 use super::command::{Command, Outcome, Proposal, Reply};
@@ -22,27 +22,27 @@ use super::rows::{Bookkeeping, Books, Change, Croaks, Key, Remembered, Requests,
 use super::window::Entry;
 use super::{accounts, leases, members, messages, namespace, social};
 
-/// What applying one command does.
+/// Effect of applying one command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
     pub changes: Vec<Change>,
     pub outcome: Outcome,
 }
 
-/// What rules answer: rows to change and a reply, or a refusal that changes nothing.
+/// Answer of a rule: the rows to change and a reply, or a refusal that changes nothing.
 pub type Decision = Result<(Vec<Change>, Reply), Denied>;
 
-/// Where in the log, and when, a command is applied. Handed to every rule.
+/// Position in the log and time at which a command is applied. Every rule receives it.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment {
     pub index: LogIndex,
     pub wall_ms: u64,
-    /// What a croak keeps of its request, with the cluster's age, which never falls.
+    /// Record of the request, which a croak stores in its row. Contains the cluster age, which never falls.
     pub marks: Marks,
 }
 
 impl Moment {
-    /// The cluster's age.
+    /// Returns the cluster age.
     pub fn age_ms(&self) -> u64 {
         self.marks.age_ms
     }
@@ -51,12 +51,12 @@ impl Moment {
 /// Applies the command of the log entry at `index`.
 ///
 /// # Errors
-/// Only the view's: the store cannot be read.
+/// The view's error: the store cannot be read.
 pub fn apply<V: WriteView>(view: &V, index: LogIndex, proposal: &Proposal) -> Result<Applied, V::Error> {
     apply_within(&Bounds::REAL, view, index, proposal)
 }
 
-/// [`apply`] under other bounds than a group's, for tests.
+/// [`apply`] under other bounds than the production ones, for tests.
 ///
 /// # Errors
 /// As [`apply`].
@@ -72,8 +72,8 @@ pub fn apply_within<V: WriteView>(
         return Ok(Applied { changes: Vec::new(), outcome: repeat(view, first, digest)? });
     }
     let before = view.window().books();
-    // Born too early: it may have been applied and forgotten. Born at or after its own entry: the index is
-    // another history's, and its age cannot be judged now or when it is retried.
+    // Submitted before the window: it may have been applied and expired. Submitted at or after its own log entry: the
+    // index belongs to another history, and the request's age cannot be judged now or at a retry.
     if request.born < before.forgotten_through || request.born >= index {
         return Ok(Applied { changes: Vec::new(), outcome: Err(Denied::new(Code::OutcomeUnknown)) });
     }
@@ -96,13 +96,13 @@ pub fn apply_within<V: WriteView>(
     Ok(Applied { changes, outcome })
 }
 
-/// What a croak's command takes at most; room for a longer one is made.
+/// Initial capacity of an encoded command's buffer: fits a croak. A longer command makes it grow.
 const COMMAND_BYTES_USUAL: usize = 64 + 4 * CROAK_CHARS_MAX;
 
-/// A digest of a command that is the same on every member and for every retry.
+/// Returns a digest of a command that is the same on every member and for every retry.
 pub fn digest(command: &Command) -> u64 {
     let room = Vec::with_capacity(COMMAND_BYTES_USUAL);
-    let bytes = postcard::to_extend(command, room).expect("commands are plain data: they always serialise");
+    let bytes = postcard::to_extend(command, room).expect("commands are plain data, which always serialises");
     xxhash_rust::xxh3::xxh3_64(&bytes)
 }
 
@@ -169,8 +169,8 @@ fn decide<V: View>(
     }
 }
 
-/// Forgets the oldest requests, in whole steps, once there are enough younger ones. Looks only when the count
-/// passes a multiple of the step, so that most commands cost nothing for it; then up to two steps go, so that
+/// Expires the oldest requests in whole steps, once there are enough younger ones. It acts only when the number of
+/// requests passes a multiple of the step, so that it costs most commands nothing. It then expires up to two steps, so that
 /// the window shrinks again after a burst.
 fn forget<V: WriteView>(
     bounds: &Bounds,
@@ -189,18 +189,18 @@ fn forget<V: WriteView>(
     let mut forgotten = 0;
     for entries in oldest.chunks_exact(step) {
         let young = entries[step - 1].age_ms.saturating_add(bounds.remembered_age_ms) > age_ms;
-        // Looked at again only after another step's worth of requests.
+        // Too young, unless the window is over its maximum. The next attempt comes after another step of requests.
         if young && count - forgotten + step <= bounds.remembered_max {
             break;
         }
         forgotten += step;
     }
     let Some(through) = oldest[..forgotten].last().map(|entry| entry.index) else { return };
-    // This very command may have removed a post, and left the record of its request behind.
+    // This command may have removed a croak and put the record of its request, which expires now.
     changes.retain(|change| !remembers_through(change, through));
     let rows = oldest[..forgotten].iter().filter(|entry| !entry.in_post);
     changes.extend(rows.map(|entry| Change::remove::<Requests>(&entry.index)));
-    // A rule of this very command may have changed the books: its changes are in `books`, and the last put wins.
+    // The rule of this command may have changed the bookkeeping row: `books` contains its changes, and the last put wins.
     changes.push(Change::put::<Books>(&(), &Bookkeeping { forgotten_through: through, ..books }));
 }
 

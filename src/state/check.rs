@@ -1,10 +1,11 @@
-//! Bounds of queries and commands, checked where they enter a node: before any store is read or anything is proposed.
+//! Bounds of queries and commands, checked where they enter a node: before a store is read and before anything is
+//! proposed.
 //!
-//! - Every field has a bound here or in its type: a text in bytes, a path in [`super::path`], a number where it is one of
-//!   few. Cursors and ids may be any number: there is no row under most of them.
-//! - The rules check again what they rely on, since the log may hold what an earlier version took in. They refuse with
-//!   the same codes.
-//! - No `match` here has a catch-all arm: a new query or command is decided about when it is added.
+//! - Every field has a bound here or in its type: a text in bytes, a path in [`super::path`], a number where only few
+//!   values are valid. Cursors and ids may be any number: most of them simply match no row.
+//! - The rules check again everything they rely on, because the log may hold requests that an earlier version accepted.
+//!   They refuse with the same codes.
+//! - No `match` here has a catch-all arm, so that a new query or command is classified when it is added.
 
 use super::accounts::{AccountCommand, OperatorCommand};
 use super::code::{Code, Denied, Field};
@@ -25,7 +26,7 @@ fn hold(holds: bool, otherwise: Denied) -> Result<(), Denied> {
     if holds { Ok(()) } else { Err(otherwise) }
 }
 
-/// Checks a name of an account as it was typed.
+/// Checks a user name as it was entered.
 ///
 /// # Errors
 /// 606 on the field `username`.
@@ -34,7 +35,7 @@ pub fn username(typed: &str) -> Result<(), Denied> {
     text::fold_username(typed).map(drop)
 }
 
-/// Checks the name that a person shows.
+/// Checks a display name.
 ///
 /// # Errors
 /// 606 on the field `name`.
@@ -52,7 +53,8 @@ pub fn email(typed: &str) -> Result<(), Denied> {
     text::check_email(typed).map(drop)
 }
 
-/// Checks a password that is compared with one in use: an entry longer than any password is none.
+/// Checks the length of a password that will be compared with a stored hash. An entry longer than any password can be
+/// is wrong.
 ///
 /// # Errors
 /// 602 on the field `password`.
@@ -60,7 +62,7 @@ pub fn tried_password(typed: &str) -> Result<(), Denied> {
     hold(typed.len() <= 4 * PASSWORD_CHARS_MAX, Denied::of(Code::WrongPassword, Field::Password))
 }
 
-/// Checks an address of a server, or what a client says of the one it used.
+/// Checks the address of a server, or the address that a client reports to have used.
 ///
 /// # Errors
 /// 606.
@@ -68,7 +70,7 @@ pub fn address(said: &str) -> Result<(), Denied> {
     hold(said.len() <= ADDRESS_BYTES_MAX, INVALID)
 }
 
-/// Checks the number of a cluster of servers.
+/// Checks the number of a region.
 ///
 /// # Errors
 /// 606.
@@ -76,15 +78,15 @@ pub fn site(number: u32) -> Result<(), Denied> {
     hold((HOME..=CLUSTERS_MAX).contains(&number), INVALID)
 }
 
-/// Checks the index at which a request says that it was made.
+/// Checks the index at which a request claims to have been submitted.
 ///
 /// # Errors
-/// 614, as the rules refuse a request that was made after its own entry.
+/// 614, as the rules refuse a request submitted after its own log entry.
 pub fn born(index: u64) -> Result<(), Denied> {
     hold(index <= INDEX_MAX, Denied::new(Code::OutcomeUnknown))
 }
 
-/// Checks what a member says of itself when it joins.
+/// Checks the description of a process that joins.
 ///
 /// # Errors
 /// 606.
@@ -93,7 +95,7 @@ pub fn new_member(member: &NewMember) -> Result<(), Denied> {
     address(&member.machine)
 }
 
-/// A page of names goes on behind a name as it is stored.
+/// Checks a name pattern and the cursor of its page, which is a user name as stored.
 fn listed(names: &str, after: Option<&str>) -> Result<(), Denied> {
     let otherwise = Denied::of(Code::InvalidEntry, Field::Names);
     hold(names.len() <= TYPED_BYTES_MAX, otherwise)?;
@@ -111,7 +113,7 @@ impl Query {
     /// Checks every field against its bound.
     ///
     /// # Errors
-    /// The refusal: 606 with the field it is about, or that there is no user of that name.
+    /// The refusal: 606 with the field it concerns, or 601 if no user can have that name.
     pub fn check(&self) -> Result<(), Denied> {
         match self {
             Query::People { names, after, .. } | Query::Accounts { names, after } => {
@@ -147,7 +149,7 @@ impl Request {
     /// Checks every field against its bound, and the size of the whole.
     ///
     /// # Errors
-    /// The refusal, which the rules would give, too.
+    /// The refusal that the rules would give, too.
     pub fn check(&self) -> Result<(), Denied> {
         born(self.born)?;
         self.command.check()?;
@@ -163,7 +165,7 @@ impl Command {
     /// Checks every field against its bound.
     ///
     /// # Errors
-    /// The refusal, which the rules would give, too.
+    /// The refusal that the rules would give, too.
     pub fn check(&self) -> Result<(), Denied> {
         match self {
             Command::CreateAccount { username: typed, name: shown, email: mail, password_hash } => {
@@ -202,8 +204,8 @@ impl Command {
         }
     }
 
-    /// Whether people may give it as it is. Not those that carry what a backend checked, nor those that only members
-    /// propose.
+    /// Returns true if a person's client may send it unchanged. Excluded are commands that carry the result of a check
+    /// made by a backend, and commands that only members propose.
     pub fn is_peoples(&self) -> bool {
         match self {
             Command::LogOut { .. }
@@ -247,12 +249,13 @@ impl Command {
         }
     }
 
-    /// Whether operators may give it as it is, through any member: to the namespace, and to what is people's.
+    /// Returns true if an operator may send it unchanged, through any member. Such commands change the namespace,
+    /// leases, and accounts or croaks of others.
     pub fn is_operators(&self) -> bool {
         match self {
             Command::Tree(_) => true,
             Command::Operate(command) => match command {
-                // A backend hashes the password first.
+                // A backend hashes the password and proposes the command itself.
                 OperatorCommand::SetPassword { .. } => false,
                 OperatorCommand::Suspend { .. }
                 | OperatorCommand::RemoveAccount { .. }

@@ -1,7 +1,8 @@
-//! What can be asked of the group, and what it answers.
+//! Requests, the commands they carry, and the replies.
 //!
-//! A [`Request`] is what travels and retries; the leader adds a [`Stamp`] and proposes both as one log entry.
-//! Adding a variant at the end of [`Command`] or [`Reply`] keeps old logs readable; changing one does not.
+//! A client sends a [`Request`] and repeats it unchanged when it retries. The leader adds a [`Stamp`] and proposes both
+//! as one log entry. A variant may be added at the end of [`Command`] or [`Reply`]: old logs stay readable. An existing
+//! variant never changes.
 
 use super::accounts::{AccountCommand, OperatorCommand};
 use super::code::Denied;
@@ -14,42 +15,42 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// A write, as its asker sees it.
+/// A write, as the client sends it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// Kept through every retry, on any backend, after any crash.
+    /// Idempotency key: stays the same through every retry, on any backend and after any crash.
     pub id: RequestId,
-    /// The newest index its asker knew when it was made: a request born before the window of remembered
-    /// requests is refused, never applied twice.
+    /// The newest log index that the client knew when it made the request. A request that was submitted before the
+    /// deduplication window is refused instead of risking a second application.
     pub born: LogIndex,
     pub command: Command,
 }
 
 impl Request {
-    /// Whether it may cost a log entry at all: a bound that the wire does not set.
+    /// Returns true if the request is small enough for one log entry. The wire sets no such bound.
     pub fn fits(&self) -> bool {
         let counted = postcard::serialize_with_flavor(self, postcard::ser_flavors::Size::default());
         counted.is_ok_and(|bytes| bytes <= REQUEST_BYTES_MAX)
     }
 }
 
-/// What the leader fixes at the moment of proposing.
+/// Values that the leader fixes when it proposes a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
-    /// Milliseconds since 1970 by the leader's wall clock, which may be wrong: for display alone.
+    /// Wall clock of the leader, in milliseconds since 1970. It may be wrong: for display only.
     pub wall_ms: u64,
-    /// The cluster's age: milliseconds that it has been running. The rules never let it fall.
+    /// Cluster age: milliseconds that the cluster has been running. The rules never let it fall.
     pub age_ms: u64,
 }
 
-/// What a log entry holds.
+/// Content of a log entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proposal {
     pub stamp: Stamp,
     pub request: Request,
 }
 
-/// What a member does in the group.
+/// Kind of a member.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -67,17 +68,18 @@ impl Role {
     }
 }
 
-/// The cluster where voters sit, and where everybody is who was not told otherwise.
+/// The home region: all voters are in it, and it is the default of every member and client.
 pub const HOME: u32 = 1;
 
-/// How many clusters further on than `home` this one is, going round: who has nobody at home goes to the next.
+/// Returns how many regions further than `home` the region `site` is, counting round from the last to the first. A
+/// client without a server at home uses the nearest in this order.
 pub fn clusters_on(home: u32, site: u32) -> u32 {
     (site.min(CLUSTERS_MAX) + CLUSTERS_MAX - home.min(CLUSTERS_MAX)) % CLUSTERS_MAX
 }
 
-/// What people call a member, and its folder's name: `backend-2` in the home cluster, `backend-2@3` in the third.
+/// Name of a member and of its folder: `backend-2` in the home region, `backend-2@3` in region 3.
 ///
-/// `site` is the number of a cluster of servers, everywhere: `cluster` is the installation.
+/// `site` is the number of the region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct MemberName {
     pub role: Role,
@@ -86,7 +88,7 @@ pub struct MemberName {
 }
 
 impl MemberName {
-    /// A member of the home cluster.
+    /// Returns the name of a member in the home region.
     pub fn at_home(role: Role, id: u32) -> MemberName {
         MemberName { role, site: HOME, id }
     }
@@ -110,23 +112,23 @@ impl FromStr for MemberName {
             None => (numbers, HOME),
         };
         let name = MemberName { role, site, id: id.parse().map_err(drop)? };
-        // What is typed otherwise (`backend-+2`, `backend-02`) is nobody's name.
+        // Rejects other spellings of the same numbers: `backend-+2`, `backend-02`.
         if name.to_string() == text { Ok(name) } else { Err(()) }
     }
 }
 
-/// Everything that changes what is kept.
+/// A change to the replicated data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// `password_hash` is an argon2id PHC string made outside the rules, its salt derived from the request id
-    /// so that a retry through another backend is the same command.
+    /// Creates an account. `password_hash` is an argon2id PHC string made outside the rules. Its salt is derived from
+    /// the request id, so a retry through another backend is the same command.
     CreateAccount {
         username: String,
         name: String,
         email: String,
         password_hash: String,
     },
-    /// The password was checked against this account at this credential version.
+    /// Opens a session. A backend has checked the password against this account at this credential version.
     LogIn {
         account: AccountId,
         credential_version: u32,
@@ -147,7 +149,8 @@ pub enum Command {
         session: TokenHash,
         username: String,
     },
-    /// The password was checked at this credential version. Marks at once; `Sweep` removes the rows.
+    /// Deletes the account that owns the session. A backend has checked the password at this credential version. The
+    /// account is marked at once; `Sweep` removes its rows.
     DeleteAccount {
         session: TokenHash,
         credential_version: u32,
@@ -158,55 +161,56 @@ pub enum Command {
     },
     /// Moves up to `INDEX_STEP` of the oldest unindexed croaks into the index by author. Proposed by the leader.
     IndexCroaks,
-    /// Proposed by the founder as the group's first command: names the history and enters the first member.
+    /// First command of a cluster, proposed by its founder: names the history and adds the first member.
     Found {
         history: HistoryId,
         member: NewMember,
     },
-    /// A process with an empty store asks to belong; the reply hands out its Raft id.
+    /// Adds a process with an empty store to the cluster. The reply assigns its Raft id.
     Join {
         /// The region that it serves.
         site: u32,
         member: NewMember,
     },
-    /// What a member says of itself has changed: where it is reached, where it runs, what it understands.
+    /// Updates what a member reports about itself: its address, its machine and its rules level.
     Describe {
         raft_id: RaftId,
         address: String,
         machine: String,
         rules_level: u32,
     },
-    /// This member's store is lost, damaged or older than it was: it has to leave. Answers `Stepped` while the
-    /// group still has it, `Done` once it is gone. Proposed by whoever runs under its name, or by an operator.
+    /// Marks a member whose store is lost, damaged or older than it was: it has to leave. Answers `Stepped` while the
+    /// Raft group still contains it and `Done` once it is gone. Proposed by the process that runs under its name, or
+    /// by an operator.
     Lose {
         name: MemberName,
     },
-    /// This member should learn and not vote, or vote again.
+    /// Makes a member a learner that does not vote, or lets it vote again.
     Drain {
         name: MemberName,
         drained: bool,
     },
-    /// A lost member that is out of the configuration is forgotten. Proposed by the leader.
+    /// Removes the row of a lost member that is out of the Raft configuration. Proposed by the leader.
     Forget {
         raft_id: RaftId,
     },
-    /// Commands of this rules level may be given from now on. Proposed by the leader once every member
-    /// understands it.
+    /// Permits the commands of this rules level. Proposed by the leader once every member understands them.
     RaiseRules {
         level: u32,
     },
-    /// Something in the lock namespace.
+    /// Changes the lock namespace.
     Tree(TreeCommand),
-    /// Who is there, and who is not.
+    /// Changes a lease.
     Lease(LeaseCommand),
-    /// Direct messages, and what was read.
+    /// Sends a direct message, or records what was read.
     Message(MessageCommand),
-    /// What people change of what is theirs.
+    /// Changes the client's own account.
     Account(AccountCommand),
-    /// What those who run the group change of what is people's.
+    /// Changes accounts and croaks in the name of an operator.
     Operate(OperatorCommand),
-    /// The same password under stronger parameters. It was checked against the hash whose [digest](super::accounts::hash_digest) is
-    /// `before`, at this credential version, which stays: no session ends.
+    /// Replaces a password hash by one of the same password under stronger parameters. A backend has checked the password
+    /// against the hash with the [digest](super::accounts::hash_digest) `before`, at this credential version. The version
+    /// stays, so no session ends.
     Rehash {
         account: AccountId,
         credential_version: u32,
@@ -216,8 +220,8 @@ pub enum Command {
 }
 
 impl Command {
-    /// The rules level that a cluster must have reached before this command may be given. A command that is added
-    /// later gets a higher one, so that members of mixed versions never apply it differently.
+    /// Returns the rules level that the cluster must have reached before this command is accepted. A command added
+    /// later gets a higher level, so that members of mixed versions never apply it differently.
     pub fn rules_level(&self) -> u32 {
         match self {
             Command::CreateAccount { .. }
@@ -245,7 +249,7 @@ impl Command {
         }
     }
 
-    /// The session in whose name it is given, if it is given in anybody's. Not the one that a log-in opens.
+    /// Returns the session that authorises the command, if it needs one. The session that a log-in opens is not meant.
     pub fn session_mut(&mut self) -> Option<&mut TokenHash> {
         match self {
             Command::LogOut { session }
@@ -284,13 +288,15 @@ impl Command {
         }
     }
 
-    /// Whether it follows from what one leader has heard, and is worth nothing under another.
+    /// Returns true if the command follows from heartbeats that this leader received, so that another leader must not
+    /// propose it.
     pub fn is_judgement(&self) -> bool {
         matches!(self, Command::Lease(LeaseCommand::End { why: Ending::Missed { .. }, .. }))
     }
 
-    /// Whether people add something with it that stays: refused when the disks are full. Logging in does not count
-    /// (sessions are few, and who wants to delete something has to), nor does what keeps the group going.
+    /// Returns true if the command stores lasting data for a person; such commands are refused while the disk quota is
+    /// exceeded. Logging in does not count: sessions are few, and deleting something requires one. Commands that keep
+    /// the cluster running do not count either.
     pub fn grows(&self) -> bool {
         match self {
             Command::CreateAccount { .. }
@@ -355,21 +361,21 @@ impl From<LeaseCommand> for Command {
     }
 }
 
-/// Who asks to join.
+/// Description of a process that asks to join.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewMember {
     pub role: Role,
-    /// The number in `backend --id 2`: names the member together with its role.
+    /// The number in `backend --id 2`. Together with the role and the region it names the member.
     pub id: u32,
-    /// HOST:PORT, a hint.
+    /// HOST:PORT where it was last reachable; a hint.
     pub address: String,
     /// The machine it runs on (its boot id), so that `status` can count machines. May be empty.
     pub machine: String,
-    /// The newest rules level it understands.
+    /// The newest rules level that it understands.
     pub rules_level: u32,
 }
 
-/// What a command that was carried out answers. Holds no secrets.
+/// Reply to a command that was carried out. Contains no secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
     Done,
@@ -387,19 +393,19 @@ pub enum Reply {
         raft_id: RaftId,
         history: HistoryId,
     },
-    /// A bounded step was done; `more` tells that another one is needed.
+    /// One bounded step is done. `more` is true when another one is needed.
     Stepped {
         more: bool,
     },
-    /// A lease began here.
+    /// A lease began at this index.
     Leased {
         lease: LogIndex,
     },
-    /// The lock is the asker's, under this fencing number.
+    /// The client holds the lock under this fencing token.
     Fenced {
         fence: LogIndex,
     },
-    /// A client's id.
+    /// The number assigned to a client.
     Client {
         id: u64,
     },
@@ -409,5 +415,5 @@ pub enum Reply {
     },
 }
 
-/// What became of a command: the same on every member.
+/// Result of a command: the same on every member.
 pub type Outcome = Result<Reply, Denied>;

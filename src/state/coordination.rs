@@ -1,23 +1,22 @@
-//! The rows of what coordinators look after: nodes of the namespace, leases, counts; and their keys.
+//! Rows of coordination, and their keys: nodes of the lock namespace, leases, and counts.
 //!
-//! The rules are in [`super::namespace`] and [`super::leases`]; the tables are listed in [`super::rows`], which gives these
-//! names out again.
+//! The rules are in [`super::namespace`] and [`super::leases`]. [`super::rows`] lists the tables and re-exports these types.
 
 use super::ids::{AccountId, LogIndex, RaftId, TokenHash};
 use super::path::TreePath;
 use super::rows::Key;
 use serde::{Deserialize, Serialize};
 
-/// What nodes of the namespace and leases belong to.
+/// Owner of nodes and leases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Owner {
     Member(RaftId),
-    /// By the index at which its lease began.
+    /// A client, identified by the index at which its lease began.
     Client(LogIndex),
 }
 
 impl Owner {
-    /// The one behind it.
+    /// Returns the smallest owner greater than this one.
     pub fn next(self) -> Owner {
         match self {
             Owner::Member(RaftId::MAX) => Owner::Client(0),
@@ -31,7 +30,7 @@ impl Owner {
 pub enum Kind {
     Folder,
     File,
-    /// There while it is held.
+    /// Exists while it is held.
     Lock,
 }
 
@@ -41,19 +40,19 @@ pub struct Node {
     pub kind: Kind,
     #[serde(with = "serde_bytes")]
     pub content: Vec<u8>,
-    /// The index at which it was made,
+    /// Index at which it was made.
     pub made: LogIndex,
-    /// and at which it was last written or touched.
+    /// Index at which it was last written or touched.
     pub changed: LogIndex,
     pub changed_wall_ms: u64,
-    /// It goes when its owner's lease ends.
+    /// Owner of the node. The node is removed when the lease of its owner ends.
     pub owner: Option<Owner>,
-    /// Of a lock: the index of its grant.
+    /// Fencing token of a lock: the index of its grant.
     pub fence: Option<LogIndex>,
 }
 
 impl Node {
-    /// An empty folder without an owner, made at this index.
+    /// Returns an empty folder without an owner, made at this index.
     pub fn folder(made: LogIndex, wall_ms: u64) -> Node {
         let (changed, changed_wall_ms) = (made, wall_ms);
         Node {
@@ -68,22 +67,22 @@ impl Node {
     }
 }
 
-/// That somebody is there.
+/// Lease of a member or a client: the claim that its process is alive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// The index at which it began: who ends it says which one it judged.
+    /// Index at which it began. A command that ends it names the version that was judged.
     pub version: LogIndex,
-    /// A member's lease stays when it has ended.
+    /// False for the lease of a member that has ended; a client's lease is removed instead.
     pub active: bool,
-    /// Of a member: its process.
+    /// Process number of a member; it changes with every start. 0 for a client.
     pub incarnation: u64,
-    /// How long its owner may be silent; nothing for what the leader was started with.
+    /// Milliseconds that its owner may be silent. `None` stands for the leader's default.
     pub lease_ms: Option<u32>,
-    /// A member's address, or what a client says of itself.
+    /// Address of a member, or the description that a client gives of itself.
     pub words: String,
-    /// Of a client.
+    /// Token of a client.
     pub token: Option<TokenHash>,
-    /// Whose chat it is for.
+    /// Account in whose name the client takes part in the live chat.
     pub account: Option<AccountId>,
 }
 
@@ -98,16 +97,16 @@ impl Lease {
     }
 }
 
-/// Counts and settings; written when one of them changes.
+/// Counts and settings. The row is written when one of them changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coordination {
-    /// Rows of `Nodes`.
+    /// Number of rows in `Nodes`.
     pub nodes: u64,
-    /// Leases of clients.
+    /// Number of client leases.
     pub client_leases: u64,
-    /// The clusters that clients are spread over.
+    /// Number of regions that clients are spread over.
     pub clusters: u32,
-    /// The id that the next client gets.
+    /// Id of the next client.
     pub next_client: u64,
 }
 

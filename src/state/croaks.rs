@@ -1,10 +1,10 @@
-//! Croaks as they are stored: each is one row, with the record of its request in it.
+//! Stored croaks. Each is one row that also contains the record of its request.
 //!
-//! The record makes the request happen once for as long as it is remembered, and costs no row of its own to insert and
-//! remove. When a croak is removed while its request is remembered, the record becomes a row of [`Requests`].
+//! The record makes the request idempotent for as long as it is in the deduplication window, without a second row to
+//! insert and remove. When a croak is removed during that time, its record becomes a row of [`Requests`].
 //!
-//! Croaks are the last of all tables. A B-tree splits a page in its middle, except where it grows at its very end: so
-//! their pages are full, and those of a table that others follow are half empty.
+//! The table of croaks has the largest id of all. A B-tree splits a page in its middle, except where it grows at its very
+//! end: there pages are full, whereas those of a growing table with others behind it are half empty.
 
 use super::command::Reply;
 use super::ids::{AccountId, LogIndex, RequestId};
@@ -13,20 +13,20 @@ use super::rows::{
 };
 use serde::{Deserialize, Serialize};
 
-/// The record of a croak's request: [`Remembered`] without the outcome, which the croak itself is.
+/// Record of a croak's request: [`Remembered`] without the outcome, which the croak itself implies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marks {
-    /// A `RequestId`: random, so that fixed lengths are the shortest.
+    /// A `RequestId`. It is random, so a fixed length is the shortest encoding.
     #[serde(with = "postcard::fixint::le")]
     pub id: u128,
-    /// Of the command.
+    /// Digest of the command.
     #[serde(with = "postcard::fixint::le")]
     pub digest: u64,
-    /// The cluster's age when it was applied.
+    /// Cluster age when the request was applied.
     pub age_ms: u64,
 }
 
-/// The beginning of a [`StoredCroak`]: what is read of it without its text.
+/// The beginning of a [`StoredCroak`]: everything but its time and text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CroakStart {
     pub marks: Marks,
@@ -34,8 +34,8 @@ pub struct CroakStart {
 }
 
 impl CroakStart {
-    /// Of a stored row. Each croak's is read several times on its way, so the fixed lengths are not left to serde, which
-    /// takes them byte by byte.
+    /// Decodes the beginning of a stored row. This happens several times for each croak, so the fields of fixed length
+    /// are not left to serde, which reads them byte by byte.
     pub fn of(row: &[u8]) -> Option<CroakStart> {
         let (id, rest) = body(row)?.split_first_chunk()?;
         let (digest, rest) = rest.split_first_chunk()?;
@@ -45,7 +45,7 @@ impl CroakStart {
     }
 }
 
-/// A croak without its text.
+/// A stored croak without its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
     pub index: LogIndex,
@@ -59,7 +59,7 @@ impl Found {
         Some(Found { index, author, marks })
     }
 
-    /// Removes it. What its request did stays known for as long as the request is remembered.
+    /// Removes the croak. The record of its request is kept for as long as the deduplication window covers it.
     pub fn remove(&self, books: &Bookkeeping, changes: &mut Vec<Change>) {
         changes.push(Change::remove::<Croaks>(&self.index));
         if self.index > books.forgotten_through {
@@ -90,7 +90,7 @@ pub fn find<V: View>(view: &V, index: LogIndex) -> Result<Option<Found>, V::Erro
     view.get(Croaks::ID, &key)?.map(|row| found(key, &row)).transpose()
 }
 
-/// Croaks with `from <= id < to`, at most `limit`.
+/// Returns the croaks with `from <= id < to`, at most `limit`.
 ///
 /// # Errors
 /// Only the view's.
@@ -117,7 +117,7 @@ pub fn put_by(change: &Change) -> Option<(LogIndex, AccountId)> {
     Some((index, author))
 }
 
-/// Returns what is remembered of the request that was applied at this index.
+/// Returns the record of the request that was applied at this index.
 ///
 /// # Errors
 /// Only the view's.

@@ -1,16 +1,17 @@
-//! What commands made happen, in a few words that may be told: what live readers follow.
+//! Events: what a command changed, in a form that live subscribers may receive.
 //!
 //! ```text
-//!   command + what applying it did ──▶ Event { index, what }          the same on every member, for every index
-//!   Event ──▶ Interest: wanted by this reader at this index?
+//!   command + result of applying it ──▶ Event { index, what }          the same on every member, for every index
+//!   Event ──▶ Interest: does this subscriber receive it at this index?
 //! ```
 //!
-//! An event says what happened and to whom, never what was written: who wants the croak's text reads it. It holds
-//! no secret: neither tokens nor hashes, nor what is typed. A command that was refused, or that is a retry, made
-//! nothing happen; nor did the sweeping that follows a deleted account, which was told when it was deleted.
+//! An event names the accounts and nodes concerned and never contains text: a subscriber that needs the croak reads it.
+//! It contains no secrets, that is no tokens and no hashes. A command that was refused or is a duplicate produces no
+//! event. Nor does the sweep of a deleted account, whose deletion was an event already.
 //!
-//! What an [`Interest`] wants at an index depends on the log up to there alone, so a stream of events is the same
-//! wherever it is read on. One thing may be left out where it is read later: croaks of who was deleted since.
+//! The events that an [`Interest`] selects at an index depend on the log up to that index alone, so a subscriber can
+//! resume the same stream on any member. One exception: a stream that is read later may lack the croaks of an account
+//! that was deleted since.
 
 use super::accounts::{AccountCommand, OperatorCommand};
 use super::apply::Applied;
@@ -29,25 +30,25 @@ use super::rows::{
 use super::social::live_account;
 use serde::{Deserialize, Serialize};
 
-/// One thing that happened.
+/// The effect of one command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// Of the command that made it happen: at most one event each. Also the cursor behind it.
+    /// Log index of the command. Each command produces at most one event, so this is also the cursor for resuming.
     pub index: LogIndex,
     pub what: Happening,
 }
 
-/// Part of the wire format: new ones go at the end.
+/// Kind and subject of an event. Part of the wire format: new variants go at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Happening {
     AccountCreated {
         account: AccountId,
     },
-    /// Whose croaks are gone from everywhere.
+    /// All croaks of the account disappear with it.
     AccountDeleted {
         account: AccountId,
     },
-    /// Somebody logged in; it may have ended the oldest session of that account.
+    /// A session was opened; the oldest session of the account may have ended for it.
     SessionOpened {
         account: AccountId,
     },
@@ -66,8 +67,8 @@ pub enum Happening {
         account: AccountId,
         friend: AccountId,
     },
-    /// In the lock namespace, in the order of the tree; and whose lease made it happen. Bounded by what one command
-    /// may touch.
+    /// Nodes of the lock namespace changed, listed in tree order. `lease` names the lease that caused it, if any.
+    /// Bounded by the number of nodes that one command may change.
     Tree {
         nodes: Vec<NodeChange>,
         lease: Option<(Owner, LeaseFact)>,
@@ -77,22 +78,22 @@ pub enum Happening {
         from: AccountId,
         to: AccountId,
     },
-    /// Somebody has been shown, or has read, messages of another.
+    /// Messages of `with` were displayed to `account` or read.
     Marked {
         account: AccountId,
         with: AccountId,
     },
-    /// Somebody has read on in their feed.
+    /// The account has read further in its feed.
     FeedRead {
         account: AccountId,
     },
-    /// Told to everybody: whose it was is not known any more, and a number tells nothing.
+    /// Sent to every subscriber: the author is no longer known, and a croak's number reveals nothing.
     CroakRemoved {
         croak: LogIndex,
     },
 }
 
-/// What happened to a node of the namespace.
+/// A change to one node of the namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeChange {
     pub path: TreePath,
@@ -102,15 +103,15 @@ pub struct NodeChange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NodeFact {
     Made,
-    /// Or touched.
+    /// Content written, or touched.
     Written,
-    /// A lock was given to its owner.
+    /// A lock was granted to its owner.
     Acquired {
         fence: LogIndex,
     },
-    /// With everything below it.
+    /// Removed with everything below it.
     Removed,
-    /// Some of what is below it.
+    /// Some of the nodes below it were removed.
     Pruned,
 }
 
@@ -120,16 +121,16 @@ pub enum LeaseFact {
     Ended(Ending),
 }
 
-/// Whose events a subscription wants.
+/// Selection of events for a subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Wanted {
-    /// What changes the feed of this session's owner, and who they are to others; ends with the session.
+    /// Changes to the feed and relations of the session's owner. Ends with the session.
     Feed { session: TokenHash },
-    /// What happens to this place of the namespace and below it. Control plane only.
+    /// Changes at or below this path of the namespace. Control plane only.
     Tree { path: TreePath },
 }
 
-/// What applying this command made happen, if anything that may be told.
+/// Returns the event that applying this command produces, if any.
 pub fn happened(command: &Command, applied: &Applied) -> Option<Happening> {
     let changes = &applied.changes;
     if applied.outcome.is_err() || changes.is_empty() {
@@ -219,7 +220,7 @@ fn tree_changes(command: &TreeCommand, applied: &Applied) -> Vec<NodeChange> {
     let TreeCommand::Remove { path, recursive: true, .. } = command else {
         return node_changes(&applied.changes);
     };
-    // However many went.
+    // One event, however many nodes were removed.
     let what = match applied.outcome {
         Ok(Reply::Stepped { more: true }) => NodeFact::Pruned,
         _ => NodeFact::Removed,
@@ -262,7 +263,7 @@ fn lease_fact(command: &LeaseCommand, changes: &[Change]) -> Option<(Owner, Leas
     ))
 }
 
-/// The key of the first row of this table that is put or removed.
+/// Returns the key of the first row of this table that is put or removed.
 fn key_of<T: Table>(changes: &[Change]) -> Option<T::Key> {
     changes.iter().find_map(|change| match change {
         Change::Put { table, key, .. } | Change::Remove { table, key } if *table == T::ID => {
@@ -272,19 +273,19 @@ fn key_of<T: Table>(changes: &[Change]) -> Option<T::Key> {
     })
 }
 
-/// What a reader wants, as of one index.
+/// The events that a subscriber receives, as of one index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Interest {
     Feed(FeedInterest),
-    /// Of a place in the namespace: the same at every index.
+    /// Changes at or below a path: the same at every index.
     Tree(TreePath),
 }
 
 impl Interest {
-    /// As of the view's index; nothing when the session is not open.
+    /// Returns the interest as of the view's index, or `None` if the session is not open.
     ///
     /// # Errors
-    /// Only the view's: the store cannot be read.
+    /// The view's error: the store cannot be read.
     pub fn load<V: View>(view: &V, wanted: &Wanted) -> Result<Option<Interest>, V::Error> {
         match wanted {
             Wanted::Feed { session } => Ok(FeedInterest::load(view, *session)?.map(Interest::Feed)),
@@ -292,7 +293,7 @@ impl Interest {
         }
     }
 
-    /// What it is read under, if that is a session.
+    /// Returns the session that authorises the subscription, if it needs one.
     pub fn session(&self) -> Option<TokenHash> {
         match self {
             Interest::Feed(feed) => Some(feed.session),
@@ -300,15 +301,15 @@ impl Interest {
         }
     }
 
-    /// Whether the session is over by its age alone.
+    /// Returns true if the session has expired by its age alone.
     pub fn is_over(&self, age_ms: u64) -> bool {
         matches!(self, Interest::Feed(feed) if feed.ends_age_ms <= age_ms)
     }
 
-    /// Whether the session is still open.
+    /// Returns true if the session is still open.
     ///
     /// # Errors
-    /// Only the view's: the store cannot be read.
+    /// The view's error: the store cannot be read.
     pub fn is_open<V: View>(&self, view: &V) -> Result<bool, V::Error> {
         match self {
             Interest::Feed(feed) => {
@@ -318,11 +319,12 @@ impl Interest {
         }
     }
 
-    /// Whether the session may be over with this: [`Interest::is_open`] knows.
+    /// Returns true if this event may have ended the session, so that [`Interest::is_open`] must be asked.
     pub fn doubts(&self, what: &Happening) -> bool {
         matches!(self, Interest::Feed(feed) if feed.doubts(what))
     }
 
+    /// Returns true if the subscriber receives the event. The interest must be as of the index before it.
     pub fn wants(&self, what: &Happening) -> bool {
         match (self, what) {
             (Interest::Feed(feed), _) => feed.wants(what),
@@ -333,14 +335,14 @@ impl Interest {
         }
     }
 
-    /// From just before this to just behind it.
+    /// Moves the interest from just before this event to just behind it.
     pub fn advance(&mut self, what: &Happening) {
         if let Interest::Feed(feed) = self {
             feed.advance(what);
         }
     }
 
-    /// From just behind this to just before it.
+    /// Moves the interest from just behind this event to just before it.
     pub fn rewind(&mut self, what: &Happening) {
         if let Interest::Feed(feed) = self {
             feed.rewind(what);
@@ -349,21 +351,22 @@ impl Interest {
 }
 
 impl NodeChange {
-    /// Whether who watches `path` and what is below it wants to know.
+    /// Returns true if the change is at or below `path`, or removes a folder above it.
     pub fn concerns(&self, path: &TreePath) -> bool {
         let above = matches!(self.what, NodeFact::Removed | NodeFact::Pruned) && path.is_within(&self.path);
         above || self.path.is_within(path)
     }
 }
 
-/// Whose events a reader of a feed wants, as of one index. Bounded: nobody follows more than `FRIENDS_MAX`.
+/// The accounts whose events a feed subscriber receives, as of one index. Bounded: an account follows at most
+/// `FRIENDS_MAX` others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedInterest {
     me: AccountId,
     session: TokenHash,
-    /// The cluster's age at which the session is over.
+    /// Cluster age at which the session expires.
     ends_age_ms: u64,
-    /// Sorted.
+    /// Sorted by id.
     followed: Vec<AccountId>,
 }
 
@@ -414,7 +417,7 @@ impl FeedInterest {
         match what {
             Happening::FriendAdded { account, friend } if *account == self.me => self.follow(*friend),
             Happening::FriendRemoved { account, friend } if *account == self.me => self.unfollow(*friend),
-            // Nothing comes from there any more.
+            // A deleted account produces no more events.
             Happening::AccountDeleted { account } => self.unfollow(*account),
             _ => {}
         }

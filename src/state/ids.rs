@@ -1,16 +1,16 @@
-//! The names of things, each a type of its own so that one is never taken for another.
+//! Identifiers. Each is a type of its own, so that the compiler keeps them apart.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// A position in the replicated log; the only clock ribbit trusts. 0 means "before everything".
+/// A position in the replicated log, which is the only clock ribbit trusts. 0 means "before everything".
 pub type LogIndex = u64;
 
-/// A member's number inside the Raft group: handed out by the group, never used twice.
+/// Number of a member inside the Raft group. The cluster assigns it and never uses it twice.
 pub type RaftId = u64;
 
-/// An account: the log index of the command that created it, so no two ever share one.
+/// Identifier of an account: the log index of the command that created it, so it is unique.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AccountId(pub LogIndex);
 
@@ -40,23 +40,24 @@ macro_rules! hex_id {
 }
 
 hex_id! {
-    /// Made by whoever asks, 128 random bits, kept through every retry: what makes a write happen once.
+    /// Idempotency key of a request: 128 random bits made by the client and kept through every retry.
     RequestId
 }
 hex_id! {
-    /// One installation of ribbit: all boards that share a cluster file.
+    /// Identifier of one installation of ribbit: all boards that share a cluster file.
     ClusterId
 }
 hex_id! {
-    /// One unbroken history of one cluster's log. Founding makes one; `recover` makes another.
+    /// Identifier of one unbroken history of a cluster's log. Founding the cluster makes one; `recover` makes another.
     HistoryId
 }
 
-/// The hash of a session token. The token itself never enters the log.
+/// Hash of a session token. The token itself never enters the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TokenHash(pub [u8; 32]);
 
-/// What a client has seen: carried with reads (read-your-writes), with writes (`born`) and in `seen` cookies.
+/// The newest state that a client has seen. It is sent with reads (read-your-writes) and with writes (`born`), and is
+/// kept in `seen` cookies.
 ///
 /// Text form: `HISTORY.INDEX`, the history in hexadecimal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,17 +1,17 @@
-//! The rules of leases: who is there, and what goes when they are not.
+//! The rules of leases: which members and clients are alive, and the nodes that are removed when they are not.
 //!
 //! ```text
-//!   member heard ──Register──▶ active ──End (missed beats, conditional on the version)──▶ inactive ──▶ Register …
-//!   client ──Open──▶ active ──End or Close──▶ gone            with it go all nodes that it owns
+//!   member heard ──Register──▶ active ──End (missed heartbeats, if the version matches)──▶ inactive ──▶ Register …
+//!   client ──Open──▶ active ──End or Close──▶ removed         and with it all nodes that it owns
 //! ```
 //!
-//! Time is the leader's business: which beats came when is in its memory alone, and only what follows is a command.
-//! A lease's version is the index at which it began; whoever wants to end it names the version that it judged, so that
-//! an owner who came back meanwhile keeps what is new. A server that was started again is another incarnation: what
-//! the old process held is let go at once.
+//! The leader alone keeps time: it remembers in memory when each heartbeat came, and only its conclusion is a command. The
+//! version of a lease is the index at which it began. A command that ends a lease names the version that was judged, so
+//! that an owner that came back in the meantime keeps its new lease. A restarted server has a new incarnation: everything
+//! the old process held is released at once.
 //!
-//! A backend with a lease has `/clusters/C/slaves/N` or, one in each cluster, the lock `/clusters/C/master`, with its
-//! address as content. A person's one chat place is the lock `/people/NAME/chat`.
+//! A backend with a lease has the file `/clusters/C/slaves/N` or, one per region, the lock `/clusters/C/master`, with its
+//! address as content. The live chat of a person is the lock `/people/NAME/chat`.
 
 use super::apply::{Decision, Moment};
 use super::code::{Code, Denied};
@@ -28,59 +28,59 @@ use super::rows::{Change, Lease, LeaseTokens, Leases, Member, Order, Owner, Stan
 use super::social;
 use serde::{Deserialize, Serialize};
 
-/// What changes leases. New ones go at the end.
+/// A change to leases. New variants go at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LeaseCommand {
-    /// A client begins a lease, known by the hash of a token that it made. Answers `Leased`.
+    /// Begins a client's lease, identified by the hash of a token that the client made. Answers `Leased`.
     Open { token: TokenHash, words: String, lease_ms: Option<u32> },
-    /// A client ends its lease.
+    /// Ends a client's lease.
     Close { token: TokenHash },
-    /// This process of a member is there. Proposed by the leader.
+    /// Begins or confirms the lease of a member's process. Proposed by the leader.
     Register { raft_id: RaftId, incarnation: u64, address: String },
-    /// It is not there any more. Proposed by the leader, or by a member that stops.
+    /// Ends a lease. Proposed by the leader, or by a member that stops.
     End { owner: Owner, version: LogIndex, why: Ending },
-    /// This backend is its cluster's master, if nobody is. Proposed by the leader.
+    /// Makes this backend the master of its region if there is none. Proposed by the leader.
     Appoint { raft_id: RaftId, version: LogIndex },
-    /// The master gives way to another. Proposed by itself.
+    /// Makes the master give up its lock. Proposed by the master itself.
     StepDown { raft_id: RaftId, fence: LogIndex },
-    /// A person's client takes the one chat place; the lease begins with it. Answers `Fenced`.
+    /// Takes a person's chat slot for a client and begins its lease. Answers `Fenced`.
     EnterChat { session: TokenHash, token: TokenHash, words: String, take_over: bool },
-    /// How many clusters clients are spread over. Proposed by a coordinator that was told.
+    /// Sets the number of regions that clients are spread over. Proposed by the coordinator that an operator asked.
     SetClusters { clusters: u32 },
-    /// A client wants an id. Answers `Client`.
+    /// Assigns an id to a client. Answers `Client`.
     NumberClient,
 }
 
-/// Why a lease ended; for the history that people see.
+/// Reason why a lease ended, for the history that people see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
-    /// Nothing was heard for this long.
+    /// No heartbeat was received for this long.
     Missed { silence_ms: u32 },
-    /// It stopped, and said so.
+    /// Its owner stopped and reported it.
     Left,
 }
 
-/// The lease of a client that knows this token.
+/// Returns the lease of the client with this token, and its owner.
 ///
 /// # Errors
-/// The view's.
+/// The view's error.
 pub fn client_of<V: View>(view: &V, token: TokenHash) -> Result<Option<(Owner, Lease)>, V::Error> {
     let Some(opened) = get::<LeaseTokens, V>(view, &token)? else { return Ok(None) };
     let owner = Owner::Client(opened);
     Ok(get::<Leases, V>(view, &owner)?.map(|lease| (owner, lease)))
 }
 
-/// All leases behind `after`, a page of them.
+/// Returns a page of all leases after `after`.
 ///
 /// # Errors
-/// The view's.
+/// The view's error.
 pub fn page<V: View>(view: &V, after: Option<Owner>) -> Result<Vec<(Owner, Lease)>, V::Error> {
     let last = Owner::Client(LogIndex::MAX);
     let from = after.map_or(Owner::Member(0), Owner::next);
     scan::<Leases, V>(view, &from, &last, Order::OldestFirst, LEASES_PAGE_MAX)
 }
 
-/// Where the lock of a cluster's master is.
+/// Returns the path of a region's master lock.
 pub fn master_path(site: u32) -> TreePath {
     kept(&format!("/clusters/{site}/master"))
 }
@@ -89,7 +89,7 @@ fn slave_path(member: &Member) -> TreePath {
     kept(&format!("/clusters/{}/slaves/{}", member.site, member.id))
 }
 
-/// Where a person's one chat place is.
+/// Returns the path of a person's chat lock.
 pub fn chat_path(username: &str) -> TreePath {
     kept(&format!("/people/{username}/chat"))
 }
@@ -188,11 +188,11 @@ fn enter_lease<V: View>(
     Ok(())
 }
 
-/// Lets go of everything that an owner has. A client's lease goes too, a member's stays and is inactive.
+/// Removes everything that an owner has. A client's lease is removed too; a member's stays until the caller changes it.
 fn let_go<V: View>(view: &V, draft: &mut Draft<'_, V>, owner: Owner, lease: &Lease) -> Result<(), V::Error> {
     for path in owned_by(view, owner, OWNED_NODES_MAX)? {
         draft.remove(&path)?;
-        // A person's folder is there for the chat alone.
+        // A person's folder exists only for the chat lock.
         let folder = path.parent().filter(|folder| folder.names().next() == Some("people"));
         if let Some(folder) = folder.filter(|folder| folder.depth() == 2) {
             draft.remove(&folder)?;
@@ -214,7 +214,7 @@ fn end<V: View>(
 ) -> Result<Decision, V::Error> {
     let_go(view, &mut draft, owner, lease)?;
     if let Owner::Member(raft_id) = owner {
-        // One that a recovered history does not know any more leaves nothing behind.
+        // The lease of a member that a recovered history no longer knows is removed.
         draft.change(match members::get(view, raft_id)? {
             Some(_) => Change::put::<Leases>(&owner, &Lease { active: false, ..lease.clone() }),
             None => Change::remove::<Leases>(&owner),
@@ -303,7 +303,7 @@ fn step_down<V: View>(
     }
 }
 
-/// What a member that is forgotten leaves behind.
+/// Returns the changes that remove the lease and nodes of a member that leaves the cluster.
 pub(super) fn forget_member<V: View>(
     bounds: &Bounds,
     view: &V,
@@ -330,7 +330,7 @@ fn enter_chat<V: View>(
     let path = chat_path(username);
     let held = draft.node(&path)?;
     if let Some((mine, known)) = client_of(view, token)? {
-        // The same client again, through whichever backend.
+        // The same client again, perhaps through another backend.
         return Ok(match held {
             Some(node) if node.owner == Some(mine) && known.account == lease.account => {
                 draft.finish(Reply::Fenced { fence: node.fence.unwrap_or_default() })
@@ -341,7 +341,7 @@ fn enter_chat<V: View>(
     if let Some(owner) = held.and_then(|node| node.owner)
         && let Some(other) = get::<Leases, V>(view, &owner)?
     {
-        // One that a deleted account of this name has left is in nobody's way.
+        // A lease left over by a deleted account of the same name is simply replaced.
         if other.account == lease.account && !take_over {
             return Ok(Err(Denied::new(Code::LockHeld)));
         }

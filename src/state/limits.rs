@@ -1,111 +1,115 @@
-//! Every number that bounds something in the rules. Limits of sockets, queues and disks are in
-//! `net::limits`, `replica::limits` and `db::limits`.
+//! Bounds of the rules. Limits of sockets, queues and disks are in `net::limits`, `replica::limits` and `db::limits`.
 
 use super::command::Command;
 
-/// Characters (Unicode scalar values, CRLF counted as one) in a croak.
+/// Maximum length of a croak, in characters (Unicode scalar values, CRLF counted as one).
 pub const CROAK_CHARS_MAX: usize = 100;
-/// Characters in a user name: a-z 0-9 _ -, folded to lower case.
+/// Maximum length of a user name, in characters of a-z 0-9 _ -, folded to lower case.
 pub const USERNAME_CHARS_MAX: usize = 32;
-/// Characters in the name a person shows.
+/// Maximum length of a display name, in characters.
 pub const NAME_CHARS_MAX: usize = 64;
+/// Maximum length of an email address, in characters.
 pub const EMAIL_CHARS_MAX: usize = 254;
+/// Minimum length of a password, in characters.
 pub const PASSWORD_CHARS_MIN: usize = 8;
+/// Maximum length of a password, in characters.
 pub const PASSWORD_CHARS_MAX: usize = 256;
 
-/// People one person may follow. Bounds the memory of a feed read.
+/// Maximum number of accounts that one account may follow. Bounds the memory of a feed read.
 pub const FRIENDS_MAX: usize = 4_096;
-/// Sessions of one account; the oldest is dropped when another is opened.
+/// Maximum number of sessions per account. Opening another drops the oldest.
 pub const SESSIONS_PER_ACCOUNT_MAX: usize = 32;
-/// A session ends when the cluster has been up this long since the log-in.
+/// Lifetime of a session, in milliseconds of cluster age since the log-in (30 days).
 pub const SESSION_AGE_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
-/// Croaks in one page of a feed.
+/// Maximum number of croaks in a page of a feed.
 pub const FEED_PAGE_MAX: usize = 50;
-/// People in one page of a list.
+/// Maximum number of people in a page of a list.
 pub const PEOPLE_PAGE_MAX: usize = 100;
 
-/// The newest croaks whose authors are kept in memory; older ones are found through the index by author.
+/// Number of newest croaks whose authors are kept in memory. Older ones are found through the index by author.
 pub const RING_CROAKS: usize = 64 * 1024;
-/// Croaks one `IndexCroaks` command moves into the index by author.
+/// Maximum number of croaks that one `IndexCroaks` command moves into the index by author.
 pub const INDEX_STEP: usize = 1_024;
-/// Rows one `Sweep` command removes of a deleted account.
+/// Maximum number of rows that one `Sweep` command removes of a deleted account.
 pub const SWEEP_STEP: usize = 256;
 
-/// Requests that are always remembered, however old.
+/// Number of newest requests that are always in the deduplication window, however old.
 pub const REMEMBERED_MIN: usize = 16 * 1024;
-/// Requests that are remembered at most, however young.
+/// Maximum number of requests in the deduplication window, however young.
 pub const REMEMBERED_MAX: usize = 512 * 1024;
-/// Between the two, a request is remembered for this much of the cluster's age.
+/// Milliseconds of cluster age that a request stays in the deduplication window between these two bounds.
 pub const REMEMBERED_AGE_MS: u64 = 60_000;
-/// Remembered requests are forgotten in steps of this many, so that a step rewrites few pages.
+/// Number of requests that expire in one step, so that a step rewrites few pages.
 pub const FORGET_STEP: usize = 256;
 
-/// Characters of a message, counted as a croak's.
+/// Maximum length of a direct message, in characters counted as in a croak.
 pub const MESSAGE_CHARS_MAX: usize = 1_000;
-/// Messages that wait to be read by one person, from all others together,
+/// Maximum number of unread messages of one account, from all senders together.
 pub const WAITING_MAX: u32 = 1_000;
-/// and from one other person: nobody fills somebody's mailbox alone.
+/// Maximum number of unread messages from one sender, so that no single account fills a mailbox.
 pub const WAITING_PER_TALK_MAX: u32 = 200;
-/// Messages in one page of a talk: with the longest texts they fit a frame.
+/// Maximum number of messages in a page of a talk: even the longest texts fit one frame.
 pub const TALK_PAGE_MAX: usize = 50;
-/// Talks in one page of a list.
+/// Maximum number of talks in a page of a list.
 pub const TALKS_PAGE_MAX: usize = 50;
-/// Unread croaks are counted up to here: "100 or more".
+/// Value at which counting unread croaks stops; shown as "100 or more".
 pub const UNREAD_CROAKS_MAX: u32 = 100;
-/// Characters of a pattern of user names.
+/// Maximum length of a pattern of user names, in characters.
 pub const GLOB_CHARS_MAX: usize = 64;
-/// User names that are compared with a pattern for one page.
+/// Maximum number of user names that are compared with a pattern for one page.
 pub const NAMES_LOOK_MAX: usize = 4_096;
-/// Followers are counted up to here.
+/// Value at which counting followers stops.
 pub const FOLLOWERS_COUNT_MAX: usize = 4_096;
 
-/// The newest rules level that this version understands.
+/// Newest rules level that this version understands.
 pub const RULES_LEVEL: u32 = 1;
 
-/// Members (voters and learners) of a group.
+/// Maximum number of members (voters and learners) of a cluster.
 pub const MEMBERS_MAX: usize = 32;
-/// Bytes of a member's address.
+/// Maximum length of a member's address, in bytes.
 pub const ADDRESS_BYTES_MAX: usize = 255;
 
-/// Clusters of servers; they count from 1, the home.
+/// Maximum number of regions. They are numbered from 1, the home region.
 pub const CLUSTERS_MAX: u32 = 50;
-/// Bytes of a path in the namespace,
+/// Maximum length of a path in the namespace, in bytes.
 pub const PATH_BYTES_MAX: usize = 512;
-/// of one name in it,
+/// Maximum length of one name in a path, in bytes.
 pub const PATH_NAME_BYTES_MAX: usize = 128;
-/// and how many names it may have.
+/// Maximum number of names in a path.
 pub const PATH_DEPTH_MAX: usize = 16;
-/// Nodes of the namespace (folders, files and locks), all together.
+/// Maximum number of nodes (folders, files and locks) in the namespace.
 pub const NODES_MAX: u64 = 65_536;
-/// Bytes of one node's content: with its path it fits a request.
+/// Maximum length of a node's content, in bytes: with its path it fits a request.
 pub const NODE_BYTES_MAX: usize = 3_072;
-/// Nodes that one owner may have: all of them go with its lease, in one command.
+/// Maximum number of nodes per owner: all are removed with its lease, in one command.
 pub const OWNED_NODES_MAX: usize = 64;
-/// Leases of clients, all together.
+/// Maximum number of client leases.
 pub const CLIENT_LEASES_MAX: u64 = 1_024;
-/// Bytes of what the owner of a lease says of itself.
+/// Maximum length of a lease owner's description of itself, in bytes.
 pub const LEASE_WORDS_BYTES_MAX: usize = 120;
-/// The shortest and the longest lease that a client may ask for.
+/// Shortest lease that a client may request, in milliseconds.
 pub const LEASE_MS_MIN: u32 = 1_000;
+/// Longest lease that a client may request, in milliseconds.
 pub const LEASE_MS_MAX: u32 = 300_000;
-/// Nodes that one command removes of a folder; what is left goes with the next ones.
+/// Maximum number of nodes that one command removes of a folder. Further commands remove the rest.
 pub const REMOVE_STEP: usize = 256;
-/// Nodes in one page of a listing, and bytes of their content.
+/// Maximum number of nodes in a page of a listing.
 pub const TREE_PAGE_MAX: usize = 500;
+/// Size of the paths and contents at which a page of a listing ends, in bytes.
 pub const TREE_PAGE_BYTES_MAX: usize = 128 * 1024;
-/// Leases in one page.
+/// Maximum number of leases in a page.
 pub const LEASES_PAGE_MAX: usize = 256;
 
-/// Bytes of a request in the log; what people type is bounded tighter by the rules, but only once it is there.
+/// Maximum length of a request in the log, in bytes. The rules bound texts more tightly, but only when they apply it.
 pub const REQUEST_BYTES_MAX: usize = 4_608;
 
-/// Bytes of an entry on one line as it was typed, before blanks around it are dropped.
+/// Maximum length of a single-line entry before it is trimmed, in bytes.
 pub const TYPED_BYTES_MAX: usize = 2_048;
 
-/// Bytes of the hash of a password, a PHC string.
+/// Maximum length of a password hash (a PHC string), in bytes.
 pub const PASSWORD_HASH_BYTES_MAX: usize = 256;
 
-/// Largest log index that a request may name; no log reaches it.
+/// Largest log index that a request may name. No log reaches it.
 pub const INDEX_MAX: u64 = 1 << 62;
 
 const _: () = assert!(REMEMBERED_MIN + FORGET_STEP <= REMEMBERED_MAX);
@@ -113,11 +117,11 @@ const _: () = assert!(PATH_BYTES_MAX + NODE_BYTES_MAX + 256 <= REQUEST_BYTES_MAX
 const _: () = assert!(4 * MESSAGE_CHARS_MAX + 256 <= REQUEST_BYTES_MAX);
 const _: () = assert!(SWEEP_STEP >= 2, "a sweep removes rows in pairs");
 
-/// The bounds that every member must share, because what a command does depends on them. A group always runs
-/// with [`Bounds::REAL`]; tests make them small, so that a short history reaches the edges.
+/// Bounds that every member must share, because the result of a command depends on them. Production always uses
+/// [`Bounds::REAL`]. Tests use small ones, so that a short history reaches the edges.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// The rules level from which a command may be given.
+    /// Returns the rules level from which a command is accepted.
     pub level_of: fn(&Command) -> u32,
     pub friends_max: usize,
     pub sessions_max: usize,

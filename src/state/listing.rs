@@ -1,7 +1,7 @@
-//! Pages of the lock namespace, in the order of the tree.
+//! Pages of the lock namespace, in tree order.
 //!
-//! A folder's rows lie together behind its own, so a page is one scan; below the wanted depth everything of a folder is
-//! passed over in one step, however much it is.
+//! The rows below a folder follow the folder's own row, so a page is one range scan. Everything below the requested
+//! depth is skipped with one seek per folder, however many rows it has.
 
 use super::code::{Code, Denied};
 use super::limits::{TREE_PAGE_BYTES_MAX, TREE_PAGE_MAX};
@@ -10,18 +10,18 @@ use super::path::TreePath;
 use super::rows::{BadRow, Key, Node, Nodes, Order, Table, View, decode};
 use serde::{Deserialize, Serialize};
 
-/// One node as a listing shows it.
+/// One node in a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TreeEntry {
     pub path: TreePath,
     pub node: Node,
 }
 
-/// A page of what lies at `path` and below it, in the order of the tree, down to `depth` names below it, behind
-/// `after` if that is given. And where the next page begins, if there is one: its `after`.
+/// Returns a page of the nodes at `path` and up to `depth` names below it, in tree order, starting after `after` if it
+/// is given. The second value is the `after` of the next page, if there is one.
 ///
 /// # Errors
-/// The view's; the refusal is that there is no such node.
+/// The view's error. The refusal is `NoSuchNode`: there is no node at `path`.
 pub fn list<V: View>(
     view: &V,
     path: &TreePath,
@@ -50,7 +50,7 @@ pub fn list<V: View>(
             let (Some(path), Some(node)) = (TreePath::from_bytes(&key), decode::<Node>(&row)) else {
                 return Err(BadRow { table: Nodes::ID, key }.into());
             };
-            // Passed over at once with everything below, however much that is.
+            // Too deep: one seek skips this folder and everything in it.
             if path.depth() > deepest {
                 let names: Vec<&str> = path.names().take(deepest).collect();
                 let last = TreePath::root().join(&names.join("/")).unwrap_or_else(|_| path.clone());

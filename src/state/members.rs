@@ -1,6 +1,7 @@
-//! The rules of belonging: founding, joining, leaving, describing oneself. Who votes is the Raft engine's configuration, not here.
+//! The rules of membership: founding the cluster, joining, leaving, and updating a member's description. The Raft engine
+//! decides which members vote, not these rules.
 //!
-//! Raft ids are handed out here and never used twice. The founder is 1.
+//! Raft ids are assigned here and never used twice. The founder has 1.
 
 use super::apply::{Decision, Moment};
 use super::code::{Code, Denied};
@@ -12,23 +13,26 @@ use super::rows::{self, Bookkeeping, Books, Change, Member, Members, Order, Stan
 
 const NO_SUCH_MEMBER: Denied = Denied::new(Code::NoSuchMember);
 
-/// Every member, by Raft id.
+/// Returns every member, in the order of the Raft ids.
 ///
 /// # Errors
-/// The view's.
+/// The view's error.
 pub fn all<V: View>(view: &V) -> Result<Vec<(RaftId, Member)>, V::Error> {
     scan::<Members, V>(view, &0, &RaftId::MAX, Order::OldestFirst, MEMBERS_MAX)
 }
 
-/// The member with this Raft id.
+/// Returns the member with this Raft id.
 ///
 /// # Errors
-/// The view's.
+/// The view's error.
 pub fn get<V: View>(view: &V, raft_id: RaftId) -> Result<Option<Member>, V::Error> {
     rows::get::<Members, V>(view, &raft_id)
 }
 
-/// The member of this name.
+/// Returns the member with this name, and its Raft id.
+///
+/// # Errors
+/// The view's error.
 pub fn named<V: View>(view: &V, name: MemberName) -> Result<Option<(RaftId, Member)>, V::Error> {
     Ok(all(view)?.into_iter().find(|(_, member)| member.who() == name))
 }
@@ -60,12 +64,12 @@ pub(super) fn found<E>(
     Ok(Ok((enter(books, 1, HOME, member), Reply::Joined { raft_id: 1, history })))
 }
 
-/// What becomes of the members when a store begins another history: its member is the only one, under a Raft id that
-/// the old history never gave out, and known to be where it was last reached. Everything else stays. Not a command:
-/// nobody is there to agree.
+/// Returns the changes that turn the membership of an old history into that of a new one: the store's own member becomes
+/// the only one. It gets a Raft id that the old history never assigned and keeps its last known address. All other rows
+/// stay. This is not a command, because there is no Raft group yet that could commit one.
 ///
 /// # Errors
-/// The view's.
+/// The view's error. The refusal is `TooOld`: the store needs a later version of ribbit.
 pub fn begin_history<V: View>(
     view: &V,
     history: HistoryId,

@@ -1,18 +1,18 @@
-//! The rules of direct messages, and of what was read.
+//! The rules of direct messages and of read positions.
 //!
 //! ```text
 //!   Send ──▶ Messages: the text, once
-//!            TalkOf:   in the talk of each of the two
-//!            Waiting:  with who is to read it, until Mark says that it was read
+//!            TalkOf:   an entry in the talk of each of the two
+//!            Waiting:  an entry for the recipient, until Mark reports that the message was read
 //! ```
 //!
-//! - A message is saved when its command was applied, delivered when the recipient's client has said that it was shown,
-//!   and read when it has said so: what the sender sees of it is the recipient's [`TalkMark`], and nothing else.
-//! - What waits to be read is bounded, for each person and for each of a person's talks: then sending is refused, and
-//!   nothing that was taken is ever dropped.
-//! - Each of the two has their own talk. When an account is deleted its talks go, step by step ([`sweep`]), and the
-//!   other one keeps theirs, with somebody deleted; a text goes with the last talk that has it.
-//! - A read mark only rises, and never beyond what there is.
+//! - A message is saved once its command is applied, delivered once the recipient's client reports that it was
+//!   displayed, and read once that client says so. The sender sees this from the recipient's [`TalkMark`] alone.
+//! - The number of unread messages is bounded, per recipient and per talk. Beyond that sending is refused; a message that
+//!   was accepted is never dropped.
+//! - Each of the two has their own talk. When an account is deleted its talks are removed step by step ([`sweep`]). The
+//!   other account keeps its talk, with a deleted partner. A text is removed with the last talk that contains it.
+//! - A read position only rises, and never beyond the newest message.
 
 use super::apply::{Decision, Moment};
 use super::code::{Code, Denied, Field};
@@ -27,25 +27,25 @@ use super::social::{me_and, session_owner};
 use super::text;
 use serde::{Deserialize, Serialize};
 
-/// What people do with messages and what they have read. New ones go at the end.
+/// A change to messages or read positions. New variants go at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MessageCommand {
-    /// Answers `Sent`.
+    /// Sends a message. Answers `Sent`.
     Send { session: TokenHash, username: String, text: String },
-    /// Of the talk with this account, live or deleted: what was shown, and what was read.
+    /// Reports what was displayed and what was read of the talk with this account, live or deleted.
     Mark { session: TokenHash, with: AccountId, delivered_through: LogIndex, read_through: LogIndex },
-    /// The feed was seen up to this croak.
+    /// Reports that the feed was seen up to this croak.
     ReadFeed { session: TokenHash, through: LogIndex },
 }
 
 const NOT_LOGGED_IN: Denied = Denied::new(Code::NotLoggedIn);
 
-/// How far `whose` is in the talk with `with`; nothing when they never talked.
+/// Returns the read position of `whose` in the talk with `with`, or `None` if they never talked.
 pub fn mark_of<V: View>(view: &V, whose: AccountId, with: AccountId) -> Result<Option<TalkMark>, V::Error> {
     get::<TalkMarks, V>(view, &(whose, with.0))
 }
 
-/// What waits for this person, and how far they have read.
+/// Returns the number of unread messages of an account, and the position up to which it read its feed.
 pub fn mailbox<V: View>(view: &V, whose: AccountId) -> Result<Mailbox, V::Error> {
     Ok(get::<Mailboxes, V>(view, &whose)?.unwrap_or_default())
 }
@@ -110,7 +110,7 @@ fn send<V: View>(
     Ok(Ok((changes, Reply::Sent { message: index })))
 }
 
-/// A message enters the talk of one of the two, which moves to the top of their list.
+/// Adds a message to the talk of one of the two and moves the talk to the top of their list.
 fn enter(
     changes: &mut Vec<Change>,
     (whose, with): (AccountId, AccountId),
@@ -168,8 +168,8 @@ fn read_feed<V: View>(view: &V, me: AccountId, through: LogIndex) -> Result<Deci
     Ok(Ok((vec![Change::put::<Mailboxes>(&me, &after)], Reply::Done)))
 }
 
-/// Removes what a deleted account has of messages, at most `rows_max` of its own rows. The last of them is the
-/// mailbox: a step that removes it leaves nothing behind.
+/// Removes the message rows of a deleted account, at most `rows_max` of its own rows. Returns true when none are left.
+/// The mailbox goes last, so a step that removes it completes the sweep.
 pub(super) fn sweep<V: View>(
     view: &V,
     gone: AccountId,

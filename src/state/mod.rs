@@ -1,9 +1,9 @@
-//! THE RULES: what a command does to the data, and nothing else.
+//! THE RULES: how a command changes the replicated data. Nothing else lives here.
 //!
-//! Every member of a group applies the same commands in the same order through this module, so everything
-//! here is a pure function of its arguments: no I/O, no clock, no randomness, no floats, no `HashMap`
-//! iteration order. What is random or timed is fixed in the [`Request`] or its [`Stamp`] before it is
-//! proposed; what is stored comes in through a [`View`].
+//! Every member of the Raft group applies the same commands in the same order through this module and must arrive at the
+//! same state. Everything here is therefore a pure function of its arguments: no I/O, no clock, no randomness, no
+//! floats, no `HashMap` iteration order. Random and time-dependent values are fixed in the [`Request`] or its [`Stamp`]
+//! before the command is proposed. Stored rows are read through a [`View`].
 //!
 //! ```text
 //!   Request ──┐
@@ -11,25 +11,36 @@
 //!   View    ──┘
 //! ```
 //!
-//! - [`command`]: what can be asked of the group, and what it answers
-//! - [`code`]: every refusal, with its number and its words
-//! - [`check`]: bounds of what may be asked, and who may give which command
-//! - [`rows`]: the tables, their keys and rows, and the [`View`] through which rules read them
-//! - [`apply`]: the one entrance for writes: remembers requests, dispatches to the rules
-//! - [`window`]: the remembered requests and the bookkeeping, in memory
-//! - [`croaks`]: where croaks lie
-//! - [`social`]: accounts, sessions, croaks, friends; [`accounts`]: what is changed of them; [`messages`]: direct
-//!   messages, and what was read; [`members`]: who belongs to the group
-//! - [`namespace`]: the tree of folders, files and locks, [`path`]s in it; [`leases`]: whose locks they are;
-//!   [`coordination`]: their rows; [`listing`]: pages of the tree
-//! - [`events`]: what commands made happen, for live readers, and who wants to know
-//! - [`query`]: the reads that people ask for, over the same view; [`people`] and [`talks`]: two parts of it
-//! - [`ring`]: the newest croaks' authors, kept in memory so that a feed needs no index
-//! - [`limits`]: every number that bounds something
-//! - [`model`]: a store that is a plain map, for tests
+//! Vocabulary, used by everything below:
 //!
-//! A refusal ([`Denied`]) is a value, replicated like any other reply. An error of the view (`View::Error`)
-//! means that the store cannot be read: the caller ends the process. The two never mix.
+//! - [`ids`]: identifiers, one type each
+//! - [`command`]: requests, commands and replies
+//! - [`code`]: every refusal, with its number and its text
+//! - [`limits`]: every bound of the rules
+//! - [`rows`]: the tables, their keys and rows, and the [`View`] through which rules read them;
+//!   [`coordination`]: the rows of the lock namespace and of leases; [`path`]: its paths
+//!
+//! Writes:
+//!
+//! - [`check`]: bounds of each field of a request, checked before it is proposed, and the commands each kind of client
+//!   may send
+//! - [`apply`]: the one entrance for writes: deduplicates requests, then dispatches to the rules
+//! - [`window`]: the request deduplication window, in memory
+//! - [`social`]: accounts, sessions, croaks and friendships; [`accounts`]: changes to existing accounts;
+//!   [`messages`]: direct messages and read positions; [`members`]: membership of the cluster
+//! - [`namespace`]: the tree of folders, files and locks; [`leases`]: the leases that own them
+//! - [`croaks`]: the layout of a stored croak; [`text`]: normalising and checking text that people enter
+//! - [`events`]: the event that a command produces, and the filter that decides which live subscribers receive it
+//!
+//! Reads:
+//!
+//! - [`query`]: every query, over the same view; [`people`], [`talks`] and [`listing`]: parts of it
+//! - [`ring`]: authors of the newest croaks, in memory, so that a feed page needs no index
+//!
+//! [`model`] is an in-memory store for tests.
+//!
+//! A refusal ([`Denied`]) is a replicated value like any other reply. An error of the view (`View::Error`) means that the
+//! store cannot be read, and the caller ends the process. The two never mix.
 
 pub mod accounts;
 pub mod apply;

@@ -1,6 +1,7 @@
-//! A store that is a plain map: what the real one is compared with, and what the rules' own tests run on.
+//! An in-memory store over a plain map: the reference that the real store is compared with, and the store that the
+//! rules' own tests run on.
 //!
-//! Test support, compiled always because the simulator and the tests in tests/ use it too.
+//! Test support. It is always compiled because the simulator and the tests in tests/ use it too.
 
 use super::apply::{Applied, apply_within};
 use super::code::Denied;
@@ -14,7 +15,7 @@ use super::rows::{BadRow, Change, Order, RawRow, TableId, View, WriteView};
 use super::window::Window;
 use std::collections::BTreeMap;
 
-/// Rows by table and key, with the window and the ring kept in step.
+/// Rows by table and key, with the deduplication window and the ring kept in step.
 #[derive(Debug, Clone, Default)]
 pub struct Model {
     rows: BTreeMap<(TableId, Vec<u8>), Vec<u8>>,
@@ -28,20 +29,20 @@ impl Model {
         Model::default()
     }
 
-    /// A model with a ring that settles at `ring` croaks, under other bounds than a group's.
+    /// Returns a model under `bounds` instead of the production ones, whose ring holds `ring` croaks.
     pub fn within(bounds: Bounds, ring: usize) -> Model {
         Model { bounds, ring: Ring::holding(ring), ..Model::default() }
     }
 
-    /// What `proposal` would do at `index`; changes nothing.
+    /// Returns what applying `proposal` at `index` would do, without changing anything.
     ///
     /// # Panics
-    /// When a row cannot be read, which the rules wrote themselves.
+    /// When a row that the rules wrote cannot be read.
     pub fn decide(&self, index: LogIndex, proposal: &Proposal) -> Applied {
         apply_within(&self.bounds, self, index, proposal).expect("the model holds what the rules wrote")
     }
 
-    /// Carries out changes, in their order.
+    /// Carries out changes in their order.
     pub fn commit(&mut self, changes: &[Change]) {
         for change in changes {
             self.window.note(change);
@@ -66,7 +67,7 @@ impl Model {
     /// Answers a query.
     ///
     /// # Errors
-    /// The query's refusals.
+    /// The query's refusal.
     ///
     /// # Panics
     /// As [`Model::decide`].
@@ -74,12 +75,12 @@ impl Model {
         answer(self, self.ring.seen_at(LogIndex::MAX), query).expect("the model holds what the rules wrote")
     }
 
-    /// Every row: table, key, row; in the order of tables and keys.
+    /// Iterates over every (table, key, row) in the order of tables and keys.
     pub fn rows(&self) -> impl Iterator<Item = (TableId, &[u8], &[u8])> {
         self.rows.iter().map(|((table, key), row)| (*table, key.as_slice(), row.as_slice()))
     }
 
-    /// How many requests are remembered.
+    /// Returns the number of requests in the deduplication window.
     pub fn window_len(&self) -> usize {
         self.window.len()
     }
@@ -88,7 +89,7 @@ impl Model {
         &self.ring
     }
 
-    /// Forgets what is kept in memory and builds it again from the rows, as a store does when it is opened.
+    /// Drops everything kept in memory and rebuilds it from the rows, as a store does when it is opened.
     ///
     /// # Panics
     /// As [`Model::decide`].

@@ -1,22 +1,28 @@
 //! The rules of the lock namespace: a tree of folders, files and locks.
 //!
 //! ```text
-//!   /clusters/1/master      lock, held by a server            kept by ribbit
-//!   /clusters/1/slaves/2    file, there while the server is   kept by ribbit
-//!   /people/ada/chat        lock, held by ada's one chat      kept by ribbit
-//!   /jobs/…                 people's own
+//!   /clusters/1/master      lock, held by a server               managed by ribbit
+//!   /clusters/1/slaves/2    file, exists while the server runs   managed by ribbit
+//!   /people/ada/chat        lock, held by ada's live chat        managed by ribbit
+//!   /jobs/…                 the operators' own
 //! ```
 //!
-//! - A **lock** is a node that exists while it is held, and always has an owner. Each grant has a **fence**: the log
-//!   index of the grant, so it only ever rises, also when the lock was gone in between.
-//! - A node with an owner goes when the owner's lease ends ([`super::leases`]); one without stays until it is removed.
-//! - A write may carry a [`Guard`]: it is refused unless that lock is held under that fence at this very index. Without
-//!   it a lock is advisory: who holds it may be stopped for longer than its lease, and write afterwards.
-//! - What lies under `/clusters` and `/people` changes through the rules of leases alone.
+//! - A **lock** is a node that exists while it is held, and always has an owner. Each grant has a **fencing token**: the
+//!   log index of the grant. It only rises, even if the lock was released in between.
+//! - A node with an owner is removed when the owner's lease ends ([`super::leases`]). Any other node stays until it is
+//!   removed by a command.
+//! - A write may carry a [`Guard`]. It is then refused unless that lock is held under that fencing token at the write's
+//!   own log index. Without a guard a lock is advisory: its holder may pause for longer than its lease and write
+//!   afterwards.
+//! - Nodes under `/clusters` and `/people` change only through the rules of leases.
 //!
-//! Invariants: every node but the root has a folder above it; the root is a folder that needs no row; the count of
-//! nodes in [`Coordination`] is that of the rows; every owned node has its row in `Owned` and none else has.
-//! [`Draft`] gathers one command's changes and keeps all that.
+//! Invariants:
+//!
+//! - Every node except the root is in a folder. The root is a folder without a row.
+//! - The count of nodes in [`Coordination`] equals the number of their rows.
+//! - A node has a row in `Owned` if and only if it has an owner.
+//!
+//! A [`Draft`] collects the changes of one command and preserves the invariants.
 
 use super::apply::{Decision, Moment};
 use super::code::{Code, Denied};
@@ -32,20 +38,20 @@ use super::rows::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A change of the namespace, as people ask for it. New ones go at the end.
+/// A change of the namespace as a client requests it. New variants go at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TreeCommand {
-    /// `parents`: the folders above too, and no refusal when it is there already.
+    /// Makes a folder. `parents` also makes the folders above it, and accepts a folder that exists.
     MakeFolder {
         path: TreePath,
         parents: bool,
     },
-    /// An empty file if there is nothing; else the node counts as changed now.
+    /// Makes an empty file, or marks an existing node as changed now.
     Touch {
         path: TreePath,
         lease: Option<TokenHash>,
     },
-    /// A file's content, all of it or more of it; the file is made if there is none.
+    /// Replaces the content of a file, or appends to it. Makes the file if there is none.
     Write {
         path: TreePath,
         content: Vec<u8>,
@@ -53,13 +59,15 @@ pub enum TreeCommand {
         lease: Option<TokenHash>,
         guard: Option<Guard>,
     },
-    /// A node; `recursive`: with everything below, in steps (`Stepped { more }`). Not while a lock is held in it.
+    /// Removes a node. `recursive` removes everything below it too, in steps (`Stepped { more }`). Refused while a lock
+    /// in it is held.
     Remove {
         path: TreePath,
         recursive: bool,
         guard: Option<Guard>,
     },
-    /// Answers `Fenced`. Asked again by the same lease it is the same grant. Folders above are made.
+    /// Acquires a lock and makes the folders above it. Answers `Fenced`; repeated under the same lease, it answers with
+    /// the same fencing token.
     Acquire {
         path: TreePath,
         lease: TokenHash,
@@ -71,22 +79,22 @@ pub enum TreeCommand {
     },
 }
 
-/// What a write relies on: that this lock is held under this fencing number.
+/// Condition of a write: the lock must be held under this fencing token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guard {
     pub lock: TreePath,
     pub fence: LogIndex,
 }
 
-/// What ribbit keeps for itself.
+/// Returns true for paths that only ribbit itself may change.
 pub fn is_kept(path: &TreePath) -> bool {
     path.is_root() || matches!(path.names().next(), Some("clusters" | "people"))
 }
 
-/// The node at this path; the root is always there.
+/// Returns the node at this path. The root always exists.
 ///
 /// # Errors
-/// The view's.
+/// The view's error.
 pub fn node<V: View>(view: &V, path: &TreePath) -> Result<Option<Node>, V::Error> {
     if path.is_root() {
         return Ok(Some(Node::folder(0, 0)));
@@ -94,15 +102,15 @@ pub fn node<V: View>(view: &V, path: &TreePath) -> Result<Option<Node>, V::Error
     get::<Nodes, V>(view, path)
 }
 
-/// The counts and settings of what coordinators keep.
+/// Returns the counts and settings of the coordination rows.
 ///
 /// # Errors
-/// The view's.
+/// The view's error.
 pub fn coordination<V: View>(view: &V) -> Result<Coordination, V::Error> {
     Ok(get::<CoordinationRow, V>(view, &())?.unwrap_or_default())
 }
 
-/// One command's changes to the tree, seen by what follows in the same command.
+/// Changes of one command to the tree. Later steps of the same command see the earlier ones.
 pub(super) struct Draft<'a, V> {
     bounds: &'a Bounds,
     view: &'a V,
@@ -132,7 +140,7 @@ impl<'a, V: View> Draft<'a, V> {
         self.changes.push(change);
     }
 
-    /// Puts a node where its folder is.
+    /// Puts a node into a folder that exists.
     pub fn put(&mut self, path: &TreePath, node: Node) -> Result<(), V::Error> {
         match self.node(path)? {
             None => self.coordination.nodes += 1,
@@ -162,7 +170,7 @@ impl<'a, V: View> Draft<'a, V> {
         }
     }
 
-    /// Makes the folders above `path` that are missing.
+    /// Makes the missing folders above `path`.
     pub fn make_parents(&mut self, path: &TreePath) -> Result<Result<(), Denied>, V::Error> {
         let mut missing = Vec::new();
         let mut above = path.parent();
@@ -181,13 +189,13 @@ impl<'a, V: View> Draft<'a, V> {
         Ok(Ok(()))
     }
 
-    /// How many nodes an owner has, as far as it matters.
+    /// Returns true if an owner has the maximum number of nodes.
     pub fn owns_most(&self, owner: Owner) -> Result<bool, V::Error> {
         let owned = owned_by(self.view, owner, self.bounds.owned_nodes_max)?;
         Ok(owned.len() >= self.bounds.owned_nodes_max)
     }
 
-    /// What the command comes to; refused when there are too many nodes now.
+    /// Returns the collected changes with the reply, or refuses if they exceed the maximum number of nodes.
     pub fn finish(mut self, reply: Reply) -> Decision {
         if self.coordination.nodes > self.bounds.nodes_max && self.coordination.nodes > self.before.nodes {
             return Err(Denied::new(Code::TooManyNodes));
@@ -199,10 +207,10 @@ impl<'a, V: View> Draft<'a, V> {
     }
 }
 
-/// The paths of an owner's nodes, at most `limit`.
+/// Returns the paths of an owner's nodes, at most `limit`.
 ///
 /// # Errors
-/// The view's.
+/// The view's error.
 pub fn owned_by<V: View>(view: &V, owner: Owner, limit: usize) -> Result<Vec<TreePath>, V::Error> {
     let from = owner.bytes();
     let mut to = from.clone();
@@ -288,7 +296,7 @@ fn make_folder<V: View>(
     Ok(draft.finish(Reply::Done))
 }
 
-/// Sees to it that there is a folder for a new node.
+/// Checks that the folder of a new node exists, or makes it if `parents` is set.
 fn place_for<V: View>(
     draft: &mut Draft<'_, V>,
     path: &TreePath,
@@ -317,7 +325,7 @@ fn write<V: View>(
 ) -> Result<Decision, V::Error> {
     let (index, wall_ms) = (draft.moment.index, draft.moment.wall_ms);
     let mut node = match draft.node(path)? {
-        // Touched it may be.
+        // Touching a folder is allowed.
         Some(node) if node.kind == Kind::Folder && !(append && content.is_empty()) => {
             return Ok(Err(Denied::new(Code::IsFolder)));
         }
@@ -363,7 +371,7 @@ fn remove_one<V: View>(mut draft: Draft<'_, V>, path: &TreePath) -> Result<Decis
     Ok(draft.finish(Reply::Done))
 }
 
-/// The last nodes first, so that what is left after each step is a tree.
+/// Removes the last nodes first, so that each step leaves a tree.
 fn remove_all<V: View>(mut draft: Draft<'_, V>, path: &TreePath) -> Result<Decision, V::Error> {
     if draft.node(path)?.is_none() {
         return Ok(Err(Denied::new(Code::NoSuchNode)));
@@ -384,7 +392,7 @@ fn remove_all<V: View>(mut draft: Draft<'_, V>, path: &TreePath) -> Result<Decis
     Ok(draft.finish(Reply::Stepped { more }))
 }
 
-/// Gives the lock to `owner`, if nobody else has it.
+/// Grants the lock to `owner` if it is free.
 pub(super) fn acquire<V: View>(
     mut draft: Draft<'_, V>,
     path: &TreePath,
@@ -415,7 +423,7 @@ pub(super) fn acquire<V: View>(
 }
 
 impl<V: View> Draft<'_, V> {
-    /// A lock that nobody has, with its folder there.
+    /// Puts a lock that is free into its existing folder and returns its fencing token.
     pub fn grant(&mut self, path: &TreePath, owner: Owner, content: &[u8]) -> Result<LogIndex, V::Error> {
         let fence = self.moment.index;
         let node = Node {
@@ -429,7 +437,7 @@ impl<V: View> Draft<'_, V> {
         Ok(fence)
     }
 
-    /// A file that goes with its owner, with the folders above.
+    /// Puts a file that is removed with its owner's lease, and makes the folders above it.
     pub fn leave_file(
         &mut self,
         path: &TreePath,

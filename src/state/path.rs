@@ -1,13 +1,13 @@
-//! Names of places in the lock namespace: `/jobs/backup`.
+//! Paths in the lock namespace: `/jobs/backup`.
 //!
 //! ```text
 //!   /jobs/backup  ◀──▶  key bytes  "jobs" 0 "backup" 0        a folder's rows begin with its own key
 //! ```
 //!
-//! Invariants: begins with a slash and never ends with one (but for the root, `/`); each name is one to
-//! `NAME_BYTES_MAX` bytes of UTF-8 without slashes and control characters, and neither `.` nor `..`. So a key never
-//! holds a zero or a one inside a name, and everything below a folder lies between its key and the key's last byte
-//! raised by one. A path that came over the wire or from the disk is checked when it is decoded.
+//! Invariants: a path begins with a slash and does not end with one, except for the root, `/`. Each name is one to
+//! `PATH_NAME_BYTES_MAX` bytes of UTF-8 without slashes and control characters, and is neither `.` nor `..`. A name in a
+//! key therefore contains no byte 0 or 1, and everything below a folder sorts between the folder's key and that key with
+//! its last byte raised by one. A path from the wire or the disk is checked when it is decoded.
 
 use super::code::{Code, Denied};
 use super::limits::{PATH_BYTES_MAX, PATH_DEPTH_MAX, PATH_NAME_BYTES_MAX};
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// A place in the namespace.
+/// Path of a node in the namespace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TreePath(String);
@@ -36,12 +36,12 @@ impl TreePath {
         &self.0
     }
 
-    /// The names on the way, outermost first; none for the root.
+    /// Iterates over the names from the root down; none for the root itself.
     pub fn names(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('/').filter(|name| !name.is_empty())
     }
 
-    /// The last name; `/` for the root.
+    /// Returns the last name, or `/` for the root.
     pub fn name(&self) -> &str {
         self.names().next_back().unwrap_or("/")
     }
@@ -50,7 +50,7 @@ impl TreePath {
         self.names().count()
     }
 
-    /// The folder it lies in; nothing for the root.
+    /// Returns the folder that contains the node, or `None` for the root.
     pub fn parent(&self) -> Option<TreePath> {
         match self.0.rsplit_once('/') {
             _ if self.is_root() => None,
@@ -60,21 +60,21 @@ impl TreePath {
         }
     }
 
-    /// What is called `name` in this folder.
+    /// Returns the path of `name` in this folder.
     ///
     /// # Errors
-    /// `BadPath`.
+    /// `BadPath` if the name is not valid or the path would be too long or too deep.
     pub fn join(&self, name: &str) -> Result<TreePath, Denied> {
         if self.is_root() { format!("/{name}").parse() } else { format!("{}/{name}", self.0).parse() }
     }
 
-    /// Whether it is `folder` or lies below it.
+    /// Returns true for `folder` itself and for every path below it.
     pub fn is_within(&self, folder: &TreePath) -> bool {
         folder.is_root()
             || self.0.strip_prefix(&folder.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// The keys of everything below, this place itself left out: from, to.
+    /// Returns the range of keys (from, to) of everything below this path, without the path itself.
     pub fn keys_below(&self) -> (Vec<u8>, Vec<u8>) {
         let key = self.bytes();
         let mut from = key.clone();
@@ -82,7 +82,7 @@ impl TreePath {
         (from, self.key_behind())
     }
 
-    /// The first key behind this place and everything below it.
+    /// Returns the first key behind this path and everything below it.
     pub fn key_behind(&self) -> Vec<u8> {
         let mut key = self.bytes();
         match key.last_mut() {
@@ -95,7 +95,7 @@ impl TreePath {
 
 impl FromStr for TreePath {
     type Err = Denied;
-    /// Takes a trailing slash and doubled ones for what was meant.
+    /// Parses a path. A trailing slash and repeated slashes are accepted and dropped.
     fn from_str(text: &str) -> Result<TreePath, Denied> {
         const BAD: Denied = Denied::new(Code::BadPath);
         if !text.starts_with('/') || text.len() > PATH_BYTES_MAX {
@@ -118,7 +118,7 @@ impl TryFrom<String> for TreePath {
     type Error = Denied;
     fn try_from(text: String) -> Result<TreePath, Denied> {
         let path: TreePath = text.parse()?;
-        // What is stored and sent is in the one form that keys have.
+        // Only the canonical form, which keys use, is stored and sent.
         if path.0 == text { Ok(path) } else { Err(Denied::new(Code::BadPath)) }
     }
 }
@@ -142,7 +142,7 @@ impl Key for TreePath {
     fn from_bytes(bytes: &[u8]) -> Option<TreePath> {
         let text = std::str::from_utf8(bytes).ok()?;
         let Some(names) = text.strip_suffix('\0') else { return text.is_empty().then(TreePath::root) };
-        // A key has one form: what would read as another place's is damage.
+        // A key has one canonical form. Any other bytes that would decode to the same path are damage.
         if names.is_empty() || names.contains('/') {
             return None;
         }
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_meant_is_understood_and_the_rest_refused() {
+    fn sloppy_paths_are_normalised_and_invalid_ones_refused() {
         assert_eq!(path("//a///b/").as_str(), "/a/b");
         assert_eq!((path("/").name(), path("/").parent(), path("/").depth()), ("/", None, 0));
         assert_eq!(path("/a").parent(), Some(TreePath::root()));
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_sort_as_a_tree_and_come_back() {
+    fn keys_sort_in_tree_order_and_decode() {
         let paths = ["/", "/a", "/a/b", "/a/b/c", "/a/ü", "/a b", "/ab", "/ab/a", "/b"].map(path);
         let keys: Vec<Vec<u8>> = paths.iter().map(Key::bytes).collect();
         assert!(keys.is_sorted(), "{keys:?}");

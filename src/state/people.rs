@@ -1,4 +1,4 @@
-//! Queries about people: who there is, who follows whom, what is kept of oneself.
+//! Queries about people: search, profiles, followers, live chat, and the client's own account and sessions.
 
 use super::accounts::is_suspended;
 use super::code::{Code, Denied, Field};
@@ -19,13 +19,13 @@ use super::text;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// Somebody, as seen by who asks.
+/// A person, with their relation to the reader.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acquaintance {
     pub person: Person,
-    /// Whether who asks follows them,
+    /// The reader follows them.
     pub followed: bool,
-    /// and whether they follow who asks.
+    /// They follow the reader.
     pub follows: bool,
 }
 
@@ -33,9 +33,9 @@ pub struct Acquaintance {
 pub struct Profile {
     pub who: Acquaintance,
     pub created_wall_ms: u64,
-    /// How many they follow,
+    /// Number of accounts they follow.
     pub friends: u32,
-    /// and how many follow them; counted up to `FOLLOWERS_COUNT_MAX`.
+    /// Number of their followers, counted up to `FOLLOWERS_COUNT_MAX`.
     pub followers: u32,
 }
 
@@ -48,25 +48,25 @@ pub struct OwnAccount {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenSession {
-    /// The index of its log-in: what it is ended by.
+    /// Index of its log-in, by which it can be ended.
     pub opened: LogIndex,
     pub opened_wall_ms: u64,
-    /// The one that asks.
+    /// True for the session that sent the query.
     pub this: bool,
 }
 
-/// An account, for those who run the group.
+/// An account as operators see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountLine {
     pub person: Person,
     pub email: String,
     pub created_wall_ms: u64,
     pub suspended: bool,
-    /// How many are open.
+    /// Number of open sessions.
     pub sessions: u32,
 }
 
-/// Whose croaks are in somebody's feed: their friends' and their own.
+/// Returns the accounts whose croaks are in the feed of `me`: those they follow, and their own.
 pub(super) fn heard_by<V: View>(view: &V, me: AccountId) -> Result<BTreeSet<AccountId>, V::Error> {
     let (from, to) = range_of(me);
     let friends = scan::<Friends, V>(view, &from, &to, Order::OldestFirst, FRIENDS_MAX)?;
@@ -101,7 +101,7 @@ pub(super) fn profile<V: View>(
     }))
 }
 
-/// How many rows of a table are an account's, up to a bound.
+/// Returns the number of rows that a table has for an account, counted up to `max`.
 fn count<T, V>(view: &V, account: AccountId, max: usize) -> Result<u32, V::Error>
 where
     T: Table<Key = (AccountId, u64)>,
@@ -112,7 +112,7 @@ where
     Ok(u32::try_from(rows.len()).unwrap_or(u32::MAX))
 }
 
-/// Ids of live accounts whose names fit, in the order of the names, and behind which name to go on.
+/// Returns the live accounts with matching names in the order of the names, and the `after` of the next page.
 fn fitting<V: View>(
     view: &V,
     names: &str,
@@ -122,21 +122,21 @@ fn fitting<V: View>(
         Ok(pattern) => pattern,
         Err(denied) => return Ok(Err(denied)),
     };
-    // What stands before the first wildcard is what all names that fit begin with.
+    // All matching names begin with the text before the first wildcard.
     let begin = pattern.split(['*', '?', '[', '\\', '!']).next().unwrap_or_default();
     let mut from = begin.to_string();
     if let Some(after) = after.filter(|after| **after >= *begin) {
-        // Behind that name, before any that begins with it.
+        // Directly behind that name, before all longer names that begin with it.
         from = format!("{after}\0");
     }
-    // Names are of a-z 0-9 _ -: this lies behind all of them that begin so.
+    // Names consist of a-z 0-9 _ - only, so this sorts behind all of them with this beginning.
     let to = format!("{begin}~");
     let rows = scan::<Names, V>(view, &from, &to, Order::OldestFirst, NAMES_LOOK_MAX)?;
     let looked_at_all = rows.len() < NAMES_LOOK_MAX;
     let (mut found, mut last) = (Vec::new(), None);
     for (name, account) in rows {
         if found.len() == PEOPLE_PAGE_MAX {
-            // Whether one of those behind fits is the next page's to find out.
+            // The next page finds out if any of the rest match.
             return Ok(Ok((found, last)));
         }
         if fast_glob::glob_match(&pattern, &name) {
@@ -176,10 +176,10 @@ fn acquaintances<V: View>(
 }
 
 pub(super) fn followers<V: View>(view: &V, me: Person, after: Option<AccountId>) -> Result<Page, V::Error> {
-    // `after` comes from outside and may be any number.
+    // `after` comes from the client and may be any number.
     let next = after.map_or(0, |account| account.0.saturating_add(1));
     let (from, to) = ((me.account, next), (me.account, u64::MAX));
-    // Deleted ones are passed over: a page may be short, and yet say that there is more.
+    // Deleted accounts are skipped, so a page may be short although `more` is set.
     let rows = scan::<Followers, V>(view, &from, &to, Order::OldestFirst, PEOPLE_PAGE_MAX)?;
     let more = rows.last().filter(|_| rows.len() == PEOPLE_PAGE_MAX).map(|((_, who), ())| AccountId(*who));
     let found = rows.into_iter().map(|((_, who), ())| AccountId(who)).collect();
@@ -187,7 +187,7 @@ pub(super) fn followers<V: View>(view: &V, me: Person, after: Option<AccountId>)
     Ok(Page::Followers { me, people, more })
 }
 
-/// Who holds a chat place, in the order of the names. Bounded by the leases that there can be.
+/// Returns the people in the live chat, in the order of their names. Bounded by the number of leases.
 pub(super) fn chatting<V: View>(view: &V) -> Result<Page, V::Error> {
     let folder: TreePath = "/people".parse().unwrap_or_else(|_| TreePath::root());
     let (mut people, mut after) = (Vec::new(), None);
@@ -218,7 +218,7 @@ pub(super) fn own_account<V: View>(view: &V, me: Person) -> Result<Result<Page, 
     Ok(Ok(Page::Account(account)))
 }
 
-/// The newest first. Those that are too old are left out.
+/// Returns the open sessions, newest first. Expired ones are left out.
 pub(super) fn sessions<V: View>(view: &V, me: &Person, this: TokenHash) -> Result<Page, V::Error> {
     let (from, to) = range_of(me.account);
     let rows = scan::<SessionsOf, V>(view, &from, &to, Order::NewestFirst, SESSIONS_PER_ACCOUNT_MAX)?;

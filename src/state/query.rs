@@ -1,4 +1,4 @@
-//! The reads that people ask for, as pure functions over a view and the ring.
+//! Queries and their answers, as pure functions over a view and the ring.
 
 use super::accounts;
 use super::code::{Code, Denied};
@@ -17,68 +17,68 @@ use super::talks::{self, Talk, TalkLine, TalkMessage, Unread};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How new an answer has to be.
+/// Required freshness of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Consistency {
-    /// At least as new as what the asker has seen: people read their own writes, and never travel back.
+    /// At least as new as the newest state that the client has seen: reads its own writes and never goes back in time.
     #[default]
     Session,
-    /// Whatever this node has, at once.
+    /// The state of this node, at once.
     Stale,
-    /// As new as everything that anybody was acknowledged before it was asked: costs a round among the voters,
+    /// Contains every write acknowledged to any client before the query. Costs a round among the voters (a read index)
     /// and has no answer without a leader.
     Linearizable,
 }
 
-/// What can be read.
+/// A read, as the client sends it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Query {
-    /// Nothing but a token: where the log is now.
+    /// Only the token of the answer: the current position of the log.
     Position,
-    /// Whose session this is.
+    /// The owner of the session.
     Me { session: TokenHash },
-    /// The croaks of the session's owner and of their friends, newest first, those before `before` if given.
-    /// `limit` is lowered to `FEED_PAGE_MAX`.
+    /// Croaks of the session's owner and of the accounts they follow, newest first, starting before `before` if it is
+    /// given. `limit` is lowered to `FEED_PAGE_MAX`.
     Feed { session: TokenHash, before: Option<LogIndex>, limit: u16 },
-    /// Whom the session's owner follows, in the order of their accounts, those after `after` if given.
+    /// Accounts that the session's owner follows, in the order of their ids, starting after `after` if it is given.
     Friends { session: TokenHash, after: Option<AccountId> },
-    /// A place of the lock namespace and what lies below it, down to `depth` names below, behind `after` if given.
-    /// Control plane only, as what follows.
+    /// The node at a path of the lock namespace and the nodes up to `depth` names below it, starting after `after` if it
+    /// is given. Control plane only.
     Tree { path: TreePath, depth: Option<u8>, after: Option<TreePath>, limit: u16 },
-    /// Who has a lease, those behind `after` if given.
+    /// All leases, starting after `after` if it is given. Control plane only.
     Leases { after: Option<Owner> },
-    /// What coordinators keep count of.
+    /// Counts and settings of the coordinators. Control plane only.
     Coordination,
-    /// One croak, whoever wrote it.
+    /// One croak of any author.
     Croak { session: TokenHash, id: LogIndex },
-    /// Somebody, and what they croaked, newest first.
+    /// A person's profile and their croaks, newest first.
     Profile { session: TokenHash, username: String, before: Option<LogIndex>, limit: u16 },
-    /// Whose user names fit a pattern, in the order of the names, those after `after` if given. A page may hold less
-    /// than the next one, or nothing, and yet say that there is more: few names fit.
+    /// People with matching user names in the order of the names, starting after `after` if it is given. A page may be
+    /// short or empty although `more` is set, because each page compares a bounded number of names.
     People { session: TokenHash, names: String, after: Option<String> },
-    /// Who follows the session's owner, in the order of their accounts.
+    /// Followers of the session's owner, in the order of their ids, starting after `after` if it is given.
     Followers { session: TokenHash, after: Option<AccountId> },
-    /// Who is in the live chat now.
+    /// People in the live chat now.
     Chatting { session: TokenHash },
-    /// What is kept of the session's owner.
+    /// Account details of the session's owner.
     Account { session: TokenHash },
-    /// The open sessions of the session's owner.
+    /// Open sessions of the session's owner.
     Sessions { session: TokenHash },
-    /// What waits for the session's owner.
+    /// Unread counts of the session's owner.
     Unread { session: TokenHash },
-    /// With whom the session's owner has talked, the newest first.
+    /// Talks of the session's owner, the one with the newest message first.
     Talks { session: TokenHash, before: Option<LogIndex>, limit: u16 },
-    /// The messages of one talk, newest first.
+    /// Messages of one talk, newest first.
     Talk { session: TokenHash, with: Whom, before: Option<LogIndex>, limit: u16 },
-    /// One message that the session's owner wrote or got.
+    /// One message that the session's owner sent or received.
     Message { session: TokenHash, id: LogIndex },
-    /// What those who run the group have decided. Anybody may know.
+    /// Settings of the installation. Needs no session.
     Settings,
-    /// All accounts whose user names fit, for those who run the group. Control plane only.
+    /// All accounts with matching user names, for operators. Control plane only.
     Accounts { names: String, after: Option<String> },
 }
 
-/// The other one of a talk. Who was deleted has no name.
+/// The other participant of a talk. A deleted account has no name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Whom {
     Named(String),
@@ -86,7 +86,7 @@ pub enum Whom {
 }
 
 impl Query {
-    /// In whose name it is asked, if in anybody's.
+    /// Returns the session that authorises the query, if it needs one.
     pub fn session_mut(&mut self) -> Option<&mut TokenHash> {
         match self {
             Query::Me { session }
@@ -112,7 +112,7 @@ impl Query {
         }
     }
 
-    /// Whether people may ask it.
+    /// Returns true if the query is allowed on the public plane.
     pub fn is_public(&self) -> bool {
         !matches!(
             self,
@@ -121,6 +121,7 @@ impl Query {
     }
 }
 
+/// Identity of a live account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     pub account: AccountId,
@@ -128,16 +129,18 @@ pub struct Person {
     pub name: String,
 }
 
+/// A croak in a feed or profile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedCroak {
-    /// The croak's log index; also the cursor: the next page is what lies before it.
+    /// Log index of the croak; also the cursor of the next page, which contains what is older.
     pub id: LogIndex,
     pub author: Person,
-    /// Wall clock of the leader at the time; may be wrong.
+    /// Wall clock of the leader when it proposed the croak. It may be wrong.
     pub wall_ms: u64,
     pub text: String,
 }
 
+/// Answer to a query.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Page {
     Position,
@@ -145,23 +148,24 @@ pub enum Page {
     Feed {
         me: Person,
         croaks: Vec<FeedCroak>,
-        /// Where the next older page begins, if there is one: its `before`.
+        /// The `before` of the next older page, if there is one.
         older: Option<LogIndex>,
     },
     Friends {
         me: Person,
         friends: Vec<Person>,
-        /// Where the next page begins, if there is one: its `after`.
+        /// The `after` of the next page, if there is one.
         more: Option<AccountId>,
     },
     Tree {
-        /// In the order of the tree, itself first.
+        /// In tree order, starting with the node at the path itself.
         entries: Vec<TreeEntry>,
-        /// Where the next page begins, if there is one: its `after`.
+        /// The `after` of the next page, if there is one.
         more: Option<TreePath>,
     },
     Leases {
         leases: Vec<(Owner, Lease)>,
+        /// The `after` of the next page, if there is one.
         more: Option<Owner>,
     },
     Coordination(Coordination),
@@ -170,17 +174,19 @@ pub enum Page {
         me: Person,
         profile: Profile,
         croaks: Vec<FeedCroak>,
+        /// The `before` of the next older page, if there is one.
         older: Option<LogIndex>,
     },
     People {
         me: Person,
         people: Vec<Acquaintance>,
-        /// Where the next page begins, if there is one: its `after`.
+        /// The `after` of the next page, if there is one.
         more: Option<String>,
     },
     Followers {
         me: Person,
         people: Vec<Acquaintance>,
+        /// The `after` of the next page, if there is one.
         more: Option<AccountId>,
     },
     Chatting {
@@ -192,12 +198,12 @@ pub enum Page {
     Talks {
         me: Person,
         talks: Vec<TalkLine>,
-        /// Where the next page begins, if there is one: its `before`.
+        /// The `before` of the next older page, if there is one.
         older: Option<LogIndex>,
     },
     Talk(Talk),
     Message {
-        /// Nobody: deleted.
+        /// `None` if the account is deleted.
         with: Option<Person>,
         with_account: AccountId,
         message: TalkMessage,
@@ -205,6 +211,7 @@ pub enum Page {
     Settings(Settings),
     Accounts {
         accounts: Vec<AccountLine>,
+        /// The `after` of the next page, if there is one.
         more: Option<String>,
     },
 }
@@ -212,7 +219,7 @@ pub enum Page {
 /// Answers a query.
 ///
 /// # Errors
-/// Only the view's: the store cannot be read. A refusal is the inner `Err`.
+/// The view's error: the store cannot be read. A refusal is the inner `Err`.
 pub fn answer<V: View>(
     view: &V,
     ring: RingView<'_>,
@@ -248,7 +255,7 @@ pub fn answer<V: View>(
     })
 }
 
-/// What is asked under a session.
+/// Answers a query that needs a session.
 fn personal<V: View>(
     view: &V,
     ring: RingView<'_>,
@@ -284,14 +291,14 @@ fn personal<V: View>(
     })
 }
 
-/// Whose session this is.
+/// Returns the owner of the session.
 fn owner<V: View>(view: &V, session: TokenHash) -> Result<Result<Person, Denied>, V::Error> {
     let found = session_account(view, session, view.age_ms())?;
     let person = found.map(|(account, row)| Person { account, username: row.username, name: row.name });
     Ok(person.ok_or(Denied::new(Code::NotLoggedIn)))
 }
 
-/// Whoever reads it does not learn the token by which a client is known.
+/// Returns a page of leases without their tokens, which readers of the control plane must not learn.
 fn lease_page<V: View>(view: &V, after: Option<Owner>) -> Result<Page, V::Error> {
     let mut leases = leases::page(view, after)?;
     leases.iter_mut().for_each(|(_, lease)| lease.token = None);
@@ -299,13 +306,13 @@ fn lease_page<V: View>(view: &V, after: Option<Owner>) -> Result<Page, V::Error>
     Ok(Page::Leases { leases, more })
 }
 
-/// One page of live friends. Deleted ones are passed over, so a page is full whenever there is enough to fill
-/// it, and `more` is set only when somebody follows.
+/// Returns one page of live accounts that `me` follows. Deleted accounts are skipped, so a page is full whenever there
+/// are enough to fill it, and `more` is set only if another account follows.
 fn friends<V: View>(view: &V, me: Person, after: Option<AccountId>) -> Result<Page, V::Error> {
     let mut friends = Vec::new();
-    // `after` comes from outside and may be any number.
+    // `after` comes from the client and may be any number.
     let mut next = after.map_or(0, |account| account.0.saturating_add(1));
-    // One more than a page holds tells whether there is another.
+    // One row beyond the page tells if there is another page.
     let wanted = PEOPLE_PAGE_MAX + 1;
     while friends.len() < wanted {
         let (from, to) = ((me.account, next), (me.account, u64::MAX));
@@ -327,7 +334,7 @@ pub(super) fn person<V: View>(view: &V, account: AccountId) -> Result<Option<Per
     Ok(live_account(view, account)?.map(|row| Person { account, username: row.username, name: row.name }))
 }
 
-/// The croaks of oneself and of one's friends.
+/// Returns one page of the croaks of `me` and of the accounts they follow.
 fn feed<V: View>(
     view: &V,
     ring: RingView<'_>,
@@ -364,8 +371,8 @@ fn croak<V: View>(view: &V, id: LogIndex) -> Result<Result<Page, Denied>, V::Err
     Ok(Ok(Page::Croak(FeedCroak { id, author, wall_ms: croak.wall_ms, text: croak.text })))
 }
 
-/// One page: first from the ring, then from the index by author. Rows that are gone (their author deleted, not
-/// swept yet) are passed over, so a page is full whenever there is enough to fill it.
+/// Returns one page of croaks: first from the ring, then from the index by author. Entries without a croak (its author
+/// is deleted and not swept yet) are skipped, so a page is full whenever there are enough croaks to fill it.
 fn croaks_of<V: View>(
     view: &V,
     ring: RingView<'_>,
@@ -374,7 +381,7 @@ fn croaks_of<V: View>(
     limit: usize,
 ) -> Result<(Vec<FeedCroak>, Option<LogIndex>), V::Error> {
     let mut page = FeedPage { view, people: BTreeMap::new(), croaks: Vec::new() };
-    // One more than asked for tells whether there is an older page.
+    // One croak beyond the page tells if there is an older page.
     let wanted = limit + 1;
     let mut cursor = before;
     for (croak, author) in ring.before(before) {
@@ -405,7 +412,7 @@ fn croaks_of<V: View>(
     Ok((croaks, older))
 }
 
-/// The newest `limit` indexed croaks of these authors before `before`, newest first.
+/// Returns the newest `limit` indexed croaks of these authors before `before`, newest first.
 fn indexed_before<V: View>(
     view: &V,
     authors: &BTreeSet<AccountId>,
@@ -424,7 +431,7 @@ fn indexed_before<V: View>(
 
 struct FeedPage<'a, V> {
     view: &'a V,
-    /// Authors met so far; nothing for a deleted one.
+    /// Authors met so far; `None` for a deleted account.
     people: BTreeMap<AccountId, Option<Person>>,
     croaks: Vec<FeedCroak>,
 }
@@ -438,7 +445,7 @@ impl<V: View> FeedPage<'_, V> {
         Ok(())
     }
 
-    /// Leaves out the deleted, whose indexed croaks may be many and are all passed over.
+    /// Drops deleted accounts from `authors`. They may have many indexed croaks, all of which would be skipped.
     fn retain_live(&mut self, authors: &mut BTreeSet<AccountId>) -> Result<(), V::Error> {
         for author in std::mem::take(authors) {
             if self.person(author)?.is_some() {

@@ -1,8 +1,10 @@
-//! The newest croaks' (id, author) pairs, in memory: a feed page filters them by whom one follows, so nothing
-//! is fanned out when somebody croaks and no index is written per croak.
+//! Authors of the newest croaks, in memory: a ring of (croak, author) pairs.
 //!
-//! Older croaks are found through `CroaksBy`, which the group writes in bulk (`Command::IndexCroaks`) while
-//! they are still in the ring: every croak is in the ring, in the index, or in both.
+//! A feed page filters them by the accounts that the reader follows. A croak is therefore neither fanned out to
+//! followers nor indexed when it is written.
+//!
+//! Older croaks are found through the index `CroaksBy`, which `Command::IndexCroaks` fills in bulk while they are still
+//! in the ring. Every croak is in the ring, in the index, or in both.
 
 use super::croaks;
 use super::ids::{AccountId, LogIndex};
@@ -10,11 +12,11 @@ use super::limits::RING_CROAKS;
 use super::rows::{Bookkeeping, Books, Change, Table, decode};
 use std::collections::VecDeque;
 
-/// What a change is to a ring.
+/// Effect of a row change on a ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum News {
     Croak(LogIndex, AccountId),
-    /// Croaks up to here are indexed by author.
+    /// All croaks up to this one are in the index by author.
     Indexed(LogIndex),
 }
 
@@ -29,7 +31,7 @@ impl News {
     }
 }
 
-/// Oldest first. 16 bytes a croak: 1 MiB when full.
+/// The newest croaks with their authors, oldest first. 16 bytes per croak: 1 MiB when full.
 #[derive(Debug, Clone)]
 pub struct Ring {
     croaks: VecDeque<(LogIndex, AccountId)>,
@@ -43,13 +45,14 @@ impl Default for Ring {
 }
 
 impl Ring {
-    /// A ring that settles at this many croaks.
+    /// Returns an empty ring that holds this many croaks.
     pub fn holding(croaks_max: usize) -> Ring {
         Ring { croaks: VecDeque::new(), croaks_max }
     }
 
-    /// Follows a change. A croak may be entered before it is committed, since a [`RingView`] hides it from older views. An
-    /// `Indexed` must be committed first: a croak that has left the ring is found only by a view with its index row.
+    /// Follows a change. A croak may be entered before its transaction is committed, because a [`RingView`] hides it
+    /// from older views. An `Indexed` must be committed first: a croak that has left the ring is found only by a view
+    /// that contains its index row.
     pub fn follow(&mut self, news: News) {
         match news {
             News::Croak(croak, author) => self.push(croak, author),
@@ -57,13 +60,13 @@ impl Ring {
         }
     }
 
-    /// Enters a croak newer than all in the ring.
+    /// Adds a croak that is newer than all in the ring.
     pub fn push(&mut self, croak: LogIndex, author: AccountId) {
         debug_assert!(self.croaks.back().is_none_or(|(newest, _)| *newest < croak));
         self.croaks.push_back((croak, author));
     }
 
-    /// Drops the oldest down to what the ring holds, but only croaks that are indexed by author.
+    /// Drops the oldest croaks down to the capacity, but only those in the index by author.
     pub fn settle(&mut self, indexed_through: LogIndex) {
         while self.croaks.len() > self.croaks_max
             && self.oldest().is_some_and(|croak| croak <= indexed_through)
@@ -72,14 +75,14 @@ impl Ring {
         }
     }
 
-    /// How many croaks it settles at.
+    /// Returns the capacity. The ring is longer while croaks wait to be indexed.
     pub fn croaks_max(&self) -> usize {
         self.croaks_max
     }
     pub fn len(&self) -> usize {
         self.croaks.len()
     }
-    /// Croaks with an id of at least `from`.
+    /// Returns the number of croaks with an id of at least `from`.
     pub fn len_from(&self, from: LogIndex) -> usize {
         self.croaks.len() - self.croaks.partition_point(|(croak, _)| *croak < from)
     }
@@ -87,18 +90,18 @@ impl Ring {
         self.croaks.is_empty()
     }
 
-    /// Returns the ring as a view at index `at` may see it.
+    /// Returns the ring as a view at index `at` sees it.
     pub fn seen_at(&self, at: LogIndex) -> RingView<'_> {
         RingView { ring: self, at }
     }
 
-    /// The oldest croak here; everything older is in the index.
+    /// Returns the oldest croak in the ring. All older ones are in the index.
     pub fn oldest(&self) -> Option<LogIndex> {
         self.croaks.front().map(|(croak, _)| *croak)
     }
 }
 
-/// The ring as a view at one index sees it: croaks that the view does not have yet are hidden.
+/// The ring as seen at one index. Croaks that a view at that index does not contain are hidden.
 #[derive(Debug, Clone, Copy)]
 pub struct RingView<'a> {
     ring: &'a Ring,
@@ -106,7 +109,7 @@ pub struct RingView<'a> {
 }
 
 impl<'a> RingView<'a> {
-    /// Croaks before `before`, newest first.
+    /// Iterates over the croaks before `before`, newest first.
     pub fn before(self, before: LogIndex) -> impl Iterator<Item = (LogIndex, AccountId)> + 'a {
         let before = before.min(self.at.saturating_add(1));
         let end = self.ring.croaks.partition_point(|(croak, _)| *croak < before);

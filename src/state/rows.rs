@@ -1,8 +1,8 @@
-//! The tables: their keys, their rows, and the [`View`] through which rules read them.
+//! The tables with their keys and rows, and the [`View`] through which rules read them.
 //!
-//! A store sees a row as `(table, key bytes, row bytes)` and needs to know nothing else. Key bytes sort as the
-//! keys do (integers big-endian). Row bytes are a version byte and the row in postcard. Tables that grow for
-//! ever are keyed by log index, so that they append.
+//! A store sees a row as `(table, key bytes, row bytes)` and needs no other knowledge of it. Key bytes sort as the keys do
+//! (integers are big-endian). Row bytes are a version byte followed by the row in postcard. Tables that grow without
+//! bound are keyed by log index, so that new rows append.
 
 use super::command::{MemberName, Outcome, Role};
 pub use super::coordination::{Coordination, Kind, Lease, Node, Owner};
@@ -14,16 +14,16 @@ use super::window::Window;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// Version byte of every row written today. A reader accepts every version it knows.
+/// Version byte of every row that is written. A reader accepts every version it knows.
 pub const ROW_VERSION: u8 = 1;
-/// A croak of ordinary characters and the checksum that the store adds fit in, without growing.
+/// Initial capacity of a row's buffer: fits most croaks and the checksum that the store appends, without growing.
 const ROW_BYTES_USUAL: usize = 224;
 
-/// A table, by the byte that prefixes its keys in the store. Part of the disk and snapshot format.
+/// Identifier of a table: the byte that prefixes its keys in the store. Part of the disk and snapshot format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TableId(pub u8);
 
-/// A stored row that cannot be what the rules wrote: damage, or a version from the future.
+/// Error: the bytes of a stored row cannot be decoded. The row is damaged, or from a later version.
 #[derive(Debug, thiserror::Error)]
 #[error("table {} holds a row that cannot be read under key {key:02x?}", .table.0)]
 pub struct BadRow {
@@ -40,14 +40,14 @@ pub enum Order {
 /// A stored row: key bytes, row bytes.
 pub type RawRow = (Vec<u8>, Vec<u8>);
 
-/// What is stored, as the rules see it. Implemented by the store's transactions and by a plain map in tests.
+/// Read access to the stored rows. Implemented by the store's transactions, and by a plain map in tests.
 pub trait View {
     type Error: From<BadRow>;
 
     fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, Self::Error>;
 
-    /// Rows with `from <= key < to` in key order, or in reverse, at most `limit` of them; none when `from` is
-    /// not below `to`.
+    /// Returns at most `limit` rows with `from <= key < to`, in key order or in reverse; none if `from` is not below
+    /// `to`.
     fn scan(
         &self,
         table: TableId,
@@ -57,16 +57,16 @@ pub trait View {
         limit: usize,
     ) -> Result<Vec<RawRow>, Self::Error>;
 
-    /// The cluster's age at the newest command in the view.
+    /// Returns the cluster age at the newest command in the view.
     fn age_ms(&self) -> u64;
 }
 
-/// What applying needs beside the rows: what the rules keep in memory.
+/// Read access for applying a command: the rows, and the deduplication window that is kept in memory.
 pub trait WriteView: View {
     fn window(&self) -> &Window;
 }
 
-/// One row put or removed; the only thing that rules produce for the store.
+/// One row put or removed. Rules produce nothing else for the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     Put { table: TableId, key: Vec<u8>, row: Vec<u8> },
@@ -82,19 +82,19 @@ impl Change {
     }
 }
 
-/// The bytes of a row: version, then postcard.
+/// Returns the bytes of a row: the version byte, then postcard.
 pub fn encode<R: Serialize>(row: &R) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(ROW_BYTES_USUAL);
     bytes.push(ROW_VERSION);
-    postcard::to_extend(row, bytes).expect("rows are plain data: they always serialise")
+    postcard::to_extend(row, bytes).expect("rows are plain data, which always serialises")
 }
 
-/// The row in `bytes`, or nothing when they are not one.
+/// Returns the row in `bytes`, or `None` if they are not one.
 pub fn decode<R: DeserializeOwned>(bytes: &[u8]) -> Option<R> {
     decode_borrowed(bytes)
 }
 
-/// As [`decode`], with texts that stay where they are.
+/// As [`decode`], but the row borrows its texts from `bytes`.
 pub fn decode_borrowed<'a, R: Deserialize<'a>>(bytes: &'a [u8]) -> Option<R> {
     match postcard::take_from_bytes(body(bytes)?) {
         Ok((row, [])) => Some(row),
@@ -102,25 +102,25 @@ pub fn decode_borrowed<'a, R: Deserialize<'a>>(bytes: &'a [u8]) -> Option<R> {
     }
 }
 
-/// What follows the version, if that is the one we know.
+/// Returns the bytes after the version byte, or `None` for an unknown version.
 pub fn body(bytes: &[u8]) -> Option<&[u8]> {
     bytes.split_first().filter(|(version, _)| **version == ROW_VERSION).map(|(_, rest)| rest)
 }
 
-/// A key whose bytes sort as it does.
+/// Key of a table. Its bytes sort as the keys do.
 pub trait Key: Sized {
     fn bytes(&self) -> Vec<u8>;
     fn from_bytes(bytes: &[u8]) -> Option<Self>;
 }
 
-/// A table: its id, the type of its keys and of its rows.
+/// A table: its id and the types of its keys and rows.
 pub trait Table {
     const ID: TableId;
     type Key: Key;
     type Row: Serialize + DeserializeOwned;
 }
 
-/// The row under `key`.
+/// Returns the row under `key`.
 pub fn get<T: Table, V: View>(view: &V, key: &T::Key) -> Result<Option<T::Row>, V::Error> {
     let key = key.bytes();
     match view.get(T::ID, &key)? {
@@ -135,7 +135,7 @@ pub fn get<T: Table, V: View>(view: &V, key: &T::Key) -> Result<Option<T::Row>, 
 /// Rows of a table with their keys.
 pub type Rows<T> = Vec<(<T as Table>::Key, <T as Table>::Row)>;
 
-/// Rows with `from <= key < to`, at most `limit`.
+/// Returns at most `limit` rows with `from <= key < to`, with their keys.
 pub fn scan<T: Table, V: View>(
     view: &V,
     from: &T::Key,
@@ -197,7 +197,7 @@ impl Key for TokenHash {
     }
 }
 
-/// An account and something of it: all of one account's rows lie together.
+/// An account and a number that belongs to it: all rows of one account are adjacent.
 impl Key for (AccountId, u64) {
     fn bytes(&self) -> Vec<u8> {
         let mut bytes = self.0.bytes();
@@ -210,7 +210,7 @@ impl Key for (AccountId, u64) {
     }
 }
 
-/// An account, another one, and something between the two.
+/// An account, a second account, and a number that belongs to the pair.
 impl Key for (AccountId, AccountId, u64) {
     fn bytes(&self) -> Vec<u8> {
         let mut bytes = (self.0, self.1.0).bytes();
@@ -233,7 +233,7 @@ macro_rules! tables {
             type Key = $key;
             type Row = $row;
         })*
-        /// Every table's id and name, in the order of the ids.
+        /// Id and name of every table, in the order of the ids.
         pub const TABLES: &[(TableId, &str)] = &[$((TableId($id), stringify!($name)),)*];
     };
 }
@@ -247,59 +247,60 @@ tables! {
     4 SessionsOf: (AccountId, u64) => TokenHash;
     /// (author, croak), for croaks up to `Bookkeeping::indexed_through`.
     5 CroaksBy: (AccountId, LogIndex) => ();
-    /// (who follows, whom).
+    /// (follower, followed account).
     6 Friends: (AccountId, u64) => ();
-    /// (who is followed, by whom): `Friends` the other way round.
+    /// (followed account, follower): the inverse of `Friends`.
     7 Followers: (AccountId, u64) => ();
-    /// Requests that were carried out or refused, by the index at which that happened; not those in `Croaks`.
+    /// Requests by the index at which they were applied or refused. The record of a croak's request is part of its row
+    /// in `Croaks`.
     8 Requests: LogIndex => Remembered;
-    /// Deleted accounts whose rows are not swept yet.
+    /// Deleted accounts that still have rows to sweep.
     9 Sweeps: AccountId => ();
     10 Members: RaftId => Member;
     11 Books: () => Bookkeeping;
-    /// The lock namespace; the root has no row.
+    /// Nodes of the lock namespace. The root has no row.
     12 Nodes: TreePath => Node;
     13 Leases: Owner => Lease;
-    /// The hash of a client's token → the index at which its lease began.
+    /// Hash of a client's token → the index at which its lease began.
     14 LeaseTokens: TokenHash => LogIndex;
-    /// What goes with its owner.
+    /// (owner, node): the nodes that are removed when their owner's lease ends.
     15 Owned: (Owner, TreePath) => ();
     16 CoordinationRow: () => Coordination;
-    /// Direct messages; gone once nobody has them in a talk any more.
+    /// Direct messages. A message is removed with the last talk that contains it.
     17 Messages: LogIndex => Message;
-    /// (whose, with whom, message): each of the two has a talk of their own.
+    /// (account, other account, message): each of the two has a talk of their own.
     18 TalkOf: (AccountId, AccountId, LogIndex) => ();
-    /// (who has not read it, from whom, message): bounded.
+    /// (recipient, sender, message) for each unread message. Bounded per recipient and per pair.
     19 Waiting: (AccountId, AccountId, LogIndex) => ();
-    /// (whose, with whom) → how far they are.
+    /// (account, other account) → read position of the first in their talk.
     20 TalkMarks: (AccountId, u64) => TalkMark;
-    /// (whose, the newest message of a talk) → with whom.
+    /// (account, newest message of a talk) → other account.
     21 TalksByAge: (AccountId, LogIndex) => AccountId;
     22 Mailboxes: AccountId => Mailbox;
-    /// Accounts that cannot be logged in to.
+    /// Accounts that may not log in.
     23 Suspended: AccountId => ();
     24 SettingsRow: () => Settings;
-    /// Read through [`super::croaks`]. Last, for the reason given there.
+    /// Read through [`super::croaks`]. It has the largest id for the reason given there.
     255 Croaks: LogIndex => StoredCroak;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     pub username: String,
-    /// The name the person shows.
+    /// Display name.
     pub name: String,
     pub email: String,
-    /// argon2id, PHC string.
+    /// argon2id, as a PHC string.
     pub password_hash: String,
     /// Rises with every change of the credentials.
     pub credential_version: u32,
     pub created_wall_ms: u64,
-    /// Readers treat a deleted account as absent. Its texts are empty from then on; its other rows go step by
-    /// step, this one stays.
+    /// Readers treat a deleted account as absent. Its texts are cleared at once and its other rows are removed step by
+    /// step; this row stays.
     pub deleted: bool,
 }
 
-/// An [`Account`], read where it lies.
+/// An [`Account`] that borrows its texts from the row's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct AccountMark<'a> {
     pub username: &'a str,
@@ -314,15 +315,15 @@ pub struct AccountMark<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     pub account: AccountId,
-    /// The index of its log-in: its key in `SessionsOf`.
+    /// Index of the log-in: its key in `SessionsOf`.
     pub opened: LogIndex,
-    /// The cluster's age at log-in: what expiry counts from.
+    /// Cluster age at the log-in, from which the session's age counts.
     pub opened_age_ms: u64,
     pub opened_wall_ms: u64,
 }
 
 impl Session {
-    /// Whether it is not over by its age.
+    /// Returns true if the session has not expired at this cluster age.
     pub fn is_open_at(&self, age_ms: u64) -> bool {
         self.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX) > age_ms
     }
@@ -335,7 +336,7 @@ pub struct Croak {
     pub text: String,
 }
 
-/// A direct message. Whose account is gone meanwhile is known by the id alone.
+/// A direct message. The accounts may be deleted in the meantime.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     pub from: AccountId,
@@ -344,31 +345,31 @@ pub struct Message {
     pub text: String,
 }
 
-/// How far one of two is in their talk.
+/// Read position of one account in a talk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TalkMark {
-    /// The newest message, whoever wrote it: the key in `TalksByAge`.
+    /// The newest message of either account: the key in `TalksByAge`.
     pub newest: LogIndex,
-    /// How many messages of the other wait to be read.
+    /// Number of the other's messages that are unread.
     pub waiting: u32,
-    /// The other's messages up to here were shown by this one's client,
+    /// The other's messages up to here were displayed by this account's client.
     pub delivered_through: LogIndex,
-    /// and up to here were read. Never beyond `delivered_through`.
+    /// The other's messages up to here were read. Never beyond `delivered_through`.
     pub read_through: LogIndex,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mailbox {
-    /// Messages of anybody that wait to be read.
+    /// Number of unread messages from all senders.
     pub waiting: u32,
     /// Croaks up to here were seen in the feed.
     pub feed_read_through: LogIndex,
 }
 
-/// What those who run the group have decided for it.
+/// Settings of the installation, decided by its operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// Whether anybody may create an account.
+    /// True while anyone may create an account.
     pub registration_open: bool,
 }
 
@@ -378,7 +379,7 @@ impl Default for Settings {
     }
 }
 
-/// A croak with what its request did. What is read alone comes first.
+/// A croak with the record of its request. The part that is also read alone comes first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredCroak {
     pub marks: Marks,
@@ -388,9 +389,9 @@ pub struct StoredCroak {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remembered {
     pub id: RequestId,
-    /// Of the command: another command under the same id is refused.
+    /// Digest of the command: another command under the same id is refused.
     pub digest: u64,
-    /// The cluster's age when it was applied.
+    /// Cluster age when the request was applied.
     pub age_ms: u64,
     pub outcome: Outcome,
 }
@@ -399,30 +400,30 @@ pub struct Remembered {
 pub struct Member {
     pub role: Role,
     pub id: u32,
-    /// HOST:PORT where it was last reached; a hint.
+    /// HOST:PORT where it was last reachable; a hint.
     pub address: String,
     /// The machine it runs on; empty if unknown.
     pub machine: String,
-    /// The newest rules level it understands.
+    /// The newest rules level that it understands.
     pub rules_level: u32,
     pub standing: Standing,
-    /// The number of the region that it serves.
+    /// The region that it serves.
     pub site: u32,
 }
 
-/// What the group wants of a member.
+/// Role that the cluster intends for a member in the Raft group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Standing {
-    /// To vote where there is a seat for it.
+    /// To vote as soon as there is a seat.
     Wanted,
-    /// To learn, and not to vote: an operator said so.
+    /// To be a learner without a vote, as decided by an operator.
     Drained,
-    /// To go: its store is lost. Its Raft id is never used again.
+    /// To leave: its store is lost. Its Raft id is never used again.
     Lost,
 }
 
 impl Member {
-    /// `backend-2`: what people call it.
+    /// Returns its name for people, such as `backend-2`.
     pub fn name(&self) -> String {
         self.who().to_string()
     }
@@ -431,22 +432,22 @@ impl Member {
     }
 }
 
-/// The one row of `Books`; rewritten only by steps that happen rarely.
+/// The only row of `Books`. Only infrequent steps rewrite it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bookkeeping {
-    /// Requests applied up to here may be forgotten; all later ones are remembered.
+    /// Requests applied up to here may be expired; all later ones are in the deduplication window.
     pub forgotten_through: LogIndex,
     /// Croaks up to here are in `CroaksBy`.
     pub indexed_through: LogIndex,
-    /// The next Raft id to hand out; 0 before the group is founded.
+    /// The next Raft id to assign; 0 before the cluster is founded.
     pub next_raft_id: RaftId,
-    /// Where this log began, 0 before it was founded.
+    /// History of this log; 0 before the cluster is founded.
     pub history: u128,
-    /// Commands up to this rules level may be given; 0 before the group is founded.
+    /// Commands up to this rules level are accepted; 0 before the cluster is founded.
     pub rules_level: u32,
 }
 
-/// The bookkeeping row, or its defaults before it was first written.
+/// Returns the bookkeeping row, or its defaults if it was never written.
 pub fn books<V: View>(view: &V) -> Result<Bookkeeping, V::Error> {
     Ok(get::<Books, V>(view, &())?.unwrap_or_default())
 }

@@ -1,13 +1,12 @@
-//! The rules of accounts, sessions, croaks and friends.
+//! The rules of accounts, sessions, croaks and friendships.
 //!
-//! Each rule reads the view and decides: rows to change and a reply, or a refusal. Passwords were checked
-//! outside; what the check relied on (account id and credential version) comes with the command and is
-//! compared here, so that a check against an old password or a deleted account's successor is refused.
+//! Each rule reads the view and decides on rows to change and a reply, or on a refusal. Passwords are checked outside
+//! the rules. The command carries what the check was made against (account id and credential version), and the rule
+//! compares it, so that a check against an old password or against a deleted account's successor is refused.
 //!
-//! Deleting marks the account and enters it in `Sweeps`; [`sweep`] then removes its sessions and friendships
-//! and its indexed croaks in bounded steps, and [`index_croaks`] drops the rest instead of indexing them.
-//! What an account has of messages is [`super::messages`]' to sweep; what its owner changes of it is in
-//! [`super::accounts`].
+//! Deleting an account marks it and enters it in `Sweeps`. [`sweep`] then removes its sessions, friendships and indexed
+//! croaks in bounded steps, and [`index_croaks`] drops its remaining croaks instead of indexing them. The account's
+//! messages are swept by [`super::messages`]. Changes made by the owner are in [`super::accounts`].
 
 use super::apply::{Decision, Moment};
 use super::code::{Code, Denied, Field};
@@ -21,12 +20,12 @@ use super::rows::{
 };
 use super::{accounts, croaks, messages, text};
 
-/// The live account with this id; nothing for a deleted one.
+/// Returns the account with this id, or `None` if it is deleted.
 pub fn live_account<V: View>(view: &V, id: AccountId) -> Result<Option<Account>, V::Error> {
     Ok(get::<Accounts, V>(view, &id)?.filter(|account| !account.deleted))
 }
 
-/// Whether there is a live account with this id: what writing needs of it, without making its texts one's own.
+/// Returns true if there is a live account with this id. Write rules need no more, so its texts are not copied.
 fn is_live<V: View>(view: &V, id: AccountId) -> Result<bool, V::Error> {
     let key = id.bytes();
     let Some(bytes) = view.get(Accounts::ID, &key)? else { return Ok(false) };
@@ -36,13 +35,13 @@ fn is_live<V: View>(view: &V, id: AccountId) -> Result<bool, V::Error> {
     }
 }
 
-/// The live account of this (folded) user name.
+/// Returns the live account with this folded user name.
 pub fn account_named<V: View>(view: &V, username: &str) -> Result<Option<(AccountId, Account)>, V::Error> {
     let Some(id) = get::<Names, V>(view, &username.to_string())? else { return Ok(None) };
     Ok(live_account(view, id)?.map(|account| (id, account)))
 }
 
-/// Whose session this is, if it is open at this age of the cluster.
+/// Returns the account that owns a session, if the session is open at this cluster age.
 pub fn session_account<V: View>(
     view: &V,
     token: TokenHash,
@@ -55,7 +54,7 @@ pub fn session_account<V: View>(
     Ok(live_account(view, session.account)?.map(|account| (session.account, account)))
 }
 
-/// As [`session_account`], when only who it is matters.
+/// As [`session_account`], for rules that need only the id.
 pub(super) fn session_owner<V: View>(
     view: &V,
     token: TokenHash,
@@ -65,7 +64,7 @@ pub(super) fn session_owner<V: View>(
     Ok((session.is_open_at(age_ms) && is_live(view, session.account)?).then_some(session.account))
 }
 
-/// Unwraps an `Option` inside a rule, or refuses.
+/// Evaluates to the value of an `Option`, or returns a refusal from the rule.
 macro_rules! or_deny {
     ($option:expr, $denied:expr) => {
         match $option {
@@ -75,7 +74,7 @@ macro_rules! or_deny {
     };
 }
 
-/// Unwraps a check inside a rule, or refuses.
+/// Evaluates to the value of a check, or returns its refusal from the rule.
 macro_rules! checked {
     ($result:expr) => {
         match $result {
@@ -177,7 +176,7 @@ pub(super) fn croak<V: View>(
     Ok(Ok((vec![put], Reply::Croaked { croak: moment.index })))
 }
 
-/// Whose session it is, and who has this user name.
+/// Returns the owner of the session and the account with this user name.
 pub(super) fn me_and<V: View>(
     view: &V,
     moment: Moment,
@@ -243,8 +242,7 @@ pub(super) fn delete_account<V: View>(
     Ok(Ok((deleted(id, account), Reply::Done)))
 }
 
-/// The account is gone for everybody from here on. What a person typed about themselves goes at once; the row stays as
-/// the mark.
+/// Returns the changes that delete an account for every reader. Its texts are cleared at once; its row stays as a mark.
 pub(super) fn deleted(id: AccountId, account: Account) -> Vec<Change> {
     let name = account.username;
     let marked = Account {
@@ -262,8 +260,8 @@ pub(super) fn deleted(id: AccountId, account: Account) -> Vec<Change> {
     ]
 }
 
-/// Removes up to `sweep_step` rows of a deleted account; the last step removes its entry in `Sweeps`.
-/// Croaks that are not indexed by author yet are left to [`index_croaks`].
+/// Removes up to `sweep_step` rows of a deleted account; the last step also removes its entry in `Sweeps`. Croaks that
+/// are not in the index by author yet are left to [`index_croaks`].
 pub(super) fn sweep<V: View>(
     bounds: &Bounds,
     view: &V,
@@ -275,7 +273,8 @@ pub(super) fn sweep<V: View>(
     }
     let (from, to) = range_of(account);
     let mut changes = Vec::new();
-    // Every row found takes a twin with it: half a step's rows are looked up. A young croak leaves a third behind.
+    // Each row found removes a second row elsewhere, so a step looks up half as many. A croak that is still in the
+    // deduplication window adds a third change: the record of its request.
     let left = |changes: &Vec<Change>| bounds.sweep_step.saturating_sub(changes.len()) / 2;
     for (key, token) in scan::<SessionsOf, V>(view, &from, &to, Order::OldestFirst, left(&changes))? {
         changes.push(Change::remove::<SessionsOf>(&key));

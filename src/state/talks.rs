@@ -1,4 +1,4 @@
-//! Queries about direct messages, and about what waits to be read.
+//! Queries about direct messages and unread counts.
 
 use super::code::{Code, Denied, Field};
 use super::croaks;
@@ -13,46 +13,46 @@ use super::social::account_named;
 use super::text;
 use serde::{Deserialize, Serialize};
 
-/// What waits for somebody.
+/// Unread counts of a person.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unread {
     pub messages: u32,
-    /// Croaks of others in the feed; `UNREAD_CROAKS_MAX` stands for that many or more.
+    /// Unread croaks of others in the feed. `UNREAD_CROAKS_MAX` means that many or more.
     pub croaks: u32,
     /// Croaks up to here were seen.
     pub feed_read_through: LogIndex,
 }
 
-/// A talk in a list of them.
+/// One talk in a list of talks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TalkLine {
-    /// Nobody: deleted.
+    /// `None` if the account is deleted.
     pub with: Option<Person>,
     pub with_account: AccountId,
     pub newest: TalkMessage,
-    /// How many of the other's messages wait to be read.
+    /// Number of the other's messages that are unread.
     pub waiting: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TalkMessage {
-    /// Its log index; also the cursor: the next page is what lies before it.
+    /// Log index of the message; also the cursor of the next page, which contains what is older.
     pub id: LogIndex,
-    /// Written by who asks.
+    /// True if the reader wrote it.
     pub mine: bool,
     pub wall_ms: u64,
     pub text: String,
-    /// As far as the recipient's client has said.
+    /// Delivery status, as reported by the recipient's client.
     pub fate: Fate,
 }
 
-/// How far a message has come.
+/// Delivery status of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fate {
-    /// On a majority of the servers' disks; it waits for its recipient.
+    /// On the disks of a majority of the voters, and not displayed yet.
     Saved,
-    /// Shown by the recipient's client.
+    /// Displayed by the recipient's client.
     Delivered,
     Read,
 }
@@ -61,20 +61,20 @@ pub enum Fate {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Talk {
     pub me: Person,
-    /// Nobody: deleted.
+    /// `None` if the account is deleted.
     pub with: Option<Person>,
     pub with_account: AccountId,
     /// Newest first.
     pub messages: Vec<TalkMessage>,
-    /// Where the next older page begins, if there is one: its `before`.
+    /// The `before` of the next older page, if there is one.
     pub older: Option<LogIndex>,
-    /// How many of the other's messages wait to be read, on this page or not,
+    /// Number of the other's messages that are unread, on this page or not.
     pub waiting: u32,
-    /// and up to where they were read.
+    /// The other's messages up to here were read.
     pub read_through: LogIndex,
 }
 
-/// What waits for somebody.
+/// Counts what the person has not read yet.
 pub(super) fn unread<V: View>(view: &V, ring: RingView<'_>, me: &Person) -> Result<Unread, V::Error> {
     let mailbox = mailbox(view, me.account)?;
     let through = mailbox.feed_read_through;
@@ -83,7 +83,7 @@ pub(super) fn unread<V: View>(view: &V, ring: RingView<'_>, me: &Person) -> Resu
     let of_others = new.filter(|(_, author)| *author != me.account && heard.contains(author));
     let mut croaks = 0;
     for (croak, _) in of_others {
-        // Some of the ring are gone.
+        // Croaks in the ring may have been deleted.
         if croaks::find(view, croak)?.is_some() {
             croaks += 1;
         }
@@ -127,7 +127,7 @@ pub(super) fn talk<V: View>(
     };
     let with = person(view, with_account)?;
     let mark = mark_of(view, me.account, with_account)?;
-    // Somebody who never was, or was deleted before a word was said.
+    // An account that never existed, or was deleted before the first message.
     if with.is_none() && mark.is_none() {
         return Ok(no_such);
     }
@@ -162,7 +162,7 @@ pub(super) fn message<V: View>(
     Ok(Ok(Page::Message { with, with_account, message }))
 }
 
-/// The message of a talk: it is there for as long as a talk has it.
+/// Returns a message of a talk. Its row exists for as long as a talk contains it.
 fn stored<V: View>(view: &V, id: LogIndex) -> Result<Message, V::Error> {
     let bad = || BadRow { table: Messages::ID, key: id.bytes() }.into();
     get::<Messages, V>(view, &id)?.ok_or_else(bad)

@@ -1,22 +1,24 @@
-//! What people may type: folding and checking of names, passwords and croaks, the same everywhere.
+//! Normalising and checking text that people enter: names, passwords, croaks and messages. Used by all interfaces.
 
 use super::code::{Code, Denied, Field};
 use super::limits::*;
 
-/// The text of a croak as it is stored: CRLF and lone CR become LF; nothing else is touched.
+/// Returns the text of a croak or message as it is stored: CRLF and lone CR become LF; nothing else changes.
 pub fn croak_text(text: &str) -> String {
-    // Most have none, and are not searched twice.
+    // Most texts contain no CR and skip the second pass.
     if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text.to_string() }
 }
 
-/// How many characters of a croak's budget `text` takes: Unicode scalar values, CRLF counted as one.
+/// Returns the length of a croak in characters: Unicode scalar values, with CRLF counted as one.
 pub fn croak_chars(text: &str) -> usize {
     let pairs = if text.contains('\r') { text.matches("\r\n").count() } else { 0 };
     text.chars().count() - pairs
 }
 
+/// Checks the text of a croak.
+///
 /// # Errors
-/// 606 when there is nothing to read in it, 512 when it is too long.
+/// 606 if it contains only white space, 512 if it is too long; both on the field `post`.
 pub fn check_croak(text: &str) -> Result<(), Denied> {
     if text.trim().is_empty() {
         return Err(Denied::of(Code::InvalidEntry, Field::Post));
@@ -27,8 +29,10 @@ pub fn check_croak(text: &str) -> Result<(), Denied> {
     Ok(())
 }
 
+/// Checks the text of a direct message.
+///
 /// # Errors
-/// 606 when there is nothing to read in it, 643 when it is too long.
+/// 606 if it contains only white space, 643 if it is too long; both on the field `message`.
 pub fn check_message(text: &str) -> Result<(), Denied> {
     if text.trim().is_empty() {
         return Err(Denied::of(Code::InvalidEntry, Field::Message));
@@ -39,11 +43,12 @@ pub fn check_message(text: &str) -> Result<(), Denied> {
     Ok(())
 }
 
-/// A pattern of user names as it is compared: trimmed, lower case; an empty one means everybody.
+/// Returns a pattern of user names in the form that is matched: trimmed and in lower case. An empty pattern matches every
+/// name.
 ///
 /// # Errors
-/// 606 on the field `names` when it is too long, or has alternatives in braces: what is matched in no time without them
-/// takes half a second a page with nine of them.
+/// 606 on the field `names` if it is too long or contains a brace: matching one page of names against a pattern with nine
+/// alternatives in braces took half a second, and takes almost no time without braces.
 pub fn fold_pattern(text: &str) -> Result<String, Denied> {
     let folded = text.trim().to_ascii_lowercase();
     match folded.chars().count() {
@@ -53,7 +58,7 @@ pub fn fold_pattern(text: &str) -> Result<String, Denied> {
     }
 }
 
-/// The user name as it is stored and looked up: trimmed, lower case, 1 to 32 of a-z 0-9 _ -.
+/// Returns a user name as it is stored and looked up: trimmed, in lower case, 1 to 32 of a-z 0-9 _ -.
 ///
 /// # Errors
 /// 606 on the field `username`.
@@ -68,7 +73,7 @@ pub fn fold_username(text: &str) -> Result<String, Denied> {
     }
 }
 
-/// The shown name as it is stored: trimmed, 1 to 64 characters, no control characters.
+/// Returns a display name as it is stored: trimmed, 1 to 64 characters, no control characters.
 ///
 /// # Errors
 /// 606 on the field `name`.
@@ -76,7 +81,7 @@ pub fn check_name(text: &str) -> Result<String, Denied> {
     one_line(text, NAME_CHARS_MAX).ok_or(Denied::of(Code::InvalidEntry, Field::Name))
 }
 
-/// The email address as it is stored: something, an @, something; whether it works nobody can tell offline.
+/// Returns an email address as it is stored: text, an @, text. Its existence cannot be checked offline.
 ///
 /// # Errors
 /// 606 on the field `email`.
@@ -93,10 +98,12 @@ pub fn check_email(text: &str) -> Result<String, Denied> {
     }
 }
 
+/// Checks a password that is about to be set.
+///
 /// # Errors
 /// 606 on the field `password` unless it has 8 to 256 characters.
 pub fn check_password(text: &str) -> Result<(), Denied> {
-    // Four bytes a character at most: a long entry is refused without being counted.
+    // A character has at most four bytes, so a long entry is refused without being counted.
     let fits = text.len() <= 4 * PASSWORD_CHARS_MAX
         && (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&text.chars().count());
     if fits { Ok(()) } else { Err(Denied::of(Code::InvalidEntry, Field::Password)) }

@@ -1,11 +1,12 @@
-//! What the rules keep in memory: the requests that are remembered, in the order in which they were applied, and the
-//! bookkeeping row. Built from the rows when a store is opened, kept up by [`Window::note`] with every change; the same
-//! on every member at every index, because what is forgotten next depends on it.
+//! The request deduplication window and the bookkeeping row, in memory.
+//!
+//! Both are built from the rows when a store is opened, and [`Window::note`] updates them with every change. They are the
+//! same on every member at every index, because they decide which requests expire next.
 //!
 //! ```text
-//!   Requests: refusals, and all that is no croak ─┐
-//!                                                 ├─▶ oldest … newest, and id → index
-//!   Croaks behind Books::forgotten_through ────────┘
+//!   Requests: refusals, and all requests but croaks ─┐
+//!                                                    ├─▶ oldest … newest, and id → index
+//!   Croaks after Books::forgotten_through ────────────┘
 //! ```
 
 use super::croaks::{CroakStart, Marks};
@@ -15,19 +16,20 @@ use super::rows::{
 };
 use std::collections::{HashMap, VecDeque};
 
-/// Rows read at a time when a window is built.
+/// Rows read at a time while a window is built.
 const LOAD_STEP: usize = 1_024;
 
-/// One remembered request.
+/// One request in the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     pub id: RequestId,
     pub index: LogIndex,
     pub age_ms: u64,
-    /// Its record is part of a croak, and not a row of its own.
+    /// True if its record is part of a croak's row, and not a row of its own.
     pub in_post: bool,
 }
 
+/// The requests that a retry is recognised by, and the bookkeeping row.
 #[derive(Debug, Clone, Default)]
 pub struct Window {
     index_of: HashMap<RequestId, LogIndex>,
@@ -38,10 +40,10 @@ pub struct Window {
 }
 
 impl Window {
-    /// Builds it from the rows.
+    /// Builds the window from the rows.
     ///
     /// # Errors
-    /// Only the view's.
+    /// The view's error.
     pub fn load<V: View>(view: &V) -> Result<Window, V::Error> {
         let mut window = Window { books: books(view)?, ..Window::default() };
         let through = window.books.forgotten_through;
@@ -53,35 +55,37 @@ impl Window {
         Ok(window)
     }
 
-    /// One that has forgotten all requests: what must never be, for showing that it is noticed.
+    /// Returns the window without its requests. Fault injection: a broken state that tests must detect.
     pub fn emptied(self) -> Window {
         Window { books: self.books, age_ms: self.age_ms, ..Window::default() }
     }
 
+    /// Returns the index at which the request was applied, if it is in the window.
     pub fn index_of(&self, id: RequestId) -> Option<LogIndex> {
         self.index_of.get(&id).copied()
     }
+    /// Returns the number of requests in the window.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
-    /// The cluster's age at the newest remembered request.
+    /// Returns the cluster age at the newest request.
     pub fn age_ms(&self) -> u64 {
         self.age_ms
     }
-    /// The bookkeeping row, or its defaults before it was first written.
+    /// Returns the bookkeeping row, or its defaults if it was never written.
     pub fn books(&self) -> Bookkeeping {
         self.books
     }
-    /// Oldest first.
+    /// Iterates over the requests, oldest first.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter()
     }
 
-    /// Follows a change that is about to be applied. Removals of single records need no following: what is forgotten
-    /// is what lies before the bookkeeping's `forgotten_through`.
+    /// Follows a change that is about to be applied. The removal of a single record needs no action: the requests that
+    /// expire are those up to `forgotten_through` in the bookkeeping row.
     pub fn note(&mut self, change: &Change) {
         let Change::Put { table, key, row } = change else { return };
         match *table {
@@ -111,7 +115,7 @@ impl Window {
             self.index_of.insert(entry.id, entry.index);
             self.entries.push_back(entry);
         } else if let Ok(at) = self.entries.binary_search_by_key(&entry.index, |known| known.index) {
-            // Its croak goes: the record has a row of its own from now on.
+            // The croak is removed, and the record gets a row of its own.
             self.entries[at] = entry;
         }
     }
@@ -133,7 +137,7 @@ impl Entry {
     }
 }
 
-/// Hands on every row of a table from this index on.
+/// Calls `found` with every row of a table from this index on.
 fn each<T: Table<Key = LogIndex>, V: View>(
     view: &V,
     mut from: LogIndex,
