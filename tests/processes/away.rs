@@ -52,7 +52,7 @@ fn one_that_was_away_too_long_for_the_log_gets_a_snapshot_while_people_write() {
     flooder.join("flooder");
     flood(&pond.address("BALANCER"), session_of(&flooder));
     let snapshots = || fs::read_to_string(pond.folder().join("said.log")).expect("a log");
-    let given = |log: &str| log.matches("has the whole state").count();
+    let given = |log: &str| log.matches("sent a snapshot of").count();
     let before = given(&snapshots());
 
     pond.backend_by_hand(id);

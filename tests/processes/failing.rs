@@ -61,7 +61,7 @@ fn a_failing_disk_ends_its_member_alone_and_a_sector_that_cannot_be_read_is_dama
     awaited("dead", || (!is_alive(pid)).then_some(()));
     let (code, said) = pond.typed(&start);
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("Input/output error") && said.contains("asks the group to let it go"), "{said}");
+    assert!(said.contains("Input/output error") && said.contains("joins as a new member"), "{said}");
     pond.backend_by_hand(id);
     pond.await_status("it is back as a new one", |status| {
         status.members.len() == 5 && status.members.iter().all(|member| member.alive && member.in_sync)

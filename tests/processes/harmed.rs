@@ -67,7 +67,7 @@ fn a_store_that_something_has_become_of_is_said_and_healed_and_started_once() {
             harm.to(&file(&folder));
             let (code, said) = pond.typed(&["backend", "--id", &id.to_string()]);
             assert!(code == 1 && said.contains(words), "{what} {harm:?}: {code} {said}");
-            assert!(said.contains("asks the group to let it go"), "{what} {harm:?}: {said}");
+            assert!(said.contains("joins as a new member"), "{what} {harm:?}: {said}");
             pond.backend_by_hand(id);
             pond.await_status("all three again", whole);
             ada.croak(&format!("after {what} {harm:?}"));

@@ -184,7 +184,7 @@ fn a_server_with_a_taken_number_is_refused_and_one_that_is_started_again_is_not(
     };
     let (code, words) = second(elsewhere.path());
     assert_eq!(code, Some(78), "{words}");
-    assert!(words.contains("backend-2 is there already") && words.contains(&address), "{words}");
+    assert!(words.contains("backend-2 is already running") && words.contains(&address), "{words}");
 
     // With a copy of its store, too.
     let copy = elsewhere.path().join("backend-2");
@@ -197,7 +197,7 @@ fn a_server_with_a_taken_number_is_refused_and_one_that_is_started_again_is_not(
     }
     let (code, words) = second(elsewhere.path());
     assert_eq!(code, Some(78), "{words}");
-    assert!(words.contains("backend-2 is there already"), "{words}");
+    assert!(words.contains("backend-2 is already running"), "{words}");
 
     pond.kill(&["backend-2"]);
     pond.backend_by_hand(2);

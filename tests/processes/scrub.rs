@@ -45,7 +45,7 @@ fn a_store_whose_pages_cannot_be_is_damaged_and_no_reason_to_crash_again_and_aga
     fs::write(&path, bytes).expect("a store");
     let (code, said) = pond.typed(&["backend", "--id", &id.to_string()]);
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("the store is damaged") && said.contains("asks the group to let it go"), "{said}");
+    assert!(said.contains("the store is damaged") && said.contains("joins as a new member"), "{said}");
     pond.backend_by_hand(id);
     pond.await_whole();
     ada.croak("all five again");
@@ -76,7 +76,7 @@ fn damage_that_nobody_reads_is_found_said_and_healed() {
     let (code, said) = pond.typed(&["backend", "--id", &id.to_string()]);
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("the scrub found: the store is damaged: a checksum is wrong"), "{said}");
-    assert!(said.contains("Started again, it asks the group to let it go"), "{said}");
+    assert!(said.contains("Start it again: it then leaves the cluster"), "{said}");
     // It had started well, so nothing else has found it.
     assert!(said.contains("is member"), "{said}");
 

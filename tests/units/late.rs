@@ -67,7 +67,7 @@ fn a_member_whose_network_comes_later_is_found_where_it_then_is() {
     let mut backend = second.start(member(&other, "backend --id 1"), folder.path());
     first.hears("STATUS=coordinator-1 leads");
     second.hears("READY=1");
-    second.hears("STATUS=backend-1 waits for a group to join");
+    second.hears("STATUS=backend-1 is waiting to join a cluster");
 
     let cable = format!("link add eth0 type veth peer name eth0 netns {}", other.0);
     one.ip(&cable).unwrap();

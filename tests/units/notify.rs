@@ -27,7 +27,7 @@ fn ready_is_said_when_the_store_is_open_and_the_socket_listens_and_without_a_lea
     supervisor.hears("READY=1");
     assert!(listens(port));
     assert!(folder.path().join("backend-1/store.redb").exists());
-    supervisor.hears("STATUS=backend-1 waits for a group to join");
+    supervisor.hears("STATUS=backend-1 is waiting to join a cluster");
     backend.runs();
     // Before it, it asked for patience, and after it no more.
     let ready = supervisor.heard.iter().position(|line| line == "READY=1").unwrap();

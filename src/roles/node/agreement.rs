@@ -1,18 +1,18 @@
-//! Whether the members have the same state.
+//! Digest comparison: detects members whose state differs although they applied the same log.
 //!
 //! ```text
-//!   digests at some indexes ──▶ peers, when they changed     (a message beside the beat)
-//!   theirs ──▶ wait until this member has applied as far ──▶ compared ──▶ the same: remembered
-//!                                                                    └──▶ another: who is to be believed?
+//!   own digests at some indexes ──▶ peers, when they changed     (a message beside the heartbeat)
+//!   a peer's digest ──▶ wait until this member has applied that index ──▶ compare ──▶ equal: record the index
+//!                                                                              └──▶ different: judge by majority
 //! ```
 //!
-//! The log is one and the rules are pure, so two members that differ at one index are a bug, or memory that lies.
-//! That is never healed over: the one that is right cannot be told from the one that is wrong by looking at them,
-//! and copying one over the other would spread the wrong one as well. So a member that differs from another goes on
-//! only if it knows a majority of the voters to be of its own state; every other one ends, is marked, and does not
-//! start with that store again. With one wrong member that one halts, and the others serve on.
+//! All members apply the same log by pure rules, so two different states at one index mean a bug or faulty memory.
+//! Such a state is never repaired automatically: two differing members do not show which of them is right, and copying
+//! one over the other may spread the wrong state. A member that differs from another goes on only if it knows that a
+//! majority of the voters has the same state as itself. Every other one ends, marks its store as halted, and does not
+//! start on that store again. So one wrong member halts while the others keep serving.
 //!
-//! What is compared is a sum of checksums of 32 bits each: this finds bugs, not somebody who builds a collision.
+//! The digest is a sum of checksums of 32 bits each. It finds bugs, but not a deliberately constructed collision.
 
 use super::{Node, describe, lost};
 use crate::db::digest::DigestAt;
@@ -25,14 +25,16 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// How often what waits is compared.
+/// Interval between two comparisons.
 const LOOK: Duration = Duration::from_secs(1);
-/// A member that differs and knows of no majority waits for others' digests this long.
+
+/// Time that a member with a differing digest waits for further digests before it ends without a known majority.
 const DECIDE_AFTER: Duration = Duration::from_secs(10);
-/// Digests of one peer that wait until this member has applied as far.
+
+/// Maximum number of digests per peer that wait until this member has applied their index.
 const WAITING_MAX: usize = 16;
 
-/// What is known of the others' states.
+/// Digests received from the other members, and the results of the comparisons.
 #[derive(Debug, Default)]
 pub struct Agreement {
     seen: Mutex<BTreeMap<RaftId, Seen>>,
@@ -41,9 +43,9 @@ pub struct Agreement {
 #[derive(Debug, Default)]
 struct Seen {
     waiting: VecDeque<DigestAt>,
-    /// The last index at which its state was ours, 0 for none.
+    /// Highest index at which the digests were equal, 0 for none.
     agreed: LogIndex,
-    /// The first at which it was not. Never taken back.
+    /// First difference found. Never cleared.
     differs: Option<Difference>,
 }
 
@@ -53,7 +55,7 @@ struct Difference {
     ours: u64,
     theirs: u64,
     since: Instant,
-    /// People were told that the other is wrong.
+    /// The difference has been logged.
     said: bool,
 }
 
@@ -62,7 +64,7 @@ impl Agreement {
         self.seen.lock().expect("nobody panics while it holds this lock")
     }
 
-    /// A peer says what its digests are.
+    /// Records digests received from a peer.
     pub fn heard(&self, from: RaftId, digests: Vec<DigestAt>) {
         let mut seen = self.seen();
         if seen.len() >= PEERS_MAX && !seen.contains_key(&from) {
@@ -74,7 +76,7 @@ impl Agreement {
         waiting.drain(..spare);
     }
 
-    /// Compares what waits, as far as this member has applied.
+    /// Compares the waiting digests up to the applied index.
     fn compare(&self, applied: LogIndex, digest_at: impl Fn(LogIndex) -> Option<u64>) {
         for seen in self.seen().values_mut() {
             let Seen { waiting, agreed, differs } = seen;
@@ -94,7 +96,7 @@ impl Agreement {
                             said: false,
                         });
                     }
-                    // Too long ago to be remembered: the next one will do.
+                    // Older than the digests that this member still has. A newer one follows.
                     None => {}
                 }
                 false
@@ -103,17 +105,18 @@ impl Agreement {
     }
 }
 
-/// What a member that differs from another knows of itself.
+/// Verdict of a member that differs from another about its own state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stand {
-    /// A majority of the voters has its state.
+    /// A majority of the voters has the same state.
     Right,
-    /// No majority can have it.
+    /// No majority of the voters can have the same state.
     Wrong,
+    /// Too few digests have been received.
     Unknown,
 }
 
-/// Whether a majority of the voters is known to have had our state at `index` or later.
+/// Returns the verdict about this member's state at `index`, from the digests of the voters.
 fn stand(me: RaftId, voters: &[RaftId], index: LogIndex, seen: &BTreeMap<RaftId, Seen>) -> Stand {
     let majority = voters.len() / 2 + 1;
     let is_with_us =
@@ -130,7 +133,7 @@ fn stand(me: RaftId, voters: &[RaftId], index: LogIndex, seen: &BTreeMap<RaftId,
     }
 }
 
-/// Compares all the time, and ends the process when this member cannot be believed.
+/// Compares digests periodically. Ends the process when this member's state is not known to be the majority's.
 pub async fn watch(node: Arc<Node>) {
     let Some(member) = node.member.get() else { return };
     let reader = member.replica.reader();
@@ -144,7 +147,7 @@ pub async fn watch(node: Arc<Node>) {
     }
 }
 
-/// Why this member cannot be believed, if it cannot.
+/// Returns the reason why this member must end, or `None` if it may go on.
 fn judge(node: &Node) -> Option<String> {
     let member = node.member.get()?;
     let me = member.identity.raft_id;
@@ -159,13 +162,13 @@ fn judge(node: &Node) -> Option<String> {
         let Difference { index, ours, theirs, since, said } = difference;
         let other = describe(id, member.peers.info(id).as_ref());
         let what = format!(
-            "its state differs from that of {other} at index {index} (digest {ours:x}, {other} has {theirs:x})"
+            "its state differs from that of {other} at index {index} (its digest is {ours:x}, {other} has {theirs:x})"
         );
         match stand(me, &voters, index, &all) {
             Stand::Right if said => {}
             Stand::Right => {
                 log::error!(
-                    "{}: {what}; a majority of the voters has the same as this member, so it goes on",
+                    "{}: {what}. A majority of the voters has the same state as this member, so it goes on",
                     node.options.name()
                 );
                 if let Some(difference) = all.get_mut(&id).and_then(|seen| seen.differs.as_mut()) {
@@ -174,19 +177,21 @@ fn judge(node: &Node) -> Option<String> {
             }
             Stand::Unknown if since.elapsed() < DECIDE_AFTER => {}
             Stand::Unknown | Stand::Wrong => {
-                return Some(format!("{what}, and no majority of the voters is known to have the same"));
+                return Some(format!(
+                    "{what}, and no majority of the voters is known to have the same state"
+                ));
             }
         }
     }
     None
 }
 
-/// Why the store in this folder must not be used, if a member halted on it.
+/// Returns the failure to end with if a member halted on this store before.
 pub fn halted_before(options: &NodeOptions) -> Option<Failure> {
     lost::marked(&options.store_dir(), lost::HALTED).map(|why| failure(options, &why))
 }
 
-/// Marks the store, so that it is not used again.
+/// Marks the store as halted, so that it is not used again. Returns the failure to end with.
 pub fn halt(options: &NodeOptions, why: &str) -> Failure {
     let folder = options.store_dir();
     if let Err(error) = lost::mark(&folder, lost::HALTED, why) {
@@ -197,9 +202,8 @@ pub fn halt(options: &NodeOptions, why: &str) -> Failure {
 
 fn failure(options: &NodeOptions, why: &str) -> Failure {
     let text = format!(
-        "{}: {why}. That is a bug, or memory that lies, and it is not healed over: this store is not used again. Keep \
-         a copy of {folder} for whoever looks into it; to let the member join as a new one, delete {folder} and start \
-         it",
+        "{}: {why}. This is a bug or faulty memory, and this store is not used again. Keep a copy of {folder} for the \
+         analysis. To join again as a new member, delete {folder} and start it",
         options.name(),
         folder = options.store_dir().display()
     );
@@ -210,7 +214,7 @@ fn failure(options: &NodeOptions, why: &str) -> Failure {
 mod tests {
     use super::*;
 
-    /// Compares with peers that said these digests, at an applied index of 100 where ours is 7.
+    /// Compares these digests of peers at an applied index of 100. This member's digest is 7 at every index above 50.
     fn compared(digests: &[(RaftId, LogIndex, u64)]) -> Agreement {
         let agreement = Agreement::default();
         for (id, index, digest) in digests {
@@ -227,37 +231,37 @@ mod tests {
     #[test]
     fn one_wrong_member_halts_and_the_others_go_on() {
         let among = [1, 2, 3];
-        // We are right: the one that differs is alone.
+        // This member is right: only one other differs.
         assert_eq!(stands(&compared(&[(2, 90, 8), (3, 90, 7)]), &among), Stand::Right);
         assert_eq!(stands(&compared(&[(2, 90, 8), (3, 95, 7)]), &among), Stand::Right);
-        // We are wrong: everybody else differs.
+        // This member is wrong: all others differ.
         assert_eq!(stands(&compared(&[(2, 90, 8), (3, 90, 8)]), &among), Stand::Wrong);
         assert_eq!(stands(&compared(&[(2, 90, 8), (3, 90, 9)]), &among), Stand::Wrong);
-        // The third has not spoken; or has, of an index before the difference.
+        // The third has sent no digest, or only one of an index before the difference.
         assert_eq!(stands(&compared(&[(2, 90, 8)]), &among), Stand::Unknown);
         assert_eq!(stands(&compared(&[(2, 90, 8), (3, 80, 7)]), &among), Stand::Unknown);
-        // Of five, two with us are a majority, one is not.
+        // Of five voters, two that agree with this member make a majority, one does not.
         let among = [1, 2, 3, 4, 5];
         assert_eq!(stands(&compared(&[(2, 90, 8), (3, 90, 7), (4, 91, 7)]), &among), Stand::Right);
         assert_eq!(stands(&compared(&[(2, 90, 8), (3, 90, 7)]), &among), Stand::Unknown);
     }
 
     #[test]
-    fn of_two_that_differ_neither_can_be_believed() {
+    fn of_two_members_that_differ_both_halt() {
         assert_eq!(stands(&compared(&[(2, 90, 8)]), &[1, 2]), Stand::Wrong);
     }
 
     #[test]
-    fn a_learner_has_no_voice() {
-        // We learn: the voters have to be with us.
+    fn learners_do_not_count_for_the_majority() {
+        // This member is a learner: it needs a majority among the voters.
         assert_eq!(stands(&compared(&[(2, 90, 8), (3, 90, 7)]), &[2, 3, 4]), Stand::Unknown);
         assert_eq!(stands(&compared(&[(2, 90, 8), (3, 90, 7), (4, 90, 7)]), &[2, 3, 4]), Stand::Right);
-        // A learner that differs is against us, and counts for nothing.
+        // A learner that differs does not count.
         assert_eq!(stands(&compared(&[(9, 90, 8), (3, 90, 7)]), &[1, 3]), Stand::Right);
     }
 
     #[test]
-    fn what_cannot_be_compared_yet_waits_and_what_is_forgotten_is_dropped() {
+    fn digests_ahead_of_the_applied_index_wait_and_expired_ones_are_dropped() {
         let agreement = compared(&[(2, 101, 7), (2, 10, 99), (2, 60, 7)]);
         let seen = agreement.seen();
         assert_eq!((&seen[&2].waiting, seen[&2].agreed), (&[(101, 7)].into(), 60));
@@ -271,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_is_never_taken_back() {
+    fn a_difference_is_never_cleared() {
         let agreement = compared(&[(2, 90, 8), (2, 95, 7)]);
         assert_eq!(agreement.seen()[&2].differs.map(|it| it.index), Some(90));
         assert_eq!(stands(&agreement, &[1, 2]), Stand::Wrong);

@@ -1,5 +1,7 @@
-//! Bounded work that the leader proposes when nobody asks: naming the founder, sweeping deleted accounts,
-//! indexing old croaks, noting new addresses. Each is a command like any other; an idle group has none to do.
+//! Background commands that the leader proposes: entering the founder, removing lost members, raising the rules level,
+//! sweeping deleted accounts, indexing old croaks, recording new addresses.
+//!
+//! Each is an ordinary command of bounded size. An idle cluster has none to propose.
 
 use super::{Node, join};
 use crate::db::DbError;
@@ -10,12 +12,16 @@ use crate::state::{AccountId, Command, Request, members};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How often an idle leader looks.
+/// Interval between two looks for work while there is none.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// Time limit of one command.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Croaks may wait unindexed until they fill this much of the ring.
+
+/// Number of unindexed croaks in the ring above which they are indexed.
 const UNINDEXED_MAX: usize = RING_CROAKS / 4 * 3;
 
+/// Proposes background commands while this node leads. `founding`: this node founded the cluster.
 pub async fn run(node: Arc<Node>, founding: bool) {
     let Some(member) = node.member.get() else { return };
     loop {
@@ -25,7 +31,7 @@ pub async fn run(node: Arc<Node>, founding: bool) {
                 let request =
                     Request { id: new_request_id(), born: member.replica.reader().applied(), command };
                 if let Err(why) = member.replica.submit(request, Instant::now() + DEADLINE).await {
-                    log::debug!("a chore was put off: {why:?}");
+                    log::debug!("a background command is retried later: {why:?}");
                     smol::Timer::after(LOOK).await;
                 }
             }
@@ -33,14 +39,17 @@ pub async fn run(node: Arc<Node>, founding: bool) {
                 smol::Timer::after(LOOK).await;
             }
             Err(error) => {
-                log::error!("looking for chores: {error}");
+                log::error!("cannot look for background commands: {error}");
                 smol::Timer::after(LOOK).await;
             }
         }
     }
 }
 
-/// The most pressing chore, if there is one.
+/// Returns the most urgent background command, or `None` if there is nothing to do.
+///
+/// # Errors
+/// The store cannot be read.
 fn next(node: &Node, founding: bool) -> Result<Option<Command>, DbError> {
     let Some(member) = node.member.get() else { return Ok(None) };
     let reader = member.replica.reader();

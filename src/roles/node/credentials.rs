@@ -1,7 +1,9 @@
-//! What is asked with a password: it is checked and hashed here, outside the rules, and what was checked goes into the
-//! command, which the rules refuse when it has changed meanwhile.
+//! Requests that carry a password: sign-up, log-in, password changes and account deletion.
 //!
-//! A retry makes the same command, through whichever backend: the salt of a hash is the request's id.
+//! Passwords are checked and hashed here, outside the replicated rules. The command carries the credential version that was
+//! checked, and the rules refuse it if that version has changed meanwhile.
+//!
+//! The salt of a hash is the request id, so a retry through any backend produces the same command.
 
 use super::Node;
 use super::passwords::Busy;
@@ -20,6 +22,7 @@ use smol::future::FutureExt;
 use std::time::{Duration, Instant};
 
 impl Asking<'_> {
+    /// Creates an account: checks the form and the rate limit, hashes the password, submits the command.
     pub(super) async fn create_account(&self, id: RequestId, born: LogIndex, form: NewAccount) -> Answer {
         let checked = text::check_name(&form.name)
             .and_then(|_| text::fold_username(&form.username))
@@ -40,6 +43,7 @@ impl Asking<'_> {
         }
     }
 
+    /// Checks a password and opens a session. After a success the stored hash is replaced if it is weaker than a new one.
     pub(super) async fn log_in(
         &self,
         id: RequestId,
@@ -48,7 +52,7 @@ impl Asking<'_> {
         password: Password,
         token: TokenHash,
     ) -> Answer {
-        // Names that nobody has are counted like the others: what it says of a name is the same.
+        // Unknown names are counted too, so that a refusal does not reveal which names exist.
         let name = text::fold_username(username).unwrap_or_default();
         if let Err(code) = self.node.limits.log_in(&name, id, &password.0) {
             return Answer::Refused(Denied::of(code, Field::Password));
@@ -78,8 +82,8 @@ impl Asking<'_> {
         }
     }
 
-    /// Makes the hash anew that this password was found right against, if it cost less than one does today. Nobody waits
-    /// for it: whatever comes in between, the next log-in tries again.
+    /// Replaces an account's password hash in the background if it is weaker than a new one would be. If this fails, the
+    /// next log-in tries again.
     fn strengthen(&self, account: AccountId, row: Account, password: Password) {
         if !self.node.passwords.is_weaker(&row.password_hash) {
             return;
@@ -87,7 +91,7 @@ impl Asking<'_> {
         let node = self.node.clone();
         tasks::spawn_reader(async move {
             if let Err(why) = rehash(&node, account, &row, password).await {
-                log::debug!("the password's hash of account {} stays as it is: {why}", account.0);
+                log::debug!("the password hash of account {} is kept: {why}", account.0);
             }
         })
         .detach();
@@ -98,6 +102,7 @@ impl Asking<'_> {
         social::account_named(&self.member.replica.reader().view()?, &username)
     }
 
+    /// Deletes the account of the session's owner after checking its password.
     pub(super) async fn delete_account(
         &self,
         id: RequestId,
@@ -113,6 +118,7 @@ impl Asking<'_> {
         }
     }
 
+    /// Changes the password of the session's owner after checking the old one.
     pub(super) async fn change_password(
         &self,
         id: RequestId,
@@ -137,7 +143,7 @@ impl Asking<'_> {
         }
     }
 
-    /// An operator's word is enough: no password is checked.
+    /// Sets an account's password on behalf of an operator, without checking the old one.
     pub(super) async fn set_password(
         &self,
         id: RequestId,
@@ -164,9 +170,13 @@ impl Asking<'_> {
         }
     }
 
-    /// The credential version at which the password of the session's owner was found right; else the answer. `new` is what
-    /// is hashed after that, if anything: another one is another try. When this
-    /// request was carried out already, that is what became of it: its session or its password may be no more.
+    /// Checks the password of the session's owner and returns the credential version that it was checked against. `new` is
+    /// the password to be hashed afterwards, or empty. It is part of the rate limit's idempotency key, so that a request
+    /// with another new password counts as another attempt.
+    ///
+    /// # Errors
+    /// The answer to send: a refusal, or the recorded outcome if this request was already applied. The latter comes first,
+    /// because the request may have closed its own session or changed the password.
     async fn checked_owner(
         &self,
         id: RequestId,
@@ -197,7 +207,10 @@ impl Asking<'_> {
         }
     }
 
-    /// A password that waits behind others for too long is given up, and its place in the queue with it.
+    /// Runs `work` until the request's deadline. Dropping it frees its place in the password queue.
+    ///
+    /// # Errors
+    /// `Busy` at the deadline, or when the queue is full.
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, Busy>>) -> Result<T, Busy> {
         let late = async {
             smol::Timer::at(self.deadline).await;
@@ -207,21 +220,28 @@ impl Asking<'_> {
     }
 }
 
-/// What is not worth waiting for longer.
+/// Time limit for replacing a hash.
 const REHASH_MAX: Duration = Duration::from_secs(10);
 
+/// Hashes the password at today's cost and submits the new hash. The rules refuse it if the stored hash has changed.
+///
+/// # Errors
+/// The reason why the stored hash is kept, for the log.
 async fn rehash(node: &Node, account: AccountId, row: &Account, password: Password) -> Result<(), String> {
     let member = node.member.get().ok_or("no member yet")?;
     let reader = member.replica.reader();
     let id = new_request_id();
-    let password_hash =
-        node.passwords.hash(password.0, id.0).await.map_err(|Busy| "others wait for theirs".to_string())?;
+    let password_hash = node
+        .passwords
+        .hash(password.0, id.0)
+        .await
+        .map_err(|Busy| "the password queue is full".to_string())?;
     let (credential_version, before) = (row.credential_version, hash_digest(&row.password_hash));
     let command = Command::Rehash { account, credential_version, before, password_hash };
     let request = Request { id, born: reader.applied(), command };
     match member.replica.submit(request, Instant::now() + REHASH_MAX).await {
         Ok((_, Ok(_))) => {
-            log::info!("the hash of account {}'s password was made anew", account.0);
+            log::info!("replaced the password hash of account {} by a stronger one", account.0);
             Ok(())
         }
         Ok((_, Err(denied))) => Err(denied.to_string()),

@@ -1,17 +1,17 @@
-//! How much of its disk a member's store takes, and when that is too much.
+//! Disk quota: measures the store and decides when growing writes are refused.
 //!
-//! The rules know no disk, and a disk that is full ends a process (`failure::Exit::Disk`). So what grows is refused
-//! before, in words, while there is still room for everything else: deleting, members that come and go, the log
-//! itself. It is refused at the edge, by the member that people have asked, when
-//! - its own disk is full, or the leader's, or
-//! - so many voters' disks are full that the others are no majority.
+//! The replicated rules know nothing of disks, and a full disk ends the process (`failure::Exit::Disk`). So commands that
+//! grow the store are refused earlier, with a message, while there is still room for everything else: deletions,
+//! membership changes and the log itself. The member that receives the request refuses it when
+//! - its own disk or the leader's disk is full, or
+//! - so many voters' disks are full that the remaining voters are no majority.
 //!
-//! One small disk among many stops nobody else: its own people are refused, and should it come to the worst its
-//! process ends and the others go on. Members tell each other once a second, so the bound is soft by what a second
-//! brings; `RESERVE_BYTES` is there for that.
+//! One small disk among many affects only the users of its own member. In the worst case that member's process ends and
+//! the others go on. Members exchange the state of their disks once a second, so the bound can be exceeded by the writes of
+//! one second. `RESERVE_BYTES` leaves room for those.
 //!
-//! Counted is what the file system has given to the store's files. redb uses the room of deleted rows again, and
-//! rarely gives it back: who deletes makes room inside the file.
+//! The size counted is the blocks that the file system has allocated to the store's files. redb reuses the space of
+//! deleted rows but rarely returns it to the file system, so deleting makes room inside the file only.
 
 use super::Node;
 use crate::net::health::no_room;
@@ -24,16 +24,19 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Free space on the store's file system below which its disk is full, whatever the quota says.
+/// Free space on the store's file system below which the disk counts as full, independent of the quota.
 pub const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
-/// A disk is measured this often while something is written ...
+
+/// Interval between two measurements while writes are applied.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
-/// ... and this often anyway: others may write beside the store.
+
+/// Maximum interval between two measurements: other programs may fill the disk while no writes are applied.
 const MEASURE_AT_LEAST_EVERY: Duration = Duration::from_secs(10);
-/// What `st_blocks` counts in.
+
+/// Unit of `st_blocks`.
 const BLOCK_BYTES: u64 = 512;
 
-/// The disk under one member's store.
+/// Quota and last measurement of the disk under one member's store.
 #[derive(Debug)]
 pub struct Disk {
     folder: PathBuf,
@@ -43,17 +46,18 @@ pub struct Disk {
 }
 
 impl Disk {
+    /// Returns the disk of the store in `folder`, not measured yet.
     pub fn new(folder: PathBuf, quota_bytes: u64, reserve_bytes: u64) -> Disk {
         let measured = Mutex::new(StoreStatus { quota_bytes, ..StoreStatus::default() });
         Disk { folder, quota_bytes, reserve_bytes, measured }
     }
 
-    /// How it was when it was last measured.
+    /// Returns the last measurement.
     pub fn status(&self) -> StoreStatus {
         *self.measured.lock().expect("nobody panics while it holds this lock")
     }
 
-    /// Measures it. A disk may take its time.
+    /// Measures the disk and logs a change between full and not full. Blocks on the file system.
     pub fn look(&self) {
         let status = self.measure();
         let mut measured = self.measured.lock().expect("nobody panics while it holds this lock");
@@ -61,13 +65,13 @@ impl Disk {
         drop(measured);
         match (before.full, status.full) {
             (false, true) => log::warn!(
-                "the disk is full: the store takes {} bytes of {} allowed, {} are free; nothing new is taken until \
-                 there is room",
+                "the disk is full: the store uses {} of its quota of {} bytes, {} bytes are free on the disk; growing \
+                 writes are refused until there is room",
                 status.bytes,
                 self.quota_bytes,
                 status.free_bytes
             ),
-            (true, false) => log::info!("there is room on the disk again"),
+            (true, false) => log::info!("the disk has room again"),
             _ => {}
         }
     }
@@ -80,7 +84,7 @@ impl Disk {
     }
 }
 
-/// Measures as long as this process lives, beside the threads that serve.
+/// Measures the disk periodically, on a blocking thread, for as long as the process lives.
 pub(super) async fn watch(node: Arc<Node>) {
     let applied = || node.member.get().map_or(0, |it| it.replica.reader().applied());
     let mut last = (applied(), Instant::now());
@@ -95,16 +99,16 @@ pub(super) async fn watch(node: Arc<Node>) {
     }
 }
 
-/// What is left on the file system of this folder. One that does not tell is not full.
+/// Returns the free bytes on the file system of this folder. A file system that does not report them counts as not full.
 pub fn free_bytes(folder: &Path) -> u64 {
     rustix::fs::statvfs(folder).map_or(u64::MAX, |it| it.f_bavail * it.f_frsize)
 }
 
-/// What the file system has given to the files of this folder.
+/// Returns the bytes that the file system has allocated to the files of this folder and its subfolders.
 pub fn taken(folder: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
     let of = |entry: fs::DirEntry| match entry.metadata() {
-        // One store that was set aside.
+        // A store that was moved aside.
         Ok(it) if it.is_dir() => taken(&entry.path()),
         Ok(it) => it.blocks() * BLOCK_BYTES,
         Err(_) => 0,
@@ -112,19 +116,21 @@ pub fn taken(folder: &Path) -> u64 {
     entries.flatten().map(of).sum()
 }
 
-/// How a member ends whose disk is full, away or failing. What it had acknowledged is on the disk, or on a majority of
-/// the others'.
+/// Returns the failure of a member whose disk is full, missing or failing. All writes that it acknowledged are on its disk or
+/// on a majority of the other members' disks.
 pub fn failed(options: &NodeOptions, why: &str) -> Failure {
     let text = format!(
-        "{}: {why}. Make room on the disk of {}, or mend it: started again, it goes on where it was",
+        "{}: {why}. Make room on the disk of {} or repair it, then start this server again: it resumes where it stopped",
         options.name(),
         options.store_dir().display()
     );
     Failure::new(Exit::Disk, text)
 }
 
-/// Returns whether commands that grow the store are refused. A member without a configuration does not know its cluster
-/// yet and refuses nothing: it decides nothing either, so the client asks another member.
+/// Returns true if commands that grow the store are refused. `own` and `leader`: that member's disk is full.
+///
+/// A member without a configuration (`voters` is 0) refuses nothing. It does not know its cluster yet and cannot decide a
+/// write anyway, so the client tries another member.
 pub fn refuses(own: bool, leader: bool, full_voters: usize, voters: usize) -> bool {
     voters > 0 && (own || no_room(leader, full_voters, voters))
 }
@@ -140,16 +146,16 @@ mod tests {
     use std::net::Ipv4Addr;
 
     #[test]
-    fn one_full_disk_stops_its_own_people_and_the_leaders_or_a_majority_stop_all() {
+    fn a_full_disk_stops_its_own_clients_and_the_leaders_or_a_majority_stop_all() {
         assert!(!refuses(false, false, 0, 5) && !refuses(false, false, 2, 5) && !refuses(false, false, 1, 3));
         assert!(refuses(true, false, 1, 5) && refuses(false, true, 1, 5));
         assert!(refuses(false, false, 3, 5) && refuses(false, false, 2, 3) && refuses(false, false, 1, 2));
     }
 
     #[test]
-    fn a_member_that_does_not_know_its_cluster_yet_refuses_nothing_for_disks() {
+    fn a_member_without_a_configuration_refuses_nothing_for_disks() {
         assert!(!refuses(false, false, 0, 0) && !refuses(true, false, 0, 0));
-        // As it is between joining and the first snapshot: it has an identity and no configuration.
+        // The state between joining and the first snapshot: an identity but no configuration.
         let folder = tempfile::tempdir().unwrap();
         let service = backend(folder.path(), &[]);
         let command = Command::Croak { session: TokenHash([0; 32]), text: "ribbit".into() };
@@ -160,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sparse_is_not_counted_and_the_bounds_are() {
+    fn sparse_files_are_not_counted_and_quota_and_reserve_are_enforced() {
         let folder = tempfile::tempdir().unwrap();
         let disk = |quota, reserve| {
             let disk = Disk::new(folder.path().to_path_buf(), quota, reserve);

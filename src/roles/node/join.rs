@@ -1,11 +1,12 @@
-//! Becoming a member.
+//! Founding a cluster or joining one.
 //!
-//! A name that the group knows, with an empty store behind it, has lost its store: the group lets the old member go
-//! first, then this one joins under a new Raft id.
+//! A node with an empty store founds a cluster only when told to (`--found`). Otherwise it asks every address it knows
+//! ([`super::seeds`]), including backends, until a leader has added it. It does not vote before the cluster has assigned a
+//! Raft id to it. The join request's id is kept in the store as an idempotency key, so repeated requests, even after a
+//! crash, join once.
 //!
-//! An empty store founds only when told to, and never votes before the group gave it a Raft id. It asks every
-//! address it knows ([`super::seeds`]), backends' too, again and again, with one request that it keeps in its store:
-//! asking twice, even after a crash, is joining once.
+//! If the cluster already has a member of this role and number, that member has lost its store. The cluster first removes
+//! the old member ([`super::lost`]), then this node joins under a new Raft id.
 
 use super::seeds::{self, Seeds};
 use super::{Node, lost};
@@ -22,15 +23,20 @@ use crate::state::{Code, Denied, HistoryId, Reply, RequestId};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// One attempt to join, at one address.
+/// Time limit of one join request.
 const JOIN_DEADLINE: Duration = Duration::from_secs(3);
+
+/// First pause between two rounds of join requests. Doubles up to `PAUSE_MAX`.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
+
+/// Longest pause between two rounds of join requests.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// Makes sure that the store belongs to a group. Answers whether this node founded one.
+/// Founds or joins a cluster unless the store already belongs to one. Returns true if this node is the founder. Waits
+/// until a cluster can be reached.
 ///
 /// # Errors
-/// The group refuses, or the store fails. A group that cannot be reached is waited for.
+/// `Configuration` when the cluster refuses this node, `Refused` when the store fails or `--found` meets a running cluster.
 pub async fn belong(node: &Arc<Node>, store: &mut Store) -> Result<bool, Failure> {
     if let Some(identity) = store.identity() {
         return Ok(identity.raft_id == 1);
@@ -48,7 +54,7 @@ pub async fn belong(node: &Arc<Node>, store: &mut Store) -> Result<bool, Failure
             return Ok(false);
         }
         log::warn!(
-            "{} belongs to the group already, and its store is empty: it comes back as new",
+            "the cluster already has a {}, but the store here is empty: replacing that member by a new one",
             node.options.name()
         );
         lost::leave(node).await?;
@@ -56,7 +62,7 @@ pub async fn belong(node: &Arc<Node>, store: &mut Store) -> Result<bool, Failure
     }
 }
 
-/// How this node introduces itself.
+/// Returns this node's description for the join request.
 pub fn introduction(node: &Node) -> NewMember {
     NewMember {
         role: node.options.role,
@@ -67,17 +73,17 @@ pub fn introduction(node: &Node) -> NewMember {
     }
 }
 
-/// Makes a store without an identity the first of a group.
+/// Makes an unused store the first of a new cluster.
 ///
 /// # Errors
-/// 1: a member answers, so there is a group already, or the store fails.
+/// `Refused` when a member of an existing cluster answers at a known address, or the store fails.
 pub async fn found(options: &NodeOptions, store: &mut Store) -> Result<(), Failure> {
     for address in &Seeds::new(options).addresses("") {
         if let Ok(status) = ask_status(address, Plane::Control, &options.keys).await
             && let Some(history) = status.history
         {
             let text = format!(
-                "--found is refused: {} at {address} belongs to history {history} already; start without --found to \
+                "cannot found a cluster: {} at {address} already belongs to history {history}. Start without --found to \
                  join it",
                 status.me.name()
             );
@@ -90,6 +96,7 @@ pub async fn found(options: &NodeOptions, store: &mut Store) -> Result<(), Failu
     identify(options, store, 1, history, Some(&alone))
 }
 
+/// Writes this node's identity into the store. `founded`: the first configuration, if this node is the founder.
 fn identify(
     options: &NodeOptions,
     store: &mut Store,
@@ -108,7 +115,11 @@ fn identify(
     store.identify(identity, founded).map_err(|error| Failure::new(Exit::Refused, error.to_string()))
 }
 
-/// Answers the Raft id and the history, or nothing when a member of this name exists.
+/// Asks all known addresses until the cluster has added this node. Returns its Raft id and the history, or `None` if a
+/// member of this role and number exists.
+///
+/// # Errors
+/// `Configuration` when the cluster refuses this node.
 async fn join(
     node: &Arc<Node>,
     id: RequestId,
@@ -139,7 +150,7 @@ async fn join(
             }
         }
         if !told && pause == PAUSE_MAX {
-            log::info!("waiting for a group to join; asked {}", node.seed_addresses().join(", "));
+            log::info!("waiting to join a cluster; tried {}", node.seed_addresses().join(", "));
             told = true;
         }
         seeds::ask_around(node).await;
@@ -148,7 +159,7 @@ async fn join(
     }
 }
 
-/// Somebody who is not of this cluster is worth a word: one of the two boards has the wrong file.
+/// Logs a failed query. A peer of another cluster is worth a warning: one of the two machines has the wrong cluster file.
 pub fn not_answered(address: &str, error: &FrameError) {
     match error.is_stranger() {
         true => log::warn!("{address}: {error}"),
@@ -157,5 +168,5 @@ pub fn not_answered(address: &str, error: &FrameError) {
 }
 
 fn refused(node: &Node, address: &str, denied: Denied) -> Failure {
-    Failure::new(Exit::Configuration, format!("{address} refuses {}: {denied}", node.options.name()))
+    Failure::new(Exit::Configuration, format!("{address} refused {}: {denied}", node.options.name()))
 }

@@ -1,18 +1,17 @@
-//! How much one account may do here: tries of its password, and what is written in its name. And how many accounts may
-//! be made.
+//! Rate limits of one node: password attempts, sign-ups and writes, per account and per address.
 //!
 //! ```text
-//!   who ──▶ a place by its keyed hash ──▶ is a try left there?  one comes back each `every`, `burst` at most wait
+//!   account, name or address ──▶ keyed hash ──▶ two slots ──▶ a token left?   refilled each `every`, at most `burst` tokens
 //! ```
 //!
-//! - In memory, on each node for itself: a restart forgets, and who goes from node to node has each node's tries.
-//! - The places are fixed in number and shared by whoever falls on them, two for each, of which the better one counts.
-//!   So nothing is ever pushed out, least of all by somebody who wants to be forgotten; where one falls is secret.
-//! - A retry of the same request costs nothing, up to a bound.
-//! - Names that nobody has are counted as those that somebody has.
-//!
-//! - An address, too, has so many tries of all names together, and so on. That is generous, since there may be a school behind
-//!   it; who is not limited so (web processes, which limit people's addresses themselves) is the caller's to know.
+//! - The counters are in memory and local to one node. A restart resets them, and a client that uses several nodes has the
+//!   allowance of each.
+//! - The number of slots is fixed, and keys share them. Each key has two slots, and the one with more tokens counts. So no
+//!   counter is ever evicted, not even by an attacker who floods the table. The hash key is random and secret.
+//! - A retry of the same request costs nothing, up to `RETRIES_MAX` times.
+//! - Unknown user names are limited like existing ones.
+//! - Addresses are limited over all names together, generously, because a whole school may share one address. The caller
+//!   exempts the addresses of trusted proxies: web processes limit their users' addresses themselves.
 
 use crate::net::crowd::household;
 use crate::net::protocol::Ask;
@@ -22,41 +21,52 @@ use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// How often something may be done, and how many times at once after a rest.
+/// A token bucket's refill interval and capacity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
+    /// Time in which one token is refilled.
     pub every: Duration,
+    /// Maximum number of tokens.
     pub burst: u32,
 }
 
-/// Tries of one name's password.
+/// Limit of log-in attempts per user name.
 pub const LOG_INS: Rate = Rate { every: Duration::from_secs(10), burst: 10 };
-/// Passwords that the owner of an account is asked for again, to change or delete something of it: counted apart, so that
-/// strangers who try a name do not stand in its owner's way.
+
+/// Limit of password checks per account for changes by its logged-in owner. Separate from `LOG_INS`, so that strangers who
+/// try to log in do not lock the owner out.
 pub const OWNER_CHECKS: Rate = LOG_INS;
-/// The same of all names, from one address.
+
+/// Limit of log-in attempts per address, over all user names.
 pub const LOG_INS_OF_ADDRESS: Rate = Rate { every: Duration::from_secs(1), burst: 120 };
-/// Accounts made from one address,
+
+/// Limit of sign-ups per address.
 pub const NEW_ACCOUNTS_OF_ADDRESS: Rate = Rate { every: Duration::from_secs(10), burst: 50 };
-/// and everything that is written from there.
+
+/// Limit of writes per address.
 pub const WRITES_OF_ADDRESS: Rate = Rate { every: Duration::from_millis(50), burst: 1_200 };
-/// Accounts made here, by all together.
+
+/// Limit of sign-ups on this node, over all addresses.
 pub const NEW_ACCOUNTS: Rate = Rate { every: Duration::from_secs(10), burst: 100 };
-/// What leaves little behind (read marks, friends taken back, log-outs) may be written so many times as often as posts.
+
+/// Ratio of the limit of small writes (read marks, removed friends, log-outs) to the limit of posts.
 const SMALL_WRITES_PER_POST: u32 = 10;
-/// Tries of one request that cost nothing after the first.
+
+/// Number of free retries of one request.
 const RETRIES_MAX: u8 = 16;
 
-/// Places that accounts fall on,
+/// Number of slots per rate limit. A power of two.
 const PLACES: usize = 4_096;
-/// and requests that are remembered.
+
+/// Number of requests whose retries are free. A power of two.
 const REQUESTS: usize = 4_096;
-/// Sessions whose owners are remembered.
+
+/// Number of sessions whose account is cached. A power of two.
 const SESSIONS: usize = 1_024;
 
 const _: () = assert!(REQUESTS.is_power_of_two() && PLACES.is_power_of_two() && SESSIONS.is_power_of_two());
 
-/// What is limited.
+/// Rate classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum What {
     LogIn,
@@ -79,11 +89,13 @@ impl What {
     }
 }
 
-/// One node's counts.
+/// The rate limits of one node.
 pub struct Limits {
+    /// Origin of the time stamps in the slots.
     began: Instant,
+    /// Secret key of the hashes.
     key: RandomState,
-    /// Nothing: as much as comes.
+    /// Limit of posts per account. `None`: writes are not limited.
     posts: Option<Rate>,
     counts: Mutex<Counts>,
 }
@@ -97,19 +109,20 @@ struct Counts {
     log_ins_from: Meter,
     new_accounts_from: Meter,
     writes_from: Meter,
-    /// What a request is known by, and how many tries it has left for nothing.
+    /// Admitted requests: hash and remaining free retries. A newer request replaces an older one with the same slot.
     requests: Box<[(u64, u8)]>,
+    /// Accounts of recently seen sessions.
     owners: Box<[Option<(TokenHash, AccountId)>]>,
 }
 
 impl Limits {
-    /// `posts_per_minute` of one account; 0 is as many as come.
+    /// Returns fresh limits. `posts_per_minute` applies to one account; 0 means no limit of writes.
     pub fn new(posts_per_minute: u32) -> Limits {
         let minute = Duration::from_secs(60);
         let rate = |per_minute| Rate { every: minute / per_minute, burst: per_minute };
         let posts = (posts_per_minute > 0).then(|| rate(posts_per_minute));
         let small = rate(posts_per_minute.max(1).saturating_mul(SMALL_WRITES_PER_POST));
-        // Without a limit there is nothing to count.
+        // Without a limit of writes the slots for writes are never used.
         let places = if posts.is_some() { PLACES } else { 1 };
         let counts = Counts {
             log_ins: Meter::new(LOG_INS, PLACES),
@@ -126,35 +139,35 @@ impl Limits {
         Limits { began: Instant::now(), key: RandomState::new(), posts, counts: Mutex::new(counts) }
     }
 
-    /// Whether this name's password may be tried. The password is part of what makes two tries the same.
+    /// Admits a log-in attempt. The password is part of the retry key, so another password is another attempt.
     ///
     /// # Errors
-    /// The code of the refusal.
+    /// `TooManyTries` when the limit is exceeded.
     pub fn log_in(&self, username: &str, id: RequestId, password: &str) -> Result<(), Code> {
         self.admit(What::LogIn, username, (id.0, password))
     }
 
-    /// Whether somebody who is logged in may be asked for this account's password again. Each of the passwords is hashed,
-    /// so all of them are part of what makes two tries the same.
+    /// Admits a password check for an account whose owner is logged in. Each of the passwords costs a hash, so all of them
+    /// are part of the retry key.
     ///
     /// # Errors
-    /// The code of the refusal.
+    /// `TooManyTries` when the limit is exceeded.
     pub fn owner_check(&self, account: AccountId, id: RequestId, passwords: [&str; 2]) -> Result<(), Code> {
         self.admit(What::OwnerCheck, account, (id.0, passwords))
     }
 
-    /// Whether one more account may be made. The password is hashed, so another one is another try.
+    /// Admits a sign-up. The password costs a hash, so another password is another attempt.
     ///
     /// # Errors
-    /// The code of the refusal.
+    /// `TooManyAccounts` when the limit is exceeded.
     pub fn new_account(&self, id: RequestId, password: &str) -> Result<(), Code> {
         self.admit(What::NewAccount, (), (id.0, password))
     }
 
-    /// Whether this may be written in the name of this account, or of nobody that is known here.
+    /// Admits a write of this account. All unknown sessions (`None`) share one allowance.
     ///
     /// # Errors
-    /// The code of the refusal.
+    /// `TooMuchWritten` when the limit is exceeded.
     pub fn write(&self, command: &Command, account: Option<AccountId>, id: RequestId) -> Result<(), Code> {
         let what = match command {
             Command::Croak { .. }
@@ -165,10 +178,10 @@ impl Limits {
         self.admit(what, account, id.0)
     }
 
-    /// Whether this may be asked from this address.
+    /// Admits a request from this address. IPv6 addresses count by their network.
     ///
     /// # Errors
-    /// The code of the refusal.
+    /// `TooManyTries`, `TooManyAccounts` or `TooMuchWritten` when the limit of this kind of request is exceeded.
     pub fn address(&self, from: IpAddr, ask: &Ask) -> Result<(), Code> {
         let from = household(from);
         match ask {
@@ -181,18 +194,20 @@ impl Limits {
         }
     }
 
-    /// Whether what is written is counted at all.
+    /// Returns true if writes are limited.
     pub fn count_writes(&self) -> bool {
         self.posts.is_some()
     }
 
-    /// Whose session this is, if it was learned lately. One that is over meanwhile still says who pays.
+    /// Returns the account of this session from the cache. A session that has ended meanwhile still names the account whose
+    /// allowance pays.
     pub fn owner(&self, session: TokenHash) -> Option<AccountId> {
         let place = self.place(session, SESSIONS);
         let counts = self.counts.lock().expect("nobody panics while it holds this lock");
         counts.owners[place].filter(|(known, _)| *known == session).map(|(_, account)| account)
     }
 
+    /// Caches the account of a session.
     pub fn learn_owner(&self, session: TokenHash, account: AccountId) {
         let place = self.place(session, SESSIONS);
         self.counts.lock().expect("nobody panics while it holds this lock").owners[place] =
@@ -236,10 +251,10 @@ impl Limits {
     }
 }
 
-/// Tries left, for many at once. A place holds when all of its tries will be back: one number.
+/// Token buckets of one rate class. A slot is one number: the time at which its bucket will be full again.
 struct Meter {
     every_us: u64,
-    /// How far ahead of now that may be.
+    /// Maximum time from now until a bucket is full, which is that of an empty one.
     ahead_us_max: u64,
     full_at_us: Box<[u64]>,
 }
@@ -251,8 +266,8 @@ impl Meter {
         Meter { every_us, ahead_us_max, full_at_us: vec![0; places].into() }
     }
 
-    /// Takes a try of the two places that this one falls on, if one of them has one left. Who shares one place with
-    /// somebody greedy has the other.
+    /// Takes a token from both slots of the key `who` if either has one left. Returns false if neither has. A key that shares
+    /// one slot with a greedy key still has its other slot.
     fn take(&mut self, now_us: u64, who: u64) -> bool {
         let mask = self.full_at_us.len() - 1;
         let places = [who as usize & mask, (who >> 32) as usize & mask];
@@ -280,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_at_once_and_then_one_after_the_other() {
+    fn a_burst_is_admitted_and_then_one_per_interval() {
         let limits = Limits::new(60);
         let who = 0x0000_0001_0000_0002;
         assert_eq!(tries(&limits, 0, What::LogIn, who, 0), 10);
@@ -290,32 +305,32 @@ mod tests {
         assert_eq!(
             tries(&limits, 3_600 * SECOND_US, What::LogIn, who, 300),
             10,
-            "no more than a burst waits"
+            "no more tokens than a burst"
         );
-        // Others, and other things, are as they were.
+        // Other keys and other rate classes are unaffected.
         assert_eq!(tries(&limits, 0, What::LogIn, 0x0000_0003_0000_0004, 400), 10);
         assert_eq!(tries(&limits, 0, What::Post, who, 500), 60);
         assert_eq!(tries(&limits, 0, What::NewAccount, who, 600), 100);
-        assert_eq!(tries(&limits, 0, What::NewAccount, 77, 800), 0, "all together");
+        assert_eq!(tries(&limits, 0, What::NewAccount, 77, 800), 0, "shared by all keys");
     }
 
     #[test]
-    fn the_same_request_costs_nothing_again_up_to_a_bound() {
+    fn retries_of_one_request_are_free_up_to_a_bound() {
         let limits = Limits::new(60);
         for _ in 0..=RETRIES_MAX {
             assert_eq!(limits.admit_at(0, What::Post, 7, 99), Ok(()));
         }
-        assert_eq!(tries(&limits, 0, What::Post, 7, 0), 59, "one was paid for");
+        assert_eq!(tries(&limits, 0, What::Post, 7, 0), 59, "one token was used");
         assert_eq!(
             limits.admit_at(0, What::Post, 7, 99),
             Err(Code::TooMuchWritten),
-            "forgotten: it is paid for anew"
+            "no free retries are left"
         );
-        // Another password under the same request is another try.
+        // Another password under the same request id is another attempt.
         let guesses =
             (0..100).filter(|guess| limits.log_in("ada", RequestId(1), &format!("guess {guess}")).is_ok());
         assert_eq!(guesses.count(), 10);
-        // Each other password is hashed: no request id makes that cost nothing.
+        // Each other password costs a hash, so no request id makes it free.
         let word = |number: usize| format!("password {number}");
         let made = (0..1_000).filter(|number| limits.new_account(RequestId(2), &word(*number)).is_ok());
         assert_eq!(made.count(), NEW_ACCOUNTS.burst as usize);
@@ -334,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_so_many_tries_of_all_names_together() {
+    fn log_ins_of_one_address_are_limited_over_all_names() {
         let limits = Limits::new(60);
         let log_in = |number: u128, from: &str| {
             let ask = Ask::LogIn {
@@ -354,17 +369,17 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_forgotten_by_being_crowded_out() {
+    fn a_flood_of_other_names_does_not_reset_a_counter() {
         let limits = Limits::new(60);
         assert_eq!((0..99).filter(|id| limits.log_in("ada", RequestId(*id), "guess").is_ok()).count(), 10);
         for other in 0..20_000 {
-            let _ = limits.log_in(&format!("nobody {other}"), RequestId(other), "guess");
+            let _ = limits.log_in(&format!("other {other}"), RequestId(other), "guess");
         }
         assert_eq!(limits.log_in("ada", RequestId(1 << 64), "guess"), Err(Code::TooManyTries));
     }
 
     #[test]
-    fn who_shares_a_place_with_somebody_greedy_has_another() {
+    fn a_key_that_shares_a_slot_with_a_greedy_key_has_another_slot() {
         let mut meter = Meter::new(LOG_INS, PLACES);
         let (greedy, neighbour) = (0x0000_0001_0000_0002, 0x0000_0001_0000_0003);
         while meter.take(0, greedy) {}
@@ -372,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn owners_are_remembered_and_zero_is_no_limit() {
+    fn session_owners_are_cached_and_zero_means_no_limit() {
         let limits = Limits::new(0);
         let (session, other) = (TokenHash([1; 32]), TokenHash([2; 32]));
         limits.learn_owner(session, AccountId(7));
@@ -380,9 +395,9 @@ mod tests {
         assert!(!limits.count_writes() && Limits::new(60).count_writes());
     }
 
-    /// The words of the codes say ten seconds.
+    /// The messages of the codes promise a new attempt after ten seconds.
     #[test]
-    fn after_ten_seconds_there_is_a_try_again() {
+    fn after_ten_seconds_there_is_another_token() {
         let ten = Duration::from_secs(10);
         let slowest = Rate {
             every: Duration::from_secs(60) / crate::roles::cli::flags::POSTS_PER_MINUTE_MIN,

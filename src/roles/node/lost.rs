@@ -1,14 +1,14 @@
-//! A store that cannot be trusted any more: damaged, or older than what it had promised.
+//! Store loss: replaces a member whose store is damaged, or older than the promises it made (votes, acknowledgements).
 //!
 //! ```text
-//!   noticed ─▶ marked (file `lost`, durable) ─▶ process ends ─▶ started again:
-//!     marked ─▶ asks until the group has let the member go ─▶ store set aside, mark removed ─▶ joins as new
+//!   detected ─▶ marked (file `lost`, durable) ─▶ process ends ─▶ started again:
+//!     marked ─▶ asks until the cluster has removed the member ─▶ store moved aside, mark removed ─▶ joins as a new member
 //! ```
 //!
-//! Nothing is set aside while no leader has agreed: if everybody's store is damaged, everybody's store is still
-//! there. The member under its old Raft id never speaks again, so what it promised cannot be broken.
+//! The store is not moved before a leader has agreed: if the stores of all members are damaged, all of them are still in
+//! place. The old Raft id is never used again, so no promise made under it can be broken.
 //!
-//! One store is kept aside, in the folder `aside`; the next one takes its place.
+//! One old store is kept, in the folder `aside`. The next one replaces it.
 
 use super::{Node, seeds, twin};
 use crate::db::disk::{STORE_FILE, log_names, private_file};
@@ -26,34 +26,43 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The mark of a store whose member has to come back as another one.
+/// File name of the mark on a store whose member has to join again as a new member.
 pub const LOST: &str = "lost";
-/// The mark of a store that is not to be used again: its state was not that of the others.
+
+/// File name of the mark on a store that is not used again because its state differed from the majority's.
 pub const HALTED: &str = "halted";
+
+/// Name of the folder that keeps the last lost store.
 const ASIDE: &str = "aside";
 
-/// One attempt, at one address.
+/// Time limit of one request to one address.
 const ASK_DEADLINE: Duration = Duration::from_secs(3);
+
+/// Pause between two rounds of requests.
 const PAUSE: Duration = Duration::from_millis(300);
-/// A process of our name that just died may be taken for alive for a moment.
+
+/// Time for which the answer "that member is alive" is not final: the cluster notices a process that just died after a
+/// moment only.
 const ALIVE_PATIENCE: Duration = Duration::from_secs(10);
-/// How often a member that waits says so.
+
+/// Interval between two log lines of a member that waits.
 const SAY_EVERY: Duration = Duration::from_secs(30);
 
-/// Why the store in this folder is not to be used, if it was marked so.
+/// Returns the reason why the store in this folder must not be used, or `None` if it does not have this mark.
 pub fn marked(folder: &Path, mark: &str) -> Option<String> {
     match fs::read(folder.join(mark)) {
-        Ok(why) if why.is_empty() => {
-            Some("it was marked as not to be used, and the mark does not say why".into())
-        }
+        Ok(why) if why.is_empty() => Some("it is marked as unusable, and the mark gives no reason".into()),
         Ok(why) => Some(plain::line(&String::from_utf8_lossy(&why))),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => None,
-        // A mark is a mark, whatever became of what it says.
-        Err(error) => Some(format!("it is marked as not to be used, and why cannot be read: {error}")),
+        // The mark counts even if its text cannot be read.
+        Err(error) => Some(format!("it is marked as unusable, and the reason cannot be read: {error}")),
     }
 }
 
-/// Marks the store in this folder, durably.
+/// Marks the store in this folder, durably. `why` becomes the content of the mark.
+///
+/// # Errors
+/// The file cannot be written or synced.
 pub fn mark(folder: &Path, mark: &str, why: &str) -> std::io::Result<()> {
     let mut file = private_file(&folder.join(mark))?;
     file.set_len(0)?;
@@ -62,11 +71,14 @@ pub fn mark(folder: &Path, mark: &str, why: &str) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Sets the store aside and removes the mark, each durably.
+/// Moves the store aside and removes the mark `lost`, each durably. Can be repeated after a crash.
+///
+/// # Errors
+/// A file cannot be moved, removed or synced.
 pub fn set_aside(folder: &Path) -> std::io::Result<()> {
     let aside = folder.join(ASIDE);
-    // The mark is still there: what was cut off in between begins again, with what is left to move. A log whose store is
-    // gone is moved, too.
+    // The mark is removed last, so a move that was interrupted is repeated with the remaining files. Log segments without a
+    // store file are moved too.
     if folder.join(STORE_FILE).exists() || !log_names(folder)?.is_empty() {
         if aside.join(STORE_FILE).exists() {
             fs::remove_dir_all(&aside)?;
@@ -80,7 +92,7 @@ pub fn set_aside(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Moves the log first: without the store, what is left of it belongs to nothing.
+/// Moves the log segments first: log segments that stayed behind without the store file would belong to no store.
 fn move_store(folder: &Path, aside: &Path) -> std::io::Result<()> {
     for name in log_names(folder)? {
         fs::rename(folder.join(&name), aside.join(&name))?;
@@ -91,10 +103,10 @@ fn move_store(folder: &Path, aside: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Asks until the group has no member of this node's name. Waits for a leader as long as it takes.
+/// Asks until the cluster has no member of this node's role and number. Waits for a leader without a time limit.
 ///
 /// # Errors
-/// A member of this name is alive, or the group refuses.
+/// `Configuration` when such a member is alive elsewhere, or the cluster refuses the request.
 pub async fn leave(node: &Arc<Node>) -> Result<(), Failure> {
     let started = Instant::now();
     let mut said: Option<Instant> = None;
@@ -108,14 +120,14 @@ pub async fn leave(node: &Arc<Node>) -> Result<(), Failure> {
                     twin::refuse_name(node).await?;
                     if started.elapsed() > ALIVE_PATIENCE {
                         let text = format!(
-                            "{address} says that {} is alive: it runs elsewhere",
+                            "{} is already running elsewhere, according to {address}. Stop that server first",
                             node.options.name()
                         );
                         return Err(Failure::new(Exit::Configuration, text));
                     }
                 }
                 Ok(Answer::Written { outcome: Err(denied), .. } | Answer::Refused(denied)) => {
-                    let text = format!("{address} refuses {}: {denied}", node.options.name());
+                    let text = format!("{address} refused {}: {denied}", node.options.name());
                     return Err(Failure::new(Exit::Configuration, text));
                 }
                 Ok(_) => {}
@@ -124,7 +136,7 @@ pub async fn leave(node: &Arc<Node>) -> Result<(), Failure> {
         }
         if said.is_none_or(|at| at.elapsed() > SAY_EVERY) && started.elapsed() > ASK_DEADLINE {
             log::warn!(
-                "waiting for a leader that lets {} go; nothing is set aside until then",
+                "waiting for a leader to remove the old {}; its store stays in place until then",
                 node.options.name()
             );
             said = Some(Instant::now());

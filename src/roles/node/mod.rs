@@ -1,31 +1,43 @@
-//! A member: backend or coordinator. The recipe that wires store, replica, links and listener.
+//! A cluster member: the process behind the `backend` and `coordinator` subcommands.
+//!
+//! This file wires the store, the replica, the links to the other members and the listener together.
 //!
 //! ```text
-//!   open store ─▶ listen (READY) ─▶ found or join ─▶ replica + links ─▶ serve until told to stop
+//!   open store ─▶ listen (READY) ─▶ found or join a cluster ─▶ replica + links ─▶ serve until told to stop
 //! ```
 //!
-//! READY means that the store is open and the socket listens, never that there is a leader: a member that waits
-//! for its group answers `NodeStatus`, and `Unavailable` to people.
+//! READY means that the store is open and that the socket listens. It does not mean that there is a leader: a node that
+//! still waits to join answers `NodeStatus`, and `Unavailable` to clients.
 //!
-//! - [`join`]: becoming a member: founding, joining
-//! - [`lost`]: a store that cannot be trusted any more
-//! - [`agreement`]: whether the members have the same state
-//! - [`coordination`]: who is there: beats, leases, masters
-//! - [`scrub`]: everything that is stored, read again slowly
-//! - [`disk`]: how much of its disk a store may take
-//! - [`twin`]: two servers of one name
-//! - [`whereabouts`]: where others reach this one; [`seeds`]: where it looks for others
-//! - [`peers`]: ordered links to the other members; [`roster`]: what is known of them
-//! - [`pins`]: the rows at one index, kept for a backup or a comparison
-//! - [`snapshots`]: the whole state on a link of its own
-//! - [`service`]: what is answered; [`credentials`]: what needs a password
-//! - [`subscriptions`]: what is applied, told to who follows it
-//! - [`tokens`]: sessions as they are stored
+//! Start, membership and shutdown:
+//! - [`join`]: founding a cluster or joining one
+//! - [`lost`]: store loss: a member whose store is damaged or outdated leaves and joins again as a new member
+//! - [`twin`]: duplicate-id check: refuses to start a second server with the same role and number
+//! - [`whereabouts`]: the address that this node advertises
+//! - [`seeds`]: addresses at which this node looks for members
+//! - [`supervised`]: readiness, status and watchdog messages to systemd
+//!
+//! Between members:
+//! - [`roster`]: the member list
+//! - [`peers`]: one ordered link to each other member
+//! - [`snapshots`]: full state transfer over a link of its own
+//! - [`coordination`]: heartbeats, leases and one master per region
+//! - [`agreement`]: digest comparison: stops a member whose state differs from the majority's
+//! - [`chores`]: background commands that the leader proposes
+//!
+//! Requests:
+//! - [`service`]: entry point for all requests
+//! - [`reading`]: consistency levels of queries
+//! - [`credentials`]: requests that carry a password; [`passwords`]: the hashing threads
+//! - [`tokens`]: session tokens as stored
+//! - [`limits`]: rate limits per account and address
+//! - [`subscriptions`]: live event streams
+//! - [`pins`]: rows pinned at one index for a backup or a comparison
 //! - [`pages`]: `/metrics` and `/health`
-//! - [`limits`]: how much one account may do here
-//! - [`supervised`]: what its supervisor is told
-//! - [`passwords`]: hashing, off the executor's threads
-//! - [`chores`]: bounded work that the leader proposes when nobody asks
+//!
+//! Disk:
+//! - [`disk`]: quota and free space
+//! - [`scrub`]: slow background verification of everything stored
 
 mod agreement;
 mod chores;
@@ -86,55 +98,57 @@ use std::time::{Duration, Instant};
 use supervised::Pulse;
 use whereabouts::Whereabouts;
 
-/// A store that another process is about to let go of is waited for this long: a restart overlaps a little.
+/// Time that a starting process waits for the store's lock: on a restart the old process may still hold it.
 const STORE_WAIT: Duration = Duration::from_secs(2);
-/// After handing leadership over, the last answers get this long to leave.
+
+/// Time limit of the leadership transfer at shutdown.
 const FAREWELL: Duration = Duration::from_millis(150);
 
-/// What is applied and not durable yet gets this long to become so; else the log has it.
+/// Time limit of the last checkpoint at shutdown. Rows that it does not write are replayed from the log at the next start.
 const LAST_WRITES: Duration = Duration::from_secs(2);
 
-/// What all parts of a running member share.
+/// State shared by all parts of a running node.
 pub(super) struct Node {
     pub options: NodeOptions,
     pub whereabouts: Whereabouts,
     pub seeds: Seeds,
-    /// Whether the main thread turns.
+    /// Liveness of the main thread, for the watchdog.
     pub pulse: Pulse,
+    /// Boot id of the machine, equal for all processes on one machine.
     pub machine: String,
-    /// The machine's name, for people.
+    /// Host name of the machine, for people.
     pub host: String,
-    /// This life of the process, by chance and never 0.
+    /// Random number of this run of the process, never 0.
     pub incarnation: u64,
     pub gate: Arc<Gate>,
     pub passwords: Passwords,
     pub limits: Limits,
     pub disk: Disk,
-    /// Says why this process cannot go on.
+    /// Takes the reason why this process must end.
     pub failed: smol::channel::Sender<Failing>,
-    /// Places for those who follow what is applied here.
+    /// Permits for open subscriptions, `SUBSCRIBERS_MAX` in all.
     pub subscribers: Semaphore,
     pub pins: Arc<Pins>,
-    /// Whose own word is not heard; for tests, see [`TEST_DEAF`].
+    /// Test hook: the peer whose direct heartbeats this node ignores, see [`TEST_DEAF`].
     pub deaf_to: Option<RaftId>,
-    /// Once this node belongs to a group.
+    /// Set once this node belongs to a cluster.
     pub member: OnceLock<Member>,
 }
 
-/// What exists once a node belongs to a group.
+/// State of a node that belongs to a cluster.
 pub(super) struct Member {
     pub identity: Identity,
     pub replica: Replica,
     pub peers: Arc<Peers>,
     pub agreement: Agreement,
-    /// When everything was last read and checked.
+    /// End of the last complete scrub.
     pub scrubbed: Mutex<Option<Instant>>,
     pub disk: Arc<dyn db::Disk>,
     pub coordination: Coordination,
 }
 
 impl Node {
-    /// Whether many are behind this address: it is not limited as one person's.
+    /// Returns true if many users share this address, so that per-address limits do not apply.
     pub fn is_crowded(&self, address: IpAddr) -> bool {
         Network::crowded(&self.options.trusted_proxies, address)
     }
@@ -144,7 +158,7 @@ impl Node {
         self.seeds.addresses(&self.whereabouts.address())
     }
 
-    /// What this node says of itself.
+    /// Returns this node's own entry of the member list.
     pub fn info(&self) -> MemberInfo {
         let member = self.member.get();
         MemberInfo {
@@ -165,8 +179,8 @@ impl Node {
         }
     }
 
-    /// Returns what the member `to` should know of this member's store: its newest digests, and the one at the index that
-    /// `to` has applied. A member that no longer follows can compare that one alone.
+    /// Returns the store news for the member `to`: this member's newest digests, and the digest at the index that `to` has
+    /// applied. The latter is the only one that a member can compare when it no longer receives the log.
     pub fn store_news(&self, to: RaftId) -> StoreNews {
         let digests = self.member.get().map_or(Vec::new(), |member| {
             let reader = member.replica.reader();
@@ -179,13 +193,14 @@ impl Node {
         StoreNews { digests, full: self.disk.status().full }
     }
 
+    /// Returns the disk usage and the age of the last complete scrub.
     pub fn store_status(&self) -> StoreStatus {
         let scrubbed = |it: &Member| *it.scrubbed.lock().expect("nobody panics while it holds this lock");
         let scrubbed_s = self.member.get().and_then(scrubbed).map(|at| at.elapsed().as_secs());
         StoreStatus { scrubbed_s, ..self.disk.status() }
     }
 
-    /// Returns whether commands that grow the store are refused here now.
+    /// Returns true while commands that grow the store are refused here.
     pub fn disks_are_full(&self) -> bool {
         let own = self.disk.status().full;
         let Some(member) = self.member.get() else { return false };
@@ -201,7 +216,10 @@ impl Node {
 /// Runs a backend or a coordinator until `stop`.
 ///
 /// # Errors
-/// The address is taken, the store cannot be used, the group refuses this member, or the disk fails.
+/// - `Refused` when the address is taken, the store is damaged or marked as lost, or a thread cannot be started
+/// - `Configuration` when the store belongs to another server or a newer version, the cluster refuses or has removed this
+///   member, its number is in use, or its state differs from the majority's
+/// - `Disk` when the disk is full or fails
 pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let name = options.name();
     let marking = options.clone();
@@ -223,7 +241,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         seeds: Seeds::new(&options),
         pulse: Pulse::default(),
         machine: machine_id(),
-        // So short that others have room for it, whatever its letters.
+        // Truncated so that it fits the other members' bound in bytes, with four bytes per character at most.
         host: host_name().chars().take(ADDRESS_BYTES_MAX / 4).collect(),
         incarnation: random_u64().max(1),
         gate: gate.clone(),
@@ -246,7 +264,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     log::info!("listening on {bound}, store {}", node.options.store_dir().display());
 
     let living = async {
-        let starting = notify::starting(&format!("{name} opens its store"));
+        let starting = notify::starting(&format!("{name} is opening its store"));
         let store = trusted_store(&node).await?;
         drop(starting);
         let _supervised = supervised::ready(&node).await?;
@@ -270,7 +288,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         stop.await;
         Ok(())
     };
-    // It owns the links: without them nobody would hear the farewell.
+    // Not dropped before the shutdown below: this future owns the links, over which leadership is transferred.
     let mut living = std::pin::pin!(living);
     let looking = async {
         whereabouts::watch(&node).await;
@@ -294,16 +312,16 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     ended
 }
 
-/// Founds a group in a store that belongs to none, and leaves it to whoever runs it.
+/// Founds a cluster in an unused store and returns without serving it (`--found-only`).
 async fn found_only(options: &NodeOptions) -> Result<(), Failure> {
     let mut store = open_store(options).await?;
     let Some(identity) = store.identity() else { return join::found(options, &mut store).await };
     check_identity(identity, options)?;
-    log::info!("nothing to found: {} belongs to history {} already", options.name(), identity.history);
+    log::info!("nothing to found: {} already belongs to history {}", options.name(), identity.history);
     Ok(())
 }
 
-/// Leadership goes to somebody else before this process does.
+/// Transfers leadership before the process ends, so that the cluster needs no election.
 async fn say_farewell(node: &Node) {
     let Some(member) = node.member.get() else { return };
     if !member.replica.status().leads {
@@ -321,40 +339,42 @@ async fn say_farewell(node: &Node) {
     handed_over.or(late).await;
 }
 
-/// Marks the store, so that the next start comes back as another member.
+/// Marks the store as lost, so that the next start joins as a new member. Returns the failure to end with.
 fn lost_store(options: &NodeOptions, why: &str) -> Failure {
     let folder = options.store_dir();
     let text = match lost::mark(&folder, lost::LOST, why) {
         Ok(()) => format!(
-            "{}: {why}. Started again, it asks the group to let it go, sets {} aside and joins anew",
+            "{}: {why}. Start it again: it then leaves the cluster, moves {} aside and joins as a new member",
             options.name(),
             folder.display()
         ),
         Err(error) => {
-            format!("{}: {why}; and {} cannot be written: {error}", options.name(), folder.display())
+            format!("{}: {why}. {} could not be marked as lost: {error}", options.name(), folder.display())
         }
     };
     Failure::new(Exit::Refused, text)
 }
 
-/// A member that people removed does not come back by itself: somebody wanted it gone.
+/// Returns the failure of a member that was removed from the cluster. It does not join again by itself, because an
+/// operator removed it on purpose.
 fn removed(options: &NodeOptions, why: &str) -> Failure {
     let text = format!(
-        "{}: {why}. To let it join again as a new member, delete {} and start it",
+        "{}: {why}. To join again as a new member, delete {} and start it",
         options.name(),
         options.store_dir().display()
     );
     Failure::new(Exit::Configuration, text)
 }
 
-/// A store of a newer version: it is whole, and this version must not run on it.
+/// Returns the failure for a store of a newer version. The store is intact, but this version must not run on it.
 fn too_new(options: &NodeOptions, why: &str) -> Failure {
     let text =
-        format!("{}: the store in {} cannot be used: {why}", options.name(), options.store_dir().display());
+        format!("{}: cannot use the store in {}: {why}", options.name(), options.store_dir().display());
     Failure::new(Exit::Configuration, text)
 }
 
-/// A store that may be used: the one in the folder, or a new one once the group has let go of a lost one.
+/// Opens the store. If it is marked as lost, first waits until the cluster has removed the old member, and moves the old
+/// store aside.
 async fn trusted_store(node: &Arc<Node>) -> Result<Store, Failure> {
     let options = &node.options;
     let folder = options.store_dir();
@@ -362,11 +382,11 @@ async fn trusted_store(node: &Arc<Node>) -> Result<Store, Failure> {
         return Err(failure);
     }
     if let Some(why) = lost::marked(&folder, lost::LOST) {
-        log::warn!("the store in {} is not used: {why}", folder.display());
+        log::warn!("not using the store in {}: {why}", folder.display());
         lost::leave(node).await?;
         lost::set_aside(&folder)
             .map_err(|error| Failure::new(Exit::Refused, format!("{}: {error}", folder.display())))?;
-        log::warn!("the old store is set aside in {}", folder.display());
+        log::warn!("moved the old store aside in {}", folder.display());
     }
     let store = open_store(options).await?;
     node.disk.look();
@@ -390,7 +410,7 @@ async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
                 }
                 return Ok(store);
             }
-            // A sector that cannot be read when the store is opened cannot be read the next time either.
+            // Retrying does not help: a sector that is unreadable at open stays unreadable.
             Err(error) if error.is_damage() || error.is_unreadable() => {
                 return Err(lost_store(options, &error.to_string()));
             }
@@ -399,8 +419,8 @@ async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
             }
             Err(error @ DbError::Format(_)) => {
                 let text = format!(
-                    "the store in {} cannot be used: {error}; nothing in it was changed. The version that wrote it can \
-                     still start on it: export or back up what it holds there",
+                    "cannot use the store in {}: {error}. Nothing in it was changed. The version that wrote it can still \
+                     open it: use that version to export or back up its contents",
                     folder.display()
                 );
                 return Err(Failure::new(Exit::Configuration, text));
@@ -420,19 +440,23 @@ async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
     }
 }
 
-/// For tests: keeps so few log entries that a short absence is too long for the log, and needs a snapshot.
+/// Test hook: number of log entries to keep, so small that a short absence requires a snapshot.
 const TEST_LOG_KEEP: &str = "RIBBIT_TEST_LOG_KEEP";
-/// For tests: the member with this Raft id is heard only by way of coordinators, as if its own link were cut.
+/// Test hook: Raft id of the member whose direct heartbeats are ignored, as if its own link were cut.
 const TEST_DEAF: &str = "RIBBIT_TEST_DEAF";
-/// For tests: how long the scrub pauses, in milliseconds.
+/// Test hook: pause between two scrub steps, in milliseconds.
 const TEST_SCRUB_MS: &str = "RIBBIT_TEST_SCRUB_MS";
-/// For tests: how long each step of reading what is pinned pauses, in milliseconds.
+/// Test hook: pause before each step of reading a pin, in milliseconds.
 const TEST_PIN_STEP_MS: &str = "RIBBIT_TEST_PIN_STEP_MS";
-/// For tests: the highest rules level that a store may have, as if this version were an older one.
+/// Test hook: highest rules level that a store may have, as if this version were an older one.
 const TEST_RULES_LEVEL: &str = "RIBBIT_TEST_RULES_LEVEL";
-/// For tests: bytes that have to be free on the disk.
+/// Test hook: bytes that have to be free on the disk.
 const TEST_DISK_RESERVE: &str = "RIBBIT_TEST_DISK_RESERVE";
 
+/// Returns the value of a test hook's environment variable, or `None` if it is not set.
+///
+/// # Errors
+/// `Configuration` when the value is not a number.
 pub(super) fn number_for_tests(name: &str) -> Result<Option<u64>, Failure> {
     let Some(value) = std::env::var_os(name) else { return Ok(None) };
     match value.to_str().and_then(|text| text.parse().ok()) {
@@ -441,10 +465,14 @@ pub(super) fn number_for_tests(name: &str) -> Result<Option<u64>, Failure> {
     }
 }
 
+/// Checks that the store belongs to this cluster and to this server.
+///
+/// # Errors
+/// `Configuration` when it does not.
 fn check_identity(identity: &Identity, options: &NodeOptions) -> Result<(), Failure> {
     if identity.cluster != options.cluster {
         let text = format!(
-            "the store in {} belongs to cluster {}, the cluster file says {}",
+            "the store in {} belongs to cluster {}, but the cluster file names {}",
             options.store_dir().display(),
             identity.cluster,
             options.cluster
@@ -453,7 +481,7 @@ fn check_identity(identity: &Identity, options: &NodeOptions) -> Result<(), Fail
     }
     if identity.who() != options.who() {
         let text = format!(
-            "the store in {} is {}'s, not {}'s",
+            "the store in {} belongs to {}, not to {}",
             options.store_dir().display(),
             identity.name(),
             options.name()
@@ -471,13 +499,14 @@ async fn listen(address: &str, name: &str) -> Result<TcpListener, Failure> {
     })
 }
 
-/// The machine's boot id: the same for all processes of one machine.
+/// Returns the machine's boot id, which is the same for all processes on one machine.
 fn machine_id() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .map_or(String::new(), |id| id.trim().to_string())
 }
 
-/// Founds or joins if the store is empty, then starts replica and links. Answers the work that goes on.
+/// Founds or joins a cluster if the store is empty, then starts the replica and the links. Returns the background work of
+/// the member, a future that ends only with the process.
 async fn become_member(
     node: &Arc<Node>,
     mut store: Store,
@@ -534,12 +563,12 @@ async fn become_member(
     })
 }
 
-/// The machine's name; empty if it has none.
+/// Returns the machine's host name, or an empty string if it has none.
 pub(super) fn host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_string()
 }
 
-/// How many processes want to run, over the last minute, in hundredths.
+/// Returns the load average of the last minute, in hundredths.
 fn load_hundredths() -> u32 {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     // "0.52 0.58 …"
@@ -567,7 +596,7 @@ fn fill_random(bytes: &mut [u8]) {
     getrandom::fill(bytes).expect("the kernel has random bytes");
 }
 
-/// The Raft id of whoever is known under this address and name; for logs.
+/// Returns the name of a member for logs, or its Raft id if its name is not known.
 pub(super) fn describe(id: RaftId, info: Option<&MemberInfo>) -> String {
     info.map_or_else(|| format!("member {id}"), MemberInfo::name)
 }

@@ -1,6 +1,6 @@
-//! What a member shows to programs that watch, on the port it has anyway: `/metrics`, and `/health` in a line.
+//! Plain HTTP pages for monitoring, served on the node's own port: `/metrics` and `/health`.
 //!
-//! It speaks for itself alone and asks nobody: how the whole group is, `ribbit health` finds out.
+//! They describe this member alone. `ribbit health` checks the whole cluster.
 
 use super::Node;
 use crate::net::http::{Page, Status};
@@ -8,6 +8,7 @@ use crate::net::protocol::NodeStatus;
 use crate::roles::process;
 use crate::ui::metrics::{self, Connections};
 
+/// Returns the page at `path`, or `None` if there is none.
 pub fn page(node: &Node, status: &NodeStatus, path: &str) -> Option<Page> {
     match path {
         "/metrics" => {
@@ -20,16 +21,16 @@ pub fn page(node: &Node, status: &NodeStatus, path: &str) -> Option<Page> {
     }
 }
 
-/// Whether this member does what it is there for.
+/// Returns one line: `fine`, `degraded: …` (both with status 200) or `down: …` (with status 503).
 fn health(status: &NodeStatus) -> Page {
     if status.history.is_none() {
-        Page::words(Status::Unavailable, "down: it does not belong to a group yet, or its store is not open")
+        Page::words(Status::Unavailable, "down: not a member of a cluster yet, or the store is not open")
     } else if status.leader.is_none() {
-        Page::words(Status::Unavailable, "down: nobody leads, nothing can be written")
+        Page::words(Status::Unavailable, "down: the cluster has no leader, writes are unavailable")
     } else if !status.in_sync {
-        Page::words(Status::Unavailable, "down: it is behind the others")
+        Page::words(Status::Unavailable, "down: catching up with the other members")
     } else if status.store.full {
-        Page::words(Status::Ok, "degraded: its disk is full")
+        Page::words(Status::Ok, "degraded: the disk is full")
     } else {
         Page::words(Status::Ok, "fine")
     }

@@ -1,11 +1,11 @@
-//! Hashing and checking passwords: argon2id on threads of their own, at low priority, behind a bounded queue.
+//! Password hashing: argon2id on dedicated low-priority threads behind a bounded queue.
 //!
-//! One at a time below four cores, two from four on. Each thread has 7 MiB while it has work, and gives them back when it
-//! has had none for a minute. The salt is the request id, 128 random bits made by the asker, so that a retry through
-//! another backend makes the same command.
+//! There is one thread below four cores, two from four cores on. Each thread uses 7 MiB while it works and releases them
+//! after a minute without work. The salt is the request id, 128 random bits chosen by the client, so that a retry through
+//! another backend produces the same command.
 //!
-//! A hash says what it was made with, so [`TODAY`] may rise: a log-in finds that a hash is weaker, and makes it anew
-//! (`credentials`).
+//! A hash contains its own cost parameters, so [`TODAY`] may be raised: the next log-in finds that the stored hash is
+//! weaker and replaces it (`credentials`).
 
 use super::number_for_tests;
 use crate::roles::failure::{Exit, Failure};
@@ -18,72 +18,81 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-/// What a hash costs to make, and so to guess.
+/// Argon2id cost parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cost {
     pub memory_kib: u32,
     pub passes: u32,
 }
 
-/// What passwords are hashed with: the one place. Only ever made stronger.
+/// Cost of new password hashes. May only be raised.
 pub const TODAY: Cost = Cost { memory_kib: 7 * 1024, passes: 5 };
+
+/// Degree of parallelism of argon2.
 const LANES: u32 = 1;
-/// Jobs that wait; more are refused as busy.
+
+/// Maximum number of waiting jobs. Further ones are refused as busy.
 pub const QUEUE_MAX: usize = 64;
-/// How far the threads step back behind those that serve.
+
+/// Nice value of the hashing threads, below the threads that serve requests.
 const NICENESS: i32 = 10;
-/// A thread without work for this long gives its memory back.
+
+/// Time without work after which a thread releases its memory.
 pub const IDLE_MAX: Duration = Duration::from_secs(60);
-/// What a thread asks for when it needs memory. Only [`TODAY`]'s part of it is ever touched, so only that is taken; but
-/// what is larger than 32 MiB glibc keeps apart from everything else and gives back as a whole. Less would end up
-/// beside what others hold, and stay: a process kept seven times as much.
+
+/// Size of a thread's work buffer. Only the part that [`TODAY`] needs is ever touched, so the kernel provides only that.
+/// glibc maps allocations of more than 32 MiB separately and unmaps them as a whole. A smaller buffer would lie among other
+/// allocations and stay resident: a process kept seven times as much memory.
 const ROOM_BYTES: usize = 33 << 20;
 
+/// A job for the hashing threads.
 enum Job {
     Hash { password: String, salt: [u8; 16], answer: Sender<String> },
     Check { password: String, hash: String, answer: Sender<bool> },
 }
 
-/// The queue is full.
+/// Error: the queue is full, or its threads are gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Busy;
 
-/// Hashes with fewer passes, as if [`TODAY`] had not been raised yet; and gives memory back sooner.
+/// Test hook: number of passes for new hashes, as if [`TODAY`] had not been raised yet.
 const TEST_PASSES: &str = "RIBBIT_TEST_PASSWORD_PASSES";
+/// Test hook: [`IDLE_MAX`] in milliseconds.
 const TEST_IDLE_MS: &str = "RIBBIT_TEST_PASSWORD_IDLE_MS";
 
-/// As a member does.
+/// Starts the hashing threads with the cost of a running member.
 ///
 /// # Errors
-/// 1: no thread can be started.
+/// `Refused` when a thread cannot be started, `Configuration` when a test hook's value is not a number.
 pub fn start() -> Result<Passwords, Failure> {
     let passes = number_for_tests(TEST_PASSES)?.and_then(|passes| u32::try_from(passes).ok());
     let cost = Cost { passes: passes.unwrap_or(TODAY.passes), ..TODAY };
     let idle_max = number_for_tests(TEST_IDLE_MS)?.map_or(IDLE_MAX, Duration::from_millis);
     Passwords::start(cost, idle_max)
-        .map_err(|error| Failure::new(Exit::Refused, format!("no thread for passwords: {error}")))
+        .map_err(|error| Failure::new(Exit::Refused, format!("cannot start a thread for passwords: {error}")))
 }
 
+/// Handle of the hashing threads.
 #[derive(Clone)]
 pub struct Passwords {
     queue: Sender<Job>,
     cost: Cost,
-    /// What a log-in under an unknown name is checked against, so that it takes as long: a hash of nothing in use.
+    /// Hash that matches no password, for log-ins under an unknown name: they take as long as others.
     nobody: Arc<str>,
 }
 
 impl Passwords {
-    /// Threads that hash at this cost, and keep their memory this long when there is nothing to do.
+    /// Starts the threads. `idle_max`: time without work after which a thread releases its memory.
     ///
     /// # Errors
-    /// No thread can be started.
+    /// A thread cannot be started.
     pub fn start(cost: Cost, idle_max: Duration) -> std::io::Result<Passwords> {
         let (queue, jobs) = channel::bounded(QUEUE_MAX);
         let threads = if thread::available_parallelism().map_or(1, usize::from) < 4 { 1 } else { 2 };
         for number in 0..threads {
             let jobs: Receiver<Job> = jobs.clone();
             thread::Builder::new().name(format!("password-{number}")).spawn(move || {
-                // Refused where the system does not allow it: then they run like the rest.
+                // Where the system does not allow it, the threads run at normal priority.
                 let _ = rustix::process::nice(NICENESS);
                 let mut hashing = Hashing::new(cost);
                 while let Some(job) = hashing.next(&jobs, idle_max) {
@@ -95,23 +104,23 @@ impl Passwords {
         Ok(Passwords { queue, cost, nobody })
     }
 
-    /// The PHC string of a password.
+    /// Hashes a password and returns the PHC string.
     ///
     /// # Errors
-    /// `Busy`: ask again later.
+    /// `Busy` when the queue is full.
     pub async fn hash(&self, password: String, salt: u128) -> Result<String, Busy> {
         let (answer, hashed) = channel::bounded(1);
         self.queue.try_send(Job::Hash { password, salt: salt.to_be_bytes(), answer }).map_err(|_| Busy)?;
         hashed.recv().await.map_err(|_| Busy)
     }
 
-    /// Whether the password is the one of this PHC string; as slow when there is no such account.
+    /// Checks a password against a PHC string. Without a hash (an unknown account) it takes as long and returns false.
     ///
     /// # Errors
-    /// `Busy`: ask again later.
+    /// `Busy` when the queue is full.
     pub async fn check(&self, password: String, hash: Option<String>) -> Result<bool, Busy> {
         if password.len() > 4 * PASSWORD_CHARS_MAX {
-            return Ok(false); // nobody's: not worth a place in memory
+            return Ok(false); // longer than any password: not worth a place in the queue
         }
         let exists = hash.is_some();
         let (answer, checked) = channel::bounded(1);
@@ -120,7 +129,7 @@ impl Passwords {
         Ok(checked.recv().await.map_err(|_| Busy)? && exists)
     }
 
-    /// Whether this hash cost less than one that is made now, and in nothing more.
+    /// Returns true if this hash was made at a lower cost than new ones, with no parameter above today's.
     pub fn is_weaker(&self, hash: &str) -> bool {
         PasswordHash::new(hash).ok().and_then(|hash| cost_of(&hash)).is_some_and(|cost| {
             let Cost { memory_kib, passes } = self.cost;
@@ -129,7 +138,7 @@ impl Passwords {
     }
 }
 
-/// What a hash was made with, if it is one that we know how to make.
+/// Returns the cost parameters of a hash, or `None` if it is not an argon2id hash of the kind made here.
 fn cost_of(hash: &PasswordHash<'_>) -> Option<Cost> {
     let ours = hash.algorithm == ARGON2ID_IDENT
         && hash.version == Some(Version::V0x13.into())
@@ -143,20 +152,21 @@ fn argon2(cost: Cost) -> Option<Argon2<'static>> {
     Some(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
+/// Formats a hash as a PHC string.
 fn phc(cost: Cost, salt: [u8; 16], output: &[u8]) -> String {
-    let salt = SaltString::encode_b64(&salt).expect("sixteen bytes are a salt");
-    let output = Output::new(output).expect("argon2's output is one");
-    let argon2 = argon2(cost).expect("what passwords are hashed with is within argon2's bounds");
-    let params = ParamsString::try_from(argon2.params()).expect("our parameters have words");
+    let salt = SaltString::encode_b64(&salt).expect("sixteen bytes are a valid salt");
+    let output = Output::new(output).expect("argon2's output is a valid PHC output");
+    let argon2 = argon2(cost).expect("the cost is within argon2's bounds");
+    let params = ParamsString::try_from(argon2.params()).expect("the parameters can be formatted");
     let version = Some(Version::V0x13.into());
     let (salt, hash) = (Some(salt.as_salt()), Some(output));
     PasswordHash { algorithm: ARGON2ID_IDENT, version, params, salt, hash }.to_string()
 }
 
-/// One thread's means.
+/// State of one hashing thread.
 struct Hashing {
     cost: Cost,
-    /// Without any capacity while there is nothing to do.
+    /// Work buffer, without any capacity while the thread is idle.
     room: Vec<Block>,
 }
 
@@ -165,7 +175,7 @@ impl Hashing {
         Hashing { cost, room: Vec::new() }
     }
 
-    /// The next job. Nothing when nobody is left who could ask.
+    /// Waits for the next job. Returns `None` once all handles are dropped.
     fn next(&mut self, jobs: &Receiver<Job>, idle_max: Duration) -> Option<Job> {
         if self.room.capacity() > 0 {
             let idle = async {
@@ -182,11 +192,11 @@ impl Hashing {
 
     fn work(&mut self, job: Job) {
         match job {
-            // Whoever asked has given up, and asks again: done for nobody, it would only make that one wait too.
+            // The caller has given up and may retry: hashing now would only delay the retry.
             Job::Hash { answer, .. } if answer.is_closed() => {}
             Job::Check { answer, .. } if answer.is_closed() => {}
             Job::Hash { password, salt, answer } => {
-                // Whoever asked may be gone.
+                // The caller may be gone.
                 let _ = answer.try_send(self.hash(&password, salt));
             }
             Job::Check { password, hash, answer } => {
@@ -197,18 +207,19 @@ impl Hashing {
     }
 
     fn hash(&mut self, password: &str, salt: [u8; 16]) -> String {
-        let output = self.output(self.cost, password, &salt).expect("a password within our bounds hashes");
+        let output =
+            self.output(self.cost, password, &salt).expect("a password within its bounds can be hashed");
         phc(self.cost, salt, output.as_bytes())
     }
 
-    /// Checks at the cost that the hash was made with.
+    /// Checks a password at the cost of the given hash.
     fn fits(&mut self, password: &str, hash: &PasswordHash<'_>) -> bool {
         let (Some(cost), Some(salt), Some(expected)) = (cost_of(hash), hash.salt, hash.hash) else {
             return false;
         };
         let mut bytes = [0; Salt::MAX_LENGTH];
         let Ok(salt) = salt.decode_b64(&mut bytes) else { return false };
-        // Compared in constant time.
+        // `Output` compares in constant time.
         self.output(cost, password, salt).is_some_and(|output| output == expected)
     }
 
@@ -234,28 +245,28 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_waits_for_is_not_worked_on() {
+    fn jobs_of_callers_that_gave_up_are_skipped() {
         smol::block_on(async {
             let passwords = started();
             let begin = Instant::now();
             passwords.hash("how long one takes".into(), 7).await.unwrap();
             let one = begin.elapsed();
             for _ in 0..QUEUE_MAX - 1 {
-                let given_up = passwords.hash("nobody waits".into(), 7);
+                let given_up = passwords.hash("given up".into(), 7);
                 let _ = smol::future::poll_once(given_up).await;
             }
-            passwords.hash("somebody does".into(), 7).await.unwrap();
+            passwords.hash("still waiting".into(), 7).await.unwrap();
             assert!(begin.elapsed() < one * 20, "{:?} of {one:?} each", begin.elapsed());
         });
     }
 
     #[test]
-    fn the_hash_is_the_one_that_the_library_makes() {
+    fn the_hash_equals_the_one_made_by_the_library() {
         use argon2::password_hash::PasswordHasher;
         let mut hashing = Hashing::new(TODAY);
         let salt = SaltString::encode_b64(&[7; 16]).unwrap();
         let theirs = argon2(TODAY).unwrap().hash_password(b"correct horse", &salt).unwrap().to_string();
-        // Twice: what the room holds from before makes no difference.
+        // Twice: old content of the work buffer makes no difference.
         assert_eq!(hashing.hash("correct horse", [7; 16]), theirs);
         assert_eq!(hashing.hash("correct horse", [7; 16]), theirs);
         let weak = argon2(Cost { memory_kib: 64, passes: 1 }).unwrap();
@@ -264,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_that_cost_less_is_weaker_and_no_other() {
+    fn only_a_hash_of_lower_cost_is_weaker() {
         let passwords = started();
         let made = |memory_kib, passes| phc(Cost { memory_kib, passes }, [7; 16], &[1; 32]);
         let Cost { memory_kib, passes } = TODAY;
@@ -272,16 +283,16 @@ mod tests {
             assert!(passwords.is_weaker(&weaker), "{weaker}");
         }
         let same = made(memory_kib, passes);
-        // What a newer version made, or what is stronger in one thing, is left as it is.
+        // A hash of a newer version, or one with a stronger parameter, is kept.
         for other in [&same, &made(memory_kib + 1, 1), &made(64, passes + 1), "", "$argon2id$", "hash"] {
             assert!(!passwords.is_weaker(other), "{other}");
         }
-        assert!(!passwords.is_weaker(&same.replace("argon2id", "argon2i")), "not ours");
+        assert!(!passwords.is_weaker(&same.replace("argon2id", "argon2i")), "another algorithm");
     }
 
-    /// Counted, not timed: a log-in under an unknown name is checked against a hash that costs as much.
+    /// Compares costs, not times: a log-in under an unknown name is checked against a hash of the same cost.
     #[test]
-    fn nobody_costs_as_much_as_somebody() {
+    fn an_unknown_name_costs_as_much_as_a_known_one() {
         let passwords = started();
         let nobody = PasswordHash::new(&passwords.nobody).unwrap();
         assert_eq!(cost_of(&nobody), Some(TODAY));
@@ -289,7 +300,7 @@ mod tests {
         assert!(!hashing.fits("password", &nobody));
         assert!(
             hashing.room.iter().any(|block| block.as_ref().iter().any(|word| *word != 0)),
-            "it was worked on"
+            "the password was hashed"
         );
     }
 
@@ -304,31 +315,31 @@ mod tests {
             })
             .collect();
         let busy = asked.iter().filter(|(answer, _)| *answer == Some(Err(Busy))).count();
-        // Some were worked on meanwhile; nobody else found a place.
+        // Some were processed meanwhile; all others were refused.
         assert!(busy > 0, "none of {} was refused", asked.len());
         assert!(asked.iter().all(|(answer, _)| matches!(answer, None | Some(Err(Busy)))));
     }
 
     #[test]
-    fn who_has_nothing_to_do_has_no_memory() {
+    fn an_idle_thread_releases_its_memory() {
         let (queue, jobs) = channel::bounded(1);
         let mut hashing = Hashing::new(TODAY);
         hashing.hash("password", [7; 16]);
         assert!(hashing.room.capacity() * size_of::<Block>() > 32 << 20);
         let (answer, _hashed) = channel::bounded(1);
         let later = thread::spawn(move || {
-            // Only once the room is empty does the other side wait without a limit: then this is heard.
+            // Sent after the idle limit, so that the other side has released its buffer and waits without a limit.
             thread::sleep(Duration::from_millis(50));
             let _ = queue.send_blocking(Job::Hash { password: "again".into(), salt: [7; 16], answer });
         });
         assert!(hashing.next(&jobs, Duration::from_millis(1)).is_some());
         assert_eq!(hashing.room.capacity(), 0);
         later.join().unwrap();
-        assert!(hashing.next(&jobs, IDLE_MAX).is_none(), "nobody is left to ask");
+        assert!(hashing.next(&jobs, IDLE_MAX).is_none(), "no handle is left");
     }
 
     #[test]
-    fn passwords_are_worked_on_at_low_priority() {
+    fn hashing_threads_have_low_priority() {
         let passwords = started();
         smol::block_on(passwords.hash("password".into(), 7)).unwrap();
         let threads = std::fs::read_dir("/proc/self/task").unwrap();
@@ -347,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_fits_its_hash_and_no_other() {
+    fn a_password_matches_its_own_hash_only() {
         smol::block_on(async {
             let passwords = started();
             let hash = passwords.hash("correct horse".into(), 7).await.unwrap();

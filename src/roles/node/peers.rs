@@ -1,15 +1,16 @@
-//! Links to the other members: who they are is in the [`super::roster`].
+//! Links to the other members. The member list itself is [`super::roster`].
 //!
 //! ```text
 //!   replica ──▶ Queues ──▶ queue of each peer ──▶ link task: connect, hello, frames in batches
 //!   listener ──▶ incoming link: hello, then frames to the replica
 //! ```
 //!
-//! One outgoing link a peer, ordered; its queue is bounded and drops, because the engine sends again. A peer that
-//! dials again takes the place of its old link before a frame of the new one is read; one that moved is dialled anew, and so
-//! are all when this machine moved. Addresses are hints: from
-//! the replicated state, from what peers say of themselves when they dial, and from asking the addresses this
-//! node was started with.
+//! - There is one outgoing, ordered link per peer. Its queue is bounded and drops messages when full, because the Raft engine
+//!   sends them again.
+//! - A new incoming link of a peer replaces its old one before the first frame of the new link is read.
+//! - A peer whose address changed is dialled anew, and so are all peers when this machine's address changed.
+//! - Addresses are hints. They come from the replicated state, from the peers' own hellos, and from status queries to the
+//!   addresses that this node was started with.
 
 use super::roster::{Peers, Roster};
 use super::{Node, coordination, describe};
@@ -29,23 +30,28 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// First pause before a peer is dialled again. Doubles up to `REDIAL_MAX`.
 const REDIAL_MIN: Duration = Duration::from_millis(50);
+
+/// Longest pause before a peer is dialled again.
 const REDIAL_MAX: Duration = Duration::from_millis(500);
-/// How often the addresses given at the start are asked while somebody is not linked.
+
+/// Interval at which the start addresses are queried while a peer is not linked.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
-/// Nobody waits for a coordinator that does not vote: it is told this seldom, so that what it does for a write is done
-/// for several at once.
+
+/// Pause between two batches to a coordinator that does not vote. No write waits for it, so it handles several at once.
 const COPY_PAUSE: Duration = Duration::from_millis(4);
-/// The members are read at most this often.
+
+/// Minimum interval between two reads of the member list.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// A snapshot that the replica wants sent.
+/// A snapshot to be sent.
 pub struct Wanted {
     to: RaftId,
     message: Box<RaftMessage>,
 }
 
-/// Puts what leaves the replica straight into the queues of the links: no task in between.
+/// The replica's transport: puts messages straight into the queues of the links, without a task in between.
 struct Queues {
     peers: Arc<Peers>,
     snapshots: Sender<Wanted>,
@@ -55,7 +61,7 @@ impl Transport for Queues {
     fn send(&self, to: RaftId, envelope: Envelope) {
         let queue = self.peers.table().get(&to).and_then(|peer| peer.queue.clone());
         if let Some(queue) = queue {
-            // Full: the engine sends again.
+            // Dropped when the queue is full: the engine sends it again.
             let _ = queue.try_send(peer::encode(&match envelope {
                 Envelope::Raft(message) => PeerFrame::Raft(message),
                 Envelope::Forward(requests) => PeerFrame::Talk(PeerTalk::Forward(requests)),
@@ -67,12 +73,13 @@ impl Transport for Queues {
     }
 }
 
+/// Returns the replica's transport and the queue of snapshots to be sent.
 pub fn transport(peers: &Arc<Peers>) -> (impl Transport + use<>, Receiver<Wanted>) {
     let (snapshots, wanted) = smol::channel::bounded(MEMBERS_MAX);
     (Queues { peers: peers.clone(), snapshots }, wanted)
 }
 
-/// Keeps a link to every other member, and sends the snapshots that are wanted.
+/// Keeps a link to every other member and sends the requested snapshots.
 pub async fn run(node: Arc<Node>, wanted: Receiver<Wanted>) {
     smol::future::zip(send_snapshots(node.clone(), wanted), find_members(node)).await;
 }
@@ -85,7 +92,7 @@ async fn send_snapshots(node: Arc<Node>, wanted: Receiver<Wanted>) {
     }
 }
 
-/// Learns who the members are, and keeps a link to each.
+/// Keeps the member list up to date and a link to each member.
 async fn find_members(node: Arc<Node>) {
     smol::future::zip(keep_links(node.clone()), look_around(node)).await;
 }
@@ -95,7 +102,7 @@ async fn keep_links(node: Arc<Node>) {
     let mut links = BTreeMap::new();
     let mut kept = Vec::new();
     loop {
-        // Before looking, so that nobody who comes meanwhile is missed.
+        // Listens before reading, so that no member that joins in between is missed.
         let news = member.peers.news.listen();
         take_roster(&node, &mut links);
         let mut addresses: Vec<String> = member.peers.known().into_iter().map(|info| info.address).collect();
@@ -113,14 +120,14 @@ async fn keep_links(node: Arc<Node>) {
         }
         let applied = async {
             member.replica.progressed().await;
-            // Under load something is applied all the time.
+            // Under load, entries are applied all the time.
             smol::Timer::after(LOOK_AGAIN).await;
         };
         smol::future::or(applied, news).await;
     }
 }
 
-/// Takes the members from the replicated state, and ends the links to those that the group has let go.
+/// Reads the members from the replicated state and ends the links to removed members.
 fn take_roster(node: &Node, links: &mut BTreeMap<RaftId, smol::Task<()>>) {
     let (Some(member), Some(roster)) = (node.member.get(), Roster::read(node)) else { return };
     // Dropping a task ends it.
@@ -143,7 +150,7 @@ fn take_roster(node: &Node, links: &mut BTreeMap<RaftId, smol::Task<()>>) {
     }
 }
 
-/// While somebody is not linked, asks the addresses this node was started with.
+/// Queries the start addresses while any peer is not linked.
 async fn look_around(node: Arc<Node>) {
     let Some(member) = node.member.get() else { return };
     loop {
@@ -158,7 +165,7 @@ async fn look_around(node: Arc<Node>) {
     }
 }
 
-/// Asks the addresses this node was started with who lives there.
+/// Queries all start addresses for their status and records the members they report.
 async fn ask_around(node: &Arc<Node>) {
     let Some(member) = node.member.get() else { return };
     let questions = node.options.coordinators.iter().map(|address| {
@@ -179,7 +186,7 @@ async fn ask_around(node: &Arc<Node>) {
     let _ = member;
 }
 
-/// Dials a member for as long as this process lives.
+/// Keeps the outgoing link to one member for as long as the process lives.
 async fn link(node: Arc<Node>, to: RaftId, frames: Receiver<Vec<u8>>) {
     let Some(member) = node.member.get() else { return };
     let mut pause = REDIAL_MIN;
@@ -193,7 +200,7 @@ async fn link(node: Arc<Node>, to: RaftId, frames: Receiver<Vec<u8>>) {
                     let fed = async { feed(&node, to, &frames, writer).await.to_string() };
                     let moved = async {
                         elsewhere(&node, to, own).await;
-                        "one of its ends is at another address now".to_string()
+                        "the address of one end has changed".to_string()
                     };
                     let ended = fed.or(moved).await;
                     member.peers.set_linked(to, false);
@@ -203,7 +210,7 @@ async fn link(node: Arc<Node>, to: RaftId, frames: Receiver<Vec<u8>>) {
                 Err(error) => super::join::not_answered(&address, &error),
             }
         }
-        // What waited is old by now; the engine sends what is needed.
+        // Queued messages are outdated by now. The engine sends what is needed again.
         while frames.try_recv().is_ok() {}
         smol::Timer::after(pause).await;
         pause = (pause * 2).min(REDIAL_MAX);
@@ -216,6 +223,11 @@ fn hello(node: &Node, to: RaftId) -> Option<PeerHello> {
     Some(PeerHello { cluster, history, from: node.info(), to })
 }
 
+/// Connects to a member and exchanges hellos. Ends the process if the peer knows that this member was removed, or that it
+/// had applied more than its log contains.
+///
+/// # Errors
+/// The connection or the handshake fails, or the peer refuses the link.
 async fn dial(node: &Arc<Node>, to: RaftId, address: &str) -> Result<Writer, FrameError> {
     let channel = handshake::connect(address, Plane::Peer, &node.options.keys).await?;
     let Channel { mut reader, mut writer } = channel;
@@ -228,12 +240,12 @@ async fn dial(node: &Arc<Node>, to: RaftId, address: &str) -> Result<Writer, Fra
         PeerWelcome::Welcome { me, others, you_applied } => {
             member.peers.heard(&me);
             others.iter().for_each(|info| member.peers.told(info));
-            // What is applied is in the log, durably: a log that ends before it has lost something.
+            // Applied entries are durable in the log, so a log that ends before them has lost entries.
             let last = member.replica.status().last;
             if you_applied > last {
                 let why = format!(
-                    "{} knows that {} had applied {you_applied}, but its log ends at {last}: its store is older than \
-                     what it had promised",
+                    "its log ends at {last}, but {} knows that {} had applied {you_applied}: the store is older than \
+                     its acknowledged writes",
                     me.name(),
                     node.options.name()
                 );
@@ -243,25 +255,25 @@ async fn dial(node: &Arc<Node>, to: RaftId, address: &str) -> Result<Writer, Fra
             Ok(writer)
         }
         PeerWelcome::Refused(why) => {
-            log::warn!("{address} refuses a link: {why}");
+            log::warn!("{address} refused a link: {why}");
             Err(FrameError::Closed)
         }
         PeerWelcome::Removed => {
             let id = member.identity.raft_id;
-            let why = format!("the group has removed it (it was member {id}; {address} says so)");
+            let why = format!("it was removed from the cluster (as member {id}, according to {address})");
             let _ = node.failed.try_send(Failing::Removed(why));
             Err(FrameError::Closed)
         }
     }
 }
 
-/// Completes when this link's other end, or its own, is at another address than it was: what is sent on it reaches nobody
-/// any more, which TCP would find out late.
+/// Completes when the address of either end of this link has changed. Messages on the old connection are lost then, which
+/// TCP would notice late.
 async fn elsewhere(node: &Node, to: RaftId, own: String) {
     let Some(member) = node.member.get() else { return };
     let there = member.peers.address(to);
     loop {
-        // Before looking, so that nobody who moves meanwhile is missed.
+        // Listens before comparing, so that no change in between is missed.
         let moved = smol::future::or(node.whereabouts.moved(), member.peers.moved.listen());
         if node.whereabouts.address() != own || member.peers.address(to) != there {
             return;
@@ -270,9 +282,9 @@ async fn elsewhere(node: &Node, to: RaftId, own: String) {
     }
 }
 
-/// Writes what waits, many frames at a time, and a beat each second. Ends with the connection.
+/// Writes the queued frames in batches, and periodic heartbeats. Returns the error that ended the connection.
 async fn feed(node: &Node, to: RaftId, frames: &Receiver<Vec<u8>>, writer: Writer) -> FrameError {
-    // The other side never writes here: whatever it says is the end.
+    // The peer never writes on this connection, so anything read, including end of stream, ends the link.
     let end = socket::heard(writer.socket().clone());
     let over = async {
         let _ = end.await;
@@ -281,7 +293,7 @@ async fn feed(node: &Node, to: RaftId, frames: &Receiver<Vec<u8>>, writer: Write
     write_frames(node, to, frames, writer).or(over).await
 }
 
-/// Whether nobody waits for this member: a coordinator that does not vote.
+/// Returns true if this member is a coordinator that does not vote, so that no write waits for it.
 fn keeps_a_copy_only(node: &Node, id: RaftId) -> bool {
     let Some(member) = node.member.get() else { return false };
     member.peers.role(id) == Some(Role::Coordinator) && !member.replica.votes(id)
@@ -316,7 +328,7 @@ async fn write_frames(node: &Node, to: RaftId, frames: &Receiver<Vec<u8>>, mut w
     }
 }
 
-/// A beat, and what is new of this member's store since it was last told on this link.
+/// Returns an encoded heartbeat, and this member's store news if they changed since they were last sent on this link.
 fn pulse_of(node: &Node, to: RaftId, told: &mut Option<StoreNews>) -> Vec<u8> {
     let mut bytes = peer::encode(&PeerFrame::Talk(PeerTalk::Beat(node.info())));
     let news = node.store_news(to);
@@ -327,7 +339,7 @@ fn pulse_of(node: &Node, to: RaftId, told: &mut Option<StoreNews>) -> Vec<u8> {
     bytes
 }
 
-/// Serves a link that a peer dialled.
+/// Serves an incoming link: checks the hello, then hands the frames to the replica until the link ends or is replaced.
 pub async fn accept(node: Arc<Node>, channel: Channel) {
     let Channel { mut reader, mut writer } = channel;
     let read = frame::within(PREFACE_DEADLINE, frame::read::<PeerHello, _>(&mut reader, FRAME_BYTES_MAX));
@@ -335,12 +347,13 @@ pub async fn accept(node: Arc<Node>, channel: Channel) {
         return;
     };
     let Some(member) = node.member.get() else {
-        // It dials the member that was here before: where it is, this node may ask to join.
+        // The peer dials the member that was here before. Its address is a place where this node may ask to join.
         if hello.cluster == node.options.cluster {
             node.seeds.hear(&hello.from);
         }
         return;
     };
+    // From the peer's last heartbeat, before this hello: with it, the peer detects that its store has lost entries.
     let you_applied = member.peers.info(hello.from.raft_id).map_or(0, |info| info.applied);
     let from = match welcome(&node, hello) {
         Ok(from) => from,
@@ -354,7 +367,6 @@ pub async fn accept(node: Arc<Node>, channel: Channel) {
             return;
         }
     };
-    // What the peer last said of itself, before this hello: it can tell whether its disk has forgotten.
     let incoming = member.peers.begin_incoming(from);
     let welcome = PeerWelcome::Welcome { me: node.info(), others: member.peers.known(), you_applied };
     if frame::write(&mut writer, &welcome).await.is_err() {
@@ -369,7 +381,7 @@ pub async fn accept(node: Arc<Node>, channel: Channel) {
         match read {
             Ok(PeerFrame::Raft(bytes)) => member.replica.receive(from, &bytes),
             Ok(PeerFrame::Talk(PeerTalk::Forward(mut requests))) => {
-                // Checked where they came in; this member's version may have tighter bounds.
+                // The forwarding member has checked them, but this member's version may have tighter bounds.
                 requests.retain(|request| request.check().is_ok());
                 member.replica.receive_forwarded(requests);
             }
@@ -378,7 +390,7 @@ pub async fn accept(node: Arc<Node>, channel: Channel) {
                 member.peers.heard(&info);
             }
             Ok(PeerFrame::Talk(PeerTalk::Beat(_))) => {
-                return log::warn!("member {from} speaks for another");
+                return log::warn!("member {from} sent a heartbeat of another member");
             }
             Ok(PeerFrame::Talk(talk @ (PeerTalk::Alive { .. } | PeerTalk::Heard { .. }))) => {
                 coordination::heard(&node, from, talk);
@@ -393,24 +405,25 @@ pub async fn accept(node: Arc<Node>, channel: Channel) {
     }
 }
 
-/// Why a hello is refused.
+/// Reason for refusing a hello.
 #[derive(Debug, thiserror::Error)]
 pub enum Unwelcome {
-    #[error("{name}, member {raft_id}, was removed from the group")]
+    #[error("{name}, member {raft_id}, was removed from the cluster")]
     Removed { name: String, raft_id: RaftId },
-    /// With both sides' cluster or history in it, where those differ.
+    /// Any other reason. The text names both sides' cluster or history where those differ.
     #[error("{0}")]
     Refused(String),
 }
 
-/// Checks a hello. Who came is known from then on, under the address it says.
+/// Checks a hello and records the peer in the member list, under the address in the hello. Returns its Raft id.
 ///
 /// # Errors
-/// Why it is refused.
+/// - `Removed` when the cluster has removed this peer
+/// - `Refused` when the peer belongs to another cluster or history, dials another member, or the member list is full
 pub fn welcome(node: &Node, hello: PeerHello) -> Result<RaftId, Unwelcome> {
     let refused = |why: String| Err(Unwelcome::Refused(why));
     let Some(member) = node.member.get() else {
-        return refused("this node does not belong to a group yet".into());
+        return refused("this node does not belong to a cluster yet".into());
     };
     let (me, name, mine) = (&member.identity, hello.from.name(), node.options.name());
     if hello.cluster != me.cluster {
@@ -421,13 +434,13 @@ pub fn welcome(node: &Node, hello: PeerHello) -> Result<RaftId, Unwelcome> {
     }
     let raft_id = hello.from.raft_id;
     if hello.to != me.raft_id || raft_id == me.raft_id || raft_id == 0 {
-        return refused(format!("{name} looks for member {}, this is member {}", hello.to, me.raft_id));
+        return refused(format!("{name} dialled member {}, this is member {}", hello.to, me.raft_id));
     }
     if Roster::read(node).is_some_and(|roster| roster.has_forgotten(raft_id)) {
         return Err(Unwelcome::Removed { name, raft_id });
     }
     if !member.peers.heard(&hello.from) {
-        return refused(format!("{name} is one member too many, or says more of itself than is kept"));
+        return refused(format!("{name} does not fit the member list: it is full, or a field is too long"));
     }
     Ok(raft_id)
 }

@@ -1,13 +1,13 @@
-//! The rows at one index, kept for whoever makes a backup or compares members.
+//! Pins: read views of all rows at one index, kept open for a backup or a comparison of members.
 //!
 //! ```text
-//!   Begin ─▶ a place? ─▶ applied that far? ─▶ pinned, under a number by chance
+//!   Begin ─▶ a slot free? ─▶ applied up to the index? ─▶ pinned under a random number
 //!   Rows, Sum, Marks ─▶ one step, on a thread that may wait for the disk
-//!   End, or nobody asks for PIN_IDLE_MAX, or PIN_TIME_MAX is over ─▶ let go
+//!   End, or no request for PIN_IDLE_MAX, or PIN_TIME_MAX is over ─▶ released
 //! ```
 //!
-//! A pin belongs to nobody's connection: one that was cut may be gone on with. What a step finds damaged goes the way of
-//! lost stores, as what the scrub finds.
+//! A pin does not belong to a connection, so a client whose connection broke can go on with it. Damage found by a step is
+//! treated like damage found by the scrub: the store counts as lost.
 
 use super::service::Asking;
 use crate::db::pin::{Pin, Sum};
@@ -28,14 +28,16 @@ pub struct Pins {
     held: Mutex<BTreeMap<PinId, Held>>,
     idle_max: Duration,
     time_max: Duration,
-    /// Before each step; for tests.
+    /// Test hook: pause before each step.
     pause: Option<Duration>,
 }
 
+/// An open pin.
 struct Held {
     pin: Arc<Pin>,
-    /// When it ends, whoever asks.
+    /// Time at which it is released even if it is in use.
     end: Instant,
+    /// Time of the last request.
     used: Instant,
 }
 
@@ -52,6 +54,7 @@ impl Default for Pins {
 }
 
 impl Pins {
+    /// Returns an empty set of pins. `pause`: test hook, the pause before each step.
     pub fn pausing(pause: Option<Duration>) -> Arc<Pins> {
         Arc::new(Pins { pause, ..Pins::default() })
     }
@@ -64,7 +67,7 @@ impl Pins {
         self.held().len() < PINS_MAX
     }
 
-    /// Keeps it, if there is a place still, and lets go of it in time.
+    /// Keeps a pin until its time is over, and returns its number. `None` if all `PINS_MAX` slots are taken.
     fn keep(self: &Arc<Pins>, pin: Pin) -> Option<PinId> {
         let mut held = self.held();
         if held.len() >= PINS_MAX {
@@ -83,20 +86,20 @@ impl Pins {
         Some(id)
     }
 
-    /// When this one ends if nobody asks about it; nothing once it has ended.
+    /// Returns the time at which a pin expires unless it is used. Removes it if that time has come. `None` once it is gone.
     fn until(&self, id: PinId) -> Option<Instant> {
         let mut held = self.held();
         let it = held.get(&id)?;
         let until = it.end.min(it.used + self.idle_max);
         if until <= Instant::now() {
             held.remove(&id);
-            log::info!("a pin of the rows was let go: nobody asked about it any more, or its time was over");
+            log::info!("released a pin: it was not used for too long, or its time limit is over");
             return None;
         }
         Some(until)
     }
 
-    /// The pin, for one step.
+    /// Returns a pin for one step, and records its use.
     fn of(&self, id: PinId) -> Option<Arc<Pin>> {
         let mut held = self.held();
         let it = held.get_mut(&id)?;
@@ -110,6 +113,7 @@ impl Pins {
 }
 
 impl Asking<'_> {
+    /// Answers a request about pins.
     pub(super) async fn pinned(&self, ask: PinAsk) -> Answer {
         let answered = match ask {
             PinAsk::Begin { at_least } => return self.begin_pin(at_least, None).await,
@@ -147,7 +151,7 @@ impl Asking<'_> {
             return Answer::Unavailable(Why::Busy);
         }
         let reader = self.member.replica.reader().clone();
-        // Before it is waited for: the writer stops there.
+        // Registered before waiting, so that the writer ends a batch at this index.
         let wanted = at.map(|index| reader.want_pin(index));
         if let Some(token) = at_least
             && !self.caught_up_with(token.index).await
@@ -171,6 +175,7 @@ impl Asking<'_> {
         }
     }
 
+    /// Keeps the pin and returns its head.
     fn held(&self, pin: Pin) -> Answer {
         let identity = &self.member.identity;
         let mut head = PinHead {
@@ -192,6 +197,10 @@ impl Asking<'_> {
         }
     }
 
+    /// Runs one step on a pin, on a blocking thread.
+    ///
+    /// # Errors
+    /// The store cannot be read or is damaged.
     async fn step(
         &self,
         id: PinId,
@@ -204,11 +213,12 @@ impl Asking<'_> {
         smol::unblock(move || db::reading(|| step(&pin))).await
     }
 
+    /// Turns a step's result into an answer. An error ends the process, as a damaged or failing store.
     fn or_damaged(&self, answered: Result<PinAnswer, DbError>) -> Answer {
         let why = match answered {
             Ok(answer) => return Answer::Pin(answer),
             Err(error) => {
-                log::error!("what is pinned cannot be read: {error}");
+                log::error!("cannot read pinned rows: {error}");
                 let why = error.to_string();
                 let _ = self.node.failed.try_send(Failing::from(error));
                 why
@@ -229,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn pins_are_few_and_end_by_themselves_even_when_somebody_goes_on_asking() {
+    fn pins_are_bounded_and_expire_even_while_they_are_in_use() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(FileDisk::new(folder.path()).unwrap()).unwrap();
         let pin = || store.reader().pin().unwrap();
@@ -242,7 +252,7 @@ mod tests {
 
         let gone = |pins: &Arc<Pins>, asks: bool| {
             let id = pins.keep(pin()).unwrap();
-            // However long: it comes to an end.
+            // Ends, because the pin expires.
             while !pins.held().is_empty() {
                 let _ = asks.then(|| pins.of(id));
                 std::thread::sleep(Duration::from_millis(5));

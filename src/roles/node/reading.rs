@@ -1,9 +1,9 @@
-//! How new a node's own store has to be before it answers from it.
+//! Consistency levels: the index that a node must have applied before it answers a query from its own store.
 //!
 //! ```text
-//!   stale ─────────▶ as it is
-//!   session ───────▶ as far as the client has seen; a token beyond all that is committed: start afresh
-//!   linearizable ──▶ as far as the leader has committed, and confirmed that it still leads
+//!   stale ─────────▶ none: answers from the store as it is
+//!   session ───────▶ the index that the client has seen; beyond the commit index: another history, the client starts over
+//!   linearizable ──▶ the read index: the leader's commit index, once the leader has confirmed that it still leads
 //! ```
 
 use super::service::{Asking, broken, undecided};
@@ -12,10 +12,11 @@ use crate::replica::Unreached;
 use crate::state::{Code, Consistency, Denied, LogIndex, Query, Token};
 use std::time::{Duration, Instant};
 
-/// How long a read waits for what its client has seen elsewhere.
+/// Maximum time that a read waits for an index.
 pub(super) const READ_WAIT: Duration = Duration::from_secs(1);
 
 impl Asking<'_> {
+    /// Answers a query at a consistency level. `seen`: the newest position that the client has seen.
     pub(super) async fn read(&self, seen: Option<Token>, consistency: Consistency, query: &Query) -> Answer {
         let history = self.member.identity.history;
         let mut at_least = 0;
@@ -35,7 +36,7 @@ impl Asking<'_> {
         match self.member.replica.reach(at_least, ends).await {
             Ok(()) => {}
             Err(Unreached::Late) => return Answer::Unavailable(Why::Behind),
-            // No server of this history gave out that token: to wait for it is to wait for ever.
+            // No server of this history issued this token, so waiting for it would never end.
             Err(Unreached::NeverCommitted) => return Answer::Unavailable(Why::OtherHistory),
         }
         match self.member.replica.reader().answer(query) {
@@ -47,11 +48,12 @@ impl Asking<'_> {
         }
     }
 
-    /// Waits until this node has applied all that was acknowledged before it was asked, and what the client has seen. What is
-    /// decided here and not in the log (no such user, wrong password, no such session) is then never an old answer.
+    /// Waits until this node has applied the read index, that is, all writes acknowledged before this request arrived.
+    /// Refusals decided here instead of in the log (no such user, wrong password, no such session) are then never outdated.
     ///
     /// # Errors
-    /// The answer: no leader confirmed it, this node is too far behind, or the request is born in the future.
+    /// The answer to send: `Unavailable` when no leader confirmed the read index or this node is too far behind, `Refused`
+    /// with `OutcomeUnknown` when the request's submitted-at index is beyond the commit index.
     pub(super) async fn newest(&self, born: LogIndex) -> Result<(), Answer> {
         let ends = self.deadline.min(Instant::now() + READ_WAIT);
         let committed = self.member.replica.read_index(ends).await.map_err(undecided)?;
@@ -64,6 +66,7 @@ impl Asking<'_> {
         }
     }
 
+    /// Waits for at most `READ_WAIT` until this node has applied `index`. Returns false if it has not.
     pub(super) async fn caught_up_with(&self, index: LogIndex) -> bool {
         let deadline = self.deadline.min(Instant::now() + READ_WAIT);
         self.member.replica.wait_applied(index, deadline).await

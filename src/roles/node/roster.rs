@@ -1,8 +1,10 @@
-//! Who else belongs to the group, and what is known of them.
+//! Member list: the other members of the cluster and their last known state.
 //!
-//! Three sources, in the order in which they are believed: what a member says of itself, the replicated state, and
-//! what others say. Anybody can say anything, so what is remembered of hearsay is bounded; members find room whatever
-//! was said. It opens no connection: links are [`super::peers`]'.
+//! Entries come from three sources, the most trusted first: a member's own heartbeats and hellos, the replicated state, and
+//! reports of third parties. Reports may be false, so their number is bounded. Members of the replicated state always find
+//! room.
+//!
+//! This module opens no connection. The links are in [`super::peers`].
 
 use super::Node;
 use crate::db::Identity;
@@ -18,33 +20,37 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// A member that said something this lately is alive.
+/// Time since a member's last heartbeat or hello within which it counts as alive.
 const ALIVE_FOR: Duration = Duration::from_millis(2_500);
 
-/// The other members: what is known, and the queues of their links.
+/// The other members and the queues of their links.
 pub struct Peers {
     me: Identity,
-    /// Notified when somebody is known that was not.
+    /// Notified when a member is added to the list.
     pub(super) news: Event,
-    /// Notified when somebody is elsewhere than before.
+    /// Notified when a member's address changes.
     pub(super) moved: Event,
     table: Mutex<BTreeMap<RaftId, Peer>>,
 }
 
+/// One other member.
 #[derive(Default)]
 pub(super) struct Peer {
     info: Option<MemberInfo>,
-    /// When it last said something itself.
+    /// Time of its last heartbeat or hello.
     heard: Option<Instant>,
+    /// Queue of the outgoing link.
     pub(super) queue: Option<Sender<Vec<u8>>>,
+    /// The outgoing link is established.
     pub(super) linked: bool,
-    /// Its disk was, when it last said how it is.
+    /// Its disk was full in its last store news.
     pub(super) full: bool,
-    /// Counts incoming links: only the newest may feed the replica.
+    /// Number of incoming links so far. Only the newest one may feed the replica.
     incoming: u64,
 }
 
 impl Peers {
+    /// Returns an empty member list of the member with this identity.
     pub fn new(identity: &Identity) -> Arc<Peers> {
         Arc::new(Peers {
             me: identity.clone(),
@@ -58,18 +64,18 @@ impl Peers {
         self.table.lock().expect("nobody panics while it holds this lock")
     }
 
-    /// Everybody else, as they were last heard of.
+    /// Returns the last known state of all other members.
     pub fn known(&self) -> Vec<MemberInfo> {
         self.table().values().filter_map(|peer| peer.info.clone()).collect()
     }
 
-    /// Whether this is about somebody else: neither this member, nor what it was before its store was lost.
+    /// Returns true if this entry is about another member: neither this one, nor its predecessor before a store loss.
     fn is_another(&self, info: &MemberInfo) -> bool {
         let me = &self.me;
         info.raft_id != 0 && info.raft_id != me.raft_id && info.who() != me.who()
     }
 
-    /// Somebody says this of itself: it replaces what was known. `false` when there is no room for it.
+    /// Records a member's own statement, which replaces the previous entry. Returns false if there is no room for it.
     pub(super) fn heard(&self, info: &MemberInfo) -> bool {
         let mut table = self.table();
         let has_room = self.has_room(&table, info);
@@ -87,14 +93,14 @@ impl Peers {
         has_room
     }
 
-    /// Anybody can say anything: what is remembered of it is bounded.
+    /// Returns true if an entry from an untrusted source may be recorded: their number and size are bounded.
     fn has_room(&self, table: &BTreeMap<RaftId, Peer>, info: &MemberInfo) -> bool {
         self.is_another(info)
             && info.address.len().max(info.machine.len()).max(info.host.len()) <= ADDRESS_BYTES_MAX
             && (table.len() < PEERS_MAX || table.contains_key(&info.raft_id))
     }
 
-    /// Whether a member of this name has said something lately.
+    /// Returns true if a member of this name has sent a heartbeat or hello within `ALIVE_FOR`.
     pub fn is_alive(&self, name: MemberName) -> bool {
         self.table().values().any(|peer| {
             peer.info.as_ref().is_some_and(|info| info.who() == name)
@@ -102,14 +108,14 @@ impl Peers {
         })
     }
 
-    /// Somebody says this of another: it fills what is missing.
+    /// Records a third party's report, which only fills gaps. Ignored if there is no room.
     pub(super) fn told(&self, info: &MemberInfo) {
         if self.has_room(&self.table(), info) {
             self.learn(info);
         }
     }
 
-    /// A member of the group, at the latest from its log: it fills what is missing.
+    /// Records a member of the replicated state, which only fills gaps. Always finds room.
     pub(super) fn learn(&self, info: &MemberInfo) {
         if !self.is_another(info) {
             return;
@@ -132,7 +138,7 @@ impl Peers {
         }
     }
 
-    /// Puts a word into the queue of the link to this member; when that is full, or there is none, it is lost.
+    /// Queues a message on the link to this member. The message is lost when the queue is full or there is no link.
     pub(super) fn say(&self, to: RaftId, talk: &PeerTalk) {
         let queue = self.table().get(&to).and_then(|peer| peer.queue.clone());
         if let Some(queue) = queue {
@@ -140,13 +146,14 @@ impl Peers {
         }
     }
 
-    /// The other members that are coordinators.
+    /// Returns the other members that are coordinators.
     pub(super) fn coordinators(&self) -> Vec<RaftId> {
         let table = self.table();
         let is_one = |peer: &Peer| peer.info.as_ref().is_some_and(|info| info.role == Role::Coordinator);
         table.iter().filter(|(_, peer)| is_one(peer)).map(|(id, _)| *id).collect()
     }
 
+    /// Registers an incoming link and returns its number.
     pub(super) fn begin_incoming(&self, from: RaftId) -> u64 {
         let mut table = self.table();
         let peer = table.entry(from).or_default();
@@ -154,6 +161,7 @@ impl Peers {
         peer.incoming
     }
 
+    /// Returns true if this is the newest incoming link of the member.
     pub(super) fn is_current(&self, from: RaftId, incoming: u64) -> bool {
         self.table().get(&from).is_some_and(|peer| peer.incoming == incoming)
     }
@@ -166,12 +174,12 @@ impl Peers {
         self.table().get(&id)?.info.as_ref().map(|info| info.role)
     }
 
-    /// Who has this Raft id and where it is reached.
+    /// Returns the last known state of a member.
     pub(super) fn info(&self, id: RaftId) -> Option<MemberInfo> {
         self.table().get(&id)?.info.clone()
     }
 
-    /// Whether this member's disk was full when it last said how it is.
+    /// Returns true if this member's disk was full in its last store news.
     pub(super) fn is_full(&self, id: RaftId) -> bool {
         self.table().get(&id).is_some_and(|peer| peer.full)
     }
@@ -181,7 +189,7 @@ impl Peers {
     }
 }
 
-/// Who belongs to the group, as far as this node has applied.
+/// The members of the replicated state, as of this node's applied index.
 pub(super) struct Roster {
     next_raft_id: RaftId,
     pub(super) members: Vec<(RaftId, Member)>,
@@ -194,8 +202,8 @@ impl Roster {
         Some(Roster { next_raft_id, members: members::all(&view).ok()? })
     }
 
-    /// Whether the group once handed out this Raft id and has no member of it any more. An id that this node has
-    /// not heard of yet is another matter: it may be the leader's.
+    /// Returns true if the cluster assigned this Raft id once and has since removed its member. False for ids that this
+    /// node's state does not contain yet: one of them may be the leader's.
     pub(super) fn has_forgotten(&self, id: RaftId) -> bool {
         id < self.next_raft_id && !self.members.iter().any(|(other, _)| *other == id)
     }
@@ -222,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn hearsay_is_bounded_and_members_find_room_whatever_is_said() {
+    fn reports_are_bounded_and_members_always_find_room() {
         let identity = Identity {
             cluster: ClusterId(1),
             history: HistoryId(2),

@@ -1,5 +1,5 @@
-//! Everything that is stored is read and checked again, a range a minute: what a card forgets is noticed while the
-//! others still have it. What is found goes the way of lost stores.
+//! Scrub: reads and verifies everything stored, one range a minute, so that decayed data on a card is found while other
+//! members still have it. A damaged store counts as lost.
 
 use super::Node;
 use crate::db;
@@ -8,11 +8,13 @@ use crate::replica::Failing;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Between two ranges: 1 MiB a minute reads a store of 1 GiB in 17 hours.
+/// Pause between two ranges. At 1 MiB a minute, a store of 1 GiB is read in 17 hours.
 pub const PAUSE: Duration = Duration::from_secs(60);
-/// Between two chunks of a range, so that nobody waits for more than one.
+
+/// Pause between two chunks of a range, so that other reads wait for one chunk at most.
 const CHUNK_PAUSE: Duration = Duration::from_millis(20);
 
+/// Scrubs the store for as long as the process lives. Ends the process when it finds damage.
 pub async fn run(node: Arc<Node>, pause: Duration) {
     let Some(member) = node.member.get() else { return };
     loop {
@@ -22,13 +24,13 @@ pub async fn run(node: Arc<Node>, pause: Duration) {
             match smol::unblock(move || db::reading(|| reader.scrub())).await {
                 Ok(None) => {}
                 Ok(Some(pass)) => {
-                    log::info!("all is as it was written: {} rows, {} entries", pass.rows, pass.entries);
+                    log::info!("scrub complete, no damage: {} rows, {} log entries", pass.rows, pass.entries);
                     *member.scrubbed.lock().expect("nobody panics while it holds this lock") =
                         Some(Instant::now());
                     break;
                 }
                 Err(error) => {
-                    log::error!("the scrub found: {error}");
+                    log::error!("scrub failed: {error}");
                     let _ = node.failed.try_send(Failing::from(error));
                     return;
                 }

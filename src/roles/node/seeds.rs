@@ -1,13 +1,13 @@
-//! Addresses at which this node looks for members, before it belongs and after.
+//! Seed addresses: where this node looks for members, before and after it has joined.
 //!
 //! ```text
-//!   given   the coordinators of the cluster file, or what was typed
-//!   kept    what the address book of its data folder holds
-//!   heard   members that dialled this node while it waits to join, and those that they know
+//!   given   coordinators from the cluster file or the command line
+//!   kept    the address book in the data folder
+//!   heard   members that dialled this node while it waits to join, and the members that those know
 //! ```
 //!
-//! Members dial the last address of every other member, so a node that comes back with an empty store is dialled by the
-//! backends, although the cluster file lists coordinators alone. Entries are hints; their number is bounded.
+//! Members dial the last known address of every other member. So the backends dial a node that comes back with an empty
+//! store, although the cluster file lists only coordinators. Entries are hints, and their number is bounded.
 
 use super::Node;
 use crate::net::client::ask_status;
@@ -20,6 +20,7 @@ use crate::roles::options::NodeOptions;
 use crate::state::limits::ADDRESS_BYTES_MAX;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+/// The seed addresses of one node.
 pub struct Seeds {
     given: Vec<String>,
     kept: Vec<String>,
@@ -28,6 +29,7 @@ pub struct Seeds {
 }
 
 impl Seeds {
+    /// Returns the given addresses and those of the address book.
     pub fn new(options: &NodeOptions) -> Seeds {
         let book = AddressBook::of_member(&options.data_dir, &options.store_dir(), options.cluster);
         Seeds { given: options.coordinators.clone(), kept: book.read(), heard: Mutex::default(), book }
@@ -37,7 +39,7 @@ impl Seeds {
         self.heard.lock().expect("nothing panics while it holds this lock")
     }
 
-    /// Returns all addresses, those of members that are surely there first.
+    /// Returns all addresses except `own`, those of members that were heard first.
     pub fn addresses(&self, own: &str) -> Vec<String> {
         let mut all: Vec<String> = self.held().iter().map(|info| info.address.clone()).collect();
         all.extend(self.given.iter().chain(&self.kept).cloned());
@@ -46,7 +48,7 @@ impl Seeds {
         all
     }
 
-    /// Takes a member in that said where it is, or that another one knows.
+    /// Records a member that dialled this node or that another node reported.
     pub fn hear(&self, info: &MemberInfo) {
         if info.raft_id == 0
             || info.address.len().max(info.machine.len()).max(info.host.len()) > ADDRESS_BYTES_MAX
@@ -60,19 +62,20 @@ impl Seeds {
         }
     }
 
-    /// Returns the members that were heard of before this node belonged.
+    /// Returns the members heard of while this node waited to join.
     pub fn heard(&self) -> Vec<MemberInfo> {
         self.held().clone()
     }
 
-    /// Keeps these addresses on disk.
+    /// Writes these addresses to the address book.
     pub async fn keep(&self, addresses: Vec<String>) {
         let book = self.book.clone();
         smol::unblock(move || book.write(addresses)).await;
     }
 }
 
-/// Asks all addresses whom they know, so that a node that waits to join learns of members through others that wait.
+/// Queries all seed addresses for the members they know. So a node that waits to join learns of members through other
+/// nodes that wait.
 pub async fn ask_around(node: &Arc<Node>) {
     let asking = node.seed_addresses().into_iter().map(|address| {
         let node = node.clone();
@@ -97,14 +100,14 @@ mod tests {
     use crate::roles::node::service::tests::backend;
 
     #[test]
-    fn who_was_heard_comes_first_and_hearsay_is_bounded() {
+    fn members_that_were_heard_come_first_and_reports_are_bounded() {
         let folder = tempfile::tempdir().unwrap();
         let service = backend(folder.path(), &[1]);
         let seeds = Seeds { given: vec!["a:1".into(), "b:2".into()], ..Seeds::new(&service.node.options) };
         let info =
             |raft_id, address: &str| MemberInfo { raft_id, address: address.into(), ..MemberInfo::default() };
         seeds.hear(&info(3, "c:3"));
-        seeds.hear(&info(0, "nobody:1"));
+        seeds.hear(&info(0, "no-id:1"));
         seeds.hear(&info(4, &"x".repeat(ADDRESS_BYTES_MAX + 1)));
         seeds.hear(&info(2, "b:2"));
         assert_eq!(seeds.addresses("a:1"), ["c:3", "b:2"]);

@@ -1,7 +1,7 @@
-//! What a member answers.
+//! Entry point for all requests that a member receives.
 //!
-//! A backend serves people: reads from its own store, writes through the replica, passwords through their queue.
-//! A coordinator answers for itself and lets servers join, and serves no people.
+//! A backend serves users: reads from its own store, writes through the replica, passwords through the hashing queue.
+//! A coordinator answers status queries, membership and operator requests, but serves no users.
 
 use super::coordination::{self, locked, servers};
 use super::reading::READ_WAIT;
@@ -26,12 +26,13 @@ use smol::lock::Semaphore;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// An answer that is this late is given up.
+/// Time after a request's deadline at which it is abandoned.
 const LATE: Duration = Duration::from_millis(100);
 
-/// Whoever looks for what became of a request, one after the other.
+/// Permit for looking up the recorded outcome of a request, one lookup at a time.
 static OUTCOMES: Semaphore = Semaphore::new(1);
 
+/// The listener's handler for this node.
 pub struct Service {
     pub node: Arc<Node>,
 }
@@ -45,7 +46,7 @@ impl listener::Node for Service {
         }
         let fits = match plane {
             Plane::Status => matches!(ask, Ask::History),
-            // A balancer's.
+            // Served by balancers only.
             Plane::Directory => false,
             _ => true,
         };
@@ -61,12 +62,12 @@ impl listener::Node for Service {
         }
         let asking = Asking { node: &self.node, member, deadline };
         match ask {
-            // What is asked most. The core counts the time of what it is asked, and answers: no timer for each.
+            // The most frequent request. The replica's core enforces its deadline, so it needs no timer of its own.
             Ask::Write(request) if self.node.options.role == Role::Backend && plane != Plane::Control => {
                 asking.write(request).await
             }
-            // Whatever hangs: who asked is told in time, and what is done for nobody is dropped. In a box, so that writes
-            // need no room for it.
+            // The timer answers a request that hangs and drops its work. Boxed, so that the future of a plain write stays
+            // small.
             _ => Box::pin(self.decide(plane, ask, asking)).or(late(deadline)).await,
         }
     }
@@ -95,6 +96,7 @@ impl listener::Node for Service {
 }
 
 impl Service {
+    /// Dispatches a request by its kind, the connection's plane and this node's role.
     async fn decide(&self, plane: Plane, ask: Ask, asking: Asking<'_>) -> Answer {
         match ask {
             Ask::NodeStatus => Answer::NodeStatus(Box::new(self.status())),
@@ -115,14 +117,14 @@ impl Service {
             Ask::Pin(ask) if plane == Plane::Control => asking.pinned(ask).await,
             Ask::GetServer { client, before } => asking.server_of(client, before.as_deref()),
             _ if self.node.options.role == Role::Coordinator => Answer::Unavailable(Why::NotServing),
-            // A stream has its connection to itself: `Service::stream`.
+            // A stream has a connection of its own, see `Service::stream`.
             Ask::Subscribe { .. }
             | Ask::Join { .. }
             | Ask::Lose { .. }
             | Ask::Drain { .. }
             | Ask::Transfer { .. }
             | Ask::Pin(_)
-            // A balancer's to answer.
+            // Served by balancers only.
             | Ask::Directory(_) => Answer::Refused(Denied::new(Code::InvalidEntry)),
             Ask::Write(request) => asking.write(request).await,
             Ask::CreateAccount { id, born, form } => asking.create_account(id, born, form).await,
@@ -144,6 +146,7 @@ impl Service {
         }
     }
 
+    /// Returns the node's full status.
     fn status(&self) -> NodeStatus {
         let member = self.node.member.get();
         let replica = member.map(|it| it.replica.status()).unwrap_or_default();
@@ -165,24 +168,27 @@ impl Service {
     }
 }
 
+/// Waits until a request is abandoned, then returns its answer.
 async fn late(deadline: Instant) -> Answer {
     smol::Timer::at(deadline + LATE).await;
     Answer::Unavailable(Why::NotServing)
 }
 
-/// One question, while it is answered.
+/// Context of one request.
 pub(super) struct Asking<'a> {
     pub(super) node: &'a Arc<Node>,
     pub(super) member: &'a Member,
     pub(super) deadline: Instant,
 }
 
+/// Returns the answer to a request for which the store could not be read. The store's writer meets the same error and ends
+/// the process. Until then this node does not serve.
 pub(super) fn broken(error: &DbError) -> Answer {
-    // The writer meets the same and ends the process; until then this node does not serve.
-    log::error!("the store cannot be read: {error}");
+    log::error!("cannot read the store: {error}");
     Answer::Unavailable(Why::NotServing)
 }
 
+/// Returns the answer to a request that the replica did not decide.
 pub(super) fn undecided(why: Undecided) -> Answer {
     match why {
         Undecided::Late => Answer::Unavailable(Why::NoLeader),
@@ -193,13 +199,15 @@ pub(super) fn undecided(why: Undecided) -> Answer {
 }
 
 impl Asking<'_> {
+    /// Submits a command to the replica and waits for its outcome. Refuses it here if it is too long, or if it grows the
+    /// store while disks are full.
     pub(super) async fn submit(&self, id: RequestId, born: LogIndex, command: Command) -> Answer {
         let request = Request { id, born, command };
         if !request.fits() {
             return Answer::Refused(Denied::new(Code::InvalidEntry));
         }
         if request.command.grows() && self.node.disks_are_full() {
-            // One that was carried out already is told so, however full it has become.
+            // A retry of a request that was already applied gets its outcome even while the disk is full.
             match self.first_outcome(id).await {
                 Ok(Some(_)) => {}
                 Ok(None) => return Answer::Refused(Denied::new(Code::DisksFull)),
@@ -215,8 +223,13 @@ impl Asking<'_> {
         }
     }
 
-    /// What became of a request that is remembered here. Reads the store, and waits for the writer: on a thread where that
-    /// may take its time, one request at a time, so that reads go on beside it.
+    /// Returns the recorded outcome of a request that is still in the deduplication window.
+    ///
+    /// This reads the store and waits for the writer's lock. It runs on a reader thread, one lookup at a time, so that
+    /// other reads go on.
+    ///
+    /// # Errors
+    /// The store cannot be read.
     pub(super) async fn first_outcome(&self, id: RequestId) -> Result<Option<(LogIndex, Outcome)>, DbError> {
         let _turn = OUTCOMES.acquire().await;
         let node = self.node.clone();
@@ -231,7 +244,7 @@ impl Asking<'_> {
         if cluster != self.member.identity.cluster {
             return Answer::Refused(Denied::new(Code::WrongCluster));
         }
-        // Nobody joins a group before its first entry has named the founder: that refusal would be remembered.
+        // A join before the first entry has recorded the founder would be refused, and the refusal recorded for its id.
         match self.member.replica.reader().view().and_then(|view| members::all(&view)) {
             Ok(members) if members.is_empty() => return Answer::Unavailable(Why::Behind),
             Ok(_) => {}
@@ -240,12 +253,14 @@ impl Asking<'_> {
         self.operate(id, Command::Join { site, member }).await
     }
 
-    /// A command that may safely be born now: the rules make it happen once by what it is about.
+    /// Submits a command with the current index as its submitted-at index. Only for commands that are idempotent by their
+    /// content, because a retry gets another index.
     async fn operate(&self, id: RequestId, command: Command) -> Answer {
         let born = self.member.replica.reader().applied();
         self.submit(id, born, command).await
     }
 
+    /// Removes a member that has lost its store. `alive`: also if it is running.
     async fn lose(&self, id: RequestId, name: MemberName, alive: bool) -> Answer {
         let me = name == self.node.options.who();
         if !alive && (me || self.member.peers.is_alive(name)) {
@@ -254,7 +269,7 @@ impl Asking<'_> {
         self.operate(id, Command::Lose { name }).await
     }
 
-    /// Only the leader can hand over; whoever else is asked passes the question on, once.
+    /// Transfers leadership. Only the leader can do so; any other member forwards the request to it.
     async fn transfer(&self, name: MemberName) -> Answer {
         let status = self.member.replica.status();
         let named = self.member.replica.reader().view().and_then(|view| members::named(&view, name));
@@ -273,14 +288,14 @@ impl Asking<'_> {
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
         let ask = Ask::Transfer { name };
-        // A node that stopped leading meanwhile would pass it on again: the deadline bounds how far that goes.
+        // A node that has lost leadership meanwhile forwards the request again. The deadline bounds the chain.
         ask_once(&leader.address, Plane::Control, &self.node.options.keys, ask, left)
             .await
             .unwrap_or(Answer::Unavailable(Why::NoLeader))
     }
 
-    /// Commands that people may give as they are. Those that carry what a backend checked, and those that only
-    /// members propose, are not among them.
+    /// Submits a command of a user. Refuses commands that carry results of checks made by a backend, and commands that only
+    /// members propose.
     async fn write(&self, mut request: Request) -> Answer {
         if !request.command.is_peoples() {
             return Answer::Refused(Denied::new(Code::InvalidEntry));
@@ -292,8 +307,11 @@ impl Asking<'_> {
         }
     }
 
-    /// Whether whoever writes this has not written too much lately. Who it is, is looked up once and then remembered:
-    /// nothing that is written waits for the disk.
+    /// Applies the rate limit of the account that writes. The account of a session is looked up once and then cached, so
+    /// that writes do not wait for the disk.
+    ///
+    /// # Errors
+    /// The answer to send: a refusal, or why the session could not be looked up.
     async fn not_too_much(&self, request: &Request, session: Option<TokenHash>) -> Result<(), Answer> {
         let limits = &self.node.limits;
         if !limits.count_writes() {
@@ -305,14 +323,18 @@ impl Asking<'_> {
             _ => known,
         };
         limits.write(&request.command, account, request.id).map_err(|code| match (session, account) {
-            // Those whom nobody knows share what one account may write: the log holds refusals, too.
+            // All unknown sessions share one allowance, because refused commands take room in the log too.
             (Some(_), None) => Answer::Refused(Denied::new(Code::NotLoggedIn)),
             _ => Answer::Refused(Denied::new(code)),
         })
     }
 
+    /// Looks up the account of a session in the store and caches it. Returns `None` for an unknown session.
+    ///
+    /// # Errors
+    /// The answer to send: this node is behind the session's log-in, the submitted-at index is beyond the commit index, or
+    /// the store cannot be read.
     async fn learn_owner(&self, session: TokenHash, born: LogIndex) -> Result<Option<AccountId>, Answer> {
-        // What cannot be had here is decided by the rules, as far as it can be told whose it is.
         let ends = self.deadline.min(Instant::now() + READ_WAIT);
         let caught_up = match self.member.replica.reach(born, ends).await {
             Ok(()) => true,
@@ -334,12 +356,12 @@ impl Asking<'_> {
                 Ok(Some(account))
             }
             None if caught_up => Ok(None),
-            // Opened where this node has not come yet.
+            // The session may have been opened beyond this node's applied index.
             None => Err(Answer::Unavailable(Why::Behind)),
         }
     }
 
-    /// What those who run the group may do with the namespace, and with what is people's.
+    /// Submits a command on behalf of an operator: operator commands on any member, user commands on a backend.
     async fn write_as_operator(&self, request: Request) -> Answer {
         match self.node.options.role {
             _ if request.command.is_operators() => {
@@ -350,6 +372,7 @@ impl Asking<'_> {
         }
     }
 
+    /// Returns the server that a client should use.
     fn server_of(&self, client: u64, before: Option<&str>) -> Answer {
         match servers::choose(self.node, client, before) {
             Ok((server, changed)) => Answer::Server { server, changed },
@@ -388,12 +411,12 @@ pub(super) mod tests {
         Asker { plane, from: Ipv4Addr::LOCALHOST.into() }
     }
 
-    /// A backend that was founded among these voters and has no links.
+    /// Returns a backend that was founded with these voters and has no links.
     pub(in crate::roles::node) fn backend(folder: &Path, voters: &[u64]) -> Arc<Service> {
         backend_with(folder, voters, u64::MAX)
     }
 
-    /// The same, with so much room on its disk.
+    /// Returns the same with this disk quota.
     fn backend_with(folder: &Path, voters: &[u64], quota_bytes: u64) -> Arc<Service> {
         let (role, cluster) = (Role::Backend, ClusterId(1));
         let identity = Identity { cluster, history: HistoryId(2), raft_id: 1, role, site: 1, id: 1 };
@@ -457,7 +480,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn who_comes_before_the_founder_has_entered_itself_is_not_refused_for_good() {
+    fn a_join_before_the_founder_is_recorded_is_not_refused_permanently() {
         let folder = tempfile::tempdir().unwrap();
         let service = backend(folder.path(), &[1]);
         let member = NewMember {
@@ -473,7 +496,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_too_long_costs_no_place_in_the_log() {
+    fn a_command_that_is_too_long_does_not_enter_the_log() {
         let folder = tempfile::tempdir().unwrap();
         let service = backend(folder.path(), &[1]);
         let session = TokenHash([0; 32]);
@@ -489,14 +512,14 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_token_that_no_server_gave_out_is_told_from_one_that_is_not_reached_yet() {
+    fn a_token_that_no_server_issued_is_distinguished_from_one_not_reached_yet() {
         let folder = tempfile::tempdir().unwrap();
         let ahead = Token { history: HistoryId(2), index: 1_000 };
         let service = backend(folder.path(), &[1]);
         let begin = Instant::now();
         assert_eq!(read(&service, ahead), Answer::Unavailable(Why::OtherHistory));
         assert!(begin.elapsed() < READ_WAIT, "{:?}", begin.elapsed());
-        // Without a majority that cannot be known.
+        // Without a majority they cannot be distinguished.
         let folder = tempfile::tempdir().unwrap();
         let service = backend(folder.path(), &[1, 2, 3]);
         assert_eq!(read(&service, ahead), Answer::Unavailable(Why::Behind));
@@ -510,26 +533,26 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_log_in_is_refused_by_the_newest_state_alone() {
+    fn a_log_in_is_refused_only_by_the_newest_state() {
         let folder = tempfile::tempdir().unwrap();
         let service = backend(folder.path(), &[1]);
         let refused = Denied::of(Code::NoSuchUser, Field::Username);
         assert_eq!(log_in(&service), Answer::Refused(refused));
-        // The account may be there, where this node has not come yet.
+        // The account may have been created beyond this node's applied index.
         let folder = tempfile::tempdir().unwrap();
         let service = backend(folder.path(), &[1, 2, 3]);
         assert_eq!(log_in(&service), Answer::Unavailable(Why::NoLeader));
     }
 
-    /// The thread that asks is that of the sockets and of Raft: a disk that is slow must not stop it.
+    /// The request is handled on the thread of the sockets and of Raft, which a slow disk must not block.
     #[test]
-    fn while_disks_are_full_nothing_that_is_written_waits_for_the_writer_where_sockets_are() {
+    fn while_disks_are_full_a_write_does_not_block_the_io_thread_on_the_writer() {
         let folder = tempfile::tempdir().unwrap();
         let service = backend_with(folder.path(), &[1], 0);
         service.node.disk.look();
         let command = TreeCommand::MakeFolder { path: "/a".parse().unwrap(), parents: true }.into();
         let ask = Ask::Write(Request { id: RequestId(8), born: 0, command });
-        assert!(!ask.reads_store(), "it is answered where the sockets are");
+        assert!(!ask.reads_store(), "it is answered on the I/O thread");
         let held = service.node.member.get().unwrap().replica.reader().hold_requests();
         let (gave_way, way) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
@@ -543,12 +566,12 @@ pub(super) mod tests {
             let waited = way.recv_timeout(Duration::from_secs(10));
             drop(held);
             assert_eq!(asking.join().unwrap(), Answer::Refused(Denied::new(Code::DisksFull)));
-            assert_eq!(waited, Ok(true), "it waited for the writer's lock");
+            assert_eq!(waited, Ok(true), "it blocked on the writer's lock");
         });
     }
 
     #[test]
-    fn a_password_that_would_be_checked_too_late_is_not_waited_for() {
+    fn a_password_check_that_would_be_too_late_is_abandoned() {
         let folder = tempfile::tempdir().unwrap();
         let service = backend(folder.path(), &[1]);
         let limit = Duration::from_millis(5);
@@ -559,7 +582,7 @@ pub(super) mod tests {
                 let ask = Ask::LogIn {
                     id: RequestId(number.into()),
                     born: 0,
-                    username: "nobody".into(),
+                    username: "unknown".into(),
                     password,
                     token,
                 };

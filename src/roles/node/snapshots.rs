@@ -1,13 +1,14 @@
-//! The whole state, on a link of its own, so that heartbeats never wait behind it. One is received at a time.
+//! Snapshots: transfer of the full state to another member.
 //!
 //! ```text
-//!   sender ── SnapshotHello ──▶ receiver   who, the engine's message, what the state is of
-//!          ◀── Verdict ───────             go on, or why not
+//!   sender ── SnapshotHello ──▶ receiver   hello, the engine's message, head of the snapshot
+//!          ◀── Verdict ───────             go, or the reason for refusing
 //!          ── Part::Rows … Part::End ──▶
 //!          ◀── Verdict ───────             complete
 //! ```
 //!
-//! Whatever reads or writes the disk here does so on a thread of its own: a card may take seconds.
+//! A snapshot has a link of its own, so that heartbeats never wait behind it. A member receives one at a time. All disk
+//! access runs on blocking threads, because an SD card may take seconds.
 
 use super::Node;
 use super::peers;
@@ -27,19 +28,23 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+/// First frame of the sender.
 #[derive(Debug, Serialize, Deserialize)]
 struct SnapshotHello {
     hello: PeerHello,
+    /// Encoded Raft message that announces the snapshot.
     message: Bytes,
     head: SnapshotHead,
 }
 
+/// Further frames of the sender.
 #[derive(Debug, Serialize, Deserialize)]
 enum Part {
     Rows(Chunk),
     End(SnapshotSum),
 }
 
+/// Frames of the receiver.
 #[derive(Debug, Serialize, Deserialize)]
 enum Verdict {
     Go,
@@ -53,29 +58,29 @@ enum SnapshotError {
     Frame(#[from] FrameError),
     #[error(transparent)]
     Db(#[from] DbError),
-    #[error("the other side says: {0}")]
+    #[error("refused by the peer: {0}")]
     Refused(String),
-    #[error("it is not known where that member is")]
+    #[error("the address of that member is not known")]
     Nowhere,
     #[error("another snapshot is being received")]
     Busy,
 }
 
-/// Sends the state to a member and tells the replica how it went.
+/// Sends a snapshot to a member and reports the result to the replica.
 pub async fn send(node: Arc<Node>, to: RaftId, address: Option<String>, message: Box<RaftMessage>) {
     let Some(member) = node.member.get() else { return };
     let result = try_send(&node, to, address, *message).await;
     match &result {
-        Ok(rows) => log::info!("member {to} has the whole state: {rows} rows"),
+        Ok(rows) => log::info!("sent a snapshot of {rows} rows to member {to}"),
         Err(error) => {
-            log::info!("a snapshot did not reach member {to}: {error}");
-            // Read from this member's own store: what is found there is worse than a snapshot that does not arrive.
+            log::info!("could not send a snapshot to member {to}: {error}");
+            // The error comes from this member's own store, which counts as lost then.
             if let SnapshotError::Db(error) = error
                 && error.is_damage()
             {
                 let _ = node.failed.try_send(Failing::Lost(error.to_string()));
             }
-            // The engine tries again with the next heartbeat: a full disk over there stays full for a while.
+            // The engine retries with the next heartbeat. The pause is for a receiver whose disk is full.
             smol::Timer::after(SNAPSHOT_RETRY_PAUSE).await;
         }
     }
@@ -117,6 +122,10 @@ async fn try_send(
     Ok(sum.rows)
 }
 
+/// Reads a verdict.
+///
+/// # Errors
+/// The connection is lost or stalls, the peer refuses, or the verdict is not a wanted one.
 async fn expect(reader: &mut Reader, wanted: impl Fn(&Verdict) -> bool) -> Result<(), SnapshotError> {
     match frame::within(SNAPSHOT_STALL, frame::read(reader, SNAPSHOT_CHUNK_BYTES_MAX)).await? {
         verdict if wanted(&verdict) => Ok(()),
@@ -125,10 +134,10 @@ async fn expect(reader: &mut Reader, wanted: impl Fn(&Verdict) -> bool) -> Resul
     }
 }
 
-/// Receives the state from a member that dialled.
+/// Receives a snapshot on an incoming link.
 pub async fn accept(node: Arc<Node>, mut channel: Channel) {
     if let Err(error) = try_accept(&node, &mut channel).await {
-        log::info!("a snapshot was not received: {error}");
+        log::info!("could not receive a snapshot: {error}");
         let _ = frame::write(&mut channel.writer, &Verdict::No(error.to_string())).await;
     }
 }
@@ -139,7 +148,9 @@ async fn try_accept(node: &Arc<Node>, channel: &mut Channel) -> Result<(), Snaps
         frame::within(PREFACE_DEADLINE, frame::read(reader, SNAPSHOT_CHUNK_BYTES_MAX)).await?;
     let from = peers::welcome(node, hello).map_err(|why| SnapshotError::Refused(why.to_string()))?;
     if !announces(&message, &head) {
-        return Err(SnapshotError::Refused("the message announces another state than the one sent".into()));
+        return Err(SnapshotError::Refused(
+            "the message announces another snapshot than the one sent".into(),
+        ));
     }
     let Some(member) = node.member.get() else { return Err(SnapshotError::Nowhere) };
     if !member.replica.begin_snapshot() {
@@ -172,7 +183,7 @@ async fn receive_parts(reader: &mut Reader, mut writer: SnapshotWriter) -> Resul
     }
 }
 
-/// This link's turn to write the incoming file; given up when dropped, handed to the replica when finished.
+/// Exclusive right to receive a snapshot. Dropping it abandons the snapshot; `finish` hands it to the replica.
 struct Turn<'a> {
     node: &'a Arc<Node>,
     done: bool,

@@ -1,20 +1,22 @@
-//! Subscriptions: what this backend applies, told to who follows it.
+//! Subscriptions: streams of the events that this backend applies.
 //!
 //! ```text
-//!   Subscribe { cursor, wanted } ─▶ a place? ─▶ our history? ─▶ applied that far? ─▶ session open? ─▶ cursor known?
+//!   Subscribe { cursor, wanted } ─▶ slot free? ─▶ same history? ─▶ applied up to cursor? ─▶ session open? ─▶ cursor in ring?
 //!                                                                            │
-//!       Live { cursor, events }* ◀── one for each look at the ring that finds something, and a beat ◀─────┘
-//!       Lapsed | Refused | Unavailable: the end
+//!       Live { cursor, events }* ◀── one per read of the ring that finds events, and heartbeats ◀─────────┘
+//!       Lapsed | Refused | Unavailable: the last answer
 //! ```
 //!
-//! A stream is a function of the log, the session and the cursor alone, so it may be resumed on another backend at
-//! exactly the next event. What waits for one reader is one batch; the rest stays in the ring, and who is overtaken
-//! by it is told to read again. A reader that takes nothing for `WRITE_STALL` loses its connection.
+//! A stream depends only on the log, the session and the cursor, so another backend can resume it at exactly the next
+//! event. One batch is buffered per subscriber; all other events stay in the shared ring. A subscriber that the ring has
+//! overtaken gets `Lapsed` and reads its page again. A subscriber that takes nothing for `WRITE_STALL` loses its connection.
 //!
-//! The session is looked up again whenever something happened to it; its age is compared with the cluster's at every
-//! look. A stream whose node has lost touch with the group ends after `LIVE_OLD_MAX`: another may know more.
+//! The session is looked up again after each event that concerns it, and its age is checked on every read of the ring. A
+//! stream ends with `Unavailable` when its node has been out of sync with the cluster for `LIVE_OLD_MAX`, because another
+//! backend may be newer.
 
 use super::reading::READ_WAIT;
+use super::service::broken;
 use super::{Member, Node};
 use crate::db::DbError;
 use crate::net::frame::FrameError;
@@ -27,17 +29,17 @@ use crate::state::{Code, Denied, Interest, LogIndex, Role, Token, Wanted};
 use smol::future::FutureExt;
 use std::time::Instant;
 
-/// Tells what is wanted behind the cursor until one side has enough.
+/// Streams the wanted events after the cursor until the subscription or the connection ends.
 ///
 /// # Errors
-/// The connection is lost, or its reader has stopped reading.
+/// The connection is lost, or the subscriber has stopped reading.
 pub async fn serve(
     node: &Node,
     cursor: Token,
     wanted: Wanted,
     outlet: &mut Outlet,
 ) -> Result<(), FrameError> {
-    // People are served by backends; the namespace is everybody's.
+    // Users are served by backends only, the namespace by coordinators too.
     let serves = node.options.role == Role::Backend || matches!(wanted, Wanted::Tree { .. });
     let Some(member) = node.member.get().filter(|_| serves) else {
         return outlet.send(Answer::Unavailable(Why::NotServing)).await;
@@ -53,6 +55,7 @@ pub async fn serve(
     outlet.send(end).await
 }
 
+/// One subscription while it is served.
 struct Subscription<'a> {
     member: &'a Member,
 }
@@ -66,7 +69,11 @@ impl Subscription<'_> {
         Answer::Lapsed { resume_at: self.token(resume_at), why }
     }
 
-    /// A follower at the cursor, or what to answer instead.
+    /// Returns a follower at the cursor.
+    ///
+    /// # Errors
+    /// The answer to send instead: the cursor is of another history, ahead of this node or no longer in the ring, the session
+    /// is not open, or the store cannot be read.
     async fn begin(&self, cursor: Token, wanted: Wanted) -> Result<Follower, Answer> {
         let replica = &self.member.replica;
         let live = replica.live();
@@ -81,17 +88,20 @@ impl Subscription<'_> {
         let (at, view) = replica.reader().view_at().map_err(|error| broken(&error))?;
         let interest = Interest::load(&view, &wanted).map_err(|error| broken(&error))?;
         let Some(interest) = interest else { return Err(Answer::Refused(Denied::new(Code::NotLoggedIn))) };
-        // What is applied is published a moment later.
+        // Applied events are published a moment later.
         live.beyond(at.saturating_sub(1)).await;
         Follower::begin(live, interest, at, cursor.index)
             .map_err(|Lapsed { resume_at }| self.lapsed(Lapse::Compacted, resume_at))
     }
 
-    /// Tells what comes, until there is a last word.
+    /// Streams events until the subscription ends. Returns the last answer.
+    ///
+    /// # Errors
+    /// The connection is lost, or the subscriber has stopped reading.
     async fn follow(&self, follower: &mut Follower, outlet: &mut Outlet) -> Result<Answer, FrameError> {
         let live = self.member.replica.live();
         let mut in_touch = Instant::now();
-        // The first piece leaves at once, even an empty one: it says that there is a stream.
+        // The first answer is sent at once, even without events, to confirm the subscription.
         let mut beat = Instant::now();
         loop {
             let batch = match follower.take(live) {
@@ -120,6 +130,10 @@ impl Subscription<'_> {
         }
     }
 
+    /// Returns true if the session has ended. `doubtful`: an event in the last batch may have ended it.
+    ///
+    /// # Errors
+    /// The store cannot be read.
     fn is_over(&self, follower: &Follower, doubtful: bool) -> Result<bool, DbError> {
         let reader = self.member.replica.reader();
         Ok(follower.interest().is_over(reader.age_ms())
@@ -129,12 +143,6 @@ impl Subscription<'_> {
 
 async fn until(moment: Instant) {
     smol::Timer::at(moment).await;
-}
-
-fn broken(error: &DbError) -> Answer {
-    // The writer meets the same and ends the process; until then this node does not serve.
-    log::error!("the store cannot be read: {error}");
-    Answer::Unavailable(Why::NotServing)
 }
 
 #[cfg(test)]
@@ -163,7 +171,7 @@ mod tests {
     const SESSION: TokenHash = TokenHash([1; 32]);
     const WANTED: Wanted = Wanted::Feed { session: SESSION };
 
-    /// A founded backend of its own, its address, and what was done there.
+    /// A founded backend with a listener.
     struct Pond {
         service: Arc<Service>,
         address: String,
@@ -209,7 +217,7 @@ mod tests {
             (index, outcome.unwrap())
         }
 
-        /// Somebody with a session.
+        /// Creates an account and opens a session.
         async fn person(&mut self, username: &str, session: TokenHash) -> AccountId {
             let create = Command::CreateAccount {
                 username: username.into(),
@@ -234,7 +242,7 @@ mod tests {
             handshake::connect(&self.address, plane, &keys(&self.service)).await.unwrap()
         }
 
-        /// A stream without a client that looks after it.
+        /// Opens a stream on a bare connection, without the client.
         async fn subscribe(&self, cursor: Token, wanted: Wanted) -> Channel {
             let mut stream = self.connect(Plane::Client).await;
             let ask = Ask::Subscribe { cursor, wanted };
@@ -252,7 +260,7 @@ mod tests {
         answer
     }
 
-    /// The next news that says something.
+    /// Returns the next news that is not empty.
     async fn news(following: &mut Following) -> News {
         let next = async {
             loop {
@@ -264,7 +272,7 @@ mod tests {
         };
         let late = async {
             smol::Timer::after(Duration::from_secs(10)).await;
-            panic!("nothing comes");
+            panic!("no news");
         };
         next.or(late).await
     }
@@ -280,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happened_and_what_happens_comes_in_order_and_the_filter_moves_with_ones_friends() {
+    fn past_and_live_events_come_in_order_and_the_filter_follows_the_friends() {
         smol::block_on(async {
             let mut pond = Pond::new().await;
             let (bobs, carls) = (TokenHash([2; 32]), TokenHash([3; 32]));
@@ -312,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_is_over_ends_its_stream_with_a_word_and_nothing_behind_it() {
+    fn a_closed_session_ends_its_stream_with_a_last_answer() {
         smol::block_on(async {
             let mut pond = Pond::new().await;
             let ada = pond.person("ada", SESSION).await;
@@ -325,9 +333,9 @@ mod tests {
             let over = News::Ended(Denied::new(Code::NotLoggedIn));
             assert_eq!(news(&mut following).await, over);
             assert_eq!(news(&mut following).await, over);
-            let mut nobodys =
+            let mut unknown =
                 pond.client().subscribe(pond.now(), Wanted::Feed { session: TokenHash([9; 32]) });
-            assert_eq!(news(&mut nobodys).await, over);
+            assert_eq!(news(&mut unknown).await, over);
 
             let other = TokenHash([2; 32]);
             pond.person("bob", other).await;
@@ -340,13 +348,13 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_that_is_too_old_or_of_elsewhere_is_read_again_and_resumed() {
+    fn a_cursor_that_is_too_old_or_of_another_history_is_read_again_and_resumed() {
         smol::block_on(async {
             let mut pond = Pond::new().await;
             let ada = pond.person("ada", SESSION).await;
             let early = pond.now();
             let croak = pond.croak(SESSION).await;
-            // The ring turns over: these never were in the log, and are nobody's.
+            // Overwrites the ring with events that are not in the log and belong to no account here.
             let flood = (1..=LIVE_EVENTS_MAX as u64 + 1)
                 .map(|_| (croak, Some(Happening::Croaked { author: AccountId(77) })));
             pond.member().replica.live().publish(None, flood, croak);
@@ -354,7 +362,9 @@ mod tests {
             let elsewhere = Token { history: HistoryId(99), index: 1 };
             for (cursor, expected) in [(early, Lapse::Compacted), (elsewhere, Lapse::OtherHistory)] {
                 let mut following = client.subscribe(cursor, WANTED);
-                let News::ReadAgain { at_least, why } = news(&mut following).await else { panic!("no word") };
+                let News::ReadAgain { at_least, why } = news(&mut following).await else {
+                    panic!("no answer")
+                };
                 assert_eq!((why, at_least), (expected, pond.now()));
                 let query = Query::Feed { session: SESSION, before: None, limit: 50 };
                 let read = Ask::Read { seen: Some(at_least), consistency: Consistency::Session, query };
@@ -372,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_ahead_of_this_node_is_waited_for_unless_it_is_of_no_entry_at_all() {
+    fn a_cursor_ahead_of_this_node_waits_unless_no_such_entry_was_committed() {
         smol::block_on(async {
             let mut pond = Pond::new().await;
             pond.person("ada", SESSION).await;
@@ -387,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_stream_is_heard_of_and_who_speaks_in_it_loses_it() {
+    fn a_quiet_stream_has_heartbeats_and_a_client_that_writes_in_it_loses_it() {
         smol::block_on(async {
             let mut pond = Pond::new().await;
             pond.person("ada", SESSION).await;
@@ -408,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_has_its_connection_to_itself() {
+    fn a_stream_needs_a_connection_of_its_own() {
         smol::block_on(async {
             let mut pond = Pond::new().await;
             pond.person("ada", SESSION).await;
@@ -426,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_so_many_and_those_who_go_make_place() {
+    fn subscriptions_are_bounded_and_a_closed_one_frees_its_slot() {
         smol::block_on(async {
             let mut pond = Pond::new().await;
             pond.person("ada", SESSION).await;
@@ -445,13 +455,13 @@ mod tests {
                 if matches!(said(&mut stream).await, Answer::Live { .. }) {
                     break;
                 }
-                assert!(begin.elapsed() < Duration::from_secs(5), "the place is not free again");
+                assert!(begin.elapsed() < Duration::from_secs(5), "the slot is not free again");
             }
         });
     }
 
     #[test]
-    fn a_reader_that_is_too_slow_is_told_so_and_holds_up_nobody() {
+    fn a_slow_subscriber_lapses_and_does_not_delay_publishing() {
         smol::block_on(async {
             let mut pond = Pond::new().await;
             let ada = pond.person("ada", SESSION).await;
@@ -461,7 +471,7 @@ mod tests {
             let live = pond.member().replica.live();
             let mut index = start.index;
             let begin = Instant::now();
-            // Nobody reads meanwhile: the ring turns over many times.
+            // The subscriber does not read meanwhile, and the ring is overwritten many times.
             while begin.elapsed() < Duration::from_millis(1_500) {
                 let events = (index + 1..=index + 1_000)
                     .map(|index| (index, Some(Happening::Croaked { author: ada })));
@@ -473,7 +483,7 @@ mod tests {
             loop {
                 match said(&mut slow).await {
                     Answer::Live { cursor: behind, events } => {
-                        // Without a hole up to where it was overtaken.
+                        // Without a gap up to the index at which it was overtaken.
                         let indexes: Vec<_> = events.iter().map(|event| event.index).collect();
                         assert_eq!(indexes, (cursor + 1..=behind.index).collect::<Vec<_>>());
                         cursor = behind.index;

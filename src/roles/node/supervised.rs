@@ -1,8 +1,8 @@
-//! What a member tells its supervisor: that it is ready, what it is doing, and that it lives.
+//! Messages to the supervisor (systemd): readiness, a status line, and the watchdog's keep-alive.
 //!
-//! It lives when the sockets' thread turns, the Raft task has had its turn since the last sign, and neither the store thread nor
-//! the main one has been at one thing for longer than `STUCK_MAX`. Both wait for disks, and a card may stall: what ends a
-//! process for that would make it read everything again, from the same card.
+//! The keep-alive is sent while the I/O thread runs, the Raft task has run since the last keep-alive, and neither the store
+//! thread nor the main thread has been busy with one operation for longer than `STUCK_MAX`. Both threads wait for disks, and
+//! an SD card may stall. Ending the process for a stall would only make it read everything again from the same card.
 
 use super::Node;
 use crate::net::tasks;
@@ -14,19 +14,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// A thread that has been at one thing for so long does not come back: installing two gigabytes on a slow card is done in less.
+/// Duration of one operation after which its thread counts as stuck. Installing a snapshot of two gigabytes on a slow card
+/// takes less.
 const STUCK_MAX: Duration = Duration::from_secs(15 * 60);
-/// How often the main thread says that it turns.
+
+/// Interval between two pulses of the main thread.
 const PULSE_EVERY: Duration = Duration::from_secs(5);
-/// For tests: the sockets' thread stands still for ever, so many milliseconds after this member is ready.
+
+/// Test hook: milliseconds after readiness at which the I/O thread blocks for ever.
 const TEST_STUCK_MS: &str = "RIBBIT_TEST_STUCK_MS";
 
-/// When the main thread last had its turn; nothing before it serves.
+/// Time of the main thread's last pulse, `None` before the node serves.
 #[derive(Debug, Default)]
 pub struct Pulse(Mutex<Option<Instant>>);
 
 impl Pulse {
-    /// On the main thread, beside its work.
+    /// Records a pulse periodically. Runs on the main thread beside its work.
     pub async fn beat(&self) {
         if !notify::is_heard() {
             return;
@@ -43,10 +46,10 @@ impl Pulse {
     }
 }
 
-/// Says that this member is ready, and goes on to say how it is, on the thread of the sockets, until the task is dropped.
+/// Reports readiness, then the status and keep-alives on the I/O thread until the returned task is dropped.
 ///
 /// # Errors
-/// What tests say is no number.
+/// `Configuration` when the test hook's value is not a number.
 pub async fn ready(node: &Arc<Node>) -> Result<smol::Task<()>, Failure> {
     notify::ready().await;
     if let Some(ms) = super::number_for_tests(TEST_STUCK_MS)? {
@@ -69,9 +72,13 @@ pub async fn ready(node: &Arc<Node>) -> Result<smol::Task<()>, Failure> {
     }))
 }
 
+/// Checks the threads and the Raft task. `turns_before` is the Raft task's turn counter at the last check.
+///
+/// # Errors
+/// The reason why the process counts as stuck.
 fn is_well(node: &Node, turns_before: &AtomicU64) -> Result<(), String> {
     let still = |name: &str, time: Duration| {
-        Err(format!("the {name} has been at one thing for {} s", time.as_secs()))
+        Err(format!("the {name} has been busy with one operation for {} s", time.as_secs()))
     };
     let silent = node.pulse.silent_for();
     if silent > STUCK_MAX {
@@ -84,15 +91,15 @@ fn is_well(node: &Node, turns_before: &AtomicU64) -> Result<(), String> {
     }
     let turns = member.replica.turns();
     match turns_before.swap(turns, Ordering::Relaxed) == turns && turns > 0 {
-        true => Err("the Raft task has not had its turn".to_string()),
+        true => Err("the Raft task has not run since the last check".to_string()),
         false => Ok(()),
     }
 }
 
-/// `backend-2 follows backend-1, in sync, applied up to 4711`
+/// Returns the status line, for example `backend-2 follows backend-1, in sync, applied up to 4711`.
 fn words(node: &Node) -> String {
     let name = node.options.name();
-    let Some(member) = node.member.get() else { return format!("{name} waits for a group to join") };
+    let Some(member) = node.member.get() else { return format!("{name} is waiting to join a cluster") };
     let status = member.replica.status();
     let applied = member.replica.reader().applied();
     let called = |id: RaftId| {
@@ -100,7 +107,7 @@ fn words(node: &Node) -> String {
         super::describe(id, known.as_ref())
     };
     match status.leader {
-        None => format!("{name} knows of no leader, nothing can be written; applied up to {applied}"),
+        None => format!("{name} has no leader, writes are unavailable; applied up to {applied}"),
         Some(_) if status.leads => format!("{name} leads, applied up to {applied}"),
         Some(leader) if status.in_sync => {
             format!("{name} follows {}, in sync, applied up to {applied}", called(leader))

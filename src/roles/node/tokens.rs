@@ -1,14 +1,14 @@
-//! Sessions as they are stored: hashed once more than they travel.
+//! Session tokens as stored: hashed once more than they are sent.
 //!
 //! ```text
-//!   token, the asker's own ── hash ──▶ what is shown to a node ── hash ──▶ the log, the rows, a backup
+//!   the client's token ── hash ──▶ the token on the wire ── hash ──▶ the token in the log, the rows, a backup
 //! ```
 //!
-//! What a node is shown opens the session, so it must not be what lies on its disk: whoever reads a card, a log or a
-//! backup shows what is written there and is nobody. Done once, where a question comes in, before anything looks at it;
-//! what members forward to each other is hashed already.
+//! The token on the wire opens the session, so it must not be on a disk: a copy of a card, a log or a backup does not open
+//! any session. The second hash is taken once, where a request comes in, before any other code reads it. Requests that
+//! members forward to each other are already hashed.
 //!
-//! Tokens of leases are not: they belong to programs, end with them, and open nothing that people wrote.
+//! Lease tokens are stored as sent. They belong to programs, end with them, and give no access to user data.
 
 use crate::net::protocol::Ask;
 use crate::net::secret::stored_token;
@@ -18,7 +18,7 @@ fn hash(session: &mut TokenHash) {
     *session = stored_token(*session);
 }
 
-/// The question as the rules know those who ask it.
+/// Replaces the session token in a request by its stored form.
 pub fn stored(mut ask: Ask) -> Ask {
     match &mut ask {
         Ask::Write(request) => {
@@ -29,7 +29,7 @@ pub fn stored(mut ask: Ask) -> Ask {
         }
         Ask::LogIn { token, .. } => hash(token),
         Ask::DeleteAccount { session, .. } | Ask::ChangePassword { session, .. } => hash(session),
-        // `Service::stream` does not come by here.
+        // Normally handled by `Service::stream`, which calls `stored_wanted` itself.
         Ask::Subscribe { wanted, .. } => stored_wanted(wanted),
         Ask::NodeStatus
         | Ask::Join { .. }
@@ -47,7 +47,7 @@ pub fn stored(mut ask: Ask) -> Ask {
     ask
 }
 
-/// The same of what somebody wants to follow.
+/// Replaces the session token in a subscription by its stored form.
 pub fn stored_wanted(wanted: &mut Wanted) {
     match wanted {
         Wanted::Feed { session } => hash(session),

@@ -1,8 +1,8 @@
-//! Two servers of one name: the second is refused, while the first is there.
+//! Duplicate-id check: a server does not start while another process with the same role and number answers.
 //!
-//! There means that it answers now, at the address where it was last known: a process that was started again on the
-//! same board takes the place of the old one at once, since nobody answers there but itself. What it costs is one
-//! question, and only where that address is not this process's own.
+//! The other process must answer now, at its last known address. A process that was restarted on the same machine takes
+//! over at once, because only it answers at that address. The check costs one status query, and only when the known
+//! address is not this process's own.
 
 use super::Node;
 use crate::db::Store;
@@ -12,14 +12,14 @@ use crate::net::protocol::MemberInfo;
 use crate::roles::failure::{Exit, Failure};
 use crate::state::members;
 
-/// A store that was copied: its member runs elsewhere already.
+/// Refuses a store that was copied while its member runs elsewhere.
 ///
 /// # Errors
-/// 78: it does.
+/// `Configuration` when the member that the store belongs to answers elsewhere.
 pub async fn refuse_copy(node: &Node, store: &Store) -> Result<(), Failure> {
     let Some(identity) = store.identity() else { return Ok(()) };
     let row = store.reader().view().and_then(|view| members::get(&view, identity.raft_id));
-    // A store that cannot be read is found out by who reads it next.
+    // A read error is not reported here: the next reader of the store meets and reports it.
     let Ok(Some(row)) = row else { return Ok(()) };
     match at(node, &row.address).await {
         Some(twin) if twin.raft_id == identity.raft_id => Err(refusal(node, &twin)),
@@ -27,10 +27,10 @@ pub async fn refuse_copy(node: &Node, store: &Store) -> Result<(), Failure> {
     }
 }
 
-/// A name that the group knows: somebody who has it answers.
+/// Refuses to start if a running server of the cluster has this node's role and number.
 ///
 /// # Errors
-/// 78: it does.
+/// `Configuration` when such a server answers.
 pub async fn refuse_name(node: &Node) -> Result<(), Failure> {
     for address in &node.seed_addresses() {
         let Ok(status) = ask_status(address, Plane::Control, &node.options.keys).await else { continue };
@@ -44,7 +44,7 @@ pub async fn refuse_name(node: &Node) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Another process of this node's name that answers at this address now.
+/// Returns another process with this node's role and number, if one answers at this address now.
 async fn at(node: &Node, address: &str) -> Option<MemberInfo> {
     if address.is_empty() || address == node.whereabouts.address() {
         return None;
@@ -57,8 +57,8 @@ async fn at(node: &Node, address: &str) -> Option<MemberInfo> {
 fn refusal(node: &Node, twin: &MemberInfo) -> Failure {
     let host = if twin.host.is_empty() { String::new() } else { format!(" on {}", twin.host) };
     let text = format!(
-        "{} is there already: process {}{host} answers at {}. Two servers of a cluster cannot share a number: choose \
-         another --id, or stop that one first",
+        "{} is already running: process {}{host} answers at {}. Each server of a cluster needs its own number: choose \
+         another --id, or stop that server first",
         node.options.name(),
         twin.pid,
         twin.address

@@ -1,11 +1,13 @@
-//! Where others reach this member: what was given, else the bound address; where that says "all of this machine's", the
-//! address from which this machine reaches the others.
+//! Advertised address: the HOST:PORT at which others reach this node.
 //!
-//! The last is looked up again each [`LOOK_EVERY`]: a board may be up before its network, and a router may hand out another
-//! address while everything runs. Then the links are dialled anew, since the old ones come from an address that is nobody's,
-//! and each hello says the new one. While there is no way to anybody, the last address stays. Looking sends nothing, but for
-//! names, which are looked up more seldom, and never before the socket listens. It tells nobody by itself; [`super::peers`]
-//! does.
+//! It is the address given with `--advertise`, else the address that the socket is bound to. If the socket is bound to all
+//! interfaces, it is the source address of this machine's route to the other members.
+//!
+//! In the last case the address is looked up again every [`LOOK_EVERY`]: a machine may start before its network is up, and a
+//! router may assign another address later. After a change [`super::peers`] dials all links anew, because the old ones
+//! have a source address that no longer exists, and each hello carries the new address. While there is no route, the last
+//! address stays. The lookup only asks the kernel and sends no packet. Host names of members are resolved less often, and
+//! never before the socket listens.
 
 use super::Node;
 use crate::roles::options::NodeOptions;
@@ -15,34 +17,41 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket}
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+/// Interval between two lookups of the own address.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Names are asked for as often as this,
+
+/// Interval between two resolutions of the members' host names.
 const NAMES_EVERY: Duration = Duration::from_secs(60);
-/// and more often while none of them is known.
+
+/// Interval between two resolutions while none has succeeded.
 const NO_NAMES_EVERY: Duration = Duration::from_secs(5);
-/// Who joins waits so long for the first look: a name server may be missing.
+
+/// Time limit of the first lookup with name resolution, before joining. The name server may be missing.
 const FIRST_LOOK_MAX: Duration = Duration::from_secs(10);
-/// Nobody has these (RFC 5737, RFC 3849), and what is sent there leaves by the usual way.
+
+/// Documentation addresses (RFC 5737, RFC 3849), which no machine has. The route to them is the default route.
 const ELSEWHERE: [SocketAddr; 2] = [
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9),
     SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)), 9),
 ];
 
+/// The advertised address of one node.
 pub struct Whereabouts {
-    /// HOST:PORT that others are told.
+    /// HOST:PORT.
     address: Mutex<String>,
-    /// The port, where the address is this machine's to find.
+    /// Port to combine with the looked-up address, if the address is looked up.
     found_with: Option<u16>,
     moved: Event,
 }
 
 impl Whereabouts {
+    /// Returns the address from the options or the bound address, after a first lookup without name resolution.
     pub fn new(options: &NodeOptions, bound: SocketAddr) -> Whereabouts {
         let (address, found_with) = match &options.advertise {
             Some(given) => (given.clone(), None),
             None if !bound.ip().is_unspecified() => (bound.to_string(), None),
             None => {
-                // Without asking for names: nobody is heard before this is done.
+                // Without name resolution, which may block: no connection is accepted before this is done.
                 let literal = options.coordinators.iter().filter_map(|address| address.parse().ok());
                 let ip = from_where(&literal.collect::<Vec<_>>()).unwrap_or(Ipv4Addr::LOCALHOST.into());
                 (SocketAddr::new(ip, bound.port()).to_string(), Some(bound.port()))
@@ -55,12 +64,12 @@ impl Whereabouts {
         self.address.lock().expect("nobody panics while it holds this lock")
     }
 
-    /// HOST:PORT that others are told.
+    /// Returns the advertised HOST:PORT.
     pub fn address(&self) -> String {
         self.held().clone()
     }
 
-    /// Looks once with all names, for who joins next and says where it is.
+    /// Looks up the address once with name resolution, before the node joins and announces its address.
     pub async fn settle(&self, others: &[String]) {
         if self.found_with.is_none() {
             return;
@@ -77,18 +86,18 @@ impl Whereabouts {
         let now = SocketAddr::new(ip, port).to_string();
         let before = std::mem::replace(&mut *self.held(), now.clone());
         if before != now {
-            log::info!("this machine is at {now} now, no longer at {before}");
+            log::info!("this machine's address changed from {before} to {now}");
             self.moved.notify(usize::MAX);
         }
     }
 
-    /// Completes when that becomes another.
+    /// Returns a listener that completes when the address changes.
     pub fn moved(&self) -> EventListener {
         self.moved.listen()
     }
 }
 
-/// Looks where this machine is, for ever.
+/// Looks up the address periodically for as long as the process lives.
 pub async fn watch(node: &Node) {
     let here = &node.whereabouts;
     if here.found_with.is_none() {
@@ -101,14 +110,14 @@ pub async fn watch(node: &Node) {
         if asked.is_none_or(|at| at.elapsed() >= pause) {
             asked = Some(Instant::now());
             let found = resolved(&node.options.coordinators).await;
-            // What could be asked for before is still there.
+            // After a failed resolution, the earlier result is still used.
             others = if found.is_empty() { others } else { found };
         }
         here.look(&others);
     }
 }
 
-/// Names are looked up, which may take its time.
+/// Resolves host names, on a blocking thread.
 async fn resolved(addresses: &[String]) -> Vec<SocketAddr> {
     let addresses = addresses.to_vec();
     let resolve =
@@ -116,22 +125,24 @@ async fn resolved(addresses: &[String]) -> Vec<SocketAddr> {
     smol::unblock(resolve).await
 }
 
-/// This machine's address on the way to the others.
+/// Returns this machine's source address towards the other members.
 fn from_where(others: &[SocketAddr]) -> Option<IpAddr> {
     let ways: Vec<(IpAddr, IpAddr)> = others.iter().filter_map(|to| Some((to.ip(), way_to(*to)?))).collect();
     let outwards = || ELSEWHERE.into_iter().filter_map(way_to).find(|ip| !ip.is_loopback());
     best(&ways).or_else(|| if ways.is_empty() { None } else { outwards() })
 }
 
-/// Of pairs of where to and from where. Systems give their own name an address like 127.0.1.1, at which nobody else finds
-/// them: only who was told 127.0.0.1 itself means that all of the group is here.
+/// Returns the best source address of pairs (destination, source): one that is not loopback, else loopback if a destination
+/// is exactly 127.0.0.1 or ::1, which means that the whole cluster runs on this machine. Other loopback destinations do not
+/// count: systems resolve their own host name to an address like 127.0.1.1, which other machines cannot reach.
 fn best(ways: &[(IpAddr, IpAddr)]) -> Option<IpAddr> {
     let outwards = ways.iter().find(|(_, from)| !from.is_loopback());
     let here = |to: IpAddr| to == Ipv4Addr::LOCALHOST || to == Ipv6Addr::LOCALHOST;
     outwards.or_else(|| ways.iter().find(|(to, _)| here(*to))).map(|(_, from)| *from)
 }
 
-/// The address that a packet to there would have. Sends nothing: it only asks the kernel which way it would go.
+/// Returns the source address that a packet to this destination would have. Sends nothing: it only asks the kernel for the
+/// route.
 fn way_to(to: SocketAddr) -> Option<IpAddr> {
     let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind((any, 0)).ok()?;
@@ -169,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_or_bound_is_told_and_only_what_was_found_is_looked_up_again() {
+    fn a_given_or_bound_address_is_fixed_and_only_a_found_one_is_looked_up_again() {
         let at = |options: &NodeOptions, bound: &str| {
             let here = Whereabouts::new(options, bound.parse().unwrap());
             (here.address(), here.found_with.is_some())
@@ -178,13 +189,13 @@ mod tests {
         assert_eq!(at(&given, "0.0.0.0:9000"), ("board1:9000".into(), false));
         let bound = options(None, &["127.0.0.1:9"]);
         assert_eq!(at(&bound, "192.0.2.1:9000"), ("192.0.2.1:9000".into(), false));
-        // The way to oneself leads from oneself.
+        // The route to a local address starts at that address.
         assert_eq!(at(&bound, "0.0.0.0:9000"), ("127.0.0.1:9000".into(), true));
         assert_eq!(at(&options(None, &[]), "0.0.0.0:9000"), ("127.0.0.1:9000".into(), true));
     }
 
     #[test]
-    fn an_address_that_only_this_machine_knows_is_the_last_resort() {
+    fn a_loopback_address_is_the_last_resort() {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
         let own_name = (ip("127.0.1.1"), ip("127.0.0.1"));
         let other = (ip("192.168.1.12"), ip("192.168.1.11"));

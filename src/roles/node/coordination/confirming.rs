@@ -1,13 +1,14 @@
-//! A leader's answers to beats: sent once a majority has confirmed, after the beat came, that it still leads.
+//! The leader's answers to heartbeats. An answer extends a lease, so it is sent only after a majority has confirmed, after
+//! the heartbeat arrived, that this node still leads.
 //!
 //! ```text
-//!   beat ─▶ waiting ─▶ one round of the read index for all that wait ─▶ Heard to each
-//!                          └── not confirmed in time, or another term by now ──▶ no answer: the holder asks again
+//!   heartbeat ─▶ waiting ─▶ one read-index round for all waiting ones ─▶ Heard to each
+//!                          └── not confirmed in time, or another term ──▶ no answer: the holder sends the next heartbeat
 //! ```
 //!
-//! A leader that was cut off, or stopped and woken up, believes for a while that it leads. Were it to confirm leases
-//! meanwhile, their holders would go on beside those whom the next leader gave them to. A round that began behind the beat
-//! proves that the next leader begins behind it too, and that one grants every lease its full time from then on.
+//! A leader that was cut off, or stopped and resumed, believes for a while that it still leads. If it confirmed leases then,
+//! their holders would go on beside the new holders appointed by the next leader. A round that began after the heartbeat
+//! arrived proves that the next leader's term begins after it, and that leader grants every lease its full time from then on.
 
 use super::{Node, heard, locked};
 use crate::net::peer::PeerTalk;
@@ -17,31 +18,35 @@ use smol::future::or;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Beats that wait for a round at most; further ones are as good as lost.
+/// Maximum number of heartbeats that wait for a round. Further ones are dropped.
 const WAITING_MAX: usize = 1_024;
-/// Time limit of one round: a holder has asked again by then.
+
+/// Time limit of one round. A holder has sent its next heartbeat by then.
 const ROUND_MAX: Duration = Duration::from_millis(500);
-/// Beats in which no client waits gather for this part of a lease, so that an idle cluster needs few rounds.
+
+/// Fraction of the lease time (one twentieth) during which heartbeats without client renewals are gathered into one round,
+/// so that an idle cluster needs few rounds.
 const GATHER_DIVISOR: u32 = 20;
 
-/// Beats that the leader has heard and not confirmed yet.
+/// Heartbeats that the leader has received but not confirmed yet.
 #[derive(Default)]
 pub struct Confirming {
     waiting: Mutex<Vec<Beat>>,
     news: Event,
 }
 
+/// An unconfirmed heartbeat.
 struct Beat {
-    /// The member on whose link it came.
+    /// Member that sent or relayed it: the answer goes back over its link.
     link: RaftId,
     from: RaftId,
     serial: u64,
-    /// A client waits for the answer.
+    /// A client's renewal waits for the answer.
     urgent: bool,
 }
 
 impl Confirming {
-    /// Takes a beat of `from` in that came on the link of `link`.
+    /// Queues a heartbeat of `from` that arrived on the link of `link`.
     pub fn add(&self, link: RaftId, from: RaftId, serial: u64, urgent: bool) {
         let mut waiting = locked(&self.waiting);
         if waiting.len() < WAITING_MAX {
@@ -54,7 +59,7 @@ impl Confirming {
         std::mem::take(&mut *locked(&self.waiting))
     }
 
-    /// Waits until a beat wants an answer; for `gather` longer while none of them is urgent.
+    /// Waits until a heartbeat is queued, then up to `gather` longer while none of them is urgent.
     async fn due(&self, gather: Duration) {
         self.until(|beats| !beats.is_empty()).await;
         let gathered = async {
@@ -63,6 +68,7 @@ impl Confirming {
         or(self.until(|beats| beats.iter().any(|beat| beat.urgent)), gathered).await;
     }
 
+    /// Waits until the queued heartbeats satisfy `wanted`.
     async fn until(&self, wanted: impl Fn(&[Beat]) -> bool) {
         loop {
             let news = self.news.listen();
@@ -74,7 +80,7 @@ impl Confirming {
     }
 }
 
-/// Confirms beats for as long as this process lives.
+/// Confirms heartbeats for as long as the process lives.
 pub async fn run(node: &Node) {
     let Some(member) = node.member.get() else { return };
     let (confirming, gather) = (&member.coordination.confirming, node.options.lease() / GATHER_DIVISOR);
@@ -89,9 +95,9 @@ pub async fn run(node: &Node) {
         }
         let confirmed = member.replica.read_index(Instant::now() + ROUND_MAX).await;
         let after = member.replica.status();
-        // In another term it was another leader that answered.
+        // In another term, another leader may have answered the read index.
         if confirmed.is_err() || !after.leads || after.term != before.term {
-            log::debug!("{} beats are not confirmed: {confirmed:?}", beats.len());
+            log::debug!("{} heartbeats were not confirmed: {confirmed:?}", beats.len());
             continue;
         }
         for Beat { link, from, serial, .. } in beats {
@@ -107,14 +113,14 @@ mod tests {
     use smol::future::poll_once;
 
     #[test]
-    fn beats_gather_unless_a_client_waits_and_their_number_is_bounded() {
+    fn heartbeats_are_gathered_unless_a_client_waits_and_are_bounded() {
         smol::block_on(async {
             let confirming = Confirming::default();
             let long = Duration::from_secs(3_600);
             let mut due = Box::pin(confirming.due(long));
             assert!(poll_once(&mut due).await.is_none());
             confirming.add(2, 2, 1, false);
-            assert!(poll_once(&mut due).await.is_none(), "more may come");
+            assert!(poll_once(&mut due).await.is_none(), "still gathering");
             confirming.add(4, 3, 1, true);
             assert!(poll_once(&mut due).await.is_some());
             assert_eq!(confirming.take().len(), 2);

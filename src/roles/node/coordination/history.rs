@@ -1,7 +1,8 @@
-//! What happened lately among the servers, and why: for the people who look after them.
+//! Recent events among the servers, as lines of text for operators.
 //!
-//! Lines in memory, the newest `LINES_MAX`; after a start they begin anew. They come from what is applied (leases and
-//! locks under `/clusters`) and from who leads. Nothing private: what people keep in the namespace is not told.
+//! The newest `LINES_MAX` lines are kept in memory; a restart clears them. They are derived from applied commands (leases,
+//! and locks under `/clusters`) and from changes of the leader. They contain nothing private: other namespace entries are
+//! not reported.
 
 use super::{Node, locked};
 use crate::net::protocol::HistoryLine;
@@ -13,11 +14,13 @@ use crate::state::{Event, Interest, LogIndex, Owner, RaftId, TreePath, members};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Lines that are kept.
+/// Maximum number of lines kept.
 const LINES_MAX: usize = 64;
-/// What happened is looked at this often: nobody waits for it, and something is applied with every write.
+
+/// Interval between two reads of the event ring. Not on every event, because every write applies one.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// The recorded lines.
 #[derive(Debug, Default)]
 pub struct History(VecDeque<HistoryLine>);
 
@@ -30,17 +33,17 @@ impl History {
         self.0.push_back(HistoryLine { wall_ms: wall_ms(), words });
     }
 
-    /// The newest last.
+    /// Returns all lines, the newest last.
     pub fn lines(&self) -> Vec<HistoryLine> {
         self.0.iter().cloned().collect()
     }
 }
 
-/// Writes down what happens for as long as this process lives.
+/// Records events for as long as the process lives.
 pub async fn record(node: &Node) {
     let Some(member) = node.member.get() else { return };
     let live = member.replica.live();
-    // What is applied again from the log after a start happened earlier.
+    // Entries replayed from the log after a start are old events, which are not recorded.
     while !member.replica.status().in_sync {
         smol::Timer::after(LOOK).await;
     }
@@ -66,13 +69,13 @@ pub async fn record(node: &Node) {
                     smol::Timer::after(LOOK).await;
                 }
             }
-            // A snapshot came between: what was in it is not told here.
+            // A snapshot was installed. Events contained in it are not recorded.
             Err(Lapsed { resume_at }) => follower = begin(resume_at),
         }
     }
 }
 
-/// Who leads, and how long nobody did.
+/// The last known leader, and since when there is none.
 #[derive(Default)]
 struct Leading {
     leader: Option<RaftId>,
@@ -88,7 +91,7 @@ impl Leading {
             (_, None) => {
                 self.leader = None;
                 self.lost_at.get_or_insert(now);
-                Some("nobody leads".into())
+                Some("the cluster has no leader".into())
             }
             (_, Some(leader)) => {
                 self.leader = Some(leader);
@@ -107,6 +110,7 @@ impl Leading {
     }
 }
 
+/// Returns a member's name from the replicated state, or its Raft id if it is not there.
 fn name_of(node: &Node, id: RaftId) -> String {
     let member = node.member.get();
     let row = member
@@ -115,6 +119,7 @@ fn name_of(node: &Node, id: RaftId) -> String {
     row.map_or_else(|| format!("member {id}"), |row| row.name())
 }
 
+/// Returns the lines for one event, none if it is not about a member's lease or a master.
 fn words_of(node: &Node, event: &Event) -> Vec<String> {
     let Happening::Tree { nodes, lease } = &event.what else { return Vec::new() };
     let mut lines = Vec::new();
@@ -123,15 +128,15 @@ fn words_of(node: &Node, event: &Event) -> Vec<String> {
             let name = name_of(node, *id);
             match fact {
                 LeaseFact::Ended(Ending::Missed { silence_ms }) => {
-                    lines.push(format!("{name} was not heard for {silence_ms} ms: its lease ended"));
+                    lines.push(format!("no heartbeat from {name} for {silence_ms} ms: its lease ended"));
                 }
                 LeaseFact::Ended(Ending::Left) => {
-                    lines.push(format!("{name} stopped and let go of its lease"));
+                    lines.push(format!("{name} was stopped and ended its lease"));
                 }
-                LeaseFact::Began => lines.push(format!("{name} is there")),
+                LeaseFact::Began => lines.push(format!("{name} is up")),
             }
             if nodes.iter().any(|node| node.path.name() == "master" && node.what == NodeFact::Removed) {
-                lines.push(format!("{name} is master no more"));
+                lines.push(format!("{name} is no longer master"));
             }
             Some(name)
         }
@@ -143,14 +148,14 @@ fn words_of(node: &Node, event: &Event) -> Vec<String> {
             (names.as_slice(), change.what)
         {
             let master =
-                who.clone().or_else(|| master_of(node, &change.path)).unwrap_or_else(|| "somebody".into());
-            lines.push(format!("{master} is master of cluster {cluster}, fence {fence}"));
+                who.clone().or_else(|| master_of(node, &change.path)).unwrap_or_else(|| "a client".into());
+            lines.push(format!("{master} is master of region {cluster}, fencing token {fence}"));
         }
     }
     lines
 }
 
-/// Who holds this lock now.
+/// Returns the name of the member that holds this lock now.
 fn master_of(node: &Node, path: &TreePath) -> Option<String> {
     let view = node.member.get()?.replica.reader().view().ok()?;
     match crate::state::namespace::node(&view, path).ok()??.owner? {

@@ -1,10 +1,11 @@
-//! The leader's judgement: who is there, who is not, who should be master. Pure: times come in, commands go out.
+//! The leader's decisions about leases: which ones end, which processes get one, and which backends become master. Pure:
+//! takes times and returns commands.
 //!
-//! - Only what the leader heard itself counts, directly or passed on by a coordinator; so a cut between one coordinator
-//!   and a live server costs that server nothing.
-//! - Who begins to lead gives every lease its full time first: it knows nothing of the time before. So it does with one
-//!   that begins while it leads: its owner has until then to be heard.
-//! - A beat of another incarnation than the lease's does not keep that lease: the process that had it is gone.
+//! - Only heartbeats that reached the leader count, directly or relayed by a coordinator. So a broken link between one
+//!   coordinator and a live server has no effect on that server.
+//! - A new leader grants every lease its full time first, because it knows no earlier heartbeats. A lease that begins later
+//!   also has its full time until the first heartbeat of its owner.
+//! - A heartbeat of another incarnation does not keep a lease alive: the process that held the lease is gone.
 
 use crate::net::protocol::MemberInfo;
 use crate::state::rows::{Lease, Member, Standing};
@@ -12,35 +13,35 @@ use crate::state::{LeaseCommand, LogIndex, Owner, RaftId, Role, leases::Ending};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// A process that was heard.
+/// Last heartbeat of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Heard {
     at: Instant,
     incarnation: u64,
 }
 
-/// What a leader remembers of the beats.
+/// Heartbeats and lease times known to the leader. Empty on other members.
 #[derive(Debug, Default)]
 pub struct Judge {
-    /// The term in which this node leads, and since when.
+    /// The term in which this node leads, and the time at which it began.
     leading: Option<(u64, Instant)>,
     heard: BTreeMap<Owner, Heard>,
-    /// Leases by their version, and when this leader first saw each.
+    /// Version of each lease, and the time at which this leader first saw that version.
     met: BTreeMap<Owner, (LogIndex, Instant)>,
 }
 
-/// What is in the store, and what is known of the members.
+/// Replicated state and member list as the input of a decision.
 pub struct Facts<'a> {
     pub members: &'a [(RaftId, Member)],
     pub leases: &'a [(Owner, Lease)],
-    /// Clusters that have a master.
+    /// Regions that have a master.
     pub masters: &'a [u32],
     pub infos: &'a [MemberInfo],
     pub me: RaftId,
 }
 
 impl Judge {
-    /// Who leads since when; nothing of an earlier time is remembered.
+    /// Records that this node leads in `term`. A new term discards everything known from an earlier one.
     pub fn lead(&mut self, term: u64, now: Instant) {
         if self.leading.is_none_or(|(known, _)| known != term) {
             self.follow();
@@ -48,6 +49,7 @@ impl Judge {
         }
     }
 
+    /// Records that this node does not lead, and discards everything known.
     pub fn follow(&mut self) {
         self.leading = None;
         self.heard.clear();
@@ -58,14 +60,14 @@ impl Judge {
         self.leading.is_some()
     }
 
-    /// This owner was heard.
+    /// Records a heartbeat of this owner, if this node leads.
     pub fn hear(&mut self, owner: Owner, incarnation: u64, at: Instant) {
         if self.leads() {
             self.heard.insert(owner, Heard { at, incarnation });
         }
     }
 
-    /// Takes notice of leases that began, and forgets those who have none and were not heard for so long.
+    /// Records the start of new leases. Expires the heartbeats of owners that have no lease and were silent for `lease`.
     pub fn tidy(&mut self, leases: &[(Owner, Lease)], now: Instant, lease: Duration) {
         let met = std::mem::take(&mut self.met);
         let known = |owner: &Owner, version| met.get(owner).copied().filter(|(known, _)| *known == version);
@@ -77,7 +79,7 @@ impl Judge {
         self.heard.retain(|owner, heard| known(owner) || now.duration_since(heard.at) < lease);
     }
 
-    /// The next thing to do, the most pressing first.
+    /// Returns the most urgent command, or `None` if there is nothing to do. `lease`: the default lease time.
     pub fn verdict(&self, facts: &Facts<'_>, now: Instant, lease: Duration) -> Option<LeaseCommand> {
         let (_, since) = self.leading?;
         self.over(facts, since, now, lease)
@@ -85,6 +87,7 @@ impl Judge {
             .or_else(|| appointed(facts))
     }
 
+    /// Returns the command that ends a lease of which the owner has been silent for longer than its lease time.
     fn over(&self, facts: &Facts<'_>, since: Instant, now: Instant, lease: Duration) -> Option<LeaseCommand> {
         facts.leases.iter().filter(|(_, row)| row.active).find_map(|(owner, row)| {
             let heard = self.heard.get(owner).filter(|heard| heard.incarnation == row.incarnation);
@@ -98,7 +101,7 @@ impl Judge {
         })
     }
 
-    /// A process that is there and has no lease: a new one, or one that came back.
+    /// Returns the command that registers a live process without an active lease: a new one, or one that was restarted.
     fn arrived(&self, facts: &Facts<'_>, now: Instant, lease: Duration) -> Option<LeaseCommand> {
         facts.members.iter().filter(|(_, member)| member.standing != Standing::Lost).find_map(
             |(raft_id, _)| {
@@ -122,7 +125,8 @@ impl Judge {
     }
 }
 
-/// A cluster without a master gets one: of its backends that are there and in sync the leader, else the first.
+/// Returns the command that appoints a master in a region without one. Candidates are the region's active backends that are
+/// in sync: the leader first, then the lowest id.
 fn appointed(facts: &Facts<'_>) -> Option<LeaseCommand> {
     let active = |raft_id: RaftId| {
         let lease = facts.leases.iter().find(|(owner, _)| *owner == Owner::Member(raft_id));
@@ -160,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_leader_gives_every_lease_its_full_time_and_then_judges() {
+    fn a_new_leader_grants_every_lease_its_full_time_and_then_judges() {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
         let members = [member(1, Role::Backend, 1), member(2, Role::Backend, 1)];
@@ -182,11 +186,11 @@ mod tests {
         judge.hear(Owner::Member(2), 12, at(12_001));
         assert_eq!(judge.verdict(&facts, at(13_901), LEASE), Some(end(5, 2_001)));
         judge.lead(4, at(13_901));
-        assert_eq!(judge.verdict(&facts, at(15_900), LEASE), None, "another term begins anew");
+        assert_eq!(judge.verdict(&facts, at(15_900), LEASE), None, "another term starts all times anew");
     }
 
     #[test]
-    fn another_incarnation_takes_the_lease_over_at_once_and_keeps_none() {
+    fn another_incarnation_takes_over_at_once_and_does_not_keep_the_old_lease() {
         let start = Instant::now();
         let members = [member(1, Role::Backend, 1)];
         let (leases, infos) = ([lease(1, 5)], [info(1, 99)]);
@@ -215,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_begins_under_an_old_leader_has_its_full_time_to_be_heard() {
+    fn a_lease_that_begins_during_a_term_has_its_full_time_for_the_first_heartbeat() {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
         let of =
@@ -229,15 +233,15 @@ mod tests {
         judge.lead(1, start);
         assert_eq!(verdict(&mut judge, &of(7), at(3_600_000)), None);
         assert_eq!(verdict(&mut judge, &of(7), at(3_602_000)), None);
-        assert!(verdict(&mut judge, &of(7), at(3_602_001)).is_some(), "nobody renewed it");
-        // Another one under the same owner begins anew, and so does one that was gone in between.
+        assert!(verdict(&mut judge, &of(7), at(3_602_001)).is_some(), "it was not renewed");
+        // Another lease of the same owner has its full time, and so has one that was gone in between.
         assert_eq!(verdict(&mut judge, &of(9), at(3_602_001)), None);
         assert_eq!(verdict(&mut judge, &[], at(3_604_002)), None);
         assert_eq!(verdict(&mut judge, &of(9), at(3_605_000)), None);
     }
 
     #[test]
-    fn the_leader_is_master_where_it_is_of_that_cluster_and_the_first_in_sync_elsewhere() {
+    fn the_leader_is_master_in_its_region_and_the_first_in_sync_backend_elsewhere() {
         let members = [
             member(1, Role::Coordinator, 1),
             member(2, Role::Backend, 1),

@@ -1,19 +1,19 @@
-//! Who is there: this node's beats, the leader's judgement, a master for every cluster.
+//! Liveness of the servers: heartbeats, leases and one master per region.
 //!
 //! ```text
-//!   every member ── Alive, a quarter of the lease apart ──▶ leader ──▶ judge ──▶ Register, End, Appoint: commands
-//!                └─────────▶ coordinators ── passed on ──────┘  ◀── Heard: the holder's time begins where it was sent
+//!   every member ── Alive, four per lease time ──▶ leader ──▶ judge ──▶ commands: Register, End, Appoint
+//!                └────────▶ coordinators ── relayed ──┘  └──▶ Heard: extends the lease, counted from when Alive was sent
 //! ```
 //!
-//! Beats and what is known of them are in memory alone; an idle group writes nothing. What follows from them is in the
-//! log, so every member knows it. A leader that was stopped, or starved, for longer than `STALL` takes that time for
-//! nobody's silence but its own, and gives everybody the full time again.
+//! Heartbeats are kept in memory only, and an idle cluster writes nothing. Their consequences are commands in the log, so
+//! every member knows them. A leader that was itself stopped or starved for longer than `STALL` does not count that time as
+//! silence of the others: it starts all lease times anew.
 //!
-//! - [`judge`]: the judgement, pure
-//! - [`confirming`]: a leader's answers to beats, behind a majority's word
-//! - [`renewals`]: a holder's side, pure
-//! - [`history`]: what happened, in words
-//! - [`servers`]: which server a client should use
+//! - [`judge`]: the leader's decisions, pure
+//! - [`confirming`]: the leader's answers to heartbeats, after a majority has confirmed its leadership
+//! - [`renewals`]: the lease holder's side, pure
+//! - [`history`]: recent events as lines of text
+//! - [`servers`]: choice of the server for a client
 
 mod confirming;
 pub(super) mod history;
@@ -22,6 +22,7 @@ mod renewals;
 pub(super) mod servers;
 
 use super::Node;
+use super::service::broken;
 use crate::db::DbError;
 use crate::net::peer::PeerTalk;
 use crate::net::protocol::{Answer, LeaseStatus, Master, Why};
@@ -39,36 +40,41 @@ use smol::future::FutureExt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// How often the leader looks.
+/// Interval between two judging rounds.
 const LOOK: Duration = Duration::from_millis(100);
-/// A look that is so late was not late because of the others.
+
+/// Time between two rounds above which this node itself was stopped. Missed heartbeats are not counted then.
 const STALL: Duration = Duration::from_millis(600);
-/// A command that is not decided by then is judged anew.
+
+/// Time limit of a command. An undecided one is judged anew.
 const DECIDE: Duration = Duration::from_secs(1);
-/// A member that stops gets this long to say so.
+
+/// Time limit for ending the own lease at shutdown.
 const LEAVE: Duration = Duration::from_millis(150);
-/// A master that does not lead gives way to a leader of its cluster that has led for so long.
+
+/// Time that a leader must have led before another master of its region steps down in its favour.
 const STEADY: Duration = Duration::from_secs(5);
 
-/// What a member remembers of who is there.
+/// Liveness state of one member.
 #[derive(Default)]
 pub struct Coordination {
     judge: Mutex<Judge>,
     renewals: Mutex<Renewals>,
     confirming: Confirming,
-    /// Notified when a client waits for the next beat.
+    /// Notified when a client's renewal waits for the next heartbeat.
     soon: event_listener::Event,
-    /// As it was last read.
+    /// Last read of the replicated state.
     known: Mutex<Arc<Known>>,
     pub history: Mutex<History>,
 }
 
+/// Locks a mutex of which no holder panics.
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("nobody panics while it holds this lock")
 }
 
 impl Coordination {
-    /// Who is there, for people.
+    /// Returns active members and masters for the status query.
     pub fn status(&self) -> LeaseStatus {
         let known = locked(&self.known).clone();
         let member = |owner: &Owner| match owner {
@@ -87,14 +93,14 @@ impl Coordination {
     }
 }
 
-/// Beats and judges for as long as this process lives.
+/// Sends heartbeats, judges, confirms and records history for as long as the process lives.
 pub async fn run(node: Arc<Node>) {
     let work = smol::future::zip(beat(&node), judge(&node));
     let told = smol::future::zip(history::record(&node), confirming::run(&node));
     smol::future::zip(work, told).await;
 }
 
-/// Says that this node and its clients are there.
+/// Sends heartbeats of this node and of the clients that renew their leases here.
 async fn beat(node: &Node) {
     let Some(member) = node.member.get() else { return };
     let pause = node.options.lease() / 4;
@@ -120,7 +126,7 @@ async fn beat(node: &Node) {
     }
 }
 
-/// What came on a link from `link`, or is this node's own.
+/// Handles a message that came on the link of the member `link`, or from this node itself.
 pub fn heard(node: &Node, link: RaftId, talk: PeerTalk) {
     let Some(member) = node.member.get() else { return };
     let me = member.identity.raft_id;
@@ -135,7 +141,7 @@ pub fn heard(node: &Node, link: RaftId, talk: PeerTalk) {
             drop(judge);
             member.coordination.confirming.add(link, from, serial, !clients.is_empty());
         }
-        // Passed on once, by coordinators alone.
+        // Relayed once, and only by coordinators.
         PeerTalk::Alive { from, .. } if node.options.role == Role::Coordinator && link == from => {
             if let Some(leader) = status.leader {
                 member.peers.say(leader, &talk);
@@ -149,14 +155,14 @@ pub fn heard(node: &Node, link: RaftId, talk: PeerTalk) {
     }
 }
 
-/// A client is there: answered once the leader has heard it.
+/// Renews a client's lease: answers once the leader has confirmed the next heartbeat, which includes this client.
 pub async fn renew(node: &Node, token: TokenHash, deadline: Instant) -> Answer {
     let Some(member) = node.member.get() else { return Answer::Unavailable(Why::NotServing) };
     let reader = member.replica.reader();
     let look = || reader.view().and_then(|view| leases::client_of(&view, token));
     let mut known = look();
     if matches!(known, Ok(None)) {
-        // It may have begun elsewhere, behind what is applied here.
+        // The lease may have begun beyond this node's applied index.
         let Ok(index) = member.replica.read_index(deadline).await else {
             return Answer::Unavailable(Why::NoLeader);
         };
@@ -168,10 +174,7 @@ pub async fn renew(node: &Node, token: TokenHash, deadline: Instant) -> Answer {
     let (opened, lease_ms) = match known {
         Ok(Some((Owner::Client(opened), lease))) => (opened, lease.lease_ms),
         Ok(_) => return Answer::Refused(Denied::new(Code::LeaseOver)),
-        Err(error) => {
-            log::error!("the store cannot be read: {error}");
-            return Answer::Unavailable(Why::NotServing);
-        }
+        Err(error) => return broken(&error),
     };
     let (tell, told) = smol::channel::bounded(1);
     if !locked(&member.coordination.renewals).renew(opened, tell) {
@@ -188,19 +191,20 @@ pub async fn renew(node: &Node, token: TokenHash, deadline: Instant) -> Answer {
     }
 }
 
-/// What the store says, read again when something was applied.
+/// Members, leases and masters of the replicated state.
 #[derive(Default)]
 struct Known {
+    /// Applied index of the read.
     at: LogIndex,
     members: Vec<(RaftId, MemberRow)>,
     leases: Vec<(Owner, Lease)>,
-    /// Clusters that have a master, with its owner and fence.
+    /// Regions that have a master lock, with its owner and fencing token.
     masters: Vec<(u32, Option<Owner>, LogIndex)>,
 }
 
 impl Known {
     fn read(node: &Node) -> Result<Known, DbError> {
-        let member = node.member.get().expect("it runs once the node is a member");
+        let member = node.member.get().expect("only called after the node has become a member");
         let (at, view) = member.replica.reader().view_at()?;
         let members = members::all(&view)?;
         let mut leases: Vec<(Owner, Lease)> = Vec::new();
@@ -228,7 +232,7 @@ impl Known {
     }
 }
 
-/// The leader judges; everybody looks whether it should give way.
+/// Runs the judging rounds. The leader decides about leases; any other member steps down as master when it should.
 async fn judge(node: &Node) {
     let Some(member) = node.member.get() else { return };
     let mut known: Option<Arc<Known>> = None;
@@ -243,8 +247,8 @@ async fn judge(node: &Node) {
         if known.as_ref().is_none_or(|known| known.at != member.replica.reader().applied()) {
             match Known::read(node) {
                 Ok(read) => *locked(&member.coordination.known) = known.insert(Arc::new(read)).clone(),
-                // The writer meets the same and ends the process.
-                Err(error) => log::error!("looking who is there: {error}"),
+                // The store's writer meets the same error and ends the process.
+                Err(error) => log::error!("cannot read members and leases: {error}"),
             }
         }
         let Some(facts) = known.as_deref() else {
@@ -273,7 +277,7 @@ async fn judge(node: &Node) {
         if told && decided.is_some() {
             clusters = None;
         }
-        // What is judged now relies on what was applied.
+        // The time spent on the command does not count as a stall.
         looked = Instant::now();
         if !matches!(decided, Some(Ok(_))) {
             smol::Timer::after(LOOK).await;
@@ -281,6 +285,7 @@ async fn judge(node: &Node) {
     }
 }
 
+/// Returns the leader's next command about leases, or `None` if there is nothing to do.
 fn verdict(node: &Node, known: &Known, term: u64, stalled: bool, now: Instant) -> Option<LeaseCommand> {
     let member = node.member.get()?;
     let mut infos = member.peers.known();
@@ -300,7 +305,7 @@ fn verdict(node: &Node, known: &Known, term: u64, stalled: bool, now: Instant) -
     judge.verdict(&facts, now, lease)
 }
 
-/// Who leads, and since when.
+/// The current leader and the time at which this node first saw it.
 #[derive(Default)]
 struct Settled(Option<(RaftId, Instant)>);
 
@@ -313,7 +318,8 @@ impl Settled {
     }
 }
 
-/// The leader is preferred as its cluster's master: another one lets go, so that the leader takes its place.
+/// Returns a command by which this node steps down as master. The leader is the preferred master of its region, so another
+/// master gives way once the leader is active there and has led for `STEADY`.
 fn gives_way(node: &Node, known: &Known, settled: &Settled, now: Instant) -> Option<LeaseCommand> {
     let me = node.member.get()?.identity.raft_id;
     let (leader, since) = settled.0?;
@@ -330,7 +336,7 @@ fn gives_way(node: &Node, known: &Known, settled: &Settled, now: Instant) -> Opt
     can_take.then_some(LeaseCommand::StepDown { raft_id: me, fence: *fence })
 }
 
-/// A member that stops lets go of what it has, so that nobody waits for its lease to end.
+/// Ends this node's own lease at shutdown, so that others do not have to wait for its expiry.
 pub async fn leave(node: &Node) {
     let Some(member) = node.member.get() else { return };
     let Ok(known) = Known::read(node) else { return };
@@ -340,6 +346,7 @@ pub async fn leave(node: &Node) {
     propose(node, command, LEAVE).await;
 }
 
+/// Submits a command about leases. Returns its outcome, or `None` if it was not decided in time.
 async fn propose(node: &Node, command: LeaseCommand, limit: Duration) -> Option<Outcome> {
     let member = node.member.get()?;
     log::debug!("{command:?}");

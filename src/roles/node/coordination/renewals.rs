@@ -1,33 +1,37 @@
-//! This node's side of leases: its own and those of the clients that talk to it.
+//! The lease holder's side: this node's own lease and those of the clients connected to it. Pure: takes times.
 //!
 //! ```text
-//!   own beat, clients' renewals ─▶ Alive { serial } ─▶ leader, and coordinators, who pass it on
-//!                                  Heard { serial } ◀─ leader      counts from when that serial was sent
+//!   heartbeat, clients' renewals ─▶ Alive { serial } ─▶ leader, and coordinators, which relay it
+//!                                   Heard { serial } ◀─ leader      extends the lease from when that serial was sent
 //! ```
 //!
-//! A holder counts its lease from when it sent the last beat that was heard, and stops at half of it; the leader
-//! lets go after all of it. Pure: times come in.
+//! A holder counts its lease from the time at which it sent the last confirmed heartbeat, and considers it lost after half of
+//! the lease time. The leader ends it after the whole lease time.
 
 use crate::state::LogIndex;
 use smol::channel::Sender;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-/// Clients that wait for one beat at most; further ones are told that too much is going on.
+/// Maximum number of clients that wait for one heartbeat. Further ones are refused as busy.
 const WAITING_MAX: usize = 4 * crate::state::limits::CLIENT_LEASES_MAX as usize;
-/// Beats that are on their way at most; older ones are as good as lost.
+
+/// Maximum number of unconfirmed heartbeats. Older ones count as lost.
 const SENT_MAX: usize = 64;
 
+/// Unconfirmed heartbeats and waiting clients of this node.
 #[derive(Debug, Default)]
 pub struct Renewals {
+    /// Number of the last heartbeat.
     serial: u64,
     sent: BTreeMap<u64, Sent>,
-    /// Clients that want to be told, and are in no beat yet.
+    /// Clients that renew and are not in a heartbeat yet, with the channel for the confirmed lease time in milliseconds.
     waiting: Vec<(LogIndex, Sender<u32>)>,
-    /// When the newest beat that was heard left, and how long that is good for.
+    /// Send time of the newest confirmed heartbeat, and the lease time from then on.
     heard: Option<(Instant, Duration)>,
 }
 
+/// An unconfirmed heartbeat.
 #[derive(Debug)]
 struct Sent {
     at: Instant,
@@ -35,8 +39,8 @@ struct Sent {
 }
 
 impl Renewals {
-    /// A client renews. It is told the length of the lease once the leader has heard, by way of `tell`; `false` when
-    /// there is no place.
+    /// Queues a client's renewal for the next heartbeat. `tell` receives the lease time in milliseconds once the leader has
+    /// confirmed it. Returns false if too many clients wait.
     pub fn renew(&mut self, client: LogIndex, tell: Sender<u32>) -> bool {
         let has_room = self.waiting.len() < WAITING_MAX;
         if has_room {
@@ -45,7 +49,7 @@ impl Renewals {
         has_room
     }
 
-    /// The next beat: its number, and the clients in it.
+    /// Returns the number of the next heartbeat and the clients in it.
     pub fn next(&mut self, now: Instant) -> (u64, Vec<LogIndex>) {
         self.serial += 1;
         let waiting = std::mem::take(&mut self.waiting);
@@ -58,7 +62,7 @@ impl Renewals {
         (self.serial, clients.into_iter().collect())
     }
 
-    /// The leader has heard this beat.
+    /// Records that the leader has confirmed a heartbeat.
     pub fn heard(&mut self, serial: u64, lease_ms: u32) {
         let Some(sent) = self.sent.remove(&serial) else { return };
         let lease = Duration::from_millis(lease_ms.into());
@@ -66,12 +70,12 @@ impl Renewals {
             self.heard = Some((sent.at, lease));
         }
         for client in sent.clients {
-            // Whoever waited may have given up.
+            // The waiting request may have been dropped.
             let _ = client.try_send(lease_ms);
         }
     }
 
-    /// Whether what this node holds is surely its own still.
+    /// Returns true while this node's lease is certainly valid.
     pub fn holds(&self, now: Instant) -> bool {
         self.heard.is_some_and(|(at, lease)| now.saturating_duration_since(at) < lease / 2)
     }
@@ -82,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lease_counts_from_when_its_beat_was_sent_and_half_of_it_is_good() {
+    fn a_lease_counts_from_the_sending_of_its_heartbeat_and_is_valid_for_half_its_time() {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
         let mut renewals = Renewals::default();
@@ -98,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_are_told_once_the_beat_they_were_in_is_heard() {
+    fn clients_are_answered_once_their_heartbeat_is_confirmed() {
         let mut renewals = Renewals::default();
         let (tell, told) = smol::channel::bounded(1);
         assert!(renewals.renew(7, tell.clone()) && renewals.renew(7, tell));

@@ -1,8 +1,8 @@
-//! Which server a client should use.
+//! Choice of the server for a client.
 //!
-//! A client's home is its id modulo the number of clusters, plus 1. It is served there; when its home has nobody, by
-//! the next cluster in order that has somebody, and at home again when home is back. Whoever was served well stays
-//! where it is. Pure, but for [`choose`], which gathers what this node knows.
+//! A client's home region is its id modulo the number of regions, plus 1. If its home has no usable backend, the next region
+//! in order that has one serves it, until its home is back. A client stays on its current server while that is a best
+//! choice. Pure except for [`choose`], which reads this node's state.
 
 use super::Node;
 use crate::db::DbError;
@@ -11,12 +11,12 @@ use crate::state::command::clusters_on;
 use crate::state::rows::{Leases, get};
 use crate::state::{Owner, Role, namespace};
 
-/// The cluster of this client.
+/// Returns the home region of a client.
 pub fn home_of(client: u64, clusters: u32) -> u32 {
     u32::try_from(client % u64::from(clusters.max(1))).unwrap_or(0) + 1
 }
 
-/// The server for this client, and whether it is another than `before`.
+/// Returns the server for a client, and true if it differs from the address `before`.
 ///
 /// # Errors
 /// The store cannot be read.
@@ -44,7 +44,8 @@ pub fn choose(
     Ok((server, changed))
 }
 
-/// From the home cluster on, around all of them: those in sync first, who was used before, then the fewest clients.
+/// Returns the best candidate: in sync first, then the nearest region counted from the client's home, then the current
+/// server, then the one with the fewest clients.
 fn pick<'a>(candidates: &'a [MemberInfo], home: u32, before: Option<&str>) -> Option<&'a MemberInfo> {
     candidates.iter().min_by_key(|info| {
         let another = Some(info.address.as_str()) != before;
@@ -66,14 +67,14 @@ mod tests {
     }
 
     #[test]
-    fn clients_are_spread_over_the_clusters_by_their_ids() {
+    fn clients_are_spread_over_the_regions_by_their_ids() {
         assert_eq!([1, 2, 3, 4].map(|id| home_of(id, 3)), [2, 3, 1, 2]);
         assert_eq!(home_of(7, 1), 1);
         assert_eq!(home_of(7, 0), 1);
     }
 
     #[test]
-    fn home_comes_first_then_the_next_in_order_and_who_is_served_stays() {
+    fn the_home_region_comes_first_then_the_next_in_order_and_clients_stay() {
         let all = [candidate(1, 1, 9, true), candidate(2, 1, 5, true), candidate(2, 2, 1, true)];
         assert_eq!(picked(&all, 2, None).as_deref(), Some("2-2:1"));
         assert_eq!(picked(&all, 2, Some("2-1:1")).as_deref(), Some("2-1:1"));

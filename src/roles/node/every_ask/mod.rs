@@ -1,5 +1,5 @@
-//! Every question, with each of its fields at its bound and beyond, put to a backend over a real store and a real
-//! connection: each gets an answer, the connection goes on, and the process lives.
+//! Test: sends every kind of request, with each field at and beyond its bound, to a backend with a real store over a real
+//! connection. Each request gets an answer, the connection stays open, and the process survives.
 
 mod table;
 
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use table::{Expected, SESSION, TOKEN, denied, id, password, read, table, write};
 
-/// The names of a value's variants on the way down to its fields, as `Debug` has them.
+/// Returns the names of the enum variants in a request, from the outside in, taken from its `Debug` output.
 fn variants(ask: &Ask) -> Vec<String> {
     let name = |value: &dyn std::fmt::Debug| {
         let text = format!("{value:?}");
@@ -46,7 +46,7 @@ fn variants(ask: &Ask) -> Vec<String> {
     names
 }
 
-/// How many variants there are of each of the types that people and members send: whoever adds one adds it to the table.
+/// Number of variants of all request types. A new variant has to be added to the table.
 const VARIANTS: usize = 18 + 20 + 6 + 4 + 22 + 6 + 9 + 3 + 5 + 5;
 
 struct Server {
@@ -56,7 +56,7 @@ struct Server {
 }
 
 impl Server {
-    /// A founded backend with ada, who is logged in.
+    /// Starts a founded backend with the account `ada`, logged in with `SESSION`.
     async fn start() -> Server {
         let folder = tempfile::tempdir().unwrap();
         let service = backend(folder.path(), &[1]);
@@ -88,7 +88,7 @@ impl Server {
     }
 }
 
-/// Long enough that it is only over when there is no answer at all.
+/// Time limit of an answer, reached only if there is none.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn answer(channel: &mut Channel, tag: u32) -> Answer {
@@ -104,7 +104,7 @@ async fn asked(channel: &mut Channel, tag: u32, ask: Ask) -> Answer {
 }
 
 #[test]
-fn every_question_at_and_beyond_its_bounds_is_answered_and_ends_nothing() {
+fn every_request_at_and_beyond_its_bounds_is_answered_and_ends_nothing() {
     smol::block_on(async {
         let server = Server::start().await;
         let (mut client, mut control) =
@@ -124,16 +124,16 @@ fn every_question_at_and_beyond_its_bounds_is_answered_and_ends_nothing() {
         }
         let croak = write(Command::Croak { session: SESSION, text: "still here".into() });
         let answer = asked(&mut client, 0, croak).await;
-        // Not the croak itself: this account has written a lot.
+        // The croak may be refused by the rate limit: this account has written a lot.
         assert!(matches!(answer, Answer::Written { .. } | Answer::Refused(_)), "{answer:?}");
         let me = asked(&mut client, 0, read(Query::Me { session: SESSION })).await;
         assert!(matches!(me, Answer::Read { page: Ok(Page::Me(_)), .. }), "{me:?}");
     });
 }
 
-/// It was waited for, a second on each server, until the page said that nobody answers.
+/// Each server used to wait for this index for a second, until the page reported that no server answers.
 #[test]
-fn a_password_with_a_request_from_behind_the_end_of_the_log_is_refused_at_once() {
+fn a_password_request_submitted_beyond_the_end_of_the_log_is_refused_at_once() {
     smol::block_on(async {
         let server = Server::start().await;
         let (mut client, mut control) =
@@ -160,9 +160,9 @@ fn a_password_with_a_request_from_behind_the_end_of_the_log_is_refused_at_once()
     });
 }
 
-/// A connection is shared: what cannot be read of one question is no matter of the others.
+/// A connection is shared, so one malformed request must not affect the others.
 #[test]
-fn a_question_that_cannot_be_read_is_refused_by_itself() {
+fn a_malformed_request_is_refused_alone() {
     smol::block_on(async {
         let server = Server::start().await;
         let mut client = server.connect(Plane::Client).await;
@@ -171,12 +171,12 @@ fn a_question_that_cannot_be_read_is_refused_by_itself() {
             |bytes| read(Query::Profile { session, username: "a".repeat(bytes), before: None, limit: 1 });
         let refused = |field| Answer::Refused(denied(Code::InvalidEntry, field));
         let odd = refused(None);
-        // Also as the first one of a connection.
+        // The first request of the connection.
         let too_long = ASK_BYTES_MAX + 1;
         assert_eq!(asked(&mut client, 7, long(too_long)).await, odd);
         assert_eq!(asked(&mut client, 8, long(ASK_SKIPPED_BYTES_MAX - 100)).await, odd);
         assert_eq!(asked(&mut client, 9, long(ASK_BYTES_MAX - 100)).await, refused(Some(Field::Username)));
-        // A tag, and then nothing that there is: a question of a later version, a path that is none, bytes behind the end.
+        // A valid tag, then a request of a later version, bytes after the end, an invalid path.
         let mut frames = [9u32, 10, 11].map(|tag| {
             let ask = Ask::NodeStatus;
             frame::encode(&AskFrame { tag, deadline_ms: 1, ask })
@@ -194,16 +194,16 @@ fn a_question_that_cannot_be_read_is_refused_by_itself() {
         }
         let me = asked(&mut client, 12, read(Query::Me { session })).await;
         assert!(matches!(me, Answer::Read { page: Ok(Page::Me(_)), .. }), "{me:?}");
-        // What would take too much to pass over ends its connection.
+        // A request that is too long to skip ends its connection.
         let endless = long(ASK_SKIPPED_BYTES_MAX + 1);
         let _ = frame::write(&mut client.writer, &AskFrame { tag: 13, deadline_ms: 1, ask: endless }).await;
         assert!(frame::read::<AnswerFrame, _>(&mut client.reader, FRAME_BYTES_MAX).await.is_err());
     });
 }
 
-/// What every sender relies on: what passes the check fits a frame.
+/// All senders rely on this: a request that passes the check fits a frame.
 #[test]
-fn what_is_within_its_bounds_fits_a_frame() {
+fn a_request_within_its_bounds_fits_a_frame() {
     smol::block_on(async {
         for (_, ask, _) in table() {
             let fits = ask.check().is_ok();

@@ -1,5 +1,5 @@
-//! The table: each variant of what may be asked, with texts and numbers at their bounds, one beyond, empty, with zeros in
-//! them, and as long or as large as they can be.
+//! Table of requests: each variant with texts and numbers at their bounds, one beyond, empty, with NUL characters, and
+//! as long or as large as possible.
 
 use crate::net::frame::Plane;
 use crate::net::limits::PIN_KEY_BYTES_MAX;
@@ -16,11 +16,11 @@ pub const SESSION: TokenHash = TokenHash([1; 32]);
 pub const TOKEN: TokenHash = TokenHash([7; 32]);
 const NUMBERS: [u64; 7] = [0, 1, u64::MAX / 2, INDEX_MAX, INDEX_MAX + 1, u64::MAX - 1, u64::MAX];
 
-/// What a question must come to.
+/// Expected answer of a request.
 pub enum Expected {
-    /// Any answer: its fields are within their bounds.
+    /// Any answer: all fields are within their bounds.
     Answered,
-    /// This refusal, before anything is looked at.
+    /// This refusal, by the check of the fields.
     Refused(Denied),
 }
 
@@ -30,7 +30,7 @@ pub fn denied(code: Code, field: impl Into<Option<Field>>) -> Denied {
     Denied { code, field: field.into() }
 }
 
-/// Texts of so many bytes at most that are taken, and others that are not.
+/// Returns texts of up to `bytes_max` bytes and longer ones.
 fn texts(bytes_max: usize) -> Vec<String> {
     let mut texts = vec![String::new(), "a".into(), "\0".into(), " \n".into(), "🐸".repeat(7)];
     texts.extend([bytes_max, bytes_max + 1, 527, 528, 600, 9_000].map(|bytes| "a".repeat(bytes)));
@@ -43,7 +43,7 @@ impl Table {
         self.0.push((plane, ask, Expected::Answered));
     }
 
-    /// Asks with each of the texts; those that `fits` does not take are refused so.
+    /// Adds the request with each of the texts. Those for which `fits` is false are expected to be refused with `refusal`.
     fn text(
         &mut self,
         plane: Plane,
@@ -63,7 +63,7 @@ impl Table {
         self.add(plane, read(query));
     }
 
-    /// On the plane where it is taken, and on the other one.
+    /// Adds the command on both planes, whether accepted there or not.
     fn command(&mut self, command: impl Into<Command>) {
         let command = command.into();
         for plane in [Plane::Client, Plane::Control] {
@@ -393,7 +393,7 @@ fn asks(table: &mut Table) {
     for ask in [Directory::Read { client: Some(u64::MAX) }, Directory::Write, Directory::Left { client: 0 }] {
         table.add(Plane::Client, Ask::Directory(ask));
     }
-    // A place in the stream that there is not: not the first ask of its connection, so it is refused.
+    // A cursor that does not exist. Refused anyway, because it is not the first request of its connection.
     let cursor = Token { history: HistoryId(2), index: u64::MAX };
     table.add(Plane::Client, Ask::Subscribe { cursor, wanted: Wanted::Feed { session } });
     let seen = Some(cursor);
@@ -464,7 +464,7 @@ fn asks(table: &mut Table) {
         form("n", "eve", "a@b", &text)
     });
     table.text(Plane::Control, 4 * PASSWORD_CHARS_MAX, is_new, invalid(Field::Password), |text| {
-        Ask::SetPassword { id: id(), born, username: "nobody".into(), password: password(&text) }
+        Ask::SetPassword { id: id(), born, username: "unknown".into(), password: password(&text) }
     });
     table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, is_new, invalid(Field::NewPassword), |text| {
         Ask::ChangePassword { id: id(), born, session, old: fine(), new: password(&text) }
@@ -487,13 +487,13 @@ fn asks(table: &mut Table) {
     table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, may_be, wrong, |text| Ask::LogIn {
         id: id(),
         born,
-        username: "nobody".into(),
+        username: "unknown".into(),
         password: password(&text),
         token: TOKEN,
     });
 }
 
-/// Whatever carries the index at which it was made: one that no log reaches is refused at once.
+/// Adds all requests with a submitted-at index. One beyond `INDEX_MAX` is refused at once.
 fn born(table: &mut Table) {
     let session = SESSION;
     let fine = || password("long enough");
