@@ -170,11 +170,12 @@ fn refusals_say_words_and_code_and_keep_what_was_typed() {
     assert!(!page.body.contains("sesame"));
     ada.join("ada");
     let taken = [("name", "A"), ("username", "ADA"), ("email", "a@b"), ("password", "password")];
-    ada.post("/create", &taken).says(422, "that user name is taken (607)");
+    ada.post("/create", &taken).says(422, "that user name is already taken (607)");
     let wrong = ada.post("/login", &[("username", "ada"), ("password", "open sesame")]);
     wrong.says(422, "the password is wrong (602)");
     assert!(wrong.body.contains("value=\"ada\"") && !wrong.body.contains("sesame"));
-    ada.post("/login", &[("username", "nobody"), ("password", "x")]).says(422, "no user of that name (601)");
+    ada.post("/login", &[("username", "nobody"), ("password", "x")])
+        .says(422, "no user with that name (601)");
     ada.post("/login", &[("username", ""), ("password", "x")]).says(422, "(606)");
     ada.post("/manage", &[("username", "nobody"), ("choice", "add")]).says(422, "(601)");
     ada.post("/manage", &[("username", "ada"), ("choice", "add")]).says(422, "(611)");
@@ -274,9 +275,9 @@ fn without_servers_the_text_is_kept_and_can_be_sent_again() {
     let request = ada.get("/main").requests().remove(0);
     for (mood, words) in [
         (Mood::Gone, "No servers are running"),
-        (Mood::Unavailable(Why::NoLeader), "cannot agree at the moment"),
-        (Mood::Busy, "Too much is going on"),
-        (Mood::Forgetful, "cannot agree at the moment"),
+        (Mood::Unavailable(Why::NoLeader), "unavailable right now"),
+        (Mood::Busy, "The servers are busy; try again"),
+        (Mood::Forgetful, "unavailable right now"),
     ] {
         site.group.be(mood);
         let began = Instant::now();
@@ -448,10 +449,11 @@ fn friends_are_listed_with_a_button_each_and_paged() {
     let next = first.body.split("rel=\"next\" href=\"").nth(1).unwrap().split('"').next().unwrap();
     let second = ada.get(next);
     assert_eq!(second.body.matches("value=\"remove\"").count(), 3);
-    ada.post("/manage", &[("username", "frog-1"), ("choice", "add")]).says(422, "friends already (608)");
+    ada.post("/manage", &[("username", "frog-1"), ("choice", "add")])
+        .says(422, "already follow this person (608)");
     ada.post("/manage", &[("username", "frog-1"), ("choice", "remove")]).leads_to("/manage?note=removed");
     let page = ada.post("/manage", &[("username", "frog-1"), ("choice", "remove")]);
-    page.says(422, "you are not friends (610)");
+    page.says(422, "you do not follow this person (610)");
     page.says(422, "User name to remove");
 }
 

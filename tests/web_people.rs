@@ -85,8 +85,8 @@ fn a_message_that_is_refused_comes_back_as_it_was_typed() {
     long.says(422, &"ü".repeat(1001));
     send(&mut ada, "bob", &"🐸".repeat(1000));
     ada.post("/messages/bob", &[("message", " ")]).says(422, "(606): 1 to 1000 characters");
-    ada.post("/messages/ada", &[("message", "me")]).says(422, "that is yourself (611)");
-    ada.post("/messages/nobody", &[("message", "who?")]).says(422, "there is no user of that name (601)");
+    ada.post("/messages/ada", &[("message", "me")]).says(422, "that is your own account (611)");
+    ada.post("/messages/nobody", &[("message", "who?")]).says(422, "there is no user with that name (601)");
     ada.get("/messages/nobody").says(404, "There is nobody of that name.");
     ada.get("/messages?to=a+b").says(200, "(606): 1 to 32 of");
     let request = ada.get("/messages/bob").requests()[0].clone();
@@ -292,7 +292,7 @@ fn where_no_accounts_are_taken_the_page_says_so() {
     site.group.operate(OperatorCommand::SetRegistration { open: false });
     let mut ada = Browser::new(&site.address);
     let page = ada.get("/create");
-    page.says(200, "no new accounts are taken here at the moment");
+    page.says(200, "registration is closed");
     assert!(!page.body.contains("<input"));
     // A form that was open already.
     let fields = [("name", "A"), ("username", "ada"), ("email", "a@b"), ("password", "password")];

@@ -1,28 +1,29 @@
-//! Every refusal in one table: number, name, words for people.
+//! Every refusal in one table: name, number and text.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $words:literal;)*) => {
-        /// Why something was refused. The numbers are part of the wire format and never change.
+        /// Reason of a refusal. The numbers are part of the public interface and never change.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum Code { $($(#[$doc])* $name,)* }
 
         impl Code {
+            /// Every code, in the order of the wire format.
             pub const ALL: &[Code] = &[$(Code::$name,)*];
 
-            /// The number people and scripts know it by.
+            /// Returns the number that the documentation, JSON and the command line show.
             pub fn number(self) -> u16 {
                 match self { $(Code::$name => $number,)* }
             }
 
-            /// One sentence for people, without a full stop.
+            /// Returns the text for people: one sentence without a full stop.
             pub fn words(self) -> &'static str {
                 match self { $(Code::$name => $words,)* }
             }
 
-            /// The name in documentation and JSON.
+            /// Returns the name in the documentation and in JSON.
             pub fn name(self) -> &'static str {
                 match self { $(Code::$name => stringify!($name),)* }
             }
@@ -30,72 +31,74 @@ macro_rules! codes {
     };
 }
 
-// New codes go at the end: the wire carries the position.
+// New codes go at the end: the wire format contains the position.
 codes! {
     CroakTooLong = 512, "a croak has at most 100 characters";
-    NoSuchUser = 601, "there is no user of that name";
+    NoSuchUser = 601, "there is no user with that name";
     WrongPassword = 602, "the password is wrong";
     InvalidEntry = 606, "that entry is not valid";
-    UsernameTaken = 607, "that user name is taken";
-    AlreadyFriend = 608, "you are friends already";
+    UsernameTaken = 607, "that user name is already taken";
+    AlreadyFriend = 608, "you already follow this person";
     NotLoggedIn = 609, "you are not logged in";
-    NotAFriend = 610, "you are not friends";
-    Yourself = 611, "that is yourself";
-    TooManyFriends = 612, "you have as many friends as one can have";
-    /// The credentials that were checked outside the rules have changed since.
-    CredentialsChanged = 613, "the account changed while you were logging in; try again";
-    /// Born before the window of remembered requests: it may or may not have happened.
-    OutcomeUnknown = 614, "this request is too old to tell whether it was done; look before you repeat it";
-    RequestReused = 615, "this request id was used for something else";
-    MemberExists = 616, "a member of that name belongs to the group already";
-    TooManyMembers = 617, "the group has as many members as it can have";
-    /// Nothing was decided: nobody could take the request in time. Safe to retry under the same id.
-    Unavailable = 618, "the servers cannot agree at the moment; try again";
-    /// Nothing was decided: a queue is full. Safe to retry under the same id.
-    Busy = 619, "too much is going on at the moment; try again";
-    WrongCluster = 620, "that belongs to another cluster";
-    NoSuchMember = 621, "the group has no such member";
-    MemberAlive = 622, "a member of that name is alive";
-    TooOld = 623, "this version of ribbit is too old for the group";
-    TooNew = 624, "not every member of the group understands that yet";
-    /// Nothing was decided: see the disk quota. Never an outcome.
-    DisksFull = 625, "the disks are full: nothing new can be written until an operator makes room";
-    BadPath = 626, "that is not a path: it begins with a slash, and its names are neither too long nor too many";
+    NotAFriend = 610, "you do not follow this person";
+    Yourself = 611, "that is your own account";
+    TooManyFriends = 612, "you follow as many people as possible (4096)";
+    /// The credentials have changed since a backend checked them.
+    CredentialsChanged = 613, "the account has changed in the meantime; try again";
+    /// Submitted before the deduplication window: the request may or may not have been applied.
+    OutcomeUnknown = 614, "this request is too old to know whether it took effect; check before you send it again";
+    RequestReused = 615, "this request id was already used for a different request";
+    MemberExists = 616, "the cluster already has a member of that name";
+    TooManyMembers = 617, "the cluster has the maximum number of members (32)";
+    /// Not an outcome: no leader accepted the request in time. Retrying under the same id is safe.
+    Unavailable = 618, "the servers are unavailable right now; try again";
+    /// Not an outcome: a queue is full. Retrying under the same id is safe.
+    Busy = 619, "the servers are busy; try again";
+    WrongCluster = 620, "that belongs to a different cluster";
+    NoSuchMember = 621, "the cluster has no such member";
+    MemberAlive = 622, "a member of that name is still running";
+    TooOld = 623, "this version of ribbit is too old for the cluster";
+    TooNew = 624, "not every member of the cluster supports that yet";
+    /// Not an outcome: the disk quota is exceeded.
+    DisksFull = 625, "the disks are full; nothing new can be written until an operator frees space";
+    BadPath = 626, "that is not a valid path: it must begin with a slash and have at most 16 names of at most 128 bytes each";
     NoSuchNode = 627, "no such file or folder";
-    NodeExists = 628, "it exists already";
+    NodeExists = 628, "it already exists";
     IsFolder = 629, "it is a folder";
     NotAFolder = 630, "it is not a folder";
     FolderNotEmpty = 631, "the folder is not empty";
-    LockHeld = 632, "it is held by somebody else";
-    NotHeld = 633, "it is not held";
-    /// The lock was given on meanwhile, or let go.
-    StaleFence = 634, "the fencing number is not the lock's of now";
+    LockHeld = 632, "it is locked";
+    NotHeld = 633, "it is not locked";
+    /// The lock was released, or granted again, since the fencing token was issued.
+    StaleFence = 634, "the fencing token is out of date: the lock was released or granted again";
     IsLock = 635, "it is a lock";
     NotALock = 636, "it is not a lock";
-    KeptByRibbit = 637, "that part of the tree is kept by ribbit itself";
-    TooManyNodes = 638, "there are as many nodes as there can be";
+    KeptByRibbit = 637, "that part of the tree is managed by ribbit";
+    TooManyNodes = 638, "the maximum number of nodes is reached";
     TooMuchContent = 639, "a node holds at most 3072 bytes";
-    TooManyLeases = 640, "there are as many leases as there can be";
-    /// It ended, or never was: whoever had it holds nothing any more.
-    LeaseOver = 641, "the lease is over";
-    /// What was relied on has changed meanwhile.
-    Outrun = 642, "something else happened first";
+    TooManyLeases = 640, "the maximum number of leases is reached";
+    /// The lease has ended or never existed. Its former owner holds no locks any more.
+    LeaseOver = 641, "the lease has ended";
+    /// The state that the command depends on has changed since it was read.
+    Outrun = 642, "it has changed in the meantime";
     MessageTooLong = 643, "a message has at most 1000 characters";
-    MailboxFull = 644, "too many messages wait there to be read: no more are taken until some of them were";
+    MailboxFull = 644, "this person has too many unread messages; try again once they have read some";
     NoSuchCroak = 645, "there is no such croak";
     NoSuchMessage = 646, "there is no such message";
     NoSuchSession = 647, "there is no such session";
-    NotYours = 648, "that is somebody else's";
-    AccountSuspended = 649, "this account is suspended: ask whoever runs the servers";
-    RegistrationClosed = 650, "no new accounts are taken here at the moment: ask whoever runs the servers";
-    /// Nothing was decided: see the limits of a node, for this and the next two. Never outcomes.
-    TooManyTries = 651, "too many passwords were tried for that name: wait ten seconds, then try again";
-    TooManyAccounts = 652, "too many accounts were made here just now: wait ten seconds, then try again";
-    TooMuchWritten = 653, "that is more than one may write in a minute: wait ten seconds, then go on";
+    NotYours = 648, "that is not yours";
+    AccountSuspended = 649, "this account is suspended; contact the operator of this board";
+    RegistrationClosed = 650, "registration is closed; contact the operator of this board";
+    /// Not an outcome: rate limit of a node for password checks.
+    TooManyTries = 651, "too many log-in attempts for this user name; try again in 10 seconds";
+    /// Not an outcome: rate limit of a node for new accounts.
+    TooManyAccounts = 652, "too many accounts were created just now; try again in 10 seconds";
+    /// Not an outcome: rate limit of a node for writes.
+    TooMuchWritten = 653, "you're posting too fast; try again in 10 seconds";
 }
 
 impl Code {
-    /// Whether it says that somebody was too fast: what was asked is as good a little later.
+    /// Returns true if a rate limit refused the request. It may succeed a little later.
     pub fn is_haste(self) -> bool {
         matches!(self, Code::TooManyTries | Code::TooManyAccounts | Code::TooMuchWritten)
     }
@@ -107,7 +110,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// The form field a refusal is about, so that a page can show the words beside it.
+/// Form field that a refusal concerns, so that a page can show the text beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Field {
     Name,
@@ -117,12 +120,12 @@ pub enum Field {
     Post,
     Message,
     NewPassword,
-    /// A pattern of user names.
+    /// Pattern of user names.
     Names,
 }
 
 impl Field {
-    /// The field's name in forms.
+    /// Returns the name of the field in forms.
     pub fn name(self) -> &'static str {
         match self {
             Field::Name => "name",
@@ -137,11 +140,11 @@ impl Field {
     }
 }
 
-/// A refusal: a value like any other reply, the same on every member.
+/// A refusal. It is a replicated value like any other reply, the same on every member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Denied {
     pub code: Code,
-    /// The form field it is about, if it is about one.
+    /// Form field that it concerns, if any.
     pub field: Option<Field>,
 }
 
@@ -173,5 +176,19 @@ mod tests {
         numbers.sort_unstable();
         numbers.dedup();
         assert_eq!(numbers.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn bounds_in_texts_are_those_of_the_limits() {
+        use crate::state::limits::*;
+        let says =
+            |code: Code, bound: usize| assert!(code.words().contains(&format!("{bound}")), "{code}: {bound}");
+        says(Code::CroakTooLong, CROAK_CHARS_MAX);
+        says(Code::MessageTooLong, MESSAGE_CHARS_MAX);
+        says(Code::TooManyFriends, FRIENDS_MAX);
+        says(Code::TooManyMembers, MEMBERS_MAX);
+        says(Code::BadPath, PATH_DEPTH_MAX);
+        says(Code::BadPath, PATH_NAME_BYTES_MAX);
+        says(Code::TooMuchContent, NODE_BYTES_MAX);
     }
 }

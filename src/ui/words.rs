@@ -232,7 +232,7 @@ mod tests {
     fn refusals_stand_beside_their_fields() {
         let denied = [Denied::new(Code::NoSuchUser), Denied::of(Code::InvalidEntry, Field::Email)];
         let refusals = Refusals::on(&["username"], &denied);
-        assert_eq!(refusals.of("username"), Some("there is no user of that name (601)"));
+        assert_eq!(refusals.of("username"), Some("there is no user with that name (601)"));
         assert_eq!(refusals.of("email"), None);
         assert_eq!(refusals.general, ["that entry is not valid (606): somebody@somewhere"]);
     }

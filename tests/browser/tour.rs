@@ -89,7 +89,7 @@ fn befriending(visit: &Visit) {
     visit.go("/manage");
     visit.look("friends-empty");
     visit.fill(&[("username", "nobody")]);
-    visit.shows("/manage", "there is no user of that name (601)");
+    visit.shows("/manage", "there is no user with that name (601)");
     visit.look("friends-refused");
     visit.go("/manage");
     visit.fill(&[("username", "Bob")]);

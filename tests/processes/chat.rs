@@ -77,7 +77,7 @@ fn a_newcomer_gets_an_account_and_finds_out_what_can_be_typed() {
     terminal.press("password\r");
     terminal.await_text("the same once more: ");
     terminal.press("password\r");
-    terminal.await_text("that user name is taken (607): choose another one");
+    terminal.await_text("that user name is already taken (607): choose another one");
     terminal.await_text("user name, by which others find you: ");
     terminal.press("ada\r");
     terminal.await_text("your name, as others see it [ada]: ");
@@ -102,7 +102,7 @@ fn a_newcomer_gets_an_account_and_finds_out_what_can_be_typed() {
     typed("hello", "`/post TEXT` croaks it");
     typed("/help", "/people [PATTERN]");
     typed("/help dm", "saved, delivered, read");
-    typed("/add nobody", "there is no user of that name (601)");
+    typed("/add nobody", "there is no user with that name (601)");
     typed(&format!("/post {}", "x".repeat(101)), "101 characters long, 100 fit in a croak");
     typed("/friends", "you follow nobody yet");
     typed("/unread", "nothing waits to be read");
@@ -409,7 +409,7 @@ fn a_script_is_done_line_by_line_in_plain_words() {
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("line 2: ") && said.contains("Nothing was posted"), "{said}");
     let (code, said) = run(&[], "/add nobody\n/post never\n");
-    assert_eq!((code, said.as_str()), (1, "ribbit: line 1: there is no user of that name (601)\n"));
+    assert_eq!((code, said.as_str()), (1, "ribbit: line 1: there is no user with that name (601)\n"));
     assert_eq!(whole_feed(&mut ada), ["three", "two", "one"]);
 
     // The chat, for a program that listens.

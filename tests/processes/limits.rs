@@ -20,7 +20,7 @@ fn small(options: &[&str]) -> Pond {
 #[track_caller]
 fn is_haste(page: &Reply, code: &str) {
     page.says(429, code);
-    page.says(429, "wait ten seconds");
+    page.says(429, "try again in 10 seconds");
     assert_eq!(page.header("retry-after"), Some("10"));
 }
 
@@ -56,7 +56,7 @@ fn so_much_is_taken_of_one_account_in_a_minute_and_the_words_are_kept() {
     for number in 0..6 {
         eve.says(&pond, &["post", &format!("{number} of six")]).well();
     }
-    eve.says(&pond, &["post", "one too many"]).badly(1, "wait ten seconds, then go on (653)");
+    eve.says(&pond, &["post", "one too many"]).badly(1, "too fast; try again in 10 seconds (653)");
 }
 
 #[test]

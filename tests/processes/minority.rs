@@ -38,7 +38,7 @@ fn a_read_without_a_majority_is_an_error_and_a_stale_one_is_marked() {
 
     // What an operator does to an account is not decided by what one server has.
     let (code, said) = pond.typed(&["user", "suspend", "nobody"]);
-    assert!(code == 3 && !said.contains("no user of that name"), "{code}: {said}");
+    assert!(code == 3 && !said.contains("no user with that name"), "{code}: {said}");
 
     let stale: [(&[&str], i32, &str); 7] = [
         (&["cat", "--stale", "/jobs/count"], 0, "7"),

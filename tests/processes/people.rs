@@ -86,20 +86,20 @@ fn refusals_say_their_code_and_keep_what_was_typed() {
         |username| [("name", "A"), ("username", username), ("email", "a@b"), ("password", "password")];
     ada.post("/create", &account("")).says(422, "(606)");
     ada.post("/create", &account("a, b")).says(422, "value=\"a, b\"");
-    ada.post("/create", &account("ADA")).says(422, "that user name is taken (607)");
+    ada.post("/create", &account("ADA")).says(422, "that user name is already taken (607)");
 
     let mut stranger = pond.browser();
     let log_in = |username, password| [("username", username), ("password", password)];
     stranger.post("/login", &log_in("ada", "not that one")).says(422, "the password is wrong (602)");
-    stranger.post("/login", &log_in("nobody", "password")).says(422, "there is no user of that name (601)");
+    stranger.post("/login", &log_in("nobody", "password")).says(422, "there is no user with that name (601)");
     stranger.get("/main").leads_to("/login");
     stranger.post("/main", &[("post", "let me in")]).says(422, "(609)");
 
     let add = |username| [("username", username), ("choice", "add")];
     ada.post("/manage", &add("nobody")).says(422, "(601)");
-    ada.post("/manage", &add("ada")).says(422, "that is yourself (611)");
+    ada.post("/manage", &add("ada")).says(422, "that is your own account (611)");
     befriend(&mut ada, "bob");
-    ada.post("/manage", &add("bob")).says(422, "you are friends already (608)");
+    ada.post("/manage", &add("bob")).says(422, "you already follow this person (608)");
     ada.post("/manage", &[("username", "bob"), ("choice", "remove")]).leads_to("/manage?note=removed");
     ada.post("/manage", &[("username", "bob"), ("choice", "remove")]).says(422, "(610)");
 }

@@ -45,7 +45,7 @@ fn every_command_does_what_it_says_and_says_what_is_in_the_way() {
     await_servers(&pond);
 
     assert_eq!(shell(&pond, &["mkdir", "/jobs"], 0), "");
-    assert_eq!(shell(&pond, &["mkdir", "/jobs"], 1), "ribbit: /jobs: it exists already\n");
+    assert_eq!(shell(&pond, &["mkdir", "/jobs"], 1), "ribbit: /jobs: it already exists\n");
     assert_eq!(shell(&pond, &["mkdir", "/a/b"], 1), "ribbit: /a: no such file or folder\n");
     shell(&pond, &["mkdir", "-p", "/a/b"], 0);
     shell(&pond, &["mkdir", "-p", "/a/b"], 0);
@@ -55,7 +55,7 @@ fn every_command_does_what_it_says_and_says_what_is_in_the_way() {
     assert_eq!(shell(&pond, &["cat", &long], 0), "long names too");
     assert_eq!(
         shell(&pond, &["touch", "/clusters/x"], 1),
-        "ribbit: /clusters/x: that part of the tree is kept by ribbit itself\n"
+        "ribbit: /clusters/x: that part of the tree is managed by ribbit\n"
     );
 
     shell(&pond, &["write", "/jobs/state", "one", "two"], 0);
@@ -110,7 +110,7 @@ fn every_command_does_what_it_says_and_says_what_is_in_the_way() {
     shell(&pond, &["rm", "/jobs/seen"], 0);
     assert_eq!(shell(&pond, &["rm", "/jobs/seen"], 1), "ribbit: /jobs/seen: no such file or folder\n");
     let said = shell(&pond, &["rm", "-r", "/clusters"], 1);
-    assert_eq!(said, "ribbit: /clusters: that part of the tree is kept by ribbit itself\n");
+    assert_eq!(said, "ribbit: /clusters: that part of the tree is managed by ribbit\n");
 
     let said = shell(&pond, &["acquire", "/jobs/x"], 1);
     assert!(said.contains("`ribbit lock /jobs/x -- CMD`"), "{said}");

@@ -84,7 +84,7 @@ fn an_operator_looks_after_accounts() {
     assert_eq!(ada.says(&pond, &["feed"]).well(), "");
 
     for verb in ["suspend", "resume", "passwd"] {
-        operator(&pond, &[verb, "bob"]).badly(1, "there is no user of that name (601)");
+        operator(&pond, &[verb, "bob"]).badly(1, "there is no user with that name (601)");
     }
     operator(&pond, &["delete", "b*", "--yes"]).badly(1, "(606)");
     operator(&pond, &["list", "--server", "127.0.0.1:1"]).badly(3, "nobody answers");

@@ -128,7 +128,7 @@ fn a_script_croaks_reads_and_follows() {
 
     assert_eq!(bob.says(&pond, &["feed"]).well(), "", "bob follows nobody");
     assert_eq!(bob.says(&pond, &["add", "ada"]).well(), "you follow @ada\n");
-    assert_eq!(bob.says(&pond, &["add", "ada"]).err, "ribbit: you are friends already (608)\n");
+    assert_eq!(bob.says(&pond, &["add", "ada"]).err, "ribbit: you already follow this person (608)\n");
     let feed = bob.says(&pond, &["feed"]).well();
     let shown: Vec<&str> = feed.lines().map(|line| line.rsplit("  ").next().unwrap_or_default()).collect();
     assert_eq!(shown, ["Rain, at last", "two", "lines", r"a\x1b[2Jb\u{202e}🐸", "--json"], "{feed}");
@@ -201,7 +201,7 @@ fn a_script_writes_messages_and_looks_at_people() {
     assert_eq!(bob.hands(&pond, &["delete"], "password").well(), "deleted: @bob\n");
     let left = ada.says(&pond, &["inbox", "--json"]).lines();
     assert_eq!((left.len(), &left[0]["from"], &left[0]["text"]), (1, &Value::Null, &json!("bye")));
-    ada.says(&pond, &["dm", "bob", "?"]).badly(1, "there is no user of that name (601)");
+    ada.says(&pond, &["dm", "bob", "?"]).badly(1, "there is no user with that name (601)");
 }
 
 #[test]

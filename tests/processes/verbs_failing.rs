@@ -17,7 +17,7 @@ fn exit_codes_tell_what_is_wrong() {
     ada.says(&pond, &["feed"]).badly(4, "you are not logged in (609): `ribbit client login NAME` first");
     ada.says(&pond, &["post", "x"]).badly(4, "609");
     ada.hands(&pond, &["delete"], "password\n").badly(4, "609");
-    ada.hands(&pond, &["login", "ada"], "password\n").badly(1, "there is no user of that name (601)");
+    ada.hands(&pond, &["login", "ada"], "password\n").badly(1, "there is no user with that name (601)");
     ada.hands(&pond, &["login", "ada"], "").badly(2, "a password is needed");
     ada.hands(&pond, &["create", "ada"], "password\n").badly(2, "--email");
     ada.hands(&pond, &["create", "ada", "--email", "a"], "password\n").badly(1, "email: ");
@@ -33,10 +33,10 @@ fn exit_codes_tell_what_is_wrong() {
     ada.hands(&pond, &["post"], &"é".repeat(100_000)).badly(1, "(512)");
     ada.hands(&pond, &["post"], " \n").badly(1, "(606)");
     ada.says(&pond, &["post", &"é".repeat(100)]).well();
-    ada.says(&pond, &["dm", "ada", "x"]).badly(1, "that is yourself (611)");
+    ada.says(&pond, &["dm", "ada", "x"]).badly(1, "that is your own account (611)");
     ada.hands(&pond, &["dm", "bob"], &"é".repeat(1_001)).badly(1, "(643)");
     ada.says(&pond, &["add", "nobody"]).badly(1, "(601)");
-    ada.says(&pond, &["remove", "ada"]).badly(1, "you are not friends (610)");
+    ada.says(&pond, &["remove", "ada"]).badly(1, "you do not follow this person (610)");
     ada.says(&pond, &["export", "--output", "/nonexistent/me.json"]).badly(1, "cannot be written");
 
     for wrong in [

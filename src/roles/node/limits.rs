@@ -405,7 +405,7 @@ mod tests {
         };
         assert!([LOG_INS, OWNER_CHECKS, NEW_ACCOUNTS, slowest].iter().all(|rate| rate.every <= ten));
         for code in [Code::TooManyTries, Code::TooManyAccounts, Code::TooMuchWritten] {
-            assert!(code.words().contains("wait ten seconds"), "{code}");
+            assert!(code.words().contains("try again in 10 seconds"), "{code}");
         }
     }
 }

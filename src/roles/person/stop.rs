@@ -102,7 +102,7 @@ mod tests {
         );
         assert_eq!(
             told(denied(Code::NoSuchUser)),
-            (Exit::Refused, "there is no user of that name (601)".into())
+            (Exit::Refused, "there is no user with that name (601)".into())
         );
         let email = Denied::of(Code::InvalidEntry, Field::Email);
         let words = "email: that entry is not valid (606): somebody@somewhere";
