@@ -1,7 +1,8 @@
-//! Refuses messages that would make the engine panic, or that no honest member sends.
+//! Validation of messages from peers. It refuses messages that would make the engine panic, and messages that no correct
+//! member sends.
 //!
-//! The engine trusts its input. A message gets here decrypted and from a known connection; a bug or a disk that
-//! lost what it promised can still make it impossible.
+//! The engine trusts its input. A message arrives here decrypted, on the connection of a known member. It can still be
+//! invalid, because of a bug or because a disk lost synced data.
 
 use super::limits::{INDEX_MAX, TERM_JUMP_MAX};
 use super::reads::CONTEXT_BYTES;
@@ -10,36 +11,41 @@ use crate::state::LogIndex;
 use raft::eraftpb::{ConfState, Message, MessageType, SnapshotMetadata};
 use std::collections::BTreeSet;
 
-/// What is wrong with a message.
+/// Result of the validation of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
+    /// The message is valid.
     Fine,
-    /// Drop it.
+    /// The message is invalid, for this reason, and is dropped.
     Bad(&'static str),
-    /// The leader knows that we had more than we have: our disk lost what it promised.
+    /// The leader knows that this log was longer: the disk of this member lost synced data.
     LostLog,
-    /// The leader has another entry at this index, where ours is committed: a majority lost what it acknowledged.
-    Fork {
-        index: LogIndex,
-    },
+    /// The leader has another entry at this index, where this member's entry is committed: a majority of the members lost
+    /// acknowledged writes.
+    Fork { index: LogIndex },
 }
 
-/// What the node knows when a message comes in.
+/// State of the receiving member that the validation uses.
 #[derive(Debug, Clone, Copy)]
 pub struct Knowledge {
+    /// Id of this member.
     pub me: u64,
+    /// Last index of its log.
     pub last_index: u64,
+    /// Its term.
     pub term: u64,
-    /// The term that is on disk: of a later one nobody has heard from us.
+    /// Its term on disk. It has sent no message of a later term.
     pub durable_term: u64,
-    /// Whom we take for the leader of our term, 0 for nobody.
+    /// Leader of its term, 0 if unknown.
     pub leader: u64,
+    /// Position up to which it has applied the log.
     pub applied: Position,
-    /// The newest index that this member knows to be committed.
+    /// Newest index that it knows to be committed.
     pub committed: LogIndex,
 }
 
-/// Judges a message of `from`. `term_at` returns the term of an entry of this member's log, if it has one there.
+/// Validates a message that arrived from `from`. `term_at` returns the term of the entry at an index of this member's log,
+/// if the log has one there.
 pub fn check(
     message: &Message,
     from: u64,
@@ -47,52 +53,52 @@ pub fn check(
     term_at: impl Fn(LogIndex) -> Option<u64>,
 ) -> Verdict {
     if message.to != known.me || message.from != from || from == known.me || from == 0 {
-        return Verdict::Bad("it is not for us, or not from whom it says");
+        return Verdict::Bad("its sender or its receiver is wrong");
     }
-    // Sent without a term; the engine panics when it has to forward one that has any.
+    // Queries are sent without a term. The engine panics when it has to forward one that has a term.
     if message.msg_type() == MessageType::MsgReadIndex {
         return if message.term == 0 {
             check_context(message)
         } else {
-            Verdict::Bad("a question with a term")
+            Verdict::Bad("its read index query has a term")
         };
     }
-    // The engine takes term 0 for a message of its own.
+    // The engine takes a message of term 0 for a local one.
     if message.term == 0 || message.term > known.term.saturating_add(TERM_JUMP_MAX) {
-        return Verdict::Bad("its term cannot be");
+        return Verdict::Bad("its term is invalid");
     }
     if message.index > INDEX_MAX || message.request_snapshot != 0 || message.priority != 0 {
-        return Verdict::Bad("members do not send such values");
+        return Verdict::Bad("it has values that members do not send");
     }
     match message.msg_type() {
-        // The engine looks no further than the term.
+        // The engine examines only the term of such a message.
         kind if message.term < known.term && is_known(kind) => Verdict::Fine,
         MessageType::MsgAppend => check_append(message, known, term_at),
         MessageType::MsgHeartbeat if message.commit > known.last_index => Verdict::LostLog,
         MessageType::MsgAppendResponse if message.index.max(message.reject_hint) > known.last_index => {
             match message.reject && message.reject_hint <= known.last_index {
-                // Stale: what was sent then has been replaced.
+                // Stale: the entries that it rejects have been replaced since.
                 true => Verdict::Fine,
-                false => Verdict::Bad("it answers more than was sent"),
+                false => Verdict::Bad("it acknowledges entries that were not sent"),
             }
         }
         MessageType::MsgRequestVoteResponse if known.durable_term < known.term => {
-            Verdict::Bad("nobody was asked for a vote yet")
+            Verdict::Bad("it grants a vote that was not requested")
         }
         MessageType::MsgSnapshot => check_snapshot(message),
-        // It lets its receiver stand for election past everybody's patience with the leader: only that one may.
+        // MsgTimeoutNow makes its receiver stand for election although the leader is alive: only the leader may send it.
         MessageType::MsgTimeoutNow | MessageType::MsgReadIndexResp
             if message.term != known.term || message.from != known.leader =>
         {
-            Verdict::Bad("it is not from the leader")
+            Verdict::Bad("its sender is not the leader")
         }
         MessageType::MsgReadIndexResp => check_context(message),
         kind if is_known(kind) => Verdict::Fine,
-        _ => Verdict::Bad("members do not send messages of this type"),
+        _ => Verdict::Bad("its type is not one that members send"),
     }
 }
 
-/// Whether members send messages of this type.
+/// Returns true for the types of messages that members send to each other.
 fn is_known(kind: MessageType) -> bool {
     matches!(
         kind,
@@ -111,9 +117,9 @@ fn is_known(kind: MessageType) -> bool {
 }
 
 fn check_append(message: &Message, known: Knowledge, term_at: impl Fn(LogIndex) -> Option<u64>) -> Verdict {
-    // The engine takes the term of what it does not have for 0.
+    // The engine assumes term 0 for entries that it does not have.
     if (message.log_term == 0) != (message.index == 0) || message.log_term > message.term {
-        return Verdict::Bad("it follows an entry that cannot be");
+        return Verdict::Bad("the position before its entries is invalid");
     }
     let mut term = message.log_term;
     for (entry, index) in message.entries.iter().zip(message.index + 1..) {
@@ -121,15 +127,15 @@ fn check_append(message: &Message, known: Knowledge, term_at: impl Fn(LogIndex) 
             return Verdict::Bad("its entries are not contiguous");
         }
         if entry.term < term || entry.term > message.term {
-            return Verdict::Bad("its entries' terms do not rise");
+            return Verdict::Bad("the terms of its entries are out of order");
         }
         term = entry.term;
     }
     fork(message, known, term_at).map_or(Verdict::Fine, |index| Verdict::Fork { index })
 }
 
-/// Returns an index at which the leader of this term has another entry than the one that is committed here. The engine
-/// would panic on some of these, and on others acknowledge what it does not have.
+/// Returns an index at which the leader's entry differs from the one that is committed here, if the message shows one. The
+/// engine would panic on some of these messages, and on others acknowledge entries that it does not have.
 fn fork(message: &Message, known: Knowledge, term_at: impl Fn(LogIndex) -> Option<u64>) -> Option<LogIndex> {
     if message.index >= known.applied.index && message.log_term < known.applied.term {
         return Some(known.applied.index);
@@ -140,27 +146,27 @@ fn fork(message: &Message, known: Knowledge, term_at: impl Fn(LogIndex) -> Optio
     committed.find(|(index, term)| term_at(*index).is_some_and(|ours| ours != *term)).map(|(index, _)| index)
 }
 
-/// A question for the read index, or the answer to one: the engine reads the first entry unasked, and keeps its
-/// data until a majority has confirmed.
+/// Validates a read index query or its answer. The engine accesses the first entry unchecked, and keeps its data until a
+/// quorum has confirmed.
 fn check_context(message: &Message) -> Verdict {
     match message.entries.as_slice() {
         [entry] if entry.data.len() == CONTEXT_BYTES => Verdict::Fine,
-        _ => Verdict::Bad("its question for the read index is not one of ours"),
+        _ => Verdict::Bad("its read index query has an invalid context"),
     }
 }
 
 fn check_snapshot(message: &Message) -> Verdict {
     let SnapshotMetadata { index, term, .. } = *message.snapshot.metadata;
     if index == 0 || index > INDEX_MAX || term == 0 || term > message.term {
-        return Verdict::Bad("a snapshot of a position that cannot be");
+        return Verdict::Bad("its snapshot has an invalid position");
     }
     match message.snapshot.metadata.conf_state.as_ref() {
         Some(state) if is_configuration(state) => Verdict::Fine,
-        _ => Verdict::Bad("a snapshot of a configuration that cannot be"),
+        _ => Verdict::Bad("its snapshot has an invalid configuration"),
     }
 }
 
-/// Whether a group can have this configuration.
+/// Returns true for a valid configuration of a Raft group.
 fn is_configuration(state: &ConfState) -> bool {
     let set = |ids: &[u64]| {
         let set: BTreeSet<u64> = ids.iter().copied().collect();
@@ -193,7 +199,7 @@ mod tests {
         committed: 5,
     };
 
-    /// The log has entries of term 1 up to 3 and of term 2 up to 10.
+    /// Checks a message with a log of term 1 up to index 3 and of term 2 up to index 10.
     fn check(message: &Message, from: u64, known: Knowledge) -> Verdict {
         super::check(message, from, known, |index| {
             (1..=10).contains(&index).then_some(if index > 3 { 2 } else { 1 })
@@ -210,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_must_follow_each_other() {
+    fn entries_must_be_contiguous_with_rising_terms() {
         let mut append = message(MessageType::MsgAppend);
         append.index = 4;
         append.log_term = 2;
@@ -224,9 +230,9 @@ mod tests {
         assert!(matches!(check(&append, 2, KNOWN), Verdict::Bad(_)));
     }
 
-    /// The engine acknowledged such a message, or took it for a follower that has to be probed, for ever.
+    /// The engine acknowledged such a message, or answered so that the leader probed this follower for ever.
     #[test]
-    fn a_leader_with_other_entries_where_ours_are_committed_is_a_fork() {
+    fn a_leader_with_another_entry_at_a_committed_index_is_a_fork() {
         let append = |index, log_term, entries: &[(u64, u64)]| {
             let mut append = message(MessageType::MsgAppend);
             (append.index, append.log_term) = (index, log_term);
@@ -246,11 +252,11 @@ mod tests {
         assert_eq!(check(&append(20, 1, &[]), 2, late), Verdict::Fork { index: 5 });
         let mut old = append(5, 1, &[]);
         old.term = 2;
-        assert_eq!(verdict(&old), Verdict::Fine, "a leader of an earlier term is not listened to");
+        assert_eq!(verdict(&old), Verdict::Fine, "the engine ignores a leader of an earlier term");
     }
 
     #[test]
-    fn a_commit_beyond_our_log_means_a_lost_log() {
+    fn a_commit_index_beyond_the_log_means_a_lost_log() {
         let mut beat = message(MessageType::MsgHeartbeat);
         beat.commit = 10;
         assert_eq!(check(&beat, 2, KNOWN), Verdict::Fine);
@@ -259,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn the_read_index_is_asked_and_answered_in_one_form() {
+    fn read_index_queries_and_answers_need_a_valid_context() {
         let mut ask = message(MessageType::MsgReadIndex);
         ask.term = 0;
         assert!(matches!(check(&ask, 2, KNOWN), Verdict::Bad(_)), "no context");
@@ -274,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_and_local_messages_are_refused() {
+    fn local_messages_and_wrong_senders_are_refused() {
         assert!(matches!(check(&message(MessageType::MsgHup), 2, KNOWN), Verdict::Bad(_)));
         assert!(matches!(check(&message(MessageType::MsgPropose), 2, KNOWN), Verdict::Bad(_)));
         assert!(matches!(check(&message(MessageType::MsgHeartbeat), 3, KNOWN), Verdict::Bad(_)));

@@ -1,4 +1,4 @@
-//! Between the engine's types, the store's, and bytes.
+//! Conversions between the types of the engine, the types of the store, and bytes.
 
 use crate::db::planted::{Bug, planted};
 use crate::db::{Configuration, EntryKind, HardState, LogEntry};
@@ -6,6 +6,7 @@ use bytes::Bytes;
 use protobuf::Message as _;
 use raft::eraftpb;
 
+/// Converts a log entry of the engine to one of the store.
 pub fn entry_to_store(entry: &eraftpb::Entry) -> LogEntry {
     let kind = match entry.entry_type() {
         eraftpb::EntryType::EntryNormal => EntryKind::Normal,
@@ -16,6 +17,7 @@ pub fn entry_to_store(entry: &eraftpb::Entry) -> LogEntry {
     LogEntry { index: entry.index, term: entry.term, kind, data: entry.data.clone() }
 }
 
+/// Converts a log entry of the store to one of the engine.
 pub fn entry_from_store(entry: LogEntry) -> eraftpb::Entry {
     let mut converted = eraftpb::Entry::new();
     converted.index = entry.index;
@@ -29,11 +31,13 @@ pub fn entry_from_store(entry: LogEntry) -> eraftpb::Entry {
     converted
 }
 
+/// Converts a hard state of the engine to one of the store.
 pub fn hard_state_to_store(state: &eraftpb::HardState) -> HardState {
     let vote = if planted(Bug::ForgottenVote) { 0 } else { state.vote };
     HardState { term: state.term, vote, commit: state.commit }
 }
 
+/// Converts a hard state of the store to one of the engine.
 pub fn hard_state_from_store(state: HardState) -> eraftpb::HardState {
     let mut converted = eraftpb::HardState::new();
     converted.term = state.term;
@@ -42,7 +46,8 @@ pub fn hard_state_from_store(state: HardState) -> eraftpb::HardState {
     converted
 }
 
-/// Sorted: the engine's order comes from a hash map whose keys differ from process to process.
+/// Converts a configuration of the engine to one of the store. The ids are sorted, because the engine's order comes from a
+/// hash map and differs between processes.
 pub fn configuration_to_store(state: &eraftpb::ConfState) -> Configuration {
     let sorted = |ids: &[u64]| {
         let mut ids = ids.to_vec();
@@ -58,6 +63,7 @@ pub fn configuration_to_store(state: &eraftpb::ConfState) -> Configuration {
     }
 }
 
+/// Converts a configuration of the store to one of the engine.
 pub fn configuration_from_store(configuration: &Configuration) -> eraftpb::ConfState {
     let mut converted = eraftpb::ConfState::new();
     converted.voters = configuration.voters.clone();
@@ -68,25 +74,27 @@ pub fn configuration_from_store(configuration: &Configuration) -> eraftpb::ConfS
     converted
 }
 
-/// A message as bytes for the wire.
+/// Encodes a message for the wire.
 pub fn message_to_bytes(message: &eraftpb::Message) -> Vec<u8> {
     message.write_to_bytes().expect("a message in memory always serialises")
 }
 
-/// The message in bytes from the wire, if they are one. What its entries hold stays where it is.
+/// Decodes a message from the wire, or returns `None` if it is malformed. The data of its entries is not copied.
 pub fn message_from_bytes(bytes: &Bytes) -> Option<eraftpb::Message> {
     eraftpb::Message::parse_from_tokio_bytes(bytes).ok()
 }
 
+/// Decodes a configuration change, or returns `None` if it is malformed.
 pub fn conf_change_from_bytes(bytes: &[u8]) -> Option<eraftpb::ConfChangeV2> {
     eraftpb::ConfChangeV2::parse_from_bytes(bytes).ok()
 }
 
+/// Encodes a configuration change.
 pub fn conf_change_to_bytes(change: &eraftpb::ConfChangeV2) -> Vec<u8> {
     change.write_to_bytes().expect("a change in memory always serialises")
 }
 
-/// Whether a message announces a snapshot.
+/// Returns true if a message announces a snapshot.
 pub fn is_snapshot(message: &eraftpb::Message) -> bool {
     message.msg_type() == eraftpb::MessageType::MsgSnapshot
 }

@@ -1,18 +1,21 @@
-//! The synchronous heart of a replica: inputs in, outputs out.
+//! The deterministic state machine of a replica: inputs in, outputs out.
 //!
-//! No thread, no clock, no disk, no socket: a driver (or the simulator) feeds it and carries out what it wants.
+//! It has no thread, clock, disk or socket. A driver (or the simulator) feeds it inputs and carries out its outputs.
 //!
 //! ```text
 //!   feed(Input)*  then  poll(now) ──▶ Output*
 //! ```
 //!
 //! Invariants:
-//! - a message that promises something (a vote, an acknowledgement) leaves only after the job that makes the
-//!   promise durable is reported done; only answers to heartbeats go ahead, once their term is durable, so that a
-//!   stalled disk costs no election;
-//! - configuration changes take effect in the engine in log order, and their result travels with the entries
-//!   that are applied up to there;
-//! - what is in doubt is proposed again: the rules apply it once.
+//! - A message that makes a promise (a vote, an acknowledgement) is sent only after the store job that makes the promise
+//!   durable is reported done. The exception are responses to heartbeats: they are sent as soon as their term is durable,
+//!   so that a stalled disk does not cause an election.
+//! - Configuration changes take effect in the engine in log order. The resulting configuration is stored with the
+//!   entries that are applied up to that point.
+//! - A request with an unknown outcome is proposed again. Proposals are idempotent: the rules apply a request once.
+//!
+//! The parts: `io` has the inputs and outputs, `jobs` hands jobs to the store, `lead` does the work of a leader, `read`
+//! asks for read indexes, `timeout` draws election timeouts.
 
 mod io;
 mod jobs;
@@ -41,63 +44,74 @@ use raft::eraftpb::{ConfState, Entry, EntryType, Message, MessageType};
 use raft::{RawNode, SnapshotStatus, StateRole, StorageError};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+/// State machine around the Raft engine of one member.
 pub struct Core {
     raw: RawNode<Tail>,
     options: CoreOptions,
     now: Now,
+    /// Ticks since the start.
     ticks: u64,
-    /// Draws election timeouts.
+    /// Random numbers for election timeouts.
     random: Random,
-    /// What the timeout was last drawn for.
+    /// Term and state for which the election timeout was last drawn.
     drawn_for: (u64, StateRole),
     requests: Requests,
     reads: Reads,
-    /// Forwarded requests and our own, to be proposed in the next poll.
+    /// This node's requests and forwarded ones, to be proposed in the next poll.
     queued: Vec<Request>,
-    /// Proposed by this leader in this term and not applied yet: not proposed twice at a time.
+    /// Requests proposed by this leader in `proposed_term` and not applied yet. They are not proposed again meanwhile.
     proposed: BTreeSet<RequestId>,
+    /// Term in which `proposed` was proposed.
     proposed_term: u64,
-    /// Where the newest proposal ends, and when it was made, in ticks.
+    /// Last index of the newest proposal, and the tick at which it was made.
     proposed_last: (LogIndex, u64),
-    /// Where the entries that were last sent to each peer begin, and when: its term, the index before them, ticks.
+    /// Newest append sent to each peer: its term, the index before its first entry, and the tick.
     appended: BTreeMap<RaftId, (u64, LogIndex, u64)>,
-    /// Messages held until their job is durable.
+    /// Messages held back until their job is durable, with the number of that job.
     held: VecDeque<(u64, Vec<Message>)>,
-    /// The last job made, and the last reported durable.
+    /// Number of the newest job.
     job_sent: u64,
+    /// Number of the newest durable job.
     job_done: u64,
-    /// The numbers of jobs handed out and not durable, and what waits behind them.
+    /// Numbers of the jobs that are handed out and not durable yet.
     under_way: VecDeque<u64>,
+    /// Jobs to hand out after those under way.
     backlog: VecDeque<Job>,
+    /// Newest term on disk.
     durable_term: u64,
-    /// The job that installs a snapshot, while it is under way. The engine expects that to be over before it may
-    /// stand for election (it reads entries that the snapshot has replaced), so until then it does not.
+    /// Number of the job that is installing a snapshot, if any. Meanwhile this member does not stand for election: the
+    /// engine would read entries that the snapshot has replaced.
     installing: Option<u64>,
     members: Vec<(RaftId, Member)>,
-    /// The cluster's age, and the monotonic time at which it was that.
+    /// Age of the cluster in milliseconds, at the monotonic time `age_at_ms`.
     age_ms: u64,
+    /// Monotonic time at which the cluster had the age `age_ms`.
     age_at_ms: u64,
+    /// Tick of the newest message of a leader.
     heard_tick: Option<u64>,
-    /// When each member was last heard, in ticks.
+    /// Tick of the newest message of each member.
     heard: BTreeMap<RaftId, u64>,
-    /// Since when this node leads.
+    /// Tick since which this node leads, if it does.
     led_since: Option<u64>,
-    /// What the leader of this term says is committed: more than our log holds while we catch up.
+    /// Commit index that the leader of a term has announced, with that term. It exceeds this log's while it catches up.
     said_committed: (u64, LogIndex),
+    /// Progress of this member in applying.
     following: Following,
-    /// What the others have acknowledged to this leader.
+    /// Progress of the other members in acknowledging entries, while this node leads.
     acknowledged: BTreeMap<RaftId, Following>,
-    /// Leadership is handed over at these ticks at the earliest: again, and by a coordinator that has led before.
+    /// Earliest tick of the next attempt to hand over leadership.
     handover_tick: u64,
+    /// Earliest tick at which a coordinator that has led before hands over again.
     coordinator_handover_tick: u64,
     outputs: Vec<Output>,
 }
 
 impl Core {
-    /// Begins where the store left off.
+    /// Creates a core that continues from the state of the store.
     ///
     /// # Errors
-    /// The engine refuses the configuration or the log, or that cannot be read: a bug or a damaged store.
+    /// Any error means a bug or a damaged store: the log cannot be read, or the engine refuses the log or the
+    /// configuration.
     pub fn new(
         options: CoreOptions,
         reader: Reader,
@@ -116,7 +130,7 @@ impl Core {
             max_inflight_msgs: INFLIGHT_MESSAGES_MAX,
             check_quorum: true,
             pre_vote: true,
-            // Never by lease: a leader that was stopped for a while still believes in its own.
+            // Not by lease: a leader that was stopped for a while still believes its expired lease.
             read_only_option: if planted(Bug::StaleRead) { LeaseBased } else { Safe },
             max_uncommitted_size: UNCOMMITTED_BYTES_MAX,
             max_committed_size_per_ready: COMMITTED_BYTES_PER_READY,
@@ -168,18 +182,18 @@ impl Core {
         Ok(core)
     }
 
-    /// Keeps fewer or more bytes of the log in memory; for tests of followers that are far behind.
+    /// Sets the size of the log in memory, in bytes; for tests of followers that lag far behind.
     pub fn set_tail_bytes_max(&mut self, bytes: usize) {
         self.raw.mut_store().set_bytes_max(bytes);
     }
 
-    /// Takes one input in. Nothing leaves before `poll`.
+    /// Takes in one input. Its outputs are returned by the next [`Core::poll`].
     pub fn feed(&mut self, input: Input) {
         match input {
             Input::Tick => self.tick(),
             Input::Message { from, message } => self.message(from, message),
             Input::Forwarded(mut requests) => {
-                // What another leader judged, of which this one may know better, ends with that leader.
+                // A former leader's judgement about a member is dropped: this leader makes its own.
                 requests.retain(|request| !request.command.is_judgement());
                 if self.leads() {
                     self.queued.extend(requests);
@@ -216,7 +230,7 @@ impl Core {
         self.draw_timeout();
     }
 
-    /// Everything that follows from what was fed.
+    /// Returns the outputs of the inputs fed since the last call.
     pub fn poll(&mut self, now: Now) -> Vec<Output> {
         self.set_now(now);
         self.send_requests();
@@ -234,6 +248,7 @@ impl Core {
         std::mem::take(&mut self.outputs)
     }
 
+    /// Returns the status of this replica.
     pub fn status(&self) -> CoreStatus {
         let raft = &self.raw.raft;
         let applied = raft.store().applied().index;
@@ -260,12 +275,13 @@ impl Core {
         }
     }
 
-    /// What is committed as far as this member knows: at least as the leader of this term says.
+    /// Returns the newest index that this member knows to be committed, by its own log or by its leader's word.
     fn committed(&self) -> LogIndex {
         let said = if self.said_committed.0 == self.raw.raft.term { self.said_committed.1 } else { 0 };
         self.raw.raft.raft_log.committed.max(said)
     }
 
+    /// Returns the members that have stalled or lag far behind, while this node leads.
     fn lagging(&self) -> Vec<RaftId> {
         let lags = |it: &Following| {
             it.stalled_ticks(self.ticks) >= FOLLOW_TICKS || it.to.saturating_sub(it.at) > SYNC_LAG_MAX
@@ -273,7 +289,7 @@ impl Core {
         self.acknowledged.iter().filter(|(_, it)| lags(it)).map(|(id, _)| *id).collect()
     }
 
-    /// Notes how far this member has applied, and as the leader how far the others' logs are.
+    /// Records how far this member has applied and, as the leader, how far the logs of the others reach.
     fn follow(&mut self) {
         let (applied, committed, ticks) =
             (self.raw.raft.store().applied().index, self.committed(), self.ticks);
@@ -281,7 +297,7 @@ impl Core {
         self.following.note(applied, committed, ticks);
         if !was_stalled && self.following.stalled_ticks(ticks) >= FOLLOW_TICKS {
             log::warn!(
-                "this member has not followed the leader for {} s: it has applied {applied}, its log ends at {}, and the \
+                "this member has made no progress for {} s: it has applied {applied}, its log ends at {}, and the \
                  leader has applied or committed {}",
                 FOLLOW_TICKS * TICK_MS / 1_000,
                 self.raw.raft.raft_log.last_index(),
@@ -301,7 +317,7 @@ impl Core {
         }
     }
 
-    /// Whether a snapshot was taken in that is not installed yet.
+    /// Returns true while a received snapshot is being installed.
     pub fn wants_snapshot(&self) -> bool {
         self.installing.is_some()
     }
@@ -335,7 +351,7 @@ impl Core {
             self.dispatch(leader, due);
         }
         if self.leads() {
-            // A new leader gives everybody their full time.
+            // A new leader grants every member its full timeout.
             self.led_since.get_or_insert(self.ticks);
             self.seat_members();
             self.hand_over();
@@ -361,27 +377,27 @@ impl Core {
         let term_at = |index| raft.raft_log.term(index).ok().filter(|term| *term != 0);
         match check(&message, from, known, term_at) {
             Verdict::Fine => {}
-            Verdict::Bad(why) => return log::warn!("a message of member {from} was dropped: {why}"),
+            Verdict::Bad(why) => return log::warn!("dropped a message of member {from}: {why}"),
             Verdict::LostLog => {
                 let text = format!(
-                    "the group committed up to {} through this member, but its log ends at {}: its disk lost what \
-                     was synced",
+                    "the cluster committed up to {} through this member, but its log ends at {}: its disk lost \
+                     entries that were synced",
                     message.commit, known.last_index
                 );
                 return self.outputs.push(Output::Lost(text));
             }
-            // While a snapshot is installed the log is about to be replaced.
+            // While a snapshot is being installed, the log is about to be replaced.
             Verdict::Fork { .. } if self.installing.is_some() || self.raw.snap().is_some() => return,
             Verdict::Fork { index } => {
                 let text = format!(
-                    "the log of member {from}, which leads term {}, has another entry at {index}, where this member \
-                     knows its own to be committed: other members lost writes that were acknowledged",
+                    "the log of member {from}, which leads term {}, has another entry at {index}, where this \
+                     member's entry is committed: other members lost writes that were acknowledged",
                     message.term
                 );
                 return self.outputs.push(Output::Fork(text));
             }
         }
-        // The engine would forward it once more; its asker asks again instead.
+        // The engine would forward the query once more; the member that sent it sends it again instead.
         if message.msg_type() == MessageType::MsgReadIndex && !self.leads() {
             return;
         }
@@ -401,11 +417,11 @@ impl Core {
             self.said_committed = (message.term, before.max(said));
         }
         if let Err(error) = self.raw.step(message) {
-            log::debug!("a message of member {from} was not taken: {error}");
+            log::debug!("the engine refused a message of member {from}: {error}");
         }
     }
 
-    /// Our own requests that were never sent go out with every poll; older ones are looked at every tick.
+    /// Sends this node's new requests, with every poll. Requests to resend are checked with every tick.
     fn send_requests(&mut self) {
         let (leader, term) = (self.raw.raft.leader_id, self.raw.raft.term);
         if leader != 0 {
@@ -433,8 +449,8 @@ impl Core {
         let mut promises = Vec::new();
         let mut early = ready.take_messages();
         by_peer(&mut early);
-        // A leader's. One that elected itself, alone, has not told its disk of its term yet: were it killed now, it
-        // would lead the same term again, with other entries.
+        // Messages of a leader. In a cluster of one, a leader elects itself before its term is on disk. If it were killed
+        // after sending, it would lead the same term again, with other entries.
         if self.raw.raft.term <= self.durable_term {
             early.into_iter().for_each(|message| self.send(message));
         } else {
@@ -467,7 +483,7 @@ impl Core {
         self.hand_out(job);
     }
 
-    /// Takes configuration changes into the engine, in log order, and the entries into the job.
+    /// Applies configuration changes to the engine, in log order, and adds the committed entries to the job.
     fn commit(&mut self, committed: &[Entry], job: &mut Job) {
         for entry in committed {
             if entry.entry_type() != EntryType::EntryNormal {
@@ -498,8 +514,8 @@ impl Core {
         let votes =
             [&configuration.voters, &configuration.voters_outgoing].iter().any(|ids| ids.contains(&me));
         if !votes && self.leads() {
-            // A former leader's doing: this one would not have proposed it. The engine would go on leading, and
-            // panic with the next entry that it commits (the simulator's seed 147).
+            // A former leader proposed this change: this one would not. The engine would go on leading, and panic with
+            // the next entry that it commits (found by the simulator with seed 147).
             let term = self.raw.raft.term;
             self.raw.raft.become_follower(term, 0);
         }
@@ -508,12 +524,14 @@ impl Core {
     }
 }
 
-/// How far a member is, how far it should be, and since when it has not moved.
+/// Progress of a member towards a target index.
 #[derive(Debug, Clone, Copy, Default)]
 struct Following {
+    /// Index that the member has reached.
     at: LogIndex,
+    /// Index that the member should reach.
     to: LogIndex,
-    /// The tick at which it last moved, or was up to date.
+    /// Tick at which the member last made progress or was up to date.
     since: u64,
 }
 
@@ -531,14 +549,14 @@ impl Following {
     }
 }
 
-/// The engine goes through its peers in the order of a hash map, another one in every process: sorted, a simulated run is the
-/// same everywhere. Each peer's own messages keep their order.
+/// Sorts messages by receiver, so that a simulated run is reproducible: the engine iterates over its peers in the order of
+/// a hash map, which differs between processes. The messages to one peer keep their order.
 fn by_peer(messages: &mut [Message]) {
     messages.sort_by_key(|message| message.to);
 }
 
-/// Whether a message, as bytes, announces the state that this head begins: the engine goes by the one, the store
-/// by the other.
+/// Returns true if an encoded message announces the state that this snapshot head describes. Both have to agree: the
+/// engine uses the message, the store uses the head.
 pub fn announces(message: &Bytes, head: &crate::db::snapshot::SnapshotHead) -> bool {
     let Some(message) = message_from_bytes(message) else { return false };
     let metadata = &message.snapshot.metadata;
@@ -550,8 +568,8 @@ pub fn announces(message: &Bytes, head: &crate::db::snapshot::SnapshotHead) -> b
             .is_some_and(|state| configuration_to_store(state) == head.configuration)
 }
 
-/// Makes a snapshot message describe the state that is really streamed: it is at least as new as the one the
-/// engine had in mind.
+/// Changes a snapshot message to describe the state that is streamed, which is at least as new as the one that the engine
+/// announced.
 pub fn describe_snapshot(message: &mut Message, head: &crate::db::snapshot::SnapshotHead) {
     let metadata = message.mut_snapshot().mut_metadata();
     metadata.index = head.applied.index;

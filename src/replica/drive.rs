@@ -1,17 +1,18 @@
-//! The task around the core and the thread around the writer.
+//! The driver of a replica: the Raft task around the core, and the store thread around the writer.
 //!
 //! ```text
-//!   node ──▶ inbox ──▶ Raft task: Core ──▶ jobs ──▶ store thread: Writer ──▶ outcomes to who waits
+//!   node ──▶ inbox ──▶ Raft task: Core ──▶ jobs ──▶ store thread: Writer ──▶ outcomes to the waiting clients
 //!                        ▲   │                         │
 //!                        │   └──▶ Transport            │
 //!                        └────── Applied, Stored ──────┘
 //! ```
 //!
-//! The Raft task runs where the links' sockets are read and written, so that a message takes no thread's waking; it
-//! never waits for a disk: entries that left memory are read on a thread made for it, which is not the store thread,
-//! so that a follower that is far behind delays nobody's fsync. The inbox is bounded and refuses when full, all but what
-//! this replica's own threads say. Time that the process did not run (stopped, starved) is not made up for: it is told of
-//! one tick, not of the hundred missed, so that it does not stand for election before it has heard what waits in its sockets.
+//! - The Raft task runs on the executor that reads and writes the sockets of the peers, so a message wakes no other thread.
+//! - It never waits for a disk. Log entries that are not in memory are read on a thread pool, not on the store thread, so
+//!   that a follower that lags far behind delays no fsync.
+//! - The inbox is bounded. When it is full, it refuses everything except the results of this replica's own threads.
+//! - After a pause of the process (stopped, starved of CPU), the core gets one tick, not the hundred that were missed.
+//!   Otherwise it would stand for election before it has read the heartbeats that wait in its sockets.
 
 mod inbox;
 mod reading;
@@ -40,59 +41,61 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use store_thread::StoreThread;
 use waiters::Waiters;
 
-/// What leaves for a peer on its ordered link.
+/// Message to a peer on its ordered connection.
 #[derive(Debug)]
 pub enum Envelope {
-    /// A message of the engine, as bytes.
+    /// An encoded message of the engine.
     Raft(Bytes),
     /// Requests of this node's clients, for the leader.
     Forward(Vec<Request>),
 }
 
-/// Carries things to peers; must not block, may drop.
+/// Transport of messages to peers. Its functions must not block.
 pub trait Transport: Send + 'static {
+    /// Sends a message to a peer, or drops it.
     fn send(&self, to: RaftId, envelope: Envelope);
-    /// Streams the state to a peer, then tells the replica with [`Replica::snapshot_sent`]: until then the peer
-    /// gets nothing else. `false` when it cannot even begin.
+    /// Streams the state to a peer, then reports with [`Replica::snapshot_sent`]. Until then the peer gets no entries.
+    /// Returns false if it cannot begin.
     fn send_snapshot(&self, to: RaftId, message: RaftMessage) -> bool;
 }
 
 /// Reason why a node has not applied an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unreached {
-    /// Not by the deadline. The index may be one of this log.
+    /// The deadline has passed. The index may still be valid.
     Late,
-    /// The index lies beyond everything that was ever committed.
+    /// The index lies beyond the commit index.
     NeverCommitted,
 }
 
-/// Why a request has no outcome. It may still happen; the same request may be asked again.
+/// Reason why a request has no outcome. Except for `Reused`, it may still be applied, and may be submitted again under the
+/// same id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Undecided {
-    /// No leader took it in time.
+    /// The deadline passed before the request was applied.
     Late,
-    /// Too much is under way.
+    /// Too many requests are pending.
     Busy,
     /// The process is ending.
     Ending,
-    /// Another command is under way under the same id: this one was not asked for, and will not be.
+    /// Another command with the same id is pending. This one was not submitted.
     Reused,
 }
 
-/// Why a replica cannot go on.
+/// Reason why a replica cannot go on. Its process has to end.
 #[derive(Debug, Clone)]
 pub enum Failing {
-    /// A bug: its process has to end, and a new start may go well.
+    /// A bug. A restart may help.
     Broken(String),
-    /// Its disk is full, away or failing: its process has to end, and goes on once that is mended.
+    /// The disk is full, missing or failing. The member goes on once that is repaired.
     Disk(String),
-    /// Its store is damaged, or lost what it had promised: the member has to come back as another one.
+    /// The store is damaged or lost synced data. The node has to join as a new member.
     Lost(String),
-    /// Its state is not that of the others: nothing of it is to be believed.
+    /// The state differs from that of the other members and cannot be trusted.
     Differs(String),
-    /// Its cluster has rules that this version does not know: the store is whole, and another version has to run on it.
+    /// The cluster uses rules that this version does not know. The store is intact and needs a newer version.
     TooNew(String),
-    /// The group removed this member: nothing of it is wanted any more.
+    /// The cluster has removed this member.
     Removed(String),
 }
 
@@ -109,11 +112,12 @@ impl From<DbError> for Failing {
 
 type Answer = Result<(LogIndex, Outcome), Undecided>;
 
+/// Message to the Raft task.
 enum Message {
     Input(Input),
-    /// Jobs that had nothing to wait for were carried out: applied, and done.
+    /// Results of one turn of the store thread: applied, then stored.
     Turn(Box<(Done, Done)>),
-    /// A snapshot is complete beside the store, with the message that announces it.
+    /// A snapshot is complete beside the store; with the message that announces it.
     Snapshot {
         from: RaftId,
         message: RaftMessage,
@@ -121,40 +125,41 @@ enum Message {
     Stop,
 }
 
-/// What the threads and the node share.
+/// State shared by the Raft task, the store thread and the handles of the node.
 struct Shared {
     waiters: Waiters<RequestId, Answer>,
     reads: Waiters<ReadId, Result<LogIndex, Undecided>>,
+    /// Id of the next read.
     next_read: AtomicU64,
     status: Mutex<CoreStatus>,
     live: Live,
-    /// Notified when something was applied, or the status changed.
+    /// Notified when entries were applied, or when the leader or the term changed.
     progress: Event,
-    /// How often the Raft task has had its turn.
+    /// Number of turns that the Raft task has taken.
     turns: AtomicU64,
-    /// Since when the store thread is at something, if it is.
+    /// Time at which the store thread began its current work, if it is busy.
     store_busy: Mutex<Option<Instant>>,
-    /// An incoming snapshot is being written, or waits to be installed.
+    /// True while an incoming snapshot is being written or waits to be installed.
     incoming: AtomicBool,
     failed: Sender<Failing>,
 }
 
-/// A running replica. Dropping it does not stop it: [`Replica::stop`] does.
+/// Handle of a running replica. Dropping it does not stop the replica; [`Replica::stop`] does.
 #[derive(Clone)]
 pub struct Replica {
     inbox: Inbox<Message>,
     shared: Arc<Shared>,
     reader: Reader,
-    /// Nothing is ever sent: the channel's end is the signal.
+    /// Channel that carries nothing: its closing signals the end of the store thread.
     store_ended: Receiver<Infallible>,
 }
 
 impl Replica {
-    /// Starts the store thread; the future answered is the Raft task, for the caller to run at once where nothing
-    /// blocks. `failed` gets one message when the replica cannot go on: the process has to end.
+    /// Starts the store thread. The returned future is the Raft task; the caller runs it at once, on an executor on which
+    /// nothing blocks. `failed` receives one message when the replica cannot go on, and then the process has to end.
     ///
     /// # Errors
-    /// The thread cannot be started.
+    /// The error of the operating system when the thread cannot be started.
     pub fn start<T: Transport>(
         core: Core,
         writer: Writer,
@@ -193,37 +198,39 @@ impl Replica {
         Ok((Replica { inbox, shared, reader, store_ended }, raft.run()))
     }
 
+    /// Returns a reader of the store.
     pub fn reader(&self) -> &Reader {
         &self.reader
     }
 
-    /// What this node applies, as it applies it.
+    /// Returns the events of the newest applied entries.
     pub fn live(&self) -> &Live {
         &self.shared.live
     }
 
+    /// Returns a copy of the status, as of the last turn of the Raft task.
     pub fn status(&self) -> CoreStatus {
         self.with_status(CoreStatus::clone)
     }
 
-    /// Looks at the status where it is: what every write asks should not copy it. A look asks nothing else of the replica,
-    /// which may need the status for it.
+    /// Calls `look` with the status, without a copy: every write needs a look. `look` must not call this replica, which
+    /// holds the lock of the status meanwhile.
     pub fn with_status<T>(&self, look: impl FnOnce(&CoreStatus) -> T) -> T {
-        look(&self.shared.status.lock().expect("nobody panics while it holds this lock"))
+        look(&self.shared.status.lock().expect("no thread panics while it holds this lock"))
     }
 
-    /// How often the Raft task has had its turn: at the least once a tick.
+    /// Returns the number of turns that the Raft task has taken: at least one per tick.
     pub fn turns(&self) -> u64 {
         self.shared.turns.load(Ordering::Relaxed)
     }
 
-    /// For how long the store thread has been at what it is doing now.
+    /// Returns the time for which the store thread has been busy with its current work.
     pub fn store_busy(&self) -> Duration {
-        let since = *self.shared.store_busy.lock().expect("nobody panics while it holds this lock");
+        let since = *self.shared.store_busy.lock().expect("no thread panics while it holds this lock");
         since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
-    /// Whether this member votes, in any of the configurations that hold now.
+    /// Returns true if this member is a voter of the current configuration, or of either side of a joint one.
     pub fn votes(&self, id: RaftId) -> bool {
         self.with_status(|status| {
             let Configuration { voters, voters_outgoing, learners_next, .. } = &status.configuration;
@@ -231,10 +238,15 @@ impl Replica {
         })
     }
 
-    /// Asks for a command to be replicated and waits until this node has applied it.
+    /// Submits a request for replication and waits until this node has applied it.
     ///
     /// # Errors
-    /// Nothing was decided in time; the same request may be asked again, here or elsewhere.
+    /// - [`Undecided::Late`] when `deadline` passes first.
+    /// - [`Undecided::Busy`] when too many requests are pending.
+    /// - [`Undecided::Ending`] when the replica ends.
+    /// - [`Undecided::Reused`] when another command is pending under this id.
+    ///
+    /// Except after `Reused`, the same request may be submitted again, here or on another node.
     pub async fn submit(&self, request: Request, deadline: Instant) -> Answer {
         let id = request.id;
         let answer = self.shared.waiters.add(id, digest(&request.command))?;
@@ -246,11 +258,13 @@ impl Replica {
         answer.await.unwrap_or(Err(Undecided::Ending))
     }
 
-    /// An index from which on a read that is asked now is linearizable: nothing beyond it was acknowledged
-    /// before. The reader then waits until this node has applied that far.
+    /// Returns a read index: a read of a state at least this new is linearizable, because no later entry was acknowledged
+    /// before this call. The reader then waits until this node has applied that index.
     ///
     /// # Errors
-    /// No leader confirmed one in time.
+    /// - [`Undecided::Late`] when no leader confirms an index before `deadline`, or too many reads are pending.
+    /// - [`Undecided::Busy`] when the inbox of the replica is full.
+    /// - [`Undecided::Ending`] when the replica ends.
     pub async fn read_index(&self, deadline: Instant) -> Result<LogIndex, Undecided> {
         let id = self.shared.next_read.fetch_add(1, Ordering::Relaxed);
         let answer = self.shared.reads.add(id, 0)?;
@@ -261,7 +275,7 @@ impl Replica {
         answer.await.unwrap_or(Err(Undecided::Ending))
     }
 
-    /// Waits until this node has applied `index`; `false` when it has not by `deadline`.
+    /// Waits until this node has applied `index`. Returns false when it has not by `deadline`.
     pub async fn wait_applied(&self, index: LogIndex, deadline: Instant) -> bool {
         while self.reader.applied() < index {
             let progress = self.shared.progress.listen();
@@ -283,11 +297,12 @@ impl Replica {
         true
     }
 
-    /// Waits until this node has applied `index`, which a client says it has seen. When that takes longer than a moment, the
-    /// leader is asked how far the log is committed: an index beyond it was never shown to any client.
+    /// Waits until this node has applied `index`, which a client claims to have seen. When that takes longer than
+    /// `REACH_TICKS`, the leader is asked for the commit index: an index beyond it was never shown to any client.
     ///
     /// # Errors
-    /// `Late` after `deadline`; `NeverCommitted`, once a leader has confirmed it.
+    /// - [`Unreached::Late`] when `deadline` passes first.
+    /// - [`Unreached::NeverCommitted`] when a leader has confirmed that the index lies beyond the commit index.
     pub async fn reach(&self, index: LogIndex, deadline: Instant) -> Result<(), Unreached> {
         let moment = Instant::now() + Duration::from_millis(REACH_TICKS * TICK_MS);
         if self.wait_applied(index, deadline.min(moment)).await {
@@ -308,40 +323,40 @@ impl Replica {
         smol::future::or(reached, refuted).await
     }
 
-    /// Waits until something was applied or the status changed.
+    /// Waits until an entry is applied, or the leader or the term changes.
     pub async fn progressed(&self) {
         self.shared.progress.listen().await;
     }
 
-    /// A peer's message, as bytes; dropped when the inbox is full.
+    /// Passes an encoded message of a peer to the core. It is dropped when the inbox is full.
     pub fn receive(&self, from: RaftId, bytes: &Bytes) {
         match convert::message_from_bytes(bytes) {
-            // It announces a state that has to be there already: [`Replica::snapshot_received`].
+            // Such a message announces a state that has to be complete already: see `snapshot_received`.
             Some(message) if convert::is_snapshot(&message) => {
                 log::warn!("member {from} announced a snapshot that it did not send");
             }
             Some(message) => self.feed(Input::Message { from, message }),
-            None => log::warn!("member {from} sent something that is no message"),
+            None => log::warn!("dropped a message of member {from}: it cannot be decoded"),
         }
     }
 
-    /// Takes in how far a peer says that it has applied.
+    /// Passes the applied index that a peer reports to the core.
     pub fn peer_applied(&self, from: RaftId, applied: LogIndex) {
         self.feed(Input::PeerApplied { from, applied });
     }
 
-    /// Requests that a peer forwards.
+    /// Passes requests that a peer forwards to the core.
     pub fn receive_forwarded(&self, requests: Vec<Request>) {
         self.feed(Input::Forwarded(requests));
     }
 
-    /// Whether a snapshot may be received now; then it is this caller's turn, until [`Replica::snapshot_received`]
-    /// or [`Replica::snapshot_abandoned`].
+    /// Reserves the reception of a snapshot. Returns false while another one is being received or installed. The caller
+    /// ends its reservation with [`Replica::snapshot_received`] or [`Replica::snapshot_abandoned`].
     pub fn begin_snapshot(&self) -> bool {
         !self.shared.incoming.swap(true, Ordering::AcqRel)
     }
 
-    /// The incoming file is complete.
+    /// Passes a received snapshot to the core: the incoming file is complete, and `bytes` is the message that announces it.
     pub fn snapshot_received(&self, from: RaftId, bytes: &Bytes) {
         let message = convert::message_from_bytes(bytes);
         let sent =
@@ -351,11 +366,13 @@ impl Replica {
         }
     }
 
+    /// Ends the reception of a snapshot that failed.
     pub fn snapshot_abandoned(&self) {
         self.shared.incoming.store(false, Ordering::Release);
     }
 
-    /// How sending a snapshot ended. Never dropped: the peer gets nothing before the engine knows.
+    /// Reports that sending a snapshot has ended, complete or not. Waits while the inbox is full instead of dropping the
+    /// report: the peer gets no entries before the engine has it.
     pub async fn snapshot_sent(&self, to: RaftId, complete: bool) {
         loop {
             match self.inbox.offer(Message::Input(Input::SnapshotSent { to, complete })) {
@@ -365,7 +382,7 @@ impl Replica {
         }
     }
 
-    /// Hands leadership over, if this node leads and somebody can take it.
+    /// Hands leadership to a suitable member, if this node leads and there is one.
     pub fn step_aside(&self) {
         self.feed(Input::StepAside);
     }
@@ -375,12 +392,12 @@ impl Replica {
         self.feed(Input::Transfer(to));
     }
 
-    /// Ends task and thread. What was not answered is answered `Ending`.
+    /// Ends the Raft task and the store thread. Pending requests fail with [`Undecided::Ending`].
     pub fn stop(&self) {
         let _ = self.inbox.offer(Message::Stop);
     }
 
-    /// Waits until the store thread has ended, everything on disk.
+    /// Waits until the store thread has ended, with everything on disk.
     pub async fn ended(&self) {
         let _ = self.store_ended.recv().await;
     }
@@ -394,13 +411,13 @@ impl Replica {
 
     fn feed(&self, input: Input) {
         if self.inbox.offer(Message::Input(input)).is_err() {
-            log::debug!("the inbox is full: dropped");
+            log::debug!("dropped an input: the inbox of the replica is full or closed");
         }
     }
 }
 
-/// Held by task and thread while they run. When it ends, nobody is left waiting; when it panics, the process is told to end:
-/// half a member would go on answering, with the state of that moment.
+/// Guard that the Raft task and the store thread hold while they run. When either ends, all waiting clients are answered.
+/// When either panics, the process has to end: the remaining half would go on answering from an outdated state.
 struct Life(&'static str, Arc<Shared>);
 
 impl Drop for Life {
@@ -415,6 +432,7 @@ impl Drop for Life {
     }
 }
 
+/// Task that feeds the core and carries out its outputs.
 struct RaftTask<T> {
     core: Core,
     messages: Messages<Message>,
@@ -425,7 +443,7 @@ struct RaftTask<T> {
     _life: Life,
 }
 
-/// Messages taken in before the core is polled: bounds how long a peer waits for its answer.
+/// Maximum number of messages fed before the core is polled. It bounds the time for which a peer waits for its answer.
 const DRAIN_MAX: usize = 1_024;
 
 impl<T: Transport> RaftTask<T> {
@@ -433,9 +451,9 @@ impl<T: Transport> RaftTask<T> {
         let started = Instant::now();
         let tick = Duration::from_millis(TICK_MS);
         let mut next_tick = started + tick;
-        // One timer that goes on: setting one anew each time round would wake the reactor each time.
+        // One interval timer, because a new timer per turn would wake the reactor every time.
         let mut timer = smol::Timer::interval(tick);
-        // A snapshot was handed over by its link, and is not settled.
+        // True while a received snapshot is fed and not yet installed or refused.
         let mut snapshot = false;
         loop {
             let message = async { Some(self.messages.next().await) };
@@ -469,8 +487,9 @@ impl<T: Transport> RaftTask<T> {
             let wall_ms = wall_ms();
             let monotonic_ms = (now - started).as_millis() as u64 + 1;
             let outputs = self.core.poll(Now { wall_ms, monotonic_ms });
-            // Installed for good, or not wanted: only now the next one may come. Were it let in as soon as the store
-            // thread has the new file, and were it complete before the core knows, nobody would end its turn.
+            // The snapshot is installed or refused, so the next one may be received. If it were received as soon as the
+            // store thread has the new file, it could be complete before the core knows, and its reservation would never
+            // end.
             if snapshot && !self.core.wants_snapshot() {
                 snapshot = false;
                 self.shared.incoming.store(false, Ordering::Release);
@@ -489,7 +508,7 @@ impl<T: Transport> RaftTask<T> {
         }
     }
 
-    /// `false` when the replica cannot go on.
+    /// Carries out one output. Returns false when the replica cannot go on.
     fn carry_out(&self, output: Output) -> bool {
         match output {
             Output::Send(message) => {
@@ -529,23 +548,25 @@ impl<T: Transport> RaftTask<T> {
         true
     }
 
+    /// Publishes the status of the core.
     fn publish(&self) {
         let mut status = self.core.status();
-        // Who is sent the whole state is far behind, and is not told how far.
+        // A member that is receiving a snapshot lags far behind, even while it does not know how far.
         status.in_sync &= !self.shared.incoming.load(Ordering::Acquire);
         let (term, leader) = (status.term, status.leader);
-        let mut shared = self.shared.status.lock().expect("nobody panics while it holds this lock");
+        let mut shared = self.shared.status.lock().expect("no thread panics while it holds this lock");
         let turned = (shared.term, shared.leader) != (term, leader);
         *shared = status;
         drop(shared);
         if turned {
             self.shared.progress.notify(usize::MAX);
-            log::info!("term {term}, leader {}", leader.map_or("nobody".into(), |id| id.to_string()));
+            log::info!("term {term}, leader {}", leader.map_or("unknown".into(), |id| id.to_string()));
         }
     }
 }
 
-/// Milliseconds since 1970 by this machine's wall clock, which may be wrong: for display alone.
+/// Returns the milliseconds since 1970 by the wall clock of this machine. The clock may be wrong, so the value is for
+/// display only.
 pub fn wall_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

@@ -1,12 +1,12 @@
-//! Log entries that are not in memory any more, read from the disk for followers that are far behind.
+//! Log entries that are no longer in memory, read from disk for followers that lag far behind.
 //!
 //! ```text
-//!   engine asks ──▶ wanted ──▶ under way ──▶ read, on a thread that may wait ──▶ pieces ──▶ engine asks again
+//!   engine asks ──▶ wanted ──▶ under way ──▶ read on another thread ──▶ pieces ──▶ engine asks again
 //! ```
 //!
-//! The engine is told that the entries are not there yet. What comes back is looked at, not trusted: the log may have
-//! been cut, overwritten or replaced by a snapshot meanwhile. An entry whose term is that of our log at its index is
-//! our log's entry, whenever it was read.
+//! Meanwhile the engine is told that the entries are temporarily unavailable. The entries read are verified: the log may
+//! have been truncated, overwritten or replaced by a snapshot since. An entry with the term that this log has at its index
+//! is this log's entry, no matter when it was read.
 
 use super::limits::{FETCH_KEEP_TICKS, FETCHED_PIECES_MAX, FETCHES_MAX};
 use crate::db::LogEntry;
@@ -14,7 +14,7 @@ use crate::db::terms::Terms;
 use crate::state::LogIndex;
 use std::collections::{BTreeMap, VecDeque};
 
-/// Entries `low <= index < high` of the log on disk, as many as fit `bytes_max`, but one at least.
+/// Request for the entries `low <= index < high` of the log on disk: as many as fit `bytes_max`, but at least one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fetch {
     pub low: LogIndex,
@@ -22,27 +22,31 @@ pub struct Fetch {
     pub bytes_max: u64,
 }
 
-/// What was read: entries from `low` on, fewer where the log ends or begins later by now.
+/// Result of a [`Fetch`]: entries from `low` on; fewer if the log has been truncated meanwhile.
 #[derive(Debug)]
 pub struct Fetched {
     pub low: LogIndex,
     pub entries: Vec<LogEntry>,
 }
 
-/// Entries from `low` on.
+/// Contiguous entries from `low` on.
 #[derive(Debug)]
 struct Piece<E> {
     low: LogIndex,
     entries: Vec<E>,
+    /// Ticks since the engine last asked for this piece.
     unused_ticks: u64,
 }
 
+/// Wanted, running and finished reads of entries.
 #[derive(Debug)]
 pub struct Fetches<E> {
-    /// By where they begin, the lowest: the engine asks in the order of a hash map, another one in every process.
+    /// Wanted reads by their first index. Sorted, because the engine asks in the order of a hash map, which differs between
+    /// processes.
     wanted: BTreeMap<LogIndex, Fetch>,
+    /// First indexes of the reads under way.
     under_way: Vec<LogIndex>,
-    /// The newest last.
+    /// Finished reads, the newest last.
     pieces: VecDeque<Piece<E>>,
 }
 
@@ -53,8 +57,8 @@ impl<E> Default for Fetches<E> {
 }
 
 impl<E> Fetches<E> {
-    /// Returns the entries from `low` on if they are here. Otherwise notes them as wanted, unless they are on their way
-    /// or enough earlier ones are wanted: the engine asks again with the next heartbeat.
+    /// Returns the entries from `low` on if they are in memory. Otherwise records them as wanted, unless they are being
+    /// read or enough earlier ones are wanted; the engine asks again with the next heartbeat.
     pub fn get(&mut self, fetch: Fetch) -> Option<&[E]> {
         let Fetch { low, .. } = fetch;
         if let Some(at) = self.pieces.iter().position(|piece| piece.low == low) {
@@ -63,8 +67,8 @@ impl<E> Fetches<E> {
             return Some(&piece.entries);
         }
         if !self.under_way.contains(&low) {
-            let wish = self.wanted.entry(low).or_insert(fetch);
-            wish.high = wish.high.max(fetch.high);
+            let wanted = self.wanted.entry(low).or_insert(fetch);
+            wanted.high = wanted.high.max(fetch.high);
             if self.wanted.len() > FETCHES_MAX {
                 self.wanted.pop_last();
             }
@@ -72,8 +76,8 @@ impl<E> Fetches<E> {
         None
     }
 
-    /// Returns the reads to start now: the earliest of those wanted since the last call, as many as may be under way.
-    /// Which these are does not depend on the order in which the engine asked.
+    /// Returns the reads to start now: the earliest wanted since the last call, as many as may be under way. The choice
+    /// does not depend on the order in which the engine asked.
     pub fn take_wanted(&mut self) -> Vec<Fetch> {
         let room = FETCHES_MAX.saturating_sub(self.under_way.len());
         let wanted: Vec<Fetch> = std::mem::take(&mut self.wanted).into_values().take(room).collect();
@@ -81,7 +85,7 @@ impl<E> Fetches<E> {
         wanted
     }
 
-    /// Takes in what was read. Answers whether there is anything to send.
+    /// Takes in the result of a read and keeps the entries that belong to this log. Returns true if there is one.
     pub fn fetched(&mut self, fetched: Fetched, terms: &Terms, convert: impl Fn(LogEntry) -> E) -> bool {
         let Fetched { low, entries } = fetched;
         self.under_way.retain(|other| *other != low);
@@ -100,7 +104,7 @@ impl<E> Fetches<E> {
         true
     }
 
-    /// Entries from here on are others now.
+    /// Drops the entries from this index on, which were overwritten.
     pub fn cut_back(&mut self, from: LogIndex) {
         for piece in &mut self.pieces {
             piece.entries.truncate(from.saturating_sub(piece.low) as usize);
@@ -108,7 +112,7 @@ impl<E> Fetches<E> {
         self.pieces.retain(|piece| !piece.entries.is_empty());
     }
 
-    /// Lets go of what nobody has asked for lately.
+    /// Counts a tick, and drops pieces that were not used for `FETCH_KEEP_TICKS`.
     pub fn tick(&mut self) {
         for piece in &mut self.pieces {
             piece.unused_ticks += 1;
@@ -142,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_is_read_once_at_a_time_and_not_too_much_at_once() {
+    fn an_index_is_read_once_at_a_time_and_concurrent_reads_are_bounded() {
         let mut fetches = Fetches::default();
         for low in (11..).take(FETCHES_MAX + 2).chain([11]) {
             assert_eq!(want(&mut fetches, low), None);
@@ -155,14 +159,14 @@ mod tests {
     }
 
     #[test]
-    fn the_same_is_read_in_whichever_order_the_engine_asks() {
+    fn the_reads_do_not_depend_on_the_order_in_which_the_engine_asks() {
         let lows = [18, 12, 17, 11, 14, 16, 13];
         assert!(lows.len() > FETCHES_MAX);
         let mut orders = [lows.to_vec(), lows.iter().rev().copied().collect(), lows.to_vec()];
         orders[2].sort_unstable();
         let started = orders.map(|order| {
             let mut fetches = Fetches::default();
-            // One is under way already, and takes a place.
+            // One read is under way already and counts towards the bound.
             assert_eq!(want(&mut fetches, 15), None);
             let first = fetches.take_wanted();
             for low in order {
@@ -175,19 +179,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_our_logs_any_more_is_dropped() {
+    fn entries_that_no_longer_belong_to_the_log_are_dropped() {
         let mut fetches = Fetches::default();
         assert_eq!(want(&mut fetches, 13), None);
         assert!(come(&mut fetches, 13, entries(13, 18, 1)));
         assert_eq!(want(&mut fetches, 13), Some(vec![13, 14]), "from 15 on it is of term 3");
         assert!(!come(&mut fetches, 16, entries(16, 18, 1)));
-        assert!(!come(&mut fetches, 9, entries(9, 12, 1)), "it begins behind the floor");
+        assert!(!come(&mut fetches, 9, entries(9, 12, 1)), "9 and 10 were truncated");
         assert!(!come(&mut fetches, 11, Vec::new()));
         assert!(!come(&mut fetches, 11, entries(12, 13, 1)));
     }
 
     #[test]
-    fn what_was_overwritten_or_is_not_asked_for_goes() {
+    fn overwritten_and_unused_entries_are_dropped() {
         let mut fetches = Fetches::default();
         assert!(come(&mut fetches, 11, entries(11, 14, 1)));
         assert!(come(&mut fetches, 15, entries(15, 18, 3)));

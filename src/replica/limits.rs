@@ -1,88 +1,97 @@
-//! Ticks, timeouts and bounds of consensus. Time is counted in ticks; the driver makes one every `TICK_MS`.
+//! Ticks, timeouts and bounds of the consensus layer. Time is counted in ticks of `TICK_MS`, which the driver makes.
 
+/// Length of a tick, in milliseconds.
 pub const TICK_MS: u64 = 25;
-/// A leader is heard this often.
+/// Interval between two heartbeats of a leader.
 pub const HEARTBEAT_TICKS: usize = 3;
-/// A leader that has not heard a majority for this long steps down; a follower in touch ignores candidates.
+/// Time without contact to a quorum after which a leader steps down. A follower that has heard its leader within this
+/// time ignores candidates.
 pub const ELECTION_TICKS: usize = 11;
-/// A backend stands for election after this many ticks of silence, [min, max).
+/// Election timeout of a backend, in ticks: drawn from [min, max).
 pub const BACKEND_ELECTION_TICKS: (usize, usize) = (11, 17);
-/// Coordinators wait longer: a backend should lead, since it serves people.
+/// Election timeout of a coordinator, in ticks: drawn from [min, max). Longer than a backend's, because a backend should
+/// lead: it serves clients itself.
 pub const COORDINATOR_ELECTION_TICKS: (usize, usize) = (20, 30);
 
+/// Maximum size of the entries in one message, in bytes.
 pub const MESSAGE_BYTES_MAX: u64 = 512 * 1024;
+/// Maximum number of unacknowledged append messages per follower.
 pub const INFLIGHT_MESSAGES_MAX: usize = 64;
+/// Maximum size of the leader's uncommitted entries, in bytes; further proposals are refused.
 pub const UNCOMMITTED_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Maximum size of the committed entries that the engine hands out at once, in bytes.
 pub const COMMITTED_BYTES_PER_READY: u64 = 1024 * 1024;
-/// Log entries kept in memory for followers that are close: bytes of data.
+/// Size of the log entries that are kept in memory for followers that are close, in bytes of data.
 pub const TAIL_BYTES_MAX: usize = 2 * 1024 * 1024;
-/// Reads of older entries under way for followers that are far behind; each brings one message's worth.
+/// Maximum number of concurrent disk reads for followers that lag far behind. Each reads at most one message's worth.
 pub const FETCHES_MAX: usize = 4;
-/// What was read for them and is kept until it is sent: with the above, 2 MiB.
+/// Maximum number of fetched pieces in memory until they are sent: 2 MiB, with `MESSAGE_BYTES_MAX` each.
 pub const FETCHED_PIECES_MAX: usize = 4;
-/// What was read and is not sent by then is let go of.
+/// Time after which a fetched piece that was not used is dropped.
 pub const FETCH_KEEP_TICKS: u64 = 2_000 / TICK_MS;
 
-/// Requests of this node's clients under way.
+/// Maximum number of pending requests of this node's clients.
 pub const REQUESTS_MAX: usize = 4_096;
-/// Askers of one and the same request who wait for its outcome.
+/// Maximum number of clients that wait for the outcome of the same request.
 pub const WAITERS_PER_REQUEST_MAX: usize = 16;
-/// A croak of ordinary characters, proposed, fits in; room for more is made.
+/// Initial capacity of an encoded proposal, in bytes: enough for a croak of ordinary characters.
 pub const PROPOSAL_BYTES_USUAL: usize = 256;
-/// Requests in one forward.
+/// Maximum number of requests in one forward.
 pub const FORWARD_MAX: usize = 512;
-/// Requests that a leader gathers, while what it has proposed is not committed, before it proposes them all the same.
+/// Number of queued requests at which a leader proposes although its previous proposal is not committed yet.
 pub const GATHERED_MAX: usize = 512;
-/// A request whose outcome has not come is proposed or forwarded again after this long: the message may be lost.
+/// Time after which a request without an outcome is proposed or forwarded again, because the message may be lost.
 pub const RESEND_TICKS: u64 = 20;
-/// The same entries are sent to the same peer again after this long at the earliest: two heartbeats.
+/// Minimum time before the same entries are sent to the same peer again: two heartbeats.
 pub const APPEND_RESEND_TICKS: u64 = 2 * HEARTBEAT_TICKS as u64;
-/// Linearizable reads of this node's clients under way.
+/// Maximum number of pending linearizable reads of this node's clients.
 pub const READS_MAX: usize = 4_096;
-/// A question for the read index without an answer is asked again after this long. A heartbeat that got lost is
-/// repeated sooner, with the newest question.
+/// Time after which an unanswered read index query is sent again. A lost heartbeat is repeated sooner, and carries the
+/// newest query.
 pub const READ_RESEND_TICKS: u64 = 4;
-/// How long a read waits for an index before the leader is asked whether that index exists: longer than a member lags in
-/// ordinary operation, so that ordinary reads cost no question.
+/// Time for which a read waits for an index before the leader is asked whether that index exists. It exceeds the usual
+/// lag of a member, so ordinary reads send no query.
 pub const REACH_TICKS: u64 = 4;
 
-/// A voter that was not heard for this long gives its seat to a learner that is there.
+/// Silence after which the seat of a voter goes to a learner that is present.
 pub const EVICT_TICKS: u64 = 10_000 / TICK_MS;
-/// A voter that was not heard for this long loses its seat without a replacement.
+/// Silence after which a voter is demoted without a replacement.
 pub const DEMOTE_TICKS: u64 = 600_000 / TICK_MS;
-/// A member that was heard this lately may be given a seat, and is waited for when the log's head is cut.
+/// Maximum silence of a member that counts as present: it may be given a seat, and the log is not truncated before the
+/// entries that it still needs.
 pub const PRESENT_TICKS: u64 = 1_000 / TICK_MS;
 
-/// A learner this close behind the leader's commit may become a voter: it has the rest within a round or two, even where
-/// it is told what is new every few milliseconds only.
+/// Maximum number of entries by which a learner may lag behind the leader's commit to become a voter. It receives the
+/// rest within a round or two, even where it gets new entries only every few milliseconds.
 pub const PROMOTE_LAG_MAX: u64 = 512;
-/// A backend this close behind the end of the leader's log may be handed leadership: it has everything within a
-/// round or two, and until then nothing is proposed.
+/// Maximum number of entries by which a backend may lag behind the leader's log to receive leadership. It has everything
+/// within a round or two, and nothing is proposed until then.
 pub const HANDOVER_LAG_MAX: u64 = 512;
-/// A replica this far behind what it knows to be committed is not in sync.
+/// Maximum number of entries by which a replica in sync may lag behind the known commit index.
 pub const SYNC_LAG_MAX: u64 = 4_096;
-/// A member that has not applied any of what the leader has for this long does not follow it, and is not in sync.
+/// Time without progress after which a member that lacks entries of the leader counts as stalled and not in sync.
 pub const FOLLOW_TICKS: u64 = 10_000 / TICK_MS;
-/// Voters at most.
+/// Maximum number of voters.
 pub const VOTERS_MAX: usize = 5;
-/// A coordinator that leads hands over at most this often.
+/// Minimum time between two handovers by the same coordinator.
 pub const HANDOVER_TICKS: u64 = 60_000 / TICK_MS;
-/// A handover that has come to nothing is tried again after this long.
+/// Pause before a failed handover is tried again.
 pub const HANDOVER_RETRY_TICKS: u64 = 2_000 / TICK_MS;
 
-/// What waits for the Raft task; a full inbox refuses requests and drops peers' messages.
+/// Capacity of the Raft task's inbox. A full inbox refuses requests and drops messages of peers.
 pub const INBOX_MAX: usize = 8_192;
-/// Jobs under way to the store thread; what comes then is joined into one until they are done.
+/// Maximum number of jobs handed to the store thread. Further jobs are joined into one until those are done.
 pub const JOBS_MAX: usize = 64;
 
-/// The newest events kept in memory for live readers: half a megabyte, and minutes under full load.
+/// Maximum number of events in memory for live subscriptions: half a megabyte, and minutes under full load.
 pub const LIVE_EVENTS_MAX: usize = 16 * 1024;
-/// Events that wait for one live reader; it is given more when it has taken them.
+/// Maximum number of events in one batch for one subscription. The next batch follows once this one is taken.
 pub const LIVE_BATCH_MAX: usize = 64;
-/// Events that one live reader looks at in one go, wanted or not.
+/// Maximum number of events that one subscription examines at once, matching or not.
 pub const LIVE_SCAN_MAX: usize = 1_024;
 
-/// Terms that may pass unheard: elections make one each, so a term further ahead comes from no election.
+/// Maximum number of terms by which a message may be ahead. Each election raises the term by one, so a term further ahead
+/// comes from no election.
 pub const TERM_JUMP_MAX: u64 = 1 << 32;
-/// No log reaches it; a message that names a later index is nobody's.
+/// Highest valid log index. No log reaches it, so a message with a later index is invalid.
 pub const INDEX_MAX: u64 = crate::state::limits::INDEX_MAX;

@@ -1,17 +1,20 @@
-//! What this node has applied lately, for readers who follow it.
+//! Ring buffer of the newest events of this node, for subscriptions to changes.
 //!
 //! ```text
 //!   store thread ──publish──▶ ring of the newest events ◀──take── Follower: cursor, interest ──▶ Batch, bounded
 //!                   since ▲                  ▲ through
 //! ```
 //!
-//! Invariants: the ring holds every event with `since < index <= through`, so a follower whose cursor lies in there
-//! misses nothing and gets nothing twice; one whose cursor lies before it is told so ([`Lapsed`]) and reads again
-//! what it shows. It is told the same after it fell so far behind that the ring has turned over: a slow reader costs
-//! no more memory than a quick one.
+//! Invariants:
+//! - The ring has every event with `since < index <= through`. A follower with a cursor in this range misses no event and
+//!   gets none twice.
+//! - A follower with an older cursor gets [`Lapsed`] and has to read its whole view again. This also happens to a follower
+//!   that is too slow. So a slow follower takes no more memory than a fast one.
 //!
-//! Publishing never waits for readers: they look when they like. The ring begins empty at a start, with what is
-//! applied again from the log behind it, and where a snapshot was installed. What it does not do: keep events on disk, or know who reads.
+//! Publishing never waits for followers, which take events at their own pace. The ring is empty at a start, except for
+//! entries that are applied again from the log, and after a snapshot was installed.
+//!
+//! Not here: events on disk, and connections of subscribers.
 
 use super::limits::{LIVE_BATCH_MAX, LIVE_SCAN_MAX};
 use crate::state::LogIndex;
@@ -19,7 +22,7 @@ use crate::state::events::{Event, Happening, Interest};
 use std::collections::VecDeque;
 use std::sync::{RwLock, RwLockReadGuard};
 
-/// The newest events of this node.
+/// Ring buffer of the newest events, shared by the store thread and the followers.
 #[derive(Debug)]
 pub struct Live {
     ring: RwLock<Ring>,
@@ -31,32 +34,32 @@ pub struct Live {
 struct Ring {
     events: VecDeque<Event>,
     events_max: usize,
-    /// Up to here, events may be missing.
+    /// Index up to which events may be missing.
     since: LogIndex,
-    /// Up to here, everything was applied.
+    /// Index up to which all entries are applied and their events published.
     through: LogIndex,
 }
 
-/// What followed the cursor is not known here any more, or never was.
+/// Error of a follower with a cursor from before the events in the ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lapsed {
-    /// A reader who reads again, at least as new as this, can follow from there.
+    /// Index at which to resume: a reader whose state is at least this new can follow from there.
     pub resume_at: LogIndex,
 }
 
-/// What a follower is told in one go.
+/// Events that a follower takes at once.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Batch {
     pub events: heapless::Vec<Event, LIVE_BATCH_MAX>,
-    /// Everything that the follower wants up to here has been told with this batch.
+    /// New cursor: the follower has got all matching events up to here.
     pub cursor: LogIndex,
-    /// There may be more at once.
+    /// True if further events are waiting.
     pub more: bool,
-    /// The last event may have ended the session that it is read under: nothing behind it is in this batch.
+    /// True if the last event may have ended the session of the follower. The batch ends with it.
     pub doubtful: bool,
 }
 
-/// One reader's place in the stream.
+/// Position and interest of one subscription.
 #[derive(Debug)]
 pub struct Follower {
     interest: Interest,
@@ -64,25 +67,25 @@ pub struct Follower {
 }
 
 impl Live {
-    /// An empty ring of at most so many events, on a node that has applied this far.
+    /// Creates an empty ring of at most `events_max` events, on a node that has applied `applied`.
     pub fn new(applied: LogIndex, events_max: usize) -> Live {
         let ring = Ring { events: VecDeque::new(), events_max, since: applied, through: applied };
         Live { ring: RwLock::new(ring), progress: event_listener::Event::new() }
     }
 
     fn ring(&self) -> RwLockReadGuard<'_, Ring> {
-        self.ring.read().expect("nobody panics while holding this lock")
+        self.ring.read().expect("no thread panics while it holds this lock")
     }
 
-    /// Takes in what was applied, up to `through`, in order. A snapshot that was `installed` on the way is no list
-    /// of events: nothing is known of what came before.
+    /// Publishes the events of applied entries, in order, up to index `through`. If a snapshot was `installed`, the events
+    /// before it are dropped: a snapshot has no events, so some would be missing.
     pub fn publish(
         &self,
         installed: Option<LogIndex>,
         applied: impl IntoIterator<Item = (LogIndex, Option<Happening>)>,
         through: LogIndex,
     ) {
-        let mut ring = self.ring.write().expect("nobody panics while holding this lock");
+        let mut ring = self.ring.write().expect("no thread panics while it holds this lock");
         if let Some(index) = installed {
             ring.events.clear();
             ring.since = index;
@@ -99,12 +102,12 @@ impl Live {
         self.progress.notify(usize::MAX);
     }
 
-    /// Up to where everything was applied and published.
+    /// Returns the index up to which everything is applied and published.
     pub fn through(&self) -> LogIndex {
         self.ring().through
     }
 
-    /// Waits until there is something behind this index.
+    /// Waits until a later index is published.
     pub async fn beyond(&self, index: LogIndex) {
         while self.through() <= index {
             let progress = self.progress.listen();
@@ -126,7 +129,10 @@ impl Ring {
         self.events.push_back(event);
     }
 
-    /// The first place behind this index; `Lapsed` when something behind it may be missing.
+    /// Returns the place in the ring of the first event behind this index.
+    ///
+    /// # Errors
+    /// [`Lapsed`] when events behind the index may be missing.
     fn behind(&self, index: LogIndex) -> Result<usize, Lapsed> {
         if index < self.since {
             return Err(Lapsed { resume_at: self.through });
@@ -136,11 +142,11 @@ impl Ring {
 }
 
 impl Follower {
-    /// A reader that knows everything up to `cursor`, with its interest as of the later index `at`, up to which
-    /// everything is published.
+    /// Creates a follower that knows all events up to `cursor`. `interest` is as of the later index `at`, up to which
+    /// everything is published; it is wound back to the cursor.
     ///
     /// # Errors
-    /// The cursor lies before what is known here.
+    /// [`Lapsed`] when events behind the cursor may be missing.
     pub fn begin(
         live: &Live,
         mut interest: Interest,
@@ -153,10 +159,10 @@ impl Follower {
         Ok(Follower { interest, cursor })
     }
 
-    /// The next events that are wanted. Looks at no more than `LIVE_SCAN_MAX`, so that nobody holds up the rest.
+    /// Returns the next matching events. It examines at most `LIVE_SCAN_MAX`, so that no follower delays the others.
     ///
     /// # Errors
-    /// The follower has fallen behind what is known here.
+    /// [`Lapsed`] when the follower was too slow and events behind its cursor are missing.
     pub fn take(&mut self, live: &Live) -> Result<Batch, Lapsed> {
         let ring = live.ring();
         let first = ring.behind(self.cursor)?;
@@ -180,10 +186,12 @@ impl Follower {
         Ok(Batch { events, cursor: self.cursor, more, doubtful })
     }
 
+    /// Returns the current interest.
     pub fn interest(&self) -> &Interest {
         &self.interest
     }
 
+    /// Returns the index up to which this follower has got all matching events.
     pub fn cursor(&self) -> LogIndex {
         self.cursor
     }
@@ -199,9 +207,10 @@ mod tests {
     use proptest::prelude::*;
 
     const ME: AccountId = AccountId(1);
+    /// Capacity of the ring.
     const HELD: usize = 8;
 
-    /// Of somebody who follows nobody yet.
+    /// Returns the feed interest of a user that follows no one.
     fn interest() -> Interest {
         let session = TokenHash([1; 32]);
         let create = Command::CreateAccount {
@@ -225,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn who_looks_too_late_is_told_so_and_costs_nothing() {
+    fn a_slow_follower_lapses_and_takes_no_memory() {
         let live = Live::new(2, HELD);
         let mut slow = Follower::begin(&live, interest(), 2, 2).expect("all is known");
         for index in 3..=10 {
@@ -242,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_bounded_and_ends_where_the_session_may() {
+    fn a_batch_is_bounded_and_ends_where_the_session_may_end() {
         let live = Live::new(2, 4 * LIVE_BATCH_MAX);
         let last = LIVE_BATCH_MAX as u64 + 10;
         live.publish(None, (3..=last).map(croaked), last);
@@ -257,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_wants_moves_the_cursor_all_the_same() {
+    fn events_that_do_not_match_move_the_cursor() {
         let live = Live::new(2, HELD);
         let mut reader = Follower::begin(&live, interest(), 2, 2).expect("all is known");
         for index in 3..100 {
@@ -270,12 +279,12 @@ mod tests {
 
     #[derive(Debug, Clone)]
     enum Step {
-        /// So many events, each so far behind the one before it.
+        /// Apply entries: for each its distance from the previous one, and its kind.
         Apply(Vec<(u64, u8)>),
-        /// A snapshot this far ahead.
+        /// Install a snapshot this many entries ahead.
         Install(u64),
         Take,
-        /// Another reader, this far behind what is applied.
+        /// Begin a follower this many entries behind the applied index.
         Begin(u64),
     }
 
@@ -299,7 +308,7 @@ mod tests {
         })
     }
 
-    /// All that ever happened, and what a reader of it is told: known without a ring.
+    /// Model of the ring: all events, and those that a follower has to get.
     #[derive(Default)]
     struct Oracle {
         events: Vec<Event>,
@@ -312,7 +321,7 @@ mod tests {
         fn follows(&self, before: LogIndex) -> bool {
             self.follows.iter().rev().find(|(at, _)| *at < before).is_some_and(|(_, follows)| *follows)
         }
-        /// As the rules do: who is a friend already is not added again.
+        /// Applies an entry as the rules do: adding a friend twice has no event.
         fn apply(&mut self, index: LogIndex, what: Option<Happening>) -> Option<Happening> {
             self.applied = index;
             let told = what.filter(|what| match what {
@@ -336,12 +345,12 @@ mod tests {
             };
             between.filter(wanted).cloned().collect()
         }
-        /// Up to where something may be missing.
+        /// Returns the index up to which events may be missing.
         fn since(&self) -> LogIndex {
             let kept: Vec<_> = self.events.iter().filter(|event| event.index > self.installed).collect();
             kept.len().checked_sub(HELD + 1).map_or(self.installed, |place| kept[place].index)
         }
-        /// Somebody's interest as of now.
+        /// Returns the current interest.
         fn interest(&self) -> Interest {
             let mut interest = interest();
             if self.follows(LogIndex::MAX) {
@@ -355,10 +364,10 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
 
         #[test]
-        fn nobody_misses_anything_or_is_told_twice(steps in proptest::collection::vec(step(), 0..60)) {
+        fn no_event_is_missed_or_delivered_twice(steps in proptest::collection::vec(step(), 0..60)) {
             let mut oracle = Oracle { installed: 2, applied: 2, ..Oracle::default() };
             let live = Live::new(2, HELD);
-            // A reader, where it began, and what it was told.
+            // A follower, its first cursor, and the events that it got.
             let mut reader: Option<(Follower, LogIndex, Vec<Event>)> = None;
             for step in steps {
                 match step {

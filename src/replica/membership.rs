@@ -1,28 +1,28 @@
-//! Who should learn and who should vote: pure decisions for the leader, one change at a time.
+//! Decides which members vote and which only learn. Pure: the leader carries the decision out, one change at a time.
 //!
-//! - Whoever joined learns at once; whoever is lost leaves.
-//! - Voters are the largest odd number, at most five, that can be seated with members that are caught up, backends
-//!   first; they are seated together, by joint consensus.
-//! - A voter that has been silent for a while is swapped for a caught-up learner. Without one it keeps its seat for
-//!   much longer, then is demoted, but only where the voters that are left are an odd number and three at least:
-//!   fewer would not make the group safer.
-//! - A caught-up backend takes the seat of a coordinator when there is no free one.
-//! - A demoted member keeps its id and its data; it votes again once it has caught up and there is a seat.
+//! - A new member becomes a learner at once; a lost member is removed.
+//! - The number of voters is the largest odd number, at most five, for which there are caught-up members, backends first.
+//!   Several members become voters in one change, by joint consensus.
+//! - A voter that has been silent for a while is replaced by a caught-up learner. Without a replacement it keeps its seat
+//!   for much longer. Then it is demoted, but only if the remaining voters are an odd number of at least three: fewer would
+//!   not make the cluster safer.
+//! - A caught-up backend takes the seat of a coordinator when no seat is free.
+//! - A demoted member keeps its id and its data. It votes again once it has caught up and a seat is free.
 //!
-//! The number of voters is even only while a lost or drained member has no replacement. The leader never takes
-//! its own seat away: it steps aside first.
+//! The number of voters is even only while a lost or drained member has no replacement. The leader never removes its own
+//! seat: it hands over leadership first.
 //!
-//! Nobody is taken out, or in, where the voters that there would be then have no majority that is there now: the group
-//! would stand still until one of them is back. Who is to go keeps the seat meanwhile.
+//! No member is added or removed if the resulting voters would have no quorum among the present members: the cluster would
+//! stop until one of the others is back. Meanwhile a member that is to go keeps its seat.
 
 use super::limits::VOTERS_MAX;
 use crate::state::rows::Standing;
 use crate::state::{RaftId, Role};
 
-/// Voters are not demoted for silence below this number.
+/// Minimum number of voters that remain when silent voters are demoted without a replacement.
 const VOTERS_MIN: usize = 3;
 
-/// A member as the leader sees it.
+/// Member as the leader sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seat {
     pub raft_id: RaftId,
@@ -30,42 +30,45 @@ pub struct Seat {
     pub standing: Standing,
     pub voter: bool,
     pub learner: bool,
-    /// Close enough behind the leader's commit to vote, and heard lately.
+    /// Heard recently, and close enough behind the leader's commit to vote.
     pub caught_up: bool,
-    /// Heard lately.
+    /// Heard recently.
     pub present: bool,
     pub silence: Silence,
 }
 
-/// How long the leader has not heard somebody.
+/// Time for which the leader has not heard a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Silence {
+    /// Too short to matter.
     None,
-    /// Long enough for its seat to go to a learner that is there.
+    /// Long enough for its seat to go to a learner that is present.
     Long,
-    /// So long that it loses its seat without a replacement.
+    /// Long enough to lose its seat without a replacement.
     Endless,
 }
 
-/// The next change of the configuration; empty in every part but what changes.
+/// Change of the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Change {
-    /// Joined, now to learn.
+    /// New members that become learners.
     pub learn: Vec<RaftId>,
+    /// Learners that become voters.
     pub promote: Vec<RaftId>,
-    /// Voters that learn from now on.
+    /// Voters that become learners.
     pub demote: Vec<RaftId>,
-    /// Lost.
+    /// Lost members that are removed.
     pub remove: Vec<RaftId>,
 }
 
 impl Change {
+    /// Returns true if nothing changes.
     pub fn is_empty(&self) -> bool {
         self.learn.is_empty() && self.promote.is_empty() && self.demote.is_empty() && self.remove.is_empty()
     }
 }
 
-/// What to change next, if anything.
+/// Returns the next change, if one is needed.
 pub fn next_change(leader: RaftId, seats: &[Seat]) -> Option<Change> {
     let new = seats.iter().find(|seat| !seat.voter && !seat.learner && seat.standing != Standing::Lost);
     if let Some(new) = new {
@@ -77,7 +80,7 @@ pub fn next_change(leader: RaftId, seats: &[Seat]) -> Option<Change> {
     change.or_else(|| change_seats(leader, seats, &|_| false).filter(lives))
 }
 
-/// Whether a majority of those who vote after this change is there now, or nobody's vote changes.
+/// Returns true if a majority of the voters after this change is present, or if the change leaves the voters as they are.
 fn leaves_a_majority(seats: &[Seat], change: &Change) -> bool {
     let leaves =
         |seat: &&Seat| change.demote.contains(&seat.raft_id) || change.remove.contains(&seat.raft_id);
@@ -88,7 +91,8 @@ fn leaves_a_majority(seats: &[Seat], change: &Change) -> bool {
     present > voters / 2 || seats.iter().all(|seat| seat.voter == votes(&seat))
 }
 
-/// The change that gives everybody the seat they should have; voters who go, if any, lose theirs.
+/// Returns the change that gives every member its proper seat, if one is needed. Voters for which `goes` is true lose
+/// theirs.
 fn change_seats(leader: RaftId, seats: &[Seat], goes: &dyn Fn(&Seat) -> bool) -> Option<Change> {
     let ids = |found: Vec<&Seat>| found.iter().map(|seat| seat.raft_id).collect::<Vec<RaftId>>();
     let lost = |seat: &&Seat| seat.standing == Standing::Lost && seat.raft_id != leader;
@@ -101,10 +105,10 @@ fn change_seats(leader: RaftId, seats: &[Seat], goes: &dyn Fn(&Seat) -> bool) ->
         seats.iter().filter(|seat| seat.voter).partition(|seat| goes(seat));
     let mut silent: Vec<&Seat> =
         staying.iter().copied().filter(|seat| seat.silence >= Silence::Long).collect();
-    // A silent coordinator gives way before a silent backend.
+    // A silent coordinator loses its seat before a silent backend.
     silent.sort_by_key(|seat| (std::cmp::Reverse(seat.silence), std::cmp::Reverse(seat.role), seat.raft_id));
 
-    // A learner that is there takes the seat of one that leaves, then of one that is silent, then a free one.
+    // Ready learners take the seats of leaving voters first, then those of silent voters, then free seats.
     let kept = staying.len();
     let swapped = silent.len().min(ready.len().saturating_sub(leaving.len()));
     let mut demoted: Vec<&Seat> = silent[..swapped].to_vec();
@@ -131,7 +135,8 @@ fn change_seats(leader: RaftId, seats: &[Seat], goes: &dyn Fn(&Seat) -> bool) ->
     if change.is_empty() { backends_first(leader, &ready, &staying) } else { Some(change) }
 }
 
-/// A backend that came later, or came back, takes the seat of a coordinator: the leader's last, once it has handed over.
+/// Returns the change in which a ready backend takes the seat of a coordinator, if there are both. The leader's seat is
+/// taken last, after it has handed over leadership.
 fn backends_first(leader: RaftId, ready: &[&Seat], staying: &[&Seat]) -> Option<Change> {
     let backend = ready.iter().find(|seat| seat.role == Role::Backend)?;
     let gives_way = |seat: &&&Seat| seat.role == Role::Coordinator && seat.raft_id != leader;
@@ -152,7 +157,7 @@ mod tests {
         Seat { raft_id, role, standing, voter, learner: !voter, caught_up: true, present: true, silence }
     }
 
-    /// Not heard for a while, however short.
+    /// Makes a member absent, for this kind of silence.
     fn silent(seat: &mut Seat, silence: Silence) {
         (seat.present, seat.caught_up, seat.silence) = (false, false, silence);
     }
@@ -166,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backend_that_comes_later_takes_a_coordinators_seat() {
+    fn a_backend_that_joins_later_takes_the_seat_of_a_coordinator() {
         let founder = seat(1, Coordinator, true);
         let mut seats =
             vec![founder, seat(2, Coordinator, true), seat(3, Backend, true), seat(4, Backend, false)];
@@ -174,7 +179,7 @@ mod tests {
         assert_eq!(next_change(ME, &seats), Some(swap));
         (seats[1], seats[3]) = (seat(2, Coordinator, false), seat(4, Backend, true));
         assert_eq!(next_change(ME, &seats), None);
-        // The founder's, once another leads.
+        // The founder's seat is taken once another member leads.
         seats.push(seat(5, Backend, false));
         seats[1].caught_up = false;
         let swap = Change { promote: vec![5], demote: vec![1], ..Change::default() };
@@ -200,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn five_are_enough() {
+    fn there_are_at_most_five_voters() {
         let mut seats = five();
         seats.push(seat(6, Coordinator, false));
         seats.push(seat(7, Coordinator, false));
@@ -208,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_voter_is_swapped_for_a_learner_that_is_there() {
+    fn a_silent_voter_is_replaced_by_a_present_learner() {
         let mut seats = five();
         silent(&mut seats[4], Silence::Long);
         assert_eq!(next_change(ME, &seats), None);
@@ -218,10 +223,10 @@ mod tests {
     }
 
     #[test]
-    fn silence_without_end_costs_the_seat_only_where_that_makes_the_group_safer() {
+    fn endless_silence_costs_the_seat_only_where_that_makes_the_cluster_safer() {
         let mut seats = five();
         silent(&mut seats[4], Silence::Endless);
-        assert_eq!(next_change(ME, &seats), None, "four are no safer than five of which one is gone");
+        assert_eq!(next_change(ME, &seats), None, "four voters are no safer than five with one absent");
         silent(&mut seats[3], Silence::Endless);
         let demote = Change { demote: vec![4, 5], ..Change::default() };
         assert_eq!(next_change(ME, &seats), Some(demote));
@@ -232,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lost_leave_and_are_replaced_if_somebody_is_there() {
+    fn lost_members_are_removed_and_replaced_by_a_ready_learner() {
         let mut seats = five();
         seats[1].standing = Standing::Lost;
         let remove = Change { remove: vec![2], ..Change::default() };
@@ -249,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drained_voter_learns_and_the_leader_is_left_to_step_aside() {
+    fn a_drained_voter_is_demoted_unless_it_leads() {
         let mut seats = five();
         seats[2].standing = Standing::Drained;
         assert_eq!(next_change(ME, &seats), Some(Change { demote: vec![3], ..Change::default() }));
@@ -257,47 +262,47 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_taken_out_where_the_rest_would_stand_still() {
+    fn no_member_is_removed_where_the_rest_would_have_no_quorum() {
         for standing in [Standing::Drained, Standing::Lost] {
             let mut three: Vec<Seat> = five()[..3].to_vec();
             three[1].standing = standing;
-            let goes = next_change(ME, &three).expect("both others are there");
+            let goes = next_change(ME, &three).expect("both others are present");
             assert_eq!([goes.demote, goes.remove].concat(), [2]);
             silent(&mut three[2], Silence::None);
-            assert_eq!(next_change(ME, &three), None, "the one that is left could commit nothing");
-            // A learner that is there makes up for it.
+            assert_eq!(next_change(ME, &three), None, "the remaining member could commit nothing");
+            // A present learner makes up for it.
             three.push(seat(6, Backend, false));
-            let goes = next_change(ME, &three).expect("two of three are there");
+            let goes = next_change(ME, &three).expect("two of three are present");
             assert_eq!((goes.promote, [goes.demote, goes.remove].concat()), (vec![6], vec![2]));
 
             let mut seats = five();
             seats[1].standing = standing;
             silent(&mut seats[3], Silence::None);
-            assert!(next_change(ME, &seats).is_some(), "three of four are there");
+            assert!(next_change(ME, &seats).is_some(), "three of four are present");
             silent(&mut seats[4], Silence::Long);
             assert_eq!(next_change(ME, &seats), None, "two of four are no majority");
-            // With one that is given up at last: two of the three that are left are there.
+            // Once a silent voter is demoted as well, two of the three remaining voters are present.
             (seats[3].silence, seats[4].silence) = (Silence::Endless, Silence::Endless);
-            let goes = next_change(ME, &seats).expect("two of three are there");
+            let goes = next_change(ME, &seats).expect("two of three are present");
             assert_eq!([goes.demote, goes.remove].concat(), [4, 2]);
         }
     }
 
     #[test]
-    fn nobody_is_seated_beside_the_silent_where_that_takes_the_majority_away() {
+    fn no_learner_is_promoted_where_the_voters_would_have_no_quorum() {
         let mut seats = vec![seat(1, Backend, true), seat(2, Backend, false), seat(3, Backend, false)];
         assert_eq!(next_change(ME, &seats), promote(&[2, 3]));
         seats[2].present = false;
         seats[1].present = false;
         assert_eq!(next_change(ME, &seats), None);
-        // What changes nobody's vote is not held up.
+        // A change that leaves the voters as they are is made.
         seats[2].standing = Standing::Lost;
         (seats[1].caught_up, seats[2].caught_up) = (false, false);
         assert_eq!(next_change(ME, &seats), Some(Change { remove: vec![3], ..Change::default() }));
     }
 
     #[test]
-    fn four_voters_and_one_learner_are_five() {
+    fn a_learner_joins_four_voters_to_make_five() {
         let mut seats = five();
         seats[4] = seat(5, Coordinator, false);
         assert_eq!(next_change(ME, &seats), promote(&[5]));

@@ -1,29 +1,37 @@
-//! CONSENSUS: one replicated log, kept by the Raft engine. The only place that names the Raft crate.
+//! The consensus layer: one replicated log, kept by the Raft engine. Only this layer names the Raft crate.
+//!
+//! Every member of the cluster runs one replica. The leader appends commands to its log and sends them to the
+//! followers. An entry is committed once a quorum has it on disk. Every member then applies the committed entries to its
+//! own store, in the same order, and so reaches the same state.
 //!
 //! ```text
-//!                 requests, peers' messages, ticks          Store jobs
+//!              requests, messages of peers, ticks              store jobs
 //!   node ───────────────────────▶ Core ───────────────────────────────▶ Writer (db::Store)
-//!        ◀─────────────────────── (one thread, never waits for a disk)  ◀── (another thread)
-//!          messages, forwards                    Done: durable up to, applied up to, outcomes
+//!        ◀─────────────────────── (one task, never waits for a disk)    ◀── (a thread of its own)
+//!          messages, forwards                    done: durable index, applied index, outcomes
 //! ```
 //!
-//! - [`core`]: the synchronous heart: inputs in, outputs out; no thread, clock, disk or socket
-//! - [`writer`]: carries out what the core wants stored; many waiting jobs become one fsync
-//! - [`tail`]: the newest log entries in memory: what the engine reads; [`fetches`]: older ones, read for followers that
-//!   are far behind
-//! - [`requests`]: this node's own requests, from asking to outcome; forwarded at most one hop
-//! - [`reads`]: linearizable reads, from asking to an index that is new enough
-//! - [`live`]: what was applied lately, for readers who follow it
-//! - [`membership`]: who should learn and who should vote; pure
-//! - [`check`]: refuses what would make the engine panic
-//! - [`random`]: chance from a seed
-//! - [`convert`]: between the engine's types and the store's
-//! - [`drive`]: the task around the core, the thread around the writer
+//! Read in this order:
+//!
+//! - [`core`]: the state machine around the Raft engine: inputs in, outputs out; no thread, clock, disk or socket
+//! - [`writer`]: carries out the store jobs of the core; jobs that wait together share one fsync
+//! - [`drive`]: the Raft task that feeds the core, and the store thread that runs the writer
+//! - [`requests`]: requests of this node's clients until their outcome is known; forwarded at most one hop
+//! - [`reads`]: linearizable reads until the leader has confirmed a read index
+//! - [`live`]: ring buffer of the newest events, for clients that subscribe to changes
+//! - [`membership`]: decides which members vote and which only learn; pure
+//! - [`tail`]: the newest log entries in memory, which is the log that the engine reads
+//! - [`fetches`]: older entries, read from disk for followers that lag far behind
+//! - [`check`]: validates messages of peers, so that none makes the engine panic
+//! - [`convert`]: conversions between the types of the engine, the types of the store, and bytes
+//! - [`random`]: seeded random numbers
 //! - [`limits`]: ticks, timeouts and bounds
 //!
-//! Exactly once: a request keeps its id however often it is proposed; the rules apply it once. So this layer may
-//! propose again whenever it is in doubt, and is.
+//! Requests are applied exactly once: a request keeps its id however often it is proposed, and the rules of `state`
+//! deduplicate by that id. This layer may therefore propose a request again whenever it does not know whether an earlier
+//! proposal was lost.
 //!
+//! Not here: the meaning of a command (`state`), files (`db`), and connections (`net`).
 
 pub mod check;
 pub mod convert;

@@ -1,10 +1,11 @@
-//! Chance from a seed: whatever a core decides by it is the same in every run of that seed. Not for secrets.
+//! Seeded random numbers, so that a run with the same seed makes the same decisions. Not for secrets.
 
-/// SplitMix64.
+/// SplitMix64 generator; the field is its state, initially the seed.
 #[derive(Debug, Clone)]
 pub struct Random(pub u64);
 
 impl Random {
+    /// Returns the next number.
     pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

@@ -1,56 +1,59 @@
-//! Linearizable reads that wait for the leader's word: which index is new enough for them.
+//! Linearizable reads that wait for a read index from the leader.
 //!
-//! A read may be answered from a state at index `i` if nothing beyond `i` was acknowledged before the read was
-//! asked. The leader knows such an index: its commit, once a majority has confirmed, after the question came,
-//! that it still leads (Raft thesis, 6.4; the engine's `ReadOnlyOption::Safe`).
+//! A read may be answered from the state at index `i` if no later entry was acknowledged before the read began. The leader
+//! provides such a read index: its commit index, once a quorum has confirmed, after the query arrived, that it still leads
+//! (Raft thesis, 6.4; `ReadOnlyOption::Safe` of the engine).
 //!
 //! ```text
-//!   read 7 ─┐                                       ┌─▶ 7, 8: index 41
-//!   read 8 ─┴─ context 3 ──▶ leader ──▶ a majority ─┘
-//!   read 9 ─── waits for context 4, which is asked once context 3 is answered or given up
+//!   read 7 ─┐                                     ┌─▶ 7, 8: index 41
+//!   read 8 ─┴─ context 3 ──▶ leader ──▶ a quorum ─┘
+//!   read 9 ─── waits for context 4, which is sent once context 3 is answered or has timed out
 //! ```
 //!
-//! Many reads share one question. The engine drops questions silently (no leader, nothing committed in the term
-//! yet, a lost message), so one without an answer is asked again under a new context. An answer to a context is
-//! good for every read that came before the context was made: also for those of older contexts.
+//! Many reads share one query, which carries a context that identifies it. The engine drops queries silently (no leader,
+//! nothing committed in the term yet, a lost message), so an unanswered query is repeated under a new context. The answer
+//! to a context is valid for every read that arrived before the context was made, including reads of older contexts.
 //!
-//! A context is never used twice, not even after a restart: an acknowledgement that was meant for an older use
-//! and came late would confirm what it knows nothing of.
+//! A context is never used twice, not even after a restart: a delayed acknowledgement of the first use would confirm the
+//! second one, of which it knows nothing.
 
 use super::limits::{READ_RESEND_TICKS, READS_MAX};
 use crate::state::{LogIndex, RaftId};
 use std::collections::VecDeque;
 
-/// Chosen by whoever asks; unique among the reads under way on this node.
+/// Id of a read, chosen by the caller; unique among the pending reads of this node.
 pub type ReadId = u64;
 
+/// A pending read.
 struct Waiting {
     id: ReadId,
     deadline_tick: u64,
-    /// The first context that was made after this read came.
+    /// Number of the first context that was made after this read arrived.
     context: u64,
 }
 
-/// In the order of arrival.
+/// Pending reads of this node.
 pub struct Reads {
+    /// Member and start that contexts carry.
     origin: [u64; 2],
+    /// Pending reads in the order of arrival.
     waiting: VecDeque<Waiting>,
-    /// The number of the newest context.
+    /// Number of the newest context.
     asked: u64,
-    /// Whom it was sent to, in which term, and when; nothing once it is answered.
+    /// Receiver, term and tick of the newest query; `None` once it is answered.
     sent: Option<(RaftId, u64, u64)>,
 }
 
-/// Contexts are three numbers: who, which of its starts, which question.
+/// Size of a context, in bytes: three little-endian `u64`, for the member, its start and the number of the query.
 pub const CONTEXT_BYTES: usize = 24;
 
 impl Reads {
-    /// `start` differs between any two starts of this member.
+    /// Creates an empty list. `start` differs between any two starts of this member.
     pub fn new(me: RaftId, start: u64) -> Reads {
         Reads { origin: [me, start], waiting: VecDeque::new(), asked: 0, sent: None }
     }
 
-    /// Takes a read in; `false` when too many are under way.
+    /// Adds a read. Returns false when `READS_MAX` are pending.
     pub fn add(&mut self, id: ReadId, deadline_tick: u64) -> bool {
         let room = self.waiting.len() < READS_MAX;
         if room {
@@ -59,7 +62,7 @@ impl Reads {
         room
     }
 
-    /// The context to ask now, if any.
+    /// Returns the context of the query to send now, if one is due.
     pub fn take_due(&mut self, leader: RaftId, term: u64, now: u64) -> Option<Vec<u8>> {
         let under_way = self
             .sent
@@ -72,7 +75,7 @@ impl Reads {
         Some(self.context(self.asked))
     }
 
-    /// The leader's answer to a context: the reads that it is good for.
+    /// Removes and returns the reads that the leader's answer to a context confirms.
     pub fn confirmed(&mut self, context: &[u8]) -> Vec<ReadId> {
         let Some(number) = self.number(context) else { return Vec::new() };
         if number == self.asked {
@@ -82,7 +85,7 @@ impl Reads {
         self.waiting.drain(..good).map(|read| read.id).collect()
     }
 
-    /// Gives up those whose deadline has passed.
+    /// Removes and returns the reads with an expired deadline.
     pub fn expire(&mut self, now: u64) -> Vec<ReadId> {
         let mut expired = Vec::new();
         self.waiting.retain(|read| {
@@ -95,21 +98,23 @@ impl Reads {
         expired
     }
 
+    /// Encodes the context of this number.
     fn context(&self, number: u64) -> Vec<u8> {
         [self.origin[0], self.origin[1], number].iter().flat_map(|part| part.to_le_bytes()).collect()
     }
 
+    /// Returns the number of a context, if it belongs to this start of this member.
     fn number(&self, context: &[u8]) -> Option<u64> {
         let number = context.last_chunk::<8>().map(|bytes| u64::from_le_bytes(*bytes))?;
         (self.context(number) == context).then_some(number)
     }
 }
 
-/// An index from which on a read that was asked before is linearizable.
+/// Answer to pending reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadAnswer {
     pub reads: Vec<ReadId>,
-    /// Nothing when it was not confirmed in time.
+    /// Read index; `None` when it was not confirmed in time or too many reads are pending.
     pub index: Option<LogIndex>,
 }
 
@@ -118,27 +123,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_good_for_what_came_before_its_question() {
+    fn an_answer_confirms_the_reads_that_arrived_before_its_query() {
         let mut reads = Reads::new(1, 77);
-        assert!(reads.take_due(2, 1, 0).is_none(), "nobody waits");
+        assert!(reads.take_due(2, 1, 0).is_none(), "no read is pending");
         reads.add(10, 100);
-        let first = reads.take_due(2, 1, 0).expect("one waits");
+        let first = reads.take_due(2, 1, 0).expect("a read is pending");
         reads.add(11, 100);
-        assert!(reads.take_due(2, 1, 1).is_none(), "one question at a time");
+        assert!(reads.take_due(2, 1, 1).is_none(), "one query at a time");
         assert_eq!(reads.confirmed(&first), vec![10]);
-        let second = reads.take_due(2, 1, 1).expect("another waits");
+        let second = reads.take_due(2, 1, 1).expect("another read is pending");
         reads.add(12, 100);
-        let third = reads.take_due(3, 2, 2).expect("another leader is asked at once");
+        let third = reads.take_due(3, 2, 2).expect("a new leader is asked at once");
         assert_eq!(reads.confirmed(&second), vec![11]);
         assert_eq!(reads.confirmed(&second), Vec::<ReadId>::new());
         assert_eq!(reads.confirmed(&third), vec![12]);
     }
 
     #[test]
-    fn a_question_without_an_answer_is_asked_again_under_another_context() {
+    fn an_unanswered_query_is_repeated_under_another_context() {
         let mut reads = Reads::new(1, 77);
         reads.add(10, 100);
-        let first = reads.take_due(2, 1, 0).expect("one waits");
+        let first = reads.take_due(2, 1, 0).expect("a read is pending");
         let second = reads.take_due(2, 1, READ_RESEND_TICKS).expect("the answer is late");
         assert_ne!(first, second);
         assert_eq!(reads.confirmed(&second), vec![10]);
@@ -148,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn contexts_of_others_and_of_former_starts_are_not_ours() {
+    fn contexts_of_other_members_and_of_former_starts_are_ignored() {
         let mut reads = Reads::new(1, 77);
         reads.add(10, 100);
         reads.take_due(2, 1, 0);
@@ -159,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_so_many_reads() {
+    fn the_number_of_pending_reads_is_bounded() {
         let mut reads = Reads::new(1, 77);
         assert!((0..READS_MAX as u64).all(|id| reads.add(id, 1)));
         assert!(!reads.add(u64::MAX, 1));

@@ -1,31 +1,33 @@
-//! This node's own requests, from asking to outcome.
+//! Pending requests of this node's clients.
 //!
-//! A request waits here until this node has applied it, its deadline passes, or the process ends. Meanwhile it is
-//! proposed (if this node leads) or forwarded to the leader, once per leader and term, and again after
-//! `RESEND_TICKS` because messages get lost. Nothing is ever forwarded twice: a node proposes what was forwarded
-//! to it, or drops it.
+//! A request is pending until this node has applied it, its deadline passes, or the process ends. Meanwhile it is proposed
+//! (if this node leads) or forwarded to the leader: once per leader and term, and again after `RESEND_TICKS`, because
+//! messages may be lost. Forwarding takes at most one hop: a node proposes the requests forwarded to it, or drops them.
 
 use super::limits::{REQUESTS_MAX, RESEND_TICKS};
 use crate::state::{RaftId, Request, RequestId};
 use std::collections::BTreeMap;
 
+/// A pending request.
 struct Waiting {
     request: Request,
     deadline_tick: u64,
-    /// To which leader, in which term, and when it was last sent.
+    /// Leader, term and tick of the last time the request was sent.
     sent: Option<(RaftId, u64, u64)>,
 }
 
-/// Ordered by id, so that everything here is the same in every run.
+/// Pending requests of this node.
 #[derive(Default)]
 pub struct Requests {
+    /// Ordered by id, so that every run of the simulator is the same.
     waiting: BTreeMap<RequestId, Waiting>,
-    /// Those that were never sent, so that an ordinary turn does not look at all.
+    /// Requests that were never sent; an ordinary turn examines only these.
     fresh: Vec<RequestId>,
 }
 
 impl Requests {
-    /// Takes a request in; `false` when too many are under way. The same id is the same command: who asks sees to it.
+    /// Adds a request, or extends the deadline of a pending one with the same id. Returns false when `REQUESTS_MAX` are
+    /// pending. The caller ensures that the same id means the same command.
     pub fn add(&mut self, request: Request, deadline_tick: u64) -> bool {
         if let Some(waiting) = self.waiting.get_mut(&request.id) {
             waiting.deadline_tick = waiting.deadline_tick.max(deadline_tick);
@@ -39,12 +41,12 @@ impl Requests {
         true
     }
 
-    /// The outcome is known.
+    /// Removes a request with a known outcome.
     pub fn finish(&mut self, id: RequestId) {
         self.waiting.remove(&id);
     }
 
-    /// Requests that were never sent, now sent to this leader.
+    /// Returns the requests that were never sent, and marks them as sent to this leader.
     pub fn take_fresh(&mut self, leader: RaftId, term: u64, now: u64) -> Vec<Request> {
         let fresh = std::mem::take(&mut self.fresh);
         let mut due = Vec::with_capacity(fresh.len());
@@ -57,7 +59,8 @@ impl Requests {
         due
     }
 
-    /// Requests to send again: those sent to another leader, in another term, or long ago.
+    /// Returns the requests to send now, and marks them as sent: new ones, and those last sent to another leader, in
+    /// another term, or `RESEND_TICKS` ago.
     pub fn take_due(&mut self, leader: RaftId, term: u64, now: u64) -> Vec<Request> {
         let mut due = self.take_fresh(leader, term, now);
         for waiting in self.waiting.values_mut() {
@@ -73,7 +76,7 @@ impl Requests {
         due
     }
 
-    /// Requests that could not be sent after all: they are due again.
+    /// Marks requests that could not be sent as due.
     pub fn unsend(&mut self, requests: &[Request]) {
         for request in requests {
             if let Some(waiting) = self.waiting.get_mut(&request.id) {
@@ -82,7 +85,7 @@ impl Requests {
         }
     }
 
-    /// Gives up those whose deadline has passed.
+    /// Removes the requests with an expired deadline and returns their ids.
     pub fn expire(&mut self, now: u64) -> Vec<RequestId> {
         let expired: Vec<RequestId> = self
             .waiting
@@ -94,15 +97,18 @@ impl Requests {
             self.waiting.remove(id);
         }
         if !expired.is_empty() {
-            // Without a leader nobody takes them from here.
+            // Without a leader, `take_fresh` is not called and the list would grow.
             self.fresh.retain(|id| self.waiting.contains_key(id));
         }
         expired
     }
 
+    /// Returns the number of pending requests.
     pub fn len(&self) -> usize {
         self.waiting.len()
     }
+
+    /// Returns true if no request is pending.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
@@ -118,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_sent_once_a_leader_and_again_when_it_may_be_lost() {
+    fn a_request_is_sent_once_per_leader_and_again_when_it_may_be_lost() {
         let mut requests = Requests::default();
         assert!(requests.add(request(1), 100));
         assert_eq!(requests.take_fresh(7, 2, 0).len(), 1);
@@ -130,22 +136,22 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_took_is_forgotten_when_it_expires() {
+    fn requests_that_no_leader_took_are_removed_when_they_expire() {
         let mut requests = Requests::default();
         for round in 0..10 {
             assert!(requests.add(request(1), round + 1));
             assert_eq!(requests.expire(round + 1), vec![RequestId(1)]);
-            assert!(requests.fresh.is_empty(), "a group without a leader must not fill the memory");
+            assert!(requests.fresh.is_empty(), "a cluster without a leader must not fill the memory");
         }
     }
 
     #[test]
-    fn there_is_room_for_so_many_and_no_more() {
+    fn the_number_of_pending_requests_is_bounded() {
         let mut requests = Requests::default();
         for id in 0..REQUESTS_MAX as u128 {
             assert!(requests.add(request(id), 1));
         }
         assert!(!requests.add(request(u128::MAX), 1));
-        assert!(requests.add(request(0), 2), "one that is under way is no new one");
+        assert!(requests.add(request(0), 2), "a pending request does not count twice");
     }
 }

@@ -1,14 +1,16 @@
-//! What the engine reads of the log. Never the disk: the newest entries are in memory, with everything that is not
-//! applied yet and the term of every entry; older entries are asked for, and come later (see [`super::fetches`]).
+//! The log as the engine reads it, without access to the disk. The newest entries are in memory, and so are all entries
+//! that are not applied yet and the term of every entry. Older entries are requested and arrive later (see
+//! [`super::fetches`]).
 //!
 //! ```text
 //!   floor ─┬─ entries only in the store ─┬─ entries in memory ─┐
 //!          │                             │ (durable or not)    last
 //! ```
 //!
-//! Entries enter memory when the engine hands them out, before they are durable, so that it can go on at once.
-//! Only durable and applied ones leave it, oldest first, beyond `TAIL_BYTES_MAX`. So what the engine needs at once (to
-//! apply, to look for configuration changes before an election) is always here; only who sends to followers can wait.
+//! Entries are added when the engine hands them out, before they are durable, so that the engine goes on at once. Beyond
+//! `TAIL_BYTES_MAX` the oldest are dropped, but only durable and applied ones. So the entries that the engine needs at once
+//! (to apply them, or to look for configuration changes before an election) are always in memory. Only sending to followers
+//! has to wait for the disk.
 
 use super::convert::{configuration_from_store, entry_from_store, hard_state_from_store};
 use super::fetches::{Fetch, Fetched, Fetches};
@@ -21,29 +23,36 @@ use raft::{GetEntriesContext, RaftState, Storage, StorageError};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
+/// Storage of the engine: the newest entries, and the terms of all entries.
 pub struct Tail {
     entries: VecDeque<Entry>,
+    /// Size of `entries`, in bytes.
     bytes: usize,
+    /// Size beyond which the oldest entries are dropped, in bytes.
     bytes_max: usize,
-    /// Of the whole log, from floor to last.
+    /// Terms of the whole log, from floor to last.
     terms: Terms,
-    /// The engine asks through `&self`.
+    /// In a cell, because the engine asks for entries through `&self`.
     fetches: RefCell<Fetches<Entry>>,
+    /// Index up to which the log is durable.
     durable: u64,
     applied: Position,
+    /// Hard state and configuration at the start.
     initial: (HardState, ConfState),
+    /// Current configuration.
     configuration: ConfState,
 }
 
+/// Returns the approximate memory that an entry takes, in bytes.
 fn cost(entry: &Entry) -> usize {
     entry.data.len() + 64
 }
 
 impl Tail {
-    /// Reads what is in the log and not applied.
+    /// Reads the entries that are not applied.
     ///
     /// # Errors
-    /// Fatal: it cannot be read.
+    /// [`DbError`] when the log cannot be read; `Damaged` when entries are missing. Both are fatal.
     pub fn new(reader: &Reader, loaded: &Loaded) -> Result<Tail, DbError> {
         let (first, last) = (loaded.applied.index + 1, loaded.last.index);
         let entries: VecDeque<Entry> =
@@ -65,12 +74,12 @@ impl Tail {
         })
     }
 
-    /// Keeps fewer or more bytes of entries in memory.
+    /// Sets the size beyond which entries are dropped, in bytes.
     pub fn set_bytes_max(&mut self, bytes: usize) {
         self.bytes_max = bytes;
     }
 
-    /// Takes entries that the engine handed out; what conflicts with them is dropped.
+    /// Adds entries that the engine handed out, and drops the ones that they overwrite.
     pub fn append(&mut self, entries: &[Entry]) {
         let Some(first) = entries.first() else { return };
         while self.entries.back().is_some_and(|last| last.index >= first.index) {
@@ -87,7 +96,7 @@ impl Tail {
         }
     }
 
-    /// A snapshot took the place of everything.
+    /// Replaces the log by a snapshot at this position.
     pub fn reset(&mut self, position: Position, configuration: ConfState) {
         self.entries.clear();
         self.bytes = 0;
@@ -97,12 +106,13 @@ impl Tail {
         self.configuration = configuration;
     }
 
-    /// Who votes from now on.
+    /// Sets the current configuration.
     pub fn set_configuration(&mut self, configuration: ConfState) {
         self.configuration = configuration;
     }
 
-    /// The store has everything up to `durable` on disk, has applied up to `applied`, and begins behind `floor`.
+    /// Records the state of the store: it is durable up to `durable`, has applied up to `applied`, and its log begins
+    /// behind `floor`.
     pub fn stored(&mut self, durable: u64, applied: Position, floor: Position) {
         self.durable = self.durable.max(durable.min(self.last().index));
         self.applied = applied;
@@ -111,7 +121,8 @@ impl Tail {
         }
     }
 
-    /// Lets go of what the engine, which knows so much to be applied, does not need at once.
+    /// Drops the oldest entries while they exceed the size limit. `applied` is the index that the engine knows to be
+    /// applied: it needs later entries at once.
     pub fn trim(&mut self, applied: u64) {
         let leaves = applied.min(self.durable);
         while self.bytes > self.bytes_max
@@ -121,32 +132,37 @@ impl Tail {
         }
     }
 
-    /// What is to be read from the disk now, for followers.
+    /// Returns the reads from disk to start now.
     pub fn take_wanted(&mut self) -> Vec<Fetch> {
         self.fetches.get_mut().take_wanted()
     }
 
-    /// Takes in what was read. Answers whether there is anything to send.
+    /// Takes in the result of a read. Returns true if there are entries to send.
     pub fn fetched(&mut self, fetched: Fetched) -> bool {
         self.fetches.get_mut().fetched(fetched, &self.terms, entry_from_store)
     }
 
+    /// Counts a tick, after which unused fetched entries may be dropped.
     pub fn tick(&mut self) {
         self.fetches.get_mut().tick();
     }
 
+    /// Returns the last position of the log, durable or not.
     pub fn last(&self) -> Position {
         self.terms.last()
     }
 
+    /// Returns the position up to which the store has applied the log.
     pub fn applied(&self) -> Position {
         self.applied
     }
 
+    /// Returns the current configuration.
     pub fn configuration(&self) -> Configuration {
         super::convert::configuration_to_store(&self.configuration)
     }
 
+    /// Returns the index of the first entry in memory, or the one behind the log.
     fn memory_first(&self) -> u64 {
         self.entries.front().map_or(self.last().index + 1, |entry| entry.index)
     }
@@ -165,7 +181,7 @@ impl Storage for Tail {
         context: GetEntriesContext,
     ) -> raft::Result<Vec<Entry>> {
         let first = self.memory_first();
-        // What cannot wait is never that old: see above.
+        // A caller that cannot wait never needs an entry that is not in memory: see the head of this module.
         if low <= self.terms.floor().index || (low < first && !context.can_async()) {
             return Err(raft::Error::Store(StorageError::Compacted));
         }
@@ -205,8 +221,8 @@ impl Storage for Tail {
         Ok(self.last().index)
     }
 
-    /// Only says that there is one: whoever streams it replaces the metadata by that of the state it streams,
-    /// which is at least as new.
+    /// Returns the metadata of a snapshot without its data. The sender replaces the metadata by that of the state that it
+    /// streams, which is at least as new.
     fn snapshot(&self, request_index: u64, _to: u64) -> raft::Result<Snapshot> {
         if self.applied.index < request_index {
             return Err(raft::Error::Store(StorageError::SnapshotTemporarilyUnavailable));

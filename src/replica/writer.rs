@@ -1,44 +1,48 @@
-//! Carries out what the core wants stored. Jobs that wait together become one durable commit.
+//! The writer carries out the store jobs of the core. Jobs that wait together are carried out together, with one fsync.
 //!
-//! Order inside a run: install a snapshot if there is one, apply what is committed (no fsync, so that answers go
-//! out at once), then append with the fsync that makes both durable.
+//! The order within a run: install a snapshot if there is one; apply the committed entries, without an fsync, so that
+//! clients are answered at once; then append the new entries to the log with an fsync. Applied rows become durable at the
+//! next checkpoint; after a crash before it, their entries are applied again from the log.
 
 use crate::db::{AppliedEntry, Configuration, DbError, HardState, LogEntry, Position, Store};
 use crate::state::members;
 use crate::state::rows::Member;
 use crate::state::{LogIndex, RaftId};
 
-/// One turn of the core.
+/// Store job: the changes of one turn of the core.
 #[derive(Debug, Clone, Default)]
 pub struct Job {
-    /// The engine's number for it; jobs come in its order.
+    /// Number given by the engine. Jobs are carried out in this order.
     pub number: u64,
-    /// The incoming file becomes the store.
+    /// Received snapshot that replaces the store.
     pub install: Option<Install>,
+    /// Entries to append to the log.
     pub entries: Vec<LogEntry>,
-    /// With `entries`, or when a vote or term must be durable.
+    /// Hard state to store: set with `entries`, or when a vote or term must be durable.
     pub hard_state: Option<HardState>,
+    /// Committed entries to apply.
     pub committed: Vec<LogEntry>,
-    /// The configuration that took effect among `committed`.
+    /// Configuration that took effect among `committed`.
     pub configuration: Option<Configuration>,
-    /// Somebody who catches up still needs the log behind this.
+    /// Index behind which a member that is catching up still needs the log.
     pub log_wanted: Option<LogIndex>,
 }
 
-/// A snapshot that was received, and what this node has promised meanwhile.
+/// Received snapshot, with the hard state that this node has reached meanwhile.
 #[derive(Debug, Clone, Copy)]
 pub struct Install {
+    /// Announced position of the snapshot.
     pub position: Position,
     pub hard_state: HardState,
 }
 
 impl Job {
-    /// Whether nothing of it has to reach the disk before its messages go out.
+    /// Returns true if nothing in the job has to be durable before its messages are sent.
     pub fn is_volatile(&self) -> bool {
         self.install.is_none() && self.entries.is_empty() && self.hard_state.is_none()
     }
 
-    /// As few jobs as these can be carried out in, in their order: each but the first begins with an installed snapshot.
+    /// Joins jobs into as few as possible, in their order: each but the first begins with installing a snapshot.
     pub fn joined(jobs: impl IntoIterator<Item = Job>) -> Vec<Job> {
         let mut joined: Vec<Job> = Vec::new();
         for next in jobs {
@@ -50,12 +54,13 @@ impl Job {
         joined
     }
 
-    /// Takes the next job in: carried out, they are the same as one after the other. `next` installs nothing.
+    /// Appends the next job to this one. Carrying out the result has the same effect as carrying out both. `next` must not
+    /// install a snapshot.
     pub fn join(&mut self, next: Job) {
         debug_assert!(next.install.is_none());
         self.number = next.number;
         if let Some(first) = next.entries.first() {
-            // It may overwrite the end of this one.
+            // The next job may overwrite the last entries of this one.
             self.entries.retain(|entry| entry.index < first.index);
         }
         self.entries.extend(next.entries);
@@ -65,56 +70,64 @@ impl Job {
         self.log_wanted = next.log_wanted;
     }
 
+    /// Returns true if there is nothing to carry out.
     pub fn is_empty(&self) -> bool {
         self.is_volatile() && self.committed.is_empty() && self.configuration.is_none()
     }
 }
 
-/// What was carried out.
+/// Result of jobs.
 #[derive(Debug, Clone, Default)]
 pub struct Done {
-    /// All jobs up to this one are durable.
+    /// Number of the newest durable job.
     pub number: u64,
-    /// The last entry that is on disk, if any was appended.
+    /// Last durable index of the log, if entries were appended.
     pub durable: Option<LogIndex>,
-    /// The term that is on disk, if it was written.
+    /// Durable term, if a hard state was written.
     pub durable_term: Option<u64>,
+    /// Position up to which the log is applied.
     pub applied: Position,
+    /// Position behind which the log begins.
     pub floor: Position,
+    /// Outcomes of the applied entries.
     pub outcomes: Vec<AppliedEntry>,
-    /// The cluster's age at the newest applied command, if any was applied.
+    /// Age of the cluster at the newest applied command, in milliseconds, if one was applied.
     pub age_ms: Option<u64>,
-    /// A snapshot up to here took the place of everything before.
+    /// Applied index of an installed snapshot, which replaced everything before.
     pub installed: Option<LogIndex>,
-    /// The members, when they may have changed.
+    /// Members of the cluster, if they may have changed.
     pub members: Option<Vec<(RaftId, Member)>>,
 }
 
+/// Owner of the store, which carries out jobs.
 pub struct Writer {
     store: Store,
 }
 
 impl Writer {
+    /// Creates a writer for this store.
     pub fn new(store: Store) -> Writer {
         Writer { store }
     }
 
+    /// Returns the store.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// The members as they are stored now.
+    /// Reads the members from the store.
     ///
     /// # Errors
-    /// Fatal: the store cannot be read.
+    /// [`DbError`] when the store cannot be read, which is fatal.
     pub fn members(&self) -> Result<Vec<(RaftId, Member)>, DbError> {
         members::all(&self.store.reader().view()?)
     }
 
-    /// Applies what is committed in these jobs, in order. Nothing of it waits for the disk.
+    /// Installs the snapshots and applies the committed entries of these jobs, in order. Applying does not wait for the
+    /// disk.
     ///
     /// # Errors
-    /// Fatal: see [`DbError`].
+    /// [`DbError`] when the store fails, or `Damaged` when a received snapshot is older than announced. All are fatal.
     pub fn apply(&mut self, jobs: &[Job]) -> Result<Done, DbError> {
         let mut done = Done::default();
         for job in jobs {
@@ -122,7 +135,7 @@ impl Writer {
                 self.store.install(hard_state)?;
                 if self.store.applied().index < position.index {
                     return Err(DbError::Damaged(
-                        "the snapshot received is older than the one announced".into(),
+                        "the received snapshot is older than the announced one".into(),
                     ));
                 }
                 done.members = Some(self.members()?);
@@ -144,20 +157,20 @@ impl Writer {
         Ok(done)
     }
 
-    /// Makes the rows durable.
+    /// Makes the applied state durable (a checkpoint).
     ///
     /// # Errors
-    /// The disk is full or fails.
+    /// [`DbError`] when the disk is full or fails.
     pub fn checkpoint(&mut self) -> Result<(), DbError> {
         self.store.checkpoint()
     }
 
-    /// Makes the entries and hard states of these jobs durable, with everything applied before: one commit.
+    /// Appends the entries and hard states of these jobs to the log, and makes them durable with one fsync.
     ///
     /// # Errors
-    /// Fatal: see [`DbError`].
+    /// [`DbError`] when the store fails, which is fatal.
     pub fn append(&mut self, jobs: Vec<Job>) -> Result<Done, DbError> {
-        // What came before an installed snapshot is part of it, and its hard state is on disk already.
+        // Entries from before an installed snapshot are part of it, and its hard state is on disk already.
         let last = Job::joined(jobs).pop().unwrap_or_default();
         let Job { number, entries, hard_state, log_wanted, .. } = last;
         self.store.want_log_behind(log_wanted.unwrap_or(LogIndex::MAX));

@@ -1,4 +1,4 @@
-//! What goes into a core and what comes out of it.
+//! Inputs, outputs, options and status of a core.
 
 use crate::db::Configuration;
 use crate::replica::fetches::{Fetch, Fetched};
@@ -7,99 +7,108 @@ use crate::replica::writer::{Done, Job};
 use crate::state::{LogIndex, RaftId, Request, RequestId, Role};
 use raft::eraftpb::Message;
 
-/// What a core is told about itself.
+/// Options of a core.
 #[derive(Debug, Clone, Copy)]
 pub struct CoreOptions {
+    /// Id of this member.
     pub me: RaftId,
     pub role: Role,
-    /// Seeds election timeouts and marks this start's questions: differs between nodes and between starts.
+    /// Seed of the election timeouts and mark of this start's read index queries. It differs between nodes and between
+    /// starts.
     pub seed: u64,
-    /// Stand for election at once: a founder is alone.
+    /// Stand for election at once, as the founder of a cluster does: it is alone.
     pub campaign: bool,
-    /// Silence after which a voter's seat goes to a learner that is there, in ticks.
+    /// Silence after which a voter's seat goes to a learner that is present, in ticks.
     pub evict_ticks: u64,
 }
 
-/// The clocks, read by the driver.
+/// Readings of the clocks, made by the driver.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Now {
+    /// Milliseconds since 1970.
     pub wall_ms: u64,
-    /// Milliseconds of a clock that never jumps.
+    /// Milliseconds of a clock that never jumps; at least 1.
     pub monotonic_ms: u64,
 }
 
-/// What can happen to a replica.
+/// Input of a core.
 #[derive(Debug)]
 pub enum Input {
     /// `TICK_MS` have passed.
     Tick,
-    /// A peer's message came in on a connection from this member.
+    /// A message arrived on a connection from this member.
     Message { from: RaftId, message: Message },
-    /// A peer forwards its clients' requests; dropped unless this node leads.
+    /// A peer forwards requests of its clients. They are dropped unless this node leads.
     Forwarded(Vec<Request>),
-    /// A client of this node asks; given up after so many ticks.
+    /// A client of this node submits a request, which expires after this many ticks.
     Request { request: Request, ticks: u64 },
-    /// A client of this node asks from which index on a read is linearizable; given up after so many ticks.
+    /// A client of this node needs a read index; its query expires after this many ticks.
     ReadIndex { id: ReadId, ticks: u64 },
-    /// Committed entries were applied. Comes before the `Stored` of the same jobs.
+    /// Committed entries were applied. It precedes the `Stored` of the same jobs.
     Applied(Done),
     /// Jobs are durable.
     Stored(Done),
-    /// What [`Output::Fetch`] asked for.
+    /// Answer to [`Output::Fetch`].
     Fetched(Fetched),
-    /// This member says that it has applied up to here. Taken from the leader alone.
+    /// A member reports the index up to which it has applied. Ignored unless that member leads.
     PeerApplied { from: RaftId, applied: LogIndex },
-    /// A snapshot reached a peer, or did not.
+    /// Sending a snapshot to a peer has ended, complete or not.
     SnapshotSent { to: RaftId, complete: bool },
-    /// Hand leadership to somebody else, if this node has it.
+    /// Hand leadership to the most suitable member, if this node leads.
     StepAside,
-    /// Hand leadership to this member, if this node has it.
+    /// Hand leadership to this member, if this node leads.
     Transfer(RaftId),
 }
 
-/// What a replica wants done.
+/// Output of a core: an action for the driver.
 #[derive(Debug)]
 pub enum Output {
+    /// Send a message to the peer that it names.
     Send(Message),
-    /// Send the state to this peer on a link of its own, then say how it went.
+    /// Send the state to the peer on a connection of its own, then report with [`Input::SnapshotSent`].
     SendSnapshot(Message),
-    Forward {
-        to: RaftId,
-        requests: Vec<Request>,
-    },
+    /// Forward requests to the leader.
+    Forward { to: RaftId, requests: Vec<Request> },
+    /// Hand a job to the store; answered by [`Input::Applied`] and [`Input::Stored`].
     Store(Job),
-    /// Read this from the log on disk, however long it takes, and feed it back as [`Input::Fetched`].
+    /// Read entries of the log from disk, without blocking the store; answered by [`Input::Fetched`].
     Fetch(Fetch),
-    /// These requests have no outcome in time; they may still happen.
+    /// These requests have expired without an outcome. They may still be applied.
     Expired(Vec<RequestId>),
-    /// Too many requests are under way.
+    /// This request is refused because too many are pending.
     Refused(RequestId),
-    /// What became of questions for the read index.
+    /// Result of read index queries.
     ReadIndex(ReadAnswer),
     /// This node cannot go on.
     Fatal(String),
-    /// This node's disk lost what it had promised: it must leave the group and come back as another member.
+    /// The disk of this node lost synced data. The node must leave the cluster and join as a new member.
     Lost(String),
-    /// The leader's log contradicts what is committed here: neither is healed from the other.
+    /// The leader's log contradicts an entry that is committed here. Neither member can be repaired from the other.
     Fork(String),
 }
 
-/// How the replica is, for status and for deciding what to serve.
+/// Status of a replica, for reports and for deciding what to serve.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CoreStatus {
+    /// Id of this member.
     pub me: RaftId,
+    /// Leader that was heard within the election timeout; this member itself if it leads.
     pub leader: Option<RaftId>,
+    /// True while this member leads.
     pub leads: bool,
     pub term: u64,
     pub configuration: Configuration,
+    /// Commit index of this member.
     pub commit: LogIndex,
+    /// Index up to which this member has applied the log.
     pub applied: LogIndex,
-    /// Where the log ends, durable or not.
+    /// Last index of the log, durable or not.
     pub last: LogIndex,
-    /// Heard from a leader within the election timeout, not far behind, and following.
+    /// True while a leader was heard within the election timeout and this member follows it without a large lag.
     pub in_sync: bool,
-    /// Time for which this member has not applied what the leader has, in milliseconds; 0 while it follows.
+    /// Time without progress while entries of the leader are missing, in milliseconds; 0 while this member follows.
     pub stalled_ms: u64,
-    /// The leader's view: members that have not acknowledged what is committed for `FOLLOW_TICKS`, or are far behind.
+    /// Members that lag far behind, or have acknowledged nothing new for `FOLLOW_TICKS`, as the leader sees them; empty on
+    /// followers.
     pub lagging: Vec<RaftId>,
 }

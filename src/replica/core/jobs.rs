@@ -1,5 +1,4 @@
-//! What a core wants stored, and what follows once it is: jobs on their way to the store thread, the messages held
-//! behind them, and what was applied.
+//! Store jobs of a core: handing them out, holding the messages that depend on them, and handling their results.
 
 use super::{Core, Output};
 use crate::db::planted::{Bug, planted};
@@ -9,7 +8,7 @@ use crate::state::LogIndex;
 use raft::eraftpb::{Message, MessageType};
 
 impl Core {
-    /// Holds messages that promise what the job makes durable.
+    /// Holds messages back until the job that they depend on is durable. Messages that depend on nothing are sent at once.
     pub(super) fn hold(&mut self, number: u64, promises: Vec<Message>, volatile: bool) {
         if volatile && self.job_sent == self.job_done {
             promises.into_iter().for_each(|message| self.send(message));
@@ -18,7 +17,7 @@ impl Core {
         let (now, later): (Vec<_>, Vec<_>) =
             promises.into_iter().partition(|message| match message.msg_type() {
                 MessageType::MsgHeartbeatResponse => message.term <= self.durable_term,
-                // A question promises nothing.
+                // A query promises nothing.
                 MessageType::MsgReadIndex => true,
                 _ => planted(Bug::AckBeforeFsync),
             });
@@ -28,6 +27,7 @@ impl Core {
         }
     }
 
+    /// Hands a job to the store, or queues it behind the jobs under way.
     pub(super) fn hand_out(&mut self, job: Job) {
         if job.is_empty() && self.job_sent == self.job_done {
             self.raw.on_persist_ready(job.number);
@@ -40,8 +40,8 @@ impl Core {
             self.under_way.push_back(job.number);
             return self.outputs.push(Output::Store(job));
         }
-        // The disk is slow. Heartbeats must go on, and each makes a job: they are joined, so that waiting costs
-        // no more memory than what has to be written. What came before an installed snapshot stays before it.
+        // The disk is slow. Heartbeats must go on, and each makes a job. The jobs are joined, so that the backlog takes no
+        // more memory than the data to write. Jobs from before an installed snapshot stay before it.
         match self.backlog.back_mut() {
             Some(last) if job.install.is_none() => last.join(job),
             _ => self.backlog.push_back(job),
@@ -57,6 +57,7 @@ impl Core {
         }
     }
 
+    /// Sends a message, unless it repeats an append that was sent a moment ago.
     pub(super) fn send(&mut self, message: Message) {
         if message.msg_type() == MessageType::MsgAppend && self.is_on_its_way(&message) {
             return;
@@ -67,9 +68,11 @@ impl Core {
         });
     }
 
-    /// Whether entries from there on were sent to this peer a moment ago. Of who is behind and has not answered yet, the
-    /// engine sends as many as fit a message with each answer to a heartbeat; a hundred such answers come at once when a
-    /// network was cut for a while, and would cost both sides a hundred times the memory.
+    /// Returns true if an append from the same index was sent to this peer a moment ago, and records it otherwise.
+    ///
+    /// To a follower that lags and has not acknowledged yet, the engine sends a full message of entries for every
+    /// heartbeat response. After a network partition a hundred such responses arrive at once, and would cost both sides a
+    /// hundred times the memory.
     fn is_on_its_way(&mut self, append: &Message) -> bool {
         if append.entries.is_empty() {
             return false;
@@ -85,6 +88,7 @@ impl Core {
         false
     }
 
+    /// Handles [`super::Input::Applied`].
     pub(super) fn applied(&mut self, done: Done) {
         for outcome in &done.outcomes {
             self.requests.finish(outcome.id);
@@ -100,15 +104,15 @@ impl Core {
             self.age_ms = age_ms;
             self.age_at_ms = self.now.monotonic_ms;
         }
-        // An installed snapshot brought its hard state with it.
+        // An installed snapshot includes its hard state.
         self.durable_term = self.durable_term.max(done.durable_term.unwrap_or(0));
         let durable = self.raw.raft.store().last().index.min(done.durable.unwrap_or(0));
         self.raw.mut_store().stored(durable, done.applied, done.floor);
         self.advance_applied(done.applied.index);
     }
 
-    /// Tells the engine what is applied. A snapshot is applied before the engine takes it for durable: then that
-    /// has to wait for `Stored`.
+    /// Reports the applied index to the engine. A snapshot is applied before the engine knows it to be durable; then the
+    /// report is made with `Stored`.
     fn advance_applied(&mut self, index: LogIndex) {
         let log = &self.raw.raft.raft_log;
         if index > log.applied && index <= log.persisted && index <= log.committed {
@@ -118,6 +122,7 @@ impl Core {
         self.raw.mut_store().trim(applied);
     }
 
+    /// Handles [`super::Input::Stored`]: sends the messages that waited for these jobs.
     pub(super) fn stored(&mut self, done: &Done) {
         self.job_done = self.job_done.max(done.number);
         while self.under_way.front().is_some_and(|number| *number <= done.number) {

@@ -1,4 +1,4 @@
-//! What a core does when it leads: proposing, giving members their places, handing over.
+//! Work of a core while it leads: proposing requests, assigning seats to members, handing over leadership.
 
 use super::Core;
 use crate::db::Configuration;
@@ -16,7 +16,7 @@ use raft::eraftpb::{ConfChangeSingle, ConfChangeType, ConfChangeV2, Entry, Messa
 use raft::{Progress, ProgressState};
 
 impl Core {
-    /// Everything that waits becomes one proposal of many entries: group commit.
+    /// Proposes all queued requests as one message of many entries (group commit).
     pub(super) fn propose_queued(&mut self) {
         if self.queued.is_empty() || self.leads() && self.gathers() {
             return;
@@ -26,7 +26,7 @@ impl Core {
             return self.requests.unsend(&queued);
         }
         if self.proposed_term != self.raw.raft.term {
-            // What was proposed in an earlier term may be lost.
+            // Proposals of an earlier term may be lost.
             self.proposed.clear();
             self.proposed_term = self.raw.raft.term;
         }
@@ -48,7 +48,7 @@ impl Core {
         if !message.entries.is_empty()
             && let Err(error) = self.raw.step(message)
         {
-            log::debug!("{} proposals were put off: {error}", taken.len());
+            log::debug!("the engine refused {} proposals, which are tried again: {error}", taken.len());
             for request in &taken {
                 self.proposed.remove(&request.id);
             }
@@ -57,15 +57,18 @@ impl Core {
         self.proposed_last = (self.raw.raft.raft_log.last_index(), self.ticks);
     }
 
-    /// Whether more is waited for: one proposal is under way at a time, and what comes meanwhile goes with the next. What a
-    /// proposal costs five members (messages, a turn of each thread, a sync) is shared by more, and a disk that syncs
-    /// takes one batch at a time anyway. Not for longer than a tick: who is far away would be asked too seldom.
+    /// Returns true while more requests are gathered for the next proposal.
+    ///
+    /// One proposal is under way at a time, and the requests that arrive meanwhile share the next one. So more requests
+    /// share the cost of a proposal on five members (messages, a turn of each thread, a sync), and a disk that is syncing
+    /// takes one batch at a time anyway. Gathering lasts at most a tick: with distant members, a round trip for each
+    /// proposal would limit the throughput.
     fn gathers(&self) -> bool {
         let (index, tick) = self.proposed_last;
         index > self.raw.raft.raft_log.committed && tick == self.ticks && self.queued.len() < GATHERED_MAX
     }
 
-    /// Older entries were read for followers that are far behind: whoever waits for them is sent them.
+    /// Handles [`super::Input::Fetched`]: sends the entries to the followers that wait for them.
     pub(super) fn fetched(&mut self, fetched: Fetched) {
         let low = fetched.low;
         if !self.raw.mut_store().fetched(fetched) || !self.leads() {
@@ -75,13 +78,13 @@ impl Core {
         let mut waiting: Vec<RaftId> =
             progress.filter(|(_, progress)| progress.next_idx == low).map(|(id, _)| *id).collect();
         waiting.retain(|id| *id != self.options.me);
-        // The engine keeps its peers in a hash map, in another order in every process.
+        // Sorted, because the engine keeps its peers in a hash map, which has another order in every process.
         waiting.sort_unstable();
         waiting.into_iter().for_each(|id| self.raw.raft.send_append(id));
     }
 
-    /// Where the log begins that those who live still need. Were it cut regardless, a member that is being sent the
-    /// whole state would need all of it again when it has it.
+    /// Returns the index behind which present members still need the log, while this node leads. If the log were truncated
+    /// regardless, a member that receives a snapshot would need another snapshot once it has it.
     pub(super) fn log_wanted(&self) -> Option<LogIndex> {
         if !self.leads() {
             return None;
@@ -94,12 +97,13 @@ impl Core {
         self.raw.raft.prs().iter().filter(|(id, _)| lives(id)).map(needs).min()
     }
 
+    /// Returns the time stamp for a proposal made now.
     fn stamp(&self) -> Stamp {
         let passed_ms = self.now.monotonic_ms.saturating_sub(self.age_at_ms);
         Stamp { wall_ms: self.now.wall_ms, age_ms: self.age_ms + passed_ms }
     }
 
-    /// The leader gives everybody the place they should have; one change at a time.
+    /// Proposes the next configuration change that gives every member its proper seat, one change at a time.
     pub(super) fn seat_members(&mut self) {
         let raft = &self.raw.raft;
         if raft.has_pending_conf() || raft.lead_transferee.is_some() {
@@ -108,7 +112,7 @@ impl Core {
         let configuration = raft.store().configuration();
         let mut proposed = ConfChangeV2::new();
         // In a joint state the empty change proposes to leave it.
-        let mut what = "leaving the joint configuration".to_string();
+        let mut what = "leave the joint configuration".to_string();
         if !configuration.is_joint() {
             let next = membership::next_change(self.options.me, &self.seats(&configuration));
             let Some(next) = next else { return };
@@ -124,8 +128,10 @@ impl Core {
                 .collect();
         }
         match self.raw.propose_conf_change(Vec::new(), proposed) {
-            Ok(()) => log::info!("the group changes: {what}"),
-            Err(error) => log::debug!("the change was put off: {error}"),
+            Ok(()) => log::info!("proposed a configuration change: {what}"),
+            Err(error) => {
+                log::debug!("the engine refused a configuration change, which is tried again: {error}")
+            }
         }
     }
 
@@ -138,12 +144,12 @@ impl Core {
         let since = self.heard.get(&raft_id).copied().max(self.led_since).unwrap_or(self.ticks);
         let silent_ticks = if raft_id == self.options.me { 0 } else { self.ticks - since };
         let heard_lately = self.heard.get(&raft_id).is_some_and(|at| self.ticks - at <= PRESENT_TICKS);
-        // Whoever has acknowledged nothing does not know yet that it belongs, and would vote for nothing.
+        // A member that has acknowledged nothing does not know yet that it is a member, and would not vote.
         let close = |matched: u64| matched > 0 && matched + PROMOTE_LAG_MAX >= raft.raft_log.committed;
         Seat {
             raft_id,
             role: member.role,
-            // A member of another cluster has all the data and no vote, as one that is drained.
+            // A member in another region has all the data and no vote, like a drained member.
             standing: if member.site == HOME {
                 member.standing
             } else {
@@ -162,25 +168,27 @@ impl Core {
         }
     }
 
-    /// A coordinator serves nobody, and a member that should go must not lead: they leave leading to a backend.
+    /// Hands leadership to a backend if this leader is a coordinator, which serves no clients, or is to leave the cluster.
     pub(super) fn hand_over(&mut self) {
         let unwanted = self
             .members
             .iter()
             .any(|(id, member)| *id == self.options.me && member.standing != Standing::Wanted);
-        // People wait for a member that they remove or drain, however lately it led before.
+        // An operator waits for a member to be removed or drained, however recently it led before.
         let coordinates =
             self.options.role == Role::Coordinator && self.ticks >= self.coordinator_handover_tick;
         if (unwanted || coordinates) && self.ticks >= self.handover_tick && self.step_aside(unwanted) {
-            // It may come to nothing; once it has worked, a coordinator does not do it again for a while.
+            // The handover may fail. Once it has worked, a coordinator does not hand over again for a while.
             self.handover_tick = self.ticks + HANDOVER_RETRY_TICKS;
         }
     }
 
-    /// Hands leadership to the voting backend that has most, if one is close; else to a coordinator where leading on is
-    /// worse (it goes on to whichever backend gets the seat); else to nobody. Under load there is
-    /// always an entry that nobody has acknowledged yet: the engine takes no more proposals, waits until the heir has
-    /// everything, and only then lets it stand.
+    /// Hands leadership to the voting backend with the longest log, if one is close enough. With `to_coordinator`, a
+    /// coordinator serves as the second choice, and later hands over to the backend that gets the seat. Returns true if a
+    /// handover has begun.
+    ///
+    /// Under load, the newest entry is never acknowledged by all. So the engine takes no more proposals, waits until the
+    /// successor has the whole log, and only then lets it stand for election.
     pub(super) fn step_aside(&mut self, to_coordinator: bool) -> bool {
         let raft = &self.raw.raft;
         if !self.leads() || raft.has_pending_conf() || raft.lead_transferee.is_some() {

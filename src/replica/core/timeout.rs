@@ -1,13 +1,13 @@
-//! When a core stands for election.
+//! Election timeouts of a core.
 //!
-//! The engine draws election timeouts from the thread's generator; ours are drawn from a seed, so that a
-//! simulated run is the same every time.
+//! The engine draws election timeouts from the generator of the thread. They are replaced by timeouts from a seed, so that
+//! a simulated run is reproducible.
 
 use super::Core;
 use crate::replica::limits::{BACKEND_ELECTION_TICKS, COORDINATOR_ELECTION_TICKS};
 use crate::state::Role;
 
-/// Ticks of silence after which a member of this role stands for election, [min, max).
+/// Returns the bounds of the election timeout of this role, in ticks: [min, max).
 pub(super) fn election_ticks(role: Role) -> (usize, usize) {
     match role {
         Role::Backend => BACKEND_ELECTION_TICKS,
@@ -16,7 +16,7 @@ pub(super) fn election_ticks(role: Role) -> (usize, usize) {
 }
 
 impl Core {
-    /// Draws a timeout whenever the engine has: with every new term or state.
+    /// Draws a timeout whenever the engine does: with every new term or state.
     pub(super) fn draw_timeout(&mut self) {
         let raft = &self.raw.raft;
         let now = (raft.term, raft.state);

@@ -1,10 +1,10 @@
-//! What waits for the Raft task: one queue, one reader.
+//! The inbox of the Raft task: a queue with one reader.
 //!
-//! The reader is woken with no lock held. A channel wakes it within its own lock, which is the first thing that a reader on
-//! another thread then waits for: two more switches of threads for each message to somebody who slept, and a follower's
-//! task sleeps between all of them.
+//! It wakes the reader with no lock held. A channel wakes its reader while it holds its own lock, and a reader on another
+//! thread then waits for that lock first. That costs two more thread switches per message to a sleeping reader, and the
+//! task of a follower sleeps between any two messages.
 //!
-//! Not here: what a message means (drive), and what the sender of a refused one does.
+//! Not here: the meaning of a message (`drive`), and handling of a refused one (its sender).
 
 use crate::replica::limits::INBOX_MAX;
 use atomic_waker::AtomicWaker;
@@ -13,9 +13,10 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-/// Why a message was not taken.
+/// Reason why a message was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
+    /// `INBOX_MAX` messages are waiting.
     Full,
     /// The task has ended.
     Closed,
@@ -26,10 +27,10 @@ struct Shared<M> {
     reader: AtomicWaker,
 }
 
-/// Where messages are put. Clones are the same inbox.
+/// Sending end of the queue. Clones send to the same queue.
 pub(super) struct Inbox<M>(Arc<Shared<M>>);
 
-/// The reader's end: when it goes, nothing is taken any more.
+/// Receiving end of the queue. When it is dropped, the queue refuses further messages.
 pub(super) struct Messages<M>(Arc<Shared<M>>);
 
 impl<M> Clone for Inbox<M> {
@@ -38,13 +39,14 @@ impl<M> Clone for Inbox<M> {
     }
 }
 
+/// Creates a queue and returns both ends.
 pub(super) fn inbox<M>() -> (Inbox<M>, Messages<M>) {
     let shared = Arc::new(Shared { queue: ConcurrentQueue::unbounded(), reader: AtomicWaker::new() });
     (Inbox(shared.clone()), Messages(shared))
 }
 
 impl<M> Inbox<M> {
-    /// Puts a message in, unless `INBOX_MAX` wait (a few more where several threads look at once).
+    /// Sends a message, unless `INBOX_MAX` are waiting. Concurrent senders may exceed the bound by a few messages.
     pub fn offer(&self, message: M) -> Result<(), Refused> {
         if self.0.queue.len() >= INBOX_MAX && !self.0.queue.is_closed() {
             return Err(Refused::Full);
@@ -52,9 +54,10 @@ impl<M> Inbox<M> {
         self.put(message)
     }
 
-    /// Puts a message in, however many wait: for those few threads that do not begin anything else before it is read.
+    /// Sends a message regardless of the bound: for the few threads of the replica that have a bounded number of messages
+    /// in the queue.
     pub fn put(&self, message: M) -> Result<(), Refused> {
-        // A queue without a bound refuses only once it is closed.
+        // An unbounded queue refuses only when it is closed.
         self.0.queue.push(message).map_err(|_| Refused::Closed)?;
         self.0.reader.wake();
         Ok(())
@@ -62,17 +65,19 @@ impl<M> Inbox<M> {
 }
 
 impl<M> Messages<M> {
+    /// Returns the next message, if one is waiting.
     pub fn next_waiting(&self) -> Option<M> {
         self.0.queue.pop().ok()
     }
 
+    /// Waits for the next message.
     pub async fn next(&self) -> M {
         poll_fn(|context| {
             if let Some(message) = self.next_waiting() {
                 return Poll::Ready(message);
             }
             self.0.reader.register(context.waker());
-            // One may have come before there was anybody to wake.
+            // A message may have arrived before the waker was registered.
             self.next_waiting().map_or(Poll::Pending, Poll::Ready)
         })
         .await
@@ -91,7 +96,7 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn each_message_comes_once_whoever_sleeps() {
+    fn concurrent_senders_deliver_each_message_once_and_in_order() {
         const EACH: u32 = 20_000;
         let (inbox, messages) = inbox();
         let senders: Vec<_> = (0..2)
@@ -117,11 +122,11 @@ mod tests {
     }
 
     #[test]
-    fn a_full_inbox_refuses_and_a_closed_one_too() {
+    fn a_full_or_closed_inbox_refuses_messages() {
         let (inbox, messages) = inbox();
         (0..INBOX_MAX).for_each(|number| inbox.offer(number).unwrap());
         assert_eq!(inbox.offer(0), Err(Refused::Full));
-        assert_eq!(inbox.put(INBOX_MAX), Ok(()), "the store's own word comes through");
+        assert_eq!(inbox.put(INBOX_MAX), Ok(()), "results of the store exceed the bound");
         assert_eq!(messages.next_waiting(), Some(0));
         drop(messages);
         assert_eq!((inbox.offer(0), inbox.put(0)), (Err(Refused::Closed), Err(Refused::Closed)));

@@ -1,4 +1,4 @@
-//! Reads the log for followers that are far behind, on threads that may wait and that end when nobody needs them.
+//! Reads the log for followers that lag far behind, on the thread pool for blocking work.
 
 use super::inbox::Inbox;
 use super::{Message, Shared};
@@ -7,6 +7,7 @@ use crate::replica::core::Input;
 use crate::replica::fetches::{Fetch, Fetched};
 use std::sync::Arc;
 
+/// Starter of log reads, which send their results to the inbox.
 pub(super) struct Reading {
     pub reader: Reader,
     pub inbox: Inbox<Message>,
@@ -14,12 +15,12 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Begins to read; the Raft task is told when it is done. No more than `FETCHES_MAX` are under way.
+    /// Starts a read, whose result goes to the Raft task. The core has at most `FETCHES_MAX` under way.
     pub fn begin(&self, fetch: Fetch) {
         let (reader, inbox, shared) = (self.reader.clone(), self.inbox.clone(), self.shared.clone());
         let Fetch { low, high, bytes_max } = fetch;
         let read = move || match db::reading(|| reader.entries(low, high, bytes_max)) {
-            // Never dropped: the core asks for the same again only once it has an answer.
+            // Sent regardless of the bound: the core repeats a read only after its answer.
             Ok(entries) => {
                 let _ = inbox.put(Message::Input(Input::Fetched(Fetched { low, entries })));
             }

@@ -1,4 +1,4 @@
-//! The thread around the writer: jobs that wait together are carried out together, and who waits is answered.
+//! The store thread around the writer: it carries out waiting jobs together and answers the clients that wait for them.
 
 use super::inbox::Inbox;
 use super::{Life, Message, Shared};
@@ -10,6 +10,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
+/// State of the store thread.
 pub(super) struct StoreThread {
     pub writer: Writer,
     pub jobs: mpsc::Receiver<Job>,
@@ -19,29 +20,34 @@ pub(super) struct StoreThread {
 }
 
 impl StoreThread {
+    /// Carries out jobs until the Raft task ends or the store fails.
     pub fn run(mut self) {
         let _life = Life("store thread", self.shared.clone());
         while let Ok(job) = self.jobs.recv() {
             let jobs = Job::joined([job].into_iter().chain(self.jobs.try_iter()));
-            self.is_busy(true);
+            self.set_busy(true);
             let turn = self.turn(jobs);
-            self.is_busy(false);
+            self.set_busy(false);
             if let Err(error) = turn {
                 let _ = self.shared.failed.try_send(error.into());
                 return;
             }
         }
-        // So that the next start has little to apply again; the log has everything.
+        // A checkpoint shortens the next start. Without it nothing is lost: the log has everything.
         if let Err(error) = self.writer.checkpoint() {
-            log::warn!("the last rows are not durable: {error}");
+            log::warn!(
+                "the checkpoint at the end failed, so the next start replays more of the log: {error}"
+            );
         }
     }
 
-    fn is_busy(&self, busy: bool) {
+    /// Records that work begins or ends, for [`super::Replica::store_busy`].
+    fn set_busy(&self, busy: bool) {
         let since = busy.then(Instant::now);
-        *self.shared.store_busy.lock().expect("nobody panics while it holds this lock") = since;
+        *self.shared.store_busy.lock().expect("no thread panics while it holds this lock") = since;
     }
 
+    /// Carries out jobs and sends their results to the Raft task.
     fn turn(&mut self, jobs: Vec<Job>) -> Result<(), DbError> {
         let (mut applied, mut awaited) = (None, false);
         if jobs.iter().any(|job| !job.committed.is_empty() || job.install.is_some()) {
@@ -49,8 +55,9 @@ impl StoreThread {
             awaited = self.answer(&done);
             applied = Some(done);
         }
-        // What was applied is told before the disk is waited for where somebody here has waited for it, and else together
-        // with the rest: each message may wake a thread. Sending ends with the Raft task: then nobody needs to be told.
+        // If a client of this node waited for an outcome, the Raft task learns of it before the fsync. Otherwise it gets
+        // one message for both results, because each message may wake a thread. Sending fails only when the Raft task has
+        // ended.
         if awaited
             && jobs.iter().any(|job| !job.is_volatile())
             && let Some(done) = applied.take()
@@ -65,7 +72,7 @@ impl StoreThread {
         Ok(())
     }
 
-    /// Answers who waits for any of this. Whether anybody did.
+    /// Answers the clients that wait for these outcomes. Returns true if there was one.
     fn answer(&self, done: &Done) -> bool {
         let mut awaited = false;
         for entry in &done.outcomes {

@@ -1,4 +1,4 @@
-//! Those who wait for an answer, until the replica ends.
+//! Clients that wait for the answer to a request or a read index query.
 
 use super::Undecided;
 use crate::replica::limits::WAITERS_PER_REQUEST_MAX;
@@ -7,51 +7,64 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard};
 
-/// Who waits for what becomes of `Id`; nobody any more once the replica has ended.
+/// Waiting clients by the id of their request; `None` once the replica has ended.
 pub(super) struct Waiters<Id, A>(Mutex<Option<HashMap<Id, Waiting<A>>>>);
 
+/// Clients that wait for one answer.
 struct Waiting<A> {
-    /// A digest of what was asked: who asks something else under the same id must not get its answer.
-    asked: u64,
-    askers: Vec<Sender<A>>,
+    /// Digest of the command: a client with another command under the same id must not get this answer.
+    digest: u64,
+    clients: Vec<Sender<A>>,
 }
 
 impl<Id: Eq + Hash, A: Clone> Waiters<Id, A> {
+    /// Creates an empty table.
     pub fn new() -> Waiters<Id, A> {
         Waiters(Mutex::new(Some(HashMap::new())))
     }
+
     fn table(&self) -> MutexGuard<'_, Option<HashMap<Id, Waiting<A>>>> {
-        self.0.lock().expect("nobody panics while it holds this lock")
+        self.0.lock().expect("no thread panics while it holds this lock")
     }
-    pub fn add(&self, id: Id, asked: u64) -> Result<Receiver<A>, Undecided> {
+
+    /// Adds a client that waits for the answer to `id`.
+    ///
+    /// # Errors
+    /// - [`Undecided::Ending`] when the replica has ended.
+    /// - [`Undecided::Reused`] when clients wait under this id with another digest.
+    /// - [`Undecided::Busy`] when `WAITERS_PER_REQUEST_MAX` clients wait under this id.
+    pub fn add(&self, id: Id, digest: u64) -> Result<Receiver<A>, Undecided> {
         let (sender, receiver) = oneshot::channel();
         let mut table = self.table();
-        let fresh = || Waiting { asked, askers: Vec::new() };
+        let fresh = || Waiting { digest, clients: Vec::new() };
         let waiting = table.as_mut().ok_or(Undecided::Ending)?.entry(id).or_insert_with(fresh);
-        if waiting.asked != asked {
+        if waiting.digest != digest {
             return Err(Undecided::Reused);
         }
-        let askers = &mut waiting.askers;
-        if askers.len() >= WAITERS_PER_REQUEST_MAX {
-            // Those who have gone leave their places only here.
-            askers.retain(|asker| !asker.is_canceled());
+        let clients = &mut waiting.clients;
+        if clients.len() >= WAITERS_PER_REQUEST_MAX {
+            // Clients that have given up are removed only here.
+            clients.retain(|client| !client.is_canceled());
         }
-        if askers.len() >= WAITERS_PER_REQUEST_MAX {
+        if clients.len() >= WAITERS_PER_REQUEST_MAX {
             return Err(Undecided::Busy);
         }
-        askers.push(sender);
+        clients.push(sender);
         Ok(receiver)
     }
-    /// Whether anybody had asked.
+
+    /// Answers the clients that wait under `id`. Returns true if there was one.
     pub fn answer(&self, id: Id, answer: &A) -> bool {
         let waiting = self.table().as_mut().and_then(|table| table.remove(&id));
-        let Some(Waiting { askers, .. }) = waiting else { return false };
-        for asker in askers {
-            // One that has gone does not matter.
-            let _ = asker.send(answer.clone());
+        let Some(Waiting { clients, .. }) = waiting else { return false };
+        for client in clients {
+            // Sending fails when the client has given up, which does not matter.
+            let _ = client.send(answer.clone());
         }
         true
     }
+
+    /// Drops all clients, which then see the end of their channel, and refuses new ones.
     pub fn close(&self) {
         *self.table() = None;
     }
