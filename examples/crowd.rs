@@ -10,9 +10,9 @@
 //! of several this would be a difference between members, which they halt for.
 
 use clap::Parser;
-use ribbit::db::{DbError, EntryKind, FileDisk, LogEntry, Store};
-use ribbit::state::command::Proposal;
-use ribbit::state::{Command, Reply, Request, RequestId, Stamp, TokenHash};
+use ribbit_db::{DbError, EntryKind, FileDisk, LogEntry, Store};
+use ribbit_state::command::Proposal;
+use ribbit_state::{Command, Reply, Request, RequestId, Stamp, TokenHash};
 use std::path::PathBuf;
 use std::time::Instant;
 

@@ -10,7 +10,7 @@
 //! A put counts once its reply's message and the end of its stream have come; an error ends the program.
 
 use clap::Parser;
-use ribbit::net::socket::Incoming;
+use ribbit_net::socket::Incoming;
 use smol::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use smol::{LocalExecutor, Timer};
 use std::cell::RefCell;

@@ -8,22 +8,22 @@ mod keys;
 
 use async_net::{TcpListener, TcpStream};
 use keys::keys;
-use ribbit::net::channel::Channel;
-use ribbit::net::client::{Client, ask_once};
-use ribbit::net::frame::{self, Plane};
-use ribbit::net::handshake::{Preface, connect};
-use ribbit::net::limits::FRAME_BYTES_MAX;
-use ribbit::net::line::Line;
-use ribbit::net::listener::{Asker, Gate, Node, serve};
-use ribbit::net::protocol::{
+use ribbit_net::channel::Channel;
+use ribbit_net::client::{Client, ask_once};
+use ribbit_net::frame::{self, Plane};
+use ribbit_net::handshake::{Preface, connect};
+use ribbit_net::limits::FRAME_BYTES_MAX;
+use ribbit_net::line::Line;
+use ribbit_net::listener::{Asker, Gate, Node, serve};
+use ribbit_net::protocol::{
     Answer, AnswerFrame, Ask, AskFrame, Directions, Directory, Finding, MemberInfo, NodeStatus, Why,
 };
-use ribbit::net::survey::survey;
-use ribbit::roles::balancer;
-use ribbit::roles::balancer::limits::EVEN_STEPS;
-use ribbit::roles::failure::Exit;
-use ribbit::roles::options::BalancerOptions;
-use ribbit::state::{ClusterId, Code, Denied, HistoryId, Role};
+use ribbit_net::survey::survey;
+use ribbit_roles::balancer;
+use ribbit_roles::balancer::limits::EVEN_STEPS;
+use ribbit_roles::failure::Exit;
+use ribbit_roles::options::BalancerOptions;
+use ribbit_state::{ClusterId, Code, Denied, HistoryId, Role};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
 use smol::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};

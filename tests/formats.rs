@@ -7,21 +7,21 @@
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
-use ribbit::db::Position;
-use ribbit::db::backup::{BackupHead, BackupReader, BackupWriter, digest_of};
-use ribbit::db::record::seal;
-use ribbit::db::snapshot::Chunk;
-use ribbit::state::accounts::{AccountCommand, OperatorCommand};
-use ribbit::state::apply::digest;
-use ribbit::state::code::{Code, Denied, Field};
-use ribbit::state::command::{Command, HOME, MemberName, NewMember, Proposal, Reply, Request, Role, Stamp};
-use ribbit::state::croaks::{CroakStart, Marks};
-use ribbit::state::ids::{AccountId, ClusterId, HistoryId, RequestId, TokenHash};
-use ribbit::state::leases::{Ending, LeaseCommand};
-use ribbit::state::messages::MessageCommand;
-use ribbit::state::namespace::{Guard, TreeCommand};
-use ribbit::state::path::TreePath;
-use ribbit::state::rows::*;
+use ribbit_db::Position;
+use ribbit_db::backup::{BackupHead, BackupReader, BackupWriter, digest_of};
+use ribbit_db::record::seal;
+use ribbit_db::snapshot::Chunk;
+use ribbit_state::accounts::{AccountCommand, OperatorCommand};
+use ribbit_state::apply::digest;
+use ribbit_state::code::{Code, Denied, Field};
+use ribbit_state::command::{Command, HOME, MemberName, NewMember, Proposal, Reply, Request, Role, Stamp};
+use ribbit_state::croaks::{CroakStart, Marks};
+use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, TokenHash};
+use ribbit_state::leases::{Ending, LeaseCommand};
+use ribbit_state::messages::MessageCommand;
+use ribbit_state::namespace::{Guard, TreeCommand};
+use ribbit_state::path::TreePath;
+use ribbit_state::rows::*;
 use std::collections::BTreeSet;
 
 const ROWS_1: &str = include_str!("formats/rows-1.txt");

@@ -7,14 +7,14 @@ mod keys;
 
 use async_net::TcpListener;
 use keys::keys;
-use ribbit::net::channel::Channel;
-use ribbit::net::client::Client;
-use ribbit::net::frame::{FrameError, Plane};
-use ribbit::net::limits::{LIVE_PIECES_MAX, LIVE_SILENCE};
-use ribbit::net::listener::{Asker, Gate, Node, Outlet, serve};
-use ribbit::net::protocol::{Answer, Ask, Lapse, Why};
-use ribbit::net::subscription::{News, Subscription};
-use ribbit::state::{
+use ribbit_net::channel::Channel;
+use ribbit_net::client::Client;
+use ribbit_net::frame::{FrameError, Plane};
+use ribbit_net::limits::{LIVE_PIECES_MAX, LIVE_SILENCE};
+use ribbit_net::listener::{Asker, Gate, Node, Outlet, serve};
+use ribbit_net::protocol::{Answer, Ask, Lapse, Why};
+use ribbit_net::subscription::{News, Subscription};
+use ribbit_state::{
     AccountId, Code, Denied, Event, Happening, HistoryId, LogIndex, Token, TokenHash, Wanted,
 };
 use smol::future::FutureExt;

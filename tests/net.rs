@@ -8,15 +8,15 @@ mod keys;
 
 use async_net::{TcpListener, TcpStream};
 use keys::keys;
-use ribbit::net::channel::Channel;
-use ribbit::net::client::{Client, Unreachable, ask_once};
-use ribbit::net::frame::{self, FrameError, Plane};
-use ribbit::net::handshake::{PREFACE_BYTES, Preface, connect};
-use ribbit::net::limits::{ADDRESS_CONNECTIONS_MAX, ASK_BYTES_MAX, ASKS_UNDER_WAY_MAX, FRAME_BYTES_MAX};
-use ribbit::net::line::Line;
-use ribbit::net::listener::{Asker, Gate, Node, serve};
-use ribbit::net::protocol::{Answer, Ask, Password, Why};
-use ribbit::state::{
+use ribbit_net::channel::Channel;
+use ribbit_net::client::{Client, Unreachable, ask_once};
+use ribbit_net::frame::{self, FrameError, Plane};
+use ribbit_net::handshake::{PREFACE_BYTES, Preface, connect};
+use ribbit_net::limits::{ADDRESS_CONNECTIONS_MAX, ASK_BYTES_MAX, ASKS_UNDER_WAY_MAX, FRAME_BYTES_MAX};
+use ribbit_net::line::Line;
+use ribbit_net::listener::{Asker, Gate, Node, serve};
+use ribbit_net::protocol::{Answer, Ask, Password, Why};
+use ribbit_state::{
     Code, Command, Consistency, Denied, Field, HistoryId, Page, Query, Request, RequestId, Token, TokenHash,
 };
 use smol::channel::{self, Receiver, Sender};
@@ -202,7 +202,7 @@ fn a_slow_answer_is_not_a_dead_server() {
         // Longer than a silent server is given.
         smol::Timer::after(Duration::from_millis(1_600)).await;
         let token = Token { history: HistoryId(1), index: 1 };
-        let written = Answer::Written { token, outcome: Ok(ribbit::state::Reply::Done) };
+        let written = Answer::Written { token, outcome: Ok(ribbit_state::Reply::Done) };
         answer.try_send(written.clone()).unwrap();
         assert_eq!(asking.await.unwrap(), written);
         assert!(asks.is_empty(), "it was asked again");
@@ -410,9 +410,9 @@ fn garbage_ends_its_connection_and_no_other() {
         wrong.writer.flush().await.unwrap();
         reads_nothing_more(&mut wrong).await;
 
-        let ask = ribbit::net::protocol::AskFrame { tag: 5, deadline_ms: 1_000, ask: question(3) };
+        let ask = ribbit_net::protocol::AskFrame { tag: 5, deadline_ms: 1_000, ask: question(3) };
         frame::write(&mut good.writer, &ask).await.unwrap();
-        let answer: ribbit::net::protocol::AnswerFrame =
+        let answer: ribbit_net::protocol::AnswerFrame =
             frame::read(&mut good.reader, FRAME_BYTES_MAX).await.unwrap();
         assert_eq!((answer.tag, answer.answer), (5, answer_to(&question(3))));
     });
@@ -423,12 +423,12 @@ fn a_client_that_half_closes_still_gets_its_answers() {
     smol::block_on(async {
         let (server, asks) = one_server().await;
         let mut stream = connect(&server.address, Plane::Client, &keys()).await.unwrap();
-        let ask = ribbit::net::protocol::AskFrame { tag: 5, deadline_ms: 5_000, ask: question(3) };
+        let ask = ribbit_net::protocol::AskFrame { tag: 5, deadline_ms: 5_000, ask: question(3) };
         frame::write(&mut stream.writer, &ask).await.unwrap();
         stream.writer.socket().shutdown(std::net::Shutdown::Write).unwrap();
         let asked = asks.recv().await.unwrap();
         asked.answer.try_send(answer_to(&asked.ask)).unwrap();
-        let answer: ribbit::net::protocol::AnswerFrame =
+        let answer: ribbit_net::protocol::AnswerFrame =
             frame::read(&mut stream.reader, FRAME_BYTES_MAX).await.unwrap();
         assert_eq!(answer.answer, answer_to(&question(3)));
         reads_nothing_more(&mut stream).await;

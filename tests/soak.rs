@@ -8,7 +8,7 @@
 mod history;
 
 use history::{History, Kind, Outcome};
-use ribbit::state::{Code, LogIndex};
+use ribbit_state::{Code, LogIndex};
 use std::fs::File;
 use std::io::BufWriter;
 use std::process::Command;

@@ -9,14 +9,14 @@ mod keys;
 
 use async_net::TcpListener;
 use keys::{keys, keys_of};
-use ribbit::net::channel::Channel;
-use ribbit::net::client::{Client, Contact, Unreachable};
-use ribbit::net::frame::Plane;
-use ribbit::net::keys::Keys;
-use ribbit::net::listener::{Asker, Gate, Node, Outlet, serve};
-use ribbit::net::protocol::{Answer, Ask, LeaseStatus, MemberInfo, NodeStatus, StoreStatus, Why};
-use ribbit::net::subscription::News;
-use ribbit::state::{
+use ribbit_net::channel::Channel;
+use ribbit_net::client::{Client, Contact, Unreachable};
+use ribbit_net::frame::Plane;
+use ribbit_net::keys::Keys;
+use ribbit_net::listener::{Asker, Gate, Node, Outlet, serve};
+use ribbit_net::protocol::{Answer, Ask, LeaseStatus, MemberInfo, NodeStatus, StoreStatus, Why};
+use ribbit_net::subscription::News;
+use ribbit_state::{
     AccountId, ClusterId, Consistency, Event, Happening, HistoryId, LogIndex, Page, Query, Role, Token,
     TokenHash, Wanted,
 };
@@ -68,7 +68,7 @@ impl Node for Puppet {
         cursor: Token,
         _wanted: Wanted,
         mut outlet: Outlet,
-    ) -> Result<(), ribbit::net::frame::FrameError> {
+    ) -> Result<(), ribbit_net::frame::FrameError> {
         let index = self.applied;
         let what = Happening::Croaked { author: AccountId(1) };
         let events = if index > cursor.index { vec![Event { index, what }] } else { Vec::new() };

@@ -18,7 +18,7 @@ mod stream;
 
 use group::{EVENTS_MAX, Mood};
 use http::Browser;
-use ribbit::roles::web::limits::{LIVE_BEAT, LIVE_STREAMS_MAX, STOP_DEADLINE, WRITE_STALL};
+use ribbit_roles::web::limits::{LIVE_BEAT, LIVE_STREAMS_MAX, STOP_DEADLINE, WRITE_STALL};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use site::Site;
 use std::io::Write;

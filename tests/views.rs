@@ -19,8 +19,8 @@ mod site;
 
 use group::Mood;
 use http::{Browser, Reply};
-use ribbit::net::protocol::Why;
-use ribbit::state::OperatorCommand;
+use ribbit_net::protocol::Why;
+use ribbit_state::OperatorCommand;
 use site::Site;
 use std::path::Path;
 

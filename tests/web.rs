@@ -19,10 +19,10 @@ mod site;
 
 use group::Mood;
 use http::{Browser, exchange, parse};
-use ribbit::net::protocol::Why;
-use ribbit::roles::failure::Exit;
-use ribbit::roles::options::WebOptions;
-use ribbit::roles::web;
+use ribbit_net::protocol::Why;
+use ribbit_roles::failure::Exit;
+use ribbit_roles::options::WebOptions;
+use ribbit_roles::web;
 use site::Site;
 use std::collections::HashSet;
 use std::io::{Read, Write};

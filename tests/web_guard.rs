@@ -15,8 +15,8 @@ mod keys;
 mod site;
 
 use http::{Browser, Reply, exchange};
-use ribbit::roles::network::Network;
-use ribbit::roles::web::limits::{
+use ribbit_roles::network::Network;
+use ribbit_roles::web::limits::{
     CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, CREATIONS, LIVE_STREAMS_PER_ADDRESS_MAX, LOG_INS, POSTS,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

@@ -23,7 +23,7 @@ mod site;
 
 use http::{Browser, Reply, exchange, parse, try_exchange};
 use pages::{ARGUMENTS, Pages};
-use ribbit::roles::web::limits::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEADERS_MAX};
+use ribbit_roles::web::limits::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEADERS_MAX};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use site::Site;
 use std::io::{ErrorKind, Read, Write};

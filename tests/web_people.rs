@@ -17,7 +17,7 @@ mod site;
 
 use group::Mood;
 use http::{Browser, Reply};
-use ribbit::state::{AccountId, OperatorCommand};
+use ribbit_state::{AccountId, OperatorCommand};
 use site::Site;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -90,7 +90,7 @@ fn a_message_that_is_refused_comes_back_as_it_was_typed() {
     ada.get("/messages/nobody").says(404, "There is nobody of that name.");
     ada.get("/messages?to=a+b").says(200, "(606): 1 to 32 of");
     let request = ada.get("/messages/bob").requests()[0].clone();
-    site.group.be(Mood::Unavailable(ribbit::net::protocol::Why::NoLeader));
+    site.group.be(Mood::Unavailable(ribbit_net::protocol::Why::NoLeader));
     let fields = [("message", "while nobody leads"), ("request", request.as_str())];
     let page = ada.post("/messages/bob", &fields);
     page.says(503, "while nobody leads</textarea>");

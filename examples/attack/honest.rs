@@ -2,10 +2,10 @@
 
 use super::Options;
 use super::browser::Browser;
-use ribbit::net::client::Client;
-use ribbit::net::protocol::{Answer, Ask, NewAccount, Password};
-use ribbit::net::secret::{new_request_id, new_token, to_hex, token_hash};
-use ribbit::state::{Command, HistoryId, Request, TokenHash};
+use ribbit_net::client::Client;
+use ribbit_net::protocol::{Answer, Ask, NewAccount, Password};
+use ribbit_net::secret::{new_request_id, new_token, to_hex, token_hash};
+use ribbit_state::{Command, HistoryId, Request, TokenHash};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

@@ -2,8 +2,8 @@
 
 use super::honest::{Honest, address_of};
 use super::{Options, http, wire};
-use ribbit::net::keys::Keys;
-use ribbit::state::{ClusterId, HistoryId, TokenHash};
+use ribbit_net::keys::Keys;
+use ribbit_state::{ClusterId, HistoryId, TokenHash};
 use rustix::net::{AddressFamily, SocketAddrV4, SocketType, bind, connect, socket};
 use smol::{Async, Timer};
 use std::fmt;

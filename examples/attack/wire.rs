@@ -1,12 +1,12 @@
 //! What is done to a member's port, and to the balancer's.
 
 use super::raid::Raid;
-use ribbit::net::frame::{self, Plane};
-use ribbit::net::handshake::{self, Preface};
-use ribbit::net::limits::RECORD_BYTES_MAX;
-use ribbit::net::protocol::{Ask, AskFrame};
-use ribbit::replica::random::Random;
-use ribbit::state::{Token, Wanted};
+use ribbit_net::frame::{self, Plane};
+use ribbit_net::handshake::{self, Preface};
+use ribbit_net::limits::RECORD_BYTES_MAX;
+use ribbit_net::protocol::{Ask, AskFrame};
+use ribbit_replica::random::Random;
+use ribbit_state::{Token, Wanted};
 use smol::Timer;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use std::time::Duration;

@@ -2,9 +2,9 @@
 
 use crate::network::{self, Network};
 use crate::status_json::Status;
-use ribbit::db::{FileDisk, Store, snapshot};
-use ribbit::net::keys::Keys;
-use ribbit::roles::cluster_file::ClusterFile;
+use ribbit_db::{FileDisk, Store, snapshot};
+use ribbit_net::keys::Keys;
+use ribbit_roles::cluster_file::ClusterFile;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -242,7 +242,7 @@ impl Boards {
 }
 
 /// Applied index, rows, digest, with all of the log applied: in a group that is whole all of it is committed.
-fn state(folder: &Path) -> Result<(u64, u64, u64), ribbit::db::DbError> {
+fn state(folder: &Path) -> Result<(u64, u64, u64), ribbit_db::DbError> {
     let mut store = Store::open(FileDisk::new(folder)?)?;
     store.apply_whole_log()?;
     let (applied, sum) = snapshot::digest(&store.reader())?;

@@ -2,7 +2,7 @@
 //! id that was answered, with its text, in the order in which its author wrote; nothing that was refused; nothing that
 //! nobody wrote. What stayed undecided may be there once, or not.
 
-use ribbit::state::{Code, LogIndex, TokenHash};
+use ribbit_state::{Code, LogIndex, TokenHash};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufWriter, Write};

@@ -2,7 +2,7 @@
 //! by itself; at most two members are hurt at a time but for now and then, when a majority is.
 
 use super::boards::Boards;
-use ribbit::replica::random::Random;
+use ribbit_replica::random::Random;
 use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::fs::File;

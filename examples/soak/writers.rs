@@ -6,12 +6,12 @@
 
 use super::Options;
 use super::history::{History, Kind, Outcome};
-use ribbit::net::client::Client;
-use ribbit::net::keys::Keys;
-use ribbit::net::protocol::{Answer, Ask, NewAccount, Password};
-use ribbit::net::secret::{new_request_id, new_token, to_hex, token_hash};
-use ribbit::state::query::Whom;
-use ribbit::state::{
+use ribbit_net::client::Client;
+use ribbit_net::keys::Keys;
+use ribbit_net::protocol::{Answer, Ask, NewAccount, Password};
+use ribbit_net::secret::{new_request_id, new_token, to_hex, token_hash};
+use ribbit_state::query::Whom;
+use ribbit_state::{
     AccountId, Code, Command, Consistency, LogIndex, MessageCommand, Page, Query, Reply, Request, TokenHash,
 };
 use smol::{LocalExecutor, Timer};

@@ -22,7 +22,7 @@ mod trace;
 pub fn let_damage_be_said() {
     let ending = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if !ribbit::db::is_damage(panic) {
+        if !ribbit_db::is_damage(panic) {
             ending(panic);
         }
     }));

@@ -7,13 +7,13 @@ use super::read::{ApplyView, row_key};
 use super::record::{LogEntry, seal};
 use super::scrub::Scrub;
 use super::store::AppliedEntry;
-use crate::state::Command;
-use crate::state::command::Proposal;
-use crate::state::events::happened;
-use crate::state::ring::News;
-use crate::state::rows::{Change, Members, Table as StateTable};
-use crate::state::window::Window;
 use redb::Table;
+use ribbit_state::Command;
+use ribbit_state::command::Proposal;
+use ribbit_state::events::happened;
+use ribbit_state::ring::News;
+use ribbit_state::rows::{Change, Members, Table as StateTable};
+use ribbit_state::window::Window;
 
 pub(super) struct Applying<'a, 't> {
     /// The highest rules level that this version knows.
@@ -60,7 +60,7 @@ impl Applying<'_, '_> {
     pub fn entry(&mut self, entry: &LogEntry) -> Result<AppliedEntry, DbError> {
         let proposal = understood(entry, self.level)?;
         let view = ApplyView { rows: &*self.rows, window: &*self.window, known: &*self.known };
-        let applied = crate::state::apply(&view, entry.index, &proposal)?;
+        let applied = ribbit_state::apply(&view, entry.index, &proposal)?;
         let happened = happened(&proposal.request.command, &applied);
         let mut changed_members = false;
         for change in applied.changes {

@@ -21,7 +21,7 @@ use super::DbError;
 use super::digest::weight;
 use super::record::{Position, unseal};
 use super::snapshot::{Chunk, SnapshotSum, Summing};
-use crate::state::{ClusterId, HistoryId};
+use ribbit_state::{ClusterId, HistoryId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
@@ -271,7 +271,7 @@ pub fn digest_of(chunk: &[(Vec<u8>, Vec<u8>)]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::record::seal;
+    use crate::record::seal;
 
     fn rows(count: u8) -> Chunk {
         (1..=count).map(|number| (vec![5, number], seal(&[5, number], vec![1, number, number]))).collect()

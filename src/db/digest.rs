@@ -11,8 +11,8 @@ use super::DbError;
 use super::limits::{DIGEST_STRIDE, DIGESTS_KEPT, STRIDES_KEPT};
 use super::meta::{DIGEST, read_meta};
 use super::record::{Position, checksum_of, unseal};
-use crate::state::LogIndex;
 use redb::ReadableTable;
+use ribbit_state::LogIndex;
 use std::collections::VecDeque;
 
 /// The state's digest behind an index.

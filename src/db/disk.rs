@@ -299,7 +299,7 @@ fn file(path: &Path, source: io::Error) -> DbError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::Store;
+    use crate::Store;
     use std::os::unix::fs::MetadataExt;
 
     fn modes(folder: &Path) -> Vec<(PathBuf, u32)> {

@@ -4,9 +4,9 @@ use super::meta::*;
 use super::read::META;
 use super::record::{Configuration, HardState, Identity, Position};
 use super::{DbError, Store};
-use crate::state::RequestId;
-use crate::state::command::NewMember;
 use redb::ReadableDatabase;
+use ribbit_state::RequestId;
+use ribbit_state::command::NewMember;
 
 impl Store {
     pub fn identity(&self) -> Option<&Identity> {
@@ -75,8 +75,8 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::FileDisk;
-    use crate::state::Role;
+    use crate::FileDisk;
+    use ribbit_state::Role;
 
     #[test]
     fn asking_to_join_again_is_the_same_request_from_wherever_it_is_asked() {

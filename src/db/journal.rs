@@ -39,7 +39,7 @@ use super::record::{HardState, LogEntry, Position};
 use super::segment::{Head, Record, Segment, sum_of};
 use super::terms::Terms;
 use super::{DbError, Disk};
-use crate::state::LogIndex;
+use ribbit_state::LogIndex;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::mem;

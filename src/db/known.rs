@@ -5,7 +5,7 @@
 //! change rarely are worth a place. When it is full it begins anew.
 
 use super::limits::KNOWN_ROWS_MAX;
-use crate::state::rows::{Accounts, Sessions, Table, TableId};
+use ribbit_state::rows::{Accounts, Sessions, Table, TableId};
 use std::cell::RefCell;
 use std::collections::HashMap;
 

@@ -46,6 +46,6 @@ pub const PIN_SUM_BYTES: usize = 256 * 1024;
 /// and bytes of the keys that one step of listing them answers.
 pub const PIN_MARKS_BYTES: usize = 64 * 1024;
 /// Bytes of a row's key: an owner and the path of what it has are the longest, and the end of a range behind them.
-pub const KEY_BYTES_MAX: usize = crate::state::limits::PATH_BYTES_MAX + 16;
+pub const KEY_BYTES_MAX: usize = ribbit_state::limits::PATH_BYTES_MAX + 16;
 
-const _: () = assert!(crate::state::limits::USERNAME_CHARS_MAX <= KEY_BYTES_MAX);
+const _: () = assert!(ribbit_state::limits::USERNAME_CHARS_MAX <= KEY_BYTES_MAX);

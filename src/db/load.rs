@@ -2,10 +2,10 @@
 
 use super::DbError;
 use super::read::RowsView;
-use crate::state::ring::Ring;
-use crate::state::rows::{Order, books};
-use crate::state::{LogIndex, croaks, limits as state_limits};
 use redb::ReadableTable;
+use ribbit_state::ring::Ring;
+use ribbit_state::rows::{Order, books};
+use ribbit_state::{LogIndex, croaks, limits as state_limits};
 
 /// Rows read at a time.
 const LOAD_STEP: usize = 1_024;

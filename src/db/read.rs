@@ -12,11 +12,11 @@ use super::pin::Desk;
 use super::planted::{Bug, planted};
 use super::record::{LogEntry, Position, unseal};
 use super::scrub::Scrub;
-use crate::state::ring::Ring;
-use crate::state::rows::{Order, RawRow, TableId, View, WriteView};
-use crate::state::window::Window;
-use crate::state::{Denied, LogIndex, Outcome, Page, Query, RequestId, croaks, query};
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition};
+use ribbit_state::ring::Ring;
+use ribbit_state::rows::{Order, RawRow, TableId, View, WriteView};
+use ribbit_state::window::Window;
+use ribbit_state::{Denied, LogIndex, Outcome, Page, Query, RequestId, croaks, query};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, RwLockWriteGuard};
 

@@ -4,8 +4,8 @@
 //! or that lies under another key, is noticed when it is read.
 
 use super::DbError;
-use crate::state::{ClusterId, HistoryId, LogIndex, MemberName, RaftId, Role};
 use bytes::Bytes;
+use ribbit_state::{ClusterId, HistoryId, LogIndex, MemberName, RaftId, Role};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;

@@ -10,8 +10,8 @@ use super::meta::*;
 use super::read::{META, ROWS};
 use super::record::{Configuration, HardState, Identity, Position};
 use super::{DbError, Store};
-use crate::state::LogIndex;
-use crate::state::rows::Change;
+use ribbit_state::LogIndex;
+use ribbit_state::rows::Change;
 
 /// Bytes of log entries applied at a time.
 const STEP_BYTES: u64 = 1024 * 1024;

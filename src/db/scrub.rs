@@ -18,8 +18,8 @@ use super::limits::SCRUB_CHUNK_BYTES;
 use super::meta::read_position;
 use super::read::{META, ROWS, Reader, StoredKey};
 use super::record::unseal;
-use crate::state::LogIndex;
 use redb::{Database, ReadableDatabase, ReadableTable};
+use ribbit_state::LogIndex;
 use std::ops::Bound;
 use std::sync::RwLock;
 

@@ -23,12 +23,12 @@ use super::scrub::Scrub;
 use super::segment::Segment;
 use super::terms::Terms;
 use super::{DbError, Disk, Which, digest};
-use crate::state::limits::RULES_LEVEL;
-use crate::state::ring::News;
-use crate::state::rows::books;
-use crate::state::window::Window;
-use crate::state::{Happening, LogIndex, Outcome, RequestId};
 use redb::{Database, Durability, ReadableDatabase};
+use ribbit_state::limits::RULES_LEVEL;
+use ribbit_state::ring::News;
+use ribbit_state::rows::books;
+use ribbit_state::window::Window;
+use ribbit_state::{Happening, LogIndex, Outcome, RequestId};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 

@@ -8,7 +8,7 @@
 //! As many places as there were elections while the log grew: a few bytes for thousands of entries.
 
 use super::record::Position;
-use crate::state::LogIndex;
+use ribbit_state::LogIndex;
 use std::collections::VecDeque;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -13,14 +13,14 @@ use super::frame::{self, FrameError};
 use super::limits::{ASK_BYTES_MAX, ASK_SKIPPED_BYTES_MAX, FRAME_DEADLINE, PIN_KEY_BYTES_MAX};
 use super::pinned::PinAsk;
 use super::protocol::{Ask, AskFrame, Directory, NewAccount};
-use crate::state::limits::{PASSWORD_CHARS_MAX, TYPED_BYTES_MAX};
-use crate::state::{Code, Denied, Field, check, text};
+use ribbit_state::limits::{PASSWORD_CHARS_MAX, TYPED_BYTES_MAX};
+use ribbit_state::{Code, Denied, Field, check, text};
 use smol::io::{AsyncRead, AsyncReadExt};
 
 /// The longest questions: three entries of one line and a password, or two keys of pinned rows.
 const _: () = assert!(3 * TYPED_BYTES_MAX + 4 * PASSWORD_CHARS_MAX + 256 <= ASK_BYTES_MAX);
 const _: () = assert!(2 * PIN_KEY_BYTES_MAX + 256 <= ASK_BYTES_MAX);
-const _: () = assert!(crate::state::limits::REQUEST_BYTES_MAX + 256 <= ASK_BYTES_MAX);
+const _: () = assert!(ribbit_state::limits::REQUEST_BYTES_MAX + 256 <= ASK_BYTES_MAX);
 
 const INVALID: Denied = Denied::new(Code::InvalidEntry);
 

@@ -34,7 +34,7 @@ use super::line::Line;
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, NodeStatus, Why};
 use super::servers::Servers;
 use super::subscription::Subscription;
-use crate::state::{ClusterId, Consistency, Query, Role, Token, Wanted};
+use ribbit_state::{ClusterId, Consistency, Query, Role, Token, Wanted};
 use smol::future::FutureExt;
 use smol::lock::{Mutex, Semaphore};
 use std::sync::Arc;
@@ -520,7 +520,7 @@ async fn ask_on(channel: Channel, ask: Ask, limit: Duration) -> Result<Answer, F
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::HistoryId;
+    use ribbit_state::HistoryId;
 
     #[test]
     fn the_newest_token_wins_within_a_history() {

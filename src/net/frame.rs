@@ -3,7 +3,7 @@
 //! The length is checked against the caller's bound before anything is allocated; a frame that is too long,
 //! cut short, or not the expected type ends that connection and only that.
 
-use crate::state::ClusterId;
+use ribbit_state::ClusterId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smol::channel::Receiver;

@@ -5,7 +5,7 @@
 //! no member answers, only servers that wait to join.
 
 use super::survey::{MemberView, Survey};
-use crate::state::Role;
+use ribbit_state::Role;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {

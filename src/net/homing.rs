@@ -9,7 +9,7 @@ use super::keys::Keys;
 use super::limits::{ATTEMPT_DEADLINE, HOMING_TRIES, RETRY_PAUSE_MAX};
 use super::protocol::{Answer, Ask, ServerChoice, Why};
 use super::secret::new_request_id;
-use crate::state::{Consistency, LeaseCommand, Query, Reply, Request};
+use ribbit_state::{Consistency, LeaseCommand, Query, Reply, Request};
 
 /// What the group says.
 #[derive(Debug, Clone, PartialEq, Eq)]

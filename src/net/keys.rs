@@ -13,9 +13,9 @@
 
 use super::frame::FrameError;
 use super::secret::{from_hex, to_hex};
-use crate::state::ClusterId;
 use blake2::Blake2sMac256;
 use blake2::digest::{KeyInit, Mac};
+use ribbit_state::ClusterId;
 use snow::params::DHChoice;
 use snow::resolvers::{CryptoResolver, DefaultResolver};
 use std::fmt;

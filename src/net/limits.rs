@@ -22,7 +22,7 @@ pub const ASK_BYTES_MAX: usize = 16 * 1024;
 /// A longer question is passed over and refused up to so many bytes; one that is longer still ends its connection.
 pub const ASK_SKIPPED_BYTES_MAX: usize = FRAME_BYTES_MAX;
 /// Bytes of a key of pinned rows in a question.
-pub const PIN_KEY_BYTES_MAX: usize = crate::state::limits::PATH_BYTES_MAX + 64;
+pub const PIN_KEY_BYTES_MAX: usize = ribbit_state::limits::PATH_BYTES_MAX + 64;
 /// A new connection must have said what it is by then, and done the handshake.
 pub const PREFACE_DEADLINE: Duration = Duration::from_secs(2);
 /// Opening a connection, preface and handshake included: through a balancer it is four times there and back, so that
@@ -58,7 +58,7 @@ pub const ASKS_PER_CONNECTION_MAX: usize = 256;
 /// The longest deadline a question may name.
 pub const ASK_DEADLINE_MAX: Duration = Duration::from_secs(10);
 /// Members that are remembered from hearsay.
-pub const PEERS_MAX: usize = 2 * crate::state::limits::MEMBERS_MAX;
+pub const PEERS_MAX: usize = 2 * ribbit_state::limits::MEMBERS_MAX;
 /// Frames that wait for one peer; more are dropped (Raft sends again).
 pub const PEER_QUEUE_MAX: usize = 1_024;
 
@@ -110,7 +110,7 @@ pub const TRY_PAUSE: Duration = Duration::from_secs(1);
 pub const HOMING_TRIES: usize = 3;
 
 /// Addresses of members that are kept at most: several for each, as members move.
-pub const ADDRESSES_MAX: usize = 4 * crate::state::limits::MEMBERS_MAX;
+pub const ADDRESSES_MAX: usize = 4 * ribbit_state::limits::MEMBERS_MAX;
 /// How often a survey goes on to ask whom the last answers named.
 pub const SURVEY_ROUNDS_MAX: usize = 4;
 /// How often a balancer asks each member how it is.
@@ -145,6 +145,6 @@ pub const PIN_TIME_MAX: Duration = Duration::from_secs(30 * 60);
 /// One step of reading what is pinned.
 pub const PIN_STEP_DEADLINE: Duration = Duration::from_secs(8);
 
-const _: () = assert!(MEMBER_CONNECTIONS_MIN >= 3 * crate::state::limits::MEMBERS_MAX);
+const _: () = assert!(MEMBER_CONNECTIONS_MIN >= 3 * ribbit_state::limits::MEMBERS_MAX);
 const _: () = assert!(SUBSCRIBERS_MAX < CONNECTIONS_MAX - MEMBER_CONNECTIONS_MIN);
 const _: () = assert!(ASKS_UNDER_WAY_MAX > 0 && SILENT_STEPS_PING < SILENT_STEPS_MAX);

@@ -29,8 +29,8 @@ use super::limits::{
 };
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, Why};
 use super::{socket, tasks};
-use crate::state::{Token, Wanted};
 use async_net::{TcpListener, TcpStream};
+use ribbit_state::{Token, Wanted};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
 use smol::io::AsyncReadExt;

@@ -12,8 +12,8 @@
 use super::frame::{self, FrameError};
 use super::limits::PEER_FRAME_BYTES_MAX;
 use super::protocol::MemberInfo;
-use crate::state::{ClusterId, HistoryId, LogIndex, RaftId, Request};
 use bytes::Bytes;
+use ribbit_state::{ClusterId, HistoryId, LogIndex, RaftId, Request};
 use serde::{Deserialize, Serialize};
 use smol::io::AsyncRead;
 

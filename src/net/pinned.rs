@@ -12,7 +12,7 @@
 //!
 //! Enum variants are numbered by their position: new ones go at the end.
 
-use crate::state::{ClusterId, HistoryId, LogIndex, Token};
+use ribbit_state::{ClusterId, HistoryId, LogIndex, Token};
 use serde::{Deserialize, Serialize};
 
 /// Chosen by the member, by chance.

@@ -3,8 +3,8 @@
 //! Enum variants are numbered by their position: new ones go at the end.
 
 use super::pinned::{PinAnswer, PinAsk};
-use crate::state::command::NewMember;
-use crate::state::{
+use ribbit_state::command::NewMember;
+use ribbit_state::{
     ClusterId, Consistency, Denied, Event, HOME, HistoryId, LogIndex, MemberName, Outcome, Page, Query,
     RaftId, Request, RequestId, Role, Token, TokenHash, Wanted,
 };

@@ -3,8 +3,8 @@
 //! Whoever logs in makes the token; only its hash travels to the group, and only a hash of that is stored there, so that
 //! neither the log nor a stolen card opens a session. The token has 256 random bits: a plain, fast hash is enough.
 
-use crate::state::{RequestId, TokenHash};
 use blake2::{Blake2s256, Digest};
+use ribbit_state::{RequestId, TokenHash};
 
 /// Bytes of a session token.
 pub const TOKEN_BYTES: usize = 32;

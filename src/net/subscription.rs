@@ -22,7 +22,7 @@ use super::keys::Keys;
 use super::limits::{FRAME_BYTES_MAX, LIVE_PIECES_MAX, LIVE_READ_BYTES, LIVE_SILENCE};
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, Lapse};
 use super::tasks;
-use crate::state::{Denied, Event, Token, Wanted};
+use ribbit_state::{Denied, Event, Token, Wanted};
 use smol::channel::{self, Receiver, Sender};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -226,7 +226,7 @@ fn goes_on(cursor: Token, events: &[Event], behind: Token) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{AccountId, Happening, HistoryId};
+    use ribbit_state::{AccountId, Happening, HistoryId};
 
     #[test]
     fn a_piece_that_does_not_follow_is_not_taken() {

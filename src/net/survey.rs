@@ -15,7 +15,7 @@ use super::keys::Keys;
 use super::limits::{ADDRESSES_MAX, SURVEY_ROUNDS_MAX};
 use super::protocol::{LeaseStatus, MemberInfo, NodeStatus, StoreStatus};
 use super::tasks;
-use crate::state::{LogIndex, MemberName, RaftId, Role};
+use ribbit_state::{LogIndex, MemberName, RaftId, Role};
 use std::collections::BTreeMap;
 
 /// How the group is.
@@ -228,7 +228,7 @@ fn can_lose(members: &[MemberView], voters: usize) -> (u32, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{ClusterId, HistoryId};
+    use ribbit_state::{ClusterId, HistoryId};
 
     /// Raft ids 1 to 3 are backends, 4 and 5 coordinators, each on the machine named.
     fn info(raft_id: RaftId, machine: &str) -> MemberInfo {

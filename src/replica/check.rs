@@ -6,9 +6,9 @@
 
 use super::limits::{INDEX_MAX, TERM_JUMP_MAX};
 use super::reads::CONTEXT_BYTES;
-use crate::db::Position;
-use crate::state::LogIndex;
 use raft::eraftpb::{ConfState, Message, MessageType, SnapshotMetadata};
+use ribbit_db::Position;
+use ribbit_state::LogIndex;
 use std::collections::BTreeSet;
 
 /// Result of the validation of a message.

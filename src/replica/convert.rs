@@ -1,10 +1,10 @@
 //! Conversions between the types of the engine, the types of the store, and bytes.
 
-use crate::db::planted::{Bug, planted};
-use crate::db::{Configuration, EntryKind, HardState, LogEntry};
 use bytes::Bytes;
 use protobuf::Message as _;
 use raft::eraftpb;
+use ribbit_db::planted::{Bug, planted};
+use ribbit_db::{Configuration, EntryKind, HardState, LogEntry};
 
 /// Converts a log entry of the engine to one of the store.
 pub fn entry_to_store(entry: &eraftpb::Entry) -> LogEntry {

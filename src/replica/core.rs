@@ -33,15 +33,15 @@ use super::reads::{ReadAnswer, ReadId, Reads};
 use super::requests::Requests;
 use super::tail::Tail;
 use super::writer::{Install, Job};
-use crate::db::planted::{Bug, planted};
-use crate::db::store::Loaded;
-use crate::db::{Position, Reader};
-use crate::state::rows::Member;
-use crate::state::{LogIndex, RaftId, Request, RequestId};
 use bytes::Bytes;
 use raft::ReadOnlyOption::{LeaseBased, Safe};
 use raft::eraftpb::{ConfState, Entry, EntryType, Message, MessageType};
 use raft::{RawNode, SnapshotStatus, StateRole, StorageError};
+use ribbit_db::planted::{Bug, planted};
+use ribbit_db::store::Loaded;
+use ribbit_db::{Position, Reader};
+use ribbit_state::rows::Member;
+use ribbit_state::{LogIndex, RaftId, Request, RequestId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// State machine around the Raft engine of one member.
@@ -557,7 +557,7 @@ fn by_peer(messages: &mut [Message]) {
 
 /// Returns true if an encoded message announces the state that this snapshot head describes. Both have to agree: the
 /// engine uses the message, the store uses the head.
-pub fn announces(message: &Bytes, head: &crate::db::snapshot::SnapshotHead) -> bool {
+pub fn announces(message: &Bytes, head: &ribbit_db::snapshot::SnapshotHead) -> bool {
     let Some(message) = message_from_bytes(message) else { return false };
     let metadata = &message.snapshot.metadata;
     is_snapshot(&message)
@@ -570,7 +570,7 @@ pub fn announces(message: &Bytes, head: &crate::db::snapshot::SnapshotHead) -> b
 
 /// Changes a snapshot message to describe the state that is streamed, which is at least as new as the one that the engine
 /// announced.
-pub fn describe_snapshot(message: &mut Message, head: &crate::db::snapshot::SnapshotHead) {
+pub fn describe_snapshot(message: &mut Message, head: &ribbit_db::snapshot::SnapshotHead) {
     let metadata = message.mut_snapshot().mut_metadata();
     metadata.index = head.applied.index;
     metadata.term = head.applied.term;

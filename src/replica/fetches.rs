@@ -9,9 +9,9 @@
 //! is this log's entry, no matter when it was read.
 
 use super::limits::{FETCH_KEEP_TICKS, FETCHED_PIECES_MAX, FETCHES_MAX};
-use crate::db::LogEntry;
-use crate::db::terms::Terms;
-use crate::state::LogIndex;
+use ribbit_db::LogEntry;
+use ribbit_db::terms::Terms;
+use ribbit_state::LogIndex;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Request for the entries `low <= index < high` of the log on disk: as many as fit `bytes_max`, but at least one.
@@ -124,7 +124,7 @@ impl<E> Fetches<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::{EntryKind, Position};
+    use ribbit_db::{EntryKind, Position};
 
     fn terms() -> Terms {
         let mut terms = Terms::behind(Position { index: 10, term: 1 });

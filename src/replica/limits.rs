@@ -94,4 +94,4 @@ pub const LIVE_SCAN_MAX: usize = 1_024;
 /// comes from no election.
 pub const TERM_JUMP_MAX: u64 = 1 << 32;
 /// Highest valid log index. No log reaches it, so a message with a later index is invalid.
-pub const INDEX_MAX: u64 = crate::state::limits::INDEX_MAX;
+pub const INDEX_MAX: u64 = ribbit_state::limits::INDEX_MAX;

@@ -17,8 +17,8 @@
 //! Not here: events on disk, and connections of subscribers.
 
 use super::limits::{LIVE_BATCH_MAX, LIVE_SCAN_MAX};
-use crate::state::LogIndex;
-use crate::state::events::{Event, Happening, Interest};
+use ribbit_state::LogIndex;
+use ribbit_state::events::{Event, Happening, Interest};
 use std::collections::VecDeque;
 use std::sync::{RwLock, RwLockReadGuard};
 
@@ -200,11 +200,11 @@ impl Follower {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::command::{Command, Proposal, Stamp};
-    use crate::state::events::Wanted;
-    use crate::state::model::Model;
-    use crate::state::{AccountId, Request, RequestId, TokenHash};
     use proptest::prelude::*;
+    use ribbit_state::command::{Command, Proposal, Stamp};
+    use ribbit_state::events::Wanted;
+    use ribbit_state::model::Model;
+    use ribbit_state::{AccountId, Request, RequestId, TokenHash};
 
     const ME: AccountId = AccountId(1);
     /// Capacity of the ring.

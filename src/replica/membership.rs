@@ -16,8 +16,8 @@
 //! stop until one of the others is back. Meanwhile a member that is to go keeps its seat.
 
 use super::limits::VOTERS_MAX;
-use crate::state::rows::Standing;
-use crate::state::{RaftId, Role};
+use ribbit_state::rows::Standing;
+use ribbit_state::{RaftId, Role};
 
 /// Minimum number of voters that remain when silent voters are demoted without a replacement.
 const VOTERS_MIN: usize = 3;

@@ -18,7 +18,7 @@
 //! second one, of which it knows nothing.
 
 use super::limits::{READ_RESEND_TICKS, READS_MAX};
-use crate::state::{LogIndex, RaftId};
+use ribbit_state::{LogIndex, RaftId};
 use std::collections::VecDeque;
 
 /// Id of a read, chosen by the caller; unique among the pending reads of this node.

@@ -5,7 +5,7 @@
 //! messages may be lost. Forwarding takes at most one hop: a node proposes the requests forwarded to it, or drops them.
 
 use super::limits::{REQUESTS_MAX, RESEND_TICKS};
-use crate::state::{RaftId, Request, RequestId};
+use ribbit_state::{RaftId, Request, RequestId};
 use std::collections::BTreeMap;
 
 /// A pending request.
@@ -117,7 +117,7 @@ impl Requests {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::Command;
+    use ribbit_state::Command;
 
     fn request(id: u128) -> Request {
         Request { id: RequestId(id), born: 0, command: Command::IndexCroaks }

@@ -15,11 +15,11 @@
 use super::convert::{configuration_from_store, entry_from_store, hard_state_from_store};
 use super::fetches::{Fetch, Fetched, Fetches};
 use super::limits::{MESSAGE_BYTES_MAX, TAIL_BYTES_MAX};
-use crate::db::store::Loaded;
-use crate::db::terms::Terms;
-use crate::db::{Configuration, DbError, Position, Reader};
 use raft::eraftpb::{ConfState, Entry, HardState, Snapshot};
 use raft::{GetEntriesContext, RaftState, Storage, StorageError};
+use ribbit_db::store::Loaded;
+use ribbit_db::terms::Terms;
+use ribbit_db::{Configuration, DbError, Position, Reader};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 

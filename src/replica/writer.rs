@@ -4,10 +4,10 @@
 //! clients are answered at once; then append the new entries to the log with an fsync. Applied rows become durable at the
 //! next checkpoint; after a crash before it, their entries are applied again from the log.
 
-use crate::db::{AppliedEntry, Configuration, DbError, HardState, LogEntry, Position, Store};
-use crate::state::members;
-use crate::state::rows::Member;
-use crate::state::{LogIndex, RaftId};
+use ribbit_db::{AppliedEntry, Configuration, DbError, HardState, LogEntry, Position, Store};
+use ribbit_state::members;
+use ribbit_state::rows::Member;
+use ribbit_state::{LogIndex, RaftId};
 
 /// Store job: the changes of one turn of the core.
 #[derive(Debug, Clone, Default)]

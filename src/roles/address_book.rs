@@ -10,8 +10,8 @@
 //! Nothing fails because of this file, and only one process writes it, so readers need no lock.
 
 use super::{address, env_file, write_file};
-use crate::net::limits::ADDRESSES_MAX;
-use crate::state::{ClusterId, MemberName};
+use ribbit_net::limits::ADDRESSES_MAX;
+use ribbit_state::{ClusterId, MemberName};
 use std::fs;
 use std::path::{Path, PathBuf};
 

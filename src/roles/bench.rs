@@ -15,17 +15,17 @@ mod tree;
 use super::failure::{Exit, Failure};
 use super::options::{BenchOp, BenchOptions, BenchServers};
 use super::{output, status};
-use crate::net::channel::Channel;
-use crate::net::client::Client;
-use crate::net::frame::{self, FrameError, Plane};
-use crate::net::handshake;
-use crate::net::keys::Keys;
-use crate::net::limits::{ATTEMPT_DEADLINE, FRAME_BYTES_MAX};
-use crate::net::protocol::{Answer, AnswerFrame, Ask, AskFrame, MemberInfo, NewAccount, Password};
-use crate::net::secret::{new_request_id, new_token, to_hex, token_hash};
-use crate::state::limits::{CROAK_CHARS_MAX, FEED_PAGE_MAX};
-use crate::state::{Command, Consistency, LogIndex, Query, Request, Role, Token, TokenHash};
 use figures::{Figures, Tally};
+use ribbit_net::channel::Channel;
+use ribbit_net::client::Client;
+use ribbit_net::frame::{self, FrameError, Plane};
+use ribbit_net::handshake;
+use ribbit_net::keys::Keys;
+use ribbit_net::limits::{ATTEMPT_DEADLINE, FRAME_BYTES_MAX};
+use ribbit_net::protocol::{Answer, AnswerFrame, Ask, AskFrame, MemberInfo, NewAccount, Password};
+use ribbit_net::secret::{new_request_id, new_token, to_hex, token_hash};
+use ribbit_state::limits::{CROAK_CHARS_MAX, FEED_PAGE_MAX};
+use ribbit_state::{Command, Consistency, LogIndex, Query, Request, Role, Token, TokenHash};
 use smol::future::or;
 use smol::stream::StreamExt;
 use smol::{LocalExecutor, Timer};
@@ -367,7 +367,7 @@ mod tests {
         for bytes in 1..=256 {
             let text = text(7_000_123, bytes);
             assert_eq!(text.len(), bytes);
-            crate::state::text::check_croak(&text).unwrap();
+            ribbit_state::text::check_croak(&text).unwrap();
         }
     }
 }

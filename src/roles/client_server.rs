@@ -6,10 +6,10 @@
 use super::failure::{Exit, Failure};
 use super::options::ClientServerOptions;
 use super::{env_file, output, write_file};
-use crate::net::client::ask_status;
-use crate::net::frame::Plane;
-use crate::net::homing::{self, Homed};
-use crate::net::keys::Keys;
+use ribbit_net::client::ask_status;
+use ribbit_net::frame::Plane;
+use ribbit_net::homing::{self, Homed};
+use ribbit_net::keys::Keys;
 use serde::Serialize;
 use std::io::ErrorKind;
 use std::path::Path;

@@ -13,9 +13,9 @@
 
 use super::failure::{Exit, Failure};
 use super::{address, env_file, write_file};
-use crate::net::keys::Keys;
-use crate::net::secret;
-use crate::state::ClusterId;
+use ribbit_net::keys::Keys;
+use ribbit_net::secret;
+use ribbit_state::ClusterId;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};

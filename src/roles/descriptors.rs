@@ -1,7 +1,7 @@
 //! File descriptors: systems give a process about a thousand, a server that holds two for each connection needs
 //! more. It takes them itself as far as it may, so that nobody has to set a limit by hand.
 
-use crate::net::limits::CONNECTIONS_MAX;
+use ribbit_net::limits::CONNECTIONS_MAX;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The balancer holds two for each connection; stores, links and logs take a few.

@@ -6,10 +6,9 @@
 use super::failure::{Exit, Failure};
 use super::options::DirectoryOptions;
 use super::output;
-use crate::net::client::ask_once;
-use crate::net::frame::Plane;
-use crate::net::protocol::{Answer, Ask, Directions, Finding, Why};
-use crate::ui;
+use ribbit_net::client::ask_once;
+use ribbit_net::frame::Plane;
+use ribbit_net::protocol::{Answer, Ask, Directions, Finding, Why};
 use std::time::Duration;
 
 /// One balancer's answer; it may look for a backend meanwhile.
@@ -55,8 +54,8 @@ fn tell(options: &DirectoryOptions, directions: &Directions) -> Result<(), Failu
         _ => "",
     };
     match (options.json, refused) {
-        (true, _) => output::line(&ui::directory::json(directions)),
-        (false, "") => output::line(&ui::directory::words(directions)),
+        (true, _) => output::line(&ribbit_ui::directory::json(directions)),
+        (false, "") => output::line(&ribbit_ui::directory::words(directions)),
         (false, _) => {}
     }
     match refused {

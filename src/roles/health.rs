@@ -4,9 +4,8 @@ use super::failure::{Exit, Failure};
 use super::options::{Group, HealthOptions};
 use super::output;
 use super::status::surveyed;
-use crate::net::health::{State, judge, state};
-use crate::net::survey::Survey;
-use crate::ui;
+use ribbit_net::health::{State, judge, state};
+use ribbit_net::survey::Survey;
 use smol::Timer;
 use std::time::{Duration, Instant};
 
@@ -18,7 +17,11 @@ const PAUSE: Duration = Duration::from_millis(150);
 /// 5: it works, but not as it should; 3: it is down. Everything is said by then.
 pub async fn run(options: &HealthOptions) -> Result<(), Failure> {
     let survey = settled(&options.group).await;
-    output::line(&if options.json { ui::health::json(&survey) } else { ui::health::words(&survey) });
+    output::line(&if options.json {
+        ribbit_ui::health::json(&survey)
+    } else {
+        ribbit_ui::health::words(&survey)
+    });
     match state(&judge(&survey)) {
         State::Fine => Ok(()),
         State::Degraded => Err(Failure::said(Exit::Degraded)),

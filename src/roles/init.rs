@@ -6,7 +6,7 @@ use super::cluster_file::ClusterFile;
 use super::failure::{Exit, Failure};
 use super::options::InitOptions;
 use super::{address, output, write_file};
-use crate::net::keys::PublicKey;
+use ribbit_net::keys::PublicKey;
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;

@@ -13,8 +13,8 @@
 //! server is the right one. Whoever wants to know compares the key with what `ribbit key` says on a board.
 
 use super::write_file;
-use crate::net::keys::{PublicKey, Trust};
-use crate::state::ClusterId;
+use ribbit_net::keys::{PublicKey, Trust};
+use ribbit_state::ClusterId;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
 use std::io;

@@ -11,12 +11,12 @@ use super::failure::{Exit, Failure};
 use super::options::{Fate, MemberOptions};
 use super::status::surveyed;
 use super::{output, status};
-use crate::net::client::ask_once;
-use crate::net::frame::Plane;
-use crate::net::protocol::{Answer, Ask};
-use crate::net::secret::new_request_id;
-use crate::net::survey::{MemberView, Survey};
-use crate::state::{Code, Denied, MemberName, Outcome, Reply, Role};
+use ribbit_net::client::ask_once;
+use ribbit_net::frame::Plane;
+use ribbit_net::protocol::{Answer, Ask};
+use ribbit_net::secret::new_request_id;
+use ribbit_net::survey::{MemberView, Survey};
+use ribbit_state::{Code, Denied, MemberName, Outcome, Reply, Role};
 use smol::Timer;
 use std::time::{Duration, Instant};
 

@@ -10,21 +10,21 @@
 use super::failure::{Exit, Failure};
 use super::options::Group;
 use super::status;
-use crate::net::client::{Client, Unreachable};
-use crate::net::keys::Keys;
-use crate::net::protocol::{Answer, Ask, Why};
-use crate::net::secret::new_request_id;
-use crate::net::subscription::Subscription;
-use crate::state::limits::TREE_PAGE_MAX;
-use crate::state::listing::TreeEntry;
-use crate::state::namespace::Guard;
-use crate::state::rows::{Kind, Lease, Node};
-use crate::state::{
+use ribbit_net::client::{Client, Unreachable};
+use ribbit_net::keys::Keys;
+use ribbit_net::protocol::{Answer, Ask, Why};
+use ribbit_net::secret::new_request_id;
+use ribbit_net::subscription::Subscription;
+use ribbit_state::limits::TREE_PAGE_MAX;
+use ribbit_state::listing::TreeEntry;
+use ribbit_state::namespace::Guard;
+use ribbit_state::rows::{Kind, Lease, Node};
+use ribbit_state::{
     Code, Command, Consistency, Denied, LogIndex, Outcome, Owner, Page, Query, RaftId, Reply, Request, Token,
     TreeCommand, TreePath, Wanted,
 };
-use crate::ui::tree::Drawn;
-use crate::ui::words;
+use ribbit_ui::tree::Drawn;
+use ribbit_ui::words;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -432,7 +432,7 @@ pub fn refused(path: &TreePath, denied: Denied) -> Failure {
 
 /// A path as it may stand in a terminal.
 pub fn shown(path: &TreePath) -> String {
-    crate::ui::plain::line(path.as_str())
+    ribbit_ui::plain::line(path.as_str())
 }
 
 fn strange(answer: &impl std::fmt::Debug) -> Failure {

@@ -5,9 +5,9 @@
 
 use super::address_book::AddressBook;
 use super::network::Network;
-use crate::net::keys::Keys;
-use crate::net::protocol::Directory;
-use crate::state::{ClusterId, Consistency, LogIndex, MemberName, Role, TreePath};
+use ribbit_net::keys::Keys;
+use ribbit_net::protocol::Directory;
+use ribbit_state::{ClusterId, Consistency, LogIndex, MemberName, Role, TreePath};
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;

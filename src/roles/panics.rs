@@ -7,7 +7,7 @@
 
 use super::failure::{Exit, Failure};
 use super::log_lines;
-use crate::db::{self, DbError};
+use ribbit_db::{self, DbError};
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -37,7 +37,7 @@ pub fn is_ending() -> bool {
 pub fn on_damage(damaged: impl Fn(&str) -> Failure + Send + Sync + 'static) {
     let otherwise = panic::take_hook();
     panic::set_hook(Box::new(move |what| {
-        if !db::is_damage(what) {
+        if !ribbit_db::is_damage(what) {
             return otherwise(what);
         }
         let why = DbError::Damaged(format!("using it panicked: {what}").replace('\n', " "));

@@ -3,15 +3,15 @@
 use super::failure::Failure;
 use super::options::Group;
 use super::status;
-use crate::net::client::Client;
-use crate::net::frame::{FrameError, Plane};
-use crate::net::keys::Keys;
-use crate::net::limits::{ATTEMPT_GRACE, PIN_STEP_DEADLINE, STATUS_DEADLINE};
-use crate::net::line::Line;
-use crate::net::pinned::{PinAnswer, PinAsk, PinHead};
-use crate::net::protocol::{Answer, Ask};
-use crate::net::survey::MemberView;
-use crate::state::{Consistency, LogIndex, Query, Token};
+use ribbit_net::client::Client;
+use ribbit_net::frame::{FrameError, Plane};
+use ribbit_net::keys::Keys;
+use ribbit_net::limits::{ATTEMPT_GRACE, PIN_STEP_DEADLINE, STATUS_DEADLINE};
+use ribbit_net::line::Line;
+use ribbit_net::pinned::{PinAnswer, PinAsk, PinHead};
+use ribbit_net::protocol::{Answer, Ask};
+use ribbit_net::survey::MemberView;
+use ribbit_state::{Consistency, LogIndex, Query, Token};
 use std::time::Duration;
 
 /// Until what is newest is taken as unknown.

@@ -15,7 +15,7 @@
 
 use super::failure::{Exit, Failure};
 use super::{address, env_file, write_file};
-use crate::state::{MemberName, Role};
+use ribbit_state::{MemberName, Role};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! What a process can tell of itself: how long it has run, and how much memory it has in use.
 
-use crate::ui::metrics::Process;
+use ribbit_ui::metrics::Process;
 use std::sync::OnceLock;
 use std::time::Instant;
 

@@ -16,10 +16,10 @@ use super::output;
 use super::panics;
 use super::ports::Ports;
 use super::write_file;
-use crate::db::disk::{LOG_PREFIX, STORE_FILE, log_names};
-use crate::db::{self, DbError, FileDisk, Identity, Store};
-use crate::state::rows::{Accounts, Croaks, Messages, Order, Table, View, scan};
-use crate::state::{AccountId, HOME, HistoryId, LogIndex, MemberName, Role, members};
+use ribbit_db::disk::{LOG_PREFIX, STORE_FILE, log_names};
+use ribbit_db::{self, DbError, FileDisk, Identity, Store};
+use ribbit_state::rows::{Accounts, Croaks, Messages, Order, Table, View, scan};
+use ribbit_state::{AccountId, HOME, HistoryId, LogIndex, MemberName, Role, members};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -104,7 +104,7 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
         );
         return Err(Failure::new(Exit::Configuration, text));
     }
-    while db::reading(|| store.reader().scrub()).map_err(unusable)?.is_none() {}
+    while ribbit_db::reading(|| store.reader().scrub()).map_err(unusable)?.is_none() {}
     let from_log = store.apply_whole_log().map_err(unusable)?;
     let through = store.applied().index;
     let now = super::node::random_history();

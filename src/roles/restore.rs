@@ -18,12 +18,12 @@ use super::options::RestoreOptions;
 use super::progress::Progress;
 use super::recover::{Census, census};
 use super::{output, panics, write_file};
-use crate::db::backup::{BackupError, BackupHead, BackupReader, digest_of};
-use crate::db::snapshot::{self, SnapshotHead, SnapshotWriter};
-use crate::db::{self, Configuration, DbError, FileDisk, HardState, Identity, Store};
-use crate::state::limits::RULES_LEVEL;
-use crate::state::rows::{Sessions, SessionsOf, Table};
-use crate::state::{ClusterId, HOME, HistoryId, MemberName, Role, members};
+use ribbit_db::backup::{BackupError, BackupHead, BackupReader, digest_of};
+use ribbit_db::snapshot::{self, SnapshotHead, SnapshotWriter};
+use ribbit_db::{self, Configuration, DbError, FileDisk, HardState, Identity, Store};
+use ribbit_state::limits::RULES_LEVEL;
+use ribbit_state::rows::{Sessions, SessionsOf, Table};
+use ribbit_state::{ClusterId, HOME, HistoryId, MemberName, Role, members};
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -158,7 +158,7 @@ fn is_left_behind(key: &[u8]) -> bool {
 /// Reads everything again, as it is on this disk now.
 fn check(store: &Store, expected: u64) -> Result<(), DbError> {
     let reader = store.reader();
-    db::reading(|| snapshot::digest(&reader))?;
+    ribbit_db::reading(|| snapshot::digest(&reader))?;
     match store.loaded()?.digest {
         Some(digest) if digest == expected => Ok(()),
         digest => Err(DbError::Damaged(format!("its digest is {digest:x?} and should be {expected:x}"))),

@@ -5,11 +5,10 @@ use super::namespace::{Namespace, floating_folder};
 use super::options::{Group, StatusOptions};
 use super::output;
 use super::up::probe;
-use crate::net::survey::{Survey, survey};
-use crate::state::rows::Kind;
-use crate::ui;
-use crate::ui::plain;
-use crate::ui::status::Floating;
+use ribbit_net::survey::{Survey, survey};
+use ribbit_state::rows::Kind;
+use ribbit_ui::plain;
+use ribbit_ui::status::Floating;
 use smol::Timer;
 use smol::future::or;
 use std::time::Duration;
@@ -29,10 +28,10 @@ pub async fn run(options: &StatusOptions) -> Result<(), Failure> {
         false => floating(&survey, &options.group).await,
     };
     output::line(&match (options.detailed, options.json) {
-        (false, false) => ui::status::table(&survey, &floating),
-        (false, true) => ui::status::json(&survey, &floating),
-        (true, false) => ui::status::members_table(&survey),
-        (true, true) => ui::status::members_json(&survey),
+        (false, false) => ribbit_ui::status::table(&survey, &floating),
+        (false, true) => ribbit_ui::status::json(&survey, &floating),
+        (true, false) => ribbit_ui::status::members_table(&survey),
+        (true, true) => ribbit_ui::status::members_json(&survey),
     });
     Ok(())
 }

@@ -9,15 +9,15 @@ use super::failure::{Exit, Failure};
 use super::options::{UserOptions, UserVerb};
 use super::person::stop::Stop;
 use super::status;
-use crate::net::client::{Client, Unreachable};
-use crate::net::protocol::{Answer, Ask, Why};
-use crate::net::secret::new_request_id;
-use crate::state::people::AccountLine;
-use crate::state::text::{check_password, fold_username};
-use crate::state::{
+use ribbit_net::client::{Client, Unreachable};
+use ribbit_net::protocol::{Answer, Ask, Why};
+use ribbit_net::secret::new_request_id;
+use ribbit_state::people::AccountLine;
+use ribbit_state::text::{check_password, fold_username};
+use ribbit_state::{
     AccountId, Code, Consistency, Denied, Field, OperatorCommand, Page, Query, Reply, Request,
 };
-use crate::ui::{lines, person_json};
+use ribbit_ui::{lines, person_json};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 

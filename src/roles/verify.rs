@@ -16,11 +16,11 @@ use super::options::VerifyOptions;
 use super::output;
 use super::pinned::{Pinned, Trouble, living, newest};
 use super::progress::Progress;
-use crate::net::keys::Keys;
-use crate::net::pinned::PinAsk;
-use crate::net::survey::MemberView;
-use crate::state::{LogIndex, Token};
-use crate::ui::verify::{Difference, Sameness};
+use ribbit_net::keys::Keys;
+use ribbit_net::pinned::PinAsk;
+use ribbit_net::survey::MemberView;
+use ribbit_state::{LogIndex, Token};
+use ribbit_ui::verify::{Difference, Sameness};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How many indexes are tried.

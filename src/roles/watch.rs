@@ -6,8 +6,8 @@
 use super::failure::Failure;
 use super::options::WatchOptions;
 use super::status;
-use crate::net::survey::Survey;
-use crate::ui::watch::{Heard, fitting, screen};
+use ribbit_net::survey::Survey;
+use ribbit_ui::watch::{Heard, fitting, screen};
 use rustix::termios::tcgetwinsize;
 use smol::Timer;
 use smol::future::FutureExt;
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 const EVERY: Duration = Duration::from_secs(1);
 /// Members that are remembered after they have gone; further ones are not told since when they are silent.
-const HEARD_MAX: usize = 2 * crate::state::limits::MEMBERS_MAX;
+const HEARD_MAX: usize = 2 * ribbit_state::limits::MEMBERS_MAX;
 
 /// # Errors
 /// 3: nobody answers the first time.

@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn bounds_in_texts_are_those_of_the_limits() {
-        use crate::state::limits::*;
+        use crate::limits::*;
         let says =
             |code: Code, bound: usize| assert!(code.words().contains(&format!("{bound}")), "{code}: {bound}");
         says(Code::CroakTooLong, CROAK_CHARS_MAX);

@@ -4,7 +4,7 @@
 
 use super::plain;
 use super::table::{Side, layout};
-use crate::net::protocol::{BackendAt, Directions, Finding, ReaderId};
+use ribbit_net::protocol::{BackendAt, Directions, Finding, ReaderId};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -109,7 +109,7 @@ pub fn words(directions: &Directions) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{HOME, MemberName, Role};
+    use ribbit_state::{HOME, MemberName, Role};
 
     fn backend(id: u32, leads: bool) -> BackendAt {
         let name = MemberName { role: Role::Backend, site: HOME, id };

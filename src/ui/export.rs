@@ -11,10 +11,10 @@
 //! changes while it is made is in it or not; no talk is left out because somebody writes in it meanwhile.
 
 use super::person_json;
-use crate::state::limits::{FEED_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
-use crate::state::query::Whom;
-use crate::state::talks::TalkLine;
-use crate::state::{AccountId, LogIndex, Page, Query, TokenHash};
+use ribbit_state::limits::{FEED_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
+use ribbit_state::query::Whom;
+use ribbit_state::talks::TalkLine;
+use ribbit_state::{AccountId, LogIndex, Page, Query, TokenHash};
 use std::collections::BTreeSet;
 
 /// The version of the document's shape.
@@ -213,9 +213,9 @@ impl Export {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::command::Proposal;
-    use crate::state::model::Model;
-    use crate::state::{Command, MessageCommand, Request, RequestId, Stamp};
+    use ribbit_state::command::Proposal;
+    use ribbit_state::model::Model;
+    use ribbit_state::{Command, MessageCommand, Request, RequestId, Stamp};
     use serde_json::{Value, json};
 
     const ADA: TokenHash = TokenHash([1; 32]);

@@ -1,6 +1,6 @@
 //! What a browser sends: form fields, and the request id that a form carries through every retry.
 
-use crate::state::{LogIndex, RequestId};
+use ribbit_state::{LogIndex, RequestId};
 use std::fmt;
 use std::str::FromStr;
 

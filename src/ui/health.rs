@@ -1,8 +1,8 @@
 //! Whether the group is well, in words, and as JSON for scripts.
 
 use super::status::what_may_be_lost;
-use crate::net::health::{State, Trouble, judge, state};
-use crate::net::survey::Survey;
+use ribbit_net::health::{State, Trouble, judge, state};
+use ribbit_net::survey::Survey;
 use serde::Serialize;
 
 #[derive(Serialize)]

@@ -10,11 +10,11 @@
 
 use super::table::{self, Side};
 use super::{plain, time};
-use crate::net::client::Contact;
-use crate::net::limits::TRIES_MAX;
-use crate::state::people::{AccountLine, Acquaintance, OpenSession};
-use crate::state::query::{FeedCroak, Person};
-use crate::state::talks::{Fate, TalkMessage};
+use ribbit_net::client::Contact;
+use ribbit_net::limits::TRIES_MAX;
+use ribbit_state::people::{AccountLine, Acquaintance, OpenSession};
+use ribbit_state::query::{FeedCroak, Person};
+use ribbit_state::talks::{Fate, TalkMessage};
 use std::fmt::Write;
 
 /// Stands where a board had no clock: as wide as a time.
@@ -144,7 +144,7 @@ pub fn contact(contact: &Contact) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::AccountId;
+    use ribbit_state::AccountId;
 
     fn ada() -> Person {
         Person { account: AccountId(3), username: "ada".to_string(), name: "Ada \x1bL".to_string() }

@@ -4,7 +4,7 @@
 //! Nothing private: no names of people, no texts, no addresses.
 
 use super::version;
-use crate::net::protocol::NodeStatus;
+use ribbit_net::protocol::NodeStatus;
 use std::fmt::Write;
 
 /// What every process tells of itself.
@@ -197,8 +197,8 @@ pub fn web(web: &Web, process: Process) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::protocol::{MemberInfo, StoreStatus};
-    use crate::state::ClusterId;
+    use ribbit_net::protocol::{MemberInfo, StoreStatus};
+    use ribbit_state::ClusterId;
 
     /// Reads the format as strictly as its readers do. Answers the number of series.
     fn series(text: &str) -> usize {

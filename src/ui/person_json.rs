@@ -4,10 +4,10 @@
 //! a log index: it rises, and the older page of a list lies before its first one.
 
 use super::{plain, time};
-use crate::state::LogIndex;
-use crate::state::people::{AccountLine, Acquaintance, OpenSession, OwnAccount};
-use crate::state::query::{FeedCroak, Person};
-use crate::state::talks::{Fate, TalkMessage};
+use ribbit_state::LogIndex;
+use ribbit_state::people::{AccountLine, Acquaintance, OpenSession, OwnAccount};
+use ribbit_state::query::{FeedCroak, Person};
+use ribbit_state::talks::{Fate, TalkMessage};
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
@@ -130,7 +130,7 @@ fn line(json: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::AccountId;
+    use ribbit_state::AccountId;
 
     fn person(account: u64, username: &str) -> Person {
         Person { account: AccountId(account), username: username.into(), name: username.to_uppercase() }

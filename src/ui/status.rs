@@ -3,8 +3,8 @@
 //! The JSON is for scripts: a field that is there is always there, with the same name and type.
 
 use super::table::{Side, layout};
-use crate::net::survey::{MemberView, Survey};
-use crate::state::{LogIndex, RaftId, Role};
+use ribbit_net::survey::{MemberView, Survey};
+use ribbit_state::{LogIndex, RaftId, Role};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -368,7 +368,7 @@ pub(super) fn standing(survey: &Survey, member: &MemberView) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::protocol::{MemberInfo, StoreStatus};
+    use ribbit_net::protocol::{MemberInfo, StoreStatus};
 
     fn member(role: Role, id: u32, applied: LogIndex, alive: bool) -> MemberView {
         let info = MemberInfo {

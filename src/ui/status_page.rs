@@ -7,11 +7,11 @@ use super::health::trouble_words;
 use super::pages::{Place, Shell};
 use super::status::{behind, what_may_be_lost};
 use super::time::{self, Shown};
-use crate::net::health::{State, judge, state};
-use crate::net::protocol::HistoryLine;
-use crate::net::survey::{MemberView, Survey};
-use crate::state::Role;
 use askama::Template;
+use ribbit_net::health::{State, judge, state};
+use ribbit_net::protocol::HistoryLine;
+use ribbit_net::survey::{MemberView, Survey};
+use ribbit_state::Role;
 
 /// The page asks again by itself.
 const REFRESH_SECONDS: u8 = 5;
@@ -189,7 +189,7 @@ fn shown(survey: &Survey, member: &MemberView) -> ShownMember {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::protocol::MemberInfo;
+    use ribbit_net::protocol::MemberInfo;
 
     fn member(id: u32, applied: u64, alive: bool) -> MemberView {
         let address = "10.9.8.7:1".to_string();

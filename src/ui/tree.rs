@@ -13,8 +13,8 @@
 
 use super::table::{self, Side};
 use super::{plain, time};
-use crate::state::rows::Kind;
-use crate::state::{LogIndex, TreePath};
+use ribbit_state::rows::Kind;
+use ribbit_state::{LogIndex, TreePath};
 
 /// A node, without what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 //! A row is named by its table and key. Of rows nothing is shown, nor of keys that are hashes of tokens.
 
 use super::plain;
-use crate::state::rows::{Key, LeaseTokens, Names, Nodes, Sessions, TABLES, Table};
-use crate::state::{HistoryId, LogIndex};
+use ribbit_state::rows::{Key, LeaseTokens, Names, Nodes, Sessions, TABLES, Table};
+use ribbit_state::{HistoryId, LogIndex};
 use serde::Serialize;
 
 /// Members with what they have.

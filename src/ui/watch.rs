@@ -3,8 +3,8 @@
 use super::plain;
 use super::status::{behind, standing, what_may_be_lost, who_is_full, who_leads};
 use super::table::{Side, layout};
-use crate::net::survey::{MemberView, Survey};
-use crate::state::Role;
+use ribbit_net::survey::{MemberView, Survey};
+use ribbit_state::Role;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ pub fn fitting(text: &str, columns: usize, rows: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::protocol::MemberInfo;
+    use ribbit_net::protocol::MemberInfo;
 
     fn member(id: u32, alive: bool) -> MemberView {
         MemberView {

@@ -2,13 +2,13 @@
 //! said when nobody can serve.
 
 use super::plain;
-use crate::net::client::Unreachable;
-use crate::net::protocol::Why;
-use crate::state::limits::{
+use ribbit_net::client::Unreachable;
+use ribbit_net::protocol::Why;
+use ribbit_state::limits::{
     CROAK_CHARS_MAX, GLOB_CHARS_MAX, MESSAGE_CHARS_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX,
     PASSWORD_CHARS_MIN,
 };
-use crate::state::{Code, Denied, Field, Owner};
+use ribbit_state::{Code, Denied, Field, Owner};
 
 /// The refusals that a page shows: those about one of its fields, and the others.
 #[derive(Debug, Default)]

@@ -195,7 +195,7 @@ fn characters_are_counted_as_the_servers_count_them() {
         &"ñ\n".repeat(50),
         &"🐸".repeat(101),
     ] {
-        let chars = ribbit::state::text::croak_chars(text);
+        let chars = ribbit_state::text::croak_chars(text);
         let words =
             if chars > 100 { format!("{} too many", chars - 100) } else { format!("{} left", 100 - chars) };
         assert_eq!(counted(text), words.as_str(), "{text:?}");

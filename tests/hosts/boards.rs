@@ -5,9 +5,9 @@
 use crate::group::{Board, CENTRE, Group, PAGES, WEB, native, tell, usual};
 use crate::network;
 use crate::people::{PEOPLE, People, all_backends};
-use ribbit::net::client::ask_status;
-use ribbit::net::frame::{FrameError, Plane};
-use ribbit::roles::cluster_file::ClusterFile;
+use ribbit_net::client::ask_status;
+use ribbit_net::frame::{FrameError, Plane};
+use ribbit_roles::cluster_file::ClusterFile;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};

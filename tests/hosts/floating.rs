@@ -3,11 +3,11 @@
 use crate::group::{Board, CENTRE, Group};
 use crate::network;
 use crate::patience::{awaited, awaited_within};
-use ribbit::net::client::ask_once;
-use ribbit::net::frame::Plane;
-use ribbit::net::keys::Keys;
-use ribbit::net::lan;
-use ribbit::net::protocol::{Answer, Ask};
+use ribbit_net::client::ask_once;
+use ribbit_net::frame::Plane;
+use ribbit_net::keys::Keys;
+use ribbit_net::lan;
+use ribbit_net::protocol::{Answer, Ask};
 use rustix::process::Signal;
 use std::net::TcpStream;
 use std::process::Command;

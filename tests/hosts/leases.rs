@@ -2,9 +2,9 @@
 
 use crate::group::{Group, HEAL_MAX, WEB, backend, usual};
 use crate::patience::awaited_within;
-use ribbit::net::client::ask_status;
-use ribbit::net::frame::Plane;
-use ribbit::net::protocol::NodeStatus;
+use ribbit_net::client::ask_status;
+use ribbit_net::frame::Plane;
+use ribbit_net::protocol::NodeStatus;
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 

@@ -2,9 +2,9 @@
 
 use crate::pond::{Pond, keys};
 use crate::writers::{Writers, feed_of, session_of, stores_agree};
-use ribbit::net::client::Client;
-use ribbit::net::protocol::{Answer, Ask};
-use ribbit::state::{Command, Request, RequestId, TokenHash};
+use ribbit_net::client::Client;
+use ribbit_net::protocol::{Answer, Ask};
+use ribbit_state::{Command, Request, RequestId, TokenHash};
 use std::fs;
 use std::time::Duration;
 

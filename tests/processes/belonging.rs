@@ -1,12 +1,12 @@
 //! Founding and joining.
 
 use crate::pond::{Pond, asked, awaited, keys};
-use ribbit::net::client::ask_once;
-use ribbit::net::frame::Plane;
-use ribbit::net::protocol::{Answer, Ask};
-use ribbit::state::command::NewMember;
-use ribbit::state::limits::RULES_LEVEL;
-use ribbit::state::{ClusterId, RequestId, Role};
+use ribbit_net::client::ask_once;
+use ribbit_net::frame::Plane;
+use ribbit_net::protocol::{Answer, Ask};
+use ribbit_state::command::NewMember;
+use ribbit_state::limits::RULES_LEVEL;
+use ribbit_state::{ClusterId, RequestId, Role};
 use std::time::Duration;
 
 fn join(address: &str, cluster: ClusterId, id: u32) -> Answer {

@@ -1,7 +1,7 @@
 //! People are spread evenly again after every backend was restarted, and nobody noticed.
 
 use crate::pond::{Pond, Status, keys};
-use ribbit::net::client::Client;
+use ribbit_net::client::Client;
 use rustix::process::Signal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

@@ -2,13 +2,13 @@
 
 use crate::pond::{Pond, Status, asked, awaited, keys};
 use crate::writers::{Writers, feed_of, session_of};
-use ribbit::net::client::Client;
-use ribbit::net::frame::{self, Plane};
-use ribbit::net::handshake::connect;
-use ribbit::net::limits::FRAME_BYTES_MAX;
-use ribbit::net::protocol::{Answer, AnswerFrame, Ask, AskFrame, Lapse, Why};
-use ribbit::net::subscription::{News, Subscription};
-use ribbit::state::{Consistency, Happening, LogIndex, Page, Query, Token, TokenHash, Wanted};
+use ribbit_net::client::Client;
+use ribbit_net::frame::{self, Plane};
+use ribbit_net::handshake::connect;
+use ribbit_net::limits::FRAME_BYTES_MAX;
+use ribbit_net::protocol::{Answer, AnswerFrame, Ask, AskFrame, Lapse, Why};
+use ribbit_net::subscription::{News, Subscription};
+use ribbit_state::{Consistency, Happening, LogIndex, Page, Query, Token, TokenHash, Wanted};
 use rustix::process::Signal;
 use smol::future::FutureExt;
 use std::collections::BTreeMap;

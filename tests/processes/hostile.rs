@@ -2,11 +2,11 @@
 
 use crate::http::{Browser, exchange};
 use crate::pond::{Pond, asked, awaited, keys};
-use ribbit::net::client::ask_once;
-use ribbit::net::frame::Plane;
-use ribbit::net::handshake::Preface;
-use ribbit::net::protocol::{Answer, Ask};
-use ribbit::state::{Consistency, Query};
+use ribbit_net::client::ask_once;
+use ribbit_net::frame::Plane;
+use ribbit_net::handshake::Preface;
+use ribbit_net::protocol::{Answer, Ask};
+use ribbit_state::{Consistency, Query};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};

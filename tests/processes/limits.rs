@@ -4,10 +4,10 @@ use crate::http::{Browser, Reply};
 use crate::pages::{croaks, typed};
 use crate::pond::{Pond, keys};
 use crate::verbs::Somebody;
-use ribbit::net::client::Client;
-use ribbit::net::protocol::{Answer, Ask};
-use ribbit::net::secret::new_request_id;
-use ribbit::state::{Code, Command, Request, TokenHash};
+use ribbit_net::client::Client;
+use ribbit_net::protocol::{Answer, Ask};
+use ribbit_net::secret::new_request_id;
+use ribbit_state::{Code, Command, Request, TokenHash};
 
 /// One backend, so that one node's counts are all there are.
 fn small(options: &[&str]) -> Pond {

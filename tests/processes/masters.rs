@@ -2,9 +2,9 @@
 
 use crate::pond::{Pond, Status, ask, asked, awaited, awaited_within, tree};
 use crate::writers::session_of;
-use ribbit::net::protocol::{Answer, Ask, NodeStatus};
-use ribbit::state::rows::Kind;
-use ribbit::state::{Code, Denied, LeaseCommand, Reply, Request, RequestId, TokenHash};
+use ribbit_net::protocol::{Answer, Ask, NodeStatus};
+use ribbit_state::rows::Kind;
+use ribbit_state::{Code, Denied, LeaseCommand, Reply, Request, RequestId, TokenHash};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 

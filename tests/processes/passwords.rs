@@ -2,13 +2,13 @@
 
 use crate::http::Browser;
 use crate::pond::{Pond, awaited, keys};
-use ribbit::db::{FileDisk, Store};
-use ribbit::net::client::Client;
-use ribbit::net::limits::ASK_DEADLINE_MAX;
-use ribbit::net::protocol::{Ask, Password};
-use ribbit::net::secret::new_request_id;
-use ribbit::state::TokenHash;
-use ribbit::state::social::account_named;
+use ribbit_db::{FileDisk, Store};
+use ribbit_net::client::Client;
+use ribbit_net::limits::ASK_DEADLINE_MAX;
+use ribbit_net::protocol::{Ask, Password};
+use ribbit_net::secret::new_request_id;
+use ribbit_state::TokenHash;
+use ribbit_state::social::account_named;
 use std::fs;
 use std::io;
 

@@ -4,8 +4,8 @@ use crate::http::Browser;
 use crate::pages::{croaks, typed, whole_feed};
 use crate::pond::{Pond, ask};
 use crate::writers::session_of;
-use ribbit::net::protocol::{Answer, Ask};
-use ribbit::state::{Code, Consistency, Page, Query};
+use ribbit_net::protocol::{Answer, Ask};
+use ribbit_state::{Code, Consistency, Page, Query};
 
 fn befriend(browser: &mut Browser, username: &str) {
     browser.post("/manage", &[("username", username), ("choice", "add")]).leads_to("/manage?note=added");

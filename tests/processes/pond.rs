@@ -5,13 +5,13 @@
 
 use crate::http::Browser;
 use crate::patience::PAUSE;
-use ribbit::net::client::{Client, ask_once};
-use ribbit::net::frame::Plane;
-use ribbit::net::keys::Keys;
-use ribbit::net::protocol::{Answer, Ask, NodeStatus};
-use ribbit::roles::cluster_file::ClusterFile;
-use ribbit::state::listing::TreeEntry;
-use ribbit::state::{Consistency, Page, Query};
+use ribbit_net::client::{Client, ask_once};
+use ribbit_net::frame::Plane;
+use ribbit_net::keys::Keys;
+use ribbit_net::protocol::{Answer, Ask, NodeStatus};
+use ribbit_roles::cluster_file::ClusterFile;
+use ribbit_state::listing::TreeEntry;
+use ribbit_state::{Consistency, Page, Query};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::fs::{self, File};

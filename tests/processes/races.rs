@@ -2,10 +2,10 @@
 
 use crate::pond::{Pond, awaited, keys};
 use crate::writers::{Writers, session_of, stores_agree};
-use ribbit::net::client::{Client, Unreachable};
-use ribbit::net::protocol::{Answer, Ask, NewAccount, Password};
-use ribbit::net::secret::new_request_id;
-use ribbit::state::{Code, LeaseCommand, LogIndex, Reply, Request, RequestId, TokenHash};
+use ribbit_net::client::{Client, Unreachable};
+use ribbit_net::protocol::{Answer, Ask, NewAccount, Password};
+use ribbit_net::secret::new_request_id;
+use ribbit_state::{Code, LeaseCommand, LogIndex, Reply, Request, RequestId, TokenHash};
 use std::time::Duration;
 
 const MANY: usize = 100;

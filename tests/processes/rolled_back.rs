@@ -1,7 +1,7 @@
 //! An older version on the stores of a newer one: it says so and ends with 78, and the stores stay as they were.
 
 use crate::pond::Pond;
-use ribbit::db::{EntryKind, FileDisk, LogEntry, Store};
+use ribbit_db::{EntryKind, FileDisk, LogEntry, Store};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

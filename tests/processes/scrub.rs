@@ -1,7 +1,7 @@
 //! Damage that nobody would read into: found by reading everything, a range at a time.
 
 use crate::pond::{Pond, awaited, is_alive};
-use ribbit::db::{FileDisk, Store};
+use ribbit_db::{FileDisk, Store};
 use rustix::process::Signal;
 use std::fs;
 use std::path::PathBuf;

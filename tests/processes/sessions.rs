@@ -2,12 +2,12 @@
 
 use crate::pond::{PATIENCE, Pond, ask, keys};
 use crate::writers::session_of;
-use ribbit::db::{FileDisk, Store};
-use ribbit::net::client::Client;
-use ribbit::net::protocol::{Answer, Ask};
-use ribbit::net::subscription::News;
-use ribbit::state::rows::{Order, Sessions, scan};
-use ribbit::state::{Code, Consistency, Page, Query, TokenHash, Wanted};
+use ribbit_db::{FileDisk, Store};
+use ribbit_net::client::Client;
+use ribbit_net::protocol::{Answer, Ask};
+use ribbit_net::subscription::News;
+use ribbit_state::rows::{Order, Sessions, scan};
+use ribbit_state::{Code, Consistency, Page, Query, TokenHash, Wanted};
 use smol::future::FutureExt;
 
 /// Who a backend takes the shower of this for.

@@ -1,11 +1,11 @@
 //! `ribbit shell`, one command at a time and line by line: what it shows, what it refuses, and in which words.
 
 use crate::pond::{Pond, awaited, keys};
-use ribbit::net::client::Client;
-use ribbit::net::frame::Plane;
-use ribbit::net::protocol::{Answer, Ask};
-use ribbit::net::secret::{new_request_id, new_token, token_hash};
-use ribbit::state::{Command, LeaseCommand, Request, TreeCommand};
+use ribbit_net::client::Client;
+use ribbit_net::frame::Plane;
+use ribbit_net::protocol::{Answer, Ask};
+use ribbit_net::secret::{new_request_id, new_token, token_hash};
+use ribbit_state::{Command, LeaseCommand, Request, TreeCommand};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -177,7 +177,7 @@ fn a_guard_lets_only_the_holder_write_and_words_of_others_are_only_shown() {
     };
     let words = "evil\x1b[2J\u{202e}words".to_string();
     let lease = write(LeaseCommand::Open { token, words, lease_ms: Some(300_000) }.into());
-    let path: ribbit::state::TreePath = "/jobs/it".parse().expect("a path");
+    let path: ribbit_state::TreePath = "/jobs/it".parse().expect("a path");
     let content = b"\x1b[31mred".to_vec();
     let fence = write(TreeCommand::Acquire { path: path.clone(), lease: token, content }.into());
 

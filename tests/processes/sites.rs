@@ -2,9 +2,9 @@
 
 use crate::masters::master_of;
 use crate::pond::{Pond, ask, asked, awaited, keys, tree};
-use ribbit::net::client::ask_once;
-use ribbit::net::frame::Plane;
-use ribbit::net::protocol::{Answer, Ask, ServerChoice};
+use ribbit_net::client::ask_once;
+use ribbit_net::frame::Plane;
+use ribbit_net::protocol::{Answer, Ask, ServerChoice};
 use std::time::Duration;
 
 const CLUSTER: &str = "2";
@@ -107,9 +107,9 @@ fn a_second_cluster_serves_its_clients_has_a_master_and_never_votes() {
 
 /// A write: a client asks for an id.
 fn numbered(coordinator: &str, id: u128) -> Ask {
-    Ask::Write(ribbit::state::Request {
-        id: ribbit::state::RequestId(id),
+    Ask::Write(ribbit_state::Request {
+        id: ribbit_state::RequestId(id),
         born: asked(coordinator).expect("it answers").me.applied,
-        command: ribbit::state::LeaseCommand::NumberClient.into(),
+        command: ribbit_state::LeaseCommand::NumberClient.into(),
     })
 }

@@ -41,8 +41,8 @@ fn a_stopped_backend_is_left_out_and_used_again_once_it_goes_on() {
 
 /// New connections through the balancer go to it, since it has the fewest.
 fn used_again(pond: &Pond, name: &str) {
-    use ribbit::net::frame::Plane;
-    use ribbit::net::handshake::connect;
+    use ribbit_net::frame::Plane;
+    use ribbit_net::handshake::connect;
     let balancer = pond.address("BALANCER");
     let mut held = Vec::new();
     awaited_within(Duration::from_secs(20), "used again", || {

@@ -2,7 +2,7 @@
 
 use crate::pond::{Pond, awaited};
 use crate::verbs::{Ran, Somebody};
-use ribbit::net::handshake::PREFACE_BYTES;
+use ribbit_net::handshake::PREFACE_BYTES;
 use serde_json::Value;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};

@@ -3,9 +3,9 @@
 use crate::pond::{Pond, awaited, is_alive};
 use crate::writers::Writers;
 use redb::{Database, ReadableTable, TableDefinition};
-use ribbit::db::record::seal;
-use ribbit::db::{FileDisk, Store};
-use ribbit::state::rows::{Croaks, StoredCroak, Table, decode, encode};
+use ribbit_db::record::seal;
+use ribbit_db::{FileDisk, Store};
+use ribbit_state::rows::{Croaks, StoredCroak, Table, decode, encode};
 use rustix::process::Signal;
 
 const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");

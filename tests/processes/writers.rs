@@ -5,10 +5,10 @@
 mod support;
 
 use crate::pond::{Pond, keys};
-use ribbit::db::{FileDisk, Store};
-use ribbit::state::croaks;
-use ribbit::state::rows::Order;
-use ribbit::state::{LogIndex, TokenHash};
+use ribbit_db::{FileDisk, Store};
+use ribbit_state::croaks;
+use ribbit_state::rows::Order;
+use ribbit_state::{LogIndex, TokenHash};
 use std::collections::BTreeMap;
 
 pub use support::{Writers, session_of};

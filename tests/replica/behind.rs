@@ -2,7 +2,7 @@
 
 use crate::rig::{Rig, message, request, sent};
 use raft::eraftpb::MessageType;
-use ribbit::replica::{Fetch, Fetched, Input, Output};
+use ribbit_replica::{Fetch, Fetched, Input, Output};
 
 /// A leader of three that keeps nothing in memory but what is not applied; 2 follows, 3 has nothing but the first entry.
 /// Answers it with what is asked of the disk.

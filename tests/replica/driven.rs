@@ -1,10 +1,10 @@
 //! The task around the core and the thread around the store: what happens when one of them cannot go on.
 
 use crate::rig::{ME, members_of, request};
-use ribbit::replica::{
+use ribbit_replica::{
     Core, CoreOptions, Envelope, Failing, RaftMessage, Replica, Transport, Undecided, Writer,
 };
-use ribbit::state::{AccountId, Command, RaftId, Request, Role};
+use ribbit_state::{AccountId, Command, RaftId, Request, Role};
 use smol::channel::Receiver;
 use std::time::{Duration, Instant};
 

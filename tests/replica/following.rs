@@ -2,8 +2,8 @@
 
 use crate::rig::{ME, Rig, message, request, sent};
 use raft::eraftpb::{Entry, Message, MessageType};
-use ribbit::replica::{Input, Output};
-use ribbit::state::RaftId;
+use ribbit_replica::{Input, Output};
+use ribbit_state::RaftId;
 
 /// Ten seconds in ticks.
 const FOLLOW_TICKS: u64 = 400;

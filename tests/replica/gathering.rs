@@ -2,7 +2,7 @@
 
 use crate::rig::{Rig, message, request, sent};
 use raft::eraftpb::MessageType;
-use ribbit::replica::{Input, Output};
+use ribbit_replica::{Input, Output};
 
 const NOTHING: [usize; 0] = [];
 

@@ -3,9 +3,9 @@
 use crate::rig::{ME, Rig, message, request, sent};
 use protobuf::Message as _;
 use raft::eraftpb::{ConfChangeSingle, ConfChangeType, ConfChangeV2, Entry, EntryType, MessageType};
-use ribbit::replica::Input;
-use ribbit::state::rows::{Member, Standing};
-use ribbit::state::{RaftId, Role};
+use ribbit_replica::Input;
+use ribbit_state::rows::{Member, Standing};
+use ribbit_state::{RaftId, Role};
 
 fn backend(raft_id: RaftId) -> (RaftId, Member) {
     let (address, machine) = (String::new(), String::new());

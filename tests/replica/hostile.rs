@@ -3,7 +3,7 @@
 use crate::random::Random;
 use crate::rig::{ME, Rig, message, request};
 use raft::eraftpb::{ConfState, Entry, Message, MessageType};
-use ribbit::replica::{Input, Output};
+use ribbit_replica::{Input, Output};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const KINDS: &[MessageType] = &[

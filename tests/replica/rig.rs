@@ -2,11 +2,11 @@
 
 use crate::disk::SimDisk;
 use raft::eraftpb::{Message, MessageType};
-use ribbit::db::{Configuration, Identity, Store};
-use ribbit::replica::core::Now;
-use ribbit::replica::{Core, CoreOptions, Input, Job, Output, Writer};
-use ribbit::state::rows::Member;
-use ribbit::state::{ClusterId, Command, HistoryId, RaftId, Request, RequestId, Role};
+use ribbit_db::{Configuration, Identity, Store};
+use ribbit_replica::core::Now;
+use ribbit_replica::{Core, CoreOptions, Input, Job, Output, Writer};
+use ribbit_state::rows::Member;
+use ribbit_state::{ClusterId, Command, HistoryId, RaftId, Request, RequestId, Role};
 
 pub const ME: RaftId = 1;
 

@@ -2,7 +2,7 @@
 
 use crate::rig::{Rig, message, request, sent};
 use raft::eraftpb::{Entry, MessageType};
-use ribbit::replica::{Input, Output};
+use ribbit_replica::{Input, Output};
 
 /// A lone voter elects itself without asking. Were its first entries sent before its new term is on disk, then
 /// after a kill it would lead the same term again, with other entries under the same indexes.

@@ -1,10 +1,10 @@
 //! What must hold at every moment. What needs the whole run, see `history`.
 
 use super::history::{Asked, Done, History, Kind};
-use ribbit::db::snapshot::{self, Chunk, SnapshotReader};
-use ribbit::db::{AppliedEntry, EntryKind, LogEntry, Reader, record};
-use ribbit::state::command::Proposal;
-use ribbit::state::{LogIndex, Outcome, RequestId};
+use ribbit_db::snapshot::{self, Chunk, SnapshotReader};
+use ribbit_db::{AppliedEntry, EntryKind, LogEntry, Reader, record};
+use ribbit_state::command::Proposal;
+use ribbit_state::{LogIndex, Outcome, RequestId};
 use std::collections::BTreeMap;
 
 /// What has been seen so far, over all nodes.

@@ -4,7 +4,7 @@
 use super::check::Checker;
 use super::history::{Asked, Done, Kind};
 use super::random::Random;
-use ribbit::state::{
+use ribbit_state::{
     AccountId, Code, Command, Denied, LogIndex, MessageCommand, Outcome, Page, Query, Reply, Request,
     RequestId, TokenHash,
 };

@@ -3,7 +3,7 @@
 use super::sim::disk::{Death, SimDisk};
 use super::sim::random::Random;
 use redb::StorageBackend;
-use ribbit::db::Disk;
+use ribbit_db::Disk;
 
 const OLD: &[u8] = b"synced";
 const NEW: &[u8] = b"unsynced";

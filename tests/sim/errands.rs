@@ -15,10 +15,10 @@
 
 use super::disk::Death;
 use super::world::{Event, PATIENCE, World, trace};
-use ribbit::db::Store;
-use ribbit::replica::Input;
-use ribbit::state::command::NewMember;
-use ribbit::state::{Code, Command, HOME, HistoryId, MemberName, Outcome, Reply, Request, RequestId};
+use ribbit_db::Store;
+use ribbit_replica::Input;
+use ribbit_state::command::NewMember;
+use ribbit_state::{Code, Command, HOME, HistoryId, MemberName, Outcome, Reply, Request, RequestId};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Want {

@@ -5,7 +5,7 @@ use super::errands::Want;
 use super::plan::Fault;
 use super::random::Random;
 use super::world::{Event, World, trace};
-use ribbit::replica::Input;
+use ribbit_replica::Input;
 
 /// How often each kind of trouble happened.
 #[derive(Debug, Clone, Default)]

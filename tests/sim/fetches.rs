@@ -2,7 +2,7 @@
 //! cut or overwritten meanwhile, for a leader that leads no longer, or for a process that has died.
 
 use super::world::{Event, World, trace};
-use ribbit::replica::{Fetch, Fetched, Input};
+use ribbit_replica::{Fetch, Fetched, Input};
 
 /// What is under way, and how its process was when it asked.
 pub struct Reading {

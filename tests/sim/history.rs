@@ -23,10 +23,10 @@
 //! real time (2): a linearization. The check is stricter than needed in one point: an index told by a session
 //! read counts as told too, which holds because whatever a node applied was committed.
 
-use ribbit::db::{EntryKind, LogEntry};
-use ribbit::state::command::Proposal;
-use ribbit::state::model::Model;
-use ribbit::state::{Denied, LogIndex, Outcome, Page, Query, RequestId};
+use ribbit_db::{EntryKind, LogEntry};
+use ribbit_state::command::Proposal;
+use ribbit_state::model::Model;
+use ribbit_state::{Denied, LogIndex, Outcome, Page, Query, RequestId};
 use std::collections::BTreeMap;
 
 /// What was known when something was asked.

@@ -27,13 +27,13 @@ use super::errands::Want;
 use super::node::Node;
 use super::random::Random;
 use super::world::{World, trace};
-use ribbit::db::reading;
-use ribbit::db::store::Loaded;
-use ribbit::db::{Configuration, DbError, Store, snapshot};
-use ribbit::replica::core::Now;
-use ribbit::replica::{Core, CoreOptions};
-use ribbit::state::rows::Standing;
-use ribbit::state::{LogIndex, RaftId, Role, members};
+use ribbit_db::reading;
+use ribbit_db::store::Loaded;
+use ribbit_db::{Configuration, DbError, Store, snapshot};
+use ribbit_replica::core::Now;
+use ribbit_replica::{Core, CoreOptions};
+use ribbit_state::rows::Standing;
+use ribbit_state::{LogIndex, RaftId, Role, members};
 
 /// A store is damaged so many times at most, until that shows.
 const DAMAGES_MAX: u64 = 6;

@@ -95,7 +95,7 @@ fn wall_clocks_change_nothing_but_what_is_displayed() {
 #[cfg(feature = "planted")]
 #[test]
 fn every_planted_bug_is_found_within_500_seeds() {
-    use ribbit::db::planted::{ALL, plant};
+    use ribbit_db::planted::{ALL, plant};
     keep_panics();
     let mut hidden = Vec::new();
     let only = std::env::var("PLANTED_BUG").ok();

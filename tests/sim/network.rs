@@ -2,10 +2,10 @@
 
 use super::world::{Event, World, trace};
 use raft_message::{Kind, kind};
-use ribbit::db::snapshot::{Chunk, SnapshotHead, SnapshotReader, SnapshotSum, SnapshotWriter};
-use ribbit::db::{DbError, Disk};
-use ribbit::replica::{Input, RaftMessage, convert, core::describe_snapshot};
-use ribbit::state::{RaftId, Request};
+use ribbit_db::snapshot::{Chunk, SnapshotHead, SnapshotReader, SnapshotSum, SnapshotWriter};
+use ribbit_db::{DbError, Disk};
+use ribbit_replica::{Input, RaftMessage, convert, core::describe_snapshot};
+use ribbit_state::{RaftId, Request};
 use std::collections::BTreeMap;
 
 pub enum Body {

@@ -6,12 +6,12 @@ use super::errands::Want;
 use super::promised::Promised;
 use super::upkeep::BEAT;
 use super::world::{Event, World, trace};
-use ribbit::db::{DbError, Identity, Store};
-use ribbit::replica::core::Now;
-use ribbit::replica::{Core, CoreOptions, Done, Input, Job, Output, ReadAnswer, ReadId, Writer, convert};
-use ribbit::state::command::NewMember;
-use ribbit::state::limits::RULES_LEVEL;
-use ribbit::state::{ClusterId, HistoryId, LogIndex, RaftId, Role};
+use ribbit_db::{DbError, Identity, Store};
+use ribbit_replica::core::Now;
+use ribbit_replica::{Core, CoreOptions, Done, Input, Job, Output, ReadAnswer, ReadId, Writer, convert};
+use ribbit_state::command::NewMember;
+use ribbit_state::limits::RULES_LEVEL;
+use ribbit_state::{ClusterId, HistoryId, LogIndex, RaftId, Role};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What wall clocks say at the beginning: some time in 2023. They jump so that their time always takes the same

@@ -2,8 +2,8 @@
 //! faults out and has plenty of others, so that rare ones are not always drowned by common ones.
 
 use super::random::Random;
-use ribbit::replica::limits::{TAIL_BYTES_MAX, TICK_MS};
-use ribbit::state::Role;
+use ribbit_replica::limits::{TAIL_BYTES_MAX, TICK_MS};
+use ribbit_state::Role;
 
 /// What can go wrong while clients are at work. Silent voters are swapped for learners without a fault of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

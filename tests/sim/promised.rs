@@ -4,11 +4,11 @@
 //!
 //! Opening a store is a promise too: the process may tell at once that it has what it found.
 
-use ribbit::db::store::Loaded;
-use ribbit::db::{LogEntry, Reader};
-use ribbit::replica::Job;
-use ribbit::replica::writer::Install;
-use ribbit::state::{LogIndex, RaftId};
+use ribbit_db::store::Loaded;
+use ribbit_db::{LogEntry, Reader};
+use ribbit_replica::Job;
+use ribbit_replica::writer::Install;
+use ribbit_state::{LogIndex, RaftId};
 use std::collections::BTreeMap;
 
 /// Term and vote.

@@ -1,6 +1,6 @@
 //! One generator for everything that is decided by chance.
 
-use ribbit::replica::random::Random as Chance;
+use ribbit_replica::random::Random as Chance;
 
 #[derive(Debug, Clone)]
 pub struct Random(Chance);

@@ -2,11 +2,11 @@
 //! proposes what nobody asks for (`roles/node/chores`). Here it is counted, too, who loses a vote.
 
 use super::world::{Event, World, trace};
-use ribbit::db::{Configuration, Reader};
-use ribbit::replica::Input;
-use ribbit::state::limits::RULES_LEVEL;
-use ribbit::state::rows::{Order, Standing, Sweeps, books, scan};
-use ribbit::state::{AccountId, Command, LogIndex, RaftId, Request, members};
+use ribbit_db::{Configuration, Reader};
+use ribbit_replica::Input;
+use ribbit_state::limits::RULES_LEVEL;
+use ribbit_state::rows::{Order, Standing, Sweeps, books, scan};
+use ribbit_state::{AccountId, Command, LogIndex, RaftId, Request, members};
 use std::collections::BTreeSet;
 
 /// How often a process says how far it is, and learns whether it still belongs.

@@ -14,9 +14,9 @@ use super::node::Node;
 use super::plan::Plan;
 use super::random::Random;
 use super::trace::Trace;
-use ribbit::db::{Configuration, Store};
-use ribbit::replica::limits::VOTERS_MAX;
-use ribbit::state::{LogIndex, RaftId, RequestId};
+use ribbit_db::{Configuration, Store};
+use ribbit_replica::limits::VOTERS_MAX;
+use ribbit_state::{LogIndex, RaftId, RequestId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Virtual milliseconds.

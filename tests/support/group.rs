@@ -4,19 +4,19 @@
 //! and can be told to be out of order in the ways a group can be.
 
 use crate::keys::keys;
-use ribbit::net::channel::Writer;
-use ribbit::net::frame::{self, Plane};
-use ribbit::net::handshake::{self, Accepted, Opening};
-use ribbit::net::limits::FRAME_BYTES_MAX;
-use ribbit::net::protocol::{
+use ribbit_net::channel::Writer;
+use ribbit_net::frame::{self, Plane};
+use ribbit_net::handshake::{self, Accepted, Opening};
+use ribbit_net::limits::FRAME_BYTES_MAX;
+use ribbit_net::protocol::{
     Answer, AnswerFrame, Ask, AskFrame, HistoryLine, Lapse, MemberInfo, NodeStatus, Why,
 };
-use ribbit::replica::live::{Follower, Live};
-use ribbit::state::command::Proposal;
-use ribbit::state::events::happened;
-use ribbit::state::model::Model;
-use ribbit::state::social::{account_named, session_account};
-use ribbit::state::{
+use ribbit_replica::live::{Follower, Live};
+use ribbit_state::command::Proposal;
+use ribbit_state::events::happened;
+use ribbit_state::model::Model;
+use ribbit_state::social::{account_named, session_account};
+use ribbit_state::{
     AccountCommand, ClusterId, Code, Command, Denied, HistoryId, Interest, LogIndex, OperatorCommand,
     RequestId, Role, Stamp, Token, View, Wanted,
 };
@@ -63,7 +63,7 @@ impl Store {
     fn write(&mut self, id: RequestId, born: LogIndex, command: Command) -> Answer {
         self.index += 1;
         let stamp = Stamp { wall_ms: self.wall_ms + self.index * 1000, age_ms: self.index };
-        let proposal = Proposal { stamp, request: ribbit::state::Request { id, born, command } };
+        let proposal = Proposal { stamp, request: ribbit_state::Request { id, born, command } };
         let applied = self.model.decide(self.index, &proposal);
         let what = happened(&proposal.request.command, &applied);
         self.model.commit(&applied.changes);
@@ -81,7 +81,7 @@ impl Store {
                 self.write(id, born, Command::CreateAccount { username, name, email, password_hash })
             }
             Ask::LogIn { id, born, username, password, token } => {
-                let username = match ribbit::state::text::fold_username(&username) {
+                let username = match ribbit_state::text::fold_username(&username) {
                     Ok(username) => username,
                     Err(denied) => return Answer::Refused(denied),
                 };

@@ -1,7 +1,7 @@
 //! The keys of the clusters that tests play.
 
-use ribbit::net::keys::{KEY_BYTES, Keys};
-use ribbit::state::ClusterId;
+use ribbit_net::keys::{KEY_BYTES, Keys};
+use ribbit_state::ClusterId;
 
 /// Of a cluster's own processes.
 pub fn keys_of(cluster: ClusterId) -> Keys {

@@ -2,8 +2,8 @@
 
 use super::group::Group;
 use crate::keys::keys;
-use ribbit::roles::options::WebOptions;
-use ribbit::roles::web;
+use ribbit_roles::options::WebOptions;
+use ribbit_roles::web;
 use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::thread::JoinHandle;

@@ -7,11 +7,11 @@
 use crate::http::Browser;
 use crate::pages;
 use crate::patience::{PATIENCE, awaited_within};
-use ribbit::net::client::Client;
-use ribbit::net::keys::Keys;
-use ribbit::net::protocol::{Answer, Ask};
-use ribbit::net::secret::token_hash;
-use ribbit::state::{Consistency, LogIndex, Page, Query, TokenHash};
+use ribbit_net::client::Client;
+use ribbit_net::keys::Keys;
+use ribbit_net::protocol::{Answer, Ask};
+use ribbit_net::secret::token_hash;
+use ribbit_state::{Consistency, LogIndex, Page, Query, TokenHash};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

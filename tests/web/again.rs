@@ -3,8 +3,8 @@
 use crate::group::Mood;
 use crate::http::Browser;
 use crate::site::Site;
-use ribbit::net::protocol::Why;
-use ribbit::state::Code;
+use ribbit_net::protocol::Why;
+use ribbit_state::Code;
 use std::time::{Duration, Instant};
 
 /// Two web processes of one cluster, and a browser that was only at the first.

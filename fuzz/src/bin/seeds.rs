@@ -6,22 +6,22 @@
 //!
 //! What the fuzzers found later has other names and stays.
 
-use ribbit::db::snapshot::SnapshotHead;
-use ribbit::db::{
+use ribbit_db::snapshot::SnapshotHead;
+use ribbit_db::{
     Configuration, Disk, EntryKind, FileDisk, HardState, Identity, LogEntry, Position, Store, record,
 };
-use ribbit::net::frame::{self, Plane, WIRE_VERSION};
-use ribbit::net::handshake::Preface;
-use ribbit::net::http;
-use ribbit::net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreNews};
-use ribbit::net::protocol::{
+use ribbit_net::frame::{self, Plane, WIRE_VERSION};
+use ribbit_net::handshake::Preface;
+use ribbit_net::http;
+use ribbit_net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreNews};
+use ribbit_net::protocol::{
     Answer, AnswerFrame, Ask, AskFrame, Directory, MemberInfo, NewAccount, Password, Why,
 };
-use ribbit::roles::cluster_file::ClusterFile;
-use ribbit::roles::terminal::commands::TABLE;
-use ribbit::state::command::Proposal;
-use ribbit::state::query::Whom;
-use ribbit::state::{
+use ribbit_roles::cluster_file::ClusterFile;
+use ribbit_roles::terminal::commands::TABLE;
+use ribbit_state::command::Proposal;
+use ribbit_state::query::Whom;
+use ribbit_state::{
     ClusterId, Consistency, HistoryId, Query, Request, RequestId, Role, Token, TreePath, Wanted,
 };
 use ribbit_fuzz::bodies::{TARGETS, part, rules};
@@ -97,7 +97,7 @@ fn seeds(target: &str) -> Seeds {
         ],
         "terminal" => {
             let line =
-                |entry: &ribbit::roles::terminal::commands::Entry| format!("/{} bob see you", entry.name);
+                |entry: &ribbit_roles::terminal::commands::Entry| format!("/{} bob see you", entry.name);
             TABLE
                 .iter()
                 .map(|entry| line(entry).into_bytes())

@@ -8,14 +8,14 @@ use super::Parts;
 use super::journal::FOUNDED;
 use super::memory::MemoryDisk;
 use super::rules::{self, ADA, BOB};
-use ribbit::db::{EntryKind, LogEntry, Reader, Store};
-use ribbit::net::admission::{self, Incoming};
-use ribbit::net::protocol::Ask;
-use ribbit::state::command::{Command, Proposal, Request, Stamp};
-use ribbit::state::limits::RULES_LEVEL;
-use ribbit::state::model::Model;
-use ribbit::state::query::Whom;
-use ribbit::state::{
+use ribbit_db::{EntryKind, LogEntry, Reader, Store};
+use ribbit_net::admission::{self, Incoming};
+use ribbit_net::protocol::Ask;
+use ribbit_state::command::{Command, Proposal, Request, Stamp};
+use ribbit_state::limits::RULES_LEVEL;
+use ribbit_state::model::Model;
+use ribbit_state::query::Whom;
+use ribbit_state::{
     AccountId, LeaseCommand, LogIndex, MessageCommand, Owner, Query, RequestId, TokenHash, TreeCommand,
     TreePath,
 };
@@ -143,7 +143,7 @@ pub fn run(data: &[u8]) {
     }
     if let Some(pond) = own {
         let rows = |model: &Model| model.rows().count();
-        let (_, stored) = ribbit::db::snapshot::digest(&pond.store.reader()).expect("a good disk");
+        let (_, stored) = ribbit_db::snapshot::digest(&pond.store.reader()).expect("a good disk");
         assert_eq!(stored.rows, rows(&pond.model) as u64);
     }
 }

@@ -1,8 +1,8 @@
 //! What a browser sends in forms, queries and cookies.
 
-use ribbit::net::secret;
-use ribbit::state::Token;
-use ribbit::ui::form::{Form, FormRequest, REQUEST_FIELD};
+use ribbit_net::secret;
+use ribbit_state::Token;
+use ribbit_ui::form::{Form, FormRequest, REQUEST_FIELD};
 
 pub fn run(data: &[u8]) {
     form(data);
@@ -23,14 +23,14 @@ fn form(data: &[u8]) {
     }
     // What the rules make of the texts, none of which may be long.
     for (_, value) in &fields {
-        let _ = ribbit::state::text::fold_username(value)
-            .map(|name| assert!(!name.is_empty() && name.is_ascii()));
-        let _ = ribbit::state::text::fold_pattern(value).map(|pattern| assert!(!pattern.is_empty()));
-        let _ = ribbit::state::text::check_name(value).map(|name| assert_eq!(name.trim(), name));
-        let _ = ribbit::state::text::check_email(value).map(|email| assert!(email.contains('@')));
-        let _ = ribbit::state::text::check_password(value);
-        let stored = ribbit::state::text::croak_text(value);
-        assert!(!stored.contains('\r') && stored.chars().count() == ribbit::state::text::croak_chars(value));
+        let _ =
+            ribbit_state::text::fold_username(value).map(|name| assert!(!name.is_empty() && name.is_ascii()));
+        let _ = ribbit_state::text::fold_pattern(value).map(|pattern| assert!(!pattern.is_empty()));
+        let _ = ribbit_state::text::check_name(value).map(|name| assert_eq!(name.trim(), name));
+        let _ = ribbit_state::text::check_email(value).map(|email| assert!(email.contains('@')));
+        let _ = ribbit_state::text::check_password(value);
+        let stored = ribbit_state::text::croak_text(value);
+        assert!(!stored.contains('\r') && stored.chars().count() == ribbit_state::text::croak_chars(value));
     }
     if let Some(Ok(request)) = form.get(REQUEST_FIELD).map(str::parse::<FormRequest>) {
         assert_eq!(request.to_string().parse(), Ok(request));

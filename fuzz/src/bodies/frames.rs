@@ -1,9 +1,9 @@
 //! What arrives on a socket: prefaces, frames, links of members, and as much of HTTP as a member's port speaks.
 
-use ribbit::net::frame::{self, FrameError};
-use ribbit::net::handshake::{PREFACE_BYTES, Preface};
-use ribbit::net::http::{self, Page};
-use ribbit::net::peer;
+use ribbit_net::frame::{self, FrameError};
+use ribbit_net::handshake::{PREFACE_BYTES, Preface};
+use ribbit_net::http::{self, Page};
+use ribbit_net::peer;
 use smol::io::{AsyncRead, AsyncWrite};
 use std::io;
 use std::pin::Pin;

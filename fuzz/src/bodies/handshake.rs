@@ -1,11 +1,11 @@
 //! How connections begin, over real sockets, with somebody at the other end who has no key: who accepts is not brought
 //! to give out anything that was not sealed for it, and who dials takes nobody for a server of the cluster.
 
-use ribbit::net::channel::Channel;
-use ribbit::net::frame::{FrameError, Plane};
-use ribbit::net::handshake::{self, Accepted, Opening};
-use ribbit::net::keys::{KEY_BYTES, Keys};
-use ribbit::state::ClusterId;
+use ribbit_net::channel::Channel;
+use ribbit_net::frame::{FrameError, Plane};
+use ribbit_net::handshake::{self, Accepted, Opening};
+use ribbit_net::keys::{KEY_BYTES, Keys};
+use ribbit_state::ClusterId;
 use smol::future::zip;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::{TcpListener, TcpStream};

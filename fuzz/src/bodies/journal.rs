@@ -5,8 +5,8 @@
 
 use super::Parts;
 use super::memory::{MemoryDisk, Name};
-use ribbit::db::{Configuration, EntryKind, HardState, Identity, LogEntry, Store};
-use ribbit::state::{ClusterId, HistoryId, Role};
+use ribbit_db::{Configuration, EntryKind, HardState, Identity, LogEntry, Store};
+use ribbit_state::{ClusterId, HistoryId, Role};
 use std::sync::LazyLock;
 use xxhash_rust::xxh3::Xxh3;
 

@@ -1,7 +1,7 @@
 //! A disk in memory whose files can be put there as bytes.
 
 use redb::{Database, StorageBackend};
-use ribbit::db::{DbError, Disk, Which, disk::builder};
+use ribbit_db::{DbError, Disk, Which, disk::builder};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};

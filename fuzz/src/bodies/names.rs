@@ -1,9 +1,9 @@
 //! Patterns of user names: whom a page shows is who fits, whatever the pattern, and a pattern costs little.
 
-use ribbit::state::command::{Command, Proposal, Request, Stamp};
-use ribbit::state::model::Model;
-use ribbit::state::text::fold_pattern;
-use ribbit::state::{Page, Query, RequestId};
+use ribbit_state::command::{Command, Proposal, Request, Stamp};
+use ribbit_state::model::Model;
+use ribbit_state::text::fold_pattern;
+use ribbit_state::{Page, Query, RequestId};
 use std::sync::LazyLock;
 
 const NAMES: &[&str] = &[

@@ -2,12 +2,12 @@
 //! character.
 
 use askama::Template;
-use ribbit::state::AccountId;
-use ribbit::state::query::{FeedCroak, Person};
-use ribbit::ui::pages::croak::CroakFragment;
-use ribbit::ui::pages::text::{Part, parts};
-use ribbit::ui::pages::{FormPage, MessagePage, Place, Shell, ShownCroak};
-use ribbit::ui::{lines, person_json, plain};
+use ribbit_state::AccountId;
+use ribbit_state::query::{FeedCroak, Person};
+use ribbit_ui::pages::croak::CroakFragment;
+use ribbit_ui::pages::text::{Part, parts};
+use ribbit_ui::pages::{FormPage, MessagePage, Place, Shell, ShownCroak};
+use ribbit_ui::{lines, person_json, plain};
 
 pub fn run(data: &[u8]) {
     let shown = plain::text(data);

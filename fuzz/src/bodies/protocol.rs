@@ -1,11 +1,11 @@
 //! What is said on the planes, in postcard: what can be read is written, and read again, as the same; what is shown of
 //! it to people stands on one line and obeys nobody.
 
-use ribbit::net::frame;
-use ribbit::net::peer::{PeerHello, PeerTalk, PeerWelcome};
-use ribbit::net::protocol::{Answer, AnswerFrame, Ask, AskFrame, Directions, NodeStatus};
-use ribbit::state::{Page, Query, Request};
-use ribbit::ui::{directory, lines, person_json, plain};
+use ribbit_net::frame;
+use ribbit_net::peer::{PeerHello, PeerTalk, PeerWelcome};
+use ribbit_net::protocol::{Answer, AnswerFrame, Ask, AskFrame, Directions, NodeStatus};
+use ribbit_state::{Page, Query, Request};
+use ribbit_ui::{directory, lines, person_json, plain};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;

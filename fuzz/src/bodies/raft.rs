@@ -6,8 +6,8 @@
 use super::Parts;
 use crate::rig::{ME, Rig, message, request};
 use raft::eraftpb::{ConfState, Entry, Message, MessageType};
-use ribbit::db::DbError;
-use ribbit::replica::{Input, Output, convert};
+use ribbit_db::DbError;
+use ribbit_replica::{Input, Output, convert};
 
 /// More show nothing new, and take long.
 const TURNS_MAX: usize = 48;

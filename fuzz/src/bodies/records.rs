@@ -1,9 +1,9 @@
 //! Values and rows as they lie on a disk: what is damaged is said to be, and what is whole reads back as it was.
 
-use ribbit::db::record::{seal, seal_record, unseal, unseal_record};
-use ribbit::db::{Configuration, HardState, Identity, LogEntry, Position};
-use ribbit::state::command::Proposal;
-use ribbit::state::rows::*;
+use ribbit_db::record::{seal, seal_record, unseal, unseal_record};
+use ribbit_db::{Configuration, HardState, Identity, LogEntry, Position};
+use ribbit_state::command::Proposal;
+use ribbit_state::rows::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;

@@ -2,10 +2,10 @@
 //! keep in memory is what they would read from the rows.
 
 use super::Parts;
-use ribbit::state::command::{Command, Proposal, Request, Stamp};
-use ribbit::state::model::Model;
-use ribbit::state::{AccountId, LogIndex, Query, RequestId, TokenHash};
-use ribbit::ui::export::Export;
+use ribbit_state::command::{Command, Proposal, Request, Stamp};
+use ribbit_state::model::Model;
+use ribbit_state::{AccountId, LogIndex, Query, RequestId, TokenHash};
+use ribbit_ui::export::Export;
 use std::sync::LazyLock;
 
 /// More show nothing new, and take long.

@@ -2,10 +2,10 @@
 
 use super::Parts;
 use super::memory::MemoryDisk;
-use ribbit::db::record::seal;
-use ribbit::db::snapshot::{Chunk, SnapshotHead, SnapshotSum, SnapshotWriter};
-use ribbit::net::frame;
-use ribbit::replica::core::announces;
+use ribbit_db::record::seal;
+use ribbit_db::snapshot::{Chunk, SnapshotHead, SnapshotSum, SnapshotWriter};
+use ribbit_net::frame;
+use ribbit_replica::core::announces;
 
 pub fn run(data: &[u8]) {
     let mut parts = Parts(data);

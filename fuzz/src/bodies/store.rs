@@ -7,10 +7,10 @@
 use super::Parts;
 use super::journal::FOUNDED;
 use super::memory::{MemoryDisk, Name};
-use ribbit::db::snapshot::digest;
-use ribbit::db::{DbError, EntryKind, LogEntry, Store, Which, is_damage, reading};
-use ribbit::state::command::{Command, Proposal, Request, Stamp};
-use ribbit::state::{RequestId, TokenHash};
+use ribbit_db::snapshot::digest;
+use ribbit_db::{DbError, EntryKind, LogEntry, Store, Which, is_damage, reading};
+use ribbit_state::command::{Command, Proposal, Request, Stamp};
+use ribbit_state::{RequestId, TokenHash};
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;

@@ -1,7 +1,7 @@
 //! Lines of the terminal client, and what is said to those that are none.
 
-use ribbit::roles::terminal::commands::{self, Command, Typed};
-use ribbit::ui::plain;
+use ribbit_roles::terminal::commands::{self, Command, Typed};
+use ribbit_ui::plain;
 
 /// What is wrong is said in one line that fits a screen.
 const WRONG_CHARS_MAX: usize = 1_000;

@@ -1,8 +1,8 @@
 //! Small things as people type them behind flags: names of members, spans, sizes, addresses, places of the namespace.
 
-use ribbit::roles::{address, cli::typed};
-use ribbit::state::TreePath;
-use ribbit::state::rows::Key;
+use ribbit_roles::{address, cli::typed};
+use ribbit_state::TreePath;
+use ribbit_state::rows::Key;
 
 pub fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(data);

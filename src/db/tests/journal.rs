@@ -1,8 +1,8 @@
 //! The log's files: read again after anything that can happen to them, they say what was promised.
 
 use super::contents;
-use crate::db::journal::{Journal, LogNote, Spans, entries_from};
-use crate::db::{DbError, Disk, EntryKind, FileDisk, HardState, LogEntry, Position, Which};
+use crate::journal::{Journal, LogNote, Spans, entries_from};
+use crate::{DbError, Disk, EntryKind, FileDisk, HardState, LogEntry, Position, Which};
 use redb::{Database, StorageBackend};
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;

@@ -11,13 +11,13 @@ use super::snapshot::SnapshotReader;
 use super::{
     Configuration, DbError, Disk, EntryKind, FileDisk, Identity, LogEntry, Position, Store, Which, reading,
 };
-use crate::state::command::{NewMember, Proposal};
-use crate::state::limits::{PATH_BYTES_MAX, RULES_LEVEL};
-use crate::state::{
+use redb::{ReadableDatabase, ReadableTable};
+use ribbit_state::command::{NewMember, Proposal};
+use ribbit_state::limits::{PATH_BYTES_MAX, RULES_LEVEL};
+use ribbit_state::{
     ClusterId, Command, HOME, HistoryId, LeaseCommand, LogIndex, Request, RequestId, Role, Stamp, TokenHash,
     TreeCommand, TreePath, listing, members, namespace,
 };
-use redb::{ReadableDatabase, ReadableTable};
 use std::fs;
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::Xxh3;
@@ -332,7 +332,7 @@ fn a_table_of_another_shape_is_damage() {
         redb::Error::TableIsNotMultimap(name()),
         redb::Error::TypeDefinitionChanged { name: definition, alignment, width },
     ] {
-        assert!(DbError::from(error).is_damage());
+        assert!(DbError::Redb(Box::new(error)).is_damage());
     }
 }
 

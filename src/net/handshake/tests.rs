@@ -1,8 +1,8 @@
 //! Handshakes over real sockets, and what may happen to them on the way.
 
 use super::*;
-use crate::net::frame::{read, write};
-use crate::net::limits::{RECORD_BYTES_MAX, REKEY_RECORDS};
+use crate::frame::{read, write};
+use crate::limits::{RECORD_BYTES_MAX, REKEY_RECORDS};
 use async_net::TcpListener;
 use smol::future::zip;
 use std::net::Shutdown;

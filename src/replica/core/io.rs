@@ -1,11 +1,11 @@
 //! Inputs, outputs, options and status of a core.
 
-use crate::db::Configuration;
-use crate::replica::fetches::{Fetch, Fetched};
-use crate::replica::reads::{ReadAnswer, ReadId};
-use crate::replica::writer::{Done, Job};
-use crate::state::{LogIndex, RaftId, Request, RequestId, Role};
+use crate::fetches::{Fetch, Fetched};
+use crate::reads::{ReadAnswer, ReadId};
+use crate::writer::{Done, Job};
 use raft::eraftpb::Message;
+use ribbit_db::Configuration;
+use ribbit_state::{LogIndex, RaftId, Request, RequestId, Role};
 
 /// Options of a core.
 #[derive(Debug, Clone, Copy)]

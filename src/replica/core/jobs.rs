@@ -1,11 +1,11 @@
 //! Store jobs of a core: handing them out, holding the messages that depend on them, and handling their results.
 
 use super::{Core, Output};
-use crate::db::planted::{Bug, planted};
-use crate::replica::limits::{APPEND_RESEND_TICKS, JOBS_MAX};
-use crate::replica::writer::{Done, Job};
-use crate::state::LogIndex;
+use crate::limits::{APPEND_RESEND_TICKS, JOBS_MAX};
+use crate::writer::{Done, Job};
 use raft::eraftpb::{Message, MessageType};
+use ribbit_db::planted::{Bug, planted};
+use ribbit_state::LogIndex;
 
 impl Core {
     /// Holds messages back until the job that they depend on is durable. Messages that depend on nothing are sent at once.

@@ -1,19 +1,19 @@
 //! Work of a core while it leads: proposing requests, assigning seats to members, handing over leadership.
 
 use super::Core;
-use crate::db::Configuration;
-use crate::replica::fetches::Fetched;
-use crate::replica::limits::{
+use crate::fetches::Fetched;
+use crate::limits::{
     DEMOTE_TICKS, GATHERED_MAX, HANDOVER_LAG_MAX, HANDOVER_RETRY_TICKS, PRESENT_TICKS, PROMOTE_LAG_MAX,
     PROPOSAL_BYTES_USUAL,
 };
-use crate::replica::membership::{self, Seat, Silence};
-use crate::state::HOME;
-use crate::state::command::Proposal;
-use crate::state::rows::{Member, Standing};
-use crate::state::{LogIndex, RaftId, Role, Stamp};
+use crate::membership::{self, Seat, Silence};
 use raft::eraftpb::{ConfChangeSingle, ConfChangeType, ConfChangeV2, Entry, Message, MessageType};
 use raft::{Progress, ProgressState};
+use ribbit_db::Configuration;
+use ribbit_state::HOME;
+use ribbit_state::command::Proposal;
+use ribbit_state::rows::{Member, Standing};
+use ribbit_state::{LogIndex, RaftId, Role, Stamp};
 
 impl Core {
     /// Proposes all queued requests as one message of many entries (group commit).

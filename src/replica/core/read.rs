@@ -1,4 +1,4 @@
-//! Read index queries of a core: [`crate::replica::reads`] keeps the pending reads, the engine asks the leader.
+//! Read index queries of a core: [`crate::reads`] keeps the pending reads, the engine asks the leader.
 
 use super::{Core, Output, ReadAnswer, ReadId};
 

@@ -4,8 +4,8 @@
 //! a simulated run is reproducible.
 
 use super::Core;
-use crate::replica::limits::{BACKEND_ELECTION_TICKS, COORDINATOR_ELECTION_TICKS};
-use crate::state::Role;
+use crate::limits::{BACKEND_ELECTION_TICKS, COORDINATOR_ELECTION_TICKS};
+use ribbit_state::Role;
 
 /// Returns the bounds of the election timeout of this role, in ticks: [min, max).
 pub(super) fn election_ticks(role: Role) -> (usize, usize) {

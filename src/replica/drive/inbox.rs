@@ -6,7 +6,7 @@
 //!
 //! Not here: the meaning of a message (`drive`), and handling of a refused one (its sender).
 
-use crate::replica::limits::INBOX_MAX;
+use crate::limits::INBOX_MAX;
 use atomic_waker::AtomicWaker;
 use concurrent_queue::ConcurrentQueue;
 use std::future::poll_fn;

@@ -2,9 +2,9 @@
 
 use super::inbox::Inbox;
 use super::{Message, Shared};
-use crate::db::{self, Reader};
-use crate::replica::core::Input;
-use crate::replica::fetches::{Fetch, Fetched};
+use crate::core::Input;
+use crate::fetches::{Fetch, Fetched};
+use ribbit_db::{self, Reader};
 use std::sync::Arc;
 
 /// Starter of log reads, which send their results to the inbox.
@@ -19,7 +19,7 @@ impl Reading {
     pub fn begin(&self, fetch: Fetch) {
         let (reader, inbox, shared) = (self.reader.clone(), self.inbox.clone(), self.shared.clone());
         let Fetch { low, high, bytes_max } = fetch;
-        let read = move || match db::reading(|| reader.entries(low, high, bytes_max)) {
+        let read = move || match ribbit_db::reading(|| reader.entries(low, high, bytes_max)) {
             // Sent regardless of the bound: the core repeats a read only after its answer.
             Ok(entries) => {
                 let _ = inbox.put(Message::Input(Input::Fetched(Fetched { low, entries })));

@@ -2,9 +2,9 @@
 
 use super::inbox::Inbox;
 use super::{Life, Message, Shared};
-use crate::db::DbError;
-use crate::replica::core::Input;
-use crate::replica::writer::{Done, Job, Writer};
+use crate::core::Input;
+use crate::writer::{Done, Job, Writer};
+use ribbit_db::DbError;
 use smol::channel::Sender;
 use std::convert::Infallible;
 use std::sync::{Arc, mpsc};

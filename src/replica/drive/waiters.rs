@@ -1,7 +1,7 @@
 //! Clients that wait for the answer to a request or a read index query.
 
 use super::Undecided;
-use crate::replica::limits::WAITERS_PER_REQUEST_MAX;
+use crate::limits::WAITERS_PER_REQUEST_MAX;
 use futures_channel::oneshot::{self, Receiver, Sender};
 use std::collections::HashMap;
 use std::hash::Hash;

@@ -10,11 +10,11 @@ use super::even::Load;
 use super::limits::NAMED_MAX;
 use super::readers::Readers;
 use super::splice::Splice;
-use crate::net::limits::ADDRESSES_MAX;
-use crate::net::protocol::{BackendAt, NodeStatus, ReaderId};
-use crate::state::command::clusters_on;
-use crate::state::{ClusterId, RaftId, Role};
-use crate::ui::metrics::{BackendLoad, Balancer};
+use ribbit_net::limits::ADDRESSES_MAX;
+use ribbit_net::protocol::{BackendAt, NodeStatus, ReaderId};
+use ribbit_state::command::clusters_on;
+use ribbit_state::{ClusterId, RaftId, Role};
+use ribbit_ui::metrics::{BackendLoad, Balancer};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -388,8 +388,8 @@ impl Board {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::protocol::MemberInfo;
-    use crate::state::HistoryId;
+    use ribbit_net::protocol::MemberInfo;
+    use ribbit_state::HistoryId;
     use std::time::Duration;
 
     fn candidate(serves: bool, in_sync: bool, clients: u32) -> Candidate {

@@ -7,12 +7,12 @@
 
 use super::Shared;
 use super::limits::{FIRST_ASK_DEADLINE, LOOKS_MAX, NEXT_ASK_DEADLINE, READER_LEASE};
-use crate::net::admission::{self, Incoming};
-use crate::net::channel::Channel;
-use crate::net::client::ask_status;
-use crate::net::frame::{self, FrameError, Plane};
-use crate::net::protocol::{Answer, AnswerFrame, Ask, AskFrame, Directions, Directory, Finding, Why};
-use crate::state::{Code, Denied};
+use ribbit_net::admission::{self, Incoming};
+use ribbit_net::channel::Channel;
+use ribbit_net::client::ask_status;
+use ribbit_net::frame::{self, FrameError, Plane};
+use ribbit_net::protocol::{Answer, AnswerFrame, Ask, AskFrame, Directions, Directory, Finding, Why};
+use ribbit_state::{Code, Denied};
 use smol::lock::Semaphore;
 use std::time::Instant;
 

@@ -9,7 +9,7 @@
 //!     └── take off, close the lease ◀── the lease is lost, the interface is down, this balancer ends
 //! ```
 //!
-//! - **Never two at once.** A holder stops at half of the lease ([`crate::roles::lease`]), the next one gets the lock after
+//! - **Never two at once.** A holder stops at half of the lease ([`crate::lease`]), the next one gets the lock after
 //!   all of it. One that is killed or stopped (SIGSTOP, starved) takes nothing off: its kernel does, since the address
 //!   has a lifetime of a second, which is over before the lease is. Whoever has the lock asks the network first, and
 //!   takes nothing that another machine answers for; so it is also with a machine that has nothing to do with the group.
@@ -29,16 +29,16 @@ use super::limits::{
     FLOATING_LIFETIME_S, FLOATING_LOOK_EVERY, FLOATING_PROBE_WAIT, FLOATING_PROBES, FLOATING_RENEW_EVERY,
     FLOATING_RENEW_MAX,
 };
-use crate::net::keys::Keys;
-use crate::net::lan::address::{self, Put};
-use crate::net::lan::arp::{Ether, Mac, mac_words};
-use crate::net::lan::{self, Interface};
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::lease::{Lease, Pace};
-use crate::roles::namespace::{Namespace, floating_path};
-use crate::roles::node::host_name;
-use crate::roles::options::FloatingOptions;
-use crate::state::{Code, Denied, Reply, TreeCommand, TreePath};
+use crate::failure::{Exit, Failure};
+use crate::lease::{Lease, Pace};
+use crate::namespace::{Namespace, floating_path};
+use crate::node::host_name;
+use crate::options::FloatingOptions;
+use ribbit_net::keys::Keys;
+use ribbit_net::lan::address::{self, Put};
+use ribbit_net::lan::arp::{Ether, Mac, mac_words};
+use ribbit_net::lan::{self, Interface};
+use ribbit_state::{Code, Denied, Reply, TreeCommand, TreePath};
 use smol::Timer;
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
@@ -379,7 +379,7 @@ impl Keeper {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::ClusterId;
+    use ribbit_state::ClusterId;
 
     fn keeper(interface: &str) -> Keeper {
         let address = "192.0.2.50".parse().unwrap();

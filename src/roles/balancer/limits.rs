@@ -1,6 +1,6 @@
 //! Every number that bounds a balancer beyond those of all sockets (`net::limits`).
 
-use crate::net::limits::{ASK_DEADLINE_MAX, SILENCE_STEP, SILENT_STEPS_PING};
+use ribbit_net::limits::{ASK_DEADLINE_MAX, SILENCE_STEP, SILENT_STEPS_PING};
 use std::time::Duration;
 
 /// A reader that does not ask again for this long has gone, whether it said so or not.

@@ -7,7 +7,7 @@
 //! It knows nothing of what the other balancers told their readers.
 
 use super::limits::{READER_LEASE, READERS_MAX};
-use crate::net::protocol::ReaderId;
+use ribbit_net::protocol::ReaderId;
 use std::collections::BTreeMap;
 use std::time::Instant;
 

@@ -1,7 +1,7 @@
 //! What a benchmark has seen: latencies and gaps as they come, and the figures that are printed in the end.
 
-use crate::roles::histogram::Histogram;
-use crate::roles::options::BenchOptions;
+use crate::histogram::Histogram;
+use crate::options::BenchOptions;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -120,9 +120,9 @@ impl Figures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::keys::{Keys, PublicKey};
-    use crate::roles::options::{BenchOp, BenchServers};
-    use crate::state::Consistency;
+    use crate::options::{BenchOp, BenchServers};
+    use ribbit_net::keys::{Keys, PublicKey};
+    use ribbit_state::Consistency;
 
     #[test]
     fn the_gap_reaches_to_the_end() {
@@ -139,10 +139,7 @@ mod tests {
     #[test]
     fn what_is_printed_has_every_field() {
         let options = BenchOptions {
-            group: crate::roles::cli::find_group::at_servers(
-                vec!["a:1".into()],
-                Keys::pinned(PublicKey([0; 32])),
-            ),
+            group: crate::cli::find_group::at_servers(vec!["a:1".into()], Keys::pinned(PublicKey([0; 32]))),
             op: BenchOp::Post,
             clients: 2,
             time: Duration::from_secs(1),

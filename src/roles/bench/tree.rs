@@ -7,14 +7,14 @@
 
 use super::figures::Tally;
 use super::{Connection, PAUSE, SETUP_MAX, Try, outcome, request};
-use crate::net::frame::Plane;
-use crate::net::protocol::Ask;
-use crate::net::secret::{new_token, to_hex, token_hash};
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::namespace::Namespace;
-use crate::roles::options::{BenchOp, BenchOptions};
-use crate::state::limits::LEASE_MS_MAX;
-use crate::state::{
+use crate::failure::{Exit, Failure};
+use crate::namespace::Namespace;
+use crate::options::{BenchOp, BenchOptions};
+use ribbit_net::frame::Plane;
+use ribbit_net::protocol::Ask;
+use ribbit_net::secret::{new_token, to_hex, token_hash};
+use ribbit_state::limits::LEASE_MS_MAX;
+use ribbit_state::{
     Command, Consistency, LeaseCommand, Query, Reply, Token, TokenHash, TreeCommand, TreePath,
 };
 use smol::future::or;

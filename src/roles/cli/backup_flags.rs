@@ -2,9 +2,9 @@
 
 use super::flags::{GroupFlags, StatusFlags};
 use super::{or_default, own_group};
-use crate::roles::address;
-use crate::roles::failure::Failure;
-use crate::roles::options::{BackupOptions, BackupTo, RestoreOptions, VerifyOptions};
+use crate::address;
+use crate::failure::Failure;
+use crate::options::{BackupOptions, BackupTo, RestoreOptions, VerifyOptions};
 use clap::{ArgMatches, Args};
 use std::path::{Path, PathBuf};
 

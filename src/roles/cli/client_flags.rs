@@ -3,9 +3,9 @@
 use super::flags::{ClientServerFlags, GroupFlags};
 use super::help;
 use super::web_flags::WebFlags;
-use crate::state::LogIndex;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Subcommand, ValueEnum, value_parser};
+use ribbit_state::LogIndex;
 use std::path::PathBuf;
 
 /// How much is shown at once, at most.

@@ -4,15 +4,15 @@
 use super::flags::GroupFlags;
 use super::server_options::without_doubles;
 use super::{CREDENTIALS, INSTALLED, STATE_DIR, or_default};
-use crate::net::keys::{Keys, PublicKey};
-use crate::roles::address_book::AddressBook;
-use crate::roles::cluster_file::ClusterFile;
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::known::KnownServers;
-use crate::roles::options::Group;
-use crate::roles::ports::Ports;
+use crate::address_book::AddressBook;
+use crate::cluster_file::ClusterFile;
+use crate::failure::{Exit, Failure};
+use crate::known::KnownServers;
+use crate::options::Group;
+use crate::ports::Ports;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
+use ribbit_net::keys::{Keys, PublicKey};
 use std::path::{Path, PathBuf};
 
 /// The group that runs on this folder: where `up` started it, else where its cluster file says.

@@ -17,14 +17,14 @@ use super::tree_flags::{LOCK_HELP, LockFlags, SHELL_HELP, ShellFlags};
 use super::user_flags::UserVerbFlags;
 use super::web_flags::CertFlags;
 use super::{help, typed};
-use crate::net::keys::PublicKey;
-use crate::roles::address;
-use crate::roles::network::Network;
-use crate::state::MemberName;
-use crate::state::limits::CLUSTERS_MAX;
-use crate::ui::version;
+use crate::address;
+use crate::network::Network;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
+use ribbit_net::keys::PublicKey;
+use ribbit_state::MemberName;
+use ribbit_state::limits::CLUSTERS_MAX;
+use ribbit_ui::version;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -463,7 +463,7 @@ mod tests {
 
     #[test]
     fn the_default_of_evictions_is_that_of_the_replica() {
-        use crate::replica::limits::{EVICT_TICKS, TICK_MS};
+        use ribbit_replica::limits::{EVICT_TICKS, TICK_MS};
         assert_eq!(typed::evict_after(EVICT_AFTER), Ok(Duration::from_millis(EVICT_TICKS * TICK_MS)));
     }
 

@@ -2,8 +2,8 @@
 //!
 //! One page for all commands. The flags by which a command finds its group are the same everywhere, and stand once.
 
-use crate::ui::version;
 use clap::{Arg, ArgAction, Command};
+use ribbit_ui::version;
 
 /// The heading of flags that many commands share.
 const SHARED: &str = "Which group";

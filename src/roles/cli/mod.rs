@@ -38,18 +38,16 @@ pub mod typed;
 pub mod user_flags;
 pub mod web_flags;
 
-use crate::net::protocol::Directory;
-use crate::roles::cluster_file::ClusterFile;
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::options::{
+use crate::cluster_file::ClusterFile;
+use crate::failure::{Exit, Failure};
+use crate::options::{
     BackupOptions, BalancerOptions, BenchOp, BenchOptions, BenchServers, CertOptions, ClientServerOptions,
     DemoOptions, DirectoryOptions, DoctorOptions, Fate, HealthOptions, InitOptions, KeyOptions, LockOptions,
     MemberOptions, NodeOptions, RecoverOptions, RestoreOptions, ShellOptions, StatusOptions, TerminalOptions,
     UpOptions, UserOptions, VerbOptions, VerifyOptions, WatchOptions, WebOptions,
 };
-use crate::roles::shell::commands;
-use crate::roles::systemd;
-use crate::state::{Consistency, Role};
+use crate::shell::commands;
+use crate::systemd;
 use bench_flags::{BenchFlags, ConsistencyFlag, OpFlag};
 use clap::{ArgMatches, FromArgMatches};
 use config::Config;
@@ -58,6 +56,8 @@ use flags::{
     BalancerFlags, BalancerVerb, ClientServerFlags, Flags, InitFlags, KeyFlags, MemberVerb, NameFlags,
     RecoverFlags, StatusFlags, Verb, WatchFlags, command,
 };
+use ribbit_net::protocol::Directory;
+use ribbit_state::{Consistency, Role};
 pub use server_options::{BALANCER_LISTEN, INSTALLED_WEB_LISTEN, WEB_LISTEN, default_port, usual_listen};
 use server_options::{balancer, node, up, web};
 use std::ffi::OsString;
@@ -326,7 +326,7 @@ pub fn words_for(arguments: &[OsString]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::roles::ports::Ports;
+    use crate::ports::Ports;
 
     fn parse_line(line: &str) -> Result<Invocation, Refusal> {
         parse(line.split_whitespace().map(OsString::from))

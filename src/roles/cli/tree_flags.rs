@@ -2,8 +2,8 @@
 
 use super::flags::GroupFlags;
 use super::typed;
-use crate::state::TreePath;
 use clap::Args;
+use ribbit_state::TreePath;
 use std::ffi::OsString;
 use std::time::Duration;
 

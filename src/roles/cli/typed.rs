@@ -1,8 +1,8 @@
 //! Small things as people type them: members' names, spans of time, sizes.
 
 use super::flags::{POSTS_PER_MINUTE_MAX, POSTS_PER_MINUTE_MIN};
-use crate::state::limits::LEASE_MS_MAX;
-use crate::state::{MemberName, TreePath};
+use ribbit_state::limits::LEASE_MS_MAX;
+use ribbit_state::{MemberName, TreePath};
 use std::time::Duration;
 
 /// The shortest lease that one can hold with an ordinary machine.
@@ -170,7 +170,7 @@ pub fn posts_per_minute(text: &str) -> Result<u32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{HOME, Role};
+    use ribbit_state::{HOME, Role};
 
     #[test]
     fn names_of_members() {

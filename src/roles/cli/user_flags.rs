@@ -3,11 +3,11 @@
 use super::client_flags::AskingFlags;
 use super::flags::GroupFlags;
 use super::{help, own_group};
-use crate::roles::failure::Failure;
-use crate::roles::options::{UserOptions, UserVerb};
-use crate::state::LogIndex;
+use crate::failure::Failure;
+use crate::options::{UserOptions, UserVerb};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, ArgMatches, Args, Subcommand, ValueEnum};
+use ribbit_state::LogIndex;
 
 #[derive(Debug, Subcommand)]
 pub enum UserVerbFlags {

@@ -2,10 +2,10 @@
 
 use super::flags::GroupFlags;
 use super::typed;
-use crate::roles::address;
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::network::Network;
-use crate::roles::options::{CertOptions, TlsFiles};
+use crate::address;
+use crate::failure::{Exit, Failure};
+use crate::network::Network;
+use crate::options::{CertOptions, TlsFiles};
 use clap::{Args, value_parser};
 use std::path::{Path, PathBuf};
 

@@ -4,11 +4,11 @@
 //! new one is.
 
 use super::{Halt, Visit, typing, usage};
-use crate::net::protocol::{NewAccount, Password};
-use crate::roles::failure::Failure;
-use crate::roles::person::stop::Stop;
-use crate::state::text::{check_email, check_name, check_password, fold_username};
-use crate::state::{Code, Denied, Field};
+use crate::failure::Failure;
+use crate::person::stop::Stop;
+use ribbit_net::protocol::{NewAccount, Password};
+use ribbit_state::text::{check_email, check_name, check_password, fold_username};
+use ribbit_state::{Code, Denied, Field};
 use serde_json::json;
 
 pub async fn log_in(visit: &mut Visit, username: &str) -> Result<(), Halt> {

@@ -1,14 +1,14 @@
-//! `export`: everything that is kept of a person, as one JSON document ([`crate::ui::export`]).
+//! `export`: everything that is kept of a person, as one JSON document ([`ribbit_ui::export`]).
 //!
 //! It is read page by page. A file is there once it is complete; to standard output it goes as it comes, and who is cut off
 //! in the middle learns it by the exit code.
 
 use super::{Halt, Visit, say, written};
-use crate::net::protocol::Why;
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::person::stop::Stop;
-use crate::roles::write_file;
-use crate::ui::export::Export;
+use crate::failure::{Exit, Failure};
+use crate::person::stop::Stop;
+use crate::write_file;
+use ribbit_net::protocol::Why;
+use ribbit_ui::export::Export;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 

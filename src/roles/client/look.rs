@@ -1,13 +1,13 @@
 //! `feed`, `people`, `add` and `remove`.
 
 use super::{Halt, Visit, say};
-use crate::net::protocol::Lapse;
-use crate::roles::options::Whose;
-use crate::roles::person::live::{Live, Tidings};
-use crate::state::LogIndex;
-use crate::state::query::FeedCroak;
-use crate::state::text::fold_username;
-use crate::ui::{lines, person_json};
+use crate::options::Whose;
+use crate::person::live::{Live, Tidings};
+use ribbit_net::protocol::Lapse;
+use ribbit_state::LogIndex;
+use ribbit_state::query::FeedCroak;
+use ribbit_state::text::fold_username;
+use ribbit_ui::{lines, person_json};
 use serde_json::json;
 
 /// The newest last, as a terminal scrolls; with `follow` what comes after it, as it comes.

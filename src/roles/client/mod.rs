@@ -8,7 +8,7 @@
 //! ```
 //!
 //! What was asked for goes to standard output, for people or as one JSON object a line (`--json`, see
-//! [`crate::ui::person_json`]); everything else to standard error. What others wrote never reaches a terminal as it is.
+//! [`ribbit_ui::person_json`]); everything else to standard error. What others wrote never reaches a terminal as it is.
 //!
 //! Each verb comes to an end, `feed --follow` but for Ctrl-C: when nobody answers in three tries over all servers.
 
@@ -23,8 +23,8 @@ use super::failure::{Exit, Failure};
 use super::options::{PersonVerb, VerbOptions};
 use super::person::stop::Stop;
 use super::person::{self, Person};
-use crate::net::client::{Contact, Tell};
-use crate::ui::lines::{self, Style};
+use ribbit_net::client::{Contact, Tell};
+use ribbit_ui::lines::{self, Style};
 use std::io::{self, IsTerminal, Write};
 
 /// What shells say of a command that Ctrl-C has ended.

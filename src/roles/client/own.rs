@@ -1,12 +1,12 @@
 //! `uncroak`, `profile`, `passwd`, `sessions` and `end-session`: what is one's own.
 
 use super::{Halt, Visit, say, typing};
-use crate::net::protocol::Ask;
-use crate::net::secret::new_request_id;
-use crate::roles::person::stop::Stop;
-use crate::state::text::{check_email, check_name, check_password};
-use crate::state::{AccountCommand, Code, Denied, Field, LogIndex, Page, Query};
-use crate::ui::{lines, person_json};
+use crate::person::stop::Stop;
+use ribbit_net::protocol::Ask;
+use ribbit_net::secret::new_request_id;
+use ribbit_state::text::{check_email, check_name, check_password};
+use ribbit_state::{AccountCommand, Code, Denied, Field, LogIndex, Page, Query};
+use ribbit_ui::{lines, person_json};
 use serde_json::json;
 
 pub async fn take_back(visit: &mut Visit, croak: LogIndex) -> Result<(), Halt> {
@@ -45,7 +45,7 @@ pub async fn change_password(visit: &mut Visit) -> Result<(), Halt> {
 pub async fn sessions(visit: &mut Visit) -> Result<(), Halt> {
     let session = visit.person.session().map_err(Stop::from)?;
     let Page::Sessions(open) = visit.person.read(Query::Sessions { session }).await?.what else {
-        return Err(Stop::undecided(crate::net::protocol::Why::NotServing).into());
+        return Err(Stop::undecided(ribbit_net::protocol::Why::NotServing).into());
     };
     for one in &open {
         say(&if visit.json { person_json::session(one) } else { lines::session(one, visit.style) })?;

@@ -4,13 +4,13 @@
 //! person could see it, and one that was not stays.
 
 use super::{Halt, Visit, say, typing};
-use crate::roles::person::reads::Waiting;
-use crate::state::limits::TALK_PAGE_MAX;
-use crate::state::query::{Person as Who, Whom};
-use crate::state::talks::TalkMessage;
-use crate::state::text::fold_username;
-use crate::state::{AccountId, LogIndex};
-use crate::ui::{lines, person_json};
+use crate::person::reads::Waiting;
+use ribbit_state::limits::TALK_PAGE_MAX;
+use ribbit_state::query::{Person as Who, Whom};
+use ribbit_state::talks::TalkMessage;
+use ribbit_state::text::fold_username;
+use ribbit_state::{AccountId, LogIndex};
+use ribbit_ui::{lines, person_json};
 use serde_json::json;
 use std::collections::BTreeMap;
 

@@ -1,10 +1,10 @@
 //! What a person types, or a script hands over, when a verb has to ask: texts, names and passwords.
 
 use super::{Halt, usage};
-use crate::net::protocol::Password;
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::person::secret_line::{self, Typed};
-use crate::state::limits::MESSAGE_CHARS_MAX;
+use crate::failure::{Exit, Failure};
+use crate::person::secret_line::{self, Typed};
+use ribbit_net::protocol::Password;
+use ribbit_state::limits::MESSAGE_CHARS_MAX;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 
 /// Of a text on standard input, no more is read than says that it is too long: four bytes a character at most.

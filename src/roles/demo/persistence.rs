@@ -2,11 +2,11 @@
 
 use super::stage::{PROCESSES, Stage, VOTERS, seconds};
 use super::{Teller, begin};
-use crate::roles::failure::Failure;
-use crate::roles::person::Person;
-use crate::state::LogIndex;
-use crate::state::limits::TALK_PAGE_MAX;
-use crate::state::query::Whom;
+use crate::failure::Failure;
+use crate::person::Person;
+use ribbit_state::LogIndex;
+use ribbit_state::limits::TALK_PAGE_MAX;
+use ribbit_state::query::Whom;
 
 const READ_BEFORE: &str = "are you there?";
 const WAITING: [&str; 3] = ["the pond is full", "frogs everywhere", "come and see"];

@@ -2,12 +2,12 @@
 
 use super::stage::{PAUSE, Stage, VOTERS, seconds};
 use super::{Teller, begin};
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::output;
-use crate::roles::person::Person;
-use crate::state::Role;
-use crate::state::limits::TALK_PAGE_MAX;
-use crate::state::query::Whom;
+use crate::failure::{Exit, Failure};
+use crate::output;
+use crate::person::Person;
+use ribbit_state::Role;
+use ribbit_state::limits::TALK_PAGE_MAX;
+use ribbit_state::query::Whom;
 use smol::Timer;
 use std::time::{Duration, Instant};
 

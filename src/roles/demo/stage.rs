@@ -4,17 +4,17 @@
 //! bring nobody back, so what dies stays dead until it is switched on again. If this process is killed, `up` and its
 //! children end by themselves: their standard input ends.
 
-use crate::net::keys::Keys;
-use crate::net::protocol::{NewAccount, Password};
-use crate::net::secret;
-use crate::net::survey::{Survey, survey};
-use crate::roles::cluster_file::ClusterFile;
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::options::{Group, PersonOptions};
-use crate::roles::person::Person;
-use crate::roles::ports::Ports;
-use crate::roles::up::probe::{formed, reached_at, serves};
-use crate::roles::up::supervisor::{Slot, Supervisor};
+use crate::cluster_file::ClusterFile;
+use crate::failure::{Exit, Failure};
+use crate::options::{Group, PersonOptions};
+use crate::person::Person;
+use crate::ports::Ports;
+use crate::up::probe::{formed, reached_at, serves};
+use crate::up::supervisor::{Slot, Supervisor};
+use ribbit_net::keys::Keys;
+use ribbit_net::protocol::{NewAccount, Password};
+use ribbit_net::secret;
+use ribbit_net::survey::{Survey, survey};
 use rustix::process::{Pid, Signal, kill_process};
 use smol::Timer;
 use smol::future::or;

@@ -1,10 +1,10 @@
 //! What lies on this board: its clock, its files, and who can open them. Nothing is opened that is not its user's.
 
-use crate::roles::cluster_file::ClusterFile;
-use crate::roles::options::DoctorOptions;
-use crate::roles::ports::Ports;
-use crate::state::MemberName;
-use crate::ui::doctor::Finding;
+use crate::cluster_file::ClusterFile;
+use crate::options::DoctorOptions;
+use crate::ports::Ports;
+use ribbit_state::MemberName;
+use ribbit_ui::doctor::Finding;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;

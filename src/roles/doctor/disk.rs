@@ -4,9 +4,9 @@
 //! as a member's log does: a few kilobytes, then `fdatasync`.
 
 use super::board::Known;
-use crate::roles::node::disk::{RESERVE_BYTES, free_bytes, taken};
-use crate::roles::options::DoctorOptions;
-use crate::ui::doctor::Finding;
+use crate::node::disk::{RESERVE_BYTES, free_bytes, taken};
+use crate::options::DoctorOptions;
+use ribbit_ui::doctor::Finding;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   board    clock, files and their modes ─┐
-//!   disk     syncs, space, stores ─────────┼─▶ findings ──▶ judged and put into words by `ui::doctor`
+//!   disk     syncs, space, stores ─────────┼─▶ findings ──▶ judged and put into words by `ribbit_ui::doctor`
 //!   network  ports, members, builds ───────┘
 //! ```
 //!
@@ -16,8 +16,7 @@ mod network;
 use super::failure::{Exit, Failure};
 use super::options::DoctorOptions;
 use super::output;
-use crate::ui;
-use crate::ui::doctor::{Verdict, worst};
+use ribbit_ui::doctor::{Verdict, worst};
 
 /// # Errors
 /// 5: it works, and something should be looked at; 1: something has to be mended. Everything is said by then.
@@ -28,7 +27,11 @@ pub async fn run(options: &DoctorOptions) -> Result<(), Failure> {
     findings.extend(disk::look(options, &known));
     findings.extend(network::ports(options, &known).await);
     findings.extend(network::members(&known).await);
-    output::line(&if options.json { ui::doctor::json(&findings) } else { ui::doctor::words(&findings) });
+    output::line(&if options.json {
+        ribbit_ui::doctor::json(&findings)
+    } else {
+        ribbit_ui::doctor::words(&findings)
+    });
     match worst(&findings) {
         Verdict::Ok => Ok(()),
         Verdict::Warning => Err(Failure::said(Exit::Degraded)),

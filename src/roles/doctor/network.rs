@@ -4,20 +4,20 @@
 //! Asks on the plane that anybody may ask on. Each question has an end, and all are asked at once.
 
 use super::board::Known;
-use crate::net::client::ask_status;
-use crate::net::frame::{FrameError, Plane};
-use crate::net::keys::Keys;
-use crate::net::limits::{CONNECT_DEADLINE, STATUS_DEADLINE};
-use crate::net::survey::{Survey, survey};
-use crate::roles::cli::{BALANCER_LISTEN, INSTALLED, INSTALLED_WEB_LISTEN, WEB_LISTEN, usual_listen};
-use crate::roles::cluster_file::ClusterFile;
-use crate::roles::options::DoctorOptions;
-use crate::roles::ports::Ports;
-use crate::roles::up::probe::{self, reached_at};
-use crate::state::limits::RULES_LEVEL;
-use crate::state::{MemberName, Role};
-use crate::ui::doctor::{Finding, Held, Reach};
-use crate::ui::version;
+use crate::cli::{BALANCER_LISTEN, INSTALLED, INSTALLED_WEB_LISTEN, WEB_LISTEN, usual_listen};
+use crate::cluster_file::ClusterFile;
+use crate::options::DoctorOptions;
+use crate::ports::Ports;
+use crate::up::probe::{self, reached_at};
+use ribbit_net::client::ask_status;
+use ribbit_net::frame::{FrameError, Plane};
+use ribbit_net::keys::Keys;
+use ribbit_net::limits::{CONNECT_DEADLINE, STATUS_DEADLINE};
+use ribbit_net::survey::{Survey, survey};
+use ribbit_state::limits::RULES_LEVEL;
+use ribbit_state::{MemberName, Role};
+use ribbit_ui::doctor::{Finding, Held, Reach};
+use ribbit_ui::version;
 use smol::Timer;
 use smol::future::or;
 use std::io;

@@ -12,7 +12,7 @@
 //! CMD gets a process group of its own, which is ended as a whole, except where standard input is a terminal: there it
 //! could not read, so it stays in ours, where Ctrl-C reaches both of us.
 
-use crate::roles::systemd;
+use crate::systemd;
 use rustix::process::{
     Pid, Signal, getppid, kill_process, kill_process_group, set_parent_process_death_signal,
 };

@@ -20,11 +20,11 @@ use super::failure::{Exit, Failure};
 use super::lease::Lease;
 use super::namespace::{self, Namespace, refused};
 use super::options::LockOptions;
-use crate::net::subscription::{News, Subscription};
-use crate::state::events::NodeFact;
-use crate::state::{Code, Denied, Event, Happening, LogIndex, Reply, TreeCommand, TreePath};
 use async_signal::Signals;
 use child::Running;
+use ribbit_net::subscription::{News, Subscription};
+use ribbit_state::events::NodeFact;
+use ribbit_state::{Code, Denied, Event, Happening, LogIndex, Reply, TreeCommand, TreePath};
 use rustix::process::Signal;
 use smol::Timer;
 use smol::future::{FutureExt, pending};
@@ -151,7 +151,7 @@ impl Wanted<'_> {
 }
 
 /// A lease that is nobody's, where only the path of a command matters.
-const NOBODY: crate::state::TokenHash = crate::state::TokenHash([0; 32]);
+const NOBODY: ribbit_state::TokenHash = ribbit_state::TokenHash([0; 32]);
 
 /// Waits until the lock may be free.
 async fn freed(following: &mut Subscription, path: &TreePath) {
@@ -233,7 +233,7 @@ async fn end(running: &mut Running, lease: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::events::NodeChange;
+    use ribbit_state::events::NodeChange;
 
     #[test]
     fn a_lock_is_free_when_it_or_a_folder_above_it_is_gone() {

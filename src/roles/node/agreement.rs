@@ -15,12 +15,12 @@
 //! The digest is a sum of checksums of 32 bits each. It finds bugs, but not a deliberately constructed collision.
 
 use super::{Node, describe, lost};
-use crate::db::digest::DigestAt;
-use crate::net::limits::PEERS_MAX;
-use crate::replica::Failing;
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::options::NodeOptions;
-use crate::state::{LogIndex, RaftId};
+use crate::failure::{Exit, Failure};
+use crate::options::NodeOptions;
+use ribbit_db::digest::DigestAt;
+use ribbit_net::limits::PEERS_MAX;
+use ribbit_replica::Failing;
+use ribbit_state::{LogIndex, RaftId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};

@@ -4,11 +4,11 @@
 //! Each is an ordinary command of bounded size. An idle cluster has none to propose.
 
 use super::{Node, join};
-use crate::db::DbError;
-use crate::net::secret::new_request_id;
-use crate::state::limits::{RING_CROAKS, RULES_LEVEL};
-use crate::state::rows::{Order, Standing, Sweeps, books, scan};
-use crate::state::{AccountId, Command, Request, members};
+use ribbit_db::DbError;
+use ribbit_net::secret::new_request_id;
+use ribbit_state::limits::{RING_CROAKS, RULES_LEVEL};
+use ribbit_state::rows::{Order, Standing, Sweeps, books, scan};
+use ribbit_state::{AccountId, Command, Request, members};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -8,13 +8,13 @@
 use super::Node;
 use super::passwords::Busy;
 use super::service::{Asking, broken};
-use crate::db::DbError;
-use crate::net::protocol::{Answer, NewAccount, Password, Why};
-use crate::net::secret::new_request_id;
-use crate::net::tasks;
-use crate::state::accounts::hash_digest;
-use crate::state::rows::Account;
-use crate::state::{
+use ribbit_db::DbError;
+use ribbit_net::protocol::{Answer, NewAccount, Password, Why};
+use ribbit_net::secret::new_request_id;
+use ribbit_net::tasks;
+use ribbit_state::accounts::hash_digest;
+use ribbit_state::rows::Account;
+use ribbit_state::{
     AccountCommand, AccountId, Code, Command, Denied, Field, LogIndex, OperatorCommand, Request, RequestId,
     Token, TokenHash, social, text,
 };

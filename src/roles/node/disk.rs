@@ -14,10 +14,10 @@
 //! deleted rows but rarely returns it to the file system, so deleting makes room inside the file only.
 
 use super::Node;
-use crate::net::health::no_room;
-use crate::net::protocol::StoreStatus;
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::options::NodeOptions;
+use crate::failure::{Exit, Failure};
+use crate::options::NodeOptions;
+use ribbit_net::health::no_room;
+use ribbit_net::protocol::StoreStatus;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -139,10 +139,10 @@ pub fn refuses(own: bool, leader: bool, full_voters: usize, voters: usize) -> bo
 mod tests {
     use super::super::service::tests::backend;
     use super::*;
-    use crate::net::frame::Plane;
-    use crate::net::listener::{Asker, Node as _};
-    use crate::net::protocol::{Answer, Ask};
-    use crate::state::{Command, Request, RequestId, TokenHash};
+    use ribbit_net::frame::Plane;
+    use ribbit_net::listener::{Asker, Node as _};
+    use ribbit_net::protocol::{Answer, Ask};
+    use ribbit_state::{Command, Request, RequestId, TokenHash};
     use std::net::Ipv4Addr;
 
     #[test]

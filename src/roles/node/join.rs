@@ -10,16 +10,16 @@
 
 use super::seeds::{self, Seeds};
 use super::{Node, lost};
-use crate::db::{Configuration, Identity, Store};
-use crate::net::client::{ask_once, ask_status};
-use crate::net::frame::{FrameError, Plane};
-use crate::net::protocol::{Answer, Ask};
-use crate::net::secret::new_request_id;
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::options::NodeOptions;
-use crate::state::command::NewMember;
-use crate::state::limits::RULES_LEVEL;
-use crate::state::{Code, Denied, HistoryId, Reply, RequestId};
+use crate::failure::{Exit, Failure};
+use crate::options::NodeOptions;
+use ribbit_db::{Configuration, Identity, Store};
+use ribbit_net::client::{ask_once, ask_status};
+use ribbit_net::frame::{FrameError, Plane};
+use ribbit_net::protocol::{Answer, Ask};
+use ribbit_net::secret::new_request_id;
+use ribbit_state::command::NewMember;
+use ribbit_state::limits::RULES_LEVEL;
+use ribbit_state::{Code, Denied, HistoryId, Reply, RequestId};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ pub async fn belong(node: &Arc<Node>, store: &mut Store) -> Result<bool, Failure
         found(&node.options, store).await?;
         return Ok(true);
     }
-    let broken = |error: crate::db::DbError| Failure::new(Exit::Refused, error.to_string());
+    let broken = |error: ribbit_db::DbError| Failure::new(Exit::Refused, error.to_string());
     loop {
         let fresh = new_request_id();
         let (id, member) = store.joining(fresh, introduction(node)).map_err(broken)?;

@@ -13,9 +13,9 @@
 //! - Addresses are limited over all names together, generously, because a whole school may share one address. The caller
 //!   exempts the addresses of trusted proxies: web processes limit their users' addresses themselves.
 
-use crate::net::crowd::household;
-use crate::net::protocol::Ask;
-use crate::state::{AccountId, Code, Command, MessageCommand, RequestId, TokenHash};
+use ribbit_net::crowd::household;
+use ribbit_net::protocol::Ask;
+use ribbit_state::{AccountId, Code, Command, MessageCommand, RequestId, TokenHash};
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::IpAddr;
 use std::sync::Mutex;
@@ -286,7 +286,7 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::protocol::{NewAccount, Password};
+    use ribbit_net::protocol::{NewAccount, Password};
 
     const SECOND_US: u64 = 1_000_000;
 
@@ -399,10 +399,8 @@ mod tests {
     #[test]
     fn after_ten_seconds_there_is_another_token() {
         let ten = Duration::from_secs(10);
-        let slowest = Rate {
-            every: Duration::from_secs(60) / crate::roles::cli::flags::POSTS_PER_MINUTE_MIN,
-            burst: 6,
-        };
+        let slowest =
+            Rate { every: Duration::from_secs(60) / crate::cli::flags::POSTS_PER_MINUTE_MIN, burst: 6 };
         assert!([LOG_INS, OWNER_CHECKS, NEW_ACCOUNTS, slowest].iter().all(|rate| rate.every <= ten));
         for code in [Code::TooManyTries, Code::TooManyAccounts, Code::TooMuchWritten] {
             assert!(code.words().contains("try again in 10 seconds"), "{code}");

@@ -11,15 +11,15 @@
 //! One old store is kept, in the folder `aside`. The next one replaces it.
 
 use super::{Node, seeds, twin};
-use crate::db::disk::{STORE_FILE, log_names, private_file};
-use crate::net::client::ask_once;
-use crate::net::frame::Plane;
-use crate::net::protocol::{Answer, Ask};
-use crate::net::secret::new_request_id;
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::write_file;
-use crate::state::{Code, Reply};
-use crate::ui::plain;
+use crate::failure::{Exit, Failure};
+use crate::write_file;
+use ribbit_db::disk::{STORE_FILE, log_names, private_file};
+use ribbit_net::client::ask_once;
+use ribbit_net::frame::Plane;
+use ribbit_net::protocol::{Answer, Ask};
+use ribbit_net::secret::new_request_id;
+use ribbit_state::{Code, Reply};
+use ribbit_ui::plain;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::Path;

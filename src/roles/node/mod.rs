@@ -70,16 +70,6 @@ use super::network::Network;
 use super::options::NodeOptions;
 use super::panics;
 use super::systemd::{notify, sockets};
-use crate::db::{self, DbError, FileDisk, Identity, Store};
-use crate::net::limits::SUBSCRIBERS_MAX;
-use crate::net::listener::{self, Gate};
-use crate::net::peer::StoreNews;
-use crate::net::protocol::{MemberInfo, StoreStatus};
-use crate::net::tasks;
-use crate::replica::limits::TICK_MS;
-use crate::replica::{Core, CoreOptions, Failing, Replica, Writer};
-use crate::state::limits::{ADDRESS_BYTES_MAX, RULES_LEVEL};
-use crate::state::{HistoryId, RaftId};
 use agreement::Agreement;
 use async_net::TcpListener;
 use coordination::Coordination;
@@ -87,6 +77,16 @@ use disk::Disk;
 use limits::Limits;
 use passwords::Passwords;
 use pins::Pins;
+use ribbit_db::{self, DbError, FileDisk, Identity, Store};
+use ribbit_net::limits::SUBSCRIBERS_MAX;
+use ribbit_net::listener::{self, Gate};
+use ribbit_net::peer::StoreNews;
+use ribbit_net::protocol::{MemberInfo, StoreStatus};
+use ribbit_net::tasks;
+use ribbit_replica::limits::TICK_MS;
+use ribbit_replica::{Core, CoreOptions, Failing, Replica, Writer};
+use ribbit_state::limits::{ADDRESS_BYTES_MAX, RULES_LEVEL};
+use ribbit_state::{HistoryId, RaftId};
 use roster::Peers;
 use seeds::Seeds;
 use service::Service;
@@ -143,7 +143,7 @@ pub(super) struct Member {
     pub agreement: Agreement,
     /// End of the last complete scrub.
     pub scrubbed: Mutex<Option<Instant>>,
-    pub disk: Arc<dyn db::Disk>,
+    pub disk: Arc<dyn ribbit_db::Disk>,
     pub coordination: Coordination,
 }
 

@@ -3,10 +3,10 @@
 //! They describe this member alone. `ribbit health` checks the whole cluster.
 
 use super::Node;
-use crate::net::http::{Page, Status};
-use crate::net::protocol::NodeStatus;
-use crate::roles::process;
-use crate::ui::metrics::{self, Connections};
+use crate::process;
+use ribbit_net::http::{Page, Status};
+use ribbit_net::protocol::NodeStatus;
+use ribbit_ui::metrics::{self, Connections};
 
 /// Returns the page at `path`, or `None` if there is none.
 pub fn page(node: &Node, status: &NodeStatus, path: &str) -> Option<Page> {

@@ -8,10 +8,10 @@
 //! weaker and replaces it (`credentials`).
 
 use super::number_for_tests;
-use crate::roles::failure::{Exit, Failure};
-use crate::state::limits::PASSWORD_CHARS_MAX;
+use crate::failure::{Exit, Failure};
 use argon2::password_hash::{Output, ParamsString, PasswordHash, Salt, SaltString};
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
+use ribbit_state::limits::PASSWORD_CHARS_MAX;
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
 use std::sync::Arc;

@@ -14,16 +14,16 @@
 
 use super::roster::{Peers, Roster};
 use super::{Node, coordination, describe};
-use crate::net::channel::{Channel, Writer};
-use crate::net::client::ask_status;
-use crate::net::frame::{self, FrameError, Plane};
-use crate::net::limits::{FRAME_BYTES_MAX, LINK_UNHEARD_MAX, PEER_QUEUE_MAX, PREFACE_DEADLINE, WRITE_BYTES};
-use crate::net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreNews};
-use crate::net::protocol::MemberInfo;
-use crate::net::{handshake, socket, tasks};
-use crate::replica::{Envelope, Failing, RaftMessage, Transport};
-use crate::state::limits::MEMBERS_MAX;
-use crate::state::{RaftId, Role};
+use ribbit_net::channel::{Channel, Writer};
+use ribbit_net::client::ask_status;
+use ribbit_net::frame::{self, FrameError, Plane};
+use ribbit_net::limits::{FRAME_BYTES_MAX, LINK_UNHEARD_MAX, PEER_QUEUE_MAX, PREFACE_DEADLINE, WRITE_BYTES};
+use ribbit_net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreNews};
+use ribbit_net::protocol::MemberInfo;
+use ribbit_net::{handshake, socket, tasks};
+use ribbit_replica::{Envelope, Failing, RaftMessage, Transport};
+use ribbit_state::limits::MEMBERS_MAX;
+use ribbit_state::{RaftId, Role};
 use smol::channel::{Receiver, Sender};
 use smol::future::FutureExt;
 use std::collections::BTreeMap;

@@ -10,14 +10,14 @@
 //! treated like damage found by the scrub: the store counts as lost.
 
 use super::service::Asking;
-use crate::db::pin::{Pin, Sum};
-use crate::db::{self, DbError};
-use crate::net::limits::{PIN_IDLE_MAX, PIN_TIME_MAX, PINS_MAX};
-use crate::net::pinned::{PinAnswer, PinAsk, PinHead, PinId};
-use crate::net::protocol::{Answer, Why};
-use crate::net::tasks;
-use crate::replica::Failing;
-use crate::state::Token;
+use ribbit_db::pin::{Pin, Sum};
+use ribbit_db::{self, DbError};
+use ribbit_net::limits::{PIN_IDLE_MAX, PIN_TIME_MAX, PINS_MAX};
+use ribbit_net::pinned::{PinAnswer, PinAsk, PinHead, PinId};
+use ribbit_net::protocol::{Answer, Why};
+use ribbit_net::tasks;
+use ribbit_replica::Failing;
+use ribbit_state::Token;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -162,7 +162,7 @@ impl Asking<'_> {
             };
         }
         let pinned = smol::unblock(move || {
-            db::reading(|| match wanted {
+            ribbit_db::reading(|| match wanted {
                 Some(wanted) => wanted.take(),
                 None => reader.pin().map(|pin| (Some(pin), 0)),
             })
@@ -210,7 +210,7 @@ impl Asking<'_> {
         if let Some(pause) = self.node.pins.pause {
             smol::Timer::after(pause).await;
         }
-        smol::unblock(move || db::reading(|| step(&pin))).await
+        smol::unblock(move || ribbit_db::reading(|| step(&pin))).await
     }
 
     /// Turns a step's result into an answer. An error ends the process, as a damaged or failing store.
@@ -231,7 +231,7 @@ impl Asking<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::{FileDisk, Store};
+    use ribbit_db::{FileDisk, Store};
 
     fn pins(idle_ms: u64, time_ms: u64) -> Arc<Pins> {
         let (idle_max, time_max) = (Duration::from_millis(idle_ms), Duration::from_millis(time_ms));

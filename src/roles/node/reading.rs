@@ -7,9 +7,9 @@
 //! ```
 
 use super::service::{Asking, broken, undecided};
-use crate::net::protocol::{Answer, Why};
-use crate::replica::Unreached;
-use crate::state::{Code, Consistency, Denied, LogIndex, Query, Token};
+use ribbit_net::protocol::{Answer, Why};
+use ribbit_replica::Unreached;
+use ribbit_state::{Code, Consistency, Denied, LogIndex, Query, Token};
 use std::time::{Duration, Instant};
 
 /// Maximum time that a read waits for an index.

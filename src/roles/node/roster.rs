@@ -7,14 +7,14 @@
 //! This module opens no connection. The links are in [`super::peers`].
 
 use super::Node;
-use crate::db::Identity;
-use crate::net::limits::PEERS_MAX;
-use crate::net::peer::{self, PeerFrame, PeerTalk};
-use crate::net::protocol::MemberInfo;
-use crate::state::limits::ADDRESS_BYTES_MAX;
-use crate::state::rows::{Member, books};
-use crate::state::{MemberName, RaftId, Role, members};
 use event_listener::Event;
+use ribbit_db::Identity;
+use ribbit_net::limits::PEERS_MAX;
+use ribbit_net::peer::{self, PeerFrame, PeerTalk};
+use ribbit_net::protocol::MemberInfo;
+use ribbit_state::limits::ADDRESS_BYTES_MAX;
+use ribbit_state::rows::{Member, books};
+use ribbit_state::{MemberName, RaftId, Role, members};
 use smol::channel::Sender;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -212,7 +212,7 @@ impl Roster {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{ClusterId, HistoryId, Role};
+    use ribbit_state::{ClusterId, HistoryId, Role};
 
     fn info(raft_id: RaftId, address: &str) -> MemberInfo {
         MemberInfo {

@@ -2,9 +2,8 @@
 //! members still have it. A damaged store counts as lost.
 
 use super::Node;
-use crate::db;
-use crate::db::limits::{SCRUB_CHUNK_BYTES, SCRUB_STEP_BYTES};
-use crate::replica::Failing;
+use ribbit_db::limits::{SCRUB_CHUNK_BYTES, SCRUB_STEP_BYTES};
+use ribbit_replica::Failing;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,7 +20,7 @@ pub async fn run(node: Arc<Node>, pause: Duration) {
         smol::Timer::after(pause).await;
         for _ in 0..SCRUB_STEP_BYTES.div_ceil(SCRUB_CHUNK_BYTES) {
             let reader = member.replica.reader().clone();
-            match smol::unblock(move || db::reading(|| reader.scrub())).await {
+            match smol::unblock(move || ribbit_db::reading(|| reader.scrub())).await {
                 Ok(None) => {}
                 Ok(Some(pass)) => {
                     log::info!("scrub complete, no damage: {} rows, {} log entries", pass.rows, pass.entries);

@@ -10,14 +10,14 @@
 //! store, although the cluster file lists only coordinators. Entries are hints, and their number is bounded.
 
 use super::Node;
-use crate::net::client::ask_status;
-use crate::net::frame::Plane;
-use crate::net::limits::PEERS_MAX;
-use crate::net::protocol::MemberInfo;
-use crate::net::tasks;
-use crate::roles::address_book::AddressBook;
-use crate::roles::options::NodeOptions;
-use crate::state::limits::ADDRESS_BYTES_MAX;
+use crate::address_book::AddressBook;
+use crate::options::NodeOptions;
+use ribbit_net::client::ask_status;
+use ribbit_net::frame::Plane;
+use ribbit_net::limits::PEERS_MAX;
+use ribbit_net::protocol::MemberInfo;
+use ribbit_net::tasks;
+use ribbit_state::limits::ADDRESS_BYTES_MAX;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The seed addresses of one node.
@@ -97,7 +97,7 @@ pub async fn ask_around(node: &Arc<Node>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::roles::node::service::tests::backend;
+    use crate::node::service::tests::backend;
 
     #[test]
     fn members_that_were_heard_come_first_and_reports_are_bounded() {

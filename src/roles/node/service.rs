@@ -6,18 +6,18 @@
 use super::coordination::{self, locked, servers};
 use super::reading::READ_WAIT;
 use super::{Member, Node, pages, peers, snapshots, subscriptions, tokens};
-use crate::db::DbError;
-use crate::net::channel::Channel;
-use crate::net::client::ask_once;
-use crate::net::frame::{FrameError, Plane};
-use crate::net::http::Page;
-use crate::net::listener;
-use crate::net::listener::{Asker, Outlet};
-use crate::net::protocol::{Answer, Ask, NodeStatus, Why};
-use crate::net::tasks;
-use crate::replica::{Undecided, Unreached};
-use crate::state::command::NewMember;
-use crate::state::{
+use ribbit_db::DbError;
+use ribbit_net::channel::Channel;
+use ribbit_net::client::ask_once;
+use ribbit_net::frame::{FrameError, Plane};
+use ribbit_net::http::Page;
+use ribbit_net::listener;
+use ribbit_net::listener::{Asker, Outlet};
+use ribbit_net::protocol::{Answer, Ask, NodeStatus, Why};
+use ribbit_net::tasks;
+use ribbit_replica::{Undecided, Unreached};
+use ribbit_state::command::NewMember;
+use ribbit_state::{
     AccountId, ClusterId, Code, Command, Denied, LogIndex, MemberName, Outcome, Reply, Request, RequestId,
     Role, Token, TokenHash, Wanted, members, social,
 };
@@ -384,23 +384,23 @@ impl Asking<'_> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::db::{Configuration, FileDisk, Identity, Store};
-    use crate::net::keys::{KEY_BYTES, Keys};
-    use crate::net::limits::SUBSCRIBERS_MAX;
-    use crate::net::listener::{Gate, Node as _};
-    use crate::net::protocol::Password;
-    use crate::net::tasks;
-    use crate::replica::{Core, CoreOptions, Replica, Writer};
-    use crate::roles::node::agreement::Agreement;
-    use crate::roles::node::disk::Disk;
-    use crate::roles::node::limits::Limits;
-    use crate::roles::node::passwords::{self, Passwords};
-    use crate::roles::node::roster::Peers;
-    use crate::roles::node::seeds::Seeds;
-    use crate::roles::node::supervised::Pulse;
-    use crate::roles::node::whereabouts::Whereabouts;
-    use crate::roles::options::NodeOptions;
-    use crate::state::{Consistency, Field, HistoryId, Query, TokenHash, TreeCommand};
+    use crate::node::agreement::Agreement;
+    use crate::node::disk::Disk;
+    use crate::node::limits::Limits;
+    use crate::node::passwords::{self, Passwords};
+    use crate::node::roster::Peers;
+    use crate::node::seeds::Seeds;
+    use crate::node::supervised::Pulse;
+    use crate::node::whereabouts::Whereabouts;
+    use crate::options::NodeOptions;
+    use ribbit_db::{Configuration, FileDisk, Identity, Store};
+    use ribbit_net::keys::{KEY_BYTES, Keys};
+    use ribbit_net::limits::SUBSCRIBERS_MAX;
+    use ribbit_net::listener::{Gate, Node as _};
+    use ribbit_net::protocol::Password;
+    use ribbit_net::tasks;
+    use ribbit_replica::{Core, CoreOptions, Replica, Writer};
+    use ribbit_state::{Consistency, Field, HistoryId, Query, TokenHash, TreeCommand};
     use smol::lock::Semaphore;
     use std::net::Ipv4Addr;
     use std::path::Path;
@@ -412,7 +412,7 @@ pub(super) mod tests {
     }
 
     /// Returns a backend that was founded with these voters and has no links.
-    pub(in crate::roles::node) fn backend(folder: &Path, voters: &[u64]) -> Arc<Service> {
+    pub(in crate::node) fn backend(folder: &Path, voters: &[u64]) -> Arc<Service> {
         backend_with(folder, voters, u64::MAX)
     }
 

@@ -12,19 +12,19 @@
 
 use super::Node;
 use super::peers;
-use crate::db::snapshot::{Chunk, SnapshotHead, SnapshotReader, SnapshotSum, SnapshotWriter};
-use crate::db::{self, DbError};
-use crate::net::channel::{Channel, Reader};
-use crate::net::frame::{self, FrameError, Plane};
-use crate::net::handshake;
-use crate::net::limits::{PREFACE_DEADLINE, SNAPSHOT_CHUNK_BYTES_MAX, SNAPSHOT_RETRY_PAUSE, SNAPSHOT_STALL};
-use crate::net::peer::PeerHello;
-use crate::replica::{
+use bytes::Bytes;
+use ribbit_db::snapshot::{Chunk, SnapshotHead, SnapshotReader, SnapshotSum, SnapshotWriter};
+use ribbit_db::{self, DbError};
+use ribbit_net::channel::{Channel, Reader};
+use ribbit_net::frame::{self, FrameError, Plane};
+use ribbit_net::handshake;
+use ribbit_net::limits::{PREFACE_DEADLINE, SNAPSHOT_CHUNK_BYTES_MAX, SNAPSHOT_RETRY_PAUSE, SNAPSHOT_STALL};
+use ribbit_net::peer::PeerHello;
+use ribbit_replica::{
     Failing, RaftMessage, convert,
     core::{announces, describe_snapshot},
 };
-use crate::state::RaftId;
-use bytes::Bytes;
+use ribbit_state::RaftId;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -109,7 +109,7 @@ async fn try_send(
     loop {
         let chunk;
         (reader, chunk) = smol::unblock(move || {
-            let chunk = db::reading(|| reader.next_chunk());
+            let chunk = ribbit_db::reading(|| reader.next_chunk());
             (reader, chunk)
         })
         .await;

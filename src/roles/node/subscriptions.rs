@@ -18,14 +18,14 @@
 use super::reading::READ_WAIT;
 use super::service::broken;
 use super::{Member, Node};
-use crate::db::DbError;
-use crate::net::frame::FrameError;
-use crate::net::limits::{LIVE_BEAT, LIVE_GATHER, LIVE_OLD_MAX};
-use crate::net::listener::Outlet;
-use crate::net::protocol::{Answer, Lapse, Why};
-use crate::replica::Unreached;
-use crate::replica::live::{Follower, Lapsed};
-use crate::state::{Code, Denied, Interest, LogIndex, Role, Token, Wanted};
+use ribbit_db::DbError;
+use ribbit_net::frame::FrameError;
+use ribbit_net::limits::{LIVE_BEAT, LIVE_GATHER, LIVE_OLD_MAX};
+use ribbit_net::listener::Outlet;
+use ribbit_net::protocol::{Answer, Lapse, Why};
+use ribbit_replica::Unreached;
+use ribbit_replica::live::{Follower, Lapsed};
+use ribbit_state::{Code, Denied, Interest, LogIndex, Role, Token, Wanted};
 use smol::future::FutureExt;
 use std::time::Instant;
 
@@ -148,23 +148,23 @@ async fn until(moment: Instant) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::channel::Channel;
-    use crate::net::client::Client;
-    use crate::net::frame::{self, Plane};
-    use crate::net::keys::Keys;
-    use crate::net::limits::{FRAME_BYTES_MAX, SUBSCRIBERS_MAX};
-    use crate::net::protocol::{AnswerFrame, Ask, AskFrame};
-    use crate::net::secret::stored_token;
-    use crate::net::subscription::{News, Subscription as Following};
-    use crate::net::{handshake, listener, tasks};
-    use crate::replica::limits::LIVE_EVENTS_MAX;
-    use crate::roles::node::service::{Service, tests::backend};
-    use crate::roles::node::tokens;
-    use crate::state::{
+    use crate::node::service::{Service, tests::backend};
+    use crate::node::tokens;
+    use async_net::TcpListener;
+    use ribbit_net::channel::Channel;
+    use ribbit_net::client::Client;
+    use ribbit_net::frame::{self, Plane};
+    use ribbit_net::keys::Keys;
+    use ribbit_net::limits::{FRAME_BYTES_MAX, SUBSCRIBERS_MAX};
+    use ribbit_net::protocol::{AnswerFrame, Ask, AskFrame};
+    use ribbit_net::secret::stored_token;
+    use ribbit_net::subscription::{News, Subscription as Following};
+    use ribbit_net::{handshake, listener, tasks};
+    use ribbit_replica::limits::LIVE_EVENTS_MAX;
+    use ribbit_state::{
         AccountId, Command, Consistency, Happening, HistoryId, Page, Query, Reply, Request, RequestId,
         TokenHash,
     };
-    use async_net::TcpListener;
     use std::sync::Arc;
     use std::time::Duration;
 

@@ -5,10 +5,10 @@
 //! an SD card may stall. Ending the process for a stall would only make it read everything again from the same card.
 
 use super::Node;
-use crate::net::tasks;
-use crate::roles::failure::Failure;
-use crate::roles::systemd::{notify, watchdog};
-use crate::state::RaftId;
+use crate::failure::Failure;
+use crate::systemd::{notify, watchdog};
+use ribbit_net::tasks;
+use ribbit_state::RaftId;
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -10,9 +10,9 @@
 //!
 //! Lease tokens are stored as sent. They belong to programs, end with them, and give no access to user data.
 
-use crate::net::protocol::Ask;
-use crate::net::secret::stored_token;
-use crate::state::{TokenHash, Wanted};
+use ribbit_net::protocol::Ask;
+use ribbit_net::secret::stored_token;
+use ribbit_state::{TokenHash, Wanted};
 
 fn hash(session: &mut TokenHash) {
     *session = stored_token(*session);

@@ -5,12 +5,12 @@
 //! address is not this process's own.
 
 use super::Node;
-use crate::db::Store;
-use crate::net::client::ask_status;
-use crate::net::frame::Plane;
-use crate::net::protocol::MemberInfo;
-use crate::roles::failure::{Exit, Failure};
-use crate::state::members;
+use crate::failure::{Exit, Failure};
+use ribbit_db::Store;
+use ribbit_net::client::ask_status;
+use ribbit_net::frame::Plane;
+use ribbit_net::protocol::MemberInfo;
+use ribbit_state::members;
 
 /// Refuses a store that was copied while its member runs elsewhere.
 ///

@@ -10,7 +10,7 @@
 //! never before the socket listens.
 
 use super::Node;
-use crate::roles::options::NodeOptions;
+use crate::options::NodeOptions;
 use event_listener::{Event, EventListener};
 use smol::future::FutureExt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
@@ -153,8 +153,8 @@ fn way_to(to: SocketAddr) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::keys::Keys;
-    use crate::state::{ClusterId, Role};
+    use ribbit_net::keys::Keys;
+    use ribbit_state::{ClusterId, Role};
 
     fn options(advertise: Option<&str>, coordinators: &[&str]) -> NodeOptions {
         NodeOptions {
@@ -165,7 +165,7 @@ mod tests {
             advertise: advertise.map(str::to_string),
             data_dir: "unused".into(),
             cluster: ClusterId(1),
-            keys: Keys::of_cluster(ClusterId(1), &[1; crate::net::keys::KEY_BYTES]),
+            keys: Keys::of_cluster(ClusterId(1), &[1; ribbit_net::keys::KEY_BYTES]),
             trusted_proxies: Vec::new(),
             coordinators: coordinators.iter().map(ToString::to_string).collect(),
             found_only: false,

@@ -10,10 +10,10 @@
 //! It is there as a whole or not at all. Several processes of one person may use it at once: who changes it locks the
 //! folder meanwhile, and changes only the session that it knows; one that was closed is not brought back.
 
-use crate::net::secret::{TOKEN_BYTES, from_hex, to_hex};
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::{env_file, write_file};
-use crate::state::{ClusterId, Token};
+use crate::failure::{Exit, Failure};
+use crate::{env_file, write_file};
+use ribbit_net::secret::{TOKEN_BYTES, from_hex, to_hex};
+use ribbit_state::{ClusterId, Token};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -152,7 +152,7 @@ fn format(kept: &Kept) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::HistoryId;
+    use ribbit_state::HistoryId;
 
     fn kept(username: &str, token: u8, index: u64) -> Kept {
         let seen = Some(Token { history: HistoryId(10), index });

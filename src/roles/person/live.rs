@@ -12,11 +12,11 @@
 
 use super::Person;
 use super::stop::Stop;
-use crate::net::limits::LIVE_SILENCE;
-use crate::net::protocol::{Lapse, Why};
-use crate::net::subscription::{News, Subscription};
-use crate::state::query::FeedCroak;
-use crate::state::{Event, Happening, LogIndex, Query, Token};
+use ribbit_net::limits::LIVE_SILENCE;
+use ribbit_net::protocol::{Lapse, Why};
+use ribbit_net::subscription::{News, Subscription};
+use ribbit_state::query::FeedCroak;
+use ribbit_state::{Event, Happening, LogIndex, Query, Token};
 use smol::future::FutureExt;
 use std::time::Duration;
 

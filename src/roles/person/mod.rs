@@ -25,19 +25,19 @@ pub mod stop;
 
 use super::failure::{Exit, Failure};
 use super::options::{Group, PersonOptions};
-use crate::net::client::{Client, Tell};
-use crate::net::protocol::{Answer, Ask, NewAccount, Password, Why};
-use crate::net::secret::{new_request_id, new_token, token_hash};
-use crate::net::subscription::Subscription;
-use crate::state::text::{
+use kept::{Keeper, Kept};
+use ribbit_net::client::{Client, Tell};
+use ribbit_net::protocol::{Answer, Ask, NewAccount, Password, Why};
+use ribbit_net::secret::{new_request_id, new_token, token_hash};
+use ribbit_net::subscription::Subscription;
+use ribbit_state::text::{
     check_croak, check_email, check_message, check_name, check_password, fold_username,
 };
-use crate::state::{
+use ribbit_state::{
     AccountId, ClusterId, Code, Command, Consistency, Denied, LogIndex, MessageCommand, Page, Query, Reply,
     Request, Token, TokenHash, Wanted,
 };
-use crate::ui::lines::Style;
-use kept::{Keeper, Kept};
+use ribbit_ui::lines::Style;
 use std::io::IsTerminal;
 use std::time::Duration;
 use stop::Stop;

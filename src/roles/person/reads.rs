@@ -2,11 +2,11 @@
 
 use super::stop::Stop;
 use super::{Got, Person, unexpected};
-use crate::state::limits::{FEED_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
-use crate::state::people::Acquaintance;
-use crate::state::query::{FeedCroak, Person as Who, Whom};
-use crate::state::talks::{Talk, TalkLine, TalkMessage, Unread};
-use crate::state::{LogIndex, Page, Query};
+use ribbit_state::limits::{FEED_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
+use ribbit_state::people::Acquaintance;
+use ribbit_state::query::{FeedCroak, Person as Who, Whom};
+use ribbit_state::talks::{Talk, TalkLine, TalkMessage, Unread};
+use ribbit_state::{LogIndex, Page, Query};
 
 /// Some of a feed.
 #[derive(Debug, Clone, PartialEq, Eq)]

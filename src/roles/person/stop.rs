@@ -1,10 +1,10 @@
 //! Why something that a person asked for did not come to pass, and how a script is told.
 
-use crate::net::client::Unreachable;
-use crate::net::protocol::Why;
-use crate::roles::failure::{Exit, Failure};
-use crate::state::{Code, Denied};
-use crate::ui::words::{self, Trouble};
+use crate::failure::{Exit, Failure};
+use ribbit_net::client::Unreachable;
+use ribbit_net::protocol::Why;
+use ribbit_state::{Code, Denied};
+use ribbit_ui::words::{self, Trouble};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
@@ -90,7 +90,7 @@ impl From<Stop> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::Field;
+    use ribbit_state::Field;
 
     #[test]
     fn what_is_wrong_has_words_and_an_exit_code() {

@@ -1,14 +1,14 @@
 //! `touch`, `mkdir`, `rm`, `write`, `acquire`, `release`: what changes the tree.
 
 use super::{Session, Typist};
-use crate::roles::editor::{self, LineEditor};
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::namespace::{refused, shown};
-use crate::roles::output;
-use crate::state::limits::NODE_BYTES_MAX;
-use crate::state::namespace::Guard;
-use crate::state::rows::Kind;
-use crate::state::{Code, Consistency, Denied, Reply, TreeCommand, TreePath};
+use crate::editor::{self, LineEditor};
+use crate::failure::{Exit, Failure};
+use crate::namespace::{refused, shown};
+use crate::output;
+use ribbit_state::limits::NODE_BYTES_MAX;
+use ribbit_state::namespace::Guard;
+use ribbit_state::rows::Kind;
+use ribbit_state::{Code, Consistency, Denied, Reply, TreeCommand, TreePath};
 use std::io::{self, IsTerminal, Read};
 
 pub async fn touch(session: &Session, path: TreePath) -> Result<(), Failure> {
@@ -108,11 +108,11 @@ pub async fn release(session: &Session, path: TreePath) -> Result<(), Failure> {
     if session.typist == Typist::Once {
         return Err(only_while_it_runs("release", &path));
     }
-    let lease = session.held.lock().await.lease.as_ref().map(crate::roles::lease::Lease::token);
+    let lease = session.held.lock().await.lease.as_ref().map(crate::lease::Lease::token);
     let Some(lease) = lease else {
         // Nothing is this shell's; somebody else's may be there.
         let place = session.namespace.node(&path, Consistency::Linearizable).await?.node;
-        let release = TreeCommand::Release { path: path.clone(), lease: crate::state::TokenHash([0; 32]) };
+        let release = TreeCommand::Release { path: path.clone(), lease: ribbit_state::TokenHash([0; 32]) };
         let code = match place.map(|node| node.kind) {
             None => Code::NotHeld,
             Some(Kind::Lock) => Code::LockHeld,

@@ -1,12 +1,12 @@
 //! What can be typed at the shell: one table, for its parser, its help and its completion.
 
-use crate::roles::cli::typed::place;
-use crate::state::namespace::Guard;
-use crate::state::{Consistency, LogIndex, TreePath};
-use crate::ui::nearest::nearest;
-use crate::ui::plain;
+use crate::cli::typed::place;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use ribbit_state::namespace::Guard;
+use ribbit_state::{Consistency, LogIndex, TreePath};
+use ribbit_ui::nearest::nearest;
+use ribbit_ui::plain;
 use std::path::PathBuf;
 
 /// One line.

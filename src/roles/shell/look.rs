@@ -2,13 +2,13 @@
 
 use super::commands::TestLine;
 use super::{Session, Typist};
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::namespace::{refused, shown};
-use crate::roles::output;
-use crate::state::rows::Kind;
-use crate::state::{Code, Consistency, Denied, TreePath};
-use crate::ui::table::{self, Side};
-use crate::ui::{plain, time, tree};
+use crate::failure::{Exit, Failure};
+use crate::namespace::{refused, shown};
+use crate::output;
+use ribbit_state::rows::Kind;
+use ribbit_state::{Code, Consistency, Denied, TreePath};
+use ribbit_ui::table::{self, Side};
+use ribbit_ui::{plain, time, tree};
 use std::io::{self, IsTerminal, Write};
 
 pub async fn ls(
@@ -53,7 +53,7 @@ async fn missing(session: &Session, path: &TreePath, consistency: Consistency) -
     if consistency == Consistency::Stale {
         return refused(path, denied);
     }
-    let touch = crate::state::TreeCommand::Touch { path: path.clone(), lease: None };
+    let touch = ribbit_state::TreeCommand::Touch { path: path.clone(), lease: None };
     session.namespace.refusal(&touch, denied).await
 }
 

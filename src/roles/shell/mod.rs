@@ -9,7 +9,7 @@
 //! - Locks that are acquired belong to the session's one lease, which begins with the first and ends with the session;
 //!   when it is lost meanwhile, that is said at once. A single command would let go at once: it is told of `ribbit lock`.
 //! - Lines from standard input stop at the first that fails, with its exit code.
-//! - What others wrote is shown with control characters written out ([`crate::ui::plain`]); `cat` into a pipe is bytes.
+//! - What others wrote is shown with control characters written out ([`ribbit_ui::plain`]); `cat` into a pipe is bytes.
 //!
 //! - [`commands`]: what can be typed; [`words`]: a line taken apart
 //! - [`look`], [`change`], [`save`], [`watch`]: what is done; [`prompt`]: the terminal
@@ -26,10 +26,10 @@ use super::failure::{Exit, Failure};
 use super::lease::Lease;
 use super::namespace::{Namespace, shown};
 use super::options::ShellOptions;
-use crate::net::tasks;
-use crate::state::TreePath;
 use async_signal::{Signal, Signals};
 use commands::Verb;
+use ribbit_net::tasks;
+use ribbit_state::TreePath;
 use smol::future::FutureExt;
 use smol::stream::StreamExt;
 use std::io::{self, BufRead, IsTerminal};
@@ -192,7 +192,7 @@ impl Session {
     }
 
     /// The lease of this session's locks; begun if there is none, or it is lost.
-    async fn lease(&self) -> Result<crate::state::TokenHash, Failure> {
+    async fn lease(&self) -> Result<ribbit_state::TokenHash, Failure> {
         let mut held = self.held.lock().await;
         if let Some(lease) = held.lease.take_if(|lease| !lease.is_good()) {
             // Before its own task has found out.

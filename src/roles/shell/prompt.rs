@@ -8,15 +8,15 @@
 
 use super::commands::{self, Line, Verb};
 use super::{INTERRUPTED, Session, ending_signals, explain, words};
-use crate::net::tasks;
-use crate::roles::editor::{LineEditor, Read, history_file, pair};
-use crate::roles::failure::Failure;
-use crate::roles::namespace::Namespace;
-use crate::roles::options::ShellOptions;
-use crate::state::TreePath;
-use crate::state::rows::Kind;
+use crate::editor::{LineEditor, Read, history_file, pair};
+use crate::failure::Failure;
+use crate::namespace::Namespace;
+use crate::options::ShellOptions;
 use async_signal::Signal;
 use clap::CommandFactory;
+use ribbit_net::tasks;
+use ribbit_state::TreePath;
+use ribbit_state::rows::Kind;
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use rustyline::completion::Pair;
 use smol::channel::Receiver;
@@ -143,7 +143,7 @@ fn paths(namespace: &Namespace, word: &str) -> Vec<Pair> {
     let matching = names.into_iter().filter(|(path, _)| path.name().starts_with(begin));
     let pair = |(path, kind): (TreePath, Kind)| {
         let end = if kind == Kind::Folder { "/" } else { "" };
-        let display = format!("{}{end}", crate::ui::plain::line(path.name()));
+        let display = format!("{}{end}", ribbit_ui::plain::line(path.name()));
         Pair { display, replacement: words::escaped(path.as_str()) + end }
     };
     matching.map(pair).collect()

@@ -1,19 +1,19 @@
 //! `save`: a place of the tree as files and folders of this machine.
 //!
 //! Every name becomes a name below the folder that was named and nowhere else: a name of the tree has no slash and is
-//! neither `.` nor `..` ([`crate::state::path`]); letters that a terminal would not show as they are, `%` and a leading
+//! neither `.` nor `..` ([`ribbit_state::path`]); letters that a terminal would not show as they are, `%` and a leading
 //! dot are written as `%` and their bytes. Locks become files. Nothing is overwritten: the first thing that is in the
 //! way ends it, and a link is in the way, too.
 
 use super::Session;
 use super::look::warn_if_stale;
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::namespace::shown;
-use crate::roles::output;
-use crate::state::listing::TreeEntry;
-use crate::state::rows::Kind;
-use crate::state::{Consistency, TreePath};
-use crate::ui::plain;
+use crate::failure::{Exit, Failure};
+use crate::namespace::shown;
+use crate::output;
+use ribbit_state::listing::TreeEntry;
+use ribbit_state::rows::Kind;
+use ribbit_state::{Consistency, TreePath};
+use ribbit_ui::plain;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

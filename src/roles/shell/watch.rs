@@ -4,15 +4,15 @@
 //! next, it says so, shows how the place is now, and goes on from there.
 
 use super::{Session, look};
-use crate::net::protocol::Lapse;
-use crate::net::subscription::News;
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::namespace::{Holders, shown};
-use crate::roles::output;
-use crate::state::events::{LeaseFact, NodeChange, NodeFact};
-use crate::state::leases::Ending;
-use crate::state::rows::Kind;
-use crate::state::{Consistency, Event, Happening, LogIndex, Owner, Token, TreePath};
+use crate::failure::{Exit, Failure};
+use crate::namespace::{Holders, shown};
+use crate::output;
+use ribbit_net::protocol::Lapse;
+use ribbit_net::subscription::News;
+use ribbit_state::events::{LeaseFact, NodeChange, NodeFact};
+use ribbit_state::leases::Ending;
+use ribbit_state::rows::Kind;
+use ribbit_state::{Consistency, Event, Happening, LogIndex, Owner, Token, TreePath};
 use std::time::Duration;
 
 /// Before somebody is asked again how it is.
@@ -100,7 +100,7 @@ async fn acquired(session: &Session, change: &NodeChange, fence: LogIndex, holde
 }
 
 fn cause(owner: Owner, fact: LeaseFact) -> String {
-    let who = crate::ui::words::holder(owner, None, "");
+    let who = ribbit_ui::words::holder(owner, None, "");
     match fact {
         LeaseFact::Began => format!("{who} has come"),
         LeaseFact::Ended(Ending::Left) => format!("{who} has let go"),

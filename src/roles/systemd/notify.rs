@@ -4,7 +4,7 @@
 //! since without it the start would count as failed. A socket that cannot be reached is told of once.
 
 use super::watchdog;
-use crate::net::tasks;
+use ribbit_net::tasks;
 use smol::Timer;
 use std::future::pending;
 use std::io;

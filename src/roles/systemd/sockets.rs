@@ -4,7 +4,7 @@
 //! One, for stream connections from the network, listening; anything else is refused in words instead of being served halfway.
 
 use super::{is_for_another, set};
-use crate::roles::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure};
 use async_net::TcpListener;
 use rustix::io::fcntl_setfd;
 use rustix::net::{AddressFamily, SocketType, sockopt};

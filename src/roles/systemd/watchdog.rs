@@ -5,10 +5,10 @@
 //! whoever has to find out why, and lets the process end as it would have.
 
 use super::{is_for_another, notify, set};
-use crate::net::tasks;
-use crate::roles::log_lines;
-use crate::roles::panics;
+use crate::log_lines;
+use crate::panics;
 use async_signal::{Signal, Signals};
+use ribbit_net::tasks;
 use smol::Timer;
 use smol::stream::StreamExt;
 use std::fs;

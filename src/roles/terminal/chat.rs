@@ -8,12 +8,12 @@
 //! ```
 //!
 //! Nobody is harmed when two clients show the same chat for a second. So, other than a lock's lease
-//! ([`crate::roles::lease`]), this one is not given up when it is not confirmed in time: a group that elects a leader, or is
+//! ([`crate::lease`]), this one is not given up when it is not confirmed in time: a group that elects a leader, or is
 //! away for a while, costs nobody their place, as long as nobody else took it.
 //!
 //! Pure: the moments are given, and what is due is asked for.
 
-use crate::state::TokenHash;
+use ribbit_state::TokenHash;
 use std::time::{Duration, Instant};
 
 /// The lease until a server has said how long it is.

@@ -8,8 +8,8 @@
 //!
 //! What stands behind `/post` and behind the name of `/dm` is taken as it is: no quotes, no backslashes.
 
-use crate::ui::nearest::nearest;
-use crate::ui::plain;
+use ribbit_ui::nearest::nearest;
+use ribbit_ui::plain;
 
 /// A longer word is no command that was mistyped.
 const COMMAND_CHARS_MAX: usize = 32;

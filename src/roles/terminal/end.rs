@@ -3,10 +3,10 @@
 use super::login::Opened;
 use super::screen::Screen;
 use super::session::Session;
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::person::Person;
-use crate::roles::person::stop::Stop;
-use crate::ui::words::Note;
+use crate::failure::{Exit, Failure};
+use crate::person::Person;
+use crate::person::stop::Stop;
+use ribbit_ui::words::Note;
 use smol::Timer;
 use smol::future::or;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! `/export`: everything that is kept of a person, in a file that nobody else may read.
 
 use super::session::{Halt, Session};
-use crate::roles::person::stop::Stop;
-use crate::ui::export::Export;
+use crate::person::stop::Stop;
+use ribbit_ui::export::Export;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -46,7 +46,7 @@ impl Session {
         while let Some(query) = export.query() {
             let page = self.person.read(query).await?.what;
             let piece =
-                export.take(page).map_err(|_| Stop::undecided(crate::net::protocol::Why::NotServing))?;
+                export.take(page).map_err(|_| Stop::undecided(ribbit_net::protocol::Why::NotServing))?;
             if let Err(error) = out.write_all(piece.as_bytes()) {
                 return Ok(Err(error));
             }

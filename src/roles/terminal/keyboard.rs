@@ -4,8 +4,8 @@
 //! is as it was before once [`Keyboard::end`] is through, or this process is told to end.
 
 use super::screen::{Desk, Typing};
-use crate::roles::editor::{Before, LineEditor, Read};
-use crate::roles::failure::Failure;
+use crate::editor::{Before, LineEditor, Read};
+use crate::failure::Failure;
 use rustix::process::{Signal, getpid, kill_process};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use smol::channel::{self, Receiver, Sender};

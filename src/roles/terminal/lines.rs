@@ -1,8 +1,8 @@
-//! Lines of a terminal that [`crate::ui::lines`] has no words for.
+//! Lines of a terminal that [`ribbit_ui::lines`] has no words for.
 
-use crate::state::query::Person;
-use crate::ui::lines::{self, Style};
-use crate::ui::plain;
+use ribbit_state::query::Person;
+use ribbit_ui::lines::{self, Style};
+use ribbit_ui::plain;
 
 /// `@ada  Ada Lovelace  (you)`.
 pub fn person(person: &Person, how: &str, style: Style) -> String {

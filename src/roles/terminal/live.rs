@@ -4,12 +4,11 @@
 //! came while no server remembered what happened: those are looked for where they wait.
 
 use super::session::Session;
-use crate::net::protocol::Lapse;
-use crate::roles::person::live::{Live, Tidings};
-use crate::roles::person::stop::Stop;
-use crate::state::query::{FeedCroak, Whom};
-use crate::state::{AccountId, Code, Denied, Happening, LogIndex, Page, Query};
-use crate::ui;
+use crate::person::live::{Live, Tidings};
+use crate::person::stop::Stop;
+use ribbit_net::protocol::Lapse;
+use ribbit_state::query::{FeedCroak, Whom};
+use ribbit_state::{AccountId, Code, Denied, Happening, LogIndex, Page, Query};
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -80,7 +79,7 @@ impl Session {
         }
         self.lately.note(croak.id);
         self.names.meet(&croak.author.username);
-        if self.screen.shown(ui::lines::croak(croak, self.style)).await {
+        if self.screen.shown(ribbit_ui::lines::croak(croak, self.style)).await {
             self.marks.saw_feed(croak.id);
         }
     }

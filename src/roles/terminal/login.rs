@@ -1,15 +1,15 @@
 //! Who is at the terminal: the session that is kept, else a log-in, else a new account. Questions wait for their answers:
 //! nothing else goes on meanwhile.
 
-use crate::net::protocol::{NewAccount, Password};
-use crate::roles::editor::{LineEditor, Read};
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::person::Person;
-use crate::roles::person::secret_line::{self, Typed};
-use crate::roles::person::stop::Stop;
-use crate::state::text::{check_email, check_name, check_password, fold_username};
-use crate::state::{Code, Denied};
-use crate::ui::words;
+use crate::editor::{LineEditor, Read};
+use crate::failure::{Exit, Failure};
+use crate::person::Person;
+use crate::person::secret_line::{self, Typed};
+use crate::person::stop::Stop;
+use ribbit_net::protocol::{NewAccount, Password};
+use ribbit_state::text::{check_email, check_name, check_password, fold_username};
+use ribbit_state::{Code, Denied};
+use ribbit_ui::words;
 
 /// Wrong passwords until it is given up.
 const TRIES_MAX: u32 = 3;

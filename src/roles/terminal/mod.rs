@@ -37,12 +37,11 @@ use super::failure::Failure;
 use super::options::TerminalOptions;
 use super::person::Person;
 use super::shell::ending_signals;
-use crate::net::client::Contact;
-use crate::state::Query;
-use crate::ui;
-use crate::ui::lines::Style;
 use keyboard::Keyboard;
 use names::Names;
+use ribbit_net::client::Contact;
+use ribbit_state::Query;
+use ribbit_ui::lines::Style;
 use screen::Screen;
 use session::Session;
 use smol::channel::{self, Receiver};
@@ -79,7 +78,7 @@ pub async fn run(options: &TerminalOptions) -> Result<u8, Failure> {
         // Until there is a screen.
         let telling = async move {
             while let Ok(contact) = notices.recv().await {
-                eprintln!("-- {}", ui::lines::contact(&contact));
+                eprintln!("-- {}", ribbit_ui::lines::contact(&contact));
             }
             smol::future::pending().await
         };
@@ -121,7 +120,7 @@ async fn at_terminal(
     let ended = typed::run(&session, &keyboard, options.take_over, notices, &mut signals).await;
     keyboard.end().await;
     while let Ok(contact) = notices.try_recv() {
-        session.screen.note(format!("-- {}", ui::lines::contact(&contact))).await;
+        session.screen.note(format!("-- {}", ribbit_ui::lines::contact(&contact))).await;
     }
     let screen = session.screen.clone();
     let ended = end::end(session, ended).await;
@@ -141,7 +140,7 @@ fn completion(person: Person, names: Names) -> super::editor::Complete {
             None
         };
         match smol::block_on(asked.or(late)).map(|got| got.what) {
-            Some(crate::state::Page::People { people, .. }) => {
+            Some(ribbit_state::Page::People { people, .. }) => {
                 people.into_iter().map(|one| one.person.username).collect()
             }
             _ => Vec::new(),

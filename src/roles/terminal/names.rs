@@ -1,7 +1,7 @@
 //! Names that Tab may complete: those that were met in this session, and those that the group has.
 
 use super::commands::{Entry, TABLE, find};
-use crate::roles::editor::pair;
+use crate::editor::pair;
 use rustyline::completion::Pair;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -2,11 +2,11 @@
 
 use super::chat::Due;
 use super::session::{Halt, Session};
-use crate::net::protocol::{Answer, Ask};
-use crate::net::secret::{new_token, token_hash};
-use crate::roles::lease::words_for;
-use crate::roles::person::stop::Stop;
-use crate::state::{Code, Denied, LeaseCommand, TokenHash};
+use crate::lease::words_for;
+use crate::person::stop::Stop;
+use ribbit_net::protocol::{Answer, Ask};
+use ribbit_net::secret::{new_token, token_hash};
+use ribbit_state::{Code, Denied, LeaseCommand, TokenHash};
 use smol::Timer;
 use smol::future::or;
 use std::time::{Duration, Instant};

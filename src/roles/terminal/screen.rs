@@ -9,8 +9,8 @@
 //!
 //! Where it is no terminal, what was asked for goes to standard output, and notices to standard error.
 
-use crate::roles::editor::{Before, Print};
-use crate::roles::output;
+use crate::editor::{Before, Print};
+use crate::output;
 use smol::channel::{self, Receiver, Sender};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};

@@ -10,16 +10,15 @@ use super::login::Opened;
 use super::names::Names;
 use super::screen::{Desk, Screen};
 use super::talks::Marks;
-use crate::roles::person::reads::Feed;
-use crate::roles::person::stop::Stop;
-use crate::roles::person::{Got, Person};
-use crate::state::limits::CROAK_CHARS_MAX;
-use crate::state::query::Person as Profile;
-use crate::state::text::{check_croak, croak_chars};
-use crate::state::{Code, Denied, LogIndex, TokenHash};
-use crate::ui;
-use crate::ui::lines::Style;
+use crate::person::reads::Feed;
+use crate::person::stop::Stop;
+use crate::person::{Got, Person};
 use event_listener::Event;
+use ribbit_state::limits::CROAK_CHARS_MAX;
+use ribbit_state::query::Person as Profile;
+use ribbit_state::text::{check_croak, croak_chars};
+use ribbit_state::{Code, Denied, LogIndex, TokenHash};
+use ribbit_ui::lines::Style;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -226,7 +225,7 @@ impl Session {
         for croak in &croaks {
             self.lately.note(croak.id);
             self.names.meet(&croak.author.username);
-            shown.push(ui::lines::croak(croak, self.style));
+            shown.push(ribbit_ui::lines::croak(croak, self.style));
         }
         if older.is_some() {
             shown.insert(0, "  (`/feed more` shows older ones)".to_string());
@@ -268,7 +267,7 @@ impl Session {
                 self.names.meet(&one.person.username);
                 shown.push(match one.person.account == self.me.account {
                     true => lines::person(&one.person, "you", self.style),
-                    false => ui::lines::acquaintance(one, self.style),
+                    false => ribbit_ui::lines::acquaintance(one, self.style),
                 });
             }
             after = more;

@@ -6,14 +6,13 @@
 
 use super::lines;
 use super::session::{Halt, Session};
-use crate::roles::person::stop::Stop;
-use crate::state::limits::{MESSAGE_CHARS_MAX, TALK_PAGE_MAX, UNREAD_CROAKS_MAX};
-use crate::state::query::{Person, Whom};
-use crate::state::talks::{Fate, TalkMessage};
-use crate::state::text::{check_message, croak_chars};
-use crate::state::{AccountId, Code, Command, Denied, LogIndex, MessageCommand, Page, Query, Reply};
-use crate::ui;
+use crate::person::stop::Stop;
 use event_listener::Event;
+use ribbit_state::limits::{MESSAGE_CHARS_MAX, TALK_PAGE_MAX, UNREAD_CROAKS_MAX};
+use ribbit_state::query::{Person, Whom};
+use ribbit_state::talks::{Fate, TalkMessage};
+use ribbit_state::text::{check_message, croak_chars};
+use ribbit_state::{AccountId, Code, Command, Denied, LogIndex, MessageCommand, Page, Query, Reply};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -127,7 +126,7 @@ impl Session {
             return Err(self.too_long(words));
         }
         let session = self.token()?;
-        let username = crate::state::text::fold_username(name)?;
+        let username = ribbit_state::text::fold_username(name)?;
         let send = MessageCommand::Send { session, username: username.clone(), text: text.to_string() };
         let sending = self.person.write(Command::Message(send));
         let id = |written: &Result<Reply, Stop>| match written {
@@ -138,7 +137,7 @@ impl Session {
         let message = id(&written);
         written?;
         self.names.meet(&username);
-        self.screen.show(format!("to @{username}: {}", ui::lines::fate(Fate::Saved))).await;
+        self.screen.show(format!("to @{username}: {}", ribbit_ui::lines::fate(Fate::Saved))).await;
         let Some(message) = message else { return Ok(()) };
         // What was answered was read, if all of it stood here.
         if let Ok(talk) = self.person.talk(Whom::Named(username), None, 1).await {
@@ -165,7 +164,7 @@ impl Session {
     /// Shows a conversation: then it counts as read.
     pub async fn talk(&self, name: &str) -> Result<(), Stop> {
         let talk = self.person.talk(Whom::Named(name.to_string()), None, TALK_PAGE_MAX).await?;
-        let with = ui::lines::name_of(talk.with.as_ref());
+        let with = ribbit_ui::lines::name_of(talk.with.as_ref());
         let Some(newest) = talk.messages.first().map(|message| message.id) else {
             self.screen
                 .show(format!("you and {with} have not talked yet: `/dm {} TEXT` begins", lines::name(name)))
@@ -178,7 +177,7 @@ impl Session {
         }
         for message in talk.messages.iter().rev() {
             self.lately.note(message.id);
-            shown.push(ui::lines::message(message, talk.with.as_ref(), &self.me, self.style));
+            shown.push(ribbit_ui::lines::message(message, talk.with.as_ref(), &self.me, self.style));
         }
         if self.screen.shown(shown.join("\n")).await && talk.waiting > 0 {
             self.marks.mark(talk.with_account, newest, newest);
@@ -189,7 +188,9 @@ impl Session {
     /// Shows a message that came, and counts it as delivered once it stands there.
     pub async fn show_message(&self, with: AccountId, who: Option<&Person>, message: &TalkMessage) {
         self.lately.note(message.id);
-        if self.screen.shown(ui::lines::message(message, who, &self.me, self.style)).await && !message.mine {
+        if self.screen.shown(ribbit_ui::lines::message(message, who, &self.me, self.style)).await
+            && !message.mine
+        {
             let mut shown = self.marks.shown.borrow_mut();
             let ids = shown.entry(with).or_default();
             ids.insert(message.id);
@@ -212,7 +213,11 @@ impl Session {
         if fate != before {
             self.marks.sent.borrow_mut().insert(with, (message, fate));
             self.screen
-                .show(format!("to {}: {}", ui::lines::name_of(who.as_ref()), ui::lines::fate(fate)))
+                .show(format!(
+                    "to {}: {}",
+                    ribbit_ui::lines::name_of(who.as_ref()),
+                    ribbit_ui::lines::fate(fate)
+                ))
                 .await;
         }
         Ok(())
@@ -225,7 +230,7 @@ impl Session {
         if unread.messages > 0 {
             let (talks, _) = self.person.talks(None).await?;
             for talk in talks.iter().filter(|talk| talk.waiting > 0) {
-                let who = ui::lines::name_of(talk.with.as_ref());
+                let who = ribbit_ui::lines::name_of(talk.with.as_ref());
                 let name = talk.with.as_ref().map_or("NAME", |with| with.username.as_str());
                 self.names.meet(name);
                 shown.push(format!(

@@ -1,12 +1,12 @@
 //! The data folder of `up`: made, locked against a second `up`, and removed at the end if it is a temporary one.
 
 use super::ports;
-use crate::db::disk::private_file;
-use crate::net::secret;
-use crate::roles::cluster_file::ClusterFile;
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::options::DataDir;
-use crate::roles::{systemd, write_file};
+use crate::cluster_file::ClusterFile;
+use crate::failure::{Exit, Failure};
+use crate::options::DataDir;
+use crate::{systemd, write_file};
+use ribbit_db::disk::private_file;
+use ribbit_net::secret;
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};

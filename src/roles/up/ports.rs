@@ -5,10 +5,10 @@
 //! then the child dies at its start, and [`renew`] chooses again. The pages' address is said to people, so that one is not
 //! chosen again: all the more it must not be one that the next connection of anybody takes.
 
-use crate::roles::address;
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::ports::Ports;
-use crate::state::{MemberName, Role};
+use crate::address;
+use crate::failure::{Exit, Failure};
+use crate::ports::Ports;
+use ribbit_state::{MemberName, Role};
 use std::io;
 use std::net::TcpListener;
 use std::ops::Range;

@@ -1,8 +1,8 @@
 //! How `up` sees that what it started works: it asks, as anybody could.
 
-use crate::net::keys::Keys;
-use crate::net::survey::{Survey, survey};
 use async_net::TcpStream;
+use ribbit_net::keys::Keys;
+use ribbit_net::survey::{Survey, survey};
 use smol::Timer;
 use smol::future::or;
 use smol::io::{AsyncReadExt, AsyncWriteExt};

@@ -4,15 +4,15 @@ use super::answer::{self, Answer};
 use super::feed::{NO_SESSION, WRONG_PAGE, status, stopped};
 use super::limits::READ_DEADLINE;
 use super::visit::{Got, Stop, Visit};
-use crate::net::protocol::{Ask, NewAccount, Password};
-use crate::net::secret::{new_token, token_hash};
-use crate::state::rows::Settings;
-use crate::state::text::{check_email, check_name, check_password, fold_username};
-use crate::state::{Code, Command, Denied, Field, Page, Query};
-use crate::ui::form::{Form, FormRequest};
-use crate::ui::pages::{FormPage, MessagePage, Place};
-use crate::ui::words::Note;
 use hyper::StatusCode;
+use ribbit_net::protocol::{Ask, NewAccount, Password};
+use ribbit_net::secret::{new_token, token_hash};
+use ribbit_state::rows::Settings;
+use ribbit_state::text::{check_email, check_name, check_password, fold_username};
+use ribbit_state::{Code, Command, Denied, Field, Page, Query};
+use ribbit_ui::form::{Form, FormRequest};
+use ribbit_ui::pages::{FormPage, MessagePage, Place};
+use ribbit_ui::words::Note;
 
 fn create_page(visit: &Visit, form: &Form) -> FormPage {
     let shell = visit.shell("Create account", Place::Create);

@@ -4,15 +4,15 @@
 
 use super::validity::Validity;
 use super::visit::wall_ms;
-use crate::roles::failure::{Exit, Failure};
-use crate::roles::node::host_name;
-use crate::roles::options::CertOptions;
-use crate::roles::{output, write_file};
-use crate::ui::time;
+use crate::failure::{Exit, Failure};
+use crate::node::host_name;
+use crate::options::CertOptions;
+use crate::{output, write_file};
 use rcgen::{
     Certificate, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,
 };
+use ribbit_ui::time;
 use std::fs;
 use std::io;
 use std::path::Path;

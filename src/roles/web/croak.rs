@@ -4,13 +4,13 @@ use super::answer::{self, Answer};
 use super::feed::{NO_SESSION, WRONG_PAGE, status, stopped};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
 use super::visit::{Stop, Visit};
-use crate::state::query::FeedCroak;
-use crate::state::{AccountCommand, Code, LogIndex, Page, Query};
-use crate::ui::form::{Form, FormRequest};
-use crate::ui::pages::people::CroakPage;
-use crate::ui::pages::{FormPage, MessagePage, Place, ShownCroak};
-use crate::ui::words::{Note, Refusals};
 use hyper::StatusCode;
+use ribbit_state::query::FeedCroak;
+use ribbit_state::{AccountCommand, Code, LogIndex, Page, Query};
+use ribbit_ui::form::{Form, FormRequest};
+use ribbit_ui::pages::people::CroakPage;
+use ribbit_ui::pages::{FormPage, MessagePage, Place, ShownCroak};
+use ribbit_ui::words::{Note, Refusals};
 use std::time::Duration;
 
 pub async fn show(visit: &mut Visit, id: &str) -> Answer {

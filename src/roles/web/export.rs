@@ -1,4 +1,4 @@
-//! `/export`: everything that is kept of whoever asks, as a file ([`crate::ui::export`]).
+//! `/export`: everything that is kept of whoever asks, as a file ([`ribbit_ui::export`]).
 //!
 //! It is sent as it is read, a page at a time, at the pace of the browser, which shows how far it is. What cannot be read
 //! to its end is cut off, so that the browser says that it failed: a file that looks complete is complete.
@@ -7,12 +7,12 @@ use super::answer::{self, Answer, CutShort};
 use super::feed::{NO_SESSION, WRONG_PAGE, stopped};
 use super::limits::{EXPORT_DEADLINE, EXPORT_PAGE_DEADLINE, EXPORTS_MAX, READ_DEADLINE};
 use super::visit::Visit;
-use crate::net::client::Client;
-use crate::net::protocol::{self, Ask};
-use crate::state::{Consistency, Token};
-use crate::ui::export::Export;
-use crate::ui::pages::Place;
 use hyper::body::Bytes;
+use ribbit_net::client::Client;
+use ribbit_net::protocol::{self, Ask};
+use ribbit_state::{Consistency, Token};
+use ribbit_ui::export::Export;
+use ribbit_ui::pages::Place;
 use smol::stream;
 use std::cell::Cell;
 use std::rc::Rc;

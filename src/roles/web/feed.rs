@@ -3,13 +3,13 @@
 use super::answer::{self, Answer};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
 use super::visit::{Stop, Visit};
-use crate::state::limits::{CROAK_CHARS_MAX, FEED_PAGE_MAX};
-use crate::state::text::{check_croak, croak_chars};
-use crate::state::{Code, Command, Denied, Field, LogIndex, Page, Query};
-use crate::ui::form::{Form, FormRequest};
-use crate::ui::pages::{Feed, MainPage, MessagePage, Place, Shell, ShownCroak, lacks_session};
-use crate::ui::words::{Note, Refusals, Trouble};
 use hyper::StatusCode;
+use ribbit_state::limits::{CROAK_CHARS_MAX, FEED_PAGE_MAX};
+use ribbit_state::text::{check_croak, croak_chars};
+use ribbit_state::{Code, Command, Denied, Field, LogIndex, Page, Query};
+use ribbit_ui::form::{Form, FormRequest};
+use ribbit_ui::pages::{Feed, MainPage, MessagePage, Place, Shell, ShownCroak, lacks_session};
+use ribbit_ui::words::{Note, Refusals, Trouble};
 use std::time::Duration;
 
 pub async fn show(visit: &mut Visit, query: &Form) -> Answer {

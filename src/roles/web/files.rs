@@ -6,11 +6,11 @@
 use super::answer::{self, Answer};
 use super::limits::SECURITY_TEXT_DAYS;
 use super::visit::wall_ms;
-use crate::ui::pages::{FAVICON, SCRIPT, STYLE};
-use crate::ui::time;
 use blake2::{Blake2s256, Digest};
 use hyper::header::{ETAG, HeaderValue, IF_NONE_MATCH};
 use hyper::{HeaderMap, StatusCode};
+use ribbit_ui::pages::{FAVICON, SCRIPT, STYLE};
+use ribbit_ui::time;
 
 /// Bytes of a file's hash that make its tag.
 const TAG_BYTES: usize = 8;

@@ -4,11 +4,11 @@ use super::answer::{self, Answer};
 use super::feed::{NO_SESSION, WRONG_PAGE, status, stopped};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
 use super::visit::{Stop, Visit};
-use crate::state::{AccountId, Code, Command, Denied, Field, Page, Query};
-use crate::ui::form::{Form, FormRequest};
-use crate::ui::pages::{Friend, Friends, ManagePage, Place, Shell, lacks_session};
-use crate::ui::words::{Note, Refusals};
 use hyper::StatusCode;
+use ribbit_state::{AccountId, Code, Command, Denied, Field, Page, Query};
+use ribbit_ui::form::{Form, FormRequest};
+use ribbit_ui::pages::{Friend, Friends, ManagePage, Place, Shell, lacks_session};
+use ribbit_ui::words::{Note, Refusals};
 use std::time::Duration;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +79,7 @@ pub async fn manage(visit: &mut Visit, form: &Form) -> Answer {
         Choice::Remove => (Command::RemoveFriend { session, username: username.clone() }, Note::Removed),
     };
     // As long as a form can be, longer than a command may be: said here, where it can be said beside the field.
-    if let Err(denied) = crate::state::text::fold_username(&username) {
+    if let Err(denied) = ribbit_state::text::fold_username(&username) {
         return again(visit, form, Some(choice), Some(request), denied.into()).await;
     }
     match visit.command(request, command).await {
@@ -90,7 +90,7 @@ pub async fn manage(visit: &mut Visit, form: &Form) -> Answer {
 
 /// Where the button was pressed.
 fn back(form: &Form, username: &str) -> String {
-    match (form.get("back"), crate::state::text::fold_username(username)) {
+    match (form.get("back"), ribbit_state::text::fold_username(username)) {
         (Some("profile"), Ok(username)) => format!("/@{username}"),
         (Some("people"), _) => "/people".to_string(),
         _ => "/manage".to_string(),

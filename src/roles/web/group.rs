@@ -2,10 +2,10 @@
 //! Those that come while it is asked wait, and share what comes of it.
 
 use super::limits::{HISTORY_DEADLINE, SURVEY_EVERY};
-use crate::net::client::Client;
-use crate::net::keys::Keys;
-use crate::net::protocol::{Answer, Ask, HistoryLine};
-use crate::net::survey::{Survey, survey};
+use ribbit_net::client::Client;
+use ribbit_net::keys::Keys;
+use ribbit_net::protocol::{Answer, Ask, HistoryLine};
+use ribbit_net::survey::{Survey, survey};
 use smol::lock::Mutex;
 use std::rc::Rc;
 use std::time::Instant;

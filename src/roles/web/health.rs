@@ -3,19 +3,18 @@
 
 use super::answer::{self, Answer};
 use super::limits::READY_DEADLINE;
-use crate::net::client::Client;
-use crate::net::health::{State, judge, state};
-use crate::net::protocol::{self, Ask};
-use crate::net::survey::Survey;
-use crate::ui;
 use hyper::StatusCode;
+use ribbit_net::client::Client;
+use ribbit_net::health::{State, judge, state};
+use ribbit_net::protocol::{self, Ask};
+use ribbit_net::survey::Survey;
 
 pub fn health(survey: &Survey) -> Answer {
     let status = match state(&judge(survey)) {
         State::Fine | State::Degraded => StatusCode::OK,
         State::Down | State::Unknown => StatusCode::SERVICE_UNAVAILABLE,
     };
-    answer::text(status, "application/json", ui::health::json(survey))
+    answer::text(status, "application/json", ribbit_ui::health::json(survey))
 }
 
 pub async fn ready(client: &Client) -> Answer {

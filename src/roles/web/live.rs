@@ -27,18 +27,18 @@ use super::limits::{
     LIVE_STREAMS_PER_ADDRESS_MAX, READ_DEADLINE,
 };
 use super::visit::{self, Visit};
-use crate::net::client::Client;
-use crate::net::crowd::{Crowd, Presence};
-use crate::net::protocol::{self, Ask};
-use crate::net::subscription::{News, Subscription};
-use crate::state::{
-    AccountId, Consistency, Event as Happened, Happening, LogIndex, Page, Query, Token, TokenHash, Wanted,
-};
-use crate::ui::pages::ShownCroak;
-use crate::ui::pages::croak::CroakFragment;
 use askama::Template;
 use event_listener::Event;
 use hyper::body::Bytes;
+use ribbit_net::client::Client;
+use ribbit_net::crowd::{Crowd, Presence};
+use ribbit_net::protocol::{self, Ask};
+use ribbit_net::subscription::{News, Subscription};
+use ribbit_state::{
+    AccountId, Consistency, Event as Happened, Happening, LogIndex, Page, Query, Token, TokenHash, Wanted,
+};
+use ribbit_ui::pages::ShownCroak;
+use ribbit_ui::pages::croak::CroakFragment;
 use smol::future::FutureExt;
 use smol::lock::Mutex;
 use std::cell::Cell;

@@ -7,16 +7,16 @@ use super::answer::{self, Answer};
 use super::feed::{NO_SESSION, WRONG_PAGE, status, stopped};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
 use super::visit::{Stop, Visit};
-use crate::state::limits::{MESSAGE_CHARS_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
-use crate::state::query::Whom;
-use crate::state::talks::Talk;
-use crate::state::text::{check_message, croak_chars, fold_username};
-use crate::state::{AccountId, Code, Denied, Field, LogIndex, MessageCommand, Page, Query};
-use crate::ui::form::{Form, FormRequest};
-use crate::ui::pages::messages::{Partner, ShownMessage, TalkPage, TalkRow, TalkView, TalksPage};
-use crate::ui::pages::{MessagePage, Place, Shell, lacks_session};
-use crate::ui::words::Refusals;
 use hyper::StatusCode;
+use ribbit_state::limits::{MESSAGE_CHARS_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
+use ribbit_state::query::Whom;
+use ribbit_state::talks::Talk;
+use ribbit_state::text::{check_message, croak_chars, fold_username};
+use ribbit_state::{AccountId, Code, Denied, Field, LogIndex, MessageCommand, Page, Query};
+use ribbit_ui::form::{Form, FormRequest};
+use ribbit_ui::pages::messages::{Partner, ShownMessage, TalkPage, TalkRow, TalkView, TalksPage};
+use ribbit_ui::pages::{MessagePage, Place, Shell, lacks_session};
+use ribbit_ui::words::Refusals;
 use std::time::Duration;
 
 pub async fn list(visit: &mut Visit, query: &Form) -> Answer {

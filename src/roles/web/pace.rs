@@ -11,7 +11,7 @@
 //! Not defended: who has thousands of addresses. The table forgets the one that was quiet for longest.
 
 use super::limits::{ADDRESSES_MAX, CREATIONS, LOG_INS, MARKS, POSTS};
-use crate::net::crowd::household;
+use ribbit_net::crowd::household;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::IpAddr;

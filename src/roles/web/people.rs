@@ -4,15 +4,15 @@ use super::answer::{self, Answer};
 use super::feed::{NO_SESSION, WRONG_PAGE, stopped};
 use super::limits::READ_DEADLINE;
 use super::visit::{Stop, Visit};
-use crate::state::limits::{FEED_PAGE_MAX, FOLLOWERS_COUNT_MAX};
-use crate::state::people::Acquaintance;
-use crate::state::{AccountId, Code, Field, Page, Query};
-use crate::ui::form::Form;
-use crate::ui::pages::people::{PeopleList, PeoplePage, PersonRow, ProfilePage, Which};
-use crate::ui::pages::{MessagePage, Place, Shell, ShownCroak};
-use crate::ui::time;
-use crate::ui::words::{Note, Refusals};
 use hyper::StatusCode;
+use ribbit_state::limits::{FEED_PAGE_MAX, FOLLOWERS_COUNT_MAX};
+use ribbit_state::people::Acquaintance;
+use ribbit_state::{AccountId, Code, Field, Page, Query};
+use ribbit_ui::form::Form;
+use ribbit_ui::pages::people::{PeopleList, PeoplePage, PersonRow, ProfilePage, Which};
+use ribbit_ui::pages::{MessagePage, Place, Shell, ShownCroak};
+use ribbit_ui::time;
+use ribbit_ui::words::{Note, Refusals};
 
 pub async fn show(visit: &mut Visit, query: &Form) -> Answer {
     let names = query.text(Field::Names.name()).trim().to_string();

@@ -4,15 +4,15 @@ use super::answer::{self, Answer};
 use super::feed::{NO_SESSION, WRONG_PAGE, status, stopped};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
 use super::visit::{Stop, Visit};
-use crate::net::protocol::{Ask, Password};
-use crate::state::people::{OpenSession, OwnAccount};
-use crate::state::text::{check_email, check_name, check_password};
-use crate::state::{AccountCommand, Code, Denied, Field, LogIndex, Page, Query, TokenHash};
-use crate::ui::form::{Form, FormRequest};
-use crate::ui::pages::settings::{Section, SessionRow, SettingsPage};
-use crate::ui::pages::{Place, Shell, lacks_session};
-use crate::ui::words::{Note, Refusals};
 use hyper::StatusCode;
+use ribbit_net::protocol::{Ask, Password};
+use ribbit_state::people::{OpenSession, OwnAccount};
+use ribbit_state::text::{check_email, check_name, check_password};
+use ribbit_state::{AccountCommand, Code, Denied, Field, LogIndex, Page, Query, TokenHash};
+use ribbit_ui::form::{Form, FormRequest};
+use ribbit_ui::pages::settings::{Section, SessionRow, SettingsPage};
+use ribbit_ui::pages::{Place, Shell, lacks_session};
+use ribbit_ui::words::{Note, Refusals};
 use std::time::Duration;
 
 pub async fn show(visit: &mut Visit, query: &Form) -> Answer {

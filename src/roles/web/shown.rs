@@ -7,9 +7,9 @@
 use super::answer::{self, Answer};
 use super::feed::status;
 use super::visit::Visit;
-use crate::state::{AccountId, Command, MessageCommand, TokenHash};
-use crate::ui::form::Form;
 use hyper::{HeaderMap, StatusCode};
+use ribbit_state::{AccountId, Command, MessageCommand, TokenHash};
+use ribbit_ui::form::Form;
 
 const NOTHING: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1\" height=\"1\"/>";
 

@@ -20,19 +20,19 @@ use super::tally::Tally;
 use super::visit::Visit;
 use super::way::{Ends, Way};
 use super::{account, croak, feed, friends, health, messages, people, settings, shown, status};
-use crate::net::client::Client;
-use crate::roles::network::Network;
-use crate::roles::node::host_name;
-use crate::roles::options::WebOptions;
-use crate::ui::form::Form;
-use crate::ui::pages::{MessagePage, Place, Shell};
-use crate::ui::words::Trouble;
+use crate::network::Network;
+use crate::node::host_name;
+use crate::options::WebOptions;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{
     ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING,
 };
 use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
+use ribbit_net::client::Client;
+use ribbit_ui::form::Form;
+use ribbit_ui::pages::{MessagePage, Place, Shell};
+use ribbit_ui::words::Trouble;
 use smol::future::FutureExt;
 use std::net::IpAddr;
 use std::rc::Rc;

@@ -3,10 +3,10 @@
 use super::answer::{self, Answer};
 use super::group::Group;
 use super::visit::Visit;
-use crate::ui::form::Form;
-use crate::ui::pages::{AboutPage, Place};
-use crate::ui::status_page::StatusPage;
 use hyper::StatusCode;
+use ribbit_ui::form::Form;
+use ribbit_ui::pages::{AboutPage, Place};
+use ribbit_ui::status_page::StatusPage;
 
 pub async fn show(visit: &Visit, group: &Group, query: &Form) -> Answer {
     let seen = group.look().await;

@@ -1,10 +1,10 @@
 //! What was answered, counted for `/metrics`. One thread: plain cells.
 
 use super::answer::{self, Answer};
-use crate::net::http::METRICS_TYPE;
-use crate::roles::process;
-use crate::ui::metrics::{self, Web};
+use crate::process;
 use hyper::StatusCode;
+use ribbit_net::http::METRICS_TYPE;
+use ribbit_ui::metrics::{self, Web};
 use std::cell::Cell;
 use std::time::Duration;
 

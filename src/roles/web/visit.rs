@@ -11,21 +11,21 @@ use super::answer::Answer;
 use super::limits::{ANSWER_DEADLINE, AROUND_DEADLINE, PAGE_MARGIN};
 use super::pace::{Kind, Paces};
 use super::way::Way;
-use crate::net::client::{Client, Unreachable};
-use crate::net::protocol::{self, Ask, Why};
-use crate::net::secret::{TOKEN_BYTES, from_hex, new_request_id, to_hex, token_hash};
-use crate::state::limits::SESSION_AGE_MS_MAX;
-use crate::state::talks::Unread;
-use crate::state::{
-    Code, Command, Consistency, Denied, LogIndex, MessageCommand, Page, Query, Reply, Request, Token,
-    TokenHash,
-};
-use crate::ui::form::{Form, FormRequest, REQUEST_FIELD};
-use crate::ui::pages::{Place, Shell};
-use crate::ui::words::Trouble;
 use cookie::{Cookie, SameSite};
 use hyper::HeaderMap;
 use hyper::header::{COOKIE, HeaderValue, RETRY_AFTER, SET_COOKIE};
+use ribbit_net::client::{Client, Unreachable};
+use ribbit_net::protocol::{self, Ask, Why};
+use ribbit_net::secret::{TOKEN_BYTES, from_hex, new_request_id, to_hex, token_hash};
+use ribbit_state::limits::SESSION_AGE_MS_MAX;
+use ribbit_state::talks::Unread;
+use ribbit_state::{
+    Code, Command, Consistency, Denied, LogIndex, MessageCommand, Page, Query, Reply, Request, Token,
+    TokenHash,
+};
+use ribbit_ui::form::{Form, FormRequest, REQUEST_FIELD};
+use ribbit_ui::pages::{Place, Shell};
+use ribbit_ui::words::Trouble;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -421,7 +421,7 @@ fn set(answer: &mut Answer, name: &str, value: Option<String>, secure: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::keys::{Keys, PublicKey};
+    use ribbit_net::keys::{Keys, PublicKey};
 
     fn visit(cookies: &'static str) -> Visit {
         visit_by(false, cookies)
@@ -463,10 +463,10 @@ mod tests {
     #[test]
     fn seen_never_falls_within_a_history() {
         let mut visit = visit("seen=0000000000000000000000000000000a.7");
-        let history = crate::state::HistoryId(10);
+        let history = ribbit_state::HistoryId(10);
         visit.saw(Token { history, index: 5 });
         assert_eq!(visit.seen, Some(Token { history, index: 7 }));
-        let other = Token { history: crate::state::HistoryId(11), index: 2 };
+        let other = Token { history: ribbit_state::HistoryId(11), index: 2 };
         visit.saw(other);
         assert_eq!(visit.seen, Some(other));
     }

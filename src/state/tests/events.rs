@@ -2,7 +2,7 @@
 
 use super::properties::{History, config, steps};
 use super::*;
-use crate::state::events::{Event, Happening, Interest, Wanted, happened};
+use crate::events::{Event, Happening, Interest, Wanted, happened};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::collections::BTreeSet;
@@ -83,8 +83,8 @@ fn an_interest_ends_with_its_session() {
     let interest = Interest::load(&log.model, &wanted).unwrap().expect("open");
     assert!(interest.is_open(&log.model).unwrap());
     assert!(interest.doubts(&Happening::SessionClosed { account: ada }));
-    assert!(!interest.is_over(crate::state::limits::SESSION_AGE_MS_MAX - 1));
-    assert!(interest.is_over(crate::state::limits::SESSION_AGE_MS_MAX));
+    assert!(!interest.is_over(crate::limits::SESSION_AGE_MS_MAX - 1));
+    assert!(interest.is_over(crate::limits::SESSION_AGE_MS_MAX));
     log.run(Command::LogOut { session: token("ada") }).unwrap();
     assert!(!interest.is_open(&log.model).unwrap());
     assert_eq!(Interest::load(&log.model, &wanted).unwrap(), None);

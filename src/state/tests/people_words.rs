@@ -2,17 +2,17 @@
 //! `rehash`.
 
 use super::scripts::{Words, first, person_words, session};
-use crate::state::accounts::{AccountCommand, OperatorCommand, hash_digest};
-use crate::state::command::Command;
-use crate::state::ids::{AccountId, LogIndex};
-use crate::state::messages::MessageCommand;
-use crate::state::people::Acquaintance;
-use crate::state::query::{Page, Query, Whom};
-use crate::state::rows::{
+use crate::accounts::{AccountCommand, OperatorCommand, hash_digest};
+use crate::command::Command;
+use crate::ids::{AccountId, LogIndex};
+use crate::messages::MessageCommand;
+use crate::people::Acquaintance;
+use crate::query::{Page, Query, Whom};
+use crate::rows::{
     Key, Mailboxes, Messages, SettingsRow, Suspended, Table, TableId, TalkMarks, TalkOf, TalksByAge, Waiting,
     decode,
 };
-use crate::state::talks::TalkMessage;
+use crate::talks::TalkMessage;
 use goldenscript::ArgumentConsumer;
 use std::error::Error;
 use std::fmt::Write as _;

@@ -2,16 +2,16 @@
 //! knows no tables, only who exists, who follows whom and who said what.
 
 use super::*;
-use crate::state::code::{Code, Denied};
-use crate::state::command::{NewMember, Role};
-use crate::state::ids::HistoryId;
-use crate::state::limits::RULES_LEVEL;
-use crate::state::query::{FeedCroak, Person};
-use crate::state::rows::{
+use crate::code::{Code, Denied};
+use crate::command::{NewMember, Role};
+use crate::ids::HistoryId;
+use crate::limits::RULES_LEVEL;
+use crate::query::{FeedCroak, Person};
+use crate::rows::{
     Accounts, Croaks, CroaksBy, Followers, Friends, Key, Requests, Sessions, SessionsOf, StoredCroak, Sweeps,
     books, decode,
 };
-use crate::state::social::account_named;
+use crate::social::account_named;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::RngSeed;
@@ -271,7 +271,7 @@ impl History {
     fn requests(&self) -> BTreeSet<RequestId> {
         let through = books(&self.log.model).unwrap().forgotten_through;
         let rows = table::<Requests>(&self.log.model);
-        let rows = rows.iter().map(|(_, row)| decode::<crate::state::rows::Remembered>(row).unwrap().id);
+        let rows = rows.iter().map(|(_, row)| decode::<crate::rows::Remembered>(row).unwrap().id);
         let croaks = table::<Croaks>(&self.log.model);
         let young = croaks.iter().filter(|(key, _)| LogIndex::from_bytes(key).unwrap() > through);
         rows.chain(young.map(|(_, row)| RequestId(decode::<StoredCroak>(row).unwrap().marks.id))).collect()
@@ -432,7 +432,7 @@ proptest! {
         prop_assert_eq!(croaks, history.oracle.croaks.len());
         prop_assert_eq!(table::<CroaksBy>(model).len(), history.oracle.croaks.len());
         let accounts = table::<Accounts>(model);
-        let marks = accounts.iter().filter(|(_, row)| decode::<crate::state::rows::Account>(row).unwrap().deleted);
+        let marks = accounts.iter().filter(|(_, row)| decode::<crate::rows::Account>(row).unwrap().deleted);
         prop_assert_eq!(accounts.len() - marks.count(), living.len());
     }
 }

@@ -1,11 +1,11 @@
 //! What once broke, or would have.
 
 use super::*;
-use crate::state::code::Code;
-use crate::state::command::{HOME, NewMember, Role};
-use crate::state::ids::HistoryId;
-use crate::state::limits::{ADDRESS_BYTES_MAX, PEOPLE_PAGE_MAX, SESSION_AGE_MS_MAX};
-use crate::state::rows::{Accounts, Followers, Friends, Order, Requests, books};
+use crate::code::Code;
+use crate::command::{HOME, NewMember, Role};
+use crate::ids::HistoryId;
+use crate::limits::{ADDRESS_BYTES_MAX, PEOPLE_PAGE_MAX, SESSION_AGE_MS_MAX};
+use crate::rows::{Accounts, Followers, Friends, Order, Requests, books};
 
 fn friends_page(log: &Log, username: &str, after: Option<AccountId>) -> (usize, Option<AccountId>) {
     match log.model.answer(&Query::Friends { session: token(username), after }) {

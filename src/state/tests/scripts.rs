@@ -6,19 +6,19 @@
 
 use super::people_words;
 use super::*;
-use crate::state::code::Denied;
-use crate::state::command::{MemberName, NewMember, Role};
-use crate::state::ids::HistoryId;
-use crate::state::leases::{Ending, LeaseCommand};
-use crate::state::namespace::{Guard, TreeCommand};
-use crate::state::path::TreePath;
-use crate::state::query::{FeedCroak, Person};
-use crate::state::rows::{
+use crate::code::Denied;
+use crate::command::{MemberName, NewMember, Role};
+use crate::ids::HistoryId;
+use crate::leases::{Ending, LeaseCommand};
+use crate::namespace::{Guard, TreeCommand};
+use crate::path::TreePath;
+use crate::query::{FeedCroak, Person};
+use crate::rows::{
     Accounts, Bookkeeping, Books, Change, CoordinationRow, Croaks, CroaksBy, Followers, Friends, Key,
     LeaseTokens, Leases, Members, Names, Node, Nodes, Owned, Owner, Requests, Sessions, SessionsOf,
     StoredCroak, Sweeps, TABLES, TableId, View, books, decode,
 };
-use crate::state::social::account_named;
+use crate::social::account_named;
 use goldenscript::{ArgumentConsumer, Runner};
 use std::error::Error;
 use std::fmt::Write as _;
@@ -27,7 +27,7 @@ pub(super) type Words = Result<String, Box<dyn Error>>;
 
 #[test]
 fn scripts() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/state/testscripts");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testscripts");
     let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     assert!(!paths.is_empty());

@@ -3,12 +3,12 @@
 
 use super::properties::config;
 use super::*;
-use crate::state::code::{Code, Denied};
-use crate::state::messages::MessageCommand;
-use crate::state::query::Whom;
-use crate::state::rows::{Key, Mailboxes, Messages, Sweeps, TalkMarks, TalkOf, TalksByAge, Waiting, decode};
-use crate::state::rows::{Mailbox, TalkMark};
-use crate::state::talks::Fate;
+use crate::code::{Code, Denied};
+use crate::messages::MessageCommand;
+use crate::query::Whom;
+use crate::rows::{Key, Mailboxes, Messages, Sweeps, TalkMarks, TalkOf, TalksByAge, Waiting, decode};
+use crate::rows::{Mailbox, TalkMark};
+use crate::talks::Fate;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,11 +3,11 @@
 
 use super::properties::config;
 use super::*;
-use crate::state::code::Code;
-use crate::state::leases::{Ending, LeaseCommand};
-use crate::state::namespace::{Guard, TreeCommand};
-use crate::state::path::TreePath;
-use crate::state::rows::{Coordination, CoordinationRow, Key, Kind, Owned, Owner};
+use crate::code::Code;
+use crate::leases::{Ending, LeaseCommand};
+use crate::namespace::{Guard, TreeCommand};
+use crate::path::TreePath;
+use crate::rows::{Coordination, CoordinationRow, Key, Kind, Owned, Owner};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use std::collections::BTreeMap;
@@ -178,7 +178,7 @@ impl Oracle {
         let owned = log.model.rows().filter(|(table, ..)| *table == Owned::ID).count();
         assert_eq!(owned, self.things.values().filter(|thing| thing.owner.is_some()).count());
         let row = log.model.rows().find(|(table, ..)| *table == CoordinationRow::ID);
-        let row = row.map_or(Coordination::default(), |(.., row)| crate::state::rows::decode(row).unwrap());
+        let row = row.map_or(Coordination::default(), |(.., row)| crate::rows::decode(row).unwrap());
         assert_eq!((row.nodes, row.client_leases), (self.things.len() as u64, self.leases.len() as u64));
         assert!(row.nodes <= SMALL.nodes_max && row.client_leases <= SMALL.client_leases_max);
     }

@@ -2,9 +2,9 @@
 
 use super::super::time::{self, When};
 use super::text::{self, Part};
-use crate::state::LogIndex;
-use crate::state::query::FeedCroak;
 use askama::Template;
+use ribbit_state::LogIndex;
+use ribbit_state::query::FeedCroak;
 
 /// Colours that faces come in; the stylesheet names as many.
 const FACES: u32 = 8;

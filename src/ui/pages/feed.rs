@@ -4,10 +4,10 @@ use super::super::form::FormRequest;
 use super::super::words::Refusals;
 use super::text::Part;
 use super::{Place, Shell, ShownCroak};
-use crate::state::limits::UNREAD_CROAKS_MAX;
-use crate::state::talks::Unread;
-use crate::state::{LogIndex, Token};
 use askama::Template;
+use ribbit_state::limits::UNREAD_CROAKS_MAX;
+use ribbit_state::talks::Unread;
+use ribbit_state::{LogIndex, Token};
 
 /// One page of the feed.
 #[derive(Debug)]
@@ -57,8 +57,8 @@ pub struct MainPage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::AccountId;
-    use crate::state::query::{FeedCroak, Person};
+    use ribbit_state::AccountId;
+    use ribbit_state::query::{FeedCroak, Person};
 
     fn main_page(text: &str) -> MainPage {
         let author = Person { account: AccountId(1), username: "ada".into(), name: "<Ada>".into() };

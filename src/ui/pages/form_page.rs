@@ -3,8 +3,8 @@
 use super::super::form::FormRequest;
 use super::super::words::{Refusals, valid};
 use super::{Place, Shell, lacks_session};
-use crate::state::{Denied, Field, LogIndex};
 use askama::Template;
+use ribbit_state::{Denied, Field, LogIndex};
 use std::borrow::Cow;
 
 /// One line of a form.
@@ -146,7 +146,7 @@ impl FormPage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::Code;
+    use ribbit_state::Code;
 
     #[test]
     fn a_password_never_comes_back_and_a_refusal_stands_beside_it() {

@@ -3,8 +3,8 @@
 use super::super::form::FormRequest;
 use super::super::words::Refusals;
 use super::{Place, Shell};
-use crate::state::AccountId;
 use askama::Template;
+use ribbit_state::AccountId;
 
 /// Somebody one follows, with the request that the button beside the name sends.
 #[derive(Debug)]

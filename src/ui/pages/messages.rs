@@ -6,10 +6,10 @@ use super::super::words::Refusals;
 use super::croak::{face, letter};
 use super::text::{self, Part};
 use super::{Place, Shell};
-use crate::state::query::Person;
-use crate::state::talks::{Fate, TalkLine, TalkMessage};
-use crate::state::{AccountId, LogIndex, Token};
 use askama::Template;
+use ribbit_state::query::Person;
+use ribbit_state::talks::{Fate, TalkLine, TalkMessage};
+use ribbit_state::{AccountId, LogIndex, Token};
 
 /// What a deleted person is called.
 pub const DELETED: &str = "[deleted]";

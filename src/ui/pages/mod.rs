@@ -24,12 +24,12 @@ pub use form_page::{FormPage, Input};
 pub use friends::{Friend, Friends, ManagePage};
 
 use super::words::Trouble;
-use crate::state::{Code, Denied};
 use askama::Template;
+use ribbit_state::{Code, Denied};
 
-pub const STYLE: &str = include_str!("../../../templates/style.css");
-pub const SCRIPT: &str = include_str!("../../../templates/script.js");
-pub const FAVICON: &str = include_str!("../../../templates/favicon.svg");
+pub const STYLE: &str = include_str!("../templates/style.css");
+pub const SCRIPT: &str = include_str!("../templates/script.js");
+pub const FAVICON: &str = include_str!("../templates/favicon.svg");
 
 /// A page in trouble that was only asked for, not sent, asks again by itself.
 const REFRESH_SECONDS: u8 = 5;

@@ -6,9 +6,9 @@ use super::super::words::Refusals;
 use super::croak::{face, letter};
 use super::text::Part;
 use super::{Place, Shell, ShownCroak};
-use crate::state::LogIndex;
-use crate::state::people::Acquaintance;
 use askama::Template;
+use ribbit_state::LogIndex;
+use ribbit_state::people::Acquaintance;
 
 /// Somebody in a list, or on their own page, with the request that the button beside the name sends.
 #[derive(Debug)]

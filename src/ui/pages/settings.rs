@@ -4,9 +4,9 @@ use super::super::form::FormRequest;
 use super::super::time::{self, When};
 use super::super::words::Refusals;
 use super::{Place, Shell};
-use crate::state::LogIndex;
-use crate::state::people::OpenSession;
 use askama::Template;
+use ribbit_state::LogIndex;
+use ribbit_state::people::OpenSession;
 
 /// An open session, with the request that the button beside it sends.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! What people wrote, cut where somebody is mentioned, so that templates can show mentions as links: every piece is
 //! escaped by askama, and nothing here knows of HTML.
 
-use crate::state::text::fold_username;
+use ribbit_state::text::fold_username;
 
 /// A piece of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use self::names::{Name, Names};
 use super::random::Random;
 use super::trace::Trace;
 use redb::{Database, StorageBackend};
-use ribbit::db::{DbError, Disk, Which, disk::builder};
+use ribbit_db::{DbError, Disk, Which, disk::builder};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -343,7 +343,7 @@ impl SimDisk {
 }
 
 impl SimDisk {
-    /// Copies the main file if a sync of it has failed, as [`ribbit::db::FileDisk`] does.
+    /// Copies the main file if a sync of it has failed, as [`ribbit_db::FileDisk`] does.
     fn renew_suspect(&self) -> Result<(), DbError> {
         let mut state = locked(&self.state);
         let main = state.names.find(Name::MAIN).filter(|_| state.is_suspect);
@@ -364,7 +364,7 @@ fn failed(source: io::Error) -> DbError {
     DbError::File { path: "store".into(), source }
 }
 
-/// Syncs files and the folder where [`ribbit::db::FileDisk`] does.
+/// Syncs files and the folder where [`ribbit_db::FileDisk`] does.
 impl Disk for SimDisk {
     fn open(&self, which: Which) -> Result<Database, DbError> {
         if which == Which::Main {

@@ -2,7 +2,7 @@
 
 use super::super::random::Random;
 use super::FileId;
-use ribbit::db::Which;
+use ribbit_db::Which;
 use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

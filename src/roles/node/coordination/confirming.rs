@@ -11,9 +11,9 @@
 //! arrived proves that the next leader's term begins after it, and that leader grants every lease its full time from then on.
 
 use super::{Node, heard, locked};
-use crate::net::peer::PeerTalk;
-use crate::state::RaftId;
 use event_listener::Event;
+use ribbit_net::peer::PeerTalk;
+use ribbit_state::RaftId;
 use smol::future::or;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};

@@ -5,12 +5,12 @@
 //! not reported.
 
 use super::{Node, locked};
-use crate::net::protocol::HistoryLine;
-use crate::replica::live::{Follower, Lapsed};
-use crate::replica::wall_ms;
-use crate::state::events::{Happening, LeaseFact, NodeFact};
-use crate::state::leases::Ending;
-use crate::state::{Event, Interest, LogIndex, Owner, RaftId, TreePath, members};
+use ribbit_net::protocol::HistoryLine;
+use ribbit_replica::live::{Follower, Lapsed};
+use ribbit_replica::wall_ms;
+use ribbit_state::events::{Happening, LeaseFact, NodeFact};
+use ribbit_state::leases::Ending;
+use ribbit_state::{Event, Interest, LogIndex, Owner, RaftId, TreePath, members};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -158,7 +158,7 @@ fn words_of(node: &Node, event: &Event) -> Vec<String> {
 /// Returns the name of the member that holds this lock now.
 fn master_of(node: &Node, path: &TreePath) -> Option<String> {
     let view = node.member.get()?.replica.reader().view().ok()?;
-    match crate::state::namespace::node(&view, path).ok()??.owner? {
+    match ribbit_state::namespace::node(&view, path).ok()??.owner? {
         Owner::Member(id) => Some(name_of(node, id)),
         Owner::Client(_) => None,
     }

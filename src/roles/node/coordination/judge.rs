@@ -7,9 +7,9 @@
 //!   also has its full time until the first heartbeat of its owner.
 //! - A heartbeat of another incarnation does not keep a lease alive: the process that held the lease is gone.
 
-use crate::net::protocol::MemberInfo;
-use crate::state::rows::{Lease, Member, Standing};
-use crate::state::{LeaseCommand, LogIndex, Owner, RaftId, Role, leases::Ending};
+use ribbit_net::protocol::MemberInfo;
+use ribbit_state::rows::{Lease, Member, Standing};
+use ribbit_state::{LeaseCommand, LogIndex, Owner, RaftId, Role, leases::Ending};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn a_client_may_have_a_lease_of_another_length() {
         let start = Instant::now();
-        let token = crate::state::TokenHash([1; 32]);
+        let token = ribbit_state::TokenHash([1; 32]);
         let row = Lease { lease_ms: Some(10_000), ..Lease::of_client(token, "", 7) };
         let leases = [(Owner::Client(7), row)];
         let facts = Facts { members: &[], leases: &leases, masters: &[], infos: &[], me: 1 };
@@ -223,7 +223,7 @@ mod tests {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
         let of =
-            |version| [(Owner::Client(7), Lease::of_client(crate::state::TokenHash([1; 32]), "", version))];
+            |version| [(Owner::Client(7), Lease::of_client(ribbit_state::TokenHash([1; 32]), "", version))];
         let verdict = |judge: &mut Judge, leases: &[(Owner, Lease)], now| {
             let facts = Facts { members: &[], leases, masters: &[], infos: &[], me: 1 };
             judge.tidy(leases, now, LEASE);

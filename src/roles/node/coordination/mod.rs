@@ -23,19 +23,19 @@ pub(super) mod servers;
 
 use super::Node;
 use super::service::broken;
-use crate::db::DbError;
-use crate::net::peer::PeerTalk;
-use crate::net::protocol::{Answer, LeaseStatus, Master, Why};
-use crate::net::secret::new_request_id;
-use crate::state::rows::{Lease, Member as MemberRow};
-use crate::state::{
-    Code, Command, Denied, LeaseCommand, LogIndex, Outcome, Owner, RaftId, Request, Role, TokenHash, leases,
-    members, namespace,
-};
 use confirming::Confirming;
 use history::History;
 use judge::{Facts, Judge};
 use renewals::Renewals;
+use ribbit_db::DbError;
+use ribbit_net::peer::PeerTalk;
+use ribbit_net::protocol::{Answer, LeaseStatus, Master, Why};
+use ribbit_net::secret::new_request_id;
+use ribbit_state::rows::{Lease, Member as MemberRow};
+use ribbit_state::{
+    Code, Command, Denied, LeaseCommand, LogIndex, Outcome, Owner, RaftId, Request, Role, TokenHash, leases,
+    members, namespace,
+};
 use smol::future::FutureExt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};

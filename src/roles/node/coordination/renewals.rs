@@ -8,13 +8,13 @@
 //! A holder counts its lease from the time at which it sent the last confirmed heartbeat, and considers it lost after half of
 //! the lease time. The leader ends it after the whole lease time.
 
-use crate::state::LogIndex;
+use ribbit_state::LogIndex;
 use smol::channel::Sender;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// Maximum number of clients that wait for one heartbeat. Further ones are refused as busy.
-const WAITING_MAX: usize = 4 * crate::state::limits::CLIENT_LEASES_MAX as usize;
+const WAITING_MAX: usize = 4 * ribbit_state::limits::CLIENT_LEASES_MAX as usize;
 
 /// Maximum number of unconfirmed heartbeats. Older ones count as lost.
 const SENT_MAX: usize = 64;

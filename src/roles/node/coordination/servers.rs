@@ -5,11 +5,11 @@
 //! choice. Pure except for [`choose`], which reads this node's state.
 
 use super::Node;
-use crate::db::DbError;
-use crate::net::protocol::{MemberInfo, ServerChoice};
-use crate::state::command::clusters_on;
-use crate::state::rows::{Leases, get};
-use crate::state::{Owner, Role, namespace};
+use ribbit_db::DbError;
+use ribbit_net::protocol::{MemberInfo, ServerChoice};
+use ribbit_state::command::clusters_on;
+use ribbit_state::rows::{Leases, get};
+use ribbit_state::{Owner, Role, namespace};
 
 /// Returns the home region of a client.
 pub fn home_of(client: u64, clusters: u32) -> u32 {

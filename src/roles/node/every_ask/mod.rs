@@ -3,17 +3,17 @@
 
 mod table;
 
-use crate::net::admission::{self, Incoming};
-use crate::net::channel::Channel;
-use crate::net::frame::{self, Plane};
-use crate::net::limits::{ASK_BYTES_MAX, ASK_SKIPPED_BYTES_MAX, FRAME_BYTES_MAX};
-use crate::net::protocol::{Answer, AnswerFrame, Ask, AskFrame};
-use crate::net::secret::stored_token;
-use crate::net::{handshake, listener, tasks};
-use crate::roles::node::service::{Service, tests::backend};
-use crate::state::limits::INDEX_MAX;
-use crate::state::*;
+use crate::node::service::{Service, tests::backend};
 use async_net::TcpListener;
+use ribbit_net::admission::{self, Incoming};
+use ribbit_net::channel::Channel;
+use ribbit_net::frame::{self, Plane};
+use ribbit_net::limits::{ASK_BYTES_MAX, ASK_SKIPPED_BYTES_MAX, FRAME_BYTES_MAX};
+use ribbit_net::protocol::{Answer, AnswerFrame, Ask, AskFrame};
+use ribbit_net::secret::stored_token;
+use ribbit_net::{handshake, listener, tasks};
+use ribbit_state::limits::INDEX_MAX;
+use ribbit_state::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

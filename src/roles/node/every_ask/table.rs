@@ -1,16 +1,16 @@
 //! Table of requests: each variant with texts and numbers at their bounds, one beyond, empty, with NUL characters, and
 //! as long or as large as possible.
 
-use crate::net::frame::Plane;
-use crate::net::limits::PIN_KEY_BYTES_MAX;
-use crate::net::pinned::PinAsk;
-use crate::net::protocol::{Ask, Directory, NewAccount, Password};
-use crate::state::command::NewMember;
-use crate::state::leases::Ending;
-use crate::state::limits::*;
-use crate::state::namespace::Guard;
-use crate::state::query::Whom;
-use crate::state::*;
+use ribbit_net::frame::Plane;
+use ribbit_net::limits::PIN_KEY_BYTES_MAX;
+use ribbit_net::pinned::PinAsk;
+use ribbit_net::protocol::{Ask, Directory, NewAccount, Password};
+use ribbit_state::command::NewMember;
+use ribbit_state::leases::Ending;
+use ribbit_state::limits::*;
+use ribbit_state::namespace::Guard;
+use ribbit_state::query::Whom;
+use ribbit_state::*;
 
 pub const SESSION: TokenHash = TokenHash([1; 32]);
 pub const TOKEN: TokenHash = TokenHash([7; 32]);

@@ -69,7 +69,7 @@ pub enum DbError {
     #[error("the store is damaged: {0}")]
     Damaged(String),
     #[error("the store is damaged: {0}")]
-    BadRow(#[from] crate::state::rows::BadRow),
+    BadRow(#[from] ribbit_state::rows::BadRow),
     #[error("{path}: {source}")]
     File { path: String, source: std::io::Error },
     #[error("another process has the store {0} open")]
@@ -187,8 +187,29 @@ pub fn reading<T>(work: impl FnOnce() -> Result<T, DbError>) -> Result<T, DbErro
     read
 }
 
-impl<E: Into<redb::Error>> From<E> for DbError {
-    fn from(error: E) -> DbError {
-        DbError::Redb(Box::new(error.into()))
+/// Implements `From` for the error types of redb that this package meets.
+macro_rules! from_redb {
+    ($($error:ident),*) => {$(
+        impl From<redb::$error> for DbError {
+            fn from(error: redb::$error) -> DbError {
+                DbError::Redb(Box::new(error.into()))
+            }
+        }
+    )*};
+}
+from_redb!(
+    CommitError,
+    CompactionError,
+    DatabaseError,
+    SetDurabilityError,
+    StorageError,
+    TableError,
+    TransactionError
+);
+
+/// The files of a store are read and written through redb's `StorageBackend`, whose errors are those of the system.
+impl From<std::io::Error> for DbError {
+    fn from(error: std::io::Error) -> DbError {
+        DbError::Redb(Box::new(redb::Error::Io(error)))
     }
 }
