@@ -1,6 +1,6 @@
-//! The balancer between real sockets and members that answer what the test wants.
+//! The balancer over real sockets, in front of members that answer with the status set by the test.
 
-// A test that cannot go on may panic where it stands.
+// A test that cannot continue may panic anywhere.
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/keys.rs"]
@@ -33,13 +33,13 @@ use std::time::{Duration, Instant};
 
 const LONG: Duration = Duration::from_secs(8);
 
-/// A member that knows its status and nothing else.
+/// A member that answers status queries only.
 struct Member {
     status: Mutex<NodeStatus>,
     gate: Arc<Gate>,
-    /// Accepts and reads, and never answers: as a stopped process does.
+    /// Accepts and reads, but never answers, like a stopped process.
     stopped: AtomicBool,
-    /// The number of clients, each time a watcher has been told it.
+    /// Gets the number of clients each time a watcher has been told it.
     told: Sender<u32>,
     tellings: Receiver<u32>,
 }
@@ -66,9 +66,9 @@ impl Member {
     fn address(&self) -> String {
         self.status.lock().unwrap().me.address.clone()
     }
-    /// Waits until a watcher has been told so twice: when it asks again, it has taken in the answer before.
+    /// Waits until a watcher has been told a wanted number twice: when it queries again, it has processed the answer before.
     async fn has_told(&self, wanted: impl Fn(u32) -> bool) {
-        // What was told before this was asked for may be about how it was before.
+        // An answer from before this call may be outdated.
         let _ = self.tellings.try_recv();
         for _ in 0..2 {
             while !wanted(self.tellings.recv().await.unwrap()) {}
@@ -120,7 +120,7 @@ async fn member(role: Role, id: u32) -> Arc<Member> {
     member
 }
 
-/// A coordinator that names `backends` backends.
+/// Returns a coordinator that names `backends` backends, and these.
 async fn group(backends: u32) -> (Arc<Member>, Vec<Arc<Member>>) {
     let coordinator = member(Role::Coordinator, 1).await;
     let mut members = Vec::new();
@@ -137,7 +137,7 @@ fn options(listen: &str, seeds: Vec<String>) -> BalancerOptions {
     BalancerOptions { listen, seeds, site: 1, keys: keys(), trusted_proxies, floating: None }
 }
 
-/// A balancer that has heard of all `members`. Ends with the task.
+/// Starts a balancer that has queried all `members`. It ends with the task.
 async fn balance(seeds: &[&Member], members: &[Arc<Member>]) -> (String, smol::Task<()>) {
     balance_at_pace(EVEN_STEPS, seeds, members).await
 }
@@ -176,7 +176,7 @@ fn clients(members: &[Arc<Member>]) -> Vec<u32> {
 }
 
 async fn end_of(mut stream: impl AsyncRead + Unpin) {
-    // A preface may come before it.
+    // A preface may come before the end.
     let end = async { Some(stream.read_to_end(&mut Vec::new()).await) };
     let end = end
         .or(async {
@@ -184,11 +184,11 @@ async fn end_of(mut stream: impl AsyncRead + Unpin) {
             None
         })
         .await;
-    assert!(end.is_some(), "it does not end");
+    assert!(end.is_some(), "the stream does not end");
 }
 
 #[test]
-fn connections_go_where_the_fewest_are_and_counts_fall_when_they_go() {
+fn connections_go_to_the_backend_with_the_fewest_and_counts_fall_when_they_end() {
     smol::block_on(async {
         let (coordinator, members) = group(3).await;
         let (address, _balancer) = balance(&[&coordinator], &members).await;
@@ -209,7 +209,7 @@ fn connections_go_where_the_fewest_are_and_counts_fall_when_they_go() {
             left.push(Line::open(&address, Plane::Client, &keys()).await.unwrap());
         }
         assert_eq!(clients(&members), [3, 3, 3]);
-        // Nobody is spliced to a coordinator.
+        // No connection is spliced to a coordinator.
         assert_eq!(coordinator.gate.clients(), 0);
     });
 }
@@ -233,7 +233,7 @@ fn a_stopped_backend_is_left_out_and_its_connections_are_closed_within_a_second(
         for _ in 0..3 {
             assert_eq!(who(&Line::open(&address, Plane::Client, &keys()).await.unwrap()).await, 2);
         }
-        // It comes back.
+        // The backend comes back.
         members[0].stopped.store(false, Ordering::SeqCst);
         members[0].has_told(|_| true).await;
         let mut seen = Vec::new();
@@ -297,7 +297,7 @@ fn without_a_backend_a_connection_is_closed_at_once() {
 }
 
 #[test]
-fn bytes_that_wait_are_carried_after_a_half_close() {
+fn pending_bytes_are_delivered_after_a_half_close() {
     smol::block_on(async {
         let (coordinator, members) = group(1).await;
         let (address, _balancer) = balance(&[&coordinator], &members).await;
@@ -319,7 +319,7 @@ async fn told(address: &str, ask: Directory) -> Answer {
     ask_once(address, Plane::Directory, &keys(), Ask::Directory(ask), LONG).await.unwrap()
 }
 
-/// Which backend a reader is sent to, and under which number.
+/// Returns the number of the backend that a reader is sent to, and the reader's id.
 async fn sent(address: &str, client: Option<u64>) -> (u32, u64) {
     match told(address, Directory::Read { client }).await {
         Answer::Directions(Directions::Read { client, lease_ms, backend }) => {
@@ -331,7 +331,7 @@ async fn sent(address: &str, client: Option<u64>) -> (u32, u64) {
 }
 
 #[test]
-fn readers_are_spread_and_their_places_are_free_when_they_leave() {
+fn readers_are_spread_and_their_assignments_end_when_they_leave() {
     smol::block_on(async {
         let (coordinator, members) = group(3).await;
         let (address, _balancer) = balance(&[&coordinator], &members).await;
@@ -342,7 +342,7 @@ fn readers_are_spread_and_their_places_are_free_when_they_leave() {
         let mut ids: Vec<u32> = readers.iter().map(|(id, _)| *id).collect();
         ids.sort_unstable();
         assert_eq!(ids, [1, 1, 2, 2, 3, 3]);
-        // Who asks again stays where it is; who leaves makes room.
+        // A reader that queries again keeps its backend; one that leaves makes room.
         assert_eq!(sent(&address, Some(readers[4].1)).await, readers[4]);
         for (id, client) in &readers {
             if *id == 2 {
@@ -377,7 +377,7 @@ fn writers_are_told_the_leader_first() {
             backends.iter().map(|backend| (backend.name.id, backend.leads)).collect();
         assert_eq!(said, [(3, true), (2, false)]);
         assert_eq!(backends[0].address, members[2].address());
-        // Nobody is in sync: nothing can be written, and what is there can be read.
+        // No backend is in sync: writes are unavailable, reads still work.
         for member in &members {
             member.set(|status| status.in_sync = false);
             member.has_told(|_| true).await;
@@ -394,7 +394,7 @@ fn writers_are_told_the_leader_first() {
 }
 
 #[test]
-fn who_is_reported_down_is_looked_at_and_a_wrong_report_changes_nothing() {
+fn a_backend_reported_down_is_probed_and_a_wrong_report_changes_nothing() {
     smol::block_on(async {
         let (coordinator, members) = group(2).await;
         let (address, _balancer) = balance(&[&coordinator], &members).await;
@@ -412,7 +412,7 @@ fn who_is_reported_down_is_looked_at_and_a_wrong_report_changes_nothing() {
         assert_eq!(sent(&address, None).await.0, there as u32 + 1);
         end_of(open.reader).await;
         assert_eq!(told(&address, report(&other)).await, found(Finding::Answers));
-        // It comes back by itself.
+        // The backend comes back by itself.
         members[here].stopped.store(false, Ordering::SeqCst);
         members[here].has_told(|_| true).await;
         assert_eq!(sent(&address, None).await.0, here as u32 + 1);
@@ -420,7 +420,7 @@ fn who_is_reported_down_is_looked_at_and_a_wrong_report_changes_nothing() {
 }
 
 #[test]
-fn the_directory_answers_on_its_own_plane_and_the_others_are_a_backend_s() {
+fn the_directory_answers_on_its_own_plane_and_other_planes_reach_a_backend() {
     smol::block_on(async {
         let (coordinator, members) = group(1).await;
         let (address, _balancer) = balance(&[&coordinator], &members).await;
@@ -428,7 +428,7 @@ fn the_directory_answers_on_its_own_plane_and_the_others_are_a_backend_s() {
             let line = Line::open(&address, plane, &keys()).await.unwrap();
             assert_eq!((who(&line).await, who(&line).await), (1, 1), "{plane:?}");
         }
-        // One connection may ask the directory several things, and nothing else.
+        // One connection may send several directory queries, and no other requests.
         let line = Line::open(&address, Plane::Directory, &keys()).await.unwrap();
         for _ in 0..2 {
             let answer = line.ask(&Ask::Directory(Directory::Write), LONG, Duration::ZERO).await.unwrap();
@@ -455,7 +455,7 @@ fn hostile_bytes_and_slow_prefaces_end_their_connection_alone() {
             assert!(begin.elapsed() < Duration::from_secs(4), "{bytes:?}: {:?}", begin.elapsed());
         }
         for plane in [Plane::Control, Plane::Directory] {
-            // An ask that nobody here knows is refused, and the connection goes on.
+            // An unknown request is refused, and the connection stays open.
             let mut channel = connect(&address, plane, &keys()).await.unwrap();
             for tag in [1_u32, 2] {
                 frame::write(&mut channel.writer, &(tag, 5_000_u32, 200_u32)).await.unwrap();
@@ -473,7 +473,7 @@ fn hostile_bytes_and_slow_prefaces_end_their_connection_alone() {
 }
 
 #[test]
-fn only_quiet_connections_are_ended_where_too_many_are() {
+fn rebalancing_ends_only_quiet_connections() {
     smol::block_on(async {
         let (coordinator, members) = group(2).await;
         members[1].set(|status| status.in_sync = false);
@@ -483,7 +483,7 @@ fn only_quiet_connections_are_ended_where_too_many_are() {
             let mut stream = connect(&address, Plane::Client, &keys()).await.unwrap();
             assert_eq!(who_on(&mut stream).await, 1);
             if number < 2 {
-                // Whoever spoke last is owed an answer, as far as a balancer can tell.
+                // A client that sent the last bytes may be waiting for an answer.
                 stream.writer.write_all(&[9, 0, 0]).await.unwrap();
                 stream.writer.flush().await.unwrap();
                 busy.push(stream);
@@ -496,7 +496,7 @@ fn only_quiet_connections_are_ended_where_too_many_are() {
             end_of(stream.reader).await;
         }
         members[0].has_told(|clients| clients == 2).await;
-        // One each would be even; who is busy stays all the same.
+        // One connection each would be even, but busy connections stay.
         smol::Timer::after(Duration::from_millis(2_500)).await;
         assert_eq!(clients(&members), [2, 0]);
         assert_eq!(who(&Line::open(&address, Plane::Client, &keys()).await.unwrap()).await, 2);
@@ -505,7 +505,7 @@ fn only_quiet_connections_are_ended_where_too_many_are() {
 }
 
 #[test]
-fn a_taken_port_is_refused_by_name() {
+fn a_port_in_use_is_reported_with_its_address() {
     smol::block_on(async {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let listen = taken.local_addr().unwrap().to_string();
@@ -517,7 +517,7 @@ fn a_taken_port_is_refused_by_name() {
 }
 
 #[test]
-fn a_survey_finds_everybody_from_one_address_or_through_a_balancer() {
+fn a_survey_finds_all_members_from_one_address_or_through_a_balancer() {
     smol::block_on(async {
         let (coordinator, members) = group(3).await;
         let others = coordinator.status.lock().unwrap().clone();
@@ -536,7 +536,7 @@ fn a_survey_finds_everybody_from_one_address_or_through_a_balancer() {
             assert!(survey.members.iter().all(|member| member.alive && member.voter));
             assert_eq!((survey.can_lose_processes, survey.can_lose_machines), (1, 0));
         }
-        // Two die, each in its own way.
+        // Two members die: one closes its connections, the other one stops answering.
         members[2].gate.close();
         members[1].stopped.store(true, Ordering::SeqCst);
         let begin = Instant::now();

@@ -1,27 +1,27 @@
-//! The balancer: one stable address in front of the backends. It holds nothing on disk and nothing between
-//! connections, so any number of them may run.
+//! The balancer: one stable address in front of the backends. It keeps nothing on disk, so any number of balancers may run.
 //!
 //! ```text
-//!   watch, one a member: NodeStatus every 250 ms ──▶ board: who lives, is in sync, has how many clients
-//!                                                      │ pick                  │ found dead: cut
+//!   watch, one per member: NodeStatus every 250 ms ──▶ board: live members, their sync state and number of clients
+//!                                                      │ pick                  │ member dead: cut its connections
 //!   accept ──▶ `GET `: /metrics, /health
 //!         └──▶ preface ──▶ directory plane: answered here
-//!                      └──▶ any other: connect to the pick, next best if it fails ──▶ splice both ways
+//!                      └──▶ any other: connect to the picked backend, or the next best ──▶ splice both ways
 //! ```
 //!
-//! - [`board`]: what is known of the members, and the choice; [`readers`]: who was told to read where
-//! - [`directory`]: the asks `read`, `write`, `down` and `left`
-//! - [`splice`]: one client's bytes; [`even`]: whether some of them should go elsewhere
-//! - [`floating`]: an address that one of all balancers has
-//! - [`limits`]: every bound
+//! - [`board`]: state of the members, and the choice of a backend; [`readers`]: assignment of readers to backends
+//! - [`directory`]: the directory queries `read`, `write`, `down` and `left`
+//! - [`splice`]: one client's connection; [`even`]: rebalancing of connections
+//! - [`floating`]: the floating address, held by one balancer at a time
+//! - [`limits`]: all bounds
 //!
-//! - A connection goes to the live, in-sync backend with the fewest clients; when none is in sync, to any
-//!   whose store is open; when there is none at all it is closed at once.
-//! - A member that does not answer for `STATUS_DEADLINE` is dead, and its connections are closed: a backend
-//!   that is stopped or cut off would hold them for ever. Clients come back and are spliced elsewhere.
-//! - Bytes pass untouched: what people and backends say to each other it cannot read. Before them it tells the backend
-//!   where they come from.
-//! - A connection that does not say what it is within `PREFACE_DEADLINE` is closed.
+//! Invariants:
+//! - A connection goes to the live, in-sync backend with the fewest clients. If none is in sync, it goes to one with an open
+//!   store. If there is none at all, the connection is closed at once.
+//! - A member that does not answer for `STATUS_DEADLINE` counts as dead and its connections are closed, because a stopped or
+//!   cut-off backend would hold them for ever. The clients reconnect and reach another backend.
+//! - Bytes are passed on unchanged and encrypted end to end. Before them, the balancer sends the client's address to the
+//!   backend.
+//! - A connection without a preface within `PREFACE_DEADLINE` is closed.
 
 mod board;
 mod directory;
@@ -64,13 +64,14 @@ use std::time::{Duration, Instant};
 
 pub use board::{Candidate, choose};
 
-/// For tests: how many seconds all of an excess would take to go, at the pace of the first.
+/// Test hook: replaces [`EVEN_STEPS`].
 const TEST_EVEN_STEPS: &str = "RIBBIT_TEST_EVEN_STEPS";
 
-/// Balances until `stop`.
+/// Runs a balancer until `stop`.
 ///
 /// # Errors
-/// When it cannot listen.
+/// - `Refused` when the port is in use or the address is not available yet
+/// - `Configuration` when the address cannot be used, or the capabilities for the floating address are missing
 pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let even_steps = number_for_tests(TEST_EVEN_STEPS)?.unwrap_or(EVEN_STEPS);
     if options.floating.is_some() {
@@ -84,7 +85,7 @@ pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Re
     };
     match listener.local_addr() {
         Ok(address) => log::info!("balancer: listening on {address}"),
-        Err(error) => log::warn!("balancer: listening, but its address is not known: {error}"),
+        Err(error) => log::warn!("balancer: listening on an unknown address: {error}"),
     }
     serve(listener, options, even_steps, stop).await;
     Ok(())
@@ -92,15 +93,15 @@ pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Re
 
 fn cannot_listen(listen: &str, error: &io::Error) -> Failure {
     let exit = match error.kind() {
-        // Who has the port goes, and an address comes: trying again may help.
+        // Temporary: the port may become free, and the address may appear. A restart can succeed.
         io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable => Exit::Refused,
         _ => Exit::Configuration,
     };
-    Failure::new(exit, format!("cannot listen on {listen}: {error}; choose another address with --listen"))
+    Failure::new(exit, format!("cannot listen on {listen}: {error}. Choose another address with --listen"))
 }
 
-/// Balances what connects to `listener` until `stop`; then every connection is closed. An excess of clients would be
-/// gone after `even_steps` seconds, at the pace of the first.
+/// Balances the connections of `listener` until `stop`, then closes all of them. `even_steps`: number of seconds in which
+/// rebalancing would remove a whole excess of clients at its initial rate.
 pub async fn serve(
     listener: TcpListener,
     options: BalancerOptions,
@@ -140,25 +141,25 @@ pub async fn serve(
     gate.close();
 }
 
-/// For people who look at its unit.
+/// Returns the status line of the systemd unit.
 fn words(figures: &metrics::Balancer) -> String {
     let metrics::Balancer { serving, in_sync, has_leader, floating, .. } = figures;
-    let leader = if *has_leader { "" } else { "; nobody leads, nothing can be written" };
-    let floating = if *floating == Some(true) { "; the floating address is here" } else { "" };
+    let leader = if *has_leader { "" } else { "; no leader, writes are unavailable" };
+    let floating = if *floating == Some(true) { "; this balancer holds the floating address" } else { "" };
     format!("{serving} backends serve people, {in_sync} of them in sync{leader}{floating}")
 }
 
-/// For the watches and the connections.
+/// State shared by the watches and the connections.
 #[derive(Clone)]
 struct Shared {
-    /// Locked for a moment, never across a wait.
+    /// Never locked across an await.
     board: Arc<Mutex<Board>>,
     keys: Keys,
-    /// Notified when the members should be asked at once.
+    /// Notified to query the members at once.
     look: Arc<Event>,
-    /// Notified when a member was asked, whatever came of it.
+    /// Notified after each query of a member, answered or not.
     looked: Arc<Event>,
-    /// Whether the floating address is here, where there is one.
+    /// True while this balancer holds the floating address. `None` without `--floating`.
     has_floating: Option<Arc<AtomicBool>>,
 }
 
@@ -167,8 +168,8 @@ impl Shared {
         self.board.lock().expect("nothing panics while it holds this lock")
     }
 
-    /// Waits until the members that answered last were asked again, for `LOOK_AGAIN_MAX` at most: who leads may have changed
-    /// since. All askers of the same time share the questions.
+    /// Waits until all members that answered last time were queried again, at most `LOOK_AGAIN_MAX`: the leader may have
+    /// changed since. Concurrent callers share the queries.
     async fn look_again(&self) {
         let begin = Instant::now();
         let asked_again = async {
@@ -192,19 +193,19 @@ impl Shared {
         metrics::Balancer { floating, ..self.board().figures(Instant::now()) }
     }
 
-    /// The member there does not answer: nobody is sent there, and who was is cut.
+    /// Records that the member at `address` does not answer. Its connections are cut and it gets no new ones.
     fn found_silent(&self, address: &str) {
         self.board().heard(address, None);
     }
 }
 
-/// Keeps one watch for every address on the board.
+/// Keeps one watch task for every address on the board.
 async fn keep_watch(shared: Shared) {
     let (changed, changes): (Sender<()>, Receiver<()>) = channel::bounded(1);
     let mut watches: HashMap<String, smol::Task<()>> = HashMap::new();
     loop {
         let addresses = shared.board().addresses();
-        watches.retain(|address, _| addresses.contains(address)); // a watch that is dropped ends
+        watches.retain(|address, _| addresses.contains(address)); // dropping a task ends it
         for address in addresses {
             let watch = || tasks::spawn(watch(shared.clone(), address.clone(), changed.clone()));
             watches.entry(address.clone()).or_insert_with(watch);
@@ -215,7 +216,7 @@ async fn keep_watch(shared: Shared) {
     }
 }
 
-/// Ends quiet connections where too many are, for ever.
+/// Ends quiet connections of backends with too many clients. Never returns.
 async fn even_out(shared: &Shared, steps: u64) {
     let mut evening = Evening::new(steps);
     loop {
@@ -224,14 +225,14 @@ async fn even_out(shared: &Shared, steps: u64) {
         let (addresses, loads): (Vec<String>, Vec<Load>) = board.loads().into_iter().unzip();
         for at in evening.step(&loads) {
             if board.end_a_quiet_one(&addresses[at]) {
-                log::debug!("one of {} clients of {} should go elsewhere", loads[at].clients, addresses[at]);
+                log::debug!("rebalancing one of {} clients of {}", loads[at].clients, addresses[at]);
                 evening.ended();
             }
         }
     }
 }
 
-/// Asks one member how it is, for ever.
+/// Queries the status of one member periodically. Never returns.
 async fn watch(shared: Shared, address: String, changed: Sender<()>) {
     let mut line = None;
     loop {
@@ -239,7 +240,7 @@ async fn watch(shared: Shared, address: String, changed: Sender<()>) {
         let begin = Instant::now();
         let status = node_status(&mut line, &address, &shared.keys).await.ok();
         if shared.board().heard_at(&address, status, begin) {
-            let _ = changed.try_send(()); // full: it is about to look anyway
+            let _ = changed.try_send(()); // if full, a look at the addresses is already due
         }
         shared.looked.notify(usize::MAX);
         let soon = async {
@@ -253,8 +254,11 @@ async fn watch(shared: Shared, address: String, changed: Sender<()>) {
     }
 }
 
-/// Asks over the line that is kept open, or over a new one when that was lost. One that is silent is let go of: what
-/// comes late on it is of no use.
+/// Queries a member's status over the open connection in `line`, or over a new one if that was lost. A connection that times
+/// out is dropped, because a late answer on it would be useless.
+///
+/// # Errors
+/// The member cannot be reached or does not answer in time.
 async fn node_status(line: &mut Option<Line>, address: &str, keys: &Keys) -> Result<NodeStatus, FrameError> {
     let mut open = match line.take() {
         Some(open) => open,
@@ -278,7 +282,7 @@ async fn asked(open: &Line) -> Result<Answer, FrameError> {
     frame::within(STATUS_DEADLINE, open.ask(&Ask::NodeStatus, STATUS_DEADLINE, Duration::ZERO)).await
 }
 
-/// Reads what a connection is for, and answers it or splices it.
+/// Serves one connection: answers HTTP and directory queries, splices all others to a backend.
 async fn connection(
     mut client: TcpStream,
     shared: &Shared,
@@ -299,7 +303,7 @@ async fn connection(
     directory::converse(channel, shared).await
 }
 
-/// What is shown to programs that watch.
+/// Returns the monitoring page at `path`, or `None` if there is none.
 fn page(path: &str, shared: &Shared, gate: &Gate) -> Option<Page> {
     let figures = shared.figures();
     match path {
@@ -311,7 +315,7 @@ fn page(path: &str, shared: &Shared, gate: &Gate) -> Option<Page> {
         "/health" => Some(match (figures.serving, figures.in_sync, figures.has_leader) {
             (0, ..) => Page::words(Status::Unavailable, "down: no backend serves people"),
             (_, 0, _) | (.., false) => {
-                Page::words(Status::Unavailable, "down: nobody leads, nothing can be written")
+                Page::words(Status::Unavailable, "down: the cluster has no leader, writes are unavailable")
             }
             _ => Page::words(Status::Ok, "fine"),
         }),
@@ -319,7 +323,8 @@ fn page(path: &str, shared: &Shared, gate: &Gate) -> Option<Page> {
     }
 }
 
-/// Splices one client to the best backend that takes it, until either side or the backend's life ends.
+/// Splices one client to the best backend that accepts the connection, until either side ends or the backend dies. `said`:
+/// bytes to send to the backend first.
 async fn splice_to_best(client: TcpStream, said: &[u8], shared: &Shared) -> Result<(), FrameError> {
     let mut tried = Vec::new();
     loop {
@@ -344,6 +349,10 @@ async fn splice_to_best(client: TcpStream, said: &[u8], shared: &Shared) -> Resu
     }
 }
 
+/// Connects to the picked backend and sends `said`.
+///
+/// # Errors
+/// The connection fails, takes longer than `CONNECT_DEADLINE`, or the backend is found dead meanwhile.
 async fn connect(pick: &Pick, said: &[u8]) -> Result<TcpStream, FrameError> {
     let connecting = frame::within(CONNECT_DEADLINE, async {
         let mut stream = TcpStream::connect(&pick.address).await?;

@@ -377,7 +377,7 @@ fn an_address_is_held(board: &Board) {
     board.typed(&format!("systemctl start {unit}"));
     board.awaits("the address", "ip -o addr show dev eth0", |said| said.contains("192.168.77.50/"));
     board.awaits("it is said", &format!("systemctl show --value -p StatusText {unit}"), |said| {
-        said.contains("the floating address is here")
+        said.contains("holds the floating address")
     });
     assert_eq!(board.shows(ALL[3], "ActiveState"), "inactive", "one of the two");
     let pid = board.shows(unit, "MainPID");

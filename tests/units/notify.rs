@@ -129,10 +129,7 @@ fn signs_of_life_are_for_who_asked_for_them() {
 fn balancer_and_pages_are_heard_too_also_on_a_socket_without_a_path() {
     let (folder, _) = cluster();
     for (line, status) in [
-        (
-            "balancer",
-            "STATUS=0 backends serve people, 0 of them in sync; nobody leads, nothing can be written",
-        ),
+        ("balancer", "STATUS=0 backends serve people, 0 of them in sync; no leader, writes are unavailable"),
         ("client web --server 127.0.0.1:1", "STATUS=serving pages on http://127.0.0.1:"),
     ] {
         let port = free_port();

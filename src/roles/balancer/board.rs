@@ -1,10 +1,10 @@
-//! What a balancer knows of the members, and how it picks one. No sockets, no waits.
+//! The board: last known status of the members, and the choice of a backend. No sockets, no waits.
 //!
-//! - An address is kept while it is a seed, alive, or named by a member that is: so that of a group that died
-//!   as a whole is known where it may come back, and a place that was left is forgotten.
-//! - One cluster is believed, that of the first answer, as long as anybody of it lives.
-//! - What was spliced to a member that is found dead is told so by its [`Pick`], at once.
-//! - A backend's clients are the connections it has and the readers that were told to read there.
+//! - An address is kept while it is a seed, answers, or is named by a member that answers. So the addresses of a cluster that
+//!   died as a whole are kept, and an abandoned address is dropped.
+//! - The first answer decides which cluster is served. Answers of other clusters are ignored while a member of it answers.
+//! - When a member is found dead, each [`Pick`] of its connections completes at once.
+//! - A backend's clients are its connections and the readers assigned to it.
 
 use super::even::Load;
 use super::limits::NAMED_MAX;
@@ -22,50 +22,51 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
-/// A member, as far as choosing goes.
+/// Properties of a member that decide the choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Candidate {
-    /// A live backend whose store is open.
+    /// A live backend with an open store.
     pub serves: bool,
     pub in_sync: bool,
-    /// Clusters further on than the balancer's own.
+    /// Number of regions after the balancer's own, 0 for the same region.
     pub clusters_on: u32,
     pub clients: u32,
 }
 
-/// In sync before not, then the own cluster and the next ones in order, then the fewest clients, then the first.
+/// Returns the position of the best candidate that serves: in sync first, then the nearest region, then the fewest clients,
+/// then the first in order.
 pub fn choose(candidates: &[Candidate]) -> Option<usize> {
     (0..candidates.len())
         .filter(|at| candidates[*at].serves)
         .min_by_key(|at| (!candidates[*at].in_sync, candidates[*at].clusters_on, candidates[*at].clients))
 }
 
-/// The members by the address they are asked at.
+/// The members, by the address at which they are queried.
 pub struct Board {
     cluster: Option<ClusterId>,
-    /// The number of the cluster that it shares out people over.
+    /// Region of this balancer.
     site: u32,
     places: BTreeMap<String, Place>,
     readers: Readers,
-    /// Splices that were ended to even out the others, so far.
+    /// Number of splices ended by rebalancing so far.
     evened_out: u64,
 }
 
-/// What is at an address.
+/// State of one address.
 struct Place {
     seed: bool,
-    /// The last answer, while it is alive.
+    /// The last answer. `None` while the member is dead.
     status: Option<NodeStatus>,
-    /// When it was last asked, if it answered.
+    /// Time of the last answered query.
     asked: Option<Instant>,
     life: Arc<Life>,
 }
 
-/// One life of a member, as seen from here: from its first answer until one is missed.
+/// One lifetime of a member as seen from here: from its first answer until it misses one.
 struct Life {
-    /// Connections spliced to it by this balancer. What the member says of its clients is older than that.
+    /// Connections spliced to it by this balancer. More recent than the number of clients in the member's status.
     splices: Mutex<Vec<Arc<Splice>>>,
-    /// Nothing is ever sent: the channel's end is the signal.
+    /// Never used to send: closing the channel is the signal.
     alive: Sender<Infallible>,
     over: Receiver<Infallible>,
 }
@@ -85,7 +86,7 @@ impl Life {
     }
 }
 
-/// Where a connection goes. Counted as one of that member's until dropped.
+/// The backend picked for one connection. Counts as one of its clients until dropped.
 pub struct Pick {
     pub address: String,
     pub splice: Arc<Splice>,
@@ -99,7 +100,7 @@ impl Pick {
         Pick { address: address.to_string(), splice, life: life.clone() }
     }
 
-    /// Waits until the member is found dead, or the splice should end.
+    /// Waits until the member is found dead or rebalancing ends the splice.
     pub async fn cut(&self) {
         let dead = async {
             let _ = self.life.over.recv().await;
@@ -119,14 +120,15 @@ impl Place {
         Place { seed, status: None, asked: None, life: Life::begin() }
     }
 
-    /// The life that was is over: what was spliced to it ends.
+    /// Ends the member's lifetime and the connections spliced to it.
     fn end_life(&mut self) {
         self.status = None;
         self.life.alive.close();
         self.life = Life::begin();
     }
 
-    /// This member for clients of the region `site`; `lagging` are the members that do not follow, as the leader says.
+    /// Returns this member as a candidate for clients of the region `site`. `lagging`: the members that lag behind according
+    /// to the leader.
     fn candidate(&self, site: u32, lagging: &[RaftId]) -> Candidate {
         let spliced = self.life.spliced();
         match &self.status {
@@ -142,17 +144,18 @@ impl Place {
 }
 
 impl Board {
+    /// Returns a board with the seed addresses, for a balancer in the region `site`.
     pub fn new(seeds: Vec<String>, site: u32) -> Board {
         let places = seeds.into_iter().map(|seed| (seed, Place::new(true))).collect();
         Board { cluster: None, site, places, readers: Readers::default(), evened_out: 0 }
     }
 
-    /// Whom to watch.
+    /// Returns all addresses to watch.
     pub fn addresses(&self) -> Vec<String> {
         self.places.keys().cloned().collect()
     }
 
-    /// As [`Board::heard`], of a question that was asked at `asked`.
+    /// Does the same as [`Board::heard`] for a query that was sent at `asked`.
     pub fn heard_at(&mut self, address: &str, status: Option<NodeStatus>, asked: Instant) -> bool {
         let changed = self.heard(address, status);
         if let Some(place) = self.places.get_mut(address) {
@@ -161,14 +164,14 @@ impl Board {
         changed
     }
 
-    /// Returns whether every member that answered last was asked at this time or later.
+    /// Returns true if all live members were queried at this time or later.
     pub fn all_asked_since(&self, time: Instant) -> bool {
         let living = self.places.values().filter(|place| place.status.is_some());
         living.into_iter().all(|place| place.asked.is_some_and(|asked| asked >= time))
     }
 
-    /// Enters what the member at `address` answered, nothing when it did not. Tells whether the addresses
-    /// changed by that.
+    /// Records the answer of the member at `address`, or `None` if it did not answer. Returns true if the set of addresses
+    /// changed.
     pub fn heard(&mut self, address: &str, status: Option<NodeStatus>) -> bool {
         let ours = |status: &NodeStatus| self.cluster.is_none_or(|cluster| cluster == status.cluster);
         let status = status.filter(ours);
@@ -199,7 +202,7 @@ impl Board {
         }
     }
 
-    /// Takes in the addresses that the living name, and drops those that nobody does.
+    /// Adds the addresses named by live members and drops those that are no longer named. Returns true if any changed.
     fn learn(&mut self) -> bool {
         let mut named = BTreeSet::new();
         for status in self.places.values().filter_map(|place| place.status.as_ref()) {
@@ -219,7 +222,7 @@ impl Board {
         changed
     }
 
-    /// Who of the group answers: those that are in touch with it, if any are.
+    /// Returns the addresses of all live members of the cluster: only those in sync, if any are.
     pub fn answering(&self) -> Vec<String> {
         let belongs = |status: &NodeStatus| status.history.is_some();
         let living = self.places.iter().filter_map(|(address, place)| {
@@ -231,13 +234,14 @@ impl Board {
         best.map(|(address, _)| address.clone()).collect()
     }
 
+    /// Returns a member as a candidate, without the readers assigned to it.
     fn candidate(&self, place: &Place) -> Candidate {
         let mut statuses = self.places.values().filter_map(|place| place.status.as_ref());
         let leader = self.leader().and_then(|leader| statuses.find(|status| status.me.raft_id == leader));
         place.candidate(self.site, leader.map_or(&[], |leader| &leader.lagging))
     }
 
-    /// The backend for the next connection, none of those at the addresses `tried`.
+    /// Picks the backend for the next connection, except those at the addresses `tried`.
     pub fn pick(&self, tried: &[String]) -> Option<Pick> {
         let (places, mut candidates) = self.candidates(None);
         for (candidate, (address, _)) in candidates.iter_mut().zip(&places) {
@@ -247,8 +251,8 @@ impl Board {
         Some(Pick::new(address, &place.life))
     }
 
-    /// The backend that `client` should read from. It has its place there from now on; where another is no better,
-    /// it stays where it is.
+    /// Returns the backend that `client` should read from, and assigns the reader to it. A reader keeps its backend while no
+    /// other one is better.
     pub fn read_from(&mut self, client: ReaderId, now: Instant) -> Option<BackendAt> {
         self.readers.expire(now);
         let (places, candidates) = self.candidates(Some(client));
@@ -261,7 +265,7 @@ impl Board {
         Some(backend)
     }
 
-    /// The backends that may be written to: the leader first, then the others that are in sync.
+    /// Returns the backends for writes: the leader first, then the others that are in sync.
     pub fn write_to(&mut self, now: Instant) -> Vec<BackendAt> {
         self.readers.expire(now);
         let (places, candidates) = self.candidates(None);
@@ -274,7 +278,7 @@ impl Board {
         backends
     }
 
-    /// The backends that could serve more, and how much each of them does.
+    /// Returns the in-sync backends of the nearest region with their loads, for rebalancing.
     pub fn loads(&self) -> Vec<(String, Load)> {
         let places = self.places.iter().filter(|(address, _)| self.stands_for_itself(address));
         let load = |(address, place): (&String, &Place)| {
@@ -283,13 +287,13 @@ impl Board {
             (serves && in_sync).then(|| (clusters_on, address.clone(), load))
         };
         let loads: Vec<_> = places.filter_map(load).collect();
-        // Where people are sent: whoever is further on is there for when nobody is here.
+        // Clients are sent to the nearest region. Regions further on are only its replacement.
         let nearest = loads.iter().map(|(clusters_on, ..)| *clusters_on).min();
         let here = loads.into_iter().filter(|(clusters_on, ..)| Some(*clusters_on) == nearest);
         here.map(|(_, address, load)| (address, load)).collect()
     }
 
-    /// Ends a splice to the backend there that is quiet now, if there is one.
+    /// Ends one quiet splice to the backend at `address`. Returns false if none is quiet.
     pub fn end_a_quiet_one(&mut self, address: &str) -> bool {
         let Some(place) = self.places.get(address) else { return false };
         let splices = place.life.splices();
@@ -301,7 +305,7 @@ impl Board {
         quiet.is_some()
     }
 
-    /// Figures for programs that watch.
+    /// Returns the figures for monitoring.
     pub fn figures(&mut self, now: Instant) -> Balancer {
         self.readers.expire(now);
         let (places, candidates) = self.candidates(None);
@@ -325,21 +329,22 @@ impl Board {
         }
     }
 
-    /// Whether the reader had a place.
+    /// Removes a reader's assignment. Returns true if it had one.
     pub fn left(&mut self, client: ReaderId) -> bool {
         self.readers.leave(client)
     }
 
-    /// Whether any backend serves people.
+    /// Returns true if any backend serves people.
     pub fn serves(&self) -> bool {
         self.places.values().any(|place| self.candidate(place).serves)
     }
 
+    /// Returns true if this address is on the board.
     pub fn knows(&self, address: &str) -> bool {
         self.places.contains_key(address)
     }
 
-    /// Everybody who stands for itself, and how it is; the reader `except` is not counted.
+    /// Returns all members under their proper address, and each as a candidate. The reader `except` is not counted.
     fn candidates(&self, except: Option<ReaderId>) -> (Vec<(&String, &Place)>, Vec<Candidate>) {
         let readers = self.readers.counts(except);
         let places: Vec<(&String, &Place)> =
@@ -353,6 +358,7 @@ impl Board {
         (places, candidates)
     }
 
+    /// Returns the description of the backend at `address` for a directory answer.
     fn backend_at(&self, address: &str, candidate: Candidate) -> Option<BackendAt> {
         let status = self.places.get(address)?.status.as_ref()?;
         Some(BackendAt {
@@ -364,8 +370,8 @@ impl Board {
         })
     }
 
-    /// Returns the leader of the newest term that any member knows, if it answers. It need not have said so itself: whoever
-    /// follows another one in a newer term knows more than a leader that was asked before.
+    /// Returns the leader of the newest term that any member knows, if that leader answers. Its own answer may be older than
+    /// a follower's answer of a newer term.
     fn leader(&self) -> Option<RaftId> {
         let living = || self.places.values().filter_map(|place| place.status.as_ref());
         let following = living().filter(|status| status.me.raft_id != 0 && status.leader.is_some());
@@ -373,8 +379,8 @@ impl Board {
         living().any(|status| status.me.raft_id == leader).then_some(leader)
     }
 
-    /// False for a second way to a member that also answers at the address it gives itself: its connections
-    /// are counted in one place.
+    /// Returns false for an alias address of a member that also answers at its advertised address, so that its connections are
+    /// counted once.
     fn stands_for_itself(&self, address: &str) -> bool {
         let Some(status) = self.places.get(address).and_then(|place| place.status.as_ref()) else {
             return true;
@@ -448,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_spliced_counts_before_the_member_says_so() {
+    fn splices_count_before_the_member_reports_them() {
         let mut board = Board::new(vec!["a".into(), "b".into()], 1);
         board.heard("a", says(1, "a", &[]));
         board.heard("b", says(2, "b", &[]));
@@ -462,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn readers_are_spread_keep_their_places_and_count_as_clients() {
+    fn readers_are_spread_keep_their_backends_and_count_as_clients() {
         let now = Instant::now();
         let mut board = Board::new(vec!["a".into(), "b".into(), "c".into()], 1);
         assert_eq!(board.read_from(1, now), None);
@@ -472,7 +478,7 @@ mod tests {
         let mut at = |client| board.read_from(client, now).unwrap().address;
         assert_eq!([at(1), at(2), at(3), at(4), at(2)], ["a", "b", "c", "a", "b"]);
         assert_eq!(picked(&board).as_deref(), Some("b"), "a has two readers");
-        // Whose backend has died is sent elsewhere, and does not count there any more.
+        // A reader whose backend has died is sent elsewhere and no longer counts there.
         board.heard("a", None);
         assert_eq!(board.read_from(1, now).unwrap().clients, 2);
         board.heard("a", says(1, "a", &[]));
@@ -481,12 +487,12 @@ mod tests {
     }
 
     #[test]
-    fn writers_go_to_the_leader_first_and_never_to_one_that_is_behind() {
+    fn writers_go_to_the_leader_first_and_never_to_a_lagging_backend() {
         let now = Instant::now();
         let mut board = Board::new(vec!["a".into(), "b".into(), "c".into()], 1);
         for (id, address) in [(1, "a"), (2, "b"), (3, "c")] {
             let mut status = says(id, address, &[]).unwrap();
-            // Backend 2 has not noticed yet that it leads no more.
+            // Backend 2 has not noticed yet that it no longer leads.
             (status.leader, status.term) = if id == 2 { (Some(2), 1) } else { (Some(3), 2) };
             status.in_sync = id != 2;
             board.heard(address, Some(status));
@@ -496,10 +502,10 @@ mod tests {
     }
 
     #[test]
-    fn whoever_follows_another_in_a_newer_term_is_believed_before_the_old_leader() {
+    fn a_follower_in_a_newer_term_overrides_the_old_leader() {
         let mut board = Board::new(vec!["a".into(), "b".into(), "c".into()], 1);
         let begin = Instant::now();
-        // Backends 1 and 3 were asked before the handover, backend 2 after it.
+        // Backends 1 and 3 were queried before the transfer of leadership, backend 2 after it.
         for (id, address, leader, term) in [(1, "a", 1, 1), (2, "b", 3, 2), (3, "c", 1, 1)] {
             let mut status = says(id, address, &[]).unwrap();
             (status.leader, status.term) = (Some(leader), term);
@@ -507,13 +513,13 @@ mod tests {
         }
         assert_eq!(board.write_to(begin)[0].name.id, 3);
         assert!(board.all_asked_since(begin) && !board.all_asked_since(begin + Duration::from_millis(1)));
-        // One that is dead is no leader, whatever its followers say.
+        // A dead member is no leader, even if its followers name it.
         board.heard_at("c", None, begin);
         assert_eq!(board.leader(), None);
     }
 
     #[test]
-    fn death_cuts_what_was_spliced_and_the_next_life_starts_at_nothing() {
+    fn death_cuts_the_splices_and_the_next_lifetime_starts_without_any() {
         let mut board = Board::new(vec!["a".into()], 1);
         board.heard("a", says(1, "a", &[]));
         let pick = board.pick(&[]).unwrap();
@@ -525,13 +531,13 @@ mod tests {
         let again = board.pick(&[]).unwrap();
         drop(pick);
         assert_eq!(again.life.spliced(), 1);
-        // Somebody else at the same address is a death, too.
+        // Another member at the same address also ends the lifetime.
         board.heard("a", says(2, "a", &[]));
         assert!(again.life.over.is_closed());
     }
 
     #[test]
-    fn coordinators_and_members_without_a_store_serve_nobody() {
+    fn coordinators_and_members_without_a_store_do_not_serve() {
         let mut board = Board::new(vec!["a".into()], 1);
         let mut status = says(1, "a", &[]).unwrap();
         status.history = None;
@@ -544,7 +550,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_learned_kept_through_death_and_forgotten_when_left() {
+    fn addresses_are_learned_kept_through_death_and_dropped_when_abandoned() {
         let mut board = Board::new(vec!["seed".into()], 1);
         assert!(board.heard("seed", says(1, "a", &["b", "c", ""])));
         assert_eq!(board.addresses(), ["a", "b", "c", "seed"]);
@@ -559,7 +565,7 @@ mod tests {
     }
 
     #[test]
-    fn another_cluster_is_dead_to_us_while_ours_lives() {
+    fn another_cluster_is_ignored_while_ours_lives() {
         let mut board = Board::new(vec!["a".into(), "b".into()], 1);
         let mut foreign = says(2, "b", &["z"]).unwrap();
         foreign.cluster = ClusterId(7);
@@ -572,7 +578,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_that_answers_at_two_addresses_is_one() {
+    fn a_member_that_answers_at_two_addresses_counts_once() {
         let mut board = Board::new(vec!["alias".into()], 1);
         board.heard("alias", says(1, "proper", &[]));
         assert_eq!(picked(&board).as_deref(), Some("alias"));

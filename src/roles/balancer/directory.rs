@@ -1,9 +1,9 @@
-//! The directory: which backend to read from, which to write to, who is down, who has left. A plane of its own, which no
-//! backend serves.
+//! Directory queries: which backend to read from (`read`), where to write (`write`), reports of dead backends (`down`), and
+//! the end of a reader (`left`). They have a plane of their own, which backends do not serve.
 //!
-//! - A report that one is down is believed only after looking: who answers stays as it was.
-//! - One ask at a time on a connection, each with an end; nothing is kept of a connection that is gone. The places
-//!   of readers are kept, since most askers close theirs at once.
+//! - A report that a member is down takes effect only if the member does not answer a probe.
+//! - A connection carries one query at a time, each with a time limit. The assignments of readers outlive connections, because
+//!   most clients close theirs after each query.
 
 use super::Shared;
 use super::limits::{FIRST_ASK_DEADLINE, LOOKS_MAX, NEXT_ASK_DEADLINE, READER_LEASE};
@@ -16,10 +16,13 @@ use ribbit_state::{Code, Denied};
 use smol::lock::Semaphore;
 use std::time::Instant;
 
-/// Bounds the looking of all connections together.
+/// Permits for probes, over all connections.
 static LOOKS: Semaphore = Semaphore::new(LOOKS_MAX);
 
-/// Answers one ask after the other until the asker closes.
+/// Answers queries one after the other until the client closes the connection.
+///
+/// # Errors
+/// The connection is lost, or no query comes in time.
 pub(super) async fn converse(channel: Channel, shared: &Shared) -> Result<(), FrameError> {
     let Channel { mut reader, mut writer } = channel;
     let mut patience = FIRST_ASK_DEADLINE;
@@ -44,6 +47,10 @@ pub(super) async fn converse(channel: Channel, shared: &Shared) -> Result<(), Fr
     }
 }
 
+/// Answers one query.
+///
+/// # Errors
+/// `NoLeader` when no backend can be written to, `NotServing` when no backend serves at all.
 async fn directions(ask: Directory, shared: &Shared) -> Result<Directions, Why> {
     match ask {
         Directory::Read { client } => {
@@ -66,8 +73,8 @@ async fn directions(ask: Directory, shared: &Shared) -> Result<Directions, Why> 
     }
 }
 
-/// Looks whether anybody answers there. Only addresses on the board are looked at: nobody makes a balancer knock
-/// on strangers' doors.
+/// Probes the member at `address`. Only addresses on the board are probed, so that a client cannot make the balancer connect
+/// to arbitrary addresses.
 async fn look(address: &str, shared: &Shared) -> Finding {
     if !shared.board().knows(address) {
         return Finding::Unknown;
@@ -76,7 +83,7 @@ async fn look(address: &str, shared: &Shared) -> Finding {
     match ask_status(address, Plane::Status, &shared.keys).await {
         Ok(_) => Finding::Answers,
         Err(_) => {
-            log::info!("{address} was reported down, and does not answer");
+            log::info!("{address} was reported down and does not answer");
             shared.found_silent(address);
             Finding::Silent
         }

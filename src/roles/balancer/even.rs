@@ -1,25 +1,25 @@
-//! Evening out: after a restart the others have a backend's clients, and it has none. Connections are not moved, but
-//! ended where too many are, few at a time; their clients come back and go where the fewest are.
+//! Rebalancing of connections. After a restart, a backend has no clients and the others have all of them. Connections cannot
+//! be moved, so a few at a time are ended where there are too many. Their clients reconnect to the backend with the fewest.
 //!
 //! ```text
-//!   every second: owed += excess;  for every `EVEN_STEPS` owed: one ends      a tenth of the excess a minute
+//!   every second: owed += excess;  for every `EVEN_STEPS` owed, one connection ends      a tenth of the excess a minute
 //! ```
 //!
-//! Pure: no clock, no sockets. Of several balancers each ends its own part. Whoever is within one of the fair share
-//! stays: an uneven number never goes back and forth.
+//! Pure: no clock, no sockets. Each of several balancers ends its own part of the excess. A backend within one connection of
+//! the fair share has no excess, so an odd connection never moves back and forth.
 
 use super::limits::EVEN_AT_ONCE_MAX;
 
-/// A backend that could serve more, as seen by this balancer.
+/// Load of a backend that can take more clients, as seen by this balancer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Load {
     /// All its clients.
     pub clients: u32,
-    /// Of these, the connections that this balancer has spliced.
+    /// Those of its clients that are connected through this balancer.
     pub own: u32,
 }
 
-/// How many of this balancer's connections are too many, for each backend.
+/// Returns the number of this balancer's connections above the fair share, for each backend.
 pub fn excess(loads: &[Load]) -> Vec<u32> {
     let all: u64 = loads.iter().map(|load| u64::from(load.clients)).sum();
     let fair = all.div_ceil(loads.len().max(1) as u64);
@@ -31,25 +31,26 @@ pub fn excess(loads: &[Load]) -> Vec<u32> {
     loads.iter().map(own_part).collect()
 }
 
-/// What is owed so far.
+/// Rate control of the rebalancing.
 #[derive(Debug)]
 pub struct Evening {
+    /// Accumulated excess.
     owed: u64,
-    /// So much has to be owed for one connection.
+    /// Accumulated excess for which one connection ends.
     steps: u64,
 }
 
 impl Evening {
-    /// `steps`: of one second each, in which all of the excess would go at the pace of the first.
+    /// Returns a control for `steps` steps of one second, in which a whole excess would be removed at its initial rate.
     pub fn new(steps: u64) -> Evening {
         Evening { owed: 0, steps: steps.max(1) }
     }
 
-    /// A step later: at which backends one connection each should end now, by their places in `loads`.
+    /// Advances by one step. Returns the positions in `loads` of the backends at which one connection each should end.
     pub fn step(&mut self, loads: &[Load]) -> Vec<usize> {
         let mut excess = excess(loads);
         let all: u64 = excess.iter().copied().map(u64::from).sum();
-        // What could not end so far is still owed, but never more than there is too much.
+        // Connections that were not quiet before are still owed, but never more than the current excess.
         self.owed = (self.owed + all).min(all * self.steps);
         let count = usize::try_from(self.owed / self.steps).unwrap_or(usize::MAX).min(EVEN_AT_ONCE_MAX);
         let mut fullest = || {
@@ -60,7 +61,7 @@ impl Evening {
         (0..count).map_while(|_| fullest()).collect()
     }
 
-    /// One of those has ended.
+    /// Records that one of those connections has ended.
     pub fn ended(&mut self) {
         self.owed = self.owed.saturating_sub(self.steps);
     }
@@ -75,7 +76,7 @@ mod tests {
         clients.iter().map(|clients| Load { clients: *clients, own: *clients }).collect()
     }
 
-    /// Lets every connection that ends come back where the fewest are, for so many steps. Answers how many ended.
+    /// Runs `steps` steps in which every ended connection reconnects to the backend with the fewest. Returns their number.
     fn run(evening: &mut Evening, loads: &mut [Load], steps: u64) -> u32 {
         let mut count = 0;
         for _ in 0..steps {
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_even_or_nearly_so_stays() {
+    fn an_even_or_nearly_even_spread_stays() {
         for even in [&[][..], &[7], &[4, 4, 4], &[5, 4, 4], &[1, 0, 0], &[1, 1, 0]] {
             assert_eq!(run(&mut Evening::new(1), &mut loads(even), 100), 0, "{even:?}");
         }
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenth_of_the_excess_goes_a_minute_and_it_comes_to_an_end() {
+    fn a_tenth_of_the_excess_goes_each_minute_until_the_spread_is_even() {
         let mut evening = Evening::new(EVEN_STEPS);
         let mut loads = loads(&[450, 450, 0]);
         let minute = run(&mut evening, &mut loads, 60);
@@ -110,15 +111,15 @@ mod tests {
     }
 
     #[test]
-    fn several_balancers_share_what_is_to_be_done() {
+    fn several_balancers_share_the_excess() {
         let half = [Load { clients: 600, own: 300 }, Load { clients: 0, own: 0 }];
         assert_eq!(excess(&half), [150, 0]);
-        // Whose own are none of those too many, ends none.
+        // A balancer without connections to the fullest backend ends none.
         assert_eq!(excess(&[Load { clients: 9, own: 0 }, Load { clients: 1, own: 1 }]), [0, 0]);
     }
 
     #[test]
-    fn what_was_not_quiet_is_owed_but_never_more_than_is_too_much() {
+    fn connections_that_were_not_quiet_stay_owed_up_to_the_excess() {
         let mut evening = Evening::new(10);
         let loads = loads(&[4, 0]);
         for _ in 0..100 {

@@ -1,27 +1,27 @@
-//! The floating address: of all balancers that name it, the one that holds its lock has it.
+//! Floating address: an IPv4 address that one of several balancers holds. The holder is the balancer that holds its lock in
+//! the replicated namespace.
 //!
 //! ```text
-//!   look: interface runs, address not here, lock free ──▶ lease, lock /floating/ADDR ──▶ probe: nobody else has it
+//!   look: interface up, address not here, lock free ──▶ lease, lock /floating/ADDR ──▶ ARP probe: not in use elsewhere
 //!     ▲                                                                                        │
-//!     │                                              put, for a second ──▶ announce, five times ◀┘
+//!     │                                     add, with a lifetime of a second ──▶ announce, five times ◀┘
 //!     │                                                  ▲      │
 //!     │                                                  └──────┘ with every renewal of the lease
-//!     └── take off, close the lease ◀── the lease is lost, the interface is down, this balancer ends
+//!     └── remove, close the lease ◀── the lease is lost, the interface is down, this balancer ends
 //! ```
 //!
-//! - **Never two at once.** A holder stops at half of the lease ([`crate::lease`]), the next one gets the lock after
-//!   all of it. One that is killed or stopped (SIGSTOP, starved) takes nothing off: its kernel does, since the address
-//!   has a lifetime of a second, which is over before the lease is. Whoever has the lock asks the network first, and
-//!   takes nothing that another machine answers for; so it is also with a machine that has nothing to do with the group.
-//! - One moment is left: a process that is stopped between looking at its lease and putting the address again does so
-//!   when it wakes, and finds out right behind that; a second later at most the address is gone.
-//! - It goes on as a host's address (32 bits) where its network is there already: the machine's own address is then
-//!   neither replaced as a source nor taken along when this one is taken off.
-//! - All of it is on a thread of its own, and one thing comes after the other: the kernel has one lock for all that is said
-//!   about addresses, and whoever comes in must not wait for it.
+//! - **At most one holder.** A holder gives up at half of the lease ([`crate::lease`]), and the next one gets the lock
+//!   after all of it. A holder that is killed or stopped (SIGSTOP, starved) cannot remove the address, but its kernel does:
+//!   the address has a lifetime of a second, which ends before the lease. A new holder first probes the network and does not
+//!   take the address while any other machine answers for it, including machines outside the cluster.
+//! - One gap remains. A process that is stopped between checking its lease and refreshing the address refreshes it when it
+//!   resumes, and notices directly afterwards. The address is gone at most a second later.
+//! - If the machine already has an address in the same network, the floating address is added with a prefix of 32 bits. It
+//!   then does not become the machine's source address, and removing it does not remove the machine's own address.
+//! - All of it runs in sequence on a thread of its own. The kernel has one lock for all address changes, and connections must
+//!   not wait for it.
 //!
-//! What it does not do: IPv6; keep connections alive that went through the holder that died: people's programs connect
-//! again.
+//! Not here: IPv6. Connections through a dead holder are lost; clients reconnect.
 
 use super::board::Board;
 use super::limits::{
@@ -48,28 +48,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Whether this process may hold an address at all.
+/// Checks that this process has the capabilities to hold an address.
 ///
 /// # Errors
-/// 78: it may not.
+/// `Configuration` when it lacks one, or when they cannot be read.
 pub fn allowed() -> Result<(), Failure> {
     match lan::lacking() {
         Ok(lacking) if lacking.is_empty() => Ok(()),
         Ok(lacking) => Err(Failure::new(Exit::Configuration, lacks(&lacking))),
-        Err(error) => {
-            Err(Failure::new(Exit::Configuration, format!("cannot tell what is allowed here: {error}")))
-        }
+        Err(error) => Err(Failure::new(
+            Exit::Configuration,
+            format!("cannot read the capabilities of this process: {error}"),
+        )),
     }
 }
 
 fn lacks(lacking: &[&str]) -> String {
     format!(
-        "--floating needs {}: start the unit ribbit-balancer-floating.service, which has what it needs, or run this as root",
+        "--floating needs {}: start the unit ribbit-balancer-floating.service, which has them, or run this as root",
         lacking.join(" and ")
     )
 }
 
-/// Takes the address when it may, and looks after it.
+/// Acquires the address when possible and keeps it.
 pub struct Keeper {
     options: FloatingOptions,
     path: TreePath,
@@ -77,42 +78,44 @@ pub struct Keeper {
     keys: Keys,
     has_it: Arc<AtomicBool>,
     held: Option<Held>,
-    /// What was last said of why the address is not here: said once.
+    /// The last reason logged for not holding the address. Each is logged once.
     said: String,
-    /// Since when the address is here without us.
+    /// Time since which this machine has the address although this process does not hold it.
     foreign: Option<Instant>,
 }
 
-/// What has to be let go of.
+/// Resources to release.
 struct Held {
     lease: Lease,
+    /// The address on the interface, once it may have been added.
     put: Option<Put>,
 }
 
-/// Why the address is not here.
+/// Reason why this balancer does not hold the address.
 #[derive(Debug, PartialEq, Eq)]
 enum NotHere {
-    /// As it should be.
+    /// Normal operation.
     Fine(String),
-    /// Somebody has to look.
+    /// A problem that an operator has to solve.
     Trouble(String),
 }
 
-/// A keeper at work.
+/// Handle of a running keeper.
 pub struct Kept {
     has_it: Arc<AtomicBool>,
-    /// Nothing is ever sent on either: the channels' ends are the signals.
+    /// Never used to send: closing it tells the keeper to end.
     ends: Sender<Infallible>,
+    /// Closed once the keeper has ended.
     ended: Receiver<Infallible>,
 }
 
 impl Kept {
-    /// Whether the address is here, now and later.
+    /// Returns a flag that is true while this balancer holds the address.
     pub fn has_it(&self) -> Arc<AtomicBool> {
         self.has_it.clone()
     }
 
-    /// Takes the address off, and gives the lock to whoever is next.
+    /// Removes the address and releases the lock.
     pub async fn let_go(self) {
         drop(self.ends);
         let _ = self.ended.recv().await;
@@ -120,7 +123,7 @@ impl Kept {
 }
 
 impl Keeper {
-    /// Begins to keep it, on a thread of its own.
+    /// Starts the keeper on a thread of its own.
     pub fn start(mut self) -> Kept {
         let has_it = self.has_it.clone();
         let (ends, told) = channel::bounded(1);
@@ -129,10 +132,10 @@ impl Keeper {
             let told = async { told.recv().await.map_or((), |never| match never {}) };
             let keeping = async { match self.keep().await {} };
             told.or(keeping).await;
-            self.let_go("this balancer ends").await;
+            self.let_go("this balancer is stopping").await;
             drop(over);
         };
-        // The sockets' thread waits for timers and sockets: this one sleeps until it is woken.
+        // The I/O thread drives timers and sockets. This thread only sleeps until it is woken.
         std::thread::Builder::new()
             .name("floating".into())
             .spawn(|| smol::future::block_on(work))
@@ -140,6 +143,7 @@ impl Keeper {
         Kept { has_it, ends, ended }
     }
 
+    /// Returns a keeper that is not started. It reaches the cluster through the members on the board.
     pub fn new(options: FloatingOptions, board: Arc<Mutex<Board>>, keys: &Keys) -> Keeper {
         Keeper {
             path: floating_path(options.address),
@@ -153,7 +157,7 @@ impl Keeper {
         }
     }
 
-    /// Takes the address whenever nobody has it, for ever. Dropped, it lets go of nothing: that is [`Keeper::let_go`]'s.
+    /// Acquires the address whenever it is free, for ever. Dropping the future releases nothing: call [`Keeper::let_go`].
     async fn keep(&mut self) -> Infallible {
         let mut namespace = self.namespace();
         loop {
@@ -173,14 +177,14 @@ impl Keeper {
         }
     }
 
-    /// Takes the address off and gives the lock to whoever is next.
+    /// Removes the address and releases the lock, if this balancer holds them.
     async fn let_go(&mut self, why: &str) {
         let Some(Held { lease, put }) = self.held.take() else { return };
         if let Some(put) = put {
             match address::take_off(put) {
-                Ok(()) => log::info!("{} is not here any more: {why}", self.options.address),
+                Ok(()) => log::info!("released {}: {why}", self.options.address),
                 Err(error) => log::error!(
-                    "{} cannot be taken off {}: {error}; the kernel does it within {FLOATING_LIFETIME_S} s",
+                    "cannot remove {} from {}: {error}. The kernel removes it within {FLOATING_LIFETIME_S} s",
                     self.options.address,
                     self.options.interface
                 ),
@@ -190,26 +194,30 @@ impl Keeper {
         lease.close().await;
     }
 
-    /// Through whoever lives when it is asked.
+    /// Returns a namespace client that uses the live members on the board.
     fn namespace(&self) -> Namespace {
         let board = self.board.clone();
         let answering = move || board.lock().expect("nothing panics while it holds this lock").answering();
         Namespace::among(answering, &self.keys, "the members that answer")
     }
 
+    /// Logs why this balancer does not hold the address, unless it was the last reason logged.
     fn say(&mut self, not_here: NotHere) {
         let (NotHere::Fine(words) | NotHere::Trouble(words)) = &not_here;
         if self.said == *words {
             return;
         }
         match &not_here {
-            NotHere::Fine(words) => log::info!("{} is not here: {words}", self.options.address),
-            NotHere::Trouble(words) => log::warn!("{} is not here: {words}", self.options.address),
+            NotHere::Fine(words) => log::info!("not holding {}: {words}", self.options.address),
+            NotHere::Trouble(words) => log::warn!("not holding {}: {words}", self.options.address),
         }
         self.said.clone_from(words);
     }
 
-    /// Whether nothing is in the way, as far as can be seen without asking for the lock.
+    /// Checks that the interface is ready and the lock is free, without acquiring it.
+    ///
+    /// # Errors
+    /// The reason why the address cannot be taken now.
     async fn may_take(&mut self, namespace: &mut Namespace) -> Result<(), NotHere> {
         self.interface()?;
         match namespace.glance(&self.path, 0, FLOATING_GLANCE_MAX).await {
@@ -222,36 +230,39 @@ impl Keeper {
             },
             Err(unreachable) => {
                 *namespace = self.namespace();
-                log::debug!("looking at {}: {unreachable}", self.path);
-                Err(NotHere::Trouble("nobody of the group answers".to_string()))
+                log::debug!("cannot read {}: {unreachable}", self.path);
+                Err(NotHere::Trouble("no member of the cluster answers".to_string()))
             }
         }
     }
 
-    /// The interface, when the address may be put on it now.
+    /// Returns the interface and the address to add, if it may be added now.
+    ///
+    /// # Errors
+    /// The interface is missing or down, or the machine has the address already.
     fn interface(&mut self) -> Result<(Interface, Put), NotHere> {
         let FloatingOptions { address, bits, interface: name } = &self.options;
         let trouble = |words: String| Err(NotHere::Trouble(words));
         let found = match lan::look(name) {
             Ok(found) => found,
-            Err(error) => return trouble(format!("the interfaces cannot be looked at: {error}")),
+            Err(error) => return trouble(format!("cannot list the network interfaces: {error}")),
         };
         let Some(interface) = found.wanted else {
             let there = found.names.join(", ");
-            return trouble(format!("there is no interface {name} yet (there are {there})"));
+            return trouble(format!("there is no interface {name} yet (found: {there})"));
         };
         if !interface.runs {
-            return trouble(format!("{name} is down, or its cable is out"));
+            return trouble(format!("{name} is down or its cable is unplugged"));
         }
         let ours = self.held.as_ref().is_some_and(|held| held.put.is_some());
         if let Some(here) = found.addresses.iter().find(|here| here.address == *address).filter(|_| !ours) {
             let since = *self.foreign.get_or_insert_with(Instant::now);
             let words = format!("{} has it already", here.name);
             return Err(match since.elapsed() < FLOATING_LEFTOVER_MAX {
-                // An earlier life of ours has left it, and the kernel takes it off.
+                // Probably left over from an earlier process. The kernel removes it.
                 true => NotHere::Fine(words),
                 false => NotHere::Trouble(format!(
-                    "{words}, as an own address: take it out of this machine's network settings"
+                    "{words} as a configured address: remove it from this machine's network settings"
                 )),
             });
         }
@@ -263,7 +274,10 @@ impl Keeper {
         Ok((interface, put))
     }
 
-    /// Gets the lock and the address and keeps both, until either is lost.
+    /// Acquires the lock and the address and keeps both until either is lost.
+    ///
+    /// # Errors
+    /// The reason why the address is not, or no longer, held.
     async fn hold(&mut self, namespace: &Namespace) -> Result<Infallible, NotHere> {
         self.acquire(namespace).await?;
         let (interface, put) = self.interface()?;
@@ -277,10 +291,11 @@ impl Keeper {
         self.put(put)?;
         self.has_it.store(true, Ordering::Relaxed);
         self.said.clear();
-        log::info!("{} is here, on {}", self.options.address, self.options.interface);
+        log::info!("holding {} on {}", self.options.address, self.options.interface);
         self.look_after(ether.as_ref(), put).await
     }
 
+    /// Opens a lease and acquires the lock with it.
     async fn acquire(&mut self, namespace: &Namespace) -> Result<(), NotHere> {
         let unreachable = |failure: Failure| NotHere::Trouble(failure.message);
         let pace = Pace { every: FLOATING_RENEW_EVERY, answer_max: FLOATING_RENEW_MAX };
@@ -293,14 +308,14 @@ impl Keeper {
         match namespace.write(acquire).await.map_err(unreachable)?.1 {
             Ok(Reply::Fenced { .. }) => Ok(()),
             Err(Denied { code: Code::LockHeld, .. }) => {
-                Err(NotHere::Fine("another balancer was quicker".to_string()))
+                Err(NotHere::Fine("another balancer was faster".to_string()))
             }
             Err(denied) => Err(NotHere::Trouble(format!("{}: {}", self.path, denied.code.words()))),
             Ok(_) => Err(NotHere::Trouble(format!("{} is not a lock", self.path))),
         }
     }
 
-    /// Asks the neighbours whether one of them has the address.
+    /// Probes the network. Returns the hardware address of another machine that has the address, if there is one.
     async fn claimed(&self, ether: &Ether) -> Result<Option<Mac>, NotHere> {
         for _ in 0..FLOATING_PROBES {
             self.good_until()?;
@@ -311,21 +326,21 @@ impl Keeper {
                 Ok(None)
             };
             if let Some(mac) = claimed.or(silence).await.map_err(|it| self.kernel(&it))? {
-                Timer::after(FLOATING_PROBE_WAIT).await; // it may be about to go
+                Timer::after(FLOATING_PROBE_WAIT).await; // the other machine may be releasing it
                 return Ok(Some(mac));
             }
         }
         Ok(None)
     }
 
-    /// Puts the address again with every renewal, and tells the neighbours of it.
+    /// Refreshes the address with every renewal of the lease and announces it to the neighbours.
     async fn look_after(&mut self, ether: Option<&Ether>, put: Put) -> Result<Infallible, NotHere> {
         let begun = Instant::now();
         let mut announced = 0;
         let mut put_until = None;
         loop {
             let Some(changed) = self.held.as_ref().map(|held| held.lease.changed()) else {
-                return Err(NotHere::Fine("it was let go of".to_string()));
+                return Err(NotHere::Fine("it was released".to_string()));
             };
             let good_until = self.good_until()?;
             if put_until != Some(good_until) {
@@ -348,22 +363,29 @@ impl Keeper {
             changed.or(late).await;
             let (now, _) = self.interface()?;
             if now.index != put.index {
-                return Err(NotHere::Fine(format!("{} is another one now", self.options.interface)));
+                return Err(NotHere::Fine(format!(
+                    "{} was replaced by another interface",
+                    self.options.interface
+                )));
             }
         }
     }
 
-    /// Until when the lock is surely ours.
+    /// Returns the time until which the lock is certainly held.
+    ///
+    /// # Errors
+    /// The lease is lost.
     fn good_until(&self) -> Result<Instant, NotHere> {
         let lost = |held: &Held| NotHere::Trouble(held.lease.why_lost().unwrap_or_default());
         match &self.held {
             Some(held) => held.lease.good_until().ok_or_else(|| lost(held)),
-            None => Err(NotHere::Fine("it was let go of".to_string())),
+            None => Err(NotHere::Fine("it was released".to_string())),
         }
     }
 
+    /// Adds the address to the interface, or refreshes its lifetime.
     fn put(&mut self, put: Put) -> Result<(), NotHere> {
-        // Noted first: what may be there is taken off.
+        // Recorded first, so that `let_go` removes an address that may have been added.
         if let Some(held) = &mut self.held {
             held.put = Some(put);
         }
@@ -371,6 +393,7 @@ impl Keeper {
         address::put(put, FLOATING_LIFETIME_S).map_err(|error| self.kernel(&error))
     }
 
+    /// Turns a kernel error into a reason.
     fn kernel(&self, error: &io::Error) -> NotHere {
         NotHere::Trouble(format!("{}: {error}", self.options.interface))
     }
@@ -389,19 +412,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn missing_capabilities_are_named() {
         let words = lacks(&["CAP_NET_ADMIN", "CAP_NET_RAW"]);
         assert!(words.contains("CAP_NET_ADMIN and CAP_NET_RAW") && words.contains(".service"), "{words}");
     }
 
     #[test]
-    fn an_interface_that_is_not_there_is_waited_for_in_words() {
+    fn a_missing_interface_is_reported_and_waited_for() {
         let Err(NotHere::Trouble(words)) = keeper("no-such-one").interface() else { panic!() };
         assert!(words.contains("no interface no-such-one yet") && words.contains("lo"), "{words}");
     }
 
     #[test]
-    fn an_address_that_this_machine_has_for_itself_is_somebody_elses_doing_after_a_while() {
+    fn an_address_that_stays_on_the_machine_is_reported_as_configured() {
         let mut keeper = keeper("lo");
         keeper.options.address = "127.0.0.1".parse().unwrap();
         assert!(matches!(keeper.interface(), Err(NotHere::Fine(words)) if words.contains("lo has it")));
@@ -412,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn where_its_network_is_there_already_it_comes_alone() {
+    fn within_the_machines_own_network_the_prefix_is_32_bits() {
         let mut keeper = keeper("lo");
         let (_, put) = keeper.interface().unwrap();
         assert_eq!(put.bits, 24);

@@ -1,65 +1,88 @@
-//! Every number that bounds a balancer beyond those of all sockets (`net::limits`).
+//! Bounds of a balancer, in addition to those of all sockets (`net::limits`).
 
 use ribbit_net::limits::{ASK_DEADLINE_MAX, SILENCE_STEP, SILENT_STEPS_PING};
 use std::time::Duration;
 
-/// A reader that does not ask again for this long has gone, whether it said so or not.
+/// Time without a query after which a reader's assignment expires.
 pub const READER_LEASE: Duration = Duration::from_secs(60);
-/// Readers that have a place; further ones are told where to read and are not counted.
+
+/// Maximum number of assigned readers. Further ones get an answer but are not counted.
 pub const READERS_MAX: usize = 4_096;
-/// Backends one answer names.
+
+/// Maximum number of backends in one answer.
 pub const NAMED_MAX: usize = 32;
-/// Addresses reported down that are looked at at the same time; more wait for their turn.
+
+/// Maximum number of addresses reported down that are probed at the same time. Further ones wait.
 pub const LOOKS_MAX: usize = 8;
-/// Pause between two questions to the same member when somebody waits for its answer.
+
+/// Minimum time between two status queries to the same member while a client waits for the answer.
 pub const LOOK_PAUSE: Duration = Duration::from_millis(20);
-/// Time that who asks where to write waits for the members' answers.
+
+/// Maximum time that a `write` query waits for fresh answers of the members.
 pub const LOOK_AGAIN_MAX: Duration = Duration::from_millis(400);
-/// Who opens the control plane says by then what it wants.
+
+/// Time limit for the first query on a directory connection.
 pub const FIRST_ASK_DEADLINE: Duration = Duration::from_secs(10);
-/// Who has asked what a balancer answers may stay silent this long.
+
+/// Idle time limit between two queries on a directory connection.
 pub const NEXT_ASK_DEADLINE: Duration = Duration::from_secs(60);
 
-/// How often it is looked whether clients are spread evenly.
+/// Interval between two rebalancing steps.
 pub const EVEN_EVERY: Duration = Duration::from_secs(1);
-/// Looks until all of an excess would be gone at its first pace: ten minutes, so a tenth goes a minute.
+
+/// Number of steps in which a whole excess of clients would be removed at its initial rate: ten minutes, so a tenth of the
+/// excess goes each minute.
 pub const EVEN_STEPS: u64 = 600;
-/// Connections that one look ends.
+
+/// Maximum number of connections ended in one step.
 pub const EVEN_AT_ONCE_MAX: usize = 8;
-/// Nothing moves on a splice for this long after the backend's last word: its client is owed nothing,
+
+/// Time without traffic after the backend's last bytes from which a splice is quiet: its client waits for nothing.
 pub const QUIET: Duration = Duration::from_secs(1);
-/// or the client has said nothing for longer than a question may take.
+
+/// Time without bytes from the client from which a splice is quiet: longer than any request may take.
 pub const QUIET_CLIENT: Duration = Duration::from_secs(ASK_DEADLINE_MAX.as_secs() + 1);
-/// In either case nothing is on its way right now.
+
+/// Time without any traffic that both kinds of quiet need, so that nothing is in flight.
 pub const QUIET_MOMENT: Duration = Duration::from_millis(200);
 
-/// After its holder was last heard, the floating address's lock is given to the next balancer. The holder stops at half of
-/// it: an election passes in that.
+/// Lease time of the floating address's lock. The holder gives up at half of it, which is longer than an election takes. The
+/// next balancer gets the lock after all of it.
 pub const FLOATING_LEASE: Duration = Duration::from_millis(1_500);
-/// So often the holder says that it is there,
+
+/// Interval between two renewals of the lease.
 pub const FLOATING_RENEW_EVERY: Duration = Duration::from_millis(100);
-/// and leaves a member that has not answered by then for another one: several times in half of the lease, so that neither a
-/// member that died nor an election costs the address.
+
+/// Timeout of one renewal, after which another member is tried. Half of the lease allows several tries, so neither a dead
+/// member nor an election costs the address.
 pub const FLOATING_RENEW_MAX: Duration = Duration::from_millis(125);
-/// Then the kernel takes the address off, whatever has become of the holder. In whole seconds; put on again with each
-/// renewal.
+
+/// Lifetime of the address in the kernel, in whole seconds. The kernel removes the address when its holder no longer
+/// refreshes it, which it does with each renewal.
 pub const FLOATING_LIFETIME_S: u32 = 1;
-/// How often the interface and the lock are looked at.
+
+/// Interval between two looks at the interface and the lock.
 pub const FLOATING_LOOK_EVERY: Duration = Duration::from_millis(100);
-/// A member that does not say in this time whether the lock is free is left for another one.
+
+/// Timeout of one query for the lock, after which another member is tried.
 pub const FLOATING_GLANCE_MAX: Duration = Duration::from_millis(250);
-/// Another machine that has the address says so this long after it was asked,
+
+/// Time in which another machine that has the address answers an ARP probe.
 pub const FLOATING_PROBE_WAIT: Duration = Duration::from_millis(100);
-/// which it is as often as this.
+
+/// Number of ARP probes before the address is used.
 pub const FLOATING_PROBES: u32 = 2;
-/// After the address was put on, the neighbours are told at these moments.
+
+/// Times after taking the address at which it is announced to the neighbours, in milliseconds.
 pub const FLOATING_ANNOUNCE_AFTER_MS: [u64; 5] = [0, 100, 400, 1_000, 2_000];
-/// What an earlier life has left on the interface is gone by then; what is still there is somebody else's doing.
+
+/// Time after which the kernel has removed an address left over from an earlier process. An address that is still there was
+/// configured by someone else.
 pub const FLOATING_LEFTOVER_MAX: Duration = Duration::from_secs(3);
 
-// Who is owed an answer has pinged by then.
+// A client that waits for an answer has pinged within `QUIET`, so its splice is not quiet.
 const _: () = assert!(QUIET.as_millis() >= 2 * SILENT_STEPS_PING as u128 * SILENCE_STEP.as_millis());
-// Who wakes up behind its lease finds the address gone: the kernel was quicker than the leader.
+// The kernel removes the address of a holder that was stopped before the leader gives the lock to another balancer.
 const _: () = assert!(
     (FLOATING_LIFETIME_S as u128) * 1_000 + FLOATING_RENEW_MAX.as_millis() < FLOATING_LEASE.as_millis()
 );

@@ -1,21 +1,21 @@
-//! Who was told to read where: each reader has a place at one backend, for a while. No sockets, no clock: the
-//! caller says what time it is.
+//! Assignment of readers to backends, for a limited time. Pure: the caller passes the time.
 //!
-//! - A reader has one place at most; asking again renews it, or moves it.
-//! - Places are counted, not guarded: a reader that has none is answered all the same.
-//!
-//! It knows nothing of what the other balancers told their readers.
+//! - A reader has at most one assignment. The next query renews or moves it.
+//! - Assignments only serve to count a backend's load. A reader without one is answered too.
+//! - Assignments by other balancers are not known here.
 
 use super::limits::{READER_LEASE, READERS_MAX};
 use ribbit_net::protocol::ReaderId;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+/// The assignments of one balancer.
 #[derive(Debug, Default)]
 pub struct Readers {
     places: BTreeMap<ReaderId, Place>,
 }
 
+/// One assignment.
 #[derive(Debug)]
 struct Place {
     address: String,
@@ -23,12 +23,13 @@ struct Place {
 }
 
 impl Readers {
-    /// Forgets those whose time is over.
+    /// Removes expired assignments.
     pub fn expire(&mut self, now: Instant) {
         self.places.retain(|_, place| place.ends > now);
     }
 
-    /// Gives `client` a place at the backend there, instead of the one it had.
+    /// Assigns `client` to the backend at `address`, instead of its previous one. Ignored for a new reader if `READERS_MAX`
+    /// are assigned.
     pub fn enter(&mut self, client: ReaderId, address: &str, now: Instant) {
         if self.places.len() < READERS_MAX || self.places.contains_key(&client) {
             let place = Place { address: address.to_string(), ends: now + READER_LEASE };
@@ -36,26 +37,27 @@ impl Readers {
         }
     }
 
-    /// Tells whether it had a place.
+    /// Removes an assignment. Returns true if there was one.
     pub fn leave(&mut self, client: ReaderId) -> bool {
         self.places.remove(&client).is_some()
     }
 
-    /// The backend there is gone, and its readers with it: they will ask again.
+    /// Removes all assignments to a dead backend. Its readers query again.
     pub fn close(&mut self, address: &str) {
         self.places.retain(|_, place| place.address != address);
     }
 
-    /// Where `client` was told to read.
+    /// Returns the address of the backend that `client` is assigned to.
     pub fn place_of(&self, client: ReaderId) -> Option<&str> {
         self.places.get(&client).map(|place| place.address.as_str())
     }
 
+    /// Returns the number of assignments.
     pub fn count(&self) -> usize {
         self.places.len()
     }
 
-    /// How many read at each backend, `except` left out.
+    /// Returns the number of readers per backend address, without the reader `except`.
     pub fn counts(&self, except: Option<ReaderId>) -> BTreeMap<&str, u32> {
         let mut counts = BTreeMap::new();
         for (_, place) in self.places.iter().filter(|(client, _)| Some(**client) != except) {
@@ -75,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_has_one_place_until_it_leaves_or_its_time_is_over() {
+    fn a_reader_has_one_assignment_until_it_leaves_or_it_expires() {
         let now = Instant::now();
         let mut readers = Readers::default();
         readers.enter(7, "a", now);
@@ -95,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_bounded_and_a_place_can_be_renewed_when_all_are_taken() {
+    fn assignments_are_bounded_and_can_be_renewed_when_all_are_taken() {
         let now = Instant::now();
         let mut readers = Readers::default();
         for client in 0..2 * READERS_MAX as ReaderId {

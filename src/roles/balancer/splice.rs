@@ -1,8 +1,9 @@
-//! One client's connection to its backend: bytes both ways, and whether anybody would notice if it ended now.
+//! A splice: one client's connection to its backend, with bytes copied both ways.
 //!
-//! A splice is quiet when the backend had the last word and nothing has moved for a second: a client that is owed an
-//! answer pings sooner than that (`net::line`). Whoever has not said anything for longer than any question may take is
-//! owed nothing either: a stream, which goes on elsewhere from where it was.
+//! A splice that is quiet can be ended without failing a request. It is quiet when the backend sent the last bytes and
+//! nothing has moved for a second: a client that waits for an answer pings sooner than that (`net::line`). It is also quiet
+//! when the client has sent nothing for longer than any request may take. That is an event stream, which the client resumes on
+//! another backend at the same event.
 
 use super::limits::{QUIET, QUIET_CLIENT, QUIET_MOMENT};
 use async_net::TcpStream;
@@ -14,23 +15,25 @@ use std::net::Shutdown;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Held for each direction: a side that does not read stops the other.
+/// Buffer size per direction. Not more, so that a side that does not read stops the other one.
 const BUFFER_BYTES: usize = 8 * 1024;
 
-/// What is known of a splice from outside.
+/// Traffic times and end signal of one splice.
 #[derive(Debug)]
 pub struct Splice {
     began: Instant,
-    /// When bytes last came from either side, in nanoseconds since it began: an answer and the next question
-    /// may be less than a millisecond apart.
+    /// Time of the last bytes from the client, in nanoseconds since `began`: an answer and the next request may be less than a
+    /// millisecond apart.
     client_ns: AtomicU64,
+    /// Time of the last bytes from the backend, in the same unit.
     backend_ns: AtomicU64,
-    /// Nothing is ever sent: the channel's end is the signal.
+    /// Never used to send: closing the channel is the signal.
     goes_on: Sender<Infallible>,
     over: Receiver<Infallible>,
 }
 
 impl Splice {
+    /// Returns a splice that begins now.
     pub fn begin() -> Splice {
         let (goes_on, over) = channel::bounded(1);
         Splice {
@@ -42,7 +45,7 @@ impl Splice {
         }
     }
 
-    /// Ends it: its client comes back by itself and goes where the fewest are.
+    /// Ends the splice. Its client reconnects and gets the backend with the fewest clients.
     pub fn end(&self) {
         self.goes_on.close();
     }
@@ -52,17 +55,17 @@ impl Splice {
         let _ = self.over.recv().await;
     }
 
-    /// Whether it could end now without anybody noticing.
+    /// Returns true if the splice can be ended now without failing a request.
     pub fn is_quiet(&self) -> bool {
         let now = nanos(self.began.elapsed());
         let since = |at: &AtomicU64| Duration::from_nanos(now.saturating_sub(at.load(Ordering::Relaxed)));
         !self.goes_on.is_closed() && quiet(since(&self.client_ns), since(&self.backend_ns))
     }
 
-    /// Carries bytes both ways until both sides have closed theirs.
+    /// Copies bytes both ways until both sides have closed.
     ///
     /// # Errors
-    /// Either side's.
+    /// The I/O error of either side.
     pub async fn carry(&self, client: TcpStream, backend: TcpStream) -> io::Result<()> {
         let up = self.one_way(client.clone(), backend.clone(), &self.client_ns);
         let down = self.one_way(backend, client, &self.backend_ns);
@@ -70,6 +73,7 @@ impl Splice {
         Ok(())
     }
 
+    /// Copies bytes in one direction and records the time of the last ones.
     async fn one_way(&self, mut from: TcpStream, mut to: TcpStream, last_ns: &AtomicU64) -> io::Result<()> {
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
@@ -89,7 +93,7 @@ fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// From how long either side has been silent.
+/// Decides from the times since the last bytes of the client and of the backend.
 fn quiet(client: Duration, backend: Duration) -> bool {
     let backend_spoke_last = backend <= client;
     let nothing_owed = (backend_spoke_last && backend >= QUIET) || client >= QUIET_CLIENT;
@@ -101,14 +105,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_owed_an_answer_is_not_quiet() {
+    fn a_client_that_waits_for_an_answer_is_not_quiet() {
         let seconds = Duration::from_secs;
         assert!(quiet(seconds(3), seconds(2)));
-        assert!(!quiet(seconds(2), seconds(3)), "asked, not answered");
+        assert!(!quiet(seconds(2), seconds(3)), "not answered yet");
         assert!(!quiet(seconds(2), Duration::from_millis(500)), "answered just now");
-        // A stream says something every second, and its reader nothing.
+        // A stream sends a heartbeat every second, and its reader sends nothing.
         assert!(quiet(seconds(60), Duration::from_millis(300)));
-        assert!(!quiet(seconds(60), Duration::from_millis(10)), "in the middle of a word");
+        assert!(!quiet(seconds(60), Duration::from_millis(10)), "an event is in flight");
         assert!(!quiet(Duration::ZERO, Duration::ZERO));
     }
 }
