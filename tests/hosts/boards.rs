@@ -1,6 +1,6 @@
-//! The same with other processors: replicas that run emulated (qemu-user), mixed with native ones, from the binaries that
-//! `scripts/dist` has left in the cache. Emulation shows that the code for these processors is right, and nothing of
-//! their speed, their memory's order, or their cards.
+//! Faults with other processors: replicas that run emulated (qemu-user), mixed with native ones, from the binaries that
+//! `scripts/dist` has left in the cache. Emulation shows that the code for these processors is correct. It shows nothing about
+//! their speed, their memory ordering, or SD cards.
 
 use crate::group::{Board, CENTRE, Group, PAGES, WEB, native, tell, usual};
 use crate::network;
@@ -18,16 +18,25 @@ const AARCH64: (&str, &str, &str) = ("aarch64-unknown-linux-musl", "RIBBIT_AARCH
 const ARMV7: (&str, &str, &str) = ("armv7-unknown-linux-musleabihf", "RIBBIT_ARMV7", "qemu-arm-static");
 const X86_64: (&str, &str, &str) = ("x86_64-unknown-linux-musl", "RIBBIT_X86_64", "");
 
-/// An emulated process says who it is within this.
+/// Time limit until an emulated process answers a status query.
 const START_MAX: Duration = Duration::from_secs(20);
-/// Before what an idle process has in memory is looked at.
+
+/// Pause before the memory of idle processes is measured.
 const REST: Duration = Duration::from_secs(10);
+
+/// Number of writers and of browsers while the memory of busy processes is measured.
 const CLIENTS: usize = 64;
+
+/// Duration of the load.
 const BENCH_SECONDS: u32 = 10;
-/// Emulated, a password takes seconds.
+
+/// Time limit until all users are served again. An emulated password hash takes seconds.
 const AGAIN_MAX: Duration = Duration::from_secs(45);
 
-/// Emulator and binary for a target. `Err` says what is missing.
+/// Returns emulator and binary for a target.
+///
+/// # Errors
+/// The reason why it cannot run here: the binary or the emulator is missing, or the binary is of another version.
 fn runs((target, variable, emulator): (&str, &str, &str)) -> Result<Vec<PathBuf>, String> {
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home).unwrap_or_default();
@@ -46,7 +55,10 @@ fn runs((target, variable, emulator): (&str, &str, &str)) -> Result<Vec<PathBuf>
     Ok(runs)
 }
 
-/// Whether it starts, and speaks the protocol that this build speaks: what was left in a cache may be old.
+/// Checks that a binary starts and speaks this build's protocol: a cached binary may be old.
+///
+/// # Errors
+/// The reason why it cannot be used.
 fn speaks(runs: &[PathBuf]) -> Result<(), String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
@@ -80,7 +92,7 @@ fn speaks(runs: &[PathBuf]) -> Result<(), String> {
     answer.map(|_| ()).map_err(|error| format!("{shown} is of another version: {error}"))
 }
 
-/// Faults of a group whose backends run as said.
+/// Runs faults on a cluster whose backends run with these programs.
 fn weathers_faults(backends: [Vec<PathBuf>; 3]) {
     let mut boards: Vec<Board> = usual();
     for (board, runs) in boards.iter_mut().zip(backends) {
@@ -102,8 +114,7 @@ fn weathers_faults(backends: [Vec<PathBuf>; 3]) {
     people.leave(&mut group, &all_backends());
 }
 
-/// What each process takes when all of them run as said: with nothing to do, and with so many who write and so many
-/// browsers that keep a connection.
+/// Prints the memory of each process when all run with this program: idle, and with `CLIENTS` writers and as many browsers.
 fn tell_memory(runs: &[PathBuf], how: &str) {
     let mut boards = usual();
     boards.iter_mut().for_each(|board| board.runs = runs.to_vec());
@@ -125,12 +136,12 @@ fn tell_memory(runs: &[PathBuf], how: &str) {
     drop(browsers);
 }
 
-/// A browser that has read a page and keeps its connection.
+/// Returns the connection of a browser that has read a page.
 fn browser() -> TcpStream {
     let mut stream = TcpStream::connect(PAGES).expect("the web role listens");
     write!(stream, "GET /login HTTP/1.1\r\nHost: {PAGES}\r\n\r\n").expect("it reads");
     let read = stream.read(&mut [0; 1024]).expect("it answers");
-    assert!(read > 0, "it closes");
+    assert!(read > 0, "the connection was closed");
     stream
 }
 
@@ -140,7 +151,7 @@ fn skipped(why: &str) {
 
 #[test]
 #[ignore = "measures: scripts/boards runs it"]
-fn what_each_role_takes_of_memory() {
+fn memory_of_each_role() {
     for (target, how) in [
         (AARCH64, "aarch64, emulated, with the emulator"),
         (ARMV7, "armv7, emulated, with the emulator"),
@@ -154,7 +165,7 @@ fn what_each_role_takes_of_memory() {
 }
 
 #[test]
-fn one_replica_of_another_processor_weathers_faults_with_native_ones() {
+fn one_emulated_replica_survives_faults_among_native_ones() {
     match runs(AARCH64) {
         Ok(arm) => weathers_faults([arm, vec![native()], vec![native()]]),
         Err(why) => skipped(&why),
@@ -163,7 +174,7 @@ fn one_replica_of_another_processor_weathers_faults_with_native_ones() {
 
 #[test]
 #[ignore = "three emulated replicas are slow: scripts/boards runs it"]
-fn replicas_of_three_processors_weather_faults_together() {
+fn replicas_of_three_processors_survive_faults_together() {
     let all = runs(AARCH64).and_then(|first| Ok([first, runs(ARMV7)?, runs(X86_64)?]));
     match all {
         Ok(all) => weathers_faults(all),

@@ -1,5 +1,5 @@
-//! The counter that `ribbit lock --help` shows, incremented by several at once while links are cut: what was acknowledged
-//! is counted.
+//! The counter example of `ribbit lock --help`, incremented by several workers at once while links are cut: every
+//! acknowledged increment must be counted.
 
 use crate::group::{CENTRE, Group, WEB, backend, usual};
 use crate::network;
@@ -11,16 +11,22 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long links come and go.
+/// Duration of the phase in which links are cut and restored.
 const STORM: Duration = Duration::from_secs(60);
-/// For so long the member that is behind is alone: longer than any read waits, shorter than half of the lease.
+
+/// Time that the lagging member is the only one in reach: longer than any read waits, shorter than half of the lease.
 const CUT: Duration = Duration::from_secs(12);
+
+/// Number of concurrent workers.
 const WORKERS: usize = 3;
-/// For how long some of the links are cut, and then all of them carry.
+
+/// Time that some of the links are cut.
 const GUST: Duration = Duration::from_secs(4);
+
+/// Time between two cuts.
 const CALM: Duration = Duration::from_secs(6);
 
-/// The script of the help's last example, as it is printed.
+/// Returns the script of the last example in the help text.
 fn recipe() -> String {
     let help = Command::new(env!("CARGO_BIN_EXE_ribbit")).args(["lock", "--help"]).output().expect("help");
     let help = String::from_utf8(help.stdout).expect("text");
@@ -28,7 +34,7 @@ fn recipe() -> String {
     script.split_once('\'').expect("the script ends").0.to_string()
 }
 
-/// Where the workers run: a host that reaches every member.
+/// The workers' host, which reaches every member.
 struct Desk {
     home: PathBuf,
     folder: PathBuf,
@@ -46,7 +52,7 @@ impl Desk {
         Desk { home, folder, servers }
     }
 
-    /// `ribbit` with these words, started by a thread that is on the host.
+    /// Returns a `ribbit` command, to be started by a thread on this host.
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ribbit"));
         let path = format!("{}:{}", self.home.display(), std::env::var("PATH").unwrap_or_default());
@@ -61,7 +67,7 @@ impl Desk {
         (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&said).into_owned())
     }
 
-    /// One increment under the lock; whether it was acknowledged.
+    /// Increments the counter under the lock. Returns true if that was acknowledged.
     fn count(&self, lease: &str, script: &str) -> bool {
         self.start(lease, script).wait().expect("our child").success()
     }
@@ -89,7 +95,7 @@ impl Desk {
 }
 
 #[test]
-fn an_increment_under_the_lock_that_was_acknowledged_is_counted_whatever_links_are_cut() {
+fn every_acknowledged_increment_under_the_lock_is_counted_while_links_are_cut() {
     let Some(mut group) = Group::on(usual(), WEB) else { return };
     let (desk, recipe) = (Desk::new(&group), recipe());
     assert_eq!(desk.run(&["shell", "mkdir", "/jobs"]).0, 0);
@@ -101,7 +107,7 @@ fn an_increment_under_the_lock_that_was_acknowledged_is_counted_whatever_links_a
     group.nobody_gave_up();
 }
 
-/// While the lock is held, the only member in reach is one that has missed the last increments.
+/// Increments while the only member in reach of the lock's holder has missed the last increments.
 fn a_member_that_is_behind(group: &Group, desk: &Desk, recipe: &str) {
     let behind = group.host_of("backend-1");
     let others: Vec<usize> = (0..=CENTRE).filter(|at| *at != behind).collect();
@@ -109,7 +115,7 @@ fn a_member_that_is_behind(group: &Group, desk: &Desk, recipe: &str) {
     for _ in 0..3 {
         assert!(desk.count("10s", recipe));
     }
-    // Long enough for its links to be given up, so that nothing is on its way to it.
+    // Long enough for its links to time out, so that nothing is in flight to it.
     std::thread::sleep(Duration::from_secs(5));
     let waits = format!("touch $D/holds; while [ ! -e $D/go ]; do sleep 0.05; done; {recipe}");
     let mut holder = desk.start("60s", &waits);
@@ -127,12 +133,12 @@ fn a_member_that_is_behind(group: &Group, desk: &Desk, recipe: &str) {
     }
     let acknowledged = holder.wait().expect("our child").success();
     let counted = desk.counted();
-    println!("one is behind: counted {counted}, the last one acknowledged: {acknowledged}");
+    println!("one member lags: counted {counted}, the last increment acknowledged: {acknowledged}");
     assert!(counted >= 3 + u64::from(acknowledged), "{counted}; the workers said:\n{}", desk.said());
     desk.run(&["shell", "write", "/jobs/count", "0"]);
 }
 
-/// Workers all the time, while links between members come and go, every member being in reach.
+/// Increments continuously while links between members are cut and restored. The workers reach every member.
 fn a_storm(group: &Group, desk: &Desk, recipe: &str) {
     let (over, acknowledged, tried) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
     let hosts = CENTRE + 1;
@@ -152,7 +158,7 @@ fn a_storm(group: &Group, desk: &Desk, recipe: &str) {
             if began.elapsed() > STORM {
                 break;
             }
-            // A ring, nobody at all, a line, two halves, a star.
+            // Topologies of the remaining links: a ring, none at all, a line, two halves, a star.
             let hears = |one: usize, other: usize| match gust % 5 {
                 0 => (one + 1) % hosts == other || (other + 1) % hosts == one,
                 1 => false,

@@ -1,4 +1,4 @@
-//! Wires on which everything takes its time.
+//! Networks with a long delay.
 
 use crate::group::{Board, CENTRE, Group, PAGES, WEB};
 use crate::network;
@@ -6,13 +6,16 @@ use crate::people::{People, all_backends};
 use crate::relay::{BEHIND, Relay};
 use std::time::Duration;
 
-/// There and back it is twice as long.
+/// Delay in one direction, half of the round trip.
 const ONE_WAY: Duration = Duration::from_millis(100);
-/// Each page is several times there and back.
+
+/// Number of users. Few, because each page takes several round trips.
 const PEOPLE: usize = 2;
+
+/// Time limit until all users are served again.
 const AGAIN_MAX: Duration = Duration::from_secs(15);
 
-/// As [`crate::group::usual`], but that everybody listens behind a relay.
+/// Returns the hosts of [`crate::group::usual`] with every process behind a relay.
 fn behind_relays() -> Vec<Board> {
     let listens = |at: usize, port: u16| {
         format!("--listen 127.0.0.1:{} --advertise {}:{port}", port + BEHIND, network::address(at))
@@ -33,7 +36,7 @@ fn behind_relays() -> Vec<Board> {
 }
 
 #[test]
-fn on_long_wires_everything_takes_its_time() {
+fn the_cluster_works_and_fails_over_with_long_delays() {
     let Some(mut group) = Group::off(behind_relays(), WEB) else { return };
     let relay = |at: usize, ports: &[u16]| Relay::start(&group.network, at, ports, ONE_WAY);
     let relays = [

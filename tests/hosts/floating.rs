@@ -1,4 +1,4 @@
-//! An address that two balancers on two hosts name: one has it, the other when that dies, never both.
+//! Floating address with two balancers on two hosts: one holds it, the other one takes over when that dies, never both.
 
 use crate::group::{Board, CENTRE, Group};
 use crate::network;
@@ -19,18 +19,25 @@ use std::time::{Duration, Instant};
 const ADDRESS: &str = "10.77.0.50";
 const PORT: &str = "10.77.0.50:8081";
 const BALANCER: &str = "balancer --floating 10.77.0.50/16 --interface eth0";
-/// The host that people are on.
+/// Number of the users' host.
 const HOME: usize = 4;
-/// What is promised; awaited with a margin, since this machine has two cores for all of them.
+
+/// Documented maximum interruption.
 const PROMISED: Duration = Duration::from_secs(3);
+
+/// Factor of `PROMISED` that the test allows, because this machine has two cores for all hosts.
 const MARGIN: u32 = 3;
-/// Of a connection to the address: a packet that nobody took is sent again by the kernel, but only after a second.
+
+/// Timeout of a connection to the address. The kernel repeats a lost packet only after a second.
 const CONNECT_MAX: Duration = Duration::from_millis(100);
-/// Of a question on it.
+
+/// Timeout of a request on it.
 const ASK_MAX: Duration = Duration::from_secs(1);
-/// Shorter ones are between two questions.
+
+/// Shortest gap that counts as an interruption. Shorter ones are pauses between two requests.
 const GAP_MIN: Duration = Duration::from_millis(200);
-/// Long enough for either of two that could disturb each other to do so.
+
+/// Time in which two balancers that could disturb each other would do so.
 const SETTLE: Duration = Duration::from_secs(3);
 
 fn boards() -> Vec<Board> {
@@ -51,12 +58,12 @@ fn boards() -> Vec<Board> {
     ]
 }
 
-/// Looks all the time who has the address, on the hosts themselves, and whether somebody behind it serves.
+/// Observes continuously, on the hosts themselves, which of them has the address, and whether a server behind it answers.
 struct Watch {
     ends: Arc<AtomicBool>,
-    /// By host: each time that it was seen there, from and to.
+    /// Time spans in which the address was seen, per host.
     seen: Arc<Mutex<[Vec<(Instant, Instant)>; 2]>>,
-    /// When somebody was served.
+    /// Times of answered requests.
     served: Arc<Mutex<Vec<Instant>>>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -97,7 +104,7 @@ impl Watch {
         watch
     }
 
-    /// The host that has it, if exactly one was seen with it right now.
+    /// Returns the host that has the address, if exactly one was just seen with it.
     fn holder(&self) -> Option<usize> {
         let seen = held(&self.seen);
         let lately = |at: &usize| {
@@ -112,7 +119,7 @@ impl Watch {
         awaited("one host has the address", || self.holder().filter(|at| wanted(*at)))
     }
 
-    /// Nobody had it while the other one had it.
+    /// Asserts that the two hosts never had the address at the same time.
     #[track_caller]
     fn never_two(&self) {
         let seen = held(&self.seen);
@@ -123,19 +130,19 @@ impl Watch {
         }
     }
 
-    /// How long after this moment a host had the address, as seen there.
+    /// Returns the time from this moment until a host had the address, as seen there.
     fn came(&self, at: usize, moment: Instant) -> Duration {
         let seen = held(&self.seen);
         let came = seen[at].iter().map(|span| span.0).find(|came| *came > moment);
         came.map(|came| came - moment).unwrap_or_default()
     }
 
-    /// How long nobody was served, around and behind this moment.
+    /// Returns the longest time without an answered request, around and after this moment.
     fn gap(&self, at: Instant) -> Duration {
-        awaited_within(PROMISED * MARGIN, "somebody is served by the other one", || {
+        awaited_within(PROMISED * MARGIN, "the other balancer serves", || {
             let served = held(&self.served);
             let before = served.iter().rev().find(|served| **served < at).copied().unwrap_or(at);
-            // What was under way may still have been answered: the gap is the longest there is.
+            // A request in flight may still have been answered, so the gap is the longest of all.
             let behind = std::iter::once(before).chain(served.iter().copied().filter(|served| *served >= at));
             let moments: Vec<Instant> = behind.collect();
             let gaps = moments.windows(2).map(|two| two[1] - two[0]);
@@ -168,7 +175,7 @@ fn is_served(keys: &Keys) -> bool {
     matches!(smol::block_on(asked), Ok(Answer::NodeStatus(_)))
 }
 
-/// Where the people's host believes that the address is, and where it is on this host.
+/// Returns the hardware address that the users' host has for the floating address, and the one of host `at`.
 fn neighbour(group: &Group, at: usize) -> (String, String) {
     let out = |words: &[&str]| {
         let output = Command::new("ip").args(words).output().expect("`ip` is there");
@@ -182,11 +189,11 @@ fn neighbour(group: &Group, at: usize) -> (String, String) {
     (behind(&believed, "lladdr "), behind(&link, "link/ether "))
 }
 
-/// From when the address is somewhere and serves, and where.
+/// Waits until a host has the address and serves. Returns the watch and that host.
 fn watched(group: &Group) -> (Watch, usize) {
     let watch = Watch::begin(group);
     let holder = watch.await_holder(|_| true);
-    awaited("somebody is served by it", || is_served(&group.keys()).then_some(()));
+    awaited("the address is served", || is_served(&group.keys()).then_some(()));
     (watch, holder)
 }
 
@@ -194,17 +201,17 @@ fn report(what: &str, came: Duration, gap: Duration) {
     let verdict = if gap <= PROMISED { "within" } else { "NOT within" };
     let (came, gap) = (came.as_millis(), gap.as_millis());
     println!(
-        "{what}: the other one had it after {came} ms, nobody was served for {gap} ms, {verdict} the {PROMISED:?} promised"
+        "{what}: the other host had it after {came} ms, no request was answered for {gap} ms, {verdict} the {PROMISED:?} promised"
     );
 }
 
-/// It should; a machine with too much to do may let go of it for a moment all the same.
+/// Prints whether the address stayed. Not asserted, because an overloaded machine may lose it for a moment.
 fn stays(what: &str, does: bool) {
     println!("{what}: the address {}", if does { "stays where it is" } else { "HAS MOVED" });
 }
 
 #[test]
-fn of_two_balancers_one_has_the_address_and_the_other_when_its_machine_dies() {
+fn one_balancer_has_the_address_and_the_other_takes_over_when_its_machine_dies() {
     let Some(mut group) = Group::on(boards(), HOME) else { return };
     let (watch, mut holder) = watched(&group);
     let (code, said) = group.operated(CENTRE, &["status"]);
@@ -231,7 +238,7 @@ fn of_two_balancers_one_has_the_address_and_the_other_when_its_machine_dies() {
 }
 
 #[test]
-fn a_holder_that_is_cut_off_or_stopped_loses_the_address_before_the_other_has_it() {
+fn a_holder_that_is_cut_off_or_stopped_loses_the_address_before_the_other_takes_it() {
     let Some(group) = Group::on(boards(), HOME) else { return };
     let (watch, mut holder) = watched(&group);
 
@@ -258,7 +265,7 @@ fn a_holder_that_is_cut_off_or_stopped_loses_the_address_before_the_other_has_it
 }
 
 #[test]
-fn a_holder_that_ends_hands_the_address_over_and_one_that_is_killed_leaves_nothing_behind() {
+fn a_stopped_holder_hands_the_address_over_and_a_killed_one_leaves_nothing_behind() {
     let Some(mut group) = Group::on(boards(), HOME) else { return };
     let (watch, mut holder) = watched(&group);
     for (what, signal) in [("it is told to end", Signal::TERM), ("it is killed (SIGKILL)", Signal::KILL)] {
@@ -271,7 +278,7 @@ fn a_holder_that_ends_hands_the_address_over_and_one_that_is_killed_leaves_nothi
         group.power_on(&[holder]);
         holder = other;
     }
-    // With nobody else there, the same one has it again, whatever its earlier life has left.
+    // Without another balancer, a restarted holder takes the address again despite leftovers of its earlier process.
     let other = 1 - holder;
     group.signal(other, BALANCER, Signal::TERM);
     group.has_ended(other, BALANCER);
@@ -299,7 +306,7 @@ fn an_address_that_another_machine_uses_is_not_taken() {
     group.power_on(&all);
     group.await_whole();
     let words = "another machine on eth0 has it: ";
-    awaited("it is said", || (0..2).any(|at| group.said(at).contains(words)).then_some(()));
+    awaited("it is reported", || (0..2).any(|at| group.said(at).contains(words)).then_some(()));
     let watch = Watch::begin(&group);
     std::thread::sleep(SETTLE);
     assert_eq!(watch.holder(), None);
@@ -309,7 +316,7 @@ fn an_address_that_another_machine_uses_is_not_taken() {
 }
 
 #[test]
-fn a_leader_that_dies_on_another_machine_costs_nobody_the_address_for_long() {
+fn a_leader_that_dies_on_another_machine_does_not_cost_the_address_for_long() {
     let Some(mut group) = Group::on(boards(), HOME) else { return };
     let watch = Watch::begin(&group);
     let holder = watch.await_holder(|_| true);
@@ -318,6 +325,6 @@ fn a_leader_that_dies_on_another_machine_costs_nobody_the_address_for_long() {
     group.power_cut(&[cut]);
     std::thread::sleep(SETTLE);
     stays("the leader's machine dies, which is another one", watch.await_holder(|_| true) == holder);
-    awaited("somebody is served by it", || is_served(&group.keys()).then_some(()));
+    awaited("the address is served", || is_served(&group.keys()).then_some(()));
     watch.never_two();
 }

@@ -1,7 +1,7 @@
-//! A group on hosts of its own, as it stands on boards: each host has a folder with a copy of the cluster file, and runs
-//! what is typed there. [`Board`] says what; [`usual`] is what most tests use.
+//! A cluster on emulated hosts, set up as on real machines: each host has a folder with a copy of the cluster file, and runs
+//! `ribbit` command lines. [`Board`] describes one host; [`usual`] is the layout of most tests.
 //!
-//! One group lives at a time. Nothing outlives it: what it started ends with it, and with the test process.
+//! One cluster exists at a time. Its processes end with it and with the test process.
 
 use crate::network::{self, Network};
 use crate::patience::{PAUSE, awaited, awaited_within};
@@ -17,45 +17,51 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// After a fault has ended, everybody is there again and equal within this; emulated processors are slow.
+/// Time limit after a fault until all members are back and in sync. Emulated processors are slow.
 pub const HEAL_MAX: Duration = Duration::from_secs(90);
-/// A group is founded and whole within this.
+
+/// Time limit until a new cluster is founded and whole.
 const FOUND_MAX: Duration = Duration::from_secs(120);
-/// What is shown of a log when a test fails.
+
+/// Number of log lines shown per host when a test fails.
 const LOG_LINES_SHOWN: usize = 60;
 
-/// What a host runs, and as what.
+/// Description of a host.
 #[derive(Clone)]
 pub struct Board {
-    /// What its folder is called.
+    /// Name of its folder.
     pub name: &'static str,
     /// Program and first arguments: the binary, or an emulator and the binary.
     pub runs: Vec<PathBuf>,
-    /// One process each, as it is typed behind `ribbit`.
+    /// Arguments of `ribbit`, one string per process.
     pub processes: Vec<String>,
-    /// It has a copy of the cluster file; a host where people come in needs the public key alone.
+    /// It has a copy of the cluster file. A host of the web role needs only the public key.
     pub has_cluster_file: bool,
 }
 
 impl Board {
+    /// Returns a host that runs these processes natively and has the cluster file.
     pub fn new(name: &'static str, processes: &[&str]) -> Board {
         let processes = processes.iter().map(ToString::to_string).collect();
         Board { name, runs: vec![native()], processes, has_cluster_file: true }
     }
 }
 
-/// The binary that these tests were built with.
+/// Returns the path of the binary under test.
 pub fn native() -> PathBuf {
     env!("CARGO_BIN_EXE_ribbit").into()
 }
 
-/// Where [`usual`] has what: the backends are on the hosts before.
+/// Number of the host with the coordinators and the balancer in [`usual`]. The hosts before it have a backend each.
 pub const CENTRE: usize = 3;
+
+/// Number of the host with the web role in [`usual`].
 pub const WEB: usize = 4;
-/// Where people come in on the host of the web role.
+
+/// Address of the web role on its host.
 pub const PAGES: &str = "127.0.0.1:8080";
 
-/// Three hosts with a backend each, one with both coordinators and the balancer, one with the web role and the people.
+/// Returns three hosts with a backend each, one with both coordinators and the balancer, one with the web role and the users.
 pub fn usual() -> Vec<Board> {
     let backend = |id: usize| format!("backend --id {id} --posts-per-minute 0");
     let centre = network::address(CENTRE);
@@ -73,36 +79,39 @@ pub fn usual() -> Vec<Board> {
     ]
 }
 
+/// A process of a host.
 struct Process {
     typed: String,
     child: Option<Child>,
     lives: u32,
 }
 
+/// A host and its processes.
 struct Host {
     board: Board,
     folder: PathBuf,
     processes: Vec<Process>,
 }
 
+/// A cluster on emulated hosts.
 pub struct Group {
     hosts: Vec<Host>,
     pub network: Network,
-    /// Where the group was made; the hosts' folders lie in it.
+    /// Folder of the operator that created the cluster file. Contains the hosts' folders.
     folder: TempDir,
     _turn: MutexGuard<'static, ()>,
 }
 
-/// Two cores carry one group.
+/// Waits until no other cluster runs: two cores are enough for one only.
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
-    // A test that failed before took nothing along that matters here.
+    // A test that failed before left no state that matters here.
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Group {
-    /// The hosts and their folders; nothing runs. Nothing where this cannot be done, with the reason printed past what
-    /// the test harness swallows. The calling thread is on the host `home` from now on.
+    /// Creates the hosts and their folders without starting any process. Moves the calling thread to the host `home`. Returns
+    /// `None` where namespaces are not available, and prints the reason past the test harness.
     pub fn off(boards: Vec<Board>, home: usize) -> Option<Group> {
         let turn = turn();
         let network = match Network::make("hosts", boards.len()) {
@@ -135,7 +144,7 @@ impl Group {
         Some(group)
     }
 
-    /// The same, switched on and whole.
+    /// Creates the hosts, starts all processes and waits until the cluster is whole.
     pub fn on(boards: Vec<Board>, home: usize) -> Option<Group> {
         let mut group = Group::off(boards, home)?;
         let all: Vec<usize> = group.all().collect();
@@ -151,22 +160,22 @@ impl Group {
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     }
 
-    /// As every board has them.
+    /// Returns the keys of the cluster file.
     pub fn keys(&self) -> Keys {
         ClusterFile::read(&ClusterFile::path_in(self.folder.path())).expect("it was made").keys()
     }
 
-    /// What lies on a host.
+    /// Returns the folder of a host.
     pub fn folder_of(&self, at: usize) -> PathBuf {
         self.hosts[at].folder.clone()
     }
 
-    /// The hosts, by number.
+    /// Returns the numbers of all hosts.
     pub fn all(&self) -> std::ops::Range<usize> {
         0..self.hosts.len()
     }
 
-    /// Where this member runs: `backend-2`.
+    /// Returns the host of a member, given by its name such as `backend-2`.
     #[track_caller]
     pub fn host_of(&self, member: &str) -> usize {
         let (role, id) = member.rsplit_once('-').expect("a role and a number");
@@ -178,7 +187,7 @@ impl Group {
         self.hosts.iter().position(has).unwrap_or_else(|| panic!("no {member} anywhere"))
     }
 
-    /// Starts what these hosts run, and is not running.
+    /// Starts all processes of these hosts that are not running, and connects their cables.
     pub fn power_on(&mut self, hosts: &[usize]) {
         for at in hosts {
             for number in 0..self.hosts[*at].processes.len() {
@@ -194,11 +203,11 @@ impl Group {
         let log = File::options().create(true).append(true).open(self.log(at)).expect("a log");
         let host = &self.hosts[at];
         let process = &host.processes[number];
-        // As it is said of it: never again once it was there.
+        // As documented for `--found`: only at the first start.
         let words = process.typed.split(' ').filter(|word| process.lives == 0 || *word != "--found");
         let mut command = self.network.command(at, &host.board.runs[0]);
         command.args(&host.board.runs[1..]).args(words);
-        // It ends with this process, however that ends.
+        // The child ends when this process ends, even by a crash.
         command.arg("--supervised").current_dir(&host.folder);
         if !process.typed.starts_with("client") {
             command.arg("--data-dir").arg(&host.folder);
@@ -210,8 +219,8 @@ impl Group {
         process.lives += 1;
     }
 
-    /// `kill -9` of everything on these hosts, at once. Their cables carry nothing from the moment before: a machine
-    /// without power does not say farewell to its connections.
+    /// Kills all processes of these hosts at once with SIGKILL. Their cables are unplugged before, because a machine without
+    /// power does not close its connections.
     pub fn power_cut(&mut self, hosts: &[usize]) {
         hosts.iter().for_each(|at| self.network.pull(*at, true));
         for at in hosts {
@@ -223,7 +232,7 @@ impl Group {
             for process in &mut self.hosts[*at].processes {
                 let Some(mut child) = process.child.take() else { continue };
                 let ended = child.wait().expect("our child");
-                assert!(ended.code().is_none(), "{} had ended by itself: {ended}", process.typed);
+                assert!(ended.code().is_none(), "{} had exited on its own: {ended}", process.typed);
             }
         }
     }
@@ -233,14 +242,14 @@ impl Group {
         found.unwrap_or_else(|| panic!("no `{typed}` on this host"))
     }
 
-    /// Sends what runs on a host, as it was typed, a signal.
+    /// Sends a signal to a process of a host, given by its arguments.
     #[track_caller]
     pub fn signal(&self, at: usize, typed: &str, signal: Signal) {
         let process = &self.hosts[at].processes[self.process(at, typed)];
         send(process.child.as_ref().expect("it runs").id(), signal);
     }
 
-    /// Waits until it has ended.
+    /// Waits until a process of a host has ended.
     #[track_caller]
     pub fn has_ended(&mut self, at: usize, typed: &str) {
         let number = self.process(at, typed);
@@ -248,16 +257,16 @@ impl Group {
         awaited("it ends", || child.try_wait().expect("our child"));
     }
 
-    /// What runs goes on; nobody has ended but by us.
+    /// Asserts that no process has ended on its own.
     #[track_caller]
     pub fn nobody_gave_up(&mut self) {
         for process in self.hosts.iter_mut().flat_map(|host| &mut host.processes) {
             let ended = process.child.as_mut().and_then(|child| child.try_wait().expect("our child"));
-            assert!(ended.is_none(), "{} ended by itself: {ended:?}", process.typed);
+            assert!(ended.is_none(), "{} exited on its own: {ended:?}", process.typed);
         }
     }
 
-    /// What each process has in memory: as it was typed, and KiB.
+    /// Returns the resident memory of each process, as its arguments and KiB.
     pub fn resident_kib(&self) -> Vec<(String, u64)> {
         let processes = self.hosts.iter().flat_map(|host| &host.processes);
         let resident = |process: &Process| {
@@ -272,35 +281,35 @@ impl Group {
         self.hosts[at].folder.join("said.log")
     }
 
-    /// What this host's processes have said.
+    /// Returns the log of a host's processes.
     pub fn said(&self, at: usize) -> String {
         fs::read_to_string(self.log(at)).unwrap_or_default()
     }
 
-    /// What a person types on a host, with this line on standard input: its exit code, and all that it said.
+    /// Runs `ribbit` on a host with this line on standard input. Returns its exit code and all its output.
     pub fn typed(&self, at: usize, words: &[&str], line: &str) -> (i32, String) {
         let mut command = self.network.command(at, &native());
         command.args(words).current_dir(&self.hosts[at].folder).stdin(Stdio::piped());
         command.env("XDG_CONFIG_HOME", self.hosts[at].folder.join("config"));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = without_ours(&mut command).spawn().expect("the binary starts");
-        // Who asks for nothing may be gone by now.
+        // A process that reads no input may have ended already.
         let _ = writeln!(child.stdin.take().expect("piped"), "{line}");
         let output = child.wait_with_output().expect("our child");
         let said = [output.stdout, output.stderr].concat();
         (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&said).into_owned())
     }
 
-    /// The same of what needs the cluster file.
+    /// Does the same for commands that need the cluster file.
     pub fn operated(&self, at: usize, words: &[&str]) -> (i32, String) {
         let folder = self.hosts[at].folder.to_str().expect("a plain name").to_string();
         self.typed(at, &[words, &["--data-dir", &folder]].concat(), "")
     }
 
-    /// How the group is, as it looks from this host; nothing when nobody answers there.
+    /// Returns the cluster's status as seen from a host, or `None` if no server answers there.
     pub fn try_status(&self, at: usize) -> Option<Status> {
         let (code, said) = self.operated(at, &["status", "--json"]);
-        // What is said of who does not answer stands behind it.
+        // Messages about servers that do not answer follow the JSON.
         (code == 0).then(|| serde_json::Deserializer::from_str(&said).into_iter().next()?.ok()).flatten()
     }
 
@@ -324,20 +333,20 @@ impl Group {
         panic!("{what}: not within {limit:?}; the last status was {last:#?}")
     }
 
-    /// Waits until everybody is there, votes, and has applied the same.
+    /// Waits until all members are alive, vote, and have applied the same index.
     #[track_caller]
     pub fn await_whole(&self) {
         self.await_all_within(HEAL_MAX, "the group is whole", Status::is_whole);
     }
 
-    /// Waits until everybody is there, votes, and is in sync: people may be writing. Answers how long that took.
+    /// Waits until all members are alive, vote and are in sync, even while users write. Returns the time it took.
     #[track_caller]
     pub fn await_together(&self) -> Duration {
         let began = Instant::now();
         let together = |status: &Status| {
             status.leader.is_some() && status.members.iter().all(|it| it.alive && it.voter && it.in_sync)
         };
-        self.await_all_within(HEAL_MAX, "everybody is back", together);
+        self.await_all_within(HEAL_MAX, "all members are back", together);
         began.elapsed()
     }
 
@@ -351,7 +360,7 @@ impl Group {
         });
     }
 
-    /// Lets this member lead.
+    /// Transfers leadership to a member.
     #[track_caller]
     pub fn lead(&self, member: &str) {
         let leads = |status: &Status| status.leader.as_deref() == Some(member);
@@ -359,16 +368,16 @@ impl Group {
             if self.try_status(CENTRE).as_ref().is_some_and(leads) {
                 return Some(());
             }
-            // Refused while something else is moved: asked again.
+            // Refused during another transfer, so it is repeated.
             self.operated(CENTRE, &["transfer", member]);
             None
         });
     }
 
-    /// All members have the same, row by row.
+    /// Asserts that all members have the same rows.
     #[track_caller]
     pub fn verify(&self) {
-        // Of a member that moves it says so and ends: asked again.
+        // Exits with 3 while a member cannot be compared, so it is repeated.
         let said = awaited_within(HEAL_MAX, "`ribbit verify` compares all", || {
             let (code, said) = self.operated(CENTRE, &["verify"]);
             (code != 3).then_some((code, said))
@@ -396,18 +405,18 @@ impl Drop for Group {
     }
 }
 
-/// Shown past what the test harness swallows, a line at a time.
+/// Prints a line past the test harness, which captures `println!`.
 pub fn tell(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// Where a coordinator is found, from what is typed to start it.
+/// Returns the address of a coordinator from its arguments.
 fn coordinator(typed: &str) -> Option<String> {
     let behind = typed.strip_prefix("coordinator ")?.split_once("--advertise ")?.1;
     behind.split(' ').next().map(str::to_string)
 }
 
-/// Nothing of the caller's changes what a process does.
+/// Removes `RIBBIT_*` variables of the test's environment from a command.
 fn without_ours(command: &mut Command) -> &mut Command {
     for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("RIBBIT_")) {
         command.env_remove(key);
@@ -417,11 +426,11 @@ fn without_ours(command: &mut Command) -> &mut Command {
 
 fn send(pid: u32, signal: Signal) {
     let pid = Pid::from_raw(pid.cast_signed()).expect("a pid");
-    // It may have ended by itself.
+    // The process may have ended already.
     let _ = kill_process(pid, signal);
 }
 
-/// HOST:PORT of a backend of [`usual`], by its number.
+/// Returns the HOST:PORT of a backend of [`usual`], by its number.
 pub fn backend(id: usize) -> String {
     format!("{}:{}", network::address(id - 1), 10_000 + id)
 }

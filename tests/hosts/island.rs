@@ -1,17 +1,17 @@
-//! The side without a majority: it refuses writes in words, serves what it has and says that this may be old, and
-//! heals; the side with the majority goes on.
+//! Minority partition: it refuses writes with a message, serves reads marked as possibly outdated, and heals. The side with
+//! the majority goes on.
 
 use crate::group::{Group, WEB, backend, usual};
 use crate::people::{People, all_backends};
 use std::time::Duration;
 
-/// The island is alone for longer than anything that was under way.
+/// Time before the island is tested, longer than any request in flight.
 const ALONE: Duration = Duration::from_secs(3);
 
 #[test]
 fn an_island_without_a_majority_refuses_writes_serves_old_reads_and_heals() {
     let Some(mut group) = Group::on(usual(), WEB) else { return };
-    // They live on the board of backend 1, and know that one alone.
+    // The client runs on the host of backend 1 and knows only that server.
     let island = 0;
     let own = backend(1);
     let client = |group: &Group, words: &[&str]| {
@@ -47,7 +47,7 @@ fn an_island_without_a_majority_refuses_writes_serves_old_reads_and_heals() {
     let (code, said) = client(&group, &["client", "feed"]);
     assert_eq!(code, 0, "{said}");
     assert!(!said.contains("this may be old"), "{said}");
-    // It was told that it may have been done: it is there once, or not.
+    // The client was told that the write may have been done, so it may be there once.
     let times = |words: &str| said.matches(words).count();
     assert_eq!((times("before the storm"), times("after the storm")), (1, 1), "{said}");
     assert!(times("in the storm") <= 1, "{said}");

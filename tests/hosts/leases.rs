@@ -1,4 +1,4 @@
-//! A lease has one holder at a time, also where a leader was cut off and stopped: what it confirms when it wakes up.
+//! A lease has one holder at a time, even when a leader is cut off, stopped and resumed: it must not confirm leases then.
 
 use crate::group::{Group, HEAL_MAX, WEB, backend, usual};
 use crate::patience::awaited_within;
@@ -8,12 +8,16 @@ use ribbit_net::protocol::NodeStatus;
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
-/// For longer than an election, half of a lease and its whole length.
+/// Time that the resumed leader is watched, longer than an election and a whole lease.
 const WATCHED: Duration = Duration::from_secs(4);
+
+/// Pause between two status queries.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// Arguments of the leader's process.
 const LEADER: &str = "backend --id 1 --posts-per-minute 0";
 
-/// How the backend of this number is, as it looks from its own host.
+/// Returns the status of a backend as seen from its own host.
 fn status(group: &Group, id: usize) -> Option<NodeStatus> {
     let (name, keys) = (group.network.name(group.host_of(&format!("backend-{id}"))), group.keys());
     let asking = std::thread::spawn(move || {
@@ -28,7 +32,7 @@ fn master(status: &NodeStatus) -> Option<u64> {
 }
 
 #[test]
-fn a_leader_that_wakes_up_without_a_majority_confirms_no_lease_not_even_its_own() {
+fn a_leader_that_resumes_without_a_majority_confirms_no_lease_not_even_its_own() {
     let Some(mut group) = Group::on(usual(), WEB) else { return };
     group.lead("backend-1");
     let old = awaited_within(HEAL_MAX, "the leader is master and holds its lease", || {
@@ -54,7 +58,7 @@ fn a_leader_that_wakes_up_without_a_majority_confirms_no_lease_not_even_its_own(
         before = now;
         std::thread::sleep(PAUSE);
     }
-    println!("the old leader thought that it leads: {led}; two held the lease for {overlap:?}");
+    println!("the old leader believed that it leads: {led}; two held the lease for {overlap:?}");
     assert!(overlap.is_zero(), "two held the lease for {overlap:?}");
     group.network.pull(at, false);
     group.await_together();

@@ -1,15 +1,18 @@
-//! Groups across machines: network namespaces are the hosts, with a cable each to a switch, and what happens to
-//! machines and networks happens to them. Root only; elsewhere each test is skipped with a printed reason.
+//! Clusters across machines. The hosts are network namespaces, each with a cable to a switch, and suffer the faults of
+//! machines and networks. Needs root; elsewhere each test is skipped with a printed reason.
 //!
 //! - [`network`]: hosts, cables, and the ways to break them
-//! - [`group`]: who runs where; power cuts
-//! - [`people`]: who croaks meanwhile, what a fault costs them, and what must be there in the end
-//! - a module a kind of fault: [`cables`], [`island`], [`wires`], [`delay`] (with [`relay`]), [`moved`], [`power`], [`floating`], [`counted`], [`newcomers`], [`leases`]; [`boards`]: some of it again, with emulated processors
+//! - [`group`]: the processes on each host; power cuts
+//! - [`people`]: users that post during a fault, what the fault costs them, and the check of what they posted
+//! - one module per kind of fault: [`cables`], [`island`], [`wires`], [`delay`] (with [`relay`]), [`moved`], [`power`],
+//!   [`floating`], [`counted`], [`newcomers`], [`leases`]
+//! - [`boards`]: some faults again with emulated processors
 //!
-//! One group at a time, whatever `--test-threads` says. `cargo test --test hosts -- --nocapture` shows what each fault cost.
+//! One cluster runs at a time, independent of `--test-threads`. `cargo test --test hosts -- --nocapture` prints the cost of
+//! each fault.
 
 #[path = "../support/http.rs"]
-#[allow(dead_code)] // What only other tests do with it.
+#[allow(dead_code)] // Used by other tests.
 mod http;
 #[path = "../support/network.rs"]
 #[allow(dead_code)]

@@ -1,4 +1,4 @@
-//! A host that gets another address: while it is off, and while everything on it runs.
+//! A host whose address changes: while it is off, and while its processes run.
 
 use crate::group::{CENTRE, Group, WEB, usual};
 use crate::people::{People, all_backends};
@@ -35,9 +35,9 @@ fn a_host_that_changes_its_address_comes_back_under_the_new_one() {
     people.leave(&mut group, &backends);
 }
 
-/// Everybody is told so.
+/// Asserts that the cluster knows backend 1 under this address.
 #[track_caller]
 fn is_at(group: &Group, address: &str) {
-    let status = group.try_status(CENTRE).expect("somebody answers");
+    let status = group.try_status(CENTRE).expect("a server answers");
     assert_eq!(status.member("backend-1").address, format!("{address}:10001"), "{status:#?}");
 }

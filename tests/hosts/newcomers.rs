@@ -1,5 +1,5 @@
-//! One dead card in the recommended layout takes both coordinators along: operators still find the backends, and both
-//! coordinators come back with empty stores.
+//! Loss of both coordinators. In the recommended layout one dead SD card takes both. Operators still find the backends, and
+//! both coordinators come back with empty stores.
 
 use crate::group::{CENTRE, Group, HEAL_MAX, WEB, usual};
 use crate::patience::awaited_within;
@@ -9,7 +9,7 @@ use std::fs;
 #[test]
 fn both_coordinators_lose_their_stores_and_come_back_while_operators_find_the_backends() {
     let Some(mut group) = Group::on(usual(), WEB) else { return };
-    // A desk that has looked at the cluster once, and a board with a member.
+    // A desktop machine that has queried the cluster once. Below also a host with a member.
     fs::copy(ClusterFile::path_in(&group.folder_of(0)), ClusterFile::path_in(&group.folder_of(WEB)))
         .expect("a copy of the cluster file");
     assert_eq!(group.operated(WEB, &["status"]).0, 0);
@@ -29,7 +29,7 @@ fn both_coordinators_lose_their_stores_and_come_back_while_operators_find_the_ba
         assert_eq!(lock, (0, String::new()));
     }
 
-    // The card is another one: the cluster file was copied there, and nothing else.
+    // The new card has only a copy of the cluster file.
     let centre = group.folder_of(CENTRE);
     for entry in fs::read_dir(&centre).expect("a folder").flatten() {
         let path = entry.path();
@@ -49,7 +49,7 @@ fn both_coordinators_lose_their_stores_and_come_back_while_operators_find_the_ba
 }
 
 #[test]
-fn coordinators_that_find_no_member_are_not_taken_for_the_cluster() {
+fn coordinators_that_find_no_member_do_not_count_as_the_cluster() {
     let Some(mut group) = Group::on(usual(), WEB) else { return };
     let backends = [0, 1, 2];
     backends.iter().for_each(|at| group.network.pull(*at, true));

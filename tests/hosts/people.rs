@@ -1,35 +1,40 @@
-//! People on the host of the web role who croak all the time while a fault goes on, and what must be there in the end:
-//! every croak that was acknowledged, once, in its author's order, on every backend.
+//! Users on the host of the web role that post continuously during faults. In the end every acknowledged croak must be there
+//! once, in its author's order, on every backend.
 
 use crate::group::{Group, PAGES, backend, tell};
 use crate::writers::{Writers, feed_of, session_of};
 use std::time::{Duration, Instant};
 
+/// Usual number of users.
 pub const PEOPLE: usize = 4;
-/// So many that a gap shows, and so few that two cores have time for the rest.
+
+/// Pause between two posts of a user: short enough to see gaps, long enough to leave two cores time for the cluster.
 const PACE: Duration = Duration::from_millis(40);
-/// Far more than it takes, far less than TCP takes by itself.
+
+/// Time limit until all users are served again: far more than needed, far less than TCP takes on its own.
 const AGAIN_MAX: Duration = Duration::from_secs(10);
 
+/// The users of one test.
 pub struct People {
     writers: Writers,
-    /// After a fault has ended everybody is answered again within this.
+    /// Time limit after a fault until all users are served again.
     again_max: Duration,
 }
 
 impl People {
+    /// Signs up the usual users and lets them start posting.
     pub fn arrive() -> People {
         People::who_wait(PEOPLE, AGAIN_MAX)
     }
 
-    /// So many, where everything is slow.
+    /// Does the same for another number of users and another time limit, for slow clusters.
     pub fn who_wait(count: usize, again_max: Duration) -> People {
         let writers = Writers::at_pace(PAGES, count, PACE);
         writers.await_progress();
         People { writers, again_max }
     }
 
-    /// Begins something, waits, ends it, and waits until all is well again and everybody goes on. Prints what it cost.
+    /// Begins a fault, waits, ends it, and waits until all users are served and all members are in sync. Prints the cost.
     #[track_caller]
     pub fn meanwhile(
         &self,
@@ -48,14 +53,14 @@ impl People {
         let healed = group.await_together();
         let gap = self.writers.gap_since(began);
         tell(&format!(
-            "fault: {what}, {:.1} s: nobody was answered for {:.2} s; all back {:.1} s after its end",
+            "fault: {what}, {:.1} s: no request was answered for {:.2} s; all members back {:.1} s after its end",
             lasted.as_secs_f64(),
             gap.as_secs_f64(),
             healed.as_secs_f64()
         ));
     }
 
-    /// Lets them finish, and looks for everything that was acknowledged.
+    /// Stops the users and checks that every acknowledged croak is on every backend.
     #[track_caller]
     pub fn leave(self, group: &mut Group, backends: &[String]) {
         let mut written = self.writers.stop();
@@ -73,7 +78,7 @@ impl People {
     }
 }
 
-/// The three of [`crate::group::usual`].
+/// Returns the addresses of the three backends of [`crate::group::usual`].
 pub fn all_backends() -> Vec<String> {
     (1..=3).map(backend).collect()
 }

@@ -1,14 +1,14 @@
-//! Power goes: of one host, of all, and comes back in whatever order.
+//! Power cuts of one host and of all hosts, which come back in several orders.
 
 use crate::group::{CENTRE, Group, WEB, usual};
 use crate::people::{People, all_backends};
 use std::time::Duration;
 
-/// Between the hosts that come back one after the other.
+/// Pause between hosts that come back one after the other.
 const APART: Duration = Duration::from_secs(2);
 
 #[test]
-fn a_host_loses_its_power_then_all_of_them_and_they_come_back_in_any_order() {
+fn the_cluster_survives_power_cuts_of_one_host_and_of_all_in_any_order_of_return() {
     let Some(mut group) = Group::on(usual(), WEB) else { return };
     let people = People::arrive();
     for (what, member) in [("power cut of the leader's host", 1), ("power cut of a follower's host", 2)] {

@@ -1,14 +1,14 @@
-//! Wires that carry some of it: one direction only, or two packets of three.
+//! Partial loss: one direction only, or a part of all packets.
 
 use crate::group::{Group, WEB, usual};
 use crate::people::{People, all_backends};
 use std::time::Duration;
 
-/// The first is a bad radio, on which people are served; with the second hardly anybody is, and nothing is lost.
+/// Loss rates. With the first, like a bad radio link, users are served. With the second hardly any are, but no data is lost.
 const LOSS_PERCENT: [u32; 2] = [10, 30];
 
 #[test]
-fn one_direction_is_lost_and_then_packets_everywhere() {
+fn the_cluster_survives_loss_of_one_direction_and_of_packets_everywhere() {
     let Some(mut group) = Group::on(usual(), WEB) else { return };
     let people = People::arrive();
     let at = group.host_of("backend-1");
