@@ -1,4 +1,4 @@
-//! Committed entries through the rules, into the rows of one write transaction.
+//! Applying committed entries: runs the rules and writes their changes to the rows of one write transaction.
 
 use super::DbError;
 use super::digest::{DigestAt, weight};
@@ -15,32 +15,36 @@ use ribbit_state::ring::News;
 use ribbit_state::rows::{Change, Members, Table as StateTable};
 use ribbit_state::window::Window;
 
+/// One write transaction into which entries are applied.
 pub(super) struct Applying<'a, 't> {
-    /// The highest rules level that this version knows.
+    /// Highest rules level that this version understands.
     pub level: u32,
     pub rows: &'a mut Table<'t, &'static [u8], &'static [u8]>,
     pub window: &'a mut Window,
-    /// Rows that rules have read before.
+    /// Cache of rows that rules have read before.
     pub known: &'a mut KnownRows,
-    /// Follows what changes behind it.
+    /// Scrub in progress, which must follow changes to rows it has already read.
     pub scrub: &'a mut Scrub,
-    /// Of the rows as they are now.
+    /// Digest of the rows as they are now.
     pub digest: u64,
-    /// The digest behind each entry.
+    /// Digest after each entry.
     pub digests: Vec<DigestAt>,
-    /// What the ring follows, once the rows are committed.
+    /// Changes that the ring follows around the commit.
     pub noted: Vec<News>,
 }
 
-/// Reads an entry's command. Its checksum was right when it was read: what is not understood was written by a newer
-/// version, and is no damage.
+/// Decodes the command of an entry. Its checksum was checked when the entry was read, so a command that cannot be decoded
+/// was written by a newer version and is not damage.
 ///
 /// # Errors
-/// `TooNew`: this version, which knows rules levels up to `known`, does not know the command, or the level that it raises
-/// the cluster to.
+/// `TooNew` if this version, which understands rules levels up to `known`, does not know the command or the level to which
+/// it raises the cluster.
 pub(super) fn understood(entry: &LogEntry, known: u32) -> Result<Proposal, DbError> {
     let proposal: Proposal = postcard::from_bytes(&entry.data).map_err(|_| {
-        DbError::TooNew(format!("log entry {} holds a command that this version does not know", entry.index))
+        DbError::TooNew(format!(
+            "log entry {} contains a command that this version does not know",
+            entry.index
+        ))
     })?;
     match proposal.request.command {
         Command::RaiseRules { level } if level > known => Err(too_new(level, known)),
@@ -48,15 +52,15 @@ pub(super) fn understood(entry: &LogEntry, known: u32) -> Result<Proposal, DbErr
     }
 }
 
-/// The refusal of what a cluster of rules level `level` has written, by a version that knows levels up to `known`.
+/// Returns the error of a version that understands levels up to `known`, for a store of a cluster with rules level `level`.
 pub(super) fn too_new(level: u32, known: u32) -> DbError {
     DbError::TooNew(format!(
-        "the cluster has rules level {level}, and this version knows no level above {known}"
+        "the cluster has rules level {level}, and this version supports levels up to {known}"
     ))
 }
 
 impl Applying<'_, '_> {
-    /// Applies one entry's command.
+    /// Applies the command of one entry.
     pub fn entry(&mut self, entry: &LogEntry) -> Result<AppliedEntry, DbError> {
         let proposal = understood(entry, self.level)?;
         let view = ApplyView { rows: &*self.rows, window: &*self.window, known: &*self.known };

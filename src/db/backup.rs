@@ -1,21 +1,21 @@
-//! The whole state as a file: what `ribbit backup` writes and `ribbit restore` reads.
+//! Backup files, which contain the whole state: written by `ribbit backup`, read by `ribbit restore`.
 //!
 //! ```text
 //!   "ribbit backup\n"  version u8
-//!   block 0            the head: whose state, at which index, how many rows, their digest
+//!   block 0            the head: cluster and history, index, number of rows, their digest
 //!   block 1 …          rows as they are stored, their checksums included, in the order of their keys
-//!   last block         the end: how many rows, and a checksum over all of them
+//!   last block         the end: number of rows, and a checksum over all of them
 //!
 //!   block: kind u8 · length u32 · xxh3 u64 over the block's number, kind and bytes · bytes (postcard)
 //!   numbers are little-endian
 //! ```
 //!
-//! A file is good when every block is, the rows are as many as the head says and add up to its digest, the end says the
-//! same, and nothing follows. A block that is missing, doubled, moved, cut or changed is noticed, and so is a row. None of
-//! it is a signature: it finds damage, not somebody who makes a file.
+//! A file is valid if every block is, the number and digest of its rows are those in the head, the end repeats them, and no
+//! byte follows. A missing, repeated, moved, truncated or changed block or row is therefore detected. The checksums are no
+//! signature: they detect damage, not forgery.
 //!
-//! Version 1 stays readable: `tests/formats/backup-1.txt` holds one. No keys are in it, and no passwords and tokens but
-//! as hashes.
+//! Version 1 stays readable: `tests/formats/backup-1.txt` is an example. A backup contains no keys, and contains passwords
+//! and tokens only as hashes.
 
 use super::DbError;
 use super::digest::weight;
@@ -27,17 +27,21 @@ use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
 use xxhash_rust::xxh3::Xxh3;
 
+/// First bytes of a backup.
 const MAGIC: &[u8] = b"ribbit backup\n";
-/// What this version writes, and the newest that it reads.
+/// Format version that is written, and the newest one that is read.
 pub const BACKUP_VERSION: u8 = 1;
-/// A block that says it is longer is none: rows of one step, and what it takes to tell them apart.
+/// Maximum length of a block, in bytes: more than the rows of one step take.
 pub const BLOCK_BYTES_MAX: u32 = 1024 * 1024;
 
+/// Kind of the first block.
 const HEAD: u8 = 1;
+/// Kind of a block of rows.
 const ROWS: u8 = 2;
+/// Kind of the last block.
 const END: u8 = 3;
 
-/// What a backup is of.
+/// Description of the state in a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupHead {
     pub cluster: ClusterId,
@@ -45,18 +49,20 @@ pub struct BackupHead {
     pub position: Position,
     pub rules_level: u32,
     pub rows: u64,
-    /// Of all rows, as members keep it.
+    /// Digest of all rows, as members maintain it.
     pub digest: u64,
 }
 
-/// Why a file is not taken, or not finished.
+/// Reason why a backup cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    #[error("it is no backup of ribbit")]
+    #[error("it is not a backup of ribbit")]
     Foreign,
-    #[error("it is of a newer version of ribbit (format {0}, this one reads up to {BACKUP_VERSION})")]
+    #[error(
+        "it was written by a newer version of ribbit (format {0}; this version reads up to {BACKUP_VERSION})"
+    )]
     Newer(u8),
-    #[error("it ends too early: it was cut off")]
+    #[error("it is truncated")]
     Cut,
     #[error("it is damaged: {0}")]
     Damaged(String),
@@ -68,7 +74,7 @@ fn damaged(what: impl Into<String>) -> BackupError {
     BackupError::Damaged(what.into())
 }
 
-/// What rows add up to, and whether they are in order.
+/// Running sums of the rows, and a check of their order.
 #[derive(Default)]
 struct Tally {
     summing: Summing,
@@ -80,7 +86,7 @@ impl Tally {
         for (key, value) in chunk {
             unseal(key, value).map_err(|error: DbError| damaged(error.to_string()))?;
             if *key <= self.last {
-                return Err(damaged("its rows are in no order"));
+                return Err(damaged("its rows are out of order"));
             }
             self.summing.add(key, value);
             self.last.clone_from(key);
@@ -88,12 +94,12 @@ impl Tally {
         Ok(())
     }
 
-    /// Whether these are the rows that the head announces.
+    /// Checks that the rows are those that the head announces.
     fn check(&self, head: &BackupHead) -> Result<SnapshotSum, BackupError> {
         let sum = self.summing.sum();
         if (sum.rows, self.summing.digest) != (head.rows, head.digest) {
             return Err(damaged(format!(
-                "it has {} rows of digest {:016x}, and should have {} of {:016x}",
+                "it has {} rows with digest {:016x} instead of {} with {:016x}",
                 sum.rows, self.summing.digest, head.rows, head.digest
             )));
         }
@@ -118,8 +124,10 @@ pub struct BackupWriter<W> {
 }
 
 impl<W: Write> BackupWriter<W> {
+    /// Begins a backup by writing its head.
+    ///
     /// # Errors
-    /// It cannot be written.
+    /// `Io` if it cannot be written.
     pub fn begin(mut out: W, head: BackupHead) -> Result<BackupWriter<W>, BackupError> {
         out.write_all(MAGIC).map_err(BackupError::Io)?;
         out.write_all(&[BACKUP_VERSION]).map_err(BackupError::Io)?;
@@ -131,7 +139,7 @@ impl<W: Write> BackupWriter<W> {
     fn block<T: Serialize>(&mut self, kind: u8, what: &T) -> Result<(), BackupError> {
         let bytes = postcard::to_extend(what, Vec::new()).expect("records are plain data");
         let length = u32::try_from(bytes.len()).ok().filter(|length| *length <= BLOCK_BYTES_MAX);
-        let length = length.ok_or_else(|| damaged("a step of rows is longer than any may be"))?;
+        let length = length.ok_or_else(|| damaged("a block of rows is too long"))?;
         let mut block = vec![kind];
         block.extend(length.to_le_bytes());
         block.extend(checksum(self.number, kind, &bytes).to_le_bytes());
@@ -140,24 +148,24 @@ impl<W: Write> BackupWriter<W> {
         self.out.write_all(&block).map_err(BackupError::Io)
     }
 
-    /// The next rows, which have to be behind those before.
+    /// Writes the next rows, whose keys must follow those before.
     ///
     /// # Errors
-    /// They are not what was written once, or the file cannot be written.
+    /// `Damaged` if a checksum or the order is wrong; `Io` if the backup cannot be written.
     pub fn rows(&mut self, chunk: &Chunk) -> Result<(), BackupError> {
         self.tally.add(chunk)?;
         self.block(ROWS, chunk)
     }
 
-    /// How many rows there were so far.
+    /// Returns the number of rows written so far.
     pub fn so_far(&self) -> u64 {
         self.tally.summing.sum().rows
     }
 
-    /// All rows were written. Answers what is to be made durable.
+    /// Writes the end. Returns the output, which the caller must make durable.
     ///
     /// # Errors
-    /// They are not those that the head announces, or the file cannot be written.
+    /// `Damaged` if the rows are not those that the head announces; `Io` if the backup cannot be written.
     pub fn finish(mut self) -> Result<W, BackupError> {
         let sum = self.tally.check(&self.head)?;
         self.block(END, &sum)?;
@@ -175,8 +183,10 @@ pub struct BackupReader<R> {
 }
 
 impl<R: Read> BackupReader<R> {
+    /// Begins to read a backup.
+    ///
     /// # Errors
-    /// It is not one, or its head is damaged.
+    /// `Foreign` or `Newer` if it is not a backup or has a newer format; `Damaged`, `Cut` or `Io` if its head cannot be read.
     pub fn begin(mut file: R) -> Result<BackupReader<R>, BackupError> {
         let mut magic = [0; MAGIC.len() + 1];
         file.read_exact(&mut magic).map_err(|error| match cut(error) {
@@ -191,7 +201,7 @@ impl<R: Read> BackupReader<R> {
         }
         let (kind, bytes) = read_block(&mut file, 0)?;
         if kind != HEAD {
-            return Err(damaged("it does not begin with its head"));
+            return Err(damaged("its first block is not a head"));
         }
         let head = understood(&bytes)?;
         Ok(BackupReader { file, head, number: 1, tally: Tally::default() })
@@ -201,15 +211,15 @@ impl<R: Read> BackupReader<R> {
         &self.head
     }
 
-    /// How many rows were read.
+    /// Returns the number of rows read so far.
     pub fn so_far(&self) -> u64 {
         self.tally.summing.sum().rows
     }
 
-    /// The next rows; nothing once the end has come, and everything is as it was written.
+    /// Returns the next rows, or `None` after the last one, once the whole file is known to be intact.
     ///
     /// # Errors
-    /// The file is damaged, cut off or unreadable.
+    /// `Damaged`, `Cut` or `Io` if the file is damaged, truncated or unreadable.
     pub fn next_rows(&mut self) -> Result<Option<Chunk>, BackupError> {
         let (kind, bytes) = read_block(&mut self.file, self.number)?;
         self.number += 1;
@@ -222,14 +232,14 @@ impl<R: Read> BackupReader<R> {
             END => {
                 let sum: SnapshotSum = understood(&bytes)?;
                 if self.tally.check(&self.head)? != sum {
-                    return Err(damaged("its rows are not those that were written"));
+                    return Err(damaged("its rows do not match its checksum"));
                 }
                 match self.file.read(&mut [0]).map_err(BackupError::Io)? {
                     0 => Ok(None),
-                    _ => Err(damaged("something follows its end")),
+                    _ => Err(damaged("data follows its end")),
                 }
             }
-            _ => Err(damaged(format!("block {} is of no kind that there is", self.number - 1))),
+            _ => Err(damaged(format!("block {} has an unknown kind", self.number - 1))),
         }
     }
 }
@@ -239,7 +249,7 @@ fn read_block(file: &mut impl Read, number: u64) -> Result<(u8, Vec<u8>), Backup
     file.read_exact(&mut start).map_err(cut)?;
     let (kind, length) = (start[0], u32::from_le_bytes([start[1], start[2], start[3], start[4]]));
     if length > BLOCK_BYTES_MAX {
-        return Err(damaged(format!("block {number} says that it has {length} bytes")));
+        return Err(damaged(format!("block {number} claims a length of {length} bytes")));
     }
     let mut bytes = vec![0; length as usize];
     file.read_exact(&mut bytes).map_err(cut)?;
@@ -252,7 +262,7 @@ fn read_block(file: &mut impl Read, number: u64) -> Result<(u8, Vec<u8>), Backup
 fn understood<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BackupError> {
     match postcard::take_from_bytes(bytes) {
         Ok((what, [])) => Ok(what),
-        _ => Err(damaged("a block is whole and cannot be understood")),
+        _ => Err(damaged("an intact block cannot be decoded")),
     }
 }
 
@@ -263,7 +273,7 @@ fn cut(error: io::Error) -> BackupError {
     }
 }
 
-/// The digest of rows that are left out: what remains of a backup adds up to its digest without theirs.
+/// Returns the digest of some rows. The digest of a backup without them is the difference.
 pub fn digest_of(chunk: &[(Vec<u8>, Vec<u8>)]) -> u64 {
     chunk.iter().fold(0, |digest, (_, value)| digest.wrapping_add(weight(value)))
 }

@@ -1,11 +1,11 @@
-//! A digest of the whole state that costs nothing to keep: the wrapping sum of all rows' checksums.
+//! An incremental digest of the whole state: the wrapping sum of the checksums of all rows.
 //!
-//! Every stored row carries a checksum over its key and bytes. Applying a command adds those of the rows it puts and
-//! takes away those of the rows it replaces or removes, so the digest at every index is known without reading
-//! anything. It is kept in `meta` beside the applied index and changes in the same transaction.
+//! Every stored row carries a checksum over its key and bytes. Applying a command adds the checksums of the rows that it
+//! puts and subtracts those of the rows that it replaces or removes, so the digest at every index is known without reading
+//! the rows. `meta` stores it beside the applied index, and both change in one transaction.
 //!
-//! Members that applied the same log have the same digest at the same index. What follows when they have not is for
-//! the roles to decide (`roles::node::agreement`).
+//! Members that applied the same log have the same digest at the same index. `roles::node::agreement` compares them and
+//! decides what to do about a difference.
 
 use super::DbError;
 use super::limits::{DIGEST_STRIDE, DIGESTS_KEPT, STRIDES_KEPT};
@@ -15,16 +15,16 @@ use redb::ReadableTable;
 use ribbit_state::LogIndex;
 use std::collections::VecDeque;
 
-/// The state's digest behind an index.
+/// Digest of the state after an index.
 pub type DigestAt = (LogIndex, u64);
 
-/// What a stored row adds to the digest.
+/// Returns the amount that a stored row adds to the digest.
 pub(super) fn weight(value: &[u8]) -> u64 {
     u64::from(checksum_of(value))
 }
 
-/// The newest digests: every index lately, and for longer every `DIGEST_STRIDE`th, so that members that are a while
-/// apart under load still find one to compare.
+/// The newest digests: those of all recent indexes, and those of every `DIGEST_STRIDE`th index for longer. Members that lag
+/// behind each other under load therefore still find an index to compare.
 #[derive(Debug, Default)]
 pub(super) struct Digests {
     newest: VecDeque<DigestAt>,
@@ -32,12 +32,12 @@ pub(super) struct Digests {
 }
 
 impl Digests {
-    /// Begins anew: of what was before nothing is known.
+    /// Drops all digests except this one.
     pub fn reset(&mut self, at: DigestAt) {
         (self.newest, self.strides) = ([at].into(), VecDeque::new());
     }
 
-    /// The next index was applied.
+    /// Adds the digest of the index that was applied next.
     pub fn note(&mut self, at: DigestAt) {
         push(&mut self.newest, at, DIGESTS_KEPT);
         if at.0.is_multiple_of(DIGEST_STRIDE) {
@@ -49,7 +49,7 @@ impl Digests {
         self.newest.back().copied().unwrap_or_default()
     }
 
-    /// The digest behind this index, if it is remembered.
+    /// Returns the digest after this index, if it is still kept.
     pub fn at(&self, index: LogIndex) -> Option<u64> {
         let find = |kept: &VecDeque<DigestAt>| {
             kept.binary_search_by_key(&index, |(at, _)| *at).ok().map(|found| kept[found].1)
@@ -57,7 +57,7 @@ impl Digests {
         find(&self.newest).or_else(|| find(&self.strides))
     }
 
-    /// What to tell others: the newest, and the newest of those that are remembered for longer.
+    /// Returns the digests to send to other members: the newest, and the newest of those kept for longer.
     pub fn to_tell(&self) -> Vec<DigestAt> {
         self.strides.back().into_iter().chain(self.newest.back()).copied().collect()
     }
@@ -70,7 +70,7 @@ fn push(kept: &mut VecDeque<DigestAt>, at: DigestAt, max: usize) {
     kept.push_back(at);
 }
 
-/// The digest that the store has kept, or nothing when it was last written by a version that kept none.
+/// Returns the digest that `meta` stores for the applied index, or `None` if the last writer did not maintain it.
 pub(super) fn kept(
     meta: &impl ReadableTable<&'static str, &'static [u8]>,
     applied: Position,
@@ -79,7 +79,7 @@ pub(super) fn kept(
     Ok(kept.filter(|(index, _)| *index == applied.index).map(|(_, digest)| digest))
 }
 
-/// The digest of these rows, from reading and checking each.
+/// Computes the digest of all rows by reading and checking each.
 pub(super) fn count(rows: &impl ReadableTable<&'static [u8], &'static [u8]>) -> Result<u64, DbError> {
     let mut digest = 0u64;
     for row in rows.iter()? {

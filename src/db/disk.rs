@@ -1,5 +1,5 @@
-//! Where a store's files are. The store itself only knows this trait, so the simulator can put a disk under it
-//! that loses what was not synced.
+//! Files of a store. The store only knows the [`Disk`] trait, so that the simulator can give it a disk that loses writes
+//! that were not synced.
 
 use super::DbError;
 use super::limits::CACHE_BYTES;
@@ -12,49 +12,54 @@ use std::ops::Bound;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// The two files a store may have.
+/// The redb files that a store may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Which {
+    /// The rows and `meta` in use.
     Main,
-    /// A snapshot being received.
+    /// A snapshot that is being received.
     Incoming,
 }
 
+/// Access to the files of one store.
 pub trait Disk: Send + Sync + 'static {
-    /// Opens a file, creating it when it is not there. What can be read in it is durable.
+    /// Opens a redb file, or creates it if it does not exist. Whatever can be read in it is durable.
     fn open(&self, which: Which) -> Result<Database, DbError>;
     /// Removes the incoming file if there is one.
     fn discard_incoming(&self) -> Result<(), DbError>;
-    /// The incoming file, closed and complete, takes the main one's place: durably, all or nothing.
+    /// Replaces the main file by the incoming one, which must be closed and complete. Durable and atomic.
     fn promote_incoming(&self) -> Result<(), DbError>;
-    /// The numbers of the log's files, in order.
+    /// Returns the numbers of the log segments in ascending order.
     fn log_files(&self) -> Result<Vec<u64>, DbError>;
-    /// Opens a file of the log, creating it when it is not there.
+    /// Opens a log segment, or creates it if it does not exist.
     fn open_log(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError>;
-    /// A file of the log gets another number, durably, and is opened with all that is in it.
+    /// Renames a log segment to the number `next`, durably, and opens it with its content.
     fn reuse_log(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError>;
+    /// Removes a log segment. The removal need not be durable.
     fn remove_log(&self, number: u64) -> Result<(), DbError>;
 }
 
-/// The name of the store's main file in its folder.
+/// Name of the main file in the store's folder.
 pub const STORE_FILE: &str = "store.redb";
-/// The name of a snapshot that is being received, or of a copy of the main file.
+/// Name of a snapshot that is being received, or of a copy of the main file.
 const INCOMING_FILE: &str = "incoming.redb";
-/// The name of the mark that a sync of the main file has failed.
+/// Name of the marker file that a sync of the main file has failed.
 const SUSPECT_FILE: &str = "suspect";
-/// Prefix of the names of the log's segments.
+/// Prefix of the names of log segments.
 pub const LOG_PREFIX: &str = "log-";
+/// Mode of every file: access for the owner alone.
 const FILE_MODE: u32 = 0o600;
+/// Mode of every folder: access for the owner alone.
 const FOLDER_MODE: u32 = 0o700;
 
-/// redb's settings, the same for every file.
+/// Returns redb's settings, the same for every file.
 pub fn builder() -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE_BYTES);
     builder
 }
 
-/// A folder on a real disk.
+/// A store's folder in the file system.
 #[derive(Debug, Clone)]
 pub struct FileDisk {
     folder: PathBuf,
@@ -64,7 +69,7 @@ impl FileDisk {
     /// Creates the folder if it does not exist. It and everything in it become accessible to the owner alone.
     ///
     /// # Errors
-    /// `File` when the folder cannot be created, read or changed.
+    /// `File` if the folder cannot be created, read or changed.
     pub fn new(folder: &Path) -> Result<FileDisk, DbError> {
         fs::DirBuilder::new()
             .recursive(true)
@@ -89,7 +94,7 @@ impl FileDisk {
     fn open_synced(&self, path: &Path) -> Result<Synced, DbError> {
         let mark = self.folder.join(SUSPECT_FILE);
         let opened = private_file(path).map_err(|source| file(path, source))?;
-        // A process that died may have left writes that were never synced, and what is read here is trusted.
+        // A process that died may have left writes that were never synced, and whatever is read from now on is trusted.
         if let Err(source) = opened.sync_all() {
             set_mark(&mark);
             return Err(file(path, source));
@@ -97,8 +102,8 @@ impl FileDisk {
         Ok(Synced { backend: FileBackend::new(opened)?, mark })
     }
 
-    /// Copies the main file if a sync of it has failed in an earlier process: pages of it may exist in the page cache
-    /// alone, and no later sync would write them.
+    /// Copies the main file if a sync of it has failed in an earlier process. Some of its pages may then exist only in the
+    /// page cache, and no later sync would write them.
     fn renew_suspect(&self) -> Result<(), DbError> {
         let (mark, main) = (self.folder.join(SUSPECT_FILE), self.path(Which::Main));
         if !mark.exists() {
@@ -106,7 +111,7 @@ impl FileDisk {
         }
         if main.exists() {
             let mut from = File::open(&main).map_err(|source| file(&main, source))?;
-            // The process that set the mark may still have the file open: redb locks it the same way.
+            // The process that set the marker may still have the file open. redb locks it the same way.
             from.try_lock().map_err(|error| match error {
                 TryLockError::WouldBlock => DbError::InUse(main.display().to_string()),
                 TryLockError::Error(source) => file(&main, source),
@@ -124,7 +129,7 @@ impl FileDisk {
     }
 }
 
-/// A file whose failed syncs are remembered beyond the process.
+/// A file that sets the marker when a sync of it fails, so that later processes know.
 #[derive(Debug)]
 struct Synced {
     backend: FileBackend,
@@ -170,10 +175,10 @@ impl StorageBackend for Synced {
     }
 }
 
-/// Sets the mark that a sync has failed. It needs no sync: it lasts as long as the page cache that it warns of.
+/// Sets the marker of a failed sync. The marker needs no sync: it has to last only as long as the page cache.
 fn set_mark(mark: &Path) {
     if let Err(error) = private_file(mark) {
-        log::error!("{}: {error}; the store cannot be marked after its disk failed", mark.display());
+        log::error!("{}: {error}; cannot mark the store after a failed sync", mark.display());
     }
 }
 
@@ -191,7 +196,7 @@ pub fn private_file(path: &Path) -> io::Result<File> {
     Ok(opened)
 }
 
-/// Takes the access of group and others from a folder and everything in it. Links are not followed.
+/// Removes the access of group and others from a folder and everything in it. Symbolic links are not followed.
 fn restrict(path: &Path) -> Result<(), DbError> {
     let metadata = fs::symlink_metadata(path).map_err(|source| file(path, source))?;
     if metadata.is_symlink() {
@@ -223,7 +228,7 @@ impl Disk for FileDisk {
             other => other.into(),
         })?;
         if is_new && which == Which::Main {
-            // A file whose name is not durable is lost with everything in it: the folder's name neither.
+            // Makes the names of the file and of its folder durable: without them the file would be lost with its content.
             sync_folder(&self.folder)?;
             if let Some(parent) = self.folder.parent().filter(|parent| *parent != Path::new("")) {
                 sync_folder(parent)?;
@@ -243,7 +248,7 @@ impl Disk for FileDisk {
     fn promote_incoming(&self) -> Result<(), DbError> {
         let main = self.path(Which::Main);
         fs::rename(self.path(Which::Incoming), &main).map_err(|source| file(&main, source))?;
-        // The rename itself is durable only once the folder is.
+        // The rename is durable only once the folder is synced.
         sync_folder(&self.folder)
     }
 
@@ -268,7 +273,7 @@ impl Disk for FileDisk {
     fn reuse_log(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
         let path = self.log_path(next);
         fs::rename(self.log_path(number), &path).map_err(|source| file(&path, source))?;
-        // Before anything in it is written over: under its old name it would be damaged.
+        // Synced before its content is overwritten: under its old name the segment would count as damaged.
         sync_folder(&self.folder)?;
         self.open_log(next)
     }
@@ -279,7 +284,7 @@ impl Disk for FileDisk {
     }
 }
 
-/// The names of the log's files in a store's folder.
+/// Returns the file names of the log segments in a store's folder.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -344,7 +349,7 @@ mod tests {
         let inode = || fs::metadata(&main).unwrap().ino();
         let mark = folder.path().join(SUSPECT_FILE);
         fs::write(&mark, "").unwrap();
-        // Not while the process that has it open may still write to it.
+        // Refused while the process that has it open may still write to it.
         assert!(matches!(disk.open(Which::Main), Err(DbError::InUse(_))));
         drop(store);
         let (before, first) = (fs::read(&main).unwrap(), inode());

@@ -1,4 +1,4 @@
-//! Whose store this is, and what it asks to join with: written rarely, read at every start.
+//! Identity of a store, and its request to join a cluster: written rarely, read at every start.
 
 use super::meta::*;
 use super::read::META;
@@ -13,9 +13,9 @@ impl Store {
         self.identity.as_ref()
     }
 
-    /// What this store asks to join with: kept as it was said first, so that asking again after a crash, from
-    /// another address or after the machine was started anew, is the same request. Where it is reached now the
-    /// others learn once it belongs.
+    /// Returns the idempotency key and description with which this store asks to join. The first ones are kept, so that a
+    /// retry after a crash, from another address or after a reboot of the machine is the same request. The member
+    /// reports its current address once it has joined.
     ///
     /// # Errors
     /// Fatal: the store cannot be written.
@@ -38,7 +38,7 @@ impl Store {
         Ok(joining)
     }
 
-    /// The next asking is another request.
+    /// Drops the kept request, so that the next attempt to join is a new one.
     ///
     /// # Errors
     /// Fatal: the store cannot be written.
@@ -49,8 +49,8 @@ impl Store {
         Ok(())
     }
 
-    /// Writes who this store belongs to. A founder's log begins behind index 1, where its configuration lies:
-    /// whoever joins is behind the floor and gets that configuration with a snapshot.
+    /// Writes the identity of the store's member. A founder's log begins behind index 1, the index of its configuration. A
+    /// member that joins needs earlier entries and therefore gets the configuration with a snapshot.
     ///
     /// # Errors
     /// Fatal: the store cannot be written.

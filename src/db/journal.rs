@@ -1,37 +1,37 @@
-//! The log on disk: segments that are only appended to, with one write and one fsync per batch.
+//! The write-ahead log: segments that are only appended to, with one write and one fsync per batch.
 //!
 //! ```text
-//!   log-00000006   head │ batch │ batch │ batch      no longer needed: recycled as log-00000009
+//!   log-00000006   head │ batch │ batch │ batch      no longer needed: to be recycled as log-00000009
 //!   log-00000007   head │ batch │ batch │ 00000      complete
-//!   log-00000008   head │ batch │ bat  old bytes     the newest; its last batch may be torn, then it was never
+//!   log-00000008   head │ batch │ bat  old bytes     the newest; its last batch may be torn, and was then never
 //!                                                    acknowledged
 //!   head, batch:   a record of segment.rs
 //! ```
 //!
-//! - A batch is what one append writes: entries, a hard state, or both. Entries that begin at or before the last one
-//!   replace what follows there, as those of another leader do: the segment keeps both, and replaying it gives the same
-//!   result.
+//! - A batch is the unit of writing: entries, a hard state, or both. Entries whose first index is not beyond the last one
+//!   replace the entries from there on, as those of a new leader do. The segment keeps both, and replaying it gives the
+//!   same result.
 //! - A head stores the position and the hard state before its segment, so that older segments can be removed whole. A
 //!   segment is removed only when everything before the next one is committed ([`Journal::cut`]). A head also stores
 //!   the offset at which the previous segment ends, so a missing record there is detected.
-//! - An epoch is one life of a log: founding and installing a snapshot begin the next epoch, by a record of `meta` that
-//!   changes in the same transaction as the rows. Segments of another epoch are leftovers.
-//! - A batch overwrites blocks that its file already has: on ext4 with a journal a batch that needs another block costs
-//!   12 KB more and three times the time. So the newest segment that is no longer needed is renamed to be the next one,
-//!   with its old content. Without such a segment a file is created and grows in steps of zeros.
+//! - An epoch numbers the logs that a store has had. Founding a cluster and installing a snapshot begin the next epoch by
+//!   a record of `meta` that changes in the same transaction as the rows. Segments of another epoch are leftovers.
+//! - **Recycling.** A batch overwrites blocks that its file already has: on ext4 with a journal a batch that needs a new
+//!   block costs 12 KB more and three times the time. The newest segment that is no longer needed is therefore renamed to
+//!   be the next one, with its old content. Without such a segment a file is created and grows in steps of zeros.
 //! - **Torn tail.** Each batch is durable before the next one is written, so only the last one of the newest segment can
-//!   be torn, and no whole record follows it. A record that is not whole and is followed by a whole one, anywhere in
-//!   the segment, is damage.
+//!   be torn, and no intact record follows it. A broken record that is followed by an intact one, anywhere in the segment,
+//!   is damage.
 //! - **Unsynced tail.** The last batch that is read back may exist only in the page cache: its process died before the
 //!   fsync, or the fsync failed. [`Journal::start`] therefore writes that batch again, into a new segment, and syncs it
 //!   before anything is acknowledged. A segment whose fsync failed is never appended to again.
-//! - `meta` stores a [`LogNote`]: a segment and an offset up to which it was synced. A segment that ends before it, or
-//!   is gone, is damage.
+//! - `meta` stores a [`LogNote`]: a segment and the offset up to which it was synced. A segment that ends before that
+//!   offset, or is missing, is damage.
 //!
 //! Why not a redb table: a durable redb commit rewrites every page that changed, about 48 KB for a single croak with its
 //! rows. A batch here takes only its own length, and the rows become durable once in thousands of entries.
 //!
-//! Not here: when to append, what is committed (replica), when the rows are durable (store).
+//! Not here: the time of an append and the commit index (replica), checkpoints of the rows (store).
 
 use super::limits::{LOG_BATCH_BYTES, LOG_SEGMENT_BYTES, LOG_SEGMENT_STEP_BYTES, LOG_SEGMENTS_MAX};
 use super::planted::{Bug, planted};
@@ -54,19 +54,21 @@ pub(super) struct LogNote {
     pub end: u64,
 }
 
+/// A batch to be written; see [`Batch`].
 #[derive(Serialize)]
 struct Appended<'a> {
     hard_state: Option<HardState>,
     entries: &'a [LogEntry],
 }
 
+/// A batch that was read.
 #[derive(Debug, Deserialize)]
 struct Batch {
     hard_state: Option<HardState>,
     entries: Vec<LogEntry>,
 }
 
-/// The last batch of the newest segment, and the log before it.
+/// Last batch of the newest segment, with the end of the log before it.
 struct LastBatch {
     at: u64,
     batch: Batch,
@@ -74,7 +76,7 @@ struct LastBatch {
     hard_state: HardState,
 }
 
-/// Where the entries `first..=last` are.
+/// Location of the entries `first..=last`: the batch at offset `at` of a segment.
 #[derive(Debug, Clone)]
 struct Span {
     first: LogIndex,
@@ -83,7 +85,7 @@ struct Span {
     at: u64,
 }
 
-/// Where everything is: what readers need.
+/// Locations and terms of all entries, shared with readers.
 #[derive(Debug, Default)]
 pub(super) struct Spans {
     terms: Terms,
@@ -133,49 +135,50 @@ impl Spans {
     }
 }
 
-/// The entry at `from` and those that follow it in the same batch; nothing when it is not there. Reads and checks the
-/// whole batch, beside the writer.
+/// Returns the entry at `from` and those after it in the same batch; none if the log has no such entry. Reads and checks the
+/// whole batch, concurrently with the writer.
 pub(super) fn entries_from(spans: &RwLock<Spans>, from: LogIndex) -> Result<Vec<LogEntry>, DbError> {
     let span = spans.read().expect("no writer panics while it holds this lock").find(from);
     let Some(Span { last, segment, at, .. }) = span else { return Ok(Vec::new()) };
     let Some(Record { value: batch, .. }) = segment.read::<Batch>(at)? else {
-        // The segment may have been recycled meanwhile: it is removed from the spans first.
+        // The segment may have been recycled in the meantime; it was then removed from the spans before.
         let is_gone = spans.read().expect("no writer panics while it holds this lock").find(from).is_none();
         return if is_gone { Ok(Vec::new()) } else { Err(segment.damaged(at)) };
     };
     Ok(batch.entries.into_iter().filter(|entry| (from..=last).contains(&entry.index)).collect())
 }
 
-/// The writer's side.
+/// The log, opened for writing.
 pub(super) struct Journal {
     disk: Arc<dyn Disk>,
     epoch: u64,
     segments: VecDeque<Arc<Segment>>,
-    /// The one before them, which is no longer needed: the next segment is made of it. When the store is opened again,
-    /// it is part of the log.
+    /// The segment before them, which is no longer needed and will be recycled as the next one. A restarted process reads
+    /// it as part of the log.
     spare: Option<Arc<Segment>>,
     /// Offset of the next batch in the newest segment.
     end: u64,
     /// Length of the newest segment's file.
     length: u64,
     hard_state: HardState,
-    /// Hash over all records, the salt of the next segment.
+    /// Hash over all records: the salt of the next segment.
     digest: u64,
     spans: Arc<RwLock<Spans>>,
-    /// Set while a write or a sync is under way: it stays set when one has failed.
+    /// True during a write or sync, and from then on if it failed.
     is_suspect: bool,
-    /// The last batch that was read back, when it may never have been synced.
+    /// Last batch that was read back, if it may never have been synced.
     unsynced: Option<LastBatch>,
     /// Segments that are not part of the log.
     leftovers: Vec<u64>,
 }
 
 impl Journal {
-    /// Reads the segments of this epoch and changes nothing. Without any, the log begins at `base`, the position and
-    /// hard state that `meta` stores; `note` is of this epoch too. [`Journal::start`] must follow before anything is appended or acknowledged.
+    /// Reads the segments of this epoch without changing them. If there are none, the log begins at `base`, the position
+    /// and hard state in `meta`. `note` must be of this epoch too. [`Journal::start`] must be called before any append or
+    /// acknowledgement.
     ///
     /// # Errors
-    /// Fatal: the log is damaged, or the disk fails.
+    /// Fatal: the log is damaged, or the disk failed.
     pub fn open(
         disk: Arc<dyn Disk>,
         epoch: u64,
@@ -206,10 +209,10 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Makes what was read back durable: removes leftovers, and writes the last batch again if it may not be synced.
+    /// Makes the log durable as it was read: removes leftovers, and writes the last batch again if it may not be synced.
     ///
     /// # Errors
-    /// Fatal: the disk is full or fails.
+    /// Fatal: the disk is full or failed.
     pub fn start(&mut self) -> Result<(), DbError> {
         let newest = self.leftovers.last().copied().unwrap_or(0);
         for number in mem::take(&mut self.leftovers) {
@@ -228,12 +231,12 @@ impl Journal {
         self.write(&batch.entries, batch.hard_state)
     }
 
-    /// Finds the segments that belong together. Returns their heads; all others are leftovers.
+    /// Finds the consecutive segments of this log and returns their heads. All other segments become leftovers.
     fn find_segments(&mut self, note: Option<LogNote>) -> Result<Vec<Record<Head>>, DbError> {
         let numbers = self.disk.log_files()?;
         let noted = note.map(|note| note.number);
         if let Some(gone) = noted.filter(|number| !numbers.contains(number)) {
-            return Err(DbError::Damaged(format!("log segment {gone} is gone")));
+            return Err(DbError::Damaged(format!("log segment {gone} is missing")));
         }
         let newest = numbers.last().copied();
         let mut heads: Vec<Record<Head>> = Vec::new();
@@ -248,7 +251,7 @@ impl Journal {
                         continue;
                     }
                     if heads.last().is_some_and(|before| before.value.number + 1 != number) {
-                        // Removing a file is not synced, so an old segment may be back without the next one.
+                        // The removal of a file is not synced, so an old segment may reappear without its successor.
                         self.leftovers.extend(heads.drain(..).map(|head| head.value.number));
                         self.segments.clear();
                     }
@@ -272,7 +275,8 @@ impl Journal {
         self.disk.remove_log(number)
     }
 
-    /// Reads one of the segments, in order. Its records end at `end`; those of the newest end where none follows.
+    /// Reads a segment; called for each in order. Its records end at `end`; those of the newest segment end with the last
+    /// intact one.
     fn read_segment(
         &mut self,
         which: usize,
@@ -286,7 +290,7 @@ impl Journal {
         let before = spans.last();
         if before != head.start {
             return Err(DbError::Damaged(format!(
-                "log segment {} begins behind {}, the one before ends at {}",
+                "log segment {} begins behind {}, but the previous one ends at {}",
                 head.number, head.start.index, before.index
             )));
         }
@@ -321,7 +325,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Begins another segment behind `start`, where the newest ends at `self.end`. Not durable yet.
+    /// Begins the next segment behind `start`; the newest one ends at `self.end`. Does not sync it.
     fn begin_segment(&mut self, number: u64, start: Position, hard_state: HardState) -> Result<(), DbError> {
         let spare = self.spare.take().map(|spare| spare.number);
         let head =
@@ -335,7 +339,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes a record to the newest segment and makes its file long enough. Returns the offset behind the record.
+    /// Writes a record to the newest segment, whose file it extends if necessary. Returns the offset after the record.
     fn put(&mut self, segment: &Segment, at: u64, mut record: Vec<u8>) -> Result<u64, DbError> {
         let end = at + record.len() as u64;
         self.digest = mixed(self.digest, sum_of(&record));
@@ -356,10 +360,11 @@ impl Journal {
         Ok(self.newest().backend.sync_data()?)
     }
 
-    /// Appends, durably. Begins another segment first when the newest has `segment_entries` entries or is long.
+    /// Appends durably. Begins another segment first if the newest has `segment_entries` entries or `LOG_SEGMENT_BYTES`.
     ///
     /// # Errors
-    /// Fatal: the disk is full or fails; nothing of this was acknowledged, and nothing can be appended any more.
+    /// Fatal: the disk is full or failed. No part of the append may be acknowledged, and every later append fails with
+    /// `Suspect`.
     pub fn append(
         &mut self,
         entries: &[LogEntry],
@@ -402,16 +407,16 @@ impl Journal {
         Ok(())
     }
 
-    /// Removes whole segments that hold nothing behind `through`, which is applied durably. The newest of them is kept as
-    /// the spare.
+    /// Removes the segments without entries behind `through`, which must be durably applied. The newest of them is kept for
+    /// recycling.
     ///
     /// # Errors
-    /// Fatal: the disk fails.
+    /// Fatal: the disk failed.
     pub fn cut(&mut self, through: LogIndex) -> Result<(), DbError> {
         while let Some(next) = self.segments.get(1).filter(|next| next.start.index <= through) {
             let index = next.start.index;
             let mut spans = self.spans.write().expect("no reader panics while it holds this lock");
-            // The entry that was last when the next segment began may have been replaced since.
+            // The last entry at the time when the next segment began may have been replaced since.
             let term = spans.terms.at(index).unwrap_or(next.start.term);
             spans.cut(Position { index, term });
             drop(spans);
@@ -422,7 +427,8 @@ impl Journal {
         Ok(())
     }
 
-    /// The last index before the newest `LOG_SEGMENTS_MAX` segments: the log may be cut up to it, however short it is.
+    /// Returns the last index before the newest `LOG_SEGMENTS_MAX` segments. The log may be cut up to it even if it keeps
+    /// fewer entries than usual.
     pub fn surplus(&self) -> LogIndex {
         let first = self.segments.len().saturating_sub(LOG_SEGMENTS_MAX);
         self.segments.get(first).filter(|_| first > 0).map_or(0, |segment| segment.start.index)
@@ -441,12 +447,12 @@ impl Journal {
         self.epoch
     }
 
-    /// The newest segment and the offset up to which it is synced.
+    /// Returns the newest segment and the offset up to which it is synced.
     pub fn note(&self) -> LogNote {
         LogNote { epoch: self.epoch, number: self.newest().number, end: self.end }
     }
 
-    /// The last index before the newest segment.
+    /// Returns the last index before the newest segment.
     pub fn newest_start(&self) -> LogIndex {
         self.newest().start.index
     }
@@ -455,12 +461,12 @@ impl Journal {
         self.hard_state
     }
 
-    /// Where each term begins.
+    /// Returns the terms of the entries.
     pub fn terms(&self) -> Terms {
         self.spans.read().expect("no writer panics while it holds this lock").terms.clone()
     }
 
-    /// The position just before the first entry.
+    /// Returns the position just before the first entry.
     pub fn floor(&self) -> Position {
         self.spans.read().expect("no writer panics while it holds this lock").floor()
     }
@@ -470,8 +476,8 @@ impl Journal {
     }
 }
 
-/// Whether nothing in this segment, the newest, was ever acknowledged: `meta` notes a segment once its first batch is
-/// synced, and nothing is acknowledged before that. With a second batch, the note must have been lost.
+/// Returns true if no record of this segment, the newest, was ever acknowledged. `meta` records a segment once its first
+/// batch is synced, and before that no batch is acknowledged. If there is a second batch, that record must have been lost.
 fn is_unused(segment: &Segment, behind_head: u64) -> Result<bool, DbError> {
     let first = segment.read::<Batch>(behind_head)?.map_or(behind_head, |first| first.behind);
     Ok(segment.find_record(first)?.is_none())
@@ -481,14 +487,14 @@ fn mixed(digest: u64, sum: u32) -> u64 {
     xxh3_64_with_seed(&sum.to_le_bytes(), digest)
 }
 
-/// Whether these entries may stand behind a log that ends at `last`: at its end, or instead of some of it, with no hole.
+/// Returns true if these entries continue a log that ends at `last`, or replace its end, without a gap.
 fn goes_on(entries: &[LogEntry], last: LogIndex) -> bool {
     let Some(first) = entries.first() else { return true };
     let follows = |(entry, before): (&LogEntry, &LogEntry)| before.index.checked_add(1) == Some(entry.index);
     first.index > 0 && first.index - 1 <= last && entries.iter().skip(1).zip(entries).all(follows)
 }
 
-/// How many of the first entries make one batch.
+/// Returns the number of leading entries that form one batch.
 fn batch_len(entries: &[LogEntry]) -> usize {
     let mut bytes = 0;
     let fits = entries.iter().take_while(|entry| {

@@ -1,20 +1,20 @@
-//! Rows that the rules read for nearly every command, remembered: who croaks again is found without walking the tree
-//! and without checking the row's checksum once more.
+//! A cache of rows that the rules read for nearly every command: the session and account of an author who writes again are
+//! found without walking the B-tree and without computing the row's checksum again.
 //!
-//! It belongs to the writer, which tells it of every row that changes. Only rows of tables that are read by key and
-//! change rarely are worth a place. When it is full it begins anew.
+//! The cache belongs to the writer, which invalidates every row that it changes. Only tables that are read by key and
+//! change rarely are cached. A full cache is cleared.
 
 use super::limits::KNOWN_ROWS_MAX;
 use ribbit_state::rows::{Accounts, Sessions, Table, TableId};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-/// Stored keys, and what is stored there.
+/// Cached rows by stored key.
 #[derive(Debug, Default)]
 pub(super) struct KnownRows(RefCell<HashMap<Vec<u8>, Vec<u8>>>);
 
 impl KnownRows {
-    /// Whether rows of this table are remembered.
+    /// Returns true if rows of this table are cached.
     pub fn holds(table: TableId) -> bool {
         [Sessions::ID, Accounts::ID].contains(&table)
     }
@@ -31,14 +31,14 @@ impl KnownRows {
         rows.insert(key.to_vec(), row.to_vec());
     }
 
-    /// The row has changed.
+    /// Invalidates a row that has changed.
     pub fn forget(&mut self, key: &[u8]) {
         if key.first().is_some_and(|table| KnownRows::holds(TableId(*table))) {
             self.0.get_mut().remove(key);
         }
     }
 
-    /// Another file took the store's place.
+    /// Clears the cache: another file took the store's place.
     pub fn clear(&mut self) {
         self.0.get_mut().clear();
     }

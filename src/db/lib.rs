@@ -1,33 +1,34 @@
-//! What a node keeps: the log in files of its own, the rows of the state in one redb file.
+//! Durable storage of a node: the log in segment files of its own, and the rows of the state in one redb file.
 //!
 //! ```text
-//!   log-*         entries, and what this node has promised    appended durably: one write, one fsync a batch
+//!   log-*         entries and the hard state of Raft          appended durably: one write and one fsync per batch
 //!   store.redb
-//!     rows        table id + key → row    written by applying; durable once in thousands of entries
+//!     rows        table id + key → row    written by applying; durable once in thousands of entries (checkpoint)
 //!     meta        name → record           identity, applied index, configuration, epoch of the log
 //! ```
 //!
 //! Invariants:
-//! - rows, applied index and configuration change in one transaction: a crash leaves a whole state at some
-//!   applied index, and the log from there on is still there (the log is never cut past the durably applied
-//!   index);
-//! - every value carries a checksum over its key and bytes, because redb checks its pages when it repairs, not
-//!   when it reads;
-//! - an error here is fatal for the process: the caller reports it and ends.
+//! - Rows, applied index and configuration change in one transaction. A crash therefore leaves a consistent state at some
+//!   applied index, and the log from there on still exists: it is never cut past the durably applied index.
+//! - Every value carries a checksum over its key and bytes, because redb checks its pages when it repairs a file, not when
+//!   it reads it.
+//! - An error here is fatal for the process: the caller reports it and ends.
 //!
-//! - [`journal`]: the log, [`segment`]: one file of it; [`terms`]: which term each of its entries is of
-//! - [`store`]: opening, appending, applying, installing a snapshot: the writer's side, one owner; [`identity`]:
-//!   whose store it is; [`applying`], [`load`], [`meta`] help it
-//! - [`recover`]: another history on what a store holds
-//! - [`digest`]: of the whole state, at every index; [`scrub`]: everything read again, slowly
-//! - [`read`]: views for readers and for the Raft log, beside the writer
+//! Modules:
+//!
+//! - [`journal`]: the write-ahead log, [`segment`]: one file of it, [`terms`]: the term of each of its entries
+//! - [`store`]: opening, appending, applying, and installing a snapshot; the only writer. [`identity`]: the owner of a
+//!   store. [`applying`], [`load`], [`known`] and [`meta`]: parts of the writer
+//! - [`recover`]: a new history on the rows of an old one
+//! - [`digest`]: a digest of the whole state at every index, [`scrub`]: a slow check of everything that is stored
+//! - [`read`]: views of the rows and of the log, concurrent with the writer
 //! - [`snapshot`]: the whole state as a stream, out and in
-//! - [`pin`]: the rows at one index, kept for a while; [`backup`]: the whole state as a file, out and in
-//! - [`disk`]: where the files are; the seam at which the simulator injects crashes
-//! - [`planted`]: bugs on purpose, for showing that the simulator finds them; none in a normal build
+//! - [`pin`]: the rows at one index, kept readable for a while, [`backup`]: the whole state as a file, out and in
+//! - [`disk`]: the location of the files; the simulator injects crashes here
+//! - [`planted`]: fault injection, to show that the simulator finds such bugs; absent from a normal build
 //! - [`record`]: checksummed values and the records of `meta`
 //!
-//! Not here: what a row means (state), when to write (replica), what becomes of a damaged store (roles).
+//! Not here: the meaning of a row (state), the time to write (replica), the handling of a damaged store (roles).
 
 mod applying;
 pub mod backup;
@@ -61,10 +62,10 @@ use std::cell::Cell;
 use std::io::ErrorKind;
 use std::panic::PanicHookInfo;
 
-/// What can go wrong with a store. All of it is fatal for the process that meets it.
+/// Failure of a store. Every one is fatal for the process that meets it.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    #[error("the store cannot be read or written: {0}")]
+    #[error("cannot read or write the store: {0}")]
     Redb(Box<redb::Error>),
     #[error("the store is damaged: {0}")]
     Damaged(String),
@@ -76,19 +77,19 @@ pub enum DbError {
     InUse(String),
     #[error("an earlier write to the log failed")]
     Suspect,
-    /// The store has another format; nothing in it was changed.
+    /// The store has another format. None of its files was changed.
     #[error(
         "its format is {}, and this version of ribbit reads format {}", .0.map_or("that of a version before 0.2.0".into(), |found| found.to_string()), meta::FORMAT_VERSION
     )]
     Format(Option<u32>),
-    /// The store is whole, and its cluster is of a newer version.
+    /// The store is intact, and its cluster runs a newer version.
     #[error("{0}; start a version of ribbit that does: what is stored is whole")]
     TooNew(String),
 }
 
 impl DbError {
-    /// Whether the file itself is wrong, as opposed to a disk that is full, away or failing: then starting again
-    /// does not help.
+    /// Returns true if the files themselves are wrong, so that a restart cannot help; false for a disk that is full, absent
+    /// or failing.
     pub fn is_damage(&self) -> bool {
         match self {
             DbError::Damaged(_) | DbError::BadRow(_) => true,
@@ -99,7 +100,7 @@ impl DbError {
                 redb::Error::Io(error) => {
                     matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof)
                 }
-                // A file that is not of this shape, as far as this version knows.
+                // Not the tables that a store has.
                 redb::Error::TableTypeMismatch { .. }
                 | redb::Error::TypeDefinitionChanged { .. }
                 | redb::Error::TableIsMultimap(_)
@@ -117,7 +118,7 @@ impl DbError {
 }
 
 impl DbError {
-    /// Whether the disk says that it cannot give, or take, these bytes.
+    /// Returns true if the device reported an I/O error for these bytes.
     pub fn is_unreadable(&self) -> bool {
         let code = match self {
             DbError::Redb(error) => match error.as_ref() {
@@ -135,7 +136,7 @@ impl DbError {
         code == Some(rustix::io::Errno::IO.raw_os_error())
     }
 
-    /// Whether there was no room to write.
+    /// Returns true if there was no space to write.
     pub fn is_full(&self) -> bool {
         let kind = match self {
             DbError::Redb(error) => match error.as_ref() {
@@ -158,26 +159,26 @@ thread_local! {
     static READING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether a panic is damage, and no bug: of this thread while it reads a store that may be damaged, or of redb, which
-/// trusts what it has noted of its own pages as well, when it writes. For a panic hook.
+/// Returns true if a panic means damage rather than a bug, for use in a panic hook. Such a panic happens on a thread that
+/// reads a possibly damaged store, or inside redb, which trusts its own pages when it writes, too.
 pub fn is_damage(panic: &PanicHookInfo<'_>) -> bool {
     READING.get() || panic.location().is_some_and(|at| is_of_redb(at.file()))
 }
 
-/// Whether this is one of redb's files, as the compiler saw it.
+/// Returns true for a source file of redb, as the compiler names it.
 fn is_of_redb(file: &str) -> bool {
     file.split('/').any(|part| part.starts_with("redb-"))
 }
 
-/// Runs what reads a store that may be damaged: redb trusts its pages and panics on some that cannot be. A process that
-/// ended with that panic would meet it again at its next start, so where panics end the process a hook looks at
-/// [`is_damage`]; where they unwind, in tests, it is an error like any other.
+/// Runs `work`, which reads a possibly damaged store, and turns its panics into errors: redb trusts its pages and panics on
+/// some impossible ones. A process that ended with such a panic would meet it again at every start. Where panics abort
+/// the process, a panic hook therefore checks [`is_damage`]; where they unwind, as in tests, the panic becomes an error.
 ///
 /// # Errors
-/// What `work` answers, or `Damaged` when it panicked.
+/// The error of `work`, or `Damaged` when it panicked.
 pub fn reading<T>(work: impl FnOnce() -> Result<T, DbError>) -> Result<T, DbError> {
     READING.set(true);
-    // What it leaves half done is not used any more: a damaged store ends its process.
+    // State that the panic left half done is not used again: a damaged store ends its process.
     let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("for no reason given");

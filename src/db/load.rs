@@ -1,4 +1,4 @@
-//! The ring, built anew at every start.
+//! Rebuilding the ring of newest croaks when a store is opened.
 
 use super::DbError;
 use super::read::RowsView;
@@ -7,10 +7,10 @@ use ribbit_state::ring::Ring;
 use ribbit_state::rows::{Order, books};
 use ribbit_state::{LogIndex, croaks, limits as state_limits};
 
-/// Rows read at a time.
+/// Number of rows read at a time.
 const LOAD_STEP: usize = 1_024;
 
-/// The newest croaks, and all that are not indexed by author yet.
+/// Returns a ring with the newest croaks and all that are not in the index by author yet.
 pub(super) fn load_ring<T: ReadableTable<&'static [u8], &'static [u8]>>(
     view: &RowsView<T>,
 ) -> Result<Ring, DbError> {

@@ -1,6 +1,6 @@
-//! The `meta` table: what a store keeps of itself, one checksummed record a name.
+//! The `meta` table: records that a store keeps about itself, one checksummed record per name.
 //!
-//! A new record gets a new name; the existing ones keep their shape.
+//! A new record gets a new name; an existing one keeps its shape.
 
 use super::DbError;
 use super::read::{META, ROWS};
@@ -11,43 +11,43 @@ use serde::de::DeserializeOwned;
 
 const IDENTITY: &str = "identity";
 pub(super) const JOINING: &str = "joining";
-/// What was promised when this epoch's log began.
+/// Hard state of Raft when the log of this epoch began.
 pub(super) const HARD_STATE: &str = "hard";
 pub(super) const APPLIED: &str = "applied";
 pub(super) const CONFIGURATION: &str = "configuration";
-/// Of the state at the applied index, with that index: one without it, or with another, is from a version that
-/// kept none.
+/// Digest of the rows with its index. A record of another index than the applied one, or a missing one, comes from a
+/// version that did not maintain it.
 pub(super) const DIGEST: &str = "digest";
-/// The epoch of the log ([`super::journal`]).
+/// Epoch of the log ([`super::journal`]).
 pub(super) const EPOCH: &str = "epoch";
-/// The position just before the first entry of this epoch's log.
+/// Position just before the first entry of the log of this epoch.
 pub(super) const FLOOR: &str = "floor";
 
-/// The newest segment of the log that something was acknowledged in, and how far it was synced then.
+/// Newest log segment with acknowledged records, and the offset up to which it was synced.
 pub(super) const NEWEST_LOG: &str = "newest log";
-/// The version of the store's format.
+/// Version of the store's format.
 pub(super) const FORMAT: &str = "format";
-/// The only format that this version reads.
+/// The only format version that this version of ribbit reads.
 pub(super) const FORMAT_VERSION: u32 = 1;
-/// The epoch of a log that begins with its store.
+/// Epoch of the log in an empty store.
 const EPOCH_FIRST: u64 = 1;
 
-/// Whether this file was ever used as a store.
+/// Returns true if the file was ever used as a store.
 pub(super) fn has_tables(database: &Database) -> Result<bool, DbError> {
     Ok(database.begin_read()?.open_table(META).is_ok())
 }
 
-/// Creates the tables of an empty store, or checks the format of another.
+/// Creates the tables of an empty store, or checks the format of an existing one.
 ///
 /// # Errors
-/// `Format` when the store has another format, `Damaged` when it has none; otherwise it cannot be read or written.
+/// `Format` if the store has another format, `Damaged` if it names none; otherwise it cannot be read or written.
 pub(super) fn make_tables(database: &Database) -> Result<(), DbError> {
     if has_tables(database)? {
         let found = read_meta(&database.begin_read()?.open_table(META)?, FORMAT)?;
         return match found {
             Some(FORMAT_VERSION) => Ok(()),
             Some(_) => Err(DbError::Format(found)),
-            None => Err(DbError::Damaged("its format is gone".into())),
+            None => Err(DbError::Damaged("its format record is missing".into())),
         };
     }
     let transaction = database.begin_write()?;

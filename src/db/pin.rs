@@ -1,14 +1,14 @@
-//! The rows as they were at one index, for as long as somebody needs them: for backups, and for comparing members.
+//! Pins: the rows as they were at one index, kept readable for backups and for comparing members.
 //!
 //! ```text
-//!   Reader::pin        now, at whatever index
-//!   Reader::await_pin  at the index that was asked for: the writer stops there for a moment and pins
+//!   Reader::pin        now, at the current index
+//!   Reader::want_pin   at a requested index: the writer stops there for a moment and pins
 //! ```
 //!
-//! A pin is one redb read transaction. It never waits for the writer, nor the writer for it; but what it sees is kept in
-//! the file, which grows meanwhile: whoever pins lets go after a bounded time (`roles::node::pins`).
+//! A pin is one redb read transaction. Neither it nor the writer waits for the other. However, the file keeps every page
+//! that the pin sees and grows in the meantime, so a pin must be dropped after a bounded time (`roles::node::pins`).
 //!
-//! Rows are read in steps of bounded size, from a key on, and each is checked.
+//! Rows are read in steps of bounded size, starting behind a key, and each is checked.
 
 use super::DbError;
 use super::digest::kept;
@@ -25,30 +25,31 @@ use std::ops::Bound;
 use std::sync::Mutex;
 use xxhash_rust::xxh3::Xxh3;
 
-/// Where a step begins: behind this key. Empty, at the beginning.
+/// Stored key behind which a step begins. Empty for the first step.
 pub type After<'a> = &'a [u8];
 
+/// The rows at one index.
 pub struct Pin {
     view: RowsView<ReadOnlyTable<&'static [u8], &'static [u8]>>,
     pub position: Position,
-    /// Of all rows, as applying has kept it.
+    /// Digest of all rows, as maintained by applying.
     pub digest: u64,
     pub rows: u64,
-    /// What may be given as commands in the group.
+    /// Rules level of the cluster.
     pub rules_level: u32,
 }
 
-/// What the rows of a step add up to.
+/// Sum of the rows of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sum {
     pub rows: u64,
-    /// The wrapping sum of one xxh3 a row, over its key and value.
+    /// Wrapping sum of one xxh3 per row, over its key and value.
     pub sum: u64,
-    /// The last key that is in it, when there is more before the end of what was asked for.
+    /// Last key that is included, if the step ended before the requested range did.
     pub stopped_at: Option<Vec<u8>>,
 }
 
-/// The keys of a step, each with its row's xxh3.
+/// Keys of a step, each with the xxh3 of its row.
 pub type Marks = Vec<(Vec<u8>, u64)>;
 
 impl Pin {
@@ -62,7 +63,7 @@ impl Pin {
         let count = rows.len()?;
         let digest = match digest {
             Some(digest) => digest,
-            // Last written by a version that kept none.
+            // Last written by a version that did not maintain it.
             None => super::digest::count(&rows)?,
         };
         let view = RowsView { rows, age_ms: 0 };
@@ -70,8 +71,7 @@ impl Pin {
         Ok(Pin { view, position, digest, rows: count, rules_level })
     }
 
-    /// Calls `each` with every row behind `after` and up to `to`, until it says that this was enough. Answers whether it
-    /// did.
+    /// Calls `each` with every row behind `after` and up to `to` until it returns true. Returns true if it did.
     fn walk(
         &self,
         after: After<'_>,
@@ -92,10 +92,10 @@ impl Pin {
         Ok(false)
     }
 
-    /// The next rows as they are stored; none when there are no more.
+    /// Returns the next rows as they are stored; none at the end.
     ///
     /// # Errors
-    /// Fatal: the store cannot be read, or what was read is not what was written.
+    /// Fatal: the store cannot be read or is damaged.
     pub fn next_rows(&self, after: After<'_>) -> Result<Chunk, DbError> {
         let (mut chunk, mut bytes) = (Chunk::new(), 0);
         self.walk(after, None, |key, value| {
@@ -106,7 +106,7 @@ impl Pin {
         Ok(chunk)
     }
 
-    /// What the rows behind `after` and up to `to` add up to, as far as one step goes.
+    /// Returns the sum of the rows behind `after` and up to `to`, as far as one step goes.
     ///
     /// # Errors
     /// As [`Pin::next_rows`].
@@ -127,7 +127,8 @@ impl Pin {
         Ok(sum)
     }
 
-    /// The keys behind `after` and up to `to` with their marks; whether there are more.
+    /// Returns the keys behind `after` and up to `to` with the hashes of their rows, as far as one step goes. The second
+    /// value is true if there are more.
     ///
     /// # Errors
     /// As [`Pin::next_rows`].
@@ -150,7 +151,7 @@ fn mark(key: &[u8], value: &[u8]) -> u64 {
     hash.digest()
 }
 
-/// Indexes at which somebody wants a pin, and the pins that the writer has put there.
+/// Requests for pins by index, each with the number of requesters and, once the writer was there, the pin.
 #[derive(Default)]
 pub(super) struct Desk(Mutex<BTreeMap<LogIndex, (usize, Option<Pin>)>>);
 
@@ -162,10 +163,10 @@ impl std::fmt::Debug for Desk {
 
 impl Desk {
     fn wanted(&self) -> std::sync::MutexGuard<'_, BTreeMap<LogIndex, (usize, Option<Pin>)>> {
-        self.0.lock().expect("nobody panics while it holds this lock")
+        self.0.lock().expect("no thread panics while it holds this lock")
     }
 
-    /// The first index behind `applied` and not behind `last` where the writer has to stop.
+    /// Returns the first index in `applied + 1..=last` at which the writer has to stop.
     pub fn next_stop(&self, applied: LogIndex, last: LogIndex) -> Option<LogIndex> {
         let wanted = self.wanted();
         if applied >= last {
@@ -176,7 +177,7 @@ impl Desk {
 }
 
 impl Shared {
-    /// The writer has stopped at this index.
+    /// Pins the rows if a pin is requested at this index, at which the writer has stopped.
     pub(super) fn pin_if_wanted(&self, index: LogIndex) -> Result<(), DbError> {
         let mut wanted = self.pins.wanted();
         if let Some((_, place @ None)) = wanted.get_mut(&index) {
@@ -186,7 +187,7 @@ impl Shared {
     }
 }
 
-/// An index at which a pin is wanted; not any more once it is dropped.
+/// A request for a pin at one index. Dropping it withdraws the request.
 pub struct WantedPin {
     reader: Reader,
     index: LogIndex,
@@ -205,8 +206,9 @@ impl Drop for WantedPin {
 }
 
 impl WantedPin {
-    /// The pin, once this much was applied: nothing if that index was passed before the writer knew of the wish. Then,
-    /// and before it is reached, the second is what is applied now.
+    /// Returns the pin once the index was reached. The pin is `None` before that, and for good if the writer had already
+    /// passed the index when the request was made. The second value is the index of the pin or, without one, the current
+    /// applied index.
     ///
     /// # Errors
     /// Fatal: the store cannot be read.
@@ -223,7 +225,7 @@ impl WantedPin {
 }
 
 impl Reader {
-    /// The rows as they are now.
+    /// Pins the current rows.
     ///
     /// # Errors
     /// Fatal: the store cannot be read.
@@ -231,7 +233,7 @@ impl Reader {
         Pin::new(&self.shared)
     }
 
-    /// From now on the writer stops at this index, if it has not passed it yet.
+    /// Requests a pin at this index. The writer stops there, unless it has passed it already.
     pub fn want_pin(&self, index: LogIndex) -> WantedPin {
         self.shared.pins.wanted().entry(index).or_insert((0, None)).0 += 1;
         WantedPin { reader: self.clone(), index }

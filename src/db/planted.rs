@@ -1,28 +1,28 @@
-//! Bugs planted on purpose, to show that the simulator finds them (`scripts/planted-bugs`).
+//! Fault injection: deliberate bugs that show that the simulator finds such bugs (`scripts/planted-bugs`).
 //!
-//! Without the feature `planted` every question here is answered `false` at compile time. With it, a bug is
-//! awake on the threads that woke it, and only there.
+//! Without the feature `planted`, [`planted`] is `false` at compile time. With it, a bug is active on the threads that
+//! activated it, and only there.
 
-/// What can be wrong.
+/// A deliberate bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bug {
-    /// Promises leave before what they promise is on disk.
+    /// Acknowledgements are sent before the acknowledged entries are on disk.
     AckBeforeFsync,
     /// The vote is left out of the hard state, so a restarted member may vote twice in a term.
     ForgottenVote,
-    /// The remembered requests are not loaded at start, so a retry is applied a second time.
+    /// The deduplication window is not loaded at start, so a retry is applied a second time.
     AppliedTwice,
-    /// The last row of each chunk of a snapshot is counted, and not written.
+    /// The last row of each snapshot chunk is counted but not written.
     SkippedRows,
-    /// A leader answers for the read index without asking whether it still leads.
+    /// A leader answers a read index request without confirming that it still leads.
     StaleRead,
-    /// The token of a page names an index before the one that the page shows.
+    /// The token of a page names an index before the one whose rows the page shows.
     EarlyToken,
-    /// A damaged record in the middle of the newest log segment is taken for a torn tail.
+    /// A damaged record in the middle of the newest log segment is treated as a torn tail.
     TornMiddle,
-    /// The last batch that is read back at open is trusted although it may never have been synced.
+    /// The last batch that is read back when a store opens is trusted although it may never have been synced.
     UnsyncedTail,
-    /// A failed sync is tried again, and its batch is trusted when that succeeds.
+    /// A failed sync is retried, and its batch is trusted when the retry succeeds.
     FailedSync,
 }
 
@@ -47,7 +47,7 @@ mod awake {
         static AWAKE: Cell<Option<Bug>> = const { Cell::new(None) };
     }
 
-    /// From now on this thread has this bug, or none.
+    /// Activates this bug on this thread, or none.
     pub fn plant(bug: Option<Bug>) {
         AWAKE.set(bug);
     }

@@ -1,6 +1,6 @@
-//! The readers' side: views of the rows, and of the log, taken beside the writer.
+//! Read access to the rows and to the log, concurrent with the writer.
 //!
-//! A view is one redb read transaction: it sees one applied index and never waits for the writer.
+//! A view is one redb read transaction. It sees the state at one applied index and never waits for the writer.
 
 use super::DbError;
 use super::digest::{DigestAt, Digests};
@@ -23,28 +23,28 @@ use std::sync::{Arc, Mutex, RwLock, RwLockWriteGuard};
 pub(super) const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
 pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 
-/// What the writer shares with readers.
+/// State that the writer shares with readers.
 #[derive(Debug)]
 pub(super) struct Shared {
-    /// Replaced as a whole, together with the ring, when a snapshot is installed; readers of the old file finish undisturbed.
+    /// Replaced together with the ring when a snapshot is installed. Readers of the old file finish undisturbed.
     pub database: RwLock<Arc<Database>>,
-    /// Locked before `database` where both are.
+    /// Lock order: before `database`.
     pub ring: RwLock<Ring>,
-    /// The remembered requests; locked by the writer while it applies.
+    /// Request deduplication window. The writer locks it while it applies.
     pub window: RwLock<Window>,
-    /// As of what readers see.
+    /// Digests of the indexes that readers see.
     pub digests: Mutex<Digests>,
-    /// Locked by the writer while it applies: what it changes behind the scrub is followed.
+    /// The writer locks it while it applies, so that the scrub follows changes to rows it has already read.
     pub scrub: Mutex<Scrub>,
-    /// Where the writer stops for a moment.
+    /// Indexes at which the writer has to stop and pin the rows.
     pub pins: Desk,
-    /// Where the log's entries are.
+    /// Locations of the log's entries.
     pub log: Arc<RwLock<Spans>>,
     pub applied: AtomicU64,
     pub age_ms: AtomicU64,
 }
 
-/// A handle for reading; cheap to clone.
+/// Handle for reading. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Reader {
     pub(super) shared: Arc<Shared>,
@@ -55,27 +55,27 @@ impl Reader {
         self.shared.database.read().expect("no writer panics while it holds this lock").clone()
     }
 
-    /// The newest index whose rows a view taken from now on sees.
+    /// Returns the newest index whose rows are visible to every view taken from now on.
     pub fn applied(&self) -> LogIndex {
         self.shared.applied.load(Ordering::Acquire)
     }
 
-    /// The cluster's age at the newest applied command, in milliseconds.
+    /// Returns the cluster age at the newest applied command, in milliseconds.
     pub fn age_ms(&self) -> u64 {
         self.shared.age_ms.load(Ordering::Acquire)
     }
 
-    /// The state's digest behind this index, if it is remembered.
+    /// Returns the digest of the state after this index, if it is still kept.
     pub fn digest_at(&self, index: LogIndex) -> Option<u64> {
-        self.shared.digests.lock().expect("nobody panics while it holds this lock").at(index)
+        self.shared.digests.lock().expect("no thread panics while it holds this lock").at(index)
     }
 
-    /// The digests that others should hear of, to compare with theirs: one or two.
+    /// Returns the one or two digests to send to other members for comparison.
     pub fn digests_to_tell(&self) -> Vec<DigestAt> {
-        self.shared.digests.lock().expect("nobody panics while it holds this lock").to_tell()
+        self.shared.digests.lock().expect("no thread panics while it holds this lock").to_tell()
     }
 
-    /// The rows as they are now.
+    /// Returns a view of the current rows.
     ///
     /// # Errors
     /// Fatal: the store cannot be read.
@@ -85,7 +85,7 @@ impl Reader {
         Ok(RowsView { rows, age_ms })
     }
 
-    /// Returns the rows as they are now, with the index that they are of.
+    /// Returns a view of the current rows, with their applied index.
     ///
     /// # Errors
     /// Fatal: the store cannot be read.
@@ -98,7 +98,7 @@ impl Reader {
         Ok((applied.index, RowsView { rows: transaction.open_table(ROWS)?, age_ms }))
     }
 
-    /// What became of a request that is remembered here, and where.
+    /// Returns the index and outcome of a request in the deduplication window.
     ///
     /// # Errors
     /// Fatal: the store cannot be read.
@@ -109,25 +109,26 @@ impl Reader {
         Ok(croaks::remembered_at(&self.view()?, index)?.map(|row| (index, row.outcome)))
     }
 
-    /// Holds the remembered requests as a writer does that waits for its disk; for tests.
+    /// Locks the deduplication window like a writer that waits for its disk. Test hook.
     pub fn hold_requests(&self) -> RwLockWriteGuard<'_, Window> {
         self.shared.window.write().expect("no reader panics while it holds this lock")
     }
 
-    /// Answers a query. The index is exactly the one whose rows the answer shows.
+    /// Answers a query. The returned index is exactly that of the rows in the answer.
     ///
     /// # Errors
     /// Fatal: the store cannot be read.
     pub fn answer(&self, query: &Query) -> Result<(LogIndex, Result<Page, Denied>), DbError> {
-        // The ring first. The writer enters croaks into it before it commits them, and lets go of indexed ones afterwards: so
-        // it holds all that a view taken now does not find in the index, and perhaps more, which `seen_at` hides.
+        // The ring first, then the view. The writer adds croaks to the ring before it commits them and drops indexed ones
+        // after the commit. The ring therefore contains every croak that the view does not find in the index, and perhaps
+        // newer ones, which `seen_at` hides.
         let ring = self.shared.ring.read().expect("no writer panics while it holds this lock");
         let (index, view) = self.view_at()?;
         let page = query::answer(&view, ring.seen_at(index), query)?;
         Ok((if planted(Bug::EarlyToken) { index.saturating_sub(1) } else { index }, page))
     }
 
-    /// Entries `from <= index < to`, as many as fit `bytes_max` but at least one; stops at a hole.
+    /// Returns the entries with `from <= index < to`, as many as fit `bytes_max` but at least one. Stops at a gap.
     ///
     /// # Errors
     /// Fatal: the store cannot be read.
@@ -150,19 +151,19 @@ impl Reader {
         }
     }
 
-    /// Croaks in memory with an id of at least `from`.
+    /// Returns the number of croaks in the ring with an id of at least `from`.
     pub fn ring_len_from(&self, from: LogIndex) -> usize {
         self.shared.ring.read().expect("no writer panics while it holds this lock").len_from(from)
     }
 }
 
-/// The rows of one transaction, read or write.
+/// View of the rows of one transaction.
 pub struct RowsView<T> {
     pub(super) rows: T,
     pub(super) age_ms: u64,
 }
 
-/// A row's key as it is stored, on the stack: every read and write makes one.
+/// Stored form of a row's key: table id and key bytes. On the stack, because every read and write makes one.
 pub(super) type StoredKey = heapless::Vec<u8, { 1 + KEY_BYTES_MAX }>;
 
 /// Returns the stored form of a row's key, or `None` for a key longer than `KEY_BYTES_MAX`: no row has such a key.
@@ -171,13 +172,13 @@ fn stored_key(table: TableId, key: &[u8]) -> Option<StoredKey> {
     (bytes.push(table.0).is_ok() && bytes.extend_from_slice(key).is_ok()).then_some(bytes)
 }
 
-/// Returns the stored form of the key of a row to be written. The rules make no longer keys (`state::check` bounds what
-/// they make them of).
+/// Returns the stored form of the key of a row to be written. `state::check` bounds the parts of all keys, so that none is
+/// longer than `KEY_BYTES_MAX`.
 pub(super) fn row_key(table: TableId, key: &[u8]) -> StoredKey {
     stored_key(table, key).expect("no table has keys longer than KEY_BYTES_MAX")
 }
 
-/// Returns the stored form of a bound of a range, which may be longer than any row's key.
+/// Returns the stored form of the bound of a range, which may be longer than any row's key.
 fn bound(table: TableId, key: &[u8]) -> Vec<u8> {
     [&[table.0][..], key].concat()
 }
@@ -242,7 +243,7 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for RowsView<T> {
     }
 }
 
-/// The rows inside a write transaction, with the remembered requests.
+/// View of the rows of a write transaction, with the deduplication window and the cache.
 pub(super) struct ApplyView<'a, T> {
     pub rows: &'a T,
     pub window: &'a Window,

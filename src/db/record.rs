@@ -1,7 +1,7 @@
-//! Checksummed values, and the records that `meta` and the log hold.
+//! Checksummed values, and the records of `meta` and of the log.
 //!
-//! A stored value is its bytes and then four bytes of xxh3 over key and bytes, so that a value that was damaged,
-//! or that lies under another key, is noticed when it is read.
+//! A stored value consists of its bytes and four bytes of xxh3 over key and bytes. A damaged value, or one under a wrong
+//! key, is therefore detected when it is read.
 
 use super::DbError;
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
+/// Length of a value's checksum, in bytes.
 const CHECKSUM_BYTES: usize = 4;
 /// Version byte of the records in `meta` and of log entries.
 const RECORD_VERSION: u8 = 1;
@@ -21,22 +22,22 @@ fn checksum(key: &[u8], bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
     (hash.digest() as u32).to_le_bytes()
 }
 
-/// The checksum that a stored value carries.
+/// Returns the checksum in a stored value.
 pub(super) fn checksum_of(value: &[u8]) -> u32 {
     value.last_chunk::<CHECKSUM_BYTES>().map_or(0, |sum| u32::from_le_bytes(*sum))
 }
 
-/// The value to store for `bytes` under `key`.
+/// Returns the value to store for `bytes` under `key`.
 pub fn seal(key: &[u8], mut bytes: Vec<u8>) -> Vec<u8> {
     let sum = checksum(key, &bytes);
     bytes.extend_from_slice(&sum);
     bytes
 }
 
-/// The bytes inside a stored value.
+/// Returns the bytes in a stored value.
 ///
 /// # Errors
-/// `Damaged` when the checksum does not fit.
+/// `Damaged` if the checksum is wrong.
 pub fn unseal<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8], DbError> {
     match value.len().checked_sub(CHECKSUM_BYTES).map(|end| value.split_at(end)) {
         Some((bytes, sum)) if sum == checksum(key, bytes) => Ok(bytes),
@@ -44,16 +45,16 @@ pub fn unseal<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8], DbError> {
     }
 }
 
-/// A record as a stored value.
+/// Returns the value to store for a record under `key`.
 pub fn seal_record<R: Serialize>(key: &[u8], record: &R) -> Vec<u8> {
     let bytes = postcard::to_extend(record, vec![RECORD_VERSION]).expect("records are plain data");
     seal(key, bytes)
 }
 
-/// The record in a stored value.
+/// Returns the record in a stored value.
 ///
 /// # Errors
-/// `Damaged` when it is not one.
+/// `Damaged` if the checksum is wrong or the record cannot be decoded.
 pub fn unseal_record<R: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<R, DbError> {
     match unseal(key, value)?.split_first() {
         Some((&RECORD_VERSION, rest)) => match postcard::take_from_bytes(rest) {
@@ -64,7 +65,7 @@ pub fn unseal_record<R: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<R,
     }
 }
 
-/// Who this store belongs to. Written once, when its node founds or joins.
+/// Identity of the member that a store belongs to. Written once, when its node founds or joins a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     pub cluster: ClusterId,
@@ -72,12 +73,12 @@ pub struct Identity {
     pub raft_id: RaftId,
     pub role: Role,
     pub id: u32,
-    /// The number of the region that it serves.
+    /// The region that it serves.
     pub site: u32,
 }
 
 impl Identity {
-    /// `backend-2`: what people call it.
+    /// Returns the member's name for people, such as `backend-2`.
     pub fn name(&self) -> String {
         self.who().to_string()
     }
@@ -86,7 +87,7 @@ impl Identity {
     }
 }
 
-/// What this node has promised in elections. `commit` is a hint.
+/// Hard state of Raft: the promises of this node in elections. `commit` is a hint.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HardState {
     pub term: u64,
@@ -94,14 +95,14 @@ pub struct HardState {
     pub commit: LogIndex,
 }
 
-/// A place in the log.
+/// Position in the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     pub index: LogIndex,
     pub term: u64,
 }
 
-/// Who votes and who learns, as the Raft engine keeps it (the last three while a change is under way).
+/// Raft configuration: the voters and learners. The last three fields are used during a joint change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Configuration {
     pub voters: Vec<RaftId>,
@@ -112,34 +113,35 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// Whether this member votes or learns, or did before a change that is under way.
+    /// Returns true if this member is a voter or learner, before or after a change that is in progress.
     pub fn contains(&self, id: RaftId) -> bool {
         [&self.voters, &self.learners, &self.voters_outgoing, &self.learners_next]
             .iter()
             .any(|ids| ids.contains(&id))
     }
 
-    /// Whether a joint change is under way.
+    /// Returns true while a joint change is in progress.
     pub fn is_joint(&self) -> bool {
         !self.voters_outgoing.is_empty()
     }
 }
 
-/// What a log entry holds.
+/// Kind of a log entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EntryKind {
-    /// A `Proposal`, or nothing (a new leader's first entry).
+    /// A `Proposal`, or empty: a new leader's first entry.
     Normal,
-    /// The engine's own: a configuration change.
+    /// A configuration change, encoded by the Raft engine.
     Configuration,
 }
 
+/// An entry of the Raft log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEntry {
     pub index: LogIndex,
     pub term: u64,
     pub kind: EntryKind,
-    /// Shared: it goes from the link to the engine, to the log and to the rules without being copied.
+    /// Reference-counted, so that it passes from the connection to the engine, the log and the rules without a copy.
     pub data: Bytes,
 }
 

@@ -1,8 +1,8 @@
-//! Another history from what one store holds: the last resort when the others are gone.
+//! Starting a new history from the content of one store: the last resort when the majority is lost.
 //!
-//! What the log holds beyond what is applied is applied too: it may have been acknowledged, and in a new history nobody
-//! contradicts it. Numbering goes on behind the log's end, so what was born or seen in the old history still compares;
-//! the log itself begins anew, empty, behind the first index of the new one, as a founder's does.
+//! The unapplied entries of the log are applied too. They may have been acknowledged, and in the new history no other log
+//! contradicts them. Indexes continue after the end of the log, so that indexes that clients have from the old history
+//! still compare correctly. The log itself starts empty behind the first index of the new history, as a founder's does.
 
 use super::applying::Applying;
 use super::known::KnownRows;
@@ -13,46 +13,49 @@ use super::{DbError, Store};
 use ribbit_state::LogIndex;
 use ribbit_state::rows::Change;
 
-/// Bytes of log entries applied at a time.
+/// Number of bytes of log entries applied at a time.
 const STEP_BYTES: u64 = 1024 * 1024;
 
 impl Store {
-    /// Applies all that the log holds. Answers how many entries that were.
+    /// Applies all entries of the log. Returns the number of entries applied.
     ///
     /// # Errors
-    /// The store is damaged, or cannot be read or written.
+    /// Fatal: the store is damaged, or cannot be read or written.
     pub fn apply_whole_log(&mut self) -> Result<u64, DbError> {
         let (from, last) = (self.applied().index, self.loaded()?.last.index);
         while self.applied().index < last {
             let next = self.applied().index + 1;
             let entries = self.reader().entries(next, LogIndex::MAX, STEP_BYTES)?;
             if entries.is_empty() {
-                return Err(DbError::Damaged(format!("the log has no entry {next}, and goes on to {last}")));
+                return Err(DbError::Damaged(format!(
+                    "the log has no entry {next}, although it ends at {last}"
+                )));
             }
             self.apply(&entries, None)?;
         }
         Ok(last.saturating_sub(from))
     }
 
-    /// Begins the history in `identity` with these changes to what is there, its member as the only voter. Everything
-    /// in the log has to be applied.
+    /// Begins the history named in `identity` by applying `changes` to the rows. Its member becomes the only voter. All
+    /// entries of the log must have been applied.
     ///
     /// # Errors
     /// Fatal: the store cannot be read or written.
     pub fn begin_history(&mut self, identity: &Identity, changes: Vec<Change>) -> Result<(), DbError> {
         let last = self.loaded()?.last;
-        assert!(self.applied().index >= last.index, "what is in the log is applied first");
+        assert!(self.applied().index >= last.index, "all entries of the log are applied first");
         let start =
             Position { index: self.applied().index + 1, term: last.term.max(self.applied().term) + 1 };
         let alone = Configuration { voters: vec![identity.raft_id], ..Configuration::default() };
         let shared = self.shared();
-        let transaction = shared.database.read().expect("no writer panics").begin_write()?;
+        let transaction =
+            shared.database.read().expect("no writer panics while it holds this lock").begin_write()?;
         {
             let mut rows = transaction.open_table(ROWS)?;
             let mut window = shared.window.write().expect("no reader panics while it holds this lock");
             let mut known = KnownRows::default();
-            let mut scrub = shared.scrub.lock().expect("nobody panics while it holds this lock");
-            let digest = shared.digests.lock().expect("nobody panics while it holds this lock").last().1;
+            let mut scrub = shared.scrub.lock().expect("no thread panics while it holds this lock");
+            let digest = shared.digests.lock().expect("no thread panics while it holds this lock").last().1;
             let mut applying = Applying {
                 level: self.level,
                 rows: &mut rows,

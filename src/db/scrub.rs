@@ -1,15 +1,15 @@
-//! A slow reading of everything that is stored, because redb checks its pages when it repairs, not when it reads: a
-//! card that forgets is noticed while the others still have what it forgot.
+//! Scrub: a slow check of everything that is stored. redb checks its pages when it repairs a file, not when it reads it.
+//! The scrub detects a decaying storage card while other members still have the data.
 //!
 //! ```text
-//!   rows, a range at a time ─▶ their sum is the digest ─▶ log, a range at a time ─▶ meta ─▶ the pass has ended
+//!   rows, a range at a time ─▶ compare their sum with the digest ─▶ log, a range at a time ─▶ meta ─▶ end of the pass
 //! ```
 //!
-//! Rows change while they are read. The sum is that of the rows up to a key, and the writer keeps it right for what
-//! changes behind that key; so a range is read and summed while the writer waits, and ranges are short. At the end the
-//! sum has to be the digest that applying has kept: a row that is whole, but is not what was written, shows too.
+//! Rows change during a pass. The sum is that of the rows up to a key, and the writer updates it for changes to rows up to
+//! that key. A range is therefore read while the writer waits, and ranges are short. At the end the sum must equal the
+//! digest that applying maintains, so that a row with a correct checksum but a wrong content is detected, too.
 //!
-//! What lies in a cache is read from there: a page that is used all the time is checked when it is next fetched.
+//! Cached pages are read from the cache: a page in constant use is checked when it is next read from the disk.
 
 use super::DbError;
 use super::digest::{kept, weight};
@@ -23,7 +23,7 @@ use ribbit_state::LogIndex;
 use std::ops::Bound;
 use std::sync::RwLock;
 
-/// How far a pass has come.
+/// Progress of a pass.
 #[derive(Debug, Default)]
 pub(super) struct Scrub {
     at: At,
@@ -33,9 +33,9 @@ pub(super) struct Scrub {
 
 #[derive(Debug)]
 enum At {
-    /// All rows through this key were read, and add up to this.
+    /// All rows up to and including this key were read; `sum` is the sum of their weights.
     Rows { through: Option<Vec<u8>>, sum: u64 },
-    /// All entries before this one were read.
+    /// All rows, and all log entries before this one, were read.
     Log(LogIndex),
 }
 
@@ -45,7 +45,7 @@ impl Default for At {
     }
 }
 
-/// What a whole pass has read.
+/// Amount that a complete pass has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pass {
     pub rows: u64,
@@ -53,7 +53,7 @@ pub struct Pass {
 }
 
 impl Scrub {
-    /// The writer changes a row: what it weighs is more by `difference`, wrapping.
+    /// Follows the writer's change of a row, whose weight grows by `difference`, wrapping.
     pub fn changed(&mut self, key: &StoredKey, difference: u64) {
         if let At::Rows { through: Some(through), sum } = &mut self.at
             && key.as_slice() <= through.as_slice()
@@ -85,7 +85,7 @@ impl Scrub {
                 }
                 let (applied, _) = read_position(&meta)?;
                 if kept(&meta, applied)?.is_some_and(|digest| digest != *sum) {
-                    return Err(DbError::Damaged("the rows are not those that were written".into()));
+                    return Err(DbError::Damaged("the rows do not match their digest".into()));
                 }
                 self.at = At::Log(0);
             }
@@ -112,7 +112,7 @@ impl Scrub {
     }
 }
 
-/// The first entry from here on that the log still holds.
+/// Returns the first entry from here on that the log still has.
 fn next_entry(log: &RwLock<Spans>, from: LogIndex) -> Option<LogIndex> {
     let spans = log.read().expect("no writer panics while it holds this lock");
     let first = from.max(spans.floor().index + 1);
@@ -120,13 +120,13 @@ fn next_entry(log: &RwLock<Spans>, from: LogIndex) -> Option<LogIndex> {
 }
 
 impl Reader {
-    /// Reads and checks the next range of what is stored, at most `SCRUB_CHUNK_BYTES` and a row; the writer waits
-    /// meanwhile. Answers the pass when it has ended with this range.
+    /// Reads and checks the next range, of about `SCRUB_CHUNK_BYTES`, while the writer waits. Returns the pass if it ended
+    /// with this range.
     ///
     /// # Errors
-    /// What was found is damage, or the store cannot be read.
+    /// Fatal: the store is damaged or cannot be read.
     pub fn scrub(&self) -> Result<Option<Pass>, DbError> {
-        let mut scrub = self.shared.scrub.lock().expect("nobody panics while it holds this lock");
+        let mut scrub = self.shared.scrub.lock().expect("no thread panics while it holds this lock");
         scrub.step(&self.database(), &self.shared.log)
     }
 }

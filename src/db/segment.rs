@@ -12,7 +12,7 @@
 //! The salt is stored in the head, the record at offset 0, which is therefore not salted itself. It depends on
 //! everything the log has held so far, so a client cannot write a text that passes for a record.
 //!
-//! Not here: the order of the records and what a missing one means (journal).
+//! Not here: the order of the records and the meaning of a missing one (journal).
 
 use super::limits::{LOG_RECORD_BYTES_MAX, LOG_SCAN_BYTES};
 use super::record::{HardState, Position};
@@ -24,9 +24,9 @@ use xxhash_rust::xxh3::Xxh3;
 
 /// Format version of a record.
 const VERSION: u8 = 1;
-/// Length and two checksums.
+/// Length of a frame, in bytes: a length and two checksums.
 const FRAME_BYTES: usize = 12;
-/// Usual size of a batch under load: this much is allocated at once.
+/// Initial capacity of a record's buffer, in bytes: the usual size of a batch under load.
 const RECORD_BYTES_USUAL: usize = 8 * 1024;
 
 /// The first record of a segment.
@@ -34,16 +34,16 @@ const RECORD_BYTES_USUAL: usize = 8 * 1024;
 pub(super) struct Head {
     pub epoch: u64,
     pub number: u64,
-    /// The last position of the log before this segment.
+    /// Last position of the log before this segment.
     pub start: Position,
-    /// The hard state before this segment.
+    /// Hard state before this segment.
     pub hard_state: HardState,
     /// Offset at which the records of the previous segment end; later ones do not count. 0 for the first segment.
     pub previous_end: u64,
     pub salt: u64,
 }
 
-/// A record that was read, the offset behind it and its body's checksum.
+/// A record that was read, the offset after it and its body's checksum.
 #[derive(Debug)]
 pub(super) struct Record<R> {
     pub value: R,
@@ -57,6 +57,7 @@ struct Frame {
     body_sum: u32,
 }
 
+/// An open log segment.
 #[derive(Debug)]
 pub(super) struct Segment {
     pub number: u64,
@@ -67,10 +68,10 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    /// Opens an existing segment and reads its head. Returns no head when it has none that is whole.
+    /// Opens an existing segment and reads its head. Returns no head if the segment has none that is intact.
     ///
     /// # Errors
-    /// `Format` when an earlier build wrote it, `Damaged` when the head has an unknown version; otherwise the disk fails.
+    /// `Format` if an earlier build wrote it, `Damaged` if the head has an unknown version; otherwise the disk failed.
     pub fn open(disk: &dyn Disk, number: u64) -> Result<(Segment, Option<Record<Head>>), DbError> {
         let backend = disk.open_log(number)?;
         let mut segment = Segment { number, salt: 0, start: Position::default(), backend };
@@ -84,7 +85,7 @@ impl Segment {
         Ok((segment, head))
     }
 
-    /// Begins a segment: renames `spare`, which is no part of the log any more, or creates a file.
+    /// Begins a segment: recycles `spare`, a segment that the log no longer needs, or creates a file.
     ///
     /// # Errors
     /// Fatal: the disk fails or is full.
@@ -101,7 +102,7 @@ impl Segment {
         Ok(Segment { number: head.number, salt: head.salt, start: head.start, backend })
     }
 
-    /// Whether a build before format 1 wrote this segment: its frames had no checksum of their own.
+    /// Returns true if a build before format 1 wrote this segment. The frames of those builds had no checksum of their own.
     fn is_of_earlier_build(&self) -> Result<bool, DbError> {
         let mut frame = [0; 8];
         let end = self.backend.len()?;
@@ -143,7 +144,7 @@ impl Segment {
         hash.digest() as u32
     }
 
-    /// Returns a record as it is stored at offset `at`.
+    /// Returns the bytes of a record that is to be stored at offset `at`.
     pub fn frame<R: Serialize>(&self, at: u64, record: &R) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(RECORD_BYTES_USUAL);
         bytes.extend([0; FRAME_BYTES]);
@@ -158,10 +159,10 @@ impl Segment {
         bytes
     }
 
-    /// Reads the record at offset `at`. Returns nothing when no whole record is there.
+    /// Reads the record at offset `at`. Returns `None` if there is no intact record.
     ///
     /// # Errors
-    /// `Damaged` when the record is whole but has an unknown version or shape; otherwise the disk fails.
+    /// `Damaged` if the record is intact but has an unknown version or shape; otherwise the disk failed.
     pub fn read<R: DeserializeOwned>(&self, at: u64) -> Result<Option<Record<R>>, DbError> {
         let Some((body, sum)) = self.read_body(at)? else { return Ok(None) };
         let value = match body.split_first() {
@@ -182,7 +183,7 @@ impl Segment {
         let mut frame = [0; FRAME_BYTES];
         self.backend.read(at, &mut frame)?;
         let Some(Frame { length, body_sum }) = self.parse_frame(at, &frame) else { return Ok(None) };
-        // Checked before anything is allocated.
+        // Checked before the body is allocated.
         if u64::from(length) > end - body_at {
             return Ok(None);
         }
@@ -191,7 +192,7 @@ impl Segment {
         Ok((body_sum == self.body_sum(at, &body)).then_some((body, body_sum)))
     }
 
-    /// Returns the length and body checksum in a frame whose own checksum is right.
+    /// Returns the length and body checksum in a frame, if the frame's own checksum is right.
     fn parse_frame(&self, at: u64, frame: &[u8; FRAME_BYTES]) -> Option<Frame> {
         let number = |from: usize| u32::from_le_bytes(std::array::from_fn(|i| frame[from + i]));
         let length = number(0);
@@ -199,10 +200,10 @@ impl Segment {
         (fits && number(8) == self.frame_sum(at, &frame[..8])).then(|| Frame { length, body_sum: number(4) })
     }
 
-    /// Returns the offset of the first whole record at any offset from `from` on.
+    /// Returns the offset of the first intact record at any offset from `from` on.
     ///
     /// # Errors
-    /// The disk fails.
+    /// The disk failed.
     pub fn find_record(&self, from: u64) -> Result<Option<u64>, DbError> {
         let end = self.backend.len()?;
         let mut bytes = vec![0; LOG_SCAN_BYTES];
@@ -216,19 +217,19 @@ impl Segment {
                     return Ok(Some(place));
                 }
             }
-            // The last bytes of this chunk are the first ones of a frame that the next chunk completes.
+            // Consecutive chunks overlap, so that a frame across their boundary is found.
             at += (length - FRAME_BYTES + 1) as u64;
         }
         Ok(None)
     }
 
-    /// The error for a record at offset `at` that cannot be read.
+    /// Returns the error for a record at offset `at` that cannot be read.
     pub fn damaged(&self, at: u64) -> DbError {
         DbError::Damaged(format!("log segment {} cannot be read at byte {at}", self.number))
     }
 }
 
-/// The body checksum in a framed record.
+/// Returns the body checksum in a framed record.
 pub(super) fn sum_of(record: &[u8]) -> u32 {
     record[4..].first_chunk::<4>().map_or(0, |sum| u32::from_le_bytes(*sum))
 }

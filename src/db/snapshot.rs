@@ -1,16 +1,16 @@
-//! The whole state as a stream of chunks: out of one read transaction, into a second file.
+//! Snapshots: the whole state as a stream of chunks, from one read transaction into a second file.
 //!
 //! ```text
 //!   sender                                         receiver
 //!   SnapshotReader (one read transaction)          SnapshotWriter (incoming.redb)
 //!     position, configuration ──────────────────▶    begin
-//!     next_chunk: [(key, value)…] ──────────────▶    write_chunk, as often as there are chunks
-//!     count and digest of all rows ─────────────▶    finish: compares, then the file is complete
-//!                                                  Store::install, once the engine says so
+//!     next_chunk: [(key, value)…] ──────────────▶    write_chunk, for each chunk
+//!     number and digest of all rows ────────────▶    finish: compares them; then the file is complete
+//!                                                  Store::install, when the Raft engine requests it
 //! ```
 //!
-//! Rows travel as they are stored, checksums included, and each is checked before it is written. A receiver
-//! that is killed in between leaves a file that the next start discards.
+//! Rows are sent as they are stored, with their checksums, and each is checked before it is written. A receiver that is
+//! killed in between leaves a file that its next start discards.
 
 use super::digest::{DigestAt, kept, weight};
 use super::limits::SNAPSHOT_CHUNK_BYTES;
@@ -24,28 +24,29 @@ use serde::{Deserialize, Serialize};
 use std::ops::Bound;
 use xxhash_rust::xxh3::Xxh3;
 
-/// Raw rows: stored key, stored value.
+/// Rows as they are stored: (key, value).
 pub type Chunk = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// What a snapshot is of.
+/// Position of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotHead {
     pub applied: Position,
     pub configuration: Configuration,
 }
 
-/// What a complete snapshot adds up to.
+/// Sum over all rows of a complete snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotSum {
     pub rows: u64,
     pub digest: u64,
 }
 
+/// Running sums of the rows of a snapshot or backup.
 #[derive(Default)]
 pub(super) struct Summing {
     rows: u64,
     hash: Xxh3,
-    /// The state's digest, as far as its rows have come.
+    /// Digest of the state, for the rows so far.
     pub digest: u64,
 }
 
@@ -62,17 +63,18 @@ impl Summing {
     }
 }
 
+/// Reads a snapshot of one index.
 pub struct SnapshotReader {
     rows: ReadOnlyTable<&'static [u8], &'static [u8]>,
     head: SnapshotHead,
-    /// What the rows have to add up to, if the store has kept it.
+    /// Expected digest of the rows, if the store has a current one.
     digest: Option<u64>,
     after: Option<Vec<u8>>,
     summing: Summing,
 }
 
 impl SnapshotReader {
-    /// Takes the state as it is now.
+    /// Returns a reader of the current state.
     ///
     /// # Errors
     /// Fatal: the store cannot be read.
@@ -96,10 +98,10 @@ impl SnapshotReader {
         &self.head
     }
 
-    /// The next rows, or nothing when all have been read.
+    /// Returns the next rows, or `None` at the end.
     ///
     /// # Errors
-    /// Fatal: the store cannot be read, or what was read is not what was written.
+    /// Fatal: the store cannot be read or is damaged.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>, DbError> {
         let from = self.after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         let mut chunk = Chunk::new();
@@ -117,18 +119,18 @@ impl SnapshotReader {
         }
         self.after = chunk.last().map(|(key, _)| key.clone()).or(self.after.take());
         if chunk.is_empty() && self.digest.is_some_and(|digest| digest != self.summing.digest) {
-            return Err(DbError::Damaged("the rows are not those that were written".into()));
+            return Err(DbError::Damaged("the rows do not match their digest".into()));
         }
         Ok((!chunk.is_empty()).then_some(chunk))
     }
 
-    /// What all chunks read so far add up to.
+    /// Returns the sum of all chunks read so far.
     pub fn sum(&self) -> SnapshotSum {
         self.summing.sum()
     }
 }
 
-/// A digest of all rows: equal on members that applied the same log.
+/// Reads all rows and returns their sum, which is equal on members that applied the same log.
 ///
 /// # Errors
 /// Fatal: the store cannot be read.
@@ -138,7 +140,7 @@ pub fn digest(reader: &Reader) -> Result<(Position, SnapshotSum), DbError> {
     Ok((snapshot.head.applied, snapshot.sum()))
 }
 
-/// Writes an incoming snapshot beside the store in use.
+/// Writes a received snapshot to the incoming file, beside the store in use.
 pub struct SnapshotWriter {
     database: Database,
     applied: Position,
@@ -146,10 +148,10 @@ pub struct SnapshotWriter {
 }
 
 impl SnapshotWriter {
-    /// Begins an incoming file; an unfinished older one is discarded.
+    /// Begins the incoming file and discards an unfinished older one.
     ///
     /// # Errors
-    /// The file cannot be made.
+    /// Fatal: the file cannot be created or written.
     pub fn begin(disk: &dyn super::Disk, head: &SnapshotHead) -> Result<SnapshotWriter, DbError> {
         disk.discard_incoming()?;
         let database = disk.open(Which::Incoming)?;
@@ -163,7 +165,7 @@ impl SnapshotWriter {
     /// Writes one chunk.
     ///
     /// # Errors
-    /// `Damaged` when a row's checksum is wrong; otherwise the file cannot be written.
+    /// `Damaged` if a row's checksum is wrong; otherwise the file cannot be written.
     pub fn write_chunk(&mut self, chunk: &Chunk) -> Result<(), DbError> {
         let mut transaction = self.database.begin_write()?;
         transaction.set_durability(Durability::None)?;
@@ -180,18 +182,18 @@ impl SnapshotWriter {
         Ok(())
     }
 
-    /// What was written adds up to this.
+    /// Returns the sum of the rows written so far.
     pub fn sum(&self) -> SnapshotSum {
         self.summing.sum()
     }
 
-    /// The file is complete: compares what arrived with what was sent and makes it durable.
+    /// Completes the file: compares its sum with that of the sender and makes it durable.
     ///
     /// # Errors
-    /// `Damaged` when they differ.
+    /// `Damaged` if the sums differ; otherwise the file cannot be written.
     pub fn finish(self, sum: SnapshotSum) -> Result<(), DbError> {
         if self.summing.sum() != sum {
-            return Err(DbError::Damaged("a snapshot did not arrive whole".into()));
+            return Err(DbError::Damaged("a received snapshot is incomplete".into()));
         }
         let transaction = self.database.begin_write()?;
         let digest: DigestAt = (self.applied.index, self.summing.digest);

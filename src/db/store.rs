@@ -1,10 +1,10 @@
-//! The writer's side of a store: one owner, one transaction at a time.
+//! The writer of a store: one owner, one transaction at a time.
 //!
 //! ```text
 //!   open ──▶ Store ──▶ append(entries, hard state)   one write to the log, one fsync
-//!                 ├──▶ apply(entries)                one commit of the rows, seldom with fsync; answers outcomes
-//!                 ├──▶ identify(identity)            once, when the node founds or joins
-//!                 └──▶ install(snapshot)             another file takes this one's place
+//!                 ├──▶ apply(entries)                one commit of the rows, rarely with fsync; returns outcomes
+//!                 ├──▶ identify(identity)            once, when the node founds or joins a cluster
+//!                 └──▶ install(snapshot)             replaces the file by the received one
 //! ```
 
 use super::applying::{Applying, too_new, understood};
@@ -32,22 +32,22 @@ use ribbit_state::{Happening, LogIndex, Outcome, RequestId};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
-/// Bytes of entries that are read at once to see whether they are understood.
+/// Number of bytes of log entries that are checked at a time when a store is opened.
 const CHECK_BYTES: u64 = 1024 * 1024;
 
-/// What became of one entry.
+/// Result of applying one log entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppliedEntry {
     pub index: LogIndex,
     pub id: RequestId,
     pub outcome: Outcome,
-    /// Whether the list of members is another one now.
+    /// True if the member list changed.
     pub changed_members: bool,
-    /// What live readers are told.
+    /// Event for live subscribers.
     pub happened: Option<Happening>,
 }
 
-/// What a store holds when it is opened: where a node begins.
+/// Content of a store when it is opened, from which a node starts.
 #[derive(Debug, Clone, Default)]
 pub struct Loaded {
     pub identity: Option<Identity>,
@@ -56,14 +56,15 @@ pub struct Loaded {
     pub configuration: Configuration,
     pub floor: Position,
     pub last: Position,
-    /// Of the log's entries.
+    /// Terms of the log's entries.
     pub terms: Terms,
-    /// Of the rows, if the store has kept it.
+    /// Digest of the rows, if the store has a current one.
     pub digest: Option<u64>,
 }
 
+/// A node's durable storage, opened for writing.
 pub struct Store {
-    /// The highest rules level that this version knows.
+    /// Highest rules level that this version understands.
     pub(super) level: u32,
     disk: Arc<dyn Disk>,
     shared: Arc<Shared>,
@@ -71,43 +72,44 @@ pub struct Store {
     journal: Journal,
     applied: Position,
     known: KnownRows,
-    /// As of the last durable commit of the rows: the log is never cut past it.
+    /// Applied index of the last durable commit of the rows. The log is never cut past it.
     applied_durable: LogIndex,
     log_keep_entries: u64,
-    /// Somebody who catches up still needs what follows this.
+    /// A member that catches up still needs the entries after this index.
     log_wanted: LogIndex,
-    /// The newest segment of the log, as `meta` names it durably.
+    /// The newest log segment that `meta` names durably.
     log_noted: Option<LogNote>,
 }
 
 impl Store {
-    /// Opens the main file, or makes an empty one.
+    /// Opens the main file, or creates an empty one.
     ///
     /// # Errors
-    /// Fatal: it cannot be read, is damaged, or another process has it open.
+    /// Fatal: the store cannot be read, is damaged or of another format, or another process has it open.
     pub fn open(disk: impl Disk) -> Result<Store, DbError> {
         Store::open_at_level(disk, RULES_LEVEL)
     }
 
-    /// As [`Store::open`], by a version that knows rules levels up to `level`.
+    /// As [`Store::open`], for a version that understands rules levels up to `level`.
     ///
     /// # Errors
-    /// As [`Store::open`]; `TooNew` for the store of a cluster of a higher level, whose log and rows stay as they are.
+    /// As [`Store::open`]. `TooNew` if the cluster has a higher level; its log and rows are then left unchanged.
     pub fn open_at_level(disk: impl Disk, level: u32) -> Result<Store, DbError> {
         super::reading(|| Store::open_trusting(disk, level))
     }
 
     fn open_trusting(disk: impl Disk, level: u32) -> Result<Store, DbError> {
-        // Before anything is opened for writing: a store of an earlier build stays as it is.
+        // Checks the format before any file is opened for writing, so that a store of an earlier build is not changed.
         for number in disk.log_files()? {
             Segment::open(&disk, number)?;
         }
         let database = disk.open(Which::Main)?;
         check_level(&database, level)?;
         disk.discard_incoming()?;
-        // The rows are always there first. Without them the log means nothing, and nobody may begin anew over it.
+        // The rows are always created before the log. A log without rows is useless, and starting an empty store over it
+        // would hide the loss.
         if !has_tables(&database)? && !disk.log_files()?.is_empty() {
-            return Err(DbError::Damaged("its rows are gone, and its log is there".into()));
+            return Err(DbError::Damaged("its rows are missing, but its log exists".into()));
         }
         make_tables(&database)?;
         let disk: Arc<dyn Disk> = Arc::new(disk);
@@ -142,7 +144,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Refuses a log that holds, behind what is applied, what this version does not understand: before anything is promised.
+    /// Refuses a log with unapplied entries that this version does not understand, before this node makes any promise.
     fn check_entries(&self) -> Result<(), DbError> {
         let (reader, end) = (self.reader(), self.journal.last().index + 1);
         let mut next = self.applied.index + 1;
@@ -158,12 +160,13 @@ impl Store {
         }
     }
 
-    /// Keeps fewer or more entries behind the applied index; for tests of catching up by snapshot.
+    /// Sets the number of entries kept behind the applied index. Test hook: a short log makes members catch up by
+    /// snapshot.
     pub fn set_log_keep_entries(&mut self, entries: u64) {
         self.log_keep_entries = entries;
     }
 
-    /// From now on the log keeps what follows `index` for those who catch up, within `LOG_KEEP_STRETCH`.
+    /// Makes the log keep the entries after `index` for members that catch up, within `LOG_KEEP_STRETCH`.
     pub fn want_log_behind(&mut self, index: LogIndex) {
         self.log_wanted = index;
     }
@@ -180,13 +183,13 @@ impl Store {
         self.shared.database.read().expect("no writer panics while it holds this lock").clone()
     }
 
-    /// Fills everything that is kept in memory from the file.
+    /// Rebuilds everything kept in memory from the file.
     pub(super) fn load(&mut self) -> Result<(), DbError> {
         self.show(self.database())
     }
 
-    /// Makes `database` the one that readers see, and fills everything that is kept in memory from it. Readers find its rows
-    /// and its ring at once: a page of one with the other would show what its token does not name.
+    /// Makes `database` visible to readers and rebuilds everything kept in memory from it. Its rows and its ring become
+    /// visible together: a page that mixed old and new ones would not match its token.
     fn show(&mut self, database: Arc<Database>) -> Result<(), DbError> {
         let loaded = self.loaded_from(&database)?;
         let view = RowsView { rows: database.begin_read()?.open_table(ROWS)?, age_ms: 0 };
@@ -206,8 +209,8 @@ impl Store {
             (*ring, *shown) = (loaded_ring, database);
         }
         let position = (loaded.applied.index, digest);
-        self.shared.digests.lock().expect("nobody panics while it holds this lock").reset(position);
-        *self.shared.scrub.lock().expect("nobody panics while it holds this lock") = Scrub::default();
+        self.shared.digests.lock().expect("no thread panics while it holds this lock").reset(position);
+        *self.shared.scrub.lock().expect("no thread panics while it holds this lock") = Scrub::default();
         *self.shared.window.write().expect("no reader panics while it holds this lock") = window;
         self.known.clear();
         self.identity = loaded.identity;
@@ -218,15 +221,16 @@ impl Store {
         Ok(())
     }
 
-    /// Opens the log that the `meta` of this file names, shows the file to readers, and makes the log ready to be appended
-    /// to.
+    /// Opens the log that the `meta` of this file names, makes the file visible to readers, and makes the log ready for
+    /// appending.
     pub(super) fn reopen(&mut self, database: Arc<Database>) -> Result<(), DbError> {
         (self.journal, self.log_noted) = open_journal(&self.disk, &database, self.shared.log.clone())?;
         self.show(database)?;
         self.start_log()
     }
 
-    /// Makes the log durable as it was read, once it is known to fit the rows: until then nothing of it is changed.
+    /// Makes the log durable as it was read. Called only once the log is known to fit the rows; until then no file of it
+    /// is changed.
     fn start_log(&mut self) -> Result<(), DbError> {
         self.journal.start()?;
         self.note_log()
@@ -236,10 +240,10 @@ impl Store {
         self.journal.epoch()
     }
 
-    /// What the file holds, as a node needs it to begin.
+    /// Returns the content of the store from which a node starts.
     ///
     /// # Errors
-    /// Fatal: it cannot be read.
+    /// Fatal: the store cannot be read.
     pub fn loaded(&self) -> Result<Loaded, DbError> {
         self.loaded_from(&self.database())
     }
@@ -250,17 +254,17 @@ impl Store {
         let (floor, last) = (self.journal.floor(), self.journal.last());
         let applied: Position = read_meta(&meta, APPLIED)?.unwrap_or_default();
         let mut hard_state = self.journal.hard_state();
-        // Commits alone are not worth a write: what was applied was committed.
+        // A commit index alone is not worth a write to the log. Every applied entry was committed.
         hard_state.commit = hard_state.commit.max(applied.index);
         if hard_state.commit > last.index {
             return Err(DbError::Damaged(format!(
-                "the log ends at {} but {} was committed",
+                "the log ends at {}, but {} is committed",
                 last.index, hard_state.commit
             )));
         }
         if applied.index < floor.index {
             return Err(DbError::Damaged(format!(
-                "{} was applied, but the log begins behind {}",
+                "{} is applied, but the log begins behind {}",
                 applied.index, floor.index
             )));
         }
@@ -276,8 +280,8 @@ impl Store {
         })
     }
 
-    /// Appends entries (they replace what conflicts) and writes the hard state, durably. Lets go of the log's head too
-    /// when it has grown long enough.
+    /// Appends entries and the hard state durably. The entries replace those from their first index on. Also cuts the head
+    /// of the log when the log has grown long enough.
     ///
     /// # Errors
     /// Fatal: the store cannot be written.
@@ -292,9 +296,9 @@ impl Store {
         self.journal.cut(wanted.max(self.journal.surplus().min(self.applied_durable)))
     }
 
-    /// Returns the number of entries that the newest segment of the log takes before the next one begins, and the rows are
-    /// made durable with it. That takes a while, so members do it at different indexes: otherwise no majority would be
-    /// left to answer meanwhile.
+    /// Returns the number of entries after which the next log segment begins, together with a checkpoint. A checkpoint
+    /// takes a while, so each member does it at other indexes than the rest; otherwise no majority could answer in the
+    /// meantime.
     fn segment_entries(&self) -> u64 {
         let entries = LOG_SEGMENT_ENTRIES.min(self.log_keep_entries.max(1));
         let member = self.identity.as_ref().map_or(0, |identity| identity.raft_id);
@@ -302,8 +306,8 @@ impl Store {
         entries - (self.journal.newest_start() + turn) % entries
     }
 
-    /// Notes the newest segment of the log and how far it is synced, before anything in it is acknowledged: if it is gone
-    /// or shorter later, that is damage.
+    /// Records in `meta` the newest log segment and the offset up to which it is synced, before anything in it is
+    /// acknowledged. A segment that is missing or shorter later is therefore recognised as damage.
     fn note_log(&mut self) -> Result<(), DbError> {
         let note = self.journal.note();
         if self.log_noted == Some(note) {
@@ -316,22 +320,22 @@ impl Store {
         Ok(())
     }
 
-    /// The position just before the first entry of the log.
+    /// Returns the position just before the first entry of the log.
     pub fn floor(&self) -> Position {
         self.journal.floor()
     }
 
-    /// The newest applied position.
+    /// Returns the newest applied position.
     pub fn applied(&self) -> Position {
         self.applied
     }
 
-    /// Applies committed entries through the rules, with the configurations that took effect among them: one
-    /// commit, with an fsync only once `CHECKPOINT_ENTRIES` wait for it: the log has them until then. Entries at or
-    /// below the applied index are passed over.
+    /// Applies committed entries through the rules in one commit, together with the configuration in effect after them.
+    /// The commit has an fsync only when `CHECKPOINT_ENTRIES` entries wait for it; until then the log has them. Entries at
+    /// or below the applied index are skipped.
     ///
     /// # Errors
-    /// Fatal: the store cannot be read or written, or an entry cannot be understood.
+    /// Fatal: the store cannot be read or written, or this version does not understand an entry.
     pub fn apply(
         &mut self,
         entries: &[LogEntry],
@@ -339,13 +343,14 @@ impl Store {
     ) -> Result<Vec<AppliedEntry>, DbError> {
         let shared = self.shared.clone();
         let (mut rest, mut outcomes) = (entries, Vec::new());
-        // A configuration is of the last entry: with it, nobody stops in between, and who wanted that asks again.
+        // A configuration change applies at the last entry, so the batch is not split for pinned snapshots; a caller that
+        // asked to pin in between retries.
         while let (None, [.., last]) = (configuration, rest)
             && let Some(stop) = shared.pins.next_stop(self.applied.index, last.index)
         {
             let before;
             (before, rest) = rest.split_at(rest.partition_point(|entry| entry.index <= stop));
-            assert!(!before.is_empty(), "entries follow what is applied without a gap");
+            assert!(!before.is_empty(), "entries follow the applied index without a gap");
             outcomes.append(&mut self.apply_batch(before, None)?);
             shared.pin_if_wanted(stop)?;
         }
@@ -363,15 +368,15 @@ impl Store {
         let mut transaction = self.database().begin_write()?;
         let through = entries.last().map_or(0, |entry| entry.index);
         let waiting = through.saturating_sub(self.applied_durable);
-        // Who votes is durable as soon as it takes effect.
+        // A configuration is durable as soon as it takes effect.
         let checkpoint =
             configuration.is_some() || waiting >= CHECKPOINT_ENTRIES.min(self.log_keep_entries.max(1));
         transaction.set_durability(if checkpoint { Durability::Immediate } else { Durability::None })?;
         let mut outcomes = Vec::with_capacity(entries.len());
         let shared = self.shared.clone();
         let mut window = shared.window.write().expect("no reader panics while it holds this lock");
-        let mut scrub = shared.scrub.lock().expect("nobody panics while it holds this lock");
-        let digests = || shared.digests.lock().expect("nobody panics while it holds this lock");
+        let mut scrub = shared.scrub.lock().expect("no thread panics while it holds this lock");
+        let digests = || shared.digests.lock().expect("no thread panics while it holds this lock");
         let (noted, behind_each);
         {
             let mut rows = transaction.open_table(ROWS)?;
@@ -407,8 +412,8 @@ impl Store {
         }
         let (croaks, indexed): (Vec<News>, Vec<News>) =
             noted.into_iter().partition(|news| matches!(news, News::Croak(..)));
-        // Readers take the ring first, then a view: it has to hold the croaks before a view does, and to let go of those that
-        // are indexed only once every view finds them there ([`Reader::answer`]).
+        // Readers take the ring first, then a view ([`Reader::answer`]). The ring must therefore contain croaks before a view
+        // does, and may drop indexed ones only once every new view finds them in the index.
         shared.follow(croaks);
         transaction.commit()?;
         shared.follow(indexed);
@@ -424,7 +429,7 @@ impl Store {
         Ok(outcomes)
     }
 
-    /// Makes the rows durable as they are, and notes how far the log is synced.
+    /// Makes the current rows durable and records how far the log is synced.
     ///
     /// # Errors
     /// Fatal: the store cannot be written.
@@ -435,16 +440,16 @@ impl Store {
         self.note_log()
     }
 
-    /// The store's disk, for a `SnapshotWriter`.
+    /// Returns the disk of the store, for a `SnapshotWriter`.
     pub fn disk(&self) -> Arc<dyn Disk> {
         self.disk.clone()
     }
 
-    /// The incoming file, complete and checked, takes the main one's place, with this node's own identity and
-    /// hard state.
+    /// Replaces the main file by the incoming one, which must be complete and checked. The node's own identity and hard
+    /// state are carried over.
     ///
     /// # Errors
-    /// Fatal: it cannot be read or written.
+    /// Fatal: a file cannot be read or written.
     pub fn install(&mut self, hard_state: HardState) -> Result<(), DbError> {
         let incoming = self.disk.open(Which::Incoming)?;
         check_level(&incoming, self.level)?;
@@ -478,8 +483,7 @@ impl Shared {
     }
 }
 
-/// Opens the log of the epoch that `meta` names. Returns it with the segment that `meta` notes.
-/// Whether an entry carries a command: leaders begin their term with an empty entry.
+/// Returns true if the entry contains a command. A leader begins its term with an empty entry.
 fn is_command(entry: &LogEntry) -> bool {
     entry.kind == EntryKind::Normal && !entry.data.is_empty()
 }
@@ -493,6 +497,7 @@ fn check_level(database: &Database, known: u32) -> Result<(), DbError> {
     }
 }
 
+/// Opens the log of the epoch that `meta` names. Returns it with the segment that `meta` records.
 fn open_journal(
     disk: &Arc<dyn Disk>,
     database: &Database,

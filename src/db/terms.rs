@@ -1,27 +1,28 @@
-//! Which term each entry of a log is of: where each term begins, so that nobody has to read the log for it.
+//! Terms of the log's entries, known without reading the log: the index at which each term begins.
 //!
 //! ```text
 //!   floor ─┬─ term 3 ─────┬─ term 4 ─┬─ term 9 ─┐
 //!          │ begins       │ begins   │ begins   last
 //! ```
 //!
-//! As many places as there were elections while the log grew: a few bytes for thousands of entries.
+//! One position is stored per election that happened while the log grew: a few bytes for thousands of entries.
 
 use super::record::Position;
 use ribbit_state::LogIndex;
 use std::collections::VecDeque;
 
+/// Terms of a contiguous range of entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Terms {
-    /// Just before the first entry.
+    /// Position just before the first entry.
     floor: Position,
     last: LogIndex,
-    /// The first entry of each term, in their order.
+    /// First entry of each term, in ascending order.
     begins: VecDeque<Position>,
 }
 
 impl Terms {
-    /// Of a log without entries.
+    /// Returns the terms of an empty log that begins behind `floor`.
     pub fn behind(floor: Position) -> Terms {
         Terms { floor, last: floor.index, begins: VecDeque::new() }
     }
@@ -35,7 +36,7 @@ impl Terms {
         Position { index: self.last, term }
     }
 
-    /// The term at this index, from the floor to the last entry.
+    /// Returns the term at an index from the floor to the last entry, or `None` outside this range.
     pub fn at(&self, index: LogIndex) -> Option<u64> {
         if index == self.floor.index {
             return Some(self.floor.term);
@@ -46,13 +47,13 @@ impl Terms {
         self.begins.get(run).map(|begin| begin.term)
     }
 
-    /// The next entry, or one that replaces what begins there.
+    /// Adds the next entry, or one that replaces the entries from its index on.
     pub fn push(&mut self, entry: Position) {
         while self.begins.back().is_some_and(|begin| begin.index >= entry.index) {
             self.begins.pop_back();
         }
         if entry.index <= self.floor.index {
-            // What was last when the log's oldest file was begun was replaced later.
+            // The last entry at the time when the oldest segment began was replaced later.
             if entry.index == self.floor.index {
                 self.floor.term = entry.term;
             }
@@ -65,7 +66,7 @@ impl Terms {
         }
     }
 
-    /// The log begins behind this position now.
+    /// Drops the entries up to this position, which becomes the floor.
     pub fn cut(&mut self, floor: Position) {
         self.floor = floor;
         self.last = self.last.max(floor.index);

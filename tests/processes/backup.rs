@@ -188,15 +188,15 @@ fn a_file_that_is_no_whole_backup_is_refused_and_nothing_is_touched() {
     };
     let (bad, new) = (kept.path().join("bad"), kept.path().join("new"));
     let cases: [(&str, Vec<u8>, &str); 9] = [
-        ("empty", Vec::new(), "it is no backup of ribbit"),
-        ("a text", b"Dear diary, today I saw a frog.".to_vec(), "it is no backup of ribbit"),
-        ("zeros", vec![0; good.len()], "it is no backup of ribbit"),
-        ("newer", changed(14, 3), "of a newer version of ribbit"),
+        ("empty", Vec::new(), "it is not a backup of ribbit"),
+        ("a text", b"Dear diary, today I saw a frog.".to_vec(), "it is not a backup of ribbit"),
+        ("zeros", vec![0; good.len()], "it is not a backup of ribbit"),
+        ("newer", changed(14, 3), "by a newer version of ribbit"),
         ("a changed head", changed(30, 1), "the checksum of block 0 is wrong"),
         ("a changed row", changed(good.len() / 2, 1), "it is damaged"),
-        ("cut in the middle", good[..good.len() / 2].to_vec(), "it was cut off"),
-        ("without its end", good[..good.len() - 1].to_vec(), "it was cut off"),
-        ("twice", good.repeat(2), "something follows its end"),
+        ("cut in the middle", good[..good.len() / 2].to_vec(), "it is truncated"),
+        ("without its end", good[..good.len() - 1].to_vec(), "it is truncated"),
+        ("twice", good.repeat(2), "data follows its end"),
     ];
     for (what, bytes, words) in cases {
         fs::write(&bad, bytes).expect("a file");

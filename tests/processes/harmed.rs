@@ -56,9 +56,9 @@ fn a_store_that_something_has_become_of_is_said_and_healed_and_started_once() {
     let folder = pond.folder().join(&name);
     let store = |folder: &Path| folder.join("store.redb");
     let cases: [(&str, fn(&Path) -> PathBuf, &[Harm], &str); 4] = [
-        ("rows", store, &[Gone, Empty], "its rows are gone, and its log is there"),
+        ("rows", store, &[Gone, Empty], "its rows are missing, but its log exists"),
         ("rows", store, &[Cut, Zeros, Nonsense], "the store"),
-        ("log", log, &[Gone], "is gone"),
+        ("log", log, &[Gone], "is missing"),
         ("log", log, &[Empty, Zeros, Nonsense], "cannot be read at byte 0"),
     ];
     for (what, file, harms, words) in cases {

@@ -45,7 +45,7 @@ fn boards_that_are_rolled_back_end_with_78_and_their_stores_stay_whole() {
 
     // Of a version that knew one level less than the cluster has.
     pond.environment = vec![("RIBBIT_TEST_RULES_LEVEL", "0".into())];
-    each_refuses(&pond, &MEMBERS, "rules level 1, and this version knows no level above 0");
+    each_refuses(&pond, &MEMBERS, "rules level 1, and this version supports levels up to 0");
     pond.environment.clear();
     pond.up(&[]);
     ada.address = pond.web();

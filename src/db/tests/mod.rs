@@ -462,7 +462,7 @@ fn a_log_that_is_gone_or_blank_is_no_log_that_was_never_begun() {
         }
         for _ in 0..2 {
             let error = Store::open(FileDisk::new(folder.path()).unwrap()).err().unwrap();
-            assert!(error.is_damage() && error.to_string().contains("its rows are gone"), "{error}");
+            assert!(error.is_damage() && error.to_string().contains("its rows are missing"), "{error}");
         }
         assert!(log(folder.path()).exists(), "nothing was taken away");
     }

@@ -1,4 +1,4 @@
-//! What is told of a history, and to whom: the same wherever in it a reader begins.
+//! Events of a history, and their subscribers: the stream is the same wherever a subscriber resumes.
 
 use super::properties::{History, config, steps};
 use super::*;
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use std::collections::BTreeSet;
 
-/// Every event of a log, and the interest of each open session behind every index.
+/// Every event of a log, and the interest of each open session after every index.
 struct Told {
     events: Vec<Event>,
     interests: Vec<Vec<Interest>>,
@@ -93,8 +93,8 @@ fn an_interest_ends_with_its_session() {
 proptest! {
     #![proptest_config(config())]
 
-    /// Whoever resumes at any index, on a member that is already further, is told what it would have been told
-    /// live; but for croaks of who was deleted since.
+    /// A subscriber may resume at any index, on a member that is already further. It receives the events that it would
+    /// have received live, except the croaks of accounts that were deleted since.
     #[test]
     fn a_stream_is_the_same_wherever_it_is_resumed(steps in steps()) {
         let log = History::of(&steps).log;
@@ -109,7 +109,7 @@ proptest! {
                 if let Ok(place) = told.events.binary_search_by_key(&(at + 1), |event| event.index) {
                     interest.rewind(&told.events[place].what);
                 }
-                // The sessions that were open then.
+                // The sessions that were open at that index.
                 let Some(then) = told.interests[at as usize].iter().find(|it| it.session() == last.session()) else {
                     break;
                 };
@@ -123,8 +123,8 @@ proptest! {
         }
     }
 
-    /// What a feed gains from one index to another is what the stream between them says, as long as it is the
-    /// feed of the same people.
+    /// The croaks that a feed gains from one index to another are those in the stream between them, as long as the
+    /// followed accounts stay the same.
     #[test]
     fn a_page_and_the_stream_behind_it_are_the_later_page(steps in steps(), cut in any::<Index>()) {
         let log = History::of(&steps).log;

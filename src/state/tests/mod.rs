@@ -15,9 +15,9 @@ use super::model::Model;
 use super::query::{Page, Query};
 use super::rows::{Table, scan};
 
-/// Small enough that a short history reaches every edge.
+/// Bounds so small that a short history reaches every edge.
 const SMALL: Bounds = Bounds {
-    // A level that only these tests know.
+    // Includes a rules level that exists only in these tests.
     level_of: |command| if matches!(command, Command::Rehash { .. }) { RULES_LEVEL + 1 } else { RULES_LEVEL },
     friends_max: 4,
     sessions_max: 2,
@@ -35,7 +35,7 @@ const SMALL: Bounds = Bounds {
     waiting_per_talk_max: 3,
 };
 
-/// A model and the log that made it.
+/// A model, and the log of commands that led to it.
 struct Log {
     model: Model,
     proposals: Vec<Proposal>,
@@ -51,12 +51,12 @@ impl Log {
         Log::new(Model::within(SMALL, 3))
     }
 
-    /// The index of the newest entry.
+    /// Returns the index of the newest entry.
     fn index(&self) -> LogIndex {
         self.proposals.len() as LogIndex
     }
 
-    /// A new request for `command`, born now, its id the index it will get.
+    /// Returns a new request for `command`, submitted now. Its id is the index that it will get.
     fn request(&self, command: Command) -> Request {
         Request { id: RequestId(u128::from(self.index() + 1)), born: self.index(), command }
     }
@@ -73,7 +73,7 @@ impl Log {
         self.propose(request)
     }
 
-    /// A command that is refused and changes nothing.
+    /// Applies a command that is refused and changes only the deduplication window.
     fn idle(&mut self) {
         self.run(Command::LogOut { session: token("nobody") }).unwrap_err();
     }
@@ -85,7 +85,7 @@ impl Log {
         }
     }
 
-    /// Makes an account and a session; the session's token is that of the user name.
+    /// Creates an account and opens a session. The session's token is named after the user.
     fn person(&mut self, username: &str) -> AccountId {
         let account = self.create(username);
         self.run(Command::LogIn { account, credential_version: 1, token: token(username) }).unwrap();
@@ -107,7 +107,7 @@ impl Log {
         self.run(Command::DeleteAccount { session: token(username), credential_version: 1 }).unwrap();
     }
 
-    /// Runs a stepwise command until it is done; how many steps it took.
+    /// Runs a stepwise command until it is done. Returns the number of steps.
     fn steps(&mut self, command: &Command) -> usize {
         for step in 1.. {
             if self.run(command.clone()) == Ok(Reply::Stepped { more: false }) {
@@ -118,7 +118,7 @@ impl Log {
         unreachable!()
     }
 
-    /// The ids of one page, and where the next begins.
+    /// Returns the croak ids of one page, and the cursor of the next.
     fn feed(
         &self,
         username: &str,
@@ -141,14 +141,14 @@ fn create(username: &str) -> Command {
     }
 }
 
-/// A token hash that is a short label.
+/// Returns a token hash that is a short label.
 fn token(label: &str) -> TokenHash {
     let mut bytes = [0; 32];
     bytes[..label.len()].copy_from_slice(label.as_bytes());
     TokenHash(bytes)
 }
 
-/// A table's rows, keys in bytes.
+/// Returns the rows of a table, with the keys as bytes.
 fn table<T: Table>(model: &Model) -> Vec<(Vec<u8>, Vec<u8>)> {
     model.rows().filter(|(id, ..)| *id == T::ID).map(|(_, key, row)| (key.to_vec(), row.to_vec())).collect()
 }

@@ -1,5 +1,4 @@
-//! What golden scripts say of messages and of accounts that change: commands, queries, pages and rows of rules level 3; and
-//! `rehash`.
+//! Words of the golden scripts for messages and for changes to accounts: commands, queries, pages and rows.
 
 use super::scripts::{Words, first, person_words, session};
 use crate::accounts::{AccountCommand, OperatorCommand, hash_digest};
@@ -21,7 +20,7 @@ fn account(args: &mut ArgumentConsumer) -> Result<AccountId, Box<dyn Error>> {
     Ok(AccountId(first(args)?.parse()?))
 }
 
-/// A command of rules level 3 or 4, if it is one.
+/// Returns the command that a line names, if this module knows it.
 pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Command>, Box<dyn Error>> {
     let command = match name {
         "send" => {
@@ -80,7 +79,7 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
     Ok(Some(command))
 }
 
-/// A query of rules level 3, if it is one.
+/// Returns the query that a line names, if this module knows it.
 pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Query>, Box<dyn Error>> {
     let limit = args.lookup_parse("limit")?.unwrap_or(10);
     let before: Option<LogIndex> = args.lookup_parse("before")?;
@@ -192,7 +191,7 @@ pub(super) fn page(page: &Page) -> Words {
     Ok(output)
 }
 
-/// The key of a row, if its table came with rules level 3.
+/// Returns the text of a key, if this module knows the table.
 pub(super) fn key(table: TableId, key: &[u8]) -> Option<String> {
     Some(match table {
         TalkOf::ID | Waiting::ID => {
@@ -208,7 +207,7 @@ pub(super) fn key(table: TableId, key: &[u8]) -> Option<String> {
     })
 }
 
-/// The row, if its table came with rules level 3.
+/// Returns the text of a row, if this module knows the table.
 pub(super) fn row(table: TableId, row: &[u8]) -> Option<String> {
     Some(match table {
         Messages::ID => {

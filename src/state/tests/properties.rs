@@ -1,5 +1,5 @@
-//! What holds for every history: random commands of a few people under small bounds, judged by an oracle that
-//! knows no tables, only who exists, who follows whom and who said what.
+//! Properties of every history: random commands of a few people under small bounds. An oracle that knows no tables judges
+//! them by the accounts, friendships and croaks that must exist.
 
 use super::*;
 use crate::code::{Code, Denied};
@@ -26,7 +26,7 @@ pub(super) fn config() -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, rng_seed: RngSeed::Fixed(2), ..Default::default() }
 }
 
-/// One thing that happens; people are positions in `PEOPLE`.
+/// One step of a history. People are positions in `PEOPLE`.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Create(usize),
@@ -39,9 +39,9 @@ pub(super) enum Step {
     Sweep(Index),
     IndexCroaks,
     Age(u64),
-    /// Every member understands the newest rules, and they are raised.
+    /// Every member understands the newest rules level, and it is raised.
     Raise,
-    /// The request of an earlier entry again.
+    /// A retry: the request of an earlier entry.
     Retry(Index),
 }
 
@@ -67,7 +67,7 @@ pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step(), 0..120)
 }
 
-/// Anything that fits in a croak or nearly does, with the characters that editors and browsers mangle.
+/// Returns texts about as long as a croak may be, with the characters that editors and browsers mangle.
 fn text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         4 => any::<char>().prop_map(String::from),
@@ -78,13 +78,13 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![8 => pieces(0..8), 1 => pieces(90..104)]
 }
 
-/// What there is, as a person would tell it.
+/// The oracle: expected accounts, friendships and croaks.
 #[derive(Debug, Default)]
 struct Oracle {
     people: BTreeMap<String, AccountId>,
     follows: BTreeSet<(AccountId, AccountId)>,
     croaks: Vec<(LogIndex, AccountId, String)>,
-    /// The newest session of each person that was not ended by logging out.
+    /// The newest session of each person that has not logged out.
     sessions: BTreeMap<AccountId, TokenHash>,
 }
 
@@ -140,7 +140,7 @@ impl Oracle {
     }
 }
 
-/// The text with its line ends as they are stored, written out slowly.
+/// Returns the text with its line ends as they are stored, computed in the simplest way.
 fn lines(text: &str) -> String {
     let mut out = String::new();
     let mut chars = text.chars().peekable();
@@ -155,11 +155,11 @@ fn lines(text: &str) -> String {
     out
 }
 
-/// A log, what its entries answered, and the oracle beside it.
+/// A log, the outcomes of its entries, and the oracle.
 pub(super) struct History {
     pub(super) log: Log,
     outcomes: Vec<Outcome>,
-    /// Entries that were no retries.
+    /// Entries that are no retries.
     fresh: usize,
     oracle: Oracle,
 }
@@ -168,7 +168,7 @@ impl History {
     pub(super) fn of(steps: &[Step]) -> History {
         let (log, oracle) = (Log::small(), Oracle::default());
         let mut history = History { log, outcomes: Vec::new(), fresh: 0, oracle };
-        // Under the oldest rules: what was written under them is there when they are raised.
+        // Starts under the oldest rules level, so that rows written under it exist when the level is raised.
         let member = NewMember {
             role: Role::Backend,
             id: 1,
@@ -177,7 +177,7 @@ impl History {
             rules_level: 1,
         };
         history.run(Command::Found { history: HistoryId(7), member }).unwrap();
-        // Random steps alone would spend themselves on making people.
+        // Begins with some people: random steps alone would mostly create accounts.
         for who in 0..PEOPLE.len() {
             history.take(&Step::Create(who));
             history.take(&Step::LogIn(who));
@@ -253,7 +253,7 @@ impl History {
         }
     }
 
-    /// A retry answers what the first one did, or that nobody can tell any more; it changes nothing.
+    /// Applies a retry. It answers with the first outcome, or that the outcome is no longer known, and changes nothing.
     fn retry(&mut self, entry: usize) {
         let request = self.log.proposals[entry].request.clone();
         let before: Vec<_> = self.log.model.rows().map(|(t, k, r)| (t, k.to_vec(), r.to_vec())).collect();
@@ -267,7 +267,7 @@ impl History {
         self.outcomes.push(outcome);
     }
 
-    /// The ids that are remembered, by what the rows say.
+    /// Returns the ids of the requests in the deduplication window, according to the rows.
     fn requests(&self) -> BTreeSet<RequestId> {
         let through = books(&self.log.model).unwrap().forgotten_through;
         let rows = table::<Requests>(&self.log.model);
@@ -285,7 +285,7 @@ impl History {
     }
 }
 
-/// A new session for each living person.
+/// Opens a new session for each live account.
 fn sessions(history: &mut History) -> Vec<(AccountId, TokenHash)> {
     let people: Vec<_> = history.oracle.people.clone().into_values().collect();
     let open = |account: AccountId| {
@@ -296,7 +296,7 @@ fn sessions(history: &mut History) -> Vec<(AccountId, TokenHash)> {
     people.into_iter().map(open).collect()
 }
 
-/// The whole feed, page by page.
+/// Reads the whole feed, page by page.
 fn read_feed(model: &Model, session: TokenHash, limit: u16) -> Vec<FeedCroak> {
     let (mut all, mut before) = (Vec::new(), None);
     loop {
@@ -341,7 +341,7 @@ fn check_mirror(model: &Model) {
 proptest! {
     #![proptest_config(config())]
 
-    /// The same entries make the same rows and outcomes wherever a member crashes and starts again.
+    /// The same entries give the same rows and outcomes wherever a member crashes and restarts.
     #[test]
     fn members_agree(steps in steps(), cuts in proptest::collection::vec(any::<Index>(), 0..6)) {
         let history = History::of(&steps);
@@ -350,7 +350,7 @@ proptest! {
         let mut durable = Model::within(SMALL, 7);
         let mut from = 0;
         for cut in cuts.into_iter().chain([proposals.len()]) {
-            // Applied, lost with the power, applied again.
+            // Applied, lost in a power failure, applied again.
             let mut model = durable.clone();
             for _ in 0..2 {
                 model = durable.clone();
@@ -365,7 +365,7 @@ proptest! {
         prop_assert_eq!(durable.window_len(), history.requests().len());
     }
 
-    /// Every prefix: the feed read in pages of any size is the oracle's, and so are the friends.
+    /// At every prefix, the feed read in pages of any size equals the oracle's, and so do the friends.
     #[test]
     fn feeds_have_no_skips_or_doubles(steps in steps(), limit in 1..5_u16) {
         let mut history = History::of(&steps);
@@ -379,7 +379,7 @@ proptest! {
         check_feeds(&mut history, limit);
     }
 
-    /// A page's cursor goes on exactly where it ended although croaks arrive, are indexed and swept between.
+    /// A page's cursor continues exactly where the page ended although croaks are written, indexed and swept in between.
     #[test]
     fn a_cursor_stays_true(steps in steps(), more in steps(), limit in 1..4_u16) {
         let mut history = History::of(&steps);
@@ -406,7 +406,7 @@ proptest! {
         }
     }
 
-    /// Friends and followers are mirror images at every step, and nothing of the deleted outlives sweep and index.
+    /// Friends and followers are mirror images at every step. No row of a deleted account survives sweep and indexing.
     #[test]
     fn nothing_of_the_deleted_stays(steps in steps()) {
         let mut history = History::of(&[]);

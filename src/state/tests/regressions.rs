@@ -1,4 +1,4 @@
-//! What once broke, or would have.
+//! Regression tests: faults that were found, and cases that are easy to get wrong.
 
 use super::*;
 use crate::code::Code;
@@ -14,7 +14,7 @@ fn friends_page(log: &Log, username: &str, after: Option<AccountId>) -> (usize, 
     }
 }
 
-/// `after` comes from outside: the largest number there is must not overflow.
+/// `after` comes from the client: the largest number must not overflow.
 #[test]
 fn a_friends_page_after_the_last_possible_account_is_empty() {
     let mut log = Log::small();
@@ -38,7 +38,7 @@ fn a_full_last_page_of_friends_promises_no_other() {
     log.befriend("ada", "zoe").unwrap();
     let (first, more) = friends_page(&log, "ada", None);
     assert_eq!((first, friends_page(&log, "ada", more)), (PEOPLE_PAGE_MAX, (1, None)));
-    // Deleted friends that are not swept yet are no reason for a page with nobody on it.
+    // Deleted friends that are not swept yet must not lead to an empty last page.
     log.delete("zoe");
     assert_eq!(friends_page(&log, "ada", None), (PEOPLE_PAGE_MAX, None));
 }
@@ -55,7 +55,7 @@ fn a_session_ends_at_its_age_and_not_after() {
     assert_eq!(outcome.unwrap_err().code, Code::NotLoggedIn);
 }
 
-/// It would be applied again once the window has moved on: its age cannot be judged.
+/// Such a request would be applied again after the window has moved on, because its age cannot be judged.
 #[test]
 fn a_request_born_after_its_own_entry_is_of_another_history() {
     let mut log = Log::small();
@@ -64,7 +64,7 @@ fn a_request_born_after_its_own_entry_is_of_another_history() {
     assert_eq!(log.propose(request).unwrap_err().code, Code::OutcomeUnknown);
 }
 
-/// A burst fills the window; afterwards it must shrink again, or a board keeps the memory for ever.
+/// After a burst has filled the window it must shrink again, or a board keeps the memory for good.
 #[test]
 fn the_window_shrinks_after_a_burst() {
     let mut log = Log::small();
@@ -105,7 +105,7 @@ fn founding_checks_what_joining_checks() {
     found(&mut log, "here:1").unwrap();
 }
 
-/// A rule's change to the books and the window's, in one command: the row that wins has both.
+/// The rule and the expiry of requests both change the bookkeeping row in one command: the row that wins has both changes.
 #[test]
 fn a_join_that_makes_the_window_forget_keeps_both_changes() {
     let mut log = Log::small();
@@ -121,7 +121,7 @@ fn a_join_that_makes_the_window_forget_keeps_both_changes() {
     assert_eq!(books.forgotten_through, SMALL.forget_step as LogIndex);
 }
 
-/// Nothing typed stays in the row that marks a deleted account.
+/// The row that marks a deleted account contains none of the texts that the person entered.
 #[test]
 fn the_mark_of_a_deleted_account_holds_nothing_personal() {
     let mut log = Log::small();
@@ -133,7 +133,7 @@ fn the_mark_of_a_deleted_account_holds_nothing_personal() {
     assert_eq!([&mark.username, &mark.name, &mark.email, &mark.password_hash], [""; 4]);
 }
 
-/// A deleted author's unswept croaks must not make a page of others' older croaks long to find, nor hide them.
+/// Unswept croaks of a deleted author must neither slow down a page of others' older croaks nor hide them.
 #[test]
 fn a_deleted_friends_croaks_do_not_hide_older_ones() {
     let mut log = Log::small();
@@ -149,7 +149,7 @@ fn a_deleted_friends_croaks_do_not_hide_older_ones() {
     assert_eq!(log.feed("ada", None, 1), (vec![first], None));
 }
 
-/// Both deleted, each sweep in steps and interleaved: no row of either is left, and both end.
+/// Both accounts are deleted and their sweeps interleave: no row of either is left, and both sweeps end.
 #[test]
 fn two_mutual_friends_can_be_swept_at_once() {
     let mut log = Log::small();

@@ -1,8 +1,8 @@
-//! Runs the golden scripts in src/state/testscripts: commands, and below them what they did.
+//! Runs the golden scripts in src/state/testscripts. Each command is followed by what it did.
 //!
-//! `UPDATE_GOLDENFILES=1 cargo test --lib scripts` writes what the rules do now into the scripts; read the diff.
-//! Every write prints its log index, its outcome, and the rows it changes except the remembered request, which
-//! every new write has. Numbers are small: see `SMALL`.
+//! `UPDATE_GOLDENFILES=1 cargo test --lib scripts` rewrites the scripts to the current behaviour; review the diff. Every
+//! write prints its log index, its outcome and the rows it changes, except the record of its request, which every new
+//! write has. The bounds are small: see `SMALL`.
 
 use super::people_words;
 use super::*;
@@ -83,7 +83,7 @@ impl Runner for Script {
 }
 
 impl Script {
-    /// What a line of the script asks for. The session is that of the user's name unless `session=` says so.
+    /// Parses a command of a script. Its session is named after the user unless `session=` names another.
     fn command(&self, name: &str, args: &mut ArgumentConsumer) -> Result<Command, Box<dyn Error>> {
         Ok(match name {
             "create" => create_from(args)?,
@@ -165,7 +165,7 @@ impl Script {
         })
     }
 
-    /// `ls PATH [depth=] [after=] [limit=]`: a page of the tree.
+    /// `ls PATH [depth=] [after=] [limit=]`: shows a page of the tree.
     fn list(&self, args: &mut ArgumentConsumer) -> Words {
         let query = Query::Tree {
             path: path(args)?,
@@ -198,7 +198,7 @@ impl Script {
         Ok(output)
     }
 
-    /// `retry INDEX`: the request of that entry again, word for word.
+    /// `retry INDEX`: repeats the request of that entry unchanged.
     fn retry(&mut self, args: &mut ArgumentConsumer) -> Words {
         let index: usize = first(args)?.parse()?;
         let request = self.log.proposals.get(index - 1).ok_or("no such entry")?.request.clone();
@@ -230,7 +230,7 @@ impl Script {
         })
     }
 
-    /// `rows TABLE`: all of a table's rows.
+    /// `rows TABLE`: shows all rows of a table.
     fn rows(&self, args: &mut ArgumentConsumer) -> Words {
         let name = first(args)?;
         let (wanted, _) = TABLES.iter().find(|(_, table)| *table == name).ok_or("no such table")?;
@@ -242,7 +242,7 @@ impl Script {
     }
 }
 
-/// The next positional argument.
+/// Returns the next positional argument.
 pub(super) fn first(args: &mut ArgumentConsumer) -> Words {
     Ok(args.next_pos().ok_or("an argument is missing")?.value.clone())
 }
@@ -251,12 +251,12 @@ fn path(args: &mut ArgumentConsumer) -> Result<TreePath, Box<dyn Error>> {
     Ok(first(args)?.parse().map_err(refusal_words)?)
 }
 
-/// `lease=LABEL`
+/// Parses `lease=LABEL`.
 fn lease(args: &mut ArgumentConsumer) -> Option<TokenHash> {
     args.lookup("lease").map(|arg| token(&arg.value))
 }
 
-/// `lock=PATH fence=N`
+/// Parses `lock=PATH fence=N`.
 fn guard(args: &mut ArgumentConsumer) -> Result<Option<Guard>, Box<dyn Error>> {
     let Some(lock) = args.lookup("lock").map(|arg| arg.value.clone()) else { return Ok(None) };
     let fence = args.lookup_parse("fence")?.ok_or("a fence is missing")?;
@@ -402,7 +402,7 @@ fn node_words(node: &Node) -> String {
     format!(": {:?} {content} made {} changed {}{owner}{fence}", node.kind, node.made, node.changed)
 }
 
-/// A session's label.
+/// Returns the label of a session's token.
 fn label(token: TokenHash) -> String {
     String::from_utf8_lossy(&token.0).trim_end_matches('\0').to_string()
 }
@@ -489,7 +489,7 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
     key_words(table, key) + &words
 }
 
-/// A table that nobody gave words is noticed here rather than in the script that first shows it.
+/// Fails for a table without words here, rather than in the script that first shows it.
 #[test]
 fn every_table_is_listed() {
     assert_eq!(TABLES.len(), 25, "give the new table words in key_words and row_words");

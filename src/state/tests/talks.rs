@@ -1,5 +1,5 @@
-//! Messages for every history: random sending, reading, and deleting of accounts, judged by an oracle that knows who
-//! wrote what to whom and what was read.
+//! Properties of direct messages in every history: random sending, reading and deleting of accounts. An oracle judges them
+//! by the messages that were sent and the positions up to which they were read.
 
 use super::properties::config;
 use super::*;
@@ -18,10 +18,10 @@ const PEOPLE: [&str; 4] = ["ada", "bob", "carl", "dora"];
 #[derive(Debug, Clone)]
 enum Step {
     Send(usize, usize),
-    /// Shown, and read, up to any message.
+    /// Displayed, and read, up to any message.
     Mark(usize, usize, Index, Index),
     Delete(usize),
-    /// Comes back under the same name: somebody else.
+    /// Creates the account again under the same name: a different account.
     Create(usize),
     Sweep(Index),
     Reopen,
@@ -41,7 +41,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 0..120)
 }
 
-/// A message as its people would tell it.
+/// A message that was sent.
 #[derive(Debug, Clone)]
 struct Told {
     id: LogIndex,
@@ -52,12 +52,12 @@ struct Told {
 
 struct Story {
     log: Log,
-    /// Who is there, with their sessions.
+    /// Live accounts and their sessions, by position in `PEOPLE`.
     people: BTreeMap<usize, (AccountId, TokenHash)>,
-    /// Everybody there ever was.
+    /// Every account that ever existed.
     accounts: Vec<AccountId>,
     told: Vec<Told>,
-    /// (who, with whom) → shown through, read through; of who is there.
+    /// (reader, other) → displayed through, read through; for live readers.
     marks: BTreeMap<(AccountId, AccountId), (LogIndex, LogIndex)>,
 }
 
@@ -134,7 +134,7 @@ impl Story {
 
     fn mark(&mut self, who: usize, with: usize, shown: &Index, read: &Index) {
         let Some(&(me, session)) = self.people.get(&who) else { return };
-        // Anybody there ever was, and what was ever said.
+        // Any account that ever existed, up to any index so far.
         let with = self.accounts[with % self.accounts.len()];
         let ever = usize::try_from(self.log.index()).unwrap() + 1;
         let (shown, read) = (shown.index(ever) as LogIndex, read.index(ever) as LogIndex);
@@ -152,7 +152,7 @@ impl Story {
         }
     }
 
-    /// Every talk of who is there, page by page, is what was told.
+    /// Every talk of the live accounts, read page by page, consists of the messages that were sent.
     fn check_talks(&self, limit: u16) {
         for &(me, session) in self.people.values() {
             let mut waiting = 0;
@@ -176,7 +176,7 @@ impl Story {
         }
     }
 
-    /// What the sender is told of it; nobody knows what a deleted person's client said.
+    /// Returns the delivery status that the sender sees; `None` when the recipient is deleted and their client unknown.
     fn fate(&self, one: &Told) -> Option<Fate> {
         if !self.lives(one.to) {
             return None;
@@ -220,7 +220,7 @@ impl Story {
         }
     }
 
-    /// The list of talks: each once, the newest first.
+    /// The list of talks contains each talk once, the newest first.
     fn check_list(&self, me: AccountId, session: TokenHash, limit: u16) {
         let mut newest = BTreeMap::new();
         for one in self.told.iter().filter(|one| one.from == me || one.to == me) {
@@ -244,7 +244,7 @@ impl Story {
         assert_eq!(all, expected);
     }
 
-    /// Nothing of who is gone is left once everything was swept, and what is counted is there.
+    /// No row of a deleted account is left after all sweeps, and the counters equal the rows.
     fn check_rows(&self) {
         let model = &self.log.model;
         let whose = |key: &[u8]| AccountId(u64::from_be_bytes(key[..8].try_into().unwrap()));

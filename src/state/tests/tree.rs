@@ -1,5 +1,5 @@
-//! The namespace against a plain map: random commands of a few clients on a few paths, judged by an oracle that knows
-//! neither keys nor tables, only which path is what and whose.
+//! The namespace compared with a plain map: random commands of a few clients on a few paths. The oracle knows neither keys
+//! nor tables, only the kind, content and owner at each path.
 
 use super::properties::config;
 use super::*;
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 const CLIENTS: [&str; 4] = ["one", "two", "three", "four"];
 
-/// A path of up to three names out of three: they meet often. Two of them sort around the separator.
+/// Returns paths of up to three names out of three, so that they meet often. Two names sort around the separator.
 fn path() -> impl Strategy<Value = TreePath> {
     proptest::collection::vec(select(vec!["a", "a b", "ab"]), 1..4)
         .prop_map(|names| format!("/{}", names.join("/")).parse().unwrap())
@@ -28,7 +28,7 @@ enum Step {
     Folder(TreePath, bool),
     Touch(TreePath, Option<usize>),
     Write(TreePath, String, bool, Option<usize>),
-    /// The fence of the lock now, or one too old.
+    /// Guarded by the current fencing token of the lock, or by an older one.
     Guarded(TreePath, TreePath, bool),
     Remove(TreePath, bool),
     Acquire(TreePath, usize),
@@ -55,7 +55,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What a path is, as a person would tell it.
+/// Expected node at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Thing {
     kind: Kind,
@@ -66,7 +66,7 @@ struct Thing {
 #[derive(Debug, Default)]
 struct Oracle {
     things: BTreeMap<String, Thing>,
-    /// Clients that have a lease, and since when.
+    /// Clients that have a lease, and the index at which it began.
     leases: BTreeMap<usize, LogIndex>,
     newest_fence: LogIndex,
 }
@@ -140,7 +140,7 @@ impl Oracle {
         let below = |other: &String| other.parse::<TreePath>().unwrap().is_within(path);
         let mut gone: Vec<String> = self.things.keys().filter(|other| below(other)).cloned().collect();
         assert!(recursive || gone.len() == 1, "not with what is in it");
-        // In the order of the tree, as names sort.
+        // In tree order, as the names sort.
         gone.sort_by_key(|path| path.parse::<TreePath>().unwrap().bytes());
         let step = if recursive { SMALL.remove_step } else { 1 };
         assert_eq!(*reply == Reply::Stepped { more: true }, gone.len() > step);
