@@ -1,9 +1,9 @@
 //! Parses the command line, runs the role, returns its exit code.
 
+use ribbit_roles::cli::start;
 use ribbit_roles::cli::{self, Refusal};
-use ribbit_roles::failure::Failure;
-use ribbit_roles::lock::child;
-use ribbit_roles::start;
+use ribbit_roles::common::failure::Failure;
+use ribbit_roles::locks::lock::child;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

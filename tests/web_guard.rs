@@ -15,7 +15,7 @@ mod keys;
 mod site;
 
 use http::{Browser, Reply, exchange};
-use ribbit_roles::network::Network;
+use ribbit_roles::common::network::Network;
 use ribbit_roles::web::limits::{
     CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, CREATIONS, LIVE_STREAMS_PER_ADDRESS_MAX, LOG_INS, POSTS,
 };

@@ -22,7 +22,7 @@ mod tls;
 
 use http::{Reply, exchange};
 use pages::{Pages, refused};
-use ribbit_roles::options::TlsFiles;
+use ribbit_roles::common::options::TlsFiles;
 use rustix::process::{Pid, Signal, kill_process};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;

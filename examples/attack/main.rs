@@ -28,7 +28,7 @@ use clap::Parser;
 use honest::{Honest, Served};
 use raid::{Raid, Target};
 use ribbit_net::keys::Keys;
-use ribbit_roles::cluster_file::ClusterFile;
+use ribbit_roles::common::cluster_file::ClusterFile;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use watched::Watched;

@@ -4,7 +4,7 @@ use crate::network::{self, Network};
 use crate::status_json::Status;
 use ribbit_db::{FileDisk, Store, snapshot};
 use ribbit_net::keys::Keys;
-use ribbit_roles::cluster_file::ClusterFile;
+use ribbit_roles::common::cluster_file::ClusterFile;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::path::{Path, PathBuf};

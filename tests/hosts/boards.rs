@@ -7,7 +7,7 @@ use crate::network;
 use crate::people::{PEOPLE, People, all_backends};
 use ribbit_net::client::ask_status;
 use ribbit_net::frame::{FrameError, Plane};
-use ribbit_roles::cluster_file::ClusterFile;
+use ribbit_roles::common::cluster_file::ClusterFile;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@
 use crate::group::{CENTRE, Group, WEB, backend, usual};
 use crate::network;
 use crate::patience::awaited;
-use ribbit_roles::cluster_file::ClusterFile;
+use ribbit_roles::common::cluster_file::ClusterFile;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -7,7 +7,7 @@ use crate::network::{self, Network};
 use crate::patience::{PAUSE, awaited, awaited_within};
 use crate::status_json::Status;
 use ribbit_net::keys::Keys;
-use ribbit_roles::cluster_file::ClusterFile;
+use ribbit_roles::common::cluster_file::ClusterFile;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File};
 use std::io::Write;

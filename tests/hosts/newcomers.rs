@@ -3,7 +3,7 @@
 
 use crate::group::{CENTRE, Group, HEAL_MAX, WEB, usual};
 use crate::patience::awaited_within;
-use ribbit_roles::cluster_file::ClusterFile;
+use ribbit_roles::common::cluster_file::ClusterFile;
 use std::fs;
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::group::Group;
 use crate::keys::keys;
-use ribbit_roles::options::WebOptions;
+use ribbit_roles::common::options::WebOptions;
 use ribbit_roles::web;
 use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;

@@ -10,6 +10,7 @@ use ribbit_db::snapshot::SnapshotHead;
 use ribbit_db::{
     Configuration, Disk, EntryKind, FileDisk, HardState, Identity, LogEntry, Position, Store, record,
 };
+use ribbit_fuzz::bodies::{TARGETS, part, rules};
 use ribbit_net::frame::{self, Plane, WIRE_VERSION};
 use ribbit_net::handshake::Preface;
 use ribbit_net::http;
@@ -17,14 +18,13 @@ use ribbit_net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreN
 use ribbit_net::protocol::{
     Answer, AnswerFrame, Ask, AskFrame, Directory, MemberInfo, NewAccount, Password, Why,
 };
-use ribbit_roles::cluster_file::ClusterFile;
-use ribbit_roles::terminal::commands::TABLE;
+use ribbit_roles::client::terminal::commands::TABLE;
+use ribbit_roles::common::cluster_file::ClusterFile;
 use ribbit_state::command::Proposal;
 use ribbit_state::query::Whom;
 use ribbit_state::{
     ClusterId, Consistency, HistoryId, Query, Request, RequestId, Role, Token, TreePath, Wanted,
 };
-use ribbit_fuzz::bodies::{TARGETS, part, rules};
 use serde::Serialize;
 use std::fs;
 use std::path::Path;
@@ -96,8 +96,9 @@ fn seeds(target: &str) -> Seeds {
             patch(320, &[7; 4]),
         ],
         "terminal" => {
-            let line =
-                |entry: &ribbit_roles::terminal::commands::Entry| format!("/{} bob see you", entry.name);
+            let line = |entry: &ribbit_roles::client::terminal::commands::Entry| {
+                format!("/{} bob see you", entry.name)
+            };
             TABLE
                 .iter()
                 .map(|entry| line(entry).into_bytes())

@@ -1,7 +1,7 @@
 //! Files that people may write by hand: environment files, ports files, cluster files.
 
-use ribbit_roles::cluster_file::ClusterFile;
-use ribbit_roles::env_file;
+use ribbit_roles::common::cluster_file::ClusterFile;
+use ribbit_roles::common::env_file;
 
 pub fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(data);

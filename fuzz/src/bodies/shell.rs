@@ -1,6 +1,6 @@
 //! Lines of `ribbit shell`: taken apart, completed, understood.
 
-use ribbit_roles::shell::{commands, words};
+use ribbit_roles::locks::shell::{commands, words};
 
 pub fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(data);

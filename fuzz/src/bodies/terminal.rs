@@ -1,6 +1,6 @@
 //! Lines of the terminal client, and what is said to those that are none.
 
-use ribbit_roles::terminal::commands::{self, Command, Typed};
+use ribbit_roles::client::terminal::commands::{self, Command, Typed};
 use ribbit_ui::plain;
 
 /// What is wrong is said in one line that fits a screen.

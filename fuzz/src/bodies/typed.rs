@@ -1,6 +1,7 @@
 //! Small things as people type them behind flags: names of members, spans, sizes, addresses, places of the namespace.
 
-use ribbit_roles::{address, cli::typed};
+use ribbit_roles::cli::typed;
+use ribbit_roles::common::address;
 use ribbit_state::TreePath;
 use ribbit_state::rows::Key;
 

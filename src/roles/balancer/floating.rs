@@ -10,7 +10,7 @@
 //!     └── remove, close the lease ◀── the lease is lost, the interface is down, this balancer ends
 //! ```
 //!
-//! - **At most one holder.** A holder gives up at half of the lease ([`crate::lease`]), and the next one gets the lock
+//! - **At most one holder.** A holder gives up at half of the lease ([`crate::locks::lease`]), and the next one gets the lock
 //!   after all of it. A holder that is killed or stopped (SIGSTOP, starved) cannot remove the address, but its kernel does:
 //!   the address has a lifetime of a second, which ends before the lease. A new holder first probes the network and does not
 //!   take the address while any other machine answers for it, including machines outside the cluster.
@@ -29,11 +29,11 @@ use super::limits::{
     FLOATING_LIFETIME_S, FLOATING_LOOK_EVERY, FLOATING_PROBE_WAIT, FLOATING_PROBES, FLOATING_RENEW_EVERY,
     FLOATING_RENEW_MAX,
 };
-use crate::failure::{Exit, Failure};
-use crate::lease::{Lease, Pace};
-use crate::namespace::{Namespace, floating_path};
+use crate::common::failure::{Exit, Failure};
+use crate::common::options::FloatingOptions;
+use crate::locks::lease::{Lease, Pace};
+use crate::locks::namespace::{Namespace, floating_path};
 use crate::node::host_name;
-use crate::options::FloatingOptions;
 use ribbit_net::keys::Keys;
 use ribbit_net::lan::address::{self, Put};
 use ribbit_net::lan::arp::{Ether, Mac, mac_words};

@@ -2,9 +2,9 @@
 
 use super::flags::{GroupFlags, StatusFlags};
 use super::{or_default, own_group};
-use crate::address;
-use crate::failure::Failure;
-use crate::options::{BackupOptions, BackupTo, RestoreOptions, VerifyOptions};
+use crate::common::address;
+use crate::common::failure::Failure;
+use crate::common::options::{BackupOptions, BackupTo, RestoreOptions, VerifyOptions};
 use clap::{ArgMatches, Args};
 use std::path::{Path, PathBuf};
 

@@ -6,8 +6,8 @@ use super::client_flags::{
 };
 use super::flags::GroupFlags;
 use super::{Job, Refusal, client_server, find_group, group, web};
-use crate::failure::Failure;
-use crate::options::{PersonOptions, PersonVerb, TerminalOptions, VerbOptions, Whose};
+use crate::common::failure::Failure;
+use crate::common::options::{PersonOptions, PersonVerb, TerminalOptions, VerbOptions, Whose};
 use clap::ArgMatches;
 
 pub fn client(flags: ClientFlags, matches: &ArgMatches) -> Result<Job, Refusal> {

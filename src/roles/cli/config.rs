@@ -5,8 +5,8 @@
 //! refused, so that a typing error is not passed over in silence; keys of other commands are fine, one file may
 //! serve several. Keys that do not begin with RIBBIT_ are others' business, except RUST_LOG.
 
-use crate::env_file::{self, Entry};
-use crate::failure::{Exit, Failure};
+use crate::common::env_file::{self, Entry};
+use crate::common::failure::{Exit, Failure};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::collections::BTreeSet;
 use std::ffi::OsString;

@@ -1,6 +1,6 @@
 //! The flags of `demo`, and what they make of them.
 
-use crate::options::{DemoOptions, Scene};
+use crate::common::options::{DemoOptions, Scene};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ValueEnum};
 

@@ -4,8 +4,8 @@
 use super::find_group::{path_of_cluster_file, settings_folder};
 use super::flags::DISK_QUOTA;
 use super::{DATA_DIR, INSTALLED, STATE_DIR, typed};
-use crate::address;
-use crate::options::DoctorOptions;
+use crate::common::address;
+use crate::common::options::DoctorOptions;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 use std::path::{Path, PathBuf};

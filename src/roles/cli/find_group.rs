@@ -4,12 +4,12 @@
 use super::flags::GroupFlags;
 use super::server_options::without_doubles;
 use super::{CREDENTIALS, INSTALLED, STATE_DIR, or_default};
-use crate::address_book::AddressBook;
-use crate::cluster_file::ClusterFile;
-use crate::failure::{Exit, Failure};
-use crate::known::KnownServers;
-use crate::options::Group;
-use crate::ports::Ports;
+use crate::common::address_book::AddressBook;
+use crate::common::cluster_file::ClusterFile;
+use crate::common::failure::{Exit, Failure};
+use crate::common::known::KnownServers;
+use crate::common::options::Group;
+use crate::common::ports::Ports;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 use ribbit_net::keys::{Keys, PublicKey};

@@ -1,6 +1,6 @@
 //! The flags of a balancer that holds an address for the group, and what they make of them.
 
-use crate::options::FloatingOptions;
+use crate::common::options::FloatingOptions;
 use clap::Args;
 use std::net::Ipv4Addr;
 

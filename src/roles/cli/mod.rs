@@ -33,21 +33,22 @@ pub mod found_flags;
 mod help;
 mod man;
 mod server_options;
+pub mod start;
 pub mod tree_flags;
 pub mod typed;
 pub mod user_flags;
 pub mod web_flags;
 
-use crate::cluster_file::ClusterFile;
-use crate::failure::{Exit, Failure};
-use crate::options::{
+use crate::common::cluster_file::ClusterFile;
+use crate::common::failure::{Exit, Failure};
+use crate::common::options::{
     BackupOptions, BalancerOptions, BenchOp, BenchOptions, BenchServers, CertOptions, ClientServerOptions,
     DemoOptions, DirectoryOptions, DoctorOptions, Fate, HealthOptions, InitOptions, KeyOptions, LockOptions,
     MemberOptions, NodeOptions, RecoverOptions, RestoreOptions, ShellOptions, StatusOptions, TerminalOptions,
     UpOptions, UserOptions, VerbOptions, VerifyOptions, WatchOptions, WebOptions,
 };
-use crate::shell::commands;
-use crate::systemd;
+use crate::common::systemd;
+use crate::locks::shell::commands;
 use bench_flags::{BenchFlags, ConsistencyFlag, OpFlag};
 use clap::{ArgMatches, FromArgMatches};
 use config::Config;
@@ -326,7 +327,7 @@ pub fn words_for(arguments: &[OsString]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::Ports;
+    use crate::common::ports::Ports;
 
     fn parse_line(line: &str) -> Result<Invocation, Refusal> {
         parse(line.split_whitespace().map(OsString::from))

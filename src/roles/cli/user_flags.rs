@@ -3,8 +3,8 @@
 use super::client_flags::AskingFlags;
 use super::flags::GroupFlags;
 use super::{help, own_group};
-use crate::failure::Failure;
-use crate::options::{UserOptions, UserVerb};
+use crate::common::failure::Failure;
+use crate::common::options::{UserOptions, UserVerb};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, ArgMatches, Args, Subcommand, ValueEnum};
 use ribbit_state::LogIndex;

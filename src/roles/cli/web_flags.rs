@@ -2,10 +2,10 @@
 
 use super::flags::GroupFlags;
 use super::typed;
-use crate::address;
-use crate::failure::{Exit, Failure};
-use crate::network::Network;
-use crate::options::{CertOptions, TlsFiles};
+use crate::common::address;
+use crate::common::failure::{Exit, Failure};
+use crate::common::network::Network;
+use crate::common::options::{CertOptions, TlsFiles};
 use clap::{Args, value_parser};
 use std::path::{Path, PathBuf};
 

@@ -15,9 +15,9 @@ mod persistence;
 mod replication;
 mod stage;
 
-use super::failure::{Exit, Failure};
-use super::options::{DemoOptions, Scene};
-use super::output;
+use crate::common::failure::{Exit, Failure};
+use crate::common::options::{DemoOptions, Scene};
+use crate::common::output;
 use ribbit_net::survey::Survey;
 use ribbit_ui::demo::{self, Claim, Marks};
 use smol::Timer;

@@ -2,8 +2,8 @@
 
 use super::stage::{PROCESSES, Stage, VOTERS, seconds};
 use super::{Teller, begin};
-use crate::failure::Failure;
-use crate::person::Person;
+use crate::client::session::Person;
+use crate::common::failure::Failure;
 use ribbit_state::LogIndex;
 use ribbit_state::limits::TALK_PAGE_MAX;
 use ribbit_state::query::Whom;

@@ -2,9 +2,9 @@
 
 use super::stage::{PAUSE, Stage, VOTERS, seconds};
 use super::{Teller, begin};
-use crate::failure::{Exit, Failure};
-use crate::output;
-use crate::person::Person;
+use crate::client::session::Person;
+use crate::common::failure::{Exit, Failure};
+use crate::common::output;
 use ribbit_state::Role;
 use ribbit_state::limits::TALK_PAGE_MAX;
 use ribbit_state::query::Whom;

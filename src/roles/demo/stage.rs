@@ -4,11 +4,11 @@
 //! bring nobody back, so what dies stays dead until it is switched on again. If this process is killed, `up` and its
 //! children end by themselves: their standard input ends.
 
-use crate::cluster_file::ClusterFile;
-use crate::failure::{Exit, Failure};
-use crate::options::{Group, PersonOptions};
-use crate::person::Person;
-use crate::ports::Ports;
+use crate::client::session::Person;
+use crate::common::cluster_file::ClusterFile;
+use crate::common::failure::{Exit, Failure};
+use crate::common::options::{Group, PersonOptions};
+use crate::common::ports::Ports;
 use crate::up::probe::{formed, reached_at, serves};
 use crate::up::supervisor::{Slot, Supervisor};
 use ribbit_net::keys::Keys;

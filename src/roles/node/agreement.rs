@@ -15,8 +15,8 @@
 //! The digest is a sum of checksums of 32 bits each. It finds bugs, but not a deliberately constructed collision.
 
 use super::{Node, describe, lost};
-use crate::failure::{Exit, Failure};
-use crate::options::NodeOptions;
+use crate::common::failure::{Exit, Failure};
+use crate::common::options::NodeOptions;
 use ribbit_db::digest::DigestAt;
 use ribbit_net::limits::PEERS_MAX;
 use ribbit_replica::Failing;

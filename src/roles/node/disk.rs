@@ -14,8 +14,8 @@
 //! deleted rows but rarely returns it to the file system, so deleting makes room inside the file only.
 
 use super::Node;
-use crate::failure::{Exit, Failure};
-use crate::options::NodeOptions;
+use crate::common::failure::{Exit, Failure};
+use crate::common::options::NodeOptions;
 use ribbit_net::health::no_room;
 use ribbit_net::protocol::StoreStatus;
 use std::fs;

@@ -10,8 +10,8 @@
 
 use super::seeds::{self, Seeds};
 use super::{Node, lost};
-use crate::failure::{Exit, Failure};
-use crate::options::NodeOptions;
+use crate::common::failure::{Exit, Failure};
+use crate::common::options::NodeOptions;
 use ribbit_db::{Configuration, Identity, Store};
 use ribbit_net::client::{ask_once, ask_status};
 use ribbit_net::frame::{FrameError, Plane};

@@ -11,8 +11,8 @@
 //! One old store is kept, in the folder `aside`. The next one replaces it.
 
 use super::{Node, seeds, twin};
-use crate::failure::{Exit, Failure};
-use crate::write_file;
+use crate::common::failure::{Exit, Failure};
+use crate::common::write_file;
 use ribbit_db::disk::{STORE_FILE, log_names, private_file};
 use ribbit_net::client::ask_once;
 use ribbit_net::frame::Plane;

@@ -65,11 +65,11 @@ mod tokens;
 mod twin;
 mod whereabouts;
 
-use super::failure::{Exit, Failure};
-use super::network::Network;
-use super::options::NodeOptions;
-use super::panics;
-use super::systemd::{notify, sockets};
+use crate::common::failure::{Exit, Failure};
+use crate::common::network::Network;
+use crate::common::options::NodeOptions;
+use crate::common::panics;
+use crate::common::systemd::{notify, sockets};
 use agreement::Agreement;
 use async_net::TcpListener;
 use coordination::Coordination;
@@ -108,7 +108,7 @@ const FAREWELL: Duration = Duration::from_millis(150);
 const LAST_WRITES: Duration = Duration::from_secs(2);
 
 /// State shared by all parts of a running node.
-pub(super) struct Node {
+pub(crate) struct Node {
     pub options: NodeOptions,
     pub whereabouts: Whereabouts,
     pub seeds: Seeds,
@@ -136,7 +136,7 @@ pub(super) struct Node {
 }
 
 /// State of a node that belongs to a cluster.
-pub(super) struct Member {
+pub(crate) struct Member {
     pub identity: Identity,
     pub replica: Replica,
     pub peers: Arc<Peers>,
@@ -457,7 +457,7 @@ const TEST_DISK_RESERVE: &str = "RIBBIT_TEST_DISK_RESERVE";
 ///
 /// # Errors
 /// `Configuration` when the value is not a number.
-pub(super) fn number_for_tests(name: &str) -> Result<Option<u64>, Failure> {
+pub(crate) fn number_for_tests(name: &str) -> Result<Option<u64>, Failure> {
     let Some(value) = std::env::var_os(name) else { return Ok(None) };
     match value.to_str().and_then(|text| text.parse().ok()) {
         Some(number) => Ok(Some(number)),
@@ -564,7 +564,7 @@ async fn become_member(
 }
 
 /// Returns the machine's host name, or an empty string if it has none.
-pub(super) fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_string()
 }
 
@@ -580,13 +580,13 @@ fn ticks_of(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX) / TICK_MS
 }
 
-pub(super) fn random_u64() -> u64 {
+pub(crate) fn random_u64() -> u64 {
     let mut bytes = [0; 8];
     fill_random(&mut bytes);
     u64::from_le_bytes(bytes)
 }
 
-pub(super) fn random_history() -> HistoryId {
+pub(crate) fn random_history() -> HistoryId {
     let mut bytes = [0; 16];
     fill_random(&mut bytes);
     HistoryId(u128::from_le_bytes(bytes))
@@ -597,6 +597,6 @@ fn fill_random(bytes: &mut [u8]) {
 }
 
 /// Returns the name of a member for logs, or its Raft id if its name is not known.
-pub(super) fn describe(id: RaftId, info: Option<&MemberInfo>) -> String {
+pub(crate) fn describe(id: RaftId, info: Option<&MemberInfo>) -> String {
     info.map_or_else(|| format!("member {id}"), MemberInfo::name)
 }

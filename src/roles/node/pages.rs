@@ -3,7 +3,7 @@
 //! They describe this member alone. `ribbit health` checks the whole cluster.
 
 use super::Node;
-use crate::process;
+use crate::common::process;
 use ribbit_net::http::{Page, Status};
 use ribbit_net::protocol::NodeStatus;
 use ribbit_ui::metrics::{self, Connections};

@@ -8,7 +8,7 @@
 //! weaker and replaces it (`credentials`).
 
 use super::number_for_tests;
-use crate::failure::{Exit, Failure};
+use crate::common::failure::{Exit, Failure};
 use argon2::password_hash::{Output, ParamsString, PasswordHash, Salt, SaltString};
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use ribbit_state::limits::PASSWORD_CHARS_MAX;

@@ -10,8 +10,8 @@
 //! store, although the cluster file lists only coordinators. Entries are hints, and their number is bounded.
 
 use super::Node;
-use crate::address_book::AddressBook;
-use crate::options::NodeOptions;
+use crate::common::address_book::AddressBook;
+use crate::common::options::NodeOptions;
 use ribbit_net::client::ask_status;
 use ribbit_net::frame::Plane;
 use ribbit_net::limits::PEERS_MAX;

@@ -384,6 +384,7 @@ impl Asking<'_> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::common::options::NodeOptions;
     use crate::node::agreement::Agreement;
     use crate::node::disk::Disk;
     use crate::node::limits::Limits;
@@ -392,7 +393,6 @@ pub(super) mod tests {
     use crate::node::seeds::Seeds;
     use crate::node::supervised::Pulse;
     use crate::node::whereabouts::Whereabouts;
-    use crate::options::NodeOptions;
     use ribbit_db::{Configuration, FileDisk, Identity, Store};
     use ribbit_net::keys::{KEY_BYTES, Keys};
     use ribbit_net::limits::SUBSCRIBERS_MAX;

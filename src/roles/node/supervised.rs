@@ -5,8 +5,8 @@
 //! an SD card may stall. Ending the process for a stall would only make it read everything again from the same card.
 
 use super::Node;
-use crate::failure::Failure;
-use crate::systemd::{notify, watchdog};
+use crate::common::failure::Failure;
+use crate::common::systemd::{notify, watchdog};
 use ribbit_net::tasks;
 use ribbit_state::RaftId;
 use std::future::pending;

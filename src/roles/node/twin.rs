@@ -5,7 +5,7 @@
 //! address is not this process's own.
 
 use super::Node;
-use crate::failure::{Exit, Failure};
+use crate::common::failure::{Exit, Failure};
 use ribbit_db::Store;
 use ribbit_net::client::ask_status;
 use ribbit_net::frame::Plane;

@@ -10,7 +10,7 @@
 //! never before the socket listens.
 
 use super::Node;
-use crate::options::NodeOptions;
+use crate::common::options::NodeOptions;
 use event_listener::{Event, EventListener};
 use smol::future::FutureExt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};

@@ -1,10 +1,11 @@
 //! The data folder of `up`: made, locked against a second `up`, and removed at the end if it is a temporary one.
 
 use super::ports;
-use crate::cluster_file::ClusterFile;
-use crate::failure::{Exit, Failure};
-use crate::options::DataDir;
-use crate::{systemd, write_file};
+use crate::common::cluster_file::ClusterFile;
+use crate::common::failure::{Exit, Failure};
+use crate::common::options::DataDir;
+use crate::common::systemd;
+use crate::common::write_file;
 use ribbit_db::disk::private_file;
 use ribbit_net::secret;
 use std::fs::{self, File, TryLockError};

@@ -22,11 +22,11 @@ pub mod supervisor;
 
 use crate::cli::flags::{DISK_QUOTA, POSTS_PER_MINUTE};
 use crate::cli::{typed, words_for};
-use crate::failure::{Exit, Failure};
-use crate::options::{Restart, UpOptions};
-use crate::output;
-use crate::ports::Ports;
-use crate::systemd::{self, notify};
+use crate::common::failure::{Exit, Failure};
+use crate::common::options::{Restart, UpOptions};
+use crate::common::output;
+use crate::common::ports::Ports;
+use crate::common::systemd::{self, notify};
 use folder::Folder;
 use probe::{alive_voters, formed, reached_at, serves, voters_of};
 use ribbit_net::keys::Keys;

@@ -5,9 +5,9 @@
 //! then the child dies at its start, and [`renew`] chooses again. The pages' address is said to people, so that one is not
 //! chosen again: all the more it must not be one that the next connection of anybody takes.
 
-use crate::address;
-use crate::failure::{Exit, Failure};
-use crate::ports::Ports;
+use crate::common::address;
+use crate::common::failure::{Exit, Failure};
+use crate::common::ports::Ports;
 use ribbit_state::{MemberName, Role};
 use std::io;
 use std::net::TcpListener;

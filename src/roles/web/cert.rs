@@ -4,10 +4,11 @@
 
 use super::validity::Validity;
 use super::visit::wall_ms;
-use crate::failure::{Exit, Failure};
+use crate::common::failure::{Exit, Failure};
+use crate::common::options::CertOptions;
+use crate::common::output;
+use crate::common::write_file;
 use crate::node::host_name;
-use crate::options::CertOptions;
-use crate::{output, write_file};
 use rcgen::{
     Certificate, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,

@@ -55,9 +55,9 @@ mod visit;
 mod way;
 mod wire;
 
-use super::failure::{Exit, Failure};
-use super::options::WebOptions;
-use super::systemd::{notify, sockets};
+use crate::common::failure::{Exit, Failure};
+use crate::common::options::WebOptions;
+use crate::common::systemd::{notify, sockets};
 use async_net::{TcpListener, TcpStream};
 use async_signal::{Signal, Signals};
 use door::{Counted, Door};

@@ -1,7 +1,7 @@
 //! What was answered, counted for `/metrics`. One thread: plain cells.
 
 use super::answer::{self, Answer};
-use crate::process;
+use crate::common::process;
 use hyper::StatusCode;
 use ribbit_net::http::METRICS_TYPE;
 use ribbit_ui::metrics::{self, Web};

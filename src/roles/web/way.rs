@@ -8,7 +8,7 @@
 //! What stands in X-Forwarded-… counts only when a trusted proxy sent it: anybody can write such a line. Without one
 //! the person is whoever the connection is from.
 
-use crate::network::Network;
+use crate::common::network::Network;
 use hyper::HeaderMap;
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,0 +1,368 @@
+//! The balancer: one stable address in front of the backends. It keeps nothing on disk, so any number of balancers may run.
+//!
+//! ```text
+//!   watch, one per member: NodeStatus every 250 ms ──▶ board: live members, their sync state and number of clients
+//!                                                      │ pick                  │ member dead: cut its connections
+//!   accept ──▶ `GET `: /metrics, /health
+//!         └──▶ preface ──▶ directory plane: answered here
+//!                      └──▶ any other: connect to the picked backend, or the next best ──▶ splice both ways
+//! ```
+//!
+//! - [`board`]: state of the members, and the choice of a backend; [`readers`]: assignment of readers to backends
+//! - [`directory`]: the directory queries `read`, `write`, `down` and `left`
+//! - [`splice`]: one client's connection; [`even`]: rebalancing of connections
+//! - [`floating`]: the floating address, held by one balancer at a time
+//! - [`limits`]: all bounds
+//!
+//! Invariants:
+//! - A connection goes to the live, in-sync backend with the fewest clients. If none is in sync, it goes to one with an open
+//!   store. If there is none at all, the connection is closed at once.
+//! - A member that does not answer for `STATUS_DEADLINE` counts as dead and its connections are closed, because a stopped or
+//!   cut-off backend would hold them for ever. The clients reconnect and reach another backend.
+//! - Bytes are passed on unchanged and encrypted end to end. Before them, the balancer sends the client's address to the
+//!   backend.
+//! - A connection without a preface within `PREFACE_DEADLINE` is closed.
+
+mod board;
+mod directory;
+mod even;
+mod floating;
+pub mod limits;
+mod readers;
+mod splice;
+
+use crate::common::failure::{Exit, Failure};
+use crate::common::network::Network;
+use crate::common::options::BalancerOptions;
+use crate::common::process;
+use crate::common::systemd::{notify, sockets};
+use crate::node::number_for_tests;
+use async_net::{TcpListener, TcpStream};
+use board::{Board, Pick};
+use even::{Evening, Load};
+use event_listener::Event;
+use floating::{Keeper, Kept};
+use limits::{EVEN_EVERY, EVEN_STEPS, LOOK_AGAIN_MAX, LOOK_PAUSE};
+use ribbit_net::frame::{self, FrameError, Plane};
+use ribbit_net::handshake::{self, Accepted, Opening};
+use ribbit_net::http::{self, Page, Status};
+use ribbit_net::keys::Keys;
+use ribbit_net::limits::{CONNECT_DEADLINE, PREFACE_DEADLINE, STATUS_DEADLINE, WATCH_EVERY};
+use ribbit_net::line::Line;
+use ribbit_net::listener::{Gate, accept};
+use ribbit_net::protocol::{Answer, Ask, NodeStatus};
+use ribbit_net::{socket, tasks};
+use ribbit_ui::metrics::{self, Connections};
+use smol::channel::{self, Receiver, Sender};
+use smol::future::FutureExt;
+use smol::io::AsyncWriteExt;
+use std::collections::HashMap;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+pub use board::{Candidate, choose};
+
+/// Test hook: replaces [`EVEN_STEPS`].
+const TEST_EVEN_STEPS: &str = "RIBBIT_TEST_EVEN_STEPS";
+
+/// Runs a balancer until `stop`.
+///
+/// # Errors
+/// - `Refused` when the port is in use or the address is not available yet
+/// - `Configuration` when the address cannot be used, or the capabilities for the floating address are missing
+pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+    let even_steps = number_for_tests(TEST_EVEN_STEPS)?.unwrap_or(EVEN_STEPS);
+    if options.floating.is_some() {
+        floating::allowed()?;
+    }
+    let listener = match sockets::inherited()? {
+        Some(listener) => listener,
+        None => TcpListener::bind(&options.listen)
+            .await
+            .map_err(|error| cannot_listen(&options.listen, &error))?,
+    };
+    match listener.local_addr() {
+        Ok(address) => log::info!("balancer: listening on {address}"),
+        Err(error) => log::warn!("balancer: listening on an unknown address: {error}"),
+    }
+    serve(listener, options, even_steps, stop).await;
+    Ok(())
+}
+
+fn cannot_listen(listen: &str, error: &io::Error) -> Failure {
+    let exit = match error.kind() {
+        // Temporary: the port may become free, and the address may appear. A restart can succeed.
+        io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable => Exit::Refused,
+        _ => Exit::Configuration,
+    };
+    Failure::new(exit, format!("cannot listen on {listen}: {error}. Choose another address with --listen"))
+}
+
+/// Balances the connections of `listener` until `stop`, then closes all of them. `even_steps`: number of seconds in which
+/// rebalancing would remove a whole excess of clients at its initial rate.
+pub async fn serve(
+    listener: TcpListener,
+    options: BalancerOptions,
+    even_steps: u64,
+    stop: impl Future<Output = ()>,
+) {
+    let BalancerOptions { seeds, site, keys, trusted_proxies, floating, .. } = options;
+    let gate = Gate::counting(move |address| Network::crowded(&trusted_proxies, address));
+    let board = Arc::new(Mutex::new(Board::new(seeds, site)));
+    let kept = floating.map(|floating| Keeper::new(floating, board.clone(), &keys).start());
+    let (look, looked) = (Arc::default(), Arc::default());
+    let shared = Shared { board, keys, look, looked, has_floating: kept.as_ref().map(Kept::has_it) };
+    let accepting = accept(listener, &gate, |client, place| {
+        let (shared, gate) = (shared.clone(), gate.clone());
+        tasks::spawn(async move {
+            let page = |path: &str| page(path, &shared, &gate);
+            let ended = async {
+                gate.closed().await;
+                Ok(())
+            };
+            let welcomed = client.peer_addr().ok().and_then(|from| gate.welcome(from.ip()));
+            if welcomed.is_some()
+                && let Err(error) = connection(client, &shared, page).or(ended).await
+            {
+                log::debug!("a connection ended: {error}");
+            }
+            drop(place);
+        })
+        .detach();
+    });
+    let serving = notify::serving(|| words(&shared.figures()));
+    let working = keep_watch(shared.clone()).or(even_out(&shared, even_steps)).or(serving);
+    accepting.or(working).or(stop).await;
+    if let Some(kept) = kept {
+        kept.let_go().await;
+    }
+    gate.close();
+}
+
+/// Returns the status line of the systemd unit.
+fn words(figures: &metrics::Balancer) -> String {
+    let metrics::Balancer { serving, in_sync, has_leader, floating, .. } = figures;
+    let leader = if *has_leader { "" } else { "; no leader, writes are unavailable" };
+    let floating = if *floating == Some(true) { "; this balancer holds the floating address" } else { "" };
+    format!("{serving} backends serve people, {in_sync} of them in sync{leader}{floating}")
+}
+
+/// State shared by the watches and the connections.
+#[derive(Clone)]
+struct Shared {
+    /// Never locked across an await.
+    board: Arc<Mutex<Board>>,
+    keys: Keys,
+    /// Notified to query the members at once.
+    look: Arc<Event>,
+    /// Notified after each query of a member, answered or not.
+    looked: Arc<Event>,
+    /// True while this balancer holds the floating address. `None` without `--floating`.
+    has_floating: Option<Arc<AtomicBool>>,
+}
+
+impl Shared {
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().expect("nothing panics while it holds this lock")
+    }
+
+    /// Waits until all members that answered last time were queried again, at most `LOOK_AGAIN_MAX`: the leader may have
+    /// changed since. Concurrent callers share the queries.
+    async fn look_again(&self) {
+        let begin = Instant::now();
+        let asked_again = async {
+            loop {
+                let looked = self.looked.listen();
+                if self.board().all_asked_since(begin) {
+                    return;
+                }
+                self.look.notify(usize::MAX);
+                looked.await;
+            }
+        };
+        let late = async {
+            smol::Timer::after(LOOK_AGAIN_MAX).await;
+        };
+        smol::future::or(asked_again, late).await;
+    }
+
+    fn figures(&self) -> metrics::Balancer {
+        let floating = self.has_floating.as_ref().map(|has| has.load(Ordering::Relaxed));
+        metrics::Balancer { floating, ..self.board().figures(Instant::now()) }
+    }
+
+    /// Records that the member at `address` does not answer. Its connections are cut and it gets no new ones.
+    fn found_silent(&self, address: &str) {
+        self.board().heard(address, None);
+    }
+}
+
+/// Keeps one watch task for every address on the board.
+async fn keep_watch(shared: Shared) {
+    let (changed, changes): (Sender<()>, Receiver<()>) = channel::bounded(1);
+    let mut watches: HashMap<String, smol::Task<()>> = HashMap::new();
+    loop {
+        let addresses = shared.board().addresses();
+        watches.retain(|address, _| addresses.contains(address)); // dropping a task ends it
+        for address in addresses {
+            let watch = || tasks::spawn(watch(shared.clone(), address.clone(), changed.clone()));
+            watches.entry(address.clone()).or_insert_with(watch);
+        }
+        if changes.recv().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Ends quiet connections of backends with too many clients. Never returns.
+async fn even_out(shared: &Shared, steps: u64) {
+    let mut evening = Evening::new(steps);
+    loop {
+        smol::Timer::after(EVEN_EVERY).await;
+        let mut board = shared.board();
+        let (addresses, loads): (Vec<String>, Vec<Load>) = board.loads().into_iter().unzip();
+        for at in evening.step(&loads) {
+            if board.end_a_quiet_one(&addresses[at]) {
+                log::debug!("rebalancing one of {} clients of {}", loads[at].clients, addresses[at]);
+                evening.ended();
+            }
+        }
+    }
+}
+
+/// Queries the status of one member periodically. Never returns.
+async fn watch(shared: Shared, address: String, changed: Sender<()>) {
+    let mut line = None;
+    loop {
+        let wanted = shared.look.listen();
+        let begin = Instant::now();
+        let status = node_status(&mut line, &address, &shared.keys).await.ok();
+        if shared.board().heard_at(&address, status, begin) {
+            let _ = changed.try_send(()); // if full, a look at the addresses is already due
+        }
+        shared.looked.notify(usize::MAX);
+        let soon = async {
+            wanted.await;
+            smol::Timer::at(begin + LOOK_PAUSE).await;
+        };
+        let usual = async {
+            smol::Timer::at(begin + WATCH_EVERY).await;
+        };
+        smol::future::or(soon, usual).await;
+    }
+}
+
+/// Queries a member's status over the open connection in `line`, or over a new one if that was lost. A connection that times
+/// out is dropped, because a late answer on it would be useless.
+///
+/// # Errors
+/// The member cannot be reached or does not answer in time.
+async fn node_status(line: &mut Option<Line>, address: &str, keys: &Keys) -> Result<NodeStatus, FrameError> {
+    let mut open = match line.take() {
+        Some(open) => open,
+        None => Line::open(address, Plane::Status, keys).await?,
+    };
+    let mut answer = asked(&open).await;
+    if answer.as_ref().is_err_and(|error| !matches!(error, FrameError::TimedOut)) {
+        open = Line::open(address, Plane::Status, keys).await?;
+        answer = asked(&open).await;
+    }
+    match answer? {
+        Answer::NodeStatus(status) => {
+            *line = Some(open);
+            Ok(*status)
+        }
+        _ => Err(FrameError::Malformed),
+    }
+}
+
+async fn asked(open: &Line) -> Result<Answer, FrameError> {
+    frame::within(STATUS_DEADLINE, open.ask(&Ask::NodeStatus, STATUS_DEADLINE, Duration::ZERO)).await
+}
+
+/// Serves one connection: answers HTTP and directory queries, splices all others to a backend.
+async fn connection(
+    mut client: TcpStream,
+    shared: &Shared,
+    page: impl FnOnce(&str) -> Option<Page>,
+) -> Result<(), FrameError> {
+    let opening = frame::within(PREFACE_DEADLINE, handshake::read_opening(&mut client)).await?;
+    let arrival = match opening {
+        Opening::Ribbit(arrival) => arrival,
+        Opening::Http => return http::answer(&mut client, page).await,
+    };
+    if arrival.preface.plane != Plane::Directory {
+        let said = handshake::carry(&mut client, arrival, &shared.keys);
+        let said = frame::within(PREFACE_DEADLINE, said).await?;
+        return splice_to_best(client, &said, shared).await;
+    }
+    let accepting = handshake::accept(client, arrival, &shared.keys);
+    let Accepted { channel, .. } = frame::within(PREFACE_DEADLINE, accepting).await?;
+    directory::converse(channel, shared).await
+}
+
+/// Returns the monitoring page at `path`, or `None` if there is none.
+fn page(path: &str, shared: &Shared, gate: &Gate) -> Option<Page> {
+    let figures = shared.figures();
+    match path {
+        "/metrics" => {
+            let (accepted, refused) = gate.totals();
+            let connections = Connections { open: gate.connections() as u64, accepted, refused };
+            Some(Page::metrics(metrics::balancer(&figures, process::now(), connections)))
+        }
+        "/health" => Some(match (figures.serving, figures.in_sync, figures.has_leader) {
+            (0, ..) => Page::words(Status::Unavailable, "down: no backend serves people"),
+            (_, 0, _) | (.., false) => {
+                Page::words(Status::Unavailable, "down: the cluster has no leader, writes are unavailable")
+            }
+            _ => Page::words(Status::Ok, "fine"),
+        }),
+        _ => None,
+    }
+}
+
+/// Splices one client to the best backend that accepts the connection, until either side ends or the backend dies. `said`:
+/// bytes to send to the backend first.
+async fn splice_to_best(client: TcpStream, said: &[u8], shared: &Shared) -> Result<(), FrameError> {
+    let mut tried = Vec::new();
+    loop {
+        let picked = shared.board().pick(&tried);
+        let Some(pick) = picked else {
+            log::debug!("no backend for a client; {} tried", tried.len());
+            return Ok(());
+        };
+        match connect(&pick, said).await {
+            Ok(server) => {
+                let cut = async {
+                    pick.cut().await;
+                    Ok(())
+                };
+                return Ok(pick.splice.carry(client, server).or(cut).await?);
+            }
+            Err(error) => {
+                log::debug!("cannot connect to {}: {error}", pick.address);
+                tried.push(pick.address.clone());
+            }
+        }
+    }
+}
+
+/// Connects to the picked backend and sends `said`.
+///
+/// # Errors
+/// The connection fails, takes longer than `CONNECT_DEADLINE`, or the backend is found dead meanwhile.
+async fn connect(pick: &Pick, said: &[u8]) -> Result<TcpStream, FrameError> {
+    let connecting = frame::within(CONNECT_DEADLINE, async {
+        let mut stream = TcpStream::connect(&pick.address).await?;
+        socket::tune(&stream)?;
+        stream.write_all(said).await?;
+        Ok(stream)
+    });
+    let cut = async {
+        pick.cut().await;
+        Err(FrameError::Closed)
+    };
+    connecting.or(cut).await
+}

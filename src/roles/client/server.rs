@@ -1,0 +1,147 @@
+//! `ribbit client server`: which server this client should use.
+//!
+//! The client's id is asked for once and kept in the data folder, with the history that gave it out: another history
+//! gives another one. What was used last is kept beside it, so that the answer can say whether it has changed.
+
+use crate::common::env_file;
+use crate::common::failure::{Exit, Failure};
+use crate::common::options::ClientServerOptions;
+use crate::common::output;
+use crate::common::write_file;
+use ribbit_net::client::ask_status;
+use ribbit_net::frame::Plane;
+use ribbit_net::homing::{self, Homed};
+use ribbit_net::keys::Keys;
+use serde::Serialize;
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// In the data folder: who this client is.
+const FILE_NAME: &str = "client";
+
+/// # Errors
+/// 3: nobody answers, or nobody serves; 1: the id cannot be kept.
+pub async fn run(options: &ClientServerOptions) -> Result<(), Failure> {
+    let (seeds, keys) = (&options.group.seeds, &options.group.keys);
+    let unreachable = |why| {
+        let asked = seeds.join(", ");
+        Failure::new(Exit::Unreachable, format!("{why}; asked {asked} (from {})", options.group.found_in))
+    };
+    let path = options.data_dir.join(FILE_NAME);
+    let history = history(seeds, keys).await.ok_or_else(|| unreachable("nobody answers".to_string()))?;
+    let kept = Kept::read(&path)?.filter(|kept| kept.history == history);
+    let (client, before) = match (options.id, kept) {
+        (Some(id), _) => (id, options.before.clone()),
+        (None, Some(kept)) => (kept.client, options.before.clone().or(kept.server)),
+        (None, None) => {
+            let number = homing::number(seeds, keys).await.map_err(|why| unreachable(why.to_string()))?;
+            (number, options.before.clone())
+        }
+    };
+    let homed = homing::home(seeds, keys, client, before.as_deref()).await;
+    let homed = homed.map_err(|_| unreachable("no server serves people".to_string()))?;
+    if options.id.is_none() {
+        let kept = Kept { history, client, server: Some(homed.server.address.clone()) };
+        kept.write(&path)?;
+    }
+    output::line(&if options.json { json(client, &homed) } else { words(client, &homed) });
+    Ok(())
+}
+
+async fn history(seeds: &[String], keys: &Keys) -> Option<String> {
+    for address in seeds {
+        if let Ok(status) = ask_status(address, Plane::Status, keys).await
+            && let Some(history) = status.history
+        {
+            return Some(history.to_string());
+        }
+    }
+    None
+}
+
+/// What this client knows of itself.
+struct Kept {
+    history: String,
+    client: u64,
+    server: Option<String>,
+}
+
+impl Kept {
+    /// Nothing when there is none.
+    ///
+    /// # Errors
+    /// 78: it is there and cannot be read.
+    fn read(path: &Path) -> Result<Option<Kept>, Failure> {
+        let wrong = |what: String| {
+            let text = format!(
+                "cannot read this client's id in {}: {what}; delete the file, and it gets another one",
+                path.display()
+            );
+            Failure::new(Exit::Configuration, text)
+        };
+        match std::fs::read_to_string(path) {
+            Ok(text) => Kept::parse(&text).map(Some).ok_or_else(|| wrong("it is damaged".into())),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+            Err(error) => Err(wrong(error.to_string())),
+        }
+    }
+
+    fn parse(text: &str) -> Option<Kept> {
+        let entries = env_file::parse(text).ok()?;
+        let value =
+            |key: &str| entries.iter().find(|entry| entry.key == key).map(|entry| entry.value.clone());
+        Some(Kept {
+            history: value("HISTORY")?,
+            client: value("CLIENT")?.parse().ok()?,
+            server: value("SERVER"),
+        })
+    }
+
+    fn write(&self, path: &Path) -> Result<(), Failure> {
+        let mut entries = vec![
+            ("HISTORY".to_string(), self.history.clone()),
+            ("CLIENT".to_string(), self.client.to_string()),
+        ];
+        entries.extend(self.server.iter().map(|server| ("SERVER".to_string(), server.clone())));
+        let folder = path.parent().map_or(Ok(()), write_file::make_folder);
+        folder.and_then(|()| write_file::replace(path, &env_file::format(entries))).map_err(|error| {
+            Failure::new(Exit::Refused, format!("{} cannot be written: {error}", path.display()))
+        })
+    }
+}
+
+fn words(client: u64, homed: &Homed) -> String {
+    let Homed { server, changed } = homed;
+    let away = match server.name.site == server.home {
+        true => String::new(),
+        false => format!(", since nobody of cluster {} is there", server.home),
+    };
+    let changed = if *changed { "; that has changed" } else { "" };
+    format!(
+        "client {client} of cluster {}: {} at {}{away}{changed}",
+        server.home, server.name, server.address
+    )
+}
+
+#[derive(Serialize)]
+struct ServerJson {
+    client: u64,
+    home: u32,
+    server: String,
+    cluster: u32,
+    address: String,
+    changed: bool,
+}
+
+fn json(client: u64, homed: &Homed) -> String {
+    let Homed { server, changed } = homed;
+    let json = ServerJson {
+        client,
+        home: server.home,
+        server: server.name.to_string(),
+        cluster: server.name.site,
+        address: server.address.clone(),
+        changed: *changed,
+    };
+    serde_json::to_string(&json).expect("plain data always serialises")
+}

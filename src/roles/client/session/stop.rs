@@ -1,0 +1,123 @@
+//! Why something that a person asked for did not come to pass, and how a script is told.
+
+use crate::common::failure::{Exit, Failure};
+use ribbit_net::client::Unreachable;
+use ribbit_net::protocol::Why;
+use ribbit_state::{Code, Denied};
+use ribbit_ui::words::{self, Trouble};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Refused, for good.
+    Denied(Denied),
+    /// A write that nobody has decided.
+    Undecided(Unreachable),
+    /// A read that nobody has answered.
+    Unread(Unreachable),
+}
+
+impl Stop {
+    pub fn unread(why: Unreachable) -> Stop {
+        Stop::Unread(why)
+    }
+    pub fn undecided(why: Why) -> Stop {
+        Stop::Undecided(Unreachable::Undecided(why))
+    }
+    /// Nobody is logged in, or not any more.
+    pub fn lacks_session(self) -> bool {
+        matches!(self, Stop::Denied(Denied { code: Code::NotLoggedIn, .. }))
+    }
+    /// There is nobody to ask: every server was tried, several times.
+    pub fn finds_nobody(self) -> bool {
+        match self {
+            Stop::Denied(_) => false,
+            Stop::Undecided(why) | Stop::Unread(why) => {
+                matches!(why, Unreachable::Nobody | Unreachable::Undecided(Why::NotServing))
+            }
+        }
+    }
+    /// There are servers, and none of them could answer: that may change.
+    pub fn may_pass(self) -> bool {
+        self.is_unreachable() && !self.finds_nobody() && self != Stop::Unread(Unreachable::Spared)
+    }
+    /// Nobody answered: it may be asked again.
+    pub fn is_unreachable(self) -> bool {
+        !matches!(self, Stop::Denied(_))
+    }
+}
+
+impl From<Denied> for Stop {
+    fn from(denied: Denied) -> Stop {
+        Stop::Denied(denied)
+    }
+}
+impl From<Unreachable> for Stop {
+    /// Of a write.
+    fn from(why: Unreachable) -> Stop {
+        Stop::Undecided(why)
+    }
+}
+
+/// A sentence without a full stop.
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Stop::Denied(denied) => f.write_str(&words::denied(*denied)),
+            Stop::Undecided(why) => write!(f, "{why}"),
+            Stop::Unread(why) => match Trouble::from(*why) {
+                Trouble::Nobody => write!(f, "{}", Unreachable::Nobody),
+                // The latter is the web role's alone.
+                Trouble::Busy | Trouble::TooMany { .. } => write!(f, "{}", Code::Busy),
+                Trouble::Disagree => write!(f, "{}", Code::Unavailable),
+                Trouble::Spared => write!(f, "{}", Unreachable::Spared),
+            },
+        }
+    }
+}
+impl std::error::Error for Stop {}
+
+impl From<Stop> for Failure {
+    fn from(stop: Stop) -> Failure {
+        let exit = match stop {
+            _ if stop.lacks_session() => Exit::NotLoggedIn,
+            Stop::Denied(_) => Exit::Refused,
+            Stop::Undecided(_) | Stop::Unread(_) => Exit::Unreachable,
+        };
+        Failure::new(exit, stop.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ribbit_state::Field;
+
+    #[test]
+    fn what_is_wrong_has_words_and_an_exit_code() {
+        let told = |stop: Stop| (Failure::from(stop).exit, stop.to_string());
+        let denied = |code| Stop::from(Denied::new(code));
+        assert_eq!(
+            told(denied(Code::NotLoggedIn)),
+            (Exit::NotLoggedIn, "you are not logged in (609)".into())
+        );
+        assert_eq!(
+            told(denied(Code::NoSuchUser)),
+            (Exit::Refused, "there is no user with that name (601)".into())
+        );
+        let email = Denied::of(Code::InvalidEntry, Field::Email);
+        let words = "email: that entry is not valid (606): somebody@somewhere";
+        assert_eq!(told(email.into()), (Exit::Refused, words.into()));
+        let nobody = "no servers are running, or none can be reached";
+        let silent = Unreachable::Undecided(Why::NotServing);
+        assert_eq!(told(Stop::unread(silent)), (Exit::Unreachable, nobody.into()));
+        assert_eq!(told(Unreachable::Nobody.into()), (Exit::Unreachable, nobody.into()));
+        // Not that nobody is there: somebody was, and whoever asks again may end the next one.
+        let spared = Stop::unread(Unreachable::Spared);
+        let (exit, words) = told(spared);
+        assert!(exit == Exit::Unreachable && words.starts_with("2 servers stopped while"), "{words}");
+        assert!(!spared.may_pass() && !spared.finds_nobody());
+        // Of a write that may have left, that is said.
+        let (exit, words) = told(silent.into());
+        assert!(exit == Exit::Unreachable && words.ends_with("may or may not have been done"), "{words}");
+    }
+}

@@ -1,0 +1,96 @@
+//! Names that Tab may complete: those that were met in this session, and those that the group has.
+
+use super::commands::{Entry, TABLE, find};
+use crate::common::editor::pair;
+use rustyline::completion::Pair;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Names that are remembered; then the group alone is asked.
+const NAMES_MAX: usize = 1_000;
+
+/// Who was met. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Names(Arc<Mutex<BTreeSet<String>>>);
+
+impl Names {
+    pub fn meet(&self, username: &str) {
+        let mut names = self.names();
+        if names.len() < NAMES_MAX && !names.contains(username) {
+            names.insert(username.to_string());
+        }
+    }
+
+    fn beginning(&self, begin: &str) -> BTreeSet<String> {
+        self.names().iter().filter(|name| name.starts_with(begin)).cloned().collect()
+    }
+
+    fn names(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+/// What may be meant by a line so far, and where what it replaces begins. `ask` asks the group for names that begin so.
+pub fn complete(line: &str, names: &Names, ask: impl Fn(&str) -> Vec<String>) -> (usize, Vec<Pair>) {
+    let begins = line.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+    let word = &line[begins..];
+    let before: Vec<&str> = line[..begins].split_whitespace().collect();
+    let found = match before[..] {
+        [] => commands(word),
+        ["/help"] => commands(&format!("/{}", word.trim_start_matches('/'))),
+        ["/live"] => whole(&["--take-over"], word),
+        ["/feed"] => whole(&["more"], word),
+        [command] if named(command).is_some_and(|entry| entry.names) => people(word, names, ask),
+        _ => Vec::new(),
+    };
+    (begins, found)
+}
+
+fn named(command: &str) -> Option<&'static Entry> {
+    find(&command.strip_prefix('/')?.to_ascii_lowercase())
+}
+
+fn commands(begin: &str) -> Vec<Pair> {
+    let names = TABLE.iter().map(|entry| format!("/{}", entry.name));
+    names.filter(|name| begin.starts_with('/') && name.starts_with(begin)).map(pair).collect()
+}
+
+fn whole(words: &[&str], begin: &str) -> Vec<Pair> {
+    words.iter().filter(|word| word.starts_with(begin)).map(|word| pair((*word).to_string())).collect()
+}
+
+fn people(word: &str, names: &Names, ask: impl Fn(&str) -> Vec<String>) -> Vec<Pair> {
+    let at = if word.starts_with('@') { "@" } else { "" };
+    let begin = word[at.len()..].to_ascii_lowercase();
+    let mut found = names.beginning(&begin);
+    found.extend(ask(&begin));
+    found.into_iter().map(|name| pair(format!("{at}{name}"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_and_names_are_completed() {
+        let names = Names::default();
+        for name in ["bob", "bonny", "carl"] {
+            names.meet(name);
+        }
+        let done = |line: &str| {
+            let asked =
+                |begin: &str| if begin == "bo" { vec!["bo-from-afar".to_string()] } else { Vec::new() };
+            let (begins, found) = complete(line, &names, asked);
+            let found: Vec<String> = found.into_iter().map(|pair| pair.replacement).collect();
+            (begins, found.join("|"))
+        };
+        assert_eq!(done("/p"), (0, "/post |/people ".into()));
+        assert_eq!(done("/dm bo"), (4, "bo-from-afar |bob |bonny ".into()));
+        assert_eq!(done("/DM @BOB"), (4, "@bob ".into()));
+        assert_eq!(done("/live --"), (6, "--take-over ".into()));
+        assert_eq!(done("/help d"), (6, "/dm |/delete ".into()));
+        for nothing in ["bo", "/dm bob bo", "/post bo", "/frog bo"] {
+            assert_eq!(done(nothing).1, "", "{nothing}");
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Direct messages at the terminal, and the marks of what was shown and read.
+//!
+//! A message counts as delivered once it stood on the screen, and as read once its conversation was looked at, or answered
+//! while all of it stood there. The feed counts as read up to what stood there when somebody typed a line after it. Marks
+//! are gathered for a moment and written together.
+
+use super::lines;
+use super::session::{Halt, Session};
+use crate::client::session::stop::Stop;
+use event_listener::Event;
+use ribbit_state::limits::{MESSAGE_CHARS_MAX, TALK_PAGE_MAX, UNREAD_CROAKS_MAX};
+use ribbit_state::query::{Person, Whom};
+use ribbit_state::talks::{Fate, TalkMessage};
+use ribbit_state::text::{check_message, croak_chars};
+use ribbit_state::{AccountId, Code, Command, Denied, LogIndex, MessageCommand, Page, Query, Reply};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Marks are gathered for this long.
+const GATHER: Duration = Duration::from_millis(300);
+/// Messages of one person that are remembered as shown here; with more of them unread, looking at the talk marks them.
+const SHOWN_MAX: usize = 256;
+/// Talks in which it is told how far one's own messages have come.
+const SENT_MAX: usize = 64;
+
+/// How far one is in one talk, and in the feed.
+#[derive(Default)]
+pub struct Marks {
+    /// Delivered and read, to be written.
+    talks: RefCell<BTreeMap<AccountId, (LogIndex, LogIndex)>>,
+    feed_shown: Cell<LogIndex>,
+    feed_read: Cell<LogIndex>,
+    feed_written: Cell<LogIndex>,
+    due: Event,
+    /// Messages of others that stood on this screen.
+    shown: RefCell<BTreeMap<AccountId, BTreeSet<LogIndex>>>,
+    /// The newest message to somebody that was written here, and how far it was told to be.
+    sent: RefCell<BTreeMap<AccountId, (LogIndex, Fate)>>,
+}
+
+impl Marks {
+    /// Croaks up to this one stand on the screen.
+    pub fn saw_feed(&self, croak: LogIndex) {
+        self.feed_shown.set(self.feed_shown.get().max(croak));
+    }
+
+    /// Somebody typed something: whoever does that has seen what stood there.
+    pub fn typed(&self) {
+        if self.feed_shown.get() > self.feed_read.get() {
+            self.feed_read.set(self.feed_shown.get());
+            self.due.notify(usize::MAX);
+        }
+    }
+
+    fn mark(&self, with: AccountId, delivered: LogIndex, read: LogIndex) {
+        let mut talks = self.talks.borrow_mut();
+        let mark = talks.entry(with).or_default();
+        *mark = (mark.0.max(delivered), mark.1.max(read));
+        self.due.notify(usize::MAX);
+    }
+
+    fn take(&self) -> (BTreeMap<AccountId, (LogIndex, LogIndex)>, Option<LogIndex>) {
+        let feed = (self.feed_read.get() > self.feed_written.get()).then(|| self.feed_read.get());
+        (std::mem::take(&mut *self.talks.borrow_mut()), feed)
+    }
+
+    fn is_due(&self) -> bool {
+        !self.talks.borrow().is_empty() || self.feed_read.get() > self.feed_written.get()
+    }
+}
+
+impl Session {
+    /// Writes marks as they become due, without end.
+    ///
+    /// # Errors
+    /// Nobody answers.
+    pub async fn keep_marks(&self) -> Result<(), Stop> {
+        loop {
+            let due = self.marks.due.listen();
+            if !self.marks.is_due() {
+                due.await;
+            }
+            smol::Timer::after(GATHER).await;
+            match self.write_marks().await {
+                // They are due still.
+                Err(stop) if stop.may_pass() => {}
+                done => done?,
+            }
+        }
+    }
+
+    /// Writes what is due.
+    ///
+    /// # Errors
+    /// Nobody answers: they are due still.
+    pub async fn write_marks(&self) -> Result<(), Stop> {
+        let session = self.token()?;
+        let (talks, feed) = self.marks.take();
+        for (with, (delivered_through, read_through)) in talks {
+            let mark = MessageCommand::Mark { session, with, delivered_through, read_through };
+            match self.person.write(Command::Message(mark)).await {
+                Err(stop) if stop.is_unreachable() => {
+                    self.marks.mark(with, delivered_through, read_through);
+                    return Err(stop);
+                }
+                // Who was deleted meanwhile is told nothing.
+                _ => {}
+            }
+        }
+        if let Some(through) = feed {
+            match self.person.write(Command::Message(MessageCommand::ReadFeed { session, through })).await {
+                Err(stop) if stop.is_unreachable() => return Err(stop),
+                _ => self.marks.feed_written.set(through),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a message; how far it gets is told as it gets there.
+    pub async fn send(&self, name: &str, text: &str) -> Result<(), Halt> {
+        if let Err(Denied { code: Code::MessageTooLong, .. }) = check_message(text) {
+            let chars = croak_chars(text);
+            let words =
+                format!("not sent: that is {chars} characters long, {MESSAGE_CHARS_MAX} fit in a message");
+            return Err(self.too_long(words));
+        }
+        let session = self.token()?;
+        let username = ribbit_state::text::fold_username(name)?;
+        let send = MessageCommand::Send { session, username: username.clone(), text: text.to_string() };
+        let sending = self.person.write(Command::Message(send));
+        let id = |written: &Result<Reply, Stop>| match written {
+            Ok(Reply::Sent { message }) => Some(*message),
+            _ => None,
+        };
+        let written = self.lately.writing(sending, id).await;
+        let message = id(&written);
+        written?;
+        self.names.meet(&username);
+        self.screen.show(format!("to @{username}: {}", ribbit_ui::lines::fate(Fate::Saved))).await;
+        let Some(message) = message else { return Ok(()) };
+        // What was answered was read, if all of it stood here.
+        if let Ok(talk) = self.person.talk(Whom::Named(username), None, 1).await {
+            self.remember_sent(talk.with_account, message);
+            let shown = self.marks.shown.borrow();
+            let unread = shown.get(&talk.with_account).map(|ids| ids.range(talk.read_through + 1..));
+            if let Some(unread) = unread
+                && let (count, Some(newest)) = (unread.clone().count(), unread.max())
+                && u32::try_from(count) == Ok(talk.waiting)
+            {
+                self.marks.mark(talk.with_account, *newest, *newest);
+            }
+        }
+        Ok(())
+    }
+
+    fn remember_sent(&self, with: AccountId, message: LogIndex) {
+        let mut sent = self.marks.sent.borrow_mut();
+        if sent.len() < SENT_MAX || sent.contains_key(&with) {
+            sent.insert(with, (message, Fate::Saved));
+        }
+    }
+
+    /// Shows a conversation: then it counts as read.
+    pub async fn talk(&self, name: &str) -> Result<(), Stop> {
+        let talk = self.person.talk(Whom::Named(name.to_string()), None, TALK_PAGE_MAX).await?;
+        let with = ribbit_ui::lines::name_of(talk.with.as_ref());
+        let Some(newest) = talk.messages.first().map(|message| message.id) else {
+            self.screen
+                .show(format!("you and {with} have not talked yet: `/dm {} TEXT` begins", lines::name(name)))
+                .await;
+            return Ok(());
+        };
+        let mut shown = Vec::with_capacity(talk.messages.len() + 1);
+        if talk.older.is_some() {
+            shown.push(format!("  (the newest {} messages; the pages show older ones)", talk.messages.len()));
+        }
+        for message in talk.messages.iter().rev() {
+            self.lately.note(message.id);
+            shown.push(ribbit_ui::lines::message(message, talk.with.as_ref(), &self.me, self.style));
+        }
+        if self.screen.shown(shown.join("\n")).await && talk.waiting > 0 {
+            self.marks.mark(talk.with_account, newest, newest);
+        }
+        Ok(())
+    }
+
+    /// Shows a message that came, and counts it as delivered once it stands there.
+    pub async fn show_message(&self, with: AccountId, who: Option<&Person>, message: &TalkMessage) {
+        self.lately.note(message.id);
+        if self.screen.shown(ribbit_ui::lines::message(message, who, &self.me, self.style)).await
+            && !message.mine
+        {
+            let mut shown = self.marks.shown.borrow_mut();
+            let ids = shown.entry(with).or_default();
+            ids.insert(message.id);
+            if ids.len() > SHOWN_MAX {
+                ids.pop_first();
+            }
+            self.marks.mark(with, message.id, 0);
+        }
+    }
+
+    /// Somebody has been shown, or has read, what one wrote them: told of what was written here.
+    pub async fn tell_fate(&self, with: AccountId) -> Result<(), Stop> {
+        let Some((message, before)) = self.marks.sent.borrow().get(&with).copied() else { return Ok(()) };
+        let query = Query::Message { session: self.token()?, id: message };
+        let Page::Message { with: who, message: TalkMessage { fate, .. }, .. } =
+            self.read_patiently(query).await?
+        else {
+            return Ok(());
+        };
+        if fate != before {
+            self.marks.sent.borrow_mut().insert(with, (message, fate));
+            self.screen
+                .show(format!(
+                    "to {}: {}",
+                    ribbit_ui::lines::name_of(who.as_ref()),
+                    ribbit_ui::lines::fate(fate)
+                ))
+                .await;
+        }
+        Ok(())
+    }
+
+    /// What waits to be read. `asked`: also when nothing does.
+    pub async fn unread(&self, asked: bool) -> Result<(), Stop> {
+        let unread = self.person.unread().await?;
+        let mut shown = Vec::new();
+        if unread.messages > 0 {
+            let (talks, _) = self.person.talks(None).await?;
+            for talk in talks.iter().filter(|talk| talk.waiting > 0) {
+                let who = ribbit_ui::lines::name_of(talk.with.as_ref());
+                let name = talk.with.as_ref().map_or("NAME", |with| with.username.as_str());
+                self.names.meet(name);
+                shown.push(format!(
+                    "{} from {who}: `/dm {name}`",
+                    lines::count(talk.waiting, "unread message")
+                ));
+            }
+        }
+        if unread.croaks > 0 {
+            let more = if unread.croaks == UNREAD_CROAKS_MAX { " or more" } else { "" };
+            shown.push(format!("{}{more}: `/feed`", lines::count(unread.croaks, "new croak")));
+        }
+        if asked && shown.is_empty() {
+            shown.push("nothing waits to be read".to_string());
+        }
+        if !shown.is_empty() {
+            self.screen.show(shown.join("\n")).await;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,40 @@
+//! `export`: everything that is kept of a person, as one JSON document ([`ribbit_ui::export`]).
+//!
+//! It is read page by page. A file is there once it is complete; to standard output it goes as it comes, and who is cut off
+//! in the middle learns it by the exit code.
+
+use super::{Halt, Visit, say, written};
+use crate::client::session::stop::Stop;
+use crate::common::failure::{Exit, Failure};
+use crate::common::write_file;
+use ribbit_net::protocol::Why;
+use ribbit_ui::export::Export;
+use std::io::{self, IsTerminal};
+use std::path::Path;
+
+/// To standard output, or to a file that only its owner can read.
+pub async fn export(visit: &mut Visit, file: Option<&Path>) -> Result<(), Halt> {
+    visit.must_be_logged_in()?;
+    let mut export = Export::new(visit.person.session().map_err(Stop::from)?);
+    let shown = io::stderr().is_terminal();
+    let mut text = String::new();
+    while let Some(query) = export.query() {
+        let page = visit.person.read(query).await?.what;
+        let piece = export.take(page).map_err(|_| Stop::undecided(Why::NotServing))?;
+        match file {
+            Some(_) => text += &piece,
+            None => written(&piece)?,
+        }
+        if shown {
+            eprint!("\r{} croaks and messages", export.items());
+        }
+    }
+    if shown {
+        eprintln!();
+    }
+    let Some(file) = file else { return Ok(()) };
+    write_file::replace(file, &text).map_err(|error| {
+        Failure::new(Exit::Refused, format!("{} cannot be written: {error}", file.display()))
+    })?;
+    say(&format!("{}: {} croaks and messages", file.display(), export.items()))
+}

@@ -1,0 +1,95 @@
+//! `feed`, `people`, `add` and `remove`.
+
+use super::{Halt, Visit, say};
+use crate::client::session::live::{Live, Tidings};
+use crate::common::options::Whose;
+use ribbit_net::protocol::Lapse;
+use ribbit_state::LogIndex;
+use ribbit_state::query::FeedCroak;
+use ribbit_state::text::fold_username;
+use ribbit_ui::{lines, person_json};
+use serde_json::json;
+
+/// The newest last, as a terminal scrolls; with `follow` what comes after it, as it comes.
+pub async fn feed(
+    visit: &mut Visit,
+    follow: bool,
+    before: Option<LogIndex>,
+    limit: usize,
+) -> Result<(), Halt> {
+    visit.must_be_logged_in()?;
+    // Also when none of it is to be shown: what follows begins behind it.
+    let got = visit.person.feed(before, limit.max(1)).await?;
+    if got.old {
+        eprintln!("the server that answers has lost touch with the others: this may be old");
+    }
+    let told = got.what.croaks.last().map_or(0, |newest| newest.id);
+    if limit > 0 {
+        show(visit, &got.what.croaks)?;
+    }
+    if !follow {
+        return Ok(());
+    }
+    if let Err(failure) = visit.person.keep() {
+        log::warn!("{failure}");
+    }
+    let mut live = Live::begin(&visit.person, told).await?;
+    loop {
+        match live.next().await? {
+            Tidings::Croaks(croaks) => show(visit, &croaks)?,
+            Tidings::Missed(Lapse::OtherHistory) => {
+                eprintln!("the servers have another history now: croaks of the one before may be missing");
+            }
+            Tidings::Missed(_) | Tidings::Happened(_) | Tidings::Nothing => {}
+        }
+    }
+}
+
+fn show(visit: &Visit, croaks: &[FeedCroak]) -> Result<(), Halt> {
+    croaks.iter().try_for_each(|croak| {
+        say(&match visit.json {
+            true => person_json::croak(croak),
+            false => lines::croak(croak, visit.style),
+        })
+    })
+}
+
+/// Follows somebody from now on, or no more.
+pub async fn befriend(visit: &mut Visit, username: &str, wanted: bool) -> Result<(), Halt> {
+    visit.must_be_logged_in()?;
+    let words = match wanted {
+        true => {
+            visit.person.add(username).await?;
+            "you follow"
+        }
+        false => {
+            visit.person.remove(username).await?;
+            "you no longer follow"
+        }
+    };
+    let username = fold_username(username).unwrap_or_default();
+    visit.tell(&format!("{words} @{username}"), &json!({ "username": username, "followed": wanted }))
+}
+
+pub async fn people(visit: &mut Visit, names: &str, whose: Whose) -> Result<(), Halt> {
+    visit.must_be_logged_in()?;
+    let mut after = None;
+    loop {
+        let (people, more) = visit.person.people(names, after).await?;
+        let wanted = people.iter().filter(|known| match whose {
+            Whose::Everybody => true,
+            Whose::Friends => known.followed,
+            Whose::Followers => known.follows,
+        });
+        for known in wanted {
+            say(&match visit.json {
+                true => person_json::acquaintance(known),
+                false => lines::acquaintance(known, visit.style),
+            })?;
+        }
+        match more {
+            Some(_) => after = more,
+            None => return Ok(()),
+        }
+    }
+}

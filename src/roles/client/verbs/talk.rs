@@ -1,0 +1,89 @@
+//! `post`, `dm` and `inbox`.
+//!
+//! What `inbox` has shown is acknowledged only once it was written out: a message is called delivered, and read, when a
+//! person could see it, and one that was not stays.
+
+use super::{Halt, Visit, say, typing};
+use crate::client::session::reads::Waiting;
+use ribbit_state::limits::TALK_PAGE_MAX;
+use ribbit_state::query::{Person as Who, Whom};
+use ribbit_state::talks::TalkMessage;
+use ribbit_state::text::fold_username;
+use ribbit_state::{AccountId, LogIndex};
+use ribbit_ui::{lines, person_json};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+pub async fn post(visit: &mut Visit, text: Option<&str>) -> Result<(), Halt> {
+    visit.must_be_logged_in()?;
+    let text = typing::text(text)?;
+    let id = visit.person.croak(&text).await?;
+    visit.tell(&format!("croak {id}"), &json!({ "id": id }))
+}
+
+pub async fn message(visit: &mut Visit, username: &str, text: Option<&str>) -> Result<(), Halt> {
+    visit.must_be_logged_in()?;
+    let text = typing::text(text)?;
+    let id = visit.person.send(username, &text).await?;
+    let to = fold_username(username).unwrap_or_default();
+    visit.tell(&format!("message {id}: saved"), &json!({ "id": id, "to": to, "fate": "saved" }))
+}
+
+pub async fn inbox(visit: &mut Visit, with: Option<&str>, keep: bool, limit: usize) -> Result<(), Halt> {
+    visit.must_be_logged_in()?;
+    match with {
+        Some(username) => talk(visit, username, keep, limit).await,
+        None => unread(visit, keep).await,
+    }
+}
+
+/// What waits to be read, of everybody.
+async fn unread(visit: &Visit, keep: bool) -> Result<(), Halt> {
+    let me = visit.person.me().await?;
+    let waiting = visit.person.waiting().await?;
+    if waiting.is_empty() && !visit.json {
+        return say("nothing waits to be read");
+    }
+    let mut shown: BTreeMap<AccountId, LogIndex> = BTreeMap::new();
+    for Waiting { talk, message } in &waiting {
+        show(visit, message, talk.with.as_ref(), &me)?;
+        shown.insert(talk.with_account, message.id);
+    }
+    if !keep {
+        for (with, through) in shown {
+            visit.person.mark(with, through, through).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The newest of a talk, both sides.
+async fn talk(visit: &Visit, username: &str, keep: bool, limit: usize) -> Result<(), Halt> {
+    let (mut messages, mut before) = (Vec::new(), None);
+    let page = loop {
+        let whom = Whom::Named(username.to_string());
+        let mut page = visit.person.talk(whom, before, (limit - messages.len()).min(TALK_PAGE_MAX)).await?;
+        messages.append(&mut page.messages);
+        if page.older.is_none() || messages.len() >= limit {
+            break page;
+        }
+        before = page.older;
+    };
+    for message in messages.iter().rev() {
+        show(visit, message, page.with.as_ref(), &page.me)?;
+    }
+    // When some of what waits lies further back than was shown, nothing is said of it: it waits still.
+    let unread = messages.iter().filter(|it| !it.mine && it.id > page.read_through);
+    let shown = unread.clone().count();
+    if let Some(newest) = unread.map(|it| it.id).max().filter(|_| !keep && shown >= page.waiting as usize) {
+        visit.person.mark(page.with_account, newest, newest).await?;
+    }
+    Ok(())
+}
+
+fn show(visit: &Visit, message: &TalkMessage, with: Option<&Who>, me: &Who) -> Result<(), Halt> {
+    say(&match visit.json {
+        true => person_json::message(message, with, me),
+        false => lines::message(message, with, me, visit.style),
+    })
+}

@@ -1,0 +1,242 @@
+//! The cluster file: what makes boards belong together, and the one thing that is copied to each of them.
+//!
+//! ```text
+//!   NAME=frogs
+//!   CLUSTER=2f…     which installation this is, 128 bits
+//!   KEY=9c…         what members know each other by, 256 bits: secret
+//!   COORDINATORS=board1:9000,board2:9001
+//! ```
+//!
+//! It lies in the data folder as `cluster.ribbit`, mode 0600; one that others than its owner can open is
+//! refused, since the key in it opens every member. It is made once, by `init` or by `up`, and never changed:
+//! the coordinators in it are hints, the group itself knows where its members are.
+
+use crate::common::address;
+use crate::common::env_file;
+use crate::common::failure::{Exit, Failure};
+use crate::common::write_file;
+use ribbit_net::keys::Keys;
+use ribbit_net::secret;
+use ribbit_state::ClusterId;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Its name in a data folder.
+pub const FILE_NAME: &str = "cluster.ribbit";
+/// More than any cluster file has; what is longer is none.
+const BYTES_MAX: u64 = 64 * 1024;
+
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClusterFile {
+    /// What people call the cluster; for display alone.
+    pub name: String,
+    pub cluster: ClusterId,
+    /// Secret.
+    pub key: [u8; 32],
+    /// HOST:PORT each. Empty in a cluster that `up` made: its addresses are in the ports file.
+    pub coordinators: Vec<String>,
+}
+
+/// Without the key.
+impl fmt::Debug for ClusterFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClusterFile")
+            .field("name", &self.name)
+            .field("cluster", &self.cluster)
+            .field("coordinators", &self.coordinators)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ClusterFile {
+    /// A cluster that was not there before.
+    pub fn new(name: String, coordinators: Vec<String>) -> ClusterFile {
+        let cluster = u128::from_be_bytes(std::array::from_fn({
+            let random = secret::new_token();
+            move |i| random[i]
+        }));
+        ClusterFile { name, cluster: ClusterId(cluster), key: secret::new_token(), coordinators }
+    }
+
+    /// What its processes know each other by, and people know its servers by.
+    pub fn keys(&self) -> Keys {
+        Keys::of_cluster(self.cluster, &self.key)
+    }
+
+    /// Where it lies in a data folder.
+    pub fn path_in(data_dir: &Path) -> PathBuf {
+        data_dir.join(FILE_NAME)
+    }
+
+    /// Writes a new one.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, or whatever the file system says.
+    pub fn create(&self, path: &Path) -> io::Result<()> {
+        write_file::create(path, &self.to_text())
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    /// 78: it is not there, others can open it, or it is not one.
+    pub fn read(path: &Path) -> Result<ClusterFile, Failure> {
+        let shown = path.display();
+        let file = File::open(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => wrong(format!(
+                "there is no cluster file {shown}: make one with `ribbit init` and copy it there, \
+                 or name it with --cluster-file"
+            )),
+            _ => wrong(format!("cannot read the cluster file {shown}: {error}")),
+        })?;
+        ClusterFile::read_opened(file, path)
+    }
+
+    /// Reads one, unless it is not there, or is not this user's to read.
+    ///
+    /// # Errors
+    /// As [`ClusterFile::read`].
+    pub fn read_if_allowed(path: &Path) -> Result<Option<ClusterFile>, Failure> {
+        match File::open(path) {
+            Ok(file) => ClusterFile::read_opened(file, path).map(Some),
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(wrong(format!("cannot read the cluster file {}: {error}", path.display()))),
+        }
+    }
+
+    /// What stands in the file, whoever can open it. For whoever looks what is wrong; a member reads it with
+    /// [`ClusterFile::read`].
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn text_of(path: &Path) -> io::Result<String> {
+        let mut text = String::new();
+        File::open(path)?.take(BYTES_MAX).read_to_string(&mut text)?;
+        Ok(text)
+    }
+
+    fn read_opened(file: File, path: &Path) -> Result<ClusterFile, Failure> {
+        let shown = path.display();
+        let unreadable = |error: io::Error| wrong(format!("cannot read the cluster file {shown}: {error}"));
+        let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
+        if mode & others(path) != 0 {
+            return Err(wrong(format!(
+                "others can open the cluster file {shown} (mode {mode:04o}), and the key in it opens the \
+                 whole cluster: type `chmod 600 {shown}`"
+            )));
+        }
+        let mut text = String::new();
+        file.take(BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
+        ClusterFile::parse(&text).map_err(|what| wrong(format!("{shown} is not a cluster file: {what}")))
+    }
+
+    /// As it is written.
+    pub fn to_text(&self) -> String {
+        let hex: String = self.key.iter().map(|byte| format!("{byte:02x}")).collect();
+        let head = "# A ribbit cluster. Secret: whoever has this file can read and change everything.\n";
+        let entries = [
+            ("NAME", self.name.clone()),
+            ("CLUSTER", self.cluster.to_string()),
+            ("KEY", hex),
+            ("COORDINATORS", self.coordinators.join(",")),
+        ];
+        head.to_string() + &env_file::format(entries)
+    }
+
+    /// Reads what [`ClusterFile::to_text`] wrote, or somebody by hand.
+    ///
+    /// # Errors
+    /// What is wrong, for people.
+    pub fn parse(text: &str) -> Result<ClusterFile, String> {
+        let entries = env_file::parse(text).map_err(|error| error.to_string())?;
+        let value = |key: &str| {
+            let entry = entries.iter().rev().find(|entry| entry.key == key);
+            entry.map(|entry| entry.value.as_str()).ok_or_else(|| format!("it has no {key}"))
+        };
+        let id = value("CLUSTER")?;
+        let cluster = id.parse().ok().filter(|_| id.len() == 32).ok_or("CLUSTER is not 32 hex digits")?;
+        let key = key_of(value("KEY")?).ok_or("KEY is not 64 hex digits")?;
+        let mut coordinators = Vec::new();
+        for text in value("COORDINATORS")?.split(',').map(str::trim).filter(|text| !text.is_empty()) {
+            coordinators.push(address::peer(text).map_err(|what| format!("COORDINATORS: {text}: {what}"))?);
+        }
+        Ok(ClusterFile { name: value("NAME")?.to_string(), cluster, key, coordinators })
+    }
+}
+
+fn wrong(message: String) -> Failure {
+    Failure::new(Exit::Configuration, message)
+}
+
+/// The bits of a mode that let others in. What systemd gives a unit belongs to root, and its mask stands where the
+/// group's bits do.
+fn others(path: &Path) -> u32 {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
+    if credentials.is_some_and(|folder| path.starts_with(folder)) { 0o037 } else { 0o077 }
+}
+
+fn key_of(hex: &str) -> Option<[u8; 32]> {
+    if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut key = [0; 32];
+    for (i, byte) in key.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).ok()?;
+    }
+    Some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn it_reads_back_and_hides_its_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = ClusterFile::path_in(folder.path());
+        let made = ClusterFile::new("the \"frogs\"".into(), vec!["board1:9000".into(), "[::1]:9001".into()]);
+        made.create(&path).unwrap();
+        assert_eq!(ClusterFile::read(&path).unwrap(), made);
+        assert_eq!(made.create(&path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert!(!format!("{made:?}").contains(&format!("{:02x}{:02x}", made.key[0], made.key[1])));
+        assert_ne!(ClusterFile::new(String::new(), Vec::new()).cluster, made.cluster);
+    }
+
+    #[test]
+    fn one_that_others_can_open_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = ClusterFile::path_in(folder.path());
+        ClusterFile::new("frogs".into(), Vec::new()).create(&path).unwrap();
+        for mode in [0o644, 0o640, 0o620, 0o601] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let failure = ClusterFile::read(&path).unwrap_err();
+            assert_eq!(failure.exit, Exit::Configuration);
+            assert!(failure.message.contains(&format!("chmod 600 {}", path.display())), "{failure}");
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
+        assert!(ClusterFile::read(&path).is_ok());
+    }
+
+    #[test]
+    fn what_is_missing_or_broken_is_named() {
+        let good = ClusterFile::new("frogs".into(), vec!["a:1".into()]).to_text();
+        for (from, to, named) in [
+            ("NAME=", "TITLE=", "NAME"),
+            ("CLUSTER=", "CLUSTER=0", "CLUSTER"),
+            ("KEY=", "KEY=+", "KEY"),
+            ("a:1", "a", "COORDINATORS"),
+            ("NAME=", "NAME", "line 2"),
+        ] {
+            let what = ClusterFile::parse(&good.replacen(from, to, 1)).unwrap_err();
+            assert!(what.contains(named), "{from}: {what}");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Parts that several roles use.
+//!
+//! - [`failure`]: how a process ends, and the exit codes
+//! - [`options`]: validated settings of each role, with every default filled in
+//! - [`address`]: HOST:PORT as people type it; [`network`]: address ranges of trusted proxies
+//! - [`address_book`]: addresses at which members were last reached; [`known`]: keys of servers, as first seen
+//! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
+//! - [`stop`]: signals that end a process; [`panics`]: a panic ends its process; [`process`]: age and resources of this process
+//! - [`descriptors`]: the limit of open files and sockets
+//! - [`systemd`]: messages from and to the service manager
+//! - [`output`]: standard output; [`log_lines`]: standard error, without blocking
+//! - [`editor`]: an input line of a terminal
+
+pub mod address;
+pub mod address_book;
+pub mod cluster_file;
+pub mod descriptors;
+pub mod editor;
+pub mod env_file;
+pub mod failure;
+pub mod known;
+pub mod log_lines;
+pub mod network;
+pub mod options;
+pub mod output;
+pub mod panics;
+pub mod ports;
+pub mod process;
+pub mod stop;
+pub mod systemd;
+pub mod write_file;

@@ -1,0 +1,252 @@
+//! `ribbit lock PATH -- CMD`: runs a command while it holds a lock.
+//!
+//! ```text
+//!   open a lease ─▶ acquire ── held by another: follow the path until it is free ──▶ acquire …
+//!                      └─▶ run CMD ─┬─ CMD ends ──▶ close the lease; its code is ours
+//!                                   ├─ a signal ──▶ passed on to CMD
+//!                                   └─ the lease is lost ──▶ SIGTERM, then SIGKILL; our own code
+//! ```
+//!
+//! - A holder stops at half of its lease ([`crate::locks::lease`]), and CMD has at most half of what is left to end by itself:
+//!   it is gone before the leader gives the lock to somebody else. A holder that does not run (stopped, starved) cannot
+//!   end anything: then the fence in CMD's environment is what refuses late writes, where they carry it.
+//! - Nobody who waits asks again and again: it follows the path, on whichever member lives. All who wait ask at once when
+//!   the lock is free, and the first is it; there is no queue.
+//! - CMD dies with its holder ([`child`]).
+
+pub mod child;
+
+use crate::common::failure::{Exit, Failure};
+use crate::common::options::LockOptions;
+use crate::locks::lease::Lease;
+use crate::locks::namespace::{self, Namespace, refused};
+use async_signal::Signals;
+use child::Running;
+use ribbit_net::subscription::{News, Subscription};
+use ribbit_state::events::NodeFact;
+use ribbit_state::{Code, Denied, Event, Happening, LogIndex, Reply, TreeCommand, TreePath};
+use rustix::process::Signal;
+use smol::Timer;
+use smol::future::{FutureExt, pending};
+use smol::stream::StreamExt;
+use std::time::Duration;
+
+/// CMD's time between SIGTERM and SIGKILL, at most; less where the lease is short.
+pub const KILL_AFTER: Duration = Duration::from_secs(5);
+/// Before the group is asked again while nobody answers.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Runs CMD and answers its exit code.
+///
+/// # Errors
+/// 1: somebody else holds the lock, or it cannot be one; 3: nobody answers; 75: the lock was lost while CMD ran.
+pub async fn run(options: &LockOptions) -> Result<u8, Failure> {
+    let mut signals =
+        Signals::new([async_signal::Signal::Int, async_signal::Signal::Term, async_signal::Signal::Hup])
+            .map_err(|error| Failure::new(Exit::Refused, format!("cannot wait for signals: {error}")))?;
+    let namespace = Namespace::reach(&options.group).await?;
+    let mut wanted = Wanted { namespace: &namespace, options, lease: None };
+    let held = async { Waited::Over(wanted.acquire().await) }
+        .or(async { Waited::Signal(next(&mut signals).await) })
+        .or(too_long(options.wait))
+        .await;
+    let ended = match held {
+        Waited::Over(Ok(fence)) => hold(options, fence, wanted.lease.as_ref(), &mut signals).await,
+        Waited::Over(Err(failure)) => Err(failure),
+        Waited::Signal(signal) => Ok(u8::try_from(128 + signal.as_raw()).unwrap_or(u8::MAX)),
+        Waited::TooLong => Err(wanted.held_by_another().await),
+    };
+    // The next one gets it at once.
+    if let Some(lease) = wanted.lease.take() {
+        lease.close().await;
+    }
+    ended
+}
+
+enum Waited {
+    Over(Result<LogIndex, Failure>),
+    Signal(Signal),
+    TooLong,
+}
+
+async fn too_long(wait: Option<Duration>) -> Waited {
+    match wait {
+        // Not at all: one try decides.
+        None | Some(Duration::ZERO) => pending().await,
+        Some(wait) => {
+            Timer::after(wait).await;
+            Waited::TooLong
+        }
+    }
+}
+
+async fn next(signals: &mut Signals) -> Signal {
+    match signals.next().await {
+        Some(Ok(async_signal::Signal::Int)) => Signal::INT,
+        Some(Ok(async_signal::Signal::Hup)) => Signal::HUP,
+        _ => Signal::TERM,
+    }
+}
+
+/// A lock that is not held yet.
+struct Wanted<'a> {
+    namespace: &'a Namespace,
+    options: &'a LockOptions,
+    lease: Option<Lease>,
+}
+
+impl Wanted<'_> {
+    /// Waits until the lock is ours, and answers its fence.
+    async fn acquire(&mut self) -> Result<LogIndex, Failure> {
+        let mut following: Option<Subscription> = None;
+        loop {
+            let lease = match self.lease.take().filter(Lease::is_good) {
+                Some(lease) => lease,
+                // Also when it was lost while we waited: it holds nothing yet.
+                None => match Lease::open(self.namespace, "lock", self.options.lease).await {
+                    Err(failure) if failure.exit == Exit::Unreachable && following.is_some() => {
+                        Timer::after(PAUSE).await;
+                        continue;
+                    }
+                    opened => opened?,
+                },
+            };
+            let token = lease.token();
+            self.lease = Some(lease);
+            let path = self.options.path.clone();
+            let acquire = TreeCommand::Acquire { path: path.clone(), lease: token, content: Vec::new() };
+            match self.namespace.write(acquire.clone()).await {
+                Ok((_, Ok(Reply::Fenced { fence }))) => return Ok(fence),
+                Ok((_, Err(Denied { code: Code::LockHeld, .. })))
+                    if self.options.wait == Some(Duration::ZERO) =>
+                {
+                    return Err(self.held_by_another().await);
+                }
+                Ok((at, Err(Denied { code: Code::LockHeld, .. }))) => {
+                    if following.is_none() {
+                        let held = self.held_by_another().await;
+                        eprintln!("ribbit: waiting: {held}");
+                    }
+                    let following = following.get_or_insert_with(|| self.namespace.follow(at, &path));
+                    freed(following, &path).await;
+                }
+                // Another one is opened.
+                Ok((_, Err(Denied { code: Code::LeaseOver, .. }))) => self.lease = None,
+                Ok((_, Err(denied))) => return Err(self.namespace.refusal(&acquire, denied).await),
+                Ok((_, Ok(_))) => return Err(refused(&path, Denied::new(Code::NotALock))),
+                // Who waits already goes on waiting: asked again, it is the same grant.
+                Err(failure) if failure.exit == Exit::Unreachable && following.is_some() => {
+                    Timer::after(PAUSE).await;
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+
+    /// Who has it, as far as somebody can tell.
+    async fn held_by_another(&self) -> Failure {
+        let held = TreeCommand::Release { path: self.options.path.clone(), lease: NOBODY };
+        self.namespace.refusal(&held, Denied::new(Code::LockHeld)).await
+    }
+}
+
+/// A lease that is nobody's, where only the path of a command matters.
+const NOBODY: ribbit_state::TokenHash = ribbit_state::TokenHash([0; 32]);
+
+/// Waits until the lock may be free.
+async fn freed(following: &mut Subscription, path: &TreePath) {
+    loop {
+        match following.next().await {
+            News::Event(event) if frees(&event, path) => return,
+            News::Event(_) | News::Nothing => {}
+            // What happened meanwhile is not known: whoever asks will see.
+            News::ReadAgain { at_least, .. } => {
+                following.resume(at_least);
+                return;
+            }
+            News::Ended(denied) => {
+                log::debug!("the path cannot be followed: {denied}");
+                Timer::after(PAUSE).await;
+                return following.resume(following.cursor());
+            }
+        }
+    }
+}
+
+fn frees(event: &Event, path: &TreePath) -> bool {
+    let Happening::Tree { nodes, .. } = &event.what else { return false };
+    nodes.iter().any(|change| {
+        path.is_within(&change.path) && matches!(change.what, NodeFact::Removed | NodeFact::Pruned)
+    })
+}
+
+/// What ends, or interrupts, waiting for CMD.
+enum Happened {
+    Ended(u8),
+    Signal(Signal),
+    Lost(String),
+}
+
+/// Runs CMD for as long as the lock is held.
+async fn hold(
+    options: &LockOptions,
+    fence: LogIndex,
+    lease: Option<&Lease>,
+    signals: &mut Signals,
+) -> Result<u8, Failure> {
+    let Some(lease) = lease else { return Err(refused(&options.path, Denied::new(Code::LeaseOver))) };
+    let environment = [("RIBBIT_LOCK", options.path.to_string()), ("RIBBIT_FENCE", fence.to_string())];
+    let mut running = Running::start(&options.command, &environment)
+        .map_err(|error| Failure::new(Exit::Refused, format!("cannot start a process: {error}")))?;
+    loop {
+        let happened = async { Happened::Ended(running.ended().await) }
+            .or(async { Happened::Lost(lease.lost().await) })
+            .or(async { Happened::Signal(next(signals).await) })
+            .await;
+        match happened {
+            Happened::Ended(code) => return Ok(code),
+            Happened::Signal(signal) => running.pass_on(signal),
+            Happened::Lost(why) => {
+                end(&mut running, options.lease).await;
+                let path = namespace::shown(&options.path);
+                let words = format!("{path}: the lock is lost and the command was ended: {why}");
+                return Err(Failure::new(Exit::LockLost, words));
+            }
+        }
+    }
+}
+
+/// Ends CMD and its process group.
+async fn end(running: &mut Running, lease: Duration) {
+    running.send(Signal::TERM);
+    // A stopped one hears nothing until it goes on.
+    running.send(Signal::CONT);
+    let late = async {
+        Timer::after(KILL_AFTER.min(lease / 4)).await;
+        0
+    };
+    running.ended().or(late).await;
+    running.send(Signal::KILL);
+    running.ended().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ribbit_state::events::NodeChange;
+
+    #[test]
+    fn a_lock_is_free_when_it_or_a_folder_above_it_is_gone() {
+        let path = |text: &str| text.parse::<TreePath>().unwrap();
+        let event = |place: &str, what| Event {
+            index: 1,
+            what: Happening::Tree { nodes: vec![NodeChange { path: path(place), what }], lease: None },
+        };
+        let lock = path("/jobs/backup");
+        assert!(frees(&event("/jobs/backup", NodeFact::Removed), &lock));
+        assert!(frees(&event("/jobs", NodeFact::Pruned), &lock));
+        assert!(!frees(&event("/jobs/backup", NodeFact::Acquired { fence: 1 }), &lock));
+        assert!(!frees(&event("/jobs/backup/x", NodeFact::Removed), &lock));
+        assert!(!frees(&event("/jobs/back", NodeFact::Removed), &lock));
+    }
+}

@@ -1,0 +1,473 @@
+//! The lock namespace as a program outside the group sees it: reads, writes, and refusals that say what is in the way,
+//! and where.
+//!
+//! A read is linearizable: it sees everything that was acknowledged before it began, whichever member answers. A cluster
+//! without a majority has no such answer, and the read fails. A stale read asks one member for what it has, and its answer
+//! is marked as old, always. Lock holders are shown by name: members by theirs, clients by what they say of themselves.
+//!
+//! It keeps no time but that of its questions, and holds no lock: that is [`crate::locks::lease`]'s.
+
+use crate::common::failure::{Exit, Failure};
+use crate::common::options::Group;
+use crate::operator::status;
+use ribbit_net::client::{Client, Unreachable};
+use ribbit_net::keys::Keys;
+use ribbit_net::protocol::{Answer, Ask, Why};
+use ribbit_net::secret::new_request_id;
+use ribbit_net::subscription::Subscription;
+use ribbit_state::limits::TREE_PAGE_MAX;
+use ribbit_state::listing::TreeEntry;
+use ribbit_state::namespace::Guard;
+use ribbit_state::rows::{Kind, Lease, Node};
+use ribbit_state::{
+    Code, Command, Consistency, Denied, LogIndex, Outcome, Owner, Page, Query, RaftId, Reply, Request, Token,
+    TreeCommand, TreePath, Wanted,
+};
+use ribbit_ui::tree::Drawn;
+use ribbit_ui::words;
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Time limit of a write.
+const ASK_MAX: Duration = Duration::from_secs(10);
+/// Time limit of a read, whatever is read: long enough for an election.
+const READ_MAX: Duration = Duration::from_secs(5);
+
+/// A group whose namespace is looked at and changed. Clones share the connection.
+#[derive(Debug, Clone)]
+pub struct Namespace {
+    client: Client,
+    servers: Servers,
+    keys: Keys,
+    names: BTreeMap<RaftId, String>,
+    found_in: String,
+}
+
+/// Returns the servers to begin with and those to ask when these do not answer, whenever a client is made.
+#[derive(Clone)]
+struct Servers(Arc<dyn Fn() -> (Vec<String>, Vec<String>) + Send + Sync>);
+
+impl Servers {
+    fn client(&self, keys: &Keys) -> Client {
+        let (first, also) = (self.0)();
+        Client::operating(first, also, keys.clone())
+    }
+}
+
+impl std::fmt::Debug for Servers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", (self.0)())
+    }
+}
+
+/// A place of the namespace and what lies below it.
+#[derive(Debug, Default)]
+pub struct Listing {
+    pub nodes: Vec<Drawn>,
+    /// How many pages it took.
+    pub pages: usize,
+}
+
+/// One node of the namespace, as a read found it.
+#[derive(Debug)]
+pub struct Found {
+    pub token: Token,
+    pub node: Option<Node>,
+}
+
+/// One member's state of a place.
+#[derive(Debug)]
+pub struct Glance {
+    pub entries: Vec<TreeEntry>,
+    /// The member has lost touch with the leader.
+    pub old: bool,
+}
+
+/// Who has a lease, in words.
+#[derive(Debug, Default)]
+pub struct Holders(BTreeMap<Owner, String>);
+
+impl Holders {
+    pub fn words(&self, owner: Owner) -> String {
+        self.0.get(&owner).cloned().unwrap_or_else(|| words::holder(owner, None, ""))
+    }
+}
+
+/// What a read came to.
+struct Read {
+    token: Token,
+    page: Result<Page, Denied>,
+    old: bool,
+}
+
+impl Namespace {
+    /// Asks who belongs to the group.
+    ///
+    /// # Errors
+    /// 3: nobody answers.
+    pub async fn reach(group: &Group) -> Result<Namespace, Failure> {
+        let survey = status::reached(group).await?;
+        let names = survey.members.iter().map(|it| (it.info.raft_id, it.info.name())).collect();
+        let servers = Servers(Arc::new(move || (survey.living(), survey.silent())));
+        let (client, keys) = (servers.client(&group.keys), group.keys.clone());
+        Ok(Namespace { client, servers, keys, names, found_in: group.found_in.clone() })
+    }
+
+    /// Of those whom somebody knows who looks after them all the time: `servers` is asked whenever a connection is opened.
+    pub fn among(
+        servers: impl Fn() -> Vec<String> + Send + Sync + 'static,
+        keys: &Keys,
+        found_in: &str,
+    ) -> Namespace {
+        let servers = Servers(Arc::new(move || (servers(), Vec::new())));
+        let (client, keys, names) = (servers.client(keys), keys.clone(), BTreeMap::new());
+        Namespace { client, servers, keys, names, found_in: found_in.to_string() }
+    }
+
+    /// A client with a connection of its own.
+    pub fn another_client(&self) -> Client {
+        self.servers.client(&self.keys)
+    }
+
+    /// The same group through a connection of its own.
+    pub fn apart(&self) -> Namespace {
+        Namespace { client: self.another_client(), ..self.clone() }
+    }
+
+    /// Follows what happens at a place and below it.
+    pub fn follow(&self, cursor: Token, path: &TreePath) -> Subscription {
+        self.client.subscribe(cursor, Wanted::Tree { path: path.clone() })
+    }
+
+    /// Reads the node at a path, with its content and the log position of the answer.
+    ///
+    /// # Errors
+    /// 3: no server answers; 5: too few servers are left to agree on the newest state.
+    pub async fn node(&self, path: &TreePath, consistency: Consistency) -> Result<Found, Failure> {
+        let query = Query::Tree { path: path.clone(), depth: Some(0), after: None, limit: 1 };
+        let Read { token, page, .. } = self.read(query, consistency).await?;
+        let node = match page {
+            Ok(Page::Tree { mut entries, .. }) => entries.pop().map(|entry| entry.node),
+            Ok(other) => return Err(strange(&other)),
+            Err(Denied { code: Code::NoSuchNode | Code::NotAFolder, .. }) => None,
+            Err(denied) => return Err(refused(path, denied)),
+        };
+        Ok(Found { token, node })
+    }
+
+    /// Lists a place and what lies below it, down to `depth` names, page by page.
+    ///
+    /// # Errors
+    /// 1: there is no such place; 3: no server answers; 5: too few servers are left to agree.
+    pub async fn list(
+        &self,
+        path: &TreePath,
+        depth: Option<u8>,
+        consistency: Consistency,
+    ) -> Result<(Token, Listing), Failure> {
+        let mut listing = Listing::default();
+        let mut owned: Vec<(usize, Owner)> = Vec::new();
+        let token = self
+            .each_page(path, depth, consistency, |entries| {
+                listing.pages += 1;
+                for entry in entries {
+                    owned.extend(entry.node.owner.map(|owner| (listing.nodes.len(), owner)));
+                    listing.nodes.push(without_content(entry));
+                }
+            })
+            .await?;
+        if !owned.is_empty() {
+            let holders = self.holders(follow_up(consistency)).await?;
+            for (at, owner) in owned {
+                listing.nodes[at].holder = Some(holders.words(owner));
+            }
+        }
+        Ok((token, listing))
+    }
+
+    /// Hands on a place and what lies below it with its content, a page at a time.
+    ///
+    /// # Errors
+    /// As [`Namespace::list`].
+    pub async fn each_page(
+        &self,
+        path: &TreePath,
+        depth: Option<u8>,
+        consistency: Consistency,
+        mut each: impl FnMut(Vec<TreeEntry>),
+    ) -> Result<Token, Failure> {
+        let mut after = None;
+        let mut first = None;
+        loop {
+            let query = Query::Tree { path: path.clone(), depth, after, limit: TREE_PAGE_MAX as u16 };
+            let Read { token, page, .. } = match first {
+                None => self.read(query, consistency).await?,
+                Some(_) => self.read(query, follow_up(consistency)).await?,
+            };
+            let (entries, more) = match page {
+                Ok(Page::Tree { entries, more }) => (entries, more),
+                Ok(other) => return Err(strange(&other)),
+                Err(denied) => return Err(refused(path, denied)),
+            };
+            let token = *first.get_or_insert(token);
+            each(entries);
+            after = match more {
+                Some(after) => Some(after),
+                None => return Ok(token),
+            };
+        }
+    }
+
+    /// Reads all leases with their owners.
+    ///
+    /// # Errors
+    /// 3: no server answers; 5: too few servers are left to agree.
+    pub async fn holders(&self, consistency: Consistency) -> Result<Holders, Failure> {
+        let mut holders = Holders::default();
+        let mut after = None;
+        loop {
+            let page = self.read(Query::Leases { after }, consistency).await?.page;
+            let Ok(Page::Leases { leases, more }) = page else { return Ok(holders) };
+            holders.0.extend(leases.iter().map(|(owner, lease)| (*owner, self.words_of(*owner, lease))));
+            after = match more {
+                Some(after) => Some(after),
+                None => return Ok(holders),
+            };
+        }
+    }
+
+    fn words_of(&self, owner: Owner, lease: &Lease) -> String {
+        let name = match owner {
+            Owner::Member(raft_id) => self.names.get(&raft_id),
+            Owner::Client(_) => None,
+        };
+        words::holder(owner, name.map(String::as_str), &lease.words)
+    }
+
+    /// Reads one page of a place and what lies below it from any one member: nothing when there is no such place there. The
+    /// answer may be old.
+    ///
+    /// # Errors
+    /// Nobody answers within `limit`.
+    pub async fn glance(&self, path: &TreePath, depth: u8, limit: Duration) -> Result<Glance, Unreachable> {
+        let (path, depth, limit_nodes) = (path.clone(), Some(depth), TREE_PAGE_MAX as u16);
+        let query = Query::Tree { path, depth, after: None, limit: limit_nodes };
+        let Read { page, old, .. } = self.ask_read(query, Consistency::Stale, limit).await?;
+        let entries = match page {
+            Ok(Page::Tree { entries, .. }) => entries,
+            Ok(_) | Err(_) => Vec::new(),
+        };
+        Ok(Glance { entries, old })
+    }
+
+    /// Names in a folder, as far as somebody tells at once: for completion.
+    pub async fn names_in(&self, folder: &TreePath, limit: Duration) -> Vec<(TreePath, Kind)> {
+        let (path, limit_nodes) = (folder.clone(), TREE_PAGE_MAX as u16);
+        let query = Query::Tree { path, depth: Some(1), after: None, limit: limit_nodes };
+        match self.ask_read(query, Consistency::Stale, limit).await {
+            Ok(Read { page: Ok(Page::Tree { entries, .. }), .. }) => {
+                entries.into_iter().skip(1).map(|entry| (entry.path, entry.node.kind)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Changes the namespace: where the log was then, and what became of it.
+    ///
+    /// # Errors
+    /// 3: nobody answers for good.
+    pub async fn write(&self, command: impl Into<Command>) -> Result<(Token, Outcome), Failure> {
+        let born = match self.client.seen() {
+            Some(token) => token,
+            None => self.client.position(ASK_MAX).await.map_err(|it| self.nobody(it))?,
+        };
+        let (id, command) = (new_request_id(), command.into());
+        let ask = Ask::Write(Request { id, born: born.index, command });
+        match self.client.ask(ask, ASK_MAX).await.map_err(|it| self.nobody(it))? {
+            Answer::Written { token, outcome } => Ok((token, outcome)),
+            Answer::Refused(denied) => Ok((born, Err(denied))),
+            other => Err(strange(&other)),
+        }
+    }
+
+    /// The same, with a refusal in words.
+    ///
+    /// # Errors
+    /// 1: it is refused; 3: nobody answers for good.
+    pub async fn change(&self, command: TreeCommand) -> Result<Reply, Failure> {
+        match self.write(command.clone()).await? {
+            (_, Ok(reply)) => Ok(reply),
+            (_, Err(denied)) => Err(self.refusal(&command, denied).await),
+        }
+    }
+
+    async fn read(&self, query: Query, consistency: Consistency) -> Result<Read, Failure> {
+        let read = self.ask_read(query, consistency, READ_MAX).await;
+        read.map_err(|unreachable| match unreachable {
+            Unreachable::Nobody | Unreachable::Spared => self.nobody(unreachable),
+            Unreachable::Undecided(why) => self.unread(why),
+        })
+    }
+
+    async fn ask_read(
+        &self,
+        query: Query,
+        consistency: Consistency,
+        limit: Duration,
+    ) -> Result<Read, Unreachable> {
+        let ask = Ask::Read { seen: self.client.seen(), consistency, query };
+        match self.client.ask(ask, limit).await? {
+            Answer::Read { token, old, page } => Ok(Read { token, page, old }),
+            Answer::Unavailable(why) => Err(Unreachable::Undecided(why)),
+            _ => Err(Unreachable::Undecided(Why::NotServing)),
+        }
+    }
+
+    fn nobody(&self, unreachable: Unreachable) -> Failure {
+        Failure::new(Exit::Unreachable, format!("{unreachable} (from {})", self.found_in))
+    }
+
+    fn unread(&self, why: Why) -> Failure {
+        let why = match why {
+            Why::NoLeader => "the servers cannot agree at the moment: too few of them reach each other",
+            Why::Busy => "the servers have too much to do at the moment",
+            Why::Behind | Why::NotServing | Why::OtherHistory => "no server answered in time",
+        };
+        let words = format!(
+            "{why} (from {}). Try again; `ribbit health` shows what is missing, and `--stale` what one server has, which \
+             may be old",
+            self.found_in
+        );
+        Failure::new(Exit::Degraded, words)
+    }
+
+    /// A refusal that says what is in the way, and where. What it looks up is at least as new as the refusal.
+    pub async fn refusal(&self, command: &TreeCommand, denied: Denied) -> Failure {
+        let path = path_of(command);
+        let found = match denied.code {
+            Code::NoSuchNode | Code::NotAFolder => self.broken_way(path).await,
+            Code::LockHeld => self.lock_in(path).await,
+            Code::StaleFence => self.stale(command).await,
+            _ => Ok(None),
+        };
+        // What is found says more; that nothing was found, or nobody answers now, leaves what is known.
+        match found {
+            Ok(Some(words)) => Failure::new(Exit::Refused, words),
+            _ => refused(path, denied),
+        }
+    }
+
+    /// Where the way to a path ends: a folder that is not there, or something that is none.
+    async fn broken_way(&self, path: &TreePath) -> Result<Option<String>, Failure> {
+        let mut place = TreePath::root();
+        for name in path.names() {
+            let Ok(next) = place.join(name) else { return Ok(None) };
+            let code = match self.node(&next, Consistency::Session).await?.node {
+                None => Code::NoSuchNode,
+                Some(node) if node.kind != Kind::Folder && next != *path => Code::NotAFolder,
+                Some(_) => {
+                    place = next;
+                    continue;
+                }
+            };
+            return Ok(Some(refused(&next, Denied::new(code)).message));
+        }
+        Ok(None)
+    }
+
+    /// The first lock at a path or below it, and who holds it.
+    async fn lock_in(&self, path: &TreePath) -> Result<Option<String>, Failure> {
+        let (_, listing) = self.list(path, None, Consistency::Session).await?;
+        let lock = listing.nodes.into_iter().find(|node| node.kind == Kind::Lock);
+        Ok(lock.map(|lock| format!("{}: {}", shown(&lock.path), held(&lock))))
+    }
+
+    async fn stale(&self, command: &TreeCommand) -> Result<Option<String>, Failure> {
+        let Some(Guard { lock, fence }) = guard_of(command) else { return Ok(None) };
+        let words = match self.list(lock, Some(0), Consistency::Session).await {
+            Ok((_, listing)) if listing.nodes.first().is_some_and(|node| node.kind == Kind::Lock) => {
+                held(&listing.nodes[0])
+            }
+            Ok(_) => "it is not a lock".to_string(),
+            Err(failure) if failure.exit == Exit::Refused => "it is not held".to_string(),
+            Err(failure) => return Err(failure),
+        };
+        let path = shown(path_of(command));
+        Ok(Some(format!("{path}: the fence {fence} of {} is stale: {words}", shown(lock))))
+    }
+}
+
+/// How new the answers after the first of one read must be.
+fn follow_up(consistency: Consistency) -> Consistency {
+    match consistency {
+        // At least as new as the first answer.
+        Consistency::Linearizable | Consistency::Session => Consistency::Session,
+        Consistency::Stale => Consistency::Stale,
+    }
+}
+
+/// The folder of the locks of floating addresses.
+pub fn floating_folder() -> TreePath {
+    TreePath::root().join("floating").expect("a plain name")
+}
+
+/// The lock of one.
+pub fn floating_path(address: Ipv4Addr) -> TreePath {
+    floating_folder().join(&address.to_string()).expect("a plain name")
+}
+
+/// What a lock's holder is said to be.
+pub fn held(lock: &Drawn) -> String {
+    let holder = lock.holder.as_deref().unwrap_or("somebody");
+    let fence: LogIndex = lock.fence.unwrap_or_default();
+    format!("it is held by {holder}, fence {fence}")
+}
+
+/// `/jobs/x: no such file or folder`.
+pub fn refused(path: &TreePath, denied: Denied) -> Failure {
+    Failure::new(Exit::Refused, format!("{}: {}", shown(path), denied.code.words()))
+}
+
+/// A path as it may stand in a terminal.
+pub fn shown(path: &TreePath) -> String {
+    ribbit_ui::plain::line(path.as_str())
+}
+
+fn strange(answer: &impl std::fmt::Debug) -> Failure {
+    log::debug!("{answer:?}");
+    Failure::new(Exit::Unreachable, "an answer to another question: is the server of another version?")
+}
+
+fn without_content(entry: TreeEntry) -> Drawn {
+    let TreeEntry { path, node } = entry;
+    Drawn {
+        path,
+        kind: node.kind,
+        bytes: node.content.len(),
+        made: node.made,
+        changed: node.changed,
+        changed_wall_ms: node.changed_wall_ms,
+        holder: None,
+        fence: node.fence,
+    }
+}
+
+fn path_of(command: &TreeCommand) -> &TreePath {
+    match command {
+        TreeCommand::MakeFolder { path, .. }
+        | TreeCommand::Touch { path, .. }
+        | TreeCommand::Write { path, .. }
+        | TreeCommand::Remove { path, .. }
+        | TreeCommand::Acquire { path, .. }
+        | TreeCommand::Release { path, .. } => path,
+    }
+}
+
+fn guard_of(command: &TreeCommand) -> Option<&Guard> {
+    match command {
+        TreeCommand::Write { guard, .. } | TreeCommand::Remove { guard, .. } => guard.as_ref(),
+        _ => None,
+    }
+}

@@ -1,0 +1,135 @@
+//! `touch`, `mkdir`, `rm`, `write`, `acquire`, `release`: what changes the tree.
+
+use super::{Session, Typist};
+use crate::common::editor::{self, LineEditor};
+use crate::common::failure::{Exit, Failure};
+use crate::common::output;
+use crate::locks::namespace::{refused, shown};
+use ribbit_state::limits::NODE_BYTES_MAX;
+use ribbit_state::namespace::Guard;
+use ribbit_state::rows::Kind;
+use ribbit_state::{Code, Consistency, Denied, Reply, TreeCommand, TreePath};
+use std::io::{self, IsTerminal, Read};
+
+pub async fn touch(session: &Session, path: TreePath) -> Result<(), Failure> {
+    session.namespace.change(TreeCommand::Touch { path, lease: None }).await.map(drop)
+}
+
+pub async fn mkdir(session: &Session, path: TreePath, parents: bool) -> Result<(), Failure> {
+    session.namespace.change(TreeCommand::MakeFolder { path, parents }).await.map(drop)
+}
+
+pub async fn write(
+    session: &Session,
+    path: TreePath,
+    text: &[String],
+    append: bool,
+    guard: Option<Guard>,
+) -> Result<(), Failure> {
+    let content = match (text, session.typist) {
+        ([], Typist::Once) => smol::unblock(standard_input).await.map_err(|error| {
+            Failure::new(Exit::Refused, format!("standard input cannot be read: {error}"))
+        })?,
+        ([], _) => {
+            let words = "what to write? `write PATH TEXT`; \"\" writes nothing";
+            return Err(Failure::new(Exit::Usage, words));
+        }
+        (words, _) => words.join(" ").into_bytes(),
+    };
+    // So much does not even fit a request.
+    if content.len() > NODE_BYTES_MAX {
+        return Err(refused(&path, Denied::new(Code::TooMuchContent)));
+    }
+    let write = TreeCommand::Write { path, content, append, lease: None, guard };
+    session.namespace.change(write).await.map(drop)
+}
+
+/// As far as it may fit.
+fn standard_input() -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    io::stdin().lock().take(NODE_BYTES_MAX as u64 + 1).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+pub async fn rm(
+    session: &Session,
+    path: TreePath,
+    recursive: bool,
+    guard: Option<Guard>,
+) -> Result<(), Failure> {
+    let one = TreeCommand::Remove { path: path.clone(), recursive: false, guard: guard.clone() };
+    if !recursive {
+        match session.namespace.write(one.clone()).await? {
+            (_, Ok(_)) => return Ok(()),
+            (_, Err(Denied { code: Code::FolderNotEmpty, .. })) => {}
+            (_, Err(denied)) => return Err(session.namespace.refusal(&one, denied).await),
+        }
+        if !is_meant(session, &path).await? {
+            return Ok(());
+        }
+    }
+    let all = TreeCommand::Remove { path, recursive: true, guard };
+    while let Reply::Stepped { more: true } = session.namespace.change(all.clone()).await? {}
+    Ok(())
+}
+
+/// Asks a person whether a folder should go with everything in it.
+async fn is_meant(session: &Session, path: &TreePath) -> Result<bool, Failure> {
+    let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    if session.typist == Typist::Script || !terminal {
+        let words = format!("{}: the folder is not empty: `rm -r` removes all of it", shown(path));
+        return Err(Failure::new(Exit::Refused, words));
+    }
+    let (_, listing) = session.namespace.list(path, None, Consistency::Linearizable).await?;
+    let below = listing.nodes.len().saturating_sub(1);
+    let question = format!("remove {} with everything in it ({below})? [y/N] ", shown(path));
+    // Ctrl-C, Ctrl-D and a terminal that is gone say no.
+    let answer = LineEditor::new(None)?.ask(&question)?;
+    Ok(matches!(answer, editor::Read::Line(line) if matches!(line.trim(), "y" | "Y" | "yes")))
+}
+
+pub async fn acquire(session: &Session, path: TreePath) -> Result<(), Failure> {
+    if session.typist == Typist::Once {
+        return Err(only_while_it_runs("acquire", &path));
+    }
+    let lease = session.lease().await?;
+    let acquire = TreeCommand::Acquire { path: path.clone(), lease, content: Vec::new() };
+    let reply = session.namespace.change(acquire).await?;
+    let Reply::Fenced { fence } = reply else { return Err(refused(&path, Denied::new(Code::NotALock))) };
+    let mut held = session.held.lock().await;
+    if !held.paths.contains(&path) {
+        held.paths.push(path.clone());
+    }
+    output::line(&format!("{}: held, fence {fence}", shown(&path)));
+    Ok(())
+}
+
+pub async fn release(session: &Session, path: TreePath) -> Result<(), Failure> {
+    if session.typist == Typist::Once {
+        return Err(only_while_it_runs("release", &path));
+    }
+    let lease = session.held.lock().await.lease.as_ref().map(crate::locks::lease::Lease::token);
+    let Some(lease) = lease else {
+        // Nothing is this shell's; somebody else's may be there.
+        let place = session.namespace.node(&path, Consistency::Linearizable).await?.node;
+        let release = TreeCommand::Release { path: path.clone(), lease: ribbit_state::TokenHash([0; 32]) };
+        let code = match place.map(|node| node.kind) {
+            None => Code::NotHeld,
+            Some(Kind::Lock) => Code::LockHeld,
+            Some(_) => Code::NotALock,
+        };
+        return Err(session.namespace.refusal(&release, Denied::new(code)).await);
+    };
+    session.namespace.change(TreeCommand::Release { path: path.clone(), lease }).await?;
+    session.held.lock().await.paths.retain(|held| *held != path);
+    Ok(())
+}
+
+fn only_while_it_runs(verb: &str, path: &TreePath) -> Failure {
+    let path = shown(path);
+    let words = format!(
+        "{path}: `{verb}` is for a shell that stays: this one would let go at once. `ribbit lock {path} -- CMD` \
+         holds it while CMD runs"
+    );
+    Failure::new(Exit::Refused, words)
+}

@@ -1,0 +1,121 @@
+//! `ls`, `cat`, `stat`, `test`, `holders`: what is there.
+
+use super::commands::TestLine;
+use super::{Session, Typist};
+use crate::common::failure::{Exit, Failure};
+use crate::common::output;
+use crate::locks::namespace::{refused, shown};
+use ribbit_state::rows::Kind;
+use ribbit_state::{Code, Consistency, Denied, TreePath};
+use ribbit_ui::table::{self, Side};
+use ribbit_ui::{plain, time, tree};
+use std::io::{self, IsTerminal, Write};
+
+pub async fn ls(
+    session: &Session,
+    path: &TreePath,
+    depth: Option<u8>,
+    long: bool,
+    consistency: Consistency,
+) -> Result<(), Failure> {
+    warn_if_stale(consistency);
+    let (_, listing) = session.namespace.list(path, depth, consistency).await?;
+    output::line(tree::draw(&listing.nodes, long).trim_end());
+    Ok(())
+}
+
+pub async fn cat(session: &Session, path: &TreePath, consistency: Consistency) -> Result<(), Failure> {
+    warn_if_stale(consistency);
+    let node = match session.namespace.node(path, consistency).await?.node {
+        None => return Err(missing(session, path, consistency).await),
+        Some(node) if node.kind == Kind::Folder => return Err(refused(path, Denied::new(Code::IsFolder))),
+        Some(node) => node,
+    };
+    let mut out = io::stdout().lock();
+    let bytes = match out.is_terminal() {
+        false => node.content,
+        true => {
+            let mut text = plain::text(&node.content);
+            if !text.is_empty() && !text.ends_with('\n') {
+                text.push('\n');
+            }
+            text.into_bytes()
+        }
+    };
+    // A reader that went away is no failure.
+    let _ = out.write_all(&bytes).and_then(|()| out.flush());
+    Ok(())
+}
+
+/// Says how far the way to a path goes.
+async fn missing(session: &Session, path: &TreePath, consistency: Consistency) -> Failure {
+    let denied = Denied::new(Code::NoSuchNode);
+    if consistency == Consistency::Stale {
+        return refused(path, denied);
+    }
+    let touch = ribbit_state::TreeCommand::Touch { path: path.clone(), lease: None };
+    session.namespace.refusal(&touch, denied).await
+}
+
+pub async fn stat(session: &Session, path: &TreePath, consistency: Consistency) -> Result<(), Failure> {
+    warn_if_stale(consistency);
+    let (_, listing) = session.namespace.list(path, Some(0), consistency).await?;
+    let Some(node) = listing.nodes.first() else { return Err(missing(session, path, consistency).await) };
+    let when =
+        time::shown(node.changed_wall_ms).map_or_else(String::new, |when| format!(", {}", when.people));
+    let mut rows = vec![
+        ["path", shown(&node.path).as_str()].map(String::from),
+        ["kind", tree::kind(node.kind)].map(String::from),
+        ["bytes".into(), node.bytes.to_string()],
+        ["made".into(), format!("at index {}", node.made)],
+        ["changed".into(), format!("at index {}{when}", node.changed)],
+    ];
+    rows.extend(node.holder.clone().map(|holder| ["owner".into(), holder]));
+    rows.extend(node.fence.map(|fence| ["fence".into(), fence.to_string()]));
+    let rows: Vec<Vec<String>> = rows.into_iter().map(Vec::from).collect();
+    output::line(table::layout(&[Side::Left, Side::Left], &rows).trim_end());
+    Ok(())
+}
+
+/// 0 if it is, 1 if not; a person is told.
+pub async fn test(session: &Session, line: &TestLine) -> Result<u8, Failure> {
+    let consistency = line.fresh.consistency();
+    warn_if_stale(consistency);
+    let kind = session.namespace.node(&line.path, consistency).await?.node.map(|node| node.kind);
+    let wanted = &line.kind;
+    let is = match kind {
+        None => false,
+        Some(Kind::File) => !wanted.folder && !wanted.lock,
+        Some(Kind::Folder) => !wanted.file && !wanted.lock,
+        Some(Kind::Lock) => !wanted.file && !wanted.folder,
+    };
+    if session.typist == Typist::Person {
+        output::line(if is { "yes" } else { "no" });
+    }
+    Ok(if is { 0 } else { Exit::Refused as u8 })
+}
+
+pub async fn holders(session: &Session, path: &TreePath, consistency: Consistency) -> Result<(), Failure> {
+    warn_if_stale(consistency);
+    let (_, listing) = session.namespace.list(path, None, consistency).await?;
+    let locks = listing.nodes.iter().filter(|node| node.kind == Kind::Lock);
+    let rows: Vec<Vec<String>> = locks
+        .map(|lock| {
+            let fence = format!("fence {}", lock.fence.unwrap_or_default());
+            vec![shown(&lock.path), lock.holder.clone().unwrap_or_default(), fence]
+        })
+        .collect();
+    if rows.is_empty() {
+        eprintln!("{}: no lock is held", shown(path));
+    } else {
+        output::line(table::layout(&[Side::Left, Side::Left, Side::Left], &rows).trim_end());
+    }
+    Ok(())
+}
+
+/// Marks what follows, on standard error: standard output has the bytes as they are.
+pub fn warn_if_stale(consistency: Consistency) {
+    if consistency == Consistency::Stale {
+        eprintln!("from one server alone: this may be old");
+    }
+}

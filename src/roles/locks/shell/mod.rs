@@ -1,0 +1,253 @@
+//! `ribbit shell`: walks the lock namespace.
+//!
+//! ```text
+//!   words on the command line ──▶ one command, its exit code
+//!   a terminal ──▶ prompt: history, completion ──┐
+//!   standard input ──▶ line by line ─────────────┴─▶ Session: one connection, one lease ──▶ look, change, save, watch
+//! ```
+//!
+//! - Locks that are acquired belong to the session's one lease, which begins with the first and ends with the session;
+//!   when it is lost meanwhile, that is said at once. A single command would let go at once: it is told of `ribbit lock`.
+//! - Lines from standard input stop at the first that fails, with its exit code.
+//! - What others wrote is shown with control characters written out ([`ribbit_ui::plain`]); `cat` into a pipe is bytes.
+//!
+//! - [`commands`]: what can be typed; [`words`]: a line taken apart
+//! - [`look`], [`change`], [`save`], [`watch`]: what is done; [`prompt`]: the terminal
+
+pub mod change;
+pub mod commands;
+pub mod look;
+pub mod prompt;
+pub mod save;
+pub mod watch;
+pub mod words;
+
+use crate::common::failure::{Exit, Failure};
+use crate::common::options::ShellOptions;
+use crate::locks::lease::Lease;
+use crate::locks::namespace::{Namespace, shown};
+use async_signal::{Signal, Signals};
+use commands::Verb;
+use ribbit_net::tasks;
+use ribbit_state::TreePath;
+use smol::future::FutureExt;
+use smol::stream::StreamExt;
+use std::io::{self, BufRead, IsTerminal};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Of the locks that a session holds.
+const LEASE: Duration = Duration::from_secs(10);
+/// What a command that was stopped by Ctrl-C answers, as in shells.
+const INTERRUPTED: u8 = 130;
+/// A line of standard input that is longer is no command.
+pub const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// Who types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Typist {
+    /// Words behind `ribbit shell`; nothing comes after them.
+    Once,
+    Person,
+    /// Lines of standard input.
+    Script,
+}
+
+/// Says something while somebody may be typing.
+type Tell = Arc<Mutex<Box<dyn FnMut(String) + Send>>>;
+
+/// The locks of a session, and what they are held under. Shared with what ends the process.
+#[derive(Debug, Default)]
+pub struct Held {
+    lease: Option<Lease>,
+    paths: Vec<TreePath>,
+}
+
+/// What commands work with.
+pub struct Session {
+    pub namespace: Namespace,
+    pub typist: Typist,
+    held: Arc<smol::lock::Mutex<Held>>,
+    tell: Tell,
+    /// Why the lease was lost, until that was acted on.
+    lost: Arc<Mutex<Option<String>>>,
+}
+
+/// Runs it to its end, and answers the exit code.
+///
+/// # Errors
+/// 1: refused; 2: no such command; 3: nobody answers; 75: a script's lock was lost.
+pub async fn run(options: &ShellOptions) -> Result<u8, Failure> {
+    let typist = match options.command.is_empty() {
+        false => Typist::Once,
+        true if io::stdin().is_terminal() && io::stdout().is_terminal() => Typist::Person,
+        true => Typist::Script,
+    };
+    if typist == Typist::Once {
+        let verb = match commands::parse(&options.command) {
+            Ok(verb) => verb,
+            Err(error) => return Ok(explain(&error)),
+        };
+        let mut session = Session::begin(options, typist).await?;
+        return session.perform(verb).await;
+    }
+    let mut session = Session::begin(options, typist).await?;
+    let ended = match typist {
+        Typist::Person => prompt::run(&mut session, options).await,
+        _ => session.script().await,
+    };
+    session.end().await;
+    ended
+}
+
+/// Prints help, or what is wrong with a line, and answers its exit code.
+pub fn explain(error: &clap::Error) -> u8 {
+    // A terminal that went away is no failure.
+    let _ = error.print();
+    u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8)
+}
+
+impl Session {
+    async fn begin(options: &ShellOptions, typist: Typist) -> Result<Session, Failure> {
+        let namespace = Namespace::reach(&options.group).await?;
+        let tell: Tell = Arc::new(Mutex::new(Box::new(|text| eprintln!("{text}"))));
+        Ok(Session { namespace, typist, held: Arc::default(), tell, lost: Arc::default() })
+    }
+
+    /// Lets go of what is held.
+    async fn end(&self) {
+        let lease = self.held.lock().await.lease.take();
+        if let Some(lease) = lease {
+            lease.close().await;
+        }
+    }
+
+    /// Does what was typed, and answers an exit code.
+    pub async fn perform(&mut self, verb: Verb) -> Result<u8, Failure> {
+        match verb {
+            Verb::Ls { long, depth, fresh, path } => {
+                look::ls(self, &path, depth, long, fresh.consistency()).await?;
+            }
+            Verb::Cat { fresh, path } => look::cat(self, &path, fresh.consistency()).await?,
+            Verb::Stat { fresh, path } => look::stat(self, &path, fresh.consistency()).await?,
+            Verb::Test(line) => return look::test(self, &line).await,
+            Verb::Holders { fresh, path } => look::holders(self, &path, fresh.consistency()).await?,
+            Verb::Touch { path } => change::touch(self, path).await?,
+            Verb::Mkdir { parents, path } => change::mkdir(self, path, parents).await?,
+            Verb::Rm { recursive, guard, path } => change::rm(self, path, recursive, guard.guard()).await?,
+            Verb::Write { append, guard, path, text } => {
+                change::write(self, path, &text, append, guard.guard()).await?;
+            }
+            Verb::Acquire { path } => change::acquire(self, path).await?,
+            Verb::Release { path } => change::release(self, path).await?,
+            Verb::Save { fresh, path, folder } => {
+                save::save(self, &path, &folder, fresh.consistency()).await?;
+            }
+            Verb::Watch { path } => watch::watch(self, &path).await?,
+            Verb::Exit => {}
+        }
+        Ok(0)
+    }
+
+    /// Does each line, until one fails.
+    async fn script(&mut self) -> Result<u8, Failure> {
+        let mut signals = ending_signals()?;
+        let stopped = async { Ok(if signals.next().await.is_some() { INTERRUPTED } else { 0 }) };
+        self.lines().or(stopped).await
+    }
+
+    async fn lines(&mut self) -> Result<u8, Failure> {
+        for number in 1.. {
+            let Some(line) = smol::unblock(next_line).await else { break };
+            let at =
+                |failure: Failure| Failure::new(failure.exit, format!("line {number}: {}", failure.message));
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let words =
+                words::split(line).map_err(|error| at(Failure::new(Exit::Usage, error.to_string())))?;
+            let verb = match commands::parse(&words) {
+                Ok(Verb::Exit) => break,
+                Ok(verb) => verb,
+                Err(error) if error.exit_code() == 0 => {
+                    explain(&error);
+                    continue;
+                }
+                Err(error) => {
+                    eprintln!("ribbit: line {number}:");
+                    return Ok(explain(&error));
+                }
+            };
+            let code = self.perform(verb).await.map_err(at)?;
+            let lost = self.lost.lock().expect("nothing panics while it holds this lock").take();
+            if let Some(why) = lost {
+                return Err(at(Failure::new(Exit::LockLost, why)));
+            }
+            if code != 0 {
+                return Ok(code);
+            }
+        }
+        Ok(0)
+    }
+
+    /// The lease of this session's locks; begun if there is none, or it is lost.
+    async fn lease(&self) -> Result<ribbit_state::TokenHash, Failure> {
+        let mut held = self.held.lock().await;
+        if let Some(lease) = held.lease.take_if(|lease| !lease.is_good()) {
+            // Before its own task has found out.
+            if let Some(why) = lease.why_lost() {
+                held.lose(&why, &self.tell, &self.lost);
+            }
+            lease.close().await;
+        }
+        if let Some(lease) = &held.lease {
+            return Ok(lease.token());
+        }
+        let lease = held.lease.insert(Lease::open(&self.namespace, "shell", LEASE).await?);
+        let (token, loss) = (lease.token(), lease.lost());
+        let (held, tell, lost) = (self.held.clone(), self.tell.clone(), self.lost.clone());
+        let telling = async move {
+            let why = loss.await;
+            let mut held = held.lock().await;
+            if held.lease.as_ref().is_some_and(|lease| lease.token() == token) {
+                held.lose(&why, &tell, &lost);
+            }
+        };
+        tasks::spawn(telling).detach();
+        Ok(token)
+    }
+}
+
+impl Held {
+    /// Says at once what is not held any more, if anything was.
+    fn lose(&mut self, why: &str, tell: &Tell, lost: &Mutex<Option<String>>) {
+        if self.paths.is_empty() {
+            return;
+        }
+        let paths: Vec<String> = self.paths.drain(..).map(|path| shown(&path)).collect();
+        let words = format!("no longer held: {}: {why}", paths.join(", "));
+        *lost.lock().expect("nothing panics while it holds this lock") = Some(words.clone());
+        (tell.lock().expect("nothing panics while it holds this lock"))(words);
+    }
+}
+
+/// A wish to end: Ctrl-C, SIGTERM, a terminal that has gone.
+///
+/// # Errors
+/// 1: signals cannot be waited for.
+pub fn ending_signals() -> Result<Signals, Failure> {
+    Signals::new([Signal::Int, Signal::Term, Signal::Hup])
+        .map_err(|error| Failure::new(Exit::Refused, format!("cannot wait for signals: {error}")))
+}
+
+/// The next line of standard input; nothing at its end.
+pub fn next_line() -> Option<String> {
+    let mut bytes = Vec::new();
+    let input = io::stdin().lock();
+    let read = io::Read::take(input, LINE_BYTES_MAX as u64).read_until(b'\n', &mut bytes);
+    match read {
+        Ok(0) | Err(_) => None,
+        Ok(_) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+    }
+}

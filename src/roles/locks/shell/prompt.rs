@@ -1,0 +1,190 @@
+//! The shell in a terminal: a line editor with history and completion.
+//!
+//! The history lies in `$XDG_STATE_HOME/ribbit`, else in the data folder if there is one, readable by its owner alone; a
+//! line that begins with a blank is not kept. Tab completes commands, and paths from the tree as it is now.
+//!
+//! Ctrl-C drops the line, or stops the command that runs; Ctrl-D and `exit` end. A signal to end puts the terminal back
+//! as it was and lets go of what is held, as does every other end but kill -9, where the lease ends by itself.
+
+use super::commands::{self, Line, Verb};
+use super::{INTERRUPTED, Session, ending_signals, explain, words};
+use crate::common::editor::{LineEditor, Read, history_file, pair};
+use crate::common::failure::Failure;
+use crate::common::options::ShellOptions;
+use crate::locks::namespace::Namespace;
+use async_signal::Signal;
+use clap::CommandFactory;
+use ribbit_net::tasks;
+use ribbit_state::TreePath;
+use ribbit_state::rows::Kind;
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use rustyline::completion::Pair;
+use smol::channel::Receiver;
+use smol::future::FutureExt;
+use smol::stream::StreamExt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const PROMPT: &str = "ribbit> ";
+/// Tab does not wait for longer.
+const COMPLETE_MAX: Duration = Duration::from_millis(500);
+/// What shells add to the number of a signal that ended something.
+const TERMINATED: i32 = 143;
+
+/// # Errors
+/// 1: the terminal cannot be read.
+pub async fn run(session: &mut Session, options: &ShellOptions) -> Result<u8, Failure> {
+    let interrupts = end_on_signals(session)?;
+    let namespace = session.namespace.clone();
+    let complete = move |line: &str| complete(&namespace, line);
+    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+    let history = history_folder(state, &options.data_dir);
+    let history = history.and_then(|folder| history_file(&folder, "shell-history"));
+    let mut editor = LineEditor::new(history)?;
+    editor.complete_with(Box::new(complete));
+    if let Some(print) = editor.printer() {
+        *session.tell.lock().expect("nothing panics while it holds this lock") = print;
+    }
+    loop {
+        match editor.read(&PROMPT)? {
+            Read::Ended => return Ok(0),
+            Read::Line(line) if !line.trim().is_empty() => {
+                if !perform(session, &line, &interrupts).await {
+                    return Ok(0);
+                }
+            }
+            Read::Line(_) | Read::Interrupted => {}
+        }
+    }
+}
+
+/// Does a line, and says what is wrong with it. Whether there is a next one.
+async fn perform(session: &mut Session, line: &str, interrupts: &Receiver<()>) -> bool {
+    let verb = match words::split(line) {
+        Err(error) => {
+            eprintln!("{error}");
+            return true;
+        }
+        Ok(words) => match commands::parse(&words) {
+            Ok(Verb::Exit) => return false,
+            Ok(verb) => verb,
+            Err(error) => {
+                explain(&error);
+                return true;
+            }
+        },
+    };
+    while interrupts.try_recv().is_ok() {}
+    let stopped = async {
+        let _ = interrupts.recv().await;
+        Ok(INTERRUPTED)
+    };
+    if let Err(failure) = session.perform(verb).or(stopped).await {
+        eprintln!("{failure}");
+    }
+    true
+}
+
+/// From now on a signal to end ends this process well; Ctrl-C comes through the channel.
+fn end_on_signals(session: &Session) -> Result<Receiver<()>, Failure> {
+    let (interrupt, interrupts) = smol::channel::bounded(1);
+    let mut signals = ending_signals()?;
+    let terminal = tcgetattr(io::stdin()).ok();
+    let held = session.held.clone();
+    let ending = async move {
+        while let Some(signal) = signals.next().await {
+            if matches!(signal, Ok(Signal::Int)) {
+                let _ = interrupt.try_send(());
+                continue;
+            }
+            if let Some(terminal) = &terminal {
+                let _ = tcsetattr(io::stdin(), OptionalActions::Now, terminal);
+            }
+            if let Some(lease) = held.lock().await.lease.take() {
+                lease.close().await;
+            }
+            std::process::exit(TERMINATED);
+        }
+    };
+    tasks::spawn(ending).detach();
+    Ok(interrupts)
+}
+
+/// Where the history lies; nothing where there is no place for it.
+fn history_folder(state: Option<PathBuf>, data_dir: &Path) -> Option<PathBuf> {
+    match state {
+        Some(state) if state.is_absolute() => Some(state.join("ribbit")),
+        _ => data_dir.is_dir().then(|| data_dir.to_path_buf()),
+    }
+}
+
+/// Commands, their flags, and paths of the tree as it is now.
+fn complete(namespace: &Namespace, line: &str) -> (usize, Vec<Pair>) {
+    let (begins, word) = words::last(line);
+    let first = line[..begins].trim().is_empty();
+    let helps = line[..begins].trim() == "help";
+    let found = match first || helps {
+        true => verbs(&word),
+        false if word.starts_with('-') => flags(line, &word),
+        false => paths(namespace, &word),
+    };
+    (begins, found)
+}
+
+/// Paths that begin so.
+fn paths(namespace: &Namespace, word: &str) -> Vec<Pair> {
+    let (folder, begin) = word.rsplit_once('/').unwrap_or(("", ""));
+    let folder: TreePath = match format!("/{folder}").parse() {
+        Ok(folder) => folder,
+        Err(_) => return Vec::new(),
+    };
+    let names = smol::block_on(namespace.names_in(&folder, COMPLETE_MAX));
+    let matching = names.into_iter().filter(|(path, _)| path.name().starts_with(begin));
+    let pair = |(path, kind): (TreePath, Kind)| {
+        let end = if kind == Kind::Folder { "/" } else { "" };
+        let display = format!("{}{end}", ribbit_ui::plain::line(path.name()));
+        Pair { display, replacement: words::escaped(path.as_str()) + end }
+    };
+    matching.map(pair).collect()
+}
+
+fn verbs(begin: &str) -> Vec<Pair> {
+    let line = Line::command();
+    let names = line.get_subcommands().map(clap::Command::get_name).chain(["help"]);
+    names.filter(|name| name.starts_with(begin)).map(|name| pair(name.to_string())).collect()
+}
+
+fn flags(line: &str, begin: &str) -> Vec<Pair> {
+    let known = Line::command();
+    let verb = line.split_whitespace().next().and_then(|verb| known.find_subcommand(verb));
+    let flags = verb.into_iter().flat_map(|verb| verb.get_arguments().filter_map(clap::Arg::get_long));
+    let flags = flags.map(|flag| format!("--{flag}"));
+    flags.filter(|flag| flag.starts_with(begin)).map(pair).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(pairs: Vec<Pair>) -> Vec<String> {
+        pairs.into_iter().map(|pair| pair.replacement).collect()
+    }
+
+    #[test]
+    fn commands_and_their_flags_are_completed() {
+        assert_eq!(words(verbs("t")), ["test ", "touch "]);
+        assert_eq!(words(verbs("he")), ["help "]);
+        assert_eq!(words(flags("write --", "--")), ["--append ", "--lock ", "--fence "]);
+        assert!(words(flags("frog --", "--")).is_empty());
+    }
+
+    #[test]
+    fn the_history_lies_where_people_keep_such_things_or_beside_the_data() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = history_folder(Some("/state".into()), Path::new("/nonexistent"));
+        assert_eq!(state, Some("/state/ribbit".into()));
+        assert_eq!(history_folder(None, folder.path()), Some(folder.path().into()));
+        assert_eq!(history_folder(None, Path::new("/nonexistent")), None);
+    }
+}

@@ -1,0 +1,375 @@
+//! `ribbit bench`: how much, how fast, and for how long nothing at all.
+//!
+//! A closed loop: each client has one request under way, on a connection of its own, and asks the next question
+//! once it has the answer. A request that finds nobody is asked again under the same id, and its latency counts
+//! from the first time; so a leader that dies shows in `max` and in the gap, not as fewer numbers.
+//!
+//! The lock namespace is measured by [`tree`], the others here; what came of it is counted and printed by [`figures`].
+//!
+//! Makes its own accounts, under names that nobody has, with passwords that nobody knows, and leaves them and
+//! their croaks behind: not for a group that people use.
+
+mod figures;
+mod histogram;
+mod tree;
+
+use crate::common::failure::{Exit, Failure};
+use crate::common::options::{BenchOp, BenchOptions, BenchServers};
+use crate::common::output;
+use crate::operator::status;
+use figures::{Figures, Tally};
+use ribbit_net::channel::Channel;
+use ribbit_net::client::Client;
+use ribbit_net::frame::{self, FrameError, Plane};
+use ribbit_net::handshake;
+use ribbit_net::keys::Keys;
+use ribbit_net::limits::{ATTEMPT_DEADLINE, FRAME_BYTES_MAX};
+use ribbit_net::protocol::{Answer, AnswerFrame, Ask, AskFrame, MemberInfo, NewAccount, Password};
+use ribbit_net::secret::{new_request_id, new_token, to_hex, token_hash};
+use ribbit_state::limits::{CROAK_CHARS_MAX, FEED_PAGE_MAX};
+use ribbit_state::{Command, Consistency, LogIndex, Query, Request, Role, Token, TokenHash};
+use smol::future::or;
+use smol::stream::StreamExt;
+use smol::{LocalExecutor, Timer};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+const ACCOUNTS: usize = 8;
+/// With so few friends each account follows the next ones, in a circle.
+const FRIENDS_OF_OUR_OWN_MAX: u32 = 3;
+/// Croaks of each account before feeds are read, so that there is a page to fill.
+const FEED_CROAKS: usize = 8;
+const FEED_CROAK_BYTES: usize = 64;
+/// Accounts, log-ins, friends, first croaks.
+const SETUP_MAX: Duration = Duration::from_secs(60);
+const ANSWER_MAX: Duration = Duration::from_secs(4);
+/// A server that has not answered after so many steps of this is given up,
+const SILENCE_STEP: Duration = Duration::from_millis(350);
+const SILENT_STEPS: usize = 4;
+/// Before a question that found nobody is asked again.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// # Errors
+/// 3: nobody is reachable, or nobody answered in the whole time. 1: the accounts cannot be made.
+pub async fn run(options: &BenchOptions) -> Result<(), Failure> {
+    let servers = servers(options).await?;
+    let (tally, pages) = match options.op {
+        BenchOp::Post | BenchOp::Feed => (social(options, &servers).await?, None),
+        BenchOp::Lock | BenchOp::List => tree::run(options, &servers).await?,
+    };
+    let figures = Figures::new(options, &tally, pages);
+    output::line(&if options.json { figures.json() } else { figures.table() });
+    match tally.latencies.count() {
+        0 => Err(Failure::new(Exit::Unreachable, "no request was answered in all that time")),
+        _ => Ok(()),
+    }
+}
+
+async fn social(options: &BenchOptions, servers: &[String]) -> Result<Tally, Failure> {
+    let too_long = async {
+        Timer::after(SETUP_MAX).await;
+        let message = format!("the accounts were not ready after {} s", SETUP_MAX.as_secs());
+        Err(Failure::new(Exit::Unreachable, message))
+    };
+    let people = or(prepare(servers, options), too_long).await?;
+    Ok(measure(options, servers, &people).await)
+}
+
+/// Whom to ask.
+async fn servers(options: &BenchOptions) -> Result<Vec<String>, Failure> {
+    let survey = status::reached(&options.group).await?;
+    // The namespace is asked for on the control plane, where a balancer stands for nobody.
+    let balanced =
+        matches!(options.op, BenchOp::Post | BenchOp::Feed) && options.servers == BenchServers::Balancer;
+    if balanced && !options.group.servers.is_empty() {
+        return Ok(options.group.servers.clone());
+    }
+    let leader = survey.leader.unwrap_or_default();
+    let anyone = options.servers != BenchServers::Leader;
+    let wanted = |info: &MemberInfo| info.role == Role::Backend && (anyone || info.name() == leader);
+    let members = survey.members.into_iter().filter(|member| member.alive && wanted(&member.info));
+    let addresses: Vec<String> = members.map(|member| member.info.address).collect();
+    if addresses.is_empty() {
+        let what = if anyone { "no backend is alive" } else { "no backend leads" };
+        return Err(Failure::new(Exit::Unreachable, what));
+    }
+    Ok(addresses)
+}
+
+/// Somebody to croak as.
+struct Person {
+    username: String,
+    session: TokenHash,
+}
+
+/// Makes the accounts, logs them in, makes them friends.
+async fn prepare(servers: &[String], options: &BenchOptions) -> Result<Vec<Person>, Failure> {
+    let client = Client::new(servers.to_vec(), options.group.keys.clone());
+    let mut people = Vec::with_capacity(ACCOUNTS);
+    for _ in 0..ACCOUNTS {
+        people.push(new_person(&client).await?);
+    }
+    for (index, person) in people.iter().enumerate() {
+        for step in 1..=options.friends as usize {
+            let username = match options.friends {
+                1..=FRIENDS_OF_OUR_OWN_MAX => people[(index + step) % ACCOUNTS].username.clone(),
+                _ => format!("crowd-{step}"),
+            };
+            let command = Command::AddFriend { session: person.session, username };
+            settle(&client, Ask::Write(request(command, 0))).await?;
+        }
+        let croaks = if options.op == BenchOp::Feed { FEED_CROAKS } else { 0 };
+        for number in 0..croaks {
+            settle(&client, Ask::Write(request(croak(person, number as u64, FEED_CROAK_BYTES), 0))).await?;
+        }
+    }
+    Ok(people)
+}
+
+async fn new_person(client: &Client) -> Result<Person, Failure> {
+    let random = to_hex(&new_token());
+    let username = format!("bench-{}", &random[..8]);
+    let password = Password(random[8..40].to_string());
+    let form = NewAccount {
+        name: "A benchmark".to_string(),
+        username: username.clone(),
+        email: "bench@localhost".to_string(),
+        password: password.clone(),
+    };
+    settle(client, Ask::CreateAccount { id: new_request_id(), born: born(client).await, form }).await?;
+    let session = token_hash(&new_token());
+    let born = born(client).await;
+    let log_in =
+        Ask::LogIn { id: new_request_id(), born, username: username.clone(), password, token: session };
+    settle(client, log_in).await?;
+    Ok(Person { username, session })
+}
+
+/// The newest index the group knows of; 0, which the group takes for very old, when it does not say.
+async fn born(client: &Client) -> LogIndex {
+    client.position(ANSWER_MAX).await.map_or(0, |token| token.index)
+}
+
+/// Asks for a write until it is decided. The caller bounds the time.
+async fn settle(client: &Client, mut ask: Ask) -> Result<Token, Failure> {
+    if let Ask::Write(request) = &mut ask {
+        request.born = born(client).await;
+    }
+    loop {
+        match outcome(client.ask(ask.clone(), ANSWER_MAX).await.ok()) {
+            Try::Done(token) => return Ok(token),
+            Try::Refused(what) => {
+                return Err(Failure::new(Exit::Refused, format!("the benchmark is refused: {what}")));
+            }
+            Try::Again(_) => drop(Timer::after(PAUSE).await),
+        }
+    }
+}
+
+/// What became of one try.
+enum Try {
+    Done(Token),
+    Again(&'static str),
+    Refused(String),
+}
+
+fn outcome(answer: Option<Answer>) -> Try {
+    match answer {
+        Some(Answer::Written { token, outcome: Ok(_) } | Answer::Read { token, page: Ok(_), .. }) => {
+            Try::Done(token)
+        }
+        Some(Answer::Written { outcome: Err(denied), .. } | Answer::Read { page: Err(denied), .. }) => {
+            Try::Refused(denied.to_string())
+        }
+        Some(Answer::Refused(denied)) => Try::Refused(denied.to_string()),
+        Some(Answer::Unavailable(_)) => Try::Again("the servers cannot agree"),
+        Some(_) => Try::Refused("an answer to another question".to_string()),
+        None => Try::Again("nobody answers"),
+    }
+}
+
+async fn measure(options: &BenchOptions, servers: &[String], people: &[Person]) -> Tally {
+    let executor = LocalExecutor::new();
+    let start = Instant::now();
+    let end = start + options.time;
+    let tally = Rc::new(RefCell::new(Tally::new(start)));
+    for number in 0..options.clients as usize {
+        let asker = Asker {
+            connection: Connection::new(Plane::Client, servers, &options.group.keys, number),
+            op: options.op,
+            consistency: options.consistency,
+            person: &people[number % people.len()],
+            number: number as u64,
+            bytes: options.bytes as usize,
+            seen: None,
+            end,
+        };
+        executor.spawn(asker.drive(Rc::clone(&tally))).detach();
+    }
+    // Questions that are still under way then are dropped with the executor: nobody waits for their answers.
+    executor.run(Timer::at(end)).await;
+    drop(executor);
+    let mut tally = Rc::into_inner(tally).expect("every client was dropped").into_inner();
+    tally.end_gap(end);
+    tally
+}
+
+/// One client in the closed loop.
+struct Asker<'a> {
+    connection: Connection<'a>,
+    op: BenchOp,
+    consistency: Consistency,
+    person: &'a Person,
+    number: u64,
+    bytes: usize,
+    seen: Option<Token>,
+    end: Instant,
+}
+
+impl Asker<'_> {
+    async fn drive(mut self, tally: Rc<RefCell<Tally>>) {
+        self.seen = self.position().await;
+        let mut count = 0;
+        while Instant::now() < self.end {
+            let asked = Instant::now();
+            let ask = self.question(count);
+            count += 1;
+            loop {
+                match outcome(self.connection.ask(ask.clone()).await.ok()) {
+                    Try::Done(token) => {
+                        self.seen = Some(token);
+                        tally.borrow_mut().answered(asked, Instant::now());
+                        break;
+                    }
+                    Try::Refused(what) => {
+                        tally.borrow_mut().failed(what);
+                        Timer::after(PAUSE).await;
+                        break;
+                    }
+                    Try::Again(what) => {
+                        tally.borrow_mut().failed(what.to_string());
+                        Timer::after(PAUSE).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn position(&mut self) -> Option<Token> {
+        let ask = Ask::Read { seen: None, consistency: Consistency::Stale, query: Query::Position };
+        while Instant::now() < self.end {
+            if let Try::Done(token) = outcome(self.connection.ask(ask.clone()).await.ok()) {
+                return Some(token);
+            }
+            Timer::after(PAUSE).await;
+        }
+        None
+    }
+
+    fn question(&self, count: u64) -> Ask {
+        match self.op {
+            BenchOp::Post => {
+                let born = self.seen.map_or(0, |token| token.index);
+                Ask::Write(request(croak(self.person, self.number * 1_000_000 + count, self.bytes), born))
+            }
+            // What is done with the namespace is asked elsewhere.
+            BenchOp::Feed | BenchOp::Lock | BenchOp::List => Ask::Read {
+                seen: self.seen,
+                consistency: self.consistency,
+                query: Query::Feed {
+                    session: self.person.session,
+                    before: None,
+                    limit: FEED_PAGE_MAX as u16,
+                },
+            },
+        }
+    }
+}
+
+/// One client's connection, with one question on it at a time: less work a request than the failover client has, so
+/// that what is measured is the group.
+struct Connection<'a> {
+    plane: Plane,
+    servers: &'a [String],
+    /// Each client begins with another server of the list, as people who know several would.
+    next: usize,
+    keys: &'a Keys,
+    open: Option<Channel>,
+    /// One for all questions: setting one for each would cost more than asking.
+    pulse: Timer,
+}
+
+impl<'a> Connection<'a> {
+    fn new(plane: Plane, servers: &'a [String], keys: &'a Keys, number: usize) -> Connection<'a> {
+        let pulse = Timer::interval(SILENCE_STEP);
+        Connection { plane, servers, keys, next: number, open: None, pulse }
+    }
+
+    /// Asks the server that is connected, else the next. Whatever goes wrong, the next question goes to another.
+    async fn ask(&mut self, ask: Ask) -> Result<Answer, FrameError> {
+        let Channel { mut reader, mut writer } = match self.open.take() {
+            Some(open) => open,
+            None => {
+                let server = &self.servers[self.next % self.servers.len()];
+                self.next += 1;
+                handshake::connect(server, self.plane, self.keys).await?
+            }
+        };
+        let deadline_ms = u32::try_from(ATTEMPT_DEADLINE.as_millis()).unwrap_or(u32::MAX);
+        frame::write(&mut writer, &AskFrame { tag: 1, deadline_ms, ask }).await?;
+        let answer = async {
+            let AnswerFrame { answer, .. } = frame::read(&mut reader, FRAME_BYTES_MAX).await?;
+            Ok(answer)
+        };
+        let pulse = &mut self.pulse;
+        let silence = async {
+            for _ in 0..SILENT_STEPS {
+                pulse.next().await;
+            }
+            Err(FrameError::TimedOut)
+        };
+        let answer = or(answer, silence).await?;
+        // A server that says "not now, not here" is left, as the failover client does.
+        if !matches!(answer, Answer::Unavailable(_)) {
+            self.open = Some(Channel { reader, writer });
+        }
+        Ok(answer)
+    }
+}
+
+fn croak(person: &Person, number: u64, bytes: usize) -> Command {
+    Command::Croak { session: person.session, text: text(number, bytes) }
+}
+
+/// A text of so many bytes, in characters of three bytes as far as it would else have too many characters.
+fn text(number: u64, bytes: usize) -> String {
+    let long = bytes.saturating_sub(CROAK_CHARS_MAX).div_ceil(2);
+    let short = bytes - 3 * long;
+    let words = format!("ribbit {number}: the pond is calm tonight, and so am I; who else is up? ");
+    let words: String = words.chars().cycle().take(short).collect();
+    // Neither end may be blank.
+    let words = match words.strip_suffix(' ') {
+        Some(words) => format!("{words}."),
+        None => words,
+    };
+    words + &"…".repeat(long)
+}
+
+fn request(command: Command, born: LogIndex) -> Request {
+    Request { id: new_request_id(), born, command }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_has_the_bytes_asked_for_and_is_a_croak() {
+        for bytes in 1..=256 {
+            let text = text(7_000_123, bytes);
+            assert_eq!(text.len(), bytes);
+            ribbit_state::text::check_croak(&text).unwrap();
+        }
+    }
+}

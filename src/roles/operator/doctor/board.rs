@@ -1,0 +1,110 @@
+//! What lies on this board: its clock, its files, and who can open them. Nothing is opened that is not its user's.
+
+use crate::common::cluster_file::ClusterFile;
+use crate::common::options::DoctorOptions;
+use crate::common::ports::Ports;
+use ribbit_state::MemberName;
+use ribbit_ui::doctor::Finding;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What is in the folders, as far as it could be read.
+#[derive(Debug, Default)]
+pub struct Known {
+    pub cluster: Option<ClusterFile>,
+    pub ports: Option<Ports>,
+    /// Members that have a store here.
+    pub members: Vec<MemberName>,
+    /// The data folder is there, and this user may look into it.
+    pub folder: bool,
+}
+
+/// The wall clock, which puts times beside croaks and decides nothing.
+pub fn clock() -> Finding {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Finding::Clock { wall_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX) }
+}
+
+/// The data folder, the cluster file, and the sessions that this user has kept.
+pub fn look(options: &DoctorOptions) -> (Vec<Finding>, Known) {
+    let (mut findings, mut known) = (Vec::new(), Known::default());
+    let folder = &options.data_dir;
+    let shown = folder.display().to_string();
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            findings.push(Finding::Forbidden { path: shown });
+        }
+        Err(_) => findings.push(Finding::NoFolder { folder: shown, prepared: options.cluster_file.exists() }),
+        Ok(entries) => {
+            known.folder = true;
+            let names = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+            known.members = names.collect();
+            known.members.sort();
+            known.ports = Ports::read(folder).unwrap_or_else(|failure| {
+                let path = Ports::path_in(folder).display().to_string();
+                findings.push(Finding::WrongPorts { path, what: failure.message });
+                None
+            });
+        }
+    }
+    let stores = known.members.iter().map(|name| folder.join(name.to_string()));
+    findings.extend(stores.filter_map(|store| mode(&store)));
+    known.cluster = cluster_file(&options.cluster_file, folder, &mut findings);
+    findings.extend(options.settings.as_deref().map(sessions).unwrap_or_default());
+    (findings, known)
+}
+
+/// One that others can open is looked at nevertheless: a member would refuse it.
+fn cluster_file(path: &Path, folder: &Path, findings: &mut Vec<Finding>) -> Option<ClusterFile> {
+    let shown = path.display().to_string();
+    let text = match ClusterFile::text_of(path) {
+        Ok(text) => text,
+        Err(error) => {
+            // Said once, of the folder.
+            let said = findings.contains(&Finding::Forbidden { path: folder.display().to_string() });
+            if said && path.starts_with(folder) {
+                return None;
+            }
+            findings.push(match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                    Finding::NoClusterFile { path: shown }
+                }
+                io::ErrorKind::PermissionDenied => Finding::Forbidden { path: shown },
+                _ => Finding::WrongClusterFile { path: shown, what: error.to_string() },
+            });
+            return None;
+        }
+    };
+    findings.extend(mode(path));
+    if let (Ok(file), Ok(folder)) = (fs::metadata(path), fs::metadata(folder)) {
+        let (owner, data_owner) = (file.uid(), folder.uid());
+        if owner != 0 && owner != data_owner {
+            findings.push(Finding::Owner { path: shown.clone(), owner, data_owner });
+        }
+    }
+    match ClusterFile::parse(&text) {
+        Ok(file) => Some(file),
+        Err(what) => {
+            findings.push(Finding::WrongClusterFile { path: shown, what });
+            None
+        }
+    }
+}
+
+/// Who has a session is who it says; and who may write the servers' keys may put others there.
+fn sessions(settings: &Path) -> Vec<Finding> {
+    let Ok(entries) = fs::read_dir(settings) else { return Vec::new() };
+    let is_ours = |name: &str| name.starts_with("session-") || name == "servers";
+    let paths = entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_ours));
+    paths.filter_map(|entry| mode(&entry.path())).collect()
+}
+
+/// The mode of what is its owner's business alone; nothing where there is nothing.
+fn mode(path: &Path) -> Option<Finding> {
+    let metadata = fs::metadata(path).ok()?;
+    let mode = metadata.mode() & 0o777;
+    Some(Finding::Mode { path: path.display().to_string(), mode, folder: metadata.is_dir() })
+}

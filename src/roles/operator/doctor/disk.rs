@@ -1,0 +1,95 @@
+//! The disk under the data folder: how long it takes until what is written is kept, and how much room there is.
+//!
+//! A member answers a write once a majority has synced it, so what is measured is what people wait for. The probe appends
+//! as a member's log does: a few kilobytes, then `fdatasync`.
+
+use super::board::Known;
+use crate::common::options::DoctorOptions;
+use crate::node::disk::{RESERVE_BYTES, free_bytes, taken};
+use ribbit_ui::doctor::Finding;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Appends, each of so many bytes,
+const APPENDS: usize = 24;
+const APPEND_BYTES: usize = 4096;
+/// and no more once they have taken so long: a card may stall.
+const PROBE_MAX: Duration = Duration::from_secs(10);
+/// What `statfs` says of a file system in memory.
+const TMPFS: i64 = 0x0102_1994;
+const RAMFS: i64 = 0x8584_58f6;
+
+pub fn look(options: &DoctorOptions, known: &Known) -> Vec<Finding> {
+    if !known.folder {
+        return Vec::new();
+    }
+    let folder = &options.data_dir;
+    let shown = folder.display().to_string();
+    let mut findings = vec![match probe(folder) {
+        Ok(mut spans) => {
+            spans.sort_unstable();
+            let (count, worst) = (spans.len(), spans.last().copied().unwrap_or_default());
+            let usual = spans.get(count / 2).copied().unwrap_or_default();
+            Finding::Syncs { folder: shown.clone(), count, usual, worst, in_memory: is_in_memory(folder) }
+        }
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Finding::Forbidden { path: shown.clone() }
+        }
+        Err(error) => Finding::NoSync { folder: shown.clone(), why: error.to_string() },
+    }];
+    let free = free_bytes(folder);
+    findings.push(Finding::Space { folder: shown, free_bytes: free, reserve_bytes: RESERVE_BYTES });
+    findings.extend(known.members.iter().map(|name| {
+        let bytes = taken(&folder.join(name.to_string()));
+        Finding::Store {
+            name: name.to_string(),
+            bytes,
+            quota_bytes: options.disk_quota_bytes,
+            free_bytes: free,
+        }
+    }));
+    findings
+}
+
+/// How long each append took. The file is gone at the end, however that comes.
+fn probe(folder: &Path) -> io::Result<Vec<Duration>> {
+    let path = folder.join(format!(".doctor-{}", std::process::id()));
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+    let spans = appended(file);
+    fs::remove_file(&path)?;
+    spans
+}
+
+fn appended(mut file: File) -> io::Result<Vec<Duration>> {
+    let begin = Instant::now();
+    let mut spans = Vec::with_capacity(APPENDS);
+    while spans.len() < APPENDS && begin.elapsed() < PROBE_MAX {
+        let before = Instant::now();
+        file.write_all(&[0x5a; APPEND_BYTES])?;
+        file.sync_data()?;
+        spans.push(before.elapsed());
+    }
+    Ok(spans)
+}
+
+fn is_in_memory(folder: &Path) -> bool {
+    #[allow(clippy::unnecessary_cast, reason = "its type differs from target to target")]
+    rustix::fs::statfs(folder).is_ok_and(|it| [TMPFS, RAMFS].contains(&(it.f_type as i64)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probe_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let spans = probe(folder.path()).unwrap();
+        assert!(!spans.is_empty() && spans.len() <= APPENDS);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert!(probe(&folder.path().join("nowhere")).is_err());
+    }
+}

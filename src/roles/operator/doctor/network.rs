@@ -1,0 +1,226 @@
+//! What listens on this board, and who answers on the others: the addresses of the cluster file and of `up`, then all that
+//! those know of.
+//!
+//! Asks on the plane that anybody may ask on. Each question has an end, and all are asked at once.
+
+use super::board::Known;
+use crate::cli::{BALANCER_LISTEN, INSTALLED, INSTALLED_WEB_LISTEN, WEB_LISTEN, usual_listen};
+use crate::common::cluster_file::ClusterFile;
+use crate::common::options::DoctorOptions;
+use crate::common::ports::Ports;
+use crate::up::probe::{self, reached_at};
+use ribbit_net::client::ask_status;
+use ribbit_net::frame::{FrameError, Plane};
+use ribbit_net::keys::Keys;
+use ribbit_net::limits::{CONNECT_DEADLINE, STATUS_DEADLINE};
+use ribbit_net::survey::{Survey, survey};
+use ribbit_state::limits::RULES_LEVEL;
+use ribbit_state::{MemberName, Role};
+use ribbit_ui::doctor::{Finding, Held, Reach};
+use ribbit_ui::version;
+use smol::Timer;
+use smol::future::or;
+use std::io;
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// What a process may take to show its figures.
+const REACH_MAX: Duration = CONNECT_DEADLINE.saturating_add(STATUS_DEADLINE);
+/// What is read of a member's figures: what it is stands at their beginning.
+const FIGURES_BYTES_MAX: u64 = 4 * 1024;
+
+/// What listens where this board's roles listen, or would.
+pub async fn ports(options: &DoctorOptions, known: &Known) -> Vec<Finding> {
+    let keys = known.cluster.as_ref().map(ClusterFile::keys);
+    let mut findings = Vec::new();
+    for (role, listen) in listens(options, known) {
+        let held = held(&listen, keys.as_ref()).await;
+        findings.push(Finding::Port { role, listen, held });
+    }
+    findings
+}
+
+/// As it was told; else where `up` has put it, else the usual places of what has a store here, or of a first member.
+fn listens(options: &DoctorOptions, known: &Known) -> Vec<(String, String)> {
+    if !options.listen.is_empty() {
+        return options
+            .listen
+            .iter()
+            .map(|listen| ("what listens there".to_string(), listen.clone()))
+            .collect();
+    }
+    let ports = known.ports.clone().unwrap_or_default();
+    let usual = |role| [MemberName::at_home(role, 1)];
+    let mut members = known.members.clone();
+    if members.is_empty() {
+        members.extend([usual(Role::Coordinator), usual(Role::Backend)].into_iter().flatten());
+    }
+    let mut listens: Vec<_> = members
+        .iter()
+        .map(|name| (name.to_string(), usual_listen(*name, known.cluster.as_ref(), known.ports.as_ref())))
+        .collect();
+    listens.push(("balancer".into(), ports.balancer.clone().unwrap_or_else(|| BALANCER_LISTEN.into())));
+    let usual = if options.cluster_file == Path::new(INSTALLED) { INSTALLED_WEB_LISTEN } else { WEB_LISTEN };
+    listens.push(("pages".into(), ports.web.clone().unwrap_or_else(|| usual.into())));
+    listens
+}
+
+async fn held(listen: &str, keys: Option<&Keys>) -> Held {
+    let Err(error) = TcpListener::bind(listen) else { return Held::Free };
+    let address = reached_at(listen);
+    let answer = match keys {
+        Some(keys) => reach(&address, keys).await,
+        None => Reach::Failed(String::new()),
+    };
+    match answer {
+        Reach::Answers { name, .. } => Held::Own(name),
+        _ if probe::is_live(&address).await => Held::Own("pages".into()),
+        _ if figures(&address).await.is_some() => Held::Own("without this board's cluster file".into()),
+        _ if error.kind() == io::ErrorKind::AddrInUse => Held::Other,
+        _ => Held::Unusable(error.to_string()),
+    }
+}
+
+/// How those answer whom the cluster file names, and what everybody runs.
+pub async fn members(known: &Known) -> Vec<Finding> {
+    let Some(cluster) = &known.cluster else { return Vec::new() };
+    let keys = cluster.keys();
+    let mut addresses = cluster.coordinators.clone();
+    addresses.extend(known.ports.iter().flat_map(Ports::everyone));
+    addresses.dedup();
+    if addresses.is_empty() {
+        return vec![Finding::NobodyKnown];
+    }
+    let asking: Vec<_> = addresses
+        .into_iter()
+        .map(|address| {
+            let keys = keys.clone();
+            smol::spawn(async move {
+                let answer = reach(&address, &keys).await;
+                (address, answer)
+            })
+        })
+        .collect();
+    let (mut findings, mut seeds) = (Vec::new(), Vec::new());
+    for asked in asking {
+        let (address, answer) = asked.await;
+        if matches!(answer, Reach::Answers { .. }) {
+            seeds.push(address.clone());
+        }
+        findings.push(Finding::Reached { address, answer });
+    }
+    findings.extend(builds(&survey(&seeds, &keys).await).await);
+    findings
+}
+
+async fn reach(address: &str, keys: &Keys) -> Reach {
+    let begin = Instant::now();
+    match ask_status(address, Plane::Status, keys).await {
+        Ok(status) => Reach::Answers {
+            name: status.me.name(),
+            after: begin.elapsed(),
+            belongs: status.history.is_some(),
+        },
+        Err(error) => refused(&error),
+    }
+}
+
+fn refused(error: &FrameError) -> Reach {
+    match error {
+        FrameError::Io(io) => match io.kind() {
+            io::ErrorKind::ConnectionRefused => Reach::NotListening,
+            io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable => Reach::Silent,
+            // A name that is not known has no kind of its own.
+            _ if io.raw_os_error().is_none() => Reach::UnknownName,
+            _ => Reach::Failed(io.to_string()),
+        },
+        FrameError::TimedOut => Reach::Silent,
+        FrameError::NotRibbit | FrameError::Malformed | FrameError::TooLong { .. } => Reach::NotRibbit,
+        FrameError::OtherVersion(_) => Reach::OtherVersion(error.to_string()),
+        error if error.is_stranger() => Reach::OtherKey(error.to_string()),
+        error => Reach::Failed(error.to_string()),
+    }
+}
+
+/// What each member that answers was built of, as its figures say.
+async fn builds(survey: &Survey) -> Vec<Finding> {
+    let alive = survey.members.iter().filter(|member| member.alive).map(|member| member.info.clone());
+    let asking: Vec<_> = alive
+        .map(|info| {
+            smol::spawn(async move {
+                let theirs = figures(&info.address).await?;
+                let rules = (info.rules_level, RULES_LEVEL);
+                let (name, ours) = (info.name(), version::LONG.to_string());
+                Some(Finding::Build { name, theirs, ours, rules })
+            })
+        })
+        .collect();
+    let mut findings = Vec::new();
+    for asked in asking {
+        findings.extend(asked.await);
+    }
+    findings
+}
+
+/// What a process says of itself under `/metrics`: `0.1.0 (1a2b3c4d, …)`; nothing when it is no ribbit.
+async fn figures(address: &str) -> Option<String> {
+    let too_late = async {
+        Timer::after(REACH_MAX).await;
+        None
+    };
+    let asked = async { probe::get(address, "/metrics", FIGURES_BYTES_MAX).await.ok() };
+    or(asked, too_late).await.and_then(|text| build_in(&String::from_utf8_lossy(&text)))
+}
+
+fn build_in(figures: &str) -> Option<String> {
+    let line = figures.lines().find(|line| line.starts_with("ribbit_info{"))?;
+    let label = |name: &str| Some(line.split_once(&format!("{name}=\""))?.1.split_once('"')?.0.to_string());
+    let version = label("version")?;
+    // Builds before this one do not say.
+    Some(label("build").map_or(version.clone(), |build| format!("{version} ({build})")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_member_runs_is_read_from_its_figures() {
+        let figures =
+            |labels: &str| format!("# TYPE ribbit_info gauge\nribbit_info{{role=\"x\",{labels}}} 1\n");
+        let new = figures("version=\"0.1.0\",build=\"1a2b3c4d, x86_64\"");
+        assert_eq!(build_in(&new).unwrap(), "0.1.0 (1a2b3c4d, x86_64)");
+        assert_eq!(build_in(&figures("version=\"0.1.0\"")).unwrap(), "0.1.0");
+        assert_eq!(build_in("HTTP/1.1 404 Not Found\r\n\r\n"), None);
+    }
+
+    #[test]
+    fn pages_of_a_board_are_looked_for_where_systemd_listens() {
+        let places = |cluster_file: &str| {
+            let options = DoctorOptions {
+                data_dir: "ribbit-data".into(),
+                cluster_file: cluster_file.into(),
+                settings: None,
+                disk_quota_bytes: 0,
+                listen: Vec::new(),
+                json: false,
+            };
+            listens(&options, &Known::default()).pop().unwrap().1
+        };
+        assert_eq!(places(INSTALLED), "0.0.0.0:80");
+        assert_eq!(places("ribbit-data/cluster.ribbit"), "127.0.0.1:8080");
+    }
+
+    #[test]
+    fn every_way_to_fail_has_its_word() {
+        let io = |kind: io::ErrorKind| FrameError::Io(kind.into());
+        assert_eq!(refused(&FrameError::TimedOut), Reach::Silent);
+        assert_eq!(refused(&FrameError::NotRibbit), Reach::NotRibbit);
+        assert!(matches!(refused(&FrameError::OtherKey), Reach::OtherKey(_)));
+        assert!(matches!(refused(&FrameError::OtherVersion(2)), Reach::OtherVersion(_)));
+        assert_eq!(refused(&io(io::ErrorKind::ConnectionRefused)), Reach::NotListening);
+        let unknown = std::net::ToSocketAddrs::to_socket_addrs("no such name.invalid:1").unwrap_err();
+        assert_eq!(refused(&FrameError::Io(unknown)), Reach::UnknownName);
+    }
+}

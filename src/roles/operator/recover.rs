@@ -1,0 +1,267 @@
+//! `ribbit recover --from FOLDER`: founds a new history on what one member's folder holds.
+//!
+//! ```text
+//!   FOLDER ─▶ a copy beside the target ─▶ all of it checked, its log applied ─▶ new history, one voter ─▶ takes the
+//!   target's name
+//! ```
+//!
+//! The last resort: for when so many stores are gone that no majority is left, and there will be none. FOLDER itself is
+//! only read. Nothing is at the target before all of it is there. What was acknowledged and is not in FOLDER is lost,
+//! which nobody can tell from FOLDER; so a person has to type it, and it is never done by itself.
+
+use crate::cli::{default_port, words_for};
+use crate::common::failure::{Exit, Failure};
+use crate::common::options::RecoverOptions;
+use crate::common::output;
+use crate::common::panics;
+use crate::common::ports::Ports;
+use crate::common::write_file;
+use ribbit_db::disk::{LOG_PREFIX, STORE_FILE, log_names};
+use ribbit_db::{self, DbError, FileDisk, Identity, Store};
+use ribbit_state::rows::{Accounts, Croaks, Messages, Order, Table, View, scan};
+use ribbit_state::{AccountId, HOME, HistoryId, LogIndex, MemberName, Role, members};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Rows counted at a time.
+const COUNT_STEP: usize = 1_024;
+
+/// # Errors
+/// 1: FOLDER cannot be used, or the target is not empty; 74: the disk is full; 78: FOLDER is of another cluster.
+pub fn run(options: &RecoverOptions) -> Result<(), Failure> {
+    let name = MemberName::at_home(Role::Backend, options.id).to_string();
+    let target = options.data_dir.join(&name);
+    if fs::read_dir(&target).is_ok_and(|mut entries| entries.next().is_some()) {
+        let text = format!(
+            "{} is not empty: nothing is recovered over what may be needed; move it away, or choose another --id",
+            target.display()
+        );
+        return Err(Failure::new(Exit::Refused, text));
+    }
+    // `backend-2.recovering`: no member's name.
+    let work = options.data_dir.join(format!("{name}.recovering"));
+    for folder in [&target, &work] {
+        write_file::owned(folder, Some(&options.data_dir)).map_err(|error| {
+            Failure::new(Exit::Refused, format!("nothing is recovered into {}: {error}", folder.display()))
+        })?;
+    }
+    let (from, left) = (options.from.display().to_string(), work.clone());
+    panics::on_damage(move |why| {
+        // Nothing else takes it away once this process has ended.
+        let _ = fs::remove_dir_all(&left);
+        Failure::new(Exit::Refused, format!("{from} cannot be used: {why}"))
+    });
+    let recovered = begin_in(&work, options).and_then(|recovered| {
+        // Root recovers for a unit, whose user has the data folder.
+        let given = match rustix::process::geteuid().is_root() {
+            true => write_file::give_to_owner_of(&options.data_dir, &work),
+            false => Ok(()),
+        };
+        given.and_then(|()| move_to(&work, &target)).map_err(|error| unwritable(&target, &error))?;
+        Ok(recovered)
+    });
+    if recovered.is_err() {
+        let _ = fs::remove_dir_all(&work);
+    }
+    output::line(&recovered?.words(options, &name));
+    Ok(())
+}
+
+/// What was found, and what became of it.
+struct Recovered {
+    before: Identity,
+    now: HistoryId,
+    through: LogIndex,
+    from_log: u64,
+    census: Census,
+}
+
+fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure> {
+    write_file::make_folder(&options.data_dir).map_err(|error| unwritable(&options.data_dir, &error))?;
+    write_file::empty_folder(work).map_err(|error| unwritable(work, &error))?;
+    let unusable = |error: DbError| {
+        let from = options.from.display();
+        match error.is_full() {
+            true => Failure::new(Exit::Disk, format!("there is no room for a copy of {from}: {error}")),
+            false => Failure::new(Exit::Refused, format!("{from} cannot be used: {error}")),
+        }
+    };
+    let disk = FileDisk::new(work).map_err(unusable)?;
+    copy_store(&options.from, work)?;
+    let mut store = Store::open(disk).map_err(unusable)?;
+    let Some(before) = store.identity().cloned() else {
+        let text = format!("{} never belonged to a group", options.from.display());
+        return Err(Failure::new(Exit::Refused, text));
+    };
+    if before.cluster != options.cluster {
+        let text = format!(
+            "{} belongs to cluster {}, the cluster file says {}",
+            options.from.display(),
+            before.cluster,
+            options.cluster
+        );
+        return Err(Failure::new(Exit::Configuration, text));
+    }
+    while ribbit_db::reading(|| store.reader().scrub()).map_err(unusable)?.is_none() {}
+    let from_log = store.apply_whole_log().map_err(unusable)?;
+    let through = store.applied().index;
+    let now = crate::node::random_history();
+    let view = store.reader().view().map_err(unusable)?;
+    let begun = members::begin_history(&view, now, Role::Backend, options.id).map_err(unusable)?;
+    let Ok((raft_id, changes)) = begun else {
+        let text = format!("{} is of a newer version of ribbit than this one", options.from.display());
+        return Err(Failure::new(Exit::Refused, text));
+    };
+    let census = census(&view).map_err(unusable)?;
+    drop(view);
+    let identity = Identity {
+        cluster: options.cluster,
+        history: now,
+        raft_id,
+        role: Role::Backend,
+        site: HOME,
+        id: options.id,
+    };
+    store.begin_history(&identity, changes).map_err(unusable)?;
+    Ok(Recovered { before, now, through, from_log, census })
+}
+
+/// Copies the store and the log beside it.
+fn copy_store(from: &Path, work: &Path) -> Result<(), Failure> {
+    // The store itself may be named too: what lies beside it is its log.
+    let folder = match from.is_file() {
+        true => from.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new(".")),
+        false => from,
+    };
+    // Held until all of it is copied.
+    let _store = copy(&folder.join(STORE_FILE), &work.join(STORE_FILE))?;
+    let unreadable =
+        |error| Failure::new(Exit::Refused, format!("{} cannot be read: {error}", folder.display()));
+    let logs = log_names(folder).map_err(unreadable)?;
+    for name in &logs {
+        copy(&folder.join(name), &work.join(name))?;
+    }
+    if logs.is_empty() {
+        let text = format!(
+            "there is no file {LOG_PREFIX}… in {}: what was written last is in those, so copy the whole folder",
+            folder.display()
+        );
+        return Err(Failure::new(Exit::Refused, text));
+    }
+    Ok(())
+}
+
+/// Copies a file, unless somebody has it open. Answers it: nobody opens it while it is held.
+fn copy(from: &Path, to: &Path) -> Result<File, Failure> {
+    let unreadable =
+        |error: io::Error| Failure::new(Exit::Refused, format!("{} cannot be read: {error}", from.display()));
+    let mut source = File::open(from).map_err(unreadable)?;
+    match source.try_lock_shared() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let text = format!("{} is in use: stop the member that it belongs to first", from.display());
+            return Err(Failure::new(Exit::Refused, text));
+        }
+        Err(TryLockError::Error(error)) => return Err(unreadable(error)),
+    }
+    let mut copy = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(to)
+        .map_err(|error| unwritable(to, &error))?;
+    io::copy(&mut source, &mut copy).and_then(|_| copy.sync_all()).map_err(|error| unwritable(to, &error))?;
+    Ok(source)
+}
+
+/// The finished store takes its place, durably.
+fn move_to(work: &Path, target: &Path) -> io::Result<()> {
+    File::open(work)?.sync_all()?;
+    // Over an empty folder, or none; anything in it fails.
+    fs::rename(work, target)?;
+    File::open(target.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    let exit = if error.kind() == io::ErrorKind::StorageFull { Exit::Disk } else { Exit::Refused };
+    Failure::new(exit, format!("{} cannot be written: {error}", path.display()))
+}
+
+/// What people have here.
+pub(crate) struct Census {
+    pub accounts: usize,
+    pub croaks: usize,
+    pub messages: usize,
+}
+
+/// # Errors
+/// The view's.
+pub(crate) fn census<V: View>(view: &V) -> Result<Census, V::Error> {
+    let (last, next) = (LogIndex::MAX, |index: &LogIndex| index + 1);
+    let accounts = count::<Accounts, _>(
+        view,
+        AccountId(0),
+        &AccountId(last),
+        |id| AccountId(id.0 + 1),
+        |row| !row.deleted,
+    )?;
+    let croaks = count::<Croaks, _>(view, 0, &last, next, |_| true)?;
+    let messages = count::<Messages, _>(view, 0, &last, next, |_| true)?;
+    Ok(Census { accounts, croaks, messages })
+}
+
+/// How many rows with `from <= key < to` are wanted.
+fn count<T: Table, V: View>(
+    view: &V,
+    mut from: T::Key,
+    to: &T::Key,
+    next: impl Fn(&T::Key) -> T::Key,
+    wanted: impl Fn(&T::Row) -> bool,
+) -> Result<usize, V::Error> {
+    let mut count = 0;
+    loop {
+        let rows = scan::<T, V>(view, &from, to, Order::OldestFirst, COUNT_STEP)?;
+        count += rows.iter().filter(|(_, row)| wanted(row)).count();
+        match rows.last() {
+            Some((last, _)) if rows.len() == COUNT_STEP => from = next(last),
+            _ => return Ok(count),
+        }
+    }
+}
+
+impl Recovered {
+    /// What it holds, and what to do next.
+    fn words(&self, options: &RecoverOptions, name: &str) -> String {
+        let Recovered { before, now, through, from_log, census } = self;
+        let Census { accounts, croaks, .. } = census;
+        let (from, data_dir) = (options.from.display(), options.data_dir.display());
+        let of = before.name();
+        let mut start: Vec<std::ffi::OsString> =
+            vec!["backend".into(), "--id".into(), options.id.to_string().into()];
+        start.extend(["--data-dir".into(), PathBuf::from(&options.data_dir).into()]);
+        if let Some(file) = &options.cluster_file {
+            start.extend(["--cluster-file".into(), file.into()]);
+        }
+        let port = default_port(Role::Backend, HOME, options.id);
+        // Members of `up` know each other's addresses from the folder; on boards the coordinators' are known, and
+        // there is none yet that belongs.
+        let (start, again) = match Ports::path_in(&options.data_dir).exists() {
+            true => (format!("{} (or `ribbit up` on that folder)", words_for(&start)), String::new()),
+            false => (words_for(&start), format!(", once with --coordinator THIS-BOARD:{port}")),
+        };
+        format!(
+            "{from} was {of}'s, of history {}: all of it is whole.\n\
+             It holds {accounts} accounts and {croaks} croaks, up to index {through}; {from_log} entries of its log \
+             were not applied yet, and are now.\n\
+             {name} has it now and founds history {now} on it, as its only member. What was written elsewhere after \
+             that index is not in it.\n\nNext:\n  \
+             on this board:        {start}\n  \
+             on every other board: stop ribbit, move its member's folder out of {data_dir}, and start it \
+             again{again}: it joins as a new one and gets everything. With its old store it belongs to the old history, and is refused.\n\
+             People stay logged in.",
+            before.history
+        )
+    }
+}

@@ -1,0 +1,239 @@
+//! `ribbit restore FILE --data-dir NEW`: a new cluster that begins with what a backup holds.
+//!
+//! ```text
+//!   FILE ─▶ NEW.restoring: every block checked, rows into backend-1's store ─▶ read again, digest compared
+//!        ─▶ new history, one voter ─▶ a cluster file with keys of its own ─▶ takes the name NEW
+//! ```
+//!
+//! FILE is only read, and nothing is at NEW before all of it is there. The cluster is another one than the backup's: its
+//! members never take part in the old one, nor the old ones in it.
+//!
+//! Sessions are left behind: a backup may be old, or stolen, and who has logged out since is not logged in again by it.
+//! Locks are kept with their owners, who are not heard any more: the group lets go of them as of any that is silent.
+
+use crate::cli::words_for;
+use crate::common::cluster_file::ClusterFile;
+use crate::common::failure::{Exit, Failure};
+use crate::common::options::RestoreOptions;
+use crate::common::output;
+use crate::common::panics;
+use crate::common::write_file;
+use crate::operator::progress::Progress;
+use crate::operator::recover::{Census, census};
+use ribbit_db::backup::{BackupError, BackupHead, BackupReader, digest_of};
+use ribbit_db::snapshot::{self, SnapshotHead, SnapshotWriter};
+use ribbit_db::{self, Configuration, DbError, FileDisk, HardState, Identity, Store};
+use ribbit_state::limits::RULES_LEVEL;
+use ribbit_state::rows::{Sessions, SessionsOf, Table};
+use ribbit_state::{ClusterId, HOME, HistoryId, MemberName, Role, members};
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// The backend that begins with it.
+const FIRST: u32 = 1;
+
+/// # Errors
+/// 1: FILE cannot be used, or NEW is not empty; 74: the disk is full.
+pub fn run(options: &RestoreOptions) -> Result<(), Failure> {
+    let target = target(&options.data_dir)?;
+    let mut name = target.as_os_str().to_owned();
+    name.push(".restoring");
+    let work = PathBuf::from(name);
+    for folder in [&target, &work] {
+        // Root would write, and another user read and change it.
+        write_file::owned(folder, None).map_err(|error| {
+            Failure::new(Exit::Refused, format!("nothing is restored into {}: {error}", folder.display()))
+        })?;
+    }
+    let (from, left) = (shown(options), work.clone());
+    panics::on_damage(move |why| {
+        // Nothing else takes it away once this process has ended.
+        let _ = fs::remove_dir_all(&left);
+        Failure::new(Exit::Refused, format!("{from} cannot be restored: {why}"))
+    });
+    let restored = restore_in(&work, options).and_then(|restored| {
+        move_to(&work, &target).map_err(|error| unwritable(&target, &error))?;
+        Ok(restored)
+    });
+    if restored.is_err() {
+        let _ = fs::remove_dir_all(&work);
+    }
+    output::line(&restored?.words(options));
+    Ok(())
+}
+
+/// Where it is to be: a folder that is empty, or not there.
+fn target(data_dir: &Path) -> Result<PathBuf, Failure> {
+    let shown = data_dir.display();
+    let refused = |text: String| Failure::new(Exit::Refused, text);
+    if data_dir.symlink_metadata().is_ok() {
+        let mut entries =
+            fs::read_dir(data_dir).map_err(|error| refused(format!("{shown} cannot be read: {error}")))?;
+        if entries.next().is_some() {
+            let text =
+                format!("{shown} is not empty: nothing is restored over what may be needed; name another");
+            return Err(refused(text));
+        }
+    }
+    let absolute = std::path::absolute(data_dir).map_err(|error| refused(format!("{shown}: {error}")))?;
+    match (absolute.file_name(), absolute.parent()) {
+        (Some(_), Some(parent)) => {
+            write_file::make_folder(parent).map_err(|error| unwritable(parent, &error))?;
+            Ok(absolute)
+        }
+        _ => Err(refused(format!("{shown} cannot be a data folder: name one inside of it"))),
+    }
+}
+
+/// What the file was of, and what became of it.
+struct Restored {
+    head: BackupHead,
+    cluster: ClusterId,
+    history: HistoryId,
+    census: Census,
+}
+
+fn restore_in(work: &Path, options: &RestoreOptions) -> Result<Restored, Failure> {
+    let from = shown(options);
+    let unusable =
+        |error: BackupError| Failure::new(Exit::Refused, format!("{from} cannot be restored: {error}"));
+    let broken = |error: DbError| {
+        let exit = if error.is_full() { Exit::Disk } else { Exit::Refused };
+        Failure::new(exit, format!("{} cannot be written: {error}", work.display()))
+    };
+    // Before anything is made.
+    let mut backup = BackupReader::begin(opened(options)?).map_err(unusable)?;
+    let head = backup.head().clone();
+    if head.rules_level > RULES_LEVEL {
+        let text = format!("{from} is of a group with newer rules than this version of ribbit has");
+        return Err(Failure::new(Exit::Refused, text));
+    }
+    write_file::empty_folder(work).map_err(|error| unwritable(work, &error))?;
+    let store_dir = work.join(MemberName::at_home(Role::Backend, FIRST).to_string());
+    let mut store = FileDisk::new(&store_dir).and_then(Store::open).map_err(broken)?;
+    let left_out = fill(&mut backup, &store, unusable, broken)?;
+    let (term, commit) = (head.position.term, head.position.index);
+    store.install(HardState { term, vote: 0, commit }).map_err(broken)?;
+    check(&store, head.digest.wrapping_sub(left_out)).map_err(broken)?;
+
+    let file = ClusterFile::new(options.name.clone(), options.coordinators.clone());
+    let (cluster, history) = (file.cluster, crate::node::random_history());
+    let census = found(&mut store, cluster, history).map_err(broken)?;
+    let Some(census) = census else {
+        let text = format!("{from} is of a newer version of ribbit than this one");
+        return Err(Failure::new(Exit::Refused, text));
+    };
+    drop(store);
+    let path = ClusterFile::path_in(work);
+    file.create(&path).map_err(|error| unwritable(&path, &error))?;
+    Ok(Restored { head, cluster, history, census })
+}
+
+/// All rows but those that are left behind. Answers what these would have added to the digest.
+fn fill(
+    backup: &mut BackupReader<Box<dyn Read>>,
+    store: &Store,
+    unusable: impl Fn(BackupError) -> Failure,
+    broken: impl Fn(DbError) -> Failure,
+) -> Result<u64, Failure> {
+    let head = backup.head().clone();
+    let all = SnapshotHead { applied: head.position, configuration: Configuration::default() };
+    let mut writer = SnapshotWriter::begin(store.disk().as_ref(), &all).map_err(&broken)?;
+    let (mut left_out, mut progress) = (0u64, Progress::begin());
+    while let Some(rows) = backup.next_rows().map_err(&unusable)? {
+        let (left, kept): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(key, _)| is_left_behind(key));
+        left_out = left_out.wrapping_add(digest_of(&left));
+        writer.write_chunk(&kept).map_err(&broken)?;
+        progress.rows(backup.so_far(), head.rows);
+    }
+    let sum = writer.sum();
+    writer.finish(sum).map_err(&broken)?;
+    Ok(left_out)
+}
+
+/// Rows of people's sessions.
+fn is_left_behind(key: &[u8]) -> bool {
+    key.first().is_some_and(|table| [Sessions::ID.0, SessionsOf::ID.0].contains(table))
+}
+
+/// Reads everything again, as it is on this disk now.
+fn check(store: &Store, expected: u64) -> Result<(), DbError> {
+    let reader = store.reader();
+    ribbit_db::reading(|| snapshot::digest(&reader))?;
+    match store.loaded()?.digest {
+        Some(digest) if digest == expected => Ok(()),
+        digest => Err(DbError::Damaged(format!("its digest is {digest:x?} and should be {expected:x}"))),
+    }
+}
+
+/// Begins the history. Nothing, when this version does not understand what is there.
+fn found(store: &mut Store, cluster: ClusterId, history: HistoryId) -> Result<Option<Census>, DbError> {
+    let view = store.reader().view()?;
+    let Ok((raft_id, changes)) = members::begin_history(&view, history, Role::Backend, FIRST)? else {
+        return Ok(None);
+    };
+    let census = census(&view)?;
+    drop(view);
+    let identity = Identity { cluster, history, raft_id, role: Role::Backend, site: HOME, id: FIRST };
+    store.begin_history(&identity, changes)?;
+    Ok(Some(census))
+}
+
+fn opened(options: &RestoreOptions) -> Result<Box<dyn Read>, Failure> {
+    match &options.file {
+        None => Ok(Box::new(io::stdin().lock())),
+        Some(path) => match File::open(path) {
+            Ok(file) => Ok(Box::new(BufReader::new(file))),
+            Err(error) => {
+                Err(Failure::new(Exit::Refused, format!("{} cannot be read: {error}", path.display())))
+            }
+        },
+    }
+}
+
+fn shown(options: &RestoreOptions) -> String {
+    options.file.as_ref().map_or("standard input".into(), |path| path.display().to_string())
+}
+
+/// The finished folder takes its place, durably.
+fn move_to(work: &Path, target: &Path) -> io::Result<()> {
+    File::open(work)?.sync_all()?;
+    // Over an empty folder, or none; anything in it fails.
+    fs::rename(work, target)?;
+    write_file::sync_folder(target)
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    let exit = if error.kind() == io::ErrorKind::StorageFull { Exit::Disk } else { Exit::Refused };
+    Failure::new(exit, format!("{} cannot be written: {error}", path.display()))
+}
+
+impl Restored {
+    /// What it holds, and what to do next.
+    fn words(&self, options: &RestoreOptions) -> String {
+        let Restored { head, cluster, history, census } = self;
+        let (from, data_dir) = (shown(options), options.data_dir.display());
+        let Census { accounts, croaks, messages } = census;
+        let up = words_for(&["up".into(), "--data-dir".into(), options.data_dir.clone().into()]);
+        let backend = ["backend", "--id", "1", "--data-dir"].map(Into::into);
+        let backend = words_for(&[&backend[..], &[options.data_dir.clone().into()]].concat());
+        format!(
+            "{from} was made of cluster {}, history {}, at index {}: all of it is whole.\n\
+             It holds {accounts} accounts, {croaks} croaks and {messages} messages.\n\
+             {data_dir} has them now, as a new cluster {cluster} with a history {history} of its own. Its keys are in \
+             {data_dir}/{}: keep that secret.\n\
+             Passwords are as they were. Everybody has to log in again: sessions are not restored, since a backup may \
+             be old, or stolen. People's programs know servers by their key, and this cluster has another one: \
+             `ribbit key` shows it.\n\n\
+             Next:\n  \
+             on one machine:        {up}\n  \
+             on boards:             {backend}\n                         \
+             and the others join it, each with a copy of that cluster file, once with --coordinator THIS-BOARD:10001",
+            head.cluster,
+            head.history,
+            head.position.index,
+            crate::common::cluster_file::FILE_NAME,
+        )
+    }
+}

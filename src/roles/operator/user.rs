@@ -1,0 +1,174 @@
+//! `ribbit user`: what those who run the group do with people's accounts.
+//!
+//! It asks any member, on the control plane, where nobody logs in: who reaches it may do everything. Accounts are named as
+//! people know them, and changed by the id that such a name had when it was asked for: one that was deleted meanwhile is
+//! not confused with the next one of its name.
+
+use crate::client::session::stop::Stop;
+use crate::client::verbs::{Halt, ended, say, typing, usage};
+use crate::common::failure::{Exit, Failure};
+use crate::common::options::{UserOptions, UserVerb};
+use crate::operator::status;
+use ribbit_net::client::{Client, Unreachable};
+use ribbit_net::protocol::{Answer, Ask, Why};
+use ribbit_net::secret::new_request_id;
+use ribbit_state::people::AccountLine;
+use ribbit_state::text::{check_password, fold_username};
+use ribbit_state::{
+    AccountId, Code, Consistency, Denied, Field, OperatorCommand, Page, Query, Reply, Request,
+};
+use ribbit_ui::{lines, person_json};
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::time::Duration;
+
+/// Until a question is given up.
+const ASK_MAX: Duration = Duration::from_secs(10);
+/// Until a list that is to be the newest is asked for without that.
+const NEWEST_MAX: Duration = Duration::from_secs(3);
+
+/// # Errors
+/// 1: refused; 2: something is missing; 3: nobody answers.
+pub async fn run(options: &UserOptions) -> Result<u8, Failure> {
+    let survey = status::reached(&options.group).await?;
+    let client = Client::operating(survey.living(), survey.silent(), options.group.keys.clone());
+    let operator = Operator { client };
+    ended(operator.perform(options).await)
+}
+
+struct Operator {
+    client: Client,
+}
+
+impl Operator {
+    async fn perform(&self, options: &UserOptions) -> Result<(), Halt> {
+        match &options.verb {
+            UserVerb::List { names } => self.list(names, options.json).await,
+            UserVerb::Password { username } => self.set_password(username).await,
+            UserVerb::Suspend { username, suspended } => {
+                let (account, username) = self.account(username).await?;
+                self.write(OperatorCommand::Suspend { account, suspended: *suspended }).await?;
+                say(&match suspended {
+                    true => format!("suspended: @{username}; their sessions are closed"),
+                    false => format!("no longer suspended: @{username}"),
+                })
+            }
+            UserVerb::Delete { username, yes } => {
+                let (account, username) = self.account(username).await?;
+                if !yes {
+                    confirm(&username)?;
+                }
+                self.write(OperatorCommand::RemoveAccount { account }).await?;
+                say(&format!("deleted: @{username}, and everything they wrote"))
+            }
+            UserVerb::RemoveCroak { croak } => {
+                self.write(OperatorCommand::RemoveCroak { croak: *croak }).await?;
+                say(&format!("removed: croak {croak}"))
+            }
+            UserVerb::Registration { open } => {
+                self.write(OperatorCommand::SetRegistration { open: *open }).await?;
+                say(if *open { "anybody may create an account" } else { "nobody may create an account" })
+            }
+        }
+    }
+
+    async fn list(&self, names: &str, json: bool) -> Result<(), Halt> {
+        let accounts = self.accounts(names, true).await?;
+        match json {
+            true => accounts.iter().try_for_each(|account| say(&person_json::account_line(account))),
+            false => say(lines::accounts(&accounts).trim_end()),
+        }
+    }
+
+    async fn set_password(&self, username: &str) -> Result<(), Halt> {
+        let username = fold_username(username).map_err(Stop::from)?;
+        // Before anything is typed.
+        self.account(&username).await?;
+        let password = typing::new_password(&format!("A new password for @{username}: "))?;
+        check_password(&password.0).map_err(Stop::from)?;
+        let (id, born) = (new_request_id(), self.born().await?);
+        self.written(Ask::SetPassword { id, born, username: username.clone(), password }).await?;
+        say(&format!("@{username} has the new password; their sessions are closed"))
+    }
+
+    /// The live account of this name, and the name as it is kept.
+    async fn account(&self, username: &str) -> Result<(AccountId, String), Stop> {
+        let username = fold_username(username)?;
+        // No wildcard is a letter of a name.
+        let found = self.accounts(&username, false).await?;
+        let account = found.first().ok_or(Denied::of(Code::NoSuchUser, Field::Username))?;
+        Ok((account.person.account, username))
+    }
+
+    /// Reads all accounts whose names fit, page by page; `or_old` as in [`Operator::read`].
+    async fn accounts(&self, names: &str, or_old: bool) -> Result<Vec<AccountLine>, Stop> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.read(Query::Accounts { names: names.to_string(), after }, or_old).await?;
+            let Page::Accounts { accounts, more } = page else {
+                return Err(Stop::undecided(Why::NotServing));
+            };
+            all.extend(accounts);
+            match more {
+                Some(_) => after = more,
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// Reads the newest there is. Where the servers cannot agree, `or_old` takes what one of them has and marks it; nothing
+    /// is decided by that.
+    async fn read(&self, query: Query, or_old: bool) -> Result<Page, Stop> {
+        let ask = |consistency| Ask::Read { seen: None, consistency, query: query.clone() };
+        let newest = self.client.ask(ask(Consistency::Linearizable), NEWEST_MAX).await;
+        let answer = match newest {
+            Ok(answer @ (Answer::Read { .. } | Answer::Refused(_))) => answer,
+            Err(Unreachable::Spared) => return Err(Stop::unread(Unreachable::Spared)),
+            Err(why) if !or_old => return Err(Stop::unread(why)),
+            _ => {
+                eprintln!("the servers cannot agree at the moment: this may be old");
+                self.client.ask(ask(Consistency::Stale), ASK_MAX).await.map_err(Stop::unread)?
+            }
+        };
+        match answer {
+            Answer::Read { page, .. } => Ok(page?),
+            Answer::Refused(denied) => Err(denied.into()),
+            _ => Err(Stop::undecided(Why::NotServing)),
+        }
+    }
+
+    async fn write(&self, command: OperatorCommand) -> Result<Reply, Stop> {
+        let (id, born) = (new_request_id(), self.born().await?);
+        self.written(Ask::Write(Request { id, born, command: command.into() })).await
+    }
+
+    async fn born(&self) -> Result<u64, Stop> {
+        match self.client.seen() {
+            Some(seen) => Ok(seen.index),
+            None => Ok(self.client.position(ASK_MAX).await.map_err(Stop::unread)?.index),
+        }
+    }
+
+    async fn written(&self, ask: Ask) -> Result<Reply, Stop> {
+        match self.client.ask(ask, ASK_MAX).await? {
+            Answer::Written { outcome, .. } => Ok(outcome?),
+            Answer::Refused(denied) => Err(denied.into()),
+            _ => Err(Stop::undecided(Why::NotServing)),
+        }
+    }
+}
+
+/// Asks before what cannot be undone.
+fn confirm(username: &str) -> Result<(), Halt> {
+    if !io::stdin().is_terminal() {
+        return Err(usage(format!("--yes deletes @{username} and everything they wrote, for good")));
+    }
+    let mut out = io::stderr().lock();
+    let question = format!("delete @{username} and everything they wrote, for good? [y/N] ");
+    let _ = write!(out, "{question}").and_then(|()| out.flush());
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer);
+    match (read, answer.trim()) {
+        (Ok(_), "y" | "Y" | "yes") => Ok(()),
+        _ => Err(Failure::new(Exit::Refused, "nothing was done").into()),
+    }
+}
