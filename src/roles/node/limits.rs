@@ -80,6 +80,36 @@ enum What {
 }
 
 impl What {
+    /// Returns the rate class of a command per account. Only commands of users are limited.
+    fn of_command(command: &Command) -> What {
+        match command {
+            Command::Croak { .. }
+            | Command::AddFriend { .. }
+            | Command::Message(MessageCommand::Send { .. }) => What::Post,
+            Command::Message(MessageCommand::Mark { .. } | MessageCommand::ReadFeed { .. })
+            | Command::RemoveFriend { .. }
+            | Command::LogOut { .. }
+            | Command::CreateAccount { .. }
+            | Command::LogIn { .. }
+            | Command::DeleteAccount { .. }
+            | Command::Account(_)
+            | Command::Tree(_)
+            | Command::Lease(_)
+            | Command::Operate(_)
+            | Command::Sweep { .. }
+            | Command::IndexCroaks
+            | Command::Found { .. }
+            | Command::Join { .. }
+            | Command::Describe { .. }
+            | Command::Lose { .. }
+            | Command::Drain { .. }
+            | Command::Forget { .. }
+            | Command::RaiseRules { .. }
+            | Command::Rehash { .. } => What::SmallWrite,
+        }
+    }
+
+    /// Returns the code of a refusal.
     fn refusal(self) -> Code {
         match self {
             What::LogIn | What::OwnerCheck | What::LogInFrom => Code::TooManyTries,
@@ -169,13 +199,7 @@ impl Limits {
     /// # Errors
     /// `TooMuchWritten` when the limit is exceeded.
     pub fn write(&self, command: &Command, account: Option<AccountId>, id: RequestId) -> Result<(), Code> {
-        let what = match command {
-            Command::Croak { .. }
-            | Command::AddFriend { .. }
-            | Command::Message(MessageCommand::Send { .. }) => What::Post,
-            _ => What::SmallWrite,
-        };
-        self.admit(what, account, id.0)
+        self.admit(What::of_command(command), account, id.0)
     }
 
     /// Admits a request from this address. IPv6 addresses count by their network.
@@ -190,7 +214,23 @@ impl Limits {
                 self.admit(What::NewAccountFrom, from, (id.0, &form.password.0))
             }
             Ask::Write(request) if self.count_writes() => self.admit(What::WriteFrom, from, request.id.0),
-            _ => Ok(()),
+            // `DeleteAccount` and `ChangePassword` are limited per account, by `owner_check`.
+            Ask::Write(_)
+            | Ask::DeleteAccount { .. }
+            | Ask::ChangePassword { .. }
+            | Ask::NodeStatus
+            | Ask::Join { .. }
+            | Ask::Lose { .. }
+            | Ask::Drain { .. }
+            | Ask::Transfer { .. }
+            | Ask::Read { .. }
+            | Ask::Subscribe { .. }
+            | Ask::Renew { .. }
+            | Ask::GetServer { .. }
+            | Ask::History
+            | Ask::Directory(_)
+            | Ask::SetPassword { .. }
+            | Ask::Pin(_) => Ok(()),
         }
     }
 

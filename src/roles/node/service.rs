@@ -48,7 +48,7 @@ impl listener::Node for Service {
             Plane::Status => matches!(ask, Ask::History),
             // Served by balancers only.
             Plane::Directory => false,
-            _ => true,
+            Plane::Client | Plane::Control | Plane::Peer | Plane::Snapshot => true,
         };
         if !fits {
             return Answer::Refused(Denied::new(Code::InvalidEntry));
@@ -68,7 +68,7 @@ impl listener::Node for Service {
             }
             // The timer answers a request that hangs and drops its work. Boxed, so that the future of a plain write stays
             // small.
-            _ => Box::pin(self.decide(plane, ask, asking)).or(late(deadline)).await,
+            ask => Box::pin(self.decide(plane, ask, asking)).or(late(deadline)).await,
         }
     }
 
@@ -98,34 +98,22 @@ impl listener::Node for Service {
 impl Service {
     /// Dispatches a request by its kind, the connection's plane and this node's role.
     async fn decide(&self, plane: Plane, ask: Ask, asking: Asking<'_>) -> Answer {
+        let is_operator = plane == Plane::Control;
+        if let Err(answer) = Access::of(&ask).check(self.node.options.role, is_operator) {
+            return answer;
+        }
         match ask {
             Ask::NodeStatus => Answer::NodeStatus(Box::new(self.status())),
-            Ask::Join { cluster, id, site, member } if plane == Plane::Control => {
-                asking.join(cluster, id, site, member).await
-            }
-            Ask::Lose { id, name, alive } if plane == Plane::Control => asking.lose(id, name, alive).await,
-            Ask::Drain { id, name, drained } if plane == Plane::Control => {
-                asking.operate(id, Command::Drain { name, drained }).await
-            }
-            Ask::Transfer { name } if plane == Plane::Control => asking.transfer(name).await,
-            Ask::Write(request) if plane == Plane::Control => asking.write_as_operator(request).await,
-            Ask::Read { seen, consistency, query } if plane == Plane::Control => {
-                asking.read(seen, consistency, &query).await
-            }
+            Ask::Join { cluster, id, site, member } => asking.join(cluster, id, site, member).await,
+            Ask::Lose { id, name, alive } => asking.lose(id, name, alive).await,
+            Ask::Drain { id, name, drained } => asking.operate(id, Command::Drain { name, drained }).await,
+            Ask::Transfer { name } => asking.transfer(name).await,
             Ask::History => Answer::History(locked(&asking.member.coordination.history).lines()),
             Ask::Renew { token } => coordination::renew(&self.node, token, asking.deadline).await,
-            Ask::Pin(ask) if plane == Plane::Control => asking.pinned(ask).await,
+            Ask::Pin(ask) => asking.pinned(ask).await,
             Ask::GetServer { client, before } => asking.server_of(client, before.as_deref()),
-            _ if self.node.options.role == Role::Coordinator => Answer::Unavailable(Why::NotServing),
-            // A stream has a connection of its own, see `Service::stream`.
-            Ask::Subscribe { .. }
-            | Ask::Join { .. }
-            | Ask::Lose { .. }
-            | Ask::Drain { .. }
-            | Ask::Transfer { .. }
-            | Ask::Pin(_)
-            // Served by balancers only.
-            | Ask::Directory(_) => Answer::Refused(Denied::new(Code::InvalidEntry)),
+            Ask::Subscribe { .. } | Ask::Directory(_) => Answer::Refused(Denied::new(Code::InvalidEntry)),
+            Ask::Write(request) if is_operator => asking.write_as_operator(request).await,
             Ask::Write(request) => asking.write(request).await,
             Ask::CreateAccount { id, born, form } => asking.create_account(id, born, form).await,
             Ask::LogIn { id, born, username, password, token } => {
@@ -137,11 +125,12 @@ impl Service {
             Ask::ChangePassword { id, born, session, old, new } => {
                 asking.change_password(id, born, session, old, new).await
             }
-            Ask::SetPassword { id, born, username, password } if plane == Plane::Control => {
+            Ask::SetPassword { id, born, username, password } => {
                 asking.set_password(id, born, &username, password).await
             }
-            Ask::SetPassword { .. } => Answer::Refused(Denied::new(Code::InvalidEntry)),
-            Ask::Read { query, .. } if !query.is_public() => Answer::Refused(Denied::new(Code::KeptByRibbit)),
+            Ask::Read { query, .. } if !is_operator && !query.is_public() => {
+                Answer::Refused(Denied::new(Code::KeptByRibbit))
+            }
             Ask::Read { seen, consistency, query } => asking.read(seen, consistency, &query).await,
         }
     }
@@ -164,6 +153,60 @@ impl Service {
             others: member.map_or_else(|| self.node.seeds.heard(), |it| it.peers.known()),
             store: self.node.store_status(),
             leases: member.map(|it| it.coordination.status()).unwrap_or_default(),
+        }
+    }
+}
+
+/// Access rule of one kind of request: the members that answer it, and the planes on which they do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// All members on every plane that carries the request.
+    AllMembers,
+    /// All members on the control plane.
+    Operators,
+    /// All members on the control plane, backends also on the client plane.
+    OperatorsAndUsers,
+    /// Backends on both planes.
+    Backends,
+    /// Backends on the control plane.
+    BackendOperators,
+    /// Not answered as a single request by any member.
+    Never,
+}
+
+impl Access {
+    /// Returns the access rule of a request.
+    fn of(ask: &Ask) -> Access {
+        match ask {
+            Ask::NodeStatus | Ask::History | Ask::Renew { .. } | Ask::GetServer { .. } => Access::AllMembers,
+            Ask::Join { .. } | Ask::Lose { .. } | Ask::Drain { .. } | Ask::Transfer { .. } | Ask::Pin(_) => {
+                Access::Operators
+            }
+            Ask::Write(_) | Ask::Read { .. } => Access::OperatorsAndUsers,
+            Ask::CreateAccount { .. }
+            | Ask::LogIn { .. }
+            | Ask::DeleteAccount { .. }
+            | Ask::ChangePassword { .. } => Access::Backends,
+            Ask::SetPassword { .. } => Access::BackendOperators,
+            // A stream has a connection of its own, see `Service::stream`. The directory is served by balancers.
+            Ask::Subscribe { .. } | Ask::Directory(_) => Access::Never,
+        }
+    }
+
+    /// Checks the rule for a member of this role. `is_operator`: the request came on the control plane.
+    ///
+    /// # Errors
+    /// The answer to send: coordinators answer `Unavailable`, so that the client tries another server.
+    fn check(self, role: Role, is_operator: bool) -> Result<(), Answer> {
+        match (self, role) {
+            (Access::AllMembers, _) => Ok(()),
+            (Access::Operators | Access::OperatorsAndUsers, _) if is_operator => Ok(()),
+            (_, Role::Coordinator) => Err(Answer::Unavailable(Why::NotServing)),
+            (Access::OperatorsAndUsers | Access::Backends, Role::Backend) => Ok(()),
+            (Access::BackendOperators, Role::Backend) if is_operator => Ok(()),
+            (Access::Operators | Access::BackendOperators | Access::Never, Role::Backend) => {
+                Err(Answer::Refused(Denied::new(Code::InvalidEntry)))
+            }
         }
     }
 }
