@@ -1,13 +1,12 @@
-//! Admission: the one place where every question enters a process, and is refused before anything looks at it.
+//! Admission: every request enters a process here, and is validated before it is processed.
 //!
 //! ```text
 //!   bytes ──▶ read ──▶ Incoming::Ask ──▶ the node or the balancer answers
-//!                └───▶ Incoming::Refused ──▶ a refusal under the question's tag; the connection goes on
+//!                └───▶ Incoming::Refused ──▶ a refusal with the tag of the request; the connection stays open
 //! ```
 //!
-//! A question that is too long, cannot be read, or has a field beyond its bound is refused by itself: many askers share
-//! a connection, and none of the others is disturbed. Whoever asks checks the same before anything is sent
-//! ([`super::client`]).
+//! A request that is too long, cannot be decoded, or has a field beyond its bounds is refused on its own: many callers share
+//! a connection, and the requests of the others go on. Clients make the same checks before they send ([`super::client`]).
 
 use super::frame::{self, FrameError};
 use super::limits::{ASK_BYTES_MAX, ASK_SKIPPED_BYTES_MAX, FRAME_DEADLINE, PIN_KEY_BYTES_MAX};
@@ -17,40 +16,39 @@ use ribbit_state::limits::{PASSWORD_CHARS_MAX, TYPED_BYTES_MAX};
 use ribbit_state::{Code, Denied, Field, check, text};
 use smol::io::{AsyncRead, AsyncReadExt};
 
-/// The longest questions: three entries of one line and a password, or two keys of pinned rows.
+/// The longest requests fit: a form of three lines and a password, two keys of pinned rows, or a replicated command.
 const _: () = assert!(3 * TYPED_BYTES_MAX + 4 * PASSWORD_CHARS_MAX + 256 <= ASK_BYTES_MAX);
 const _: () = assert!(2 * PIN_KEY_BYTES_MAX + 256 <= ASK_BYTES_MAX);
 const _: () = assert!(ribbit_state::limits::REQUEST_BYTES_MAX + 256 <= ASK_BYTES_MAX);
 
+/// Refusal of an invalid request.
 const INVALID: Denied = Denied::new(Code::InvalidEntry);
 
-/// A question as it came in.
+/// Result of reading a request.
 #[derive(Debug, PartialEq)]
 pub enum Incoming {
-    /// Within all bounds.
+    /// A request within all bounds.
     Ask(AskFrame),
-    Refused {
-        tag: u32,
-        denied: Denied,
-    },
+    /// An invalid request and its refusal.
+    Refused { tag: u32, denied: Denied },
 }
 
-/// Reads the next question.
+/// Reads and validates the next request.
 ///
 /// # Errors
-/// The connection cannot go on: it ended, or what came does not even begin like a question, or would take too much to
-/// pass over.
+/// The connection has to end: `Closed` at its end, `TooLong` for more than `ASK_SKIPPED_BYTES_MAX`, `TimedOut` when the
+/// request is not complete after `FRAME_DEADLINE`, `Malformed` without a tag, `Io` when reading fails.
 pub async fn read<R: AsyncRead + Unpin>(reader: &mut R) -> Result<Incoming, FrameError> {
     let length = frame::read_length(reader, ASK_SKIPPED_BYTES_MAX).await?;
     let bytes = frame::within(FRAME_DEADLINE, read_and_skip(reader, length)).await?;
     // The tag comes first.
     let Ok((tag, _)) = postcard::take_from_bytes::<u32>(&bytes) else { return Err(FrameError::Malformed) };
     if length > ASK_BYTES_MAX {
-        log::debug!("a question of {length} bytes is refused: at most {ASK_BYTES_MAX} are read");
+        log::debug!("refused a request of {length} bytes: the maximum is {ASK_BYTES_MAX}");
         return Ok(Incoming::Refused { tag, denied: INVALID });
     }
     let Ok(asked) = frame::decode::<AskFrame>(&bytes) else {
-        log::debug!("a question that cannot be read is refused");
+        log::debug!("refused a request that cannot be decoded");
         return Ok(Incoming::Refused { tag, denied: INVALID });
     };
     Ok(match asked.ask.check() {
@@ -59,7 +57,7 @@ pub async fn read<R: AsyncRead + Unpin>(reader: &mut R) -> Result<Incoming, Fram
     })
 }
 
-/// The first `ASK_BYTES_MAX` of so many bytes; what lies behind them is passed over.
+/// Reads `length` bytes, and returns the first `ASK_BYTES_MAX` of them.
 async fn read_and_skip<R: AsyncRead + Unpin>(reader: &mut R, length: usize) -> Result<Vec<u8>, FrameError> {
     let mut bytes = vec![0; length.min(ASK_BYTES_MAX)];
     reader.read_exact(&mut bytes).await.map_err(frame::closed)?;
@@ -74,10 +72,10 @@ async fn read_and_skip<R: AsyncRead + Unpin>(reader: &mut R, length: usize) -> R
 }
 
 impl Ask {
-    /// Checks every field against its bound.
+    /// Checks every field against its bounds.
     ///
     /// # Errors
-    /// The refusal, as the node or the rules would give it.
+    /// [`Denied`] with the code that the node or the rules would give.
     pub fn check(&self) -> Result<(), Denied> {
         match self {
             Ask::Join { site, member, .. } => {
@@ -97,7 +95,7 @@ impl Ask {
             }
             Ask::LogIn { born, username, password, .. } => {
                 check::born(*born)?;
-                // As any name that nobody has.
+                // The same refusal as for an unknown name.
                 check::username(username).map_err(|_| Denied::of(Code::NoSuchUser, Field::Username))?;
                 check::tried_password(&password.0)
             }
@@ -120,7 +118,7 @@ impl Ask {
             Ask::GetServer { before, .. } => before.as_deref().map_or(Ok(()), check::address),
             Ask::Directory(Directory::Down { address }) => check::address(address),
             Ask::Pin(ask) => ask.check(),
-            // A path that is followed is checked when it is decoded.
+            // The path of a subscription is checked when it is decoded.
             Ask::NodeStatus
             | Ask::Subscribe { .. }
             | Ask::Renew { .. }
@@ -129,7 +127,7 @@ impl Ask {
         }
     }
 
-    /// Whether it changes nothing that lasts: an answer that was lost is no loss.
+    /// Returns true if the request changes no stored state, so that a lost answer does no harm.
     pub fn is_read(&self) -> bool {
         match self {
             Ask::NodeStatus

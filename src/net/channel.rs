@@ -1,17 +1,17 @@
-//! A connection that nobody else can read or change: records around what two sides say to each other.
+//! Encrypted and authenticated channel over a connection, in records.
 //!
 //! ```text
-//!   record = u16 length, little-endian ‖ that many bytes of ChaCha20-Poly1305, at most RECORD_BYTES_MAX of them plain
+//!   record = u16 length, little-endian ‖ that many bytes of ChaCha20-Poly1305 (at most RECORD_BYTES_MAX of plaintext)
 //! ```
 //!
-//! - The keys come from the [`super::handshake`], one a direction, new for each connection. A record that was changed,
-//!   left out, repeated or brought forward does not open: that is the end of the connection.
-//! - Each direction's key is replaced after `REKEY_RECORDS` records, by one that follows from it and does not lead back:
-//!   whoever takes a board's memory reads nothing that was said an hour before.
-//! - What waits to be written goes into as few records as it fits, and leaves in one call.
-//! - A reader holds one record; what it holds beyond what is usual it gives back when it has been read.
+//! - The keys come from the [`super::handshake`]: one per direction, new for each connection. A record that was changed,
+//!   dropped, repeated or reordered fails to decrypt, and that ends the connection.
+//! - The key of a direction is replaced after `REKEY_RECORDS` records by one derived from it, one way. So a copy of a
+//!   machine's memory does not decrypt the traffic of an hour ago.
+//! - Waiting data is packed into as few records as possible and written in one call.
+//! - A reader buffers one record. Memory beyond its usual size is released once the record has been read.
 //!
-//! It does not know what is said, and hides neither how much nor when.
+//! Not here: the meaning of the data. The amount and the time of the traffic are not hidden.
 
 use super::limits::{READ_AHEAD_BYTES, RECORD_BYTES_MAX, REKEY_RECORDS, WRITE_BYTES};
 use super::socket::Incoming;
@@ -24,13 +24,16 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 
+/// Size of a record's length, in bytes.
 const LENGTH_BYTES: usize = 2;
+/// Size of a record's authentication tag, in bytes.
 const TAG_BYTES: usize = 16;
+/// Maximum size of an encrypted record without its length, in bytes.
 const SEALED_BYTES_MAX: usize = RECORD_BYTES_MAX + TAG_BYTES;
 
 const _: () = assert!(SEALED_BYTES_MAX <= u16::MAX as usize);
 
-/// Both sides of a connection, which may be used apart.
+/// Encrypted channel with its two halves, which may be used by different tasks.
 #[derive(Debug)]
 pub struct Channel {
     pub reader: Reader,
@@ -38,7 +41,7 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Over a connection on which the handshake has been done.
+    /// Creates a channel over a connection after its handshake.
     pub fn new(stream: TcpStream, state: TransportState) -> Channel {
         let cipher = Cipher(Arc::new(Mutex::new(Keyed { state, sent: 0, received: 0 })));
         Channel {
@@ -56,14 +59,15 @@ impl Channel {
     }
 }
 
-/// Two directions' keys. Locked for one record at a time, never across a wait.
+/// Keys of both directions. The lock is held for one record at a time, never across an await.
 #[derive(Clone)]
 struct Cipher(Arc<Mutex<Keyed>>);
 
 struct Keyed {
     state: TransportState,
-    /// Since the last time that direction had a new key.
+    /// Records sent since the last new key.
     sent: u32,
+    /// Records received since the last new key.
     received: u32,
 }
 
@@ -75,10 +79,10 @@ impl std::fmt::Debug for Cipher {
 
 impl Cipher {
     fn keyed(&self) -> MutexGuard<'_, Keyed> {
-        self.0.lock().expect("nothing panics while it holds this lock")
+        self.0.lock().expect("no thread panics while it holds this lock")
     }
 
-    /// Appends a record of `plain`, which fits one, to `sealed`.
+    /// Encrypts `plain`, of at most `RECORD_BYTES_MAX`, and appends the record to `sealed`.
     fn seal(&self, plain: &[u8], sealed: &mut Vec<u8>) {
         let begin = sealed.len();
         let length = u16::try_from(plain.len() + TAG_BYTES).expect("a record's length is checked");
@@ -94,13 +98,13 @@ impl Cipher {
         }
     }
 
-    /// Opens a record into `plain`, in the place of what was there.
+    /// Decrypts a record and replaces the contents of `plain`.
     fn open(&self, sealed: &[u8], plain: &mut Vec<u8>) -> io::Result<()> {
-        // With room for the tag: it is opened where it stands, else snow would make room of its own for each.
+        // With room for the tag, snow decrypts in place. Otherwise it would allocate memory for each record.
         plain.resize(sealed.len(), 0);
         let mut keyed = self.keyed();
         let Ok(length) = keyed.state.read_message(sealed, plain) else {
-            return Err(broken("a record is not what the other side has sent"));
+            return Err(broken("a record failed to decrypt: it was changed on the way"));
         };
         plain.truncate(length);
         keyed.received += 1;
@@ -116,53 +120,55 @@ fn broken(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-/// The reading side; it needs no buffer around it.
+/// Reading half of a channel, which buffers by itself.
 #[derive(Debug)]
 pub struct Reader {
     socket: Incoming,
     cipher: Cipher,
-    /// How much is read at once, and kept for it.
+    /// Size of a read from the socket and of the buffer that is kept, in bytes.
     ahead: usize,
+    /// Encrypted bytes.
     sealed: Vec<u8>,
-    /// What of it was read from the socket, and not opened.
+    /// Part of `sealed` that was read from the socket and is not decrypted yet.
     unopened: Range<usize>,
+    /// Decrypted bytes of the current record.
     plain: Vec<u8>,
-    /// How much of it was given out.
+    /// Number of bytes of `plain` that the caller has taken.
     taken: usize,
 }
 
 impl Reader {
-    /// Reads so many bytes at once from now on: little where there are many connections, much where much is said.
+    /// Sets the size of a read, in bytes: small for many idle connections, large for busy ones.
     pub fn read_ahead(&mut self, bytes: usize) {
         self.ahead = bytes;
     }
 
-    /// Whether nothing is here that was not given out.
+    /// Returns true if no received bytes are buffered.
     pub fn is_empty(&self) -> bool {
         self.unopened.is_empty() && self.taken == self.plain.len()
     }
 
-    /// The place of the next record's bytes; nothing when it is not here as a whole yet.
+    /// Returns the range of the next record in `sealed`, or `None` if it has not arrived completely.
     fn next_record(&self) -> io::Result<Option<Range<usize>>> {
         let Some(length) = self.sealed[self.unopened.clone()].first_chunk::<LENGTH_BYTES>() else {
             return Ok(None);
         };
         let length = usize::from(u16::from_le_bytes(*length));
-        // Nobody seals nothing: whoever did could keep a reader busy without saying anything.
+        // An empty record is refused: a peer could keep the reader busy with them without sending data.
         if !(TAG_BYTES + 1..=SEALED_BYTES_MAX).contains(&length) {
-            return Err(broken("a record has an impossible length"));
+            return Err(broken("a record has an invalid length"));
         }
         let begin = self.unopened.start + LENGTH_BYTES;
         Ok((begin + length <= self.unopened.end).then_some(begin..begin + length))
     }
 
-    /// Makes room to read into behind what is here.
+    /// Makes room in `sealed` for the next read.
     fn make_room(&mut self) {
         if self.unopened.is_empty() {
             self.unopened = 0..0;
             self.plain.clear();
             self.taken = 0;
-            // What one long record has taken is given back.
+            // The memory of a long record is released.
             self.plain.shrink_to(self.ahead);
             self.sealed.truncate(self.ahead);
             self.sealed.shrink_to(self.ahead);
@@ -200,7 +206,7 @@ impl AsyncRead for Reader {
             this.make_room();
             let (end, socket) = (this.unopened.end, Pin::new(&mut this.socket));
             match ready!(socket.poll_read(context, &mut this.sealed[end..]))? {
-                // Between two records: closed. What matters has a length or an answer of its own.
+                // The end between two records is a clean one: frames have their own length, so a truncated one is noticed.
                 0 if this.unopened.is_empty() => return Poll::Ready(Ok(0)),
                 0 => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
                 read => this.unopened.end += read,
@@ -209,28 +215,30 @@ impl AsyncRead for Reader {
     }
 }
 
-/// The writing side.
+/// Writing half of a channel.
 #[derive(Debug)]
 pub struct Writer {
     stream: TcpStream,
     cipher: Cipher,
+    /// Encrypted records to write.
     sealed: Vec<u8>,
-    /// How much of it has left.
+    /// Number of bytes of `sealed` that are written.
     written: usize,
 }
 
 impl Writer {
-    /// The socket, to set what it does; nothing else may write to it.
+    /// Returns the socket, for setting its options only.
     pub fn socket(&self) -> &TcpStream {
         &self.stream
     }
 
-    /// A record as it would be written.
+    /// Encrypts a record as it would be written.
     #[cfg(test)]
     pub fn seal_for_tests(&self, plain: &[u8], sealed: &mut Vec<u8>) {
         self.cipher.seal(plain, sealed);
     }
 
+    /// Writes the waiting records to the socket.
     fn poll_drain(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.written < self.sealed.len() {
             match ready!(Pin::new(&mut self.stream).poll_write(context, &self.sealed[self.written..]))? {
@@ -246,7 +254,7 @@ impl Writer {
 }
 
 impl AsyncWrite for Writer {
-    /// What it takes has not left before a flush.
+    /// Encrypts bytes and begins to write them. They are written completely after a flush.
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_drain(context))?;

@@ -1,25 +1,26 @@
-//! The failover client: asks whichever server lives, again and again, until there is an answer.
+//! The failover client: sends a request to one server after another until one gives a final answer.
 //!
 //! ```text
-//!              ┌─ open a line to the next server ◀── nobody there: pause, 50 to 250 ms
+//!              ┌─ open a line to the next server ◀── unreachable: pause, 50 to 250 ms
 //!   ask ──▶ line? ──▶ attempt ──▶ answer ──▶ done
 //!              ▲         ├─ line lost, or silent for a second ──▶ next server
 //!              │         └─ Unavailable: pause; the second time in a row ──▶ next server
 //!              └─────────┘
 //! ```
 //!
-//! A question beyond its bounds is refused here, as a server would refuse it, and never sent. A read that `LOST_READS_MAX`
-//! servers ended over is not asked again: what ended them may end the next.
+//! - Requests are idempotent: every attempt carries the same request id. If a write was applied but its answer was lost,
+//!   the next attempt gets the answer, and the write is not applied twice.
+//! - A request beyond its bounds is refused here, as a server would refuse it, and never sent.
+//! - A read that was lost with `LOST_READS_MAX` servers is not tried again: it may have crashed them, and might crash the
+//!   next one.
+//! - All clones share one line. When it ends, each of them tries its requests again on the next one.
 //!
-//! Every attempt carries the very same ask with the same request id, so a write that was done by an attempt
-//! whose answer got lost is answered, not done again. All clones share one line and its questions; when the
-//! line ends, each of them asks again on the next one.
+//! A client in discovery mode ([`Client::sociable`]) serves one user, at a terminal or in a script. It asks every server
+//! that it reaches for its status, and learns the other servers from it. It skips servers of another cluster and servers
+//! that do not serve clients. It reports changes of its connection, and gives up after [`TRIES_MAX`] rounds over all
+//! servers. Other clients try until the deadline.
 //!
-//! One that goes about for a person ([`Client::sociable`]) asks whom it reaches who they are: it learns the other servers
-//! from them, passes over who belongs to another cluster or serves nobody, tells what becomes of its connection, and
-//! after [`TRIES_MAX`] tries over all servers it gives up. The others try until the deadline.
-//!
-//! It does not look into answers beyond `Unavailable` and the token, and keeps nothing on disk.
+//! Not here: the contents of answers, except `Unavailable` and the token; and files.
 
 use super::channel::Channel;
 use super::frame::{self, FrameError, Plane};
@@ -40,23 +41,23 @@ use smol::lock::{Mutex, Semaphore};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Asks a group through any of its servers. Clones share the connection.
+/// Client of a cluster, which uses any of its servers. Clones share the connection.
 #[derive(Debug, Clone)]
 pub struct Client(Arc<Shared>);
 
-/// Why there is no answer.
+/// Reason why a request has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreachable {
-    /// The question never left: it was certainly not done.
+    /// The request was never sent, so it was not carried out.
     #[error("no servers are running, or none can be reached")]
     Nobody,
-    /// Somebody was asked, nobody answered for good: a write may or may not be done yet.
+    /// The request was sent and no server gave a final answer. A write may or may not be applied.
     #[error("{}; what was asked may or may not have been done", undecided(*.0))]
     Undecided(Why),
-    /// A read that several servers ended over: the next one is spared.
+    /// Several servers ended during this read, so no further server was asked.
     #[error(
-        "{LOST_READS_MAX} servers stopped while they answered this, so no other one was asked: look at their logs \
-         before you ask the same again"
+        "{LOST_READS_MAX} servers stopped while they answered this, so no other server was asked. Look at their logs \
+         before you try again"
     )]
     Spared,
 }
@@ -64,40 +65,41 @@ pub enum Unreachable {
 fn undecided(why: Why) -> &'static str {
     match why {
         Why::NoLeader => "the servers cannot agree at the moment, too few of them are running",
-        Why::Busy => "too much is going on at the moment",
+        Why::Busy => "the servers are busy at the moment",
         Why::Behind => "the servers that answer are catching up",
         Why::NotServing => "no server answered in time",
         Why::OtherHistory => "the servers have another history",
     }
 }
 
-/// What becomes of the connection of a client that goes about for a person.
+/// Change in the connection of a client in discovery mode.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Contact {
-    /// This server has gone, or ended the connection.
+    /// The connection to this server has ended.
     Lost(String),
-    /// This one answers: what was under way goes on there.
+    /// This server answers. Pending requests go on there.
     Reached(String),
-    /// Nobody answers; the first, second… try over all servers.
+    /// No server answers, in this many rounds over all servers.
     Nobody { tried: u32 },
-    /// Somebody answers who may not be one of the group's servers, in words for people: nothing was told to it.
+    /// A server may not belong to the cluster, with the reason for the user. No request was sent to it.
     Mistrusted(String),
 }
 
-/// Hears of every [`Contact`]. Called in the middle of an ask: it must not wait for one.
+/// Callback for every [`Contact`]. It is called during a request, so it must not wait for one.
 pub type Tell = Box<dyn Fn(Contact) + Send + Sync>;
 
-/// Which group a client asks, and how.
+/// Cluster of a client, shared with its subscriptions.
 pub(super) struct Company {
     pub(super) servers: Servers,
     pub(super) keys: Keys,
-    /// Of a client that goes about for a person.
+    /// Set for a client in discovery mode.
     manner: Option<Manner>,
 }
 
+/// State of discovery mode.
 struct Manner {
     tell: Tell,
-    /// Whose servers these are, once somebody has said.
+    /// Cluster of the first server that answered.
     cluster: std::sync::Mutex<Option<ClusterId>>,
 }
 
@@ -106,22 +108,25 @@ impl Company {
         Company { servers: Servers::new(servers, Vec::new()), keys, manner: None }
     }
 
+    /// Returns true in discovery mode.
     pub(super) fn is_sociable(&self) -> bool {
         self.manner.is_some()
     }
 
+    /// Reports a change of the connection, in discovery mode.
     fn tell(&self, contact: Contact) {
         if let Some(manner) = &self.manner {
             (manner.tell)(contact);
         }
     }
 
-    /// Takes notice of who answers. Whether it belongs here: the first one says where that is.
+    /// Learns the servers that a status names. Returns false if its server belongs to another cluster than the first one
+    /// that answered. Does nothing and returns true outside discovery mode.
     pub(super) fn belongs(&self, address: &str, status: &NodeStatus) -> bool {
         let Some(manner) = &self.manner else { return true };
         let cluster = *held(&manner.cluster).get_or_insert(status.cluster);
         if cluster != status.cluster {
-            log::warn!("{address} belongs to the cluster {}, not to {cluster}: passed over", status.cluster);
+            log::warn!("skipped the server at {address}: its cluster is {}, not {cluster}", status.cluster);
             return false;
         }
         let all = std::iter::once(&status.me).chain(&status.others);
@@ -138,34 +143,37 @@ impl std::fmt::Debug for Company {
 }
 
 fn held<T>(lock: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    lock.lock().expect("nothing panics while it holds this lock")
+    lock.lock().expect("no thread panics while it holds this lock")
 }
 
 #[derive(Debug)]
 struct Shared {
     company: Arc<Company>,
     plane: Plane,
-    /// Held while connecting, so that one asker connects and the others wait for it.
+    /// Locked while connecting, so that one request connects and the others wait for it.
     route: Mutex<Route>,
+    /// Limit of pending requests.
     places: Semaphore,
+    /// Newest position that an answer carried.
     seen: std::sync::Mutex<Option<Token>>,
 }
 
-/// Where questions go now, and where next.
+/// Current line, and the next server to try.
 #[derive(Debug)]
 struct Route {
     line: Option<Arc<Line>>,
-    /// Who is at its other end.
+    /// Address of the line's server.
     server: String,
+    /// Place of the next server to try.
     next: usize,
-    /// Who was tried in vain since somebody answered, or since the last pause.
+    /// Servers that were tried without success since the last connection, or since the last pause.
     tried: Vec<String>,
     pause: Pause,
-    /// What was last said of somebody who is not trusted: said once.
+    /// Last message about a mistrusted server, which is reported once.
     mistrusted: String,
 }
 
-/// What is known of an ask so far, for when its time is over.
+/// Progress of a request, for the error when its deadline passes.
 #[derive(Default)]
 struct Fate {
     sent: bool,
@@ -173,25 +181,25 @@ struct Fate {
 }
 
 impl Client {
-    /// Of people. Nothing is opened before the first question. It begins with any of the servers, so that many
-    /// clients spread over them.
+    /// Creates a client on the client plane. It connects with the first request. It begins with a random server, so that
+    /// clients spread over the servers.
     pub fn new(servers: Vec<String>, keys: Keys) -> Client {
         Client::on(Plane::Client, servers, keys)
     }
 
-    /// On another plane: of those who run the group, on `Control`, where every member answers.
+    /// Creates a client on a plane. On the control plane, for operators, every member answers.
     pub fn on(plane: Plane, servers: Vec<String>, keys: Keys) -> Client {
         Client::among(plane, Company::of(servers, keys))
     }
 
-    /// For operators, on the control plane, where every member answers: begins with any of `first`, and asks `also` when
-    /// those do not answer.
+    /// Creates a client for an operator, on the control plane, where every member answers. It begins with any of `first`,
+    /// and uses `also` when those do not answer.
     pub fn operating(first: Vec<String>, also: Vec<String>, keys: Keys) -> Client {
         Client::among(Plane::Control, Company { servers: Servers::new(first, also), keys, manner: None })
     }
 
-    /// Of one person, at a terminal or in a script: begins with any of `first`, asks `also` and whomever it learns of
-    /// when those do not answer, and tells of it.
+    /// Creates a client in discovery mode, for one user at a terminal or in a script. It begins with any of `first`, uses
+    /// `also` and the servers that it learns of when those do not answer, and reports changes of its connection to `tell`.
     pub fn sociable(first: Vec<String>, also: Vec<String>, keys: Keys, tell: Tell) -> Client {
         let manner = Some(Manner { tell, cluster: std::sync::Mutex::default() });
         Client::among(Plane::Client, Company { servers: Servers::new(first, also), keys, manner })
@@ -210,10 +218,11 @@ impl Client {
         }))
     }
 
-    /// Reaches anybody, and says which cluster this is. Of a sociable client only: the others do not ask.
+    /// Connects to any server and returns its cluster. Only for a client in discovery mode.
     ///
     /// # Errors
-    /// Nobody serves.
+    /// [`Unreachable::Nobody`] when no server that serves clients is reached before the deadline, or outside discovery
+    /// mode.
     pub async fn meet(&self, deadline: Duration) -> Result<ClusterId, Unreachable> {
         frame::within(deadline, async { self.0.line().await.map_err(|_| FrameError::TimedOut) })
             .await
@@ -222,12 +231,13 @@ impl Client {
         manner.and_then(|manner| *held(&manner.cluster)).ok_or(Unreachable::Nobody)
     }
 
-    /// Asks until there is a final answer (any but `Unavailable`; `OtherHistory` is one) or `deadline` is over.
-    /// Dropping the future gives up the question.
+    /// Sends a request until there is a final answer or `deadline` has passed. Every answer is final except `Unavailable`;
+    /// but `Unavailable(OtherHistory)` is final. Dropping the future abandons the request.
     ///
     /// # Errors
-    /// [`Unreachable`], after the whole `deadline`; of a sociable client after `TRIES_MAX` tries at the latest; `Spared` at
-    /// once.
+    /// - [`Unreachable::Nobody`] and [`Unreachable::Undecided`] after the deadline; in discovery mode after `TRIES_MAX`
+    ///   rounds over all servers at the latest.
+    /// - [`Unreachable::Spared`] for a read during which `LOST_READS_MAX` servers ended.
     pub async fn ask(&self, ask: Ask, deadline: Duration) -> Result<Answer, Unreachable> {
         if let Err(denied) = ask.check() {
             return Ok(Answer::Refused(denied));
@@ -252,7 +262,7 @@ impl Client {
         }
     }
 
-    /// Where the log is now, as far as the server asked knows; never before anything seen through this client.
+    /// Returns the applied position of the server; never older than a position seen through this client.
     ///
     /// # Errors
     /// As [`Client::ask`].
@@ -262,38 +272,39 @@ impl Client {
         self.seen().ok_or(Unreachable::Undecided(Why::NotServing))
     }
 
-    /// Follows what happens behind the cursor, on whichever server lives. Nothing is opened before it is asked for
-    /// the first news; dropping it closes its connection.
+    /// Creates a subscription to the events behind the cursor. It connects with the first call of
+    /// [`Subscription::next`]; dropping it closes its connection.
     pub fn subscribe(&self, cursor: Token, wanted: Wanted) -> Subscription {
         Subscription::new(self.0.company.clone(), cursor, wanted)
     }
 
-    /// The newest position that any answer carried.
+    /// Returns the newest position that an answer carried.
     pub fn seen(&self) -> Option<Token> {
         *held(&self.0.seen)
     }
 
-    /// This was seen, by another process of the same person.
+    /// Records a position that another process of the same user has seen.
     pub fn saw(&self, token: Token) {
         self.0.saw(token);
     }
 
-    /// What was seen is in a history that is no more.
+    /// Forgets the position seen, after its history has been replaced.
     pub fn start_afresh(&self) {
         *held(&self.0.seen) = None;
     }
 }
 
-/// Why a client asks no more before the time is over.
+/// Reason why a client gives up before the deadline.
 enum GaveUp {
-    /// Every server was tried as often as one may.
+    /// All rounds over the servers have failed.
     Tired,
-    /// Servers ended over this very question.
+    /// Several servers ended during this read.
     Spared,
 }
 
 impl Shared {
-    /// Asks until there is a final answer. The caller keeps the time: `end` only bounds what servers are told.
+    /// Sends a request until there is a final answer. The caller enforces the deadline: `end` only bounds the deadlines
+    /// that servers are told.
     async fn attempts(&self, ask: &Ask, end: Instant, fate: &mut Fate) -> Result<Answer, GaveUp> {
         fate.why = Some(Why::Busy);
         let _place = self.places.acquire().await;
@@ -322,11 +333,12 @@ impl Shared {
                     self.leave(&line, true).await;
                     ended += u32::from(matches!(error, FrameError::Closed));
                     if ask.is_read() && ended == LOST_READS_MAX {
-                        log::warn!("{ended} servers ended while they answered a read: no other one is asked");
+                        log::warn!("gave up a read: {ended} servers ended while they answered it");
                         return Err(GaveUp::Spared);
                     }
                     lost += 1;
-                    // A line is lost when its server dies: the next one is asked at once. Twice is a pattern.
+                    // A line is lost when its server dies, so the next server is tried at once. After a second loss there
+                    // is a pause.
                     if lost == 1 {
                         continue;
                     }
@@ -336,7 +348,7 @@ impl Shared {
         }
     }
 
-    /// The line that is open, or a new one to the next server that takes one. Gives up only if it is a person's.
+    /// Returns the open line, or opens one to the next server that accepts it. Gives up only in discovery mode.
     async fn line(&self) -> Result<Arc<Line>, GaveUp> {
         let mut route = self.route.lock().await;
         if let Some(line) = route.line.as_ref().filter(|line| line.is_open()) {
@@ -351,7 +363,7 @@ impl Shared {
                 self.between_tries(&mut route.pause, tries).await?;
                 continue;
             };
-            // Moved on before the try: an asker that gives up in the middle does not bring the next one here.
+            // Advanced before the attempt: if this request is dropped during it, the next one tries another server.
             route.next = place + 1;
             route.tried.push(server.clone());
             match self.open(&server).await {
@@ -377,7 +389,7 @@ impl Shared {
         }
     }
 
-    /// After all servers were tried in vain.
+    /// Pauses after a round over all servers has failed. Gives up after the last round in discovery mode.
     async fn between_tries(&self, pause: &mut Pause, tried: u32) -> Result<(), GaveUp> {
         if !self.company.is_sociable() {
             pause.wait().await;
@@ -391,7 +403,7 @@ impl Shared {
         Ok(())
     }
 
-    /// A line to a server that belongs here and serves.
+    /// Opens a line to a server. In discovery mode, the server must belong to the cluster and serve clients.
     async fn open(&self, server: &str) -> Result<Line, FrameError> {
         let line = Line::open(server, self.plane, &self.company.keys).await?;
         if !self.company.is_sociable() {
@@ -401,7 +413,7 @@ impl Shared {
         else {
             return Err(FrameError::Malformed);
         };
-        // A coordinator knows who serves, and serves nobody.
+        // A coordinator names the other servers, but does not serve clients itself.
         if !self.company.belongs(server, &status) || status.me.role != Role::Backend {
             return Err(FrameError::Closed);
         }
@@ -411,7 +423,7 @@ impl Shared {
         Ok(line)
     }
 
-    /// Asks no more on this line. It closes when the last question on it is answered.
+    /// Stops using this line for new requests. It closes when its last request is answered.
     async fn leave(&self, line: &Arc<Line>, lost: bool) {
         let mut route = self.route.lock().await;
         if route.line.as_ref().is_some_and(|current| Arc::ptr_eq(current, line)) {
@@ -422,18 +434,19 @@ impl Shared {
         }
     }
 
-    /// The line has ended.
+    /// Removes a line that has ended, and reports its loss.
     fn forget_line(&self, route: &mut Route) {
         if route.line.take().is_none() {
             return;
         }
-        // Those who were given may be balancers, which know best who lives.
+        // The configured addresses may be balancers, which know best which servers are alive.
         if self.company.is_sociable() {
             route.next = self.company.servers.any();
         }
         self.company.tell(Contact::Lost(route.server.clone()));
     }
 
+    /// Records the position that an answer carries.
     fn note(&self, answer: &Answer) {
         let (Answer::Written { token, .. } | Answer::Read { token, .. }) = answer else { return };
         self.saw(*token);
@@ -445,7 +458,7 @@ impl Shared {
     }
 }
 
-/// The newer of two positions; one of another history replaces what was seen before.
+/// Returns the newer of two positions. A position of another history replaces the one seen before.
 fn newest(seen: Option<Token>, token: Token) -> Token {
     match seen {
         Some(seen) if seen.history == token.history && seen.index > token.index => seen,
@@ -453,7 +466,7 @@ fn newest(seen: Option<Token>, token: Token) -> Token {
     }
 }
 
-/// How long one server may take over this ask.
+/// Returns the timeout of one attempt for this request.
 fn attempt_limit(ask: &Ask) -> Duration {
     match ask {
         Ask::CreateAccount { .. }
@@ -465,21 +478,23 @@ fn attempt_limit(ask: &Ask) -> Duration {
     }
 }
 
-/// A wait that doubles, within its bounds.
+/// Exponential backoff, from `RETRY_PAUSE_MIN` to `RETRY_PAUSE_MAX`.
 #[derive(Debug, Default)]
 pub(super) struct Pause(Duration);
 
 impl Pause {
+    /// Waits; each time twice as long as before.
     pub(super) async fn wait(&mut self) {
         self.0 = (self.0 * 2).clamp(RETRY_PAUSE_MIN, RETRY_PAUSE_MAX);
         smol::Timer::after(self.0).await;
     }
 }
 
-/// How one member is: it has [`STATUS_DEADLINE`] to answer, once it is connected.
+/// Requests the status of a member, which has [`STATUS_DEADLINE`] to answer once it is connected.
 ///
 /// # Errors
-/// As [`handshake::connect`] and reading a frame; `TimedOut`.
+/// `TimedOut` when it does not answer in time, `Malformed` when it answers something else, and the errors of
+/// [`handshake::connect`] and [`frame::read`].
 pub async fn ask_status(address: &str, plane: Plane, keys: &Keys) -> Result<NodeStatus, FrameError> {
     let channel = handshake::connect(address, plane, keys).await?;
     match frame::within(STATUS_DEADLINE, ask_on(channel, Ask::NodeStatus, STATUS_DEADLINE)).await? {
@@ -488,10 +503,10 @@ pub async fn ask_status(address: &str, plane: Plane, keys: &Keys) -> Result<Node
     }
 }
 
-/// Opens a connection, asks one question, closes.
+/// Opens a connection, sends one request, and closes the connection.
 ///
 /// # Errors
-/// `TimedOut` after `limit`; else as [`handshake::connect`] and reading a frame.
+/// `TimedOut` after `limit`, and the errors of [`handshake::connect`] and [`frame::read`].
 pub async fn ask_once(
     address: &str,
     plane: Plane,
@@ -506,6 +521,7 @@ pub async fn ask_once(
     .await
 }
 
+/// Sends one request on a new channel and reads its answer.
 async fn ask_on(channel: Channel, ask: Ask, limit: Duration) -> Result<Answer, FrameError> {
     if let Err(denied) = ask.check() {
         return Ok(Answer::Refused(denied));

@@ -1,13 +1,13 @@
-//! How many of something are there now from each address, and no more than so many.
+//! Limits on the number of concurrent connections (or other things) from one address.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Of an IPv6 address, what one household has: it may be anybody in it.
+/// Mask of the network part of an IPv6 address. A household has a network of 64 bits and uses all of its addresses.
 const NETWORK_BITS: u128 = !0 << 64;
 
-/// The addresses that are one for whoever counts: an IPv4 address, or a network of 64 bits.
+/// Returns the key under which an address is counted: an IPv4 address itself, or the 64-bit network of an IPv6 address.
 pub fn household(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK_BITS).into(),
@@ -15,30 +15,33 @@ pub fn household(address: IpAddr) -> IpAddr {
     }
 }
 
-/// As large as what it counts is numerous: who is gone is not in it.
+/// Counter of connections by address. Addresses without a connection take no memory.
 #[derive(Debug, Clone)]
 pub struct Crowd {
+    /// Maximum count of an address.
     most: usize,
-    there: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
-/// One that is there; gone when it is dropped.
+/// Guard of one counted connection. Dropping it releases the connection's share of the limit.
 #[derive(Debug)]
 pub struct Presence(Option<(Crowd, IpAddr)>);
 
 impl Crowd {
+    /// Creates a counter that allows `most` connections per address.
     pub fn of(most: usize) -> Crowd {
-        Crowd { most, there: Arc::default() }
+        Crowd { most, counts: Arc::default() }
     }
 
-    /// Nothing when there are too many from that address. Who is not `counted` always finds a place.
+    /// Counts a connection, or returns `None` when its address has reached the limit. Without `counted`, the connection is
+    /// allowed and not counted.
     pub fn enter(&self, address: IpAddr, counted: bool) -> Option<Presence> {
         if !counted {
             return Some(Presence(None));
         }
         let key = household(address);
-        let mut there = self.there();
-        let count = there.entry(key).or_insert(0);
+        let mut counts = self.counts();
+        let count = counts.entry(key).or_insert(0);
         if *count >= self.most {
             return None;
         }
@@ -46,21 +49,21 @@ impl Crowd {
         Some(Presence(Some((self.clone(), key))))
     }
 
-    fn there(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.there.lock().unwrap_or_else(PoisonError::into_inner)
+    fn counts(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
         let Some((crowd, key)) = self.0.take() else { return };
-        let mut there = crowd.there();
-        let left = there.get_mut(&key).map_or(0, |count| {
+        let mut counts = crowd.counts();
+        let left = counts.get_mut(&key).map_or(0, |count| {
             *count -= 1;
             *count
         });
         if left == 0 {
-            there.remove(&key);
+            counts.remove(&key);
         }
     }
 }
@@ -70,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_address_has_its_places_and_who_leaves_makes_room() {
+    fn each_address_has_its_limit_and_closed_connections_do_not_count() {
         let crowd = Crowd::of(2);
         let address = |text: &str| text.parse::<IpAddr>().unwrap();
         let (one, other) = (address("10.0.0.1"), address("10.0.0.2"));
@@ -81,11 +84,11 @@ mod tests {
         drop(crowd.enter(other, true).unwrap());
         drop(first);
         assert!(crowd.enter(one, true).is_some());
-        assert_eq!(crowd.there().len(), 1, "who is gone is forgotten");
+        assert_eq!(crowd.counts().len(), 1, "an address without a connection is removed");
     }
 
     #[test]
-    fn a_household_has_one_place_for_all_its_addresses() {
+    fn the_addresses_of_an_ipv6_network_count_together() {
         let of = |text: &str| household(text.parse().unwrap());
         assert_eq!(of("2001:db8:1:2::5"), of("2001:db8:1:2:9::1"));
         assert_ne!(of("2001:db8:1:2::5"), of("2001:db8:1:3::5"));

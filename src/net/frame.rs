@@ -1,7 +1,7 @@
 //! Frames: a little-endian u32 length, then that many bytes of postcard.
 //!
-//! The length is checked against the caller's bound before anything is allocated; a frame that is too long,
-//! cut short, or not the expected type ends that connection and only that.
+//! The length is checked against the caller's bound before memory is allocated. A frame that is too long, truncated, or not
+//! of the expected type ends its connection, and nothing else.
 
 use ribbit_state::ClusterId;
 use serde::Serialize;
@@ -12,79 +12,91 @@ use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use std::io;
 use std::time::Duration;
 
-/// What a connection is for. Part of the wire format.
+/// Purpose of a connection. Part of the wire format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plane {
+    /// Messages between members.
     Peer = 1,
-    /// People's programs.
+    /// Requests of users' clients.
     Client = 2,
-    /// Those who run the group.
+    /// Requests of operators, and of nodes that join.
     Control = 3,
+    /// Transfer of a snapshot to a member.
     Snapshot = 4,
-    /// How a member is: for whoever asks.
+    /// Status of a member, for any client.
     Status = 5,
-    /// A balancer's own: where to read and write.
+    /// Where to read and write, answered by balancers.
     Directory = 6,
 }
 
 impl Plane {
-    /// Of the number on the wire.
+    /// Returns the plane of a number on the wire.
     pub fn of_number(number: u8) -> Option<Plane> {
         use Plane::{Client, Control, Directory, Peer, Snapshot, Status};
         [Peer, Client, Control, Snapshot, Status, Directory].into_iter().find(|plane| *plane as u8 == number)
     }
 
-    /// Whether both sides must have the cluster's key. On the others the server alone shows who it is.
+    /// Returns true if both sides need the cluster key. On the other planes only the server authenticates itself.
     pub fn is_closed(self) -> bool {
         matches!(self, Plane::Peer | Plane::Control | Plane::Snapshot)
     }
 }
 
-/// A croak, and its answer, fit in without growing.
+/// Initial capacity of an encoded frame, in bytes: enough for a croak, and for its answer.
 const FRAME_BYTES_USUAL: usize = 256;
-/// Version of the wire protocol; both sides must speak the same.
+/// Version of the wire protocol, which has to be the same on both sides.
 pub const WIRE_VERSION: u8 = 1;
 
+/// Error of a connection or of a frame on it.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
+    /// The other side has closed the connection.
     #[error("the connection was closed")]
     Closed,
-    #[error("the connection had ended before the question was sent")]
+    /// The connection had ended before the request was sent, so the request was not carried out.
+    #[error("the connection had ended before the request was sent")]
     Unsent,
-    #[error("a frame of {length} bytes is longer than the {limit} allowed")]
+    /// A frame exceeds its maximum size, in bytes.
+    #[error("a frame has {length} bytes, more than the maximum of {limit}")]
     TooLong { length: usize, limit: usize },
-    #[error("a frame could not be understood")]
+    /// A frame or a handshake message is not valid.
+    #[error("the other side sent an invalid message")]
     Malformed,
+    /// The preface is not that of ribbit.
     #[error("the other side does not speak ribbit")]
     NotRibbit,
+    /// The other side uses another version of the wire protocol.
     #[error("the other side speaks version {0} of the protocol, this one {WIRE_VERSION}")]
     OtherVersion(u8),
+    /// The other side belongs to another cluster.
     #[error("the other side is of cluster {theirs}, this one of {ours}")]
     OtherCluster { theirs: ClusterId, ours: ClusterId },
-    #[error(
-        "the other side has another key of the same cluster: one of the two cluster files is not the right one"
-    )]
+    /// The other side has another key.
+    #[error("the other side has another key of the same cluster: one of the two cluster files is wrong")]
     OtherKey,
+    /// This process has no cluster key, which the plane needs.
     #[error("this needs the cluster file: name it with --cluster-file, or its folder with --data-dir")]
     NoKey,
-    /// In words for people: who answers may be somebody else.
+    /// The server's public key is not trusted, with the reason for the user.
     #[error("{0}")]
     Mistrusted(String),
+    /// The timeout has passed.
     #[error("no answer in time")]
     TimedOut,
+    /// The socket failed.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
 impl FrameError {
-    /// Whether somebody answered who is not of this cluster, or cannot be known: somebody should look.
+    /// Returns true if the other side is not proven to be of this cluster. Such an error needs the operator's attention.
     pub fn is_stranger(&self) -> bool {
         use FrameError::{Mistrusted, NoKey, OtherCluster, OtherKey};
         matches!(self, OtherCluster { .. } | OtherKey | NoKey | Mistrusted(_))
     }
 }
 
-/// One frame as bytes, ready to be written.
+/// Encodes a frame.
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(FRAME_BYTES_USUAL);
     bytes.extend([0; 4]);
@@ -94,7 +106,10 @@ pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     bytes
 }
 
-/// Reads the length of one frame of at most `limit` bytes. A clean end before a frame is `Closed`.
+/// Reads the length of a frame.
+///
+/// # Errors
+/// `Closed` at the end of the connection, `TooLong` for more than `limit` bytes, `Io` when reading fails.
 pub(super) async fn read_length<R: AsyncRead + Unpin>(
     reader: &mut R,
     limit: usize,
@@ -108,17 +123,24 @@ pub(super) async fn read_length<R: AsyncRead + Unpin>(
     Ok(length)
 }
 
-/// Reads the bytes of one frame of at most `limit` bytes. A clean end before a frame is `Closed`.
+/// Reads the bytes of a frame of at most `limit` bytes.
+///
+/// # Errors
+/// `Closed` at the end of the connection, `TooLong` for a longer frame, `TimedOut` when the frame is not complete after
+/// `FRAME_DEADLINE`, `Io` when reading fails.
 pub async fn read_bytes<R: AsyncRead + Unpin>(reader: &mut R, limit: usize) -> Result<Vec<u8>, FrameError> {
     let length = read_length(reader, limit).await?;
     let mut bytes = vec![0; length];
-    // Half a frame holds memory: whoever begins one finishes it.
+    // An incomplete frame takes memory, so it must be completed in time.
     within(super::limits::FRAME_DEADLINE, async { reader.read_exact(&mut bytes).await.map_err(closed) })
         .await?;
     Ok(bytes)
 }
 
-/// Reads one frame of at most `limit` bytes.
+/// Reads a frame of at most `limit` bytes and decodes it.
+///
+/// # Errors
+/// As [`read_bytes`] and [`decode`].
 pub async fn read<T: DeserializeOwned, R: AsyncRead + Unpin>(
     reader: &mut R,
     limit: usize,
@@ -126,7 +148,10 @@ pub async fn read<T: DeserializeOwned, R: AsyncRead + Unpin>(
     decode(&read_bytes(reader, limit).await?)
 }
 
-/// The value in the bytes of a frame; all of them must be used.
+/// Decodes the bytes of a frame.
+///
+/// # Errors
+/// `Malformed` when the bytes are not exactly one value of this type.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FrameError> {
     match postcard::take_from_bytes(bytes) {
         Ok((value, [])) => Ok(value),
@@ -134,17 +159,26 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, FrameError> {
     }
 }
 
-/// Writes one frame and flushes.
+/// Writes a frame and flushes.
+///
+/// # Errors
+/// As [`write_bytes`].
 pub async fn write<T: Serialize, W: AsyncWrite + Unpin>(writer: &mut W, value: &T) -> Result<(), FrameError> {
     write_bytes(writer, &encode(value)).await
 }
 
-/// Writes bytes that are frames already, giving up when that stalls.
+/// Writes encoded frames and flushes.
+///
+/// # Errors
+/// `TimedOut` when the write makes no progress for `WRITE_STALL`, `Io` when it fails.
 pub async fn write_bytes<W: AsyncWrite + Unpin>(writer: &mut W, bytes: &[u8]) -> Result<(), FrameError> {
     write_pieces(writer, bytes, super::limits::WRITE_STALL).await
 }
 
-/// Writes one frame, giving up when nothing of it moves for as long as `stall`.
+/// Writes a frame with a timeout of its own and flushes.
+///
+/// # Errors
+/// `TimedOut` when the write makes no progress for `stall`, `Io` when it fails.
 pub async fn write_patiently<T: Serialize, W: AsyncWrite + Unpin>(
     writer: &mut W,
     value: &T,
@@ -153,7 +187,7 @@ pub async fn write_patiently<T: Serialize, W: AsyncWrite + Unpin>(
     write_pieces(writer, &encode(value), stall).await
 }
 
-/// A long frame may take long on a slow network: only a piece of it has to move within `stall`.
+/// Writes bytes in pieces. Only a piece has to be written within `stall`, because a long frame takes long on a slow network.
 async fn write_pieces<W: AsyncWrite + Unpin>(
     writer: &mut W,
     bytes: &[u8],
@@ -165,8 +199,11 @@ async fn write_pieces<W: AsyncWrite + Unpin>(
     within(stall, async { Ok(writer.flush().await?) }).await
 }
 
-/// Writes the frames that come through `queue` until it is closed and empty, those that wait joined into
-/// pieces of about `WRITE_BYTES`. An item is dropped once it is written: what it holds is held until then.
+/// Writes the frames of a queue until it is closed and empty. Waiting frames are joined into pieces of about `WRITE_BYTES`.
+/// An item is dropped after it is written, so a guard in it is held until then.
+///
+/// # Errors
+/// As [`write_bytes`].
 pub async fn write_queue<T: AsRef<[u8]>, W: AsyncWrite + Unpin>(
     writer: &mut W,
     queue: &Receiver<T>,
@@ -186,7 +223,10 @@ pub async fn write_queue<T: AsRef<[u8]>, W: AsyncWrite + Unpin>(
     Ok(())
 }
 
-/// Runs `work`, or answers `TimedOut` after `limit`.
+/// Runs `work` with a timeout.
+///
+/// # Errors
+/// `TimedOut` after `limit`, and the errors of `work`.
 pub async fn within<T>(
     limit: Duration,
     work: impl Future<Output = Result<T, FrameError>>,
@@ -198,6 +238,7 @@ pub async fn within<T>(
     .await
 }
 
+/// Converts an error of a read. An unexpected end of file is `Closed`.
 pub(super) fn closed(error: io::Error) -> FrameError {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => FrameError::Closed,
@@ -211,7 +252,7 @@ mod tests {
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
-    /// Takes one piece at a time, each after a while.
+    /// Writer that takes a while for each piece.
     struct Slow {
         each: Duration,
         timer: Option<smol::Timer>,
@@ -242,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_slow_but_moves_is_waited_for() {
+    fn a_slow_write_succeeds_and_a_stalled_one_times_out() {
         let stall = Duration::from_millis(400);
         let bytes = vec![0; 10 * super::super::limits::WRITE_BYTES];
         let mut slow = Slow { each: stall / 4, timer: None, taken: 0 };
@@ -261,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_comes_back_and_trailing_bytes_are_refused() {
+    fn an_encoded_frame_is_read_back_and_trailing_bytes_are_refused() {
         let mut bytes = encode(&(7u32, "frog".to_string()));
         let value: (u32, String) = smol::block_on(read(&mut &bytes[..], 1024)).unwrap();
         assert_eq!(value, (7, "frog".to_string()));

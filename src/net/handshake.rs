@@ -1,4 +1,4 @@
-//! How a connection begins: who each side is, and keys that nobody else has.
+//! The beginning of a connection: a preface, authentication, and session keys.
 //!
 //! ```text
 //!   dialler                                         acceptor
@@ -8,23 +8,23 @@
 //!   records ◀─────────────────────────────────────▶  records                     (super::channel)
 //! ```
 //!
-//! - **Closed planes** (peer, control, snapshot): `NNpsk0`. Both sides have the members' key; without it not even the
-//!   first message can be made or read, and nothing costly is done for who cannot.
+//! - **Closed planes** (peer, control, snapshot): `NNpsk0`. Both sides have the members' key. Without it the first message
+//!   can neither be made nor read, and the acceptor does no costly work for it.
 //! - **Open planes** (client, status, directory): `NX`. The acceptor shows the cluster's public key and proves that it has
-//!   the private one; whether that key is the right one is [`Keys`]' to judge. The dialler stays unknown: people show who
-//!   they are by a session, inside.
-//! - The dialler's preface is the handshake's prologue: version, plane and cluster are what both sides think, or nothing
-//!   comes about. A dialler that does not know the cluster says zero, and is told it inside the second message, so that
-//!   it is nobody else's word. What stands in the acceptor's preface, in the clear, serves better words alone.
-//! - Each connection has keys of its own, which are gone with it: whoever takes the cluster file later does not read what
-//!   was recorded before.
+//!   the private key. [`Keys`] decides whether that key is trusted. The dialler stays anonymous; users authenticate
+//!   themselves by a session, inside the connection.
+//! - The dialler's preface is the prologue of the handshake, so the handshake fails unless both sides agree on version,
+//!   plane and cluster. A dialler that does not know the cluster sends zero. It learns the cluster from the second message,
+//!   which is authenticated. The acceptor's preface is not authenticated and only serves for better error messages.
+//! - Each connection has its own keys, which are discarded with it (forward secrecy): a stolen cluster file does not
+//!   decrypt recorded traffic.
 //!
-//! A preface of another version is answered with ours and closed: both sides can say so.
+//! A preface of another version is answered with a preface of this version and closed, so both sides can report it.
 //!
-//! **Carried.** A balancer stands in between and is seen instead of whoever connected to it. So it says before the preface
-//! where that one comes from, under a seal that only the cluster's own processes can make, over the dialler's first
-//! message: that has a key in it that nobody else can go on with, so the seal is of no use for another connection.
-//! What a stranger says of himself is never believed.
+//! **Carried connections.** A backend sees the address of the balancer in between instead of the client's. So the balancer
+//! sends the client's address before the preface. A seal, which only processes of the cluster can make, covers the address
+//! and the dialler's first message. That message contains an ephemeral key that only the dialler can use, so the seal is
+//! useless on another connection. An address without a valid seal is refused.
 
 use super::channel::Channel;
 use super::frame::{self, FrameError, Plane, WIRE_VERSION, closed};
@@ -41,30 +41,36 @@ use snow::types::{Cipher, Dh, Hash, Random};
 use snow::{Builder, HandshakeState};
 use std::net::{IpAddr, Ipv6Addr};
 
+/// First bytes of every preface.
 const MAGIC: &[u8; 6] = b"ribbit";
+/// Size of a cluster id, in bytes.
 const CLUSTER_BYTES: usize = 16;
-/// What every version of the protocol begins with: magic, version, plane.
+/// Size of the head of a preface, in bytes: magic, version and plane, in every version of the protocol.
 pub const HEAD_BYTES: usize = 8;
-/// Bytes of a preface.
+/// Size of a preface, in bytes.
 pub const PREFACE_BYTES: usize = HEAD_BYTES + CLUSTER_BYTES;
 
+/// Noise pattern of the closed planes.
 const CLOSED: &str = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s";
+/// Noise pattern of the open planes.
 const OPEN: &str = "Noise_NX_25519_ChaChaPoly_BLAKE2s";
-/// Instead of the head of a preface, before what a balancer says.
+/// Head of the bytes that a balancer sends before the preface of a carried connection.
 const CARRIED_HEAD: [u8; HEAD_BYTES] = [b'r', b'i', b'b', b'b', b'i', b't', WIRE_VERSION, 0xff];
+/// Size of an address on the wire, in bytes: an IPv6 address, or an IPv4 address mapped to one.
 const ADDRESS_BYTES: usize = 16;
-/// More than any message of a handshake has.
+/// Size of a buffer for any message of the handshake, in bytes.
 const MESSAGE_BYTES_MAX: usize = 128;
 
-/// What a side says of itself before anything is secret.
+/// First message of each side, not encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Preface {
     pub plane: Plane,
-    /// Nothing: it does not know yet.
+    /// `None` while the side does not know its cluster.
     pub cluster: Option<ClusterId>,
 }
 
 impl Preface {
+    /// Encodes the preface.
     pub fn to_bytes(self) -> [u8; PREFACE_BYTES] {
         let mut bytes = [0; PREFACE_BYTES];
         bytes[..6].copy_from_slice(MAGIC);
@@ -74,8 +80,10 @@ impl Preface {
         bytes
     }
 
+    /// Decodes a preface.
+    ///
     /// # Errors
-    /// `NotRibbit`, `OtherVersion`, or `Malformed` for a plane that does not exist.
+    /// `NotRibbit` for other magic bytes, `OtherVersion`, or `Malformed` for an unknown plane.
     pub fn parse(bytes: &[u8; PREFACE_BYTES]) -> Result<Preface, FrameError> {
         let (head, cluster) = bytes.split_at(HEAD_BYTES);
         let plane = plane_of(head.try_into().expect("the head is split off"))?;
@@ -84,6 +92,7 @@ impl Preface {
     }
 }
 
+/// Decodes the head of a preface.
 fn plane_of(head: &[u8; HEAD_BYTES]) -> Result<Plane, FrameError> {
     if &head[..6] != MAGIC {
         return Err(FrameError::NotRibbit);
@@ -94,32 +103,34 @@ fn plane_of(head: &[u8; HEAD_BYTES]) -> Result<Plane, FrameError> {
     Plane::of_number(head[7]).ok_or(FrameError::Malformed)
 }
 
-/// What a balancer says of a connection that it carries.
+/// Statement of a balancer about a connection that it carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Carried {
+    /// Address of the client.
     from: IpAddr,
     seal: [u8; SEAL_BYTES],
 }
 
-/// Who has connected, as far as its opening says.
+/// Preface of an accepted connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival {
     pub preface: Preface,
+    /// Statement of the balancer in between, not verified yet.
     pub carried: Option<Carried>,
 }
 
-/// How a connection that was accepted begins.
+/// First bytes of an accepted connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opening {
     Ribbit(Arrival),
-    /// `GET `: a program that watches, see [`super::http`].
+    /// `GET ` of an HTTP request, see [`super::http`].
     Http,
 }
 
-/// Reads what the other side says it is. Takes no byte more than that.
+/// Reads the opening of an accepted connection, and no byte beyond it.
 ///
 /// # Errors
-/// As [`Preface::parse`]; `Closed` when it hangs up first.
+/// As [`Preface::parse`]; `Closed` when the other side closes the connection first, `Io` when the socket fails.
 pub async fn read_opening(stream: &mut TcpStream) -> Result<Opening, FrameError> {
     let mut bytes = [0; PREFACE_BYTES];
     stream.read_exact(&mut bytes[..GET.len()]).await.map_err(closed)?;
@@ -134,7 +145,7 @@ pub async fn read_opening(stream: &mut TcpStream) -> Result<Opening, FrameError>
     let head = bytes.first_chunk().expect("a preface begins with its head");
     if let Err(error) = plane_of(head) {
         if let FrameError::OtherVersion(_) = error {
-            // So that it can say so, too. Whether it hears it is its own affair.
+            // The answer lets the other side report the versions. Failing to send it does not matter.
             let ours = Preface { plane: Plane::Client, cluster: None };
             let _ = stream.write_all(&ours.to_bytes()).await;
         }
@@ -144,7 +155,7 @@ pub async fn read_opening(stream: &mut TcpStream) -> Result<Opening, FrameError>
     Ok(Opening::Ribbit(Arrival { preface: Preface::parse(&bytes)?, carried }))
 }
 
-/// Reads what stands behind the head of a carried connection, and the head of the preface behind that.
+/// Reads the statement of a balancer behind its head, and then the head of the preface into `bytes`.
 async fn read_carried(
     stream: &mut TcpStream,
     bytes: &mut [u8; PREFACE_BYTES],
@@ -156,11 +167,12 @@ async fn read_carried(
     Ok(Carried { from: Ipv6Addr::from(from).to_canonical(), seal })
 }
 
-/// What a balancer sends a backend of a connection that it carries: where that comes from, and what it has said so far.
-/// Reads the dialler's first message for it.
+/// Returns the bytes with which a balancer opens a carried connection to a backend: the statement with the client's
+/// address, and the client's bytes so far. Reads the dialler's first message from the client.
 ///
 /// # Errors
-/// As reading.
+/// `Closed` or `Io` when reading fails, `OtherKey` when the connection came through another balancer with an invalid seal,
+/// `NoKey` without the cluster key.
 pub async fn carry(stream: &mut TcpStream, arrival: Arrival, keys: &Keys) -> Result<Vec<u8>, FrameError> {
     let Arrival { preface, carried } = arrival;
     let mut message = [0; MESSAGE_BYTES_MAX];
@@ -171,7 +183,7 @@ pub async fn carry(stream: &mut TcpStream, arrival: Arrival, keys: &Keys) -> Res
     Ok([&CARRIED_HEAD[..], &address_bytes(from), &seal, &preface.to_bytes(), first].concat())
 }
 
-/// Where a connection comes from: whom a balancer carries, else who is at its other end.
+/// Returns the address of the client: from a balancer's statement with a valid seal, or of the connection itself.
 fn origin(
     stream: &TcpStream,
     carried: Option<Carried>,
@@ -193,16 +205,20 @@ fn address_bytes(address: IpAddr) -> [u8; ADDRESS_BYTES] {
     .octets()
 }
 
+/// Returns the bytes that a seal covers.
 fn carried_words(from: IpAddr, first: &[u8]) -> Vec<u8> {
     [&address_bytes(from.to_canonical())[..], first].concat()
 }
 
-/// Opens a connection to HOST:PORT for `plane`.
+/// Opens a connection to HOST:PORT for `plane`, including the handshake.
 ///
 /// # Errors
-/// `Closed` when the other side hangs up instead of answering (a balancer without backends does), `TimedOut` after
-/// `CONNECT_DEADLINE`, `NotRibbit` and its like for a foreign server, `OtherCluster`, `OtherKey` or `Mistrusted` for one
-/// that is not of this cluster, `NoKey` where ours is missing.
+/// - `Io` when the connection is refused or fails.
+/// - `TimedOut` after `CONNECT_DEADLINE`.
+/// - `Closed` when the other side closes it instead of answering, as a balancer without backends does.
+/// - `NotRibbit`, `OtherVersion` or `Malformed` when the other side is not a server of this version.
+/// - `OtherCluster`, `OtherKey` or `Mistrusted` when the server is not of this cluster.
+/// - `NoKey` when this process lacks the cluster key.
 pub async fn connect(address: &str, plane: Plane, keys: &Keys) -> Result<Channel, FrameError> {
     let connecting = async {
         let mut stream = TcpStream::connect(address).await?;
@@ -217,7 +233,7 @@ pub async fn connect(address: &str, plane: Plane, keys: &Keys) -> Result<Channel
     frame::within(CONNECT_DEADLINE, connecting).await
 }
 
-/// The dialler's part, and the cluster that the acceptor says it is of.
+/// Performs the dialler's side. Returns the cluster that the acceptor has named.
 async fn dial(
     stream: &mut TcpStream,
     plane: Plane,
@@ -246,7 +262,7 @@ async fn dial(
     let mut message = [0; MESSAGE_BYTES_MAX];
     let message = &mut message[..second_bytes(plane)];
     if let Err(error) = stream.read_exact(message).await.map_err(closed) {
-        // Its preface and nothing more: our first message made no sense to it.
+        // The acceptor sent its preface and closed the connection: it could not decrypt the first message.
         return Err(match error {
             FrameError::Closed if plane.is_closed() => FrameError::OtherKey,
             error => error,
@@ -262,18 +278,19 @@ async fn dial(
     Ok((state, cluster))
 }
 
-/// A connection that may be used.
+/// Accepted connection after its handshake.
 #[derive(Debug)]
 pub struct Accepted {
     pub channel: Channel,
-    /// Where whoever dialled is, a balancer left out.
+    /// Address of the client, not of a balancer in between.
     pub from: IpAddr,
 }
 
-/// The acceptor's part, once the opening was read.
+/// Performs the acceptor's side, after the opening was read.
 ///
 /// # Errors
-/// As reading; `OtherCluster` and `OtherKey` when the dialler is not of this cluster: it was told.
+/// `OtherCluster` or `OtherKey` when the dialler is not of this cluster (it gets the preface as an answer), `NoKey` without
+/// the cluster key, `Malformed` for an invalid message, `Closed` or `Io` when the connection fails.
 pub async fn accept(mut stream: TcpStream, arrival: Arrival, keys: &Keys) -> Result<Accepted, FrameError> {
     let Arrival { preface, carried } = arrival;
     let cluster = keys.cluster().ok_or(FrameError::NoKey)?;
@@ -287,9 +304,9 @@ pub async fn accept(mut stream: TcpStream, arrival: Arrival, keys: &Keys) -> Res
     stream.read_exact(first).await.map_err(closed)?;
     let from = origin(&stream, carried, first, keys)?;
     let answered = match preface.plane.is_closed() {
-        // Who has not the key is found out before any curve is computed.
+        // A dialler without the key is refused before any computation on the curve.
         true => answer(preface, first, keys, cluster),
-        // Anybody may ask for this much work: it is done where the group does not wait for it.
+        // Any client can cause this computation, so it does not run on the thread of the Raft core.
         false => {
             let (first, keys) = (first.to_vec(), keys.clone());
             tasks::spawn_reader(async move { answer(preface, &first, &keys, cluster) }).await
@@ -307,7 +324,7 @@ pub async fn accept(mut stream: TcpStream, arrival: Arrival, keys: &Keys) -> Res
     Ok(Accepted { channel: Channel::new(stream, state), from })
 }
 
-/// What the first message is answered with.
+/// Reads the first message of the handshake and returns the second.
 fn answer(
     preface: Preface,
     first: &[u8],
@@ -332,11 +349,13 @@ enum Side {
 }
 
 impl Side {
+    /// Creates the handshake of a closed plane.
     fn closed(self, prologue: &[u8], keys: &Keys) -> Result<HandshakeState, FrameError> {
         let members = keys.members().ok_or(FrameError::NoKey)?;
         self.build(builder(CLOSED, prologue).psk(0, members))
     }
 
+    /// Creates the handshake of an open plane.
     fn open(self, prologue: &[u8], keys: &Keys) -> Result<HandshakeState, FrameError> {
         let builder = builder(OPEN, prologue);
         self.build(match self {
@@ -360,8 +379,8 @@ fn builder<'a>(pattern: &str, prologue: &'a [u8]) -> Builder<'a> {
     builder.prologue(prologue).expect("a prologue is set once")
 }
 
-/// Whose ciphers and hashes: records are sealed by ring, which seals and opens a short one in a tenth of the time that
-/// snow's own choice takes (x86_64). The rest comes once a connection.
+/// Cryptographic primitives: the cipher of ring, which encrypts and decrypts a short record in a tenth of the time of
+/// snow's default (x86_64). The others are used once per connection.
 struct Primitives;
 
 impl CryptoResolver for Primitives {
@@ -382,6 +401,7 @@ impl CryptoResolver for Primitives {
     }
 }
 
+/// Returns the next message of the handshake.
 fn written(state: &mut HandshakeState, payload: &[u8]) -> Result<Vec<u8>, FrameError> {
     let mut message = vec![0; MESSAGE_BYTES_MAX];
     let length = state.write_message(payload, &mut message).map_err(|_| FrameError::Malformed)?;
@@ -389,15 +409,18 @@ fn written(state: &mut HandshakeState, payload: &[u8]) -> Result<Vec<u8>, FrameE
     Ok(message)
 }
 
+/// Size of a public key in the handshake, in bytes.
 const KEY: usize = 32;
+/// Size of an authentication tag, in bytes.
 const TAG: usize = 16;
 
-/// Bytes of the dialler's message: a key, and on closed planes the seal of nothing.
+/// Returns the size of the dialler's message: an ephemeral key, and on closed planes the tag of an empty payload.
 fn first_bytes(plane: Plane) -> usize {
     if plane.is_closed() { KEY + TAG } else { KEY }
 }
 
-/// Bytes of the acceptor's: a key, on open planes the cluster's own under a seal, and the cluster's id under one.
+/// Returns the size of the acceptor's message: an ephemeral key, on open planes the encrypted public key of the cluster,
+/// and the encrypted cluster id.
 fn second_bytes(plane: Plane) -> usize {
     let shown = if plane.is_closed() { 0 } else { KEY + TAG };
     KEY + shown + CLUSTER_BYTES + TAG

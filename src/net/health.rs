@@ -1,12 +1,14 @@
-//! Is the group well? Judged from a survey; pure. What is wrong is said in words by `ui::health`.
+//! Health of the cluster, judged from a survey. Pure. `ui::health` has the texts for users.
 //!
-//! Down means that people cannot do what they came for: nobody answers, nobody leads or too many disks are full (nothing
-//! can be written), or no backend serves. Degraded means that they can, and that somebody should look. Unknown means that
-//! no member answers, only servers that wait to join.
+//! - Down: users cannot read or write. No server answers, no backend serves, there is no leader, or too many disks are full
+//!   for writes.
+//! - Degraded: users can read and write, but the operator should look.
+//! - Unknown: no member answers, only servers that wait to join.
 
 use super::survey::{MemberView, Survey};
 use ribbit_state::Role;
 
+/// Overall health, from good to bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
     Fine,
@@ -15,28 +17,36 @@ pub enum State {
     Unknown,
 }
 
-/// Something that is wrong, with the name of the member that it is about.
+/// Problem of the cluster; some carry the name of the member concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
+    /// No server answers.
     Nobody,
+    /// There is no leader.
     NoLeader,
+    /// No backend serves clients.
     NoBackend,
-    /// Only servers that wait to join answer: where the members are, they do not know.
+    /// Only servers that wait to join answer. They do not know the members.
     NoMember,
-    /// The disks of the leader, or of so many voters, are full that nothing new is taken.
+    /// The disk of the leader is full, or the disks of so many voters that growing writes are refused.
     NoRoom,
+    /// This member does not answer.
     Missing(String),
-    /// It is alive and does not belong to the group yet, or not any more.
+    /// This server is alive, but not (or no longer) a member of the cluster.
     Outside(String),
+    /// This member lags behind.
     Behind(String),
-    /// It applies nothing although the leader does.
+    /// This member applies nothing although the leader does.
     Stalled(String),
+    /// The disk of this member is full.
     DiskFull(String),
-    /// The next loss ends all writing. A group that has but one voter was never promised more.
+    /// The loss of one more process stops all writes. Not reported for a cluster with a single voter, which has no
+    /// redundancy by design.
     NothingToSpare,
 }
 
 impl Trouble {
+    /// Returns the health that this problem alone causes.
     pub fn state(&self) -> State {
         match self {
             Trouble::Nobody | Trouble::NoLeader | Trouble::NoBackend | Trouble::NoRoom => State::Down,
@@ -51,12 +61,12 @@ impl Trouble {
     }
 }
 
-/// The worst of it.
+/// Returns the overall health with these problems.
 pub fn state(troubles: &[Trouble]) -> State {
     troubles.iter().map(Trouble::state).max().unwrap_or(State::Fine)
 }
 
-/// Everything that is wrong, the worst first.
+/// Returns all problems, the worst first.
 pub fn judge(survey: &Survey) -> Vec<Trouble> {
     if !survey.anyone() {
         return vec![Trouble::Nobody];
@@ -88,6 +98,7 @@ pub fn judge(survey: &Survey) -> Vec<Trouble> {
     troubles
 }
 
+/// Returns true if the survey shows that growing writes are refused everywhere.
 fn has_no_room(survey: &Survey) -> bool {
     let full = |member: &MemberView| member.store.is_some_and(|store| store.full);
     let voters: Vec<&MemberView> = survey.members.iter().filter(|member| member.voter).collect();
@@ -96,12 +107,13 @@ fn has_no_room(survey: &Survey) -> bool {
     no_room(leader, voters.iter().filter(|member| full(member)).count(), voters.len())
 }
 
-/// Returns whether every backend refuses what grows the store: the leader's disk is full, or the voters with room are no
-/// majority. Without voters nothing is known.
+/// Returns true if every backend refuses growing writes: the disk of the leader is full, or the voters with free disks are
+/// no majority. Returns false without voters, because then nothing is known.
 pub fn no_room(leader_full: bool, full_voters: usize, voters: usize) -> bool {
     voters > 0 && (leader_full || voters - full_voters.min(voters) < voters / 2 + 1)
 }
 
+/// Returns the problem of one member, if it has one.
 fn of_member(survey: &Survey, member: &MemberView) -> Option<Trouble> {
     let name = || member.info.name();
     if !member.alive {
@@ -111,7 +123,7 @@ fn of_member(survey: &Survey, member: &MemberView) -> Option<Trouble> {
     } else if member.stalled {
         Some(Trouble::Stalled(name()))
     } else if !member.in_sync && survey.leader.is_some() {
-        // Without a leader nobody is in sync: said once.
+        // Without a leader no member is in sync, which `NoLeader` reports.
         Some(Trouble::Behind(name()))
     } else {
         None
@@ -149,14 +161,14 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_group_is_fine_and_so_is_one_that_was_never_more_than_one() {
+    fn a_complete_cluster_is_fine_and_so_is_a_cluster_of_one() {
         assert_eq!((judge(&well()), state(&[])), (vec![], State::Fine));
         let alone = Survey { members: vec![member(1, true)], can_lose_processes: 0, ..well() };
         assert_eq!(judge(&alone), []);
     }
 
     #[test]
-    fn what_is_missing_behind_or_full_is_degraded() {
+    fn missing_lagging_and_full_members_degrade_the_cluster() {
         let mut survey = Survey { can_lose_processes: 0, ..well() };
         survey.members[1] = member(2, false);
         (survey.members[2].in_sync, survey.members[2].store) =
@@ -172,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn full_disks_that_stop_all_writing_are_down_and_servers_that_wait_to_join_tell_nothing() {
+    fn full_disks_that_stop_all_writes_are_down_and_waiting_servers_alone_are_unknown() {
         let full = Some(StoreStatus { full: true, ..StoreStatus::default() });
         let mut survey = well();
         survey.members[1].store = full;
@@ -191,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_leader_a_backend_or_anybody_it_is_down() {
+    fn without_a_leader_a_backend_or_any_answer_the_cluster_is_down() {
         assert_eq!(judge(&Survey::default()), [Trouble::Nobody]);
         let mut survey = Survey { leader: None, can_lose_processes: 0, ..well() };
         survey.members.iter_mut().for_each(|member| member.in_sync = false);

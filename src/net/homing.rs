@@ -1,7 +1,7 @@
-//! Which server a client should use, asked of whoever answers.
+//! Server assignment for clients: asks any server for a client id, and which server to use.
 //!
-//! A client asks for its id once, and keeps it; then, whenever it likes, which server to use and whether that has
-//! changed. `TRIES` rounds over all addresses, then a clear end. It opens no lasting connection.
+//! A client requests its id once and keeps it. Then it asks at any time which server to use, and whether that has changed.
+//! It tries all addresses for `HOMING_TRIES` rounds, and then fails. It keeps no connection open.
 
 use super::client::{Unreachable, ask_once};
 use super::frame::Plane;
@@ -11,22 +11,22 @@ use super::protocol::{Answer, Ask, ServerChoice, Why};
 use super::secret::new_request_id;
 use ribbit_state::{Consistency, LeaseCommand, Query, Reply, Request};
 
-/// What the group says.
+/// Server assigned to a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Homed {
     pub server: ServerChoice,
-    /// It is not the one that was used before.
+    /// True if it is not the server that was used before.
     pub changed: bool,
 }
 
-/// A number that no other client of this group has.
+/// Requests a client id, which is unique in the cluster.
 ///
 /// # Errors
-/// Nobody answers for good.
+/// [`Unreachable::Undecided`] when no server gives a final answer.
 pub async fn number(seeds: &[String], keys: &Keys) -> Result<u64, Unreachable> {
     let id = new_request_id();
     asked(seeds, async |address| {
-        // Where the log is now: a request is born there.
+        // A request carries the log position at which it was made.
         let position = Ask::Read { seen: None, consistency: Consistency::Stale, query: Query::Position };
         let Answer::Read { token, .. } = one(address, keys, position).await? else { return None };
         let command = LeaseCommand::NumberClient.into();
@@ -38,10 +38,10 @@ pub async fn number(seeds: &[String], keys: &Keys) -> Result<u64, Unreachable> {
     .await
 }
 
-/// The server for this client, which has used `before`.
+/// Asks which server this client should use. `before` is the one that it has used so far.
 ///
 /// # Errors
-/// Nobody answers, or nobody serves.
+/// [`Unreachable::Undecided`] when no server answers, or no backend is available.
 pub async fn home(
     seeds: &[String],
     keys: &Keys,
@@ -57,22 +57,24 @@ pub async fn home(
     .await
 }
 
+/// Sends one request to one server. Returns `None` when it fails.
 async fn one(address: &str, keys: &Keys, ask: Ask) -> Option<Answer> {
-    // Coordinators answer those who run the group.
+    // With the cluster key, the control plane is used, on which coordinators answer as well.
     let plane = if keys.cluster().is_some() { Plane::Control } else { Plane::Client };
     match ask_once(address, plane, keys, ask, ATTEMPT_DEADLINE).await {
         Ok(answer) => Some(answer),
         Err(error) if error.is_stranger() => {
-            log::warn!("{address} is left out: {error}");
+            log::warn!("skipped the server at {address}: {error}");
             None
         }
         Err(error) => {
-            log::debug!("{address}: {error}");
+            log::debug!("the request to {address} failed: {error}");
             None
         }
     }
 }
 
+/// Calls `ask` with each address, round by round, until it returns a result.
 async fn asked<T>(seeds: &[String], ask: impl AsyncFn(&str) -> Option<T>) -> Result<T, Unreachable> {
     for again in 0..HOMING_TRIES {
         if again > 0 {

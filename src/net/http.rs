@@ -1,20 +1,23 @@
-//! As much of HTTP as a monitoring program speaks: a connection that begins with `GET ` instead of a preface gets one
-//! answer and is closed. So one port serves members, people's programs and whoever looks after them.
+//! The part of HTTP that monitoring systems need. A connection that begins with `GET ` instead of a preface gets one
+//! response and is closed. So one port serves members, clients and monitoring.
 //!
-//! The head is read to its end and dropped but for the path, within a deadline and a size. No bodies, no keep-alive,
-//! nothing that changes anything. What stands behind a path is the caller's.
+//! The head of the request is read to its end, within a timeout and a size, and only its path is used. There are no bodies,
+//! no keep-alive, and no requests that change anything.
+//!
+//! Not here: the contents of the pages (the caller).
 
 use super::frame::{self, FrameError};
 use super::limits::{HTTP_DEADLINE, HTTP_HEAD_BYTES_MAX};
 use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
-/// How such a connection begins.
+/// First bytes of an HTTP request.
 pub const GET: &[u8; 4] = b"GET ";
-/// The type of what Prometheus reads.
+/// Content type of metrics for Prometheus.
 pub const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// Content type of plain text.
 pub const PLAIN_TYPE: &str = "text/plain; charset=utf-8";
 
-/// What a path is answered with.
+/// HTTP response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     pub status: Status,
@@ -22,6 +25,7 @@ pub struct Page {
     pub body: String,
 }
 
+/// HTTP status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     Ok,
@@ -32,6 +36,7 @@ pub enum Status {
 }
 
 impl Status {
+    /// Returns the code and the reason of the status line.
     fn line(self) -> &'static str {
         match self {
             Status::Ok => "200 OK",
@@ -44,15 +49,17 @@ impl Status {
 }
 
 impl Page {
+    /// Creates a page of metrics.
     pub fn metrics(body: String) -> Page {
         Page { status: Status::Ok, content_type: METRICS_TYPE, body }
     }
 
-    /// A line of words.
+    /// Creates a page with one line of text.
     pub fn words(status: Status, words: &str) -> Page {
         Page { status, content_type: PLAIN_TYPE, body: format!("{words}\n") }
     }
 
+    /// Encodes the response.
     fn to_bytes(&self) -> Vec<u8> {
         let Page { status, content_type, body } = self;
         let (status, length) = (status.line(), body.len());
@@ -64,25 +71,27 @@ impl Page {
     }
 }
 
-/// Answers a request of which `GET ` was read, with the page of its path.
+/// Answers a request, of which `GET ` was read already, with the page of its path.
 ///
 /// # Errors
-/// The head did not come in time, or the answer was not taken.
+/// `TimedOut` when the head or the writing of the response takes too long, `Closed` when the client closes the connection
+/// first, `Io` when the socket fails.
 pub async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     page: impl FnOnce(&str) -> Option<Page>,
 ) -> Result<(), FrameError> {
     let head = frame::within(HTTP_DEADLINE, read_head(stream)).await?;
     let page = match head.as_deref().map(path) {
-        None => Page::words(Status::HeadTooLong, "That is too long."),
-        Some(None) => Page::words(Status::BadRequest, "That is no request."),
-        Some(Some(path)) => page(path)
-            .unwrap_or_else(|| Page::words(Status::NotFound, "There are /metrics and /health here.")),
+        None => Page::words(Status::HeadTooLong, "The request is too long."),
+        Some(None) => Page::words(Status::BadRequest, "The request is not valid."),
+        Some(Some(path)) => page(path).unwrap_or_else(|| {
+            Page::words(Status::NotFound, "Page not found. This port has /metrics and /health.")
+        }),
     };
     frame::write_bytes(stream, &page.to_bytes()).await
 }
 
-/// All up to the empty line; nothing when that is too much.
+/// Reads the head, or returns `None` when it is too long.
 async fn read_head<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Option<Vec<u8>>, FrameError> {
     let mut head = Vec::new();
     let mut piece = [0; 1024];
@@ -98,11 +107,12 @@ async fn read_head<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Option<Vec<u8
     Ok(Some(head))
 }
 
+/// Returns true if the head contains the empty line at its end.
 fn ends(head: &[u8]) -> bool {
     head.windows(4).any(|four| four == b"\r\n\r\n") || head.windows(2).any(|two| two == b"\n\n")
 }
 
-/// The path behind `GET `, without its query.
+/// Returns the path of the request without its query, or `None` when it is invalid.
 fn path(head: &[u8]) -> Option<&str> {
     let line = head.split(|byte| *byte == b'\r' || *byte == b'\n').next()?;
     let target = std::str::from_utf8(line).ok()?.split(' ').next()?;
@@ -114,7 +124,7 @@ mod tests {
     use super::*;
     use smol::io::Cursor;
 
-    /// What is answered to this, and how far it was read.
+    /// Returns the response to a request.
     fn answered(request: &str) -> Result<String, FrameError> {
         let mut stream = Cursor::new(request.as_bytes().to_vec());
         let known = |path: &str| (path == "/health").then(|| Page::words(Status::Ok, "fine"));
@@ -125,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_answered_whatever_stands_behind_it() {
+    fn a_path_is_answered_with_any_version_query_and_headers() {
         for request in ["/health HTTP/1.0\r\n\r\n", "/health?x=1 HTTP/1.1\r\nHost: a\r\n\r\n", "/health\n\n"]
         {
             let said = answered(request).unwrap();
@@ -137,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn heads_are_bounded_and_half_a_head_is_none() {
+    fn long_and_incomplete_heads_are_refused() {
         let long = format!("/health HTTP/1.0\r\nX: {}", "x".repeat(2 * HTTP_HEAD_BYTES_MAX));
         assert!(answered(&long).unwrap().starts_with("HTTP/1.0 431 "));
         assert!(matches!(answered("/health HTTP/1.0\r\n"), Err(FrameError::Closed)));

@@ -1,15 +1,15 @@
-//! The cluster's keys, and whom this process trusts.
+//! Keys of the cluster, and the trust of this process in servers.
 //!
 //! ```text
-//!   cluster key, 256 bits ──┬─▶ members' key      peer, snapshot, control: both sides have it
-//!   (the cluster file)      └─▶ private key ─▶ public key    client, status, directory: the server shows it
+//!   cluster key, 256 bits ──┬─▶ members' key      peer, snapshot, control planes: both sides have it
+//!   (the cluster file)      └─▶ private key ─▶ public key    client, status, directory planes: the server proves it
 //! ```
 //!
-//! One secret is copied to each board; everything else follows from it, each under a name of its own, so that none
-//! tells anything of another. Whoever has the cluster file is a member of the house: it may dial every plane, and it
-//! may answer people. Whoever has the public key alone can tell the cluster's servers from anybody else's, and no more.
+//! One secret is copied to every machine. All other keys are derived from it, each under its own label, so that none
+//! reveals another. A process with the cluster file is trusted: it may open connections on every plane, and serve users. A
+//! process with the public key can only tell the cluster's servers from others.
 //!
-//! Keys are never shown: `Debug` leaves them out, but for the public one. Where they lie is the roles' to know.
+//! `Debug` shows the public key only. The files with the keys are up to the roles.
 
 use super::frame::FrameError;
 use super::secret::{from_hex, to_hex};
@@ -22,18 +22,20 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// Bytes of a key.
+/// Size of a key, in bytes.
 pub const KEY_BYTES: usize = 32;
 
-/// Bytes of a seal.
+/// Size of a seal, in bytes.
 pub const SEAL_BYTES: usize = 16;
 
-/// What each derived key is made under. Part of the wire format.
+/// Label of the members' key. Part of the wire format.
 const MEMBERS: &[u8] = b"ribbit members 1";
+/// Label of the servers' private key. Part of the wire format.
 const SERVERS: &[u8] = b"ribbit servers 1";
+/// Label of the key for seals. Part of the wire format.
 const SEALS: &[u8] = b"ribbit seals 1";
 
-/// What a cluster's servers are known by. 64 hexadecimal digits.
+/// Public key of a cluster's servers; 64 hexadecimal digits as text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey(pub [u8; KEY_BYTES]);
 
@@ -55,30 +57,33 @@ impl FromStr for PublicKey {
     fn from_str(text: &str) -> Result<PublicKey, &'static str> {
         from_hex(text)
             .map(PublicKey)
-            .ok_or("a public key has 64 hexadecimal digits, as `ribbit key` shows them")
+            .ok_or("a public key has 64 hexadecimal digits: copy it from the output of `ribbit key`")
     }
 }
 
-/// Decides about servers' keys where none was given.
+/// Policy on servers' keys for a process without a configured key.
 pub trait Trust: Send + Sync {
-    /// Whether the servers at this address may have this key. Called before anything is told to them.
+    /// Decides whether the server at this address may have this key. Called before a request is sent to it.
     ///
     /// # Errors
-    /// In words for people: another key is known of that address.
+    /// A text for the user when another key is known for this address.
     fn judge(&self, address: &str, cluster: ClusterId, key: PublicKey) -> Result<(), String>;
 }
 
-/// What a process has. Cheap to clone.
+/// Keys of a process. Cheap to clone.
 #[derive(Clone)]
 pub struct Keys(Arc<Held>);
 
 enum Held {
+    /// All keys, from the cluster file.
     Cluster(Box<Own>),
+    /// The configured public key.
     Pinned(PublicKey),
+    /// No key; the policy decides.
     Trusting(Box<dyn Trust>),
 }
 
-/// What a process of the cluster's own has.
+/// Keys derived from the cluster key.
 struct Own {
     cluster: ClusterId,
     members: [u8; KEY_BYTES],
@@ -107,7 +112,7 @@ impl PartialEq for Keys {
 impl Eq for Keys {}
 
 impl Keys {
-    /// Of a process of the cluster's own: everything.
+    /// Derives all keys from the cluster key.
     pub fn of_cluster(cluster: ClusterId, key: &[u8; KEY_BYTES]) -> Keys {
         let private = derived(key, SERVERS);
         let (members, seals) = (derived(key, MEMBERS), derived(key, SEALS));
@@ -115,22 +120,22 @@ impl Keys {
         Keys(Arc::new(Held::Cluster(Box::new(Own { cluster, members, private, seals, public }))))
     }
 
-    /// Of a process that was told which key the servers have.
+    /// Creates the keys of a client with the servers' public key.
     pub fn pinned(public: PublicKey) -> Keys {
         Keys(Arc::new(Held::Pinned(public)))
     }
 
-    /// Of a process that was told nothing.
+    /// Creates the keys of a client without a key, which trusts servers by a policy.
     pub fn trusting(trust: impl Trust + 'static) -> Keys {
         Keys(Arc::new(Held::Trusting(Box::new(trust))))
     }
 
-    /// Which cluster this is, where that is known before anybody was asked.
+    /// Returns the cluster, for a process with the cluster key.
     pub fn cluster(&self) -> Option<ClusterId> {
         self.own().map(|own| own.cluster)
     }
 
-    /// The servers' key, where that is known before anybody was asked.
+    /// Returns the servers' public key, unless servers are trusted by a policy.
     pub fn public(&self) -> Option<PublicKey> {
         match &*self.0 {
             Held::Cluster(own) => Some(own.public),
@@ -139,23 +144,24 @@ impl Keys {
         }
     }
 
-    /// What members know each other by.
+    /// Returns the pre-shared key of the members.
     pub(super) fn members(&self) -> Option<&[u8; KEY_BYTES]> {
         self.own().map(|own| &own.members)
     }
 
-    /// What servers show people that they are with.
+    /// Returns the private key of the servers.
     pub(super) fn private(&self) -> Option<&[u8; KEY_BYTES]> {
         self.own().map(|own| &own.private)
     }
 
-    /// What shows other processes of the cluster that one of them has said this.
+    /// Returns a seal (a message authentication code) of these bytes, with which a process of the cluster proves to another
+    /// that it has sent them.
     pub(super) fn seal(&self, words: &[u8]) -> Option<[u8; SEAL_BYTES]> {
         let seal = derived(&self.own()?.seals, words);
         seal.first_chunk().copied()
     }
 
-    /// Whether one of them has said this. Takes as long for any seal.
+    /// Verifies a seal, in constant time.
     pub(super) fn have_sealed(&self, words: &[u8], seal: &[u8; SEAL_BYTES]) -> bool {
         self.own().is_some_and(|own| mac(&own.seals, words).verify_truncated_left(seal).is_ok())
     }
@@ -167,19 +173,23 @@ impl Keys {
         }
     }
 
-    /// Whether who answers at this address, with this key, is whom this process wants.
+    /// Decides whether a server at this address, of this cluster and with this key, is trusted.
+    ///
+    /// # Errors
+    /// `Mistrusted` with a text for the user.
     pub(super) fn judge(&self, address: &str, cluster: ClusterId, key: PublicKey) -> Result<(), FrameError> {
         match &*self.0 {
             Held::Trusting(trust) => trust.judge(address, cluster, key).map_err(FrameError::Mistrusted),
             _ if self.public() == Some(key) => Ok(()),
             _ => Err(FrameError::Mistrusted(format!(
-                "the server at {address} has the key {key}, which is not this cluster's: another cluster's server, or \
-                 somebody who would like to be taken for one"
+                "the server at {address} has the key {key}, which is not this cluster's key: it belongs to another \
+                 cluster, or it is an impostor"
             ))),
         }
     }
 }
 
+/// Derives a key under a label.
 fn derived(key: &[u8; KEY_BYTES], name: &[u8]) -> [u8; KEY_BYTES] {
     mac(key, name).finalize().into_bytes().into()
 }
@@ -189,6 +199,7 @@ fn mac(key: &[u8; KEY_BYTES], words: &[u8]) -> Blake2sMac256 {
     mac.expect("a key of 32 bytes is one for BLAKE2s").chain_update(words)
 }
 
+/// Computes the public key of a private key.
 fn public_of(private: &[u8; KEY_BYTES]) -> PublicKey {
     let curve = DefaultResolver.resolve_dh(&DHChoice::Curve25519);
     let mut curve = curve.expect("the crate is built with this curve");
@@ -200,9 +211,9 @@ fn public_of(private: &[u8; KEY_BYTES]) -> PublicKey {
 mod tests {
     use super::*;
 
-    /// Files and handshakes of other builds are made with these: they must never change.
+    /// Files and handshakes of other builds use these keys, so they must never change.
     #[test]
-    fn what_follows_from_a_key_stays() {
+    fn the_derived_keys_never_change() {
         let keys = Keys::of_cluster(ClusterId(7), &[1; KEY_BYTES]);
         let public = "1c0e1f9c59abbda803de037240eb03f66a4ebae40c628c4cc88c75a75a3ddd48";
         assert_eq!(keys.public().unwrap().to_string(), public);
@@ -213,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_secret_is_not_shown() {
+    fn debug_does_not_show_secrets() {
         let keys = Keys::of_cluster(ClusterId(7), &[1; KEY_BYTES]);
         let shown = format!("{keys:?}");
         for secret in [keys.members().unwrap(), keys.private().unwrap(), &[1; KEY_BYTES]] {
@@ -223,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_not_the_pinned_one_is_mistrusted() {
+    fn a_server_with_another_key_than_the_pinned_one_is_mistrusted() {
         let (one, other) = (PublicKey([1; KEY_BYTES]), PublicKey([2; KEY_BYTES]));
         let keys = Keys::pinned(one);
         assert!(keys.judge("board1:9000", ClusterId(7), one).is_ok());

@@ -1,37 +1,51 @@
-//! BYTES: how processes talk. Knows the rules' types and nothing of stores, consensus or pages.
+//! The network layer: encrypted connections between processes, and the messages on them.
+//!
+//! It knows the types of the rules (`state`), but not stores, consensus or pages. Every connection serves one purpose, its
+//! plane. It begins with a preface and a handshake, and then carries records with frames in them:
 //!
 //! ```text
-//!   connection = preface and handshake, then records, in them frames: u32 length + postcard
+//!   connection = preface, handshake, then encrypted records; frame = u32 length + postcard
 //!
-//!   plane      opened by                   frames
-//!   Client     whoever trusts the servers  AskFrame ──▶  ◀── AnswerFrame, many at once, matched by tag
-//!   Status     whoever trusts the servers  the same: how a member is
-//!   Directory  whoever trusts the servers  the same, of a balancer: where to read and write
-//!   Control    who has the cluster key     the same: those who run the group, and who joins it
-//!   Peer       who has the cluster key     PeerHello, PeerWelcome, then PeerFrame one way
-//!   Snapshot   who has the cluster key     SnapshotHello, chunks, one at a time
+//!   plane      opened by                    frames
+//!   Client     clients of users             AskFrame ──▶  ◀── AnswerFrame, many at once, matched by tag
+//!   Status     any client                   the same; reports the status of a member
+//!   Directory  any client                   the same; a balancer tells where to read and write
+//!   Control    holders of the cluster key   the same; for operators, and for nodes that join
+//!   Peer       holders of the cluster key   PeerHello, PeerWelcome, then PeerFrame one way
+//!   Snapshot   holders of the cluster key   SnapshotHello, then chunks one way
 //! ```
 //!
-//! - [`limits`]: every bound of sockets and queues
-//! - [`frame`]: length-prefixed postcard; lengths are checked before anything is allocated
-//! - [`protocol`]: what is said
-//! - [`admission`]: what is refused before it is looked at
-//! - [`pinned`]: what is said about a member's rows at one index
-//! - [`keys`]: what follows from the cluster's key, and who is trusted
-//! - [`handshake`]: how a connection begins; [`channel`]: its records, sealed
-//! - [`socket`]: what every socket is set to
-//! - [`http`]: `/metrics` and `/health` on the same port
-//! - [`listener`]: accepts connections, bounded, and hands a member what is asked on them
-//! - [`crowd`]: how many come from one address
-//! - [`line`]: one connection to one server, many questions on it at once
-//! - [`lan`]: an interface, addresses put on it for a moment, and who else has them
-//! - [`client`]: the failover client: asks whichever server lives until there is an answer
-//! - [`servers`]: whom it may ask
-//! - [`subscription`]: follows what happens, on whichever server lives, from one event to the next
-//! - [`survey`]: asks every member how it is, and puts the answers together
-//! - [`health`]: whether a survey shows a group that is well
-//! - [`tasks`]: the threads that run tasks
+//! From the bytes up:
+//!
+//! - [`limits`]: bounds of sockets and queues, and timeouts
+//! - [`socket`]: socket options, and reading from a socket
+//! - [`keys`]: keys derived from the cluster key, and trust in servers
+//! - [`handshake`]: the beginning of a connection; [`channel`]: its encrypted records
+//! - [`frame`]: length-prefixed frames; the length is checked before memory is allocated
+//! - [`protocol`]: the requests and answers; [`peer`]: the messages between members; [`pinned`]: reading a snapshot of the
+//!   rows of a member
 //! - [`secret`]: session tokens and request ids
+//! - [`tasks`]: the threads that run tasks
+//!
+//! The server's side:
+//!
+//! - [`listener`]: accepts a bounded number of connections and passes their requests to a node
+//! - [`admission`]: reads and validates requests
+//! - [`crowd`]: limits the connections from one address
+//! - [`http`]: `/metrics` and `/health` on the same port
+//!
+//! The client's side:
+//!
+//! - [`line`]: one connection to one server, with many requests at once
+//! - [`client`]: the failover client, which tries the servers until one answers
+//! - [`servers`]: the servers that a client knows
+//! - [`subscription`]: follows events, across servers
+//! - [`homing`]: asks which server a client should use
+//! - [`survey`]: collects the status of all members; [`health`]: judges it
+//!
+//! Beside them:
+//!
+//! - [`lan`]: network interfaces, temporary addresses on them, and ARP
 
 pub mod admission;
 pub mod channel;

@@ -1,148 +1,150 @@
-//! Every number that bounds a socket, a queue or a wait.
+//! Bounds of sockets and queues, and timeouts.
 
 use std::time::Duration;
 
-/// Bytes of one frame on the client and control planes.
+/// Maximum size of a frame on the client and control planes, in bytes.
 pub const FRAME_BYTES_MAX: usize = 256 * 1024;
-/// Bytes of one frame between members: a full Raft append and its envelope.
+/// Maximum size of a frame between members, in bytes: a full Raft append and its envelope.
 pub const PEER_FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Bytes of one chunk of a snapshot.
+/// Maximum size of a chunk of a snapshot, in bytes.
 pub const SNAPSHOT_CHUNK_BYTES_MAX: usize = 256 * 1024;
-/// What waits is written in one piece of at most about this many bytes.
+/// Approximate maximum size of one write to a socket, in bytes. Waiting frames are joined up to this size.
 pub const WRITE_BYTES: usize = 64 * 1024;
-/// What is said in one record, at most: what a reader holds of somebody who has shown nothing yet.
+/// Maximum size of the plaintext of a record, in bytes. It bounds the memory that a peer takes before it is authenticated.
 pub const RECORD_BYTES_MAX: usize = 16 * 1024;
-/// What a connection reads at once, and keeps room for; links between members read `WRITE_BYTES`.
+/// Size of the read buffer of a connection, in bytes; connections between members read `WRITE_BYTES`.
 pub const READ_AHEAD_BYTES: usize = 4 * 1024;
-/// Records under one key, a direction; an idle link says one a second.
+/// Number of records after which the key of a direction is replaced. An idle connection between members sends one record a
+/// second.
 pub const REKEY_RECORDS: u32 = 4_096;
-/// Bytes of a question that anybody may ask; those who run the group may write files.
+/// Maximum size of a request, in bytes: enough for every command, including the write of a file.
 pub const ASK_BYTES_MAX: usize = 16 * 1024;
 
-/// A longer question is passed over and refused up to so many bytes; one that is longer still ends its connection.
+/// Maximum size of a request that is skipped and refused, in bytes. A longer request ends its connection.
 pub const ASK_SKIPPED_BYTES_MAX: usize = FRAME_BYTES_MAX;
-/// Bytes of a key of pinned rows in a question.
+/// Maximum size of a row's key in a request about pinned rows, in bytes.
 pub const PIN_KEY_BYTES_MAX: usize = ribbit_state::limits::PATH_BYTES_MAX + 64;
-/// A new connection must have said what it is by then, and done the handshake.
+/// Timeout for the preface and the handshake of an accepted connection.
 pub const PREFACE_DEADLINE: Duration = Duration::from_secs(2);
-/// Opening a connection, preface and handshake included: through a balancer it is four times there and back, so that
-/// wires of 200 ms there and back will do.
+/// Timeout for opening a connection, preface and handshake included. Through a balancer this takes four round trips, so
+/// round trips of 200 ms are fast enough.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
-/// One member's answer to a status question, once it is connected.
+/// Timeout for a member's answer to a status request, on an open connection.
 pub const STATUS_DEADLINE: Duration = Duration::from_millis(500);
-/// A request of `/metrics` or `/health` must be complete by then,
+/// Timeout for the head of an HTTP request.
 pub const HTTP_DEADLINE: Duration = Duration::from_secs(2);
-/// in so many bytes.
+/// Maximum size of the head of an HTTP request, in bytes.
 pub const HTTP_HEAD_BYTES_MAX: usize = 8 * 1024;
-/// A frame that has begun must be complete by then.
+/// Timeout for the rest of a frame once its length has arrived.
 pub const FRAME_DEADLINE: Duration = Duration::from_secs(10);
-/// A write that makes no progress for this long ends the connection.
+/// Time without progress after which a write fails and ends its connection.
 pub const WRITE_STALL: Duration = Duration::from_secs(3);
 
-/// A snapshot waits this long for the other side's disk, before each chunk and for making all of it durable.
+/// Timeout for the receiver's disk while a snapshot is sent: for each chunk, and for making the snapshot durable.
 pub const SNAPSHOT_STALL: Duration = Duration::from_secs(30);
-/// After a snapshot did not reach its receiver, the wait before the next try.
+/// Pause before a failed snapshot is sent again.
 pub const SNAPSHOT_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Threads for questions that read the store: one slow read does not stop the next.
+/// Number of threads for requests that read the store, so that a slow read does not block the next one.
 pub const READER_THREADS: usize = 2;
 
-/// Connections a node accepts, all planes together.
+/// Maximum number of accepted connections per node, on all planes.
 pub const CONNECTIONS_MAX: usize = 2_048;
-/// Of these, people never take the last: members reach each other however many people come.
+/// Number of connections reserved for members, so that members reach each other regardless of the number of clients.
 pub const MEMBER_CONNECTIONS_MIN: usize = 128;
-/// Of people's connections, so many may come from one address.
+/// Maximum number of client connections from one address.
 pub const ADDRESS_CONNECTIONS_MAX: usize = 512;
-/// Questions one connection may have under way; further ones wait unread.
+/// Maximum number of pending requests per connection; further ones wait unread.
 pub const ASKS_PER_CONNECTION_MAX: usize = 256;
-/// The longest deadline a question may name.
+/// Maximum deadline of a request.
 pub const ASK_DEADLINE_MAX: Duration = Duration::from_secs(10);
-/// Members that are remembered from hearsay.
+/// Maximum number of members that are remembered from what other members say.
 pub const PEERS_MAX: usize = 2 * ribbit_state::limits::MEMBERS_MAX;
-/// Frames that wait for one peer; more are dropped (Raft sends again).
+/// Maximum number of frames that wait for one peer. Further ones are dropped; Raft sends them again.
 pub const PEER_QUEUE_MAX: usize = 1_024;
 
-/// Answers of one connection that wait to be written; those that find no place keep their asks' places.
+/// Maximum number of answers that wait to be written per connection. While the queue is full, finished requests count as
+/// pending.
 pub const ANSWERS_QUEUED_MAX: usize = 32;
-/// After accepting failed (no file descriptors left, say), the wait before the next try.
+/// Pause after a failure to accept a connection, for example without free file descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Failures to accept are logged at most this often.
+/// Minimum interval between two log messages about failures to accept.
 pub const ACCEPT_WARN_EVERY: Duration = Duration::from_secs(10);
-/// A connection that says nothing for this long is probed by the kernel,
+/// Silence of a connection after which the kernel probes it.
 pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
-/// this far apart,
+/// Interval between two probes.
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-/// and given up after as many probes.
+/// Number of unanswered probes after which the kernel closes the connection.
 pub const KEEPALIVE_PROBES: u32 = 3;
-/// A link between members on which nothing was acknowledged for this long is given up and dialled anew: TCP would send
-/// again ever more seldom, and find out late that the network is back.
+/// Time without acknowledgements after which a connection between members is closed and opened again. TCP itself would
+/// resend at growing intervals and notice late that the network is back.
 pub const LINK_UNHEARD_MAX: Duration = Duration::from_secs(3);
 
-/// Questions one asker may have under way: one less than a connection takes, so that a ping finds a place.
+/// Maximum number of pending requests per client: one less than a connection takes, which leaves room for a ping.
 pub const ASKS_UNDER_WAY_MAX: usize = ASKS_PER_CONNECTION_MAX - 1;
-/// While answers are owed, silence is measured in steps of this:
+/// Step in which the silence of a server is measured while answers are due.
 pub const SILENCE_STEP: Duration = Duration::from_millis(250);
-/// after so many the other side is pinged,
+/// Number of silent steps after which the server is pinged.
 pub const SILENT_STEPS_PING: u32 = 2;
-/// and after so many it is taken for stopped or cut off.
+/// Number of silent steps after which the connection ends: the server is stopped or unreachable.
 pub const SILENT_STEPS_MAX: u32 = 4;
-/// How long one server may take over one attempt before the failover client asks again.
+/// Timeout of one attempt on one server, after which the failover client tries again.
 pub const ATTEMPT_DEADLINE: Duration = Duration::from_secs(1);
-/// The same where a password is hashed first, in a queue.
+/// Timeout of one attempt whose password is hashed first, in a queue.
 pub const PASSWORD_ATTEMPT_DEADLINE: Duration = Duration::from_secs(3);
-/// What an answer may take to travel once a server's time for it is over.
+/// Time for an answer to travel, added to the timeout of an attempt.
 pub const ATTEMPT_GRACE: Duration = Duration::from_millis(300);
-/// Between attempts: this at first, twice as long each time,
+/// First pause between two attempts. Each further pause is twice as long.
 pub const RETRY_PAUSE_MIN: Duration = Duration::from_millis(50);
-/// up to this.
+/// Maximum pause between two attempts.
 pub const RETRY_PAUSE_MAX: Duration = Duration::from_millis(250);
-/// Answers of "not now, not here" in a row after which another server is tried.
+/// Number of consecutive `Unavailable` answers after which the client changes to another server.
 pub const REFUSALS_IN_A_ROW_MAX: u32 = 2;
 
-/// Servers that may end while they answer one and the same read; then it is not asked again.
+/// Number of servers that may end during the same read, after which the read is not tried again.
 pub const LOST_READS_MAX: u32 = 2;
-/// A person's client gives up after so many tries over all the servers it knows,
+/// Maximum number of rounds over all known servers for a client in discovery mode.
 pub const TRIES_MAX: u32 = 3;
-/// this far apart after the first, twice as far after the second.
+/// Pause after the first such round. The pause after the second is twice as long.
 pub const TRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Rounds over all addresses in which a client asks which server to use.
+/// Maximum number of rounds over all addresses in which a client asks which server to use.
 pub const HOMING_TRIES: usize = 3;
 
-/// Addresses of members that are kept at most: several for each, as members move.
+/// Maximum number of known addresses: several per member, because members move.
 pub const ADDRESSES_MAX: usize = 4 * ribbit_state::limits::MEMBERS_MAX;
-/// How often a survey goes on to ask whom the last answers named.
+/// Maximum number of rounds of a survey. Each round asks the members that the last answers named.
 pub const SURVEY_ROUNDS_MAX: usize = 4;
-/// How often a balancer asks each member how it is.
+/// Interval at which a balancer asks each member for its status.
 pub const WATCH_EVERY: Duration = Duration::from_millis(250);
 
-/// People's programs that follow one node at the same time; further ones are told that too much is going on.
+/// Maximum number of open subscriptions per node; further ones are refused as `Busy`.
 pub const SUBSCRIBERS_MAX: usize = 1_200;
-/// A stream with nothing to say says so this often.
+/// Interval of the heartbeats on an idle subscription.
 pub const LIVE_BEAT: Duration = Duration::from_secs(1);
-/// A stream that says nothing for this long has ended.
+/// Silence after which a subscription has ended.
 pub const LIVE_SILENCE: Duration = Duration::from_secs(3);
-/// After it has said something, a stream gathers for this long what comes next.
+/// Time for which further events are gathered after a batch was sent on a subscription.
 pub const LIVE_GATHER: Duration = Duration::from_millis(50);
-/// A node that has lost touch with its group for this long ends its streams: another may know more.
+/// Time without contact to the leader after which a node ends its subscriptions: another node may have newer events.
 pub const LIVE_OLD_MAX: Duration = Duration::from_secs(4);
-/// What the kernel keeps of a stream for a slow reader.
+/// Size of the kernel's send buffer of a subscription, in bytes.
 pub const LIVE_SEND_BUFFER_BYTES: usize = 64 * 1024;
-/// What a node reads of who follows it, who says nothing: enough to see that.
+/// Bytes read from a subscriber, which sends nothing after its request: enough to detect end of stream.
 pub const LIVE_SILENT_BYTES: usize = 32;
-/// What is read of a stream in one go: its pieces are short, and one process may follow a thousand.
+/// Size of the read buffer of a subscription, in bytes: its batches are small, and one process may hold a thousand.
 pub const LIVE_READ_BYTES: usize = 1_024;
-/// Pieces of a stream that wait for who reads it; then TCP tells the node to wait.
+/// Maximum number of received batches that wait for their reader; then flow control of TCP stops the server.
 pub const LIVE_PIECES_MAX: usize = 4;
 
-/// What one member pins at the same time; further ones are told that too much is going on. What is pinned stays in the
-/// store's file, which grows meanwhile.
+/// Maximum number of pins per member; further ones are refused as `Busy`. Pinned rows stay in the file of the store, which
+/// grows meanwhile.
 pub const PINS_MAX: usize = 3;
-/// A pin that nobody asks about for this long ends,
+/// Time without a request after which a pin ends.
 pub const PIN_IDLE_MAX: Duration = Duration::from_secs(15);
-/// and every pin ends after this: a slow reader does not hold it for ever.
+/// Maximum lifetime of a pin, so that a slow reader does not hold it for ever.
 pub const PIN_TIME_MAX: Duration = Duration::from_secs(30 * 60);
-/// One step of reading what is pinned.
+/// Timeout of one request about pinned rows.
 pub const PIN_STEP_DEADLINE: Duration = Duration::from_secs(8);
 
 const _: () = assert!(MEMBER_CONNECTIONS_MIN >= 3 * ribbit_state::limits::MEMBERS_MAX);

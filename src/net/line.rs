@@ -1,17 +1,18 @@
-//! One connection to one server with many questions on it at once, matched to their answers by tag.
+//! A line: one connection to one server with many requests at once, which are matched to their answers by tag.
 //!
 //! ```text
-//!   ask ──▶ table: tag → who waits          ┌─ writer: joins what waits
-//!     └───▶ queue of frames ──▶ driver task ┼─ reader: answers go to who waits
-//!                                           └─ watch:  silence while answers are owed ends the line
+//!   ask ──▶ table: tag → waiting caller     ┌─ writer: joins waiting frames
+//!     └───▶ queue of frames ──▶ driver task ┼─ reader: passes answers to the waiting callers
+//!                                           └─ watch:  ends the line when answers are due and the server is silent
 //! ```
 //!
-//! A server that is stopped or cut off keeps its connections open and never answers, one that hashes a
-//! password takes a second over it: so while answers are owed and nothing is heard, the other side is pinged,
-//! and silence after the ping ends the line. A slow answer alone does not.
+//! A server that is stopped or unreachable keeps its connections open and never answers. A server that hashes a password
+//! takes a second to answer. To tell them apart, a silent server is pinged while answers are due. Silence after the ping
+//! ends the line; a slow answer does not.
 //!
-//! Dropping an ask frees its entry; dropping the line closes the connection. It never reconnects: that is
-//! [`super::client`]'s. How many questions are under way is bounded by who asks them.
+//! Dropping the future of a request frees its entry. Dropping the line closes the connection.
+//!
+//! Not here: reconnecting ([`super::client`]), and the limit of pending requests (the caller).
 
 use super::channel::{Channel, Reader};
 use super::frame::{self, FrameError, Plane};
@@ -29,14 +30,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-/// Nobody waits for the answer to a ping: hearing anything is enough.
+/// Tag of a ping. No caller waits for its answer: receiving it is enough.
 const PING_TAG: u32 = 0;
 
-/// An open connection. Share it in an `Arc`.
+/// Open connection to a server. It is shared in an `Arc`.
 #[derive(Debug)]
 pub struct Line {
     shared: Arc<Shared>,
-    /// Owns the socket; dropping the line drops it.
+    /// Task that owns the socket. It ends when the line is dropped.
     driver: smol::Task<()>,
 }
 
@@ -44,30 +45,33 @@ pub struct Line {
 struct Shared {
     table: Mutex<Table>,
     frames: Sender<Vec<u8>>,
-    /// Wakes the watch: an answer is owed from now on.
+    /// Wakes the watch, because an answer is due.
     owing: Sender<()>,
-    /// Counts the answers heard.
+    /// Number of answers received.
     heard: AtomicU32,
 }
 
+/// Pending requests.
 #[derive(Debug, Default)]
 struct Table {
+    /// Set once the line has ended.
     end: Option<End>,
     last_tag: u32,
+    /// Waiting callers by tag.
     waiting: HashMap<u32, oneshot::Sender<Answer>>,
 }
 
-/// The reason why a line ended.
+/// Reason why a line ended.
 #[derive(Debug, Clone, Copy)]
 enum End {
-    /// The other side closed it, or something broke.
+    /// The server closed it, or it failed.
     Closed,
-    /// Nothing was heard any more.
+    /// The server was silent for too long.
     Silent,
 }
 
 impl Line {
-    /// Opens a connection.
+    /// Opens a connection to HOST:PORT.
     ///
     /// # Errors
     /// As [`handshake::connect`].
@@ -86,19 +90,19 @@ impl Line {
         Ok(Line { shared, driver })
     }
 
-    /// Whether questions may still be asked on it.
+    /// Returns true until the line has ended.
     pub fn is_open(&self) -> bool {
         self.shared.table().end.is_none() && !self.driver.is_finished()
     }
 
-    /// Asks, and waits for the answer. The server is told to answer within `limit`; `grace` more is left for
-    /// the answer to travel.
+    /// Sends a request and waits for its answer. The server is told to answer within `limit`; `grace` is added for the
+    /// answer to travel.
     ///
     /// # Errors
-    /// - `Unsent` when the line had ended before: the question did not leave.
-    /// - `TooLong` when the question is longer than a server reads. The line goes on.
-    /// - `Closed` when the other side ends the line before it has answered.
-    /// - `TimedOut` when there is no answer in time, or nothing was heard for too long.
+    /// - `Unsent` when the line had ended before the request was sent.
+    /// - `TooLong` when the request is longer than a server accepts. The line stays open.
+    /// - `Closed` when the line ends before the answer.
+    /// - `TimedOut` when the answer is late, or the server was silent for too long.
     pub async fn ask(&self, ask: &Ask, limit: Duration, grace: Duration) -> Result<Answer, FrameError> {
         let (answer_to, answer) = oneshot::channel();
         let waiting = self.shared.enter(answer_to)?;
@@ -116,7 +120,7 @@ impl Line {
     }
 }
 
-/// An entry in the table; dropping it takes it out again.
+/// Guard of a pending request. Dropping it removes the request from the table.
 struct Waiting<'a> {
     shared: &'a Shared,
     tag: u32,
@@ -130,15 +134,16 @@ impl Drop for Waiting<'_> {
 
 impl Shared {
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().expect("nothing panics while it holds this lock")
+        self.table.lock().expect("no thread panics while it holds this lock")
     }
 
+    /// Adds a pending request under a new tag, and wakes the watch.
     fn enter(&self, answer_to: oneshot::Sender<Answer>) -> Result<Waiting<'_>, FrameError> {
         let mut table = self.table();
         if table.end.is_some() {
             return Err(FrameError::Unsent);
         }
-        // The count comes round after four thousand million questions; one of them may still be waiting.
+        // Tags wrap around after 2^32 requests, of which one may still be pending.
         let mut tag = table.last_tag.wrapping_add(1);
         while tag == PING_TAG || table.waiting.contains_key(&tag) {
             tag = tag.wrapping_add(1);
@@ -146,18 +151,18 @@ impl Shared {
         table.last_tag = tag;
         table.waiting.insert(tag, answer_to);
         drop(table);
-        let _ = self.owing.try_send(()); // full: the watch is awake or about to be
+        let _ = self.owing.try_send(()); // fails when it is full: the watch is awake or about to wake
         Ok(Waiting { shared: self, tag })
     }
 
-    /// Nobody waits for an answer on this line any more, and nobody will.
+    /// Ends the line. Pending requests fail, and new ones are refused.
     fn end(&self, how: End) {
         let mut table = self.table();
         table.end = Some(how);
         table.waiting.clear();
     }
 
-    /// Why a question that was sent has no answer.
+    /// Returns the error of a request that was sent before the line ended.
     fn ended(&self) -> FrameError {
         match self.table().end {
             Some(End::Silent) => FrameError::TimedOut,
@@ -165,6 +170,7 @@ impl Shared {
         }
     }
 
+    /// Reads, writes and watches until one of them fails.
     async fn drive(&self, channel: Channel, queue: Receiver<Vec<u8>>, owed: Receiver<()>) -> FrameError {
         let Channel { reader, mut writer } = channel;
         let writing = async {
@@ -176,13 +182,14 @@ impl Shared {
         self.read(reader).or(writing).or(self.watch(owed)).await
     }
 
+    /// Passes answers to their waiting callers.
     async fn read(&self, mut reader: Reader) -> FrameError {
         loop {
             match frame::read(&mut reader, FRAME_BYTES_MAX).await {
                 Ok(AnswerFrame { tag, answer }) => {
                     self.heard.fetch_add(1, Ordering::Relaxed);
                     if let Some(answer_to) = self.table().waiting.remove(&tag) {
-                        let _ = answer_to.send(answer); // fails when the asker has just given up
+                        let _ = answer_to.send(answer); // fails when the caller has just given up
                     }
                 }
                 Err(error) => return error,
@@ -190,8 +197,8 @@ impl Shared {
         }
     }
 
-    /// Ends when answers are owed and nothing was heard for `SILENT_STEPS_MAX` steps, a ping included. Sleeps
-    /// while nothing is owed.
+    /// Ends when answers are due and the server was silent for `SILENT_STEPS_MAX` steps, a ping included. Sleeps while no
+    /// answer is due.
     async fn watch(&self, owed: Receiver<()>) -> FrameError {
         loop {
             if owed.recv().await.is_err() {
@@ -211,10 +218,11 @@ impl Shared {
         }
     }
 
+    /// Sends a status request, which every server answers at once.
     fn ping(&self) {
         let rest = SILENCE_STEP * (SILENT_STEPS_MAX - SILENT_STEPS_PING);
         let deadline_ms = u32::try_from(rest.as_millis()).unwrap_or(u32::MAX);
-        // A full queue means that the other side does not even read.
+        // Sending fails when the queue is full, which means that the server does not even read.
         let _ = self.frames.try_send(frame::encode(&AskFrame {
             tag: PING_TAG,
             deadline_ms,

@@ -1,19 +1,20 @@
-//! Accepts connections, bounded, and hands a member what is asked on them.
+//! The listener accepts a bounded number of connections and passes their requests to a node.
 //!
 //! ```text
-//!   accept ──▶ handshake ──▶ Client, Control, Status: reader ──▶ one task an ask ──▶ queue ──▶ writer
-//!         │             │       └── the first ask is Subscribe ──▶ Node::stream owns the connection
+//!   accept ──▶ handshake ──▶ Client, Control, Status, Directory: reader ──▶ a task per request ──▶ queue ──▶ writer
+//!         │             │       └── the first request is Subscribe ──▶ Node::stream owns the connection
 //!         │             └──▶ Peer, Snapshot: Node::peer owns the connection
 //!         └──▶ `GET `: one page, Node::page
 //! ```
 //!
-//! - Bytes that cannot be understood end their connection and nothing else.
-//! - An ask holds one of the connection's `ASKS_PER_CONNECTION_MAX` places from when it is read until its
-//!   answer is written; without a free place the reader stops reading, and TCP tells the asker to wait.
-//! - Answers leave in the order in which they are ready, those that wait in one write.
-//! - A client that half-closes still gets its answers. One that is gone takes its asks with it.
+//! - Invalid bytes end their connection, and nothing else.
+//! - A request is pending from when it is read until its answer is written. When `ASKS_PER_CONNECTION_MAX` are pending, the
+//!   reader stops reading, and the flow control of TCP stops the client.
+//! - Answers are written in the order in which they are ready. Waiting answers share one write.
+//! - A client that half-closes its connection still gets its answers. When the connection is lost, its pending requests are
+//!   dropped.
 //!
-//! It does not know what is asked or answered, and keeps no time for it: the deadline is the node's to keep.
+//! Not here: the meaning of requests and answers, and enforcing the deadline of a request (the node).
 
 use super::admission::{self, Incoming};
 use super::channel::{Channel, Reader, Writer};
@@ -43,17 +44,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Who asks, as far as a connection shows.
+/// Client of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Asker {
     pub plane: Plane,
-    /// Where it is; a balancer in between is left out.
+    /// Address of the client, not of a balancer in between.
     pub from: IpAddr,
 }
 
-/// What stands behind a listener.
+/// Service behind a listener.
 pub trait Node: Send + Sync + 'static {
-    /// Answers by `deadline`. Dropped unfinished when the asker's connection is lost.
+    /// Answers a request by `deadline`. The future is dropped when the connection is lost.
     fn answer(
         self: Arc<Self>,
         asker: Asker,
@@ -61,8 +62,8 @@ pub trait Node: Send + Sync + 'static {
         deadline: Instant,
     ) -> impl Future<Output = Answer> + Send;
 
-    /// Tells through `outlet` what `wanted` wants behind `cursor`, until one side has enough. Dropped unfinished
-    /// when the asker's connection is lost. Runs where the store may be read.
+    /// Sends the events behind `cursor` that match `wanted` to `outlet`, until the subscription ends. The future is dropped
+    /// when the connection is lost. It runs on a reader thread.
     fn stream(
         self: Arc<Self>,
         cursor: Token,
@@ -73,17 +74,17 @@ pub trait Node: Send + Sync + 'static {
         async move { outlet.send(Answer::Unavailable(Why::NotServing)).await }
     }
 
-    /// What is shown under a path to programs that watch.
+    /// Returns the HTTP page of a path, if there is one.
     fn page(&self, path: &str) -> Option<Page> {
         let _ = path;
         None
     }
 
-    /// Serves a connection of the Peer or Snapshot plane: of another member.
+    /// Serves a connection of another member, on the peer or snapshot plane.
     fn peer(self: Arc<Self>, plane: Plane, channel: Channel) -> impl Future<Output = ()> + Send;
 }
 
-/// The asker's end of a stream.
+/// Sending end of a subscription.
 #[derive(Debug)]
 pub struct Outlet {
     writer: Writer,
@@ -91,28 +92,32 @@ pub struct Outlet {
 }
 
 impl Outlet {
-    /// Says the next thing. Waits for a slow reader.
+    /// Sends the next message. Waits for a slow client.
     ///
     /// # Errors
-    /// The connection is lost, or nothing moved for `limits::WRITE_STALL`.
+    /// `TimedOut` when the write makes no progress for `limits::WRITE_STALL`, `Io` when the connection is lost.
     pub async fn send(&mut self, answer: Answer) -> Result<(), FrameError> {
         frame::write(&mut self.writer, &AnswerFrame { tag: self.tag, answer }).await
     }
 }
 
-/// Counts connections, bounds them, and can close them all.
+/// Connection limits of a listener, and the switch that closes all of its connections.
 pub struct Gate {
     connections_max: usize,
     clients_max: u32,
+    /// Current number of connections.
     connections: AtomicUsize,
+    /// Current number of connections on the client plane.
     clients: AtomicU32,
-    /// Who they are, by address.
+    /// Current number of client connections by address.
     crowd: Crowd,
-    /// Whose addresses are counted.
+    /// Decides whether the limit per address applies to an address.
     counted: Box<dyn Fn(IpAddr) -> bool + Send + Sync>,
+    /// Number of connections accepted so far.
     accepted: AtomicU64,
+    /// Number of connections refused so far.
     refused: AtomicU64,
-    /// Nothing is ever sent: the channel's end is the signal.
+    /// Channel that carries nothing: its closing closes the gate.
     open: Sender<Infallible>,
     closed: Receiver<Infallible>,
 }
@@ -124,17 +129,20 @@ impl std::fmt::Debug for Gate {
 }
 
 impl Gate {
-    /// A gate for `CONNECTIONS_MAX` connections, some of which are kept for members.
+    /// Creates a gate for `CONNECTIONS_MAX` connections, of which some are reserved for members.
     pub fn new() -> Arc<Gate> {
         Gate::holding(CONNECTIONS_MAX, CONNECTIONS_MAX - MEMBER_CONNECTIONS_MIN, |_| false)
     }
-    /// The same, where at most `ADDRESS_CONNECTIONS_MAX` people come from one address, but for those that are `crowded`:
-    /// many are behind them.
+
+    /// Creates the same gate with at most `ADDRESS_CONNECTIONS_MAX` client connections per address. The limit does not apply
+    /// to `crowded` addresses, which are shared by many users.
     pub fn counting(crowded: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Arc<Gate> {
         let counted = move |address| !crowded(address);
         Gate::holding(CONNECTIONS_MAX, CONNECTIONS_MAX - MEMBER_CONNECTIONS_MIN, counted)
     }
-    /// A gate for so many, of which at most `clients_max` are people's, and for so many of each address that is `counted`.
+
+    /// Creates a gate for `connections_max` connections, of which at most `clients_max` are on the client plane, with the
+    /// limit per address for each address that is `counted`.
     pub fn holding(
         connections_max: usize,
         clients_max: usize,
@@ -159,28 +167,33 @@ impl Gate {
             closed,
         })
     }
-    /// Connections of all planes now.
+
+    /// Returns the current number of connections on all planes.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
-    /// Connections that found a place, and those that found none, since the beginning.
+
+    /// Returns the numbers of connections accepted and refused so far.
     pub fn totals(&self) -> (u64, u64) {
         (self.accepted.load(Ordering::Relaxed), self.refused.load(Ordering::Relaxed))
     }
-    /// Connections of the client plane now.
+
+    /// Returns the current number of connections on the client plane.
     pub fn clients(&self) -> u32 {
         self.clients.load(Ordering::Relaxed)
     }
-    /// Ends accepting, and every connection.
+
+    /// Stops accepting, and closes every connection.
     pub fn close(&self) {
         self.open.close();
     }
+
     /// Waits for [`Gate::close`].
     pub async fn closed(&self) {
         let _ = self.closed.recv().await;
     }
 
-    /// A place for one connection, unless all are taken.
+    /// Counts a connection, or returns `None` when the limit is reached.
     fn enter(self: &Arc<Gate>) -> Option<Place> {
         let taken = self.connections.fetch_add(1, Ordering::Relaxed);
         let place = Place(self.clone());
@@ -190,17 +203,17 @@ impl Gate {
         found.then_some(place)
     }
 
-    /// A place among those of this address, unless they are all taken.
+    /// Counts a client connection of this address, or returns `None` when the limit per address is reached.
     pub fn welcome(&self, address: IpAddr) -> Option<Presence> {
         let found = self.crowd.enter(address, (self.counted)(address));
         if found.is_none() {
             self.refused.fetch_add(1, Ordering::Relaxed);
-            log::debug!("{address} has {ADDRESS_CONNECTIONS_MAX} connections: one more is refused");
+            log::debug!("refused a connection: {address} has {ADDRESS_CONNECTIONS_MAX} already");
         }
         found
     }
 
-    /// A client's place, unless all are taken.
+    /// Counts a connection on the client plane, or returns `None` when the limit is reached.
     fn count_client(self: &Arc<Gate>) -> Option<ClientPlace> {
         let taken = self.clients.fetch_add(1, Ordering::Relaxed);
         let place = ClientPlace(self.clone());
@@ -208,7 +221,7 @@ impl Gate {
     }
 }
 
-/// One connection's place; free again when dropped.
+/// Guard of one connection slot. Dropping it frees the slot.
 #[derive(Debug)]
 pub struct Place(Arc<Gate>);
 
@@ -218,6 +231,7 @@ impl Drop for Place {
     }
 }
 
+/// Guard of one slot on the client plane.
 struct ClientPlace(Arc<Gate>);
 
 impl Drop for ClientPlace {
@@ -226,7 +240,7 @@ impl Drop for ClientPlace {
     }
 }
 
-/// Serves what connects to `listener` until the gate is closed.
+/// Serves the connections to `listener` until the gate is closed.
 pub async fn serve<N: Node>(listener: TcpListener, node: Arc<N>, gate: Arc<Gate>, keys: Keys) {
     accept(listener, &gate, |stream, place| {
         let (node, gate, keys) = (node.clone(), gate.clone(), keys.clone());
@@ -246,8 +260,8 @@ pub async fn serve<N: Node>(listener: TcpListener, node: Arc<N>, gate: Arc<Gate>
     .await;
 }
 
-/// Accepts until the gate is closed and hands on each connection with its place. A connection for which there
-/// is no place is closed at once.
+/// Accepts connections until the gate is closed, and calls `each` with every connection and its slot. A connection beyond
+/// the limit is closed at once.
 pub async fn accept(listener: TcpListener, gate: &Arc<Gate>, mut each: impl FnMut(TcpStream, Place)) {
     let accepting = async {
         let mut warned = None;
@@ -265,8 +279,8 @@ pub async fn accept(listener: TcpListener, gate: &Arc<Gate>, mut each: impl FnMu
     accepting.or(gate.closed()).await;
 }
 
-/// One connection that went away while it waited is nothing. Anything else (no file descriptors left) stays
-/// true for a while: without a pause this would spin.
+/// Handles a failure to accept. A connection that was aborted while it waited is ignored. Other failures (no free file
+/// descriptors) persist for a while, so accepting pauses instead of spinning.
 async fn accept_failed(error: &io::Error, warned: &mut Option<Instant>) {
     if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
         return;
@@ -278,6 +292,7 @@ async fn accept_failed(error: &io::Error, warned: &mut Option<Instant>) {
     smol::Timer::after(ACCEPT_PAUSE).await;
 }
 
+/// Serves one connection.
 async fn connection<N: Node>(
     mut stream: TcpStream,
     node: Arc<N>,
@@ -288,7 +303,7 @@ async fn connection<N: Node>(
     let opened = frame::within(PREFACE_DEADLINE, async {
         let Opening::Ribbit(arrival) = handshake::read_opening(&mut stream).await? else { return Ok(None) };
         let plane = arrival.preface.plane;
-        // Counted before it hears from us: who has our preface is in the count.
+        // Counted before the preface is sent, so that every client that has received it is in the count.
         let counted = match plane {
             Plane::Client => Some(gate.count_client().ok_or(FrameError::Closed)?),
             _ => None,
@@ -330,7 +345,7 @@ async fn connection<N: Node>(
     }
 }
 
-/// The namespace is for those who run the group, feeds are for people.
+/// Returns true if these events may be followed on this plane: the namespace by operators, feeds by users.
 fn may_follow(plane: Plane, wanted: &Wanted) -> bool {
     match wanted {
         Wanted::Feed { .. } => plane == Plane::Client,
@@ -338,7 +353,7 @@ fn may_follow(plane: Plane, wanted: &Wanted) -> bool {
     }
 }
 
-/// An answer on its way out, and the place its ask has held.
+/// Encoded answer, with the slot of its request.
 struct Ready {
     frame: Vec<u8>,
     _place: SemaphoreGuardArc,
@@ -350,7 +365,7 @@ impl AsRef<[u8]> for Ready {
     }
 }
 
-/// Asks and answers, until the asker has closed its side and has all its answers, or something breaks.
+/// Reads requests and writes answers, until the client has closed its side and has all answers, or the connection fails.
 async fn converse<N: Node>(
     mut writer: Writer,
     reader: Reader,
@@ -361,21 +376,21 @@ async fn converse<N: Node>(
     let (ready, queue) = channel::bounded(ANSWERS_QUEUED_MAX);
     let reading = async {
         match read_asks(reader, first, node, asker, ready).await {
-            Err(FrameError::Closed) => smol::future::pending().await, // the writer ends when it has no more
+            Err(FrameError::Closed) => smol::future::pending().await, // the writer ends after the last answer
             result => result,
         }
     };
     let writing = async {
-        // The queue goes with this future: tasks that still work for it notice and end.
+        // The queue is dropped with this future, which ends the tasks that still work on answers.
         let queue = queue;
         frame::write_queue(&mut writer, &queue).await
     };
     reading.or(writing).await
 }
 
-/// Ends when the other side says anything more, or closes.
+/// Ends when the subscriber sends any byte, or closes the connection.
 async fn silence(mut reader: Reader) -> Result<(), FrameError> {
-    // There may be a thousand of them: none keeps room for what must not come.
+    // A small buffer, because there may be a thousand subscribers, and they send nothing.
     reader.read_ahead(LIVE_SILENT_BYTES);
     match reader.read(&mut [0]).await? {
         0 => Ok(()),
@@ -383,6 +398,7 @@ async fn silence(mut reader: Reader) -> Result<(), FrameError> {
     }
 }
 
+/// Reads requests and starts a task for each.
 async fn read_asks<N: Node>(
     mut reader: Reader,
     first: Incoming,
@@ -412,12 +428,12 @@ async fn read_asks<N: Node>(
         let deadline = Instant::now() + limit;
         let reads = ask.reads_store();
         let (node, ready) = (node.clone(), ready.clone());
-        // Made where it stays: a future that is moved into another has room in both, and each question pays for that.
+        // Pinned in place: a future that is moved into another one takes memory in both, for every request.
         let task = async move {
             let answering = pin!(async {
                 let answer = node.answer(asker, ask, deadline).await;
                 let frame = frame::encode(&AnswerFrame { tag, answer });
-                // Fails when the connection is lost: nobody waits for this any more.
+                // Sending fails when the connection is lost, and then the answer is not needed.
                 let _ = ready.send(Ready { frame, _place: place }).await;
             });
             answering.or(ready.closed()).await;

@@ -1,13 +1,13 @@
-//! What members say to each other on a peer link.
+//! Messages between members on the peer plane.
 //!
 //! ```text
 //!   dialler ── PeerHello ──▶ acceptor        a link carries frames one way: dialler to acceptor
-//!           ◀── PeerWelcome ─                the other way is the acceptor's own link
+//!           ◀── PeerWelcome ─                the other way is a link that the acceptor opens
 //!           ── PeerFrame … ─▶
 //! ```
 //!
-//! A member that is not of the same cluster and history is refused with both in the message. The hello carries
-//! where its sender is reached, so that a member that came back under another address is found again.
+//! A member of another cluster or history is refused with a message that names both. The hello carries the address of its
+//! sender, so that a member that came back under another address is found again.
 
 use super::frame::{self, FrameError};
 use super::limits::PEER_FRAME_BYTES_MAX;
@@ -17,61 +17,70 @@ use ribbit_state::{ClusterId, HistoryId, LogIndex, RaftId, Request};
 use serde::{Deserialize, Serialize};
 use smol::io::AsyncRead;
 
+/// First message on a link, from the dialler.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PeerHello {
     pub cluster: ClusterId,
     pub history: HistoryId,
+    /// The dialler.
     pub from: MemberInfo,
+    /// Member that the dialler expects at this address.
     pub to: RaftId,
 }
 
+/// Answer of the acceptor to a [`PeerHello`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum PeerWelcome {
-    /// Who the acceptor is, whom it knows, and what the dialler had applied when it last said so: a dialler whose
-    /// log ends before that has lost what was on its disk.
+    /// The link may be used. `me` is the acceptor, `others` are the members that it knows, and `you_applied` is the index
+    /// that the dialler last reported as applied. A dialler with a shorter log has lost synced data.
     Welcome { me: MemberInfo, others: Vec<MemberInfo>, you_applied: LogIndex },
-    /// In words for a log.
+    /// The link is refused, for this reason; text for a log.
     Refused(String),
-    /// The group removed the dialler, under the Raft id that it says: it never belongs again.
+    /// The cluster has removed the member with the dialler's Raft id, which is never used again.
     Removed,
 }
 
-/// What travels on a link.
+/// Frame on a link.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PeerFrame {
-    /// A message of the consensus engine, opaque here.
+    /// A message of the consensus engine, opaque to this layer.
     Raft(Bytes),
+    /// A message of the nodes.
     Talk(PeerTalk),
 }
 
+/// Message between the nodes of two members.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum PeerTalk {
-    /// Requests for the leader.
+    /// Requests of clients, for the leader.
     Forward(Vec<Request>),
-    /// How the sender is; once a second.
+    /// Heartbeat with the status of the sender, once a second.
     Beat(MemberInfo),
-    /// How the sender's store is: first on a link, and with a beat when it has changed.
+    /// Status of the sender's store: the first message on a link, and sent with a heartbeat after a change.
     Store(StoreNews),
-    /// This member is there, in this life of its process, and these clients have said so through it. To the leader,
-    /// and to coordinators, who pass it on.
+    /// Lease renewal of the member `from`, for this incarnation of its process, and of clients that renewed their leases
+    /// through it. Sent to the leader, and to coordinators, which relay it.
     Alive { serial: u64, from: RaftId, incarnation: u64, clients: Vec<LogIndex> },
-    /// The leader has heard that beat of `to`; a lease is good for so long from when it was sent.
+    /// Acknowledgement of the leader for the `Alive` of `to` with this serial number. The lease lasts for `lease_ms` from
+    /// when the `Alive` was sent.
     Heard { serial: u64, to: RaftId, lease_ms: u32 },
 }
 
-/// What others should know of a member's store.
+/// Status of a member's store, for the other members.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreNews {
-    /// Digests of its state at one to three indexes, for comparing.
+    /// Digests of the state at one to three indexes, which the members compare.
     pub digests: Vec<(LogIndex, u64)>,
-    /// Nothing that grows should be taken for its sake.
+    /// True while its disk quota is exceeded, so that growing writes should be refused.
     pub full: bool,
 }
 
+/// Kind of a frame with a message of the engine.
 const RAFT: u8 = 0;
+/// Kind of a frame with a [`PeerTalk`].
 const TALK: u8 = 1;
 
-/// A frame as bytes: length, a kind, then the engine's bytes as they are or postcard.
+/// Encodes a frame: the length, a byte for the kind, then the message of the engine or postcard.
 pub fn encode(peer_frame: &PeerFrame) -> Vec<u8> {
     let mut bytes = vec![0; 4];
     match peer_frame {
@@ -93,7 +102,8 @@ pub fn encode(peer_frame: &PeerFrame) -> Vec<u8> {
 /// Reads one frame.
 ///
 /// # Errors
-/// Ends the link: it is closed, or what came is no frame.
+/// [`FrameError`], which ends the link: `Closed` at its end, `Malformed` when the bytes are not a frame, or as
+/// [`frame::read_bytes`].
 pub async fn read<R: AsyncRead + Unpin>(reader: &mut R) -> Result<PeerFrame, FrameError> {
     let bytes = Bytes::from(frame::read_bytes(reader, PEER_FRAME_BYTES_MAX).await?);
     match bytes.first() {
@@ -108,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_come_back() {
+    fn encoded_frames_are_read_back() {
         for sent in [PeerFrame::Raft(vec![1, 2, 3].into()), PeerFrame::Talk(PeerTalk::Forward(Vec::new()))] {
             let bytes = encode(&sent);
             assert_eq!(smol::block_on(read(&mut &bytes[..])).unwrap(), sent);

@@ -1,76 +1,75 @@
-//! What is said about a pin: a member's rows as they were at one index, kept for an asker for a while.
+//! Requests about a pin: the rows of a member as of one index, kept for a client for a while. Backups and comparisons of
+//! members use them.
 //!
 //! ```text
 //!   Begin ──▶ Held { pin, … } │ Passed            then, with that pin, on any connection of the control plane:
-//!   Rows, Sum, Marks ──▶ a step of them each      a step is short: who takes none for a while finds the pin Gone
+//!   Rows, Sum, Marks ──▶ a short step each        an idle pin ends, and further steps are answered with Gone
 //!   End ──▶ Ended
 //! ```
 //!
-//! The asker pulls: nothing waits for it at the member but the pin itself, and pins are few and end by themselves
-//! (`limits::PINS_MAX`, `PIN_IDLE_MAX`, `PIN_TIME_MAX`). All of it is for those who have the cluster's key: rows come as
-//! they are stored, hashes of passwords among them.
+//! The client pulls, so the member keeps nothing for it but the pin. Pins are few and expire (`limits::PINS_MAX`,
+//! `PIN_IDLE_MAX`, `PIN_TIME_MAX`). They are for holders of the cluster key only: rows are returned as they are stored,
+//! including password hashes.
 //!
-//! Enum variants are numbered by their position: new ones go at the end.
+//! The wire format numbers enum variants by their position, so new variants go at the end.
 
 use ribbit_state::{ClusterId, HistoryId, LogIndex, Token};
 use serde::{Deserialize, Serialize};
 
-/// Chosen by the member, by chance.
+/// Id of a pin; a random number chosen by the member.
 pub type PinId = u64;
 
+/// Request about a pin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PinAsk {
-    /// Pin what is applied: at least this much.
+    /// Pins the applied state, at least as new as `at_least`.
     Begin { at_least: Option<Token> },
-    /// Pin at this very index, once it is reached.
+    /// Pins the state at exactly this index, once it is applied.
     BeginAt { at: Token },
-    /// The next rows behind this key.
+    /// Returns the next rows behind the key `after`.
     Rows { pin: PinId, after: Vec<u8> },
-    /// What the rows behind `after`, up to and with `to`, add up to.
+    /// Returns the number and the digest of the rows behind `after`, up to and including `to`.
     Sum { pin: PinId, after: Vec<u8>, to: Option<Vec<u8>> },
-    /// The keys of these rows, each with a hash of its row.
+    /// Returns the keys of these rows, each with a hash of its row.
     Marks { pin: PinId, after: Vec<u8>, to: Option<Vec<u8>> },
-    /// It is not needed any more.
+    /// Ends the pin.
     End { pin: PinId },
 }
 
+/// Answer to a [`PinAsk`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PinAnswer {
+    /// The state is pinned.
     Held(PinHead),
-    /// That index is not to be had: this one is applied.
-    Passed {
-        applied: LogIndex,
-    },
-    /// None: there are no more.
+    /// The requested index is no longer available: the member has applied this one.
+    Passed { applied: LogIndex },
+    /// Keys and values of rows; empty behind the last row.
     Rows(Vec<(Vec<u8>, Vec<u8>)>),
-    /// `stopped_at`: the last key that is in it; there is more.
-    Sum {
-        rows: u64,
-        sum: u64,
-        stopped_at: Option<Vec<u8>>,
-    },
-    Marks {
-        marks: Vec<(Vec<u8>, u64)>,
-        more: bool,
-    },
+    /// Number and digest of rows. If there are further rows, `stopped_at` is the last key that is included.
+    Sum { rows: u64, sum: u64, stopped_at: Option<Vec<u8>> },
+    /// Keys of rows with hashes; `more` is set if there are further rows.
+    Marks { marks: Vec<(Vec<u8>, u64)>, more: bool },
+    /// The pin has been ended.
     Ended,
-    /// There is no such pin any more.
+    /// The pin does not exist (any more).
     Gone,
-    /// What is stored is not what was written.
-    Damaged {
-        why: String,
-    },
+    /// The stored rows are damaged, for this reason.
+    Damaged { why: String },
 }
 
-/// What is pinned.
+/// Description of a pinned state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PinHead {
     pub pin: PinId,
     pub cluster: ClusterId,
     pub history: HistoryId,
+    /// Index up to which the log is applied.
     pub index: LogIndex,
+    /// Term of the entry at `index`.
     pub term: u64,
     pub rules_level: u32,
+    /// Number of rows.
     pub rows: u64,
+    /// Digest of the state.
     pub digest: u64,
 }

@@ -1,6 +1,6 @@
-//! What is said on the client and control planes, and the words members exchange about themselves.
+//! Requests and answers on the client, control, status and directory planes, and the status that members report.
 //!
-//! Enum variants are numbered by their position: new ones go at the end.
+//! The wire format numbers enum variants by their position, so new variants go at the end.
 
 use super::pinned::{PinAnswer, PinAsk};
 use ribbit_state::command::NewMember;
@@ -10,94 +10,97 @@ use ribbit_state::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A question, with what is needed to match and bound its answer.
+/// Frame of a request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AskFrame {
-    /// Chosen by the asker; the answer carries it back. Answers come in any order.
+    /// Chosen by the client, and repeated in the answer. Answers arrive in any order.
     pub tag: u32,
-    /// How long the asker will wait, in milliseconds from when the question is read. At most
+    /// Time for which the client waits, in milliseconds from when the request is read; at most
     /// `limits::ASK_DEADLINE_MAX`.
     pub deadline_ms: u32,
     pub ask: Ask,
 }
 
+/// Frame of an answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AnswerFrame {
+    /// Tag of the request.
     pub tag: u32,
     pub answer: Answer,
 }
 
-/// Everything one may ask a member.
+/// Request to a member or a balancer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Ask {
-    /// Who are you, how are you, whom do you know? Answered by every member, at any time.
+    /// Returns the status of the member and what it knows of the others. Answered by every member, at any time.
     NodeStatus,
-    /// A process with an empty store wants to belong. Control plane only.
+    /// Adds a node with an empty store to the cluster. Control plane only.
     Join { cluster: ClusterId, id: RequestId, site: u32, member: NewMember },
-    /// A member's name has no store any more, or a damaged one: it has to leave before it may join again. Refused
-    /// while the member is alive, unless `alive` says that it should go nevertheless. Control plane only.
+    /// Removes a member whose store is missing or damaged, so that it may join again. Refused while the member is alive,
+    /// unless `alive` is set. Control plane only.
     Lose { id: RequestId, name: MemberName, alive: bool },
-    /// A member should learn and not vote, or vote again. Control plane only.
+    /// Makes a member a learner without a vote (drained), or lets it vote again. Control plane only.
     Drain { id: RequestId, name: MemberName, drained: bool },
-    /// This member should lead. Answered `Done` by the leader once it has asked; whether it worked, status says.
-    /// Control plane only.
+    /// Hands leadership to this member. The leader answers `Done` once the handover has begun; the status shows whether it
+    /// succeeded. Control plane only.
     Transfer { name: MemberName },
-    /// A command as it is: croak, friends, log out. Commands that carry a hash of a password, and those that
-    /// only members propose, are refused here.
+    /// Proposes a command as it is, for example a croak. Refused for commands with a password hash, and for commands that
+    /// only members propose.
     Write(Request),
-    /// The backend checks the form, hashes the password and proposes.
+    /// Creates an account. The backend validates the form, hashes the password and proposes.
     CreateAccount { id: RequestId, born: LogIndex, form: NewAccount },
-    /// The backend checks the password and proposes. `token` is the hash of a token that the asker made.
+    /// Logs in. The backend checks the password and proposes. `token` is the hash of a token that the client made.
     LogIn { id: RequestId, born: LogIndex, username: String, password: Password, token: TokenHash },
-    /// The backend checks the password of the session's owner and proposes.
+    /// Deletes the account of the session. The backend checks the password and proposes.
     DeleteAccount { id: RequestId, born: LogIndex, session: TokenHash, password: Password },
-    /// A read, at least as new as `seen` except under `Consistency::Stale`.
+    /// Reads a state at least as new as `seen`, except with `Consistency::Stale`.
     Read { seen: Option<Token>, consistency: Consistency, query: Query },
-    /// What happens behind the cursor, as it happens. Client plane only, the first ask of its connection, which from
-    /// then on carries answers to this alone, until either side closes it: `Live` pieces, and at the end `Lapsed`,
-    /// `Refused` (the session is over) or `Unavailable`. The asker says nothing more.
+    /// Subscribes to the events behind the cursor. It must be the first request on its connection, which then carries only
+    /// the answers to it until either side closes it: `Live` batches, and at the end `Lapsed`, `Refused` (the session has
+    /// ended) or `Unavailable`. The client sends nothing more. Client plane for feeds, control plane for the namespace.
     Subscribe { cursor: Token, wanted: Wanted },
-    /// The owner of this token is there; answered `Renewed` once the leader has heard it. Control and client plane.
+    /// Renews the leases of the owner of this token. Answered `Renewed` once the leader has acknowledged it. Client and
+    /// control plane.
     Renew { token: TokenHash },
-    /// Which server a client should use, its id being this, and having used that one.
+    /// Assigns a server to the client of this id, which has used the server `before`.
     GetServer { client: u64, before: Option<String> },
-    /// What happened lately among the servers, and why. Answered by every member.
+    /// Returns recent changes among the servers, with their reasons. Answered by every member.
     History,
-    /// Where to go. A balancer's to answer; members refuse it. Control plane only.
+    /// Asks where to read or write. Answered by balancers only. Directory plane.
     Directory(Directory),
-    /// The backend checks the old password of the session's owner, hashes the new one and proposes.
+    /// Changes the password of the session's owner. The backend checks the old password, hashes the new one and proposes.
     ChangePassword { id: RequestId, born: LogIndex, session: TokenHash, old: Password, new: Password },
-    /// An operator gives somebody a new password. Answered by backends. Control plane only.
+    /// Sets a user's password, as an operator. Answered by backends. Control plane only.
     SetPassword { id: RequestId, born: LogIndex, username: String, password: Password },
-    /// About the rows at one index, kept for a while. Answered by every member that belongs. Control plane only.
+    /// Reads the rows of a member as of one index. Answered by every member of the cluster. Control plane only.
     Pin(PinAsk),
 }
 
-/// What one may ask a balancer.
+/// Request to a balancer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Directory {
-    /// Which backend should I read from? The asker counts as a client of that one until it says `Left` or is not
-    /// heard of for as long as the answer says; asking again under the same number renews its place.
+    /// Assigns a backend to read from. The reader counts as a client of that backend until it sends `Left`, or until its
+    /// lease ends. Another `Read` under the same id renews the lease.
     Read { client: Option<ReaderId> },
-    /// Which backends may I write to?
+    /// Returns the backends to write to.
     Write,
-    /// The backend at this address does not answer me.
+    /// Reports that the backend at this address does not answer.
     Down { address: String },
-    /// This reader has gone.
+    /// Ends the lease of a reader.
     Left { client: ReaderId },
 }
 
-/// Who reads where a balancer told it to: chosen by the asker, or handed out by the balancer.
+/// Id of a reader that a balancer has assigned to a backend; chosen by the reader or by the balancer.
 pub type ReaderId = u64;
 
 impl Ask {
-    /// Whether answering it may wait for the store's disk. What does not is answered where the sockets are.
+    /// Returns true if answering may wait for the disk. Other requests are answered on the thread of the sockets.
     pub fn reads_store(&self) -> bool {
         !matches!(self, Ask::NodeStatus | Ask::Write(_))
     }
 }
 
-/// A password on its way from a form to the hash. Never shown by `Debug`.
+/// Password on its way from a form to the hash. `Debug` does not show it.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Password(pub String);
 
@@ -107,7 +110,7 @@ impl std::fmt::Debug for Password {
     }
 }
 
-/// As typed.
+/// Form of a new account, as the user entered it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NewAccount {
     pub name: String,
@@ -116,85 +119,86 @@ pub struct NewAccount {
     pub password: Password,
 }
 
+/// Answer to a request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
     NodeStatus(Box<NodeStatus>),
-    /// The write was carried out or refused, by everybody, for good.
+    /// Final result of a write: applied, or refused by the rules. It is the same on every member.
     Written {
         token: Token,
         outcome: Outcome,
     },
-    /// `old`: this node has not heard from a leader lately, so this may be old.
+    /// Result of a read. `old` is set when this node has not heard from a leader recently, so the result may be outdated.
     Read {
         token: Token,
         old: bool,
         page: Result<Page, Denied>,
     },
-    /// Refused before it was proposed (a form that is not valid, a wrong password). Final.
+    /// Final refusal before the request was proposed, for example of an invalid form or a wrong password.
     Refused(Denied),
-    /// Nothing was decided here in time (no leader, a full queue, this node too far behind). The same
-    /// question, with the same id, may be asked again anywhere.
+    /// The request has no result here, for example without a leader or with a full queue. The client may send the same
+    /// request, with the same id, to any server.
     Unavailable(Why),
-    /// A piece of a stream: everything wanted that happened behind the piece before it, in order, up to the cursor.
-    /// Often nothing: a stream is heard of at least every `limits::LIVE_BEAT`.
+    /// Batch of a subscription: all matching events from the previous cursor up to this one, in order. It may be empty:
+    /// an idle subscription sends one at least every `limits::LIVE_BEAT`.
     Live {
         cursor: Token,
         events: Vec<Event>,
     },
-    /// The end of a stream: what follows the asker's cursor is not known here. Read again what is shown, at least as
-    /// new as `resume_at`, and subscribe from what was read.
+    /// End of a subscription: the events behind the client's cursor are missing here. The client reads its view again, at
+    /// least as new as `resume_at`, and subscribes from there.
     Lapsed {
         resume_at: Token,
         why: Lapse,
     },
-    /// The leader let this lease go on: for this long from when it was asked. A holder stops at half of it.
+    /// The leader has renewed the lease, for this time from when the request was sent. A holder stops at half of it.
     Renewed {
         lease_ms: u32,
     },
-    /// The server to use; `changed`: not the one that was used before. Nothing: nobody is there at all.
+    /// Server to use, or `None` if no backend is available. `changed` is set if it is not the one used before.
     Server {
         server: Option<ServerChoice>,
         changed: bool,
     },
-    /// The newest last.
+    /// Recent changes among the servers, the newest last.
     History(Vec<HistoryLine>),
-    /// Where to go; `Unavailable` when there is nowhere.
+    /// Answer of a balancer. It answers `Unavailable` when there is no suitable backend.
     Directions(Directions),
     Pin(PinAnswer),
 }
 
-/// A backend that serves a client.
+/// Backend that was assigned to a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerChoice {
     pub name: MemberName,
     /// HOST:PORT.
     pub address: String,
-    /// The client's own cluster; when nobody of it is there, the server is of the next one that has somebody.
+    /// Region of the client. If no server of it is available, the server is in the next region that has one.
     pub home: u32,
 }
 
-/// Something that happened, for people.
+/// Change among the servers, as text for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryLine {
-    /// By the wall clock of who tells it, which may be wrong.
+    /// Milliseconds since 1970 by the wall clock of the reporting member, which may be wrong.
     pub wall_ms: u64,
     pub words: String,
 }
 
-/// What a balancer answers, in the order of [`Directory`].
+/// Answer of a balancer, with the variants of [`Directory`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Directions {
-    /// Read from this one. `client` has its place there for `lease_ms` from now.
+    /// Backend to read from. The reader `client` keeps its assignment for `lease_ms` from now.
     Read { client: ReaderId, lease_ms: u32, backend: BackendAt },
-    /// Write to these: the leader first, where it is a backend, then whoever else is in sync.
+    /// Backends to write to: first the leader, if it is a backend, then the others that are in sync.
     Write(Vec<BackendAt>),
-    /// What the balancer found when it looked for the one reported down.
+    /// Result of the balancer's check of the backend that was reported down.
     Down(Finding),
-    /// Whether the reader that left had a place.
+    /// True if the reader had an assignment.
     Left { known: bool },
 }
 
-/// A backend as a balancer knows it.
+/// Backend as a balancer knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackendAt {
     pub name: MemberName,
@@ -202,132 +206,143 @@ pub struct BackendAt {
     pub address: String,
     pub leads: bool,
     pub in_sync: bool,
-    /// Its clients, and the readers that this balancer has sent there.
+    /// Number of its clients, including the readers that this balancer has assigned to it.
     pub clients: u32,
 }
 
-/// What is at an address that was reported down.
+/// Result of a balancer's check of an address that was reported down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Finding {
-    /// It answers: nothing changes.
+    /// The backend answers, so nothing changes.
     Answers,
-    /// It does not: nobody is sent there until it does.
+    /// The backend does not answer. No client is sent there until it does.
     Silent,
-    /// No member is known there.
+    /// No member has this address.
     Unknown,
 }
 
-/// Why a stream cannot go on from a cursor.
+/// Reason why a subscription cannot continue from a cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Lapse {
-    /// It lies before what this node remembers.
+    /// The cursor is older than the events that this node keeps.
     Compacted,
-    /// The reader was too slow: this node remembers no more what comes next.
+    /// The client was too slow, and this node has dropped the next events.
     Behind,
-    /// It is of another history, or beyond all that was ever committed in this one.
+    /// The cursor belongs to another history, or lies beyond the commit index.
     OtherHistory,
 }
 
+/// Reason why a server has no result for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Why {
+    /// No leader is known.
     NoLeader,
+    /// Too many requests are pending.
     Busy,
+    /// This node lags too far behind.
     Behind,
-    /// The store is not open yet, or this process is ending.
+    /// The store is not open yet, or the process is ending.
     NotServing,
-    /// The asker's token is of another history, or beyond all that was ever committed in this one: start afresh.
+    /// The client's token belongs to another history, or lies beyond the commit index. The client has to start without a
+    /// token.
     OtherHistory,
 }
 
-/// What a member says of itself.
+/// Status that a member reports.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeStatus {
     pub cluster: ClusterId,
-    /// Nothing before this node joined a group.
+    /// `None` before this node has joined the cluster.
     pub history: Option<HistoryId>,
+    /// The member itself.
     pub me: MemberInfo,
     pub leader: Option<RaftId>,
     pub term: u64,
     pub voters: Vec<RaftId>,
     pub learners: Vec<RaftId>,
-    /// Heard from a leader within the election timeout, not far behind and following: fit to serve people.
+    /// True while a leader was heard within the election timeout and this member follows it without a large lag, so that
+    /// it may serve clients.
     pub in_sync: bool,
-    /// Seconds for which this member has applied nothing although the leader has; 0 while it follows.
+    /// Time without progress while entries of the leader are missing, in seconds; 0 while this member follows.
     pub stalled_s: u32,
-    /// The leader's view: the members that are far behind, or without progress for ten seconds. Empty on other members.
+    /// Members that lag far behind or have made no progress for ten seconds, as the leader sees them; empty on followers.
     pub lagging: Vec<RaftId>,
-    /// The other members, as far as this node knows: from the replicated state, and from what they last said.
+    /// The other members, from the replicated state and from what they last reported.
     pub others: Vec<MemberInfo>,
     pub store: StoreStatus,
     pub leases: LeaseStatus,
 }
 
-/// Who is there, as far as this node has applied.
+/// Leases, as far as the reporting member has applied.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseStatus {
-    /// What this node holds is surely its own: the leader has heard it lately.
+    /// True while the leader has acknowledged this member's lease recently, so that its locks are certainly its own.
     pub holds: bool,
-    /// Members that have a lease.
+    /// Members with a lease.
     pub active: Vec<RaftId>,
-    /// The master of each cluster that has one.
+    /// Masters of the regions that have one.
     pub masters: Vec<Master>,
 }
 
-/// Who holds `/clusters/SITE/master`.
+/// Holder of the lock `/clusters/N/master` of region N.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Master {
+    /// Region.
     pub site: u32,
     pub raft_id: RaftId,
+    /// Fencing token of the lock.
     pub fence: LogIndex,
 }
 
-/// How a member's store and its disk are.
+/// Status of a member's store and its disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreStatus {
-    /// Bytes of disk that the store's files take.
+    /// Size of the store's files, in bytes of disk.
     pub bytes: u64,
-    /// Bytes that they may take.
+    /// Maximum size of the store's files, in bytes.
     pub quota_bytes: u64,
-    /// Bytes left on their file system.
+    /// Free space on their file system, in bytes.
     pub free_bytes: u64,
-    /// Nothing that grows is taken here.
+    /// True while the quota is exceeded and growing writes are refused.
     pub full: bool,
-    /// Seconds since everything was last read and checked; nothing if that has not come to an end yet.
+    /// Seconds since the last complete scrub of the store; `None` before the first one is complete.
     pub scrubbed_s: Option<u64>,
 }
 
-/// A member as another sees it.
+/// Member as another member sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberInfo {
-    /// 0 before it joined.
+    /// 0 before it has joined.
     pub raft_id: RaftId,
     pub role: Role,
+    /// Number of the member among those of its role and region.
     pub id: u32,
     /// HOST:PORT.
     pub address: String,
-    /// The machine's boot id; empty if unknown.
+    /// Boot id of its machine; empty if unknown.
     pub machine: String,
-    /// 0 if it was never heard.
+    /// Process id; 0 if no report was received.
     pub pid: u32,
+    /// Index up to which it has applied the log.
     pub applied: LogIndex,
-    /// Connections on the client plane.
+    /// Number of connections on its client plane.
     pub clients: u32,
-    /// The newest rules level it understands.
+    /// Newest level of the rules that it supports.
     pub rules_level: u32,
-    /// The number of the cluster it serves.
+    /// Its region.
     pub site: u32,
-    /// The machine's name, for people.
+    /// Host name of its machine, for display.
     pub host: String,
-    /// Heard from a leader lately and not far behind: fit to serve.
+    /// True while it follows a leader without a large lag, so that it may serve clients.
     pub in_sync: bool,
-    /// The machine's load in hundredths: how many processes want to run, over the last minute.
+    /// Load average of its machine over the last minute, in hundredths of a runnable process.
     pub load_hundredths: u32,
-    /// This life of its process; 0 if it was never heard.
+    /// Incarnation of its process, new at each start; 0 if no report was received.
     pub incarnation: u64,
 }
 
 impl Default for MemberInfo {
-    /// A backend of the home cluster of which nothing is known.
+    /// Returns an unknown backend in the home region.
     fn default() -> MemberInfo {
         MemberInfo {
             raft_id: 0,
@@ -349,10 +364,12 @@ impl Default for MemberInfo {
 }
 
 impl MemberInfo {
-    /// `backend-2`: what people call it.
+    /// Returns the name as text, for example `backend-2`.
     pub fn name(&self) -> String {
         self.who().to_string()
     }
+
+    /// Returns the name.
     pub fn who(&self) -> MemberName {
         MemberName { role: self.role, site: self.site, id: self.id }
     }

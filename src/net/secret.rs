@@ -1,27 +1,28 @@
-//! What is random and must not be guessed: session tokens and request ids.
+//! Unguessable random values: session tokens and request ids.
 //!
-//! Whoever logs in makes the token; only its hash travels to the group, and only a hash of that is stored there, so that
-//! neither the log nor a stolen card opens a session. The token has 256 random bits: a plain, fast hash is enough.
+//! The client makes the token of its session. It sends only a hash of the token to the servers, and they store only a hash
+//! of that. So neither the log nor a stolen disk opens a session. The token has 256 random bits, for which a fast hash is
+//! enough.
 
 use blake2::{Blake2s256, Digest};
 use ribbit_state::{RequestId, TokenHash};
 
-/// Bytes of a session token.
+/// Size of a session token, in bytes.
 pub const TOKEN_BYTES: usize = 32;
 
-/// A new session token: the asker keeps it, the group gets [`token_hash`] of it.
+/// Returns a new session token. The client keeps it and sends its [`token_hash`] to the servers.
 pub fn new_token() -> [u8; TOKEN_BYTES] {
     let mut token = [0; TOKEN_BYTES];
     fill(&mut token);
     token
 }
 
-/// A token as it stands in a cookie or a file: lower case digits.
+/// Encodes a token for a cookie or a file, as lower case hexadecimal digits.
 pub fn to_hex(token: &[u8; TOKEN_BYTES]) -> String {
     token.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The token in such a text; nothing for any other text.
+/// Decodes a token from hexadecimal digits, or returns `None` for any other text.
 pub fn from_hex(text: &str) -> Option<[u8; TOKEN_BYTES]> {
     let mut bytes = [0; TOKEN_BYTES];
     if text.len() != 2 * TOKEN_BYTES || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
@@ -33,17 +34,17 @@ pub fn from_hex(text: &str) -> Option<[u8; TOKEN_BYTES]> {
     Some(bytes)
 }
 
-/// What is shown to the group of a session token.
+/// Returns the hash of a session token that the client sends to the servers.
 pub fn token_hash(token: &[u8]) -> TokenHash {
     TokenHash(Blake2s256::digest(token).into())
 }
 
-/// What the group keeps of what it is shown of a session.
+/// Returns the hash of a token hash that the servers store.
 pub fn stored_token(shown: TokenHash) -> TokenHash {
     token_hash(&[b"ribbit session ", &shown.0[..]].concat())
 }
 
-/// A new request id, for a write that is nobody's retry.
+/// Returns a new request id, for a write that is not a retry.
 pub fn new_request_id() -> RequestId {
     let mut id = [0; 16];
     fill(&mut id);
@@ -59,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_come_back_from_hex() {
+    fn tokens_are_decoded_from_hex() {
         let token = new_token();
         assert_eq!(from_hex(&to_hex(&token)), Some(token));
         for wrong in ["", "00", &"g".repeat(64), &"+1".repeat(32), &"ä".repeat(32)] {
@@ -68,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_known_by_its_hash_alone() {
+    fn tokens_are_random_and_their_hashes_are_stable() {
         let (one, other) = (new_token(), new_token());
         assert_ne!(one, other);
         assert_eq!(token_hash(&one), token_hash(&one));
@@ -77,7 +78,7 @@ mod tests {
         assert_ne!(new_request_id(), new_request_id());
     }
 
-    /// Stored sessions are looked up by this: it must never change.
+    /// Sessions are stored under this hash, so it must never change.
     #[test]
     fn the_hash_is_blake2s_256() {
         let hash = token_hash(b"abc").0;

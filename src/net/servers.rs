@@ -1,26 +1,29 @@
-//! The servers that a client may ask: those it was given, and those it has learned of since.
+//! The servers that a client knows: the configured ones, and those that it has learned since.
 //!
 //! ```text
-//!   [ begin with any of these | also given | learned ]
+//!   [ first choice, any of these | configured as well | learned ]
 //! ```
 //!
-//! What was given stays. What was learned is what the last one who told has said: an address is a hint, and may lead
-//! nowhere from here; whoever is behind it is not believed to belong here before it was asked.
+//! The configured addresses stay. The learned addresses are those that the last server has named. A learned address is only
+//! a hint: it may not be reachable from here, and its server is verified before it is used.
 
 use super::limits::ADDRESSES_MAX;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// Addresses of servers, each HOST:PORT, in the order in which they are tried.
 #[derive(Debug, Default)]
 pub struct Servers {
-    /// Those given, then those learned.
+    /// The configured addresses, then the learned ones.
     known: Mutex<Vec<String>>,
+    /// Number of configured addresses.
     given: usize,
-    /// Of those given, how many one may begin with.
+    /// Number of configured addresses with which a client may begin.
     first: usize,
 }
 
 impl Servers {
-    /// One begins with any of `first`; `also` are asked when those do not answer.
+    /// Creates a list of configured addresses. A client begins with any of `first`, and uses `also` when those do not
+    /// answer. If `first` is empty, it begins with any of `also`.
     pub fn new(first: Vec<String>, also: Vec<String>) -> Servers {
         let mut known = first;
         let first = known.len();
@@ -29,12 +32,11 @@ impl Servers {
                 known.push(address);
             }
         }
-        // Who gave nobody to begin with begins with whom there is.
         let first = if first == 0 { known.len() } else { first };
         Servers { given: known.len(), known: Mutex::new(known), first }
     }
 
-    /// The first from this place on, going round, who is not among these; and its place.
+    /// Returns the first address that is not in `but`, cyclically from this place on, and its place.
     pub fn next(&self, place: usize, but: &[String]) -> Option<(usize, String)> {
         let known = self.known();
         let places = (0..known.len()).map(|step| (place % known.len() + step) % known.len());
@@ -42,20 +44,20 @@ impl Servers {
         left.next().map(|place| (place, known[place].clone()))
     }
 
-    /// The one at this place, going round, and whether it was learned of only.
+    /// Returns the address at this place, counted cyclically, and true if it was learned.
     pub fn at(&self, place: usize) -> Option<(String, bool)> {
         let known = self.known();
         let place = place.checked_rem(known.len())?;
         Some((known[place].clone(), place >= self.given))
     }
 
-    /// Where to begin, so that many clients spread over the servers.
+    /// Returns a random place to begin, so that clients spread over the servers.
     pub fn any(&self) -> usize {
         let any = getrandom::u32().unwrap_or(0) as usize;
         any.checked_rem(self.first).unwrap_or(0)
     }
 
-    /// Besides those given there are these.
+    /// Replaces the learned addresses.
     pub fn learn(&self, addresses: impl IntoIterator<Item = String>) {
         let mut known = self.known();
         known.truncate(self.given);
@@ -80,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_learned_of_comes_after_who_was_given_and_makes_place_for_who_is_told_of_next() {
+    fn learned_addresses_follow_the_configured_ones_and_are_replaced() {
         let servers = Servers::new(words("balancer"), words("one balancer"));
         servers.learn(words("two one three"));
         servers.learn(words("three four"));
@@ -90,7 +92,7 @@ mod tests {
             all,
             [name("balancer", false), name("one", false), name("three", true), name("four", true)]
         );
-        assert_eq!(servers.at(4), servers.at(0), "going round");
+        assert_eq!(servers.at(4), servers.at(0), "places are cyclic");
         assert_eq!(servers.next(5, &words("one three")), Some((3, "four".to_string())));
         assert_eq!(servers.next(3, &words("four one")), Some((0, "balancer".to_string())));
         assert_eq!(servers.next(0, &words("balancer one three four")), None);

@@ -1,7 +1,7 @@
-//! Sockets: what every one of them is set to, and how one is read.
+//! Socket options, and reading from sockets.
 //!
-//! Small frames leave at once (TCP_NODELAY), and the kernel probes a silent connection, so that one whose
-//! other end lost its power ends within about a minute though nobody writes to it.
+//! Small frames are sent at once (TCP_NODELAY). The kernel probes silent connections (keepalive), so that a connection to a
+//! machine that lost its power ends within about a minute even if nothing is written to it.
 
 use super::limits::{KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES};
 use async_net::TcpStream;
@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-/// Sets what every connection is set to, accepted or opened.
+/// Sets the options of every connection, accepted or opened.
 ///
 /// # Errors
-/// The socket's: it is closed already.
+/// The error of the socket, which is closed already.
 pub fn tune(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     sockopt::set_socket_keepalive(stream, true)?;
@@ -27,22 +27,23 @@ pub fn tune(stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Ends this connection when what was sent on it was not acknowledged for so long.
+/// Sets the time after which the connection ends if sent data is not acknowledged.
 ///
 /// # Errors
-/// The socket's: it is closed already.
+/// The error of the socket, which is closed already.
 pub fn give_up_after(stream: &TcpStream, limit: Duration) -> io::Result<()> {
     let limit_ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
     Ok(sockopt::set_tcp_user_timeout(stream, limit_ms)?)
 }
 
-/// A connection's reading side, to put a buffer around. It asks the kernel only once the reactor has said that there
-/// is something: a read that did not fill its buffer has emptied the socket, and asking again, whenever the task is
-/// woken for another reason, would be a call for nothing. One task at a time may read.
+/// Unbuffered reader of a connection, for one task at a time.
+///
+/// It calls the kernel only after the reactor has reported the socket as readable. A read that did not fill its buffer has
+/// emptied the socket, so another read when the task is woken for another reason would be a wasted system call.
 #[derive(Debug)]
 pub struct Incoming {
     stream: Arc<Async<std::net::TcpStream>>,
-    /// As far as is known.
+    /// True if the last read has emptied the socket.
     empty: bool,
 }
 
@@ -76,10 +77,10 @@ impl AsyncRead for Incoming {
     }
 }
 
-/// Waits until the other side says something, or closes.
+/// Waits until the other side sends data or closes the connection.
 ///
 /// # Errors
-/// The reactor's.
+/// The error of the reactor.
 pub async fn heard(stream: TcpStream) -> io::Result<()> {
     let stream: Arc<Async<std::net::TcpStream>> = stream.into();
     stream.readable().await

@@ -1,18 +1,21 @@
-//! The client's side of a subscription: follows what happens on whichever server lives.
+//! The client's side of a subscription: follows the events of the cluster, with failover between servers.
 //!
 //! ```text
-//!              ┌─ open a connection to the next server, Subscribe { cursor } ◀── nobody there: pause
-//!   task ──────┼─ Live: pieces into a bounded queue, the cursor moves on
+//!              ┌─ open a connection to the next server, Subscribe { cursor } ◀── unreachable: pause
+//!   task ──────┼─ Live: batches into a bounded queue, the cursor advances
 //!              ├─ lost, silent for LIVE_SILENCE, or Unavailable ──▶ next server, from the cursor
-//!              └─ Lapsed, Refused: the last piece
+//!              └─ Lapsed, Refused: the last message
 //! ```
 //!
-//! The cursor moves with what has come, and every server tells the same from a cursor on: so events come in order,
-//! none is missed and none comes twice, whatever dies meanwhile. Where a server cannot go on from the cursor, it says
-//! so and so does this: who asked reads again what it shows and goes on from there ([`Subscription::resume`]).
+//! The cursor advances with the received events, and every server sends the same events behind a cursor. So events arrive in
+//! order, none is missed and none arrives twice, no matter which servers fail. If a server cannot continue from the cursor,
+//! the subscription reports [`News::ReadAgain`]: its reader reads its view again and continues from there
+//! ([`Subscription::resume`]).
 //!
-//! A reader that takes its time is waited for: the queue fills, then the connection, until the server gives up; then
-//! it is opened again. What this does not do: read again by itself, or give up.
+//! A slow reader causes back pressure: the queue fills, then the connection, until the server closes it. Then it is opened
+//! again. A subscription never gives up.
+//!
+//! Not here: reading the view again (the caller).
 
 use super::channel::Channel;
 use super::client::{Company, Pause, ask_status};
@@ -27,42 +30,48 @@ use smol::channel::{self, Receiver, Sender};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// The tag of the only ask of its connection.
+/// Tag of the only request on a connection.
 const TAG: u32 = 1;
 
-/// What a subscription tells.
+/// Message of a subscription to its reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
     Event(Event),
-    /// Nothing that is wanted happened up to here.
+    /// There is no matching event up to the new cursor.
     Nothing,
-    /// What happened behind the cursor is not known any more. Read again, at least as new as `at_least`, and
-    /// [`Subscription::resume`] from what was read. Nothing comes before that.
+    /// Events behind the cursor are missing. The reader reads its view again, at least as new as `at_least`, and continues
+    /// with [`Subscription::resume`]. Until then there are no further events.
     ReadAgain {
         at_least: Token,
         why: Lapse,
     },
-    /// The session is over: nothing comes any more.
+    /// The session has ended. There are no further events.
     Ended(Denied),
 }
 
-/// A place in the stream of what happens.
+/// Subscription to events.
 #[derive(Debug)]
 pub struct Subscription {
     company: Arc<Company>,
     wanted: Wanted,
-    /// Behind the last news that was taken.
+    /// Position up to which the reader has taken the events.
     cursor: Token,
-    /// Came with the last piece and was not taken yet, and the cursor behind all of it.
+    /// Events of the last batch that the reader has not taken yet.
     waiting: VecDeque<Event>,
+    /// Cursor behind the last batch.
     behind: Token,
+    /// Last message, after which there is none.
     over: Option<News>,
+    /// Queue of the task that follows the servers, and the task.
     pieces: Option<(Receiver<Piece>, smol::Task<()>)>,
 }
 
+/// Item in the queue of a subscription.
 #[derive(Debug)]
 enum Piece {
+    /// Batch of events, with the cursor behind it.
     Live(Token, Vec<Event>),
+    /// Last message.
     Last(News),
 }
 
@@ -72,17 +81,17 @@ impl Subscription {
         Subscription { company, wanted, cursor, waiting, behind: cursor, over, pieces }
     }
 
-    /// Where it goes on when it is begun again: behind the last news.
+    /// Returns the position up to which the reader has taken the events.
     pub fn cursor(&self) -> Token {
         self.cursor
     }
 
-    /// Goes on from somewhere else: from what was read again.
+    /// Continues from another position, after the reader has read its view again.
     pub fn resume(&mut self, cursor: Token) {
         *self = Subscription::new(self.company.clone(), cursor, self.wanted.clone());
     }
 
-    /// The next news. Waits as long as it takes; may be given up and asked again at any time.
+    /// Waits for the next message. The future may be dropped at any time without losing one.
     pub async fn next(&mut self) -> News {
         if let Some(event) = self.waiting.pop_front() {
             self.cursor = if self.waiting.is_empty() { self.behind } else { self.at(&event) };
@@ -115,7 +124,7 @@ impl Subscription {
                 (self.over, self.pieces) = (Some(news.clone()), None);
                 news
             }
-            // The task ends after its last piece only; begun again, it goes on from the cursor.
+            // The task ends only after the last message. A new task continues from the cursor.
             Err(_) => {
                 self.pieces = None;
                 News::Nothing
@@ -123,12 +132,13 @@ impl Subscription {
         }
     }
 
+    /// Returns the position of an event.
     fn at(&self, event: &Event) -> Token {
         Token { index: event.index, ..self.behind }
     }
 }
 
-/// Follows from server to server until there is a last piece, or nobody who takes them.
+/// Follows one server after another until there is a last message or the subscription is dropped.
 async fn follow(company: Arc<Company>, mut cursor: Token, wanted: Wanted, pieces: Sender<Piece>) {
     let mut pause = Pause::default();
     let mut next = company.servers.any();
@@ -136,7 +146,7 @@ async fn follow(company: Arc<Company>, mut cursor: Token, wanted: Wanted, pieces
         let Some((server, learned)) = company.servers.at(next) else { return smol::future::pending().await };
         let mut served = false;
         let followed = async {
-            // What was learned is an address, behind which there may be anybody.
+            // A learned address may lead to any process, so its server is verified.
             if learned && !belongs(&company, &server).await? {
                 return Ok(None);
             }
@@ -144,14 +154,14 @@ async fn follow(company: Arc<Company>, mut cursor: Token, wanted: Wanted, pieces
         };
         match followed.await {
             Ok(Some(last)) => {
-                // Fails when nobody waits for it any more.
+                // Sending fails when the subscription has been dropped.
                 let _ = pieces.send(Piece::Last(last)).await;
                 return;
             }
-            Ok(None) => log::debug!("{server} tells nothing now"),
-            Err(error) => log::debug!("the stream of {server} ended: {error}"),
+            Ok(None) => log::debug!("{server} does not serve subscriptions now"),
+            Err(error) => log::debug!("the subscription on {server} ended: {error}"),
         }
-        // One that has served and died is left at once; one that does not serve is not asked again at once.
+        // After a server that has sent events, the next one is tried at once. Otherwise there is a pause.
         next = if served && company.is_sociable() { company.servers.any() } else { next.wrapping_add(1) };
         if served {
             pause = Pause::default();
@@ -161,13 +171,13 @@ async fn follow(company: Arc<Company>, mut cursor: Token, wanted: Wanted, pieces
     }
 }
 
-/// Whether this server is of the cluster that is followed.
+/// Returns true if this server belongs to the cluster of the subscription.
 async fn belongs(company: &Company, server: &str) -> Result<bool, FrameError> {
     let status = ask_status(server, Plane::Client, &company.keys).await?;
     Ok(company.belongs(server, &status))
 }
 
-/// Who follows the namespace is one of those who run the group.
+/// Returns the plane for these events: those of the namespace are for operators only.
 fn plane_of(wanted: &Wanted) -> Plane {
     match wanted {
         Wanted::Feed { .. } => Plane::Client,
@@ -175,7 +185,7 @@ fn plane_of(wanted: &Wanted) -> Plane {
     }
 }
 
-/// What one server tells: its last word, or nothing when another should be asked.
+/// Follows one server. Returns the last message of the subscription, or `None` to try another server.
 async fn follow_one(
     server: &str,
     keys: &Keys,
@@ -205,7 +215,7 @@ async fn follow_one(
             }
             Answer::Refused(denied) => return Ok(Some(News::Ended(denied))),
             Answer::Unavailable(why) => {
-                log::debug!("{server} does not tell what happens: {why:?}");
+                log::debug!("{server} refused a subscription: {why:?}");
                 return Ok(None);
             }
             _ => {
@@ -215,7 +225,7 @@ async fn follow_one(
     }
 }
 
-/// Whether a piece begins behind the cursor and leads up to the next one, in order.
+/// Returns true if a batch continues from the cursor up to the next one, in order.
 fn goes_on(cursor: Token, events: &[Event], behind: Token) -> bool {
     let rising = events.is_sorted_by(|a, b| a.index < b.index);
     let first = events.first().is_none_or(|event| event.index > cursor.index);
@@ -229,17 +239,17 @@ mod tests {
     use ribbit_state::{AccountId, Happening, HistoryId};
 
     #[test]
-    fn a_piece_that_does_not_follow_is_not_taken() {
+    fn a_batch_that_does_not_continue_from_the_cursor_is_refused() {
         let at = |index| Token { history: HistoryId(1), index };
         let events = |indexes: &[u64]| -> Vec<Event> {
             let what = Happening::Croaked { author: AccountId(1) };
             indexes.iter().map(|index| Event { index: *index, what: what.clone() }).collect()
         };
         assert!(goes_on(at(5), &events(&[6, 9]), at(9)) && goes_on(at(5), &[], at(5)));
-        assert!(!goes_on(at(5), &events(&[5, 9]), at(9)), "twice");
-        assert!(!goes_on(at(5), &events(&[9, 6]), at(9)), "in no order");
-        assert!(!goes_on(at(5), &events(&[6, 9]), at(8)), "beyond its cursor");
-        assert!(!goes_on(at(5), &[], at(4)), "back in time");
-        assert!(!goes_on(at(5), &[], Token { history: HistoryId(2), index: 6 }), "elsewhere");
+        assert!(!goes_on(at(5), &events(&[5, 9]), at(9)), "an event is repeated");
+        assert!(!goes_on(at(5), &events(&[9, 6]), at(9)), "out of order");
+        assert!(!goes_on(at(5), &events(&[6, 9]), at(8)), "an event is beyond the new cursor");
+        assert!(!goes_on(at(5), &[], at(4)), "the cursor goes back");
+        assert!(!goes_on(at(5), &[], Token { history: HistoryId(2), index: 6 }), "another history");
     }
 }

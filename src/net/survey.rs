@@ -1,13 +1,14 @@
-//! A survey: asks every member how it is, and puts the answers together.
+//! A survey: requests the status of every member and merges the answers.
 //!
-//! A member that answers speaks for itself; of one that does not, the others tell what they last heard. Each
-//! has `CONNECT_DEADLINE` to be reached and `STATUS_DEADLINE` to answer, all at once, and those whom the answers name are asked
-//! next. So a survey takes a second while somebody is cut off, and a few at the very worst.
+//! A member that answers reports its own status. For a member that does not answer, the others report what they last heard
+//! of it. All members are asked at once, with `CONNECT_DEADLINE` for the connection and `STATUS_DEADLINE` for the answer.
+//! The next round asks the members that the answers have named. So a survey takes a second while a member is unreachable,
+//! and a few seconds at worst.
 //!
-//! [`merge`] is pure. It believes one cluster: the first that answers. Addresses are hints, and a port may
-//! belong to somebody else by now.
+//! [`merge`] is pure. It uses the answers of one cluster, the first that answers: an address is only a hint, and its port
+//! may belong to another process by now.
 //!
-//! It decides nothing: what a survey says was true when it was asked.
+//! Not here: decisions. A survey describes the past.
 
 use super::client::ask_status;
 use super::frame::Plane;
@@ -18,55 +19,55 @@ use super::tasks;
 use ribbit_state::{LogIndex, MemberName, RaftId, Role};
 use std::collections::BTreeMap;
 
-/// How the group is.
+/// Status of the cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Survey {
-    /// The name of the member that leads, if one does.
+    /// Name of the leader, if there is one.
     pub leader: Option<String>,
     pub term: u64,
-    /// Backends first, by number.
+    /// Members by region, then backends first, then by number.
     pub members: Vec<MemberView>,
-    /// How many more processes may die, whichever they are, with a majority of the voters left.
+    /// Number of further processes that may fail, in the worst order, with a majority of the voters left.
     pub can_lose_processes: u32,
-    /// The same for whole machines.
+    /// Number of further machines that may fail, in the worst order, with a majority of the voters left.
     pub can_lose_machines: u32,
 }
 
-/// How a member is.
+/// Status of a member.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MemberView {
     pub info: MemberInfo,
-    /// It answered.
+    /// True if it has answered.
     pub alive: bool,
     pub voter: bool,
-    /// One that is neither voter nor learner is on its way in or out.
+    /// A member that is neither voter nor learner is being added or removed.
     pub learner: bool,
-    /// It says so, and the leader does not find it lagging.
+    /// True if it reports to be in sync and the leader does not report it as lagging.
     pub in_sync: bool,
-    /// It has applied nothing for ten seconds although the leader has.
+    /// True if it has applied nothing for ten seconds although the leader has.
     pub stalled: bool,
-    /// It belongs to the group and can read.
+    /// True if it has joined the cluster and its store is open.
     pub store_open: bool,
-    /// As it says itself.
+    /// Status of its store, if it has answered.
     pub store: Option<StoreStatus>,
-    /// The leader has heard it lately: it keeps what it holds.
+    /// True if its lease is valid, so that it keeps its locks.
     pub has_lease: bool,
-    /// It is its cluster's master, under this fencing number.
+    /// Fencing token of the master lock of its region, if it holds that lock.
     pub master: Option<LogIndex>,
 }
 
 impl Survey {
-    /// What is known of the member of this name.
+    /// Returns the member of this name, if it is known.
     pub fn member(&self, name: MemberName) -> Option<&MemberView> {
         self.members.iter().find(|member| member.info.who() == name)
     }
 
-    /// Addresses of the members that answered.
+    /// Returns the addresses of the members that answered.
     pub fn living(&self) -> Vec<String> {
         self.addresses_of(true)
     }
 
-    /// Addresses of the members that did not answer; they may come back.
+    /// Returns the addresses of the members that did not answer. They may come back.
     pub fn silent(&self) -> Vec<String> {
         self.addresses_of(false)
     }
@@ -76,13 +77,14 @@ impl Survey {
         members.map(|member| member.info.address.clone()).collect()
     }
 
-    /// Whether anybody answered.
+    /// Returns true if any member answered.
     pub fn anyone(&self) -> bool {
         self.members.iter().any(|member| member.alive)
     }
 }
 
-/// Asks the members at `seeds` (a balancer's address stands for one of its backends), and all they know of.
+/// Surveys the members at `seeds` and all members that they know of. The address of a balancer leads to one of its
+/// backends.
 pub async fn survey(seeds: &[String], keys: &Keys) -> Survey {
     let mut asked: Vec<String> = Vec::new();
     let mut answers: Vec<NodeStatus> = Vec::new();
@@ -112,28 +114,28 @@ async fn node_status(address: String, keys: Keys) -> Option<NodeStatus> {
     match ask_status(&address, Plane::Status, &keys).await {
         Ok(status) => Some(status),
         Err(error) if error.is_stranger() => {
-            log::warn!("{address} is left out: {error}");
+            log::warn!("skipped the server at {address}: {error}");
             None
         }
         Err(error) => {
-            log::debug!("{address} does not answer: {error}");
+            log::debug!("the server at {address} does not answer: {error}");
             None
         }
     }
 }
 
-/// Puts the answers together. Several answers of one member count once.
+/// Merges the answers. Several answers of one member count once.
 pub fn merge(answers: &[NodeStatus]) -> Survey {
     let Some(cluster) = answers.first().map(|first| first.cluster) else { return Survey::default() };
     let mut live = BTreeMap::new();
     for status in answers.iter().filter(|status| status.cluster == cluster) {
         live.insert(key(&status.me), status);
     }
-    // A leader says so itself; of two who do, the one of the higher term is right.
+    // The leader reports itself as the leader. If two members do, the one with the higher term is right.
     let claims = |status: &&&NodeStatus| status.leader == Some(status.me.raft_id) && status.me.raft_id != 0;
     let leader = live.values().filter(claims).max_by_key(|status| status.term);
     let newest_term = live.values().map(|status| status.term).max().unwrap_or(0);
-    // Who votes: the leader knows best, else who has applied most.
+    // The configuration is taken from the leader, otherwise from the member that has applied most.
     let freshest = live.values().max_by_key(|status| (status.term, status.me.applied));
     let (voters, learners): (&[RaftId], &[RaftId]) =
         leader.or(freshest).map_or((&[], &[]), |status| (&status.voters, &status.learners));
@@ -161,14 +163,14 @@ pub fn merge(answers: &[NodeStatus]) -> Survey {
     }
 }
 
-/// What a member is known by, in the order in which members are shown: the home cluster first, backends first, by number.
+/// Identity of a member: region, role, number. It gives the display order: the home region first, then backends first.
 type Key = (u32, Role, u32);
 
 fn key(info: &MemberInfo) -> Key {
     (info.site, info.role, info.id)
 }
 
-/// Of each member what it says itself, else the freshest that others say.
+/// Returns for each member its own report, or the freshest report of the others.
 fn infos<'a>(live: &BTreeMap<Key, &'a NodeStatus>) -> BTreeMap<Key, &'a MemberInfo> {
     let mut infos: BTreeMap<Key, &MemberInfo> = live.iter().map(|(key, status)| (*key, &status.me)).collect();
     for other in live.values().flat_map(|status| &status.others) {
@@ -183,13 +185,14 @@ fn infos<'a>(live: &BTreeMap<Key, &'a NodeStatus>) -> BTreeMap<Key, &'a MemberIn
     infos
 }
 
-/// A member that was heard (it has a pid) tells more than one that is only known of; a later Raft id is a
-/// later life under the same name.
+/// Returns the freshness of a report. A later Raft id is a later member of the same name. A report of a member that was
+/// heard (it has a pid) is better than one of a member that is only known by name.
 fn freshness(info: &MemberInfo) -> (RaftId, bool, u64) {
     (info.raft_id, info.pid != 0, info.applied)
 }
 
-/// What a member's own answer, or that there is none, tells of it, and whether the leader finds it lagging.
+/// Returns the view of a member, from its own answer if there is one, and from the members that the leader reports as
+/// lagging.
 fn view(info: MemberInfo, status: Option<&NodeStatus>, lagging: &[RaftId]) -> MemberView {
     MemberView {
         alive: status.is_some(),
@@ -202,12 +205,12 @@ fn view(info: MemberInfo, status: Option<&NodeStatus>, lagging: &[RaftId]) -> Me
     }
 }
 
-/// How many processes, and how many machines, may die in the worst order with a majority of all voters left.
+/// Returns the numbers of processes and of machines that may fail in the worst order with a majority of all voters left.
 fn can_lose(members: &[MemberView], voters: usize) -> (u32, u32) {
     let majority = voters / 2 + 1;
     let mut on_machine: BTreeMap<&str, usize> = BTreeMap::new();
     for member in members.iter().filter(|member| member.alive && member.voter) {
-        // Unknown machines count as one: the number promised must hold.
+        // Members on unknown machines count as on one machine, so that the number is not too high.
         *on_machine.entry(&member.info.machine).or_default() += 1;
     }
     let mut left: usize = on_machine.values().sum();
@@ -230,7 +233,7 @@ mod tests {
     use super::*;
     use ribbit_state::{ClusterId, HistoryId};
 
-    /// Raft ids 1 to 3 are backends, 4 and 5 coordinators, each on the machine named.
+    /// Returns a member on this machine. Raft ids 1 to 3 are backends, 4 and 5 coordinators.
     fn info(raft_id: RaftId, machine: &str) -> MemberInfo {
         let (role, id) =
             if raft_id < 4 { (Role::Backend, raft_id) } else { (Role::Coordinator, raft_id - 3) };
@@ -271,13 +274,13 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_nobody() {
+    fn a_survey_without_answers_is_empty() {
         assert_eq!(merge(&[]), Survey::default());
         assert!(!merge(&[]).anyone());
     }
 
     #[test]
-    fn five_on_one_machine() {
+    fn five_members_on_one_machine() {
         let survey = merge(&on_one_machine(&[3, 1, 5, 4, 2]));
         assert_eq!((survey.leader.as_deref(), survey.term), (Some("backend-1"), 3));
         let names: Vec<String> = survey.members.iter().map(|member| member.info.name()).collect();
@@ -287,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_lost_falls_with_each_death_and_never_below_nothing() {
+    fn the_number_of_processes_to_lose_falls_to_zero() {
         let can_lose = |alive: &[RaftId]| merge(&on_one_machine(alive)).can_lose_processes;
         assert_eq!(can_lose(&[1, 2, 3, 4]), 1);
         assert_eq!(can_lose(&[1, 2, 3]), 0);
@@ -295,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn machines_die_in_the_worst_order() {
+    fn machines_to_lose_are_counted_in_the_worst_order() {
         let spread = |machines: [&str; 5]| {
             let answers: Vec<_> =
                 (1..).zip(machines).map(|(id, machine)| says(id, machine, Some(1), 3)).collect();
@@ -309,9 +312,9 @@ mod tests {
     }
 
     #[test]
-    fn the_dead_keep_what_was_last_heard_of_them() {
+    fn a_member_without_an_answer_keeps_its_last_report() {
         let mut answers = on_one_machine(&[1, 2]);
-        answers[0].others[1].applied = 7; // of backend-3; backend-2 says 10, but never heard it
+        answers[0].others[1].applied = 7; // for backend-3; backend-2 says 10, but has never heard it
         answers[1].others[1].pid = 0;
         let survey = merge(&answers);
         let dead = &survey.members[2];
@@ -321,23 +324,23 @@ mod tests {
     }
 
     #[test]
-    fn a_leader_must_live_and_claim_it() {
-        // Backend 1 is dead; the others have not noticed.
+    fn the_leader_must_answer_and_report_itself_as_leader() {
+        // Backend 1 has failed, and the others have not noticed.
         assert_eq!(merge(&on_one_machine(&[2, 3])).leader, None);
-        // An old leader that was cut off still claims an old term.
+        // An old leader behind a partition still reports its old term.
         let mut answers = on_one_machine(&[1, 2, 3]);
         answers[1] = says(2, "m", Some(2), 4);
         answers[2] = says(3, "m", Some(2), 4);
         let survey = merge(&answers);
         assert_eq!((survey.leader.as_deref(), survey.term), (Some("backend-2"), 4));
-        // A process that has not joined leads nothing.
+        // A process that has not joined is no leader.
         answers = vec![says(1, "m", Some(0), 0)];
         answers[0].me.raft_id = 0;
         assert_eq!(merge(&answers).leader, None);
     }
 
     #[test]
-    fn an_answer_of_another_cluster_is_not_ours() {
+    fn answers_of_another_cluster_are_ignored() {
         let mut answers = on_one_machine(&[1, 2]);
         answers[1].cluster = ClusterId(9);
         let survey = merge(&answers);
@@ -345,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn learners_do_not_count() {
+    fn learners_do_not_count_as_voters() {
         let mut answers = on_one_machine(&[1, 2, 3, 4]);
         for status in &mut answers {
             (status.voters, status.learners) = (vec![1, 2, 3], vec![4, 5]);

@@ -1,27 +1,29 @@
-//! The threads that run tasks, so that nothing that takes its time stops what must not wait.
+//! The threads that run tasks, arranged so that slow work does not block urgent work.
 //!
 //! ```text
-//!   spawn          sockets, the Raft core, writes: never waits for a disk      one thread, and its epoll
-//!   spawn_reader   questions that read the store                               READER_THREADS threads
+//!   spawn          sockets, the Raft core, writes: never waits for a disk      one thread, with epoll
+//!   spawn_reader   requests that read the store                                READER_THREADS threads
 //! ```
 //!
-//! A group that does not hear a member for a third of a second elects another leader, and a read from an SD card
-//! can take longer: so the two never share a thread. All sockets share one: what comes in on a link reaches the
-//! core, and what the core sends reaches the link, without waking another thread, which costs more than the work
-//! itself. Readers sleep on a plain parker: only the sockets' thread waits in epoll. What blocks for seconds
-//! (writing a whole snapshot) belongs on neither: `smol::unblock`. Threads start with the first task.
+//! The members elect a new leader after a third of a second without heartbeats, and a read from an SD card may take longer.
+//! So the two never share a thread. All sockets share one thread: messages travel between a connection and the Raft core
+//! without waking another thread, which would cost more than the work itself. Only this thread waits in epoll; the readers
+//! sleep on a plain parker. Work that blocks for seconds, such as writing a whole snapshot, belongs on neither and uses
+//! `smol::unblock`. The threads of a pool start with its first task.
 
 use super::limits::READER_THREADS;
 use smol::{Executor, Task};
 use std::sync::Once;
 use std::thread;
 
+/// Executor with its threads.
 struct Pool {
     executor: Executor<'static>,
     started: Once,
     name: &'static str,
+    /// Number of threads.
     threads: usize,
-    /// Whether its threads wait for sockets and timers themselves.
+    /// True if the threads wait for sockets and timers themselves.
     reactor: bool,
 }
 
@@ -70,7 +72,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     #[test]
-    fn a_socket_never_waits_for_what_is_read() {
+    fn a_task_of_the_sockets_does_not_wait_for_blocked_readers() {
         let block = Duration::from_millis(600);
         let _slow: Vec<_> =
             (0..2 * READER_THREADS).map(|_| spawn_reader(async move { thread::sleep(block) })).collect();

@@ -1,4 +1,4 @@
-//! Handshakes over real sockets, and what may happen to them on the way.
+//! Handshakes over real sockets, and manipulation of them on the way.
 
 use super::*;
 use crate::frame::{read, write};
@@ -13,7 +13,7 @@ fn cluster(key: u8) -> Keys {
     Keys::of_cluster(CLUSTER, &[key; 32])
 }
 
-/// A connection through the real thing: what the dialler comes to, and the acceptor.
+/// Connects and accepts over TCP, and returns the results of the dialler and of the acceptor.
 async fn meet(
     plane: Plane,
     dialler: &Keys,
@@ -32,7 +32,7 @@ async fn meet(
 }
 
 #[test]
-fn prefaces_tell_who_speaks() {
+fn prefaces_are_decoded_and_invalid_ones_refused() {
     let preface = Preface { plane: Plane::Control, cluster: Some(CLUSTER) };
     assert_eq!(Preface::parse(&preface.to_bytes()).unwrap(), preface);
     let unknown = Preface { cluster: None, ..preface };
@@ -48,7 +48,7 @@ fn prefaces_tell_who_speaks() {
 }
 
 #[test]
-fn both_sides_come_to_the_same_on_every_plane() {
+fn both_sides_can_talk_on_every_plane_for_which_they_have_the_keys() {
     let pinned = Keys::pinned(cluster(1).public().unwrap());
     use Plane::{Client, Control, Directory, Peer, Snapshot, Status};
     for plane in [Peer, Client, Control, Snapshot, Status, Directory] {
@@ -70,7 +70,7 @@ fn both_sides_come_to_the_same_on_every_plane() {
 }
 
 #[test]
-fn who_has_another_key_gets_nowhere() {
+fn a_side_with_another_key_is_refused() {
     for plane in [Plane::Peer, Plane::Control, Plane::Snapshot] {
         let (one, other) = smol::block_on(meet(plane, &cluster(1), &cluster(2)));
         assert!(matches!(one, Err(FrameError::OtherKey)), "{plane:?}: {one:?}");
@@ -84,7 +84,7 @@ fn who_has_another_key_gets_nowhere() {
 }
 
 #[test]
-fn another_cluster_is_told_apart_with_both_in_the_words() {
+fn the_error_for_another_cluster_names_both_clusters() {
     let elsewhere = Keys::of_cluster(ClusterId(8), &[1; 32]);
     for plane in [Plane::Peer, Plane::Client] {
         let (one, other) = smol::block_on(meet(plane, &cluster(1), &elsewhere));
@@ -97,9 +97,9 @@ fn another_cluster_is_told_apart_with_both_in_the_words() {
     }
 }
 
-/// Somebody in between who says another plane, cluster or version than the dialler did.
+/// An attacker in between changes the plane, the cluster or the key of the dialler.
 #[test]
-fn what_is_changed_on_the_way_is_noticed() {
+fn a_handshake_that_was_changed_on_the_way_fails() {
     smol::block_on(async {
         for at in [7, HEAD_BYTES, PREFACE_BYTES - 1, PREFACE_BYTES, PREFACE_BYTES + 31] {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -108,13 +108,13 @@ fn what_is_changed_on_the_way_is_noticed() {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let mut bytes = [0; PREFACE_BYTES + KEY];
                 stream.read_exact(&mut bytes).await.unwrap();
-                // Client to status; the cluster unknown to known; the dialler's key to another.
+                // The plane from client to status, the cluster from unknown to known, or the key of the dialler.
                 bytes[at] = if at == 7 { Plane::Status as u8 } else { bytes[at] ^ 1 };
                 let (head, first) = bytes.split_at(PREFACE_BYTES);
                 let mut preface = Preface::parse(head.try_into().unwrap()).unwrap();
                 let answered = answer(preface, first, &cluster(1), CLUSTER);
                 let Ok((_, second)) = answered else { return };
-                // And it puts right in its answer what it had changed.
+                // The attacker undoes the change in the answer.
                 preface = Preface { plane: Plane::Client, cluster: Some(CLUSTER) };
                 stream.write_all(&[&preface.to_bytes()[..], &second].concat()).await.unwrap();
             };
@@ -126,7 +126,7 @@ fn what_is_changed_on_the_way_is_noticed() {
 }
 
 #[test]
-fn an_older_version_is_told_so() {
+fn another_version_is_answered_with_this_version() {
     smol::block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -174,8 +174,8 @@ fn long_and_many_records_arrive_in_order_over_new_keys() {
 }
 
 #[test]
-fn where_a_connection_comes_from_is_believed_of_a_balancer_alone() {
-    // Whom the balancer carries, with whose keys, and what it changes of what it says.
+fn only_a_balancer_with_the_cluster_key_can_name_the_client_address() {
+    // The key of the balancer, the byte of its statement that is changed, and whether the statement is accepted.
     let somewhere: IpAddr = "192.0.2.7".parse().unwrap();
     for (keys, changed, believed) in [
         (1, None, true),
@@ -215,14 +215,13 @@ fn where_a_connection_comes_from_is_believed_of_a_balancer_alone() {
     }
 }
 
-/// What travels, and what became of it: a record of each kind that does not belong.
 #[test]
 fn a_record_that_was_changed_repeated_or_cut_ends_the_connection() {
     smol::block_on(async {
         for harm in ["changed", "repeated", "left out", "cut", "endless", "empty"] {
             let (one, other) = meet(Plane::Peer, &cluster(1), &cluster(1)).await;
             let (one, mut other) = (one.unwrap(), other.unwrap());
-            // Sealed by the dialler, and caught on its way back to itself.
+            // The dialler encrypts the records, and they are sent to the acceptor changed.
             let (mut first, mut second) = (Vec::new(), Vec::new());
             one.writer.seal_for_tests(b"\x04\0\0\0wait", &mut first);
             one.writer.seal_for_tests(b"\x04\0\0\0more", &mut second);
@@ -247,7 +246,7 @@ fn a_record_that_was_changed_repeated_or_cut_ends_the_connection() {
             }
             let kind = match got {
                 Err(FrameError::Io(error)) => error.kind(),
-                // A record that was cut is an end in the middle.
+                // A truncated record is an unexpected end.
                 Err(FrameError::Closed) if harm == "cut" => continue,
                 other => panic!("{harm}: {other:?}"),
             };

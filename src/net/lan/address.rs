@@ -1,4 +1,4 @@
-//! An address on an interface, for as long as its lifetime lasts: rtnetlink's two messages and its answer.
+//! Temporary addresses on network interfaces, by rtnetlink: two messages and their answer.
 //!
 //! ```text
 //!   nlmsghdr  len u32 | type u16 | flags u16 | sequence u32 | port u32
@@ -7,11 +7,11 @@
 //!   answer    nlmsghdr of NLMSG_ERROR | errno i32, negative; 0 is done
 //! ```
 //!
-//! Numbers are in this machine's byte order, addresses in the network's. The bytes are made and read by pure functions.
-//! The kernel has answered by the time the message is sent, so nothing waits here.
+//! Numbers are in the byte order of the machine, addresses in network byte order. Messages are encoded and decoded by pure
+//! functions. The kernel answers before sending returns, so nothing waits here.
 //!
-//! The lifetime is what makes it safe to be killed: the kernel takes the address off by itself once nobody has put it
-//! again for so long.
+//! Each address has a lifetime, which makes it safe to kill the process: the kernel removes the address unless its lifetime
+//! is renewed.
 
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, sendto, socket_with};
@@ -30,34 +30,35 @@ const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_CACHEINFO: u16 = 6;
 
+/// Size of a `nlmsghdr`, in bytes.
 const HEADER_BYTES: usize = 16;
-/// Of this process's only message under way.
+/// Sequence number of every message: each socket carries only one.
 const SEQUENCE: u32 = 1;
-/// An answer repeats the message that it answers.
+/// Size of the buffer for an answer, in bytes. An answer repeats its message.
 const ANSWER_BYTES_MAX: usize = 512;
 
-/// Where an address goes.
+/// Address with its interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Put {
-    /// The interface's number.
+    /// Index of the interface.
     pub index: u32,
     pub address: Ipv4Addr,
-    /// How many bits are the network's; 32 brings no network along.
+    /// Length of the network prefix, in bits. With 32 the kernel adds no route to a network.
     pub bits: u8,
 }
 
-/// Puts it there for so many seconds from now, also when it is there already.
+/// Adds an address for this lifetime, or renews its lifetime.
 ///
 /// # Errors
-/// What the kernel says: not allowed, no such interface.
+/// The error of the kernel, for example `PermissionDenied` without CAP_NET_ADMIN, or ENODEV for an unknown interface.
 pub fn put(put: Put, lifetime_s: u32) -> io::Result<()> {
     tell(&put_message(put, lifetime_s))
 }
 
-/// Takes it off; one that is not there is as good as taken off.
+/// Removes an address. Succeeds if it is not there.
 ///
 /// # Errors
-/// What the kernel says.
+/// The error of the kernel, for example `PermissionDenied` without CAP_NET_ADMIN.
 pub fn take_off(put: Put) -> io::Result<()> {
     match tell(&take_off_message(put)) {
         Err(error) if is_gone(&error) => Ok(()),
@@ -65,15 +66,16 @@ pub fn take_off(put: Put) -> io::Result<()> {
     }
 }
 
-/// There is no such address, or no such interface any more.
+/// Returns true for the errors that mean that the address or the interface does not exist.
 fn is_gone(error: &io::Error) -> bool {
     let gone = [rustix::io::Errno::ADDRNOTAVAIL, rustix::io::Errno::NODEV];
     error.raw_os_error().is_some_and(|raw| gone.iter().any(|errno| errno.raw_os_error() == raw))
 }
 
+/// Sends a message to the kernel and reads its answer.
 fn tell(message: &[u8]) -> io::Result<()> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    // NETLINK_ROUTE is the protocol of number 0.
+    // NETLINK_ROUTE is protocol 0, the default.
     let kernel = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
     sendto(&kernel, message, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
     let mut answer = [0; ANSWER_BYTES_MAX];
@@ -82,7 +84,7 @@ fn tell(message: &[u8]) -> io::Result<()> {
 }
 
 fn put_message(put: Put, lifetime_s: u32) -> Vec<u8> {
-    // Preferred, valid, and when it was made and changed, which the kernel fills in.
+    // Preferred and valid lifetime, and the times of creation and change, which the kernel sets.
     let lifetimes = [lifetime_s, lifetime_s, 0, 0].map(u32::to_ne_bytes).concat();
     message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, put, &[(IFA_CACHEINFO, &lifetimes)])
 }
@@ -96,7 +98,7 @@ fn message(kind: u16, flags: u16, put: Put, more: &[(u16, &[u8])]) -> Vec<u8> {
     let mut body = vec![AF_INET, put.bits, 0, 0];
     body.extend(put.index.to_ne_bytes());
     for (kind, value) in [(IFA_LOCAL, &address[..]), (IFA_ADDRESS, &address[..])].iter().chain(more) {
-        // All of them are multiples of four bytes long, so nothing has to be filled up.
+        // All lengths are multiples of four bytes, so no padding is needed.
         let length = u16::try_from(4 + value.len()).expect("a few bytes");
         body.extend(length.to_ne_bytes());
         body.extend(kind.to_ne_bytes());
@@ -112,9 +114,9 @@ fn message(kind: u16, flags: u16, put: Put, more: &[(u16, &[u8])]) -> Vec<u8> {
     message
 }
 
-/// What the kernel has made of it.
+/// Decodes the answer of the kernel.
 fn answered(bytes: &[u8]) -> io::Result<()> {
-    let odd = || io::Error::new(io::ErrorKind::InvalidData, "the kernel's answer is none to an address");
+    let odd = || io::Error::new(io::ErrorKind::InvalidData, "the answer of the kernel is invalid");
     let kind = bytes.get(4..6).and_then(|two| two.try_into().ok()).map(u16::from_ne_bytes);
     let code = bytes.get(HEADER_BYTES..HEADER_BYTES + 4).and_then(|four| four.try_into().ok());
     match (kind, code.map(i32::from_ne_bytes)) {
@@ -132,7 +134,7 @@ mod tests {
 
     #[cfg(target_endian = "little")]
     #[test]
-    fn messages_are_as_the_kernel_reads_them() {
+    fn messages_have_the_format_of_the_kernel() {
         let put = [
             60, 0, 0, 0, 20, 0, 5, 5, 1, 0, 0, 0, 0, 0, 0, 0, // header
             2, 24, 0, 0, 3, 0, 0, 0, // family, bits, flags, scope, index
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_read() {
+    fn answers_of_the_kernel_are_decoded() {
         let answer = |kind: u16, code: i32| {
             let mut bytes = vec![0; 20];
             bytes[4..6].copy_from_slice(&kind.to_ne_bytes());

@@ -1,14 +1,14 @@
-//! Who has an address, asked of all neighbours, and told to all of them: RFC 5227's probe and announcement.
+//! ARP probes and announcements of an address, as in RFC 5227.
 //!
 //! ```text
-//!   Ethernet  to 6 | from 6 | 0x0806
-//!   ARP       1, 0x0800, 6, 4 | 1 asks, 2 answers | sender: MAC 6, IPv4 4 | wanted: MAC 6, IPv4 4
+//!   Ethernet  destination 6 | source 6 | 0x0806
+//!   ARP       1, 0x0800, 6, 4 | 1 request, 2 reply | sender: MAC 6, IPv4 4 | target: MAC 6, IPv4 4
 //!
-//!   probe         asks for the address, as nobody (0.0.0.0): whoever has it answers, nobody believes anything new
-//!   announcement  asks for the address as its owner: every neighbour that knows it takes the new place at once
+//!   probe         request for the address from sender 0.0.0.0: its owner replies, and no neighbour updates its cache
+//!   announcement  request for the address from its owner: every neighbour that has it cached updates its cache
 //! ```
 //!
-//! Frames are made and read by pure functions. What comes in is anybody's: it is checked, and only ever compared.
+//! Frames are encoded and decoded by pure functions. Received frames are not trusted: they are validated, and only compared.
 
 use nix::sys::socket::{LinkAddr, bind};
 use rustix::net::{
@@ -20,18 +20,21 @@ use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 use std::os::fd::{AsRawFd, OwnedFd};
 
+/// Ethernet address.
 pub type Mac = [u8; 6];
 
 const ETHERTYPE_ARP: u16 = 0x0806;
+/// Size of a frame, in bytes: the headers of Ethernet and ARP.
 const FRAME_BYTES: usize = 14 + 28;
-/// More than a frame: what is longer is cut, and what matters stands in front.
+/// Size of the receive buffer, in bytes. Longer frames are truncated, which cuts padding only.
 const READ_BYTES: usize = 64;
-const EVERYBODY: Mac = [0xff; 6];
-/// Hardware type Ethernet, protocol IPv4, lengths of both addresses.
+const BROADCAST: Mac = [0xff; 6];
+/// Hardware type Ethernet, protocol IPv4, and the lengths of their addresses.
 const OF_ETHERNET: [u8; 6] = [0, 1, 8, 0, 6, 4];
-const ASKS: [u8; 2] = [0, 1];
+/// Operation of an ARP request.
+const REQUEST: [u8; 2] = [0, 1];
 
-/// Neighbours, as one interface reaches them.
+/// ARP socket of one interface.
 #[derive(Debug)]
 pub struct Ether {
     socket: Async<OwnedFd>,
@@ -39,41 +42,41 @@ pub struct Ether {
 }
 
 impl Ether {
-    /// Listens for ARP on this interface from now on.
+    /// Opens a socket that receives ARP frames on this interface.
     ///
     /// # Errors
-    /// What the kernel says: not allowed, gone meanwhile.
+    /// The error of the kernel, for example `PermissionDenied` without CAP_NET_RAW, or ENODEV for a missing interface.
     pub fn open(link: &LinkAddr) -> io::Result<Ether> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        // As the kernel wants it: in the network's byte order.
+        // The kernel expects the protocol in network byte order.
         let arp = NonZeroU32::new(ETHERTYPE_ARP.to_be().into()).map(Protocol::from_raw);
         let socket = socket_with(AddressFamily::PACKET, SocketType::RAW, flags, arp)?;
-        // To the interface; the link address names no protocol, so the socket's stays.
+        // Binds to the interface. The link address has no protocol, so the protocol of the socket stays.
         bind(socket.as_raw_fd(), link)?;
         let mac = link.addr().unwrap_or_default();
         Ok(Ether { socket: Async::new(socket)?, mac })
     }
 
-    /// Asks who has the address, without having it.
+    /// Sends a probe for the address.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The error of the kernel.
     pub fn probe(&self, address: Ipv4Addr) -> io::Result<()> {
         self.send(&frame(self.mac, Ipv4Addr::UNSPECIFIED, address))
     }
 
-    /// Says that the address is here.
+    /// Announces that this interface has the address.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The error of the kernel.
     pub fn announce(&self, address: Ipv4Addr) -> io::Result<()> {
         self.send(&frame(self.mac, address, address))
     }
 
-    /// Waits until another machine says that it has the address, and answers which.
+    /// Waits until another machine claims the address, and returns the MAC address of that machine.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The error of the kernel.
     pub async fn claimed(&self, address: Ipv4Addr) -> io::Result<Mac> {
         loop {
             let mut bytes = [0; READ_BYTES];
@@ -87,20 +90,20 @@ impl Ether {
     }
 
     fn send(&self, frame: &[u8]) -> io::Result<()> {
-        // A queue that is full loses it: it is sent more than once.
+        // A full queue drops the frame. The caller sends each frame more than once.
         send(&self.socket, frame, SendFlags::empty())?;
         Ok(())
     }
 }
 
-/// Asks everybody for `wanted`, as who has `own`.
+/// Encodes a broadcast request for `wanted` from a sender with the address `own`.
 fn frame(mac: Mac, own: Ipv4Addr, wanted: Ipv4Addr) -> [u8; FRAME_BYTES] {
     let parts: [&[u8]; 9] = [
-        &EVERYBODY,
+        &BROADCAST,
         &mac,
         &ETHERTYPE_ARP.to_be_bytes(),
         &OF_ETHERNET,
-        &ASKS,
+        &REQUEST,
         &mac,
         &own.octets(),
         &[0; 6],
@@ -111,7 +114,7 @@ fn frame(mac: Mac, own: Ipv4Addr, wanted: Ipv4Addr) -> [u8; FRAME_BYTES] {
     frame
 }
 
-/// Who says, by asking or by answering, that it has which address.
+/// Decodes a request or a reply, and returns the MAC address and the IPv4 address of its sender.
 fn said(frame: &[u8]) -> Option<(Mac, Ipv4Addr)> {
     let whole = frame.len() >= FRAME_BYTES && frame[12..14] == ETHERTYPE_ARP.to_be_bytes();
     if !whole || frame[14..20] != OF_ETHERNET {
@@ -122,7 +125,7 @@ fn said(frame: &[u8]) -> Option<(Mac, Ipv4Addr)> {
     Some((mac, Ipv4Addr::from(address)))
 }
 
-/// `02:00:5e:10:00:01`.
+/// Formats a MAC address, for example `02:00:5e:10:00:01`.
 pub fn mac_words(mac: Mac) -> String {
     mac.map(|byte| format!("{byte:02x}")).join(":")
 }
@@ -135,12 +138,12 @@ mod tests {
     const FLOATING: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 50);
 
     #[test]
-    fn a_probe_says_nothing_and_an_announcement_says_all() {
+    fn a_probe_claims_no_address_and_an_announcement_claims_its_own() {
         let probe = frame(MAC, Ipv4Addr::UNSPECIFIED, FLOATING);
         let bytes = [
             0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0x5e, 0x10, 0, 1, 8, 6, // Ethernet
-            0, 1, 8, 0, 6, 4, 0, 1, // asks
-            2, 0, 0x5e, 0x10, 0, 1, 0, 0, 0, 0, // as nobody
+            0, 1, 8, 0, 6, 4, 0, 1, // request
+            2, 0, 0x5e, 0x10, 0, 1, 0, 0, 0, 0, // sender without an address
             0, 0, 0, 0, 0, 0, 192, 168, 1, 50,
         ];
         assert_eq!(probe, bytes);
@@ -150,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_arp_over_ethernet_says_nothing() {
+    fn frames_other_than_arp_over_ethernet_are_ignored() {
         let whole = frame(MAC, FLOATING, FLOATING);
         assert_eq!(said(&whole[..FRAME_BYTES - 1]), None);
         for place in [12, 15, 16, 18, 19] {

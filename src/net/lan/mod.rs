@@ -1,16 +1,17 @@
-//! This machine on its local network: an interface, addresses put on it for a moment, and who else has them.
+//! Network interfaces, temporary addresses on them, and ARP: the mechanism behind the floating address of a balancer.
 //!
 //! ```text
-//!   look ──▶ Interface { up, addresses, … }            getifaddrs
-//!   address::put, address::take_off                    rtnetlink: an address with a lifetime
-//!   arp::Ether ── probe: does another machine have it?  ── announce: it is here now
+//!   look ──▶ Interfaces { wanted, names, addresses }    getifaddrs
+//!   address::put, address::take_off                     rtnetlink: an address with a lifetime
+//!   arp::Ether ── probe: does another machine have the address?  ── announce: the address is here now
 //! ```
 //!
-//! - [`address`]: the messages to the kernel, and their bytes; [`arp`]: the packets to the neighbours, and theirs
-//! - IPv4 alone. Linux alone. What changes something needs `CAP_NET_ADMIN`, what talks ARP `CAP_NET_RAW`.
+//! - [`address`]: messages to the kernel; [`arp`]: frames to the neighbours
+//! - IPv4 and Linux only. Changing addresses needs `CAP_NET_ADMIN`, ARP needs `CAP_NET_RAW`.
 //!
-//! Everything here asks the kernel and waits for no network; only a probe is waited for, and that is its caller's to
-//! do. It decides nothing: who may have an address is said elsewhere.
+//! All calls return without waiting for the network, except that the caller waits for replies to a probe.
+//!
+//! Not here: the decision which machine has the address.
 
 pub mod address;
 pub mod arp;
@@ -22,43 +23,43 @@ use rustix::thread::{CapabilitySet, capabilities};
 use std::io;
 use std::net::Ipv4Addr;
 
-/// The hardware type of what speaks ARP over Ethernet: cables and WLAN.
+/// Hardware type of Ethernet and WLAN interfaces, which use ARP over Ethernet.
 const ARPHRD_ETHER: u16 = 1;
 
-/// An interface, as it is now.
+/// State of an interface.
 #[derive(Debug, Clone)]
 pub struct Interface {
-    /// The kernel's number of it.
+    /// Index in the kernel.
     pub index: u32,
-    /// It is up and its cable is in.
+    /// True if it is up and its cable is connected.
     pub runs: bool,
-    /// Where neighbours find it; nothing where nobody asks by ARP.
+    /// Its Ethernet address, if it uses ARP.
     pub ether: Option<LinkAddr>,
 }
 
-/// An address of this machine.
+/// Address of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnAddress {
-    /// Of the interface.
+    /// Name of its interface.
     pub name: String,
     pub address: Ipv4Addr,
 }
 
-/// What there is.
+/// Interfaces of this machine.
 #[derive(Debug, Clone)]
 pub struct Interfaces {
-    /// The one that was looked for.
+    /// The requested interface, if it exists.
     pub wanted: Option<Interface>,
-    /// The names of all, in the kernel's order.
+    /// Names of all interfaces, in the kernel's order.
     pub names: Vec<String>,
-    /// The addresses of all.
+    /// IPv4 addresses of all interfaces.
     pub addresses: Vec<OwnAddress>,
 }
 
-/// Looks for the interface of this name.
+/// Lists the interfaces, and finds the one of this name.
 ///
 /// # Errors
-/// The kernel does not say.
+/// The error of `getifaddrs`.
 pub fn look(name: &str) -> io::Result<Interfaces> {
     let mut found = Interfaces { wanted: None, names: Vec::new(), addresses: Vec::new() };
     for entry in getifaddrs()? {
@@ -81,17 +82,17 @@ pub fn look(name: &str) -> io::Result<Interfaces> {
     Ok(found)
 }
 
-/// What this process lacks for putting addresses on interfaces and telling neighbours; empty when nothing.
+/// Returns the names of the capabilities that this process lacks for changing addresses and for ARP.
 ///
 /// # Errors
-/// The kernel does not say.
+/// The error of the kernel when the capabilities cannot be read.
 pub fn lacking() -> io::Result<Vec<&'static str>> {
     let has = capabilities(None)?.effective;
     let wanted = [(CapabilitySet::NET_ADMIN, "CAP_NET_ADMIN"), (CapabilitySet::NET_RAW, "CAP_NET_RAW")];
     Ok(wanted.into_iter().filter(|(one, _)| !has.contains(*one)).map(|(_, name)| name).collect())
 }
 
-/// Whether both are in the network of this many leading bits.
+/// Returns true if both addresses are in the same network, with a prefix of this many bits.
 pub fn same_network(one: Ipv4Addr, other: Ipv4Addr, bits: u8) -> bool {
     let differ = one.to_bits() ^ other.to_bits();
     u32::from(bits) <= differ.leading_zeros()
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_machine_has_a_loopback_interface_that_nobody_asks_for_by_arp() {
+    fn every_machine_has_a_loopback_interface_without_arp() {
         let there = look("lo").unwrap();
         let lo = there.wanted.expect("lo");
         assert!(lo.index > 0 && lo.ether.is_none() && there.names.contains(&"lo".to_string()), "{lo:?}");
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_are_told_apart() {
+    fn addresses_are_compared_by_their_network_prefix() {
         let at = |text: &str| text.parse::<Ipv4Addr>().unwrap();
         assert!(same_network(at("192.168.1.50"), at("192.168.1.7"), 24));
         assert!(!same_network(at("192.168.1.50"), at("192.168.2.7"), 24));
