@@ -120,7 +120,7 @@ fn every_command_does_what_it_says_and_says_what_is_in_the_way() {
 
     // What cannot be done at all.
     assert!(shell(&pond, &["sl", "/"], 2).contains("`sl`: no such command; did you mean `ls`?"));
-    assert!(shell(&pond, &["cat", "jobs"], 2).contains("a path begins with a slash, like /jobs"));
+    assert!(shell(&pond, &["cat", "jobs"], 2).contains("a path starts with a slash: /jobs"));
     assert!(shell(&pond, &["cat"], 2).contains("<PATH>"));
     assert!(shell(&pond, &["write", "--fence", "5", "/jobs/x", "y"], 2).contains("--lock"));
     assert!(shell(&pond, &["help"], 0).contains("holders"));

@@ -1,4 +1,4 @@
-//! The flags of `backup`, `restore` and `verify`, and what they make of them.
+//! Flags of `backup`, `restore` and `verify`, and their conversion to options.
 
 use super::flags::{GroupFlags, StatusFlags};
 use super::{or_default, own_group};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub struct BackupFlags {
-    /// Where to write it; `-` is standard output
+    /// File to write, or - for standard output
     #[arg(value_name = "FILE|-")]
     pub file: PathBuf,
     #[command(flatten)]
@@ -19,16 +19,16 @@ pub struct BackupFlags {
 
 #[derive(Debug, Args)]
 pub struct RestoreFlags {
-    /// The backup; `-` is standard input
+    /// Backup to read, or - for standard input
     #[arg(value_name = "FILE|-")]
     pub file: PathBuf,
-    /// The folder to make; it must not be there, or be empty [default: ribbit-data]
+    /// Data folder to create; it must be missing or empty [default: ribbit-data]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// What you call the new cluster
+    /// Display name of the new cluster
     #[arg(long, default_value = "ribbit")]
     pub name: String,
-    /// Where its coordinators will be, as every board reaches them
+    /// Addresses of its coordinators, as every machine reaches them
     #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', value_parser = address::peer)]
     pub coordinator: Vec<String>,
 }

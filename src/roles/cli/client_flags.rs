@@ -1,4 +1,4 @@
-//! The flags of `ribbit client`, as they were typed.
+//! Raw flags of `ribbit client`.
 
 use super::flags::{ClientServerFlags, GroupFlags};
 use super::help;
@@ -8,7 +8,7 @@ use clap::{ArgAction, Args, Subcommand, ValueEnum, value_parser};
 use ribbit_state::LogIndex;
 use std::path::PathBuf;
 
-/// How much is shown at once, at most.
+/// Maximum of `--limit`: croaks or messages per call.
 const LINES_MAX: i64 = 10_000;
 
 #[derive(Debug, Args)]
@@ -16,10 +16,10 @@ const LINES_MAX: i64 = 10_000;
 pub struct ClientFlags {
     #[command(subcommand)]
     pub verb: Option<ClientVerb>,
-    /// Who logs in [default: whoever is logged in already, else it asks]
+    /// Account to log in with [default: that of the saved session, else asks]
     #[arg(long, short = 'u', value_name = "NAME")]
     pub user: Option<String>,
-    /// Take the chat from wherever else you have it
+    /// Take over the chat from your other terminal or browser
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub take_over: bool,
     #[command(flatten)]
@@ -28,10 +28,10 @@ pub struct ClientFlags {
 
 #[derive(Debug, Subcommand)]
 pub enum ClientVerb {
-    /// Serve the pages to browsers; keeps nothing
+    /// Serve the web pages to browsers
     #[command(after_help = help::WEB)]
     Web(WebFlags),
-    /// Say which server to use: of the client's own cluster while that has one, else of the next
+    /// Print the server that this client should use
     #[command(after_help = help::CLIENT_SERVER)]
     Server(ClientServerFlags),
     #[command(flatten)]
@@ -40,63 +40,63 @@ pub enum ClientVerb {
 
 #[derive(Debug, Subcommand)]
 pub enum PersonVerbFlags {
-    /// Log in; the password is asked for, or is a line on standard input
+    /// Log in
     #[command(after_help = help::LOGIN)]
     Login(UserFlags),
-    /// Log out, on every server
+    /// Log out
     #[command(after_help = help::LOGOUT)]
     Logout(AskingFlags),
-    /// Create an account, and log in to it
+    /// Create an account and log in
     #[command(after_help = help::CREATE)]
     Create(CreateFlags),
-    /// Croak to whoever follows you
+    /// Post a croak
     #[command(after_help = help::POST)]
     Post(PostFlags),
-    /// Read what you and your friends croaked, the newest last
+    /// Show croaks by you and the people you follow, newest last
     #[command(after_help = help::FEED)]
     Feed(FeedFlags),
-    /// Write to one person
+    /// Send a direct message
     #[command(after_help = help::DM)]
     Dm(DmFlags),
-    /// Read the messages that wait for you, or the talk with somebody
+    /// Show your unread messages, or one conversation
     #[command(after_help = help::INBOX)]
     Inbox(InboxFlags),
-    /// Follow somebody: their croaks come to your feed
+    /// Follow a user
     #[command(after_help = help::ADD)]
     Add(UserFlags),
-    /// Follow somebody no more
+    /// Unfollow a user
     #[command(after_help = help::REMOVE_FRIEND)]
     Remove(UserFlags),
-    /// List people, and who follows whom
+    /// List users, and who follows whom
     #[command(after_help = help::PEOPLE)]
     People(PeopleFlags),
-    /// Take back one of your croaks
+    /// Delete one of your croaks
     #[command(after_help = help::UNCROAK)]
     Uncroak(UncroakFlags),
-    /// Change the name that others see, or your email address
+    /// Change your display name or email address
     #[command(after_help = help::PROFILE)]
     Profile(ProfileFlags),
-    /// Change your password; ends all your other sessions
+    /// Change your password and end your other sessions
     #[command(after_help = help::PASSWD)]
     Passwd(AskingFlags),
-    /// List where you are logged in
+    /// List your sessions
     #[command(after_help = help::SESSIONS)]
     Sessions(AskingFlags),
-    /// End one of your other sessions, or all of them
+    /// End one or all of your other sessions
     #[command(after_help = help::END_SESSION)]
     EndSession(EndSessionFlags),
-    /// Write everything that is kept of you to one JSON file
+    /// Export all data about you as JSON
     #[command(after_help = help::EXPORT)]
     Export(ExportFlags),
-    /// Delete your account and everything you wrote; asks for the password
+    /// Delete your account and everything you wrote
     #[command(after_help = help::DELETE)]
     Delete(AskingFlags),
 }
 
-/// How a person's verb finds its group, and what it says.
+/// Cluster and output format of a user's command.
 #[derive(Debug, Args)]
 pub struct AskingFlags {
-    /// For scripts: one JSON object a line
+    /// Print one JSON object per line
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub json: bool,
     #[command(flatten)]
@@ -105,7 +105,7 @@ pub struct AskingFlags {
 
 #[derive(Debug, Args)]
 pub struct UserFlags {
-    /// A user name
+    /// User name
     #[arg(value_name = "NAME")]
     pub username: String,
     #[command(flatten)]
@@ -114,10 +114,10 @@ pub struct UserFlags {
 
 #[derive(Debug, Args)]
 pub struct CreateFlags {
-    /// The name that others see [default: asked for at a terminal, else the user name]
+    /// Display name [default: asked for at a terminal, else the user name]
     #[arg(long, value_name = "NAME")]
     pub full_name: Option<String>,
-    /// An email address [default: asked for at a terminal]
+    /// Email address [default: asked for at a terminal]
     #[arg(long, value_name = "ADDRESS")]
     pub email: Option<String>,
     #[command(flatten)]
@@ -126,7 +126,7 @@ pub struct CreateFlags {
 
 #[derive(Debug, Args)]
 pub struct PostFlags {
-    /// What to say; without it, or with -, it is read from standard input
+    /// Text to send; read from standard input if missing or -
     #[arg(value_name = "TEXT")]
     pub text: Vec<String>,
     #[command(flatten)]
@@ -135,13 +135,13 @@ pub struct PostFlags {
 
 #[derive(Debug, Args)]
 pub struct FeedFlags {
-    /// Go on with what comes, until Ctrl-C
+    /// Show new croaks as they arrive, until Ctrl-C
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub follow: bool,
-    /// Only what lies before this croak
+    /// Show only croaks older than this one
     #[arg(long, value_name = "ID", conflicts_with = "follow")]
     pub before: Option<LogIndex>,
-    /// How many croaks to begin with
+    /// Number of croaks to show first, 0 to 10000
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = value_parser!(u32).range(0..=LINES_MAX))]
     pub limit: u32,
     #[command(flatten)]
@@ -150,7 +150,7 @@ pub struct FeedFlags {
 
 #[derive(Debug, Args)]
 pub struct DmFlags {
-    /// Whom to write to
+    /// Recipient's user name
     #[arg(value_name = "NAME")]
     pub username: String,
     #[command(flatten)]
@@ -159,13 +159,13 @@ pub struct DmFlags {
 
 #[derive(Debug, Args)]
 pub struct InboxFlags {
-    /// The talk with this one, both sides, instead of what waits to be read
+    /// Show the conversation with this user instead of unread messages
     #[arg(value_name = "NAME")]
     pub with: Option<String>,
-    /// What is shown stays unread
+    /// Do not mark the messages as read
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub keep: bool,
-    /// How many messages of a talk
+    /// Number of messages of a conversation to show, 1 to 10000
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = value_parser!(u32).range(1..=LINES_MAX))]
     pub limit: u32,
     #[command(flatten)]
@@ -174,10 +174,10 @@ pub struct InboxFlags {
 
 #[derive(Debug, Args)]
 pub struct PeopleFlags {
-    /// Only user names that fit: * stands for anything, ? for a letter, [a-f] for one of these
+    /// Pattern of user names: * matches any text, ? one character, [a-f] one character of a range
     #[arg(value_name = "GLOB", default_value = "*")]
     pub names: String,
-    /// Only those you follow, or only those who follow you
+    /// List only the users you follow, or only your followers
     #[arg(long, value_enum)]
     pub only: Option<OnlyFlag>,
     #[command(flatten)]
@@ -192,7 +192,7 @@ pub enum OnlyFlag {
 
 #[derive(Debug, Args)]
 pub struct UncroakFlags {
-    /// The croak's id, as `feed --json` shows it
+    /// Id of the croak, as shown by `feed --json`
     #[arg(value_name = "ID")]
     pub croak: LogIndex,
     #[command(flatten)]
@@ -202,10 +202,10 @@ pub struct UncroakFlags {
 #[derive(Debug, Args)]
 #[group(id = "changes", required = true, multiple = true, args = ["full_name", "email"])]
 pub struct ProfileFlags {
-    /// The name that others see
+    /// New display name
     #[arg(long, value_name = "NAME")]
     pub full_name: Option<String>,
-    /// An email address
+    /// New email address
     #[arg(long, value_name = "ADDRESS")]
     pub email: Option<String>,
     #[command(flatten)]
@@ -214,10 +214,10 @@ pub struct ProfileFlags {
 
 #[derive(Debug, Args)]
 pub struct EndSessionFlags {
-    /// The session's number, as `sessions` shows it
+    /// Number of the session, as shown by `sessions`
     #[arg(value_name = "NUMBER", required_unless_present = "others", conflicts_with = "others")]
     pub opened: Option<LogIndex>,
-    /// All but this one
+    /// End all sessions except this one
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub others: bool,
     #[command(flatten)]
@@ -226,7 +226,7 @@ pub struct EndSessionFlags {
 
 #[derive(Debug, Args)]
 pub struct ExportFlags {
-    /// Write it here, readable by you alone, instead of to standard output
+    /// File to write, readable by you only [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! The second stage of the flags of `ribbit client`.
+//! Second stage of the flags of `ribbit client`.
 
 use super::client_flags::{
     AskingFlags, ClientFlags, ClientVerb, CreateFlags, DmFlags, EndSessionFlags, ExportFlags, FeedFlags,
@@ -10,6 +10,10 @@ use crate::common::failure::Failure;
 use crate::common::options::{PersonOptions, PersonVerb, TerminalOptions, VerbOptions, Whose};
 use clap::ArgMatches;
 
+/// Returns the job of `ribbit client` and its verbs.
+///
+/// # Errors
+/// As [`group`] and [`web`].
 pub fn client(flags: ClientFlags, matches: &ArgMatches) -> Result<Job, Refusal> {
     let ClientFlags { verb, user: username, take_over, group } = flags;
     let (verb, asking) = match verb {
@@ -19,14 +23,14 @@ pub fn client(flags: ClientFlags, matches: &ArgMatches) -> Result<Job, Refusal> 
         }
         Some(ClientVerb::Web(flags)) => return Ok(Job::Web(web(flags, matches)?)),
         Some(ClientVerb::Server(flags)) => return Ok(Job::ClientServer(client_server(flags, matches)?)),
-        Some(ClientVerb::Person(verb)) => taken_apart(verb),
+        Some(ClientVerb::Person(verb)) => split(verb),
     };
     let AskingFlags { json, group } = asking;
     Ok(Job::Verb(VerbOptions { person: person(group, matches)?, verb, json }))
 }
 
-/// What a person does, and how it finds its group.
-fn taken_apart(verb: PersonVerbFlags) -> (PersonVerb, AskingFlags) {
+/// Splits the flags of a user's command into the verb and the flags that all of them share.
+fn split(verb: PersonVerbFlags) -> (PersonVerb, AskingFlags) {
     match verb {
         PersonVerbFlags::Login(UserFlags { username, asking }) => (PersonVerb::LogIn { username }, asking),
         PersonVerbFlags::Logout(asking) => (PersonVerb::LogOut, asking),
@@ -34,13 +38,13 @@ fn taken_apart(verb: PersonVerbFlags) -> (PersonVerb, AskingFlags) {
             (PersonVerb::Create { username: user.username, name, email }, user.asking)
         }
         PersonVerbFlags::Post(PostFlags { text, asking }) => {
-            (PersonVerb::Post { text: given(&text) }, asking)
+            (PersonVerb::Post { text: joined(&text) }, asking)
         }
         PersonVerbFlags::Feed(FeedFlags { follow, before, limit, asking }) => {
             (PersonVerb::Feed { follow, before, limit: limit as usize }, asking)
         }
         PersonVerbFlags::Dm(DmFlags { username, text: PostFlags { text, asking } }) => {
-            (PersonVerb::Message { username, text: given(&text) }, asking)
+            (PersonVerb::Message { username, text: joined(&text) }, asking)
         }
         PersonVerbFlags::Inbox(InboxFlags { with, keep, limit, asking }) => {
             (PersonVerb::Inbox { with, keep, limit: limit as usize }, asking)
@@ -75,8 +79,8 @@ fn taken_apart(verb: PersonVerbFlags) -> (PersonVerb, AskingFlags) {
     }
 }
 
-/// The words of a text; nothing when it stands on standard input.
-fn given(words: &[String]) -> Option<String> {
+/// Joins the words of a text; `None` if the text is on standard input.
+fn joined(words: &[String]) -> Option<String> {
     match words {
         [] => None,
         [word] if word == "-" => None,

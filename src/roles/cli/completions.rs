@@ -1,23 +1,23 @@
-//! `ribbit completions SHELL`: what a shell is told, so that Tab completes commands, flags and their values.
+//! `ribbit completions SHELL`: shell completion of commands, flags and their values.
 //!
 //! ```text
 //!   shell, once:    source <(ribbit completions bash)
 //!   shell, at Tab:  ribbit completions bash -- client fe      ──▶ feed
 //! ```
 //!
-//! The script is short and asks ribbit at each Tab, so that it can never tell of another version's flags, and a board has
-//! to keep no script of a hundred kilobytes. What is typed is only looked at: nothing is read, nobody is asked. Where ribbit
-//! has nothing to say, the shell completes names of files.
+//! The script is short and runs ribbit at each Tab. So it always fits the installed version, and no script of a hundred
+//! kilobytes has to be stored. Completion only looks at the typed words: it reads no file and opens no connection. Without
+//! candidates, the shell falls back to file names.
 
 use clap::{Arg, ArgAction, Args, Command, ValueEnum};
 use std::ffi::OsString;
 
 #[derive(Debug, Args)]
 pub struct CompletionsFlags {
-    /// Whose
+    /// Shell to complete for
     #[arg(value_enum)]
     pub shell: Shell,
-    /// What was typed behind `ribbit`: shows what the last word may become
+    /// Words typed after `ribbit`: print the candidates for the last one
     #[arg(value_name = "WORD", last = true, allow_hyphen_values = true)]
     pub words: Option<Vec<OsString>>,
 }
@@ -31,10 +31,11 @@ pub enum Shell {
 
 pub(super) const HELP: &str = "\
 Examples:
-  source <(ribbit completions bash)      in ~/.bashrc; zsh: in ~/.zshrc, after compinit
+  source <(ribbit completions bash)      In ~/.bashrc
+  source <(ribbit completions zsh)       In ~/.zshrc, after compinit
   ribbit completions fish > ~/.config/fish/completions/ribbit.fish
 
-Packages bring them along.";
+The packages install these scripts.";
 
 const BASH: &str = r#"# Completions of ribbit, for bash.
 _ribbit() {
@@ -72,7 +73,7 @@ function __ribbit
 end
 complete -c ribbit -f -a '(__ribbit)'"#;
 
-/// What is shown: the script, or what the last word may become, one a line, as the shell reads it.
+/// Returns the completion script, or the candidates for the last word, one per line in the shell's format.
 pub fn text(flags: &CompletionsFlags, command: Command) -> String {
     let Some(words) = &flags.words else {
         let script = match flags.shell {
@@ -91,53 +92,55 @@ pub fn text(flags: &CompletionsFlags, command: Command) -> String {
     found.collect::<Vec<_>>().join("\n")
 }
 
-/// What the last word may become, each with a few words about it.
+/// Returns the candidates for the last word, each with a short description.
 fn candidates(mut command: Command, words: &[String]) -> Vec<(String, String)> {
-    // Flags that count everywhere are part of every command once it is built.
+    // Building the command adds the global flags to every subcommand.
     command.build();
     let Some((last, before)) = words.split_last() else { return Vec::new() };
-    let Some(place) = place(&command, before) else { return Vec::new() };
-    let mut found = match (place.value_of, last.split_once('=')) {
+    let Some(position) = position(&command, before) else { return Vec::new() };
+    let mut found = match (position.value_of, last.split_once('=')) {
         (Some(arg), _) => values(arg, ""),
         (None, Some((flag, _))) => {
-            flag_named(place.command, flag).map_or_else(Vec::new, |arg| values(arg, &format!("{flag}=")))
+            flag_named(position.command, flag).map_or_else(Vec::new, |arg| values(arg, &format!("{flag}=")))
         }
-        (None, None) if last.starts_with('-') => flags(place.command),
-        (None, None) => words_of(&place),
+        (None, None) if last.starts_with('-') => flags(position.command),
+        (None, None) => words_of(&position),
     };
     found.retain(|(word, _)| word.starts_with(last.as_str()));
     found
 }
 
-/// Where in the command line one is.
-struct Place<'a> {
+/// Position in the command line.
+struct Position<'a> {
     command: &'a Command,
-    /// The flag whose value comes next.
+    /// Flag that expects its value next.
     value_of: Option<&'a Arg>,
-    /// How many words that are no flags stand behind the command's name.
+    /// Number of positional arguments after the command's name.
     positionals: usize,
 }
 
-/// Nothing behind `--`: what stands there is not ribbit's.
-fn place<'a>(command: &'a Command, before: &[String]) -> Option<Place<'a>> {
-    let mut place = Place { command, value_of: None, positionals: 0 };
+/// Returns the position after the words `before`. `None` after `--`: those words belong to another program.
+fn position<'a>(command: &'a Command, before: &[String]) -> Option<Position<'a>> {
+    let mut position = Position { command, value_of: None, positionals: 0 };
     for word in before {
-        if place.value_of.take().is_some() {
+        if position.value_of.take().is_some() {
             continue;
         }
         if word == "--" {
             return None;
         }
         if word.starts_with('-') {
-            let arg = flag_named(place.command, word);
-            place.value_of = arg.filter(|arg| takes_value(arg));
-        } else if let Some(inner) = place.command.find_subcommand(word).filter(|_| place.positionals == 0) {
-            place.command = inner;
+            let arg = flag_named(position.command, word);
+            position.value_of = arg.filter(|arg| takes_value(arg));
+        } else if let Some(inner) =
+            position.command.find_subcommand(word).filter(|_| position.positionals == 0)
+        {
+            position.command = inner;
         } else {
-            place.positionals += 1;
+            position.positionals += 1;
         }
     }
-    Some(place)
+    Some(position)
 }
 
 fn flag_named<'a>(command: &'a Command, word: &str) -> Option<&'a Arg> {
@@ -159,13 +162,12 @@ fn flags(command: &Command) -> Vec<(String, String)> {
     shown.filter_map(|arg| Some((format!("--{}", arg.get_long()?), about(arg.get_help())))).collect()
 }
 
-/// Subcommands, or what may stand in this place.
-fn words_of(place: &Place<'_>) -> Vec<(String, String)> {
-    let inner = place.command.get_subcommands().filter(|it| !it.is_hide_set() && place.positionals == 0);
+/// Returns the subcommands and the values of the positional argument at this position.
+fn words_of(position: &Position<'_>) -> Vec<(String, String)> {
+    let Position { command, positionals, .. } = *position;
+    let inner = command.get_subcommands().filter(|it| !it.is_hide_set() && positionals == 0);
     let mut found: Vec<_> = inner.map(|it| (it.get_name().to_string(), about(it.get_about()))).collect();
-    found.extend(
-        place.command.get_positionals().nth(place.positionals).map_or_else(Vec::new, |it| values(it, "")),
-    );
+    found.extend(command.get_positionals().nth(positionals).map_or_else(Vec::new, |it| values(it, "")));
     found
 }
 
@@ -174,7 +176,7 @@ fn values(arg: &Arg, prefix: &str) -> Vec<(String, String)> {
     values.map(|value| (format!("{prefix}{}", value.get_name()), about(value.get_help()))).collect()
 }
 
-/// On one line.
+/// Returns the help text on one line.
 fn about(text: Option<&clap::builder::StyledStr>) -> String {
     text.map(|text| text.to_string().lines().collect::<Vec<_>>().join(" ")).unwrap_or_default()
 }
@@ -198,22 +200,22 @@ mod tests {
         assert_eq!(completed("up --restart=n"), ["--restart=never"]);
         assert_eq!(completed("completions f"), ["fish"]);
         assert_eq!(completed("--config x.conf client fee"), ["feed"]);
-        assert_eq!(completed("status --conf"), ["--config"], "what counts everywhere counts here");
+        assert_eq!(completed("status --conf"), ["--config"], "a global flag");
     }
 
     #[test]
-    fn where_ribbit_has_nothing_to_say_the_shell_goes_on() {
+    fn without_candidates_the_shell_completes_file_names() {
         for line in
             ["status --data-dir ", "lock /jobs/it -- st", "transfer ", "frog st", "up --restart nev -- "]
         {
             assert_eq!(completed(line), Vec::<String>::new(), "{line}");
         }
         assert!(!completed("").contains(&"--supervised".to_string()));
-        assert!(!completed("-").contains(&"--supervised".to_string()), "what is hidden stays so");
+        assert!(!completed("-").contains(&"--supervised".to_string()), "hidden flags are not offered");
     }
 
     #[test]
-    fn each_shell_reads_its_own_lines() {
+    fn candidates_have_the_format_of_the_shell() {
         let shown = |shell| {
             let words = Some(vec!["up".into(), "--restart".into(), "al".into()]);
             text(&CompletionsFlags { shell, words }, command())

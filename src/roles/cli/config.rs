@@ -1,9 +1,8 @@
-//! The `--config` file: flags that are given neither on the command line nor in the environment.
+//! The `--config` file: values for flags that neither the command line nor the environment sets.
 //!
-//! The file's values become clap's defaults, which is exactly their rank: a flag counts before the environment,
-//! the environment before the file, the file before what is built in. A key that no flag of any command has is
-//! refused, so that a typing error is not passed over in silence; keys of other commands are fine, one file may
-//! serve several. Keys that do not begin with RIBBIT_ are others' business, except RUST_LOG.
+//! The file's values replace clap's defaults, which gives them the right precedence: command line, environment, file,
+//! built-in default. A `RIBBIT_…` key that no flag of any command has is refused, so that a typing error is noticed. Keys
+//! of other commands are accepted, because one file may serve several. Other keys are ignored, except `RUST_LOG`.
 
 use crate::common::env_file::{self, Entry};
 use crate::common::failure::{Exit, Failure};
@@ -12,8 +11,10 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+/// Environment variable that names the config file.
 const VARIABLE: &str = "RIBBIT_CONFIG";
 
+/// A parsed config file.
 #[derive(Debug)]
 pub struct Config {
     path: PathBuf,
@@ -21,10 +22,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// The file that the command line or the environment names.
+    /// Reads the config file that the command line or the environment names; `None` if neither does.
     ///
     /// # Errors
-    /// 78: it cannot be read, or a line cannot.
+    /// 78: the file cannot be read, or a line of it is malformed.
     pub fn named_in(args: &[OsString]) -> Result<Option<Config>, Failure> {
         let Some(path) = path_in(args).or_else(|| std::env::var_os(VARIABLE).map(PathBuf::from)) else {
             return Ok(None);
@@ -39,24 +40,22 @@ impl Config {
         Ok(Some(Config { path, entries }))
     }
 
-    /// The later one counts.
+    /// Returns the entry of a key; the last one counts.
     pub fn get(&self, key: &str) -> Option<&Entry> {
         self.entries.iter().rev().find(|entry| entry.key == key)
     }
 
-    /// The command line with this file's values as defaults.
+    /// Returns the command line with this file's values as defaults.
     ///
     /// # Errors
-    /// 78: a key that no flag has.
+    /// 78: the file has a key that no flag has.
     pub fn apply(&self, command: clap::Command) -> Result<clap::Command, Failure> {
         let mut known = BTreeSet::new();
         collect_keys(&command, &mut known);
         known.remove(VARIABLE);
         for entry in self.entries.iter().filter(|entry| entry.key.starts_with("RIBBIT_")) {
             if !known.contains(&entry.key) {
-                return Err(
-                    self.wrong(entry, "no flag has this name; `ribbit COMMAND --help` shows them all")
-                );
+                return Err(self.wrong(entry, "unknown setting; `ribbit COMMAND --help` lists all of them"));
             }
         }
         Ok(self.with_defaults(command))
@@ -66,28 +65,28 @@ impl Config {
         command.mut_subcommands(|inner| self.with_defaults(inner)).mut_args(|arg| {
             let entry = key_of(&arg).and_then(|key| self.get(&key));
             match entry {
-                // What has a default is never missing.
+                // A flag with a default is never missing.
                 Some(entry) => arg.required(false).default_value(entry.value.clone()),
                 None => arg,
             }
         })
     }
 
-    /// The line of this file that a usage error is about, if it is about one.
+    /// Returns the failure that names the line of this file which caused a usage error; `None` if no line did.
     pub fn blame(&self, error: &clap::Error, mut command: clap::Command) -> Option<Failure> {
         if !matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation) {
             return None;
         }
         let Some(ContextValue::String(arg)) = error.get(ContextKind::InvalidArg) else { return None };
         let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else { return None };
-        // Flags have their shown form only in a command that is built.
+        // Only a built command knows how its flags are displayed in errors.
         command.build();
         let entry = self.get(&key_shown_as(&command, arg)?)?;
         if !entry.value.contains(value.as_str()) {
             return None;
         }
         let what = error.to_string();
-        // clap's first line says what is wrong; the rest is about how to use flags.
+        // The first line of clap's message says what is wrong; the rest is about how to use flags.
         let what = what.lines().next().unwrap_or_default().trim_start_matches("error: ");
         Some(self.wrong(entry, what))
     }
@@ -98,7 +97,7 @@ impl Config {
     }
 }
 
-/// The value of `--config`. Looked for by hand, before clap: what the file says decides what clap finds missing.
+/// Returns the value of `--config`. Found without clap, because the file decides which flags clap reports as missing.
 fn path_in(args: &[OsString]) -> Option<PathBuf> {
     let mut args = args.iter().skip(1).take_while(|arg| *arg != "--");
     let mut found = None;

@@ -1,4 +1,4 @@
-//! The flags of `demo`, and what they make of them.
+//! Flags of `demo`, and their conversion to options.
 
 use crate::common::options::{DemoOptions, Scene};
 use clap::builder::BoolishValueParser;
@@ -6,26 +6,26 @@ use clap::{ArgAction, Args, ValueEnum};
 
 #[derive(Debug, Args)]
 pub struct DemoFlags {
-    /// Which scene
+    /// Scene to play
     #[arg(value_name = "SCENE", value_enum)]
     pub scene: SceneFlag,
-    /// Without pauses for who reads along
+    /// Skip the pauses that leave time to read
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub fast: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum SceneFlag {
-    /// Everything goes off while messages wait, and comes on again
+    /// Kill all processes while messages wait, then start them again
     Persistence,
-    /// The leader dies in the middle of a conversation, then another one
+    /// Kill the leader during a conversation, then the next leader
     Replication,
 }
 
 pub const DEMO_HELP: &str = "\
-A group of its own starts on this machine, on free ports and in a temporary
-folder, and dies as told. Each claim is checked; exits 1 when one does not
-hold, and keeps the folder then. Ctrl-C ends it.
+Runs a cluster of its own on this machine, on free ports and in a temporary
+folder. Each claim is checked. If a check fails, the exit code is 1 and the
+folder is kept. Ctrl-C stops the demo.
 
 Examples:
   ribbit demo persistence

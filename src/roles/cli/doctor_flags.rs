@@ -1,5 +1,5 @@
-//! The flags of `ribbit doctor`, and where it looks when it is told nothing: at the folder where one stands, else where the
-//! packages' units keep everything.
+//! Flags of `ribbit doctor`, and the folder that it checks by default: that of the current directory, else that of the
+//! packages' units.
 
 use super::find_group::{path_of_cluster_file, settings_folder};
 use super::flags::DISK_QUOTA;
@@ -12,19 +12,19 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub struct DoctorFlags {
-    /// The folder to look at [default: ribbit-data where that is, else /var/lib/ribbit where a package is in use]
+    /// Data folder to check [default: ribbit-data if it exists, else /var/lib/ribbit if a package is in use]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// The cluster file [default: cluster.ribbit in the data folder; of /var/lib/ribbit the one in /etc/ribbit]
+    /// Cluster file [default: cluster.ribbit in the data folder, for /var/lib/ribbit that in /etc/ribbit]
     #[arg(long, value_name = "FILE")]
     pub cluster_file: Option<PathBuf>,
-    /// What a member's files may take
+    /// Disk quota of a member
     #[arg(long, value_name = "SIZE", default_value = DISK_QUOTA, value_parser = typed::disk_quota)]
     pub disk_quota: u64,
-    /// Ports to look at, instead of the usual ones of what has a store here
+    /// Addresses to check [default: the usual ports of the members that have a store here]
     #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', value_parser = address::listen)]
     pub listen: Vec<String>,
-    /// For scripts
+    /// Print JSON
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub json: bool,
 }
@@ -32,25 +32,26 @@ pub struct DoctorFlags {
 pub(super) const HELP: &str = "\
 Examples:
   ribbit doctor
-  sudo ribbit doctor                     where the data is root's, or a unit's
+  sudo ribbit doctor                     For data of root or of a systemd unit
   ribbit doctor --json --data-dir ribbit-data
 
-Looks at the clock, the disk's speed and space, the modes of files, this board's
-ports, every coordinator of the cluster file, and what all members run. Exits 0
-when all is fine, 5 when something should be looked at, 1 when something has to
-be mended; each such line is followed by what to do.";
+Checks the clock, disk speed and space, file permissions, this machine's ports,
+the coordinators of the cluster file and the versions of all members. Each
+problem is followed by what to do about it.
+
+Exit codes: 0 no problem, 1 problems that have to be fixed, 5 warnings only.";
 
 pub fn doctor(flags: DoctorFlags) -> DoctorOptions {
     let of_units = PathBuf::from(STATE_DIR);
     let data_dir = flags.data_dir.unwrap_or_else(|| {
         let here = PathBuf::from(DATA_DIR);
-        // What one may not look into is there nevertheless.
+        // A folder that this user may not open exists nevertheless.
         let elsewhere = of_units.symlink_metadata().is_ok() || Path::new(INSTALLED).exists();
         if !here.exists() && elsewhere { of_units.clone() } else { here }
     });
     let named = flags.cluster_file.is_some();
     let found = path_of_cluster_file(flags.cluster_file, &data_dir);
-    // What belongs to the units' folder belongs to no other that was named.
+    // The installed cluster file belongs to the units' folder only, not to another one that was named.
     let installed = !named && data_dir == of_units && !found.exists();
     let cluster_file = if installed { PathBuf::from(INSTALLED) } else { found };
     DoctorOptions {

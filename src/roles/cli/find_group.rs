@@ -1,5 +1,4 @@
-//! Where is the group, and what is it known by? From what a person typed, or from what lies in a folder, to addresses to
-//! ask and keys.
+//! Locates the cluster: from flags or files to the addresses of its servers and the keys that authenticate them.
 
 use super::flags::GroupFlags;
 use super::server_options::without_doubles;
@@ -15,17 +14,17 @@ use clap::parser::ValueSource;
 use ribbit_net::keys::{Keys, PublicKey};
 use std::path::{Path, PathBuf};
 
-/// The group that runs on this folder: where `up` started it, else where its cluster file says.
+/// Returns the cluster of a data folder, from the ports file that `up` wrote, else from the cluster file.
 ///
 /// # Errors
-/// 3: nothing is known there. 78: a file is there and is wrong.
+/// 3: the folder has neither. 78: a file is malformed or cannot be read.
 pub fn in_data_dir(data_dir: &Path, public_key: Option<PublicKey>) -> Result<Group, Failure> {
     let path = path_of_cluster_file(None, data_dir);
     if let Some(ports) = Ports::read(data_dir)? {
         let mut seeds = ports.everyone();
         seeds.extend(ports.balancer.clone());
         let servers = ports.balancer.into_iter().collect();
-        // Another user's group: its addresses are no secret, its key is.
+        // The cluster may belong to another user: its addresses are not secret, its key is.
         let file = ClusterFile::read_if_allowed(&path)?;
         let keys = file.as_ref().map_or_else(|| keys_without_file(public_key), ClusterFile::keys);
         let found_in = Ports::path_in(data_dir).display().to_string();
@@ -35,17 +34,18 @@ pub fn in_data_dir(data_dir: &Path, public_key: Option<PublicKey>) -> Result<Gro
         return in_cluster_file(&path, Some(data_dir));
     }
     let message = format!(
-        "no group is known in {}: `ribbit up` starts one there; or name one with --data-dir, --cluster-file \
-         or --server",
+        "no cluster found in {}: start one with `ribbit up`, or select one with --data-dir, --cluster-file or \
+         --server",
         data_dir.display()
     );
     Err(Failure::new(Exit::Unreachable, message))
 }
 
-/// The cluster whose coordinators the file lists, and whose members' addresses are kept beside it or in `data_dir`.
+/// Returns the cluster of a cluster file. Its addresses are the coordinators in the file and the members in the address
+/// book beside it or in `data_dir`.
 ///
 /// # Errors
-/// 78: the file is missing or wrong, and no address is known.
+/// 78: the file is missing or malformed, or no address is known.
 pub fn in_cluster_file(path: &Path, data_dir: Option<&Path>) -> Result<Group, Failure> {
     let file = ClusterFile::read(path)?;
     let keys = file.keys();
@@ -56,33 +56,37 @@ pub fn in_cluster_file(path: &Path, data_dir: Option<&Path>) -> Result<Group, Fa
     seeds.extend(kept);
     let seeds = without_doubles(seeds);
     if seeds.is_empty() {
-        let message = format!("{} lists no coordinators: name a member with --server", path.display());
+        let message =
+            format!("{} lists no coordinators: pass the address of a member with --server", path.display());
         return Err(Failure::new(Exit::Configuration, message));
     }
     Ok(Group { seeds, servers: Vec::new(), found_in: path.display().to_string(), keys, book: Some(book) })
 }
 
-/// The group that is reached at these addresses, balancers or members.
+/// Returns the cluster at these addresses of balancers or members.
 pub fn at_servers(servers: Vec<String>, keys: Keys) -> Group {
     Group { seeds: servers.clone(), servers, found_in: "--server".to_string(), keys, book: None }
 }
 
-/// The servers' key as it was given, else as it was first seen.
+/// Returns the keys for a cluster without a cluster file: the given public key, else trust on first use.
 pub fn keys_without_file(public_key: Option<PublicKey>) -> Keys {
     public_key.map_or_else(|| Keys::trusting(KnownServers::in_folder(settings_folder())), Keys::pinned)
 }
 
-/// Where what belongs to this user is kept.
+/// Returns the user's settings folder, `$XDG_CONFIG_HOME/ribbit` or `~/.config/ribbit`; `None` without a home.
 pub fn settings_folder() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    // A relative path is none, says the specification.
+    // The XDG specification says to ignore relative paths.
     let config = set("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
     let config = config.or_else(|| Some(PathBuf::from(set("HOME")?).join(".config")));
     config.map(|folder| folder.join("ribbit"))
 }
 
-/// Of several ways to name the group, the one that was typed counts before one from the environment, and that
-/// before one from a file; among equals `--server` before `--cluster-file` before `--data-dir`.
+/// Returns the cluster that the flags select. The source decides first: command line, environment, config file. Within
+/// one source, `--server` takes precedence over `--cluster-file`, and that over `--data-dir`.
+///
+/// # Errors
+/// 3: no cluster is known. 78: a file is missing or malformed.
 pub fn group(flags: GroupFlags, matches: &ArgMatches) -> Result<Group, Failure> {
     let rank = |id: &str| match matches.value_source(id) {
         Some(ValueSource::CommandLine) => 3,
@@ -98,16 +102,16 @@ pub fn group(flags: GroupFlags, matches: &ArgMatches) -> Result<Group, Failure> 
     match flags.cluster_file {
         Some(path) if cluster_file >= data_dir => in_cluster_file(&path, flags.data_dir.as_deref()),
         _ => match in_data_dir(&or_default(flags.data_dir.clone()), flags.public_key) {
-            Err(nothing) if nothing.exit == Exit::Unreachable && flags.data_dir.is_none() => {
-                installed()?.map_or(Err(nothing), |_| in_cluster_file(Path::new(INSTALLED), None))
+            Err(not_found) if not_found.exit == Exit::Unreachable && flags.data_dir.is_none() => {
+                installed()?.map_or(Err(not_found), |_| in_cluster_file(Path::new(INSTALLED), None))
             }
             found => found,
         },
     }
 }
 
-/// What servers at an address that was typed are known by: a cluster file that was named with it, the key that was, or
-/// nothing yet.
+/// Returns the keys for servers given with `--server`: from a cluster file named beside it, else from `--public-key`, else
+/// trust on first use.
 fn keys(
     cluster_file: Option<PathBuf>,
     data_dir: Option<PathBuf>,
@@ -121,7 +125,10 @@ fn keys(
     Ok(file.map_or_else(|| keys_without_file(public_key), |file| file.keys()))
 }
 
-/// The group, for those who run it: they have the cluster file, named or where it usually lies.
+/// Returns the cluster for an operator's command, which needs the cluster file: named, or in its usual place.
+///
+/// # Errors
+/// As [`group`], and 78 if there is no cluster file.
 pub fn own_group(flags: GroupFlags, matches: &ArgMatches) -> Result<Group, Failure> {
     let named = flags.data_dir.is_some();
     let data_dir = or_default(flags.data_dir.clone());
@@ -134,14 +141,14 @@ pub fn own_group(flags: GroupFlags, matches: &ArgMatches) -> Result<Group, Failu
     match found {
         Some(file) => Ok(Group { keys: file.keys(), ..group }),
         None => {
-            let message = "this is for those who run the group, and they have its cluster file: name it with \
-                           --cluster-file, or its folder with --data-dir";
+            let message = "this command needs the cluster file: pass it with --cluster-file, or its folder with \
+                           --data-dir";
             Err(Failure::new(Exit::Configuration, message))
         }
     }
 }
 
-/// Where the cluster file is: as named, else in the data folder, else where systemd puts what a unit is given.
+/// Returns the path of the cluster file: as named, else in the data folder, else in systemd's credentials folder.
 pub fn path_of_cluster_file(named: Option<PathBuf>, data_dir: &Path) -> PathBuf {
     let credential = || Some(ClusterFile::path_in(Path::new(&std::env::var_os(CREDENTIALS)?)));
     let in_folder = ClusterFile::path_in(data_dir);
@@ -152,13 +159,14 @@ pub fn path_of_cluster_file(named: Option<PathBuf>, data_dir: &Path) -> PathBuf 
     }
 }
 
-/// A board's own cluster file, for those who may read it and named nothing else. Never for a server: one that was started in
-/// the wrong folder would come back as a member that has lost its store.
+/// Reads the cluster file of the installed package, if this user may. Commands use it if no other cluster is named.
+/// Servers never do: a server started in the wrong folder would come back as a member that has lost its store.
 fn installed() -> Result<Option<ClusterFile>, Failure> {
     ClusterFile::read_if_allowed(Path::new(INSTALLED))
 }
 
-/// The same for who asks and runs nothing: else this board's own.
+/// Returns the path of the cluster file as [`path_of_cluster_file`] does, else that of the installed package. For commands
+/// that are not servers.
 pub fn path_to_ask(named: Option<PathBuf>, data_dir: Option<PathBuf>) -> PathBuf {
     let anywhere = named.is_none() && data_dir.is_none();
     let usual = path_of_cluster_file(named, &or_default(data_dir));

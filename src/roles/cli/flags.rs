@@ -1,9 +1,9 @@
-//! The first stage of the command line: what can be typed, as it was typed.
+//! First stage of the command line: the raw flags, as clap parses them.
 //!
-//! Only shapes and ranges are checked here. Defaults that depend on anything (a number, a folder, a file) and
-//! everything that two flags say about each other come in the second stage, `cli`.
+//! Only shapes and ranges are checked here. Defaults that depend on other flags or on files, and conflicts between
+//! flags, belong to the second stage, `cli`.
 //!
-//! No flag names its environment variable: [`command`] gives every flag its `RIBBIT_…`, so none can be without.
+//! No flag names its environment variable: [`command`] derives `RIBBIT_…` from the flag's name, so no flag can lack one.
 
 use super::backup_flags::{BackupFlags, RestoreFlags};
 use super::bench_flags::BenchFlags;
@@ -28,19 +28,21 @@ use ribbit_ui::version;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What a backend lets one account write in a minute, and the least it can be told.
+/// Default rate limit of a backend: writes per account and minute.
 pub const POSTS_PER_MINUTE: u32 = 60;
+/// Lowest rate limit that can be configured.
 pub const POSTS_PER_MINUTE_MIN: u32 = 6;
-/// More are as many as come.
+/// Highest rate limit that can be configured; 0 turns the limit off.
 pub const POSTS_PER_MINUTE_MAX: u32 = 1_000_000;
 
-/// Numbers that a member can have: its default port must exist.
+/// Highest member number: the default port is derived from it and must exist.
 pub const MEMBER_ID_MAX: u32 = 999;
 
-/// `EVICT_TICKS`, as it is typed.
+/// Default interval between heartbeats.
 const HEARTBEAT: &str = "1s";
+/// Default of `--evict-after`; equals `replica::limits::EVICT_TICKS`, which a test checks.
 pub const EVICT_AFTER: &str = "10s";
-/// What a small card can spare.
+/// Default disk quota of a member, sized for a small SD card.
 pub const DISK_QUOTA: &str = "2GiB";
 
 /// A small social network that survives pulled plugs.
@@ -48,10 +50,10 @@ pub const DISK_QUOTA: &str = "2GiB";
 #[command(name = "ribbit", version = version::SHORT, long_version = version::LONG)]
 #[command(arg_required_else_help = true, after_help = help::ROOT)]
 pub struct Flags {
-    /// Take flags that are not given from this file of lines like RIBBIT_LISTEN=0.0.0.0:9000
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    /// Read flags from a file with lines such as RIBBIT_LISTEN=0.0.0.0:9000
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub config: Option<PathBuf>,
-    /// Stop when standard input ends: how `up` takes its children along, even when it is killed
+    /// Stop at the end of standard input; `up` uses this so that its children end with it, even if it is killed
     #[arg(long, global = true, hide = true)]
     pub supervised: bool,
     #[command(subcommand)]
@@ -60,128 +62,128 @@ pub struct Flags {
 
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Run a whole group on this machine, to try it out
+    /// Run a complete cluster on this machine
     #[command(after_help = help::UP)]
     Up(UpFlags),
-    /// See for yourself what survives what: two scenes, played on this machine, each claim checked
+    /// Demonstrate crash recovery or failover on this machine
     #[command(after_help = DEMO_HELP)]
     Demo(DemoFlags),
-    /// Make the cluster file that every board gets a copy of
+    /// Create the cluster file of a new cluster
     #[command(after_help = help::INIT)]
     Init(InitFlags),
-    /// Keep the data, serve people, vote
+    /// Run a backend: stores the data, serves clients, votes
     #[command(after_help = help::BACKEND)]
     Backend(BackendFlags),
-    /// Keep a standby copy, vote, serve no people
+    /// Run a coordinator: stores a standby copy, votes, serves no clients
     #[command(after_help = help::COORDINATOR)]
     Coordinator(CoordinatorFlags),
-    /// Give people one stable address, and share them out over the backends; or ask where to go
+    /// Run a balancer, or query a running one
     #[command(after_help = help::BALANCER)]
     Balancer(BalancerFlags),
-    /// What people use: croaks, friends and messages in a terminal, or a word at a time in scripts
+    /// Read and write croaks and messages in a terminal or a script, or serve the web pages
     #[command(after_help = help::CLIENT)]
     Client(ClientFlags),
-    /// Look after people's accounts: for those who run the group
+    /// Manage user accounts (operators only)
     #[command(subcommand)]
     User(UserVerbFlags),
-    /// Show who is there, who leads, and how many more may be lost
+    /// Show the members, the leader and how many failures the cluster tolerates
     #[command(after_help = help::STATUS)]
     Status(StatusFlags),
-    /// Watch the group in a terminal, drawn anew every second
+    /// Show a live view of the cluster, updated every second
     #[command(after_help = help::WATCH)]
     Watch(WatchFlags),
-    /// Tell whether the group is well, in words and by exit code
+    /// Check the cluster's health and report it as text and exit code
     #[command(after_help = help::HEALTH)]
     Health(StatusFlags),
-    /// Look at this board, and from it at the others: what is wrong, and what to type
+    /// Diagnose this machine and its connections to the cluster
     #[command(after_help = doctor_flags::HELP)]
     Doctor(DoctorFlags),
-    /// Show everything that is known of each member
+    /// Show all details of each member
     #[command(after_help = help::MEMBERS)]
     Members(StatusFlags),
-    /// Let a member go, or keep it from voting
+    /// Remove, drain or undrain a member
     #[command(subcommand)]
     Member(MemberVerb),
-    /// Let another backend lead
+    /// Transfer leadership to another backend
     #[command(after_help = help::TRANSFER)]
     Transfer(NameFlags),
-    /// Walk the lock namespace: files, folders, locks and who holds them
+    /// Browse and change the lock namespace: folders, files and locks
     #[command(after_help = SHELL_HELP)]
     Shell(ShellFlags),
     /// Run a command while holding a lock
     #[command(after_help = LOCK_HELP)]
     Lock(LockFlags),
-    /// Keep everything in a file, as it is at one moment, while people go on writing
+    /// Write a consistent backup to a file, without stopping writes
     #[command(after_help = help::BACKUP)]
     Backup(BackupFlags),
-    /// Begin a new cluster with what a backup holds
+    /// Create a new cluster from a backup
     #[command(after_help = help::RESTORE)]
     Restore(RestoreFlags),
-    /// Compare what the members have, row by row
+    /// Compare the data of all members, row by row
     #[command(after_help = help::VERIFY)]
     Verify(StatusFlags),
-    /// Show the public key, by which people's programs know the servers
+    /// Print the cluster's public key
     #[command(after_help = help::KEY)]
     Key(KeyFlags),
-    /// Make a certificate for the pages, so that they are encrypted
+    /// Create a TLS certificate for the web pages
     #[command(after_help = help::WEB_CERT)]
     WebCert(CertFlags),
-    /// Found a new history on what one member's store holds: the last resort
+    /// Rebuild the cluster from one member's store, as a last resort
     #[command(after_help = help::RECOVER)]
     Recover(RecoverFlags),
-    /// Let the shell complete commands and flags
+    /// Print a shell completion script
     #[command(after_help = completions::HELP)]
     Completions(CompletionsFlags),
     /// Print the manual page
     #[command(after_help = help::MAN)]
     Man,
-    /// Measure a running group; leaves accounts and croaks of its own behind
+    /// Benchmark a running cluster; creates accounts and croaks
     #[command(after_help = help::BENCH)]
     Bench(BenchFlags),
 }
 
 #[derive(Debug, Subcommand)]
 pub enum MemberVerb {
-    /// Let a member go for good; waits until it has gone
+    /// Remove a member for good and wait until it is gone
     #[command(after_help = help::REMOVE)]
     Remove(RemoveFlags),
-    /// Let a member learn and not vote, before its board is taken away for a while; waits until it does
+    /// Make a voter a learner and wait until it is one
     #[command(after_help = help::DRAIN)]
     Drain(NameFlags),
-    /// Let a drained member vote again, once there is a seat for it
+    /// Allow a drained member to vote again
     #[command(after_help = help::UNDRAIN)]
     Undrain(NameFlags),
 }
 
 #[derive(Debug, Args)]
 pub struct UpFlags {
-    /// How many backends, 1 to 7
+    /// Number of backends, 1 to 7
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u32).range(1..=7))]
     pub backends: u32,
-    /// How many coordinators, 0 to 5
+    /// Number of coordinators, 0 to 5
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = value_parser!(u32).range(0..=5))]
     pub coordinators: u32,
-    /// Where browsers come in; port 0 takes a free one
+    /// Listen address of the web pages; port 0 picks a free port
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080", value_parser = address::listen)]
     pub web: String,
-    /// Where everything is kept [default: ribbit-data]
+    /// Folder for all data [default: ribbit-data]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Whether what dies is started again
+    /// Whether to restart a process that exits
     #[arg(long, value_enum, default_value = "always")]
     pub restart: RestartFlag,
-    /// A voter that is silent for this long gives its seat to a learner, if there is one
+    /// Replace a voter that has been silent for this long, 1s to 10m, if a learner can take its seat
     #[arg(long, value_name = "TIME", default_value = EVICT_AFTER, value_parser = typed::evict_after)]
     pub evict_after: Duration,
-    /// Disk that a member's files may take; then new accounts, friends and croaks are refused, and so they are when
-    /// less than 64 MiB are free
+    /// Disk quota of a member, at least 64KiB; when it is exceeded, or less than 64 MiB of the disk are free, new
+    /// accounts, follows and croaks are refused
     #[arg(long, value_name = "SIZE", default_value = DISK_QUOTA, value_parser = typed::disk_quota)]
     pub disk_quota: u64,
-    /// How many croaks, messages and friends one account may write in a minute, at least 6; 0 is as many as come
-    /// [default: 60, with --ephemeral as many as come]
+    /// Rate limit per account: croaks, messages and follows per minute, at least 6; 0 means no limit [default: 60,
+    /// with --ephemeral 0]
     #[arg(long, value_name = "N", value_parser = typed::posts_per_minute)]
     pub posts_per_minute: Option<u32>,
-    /// Keep everything in a temporary folder that is removed at the end
+    /// Keep all data in a temporary folder that is removed on exit
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub ephemeral: bool,
 }
@@ -194,41 +196,43 @@ pub enum RestartFlag {
 
 #[derive(Debug, Args)]
 pub struct InitFlags {
-    /// What you call the cluster
+    /// Display name of the cluster
     #[arg(long, default_value = "ribbit")]
     pub name: String,
-    /// Where the coordinators will be, as every board reaches them
+    /// Addresses of the coordinators, as every machine reaches them
     #[arg(long, value_name = "HOST:PORT[,…]", required = true, value_delimiter = ',', value_parser = address::peer)]
     pub coordinator: Vec<String>,
-    /// Write cluster.ribbit in this folder [default: ribbit-data]
+    /// Write cluster.ribbit to this folder [default: ribbit-data]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Write this file instead
+    /// Write to this file instead
     #[arg(long, value_name = "FILE")]
     pub cluster_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub struct NodeFlags {
-    /// Which one it is, 1 to 999; no two of a role in a cluster share a number
+    /// Member number, 1 to 999; unique among the members of its role and region
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=MEMBER_ID_MAX as i64))]
     pub id: u32,
-    /// How often it says that it is there
+    /// Interval between heartbeats, 100ms to 60s
     #[arg(long, value_name = "TIME", default_value = HEARTBEAT, value_parser = typed::heartbeat)]
     pub heartbeat: Duration,
-    /// After so many missed beats a server counts as gone and its locks are let go; the leader's counts
+    /// Number of missed heartbeats, 2 to 100, after which a server counts as down and its locks are released; the
+    /// leader's setting applies
     #[arg(long, value_name = "N", default_value = "2", value_parser = value_parser!(u32).range(2..=100))]
     pub miss: u32,
     #[command(flatten)]
     pub founding: FoundFlags,
-    /// What to tell others instead of the address listened on
+    /// Address to announce to others, if they cannot use the listen address
     #[arg(long, value_name = "HOST:PORT", value_parser = address::peer)]
     pub advertise: Option<String>,
-    /// A voter that is silent for this long gives its seat to a learner, if there is one; the leader's counts
+    /// Replace a voter that has been silent for this long, 1s to 10m, if a learner can take its seat; the leader's
+    /// setting applies
     #[arg(long, value_name = "TIME", default_value = EVICT_AFTER, value_parser = typed::evict_after)]
     pub evict_after: Duration,
-    /// Disk that a member's files may take; then new accounts, friends and croaks are refused, and so they are when
-    /// less than 64 MiB are free
+    /// Disk quota of a member, at least 64KiB; when it is exceeded, or less than 64 MiB of the disk are free, new
+    /// accounts, follows and croaks are refused
     #[arg(long, value_name = "SIZE", default_value = DISK_QUOTA, value_parser = typed::disk_quota)]
     pub disk_quota: u64,
     #[command(flatten)]
@@ -237,7 +241,7 @@ pub struct NodeFlags {
 
 #[derive(Debug, Args)]
 pub struct BackendFlags {
-    /// How many croaks, messages and friends one account may write in a minute, at least 6; 0 is as many as come
+    /// Rate limit per account: croaks, messages and follows per minute, at least 6; 0 means no limit
     #[arg(long, value_name = "N", default_value_t = POSTS_PER_MINUTE, value_parser = typed::posts_per_minute)]
     pub posts_per_minute: u32,
     #[command(flatten)]
@@ -246,34 +250,34 @@ pub struct BackendFlags {
 
 #[derive(Debug, Args)]
 pub struct CoordinatorFlags {
-    /// How many clusters clients are spread over: a client's is its id modulo K, plus 1 [default: as it was, 1 at first]
+    /// Number of regions that clients are spread over: a client's region is its id modulo K, plus 1 [default:
+    /// unchanged, initially 1]
     #[arg(long, value_name = "K", value_parser = value_parser!(u32).range(1..=CLUSTERS_MAX as i64))]
     pub clusters: Option<u32>,
     #[command(flatten)]
     pub node: NodeFlags,
 }
 
-/// What backends, coordinators and balancers share.
+/// Flags shared by backends, coordinators and balancers.
 #[derive(Debug, Args)]
 pub struct ServerFlags {
-    /// The number of the cluster it serves; 1 is the home, where voters sit, others have all the data and no vote
+    /// Region of this server; voters are in region 1 only, members elsewhere have all data but no vote
     #[arg(long, value_name = "C", default_value = "1", value_parser = value_parser!(u32).range(1..=CLUSTERS_MAX as i64))]
     pub cluster: u32,
-    /// Where to listen; what is the default is said below
+    /// Listen address; see below for the default
     #[arg(long, value_name = "HOST:PORT", value_parser = address::listen)]
     pub listen: Option<String>,
-    /// The folder that holds the cluster file and each member's store in a folder of its name [default:
-    /// ribbit-data]
+    /// Folder of the cluster file and the members' stores [default: ribbit-data]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// The cluster file [default: cluster.ribbit in the data folder]
+    /// Cluster file [default: cluster.ribbit in the data folder]
     #[arg(long, value_name = "FILE")]
     pub cluster_file: Option<PathBuf>,
-    /// Addresses of web processes, and others behind which are many people: they are not limited as one; loopback is
-    /// among them
+    /// Addresses of web processes and other proxies that serve many users: not rate limited as a single client;
+    /// loopback is always included
     #[arg(long, value_name = "ADDR[/BITS]", value_delimiter = ',', value_parser = Network::parse)]
     pub trusted_proxies: Vec<Network>,
-    /// Where members may be found [default: the coordinators in the cluster file]
+    /// Addresses of members to contact first [default: the coordinators in the cluster file]
     #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', value_parser = address::peer)]
     pub coordinator: Vec<String>,
 }
@@ -291,23 +295,23 @@ pub struct BalancerFlags {
 
 #[derive(Debug, Subcommand)]
 pub enum BalancerVerb {
-    /// Ask a balancer which backend to read from; it counts you there until you leave
+    /// Ask for a backend to read from
     #[command(after_help = help::READ)]
     Read(ReadFlags),
-    /// Ask a balancer which backends may be written to, the leader first
+    /// Ask for the backends that accept writes, leader first
     #[command(after_help = help::WRITE)]
     Write(StatusFlags),
-    /// Tell a balancer that a backend is down; it looks for itself
+    /// Report that a backend is down; the balancer checks it
     #[command(after_help = help::DOWN)]
     Down(DownFlags),
-    /// Tell a balancer that a reader has gone
+    /// Report that a reader has left
     #[command(after_help = help::LEFT)]
     Left(LeftFlags),
 }
 
 #[derive(Debug, Args)]
 pub struct ReadFlags {
-    /// Your number, where you have one: your place is renewed, or moved if another backend has fewer clients
+    /// Client number from an earlier call: renews its assignment, or moves it to a backend with fewer clients
     #[arg(long, value_name = "N")]
     pub client: Option<u64>,
     #[command(flatten)]
@@ -316,7 +320,7 @@ pub struct ReadFlags {
 
 #[derive(Debug, Args)]
 pub struct DownFlags {
-    /// As the balancer named it
+    /// Address of the backend, as printed by the balancer
     #[arg(value_name = "HOST:PORT", value_parser = address::peer)]
     pub address: String,
     #[command(flatten)]
@@ -325,51 +329,51 @@ pub struct DownFlags {
 
 #[derive(Debug, Args)]
 pub struct LeftFlags {
-    /// The number that `read` has shown, or that you gave it
+    /// Client number that `read` printed or was given
     #[arg(value_name = "CLIENT")]
     pub client: u64,
     #[command(flatten)]
     pub asking: StatusFlags,
 }
 
-/// How a command finds the group it talks to.
+/// Flags that select the cluster a command talks to.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Which group")]
+#[command(next_help_heading = "Cluster options")]
 pub struct GroupFlags {
-    /// The group that runs on this folder of this machine [default: ribbit-data]
+    /// Use the cluster in this data folder [default: ribbit-data]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// The group of this cluster file
+    /// Use the cluster of this cluster file
     #[arg(long, value_name = "FILE")]
     pub cluster_file: Option<PathBuf>,
-    /// The group that is reached here
+    /// Use the cluster at these addresses of balancers or members
     #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', value_parser = address::peer)]
     pub server: Vec<String>,
-    /// What its servers are known by, as `ribbit key` shows it on a board; not needed where the cluster file is [default:
-    /// the key that they have when they are met first]
+    /// Public key of the cluster, as printed by `ribbit key`; not needed with a cluster file [default: the key seen
+    /// on the first connection]
     #[arg(long, value_name = "KEY")]
     pub public_key: Option<PublicKey>,
 }
 
 #[derive(Debug, Args)]
 pub struct KeyFlags {
-    /// The folder that holds the cluster file [default: ribbit-data]
+    /// Folder of the cluster file [default: ribbit-data]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// The cluster file [default: cluster.ribbit in the data folder]
+    /// Cluster file [default: cluster.ribbit in the data folder]
     #[arg(long, value_name = "FILE")]
     pub cluster_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub struct ClientServerFlags {
-    /// Ask for this client instead of the one that is kept in the data folder
+    /// Client id [default: the one saved in the data folder]
     #[arg(long, value_name = "N")]
     pub id: Option<u64>,
-    /// The server that was used before [default: as it was told last]
+    /// Server that this client used before [default: the last answer]
     #[arg(long, value_name = "HOST:PORT", value_parser = address::peer)]
     pub before: Option<String>,
-    /// For scripts
+    /// Print JSON
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub json: bool,
     #[command(flatten)]
@@ -378,7 +382,7 @@ pub struct ClientServerFlags {
 
 #[derive(Debug, Args)]
 pub struct StatusFlags {
-    /// For scripts
+    /// Print JSON
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub json: bool,
     #[command(flatten)]
@@ -387,7 +391,7 @@ pub struct StatusFlags {
 
 #[derive(Debug, Args)]
 pub struct WatchFlags {
-    /// One look, and no more
+    /// Print the view once and exit
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub once: bool,
     #[command(flatten)]
@@ -396,7 +400,7 @@ pub struct WatchFlags {
 
 #[derive(Debug, Args)]
 pub struct NameFlags {
-    /// Which one, like backend-2 or coordinator-1
+    /// Member, such as backend-2 or coordinator-1
     #[arg(value_parser = typed::member)]
     pub name: MemberName,
     #[command(flatten)]
@@ -405,7 +409,7 @@ pub struct NameFlags {
 
 #[derive(Debug, Args)]
 pub struct RemoveFlags {
-    /// Even if it is alive
+    /// Remove the member even if it is running
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub yes: bool,
     #[command(flatten)]
@@ -414,21 +418,21 @@ pub struct RemoveFlags {
 
 #[derive(Debug, Args)]
 pub struct RecoverFlags {
-    /// A member's folder, or a copy of one; it is only read
+    /// Folder of a member's store, or a copy of it; it is only read
     #[arg(long, value_name = "FOLDER")]
     pub from: PathBuf,
-    /// Which backend is to have it, 1 to 999; it must have no store yet
+    /// Number of the backend to create, 1 to 999; it must not have a store yet
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=MEMBER_ID_MAX as i64))]
     pub id: u32,
-    /// The folder that holds the cluster file and each member's store [default: ribbit-data]
+    /// Folder of the cluster file and the members' stores [default: ribbit-data]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// The cluster file [default: cluster.ribbit in the data folder]
+    /// Cluster file [default: cluster.ribbit in the data folder]
     #[arg(long, value_name = "FILE")]
     pub cluster_file: Option<PathBuf>,
 }
 
-/// The whole command line, every flag with its environment variable.
+/// Returns the complete command line, with an environment variable for every flag.
 pub fn command() -> clap::Command {
     with_environment(Flags::command())
 }
@@ -457,18 +461,18 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_is_valid() {
         command().debug_assert();
     }
 
     #[test]
-    fn the_default_of_evictions_is_that_of_the_replica() {
+    fn the_default_of_evict_after_is_that_of_the_replica() {
         use ribbit_replica::limits::{EVICT_TICKS, TICK_MS};
         assert_eq!(typed::evict_after(EVICT_AFTER), Ok(Duration::from_millis(EVICT_TICKS * TICK_MS)));
     }
 
     #[test]
-    fn every_flag_has_an_environment_variable_and_words() {
+    fn every_flag_has_an_environment_variable_and_help() {
         let mut count = 0;
         walk(&command(), &mut |command, arg| {
             assert!(arg.get_help().is_some(), "{}: {arg}", command.get_name());
@@ -483,14 +487,14 @@ mod tests {
 
     #[test]
     fn every_command_shows_examples() {
-        fn look(path: &str, command: &clap::Command) {
+        fn check(path: &str, command: &clap::Command) {
             let mut inner = command.get_subcommands().peekable();
             if inner.peek().is_none() {
                 let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
                 assert!(help.contains(path), "{path}");
             }
-            inner.for_each(|inner| look(&format!("{path} {}", inner.get_name()), inner));
+            inner.for_each(|inner| check(&format!("{path} {}", inner.get_name()), inner));
         }
-        look("ribbit", &command());
+        check("ribbit", &command());
     }
 }

@@ -1,33 +1,42 @@
-//! What stands under the flags in `--help`: examples, and what cannot be said in a line.
+//! Text below the flags in `--help`: examples, and everything that does not fit in one line.
 
 pub(super) const ROOT: &str = "\
-Try it out:
-  ribbit up        a whole group on this machine, http://127.0.0.1:8080
-  ribbit status    who is there, and how many more may be lost
-  ribbit demo persistence    everything off while messages wait, then on
+Getting started:
+  ribbit up                  Run a cluster here; pages on http://127.0.0.1:8080
+  ribbit status              Show its members and how many failures it tolerates
+  ribbit demo persistence    Watch it recover from a complete power cut
 
-Every flag may also stand in the environment or in the --config file, under
-the name shown with it. A flag counts before the environment, the environment
-before the file.
+Every flag can also be set by the environment variable shown with it, or in the
+--config file under the same name. Precedence: flag, environment, file, default.
 
-Exit codes: 0 fine, 1 refused, 2 wrong usage, 3 nobody reachable,
-4 not logged in, 5 degraded, 74 disk full or failing, 75 a lock was lost,
-78 wrong configuration, or somebody has to look first.";
+Exit codes:
+  0   success
+  1   refused
+  2   wrong usage
+  3   no server reachable
+  4   not logged in
+  5   degraded
+  74  disk full or failing
+  75  lock lost
+  78  wrong configuration, or an operator has to act before a restart";
 
 pub(super) const UP: &str = "\
 Examples:
-  ribbit up                                 three backends, two coordinators
-  ribbit up --backends 1 --coordinators 0   the smallest
-  ribbit up --web 127.0.0.1:0 --ephemeral   leave nothing behind, take any port
-  ribbit up --restart never                 what dies stays dead until you start it
+  ribbit up                                 Three backends, two coordinators
+  ribbit up --backends 1 --coordinators 0   The smallest cluster
+  ribbit up --web 127.0.0.1:0 --ephemeral   Any free port, no data left behind
+  ribbit up --restart never                 Do not restart processes that exit
 
-Ctrl-C stops everything. What is in the data folder stays.";
+Ctrl-C stops all processes. The data folder is kept, and the next `ribbit up`
+continues with it.";
 
 pub(super) const KEY: &str = "\
-It is no secret. A laptop or a web process that has no cluster file is told it:
+The public key is not secret. Clients and web processes without a cluster file
+use it to authenticate the servers:
   ribbit client web --server board1:8081 --public-key $(ssh board1 ribbit key)
-Without it they trust the servers that they meet first, and refuse any other
-key from then on.";
+
+Without it, they trust the key of the first server they connect to and refuse
+any other key from then on.";
 
 pub(super) const WEB_CERT: &str = "\
 Examples:
@@ -35,20 +44,22 @@ Examples:
   ribbit client web --listen 0.0.0.0:8443 --tls-cert web.pem --tls-key web.key
   ribbit web-cert --renew board1 board1.local 192.168.7.1 && kill -HUP PID
 
-It is of no authority: browsers ask about it once, on each device. It says until
-when it is valid, and the log of the pages does so two weeks before.";
+The certificate is self-signed: each browser asks once whether to accept it. The
+command prints the expiry date. `ribbit client web` logs a warning two weeks
+before it.";
 
 pub(super) const INIT: &str = "\
 Examples:
   ribbit init --name frogs --coordinator board1:9000,board2:9001
   ribbit init --coordinator 10.0.0.4:9000 --cluster-file frogs.ribbit
 
-The file holds the cluster's key: copy it to every board by a way that nobody
-else can read.";
+The file contains the cluster's secret key. Copy it to every machine of the
+cluster over an encrypted connection, such as scp.";
 
 pub(super) const BACKEND: &str = "\
-Listens on 0.0.0.0:10000+N, or where `up` had it if the data folder is one of
-`up`: so the last example brings back what died under `ribbit up`.
+Default listen address: 0.0.0.0:10000+N. In a data folder of `ribbit up`, the
+address that `up` assigned to this member; the last example below restarts a
+backend that died under `ribbit up`.
 
 Examples:
   ribbit backend --id 2
@@ -56,53 +67,53 @@ Examples:
   ribbit backend --id 2 --data-dir ribbit-data";
 
 pub(super) const COORDINATOR: &str = "\
-Listens on the port that the cluster file gives its address, the Nth, and tells
-others that address; where the file has none, on 0.0.0.0:8999+N. Or where `up`
-had it if the data folder is one of `up`.
+Coordinator N announces the Nth coordinator address of the cluster file and
+listens on that address's port. If the file has no such address, it listens on
+0.0.0.0:8999+N. In a data folder of `ribbit up`, it listens where `up` did.
 
 Examples:
-  ribbit coordinator --id 1 --found      the first start of a new group, once
-  ribbit coordinator --id 1 --found-only the same, and ends: ribbit-found@1.service
-  ribbit coordinator --id 1              every start after it
+  ribbit coordinator --id 1 --found        First start of a new cluster, once
+  ribbit coordinator --id 1 --found-only   The same, then exit
+  ribbit coordinator --id 1                Every later start
   ribbit coordinator --id 2 --coordinator board1:9000";
 
 pub(super) const BALANCER: &str = "\
-Listens on 0.0.0.0:8081, or where `up` had it if the data folder is one of
-`up`.
+Default listen address: 0.0.0.0:8081. In a data folder of `ribbit up`, the
+address of its balancer.
 
-With --floating it also holds an address: of all balancers that name it, the one
-that holds the lock /floating/ADDR has it on its interface and tells the
-neighbours so; when it dies, the next one has both within three seconds. IPv4
-only. It needs CAP_NET_ADMIN and CAP_NET_RAW, and an address that no other
-machine uses and no DHCP server gives away.
+With --floating, the balancers that share an IPv4 address elect a holder with
+the lock /floating/ADDR. The holder adds the address to its interface and
+announces it to the network. If the holder fails, another balancer takes over
+within three seconds. This requires CAP_NET_ADMIN and CAP_NET_RAW, and an
+address that no other machine uses and no DHCP server assigns.
 
 Examples:
   ribbit balancer
   ribbit balancer --listen 0.0.0.0:9090 --coordinator board1:9000,board2:9001
   ribbit balancer --floating 192.168.1.50/24 --interface eth0
-  ribbit balancer read        ask the one that runs, as programs can";
+  ribbit balancer read        Query a running balancer";
 
 pub(super) const READ: &str = "\
 Examples:
   ribbit balancer read
   ribbit balancer read --client 17 --json --server board1:8081
 
-You count as a client of that backend for a minute, or until you say `ribbit
-balancer left`: ask again to stay. Exits 3 when no backend serves people.";
+The assignment lasts for one minute. Ask again to renew it, or end it with
+`ribbit balancer left`. Exits 3 if no backend serves clients.";
 
 pub(super) const WRITE: &str = "\
 Examples:
   ribbit balancer write
   ribbit balancer write --json --server board1:8081
 
-Exits 1 while nobody leads, 3 when no backend serves people.";
+Exits 1 while there is no leader, 3 if no backend serves clients.";
 
 pub(super) const DOWN: &str = "\
 Examples:
   ribbit balancer down board2:10002
 
-A backend that answers the balancer stays in use: a wrong report changes
-nothing, and exits 1.";
+A backend that still answers the balancer stays in use: the report is rejected
+and the exit code is 1.";
 
 pub(super) const LEFT: &str = "\
 Examples:
@@ -110,25 +121,31 @@ Examples:
 
 pub(super) const CLIENT: &str = "\
 Examples:
-  ribbit client                          talk: a prompt with history and completion
+  ribbit client                          Interactive, with history and completion
   ribbit client -u ada --server board1:8081
   ribbit client create ada
   ribbit client post Rain, at last
   ribbit client feed --follow
 
-Exit codes: 1 refused, 2 wrong usage, 3 nobody answers, 4 not logged in.
-With --json results are one JSON object a line; fields are only ever added.";
+Exit codes: 1 refused, 2 wrong usage, 3 no server reachable, 4 not logged in.
+With --json, results are printed as one JSON object per line; later versions may
+add fields, but do not remove or rename any.";
 
 pub(super) const LOGIN: &str = "\
 Examples:
   ribbit client login ada
   ribbit client login ada --server board1:8081 < password-file
 
-The session is kept in $XDG_CONFIG_HOME/ribbit or ~/.config/ribbit, readable by
-you alone, one for each cluster, whichever address it is reached at. A password
-is never taken from an argument or from the environment, where others see it.";
+The password is asked for at a terminal; otherwise it is the first line of
+standard input. It is never taken from an argument or an environment variable,
+which other users of the machine can see.
+
+The session is saved in $XDG_CONFIG_HOME/ribbit or ~/.config/ribbit, readable by
+you only. There is one session per cluster, valid at every address of it.";
 
 pub(super) const LOGOUT: &str = "\
+Ends the session on the cluster and removes it from this machine.
+
 Examples:
   ribbit client logout";
 
@@ -143,33 +160,35 @@ Examples:
   uptime | ribbit client post
   ribbit client post --json -- '--text that begins with a dash'   {\"id\":N}
 
-Whatever dies meanwhile, it is done once. Exits 3 when nobody answers; then it
-says whether it may have been done.";
+Retries are idempotent: a croak is posted at most once, even if a server fails
+meanwhile. Exits 3 if no server is reachable; the message then says whether the
+croak may have been posted.";
 
 pub(super) const FEED: &str = "\
 Examples:
   ribbit client feed --limit 50
-  ribbit client feed --before 1234       older ones
+  ribbit client feed --before 1234       Older croaks
   ribbit client feed --follow --json | while read -r croak; do …; done
 
-With --json one line a croak:
+With --json, one line per croak; time is null if the server had no clock:
   {\"id\":N,\"author\":{\"account\":N,\"username\":\"…\",\"name\":\"…\"},\"text\":\"…\",
-   \"time\":\"2026-07-01T09:05:00Z\"}    null where a board had no clock";
+   \"time\":\"2026-07-01T09:05:00Z\"}";
 
 pub(super) const DM: &str = "\
 Examples:
   ribbit client dm bob are you there?
   ribbit client dm bob --json < letter   {\"id\":N,\"to\":\"bob\",\"fate\":\"saved\"}
 
-Saved means: on a majority of the servers' disks, waiting for bob.";
+\"saved\" means that a majority of the servers have the message on disk and bob
+has not received it yet.";
 
 pub(super) const INBOX: &str = "\
 Examples:
-  ribbit client inbox                    what waits to be read; then it was read
-  ribbit client inbox --keep --json
-  ribbit client inbox bob --limit 50
+  ribbit client inbox                    Show unread messages, mark them as read
+  ribbit client inbox --keep --json      Leave them unread
+  ribbit client inbox bob --limit 50     Show the conversation with bob
 
-With --json one line a message; from or to is null when they were deleted:
+With --json, one line per message; from or to is null if the account was deleted:
   {\"id\":N,\"from\":{\"account\":N,\"username\":\"…\",\"name\":\"…\"},\"to\":{…},
    \"text\":\"…\",\"time\":…,\"fate\":\"saved\" or \"delivered\" or \"read\"}";
 
@@ -188,7 +207,7 @@ Examples:
   ribbit client people 'b*' --only followers
   ribbit client people --only friends --json
 
-With --json one line a person:
+With --json, one line per person:
   {\"account\":N,\"username\":\"…\",\"name\":\"…\",\"followed\":true,\"follows\":false}";
 
 pub(super) const UNCROAK: &str = "\
@@ -201,8 +220,8 @@ Examples:
   ribbit client profile --email ada@pond";
 
 pub(super) const PASSWD: &str = "\
-Where standard input is no terminal, its first line is the password of now, its
-second one the new one.
+If standard input is not a terminal, its first line is the current password and
+its second line the new one.
 
 Examples:
   ribbit client passwd";
@@ -222,11 +241,13 @@ Examples:
   ribbit client export > me.json
   ribbit client export --output me.json
 
-One object: ribbit_export (1), account, friends, followers, sessions, croaks,
-messages; croaks and messages as `feed --json` and `inbox --json` show them,
-croaks newest first, messages talk by talk.";
+Writes one JSON object: ribbit_export (1), account, friends, followers, sessions,
+croaks, messages. Croaks and messages have the fields of `feed --json` and
+`inbox --json`. Croaks are ordered newest first, messages by conversation.";
 
 pub(super) const DELETE: &str = "\
+Asks for your password. This cannot be undone.
+
 Examples:
   ribbit client delete
   ribbit client delete < password-file";
@@ -239,15 +260,18 @@ Examples:
      \"suspended\":false,\"sessions\":N}";
 
 pub(super) const USER_PASSWD: &str = "\
+The new password is asked for at a terminal; otherwise it is the first line of
+standard input.
+
 Examples:
   ribbit user passwd ada
   ribbit user passwd ada < password-file";
 
 pub(super) const USER_SUSPEND: &str = "\
-Examples:
-  ribbit user suspend bob
+A suspended user cannot log in. `ribbit user resume bob` lifts the suspension.
 
-`ribbit user resume bob` lets them log in again.";
+Examples:
+  ribbit user suspend bob";
 
 pub(super) const USER_RESUME: &str = "\
 Examples:
@@ -256,7 +280,7 @@ Examples:
 pub(super) const USER_DELETE: &str = "\
 Examples:
   ribbit user delete bob
-  ribbit user delete bob --yes           in a script";
+  ribbit user delete bob --yes           In a script";
 
 pub(super) const USER_UNCROAK: &str = "\
 Examples:
@@ -268,8 +292,9 @@ Examples:
   ribbit user registration open";
 
 pub(super) const CLIENT_SERVER: &str = "\
-A client asks for its id once; it is kept in the data folder, in the file
-`client`. Its own cluster is its id modulo the number of clusters, plus 1.
+The first call requests a client id and saves it in the data folder, in the file
+`client`. The client's region is its id modulo the number of regions, plus 1. If
+no server of that region is available, a server of the next region is chosen.
 
 Examples:
   ribbit client server
@@ -281,13 +306,12 @@ Examples:
   ribbit client web --listen 0.0.0.0:8080 --server board1:8081
   ribbit client web --listen 0.0.0.0:8443 --tls-cert web.pem --tls-key web.key
   ribbit client web --trusted-proxies 127.0.0.1 --host frogs.example.org
+  ribbit client web --listen 0.0.0.0:443 --http 0.0.0.0:80 \\
+    --tls-cert web.pem --tls-key web.key
 
-  ribbit client web --listen 0.0.0.0:443 --http 0.0.0.0:80 --tls-cert web.pem \\
-    --tls-key web.key
-
-`ribbit web-cert` makes a certificate for names on your own network. After a new one
-was written to the same files: kill -HUP. Without HTTPS whoever is on the network can
-read what people type; the pages say so.";
+The web process stores no data. Without HTTPS, everyone on the network can read
+what users type; the pages warn about it. `ribbit web-cert` creates a certificate
+for names on your own network. Send SIGHUP after replacing the files.";
 
 pub(super) const STATUS: &str = "\
 Examples:
@@ -295,68 +319,74 @@ Examples:
   ribbit status --json --server board1:10001
   ribbit status --cluster-file frogs.ribbit
 
-Exits 0 whenever anybody answers, 3 when nobody does.";
+Exits 0 if a member answers, 3 if none does.";
 
 pub(super) const WATCH: &str = "\
 Examples:
   ribbit watch
   ribbit watch --once --server board1:8081
-  ribbit watch | tee frogs.log        lines are appended where there is no terminal
+  ribbit watch | tee frogs.log        Without a terminal, lines are appended
 
-BEAT says when a member last answered, LEASE whether the leader has heard it
-lately. Ends on Ctrl-C and at the end of its input.";
+BEAT is the time since a member last answered. LEASE shows whether the leader
+has received its heartbeats recently. Ctrl-C or end of input stops it.";
 
 pub(super) const HEALTH: &str = "\
 Examples:
   ribbit health
   ribbit health --json --server board1:8081
-  ribbit health || echo look at the frogs | mail club@example.org
+  ribbit health || echo 'check the cluster' | mail club@example.org
 
-Exits 0 when all is well, 5 when it works but somebody should look (a member
-is missing or behind, a disk is full, nothing more may be lost), 3 when it is
-down (nobody answers, nobody leads, or no backend serves people).";
+Exit codes:
+  0  healthy
+  5  degraded: a member is missing or behind, a disk is full, or the cluster
+     tolerates no further failure
+  3  down: no member answers, there is no leader, or no backend serves clients";
 
 pub(super) const MEMBERS: &str = "\
 Examples:
   ribbit members
   ribbit members --json --data-dir ribbit-data
 
-A voter decides what is written, a learner has all the same data and no say.
-A Raft id is one life of a member: who comes back with nothing gets another.";
+A voter counts towards the quorum. A learner replicates all data but does not
+vote. A Raft id identifies one lifetime of a member: a member that returns with
+an empty store gets a new id.";
 
 pub(super) const REMOVE: &str = "\
 Examples:
-  ribbit member remove backend-3         it is dead and does not come back
-  ribbit member remove backend-3 --yes   it is alive; its process then ends
+  ribbit member remove backend-3         A dead member that will not return
+  ribbit member remove backend-3 --yes   A running member; its process exits
 
-A removed member that has its store still is not taken back: delete the folder
-of its name, and it joins as a new one.";
+A removed member that still has its store is not accepted back. Delete the
+member's folder to let it join as a new member.";
 
 pub(super) const DRAIN: &str = "\
 Examples:
   ribbit member drain backend-2
 
-It goes on serving people. `ribbit member undrain backend-2` takes it back.";
+Use this before taking a machine away for a while. The member keeps replicating
+and serving clients but does not vote. `ribbit member undrain backend-2` reverts it.";
 
 pub(super) const UNDRAIN: &str = "\
 Examples:
-  ribbit member undrain backend-2";
+  ribbit member undrain backend-2
+
+The member becomes a voter as soon as a voter seat is free.";
 
 pub(super) const TRANSFER: &str = "\
 Examples:
   ribbit transfer backend-2";
 
 pub(super) const RECOVER: &str = "\
-Only when the stores of a majority are gone for good. As long as they may come
-back, wait for them: what they acknowledged and FOLDER does not hold would be
-lost. Stop every member first, and take the FOLDER of the one that was last in
-sync (`ribbit status` shows what each has applied).
+Use this only if the stores of a majority are lost for good. If they may return,
+wait for them: every acknowledged write that FOLDER does not contain would be
+lost. Stop all members first, and choose the FOLDER of the member that was last
+in sync (`ribbit status` shows the index that each member has applied).
 
 Examples:
   ribbit recover --from ribbit-data/backend-3 --id 1
   ribbit recover --from /mnt/card/backend-2 --id 2 --data-dir ribbit-data
 
-It says what FOLDER holds, and what to do on the other boards.";
+Prints what FOLDER contains and what to do on the other machines.";
 
 pub(super) const BACKUP: &str = "\
 Examples:
@@ -364,9 +394,10 @@ Examples:
   ribbit backup --server board1:10001 /mnt/card/ribbit.backup
   ribbit backup - | ssh elsewhere 'cat > ribbit.backup'
 
-It holds everything that was acknowledged before it began. FILE is there once it
-is whole, for its owner alone, and takes the place of what had its name. No
-member's log and no keys are in it, but hashes of passwords are: keep it secret.";
+The backup contains every write acknowledged before it started; users can go on
+writing meanwhile. FILE appears when it is complete, readable by its owner only,
+and replaces an existing file. It contains no logs and no keys, but it contains
+password hashes: keep it secret.";
 
 pub(super) const RESTORE: &str = "\
 Examples:
@@ -374,18 +405,22 @@ Examples:
   ssh elsewhere 'cat ribbit.backup' | ribbit restore - --data-dir restored
   ribbit restore ribbit.backup --coordinator board1:9000,board2:9001
 
-A file that is damaged, cut off or foreign is refused before anything is made.
-Everybody has to log in again.";
+A damaged, truncated or foreign file is refused before anything is created.
+All users have to log in again.";
 
 pub(super) const VERIFY: &str = "\
 Examples:
   ribbit verify
   ribbit verify --json --server board1:8081
 
-Reads every row of every member that answers, as of one index, while people go
-on writing. Exits 0 when all are the same, 1 when not (the first row that differs
-is named), 5 when a member that answers could not be compared, 3 when nobody
-answers.";
+Reads every row of every reachable member at the same log index; users can go on
+writing meanwhile.
+
+Exit codes:
+  0  all members have the same data
+  1  members differ; the first differing row is shown
+  3  no member answers
+  5  a reachable member could not be compared";
 
 pub(super) const MAN: &str = "\
 Examples:
@@ -399,5 +434,6 @@ Examples:
   ribbit bench --op post --leader --clients 1
   ribbit bench --op lock --clients 16
 
-gap_max_ms is the longest time in which no client got an answer: kill the
-leader meanwhile to see it.";
+The benchmark creates accounts and croaks and does not delete them. gap_max_ms is
+the longest time in which no client received an answer: kill the leader during a
+run to measure failover.";

@@ -1,19 +1,19 @@
-//! `ribbit man`: the manual page, made of what `--help` says, so that the two never differ. Pure.
+//! `ribbit man`: the manual page, generated from the `--help` texts so that the two never differ. Pure.
 //!
-//! One page for all commands. The flags by which a command finds its group are the same everywhere, and stand once.
+//! One page covers all commands. The flags that select the cluster are the same for every command and appear once.
 
 use clap::{Arg, ArgAction, Command};
 use ribbit_ui::version;
 
-/// The heading of flags that many commands share.
-const SHARED: &str = "Which group";
+/// Help heading of the flags that many commands share.
+const SHARED: &str = "Cluster options";
 
-/// The page in roff, the language of `man`.
+/// Returns the manual page in roff, the language of `man`.
 pub fn page(mut command: Command) -> String {
     command.build();
     let mut page = Page::default();
     page.line(&format!(".TH RIBBIT 1 \"\" \"ribbit {}\" \"ribbit\"", version::SHORT));
-    // Names that can be typed are not torn apart.
+    // No hyphenation: command names must not be split.
     page.line(".nh\n.ad l");
     page.section("NAME");
     page.text(&format!("ribbit - {}", plain(command.get_about()).trim_end_matches('.').to_lowercase()));
@@ -21,10 +21,10 @@ pub fn page(mut command: Command) -> String {
     page.usage(&mut command);
     page.section("COMMANDS");
     page.commands(&mut command);
-    page.section("WHICH GROUP");
-    page.text("Commands that talk to a group find it by these.");
+    page.section("CLUSTER OPTIONS");
+    page.text("These flags select the cluster for all commands that talk to one.");
     page.shared(&command);
-    page.section("EVERYWHERE");
+    page.section("GLOBAL OPTIONS");
     command
         .get_arguments()
         .filter(|arg| arg.is_global_set() && !arg.is_hide_set())
@@ -32,7 +32,7 @@ pub fn page(mut command: Command) -> String {
     page.section("ENVIRONMENT AND EXIT CODES");
     page.verbatim(&plain(command.get_after_help()));
     page.section("SEE ALSO");
-    page.text("systemd.exec(5) on EnvironmentFile=, whose syntax --config reads.");
+    page.text("systemd.exec(5), EnvironmentFile=: the syntax of the --config file.");
     page.text
 }
 
@@ -51,13 +51,13 @@ impl Page {
         self.line(&format!(".SH {name}"));
     }
 
-    /// A paragraph.
+    /// Adds a paragraph.
     fn text(&mut self, text: &str) {
         self.line(".PP");
         text.lines().for_each(|line| self.line(&escaped(line)));
     }
 
-    /// Lines that stay as they are.
+    /// Adds lines without filling them.
     fn verbatim(&mut self, text: &str) {
         self.line(".PP");
         self.line(".nf");
@@ -99,7 +99,7 @@ impl Page {
         }
     }
 
-    /// The flags that many commands share, from the first command that has them.
+    /// Adds the shared flags, taken from the first command that has them.
     fn shared(&mut self, command: &Command) {
         let is_shared = |arg: &&Arg| arg.get_help_heading() == Some(SHARED);
         let has = |command: &&Command| command.get_arguments().any(|arg| is_shared(&arg));
@@ -126,13 +126,13 @@ impl Page {
     }
 }
 
-/// Not one that stands in a section of its own.
+/// Returns whether the argument is listed with its command and not in a shared section.
 fn is_own(arg: &Arg) -> bool {
     let of_clap = matches!(arg.get_id().as_str(), "help" | "version");
     !of_clap && !arg.is_global_set() && arg.get_help_heading() != Some(SHARED)
 }
 
-/// The default, the values that there are, and the variable, as `--help` shows them.
+/// Returns the default, the possible values and the environment variable, in the format of `--help`.
 fn remarks(arg: &Arg, takes_value: bool) -> String {
     let joined = |values: Vec<String>| values.join(",");
     let default =
@@ -150,8 +150,8 @@ fn plain(text: Option<&clap::builder::StyledStr>) -> String {
     text.map(ToString::to_string).unwrap_or_default()
 }
 
-/// As roff prints it: a line that begins with a dot would be a request, a dash might become a hyphen that cannot be typed,
-/// and what is not ASCII is read as several letters.
+/// Escapes a line for roff: a leading dot would start a request, a dash could become a typographic hyphen that cannot be
+/// pasted into a shell, and non-ASCII characters would be read byte by byte.
 fn escaped(line: &str) -> String {
     let mut escaped = String::with_capacity(line.len());
     for (at, c) in line.chars().enumerate() {
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn every_command_and_every_flag_is_in_the_page() {
-        fn look(command: &Command, page: &str) {
+        fn check(command: &Command, page: &str) {
             for inner in command.get_subcommands().filter(|it| it.get_name() != "help" && !it.is_hide_set()) {
                 if !inner.has_subcommands() {
                     let name = inner.get_bin_name().unwrap();
@@ -184,19 +184,19 @@ mod tests {
                 for long in inner.get_arguments().filter(|arg| !arg.is_hide_set()).filter_map(Arg::get_long) {
                     assert!(long == "help" || page.contains(&escaped(&format!("--{long}"))), "{long}");
                 }
-                look(inner, page);
+                check(inner, page);
             }
         }
         let mut command = command();
         let page = page(command.clone());
         command.build();
-        look(&command, &page);
-        assert_eq!(page.matches("What its servers are known by").count(), 1, "shared flags stand once");
+        check(&command, &page);
+        assert_eq!(page.matches("Public key of the cluster").count(), 1, "shared flags appear once");
         assert!(!page.contains("supervised"));
     }
 
     #[test]
-    fn nothing_in_a_text_is_a_request() {
+    fn text_never_becomes_a_roff_request() {
         assert_eq!(escaped(".so x"), "\\&.so x");
         assert_eq!(escaped("it's a-\\b"), "it\\(aqs a\\-\\eb");
         assert_eq!(escaped("a,…"), "a,\\[u2026]");

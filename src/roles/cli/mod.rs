@@ -1,22 +1,22 @@
-//! From what was typed to what a role is told: the second stage of the command line.
+//! Second stage of the command line: from raw flags to the validated options of a role.
 //!
 //! ```text
 //!   arguments ──┐
-//!   environment ┼─▶ flags (clap: shapes, ranges) ──▶ here: defaults, folders, contradictions ──▶ options
+//!   environment ┼─▶ flags (clap: shapes, ranges) ──▶ here: defaults, files, conflicts ──▶ options
 //!   --config ───┘
 //! ```
 //!
-//! Reads files (cluster file, ports file), writes nothing, opens no socket. A wrong command line is clap's error
-//! and exits 2; a wrong file is a [`Failure`] and exits 78.
+//! This stage reads files (cluster file, ports file), writes none and opens no socket. A wrong command line is an error
+//! of clap and exits 2. A wrong file is a [`Failure`] and exits 78.
 //!
-//! - [`flags`]: every flag, as clap reads it ([`tree_flags`]: of `shell` and `lock`, [`bench_flags`]: of `bench`,
-//!   [`backup_flags`]: of `backup`, [`client_flags`]: of `client`, [`user_flags`]: of `user`, [`web_flags`]: of `client web`,
-//!   [`found_flags`]: of who founds, [`floating_flags`]: of a balancer that holds an address, [`doctor_flags`]: of `doctor`,
-//!   [`demo_flags`]: of `demo`);
-//!   [`help`]: the examples under them; [`typed`]: values with a syntax of their own
-//! - [`completions`] and [`man`]: the same command line, told to shells and to `man`
+//! - [`flags`]: the raw flags, and in separate modules those of `shell` and `lock` ([`tree_flags`]), `bench`
+//!   ([`bench_flags`]), `backup`, `restore` and `verify` ([`backup_flags`]), `client` ([`client_flags`]), `user`
+//!   ([`user_flags`]), `client web` and `web-cert` ([`web_flags`]), `--found` ([`found_flags`]), a balancer's floating
+//!   address ([`floating_flags`]), `doctor` ([`doctor_flags`]) and `demo` ([`demo_flags`])
+//! - [`help`]: the examples in `--help`; [`typed`]: parsers of values such as times and sizes
+//! - [`completions`] and [`man`]: shell completion and the manual page, generated from the same flags
 //! - [`config`]: the KEY=VALUE file of `--config`
-//! - [`find_group`]: where the group is reached; [`server_options`]: what a server is told
+//! - [`find_group`]: locates the cluster; [`server_options`]: options of the servers
 
 pub mod backup_flags;
 pub mod bench_flags;
@@ -66,16 +66,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tree_flags::{LockFlags, ShellFlags};
 
-/// Where everything is kept unless told otherwise, by hand or by systemd.
+/// Default data folder, relative to the current directory, if neither a flag nor systemd names one.
 pub const DATA_DIR: &str = "ribbit-data";
-/// Where the package's units have the cluster file from, and what root asks on a board.
+/// Cluster file of the package's units. Commands run by root use it by default.
 pub const INSTALLED: &str = "/etc/ribbit/cluster.ribbit";
-/// Where the packages' units keep everything.
+/// Data folder of the packages' units.
 const STATE_DIR: &str = "/var/lib/ribbit";
-/// The folder of what systemd gives a unit with LoadCredential.
+/// Environment variable with the folder of the credentials that systemd passes with `LoadCredential`.
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
-/// What to do.
+/// A validated command: one variant per role or verb.
 #[derive(Debug)]
 pub enum Job {
     Node(NodeOptions),
@@ -103,23 +103,24 @@ pub enum Job {
     Key(KeyOptions),
     WebCert(CertOptions),
     Bench(BenchOptions),
-    /// Text that is asked for, and nothing else.
+    /// Prints this text.
     Show(String),
 }
 
+/// A job with the settings that every job has.
 #[derive(Debug)]
 pub struct Invocation {
     pub job: Job,
     /// Stop when standard input ends.
     pub supervised: bool,
-    /// What to log, in env_logger's syntax, if the environment or the config file says.
+    /// Log filter in env_logger's syntax, from `RUST_LOG` in the environment or the config file.
     pub log_filter: Option<String>,
 }
 
-/// Why there is nothing to do.
+/// Reason why the command line yields no job.
 #[derive(Debug)]
 pub enum Refusal {
-    /// Also `--help` and `--version`, which are no errors; clap knows the exit code of each.
+    /// An error of clap. Also `--help` and `--version`, which are not errors; clap knows the exit code of each.
     Usage(clap::Error),
     Failure(Failure),
 }
@@ -135,17 +136,18 @@ impl From<Failure> for Refusal {
     }
 }
 
-/// The whole way. `args` begins with the program's name.
+/// Parses and validates a command line. `args` starts with the program's name.
 ///
 /// # Errors
-/// Usage, or a configuration that is wrong.
+/// [`Refusal::Usage`] for a wrong command line, `--help` and `--version`; [`Refusal::Failure`] for a wrong config, cluster
+/// or ports file.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Refusal> {
     let args: Vec<OsString> = args.into_iter().collect();
     let config = Config::named_in(&args)?;
     let matches = match &config {
         None => command().try_get_matches_from(&args)?,
         Some(config) => config.apply(command())?.try_get_matches_from(&args).map_err(|error| {
-            // Wrong without the file too: then it was typed, and clap's words fit.
+            // The same error without the file: the command line is wrong, and clap's message fits.
             match command().try_get_matches_from(&args) {
                 Err(typed) if typed.to_string() == error.to_string() => Refusal::Usage(error),
                 _ => config.blame(&error, command()).map_or(Refusal::Usage(error), Refusal::Failure),
@@ -240,7 +242,7 @@ fn directory(verb: BalancerVerb, matches: &ArgMatches) -> Result<DirectoryOption
     };
     let group = group(asking.group, matches)?;
     if group.servers.is_empty() {
-        let message = format!("{} does not say where a balancer is: name one with --server", group.found_in);
+        let message = format!("{} lists no balancer: pass its address with --server", group.found_in);
         return Err(Failure::new(Exit::Configuration, message));
     }
     Ok(DirectoryOptions { group, ask, json: asking.json })
@@ -261,7 +263,7 @@ fn member(flags: NameFlags, fate: Fate, matches: &ArgMatches) -> Result<MemberOp
 }
 
 fn shell(flags: ShellFlags, matches: &ArgMatches) -> Result<ShellOptions, Refusal> {
-    // What asks for help, or cannot be done anywhere, needs no group.
+    // Help and wrong commands are answered without a cluster.
     if !flags.command.is_empty() {
         commands::parse(&flags.command)?;
     }
@@ -276,8 +278,8 @@ fn lock(flags: LockFlags, matches: &ArgMatches) -> Result<LockOptions, Failure> 
 }
 
 fn bench(flags: BenchFlags, matches: &ArgMatches) -> Result<BenchOptions, Failure> {
-    let of_the_tree = matches!(flags.op, OpFlag::Lock | OpFlag::List);
-    let find = if of_the_tree { own_group } else { group };
+    let needs_cluster_key = matches!(flags.op, OpFlag::Lock | OpFlag::List);
+    let find = if needs_cluster_key { own_group } else { group };
     Ok(BenchOptions {
         group: find(flags.group, matches)?,
         op: match flags.op {
@@ -308,7 +310,7 @@ fn or_default(data_dir: Option<PathBuf>) -> PathBuf {
     data_dir.or_else(systemd::state_directory).unwrap_or_else(|| PathBuf::from(DATA_DIR))
 }
 
-/// What to type to run this job's process again: `ribbit backend --id 2 --data-dir ribbit-data`.
+/// Returns the command line to type for these arguments, quoted for a shell: `ribbit backend --id 2 --data-dir ribbit-data`.
 pub fn words_for(arguments: &[OsString]) -> String {
     let mut words = "ribbit".to_string();
     for argument in arguments {
@@ -341,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_takes_its_place_from_the_cluster_file() {
+    fn a_member_takes_its_addresses_from_the_cluster_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = ClusterFile::new("frogs".into(), vec!["board1:9000".into(), "board2:9001".into()]);
         file.create(&ClusterFile::path_in(folder.path())).unwrap();
@@ -359,7 +361,7 @@ mod tests {
 
         let node = options_of_node(&format!("ribbit coordinator --id 2 --data-dir {dir}"));
         assert_eq!((node.listen.as_str(), node.advertise.as_deref()), ("0.0.0.0:9001", Some("board2:9001")));
-        assert_eq!(node.coordinators, ["board1:9000"], "the file says where it is");
+        assert_eq!(node.coordinators, ["board1:9000"], "its own address comes from the file");
         let node = options_of_node(&format!("ribbit coordinator --id 2 --advertise b:1 --data-dir {dir}"));
         assert_eq!((node.listen.as_str(), node.advertise.as_deref()), ("0.0.0.0:9001", Some("b:1")));
         let node = options_of_node(&format!("ribbit coordinator --id 3 --data-dir {dir}"));
@@ -375,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_of_up_takes_its_place_from_the_ports_file() {
+    fn a_member_of_up_takes_its_addresses_from_the_ports_file() {
         let folder = tempfile::tempdir().unwrap();
         ClusterFile::new("up".into(), Vec::new()).create(&ClusterFile::path_in(folder.path())).unwrap();
         let ports = Ports {
@@ -412,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_apart() {
+    fn wrong_usage_and_wrong_files_are_told_apart() {
         for (line, usage) in [
             ("ribbit backend", true),
             ("ribbit backend --id 0", true),
@@ -441,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn words_can_be_typed() {
+    fn words_are_quoted_for_a_shell() {
         let words = ["backend", "--data-dir", "it's here"].map(OsString::from);
         assert_eq!(words_for(&words), r"ribbit backend --data-dir 'it'\''s here'");
     }

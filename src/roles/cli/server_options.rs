@@ -1,5 +1,5 @@
-//! What a server is told: `up`, members, balancers, the web role. Defaults of where they listen and of whom they know, from
-//! flags, the cluster file and the ports that `up` has written.
+//! Options of the servers: `up`, members, balancers and the web role. Default addresses come from the flags, the cluster
+//! file and the ports file that `up` writes.
 
 use super::find_group::{group, path_of_cluster_file};
 use super::flags::{NodeFlags, POSTS_PER_MINUTE, RestartFlag, ServerFlags, UpFlags, command};
@@ -17,19 +17,28 @@ use clap::error::ErrorKind;
 use ribbit_state::{HOME, MemberName, Role};
 use std::path::PathBuf;
 
+/// Default port of coordinator N, minus N.
 const COORDINATOR_PORT: u32 = 8_999;
+/// Default port of backend N of the home region, minus N.
 const BACKEND_PORT: u32 = 10_000;
-/// No backend has a higher number than this.
+/// Distance between the default ports of two regions; more than the highest member number.
 const PORTS_PER_CLUSTER: u32 = 1_000;
+/// Default listen address of a balancer.
 pub const BALANCER_LISTEN: &str = "0.0.0.0:8081";
+/// Default listen address of the web pages.
 pub const WEB_LISTEN: &str = "127.0.0.1:8080";
-/// Where systemd listens for them: `systemd/ribbit-web.socket`.
+/// Listen address of the web pages in the package, as in `systemd/ribbit-web.socket`.
 pub const INSTALLED_WEB_LISTEN: &str = "0.0.0.0:80";
 
+/// Returns the options of `up`.
+///
+/// # Errors
+/// Usage: `--ephemeral` together with `--data-dir`.
 pub fn up(flags: UpFlags) -> Result<UpOptions, Refusal> {
     let data_dir = match (flags.ephemeral, flags.data_dir) {
         (true, Some(_)) => {
-            let message = "--ephemeral keeps everything in a temporary folder: it excludes --data-dir";
+            let message =
+                "--ephemeral keeps all data in a temporary folder and cannot be used with --data-dir";
             return Err(command().error(ErrorKind::ArgumentConflict, message).into());
         }
         (true, None) => DataDir::Ephemeral,
@@ -54,24 +63,28 @@ pub fn up(flags: UpFlags) -> Result<UpOptions, Refusal> {
     })
 }
 
+/// Returns the options of a backend or coordinator.
+///
+/// # Errors
+/// 78: the cluster file or the ports file is missing or malformed.
 pub fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeOptions, Failure> {
     let (id, advertise, evict_after) = (flags.id, flags.advertise, flags.evict_after);
     let disk_quota_bytes = flags.disk_quota;
     let (site, heartbeat, miss) = (flags.server.cluster, flags.heartbeat, flags.miss);
-    let place = place(flags.server)?;
-    let ports = place.ports.as_ref();
+    let common = common(flags.server)?;
+    let ports = common.ports.as_ref();
     let name = MemberName { role, site, id };
-    // Told where it is by the file.
-    let listed = listed(name, &place.cluster).filter(|_| ports.is_none() && place.listen.is_none());
+    // The cluster file says where this coordinator is.
+    let listed = listed(name, &common.cluster).filter(|_| ports.is_none() && common.listen.is_none());
     let advertise = advertise.or(listed.map(|(address, _)| address));
-    let listen = place.listen.unwrap_or_else(|| usual_listen(name, Some(&place.cluster), ports));
-    let mut coordinators = place.coordinators;
+    let listen = common.listen.unwrap_or_else(|| usual_listen(name, Some(&common.cluster), ports));
+    let mut coordinators = common.coordinators;
     coordinators.extend(ports.map(Ports::everyone).unwrap_or_default());
     let own = |address: &String| *address == listen || Some(address) == advertise.as_ref();
     let coordinators = without_doubles(coordinators.into_iter().filter(|address| !own(address)));
-    let (cluster, keys) = (place.cluster.cluster, place.cluster.keys());
+    let (cluster, keys) = (common.cluster.cluster, common.cluster.keys());
     let (found, found_only) = (flags.founding.found, flags.founding.found_only);
-    let data_dir = place.data_dir;
+    let data_dir = common.data_dir;
     Ok(NodeOptions {
         role,
         id,
@@ -80,7 +93,7 @@ pub fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeO
         data_dir,
         cluster,
         keys,
-        trusted_proxies: place.trusted_proxies,
+        trusted_proxies: common.trusted_proxies,
         coordinators,
         found,
         found_only,
@@ -94,8 +107,8 @@ pub fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeO
     })
 }
 
-/// The port that a member has when nobody says otherwise: coordinator 8999+N, backend 10000+N; a thousand further on
-/// for each cluster behind the home.
+/// Returns a member's default port: 8999+N for coordinator N, 10000+N for backend N, and a thousand more for each region
+/// after the home region.
 pub fn default_port(role: Role, site: u32, id: u32) -> u32 {
     let first = match role {
         Role::Backend => BACKEND_PORT + (site - HOME) * PORTS_PER_CLUSTER,
@@ -104,7 +117,7 @@ pub fn default_port(role: Role, site: u32, id: u32) -> u32 {
     first + id
 }
 
-/// Where the others look for this coordinator: `init` numbers them as the file lists them.
+/// Returns the address and port that the cluster file lists for this coordinator: coordinator N has the Nth entry.
 fn listed(name: MemberName, cluster: &ClusterFile) -> Option<(String, u16)> {
     if name.role != Role::Coordinator || name.site != HOME {
         return None;
@@ -114,8 +127,8 @@ fn listed(name: MemberName, cluster: &ClusterFile) -> Option<(String, u16)> {
     Some((address.clone(), port))
 }
 
-/// Where a member listens when nobody says otherwise: where `up` had it, else, a coordinator, at the port that the cluster
-/// file lists for it, else at its number's own.
+/// Returns a member's default listen address: that of the ports file of `up`, else the port that the cluster file lists
+/// for this coordinator, else the default port of its number.
 pub fn usual_listen(name: MemberName, cluster: Option<&ClusterFile>, ports: Option<&Ports>) -> String {
     let MemberName { role, site, id } = name;
     let port = match ports {
@@ -128,18 +141,22 @@ pub fn usual_listen(name: MemberName, cluster: Option<&ClusterFile>, ports: Opti
     format!("0.0.0.0:{}", port.unwrap_or_else(|| default_port(role, site, id)))
 }
 
+/// Returns the options of a balancer.
+///
+/// # Errors
+/// 78: the cluster file or the ports file is missing or malformed, or no member's address is known.
 pub fn balancer(flags: ServerFlags) -> Result<BalancerOptions, Failure> {
     let site = flags.cluster;
-    let place = place(flags)?;
-    let keys = place.cluster.keys();
-    let ports = place.ports.as_ref();
-    let listen = place.listen.or_else(|| ports?.balancer.clone()).unwrap_or_else(|| BALANCER_LISTEN.into());
-    let mut seeds = place.coordinators;
+    let common = common(flags)?;
+    let keys = common.cluster.keys();
+    let ports = common.ports.as_ref();
+    let listen = common.listen.or_else(|| ports?.balancer.clone()).unwrap_or_else(|| BALANCER_LISTEN.into());
+    let mut seeds = common.coordinators;
     seeds.extend(ports.map(Ports::everyone).unwrap_or_default());
-    seeds.extend(place.kept);
+    seeds.extend(common.kept);
     if seeds.is_empty() {
         let message =
-            "nobody to balance: the cluster file lists no coordinators, and no --coordinator is given";
+            "no member is known: the cluster file lists no coordinators; pass one with --coordinator";
         return Err(Failure::new(Exit::Configuration, message));
     }
     Ok(BalancerOptions {
@@ -147,25 +164,25 @@ pub fn balancer(flags: ServerFlags) -> Result<BalancerOptions, Failure> {
         site,
         seeds: without_doubles(seeds),
         keys,
-        trusted_proxies: place.trusted_proxies,
+        trusted_proxies: common.trusted_proxies,
         floating: None,
     })
 }
 
-/// What a server is told about where it is.
-struct Place {
+/// Settings that all servers share, from flags and files.
+struct Common {
     listen: Option<String>,
     data_dir: PathBuf,
     cluster: ClusterFile,
     ports: Option<Ports>,
     trusted_proxies: Vec<Network>,
-    /// As given, else as in the cluster file.
+    /// Addresses from `--coordinator`, else from the cluster file.
     coordinators: Vec<String>,
-    /// Addresses of members that were kept there.
+    /// Members' addresses from the address book.
     kept: Vec<String>,
 }
 
-fn place(flags: ServerFlags) -> Result<Place, Failure> {
+fn common(flags: ServerFlags) -> Result<Common, Failure> {
     let data_dir = or_default(flags.data_dir);
     let path = path_of_cluster_file(flags.cluster_file, &data_dir);
     let cluster = ClusterFile::read(&path)?;
@@ -174,23 +191,25 @@ fn place(flags: ServerFlags) -> Result<Place, Failure> {
     let coordinators =
         if flags.coordinator.is_empty() { cluster.coordinators.clone() } else { flags.coordinator };
     let (listen, trusted_proxies) = (flags.listen, flags.trusted_proxies);
-    Ok(Place { listen, data_dir, cluster, ports, trusted_proxies, coordinators, kept })
+    Ok(Common { listen, data_dir, cluster, ports, trusted_proxies, coordinators, kept })
 }
 
+/// Returns the options of the web role.
+///
+/// # Errors
+/// 2: TLS flags that do not fit together. 3, 78: as [`group`], and 78 if no server is known.
 pub fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure> {
     let credentials = std::env::var_os(CREDENTIALS).filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let tls = flags.tls(credentials.as_deref())?;
     let data_dir = flags.group.data_dir.clone();
     let group = group(flags.group, matches)?;
     if group.servers.is_empty() {
-        let message = format!(
-            "{} does not say who serves people: name balancers or backends with --server",
-            group.found_in
-        );
+        let message =
+            format!("{} lists no balancer: pass balancers or backends with --server", group.found_in);
         return Err(Failure::new(Exit::Configuration, message));
     }
     let ports = Ports::read(&or_default(data_dir))?;
-    // Only beside the group of that folder: another group's pages have no business on its port.
+    // The port in that folder is for the pages of the cluster in that folder, not for those of another cluster.
     let ports = ports.filter(|ports| ports.balancer.as_ref() == group.servers.first());
     let listen = flags.listen.clone().or_else(|| ports?.web).unwrap_or_else(|| WEB_LISTEN.into());
     let WebFlags { host: hosts, trusted_proxies, http, hsts: hsts_days, security_contact, .. } = flags;
@@ -198,6 +217,7 @@ pub fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure>
     Ok(WebOptions { listen, servers, keys, tls, hosts, trusted_proxies, http, hsts_days, security_contact })
 }
 
+/// Returns the addresses without duplicates, in the order of their first occurrence.
 pub(super) fn without_doubles(addresses: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
     for address in addresses {

@@ -1,4 +1,4 @@
-//! The flags of `ribbit shell` and `ribbit lock`, as they were typed.
+//! Raw flags of `ribbit shell` and `ribbit lock`.
 
 use super::flags::GroupFlags;
 use super::typed;
@@ -7,72 +7,74 @@ use ribbit_state::TreePath;
 use std::ffi::OsString;
 use std::time::Duration;
 
-/// Long enough for an election and a board that is busy, short enough to wait for after a crash.
+/// Default lease of a lock: longer than an election or a busy machine takes, short enough to wait for after a crash.
 pub const LEASE: &str = "10s";
 
 #[derive(Debug, Args)]
 pub struct ShellFlags {
     #[command(flatten)]
     pub group: GroupFlags,
-    /// What to do, once; without it commands are read from the terminal or from standard input
+    /// Command to run; without it, commands are read from the terminal or standard input
     #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
     pub command: Vec<String>,
 }
 
 #[derive(Debug, Args)]
 pub struct LockFlags {
-    /// Which lock, like /jobs/backup; folders above it are made
+    /// Path of the lock, such as /jobs/backup; missing parent folders are created
     #[arg(value_parser = typed::place)]
     pub path: TreePath,
-    /// Give up when somebody else has held it for so long; 0s does not wait at all [default: wait for ever]
+    /// Give up after waiting this long for the lock; 0s does not wait [default: no limit]
     #[arg(long, value_name = "TIME", value_parser = typed::span)]
     pub wait: Option<Duration>,
-    /// How long after this process was last heard of the lock is given to the next one
+    /// Lease of the lock, 2s to 5m: time without contact after which the next holder gets it
     #[arg(long, value_name = "TIME", default_value = LEASE, value_parser = typed::lease)]
     pub lease: Duration,
     #[command(flatten)]
     pub group: GroupFlags,
-    /// What to run while the lock is held, with its arguments
+    /// Command to run while holding the lock, with its arguments
     #[arg(value_name = "CMD", last = true, required = true)]
     pub command: Vec<OsString>,
 }
 
 pub const SHELL_HELP: &str = "\
 Examples:
-  ribbit shell                              a prompt with history and completion
-  ribbit shell ls /clusters                 who is master, and who is there
-  ribbit shell write /jobs/state done       a small file, on every member
+  ribbit shell                              Interactive, with history and completion
+  ribbit shell ls /clusters                 Masters and servers of all regions
+  ribbit shell write /jobs/state done       A small file, replicated to all members
   ribbit shell --server board1:10001 holders
-  ribbit shell help                         everything it can do
-  ribbit shell < commands                   stops at the first line that fails
+  ribbit shell help                         List all commands
+  ribbit shell < commands                   Stops at the first line that fails
 
-Flags that say which group stand before COMMAND. `test` exits 0 or 1, so
-`ribbit shell test -l /jobs/backup && echo held` works in scripts. What is read
-is never older than what was written before; when the servers cannot agree, a
-read fails with 5, and `--stale` behind `ls`, `cat`, `stat`, `test`, `holders`
-and `save` shows what one server has, with a mark on standard error.";
+Cluster options must precede COMMAND. `test` exits 0 or 1 for use in scripts:
+`ribbit shell test -l /jobs/backup && echo held`.
+
+Reads are linearizable. Without a quorum they fail with exit code 5; with
+`--stale` after `ls`, `cat`, `stat`, `test`, `holders` or `save`, they show the
+state of one server and say so on standard error.";
 
 pub const LOCK_HELP: &str = "\
-CMD runs while the lock is held, with RIBBIT_LOCK and RIBBIT_FENCE (a number
-that rises with every holder) in its environment. Its exit code is ribbit's,
-128 and the signal's number when a signal ended it. When nobody can confirm the
-lock for half of --lease, CMD is ended (SIGTERM, then SIGKILL) and ribbit exits
-with 75. When ribbit is killed, CMD is killed with it; what CMD has started by
-itself is not.
+CMD runs while the lock is held, with RIBBIT_LOCK and RIBBIT_FENCE (the fencing
+token, which increases with every holder) in its environment. The exit code is
+that of CMD, or 128 plus the signal number if a signal killed it.
+
+If the lease cannot be renewed for half of --lease, CMD is terminated (SIGTERM,
+then SIGKILL) and the exit code is 75. If ribbit is killed, CMD is killed as
+well, but not processes that CMD started.
 
 Examples:
   ribbit lock /jobs/backup -- rsync -a /home board2:/backup
-  ribbit lock /jobs/backup --wait 0s -- ./only-if-nobody-else-does
+  ribbit lock /jobs/backup --wait 0s -- ./run-unless-already-running
   ribbit shell write /jobs/count 0
   ribbit lock /jobs/counting --lease 30s -- sh -c '
     n=$(ribbit shell cat /jobs/count) &&
     ribbit shell write /jobs/count $((n + 1))'
 
-A lock alone is advice: a holder that was stopped for longer than its lease may
-wake up and write while another process holds the lock. The last example is
-safe from that. `ribbit shell cat` reads everything that was written before, or
-fails with 5 when the servers cannot agree; the && stops the script then.
-`ribbit shell write` takes RIBBIT_LOCK and RIBBIT_FENCE from its environment
-and is refused unless the lock is still held under that number. When it exits
-with 3, it may or may not have been written. Whatever else CMD writes to can do
-the same: remember the highest fence seen, and refuse a lower one.";
+A lock alone is advisory: a holder that was suspended for longer than its lease
+may wake up and write while another process holds the lock. The last example is
+safe from that. `ribbit shell cat` is a linearizable read; without a quorum it
+exits 5, and the && stops the script. `ribbit shell write` takes RIBBIT_LOCK and
+RIBBIT_FENCE from its environment and is refused unless the lock is still held
+with that token. If it exits 3, the write may or may not have happened. Other
+systems that CMD writes to can do the same: remember the highest token seen and
+refuse a lower one.";

@@ -1,38 +1,39 @@
-//! Small things as people type them: members' names, spans of time, sizes.
+//! Parsers of single flag values: member names, times, sizes, paths, host names.
+//!
+//! The error of every parser is a sentence for the user; clap prints it behind the flag and the value.
 
 use super::flags::{POSTS_PER_MINUTE_MAX, POSTS_PER_MINUTE_MIN};
 use ribbit_state::limits::LEASE_MS_MAX;
 use ribbit_state::{MemberName, TreePath};
 use std::time::Duration;
 
-/// The shortest lease that one can hold with an ordinary machine.
+/// Shortest lease that an ordinary machine can renew in time.
 const LEASE_MIN: Duration = Duration::from_secs(2);
 
-/// `backend-2`, `coordinator-1`; in another cluster than the home `backend-2@3`.
+/// Parses a member's name: `backend-2`, `coordinator-1`; outside the home region with its number, `backend-2@3`.
 ///
 /// # Errors
-/// What is wrong, for people.
+/// A message if the text is not a member's name.
 pub fn member(text: &str) -> Result<MemberName, String> {
-    text.parse().map_err(|()| "expected a member's name, like backend-2 or coordinator-1".to_string())
+    text.parse().map_err(|()| "expected a member's name, such as backend-2 or coordinator-1".to_string())
 }
 
-/// A span between the shortest and the longest heartbeat: `250ms`, `1s`.
+/// Parses a heartbeat interval between 100 ms and 60 s: `250ms`, `1s`.
 ///
 /// # Errors
-/// What is wrong, for people.
+/// A message if the text is not a time, or out of range.
 pub fn heartbeat(text: &str) -> Result<Duration, String> {
-    let thousandths =
-        text.strip_suffix("ms").and_then(|digits| digits.parse().ok()).map(Duration::from_millis);
-    match thousandths.map_or_else(|| span(text), Ok)? {
+    let millis = text.strip_suffix("ms").and_then(|digits| digits.parse().ok()).map(Duration::from_millis);
+    match millis.map_or_else(|| span(text), Ok)? {
         time if (Duration::from_millis(100)..=Duration::from_secs(60)).contains(&time) => Ok(time),
         _ => Err("expected between 100ms and 60s".to_string()),
     }
 }
 
-/// Seconds, or with a unit: `10`, `10s`, `2m`, `1h`.
+/// Parses a time in seconds, or with a unit: `10`, `10s`, `2m`, `1h`.
 ///
 /// # Errors
-/// What is wrong, for people.
+/// A message if the text is not a whole number with one of these units.
 pub fn span(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let seconds = match &text[digits.len()..] {
@@ -41,17 +42,17 @@ pub fn span(text: &str) -> Result<Duration, String> {
         "h" => 3_600,
         _ => 0,
     };
-    // `parse` would take a sign.
+    // `parse` would accept a sign.
     let plain = seconds > 0 && digits.bytes().all(|byte| byte.is_ascii_digit());
     let number = plain.then(|| digits.parse::<u64>().ok()?.checked_mul(seconds)).flatten();
-    let expected = || "expected a span of time, like 10s or 2m".to_string();
+    let expected = || "expected a time, such as 10s or 2m".to_string();
     number.map(Duration::from_secs).ok_or_else(expected)
 }
 
-/// A lease that an election and a busy board leave time for: `2s` to `5m`.
+/// Parses a lease, `2s` to `5m`: long enough for an election and a busy machine.
 ///
 /// # Errors
-/// What is wrong, for people.
+/// A message if the text is not a time, or out of range.
 pub fn lease(text: &str) -> Result<Duration, String> {
     match span(text)? {
         time if (LEASE_MIN..=Duration::from_millis(LEASE_MS_MAX.into())).contains(&time) => Ok(time),
@@ -59,59 +60,59 @@ pub fn lease(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A path of the lock namespace: `/jobs/backup`.
+/// Parses a path of the lock namespace: `/jobs/backup`.
 ///
 /// # Errors
-/// What is wrong, for people.
+/// A message if the path is relative or malformed.
 pub fn place(text: &str) -> Result<TreePath, String> {
     match text.parse::<TreePath>() {
-        Err(_) if !text.starts_with('/') => Err(format!("a path begins with a slash, like /{text}")),
+        Err(_) if !text.starts_with('/') => Err(format!("a path starts with a slash: /{text}")),
         Err(denied) => Err(denied.code.words().to_string()),
         Ok(path) => Ok(path),
     }
 }
 
-/// A machine's name, as browsers write it: `frogs.example.org`.
+/// Parses a host name as browsers send it: `frogs.example.org`.
 ///
 /// # Errors
-/// What is wrong, for people.
+/// A message if a label is empty or has other characters than letters, digits, `-` and `_`.
 pub fn host(text: &str) -> Result<String, String> {
-    let sound = |label: &str| {
+    let valid = |label: &str| {
         !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     };
-    match text.split('.').all(sound) {
+    match text.split('.').all(valid) {
         true => Ok(text.to_string()),
-        false => Err("expected a name without a port, like frogs.example.org".to_string()),
+        false => Err("expected a host name without a port, such as frogs.example.org".to_string()),
     }
 }
 
-/// A name, or an address, as a certificate has it.
+/// Parses a host name or an IP address for a certificate.
 ///
 /// # Errors
-/// What is wrong, for people.
+/// A message if the text is neither.
 pub fn host_or_address(text: &str) -> Result<String, String> {
     match text.parse::<std::net::IpAddr>() {
         Ok(address) => Ok(address.to_string()),
-        Err(_) => host(text).map_err(|_| "expected a name or an address, without a port".to_string()),
+        Err(_) => host(text).map_err(|_| "expected a host name or an IP address, without a port".to_string()),
     }
 }
 
-/// Where people can be written to, as `security.txt` says it.
+/// Parses the contact of `security.txt`: a `mailto:`, `https://` or `tel:` URI.
 ///
 /// # Errors
-/// What is wrong, for people.
+/// A message if the text is not such a URI in ASCII.
 pub fn contact(text: &str) -> Result<String, String> {
     let rest = ["mailto:", "https://", "tel:"].into_iter().find_map(|scheme| text.strip_prefix(scheme));
     match rest.filter(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic())) {
         Some(_) => Ok(text.to_string()),
-        None => Err("expected mailto:somebody@example.org, https://… or tel:…".to_string()),
+        None => Err("expected mailto:security@example.org, https://… or tel:…".to_string()),
     }
 }
 
-/// Bytes, plainly or with a unit: `1048576`, `500MB` (a thousand thousand), `2GiB` (1024 times 1024 times 1024).
+/// Parses a number of bytes, plain or with a decimal or binary unit: `1048576`, `500MB`, `2GiB`.
 ///
 /// # Errors
-/// What is wrong, for people.
+/// A message if the text is not a whole number with one of these units.
 pub fn size(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit: u64 = match &text[digits.len()..] {
@@ -128,13 +129,13 @@ pub fn size(text: &str) -> Result<u64, String> {
     };
     let plain = unit > 0 && digits.bytes().all(|byte| byte.is_ascii_digit());
     let number = plain.then(|| digits.parse::<u64>().ok()?.checked_mul(unit)).flatten();
-    number.ok_or_else(|| "expected a number of bytes, like 500MB or 2GiB".to_string())
+    number.ok_or_else(|| "expected a size, such as 500MB or 2GiB".to_string())
 }
 
-/// As [`size`], and no less than an empty store takes.
+/// Parses a [`size`] of at least 64 KiB, which an empty store needs.
 ///
 /// # Errors
-/// What is wrong, for people.
+/// A message if the text is not a size, or too small.
 pub fn disk_quota(text: &str) -> Result<u64, String> {
     match size(text)? {
         size if size >= 1 << 16 => Ok(size),
@@ -142,23 +143,23 @@ pub fn disk_quota(text: &str) -> Result<u64, String> {
     }
 }
 
-/// As [`span`], within the bounds between which a silent voter may be replaced: sooner, a hiccup would cost a seat;
-/// later, it loses its seat anyway.
+/// Parses the silence after which a voter may be replaced, `1s` to `10m`. A shorter time would cost a voter its seat for
+/// a hiccup; after a longer one it loses its seat anyway.
 ///
 /// # Errors
-/// What is wrong, for people.
+/// A message if the text is not a time, or out of range.
 pub fn evict_after(text: &str) -> Result<Duration, String> {
     let (min, max) = (Duration::from_secs(1), Duration::from_secs(600));
     match span(text)? {
         span if (min..=max).contains(&span) => Ok(span),
-        _ => Err("expected 1s to 10m".to_string()),
+        _ => Err("expected between 1s and 10m".to_string()),
     }
 }
 
-/// 0, or enough that nobody waits longer than a refusal says.
+/// Parses a rate limit: 0, or at least [`POSTS_PER_MINUTE_MIN`], so that no client waits longer than a refusal says.
 ///
 /// # Errors
-/// What is wrong, for people.
+/// A message if the text is not such a number.
 pub fn posts_per_minute(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(0) => Ok(0),

@@ -1,4 +1,4 @@
-//! The flags of `ribbit user`, and what they come to.
+//! Flags of `ribbit user`, and their conversion to options.
 
 use super::client_flags::AskingFlags;
 use super::flags::GroupFlags;
@@ -11,32 +11,32 @@ use ribbit_state::LogIndex;
 
 #[derive(Debug, Subcommand)]
 pub enum UserVerbFlags {
-    /// Show all accounts, or those whose user names fit
+    /// List accounts
     #[command(after_help = help::USER_LIST)]
     List(ListFlags),
-    /// Give somebody a new password, asked for or a line on standard input; closes their sessions
+    /// Set the password of an account and end its sessions
     #[command(after_help = help::USER_PASSWD)]
     Passwd(AccountFlags),
-    /// Keep somebody from logging in, and close their sessions; nothing of theirs is lost
+    /// Suspend an account and end its sessions, without deleting anything
     #[command(after_help = help::USER_SUSPEND)]
     Suspend(AccountFlags),
-    /// Let somebody log in again
+    /// Lift the suspension of an account
     #[command(after_help = help::USER_RESUME)]
     Resume(AccountFlags),
-    /// Delete somebody's account and everything they wrote, for good
+    /// Delete an account and everything it wrote, for good
     #[command(after_help = help::USER_DELETE)]
     Delete(DeleteFlags),
-    /// Remove one croak, whoever wrote it, for good
+    /// Delete a croak of any account, for good
     #[command(after_help = help::USER_UNCROAK)]
     Uncroak(UncroakFlags),
-    /// Let anybody create an account, or nobody
+    /// Open or close registration of new accounts
     #[command(after_help = help::USER_REGISTRATION)]
     Registration(RegistrationFlags),
 }
 
 #[derive(Debug, Args)]
 pub struct ListFlags {
-    /// Only user names that fit: * stands for anything, ? for a letter, [a-f] for one of these
+    /// Pattern of user names: * matches any text, ? one character, [a-f] one character of a range
     #[arg(value_name = "GLOB", default_value = "*")]
     pub names: String,
     #[command(flatten)]
@@ -45,7 +45,7 @@ pub struct ListFlags {
 
 #[derive(Debug, Args)]
 pub struct AccountFlags {
-    /// A user name
+    /// User name
     #[arg(value_name = "NAME")]
     pub username: String,
     #[command(flatten)]
@@ -54,7 +54,7 @@ pub struct AccountFlags {
 
 #[derive(Debug, Args)]
 pub struct DeleteFlags {
-    /// Do not ask first
+    /// Do not ask for confirmation
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub yes: bool,
     #[command(flatten)]
@@ -63,7 +63,7 @@ pub struct DeleteFlags {
 
 #[derive(Debug, Args)]
 pub struct UncroakFlags {
-    /// Its number: the end of its page's address, and what `--json` shows as its id
+    /// Id of the croak: the end of its page's address, or the id in `feed --json`
     #[arg(value_name = "ID")]
     pub croak: LogIndex,
     #[command(flatten)]
@@ -72,7 +72,7 @@ pub struct UncroakFlags {
 
 #[derive(Debug, Args)]
 pub struct RegistrationFlags {
-    /// What it is to be
+    /// Whether new accounts can be created
     #[arg(value_enum)]
     pub state: RegistrationFlag,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! The flags of `ribbit client web`, as they were typed, and what they say together.
+//! Raw flags of `ribbit client web` and `ribbit web-cert`, and the checks of their combinations.
 
 use super::flags::GroupFlags;
 use super::typed;
@@ -11,31 +11,32 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub struct WebFlags {
-    /// Where browsers come in; port 0 takes a free one [default: where `up` had it, or 127.0.0.1:8080]
+    /// Listen address; port 0 picks a free port [default: that of `up` in its data folder, else 127.0.0.1:8080]
     #[arg(long, value_name = "HOST:PORT", value_parser = address::listen)]
     pub listen: Option<String>,
-    /// Serve HTTPS with this certificate, PEM, and those that vouch for it; read again on SIGHUP
+    /// Serve HTTPS with this certificate chain, in PEM; reloaded on SIGHUP
     #[arg(long, value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
-    /// The certificate's key, PEM, mode 0600
+    /// Private key of the certificate, in PEM, with mode 0600
     #[arg(long, value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
-    /// Also speak TLS 1.2, with modern suites alone: for phones and tablets from before 2019
+    /// Also accept TLS 1.2, with modern cipher suites only, for devices from before 2019
     #[arg(long)]
     pub tls12: bool,
-    /// Also listen for plain HTTP there, and lead browsers to HTTPS
+    /// Also listen for plain HTTP here and redirect browsers to HTTPS
     #[arg(long, value_name = "HOST:PORT", value_parser = address::listen)]
     pub http: Option<String>,
-    /// Tell browsers to use HTTPS alone for this site, for so many days: they then let nobody past a certificate that is no good
+    /// Send Strict-Transport-Security for this many days, 1 to 730: browsers then use HTTPS only, and users cannot bypass
+    /// a certificate error
     #[arg(long, value_name = "DAYS", value_parser = value_parser!(u32).range(1..=730))]
     pub hsts: Option<u32>,
-    /// Where to report a hole in this site, for /.well-known/security.txt: mailto:…, https://… or tel:…
+    /// Contact for vulnerability reports, published in /.well-known/security.txt: mailto:…, https://… or tel:…
     #[arg(long, value_name = "URI", value_parser = typed::contact)]
     pub security_contact: Option<String>,
-    /// A name that browsers may know this site by, besides addresses, this machine's name and names without a dot
+    /// Host names to accept, besides IP addresses, this machine's name and names without a dot
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = typed::host)]
     pub host: Vec<String>,
-    /// Proxies in front of the pages, whose X-Forwarded-For and X-Forwarded-Proto are believed [default: none]
+    /// Reverse proxies whose X-Forwarded-For and X-Forwarded-Proto headers are trusted [default: none]
     #[arg(long, value_name = "ADDR[/BITS]", value_delimiter = ',', value_parser = Network::parse)]
     pub trusted_proxies: Vec<Network>,
     #[command(flatten)]
@@ -44,24 +45,24 @@ pub struct WebFlags {
 
 #[derive(Debug, Args)]
 pub struct CertFlags {
-    /// Names and addresses that people type to come here [default: this machine's name, that with .local, and localhost]
+    /// Names and addresses of the site [default: this machine's name, the same with .local, and localhost]
     #[arg(value_name = "NAME|ADDRESS", value_parser = typed::host_or_address)]
     pub names: Vec<String>,
-    /// How long it is valid; browsers take no certificate of more than 397 days
+    /// Validity in days; browsers reject certificates of more than 397 days
     #[arg(long, value_name = "DAYS", default_value_t = CERT_DAYS_MAX, value_parser = value_parser!(u32).range(1..=i64::from(CERT_DAYS_MAX)))]
     pub days: u32,
-    /// Where the certificate goes
+    /// Certificate file to write
     #[arg(long, value_name = "FILE", default_value = "web.pem")]
     pub cert: PathBuf,
-    /// Where its key goes, mode 0600
+    /// Private key file to write, with mode 0600
     #[arg(long, value_name = "FILE", default_value = "web.key")]
     pub key: PathBuf,
-    /// Make a new certificate for the key that is there, in the place of the old one
+    /// Replace the certificate, keeping its private key
     #[arg(long)]
     pub renew: bool,
 }
 
-/// What browsers have taken at most since 2020.
+/// Longest validity, in days, that browsers accept since 2020.
 const CERT_DAYS_MAX: u32 = 397;
 
 impl CertFlags {
@@ -72,13 +73,13 @@ impl CertFlags {
 }
 
 impl WebFlags {
-    /// Certificate and key: both or neither. `credentials` is where systemd keeps what it hands to this process.
+    /// Returns the TLS files, or `None` for plain HTTP. `credentials` is the folder of systemd's `LoadCredential`.
     ///
     /// # Errors
-    /// One without the other.
+    /// 2: a certificate without a key, a key without a certificate, or a flag that needs both.
     pub fn tls(&self, credentials: Option<&Path>) -> Result<Option<TlsFiles>, Failure> {
         let alone = |given: &str, missing: &str| {
-            let message = format!("{given} needs {missing}: HTTPS takes a certificate and its key");
+            let message = format!("{given} requires {missing}: HTTPS needs a certificate and its key");
             Err(Failure::new(Exit::Usage, message))
         };
         match (&self.tls_cert, &self.tls_key) {
