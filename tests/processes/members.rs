@@ -97,9 +97,9 @@ fn a_voter_stays_where_the_rest_would_be_no_majority() {
         assert!(status.member(&drained).voter && status.leader.is_some(), "{status:?}");
         pond.signal(&away, Signal::CONT);
         let said = said.join().expect("it is drained in the end");
-        assert!(said.contains("keeps its vote for now: without it 4 would vote"), "{said}");
+        assert!(said.contains("stays a voter for now: of the 4 voters that would remain"), "{said}");
         assert!(away.iter().all(|name| said.contains(name)), "{said}");
-        assert!(said.contains("learns and does not vote"), "{said}");
+        assert!(said.contains("is now a learner and does not vote"), "{said}");
     });
     assert!(!pond.status().member(&drained).voter);
 }

@@ -191,7 +191,7 @@ fn what_is_no_server_or_another_users_is_said_in_words_that_help() {
     let web = pond.web();
     let (code, said) = pond.ended(pond.plain(&["status", "--server", &web]), "");
     assert!(
-        code == 3 && said.contains(&format!("{web} (from --server) is where ribbit's pages are")),
+        code == 3 && said.contains(&format!("{web} (from --server) is the address of the web pages")),
         "{code}: {said}"
     );
 

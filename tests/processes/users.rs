@@ -87,7 +87,7 @@ fn an_operator_looks_after_accounts() {
         operator(&pond, &[verb, "bob"]).badly(1, "there is no user with that name (601)");
     }
     operator(&pond, &["delete", "b*", "--yes"]).badly(1, "(606)");
-    operator(&pond, &["list", "--server", "127.0.0.1:1"]).badly(3, "nobody answers");
+    operator(&pond, &["list", "--server", "127.0.0.1:1"]).badly(3, "no server answers");
     assert_eq!(operator(&pond, &["registration", "ajar"]).code, 2);
     assert_eq!(operator(&pond, &["list", "b*", "--json"]).well(), "");
 }

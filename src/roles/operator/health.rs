@@ -1,4 +1,4 @@
-//! `ribbit health`: is the group well? For people, and for whoever watches it by exit code.
+//! `ribbit health`: checks the cluster's health, for people and for monitoring by exit code.
 
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::{Group, HealthOptions};
@@ -9,12 +9,15 @@ use ribbit_net::survey::Survey;
 use smol::Timer;
 use std::time::{Duration, Instant};
 
-/// An election is no failure: without a leader it is looked again for this long.
-const ELECTION_PATIENCE: Duration = Duration::from_secs(2);
+/// Time to wait for a leader. A running election is not a failure.
+const ELECTION_TIMEOUT: Duration = Duration::from_secs(2);
+/// Pause between two surveys.
 const PAUSE: Duration = Duration::from_millis(150);
 
+/// Prints the cluster's health.
+///
 /// # Errors
-/// 5: it works, but not as it should; 3: it is down. Everything is said by then.
+/// 5: the cluster is degraded. 3: it is down. Both have been printed, so the failure has no message.
 pub async fn run(options: &HealthOptions) -> Result<(), Failure> {
     let survey = settled(&options.group).await;
     output::line(&if options.json {
@@ -29,12 +32,13 @@ pub async fn run(options: &HealthOptions) -> Result<(), Failure> {
     }
 }
 
+/// Surveys the cluster, and waits for the end of an election.
 async fn settled(group: &Group) -> Survey {
     let began = Instant::now();
     loop {
         let survey = surveyed(group).await;
         let electing = survey.anyone() && survey.leader.is_none();
-        if !electing || began.elapsed() >= ELECTION_PATIENCE {
+        if !electing || began.elapsed() >= ELECTION_TIMEOUT {
             return survey;
         }
         Timer::after(PAUSE).await;

@@ -1,11 +1,11 @@
-//! `ribbit member remove|drain|undrain` and `ribbit transfer`: what is to become of a member.
+//! `ribbit member remove|drain|undrain` and `ribbit transfer`: changes of the membership.
 //!
 //! ```text
-//!   survey ─▶ can it be? ─▶ ask whoever takes it, again and again ─▶ survey until it shows ─▶ say so
+//!   survey ─▶ allowed? ─▶ send the command, retrying ─▶ survey until the change shows ─▶ print it
 //! ```
 //!
-//! Who is asked passes the command on to the leader. Every command may be asked twice: what is done already is
-//! done. Each wait has an end, and its failure says what is missing.
+//! Every member forwards the command to the leader. Every command is idempotent, so it can be sent again. Each wait has a
+//! timeout, and its failure says what is missing.
 
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::{Fate, MemberOptions};
@@ -21,46 +21,49 @@ use ribbit_state::{Code, Denied, MemberName, Outcome, Reply, Role};
 use smol::Timer;
 use std::time::{Duration, Instant};
 
-/// Until a member has gone, or stopped voting.
+/// Timeout for a member to be removed or to stop voting.
 const CHANGE_MAX: Duration = Duration::from_secs(30);
-/// Until the member leads.
+/// Timeout for a member to become leader.
 const TRANSFER_MAX: Duration = Duration::from_secs(5);
-/// A handover that does not show by then came to nothing: it is asked for again.
+/// Time after which a leadership transfer is requested again.
 const HANDOVER_MAX: Duration = Duration::from_secs(1);
-/// A process that just died may be taken for alive by the others for a moment.
-const ALIVE_PATIENCE: Duration = Duration::from_secs(5);
-/// One question, at one address.
+/// Time for the cluster to notice that a process has just died.
+const DEATH_NOTICE_MAX: Duration = Duration::from_secs(5);
+/// Timeout of one request to one address.
 const ASK_DEADLINE: Duration = Duration::from_secs(3);
+/// Pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(150);
 
+/// Makes the change and waits until it shows.
+///
 /// # Errors
-/// 1: it is refused, or not done in time; 3: nobody answers.
+/// 1: the change is refused, or did not happen in time. 3: no member answers.
 pub async fn run(options: &MemberOptions) -> Result<(), Failure> {
     let survey = status::reached(&options.group).await?;
-    let wish = Wish { options, began: Instant::now() };
+    let change = Change { options, began: Instant::now() };
     let Some(member) = survey.member(options.name) else {
-        return Err(wish.denied(Code::NoSuchMember, ""));
+        return Err(change.denied(Code::NoSuchMember, ""));
     };
     let said = match options.fate {
-        Fate::Remove { alive } => wish.remove(&survey, member, alive).await,
-        Fate::Drain => wish.drain(&survey).await,
-        Fate::Undrain => wish.undrain(&survey).await,
-        Fate::Lead => wish.lead(&survey, member).await,
+        Fate::Remove { alive } => change.remove(&survey, member, alive).await,
+        Fate::Drain => change.drain(&survey).await,
+        Fate::Undrain => change.undrain(&survey).await,
+        Fate::Lead => change.lead(&survey, member).await,
     }?;
     output::line(&said);
     Ok(())
 }
 
-/// What somebody wants done with a member. Each way of doing it answers what to say at its end.
-struct Wish<'a> {
+/// A requested change of a member. Each method that performs one returns the message to print.
+struct Change<'a> {
     options: &'a MemberOptions,
     began: Instant,
 }
 
-impl Wish<'_> {
+impl Change<'_> {
     async fn remove(&self, survey: &Survey, member: &MemberView, alive: bool) -> Result<String, Failure> {
         if member.alive && !alive {
-            return Err(self.denied(Code::MemberAlive, "; --yes removes it nevertheless"));
+            return Err(self.denied(Code::MemberAlive, "; add --yes to remove it anyway"));
         }
         let mut said = false;
         let lose = || Ask::Lose { id: new_request_id(), name: self.options.name, alive };
@@ -68,22 +71,22 @@ impl Wish<'_> {
             match self.ask(survey, &lose).await {
                 Some(Ok(Reply::Done)) => break,
                 Some(Err(denied)) if denied.code == Code::MemberAlive => {
-                    if self.began.elapsed() > ALIVE_PATIENCE {
-                        return Err(self.denied(Code::MemberAlive, "; --yes removes it nevertheless"));
+                    if self.began.elapsed() > DEATH_NOTICE_MAX {
+                        return Err(self.denied(Code::MemberAlive, "; add --yes to remove it anyway"));
                     }
                 }
                 Some(Err(denied)) => return Err(self.denied(denied.code, "")),
-                // On its way out, or nobody decided.
-                Some(Ok(_)) | None => self.say_who_is_missing(&mut said).await,
+                // The removal is in progress, or no member has decided it.
+                Some(Ok(_)) | None => self.print_what_is_missing(&mut said).await,
             }
-            self.in_time(CHANGE_MAX, "is not gone").await?;
+            self.in_time(CHANGE_MAX, "has not been removed").await?;
         }
         let name = self.options.name;
         Ok(match member.alive {
             true => {
-                format!("{name} is removed; its process ends. To let it join anew, delete its folder first")
+                format!("{name} was removed and its process exits. To let it rejoin, delete its folder first")
             }
-            false => format!("{name} is removed. To let it join anew, delete its folder first"),
+            false => format!("{name} was removed. To let it rejoin, delete its folder first"),
         })
     }
 
@@ -91,17 +94,17 @@ impl Wish<'_> {
         self.set_drained(survey, true).await?;
         let mut said = false;
         while self.look().await.is_none_or(|member| member.voter) {
-            self.say_who_is_missing(&mut said).await;
-            self.in_time(CHANGE_MAX, "is drained, but still has its vote").await?;
+            self.print_what_is_missing(&mut said).await;
+            self.in_time(CHANGE_MAX, "is drained but still a voter").await?;
         }
         let name = self.options.name;
-        Ok(format!("{name} learns and does not vote; `ribbit member undrain {name}` takes it back"))
+        Ok(format!("{name} is now a learner and does not vote; `ribbit member undrain {name}` reverts this"))
     }
 
     async fn undrain(&self, survey: &Survey) -> Result<String, Failure> {
         self.set_drained(survey, false).await?;
         let name = self.options.name;
-        Ok(format!("{name} may vote again: it will once it has caught up and there is a seat"))
+        Ok(format!("{name} may vote again: it becomes a voter once it is in sync and a seat is free"))
     }
 
     async fn set_drained(&self, survey: &Survey, drained: bool) -> Result<(), Failure> {
@@ -110,24 +113,24 @@ impl Wish<'_> {
             match self.ask(survey, &drain).await {
                 Some(Ok(_)) => return Ok(()),
                 Some(Err(denied)) => return Err(self.denied(denied.code, "")),
-                None => self.in_time(CHANGE_MAX, "is as it was").await?,
+                None => self.in_time(CHANGE_MAX, "was not changed").await?,
             }
         }
     }
 
     async fn lead(&self, survey: &Survey, member: &MemberView) -> Result<String, Failure> {
         let name = self.options.name;
-        let hindrance = match member {
-            _ if name.role == Role::Coordinator => Some("is a coordinator: it hands leadership to a backend"),
-            member if !member.alive => Some("is dead"),
+        let obstacle = match member {
+            _ if name.role == Role::Coordinator => Some("is a coordinator: name a backend instead"),
+            member if !member.alive => Some("does not answer"),
             member if !member.voter => Some("does not vote, so it cannot lead"),
             _ => None,
         };
-        if let Some(hindrance) = hindrance {
-            return Err(Failure::new(Exit::Refused, format!("{name} {hindrance}")));
+        if let Some(obstacle) = obstacle {
+            return Err(Failure::new(Exit::Refused, format!("{name} {obstacle}")));
         }
         if survey.leader.as_ref() == Some(&name.to_string()) {
-            return Ok(format!("{name} leads already, term {}", survey.term));
+            return Ok(format!("{name} is already the leader, term {}", survey.term));
         }
         loop {
             let asked = Instant::now();
@@ -138,14 +141,15 @@ impl Wish<'_> {
             while asked.elapsed() < HANDOVER_MAX {
                 let survey = self.survey().await;
                 if survey.leader.as_ref() == Some(&name.to_string()) {
-                    return Ok(format!("{name} leads, term {}", survey.term));
+                    return Ok(format!("{name} is the leader, term {}", survey.term));
                 }
-                self.in_time(TRANSFER_MAX, "does not lead").await?;
+                self.in_time(TRANSFER_MAX, "is not the leader").await?;
             }
         }
     }
 
-    /// Asks one after the other, the leader first and the member itself last, until somebody decides.
+    /// Sends the command to one member after the other, the leader first and the member itself last, until one answers
+    /// with an outcome.
     async fn ask(&self, survey: &Survey, ask: &dyn Fn() -> Ask) -> Option<Outcome> {
         let name = self.options.name.to_string();
         let mut members: Vec<&MemberView> = survey.members.iter().filter(|member| member.alive).collect();
@@ -168,23 +172,23 @@ impl Wish<'_> {
         surveyed(&self.options.group).await
     }
 
-    /// How the member is now; nothing while nobody leads who knows.
+    /// Returns the member's current state; `None` while there is no leader to tell it.
     async fn look(&self) -> Option<MemberView> {
         let survey = self.survey().await;
         survey.leader.as_ref()?;
         survey.member(self.options.name).cloned()
     }
 
-    /// Says once why the leader lets it keep its vote for now.
-    async fn say_who_is_missing(&self, said: &mut bool) {
+    /// Prints once why the member has to stay a voter for now.
+    async fn print_what_is_missing(&self, said: &mut bool) {
         let why = if *said { None } else { missing(&self.survey().await, self.options.name) };
         if let Some(why) = why {
-            output::line(&format!("{} keeps its vote for now: {why}", self.options.name));
+            output::line(&format!("{} stays a voter for now: {why}", self.options.name));
             *said = true;
         }
     }
 
-    /// Waits a little, while there is time.
+    /// Waits for one pause; fails once `limit` has passed since the start.
     async fn in_time(&self, limit: Duration, what: &str) -> Result<(), Failure> {
         if self.began.elapsed() < limit {
             Timer::after(PAUSE).await;
@@ -194,12 +198,12 @@ impl Wish<'_> {
         let survey = self.survey().await;
         let missing = missing(&survey, name);
         let why = match survey.leader {
-            None => "nobody leads".to_string(),
+            None => "there is no leader".to_string(),
             Some(_) if let Some(missing) = missing => missing,
             Some(leader) if leader == name.to_string() => {
-                "it leads, and no other backend can yet".to_string()
+                "it is the leader, and no other backend can take over yet".to_string()
             }
-            Some(leader) => format!("{leader} leads"),
+            Some(leader) => format!("the leader is {leader}"),
         };
         Err(Failure::new(Exit::Refused, format!("{name} {what} after {} s: {why}", limit.as_secs())))
     }
@@ -209,8 +213,8 @@ impl Wish<'_> {
     }
 }
 
-/// Why a voter cannot go now: of those who would be left to vote, no majority answers. The leader goes by the same
-/// (`replica::membership`), as it hears them.
+/// Returns why a voter cannot be removed now: of the voters that would remain, no majority answers. The leader applies the
+/// same rule (`replica::membership`) to the heartbeats it receives.
 fn missing(survey: &Survey, name: MemberName) -> Option<String> {
     let mut voters: Vec<&MemberView> = survey.members.iter().filter(|member| member.voter).collect();
     let voter = voters.iter().position(|member| member.info.who() == name)?;
@@ -218,11 +222,11 @@ fn missing(survey: &Survey, name: MemberName) -> Option<String> {
     let silent: Vec<String> =
         voters.iter().filter(|member| !member.alive).map(|member| member.info.name()).collect();
     if voters.is_empty() {
-        return Some("nobody else votes".to_string());
+        return Some("it is the only voter".to_string());
     }
     let (left, answer) = (voters.len(), voters.len() - silent.len());
     (answer <= left / 2).then(|| {
         let silent = silent.join(" and ");
-        format!("without it {left} would vote, and only {answer} of them would answer: {silent} must be back first")
+        format!("of the {left} voters that would remain, only {answer} answer; start {silent} first")
     })
 }

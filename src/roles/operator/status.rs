@@ -1,4 +1,4 @@
-//! `ribbit status` and `ribbit members`: asks the group how it is, and shows it.
+//! `ribbit status` and `ribbit members`: surveys the cluster and prints the result.
 
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::{Group, StatusOptions};
@@ -13,18 +13,20 @@ use smol::Timer;
 use smol::future::or;
 use std::time::Duration;
 
-/// A survey asks with a limit of its own a member; this bounds all of it.
+/// Timeout of a whole survey; each request to a member has a shorter one.
 const SURVEY_MAX: Duration = Duration::from_secs(5);
 
-/// Whoever holds an address is told without waiting for it.
+/// Timeout for reading the holders of floating addresses, so that the status is not delayed by them.
 const GLANCE_MAX: Duration = Duration::from_millis(500);
 
+/// Prints the status of the cluster, or the details of its members.
+///
 /// # Errors
-/// 3: nobody answers.
+/// 3: no member answers.
 pub async fn run(options: &StatusOptions) -> Result<(), Failure> {
     let survey = reached(&options.group).await?;
     let floating = match options.detailed {
-        true => Vec::new(), // `members` does not show them
+        true => Vec::new(), // `members` does not show them.
         false => floating(&survey, &options.group).await,
     };
     output::line(&match (options.detailed, options.json) {
@@ -36,7 +38,7 @@ pub async fn run(options: &StatusOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Who holds which floating address, as one that is in touch has it: for those who run the group alone.
+/// Returns the holders of floating addresses as a member in sync knows them. Needs the cluster key; empty without it.
 async fn floating(survey: &Survey, group: &Group) -> Vec<Floating> {
     let in_touch = survey.members.iter().filter(|member| member.alive && member.in_sync);
     let servers: Vec<String> = in_touch.map(|member| member.info.address.clone()).collect();
@@ -48,23 +50,23 @@ async fn floating(survey: &Survey, group: &Group) -> Vec<Floating> {
         Ok(found) => {
             let old = found.old;
             let locks = found.entries.into_iter().filter(|entry| entry.node.kind == Kind::Lock);
-            let told = |content: &[u8]| plain::line(&String::from_utf8_lossy(content));
+            let holder = |content: &[u8]| plain::line(&String::from_utf8_lossy(content));
             locks
                 .map(|it| Floating {
                     address: plain::line(it.path.name()),
-                    holder: told(&it.node.content),
+                    holder: holder(&it.node.content),
                     old,
                 })
                 .collect()
         }
         Err(unreachable) => {
-            log::debug!("who holds floating addresses is not known: {unreachable}");
+            log::debug!("cannot read the holders of floating addresses: {unreachable}");
             Vec::new()
         }
     }
 }
 
-/// Surveys the cluster, and keeps its members' addresses for when the coordinators that are listed are gone.
+/// Surveys the cluster and saves its members' addresses, for the case that all listed coordinators are gone.
 pub async fn surveyed(group: &Group) -> Survey {
     let survey = survey(&group.seeds, &group.keys).await;
     if let Some(book) = &group.book
@@ -75,10 +77,10 @@ pub async fn surveyed(group: &Group) -> Survey {
     survey
 }
 
-/// A survey of a group of which somebody is alive.
+/// Surveys the cluster; at least one member is alive in the result.
 ///
 /// # Errors
-/// 3: nobody answers.
+/// 3: no member answers.
 pub async fn reached(group: &Group) -> Result<Survey, Failure> {
     let answered = async { Some(surveyed(group).await) };
     let too_late = async {
@@ -89,11 +91,11 @@ pub async fn reached(group: &Group) -> Result<Survey, Failure> {
         Some(survey) if survey.members.iter().any(|member| member.alive) => Ok(survey),
         _ => {
             let asked = group.seeds.join(", ");
-            let mut message = format!("nobody answers at {asked} (from {})", group.found_in);
+            let mut message = format!("no server answers at {asked} (from {})", group.found_in);
             for address in &group.seeds {
                 if probe::is_live(address).await {
-                    let words = "is where ribbit's pages are, for browsers: name a server or a balancer instead, like \
-                                 HOST:10001 or HOST:8081";
+                    let words = "is the address of the web pages: pass the address of a backend or balancer instead, \
+                                 such as HOST:10001 or HOST:8081";
                     message = format!("{address} (from {}) {words}", group.found_in);
                 }
             }

@@ -1,7 +1,7 @@
-//! `ribbit watch`: how the group is, again and again, until somebody has seen enough.
+//! `ribbit watch`: a live view of the cluster.
 //!
-//! On a terminal it is drawn in place, cut to what fits; elsewhere every look is appended in plain lines. Ends well on
-//! Ctrl-C, at the end of its input, and when nobody takes what it says.
+//! On a terminal the view is redrawn in place and cut to the window; elsewhere each view is appended as plain lines. The
+//! command ends with exit code 0 on Ctrl-C, at the end of its input, and when its output is closed.
 
 use crate::common::failure::Failure;
 use crate::common::options::WatchOptions;
@@ -15,15 +15,18 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+/// Interval between two views.
 const EVERY: Duration = Duration::from_secs(1);
-/// Members that are remembered after they have gone; further ones are not told since when they are silent.
+/// Maximum number of members whose last answer is recorded; for others the view shows no time.
 const HEARD_MAX: usize = 2 * ribbit_state::limits::MEMBERS_MAX;
 
+/// Shows the cluster until `stop` completes.
+///
 /// # Errors
-/// 3: nobody answers the first time.
+/// 3: no member answers the first survey.
 pub async fn run(options: &WatchOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let mut heard = BTreeMap::new();
-    // Whatever the input is, one look is shown.
+    // One view is shown even if the input has ended already.
     let first = status::reached(&options.group).await?;
     let began = Instant::now();
     let terminal = !options.once && io::stdout().is_terminal();
@@ -45,7 +48,7 @@ pub async fn run(options: &WatchOptions, stop: impl Future<Output = ()>) -> Resu
     Ok(())
 }
 
-/// Remembers who answered, and says how it looks.
+/// Records the members that answered and returns the view.
 fn note(heard: &mut BTreeMap<String, Instant>, survey: &Survey) -> String {
     let now = Instant::now();
     for member in survey.members.iter().filter(|member| member.alive) {
@@ -58,12 +61,15 @@ fn note(heard: &mut BTreeMap<String, Instant>, survey: &Survey) -> String {
     screen(survey, &ago)
 }
 
-/// Where a line begins anew, and what is left of the old one.
+/// Escape sequence: move the cursor to the top left.
 const HOME: &str = "\x1b[H";
+/// Escape sequence: clear to the end of the line.
 const CLEAR_LINE: &str = "\x1b[K";
+/// Escape sequence: clear everything below the cursor.
 const CLEAR_BELOW: &str = "\x1b[J";
-/// Of a terminal that does not tell its size.
+/// Assumed width of a terminal that does not report its size.
 const COLUMNS: usize = 80;
+/// Assumed height of a terminal that does not report its size.
 const ROWS: usize = 24;
 
 fn show(text: &str, terminal: bool) -> io::Result<()> {
@@ -77,7 +83,7 @@ fn show(text: &str, terminal: bool) -> io::Result<()> {
         _ => (COLUMNS, ROWS),
     };
     let mut drawn = HOME.to_string();
-    // The last row stays free: what is typed is shown there, and the prompt afterwards.
+    // The last row stays free for typed characters, and for the shell's prompt afterwards.
     for line in fitting(text, columns, rows - 1) {
         drawn += &format!("{line}{CLEAR_LINE}\n");
     }

@@ -1,4 +1,4 @@
-//! What lies on this board: its clock, its files, and who can open them. Nothing is opened that is not its user's.
+//! Checks of this machine: the clock, the files and their permissions. Opens only files that this user may read.
 
 use crate::common::cluster_file::ClusterFile;
 use crate::common::options::DoctorOptions;
@@ -11,24 +11,24 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What is in the folders, as far as it could be read.
+/// Contents of the data folder, as far as they could be read.
 #[derive(Debug, Default)]
 pub struct Known {
     pub cluster: Option<ClusterFile>,
     pub ports: Option<Ports>,
     /// Members that have a store here.
     pub members: Vec<MemberName>,
-    /// The data folder is there, and this user may look into it.
+    /// The data folder exists and this user may list it.
     pub folder: bool,
 }
 
-/// The wall clock, which puts times beside croaks and decides nothing.
+/// Returns the wall clock. Ribbit shows it beside croaks and bases no decision on it.
 pub fn clock() -> Finding {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Finding::Clock { wall_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX) }
 }
 
-/// The data folder, the cluster file, and the sessions that this user has kept.
+/// Checks the data folder, the cluster file and this user's saved sessions.
 pub fn look(options: &DoctorOptions) -> (Vec<Finding>, Known) {
     let (mut findings, mut known) = (Vec::new(), Known::default());
     let folder = &options.data_dir;
@@ -57,13 +57,13 @@ pub fn look(options: &DoctorOptions) -> (Vec<Finding>, Known) {
     (findings, known)
 }
 
-/// One that others can open is looked at nevertheless: a member would refuse it.
+/// Checks the cluster file. Unlike a member, it also reads a file that others can open.
 fn cluster_file(path: &Path, folder: &Path, findings: &mut Vec<Finding>) -> Option<ClusterFile> {
     let shown = path.display().to_string();
     let text = match ClusterFile::text_of(path) {
         Ok(text) => text,
         Err(error) => {
-            // Said once, of the folder.
+            // Reported once, for the folder.
             let said = findings.contains(&Finding::Forbidden { path: folder.display().to_string() });
             if said && path.starts_with(folder) {
                 return None;
@@ -94,7 +94,8 @@ fn cluster_file(path: &Path, folder: &Path, findings: &mut Vec<Finding>) -> Opti
     }
 }
 
-/// Who has a session is who it says; and who may write the servers' keys may put others there.
+/// Checks the permissions of session files, which grant access to an account, and of the known servers' keys, which an
+/// attacker with write access could replace.
 fn sessions(settings: &Path) -> Vec<Finding> {
     let Ok(entries) = fs::read_dir(settings) else { return Vec::new() };
     let is_ours = |name: &str| name.starts_with("session-") || name == "servers";
@@ -102,7 +103,7 @@ fn sessions(settings: &Path) -> Vec<Finding> {
     paths.filter_map(|entry| mode(&entry.path())).collect()
 }
 
-/// The mode of what is its owner's business alone; nothing where there is nothing.
+/// Returns the mode of a file or folder that only its owner may open; `None` if it does not exist.
 fn mode(path: &Path) -> Option<Finding> {
     let metadata = fs::metadata(path).ok()?;
     let mode = metadata.mode() & 0o777;

@@ -1,7 +1,7 @@
-//! The disk under the data folder: how long it takes until what is written is kept, and how much room there is.
+//! Checks of the disk under the data folder: the latency of a synced write, and the free space.
 //!
-//! A member answers a write once a majority has synced it, so what is measured is what people wait for. The probe appends
-//! as a member's log does: a few kilobytes, then `fdatasync`.
+//! A member acknowledges a write once a majority has synced it, so this latency is what users wait for. The probe writes
+//! as a member's write-ahead log does: it appends a few kilobytes and calls `fdatasync`.
 
 use super::board::Known;
 use crate::common::options::DoctorOptions;
@@ -13,15 +13,18 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Appends, each of so many bytes,
+/// Number of appends of the probe.
 const APPENDS: usize = 24;
+/// Bytes per append.
 const APPEND_BYTES: usize = 4096;
-/// and no more once they have taken so long: a card may stall.
+/// Time after which the probe makes no further append, because an SD card may stall.
 const PROBE_MAX: Duration = Duration::from_secs(10);
-/// What `statfs` says of a file system in memory.
+/// File system type of tmpfs, as `statfs` returns it.
 const TMPFS: i64 = 0x0102_1994;
+/// File system type of ramfs, as `statfs` returns it.
 const RAMFS: i64 = 0x8584_58f6;
 
+/// Measures syncs, free space and the stores' sizes.
 pub fn look(options: &DoctorOptions, known: &Known) -> Vec<Finding> {
     if !known.folder {
         return Vec::new();
@@ -54,7 +57,7 @@ pub fn look(options: &DoctorOptions, known: &Known) -> Vec<Finding> {
     findings
 }
 
-/// How long each append took. The file is gone at the end, however that comes.
+/// Returns the duration of each append. The file is removed in every case.
 fn probe(folder: &Path) -> io::Result<Vec<Duration>> {
     let path = folder.join(format!(".doctor-{}", std::process::id()));
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;

@@ -1,13 +1,13 @@
-//! `ribbit doctor`: looks at this board, and from it at the others, and says what is not as it should be and what to type.
+//! `ribbit doctor`: diagnoses this machine and its connections to the cluster, and prints what to do about each problem.
 //!
 //! ```text
 //!   board    clock, files and their modes ─┐
-//!   disk     syncs, space, stores ─────────┼─▶ findings ──▶ judged and put into words by `ribbit_ui::doctor`
+//!   disk     syncs, space, stores ─────────┼─▶ findings ──▶ rated and worded by `ribbit_ui::doctor`
 //!   network  ports, members, builds ───────┘
 //! ```
 //!
-//! Works with nothing running, and with nothing there: what cannot be looked at is a finding, too. Changes nothing but for
-//! a small file in the data folder that is written and removed.
+//! It works if no process runs and if no file exists: a check that is not possible is a finding as well. It changes nothing,
+//! except for a small file in the data folder that it writes and removes.
 
 mod board;
 mod disk;
@@ -18,8 +18,10 @@ use crate::common::options::DoctorOptions;
 use crate::common::output;
 use ribbit_ui::doctor::{Verdict, worst};
 
+/// Runs all checks and prints their findings.
+///
 /// # Errors
-/// 5: it works, and something should be looked at; 1: something has to be mended. Everything is said by then.
+/// 1: a problem has to be fixed. 5: there are warnings only. Both have been printed, so the failure has no message.
 pub async fn run(options: &DoctorOptions) -> Result<(), Failure> {
     let mut findings = vec![board::clock()];
     let (board, known) = board::look(options);

@@ -1,7 +1,7 @@
-//! What listens on this board, and who answers on the others: the addresses of the cluster file and of `up`, then all that
-//! those know of.
+//! Checks of the network: what listens on this machine's ports, and which members answer. The addresses come from the
+//! cluster file and the ports file of `up`, then from the members that answer.
 //!
-//! Asks on the plane that anybody may ask on. Each question has an end, and all are asked at once.
+//! Requests use the status plane, which needs no cluster key. Each has a timeout, and all run concurrently.
 
 use super::board::Known;
 use crate::cli::{BALANCER_LISTEN, INSTALLED, INSTALLED_WEB_LISTEN, WEB_LISTEN, usual_listen};
@@ -25,12 +25,12 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// What a process may take to show its figures.
+/// Timeout for a process to return its metrics.
 const REACH_MAX: Duration = CONNECT_DEADLINE.saturating_add(STATUS_DEADLINE);
-/// What is read of a member's figures: what it is stands at their beginning.
+/// Bytes read of a member's metrics: `ribbit_info` is at their beginning.
 const FIGURES_BYTES_MAX: u64 = 4 * 1024;
 
-/// What listens where this board's roles listen, or would.
+/// Checks the ports on which this machine's roles listen, or would listen.
 pub async fn ports(options: &DoctorOptions, known: &Known) -> Vec<Finding> {
     let keys = known.cluster.as_ref().map(ClusterFile::keys);
     let mut findings = Vec::new();
@@ -41,14 +41,11 @@ pub async fn ports(options: &DoctorOptions, known: &Known) -> Vec<Finding> {
     findings
 }
 
-/// As it was told; else where `up` has put it, else the usual places of what has a store here, or of a first member.
+/// Returns the roles and listen addresses to check: those of `--listen`, else of the ports file, else the default
+/// addresses of the members that have a store here, or of a first member.
 fn listens(options: &DoctorOptions, known: &Known) -> Vec<(String, String)> {
     if !options.listen.is_empty() {
-        return options
-            .listen
-            .iter()
-            .map(|listen| ("what listens there".to_string(), listen.clone()))
-            .collect();
+        return options.listen.iter().map(|listen| ("this address".to_string(), listen.clone())).collect();
     }
     let ports = known.ports.clone().unwrap_or_default();
     let usual = |role| [MemberName::at_home(role, 1)];
@@ -82,7 +79,7 @@ async fn held(listen: &str, keys: Option<&Keys>) -> Held {
     }
 }
 
-/// How those answer whom the cluster file names, and what everybody runs.
+/// Checks whether the members that the files list answer, and which build every member runs.
 pub async fn members(known: &Known) -> Vec<Finding> {
     let Some(cluster) = &known.cluster else { return Vec::new() };
     let keys = cluster.keys();
@@ -131,7 +128,7 @@ fn refused(error: &FrameError) -> Reach {
         FrameError::Io(io) => match io.kind() {
             io::ErrorKind::ConnectionRefused => Reach::NotListening,
             io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable => Reach::Silent,
-            // A name that is not known has no kind of its own.
+            // An unknown host name has no error kind of its own.
             _ if io.raw_os_error().is_none() => Reach::UnknownName,
             _ => Reach::Failed(io.to_string()),
         },
@@ -143,7 +140,7 @@ fn refused(error: &FrameError) -> Reach {
     }
 }
 
-/// What each member that answers was built of, as its figures say.
+/// Returns the build of each member that answers, from its metrics.
 async fn builds(survey: &Survey) -> Vec<Finding> {
     let alive = survey.members.iter().filter(|member| member.alive).map(|member| member.info.clone());
     let asking: Vec<_> = alive
@@ -163,7 +160,7 @@ async fn builds(survey: &Survey) -> Vec<Finding> {
     findings
 }
 
-/// What a process says of itself under `/metrics`: `0.1.0 (1a2b3c4d, …)`; nothing when it is no ribbit.
+/// Returns version and build from a process's `/metrics`: `0.1.0 (1a2b3c4d, …)`; `None` if it is not a ribbit process.
 async fn figures(address: &str) -> Option<String> {
     let too_late = async {
         Timer::after(REACH_MAX).await;
@@ -177,7 +174,7 @@ fn build_in(figures: &str) -> Option<String> {
     let line = figures.lines().find(|line| line.starts_with("ribbit_info{"))?;
     let label = |name: &str| Some(line.split_once(&format!("{name}=\""))?.1.split_once('"')?.0.to_string());
     let version = label("version")?;
-    // Builds before this one do not say.
+    // Earlier builds have no such label.
     Some(label("build").map_or(version.clone(), |build| format!("{version} ({build})")))
 }
 
@@ -186,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_member_runs_is_read_from_its_figures() {
+    fn a_members_build_is_read_from_its_metrics() {
         let figures =
             |labels: &str| format!("# TYPE ribbit_info gauge\nribbit_info{{role=\"x\",{labels}}} 1\n");
         let new = figures("version=\"0.1.0\",build=\"1a2b3c4d, x86_64\"");
@@ -196,8 +193,8 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_a_board_are_looked_for_where_systemd_listens() {
-        let places = |cluster_file: &str| {
+    fn installed_pages_are_checked_at_the_address_of_the_socket_unit() {
+        let address = |cluster_file: &str| {
             let options = DoctorOptions {
                 data_dir: "ribbit-data".into(),
                 cluster_file: cluster_file.into(),
@@ -208,12 +205,12 @@ mod tests {
             };
             listens(&options, &Known::default()).pop().unwrap().1
         };
-        assert_eq!(places(INSTALLED), "0.0.0.0:80");
-        assert_eq!(places("ribbit-data/cluster.ribbit"), "127.0.0.1:8080");
+        assert_eq!(address(INSTALLED), "0.0.0.0:80");
+        assert_eq!(address("ribbit-data/cluster.ribbit"), "127.0.0.1:8080");
     }
 
     #[test]
-    fn every_way_to_fail_has_its_word() {
+    fn every_error_has_its_finding() {
         let io = |kind: io::ErrorKind| FrameError::Io(kind.into());
         assert_eq!(refused(&FrameError::TimedOut), Reach::Silent);
         assert_eq!(refused(&FrameError::NotRibbit), Reach::NotRibbit);
