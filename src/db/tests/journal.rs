@@ -1,4 +1,4 @@
-//! The log's files: read again after anything that can happen to them, they say what was promised.
+//! Tests of the log: after every kind of crash and damage, its segments contain what was acknowledged, or are refused.
 
 use super::contents;
 use crate::journal::{Journal, LogNote, Spans, entries_from};
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::{fs, io};
 
-/// Entries after which another file is begun, here.
+/// Number of entries after which the log begins another segment in these tests.
 const FILE_ENTRIES: u64 = 4;
 const BASE: Position = Position { index: 1, term: 1 };
 const PROMISED: HardState = HardState { term: 1, vote: 0, commit: 1 };
@@ -24,7 +24,7 @@ fn read_only(folder: &Path, epoch: u64) -> Result<Journal, DbError> {
     Journal::open(disk, epoch, (BASE, PROMISED), note, Arc::new(RwLock::new(Spans::default())))
 }
 
-/// Opens the log as a store does: `note` stands for the record of `meta`.
+/// Opens the log as a store does. `note` stands for the record in `meta`.
 fn open_epoch(folder: &Path, epoch: u64) -> Result<Log, DbError> {
     let mut journal = read_only(folder, epoch)?;
     journal.start()?;
@@ -37,7 +37,7 @@ fn open(folder: &Path) -> Log {
     open_epoch(folder, 1).unwrap()
 }
 
-/// A log that notes its newest segment as a store does.
+/// A log that records its newest segment as a store does.
 struct Log {
     journal: Journal,
     folder: PathBuf,
@@ -79,7 +79,7 @@ fn append(journal: &mut Log, from: u64, to: u64, term: u64) {
     journal.append(&entries, None, FILE_ENTRIES);
 }
 
-/// Everything behind the floor, as (index, term).
+/// Returns every entry behind the floor, as (index, term).
 fn all(journal: &Journal) -> Vec<(u64, u64)> {
     let mut found = Vec::new();
     for index in journal.floor().index + 1..=journal.last().index {
@@ -90,7 +90,7 @@ fn all(journal: &Journal) -> Vec<(u64, u64)> {
     found
 }
 
-/// Makes these all the files of the folder.
+/// Restores the folder to exactly these files.
 fn put_back(folder: &Path, files: &[(PathBuf, Vec<u8>)]) {
     contents(folder).iter().for_each(|(path, _)| fs::remove_file(path).unwrap());
     files.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
@@ -139,7 +139,7 @@ fn older_files_go_as_a_whole_and_the_floor_is_right() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = open(folder.path());
     append(&mut journal, 2, 6, 1);
-    // The next file begins behind 6, of term 1; then 5 and what follows is replaced.
+    // The next segment begins behind 6, of term 1. Then 5 and the entries after it are replaced.
     append(&mut journal, 7, 7, 1);
     append(&mut journal, 5, 8, 2);
     append(&mut journal, 9, 11, 2);
@@ -152,13 +152,13 @@ fn older_files_go_as_a_whole_and_the_floor_is_right() {
     assert!(entries_from(&journal.spans(), 6).unwrap().is_empty());
     let before = all(&journal);
     journal.cut(11).unwrap();
-    assert_eq!(files(folder.path()).len(), 2, "the newest of those that nobody needs is there for the next");
+    assert_eq!(files(folder.path()).len(), 2, "the newest segment that is no longer needed is kept for recycling");
     drop(journal);
-    // When the log is opened again it is of use to whoever needs it.
+    // When the log is opened again, that segment is part of it.
     let mut journal = open(folder.path());
     assert_eq!((journal.floor(), all(&journal)), (Position { index: 6, term: 2 }, before));
     journal.cut(100).unwrap();
-    assert_eq!((journal.floor().index, files(folder.path()).len()), (11, 2), "the newest always stays");
+    assert_eq!((journal.floor().index, files(folder.path()).len()), (11, 2), "the newest segment is never removed");
     assert!(entries_from(&journal.spans(), 3).unwrap().is_empty());
 }
 
@@ -180,9 +180,9 @@ fn a_file_that_nobody_needs_becomes_the_next() {
     let end = journal.end() as usize;
     drop(journal);
     let (first, bytes) = (fs::read(&names[0]).unwrap(), fs::read(&names[1]).unwrap());
-    assert!(bytes[end..] == before[end..], "the rest is what was there before");
+    assert!(bytes[end..] == before[end..], "the rest is the old content");
     assert_eq!(all(&open(folder.path())), whole);
-    // Before the segment is noted nothing in it was acknowledged, however much of it was written over the old content.
+    // Until `meta` records the segment no record of it was acknowledged, however much of the old content is overwritten.
     for length in 0..=end {
         let torn = [&bytes[..length], &before[length..]].concat();
         fs::write(&names[1], torn).unwrap();
@@ -218,7 +218,7 @@ fn what_becomes_another_file_while_it_is_read_is_not_there() {
     assert_eq!(entries_from(&spans, 12).unwrap().len(), 5);
 }
 
-/// Something happens just before the next read of a file of the log.
+/// A disk that runs a hook just before the next read of a log segment.
 struct Disturbed {
     disk: FileDisk,
     before_read: BeforeRead,
@@ -291,7 +291,7 @@ fn a_write_that_was_cut_off_anywhere_was_never_promised() {
     let path = files(folder.path()).remove(0);
     let bytes = fs::read(&path).unwrap()[..end].to_vec();
     for length in whole as usize..bytes.len() {
-        // What is missing may be missing, or be what lay there before.
+        // The missing bytes may be absent, or be the old content.
         for filler in [None, Some(0)] {
             let mut torn = bytes[..length].to_vec();
             torn.resize(filler.map_or(length, |_| bytes.len()), 0);
@@ -317,7 +317,7 @@ fn a_file_that_was_just_begun_may_be_anything() {
     let second = files(folder.path()).remove(1);
     let bytes = fs::read(&second).unwrap();
     for length in [0, 5, 20, bytes.len()] {
-        // As it is before the segment is noted.
+        // The state before `meta` records the segment.
         put_back(folder.path(), &before);
         fs::write(&second, &bytes[..length]).unwrap();
         let mut journal = open(folder.path());
@@ -348,7 +348,7 @@ fn a_flipped_bit_behind_which_something_follows_is_damage() {
         fs::write(&first, &damaged).unwrap();
         assert!(open_epoch(folder.path(), 1).is_err_and(|error| error.is_damage()), "byte {at}");
     }
-    // The same in the newest file, where only what follows tells it from a write that was cut off.
+    // The same in the newest segment, where only the records after it distinguish it from a torn write.
     fs::remove_file(&files(folder.path())[1]).unwrap();
     let mut damaged = bytes;
     damaged[end_of_first + 20] ^= 4;
@@ -356,7 +356,7 @@ fn a_flipped_bit_behind_which_something_follows_is_damage() {
     assert!(open_epoch(folder.path(), 1).is_err_and(|error| error.is_damage()));
 }
 
-/// Found by the fuzzers: with a checksum of its own, a hole was taken for a log.
+/// Found by the fuzzers: entries with a gap were accepted because their checksum was right.
 #[test]
 fn entries_that_leave_a_hole_are_damage() {
     for holes in
@@ -365,7 +365,7 @@ fn entries_that_leave_a_hole_are_damage() {
         let folder = tempfile::tempdir().unwrap();
         let mut journal = open(folder.path());
         append(&mut journal, 2, 3, 1);
-        // The writer trusts the engine; who reads trusts nobody.
+        // The writer trusts the engine. The reader checks everything.
         let written = std::panic::AssertUnwindSafe(|| journal.append(&holes, None, FILE_ENTRIES));
         let _ = std::panic::catch_unwind(written);
         let opened = open_epoch(folder.path(), 1);
@@ -382,7 +382,7 @@ fn a_missing_file_leaves_what_is_behind_it() {
     append(&mut journal, 12, 13, 1);
     drop(journal);
     fs::remove_file(&files(folder.path())[1]).unwrap();
-    // Whether that is enough depends on what was applied: the store knows.
+    // The store decides if that is enough, because it knows the applied index.
     let journal = open(folder.path());
     assert_eq!((journal.floor().index, journal.last().index), (11, 13));
     assert_eq!(files(folder.path()).len(), 1);
@@ -397,7 +397,7 @@ fn another_epoch_begins_anew() {
     assert_eq!(files(folder.path()).len(), 1);
 }
 
-/// Damage inside the newest segment, with valid records behind it, must never be taken for a torn tail.
+/// Damage inside the newest segment, with intact records after it, must never be treated as a torn tail.
 #[test]
 fn damage_in_the_middle_of_the_newest_segment_is_reported_and_nothing_is_cut() {
     let folder = tempfile::tempdir().unwrap();
@@ -436,8 +436,8 @@ fn damage_in_the_middle_of_the_newest_segment_is_reported_and_nothing_is_cut() {
     }
 }
 
-/// A disk whose files live in a page cache: a process that dies leaves them as they are, and a power cut keeps only the
-/// bytes that were synced. A failed sync leaves pages clean that were never written.
+/// A disk with a page cache. A process that dies leaves the cache unchanged; a power cut keeps only the bytes that were
+/// synced. A failed sync marks pages as clean that were never written.
 #[derive(Debug, Clone, Default)]
 struct CachedDisk {
     files: Arc<Mutex<BTreeMap<u64, Arc<Mutex<Cached>>>>>,
@@ -528,7 +528,7 @@ impl CachedDisk {
         }
     }
 
-    /// Opens the log as a store does, which notes it once it has started.
+    /// Opens and starts the log as a store does, and records its newest segment in `note`.
     fn open(&self, note: &mut Option<LogNote>) -> Journal {
         let spans = Arc::new(RwLock::new(Spans::default()));
         let mut journal = Journal::open(Arc::new(self.clone()), 1, (BASE, PROMISED), *note, spans).unwrap();
@@ -538,7 +538,7 @@ impl CachedDisk {
     }
 }
 
-/// After a failed sync the kernel takes the pages for clean: a later sync of the same file writes nothing of them.
+/// After a failed sync the kernel considers the pages clean, so a later sync of the same file does not write them.
 #[test]
 fn a_batch_that_was_never_synced_is_written_again_before_it_is_trusted() {
     for replaced in [false, true] {
@@ -553,7 +553,7 @@ fn a_batch_that_was_never_synced_is_written_again_before_it_is_trusted() {
         assert!(matches!(refused, DbError::Suspect), "{refused}");
         drop(journal);
 
-        // The process starts again on the same page cache, and what it reads back it will acknowledge.
+        // The process restarts on the same page cache and will acknowledge whatever it reads back.
         let journal = disk.open(&mut note);
         let read_back = (all(&journal), journal.hard_state());
         assert_eq!((journal.last().index, journal.last().term), (last[last.len() - 1].index, last[0].term));
@@ -584,7 +584,7 @@ fn starting_again_and_again_writes_nothing_when_everything_is_synced() {
     assert_eq!(files(), after_first);
 }
 
-/// A crash while the last batch is written again: at any point of it, the next start finds what the first one found.
+/// A crash at any point while the last batch is written again: the next start finds the same log.
 #[test]
 fn a_power_cut_while_the_last_batch_is_written_again_loses_nothing() {
     let (disk, mut note) = (CachedDisk::default(), None);
@@ -593,7 +593,7 @@ fn a_power_cut_while_the_last_batch_is_written_again_loses_nothing() {
     journal.append(&[entry(3, 1)], None, 100).unwrap();
     let whole = all(&journal);
     drop(journal);
-    // The segment is begun and not synced; once with its name, once without it.
+    // The segment is begun and not synced: once its name is durable, once it is not.
     for _ in 0..2 {
         disk.failing.store(true, Ordering::Relaxed);
         let spans = Arc::new(RwLock::new(Spans::default()));

@@ -1,4 +1,4 @@
-//! The store as its writer, its readers and its disk see it.
+//! Tests of the store through its public interface: writing, reading, damage, and restarts.
 
 mod journal;
 mod moments;
@@ -26,12 +26,12 @@ fn open(folder: &Path) -> Store {
     Store::open(FileDisk::new(folder).unwrap()).unwrap()
 }
 
-/// A store of a founder.
+/// Returns the store of a founder.
 fn founded(folder: &Path) -> Store {
     found(open(folder))
 }
 
-/// Makes an empty store a founder's.
+/// Turns an empty store into a founder's.
 fn found(mut store: Store) -> Store {
     let identity = Identity {
         cluster: ClusterId(1),
@@ -78,7 +78,7 @@ fn kept_at(store: &Store, index: LogIndex) -> u64 {
     store.reader().digest_at(index).unwrap()
 }
 
-/// Reads on until a pass has ended, people joining between the ranges.
+/// Scrubs until a pass ends, with people joining between the ranges.
 fn scrub(store: &mut Store, joining: &mut dyn Iterator<Item = u64>) -> Result<u64, DbError> {
     loop {
         if let Some(pass) = store.reader().scrub()? {
@@ -90,7 +90,7 @@ fn scrub(store: &mut Store, joining: &mut dyn Iterator<Item = u64>) -> Result<u6
     }
 }
 
-/// Changes one row on disk to something that is whole, behind the store's back.
+/// Replaces one row on disk by another with a correct checksum, bypassing the store.
 fn tamper(folder: &Path) {
     let database = FileDisk::new(folder).unwrap().open(Which::Main).unwrap();
     let transaction = database.begin_write().unwrap();
@@ -102,19 +102,19 @@ fn tamper(folder: &Path) {
     transaction.commit().unwrap();
 }
 
-/// What sessions expire by: it goes on from here, whenever that is.
+/// Sessions expire by the cluster age, which continues from its last value after a pause of any length.
 #[test]
 fn the_clusters_age_stands_still_while_everything_is_off() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = founded(folder.path());
     (0..5).for_each(|number| join(&mut store, number));
     let age_ms = store.reader().age_ms();
-    assert_eq!(age_ms, store.applied().index, "as the stamps said");
+    assert_eq!(age_ms, store.applied().index, "the age of the last stamp");
     store.checkpoint().unwrap();
     drop(store);
     let store = Store::open(FileDisk::new(folder.path()).unwrap()).unwrap();
     assert_eq!(store.reader().age_ms(), age_ms);
-    assert_eq!(store.reader().view().unwrap().age_ms, age_ms, "and readers judge by it");
+    assert_eq!(store.reader().view().unwrap().age_ms, age_ms, "readers see the same age");
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn the_digest_is_that_of_the_rows_at_every_index() {
     let mut store = founded(folder.path());
     let mut digests = Vec::new();
     for number in 0..50 {
-        // Some of them are refused.
+        // Some of these names are taken.
         join(&mut store, number % 40);
         let at = (store.applied().index, kept_at(&store, store.applied().index));
         assert_eq!(at.1, counted(&store));
@@ -148,7 +148,7 @@ fn a_store_of_a_version_that_kept_no_digest_counts_it() {
     drop(store);
     let mut store = open(folder.path());
     assert_eq!(kept_at(&store, index), digest);
-    // Nor has one that it went on with.
+    // The same for a store that such a version continued to write.
     join(&mut store, 2);
     assert_eq!(kept_at(&store, index + 1), counted(&store));
 }
@@ -188,7 +188,7 @@ fn a_store_of_a_later_format_is_refused() {
     assert!(!refused.is_damage());
 }
 
-/// Every file with its bytes.
+/// Returns every file with its bytes.
 fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let paths = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     let mut files: Vec<_> = paths.map(|path| (path.clone(), fs::read(path).unwrap())).collect();
@@ -202,12 +202,12 @@ fn rows_that_were_not_durable_are_in_the_log() {
     let mut store = founded(folder.path());
     (0..20).for_each(|number| join(&mut store, number));
     let (applied, digest) = (store.applied(), counted(&store));
-    // As after a power cut: what was not synced of the rows is gone.
+    // As after a power cut: rows that were not synced are lost.
     let copy = copied(folder.path());
     let mut store = open(copy.path());
     let loaded = store.loaded().unwrap();
     assert_eq!(loaded.last, applied);
-    assert!(loaded.applied.index < applied.index, "the copy has nothing but durable rows");
+    assert!(loaded.applied.index < applied.index, "the copy contains only durable rows");
     let rest = store.reader().entries(loaded.applied.index + 1, applied.index + 1, u64::MAX).unwrap();
     store.apply(&rest, None).unwrap();
     assert_eq!((store.applied(), counted(&store)), (applied, digest));
@@ -218,7 +218,7 @@ fn another_history_begins_behind_all_that_the_log_holds() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = founded(folder.path());
     (0..5).for_each(|number| join(&mut store, number));
-    // In the log, and not applied.
+    // In the log, but not applied.
     let index = store.applied().index + 1;
     let request = Request { id: RequestId(7), born: index - 1, command: Command::IndexCroaks };
     let data = postcard::to_stdvec(&Proposal { stamp: Stamp { wall_ms: 0, age_ms: 9 }, request }).unwrap();
@@ -267,7 +267,7 @@ fn a_scrub_reads_everything_while_it_changes() {
     assert_eq!(scrub(&mut store, nobody).unwrap(), all as u64);
 }
 
-/// A copy of all of a store's files.
+/// Returns a copy of all files of a store.
 fn copied(folder: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     for file in fs::read_dir(folder).unwrap() {
@@ -277,7 +277,7 @@ fn copied(folder: &Path) -> tempfile::TempDir {
     copy
 }
 
-/// Opens the store and reads all of it.
+/// Opens a store and reads all of it.
 fn read_all(folder: &Path) -> Result<(), DbError> {
     reading(|| {
         let store = FileDisk::new(folder).and_then(Store::open)?;
@@ -290,10 +290,10 @@ fn read_all(folder: &Path) -> Result<(), DbError> {
 fn a_store_that_is_damaged_anywhere_is_called_damaged() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = founded(folder.path());
-    // Rows are made durable often, and the log has several files.
+    // Frequent checkpoints, and several log segments.
     store.set_log_keep_entries(64);
     (0..200).for_each(|number| join(&mut store, number));
-    // As after a power cut; and closed properly, so that nothing is checked when it is opened.
+    // Once as after a power cut, and once closed properly, so that redb checks no page when it opens the file.
     let cut = copied(folder.path());
     drop(store);
     let closed = copied(folder.path());
@@ -307,12 +307,12 @@ fn a_store_that_is_damaged_anywhere_is_called_damaged() {
             _ => hurt.path().join("store.redb"),
         };
         let mut bytes = fs::read(&path).unwrap();
-        // Anywhere in what is used of the file, from a byte to a page.
+        // At any offset in the used part of the file, from one byte to a page.
         let at = number.wrapping_mul(7_919 * 31) % bytes.len().min(256 * 1024);
         let length = [1, 16, 512, 4_096][number % 4];
         bytes.iter_mut().skip(at).take(length).for_each(|byte| *byte ^= 0x5a);
         fs::write(&path, &bytes).unwrap();
-        // Much of the file holds nothing.
+        // Much of the file is unused, so not every change is damage.
         if let Err(error) = read_all(hurt.path()) {
             assert!(error.is_damage(), "{number}: {error}");
             called += 1;
@@ -321,7 +321,7 @@ fn a_store_that_is_damaged_anywhere_is_called_damaged() {
     assert!(called > 20, "{called}");
 }
 
-/// A bit of what redb keeps about a table turns it into one of another shape (the simulator's seed 6959).
+/// A flipped bit in redb's metadata turns a table into one of another type (found by the simulator, seed 6959).
 #[test]
 fn a_table_of_another_shape_is_damage() {
     let name = || "rows".to_string();
@@ -345,13 +345,13 @@ fn a_row_that_is_whole_and_was_not_written_is_found() {
     tamper(folder.path());
     let mut store = open(folder.path());
     assert!(scrub(&mut store, &mut std::iter::empty()).is_err_and(|error| error.is_damage()));
-    // Nor does it reach anybody else.
+    // A snapshot does not spread it either.
     let mut snapshot = SnapshotReader::new(&store.reader()).unwrap();
     assert!(snapshot.next_chunk().unwrap().is_some());
     assert!(snapshot.next_chunk().is_err_and(|error| error.is_damage()));
 }
 
-/// Every bound of a name, a path and who has it at once: a key that does not fit would end every member, again and
+/// The longest names, path and owner at once: a key that does not fit would end the process of every member, again and
 /// again.
 #[test]
 fn the_longest_path_that_the_rules_allow_is_kept() {
@@ -405,18 +405,18 @@ fn the_writer_stops_where_a_pin_is_wanted() {
         })
         .collect();
     store.append(&entries, None).unwrap();
-    assert_eq!(store.apply(&entries, None).unwrap().len(), 5, "nothing is left out, and nothing comes twice");
+    assert_eq!(store.apply(&entries, None).unwrap().len(), 5, "every outcome exactly once");
     let digest = |behind| store.reader().digest_at(begin + behind).unwrap();
     let pin = third.take().unwrap().0.unwrap();
     assert_eq!((pin.position.index, pin.digest), (begin + 3, digest(3)));
     let chunk = pin.next_rows(&[]).unwrap();
     assert_eq!((chunk.len() as u64, super::backup::digest_of(&chunk)), (pin.rows, pin.digest));
-    // Taken once; whoever else wants it there has to ask for another index.
+    // A pin is taken once. Another requester has to request another index.
     assert!(matches!(again.take(), Ok((None, at)) if at == begin + 5));
     let last = fifth.take().unwrap().0.unwrap();
     assert_eq!((last.position.index, last.digest), (begin + 5, digest(5)));
     assert!(matches!(beyond.take(), Ok((None, at)) if at == begin + 5));
-    // Step by step they add up to the same, and a step ends where it is told.
+    // Steps add up to the same sum, and a step ends at the requested key.
     let (whole, marks) = (last.sum(&[], None).unwrap(), last.marks(&[], None).unwrap());
     assert_eq!((whole.rows, whole.stopped_at, marks.1), (last.rows, None, false));
     assert_eq!(marks.0.iter().fold(0u64, |sum, (_, mark)| sum.wrapping_add(*mark)), whole.sum);
@@ -425,7 +425,7 @@ fn the_writer_stops_where_a_pin_is_wanted() {
         (last.sum(&[], Some(middle.as_slice())).unwrap(), last.sum(middle.as_slice(), None).unwrap());
     assert_eq!((head.rows + tail.rows, head.sum.wrapping_add(tail.sum)), (whole.rows, whole.sum));
     drop((third, again, fifth, beyond));
-    assert_eq!(reader.shared.pins.next_stop(0, LogIndex::MAX), None, "nobody wants any");
+    assert_eq!(reader.shared.pins.next_stop(0, LogIndex::MAX), None, "no pin is requested");
 }
 
 #[test]
@@ -448,10 +448,10 @@ fn a_log_that_is_gone_or_blank_is_no_log_that_was_never_begun() {
         harm(&log(folder.path()));
         let error = Store::open(FileDisk::new(folder.path()).unwrap()).err().unwrap();
         assert!(error.is_damage(), "{what}: {error}");
-        // It is still so the next time.
+        // The next attempt finds the same.
         assert!(Store::open(FileDisk::new(folder.path()).unwrap()).err().unwrap().is_damage(), "{what}");
     }
-    // Rows that are gone, or a file of them that is empty, with a log beside.
+    // Missing rows, or an empty file in their place, beside a log.
     for empty in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         drop(founded(folder.path()));
@@ -464,6 +464,6 @@ fn a_log_that_is_gone_or_blank_is_no_log_that_was_never_begun() {
             let error = Store::open(FileDisk::new(folder.path()).unwrap()).err().unwrap();
             assert!(error.is_damage() && error.to_string().contains("its rows are missing"), "{error}");
         }
-        assert!(log(folder.path()).exists(), "nothing was taken away");
+        assert!(log(folder.path()).exists(), "the log was not removed");
     }
 }

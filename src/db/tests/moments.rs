@@ -1,4 +1,4 @@
-//! A page, its token and the ring behind it are of one moment, wherever the writer stands.
+//! Consistency of reads: a page, its token and the ring belong to the same index, wherever the writer is.
 
 use super::super::Reader;
 use super::super::disk::builder;
@@ -20,7 +20,7 @@ const SESSION: TokenHash = TokenHash([7; 32]);
 
 type Hook = Arc<Mutex<Option<Box<dyn FnMut() + Send>>>>;
 
-/// A folder whose main file calls a hook, once, in the middle of its next durable commit.
+/// A folder whose main file calls a hook once, in the middle of its next durable commit.
 struct HookedDisk {
     files: FileDisk,
     path: PathBuf,
@@ -106,7 +106,7 @@ fn entry(index: LogIndex, command: Command) -> LogEntry {
     LogEntry { index, term: 1, kind: EntryKind::Normal, data: data.into() }
 }
 
-/// Enters one person, who is logged in.
+/// Creates one account and logs it in.
 fn inhabit(store: &mut Store) {
     let (address, machine, level) = ("a:1".to_string(), String::new(), RULES_LEVEL);
     apply(store, Command::Describe { raft_id: 1, address, machine, rules_level: level });
@@ -116,8 +116,8 @@ fn inhabit(store: &mut Store) {
     apply(store, Command::LogIn { account, credential_version: 1, token: SESSION });
 }
 
-/// A change that every page of this person shows twice: in the name at its top, and in a croak. Both carry the index of the
-/// batch's last entry.
+/// Returns a batch that every page of this account shows twice: in the name at its top, and in a croak. Both contain the
+/// index of the batch's last entry.
 fn change(at: LogIndex) -> [LogEntry; 2] {
     let name = Some(format!("name {}", at + 2));
     let rename = AccountCommand::Describe { session: SESSION, name, email: None };
@@ -132,18 +132,18 @@ fn commit(store: &mut Store, durably: bool) {
     store.apply(&entries, durably.then_some(&alone)).unwrap();
 }
 
-/// Reads the feed and asserts that name, newest croak and token agree; returns the token's index.
+/// Reads the feed and asserts that name, newest croak and token agree. Returns the index in the token.
 fn read_one_moment(reader: &Reader) -> LogIndex {
     let query = Query::Feed { session: SESSION, before: None, limit: 1 };
     let (index, page) = reader.answer(&query).unwrap();
     let Ok(Page::Feed { me, croaks, .. }) = page else { panic!("{page:?}") };
-    assert_eq!(me.name, format!("name {index}"), "the name is of another moment than the token");
+    assert_eq!(me.name, format!("name {index}"), "the name is of another index than the token");
     let newest = croaks.first().map(|croak| croak.id);
-    assert_eq!(newest, Some(index), "the newest croak is of another moment than the token");
+    assert_eq!(newest, Some(index), "the newest croak is of another index than the token");
     index
 }
 
-/// Stops the writer inside its commit, before it is visible, and once more when it is visible and not yet told of in memory.
+/// Stops the writer inside its commit, before it is visible, and again when it is visible but not yet followed in memory.
 #[test]
 fn a_page_and_its_token_are_of_one_moment_in_the_middle_of_a_commit() {
     let folder = tempfile::tempdir().unwrap();
@@ -164,8 +164,8 @@ fn a_page_and_its_token_are_of_one_moment_in_the_middle_of_a_commit() {
         store
     });
     syncing.recv().unwrap();
-    assert_eq!(read_one_moment(&reader), before, "nothing is visible before the commit");
-    // The writer notes the digests of what it has committed: it gets no further than this.
+    assert_eq!(read_one_moment(&reader), before, "the batch is not visible before the commit");
+    // The writer adds digests after the commit: it waits here for this lock.
     let digests = shared.digests.lock().unwrap();
     to_stopped.send(()).unwrap();
     while reader.view_at().unwrap().0 == before {
@@ -177,7 +177,7 @@ fn a_page_and_its_token_are_of_one_moment_in_the_middle_of_a_commit() {
     assert_eq!(read_one_moment(&reader), before + 2);
 }
 
-/// Stops the writer when a snapshot has taken the place of the rows and memory still tells of those before.
+/// Stops the writer when a snapshot has replaced the rows but the memory still belongs to the old ones.
 #[test]
 fn a_page_and_its_token_are_of_one_moment_while_a_snapshot_is_installed() {
     let (folder, donor) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -219,7 +219,7 @@ fn receive(from: &Store, to: &mut Store) {
     to.install(HardState::default()).unwrap();
 }
 
-/// The same without stopping anything: a writer and readers, as fast as they can.
+/// The same without stopping the writer: a writer and readers, as fast as they can.
 #[test]
 fn a_page_and_its_token_are_of_one_moment_under_load() {
     let folder = tempfile::tempdir().unwrap();
