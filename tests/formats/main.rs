@@ -1,10 +1,13 @@
-//! Bytes that an earlier version wrote must stay readable: tests/formats/*.txt holds them in hexadecimal.
+//! Golden bytes of every format: rows, log entries, backups and frames on the wire. The files beside this one hold them in
+//! hexadecimal.
 //!
-//! A line is a name, the key (`-` for the empty one) and the row, or a name and the entry. When a row gets a
-//! new version, these lines stay and the new version's lines are added in a file of their own.
+//! A line is a name, the key (`-` for the empty one) and the row, or a name and the entry or frame. When a format gets a new
+//! version, these lines stay, and the lines of the new version go into a file of their own.
 
 // A test that cannot go on may panic where it stands.
 #![allow(clippy::unwrap_used)]
+
+mod wire;
 
 use proptest::prelude::*;
 use ribbit_db::Position;
@@ -24,9 +27,9 @@ use ribbit_state::path::TreePath;
 use ribbit_state::rows::*;
 use std::collections::BTreeSet;
 
-const ROWS_1: &str = include_str!("formats/rows-1.txt");
-const ENTRIES_1: &str = include_str!("formats/entries-1.txt");
-const BACKUP_1: &str = include_str!("formats/backup-1.txt");
+const ROWS_1: &str = include_str!("rows-1.txt");
+const ENTRIES_1: &str = include_str!("entries-1.txt");
+const BACKUP_1: &str = include_str!("backup-1.txt");
 
 const TOKEN: TokenHash = TokenHash([0xab; 32]);
 const HISTORY: u128 = 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef;
@@ -290,8 +293,8 @@ fn entries() -> Vec<String> {
     commands.into_iter().chain(later).map(entry).collect()
 }
 
-/// Compares with the file, or writes it when UPDATE_GOLDENFILES is set. A changed line is a broken disk format:
-/// only new lines may ever appear in the diff.
+/// Compares with the golden file, or writes it when UPDATE_GOLDENFILES is set. A changed line is a broken format: only new lines may
+/// ever appear in the diff. A type that is renamed changes names and no bytes; the message says so.
 fn compare(file: &str, stored: &str, made: Vec<String>) {
     if std::env::var_os("UPDATE_GOLDENFILES").is_some() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats").join(file);
@@ -299,7 +302,11 @@ fn compare(file: &str, stored: &str, made: Vec<String>) {
         return;
     }
     let stored: Vec<&str> = stored.lines().collect();
-    assert_eq!(stored, made, "the bytes of {file} read as something else, or are written differently, now");
+    let bytes = |line: &str| line.split_once(' ').map_or(line.to_string(), |(_, bytes)| bytes.to_string());
+    let same_bytes = stored.iter().map(|line| bytes(line)).eq(made.iter().map(|line| bytes(line)));
+    let renamed = "only names differ from {file}: record them with UPDATE_GOLDENFILES=1";
+    let changed = "the bytes of {file} read as something else, or are written differently, now";
+    assert_eq!(stored, made, "{}", if same_bytes { renamed } else { changed }.replace("{file}", file));
 }
 
 #[test]

@@ -1,0 +1,596 @@
+//! Golden bytes of everything that is sent between processes: prefaces, and one frame per variant of every enum on the wire.
+//!
+//! `wire-1.txt` holds a name and the whole frame in hexadecimal. A changed line means that two builds of one wire version no longer
+//! understand each other. A new variant does not compile here until it has a sample (`samples!`).
+
+use super::{HISTORY, TOKEN, compare, hex, path};
+use protobuf::Message as _;
+use raft::eraftpb::{Entry, EntryType, MessageType};
+use ribbit_net::frame::{self, Plane};
+use ribbit_net::handshake::{self, Opening, Preface};
+use ribbit_net::keys::Keys;
+use ribbit_net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreNews};
+use ribbit_net::pinned::{PinAnswer, PinAsk, PinHead};
+use ribbit_net::protocol::*;
+use ribbit_replica::RaftMessage;
+use ribbit_state::code::{Code, Denied, Field};
+use ribbit_state::command::{Command, HOME, MemberName, NewMember, Reply, Request, Role};
+use ribbit_state::events::{Event, Happening, LeaseFact, NodeChange, NodeFact, Wanted};
+use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, Token};
+use ribbit_state::leases::Ending;
+use ribbit_state::listing::TreeEntry;
+use ribbit_state::people::{AccountLine, Acquaintance, OpenSession, OwnAccount, Profile};
+use ribbit_state::query::{Consistency, FeedCroak, Page, Person, Query, Whom};
+use ribbit_state::rows::{Coordination, Kind, Lease, Node, Owner, Settings};
+use ribbit_state::talks::{Fate, Talk, TalkLine, TalkMessage, Unread};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use smol::io::AsyncWriteExt;
+use smol::net::{TcpListener, TcpStream};
+use std::fmt::Debug;
+
+const WIRE_1: &str = include_str!("wire-1.txt");
+
+const CLUSTER: ClusterId = ClusterId(HISTORY + 1);
+const REQUEST: RequestId = RequestId(HISTORY);
+const SEEN: Token = Token { history: HistoryId(HISTORY), index: 300 };
+const ACCOUNT: AccountId = AccountId(0x0102);
+
+/// The samples of an enum, named by their variants. The match has no `_` arm, so that a variant without a sample is an error of the
+/// compiler; a sample of another variant than it stands under is a failure.
+macro_rules! samples {
+    ($type:ident { $($variant:ident: $sample:expr),* $(,)? }) => {{
+        fn name_of(value: &$type) -> &'static str {
+            match value {
+                $($type::$variant { .. } => concat!(stringify!($type), "::", stringify!($variant)),)*
+            }
+        }
+        let samples = vec![$((concat!(stringify!($type), "::", stringify!($variant)), $sample)),*];
+        for (name, sample) in &samples {
+            assert_eq!(*name, name_of(sample));
+        }
+        samples
+    }};
+}
+
+/// A line of wire-1.txt; checks that the frame is read back as what it was made from.
+fn line<T: Serialize + DeserializeOwned + PartialEq + Debug>(name: &str, value: &T) -> String {
+    let bytes = frame::encode(value);
+    let read: T = smol::block_on(frame::read(&mut bytes.as_slice(), bytes.len())).unwrap();
+    assert_eq!(read, *value, "{name} is read back");
+    format!("{name} {}", hex(&bytes))
+}
+
+fn ask_line(name: &str, ask: Ask) -> String {
+    line(name, &AskFrame { tag: 300, deadline_ms: 2_000, ask })
+}
+
+fn answer_line(name: &str, answer: Answer) -> String {
+    line(name, &AnswerFrame { tag: 300, answer })
+}
+
+fn peer_line(name: &str, sent: PeerFrame) -> String {
+    let bytes = peer::encode(&sent);
+    assert_eq!(smol::block_on(peer::read(&mut bytes.as_slice())).unwrap(), sent, "{name} is read back");
+    format!("{name} {}", hex(&bytes))
+}
+
+fn request() -> Request {
+    Request { id: REQUEST, born: 300, command: Command::Croak { session: TOKEN, text: "a 🐸".into() } }
+}
+
+fn password(text: &str) -> Password {
+    Password(text.into())
+}
+
+fn member_name() -> MemberName {
+    MemberName { role: Role::Coordinator, site: 2, id: 3 }
+}
+
+fn asks() -> Vec<(&'static str, Ask)> {
+    let (id, born) = (REQUEST, 300);
+    let member = NewMember {
+        role: Role::Backend,
+        id: 2,
+        address: "host:10002".into(),
+        machine: "board".into(),
+        rules_level: 1,
+    };
+    let form = NewAccount {
+        name: "Ada".into(),
+        username: "ada".into(),
+        email: "ada@example.org".into(),
+        password: password("frogs"),
+    };
+    samples!(Ask {
+        NodeStatus: Ask::NodeStatus,
+        Join: Ask::Join { cluster: CLUSTER, id, site: HOME, member },
+        Lose: Ask::Lose { id, name: member_name(), alive: true },
+        Drain: Ask::Drain { id, name: member_name(), drained: true },
+        Transfer: Ask::Transfer { name: member_name() },
+        Write: Ask::Write(request()),
+        CreateAccount: Ask::CreateAccount { id, born, form },
+        LogIn: Ask::LogIn { id, born, username: "ada".into(), password: password("frogs"), token: TOKEN },
+        DeleteAccount: Ask::DeleteAccount { id, born, session: TOKEN, password: password("frogs") },
+        Read: Ask::Read { seen: None, consistency: Consistency::Stale, query: Query::Position },
+        Subscribe: Ask::Subscribe { cursor: SEEN, wanted: Wanted::Feed { session: TOKEN } },
+        Renew: Ask::Renew { token: TOKEN },
+        GetServer: Ask::GetServer { client: 300, before: Some("host:10001".into()) },
+        History: Ask::History,
+        Directory: Ask::Directory(Directory::Write),
+        ChangePassword: Ask::ChangePassword {
+            id,
+            born,
+            session: TOKEN,
+            old: password("frogs"),
+            new: password("newts"),
+        },
+        SetPassword: Ask::SetPassword { id, born, username: "ada".into(), password: password("newts") },
+        Pin: Ask::Pin(PinAsk::Begin { at_least: None }),
+    })
+}
+
+fn queries() -> Vec<(&'static str, Query)> {
+    let (session, before, limit) = (TOKEN, Some(300), 20);
+    samples!(Query {
+        Position: Query::Position,
+        Me: Query::Me { session },
+        Feed: Query::Feed { session, before, limit },
+        Friends: Query::Friends { session, after: Some(ACCOUNT) },
+        Tree: Query::Tree { path: path("/jobs"), depth: Some(1), after: Some(path("/jobs/a")), limit },
+        Leases: Query::Leases { after: Some(Owner::Client(300)) },
+        Coordination: Query::Coordination,
+        Croak: Query::Croak { session, id: 300 },
+        Profile: Query::Profile { session, username: "ada".into(), before, limit },
+        People: Query::People { session, names: "a*".into(), after: Some("ada".into()) },
+        Followers: Query::Followers { session, after: Some(ACCOUNT) },
+        Chatting: Query::Chatting { session },
+        Account: Query::Account { session },
+        Sessions: Query::Sessions { session },
+        Unread: Query::Unread { session },
+        Talks: Query::Talks { session, before, limit },
+        Talk: Query::Talk { session, with: Whom::Named("bob".into()), before, limit },
+        Message: Query::Message { session, id: 300 },
+        Settings: Query::Settings,
+        Accounts: Query::Accounts { names: "*".into(), after: Some("ada".into()) },
+    })
+}
+
+/// The frames that are asked, and every enum inside them.
+fn asked() -> Vec<String> {
+    let read = |consistency, query| Ask::Read { seen: Some(SEEN), consistency, query };
+    let consistencies = samples!(Consistency {
+        Session: Consistency::Session,
+        Stale: Consistency::Stale,
+        Linearizable: Consistency::Linearizable,
+    });
+    let others = samples!(Whom { Named: Whom::Named("bob".into()), Account: Whom::Account(ACCOUNT) });
+    let talk = |with| Query::Talk { session: TOKEN, with, before: None, limit: 20 };
+    let wanted = samples!(Wanted {
+        Feed: Wanted::Feed { session: TOKEN },
+        Tree: Wanted::Tree { path: path("/jobs") },
+    });
+    let directory = samples!(Directory {
+        Read: Directory::Read { client: Some(300) },
+        Write: Directory::Write,
+        Down: Directory::Down { address: "host:10001".into() },
+        Left: Directory::Left { client: 300 },
+    });
+    let (pin, after, to) = (u64::MAX, vec![5, 0, 1], Some(vec![5, 0, 9]));
+    let pins = samples!(PinAsk {
+        Begin: PinAsk::Begin { at_least: Some(SEEN) },
+        BeginAt: PinAsk::BeginAt { at: SEEN },
+        Rows: PinAsk::Rows { pin, after: after.clone() },
+        Sum: PinAsk::Sum { pin, after: after.clone(), to: to.clone() },
+        Marks: PinAsk::Marks { pin, after, to },
+        End: PinAsk::End { pin },
+    });
+    let roles = samples!(Role { Backend: Role::Backend, Coordinator: Role::Coordinator });
+    let transfer = |role| Ask::Transfer { name: MemberName { role, site: 1, id: 1 } };
+    let mut lines: Vec<String> = asks().into_iter().map(|(name, ask)| ask_line(name, ask)).collect();
+    lines
+        .extend(queries().into_iter().map(|(name, query)| ask_line(name, read(Consistency::Session, query))));
+    lines.extend(consistencies.into_iter().map(|(name, of)| ask_line(name, read(of, Query::Position))));
+    lines.extend(
+        others.into_iter().map(|(name, with)| ask_line(name, read(Consistency::Session, talk(with)))),
+    );
+    lines.extend(
+        wanted.into_iter().map(|(name, wanted)| ask_line(name, Ask::Subscribe { cursor: SEEN, wanted })),
+    );
+    lines.extend(directory.into_iter().map(|(name, ask)| ask_line(name, Ask::Directory(ask))));
+    lines.extend(pins.into_iter().map(|(name, ask)| ask_line(name, Ask::Pin(ask))));
+    lines.extend(roles.into_iter().map(|(name, role)| ask_line(name, transfer(role))));
+    lines
+}
+
+fn member_info() -> MemberInfo {
+    MemberInfo {
+        raft_id: 6,
+        role: Role::Backend,
+        id: 2,
+        address: "host:10002".into(),
+        machine: "board".into(),
+        pid: 300,
+        applied: 301,
+        clients: 302,
+        rules_level: 1,
+        site: 2,
+        host: "reed".into(),
+        in_sync: true,
+        load_hundredths: 150,
+        incarnation: u64::MAX,
+    }
+}
+
+fn node_status() -> NodeStatus {
+    NodeStatus {
+        cluster: CLUSTER,
+        history: Some(HistoryId(HISTORY)),
+        me: member_info(),
+        leader: Some(6),
+        term: 7,
+        voters: vec![1, 2, 6],
+        learners: vec![8],
+        in_sync: true,
+        stalled_s: 11,
+        lagging: vec![8],
+        others: vec![MemberInfo::default()],
+        store: StoreStatus {
+            bytes: 300,
+            quota_bytes: 301,
+            free_bytes: 302,
+            full: true,
+            scrubbed_s: Some(303),
+        },
+        leases: LeaseStatus {
+            holds: true,
+            active: vec![1, 6],
+            masters: vec![Master { site: 2, raft_id: 6, fence: 300 }],
+        },
+    }
+}
+
+fn server_name() -> MemberName {
+    MemberName::at_home(Role::Backend, 2)
+}
+
+fn backend_at() -> BackendAt {
+    BackendAt { name: server_name(), address: "host:10002".into(), leads: true, in_sync: true, clients: 300 }
+}
+
+fn answers() -> Vec<(&'static str, Answer)> {
+    let server = ServerChoice { name: server_name(), address: "host:10002".into(), home: 1 };
+    samples!(Answer {
+        NodeStatus: Answer::NodeStatus(Box::new(node_status())),
+        Written: Answer::Written { token: SEEN, outcome: Ok(Reply::Done) },
+        Read: Answer::Read { token: SEEN, old: true, page: Err(Denied::new(Code::NoSuchUser)) },
+        Refused: Answer::Refused(Denied::of(Code::InvalidEntry, Field::Name)),
+        Unavailable: Answer::Unavailable(Why::NoLeader),
+        Live: Answer::Live { cursor: SEEN, events: Vec::new() },
+        Lapsed: Answer::Lapsed { resume_at: SEEN, why: Lapse::Compacted },
+        Renewed: Answer::Renewed { lease_ms: 2_000 },
+        Server: Answer::Server { server: Some(server), changed: true },
+        History: Answer::History(vec![HistoryLine { wall_ms: 3_000, words: "backend-2 leads".into() }]),
+        Directions: Answer::Directions(Directions::Left { known: true }),
+        Pin: Answer::Pin(PinAnswer::Ended),
+    })
+}
+
+fn person() -> Person {
+    Person { account: ACCOUNT, username: "ada".into(), name: "Ada 🐸".into() }
+}
+
+fn message(fate: Fate) -> TalkMessage {
+    TalkMessage { id: 300, mine: true, wall_ms: 3_000, text: "a\n🐸".into(), fate }
+}
+
+fn entry(kind: Kind) -> TreeEntry {
+    let node = Node { kind, content: b"a\0b".to_vec(), ..Node::folder(300, 3_000) };
+    TreeEntry { path: path("/jobs/a"), node }
+}
+
+fn pages() -> Vec<(&'static str, Page)> {
+    let me = person();
+    let who = Acquaintance { person: person(), followed: true, follows: false };
+    let croak = FeedCroak { id: 300, author: person(), wall_ms: 3_000, text: "a 🐸".into() };
+    let croaks = vec![croak.clone()];
+    let talk_line =
+        TalkLine { with: Some(person()), with_account: ACCOUNT, newest: message(Fate::Read), waiting: 2 };
+    let talk = Talk {
+        me: me.clone(),
+        with: None,
+        with_account: AccountId(9),
+        messages: vec![message(Fate::Saved)],
+        older: Some(299),
+        waiting: 2,
+        read_through: 298,
+    };
+    let (email, created_wall_ms) = ("ada@example.org".to_string(), 2_000);
+    let account_line =
+        AccountLine { person: person(), email: email.clone(), created_wall_ms, suspended: true, sessions: 2 };
+    let lease = (Owner::Client(300), Lease::of_client(TOKEN, "lock /jobs/backup", 300));
+    samples!(Page {
+        Position: Page::Position,
+        Me: Page::Me(person()),
+        Feed: Page::Feed { me: me.clone(), croaks: croaks.clone(), older: Some(299) },
+        Friends: Page::Friends { me: me.clone(), friends: vec![person()], more: Some(ACCOUNT) },
+        Tree: Page::Tree { entries: vec![entry(Kind::Folder)], more: Some(path("/jobs/b")) },
+        Leases: Page::Leases { leases: vec![lease], more: Some(Owner::Member(6)) },
+        Coordination: Page::Coordination(Coordination {
+            nodes: 3,
+            client_leases: 1,
+            clusters: 2,
+            next_client: 300,
+        }),
+        Croak: Page::Croak(croak),
+        Profile: Page::Profile {
+            me: me.clone(),
+            profile: Profile { who: who.clone(), created_wall_ms, friends: 3, followers: 4 },
+            croaks,
+            older: Some(299),
+        },
+        People: Page::People { me: me.clone(), people: vec![who.clone()], more: Some("ada".into()) },
+        Followers: Page::Followers { me: me.clone(), people: vec![who], more: Some(ACCOUNT) },
+        Chatting: Page::Chatting { people: vec![person()] },
+        Account: Page::Account(OwnAccount { person: person(), email, created_wall_ms }),
+        Sessions: Page::Sessions(vec![OpenSession { opened: 300, opened_wall_ms: 3_000, this: true }]),
+        Unread: Page::Unread(Unread { messages: 2, croaks: 3, feed_read_through: 300 }),
+        Talks: Page::Talks { me: me.clone(), talks: vec![talk_line], older: Some(299) },
+        Talk: Page::Talk(talk),
+        Message: Page::Message { with: Some(me), with_account: ACCOUNT, message: message(Fate::Delivered) },
+        Settings: Page::Settings(Settings { registration_open: false }),
+        Accounts: Page::Accounts { accounts: vec![account_line], more: Some("ada".into()) },
+    })
+}
+
+fn replies() -> Vec<(&'static str, Reply)> {
+    samples!(Reply {
+        Done: Reply::Done,
+        Created: Reply::Created { account: ACCOUNT },
+        LoggedIn: Reply::LoggedIn { account: ACCOUNT },
+        Croaked: Reply::Croaked { croak: 300 },
+        Joined: Reply::Joined { raft_id: 6, history: HistoryId(HISTORY) },
+        Stepped: Reply::Stepped { more: true },
+        Leased: Reply::Leased { lease: 300 },
+        Fenced: Reply::Fenced { fence: 300 },
+        Client: Reply::Client { id: 300 },
+        Sent: Reply::Sent { message: 300 },
+    })
+}
+
+fn fields() -> Vec<(&'static str, Field)> {
+    samples!(Field {
+        Name: Field::Name,
+        Username: Field::Username,
+        Email: Field::Email,
+        Password: Field::Password,
+        Post: Field::Post,
+        Message: Field::Message,
+        NewPassword: Field::NewPassword,
+        Names: Field::Names,
+    })
+}
+
+fn happenings() -> Vec<(&'static str, Happening)> {
+    let (account, friend) = (ACCOUNT, AccountId(9));
+    let nodes = vec![NodeChange { path: path("/jobs"), what: NodeFact::Made }];
+    samples!(Happening {
+        AccountCreated: Happening::AccountCreated { account },
+        AccountDeleted: Happening::AccountDeleted { account },
+        SessionOpened: Happening::SessionOpened { account },
+        SessionClosed: Happening::SessionClosed { account },
+        Croaked: Happening::Croaked { author: account },
+        FriendAdded: Happening::FriendAdded { account, friend },
+        FriendRemoved: Happening::FriendRemoved { account, friend },
+        Tree: Happening::Tree { nodes, lease: Some((Owner::Member(6), LeaseFact::Began)) },
+        Messaged: Happening::Messaged { from: account, to: friend },
+        Marked: Happening::Marked { account, with: friend },
+        FeedRead: Happening::FeedRead { account },
+        CroakRemoved: Happening::CroakRemoved { croak: 299 },
+    })
+}
+
+/// The events of live streams, and every enum inside them.
+fn live() -> Vec<String> {
+    let tree = |nodes, lease| Happening::Tree { nodes, lease };
+    let facts = samples!(NodeFact {
+        Made: NodeFact::Made,
+        Written: NodeFact::Written,
+        Acquired: NodeFact::Acquired { fence: 300 },
+        Removed: NodeFact::Removed,
+        Pruned: NodeFact::Pruned,
+    });
+    let leases = samples!(LeaseFact { Began: LeaseFact::Began, Ended: LeaseFact::Ended(Ending::Left) });
+    let endings = samples!(Ending { Missed: Ending::Missed { silence_ms: 2_000 }, Left: Ending::Left });
+    let owners = samples!(Owner { Member: Owner::Member(6), Client: Owner::Client(300) });
+    let mut events = happenings();
+    let change = |what| vec![NodeChange { path: path("/jobs/a"), what }];
+    events.extend(facts.into_iter().map(|(name, what)| (name, tree(change(what), None))));
+    let lease = |owner, fact| tree(Vec::new(), Some((owner, fact)));
+    events.extend(leases.into_iter().map(|(name, fact)| (name, lease(Owner::Member(6), fact))));
+    events.extend(
+        endings.into_iter().map(|(name, why)| (name, lease(Owner::Client(300), LeaseFact::Ended(why)))),
+    );
+    events.extend(owners.into_iter().map(|(name, owner)| (name, lease(owner, LeaseFact::Began))));
+    let answer = |what| Answer::Live { cursor: SEEN, events: vec![Event { index: 300, what }] };
+    events.into_iter().map(|(name, what)| answer_line(name, answer(what))).collect()
+}
+
+fn pin_answers() -> Vec<(&'static str, PinAnswer)> {
+    let head = PinHead {
+        pin: u64::MAX,
+        cluster: CLUSTER,
+        history: HistoryId(HISTORY),
+        index: 300,
+        term: 7,
+        rules_level: 1,
+        rows: 301,
+        digest: u64::MAX,
+    };
+    samples!(PinAnswer {
+        Held: PinAnswer::Held(head),
+        Passed: PinAnswer::Passed { applied: 300 },
+        Rows: PinAnswer::Rows(vec![(vec![5, 0, 1], vec![1, 2])]),
+        Sum: PinAnswer::Sum { rows: 300, sum: u64::MAX, stopped_at: Some(vec![5, 0, 1]) },
+        Marks: PinAnswer::Marks { marks: vec![(vec![5, 0, 1], u64::MAX)], more: true },
+        Ended: PinAnswer::Ended,
+        Gone: PinAnswer::Gone,
+        Damaged: PinAnswer::Damaged { why: "a row does not match its checksum".into() },
+    })
+}
+
+fn directions() -> Vec<(&'static str, Directions)> {
+    samples!(Directions {
+        Read: Directions::Read { client: 300, lease_ms: 60_000, backend: backend_at() },
+        Write: Directions::Write(vec![backend_at()]),
+        Down: Directions::Down(Finding::Answers),
+        Left: Directions::Left { known: true },
+    })
+}
+
+/// The frames that are answered, and every enum inside them but those of live events.
+fn answered() -> Vec<String> {
+    let reasons = samples!(Why {
+        NoLeader: Why::NoLeader,
+        Busy: Why::Busy,
+        Behind: Why::Behind,
+        NotServing: Why::NotServing,
+        OtherHistory: Why::OtherHistory,
+    });
+    let lapses = samples!(Lapse {
+        Compacted: Lapse::Compacted,
+        Behind: Lapse::Behind,
+        OtherHistory: Lapse::OtherHistory,
+    });
+    let findings =
+        samples!(Finding { Answers: Finding::Answers, Silent: Finding::Silent, Unknown: Finding::Unknown });
+    let fates = samples!(Fate { Saved: Fate::Saved, Delivered: Fate::Delivered, Read: Fate::Read });
+    let kinds = samples!(Kind { Folder: Kind::Folder, File: Kind::File, Lock: Kind::Lock });
+    let written = |outcome| Answer::Written { token: SEEN, outcome };
+    let read = |page| Answer::Read { token: SEEN, old: false, page: Ok(page) };
+    let refused = |field| Answer::Refused(Denied::of(Code::InvalidEntry, field));
+    let message = |fate| Page::Message { with: None, with_account: ACCOUNT, message: message(fate) };
+    let tree = |kind| Page::Tree { entries: vec![entry(kind)], more: None };
+    let lapsed = |why| Answer::Lapsed { resume_at: SEEN, why };
+    let down = |finding| Answer::Directions(Directions::Down(finding));
+    let mut made = answers();
+    made.extend(replies().into_iter().map(|(name, reply)| (name, written(Ok(reply)))));
+    made.push(("Denied", written(Err(Denied::new(Code::NoSuchUser)))));
+    made.extend(pages().into_iter().map(|(name, page)| (name, read(page))));
+    made.extend(fates.into_iter().map(|(name, fate)| (name, read(message(fate)))));
+    made.extend(kinds.into_iter().map(|(name, kind)| (name, read(tree(kind)))));
+    made.extend(fields().into_iter().map(|(name, field)| (name, refused(field))));
+    made.extend(reasons.into_iter().map(|(name, why)| (name, Answer::Unavailable(why))));
+    made.extend(lapses.into_iter().map(|(name, why)| (name, lapsed(why))));
+    made.extend(directions().into_iter().map(|(name, directions)| (name, Answer::Directions(directions))));
+    made.extend(findings.into_iter().map(|(name, finding)| (name, down(finding))));
+    made.extend(pin_answers().into_iter().map(|(name, answer)| (name, Answer::Pin(answer))));
+    made.into_iter().map(|(name, answer)| answer_line(name, answer)).collect()
+}
+
+/// The engine's messages that cross a link; it has others, which stay within a member.
+fn raft_messages() -> Vec<(String, RaftMessage)> {
+    use MessageType::*;
+    let types = [
+        MsgAppend,
+        MsgAppendResponse,
+        MsgRequestVote,
+        MsgRequestVoteResponse,
+        MsgRequestPreVote,
+        MsgRequestPreVoteResponse,
+        MsgHeartbeat,
+        MsgHeartbeatResponse,
+        MsgReadIndex,
+        MsgReadIndexResp,
+        MsgTimeoutNow,
+    ];
+    let message = |kind: MessageType| {
+        let mut entry = Entry::new();
+        (entry.index, entry.term, entry.data) = (300, 7, vec![1, 2, 3].into());
+        entry.set_entry_type(EntryType::EntryNormal);
+        let mut message = RaftMessage::new();
+        message.set_msg_type(kind);
+        (message.from, message.to, message.term) = (1, 2, 7);
+        (message.index, message.log_term, message.commit) = (299, 6, 298);
+        message.entries = vec![entry];
+        (format!("Raft::{kind:?}"), message)
+    };
+    types.map(message).into()
+}
+
+fn peer_frames() -> Vec<String> {
+    let talks = samples!(PeerTalk {
+        Forward: PeerTalk::Forward(vec![request()]),
+        Beat: PeerTalk::Beat(member_info()),
+        Store: PeerTalk::Store(StoreNews { digests: vec![(300, u64::MAX)], full: true }),
+        Alive: PeerTalk::Alive { serial: 300, from: 6, incarnation: u64::MAX, clients: vec![301] },
+        Heard: PeerTalk::Heard { serial: 300, to: 6, lease_ms: 2_000 },
+    });
+    let welcomes = samples!(PeerWelcome {
+        Welcome: PeerWelcome::Welcome {
+            me: member_info(),
+            others: vec![MemberInfo::default()],
+            you_applied: 300,
+        },
+        Refused: PeerWelcome::Refused("another history".into()),
+        Removed: PeerWelcome::Removed,
+    });
+    let frames = samples!(PeerFrame {
+        Raft: PeerFrame::Raft(vec![1, 2, 3].into()),
+        Talk: PeerFrame::Talk(PeerTalk::Forward(Vec::new())),
+    });
+    let hello = PeerHello { cluster: CLUSTER, history: HistoryId(HISTORY), from: member_info(), to: 1 };
+    let mut lines = vec![line("PeerHello", &hello)];
+    lines.extend(welcomes.iter().map(|(name, welcome)| line(name, welcome)));
+    lines.extend(frames.into_iter().map(|(name, sent)| peer_line(name, sent)));
+    lines.extend(talks.into_iter().map(|(name, talk)| peer_line(name, PeerFrame::Talk(talk))));
+    for (name, message) in raft_messages() {
+        let bytes = message.write_to_bytes().unwrap();
+        assert_eq!(RaftMessage::parse_from_bytes(&bytes).unwrap(), message, "{name} is read back");
+        lines.push(peer_line(&name, PeerFrame::Raft(bytes.into())));
+    }
+    lines
+}
+
+/// The beginnings of connections: what is in the clear before the handshake.
+fn openings() -> Vec<String> {
+    let planes = samples!(Plane {
+        Peer: Plane::Peer,
+        Client: Plane::Client,
+        Control: Plane::Control,
+        Snapshot: Plane::Snapshot,
+        Status: Plane::Status,
+        Directory: Plane::Directory,
+    });
+    let mut lines = Vec::new();
+    for (name, plane) in planes {
+        let preface = Preface { plane, cluster: Some(CLUSTER) };
+        assert_eq!(Preface::parse(&preface.to_bytes()).unwrap(), preface);
+        lines.push(format!("{name} {}", hex(&preface.to_bytes())));
+    }
+    for (name, plane) in [("Carried::Client", Plane::Client), ("Carried::Peer", Plane::Peer)] {
+        lines.push(format!("{name} {}", hex(&smol::block_on(carried(plane)))));
+    }
+    lines
+}
+
+/// The bytes that a balancer sends ahead of a connection from 127.0.0.1 whose first message is all sevens.
+async fn carried(plane: Plane) -> Vec<u8> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut dialler = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let preface = Preface { plane, cluster: Some(CLUSTER) };
+    dialler.write_all(&preface.to_bytes()).await.unwrap();
+    dialler.write_all(&[7; 128]).await.unwrap();
+    let (mut accepted, _) = listener.accept().await.unwrap();
+    let Opening::Ribbit(arrival) = handshake::read_opening(&mut accepted).await.unwrap() else {
+        panic!("a preface was sent");
+    };
+    handshake::carry(&mut accepted, arrival, &Keys::of_cluster(CLUSTER, &[9; 32])).await.unwrap()
+}
+
+#[test]
+fn frames_of_wire_version_1_stay_readable() {
+    assert_eq!(frame::WIRE_VERSION, 1, "another version has a file of its own");
+    let made = [openings(), asked(), answered(), live(), peer_frames()].concat();
+    compare("wire-1.txt", WIRE_1, made);
+}
