@@ -2,12 +2,12 @@
 //! that were not synced.
 
 use super::DbError;
-use super::limits::CACHE_BYTES;
-use redb::backends::FileBackend;
+use super::limits::{CACHE_BYTES, PEEK_BYTES_MAX};
+use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{BackendError, Builder, Database, DatabaseError, StorageBackend};
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions, TryLockError};
-use std::io;
+use std::io::{self, Read};
 use std::ops::Bound;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -37,6 +37,15 @@ pub trait Disk: Send + Sync + 'static {
     fn reuse_log(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError>;
     /// Removes a log segment. The removal need not be durable.
     fn remove_log(&self, number: u64) -> Result<(), DbError>;
+    /// Opens a copy of the main file, which stays as it is. Returns nothing when there is no such file, when another process has
+    /// it open, when it is too large for a copy, or when it is no file of redb's: then opening the file itself tells more. A disk
+    /// that never holds a store of another build needs no copy.
+    ///
+    /// # Errors
+    /// The disk fails.
+    fn copy_in_memory(&self) -> Result<Option<Database>, DbError> {
+        Ok(None)
+    }
 }
 
 /// Name of the main file in the store's folder.
@@ -281,6 +290,29 @@ impl Disk for FileDisk {
     fn remove_log(&self, number: u64) -> Result<(), DbError> {
         let path = self.log_path(number);
         fs::remove_file(&path).map_err(|source| file(&path, source))
+    }
+
+    fn copy_in_memory(&self) -> Result<Option<Database>, DbError> {
+        let path = self.path(Which::Main);
+        let mut opened = match File::open(&path) {
+            Ok(opened) => opened,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(file(&path, source)),
+        };
+        // Redb locks its file the same way: a file that is being written to would be copied in the middle of a change.
+        if opened.try_lock().is_err() {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        let length = opened.metadata().map_err(|source| file(&path, source))?.len();
+        if length == 0 || length > PEEK_BYTES_MAX {
+            return Ok(None);
+        }
+        opened.read_to_end(&mut bytes).map_err(|source| file(&path, source))?;
+        let copy = InMemoryBackend::new();
+        let filled = copy.set_len(length).and_then(|()| copy.write(0, &bytes));
+        filled.map_err(|source| file(&path, source))?;
+        Ok(builder().create_with_backend(copy).ok())
     }
 }
 

@@ -17,6 +17,7 @@
 //! Modules:
 //!
 //! - [`journal`]: the write-ahead log, [`segment`]: one file of it, [`terms`]: the term of each of its entries
+//! - [`format`]: refusal of a store of another format
 //! - [`store`]: opening, appending, applying, and installing a snapshot; the only writer. [`identity`]: the owner of a
 //!   store. [`applying`], [`load`], [`known`] and [`meta`]: parts of the writer
 //! - [`recover`]: a new history on the rows of an old one
@@ -34,6 +35,7 @@ mod applying;
 pub mod backup;
 pub mod digest;
 pub mod disk;
+mod format;
 mod identity;
 mod journal;
 mod known;
@@ -78,9 +80,7 @@ pub enum DbError {
     #[error("an earlier write to the log failed")]
     Suspect,
     /// The store has another format. None of its files was changed.
-    #[error(
-        "its format is {}, and this version of ribbit reads format {}", .0.map_or("that of a version before 0.2.0".into(), |found| found.to_string()), meta::FORMAT_VERSION
-    )]
+    #[error("{}", format::refusal(*.0))]
     Format(Option<u32>),
     /// The store is intact, and its cluster runs a newer version.
     #[error("{0}; start a version of ribbit that does: what is stored is whole")]

@@ -3,6 +3,7 @@
 //! A new record gets a new name; an existing one keeps its shape.
 
 use super::DbError;
+use super::format::{self, FormatMissing};
 use super::read::{META, ROWS};
 use super::record::{Configuration, Identity, Position, seal_record, unseal_record};
 use redb::{Database, ReadableDatabase, ReadableTable, Table};
@@ -37,18 +38,13 @@ pub(super) fn has_tables(database: &Database) -> Result<bool, DbError> {
     Ok(database.begin_read()?.open_table(META).is_ok())
 }
 
-/// Creates the tables of an empty store, or checks the format of an existing one.
+/// Creates the tables of an empty store, or checks the format of an existing one ([`super::format`]).
 ///
 /// # Errors
 /// `Format` if the store has another format, `Damaged` if it names none; otherwise it cannot be read or written.
 pub(super) fn make_tables(database: &Database) -> Result<(), DbError> {
     if has_tables(database)? {
-        let found = read_meta(&database.begin_read()?.open_table(META)?, FORMAT)?;
-        return match found {
-            Some(FORMAT_VERSION) => Ok(()),
-            Some(_) => Err(DbError::Format(found)),
-            None => Err(DbError::Damaged("its format record is missing".into())),
-        };
+        return format::check(database, FormatMissing::IsDamage);
     }
     let transaction = database.begin_write()?;
     {

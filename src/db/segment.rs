@@ -71,7 +71,7 @@ impl Segment {
     /// Opens an existing segment and reads its head. Returns no head if the segment has none that is intact.
     ///
     /// # Errors
-    /// `Format` if an earlier build wrote it, `Damaged` if the head has an unknown version; otherwise the disk failed.
+    /// `Format` if a build of another format wrote it, `Damaged` if the head is intact but unreadable; otherwise the disk failed.
     pub fn open(disk: &dyn Disk, number: u64) -> Result<(Segment, Option<Record<Head>>), DbError> {
         let backend = disk.open_log(number)?;
         let mut segment = Segment { number, salt: 0, start: Position::default(), backend };
@@ -162,12 +162,15 @@ impl Segment {
     /// Reads the record at offset `at`. Returns `None` if there is no intact record.
     ///
     /// # Errors
-    /// `Damaged` if the record is intact but has an unknown version or shape; otherwise the disk failed.
+    /// `Format` if the record is intact but has another version, `Damaged` if it is intact but has an unknown shape; otherwise the
+    /// disk failed.
     pub fn read<R: DeserializeOwned>(&self, at: u64) -> Result<Option<Record<R>>, DbError> {
         let Some((body, sum)) = self.read_body(at)? else { return Ok(None) };
         let value = match body.split_first() {
             Some((&VERSION, rest)) => postcard::from_bytes(rest).ok(),
-            _ => None,
+            // Its checksums are right, so another build wrote it.
+            Some((version, _)) => return Err(DbError::Format(Some(u32::from(*version)))),
+            None => None,
         };
         match value {
             Some(value) => Ok(Some(Record { value, behind: at + (FRAME_BYTES + body.len()) as u64, sum })),

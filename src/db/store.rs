@@ -8,6 +8,7 @@
 //! ```
 
 use super::applying::{Applying, too_new, understood};
+use super::format::{self, FormatMissing};
 use super::journal::{Journal, LogNote, Spans};
 use super::known::KnownRows;
 use super::limits::{
@@ -20,7 +21,6 @@ use super::planted::{Bug, planted};
 use super::read::{META, ROWS, Reader, RowsView, Shared};
 use super::record::{Configuration, EntryKind, HardState, Identity, LogEntry, Position};
 use super::scrub::Scrub;
-use super::segment::Segment;
 use super::terms::Terms;
 use super::{DbError, Disk, Which, digest};
 use redb::{Database, Durability, ReadableDatabase};
@@ -99,11 +99,10 @@ impl Store {
     }
 
     fn open_trusting(disk: impl Disk, level: u32) -> Result<Store, DbError> {
-        // Checks the format before any file is opened for writing, so that a store of an earlier build is not changed.
-        for number in disk.log_files()? {
-            Segment::open(&disk, number)?;
-        }
+        // Before any file is opened for writing: a store of another format is not changed.
+        format::check_untouched(&disk)?;
         let database = disk.open(Which::Main)?;
+        format::check(&database, FormatMissing::IsDamage)?;
         check_level(&database, level)?;
         disk.discard_incoming()?;
         // The rows are always created before the log. A log without rows is useless, and starting an empty store over it

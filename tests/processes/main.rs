@@ -6,7 +6,7 @@
 //! - [`pages`]: what stands on a page; [`pty`]: a terminal
 //! - one module a promise: [`people`], [`letters`], [`races`], [`hostile`], [`belonging`], [`failover`], [`following`], [`power`], [`status`],
 //!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`],
-//!   [`recover`], [`rolled_back`], [`backup`], [`verify`], [`harmed`], [`secrets`], [`clock`], [`masters`], [`sites`], [`members`], [`minority`], [`directory`], [`doctor`], [`even`], [`metrics`], [`watch`],
+//!   [`recover`], [`rolled_back`], [`earlier_build`], [`backup`], [`verify`], [`harmed`], [`secrets`], [`clock`], [`masters`], [`sites`], [`members`], [`minority`], [`directory`], [`doctor`], [`even`], [`metrics`], [`watch`],
 //!   [`verbs`], [`verbs_failing`], [`users`], [`chat`], [`wire`], and [`browser`] for
 //!   the eyes
 //!
@@ -34,6 +34,7 @@ mod demo;
 mod differs;
 mod directory;
 mod doctor;
+mod earlier_build;
 mod even;
 mod failing;
 mod failover;

@@ -16,6 +16,7 @@
 use super::Node;
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::NodeOptions;
+use ribbit_db::DbError;
 use ribbit_net::health::no_room;
 use ribbit_net::protocol::StoreStatus;
 use std::fs;
@@ -133,6 +134,16 @@ pub fn failed(options: &NodeOptions, why: &str) -> Failure {
 /// write anyway, so the client tries another member.
 pub fn refuses(own: bool, leader: bool, full_voters: usize, voters: usize) -> bool {
     voters > 0 && (own || no_room(leader, full_voters, voters))
+}
+
+/// Returns the failure for the store in `folder`, which a build of another format wrote.
+pub fn other_format(folder: &Path, error: &DbError) -> Failure {
+    let text = format!(
+        "cannot use the store in {}: {error}; nothing in it was changed, and `ribbit client export` and `ribbit backup` \
+         of the version that wrote it still work",
+        folder.display()
+    );
+    Failure::new(Exit::Configuration, text)
 }
 
 #[cfg(test)]

@@ -417,14 +417,7 @@ async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
             Err(DbError::InUse(_)) if started.elapsed() < STORE_WAIT => {
                 smol::Timer::after(Duration::from_millis(50)).await;
             }
-            Err(error @ DbError::Format(_)) => {
-                let text = format!(
-                    "cannot use the store in {}: {error}. Nothing in it was changed. The version that wrote it can still \
-                     open it: use that version to export or back up its contents",
-                    folder.display()
-                );
-                return Err(Failure::new(Exit::Configuration, text));
-            }
+            Err(error @ DbError::Format(_)) => return Err(disk::other_format(&folder, &error)),
             Err(error @ DbError::InUse(_)) => {
                 let text = format!("{error}: is {} running already?", options.name());
                 return Err(Failure::new(Exit::Configuration, text));

@@ -83,6 +83,9 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
     write_file::empty_folder(work).map_err(|error| unwritable(work, &error))?;
     let unusable = |error: DbError| {
         let from = options.from.display();
+        if let DbError::Format(_) = error {
+            return crate::node::disk::other_format(&options.from, &error);
+        }
         match error.is_full() {
             true => Failure::new(Exit::Disk, format!("there is no room for a copy of {from}: {error}")),
             false => Failure::new(Exit::Refused, format!("{from} cannot be used: {error}")),

@@ -106,7 +106,11 @@ fn restore_in(work: &Path, options: &RestoreOptions) -> Result<Restored, Failure
     let mut backup = BackupReader::begin(opened(options)?).map_err(unusable)?;
     let head = backup.head().clone();
     if head.rules_level > RULES_LEVEL {
-        let text = format!("{from} is of a group with newer rules than this version of ribbit has");
+        let text = format!(
+            "{from} is from another version of ribbit: it has rules level {}, and this version knows levels up to \
+             {RULES_LEVEL}. Restore it with the version that made it",
+            head.rules_level
+        );
         return Err(Failure::new(Exit::Refused, text));
     }
     write_file::empty_folder(work).map_err(|error| unwritable(work, &error))?;

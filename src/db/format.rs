@@ -1,0 +1,68 @@
+//! The format of a store, and the refusal of a store of another format before anything in it is changed.
+//!
+//! - The builds before version 0.2.0 noted no format. They are told by the heads of their log segments, whose frames had no
+//!   checksum of their own ([`Segment::open`]), or, without a log, by a `meta` table without a format.
+//! - Every other store has a record of its format in `meta`.
+//!
+//! Redb writes to a file when it opens it. So the log is looked at first, and a main file without a log is looked at in a copy in
+//! memory. A store of this format always has a log, from its first start on. A later format needs another version of the log's
+//! records, too: it is told by them before its main file is opened.
+
+use super::meta::{FORMAT, FORMAT_VERSION, has_tables, read_meta};
+use super::read::META;
+use super::segment::Segment;
+use super::{DbError, Disk};
+use redb::{Database, ReadableDatabase};
+
+/// Checks that a store which is about to be opened has this format. An empty folder passes.
+///
+/// # Errors
+/// `Format` when the store has another format; otherwise the disk fails, or the store is damaged.
+pub(super) fn check_untouched(disk: &dyn Disk) -> Result<(), DbError> {
+    let segments = disk.log_files()?;
+    for number in &segments {
+        Segment::open(disk, *number)?;
+    }
+    if !segments.is_empty() {
+        return Ok(());
+    }
+    match disk.copy_in_memory()? {
+        Some(copy) => check(&copy, FormatMissing::IsEarlier),
+        None => Ok(()),
+    }
+}
+
+/// Why a store of another format is refused: which build wrote it, as far as it notes that, and what this one reads.
+pub(super) fn refusal(format: Option<u32>) -> String {
+    match format {
+        None => "a version of ribbit before 0.2.0 wrote it, and this version starts a new format".into(),
+        Some(format) => {
+            format!("it has format {format}, and this version of ribbit reads format {FORMAT_VERSION} only")
+        }
+    }
+}
+
+/// What it means that a store with tables has no record of its format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FormatMissing {
+    /// A build before version 0.2.0 wrote it.
+    IsEarlier,
+    /// Its log is of this format, so the record was lost.
+    IsDamage,
+}
+
+/// Checks the record of the format. A file without tables passes.
+///
+/// # Errors
+/// `Format` when the store has another format, `Damaged` when its record was lost; otherwise the disk fails.
+pub(super) fn check(database: &Database, missing: FormatMissing) -> Result<(), DbError> {
+    if !has_tables(database)? {
+        return Ok(());
+    }
+    let found = read_meta(&database.begin_read()?.open_table(META)?, FORMAT)?;
+    match (found, missing) {
+        (Some(FORMAT_VERSION), _) => Ok(()),
+        (None, FormatMissing::IsDamage) => Err(DbError::Damaged("its format record is missing".into())),
+        (Some(_), _) | (None, FormatMissing::IsEarlier) => Err(DbError::Format(found)),
+    }
+}
