@@ -1,4 +1,4 @@
-//! `ribbit client` as people meet it: in a terminal, with others around.
+//! The interactive terminal client (`ribbit client`) in a pty, next to other users.
 
 use crate::http::Browser;
 use crate::pages::whole_feed;
@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-/// The client of somebody who has a configuration folder of their own.
+/// Returns the client command of a user with a configuration folder of their own.
 fn client(pond: &Pond, who: &str, words: &[&str]) -> Command {
     let mut command = pond.plain(&[&["client"], words].concat());
     command.env("XDG_CONFIG_HOME", pond.folder().join(format!("home-of-{who}"))).env_remove("NO_COLOR");
@@ -18,25 +18,25 @@ fn client(pond: &Pond, who: &str, words: &[&str]) -> Command {
     command
 }
 
-/// Somebody who has an account already, at a terminal.
+/// Starts a terminal client and logs in to an existing account.
 fn at_terminal(pond: &Pond, who: &str) -> Terminal {
     at_terminal_with(pond, who, &[])
 }
 
 fn at_terminal_with(pond: &Pond, who: &str, words: &[&str]) -> Terminal {
     let mut terminal = Terminal::of(client(pond, who, &[&["-u", who], words].concat()));
-    terminal.await_text(&format!("password of @{who}: "));
+    terminal.await_text(&format!("password for @{who}: "));
     terminal.press("password\r");
-    terminal.await_text(&format!("you are @{who}."));
+    terminal.await_text(&format!("you are logged in as @{who}."));
     terminal.await_line("ribbit>");
     terminal
 }
 
-/// The same, in the chat.
+/// Starts a terminal client, logs in and turns on live chat.
 fn in_chat(pond: &Pond, who: &str, words: &[&str]) -> Terminal {
     let mut terminal = at_terminal_with(pond, who, words);
     terminal.press("/live\r");
-    terminal.await_text("you are in the chat");
+    terminal.await_text("live chat is on");
     terminal.await_line("* live>");
     terminal
 }
@@ -45,10 +45,10 @@ fn befriend(browser: &mut Browser, username: &str) {
     browser.post("/manage", &[("username", username), ("choice", "add")]).leads_to("/manage?note=added");
 }
 
-/// Whether somebody is in the chat, as the lock namespace has it.
+/// Returns true if the lock namespace has a chat lock for this user.
 fn is_in_chat(pond: &Pond, who: &str) -> bool {
     let backends = pond.status().backends().map(|it| it.address.clone()).collect::<Vec<_>>();
-    let entries = backends.iter().find_map(|address| tree(address, "/people")).expect("somebody answers");
+    let entries = backends.iter().find_map(|address| tree(address, "/people")).expect("a backend answers");
     entries.iter().any(|entry| entry.path.as_str() == format!("/people/{who}/chat"))
 }
 
@@ -59,65 +59,65 @@ fn a_newcomer_gets_an_account_and_finds_out_what_can_be_typed() {
     bob.join("bob");
     bob.croak("evil \u{1b}[2J\u{202e}");
     let mut terminal = Terminal::of(client(&pond, "ada", &[]));
-    terminal.await_text("log in (l), or create an account (c)? ");
+    terminal.await_text("log in (l) or create an account (c)? ");
     terminal.press("c\r");
-    terminal.await_text("user name, by which others find you: ");
+    terminal.await_text("user name (others find you by it): ");
     terminal.press("Ada!\r");
     terminal.await_text("1 to 32 of a-z, 0-9, _ and -");
-    terminal.await_text("user name, by which others find you: ");
+    terminal.await_text("user name (others find you by it): ");
     terminal.press("bob\r");
     terminal.await_text("your name, as others see it [bob]: ");
     terminal.press("\r");
     terminal.await_text("email: ");
     terminal.press("a@b\r");
-    terminal.await_text("password (8 characters or more): ");
+    terminal.await_text("password (at least 8 characters): ");
     terminal.press("short\r");
     terminal.await_text("8 to 256 characters");
-    terminal.await_text("password (8 characters or more): ");
+    terminal.await_text("password (at least 8 characters): ");
     terminal.press("password\r");
-    terminal.await_text("the same once more: ");
+    terminal.await_text("repeat the password: ");
     terminal.press("password\r");
-    terminal.await_text("that user name is already taken (607): choose another one");
-    terminal.await_text("user name, by which others find you: ");
+    terminal.await_text("that user name is already taken (607): please choose another one");
+    terminal.await_text("user name (others find you by it): ");
     terminal.press("ada\r");
     terminal.await_text("your name, as others see it [ada]: ");
     terminal.press("Ada Lovelace\r");
     terminal.await_text("email: ");
     terminal.press("a@b\r");
-    terminal.await_text("password (8 characters or more): ");
+    terminal.await_text("password (at least 8 characters): ");
     terminal.press("password\r");
-    terminal.await_text("the same once more: ");
+    terminal.await_text("repeat the password: ");
     terminal.press("password\r");
-    terminal.await_text("welcome, @ada: your account is there");
+    terminal.await_text("welcome, @ada! Your account is ready.");
     terminal.await_line("ribbit>");
 
-    // What is wrong is answered with what is right.
+    // Errors say what to type instead.
     let mut typed = |line: &str, wanted: &str| {
         terminal.press(&format!("{line}\r"));
         terminal.await_text(wanted);
         terminal.await_line("ribbit>");
     };
-    typed("/pots hello", "`/pots`: no such command; did you mean `/post`?");
-    typed("help", "did you mean `/help`? Nothing was posted");
-    typed("hello", "`/post TEXT` croaks it");
+    typed("/pots hello", "unknown command `/pots`; did you mean `/post`?");
+    typed("help", "did you mean `/help`? Not posted.");
+    typed("hello", "To post, type `/post TEXT`");
     typed("/help", "/people [PATTERN]");
-    typed("/help dm", "saved, delivered, read");
+    typed("/help dm", "saved, delivered or read");
     typed("/add nobody", "there is no user with that name (601)");
-    typed(&format!("/post {}", "x".repeat(101)), "101 characters long, 100 fit in a croak");
-    typed("/friends", "you follow nobody yet");
-    typed("/unread", "nothing waits to be read");
-    typed("/who", "nobody is in the chat now");
+    typed(&format!("/post {}", "x".repeat(101)), "101 characters, the limit is 100");
+    typed("/friends", "you do not follow anyone yet");
+    typed("/unread", "nothing unread");
+    typed("/who", "no one is in the live chat");
     typed("/people b*", "@bob\u{1b}[0m  bob");
-    typed("/add @BOB", "added");
-    // What others wrote is only shown.
+    typed("/add @BOB", "you now follow @BOB");
+    // Control characters in other users' texts are escaped.
     typed("/feed", r"evil \x1b[2J\u{202e}");
     typed("/post /post is a command", "posted");
-    typed("/remove bob", "removed");
+    typed("/remove bob", "you no longer follow @bob");
     typed("/feed", "@ada\u{1b}[0m  /post is a command");
     let screen = terminal.screen();
     let own = screen.iter().filter(|line| line.ends_with("@ada  /post is a command")).count();
-    assert_eq!(own, 1, "once, where it was asked for: {screen:#?}");
-    // Tab: commands and names.
+    assert_eq!(own, 1, "shown once, as the result of `/feed`: {screen:#?}");
+    // Tab completion of commands and names.
     terminal.press("/fr\t");
     terminal.await_line("ribbit> /friends");
     terminal.press("\x15/dm b\t");
@@ -125,24 +125,24 @@ fn a_newcomer_gets_an_account_and_finds_out_what_can_be_typed() {
     terminal.press("Hello, you\r");
     terminal.await_text("to @bob: saved");
     terminal.await_line("ribbit>");
-    // History.
+    // Input history.
     terminal.press("\x1b[A\x1b[A\x1b[A");
     terminal.await_line("ribbit> /remove bob");
     terminal.press("\x15/export mine.json\r");
-    terminal.await_text("all you have here is in mine.json: 2 croaks and messages");
+    terminal.await_text("saved to mine.json: 2 croaks and messages");
     let file = pond.folder().join("mine.json");
     assert_eq!(fs::metadata(&file).expect("it is there").permissions().mode() & 0o777, 0o600);
     let text = fs::read_to_string(&file).expect("text");
     assert!(text.contains("Hello, you") && text.contains("/post is a command"), "{text}");
     terminal.press("/export mine.json\r");
-    terminal.await_text("mine.json: it exists already, and nothing is overwritten");
+    terminal.await_text("mine.json already exists; choose another name");
     terminal.await_line("ribbit>");
     terminal.press("\x04");
     assert_eq!(terminal.ended(), 0, "the end of input");
 
-    // The session and the history were kept, for their owner alone.
+    // The session and the history are stored, readable only by their owner.
     let mut terminal = Terminal::of(client(&pond, "ada", &[]));
-    terminal.await_text("you are @ada.");
+    terminal.await_text("you are logged in as @ada.");
     terminal.await_line("ribbit>");
     terminal.press("\x1b[A");
     terminal.await_line("ribbit> /export mine.json");
@@ -169,7 +169,7 @@ fn what_others_say_stands_above_the_line_that_is_typed() {
     }
     terminal.await_text("croak 29");
     terminal.await_line("ribbit> half a line, and its cursor");
-    // It can be typed on, where the cursor was; and a line longer than the screen is drawn again, too.
+    // Typing continues at the old cursor position. A line longer than the screen is redrawn as well.
     let long = "x".repeat(100);
     terminal.press(&long);
     awaited("it is drawn", || terminal.screen().concat().contains(&format!("cur{long}sor")).then_some(()));
@@ -184,7 +184,7 @@ fn what_others_say_stands_above_the_line_that_is_typed() {
     }
     assert!(screen.iter().any(|line| line.ends_with("@bob  above the long one")), "{screen:#?}");
 
-    // Messages, and how far they get.
+    // Messages and their delivery status.
     terminal.press("\x15\x0b");
     terminal.await_line("ribbit>");
     let mut other = at_terminal(&pond, "bob");
@@ -198,8 +198,8 @@ fn what_others_say_stands_above_the_line_that_is_typed() {
     terminal.await_text("are you there?");
     other.await_text("to @ada: read");
     terminal.press("/unread\r");
-    terminal.await_text("nothing waits to be read");
-    // An answer reads what stood there.
+    terminal.await_text("nothing unread");
+    // A reply marks the message on the screen as read.
     other.press("/dm ada and now?\r");
     other.await_text("to @ada: delivered");
     terminal.await_text("and now?");
@@ -207,7 +207,7 @@ fn what_others_say_stands_above_the_line_that_is_typed() {
     other.await_text("@ada to @bob\u{1b}[0m  now, yes");
     other.await_text("to @ada: read");
 
-    // Who is away finds it later.
+    // A user who is away sees the message after the next start.
     terminal.press("\x04");
     assert_eq!(terminal.ended(), 0);
     other.press("/dm ada sleep well\r");
@@ -217,7 +217,7 @@ fn what_others_say_stands_above_the_line_that_is_typed() {
     let mut terminal = Terminal::of(command);
     terminal.await_text("1 unread message from @bob: `/dm bob`");
     terminal.await_line("ribbit>");
-    // Croaks that stood on the screen when somebody typed on are read, wherever they are counted.
+    // Croaks that were on the screen when the next line was typed count as read in every client.
     assert!(!terminal.shown().contains("new croak"), "{}", terminal.shown());
     terminal.press("/dm bob\r");
     terminal.await_text("@bob to @ada  sleep well");
@@ -235,9 +235,9 @@ fn a_message_counts_as_delivered_once_it_stood_on_the_screen() {
     }
     let (mut ada, carl) = (at_terminal(&pond, "ada"), at_terminal(&pond, "carl"));
     let mut bob = at_terminal(&pond, "bob");
-    // Nothing is printed over a search of the history.
+    // Nothing is printed during a search of the input history.
     ada.press("/who\r");
-    ada.await_text("nobody is in the chat now");
+    ada.await_text("no one is in the live chat");
     ada.press("\x12");
     ada.await_text("reverse-i-search");
     bob.press("/dm ada are you there?\r");
@@ -263,7 +263,7 @@ fn the_chat_is_at_one_place_and_can_be_taken_along() {
         bob.croak(&format!("croak {number}"));
     }
     let mut first = in_chat(&pond, "ada", &[]);
-    // The newest twenty.
+    // The latest 20 croaks.
     let shown = first.screen().join("\n");
     assert!(
         shown.contains("croak 24") && shown.contains("croak 5\n") && !shown.contains("croak 4\n"),
@@ -275,49 +275,48 @@ fn the_chat_is_at_one_place_and_can_be_taken_along() {
     bob.croak("hello, ada");
     first.await_text("@bob\u{1b}[0m  hello, ada");
 
-    // From somewhere else, and somebody else's folder.
+    // A second terminal of the same user.
     let mut second = Terminal::of(client(&pond, "ada", &[]));
-    second.await_text("you are @ada.");
+    second.await_text("you are logged in as @ada.");
     second.press("/live\r");
-    second
-        .await_text("you are in the chat at another place already (632): `/live --take-over` moves it here");
-    second.press("not posted\r");
-    second.await_text("Nothing was posted");
+    second.await_text("you are live in another terminal (632); `/live --take-over` moves the chat here");
+    second.press("stays here\r");
+    second.await_text("Not posted.");
     second.press("/live --take-over\r");
-    second.await_text("you are in the chat");
-    first.await_text("your chat has moved to another place");
+    second.await_text("live chat is on");
+    first.await_text("live chat moved to another terminal");
     first.await_line("ribbit>");
-    first.press("not posted either\r");
-    first.await_text("Nothing was posted");
+    first.press("stays here, too\r");
+    first.await_text("Not posted.");
     second.press("posted from here\r");
     second.await_text("@ada\u{1b}[0m  posted from here");
     first.await_text("@ada\u{1b}[0m  posted from here");
 
-    // It is left again, and entered from the command line.
+    // Live chat is turned off, and on again from the command line.
     second.press("/live\r");
-    second.await_text("you have left the chat");
+    second.await_text("live chat is off");
     second.await_line("ribbit>");
     assert!(!is_in_chat(&pond, "ada"));
     second.press("/live\r");
-    second.await_text("you are in the chat");
+    second.await_text("live chat is on");
     let mut third = Terminal::of(client(&pond, "ada", &["--take-over"]));
-    third.await_text("you are in the chat");
-    second.await_text("your chat has moved to another place");
+    third.await_text("live chat is on");
+    second.await_text("live chat moved to another terminal");
     third.press("/who\r");
     third.await_text("@ada\u{1b}[0m  ada");
-    // A terminal that goes away takes the place with it.
+    // SIGTERM closes the chat lease.
     kill_process(Pid::from_child(&third.child), Signal::TERM).expect("our child");
     assert_eq!(third.ended(), 143);
-    awaited("nobody is in the chat", || (!is_in_chat(&pond, "ada")).then_some(()));
+    awaited("the chat is empty", || (!is_in_chat(&pond, "ada")).then_some(()));
     second.press("\x04");
     assert_eq!(second.ended(), 0);
 
-    // Ctrl-C logs out where one has logged in, with whatever is typed.
+    // Ctrl-C logs out of a session that was opened here, also in the middle of a line.
     first.press("/live\r");
-    first.await_text("you are in the chat");
+    first.await_text("live chat is on");
     first.await_line("* live>");
     first.press("never mi\x03");
-    first.await_text("you have left the chat");
+    first.await_text("you left the chat");
     first.await_text("logged out");
     assert_eq!(first.ended(), 0);
     assert!(first.echoes(), "the terminal is as it was before");
@@ -336,13 +335,13 @@ fn a_line_on_its_way_survives_its_servers_and_is_posted_once() {
     ada.join("ada");
     bob.join("bob");
     befriend(&mut bob, "ada");
-    // One that knows a single server, and learns of the others there.
+    // A client that starts with one server and learns the others from it.
     let used = pond.status().backends().find(|it| it.name != leader).expect("one of three").clone();
     let mut terminal = in_chat(&pond, "ada", &["--server", &used.address]);
     let mut reader = at_terminal(&pond, "bob");
     terminal.press("sent while all is well\r");
     terminal.await_text("@ada\u{1b}[0m  sent while all is well");
-    // With the leader stopped, the next one is on its way for as long as we like.
+    // The next croak stays unanswered as long as the leader is stopped.
     pond.signal(&[&leader], Signal::STOP);
     terminal.press("sent into the storm\r");
     terminal.press("half a li");
@@ -364,9 +363,9 @@ fn a_line_on_its_way_survives_its_servers_and_is_posted_once() {
             assert_eq!(shown, 1, "{text}: {screen:#?}");
         }
     }
-    assert!(is_in_chat(&pond, "ada"), "the place was kept, or taken again");
+    assert!(is_in_chat(&pond, "ada"), "the chat slot was kept or entered again");
 
-    // Nobody is left.
+    // All servers are killed.
     let left: Vec<String> =
         pond.status().members.into_iter().filter(|it| it.alive).map(|it| it.name).collect();
     terminal.press("lost for");
@@ -380,7 +379,7 @@ fn a_line_on_its_way_survives_its_servers_and_is_posted_once() {
     assert_eq!(terminal.ended(), 3);
     let shown = terminal.shown();
     assert!(shown.contains("may or may not have been done: lost for good"), "{shown}");
-    assert_eq!(reader.ended(), 3, "who types nothing finds out, too");
+    assert_eq!(reader.ended(), 3, "an idle terminal ends as well");
 }
 
 #[test]
@@ -399,20 +398,20 @@ fn a_script_is_done_line_by_line_in_plain_words() {
     assert_eq!(code, 0, "{said}");
     assert!(!said.contains('\u{1b}') && !said.contains("ribbit>"), "{said}");
     assert!(said.contains("@ada  one") && said.contains("posted"), "{said}");
-    // The first that fails is the last.
+    // A script stops at the first line that fails.
     let (code, said) = run(&[], "/pots x\n/post never\n");
     assert_eq!(
         (code, said.as_str()),
-        (2, "ribbit: line 1: `/pots`: no such command; did you mean `/post`?\n")
+        (2, "ribbit: line 1: unknown command `/pots`; did you mean `/post`?\n")
     );
     let (code, said) = run(&[], "/post three\nno command\n/post never\n");
     assert_eq!(code, 2, "{said}");
-    assert!(said.contains("line 2: ") && said.contains("Nothing was posted"), "{said}");
+    assert!(said.contains("line 2: ") && said.contains("Not posted."), "{said}");
     let (code, said) = run(&[], "/add nobody\n/post never\n");
     assert_eq!((code, said.as_str()), (1, "ribbit: line 1: there is no user with that name (601)\n"));
     assert_eq!(whole_feed(&mut ada), ["three", "two", "one"]);
 
-    // The chat, for a program that listens.
+    // Live chat through pipes.
     let mut bob = pond.browser();
     bob.join("bob");
     befriend(&mut ada, "bob");
@@ -426,7 +425,7 @@ fn a_script_is_done_line_by_line_in_plain_words() {
     let mut keys = child.stdin.take().expect("piped");
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok);
     keys.write_all(b"/live\n").expect("it listens");
-    assert!(lines.any(|line| line.starts_with("you are in the chat")));
+    assert!(lines.any(|line| line.starts_with("live chat is on")));
     bob.croak("hello, machine");
     assert!(lines.any(|line| line.ends_with("@bob  hello, machine")));
     drop(keys);
@@ -442,10 +441,10 @@ fn a_session_that_ends_elsewhere_ends_the_terminal_and_an_account_is_deleted_wit
     bob.join("bob");
     let mut terminal = at_terminal(&pond, "ada");
     ada.post("/delete", &[("password", "password")]).leads_to("/login?note=deleted");
-    terminal.await_text("ribbit: your session is over (609)");
+    terminal.await_text("ribbit: you were logged out (609)");
     assert_eq!(terminal.ended(), 4);
 
-    // What is typed ahead is taken in its turn: the line behind `/delete` is the password, and not shown.
+    // Input typed ahead is taken in order: the line after `/delete` is the hidden password.
     let mut terminal = at_terminal(&pond, "bob");
     terminal.press("/post one\r/delete\rsecret password\r/post two\r/feed\r");
     terminal.await_text("@bob\u{1b}[0m  two");
@@ -455,15 +454,15 @@ fn a_session_that_ends_elsewhere_ends_the_terminal_and_an_account_is_deleted_wit
     assert!(!shown.contains("secret"), "{shown}");
     assert_eq!(whole_feed(&mut bob), ["two", "one"]);
     terminal.press("/delete\r");
-    terminal.await_text("Your password, or nothing: ");
+    terminal.await_text("Password (Enter cancels): ");
     terminal.press("\r");
-    terminal.await_text("nothing was deleted");
+    terminal.await_text("cancelled: your account is unchanged");
     terminal.press("/delete\r");
-    terminal.await_text("Your password, or nothing: ");
+    terminal.await_text("Password (Enter cancels): ");
     terminal.press("wrong password\r");
     terminal.await_text("the password is wrong (602)");
     terminal.press("/delete\r");
-    terminal.await_text("Your password, or nothing: ");
+    terminal.await_text("Password (Enter cancels): ");
     terminal.press("password\r");
     terminal.await_text("Your account is deleted");
     assert_eq!(terminal.ended(), 0);
@@ -471,7 +470,7 @@ fn a_session_that_ends_elsewhere_ends_the_terminal_and_an_account_is_deleted_wit
     assert_eq!(code, 4, "{said}");
 }
 
-/// One has a terminal, the other one a page. What one writes the other one sees, and both know when it was read.
+/// A user on the web pages and a user in a terminal exchange messages, and both see when they were read.
 #[test]
 fn two_people_talk_from_page_to_terminal_and_back() {
     let pond = Pond::start();
@@ -487,7 +486,7 @@ fn two_people_talk_from_page_to_terminal_and_back() {
     bob.press("/dm ada I am, and I see you\r");
     bob.await_text("to @ada: saved");
     ada.get("/messages/bob").says(200, "I am, and I see you</p>");
-    // Who answers has looked at the talk.
+    // Opening the conversation marks it as read.
     bob.press("/dm ada\r");
     bob.await_text("I am, and I see you");
     awaited("both have read", || {

@@ -1,4 +1,4 @@
-//! A terminal: a program in a pty of its own, its keys, and what it shows.
+//! Test terminal: runs a program in a pty, sends it keys and reads its output.
 
 use crate::pond::awaited;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -9,20 +9,20 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 
-/// Of a pty that nobody has given a size.
+/// Width of a pty whose size was not set.
 const COLUMNS: usize = 80;
 
-/// A program in a terminal of its own.
+/// A program in a pty.
 pub struct Terminal {
     pub child: Child,
     keys: File,
     shown: Arc<Mutex<String>>,
-    /// Up to here it was looked at.
+    /// Byte offset in the output up to which [`Terminal::await_text`] has matched.
     pub seen: usize,
 }
 
 impl Terminal {
-    /// 80 columns wide.
+    /// Starts a program in a pty of 80 columns.
     pub fn of(mut command: Command) -> Terminal {
         let keys = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
         grantpt(&keys).and_then(|()| unlockpt(&keys)).expect("a terminal");
@@ -35,22 +35,23 @@ impl Terminal {
         let mut screen = keys.try_clone().expect("another handle");
         let shown = Arc::new(Mutex::new(String::new()));
         let shows = shown.clone();
-        // Ends with the terminal.
+        // The thread ends when the pty is closed.
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(count @ 1..) = screen.read(&mut bytes) {
                 let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
-                shows.lock().expect("nobody panics while it holds this lock").push_str(&text);
+                shows.lock().expect("no panic while this lock is held").push_str(&text);
             }
         });
         Terminal { child, keys, shown, seen: 0 }
     }
 
+    /// Returns all output so far.
     pub fn shown(&self) -> String {
-        self.shown.lock().expect("nobody panics while it holds this lock").clone()
+        self.shown.lock().expect("no panic while this lock is held").clone()
     }
 
-    /// Whether what is typed is shown.
+    /// Returns true if the pty echoes keys.
     pub fn echoes(&self) -> bool {
         let mode = tcgetattr(&self.keys).expect("a terminal");
         mode.local_modes.contains(LocalModes::ECHO)
@@ -60,14 +61,14 @@ impl Terminal {
         self.keys.write_all(keys.as_bytes()).expect("a terminal");
     }
 
-    /// Waits until this is shown behind what was seen before.
+    /// Waits until `wanted` appears in the output after the previous match.
     #[track_caller]
     pub fn await_text(&mut self, wanted: &str) {
         let seen = self.seen;
         self.seen = awaited(wanted, || self.shown()[seen..].find(wanted).map(|at| seen + at + wanted.len()));
     }
 
-    /// Types a line at the prompt, and waits for this.
+    /// Waits for the prompt, types a line and waits for `wanted`.
     #[track_caller]
     pub fn typed(&mut self, line: &str, wanted: &str) {
         self.await_text("ribbit> ");
@@ -75,12 +76,12 @@ impl Terminal {
         self.await_text(wanted);
     }
 
-    /// What is on the screen, line by line.
+    /// Returns the lines on the screen.
     pub fn screen(&self) -> Vec<String> {
         drawn(&self.shown(), COLUMNS)
     }
 
-    /// The last line of the screen that is not empty, once it is this.
+    /// Waits until the last non-empty line of the screen is `wanted`.
     #[track_caller]
     pub fn await_line(&self, wanted: &str) {
         let last = || self.screen().into_iter().rfind(|line| !line.is_empty());
@@ -93,7 +94,7 @@ impl Terminal {
     }
 }
 
-/// What a terminal of this width shows after these bytes, line by line, as far as line editors go.
+/// Renders terminal output into lines of `columns` characters. Supports only the escape sequences that line editors use.
 fn drawn(bytes: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<Vec<char>> = vec![Vec::new()];
     let (mut row, mut column) = (0_usize, 0_usize);

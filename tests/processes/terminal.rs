@@ -1,4 +1,4 @@
-//! `ribbit shell` as a person meets it: in a terminal.
+//! The interactive shell (`ribbit shell`) in a pty.
 
 use crate::pond::Pond;
 use crate::pty::Terminal;
@@ -13,7 +13,7 @@ fn a_person_walks_the_tree() {
     pond.await_leading_backend();
     await_servers(&pond);
     let mut terminal = Terminal::of(pond.plain(&["shell"]));
-    // Completion: of a command, of paths from the tree, and the tree drawn.
+    // Tab completes commands and paths of the tree; `ls` draws the tree.
     terminal.await_text("ribbit> ");
     terminal.press("hol\t");
     terminal.await_text("holders ");
@@ -28,32 +28,32 @@ fn a_person_walks_the_tree() {
     terminal.await_text(r"/two\ words/");
     terminal.press("\r");
     terminal.await_text("/two words/");
-    // Errors, with what was meant.
+    // Errors suggest what to type.
     terminal.typed("lss /", "did you mean `ls`?");
     terminal.typed("cat /nowhere", "/nowhere: no such file or folder");
     terminal.typed("test /nowhere", "no");
-    // What others wrote is only shown.
+    // Control characters in content are escaped.
     assert_eq!(pond.shell(&["write", "/evil", "a\x1b[2Jb"]).0, 0);
     terminal.typed("cat /evil", r"a\x1b[2Jb");
-    // A folder with something in it is asked about.
+    // Removing a folder that is not empty needs a confirmation.
     assert_eq!(pond.shell(&["touch", "/two words/x"]).0, 0);
     terminal.typed("rm '/two words'", "remove /two words with everything in it (1)? [y/N] ");
     terminal.press("n\r");
     terminal.typed("rm '/two words'", "[y/N] ");
     terminal.press("y\r");
     terminal.typed("test '/two words'", "no");
-    // Locks are this shell's, and seen by all.
+    // Locks of this shell are visible to every client.
     terminal.typed("acquire /jobs/it", "/jobs/it: held, fence ");
     assert!(pond.shell(&["holders", "/jobs"]).1.contains("(shell on "));
     terminal.typed("acquire /jobs/other", "/jobs/other: held");
     terminal.typed("release /jobs/it", "ribbit> ");
     terminal.seen -= "ribbit> ".len();
-    // A watch is stopped by Ctrl-C, and the prompt is back.
+    // Ctrl-C stops a watch and returns to the prompt.
     terminal.typed("watch /jobs", "watching /jobs from index ");
     assert_eq!(pond.shell(&["touch", "/jobs/new"]).0, 0);
     terminal.await_text("/jobs/new: made");
     kill_process(Pid::from_child(&terminal.child), Signal::INT).expect("our child");
-    // History: two up is what came before the watch.
+    // Input history: two lines up is the command before the watch.
     terminal.await_text("ribbit> ");
     terminal.press("\x1b[A\x1b[A");
     terminal.await_text("release /jobs/it");
@@ -64,7 +64,7 @@ fn a_person_walks_the_tree() {
 
     let history = pond.folder().join("shell-history");
     assert_eq!(fs::metadata(&history).expect("it is kept").permissions().mode() & 0o777, 0o600);
-    // It is known the next time.
+    // The next shell loads the history.
     let mut terminal = Terminal::of(pond.plain(&["shell"]));
     terminal.await_text("ribbit> ");
     terminal.press("\x1b[A\x1b[A");
@@ -87,11 +87,11 @@ fn a_lease_that_is_lost_is_said_above_the_prompt() {
     terminal.press("ls /half");
     pond.signal(&members, Signal::STOP);
     terminal.await_text("no longer held: /jobs/it: no server has confirmed the lease for 5 s, half of it");
-    // What was being typed is there still.
+    // The line being typed is redrawn.
     terminal.await_text("ls /half");
     pond.signal(&members, Signal::CONT);
     terminal.press("\x03");
-    // Told to end, it ends: 128 and the signal's number.
+    // SIGTERM ends the shell with 128 plus the signal number.
     terminal.typed("test /", "yes");
     kill_process(Pid::from_child(&terminal.child), Signal::TERM).expect("our child");
     assert_eq!(terminal.ended(), 143);

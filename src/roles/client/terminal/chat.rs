@@ -1,28 +1,29 @@
-//! A person's one chat place: when to say that its holder is there, and what it means when nobody confirms it.
+//! Chat lease of an account's single chat slot: when to renew it, and how to react when it has expired.
 //!
 //! ```text
-//!   Out ──enter──▶ Held ── renewed a quarter of the lease apart, on any server ──▶ Held …  ──leave──▶ Out
-//!                   └── the group says that it is over
-//!                        ├── though it was confirmed within its length: somebody took it ──▶ Out, and that is said
-//!                        └── else ──▶ Lapsed ── entered again, without taking over ──▶ Held, or Out if it is taken
+//!   Out ──enter──▶ Held ── renewed every quarter of the lease, on any server ──▶ Held …  ──leave──▶ Out
+//!                   └── the servers report that the lease is over
+//!                        ├── within its confirmed length: taken over by another terminal ──▶ Out, reported to the user
+//!                        └── after it ──▶ Lapsed ── entered again, without take-over ──▶ Held, or Out if taken meanwhile
 //! ```
 //!
-//! Nobody is harmed when two clients show the same chat for a second. So, other than a lock's lease
-//! ([`crate::locks::lease`]), this one is not given up when it is not confirmed in time: a group that elects a leader, or is
-//! away for a while, costs nobody their place, as long as nobody else took it.
+//! Two terminals that show the same chat for a second do no harm. Unlike a lock's lease ([`crate::lease`]), this one is
+//! therefore kept when a renewal is late: an election or an outage does not end live chat unless another terminal has taken
+//! the slot.
 //!
-//! Pure: the moments are given, and what is due is asked for.
+//! Pure state machine: the caller passes in the time and asks for the next action.
 
 use ribbit_state::TokenHash;
 use std::time::{Duration, Instant};
 
-/// The lease until a server has said how long it is.
+/// Assumed length of the lease until a server reports the real one.
 const LEASE: Duration = Duration::from_secs(2);
-/// Renewals are never closer together.
+/// Minimum time between two renewals.
 const RENEW_PAUSE_MIN: Duration = Duration::from_millis(100);
-/// Between two tries to enter again a place that lapsed.
+/// Pause between two attempts to enter the chat again after the lease expired.
 const ENTER_PAUSE: Duration = Duration::from_millis(500);
 
+/// State machine of the chat lease.
 #[derive(Debug, Default)]
 pub struct Chat {
     state: State,
@@ -35,32 +36,32 @@ enum State {
     Held {
         token: TokenHash,
         lease: Duration,
-        /// When the group was last asked,
+        /// Time when the last renewal was sent.
         asked: Instant,
-        /// and when it was asked what it has confirmed: it lasts for the lease from then on.
+        /// Time when the last confirmed renewal was sent. The lease runs from then on.
         confirmed: Instant,
     },
-    /// It was over when the group was asked, for whatever reason.
+    /// The lease had expired when a server was asked. The chat is entered again at `at`.
     Lapsed { at: Instant },
 }
 
-/// What is to be done for the place.
+/// Next action for the chat lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
     Renew {
         token: TokenHash,
     },
-    /// Under a new token, and without taking it from anybody.
+    /// Enter the chat under a new token, without take-over.
     Enter,
 }
 
 impl Chat {
-    /// Whether this is where the chat is, as far as is known.
+    /// Returns true while live chat is on in this terminal, as far as is known here.
     pub fn is_here(&self) -> bool {
         self.state != State::Out
     }
 
-    /// What the group knows the place by.
+    /// Returns the token of the lease, if it is held.
     pub fn token(&self) -> Option<TokenHash> {
         match self.state {
             State::Held { token, .. } => Some(token),
@@ -68,18 +69,19 @@ impl Chat {
         }
     }
 
-    /// The group gave the place to this token, asked for it at `asked_at`. How long the lease is it says when it is first
-    /// renewed: at once.
+    /// Records that the chat was entered with `token` by a request sent at `asked_at`. The first renewal is due at once,
+    /// because only its answer tells the length of the lease.
     pub fn entered(&mut self, token: TokenHash, asked_at: Instant) {
         let asked = asked_at.checked_sub(LEASE).unwrap_or(asked_at);
         self.state = State::Held { token, lease: LEASE, asked, confirmed: asked_at };
     }
 
+    /// Records that the chat was left.
     pub fn left(&mut self) {
         self.state = State::Out;
     }
 
-    /// What is to be done next, and when.
+    /// Returns the next action and its time, if there is one.
     pub fn due(&self) -> Option<(Instant, Due)> {
         match self.state {
             State::Out => None,
@@ -91,7 +93,8 @@ impl Chat {
         }
     }
 
-    /// The group was asked at this moment, and confirmed it if there is a length. What is not known is asked again.
+    /// Records a renewal sent at `asked_at`. `length` is the confirmed length of the lease, or `None` without an answer; the
+    /// renewal is then repeated.
     pub fn renewed(&mut self, token: TokenHash, asked_at: Instant, length: Option<Duration>) {
         if let State::Held { token: held, lease, asked, confirmed } = &mut self.state
             && *held == token
@@ -103,7 +106,8 @@ impl Chat {
         }
     }
 
-    /// The group says that this token's lease is over. Whether somebody took the place: then it is not here any more.
+    /// Records that the servers report the lease of `token` as over. Returns true if another terminal has taken the slot,
+    /// which is the case when the lease ends within its confirmed length.
     pub fn over(&mut self, token: TokenHash, now: Instant) -> bool {
         match self.state {
             State::Held { token: held, lease, confirmed, .. } if held == token => {
@@ -115,7 +119,7 @@ impl Chat {
         }
     }
 
-    /// The place could not be entered again yet.
+    /// Records a failed attempt to enter the chat again; the next one follows after [`ENTER_PAUSE`].
     pub fn not_entered(&mut self, now: Instant) {
         if matches!(self.state, State::Lapsed { .. }) {
             self.state = State::Lapsed { at: now + ENTER_PAUSE };
@@ -131,17 +135,17 @@ mod tests {
     const TWO: TokenHash = TokenHash([2; 32]);
 
     #[test]
-    fn it_is_renewed_a_quarter_apart_whether_it_was_confirmed_or_not() {
+    fn renewals_are_a_quarter_of_the_lease_apart_with_and_without_answers() {
         let start = Instant::now() + Duration::from_secs(60);
         let at = |ms: u64| start + Duration::from_millis(ms);
         let mut chat = Chat::default();
         assert_eq!((chat.due(), chat.is_here()), (None, false));
         chat.entered(ONE, start);
-        assert!(chat.due().unwrap().0 <= start, "it asks at once how long it is");
+        assert!(chat.due().unwrap().0 <= start, "the first renewal is due at once");
         chat.renewed(ONE, start, Some(Duration::from_secs(8)));
         let renew = |ms| Some((at(ms), Due::Renew { token: ONE }));
         assert_eq!(chat.due(), renew(2_000));
-        // Nobody answers, for long: it is here still.
+        // Live chat stays on without an answer, for however long.
         chat.renewed(ONE, at(2_000), None);
         assert_eq!(chat.due(), renew(4_000));
         chat.renewed(ONE, at(60_000), None);
@@ -149,13 +153,13 @@ mod tests {
     }
 
     #[test]
-    fn what_lapsed_is_entered_again_and_an_old_word_ends_nothing() {
+    fn an_expired_lease_is_entered_again_and_answers_for_other_tokens_are_ignored() {
         let start = Instant::now();
         let late = start + LEASE;
         let mut chat = Chat::default();
         chat.entered(ONE, start);
         assert!(!chat.over(TWO, start));
-        assert_eq!(chat.token(), Some(ONE), "that was another one's");
+        assert_eq!(chat.token(), Some(ONE), "the answer was for another token");
         assert!(!chat.over(ONE, late));
         assert_eq!((chat.due(), chat.token(), chat.is_here()), (Some((late, Due::Enter)), None, true));
         chat.not_entered(late);
@@ -163,7 +167,7 @@ mod tests {
         chat.entered(TWO, late);
         chat.over(ONE, late);
         chat.renewed(ONE, late, Some(Duration::from_secs(60)));
-        assert!(matches!(chat.due(), Some((at, Due::Renew { token: TWO })) if at <= late), "it asks at once");
+        assert!(matches!(chat.due(), Some((at, Due::Renew { token: TWO })) if at <= late), "due at once");
         chat.left();
         chat.renewed(TWO, late, None);
         chat.over(TWO, late);
@@ -171,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_before_its_time_was_taken() {
+    fn a_lease_that_ends_early_was_taken_over() {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
         let mut chat = Chat::default();

@@ -1,28 +1,29 @@
-//! What can be typed in the terminal client: one table, for its parser, its help and its completion.
+//! Slash commands of the terminal client: one table for parser, help and completion.
 //!
 //! ```text
 //!   /dm bob  see you   ──▶ Command::Message { name: bob, text: see you }
-//!   hello              ──▶ Text: a croak while the chat is live, else a question what was meant
+//!   hello              ──▶ Text: a croak while live chat is on, otherwise a hint
 //!   /pots hello        ──▶ Wrong: did you mean `/post`?
 //! ```
 //!
-//! What stands behind `/post` and behind the name of `/dm` is taken as it is: no quotes, no backslashes.
+//! The text after `/post` and after the name in `/dm` is taken literally: no quotes, no backslashes.
 
 use ribbit_ui::nearest::nearest;
 use ribbit_ui::plain;
 
-/// A longer word is no command that was mistyped.
+/// Maximum length, in characters, of an unknown command for which the nearest command is searched.
 const COMMAND_CHARS_MAX: usize = 32;
 
-/// A line, taken apart.
+/// A parsed line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Typed {
     Nothing,
     Command(Command),
-    /// No command: what it becomes depends on whether the chat is live.
+    /// Text without a slash: a croak while live chat is on.
     Text(String),
 }
 
+/// A slash command with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     Post {
@@ -34,7 +35,7 @@ pub enum Command {
     Live {
         take_over: bool,
     },
-    /// Without a text: the conversation.
+    /// Sends `text`; without a text, shows the conversation.
     Message {
         name: String,
         text: Option<String>,
@@ -59,22 +60,23 @@ pub enum Command {
     Quit,
 }
 
-/// What is wrong with a line, and what was meant.
+/// A line that is not a valid command: the error message with a hint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Wrong(pub String);
 
-/// A command as help shows it.
+/// A row of the command table.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Without its slash.
+    /// Name without the slash.
     pub name: &'static str,
-    /// What follows it.
+    /// Arguments, as the usage line shows them.
     pub takes: &'static str,
+    /// Summary in the list of commands.
     pub about: &'static str,
-    /// What `/help NAME` says beyond that.
+    /// Details that `/help NAME` adds.
     pub more: &'static str,
-    /// Whether a user name follows: what Tab completes.
+    /// True when the first argument is a user name, which Tab completes.
     pub names: bool,
 }
 
@@ -86,81 +88,88 @@ const fn of_names(name: &'static str, takes: &'static str, about: &'static str, 
     Entry { name, takes, about, more, names: true }
 }
 
+/// All commands, in the order of `/help`. A summary of up to 58 characters fits on a line of 80 columns.
 pub const TABLE: &[Entry] = &[
     entry(
         "post",
         "TEXT",
-        "croak it, to everybody who follows you",
-        "At most 100 characters. All that follows the blank is taken as it is, slashes too.",
+        "post a croak to everyone who follows you",
+        "Up to 100 characters. Everything after the space is posted as you type it.",
     ),
     entry(
         "feed",
         "[more]",
-        "the newest croaks of your friends and your own",
-        "`/feed more` goes on with what is older, as often as you like.",
+        "show the latest croaks from you and the people you follow",
+        "`/feed more` shows older croaks; repeat it to go further back.",
     ),
     entry(
         "live",
         "[--take-over]",
-        "the chat: everything you type is croaked; `/live` again leaves it",
-        "It begins with the newest 20 croaks. One of your terminals at a time is live: `/live --take-over` moves \
-         the chat here from where it is. New croaks and messages are shown with and without it.",
+        "turn live chat on or off: when on, all you type is posted",
+        "Starts with the latest 20 croaks. Only one of your terminals can be live at a time; `/live --take-over` \
+         moves the chat here. New croaks and messages appear whether live chat is on or off.",
     ),
     of_names(
         "dm",
         "NAME [TEXT]",
-        "a message to one person; without a text, your conversation",
-        "At most 1000 characters. Who is away finds it later. Behind each of yours stands how far it got: saved, \
-         delivered, read.",
+        "send a message; without TEXT, show your conversation",
+        "Up to 1000 characters. People who are away see it when they are back. Next to each message you sent is its \
+         status: saved, delivered or read.",
     ),
     entry(
         "unread",
         "",
-        "what waits to be read, and from whom",
-        "`/dm NAME` shows it, and then it counts as read.",
+        "show what you have not read yet",
+        "`/dm NAME` opens a conversation and marks it as read.",
     ),
-    entry("friends", "", "whom you follow", "`/add NAME` and `/remove NAME` change it."),
+    entry(
+        "friends",
+        "",
+        "list the people you follow",
+        "`/add NAME` follows someone, `/remove NAME` unfollows.",
+    ),
     of_names(
         "add",
         "NAME",
-        "follow somebody: their croaks come to your feed",
-        "`/people` lists who is there.",
+        "follow someone: their croaks appear in your feed",
+        "`/people` lists everyone you can follow.",
     ),
-    of_names(
-        "remove",
-        "NAME",
-        "follow somebody no longer",
-        "Their croaks leave your feed, the old ones too.",
-    ),
+    of_names("remove", "NAME", "unfollow someone", "Their croaks disappear from your feed, old ones too."),
     of_names(
         "people",
         "[PATTERN]",
-        "who is there; `*`, `?` and `[a-z]` stand for letters",
-        "`/people b*` lists all whose user names begin with b.",
+        "list people; PATTERN can use `*`, `?` and `[a-z]`",
+        "For example, `/people b*` lists everyone whose user name starts with b.",
     ),
-    entry("who", "", "who is in the chat at this moment", "Those for whom `/live` is on, in a terminal."),
+    entry(
+        "who",
+        "",
+        "show who is in the live chat now",
+        "Lists the people who have `/live` on in a terminal.",
+    ),
     entry(
         "export",
         "[FILE]",
-        "everything you have here, in a file on this machine",
-        "As JSON, for you alone to read. It overwrites nothing.",
+        "save everything you have here to a file",
+        "Writes a JSON file that only you can read. Existing files are not overwritten.",
     ),
     entry(
         "delete",
         "",
-        "delete your account and everything you wrote; asks for your password first",
-        "There is no way back. An empty password leaves all as it is.",
+        "delete your account (asks for your password first)",
+        "Deletes your account and everything you wrote. This cannot be undone. To cancel, press Enter without a \
+         password.",
     ),
-    entry("help", "[COMMAND]", "this, or more on one command", ""),
+    entry("help", "[COMMAND]", "show this list, or more about one command", ""),
     entry(
         "quit",
         "",
-        "end; so does Ctrl-D, and Ctrl-C logs out",
-        "With `/quit` and Ctrl-D you stay logged in for the next time; Ctrl-C ends a session that was begun here.",
+        "leave (Ctrl-D does the same; Ctrl-C also logs you out)",
+        "After `/quit` or Ctrl-D you are still logged in next time. Ctrl-C logs out if you logged in here.",
     ),
 ];
 
-/// What a finger may know from elsewhere.
+/// Alternative names that users know from other products.
 const ALIASES: &[(&str, &str)] = &[
     ("exit", "quit"),
     ("q", "quit"),
@@ -172,16 +181,16 @@ const ALIASES: &[(&str, &str)] = &[
     ("?", "help"),
 ];
 
-/// The command of this name, or of one that fingers know from elsewhere; in small letters, without the slash.
+/// Returns the table row for a lower-case name or alias without its slash.
 pub fn find(name: &str) -> Option<&'static Entry> {
     let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| name);
     TABLE.iter().find(|entry| entry.name == name)
 }
 
-/// A line, or what is wrong with it.
+/// Parses a line.
 ///
 /// # Errors
-/// It begins with a slash and is no command.
+/// [`Wrong`] when the line starts with a slash and is not a valid command.
 pub fn parse(line: &str) -> Result<Typed, Wrong> {
     let line = line.trim();
     let Some(rest) = line.strip_prefix('/') else {
@@ -191,17 +200,15 @@ pub fn parse(line: &str) -> Result<Typed, Wrong> {
     Ok(Typed::Command(command(entry_of(name)?, rest)?))
 }
 
-/// What to say to a text that is not posted: outside of the chat a line is a command.
+/// Returns the hint for text without a slash that was typed while live chat is off.
 pub fn unposted(text: &str) -> Wrong {
     let first = text.split_whitespace().next().unwrap_or_default();
     let meant = find(&first.to_ascii_lowercase()).map(|entry| format!("did you mean `/{}`? ", entry.name));
     let meant = meant.unwrap_or_default();
-    Wrong(format!(
-        "{meant}Nothing was posted: `/post TEXT` croaks it; after `/live` everything you type is croaked"
-    ))
+    Wrong(format!("{meant}Not posted. To post, type `/post TEXT`, or turn on live chat with `/live`"))
 }
 
-/// All commands, or one of them.
+/// Returns the help text of all commands, or of one.
 pub fn help(entry: Option<&Entry>) -> String {
     let usage = |entry: &Entry| format!("/{} {}", entry.name, entry.takes).trim_end().to_string();
     if let Some(entry) = entry {
@@ -210,7 +217,7 @@ pub fn help(entry: Option<&Entry>) -> String {
     let width = TABLE.iter().map(|entry| usage(entry).len()).max().unwrap_or_default();
     let lines = TABLE.iter().map(|entry| format!("{:width$}  {}", usage(entry), entry.about));
     lines
-        .chain(["Tab completes commands and names; `/help COMMAND` says more.".to_string()])
+        .chain(["Press Tab to complete commands and names. `/help COMMAND` says more.".to_string()])
         .collect::<Vec<_>>()
         .join("\n")
 }
@@ -229,16 +236,16 @@ fn entry_of(name: &str) -> Result<&'static Entry, Wrong> {
     };
     let meant = match meant {
         Some(name) => format!("did you mean `/{name}`?"),
-        None => "`/help` shows what there is".to_string(),
+        None => "type `/help` for a list".to_string(),
     };
     let name: String = name.chars().take(COMMAND_CHARS_MAX).collect();
-    Err(Wrong(format!("`/{}`: no such command; {meant}", plain::line(&name))))
+    Err(Wrong(format!("unknown command `/{}`; {meant}", plain::line(&name))))
 }
 
 fn command(entry: &'static Entry, rest: &str) -> Result<Command, Wrong> {
     Ok(match entry.name {
         "post" => match rest {
-            "" => return Err(missing(entry, "what?")),
+            "" => return Err(missing(entry, "a text")),
             text => Command::Post { text: text.to_string() },
         },
         "feed" => Command::Feed { more: flag(entry, rest, "more")? },
@@ -253,7 +260,7 @@ fn command(entry: &'static Entry, rest: &str) -> Result<Command, Wrong> {
         "people" => {
             Command::People { pattern: at_most_one(entry, rest)?.map(|name| without_at(name).to_string()) }
         }
-        // A file's name may have blanks in it.
+        // A file name may contain spaces.
         "export" => Command::Export { file: (!rest.is_empty()).then(|| rest.to_string()) },
         "help" => match at_most_one(entry, rest)? {
             Some(name) => Command::Help(Some(entry_of(name.strip_prefix('/').unwrap_or(name))?)),
@@ -261,7 +268,7 @@ fn command(entry: &'static Entry, rest: &str) -> Result<Command, Wrong> {
         },
         name => {
             if !rest.is_empty() {
-                return Err(Wrong(format!("`/{name}` stands alone")));
+                return Err(Wrong(format!("`/{name}` takes no arguments")));
             }
             match name {
                 "unread" => Command::Unread,
@@ -274,13 +281,13 @@ fn command(entry: &'static Entry, rest: &str) -> Result<Command, Wrong> {
     })
 }
 
-/// The first word, and what follows the blanks behind it.
+/// Splits off the first word and the spaces after it.
 fn word(text: &str) -> (&str, &str) {
     let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     (word, rest.trim_start())
 }
 
-/// People write `@bob` for bob.
+/// Removes the `@` of `@bob`.
 fn without_at(name: &str) -> &str {
     name.strip_prefix('@').unwrap_or(name)
 }
@@ -288,7 +295,7 @@ fn without_at(name: &str) -> &str {
 fn user(entry: &Entry, name: &str) -> Result<String, Wrong> {
     match at_most_one(entry, name)?.map(without_at) {
         Some(name) if !name.is_empty() => Ok(name.to_string()),
-        _ => Err(missing(entry, "whom?")),
+        _ => Err(missing(entry, "a user name")),
     }
 }
 
@@ -296,7 +303,7 @@ fn at_most_one<'a>(entry: &Entry, rest: &'a str) -> Result<Option<&'a str>, Wron
     match rest.split_whitespace().count() {
         0 => Ok(None),
         1 => Ok(Some(rest)),
-        _ => Err(Wrong(format!("one at a time: `/{} {}`", entry.name, entry.takes))),
+        _ => Err(Wrong(format!("too many words: type `/{} {}`", entry.name, entry.takes))),
     }
 }
 
@@ -304,12 +311,12 @@ fn flag(entry: &Entry, rest: &str, flag: &str) -> Result<bool, Wrong> {
     match rest {
         "" => Ok(false),
         word if word == flag => Ok(true),
-        _ => Err(Wrong(format!("`/{}` alone, or `/{} {flag}`", entry.name, entry.name))),
+        _ => Err(Wrong(format!("type `/{}` or `/{} {flag}`", entry.name, entry.name))),
     }
 }
 
-fn missing(entry: &Entry, question: &str) -> Wrong {
-    Wrong(format!("{question} `/{} {}`", entry.name, entry.takes))
+fn missing(entry: &Entry, argument: &str) -> Wrong {
+    Wrong(format!("`/{}` needs {argument}: `/{} {}`", entry.name, entry.name, entry.takes))
 }
 
 #[cfg(test)]
@@ -328,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_taken_apart() {
+    fn lines_parse_into_commands_and_text() {
         assert_eq!(typed(" /post  two  words /x "), Command::Post { text: "two  words /x".into() });
         assert_eq!(typed("/POST a"), Command::Post { text: "a".into() });
         let message =
@@ -347,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn every_command_can_be_typed_and_has_its_help() {
+    fn every_command_parses_and_has_a_help_text() {
         for Entry { name, takes, .. } in TABLE {
             let line = format!("/{name} {}", if takes.starts_with(char::is_uppercase) { "bob" } else { "" });
             typed(&line);
@@ -360,20 +367,20 @@ mod tests {
     }
 
     #[test]
-    fn what_was_meant_is_said() {
+    fn errors_suggest_what_to_type() {
         for (line, meant) in
             [("/pots hello", "/post"), ("/fr", "/friends"), ("/unraed", "/unread"), ("/ad bob", "/add")]
         {
             assert!(wrong(line).contains(&format!("did you mean `{meant}`?")), "{}", wrong(line));
         }
-        assert_eq!(wrong("/frogs\x1b"), r"`/frogs\x1b`: no such command; `/help` shows what there is");
+        assert_eq!(wrong("/frogs\x1b"), r"unknown command `/frogs\x1b`; type `/help` for a list");
         assert!(wrong(&format!("/{}", "x".repeat(100_000))).len() < 200);
-        assert_eq!(wrong("/post"), "what? `/post TEXT`");
-        assert_eq!(wrong("/dm"), "whom? `/dm NAME [TEXT]`");
-        assert_eq!(wrong("/add a b"), "one at a time: `/add NAME`");
-        assert_eq!(wrong("/who is it"), "`/who` stands alone");
-        assert_eq!(wrong("/live on"), "`/live` alone, or `/live --take-over`");
+        assert_eq!(wrong("/post"), "`/post` needs a text: `/post TEXT`");
+        assert_eq!(wrong("/dm"), "`/dm` needs a user name: `/dm NAME [TEXT]`");
+        assert_eq!(wrong("/add a b"), "too many words: type `/add NAME`");
+        assert_eq!(wrong("/who is it"), "`/who` takes no arguments");
+        assert_eq!(wrong("/live on"), "type `/live` or `/live --take-over`");
         assert!(unposted("Feed").0.starts_with("did you mean `/feed`? "));
-        assert!(unposted("hello").0.starts_with("Nothing was posted: `/post TEXT`"));
+        assert!(unposted("hello").0.starts_with("Not posted. To post, type `/post TEXT`"));
     }
 }

@@ -1,4 +1,4 @@
-//! How it ends: the chat is left, what was read is kept, and what is said last.
+//! Exit of the terminal client: leaves the chat, writes the read marks, saves the session and chooses the exit code.
 
 use super::login::Opened;
 use super::screen::Screen;
@@ -11,29 +11,33 @@ use smol::Timer;
 use smol::future::or;
 use std::time::Duration;
 
-/// What the group is told at the end may take so long; a lease ends by itself.
+/// Time limit of each request during exit. The chat lease expires by itself, so a late request can be dropped.
 const TOLD_MAX: Duration = Duration::from_secs(3);
-/// What shells add to the number of a signal that ended something: SIGTERM's.
+/// Exit code after SIGTERM, as shells report it: 128 plus the signal number.
 const TERMINATED: u8 = 143;
 
-/// Why it ends.
+/// Reason why the client exits.
 #[derive(Debug)]
 pub enum End {
-    /// `/quit`, or the end of input.
+    /// `/quit`, Ctrl-D or the end of input.
     Quit,
     /// Ctrl-C.
     Interrupted,
-    /// This process was told to.
+    /// SIGTERM or SIGHUP.
     Told,
-    /// The account is gone.
+    /// The account was deleted with `/delete`.
     Deleted,
+    /// A request failed in a way that ends the client.
     Stopped(Stop),
-    /// A script's line, or the terminal.
+    /// A script line failed, or the terminal cannot be read.
     Failed(Failure),
 }
 
+/// Cleans up and returns the exit code.
+///
 /// # Errors
-/// What it ends with.
+/// The failure that ended the client; `Unreachable` when the log-out reached no server; `Refused` when the session file
+/// cannot be removed.
 pub async fn end(session: Session, why: End) -> Result<u8, Failure> {
     let reachable = match &why {
         End::Stopped(stop) => !stop.is_unreachable(),
@@ -45,10 +49,10 @@ pub async fn end(session: Session, why: End) -> Result<u8, Failure> {
         in_time(session.write_marks()).await;
         if session.is_live() {
             match in_time(async { session.leave_chat().await }).await {
-                Some(Ok(_)) => session.screen.note("you have left the chat").await,
+                Some(Ok(_)) => session.screen.note("you left the chat").await,
                 _ => {
                     let words =
-                        "nobody could be told that you have left the chat: it ends by itself in a moment";
+                        "no server could be reached to leave the chat; others stop seeing you in a moment";
                     session.screen.note(words).await;
                 }
             }
@@ -65,7 +69,7 @@ pub async fn end(session: Session, why: End) -> Result<u8, Failure> {
         End::Quit => logged_out.map(|()| 0),
         End::Interrupted => {
             if opened == Opened::Before {
-                screen.note("you stay logged in: `ribbit client logout` ends that").await;
+                screen.note("you are still logged in; `ribbit client logout` logs you out").await;
             }
             logged_out.map(|()| 0)
         }
@@ -78,13 +82,14 @@ pub async fn end(session: Session, why: End) -> Result<u8, Failure> {
         End::Stopped(stop) => {
             if stop.lacks_session() {
                 person.forget()?;
-                let words = "your session is over (609): it was ended elsewhere, or is too old, or the account is gone";
+                let words =
+                    "you were logged out (609): your session expired or was ended elsewhere; log in again";
                 return Err(Failure::new(Exit::NotLoggedIn, words));
             }
             Err(stop.into())
         }
     };
-    // What was seen goes with the session to the next process.
+    // The next process starts from the position that this one has seen.
     if let Err(failure) = person.keep() {
         screen.note(failure.to_string()).await;
     }
@@ -95,7 +100,7 @@ async fn log_out(person: &mut Person, screen: &Screen) -> Result<(), Failure> {
     match in_time(person.log_out()).await {
         Some(done) => done?,
         None => {
-            let words = "no server could be told that you log out: the session is open still";
+            let words = "no server could be reached to log you out; your session is still open";
             return Err(Failure::new(Exit::Unreachable, words));
         }
     }

@@ -1,4 +1,4 @@
-//! `/export`: everything that is kept of a person, in a file that nobody else may read.
+//! `/export`: writes all data of the account to a file that only its owner can read.
 
 use super::session::{Halt, Session};
 use crate::client::session::stop::Stop;
@@ -9,19 +9,19 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How often it is said how far it is.
+/// Interval of progress messages.
 const PROGRESS_EVERY: Duration = Duration::from_secs(3);
 
 impl Session {
-    /// Into a file that is not there yet. One that cannot be completed is removed.
+    /// Writes the export to a new file, and removes the file if it cannot be completed.
     pub async fn export(&self, file: Option<String>) -> Result<(), Halt> {
         let file = file.unwrap_or_else(|| format!("ribbit-{}.json", self.me.username));
         let (path, shown) = (Path::new(&file), super::lines::name(&file));
         let failed = |error: io::Error| match error.kind() {
             io::ErrorKind::AlreadyExists => {
-                Halt::Refused(format!("{shown}: it exists already, and nothing is overwritten"))
+                Halt::Refused(format!("{shown} already exists; choose another name: `/export FILE`"))
             }
-            _ => Halt::Refused(format!("{shown}: {error}")),
+            _ => Halt::Refused(format!("cannot write {shown}: {error}")),
         };
         let mut out =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
@@ -31,15 +31,15 @@ impl Session {
             Err(stop) => Err(stop.into()),
         };
         if written.is_err() {
-            // Half of it would look like all of it.
+            // A partial file would look like a complete one.
             let _ = fs::remove_file(path);
         }
         let items = written?;
-        self.screen.show(format!("all you have here is in {shown}: {items} croaks and messages")).await;
+        self.screen.show(format!("saved to {shown}: {items} croaks and messages")).await;
         Ok(())
     }
 
-    /// Answers how many croaks and messages there are.
+    /// Writes all pages of the export and returns the number of croaks and messages.
     async fn export_to(&self, out: &mut File) -> Result<io::Result<u64>, Stop> {
         let mut export = Export::new(self.token()?);
         let mut said = Instant::now();
@@ -52,7 +52,7 @@ impl Session {
             }
             if said.elapsed() >= PROGRESS_EVERY {
                 said = Instant::now();
-                self.screen.note(format!("(exporting: {} croaks and messages so far)", export.items())).await;
+                self.screen.note(format!("(saving: {} croaks and messages so far)", export.items())).await;
             }
         }
         Ok(out.sync_all().map(|()| export.items()))

@@ -1,7 +1,7 @@
-//! Who types: a thread that reads line after line, so that a line can be typed while another one is on its way.
+//! Keyboard input: a thread that reads lines, so that the user can type while a command is running.
 //!
-//! Between two lines the terminal echoes nothing: what is typed then is not lost, it appears in the next line. The terminal
-//! is as it was before once [`Keyboard::end`] is through, or this process is told to end.
+//! Echo is off between two lines: keys typed then are not lost, they appear in the next line. [`Keyboard::end`] restores the
+//! terminal mode, also when a signal ends the process.
 
 use super::screen::{Desk, Typing};
 use crate::common::editor::{Before, LineEditor, Read};
@@ -14,32 +14,34 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-/// A line editor that is told to end does so.
+/// Maximum wait for the line editor to end after SIGINT.
 const END_MAX: Duration = Duration::from_millis(500);
-/// What a terminal is told when a line editor went without a word: pasted text comes as if it were typed.
+/// Escape sequence that turns off bracketed paste, for a line editor that did not end in time to send it.
 const PASTE_PLAINLY: &[u8] = b"\x1b[?2004l\n";
 
-/// What is to be read next.
+/// A request to read input.
 #[derive(Debug)]
 pub enum Want {
     Line,
-    /// The answer to a question, which is not shown.
+    /// A hidden answer to the given question.
     Secret(String),
 }
 
-/// What was typed.
+/// Input from the keyboard.
 #[derive(Debug)]
 pub enum Pressed {
     Line(String),
-    /// Nothing: it was not answered.
+    /// The hidden answer, or `None` after Ctrl-C or Ctrl-D.
     Secret(Option<String>),
     /// Ctrl-C.
     Interrupted,
-    /// Ctrl-D, or a terminal that is gone.
+    /// Ctrl-D, or the terminal was closed.
     Ended,
+    /// The terminal cannot be read.
     Broken(Failure),
 }
 
+/// Handle of the keyboard thread.
 #[derive(Debug)]
 pub struct Keyboard {
     wants: Sender<Want>,
@@ -49,10 +51,11 @@ pub struct Keyboard {
 }
 
 impl Keyboard {
+    /// Starts the keyboard thread.
     pub fn start(mut editor: LineEditor, desk: Arc<Desk>) -> Keyboard {
         let (wants, wanted) = channel::bounded(1);
         let (press, pressed) = channel::bounded(1);
-        // A terminal that is too simple for an editor shows what is typed itself.
+        // Without line editing, the terminal itself has to echo the keys.
         let terminal = tcgetattr(io::stdin()).ok().filter(|_| !editor.is_plain());
         if let Some(before) = &terminal {
             let mut silent = before.clone();
@@ -64,18 +67,18 @@ impl Keyboard {
         Keyboard { wants, pressed, desk, terminal }
     }
 
-    /// Lets somebody type.
+    /// Requests the next input.
     pub async fn want(&self, want: Want) {
-        // Only who has ended wants nothing more.
+        // The channel is closed only after the end, when the input is no longer needed.
         let _ = self.wants.send(want).await;
     }
 
-    /// What was typed, as soon as it is.
+    /// Waits for the requested input.
     pub async fn pressed(&self) -> Pressed {
         self.pressed.recv().await.unwrap_or(Pressed::Ended)
     }
 
-    /// Puts the terminal back as it was; who is typing is interrupted.
+    /// Interrupts the line editor and restores the terminal mode.
     pub async fn end(self) {
         self.wants.close();
         self.desk.typing(Typing::Ended);
@@ -84,7 +87,7 @@ impl Keyboard {
             true
         };
         let late = async {
-            // The line editor takes the signal for Ctrl-C.
+            // The line editor treats SIGINT as Ctrl-C.
             let _ = kill_process(getpid(), Signal::INT);
             smol::Timer::after(END_MAX).await;
             false
@@ -100,7 +103,7 @@ impl Keyboard {
     }
 }
 
-/// A question in the place of the prompt.
+/// A question shown in place of the prompt.
 struct Question<'a> {
     desk: &'a Desk,
     question: String,
@@ -108,7 +111,7 @@ struct Question<'a> {
 
 impl Before for Question<'_> {
     fn prompt(&self) -> &str {
-        // Whoever shows something waits for the line to be drawn.
+        // Counts the redraw: the printer thread waits for it.
         self.desk.prompt();
         &self.question
     }

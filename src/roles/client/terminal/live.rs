@@ -1,7 +1,7 @@
-//! What comes from others, shown as it comes: croaks, messages, who follows one now, how far one's own messages got.
+//! Live events on the screen: incoming croaks and messages, new followers, and the delivery status of sent messages.
 //!
-//! [`Live`] tells each thing once and in order, whatever dies meanwhile. What it cannot tell any more are messages that
-//! came while no server remembered what happened: those are looked for where they wait.
+//! [`Live`] reports each event once and in order, also across server failures. Messages that arrived in a gap of the event
+//! stream are found by reading the unread messages.
 
 use super::session::Session;
 use crate::client::session::live::{Live, Tidings};
@@ -12,16 +12,16 @@ use ribbit_state::{AccountId, Code, Denied, Happening, LogIndex, Page, Query};
 use std::cell::Cell;
 use std::time::Duration;
 
-/// Before servers that could not answer are asked again.
+/// Pause before a failed read is repeated.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Session {
-    /// Shows what comes behind `from`, until the session is over.
+    /// Shows everything after the log index `from`; returns only on an error.
     ///
     /// # Errors
-    /// 609: it is; nobody answers.
+    /// `NotLoggedIn` (609) when the session is over; unreachable when no server answers.
     pub async fn follow(&self, from: LogIndex) -> Result<(), Stop> {
-        // A script that is not in the chat is told nothing but what it asked for.
+        // A script gets incoming events only while live chat is on.
         while !self.screen.is_terminal() && !self.is_live() {
             self.moved.listen().await;
         }
@@ -45,15 +45,14 @@ impl Session {
                 Tidings::Happened(event) => self.tell(event.index, &event.what, &told).await?,
                 Tidings::Missed(Lapse::OtherHistory) => {
                     told.set(self.person.born());
-                    let words =
-                        "(the servers have another history now: `/feed` and `/unread` show what there is)";
+                    let words = "(the servers were restored from a backup; `/feed` and `/unread` show what is there now)";
                     self.screen.note(words).await;
                 }
                 Tidings::Missed(_) => {
-                    // What is found is told; what could not be looked for waits to be read all the same.
+                    // Messages that cannot be read now stay unread, so they are not lost.
                     match self.messages_behind(&told).await {
                         Err(stop) if stop.may_pass() => {
-                            self.screen.note(format!("(messages may have come: {stop})")).await;
+                            self.screen.note(format!("(you may have new messages: {stop})")).await;
                         }
                         done => done?,
                     }
@@ -62,7 +61,7 @@ impl Session {
         }
     }
 
-    /// Asks again and again while servers are there that cannot answer: what is told once is not to be missed.
+    /// Repeats a read while the reached servers cannot answer, because an event is reported only once.
     pub async fn read_patiently(&self, query: Query) -> Result<Page, Stop> {
         loop {
             match self.person.read(query.clone()).await {
@@ -104,7 +103,7 @@ impl Session {
     async fn tell_message(&self, id: LogIndex) -> Result<(), Stop> {
         let what = match self.read_patiently(Query::Message { session: self.token()?, id }).await {
             Ok(what) => what,
-            // Both have deleted their accounts, or one, and this was the other's last talk.
+            // The message is gone when both sides have deleted it with their accounts or their last conversation.
             Err(Stop::Denied(Denied { code: Code::NoSuchMessage, .. })) => return Ok(()),
             Err(stop) => return Err(stop),
         };
@@ -124,17 +123,17 @@ impl Session {
             Ok(Page::Talk(talk)) => {
                 if let Some(person) = &talk.with {
                     self.names.meet(&person.username);
-                    self.screen.show(format!("@{} follows you now", person.username)).await;
+                    self.screen.show(format!("@{} now follows you", person.username)).await;
                 }
                 Ok(())
             }
-            // Gone already.
+            // The new follower has deleted the account meanwhile.
             Err(Stop::Denied(Denied { code: Code::NoSuchUser, .. })) | Ok(_) => Ok(()),
             Err(stop) => Err(stop),
         }
     }
 
-    /// Messages that wait to be read and that nobody told of.
+    /// Shows the unread messages after `told` that no event reported.
     async fn messages_behind(&self, told: &Cell<LogIndex>) -> Result<(), Stop> {
         for waiting in self.person.waiting().await? {
             let (message, with) = (waiting.message, waiting.talk.with.as_ref());

@@ -1,5 +1,5 @@
-//! Who is at the terminal: the session that is kept, else a log-in, else a new account. Questions wait for their answers:
-//! nothing else goes on meanwhile.
+//! Log-in at the start of the terminal client: the stored session, otherwise a log-in, otherwise a new account. Nothing else
+//! runs while a question waits for its answer.
 
 use crate::client::session::Person;
 use crate::client::session::secret_line::{self, Typed};
@@ -11,24 +11,26 @@ use ribbit_state::text::{check_email, check_name, check_password, fold_username}
 use ribbit_state::{Code, Denied};
 use ribbit_ui::words;
 
-/// Wrong passwords until it is given up.
+/// Number of password attempts before the client exits.
 const TRIES_MAX: u32 = 3;
 
-/// How the session came to be.
+/// Origin of the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opened {
-    /// It was there: others may use it too.
+    /// Stored by an earlier process; other processes may use it too.
     Before,
-    /// Here, and it is kept for the next time.
+    /// Opened here and stored for the next process.
     Here,
-    /// Here, while somebody else's is kept: it ends with this process.
+    /// Opened here while the session of another user is stored; it ends with this process.
     Passing,
 }
 
-/// Sees to it that somebody is logged in, under the name that was given, if one was.
+/// Logs in, under `username` if it is given.
 ///
 /// # Errors
-/// 4: nobody is; 3: nobody answers.
+/// - `NotLoggedIn` (4) when the user cancels, or a script has no session and gives no user name.
+/// - `Unreachable` (3) when no server answers.
+/// - `Refused` (1) when the password is wrong in a script, or the session cannot be stored.
 pub async fn log_in(
     person: &mut Person,
     username: Option<&str>,
@@ -41,7 +43,7 @@ pub async fn log_in(
         match person.me().await {
             Ok(_) if username.as_ref().is_none_or(|username| *username == kept) => return Ok(Opened::Before),
             Ok(_) => opened = Opened::Passing,
-            // Ended elsewhere, or too old.
+            // The stored session has expired or was ended elsewhere.
             Err(stop) if stop.lacks_session() => person.forget()?,
             Err(stop) => return Err(stop.into()),
         }
@@ -54,7 +56,7 @@ pub async fn log_in(
             person.log_in(&username, Password(password)).await?;
         }
         (None, None) => {
-            let words = "you are not logged in: `ribbit client login NAME` first, or `-u NAME` with the password as the first line";
+            let words = "you are not logged in; run `ribbit client login NAME` first, or use `-u NAME` with the password as the first input line";
             return Err(Failure::new(Exit::NotLoggedIn, words));
         }
     }
@@ -65,41 +67,41 @@ pub async fn log_in(
 }
 
 async fn ask(person: &mut Person, editor: &mut LineEditor) -> Result<(), Failure> {
-    println!("Welcome to ribbit.");
+    println!("Welcome to ribbit!");
     loop {
-        let answer = line(editor, "log in (l), or create an account (c)? ")?;
+        let answer = line(editor, "log in (l) or create an account (c)? ")?;
         match answer.trim().to_ascii_lowercase().as_str() {
             "c" | "create" => return create(person, editor, None).await,
             "l" | "login" | "log in" => {
                 let username = checked(editor, "user name: ", fold_username)?;
                 return with_password(person, editor, &username).await;
             }
-            _ => println!("one letter, then Enter; Ctrl-D ends"),
+            _ => println!("type l or c, then press Enter (Ctrl-D quits)"),
         }
     }
 }
 
-/// Logs in with passwords that are asked for.
+/// Asks for the password and logs in.
 async fn with_password(person: &mut Person, editor: &mut LineEditor, username: &str) -> Result<(), Failure> {
     for _ in 0..TRIES_MAX {
-        let password = secret(editor, &format!("password of @{username}: "))?;
+        let password = secret(editor, &format!("password for @{username}: "))?;
         match person.log_in(username, Password(password)).await {
             Ok(_) => return Ok(()),
             Err(Stop::Denied(Denied { code: Code::NoSuchUser, .. })) => {
-                let question = format!("there is no @{username} here yet: create that account? [y/N] ");
+                let question = format!("there is no account @{username} yet. Create it? [y/N] ");
                 return match line(editor, &question)?.trim() {
                     "y" | "Y" | "yes" => create(person, editor, Some(username.to_string())).await,
-                    _ => Err(nobody()),
+                    _ => Err(not_logged_in()),
                 };
             }
             Err(stop @ Stop::Denied(Denied { code: Code::WrongPassword, .. })) => println!("{stop}"),
             Err(stop) => return Err(stop.into()),
         }
     }
-    Err(nobody())
+    Err(not_logged_in())
 }
 
-/// Makes an account and logs in to it.
+/// Asks for the details of a new account, creates it and logs in.
 async fn create(
     person: &mut Person,
     editor: &mut LineEditor,
@@ -108,7 +110,7 @@ async fn create(
     loop {
         let username = match username.take() {
             Some(username) => username,
-            None => checked(editor, "user name, by which others find you: ", fold_username)?,
+            None => checked(editor, "user name (others find you by it): ", fold_username)?,
         };
         let name = match line(editor, &format!("your name, as others see it [{username}]: "))? {
             name if name.trim().is_empty() => username.clone(),
@@ -126,12 +128,12 @@ async fn create(
             NewAccount { name, username: username.clone(), email, password: Password(password.clone()) };
         match person.create(form).await {
             Ok(_) => {
-                println!("welcome, @{username}: your account is there");
+                println!("welcome, @{username}! Your account is ready.");
                 person.log_in(&username, Password(password)).await?;
                 return Ok(());
             }
             Err(stop @ Stop::Denied(Denied { code: Code::UsernameTaken, .. })) => {
-                println!("{stop}: choose another one");
+                println!("{stop}: please choose another one");
             }
             Err(stop) => return Err(stop.into()),
         }
@@ -140,19 +142,19 @@ async fn create(
 
 fn new_password(editor: &mut LineEditor) -> Result<String, Failure> {
     loop {
-        let password = secret(editor, "password (8 characters or more): ")?;
+        let password = secret(editor, "password (at least 8 characters): ")?;
         if let Err(denied) = check_password(&password) {
             println!("{}", words::denied(denied));
             continue;
         }
-        if secret(editor, "the same once more: ")? == password {
+        if secret(editor, "repeat the password: ")? == password {
             return Ok(password);
         }
-        println!("these were not the same");
+        println!("the two passwords do not match");
     }
 }
 
-/// Asks until the answer is valid.
+/// Repeats the question until the answer is valid.
 fn checked(
     editor: &mut LineEditor,
     question: &str,
@@ -177,19 +179,19 @@ fn secret(editor: &mut LineEditor, question: &str) -> Result<String, Failure> {
 fn answer(read: Read) -> Result<String, Failure> {
     match read {
         Read::Line(line) => Ok(line),
-        Read::Interrupted | Read::Ended => Err(nobody()),
+        Read::Interrupted | Read::Ended => Err(not_logged_in()),
     }
 }
 
-/// Of a script, which hands over its password before anything else.
+/// Reads the password of a script, which is the first line of standard input.
 fn first_line() -> Result<String, Failure> {
     match secret_line::ask("") {
         Ok(Typed::Line(line)) => Ok(line),
-        Ok(_) => Err(nobody()),
+        Ok(_) => Err(not_logged_in()),
         Err(error) => Err(Failure::new(Exit::Refused, format!("the password cannot be read: {error}"))),
     }
 }
 
-fn nobody() -> Failure {
-    Failure::new(Exit::NotLoggedIn, "nobody is logged in")
+fn not_logged_in() -> Failure {
+    Failure::new(Exit::NotLoggedIn, "you are not logged in")
 }

@@ -1,21 +1,23 @@
-//! `ribbit client`: the group as a person uses it at a terminal.
+//! `ribbit client`: the interactive terminal client.
 //!
 //! ```text
-//!   keyboard ─ lines ─▶ commands, one after the other ─▶ Person: asks again until it is done, once ─▶ servers
-//!                           │                                                                         │
-//!   screen ◀── results ─────┴──── croaks and messages of others, as they come ◀── one stream ◀────────┘
+//!   keyboard ── lines ──▶ commands, in order ──▶ user session: each write retried, done once ──▶ servers
+//!                             │                                                                    │
+//!   screen ◀──── results ─────┴────── croaks and messages from others ◀──── one event stream ◀─────┘
 //! ```
 //!
-//! - The prompt is there all the time: a line can be typed while another is on its way. What comes from others stands above
-//!   it.
-//! - Ctrl-C logs out. Ctrl-D and `/quit` end, and the session is kept for the next time. Each of them leaves the chat.
-//! - Where it is no terminal, commands are lines of standard input, until the first that fails: its exit code is the end's.
-//! - When nobody answers after all tries over all servers, it ends, and says so.
+//! - The prompt is always present: a line can be typed while another command is still running. Incoming croaks and messages
+//!   are printed above it.
+//! - Ctrl-D and `/quit` exit and keep the session for the next start. Ctrl-C exits and also logs out of a session that was
+//!   opened here. All three leave the chat.
+//! - When standard input or output is not a terminal, commands are read line by line from standard input. The first one that
+//!   fails ends the process with its exit code.
+//! - When no server answers after all retries, the client exits and reports that.
 //!
-//! - [`commands`]: what can be typed; [`names`]: what Tab completes; [`lines`]: how people and words look
-//! - [`screen`] and [`keyboard`]: the terminal; [`login`]: who is there
-//! - [`session`], [`talks`], [`place`], [`live`], [`export`]: what is done; [`chat`]: the chat place, as a pure state
-//! - [`typed`]: all of it at once; [`end`]: how it ends
+//! - [`commands`]: parser and help of the slash commands; [`names`]: Tab completion; [`lines`]: text formatting
+//! - [`screen`] and [`keyboard`]: output and input; [`login`]: log-in and sign-up
+//! - [`session`], [`talks`], [`place`], [`live`], [`export`]: the commands; [`chat`]: the chat lease as a pure state machine
+//! - [`typed`]: the event loop; [`end`]: clean-up and exit code
 
 pub mod chat;
 pub mod commands;
@@ -50,22 +52,26 @@ use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Words about the connection that wait to be shown; there is always a newer one.
+/// Maximum number of queued connection notices. Further ones are dropped, because a newer one always follows.
 const NOTICES_MAX: usize = 16;
-/// Tab does not wait for longer.
+/// Time limit of the query for user names during Tab completion.
 const COMPLETE_MAX: Duration = Duration::from_millis(500);
+/// File name of the input history.
 const HISTORY: &str = "client-history";
 
-/// Runs it to its end, and answers the exit code.
+/// Runs the client until it exits and returns the exit code.
 ///
 /// # Errors
-/// 1: refused; 3: nobody answers; 4: nobody is logged in; of a script, whatever its line that failed says.
+/// - `Refused` (1) when the servers refuse a request.
+/// - `Unreachable` (3) when no server answers.
+/// - `NotLoggedIn` (4) when there is no session and none can be opened.
+/// - In a script: the failure of the first line that fails.
 pub async fn run(options: &TerminalOptions) -> Result<u8, Failure> {
     let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let (notice, notices) = channel::bounded(NOTICES_MAX);
     let gone = AtomicBool::new(false);
     let tell = move |contact| {
-        // That there is somebody is worth a word only behind one that there was nobody.
+        // A new connection is reported only after a lost one.
         let reached = matches!(contact, Contact::Reached(_));
         if gone.swap(!reached, Ordering::Relaxed) || !reached {
             let _ = notice.try_send(contact);
@@ -75,7 +81,7 @@ pub async fn run(options: &TerminalOptions) -> Result<u8, Failure> {
     let mut editor = if terminal { Some(LineEditor::new(history)?) } else { None };
     let (mut person, opened) = {
         let notices = notices.clone();
-        // Until there is a screen.
+        // Notices go to standard error until the screen exists.
         let telling = async move {
             while let Ok(contact) = notices.recv().await {
                 eprintln!("-- {}", ribbit_ui::lines::contact(&contact));
@@ -115,7 +121,7 @@ async fn at_terminal(
         (session.screen, printer) = (screen, Some(prints));
         session.style = crate::client::session::style(&options.person);
     }
-    // Waited for to the end: the keyboard is told to end by one.
+    // The signal handler stays alive until the keyboard has ended, because `Keyboard::end` sends SIGINT to this process.
     let keyboard = Keyboard::start(editor, session.desk.clone());
     let ended = typed::run(&session, &keyboard, options.take_over, notices, &mut signals).await;
     keyboard.end().await;

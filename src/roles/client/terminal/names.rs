@@ -1,4 +1,4 @@
-//! Names that Tab may complete: those that were met in this session, and those that the group has.
+//! Tab completion of commands and user names. User names come from this session and from a query to the servers.
 
 use super::commands::{Entry, TABLE, find};
 use crate::common::editor::pair;
@@ -6,14 +6,15 @@ use rustyline::completion::Pair;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// Names that are remembered; then the group alone is asked.
+/// Maximum number of remembered user names. Further names come from the query alone.
 const NAMES_MAX: usize = 1_000;
 
-/// Who was met. Clones share it.
+/// User names that appeared in this session. Clones share the set.
 #[derive(Debug, Clone, Default)]
 pub struct Names(Arc<Mutex<BTreeSet<String>>>);
 
 impl Names {
+    /// Remembers a user name.
     pub fn meet(&self, username: &str) {
         let mut names = self.names();
         if names.len() < NAMES_MAX && !names.contains(username) {
@@ -30,7 +31,8 @@ impl Names {
     }
 }
 
-/// What may be meant by a line so far, and where what it replaces begins. `ask` asks the group for names that begin so.
+/// Returns the byte offset of the word at the end of `line` and its completions. `ask` queries the servers for user names
+/// with a given prefix.
 pub fn complete(line: &str, names: &Names, ask: impl Fn(&str) -> Vec<String>) -> (usize, Vec<Pair>) {
     let begins = line.rfind(char::is_whitespace).map_or(0, |at| at + 1);
     let word = &line[begins..];
@@ -72,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_and_names_are_completed() {
+    fn commands_and_user_names_are_completed() {
         let names = Names::default();
         for name in ["bob", "bonny", "carl"] {
             names.meet(name);

@@ -1,4 +1,4 @@
-//! The chat: enters and leaves the one place that a person has in it, and keeps it.
+//! `/live`: enters and leaves the chat, and renews the chat lease. An account has one chat slot at a time.
 
 use super::chat::Due;
 use super::session::{Halt, Session};
@@ -11,22 +11,21 @@ use smol::Timer;
 use smol::future::or;
 use std::time::{Duration, Instant};
 
-/// How long a renewal is asked for, on whichever server. A lease that is over by then is begun again.
+/// Time limit of one renewal, over all servers. A lease that expires meanwhile is opened again.
 const RENEW_MAX: Duration = Duration::from_secs(10);
 
 impl Session {
-    /// `/live`: enters the chat, or leaves it.
+    /// Turns live chat on or off. `take_over` turns it on even when another terminal of the account is live.
     pub async fn live(&self, take_over: bool) -> Result<(), Halt> {
         if self.is_live() && !take_over {
             self.leave_chat().await?;
-            self.screen.show("you have left the chat").await;
+            self.screen.show("live chat is off").await;
             return Ok(());
         }
         let asked = Instant::now();
         let token = match self.enter(take_over).await {
             Err(Stop::Denied(Denied { code: Code::LockHeld, .. })) => {
-                let words =
-                    "you are in the chat at another place already (632): `/live --take-over` moves it here";
+                let words = "you are live in another terminal (632); `/live --take-over` moves the chat here";
                 return Err(Halt::Refused(words.to_string()));
             }
             entered => entered?,
@@ -35,7 +34,7 @@ impl Session {
         self.desk.set_live(true);
         self.moved.notify(usize::MAX);
         self.feed(false).await?;
-        self.screen.show("you are in the chat: what you type is croaked; `/live` leaves it").await;
+        self.screen.show("live chat is on: everything you type is posted. `/live` turns it off").await;
         Ok(())
     }
 
@@ -46,7 +45,7 @@ impl Session {
         Ok(token)
     }
 
-    /// Gives the place back, if it is here; answers whether it was.
+    /// Leaves the chat and closes the lease. Returns true if live chat was on in this terminal.
     pub async fn leave_chat(&self) -> Result<bool, Stop> {
         let (was_here, token) = {
             let chat = self.chat.borrow();
@@ -66,10 +65,10 @@ impl Session {
         self.moved.notify(usize::MAX);
     }
 
-    /// Keeps the place while it is here, without end.
+    /// Renews the chat lease while live chat is on; returns only on an error.
     ///
     /// # Errors
-    /// 609: the session is over; nobody answers.
+    /// `NotLoggedIn` (609) when the session is over; unreachable when no server answers.
     pub async fn keep_place(&self) -> Result<(), Stop> {
         loop {
             let moved = self.moved.listen();
@@ -91,7 +90,7 @@ impl Session {
             }
             match due {
                 Due::Renew { token } => {
-                    // What was left needs no answer.
+                    // Leaving the chat cancels the renewal.
                     let moved = self.moved.listen();
                     let left = async {
                         moved.await;
@@ -106,7 +105,7 @@ impl Session {
         }
     }
 
-    /// Whether somebody took the place.
+    /// Renews the lease. Returns true if another terminal has taken the chat slot.
     async fn renew(&self, token: TokenHash) -> Result<bool, Stop> {
         let asked = Instant::now();
         let answer = self.person.client().ask(Ask::Renew { token }, RENEW_MAX).await;
@@ -123,12 +122,12 @@ impl Session {
         Ok(false)
     }
 
-    /// The place lapsed: it is taken again, unless somebody else has it now.
+    /// Enters the chat again after the lease expired, unless another terminal holds the slot now.
     async fn enter_again(&self) -> Result<(), Stop> {
         let asked = Instant::now();
         match self.enter(false).await {
             Ok(token) if self.is_live() => self.chat.borrow_mut().entered(token, asked),
-            // It was left meanwhile.
+            // Live chat was turned off while the request was on its way.
             Ok(token) => {
                 self.person.write(LeaseCommand::Close { token }.into()).await?;
             }
@@ -143,8 +142,7 @@ impl Session {
 
     async fn lost_place(&self) {
         self.out_of_chat();
-        let words =
-            "your chat has moved to another place: you have left it here, and what you type is not croaked";
+        let words = "live chat moved to another terminal; here, it is off and your lines are not posted";
         self.screen.note(words).await;
     }
 }

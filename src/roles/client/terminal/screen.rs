@@ -1,13 +1,13 @@
-//! What is shown: above the line that is being typed, or as plain lines where nobody types.
+//! Output of the terminal client: above the input line on a terminal, plain lines elsewhere.
 //!
 //! ```text
-//!   show ──▶ bounded queue ──▶ printer thread ──▶ the line editor: clears the line, prints, draws the line again
+//!   show ──▶ bounded queue ──▶ printer thread ──▶ line editor: clears the input line, prints, redraws the input line
 //! ```
 //!
-//! All that is shown while somebody may be typing goes this way, in order; nothing else writes to the terminal. The thread
-//! waits a moment where there is no line to draw again ([`Desk::typing`]). So that a word counts as shown only once it stands there, it waits until the line was drawn behind it.
-//!
-//! Where it is no terminal, what was asked for goes to standard output, and notices to standard error.
+//! - While the user may be typing, all output goes through the queue, in order. Nothing else writes to the terminal.
+//! - The printer waits a moment while there is no input line to redraw ([`Desk::typing`]).
+//! - A text counts as shown only after the input line was redrawn below it.
+//! - Without a terminal, results go to standard output and notices to standard error.
 
 use crate::common::editor::{Before, Print};
 use crate::common::output;
@@ -17,39 +17,43 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Texts that wait to be shown; who shows more waits.
+/// Capacity of the print queue, in texts. A full queue makes the sender wait.
 const WAITING_MAX: usize = 64;
-/// Between two lines that are typed there is none to draw again; for longer than this it is not waited for.
+/// Maximum wait for an input line before a text is printed without one.
 const NO_LINE_MAX: Duration = Duration::from_millis(300);
-/// What is left to be shown at the end has this long.
+/// Maximum wait at exit for the queued texts to be printed.
 const END_MAX: Duration = Duration::from_secs(2);
 
-/// Both are as wide: the editor counts on it.
+/// Prompt while live chat is off.
 const PROMPT: &str = "ribbit> ";
+/// Prompt while live chat is on. It has the width of [`PROMPT`], because the editor does not expect the width to change.
 const PROMPT_LIVE: &str = "* live> ";
 
-/// Shows. Clones share the queue.
+/// Output handle. Clones share the queue.
 #[derive(Debug, Clone)]
-pub struct Screen(Way);
+pub struct Screen(Sink);
 
 #[derive(Debug, Clone)]
-enum Way {
+enum Sink {
     Terminal(Sender<Text>),
     Plain,
 }
 
+/// A queued text.
 #[derive(Debug)]
 struct Text {
     text: String,
+    /// Receives a message once the text is on the screen.
     shown: Option<Sender<()>>,
 }
 
 impl Screen {
+    /// Creates a screen that prints plain lines.
     pub fn plain() -> Screen {
-        Screen(Way::Plain)
+        Screen(Sink::Plain)
     }
 
-    /// A screen for who types at this desk, and the thread that shows.
+    /// Creates a screen that prints above the input line of `desk`, and starts its printer thread.
     pub fn on(desk: Arc<Desk>, print: Print) -> (Screen, Printer) {
         let (sender, receiver) = channel::bounded(WAITING_MAX);
         let (ended, end) = channel::bounded::<()>(1);
@@ -57,24 +61,26 @@ impl Screen {
             show_all(&desk, print, &receiver);
             drop(ended);
         });
-        (Screen(Way::Terminal(sender)), Printer(end))
+        (Screen(Sink::Terminal(sender)), Printer(end))
     }
 
+    /// Returns true for a screen made by [`Screen::on`].
     pub fn is_terminal(&self) -> bool {
-        matches!(self.0, Way::Terminal(_))
+        matches!(self.0, Sink::Terminal(_))
     }
 
-    /// Something that was asked for, or that came.
+    /// Prints the result of a command or an incoming event.
     pub async fn show(&self, text: impl Into<String>) {
         match &self.0 {
-            Way::Terminal(queue) => drop(queue.send(Text { text: text.into(), shown: None }).await),
-            Way::Plain => output::line(&text.into()),
+            Sink::Terminal(queue) => drop(queue.send(Text { text: text.into(), shown: None }).await),
+            Sink::Plain => output::line(&text.into()),
         }
     }
 
-    /// The same; answers once it stands there, and whether it does.
+    /// Prints a text like [`Screen::show`] and waits until it is on the screen. Returns false if it was not printed before
+    /// the terminal ended.
     pub async fn shown(&self, text: impl Into<String>) -> bool {
-        let Way::Terminal(queue) = &self.0 else {
+        let Sink::Terminal(queue) = &self.0 else {
             output::line(&text.into());
             return true;
         };
@@ -83,32 +89,32 @@ impl Screen {
             && stands.recv().await.is_ok()
     }
 
-    /// Waits until all that was shown so far stands there.
+    /// Waits until everything queued so far is on the screen.
     pub async fn flush(&self) {
         if self.is_terminal() {
             self.shown("").await;
         }
     }
 
-    /// Something about the client itself: a refusal, a server that is lost.
+    /// Prints a notice about the client itself: an error, or a change of the connection.
     pub async fn note(&self, text: impl Into<String>) {
         match &self.0 {
-            Way::Terminal(_) => self.show(text).await,
-            Way::Plain => eprintln!("{}", text.into()),
+            Sink::Terminal(_) => self.show(text).await,
+            Sink::Plain => eprintln!("{}", text.into()),
         }
     }
 }
 
-/// The end of the thread that shows.
+/// Handle to wait for the end of the printer thread.
 #[derive(Debug)]
 pub struct Printer(Receiver<()>);
 
 impl Printer {
-    /// Waits until all is shown that was to be shown before this screen was the last and went.
+    /// Drops the last screen and waits until the thread has printed the queued texts, at most [`END_MAX`].
     pub async fn end(self, screen: Screen) {
         drop(screen);
         let ended = async {
-            // Closed by the thread when it ends; nothing ever comes.
+            // The thread sends nothing: it closes the channel when it ends.
             let _ = self.0.recv().await;
         };
         let late = async {
@@ -120,7 +126,7 @@ impl Printer {
 
 fn show_all(desk: &Desk, mut print: Print, texts: &Receiver<Text>) {
     while let Ok(Text { text, shown }) = texts.recv_blocking() {
-        // Nothing: what was before it stands there.
+        // An empty text comes from `flush`: all texts before it are printed.
         let stands = text.is_empty() || {
             let drawn = desk.await_line();
             print(text);
@@ -134,7 +140,7 @@ fn show_all(desk: &Desk, mut print: Print, texts: &Receiver<Text>) {
     }
 }
 
-/// Where somebody types: shared between who reads the line, who shows, and who decides what the line means.
+/// State of the input line, shared between the keyboard thread, the printer thread and the commands.
 #[derive(Debug, Default)]
 pub struct Desk {
     live: AtomicBool,
@@ -144,46 +150,48 @@ pub struct Desk {
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Line {
-    is: Typing,
-    /// How often it was drawn.
+    state: Typing,
+    /// Number of times that the line was drawn.
     drawn: u64,
 }
 
-/// What is on the terminal's last line.
+/// Content of the last line of the terminal.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Typing {
-    /// Nothing, for a moment.
+    /// No input line, for a moment between two lines.
     #[default]
     Nothing,
+    /// An input line.
     Line,
-    /// Nobody types any more.
+    /// No input line any more: the client exits.
     Ended,
 }
 
 impl Desk {
-    /// Whether plain text is croaked; the prompt says so, with the next time that the line is drawn.
+    /// Sets the prompt for live chat on or off. The screen shows it the next time that the line is drawn.
     pub fn set_live(&self, live: bool) {
         self.live.store(live, Ordering::SeqCst);
     }
 
-    /// What is on the last line from now on. The end is the end.
-    pub fn typing(&self, is: Typing) {
+    /// Sets the state of the last line. [`Typing::Ended`] is final.
+    pub fn typing(&self, state: Typing) {
         let mut line = self.line();
-        if line.is != Typing::Ended {
-            line.is = is;
+        if line.state != Typing::Ended {
+            line.state = state;
         }
         self.changed.notify_all();
     }
 
-    /// Waits for a line to print above; answers how often it was drawn. Nothing when there is none.
+    /// Waits for an input line to print above and returns its draw count. Returns `None` if there is no line within
+    /// [`NO_LINE_MAX`].
     fn await_line(&self) -> Option<u64> {
-        let patience = Instant::now() + NO_LINE_MAX;
+        let deadline = Instant::now() + NO_LINE_MAX;
         let mut line = self.line();
         loop {
-            let left = match line.is {
+            let left = match line.state {
                 Typing::Line => return Some(line.drawn),
                 Typing::Ended => return None,
-                Typing::Nothing => patience.saturating_duration_since(Instant::now()),
+                Typing::Nothing => deadline.saturating_duration_since(Instant::now()),
             };
             if left.is_zero() {
                 return None;
@@ -192,11 +200,11 @@ impl Desk {
         }
     }
 
-    /// Waits until the line was drawn behind what was printed above it, which an editor that searches its history does
-    /// only when it has found; and answers whether it was.
+    /// Waits until the input line was redrawn below the printed text, and returns false if it was not before the end. During
+    /// a history search the editor redraws only after the search has ended.
     fn await_drawn(&self, before: u64) -> bool {
         let mut line = self.line();
-        while line.drawn == before && line.is != Typing::Ended {
+        while line.drawn == before && line.state != Typing::Ended {
             line = self.changed.wait(line).expect("nothing panics while it holds this lock");
         }
         line.drawn != before
@@ -223,7 +231,7 @@ impl Before for Desk {
 mod tests {
     use super::*;
 
-    /// Prints into a list, and draws the line again as an editor does.
+    /// Creates a screen that prints into a list and redraws the line as an editor does.
     fn rig() -> (Arc<Desk>, Screen, Printer, Arc<Mutex<Vec<String>>>) {
         let desk = Arc::new(Desk::default());
         let printed = Arc::new(Mutex::new(Vec::new()));
@@ -237,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn the_prompts_are_as_wide() {
+    fn prompts_have_the_same_width() {
         assert_eq!(PROMPT.len(), PROMPT_LIVE.len());
         let desk = Desk::default();
         assert_eq!(desk.prompt(), PROMPT);
@@ -246,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_stands_above_a_line_in_order() {
+    fn texts_are_printed_above_the_input_line_in_order() {
         let (desk, screen, printer, printed) = rig();
         desk.typing(Typing::Line);
         smol::block_on(async {
@@ -260,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn where_no_line_is_typed_it_is_shown_all_the_same() {
+    fn texts_are_printed_without_an_input_line() {
         let (desk, screen, printer, printed) = rig();
         smol::block_on(async {
             assert!(screen.shown("one").await);
@@ -272,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_not_drawn_again_has_shown_nothing() {
+    fn a_text_does_not_count_as_shown_without_a_redraw() {
         let desk = Desk::default();
         desk.typing(Typing::Line);
         let before = desk.await_line().unwrap();

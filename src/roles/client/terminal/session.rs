@@ -1,7 +1,7 @@
-//! What commands work with, and what they do.
+//! State of the terminal client, and the commands that work on it.
 //!
-//! All of it happens on one thread: the commands in the order in which they were typed, and beside them what comes from
-//! others ([`super::live`]), the chat place ([`super::place`]) and the marks of what was read ([`super::talks`]).
+//! Everything runs on one thread: the commands in the order in which they were typed, and beside them the live events
+//! ([`super::live`]), the chat lease ([`super::place`]) and the read marks ([`super::talks`]).
 
 use super::chat::Chat;
 use super::commands::{self, Command};
@@ -23,13 +23,14 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Croaks at the entry to the chat, and of a page of the feed.
+/// Number of croaks on a page of `/feed`, and when live chat starts.
 pub const PAGE: usize = 20;
-/// People that one command lists; who wants more narrows the pattern.
+/// Maximum number of people that `/people` lists.
 const PEOPLE_MAX: usize = 500;
-/// What was written or shown here lately, and may yet come as news.
+/// Maximum number of recently shown ids that are remembered.
 const LATELY_MAX: usize = 512;
 
+/// State of the terminal client.
 pub struct Session {
     pub person: Person,
     pub me: Profile,
@@ -38,25 +39,25 @@ pub struct Session {
     pub desk: Arc<Desk>,
     pub names: Names,
     pub chat: RefCell<Chat>,
-    /// Notified when the chat is entered or left.
+    /// Notified when live chat is turned on or off.
     pub moved: Event,
     pub marks: Marks,
     pub lately: Lately,
-    /// How this session came to be.
+    /// Origin of the session, which decides whether exit logs out.
     pub opened: Opened,
-    /// The line that is being done now.
+    /// The line whose command is running.
     pub doing: RefCell<Option<String>>,
-    /// The account is on its way out.
+    /// True while `/delete` is running.
     pub deleting: Cell<bool>,
-    /// Where `/feed more` goes on.
+    /// Position where `/feed more` continues.
     older: Cell<Option<LogIndex>>,
 }
 
-/// Why a command did not do what it says.
+/// Reason why a command failed.
 #[derive(Debug)]
 pub enum Halt {
     Stop(Stop),
-    /// Refused here, in words of its own.
+    /// Refused by the client itself, with a message of its own.
     Refused(String),
 }
 
@@ -71,17 +72,19 @@ impl From<Denied> for Halt {
     }
 }
 
-/// What stands on the screen already, so that it is not shown once more when it comes as news. Croaks and messages have
-/// their place in the log as their id: one set for both.
+/// Ids of the croaks and messages that were shown recently, so that their events do not show them again. One set serves
+/// both, because both use their log index as id.
 #[derive(Default)]
 pub struct Lately {
     ids: RefCell<BTreeSet<LogIndex>>,
-    /// Writes whose ids are not known yet.
+    /// Number of running writes, whose ids are not known yet.
     writing: Cell<u32>,
+    /// Notified when a write has ended.
     written: Event,
 }
 
 impl Lately {
+    /// Remembers an id as shown.
     pub fn note(&self, id: LogIndex) {
         let mut ids = self.ids.borrow_mut();
         ids.insert(id);
@@ -90,7 +93,8 @@ impl Lately {
         }
     }
 
-    /// Whether it stands there. What oneself has written may be on its way from here: that is waited for.
+    /// Returns true if the id was shown. With `mine`, first waits for the running writes, because the event of an own croak
+    /// can arrive before the answer to its write.
     pub async fn has(&self, id: LogIndex, mine: bool) -> bool {
         while mine && self.writing.get() > 0 {
             self.written.listen().await;
@@ -98,7 +102,7 @@ impl Lately {
         self.ids.borrow().contains(&id)
     }
 
-    /// While this is written, news of oneself wait.
+    /// Runs a write and remembers the id that it created. Events of the user's own writes wait meanwhile.
     pub async fn writing<T>(&self, write: impl Future<Output = T>, id: impl Fn(&T) -> Option<LogIndex>) -> T {
         self.writing.set(self.writing.get() + 1);
         let written = write.await;
@@ -131,16 +135,20 @@ impl Session {
         }
     }
 
+    /// Returns the hash of the session token.
+    ///
+    /// # Errors
+    /// `NotLoggedIn` (609) without a session.
     pub fn token(&self) -> Result<TokenHash, Stop> {
         Ok(self.person.session()?)
     }
 
-    /// Whether plain text is croaked.
+    /// Returns true while live chat is on: text without a slash is posted.
     pub fn is_live(&self) -> bool {
         self.chat.borrow().is_here()
     }
 
-    /// Does what was typed. What ends the session or asks for a password is not for here.
+    /// Runs a command. The event loop itself handles `/delete`, which asks for a password, and `/quit`.
     pub async fn perform(&self, command: Command) -> Result<(), Halt> {
         match command {
             Command::Post { text } => self.post(&text).await,
@@ -153,16 +161,12 @@ impl Session {
             Command::Add { name } => {
                 self.person.add(&name).await?;
                 self.names.meet(&name.to_ascii_lowercase());
-                self.screen
-                    .show(format!("added: the croaks of @{} are in your feed", lines::name(&name)))
-                    .await;
+                self.screen.show(format!("you now follow @{}", lines::name(&name))).await;
                 Ok(())
             }
             Command::Remove { name } => {
                 self.person.remove(&name).await?;
-                self.screen
-                    .show(format!("removed: the croaks of @{} have left your feed", lines::name(&name)))
-                    .await;
+                self.screen.show(format!("you no longer follow @{}", lines::name(&name))).await;
                 Ok(())
             }
             Command::People { pattern } => Ok(self.people(pattern.as_deref().unwrap_or("*")).await?),
@@ -177,17 +181,17 @@ impl Session {
     }
 
     async fn post(&self, text: &str) -> Result<(), Halt> {
-        // Said here already, with the count that the servers have no words for.
+        // Checked here first: this message includes the length, which the server's refusal does not.
         if let Err(Denied { code: Code::CroakTooLong, .. }) = check_croak(text) {
             let chars = croak_chars(text);
             let words =
-                format!("not posted: that is {chars} characters long, {CROAK_CHARS_MAX} fit in a croak");
+                format!("not posted: your croak has {chars} characters, the limit is {CROAK_CHARS_MAX}");
             return Err(self.too_long(words));
         }
         let live = self.is_live();
         let croak = self.person.croak(text);
         if live && self.screen.is_terminal() {
-            // It comes with the others, in its place among them.
+            // The event stream shows it in order among the others.
             croak.await?;
             return Ok(());
         }
@@ -196,16 +200,17 @@ impl Session {
         Ok(())
     }
 
-    /// A refusal of what is too long, of which nothing is lost: it is in the history.
+    /// Returns the error for a text that is too long, with a hint to get the line back from the input history.
     pub fn too_long(&self, words: String) -> Halt {
-        let again = if self.screen.is_terminal() { " (arrow up brings it back)" } else { "" };
+        let again = if self.screen.is_terminal() { " (press the up arrow to edit it)" } else { "" };
         Halt::Refused(words + again)
     }
 
+    /// Shows the newest page of the feed, or with `more` the next older one.
     pub async fn feed(&self, more: bool) -> Result<(), Stop> {
         let before = match (more, self.older.get()) {
             (true, None) => {
-                self.screen.show("there is nothing older: `/feed` begins with the newest").await;
+                self.screen.show("no older croaks; `/feed` shows the latest").await;
                 return Ok(());
             }
             (true, older) => older,
@@ -215,7 +220,7 @@ impl Session {
         self.older.set(older);
         if croaks.is_empty() {
             self.screen
-                .show("no croaks yet: `/post` writes one, `/people` shows whom you could `/add`")
+                .show("your feed is empty. `/people` lists people to follow, `/post TEXT` posts a croak")
                 .await;
             return Ok(());
         }
@@ -228,7 +233,7 @@ impl Session {
             shown.push(ribbit_ui::lines::croak(croak, self.style));
         }
         if older.is_some() {
-            shown.insert(0, "  (`/feed more` shows older ones)".to_string());
+            shown.insert(0, "  (`/feed more` shows older croaks)".to_string());
         }
         if self.screen.shown(shown.join("\n")).await {
             self.marks.saw_feed(newest);
@@ -236,11 +241,11 @@ impl Session {
         Ok(())
     }
 
-    /// A server that has lost touch with the others may have missed something.
+    /// Warns that the answer came from a server that is out of touch with the leader.
     pub async fn show_old(&self, old: bool) {
         if old {
             self.screen
-                .note("(the server that answered has lost touch with the others: this may be old)")
+                .note("(the servers cannot reach each other right now, so this may be out of date)")
                 .await;
         }
     }
@@ -249,7 +254,7 @@ impl Session {
         let friends = self.person.friends().await?;
         if friends.is_empty() {
             self.screen
-                .show("you follow nobody yet: `/people` shows who is there, `/add NAME` follows them")
+                .show("you do not follow anyone yet. `/people` lists people, `/add NAME` follows one")
                 .await;
             return Ok(());
         }
@@ -275,12 +280,13 @@ impl Session {
                 break;
             }
             if shown.len() >= PEOPLE_MAX {
-                shown.push("  and more: a pattern like `/people b*` shows fewer".to_string());
+                shown
+                    .push("  (there are more; narrow the list with a pattern like `/people b*`)".to_string());
                 break;
             }
         }
         if shown.is_empty() {
-            shown.push("nobody has a name like that".to_string());
+            shown.push("no one matches that".to_string());
         }
         self.screen.show(shown.join("\n")).await;
         Ok(())
@@ -289,7 +295,7 @@ impl Session {
     async fn who(&self) -> Result<(), Stop> {
         let people = self.person.chatting().await?;
         if people.is_empty() {
-            self.screen.show("nobody is in the chat now; `/live` enters it").await;
+            self.screen.show("no one is in the live chat; `/live` joins it").await;
             return Ok(());
         }
         people.iter().for_each(|person| self.names.meet(&person.username));
@@ -299,7 +305,7 @@ impl Session {
                 lines::person(person, if person.account == self.me.account { "you" } else { "" }, self.style)
             })
             .collect();
-        self.screen.show(format!("in the chat now:\n{}", shown.join("\n"))).await;
+        self.screen.show(format!("in the live chat now:\n{}", shown.join("\n"))).await;
         Ok(())
     }
 }
@@ -310,11 +316,11 @@ mod tests {
     use smol::future::FutureExt;
 
     #[test]
-    fn news_of_oneself_wait_for_what_is_on_its_way() {
+    fn events_of_own_writes_wait_for_the_running_write() {
         let lately = Lately::default();
         smol::block_on(async {
             assert!(!lately.has(7, true).await);
-            // Its answer comes after its news.
+            // The answer to the write arrives after its event.
             let (answer, answered) = smol::channel::bounded::<LogIndex>(1);
             let writing = lately.writing(async { answered.recv().await.ok() }, |id| *id);
             let news = async {
@@ -332,6 +338,6 @@ mod tests {
         for id in 100..100 + LATELY_MAX as LogIndex {
             lately.note(id);
         }
-        assert!(!smol::block_on(lately.has(7, false)), "bounded: the oldest went");
+        assert!(!smol::block_on(lately.has(7, false)), "bounded: the oldest id was dropped");
     }
 }

@@ -1,8 +1,11 @@
-//! Direct messages at the terminal, and the marks of what was shown and read.
+//! Direct messages in the terminal client, and the read marks that it writes.
 //!
-//! A message counts as delivered once it stood on the screen, and as read once its conversation was looked at, or answered
-//! while all of it stood there. The feed counts as read up to what stood there when somebody typed a line after it. Marks
-//! are gathered for a moment and written together.
+//! - A message is delivered once it was printed on the screen.
+//! - A message is read once its conversation was opened with `/dm NAME`, or answered while all unread messages were on the
+//!   screen.
+//! - The feed is read up to the newest croak that was on the screen when the next line was typed.
+//!
+//! Marks are collected for a moment and written in one batch.
 
 use super::lines;
 use super::session::{Halt, Session};
@@ -17,35 +20,40 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// Marks are gathered for this long.
+/// Time during which marks are collected before they are written.
 const GATHER: Duration = Duration::from_millis(300);
-/// Messages of one person that are remembered as shown here; with more of them unread, looking at the talk marks them.
+/// Maximum number of shown messages remembered per sender. With more unread messages than this, only `/dm NAME` marks them as
+/// read.
 const SHOWN_MAX: usize = 256;
-/// Talks in which it is told how far one's own messages have come.
+/// Maximum number of conversations in which the delivery status of sent messages is reported.
 const SENT_MAX: usize = 64;
 
-/// How far one is in one talk, and in the feed.
+/// Read and delivery marks of this terminal.
 #[derive(Default)]
 pub struct Marks {
-    /// Delivered and read, to be written.
+    /// Marks not yet written, per conversation: delivered through, read through.
     talks: RefCell<BTreeMap<AccountId, (LogIndex, LogIndex)>>,
+    /// Newest croak printed on the screen.
     feed_shown: Cell<LogIndex>,
+    /// Newest croak considered read.
     feed_read: Cell<LogIndex>,
+    /// Newest croak whose read mark the servers have.
     feed_written: Cell<LogIndex>,
+    /// Notified when there is a mark to write.
     due: Event,
-    /// Messages of others that stood on this screen.
+    /// Received messages that were printed on this screen, per sender.
     shown: RefCell<BTreeMap<AccountId, BTreeSet<LogIndex>>>,
-    /// The newest message to somebody that was written here, and how far it was told to be.
+    /// Newest message sent from here, per recipient, and its last reported delivery status.
     sent: RefCell<BTreeMap<AccountId, (LogIndex, Fate)>>,
 }
 
 impl Marks {
-    /// Croaks up to this one stand on the screen.
+    /// Records that the croaks up to `croak` are on the screen.
     pub fn saw_feed(&self, croak: LogIndex) {
         self.feed_shown.set(self.feed_shown.get().max(croak));
     }
 
-    /// Somebody typed something: whoever does that has seen what stood there.
+    /// Records that the user typed a line, which marks the croaks on the screen as read.
     pub fn typed(&self) {
         if self.feed_shown.get() > self.feed_read.get() {
             self.feed_read.set(self.feed_shown.get());
@@ -71,10 +79,10 @@ impl Marks {
 }
 
 impl Session {
-    /// Writes marks as they become due, without end.
+    /// Writes marks as they become due; returns only on an error.
     ///
     /// # Errors
-    /// Nobody answers.
+    /// The [`Stop`] of a write when no server can be reached or the session is over.
     pub async fn keep_marks(&self) -> Result<(), Stop> {
         loop {
             let due = self.marks.due.listen();
@@ -83,17 +91,17 @@ impl Session {
             }
             smol::Timer::after(GATHER).await;
             match self.write_marks().await {
-                // They are due still.
+                // The marks remain due, so the next round retries.
                 Err(stop) if stop.may_pass() => {}
                 done => done?,
             }
         }
     }
 
-    /// Writes what is due.
+    /// Writes the marks that are due.
     ///
     /// # Errors
-    /// Nobody answers: they are due still.
+    /// The [`Stop`] of a write that no server decided; its marks remain due. `NotLoggedIn` without a session.
     pub async fn write_marks(&self) -> Result<(), Stop> {
         let session = self.token()?;
         let (talks, feed) = self.marks.take();
@@ -104,7 +112,7 @@ impl Session {
                     self.marks.mark(with, delivered_through, read_through);
                     return Err(stop);
                 }
-                // Who was deleted meanwhile is told nothing.
+                // A refusal needs no retry: the other account may have been deleted.
                 _ => {}
             }
         }
@@ -117,12 +125,12 @@ impl Session {
         Ok(())
     }
 
-    /// Sends a message; how far it gets is told as it gets there.
+    /// Sends a message. [`Session::tell_fate`] reports its delivery status later.
     pub async fn send(&self, name: &str, text: &str) -> Result<(), Halt> {
         if let Err(Denied { code: Code::MessageTooLong, .. }) = check_message(text) {
             let chars = croak_chars(text);
             let words =
-                format!("not sent: that is {chars} characters long, {MESSAGE_CHARS_MAX} fit in a message");
+                format!("not sent: your message has {chars} characters, the limit is {MESSAGE_CHARS_MAX}");
             return Err(self.too_long(words));
         }
         let session = self.token()?;
@@ -139,7 +147,7 @@ impl Session {
         self.names.meet(&username);
         self.screen.show(format!("to @{username}: {}", ribbit_ui::lines::fate(Fate::Saved))).await;
         let Some(message) = message else { return Ok(()) };
-        // What was answered was read, if all of it stood here.
+        // A reply marks the conversation as read if every unread message was on this screen.
         if let Ok(talk) = self.person.talk(Whom::Named(username), None, 1).await {
             self.remember_sent(talk.with_account, message);
             let shown = self.marks.shown.borrow();
@@ -161,19 +169,25 @@ impl Session {
         }
     }
 
-    /// Shows a conversation: then it counts as read.
+    /// Shows a conversation and marks it as read.
     pub async fn talk(&self, name: &str) -> Result<(), Stop> {
         let talk = self.person.talk(Whom::Named(name.to_string()), None, TALK_PAGE_MAX).await?;
         let with = ribbit_ui::lines::name_of(talk.with.as_ref());
         let Some(newest) = talk.messages.first().map(|message| message.id) else {
             self.screen
-                .show(format!("you and {with} have not talked yet: `/dm {} TEXT` begins", lines::name(name)))
+                .show(format!(
+                    "no messages with {with} yet; `/dm {} TEXT` sends the first",
+                    lines::name(name)
+                ))
                 .await;
             return Ok(());
         };
         let mut shown = Vec::with_capacity(talk.messages.len() + 1);
         if talk.older.is_some() {
-            shown.push(format!("  (the newest {} messages; the pages show older ones)", talk.messages.len()));
+            shown.push(format!(
+                "  (the latest {} messages; the web pages show older ones)",
+                talk.messages.len()
+            ));
         }
         for message in talk.messages.iter().rev() {
             self.lately.note(message.id);
@@ -185,7 +199,7 @@ impl Session {
         Ok(())
     }
 
-    /// Shows a message that came, and counts it as delivered once it stands there.
+    /// Shows an incoming message and marks it as delivered once it is on the screen.
     pub async fn show_message(&self, with: AccountId, who: Option<&Person>, message: &TalkMessage) {
         self.lately.note(message.id);
         if self.screen.shown(ribbit_ui::lines::message(message, who, &self.me, self.style)).await
@@ -201,7 +215,7 @@ impl Session {
         }
     }
 
-    /// Somebody has been shown, or has read, what one wrote them: told of what was written here.
+    /// Reports the new delivery status of the last message that was sent to `with` from here.
     pub async fn tell_fate(&self, with: AccountId) -> Result<(), Stop> {
         let Some((message, before)) = self.marks.sent.borrow().get(&with).copied() else { return Ok(()) };
         let query = Query::Message { session: self.token()?, id: message };
@@ -223,7 +237,7 @@ impl Session {
         Ok(())
     }
 
-    /// What waits to be read. `asked`: also when nothing does.
+    /// Shows the unread messages and croaks. With `asked`, also reports that there are none.
     pub async fn unread(&self, asked: bool) -> Result<(), Stop> {
         let unread = self.person.unread().await?;
         let mut shown = Vec::new();
@@ -244,7 +258,7 @@ impl Session {
             shown.push(format!("{}{more}: `/feed`", lines::count(unread.croaks, "new croak")));
         }
         if asked && shown.is_empty() {
-            shown.push("nothing waits to be read".to_string());
+            shown.push("nothing unread".to_string());
         }
         if !shown.is_empty() {
             self.screen.show(shown.join("\n")).await;

@@ -1,4 +1,5 @@
-//! All that goes on at once: lines are read, done one after the other, and beside that comes what comes.
+//! Event loop: reads lines, runs them in order, and at the same time follows events, renews the chat lease and writes read
+//! marks.
 
 use super::commands::{self, Command, Typed};
 use super::end::End;
@@ -17,22 +18,22 @@ use smol::future::FutureExt;
 use smol::stream::StreamExt;
 use std::time::Duration;
 
-/// Lines that were typed and wait for those before them; further ones are not read yet.
+/// Maximum number of typed lines waiting for the command before them. The keyboard is not read while the queue is full.
 const LINES_MAX: usize = 32;
 
-/// What is not done by then is said to be on its way.
+/// Time after which a running command is reported as not done yet.
 const LONG: Duration = Duration::from_secs(3);
-/// What is shown last waits so long for an editor that is busy searching.
+/// Maximum wait for the last texts to be printed at exit: the editor may be in a history search.
 const FLUSH_MAX: Duration = Duration::from_secs(1);
 
-/// A line whose turn will come.
+/// A queued input line.
 enum Work {
     Line(String),
     Delete { password: String },
     Quit,
 }
 
-/// Until somebody wants to end, or it cannot go on.
+/// Runs the interactive client until the user exits or a request fails for good.
 pub async fn run(
     session: &Session,
     keyboard: &Keyboard,
@@ -52,7 +53,7 @@ pub async fn run(
     let around = around(session, from, notices);
     let end = working.or(reading).or(around).or(told(signals)).await;
     say_what_is_left(session, &lines).await;
-    // While a line is typed: what waits to be shown when the line editor ends is not shown any more.
+    // Flushed while the line editor still runs: texts queued after its end are not printed.
     let late = async {
         smol::Timer::after(FLUSH_MAX).await;
     };
@@ -67,7 +68,7 @@ async fn told(signals: &mut Signals) -> End {
     }
 }
 
-/// Says which lines were not done to their end.
+/// Reports the lines that were interrupted or not started.
 async fn say_what_is_left(session: &Session, lines: &Receiver<Work>) {
     let doing = session.doing.take();
     if let Some(line) = doing {
@@ -80,7 +81,7 @@ async fn say_what_is_left(session: &Session, lines: &Receiver<Work>) {
     }
 }
 
-/// What goes on whether somebody types or not.
+/// Runs the background tasks: live events, read marks, the chat lease and connection notices.
 async fn around(session: &Session, from: LogIndex, notices: &Receiver<Contact>) -> End {
     let following = async { stopped(session, session.follow(from).await).await };
     let marking = async { stopped(session, session.keep_marks().await).await };
@@ -106,7 +107,7 @@ async fn greet(session: &Session, take_over: bool) -> Result<(), Stop> {
     let me = &session.me.username;
     session
         .screen
-        .show(format!("you are @{me}. `/help` shows what can be typed, `/live` enters the chat"))
+        .show(format!("you are logged in as @{me}. Type `/help` for commands, `/live` to join the chat"))
         .await;
     go_on(session, session.unread(false).await.map_err(Halt::from)).await?;
     if take_over {
@@ -115,7 +116,7 @@ async fn greet(session: &Session, take_over: bool) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Lines, as they are typed.
+/// Reads lines from the keyboard into the queue.
 async fn read(session: &Session, keyboard: &Keyboard, queue: &Sender<Work>) -> End {
     loop {
         keyboard.want(Want::Line).await;
@@ -126,7 +127,7 @@ async fn read(session: &Session, keyboard: &Keyboard, queue: &Sender<Work>) -> E
                     Ok(Typed::Command(Command::Delete)) => match ask_password(keyboard).await {
                         Some(password) => Work::Delete { password },
                         None => {
-                            session.screen.note("nothing was deleted").await;
+                            session.screen.note("cancelled: your account is unchanged").await;
                             continue;
                         }
                     },
@@ -142,14 +143,14 @@ async fn read(session: &Session, keyboard: &Keyboard, queue: &Sender<Work>) -> E
         let last = matches!(work, Work::Quit);
         let _ = queue.send(work).await;
         if last {
-            // What was typed before is done first.
+            // The queued lines run before the client exits.
             return smol::future::pending().await;
         }
     }
 }
 
 async fn ask_password(keyboard: &Keyboard) -> Option<String> {
-    let question = "your account and everything you wrote will be gone. Your password, or nothing: ";
+    let question = "this deletes your account and everything you wrote. Password (Enter cancels): ";
     keyboard.want(Want::Secret(question.to_string())).await;
     match keyboard.pressed().await {
         Pressed::Secret(password) => password.filter(|password| !password.is_empty()),
@@ -157,7 +158,7 @@ async fn ask_password(keyboard: &Keyboard) -> Option<String> {
     }
 }
 
-/// Does what was typed, in its order.
+/// Runs the queued lines in order.
 async fn work(session: &Session, lines: &Receiver<Work>) -> End {
     loop {
         let Ok(work) = lines.recv().await else { return End::Quit };
@@ -186,14 +187,14 @@ async fn work(session: &Session, lines: &Receiver<Work>) -> End {
     }
 }
 
-/// Says so while it takes long.
+/// Reports after [`LONG`] that the command is still running. Never completes.
 async fn be_patient<T>(session: &Session) -> T {
     smol::Timer::after(LONG).await;
-    session.screen.note("-- not done yet: trying on").await;
+    session.screen.note("-- still trying").await;
     smol::future::pending().await
 }
 
-/// What a line asks for, now that its turn has come: plain text is a croak while the chat is here.
+/// Parses a line when its turn comes: text is a croak while live chat is on.
 fn meant(session: &Session, line: &str) -> Result<Option<Command>, commands::Wrong> {
     match commands::parse(line)? {
         Typed::Nothing => Ok(None),
@@ -204,14 +205,14 @@ fn meant(session: &Session, line: &str) -> Result<Option<Command>, commands::Wro
 }
 
 async fn delete(session: &Session, password: String) -> Result<(), Stop> {
-    // Its session ends with it: that is no news.
+    // The event stream ends together with the account's session, which must not be reported as an error.
     session.deleting.set(true);
     let deleted = session.person.delete(Password(password)).await;
     session.deleting.set(deleted.is_ok());
     deleted
 }
 
-/// Says what was refused. What cannot be gone on after is handed back: nobody is there, or nobody is logged in.
+/// Reports a failed command. Returns the error if it ends the client: no server is reachable, or the session is over.
 async fn go_on(session: &Session, done: Result<(), Halt>) -> Result<(), Stop> {
     let words = match done {
         Ok(()) => return Ok(()),
@@ -230,7 +231,7 @@ fn failure(halt: Halt) -> Failure {
     }
 }
 
-/// Commands from standard input, until the first that fails.
+/// Runs commands from standard input until the first one fails.
 pub async fn script(
     session: &Session,
     take_over: bool,
@@ -246,7 +247,7 @@ pub async fn script(
             let Some(line) = smol::unblock(next_line).await else { break };
             let at = |exit, words: String| End::Failed(Failure::new(exit, format!("line {number}: {words}")));
             if line.len() >= LINE_BYTES_MAX {
-                return at(Exit::Usage, "that is too long".to_string());
+                return at(Exit::Usage, "the line is too long".to_string());
             }
             if line.trim_start().starts_with('#') && !session.is_live() {
                 continue;
@@ -256,7 +257,7 @@ pub async fn script(
                 Ok(None) => {}
                 Ok(Some(Command::Quit)) => break,
                 Ok(Some(Command::Delete)) => {
-                    let words = "`ribbit client delete` deletes an account without a terminal";
+                    let words = "`/delete` needs a terminal; in a script, use `ribbit client delete`";
                     return at(Exit::Refused, words.to_string());
                 }
                 Ok(Some(command)) => {
