@@ -123,7 +123,7 @@ fn a_small_file_that_something_has_become_of_is_named_with_what_to_do() {
         let kept = fs::read(&path).expect("an id");
         harm.to(&path);
         let (code, said) = pond.typed(&["client", "server"]);
-        assert!(code == 78 && said.contains("delete the file, and it gets another one"), "{harm:?}: {said}");
+        assert!(code == 78 && said.contains("delete the file to get a new id"), "{harm:?}: {said}");
         fs::write(&path, kept).expect("a file");
     }
     let (code, said) = pond.typed(&["client", "server"]);

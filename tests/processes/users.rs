@@ -57,7 +57,7 @@ fn an_operator_looks_after_accounts() {
     // A new password, from standard input: the old one and its sessions are worth nothing.
     let passwd = |input| ran(pond.plain(&["user", "passwd", "bob"]), input);
     passwd("short\n").badly(1, "password: ");
-    passwd("").badly(2, "a password is needed");
+    passwd("").badly(2, "the password is missing");
     assert_eq!(passwd("another one\n").well(), "@bob has the new password; their sessions are closed\n");
     bob.says(&pond, &["feed"]).badly(4, "(609)");
     bob.hands(&pond, &["login", "bob"], "password\n").badly(1, "(602)");

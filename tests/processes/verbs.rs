@@ -1,4 +1,4 @@
-//! `ribbit client VERB` as a script uses it: what goes in, what comes out, and the code it ends with.
+//! `ribbit client VERB` in scripts: input, output and exit code.
 
 use crate::pond::Pond;
 use crate::pty::Terminal;
@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-/// Somebody with a folder for their configuration.
+/// A user with a configuration folder of their own.
 pub struct Somebody {
     home: TempDir,
 }
 
-/// What came of a verb.
+/// The result of a verb: exit code, standard output and standard error.
 #[derive(Debug)]
 pub struct Ran {
     pub code: i32,
@@ -24,20 +24,20 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// It worked; what it said.
+    /// Asserts success without output on standard error, and returns standard output.
     #[track_caller]
     pub fn well(self) -> String {
         assert_eq!((self.code, self.err.as_str()), (0, ""), "{}", self.out);
         self.out
     }
 
-    /// It ended with this code, saying this and nothing on standard output.
+    /// Asserts failure with this exit code, these words on standard error and an empty standard output.
     #[track_caller]
     pub fn badly(self, code: i32, words: &str) {
         assert!(self.code == code && self.err.contains(words) && self.out.is_empty(), "{self:?}");
     }
 
-    /// The objects that it said, one a line.
+    /// Asserts success and returns the JSON objects on standard output, one per line.
     #[track_caller]
     pub fn lines(self) -> Vec<Value> {
         self.well().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
@@ -49,7 +49,7 @@ impl Somebody {
         Somebody { home: tempfile::tempdir().expect("a temporary folder") }
     }
 
-    /// With an account and a session.
+    /// Creates a user with an account and a session.
     #[track_caller]
     pub fn called(pond: &Pond, username: &str) -> Somebody {
         let somebody = Somebody::new();
@@ -68,17 +68,17 @@ impl Somebody {
         self.hands(pond, arguments, "")
     }
 
-    /// The same with this on standard input.
+    /// Runs a verb with `input` on standard input.
     pub fn hands(&self, pond: &Pond, arguments: &[&str], input: &str) -> Ran {
         ran(self.command(pond, arguments), input)
     }
 
-    /// Where its configuration lies.
+    /// Returns the configuration folder.
     pub fn home(&self) -> &Path {
         self.home.path()
     }
 
-    /// The sessions that are kept.
+    /// Returns the session files.
     pub fn kept(&self) -> Vec<PathBuf> {
         let Ok(files) = fs::read_dir(self.home.path().join("ribbit")) else { return Vec::new() };
         let mut files: Vec<PathBuf> = files.map(|file| file.expect("a file").path()).collect();
@@ -90,14 +90,14 @@ impl Somebody {
 pub fn ran(mut command: Command, input: &str) -> Ran {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the binary starts");
-    // One that does not read it has ended already.
+    // Writing fails when the process has ended without reading.
     let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
     let output = child.wait_with_output().expect("it ends");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
     Ran { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
 }
 
-/// An object of JSON without what differs from run to run.
+/// Returns a JSON object without the given keys, which must be present and not null.
 #[track_caller]
 fn without(mut object: Value, keys: &[&str]) -> Value {
     for key in keys {
@@ -117,8 +117,8 @@ fn a_script_croaks_reads_and_follows() {
     let bob = Somebody::new();
     assert_eq!(bob.hands(&pond, &["login", "BOB"], "password\n").well(), "logged in as @bob\n");
 
-    // Text from words, from standard input, and as it is.
-    assert!(ada.says(&pond, &["post", "Rain,", "at", "last"]).well().starts_with("croak "));
+    // The text comes from arguments or from standard input, and is posted unchanged.
+    assert!(ada.says(&pond, &["post", "Rain,", "at", "last"]).well().starts_with("posted croak "));
     let [id] = &ada.hands(&pond, &["post", "--json", "-"], "two\n  lines\n").lines()[..] else { panic!() };
     assert!(
         id["id"].as_u64().is_some_and(|id| id > 0) && id.as_object().map(serde_json::Map::len) == Some(1)
@@ -127,21 +127,21 @@ fn a_script_croaks_reads_and_follows() {
     ada.says(&pond, &["post", "--", "--json"]).well();
 
     assert_eq!(bob.says(&pond, &["feed"]).well(), "", "bob follows nobody");
-    assert_eq!(bob.says(&pond, &["add", "ada"]).well(), "you follow @ada\n");
-    assert_eq!(bob.says(&pond, &["add", "ada"]).err, "ribbit: you already follow this person (608)\n");
+    assert_eq!(bob.says(&pond, &["add", "ada"]).well(), "you now follow @ada\n");
+    assert_eq!(bob.says(&pond, &["add", "ada"]).err, "ribbit: you are friends already (608)\n");
     let feed = bob.says(&pond, &["feed"]).well();
     let shown: Vec<&str> = feed.lines().map(|line| line.rsplit("  ").next().unwrap_or_default()).collect();
     assert_eq!(shown, ["Rain, at last", "two", "lines", r"a\x1b[2Jb\u{202e}🐸", "--json"], "{feed}");
     assert!(feed.lines().all(|line| line.contains(" UTC  @ada  ") || line.starts_with("    ")), "{feed}");
     let raw = bob.says(&pond, &["feed", "--json"]).well();
-    assert!(raw.contains(r"a\u001b[2Jb\u202e🐸"), "nothing that a terminal would obey: {raw}");
+    assert!(raw.contains(r"a\u001b[2Jb\u202e🐸"), "no control characters: {raw}");
     let croaks = bob.says(&pond, &["feed", "--json"]).lines();
     let texts: Vec<&str> = croaks.iter().map(|croak| croak["text"].as_str().expect("text")).collect();
     assert_eq!(texts, ["Rain, at last", "two\n  lines", "a\x1b[2Jb\u{202e}🐸", "--json"]);
     let author = without(croaks[1]["author"].clone(), &["account"]);
     assert_eq!(author, json!({"username": "ada", "name": "ada"}));
     assert_eq!((&croaks[1]["id"], croaks[1]["time"].is_string()), (&id["id"], true));
-    // Pages: the newest two, and those before them.
+    // Paging: the newest two croaks, then those before them.
     let page = |arguments: &[&str]| {
         let lines = bob.says(&pond, arguments).lines();
         lines.iter().map(|croak| croak["id"].clone()).collect::<Vec<_>>()
@@ -176,11 +176,11 @@ fn a_script_writes_messages_and_looks_at_people() {
     );
     assert_eq!(bob.says(&pond, &["people", "--only", "friends"]).well(), "@ada  ada  (you follow them)\n");
 
-    assert_eq!(bob.says(&pond, &["inbox"]).well(), "nothing waits to be read\n");
+    assert_eq!(bob.says(&pond, &["inbox"]).well(), "no unread messages\n");
     assert!(ada.says(&pond, &["dm", "bob", "are", "you", "there?"]).well().ends_with(": saved\n"));
     let [sent] = &ada.hands(&pond, &["dm", "Bob", "--json"], "two\nlines\n").lines()[..] else { panic!() };
     assert_eq!(without(sent.clone(), &["id"]), json!({"to": "bob", "fate": "saved"}));
-    // Looked at and kept, looked at and read.
+    // With `--keep` the messages stay unread; without it they are marked as read.
     let kept = bob.says(&pond, &["inbox", "--keep", "--json"]).lines();
     assert_eq!(kept.len(), 2);
     let who = |person: &Value| without(person.clone(), &["account"]);
@@ -192,13 +192,13 @@ fn a_script_writes_messages_and_looks_at_people() {
     assert!(read.contains("  @ada to @bob  are you there?\n") && !read.contains('('), "{read}");
     assert_eq!(bob.says(&pond, &["inbox", "--json"]).well(), "");
     bob.says(&pond, &["dm", "ada", "yes"]).well();
-    // Both sides, and what became of one's own.
+    // A conversation shows both sides, and the delivery status of the user's own messages.
     let talk = ada.says(&pond, &["inbox", "bob", "--limit", "2"]).well();
     assert!(talk.contains("lines  (read)\n") && talk.contains("  @bob to @ada  yes\n"), "{talk}");
     assert_eq!(ada.says(&pond, &["inbox", "--json"]).well(), "", "the talk was read");
-    // Whoever is deleted has no name, and what they wrote is there.
+    // Messages of a deleted account stay, without a name.
     bob.says(&pond, &["dm", "ada", "bye"]).well();
-    assert_eq!(bob.hands(&pond, &["delete"], "password").well(), "deleted: @bob\n");
+    assert_eq!(bob.hands(&pond, &["delete"], "password").well(), "deleted @bob\n");
     let left = ada.says(&pond, &["inbox", "--json"]).lines();
     assert_eq!((left.len(), &left[0]["from"], &left[0]["text"]), (1, &Value::Null, &json!("bye")));
     ada.says(&pond, &["dm", "bob", "?"]).badly(1, "there is no user with that name (601)");
@@ -220,7 +220,7 @@ fn an_export_holds_everything() {
     }
     let file = pond.folder().join("me.json");
     let said = ada.says(&pond, &["export", "--output", file.to_str().expect("text")]).well();
-    assert_eq!(said, format!("{}: 120 croaks and messages\n", file.display()));
+    assert_eq!(said, format!("saved to {}: 120 croaks and messages\n", file.display()));
     assert_eq!(fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o600);
     let text = fs::read_to_string(&file).expect("a file");
     assert_eq!(ada.says(&pond, &["export"]).well(), text, "on standard output it is the same");
@@ -255,20 +255,20 @@ fn a_session_belongs_to_a_cluster_and_not_to_an_address() {
     assert_eq!(kept.len(), 1);
     let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!((mode(&kept[0]), mode(kept[0].parent().expect("a folder"))), (0o600, 0o700));
-    // The same cluster at other addresses: a backend's, and a coordinator's, who knows who serves.
+    // The same cluster at other addresses: a backend, and a coordinator, which names the backends.
     for part in ["BACKEND_2", "COORDINATOR_1"] {
         ada.says(&pond, &["post", part, "--server", &pond.address(part)]).well();
     }
-    // What was written through one server is read through another by the next process.
+    // The next process reads through another server what was written through the first.
     let texts: Vec<Value> = ada.says(&pond, &["feed", "--json"]).lines();
     assert_eq!(texts.iter().map(|it| it["text"].clone()).collect::<Vec<_>>(), ["BACKEND_2", "COORDINATOR_1"]);
-    // Another log-in ends the one before: one session is open, and the file is replaced.
+    // A second log-in ends the first session and replaces the file.
     let before = fs::read(&kept[0]).expect("a session");
     ada.hands(&pond, &["login", "ada"], "password\n").well();
     let export: Value = serde_json::from_str(&ada.says(&pond, &["export"]).well()).expect("JSON");
     assert_eq!(export["sessions"].as_array().map(Vec::len), Some(1));
     assert_ne!(fs::read(&kept[0]).expect("a session"), before);
-    // One that was closed opens nothing any more, and is not kept.
+    // A closed session is refused, and its file is removed.
     fs::write(&kept[0], before).expect("a session");
     ada.says(&pond, &["feed"]).badly(4, "you are not logged in (609)");
     assert_eq!(ada.kept(), [""; 0].map(PathBuf::from));
@@ -280,7 +280,7 @@ fn a_session_belongs_to_a_cluster_and_not_to_an_address() {
     ada.says(&pond, &["feed"]).badly(4, "you are not logged in (609)");
     ada.hands(&pond, &["create", "ada", "--email", "a@b"], "password\n").well();
     assert_eq!(ada.kept().len(), 2, "one for each cluster");
-    assert_eq!(ada.says(&pond, &["logout"]).well(), "logged out, @ada\n");
+    assert_eq!(ada.says(&pond, &["logout"]).well(), "logged out of @ada\n");
     assert_eq!(ada.kept(), kept);
     ada.says(&pond, &["logout"]).badly(4, "you are not logged in (609)");
 }
@@ -290,31 +290,31 @@ fn a_password_is_typed_unseen() {
     let pond = Pond::start();
     let ada = Somebody::new();
     let mut terminal = Terminal::of(ada.command(&pond, &["create", "ada"]));
-    terminal.await_text("Name that others see [ada]: ");
+    terminal.await_text("Your name, as others see it [ada]: ");
     terminal.press("Ada \u{c9}.\r");
-    terminal.await_text("Email address: ");
+    terminal.await_text("Email: ");
     terminal.press("ada@pond\r");
-    terminal.await_text("A password for it: ");
+    terminal.await_text("Password (at least 8 characters): ");
     terminal.press("s3cret-worl\u{e9}\x7fd\r");
-    terminal.await_text("The same again: ");
+    terminal.await_text("Repeat the password: ");
     terminal.press("s3cret-world\r");
     terminal.await_text("welcome, @ada");
     assert_eq!(terminal.ended(), 0);
     assert!(!terminal.shown().contains("s3cret"), "{:?}", terminal.shown());
-    // Ctrl-C at the prompt: nothing happens, and the terminal shows again what is typed.
+    // Ctrl-C at the prompt cancels and turns echo on again.
     let mut terminal = Terminal::of(ada.command(&pond, &["delete"]));
-    terminal.await_text("Password of @ada: ");
+    terminal.await_text("Password for @ada: ");
     assert!(!terminal.echoes());
     terminal.press("s3cr\x03");
     assert_eq!(terminal.ended(), 130);
     assert!(terminal.echoes());
     let mut terminal = Terminal::of(ada.command(&pond, &["login", "ada"]));
-    terminal.await_text("Password of @ada: ");
+    terminal.await_text("Password for @ada: ");
     terminal.press("wrong-secret\r");
     terminal.await_text("the password is wrong (602)");
     assert_eq!(terminal.ended(), 1);
     assert!(terminal.echoes());
-    // Colour is for terminals, and for those who want it.
+    // Colour appears on a terminal only, and not with NO_COLOR.
     ada.says(&pond, &["post", "in colour"]).well();
     assert!(!ada.says(&pond, &["feed"]).well().contains('\x1b'));
     let mut terminal = Terminal::of(ada.command(&pond, &["feed"]));
@@ -336,7 +336,7 @@ fn what_is_ones_own_is_changed_and_taken_back() {
     let id = posted["id"].to_string();
     let bob = Somebody::called(&pond, "bob");
     bob.says(&pond, &["uncroak", &id]).badly(1, "(648)");
-    assert_eq!(ada.says(&pond, &["uncroak", &id]).well(), format!("taken back: croak {id}\n"));
+    assert_eq!(ada.says(&pond, &["uncroak", &id]).well(), format!("deleted croak {id}\n"));
     ada.says(&pond, &["uncroak", &id]).badly(1, "there is no such croak (645)");
     ada.says(&pond, &["profile", "--full-name", "Ada Lovelace", "--email", "ada@pond"]).well();
     ada.says(&pond, &["profile", "--email", "nowhere"]).badly(1, "(606)");
@@ -346,14 +346,14 @@ fn what_is_ones_own_is_changed_and_taken_back() {
         (&export["account"]["name"], &export["account"]["email"]),
         (&json!("Ada Lovelace"), &json!("ada@pond"))
     );
-    // Two more places.
+    // Two more sessions.
     let (phone, laptop) = (Somebody::new(), Somebody::new());
     phone.hands(&pond, &["login", "ada"], "password\n").well();
     laptop.hands(&pond, &["login", "ada"], "password\n").well();
     let sessions = ada.says(&pond, &["sessions", "--json"]).lines();
     assert_eq!(sessions.iter().map(|one| one["this"] == true).collect::<Vec<_>>(), [false, false, true]);
     let newest = sessions[0]["opened"].to_string();
-    assert_eq!(ada.says(&pond, &["end-session", &newest]).well(), format!("ended: session {newest}\n"));
+    assert_eq!(ada.says(&pond, &["end-session", &newest]).well(), format!("ended session {newest}\n"));
     laptop.says(&pond, &["feed"]).badly(4, "not logged in");
     phone.says(&pond, &["feed"]).well();
     ada.says(&pond, &["end-session", &newest]).badly(1, "(647)");

@@ -1,4 +1,4 @@
-//! `ribbit client VERB` when something is wrong: with what was typed, with the servers, in the middle of it.
+//! `ribbit client VERB` with invalid input, failing servers and lost connections.
 
 use crate::pond::{Pond, awaited};
 use crate::verbs::{Ran, Somebody};
@@ -14,11 +14,11 @@ use std::sync::{Arc, Mutex};
 fn exit_codes_tell_what_is_wrong() {
     let pond = Pond::start();
     let ada = Somebody::new();
-    ada.says(&pond, &["feed"]).badly(4, "you are not logged in (609): `ribbit client login NAME` first");
+    ada.says(&pond, &["feed"]).badly(4, "you are not logged in (609); run `ribbit client login NAME` first");
     ada.says(&pond, &["post", "x"]).badly(4, "609");
     ada.hands(&pond, &["delete"], "password\n").badly(4, "609");
     ada.hands(&pond, &["login", "ada"], "password\n").badly(1, "there is no user with that name (601)");
-    ada.hands(&pond, &["login", "ada"], "").badly(2, "a password is needed");
+    ada.hands(&pond, &["login", "ada"], "").badly(2, "the password is missing");
     ada.hands(&pond, &["create", "ada"], "password\n").badly(2, "--email");
     ada.hands(&pond, &["create", "ada", "--email", "a"], "password\n").badly(1, "email: ");
     ada.hands(&pond, &["create", "a b", "--email", "a@b"], "password\n").badly(1, "username: ");
@@ -36,8 +36,8 @@ fn exit_codes_tell_what_is_wrong() {
     ada.says(&pond, &["dm", "ada", "x"]).badly(1, "that is your own account (611)");
     ada.hands(&pond, &["dm", "bob"], &"é".repeat(1_001)).badly(1, "(643)");
     ada.says(&pond, &["add", "nobody"]).badly(1, "(601)");
-    ada.says(&pond, &["remove", "ada"]).badly(1, "you do not follow this person (610)");
-    ada.says(&pond, &["export", "--output", "/nonexistent/me.json"]).badly(1, "cannot be written");
+    ada.says(&pond, &["remove", "ada"]).badly(1, "you are not friends (610)");
+    ada.says(&pond, &["export", "--output", "/nonexistent/me.json"]).badly(1, "cannot write /nonexistent");
 
     for wrong in [
         &["pst"][..],
@@ -49,7 +49,7 @@ fn exit_codes_tell_what_is_wrong() {
     ] {
         assert_eq!(ada.says(&pond, wrong).code, 2, "{wrong:?}");
     }
-    // Nobody there: three tries, and a clear end.
+    // No server: three attempts, then a clear error.
     let nobody = ["feed", "--server", "127.0.0.1:1"];
     ada.says(&pond, &nobody).badly(3, "no servers are running, or none can be reached; asked 127.0.0.1:1");
     let file = &ada.kept()[0];
@@ -66,11 +66,11 @@ fn a_full_disk_behind_standard_output_is_no_success() {
     let output = bob.command(&pond, &["inbox"]).stdout(full()).output().expect("the binary starts");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(1) && said.contains("standard output: "), "{said}");
-    // What could not be shown waits still.
+    // The message that could not be written stays unread.
     assert!(bob.says(&pond, &["inbox"]).well().contains("read me"));
 }
 
-/// `feed --follow`, and what it has said so far.
+/// A running `feed --follow` and its output so far.
 struct Following {
     child: Child,
     heard: Arc<Mutex<Vec<String>>>,
@@ -87,12 +87,12 @@ impl Following {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary starts");
         let heard = Arc::new(Mutex::new(Vec::new()));
         let (lines, hears) = (BufReader::new(child.stdout.take().expect("piped")), heard.clone());
-        // Ends with the pipe.
+        // The thread ends when the pipe is closed.
         std::thread::spawn(move || {
             for line in lines.lines().map_while(Result::ok) {
                 let croak: Value = serde_json::from_str(&line).expect("JSON");
                 let text = croak["text"].as_str().expect("text").to_string();
-                hears.lock().expect("nobody panics while it holds this lock").push(text);
+                hears.lock().expect("no panic while this lock is held").push(text);
             }
         });
         Following { child, heard }
@@ -100,8 +100,8 @@ impl Following {
 
     #[track_caller]
     fn await_heard(&self, count: usize) -> Vec<String> {
-        awaited("it is told", || {
-            let heard = self.heard.lock().expect("nobody panics while it holds this lock").clone();
+        awaited("the croaks are printed", || {
+            let heard = self.heard.lock().expect("no panic while this lock is held").clone();
             (heard.len() >= count).then_some(heard)
         })
     }
@@ -142,22 +142,23 @@ fn whatever_dies_each_croak_is_done_once_and_told_once_and_in_order() {
     assert_eq!(texts, expected);
 }
 
-/// What a server says before its first record: a key, its own under a seal, the cluster under one.
+/// Number of bytes that a server sends before its first record: an ephemeral key, its sealed static key and the sealed
+/// cluster id.
 const HANDSHAKE_BYTES: usize = PREFACE_BYTES + 32 + 48 + 32;
 
-/// Stands before a server. Of the first connection it lets through everything but the second answer: when that comes,
-/// both sides are cut. Whoever comes after that talks to the server.
+/// Starts a proxy in front of a server. It cuts the first connection instead of forwarding the second answer. All later
+/// connections are forwarded unchanged.
 fn who_loses_an_answer(server: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("it is bound").to_string();
-    // Ends with the test process.
+    // The thread ends with the test process.
     std::thread::spawn(move || {
         for (number, client) in listener.incoming().enumerate() {
             let mut client = client.expect("a connection");
             let mut server = TcpStream::connect(&server).expect("the server is there");
             let (mut asks, mut asked) =
                 (client.try_clone().expect("it is open"), server.try_clone().expect("it is open"));
-            // Ends with its connection.
+            // The thread ends with its connection.
             std::thread::spawn(move || io::copy(&mut asks, &mut asked));
             if number > 0 {
                 std::thread::spawn(move || io::copy(&mut server, &mut client));
@@ -177,7 +178,7 @@ fn who_loses_an_answer(server: String) -> String {
     address
 }
 
-/// One record, which holds one frame here.
+/// Reads one record, which contains one frame here.
 fn record_of(stream: &mut TcpStream) -> Vec<u8> {
     let mut record = vec![0; 2];
     stream.read_exact(&mut record).expect("a length");
@@ -210,7 +211,7 @@ fn who_knew_one_backend_goes_on_with_the_others() {
     pond.kill(&["backend-2"]);
     bob.says(&pond, &["post", "1"]).well();
     assert_eq!(following.await_heard(2), ["0", "1"]);
-    assert!(!pond.pids().contains_key("backend-2"), "it is not there still");
+    assert!(!pond.pids().contains_key("backend-2"), "it was not restarted");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! A person at a terminal ([`terminal`]) or in a script ([`verbs`]); both use [`session`]. [`server`] asks where a client
-//! is served.
+//! Clients of a cluster: the interactive terminal ([`terminal`]) and single actions for scripts ([`verbs`]). Both use a user
+//! [`session`]. [`server`] prints the server that a client should use.
 
 pub mod server;
 pub mod session;

@@ -1,7 +1,8 @@
-//! `ribbit client server`: which server this client should use.
+//! `ribbit client server`: prints the server that this client should use.
 //!
-//! The client's id is asked for once and kept in the data folder, with the history that gave it out: another history
-//! gives another one. What was used last is kept beside it, so that the answer can say whether it has changed.
+//! The cluster assigns the client an id once. The id is stored in the data folder together with the history of the cluster
+//! that assigned it, because another history assigns other ids. The last used server is stored as well, so the answer can
+//! report a change.
 
 use crate::common::env_file;
 use crate::common::failure::{Exit, Failure};
@@ -16,11 +17,15 @@ use serde::Serialize;
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// In the data folder: who this client is.
+/// Name of the file in the data folder with the client's id.
 const FILE_NAME: &str = "client";
 
+/// Prints the server for this client.
+///
 /// # Errors
-/// 3: nobody answers, or nobody serves; 1: the id cannot be kept.
+/// - `Unreachable` (3) when no server answers, or none accepts clients.
+/// - `Refused` (1) when the client file cannot be written.
+/// - `Configuration` (78) when the client file cannot be read.
 pub async fn run(options: &ClientServerOptions) -> Result<(), Failure> {
     let (seeds, keys) = (&options.group.seeds, &options.group.keys);
     let unreachable = |why| {
@@ -28,7 +33,7 @@ pub async fn run(options: &ClientServerOptions) -> Result<(), Failure> {
         Failure::new(Exit::Unreachable, format!("{why}; asked {asked} (from {})", options.group.found_in))
     };
     let path = options.data_dir.join(FILE_NAME);
-    let history = history(seeds, keys).await.ok_or_else(|| unreachable("nobody answers".to_string()))?;
+    let history = history(seeds, keys).await.ok_or_else(|| unreachable("no server answers".to_string()))?;
     let kept = Kept::read(&path)?.filter(|kept| kept.history == history);
     let (client, before) = match (options.id, kept) {
         (Some(id), _) => (id, options.before.clone()),
@@ -39,7 +44,7 @@ pub async fn run(options: &ClientServerOptions) -> Result<(), Failure> {
         }
     };
     let homed = homing::home(seeds, keys, client, before.as_deref()).await;
-    let homed = homed.map_err(|_| unreachable("no server serves people".to_string()))?;
+    let homed = homed.map_err(|_| unreachable("no server accepts clients".to_string()))?;
     if options.id.is_none() {
         let kept = Kept { history, client, server: Some(homed.server.address.clone()) };
         kept.write(&path)?;
@@ -59,7 +64,7 @@ async fn history(seeds: &[String], keys: &Keys) -> Option<String> {
     None
 }
 
-/// What this client knows of itself.
+/// Content of the client file.
 struct Kept {
     history: String,
     client: u64,
@@ -67,14 +72,14 @@ struct Kept {
 }
 
 impl Kept {
-    /// Nothing when there is none.
+    /// Reads the file; returns `None` if it does not exist.
     ///
     /// # Errors
-    /// 78: it is there and cannot be read.
+    /// `Configuration` (78) when the file exists and cannot be read.
     fn read(path: &Path) -> Result<Option<Kept>, Failure> {
         let wrong = |what: String| {
             let text = format!(
-                "cannot read this client's id in {}: {what}; delete the file, and it gets another one",
+                "cannot read the client's id in {}: {what}; delete the file to get a new id",
                 path.display()
             );
             Failure::new(Exit::Configuration, text)
@@ -104,9 +109,9 @@ impl Kept {
         ];
         entries.extend(self.server.iter().map(|server| ("SERVER".to_string(), server.clone())));
         let folder = path.parent().map_or(Ok(()), write_file::make_folder);
-        folder.and_then(|()| write_file::replace(path, &env_file::format(entries))).map_err(|error| {
-            Failure::new(Exit::Refused, format!("{} cannot be written: {error}", path.display()))
-        })
+        folder
+            .and_then(|()| write_file::replace(path, &env_file::format(entries)))
+            .map_err(|error| Failure::new(Exit::Refused, format!("cannot write {}: {error}", path.display())))
     }
 }
 
@@ -114,9 +119,9 @@ fn words(client: u64, homed: &Homed) -> String {
     let Homed { server, changed } = homed;
     let away = match server.name.site == server.home {
         true => String::new(),
-        false => format!(", since nobody of cluster {} is there", server.home),
+        false => format!(", because no server of cluster {} is running", server.home),
     };
-    let changed = if *changed { "; that has changed" } else { "" };
+    let changed = if *changed { " (changed)" } else { "" };
     format!(
         "client {client} of cluster {}: {} at {}{away}{changed}",
         server.home, server.name, server.address

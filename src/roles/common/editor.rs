@@ -1,11 +1,12 @@
-//! A line of a terminal while it is typed: editing, history and completion, for `shell` and `client`.
+//! Line editor of the terminal: editing, history and completion, for `shell` and `client`.
 //!
-//! The history lies in a file that its owner alone may read; a line that begins with a blank is not kept, nor is an answer
-//! to a question. What is printed through [`LineEditor::printer`] stands above the line that is being typed, which stays as
-//! it is. What is typed ahead is the next line's: so one process has one editor, for secrets too.
+//! - The history is stored in a file that only its owner can read. Lines that start with a space and answers to questions are
+//!   not stored.
+//! - Text printed through [`LineEditor::printer`] appears above the input line, which stays unchanged.
+//! - Input typed ahead belongs to the next line, so a process has one editor, which also reads secrets.
 //!
-//! One helper type and one prompt type for all who read lines: each further one would be another copy of the editor in
-//! the binary.
+//! All callers share one helper type and one prompt type, because each further type would add another copy of the generic
+//! editor to the binary.
 
 use crate::client::session::secret_line::{self, Typed};
 use crate::common::failure::{Exit, Failure};
@@ -21,19 +22,20 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+/// Maximum number of lines in the history.
 const HISTORY_LINES_MAX: usize = 1_000;
 
-/// What came of reading a line.
+/// Result of reading a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Read {
     Line(String),
     /// Ctrl-C.
     Interrupted,
-    /// Ctrl-D, or a terminal that is gone.
+    /// Ctrl-D, or the terminal was closed.
     Ended,
 }
 
-/// What stands before the line, asked again whenever it is drawn. Its width must never change.
+/// Source of the prompt, called whenever the line is drawn. The width of the prompt must not change while a line is read.
 pub trait Before: Send + Sync {
     fn prompt(&self) -> &str;
 }
@@ -50,58 +52,62 @@ impl Before for &'static str {
     }
 }
 
-/// What Tab offers for a line up to the cursor, and where what it replaces begins.
+/// Completion callback. Takes the line up to the cursor, and returns the byte offset of the word to replace and its
+/// candidates.
 pub type Complete = Box<dyn Fn(&str) -> (usize, Vec<Pair>) + Send>;
 
-/// Prints above the line that is being typed.
+/// Callback that prints above the input line.
 pub type Print = Box<dyn FnMut(String) + Send>;
 
+/// Line editor with history and completion.
 pub struct LineEditor {
     editor: Editor<Helps, DefaultHistory>,
     history: Option<PathBuf>,
 }
 
 impl LineEditor {
+    /// Creates an editor with the history in the given file.
+    ///
     /// # Errors
-    /// 1: the terminal cannot be used.
+    /// `Refused` (1) when the terminal cannot be used.
     pub fn new(history: Option<PathBuf>) -> Result<LineEditor, Failure> {
         let config = Config::builder().max_history_size(HISTORY_LINES_MAX).map_err(broken)?;
         let config = config.history_ignore_space(true).completion_type(CompletionType::List);
-        // Nothing is coloured, but what is secret is hidden by the same means.
+        // No colours are used, but secrets are masked through the highlighter, which needs colour mode.
         let config = config.color_mode(ColorMode::Forced).build();
         let mut editor: Editor<Helps, DefaultHistory> = Editor::with_config(config).map_err(broken)?;
         editor.set_helper(Some(Helps { complete: None, secret: false }));
         if let Some(file) = &history {
-            // Begun anew: nothing but comfort hangs on it.
+            // The editor works without the history, so a failure is only logged.
             if let Err(error) = editor.load_history(file) {
-                log::warn!("what was typed before cannot be read from {}: {error}", file.display());
+                log::warn!("cannot read the input history from {}: {error}", file.display());
             }
         }
         Ok(LineEditor { editor, history })
     }
 
-    /// What Tab offers from now on.
+    /// Sets the completion callback.
     pub fn complete_with(&mut self, complete: Complete) {
         if let Some(helps) = self.editor.helper_mut() {
             helps.complete = Some(complete);
         }
     }
 
-    /// Whether the terminal is too simple for anything but plain lines.
+    /// Returns true if the terminal supports only plain lines.
     pub fn is_plain(&mut self) -> bool {
         self.editor.create_external_printer().is_err()
     }
 
-    /// Nothing where the terminal is too simple for it.
+    /// Returns the callback that prints above the input line, or `None` if the terminal does not support it.
     pub fn printer(&mut self) -> Option<Print> {
         let mut printer = self.editor.create_external_printer().ok()?;
         Some(Box::new(move |text| drop(printer.print(text + "\n"))))
     }
 
-    /// Reads a line; whatever is in it is kept in the history.
+    /// Reads a line and adds it to the history.
     ///
     /// # Errors
-    /// 1: the terminal cannot be read.
+    /// `Refused` (1) when the terminal cannot be read.
     pub fn read(&mut self, before: &dyn Before) -> Result<Read, Failure> {
         let read = self.ask(before)?;
         if let Read::Line(line) = &read
@@ -109,16 +115,16 @@ impl LineEditor {
         {
             let _ = self.editor.add_history_entry(line);
             if let Some(file) = &self.history {
-                let _ = self.editor.append_history(file); // A full disk is no reason not to go on.
+                let _ = self.editor.append_history(file); // The editor goes on when the disk is full.
             }
         }
         Ok(read)
     }
 
-    /// Reads the answer to a question.
+    /// Reads the answer to a question. It is not added to the history.
     ///
     /// # Errors
-    /// 1: the terminal cannot be read.
+    /// `Refused` (1) when the terminal cannot be read.
     pub fn ask(&mut self, question: &dyn Before) -> Result<Read, Failure> {
         match self.editor.readline(&Drawn(question)) {
             Ok(line) => Ok(Read::Line(line)),
@@ -128,10 +134,10 @@ impl LineEditor {
         }
     }
 
-    /// Reads an answer that is not shown: a star stands for each letter.
+    /// Reads a hidden answer. The terminal shows a star for each character.
     ///
     /// # Errors
-    /// 1: the terminal cannot be read.
+    /// `Refused` (1) when the terminal cannot be read.
     pub fn ask_secret(&mut self, question: &dyn Before) -> Result<Read, Failure> {
         if self.is_plain() {
             return match secret_line::ask(question.prompt()) {
@@ -157,7 +163,7 @@ impl LineEditor {
 }
 
 fn broken(error: ReadlineError) -> Failure {
-    Failure::new(Exit::Refused, format!("the terminal: {error}"))
+    Failure::new(Exit::Refused, format!("cannot read from the terminal: {error}"))
 }
 
 struct Drawn<'a>(&'a dyn Before);
@@ -195,23 +201,23 @@ impl Highlighter for Helps {
         if self.secret { Cow::Owned("*".repeat(line.chars().count())) } else { Cow::Borrowed(line) }
     }
 
-    /// A letter of a secret is never drawn as it is.
+    /// Forces a redraw through [`Highlighter::highlight`] for each character of a secret.
     fn highlight_char(&self, _: &str, _: usize, _: CmdKind) -> bool {
         self.secret
     }
 }
 
-/// A whole word, with the blank that follows it.
+/// Returns a completion candidate that ends with a space.
 pub fn pair(word: String) -> Pair {
     Pair { display: word.clone(), replacement: word + " " }
 }
 
-/// A history file, there and nobody else's to read; nothing where there is no place for it.
+/// Creates the history file, readable only by its owner. Returns `None` if it cannot be created.
 pub fn history_file(folder: &Path, name: &str) -> Option<PathBuf> {
     fs::create_dir_all(folder).ok()?;
     let file = folder.join(name);
     OpenOptions::new().append(true).create(true).mode(0o600).open(&file).ok()?;
-    // One that was there already may be anybody's to read.
+    // A file that existed before may be readable by others.
     fs::set_permissions(&file, Permissions::from_mode(0o600)).ok()?;
     Some(file)
 }
@@ -221,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_history_is_its_owners_alone() {
+    fn the_history_is_readable_only_by_its_owner() {
         let folder = tempfile::tempdir().unwrap();
         let file = history_file(folder.path(), "history").unwrap();
         fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();

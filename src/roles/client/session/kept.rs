@@ -1,5 +1,5 @@
-//! The file that keeps a person's session from one process to the next: `session-CLUSTER` in the folder of the user's
-//! configuration, nobody else's to read.
+//! Stored session: the file `session-CLUSTER` in the user's configuration folder, readable only by its owner. It carries the
+//! session of a cluster from one process to the next.
 //!
 //! ```text
 //!   USERNAME=ada
@@ -7,8 +7,8 @@
 //!   SEEN=HISTORY.INDEX
 //! ```
 //!
-//! It is there as a whole or not at all. Several processes of one person may use it at once: who changes it locks the
-//! folder meanwhile, and changes only the session that it knows; one that was closed is not brought back.
+//! The file is replaced atomically. Several processes of one user may use it at once, so each change locks the folder and
+//! applies only if the file still holds the same session. A session that was closed meanwhile is not restored.
 
 use crate::common::env_file;
 use crate::common::failure::{Exit, Failure};
@@ -21,9 +21,10 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+/// Mode of the folder.
 const FOLDER_MODE: u32 = 0o700;
 
-/// A session, and what its owner has seen.
+/// A session, and the newest log position that its owner has seen.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Kept {
     pub username: String,
@@ -31,7 +32,7 @@ pub struct Kept {
     pub seen: Option<Token>,
 }
 
-/// The token is a secret.
+/// Leaves out the token, which is a secret.
 impl std::fmt::Debug for Kept {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Kept")
@@ -41,29 +42,29 @@ impl std::fmt::Debug for Kept {
     }
 }
 
-/// Where the session of a cluster is kept.
+/// The session file of a cluster.
 #[derive(Debug, Clone)]
 pub struct Keeper {
     file: PathBuf,
 }
 
 impl Keeper {
-    /// In `folder`, which need not be there yet.
+    /// Returns the session file of `cluster` in `folder`. The folder need not exist yet.
     ///
     /// # Errors
-    /// 78: there is no such place.
+    /// `Configuration` (78) when `folder` is `None`.
     pub fn of(folder: Option<&Path>, cluster: ClusterId) -> Result<Keeper, Failure> {
         let folder = folder.ok_or_else(|| {
-            let message = "no place to keep a session: neither XDG_CONFIG_HOME nor HOME says where";
+            let message = "no place to store the session: set XDG_CONFIG_HOME or HOME";
             Failure::new(Exit::Configuration, message)
         })?;
         Ok(Keeper { file: folder.join(format!("session-{cluster}")) })
     }
 
-    /// The session that is kept, if there is one.
+    /// Reads the stored session, if there is one.
     ///
     /// # Errors
-    /// 78: the file is there and cannot be read.
+    /// `Configuration` (78) when the file exists and is damaged or cannot be read.
     pub fn read(&self) -> Result<Option<Kept>, Failure> {
         let unreadable = |why: &dyn std::fmt::Display| {
             let file = self.file.display();
@@ -81,18 +82,18 @@ impl Keeper {
         }
     }
 
-    /// Keeps this session in the place of any other.
+    /// Stores a session, in place of any other.
     ///
     /// # Errors
-    /// 1: it cannot be written.
+    /// `Refused` (1) when the file cannot be written.
     pub fn replace(&self, kept: &Kept) -> Result<(), Failure> {
         self.locked(|| write_file::replace(&self.file, &format(kept)))
     }
 
-    /// Keeps what was seen of this session, if it is the one that is kept.
+    /// Stores the new state of a session, if the file still holds that session.
     ///
     /// # Errors
-    /// 1: it cannot be written.
+    /// `Refused` (1) when the file cannot be written.
     pub fn update(&self, kept: &Kept) -> Result<(), Failure> {
         self.locked(|| match self.is_of(kept) {
             true => write_file::replace(&self.file, &format(kept)),
@@ -100,10 +101,10 @@ impl Keeper {
         })
     }
 
-    /// Removes this session, if it is the one that is kept.
+    /// Removes the file, if it still holds this session.
     ///
     /// # Errors
-    /// 1: it cannot be removed.
+    /// `Refused` (1) when the file cannot be removed.
     pub fn remove(&self, kept: &Kept) -> Result<(), Failure> {
         self.locked(|| match self.is_of(kept) {
             true => fs::remove_file(&self.file),
@@ -116,19 +117,19 @@ impl Keeper {
         there.is_some_and(|there| there.token == kept.token)
     }
 
-    /// Nobody else changes the file meanwhile.
+    /// Runs `change` under an exclusive lock on the folder.
     fn locked(&self, change: impl FnOnce() -> io::Result<()>) -> Result<(), Failure> {
         let folder = self.file.parent().unwrap_or(Path::new("."));
         let done = || {
             write_file::make_folder(folder)?;
-            // One that was there already may be anybody's to read.
+            // A folder that existed before may be readable by others.
             fs::set_permissions(folder, Permissions::from_mode(FOLDER_MODE))?;
             let lock = File::open(folder)?;
             flock(&lock, FlockOperation::LockExclusive)?;
             change()
         };
         done().map_err(|error| {
-            let message = format!("the session cannot be kept in {}: {error}", self.file.display());
+            let message = format!("cannot store the session in {}: {error}", self.file.display());
             Failure::new(Exit::Refused, message)
         })
     }
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_kept_for_its_owner_and_its_cluster_alone() {
+    fn a_session_is_stored_per_cluster_and_readable_only_by_its_owner() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("ribbit");
         let keeper = Keeper::of(Some(&folder), ClusterId(1)).unwrap();
@@ -171,11 +172,11 @@ mod tests {
         assert_eq!(Keeper::of(Some(&folder), ClusterId(2)).unwrap().read().unwrap(), None);
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&folder), mode(&keeper.file)), (0o700, 0o600));
-        assert!(!format!("{:?}", kept("ada", 0xab, 7)).contains("ab, "), "the token is not shown");
+        assert!(!format!("{:?}", kept("ada", 0xab, 7)).contains("ab, "), "the token is not printed");
     }
 
     #[test]
-    fn a_session_that_was_closed_is_not_brought_back() {
+    fn a_session_that_was_closed_is_not_restored() {
         let folder = tempfile::tempdir().unwrap();
         let keeper = Keeper::of(Some(folder.path()), ClusterId(1)).unwrap();
         keeper.replace(&kept("ada", 1, 7)).unwrap();
@@ -183,14 +184,14 @@ mod tests {
         assert_eq!(keeper.read().unwrap(), Some(kept("ada", 1, 8)));
         keeper.update(&kept("bob", 2, 9)).unwrap();
         keeper.remove(&kept("bob", 2, 9)).unwrap();
-        assert_eq!(keeper.read().unwrap(), Some(kept("ada", 1, 8)), "another's");
+        assert_eq!(keeper.read().unwrap(), Some(kept("ada", 1, 8)), "changes of another session are ignored");
         keeper.remove(&kept("ada", 1, 8)).unwrap();
         keeper.update(&kept("ada", 1, 9)).unwrap();
         assert_eq!(keeper.read().unwrap(), None);
     }
 
     #[test]
-    fn a_file_that_is_damaged_is_said_to_be() {
+    fn a_damaged_file_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let keeper = Keeper::of(Some(folder.path()), ClusterId(1)).unwrap();
         for text in ["", "USERNAME=ada\n", "USERNAME=ada\nTOKEN=xyz\n", "USERNAME"] {

@@ -1,14 +1,14 @@
-//! What happens in a person's feed, as it happens: every croak once and in order, whatever dies meanwhile.
+//! Live feed of a user: every croak once and in order, also across server failures.
 //!
 //! ```text
-//!   events: "somebody croaked at 41" ──▶ read the feed behind the last croak that was told ──▶ 40, 41
+//!   event: "new croak at index 41" ──▶ read the feed after the last reported croak ──▶ 40, 41
 //! ```
 //!
-//! An event says that there is something, never what: the feed is read, at least as new as the event, and what is told
-//! is whatever lies behind the last croak told. So what comes twice, or was missed, makes no difference.
+//! An event only signals that there is something new. The feed is then read at a position at least as new as the event, and
+//! all croaks after the last reported one are reported. Duplicate and missed events therefore make no difference.
 //!
-//! When nothing is heard for a while somebody is asked: if nobody answers in three tries over all servers, that is the
-//! end of it.
+//! After a silence the client sends a query. The live feed ends with an error when no server answers in three rounds over all
+//! servers.
 
 use super::Person;
 use super::stop::Stop;
@@ -20,39 +20,41 @@ use ribbit_state::{Event, Happening, LogIndex, Query, Token};
 use smol::future::FutureExt;
 use std::time::Duration;
 
-/// A stream says something every second. After so long without a word, somebody is asked.
+/// Silence of the event stream after which a query checks that a server answers. A healthy stream sends something every
+/// second.
 const SILENCE_MAX: Duration = LIVE_SILENCE.saturating_mul(2);
 
-/// What is new.
+/// An update of the live feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tidings {
-    /// Nothing but that somebody is there.
+    /// No news; a server is reachable.
     Nothing,
-    /// The oldest first; never empty.
+    /// New croaks, oldest first; never empty.
     Croaks(Vec<FeedCroak>),
-    /// Anything else that concerns this person.
+    /// Any other event that concerns this user.
     Happened(Event),
-    /// What else happened meanwhile is not known any more; no croak is missing unless the history is another.
+    /// The event stream has a gap. Croaks are still complete, unless the cluster has another history now.
     Missed(Lapse),
 }
 
+/// A live feed.
 #[derive(Debug)]
 pub struct Live {
     person: Person,
     events: Subscription,
-    /// The newest croak that was told.
+    /// The newest croak that was reported.
     told: LogIndex,
-    /// Something was heard of up to here, and is to be read before anything else is told.
+    /// Position of an event whose croaks must be read before the next event is taken.
     owed: Option<Token>,
 }
 
 impl Live {
-    /// From the croak `told` on, which was read together with everything before it.
+    /// Starts after the croak `told`, which the caller has read together with everything before it.
     ///
     /// # Errors
-    /// 609; nobody answers.
+    /// `NotLoggedIn` (609) without a session; unreachable when no server answers.
     pub async fn begin(person: &Person, told: LogIndex) -> Result<Live, Stop> {
-        // Any position behind what was read will do: croaks between the two are found by the first read.
+        // Any position after `told` works: the first read finds the croaks between the two.
         let now = match person.client().seen() {
             Some(seen) => seen,
             None => {
@@ -64,10 +66,10 @@ impl Live {
         Ok(Live { person: person.clone(), events, told, owed: Some(now) })
     }
 
-    /// What comes next. May be given up and asked again at any time.
+    /// Waits for the next update. Cancel safe.
     ///
     /// # Errors
-    /// 609: the session is over; nobody answers.
+    /// `NotLoggedIn` (609) when the session is over; unreachable when no server answers.
     pub async fn next(&mut self) -> Result<Tidings, Stop> {
         loop {
             if let Some(at_least) = self.owed {
@@ -82,7 +84,7 @@ impl Live {
                 Some(News::Event(event)) => {
                     let at_least = Token { history: self.events.cursor().history, index: event.index };
                     match event.what {
-                        // Told already, with one before it.
+                        // Already reported by the read for an earlier event.
                         Happening::Croaked { .. } if event.index <= self.told => {}
                         Happening::Croaked { .. } => self.owed = Some(at_least),
                         _ => {
@@ -102,7 +104,7 @@ impl Live {
 
     fn begin_again(&mut self, at_least: Token, why: Lapse) {
         if why == Lapse::OtherHistory {
-            // Indexes of another history say nothing of this one: what is there now counts as told.
+            // Log indexes of another history cannot be compared, so all existing croaks count as reported.
             self.person.client().start_afresh();
             self.told = at_least.index;
         }
@@ -110,7 +112,7 @@ impl Live {
         self.owed = Some(at_least);
     }
 
-    /// The next news; nothing when there was none for a while, though somebody is there.
+    /// Returns the next event, or `None` after a silence if a server still answers.
     async fn news(&mut self) -> Result<Option<News>, Stop> {
         let silence = async {
             smol::Timer::after(SILENCE_MAX).await;

@@ -1,21 +1,22 @@
-//! A person at a terminal or in a script: reaches the group, logs in, reads and writes, in the words of people.
+//! User session: the client side of an account, for the terminal client and for scripts.
 //!
 //! ```text
-//!   reach ──▶ any server ──▶ the cluster's id ──▶ the session that is kept for it, if there is one
+//!   reach ──▶ any server ──▶ cluster id ──▶ the stored session of that cluster, if there is one
 //!                 │
-//!   read, write ──┴─▶ net::client: again and again under one request id, so each is done once
+//!   read, write ──┴─▶ net::client: retries under one request id, so each write is done once
 //! ```
 //!
-//! The session belongs to a cluster, whichever address it was reached at. What this person has seen goes with it from
-//! one process to the next: who posts and then reads, through another server, finds the croak.
+//! A session belongs to a cluster, whatever address the cluster was reached at. The newest log position that the user has
+//! seen is stored with the session, so a read in the next process, through another server, finds what was written here.
 //!
-//! - [`reads`]: what a person can look at
-//! - [`live`]: what happens, as it happens
-//! - [`kept`]: the file that keeps a session
-//! - [`secret_line`]: a password as it is typed
-//! - [`stop`]: why something did not come to pass
+//! - [`reads`]: queries
+//! - [`live`]: the live feed
+//! - [`kept`]: the stored session
+//! - [`secret_line`]: password input
+//! - [`stop`]: request errors
 //!
-//! Clones share the connection, not the session. It prints nothing and asks nobody at the terminal.
+//! Clones share the connection, not the session. This module prints nothing and does not read from the terminal, except for
+//! [`secret_line`].
 
 pub mod kept;
 pub mod live;
@@ -42,10 +43,10 @@ use std::io::IsTerminal;
 use std::time::Duration;
 use stop::Stop;
 
-/// Until a question is given up, if the tries over all servers have not ended before.
+/// Time limit of a request. The retries over all servers may end earlier.
 const ANSWER_MAX: Duration = Duration::from_secs(20);
 
-/// A person, and how they reach the group.
+/// A user's session and the connection to the cluster.
 #[derive(Debug, Clone)]
 pub struct Person {
     client: Client,
@@ -54,24 +55,25 @@ pub struct Person {
     session: Option<Kept>,
 }
 
-/// How lines are dressed on standard output.
+/// Returns the style of lines on standard output: colour only on a terminal, and only if it is allowed.
 pub fn style(options: &PersonOptions) -> Style {
     Style { colour: !options.no_colour && std::io::stdout().is_terminal() }
 }
 
-/// What a read brought.
+/// The answer to a read.
 #[derive(Debug)]
 pub struct Got<T> {
     pub what: T,
-    /// The server that answered has lost touch: this may be old.
+    /// True when the server that answered is out of touch with the leader: `what` may be out of date.
     pub old: bool,
 }
 
 impl Person {
-    /// Reaches the group, and takes up the session that is kept for it. `tell` hears what becomes of the connection.
+    /// Connects to the cluster and loads its stored session. `tell` is called when the connection changes.
     ///
     /// # Errors
-    /// 3: nobody serves; 78: there is no place for sessions, or the one that is kept cannot be read.
+    /// - `Unreachable` (3) when no server answers.
+    /// - `Configuration` (78) when there is no folder for sessions, or the stored session cannot be read.
     pub async fn reach(options: &PersonOptions, tell: Tell) -> Result<Person, Failure> {
         let Group { seeds, servers, found_in, keys, book: _ } = &options.group;
         let client = Client::sociable(servers.clone(), seeds.clone(), keys.clone(), tell);
@@ -83,7 +85,7 @@ impl Person {
         let keeper = Keeper::of(options.folder.as_deref(), cluster)?;
         let session = keeper.read()?;
         if let Some(seen) = session.as_ref().and_then(|kept| kept.seen) {
-            // A newer history is known already, from who was reached: what was seen in another counts no more.
+            // A position in another history than the server's does not count any more.
             if client.seen().is_none_or(|now| now.history == seen.history) {
                 client.saw(seen);
             }
@@ -95,29 +97,29 @@ impl Person {
         self.cluster
     }
 
-    /// For questions that have no words here.
+    /// Returns the client, for requests that this type has no method for.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Who is logged in, as far as is known here.
+    /// Returns the user name of the session. The servers may have ended the session already.
     pub fn username(&self) -> Option<&str> {
         self.session.as_ref().map(|session| session.username.as_str())
     }
 
-    /// The session that acts; whether it is still open only the group knows.
+    /// Returns the hash of the session token. The servers may have ended the session already.
     ///
     /// # Errors
-    /// 609: nobody is logged in here.
+    /// `NotLoggedIn` (609) without a session.
     pub fn session(&self) -> Result<TokenHash, Denied> {
         let session = self.session.as_ref().map(|session| token_hash(&session.token));
         session.ok_or(Denied::new(Code::NotLoggedIn))
     }
 
-    /// Keeps the session and what was seen for the next process. Not a session that was closed meanwhile, or replaced.
+    /// Stores the newest seen position with the session, unless the stored session was closed or replaced meanwhile.
     ///
     /// # Errors
-    /// 1: it cannot be written.
+    /// `Refused` (1) when the file cannot be written.
     pub fn keep(&mut self) -> Result<(), Failure> {
         let seen = self.client.seen();
         let Some(session) = self.session.as_mut().filter(|session| session.seen != seen) else {
@@ -127,10 +129,10 @@ impl Person {
         self.keeper.update(session)
     }
 
-    /// Keeps a session that was just opened, in the place of any other.
+    /// Stores a new session, in place of any other.
     ///
     /// # Errors
-    /// 1: it cannot be written.
+    /// `Refused` (1) when the file cannot be written.
     pub fn keep_new(&mut self) -> Result<(), Failure> {
         let seen = self.client.seen();
         let Some(session) = &mut self.session else { return Ok(()) };
@@ -138,18 +140,18 @@ impl Person {
         self.keeper.replace(session)
     }
 
-    /// Forgets the session here, and the file of it if it is the one that is kept.
+    /// Drops the session, and removes the session file if it holds this session.
     ///
     /// # Errors
-    /// 1: it cannot be removed.
+    /// `Refused` (1) when the file cannot be removed.
     pub fn forget(&mut self) -> Result<(), Failure> {
         self.session.take().map_or(Ok(()), |session| self.keeper.remove(&session))
     }
 
-    /// Makes an account; does not log in.
+    /// Creates an account. Does not log in.
     ///
     /// # Errors
-    /// 606, 607; nobody answers.
+    /// `InvalidEntry` (606), `UsernameTaken` (607); unreachable when no server answers.
     pub async fn create(&self, form: NewAccount) -> Result<AccountId, Stop> {
         check_name(&form.name)?;
         fold_username(&form.username)?;
@@ -162,10 +164,10 @@ impl Person {
         }
     }
 
-    /// Opens a session of its own; it is kept only when told so ([`Person::keep_new`]).
+    /// Opens a new session. [`Person::keep_new`] stores it.
     ///
     /// # Errors
-    /// 601, 602; nobody answers.
+    /// `NoSuchUser` (601), `WrongPassword` (602); unreachable when no server answers.
     pub async fn log_in(&mut self, username: &str, password: Password) -> Result<AccountId, Stop> {
         let username = fold_username(username)?;
         let token = new_token();
@@ -180,10 +182,10 @@ impl Person {
         }
     }
 
-    /// Ends the session on every server. One that was over already is no failure.
+    /// Ends the session on the servers. Succeeds if it was over already.
     ///
     /// # Errors
-    /// Nobody answers: it is open still.
+    /// Unreachable when no server answers; the session is then still open.
     pub async fn log_out(&self) -> Result<(), Stop> {
         let Ok(session) = self.session() else { return Ok(()) };
         match self.write(Command::LogOut { session }).await {
@@ -192,10 +194,10 @@ impl Person {
         }
     }
 
-    /// Says something to whoever follows; answers the croak's id.
+    /// Posts a croak and returns its id.
     ///
     /// # Errors
-    /// 512, 606, 609; nobody answers.
+    /// `CroakTooLong` (512), `InvalidEntry` (606), `NotLoggedIn` (609); unreachable when no server answers.
     pub async fn croak(&self, text: &str) -> Result<LogIndex, Stop> {
         let session = self.session()?;
         check_croak(text)?;
@@ -205,28 +207,30 @@ impl Person {
         }
     }
 
-    /// Follows somebody from now on.
+    /// Follows a user.
     ///
     /// # Errors
-    /// 601, 608, 609, 611, 612; nobody answers.
+    /// `NoSuchUser` (601), `AlreadyFriend` (608), `NotLoggedIn` (609), `Yourself` (611), `TooManyFriends` (612); unreachable
+    /// when no server answers.
     pub async fn add(&self, username: &str) -> Result<(), Stop> {
         let (session, username) = (self.session()?, fold_username(username)?);
         self.write(Command::AddFriend { session, username }).await.map(drop)
     }
 
-    /// Follows somebody no more.
+    /// Unfollows a user.
     ///
     /// # Errors
-    /// 601, 609, 610; nobody answers.
+    /// `NoSuchUser` (601), `NotLoggedIn` (609), `NotAFriend` (610); unreachable when no server answers.
     pub async fn remove(&self, username: &str) -> Result<(), Stop> {
         let (session, username) = (self.session()?, fold_username(username)?);
         self.write(Command::RemoveFriend { session, username }).await.map(drop)
     }
 
-    /// Writes to somebody; answers the message's id.
+    /// Sends a direct message and returns its id.
     ///
     /// # Errors
-    /// 601, 606, 609, 611, 643, 644; nobody answers.
+    /// `NoSuchUser` (601), `InvalidEntry` (606), `NotLoggedIn` (609), `Yourself` (611), `MessageTooLong` (643), `MailboxFull`
+    /// (644); unreachable when no server answers.
     pub async fn send(&self, username: &str, text: &str) -> Result<LogIndex, Stop> {
         let (session, username) = (self.session()?, fold_username(username)?);
         check_message(text)?;
@@ -237,10 +241,10 @@ impl Person {
         }
     }
 
-    /// Says what was shown and what was read of the talk with somebody, live or deleted.
+    /// Marks the conversation with an account as delivered and read up to the given messages. The account may be deleted.
     ///
     /// # Errors
-    /// 609; nobody answers.
+    /// `NotLoggedIn` (609); unreachable when no server answers.
     pub async fn mark(
         &self,
         with: AccountId,
@@ -255,29 +259,29 @@ impl Person {
     /// Deletes the account and everything in it.
     ///
     /// # Errors
-    /// 602, 609; nobody answers.
+    /// `WrongPassword` (602), `NotLoggedIn` (609); unreachable when no server answers.
     pub async fn delete(&self, password: Password) -> Result<(), Stop> {
         let session = self.session()?;
         let (id, born) = (new_request_id(), self.born());
         self.written(Ask::DeleteAccount { id, born, session, password }).await.map(drop)
     }
 
-    /// Follows what changes this person's feed, from a position on.
+    /// Subscribes to the events of this user's feed after a log position.
     ///
     /// # Errors
-    /// 609: nobody is logged in here.
+    /// `NotLoggedIn` (609) without a session.
     pub fn follow(&self, cursor: Token) -> Result<Subscription, Denied> {
         Ok(self.client.subscribe(cursor, Wanted::Feed { session: self.session()? }))
     }
 
-    /// Reads, at least as new as what this person has seen.
+    /// Runs a query on a state at least as new as what this user has seen.
     ///
     /// # Errors
-    /// Whatever refuses it; nobody answers.
+    /// The refusal of the query; unreachable when no server answers.
     pub async fn read(&self, query: Query) -> Result<Got<Page>, Stop> {
         let mut answer = self.ask_read(&query).await?;
         if answer == Answer::Unavailable(Why::OtherHistory) {
-            // What was seen is in a history that is no more.
+            // The seen position belongs to an earlier history of the cluster.
             self.client.start_afresh();
             answer = self.ask_read(&query).await?;
         }
@@ -295,19 +299,19 @@ impl Person {
         self.client.ask(ask, ANSWER_MAX).await.map_err(Stop::unread)
     }
 
-    /// Writes a command that needs no password, once.
+    /// Submits a command that needs no password. It is applied once, however often it is retried.
     ///
     /// # Errors
-    /// Whatever refuses it; nobody answers.
+    /// The refusal of the command; unreachable when no server answers.
     pub async fn write(&self, command: Command) -> Result<Reply, Stop> {
         let (id, born) = (new_request_id(), self.born());
         self.written(Ask::Write(Request { id, born, command })).await
     }
 
-    /// Asks for a write under the id that it carries, until it is decided.
+    /// Submits a write under its request id until it is decided.
     ///
     /// # Errors
-    /// Whatever refuses it; nobody answers.
+    /// The refusal of the write; unreachable when no server answers.
     pub async fn written(&self, ask: Ask) -> Result<Reply, Stop> {
         match self.client.ask(ask, ANSWER_MAX).await? {
             Answer::Written { outcome, .. } => Ok(outcome?),
@@ -317,13 +321,13 @@ impl Person {
         }
     }
 
-    /// The newest index that is known: a request is born there.
+    /// Returns the newest seen log index, which a new request carries as its submitted-at index.
     pub fn born(&self) -> LogIndex {
         self.client.seen().map_or(0, |seen| seen.index)
     }
 }
 
 fn unexpected(what: &impl std::fmt::Debug) -> Stop {
-    log::warn!("a server answered what was not asked: {what:?}");
+    log::warn!("a server sent an answer of the wrong kind: {what:?}");
     Stop::undecided(Why::NotServing)
 }

@@ -1,4 +1,4 @@
-//! What a person can look at: their feed, people, messages, and what is kept of them. Lists come whole, page by page.
+//! Queries of a user session: the feed, people and messages. Lists that take several pages are read to their end.
 
 use super::stop::Stop;
 use super::{Got, Person, unexpected};
@@ -8,16 +8,16 @@ use ribbit_state::query::{FeedCroak, Person as Who, Whom};
 use ribbit_state::talks::{Talk, TalkLine, TalkMessage, Unread};
 use ribbit_state::{LogIndex, Page, Query};
 
-/// Some of a feed.
+/// A part of the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Feed {
-    /// The oldest first, as one reads in a terminal.
+    /// Croaks, oldest first, as a terminal shows them.
     pub croaks: Vec<FeedCroak>,
-    /// There are older ones: those before this.
+    /// Position before which the older croaks lie, if there are any.
     pub older: Option<LogIndex>,
 }
 
-/// A message that waits to be read, and who wrote it: nobody when they were deleted.
+/// An unread message with its conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
     pub talk: TalkLine,
@@ -25,10 +25,10 @@ pub struct Waiting {
 }
 
 impl Person {
-    /// Whose session this is.
+    /// Returns the profile of the logged-in user.
     ///
     /// # Errors
-    /// 609; nobody answers.
+    /// `NotLoggedIn` (609); unreachable when no server answers.
     pub async fn me(&self) -> Result<Who, Stop> {
         match self.read(Query::Me { session: self.session()? }).await?.what {
             Page::Me(me) => Ok(me),
@@ -36,10 +36,10 @@ impl Person {
         }
     }
 
-    /// The newest `limit` croaks of this person and their friends that lie before `before`, the oldest first.
+    /// Returns the newest `limit` croaks of the feed before `before`, oldest first.
     ///
     /// # Errors
-    /// 609; nobody answers.
+    /// `NotLoggedIn` (609); unreachable when no server answers.
     pub async fn feed(&self, mut before: Option<LogIndex>, limit: usize) -> Result<Got<Feed>, Stop> {
         let session = self.session()?;
         let mut croaks = Vec::new();
@@ -56,10 +56,10 @@ impl Person {
         }
     }
 
-    /// The croaks of the feed behind `after`, the oldest first.
+    /// Returns all croaks of the feed after `after`, oldest first.
     ///
     /// # Errors
-    /// 609; nobody answers.
+    /// `NotLoggedIn` (609); unreachable when no server answers.
     pub async fn feed_behind(&self, after: LogIndex) -> Result<Vec<FeedCroak>, Stop> {
         let session = self.session()?;
         let (mut croaks, mut before) = (Vec::new(), None);
@@ -68,7 +68,7 @@ impl Person {
             let what = self.read(Query::Feed { session, before, limit }).await?.what;
             let Page::Feed { croaks: newest_first, older, .. } = what else { return Err(unexpected(&what)) };
             croaks.extend(newest_first.into_iter().take_while(|croak| croak.id > after));
-            // There are more behind `after` only if all of this page were.
+            // An older page can contain more croaks only if the whole page was newer than `after`.
             if older.is_none() || croaks.last().map(|oldest| oldest.id) != older {
                 croaks.reverse();
                 return Ok(croaks);
@@ -77,10 +77,10 @@ impl Person {
         }
     }
 
-    /// Everybody this person follows.
+    /// Returns all people that the user follows.
     ///
     /// # Errors
-    /// 609; nobody answers.
+    /// `NotLoggedIn` (609); unreachable when no server answers.
     pub async fn friends(&self) -> Result<Vec<Who>, Stop> {
         let session = self.session()?;
         let (mut all, mut after) = (Vec::new(), None);
@@ -95,10 +95,11 @@ impl Person {
         }
     }
 
-    /// Some of those whose user names fit a pattern, in the order of the names, and behind which name to go on.
+    /// Returns a page of the people whose user names match a pattern, sorted by name, and the name after which the next page
+    /// starts.
     ///
     /// # Errors
-    /// 606, 609; nobody answers.
+    /// `InvalidEntry` (606) for the pattern, `NotLoggedIn` (609); unreachable when no server answers.
     pub async fn people(
         &self,
         names: &str,
@@ -111,10 +112,10 @@ impl Person {
         }
     }
 
-    /// Who is in the live chat now.
+    /// Returns the people in the live chat.
     ///
     /// # Errors
-    /// 609; nobody answers.
+    /// `NotLoggedIn` (609); unreachable when no server answers.
     pub async fn chatting(&self) -> Result<Vec<Who>, Stop> {
         match self.read(Query::Chatting { session: self.session()? }).await?.what {
             Page::Chatting { people } => Ok(people),
@@ -122,10 +123,10 @@ impl Person {
         }
     }
 
-    /// What waits for this person.
+    /// Returns the numbers of unread messages and croaks.
     ///
     /// # Errors
-    /// 609; nobody answers.
+    /// `NotLoggedIn` (609); unreachable when no server answers.
     pub async fn unread(&self) -> Result<Unread, Stop> {
         match self.read(Query::Unread { session: self.session()? }).await?.what {
             Page::Unread(unread) => Ok(unread),
@@ -133,10 +134,10 @@ impl Person {
         }
     }
 
-    /// Some of those with whom this person has talked, the newest first, and where the next older page begins.
+    /// Returns a page of the conversations, newest first, and the position where the next older page starts.
     ///
     /// # Errors
-    /// 609; nobody answers.
+    /// `NotLoggedIn` (609); unreachable when no server answers.
     pub async fn talks(&self, before: Option<LogIndex>) -> Result<(Vec<TalkLine>, Option<LogIndex>), Stop> {
         let (session, limit) = (self.session()?, page_len(TALKS_PAGE_MAX, TALKS_PAGE_MAX));
         match self.read(Query::Talks { session, before, limit }).await?.what {
@@ -145,10 +146,10 @@ impl Person {
         }
     }
 
-    /// One page of a talk, newest first.
+    /// Returns a page of one conversation, newest message first.
     ///
     /// # Errors
-    /// 601, 609; nobody answers.
+    /// `NoSuchUser` (601), `NotLoggedIn` (609); unreachable when no server answers.
     pub async fn talk(&self, with: Whom, before: Option<LogIndex>, limit: usize) -> Result<Talk, Stop> {
         let (session, limit) = (self.session()?, page_len(limit, TALK_PAGE_MAX));
         match self.read(Query::Talk { session, with, before, limit }).await?.what {
@@ -157,10 +158,10 @@ impl Person {
         }
     }
 
-    /// Every message that waits to be read, the oldest first.
+    /// Returns all unread messages, oldest first.
     ///
     /// # Errors
-    /// 609; nobody answers.
+    /// `NotLoggedIn` (609); unreachable when no server answers.
     pub async fn waiting(&self) -> Result<Vec<Waiting>, Stop> {
         let mut all = Vec::new();
         let mut left = self.unread().await?.messages;
@@ -187,7 +188,7 @@ impl Person {
             let oldest = talk.messages.last().map_or(0, |message| message.id);
             let unread = talk.messages.into_iter().filter(|it| !it.mine && it.id > talk.read_through);
             all.extend(unread.map(|message| Waiting { talk: line.clone(), message }));
-            // Those further back were read.
+            // Older messages were read before.
             if talk.older.is_none() || oldest <= talk.read_through {
                 return Ok(all);
             }

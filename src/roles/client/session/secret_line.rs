@@ -1,31 +1,31 @@
-//! A password as it is typed: at a terminal without showing it, else the next line of standard input.
+//! Password input: hidden on a terminal, otherwise the next line of standard input.
 //!
-//! While it is typed the terminal hands over every key at once and shows none; however it ends, the terminal is put back
-//! as it was first. Ctrl-C is a key here, so that it cannot end the process in between; who asked is told of it. From a
-//! file or a pipe no byte is taken beyond the line.
+//! - On a terminal, each key arrives at once and is not echoed. The terminal mode is restored on every return path.
+//! - Ctrl-C arrives as a key, so it cannot end the process in between; the caller gets [`Typed::Interrupted`].
+//! - From a file or a pipe, no byte after the line is consumed.
 //!
-//! Nothing here takes a password from an argument or from the environment, where others see it.
+//! Passwords are never taken from arguments or the environment, where other processes can see them.
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
 use std::io::{self, Write};
 
-/// More than any password: who types more has pasted something else.
+/// Maximum length of the input in bytes. Far above the longest password, so longer input is a paste by mistake.
 const LINE_BYTES_MAX: usize = 4_096;
 
-/// What came of asking.
+/// Result of a password prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Typed {
     Line(String),
     /// Ctrl-C.
     Interrupted,
-    /// The end of input, with nothing typed.
+    /// End of input before any byte.
     End,
 }
 
-/// Asks for a secret, with this prompt on standard error where there is a terminal; waits as long as it takes.
+/// Reads a secret. On a terminal, prints the prompt to standard error. There is no time limit.
 ///
 /// # Errors
-/// The terminal's or the file's; `InvalidData` when it is no text, or too much.
+/// The I/O error of the terminal or file; `InvalidData` when the input is not UTF-8 or longer than [`LINE_BYTES_MAX`].
 pub fn ask(prompt: &str) -> io::Result<Typed> {
     if !isatty(io::stdin()) {
         return read(next_byte, false);
@@ -43,7 +43,7 @@ fn show(text: &str) {
     let _ = write!(out, "{text}").and_then(|()| out.flush());
 }
 
-/// A terminal that shows nothing; as before once this is dropped.
+/// Guard that turns echo and line editing of the terminal off, and restores the mode on drop.
 struct Quiet {
     before: Termios,
 }
@@ -54,7 +54,7 @@ impl Quiet {
         let mut mode = before.clone();
         mode.local_modes
             .remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN);
-        // What was typed ahead and shown is not part of it.
+        // Discards input typed ahead, which was echoed and is not part of the password.
         tcsetattr(io::stdin(), OptionalActions::Flush, &mode)?;
         Ok(Quiet { before })
     }
@@ -62,12 +62,12 @@ impl Quiet {
 
 impl Drop for Quiet {
     fn drop(&mut self) {
-        // It fails when the terminal has gone.
+        // Fails when the terminal was closed.
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
     }
 }
 
-/// Not through std's standard input, which reads ahead: what follows is for the next one to read.
+/// Reads one byte. Bypasses `std::io::stdin`, whose buffer would consume bytes after the line.
 fn next_byte() -> io::Result<Option<u8>> {
     let mut byte = [0];
     loop {
@@ -80,7 +80,7 @@ fn next_byte() -> io::Result<Option<u8>> {
     }
 }
 
-/// A line, without its end. `keys`: from a terminal, where some bytes are keys that edit.
+/// Reads a line without its line end. With `keys`, the input comes from a terminal, and control bytes edit the line.
 fn read(mut next: impl FnMut() -> io::Result<Option<u8>>, keys: bool) -> io::Result<Typed> {
     let mut line = Vec::new();
     loop {
@@ -92,7 +92,7 @@ fn read(mut next: impl FnMut() -> io::Result<Option<u8>>, keys: bool) -> io::Res
             Some(0x04) if keys && line.is_empty() => return Ok(Typed::End),
             Some(0x15) if keys => line.clear(),
             Some(0x08 | 0x7f) if keys => erase(&mut line),
-            // Other keys that are no letters: taken in, they could not be typed on a page.
+            // Other control keys are ignored: they cannot be typed into the password field of the web pages.
             Some(..0x20) if keys => {}
             Some(_) if line.len() == LINE_BYTES_MAX => {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "that is too long for a password"));
@@ -107,7 +107,7 @@ fn read(mut next: impl FnMut() -> io::Result<Option<u8>>, keys: bool) -> io::Res
     String::from_utf8(line).map(Typed::Line).map_err(no_text)
 }
 
-/// The last character, of however many bytes.
+/// Removes the last UTF-8 character.
 fn erase(line: &mut Vec<u8>) {
     while let Some(byte) = line.pop() {
         if byte & 0xc0 != 0x80 {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_edit_and_bytes_do_not() {
+    fn control_keys_edit_on_a_terminal_only() {
         let line = |text: &str| Typed::Line(text.to_string());
         assert_eq!(typed("gr\u{fc}\x7f\x7f\x7f\x7fab\u{fc}\x08c\r".as_bytes(), true).unwrap(), line("abc"));
         assert_eq!(typed(b"wrong\x15right\x1b\n", true).unwrap(), line("right"));

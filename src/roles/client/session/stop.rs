@@ -1,4 +1,4 @@
-//! Why something that a person asked for did not come to pass, and how a script is told.
+//! Request error: the reason why a request of a user failed, its message and its exit code.
 
 use crate::common::failure::{Exit, Failure};
 use ribbit_net::client::Unreachable;
@@ -6,28 +6,31 @@ use ribbit_net::protocol::Why;
 use ribbit_state::{Code, Denied};
 use ribbit_ui::words::{self, Trouble};
 
+/// Reason why a request failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// Refused, for good.
+    /// Refused by the cluster; a retry gives the same result.
     Denied(Denied),
-    /// A write that nobody has decided.
+    /// A write whose outcome is unknown.
     Undecided(Unreachable),
-    /// A read that nobody has answered.
+    /// A read without an answer.
     Unread(Unreachable),
 }
 
 impl Stop {
+    /// Creates the error of a read.
     pub fn unread(why: Unreachable) -> Stop {
         Stop::Unread(why)
     }
+    /// Creates the error of a write.
     pub fn undecided(why: Why) -> Stop {
         Stop::Undecided(Unreachable::Undecided(why))
     }
-    /// Nobody is logged in, or not any more.
+    /// Returns true if there is no session, or it is over.
     pub fn lacks_session(self) -> bool {
         matches!(self, Stop::Denied(Denied { code: Code::NotLoggedIn, .. }))
     }
-    /// There is nobody to ask: every server was tried, several times.
+    /// Returns true if no server could be reached in several rounds over all servers.
     pub fn finds_nobody(self) -> bool {
         match self {
             Stop::Denied(_) => false,
@@ -36,11 +39,11 @@ impl Stop {
             }
         }
     }
-    /// There are servers, and none of them could answer: that may change.
+    /// Returns true if servers were reached but could not answer, so a retry may succeed.
     pub fn may_pass(self) -> bool {
         self.is_unreachable() && !self.finds_nobody() && self != Stop::Unread(Unreachable::Spared)
     }
-    /// Nobody answered: it may be asked again.
+    /// Returns true if no server decided the request.
     pub fn is_unreachable(self) -> bool {
         !matches!(self, Stop::Denied(_))
     }
@@ -52,13 +55,13 @@ impl From<Denied> for Stop {
     }
 }
 impl From<Unreachable> for Stop {
-    /// Of a write.
+    /// Converts the error of a write. Errors of reads use [`Stop::unread`].
     fn from(why: Unreachable) -> Stop {
         Stop::Undecided(why)
     }
 }
 
-/// A sentence without a full stop.
+/// Formats as a sentence without a full stop.
 impl std::fmt::Display for Stop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -66,7 +69,7 @@ impl std::fmt::Display for Stop {
             Stop::Undecided(why) => write!(f, "{why}"),
             Stop::Unread(why) => match Trouble::from(*why) {
                 Trouble::Nobody => write!(f, "{}", Unreachable::Nobody),
-                // The latter is the web role's alone.
+                // `TooMany` occurs in the web role only.
                 Trouble::Busy | Trouble::TooMany { .. } => write!(f, "{}", Code::Busy),
                 Trouble::Disagree => write!(f, "{}", Code::Unavailable),
                 Trouble::Spared => write!(f, "{}", Unreachable::Spared),
@@ -93,7 +96,7 @@ mod tests {
     use ribbit_state::Field;
 
     #[test]
-    fn what_is_wrong_has_words_and_an_exit_code() {
+    fn errors_have_a_message_and_an_exit_code() {
         let told = |stop: Stop| (Failure::from(stop).exit, stop.to_string());
         let denied = |code| Stop::from(Denied::new(code));
         assert_eq!(
@@ -111,12 +114,12 @@ mod tests {
         let silent = Unreachable::Undecided(Why::NotServing);
         assert_eq!(told(Stop::unread(silent)), (Exit::Unreachable, nobody.into()));
         assert_eq!(told(Unreachable::Nobody.into()), (Exit::Unreachable, nobody.into()));
-        // Not that nobody is there: somebody was, and whoever asks again may end the next one.
+        // Servers were reachable, and a retry may stop the next one, so the error differs from an unreachable cluster.
         let spared = Stop::unread(Unreachable::Spared);
         let (exit, words) = told(spared);
         assert!(exit == Exit::Unreachable && words.starts_with("2 servers stopped while"), "{words}");
         assert!(!spared.may_pass() && !spared.finds_nobody());
-        // Of a write that may have left, that is said.
+        // The message of a write whose outcome is unknown says so.
         let (exit, words) = told(silent.into());
         assert!(exit == Exit::Unreachable && words.ends_with("may or may not have been done"), "{words}");
     }

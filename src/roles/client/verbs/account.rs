@@ -1,7 +1,6 @@
 //! `login`, `logout`, `create`, `delete`.
 //!
-//! There is one session for each cluster: who logs in again leaves the one before, and ends it. It is kept only once the
-//! new one is.
+//! One session is stored per cluster. A new log-in first stores the new session and then ends the previous one.
 
 use super::{Halt, Visit, typing, usage};
 use crate::client::session::stop::Stop;
@@ -13,23 +12,23 @@ use serde_json::json;
 
 pub async fn log_in(visit: &mut Visit, username: &str) -> Result<(), Halt> {
     let username = fold_username(username).map_err(Stop::from)?;
-    let password = typing::password(&format!("Password of @{username}: "))?;
+    let password = typing::password(&format!("Password for @{username}: "))?;
     let account = enter(visit, &username, password).await?;
     let words = format!("logged in as @{username}");
     visit.tell(&words, &json!({ "account": account, "username": username }))
 }
 
-/// Opens a session, keeps it, and ends the one before. Answers the account.
+/// Opens and stores a session, ends the previous one, and returns the account id.
 async fn enter(visit: &mut Visit, username: &str, password: Password) -> Result<u64, Halt> {
     let before = visit.person.clone();
     let account = visit.person.log_in(username, password).await?;
     if let Err(failure) = visit.person.keep_new() {
-        // Nobody would ever use it.
+        // A session that is not stored cannot be used again, so it is closed.
         let _ = visit.person.log_out().await;
         return Err(failure.into());
     }
     if let Err(stop) = before.log_out().await {
-        log::warn!("the session before this one is open still: {stop}");
+        log::warn!("the previous session is still open: {stop}");
     }
     Ok(account.0)
 }
@@ -39,7 +38,7 @@ pub async fn log_out(visit: &mut Visit) -> Result<(), Halt> {
     let username = visit.person.username().unwrap_or_default().to_string();
     visit.person.log_out().await?;
     visit.person.forget()?;
-    visit.tell(&format!("logged out, @{username}"), &json!({ "username": username }))
+    visit.tell(&format!("logged out of @{username}"), &json!({ "username": username }))
 }
 
 pub async fn create(
@@ -51,42 +50,43 @@ pub async fn create(
     let username = fold_username(username).map_err(Stop::from)?;
     let name = match name {
         Some(name) => name.to_string(),
-        None => typing::line(&format!("Name that others see [{username}]: "))?.unwrap_or_default(),
+        None => typing::line(&format!("Your name, as others see it [{username}]: "))?.unwrap_or_default(),
     };
     let name = if name.is_empty() { username.clone() } else { name };
     check_name(&name).map_err(Stop::from)?;
     let email = match email {
         Some(email) => email.to_string(),
-        None => {
-            typing::line("Email address: ")?.ok_or_else(|| usage("an email address is needed: --email"))?
-        }
+        None => typing::line("Email: ")?
+            .ok_or_else(|| usage("the email address is missing; pass --email ADDRESS"))?,
     };
     check_email(&email).map_err(Stop::from)?;
-    let password = typing::new_password("A password for it: ")?;
+    let password = typing::new_password("Password (at least 8 characters): ")?;
     check_password(&password.0).map_err(Stop::from)?;
     let form = NewAccount { name, username: username.clone(), email, password: password.clone() };
     visit.person.create(form).await?;
     let account = enter(visit, &username, password).await.map_err(|halt| match halt {
-        Halt::Failed(Failure { exit, message }) => {
-            Failure::new(exit, format!("the account @{username} is there, but logging in failed: {message}"))
-                .into()
-        }
+        Halt::Failed(Failure { exit, message }) => Failure::new(
+            exit,
+            format!("the account @{username} was created, but the log-in failed: {message}"),
+        )
+        .into(),
         other => other,
     })?;
-    let words = format!("welcome, @{username}: your account is ready, and you are logged in");
+    let words = format!("welcome, @{username}! Your account is ready, and you are logged in");
     visit.tell(&words, &json!({ "account": account, "username": username }))
 }
 
 pub async fn delete(visit: &mut Visit) -> Result<(), Halt> {
     visit.must_be_logged_in()?;
     let username = visit.person.username().unwrap_or_default().to_string();
-    let prompt =
-        format!("This deletes @{username} and everything they wrote, for good. Password of @{username}: ");
+    let prompt = format!(
+        "This deletes @{username} and everything you wrote. It cannot be undone. Password for @{username}: "
+    );
     let password = typing::password(&prompt)?;
     if password.0.is_empty() {
         return Err(Stop::from(Denied::of(Code::WrongPassword, Field::Password)).into());
     }
     visit.person.delete(password).await?;
     visit.person.forget()?;
-    visit.tell(&format!("deleted: @{username}"), &json!({ "username": username, "deleted": true }))
+    visit.tell(&format!("deleted @{username}"), &json!({ "username": username, "deleted": true }))
 }

@@ -1,7 +1,7 @@
-//! `export`: everything that is kept of a person, as one JSON document ([`ribbit_ui::export`]).
+//! `export`: all data of the account as one JSON document ([`ribbit_ui::export`]).
 //!
-//! It is read page by page. A file is there once it is complete; to standard output it goes as it comes, and who is cut off
-//! in the middle learns it by the exit code.
+//! The data is read page by page. A file appears only once it is complete. On standard output, pages are written as they
+//! arrive, and the exit code tells whether the document is complete.
 
 use super::{Halt, Visit, say, written};
 use crate::client::session::stop::Stop;
@@ -12,7 +12,7 @@ use ribbit_ui::export::Export;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
-/// To standard output, or to a file that only its owner can read.
+/// Writes the export to standard output, or to a file that only its owner can read.
 pub async fn export(visit: &mut Visit, file: Option<&Path>) -> Result<(), Halt> {
     visit.must_be_logged_in()?;
     let mut export = Export::new(visit.person.session().map_err(Stop::from)?);
@@ -33,8 +33,7 @@ pub async fn export(visit: &mut Visit, file: Option<&Path>) -> Result<(), Halt> 
         eprintln!();
     }
     let Some(file) = file else { return Ok(()) };
-    write_file::replace(file, &text).map_err(|error| {
-        Failure::new(Exit::Refused, format!("{} cannot be written: {error}", file.display()))
-    })?;
-    say(&format!("{}: {} croaks and messages", file.display(), export.items()))
+    write_file::replace(file, &text)
+        .map_err(|error| Failure::new(Exit::Refused, format!("cannot write {}: {error}", file.display())))?;
+    say(&format!("saved to {}: {} croaks and messages", file.display(), export.items()))
 }

@@ -10,7 +10,7 @@ use ribbit_state::text::fold_username;
 use ribbit_ui::{lines, person_json};
 use serde_json::json;
 
-/// The newest last, as a terminal scrolls; with `follow` what comes after it, as it comes.
+/// Shows the feed, newest croak last; with `follow`, also shows new croaks as they arrive.
 pub async fn feed(
     visit: &mut Visit,
     follow: bool,
@@ -18,10 +18,10 @@ pub async fn feed(
     limit: usize,
 ) -> Result<(), Halt> {
     visit.must_be_logged_in()?;
-    // Also when none of it is to be shown: what follows begins behind it.
+    // With a limit of 0, one croak is read all the same: following starts after it.
     let got = visit.person.feed(before, limit.max(1)).await?;
     if got.old {
-        eprintln!("the server that answers has lost touch with the others: this may be old");
+        eprintln!("the servers cannot reach each other right now, so this may be out of date");
     }
     let told = got.what.croaks.last().map_or(0, |newest| newest.id);
     if limit > 0 {
@@ -38,7 +38,7 @@ pub async fn feed(
         match live.next().await? {
             Tidings::Croaks(croaks) => show(visit, &croaks)?,
             Tidings::Missed(Lapse::OtherHistory) => {
-                eprintln!("the servers have another history now: croaks of the one before may be missing");
+                eprintln!("the servers were restored from a backup; some croaks may be missing");
             }
             Tidings::Missed(_) | Tidings::Happened(_) | Tidings::Nothing => {}
         }
@@ -54,13 +54,13 @@ fn show(visit: &Visit, croaks: &[FeedCroak]) -> Result<(), Halt> {
     })
 }
 
-/// Follows somebody from now on, or no more.
+/// Follows a user, or unfollows them if `wanted` is false.
 pub async fn befriend(visit: &mut Visit, username: &str, wanted: bool) -> Result<(), Halt> {
     visit.must_be_logged_in()?;
     let words = match wanted {
         true => {
             visit.person.add(username).await?;
-            "you follow"
+            "you now follow"
         }
         false => {
             visit.person.remove(username).await?;

@@ -1,16 +1,17 @@
-//! `ribbit client VERB`: one thing that a person does, for scripts and in passing.
+//! `ribbit client VERB`: single user actions, for scripts and for quick use.
 //!
 //! ```text
 //!   post, dm, feed, inbox, add, remove, people ──▶ talk, look      need a session
 //!   login, logout, create, delete              ──▶ account         ask for a password
-//!   uncroak, profile, passwd, sessions, …      ──▶ own             what is one's own
+//!   uncroak, profile, passwd, sessions, …      ──▶ own             the user's own account
 //!   export                                     ──▶ export
 //! ```
 //!
-//! What was asked for goes to standard output, for people or as one JSON object a line (`--json`, see
-//! [`ribbit_ui::person_json`]); everything else to standard error. What others wrote never reaches a terminal as it is.
-//!
-//! Each verb comes to an end, `feed --follow` but for Ctrl-C: when nobody answers in three tries over all servers.
+//! - Results go to standard output, as text or as one JSON object per line (`--json`, see [`ribbit_ui::person_json`]).
+//!   Everything else goes to standard error.
+//! - Control characters in other users' texts are escaped before they reach a terminal.
+//! - Every verb terminates when no server answers in three rounds over all servers. `feed --follow` runs until then or until
+//!   Ctrl-C.
 
 mod account;
 mod export;
@@ -27,15 +28,15 @@ use ribbit_net::client::{Contact, Tell};
 use ribbit_ui::lines::{self, Style};
 use std::io::{self, IsTerminal, Write};
 
-/// What shells say of a command that Ctrl-C has ended.
+/// Exit code after Ctrl-C, as shells report it.
 pub const INTERRUPTED: u8 = 130;
 
-/// Why a verb ends before its end.
+/// Reason why a verb stopped early.
 pub enum Halt {
     Failed(Failure),
     /// Ctrl-C at a prompt.
     Interrupted,
-    /// Who read our output has gone away: that is no failure.
+    /// The reader of standard output closed the pipe, which is not a failure.
     Unread,
 }
 
@@ -51,39 +52,42 @@ impl From<Stop> for Halt {
     }
 }
 
-/// A person, and how to show them something.
+/// Context of a verb: the user session and the output format.
 struct Visit {
     person: Person,
     json: bool,
     style: Style,
 }
 
-/// Runs it to its end, and answers the exit code.
+/// Runs a verb and returns the exit code.
 ///
 /// # Errors
-/// 1: refused; 2: something is missing; 3: nobody answers; 4: not logged in.
+/// - `Refused` (1) when the cluster refuses the request, or a file cannot be written.
+/// - `Usage` (2) when an argument or an input line is missing.
+/// - `Unreachable` (3) when no server answers.
+/// - `NotLoggedIn` (4) when there is no session, or it is over.
 pub async fn run(options: &VerbOptions) -> Result<u8, Failure> {
     let style = session::style(&options.person);
     let person = Person::reach(&options.person, notices()).await?;
     let mut visit = Visit { person, json: options.json, style };
     let ended = visit.perform(&options.verb).await;
     if let Err(Halt::Failed(Failure { exit: Exit::NotLoggedIn, message })) = ended {
-        // The session is over: what is kept of it opens nothing any more.
+        // The session is over, so the stored copy is useless.
         visit.person.forget()?;
-        let message = format!("{message}: `ribbit client login NAME` first");
+        let message = format!("{message}; run `ribbit client login NAME` first");
         return Err(Failure::new(Exit::NotLoggedIn, message));
     }
-    // What was done is done, whether or not the next process knows what this one has seen.
+    // The verb itself is done, so a failure to store the seen position is only logged.
     if let Err(failure) = visit.person.keep() {
         log::warn!("{failure}");
     }
     self::ended(ended)
 }
 
-/// The exit code of what has ended so.
+/// Returns the exit code of a finished verb.
 ///
 /// # Errors
-/// What failed.
+/// The failure of [`Halt::Failed`].
 pub fn ended(ended: Result<(), Halt>) -> Result<u8, Failure> {
     match ended {
         Ok(()) | Err(Halt::Unread) => Ok(0),
@@ -92,7 +96,8 @@ pub fn ended(ended: Result<(), Halt>) -> Result<u8, Failure> {
     }
 }
 
-/// Tells a person who waits at a terminal what becomes of the connection, once there was one or none is found.
+/// Returns the callback that prints connection changes to standard error. Without a terminal, only a server whose key is not
+/// trusted is reported; the first connection is never reported.
 fn notices() -> Tell {
     let was_there = std::sync::atomic::AtomicBool::new(false);
     Box::new(move |contact| {
@@ -131,7 +136,7 @@ impl Visit {
         }
     }
 
-    /// Says what came of it: to people in words, to scripts as JSON.
+    /// Prints the result, as text or as JSON.
     fn tell(&self, words: &str, json: &serde_json::Value) -> Result<(), Halt> {
         match self.json {
             true => say(&json.to_string()),
@@ -139,16 +144,16 @@ impl Visit {
         }
     }
 
-    /// Before anything is asked at the terminal: that somebody is logged in.
+    /// Checks for a session, before the terminal asks the user for anything.
     fn must_be_logged_in(&self) -> Result<(), Halt> {
         self.person.session().map(drop).map_err(|denied| Stop::from(denied).into())
     }
 }
 
-/// A line on standard output, at once.
+/// Prints a line to standard output and flushes it.
 ///
 /// # Errors
-/// Nobody takes it, or it cannot be written.
+/// [`Halt::Unread`] when the reader closed the pipe; `Refused` when the line cannot be written.
 pub fn say(text: &str) -> Result<(), Halt> {
     written(&format!("{text}\n"))
 }
@@ -161,7 +166,7 @@ fn written(text: &str) -> Result<(), Halt> {
     })
 }
 
-/// Something is missing, or typed in a wrong way.
+/// Returns a usage error: an argument or input that is missing or invalid.
 pub fn usage(message: impl Into<String>) -> Halt {
     Failure::new(Exit::Usage, message).into()
 }

@@ -1,4 +1,4 @@
-//! `uncroak`, `profile`, `passwd`, `sessions` and `end-session`: what is one's own.
+//! `uncroak`, `profile`, `passwd`, `sessions` and `end-session`: the user's own account.
 
 use super::{Halt, Visit, say, typing};
 use crate::client::session::stop::Stop;
@@ -12,7 +12,7 @@ use serde_json::json;
 pub async fn take_back(visit: &mut Visit, croak: LogIndex) -> Result<(), Halt> {
     let session = visit.person.session().map_err(Stop::from)?;
     visit.person.write(AccountCommand::RemoveCroak { session, croak }.into()).await?;
-    visit.tell(&format!("taken back: croak {croak}"), &json!({ "id": croak, "removed": true }))
+    visit.tell(&format!("deleted croak {croak}"), &json!({ "id": croak, "removed": true }))
 }
 
 pub async fn describe(visit: &mut Visit, name: Option<String>, email: Option<String>) -> Result<(), Halt> {
@@ -31,14 +31,14 @@ pub async fn describe(visit: &mut Visit, name: Option<String>, email: Option<Str
 pub async fn change_password(visit: &mut Visit) -> Result<(), Halt> {
     let session = visit.person.session().map_err(Stop::from)?;
     let username = visit.person.username().unwrap_or_default().to_string();
-    let old = typing::password(&format!("Password of @{username} now: "))?;
-    let new = typing::new_password("A new one: ")?;
+    let old = typing::password(&format!("Current password for @{username}: "))?;
+    let new = typing::new_password("New password (at least 8 characters): ")?;
     if check_password(&new.0).is_err() {
         return Err(Stop::from(Denied::of(Code::InvalidEntry, Field::NewPassword)).into());
     }
     let (id, born) = (new_request_id(), visit.person.born());
     visit.person.written(Ask::ChangePassword { id, born, session, old, new }).await?;
-    let words = "changed; all your other sessions have ended";
+    let words = "password changed; you are logged out everywhere else";
     visit.tell(words, &json!({ "username": username }))
 }
 
@@ -56,8 +56,8 @@ pub async fn sessions(visit: &mut Visit) -> Result<(), Halt> {
 pub async fn end_session(visit: &mut Visit, opened: Option<LogIndex>) -> Result<(), Halt> {
     let session = visit.person.session().map_err(Stop::from)?;
     let (command, words) = match opened {
-        Some(opened) => (AccountCommand::EndSession { session, opened }, format!("ended: session {opened}")),
-        None => (AccountCommand::EndOtherSessions { session }, "ended: all but this one".to_string()),
+        Some(opened) => (AccountCommand::EndSession { session, opened }, format!("ended session {opened}")),
+        None => (AccountCommand::EndOtherSessions { session }, "ended all other sessions".to_string()),
     };
     visit.person.write(command.into()).await?;
     visit.tell(&words, &json!({ "opened": opened, "ended": true }))

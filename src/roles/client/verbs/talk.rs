@@ -1,7 +1,7 @@
 //! `post`, `dm` and `inbox`.
 //!
-//! What `inbox` has shown is acknowledged only once it was written out: a message is called delivered, and read, when a
-//! person could see it, and one that was not stays.
+//! `inbox` marks messages as delivered and read only after they were written to standard output. Messages that could not be
+//! written stay unread.
 
 use super::{Halt, Visit, say, typing};
 use crate::client::session::reads::Waiting;
@@ -18,7 +18,7 @@ pub async fn post(visit: &mut Visit, text: Option<&str>) -> Result<(), Halt> {
     visit.must_be_logged_in()?;
     let text = typing::text(text)?;
     let id = visit.person.croak(&text).await?;
-    visit.tell(&format!("croak {id}"), &json!({ "id": id }))
+    visit.tell(&format!("posted croak {id}"), &json!({ "id": id }))
 }
 
 pub async fn message(visit: &mut Visit, username: &str, text: Option<&str>) -> Result<(), Halt> {
@@ -26,7 +26,7 @@ pub async fn message(visit: &mut Visit, username: &str, text: Option<&str>) -> R
     let text = typing::text(text)?;
     let id = visit.person.send(username, &text).await?;
     let to = fold_username(username).unwrap_or_default();
-    visit.tell(&format!("message {id}: saved"), &json!({ "id": id, "to": to, "fate": "saved" }))
+    visit.tell(&format!("sent message {id}: saved"), &json!({ "id": id, "to": to, "fate": "saved" }))
 }
 
 pub async fn inbox(visit: &mut Visit, with: Option<&str>, keep: bool, limit: usize) -> Result<(), Halt> {
@@ -37,12 +37,12 @@ pub async fn inbox(visit: &mut Visit, with: Option<&str>, keep: bool, limit: usi
     }
 }
 
-/// What waits to be read, of everybody.
+/// Shows the unread messages of all conversations.
 async fn unread(visit: &Visit, keep: bool) -> Result<(), Halt> {
     let me = visit.person.me().await?;
     let waiting = visit.person.waiting().await?;
     if waiting.is_empty() && !visit.json {
-        return say("nothing waits to be read");
+        return say("no unread messages");
     }
     let mut shown: BTreeMap<AccountId, LogIndex> = BTreeMap::new();
     for Waiting { talk, message } in &waiting {
@@ -57,7 +57,7 @@ async fn unread(visit: &Visit, keep: bool) -> Result<(), Halt> {
     Ok(())
 }
 
-/// The newest of a talk, both sides.
+/// Shows the newest `limit` messages of one conversation.
 async fn talk(visit: &Visit, username: &str, keep: bool, limit: usize) -> Result<(), Halt> {
     let (mut messages, mut before) = (Vec::new(), None);
     let page = loop {
@@ -72,7 +72,7 @@ async fn talk(visit: &Visit, username: &str, keep: bool, limit: usize) -> Result
     for message in messages.iter().rev() {
         show(visit, message, page.with.as_ref(), &page.me)?;
     }
-    // When some of what waits lies further back than was shown, nothing is said of it: it waits still.
+    // Marks are cumulative, so the conversation is marked only if all unread messages were shown.
     let unread = messages.iter().filter(|it| !it.mine && it.id > page.read_through);
     let shown = unread.clone().count();
     if let Some(newest) = unread.map(|it| it.id).max().filter(|_| !keep && shown >= page.waiting as usize) {

@@ -1,4 +1,4 @@
-//! What a person types, or a script hands over, when a verb has to ask: texts, names and passwords.
+//! Input of verbs: texts, names and passwords from the terminal or from standard input.
 
 use super::{Halt, usage};
 use crate::client::session::secret_line::{self, Typed};
@@ -7,24 +7,25 @@ use ribbit_net::protocol::Password;
 use ribbit_state::limits::MESSAGE_CHARS_MAX;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 
-/// Of a text on standard input, no more is read than says that it is too long: four bytes a character at most.
+/// Maximum number of bytes read from standard input: enough to see that the text is too long, at up to four bytes per
+/// character.
 const TEXT_BYTES_MAX: usize = 4 * 2 * MESSAGE_CHARS_MAX;
 
-/// What was given, or all of standard input without its last line end.
+/// Returns the given text, or all of standard input without the last line end.
 ///
 /// # Errors
-/// It cannot be read, or is no text.
+/// `Refused` when standard input cannot be read or is not UTF-8.
 pub fn text(given: Option<&str>) -> Result<String, Halt> {
     if let Some(text) = given {
         return Ok(text.to_string());
     }
     if io::stdin().is_terminal() {
-        eprintln!("Type the text; Ctrl-D on a line of its own ends it.");
+        eprintln!("Type your text, then press Ctrl-D on an empty line.");
     }
     let mut bytes = Vec::new();
     let limit = TEXT_BYTES_MAX as u64;
     io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
-    // Cut in the middle of a character, it is too long all the same.
+    // A text of this length is too long in any case, so a character cut in half does not matter.
     let text = if bytes.len() == TEXT_BYTES_MAX {
         String::from_utf8_lossy(&bytes).into_owned()
     } else {
@@ -34,10 +35,10 @@ pub fn text(given: Option<&str>) -> Result<String, Halt> {
     Ok(text[..text.len() - end].to_string())
 }
 
-/// A line that is shown while it is typed; only at a terminal.
+/// Asks for a line on the terminal. Returns `None` when standard input is not a terminal.
 ///
 /// # Errors
-/// The terminal cannot be read.
+/// `Refused` when the terminal cannot be read.
 pub fn line(prompt: &str) -> Result<Option<String>, Halt> {
     if !io::stdin().is_terminal() {
         return Ok(None);
@@ -49,30 +50,28 @@ pub fn line(prompt: &str) -> Result<Option<String>, Halt> {
     Ok(Some(line.trim().to_string()))
 }
 
-/// A password: asked for at a terminal, else the next line of standard input.
+/// Asks for a password on a terminal, otherwise reads the next line of standard input.
 ///
 /// # Errors
-/// There is none, or it cannot be read; Ctrl-C.
+/// - `Usage` at the end of input.
+/// - `Refused` when the input cannot be read.
+/// - [`Halt::Interrupted`] after Ctrl-C.
 pub fn password(prompt: &str) -> Result<Password, Halt> {
     match secret_line::ask(prompt).map_err(|error| unreadable(&error))? {
         Typed::Line(password) => Ok(Password(password)),
         Typed::Interrupted => Err(Halt::Interrupted),
-        Typed::End => {
-            Err(usage("a password is needed: type it, or hand it over as a line on standard input"))
-        }
+        Typed::End => Err(usage("the password is missing; type it, or pass it as a line on standard input")),
     }
 }
 
-/// A password that is not known yet: at a terminal typed twice.
+/// Asks for a new password; on a terminal, the user types it twice.
 ///
 /// # Errors
-/// As [`password`]; the two are not the same.
+/// Those of [`password`]; `Refused` when the two inputs differ.
 pub fn new_password(prompt: &str) -> Result<Password, Halt> {
     let password = password(prompt)?;
-    if io::stdin().is_terminal() && self::password("The same again: ")? != password {
-        return Err(
-            Failure::new(Exit::Refused, "those were two different passwords: nothing was done").into()
-        );
+    if io::stdin().is_terminal() && self::password("Repeat the password: ")? != password {
+        return Err(Failure::new(Exit::Refused, "the two passwords do not match; nothing was changed").into());
     }
     Ok(password)
 }
