@@ -84,7 +84,7 @@ fn the_code_of_the_command_is_ribbits_and_so_are_its_signals() {
     assert_eq!(run(&["--", "sh", "-c", "exit 7"]).0, 7);
     assert_eq!(run(&["--", "sh", "-c", "kill -9 $$"]).0, 137);
     let (code, said) = run(&["--", "no-such-thing"]);
-    assert!(code == 127 && said.starts_with("ribbit: no-such-thing: "), "{code}: {said}");
+    assert!(code == 127 && said.starts_with("ribbit: cannot run no-such-thing: "), "{code}: {said}");
     assert_eq!(run(&["--", "/etc/passwd"]).0, 126);
     let (code, said) = run(&["--", "sh", "-c", "echo $RIBBIT_LOCK; cat"]);
     assert_eq!((code, said.as_str()), (0, "/jobs/it\n"), "standard input is the command's");
@@ -112,7 +112,7 @@ fn who_waits_gets_it_one_after_the_other_and_is_told_who_has_it() {
     pond.await_leading_backend();
     let mut first = Holder::start(&pond, "first", &[], UNTIL_GO);
     let fence = number_in(&pond, "fence");
-    let held = format!("/jobs/it: it is held by client {}", fence - 1);
+    let held = format!("/jobs/it: it is locked by client {}", fence - 1);
     let (code, said) = pond.ended(pond.plain(&["lock", "/jobs/it", "--wait", "0s", "--", "true"]), "");
     let pid = format!("pid {}), fence {fence}", first.child.id());
     assert!(code == 1 && said.contains(&held) && said.contains(&pid), "{code}: {said}");
@@ -125,7 +125,7 @@ fn who_waits_gets_it_one_after_the_other_and_is_told_who_has_it() {
     let mut waiters: Vec<Holder> =
         ["second", "third"].into_iter().map(|name| Holder::start(&pond, name, &[], script)).collect();
     for waiter in &waiters {
-        awaited("it waits", || waiter.said().contains("waiting: /jobs/it: it is held").then_some(()));
+        awaited("it waits", || waiter.said().contains("waiting: /jobs/it: it is locked").then_some(()));
     }
     // One that is told to end while it waits does, as shells say it.
     let mut impatient = Holder::start(&pond, "impatient", &[], "touch $D/never");
@@ -157,7 +157,7 @@ fn a_holder_that_is_killed_takes_its_command_along_and_the_next_gets_a_higher_fe
     holder.ended();
     awaited_within(Duration::from_secs(1), "the kernel ends the command", || (!is_alive(pid)).then_some(()));
     let (code, said) = pond.ended(pond.plain(&["lock", "/jobs/it", "--wait", "0s", "--", "true"]), "");
-    assert!(code == 1 && said.contains("it is held"), "not before its lease is over: {code}: {said}");
+    assert!(code == 1 && said.contains("it is locked"), "not before its lease is over: {code}: {said}");
     let words = ["lock", "/jobs/it", "--wait", "30s", "--", "sh", "-c", "echo $RIBBIT_FENCE"];
     let (code, said) = pond.ended(pond.plain(&words), "");
     let next: u64 = said.lines().last().and_then(|line| line.parse().ok()).expect("a number");
@@ -183,13 +183,14 @@ fn a_holder_that_was_stopped_wakes_up_to_a_stale_fence_and_ends_its_command() {
     // Its command was not stopped, and writes what it has long wanted to.
     fs::write(pond.folder().join("go"), "").expect("a file");
     assert_eq!(number_in(&pond, "code"), 1);
-    let stale = format!("/jobs/state: the fence {fence} of /jobs/it is stale: it is not held");
+    let stale =
+        format!("/jobs/state: the fencing token {fence} of /jobs/it is out of date: it is not locked");
     assert!(holder.said().contains(&stale), "{}", holder.said());
     assert_eq!(pond.shell(&["cat", "/jobs/state"]), (0, "new".to_string()));
     holder.signal(Signal::CONT);
     assert_eq!(holder.ended(), 75);
     assert!(
-        holder.said().contains("/jobs/it: the lock is lost and the command was ended"),
+        holder.said().contains("/jobs/it: the lock was lost, and the command was stopped"),
         "{}",
         holder.said()
     );

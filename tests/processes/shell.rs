@@ -104,7 +104,7 @@ fn every_command_does_what_it_says_and_says_what_is_in_the_way() {
 
     assert_eq!(
         shell(&pond, &["rm", "/a"], 1),
-        "ribbit: /a: the folder is not empty: `rm -r` removes all of it\n"
+        "ribbit: /a: the folder is not empty; `rm -r` removes everything in it\n"
     );
     shell(&pond, &["rm", "-r", "/a"], 0);
     shell(&pond, &["rm", "/jobs/seen"], 0);
@@ -116,10 +116,10 @@ fn every_command_does_what_it_says_and_says_what_is_in_the_way() {
     assert!(said.contains("`ribbit lock /jobs/x -- CMD`"), "{said}");
     shell(&pond, &["release", "/jobs/x"], 1);
     assert!(shell(&pond, &["holders", "/clusters"], 0).starts_with("/clusters/1/master  backend-"));
-    assert_eq!(shell(&pond, &["holders", "/jobs"], 0), "/jobs: no lock is held\n");
+    assert_eq!(shell(&pond, &["holders", "/jobs"], 0), "/jobs: no locks are held\n");
 
     // What cannot be done at all.
-    assert!(shell(&pond, &["sl", "/"], 2).contains("`sl`: no such command; did you mean `ls`?"));
+    assert!(shell(&pond, &["sl", "/"], 2).contains("unknown command `sl`; did you mean `ls`?"));
     assert!(shell(&pond, &["cat", "jobs"], 2).contains("a path starts with a slash: /jobs"));
     assert!(shell(&pond, &["cat"], 2).contains("<PATH>"));
     assert!(shell(&pond, &["write", "--fence", "5", "/jobs/x", "y"], 2).contains("--lock"));
@@ -144,15 +144,15 @@ fn a_copy_is_saved_with_safe_names_and_nothing_is_overwritten() {
     );
     let copy = pond.folder().join("copy");
     let place = copy.to_str().expect("text");
-    assert!(shell(&pond, &["save", "/jobs", place], 0).contains("5 files and folders saved in"));
+    assert!(shell(&pond, &["save", "/jobs", place], 0).contains(": 5 files and folders"));
     let read = |name: &str| fs::read_to_string(copy.join(name)).expect(name);
     assert_eq!(
         (read("jobs/%2edeep/one"), read("jobs/a%25b"), read("jobs/%e2%80%aec")),
         ("1".into(), "2".into(), "3".into())
     );
     let said = shell(&pond, &["save", "/jobs", place], 1);
-    assert!(said.contains("copy/jobs: it exists already, and nothing is overwritten"), "{said}");
-    assert!(shell(&pond, &["save", "/jobs/a%b", place], 0).contains("1 files and folders"));
+    assert!(said.contains("copy/jobs already exists; choose another folder"), "{said}");
+    assert!(shell(&pond, &["save", "/jobs/a%b", place], 0).contains(": 1 file or folder"));
     std::os::unix::fs::symlink(pond.folder().join("elsewhere"), copy.join("one")).expect("a link");
     shell(&pond, &["save", "/jobs/.deep/one", place], 1);
     assert!(!pond.folder().join("elsewhere").exists());
@@ -185,7 +185,7 @@ fn a_guard_lets_only_the_holder_write_and_words_of_others_are_only_shown() {
     assert_eq!(shell(&pond, &["holders", "/jobs"], 0), format!("/jobs/it  {holder}  fence {fence}\n"));
     let drawn = format!("/jobs/\n└── it  lock, held by {holder}, fence {fence}\n");
     assert_eq!(shell(&pond, &["ls", "/jobs"], 0), drawn);
-    let held = format!("ribbit: /jobs/it: it is held by {holder}, fence {fence}\n");
+    let held = format!("ribbit: /jobs/it: it is locked by {holder}, fence {fence}\n");
     assert_eq!(shell(&pond, &["rm", "-r", "/jobs"], 1), held);
     assert_eq!(shell(&pond, &["rm", "/jobs/it"], 1), held);
     assert_eq!(shell(&pond, &["write", "/jobs/it", "x"], 1), "ribbit: /jobs/it: it is a lock\n");
@@ -198,7 +198,7 @@ fn a_guard_lets_only_the_holder_write_and_words_of_others_are_only_shown() {
     assert_eq!(guarded(&pond, &["write", "/jobs/state", "x"], "/jobs/it", fence), (0, String::new()));
     let (code, said) = guarded(&pond, &["write", "/jobs/state", "y"], "/jobs/it", fence - 1);
     let stale = format!(
-        "ribbit: /jobs/state: the fence {} of /jobs/it is stale: it is held by {holder}, fence {fence}\n",
+        "ribbit: /jobs/state: the fencing token {} of /jobs/it is out of date: it is locked by {holder}, fence {fence}\n",
         fence - 1
     );
     assert_eq!((code, said), (1, stale));
@@ -209,7 +209,12 @@ fn a_guard_lets_only_the_holder_write_and_words_of_others_are_only_shown() {
     let (code, said) = guarded(&pond, &["write", "/jobs/state", "y"], "/jobs/it", fence);
     assert_eq!(
         (code, said),
-        (1, format!("ribbit: /jobs/state: the fence {fence} of /jobs/it is stale: it is not held\n"))
+        (
+            1,
+            format!(
+                "ribbit: /jobs/state: the fencing token {fence} of /jobs/it is out of date: it is not locked\n"
+            )
+        )
     );
     assert_eq!(shell(&pond, &["cat", "/jobs/state"], 0), "z");
 }
@@ -222,18 +227,18 @@ fn a_script_holds_locks_until_it_ends_and_stops_where_something_fails() {
                   test -f /jobs/it\nwrite /jobs/never x\n";
     let (code, said) = pond.ended(pond.plain(&["shell"]), script);
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("/jobs/it: held, fence ") && said.contains("(shell on "), "{said}");
+    assert!(said.contains("/jobs/it: acquired, fence ") && said.contains("(shell on "), "{said}");
     assert!(said.ends_with("└── two words\n"), "{said}");
-    assert_eq!(shell(&pond, &["holders", "/jobs"], 0), "/jobs: no lock is held\n", "let go at once");
+    assert_eq!(shell(&pond, &["holders", "/jobs"], 0), "/jobs: no locks are held\n", "let go at once");
     assert_eq!(shell(&pond, &["cat", "/jobs/two words"], 0), "it's");
     shell(&pond, &["test", "/jobs/never"], 1);
     let (code, said) = pond.ended(pond.plain(&["shell"]), "ls /\nfrog\n");
     assert!(
-        code == 2 && said.contains("line 2") && said.contains("`frog`: no such command"),
+        code == 2 && said.contains("line 2") && said.contains("unknown command `frog`"),
         "{code}: {said}"
     );
     let (code, said) = pond.ended(pond.plain(&["shell"]), "write /x\n");
-    assert!(code == 2 && said.contains("what to write?"), "{code}: {said}");
+    assert!(code == 2 && said.contains("the text is missing"), "{code}: {said}");
     assert_eq!(pond.ended(pond.plain(&["shell"]), "exit\nfrog\n"), (0, String::new()));
 }
 
@@ -314,7 +319,7 @@ fn a_watch_goes_on_where_it_was_when_members_die() {
     for name in ["coordinator-1", "coordinator-2", "backend-1", "backend-2", "backend-3"] {
         pond.kill(&[name]);
         let last = write(&pond);
-        watch.await_line(&format!("/jobs/{last:03}: made"));
+        watch.await_line(&format!("/jobs/{last:03}: created"));
         pond.await_whole();
     }
     let code = pond.ended(pond.plain(&["lock", "/jobs/it", "--", "true"]), "").0;
@@ -324,7 +329,7 @@ fn a_watch_goes_on_where_it_was_when_members_die() {
     let made: Vec<String> = watch
         .lines()
         .iter()
-        .filter_map(|line| Some(line.split_once("/jobs/")?.1.strip_suffix(": made")?.to_string()))
+        .filter_map(|line| Some(line.split_once("/jobs/")?.1.strip_suffix(": created")?.to_string()))
         .collect();
     let expected: Vec<String> = (1..=number).map(|number| format!("{number:03}")).collect();
     assert_eq!(made, expected, "each once, in order");
@@ -349,9 +354,9 @@ fn a_watch_that_missed_too_much_says_so_and_shows_how_it_is() {
     pond.up(&[]);
     pond.await_leading_backend();
     watch.signal(Signal::CONT);
-    watch.await_line("the servers have forgotten what happened meanwhile: this is how it is now");
+    watch.await_line("some changes were missed; this is the current state:");
     watch.await_line("└── missed");
     shell(&pond, &["write", "/jobs/after", "x"], 0);
-    watch.await_line("/jobs/after: made");
+    watch.await_line("/jobs/after: created");
     pond.stop();
 }

@@ -37,21 +37,21 @@ fn a_person_walks_the_tree() {
     terminal.typed("cat /evil", r"a\x1b[2Jb");
     // Removing a folder that is not empty needs a confirmation.
     assert_eq!(pond.shell(&["touch", "/two words/x"]).0, 0);
-    terminal.typed("rm '/two words'", "remove /two words with everything in it (1)? [y/N] ");
+    terminal.typed("rm '/two words'", "remove /two words and everything in it (1)? [y/N] ");
     terminal.press("n\r");
     terminal.typed("rm '/two words'", "[y/N] ");
     terminal.press("y\r");
     terminal.typed("test '/two words'", "no");
     // Locks of this shell are visible to every client.
-    terminal.typed("acquire /jobs/it", "/jobs/it: held, fence ");
+    terminal.typed("acquire /jobs/it", "/jobs/it: acquired, fence ");
     assert!(pond.shell(&["holders", "/jobs"]).1.contains("(shell on "));
-    terminal.typed("acquire /jobs/other", "/jobs/other: held");
+    terminal.typed("acquire /jobs/other", "/jobs/other: acquired");
     terminal.typed("release /jobs/it", "ribbit> ");
     terminal.seen -= "ribbit> ".len();
     // Ctrl-C stops a watch and returns to the prompt.
     terminal.typed("watch /jobs", "watching /jobs from index ");
     assert_eq!(pond.shell(&["touch", "/jobs/new"]).0, 0);
-    terminal.await_text("/jobs/new: made");
+    terminal.await_text("/jobs/new: created");
     kill_process(Pid::from_child(&terminal.child), Signal::INT).expect("our child");
     // Input history: two lines up is the command before the watch.
     terminal.await_text("ribbit> ");
@@ -60,7 +60,7 @@ fn a_person_walks_the_tree() {
     terminal.press("\x03");
     terminal.typed("exit", "");
     assert_eq!(terminal.ended(), 0);
-    assert_eq!(pond.shell(&["holders", "/jobs"]).1, "/jobs: no lock is held\n");
+    assert_eq!(pond.shell(&["holders", "/jobs"]).1, "/jobs: no locks are held\n");
 
     let history = pond.folder().join("shell-history");
     assert_eq!(fs::metadata(&history).expect("it is kept").permissions().mode() & 0o777, 0o600);
@@ -80,13 +80,15 @@ fn a_lease_that_is_lost_is_said_above_the_prompt() {
     let pond = Pond::start();
     pond.await_leading_backend();
     let mut terminal = Terminal::of(pond.plain(&["shell"]));
-    terminal.typed("acquire /jobs/it", "/jobs/it: held, fence ");
+    terminal.typed("acquire /jobs/it", "/jobs/it: acquired, fence ");
     terminal.await_text("ribbit> ");
     let members: Vec<String> = pond.status().members.into_iter().map(|member| member.name).collect();
     let members: Vec<&str> = members.iter().map(String::as_str).collect();
     terminal.press("ls /half");
     pond.signal(&members, Signal::STOP);
-    terminal.await_text("no longer held: /jobs/it: no server has confirmed the lease for 5 s, half of it");
+    terminal.await_text(
+        "no longer held: /jobs/it: no server has confirmed the lease for 5 s, half of its length",
+    );
     // The line being typed is redrawn.
     terminal.await_text("ls /half");
     pond.signal(&members, Signal::CONT);

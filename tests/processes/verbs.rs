@@ -128,7 +128,7 @@ fn a_script_croaks_reads_and_follows() {
 
     assert_eq!(bob.says(&pond, &["feed"]).well(), "", "bob follows nobody");
     assert_eq!(bob.says(&pond, &["add", "ada"]).well(), "you now follow @ada\n");
-    assert_eq!(bob.says(&pond, &["add", "ada"]).err, "ribbit: you are friends already (608)\n");
+    assert_eq!(bob.says(&pond, &["add", "ada"]).err, "ribbit: you already follow this person (608)\n");
     let feed = bob.says(&pond, &["feed"]).well();
     let shown: Vec<&str> = feed.lines().map(|line| line.rsplit("  ").next().unwrap_or_default()).collect();
     assert_eq!(shown, ["Rain, at last", "two", "lines", r"a\x1b[2Jb\u{202e}🐸", "--json"], "{feed}");

@@ -36,7 +36,7 @@ fn exit_codes_tell_what_is_wrong() {
     ada.says(&pond, &["dm", "ada", "x"]).badly(1, "that is your own account (611)");
     ada.hands(&pond, &["dm", "bob"], &"é".repeat(1_001)).badly(1, "(643)");
     ada.says(&pond, &["add", "nobody"]).badly(1, "(601)");
-    ada.says(&pond, &["remove", "ada"]).badly(1, "you are not friends (610)");
+    ada.says(&pond, &["remove", "ada"]).badly(1, "you do not follow this person (610)");
     ada.says(&pond, &["export", "--output", "/nonexistent/me.json"]).badly(1, "cannot write /nonexistent");
 
     for wrong in [

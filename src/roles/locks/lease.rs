@@ -1,17 +1,16 @@
-//! A lease of this process: what locks are held under.
+//! Lease of this process, under which it holds locks.
 //!
 //! ```text
-//!   open ──▶ good ── renewed a quarter of it apart, on any member ──▶ good … ──▶ close: the next one gets it at once
-//!              ├── nobody confirmed it for half of it ──▶ lost          the leader lets go after all of it
-//!              └── the group says that it is over ──▶ lost
+//!   open ──▶ good ── renewed every quarter of its length, on any member ──▶ good … ──▶ close: the next client gets the locks
+//!              ├── not confirmed for half of its length ──▶ lost         the leader releases the locks after the full length
+//!              └── the servers report that it is over ──▶ lost
 //! ```
 //!
-//! It counts from when the last renewal that was confirmed was *sent*, and half of it is good: so who holds it stops
-//! before the leader gives the lock to somebody else, however long an answer took. Lost is lost: a confirmation that
-//! comes behind the half does not bring it back, since its holder may have stopped by then.
-//!
-//! Time is the monotonic clock's, which stands still while a machine sleeps. What must not happen after a lease is over
-//! is guarded by the fence, not by this.
+//! - A lease is good for half of its length, counted from when the last confirmed renewal was *sent*. The holder therefore
+//!   stops before the leader gives a lock to another client, however long an answer took.
+//! - A lost lease stays lost: its holder may have stopped already, so a late confirmation does not restore it.
+//! - Time comes from the monotonic clock, which stands still while a machine sleeps. Writes that must not happen after the
+//!   lease are prevented by the fencing token, not by this module.
 
 use crate::common::failure::{Exit, Failure};
 use crate::locks::namespace::Namespace;
@@ -28,9 +27,10 @@ use smol::future::or;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// A lease that nobody could be told the end of ends by itself.
+/// Time limit of the request that closes a lease. A lease that is not closed expires by itself.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 
+/// An open lease, renewed in the background until it is dropped.
 #[derive(Debug)]
 pub struct Lease {
     shared: Arc<Shared>,
@@ -43,39 +43,40 @@ struct Shared {
     token: TokenHash,
     length: Duration,
     term: Mutex<Term>,
-    /// Notified when it is over, or good for longer.
+    /// Notified when the lease was renewed or is over.
     changed: Event,
 }
 
-/// How long it is good for.
+/// Validity of a lease.
 #[derive(Debug)]
 struct Term {
     good_until: Instant,
+    /// Reason of the loss, once the lease is lost.
     over: Option<String>,
 }
 
-/// How a lease is renewed.
+/// Timing of renewals.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     pub every: Duration,
-    /// What a member may take to answer.
+    /// Time limit of one attempt on one member.
     pub answer_max: Duration,
 }
 
 impl Lease {
-    /// Begins one. `what` is for: `lock` or `shell`, for those who wonder who holds something.
+    /// Opens a lease. `what` is the purpose that other users see with the holder: `lock` or `shell`.
     ///
     /// # Errors
-    /// 1: there are too many; 3: nobody answers.
+    /// `Refused` (1) when there are too many leases; `Unreachable` (3) when no server answers.
     pub async fn open(namespace: &Namespace, what: &str, length: Duration) -> Result<Lease, Failure> {
         let pace = Pace { every: length / 4, answer_max: length / 8 };
         Lease::at_pace(pace, namespace, what, length).await
     }
 
-    /// The same, renewed at another pace.
+    /// Opens a lease with other renewal times.
     ///
     /// # Errors
-    /// As [`Lease::open`].
+    /// Those of [`Lease::open`].
     pub async fn at_pace(
         pace: Pace,
         namespace: &Namespace,
@@ -95,35 +96,35 @@ impl Lease {
         Ok(Lease { shared, namespace: namespace.clone(), _renewing: renewing })
     }
 
-    /// What the group knows it by.
+    /// Returns the token that identifies the lease.
     pub fn token(&self) -> TokenHash {
         self.shared.token
     }
 
-    /// Whether what is held under it is surely its holder's.
+    /// Returns true while no other client can hold the locks of this lease.
     pub fn is_good(&self) -> bool {
         self.why_lost().is_none()
     }
 
-    /// Why it is lost, if it is.
+    /// Returns the reason of the loss, if the lease is lost.
     pub fn why_lost(&self) -> Option<String> {
         self.shared.term().over_by(Instant::now(), self.shared.length)
     }
 
-    /// Until when it is good, as it is now; nothing when it is lost.
+    /// Returns the time until which the lease is good, or `None` if it is lost.
     pub fn good_until(&self) -> Option<Instant> {
         let mut term = self.shared.term();
         let over = term.over_by(Instant::now(), self.shared.length);
         over.is_none().then_some(term.good_until)
     }
 
-    /// Completes when it is good for longer than it was when this was called, or over by somebody's word. That its time
-    /// has run out nobody notices here: whoever waits looks at the clock, too.
+    /// Completes when the lease was renewed, or reported as over by the servers. It does not complete when the lease expires
+    /// here, so the caller also waits for [`Lease::good_until`].
     pub fn changed(&self) -> impl Future<Output = ()> + Send + use<> {
         self.shared.changed.listen()
     }
 
-    /// Completes when it is lost, with words that say why. May be given up and asked again.
+    /// Completes when the lease is lost, with the reason. Cancel safe.
     pub fn lost(&self) -> impl Future<Output = String> + Send + use<> {
         let shared = self.shared.clone();
         async move {
@@ -144,7 +145,7 @@ impl Lease {
         }
     }
 
-    /// Lets go of everything that is held under it, as far as somebody can be told.
+    /// Closes the lease and releases its locks. Without an answer within [`CLOSE_MAX`], the lease is left to expire.
     pub async fn close(self) {
         let close = LeaseCommand::Close { token: self.shared.token };
         let told = async { self.namespace.write(close).await.map(drop) };
@@ -153,7 +154,7 @@ impl Lease {
             Ok(())
         };
         if let Err(failure) = or(told, late).await {
-            log::debug!("nobody was told that the lease is over: {failure}");
+            log::debug!("the lease could not be closed and will expire: {failure}");
         }
     }
 }
@@ -165,16 +166,16 @@ impl Shared {
 }
 
 impl Term {
-    /// Why it is lost, if it is.
+    /// Returns the reason of the loss, if the lease is lost at `now`.
     fn over_by(&mut self, now: Instant, length: Duration) -> Option<String> {
         if self.over.is_none() && now >= self.good_until {
             let half = length.as_secs_f64() / 2.0;
-            self.over = Some(format!("no server has confirmed the lease for {half} s, half of it"));
+            self.over = Some(format!("no server has confirmed the lease for {half} s, half of its length"));
         }
         self.over.clone()
     }
 
-    /// A renewal that was sent at `asked` was confirmed at `now`.
+    /// Records that a renewal sent at `asked` was confirmed at `now`.
     fn extend(&mut self, asked: Instant, now: Instant, length: Duration) {
         if self.over_by(now, length).is_none() {
             self.good_until = self.good_until.max(asked + length / 2);
@@ -182,8 +183,8 @@ impl Term {
     }
 }
 
-/// Says that the lease's holder is there, until it is over. Who does not answer in time is left: so one that hangs costs
-/// no lease.
+/// Renews the lease until it is over. A member that does not answer in time is dropped for another one, so a hanging member
+/// does not cost the lease.
 async fn renew(namespace: Namespace, shared: Arc<Shared>, mut asked: Instant, pace: Pace) {
     let Pace { every, answer_max } = pace;
     let mut client: Option<Client> = None;
@@ -214,7 +215,7 @@ async fn renew(namespace: Namespace, shared: Arc<Shared>, mut asked: Instant, pa
     }
 }
 
-/// `lock on board1, pid 99`.
+/// Returns the description of a lease's holder: `lock on board1, pid 99`.
 pub fn words_for(what: &str) -> String {
     let (host, pid) = (host_name(), std::process::id());
     let mut words = format!("{what} on {host}, pid {pid}");
@@ -229,14 +230,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_counts_from_when_a_renewal_was_sent_and_lost_is_lost() {
+    fn validity_counts_from_sending_and_a_lost_lease_stays_lost() {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
         let length = Duration::from_secs(10);
         let mut term = Term { good_until: at(5_000), over: None };
         term.extend(at(2_500), at(4_900), length);
         assert_eq!((term.good_until, term.over_by(at(7_499), length)), (at(7_500), None));
-        // An older one that comes late takes nothing away.
+        // A late confirmation of an older renewal does not shorten the lease.
         term.extend(at(1_000), at(7_000), length);
         assert_eq!(term.good_until, at(7_500));
         assert!(term.over_by(at(7_500), length).unwrap().contains("5 s"));
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_says_who_it_is() {
+    fn a_holder_is_described_by_purpose_and_process() {
         let words = words_for("lock");
         assert!(words.starts_with("lock") && words.ends_with(&format!("pid {}", std::process::id())));
     }

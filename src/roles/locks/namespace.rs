@@ -1,11 +1,11 @@
-//! The lock namespace as a program outside the group sees it: reads, writes, and refusals that say what is in the way,
-//! and where.
+//! Client of the lock namespace: reads, writes, and errors that name the path in the way.
 //!
-//! A read is linearizable: it sees everything that was acknowledged before it began, whichever member answers. A cluster
-//! without a majority has no such answer, and the read fails. A stale read asks one member for what it has, and its answer
-//! is marked as old, always. Lock holders are shown by name: members by theirs, clients by what they say of themselves.
+//! - A read is linearizable by default: it sees everything that was acknowledged before it began, whichever member answers.
+//!   Without a majority, no such answer exists and the read fails.
+//! - A stale read returns the state of one member and is always marked as possibly out of date.
+//! - Lock holders are shown by name: members by theirs, clients by their own description.
 //!
-//! It keeps no time but that of its questions, and holds no lock: that is [`crate::locks::lease`]'s.
+//! Holds no locks and renews no leases: [`crate::locks::lease`] does.
 
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::Group;
@@ -35,7 +35,7 @@ const ASK_MAX: Duration = Duration::from_secs(10);
 /// Time limit of a read, whatever is read: long enough for an election.
 const READ_MAX: Duration = Duration::from_secs(5);
 
-/// A group whose namespace is looked at and changed. Clones share the connection.
+/// Client of a cluster's lock namespace. Clones share the connection.
 #[derive(Debug, Clone)]
 pub struct Namespace {
     client: Client,
@@ -66,7 +66,7 @@ impl std::fmt::Debug for Servers {
 #[derive(Debug, Default)]
 pub struct Listing {
     pub nodes: Vec<Drawn>,
-    /// How many pages it took.
+    /// Number of pages read.
     pub pages: usize,
 }
 
@@ -77,25 +77,26 @@ pub struct Found {
     pub node: Option<Node>,
 }
 
-/// One member's state of a place.
+/// One member's state of a path.
 #[derive(Debug)]
 pub struct Glance {
     pub entries: Vec<TreeEntry>,
-    /// The member has lost touch with the leader.
+    /// True when the member is out of touch with the leader.
     pub old: bool,
 }
 
-/// Who has a lease, in words.
+/// Descriptions of the owners of leases.
 #[derive(Debug, Default)]
 pub struct Holders(BTreeMap<Owner, String>);
 
 impl Holders {
+    /// Returns the description of an owner, or its number if it is unknown.
     pub fn words(&self, owner: Owner) -> String {
         self.0.get(&owner).cloned().unwrap_or_else(|| words::holder(owner, None, ""))
     }
 }
 
-/// What a read came to.
+/// The answer to a read.
 struct Read {
     token: Token,
     page: Result<Page, Denied>,
@@ -103,10 +104,10 @@ struct Read {
 }
 
 impl Namespace {
-    /// Asks who belongs to the group.
+    /// Connects to the cluster and reads its member list.
     ///
     /// # Errors
-    /// 3: nobody answers.
+    /// `Unreachable` (3) when no server answers.
     pub async fn reach(group: &Group) -> Result<Namespace, Failure> {
         let survey = status::reached(group).await?;
         let names = survey.members.iter().map(|it| (it.info.raft_id, it.info.name())).collect();
@@ -115,7 +116,7 @@ impl Namespace {
         Ok(Namespace { client, servers, keys, names, found_in: group.found_in.clone() })
     }
 
-    /// Of those whom somebody knows who looks after them all the time: `servers` is asked whenever a connection is opened.
+    /// Creates a client for a member list that the caller maintains. `servers` is called whenever a connection is opened.
     pub fn among(
         servers: impl Fn() -> Vec<String> + Send + Sync + 'static,
         keys: &Keys,
@@ -126,17 +127,17 @@ impl Namespace {
         Namespace { client, servers, keys, names, found_in: found_in.to_string() }
     }
 
-    /// A client with a connection of its own.
+    /// Creates a client with its own connection.
     pub fn another_client(&self) -> Client {
         self.servers.client(&self.keys)
     }
 
-    /// The same group through a connection of its own.
+    /// Creates a namespace client with its own connection.
     pub fn apart(&self) -> Namespace {
         Namespace { client: self.another_client(), ..self.clone() }
     }
 
-    /// Follows what happens at a place and below it.
+    /// Subscribes to the changes at a path and below it, after a log position.
     pub fn follow(&self, cursor: Token, path: &TreePath) -> Subscription {
         self.client.subscribe(cursor, Wanted::Tree { path: path.clone() })
     }
@@ -187,10 +188,10 @@ impl Namespace {
         Ok((token, listing))
     }
 
-    /// Hands on a place and what lies below it with its content, a page at a time.
+    /// Passes a path and everything below it to `each`, with content, page by page.
     ///
     /// # Errors
-    /// As [`Namespace::list`].
+    /// Those of [`Namespace::list`].
     pub async fn each_page(
         &self,
         path: &TreePath,
@@ -246,11 +247,11 @@ impl Namespace {
         words::holder(owner, name.map(String::as_str), &lease.words)
     }
 
-    /// Reads one page of a place and what lies below it from any one member: nothing when there is no such place there. The
-    /// answer may be old.
+    /// Reads one page of a path and everything below it from any one member. The page is empty if the path does not exist
+    /// there. The answer may be out of date.
     ///
     /// # Errors
-    /// Nobody answers within `limit`.
+    /// [`Unreachable`] when no server answers within `limit`.
     pub async fn glance(&self, path: &TreePath, depth: u8, limit: Duration) -> Result<Glance, Unreachable> {
         let (path, depth, limit_nodes) = (path.clone(), Some(depth), TREE_PAGE_MAX as u16);
         let query = Query::Tree { path, depth, after: None, limit: limit_nodes };
@@ -262,7 +263,7 @@ impl Namespace {
         Ok(Glance { entries, old })
     }
 
-    /// Names in a folder, as far as somebody tells at once: for completion.
+    /// Returns the paths in a folder for completion, or nothing if no server answers within `limit`.
     pub async fn names_in(&self, folder: &TreePath, limit: Duration) -> Vec<(TreePath, Kind)> {
         let (path, limit_nodes) = (folder.clone(), TREE_PAGE_MAX as u16);
         let query = Query::Tree { path, depth: Some(1), after: None, limit: limit_nodes };
@@ -274,10 +275,10 @@ impl Namespace {
         }
     }
 
-    /// Changes the namespace: where the log was then, and what became of it.
+    /// Submits a command, and returns its log position and its outcome.
     ///
     /// # Errors
-    /// 3: nobody answers for good.
+    /// `Unreachable` (3) when no server decides it in time.
     pub async fn write(&self, command: impl Into<Command>) -> Result<(Token, Outcome), Failure> {
         let born = match self.client.seen() {
             Some(token) => token,
@@ -292,10 +293,10 @@ impl Namespace {
         }
     }
 
-    /// The same, with a refusal in words.
+    /// Submits a command and turns a refusal into an error message.
     ///
     /// # Errors
-    /// 1: it is refused; 3: nobody answers for good.
+    /// `Refused` (1) when the command is refused; `Unreachable` (3) when no server decides it in time.
     pub async fn change(&self, command: TreeCommand) -> Result<Reply, Failure> {
         match self.write(command.clone()).await? {
             (_, Ok(reply)) => Ok(reply),
@@ -331,19 +332,22 @@ impl Namespace {
 
     fn unread(&self, why: Why) -> Failure {
         let why = match why {
-            Why::NoLeader => "the servers cannot agree at the moment: too few of them reach each other",
-            Why::Busy => "the servers have too much to do at the moment",
+            Why::NoLeader => {
+                "the servers cannot agree right now, because too few of them can reach each other"
+            }
+            Why::Busy => "the servers are busy right now",
             Why::Behind | Why::NotServing | Why::OtherHistory => "no server answered in time",
         };
         let words = format!(
-            "{why} (from {}). Try again; `ribbit health` shows what is missing, and `--stale` what one server has, which \
-             may be old",
+            "{why} (from {}). Try again. `ribbit health` shows what is missing; `--stale` reads from one server, which may \
+             be out of date",
             self.found_in
         );
         Failure::new(Exit::Degraded, words)
     }
 
-    /// A refusal that says what is in the way, and where. What it looks up is at least as new as the refusal.
+    /// Returns the error of a refused command. It names the path in the way, looked up in a state at least as new as the
+    /// refusal.
     pub async fn refusal(&self, command: &TreeCommand, denied: Denied) -> Failure {
         let path = path_of(command);
         let found = match denied.code {
@@ -352,14 +356,14 @@ impl Namespace {
             Code::StaleFence => self.stale(command).await,
             _ => Ok(None),
         };
-        // What is found says more; that nothing was found, or nobody answers now, leaves what is known.
+        // Without a result of the lookup, the error contains the refusal alone.
         match found {
             Ok(Some(words)) => Failure::new(Exit::Refused, words),
             _ => refused(path, denied),
         }
     }
 
-    /// Where the way to a path ends: a folder that is not there, or something that is none.
+    /// Returns the error for the first part of a path that does not exist or is not a folder.
     async fn broken_way(&self, path: &TreePath) -> Result<Option<String>, Failure> {
         let mut place = TreePath::root();
         for name in path.names() {
@@ -377,7 +381,7 @@ impl Namespace {
         Ok(None)
     }
 
-    /// The first lock at a path or below it, and who holds it.
+    /// Returns the error for the first lock at a path or below it, with its holder.
     async fn lock_in(&self, path: &TreePath) -> Result<Option<String>, Failure> {
         let (_, listing) = self.list(path, None, Consistency::Session).await?;
         let lock = listing.nodes.into_iter().find(|node| node.kind == Kind::Lock);
@@ -391,15 +395,15 @@ impl Namespace {
                 held(&listing.nodes[0])
             }
             Ok(_) => "it is not a lock".to_string(),
-            Err(failure) if failure.exit == Exit::Refused => "it is not held".to_string(),
+            Err(failure) if failure.exit == Exit::Refused => "it is not locked".to_string(),
             Err(failure) => return Err(failure),
         };
         let path = shown(path_of(command));
-        Ok(Some(format!("{path}: the fence {fence} of {} is stale: {words}", shown(lock))))
+        Ok(Some(format!("{path}: the fencing token {fence} of {} is out of date: {words}", shown(lock))))
     }
 }
 
-/// How new the answers after the first of one read must be.
+/// Returns the consistency of the later pages of a read that takes several pages.
 fn follow_up(consistency: Consistency) -> Consistency {
     match consistency {
         // At least as new as the first answer.
@@ -408,36 +412,39 @@ fn follow_up(consistency: Consistency) -> Consistency {
     }
 }
 
-/// The folder of the locks of floating addresses.
+/// Returns the folder with the locks of floating addresses.
 pub fn floating_folder() -> TreePath {
     TreePath::root().join("floating").expect("a plain name")
 }
 
-/// The lock of one.
+/// Returns the lock of a floating address.
 pub fn floating_path(address: Ipv4Addr) -> TreePath {
     floating_folder().join(&address.to_string()).expect("a plain name")
 }
 
-/// What a lock's holder is said to be.
+/// Describes the holder of a lock: `it is locked by backend-1 (board1:10001), fence 13`.
 pub fn held(lock: &Drawn) -> String {
-    let holder = lock.holder.as_deref().unwrap_or("somebody");
+    let holder = lock.holder.as_deref().unwrap_or("an unknown client");
     let fence: LogIndex = lock.fence.unwrap_or_default();
-    format!("it is held by {holder}, fence {fence}")
+    format!("it is locked by {holder}, fence {fence}")
 }
 
-/// `/jobs/x: no such file or folder`.
+/// Returns the error of a refusal: `/jobs/x: no such file or folder`.
 pub fn refused(path: &TreePath, denied: Denied) -> Failure {
     Failure::new(Exit::Refused, format!("{}: {}", shown(path), denied.code.words()))
 }
 
-/// A path as it may stand in a terminal.
+/// Returns a path with control characters escaped.
 pub fn shown(path: &TreePath) -> String {
     ribbit_ui::plain::line(path.as_str())
 }
 
 fn strange(answer: &impl std::fmt::Debug) -> Failure {
     log::debug!("{answer:?}");
-    Failure::new(Exit::Unreachable, "an answer to another question: is the server of another version?")
+    Failure::new(
+        Exit::Unreachable,
+        "the server sent an unexpected answer; it may run another version of ribbit",
+    )
 }
 
 fn without_content(entry: TreeEntry) -> Drawn {

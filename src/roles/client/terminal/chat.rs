@@ -7,7 +7,7 @@
 //!                        └── after it ──▶ Lapsed ── entered again, without take-over ──▶ Held, or Out if taken meanwhile
 //! ```
 //!
-//! Two terminals that show the same chat for a second do no harm. Unlike a lock's lease ([`crate::lease`]), this one is
+//! Two terminals that show the same chat for a second do no harm. Unlike a lock's lease ([`crate::locks::lease`]), this one is
 //! therefore kept when a renewal is late: an election or an outage does not end live chat unless another terminal has taken
 //! the slot.
 //!

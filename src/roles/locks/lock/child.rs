@@ -1,16 +1,16 @@
-//! The command that runs while a lock is held.
+//! Child process of `ribbit lock`: the command that runs while the lock is held.
 //!
 //! ```text
 //!   ribbit lock ── spawn ──▶ ribbit --lock-child PID … ── exec ──▶ CMD       the same process, another program
 //! ```
 //!
-//! The step between makes CMD die with its holder: it asks the kernel for SIGKILL when the process that started it is
-//! gone, which `exec` keeps, and looks whether that has happened already. So a holder that was killed with -9 leaves no
-//! CMD that goes on without a lock. What CMD has started itself is not reached by that: a shell script's own children go
-//! on, and only the fence keeps them from what is guarded.
-//!
-//! CMD gets a process group of its own, which is ended as a whole, except where standard input is a terminal: there it
-//! could not read, so it stays in ours, where Ctrl-C reaches both of us.
+//! - The intermediate step makes CMD die with the holder of the lock. It asks the kernel for SIGKILL on the death of the
+//!   parent process (`exec` keeps this setting), and then checks that the parent is still alive. After SIGKILL to the holder,
+//!   no CMD continues without a lock.
+//! - Processes started by CMD itself are not covered: the children of a shell script continue, and only the fencing token
+//!   keeps them from the guarded resource.
+//! - CMD gets its own process group, which is signalled as a whole. If standard input is a terminal, CMD stays in the group of
+//!   `ribbit lock`, because a background group cannot read from the terminal. Ctrl-C then reaches both processes.
 
 use crate::common::systemd;
 use rustix::process::{
@@ -22,15 +22,16 @@ use std::io::{self, IsTerminal};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::ExitStatus;
 
-/// The word that makes ribbit become CMD.
+/// Hidden first argument for the step between `spawn` and `exec`.
 const CHILD: &str = "--lock-child";
-/// What shells answer for a command that cannot be run, or is not there.
+/// Exit code of a command that cannot be run, as in shells.
 const NOT_RUNNABLE: u8 = 126;
+/// Exit code of a command that does not exist, as in shells.
 const NOT_FOUND: u8 = 127;
-/// What shells add to the number of the signal that ended a command.
+/// Offset of the exit code of a command ended by a signal, as in shells.
 const BY_SIGNAL: i32 = 128;
 
-/// CMD, running.
+/// The running command.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
@@ -39,16 +40,16 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts CMD with these in its environment. The thread that calls has to live as long as CMD should.
+    /// Starts CMD with additional environment variables. CMD is killed when the calling thread ends.
     ///
     /// # Errors
-    /// There is no room for another process.
+    /// The I/O error of `fork` or `exec`.
     pub fn start(command: &[OsString], environment: &[(&str, String)]) -> io::Result<Running> {
         let has_group = !io::stdin().is_terminal();
-        // Also when the file was replaced meanwhile.
+        // This path names the running program even after its file was replaced.
         let mut outer = std::process::Command::new("/proc/self/exe");
         outer.arg0("ribbit").args([CHILD, &std::process::id().to_string()]).args(command);
-        // CMD is another program: it would speak to the supervisor in our name.
+        // CMD must not talk to the service manager in the name of this process.
         for name in systemd::FOR_THIS_PROCESS {
             outer.env_remove(name);
         }
@@ -61,26 +62,26 @@ impl Running {
         Ok(Running { child, pid, has_group })
     }
 
-    /// Waits for its end, and answers the exit code that a shell would. May be given up and asked again.
+    /// Waits until CMD has ended and returns its exit code as a shell reports it. Cancel safe.
     pub async fn ended(&mut self) -> u8 {
         match self.child.status().await {
             Ok(status) => code_of(status),
-            // Somebody else has waited for it: nobody can tell.
+            // The exit status is lost, for example because it was collected elsewhere.
             Err(error) => {
-                log::error!("waiting for the command: {error}");
+                log::error!("the exit status of the command is unknown: {error}");
                 NOT_RUNNABLE
             }
         }
     }
 
-    /// Passes a signal on, unless a terminal has sent it to both of us.
+    /// Forwards a signal to CMD, unless the terminal has sent it to both processes already.
     pub fn pass_on(&self, signal: Signal) {
         if self.has_group || signal != Signal::INT {
             self.send(signal);
         }
     }
 
-    /// To CMD and what it has started, as far as that can be reached. Fails when nothing of it is left.
+    /// Sends a signal to CMD, or to its process group if it has its own. Errors are ignored: CMD may have ended.
     pub fn send(&self, signal: Signal) {
         let Some(pid) = self.pid else { return };
         let sent = if self.has_group { kill_process_group(pid, signal) } else { kill_process(pid, signal) };
@@ -95,8 +96,8 @@ fn code_of(status: ExitStatus) -> u8 {
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(NOT_RUNNABLE)
 }
 
-/// Whether this process was started to become a command. Does not return when it has become one; else it answers the
-/// exit code.
+/// Becomes CMD if this process was started as the step before `exec`. Does not return on success; returns the exit code on
+/// failure, and `None` if this is an ordinary start of ribbit.
 pub fn become_command(mut arguments: impl Iterator<Item = OsString>) -> Option<u8> {
     arguments.next();
     if arguments.next()? != CHILD {
@@ -106,11 +107,11 @@ pub fn become_command(mut arguments: impl Iterator<Item = OsString>) -> Option<u
     let program = arguments.next()?;
     let tied = set_parent_process_death_signal(Some(Signal::KILL));
     if tied.is_err() || getppid() != parent {
-        eprintln!("ribbit: whoever holds the lock is gone");
+        eprintln!("ribbit: the holder of the lock has ended; the command was not started");
         return Some(NOT_RUNNABLE);
     }
     let error = std::process::Command::new(&program).args(arguments).exec();
-    eprintln!("ribbit: {}: {error}", program.to_string_lossy());
+    eprintln!("ribbit: cannot run {}: {error}", program.to_string_lossy());
     Some(if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_RUNNABLE })
 }
 
@@ -119,18 +120,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_those_of_shells() {
+    fn exit_codes_are_those_of_shells() {
         assert_eq!(code_of(ExitStatus::from_raw(7 << 8)), 7);
         assert_eq!(code_of(ExitStatus::from_raw(15)), 143);
         assert_eq!(code_of(ExitStatus::from_raw(0)), 0);
     }
 
     #[test]
-    fn only_the_word_makes_a_command() {
+    fn only_the_hidden_argument_starts_a_command() {
         let line = |words: &str| -> Vec<OsString> { words.split(' ').map(OsString::from).collect() };
         assert_eq!(become_command(line("ribbit up").into_iter()), None);
         assert_eq!(become_command(line("ribbit").into_iter()), None);
-        // Nobody's child: this process is not the parent of itself.
+        // The given parent is this process itself, which is not its own parent.
         let own = format!("ribbit {CHILD} {} true", std::process::id());
         assert_eq!(become_command(line(&own).into_iter()), Some(NOT_RUNNABLE));
     }

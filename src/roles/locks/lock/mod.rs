@@ -1,18 +1,18 @@
-//! `ribbit lock PATH -- CMD`: runs a command while it holds a lock.
+//! `ribbit lock PATH -- CMD`: runs a command while holding a lock.
 //!
 //! ```text
-//!   open a lease ─▶ acquire ── held by another: follow the path until it is free ──▶ acquire …
-//!                      └─▶ run CMD ─┬─ CMD ends ──▶ close the lease; its code is ours
-//!                                   ├─ a signal ──▶ passed on to CMD
-//!                                   └─ the lease is lost ──▶ SIGTERM, then SIGKILL; our own code
+//!   open a lease ─▶ acquire ── held by another client: follow the path until it is free ──▶ acquire …
+//!                      └─▶ run CMD ─┬─ CMD ends ──▶ close the lease, exit with its code
+//!                                   ├─ a signal ──▶ forwarded to CMD
+//!                                   └─ the lease is lost ──▶ SIGTERM, then SIGKILL, exit code 75
 //! ```
 //!
-//! - A holder stops at half of its lease ([`crate::locks::lease`]), and CMD has at most half of what is left to end by itself:
-//!   it is gone before the leader gives the lock to somebody else. A holder that does not run (stopped, starved) cannot
-//!   end anything: then the fence in CMD's environment is what refuses late writes, where they carry it.
-//! - Nobody who waits asks again and again: it follows the path, on whichever member lives. All who wait ask at once when
-//!   the lock is free, and the first is it; there is no queue.
-//! - CMD dies with its holder ([`child`]).
+//! - A holder gives up at half of its lease ([`crate::locks::lease`]). CMD then has at most half of the remaining time to end by
+//!   itself, so it is gone before the leader gives the lock to another client. A holder that is not running (stopped or
+//!   starved) cannot end CMD. In that case the fencing token in CMD's environment refuses late writes that carry it.
+//! - Waiting does not poll: it follows the path, on any live member. When the lock becomes free, all waiting clients try to
+//!   acquire it and the first one succeeds; there is no queue.
+//! - CMD dies with the holder ([`child`]).
 
 pub mod child;
 
@@ -31,15 +31,17 @@ use smol::future::{FutureExt, pending};
 use smol::stream::StreamExt;
 use std::time::Duration;
 
-/// CMD's time between SIGTERM and SIGKILL, at most; less where the lease is short.
+/// Maximum time between SIGTERM and SIGKILL for CMD. Less if the lease is short.
 pub const KILL_AFTER: Duration = Duration::from_secs(5);
-/// Before the group is asked again while nobody answers.
+/// Pause between two attempts while no server answers.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Runs CMD and answers its exit code.
+/// Acquires the lock, runs CMD and returns its exit code.
 ///
 /// # Errors
-/// 1: somebody else holds the lock, or it cannot be one; 3: nobody answers; 75: the lock was lost while CMD ran.
+/// - `Refused` (1) when another client holds the lock, the path cannot be a lock, or CMD cannot be started.
+/// - `Unreachable` (3) when no server answers.
+/// - `LockLost` (75) when the lock was lost while CMD ran.
 pub async fn run(options: &LockOptions) -> Result<u8, Failure> {
     let mut signals =
         Signals::new([async_signal::Signal::Int, async_signal::Signal::Term, async_signal::Signal::Hup])
@@ -56,14 +58,16 @@ pub async fn run(options: &LockOptions) -> Result<u8, Failure> {
         Waited::Signal(signal) => Ok(u8::try_from(128 + signal.as_raw()).unwrap_or(u8::MAX)),
         Waited::TooLong => Err(wanted.held_by_another().await),
     };
-    // The next one gets it at once.
+    // Closing the lease lets the next client acquire the lock at once.
     if let Some(lease) = wanted.lease.take() {
         lease.close().await;
     }
     ended
 }
 
+/// Reason why the wait for the lock ended.
 enum Waited {
+    /// The lock was acquired with this fencing token, or cannot be acquired.
     Over(Result<LogIndex, Failure>),
     Signal(Signal),
     TooLong,
@@ -71,7 +75,7 @@ enum Waited {
 
 async fn too_long(wait: Option<Duration>) -> Waited {
     match wait {
-        // Not at all: one try decides.
+        // No limit, or no wait at all: `acquire` itself decides after one attempt.
         None | Some(Duration::ZERO) => pending().await,
         Some(wait) => {
             Timer::after(wait).await;
@@ -88,7 +92,7 @@ async fn next(signals: &mut Signals) -> Signal {
     }
 }
 
-/// A lock that is not held yet.
+/// A lock to acquire.
 struct Wanted<'a> {
     namespace: &'a Namespace,
     options: &'a LockOptions,
@@ -96,13 +100,13 @@ struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// Waits until the lock is ours, and answers its fence.
+    /// Waits until the lock is acquired and returns its fencing token.
     async fn acquire(&mut self) -> Result<LogIndex, Failure> {
         let mut following: Option<Subscription> = None;
         loop {
             let lease = match self.lease.take().filter(Lease::is_good) {
                 Some(lease) => lease,
-                // Also when it was lost while we waited: it holds nothing yet.
+                // A lease lost while waiting is replaced; it holds no lock yet.
                 None => match Lease::open(self.namespace, "lock", self.options.lease).await {
                     Err(failure) if failure.exit == Exit::Unreachable && following.is_some() => {
                         Timer::after(PAUSE).await;
@@ -130,11 +134,11 @@ impl Wanted<'_> {
                     let following = following.get_or_insert_with(|| self.namespace.follow(at, &path));
                     freed(following, &path).await;
                 }
-                // Another one is opened.
+                // The next round opens another lease.
                 Ok((_, Err(Denied { code: Code::LeaseOver, .. }))) => self.lease = None,
                 Ok((_, Err(denied))) => return Err(self.namespace.refusal(&acquire, denied).await),
                 Ok((_, Ok(_))) => return Err(refused(&path, Denied::new(Code::NotALock))),
-                // Who waits already goes on waiting: asked again, it is the same grant.
+                // A client that waits already keeps waiting. Repeating the request is safe: it returns the same grant.
                 Err(failure) if failure.exit == Exit::Unreachable && following.is_some() => {
                     Timer::after(PAUSE).await;
                 }
@@ -143,15 +147,15 @@ impl Wanted<'_> {
         }
     }
 
-    /// Who has it, as far as somebody can tell.
+    /// Returns the error for a held lock, with its holder if a server can name it.
     async fn held_by_another(&self) -> Failure {
-        let held = TreeCommand::Release { path: self.options.path.clone(), lease: NOBODY };
+        let held = TreeCommand::Release { path: self.options.path.clone(), lease: NO_LEASE };
         self.namespace.refusal(&held, Denied::new(Code::LockHeld)).await
     }
 }
 
-/// A lease that is nobody's, where only the path of a command matters.
-const NOBODY: ribbit_state::TokenHash = ribbit_state::TokenHash([0; 32]);
+/// Placeholder for commands of which only the path is used.
+const NO_LEASE: ribbit_state::TokenHash = ribbit_state::TokenHash([0; 32]);
 
 /// Waits until the lock may be free.
 async fn freed(following: &mut Subscription, path: &TreePath) {
@@ -159,13 +163,13 @@ async fn freed(following: &mut Subscription, path: &TreePath) {
         match following.next().await {
             News::Event(event) if frees(&event, path) => return,
             News::Event(_) | News::Nothing => {}
-            // What happened meanwhile is not known: whoever asks will see.
+            // Events were missed, so the caller tries to acquire the lock.
             News::ReadAgain { at_least, .. } => {
                 following.resume(at_least);
                 return;
             }
             News::Ended(denied) => {
-                log::debug!("the path cannot be followed: {denied}");
+                log::debug!("the subscription to the path was refused: {denied}");
                 Timer::after(PAUSE).await;
                 return following.resume(following.cursor());
             }
@@ -180,14 +184,14 @@ fn frees(event: &Event, path: &TreePath) -> bool {
     })
 }
 
-/// What ends, or interrupts, waiting for CMD.
+/// Event while CMD runs.
 enum Happened {
     Ended(u8),
     Signal(Signal),
     Lost(String),
 }
 
-/// Runs CMD for as long as the lock is held.
+/// Runs CMD while the lock is held.
 async fn hold(
     options: &LockOptions,
     fence: LogIndex,
@@ -209,7 +213,7 @@ async fn hold(
             Happened::Lost(why) => {
                 end(&mut running, options.lease).await;
                 let path = namespace::shown(&options.path);
-                let words = format!("{path}: the lock is lost and the command was ended: {why}");
+                let words = format!("{path}: the lock was lost, and the command was stopped: {why}");
                 return Err(Failure::new(Exit::LockLost, words));
             }
         }
@@ -219,7 +223,7 @@ async fn hold(
 /// Ends CMD and its process group.
 async fn end(running: &mut Running, lease: Duration) {
     running.send(Signal::TERM);
-    // A stopped one hears nothing until it goes on.
+    // A stopped process handles SIGTERM only after SIGCONT.
     running.send(Signal::CONT);
     let late = async {
         Timer::after(KILL_AFTER.min(lease / 4)).await;
@@ -236,7 +240,7 @@ mod tests {
     use ribbit_state::events::NodeChange;
 
     #[test]
-    fn a_lock_is_free_when_it_or_a_folder_above_it_is_gone() {
+    fn a_lock_is_free_when_it_or_a_folder_above_it_is_removed() {
         let path = |text: &str| text.parse::<TreePath>().unwrap();
         let event = |place: &str, what| Event {
             index: 1,

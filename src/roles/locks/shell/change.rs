@@ -1,4 +1,4 @@
-//! `touch`, `mkdir`, `rm`, `write`, `acquire`, `release`: what changes the tree.
+//! Commands that change the tree: `touch`, `mkdir`, `rm`, `write`, `acquire` and `release`.
 
 use super::{Session, Typist};
 use crate::common::editor::{self, LineEditor};
@@ -27,16 +27,16 @@ pub async fn write(
     guard: Option<Guard>,
 ) -> Result<(), Failure> {
     let content = match (text, session.typist) {
-        ([], Typist::Once) => smol::unblock(standard_input).await.map_err(|error| {
-            Failure::new(Exit::Refused, format!("standard input cannot be read: {error}"))
-        })?,
+        ([], Typist::Once) => smol::unblock(standard_input)
+            .await
+            .map_err(|error| Failure::new(Exit::Refused, format!("cannot read standard input: {error}")))?,
         ([], _) => {
-            let words = "what to write? `write PATH TEXT`; \"\" writes nothing";
+            let words = "the text is missing: `write PATH TEXT`; use \"\" for an empty file";
             return Err(Failure::new(Exit::Usage, words));
         }
         (words, _) => words.join(" ").into_bytes(),
     };
-    // So much does not even fit a request.
+    // Checked here, because a longer text does not fit into a request.
     if content.len() > NODE_BYTES_MAX {
         return Err(refused(&path, Denied::new(Code::TooMuchContent)));
     }
@@ -44,7 +44,7 @@ pub async fn write(
     session.namespace.change(write).await.map(drop)
 }
 
-/// As far as it may fit.
+/// Reads standard input, up to one byte more than a node can hold.
 fn standard_input() -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     io::stdin().lock().take(NODE_BYTES_MAX as u64 + 1).read_to_end(&mut content)?;
@@ -73,17 +73,17 @@ pub async fn rm(
     Ok(())
 }
 
-/// Asks a person whether a folder should go with everything in it.
+/// Asks for a confirmation to remove a folder with everything in it. Refuses without a terminal.
 async fn is_meant(session: &Session, path: &TreePath) -> Result<bool, Failure> {
     let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     if session.typist == Typist::Script || !terminal {
-        let words = format!("{}: the folder is not empty: `rm -r` removes all of it", shown(path));
+        let words = format!("{}: the folder is not empty; `rm -r` removes everything in it", shown(path));
         return Err(Failure::new(Exit::Refused, words));
     }
     let (_, listing) = session.namespace.list(path, None, Consistency::Linearizable).await?;
     let below = listing.nodes.len().saturating_sub(1);
-    let question = format!("remove {} with everything in it ({below})? [y/N] ", shown(path));
-    // Ctrl-C, Ctrl-D and a terminal that is gone say no.
+    let question = format!("remove {} and everything in it ({below})? [y/N] ", shown(path));
+    // Ctrl-C, Ctrl-D and a closed terminal count as no.
     let answer = LineEditor::new(None)?.ask(&question)?;
     Ok(matches!(answer, editor::Read::Line(line) if matches!(line.trim(), "y" | "Y" | "yes")))
 }
@@ -100,7 +100,7 @@ pub async fn acquire(session: &Session, path: TreePath) -> Result<(), Failure> {
     if !held.paths.contains(&path) {
         held.paths.push(path.clone());
     }
-    output::line(&format!("{}: held, fence {fence}", shown(&path)));
+    output::line(&format!("{}: acquired, fence {fence}", shown(&path)));
     Ok(())
 }
 
@@ -110,7 +110,7 @@ pub async fn release(session: &Session, path: TreePath) -> Result<(), Failure> {
     }
     let lease = session.held.lock().await.lease.as_ref().map(crate::locks::lease::Lease::token);
     let Some(lease) = lease else {
-        // Nothing is this shell's; somebody else's may be there.
+        // This shell holds no lock. The error depends on what is at the path.
         let place = session.namespace.node(&path, Consistency::Linearizable).await?.node;
         let release = TreeCommand::Release { path: path.clone(), lease: ribbit_state::TokenHash([0; 32]) };
         let code = match place.map(|node| node.kind) {
@@ -128,8 +128,8 @@ pub async fn release(session: &Session, path: TreePath) -> Result<(), Failure> {
 fn only_while_it_runs(verb: &str, path: &TreePath) -> Failure {
     let path = shown(path);
     let words = format!(
-        "{path}: `{verb}` is for a shell that stays: this one would let go at once. `ribbit lock {path} -- CMD` \
-         holds it while CMD runs"
+        "{path}: `{verb}` works only in an interactive shell or a script, because a lock is released when the shell \
+         ends. To hold a lock while a command runs, use `ribbit lock {path} -- CMD`"
     );
     Failure::new(Exit::Refused, words)
 }

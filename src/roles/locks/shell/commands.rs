@@ -1,4 +1,4 @@
-//! What can be typed at the shell: one table, for its parser, its help and its completion.
+//! Commands of the shell: one grammar for the parser, the help and completion.
 
 use crate::cli::typed::place;
 use clap::error::ErrorKind;
@@ -9,31 +9,32 @@ use ribbit_ui::nearest::nearest;
 use ribbit_ui::plain;
 use std::path::PathBuf;
 
-/// One line.
+/// A command line of the shell.
 #[derive(Debug, Parser)]
 #[command(
     name = "",
-    about = "The lock namespace: a tree of folders, small files, and locks that somebody holds",
+    about = "The lock namespace: a tree of folders, small files and locks",
     no_binary_name = true,
     disable_version_flag = true,
     subcommand_value_name = "COMMAND",
     subcommand_help_heading = "Commands",
-    after_help = "`help COMMAND` says more, with examples. Ctrl-D ends."
+    after_help = "`help COMMAND` shows details and examples. Ctrl-D leaves the shell."
 )]
 pub struct Line {
     #[command(subcommand)]
     pub verb: Verb,
 }
 
+/// A shell command with its arguments.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Draw a place and everything below it, with who holds what
+    /// Draw a path and everything below it, with the holders of locks
     #[command(after_help = "Examples:\n  ls\n  ls -l /clusters\n  ls --depth 1 /jobs")]
     Ls {
-        /// Kind, bytes, index and time of the last change before each
+        /// Also show kind, size in bytes, and index and time of the last change
         #[arg(short, long)]
         long: bool,
-        /// How many names deep
+        /// Show at most N levels
         #[arg(long, value_name = "N")]
         depth: Option<u8>,
         #[command(flatten)]
@@ -42,7 +43,7 @@ pub enum Verb {
         #[arg(default_value = "/", value_parser = place, value_name = "PATH")]
         path: TreePath,
     },
-    /// Show what is in a file or a lock; as it is where it does not go to a terminal
+    /// Print the content of a file or a lock (into a pipe or file: unchanged)
     #[command(after_help = "Examples:\n  cat /jobs/state\n  cat --stale /jobs/state")]
     Cat {
         #[command(flatten)]
@@ -51,7 +52,7 @@ pub enum Verb {
         #[arg(value_parser = place, value_name = "PATH")]
         path: TreePath,
     },
-    /// Show everything that is known of one place
+    /// Show the details of one path
     #[command(after_help = "Examples:\n  stat /clusters/1/master")]
     Stat {
         #[command(flatten)]
@@ -60,25 +61,25 @@ pub enum Verb {
         #[arg(value_parser = place, value_name = "PATH")]
         path: TreePath,
     },
-    /// Whether there is something: exit code 0, or 1 if not
+    /// Check whether a path exists: exit code 0 if it does, 1 if not
     #[command(after_help = "\
 Examples:
   test /jobs
   test -l /jobs/backup
 
-Exit code 5: the servers cannot agree, so neither is known.")]
+Exit code 5: the servers cannot agree, so the answer is unknown.")]
     Test(TestLine),
-    /// Make an empty file, or let one count as changed now
+    /// Create an empty file, or update the time of its last change
     #[command(after_help = "Examples:\n  touch /jobs/seen")]
     Touch {
         /// A place, like /jobs/state
         #[arg(value_parser = place, value_name = "PATH")]
         path: TreePath,
     },
-    /// Make a folder
+    /// Create a folder
     #[command(after_help = "Examples:\n  mkdir /jobs\n  mkdir -p /jobs/a/b")]
     Mkdir {
-        /// The folders above too; fine when it is there already
+        /// Create missing parent folders, and accept an existing folder
         #[arg(short, long)]
         parents: bool,
         /// A place, like /jobs/state
@@ -87,10 +88,10 @@ Exit code 5: the servers cannot agree, so neither is known.")]
     },
     /// Remove a file or a folder
     #[command(
-        after_help = "Examples:\n  rm /jobs/state\n  rm -r /jobs\n\nWhile a lock is held somewhere in it, nothing of it goes."
+        after_help = "Examples:\n  rm /jobs/state\n  rm -r /jobs\n\nA folder cannot be removed while a lock in it is held."
     )]
     Rm {
-        /// With everything below, without asking
+        /// Remove everything below as well, without asking
         #[arg(short, long)]
         recursive: bool,
         #[command(flatten)]
@@ -99,17 +100,17 @@ Exit code 5: the servers cannot agree, so neither is known.")]
         #[arg(value_parser = place, value_name = "PATH")]
         path: TreePath,
     },
-    /// Write a file: TEXT, or standard input without it
+    /// Write TEXT to a file; without TEXT, write standard input
     #[command(after_help = "\
 Examples:
   write /jobs/state done
   write --append /jobs/log \"one more line\"
   write --lock /jobs/backup --fence 1050 /jobs/state done
 
-With --lock and --fence it is refused unless that lock is held under that
-number at this very moment. `ribbit lock` gives both to what it runs.")]
+With --lock and --fence, the write is refused unless the lock is held with
+that fencing token. `ribbit lock` passes both to the command that it runs.")]
     Write {
-        /// Behind what is there
+        /// Append to the file
         #[arg(short, long)]
         append: bool,
         #[command(flatten)]
@@ -117,10 +118,10 @@ number at this very moment. `ribbit lock` gives both to what it runs.")]
         /// A place, like /jobs/state
         #[arg(value_parser = place, value_name = "PATH")]
         path: TreePath,
-        /// Words are joined by one blank
+        /// Text; several words are joined by single spaces
         text: Vec<String>,
     },
-    /// Copy a file, or a folder with everything in it, to a folder of this machine; overwrites nothing
+    /// Copy a file or a folder to a folder of this machine, without overwriting anything
     #[command(after_help = "Examples:\n  save /jobs backup-of-jobs\n  save / everything")]
     Save {
         #[command(flatten)]
@@ -128,26 +129,26 @@ number at this very moment. `ribbit lock` gives both to what it runs.")]
         /// A place, like /jobs/state
         #[arg(value_parser = place, value_name = "PATH")]
         path: TreePath,
-        /// Made if it is not there
+        /// Target folder; created if missing
         folder: PathBuf,
     },
-    /// Take a lock, if nobody has it; it is let go when this shell ends
+    /// Acquire a lock and hold it until this shell ends
     #[command(
-        after_help = "Examples:\n  acquire /jobs/backup\n\nFrom outside, `ribbit lock PATH -- CMD` holds one while CMD runs."
+        after_help = "Examples:\n  acquire /jobs/backup\n\nOutside this shell, `ribbit lock PATH -- CMD` holds a lock while CMD runs."
     )]
     Acquire {
         /// A place, like /jobs/state
         #[arg(value_parser = place, value_name = "PATH")]
         path: TreePath,
     },
-    /// Let a lock of this shell go
+    /// Release a lock of this shell
     #[command(after_help = "Examples:\n  release /jobs/backup")]
     Release {
         /// A place, like /jobs/state
         #[arg(value_parser = place, value_name = "PATH")]
         path: TreePath,
     },
-    /// Show every lock that is held: its path, its holder, its fence
+    /// List the held locks with path, holder and fencing token
     #[command(after_help = "Examples:\n  holders\n  holders /clusters")]
     Holders {
         #[command(flatten)]
@@ -156,35 +157,37 @@ number at this very moment. `ribbit lock` gives both to what it runs.")]
         #[arg(default_value = "/", value_parser = place, value_name = "PATH")]
         path: TreePath,
     },
-    /// Show what happens to a place and below it, until Ctrl-C
+    /// Show changes at a path and below it, until Ctrl-C
     #[command(after_help = "Examples:\n  watch /clusters")]
     Watch {
         /// A place, like /jobs/state
         #[arg(default_value = "/", value_parser = place, value_name = "PATH")]
         path: TreePath,
     },
-    /// End
+    /// Leave the shell
     #[command(after_help = "Examples:\n  exit", alias = "quit")]
     Exit,
 }
 
+/// Kind of node that `test` expects.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub struct TestKind {
-    /// Anything (so it is without a flag)
+    /// Accept any kind (the default)
     #[arg(short)]
     pub exists: bool,
-    /// A file
+    /// Accept a file only
     #[arg(short)]
     pub file: bool,
-    /// A folder
+    /// Accept a folder only
     #[arg(short = 'd')]
     pub folder: bool,
-    /// A lock, which is there while it is held
+    /// Accept a held lock only
     #[arg(short)]
     pub lock: bool,
 }
 
+/// Arguments of `test`.
 #[derive(Debug, Args)]
 pub struct TestLine {
     #[command(flatten)]
@@ -196,41 +199,44 @@ pub struct TestLine {
     pub path: TreePath,
 }
 
-/// How new an answer must be.
+/// Flag for the consistency of a read.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct FreshLine {
-    /// What one server has: also answered when the servers cannot agree, and marked, since it may be old
+    /// Read from one server, even if the servers cannot agree; the answer may be out of date and is marked so
     #[arg(long)]
     pub stale: bool,
 }
 
 impl FreshLine {
+    /// Returns the consistency of the read: linearizable, or stale with `--stale`.
     pub fn consistency(self) -> Consistency {
         if self.stale { Consistency::Stale } else { Consistency::Linearizable }
     }
 }
 
-/// What a change relies on.
+/// Flags for a fencing check of a change.
 #[derive(Debug, Args)]
 pub struct GuardLine {
-    /// Only while this lock is held under the number of --fence
+    /// Refuse the change unless this lock is held with the fencing token of --fence
     #[arg(long, value_name = "PATH", value_parser = place, requires = "fence", env = "RIBBIT_LOCK", hide_env_values = true)]
     pub lock: Option<TreePath>,
-    /// The fencing number that --lock must have
+    /// Fencing token that the lock of --lock must have
     #[arg(long, value_name = "N", requires = "lock", env = "RIBBIT_FENCE", hide_env_values = true)]
     pub fence: Option<LogIndex>,
 }
 
 impl GuardLine {
+    /// Returns the guard, if both flags are given.
     pub fn guard(self) -> Option<Guard> {
         Some(Guard { lock: self.lock?, fence: self.fence? })
     }
 }
 
-/// A line, or what is wrong with it; of a word that is no command, which one was meant.
+/// Parses the words of a line.
 ///
 /// # Errors
-/// Help, which is no error, and whatever cannot be done.
+/// Clap's error for an invalid line, with the nearest command for an unknown one; and the text of `help`, which clap returns
+/// as an error with exit code 0.
 pub fn parse(words: &[String]) -> Result<Verb, clap::Error> {
     Line::try_parse_from(words).map(|line| line.verb).map_err(|error| match words.first() {
         Some(word) if error.kind() == ErrorKind::InvalidSubcommand => {
@@ -238,9 +244,9 @@ pub fn parse(words: &[String]) -> Result<Verb, clap::Error> {
             let names = known.get_subcommands().map(clap::Command::get_name).chain(["help"]);
             let meant = match nearest(word, names) {
                 Some(name) => format!("did you mean `{name}`?"),
-                None => "`help` shows what there is".to_string(),
+                None => "type `help` for a list".to_string(),
             };
-            let words = format!("`{}`: no such command; {meant}", plain::line(word));
+            let words = format!("unknown command `{}`; {meant}", plain::line(word));
             Line::command().error(ErrorKind::InvalidSubcommand, words)
         }
         _ => error,
@@ -252,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_command_has_words_and_examples_that_can_be_typed() {
+    fn every_command_has_a_summary_and_valid_examples() {
         let line = Line::command();
         line.clone().debug_assert();
         for command in line.get_subcommands() {
@@ -270,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_command_is_found_and_nothing_far() {
+    fn unknown_commands_suggest_the_nearest_one() {
         let said = |word: &str| parse(&[word.to_string()]).map(drop).unwrap_err().to_string();
         for (typed, meant) in [
             ("sl", "ls"),
@@ -286,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_meant_is_said() {
+    fn errors_of_arguments_name_the_argument() {
         let said = |line: &str| Line::try_parse_from(line.split(' ')).map(drop).unwrap_err().to_string();
         assert!(said("ls --dept 1").contains("'--depth'"));
         assert!(said("cat jobs").contains("like /jobs"));

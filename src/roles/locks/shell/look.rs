@@ -1,4 +1,4 @@
-//! `ls`, `cat`, `stat`, `test`, `holders`: what is there.
+//! Commands that read the tree: `ls`, `cat`, `stat`, `test` and `holders`.
 
 use super::commands::TestLine;
 use super::{Session, Typist};
@@ -42,12 +42,12 @@ pub async fn cat(session: &Session, path: &TreePath, consistency: Consistency) -
             text.into_bytes()
         }
     };
-    // A reader that went away is no failure.
+    // A closed pipe is not a failure.
     let _ = out.write_all(&bytes).and_then(|()| out.flush());
     Ok(())
 }
 
-/// Says how far the way to a path goes.
+/// Returns the error for a missing path, which names the first part that does not exist.
 async fn missing(session: &Session, path: &TreePath, consistency: Consistency) -> Failure {
     let denied = Denied::new(Code::NoSuchNode);
     if consistency == Consistency::Stale {
@@ -77,7 +77,7 @@ pub async fn stat(session: &Session, path: &TreePath, consistency: Consistency) 
     Ok(())
 }
 
-/// 0 if it is, 1 if not; a person is told.
+/// Returns exit code 0 if the path has the wanted kind, otherwise 1. A person at a terminal also sees `yes` or `no`.
 pub async fn test(session: &Session, line: &TestLine) -> Result<u8, Failure> {
     let consistency = line.fresh.consistency();
     warn_if_stale(consistency);
@@ -106,16 +106,16 @@ pub async fn holders(session: &Session, path: &TreePath, consistency: Consistenc
         })
         .collect();
     if rows.is_empty() {
-        eprintln!("{}: no lock is held", shown(path));
+        eprintln!("{}: no locks are held", shown(path));
     } else {
         output::line(table::layout(&[Side::Left, Side::Left, Side::Left], &rows).trim_end());
     }
     Ok(())
 }
 
-/// Marks what follows, on standard error: standard output has the bytes as they are.
+/// Warns on standard error that the result may be out of date. Standard output contains the content only.
 pub fn warn_if_stale(consistency: Consistency) {
     if consistency == Consistency::Stale {
-        eprintln!("from one server alone: this may be old");
+        eprintln!("read from one server only; this may be out of date");
     }
 }

@@ -1,4 +1,4 @@
-//! `ribbit shell`: walks the lock namespace.
+//! `ribbit shell`: reads and changes the lock namespace.
 //!
 //! ```text
 //!   words on the command line ──▶ one command, its exit code
@@ -6,13 +6,14 @@
 //!   standard input ──▶ line by line ─────────────┴─▶ Session: one connection, one lease ──▶ look, change, save, watch
 //! ```
 //!
-//! - Locks that are acquired belong to the session's one lease, which begins with the first and ends with the session;
-//!   when it is lost meanwhile, that is said at once. A single command would let go at once: it is told of `ribbit lock`.
-//! - Lines from standard input stop at the first that fails, with its exit code.
-//! - What others wrote is shown with control characters written out ([`ribbit_ui::plain`]); `cat` into a pipe is bytes.
+//! - All locks of a session are held under one lease. It is opened with the first `acquire` and closed when the session ends.
+//!   The loss of the lease is reported at once.
+//! - A single command cannot hold a lock, because it would release it at once. Its error names `ribbit lock`.
+//! - A script on standard input stops at the first line that fails, with its exit code.
+//! - Control characters in content and names are escaped ([`ribbit_ui::plain`]). `cat` into a pipe writes the bytes unchanged.
 //!
-//! - [`commands`]: what can be typed; [`words`]: a line taken apart
-//! - [`look`], [`change`], [`save`], [`watch`]: what is done; [`prompt`]: the terminal
+//! - [`commands`]: command-line grammar; [`words`]: quoting
+//! - [`look`], [`change`], [`save`], [`watch`]: the commands; [`prompt`]: the interactive mode
 
 pub mod change;
 pub mod commands;
@@ -36,47 +37,52 @@ use std::io::{self, BufRead, IsTerminal};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Of the locks that a session holds.
+/// Length of the lease under which the locks of a session are held.
 const LEASE: Duration = Duration::from_secs(10);
-/// What a command that was stopped by Ctrl-C answers, as in shells.
+/// Exit code of a command stopped by Ctrl-C, as in other shells.
 const INTERRUPTED: u8 = 130;
-/// A line of standard input that is longer is no command.
+/// Maximum length of an input line in bytes.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// Who types.
+/// Source of the commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Typist {
-    /// Words behind `ribbit shell`; nothing comes after them.
+    /// The arguments of `ribbit shell`: a single command.
     Once,
+    /// A person at a terminal.
     Person,
     /// Lines of standard input.
     Script,
 }
 
-/// Says something while somebody may be typing.
+/// Callback that prints a notice, above the input line if there is one.
 type Tell = Arc<Mutex<Box<dyn FnMut(String) + Send>>>;
 
-/// The locks of a session, and what they are held under. Shared with what ends the process.
+/// The lease of a session and the locks held under it. Shared with the signal handler, which closes the lease.
 #[derive(Debug, Default)]
 pub struct Held {
     lease: Option<Lease>,
     paths: Vec<TreePath>,
 }
 
-/// What commands work with.
+/// State of a shell.
 pub struct Session {
     pub namespace: Namespace,
     pub typist: Typist,
     held: Arc<smol::lock::Mutex<Held>>,
     tell: Tell,
-    /// Why the lease was lost, until that was acted on.
+    /// Message about a lost lease, until a script has handled it.
     lost: Arc<Mutex<Option<String>>>,
 }
 
-/// Runs it to its end, and answers the exit code.
+/// Runs the shell and returns the exit code.
 ///
 /// # Errors
-/// 1: refused; 2: no such command; 3: nobody answers; 75: a script's lock was lost.
+/// - `Refused` (1) when a command is refused.
+/// - `Usage` (2) when a script line is not a command.
+/// - `Unreachable` (3) when no server answers.
+/// - `Degraded` (5) when too few servers are left to agree on an answer.
+/// - `LockLost` (75) when a script loses a lock.
 pub async fn run(options: &ShellOptions) -> Result<u8, Failure> {
     let typist = match options.command.is_empty() {
         false => Typist::Once,
@@ -100,9 +106,9 @@ pub async fn run(options: &ShellOptions) -> Result<u8, Failure> {
     ended
 }
 
-/// Prints help, or what is wrong with a line, and answers its exit code.
+/// Prints the help or the error of a line, and returns its exit code.
 pub fn explain(error: &clap::Error) -> u8 {
-    // A terminal that went away is no failure.
+    // A closed terminal is not a failure.
     let _ = error.print();
     u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8)
 }
@@ -114,7 +120,7 @@ impl Session {
         Ok(Session { namespace, typist, held: Arc::default(), tell, lost: Arc::default() })
     }
 
-    /// Lets go of what is held.
+    /// Closes the lease, which releases all locks.
     async fn end(&self) {
         let lease = self.held.lock().await.lease.take();
         if let Some(lease) = lease {
@@ -122,7 +128,10 @@ impl Session {
         }
     }
 
-    /// Does what was typed, and answers an exit code.
+    /// Runs a command and returns its exit code.
+    ///
+    /// # Errors
+    /// The failure of the command.
     pub async fn perform(&mut self, verb: Verb) -> Result<u8, Failure> {
         match verb {
             Verb::Ls { long, depth, fresh, path } => {
@@ -149,7 +158,7 @@ impl Session {
         Ok(0)
     }
 
-    /// Does each line, until one fails.
+    /// Runs the lines of standard input until one fails.
     async fn script(&mut self) -> Result<u8, Failure> {
         let mut signals = ending_signals()?;
         let stopped = async { Ok(if signals.next().await.is_some() { INTERRUPTED } else { 0 }) };
@@ -191,11 +200,11 @@ impl Session {
         Ok(0)
     }
 
-    /// The lease of this session's locks; begun if there is none, or it is lost.
+    /// Returns the token of the session's lease. Opens a lease if there is none, or if it was lost.
     async fn lease(&self) -> Result<ribbit_state::TokenHash, Failure> {
         let mut held = self.held.lock().await;
         if let Some(lease) = held.lease.take_if(|lease| !lease.is_good()) {
-            // Before its own task has found out.
+            // The task below has not reported the loss yet.
             if let Some(why) = lease.why_lost() {
                 held.lose(&why, &self.tell, &self.lost);
             }
@@ -220,7 +229,7 @@ impl Session {
 }
 
 impl Held {
-    /// Says at once what is not held any more, if anything was.
+    /// Reports the locks that were lost, if there were any.
     fn lose(&mut self, why: &str, tell: &Tell, lost: &Mutex<Option<String>>) {
         if self.paths.is_empty() {
             return;
@@ -232,16 +241,16 @@ impl Held {
     }
 }
 
-/// A wish to end: Ctrl-C, SIGTERM, a terminal that has gone.
+/// Returns a stream of SIGINT, SIGTERM and SIGHUP.
 ///
 /// # Errors
-/// 1: signals cannot be waited for.
+/// `Refused` (1) when the signal handlers cannot be installed.
 pub fn ending_signals() -> Result<Signals, Failure> {
     Signals::new([Signal::Int, Signal::Term, Signal::Hup])
         .map_err(|error| Failure::new(Exit::Refused, format!("cannot wait for signals: {error}")))
 }
 
-/// The next line of standard input; nothing at its end.
+/// Reads the next line of standard input, up to [`LINE_BYTES_MAX`]. Returns `None` at the end of input.
 pub fn next_line() -> Option<String> {
     let mut bytes = Vec::new();
     let input = io::stdin().lock();

@@ -1,10 +1,11 @@
-//! The shell in a terminal: a line editor with history and completion.
+//! Interactive mode of the shell: a line editor with history and completion.
 //!
-//! The history lies in `$XDG_STATE_HOME/ribbit`, else in the data folder if there is one, readable by its owner alone; a
-//! line that begins with a blank is not kept. Tab completes commands, and paths from the tree as it is now.
-//!
-//! Ctrl-C drops the line, or stops the command that runs; Ctrl-D and `exit` end. A signal to end puts the terminal back
-//! as it was and lets go of what is held, as does every other end but kill -9, where the lease ends by itself.
+//! - The history is stored in `$XDG_STATE_HOME/ribbit`, otherwise in the data folder if it exists, readable only by its owner.
+//!   Lines that start with a space are not stored.
+//! - Tab completes commands, and paths from the current tree.
+//! - Ctrl-C discards the line, or stops the running command. Ctrl-D and `exit` leave the shell.
+//! - SIGTERM and SIGHUP restore the terminal mode and release the locks, like every other exit. After SIGKILL the lease
+//!   expires by itself.
 
 use super::commands::{self, Line, Verb};
 use super::{INTERRUPTED, Session, ending_signals, explain, words};
@@ -26,14 +27,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Prompt of the shell.
 const PROMPT: &str = "ribbit> ";
-/// Tab does not wait for longer.
+/// Time limit of the query for paths during Tab completion.
 const COMPLETE_MAX: Duration = Duration::from_millis(500);
-/// What shells add to the number of a signal that ended something.
+/// Exit code after SIGTERM, as shells report it: 128 plus the signal number.
 const TERMINATED: i32 = 143;
 
+/// Reads and runs commands until the user leaves, and returns the exit code.
+///
 /// # Errors
-/// 1: the terminal cannot be read.
+/// `Refused` (1) when the terminal cannot be read.
 pub async fn run(session: &mut Session, options: &ShellOptions) -> Result<u8, Failure> {
     let interrupts = end_on_signals(session)?;
     let namespace = session.namespace.clone();
@@ -59,7 +63,7 @@ pub async fn run(session: &mut Session, options: &ShellOptions) -> Result<u8, Fa
     }
 }
 
-/// Does a line, and says what is wrong with it. Whether there is a next one.
+/// Runs a line and reports its error. Returns false if the line was `exit`.
 async fn perform(session: &mut Session, line: &str, interrupts: &Receiver<()>) -> bool {
     let verb = match words::split(line) {
         Err(error) => {
@@ -86,7 +90,7 @@ async fn perform(session: &mut Session, line: &str, interrupts: &Receiver<()>) -
     true
 }
 
-/// From now on a signal to end ends this process well; Ctrl-C comes through the channel.
+/// Starts the signal handler: SIGTERM and SIGHUP clean up and exit, and SIGINT sends a message to the returned channel.
 fn end_on_signals(session: &Session) -> Result<Receiver<()>, Failure> {
     let (interrupt, interrupts) = smol::channel::bounded(1);
     let mut signals = ending_signals()?;
@@ -111,7 +115,7 @@ fn end_on_signals(session: &Session) -> Result<Receiver<()>, Failure> {
     Ok(interrupts)
 }
 
-/// Where the history lies; nothing where there is no place for it.
+/// Returns the folder of the history, if there is a place for it.
 fn history_folder(state: Option<PathBuf>, data_dir: &Path) -> Option<PathBuf> {
     match state {
         Some(state) if state.is_absolute() => Some(state.join("ribbit")),
@@ -119,7 +123,7 @@ fn history_folder(state: Option<PathBuf>, data_dir: &Path) -> Option<PathBuf> {
     }
 }
 
-/// Commands, their flags, and paths of the tree as it is now.
+/// Completes commands, their flags and paths of the current tree.
 fn complete(namespace: &Namespace, line: &str) -> (usize, Vec<Pair>) {
     let (begins, word) = words::last(line);
     let first = line[..begins].trim().is_empty();
@@ -132,7 +136,7 @@ fn complete(namespace: &Namespace, line: &str) -> (usize, Vec<Pair>) {
     (begins, found)
 }
 
-/// Paths that begin so.
+/// Returns the paths that start with `word`.
 fn paths(namespace: &Namespace, word: &str) -> Vec<Pair> {
     let (folder, begin) = word.rsplit_once('/').unwrap_or(("", ""));
     let folder: TreePath = match format!("/{folder}").parse() {
@@ -180,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_history_lies_where_people_keep_such_things_or_beside_the_data() {
+    fn the_history_is_in_the_state_folder_or_the_data_folder() {
         let folder = tempfile::tempdir().unwrap();
         let state = history_folder(Some("/state".into()), Path::new("/nonexistent"));
         assert_eq!(state, Some("/state/ribbit".into()));

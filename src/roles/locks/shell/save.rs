@@ -1,9 +1,10 @@
-//! `save`: a place of the tree as files and folders of this machine.
+//! `save`: copies a part of the tree to files and folders of this machine.
 //!
-//! Every name becomes a name below the folder that was named and nowhere else: a name of the tree has no slash and is
-//! neither `.` nor `..` ([`ribbit_state::path`]); letters that a terminal would not show as they are, `%` and a leading
-//! dot are written as `%` and their bytes. Locks become files. Nothing is overwritten: the first thing that is in the
-//! way ends it, and a link is in the way, too.
+//! - All files are created below the target folder: names in the tree contain no slash and are neither `.` nor `..`
+//!   ([`ribbit_state::path`]).
+//! - Control characters, invisible characters, `%`, `\` and a leading dot are percent-encoded.
+//! - Locks become files.
+//! - Nothing is overwritten. The copy stops at the first name that already exists, including symbolic links.
 
 use super::Session;
 use super::look::warn_if_stale;
@@ -30,12 +31,16 @@ pub async fn save(
     if let Some((place, error)) = copy.failed {
         let place = place.display();
         let words = match error.kind() {
-            io::ErrorKind::AlreadyExists => format!("{place}: it exists already, and nothing is overwritten"),
-            _ => format!("{place}: {error}"),
+            io::ErrorKind::AlreadyExists => format!("{place} already exists; choose another folder"),
+            _ => format!("cannot write {place}: {error}"),
         };
         return Err(Failure::new(Exit::Refused, words));
     }
-    output::line(&format!("{}: {} files and folders saved in {}", shown(path), copy.saved, folder.display()));
+    let count = match copy.saved {
+        1 => "1 file or folder".to_string(),
+        saved => format!("{saved} files and folders"),
+    };
+    output::line(&format!("saved {} to {}: {count}", shown(path), folder.display()));
     Ok(())
 }
 
@@ -63,7 +68,7 @@ impl Copy<'_> {
     fn write(&self, place: &Path, entry: &TreeEntry) -> io::Result<()> {
         if entry.path == *self.top {
             fs::create_dir_all(self.folder)?;
-            // The root is the folder itself.
+            // The root becomes the target folder itself.
             if entry.path.is_root() {
                 return Ok(());
             }
@@ -77,7 +82,7 @@ impl Copy<'_> {
     }
 }
 
-/// Where a node goes: the place that is saved keeps its last name.
+/// Returns the local path of a node. The saved path keeps its last name.
 fn place(folder: &Path, top: &TreePath, path: &TreePath) -> PathBuf {
     let above = top.depth().saturating_sub(1);
     path.names().skip(above).fold(folder.to_path_buf(), |place, name| place.join(safe(name)))
@@ -102,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_stay_in_the_folder_and_can_be_read() {
+    fn files_stay_in_the_folder_and_odd_names_are_encoded() {
         let path = |text: &str| text.parse::<TreePath>().unwrap();
         let at = |top: &str, node: &str| place(Path::new("d"), &path(top), &path(node)).display().to_string();
         assert_eq!(at("/", "/a/b"), "d/a/b");

@@ -1,7 +1,7 @@
-//! `watch`: what happens to a place, as it happens.
+//! `watch`: shows changes at a path as they happen.
 //!
-//! It goes on from its index on another member when the one that tells it dies. Where no member knows any more what came
-//! next, it says so, shows how the place is now, and goes on from there.
+//! When the server dies, the watch continues from its log index on another one. When no server has the events after that
+//! index any more, the watch says so, lists the current tree and continues from there.
 
 use super::{Session, look};
 use crate::common::failure::{Exit, Failure};
@@ -15,13 +15,16 @@ use ribbit_state::rows::Kind;
 use ribbit_state::{Consistency, Event, Happening, LogIndex, Owner, Token, TreePath};
 use std::time::Duration;
 
-/// Before somebody is asked again how it is.
+/// Pause between two attempts to read the current tree.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Goes on until it is dropped.
+/// Prints changes until it is dropped.
+///
+/// # Errors
+/// `Refused` (1) when the servers end the subscription; the failure of the first read.
 pub async fn watch(session: &Session, path: &TreePath) -> Result<(), Failure> {
     let at = now(session, path).await?;
-    eprintln!("watching {} from index {} on", shown(path), at.index);
+    eprintln!("watching {} from index {}; press Ctrl-C to stop", shown(path), at.index);
     let mut following = session.namespace.follow(at, path);
     loop {
         match following.next().await {
@@ -29,11 +32,11 @@ pub async fn watch(session: &Session, path: &TreePath) -> Result<(), Failure> {
             News::Event(event) => tell(session, &event).await,
             News::ReadAgain { why, .. } => {
                 let why = match why {
-                    Lapse::Compacted => "the servers have forgotten what happened meanwhile",
-                    Lapse::Behind => "more happened than could be told",
-                    Lapse::OtherHistory => "the servers have another history now",
+                    Lapse::Compacted => "some changes were missed",
+                    Lapse::Behind => "there were too many changes to show",
+                    Lapse::OtherHistory => "the servers were restored from a backup",
                 };
-                eprintln!("{why}: this is how it is now");
+                eprintln!("{why}; this is the current state:");
                 following.resume(show_again(session, path).await);
             }
             News::Ended(denied) => {
@@ -43,14 +46,14 @@ pub async fn watch(session: &Session, path: &TreePath) -> Result<(), Failure> {
     }
 }
 
-/// How it is now, as soon as somebody can tell; and when that was.
+/// Lists the current tree as soon as a server answers, and returns its log position.
 async fn show_again(session: &Session, path: &TreePath) -> Token {
     loop {
-        // In this order: what happens in between is told once more rather than never.
+        // The position is read first: a change between the two reads is shown twice rather than never.
         if let Ok(at) = now(session, path).await {
             match look::ls(session, path, None, false, Consistency::Linearizable).await {
                 Ok(()) => return at,
-                // There may be nothing.
+                // The path may not exist any more.
                 Err(failure) if failure.exit == Exit::Refused => {
                     eprintln!("{failure}");
                     return at;
@@ -70,7 +73,7 @@ async fn tell(session: &Session, event: &Event) {
     let Happening::Tree { nodes, lease } = &event.what else { return };
     let cause = lease.map(|(owner, fact)| format!(" ({})", cause(owner, fact))).unwrap_or_default();
     let taken = nodes.iter().any(|change| matches!(change.what, NodeFact::Acquired { .. }));
-    // A lease may be over by the time that one asks whose it was: then its number has to do.
+    // A lease may have ended before its owner is looked up; the owner's number is shown then.
     let holders = if taken {
         session.namespace.holders(Consistency::Session).await.unwrap_or_default()
     } else {
@@ -79,10 +82,10 @@ async fn tell(session: &Session, event: &Event) {
     for change in nodes {
         let what = match change.what {
             NodeFact::Acquired { fence } => acquired(session, change, fence, &holders).await,
-            NodeFact::Made => "made".to_string(),
+            NodeFact::Made => "created".to_string(),
             NodeFact::Written => "written".to_string(),
             NodeFact::Removed => "removed".to_string(),
-            NodeFact::Pruned => "some of what is below it removed".to_string(),
+            NodeFact::Pruned => "removed in part".to_string(),
         };
         output::line(&format!("{}  {}: {what}{cause}", event.index, shown(&change.path)));
     }
@@ -102,10 +105,10 @@ async fn acquired(session: &Session, change: &NodeChange, fence: LogIndex, holde
 fn cause(owner: Owner, fact: LeaseFact) -> String {
     let who = ribbit_ui::words::holder(owner, None, "");
     match fact {
-        LeaseFact::Began => format!("{who} has come"),
-        LeaseFact::Ended(Ending::Left) => format!("{who} has let go"),
+        LeaseFact::Began => format!("{who} started"),
+        LeaseFact::Ended(Ending::Left) => format!("{who} ended its lease"),
         LeaseFact::Ended(Ending::Missed { silence_ms }) => {
-            format!("{who} was not heard for {silence_ms} ms")
+            format!("{who} sent no heartbeat for {silence_ms} ms")
         }
     }
 }

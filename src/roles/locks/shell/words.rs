@@ -1,24 +1,24 @@
-//! A line as a shell takes it apart: blanks between words, quotes and backslashes for what is inside one.
+//! Quoting rules of the shell: spaces separate words, and quotes and backslashes protect characters inside a word.
 //!
 //! ```text
 //!   write /notes "two words" it\'s 'a\b'   ──▶   write · /notes · two words · it's · a\b
 //! ```
 //!
-//! In double quotes a backslash stands before `"` and `\` only. Nothing is expanded: no variables, no stars.
+//! In double quotes, a backslash escapes only `"` and `\`. There is no expansion of variables or patterns.
 
-/// Where a line stops being one.
+/// Reason why a line is incomplete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unfinished {
     #[error("a quote is not closed")]
     Quote,
-    #[error("nothing follows the backslash")]
+    #[error("the backslash at the end has nothing to escape")]
     Backslash,
 }
 
-/// The words of a line.
+/// Splits a line into words.
 ///
 /// # Errors
-/// It goes on.
+/// [`Unfinished`] when a quote is open or the line ends in a backslash.
 pub fn split(line: &str) -> Result<Vec<String>, Unfinished> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -50,7 +50,7 @@ fn quoted(letters: &mut std::str::Chars<'_>, quote: char, word: &mut String) -> 
     Err(Unfinished::Quote)
 }
 
-/// The word as it may be typed.
+/// Escapes a word so that [`split`] returns it unchanged.
 pub fn escaped(word: &str) -> String {
     let mut typed = String::with_capacity(word.len());
     for letter in word.chars() {
@@ -62,7 +62,7 @@ pub fn escaped(word: &str) -> String {
     typed
 }
 
-/// Where the word that is being typed begins, and what it is so far.
+/// Returns the byte offset of the last word of a line and its unquoted content.
 pub fn last(line: &str) -> (usize, String) {
     let mut begins = None;
     let mut quote: Option<char> = None;
@@ -94,7 +94,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn lines_are_taken_apart_as_shells_do() {
+    fn lines_split_as_in_other_shells() {
         let words = |line: &str| split(line).unwrap().join("·");
         assert_eq!(words(r#" write  /notes "two words" it\'s 'a\b' "#), r"write·/notes·two words·it's·a\b");
         assert_eq!(words(r#"a"b"'c'd "" "x\"y\z""#), r#"abcd··x"y\z"#);
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_word_is_what_is_completed() {
+    fn the_last_word_is_found_for_completion() {
         assert_eq!(last("ls /jo"), (3, "/jo".into()));
         assert_eq!(last("ls "), (3, String::new()));
         assert_eq!(last(r"cat /two\ wo"), (4, "/two wo".into()));
@@ -113,7 +113,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_escaped_is_one_word_again(word in "\\PC{1,20}") {
+        fn an_escaped_word_splits_into_itself(word in "\\PC{1,20}") {
             prop_assert_eq!(split(&escaped(&word)), Ok(vec![word]));
         }
     }
