@@ -2,6 +2,7 @@
 //!
 //! `wire-1.txt` holds a name and the whole frame in hexadecimal. A changed line means that two builds of one wire version no longer
 //! understand each other. A new variant does not compile here until it has a sample (`samples!`).
+//! The frames of a snapshot link are in `src/roles/node/snapshots.rs`.
 
 use super::{HISTORY, TOKEN, compare, hex, path};
 use protobuf::Message as _;

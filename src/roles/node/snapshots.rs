@@ -205,3 +205,72 @@ impl Drop for Turn<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ribbit_db::{Configuration, Position};
+    use ribbit_net::protocol::MemberInfo;
+    use ribbit_state::{ClusterId, HistoryId};
+    use serde::de::DeserializeOwned;
+    use std::path::Path;
+
+    /// A name and a frame in hexadecimal per line. The frames of all other links are in tests/formats.
+    const FRAMES_1: &str = include_str!("snapshot_frames_1.txt");
+
+    /// A line of the golden file; checks that the frame is read back as the same frame.
+    fn line<T: Serialize + DeserializeOwned>(name: &str, value: &T) -> String {
+        let bytes = frame::encode(value);
+        let read: T = smol::block_on(frame::read(&mut bytes.as_slice(), bytes.len())).unwrap();
+        assert!(frame::encode(&read) == bytes, "{name} is read back");
+        format!("{name} {}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    }
+
+    /// Names a part. The match is exhaustive, so that a new variant does not compile before it has a sample below.
+    fn part_line(part: &Part) -> String {
+        let name = match part {
+            Part::Rows(_) => "Part::Rows",
+            Part::End(_) => "Part::End",
+        };
+        line(name, part)
+    }
+
+    fn verdict_line(verdict: &Verdict) -> String {
+        let name = match verdict {
+            Verdict::Go => "Verdict::Go",
+            Verdict::Complete => "Verdict::Complete",
+            Verdict::No(_) => "Verdict::No",
+        };
+        line(name, verdict)
+    }
+
+    #[test]
+    fn snapshot_frames_of_wire_version_1_stay_readable() {
+        let (cluster, history) = (ClusterId(1 << 100), HistoryId(2 << 100));
+        let configuration = Configuration {
+            voters: vec![1, 2, 6],
+            learners: vec![8],
+            auto_leave: true,
+            ..Default::default()
+        };
+        let hello = SnapshotHello {
+            hello: PeerHello { cluster, history, from: MemberInfo::default(), to: 6 },
+            message: vec![1, 2, 3].into(),
+            head: SnapshotHead { applied: Position { index: 300, term: 7 }, configuration },
+        };
+        let parts = [
+            Part::Rows(vec![(vec![5, 0, 1], vec![1, 2])]),
+            Part::End(SnapshotSum { rows: 300, digest: u64::MAX }),
+        ];
+        let verdicts = [Verdict::Go, Verdict::Complete, Verdict::No("no room".into())];
+        let mut made = vec![line("SnapshotHello", &hello)];
+        made.extend(parts.iter().map(part_line));
+        made.extend(verdicts.iter().map(verdict_line));
+        if std::env::var_os("UPDATE_GOLDENFILES").is_some() {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("node/snapshot_frames_1.txt");
+            std::fs::write(path, made.join("\n") + "\n").unwrap();
+            return;
+        }
+        assert_eq!(FRAMES_1.lines().collect::<Vec<_>>(), made, "a changed frame needs another wire version");
+    }
+}
