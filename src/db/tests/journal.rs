@@ -152,13 +152,21 @@ fn older_files_go_as_a_whole_and_the_floor_is_right() {
     assert!(entries_from(&journal.spans(), 6).unwrap().is_empty());
     let before = all(&journal);
     journal.cut(11).unwrap();
-    assert_eq!(files(folder.path()).len(), 2, "the newest segment that is no longer needed is kept for recycling");
+    assert_eq!(
+        files(folder.path()).len(),
+        2,
+        "the newest segment that is no longer needed is kept for recycling"
+    );
     drop(journal);
     // When the log is opened again, that segment is part of it.
     let mut journal = open(folder.path());
     assert_eq!((journal.floor(), all(&journal)), (Position { index: 6, term: 2 }, before));
     journal.cut(100).unwrap();
-    assert_eq!((journal.floor().index, files(folder.path()).len()), (11, 2), "the newest segment is never removed");
+    assert_eq!(
+        (journal.floor().index, files(folder.path()).len()),
+        (11, 2),
+        "the newest segment is never removed"
+    );
     assert!(entries_from(&journal.spans(), 3).unwrap().is_empty());
 }
 

@@ -8,8 +8,8 @@
 //! All callers share one helper type and one prompt type, because each further type would add another copy of the generic
 //! editor to the binary.
 
-use crate::client::session::secret_line::{self, Typed};
 use crate::common::failure::{Exit, Failure};
+use crate::common::secret_input::{self, SecretInput};
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::{CmdKind, Highlighter};
@@ -140,10 +140,10 @@ impl LineEditor {
     /// `Refused` (1) when the terminal cannot be read.
     pub fn ask_secret(&mut self, question: &dyn Before) -> Result<Read, Failure> {
         if self.is_plain() {
-            return match secret_line::ask(question.prompt()) {
-                Ok(Typed::Line(line)) => Ok(Read::Line(line)),
-                Ok(Typed::Interrupted) => Ok(Read::Interrupted),
-                Ok(Typed::End) => Ok(Read::Ended),
+            return match secret_input::ask(question.prompt()) {
+                Ok(SecretInput::Line(line)) => Ok(Read::Line(line)),
+                Ok(SecretInput::Interrupted) => Ok(Read::Interrupted),
+                Ok(SecretInput::End) => Ok(Read::Ended),
                 Err(error) => {
                     Err(Failure::new(Exit::Refused, format!("the password cannot be read: {error}")))
                 }

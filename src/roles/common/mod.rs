@@ -9,7 +9,7 @@
 //! - [`descriptors`]: the limit of open files and sockets
 //! - [`systemd`]: messages from and to the service manager
 //! - [`output`]: standard output; [`log_lines`]: standard error, without blocking
-//! - [`editor`]: an input line of a terminal
+//! - [`editor`]: the line editor of a terminal; [`secret_input`]: password input
 
 pub mod address;
 pub mod address_book;
@@ -26,6 +26,7 @@ pub mod output;
 pub mod panics;
 pub mod ports;
 pub mod process;
+pub mod secret_input;
 pub mod stop;
 pub mod systemd;
 pub mod write_file;

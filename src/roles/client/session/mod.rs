@@ -12,16 +12,13 @@
 //! - [`reads`]: queries
 //! - [`live`]: the live feed
 //! - [`kept`]: the stored session
-//! - [`secret_line`]: password input
 //! - [`stop`]: request errors
 //!
-//! Clones share the connection, not the session. This module prints nothing and does not read from the terminal, except for
-//! [`secret_line`].
+//! Clones share the connection, not the session. This module prints nothing and does not read from the terminal.
 
 pub mod kept;
 pub mod live;
 pub mod reads;
-pub mod secret_line;
 pub mod stop;
 
 use crate::common::failure::{Exit, Failure};

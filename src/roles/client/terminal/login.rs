@@ -2,10 +2,10 @@
 //! runs while a question waits for its answer.
 
 use crate::client::session::Person;
-use crate::client::session::secret_line::{self, Typed};
 use crate::client::session::stop::Stop;
 use crate::common::editor::{LineEditor, Read};
 use crate::common::failure::{Exit, Failure};
+use crate::common::secret_input::{self, SecretInput};
 use ribbit_net::protocol::{NewAccount, Password};
 use ribbit_state::text::{check_email, check_name, check_password, fold_username};
 use ribbit_state::{Code, Denied};
@@ -185,8 +185,8 @@ fn answer(read: Read) -> Result<String, Failure> {
 
 /// Reads the password of a script, which is the first line of standard input.
 fn first_line() -> Result<String, Failure> {
-    match secret_line::ask("") {
-        Ok(Typed::Line(line)) => Ok(line),
+    match secret_input::ask("") {
+        Ok(SecretInput::Line(line)) => Ok(line),
         Ok(_) => Err(not_logged_in()),
         Err(error) => Err(Failure::new(Exit::Refused, format!("the password cannot be read: {error}"))),
     }

@@ -1,8 +1,8 @@
 //! Input of verbs: texts, names and passwords from the terminal or from standard input.
 
 use super::{Halt, usage};
-use crate::client::session::secret_line::{self, Typed};
 use crate::common::failure::{Exit, Failure};
+use crate::common::secret_input::{self, SecretInput};
 use ribbit_net::protocol::Password;
 use ribbit_state::limits::MESSAGE_CHARS_MAX;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
@@ -57,10 +57,12 @@ pub fn line(prompt: &str) -> Result<Option<String>, Halt> {
 /// - `Refused` when the input cannot be read.
 /// - [`Halt::Interrupted`] after Ctrl-C.
 pub fn password(prompt: &str) -> Result<Password, Halt> {
-    match secret_line::ask(prompt).map_err(|error| unreadable(&error))? {
-        Typed::Line(password) => Ok(Password(password)),
-        Typed::Interrupted => Err(Halt::Interrupted),
-        Typed::End => Err(usage("the password is missing; type it, or pass it as a line on standard input")),
+    match secret_input::ask(prompt).map_err(|error| unreadable(&error))? {
+        SecretInput::Line(password) => Ok(Password(password)),
+        SecretInput::Interrupted => Err(Halt::Interrupted),
+        SecretInput::End => {
+            Err(usage("the password is missing; type it, or pass it as a line on standard input"))
+        }
     }
 }
 

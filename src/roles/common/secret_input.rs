@@ -1,7 +1,7 @@
 //! Password input: hidden on a terminal, otherwise the next line of standard input.
 //!
 //! - On a terminal, each key arrives at once and is not echoed. The terminal mode is restored on every return path.
-//! - Ctrl-C arrives as a key, so it cannot end the process in between; the caller gets [`Typed::Interrupted`].
+//! - Ctrl-C arrives as a key, so it cannot end the process in between; the caller gets [`SecretInput::Interrupted`].
 //! - From a file or a pipe, no byte after the line is consumed.
 //!
 //! Passwords are never taken from arguments or the environment, where other processes can see them.
@@ -14,7 +14,7 @@ const LINE_BYTES_MAX: usize = 4_096;
 
 /// Result of a password prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Typed {
+pub enum SecretInput {
     Line(String),
     /// Ctrl-C.
     Interrupted,
@@ -26,7 +26,7 @@ pub enum Typed {
 ///
 /// # Errors
 /// The I/O error of the terminal or file; `InvalidData` when the input is not UTF-8 or longer than [`LINE_BYTES_MAX`].
-pub fn ask(prompt: &str) -> io::Result<Typed> {
+pub fn ask(prompt: &str) -> io::Result<SecretInput> {
     if !isatty(io::stdin()) {
         return read(next_byte, false);
     }
@@ -81,15 +81,15 @@ fn next_byte() -> io::Result<Option<u8>> {
 }
 
 /// Reads a line without its line end. With `keys`, the input comes from a terminal, and control bytes edit the line.
-fn read(mut next: impl FnMut() -> io::Result<Option<u8>>, keys: bool) -> io::Result<Typed> {
+fn read(mut next: impl FnMut() -> io::Result<Option<u8>>, keys: bool) -> io::Result<SecretInput> {
     let mut line = Vec::new();
     loop {
         match next()? {
-            None if line.is_empty() => return Ok(Typed::End),
+            None if line.is_empty() => return Ok(SecretInput::End),
             None | Some(b'\n') => break,
             Some(b'\r') if keys => break,
-            Some(0x03) if keys => return Ok(Typed::Interrupted),
-            Some(0x04) if keys && line.is_empty() => return Ok(Typed::End),
+            Some(0x03) if keys => return Ok(SecretInput::Interrupted),
+            Some(0x04) if keys && line.is_empty() => return Ok(SecretInput::End),
             Some(0x15) if keys => line.clear(),
             Some(0x08 | 0x7f) if keys => erase(&mut line),
             // Other control keys are ignored: they cannot be typed into the password field of the web pages.
@@ -104,7 +104,7 @@ fn read(mut next: impl FnMut() -> io::Result<Option<u8>>, keys: bool) -> io::Res
         line.pop();
     }
     let no_text = |_| io::Error::new(io::ErrorKind::InvalidData, "that is not text");
-    String::from_utf8(line).map(Typed::Line).map_err(no_text)
+    String::from_utf8(line).map(SecretInput::Line).map_err(no_text)
 }
 
 /// Removes the last UTF-8 character.
@@ -120,22 +120,22 @@ fn erase(line: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    fn typed(bytes: &[u8], keys: bool) -> io::Result<Typed> {
+    fn typed(bytes: &[u8], keys: bool) -> io::Result<SecretInput> {
         let mut bytes = bytes.iter().copied();
         read(|| Ok(bytes.next()), keys)
     }
 
     #[test]
     fn control_keys_edit_on_a_terminal_only() {
-        let line = |text: &str| Typed::Line(text.to_string());
+        let line = |text: &str| SecretInput::Line(text.to_string());
         assert_eq!(typed("gr\u{fc}\x7f\x7f\x7f\x7fab\u{fc}\x08c\r".as_bytes(), true).unwrap(), line("abc"));
         assert_eq!(typed(b"wrong\x15right\x1b\n", true).unwrap(), line("right"));
-        assert_eq!(typed(b"half\x03", true).unwrap(), Typed::Interrupted);
-        assert_eq!(typed(b"\x04", true).unwrap(), Typed::End);
+        assert_eq!(typed(b"half\x03", true).unwrap(), SecretInput::Interrupted);
+        assert_eq!(typed(b"\x04", true).unwrap(), SecretInput::End);
         assert_eq!(typed(b"a\x04b\n", true).unwrap(), line("ab"));
         assert_eq!(typed(b"a\x7f\x03b\r\nnext", false).unwrap(), line("a\x7f\x03b"));
         assert_eq!(typed(b"no end", false).unwrap(), line("no end"));
-        assert_eq!(typed(b"", false).unwrap(), Typed::End);
+        assert_eq!(typed(b"", false).unwrap(), SecretInput::End);
         assert_eq!(typed(b"\n", false).unwrap(), line(""));
         assert!(typed(b"\xff\n", false).is_err());
         assert!(typed(&[b'a'; LINE_BYTES_MAX + 1], false).is_err());
