@@ -30,10 +30,10 @@ use super::limits::{
     FLOATING_RENEW_MAX,
 };
 use crate::common::failure::{Exit, Failure};
+use crate::common::machine::host_name;
 use crate::common::options::FloatingOptions;
 use crate::locks::lease::{Lease, Pace};
 use crate::locks::namespace::{Namespace, floating_path};
-use crate::node::host_name;
 use ribbit_net::keys::Keys;
 use ribbit_net::lan::address::{self, Put};
 use ribbit_net::lan::arp::{Ether, Mac, mac_words};

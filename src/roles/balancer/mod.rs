@@ -36,7 +36,7 @@ use crate::common::network::Network;
 use crate::common::options::BalancerOptions;
 use crate::common::process;
 use crate::common::systemd::{notify, sockets};
-use crate::node::number_for_tests;
+use crate::common::test_hooks;
 use async_net::{TcpListener, TcpStream};
 use board::{Board, Pick};
 use even::{Evening, Load};
@@ -73,7 +73,7 @@ const TEST_EVEN_STEPS: &str = "RIBBIT_TEST_EVEN_STEPS";
 /// - `Refused` when the port is in use or the address is not available yet
 /// - `Configuration` when the address cannot be used, or the capabilities for the floating address are missing
 pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-    let even_steps = number_for_tests(TEST_EVEN_STEPS)?.unwrap_or(EVEN_STEPS);
+    let even_steps = test_hooks::number(TEST_EVEN_STEPS)?.unwrap_or(EVEN_STEPS);
     if options.floating.is_some() {
         floating::allowed()?;
     }

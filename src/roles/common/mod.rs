@@ -6,6 +6,8 @@
 //! - [`address_book`]: addresses at which members were last reached; [`known`]: keys of servers, as first seen
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
 //! - [`stop`]: signals that end a process; [`panics`]: a panic ends its process; [`process`]: age and resources of this process
+//! - [`machine`]: host name, boot id and load; [`disk_space`]: free and allocated bytes; [`random`]: random numbers
+//! - [`test_hooks`]: numbers that tests replace
 //! - [`descriptors`]: the limit of open files and sockets
 //! - [`systemd`]: messages from and to the service manager
 //! - [`output`]: standard output; [`log_lines`]: standard error, without blocking
@@ -15,11 +17,13 @@ pub mod address;
 pub mod address_book;
 pub mod cluster_file;
 pub mod descriptors;
+pub mod disk_space;
 pub mod editor;
 pub mod env_file;
 pub mod failure;
 pub mod known;
 pub mod log_lines;
+pub mod machine;
 pub mod network;
 pub mod options;
 pub mod output;
@@ -27,6 +31,8 @@ pub mod panics;
 pub mod ports;
 pub mod process;
 pub mod secret_input;
+pub mod random;
 pub mod stop;
 pub mod systemd;
+pub mod test_hooks;
 pub mod write_file;

@@ -13,8 +13,8 @@
 //!   lease are prevented by the fencing token, not by this module.
 
 use crate::common::failure::{Exit, Failure};
+use crate::common::machine::host_name;
 use crate::locks::namespace::Namespace;
-use crate::node::host_name;
 use event_listener::Event;
 use ribbit_net::client::Client;
 use ribbit_net::protocol::{Answer, Ask};

@@ -7,7 +7,7 @@
 
 use super::Node;
 use super::passwords::Busy;
-use super::service::{Asking, broken};
+use super::request::{RequestContext, broken};
 use ribbit_db::DbError;
 use ribbit_net::protocol::{Answer, NewAccount, Password, Why};
 use ribbit_net::secret::new_request_id;
@@ -21,7 +21,7 @@ use ribbit_state::{
 use smol::future::FutureExt;
 use std::time::{Duration, Instant};
 
-impl Asking<'_> {
+impl RequestContext<'_> {
     /// Creates an account: checks the form and the rate limit, hashes the password, submits the command.
     pub(super) async fn create_account(&self, id: RequestId, born: LogIndex, form: NewAccount) -> Answer {
         let checked = text::check_name(&form.name)

@@ -14,28 +14,20 @@
 //! deleted rows but rarely returns it to the file system, so deleting makes room inside the file only.
 
 use super::Node;
+use crate::common::disk_space::{allocated_bytes, free_bytes};
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::NodeOptions;
-use ribbit_db::DbError;
 use ribbit_net::health::no_room;
 use ribbit_net::protocol::StoreStatus;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-
-/// Free space on the store's file system below which the disk counts as full, independent of the quota.
-pub const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Interval between two measurements while writes are applied.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
 
 /// Maximum interval between two measurements: other programs may fill the disk while no writes are applied.
 const MEASURE_AT_LEAST_EVERY: Duration = Duration::from_secs(10);
-
-/// Unit of `st_blocks`.
-const BLOCK_BYTES: u64 = 512;
 
 /// Quota and last measurement of the disk under one member's store.
 #[derive(Debug)]
@@ -78,7 +70,7 @@ impl Disk {
     }
 
     fn measure(&self) -> StoreStatus {
-        let bytes = taken(&self.folder);
+        let bytes = allocated_bytes(&self.folder);
         let free_bytes = free_bytes(&self.folder);
         let full = bytes >= self.quota_bytes || free_bytes < self.reserve_bytes;
         StoreStatus { bytes, quota_bytes: self.quota_bytes, free_bytes, full, scrubbed_s: None }
@@ -100,23 +92,6 @@ pub(super) async fn watch(node: Arc<Node>) {
     }
 }
 
-/// Returns the free bytes on the file system of this folder. A file system that does not report them counts as not full.
-pub fn free_bytes(folder: &Path) -> u64 {
-    rustix::fs::statvfs(folder).map_or(u64::MAX, |it| it.f_bavail * it.f_frsize)
-}
-
-/// Returns the bytes that the file system has allocated to the files of this folder and its subfolders.
-pub fn taken(folder: &Path) -> u64 {
-    let Ok(entries) = fs::read_dir(folder) else { return 0 };
-    let of = |entry: fs::DirEntry| match entry.metadata() {
-        // A store that was moved aside.
-        Ok(it) if it.is_dir() => taken(&entry.path()),
-        Ok(it) => it.blocks() * BLOCK_BYTES,
-        Err(_) => 0,
-    };
-    entries.flatten().map(of).sum()
-}
-
 /// Returns the failure of a member whose disk is full, missing or failing. All writes that it acknowledged are on its disk or
 /// on a majority of the other members' disks.
 pub fn failed(options: &NodeOptions, why: &str) -> Failure {
@@ -136,16 +111,6 @@ pub fn refuses(own: bool, leader: bool, full_voters: usize, voters: usize) -> bo
     voters > 0 && (own || no_room(leader, full_voters, voters))
 }
 
-/// Returns the failure for the store in `folder`, which a build of another format wrote.
-pub fn other_format(folder: &Path, error: &DbError) -> Failure {
-    let text = format!(
-        "cannot use the store in {}: {error}; nothing in it was changed, and `ribbit client export` and `ribbit backup` \
-         of the version that wrote it still work",
-        folder.display()
-    );
-    Failure::new(Exit::Configuration, text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::service::tests::backend;
@@ -154,6 +119,7 @@ mod tests {
     use ribbit_net::listener::{Asker, Node as _};
     use ribbit_net::protocol::{Answer, Ask};
     use ribbit_state::{Command, Request, RequestId, TokenHash};
+    use std::fs;
     use std::net::Ipv4Addr;
 
     #[test]

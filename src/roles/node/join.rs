@@ -12,9 +12,10 @@ use super::seeds::{self, Seeds};
 use super::{Node, lost};
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::NodeOptions;
+use crate::common::random::random_history;
 use ribbit_db::{Configuration, Identity, Store};
 use ribbit_net::client::{ask_once, ask_status};
-use ribbit_net::frame::{FrameError, Plane};
+use ribbit_net::frame::Plane;
 use ribbit_net::protocol::{Answer, Ask};
 use ribbit_net::secret::new_request_id;
 use ribbit_state::command::NewMember;
@@ -90,7 +91,7 @@ pub async fn found(options: &NodeOptions, store: &mut Store) -> Result<(), Failu
             return Err(Failure::new(Exit::Refused, text));
         }
     }
-    let history = super::random_history();
+    let history = random_history();
     log::info!("founding history {history} of cluster {}", options.cluster);
     let alone = Configuration { voters: vec![1], ..Configuration::default() };
     identify(options, store, 1, history, Some(&alone))
@@ -146,7 +147,7 @@ async fn join(
                     return Err(refused(node, address, denied));
                 }
                 Ok(_) => {}
-                Err(error) => not_answered(address, &error),
+                Err(error) => seeds::not_answered(address, &error),
             }
         }
         if !told && pause == PAUSE_MAX {
@@ -156,14 +157,6 @@ async fn join(
         seeds::ask_around(node).await;
         smol::Timer::after(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
-    }
-}
-
-/// Logs a failed query. A peer of another cluster is worth a warning: one of the two machines has the wrong cluster file.
-pub fn not_answered(address: &str, error: &FrameError) {
-    match error.is_stranger() {
-        true => log::warn!("{address}: {error}"),
-        false => log::debug!("{address}: {error}"),
     }
 }
 

@@ -131,7 +131,7 @@ pub async fn leave(node: &Arc<Node>) -> Result<(), Failure> {
                     return Err(Failure::new(Exit::Configuration, text));
                 }
                 Ok(_) => {}
-                Err(error) => super::join::not_answered(address, &error),
+                Err(error) => seeds::not_answered(address, &error),
             }
         }
         if said.is_none_or(|at| at.elapsed() > SAY_EVERY) && started.elapsed() > ASK_DEADLINE {

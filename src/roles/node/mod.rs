@@ -1,6 +1,6 @@
 //! A cluster member: the process behind the `backend` and `coordinator` subcommands.
 //!
-//! This file wires the store, the replica, the links to the other members and the listener together.
+//! This file defines the state that all parts of a node share.
 //!
 //! ```text
 //!   open store ─▶ listen (READY) ─▶ found or join a cluster ─▶ replica + links ─▶ serve until told to stop
@@ -10,6 +10,8 @@
 //! still waits to join answers `NodeStatus`, and `Unavailable` to clients.
 //!
 //! Start, membership and shutdown:
+//! - [`run`]: wires the store, the replica, the links to the other members and the listener together
+//! - [`open`]: opens and checks the store
 //! - [`join`]: founding a cluster or joining one
 //! - [`lost`]: store loss: a member whose store is damaged or outdated leaves and joins again as a new member
 //! - [`twin`]: duplicate-id check: refuses to start a second server with the same role and number
@@ -19,14 +21,14 @@
 //!
 //! Between members:
 //! - [`roster`]: the member list
-//! - [`peers`]: one ordered link to each other member
+//! - [`peers`]: one ordered link to each other member; [`hello`]: the handshake of members
 //! - [`snapshots`]: full state transfer over a link of its own
 //! - [`coordination`]: heartbeats, leases and one master per region
 //! - [`agreement`]: digest comparison: stops a member whose state differs from the majority's
 //! - [`chores`]: background commands that the leader proposes
 //!
 //! Requests:
-//! - [`service`]: entry point for all requests
+//! - [`service`]: entry point for all requests; [`request`]: context of one request
 //! - [`reading`]: consistency levels of queries
 //! - [`credentials`]: requests that carry a password; [`passwords`]: the hashing threads
 //! - [`tokens`]: session tokens as stored
@@ -46,15 +48,19 @@ mod credentials;
 pub mod disk;
 #[cfg(test)]
 mod every_ask;
+mod hello;
 mod join;
 mod limits;
 mod lost;
+mod open;
 mod pages;
 mod passwords;
 mod peers;
 mod pins;
 mod reading;
+mod request;
 mod roster;
+mod run;
 mod scrub;
 mod seeds;
 mod service;
@@ -65,50 +71,35 @@ mod tokens;
 mod twin;
 mod whereabouts;
 
-use crate::common::failure::{Exit, Failure};
+use crate::common::machine::load_hundredths;
 use crate::common::network::Network;
 use crate::common::options::NodeOptions;
-use crate::common::panics;
-use crate::common::systemd::{notify, sockets};
 use agreement::Agreement;
-use async_net::TcpListener;
 use coordination::Coordination;
 use disk::Disk;
 use limits::Limits;
 use passwords::Passwords;
 use pins::Pins;
-use ribbit_db::{self, DbError, FileDisk, Identity, Store};
-use ribbit_net::limits::SUBSCRIBERS_MAX;
-use ribbit_net::listener::{self, Gate};
+use ribbit_db::Identity;
+use ribbit_net::listener::Gate;
 use ribbit_net::peer::StoreNews;
 use ribbit_net::protocol::{MemberInfo, StoreStatus};
-use ribbit_net::tasks;
-use ribbit_replica::limits::TICK_MS;
-use ribbit_replica::{Core, CoreOptions, Failing, Replica, Writer};
-use ribbit_state::limits::{ADDRESS_BYTES_MAX, RULES_LEVEL};
-use ribbit_state::{HistoryId, RaftId};
+use ribbit_replica::{Failing, Replica};
+use ribbit_state::RaftId;
+use ribbit_state::limits::RULES_LEVEL;
 use roster::Peers;
 use seeds::Seeds;
-use service::Service;
-use smol::future::FutureExt;
 use smol::lock::Semaphore;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use supervised::Pulse;
 use whereabouts::Whereabouts;
 
-/// Time that a starting process waits for the store's lock: on a restart the old process may still hold it.
-const STORE_WAIT: Duration = Duration::from_secs(2);
-
-/// Time limit of the leadership transfer at shutdown.
-const FAREWELL: Duration = Duration::from_millis(150);
-
-/// Time limit of the last checkpoint at shutdown. Rows that it does not write are replayed from the log at the next start.
-const LAST_WRITES: Duration = Duration::from_secs(2);
+pub use run::run;
 
 /// State shared by all parts of a running node.
-pub(crate) struct Node {
+struct Node {
     pub options: NodeOptions,
     pub whereabouts: Whereabouts,
     pub seeds: Seeds,
@@ -129,14 +120,14 @@ pub(crate) struct Node {
     /// Permits for open subscriptions, `SUBSCRIBERS_MAX` in all.
     pub subscribers: Semaphore,
     pub pins: Arc<Pins>,
-    /// Test hook: the peer whose direct heartbeats this node ignores, see [`TEST_DEAF`].
+    /// Test hook: the peer whose direct heartbeats this node ignores, see `run`.
     pub deaf_to: Option<RaftId>,
     /// Set once this node belongs to a cluster.
     pub member: OnceLock<Member>,
 }
 
 /// State of a node that belongs to a cluster.
-pub(crate) struct Member {
+struct Member {
     pub identity: Identity,
     pub replica: Replica,
     pub peers: Arc<Peers>,
@@ -213,383 +204,7 @@ impl Node {
     }
 }
 
-/// Runs a backend or a coordinator until `stop`.
-///
-/// # Errors
-/// - `Refused` when the address is taken, the store is damaged or marked as lost, or a thread cannot be started
-/// - `Configuration` when the store belongs to another server or a newer version, the cluster refuses or has removed this
-///   member, its number is in use, or its state differs from the majority's
-/// - `Disk` when the disk is full or fails
-pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-    let name = options.name();
-    let marking = options.clone();
-    panics::on_damage(move |why| lost_store(&marking, why));
-    if options.found_only {
-        return found_only(&options).await;
-    }
-    let listener = match sockets::inherited()? {
-        Some(listener) => listener,
-        None => listen(&options.listen, &name).await?,
-    };
-    let bound = listener.local_addr().map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
-    let whereabouts = Whereabouts::new(&options, bound);
-    let trusted = options.trusted_proxies.clone();
-    let gate = Gate::counting(move |address| Network::crowded(&trusted, address));
-    let (failed, failure) = smol::channel::bounded(1);
-    let node = Arc::new(Node {
-        whereabouts,
-        seeds: Seeds::new(&options),
-        pulse: Pulse::default(),
-        machine: machine_id(),
-        // Truncated so that it fits the other members' bound in bytes, with four bytes per character at most.
-        host: host_name().chars().take(ADDRESS_BYTES_MAX / 4).collect(),
-        incarnation: random_u64().max(1),
-        gate: gate.clone(),
-        passwords: passwords::start()?,
-        limits: Limits::new(options.posts_per_minute),
-        failed: failed.clone(),
-        subscribers: Semaphore::new(SUBSCRIBERS_MAX),
-        pins: Pins::pausing(number_for_tests(TEST_PIN_STEP_MS)?.map(Duration::from_millis)),
-        deaf_to: number_for_tests(TEST_DEAF)?,
-        member: OnceLock::new(),
-        disk: Disk::new(
-            options.store_dir(),
-            options.disk_quota_bytes,
-            number_for_tests(TEST_DISK_RESERVE)?.unwrap_or(disk::RESERVE_BYTES),
-        ),
-        options,
-    });
-    let service = Arc::new(Service { node: node.clone() });
-    let serving = tasks::spawn(listener::serve(listener, service, gate.clone(), node.options.keys.clone()));
-    log::info!("listening on {bound}, store {}", node.options.store_dir().display());
-
-    let living = async {
-        let starting = notify::starting(&format!("{name} is opening its store"));
-        let store = trusted_store(&node).await?;
-        drop(starting);
-        let _supervised = supervised::ready(&node).await?;
-        node.whereabouts.settle(&node.options.coordinators).await;
-        let chores = become_member(&node, store, failed).await?;
-        smol::future::zip(chores, node.pulse.beat()).await;
-        Ok(())
-    };
-    let failing = async {
-        match failure.recv().await {
-            Ok(Failing::Broken(why)) => Err(Failure::new(Exit::Refused, format!("{name}: {why}"))),
-            Ok(Failing::Disk(why)) => Err(disk::failed(&node.options, &why)),
-            Ok(Failing::Lost(why)) => Err(lost_store(&node.options, &why)),
-            Ok(Failing::Differs(why)) => Err(agreement::halt(&node.options, &why)),
-            Ok(Failing::TooNew(why)) => Err(too_new(&node.options, &why)),
-            Ok(Failing::Removed(why)) => Err(removed(&node.options, &why)),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    let stopping = async {
-        stop.await;
-        Ok(())
-    };
-    // Not dropped before the shutdown below: this future owns the links, over which leadership is transferred.
-    let mut living = std::pin::pin!(living);
-    let looking = async {
-        whereabouts::watch(&node).await;
-        Ok(())
-    };
-    let ended = living.as_mut().or(failing).or(stopping).or(looking).await;
-    if ended.is_ok() {
-        log::info!("stopping");
-        coordination::leave(&node).await;
-        say_farewell(&node).await;
-    }
-    gate.close();
-    serving.cancel().await;
-    if let Some(member) = node.member.get() {
-        member.replica.stop();
-        let late = async {
-            smol::Timer::after(LAST_WRITES).await;
-        };
-        member.replica.ended().or(late).await;
-    }
-    ended
-}
-
-/// Founds a cluster in an unused store and returns without serving it (`--found-only`).
-async fn found_only(options: &NodeOptions) -> Result<(), Failure> {
-    let mut store = open_store(options).await?;
-    let Some(identity) = store.identity() else { return join::found(options, &mut store).await };
-    check_identity(identity, options)?;
-    log::info!("nothing to found: {} already belongs to history {}", options.name(), identity.history);
-    Ok(())
-}
-
-/// Transfers leadership before the process ends, so that the cluster needs no election.
-async fn say_farewell(node: &Node) {
-    let Some(member) = node.member.get() else { return };
-    if !member.replica.status().leads {
-        return;
-    }
-    member.replica.step_aside();
-    let handed_over = async {
-        while member.replica.status().leads {
-            member.replica.progressed().await;
-        }
-    };
-    let late = async {
-        smol::Timer::after(FAREWELL).await;
-    };
-    handed_over.or(late).await;
-}
-
-/// Marks the store as lost, so that the next start joins as a new member. Returns the failure to end with.
-fn lost_store(options: &NodeOptions, why: &str) -> Failure {
-    let folder = options.store_dir();
-    let text = match lost::mark(&folder, lost::LOST, why) {
-        Ok(()) => format!(
-            "{}: {why}. Start it again: it then leaves the cluster, moves {} aside and joins as a new member",
-            options.name(),
-            folder.display()
-        ),
-        Err(error) => {
-            format!("{}: {why}. {} could not be marked as lost: {error}", options.name(), folder.display())
-        }
-    };
-    Failure::new(Exit::Refused, text)
-}
-
-/// Returns the failure of a member that was removed from the cluster. It does not join again by itself, because an
-/// operator removed it on purpose.
-fn removed(options: &NodeOptions, why: &str) -> Failure {
-    let text = format!(
-        "{}: {why}. To join again as a new member, delete {} and start it",
-        options.name(),
-        options.store_dir().display()
-    );
-    Failure::new(Exit::Configuration, text)
-}
-
-/// Returns the failure for a store of a newer version. The store is intact, but this version must not run on it.
-fn too_new(options: &NodeOptions, why: &str) -> Failure {
-    let text =
-        format!("{}: cannot use the store in {}: {why}", options.name(), options.store_dir().display());
-    Failure::new(Exit::Configuration, text)
-}
-
-/// Opens the store. If it is marked as lost, first waits until the cluster has removed the old member, and moves the old
-/// store aside.
-async fn trusted_store(node: &Arc<Node>) -> Result<Store, Failure> {
-    let options = &node.options;
-    let folder = options.store_dir();
-    if let Some(failure) = agreement::halted_before(options) {
-        return Err(failure);
-    }
-    if let Some(why) = lost::marked(&folder, lost::LOST) {
-        log::warn!("not using the store in {}: {why}", folder.display());
-        lost::leave(node).await?;
-        lost::set_aside(&folder)
-            .map_err(|error| Failure::new(Exit::Refused, format!("{}: {error}", folder.display())))?;
-        log::warn!("moved the old store aside in {}", folder.display());
-    }
-    let store = open_store(options).await?;
-    node.disk.look();
-    if let Some(identity) = store.identity() {
-        check_identity(identity, options)?;
-        twin::refuse_copy(node, &store).await?;
-    }
-    Ok(store)
-}
-
-async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
-    let folder = options.store_dir();
-    let started = Instant::now();
-    loop {
-        let level = number_for_tests(TEST_RULES_LEVEL)?.and_then(|level| u32::try_from(level).ok());
-        let open = |disk| Store::open_at_level(disk, level.unwrap_or(RULES_LEVEL));
-        match FileDisk::new(&folder).and_then(open) {
-            Ok(mut store) => {
-                if let Some(entries) = number_for_tests(TEST_LOG_KEEP)? {
-                    store.set_log_keep_entries(entries);
-                }
-                return Ok(store);
-            }
-            // Retrying does not help: a sector that is unreadable at open stays unreadable.
-            Err(error) if error.is_damage() || error.is_unreadable() => {
-                return Err(lost_store(options, &error.to_string()));
-            }
-            Err(DbError::InUse(_)) if started.elapsed() < STORE_WAIT => {
-                smol::Timer::after(Duration::from_millis(50)).await;
-            }
-            Err(error @ DbError::Format(_)) => return Err(disk::other_format(&folder, &error)),
-            Err(error @ DbError::InUse(_)) => {
-                let text = format!("{error}: is {} running already?", options.name());
-                return Err(Failure::new(Exit::Configuration, text));
-            }
-            Err(error) => {
-                return Err(match Failing::from(error) {
-                    Failing::Disk(why) => disk::failed(options, &why),
-                    Failing::TooNew(why) => too_new(options, &why),
-                    other => Failure::new(Exit::Refused, format!("{}: {other:?}", folder.display())),
-                });
-            }
-        }
-    }
-}
-
-/// Test hook: number of log entries to keep, so small that a short absence requires a snapshot.
-const TEST_LOG_KEEP: &str = "RIBBIT_TEST_LOG_KEEP";
-/// Test hook: Raft id of the member whose direct heartbeats are ignored, as if its own link were cut.
-const TEST_DEAF: &str = "RIBBIT_TEST_DEAF";
-/// Test hook: pause between two scrub steps, in milliseconds.
-const TEST_SCRUB_MS: &str = "RIBBIT_TEST_SCRUB_MS";
-/// Test hook: pause before each step of reading a pin, in milliseconds.
-const TEST_PIN_STEP_MS: &str = "RIBBIT_TEST_PIN_STEP_MS";
-/// Test hook: highest rules level that a store may have, as if this version were an older one.
-const TEST_RULES_LEVEL: &str = "RIBBIT_TEST_RULES_LEVEL";
-/// Test hook: bytes that have to be free on the disk.
-const TEST_DISK_RESERVE: &str = "RIBBIT_TEST_DISK_RESERVE";
-
-/// Returns the value of a test hook's environment variable, or `None` if it is not set.
-///
-/// # Errors
-/// `Configuration` when the value is not a number.
-pub(crate) fn number_for_tests(name: &str) -> Result<Option<u64>, Failure> {
-    let Some(value) = std::env::var_os(name) else { return Ok(None) };
-    match value.to_str().and_then(|text| text.parse().ok()) {
-        Some(number) => Ok(Some(number)),
-        None => Err(Failure::new(Exit::Configuration, format!("{name} is not a number"))),
-    }
-}
-
-/// Checks that the store belongs to this cluster and to this server.
-///
-/// # Errors
-/// `Configuration` when it does not.
-fn check_identity(identity: &Identity, options: &NodeOptions) -> Result<(), Failure> {
-    if identity.cluster != options.cluster {
-        let text = format!(
-            "the store in {} belongs to cluster {}, but the cluster file names {}",
-            options.store_dir().display(),
-            identity.cluster,
-            options.cluster
-        );
-        return Err(Failure::new(Exit::Configuration, text));
-    }
-    if identity.who() != options.who() {
-        let text = format!(
-            "the store in {} belongs to {}, not to {}",
-            options.store_dir().display(),
-            identity.name(),
-            options.name()
-        );
-        return Err(Failure::new(Exit::Configuration, text));
-    }
-    Ok(())
-}
-
-async fn listen(address: &str, name: &str) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| {
-        let text =
-            format!("{name} cannot listen on {address}: {error}; choose another address with --listen");
-        Failure::new(Exit::Refused, text)
-    })
-}
-
-/// Returns the machine's boot id, which is the same for all processes on one machine.
-fn machine_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .map_or(String::new(), |id| id.trim().to_string())
-}
-
-/// Founds or joins a cluster if the store is empty, then starts the replica and the links. Returns the background work of
-/// the member, a future that ends only with the process.
-async fn become_member(
-    node: &Arc<Node>,
-    mut store: Store,
-    failed: smol::channel::Sender<Failing>,
-) -> Result<impl Future<Output = ()> + use<>, Failure> {
-    let founding = join::belong(node, &mut store).await?;
-    let broken = |error: DbError| Failure::new(Exit::Refused, error.to_string());
-    let loaded = store.loaded().map_err(broken)?;
-    let Some(identity) = loaded.identity.clone() else {
-        return Err(Failure::new(Exit::Refused, "the store has no identity after joining".to_string()));
-    };
-    log::info!(
-        "{} is member {} of history {}, applied {}, log up to {}",
-        node.options.name(),
-        identity.raft_id,
-        identity.history,
-        loaded.applied.index,
-        loaded.last.index
-    );
-    let alone = loaded.configuration.voters == [identity.raft_id];
-    let options = CoreOptions {
-        me: identity.raft_id,
-        role: identity.role,
-        seed: random_u64(),
-        campaign: alone,
-        evict_ticks: ticks_of(node.options.evict_after),
-    };
-    let reader = store.reader();
-    let disk = store.disk();
-    let writer = Writer::new(store);
-    let members = writer.members().map_err(broken)?;
-    let core = Core::new(options, reader, &loaded, members)
-        .map_err(|error| Failure::new(Exit::Refused, format!("the log cannot be used: {error}")))?;
-    let peers = Peers::new(&identity);
-    let (transport, wanted) = peers::transport(&peers);
-    let (replica, raft) = Replica::start(core, writer, transport, failed)
-        .map_err(|error| Failure::new(Exit::Refused, format!("no thread for the store: {error}")))?;
-    tasks::spawn(raft).detach();
-    let (agreement, scrubbed) = (Agreement::default(), Mutex::default());
-    let coordination = Coordination::default();
-    let member = Member { identity, replica, peers, agreement, scrubbed, disk, coordination };
-    assert!(node.member.set(member).is_ok(), "a node becomes a member once");
-    let links = peers::run(node.clone(), wanted);
-    let chores = chores::run(node.clone(), founding);
-    let coordinating = coordination::run(node.clone());
-    let comparing = agreement::watch(node.clone());
-    let measuring = disk::watch(node.clone());
-    let pause = number_for_tests(TEST_SCRUB_MS)?.map_or(scrub::PAUSE, Duration::from_millis);
-    let scrubbing = scrub::run(node.clone(), pause);
-    Ok(async move {
-        let work =
-            smol::future::zip(smol::future::zip(links, chores), smol::future::zip(measuring, coordinating));
-        smol::future::zip(work, smol::future::zip(comparing, scrubbing)).await;
-    })
-}
-
-/// Returns the machine's host name, or an empty string if it has none.
-pub(crate) fn host_name() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_string()
-}
-
-/// Returns the load average of the last minute, in hundredths.
-fn load_hundredths() -> u32 {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    // "0.52 0.58 …"
-    let load = text.split(' ').next().unwrap_or_default();
-    load.replace('.', "").parse().unwrap_or_default()
-}
-
-fn ticks_of(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX) / TICK_MS
-}
-
-pub(crate) fn random_u64() -> u64 {
-    let mut bytes = [0; 8];
-    fill_random(&mut bytes);
-    u64::from_le_bytes(bytes)
-}
-
-pub(crate) fn random_history() -> HistoryId {
-    let mut bytes = [0; 16];
-    fill_random(&mut bytes);
-    HistoryId(u128::from_le_bytes(bytes))
-}
-
-fn fill_random(bytes: &mut [u8]) {
-    getrandom::fill(bytes).expect("the kernel has random bytes");
-}
-
 /// Returns the name of a member for logs, or its Raft id if its name is not known.
-pub(crate) fn describe(id: RaftId, info: Option<&MemberInfo>) -> String {
+fn describe(id: RaftId, info: Option<&MemberInfo>) -> String {
     info.map_or_else(|| format!("member {id}"), MemberInfo::name)
 }

@@ -7,8 +7,8 @@
 //! A hash contains its own cost parameters, so [`TODAY`] may be raised: the next log-in finds that the stored hash is
 //! weaker and replaces it (`credentials`).
 
-use super::number_for_tests;
 use crate::common::failure::{Exit, Failure};
+use crate::common::test_hooks;
 use argon2::password_hash::{Output, ParamsString, PasswordHash, Salt, SaltString};
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use ribbit_state::limits::PASSWORD_CHARS_MAX;
@@ -65,9 +65,9 @@ const TEST_IDLE_MS: &str = "RIBBIT_TEST_PASSWORD_IDLE_MS";
 /// # Errors
 /// `Refused` when a thread cannot be started, `Configuration` when a test hook's value is not a number.
 pub fn start() -> Result<Passwords, Failure> {
-    let passes = number_for_tests(TEST_PASSES)?.and_then(|passes| u32::try_from(passes).ok());
+    let passes = test_hooks::number(TEST_PASSES)?.and_then(|passes| u32::try_from(passes).ok());
     let cost = Cost { passes: passes.unwrap_or(TODAY.passes), ..TODAY };
-    let idle_max = number_for_tests(TEST_IDLE_MS)?.map_or(IDLE_MAX, Duration::from_millis);
+    let idle_max = test_hooks::number(TEST_IDLE_MS)?.map_or(IDLE_MAX, Duration::from_millis);
     Passwords::start(cost, idle_max)
         .map_err(|error| Failure::new(Exit::Refused, format!("cannot start a thread for passwords: {error}")))
 }

@@ -12,6 +12,7 @@
 //! - Addresses are hints. They come from the replicated state, from the peers' own hellos, and from status queries to the
 //!   addresses that this node was started with.
 
+use super::hello::{self, HelloRefusal};
 use super::roster::{Peers, Roster};
 use super::{Node, coordination, describe};
 use ribbit_net::channel::{Channel, Writer};
@@ -207,7 +208,7 @@ async fn link(node: Arc<Node>, to: RaftId, frames: Receiver<Vec<u8>>) {
                     log::info!("the link to {} ended: {ended}", describe(to, member.peers.info(to).as_ref()));
                     pause = REDIAL_MIN;
                 }
-                Err(error) => super::join::not_answered(&address, &error),
+                Err(error) => super::seeds::not_answered(&address, &error),
             }
         }
         // Queued messages are outdated by now. The engine sends what is needed again.
@@ -215,12 +216,6 @@ async fn link(node: Arc<Node>, to: RaftId, frames: Receiver<Vec<u8>>) {
         smol::Timer::after(pause).await;
         pause = (pause * 2).min(REDIAL_MAX);
     }
-}
-
-fn hello(node: &Node, to: RaftId) -> Option<PeerHello> {
-    let member = node.member.get()?;
-    let (cluster, history) = (member.identity.cluster, member.identity.history);
-    Some(PeerHello { cluster, history, from: node.info(), to })
 }
 
 /// Connects to a member and exchanges hellos. Ends the process if the peer knows that this member was removed, or that it
@@ -232,7 +227,7 @@ async fn dial(node: &Arc<Node>, to: RaftId, address: &str) -> Result<Writer, Fra
     let channel = handshake::connect(address, Plane::Peer, &node.options.keys).await?;
     let Channel { mut reader, mut writer } = channel;
     socket::give_up_after(writer.socket(), LINK_UNHEARD_MAX)?;
-    let (Some(hello), Some(member)) = (hello(node, to), node.member.get()) else {
+    let (Some(hello), Some(member)) = (hello::to(node, to), node.member.get()) else {
         return Err(FrameError::Closed);
     };
     frame::write(&mut writer, &hello).await?;
@@ -355,13 +350,13 @@ pub async fn accept(node: Arc<Node>, channel: Channel) {
     };
     // From the peer's last heartbeat, before this hello: with it, the peer detects that its store has lost entries.
     let you_applied = member.peers.info(hello.from.raft_id).map_or(0, |info| info.applied);
-    let from = match welcome(&node, hello) {
+    let from = match hello::check(&node, hello) {
         Ok(from) => from,
         Err(why) => {
             log::warn!("refused a link: {why}");
             let answer = match why {
-                Unwelcome::Removed { .. } => PeerWelcome::Removed,
-                Unwelcome::Refused(why) => PeerWelcome::Refused(why),
+                HelloRefusal::Removed { .. } => PeerWelcome::Removed,
+                HelloRefusal::Refused(why) => PeerWelcome::Refused(why),
             };
             let _ = frame::write(&mut writer, &answer).await;
             return;
@@ -403,48 +398,4 @@ pub async fn accept(node: Arc<Node>, channel: Channel) {
             Err(error) => return log::warn!("member {from}: {error}"),
         }
     }
-}
-
-/// Reason for refusing a hello.
-#[derive(Debug, thiserror::Error)]
-pub enum Unwelcome {
-    #[error("{name}, member {raft_id}, was removed from the cluster")]
-    Removed { name: String, raft_id: RaftId },
-    /// Any other reason. The text names both sides' cluster or history where those differ.
-    #[error("{0}")]
-    Refused(String),
-}
-
-/// Checks a hello and records the peer in the member list, under the address in the hello. Returns its Raft id.
-///
-/// # Errors
-/// - `Removed` when the cluster has removed this peer
-/// - `Refused` when the peer belongs to another cluster or history, dials another member, or the member list is full
-pub fn welcome(node: &Node, hello: PeerHello) -> Result<RaftId, Unwelcome> {
-    let refused = |why: String| Err(Unwelcome::Refused(why));
-    let Some(member) = node.member.get() else {
-        return refused("this node does not belong to a cluster yet".into());
-    };
-    let (me, name, mine) = (&member.identity, hello.from.name(), node.options.name());
-    if hello.cluster != me.cluster {
-        return refused(format!("{name} belongs to cluster {}, {mine} to {}", hello.cluster, me.cluster));
-    }
-    if hello.history != me.history {
-        return refused(format!("{name} belongs to history {}, {mine} to {}", hello.history, me.history));
-    }
-    let raft_id = hello.from.raft_id;
-    if hello.to != me.raft_id || raft_id == me.raft_id || raft_id == 0 {
-        return refused(format!("{name} dialled member {}, this is member {}", hello.to, me.raft_id));
-    }
-    if Roster::read(node).is_some_and(|roster| roster.has_forgotten(raft_id)) {
-        return Err(Unwelcome::Removed { name, raft_id });
-    }
-    if !member.peers.heard(&hello.from) {
-        return refused(format!("{name} does not fit the member list: it is full, or a field is too long"));
-    }
-    Ok(raft_id)
-}
-
-pub(super) fn hello_to(node: &Node, to: RaftId) -> Option<PeerHello> {
-    hello(node, to)
 }

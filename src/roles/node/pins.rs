@@ -9,7 +9,8 @@
 //! A pin does not belong to a connection, so a client whose connection broke can go on with it. Damage found by a step is
 //! treated like damage found by the scrub: the store counts as lost.
 
-use super::service::Asking;
+use super::request::RequestContext;
+use crate::common::random::random_u64;
 use ribbit_db::pin::{Pin, Sum};
 use ribbit_db::{self, DbError};
 use ribbit_net::limits::{PIN_IDLE_MAX, PIN_TIME_MAX, PINS_MAX};
@@ -73,7 +74,7 @@ impl Pins {
         if held.len() >= PINS_MAX {
             return None;
         }
-        let (id, now) = (super::random_u64(), Instant::now());
+        let (id, now) = (random_u64(), Instant::now());
         held.insert(id, Held { pin: Arc::new(pin), end: now + self.time_max, used: now });
         drop(held);
         let pins = self.clone();
@@ -112,7 +113,7 @@ impl Pins {
     }
 }
 
-impl Asking<'_> {
+impl RequestContext<'_> {
     /// Answers a request about pins.
     pub(super) async fn pinned(&self, ask: PinAsk) -> Answer {
         let answered = match ask {

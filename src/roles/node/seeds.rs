@@ -13,7 +13,7 @@ use super::Node;
 use crate::common::address_book::AddressBook;
 use crate::common::options::NodeOptions;
 use ribbit_net::client::ask_status;
-use ribbit_net::frame::Plane;
+use ribbit_net::frame::{FrameError, Plane};
 use ribbit_net::limits::PEERS_MAX;
 use ribbit_net::protocol::MemberInfo;
 use ribbit_net::tasks;
@@ -81,7 +81,7 @@ pub async fn ask_around(node: &Arc<Node>) {
         let node = node.clone();
         tasks::spawn(async move {
             let answer = ask_status(&address, Plane::Control, &node.options.keys).await;
-            let Ok(status) = answer.map_err(|error| super::join::not_answered(&address, &error)) else {
+            let Ok(status) = answer.map_err(|error| not_answered(&address, &error)) else {
                 return;
             };
             if status.cluster == node.options.cluster {
@@ -91,6 +91,14 @@ pub async fn ask_around(node: &Arc<Node>) {
     });
     for asked in asking.collect::<Vec<_>>() {
         asked.await;
+    }
+}
+
+/// Logs a failed query. A peer of another cluster is worth a warning: one of the two machines has the wrong cluster file.
+pub fn not_answered(address: &str, error: &FrameError) {
+    match error.is_stranger() {
+        true => log::warn!("{address}: {error}"),
+        false => log::debug!("{address}: {error}"),
     }
 }
 

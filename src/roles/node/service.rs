@@ -5,6 +5,7 @@
 
 use super::coordination::{self, locked, servers};
 use super::reading::READ_WAIT;
+use super::request::{RequestContext, broken};
 use super::{Member, Node, pages, peers, snapshots, subscriptions, tokens};
 use ribbit_db::DbError;
 use ribbit_net::channel::Channel;
@@ -15,22 +16,18 @@ use ribbit_net::listener;
 use ribbit_net::listener::{Asker, Outlet};
 use ribbit_net::protocol::{Answer, Ask, NodeStatus, Why};
 use ribbit_net::tasks;
-use ribbit_replica::{Undecided, Unreached};
+use ribbit_replica::Unreached;
 use ribbit_state::command::NewMember;
 use ribbit_state::{
-    AccountId, ClusterId, Code, Command, Denied, LogIndex, MemberName, Outcome, Reply, Request, RequestId,
-    Role, Token, TokenHash, Wanted, members, social,
+    AccountId, ClusterId, Code, Command, Denied, LogIndex, MemberName, Reply, Request, RequestId, Role,
+    Token, TokenHash, Wanted, members, social,
 };
 use smol::future::FutureExt;
-use smol::lock::Semaphore;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Time after a request's deadline at which it is abandoned.
 const LATE: Duration = Duration::from_millis(100);
-
-/// Permit for looking up the recorded outcome of a request, one lookup at a time.
-static OUTCOMES: Semaphore = Semaphore::new(1);
 
 /// The listener's handler for this node.
 pub struct Service {
@@ -60,7 +57,7 @@ impl listener::Node for Service {
         {
             return Answer::Refused(Denied::new(code));
         }
-        let asking = Asking { node: &self.node, member, deadline };
+        let asking = RequestContext { node: &self.node, member, deadline };
         match ask {
             // The most frequent request. The replica's core enforces its deadline, so it needs no timer of its own.
             Ask::Write(request) if self.node.options.role == Role::Backend && plane != Plane::Control => {
@@ -97,7 +94,7 @@ impl listener::Node for Service {
 
 impl Service {
     /// Dispatches a request by its kind, the connection's plane and this node's role.
-    async fn decide(&self, plane: Plane, ask: Ask, asking: Asking<'_>) -> Answer {
+    async fn decide(&self, plane: Plane, ask: Ask, asking: RequestContext<'_>) -> Answer {
         let is_operator = plane == Plane::Control;
         if let Err(answer) = Access::of(&ask).check(self.node.options.role, is_operator) {
             return answer;
@@ -217,72 +214,7 @@ async fn late(deadline: Instant) -> Answer {
     Answer::Unavailable(Why::NotServing)
 }
 
-/// Context of one request.
-pub(super) struct Asking<'a> {
-    pub(super) node: &'a Arc<Node>,
-    pub(super) member: &'a Member,
-    pub(super) deadline: Instant,
-}
-
-/// Returns the answer to a request for which the store could not be read. The store's writer meets the same error and ends
-/// the process. Until then this node does not serve.
-pub(super) fn broken(error: &DbError) -> Answer {
-    log::error!("cannot read the store: {error}");
-    Answer::Unavailable(Why::NotServing)
-}
-
-/// Returns the answer to a request that the replica did not decide.
-pub(super) fn undecided(why: Undecided) -> Answer {
-    match why {
-        Undecided::Late => Answer::Unavailable(Why::NoLeader),
-        Undecided::Busy => Answer::Unavailable(Why::Busy),
-        Undecided::Ending => Answer::Unavailable(Why::NotServing),
-        Undecided::Reused => Answer::Refused(Denied::new(Code::RequestReused)),
-    }
-}
-
-impl Asking<'_> {
-    /// Submits a command to the replica and waits for its outcome. Refuses it here if it is too long, or if it grows the
-    /// store while disks are full.
-    pub(super) async fn submit(&self, id: RequestId, born: LogIndex, command: Command) -> Answer {
-        let request = Request { id, born, command };
-        if !request.fits() {
-            return Answer::Refused(Denied::new(Code::InvalidEntry));
-        }
-        if request.command.grows() && self.node.disks_are_full() {
-            // A retry of a request that was already applied gets its outcome even while the disk is full.
-            match self.first_outcome(id).await {
-                Ok(Some(_)) => {}
-                Ok(None) => return Answer::Refused(Denied::new(Code::DisksFull)),
-                Err(error) => return broken(&error),
-            }
-        }
-        match self.member.replica.submit(request, self.deadline).await {
-            Ok((index, outcome)) => {
-                let token = Token { history: self.member.identity.history, index };
-                Answer::Written { token, outcome }
-            }
-            Err(why) => undecided(why),
-        }
-    }
-
-    /// Returns the recorded outcome of a request that is still in the deduplication window.
-    ///
-    /// This reads the store and waits for the writer's lock. It runs on a reader thread, one lookup at a time, so that
-    /// other reads go on.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub(super) async fn first_outcome(&self, id: RequestId) -> Result<Option<(LogIndex, Outcome)>, DbError> {
-        let _turn = OUTCOMES.acquire().await;
-        let node = self.node.clone();
-        tasks::spawn_reader(async move {
-            let Some(member) = node.member.get() else { return Ok(None) };
-            member.replica.reader().first_outcome(id)
-        })
-        .await
-    }
-
+impl RequestContext<'_> {
     async fn join(&self, cluster: ClusterId, id: RequestId, site: u32, member: NewMember) -> Answer {
         if cluster != self.member.identity.cluster {
             return Answer::Refused(Denied::new(Code::WrongCluster));

@@ -10,8 +10,7 @@
 //! A snapshot has a link of its own, so that heartbeats never wait behind it. A member receives one at a time. All disk
 //! access runs on blocking threads, because an SD card may take seconds.
 
-use super::Node;
-use super::peers;
+use super::{Node, hello};
 use bytes::Bytes;
 use ribbit_db::snapshot::{Chunk, SnapshotHead, SnapshotReader, SnapshotSum, SnapshotWriter};
 use ribbit_db::{self, DbError};
@@ -94,7 +93,7 @@ async fn try_send(
     mut message: RaftMessage,
 ) -> Result<u64, SnapshotError> {
     let address = address.ok_or(SnapshotError::Nowhere)?;
-    let (Some(member), Some(hello)) = (node.member.get(), peers::hello_to(node, to)) else {
+    let (Some(member), Some(hello)) = (node.member.get(), hello::to(node, to)) else {
         return Err(SnapshotError::Nowhere);
     };
     let channel = handshake::connect(&address, Plane::Snapshot, &node.options.keys).await?;
@@ -146,7 +145,7 @@ async fn try_accept(node: &Arc<Node>, channel: &mut Channel) -> Result<(), Snaps
     let Channel { reader, writer } = channel;
     let SnapshotHello { hello, message, head } =
         frame::within(PREFACE_DEADLINE, frame::read(reader, SNAPSHOT_CHUNK_BYTES_MAX)).await?;
-    let from = peers::welcome(node, hello).map_err(|why| SnapshotError::Refused(why.to_string()))?;
+    let from = hello::check(node, hello).map_err(|why| SnapshotError::Refused(why.to_string()))?;
     if !announces(&message, &head) {
         return Err(SnapshotError::Refused(
             "the message announces another snapshot than the one sent".into(),

@@ -16,7 +16,7 @@
 //! backend may be newer.
 
 use super::reading::READ_WAIT;
-use super::service::broken;
+use super::request::broken;
 use super::{Member, Node};
 use ribbit_db::DbError;
 use ribbit_net::frame::FrameError;

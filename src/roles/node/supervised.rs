@@ -7,6 +7,7 @@
 use super::Node;
 use crate::common::failure::Failure;
 use crate::common::systemd::{notify, watchdog};
+use crate::common::test_hooks;
 use ribbit_net::tasks;
 use ribbit_state::RaftId;
 use std::future::pending;
@@ -52,7 +53,7 @@ impl Pulse {
 /// `Configuration` when the test hook's value is not a number.
 pub async fn ready(node: &Arc<Node>) -> Result<smol::Task<()>, Failure> {
     notify::ready().await;
-    if let Some(ms) = super::number_for_tests(TEST_STUCK_MS)? {
+    if let Some(ms) = test_hooks::number(TEST_STUCK_MS)? {
         let stuck = async move {
             smol::Timer::after(Duration::from_millis(ms)).await;
             loop {

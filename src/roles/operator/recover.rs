@@ -15,6 +15,7 @@ use crate::common::options::RecoverOptions;
 use crate::common::output;
 use crate::common::panics;
 use crate::common::ports::Ports;
+use crate::common::random::random_history;
 use crate::common::write_file;
 use ribbit_db::disk::{LOG_PREFIX, STORE_FILE, log_names};
 use ribbit_db::{self, DbError, FileDisk, Identity, Store};
@@ -110,7 +111,7 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
     while ribbit_db::reading(|| store.reader().scrub()).map_err(unusable)?.is_none() {}
     let from_log = store.apply_whole_log().map_err(unusable)?;
     let through = store.applied().index;
-    let now = crate::node::random_history();
+    let now = random_history();
     let view = store.reader().view().map_err(unusable)?;
     let begun = members::begin_history(&view, now, Role::Backend, options.id).map_err(unusable)?;
     let Ok((raft_id, changes)) = begun else {

@@ -17,6 +17,7 @@ use crate::common::failure::{Exit, Failure};
 use crate::common::options::RestoreOptions;
 use crate::common::output;
 use crate::common::panics;
+use crate::common::random::random_history;
 use crate::common::write_file;
 use crate::operator::progress::Progress;
 use crate::operator::recover::{Census, census};
@@ -122,7 +123,7 @@ fn restore_in(work: &Path, options: &RestoreOptions) -> Result<Restored, Failure
     check(&store, head.digest.wrapping_sub(left_out)).map_err(broken)?;
 
     let file = ClusterFile::new(options.name.clone(), options.coordinators.clone());
-    let (cluster, history) = (file.cluster, crate::node::random_history());
+    let (cluster, history) = (file.cluster, random_history());
     let census = found(&mut store, cluster, history).map_err(broken)?;
     let Some(census) = census else {
         let text = format!("{from} is of a newer version of ribbit than this one");

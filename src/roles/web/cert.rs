@@ -5,10 +5,10 @@
 use super::validity::Validity;
 use super::visit::wall_ms;
 use crate::common::failure::{Exit, Failure};
+use crate::common::machine::host_name;
 use crate::common::options::CertOptions;
 use crate::common::output;
 use crate::common::write_file;
-use crate::node::host_name;
 use rcgen::{
     Certificate, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,

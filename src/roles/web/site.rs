@@ -20,9 +20,9 @@ use super::tally::Tally;
 use super::visit::Visit;
 use super::way::{Ends, Way};
 use super::{account, croak, feed, friends, health, messages, people, settings, shown, status};
+use crate::common::machine::host_name;
 use crate::common::network::Network;
 use crate::common::options::WebOptions;
-use crate::node::host_name;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{

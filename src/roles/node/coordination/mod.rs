@@ -22,7 +22,7 @@ mod renewals;
 pub(super) mod servers;
 
 use super::Node;
-use super::service::broken;
+use super::request::broken;
 use confirming::Confirming;
 use history::History;
 use judge::{Facts, Judge};

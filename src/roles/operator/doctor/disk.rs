@@ -4,8 +4,8 @@
 //! as a member's write-ahead log does: it appends a few kilobytes and calls `fdatasync`.
 
 use super::board::Known;
+use crate::common::disk_space::{RESERVE_BYTES, allocated_bytes, free_bytes};
 use crate::common::options::DoctorOptions;
-use crate::node::disk::{RESERVE_BYTES, free_bytes, taken};
 use ribbit_ui::doctor::Finding;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -46,7 +46,7 @@ pub fn look(options: &DoctorOptions, known: &Known) -> Vec<Finding> {
     let free = free_bytes(folder);
     findings.push(Finding::Space { folder: shown, free_bytes: free, reserve_bytes: RESERVE_BYTES });
     findings.extend(known.members.iter().map(|name| {
-        let bytes = taken(&folder.join(name.to_string()));
+        let bytes = allocated_bytes(&folder.join(name.to_string()));
         Finding::Store {
             name: name.to_string(),
             bytes,

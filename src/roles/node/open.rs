@@ -1,0 +1,153 @@
+//! Opening the store: checks that it may be used, and the failures that name what to do when it may not.
+
+use super::{Node, agreement, disk, lost, twin};
+use crate::common::failure::{Exit, Failure};
+use crate::common::options::NodeOptions;
+use crate::common::test_hooks;
+use ribbit_db::{DbError, FileDisk, Identity, Store};
+use ribbit_replica::Failing;
+use ribbit_state::limits::RULES_LEVEL;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Time that a starting process waits for the store's lock: on a restart the old process may still hold it.
+const STORE_WAIT: Duration = Duration::from_secs(2);
+
+/// Pause between two attempts to open a locked store.
+const STORE_PAUSE: Duration = Duration::from_millis(50);
+
+/// Test hook: number of log entries to keep, so small that a short absence requires a snapshot.
+const TEST_LOG_KEEP: &str = "RIBBIT_TEST_LOG_KEEP";
+/// Test hook: highest rules level that a store may have, as if this version were an older one.
+const TEST_RULES_LEVEL: &str = "RIBBIT_TEST_RULES_LEVEL";
+
+/// Marks the store as lost, so that the next start joins as a new member. Returns the failure to end with.
+pub fn lost_store(options: &NodeOptions, why: &str) -> Failure {
+    let folder = options.store_dir();
+    let text = match lost::mark(&folder, lost::LOST, why) {
+        Ok(()) => format!(
+            "{}: {why}. Start it again: it then leaves the cluster, moves {} aside and joins as a new member",
+            options.name(),
+            folder.display()
+        ),
+        Err(error) => {
+            format!("{}: {why}. {} could not be marked as lost: {error}", options.name(), folder.display())
+        }
+    };
+    Failure::new(Exit::Refused, text)
+}
+
+/// Returns the failure of a member that was removed from the cluster. It does not join again by itself, because an
+/// operator removed it on purpose.
+pub fn removed(options: &NodeOptions, why: &str) -> Failure {
+    let text = format!(
+        "{}: {why}. To join again as a new member, delete {} and start it",
+        options.name(),
+        options.store_dir().display()
+    );
+    Failure::new(Exit::Configuration, text)
+}
+
+/// Returns the failure for a store of a newer version. The store is intact, but this version must not run on it.
+pub fn too_new(options: &NodeOptions, why: &str) -> Failure {
+    let text =
+        format!("{}: cannot use the store in {}: {why}", options.name(), options.store_dir().display());
+    Failure::new(Exit::Configuration, text)
+}
+
+/// Opens the store. If it is marked as lost, first waits until the cluster has removed the old member, and moves the old
+/// store aside.
+pub async fn trusted_store(node: &Arc<Node>) -> Result<Store, Failure> {
+    let options = &node.options;
+    let folder = options.store_dir();
+    if let Some(failure) = agreement::halted_before(options) {
+        return Err(failure);
+    }
+    if let Some(why) = lost::marked(&folder, lost::LOST) {
+        log::warn!("not using the store in {}: {why}", folder.display());
+        lost::leave(node).await?;
+        lost::set_aside(&folder)
+            .map_err(|error| Failure::new(Exit::Refused, format!("{}: {error}", folder.display())))?;
+        log::warn!("moved the old store aside in {}", folder.display());
+    }
+    let store = open_store(options).await?;
+    node.disk.look();
+    if let Some(identity) = store.identity() {
+        check_identity(identity, options)?;
+        twin::refuse_copy(node, &store).await?;
+    }
+    Ok(store)
+}
+
+pub async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
+    let folder = options.store_dir();
+    let started = Instant::now();
+    loop {
+        let level = test_hooks::number(TEST_RULES_LEVEL)?.and_then(|level| u32::try_from(level).ok());
+        let open = |disk| Store::open_at_level(disk, level.unwrap_or(RULES_LEVEL));
+        match FileDisk::new(&folder).and_then(open) {
+            Ok(mut store) => {
+                if let Some(entries) = test_hooks::number(TEST_LOG_KEEP)? {
+                    store.set_log_keep_entries(entries);
+                }
+                return Ok(store);
+            }
+            // Retrying does not help: a sector that is unreadable at open stays unreadable.
+            Err(error) if error.is_damage() || error.is_unreadable() => {
+                return Err(lost_store(options, &error.to_string()));
+            }
+            Err(DbError::InUse(_)) if started.elapsed() < STORE_WAIT => {
+                smol::Timer::after(STORE_PAUSE).await;
+            }
+            Err(error @ DbError::Format(_)) => return Err(other_format(&folder, &error)),
+            Err(error @ DbError::InUse(_)) => {
+                let text = format!("{error}: is {} running already?", options.name());
+                return Err(Failure::new(Exit::Configuration, text));
+            }
+            Err(error) => {
+                return Err(match Failing::from(error) {
+                    Failing::Disk(why) => disk::failed(options, &why),
+                    Failing::TooNew(why) => too_new(options, &why),
+                    other => Failure::new(Exit::Refused, format!("{}: {other:?}", folder.display())),
+                });
+            }
+        }
+    }
+}
+
+/// Returns the failure for the store in `folder`, which a build of another format wrote.
+pub fn other_format(folder: &Path, error: &DbError) -> Failure {
+    let text = format!(
+        "cannot use the store in {}: {error}; nothing in it was changed, and `ribbit client export` and `ribbit backup` \
+         of the version that wrote it still work",
+        folder.display()
+    );
+    Failure::new(Exit::Configuration, text)
+}
+
+/// Checks that the store belongs to this cluster and to this server.
+///
+/// # Errors
+/// `Configuration` when it does not.
+pub fn check_identity(identity: &Identity, options: &NodeOptions) -> Result<(), Failure> {
+    if identity.cluster != options.cluster {
+        let text = format!(
+            "the store in {} belongs to cluster {}, but the cluster file names {}",
+            options.store_dir().display(),
+            identity.cluster,
+            options.cluster
+        );
+        return Err(Failure::new(Exit::Configuration, text));
+    }
+    if identity.who() != options.who() {
+        let text = format!(
+            "the store in {} belongs to {}, not to {}",
+            options.store_dir().display(),
+            identity.name(),
+            options.name()
+        );
+        return Err(Failure::new(Exit::Configuration, text));
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! Context of one request, and the steps that several kinds of requests share.
+
+use super::{Member, Node};
+use ribbit_db::DbError;
+use ribbit_net::protocol::{Answer, Why};
+use ribbit_net::tasks;
+use ribbit_replica::Undecided;
+use ribbit_state::{Code, Command, Denied, LogIndex, Outcome, Request, RequestId, Token};
+use smol::lock::Semaphore;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Permit for looking up the recorded outcome of a request, one lookup at a time.
+static OUTCOMES: Semaphore = Semaphore::new(1);
+
+/// Context of one request.
+pub(super) struct RequestContext<'a> {
+    pub(super) node: &'a Arc<Node>,
+    pub(super) member: &'a Member,
+    pub(super) deadline: Instant,
+}
+
+/// Returns the answer to a request for which the store could not be read. The store's writer meets the same error and ends
+/// the process. Until then this node does not serve.
+pub(super) fn broken(error: &DbError) -> Answer {
+    log::error!("cannot read the store: {error}");
+    Answer::Unavailable(Why::NotServing)
+}
+
+/// Returns the answer to a request that the replica did not decide.
+pub(super) fn undecided(why: Undecided) -> Answer {
+    match why {
+        Undecided::Late => Answer::Unavailable(Why::NoLeader),
+        Undecided::Busy => Answer::Unavailable(Why::Busy),
+        Undecided::Ending => Answer::Unavailable(Why::NotServing),
+        Undecided::Reused => Answer::Refused(Denied::new(Code::RequestReused)),
+    }
+}
+
+impl RequestContext<'_> {
+    /// Submits a command to the replica and waits for its outcome. Refuses it here if it is too long, or if it grows the
+    /// store while disks are full.
+    pub(super) async fn submit(&self, id: RequestId, born: LogIndex, command: Command) -> Answer {
+        let request = Request { id, born, command };
+        if !request.fits() {
+            return Answer::Refused(Denied::new(Code::InvalidEntry));
+        }
+        if request.command.grows() && self.node.disks_are_full() {
+            // A retry of a request that was already applied gets its outcome even while the disk is full.
+            match self.first_outcome(id).await {
+                Ok(Some(_)) => {}
+                Ok(None) => return Answer::Refused(Denied::new(Code::DisksFull)),
+                Err(error) => return broken(&error),
+            }
+        }
+        match self.member.replica.submit(request, self.deadline).await {
+            Ok((index, outcome)) => {
+                let token = Token { history: self.member.identity.history, index };
+                Answer::Written { token, outcome }
+            }
+            Err(why) => undecided(why),
+        }
+    }
+
+    /// Returns the recorded outcome of a request that is still in the deduplication window.
+    ///
+    /// This reads the store and waits for the writer's lock. It runs on a reader thread, one lookup at a time, so that
+    /// other reads go on.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(super) async fn first_outcome(&self, id: RequestId) -> Result<Option<(LogIndex, Outcome)>, DbError> {
+        let _turn = OUTCOMES.acquire().await;
+        let node = self.node.clone();
+        tasks::spawn_reader(async move {
+            let Some(member) = node.member.get() else { return Ok(None) };
+            member.replica.reader().first_outcome(id)
+        })
+        .await
+    }
+}

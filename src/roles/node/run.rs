@@ -1,0 +1,270 @@
+//! The recipe of a node: opens the store, listens, becomes a member, serves until it is told to stop, and shuts down.
+
+use super::agreement::{self, Agreement};
+use super::coordination::{self, Coordination};
+use super::disk::{self, Disk};
+use super::limits::Limits;
+use super::passwords;
+use super::peers;
+use super::pins::Pins;
+use super::roster::Peers;
+use super::seeds::Seeds;
+use super::service::Service;
+use super::supervised::{self, Pulse};
+use super::whereabouts::{self, Whereabouts};
+use super::{Member, Node, chores, join, open, scrub};
+use crate::common::disk_space::RESERVE_BYTES;
+use crate::common::failure::{Exit, Failure};
+use crate::common::machine::{boot_id, host_name};
+use crate::common::network::Network;
+use crate::common::options::NodeOptions;
+use crate::common::random::random_u64;
+use crate::common::systemd::{notify, sockets};
+use crate::common::{panics, test_hooks};
+use async_net::TcpListener;
+use ribbit_db::{DbError, Store};
+use ribbit_net::limits::SUBSCRIBERS_MAX;
+use ribbit_net::listener::{self, Gate};
+use ribbit_net::tasks;
+use ribbit_replica::limits::TICK_MS;
+use ribbit_replica::{Core, CoreOptions, Failing, Replica, Writer};
+use ribbit_state::limits::ADDRESS_BYTES_MAX;
+use smol::channel::Sender;
+use smol::future::FutureExt;
+use smol::lock::Semaphore;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+/// Time limit of the leadership transfer at shutdown.
+const TRANSFER_MAX: Duration = Duration::from_millis(150);
+
+/// Time limit of the last checkpoint at shutdown. Rows that it does not write are replayed from the log at the next start.
+const CHECKPOINT_MAX: Duration = Duration::from_secs(2);
+
+/// Test hook: Raft id of the member whose direct heartbeats are ignored, as if its own link were cut.
+const TEST_DEAF: &str = "RIBBIT_TEST_DEAF";
+/// Test hook: pause between two scrub steps, in milliseconds.
+const TEST_SCRUB_MS: &str = "RIBBIT_TEST_SCRUB_MS";
+/// Test hook: pause before each step of reading a pin, in milliseconds.
+const TEST_PIN_STEP_MS: &str = "RIBBIT_TEST_PIN_STEP_MS";
+/// Test hook: bytes that have to be free on the disk.
+const TEST_DISK_RESERVE: &str = "RIBBIT_TEST_DISK_RESERVE";
+
+/// Runs a backend or a coordinator until `stop`.
+///
+/// # Errors
+/// - `Refused` when the address is taken, the store is damaged or marked as lost, or a thread cannot be started
+/// - `Configuration` when the store belongs to another server or a newer version, the cluster refuses or has removed this
+///   member, its number is in use, or its state differs from the majority's
+/// - `Disk` when the disk is full or fails
+pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+    let name = options.name();
+    let marking = options.clone();
+    panics::on_damage(move |why| open::lost_store(&marking, why));
+    if options.found_only {
+        return found_only(&options).await;
+    }
+    let listener = match sockets::inherited()? {
+        Some(listener) => listener,
+        None => listen(&options.listen, &name).await?,
+    };
+    let bound = listener.local_addr().map_err(|error| Failure::new(Exit::Refused, error.to_string()))?;
+    let (failed, failure) = smol::channel::bounded(1);
+    let node = Arc::new(new_node(options, bound, failed)?);
+    let gate = node.gate.clone();
+    let service = Arc::new(Service { node: node.clone() });
+    let serving = tasks::spawn(listener::serve(listener, service, gate.clone(), node.options.keys.clone()));
+    log::info!("listening on {bound}, store {}", node.options.store_dir().display());
+
+    let living = async {
+        let starting = notify::starting(&format!("{name} is opening its store"));
+        let store = open::trusted_store(&node).await?;
+        drop(starting);
+        let _supervised = supervised::ready(&node).await?;
+        node.whereabouts.settle(&node.options.coordinators).await;
+        let chores = become_member(&node, store).await?;
+        smol::future::zip(chores, node.pulse.beat()).await;
+        Ok(())
+    };
+    let failing = async {
+        match failure.recv().await {
+            Ok(failing) => Err(failure_of(&node.options, failing)),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let stopping = async {
+        stop.await;
+        Ok(())
+    };
+    // Not dropped before the shutdown below: this future owns the links, over which leadership is transferred.
+    let mut living = std::pin::pin!(living);
+    let looking = async {
+        whereabouts::watch(&node).await;
+        Ok(())
+    };
+    let ended = living.as_mut().or(failing).or(stopping).or(looking).await;
+    if ended.is_ok() {
+        log::info!("stopping");
+        coordination::leave(&node).await;
+        transfer_leadership(&node).await;
+    }
+    gate.close();
+    serving.cancel().await;
+    checkpoint(&node).await;
+    ended
+}
+
+/// Returns the state of a node that belongs to no cluster yet. `bound`: the address of its socket.
+///
+/// # Errors
+/// `Refused` when the hashing threads cannot be started, `Configuration` when a test hook's value is not a number.
+fn new_node(options: NodeOptions, bound: SocketAddr, failed: Sender<Failing>) -> Result<Node, Failure> {
+    let trusted = options.trusted_proxies.clone();
+    Ok(Node {
+        whereabouts: Whereabouts::new(&options, bound),
+        seeds: Seeds::new(&options),
+        pulse: Pulse::default(),
+        machine: boot_id(),
+        // Truncated so that it fits the other members' bound in bytes, with four bytes per character at most.
+        host: host_name().chars().take(ADDRESS_BYTES_MAX / 4).collect(),
+        incarnation: random_u64().max(1),
+        gate: Gate::counting(move |address| Network::crowded(&trusted, address)),
+        passwords: passwords::start()?,
+        limits: Limits::new(options.posts_per_minute),
+        failed,
+        subscribers: Semaphore::new(SUBSCRIBERS_MAX),
+        pins: Pins::pausing(test_hooks::number(TEST_PIN_STEP_MS)?.map(Duration::from_millis)),
+        deaf_to: test_hooks::number(TEST_DEAF)?,
+        member: OnceLock::new(),
+        disk: Disk::new(
+            options.store_dir(),
+            options.disk_quota_bytes,
+            test_hooks::number(TEST_DISK_RESERVE)?.unwrap_or(RESERVE_BYTES),
+        ),
+        options,
+    })
+}
+
+/// Returns the failure to end with. Marks the store where it must not be used again.
+fn failure_of(options: &NodeOptions, failing: Failing) -> Failure {
+    match failing {
+        Failing::Broken(why) => Failure::new(Exit::Refused, format!("{}: {why}", options.name())),
+        Failing::Disk(why) => disk::failed(options, &why),
+        Failing::Lost(why) => open::lost_store(options, &why),
+        Failing::Differs(why) => agreement::halt(options, &why),
+        Failing::TooNew(why) => open::too_new(options, &why),
+        Failing::Removed(why) => open::removed(options, &why),
+    }
+}
+
+/// Founds a cluster in an unused store and returns without serving it (`--found-only`).
+async fn found_only(options: &NodeOptions) -> Result<(), Failure> {
+    let mut store = open::open_store(options).await?;
+    let Some(identity) = store.identity() else { return join::found(options, &mut store).await };
+    open::check_identity(identity, options)?;
+    log::info!("nothing to found: {} already belongs to history {}", options.name(), identity.history);
+    Ok(())
+}
+
+/// Transfers leadership before the process ends, so that the cluster needs no election.
+async fn transfer_leadership(node: &Node) {
+    let Some(member) = node.member.get() else { return };
+    if !member.replica.status().leads {
+        return;
+    }
+    member.replica.step_aside();
+    let handed_over = async {
+        while member.replica.status().leads {
+            member.replica.progressed().await;
+        }
+    };
+    let late = async {
+        smol::Timer::after(TRANSFER_MAX).await;
+    };
+    handed_over.or(late).await;
+}
+
+/// Makes the applied rows durable and stops the replica.
+async fn checkpoint(node: &Node) {
+    let Some(member) = node.member.get() else { return };
+    member.replica.stop();
+    let late = async {
+        smol::Timer::after(CHECKPOINT_MAX).await;
+    };
+    member.replica.ended().or(late).await;
+}
+
+/// Binds the listening socket.
+///
+/// # Errors
+/// `Refused` when the address cannot be bound.
+async fn listen(address: &str, name: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let text =
+            format!("{name} cannot listen on {address}: {error}. Choose another address with --listen");
+        Failure::new(Exit::Refused, text)
+    })
+}
+
+/// Founds or joins a cluster if the store is empty, then starts the replica and the links. Returns the background work of
+/// the member, a future that ends only with the process.
+async fn become_member(
+    node: &Arc<Node>,
+    mut store: Store,
+) -> Result<impl Future<Output = ()> + use<>, Failure> {
+    let founding = join::belong(node, &mut store).await?;
+    let broken = |error: DbError| Failure::new(Exit::Refused, error.to_string());
+    let loaded = store.loaded().map_err(broken)?;
+    let Some(identity) = loaded.identity.clone() else {
+        return Err(Failure::new(Exit::Refused, "the store has no identity after joining".to_string()));
+    };
+    log::info!(
+        "{} is member {} of history {}, applied {}, log up to {}",
+        node.options.name(),
+        identity.raft_id,
+        identity.history,
+        loaded.applied.index,
+        loaded.last.index
+    );
+    let alone = loaded.configuration.voters == [identity.raft_id];
+    let options = CoreOptions {
+        me: identity.raft_id,
+        role: identity.role,
+        seed: random_u64(),
+        campaign: alone,
+        evict_ticks: ticks_of(node.options.evict_after),
+    };
+    let reader = store.reader();
+    let disk = store.disk();
+    let writer = Writer::new(store);
+    let members = writer.members().map_err(broken)?;
+    let core = Core::new(options, reader, &loaded, members)
+        .map_err(|error| Failure::new(Exit::Refused, format!("the log cannot be used: {error}")))?;
+    let peers = Peers::new(&identity);
+    let (transport, wanted) = peers::transport(&peers);
+    let (replica, raft) = Replica::start(core, writer, transport, node.failed.clone())
+        .map_err(|error| Failure::new(Exit::Refused, format!("no thread for the store: {error}")))?;
+    tasks::spawn(raft).detach();
+    let (agreement, scrubbed) = (Agreement::default(), Mutex::default());
+    let coordination = Coordination::default();
+    let member = Member { identity, replica, peers, agreement, scrubbed, disk, coordination };
+    assert!(node.member.set(member).is_ok(), "a node becomes a member once");
+    let links = peers::run(node.clone(), wanted);
+    let chores = chores::run(node.clone(), founding);
+    let coordinating = coordination::run(node.clone());
+    let comparing = agreement::watch(node.clone());
+    let measuring = disk::watch(node.clone());
+    let pause = test_hooks::number(TEST_SCRUB_MS)?.map_or(scrub::PAUSE, Duration::from_millis);
+    let scrubbing = scrub::run(node.clone(), pause);
+    Ok(async move {
+        let work =
+            smol::future::zip(smol::future::zip(links, chores), smol::future::zip(measuring, coordinating));
+        smol::future::zip(work, smol::future::zip(comparing, scrubbing)).await;
+    })
+}
+
+/// Returns a duration in ticks of the Raft engine.
+fn ticks_of(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX) / TICK_MS
+}
