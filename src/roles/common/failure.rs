@@ -1,6 +1,8 @@
 //! How a role ends when it does not end well: a sentence for people and a code for scripts.
 
+use ribbit_db::DbError;
 use std::fmt;
+use std::path::Path;
 
 /// Exit codes. 0 is fine; 101 and signals are bugs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,3 +49,13 @@ impl fmt::Display for Failure {
     }
 }
 impl std::error::Error for Failure {}
+
+/// Returns the failure for the store in `folder`, which a build of another format wrote.
+pub fn other_format(folder: &Path, error: &DbError) -> Failure {
+    let text = format!(
+        "cannot use the store in {}: {error}; nothing in it was changed, and `ribbit client export` and `ribbit backup` \
+         of the version that wrote it still work",
+        folder.display()
+    );
+    Failure::new(Exit::Configuration, text)
+}

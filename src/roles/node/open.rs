@@ -1,13 +1,12 @@
 //! Opening the store: checks that it may be used, and the failures that name what to do when it may not.
 
 use super::{Node, agreement, disk, lost, twin};
-use crate::common::failure::{Exit, Failure};
+use crate::common::failure::{Exit, Failure, other_format};
 use crate::common::options::NodeOptions;
 use crate::common::test_hooks;
 use ribbit_db::{DbError, FileDisk, Identity, Store};
 use ribbit_replica::Failing;
 use ribbit_state::limits::RULES_LEVEL;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -114,16 +113,6 @@ pub async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
             }
         }
     }
-}
-
-/// Returns the failure for the store in `folder`, which a build of another format wrote.
-pub fn other_format(folder: &Path, error: &DbError) -> Failure {
-    let text = format!(
-        "cannot use the store in {}: {error}; nothing in it was changed, and `ribbit client export` and `ribbit backup` \
-         of the version that wrote it still work",
-        folder.display()
-    );
-    Failure::new(Exit::Configuration, text)
 }
 
 /// Checks that the store belongs to this cluster and to this server.

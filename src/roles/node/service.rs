@@ -6,7 +6,7 @@
 use super::coordination::{self, locked, servers};
 use super::reading::READ_WAIT;
 use super::request::{RequestContext, broken};
-use super::{Member, Node, pages, peers, snapshots, subscriptions, tokens};
+use super::{Node, pages, peers, snapshots, subscriptions, tokens};
 use ribbit_db::DbError;
 use ribbit_net::channel::Channel;
 use ribbit_net::client::ask_once;
@@ -358,6 +358,7 @@ impl RequestContext<'_> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::Member;
     use super::*;
     use crate::common::options::NodeOptions;
     use crate::node::agreement::Agreement;

@@ -85,7 +85,7 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
     let unusable = |error: DbError| {
         let from = options.from.display();
         if let DbError::Format(_) = error {
-            return crate::node::disk::other_format(&options.from, &error);
+            return crate::common::failure::other_format(&options.from, &error);
         }
         match error.is_full() {
             true => Failure::new(Exit::Disk, format!("there is no room for a copy of {from}: {error}")),
