@@ -72,6 +72,58 @@ fn the_manual_page_is_one() {
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
 }
 
+/// The relative links of a Markdown page, from the root of the repository.
+fn links_of(root: &Path, page: &str) -> Vec<String> {
+    let text = fs::read_to_string(root.join(page)).unwrap();
+    let folder = Path::new(page).parent().unwrap();
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let ours = targets.filter(|target| !target.contains("://") && !target.starts_with('#'));
+    ours.map(|target| {
+        let mut path = PathBuf::new();
+        for part in folder.join(target.split('#').next().unwrap()).components() {
+            match part.as_os_str().to_str().unwrap() {
+                ".." => assert!(path.pop(), "{page} leads out of the repository"),
+                part => path.push(part),
+            }
+        }
+        path.to_str().unwrap().to_string()
+    })
+    .collect()
+}
+
+#[test]
+fn the_package_has_every_page_that_the_readme_leads_to() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let assets: Vec<(&str, &str)> = manifest
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("[\"")?.split_once("\", \"usr/share/doc/ribbit/"))
+        .map(|(from, to)| (from, to.split('"').next().unwrap()))
+        .collect();
+    let mut pages = vec!["README.md".to_string()];
+    let mut seen = 0;
+    while let Some(page) = pages.get(seen).cloned() {
+        seen += 1;
+        let (folder, name) =
+            page.rsplit_once('/').map_or(("", page.as_str()), |(folder, name)| (folder, name));
+        let installed = assets
+            .iter()
+            .any(|(from, to)| fast_glob::glob_match(from, &page) && to.trim_end_matches('/') == folder);
+        assert!(
+            installed,
+            "{name} is not installed beside README.md as {page}: add it to the assets in Cargo.toml"
+        );
+        if page.ends_with(".md") {
+            for link in links_of(root, &page) {
+                if !pages.contains(&link) {
+                    pages.push(link);
+                }
+            }
+        }
+    }
+    assert!(seen > 20, "only {seen} pages were found");
+}
+
 #[test]
 fn a_target_that_is_not_built_for_is_refused() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/dist");

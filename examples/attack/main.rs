@@ -1,4 +1,4 @@
-//! Attacks a group that runs, and measures what honest people notice: for SECURITY.md. See benches/attacks, which starts
+//! Attacks a group that runs, and measures what honest people notice, for docs/benchmarks.md. See benches/attacks, which starts
 //! the group.
 //!
 //! ```text
