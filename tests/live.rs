@@ -15,7 +15,7 @@ use ribbit_net::listener::{Asker, Gate, Node, Outlet, serve};
 use ribbit_net::protocol::{Answer, Ask, Lapse, Why};
 use ribbit_net::subscription::{News, Subscription};
 use ribbit_state::{
-    AccountId, Code, Denied, Event, Happening, HistoryId, LogIndex, Token, TokenHash, Wanted,
+    AccountId, Code, Denied, Event, EventKind, HistoryId, LogIndex, Token, TokenHash, Wanted,
 };
 use smol::future::FutureExt;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ fn at(index: LogIndex) -> Token {
 }
 
 fn event(index: LogIndex) -> Event {
-    Event { index, what: Happening::Croaked { author: AccountId(1) } }
+    Event { index, what: EventKind::Croaked { author: AccountId(1) } }
 }
 
 /// How a server that tells of an event at every index goes on after so many pieces of three.

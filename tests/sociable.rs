@@ -17,7 +17,7 @@ use ribbit_net::listener::{Asker, Gate, Node, Outlet, serve};
 use ribbit_net::protocol::{Answer, Ask, LeaseStatus, MemberInfo, NodeStatus, StoreStatus, Why};
 use ribbit_net::subscription::News;
 use ribbit_state::{
-    AccountId, ClusterId, Consistency, Event, Happening, HistoryId, LogIndex, Page, Query, Role, Token,
+    AccountId, ClusterId, Consistency, Event, EventKind, HistoryId, LogIndex, Page, Query, Role, Token,
     TokenHash, Wanted,
 };
 use std::sync::{Arc, Mutex};
@@ -70,7 +70,7 @@ impl Node for Puppet {
         mut outlet: Outlet,
     ) -> Result<(), ribbit_net::frame::FrameError> {
         let index = self.applied;
-        let what = Happening::Croaked { author: AccountId(1) };
+        let what = EventKind::Croaked { author: AccountId(1) };
         let events = if index > cursor.index { vec![Event { index, what }] } else { Vec::new() };
         outlet.send(Answer::Live { cursor: at(index.max(cursor.index)), events }).await?;
         smol::future::pending().await

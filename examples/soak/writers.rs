@@ -10,7 +10,7 @@ use ribbit_net::client::Client;
 use ribbit_net::keys::Keys;
 use ribbit_net::protocol::{Answer, Ask, NewAccount, Password};
 use ribbit_net::secret::{new_request_id, new_token, to_hex, token_hash};
-use ribbit_state::query::Whom;
+use ribbit_state::query::TalkPartner;
 use ribbit_state::{
     AccountId, Code, Command, Consistency, LogIndex, MessageCommand, Page, Query, Reply, Request, TokenHash,
 };
@@ -41,7 +41,7 @@ struct Writer {
     username: String,
     session: TokenHash,
     /// Whom this one writes to.
-    partner: Whom,
+    partner: TalkPartner,
     partner_name: String,
 }
 
@@ -95,7 +95,7 @@ async fn join(
     let accounts: Vec<AccountId> = people.iter().map(|(_, account, _)| *account).collect();
     let writer = |(number, (client, _, session)): (usize, (Client, AccountId, TokenHash))| {
         let partner = if number ^ 1 < accounts.len() { number ^ 1 } else { 0 };
-        let (partner, partner_name) = (Whom::Account(accounts[partner]), name(partner));
+        let (partner, partner_name) = (TalkPartner::Account(accounts[partner]), name(partner));
         Writer { number, client, username: name(number), session, partner, partner_name }
     };
     people.into_iter().enumerate().map(writer).collect()
@@ -203,7 +203,7 @@ async fn write(writer: Writer, history: Shared, end: Instant, each: Duration) ->
 
 /// What the partner wrote was read.
 async fn mark(writer: &Writer) {
-    let Whom::Account(with) = writer.partner else { return };
+    let TalkPartner::Account(with) = writer.partner else { return };
     let born = born(&writer.client).await;
     let (delivered_through, read_through) = (LogIndex::MAX, LogIndex::MAX);
     let command = MessageCommand::Mark { session: writer.session, with, delivered_through, read_through };
@@ -277,7 +277,7 @@ async fn messages(client: &Client, with: String, session: TokenHash) -> Vec<(Log
     let mut found = Vec::new();
     let mut before = None;
     loop {
-        let query = Query::Talk { session, with: Whom::Named(with.clone()), before, limit: PAGE };
+        let query = Query::Talk { session, with: TalkPartner::Named(with.clone()), before, limit: PAGE };
         let Page::Talk(talk) = page(client, query).await else { panic!("not what was asked") };
         found.extend(
             talk.messages

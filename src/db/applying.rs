@@ -2,7 +2,7 @@
 
 use super::DbError;
 use super::digest::{DigestAt, weight};
-use super::known::KnownRows;
+use super::known::RowCache;
 use super::read::{ApplyView, row_key};
 use super::record::{LogEntry, seal};
 use super::scrub::Scrub;
@@ -22,7 +22,7 @@ pub(super) struct Applying<'a, 't> {
     pub rows: &'a mut Table<'t, &'static [u8], &'static [u8]>,
     pub window: &'a mut Window,
     /// Cache of rows that rules have read before.
-    pub known: &'a mut KnownRows,
+    pub known: &'a mut RowCache,
     /// Scrub in progress, which must follow changes to rows it has already read.
     pub scrub: &'a mut Scrub,
     /// Digest of the rows as they are now.

@@ -20,7 +20,7 @@
 use super::DbError;
 use super::digest::weight;
 use super::record::{Position, unseal};
-use super::snapshot::{Chunk, SnapshotSum, Summing};
+use super::snapshot::{Chunk, RowSums, SnapshotSum};
 use ribbit_state::{ClusterId, HistoryId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -77,7 +77,7 @@ fn damaged(what: impl Into<String>) -> BackupError {
 /// Running sums of the rows, and a check of their order.
 #[derive(Default)]
 struct Tally {
-    summing: Summing,
+    summing: RowSums,
     last: Vec<u8>,
 }
 

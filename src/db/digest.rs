@@ -58,7 +58,7 @@ impl Digests {
     }
 
     /// Returns the digests to send to other members: the newest, and the newest of those kept for longer.
-    pub fn to_tell(&self) -> Vec<DigestAt> {
+    pub fn to_publish(&self) -> Vec<DigestAt> {
         self.strides.back().into_iter().chain(self.newest.back()).copied().collect()
     }
 }
@@ -105,8 +105,8 @@ mod tests {
         assert_eq!((digests.at(90_001), digests.at(90_048)), (None, Some(900_480)));
         assert_eq!(digests.at(100_001), None);
         assert_eq!((digests.newest.len(), digests.strides.len()), (DIGESTS_KEPT, STRIDES_KEPT));
-        assert_eq!(digests.to_tell(), [(99_968, 999_680), (100_000, 1_000_000)]);
+        assert_eq!(digests.to_publish(), [(99_968, 999_680), (100_000, 1_000_000)]);
         digests.reset((7, 1));
-        assert_eq!((digests.to_tell(), digests.at(99_968)), (vec![(7, 1)], None));
+        assert_eq!((digests.to_publish(), digests.at(99_968)), (vec![(7, 1)], None));
     }
 }

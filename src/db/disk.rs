@@ -30,13 +30,13 @@ pub trait Disk: Send + Sync + 'static {
     /// Replaces the main file by the incoming one, which must be closed and complete. Durable and atomic.
     fn promote_incoming(&self) -> Result<(), DbError>;
     /// Returns the numbers of the log segments in ascending order.
-    fn log_files(&self) -> Result<Vec<u64>, DbError>;
+    fn log_segments(&self) -> Result<Vec<u64>, DbError>;
     /// Opens a log segment, or creates it if it does not exist.
-    fn open_log(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError>;
+    fn open_segment(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError>;
     /// Renames a log segment to the number `next`, durably, and opens it with its content.
-    fn reuse_log(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError>;
+    fn recycle_segment(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError>;
     /// Removes a log segment. The removal need not be durable.
-    fn remove_log(&self, number: u64) -> Result<(), DbError>;
+    fn remove_segment(&self, number: u64) -> Result<(), DbError>;
     /// Opens a copy of the main file, which stays as it is. Returns nothing when there is no such file, when another process has
     /// it open, when it is too large for a copy, or when it is no file of redb's: then opening the file itself tells more. A disk
     /// that never holds a store of another build needs no copy.
@@ -261,15 +261,15 @@ impl Disk for FileDisk {
         sync_folder(&self.folder)
     }
 
-    fn log_files(&self) -> Result<Vec<u64>, DbError> {
-        let names = log_names(&self.folder).map_err(|source| file(&self.folder, source))?;
+    fn log_segments(&self) -> Result<Vec<u64>, DbError> {
+        let names = segment_names(&self.folder).map_err(|source| file(&self.folder, source))?;
         let number = |name: &OsString| name.to_str()?.strip_prefix(LOG_PREFIX)?.parse::<u64>().ok();
         let mut numbers: Vec<u64> = names.iter().filter_map(number).collect();
         numbers.sort_unstable();
         Ok(numbers)
     }
 
-    fn open_log(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+    fn open_segment(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
         let path = self.log_path(number);
         let is_new = !path.exists();
         let opened = private_file(&path).map_err(|source| file(&path, source))?;
@@ -279,15 +279,15 @@ impl Disk for FileDisk {
         Ok(Box::new(FileBackend::new(opened)?))
     }
 
-    fn reuse_log(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+    fn recycle_segment(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
         let path = self.log_path(next);
         fs::rename(self.log_path(number), &path).map_err(|source| file(&path, source))?;
         // Synced before its content is overwritten: under its old name the segment would count as damaged.
         sync_folder(&self.folder)?;
-        self.open_log(next)
+        self.open_segment(next)
     }
 
-    fn remove_log(&self, number: u64) -> Result<(), DbError> {
+    fn remove_segment(&self, number: u64) -> Result<(), DbError> {
         let path = self.log_path(number);
         fs::remove_file(&path).map_err(|source| file(&path, source))
     }
@@ -320,7 +320,7 @@ impl Disk for FileDisk {
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn log_names(folder: &Path) -> io::Result<Vec<OsString>> {
+pub fn segment_names(folder: &Path) -> io::Result<Vec<OsString>> {
     let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
     Ok(names.into_iter().filter(|name| name.as_encoded_bytes().starts_with(LOG_PREFIX.as_bytes())).collect())
 }

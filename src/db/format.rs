@@ -19,7 +19,7 @@ use redb::{Database, ReadableDatabase};
 /// # Errors
 /// `Format` when the store has another format; otherwise the disk fails, or the store is damaged.
 pub(super) fn check_untouched(disk: &dyn Disk) -> Result<(), DbError> {
-    let segments = disk.log_files()?;
+    let segments = disk.log_segments()?;
     for number in &segments {
         Segment::open(disk, *number)?;
     }

@@ -42,7 +42,7 @@ impl Store {
     ///
     /// # Errors
     /// Fatal: the store cannot be written.
-    pub fn not_joining(&mut self) -> Result<(), DbError> {
+    pub fn clear_join_request(&mut self) -> Result<(), DbError> {
         let transaction = self.database().begin_write()?;
         transaction.open_table(META)?.remove(JOINING)?;
         transaction.commit()?;

@@ -25,7 +25,7 @@
 //! - **Unsynced tail.** The last batch that is read back may exist only in the page cache: its process died before the
 //!   fsync, or the fsync failed. [`Journal::start`] therefore writes that batch again, into a new segment, and syncs it
 //!   before anything is acknowledged. A segment whose fsync failed is never appended to again.
-//! - `meta` stores a [`LogNote`]: a segment and the offset up to which it was synced. A segment that ends before that
+//! - `meta` stores a [`SyncPoint`]: a segment and the offset up to which it was synced. A segment that ends before that
 //!   offset, or is missing, is damage.
 //!
 //! Why not a redb table: a durable redb commit rewrites every page that changed, about 48 KB for a single croak with its
@@ -48,7 +48,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// An offset in a segment up to which everything is known to be synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct LogNote {
+pub(super) struct SyncPoint {
     pub epoch: u64,
     pub number: u64,
     pub end: u64,
@@ -183,7 +183,7 @@ impl Journal {
         disk: Arc<dyn Disk>,
         epoch: u64,
         base: (Position, HardState),
-        note: Option<LogNote>,
+        note: Option<SyncPoint>,
         spans: Arc<RwLock<Spans>>,
     ) -> Result<Journal, DbError> {
         let mut journal = Journal {
@@ -232,8 +232,8 @@ impl Journal {
     }
 
     /// Finds the consecutive segments of this log and returns their heads. All other segments become leftovers.
-    fn find_segments(&mut self, note: Option<LogNote>) -> Result<Vec<Record<Head>>, DbError> {
-        let numbers = self.disk.log_files()?;
+    fn find_segments(&mut self, note: Option<SyncPoint>) -> Result<Vec<Record<Head>>, DbError> {
+        let numbers = self.disk.log_segments()?;
         let noted = note.map(|note| note.number);
         if let Some(gone) = noted.filter(|number| !numbers.contains(number)) {
             return Err(DbError::Damaged(format!("log segment {gone} is missing")));
@@ -272,7 +272,7 @@ impl Journal {
     }
 
     fn remove(&self, number: u64) -> Result<(), DbError> {
-        self.disk.remove_log(number)
+        self.disk.remove_segment(number)
     }
 
     /// Reads a segment; called for each in order. Its records end at `end`; those of the newest segment end with the last
@@ -282,7 +282,7 @@ impl Journal {
         which: usize,
         Record { value: head, behind, .. }: &Record<Head>,
         end: Option<u64>,
-        note: Option<LogNote>,
+        note: Option<SyncPoint>,
     ) -> Result<(), DbError> {
         let segment = self.segments[which].clone();
         let spans = self.spans.clone();
@@ -448,8 +448,8 @@ impl Journal {
     }
 
     /// Returns the newest segment and the offset up to which it is synced.
-    pub fn note(&self) -> LogNote {
-        LogNote { epoch: self.epoch, number: self.newest().number, end: self.end }
+    pub fn note(&self) -> SyncPoint {
+        SyncPoint { epoch: self.epoch, number: self.newest().number, end: self.end }
     }
 
     /// Returns the last index before the newest segment.

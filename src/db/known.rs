@@ -4,16 +4,16 @@
 //! The cache belongs to the writer, which invalidates every row that it changes. Only tables that are read by key and
 //! change rarely are cached. A full cache is cleared.
 
-use super::limits::KNOWN_ROWS_MAX;
+use super::limits::ROW_CACHE_ROWS_MAX;
 use ribbit_state::rows::{Accounts, Sessions, Table, TableId};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
 /// Cached rows by stored key.
 #[derive(Debug, Default)]
-pub(super) struct KnownRows(RefCell<HashMap<Vec<u8>, Vec<u8>>>);
+pub(super) struct RowCache(RefCell<HashMap<Vec<u8>, Vec<u8>>>);
 
-impl KnownRows {
+impl RowCache {
     /// Returns true if rows of this table are cached.
     pub fn holds(table: TableId) -> bool {
         [Sessions::ID, Accounts::ID].contains(&table)
@@ -25,7 +25,7 @@ impl KnownRows {
 
     pub fn learn(&self, key: &[u8], row: &[u8]) {
         let mut rows = self.0.borrow_mut();
-        if rows.len() >= KNOWN_ROWS_MAX {
+        if rows.len() >= ROW_CACHE_ROWS_MAX {
             rows.clear();
         }
         rows.insert(key.to_vec(), row.to_vec());
@@ -33,7 +33,7 @@ impl KnownRows {
 
     /// Invalidates a row that has changed.
     pub fn forget(&mut self, key: &[u8]) {
-        if key.first().is_some_and(|table| KnownRows::holds(TableId(*table))) {
+        if key.first().is_some_and(|table| RowCache::holds(TableId(*table))) {
             self.0.get_mut().remove(key);
         }
     }

@@ -31,7 +31,7 @@ pub const CHECKPOINT_TURNS: u64 = 5;
 /// Size at which a chunk of a snapshot ends, in bytes. A chunk has at least one row.
 pub const SNAPSHOT_CHUNK_BYTES: usize = 64 * 1024;
 /// Maximum number of rows that the writer caches between commands. Each is a session or an account.
-pub const KNOWN_ROWS_MAX: usize = 1_024;
+pub const ROW_CACHE_ROWS_MAX: usize = 1_024;
 /// Number of newest indexes whose digests are kept in memory for comparison with other members.
 pub const DIGESTS_KEPT: usize = 4_096;
 /// Beyond those, digests are kept for indexes that are a multiple of this.

@@ -188,12 +188,12 @@ impl Shared {
 }
 
 /// A request for a pin at one index. Dropping it withdraws the request.
-pub struct WantedPin {
+pub struct PinRequest {
     reader: Reader,
     index: LogIndex,
 }
 
-impl Drop for WantedPin {
+impl Drop for PinRequest {
     fn drop(&mut self) {
         let mut wanted = self.reader.shared.pins.wanted();
         if let Some((askers, _)) = wanted.get_mut(&self.index) {
@@ -205,7 +205,7 @@ impl Drop for WantedPin {
     }
 }
 
-impl WantedPin {
+impl PinRequest {
     /// Returns the pin once the index was reached. The pin is `None` before that, and for good if the writer had already
     /// passed the index when the request was made. The second value is the index of the pin or, without one, the current
     /// applied index.
@@ -234,8 +234,8 @@ impl Reader {
     }
 
     /// Requests a pin at this index. The writer stops there, unless it has passed it already.
-    pub fn want_pin(&self, index: LogIndex) -> WantedPin {
+    pub fn request_pin(&self, index: LogIndex) -> PinRequest {
         self.shared.pins.wanted().entry(index).or_insert((0, None)).0 += 1;
-        WantedPin { reader: self.clone(), index }
+        PinRequest { reader: self.clone(), index }
     }
 }

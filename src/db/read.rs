@@ -5,7 +5,7 @@
 use super::DbError;
 use super::digest::{DigestAt, Digests};
 use super::journal::{Spans, entries_from};
-use super::known::KnownRows;
+use super::known::RowCache;
 use super::limits::KEY_BYTES_MAX;
 use super::meta::{APPLIED, read_meta};
 use super::pin::Desk;
@@ -71,8 +71,8 @@ impl Reader {
     }
 
     /// Returns the one or two digests to send to other members for comparison.
-    pub fn digests_to_tell(&self) -> Vec<DigestAt> {
-        self.shared.digests.lock().expect("no thread panics while it holds this lock").to_tell()
+    pub fn digests_to_publish(&self) -> Vec<DigestAt> {
+        self.shared.digests.lock().expect("no thread panics while it holds this lock").to_publish()
     }
 
     /// Returns a view of the current rows.
@@ -106,7 +106,7 @@ impl Reader {
         let window = self.shared.window.read().expect("no writer panics while it holds this lock");
         let Some(index) = window.index_of(id) else { return Ok(None) };
         drop(window);
-        Ok(croaks::remembered_at(&self.view()?, index)?.map(|row| (index, row.outcome)))
+        Ok(croaks::request_record(&self.view()?, index)?.map(|row| (index, row.outcome)))
     }
 
     /// Locks the deduplication window like a writer that waits for its disk. Test hook.
@@ -247,14 +247,14 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for RowsView<T> {
 pub(super) struct ApplyView<'a, T> {
     pub rows: &'a T,
     pub window: &'a Window,
-    pub known: &'a KnownRows,
+    pub known: &'a RowCache,
 }
 
 impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for ApplyView<'_, T> {
     type Error = DbError;
 
     fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
-        if !KnownRows::holds(table) {
+        if !RowCache::holds(table) {
             return get_row(self.rows, table, key);
         }
         let Some(stored) = stored_key(table, key) else { return Ok(None) };

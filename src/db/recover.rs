@@ -5,7 +5,7 @@
 //! still compare correctly. The log itself starts empty behind the first index of the new history, as a founder's does.
 
 use super::applying::Applying;
-use super::known::KnownRows;
+use super::known::RowCache;
 use super::meta::*;
 use super::read::{META, ROWS};
 use super::record::{Configuration, HardState, Identity, Position};
@@ -53,7 +53,7 @@ impl Store {
         {
             let mut rows = transaction.open_table(ROWS)?;
             let mut window = shared.window.write().expect("no reader panics while it holds this lock");
-            let mut known = KnownRows::default();
+            let mut known = RowCache::default();
             let mut scrub = shared.scrub.lock().expect("no thread panics while it holds this lock");
             let digest = shared.digests.lock().expect("no thread panics while it holds this lock").last().1;
             let mut applying = Applying {

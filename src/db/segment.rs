@@ -73,7 +73,7 @@ impl Segment {
     /// # Errors
     /// `Format` if a build of another format wrote it, `Damaged` if the head is intact but unreadable; otherwise the disk failed.
     pub fn open(disk: &dyn Disk, number: u64) -> Result<(Segment, Option<Record<Head>>), DbError> {
-        let backend = disk.open_log(number)?;
+        let backend = disk.open_segment(number)?;
         let mut segment = Segment { number, salt: 0, start: Position::default(), backend };
         let head = segment.read::<Head>(0)?;
         if head.is_none() && segment.is_of_earlier_build()? {
@@ -91,9 +91,9 @@ impl Segment {
     /// Fatal: the disk fails or is full.
     pub fn begin(disk: &dyn Disk, head: &Head, spare: Option<u64>) -> Result<Segment, DbError> {
         let backend = match spare {
-            Some(spare) => disk.reuse_log(spare, head.number)?,
+            Some(spare) => disk.recycle_segment(spare, head.number)?,
             None => {
-                let backend = disk.open_log(head.number)?;
+                let backend = disk.open_segment(head.number)?;
                 // A segment with this number may have been begun before and never used.
                 backend.set_len(0)?;
                 backend

@@ -43,14 +43,14 @@ pub struct SnapshotSum {
 
 /// Running sums of the rows of a snapshot or backup.
 #[derive(Default)]
-pub(super) struct Summing {
+pub(super) struct RowSums {
     rows: u64,
     hash: Xxh3,
     /// Digest of the state, for the rows so far.
     pub digest: u64,
 }
 
-impl Summing {
+impl RowSums {
     pub fn add(&mut self, key: &[u8], value: &[u8]) {
         self.rows += 1;
         self.hash.update(&(key.len() as u32).to_le_bytes());
@@ -70,7 +70,7 @@ pub struct SnapshotReader {
     /// Expected digest of the rows, if the store has a current one.
     digest: Option<u64>,
     after: Option<Vec<u8>>,
-    summing: Summing,
+    summing: RowSums,
 }
 
 impl SnapshotReader {
@@ -90,7 +90,7 @@ impl SnapshotReader {
             head: SnapshotHead { applied, configuration },
             digest: kept(&meta, applied)?,
             after: None,
-            summing: Summing::default(),
+            summing: RowSums::default(),
         })
     }
 
@@ -144,7 +144,7 @@ pub fn digest(reader: &Reader) -> Result<(Position, SnapshotSum), DbError> {
 pub struct SnapshotWriter {
     database: Database,
     applied: Position,
-    summing: Summing,
+    summing: RowSums,
 }
 
 impl SnapshotWriter {
@@ -159,7 +159,7 @@ impl SnapshotWriter {
         let transaction = database.begin_write()?;
         write_position(&mut transaction.open_table(META)?, head.applied, &head.configuration)?;
         transaction.commit()?;
-        Ok(SnapshotWriter { database, applied: head.applied, summing: Summing::default() })
+        Ok(SnapshotWriter { database, applied: head.applied, summing: RowSums::default() })
     }
 
     /// Writes one chunk.

@@ -9,8 +9,8 @@
 
 use super::applying::{Applying, too_new, understood};
 use super::format::{self, FormatMissing};
-use super::journal::{Journal, LogNote, Spans};
-use super::known::KnownRows;
+use super::journal::{Journal, Spans, SyncPoint};
+use super::known::RowCache;
 use super::limits::{
     CHECKPOINT_ENTRIES, CHECKPOINT_TURNS, LOG_KEEP_ENTRIES, LOG_KEEP_STRETCH, LOG_SEGMENT_ENTRIES,
 };
@@ -28,7 +28,7 @@ use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::ring::News;
 use ribbit_state::rows::books;
 use ribbit_state::window::Window;
-use ribbit_state::{Happening, LogIndex, Outcome, RequestId};
+use ribbit_state::{EventKind, LogIndex, Outcome, RequestId};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -44,7 +44,7 @@ pub struct AppliedEntry {
     /// True if the member list changed.
     pub changed_members: bool,
     /// Event for live subscribers.
-    pub happened: Option<Happening>,
+    pub happened: Option<EventKind>,
 }
 
 /// Content of a store when it is opened, from which a node starts.
@@ -71,14 +71,14 @@ pub struct Store {
     pub(super) identity: Option<Identity>,
     journal: Journal,
     applied: Position,
-    known: KnownRows,
+    known: RowCache,
     /// Applied index of the last durable commit of the rows. The log is never cut past it.
     applied_durable: LogIndex,
     log_keep_entries: u64,
     /// A member that catches up still needs the entries after this index.
     log_wanted: LogIndex,
     /// The newest log segment that `meta` names durably.
-    log_noted: Option<LogNote>,
+    log_noted: Option<SyncPoint>,
 }
 
 impl Store {
@@ -107,7 +107,7 @@ impl Store {
         disk.discard_incoming()?;
         // The rows are always created before the log. A log without rows is useless, and starting an empty store over it
         // would hide the loss.
-        if !has_tables(&database)? && !disk.log_files()?.is_empty() {
+        if !has_tables(&database)? && !disk.log_segments()?.is_empty() {
             return Err(DbError::Damaged("its rows are missing, but its log exists".into()));
         }
         make_tables(&database)?;
@@ -131,7 +131,7 @@ impl Store {
             identity: None,
             journal,
             applied: Position::default(),
-            known: KnownRows::default(),
+            known: RowCache::default(),
             applied_durable: 0,
             log_keep_entries: LOG_KEEP_ENTRIES,
             log_wanted: LogIndex::MAX,
@@ -166,7 +166,7 @@ impl Store {
     }
 
     /// Makes the log keep the entries after `index` for members that catch up, within `LOG_KEEP_STRETCH`.
-    pub fn want_log_behind(&mut self, index: LogIndex) {
+    pub fn keep_log_after(&mut self, index: LogIndex) {
         self.log_wanted = index;
     }
 
@@ -501,13 +501,13 @@ fn open_journal(
     disk: &Arc<dyn Disk>,
     database: &Database,
     spans: Arc<RwLock<Spans>>,
-) -> Result<(Journal, Option<LogNote>), DbError> {
+) -> Result<(Journal, Option<SyncPoint>), DbError> {
     let transaction = database.begin_read()?;
     let meta = transaction.open_table(META)?;
     let floor: Position = read_meta(&meta, FLOOR)?.unwrap_or_default();
     let base = (floor, read_meta(&meta, HARD_STATE)?.unwrap_or_default());
     let epoch =
         read_meta(&meta, EPOCH)?.ok_or_else(|| DbError::Damaged("a store without an epoch".into()))?;
-    let note = read_meta::<LogNote>(&meta, NEWEST_LOG)?.filter(|note| note.epoch == epoch);
+    let note = read_meta::<SyncPoint>(&meta, NEWEST_LOG)?.filter(|note| note.epoch == epoch);
     Ok((Journal::open(disk.clone(), epoch, base, note, spans)?, note))
 }

@@ -236,13 +236,13 @@ fn goes_on(cursor: Token, events: &[Event], behind: Token) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ribbit_state::{AccountId, Happening, HistoryId};
+    use ribbit_state::{AccountId, EventKind, HistoryId};
 
     #[test]
     fn a_batch_that_does_not_continue_from_the_cursor_is_refused() {
         let at = |index| Token { history: HistoryId(1), index };
         let events = |indexes: &[u64]| -> Vec<Event> {
-            let what = Happening::Croaked { author: AccountId(1) };
+            let what = EventKind::Croaked { author: AccountId(1) };
             indexes.iter().map(|index| Event { index: *index, what: what.clone() }).collect()
         };
         assert!(goes_on(at(5), &events(&[6, 9]), at(9)) && goes_on(at(5), &[], at(5)));

@@ -194,7 +194,7 @@ impl Core {
             Input::Message { from, message } => self.message(from, message),
             Input::Forwarded(mut requests) => {
                 // A former leader's judgement about a member is dropped: this leader makes its own.
-                requests.retain(|request| !request.command.is_judgement());
+                requests.retain(|request| !request.command.depends_on_leader());
                 if self.leads() {
                     self.queued.extend(requests);
                 }

@@ -18,7 +18,7 @@
 
 use super::limits::{LIVE_BATCH_MAX, LIVE_SCAN_MAX};
 use ribbit_state::LogIndex;
-use ribbit_state::events::{Event, Happening, Interest};
+use ribbit_state::events::{Event, EventKind, Interest};
 use std::collections::VecDeque;
 use std::sync::{RwLock, RwLockReadGuard};
 
@@ -82,7 +82,7 @@ impl Live {
     pub fn publish(
         &self,
         installed: Option<LogIndex>,
-        applied: impl IntoIterator<Item = (LogIndex, Option<Happening>)>,
+        applied: impl IntoIterator<Item = (LogIndex, Option<EventKind>)>,
         through: LogIndex,
     ) {
         let mut ring = self.ring.write().expect("no thread panics while it holds this lock");
@@ -229,8 +229,8 @@ mod tests {
         Interest::load(&model, &Wanted::Feed { session }).expect("readable").expect("open")
     }
 
-    fn croaked(index: LogIndex) -> (LogIndex, Option<Happening>) {
-        (index, Some(Happening::Croaked { author: ME }))
+    fn croaked(index: LogIndex) -> (LogIndex, Option<EventKind>) {
+        (index, Some(EventKind::Croaked { author: ME }))
     }
 
     #[test]
@@ -255,7 +255,7 @@ mod tests {
         let live = Live::new(2, 4 * LIVE_BATCH_MAX);
         let last = LIVE_BATCH_MAX as u64 + 10;
         live.publish(None, (3..=last).map(croaked), last);
-        live.publish(None, [(last + 1, Some(Happening::SessionClosed { account: ME }))], last + 1);
+        live.publish(None, [(last + 1, Some(EventKind::SessionClosed { account: ME }))], last + 1);
         live.publish(None, [croaked(last + 2)], last + 2);
         let mut reader = Follower::begin(&live, interest(), 2, 2).expect("all is known");
         let batch = reader.take(&live).expect("in time");
@@ -270,7 +270,7 @@ mod tests {
         let live = Live::new(2, HELD);
         let mut reader = Follower::begin(&live, interest(), 2, 2).expect("all is known");
         for index in 3..100 {
-            live.publish(None, [(index, Some(Happening::Croaked { author: AccountId(9) }))], index);
+            live.publish(None, [(index, Some(EventKind::Croaked { author: AccountId(9) }))], index);
             live.publish(None, [(index, None)], index);
             let batch = reader.take(&live).expect("in time");
             assert!(batch.events.is_empty() && batch.cursor == index);
@@ -297,14 +297,14 @@ mod tests {
         ]
     }
 
-    fn happening(kind: u8) -> Option<Happening> {
+    fn happening(kind: u8) -> Option<EventKind> {
         let (account, friend) = (ME, AccountId(9));
         Some(match kind {
             0 => return None,
-            1 => Happening::Croaked { author: ME },
-            2 => Happening::FriendAdded { account, friend },
-            3 => Happening::FriendRemoved { account, friend },
-            _ => Happening::Croaked { author: friend },
+            1 => EventKind::Croaked { author: ME },
+            2 => EventKind::FriendAdded { account, friend },
+            3 => EventKind::FriendRemoved { account, friend },
+            _ => EventKind::Croaked { author: friend },
         })
     }
 
@@ -322,16 +322,16 @@ mod tests {
             self.follows.iter().rev().find(|(at, _)| *at < before).is_some_and(|(_, follows)| *follows)
         }
         /// Applies an entry as the rules do: adding a friend twice has no event.
-        fn apply(&mut self, index: LogIndex, what: Option<Happening>) -> Option<Happening> {
+        fn apply(&mut self, index: LogIndex, what: Option<EventKind>) -> Option<EventKind> {
             self.applied = index;
             let told = what.filter(|what| match what {
-                Happening::FriendAdded { .. } => !self.follows(index),
-                Happening::FriendRemoved { .. } => self.follows(index),
+                EventKind::FriendAdded { .. } => !self.follows(index),
+                EventKind::FriendRemoved { .. } => self.follows(index),
                 _ => true,
             });
             match told {
-                Some(Happening::FriendAdded { .. }) => self.follows.push((index, true)),
-                Some(Happening::FriendRemoved { .. }) => self.follows.push((index, false)),
+                Some(EventKind::FriendAdded { .. }) => self.follows.push((index, true)),
+                Some(EventKind::FriendRemoved { .. }) => self.follows.push((index, false)),
                 _ => {}
             }
             self.events.extend(told.clone().map(|what| Event { index, what }));
@@ -340,7 +340,7 @@ mod tests {
         fn wanted(&self, from: LogIndex, to: LogIndex) -> Vec<Event> {
             let between = self.events.iter().filter(|event| from < event.index && event.index <= to);
             let wanted = |event: &&Event| match event.what {
-                Happening::Croaked { author } => author == ME || self.follows(event.index),
+                EventKind::Croaked { author } => author == ME || self.follows(event.index),
                 _ => true,
             };
             between.filter(wanted).cloned().collect()
@@ -354,7 +354,7 @@ mod tests {
         fn interest(&self) -> Interest {
             let mut interest = interest();
             if self.follows(LogIndex::MAX) {
-                interest.advance(&Happening::FriendAdded { account: ME, friend: AccountId(9) });
+                interest.advance(&EventKind::FriendAdded { account: ME, friend: AccountId(9) });
             }
             interest
         }

@@ -173,7 +173,7 @@ impl Writer {
         // Entries from before an installed snapshot are part of it, and its hard state is on disk already.
         let last = Job::joined(jobs).pop().unwrap_or_default();
         let Job { number, entries, hard_state, log_wanted, .. } = last;
-        self.store.want_log_behind(log_wanted.unwrap_or(LogIndex::MAX));
+        self.store.keep_log_after(log_wanted.unwrap_or(LogIndex::MAX));
         if !entries.is_empty() || hard_state.is_some() {
             self.store.append(&entries, hard_state)?;
         }

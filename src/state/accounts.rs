@@ -4,7 +4,7 @@
 //! against. A password change ends the sessions opened with the old password. A suspended account loses its sessions and
 //! gets no new ones; nothing else of it changes, so lifting the suspension restores it completely.
 
-use super::apply::{Decision, Moment};
+use super::apply::{ApplyContext, Decision};
 use super::code::{Code, Denied};
 use super::command::Reply;
 use super::croaks;
@@ -69,7 +69,7 @@ pub fn settings<V: View>(view: &V) -> Result<Settings, V::Error> {
 pub(super) fn change<V: View>(
     bounds: &Bounds,
     view: &V,
-    moment: Moment,
+    context: ApplyContext,
     books: &Bookkeeping,
     command: &AccountCommand,
 ) -> Result<Decision, V::Error> {
@@ -80,7 +80,7 @@ pub(super) fn change<V: View>(
         | AccountCommand::EndOtherSessions { session }
         | AccountCommand::RemoveCroak { session, .. } => *session,
     };
-    let Some((me, account)) = session_account(view, session, moment.age_ms())? else {
+    let Some((me, account)) = session_account(view, session, context.age_ms())? else {
         return Ok(Err(Denied::new(Code::NotLoggedIn)));
     };
     match command {

@@ -8,17 +8,17 @@
 //!                 new                                → rules → changes + outcome, both recorded
 //! ```
 //!
-//! The **deduplication window** always contains the newest `REMEMBERED_MIN` requests. It contains more while they are
-//! younger than `REMEMBERED_AGE_MS` of cluster age, up to `REMEMBERED_MAX`. A request can only have been applied after
-//! the index at which it was submitted. One submitted at or after `forgotten_through` that is not in the window was
+//! The **deduplication window** always contains the newest `DEDUP_REQUESTS_MIN` requests. It contains more while they are
+//! younger than `DEDUP_AGE_MS` of cluster age, up to `DEDUP_REQUESTS_MAX`. A request can only have been applied after
+//! the index at which it was submitted. One submitted at or after `expired_through` that is not in the window was
 //! therefore never applied. Refusals are recorded too, so that a retry gets the same answer.
 
 use super::code::{Code, Denied};
 use super::command::{Command, Outcome, Proposal, Reply};
-use super::croaks::{Marks, remembered_at};
+use super::croaks::{Marks, request_record};
 use super::ids::LogIndex;
 use super::limits::{Bounds, CROAK_CHARS_MAX};
-use super::rows::{Bookkeeping, Books, Change, Croaks, Key, Remembered, Requests, Table, View, WriteView};
+use super::rows::{Bookkeeping, Books, Change, Croaks, Key, RequestRecord, Requests, Table, View, WriteView};
 use super::window::Entry;
 use super::{accounts, leases, members, messages, namespace, social};
 
@@ -34,14 +34,14 @@ pub type Decision = Result<(Vec<Change>, Reply), Denied>;
 
 /// Position in the log and time at which a command is applied. Every rule receives it.
 #[derive(Debug, Clone, Copy)]
-pub struct Moment {
+pub struct ApplyContext {
     pub index: LogIndex,
     pub wall_ms: u64,
     /// Record of the request, which a croak stores in its row. Contains the cluster age, which never falls.
     pub marks: Marks,
 }
 
-impl Moment {
+impl ApplyContext {
     /// Returns the cluster age.
     pub fn age_ms(&self) -> u64 {
         self.marks.age_ms
@@ -74,14 +74,14 @@ pub fn apply_within<V: WriteView>(
     let before = view.window().books();
     // Submitted before the window: it may have been applied and expired. Submitted at or after its own log entry: the
     // index belongs to another history, and the request's age cannot be judged now or at a retry.
-    if request.born < before.forgotten_through || request.born >= index {
+    if request.born < before.expired_through || request.born >= index {
         return Ok(Applied { changes: Vec::new(), outcome: Err(Denied::new(Code::OutcomeUnknown)) });
     }
     let age_ms = stamp.age_ms.max(view.window().age_ms());
     let marks = Marks { id: request.id.0, digest, age_ms };
-    let moment = Moment { index, wall_ms: stamp.wall_ms, marks };
+    let context = ApplyContext { index, wall_ms: stamp.wall_ms, marks };
     let mut books = before;
-    let (mut changes, outcome) = match decide(bounds, view, moment, &mut books, &request.command)? {
+    let (mut changes, outcome) = match decide(bounds, view, context, &mut books, &request.command)? {
         Ok((changes, reply)) => (changes, Ok(reply)),
         Err(denied) => {
             books = before; // a refusal changes nothing
@@ -89,7 +89,7 @@ pub fn apply_within<V: WriteView>(
         }
     };
     if !matches!(changes.first(), Some(Change::Put { table, .. }) if *table == Croaks::ID) {
-        let row = Remembered { id: request.id, digest, age_ms, outcome: outcome.clone() };
+        let row = RequestRecord { id: request.id, digest, age_ms, outcome: outcome.clone() };
         changes.push(Change::put::<Requests>(&index, &row));
     }
     forget(bounds, view, age_ms, books, &mut changes);
@@ -107,7 +107,7 @@ pub fn digest(command: &Command) -> u64 {
 }
 
 fn repeat<V: View>(view: &V, first: LogIndex, digest: u64) -> Result<Outcome, V::Error> {
-    let Some(remembered) = remembered_at(view, first)? else {
+    let Some(remembered) = request_record(view, first)? else {
         let bad = super::rows::BadRow { table: Requests::ID, key: first.bytes() };
         return Err(bad.into());
     };
@@ -121,7 +121,7 @@ fn repeat<V: View>(view: &V, first: LogIndex, digest: u64) -> Result<Outcome, V:
 fn decide<V: View>(
     bounds: &Bounds,
     view: &V,
-    moment: Moment,
+    context: ApplyContext,
     books: &mut Bookkeeping,
     command: &Command,
 ) -> Result<Decision, V::Error> {
@@ -131,21 +131,21 @@ fn decide<V: View>(
     }
     match command {
         Command::CreateAccount { username, name, email, password_hash } => {
-            social::create_account(view, moment, username, name, email, password_hash)
+            social::create_account(view, context, username, name, email, password_hash)
         }
         Command::LogIn { account, credential_version, token } => {
-            social::log_in(bounds, view, moment, *account, *credential_version, *token)
+            social::log_in(bounds, view, context, *account, *credential_version, *token)
         }
-        Command::LogOut { session } => social::log_out(view, moment, *session),
-        Command::Croak { session, text } => social::croak(view, moment, *session, text),
+        Command::LogOut { session } => social::log_out(view, context, *session),
+        Command::Croak { session, text } => social::croak(view, context, *session, text),
         Command::AddFriend { session, username } => {
-            social::add_friend(bounds, view, moment, *session, username)
+            social::add_friend(bounds, view, context, *session, username)
         }
         Command::RemoveFriend { session, username } => {
-            social::remove_friend(view, moment, *session, username)
+            social::remove_friend(view, context, *session, username)
         }
         Command::DeleteAccount { session, credential_version } => {
-            social::delete_account(view, moment, *session, *credential_version)
+            social::delete_account(view, context, *session, *credential_version)
         }
         Command::Sweep { account } => social::sweep(bounds, view, books, *account),
         Command::IndexCroaks => social::index_croaks(bounds, view, books),
@@ -156,12 +156,12 @@ fn decide<V: View>(
         }
         Command::Lose { name } => members::lose(view, *name),
         Command::Drain { name, drained } => members::drain(view, *name, *drained),
-        Command::Forget { raft_id } => members::forget(bounds, view, moment, *raft_id),
+        Command::Forget { raft_id } => members::forget(bounds, view, context, *raft_id),
         Command::RaiseRules { level } => members::raise_rules(view, books, *level),
-        Command::Tree(command) => namespace::change(bounds, view, moment, command),
-        Command::Lease(command) => leases::change(bounds, view, moment, command),
-        Command::Message(command) => messages::change(bounds, view, moment, command),
-        Command::Account(command) => accounts::change(bounds, view, moment, books, command),
+        Command::Tree(command) => namespace::change(bounds, view, context, command),
+        Command::Lease(command) => leases::change(bounds, view, context, command),
+        Command::Message(command) => messages::change(bounds, view, context, command),
+        Command::Account(command) => accounts::change(bounds, view, context, books, command),
         Command::Operate(command) => accounts::operate(bounds, view, books, command),
         Command::Rehash { account, credential_version, before, password_hash } => {
             accounts::rehash(view, *account, *credential_version, *before, password_hash)
@@ -179,18 +179,18 @@ fn forget<V: WriteView>(
     books: Bookkeeping,
     changes: &mut Vec<Change>,
 ) {
-    let step = bounds.forget_step;
+    let step = bounds.expire_step;
     let count = view.window().len() + 1;
-    if count < bounds.remembered_min + step || !count.is_multiple_of(step) {
+    if count < bounds.dedup_requests_min + step || !count.is_multiple_of(step) {
         return;
     }
-    let spare = count - bounds.remembered_min;
+    let spare = count - bounds.dedup_requests_min;
     let oldest: Vec<&Entry> = view.window().entries().take(spare.min(2 * step)).collect();
     let mut forgotten = 0;
     for entries in oldest.chunks_exact(step) {
-        let young = entries[step - 1].age_ms.saturating_add(bounds.remembered_age_ms) > age_ms;
+        let young = entries[step - 1].age_ms.saturating_add(bounds.dedup_age_ms) > age_ms;
         // Too young, unless the window is over its maximum. The next attempt comes after another step of requests.
-        if young && count - forgotten + step <= bounds.remembered_max {
+        if young && count - forgotten + step <= bounds.dedup_requests_max {
             break;
         }
         forgotten += step;
@@ -198,10 +198,10 @@ fn forget<V: WriteView>(
     let Some(through) = oldest[..forgotten].last().map(|entry| entry.index) else { return };
     // This command may have removed a croak and put the record of its request, which expires now.
     changes.retain(|change| !remembers_through(change, through));
-    let rows = oldest[..forgotten].iter().filter(|entry| !entry.in_post);
+    let rows = oldest[..forgotten].iter().filter(|entry| !entry.in_croak_row);
     changes.extend(rows.map(|entry| Change::remove::<Requests>(&entry.index)));
     // The rule of this command may have changed the bookkeeping row: `books` contains its changes, and the last put wins.
-    changes.push(Change::put::<Books>(&(), &Bookkeeping { forgotten_through: through, ..books }));
+    changes.push(Change::put::<Books>(&(), &Bookkeeping { expired_through: through, ..books }));
 }
 
 fn remembers_through(change: &Change, through: LogIndex) -> bool {

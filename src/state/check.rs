@@ -12,12 +12,12 @@ use super::code::{Code, Denied, Field};
 use super::command::{Command, HOME, NewMember, Request};
 use super::leases::LeaseCommand;
 use super::limits::{
-    ADDRESS_BYTES_MAX, CLUSTERS_MAX, INDEX_MAX, LEASE_MS_MAX, LEASE_MS_MIN, LEASE_WORDS_BYTES_MAX,
-    NODE_BYTES_MAX, PASSWORD_CHARS_MAX, PASSWORD_HASH_BYTES_MAX, TYPED_BYTES_MAX, USERNAME_CHARS_MAX,
+    ADDRESS_BYTES_MAX, INDEX_MAX, LEASE_DESCRIPTION_BYTES_MAX, LEASE_MS_MAX, LEASE_MS_MIN, NODE_BYTES_MAX,
+    PASSWORD_CHARS_MAX, PASSWORD_HASH_BYTES_MAX, REGIONS_MAX, TYPED_BYTES_MAX, USERNAME_CHARS_MAX,
 };
 use super::messages::MessageCommand;
 use super::namespace::TreeCommand;
-use super::query::{Query, Whom};
+use super::query::{Query, TalkPartner};
 use super::text;
 
 const INVALID: Denied = Denied::new(Code::InvalidEntry);
@@ -75,7 +75,7 @@ pub fn address(said: &str) -> Result<(), Denied> {
 /// # Errors
 /// 606.
 pub fn site(number: u32) -> Result<(), Denied> {
-    hold((HOME..=CLUSTERS_MAX).contains(&number), INVALID)
+    hold((HOME..=REGIONS_MAX).contains(&number), INVALID)
 }
 
 /// Checks the index at which a request claims to have been submitted.
@@ -120,12 +120,12 @@ impl Query {
                 listed(names, after.as_deref())
             }
             Query::Profile { username: typed, .. } => username(typed),
-            Query::Talk { with: Whom::Named(typed), .. } => {
+            Query::Talk { with: TalkPartner::Named(typed), .. } => {
                 username(typed).map_err(|_| Denied::of(Code::NoSuchUser, Field::Username))
             }
             // Paths are checked when they are decoded; the rest are numbers and tokens.
             Query::Tree { .. }
-            | Query::Talk { with: Whom::Account(_), .. }
+            | Query::Talk { with: TalkPartner::Account(_), .. }
             | Query::Position
             | Query::Me { .. }
             | Query::Feed { .. }
@@ -206,7 +206,7 @@ impl Command {
 
     /// Returns true if a person's client may send it unchanged. Excluded are commands that carry the result of a check
     /// made by a backend, and commands that only members propose.
-    pub fn is_peoples(&self) -> bool {
+    pub fn is_allowed_for_people(&self) -> bool {
         match self {
             Command::LogOut { .. }
             | Command::Croak { .. }
@@ -251,7 +251,7 @@ impl Command {
 
     /// Returns true if an operator may send it unchanged, through any member. Such commands change the namespace,
     /// leases, and accounts or croaks of others.
-    pub fn is_operators(&self) -> bool {
+    pub fn is_allowed_for_operators(&self) -> bool {
         match self {
             Command::Tree(_) => true,
             Command::Operate(command) => match command {
@@ -313,10 +313,12 @@ impl LeaseCommand {
     fn check(&self) -> Result<(), Denied> {
         match self {
             LeaseCommand::Open { words, lease_ms, .. } => {
-                hold(words.len() <= LEASE_WORDS_BYTES_MAX, INVALID)?;
+                hold(words.len() <= LEASE_DESCRIPTION_BYTES_MAX, INVALID)?;
                 hold(lease_ms.is_none_or(|ms| (LEASE_MS_MIN..=LEASE_MS_MAX).contains(&ms)), INVALID)
             }
-            LeaseCommand::EnterChat { words, .. } => hold(words.len() <= LEASE_WORDS_BYTES_MAX, INVALID),
+            LeaseCommand::EnterChat { words, .. } => {
+                hold(words.len() <= LEASE_DESCRIPTION_BYTES_MAX, INVALID)
+            }
             LeaseCommand::Register { address: said, .. } => address(said),
             LeaseCommand::SetClusters { clusters } => site(*clusters),
             LeaseCommand::Close { .. }

@@ -99,7 +99,7 @@ codes! {
 
 impl Code {
     /// Returns true if a rate limit refused the request. It may succeed a little later.
-    pub fn is_haste(self) -> bool {
+    pub fn is_rate_limit(self) -> bool {
         matches!(self, Code::TooManyTries | Code::TooManyAccounts | Code::TooMuchWritten)
     }
 }

@@ -8,7 +8,7 @@ use super::accounts::{AccountCommand, OperatorCommand};
 use super::code::Denied;
 use super::ids::{AccountId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
 use super::leases::{Ending, LeaseCommand};
-use super::limits::{CLUSTERS_MAX, REQUEST_BYTES_MAX};
+use super::limits::{REGIONS_MAX, REQUEST_BYTES_MAX};
 use super::messages::MessageCommand;
 use super::namespace::TreeCommand;
 use serde::{Deserialize, Serialize};
@@ -73,8 +73,8 @@ pub const HOME: u32 = 1;
 
 /// Returns how many regions further than `home` the region `site` is, counting round from the last to the first. A
 /// client without a server at home uses the nearest in this order.
-pub fn clusters_on(home: u32, site: u32) -> u32 {
-    (site.min(CLUSTERS_MAX) + CLUSTERS_MAX - home.min(CLUSTERS_MAX)) % CLUSTERS_MAX
+pub fn regions_after(home: u32, site: u32) -> u32 {
+    (site.min(REGIONS_MAX) + REGIONS_MAX - home.min(REGIONS_MAX)) % REGIONS_MAX
 }
 
 /// Name of a member and of its folder: `backend-2` in the home region, `backend-2@3` in region 3.
@@ -290,7 +290,7 @@ impl Command {
 
     /// Returns true if the command follows from heartbeats that this leader received, so that another leader must not
     /// propose it.
-    pub fn is_judgement(&self) -> bool {
+    pub fn depends_on_leader(&self) -> bool {
         matches!(self, Command::Lease(LeaseCommand::End { why: Ending::Missed { .. }, .. }))
     }
 

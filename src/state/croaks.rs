@@ -9,11 +9,11 @@
 use super::command::Reply;
 use super::ids::{AccountId, LogIndex, RequestId};
 use super::rows::{
-    BadRow, Bookkeeping, Change, Croak, Croaks, Key, Order, Remembered, Requests, Table, View, body, get,
+    BadRow, Bookkeeping, Change, Croak, Croaks, Key, Order, RequestRecord, Requests, Table, View, body, get,
 };
 use serde::{Deserialize, Serialize};
 
-/// Record of a croak's request: [`Remembered`] without the outcome, which the croak itself implies.
+/// Record of a croak's request: [`RequestRecord`] without the outcome, which the croak itself implies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marks {
     /// A `RequestId`. It is random, so a fixed length is the shortest encoding.
@@ -28,20 +28,20 @@ pub struct Marks {
 
 /// The beginning of a [`StoredCroak`]: everything but its time and text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CroakStart {
+pub struct CroakHeader {
     pub marks: Marks,
     pub author: AccountId,
 }
 
-impl CroakStart {
+impl CroakHeader {
     /// Decodes the beginning of a stored row. This happens several times for each croak, so the fields of fixed length
     /// are not left to serde, which reads them byte by byte.
-    pub fn of(row: &[u8]) -> Option<CroakStart> {
+    pub fn of(row: &[u8]) -> Option<CroakHeader> {
         let (id, rest) = body(row)?.split_first_chunk()?;
         let (digest, rest) = rest.split_first_chunk()?;
         let ((age_ms, author), _) = postcard::take_from_bytes(rest).ok()?;
         let marks = Marks { id: u128::from_le_bytes(*id), digest: u64::from_le_bytes(*digest), age_ms };
-        Some(CroakStart { marks, author })
+        Some(CroakHeader { marks, author })
     }
 }
 
@@ -55,22 +55,22 @@ pub struct Found {
 
 impl Found {
     fn of(index: LogIndex, row: &[u8]) -> Option<Found> {
-        let CroakStart { marks, author } = CroakStart::of(row)?;
+        let CroakHeader { marks, author } = CroakHeader::of(row)?;
         Some(Found { index, author, marks })
     }
 
     /// Removes the croak. The record of its request is kept for as long as the deduplication window covers it.
     pub fn remove(&self, books: &Bookkeeping, changes: &mut Vec<Change>) {
         changes.push(Change::remove::<Croaks>(&self.index));
-        if self.index > books.forgotten_through {
+        if self.index > books.expired_through {
             changes.push(Change::put::<Requests>(&self.index, &remembered(self.index, &self.marks)));
         }
     }
 }
 
-fn remembered(index: LogIndex, marks: &Marks) -> Remembered {
+fn remembered(index: LogIndex, marks: &Marks) -> RequestRecord {
     let Marks { id, digest, age_ms } = *marks;
-    Remembered { id: RequestId(id), digest, age_ms, outcome: Ok(Reply::Croaked { croak: index }) }
+    RequestRecord { id: RequestId(id), digest, age_ms, outcome: Ok(Reply::Croaked { croak: index }) }
 }
 
 /// Returns the croak of this id, with its text.
@@ -111,7 +111,7 @@ fn found<E: From<BadRow>>(key: Vec<u8>, row: &[u8]) -> Result<Found, E> {
 }
 
 /// Returns the croak that a change puts, and its author.
-pub fn put_by(change: &Change) -> Option<(LogIndex, AccountId)> {
+pub fn croak_put(change: &Change) -> Option<(LogIndex, AccountId)> {
     let Change::Put { table: Croaks::ID, key, row } = change else { return None };
     let Found { index, author, .. } = Found::of(LogIndex::from_bytes(key)?, row)?;
     Some((index, author))
@@ -121,7 +121,7 @@ pub fn put_by(change: &Change) -> Option<(LogIndex, AccountId)> {
 ///
 /// # Errors
 /// Only the view's.
-pub fn remembered_at<V: View>(view: &V, index: LogIndex) -> Result<Option<Remembered>, V::Error> {
+pub fn request_record<V: View>(view: &V, index: LogIndex) -> Result<Option<RequestRecord>, V::Error> {
     if let Some(row) = get::<Requests, V>(view, &index)? {
         return Ok(Some(row));
     }

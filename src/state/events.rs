@@ -35,12 +35,12 @@ use serde::{Deserialize, Serialize};
 pub struct Event {
     /// Log index of the command. Each command produces at most one event, so this is also the cursor for resuming.
     pub index: LogIndex,
-    pub what: Happening,
+    pub what: EventKind,
 }
 
 /// Kind and subject of an event. Part of the wire format: new variants go at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Happening {
+pub enum EventKind {
     AccountCreated {
         account: AccountId,
     },
@@ -71,7 +71,7 @@ pub enum Happening {
     /// Bounded by the number of nodes that one command may change.
     Tree {
         nodes: Vec<NodeChange>,
-        lease: Option<(Owner, LeaseFact)>,
+        lease: Option<(Owner, LeaseEvent)>,
     },
     /// The message's id is the event's index.
     Messaged {
@@ -97,11 +97,11 @@ pub enum Happening {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeChange {
     pub path: TreePath,
-    pub what: NodeFact,
+    pub what: NodeEvent,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum NodeFact {
+pub enum NodeEvent {
     Made,
     /// Content written, or touched.
     Written,
@@ -116,7 +116,7 @@ pub enum NodeFact {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LeaseFact {
+pub enum LeaseEvent {
     Began,
     Ended(Ending),
 }
@@ -131,29 +131,29 @@ pub enum Wanted {
 }
 
 /// Returns the event that applying this command produces, if any.
-pub fn happened(command: &Command, applied: &Applied) -> Option<Happening> {
+pub fn happened(command: &Command, applied: &Applied) -> Option<EventKind> {
     let changes = &applied.changes;
     if applied.outcome.is_err() || changes.is_empty() {
         return None;
     }
     match command {
         Command::CreateAccount { .. } => {
-            key_of::<Accounts>(changes).map(|account| Happening::AccountCreated { account })
+            key_of::<Accounts>(changes).map(|account| EventKind::AccountCreated { account })
         }
         Command::DeleteAccount { .. } => {
-            key_of::<Sweeps>(changes).map(|account| Happening::AccountDeleted { account })
+            key_of::<Sweeps>(changes).map(|account| EventKind::AccountDeleted { account })
         }
-        Command::LogIn { account, .. } => Some(Happening::SessionOpened { account: *account }),
+        Command::LogIn { account, .. } => Some(EventKind::SessionOpened { account: *account }),
         Command::LogOut { .. } => {
-            key_of::<SessionsOf>(changes).map(|(account, _)| Happening::SessionClosed { account })
+            key_of::<SessionsOf>(changes).map(|(account, _)| EventKind::SessionClosed { account })
         }
         Command::Croak { .. } => {
-            changes.iter().find_map(croaks::put_by).map(|(_, author)| Happening::Croaked { author })
+            changes.iter().find_map(croaks::croak_put).map(|(_, author)| EventKind::Croaked { author })
         }
         Command::AddFriend { .. } => key_of::<Friends>(changes)
-            .map(|(account, friend)| Happening::FriendAdded { account, friend: AccountId(friend) }),
+            .map(|(account, friend)| EventKind::FriendAdded { account, friend: AccountId(friend) }),
         Command::RemoveFriend { .. } => key_of::<Friends>(changes)
-            .map(|(account, friend)| Happening::FriendRemoved { account, friend: AccountId(friend) }),
+            .map(|(account, friend)| EventKind::FriendRemoved { account, friend: AccountId(friend) }),
         Command::Sweep { .. }
         | Command::IndexCroaks
         | Command::Found { .. }
@@ -169,49 +169,49 @@ pub fn happened(command: &Command, applied: &Applied) -> Option<Happening> {
         Command::Operate(command) => match command {
             OperatorCommand::SetPassword { account, .. }
             | OperatorCommand::Suspend { account, suspended: true } => {
-                Some(Happening::SessionClosed { account: *account })
+                Some(EventKind::SessionClosed { account: *account })
             }
             OperatorCommand::RemoveAccount { account } => {
-                Some(Happening::AccountDeleted { account: *account })
+                Some(EventKind::AccountDeleted { account: *account })
             }
-            OperatorCommand::RemoveCroak { croak } => Some(Happening::CroakRemoved { croak: *croak }),
+            OperatorCommand::RemoveCroak { croak } => Some(EventKind::CroakRemoved { croak: *croak }),
             OperatorCommand::Suspend { suspended: false, .. } | OperatorCommand::SetRegistration { .. } => {
                 None
             }
         },
         Command::Tree(command) => {
-            Some(Happening::Tree { nodes: tree_changes(command, applied), lease: None })
+            Some(EventKind::Tree { nodes: tree_changes(command, applied), lease: None })
         }
         Command::Lease(command) => match (lease_fact(command, changes), node_changes(changes)) {
             (None, nodes) if nodes.is_empty() => None,
-            (lease, nodes) => Some(Happening::Tree { nodes, lease }),
+            (lease, nodes) => Some(EventKind::Tree { nodes, lease }),
         },
     }
 }
 
-fn message_fact(command: &MessageCommand, changes: &[Change]) -> Option<Happening> {
+fn message_fact(command: &MessageCommand, changes: &[Change]) -> Option<EventKind> {
     match command {
         MessageCommand::Send { .. } => changes.iter().find_map(|change| match change {
             Change::Put { table, row, .. } if *table == Messages::ID => decode::<Message>(row)
-                .map(|message| Happening::Messaged { from: message.from, to: message.to }),
+                .map(|message| EventKind::Messaged { from: message.from, to: message.to }),
             _ => None,
         }),
         MessageCommand::Mark { .. } => key_of::<TalkMarks>(changes)
-            .map(|(account, with)| Happening::Marked { account, with: AccountId(with) }),
+            .map(|(account, with)| EventKind::Marked { account, with: AccountId(with) }),
         MessageCommand::ReadFeed { .. } => {
-            key_of::<Mailboxes>(changes).map(|account| Happening::FeedRead { account })
+            key_of::<Mailboxes>(changes).map(|account| EventKind::FeedRead { account })
         }
     }
 }
 
-fn account_fact(command: &AccountCommand, changes: &[Change]) -> Option<Happening> {
+fn account_fact(command: &AccountCommand, changes: &[Change]) -> Option<EventKind> {
     match command {
         AccountCommand::Describe { .. } => None,
-        AccountCommand::RemoveCroak { croak, .. } => Some(Happening::CroakRemoved { croak: *croak }),
+        AccountCommand::RemoveCroak { croak, .. } => Some(EventKind::CroakRemoved { croak: *croak }),
         AccountCommand::ChangePassword { .. }
         | AccountCommand::EndSession { .. }
         | AccountCommand::EndOtherSessions { .. } => {
-            key_of::<SessionsOf>(changes).map(|(account, _)| Happening::SessionClosed { account })
+            key_of::<SessionsOf>(changes).map(|(account, _)| EventKind::SessionClosed { account })
         }
     }
 }
@@ -222,8 +222,8 @@ fn tree_changes(command: &TreeCommand, applied: &Applied) -> Vec<NodeChange> {
     };
     // One event, however many nodes were removed.
     let what = match applied.outcome {
-        Ok(Reply::Stepped { more: true }) => NodeFact::Pruned,
-        _ => NodeFact::Removed,
+        Ok(Reply::Stepped { more: true }) => NodeEvent::Pruned,
+        _ => NodeEvent::Removed,
     };
     vec![NodeChange { path: path.clone(), what }]
 }
@@ -235,14 +235,14 @@ fn node_changes(changes: &[Change]) -> Vec<NodeChange> {
             Change::Put { table, key, row } if *table == Nodes::ID => {
                 let node = decode::<Node>(row)?;
                 let what = match node.fence {
-                    Some(fence) => NodeFact::Acquired { fence },
-                    None if node.made == node.changed => NodeFact::Made,
-                    None => NodeFact::Written,
+                    Some(fence) => NodeEvent::Acquired { fence },
+                    None if node.made == node.changed => NodeEvent::Made,
+                    None => NodeEvent::Written,
                 };
                 Some(NodeChange { path: TreePath::from_bytes(key)?, what })
             }
             Change::Remove { table, key } if *table == Nodes::ID => {
-                Some(NodeChange { path: TreePath::from_bytes(key)?, what: NodeFact::Removed })
+                Some(NodeChange { path: TreePath::from_bytes(key)?, what: NodeEvent::Removed })
             }
             _ => None,
         })
@@ -251,14 +251,14 @@ fn node_changes(changes: &[Change]) -> Vec<NodeChange> {
     nodes
 }
 
-fn lease_fact(command: &LeaseCommand, changes: &[Change]) -> Option<(Owner, LeaseFact)> {
+fn lease_fact(command: &LeaseCommand, changes: &[Change]) -> Option<(Owner, LeaseEvent)> {
     let owner = key_of::<Leases>(changes)?;
     Some((
         owner,
         match command {
-            LeaseCommand::End { why, .. } => LeaseFact::Ended(*why),
-            LeaseCommand::Close { .. } => LeaseFact::Ended(Ending::Left),
-            _ => LeaseFact::Began,
+            LeaseCommand::End { why, .. } => LeaseEvent::Ended(*why),
+            LeaseCommand::Close { .. } => LeaseEvent::Ended(Ending::Left),
+            _ => LeaseEvent::Began,
         },
     ))
 }
@@ -320,15 +320,15 @@ impl Interest {
     }
 
     /// Returns true if this event may have ended the session, so that [`Interest::is_open`] must be asked.
-    pub fn doubts(&self, what: &Happening) -> bool {
+    pub fn doubts(&self, what: &EventKind) -> bool {
         matches!(self, Interest::Feed(feed) if feed.doubts(what))
     }
 
     /// Returns true if the subscriber receives the event. The interest must be as of the index before it.
-    pub fn wants(&self, what: &Happening) -> bool {
+    pub fn wants(&self, what: &EventKind) -> bool {
         match (self, what) {
             (Interest::Feed(feed), _) => feed.wants(what),
-            (Interest::Tree(path), Happening::Tree { nodes, .. }) => {
+            (Interest::Tree(path), EventKind::Tree { nodes, .. }) => {
                 nodes.iter().any(|node| node.concerns(path))
             }
             (Interest::Tree(_), _) => false,
@@ -336,14 +336,14 @@ impl Interest {
     }
 
     /// Moves the interest from just before this event to just behind it.
-    pub fn advance(&mut self, what: &Happening) {
+    pub fn advance(&mut self, what: &EventKind) {
         if let Interest::Feed(feed) = self {
             feed.advance(what);
         }
     }
 
     /// Moves the interest from just behind this event to just before it.
-    pub fn rewind(&mut self, what: &Happening) {
+    pub fn rewind(&mut self, what: &EventKind) {
         if let Interest::Feed(feed) = self {
             feed.rewind(what);
         }
@@ -353,7 +353,7 @@ impl Interest {
 impl NodeChange {
     /// Returns true if the change is at or below `path`, or removes a folder above it.
     pub fn concerns(&self, path: &TreePath) -> bool {
-        let above = matches!(self.what, NodeFact::Removed | NodeFact::Pruned) && path.is_within(&self.path);
+        let above = matches!(self.what, NodeEvent::Removed | NodeEvent::Pruned) && path.is_within(&self.path);
         above || self.path.is_within(path)
     }
 }
@@ -383,50 +383,50 @@ impl FeedInterest {
         Ok(Some(FeedInterest { me, session, ends_age_ms, followed }))
     }
 
-    fn doubts(&self, what: &Happening) -> bool {
+    fn doubts(&self, what: &EventKind) -> bool {
         match what {
-            Happening::SessionOpened { account }
-            | Happening::SessionClosed { account }
-            | Happening::AccountDeleted { account } => *account == self.me,
+            EventKind::SessionOpened { account }
+            | EventKind::SessionClosed { account }
+            | EventKind::AccountDeleted { account } => *account == self.me,
             _ => false,
         }
     }
 
-    fn wants(&self, what: &Happening) -> bool {
+    fn wants(&self, what: &EventKind) -> bool {
         match what {
-            Happening::AccountCreated { .. } => false,
-            Happening::AccountDeleted { .. } => true,
-            Happening::SessionOpened { account } | Happening::SessionClosed { account } => {
+            EventKind::AccountCreated { .. } => false,
+            EventKind::AccountDeleted { .. } => true,
+            EventKind::SessionOpened { account } | EventKind::SessionClosed { account } => {
                 *account == self.me
             }
-            Happening::Croaked { author } => {
+            EventKind::Croaked { author } => {
                 *author == self.me || self.followed.binary_search(author).is_ok()
             }
-            Happening::FriendAdded { account, friend } | Happening::FriendRemoved { account, friend } => {
+            EventKind::FriendAdded { account, friend } | EventKind::FriendRemoved { account, friend } => {
                 *account == self.me || *friend == self.me
             }
-            Happening::Tree { .. } => false,
-            Happening::Messaged { from, to } => *from == self.me || *to == self.me,
-            Happening::Marked { account, with } => *account == self.me || *with == self.me,
-            Happening::FeedRead { account } => *account == self.me,
-            Happening::CroakRemoved { .. } => true,
+            EventKind::Tree { .. } => false,
+            EventKind::Messaged { from, to } => *from == self.me || *to == self.me,
+            EventKind::Marked { account, with } => *account == self.me || *with == self.me,
+            EventKind::FeedRead { account } => *account == self.me,
+            EventKind::CroakRemoved { .. } => true,
         }
     }
 
-    fn advance(&mut self, what: &Happening) {
+    fn advance(&mut self, what: &EventKind) {
         match what {
-            Happening::FriendAdded { account, friend } if *account == self.me => self.follow(*friend),
-            Happening::FriendRemoved { account, friend } if *account == self.me => self.unfollow(*friend),
+            EventKind::FriendAdded { account, friend } if *account == self.me => self.follow(*friend),
+            EventKind::FriendRemoved { account, friend } if *account == self.me => self.unfollow(*friend),
             // A deleted account produces no more events.
-            Happening::AccountDeleted { account } => self.unfollow(*account),
+            EventKind::AccountDeleted { account } => self.unfollow(*account),
             _ => {}
         }
     }
 
-    fn rewind(&mut self, what: &Happening) {
+    fn rewind(&mut self, what: &EventKind) {
         match what {
-            Happening::FriendAdded { account, friend } if *account == self.me => self.unfollow(*friend),
-            Happening::FriendRemoved { account, friend } if *account == self.me => self.follow(*friend),
+            EventKind::FriendAdded { account, friend } if *account == self.me => self.unfollow(*friend),
+            EventKind::FriendRemoved { account, friend } if *account == self.me => self.follow(*friend),
             _ => {}
         }
     }

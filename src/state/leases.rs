@@ -13,13 +13,13 @@
 //! A backend with a lease has the file `/clusters/C/slaves/N` or, one per region, the lock `/clusters/C/master`, with its
 //! address as content. The live chat of a person is the lock `/people/NAME/chat`.
 
-use super::apply::{Decision, Moment};
+use super::apply::{ApplyContext, Decision};
 use super::code::{Code, Denied};
 use super::command::{Reply, Role};
 use super::ids::{LogIndex, RaftId, TokenHash};
 use super::limits::{
-    ADDRESS_BYTES_MAX, Bounds, CLUSTERS_MAX, LEASE_MS_MAX, LEASE_MS_MIN, LEASE_WORDS_BYTES_MAX,
-    LEASES_PAGE_MAX, OWNED_NODES_MAX,
+    ADDRESS_BYTES_MAX, Bounds, LEASE_DESCRIPTION_BYTES_MAX, LEASE_MS_MAX, LEASE_MS_MIN, LEASES_PAGE_MAX,
+    OWNED_NODES_MAX, REGIONS_MAX,
 };
 use super::members;
 use super::namespace::{Draft, owned_by};
@@ -101,13 +101,13 @@ fn kept(path: &str) -> TreePath {
 pub(super) fn change<V: View>(
     bounds: &Bounds,
     view: &V,
-    moment: Moment,
+    context: ApplyContext,
     command: &LeaseCommand,
 ) -> Result<Decision, V::Error> {
-    let draft = Draft::new(bounds, view, moment)?;
+    let draft = Draft::new(bounds, view, context)?;
     match command {
         LeaseCommand::Open { token, words, lease_ms } => {
-            let lease = Lease { lease_ms: *lease_ms, ..Lease::of_client(*token, words, moment.index) };
+            let lease = Lease { lease_ms: *lease_ms, ..Lease::of_client(*token, words, context.index) };
             open(bounds, view, draft, *token, lease)
         }
         LeaseCommand::Close { token } => match client_of(view, *token)? {
@@ -124,10 +124,10 @@ pub(super) fn change<V: View>(
         LeaseCommand::Appoint { raft_id, version } => appoint(view, draft, *raft_id, *version),
         LeaseCommand::StepDown { raft_id, fence } => step_down(view, draft, *raft_id, *fence),
         LeaseCommand::EnterChat { session, token, words, take_over } => {
-            let Some((account, row)) = social::session_account(view, *session, moment.age_ms())? else {
+            let Some((account, row)) = social::session_account(view, *session, context.age_ms())? else {
                 return Ok(Err(Denied::new(Code::NotLoggedIn)));
             };
-            let lease = Lease { account: Some(account), ..Lease::of_client(*token, words, moment.index) };
+            let lease = Lease { account: Some(account), ..Lease::of_client(*token, words, context.index) };
             enter_chat(bounds, view, draft, &row.username, lease, *token, *take_over)
         }
         LeaseCommand::SetClusters { clusters } => set_clusters(draft, *clusters),
@@ -136,7 +136,7 @@ pub(super) fn change<V: View>(
 }
 
 fn set_clusters<V: View>(mut draft: Draft<'_, V>, clusters: u32) -> Result<Decision, V::Error> {
-    if clusters == 0 || clusters > CLUSTERS_MAX {
+    if clusters == 0 || clusters > REGIONS_MAX {
         return Ok(Err(Denied::new(Code::InvalidEntry)));
     }
     draft.coordination.clusters = clusters;
@@ -161,7 +161,7 @@ fn open<V: View>(
     }
     match enter_lease(bounds, &mut draft, token, lease) {
         Ok(()) => {
-            let lease = draft.moment.index;
+            let lease = draft.context.index;
             Ok(draft.finish(Reply::Leased { lease }))
         }
         Err(denied) => Ok(Err(denied)),
@@ -175,14 +175,14 @@ fn enter_lease<V: View>(
     lease: Lease,
 ) -> Result<(), Denied> {
     let odd = lease.lease_ms.is_some_and(|ms| !(LEASE_MS_MIN..=LEASE_MS_MAX).contains(&ms));
-    if odd || lease.words.len() > LEASE_WORDS_BYTES_MAX {
+    if odd || lease.words.len() > LEASE_DESCRIPTION_BYTES_MAX {
         return Err(Denied::new(Code::InvalidEntry));
     }
     if draft.coordination.client_leases >= bounds.client_leases_max {
         return Err(Denied::new(Code::TooManyLeases));
     }
     draft.coordination.client_leases += 1;
-    let opened = draft.moment.index;
+    let opened = draft.context.index;
     draft.change(Change::put::<LeaseTokens>(&token, &opened));
     draft.change(Change::put::<Leases>(&Owner::Client(opened), &lease));
     Ok(())
@@ -245,7 +245,7 @@ fn register<V: View>(
         }
         let_go(view, &mut draft, owner, &before)?;
     }
-    let lease = Lease::of_member(incarnation, address, draft.moment.index);
+    let lease = Lease::of_member(incarnation, address, draft.context.index);
     draft.change(Change::put::<Leases>(&owner, &lease));
     if member.role == Role::Backend
         && let Err(denied) = draft.leave_file(&slave_path(&member), owner, address.as_bytes())?
@@ -307,12 +307,12 @@ fn step_down<V: View>(
 pub(super) fn forget_member<V: View>(
     bounds: &Bounds,
     view: &V,
-    moment: Moment,
+    context: ApplyContext,
     raft_id: RaftId,
 ) -> Result<Vec<Change>, V::Error> {
     let owner = Owner::Member(raft_id);
     let Some(lease) = get::<Leases, V>(view, &owner)? else { return Ok(Vec::new()) };
-    let mut draft = Draft::new(bounds, view, moment)?;
+    let mut draft = Draft::new(bounds, view, context)?;
     let_go(view, &mut draft, owner, &lease)?;
     draft.change(Change::remove::<Leases>(&owner));
     Ok(draft.finish(Reply::Done).map_or(Vec::new(), |(changes, _)| changes))
@@ -353,7 +353,7 @@ fn enter_chat<V: View>(
     if let Err(denied) = draft.make_parents(&path)? {
         return Ok(Err(denied));
     }
-    let owner = Owner::Client(draft.moment.index);
+    let owner = Owner::Client(draft.context.index);
     let fence = draft.grant(&path, owner, &[])?;
     Ok(draft.finish(Reply::Fenced { fence }))
 }

@@ -74,7 +74,7 @@ pub use accounts::{AccountCommand, OperatorCommand};
 pub use apply::{Applied, apply};
 pub use code::{Code, Denied, Field};
 pub use command::{Command, HOME, MemberName, Outcome, Reply, Request, Role, Stamp};
-pub use events::{Event, Happening, Interest, Wanted};
+pub use events::{Event, EventKind, Interest, Wanted};
 pub use ids::{AccountId, ClusterId, HistoryId, LogIndex, RaftId, RequestId, Token, TokenHash};
 pub use leases::LeaseCommand;
 pub use messages::MessageCommand;

@@ -34,13 +34,13 @@ pub const INDEX_STEP: usize = 1_024;
 pub const SWEEP_STEP: usize = 256;
 
 /// Number of newest requests that are always in the deduplication window, however old.
-pub const REMEMBERED_MIN: usize = 16 * 1024;
+pub const DEDUP_REQUESTS_MIN: usize = 16 * 1024;
 /// Maximum number of requests in the deduplication window, however young.
-pub const REMEMBERED_MAX: usize = 512 * 1024;
+pub const DEDUP_REQUESTS_MAX: usize = 512 * 1024;
 /// Milliseconds of cluster age that a request stays in the deduplication window between these two bounds.
-pub const REMEMBERED_AGE_MS: u64 = 60_000;
+pub const DEDUP_AGE_MS: u64 = 60_000;
 /// Number of requests that expire in one step, so that a step rewrites few pages.
-pub const FORGET_STEP: usize = 256;
+pub const EXPIRE_STEP: usize = 256;
 
 /// Maximum length of a direct message, in characters counted as in a croak.
 pub const MESSAGE_CHARS_MAX: usize = 1_000;
@@ -57,7 +57,7 @@ pub const UNREAD_CROAKS_MAX: u32 = 100;
 /// Maximum length of a pattern of user names, in characters.
 pub const GLOB_CHARS_MAX: usize = 64;
 /// Maximum number of user names that are compared with a pattern for one page.
-pub const NAMES_LOOK_MAX: usize = 4_096;
+pub const NAMES_COMPARED_MAX: usize = 4_096;
 /// Value at which counting followers stops.
 pub const FOLLOWERS_COUNT_MAX: usize = 4_096;
 
@@ -70,7 +70,7 @@ pub const MEMBERS_MAX: usize = 32;
 pub const ADDRESS_BYTES_MAX: usize = 255;
 
 /// Maximum number of regions. They are numbered from 1, the home region.
-pub const CLUSTERS_MAX: u32 = 50;
+pub const REGIONS_MAX: u32 = 50;
 /// Maximum length of a path in the namespace, in bytes.
 pub const PATH_BYTES_MAX: usize = 512;
 /// Maximum length of one name in a path, in bytes.
@@ -86,7 +86,7 @@ pub const OWNED_NODES_MAX: usize = 64;
 /// Maximum number of client leases.
 pub const CLIENT_LEASES_MAX: u64 = 1_024;
 /// Maximum length of a lease owner's description of itself, in bytes.
-pub const LEASE_WORDS_BYTES_MAX: usize = 120;
+pub const LEASE_DESCRIPTION_BYTES_MAX: usize = 120;
 /// Shortest lease that a client may request, in milliseconds.
 pub const LEASE_MS_MIN: u32 = 1_000;
 /// Longest lease that a client may request, in milliseconds.
@@ -112,7 +112,7 @@ pub const PASSWORD_HASH_BYTES_MAX: usize = 256;
 /// Largest log index that a request may name. No log reaches it.
 pub const INDEX_MAX: u64 = 1 << 62;
 
-const _: () = assert!(REMEMBERED_MIN + FORGET_STEP <= REMEMBERED_MAX);
+const _: () = assert!(DEDUP_REQUESTS_MIN + EXPIRE_STEP <= DEDUP_REQUESTS_MAX);
 const _: () = assert!(PATH_BYTES_MAX + NODE_BYTES_MAX + 256 <= REQUEST_BYTES_MAX);
 const _: () = assert!(4 * MESSAGE_CHARS_MAX + 256 <= REQUEST_BYTES_MAX);
 const _: () = assert!(SWEEP_STEP >= 2, "a sweep removes rows in pairs");
@@ -127,10 +127,10 @@ pub struct Bounds {
     pub sessions_max: usize,
     pub index_step: usize,
     pub sweep_step: usize,
-    pub remembered_min: usize,
-    pub remembered_max: usize,
-    pub remembered_age_ms: u64,
-    pub forget_step: usize,
+    pub dedup_requests_min: usize,
+    pub dedup_requests_max: usize,
+    pub dedup_age_ms: u64,
+    pub expire_step: usize,
     pub nodes_max: u64,
     pub owned_nodes_max: usize,
     pub client_leases_max: u64,
@@ -146,10 +146,10 @@ impl Bounds {
         sessions_max: SESSIONS_PER_ACCOUNT_MAX,
         index_step: INDEX_STEP,
         sweep_step: SWEEP_STEP,
-        remembered_min: REMEMBERED_MIN,
-        remembered_max: REMEMBERED_MAX,
-        remembered_age_ms: REMEMBERED_AGE_MS,
-        forget_step: FORGET_STEP,
+        dedup_requests_min: DEDUP_REQUESTS_MIN,
+        dedup_requests_max: DEDUP_REQUESTS_MAX,
+        dedup_age_ms: DEDUP_AGE_MS,
+        expire_step: EXPIRE_STEP,
         nodes_max: NODES_MAX,
         owned_nodes_max: OWNED_NODES_MAX,
         client_leases_max: CLIENT_LEASES_MAX,

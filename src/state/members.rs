@@ -3,12 +3,12 @@
 //!
 //! Raft ids are assigned here and never used twice. The founder has 1.
 
-use super::apply::{Decision, Moment};
+use super::apply::{ApplyContext, Decision};
 use super::code::{Code, Denied};
 use super::command::{HOME, MemberName, NewMember, Reply, Role};
 use super::ids::{HistoryId, RaftId};
 use super::leases;
-use super::limits::{ADDRESS_BYTES_MAX, Bounds, CLUSTERS_MAX, MEMBERS_MAX, RULES_LEVEL};
+use super::limits::{ADDRESS_BYTES_MAX, Bounds, MEMBERS_MAX, REGIONS_MAX, RULES_LEVEL};
 use super::rows::{self, Bookkeeping, Books, Change, Member, Members, Order, Standing, View, scan};
 
 const NO_SUCH_MEMBER: Denied = Denied::new(Code::NoSuchMember);
@@ -103,7 +103,7 @@ pub(super) fn join<V: View>(
     site: u32,
     member: &NewMember,
 ) -> Result<Decision, V::Error> {
-    if site == 0 || site > CLUSTERS_MAX || !fits(member) {
+    if site == 0 || site > REGIONS_MAX || !fits(member) {
         return Ok(Err(Denied::new(Code::InvalidEntry)));
     }
     if member.rules_level < books.rules_level {
@@ -155,12 +155,12 @@ pub(super) fn drain<V: View>(view: &V, name: MemberName, drained: bool) -> Resul
 pub(super) fn forget<V: View>(
     bounds: &Bounds,
     view: &V,
-    moment: Moment,
+    context: ApplyContext,
     raft_id: RaftId,
 ) -> Result<Decision, V::Error> {
     match get(view, raft_id)? {
         Some(member) if member.standing == Standing::Lost => {
-            let mut changes = leases::forget_member(bounds, view, moment, raft_id)?;
+            let mut changes = leases::forget_member(bounds, view, context, raft_id)?;
             changes.push(Change::remove::<Members>(&raft_id));
             Ok(Ok((changes, Reply::Done)))
         }

@@ -7,20 +7,20 @@
 //! ```
 //!
 //! - A message is saved once its command is applied, delivered once the recipient's client reports that it was
-//!   displayed, and read once that client says so. The sender sees this from the recipient's [`TalkMark`] alone.
+//!   displayed, and read once that client says so. The sender sees this from the recipient's [`TalkState`] alone.
 //! - The number of unread messages is bounded, per recipient and per talk. Beyond that sending is refused; a message that
 //!   was accepted is never dropped.
 //! - Each of the two has their own talk. When an account is deleted its talks are removed step by step ([`sweep`]). The
 //!   other account keeps its talk, with a deleted partner. A text is removed with the last talk that contains it.
 //! - A read position only rises, and never beyond the newest message.
 
-use super::apply::{Decision, Moment};
+use super::apply::{ApplyContext, Decision};
 use super::code::{Code, Denied, Field};
 use super::command::Reply;
 use super::ids::{AccountId, LogIndex, TokenHash};
 use super::limits::Bounds;
 use super::rows::{
-    Change, Mailbox, Mailboxes, Message, Messages, Order, TalkMark, TalkMarks, TalkOf, TalksByAge, View,
+    Change, Mailbox, Mailboxes, Message, Messages, Order, TalkMarks, TalkOf, TalkState, TalksByAge, View,
     Waiting, get, scan,
 };
 use super::social::{me_and, session_owner};
@@ -41,7 +41,7 @@ pub enum MessageCommand {
 const NOT_LOGGED_IN: Denied = Denied::new(Code::NotLoggedIn);
 
 /// Returns the read position of `whose` in the talk with `with`, or `None` if they never talked.
-pub fn mark_of<V: View>(view: &V, whose: AccountId, with: AccountId) -> Result<Option<TalkMark>, V::Error> {
+pub fn mark_of<V: View>(view: &V, whose: AccountId, with: AccountId) -> Result<Option<TalkState>, V::Error> {
     get::<TalkMarks, V>(view, &(whose, with.0))
 }
 
@@ -53,22 +53,22 @@ pub fn mailbox<V: View>(view: &V, whose: AccountId) -> Result<Mailbox, V::Error>
 pub(super) fn change<V: View>(
     bounds: &Bounds,
     view: &V,
-    moment: Moment,
+    context: ApplyContext,
     command: &MessageCommand,
 ) -> Result<Decision, V::Error> {
     match command {
         MessageCommand::Send { session, username, text } => {
-            send(bounds, view, moment, *session, username, text)
+            send(bounds, view, context, *session, username, text)
         }
         MessageCommand::Mark { session, with, delivered_through, read_through } => {
-            match session_owner(view, *session, moment.age_ms())? {
+            match session_owner(view, *session, context.age_ms())? {
                 Some(me) => mark(bounds, view, me, *with, *delivered_through, *read_through),
                 None => Ok(Err(NOT_LOGGED_IN)),
             }
         }
         MessageCommand::ReadFeed { session, through } => {
-            match session_owner(view, *session, moment.age_ms())? {
-                Some(me) => read_feed(view, me, (*through).min(moment.index)),
+            match session_owner(view, *session, context.age_ms())? {
+                Some(me) => read_feed(view, me, (*through).min(context.index)),
                 None => Ok(Err(NOT_LOGGED_IN)),
             }
         }
@@ -78,12 +78,12 @@ pub(super) fn change<V: View>(
 fn send<V: View>(
     bounds: &Bounds,
     view: &V,
-    moment: Moment,
+    context: ApplyContext,
     session: TokenHash,
     username: &str,
     text: &str,
 ) -> Result<Decision, V::Error> {
-    let (me, other) = match me_and(view, moment, session, username)? {
+    let (me, other) = match me_and(view, context, session, username)? {
         Ok(both) => both,
         Err(denied) => return Ok(Err(denied)),
     };
@@ -100,8 +100,8 @@ fn send<V: View>(
     }
     theirs.waiting += 1;
     mailbox.waiting += 1;
-    let index = moment.index;
-    let message = Message { from: me, to: other, wall_ms: moment.wall_ms, text: text::croak_text(text) };
+    let index = context.index;
+    let message = Message { from: me, to: other, wall_ms: context.wall_ms, text: text::croak_text(text) };
     let mut changes = vec![Change::put::<Messages>(&index, &message)];
     enter(&mut changes, (other, me), index, theirs);
     enter(&mut changes, (me, other), index, mark_of(view, me, other)?.unwrap_or_default());
@@ -115,13 +115,13 @@ fn enter(
     changes: &mut Vec<Change>,
     (whose, with): (AccountId, AccountId),
     index: LogIndex,
-    before: TalkMark,
+    before: TalkState,
 ) {
     if before.newest > 0 {
         changes.push(Change::remove::<TalksByAge>(&(whose, before.newest)));
     }
     changes.push(Change::put::<TalksByAge>(&(whose, index), &with));
-    changes.push(Change::put::<TalkMarks>(&(whose, with.0), &TalkMark { newest: index, ..before }));
+    changes.push(Change::put::<TalkMarks>(&(whose, with.0), &TalkState { newest: index, ..before }));
     changes.push(Change::put::<TalkOf>(&(whose, with, index), &()));
 }
 
@@ -152,7 +152,7 @@ fn mark<V: View>(
         changes.push(Change::put::<Mailboxes>(&me, &Mailbox { waiting, ..mailbox }));
     }
     let waiting = before.waiting.saturating_sub(read);
-    let after = TalkMark { waiting, delivered_through, read_through, ..before };
+    let after = TalkState { waiting, delivered_through, read_through, ..before };
     if after != before {
         changes.push(Change::put::<TalkMarks>(&(me, with.0), &after));
     }

@@ -24,7 +24,7 @@
 //!
 //! A [`Draft`] collects the changes of one command and preserves the invariants.
 
-use super::apply::{Decision, Moment};
+use super::apply::{ApplyContext, Decision};
 use super::code::{Code, Denied};
 use super::command::Reply;
 use super::ids::{LogIndex, TokenHash};
@@ -114,7 +114,7 @@ pub fn coordination<V: View>(view: &V) -> Result<Coordination, V::Error> {
 pub(super) struct Draft<'a, V> {
     bounds: &'a Bounds,
     view: &'a V,
-    pub moment: Moment,
+    pub context: ApplyContext,
     pub coordination: Coordination,
     before: Coordination,
     touched: BTreeMap<TreePath, Option<Node>>,
@@ -122,11 +122,11 @@ pub(super) struct Draft<'a, V> {
 }
 
 impl<'a, V: View> Draft<'a, V> {
-    pub fn new(bounds: &'a Bounds, view: &'a V, moment: Moment) -> Result<Draft<'a, V>, V::Error> {
+    pub fn new(bounds: &'a Bounds, view: &'a V, context: ApplyContext) -> Result<Draft<'a, V>, V::Error> {
         let before = coordination(view)?;
         let coordination = before.clone();
         let (touched, changes) = (BTreeMap::new(), Vec::new());
-        Ok(Draft { bounds, view, moment, coordination, before, touched, changes })
+        Ok(Draft { bounds, view, context, coordination, before, touched, changes })
     }
 
     pub fn node(&self, path: &TreePath) -> Result<Option<Node>, V::Error> {
@@ -182,7 +182,7 @@ impl<'a, V: View> Draft<'a, V> {
             }
             above = folder.parent();
         }
-        let node = Node::folder(self.moment.index, self.moment.wall_ms);
+        let node = Node::folder(self.context.index, self.context.wall_ms);
         for folder in missing.iter().rev() {
             self.put(folder, node.clone())?;
         }
@@ -227,10 +227,10 @@ pub fn owned_by<V: View>(view: &V, owner: Owner, limit: usize) -> Result<Vec<Tre
 pub(super) fn change<V: View>(
     bounds: &Bounds,
     view: &V,
-    moment: Moment,
+    context: ApplyContext,
     command: &TreeCommand,
 ) -> Result<Decision, V::Error> {
-    let mut draft = Draft::new(bounds, view, moment)?;
+    let mut draft = Draft::new(bounds, view, context)?;
     let (path, guard, lease) = match command {
         TreeCommand::MakeFolder { path, .. } => (path, None, None),
         TreeCommand::Touch { path, lease } => (path, None, *lease),
@@ -291,7 +291,7 @@ fn make_folder<V: View>(
     if let Err(denied) = place_for(&mut draft, path, parents)? {
         return Ok(Err(denied));
     }
-    let node = Node::folder(draft.moment.index, draft.moment.wall_ms);
+    let node = Node::folder(draft.context.index, draft.context.wall_ms);
     draft.put(path, node)?;
     Ok(draft.finish(Reply::Done))
 }
@@ -323,7 +323,7 @@ fn write<V: View>(
     append: bool,
     owner: Option<Owner>,
 ) -> Result<Decision, V::Error> {
-    let (index, wall_ms) = (draft.moment.index, draft.moment.wall_ms);
+    let (index, wall_ms) = (draft.context.index, draft.context.wall_ms);
     let mut node = match draft.node(path)? {
         // Touching a folder is allowed.
         Some(node) if node.kind == Kind::Folder && !(append && content.is_empty()) => {
@@ -425,13 +425,13 @@ pub(super) fn acquire<V: View>(
 impl<V: View> Draft<'_, V> {
     /// Puts a lock that is free into its existing folder and returns its fencing token.
     pub fn grant(&mut self, path: &TreePath, owner: Owner, content: &[u8]) -> Result<LogIndex, V::Error> {
-        let fence = self.moment.index;
+        let fence = self.context.index;
         let node = Node {
             kind: Kind::Lock,
             content: content.to_vec(),
             owner: Some(owner),
             fence: Some(fence),
-            ..Node::folder(fence, self.moment.wall_ms)
+            ..Node::folder(fence, self.context.wall_ms)
         };
         self.put(path, node)?;
         Ok(fence)
@@ -447,7 +447,7 @@ impl<V: View> Draft<'_, V> {
         if let Err(denied) = self.make_parents(path)? {
             return Ok(Err(denied));
         }
-        let (index, wall_ms) = (self.moment.index, self.moment.wall_ms);
+        let (index, wall_ms) = (self.context.index, self.context.wall_ms);
         let content = content.to_vec();
         self.put(
             path,

@@ -5,7 +5,7 @@ use super::code::{Code, Denied, Field};
 use super::ids::{AccountId, LogIndex, TokenHash};
 use super::leases::chat_path;
 use super::limits::{
-    CLIENT_LEASES_MAX, FOLLOWERS_COUNT_MAX, FRIENDS_MAX, NAMES_LOOK_MAX, PEOPLE_PAGE_MAX,
+    CLIENT_LEASES_MAX, FOLLOWERS_COUNT_MAX, FRIENDS_MAX, NAMES_COMPARED_MAX, PEOPLE_PAGE_MAX,
     SESSIONS_PER_ACCOUNT_MAX,
 };
 use super::listing;
@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 
 /// A person, with their relation to the reader.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Acquaintance {
+pub struct PersonRelation {
     pub person: Person,
     /// The reader follows them.
     pub followed: bool,
@@ -31,7 +31,7 @@ pub struct Acquaintance {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
-    pub who: Acquaintance,
+    pub who: PersonRelation,
     pub created_wall_ms: u64,
     /// Number of accounts they follow.
     pub friends: u32,
@@ -57,7 +57,7 @@ pub struct OpenSession {
 
 /// An account as operators see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccountLine {
+pub struct AccountSummary {
     pub person: Person,
     pub email: String,
     pub created_wall_ms: u64,
@@ -67,17 +67,17 @@ pub struct AccountLine {
 }
 
 /// Returns the accounts whose croaks are in the feed of `me`: those they follow, and their own.
-pub(super) fn heard_by<V: View>(view: &V, me: AccountId) -> Result<BTreeSet<AccountId>, V::Error> {
+pub(super) fn feed_authors<V: View>(view: &V, me: AccountId) -> Result<BTreeSet<AccountId>, V::Error> {
     let (from, to) = range_of(me);
     let friends = scan::<Friends, V>(view, &from, &to, Order::OldestFirst, FRIENDS_MAX)?;
     let friends = friends.into_iter().map(|((_, friend), ())| AccountId(friend));
     Ok(friends.chain([me]).collect())
 }
 
-fn acquaintance<V: View>(view: &V, me: AccountId, person: Person) -> Result<Acquaintance, V::Error> {
+fn acquaintance<V: View>(view: &V, me: AccountId, person: Person) -> Result<PersonRelation, V::Error> {
     let followed = get::<Friends, V>(view, &(me, person.account.0))?.is_some();
     let follows = get::<Friends, V>(view, &(person.account, me.0))?.is_some();
-    Ok(Acquaintance { person, followed, follows })
+    Ok(PersonRelation { person, followed, follows })
 }
 
 pub(super) fn profile<V: View>(
@@ -131,8 +131,8 @@ fn fitting<V: View>(
     }
     // Names consist of a-z 0-9 _ - only, so this sorts behind all of them with this beginning.
     let to = format!("{begin}~");
-    let rows = scan::<Names, V>(view, &from, &to, Order::OldestFirst, NAMES_LOOK_MAX)?;
-    let looked_at_all = rows.len() < NAMES_LOOK_MAX;
+    let rows = scan::<Names, V>(view, &from, &to, Order::OldestFirst, NAMES_COMPARED_MAX)?;
+    let looked_at_all = rows.len() < NAMES_COMPARED_MAX;
     let (mut found, mut last) = (Vec::new(), None);
     for (name, account) in rows {
         if found.len() == PEOPLE_PAGE_MAX {
@@ -165,7 +165,7 @@ fn acquaintances<V: View>(
     view: &V,
     me: AccountId,
     found: Vec<AccountId>,
-) -> Result<Vec<Acquaintance>, V::Error> {
+) -> Result<Vec<PersonRelation>, V::Error> {
     let mut people = Vec::with_capacity(found.len());
     for account in found {
         if let Some(person) = person(view, account)? {
@@ -244,7 +244,7 @@ pub(super) fn accounts<V: View>(
     let mut accounts = Vec::with_capacity(found.len());
     for account in found {
         let Some(row) = live_account(view, account)? else { continue };
-        accounts.push(AccountLine {
+        accounts.push(AccountSummary {
             person: Person { account, username: row.username, name: row.name },
             email: row.email,
             created_wall_ms: row.created_wall_ms,

@@ -9,11 +9,11 @@ use super::limits::{FEED_PAGE_MAX, LEASES_PAGE_MAX, PEOPLE_PAGE_MAX, TALK_PAGE_M
 use super::listing::{self, TreeEntry};
 use super::namespace;
 use super::path::TreePath;
-use super::people::{self, AccountLine, Acquaintance, OpenSession, OwnAccount, Profile};
+use super::people::{self, AccountSummary, OpenSession, OwnAccount, PersonRelation, Profile};
 use super::ring::RingView;
 use super::rows::{Coordination, CroaksBy, Friends, Lease, Order, Owner, Settings, View, scan};
 use super::social::{live_account, session_account};
-use super::talks::{self, Talk, TalkLine, TalkMessage, Unread};
+use super::talks::{self, Talk, TalkMessage, TalkSummary, Unread};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,7 +69,7 @@ pub enum Query {
     /// Talks of the session's owner, the one with the newest message first.
     Talks { session: TokenHash, before: Option<LogIndex>, limit: u16 },
     /// Messages of one talk, newest first.
-    Talk { session: TokenHash, with: Whom, before: Option<LogIndex>, limit: u16 },
+    Talk { session: TokenHash, with: TalkPartner, before: Option<LogIndex>, limit: u16 },
     /// One message that the session's owner sent or received.
     Message { session: TokenHash, id: LogIndex },
     /// Settings of the installation. Needs no session.
@@ -80,7 +80,7 @@ pub enum Query {
 
 /// The other participant of a talk. A deleted account has no name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Whom {
+pub enum TalkPartner {
     Named(String),
     Account(AccountId),
 }
@@ -179,13 +179,13 @@ pub enum Page {
     },
     People {
         me: Person,
-        people: Vec<Acquaintance>,
+        people: Vec<PersonRelation>,
         /// The `after` of the next page, if there is one.
         more: Option<String>,
     },
     Followers {
         me: Person,
-        people: Vec<Acquaintance>,
+        people: Vec<PersonRelation>,
         /// The `after` of the next page, if there is one.
         more: Option<AccountId>,
     },
@@ -197,7 +197,7 @@ pub enum Page {
     Unread(Unread),
     Talks {
         me: Person,
-        talks: Vec<TalkLine>,
+        talks: Vec<TalkSummary>,
         /// The `before` of the next older page, if there is one.
         older: Option<LogIndex>,
     },
@@ -210,7 +210,7 @@ pub enum Page {
     },
     Settings(Settings),
     Accounts {
-        accounts: Vec<AccountLine>,
+        accounts: Vec<AccountSummary>,
         /// The `after` of the next page, if there is one.
         more: Option<String>,
     },
@@ -342,7 +342,7 @@ fn feed<V: View>(
     before: LogIndex,
     limit: usize,
 ) -> Result<Page, V::Error> {
-    let authors = people::heard_by(view, me.account)?;
+    let authors = people::feed_authors(view, me.account)?;
     let (croaks, older) = croaks_of(view, ring, authors, before, limit)?;
     Ok(Page::Feed { me, croaks, older })
 }

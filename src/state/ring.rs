@@ -22,7 +22,7 @@ pub enum News {
 
 impl News {
     pub fn of(change: &Change) -> Option<News> {
-        if let Some((croak, author)) = croaks::put_by(change) {
+        if let Some((croak, author)) = croaks::croak_put(change) {
             return Some(News::Croak(croak, author));
         }
         let Change::Put { table, row, .. } = change else { return None };

@@ -253,7 +253,7 @@ tables! {
     7 Followers: (AccountId, u64) => ();
     /// Requests by the index at which they were applied or refused. The record of a croak's request is part of its row
     /// in `Croaks`.
-    8 Requests: LogIndex => Remembered;
+    8 Requests: LogIndex => RequestRecord;
     /// Deleted accounts that still have rows to sweep.
     9 Sweeps: AccountId => ();
     10 Members: RaftId => Member;
@@ -273,7 +273,7 @@ tables! {
     /// (recipient, sender, message) for each unread message. Bounded per recipient and per pair.
     19 Waiting: (AccountId, AccountId, LogIndex) => ();
     /// (account, other account) → read position of the first in their talk.
-    20 TalkMarks: (AccountId, u64) => TalkMark;
+    20 TalkMarks: (AccountId, u64) => TalkState;
     /// (account, newest message of a talk) → other account.
     21 TalksByAge: (AccountId, LogIndex) => AccountId;
     22 Mailboxes: AccountId => Mailbox;
@@ -302,7 +302,7 @@ pub struct Account {
 
 /// An [`Account`] that borrows its texts from the row's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub struct AccountMark<'a> {
+pub struct BorrowedAccount<'a> {
     pub username: &'a str,
     pub name: &'a str,
     pub email: &'a str,
@@ -347,7 +347,7 @@ pub struct Message {
 
 /// Read position of one account in a talk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TalkMark {
+pub struct TalkState {
     /// The newest message of either account: the key in `TalksByAge`.
     pub newest: LogIndex,
     /// Number of the other's messages that are unread.
@@ -387,7 +387,7 @@ pub struct StoredCroak {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remembered {
+pub struct RequestRecord {
     pub id: RequestId,
     /// Digest of the command: another command under the same id is refused.
     pub digest: u64,
@@ -436,7 +436,7 @@ impl Member {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bookkeeping {
     /// Requests applied up to here may be expired; all later ones are in the deduplication window.
-    pub forgotten_through: LogIndex,
+    pub expired_through: LogIndex,
     /// Croaks up to here are in `CroaksBy`.
     pub indexed_through: LogIndex,
     /// The next Raft id to assign; 0 before the cluster is founded.

@@ -8,14 +8,14 @@
 //! croaks in bounded steps, and [`index_croaks`] drops its remaining croaks instead of indexing them. The account's
 //! messages are swept by [`super::messages`]. Changes made by the owner are in [`super::accounts`].
 
-use super::apply::{Decision, Moment};
+use super::apply::{ApplyContext, Decision};
 use super::code::{Code, Denied, Field};
 use super::command::Reply;
 use super::ids::{AccountId, LogIndex, TokenHash};
 use super::limits::Bounds;
 use super::rows::{
-    Account, AccountMark, Accounts, BadRow, Bookkeeping, Books, Change, Croak, Croaks, CroaksBy, Followers,
-    Friends, Key, Names, Order, Session, Sessions, SessionsOf, StoredCroak, Sweeps, Table, View,
+    Account, Accounts, BadRow, Bookkeeping, Books, BorrowedAccount, Change, Croak, Croaks, CroaksBy,
+    Followers, Friends, Key, Names, Order, Session, Sessions, SessionsOf, StoredCroak, Sweeps, Table, View,
     decode_borrowed, get, scan,
 };
 use super::{accounts, croaks, messages, text};
@@ -29,7 +29,7 @@ pub fn live_account<V: View>(view: &V, id: AccountId) -> Result<Option<Account>,
 fn is_live<V: View>(view: &V, id: AccountId) -> Result<bool, V::Error> {
     let key = id.bytes();
     let Some(bytes) = view.get(Accounts::ID, &key)? else { return Ok(false) };
-    match decode_borrowed::<AccountMark>(&bytes) {
+    match decode_borrowed::<BorrowedAccount>(&bytes) {
         Some(account) => Ok(!account.deleted),
         None => Err(BadRow { table: Accounts::ID, key }.into()),
     }
@@ -93,7 +93,7 @@ pub(super) fn range_of(account: AccountId) -> ((AccountId, u64), (AccountId, u64
 
 pub(super) fn create_account<V: View>(
     view: &V,
-    moment: Moment,
+    context: ApplyContext,
     username: &str,
     name: &str,
     email: &str,
@@ -108,14 +108,14 @@ pub(super) fn create_account<V: View>(
     if get::<Names, V>(view, &username)?.is_some() {
         return Ok(Err(Denied::of(Code::UsernameTaken, Field::Username)));
     }
-    let id = AccountId(moment.index);
+    let id = AccountId(context.index);
     let account = Account {
         username: username.clone(),
         name,
         email,
         password_hash: password_hash.to_string(),
         credential_version: 1,
-        created_wall_ms: moment.wall_ms,
+        created_wall_ms: context.wall_ms,
         deleted: false,
     };
     let changes = vec![Change::put::<Accounts>(&id, &account), Change::put::<Names>(&username, &id)];
@@ -125,7 +125,7 @@ pub(super) fn create_account<V: View>(
 pub(super) fn log_in<V: View>(
     bounds: &Bounds,
     view: &V,
-    moment: Moment,
+    context: ApplyContext,
     id: AccountId,
     credential_version: u32,
     token: TokenHash,
@@ -148,16 +148,20 @@ pub(super) fn log_in<V: View>(
     }
     let session = Session {
         account: id,
-        opened: moment.index,
-        opened_age_ms: moment.age_ms(),
-        opened_wall_ms: moment.wall_ms,
+        opened: context.index,
+        opened_age_ms: context.age_ms(),
+        opened_wall_ms: context.wall_ms,
     };
     changes.push(Change::put::<Sessions>(&token, &session));
-    changes.push(Change::put::<SessionsOf>(&(id, moment.index), &token));
+    changes.push(Change::put::<SessionsOf>(&(id, context.index), &token));
     Ok(Ok((changes, Reply::LoggedIn { account: id })))
 }
 
-pub(super) fn log_out<V: View>(view: &V, _moment: Moment, token: TokenHash) -> Result<Decision, V::Error> {
+pub(super) fn log_out<V: View>(
+    view: &V,
+    _moment: ApplyContext,
+    token: TokenHash,
+) -> Result<Decision, V::Error> {
     let session = or_deny!(get::<Sessions, V>(view, &token)?, NOT_LOGGED_IN);
     let key = (session.account, session.opened);
     Ok(Ok((vec![Change::remove::<Sessions>(&token), Change::remove::<SessionsOf>(&key)], Reply::Done)))
@@ -165,25 +169,25 @@ pub(super) fn log_out<V: View>(view: &V, _moment: Moment, token: TokenHash) -> R
 
 pub(super) fn croak<V: View>(
     view: &V,
-    moment: Moment,
+    context: ApplyContext,
     session: TokenHash,
     post: &str,
 ) -> Result<Decision, V::Error> {
-    let author = or_deny!(session_owner(view, session, moment.age_ms())?, NOT_LOGGED_IN);
+    let author = or_deny!(session_owner(view, session, context.age_ms())?, NOT_LOGGED_IN);
     checked!(text::check_croak(post));
-    let croak = Croak { author, wall_ms: moment.wall_ms, text: text::croak_text(post) };
-    let put = Change::put::<Croaks>(&moment.index, &StoredCroak { marks: moment.marks, croak });
-    Ok(Ok((vec![put], Reply::Croaked { croak: moment.index })))
+    let croak = Croak { author, wall_ms: context.wall_ms, text: text::croak_text(post) };
+    let put = Change::put::<Croaks>(&context.index, &StoredCroak { marks: context.marks, croak });
+    Ok(Ok((vec![put], Reply::Croaked { croak: context.index })))
 }
 
 /// Returns the owner of the session and the account with this user name.
 pub(super) fn me_and<V: View>(
     view: &V,
-    moment: Moment,
+    context: ApplyContext,
     session: TokenHash,
     username: &str,
 ) -> Result<Result<(AccountId, AccountId), Denied>, V::Error> {
-    let me = or_deny!(session_owner(view, session, moment.age_ms())?, NOT_LOGGED_IN);
+    let me = or_deny!(session_owner(view, session, context.age_ms())?, NOT_LOGGED_IN);
     let username = checked!(text::fold_username(username));
     let (friend, _) = or_deny!(account_named(view, &username)?, NO_SUCH_USER);
     Ok(Ok((me, friend)))
@@ -192,11 +196,11 @@ pub(super) fn me_and<V: View>(
 pub(super) fn add_friend<V: View>(
     bounds: &Bounds,
     view: &V,
-    moment: Moment,
+    context: ApplyContext,
     session: TokenHash,
     username: &str,
 ) -> Result<Decision, V::Error> {
-    let (me, friend) = checked!(me_and(view, moment, session, username)?);
+    let (me, friend) = checked!(me_and(view, context, session, username)?);
     if friend == me {
         return Ok(Err(Denied::of(Code::Yourself, Field::Username)));
     }
@@ -216,11 +220,11 @@ pub(super) fn add_friend<V: View>(
 
 pub(super) fn remove_friend<V: View>(
     view: &V,
-    moment: Moment,
+    context: ApplyContext,
     session: TokenHash,
     username: &str,
 ) -> Result<Decision, V::Error> {
-    let (me, friend) = checked!(me_and(view, moment, session, username)?);
+    let (me, friend) = checked!(me_and(view, context, session, username)?);
     if get::<Friends, V>(view, &(me, friend.0))?.is_none() {
         return Ok(Err(Denied::of(Code::NotAFriend, Field::Username)));
     }
@@ -231,11 +235,11 @@ pub(super) fn remove_friend<V: View>(
 
 pub(super) fn delete_account<V: View>(
     view: &V,
-    moment: Moment,
+    context: ApplyContext,
     session: TokenHash,
     credential_version: u32,
 ) -> Result<Decision, V::Error> {
-    let (id, account) = or_deny!(session_account(view, session, moment.age_ms())?, NOT_LOGGED_IN);
+    let (id, account) = or_deny!(session_account(view, session, context.age_ms())?, NOT_LOGGED_IN);
     if account.credential_version != credential_version {
         return Ok(Err(Denied::new(Code::CredentialsChanged)));
     }

@@ -5,8 +5,8 @@ use super::croaks;
 use super::ids::{AccountId, LogIndex};
 use super::limits::UNREAD_CROAKS_MAX;
 use super::messages::{mailbox, mark_of};
-use super::people::heard_by;
-use super::query::{Page, Person, Whom, person};
+use super::people::feed_authors;
+use super::query::{Page, Person, TalkPartner, person};
 use super::ring::RingView;
 use super::rows::{BadRow, Key, Message, Messages, Order, Table, TalkOf, TalksByAge, View, get, scan};
 use super::social::account_named;
@@ -25,7 +25,7 @@ pub struct Unread {
 
 /// One talk in a list of talks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TalkLine {
+pub struct TalkSummary {
     /// `None` if the account is deleted.
     pub with: Option<Person>,
     pub with_account: AccountId,
@@ -78,7 +78,7 @@ pub struct Talk {
 pub(super) fn unread<V: View>(view: &V, ring: RingView<'_>, me: &Person) -> Result<Unread, V::Error> {
     let mailbox = mailbox(view, me.account)?;
     let through = mailbox.feed_read_through;
-    let heard = heard_by(view, me.account)?;
+    let heard = feed_authors(view, me.account)?;
     let new = ring.before(LogIndex::MAX).take_while(|(croak, _)| *croak > through);
     let of_others = new.filter(|(_, author)| *author != me.account && heard.contains(author));
     let mut croaks = 0;
@@ -104,7 +104,7 @@ pub(super) fn list<V: View>(view: &V, me: Person, before: LogIndex, limit: usize
     for ((_, newest), with_account) in rows {
         let waiting = mark_of(view, me.account, with_account)?.unwrap_or_default().waiting;
         let newest = shown(view, &me, newest, stored(view, newest)?)?;
-        talks.push(TalkLine { with: person(view, with_account)?, with_account, newest, waiting });
+        talks.push(TalkSummary { with: person(view, with_account)?, with_account, newest, waiting });
     }
     Ok(Page::Talks { me, talks, older })
 }
@@ -112,14 +112,14 @@ pub(super) fn list<V: View>(view: &V, me: Person, before: LogIndex, limit: usize
 pub(super) fn talk<V: View>(
     view: &V,
     me: Person,
-    with: &Whom,
+    with: &TalkPartner,
     before: LogIndex,
     limit: usize,
 ) -> Result<Result<Page, Denied>, V::Error> {
     let no_such = Err(Denied::of(Code::NoSuchUser, Field::Username));
     let with_account = match with {
-        Whom::Account(account) => *account,
-        Whom::Named(username) => {
+        TalkPartner::Account(account) => *account,
+        TalkPartner::Named(username) => {
             let Ok(username) = text::fold_username(username) else { return Ok(no_such) };
             let Some((account, _)) = account_named(view, &username)? else { return Ok(no_such) };
             account

@@ -9,10 +9,10 @@
 //!   Croaks after Books::forgotten_through ────────────┘
 //! ```
 
-use super::croaks::{CroakStart, Marks};
+use super::croaks::{CroakHeader, Marks};
 use super::ids::{LogIndex, RequestId};
 use super::rows::{
-    Bookkeeping, Books, Change, Croaks, Key, Order, Remembered, Requests, Table, View, books, decode, scan,
+    Bookkeeping, Books, Change, Croaks, Key, Order, RequestRecord, Requests, Table, View, books, decode, scan,
 };
 use std::collections::{HashMap, VecDeque};
 
@@ -26,7 +26,7 @@ pub struct Entry {
     pub index: LogIndex,
     pub age_ms: u64,
     /// True if its record is part of a croak's row, and not a row of its own.
-    pub in_post: bool,
+    pub in_croak_row: bool,
 }
 
 /// The requests that a retry is recognised by, and the bookkeeping row.
@@ -46,7 +46,7 @@ impl Window {
     /// The view's error.
     pub fn load<V: View>(view: &V) -> Result<Window, V::Error> {
         let mut window = Window { books: books(view)?, ..Window::default() };
-        let through = window.books.forgotten_through;
+        let through = window.books.expired_through;
         let mut entries = Vec::new();
         each::<Requests, V>(view, 0, |index, row| entries.push(Entry::of_row(index, &row)))?;
         each::<Croaks, V>(view, through + 1, |index, row| entries.push(Entry::of_croak(index, &row.marks)))?;
@@ -85,24 +85,24 @@ impl Window {
     }
 
     /// Follows a change that is about to be applied. The removal of a single record needs no action: the requests that
-    /// expire are those up to `forgotten_through` in the bookkeeping row.
+    /// expire are those up to `expired_through` in the bookkeeping row.
     pub fn note(&mut self, change: &Change) {
         let Change::Put { table, key, row } = change else { return };
         match *table {
             Croaks::ID => {
-                if let (Some(index), Some(row)) = (LogIndex::from_bytes(key), CroakStart::of(row)) {
+                if let (Some(index), Some(row)) = (LogIndex::from_bytes(key), CroakHeader::of(row)) {
                     self.remember(Entry::of_croak(index, &row.marks));
                 }
             }
             Requests::ID => {
-                if let (Some(index), Some(row)) = (LogIndex::from_bytes(key), decode::<Remembered>(row)) {
+                if let (Some(index), Some(row)) = (LogIndex::from_bytes(key), decode::<RequestRecord>(row)) {
                     self.remember(Entry::of_row(index, &row));
                 }
             }
             Books::ID => {
                 if let Some(books) = decode::<Bookkeeping>(row) {
                     self.books = books;
-                    self.forget(books.forgotten_through);
+                    self.forget(books.expired_through);
                 }
             }
             _ => {}
@@ -129,11 +129,11 @@ impl Window {
 }
 
 impl Entry {
-    fn of_row(index: LogIndex, row: &Remembered) -> Entry {
-        Entry { id: row.id, index, age_ms: row.age_ms, in_post: false }
+    fn of_row(index: LogIndex, row: &RequestRecord) -> Entry {
+        Entry { id: row.id, index, age_ms: row.age_ms, in_croak_row: false }
     }
     fn of_croak(index: LogIndex, marks: &Marks) -> Entry {
-        Entry { id: RequestId(marks.id), index, age_ms: marks.age_ms, in_post: true }
+        Entry { id: RequestId(marks.id), index, age_ms: marks.age_ms, in_croak_row: true }
     }
 }
 

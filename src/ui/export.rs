@@ -12,8 +12,8 @@
 
 use super::person_json;
 use ribbit_state::limits::{FEED_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
-use ribbit_state::query::Whom;
-use ribbit_state::talks::TalkLine;
+use ribbit_state::query::TalkPartner;
+use ribbit_state::talks::TalkSummary;
 use ribbit_state::{AccountId, LogIndex, Page, Query, TokenHash};
 use std::collections::BTreeSet;
 
@@ -98,7 +98,7 @@ impl Export {
             Part::Talks(before) => Query::Talks { session, before: *before, limit: page(TALKS_PAGE_MAX) },
             Part::Talk(with, before) => Query::Talk {
                 session,
-                with: Whom::Account(*with),
+                with: TalkPartner::Account(*with),
                 before: *before,
                 limit: page(TALK_PAGE_MAX),
             },
@@ -176,7 +176,7 @@ impl Export {
     }
 
     /// A page of the list of talks: those that are not known yet are to come.
-    fn note_talks(&mut self, talks: &[TalkLine], older: Option<LogIndex>) {
+    fn note_talks(&mut self, talks: &[TalkSummary], older: Option<LogIndex>) {
         let newest = talks.first().map(|talk| talk.newest.id);
         self.begun = self.begun.or(newest);
         let new = talks.iter().filter(|talk| self.known_talks.insert(talk.with_account));

@@ -12,7 +12,7 @@ use super::table::{self, Side};
 use super::{plain, time};
 use ribbit_net::client::Contact;
 use ribbit_net::limits::TRIES_MAX;
-use ribbit_state::people::{AccountLine, Acquaintance, OpenSession};
+use ribbit_state::people::{AccountSummary, OpenSession, PersonRelation};
 use ribbit_state::query::{FeedCroak, Person};
 use ribbit_state::talks::{Fate, TalkMessage};
 use std::fmt::Write;
@@ -104,7 +104,7 @@ pub fn person(person: &Person, style: Style) -> String {
 }
 
 /// The same, and who follows whom.
-pub fn acquaintance(known: &Acquaintance, style: Style) -> String {
+pub fn acquaintance(known: &PersonRelation, style: Style) -> String {
     let bond = match (known.followed, known.follows) {
         (true, true) => "  (you follow each other)",
         (true, false) => "  (you follow them)",
@@ -115,7 +115,7 @@ pub fn acquaintance(known: &Acquaintance, style: Style) -> String {
 }
 
 /// Accounts, for those who run the group: a table.
-pub fn accounts(accounts: &[AccountLine]) -> String {
+pub fn accounts(accounts: &[AccountSummary]) -> String {
     let head = ["USER", "NAME", "EMAIL", "CREATED", "SESSIONS", "IS"].map(str::to_string).to_vec();
     let rows = accounts.iter().map(|account| {
         vec![
@@ -175,7 +175,7 @@ mod tests {
         let theirs = TalkMessage { mine: false, text: "a".to_string(), ..mine };
         let shown = message(&theirs, None, &ada(), Style::default());
         assert_eq!(shown, "no time               [deleted] to @ada  a");
-        let known = Acquaintance { person: bob, followed: true, follows: false };
+        let known = PersonRelation { person: bob, followed: true, follows: false };
         assert_eq!(acquaintance(&known, Style::default()), "@bob  Bob  (you follow them)");
     }
 }

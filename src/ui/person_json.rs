@@ -5,7 +5,7 @@
 
 use super::{plain, time};
 use ribbit_state::LogIndex;
-use ribbit_state::people::{AccountLine, Acquaintance, OpenSession, OwnAccount};
+use ribbit_state::people::{AccountSummary, OpenSession, OwnAccount, PersonRelation};
 use ribbit_state::query::{FeedCroak, Person};
 use ribbit_state::talks::{Fate, TalkMessage};
 use serde::Serialize;
@@ -82,13 +82,13 @@ pub fn message(message: &TalkMessage, with: Option<&Person>, me: &Person) -> Str
     line(&message_json(message, with, me))
 }
 
-pub fn acquaintance(person: &Acquaintance) -> String {
-    let Acquaintance { person, followed, follows } = person;
+pub fn acquaintance(person: &PersonRelation) -> String {
+    let PersonRelation { person, followed, follows } = person;
     line(&AcquaintanceJson { who: person.into(), followed: *followed, follows: *follows })
 }
 
-pub fn account_line(account: &AccountLine) -> String {
-    let AccountLine { person, email, created_wall_ms, suspended, sessions } = account;
+pub fn account_line(account: &AccountSummary) -> String {
+    let AccountSummary { person, email, created_wall_ms, suspended, sessions } = account;
     let account = AccountJson { who: person.into(), email, created: time_of(*created_wall_ms) };
     line(&AccountLineJson { account, suspended: *suspended, sessions: *sessions })
 }
@@ -152,12 +152,12 @@ mod tests {
         let got = TalkMessage { mine: false, fate: Fate::Saved, ..wrote.clone() };
         let from_nobody = r#"{"id":12,"from":null,"to":{"account":3,"username":"ada","name":"ADA"},"text":"hi","time":"2024-02-29T23:59:59Z","fate":"saved"}"#;
         assert_eq!(message(&got, None, &ada), from_nobody);
-        let known = Acquaintance { person: bob.clone(), followed: true, follows: false };
+        let known = PersonRelation { person: bob.clone(), followed: true, follows: false };
         assert_eq!(
             acquaintance(&known),
             r#"{"account":4,"username":"bob","name":"BOB","followed":true,"follows":false}"#
         );
-        let account = AccountLine {
+        let account = AccountSummary {
             person: bob.clone(),
             email: "b@b".into(),
             created_wall_ms: wall_ms,

@@ -18,7 +18,7 @@ use ribbit_state::accounts::{AccountCommand, OperatorCommand};
 use ribbit_state::apply::digest;
 use ribbit_state::code::{Code, Denied, Field};
 use ribbit_state::command::{Command, HOME, MemberName, NewMember, Proposal, Reply, Request, Role, Stamp};
-use ribbit_state::croaks::{CroakStart, Marks};
+use ribbit_state::croaks::{CroakHeader, Marks};
 use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, TokenHash};
 use ribbit_state::leases::{Ending, LeaseCommand};
 use ribbit_state::messages::MessageCommand;
@@ -51,7 +51,7 @@ where
 }
 
 fn remembered(index: u64, outcome: Result<Reply, Denied>) -> String {
-    let row = Remembered { id: RequestId(HISTORY), digest: u64::MAX, age_ms: 300, outcome };
+    let row = RequestRecord { id: RequestId(HISTORY), digest: u64::MAX, age_ms: 300, outcome };
     line::<Requests>("Requests", index, row)
 }
 
@@ -81,7 +81,7 @@ fn rows() -> Vec<String> {
         site: HOME,
     };
     let books = Bookkeeping {
-        forgotten_through: 1,
+        expired_through: 1,
         indexed_through: 300,
         next_raft_id: 7,
         history: HISTORY,
@@ -164,7 +164,7 @@ fn coordination_rows(account: AccountId) -> Vec<String> {
 fn message_rows(whose: AccountId) -> Vec<String> {
     let with = AccountId(9);
     let message = Message { from: whose, to: with, wall_ms: 3_000, text: "a\n🐸".into() };
-    let mark = TalkMark { newest: 0x0a0d, waiting: 2, delivered_through: 300, read_through: 299 };
+    let mark = TalkState { newest: 0x0a0d, waiting: 2, delivered_through: 300, read_through: 299 };
     vec![
         line::<Messages>("Messages", 0x0a0d, message),
         line::<TalkOf>("TalkOf", (whose, with, 0x0a0d), ()),
@@ -376,9 +376,9 @@ proptest! {
         let marks = Marks { id, digest, age_ms };
         let post = StoredCroak { marks, croak: Croak { author: AccountId(author), wall_ms: 1, text } };
         let bytes = encode(&post);
-        prop_assert_eq!(CroakStart::of(&bytes), Some(CroakStart { marks, author: post.croak.author }));
+        prop_assert_eq!(CroakHeader::of(&bytes), Some(CroakHeader { marks, author: post.croak.author }));
         for short in 0..bytes.len().min(30) {
-            prop_assert!(CroakStart::of(&bytes[..short]).is_none_or(|start| start.marks == marks));
+            prop_assert!(CroakHeader::of(&bytes[..short]).is_none_or(|start| start.marks == marks));
         }
     }
 
@@ -391,8 +391,8 @@ proptest! {
             let _ = decode::<Session>(bytes);
             let _ = decode::<Croak>(bytes);
             let _ = decode::<StoredCroak>(bytes);
-            let _ = CroakStart::of(bytes);
-            let _ = decode::<Remembered>(bytes);
+            let _ = CroakHeader::of(bytes);
+            let _ = decode::<RequestRecord>(bytes);
             let _ = decode::<Member>(bytes);
             let _ = decode::<Bookkeeping>(bytes);
             let _ = <(AccountId, u64)>::from_bytes(bytes);

@@ -16,14 +16,14 @@ use ribbit_net::protocol::*;
 use ribbit_replica::RaftMessage;
 use ribbit_state::code::{Code, Denied, Field};
 use ribbit_state::command::{Command, HOME, MemberName, NewMember, Reply, Request, Role};
-use ribbit_state::events::{Event, Happening, LeaseFact, NodeChange, NodeFact, Wanted};
+use ribbit_state::events::{Event, EventKind, LeaseEvent, NodeChange, NodeEvent, Wanted};
 use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, Token};
 use ribbit_state::leases::Ending;
 use ribbit_state::listing::TreeEntry;
-use ribbit_state::people::{AccountLine, Acquaintance, OpenSession, OwnAccount, Profile};
-use ribbit_state::query::{Consistency, FeedCroak, Page, Person, Query, Whom};
+use ribbit_state::people::{AccountSummary, OpenSession, OwnAccount, PersonRelation, Profile};
+use ribbit_state::query::{Consistency, FeedCroak, Page, Person, Query, TalkPartner};
 use ribbit_state::rows::{Coordination, Kind, Lease, Node, Owner, Settings};
-use ribbit_state::talks::{Fate, Talk, TalkLine, TalkMessage, Unread};
+use ribbit_state::talks::{Fate, Talk, TalkMessage, TalkSummary, Unread};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smol::io::AsyncWriteExt;
@@ -150,7 +150,7 @@ fn queries() -> Vec<(&'static str, Query)> {
         Sessions: Query::Sessions { session },
         Unread: Query::Unread { session },
         Talks: Query::Talks { session, before, limit },
-        Talk: Query::Talk { session, with: Whom::Named("bob".into()), before, limit },
+        Talk: Query::Talk { session, with: TalkPartner::Named("bob".into()), before, limit },
         Message: Query::Message { session, id: 300 },
         Settings: Query::Settings,
         Accounts: Query::Accounts { names: "*".into(), after: Some("ada".into()) },
@@ -165,7 +165,10 @@ fn asked() -> Vec<String> {
         Stale: Consistency::Stale,
         Linearizable: Consistency::Linearizable,
     });
-    let others = samples!(Whom { Named: Whom::Named("bob".into()), Account: Whom::Account(ACCOUNT) });
+    let others = samples!(TalkPartner {
+        Named: TalkPartner::Named("bob".into()),
+        Account: TalkPartner::Account(ACCOUNT)
+    });
     let talk = |with| Query::Talk { session: TOKEN, with, before: None, limit: 20 };
     let wanted = samples!(Wanted {
         Feed: Wanted::Feed { session: TOKEN },
@@ -292,11 +295,11 @@ fn entry(kind: Kind) -> TreeEntry {
 
 fn pages() -> Vec<(&'static str, Page)> {
     let me = person();
-    let who = Acquaintance { person: person(), followed: true, follows: false };
+    let who = PersonRelation { person: person(), followed: true, follows: false };
     let croak = FeedCroak { id: 300, author: person(), wall_ms: 3_000, text: "a 🐸".into() };
     let croaks = vec![croak.clone()];
     let talk_line =
-        TalkLine { with: Some(person()), with_account: ACCOUNT, newest: message(Fate::Read), waiting: 2 };
+        TalkSummary { with: Some(person()), with_account: ACCOUNT, newest: message(Fate::Read), waiting: 2 };
     let talk = Talk {
         me: me.clone(),
         with: None,
@@ -307,8 +310,13 @@ fn pages() -> Vec<(&'static str, Page)> {
         read_through: 298,
     };
     let (email, created_wall_ms) = ("ada@example.org".to_string(), 2_000);
-    let account_line =
-        AccountLine { person: person(), email: email.clone(), created_wall_ms, suspended: true, sessions: 2 };
+    let account_line = AccountSummary {
+        person: person(),
+        email: email.clone(),
+        created_wall_ms,
+        suspended: true,
+        sessions: 2,
+    };
     let lease = (Owner::Client(300), Lease::of_client(TOKEN, "lock /jobs/backup", 300));
     samples!(Page {
         Position: Page::Position,
@@ -372,36 +380,36 @@ fn fields() -> Vec<(&'static str, Field)> {
     })
 }
 
-fn happenings() -> Vec<(&'static str, Happening)> {
+fn happenings() -> Vec<(&'static str, EventKind)> {
     let (account, friend) = (ACCOUNT, AccountId(9));
-    let nodes = vec![NodeChange { path: path("/jobs"), what: NodeFact::Made }];
-    samples!(Happening {
-        AccountCreated: Happening::AccountCreated { account },
-        AccountDeleted: Happening::AccountDeleted { account },
-        SessionOpened: Happening::SessionOpened { account },
-        SessionClosed: Happening::SessionClosed { account },
-        Croaked: Happening::Croaked { author: account },
-        FriendAdded: Happening::FriendAdded { account, friend },
-        FriendRemoved: Happening::FriendRemoved { account, friend },
-        Tree: Happening::Tree { nodes, lease: Some((Owner::Member(6), LeaseFact::Began)) },
-        Messaged: Happening::Messaged { from: account, to: friend },
-        Marked: Happening::Marked { account, with: friend },
-        FeedRead: Happening::FeedRead { account },
-        CroakRemoved: Happening::CroakRemoved { croak: 299 },
+    let nodes = vec![NodeChange { path: path("/jobs"), what: NodeEvent::Made }];
+    samples!(EventKind {
+        AccountCreated: EventKind::AccountCreated { account },
+        AccountDeleted: EventKind::AccountDeleted { account },
+        SessionOpened: EventKind::SessionOpened { account },
+        SessionClosed: EventKind::SessionClosed { account },
+        Croaked: EventKind::Croaked { author: account },
+        FriendAdded: EventKind::FriendAdded { account, friend },
+        FriendRemoved: EventKind::FriendRemoved { account, friend },
+        Tree: EventKind::Tree { nodes, lease: Some((Owner::Member(6), LeaseEvent::Began)) },
+        Messaged: EventKind::Messaged { from: account, to: friend },
+        Marked: EventKind::Marked { account, with: friend },
+        FeedRead: EventKind::FeedRead { account },
+        CroakRemoved: EventKind::CroakRemoved { croak: 299 },
     })
 }
 
 /// The events of live streams, and every enum inside them.
 fn live() -> Vec<String> {
-    let tree = |nodes, lease| Happening::Tree { nodes, lease };
-    let facts = samples!(NodeFact {
-        Made: NodeFact::Made,
-        Written: NodeFact::Written,
-        Acquired: NodeFact::Acquired { fence: 300 },
-        Removed: NodeFact::Removed,
-        Pruned: NodeFact::Pruned,
+    let tree = |nodes, lease| EventKind::Tree { nodes, lease };
+    let facts = samples!(NodeEvent {
+        Made: NodeEvent::Made,
+        Written: NodeEvent::Written,
+        Acquired: NodeEvent::Acquired { fence: 300 },
+        Removed: NodeEvent::Removed,
+        Pruned: NodeEvent::Pruned,
     });
-    let leases = samples!(LeaseFact { Began: LeaseFact::Began, Ended: LeaseFact::Ended(Ending::Left) });
+    let leases = samples!(LeaseEvent { Began: LeaseEvent::Began, Ended: LeaseEvent::Ended(Ending::Left) });
     let endings = samples!(Ending { Missed: Ending::Missed { silence_ms: 2_000 }, Left: Ending::Left });
     let owners = samples!(Owner { Member: Owner::Member(6), Client: Owner::Client(300) });
     let mut events = happenings();
@@ -410,9 +418,9 @@ fn live() -> Vec<String> {
     let lease = |owner, fact| tree(Vec::new(), Some((owner, fact)));
     events.extend(leases.into_iter().map(|(name, fact)| (name, lease(Owner::Member(6), fact))));
     events.extend(
-        endings.into_iter().map(|(name, why)| (name, lease(Owner::Client(300), LeaseFact::Ended(why)))),
+        endings.into_iter().map(|(name, why)| (name, lease(Owner::Client(300), LeaseEvent::Ended(why)))),
     );
-    events.extend(owners.into_iter().map(|(name, owner)| (name, lease(owner, LeaseFact::Began))));
+    events.extend(owners.into_iter().map(|(name, owner)| (name, lease(owner, LeaseEvent::Began))));
     let answer = |what| Answer::Live { cursor: SEEN, events: vec![Event { index: 300, what }] };
     events.into_iter().map(|(name, what)| answer_line(name, answer(what))).collect()
 }

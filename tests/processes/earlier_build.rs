@@ -50,7 +50,7 @@ fn make_old(store: &Path) {
     assert!(format.is_some(), "a store of this build notes its format");
     transaction.commit().expect("a disk");
     drop(database);
-    for number in disk.log_files().expect("a folder") {
+    for number in disk.log_segments().expect("a folder") {
         fs::write(store.join(format!("log-{number:08}")), old_segment(number)).expect("a disk");
     }
 }

@@ -8,7 +8,7 @@ use ribbit_net::handshake::connect;
 use ribbit_net::limits::FRAME_BYTES_MAX;
 use ribbit_net::protocol::{Answer, AnswerFrame, Ask, AskFrame, Lapse, Why};
 use ribbit_net::subscription::{News, Subscription};
-use ribbit_state::{Consistency, Happening, LogIndex, Page, Query, Token, TokenHash, Wanted};
+use ribbit_state::{Consistency, EventKind, LogIndex, Page, Query, Token, TokenHash, Wanted};
 use rustix::process::Signal;
 use smol::future::FutureExt;
 use std::collections::BTreeMap;
@@ -45,7 +45,7 @@ impl Reader {
     async fn take(&mut self) {
         match self.subscription.next().await {
             News::Event(event) => {
-                if let Happening::Croaked { .. } = event.what {
+                if let EventKind::Croaked { .. } = event.what {
                     self.croaks.push(event.index);
                 }
             }

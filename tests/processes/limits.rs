@@ -18,7 +18,7 @@ fn small(options: &[&str]) -> Pond {
 }
 
 #[track_caller]
-fn is_haste(page: &Reply, code: &str) {
+fn is_rate_limit(page: &Reply, code: &str) {
     page.says(429, code);
     page.says(429, "try again in 10 seconds");
     assert_eq!(page.header("retry-after"), Some("10"));
@@ -39,9 +39,9 @@ fn so_much_is_taken_of_one_account_in_a_minute_and_the_words_are_kept() {
     ada.post("/main", &[("post", "0 of six"), ("request", &request)]).leads_to("/main");
     (1..6).for_each(|number| ada.croak(&format!("{number} of six")));
     let page = ada.post("/main", &[("post", "one too many")]);
-    is_haste(&page, "(653)");
+    is_rate_limit(&page, "(653)");
     assert_eq!(typed(&page), "one too many");
-    is_haste(&ada.post("/messages/bob", &[("message", "this way?")]), "(653)");
+    is_rate_limit(&ada.post("/messages/bob", &[("message", "this way?")]), "(653)");
     // What was taken is told again, as often as somebody asks.
     for _ in 0..3 {
         ada.post("/main", &[("post", "0 of six"), ("request", &request)]).leads_to("/main");
@@ -90,11 +90,11 @@ fn a_name_has_so_many_tries_and_who_is_logged_in_does_not_notice() {
     bob.join("bob");
     // One try is gone with ada's own log-in.
     (0..9).for_each(|_| try_log_in(&mut stranger, "ADA", "not that one").says(422, "(602)"));
-    is_haste(&try_log_in(&mut stranger, "ada", "not that one"), "(651)");
-    is_haste(&try_log_in(&mut stranger, "ada", "password"), "(651)");
+    is_rate_limit(&try_log_in(&mut stranger, "ada", "not that one"), "(651)");
+    is_rate_limit(&try_log_in(&mut stranger, "ada", "password"), "(651)");
     // A name that nobody has is counted the same.
     (0..10).for_each(|_| try_log_in(&mut stranger, "nobody", "password").says(422, "(601)"));
-    is_haste(&try_log_in(&mut stranger, "nobody", "password"), "(651)");
+    is_rate_limit(&try_log_in(&mut stranger, "nobody", "password"), "(651)");
     // Others log in, and ada goes on, changes her password with it.
     try_log_in(&mut stranger, "bob", "password").leads_to("/main");
     ada.croak("still here");
@@ -110,7 +110,7 @@ fn a_session_does_not_guess_its_owners_password() {
     let mut thief = pond.browser();
     thief.join("ada");
     (0..10).for_each(|_| thief.post("/delete", &[("password", "guess")]).says(422, "(602)"));
-    is_haste(&thief.post("/delete", &[("password", "password")]), "(651)");
+    is_rate_limit(&thief.post("/delete", &[("password", "password")]), "(651)");
     thief.get("/main").says(200, "ada");
 }
 
@@ -125,5 +125,5 @@ fn so_many_accounts_are_made_and_then_one_after_the_other() {
     };
     let made = (0..).take_while(|number| create(*number).status == 303).count();
     assert!(made >= 100, "{made}");
-    is_haste(&create(1_000), "(652)");
+    is_rate_limit(&create(1_000), "(652)");
 }

@@ -55,17 +55,17 @@ impl Disk for Gated {
     fn open(&self, which: Which) -> Result<Database, DbError> {
         self.0.open(which)
     }
-    fn log_files(&self) -> Result<Vec<u64>, DbError> {
-        self.0.log_files()
+    fn log_segments(&self) -> Result<Vec<u64>, DbError> {
+        self.0.log_segments()
     }
-    fn open_log(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
-        Ok(Box::new(GatedLog(self.0.open_log(number)?, self.1.clone())))
+    fn open_segment(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+        Ok(Box::new(GatedLog(self.0.open_segment(number)?, self.1.clone())))
     }
-    fn reuse_log(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
-        Ok(Box::new(GatedLog(self.0.reuse_log(number, next)?, self.1.clone())))
+    fn recycle_segment(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+        Ok(Box::new(GatedLog(self.0.recycle_segment(number, next)?, self.1.clone())))
     }
-    fn remove_log(&self, number: u64) -> Result<(), DbError> {
-        self.0.remove_log(number)
+    fn remove_segment(&self, number: u64) -> Result<(), DbError> {
+        self.0.remove_segment(number)
     }
     fn discard_incoming(&self) -> Result<(), DbError> {
         self.0.discard_incoming()

@@ -13,7 +13,7 @@ const CUTS: u64 = 64;
 /// Returns a disk with a segment whose first page holds `OLD`, synced, and whose second page will hold `NEW`.
 fn disk() -> (SimDisk, Box<dyn StorageBackend>) {
     let disk = SimDisk::default();
-    let log = disk.open_log(1).expect("a good disk");
+    let log = disk.open_segment(1).expect("a good disk");
     log.set_len(8_192).expect("a good disk");
     log.write(0, OLD).expect("a good disk");
     log.sync_data().expect("a good disk");
@@ -22,7 +22,7 @@ fn disk() -> (SimDisk, Box<dyn StorageBackend>) {
 
 fn second_page(disk: &SimDisk) -> Vec<u8> {
     let mut bytes = vec![0; NEW.len()];
-    disk.open_log(1).and_then(|log| Ok(log.read(4_096, &mut bytes)?)).expect("a good disk");
+    disk.open_segment(1).and_then(|log| Ok(log.read(4_096, &mut bytes)?)).expect("a good disk");
     bytes
 }
 
@@ -54,7 +54,7 @@ fn a_page_cache_outlives_a_kill_and_not_a_power_cut() {
     assert_eq!(fates(unsynced), (true, true));
     let synced_by_the_next = |disk: &SimDisk, log: &dyn StorageBackend| {
         unsynced(disk, log);
-        disk.open_log(1).and_then(|log| Ok(log.sync_data()?)).expect("a good disk");
+        disk.open_segment(1).and_then(|log| Ok(log.sync_data()?)).expect("a good disk");
     };
     assert_eq!(fates(synced_by_the_next), (true, false));
 }
@@ -72,13 +72,13 @@ fn what_a_failed_sync_has_not_written_no_later_one_writes() {
     };
     let then_succeeds = |disk: &SimDisk, log: &dyn StorageBackend| {
         fails(disk, log);
-        disk.open_log(1).and_then(|log| Ok(log.sync_data()?)).expect("the disk is good again");
+        disk.open_segment(1).and_then(|log| Ok(log.sync_data()?)).expect("the disk is good again");
     };
     assert_eq!(fates(then_succeeds), (false, true));
     // The kernel writes whole pages: touched once more, it is written.
     let then_touched = |disk: &SimDisk, log: &dyn StorageBackend| {
         fails(disk, log);
-        let log = disk.open_log(1).expect("a good disk");
+        let log = disk.open_segment(1).expect("a good disk");
         log.write(5_000, OLD).and_then(|()| log.sync_data()).expect("the disk is good again");
     };
     assert_eq!(fates(then_touched), (true, false));
@@ -95,16 +95,16 @@ fn a_name_is_durable_once_its_folder_is_synced() {
     for seed in 0..CUTS {
         let (disk, _) = disk();
         // Removing syncs no folder.
-        disk.remove_log(1).expect("a good disk");
-        assert!(disk.log_files().expect("a good disk").is_empty());
+        disk.remove_segment(1).expect("a good disk");
+        assert!(disk.log_segments().expect("a good disk").is_empty());
         disk.die(Death::PowerCut, &mut Random::new(seed));
-        seen.push(disk.log_files().expect("a good disk"));
+        seen.push(disk.log_segments().expect("a good disk"));
     }
     assert!(seen.contains(&vec![]) && seen.contains(&vec![1]), "{seen:?}");
     for seed in 0..CUTS {
         let (disk, _) = disk();
-        disk.reuse_log(1, 2).expect("a good disk");
+        disk.recycle_segment(1, 2).expect("a good disk");
         disk.die(Death::PowerCut, &mut Random::new(seed));
-        assert_eq!(disk.log_files().expect("a good disk"), [2], "renaming does");
+        assert_eq!(disk.log_segments().expect("a good disk"), [2], "renaming does");
     }
 }

@@ -21,7 +21,7 @@ use ribbit_net::protocol::{
 use ribbit_roles::client::terminal::commands::TABLE;
 use ribbit_roles::common::cluster_file::ClusterFile;
 use ribbit_state::command::Proposal;
-use ribbit_state::query::Whom;
+use ribbit_state::query::TalkPartner;
 use ribbit_state::{
     ClusterId, Consistency, HistoryId, Query, Request, RequestId, Role, Token, TreePath, Wanted,
 };
@@ -172,7 +172,7 @@ fn queries() -> Vec<Query> {
         Query::Sessions { session },
         Query::Unread { session },
         Query::Talks { session, before: None, limit },
-        Query::Talk { session, with: Whom::Named("bob".into()), before, limit },
+        Query::Talk { session, with: TalkPartner::Named("bob".into()), before, limit },
         Query::Message { session, id: 7 },
         Query::Settings,
         Query::Accounts { names: "*".into(), after: None },
@@ -288,7 +288,7 @@ fn handshake() -> Seeds {
 fn journal() -> Seeds {
     let (folder, _) = store_with_a_log();
     let disk = FileDisk::new(&folder.0).expect("a folder");
-    let number = disk.log_files().expect("files")[0];
+    let number = disk.log_segments().expect("files")[0];
     let file = fs::read(folder.0.join(format!("log-{number:08}"))).expect("a log");
     let mut bodies = Vec::new();
     let mut at = 0;

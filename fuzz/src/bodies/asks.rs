@@ -14,7 +14,7 @@ use ribbit_net::protocol::Ask;
 use ribbit_state::command::{Command, Proposal, Request, Stamp};
 use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::model::Model;
-use ribbit_state::query::Whom;
+use ribbit_state::query::TalkPartner;
 use ribbit_state::{
     AccountId, LeaseCommand, LogIndex, MessageCommand, Owner, Query, RequestId, TokenHash, TreeCommand,
     TreePath,
@@ -163,7 +163,7 @@ fn write(own: &mut Option<Pond>, request: Request) {
     if request.check().is_err() {
         return;
     }
-    let _ = (request.command.is_peoples(), request.command.is_operators());
+    let _ = (request.command.is_allowed_for_people(), request.command.is_allowed_for_operators());
     let pond = own.get_or_insert_with(|| {
         let Begun { disk, model, .. } = &*BEGUN;
         Pond::new(&disk.copy(), model.clone())
@@ -184,8 +184,8 @@ fn filled(parts: &mut Parts<'_>) -> Query {
         0 => Query::People { session, names: text, after },
         1 => Query::Accounts { names: text, after },
         2 => Query::Profile { session, username: text, before, limit },
-        3 => Query::Talk { session, with: Whom::Named(text), before, limit },
-        4 => Query::Talk { session, with: Whom::Account(AccountId(number)), before: None, limit: 9 },
+        3 => Query::Talk { session, with: TalkPartner::Named(text), before, limit },
+        4 => Query::Talk { session, with: TalkPartner::Account(AccountId(number)), before: None, limit: 9 },
         5 => Query::Friends { session, after: before.map(AccountId) },
         6 => Query::Followers { session, after: before.map(AccountId) },
         7 => Query::Leases {

@@ -121,19 +121,19 @@ impl Disk for MemoryDisk {
         self.files().insert(Name::Store(Which::Main), incoming);
         Ok(())
     }
-    fn log_files(&self) -> Result<Vec<u64>, DbError> {
+    fn log_segments(&self) -> Result<Vec<u64>, DbError> {
         let number = |name: &Name| if let Name::Log(number) = name { Some(*number) } else { None };
         Ok(self.files().keys().filter_map(number).collect())
     }
-    fn open_log(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+    fn open_segment(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
         Ok(Box::new(self.file(Name::Log(number))))
     }
-    fn reuse_log(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+    fn recycle_segment(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
         let file = self.files().remove(&Name::Log(number)).unwrap_or_default();
         self.files().insert(Name::Log(next), file);
-        self.open_log(next)
+        self.open_segment(next)
     }
-    fn remove_log(&self, number: u64) -> Result<(), DbError> {
+    fn remove_segment(&self, number: u64) -> Result<(), DbError> {
         self.files().remove(&Name::Log(number));
         Ok(())
     }

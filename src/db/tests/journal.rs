@@ -1,7 +1,7 @@
 //! Tests of the log: after every kind of crash and damage, its segments contain what was acknowledged, or are refused.
 
 use super::contents;
-use crate::journal::{Journal, LogNote, Spans, entries_from};
+use crate::journal::{Journal, Spans, SyncPoint, entries_from};
 use crate::{DbError, Disk, EntryKind, FileDisk, HardState, LogEntry, Position, Which};
 use redb::{Database, StorageBackend};
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ const PROMISED: HardState = HardState { term: 1, vote: 0, commit: 1 };
 fn read_only(folder: &Path, epoch: u64) -> Result<Journal, DbError> {
     let disk: Arc<dyn Disk> = Arc::new(FileDisk::new(folder).unwrap());
     let note =
-        fs::read(folder.join("note")).ok().map(|bytes| postcard::from_bytes::<LogNote>(&bytes).unwrap());
+        fs::read(folder.join("note")).ok().map(|bytes| postcard::from_bytes::<SyncPoint>(&bytes).unwrap());
     let note = note.filter(|note| note.epoch == epoch);
     Journal::open(disk, epoch, (BASE, PROMISED), note, Arc::new(RwLock::new(Spans::default())))
 }
@@ -272,17 +272,17 @@ impl Disk for Disturbed {
     fn promote_incoming(&self) -> Result<(), DbError> {
         self.disk.promote_incoming()
     }
-    fn log_files(&self) -> Result<Vec<u64>, DbError> {
-        self.disk.log_files()
+    fn log_segments(&self) -> Result<Vec<u64>, DbError> {
+        self.disk.log_segments()
     }
-    fn open_log(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
-        Ok(Box::new(DisturbedFile(self.disk.open_log(number)?, self.before_read.clone())))
+    fn open_segment(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+        Ok(Box::new(DisturbedFile(self.disk.open_segment(number)?, self.before_read.clone())))
     }
-    fn reuse_log(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
-        Ok(Box::new(DisturbedFile(self.disk.reuse_log(number, next)?, self.before_read.clone())))
+    fn recycle_segment(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+        Ok(Box::new(DisturbedFile(self.disk.recycle_segment(number, next)?, self.before_read.clone())))
     }
-    fn remove_log(&self, number: u64) -> Result<(), DbError> {
-        self.disk.remove_log(number)
+    fn remove_segment(&self, number: u64) -> Result<(), DbError> {
+        self.disk.remove_segment(number)
     }
 }
 
@@ -507,21 +507,21 @@ impl Disk for CachedDisk {
     fn promote_incoming(&self) -> Result<(), DbError> {
         Ok(())
     }
-    fn log_files(&self) -> Result<Vec<u64>, DbError> {
+    fn log_segments(&self) -> Result<Vec<u64>, DbError> {
         Ok(self.files.lock().unwrap().keys().copied().collect())
     }
-    fn open_log(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+    fn open_segment(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
         let file = self.files.lock().unwrap().entry(number).or_default().clone();
         Ok(Box::new(CachedFile(file, self.failing.clone())))
     }
-    fn reuse_log(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+    fn recycle_segment(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
         let mut files = self.files.lock().unwrap();
         let file = files.remove(&number).unwrap();
         files.insert(next, file);
         drop(files);
-        self.open_log(next)
+        self.open_segment(next)
     }
-    fn remove_log(&self, number: u64) -> Result<(), DbError> {
+    fn remove_segment(&self, number: u64) -> Result<(), DbError> {
         self.files.lock().unwrap().remove(&number);
         Ok(())
     }
@@ -537,7 +537,7 @@ impl CachedDisk {
     }
 
     /// Opens and starts the log as a store does, and records its newest segment in `note`.
-    fn open(&self, note: &mut Option<LogNote>) -> Journal {
+    fn open(&self, note: &mut Option<SyncPoint>) -> Journal {
         let spans = Arc::new(RwLock::new(Spans::default()));
         let mut journal = Journal::open(Arc::new(self.clone()), 1, (BASE, PROMISED), *note, spans).unwrap();
         journal.start().unwrap();
@@ -583,7 +583,7 @@ fn starting_again_and_again_writes_nothing_when_everything_is_synced() {
     let mut journal = disk.open(&mut note);
     journal.append(&[entry(2, 1)], None, 100).unwrap();
     drop(journal);
-    let files = || disk.log_files().unwrap();
+    let files = || disk.log_segments().unwrap();
     drop(disk.open(&mut note));
     let after_first = files();
     for _ in 0..10 {

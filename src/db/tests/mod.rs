@@ -130,7 +130,7 @@ fn the_digest_is_that_of_the_rows_at_every_index() {
         digests.push(at);
     }
     assert!(digests.iter().all(|(index, digest)| kept_at(&store, *index) == *digest));
-    assert_eq!(store.reader().digests_to_tell().last(), digests.last());
+    assert_eq!(store.reader().digests_to_publish().last(), digests.last());
     drop(store);
     let store = open(folder.path());
     assert_eq!(Some(&(store.applied().index, kept_at(&store, store.applied().index))), digests.last());
@@ -382,7 +382,7 @@ fn the_writer_stops_where_a_pin_is_wanted() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = founded(folder.path());
     let (reader, begin) = (store.reader(), store.applied().index);
-    let wanted = |behind: LogIndex| reader.want_pin(begin + behind);
+    let wanted = |behind: LogIndex| reader.request_pin(begin + behind);
     let (third, again, fifth, beyond) = (wanted(3), wanted(3), wanted(5), wanted(6));
     let entries: Vec<LogEntry> = (1..=5)
         .map(|number| {
@@ -431,7 +431,7 @@ fn the_writer_stops_where_a_pin_is_wanted() {
 #[test]
 fn a_log_that_is_gone_or_blank_is_no_log_that_was_never_begun() {
     let log = |folder: &Path| {
-        let names = super::disk::log_names(folder).unwrap();
+        let names = super::disk::segment_names(folder).unwrap();
         folder.join(names.iter().max().unwrap())
     };
     let harms: [(&str, fn(&Path)); 4] = [

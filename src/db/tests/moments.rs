@@ -51,17 +51,17 @@ impl Disk for HookedDisk {
     fn promote_incoming(&self) -> Result<(), DbError> {
         self.files.promote_incoming()
     }
-    fn log_files(&self) -> Result<Vec<u64>, DbError> {
-        self.files.log_files()
+    fn log_segments(&self) -> Result<Vec<u64>, DbError> {
+        self.files.log_segments()
     }
-    fn open_log(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
-        self.files.open_log(number)
+    fn open_segment(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+        self.files.open_segment(number)
     }
-    fn reuse_log(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
-        self.files.reuse_log(number, next)
+    fn recycle_segment(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+        self.files.recycle_segment(number, next)
     }
-    fn remove_log(&self, number: u64) -> Result<(), DbError> {
-        self.files.remove_log(number)
+    fn remove_segment(&self, number: u64) -> Result<(), DbError> {
+        self.files.remove_segment(number)
     }
 }
 

@@ -12,7 +12,7 @@ use super::readers::Readers;
 use super::splice::Splice;
 use ribbit_net::limits::ADDRESSES_MAX;
 use ribbit_net::protocol::{BackendAt, NodeStatus, ReaderId};
-use ribbit_state::command::clusters_on;
+use ribbit_state::command::regions_after;
 use ribbit_state::{ClusterId, RaftId, Role};
 use ribbit_ui::metrics::{BackendLoad, Balancer};
 use smol::channel::{self, Receiver, Sender};
@@ -29,7 +29,7 @@ pub struct Candidate {
     pub serves: bool,
     pub in_sync: bool,
     /// Number of regions after the balancer's own, 0 for the same region.
-    pub clusters_on: u32,
+    pub regions_after: u32,
     pub clients: u32,
 }
 
@@ -38,7 +38,7 @@ pub struct Candidate {
 pub fn choose(candidates: &[Candidate]) -> Option<usize> {
     (0..candidates.len())
         .filter(|at| candidates[*at].serves)
-        .min_by_key(|at| (!candidates[*at].in_sync, candidates[*at].clusters_on, candidates[*at].clients))
+        .min_by_key(|at| (!candidates[*at].in_sync, candidates[*at].regions_after, candidates[*at].clients))
 }
 
 /// The members, by the address at which they are queried.
@@ -135,10 +135,10 @@ impl Place {
             Some(status) => Candidate {
                 serves: status.me.role == Role::Backend && status.history.is_some(),
                 in_sync: status.in_sync && !lagging.contains(&status.me.raft_id),
-                clusters_on: clusters_on(site, status.me.site),
+                regions_after: regions_after(site, status.me.site),
                 clients: status.me.clients.max(spliced),
             },
-            None => Candidate { serves: false, in_sync: false, clusters_on: 0, clients: spliced },
+            None => Candidate { serves: false, in_sync: false, regions_after: 0, clients: spliced },
         }
     }
 }
@@ -282,14 +282,14 @@ impl Board {
     pub fn loads(&self) -> Vec<(String, Load)> {
         let places = self.places.iter().filter(|(address, _)| self.stands_for_itself(address));
         let load = |(address, place): (&String, &Place)| {
-            let Candidate { serves, in_sync, clusters_on, clients } = self.candidate(place);
+            let Candidate { serves, in_sync, regions_after, clients } = self.candidate(place);
             let load = Load { clients, own: place.life.spliced() };
-            (serves && in_sync).then(|| (clusters_on, address.clone(), load))
+            (serves && in_sync).then(|| (regions_after, address.clone(), load))
         };
         let loads: Vec<_> = places.filter_map(load).collect();
         // Clients are sent to the nearest region. Regions further on are only its replacement.
-        let nearest = loads.iter().map(|(clusters_on, ..)| *clusters_on).min();
-        let here = loads.into_iter().filter(|(clusters_on, ..)| Some(*clusters_on) == nearest);
+        let nearest = loads.iter().map(|(regions_after, ..)| *regions_after).min();
+        let here = loads.into_iter().filter(|(regions_after, ..)| Some(*regions_after) == nearest);
         here.map(|(_, address, load)| (address, load)).collect()
     }
 
@@ -399,7 +399,7 @@ mod tests {
     use std::time::Duration;
 
     fn candidate(serves: bool, in_sync: bool, clients: u32) -> Candidate {
-        Candidate { serves, in_sync, clusters_on: 0, clients }
+        Candidate { serves, in_sync, regions_after: 0, clients }
     }
 
     fn info(role: Role, id: u32, address: &str) -> MemberInfo {
@@ -448,7 +448,7 @@ mod tests {
         assert_eq!(choose(&[candidate(true, false, 0), candidate(true, true, 9)]), Some(1));
         assert_eq!(choose(&[candidate(false, true, 0), candidate(true, false, 9)]), Some(1));
         assert_eq!(choose(&[candidate(true, true, 1), candidate(true, true, 1)]), Some(0));
-        let further = |on: u32, in_sync| Candidate { clusters_on: on, ..candidate(true, in_sync, 0) };
+        let further = |on: u32, in_sync| Candidate { regions_after: on, ..candidate(true, in_sync, 0) };
         assert_eq!(choose(&[further(2, true), further(1, true), candidate(true, true, 9)]), Some(2));
         assert_eq!(choose(&[further(2, true), further(1, true), candidate(true, false, 0)]), Some(1));
     }

@@ -23,7 +23,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
 use ribbit_net::keys::PublicKey;
 use ribbit_state::MemberName;
-use ribbit_state::limits::CLUSTERS_MAX;
+use ribbit_state::limits::REGIONS_MAX;
 use ribbit_ui::version;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -252,7 +252,7 @@ pub struct BackendFlags {
 pub struct CoordinatorFlags {
     /// Number of regions that clients are spread over: a client's region is its id modulo K, plus 1 [default:
     /// unchanged, initially 1]
-    #[arg(long, value_name = "K", value_parser = value_parser!(u32).range(1..=CLUSTERS_MAX as i64))]
+    #[arg(long, value_name = "K", value_parser = value_parser!(u32).range(1..=REGIONS_MAX as i64))]
     pub clusters: Option<u32>,
     #[command(flatten)]
     pub node: NodeFlags,
@@ -262,7 +262,7 @@ pub struct CoordinatorFlags {
 #[derive(Debug, Args)]
 pub struct ServerFlags {
     /// Region of this server; voters are in region 1 only, members elsewhere have all data but no vote
-    #[arg(long, value_name = "C", default_value = "1", value_parser = value_parser!(u32).range(1..=CLUSTERS_MAX as i64))]
+    #[arg(long, value_name = "C", default_value = "1", value_parser = value_parser!(u32).range(1..=REGIONS_MAX as i64))]
     pub cluster: u32,
     /// Listen address; see below for the default
     #[arg(long, value_name = "HOST:PORT", value_parser = address::listen)]

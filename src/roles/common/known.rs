@@ -23,7 +23,7 @@ use std::sync::{Mutex, PoisonError};
 
 const FILE_NAME: &str = "servers";
 /// Addresses that are remembered; the oldest goes.
-const REMEMBERED_MAX: usize = 1_000;
+const DEDUP_REQUESTS_MAX: usize = 1_000;
 
 #[derive(Debug)]
 pub struct KnownServers {
@@ -78,7 +78,7 @@ impl KnownServers {
             None => {
                 log::info!("{} has the key {}: remembered in {shown}", line.address, line.key);
                 lines.push(line.clone());
-                let first = lines.len().saturating_sub(REMEMBERED_MAX);
+                let first = lines.len().saturating_sub(DEDUP_REQUESTS_MAX);
                 let text: String = lines[first..].iter().map(Line::to_text).collect();
                 write_file::replace(&file, &text).map_err(failed)
             }
@@ -103,7 +103,7 @@ impl Trust for KnownServers {
             self.look_up(folder, &line)?;
         }
         met.key = Some(key);
-        if met.addresses.len() < REMEMBERED_MAX {
+        if met.addresses.len() < DEDUP_REQUESTS_MAX {
             met.addresses.push(line.address);
         }
         Ok(())

@@ -6,7 +6,7 @@ use crate::client::session::Person;
 use crate::common::failure::Failure;
 use ribbit_state::LogIndex;
 use ribbit_state::limits::TALK_PAGE_MAX;
-use ribbit_state::query::Whom;
+use ribbit_state::query::TalkPartner;
 
 const READ_BEFORE: &str = "are you there?";
 const WAITING: [&str; 3] = ["the pond is full", "frogs everywhere", "come and see"];
@@ -107,7 +107,7 @@ async fn after(stage: &Stage, teller: &mut Teller, read_through: LogIndex) -> Re
     let waiting: Vec<String> = bob.waiting().await?.into_iter().map(|it| it.message.text).collect();
     teller.same("what waits, in order, each once", &WAITING.map(String::from), &waiting).await;
 
-    let talk = bob.talk(Whom::Named("alice".into()), None, TALK_PAGE_MAX).await?;
+    let talk = bob.talk(TalkPartner::Named("alice".into()), None, TALK_PAGE_MAX).await?;
     let all: Vec<String> = talk.messages.iter().rev().map(|message| message.text.clone()).collect();
     let expected: Vec<String> = std::iter::once(READ_BEFORE).chain(WAITING).map(String::from).collect();
     teller.same("the whole talk with alice", &expected, &all).await;

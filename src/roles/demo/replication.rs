@@ -7,7 +7,7 @@ use crate::common::failure::{Exit, Failure};
 use crate::common::output;
 use ribbit_state::Role;
 use ribbit_state::limits::TALK_PAGE_MAX;
-use ribbit_state::query::Whom;
+use ribbit_state::query::TalkPartner;
 use smol::Timer;
 use std::time::{Duration, Instant};
 
@@ -106,7 +106,7 @@ async fn leads(stage: &Stage, teller: &mut Teller, dead: &str) {
 async fn heard(reader: &Person, speaker: &str, text: &str) -> Result<Option<String>, Failure> {
     let began = Instant::now();
     loop {
-        let talk = reader.talk(Whom::Named(speaker.to_string()), None, 1).await?;
+        let talk = reader.talk(TalkPartner::Named(speaker.to_string()), None, 1).await?;
         let newest = talk.messages.into_iter().find(|message| !message.mine).map(|message| message.text);
         if newest.as_deref() == Some(text) || began.elapsed() > GAP_MAX {
             return Ok(newest);
@@ -118,7 +118,7 @@ async fn heard(reader: &Person, speaker: &str, text: &str) -> Result<Option<Stri
 /// What this person finds is what was said.
 async fn whole(teller: &mut Teller, person: &Person, name: &str) -> Result<(), Failure> {
     let other = if name == "alice" { "bob" } else { "alice" };
-    let talk = person.talk(Whom::Named(other.to_string()), None, TALK_PAGE_MAX).await?;
+    let talk = person.talk(TalkPartner::Named(other.to_string()), None, TALK_PAGE_MAX).await?;
     let said = |mine: bool| if mine { name } else { other };
     let found: Vec<(&str, &str)> =
         talk.messages.iter().rev().map(|message| (said(message.mine), message.text.as_str())).collect();

@@ -20,7 +20,7 @@ use ribbit_net::client::Client;
 use ribbit_net::protocol::{Answer, Ask};
 use ribbit_net::secret::{new_token, token_hash};
 use ribbit_net::tasks;
-use ribbit_state::limits::LEASE_WORDS_BYTES_MAX;
+use ribbit_state::limits::LEASE_DESCRIPTION_BYTES_MAX;
 use ribbit_state::{LeaseCommand, TokenHash};
 use smol::Timer;
 use smol::future::or;
@@ -219,7 +219,7 @@ async fn renew(namespace: Namespace, shared: Arc<Shared>, mut asked: Instant, pa
 pub fn words_for(what: &str) -> String {
     let (host, pid) = (host_name(), std::process::id());
     let mut words = format!("{what} on {host}, pid {pid}");
-    if words.len() > LEASE_WORDS_BYTES_MAX {
+    if words.len() > LEASE_DESCRIPTION_BYTES_MAX {
         words = format!("{what}, pid {pid}");
     }
     words

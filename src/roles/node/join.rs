@@ -59,7 +59,7 @@ pub async fn belong(node: &Arc<Node>, store: &mut Store) -> Result<bool, Failure
             node.options.name()
         );
         lost::leave(node).await?;
-        store.not_joining().map_err(broken)?;
+        store.clear_join_request().map_err(broken)?;
     }
 }
 

@@ -13,7 +13,7 @@
 use super::{Node, seeds, twin};
 use crate::common::failure::{Exit, Failure};
 use crate::common::write_file;
-use ribbit_db::disk::{STORE_FILE, log_names, private_file};
+use ribbit_db::disk::{STORE_FILE, private_file, segment_names};
 use ribbit_net::client::ask_once;
 use ribbit_net::frame::Plane;
 use ribbit_net::protocol::{Answer, Ask};
@@ -79,7 +79,7 @@ pub fn set_aside(folder: &Path) -> std::io::Result<()> {
     let aside = folder.join(ASIDE);
     // The mark is removed last, so a move that was interrupted is repeated with the remaining files. Log segments without a
     // store file are moved too.
-    if folder.join(STORE_FILE).exists() || !log_names(folder)?.is_empty() {
+    if folder.join(STORE_FILE).exists() || !segment_names(folder)?.is_empty() {
         if aside.join(STORE_FILE).exists() {
             fs::remove_dir_all(&aside)?;
         }
@@ -94,7 +94,7 @@ pub fn set_aside(folder: &Path) -> std::io::Result<()> {
 
 /// Moves the log segments first: log segments that stayed behind without the store file would belong to no store.
 fn move_store(folder: &Path, aside: &Path) -> std::io::Result<()> {
-    for name in log_names(folder)? {
+    for name in segment_names(folder)? {
         fs::rename(folder.join(&name), aside.join(&name))?;
     }
     match fs::rename(folder.join(STORE_FILE), aside.join(STORE_FILE)) {

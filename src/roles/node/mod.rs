@@ -177,7 +177,7 @@ impl Node {
             let reader = member.replica.reader();
             let applied = member.peers.info(to).map(|info| info.applied);
             let theirs = applied.and_then(|index| Some((index, reader.digest_at(index)?)));
-            let mut digests = reader.digests_to_tell();
+            let mut digests = reader.digests_to_publish();
             digests.extend(theirs);
             digests
         });

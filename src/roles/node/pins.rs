@@ -153,7 +153,7 @@ impl RequestContext<'_> {
         }
         let reader = self.member.replica.reader().clone();
         // Registered before waiting, so that the writer ends a batch at this index.
-        let wanted = at.map(|index| reader.want_pin(index));
+        let wanted = at.map(|index| reader.request_pin(index));
         if let Some(token) = at_least
             && !self.caught_up_with(token.index).await
         {

@@ -272,7 +272,7 @@ impl RequestContext<'_> {
     /// Submits a command of a user. Refuses commands that carry results of checks made by a backend, and commands that only
     /// members propose.
     async fn write(&self, mut request: Request) -> Answer {
-        if !request.command.is_peoples() {
+        if !request.command.is_allowed_for_people() {
             return Answer::Refused(Denied::new(Code::InvalidEntry));
         }
         let session = request.command.session_mut().copied();
@@ -339,7 +339,7 @@ impl RequestContext<'_> {
     /// Submits a command on behalf of an operator: operator commands on any member, user commands on a backend.
     async fn write_as_operator(&self, request: Request) -> Answer {
         match self.node.options.role {
-            _ if request.command.is_operators() => {
+            _ if request.command.is_allowed_for_operators() => {
                 self.submit(request.id, request.born, request.command).await
             }
             Role::Backend => self.write(request).await,

@@ -162,7 +162,7 @@ mod tests {
     use ribbit_net::{handshake, listener, tasks};
     use ribbit_replica::limits::LIVE_EVENTS_MAX;
     use ribbit_state::{
-        AccountId, Command, Consistency, Happening, HistoryId, Page, Query, Reply, Request, RequestId,
+        AccountId, Command, Consistency, EventKind, HistoryId, Page, Query, Reply, Request, RequestId,
         TokenHash,
     };
     use std::sync::Arc;
@@ -280,7 +280,7 @@ mod tests {
     async fn croak_of(following: &mut Following) -> (LogIndex, AccountId) {
         match news(following).await {
             News::Event(event) => match event.what {
-                Happening::Croaked { author } => (event.index, author),
+                EventKind::Croaked { author } => (event.index, author),
                 what => panic!("{what:?}"),
             },
             other => panic!("{other:?}"),
@@ -302,7 +302,7 @@ mod tests {
             let second = pond.croak(bobs).await;
             let mut following = pond.client().subscribe(start, WANTED);
             assert_eq!(croak_of(&mut following).await, (first, ada));
-            let added = Happening::FriendAdded { account: ada, friend: bob };
+            let added = EventKind::FriendAdded { account: ada, friend: bob };
             assert!(matches!(news(&mut following).await, News::Event(event) if event.what == added));
             assert_eq!(croak_of(&mut following).await, (second, bob));
             // Live from here on.
@@ -310,7 +310,7 @@ mod tests {
             let third = pond.croak(bobs).await;
             assert_eq!(croak_of(&mut following).await, (third, bob));
             pond.run(Command::RemoveFriend { session: SESSION, username: "bob".into() }).await;
-            let removed = Happening::FriendRemoved { account: ada, friend: bob };
+            let removed = EventKind::FriendRemoved { account: ada, friend: bob };
             assert!(matches!(news(&mut following).await, News::Event(event) if event.what == removed));
             pond.croak(bobs).await;
             let last = pond.croak(SESSION).await;
@@ -328,7 +328,7 @@ mod tests {
             let croak = pond.croak(SESSION).await;
             assert_eq!(croak_of(&mut following).await, (croak, ada));
             pond.run(Command::LogOut { session: SESSION }).await;
-            let closed = Happening::SessionClosed { account: ada };
+            let closed = EventKind::SessionClosed { account: ada };
             assert!(matches!(news(&mut following).await, News::Event(event) if event.what == closed));
             let over = News::Ended(Denied::new(Code::NotLoggedIn));
             assert_eq!(news(&mut following).await, over);
@@ -356,7 +356,7 @@ mod tests {
             let croak = pond.croak(SESSION).await;
             // Overwrites the ring with events that are not in the log and belong to no account here.
             let flood = (1..=LIVE_EVENTS_MAX as u64 + 1)
-                .map(|_| (croak, Some(Happening::Croaked { author: AccountId(77) })));
+                .map(|_| (croak, Some(EventKind::Croaked { author: AccountId(77) })));
             pond.member().replica.live().publish(None, flood, croak);
             let client = pond.client();
             let elsewhere = Token { history: HistoryId(99), index: 1 };
@@ -474,7 +474,7 @@ mod tests {
             // The subscriber does not read meanwhile, and the ring is overwritten many times.
             while begin.elapsed() < Duration::from_millis(1_500) {
                 let events = (index + 1..=index + 1_000)
-                    .map(|index| (index, Some(Happening::Croaked { author: ada })));
+                    .map(|index| (index, Some(EventKind::Croaked { author: ada })));
                 live.publish(None, events, index + 1_000);
                 index += 1_000;
                 smol::Timer::after(Duration::from_millis(5)).await;

@@ -17,7 +17,7 @@ use crate::common::panics;
 use crate::common::ports::Ports;
 use crate::common::random::random_history;
 use crate::common::write_file;
-use ribbit_db::disk::{LOG_PREFIX, STORE_FILE, log_names};
+use ribbit_db::disk::{LOG_PREFIX, STORE_FILE, segment_names};
 use ribbit_db::{self, DbError, FileDisk, Identity, Store};
 use ribbit_state::rows::{Accounts, Croaks, Messages, Order, Table, View, scan};
 use ribbit_state::{AccountId, HOME, HistoryId, LogIndex, MemberName, Role, members};
@@ -143,7 +143,7 @@ fn copy_store(from: &Path, work: &Path) -> Result<(), Failure> {
     let _store = copy(&folder.join(STORE_FILE), &work.join(STORE_FILE))?;
     let unreadable =
         |error| Failure::new(Exit::Refused, format!("{} cannot be read: {error}", folder.display()));
-    let logs = log_names(folder).map_err(unreadable)?;
+    let logs = segment_names(folder).map_err(unreadable)?;
     for name in &logs {
         copy(&folder.join(name), &work.join(name))?;
     }

@@ -12,7 +12,7 @@ use crate::operator::status;
 use ribbit_net::client::{Client, Unreachable};
 use ribbit_net::protocol::{Answer, Ask, Why};
 use ribbit_net::secret::new_request_id;
-use ribbit_state::people::AccountLine;
+use ribbit_state::people::AccountSummary;
 use ribbit_state::text::{check_password, fold_username};
 use ribbit_state::{
     AccountId, Code, Consistency, Denied, Field, OperatorCommand, Page, Query, Reply, Request,
@@ -100,7 +100,7 @@ impl Operator {
     }
 
     /// Reads all accounts whose names fit, page by page; `or_old` as in [`Operator::read`].
-    async fn accounts(&self, names: &str, or_old: bool) -> Result<Vec<AccountLine>, Stop> {
+    async fn accounts(&self, names: &str, or_old: bool) -> Result<Vec<AccountSummary>, Stop> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
             let page = self.read(Query::Accounts { names: names.to_string(), after }, or_old).await?;

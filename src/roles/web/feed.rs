@@ -103,7 +103,7 @@ pub const WRONG_PAGE: Stop = Stop::Trouble(Trouble::Disagree);
 /// The status of a form that comes back.
 pub fn status(stop: &Stop) -> StatusCode {
     match stop {
-        Stop::Denied(denied) if denied.code.is_haste() => StatusCode::TOO_MANY_REQUESTS,
+        Stop::Denied(denied) if denied.code.is_rate_limit() => StatusCode::TOO_MANY_REQUESTS,
         Stop::Denied(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Stop::Trouble(Trouble::TooMany { .. }) => StatusCode::TOO_MANY_REQUESTS,
         Stop::Trouble(_) => StatusCode::SERVICE_UNAVAILABLE,

@@ -35,7 +35,7 @@ use ribbit_net::crowd::{Crowd, Presence};
 use ribbit_net::protocol::{self, Ask};
 use ribbit_net::subscription::{News, Subscription};
 use ribbit_state::{
-    AccountId, Consistency, Event as Happened, Happening, LogIndex, Page, Query, Token, TokenHash, Wanted,
+    AccountId, Consistency, Event as Happened, EventKind, LogIndex, Page, Query, Token, TokenHash, Wanted,
 };
 use ribbit_ui::pages::ShownCroak;
 use ribbit_ui::pages::croak::CroakFragment;
@@ -239,13 +239,13 @@ impl Stream {
     async fn told(&mut self, streams: &Streams, happened: Happened) -> Result<Option<Bytes>, CutOff> {
         let at = Token { index: happened.index, ..self.subscription.cursor() };
         match happened.what {
-            Happening::Croaked { .. } => streams.reading(self.session, at).await,
-            Happening::CroakRemoved { croak } => {
+            EventKind::Croaked { .. } => streams.reading(self.session, at).await,
+            EventKind::CroakRemoved { croak } => {
                 streams.forget(croak).await;
                 Ok(Some(event(Some(at), "gone", &croak.to_string())))
             }
-            Happening::Messaged { from: one, to: other }
-            | Happening::Marked { account: one, with: other } => {
+            EventKind::Messaged { from: one, to: other }
+            | EventKind::Marked { account: one, with: other } => {
                 let Some(me) = self.me(streams, at).await? else { return Ok(None) };
                 let with = if one == me { other } else { one };
                 let read = streams.ask(at, Query::Unread { session: self.session }).await?;

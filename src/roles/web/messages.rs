@@ -9,7 +9,7 @@ use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
 use super::visit::{Stop, Visit};
 use hyper::StatusCode;
 use ribbit_state::limits::{MESSAGE_CHARS_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
-use ribbit_state::query::Whom;
+use ribbit_state::query::TalkPartner;
 use ribbit_state::talks::Talk;
 use ribbit_state::text::{check_message, croak_chars, fold_username};
 use ribbit_state::{AccountId, Code, Denied, Field, LogIndex, MessageCommand, Page, Query};
@@ -54,10 +54,10 @@ pub async fn list(visit: &mut Visit, query: &Form) -> Answer {
 }
 
 /// Whom a path means: `bob`, or `~57` for the account of somebody deleted.
-fn whom(name: &str) -> Whom {
+fn whom(name: &str) -> TalkPartner {
     match name.strip_prefix('~').and_then(|account| account.parse().ok()) {
-        Some(account) => Whom::Account(AccountId(account)),
-        None => Whom::Named(name.to_string()),
+        Some(account) => TalkPartner::Account(AccountId(account)),
+        None => TalkPartner::Named(name.to_string()),
     }
 }
 

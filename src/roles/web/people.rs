@@ -6,7 +6,7 @@ use super::limits::READ_DEADLINE;
 use super::visit::{Stop, Visit};
 use hyper::StatusCode;
 use ribbit_state::limits::{FEED_PAGE_MAX, FOLLOWERS_COUNT_MAX};
-use ribbit_state::people::Acquaintance;
+use ribbit_state::people::PersonRelation;
 use ribbit_state::{AccountId, Code, Field, Page, Query};
 use ribbit_ui::form::Form;
 use ribbit_ui::pages::people::{PeopleList, PeoplePage, PersonRow, ProfilePage, Which};
@@ -70,7 +70,7 @@ async fn followers(visit: &mut Visit, shell: &mut Shell, after: Option<&str>) ->
     Ok(PeopleList { people, more, first: after.is_none() })
 }
 
-fn rows(visit: &Visit, me: &str, people: Vec<Acquaintance>) -> Vec<PersonRow> {
+fn rows(visit: &Visit, me: &str, people: Vec<PersonRelation>) -> Vec<PersonRow> {
     people.into_iter().map(|who| PersonRow::new(who, me, visit.request_here())).collect()
 }
 

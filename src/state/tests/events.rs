@@ -2,7 +2,7 @@
 
 use super::properties::{History, config, steps};
 use super::*;
-use crate::events::{Event, Happening, Interest, Wanted, happened};
+use crate::events::{Event, EventKind, Interest, Wanted, happened};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::collections::BTreeSet;
@@ -62,15 +62,15 @@ fn what_was_refused_or_asked_again_did_not_happen() {
     log.run(Command::LogOut { session: token("ada") }).unwrap();
     let what: Vec<_> = tell(&log, &BTreeSet::new()).events.into_iter().map(|event| event.what).collect();
     let expected = [
-        Happening::AccountCreated { account: ada },
-        Happening::SessionOpened { account: ada },
-        Happening::AccountCreated { account: bob },
-        Happening::SessionOpened { account: bob },
-        Happening::FriendAdded { account: ada, friend: bob },
-        Happening::Croaked { author: bob },
-        Happening::FriendRemoved { account: ada, friend: bob },
-        Happening::AccountDeleted { account: bob },
-        Happening::SessionClosed { account: ada },
+        EventKind::AccountCreated { account: ada },
+        EventKind::SessionOpened { account: ada },
+        EventKind::AccountCreated { account: bob },
+        EventKind::SessionOpened { account: bob },
+        EventKind::FriendAdded { account: ada, friend: bob },
+        EventKind::Croaked { author: bob },
+        EventKind::FriendRemoved { account: ada, friend: bob },
+        EventKind::AccountDeleted { account: bob },
+        EventKind::SessionClosed { account: ada },
     ];
     assert_eq!(what, expected);
 }
@@ -82,7 +82,7 @@ fn an_interest_ends_with_its_session() {
     let wanted = Wanted::Feed { session: token("ada") };
     let interest = Interest::load(&log.model, &wanted).unwrap().expect("open");
     assert!(interest.is_open(&log.model).unwrap());
-    assert!(interest.doubts(&Happening::SessionClosed { account: ada }));
+    assert!(interest.doubts(&EventKind::SessionClosed { account: ada }));
     assert!(!interest.is_over(crate::limits::SESSION_AGE_MS_MAX - 1));
     assert!(interest.is_over(crate::limits::SESSION_AGE_MS_MAX));
     log.run(Command::LogOut { session: token("ada") }).unwrap();
@@ -101,7 +101,7 @@ proptest! {
         let told = tell(&log, &sessions(&log));
         let end = log.index();
         let deleted = |author: AccountId| {
-            told.events.iter().any(|event| event.what == Happening::AccountDeleted { account: author })
+            told.events.iter().any(|event| event.what == EventKind::AccountDeleted { account: author })
         };
         for last in &told.interests[end as usize] {
             let mut interest = last.clone();
@@ -116,7 +116,7 @@ proptest! {
                 let from = told.events.partition_point(|event| event.index <= at);
                 let live = streamed(then.clone(), &told.events[from..]);
                 let resumed = streamed(interest.clone(), &told.events[from..]);
-                let gone = |event: &&Event| matches!(event.what, Happening::Croaked { author } if deleted(author));
+                let gone = |event: &&Event| matches!(event.what, EventKind::Croaked { author } if deleted(author));
                 let kept = |stream: &[Event]| stream.iter().filter(|it| !gone(it)).cloned().collect::<Vec<_>>();
                 prop_assert_eq!(kept(&live), kept(&resumed));
             }
@@ -138,12 +138,12 @@ proptest! {
             let others = |event: &Event| {
                 let mut people = then.clone();
                 people.advance(&event.what);
-                people != *then || matches!(event.what, Happening::AccountDeleted { .. })
+                people != *then || matches!(event.what, EventKind::AccountDeleted { .. })
             };
             if stream.iter().any(others) {
                 continue;
             }
-            let croaked = |event: &Event| matches!(event.what, Happening::Croaked { .. }).then_some(event.index);
+            let croaked = |event: &Event| matches!(event.what, EventKind::Croaked { .. }).then_some(event.index);
             let said: Vec<LogIndex> = stream.iter().rev().filter_map(croaked).collect();
             let query = Query::Feed { session: last.session().expect("of a feed"), before: None, limit: u16::MAX };
             let Ok(Page::Feed { croaks, older: None, .. }) = log.model.answer(&query) else { continue };

@@ -5,8 +5,8 @@ use crate::accounts::{AccountCommand, OperatorCommand, hash_digest};
 use crate::command::Command;
 use crate::ids::{AccountId, LogIndex};
 use crate::messages::MessageCommand;
-use crate::people::Acquaintance;
-use crate::query::{Page, Query, Whom};
+use crate::people::PersonRelation;
+use crate::query::{Page, Query, TalkPartner};
 use crate::rows::{
     Key, Mailboxes, Messages, SettingsRow, Suspended, Table, TableId, TalkMarks, TalkOf, TalksByAge, Waiting,
     decode,
@@ -89,8 +89,8 @@ pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Qu
         "talk" => {
             let session = session(args)?;
             let with = match args.lookup_parse("account")? {
-                Some(account) => Whom::Account(AccountId(account)),
-                None => Whom::Named(first(args)?),
+                Some(account) => TalkPartner::Account(AccountId(account)),
+                None => TalkPartner::Named(first(args)?),
             };
             Query::Talk { session, with, before, limit }
         }
@@ -116,7 +116,7 @@ fn message_words(message: &TalkMessage) -> String {
     format!("{id} {way} {text} {fate:?}")
 }
 
-fn acquaintance_words(who: &Acquaintance) -> String {
+fn acquaintance_words(who: &PersonRelation) -> String {
     let followed = if who.followed { ", followed" } else { "" };
     let follows = if who.follows { ", follows" } else { "" };
     format!("{}{followed}{follows}", person_words(&who.person))

@@ -57,7 +57,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => person().prop_map(Step::Delete),
         3 => any::<Index>().prop_map(Step::Sweep),
         3 => Just(Step::IndexCroaks),
-        1 => (0..2 * SMALL.remembered_age_ms).prop_map(Step::Age),
+        1 => (0..2 * SMALL.dedup_age_ms).prop_map(Step::Age),
         1 => Just(Step::Raise),
         3 => any::<Index>().prop_map(Step::Retry),
     ]
@@ -269,9 +269,9 @@ impl History {
 
     /// Returns the ids of the requests in the deduplication window, according to the rows.
     fn requests(&self) -> BTreeSet<RequestId> {
-        let through = books(&self.log.model).unwrap().forgotten_through;
+        let through = books(&self.log.model).unwrap().expired_through;
         let rows = table::<Requests>(&self.log.model);
-        let rows = rows.iter().map(|(_, row)| decode::<crate::rows::Remembered>(row).unwrap().id);
+        let rows = rows.iter().map(|(_, row)| decode::<crate::rows::RequestRecord>(row).unwrap().id);
         let croaks = table::<Croaks>(&self.log.model);
         let young = croaks.iter().filter(|(key, _)| LogIndex::from_bytes(key).unwrap() > through);
         rows.chain(young.map(|(_, row)| RequestId(decode::<StoredCroak>(row).unwrap().marks.id))).collect()
@@ -414,8 +414,8 @@ proptest! {
             history.take(step);
             check_mirror(&history.log.model);
             let remembered = history.log.model.window_len();
-            prop_assert!(remembered <= SMALL.remembered_max);
-            prop_assert!(remembered >= SMALL.remembered_min.min(history.fresh));
+            prop_assert!(remembered <= SMALL.dedup_requests_max);
+            prop_assert!(remembered >= SMALL.dedup_requests_min.min(history.fresh));
         }
         history.sweep_all();
         history.finish(&Command::IndexCroaks);

@@ -68,24 +68,27 @@ fn a_request_born_after_its_own_entry_is_of_another_history() {
 #[test]
 fn the_window_shrinks_after_a_burst() {
     let mut log = Log::small();
-    for _ in 1..SMALL.remembered_max {
+    for _ in 1..SMALL.dedup_requests_max {
         log.idle();
     }
-    assert_eq!(table::<Requests>(&log.model).len(), SMALL.remembered_max - 1);
-    for _ in 0..SMALL.remembered_max {
-        log.age_ms += SMALL.remembered_age_ms;
+    assert_eq!(table::<Requests>(&log.model).len(), SMALL.dedup_requests_max - 1);
+    for _ in 0..SMALL.dedup_requests_max {
+        log.age_ms += SMALL.dedup_age_ms;
         log.idle();
     }
     let left = table::<Requests>(&log.model).len();
-    assert!((SMALL.remembered_min..SMALL.remembered_min + 2 * SMALL.forget_step).contains(&left), "{left}");
+    assert!(
+        (SMALL.dedup_requests_min..SMALL.dedup_requests_min + 2 * SMALL.expire_step).contains(&left),
+        "{left}"
+    );
 }
 
 #[test]
 fn no_more_requests_are_remembered_than_named() {
     let mut log = Log::small();
-    for _ in 0..5 * SMALL.remembered_max {
+    for _ in 0..5 * SMALL.dedup_requests_max {
         log.idle();
-        assert!(log.model.window_len() <= SMALL.remembered_max);
+        assert!(log.model.window_len() <= SMALL.dedup_requests_max);
     }
 }
 
@@ -110,15 +113,15 @@ fn founding_checks_what_joining_checks() {
 fn a_join_that_makes_the_window_forget_keeps_both_changes() {
     let mut log = Log::small();
     found(&mut log, "here:1").unwrap();
-    while log.model.window_len() + 1 < SMALL.remembered_min + SMALL.forget_step {
-        log.age_ms += SMALL.remembered_age_ms;
+    while log.model.window_len() + 1 < SMALL.dedup_requests_min + SMALL.expire_step {
+        log.age_ms += SMALL.dedup_age_ms;
         log.idle();
     }
-    assert_eq!(books(&log.model).unwrap().forgotten_through, 0);
+    assert_eq!(books(&log.model).unwrap().expired_through, 0);
     log.run(Command::Join { site: HOME, member: member(2, "there:1") }).unwrap();
     let books = books(&log.model).unwrap();
     assert_eq!((books.next_raft_id, books.history), (3, 7));
-    assert_eq!(books.forgotten_through, SMALL.forget_step as LogIndex);
+    assert_eq!(books.expired_through, SMALL.expire_step as LogIndex);
 }
 
 /// The row that marks a deleted account contains none of the texts that the person entered.

@@ -206,7 +206,7 @@ impl Script {
     }
 
     fn window(&self) -> Words {
-        let through = books(&self.log.model)?.forgotten_through;
+        let through = books(&self.log.model)?.expired_through;
         let count = self.log.model.window_len();
         Ok(format!("at {}: {count} requests remembered, forgotten through {through}\n", self.log.index()))
     }
@@ -462,10 +462,10 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
             format!(": {} age {}", outcome_words(&row.outcome), row.age_ms)
         }
         Books::ID => {
-            let Bookkeeping { forgotten_through, indexed_through, next_raft_id, history, rules_level: _ } =
+            let Bookkeeping { expired_through, indexed_through, next_raft_id, history, rules_level: _ } =
                 of::<Books>(row);
             format!(
-                ": forgotten {forgotten_through}, indexed {indexed_through}, next id {next_raft_id}, history {history:x}"
+                ": forgotten {expired_through}, indexed {indexed_through}, next id {next_raft_id}, history {history:x}"
             )
         }
         Nodes::ID => node_words(&of::<Nodes>(row)),

@@ -5,9 +5,9 @@ use super::properties::config;
 use super::*;
 use crate::code::{Code, Denied};
 use crate::messages::MessageCommand;
-use crate::query::Whom;
+use crate::query::TalkPartner;
 use crate::rows::{Key, Mailboxes, Messages, Sweeps, TalkMarks, TalkOf, TalksByAge, Waiting, decode};
-use crate::rows::{Mailbox, TalkMark};
+use crate::rows::{Mailbox, TalkState};
 use crate::talks::Fate;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -198,7 +198,7 @@ impl Story {
     ) -> Vec<(LogIndex, bool, String, Option<Fate>)> {
         let (mut all, mut before) = (Vec::new(), None);
         loop {
-            let query = Query::Talk { session, with: Whom::Account(with), before, limit };
+            let query = Query::Talk { session, with: TalkPartner::Account(with), before, limit };
             let talk = match self.log.model.answer(&query) {
                 Ok(Page::Talk(talk)) => talk,
                 Err(denied) => {
@@ -268,7 +268,7 @@ impl Story {
         let sides = |one: &Told| usize::from(self.lives(one.from)) + usize::from(self.lives(one.to));
         assert_eq!(talks, self.told.iter().map(sides).sum::<usize>());
         let waiting: u32 =
-            table::<TalkMarks>(model).iter().map(|(_, row)| decode::<TalkMark>(row).unwrap().waiting).sum();
+            table::<TalkMarks>(model).iter().map(|(_, row)| decode::<TalkState>(row).unwrap().waiting).sum();
         let boxes: u32 =
             table::<Mailboxes>(model).iter().map(|(_, row)| decode::<Mailbox>(row).unwrap().waiting).sum();
         assert_eq!(table::<Waiting>(model).len(), waiting as usize);

@@ -8,7 +8,7 @@ use super::text::{self, Part};
 use super::{Place, Shell};
 use askama::Template;
 use ribbit_state::query::Person;
-use ribbit_state::talks::{Fate, TalkLine, TalkMessage};
+use ribbit_state::talks::{Fate, TalkMessage, TalkSummary};
 use ribbit_state::{AccountId, LogIndex, Token};
 
 /// What a deleted person is called.
@@ -106,7 +106,7 @@ pub struct TalkRow {
 }
 
 impl TalkRow {
-    pub fn new(line: TalkLine, now_ms: u64) -> TalkRow {
+    pub fn new(line: TalkSummary, now_ms: u64) -> TalkRow {
         let text = line.newest.text;
         let mut preview: String = text.chars().take(PREVIEW_CHARS_MAX).collect();
         if preview.len() < text.len() {
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn a_preview_is_cut_between_characters() {
         let newest = message(true, &"🐸".repeat(200));
-        let line = TalkLine { with: None, with_account: AccountId(1), newest, waiting: 0 };
+        let line = TalkSummary { with: None, with_account: AccountId(1), newest, waiting: 0 };
         assert_eq!(TalkRow::new(line, 0).preview.chars().count(), PREVIEW_CHARS_MAX + 1);
     }
 }

@@ -8,7 +8,7 @@ use super::text::Part;
 use super::{Place, Shell, ShownCroak};
 use askama::Template;
 use ribbit_state::LogIndex;
-use ribbit_state::people::Acquaintance;
+use ribbit_state::people::PersonRelation;
 
 /// Somebody in a list, or on their own page, with the request that the button beside the name sends.
 #[derive(Debug)]
@@ -28,8 +28,8 @@ pub struct PersonRow {
 
 impl PersonRow {
     /// `me`: the user name of who looks.
-    pub fn new(who: Acquaintance, me: &str, request: FormRequest) -> PersonRow {
-        let Acquaintance { person, followed, follows } = who;
+    pub fn new(who: PersonRelation, me: &str, request: FormRequest) -> PersonRow {
+        let PersonRelation { person, followed, follows } = who;
         PersonRow {
             letter: letter(&person.name),
             face: face(&person.username),

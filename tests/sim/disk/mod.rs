@@ -378,17 +378,17 @@ impl Disk for SimDisk {
         }
         Ok(database)
     }
-    fn log_files(&self) -> Result<Vec<u64>, DbError> {
+    fn log_segments(&self) -> Result<Vec<u64>, DbError> {
         Ok(locked(&self.state).names.log_numbers())
     }
-    fn open_log(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+    fn open_segment(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
         let (handle, is_new) = self.handle(Name::Log(number));
         if is_new {
             self.sync_folder()?;
         }
         Ok(Box::new(handle))
     }
-    fn remove_log(&self, number: u64) -> Result<(), DbError> {
+    fn remove_segment(&self, number: u64) -> Result<(), DbError> {
         self.remove(Name::Log(number));
         Ok(())
     }
@@ -396,10 +396,10 @@ impl Disk for SimDisk {
         self.remove(Name::INCOMING);
         Ok(())
     }
-    fn reuse_log(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
+    fn recycle_segment(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
         self.rename(Name::Log(number), Name::Log(next))?;
         locked(&self.state).reused += 1;
-        self.open_log(next)
+        self.open_segment(next)
     }
     fn promote_incoming(&self) -> Result<(), DbError> {
         self.rename(Name::INCOMING, Name::MAIN)

@@ -16,7 +16,7 @@ use ribbit_net::limits::LIVE_SILENCE;
 use ribbit_net::protocol::{Lapse, Why};
 use ribbit_net::subscription::{News, Subscription};
 use ribbit_state::query::FeedCroak;
-use ribbit_state::{Event, Happening, LogIndex, Query, Token};
+use ribbit_state::{Event, EventKind, LogIndex, Query, Token};
 use smol::future::FutureExt;
 use std::time::Duration;
 
@@ -85,8 +85,8 @@ impl Live {
                     let at_least = Token { history: self.events.cursor().history, index: event.index };
                     match event.what {
                         // Already reported by the read for an earlier event.
-                        Happening::Croaked { .. } if event.index <= self.told => {}
-                        Happening::Croaked { .. } => self.owed = Some(at_least),
+                        EventKind::Croaked { .. } if event.index <= self.told => {}
+                        EventKind::Croaked { .. } => self.owed = Some(at_least),
                         _ => {
                             self.person.client().saw(at_least);
                             return Ok(Tidings::Happened(event));

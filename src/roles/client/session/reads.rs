@@ -3,9 +3,9 @@
 use super::stop::Stop;
 use super::{Got, Person, unexpected};
 use ribbit_state::limits::{FEED_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
-use ribbit_state::people::Acquaintance;
-use ribbit_state::query::{FeedCroak, Person as Who, Whom};
-use ribbit_state::talks::{Talk, TalkLine, TalkMessage, Unread};
+use ribbit_state::people::PersonRelation;
+use ribbit_state::query::{FeedCroak, Person as Who, TalkPartner};
+use ribbit_state::talks::{Talk, TalkMessage, TalkSummary, Unread};
 use ribbit_state::{LogIndex, Page, Query};
 
 /// A part of the feed.
@@ -20,7 +20,7 @@ pub struct Feed {
 /// An unread message with its conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
-    pub talk: TalkLine,
+    pub talk: TalkSummary,
     pub message: TalkMessage,
 }
 
@@ -104,7 +104,7 @@ impl Person {
         &self,
         names: &str,
         after: Option<String>,
-    ) -> Result<(Vec<Acquaintance>, Option<String>), Stop> {
+    ) -> Result<(Vec<PersonRelation>, Option<String>), Stop> {
         let session = self.session()?;
         match self.read(Query::People { session, names: names.to_string(), after }).await?.what {
             Page::People { people, more, .. } => Ok((people, more)),
@@ -138,7 +138,10 @@ impl Person {
     ///
     /// # Errors
     /// `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn talks(&self, before: Option<LogIndex>) -> Result<(Vec<TalkLine>, Option<LogIndex>), Stop> {
+    pub async fn talks(
+        &self,
+        before: Option<LogIndex>,
+    ) -> Result<(Vec<TalkSummary>, Option<LogIndex>), Stop> {
         let (session, limit) = (self.session()?, page_len(TALKS_PAGE_MAX, TALKS_PAGE_MAX));
         match self.read(Query::Talks { session, before, limit }).await?.what {
             Page::Talks { talks, older, .. } => Ok((talks, older)),
@@ -150,7 +153,12 @@ impl Person {
     ///
     /// # Errors
     /// `NoSuchUser` (601), `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn talk(&self, with: Whom, before: Option<LogIndex>, limit: usize) -> Result<Talk, Stop> {
+    pub async fn talk(
+        &self,
+        with: TalkPartner,
+        before: Option<LogIndex>,
+        limit: usize,
+    ) -> Result<Talk, Stop> {
         let (session, limit) = (self.session()?, page_len(limit, TALK_PAGE_MAX));
         match self.read(Query::Talk { session, with, before, limit }).await?.what {
             Page::Talk(talk) => Ok(talk),
@@ -181,10 +189,10 @@ impl Person {
         Ok(all)
     }
 
-    async fn waiting_in(&self, line: &TalkLine) -> Result<Vec<Waiting>, Stop> {
+    async fn waiting_in(&self, line: &TalkSummary) -> Result<Vec<Waiting>, Stop> {
         let (mut all, mut before) = (Vec::new(), None);
         loop {
-            let talk = self.talk(Whom::Account(line.with_account), before, TALK_PAGE_MAX).await?;
+            let talk = self.talk(TalkPartner::Account(line.with_account), before, TALK_PAGE_MAX).await?;
             let oldest = talk.messages.last().map_or(0, |message| message.id);
             let unread = talk.messages.into_iter().filter(|it| !it.mine && it.id > talk.read_through);
             all.extend(unread.map(|message| Waiting { talk: line.clone(), message }));

@@ -7,8 +7,8 @@ use super::session::Session;
 use crate::client::session::live::{Live, Tidings};
 use crate::client::session::stop::Stop;
 use ribbit_net::protocol::Lapse;
-use ribbit_state::query::{FeedCroak, Whom};
-use ribbit_state::{AccountId, Code, Denied, Happening, LogIndex, Page, Query};
+use ribbit_state::query::{FeedCroak, TalkPartner};
+use ribbit_state::{AccountId, Code, Denied, EventKind, LogIndex, Page, Query};
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -83,19 +83,19 @@ impl Session {
         }
     }
 
-    async fn tell(&self, index: LogIndex, what: &Happening, told: &Cell<LogIndex>) -> Result<(), Stop> {
+    async fn tell(&self, index: LogIndex, what: &EventKind, told: &Cell<LogIndex>) -> Result<(), Stop> {
         let me = self.me.account;
         match what {
-            Happening::Messaged { .. } if index <= told.get() => Ok(()),
-            Happening::Messaged { from, .. } => {
+            EventKind::Messaged { .. } if index <= told.get() => Ok(()),
+            EventKind::Messaged { from, .. } => {
                 if !self.lately.has(index, *from == me).await {
                     self.tell_message(index).await?;
                 }
                 told.set(index);
                 Ok(())
             }
-            Happening::Marked { account, with } if *with == me => self.tell_fate(*account).await,
-            Happening::FriendAdded { account, friend } if *friend == me => self.tell_follower(*account).await,
+            EventKind::Marked { account, with } if *with == me => self.tell_fate(*account).await,
+            EventKind::FriendAdded { account, friend } if *friend == me => self.tell_follower(*account).await,
             _ => Ok(()),
         }
     }
@@ -117,7 +117,7 @@ impl Session {
     }
 
     async fn tell_follower(&self, account: AccountId) -> Result<(), Stop> {
-        let with = Whom::Account(account);
+        let with = TalkPartner::Account(account);
         let query = Query::Talk { session: self.token()?, with, before: None, limit: 1 };
         match self.read_patiently(query).await {
             Ok(Page::Talk(talk)) => {

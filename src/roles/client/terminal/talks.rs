@@ -12,7 +12,7 @@ use super::session::{Halt, Session};
 use crate::client::session::stop::Stop;
 use event_listener::Event;
 use ribbit_state::limits::{MESSAGE_CHARS_MAX, TALK_PAGE_MAX, UNREAD_CROAKS_MAX};
-use ribbit_state::query::{Person, Whom};
+use ribbit_state::query::{Person, TalkPartner};
 use ribbit_state::talks::{Fate, TalkMessage};
 use ribbit_state::text::{check_message, croak_chars};
 use ribbit_state::{AccountId, Code, Command, Denied, LogIndex, MessageCommand, Page, Query, Reply};
@@ -148,7 +148,7 @@ impl Session {
         self.screen.show(format!("to @{username}: {}", ribbit_ui::lines::fate(Fate::Saved))).await;
         let Some(message) = message else { return Ok(()) };
         // A reply marks the conversation as read if every unread message was on this screen.
-        if let Ok(talk) = self.person.talk(Whom::Named(username), None, 1).await {
+        if let Ok(talk) = self.person.talk(TalkPartner::Named(username), None, 1).await {
             self.remember_sent(talk.with_account, message);
             let shown = self.marks.shown.borrow();
             let unread = shown.get(&talk.with_account).map(|ids| ids.range(talk.read_through + 1..));
@@ -171,7 +171,7 @@ impl Session {
 
     /// Shows a conversation and marks it as read.
     pub async fn talk(&self, name: &str) -> Result<(), Stop> {
-        let talk = self.person.talk(Whom::Named(name.to_string()), None, TALK_PAGE_MAX).await?;
+        let talk = self.person.talk(TalkPartner::Named(name.to_string()), None, TALK_PAGE_MAX).await?;
         let with = ribbit_ui::lines::name_of(talk.with.as_ref());
         let Some(newest) = talk.messages.first().map(|message| message.id) else {
             self.screen

@@ -6,7 +6,7 @@
 use super::{Halt, Visit, say, typing};
 use crate::client::session::reads::Waiting;
 use ribbit_state::limits::TALK_PAGE_MAX;
-use ribbit_state::query::{Person as Who, Whom};
+use ribbit_state::query::{Person as Who, TalkPartner};
 use ribbit_state::talks::TalkMessage;
 use ribbit_state::text::fold_username;
 use ribbit_state::{AccountId, LogIndex};
@@ -61,7 +61,7 @@ async fn unread(visit: &Visit, keep: bool) -> Result<(), Halt> {
 async fn talk(visit: &Visit, username: &str, keep: bool, limit: usize) -> Result<(), Halt> {
     let (mut messages, mut before) = (Vec::new(), None);
     let page = loop {
-        let whom = Whom::Named(username.to_string());
+        let whom = TalkPartner::Named(username.to_string());
         let mut page = visit.person.talk(whom, before, (limit - messages.len()).min(TALK_PAGE_MAX)).await?;
         messages.append(&mut page.messages);
         if page.older.is_none() || messages.len() >= limit {

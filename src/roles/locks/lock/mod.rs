@@ -23,8 +23,8 @@ use crate::locks::namespace::{self, Namespace, refused};
 use async_signal::Signals;
 use child::Running;
 use ribbit_net::subscription::{News, Subscription};
-use ribbit_state::events::NodeFact;
-use ribbit_state::{Code, Denied, Event, Happening, LogIndex, Reply, TreeCommand, TreePath};
+use ribbit_state::events::NodeEvent;
+use ribbit_state::{Code, Denied, Event, EventKind, LogIndex, Reply, TreeCommand, TreePath};
 use rustix::process::Signal;
 use smol::Timer;
 use smol::future::{FutureExt, pending};
@@ -178,9 +178,9 @@ async fn freed(following: &mut Subscription, path: &TreePath) {
 }
 
 fn frees(event: &Event, path: &TreePath) -> bool {
-    let Happening::Tree { nodes, .. } = &event.what else { return false };
+    let EventKind::Tree { nodes, .. } = &event.what else { return false };
     nodes.iter().any(|change| {
-        path.is_within(&change.path) && matches!(change.what, NodeFact::Removed | NodeFact::Pruned)
+        path.is_within(&change.path) && matches!(change.what, NodeEvent::Removed | NodeEvent::Pruned)
     })
 }
 
@@ -244,13 +244,13 @@ mod tests {
         let path = |text: &str| text.parse::<TreePath>().unwrap();
         let event = |place: &str, what| Event {
             index: 1,
-            what: Happening::Tree { nodes: vec![NodeChange { path: path(place), what }], lease: None },
+            what: EventKind::Tree { nodes: vec![NodeChange { path: path(place), what }], lease: None },
         };
         let lock = path("/jobs/backup");
-        assert!(frees(&event("/jobs/backup", NodeFact::Removed), &lock));
-        assert!(frees(&event("/jobs", NodeFact::Pruned), &lock));
-        assert!(!frees(&event("/jobs/backup", NodeFact::Acquired { fence: 1 }), &lock));
-        assert!(!frees(&event("/jobs/backup/x", NodeFact::Removed), &lock));
-        assert!(!frees(&event("/jobs/back", NodeFact::Removed), &lock));
+        assert!(frees(&event("/jobs/backup", NodeEvent::Removed), &lock));
+        assert!(frees(&event("/jobs", NodeEvent::Pruned), &lock));
+        assert!(!frees(&event("/jobs/backup", NodeEvent::Acquired { fence: 1 }), &lock));
+        assert!(!frees(&event("/jobs/backup/x", NodeEvent::Removed), &lock));
+        assert!(!frees(&event("/jobs/back", NodeEvent::Removed), &lock));
     }
 }

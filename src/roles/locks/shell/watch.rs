@@ -9,10 +9,10 @@ use crate::common::output;
 use crate::locks::namespace::{Holders, shown};
 use ribbit_net::protocol::Lapse;
 use ribbit_net::subscription::News;
-use ribbit_state::events::{LeaseFact, NodeChange, NodeFact};
+use ribbit_state::events::{LeaseEvent, NodeChange, NodeEvent};
 use ribbit_state::leases::Ending;
 use ribbit_state::rows::Kind;
-use ribbit_state::{Consistency, Event, Happening, LogIndex, Owner, Token, TreePath};
+use ribbit_state::{Consistency, Event, EventKind, LogIndex, Owner, Token, TreePath};
 use std::time::Duration;
 
 /// Pause between two attempts to read the current tree.
@@ -70,9 +70,9 @@ async fn now(session: &Session, path: &TreePath) -> Result<Token, Failure> {
 }
 
 async fn tell(session: &Session, event: &Event) {
-    let Happening::Tree { nodes, lease } = &event.what else { return };
+    let EventKind::Tree { nodes, lease } = &event.what else { return };
     let cause = lease.map(|(owner, fact)| format!(" ({})", cause(owner, fact))).unwrap_or_default();
-    let taken = nodes.iter().any(|change| matches!(change.what, NodeFact::Acquired { .. }));
+    let taken = nodes.iter().any(|change| matches!(change.what, NodeEvent::Acquired { .. }));
     // A lease may have ended before its owner is looked up; the owner's number is shown then.
     let holders = if taken {
         session.namespace.holders(Consistency::Session).await.unwrap_or_default()
@@ -81,11 +81,11 @@ async fn tell(session: &Session, event: &Event) {
     };
     for change in nodes {
         let what = match change.what {
-            NodeFact::Acquired { fence } => acquired(session, change, fence, &holders).await,
-            NodeFact::Made => "created".to_string(),
-            NodeFact::Written => "written".to_string(),
-            NodeFact::Removed => "removed".to_string(),
-            NodeFact::Pruned => "removed in part".to_string(),
+            NodeEvent::Acquired { fence } => acquired(session, change, fence, &holders).await,
+            NodeEvent::Made => "created".to_string(),
+            NodeEvent::Written => "written".to_string(),
+            NodeEvent::Removed => "removed".to_string(),
+            NodeEvent::Pruned => "removed in part".to_string(),
         };
         output::line(&format!("{}  {}: {what}{cause}", event.index, shown(&change.path)));
     }
@@ -102,12 +102,12 @@ async fn acquired(session: &Session, change: &NodeChange, fence: LogIndex, holde
     }
 }
 
-fn cause(owner: Owner, fact: LeaseFact) -> String {
+fn cause(owner: Owner, fact: LeaseEvent) -> String {
     let who = ribbit_ui::words::holder(owner, None, "");
     match fact {
-        LeaseFact::Began => format!("{who} started"),
-        LeaseFact::Ended(Ending::Left) => format!("{who} ended its lease"),
-        LeaseFact::Ended(Ending::Missed { silence_ms }) => {
+        LeaseEvent::Began => format!("{who} started"),
+        LeaseEvent::Ended(Ending::Left) => format!("{who} ended its lease"),
+        LeaseEvent::Ended(Ending::Missed { silence_ms }) => {
             format!("{who} sent no heartbeat for {silence_ms} ms")
         }
     }

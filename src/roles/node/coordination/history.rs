@@ -8,7 +8,7 @@ use super::{Node, locked};
 use ribbit_net::protocol::HistoryLine;
 use ribbit_replica::live::{Follower, Lapsed};
 use ribbit_replica::wall_ms;
-use ribbit_state::events::{Happening, LeaseFact, NodeFact};
+use ribbit_state::events::{EventKind, LeaseEvent, NodeEvent};
 use ribbit_state::leases::Ending;
 use ribbit_state::{Event, Interest, LogIndex, Owner, RaftId, TreePath, members};
 use std::collections::VecDeque;
@@ -121,21 +121,21 @@ fn name_of(node: &Node, id: RaftId) -> String {
 
 /// Returns the lines for one event, none if it is not about a member's lease or a master.
 fn words_of(node: &Node, event: &Event) -> Vec<String> {
-    let Happening::Tree { nodes, lease } = &event.what else { return Vec::new() };
+    let EventKind::Tree { nodes, lease } = &event.what else { return Vec::new() };
     let mut lines = Vec::new();
     let who = match lease {
         Some((Owner::Member(id), fact)) => {
             let name = name_of(node, *id);
             match fact {
-                LeaseFact::Ended(Ending::Missed { silence_ms }) => {
+                LeaseEvent::Ended(Ending::Missed { silence_ms }) => {
                     lines.push(format!("no heartbeat from {name} for {silence_ms} ms: its lease ended"));
                 }
-                LeaseFact::Ended(Ending::Left) => {
+                LeaseEvent::Ended(Ending::Left) => {
                     lines.push(format!("{name} was stopped and ended its lease"));
                 }
-                LeaseFact::Began => lines.push(format!("{name} is up")),
+                LeaseEvent::Began => lines.push(format!("{name} is up")),
             }
-            if nodes.iter().any(|node| node.path.name() == "master" && node.what == NodeFact::Removed) {
+            if nodes.iter().any(|node| node.path.name() == "master" && node.what == NodeEvent::Removed) {
                 lines.push(format!("{name} is no longer master"));
             }
             Some(name)
@@ -144,7 +144,7 @@ fn words_of(node: &Node, event: &Event) -> Vec<String> {
     };
     for change in nodes {
         let names: Vec<&str> = change.path.names().collect();
-        if let (["clusters", cluster, "master"], NodeFact::Acquired { fence }) =
+        if let (["clusters", cluster, "master"], NodeEvent::Acquired { fence }) =
             (names.as_slice(), change.what)
         {
             let master =

@@ -7,7 +7,7 @@
 use super::Node;
 use ribbit_db::DbError;
 use ribbit_net::protocol::{MemberInfo, ServerChoice};
-use ribbit_state::command::clusters_on;
+use ribbit_state::command::regions_after;
 use ribbit_state::rows::{Leases, get};
 use ribbit_state::{Owner, Role, namespace};
 
@@ -49,7 +49,7 @@ pub fn choose(
 fn pick<'a>(candidates: &'a [MemberInfo], home: u32, before: Option<&str>) -> Option<&'a MemberInfo> {
     candidates.iter().min_by_key(|info| {
         let another = Some(info.address.as_str()) != before;
-        (!info.in_sync, clusters_on(home, info.site), another, info.clients, info.id)
+        (!info.in_sync, regions_after(home, info.site), another, info.clients, info.id)
     })
 }
 

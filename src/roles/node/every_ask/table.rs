@@ -9,7 +9,7 @@ use ribbit_state::command::NewMember;
 use ribbit_state::leases::Ending;
 use ribbit_state::limits::*;
 use ribbit_state::namespace::Guard;
-use ribbit_state::query::Whom;
+use ribbit_state::query::TalkPartner;
 use ribbit_state::*;
 
 pub const SESSION: TokenHash = TokenHash([1; 32]);
@@ -137,7 +137,7 @@ fn queries(table: &mut Table) {
         table.query(Query::Message { session, id: number });
         table.query(Query::Profile { session, username: "ada".into(), before, limit });
         table.query(Query::Talks { session, before, limit });
-        table.query(Query::Talk { session, with: Whom::Account(account), before, limit });
+        table.query(Query::Talk { session, with: TalkPartner::Account(account), before, limit });
         for path in [TreePath::root(), deepest(), longest()] {
             let (depth, after) = (Some(number as u8), Some(path.clone()));
             table.query(Query::Tree { path, depth, after, limit });
@@ -148,7 +148,7 @@ fn queries(table: &mut Table) {
     });
     let no_such = Denied::of(Code::NoSuchUser, Field::Username);
     table.text(Plane::Client, USERNAME_CHARS_MAX, is_username, no_such, |name| {
-        read(Query::Talk { session, with: Whom::Named(name), before: None, limit: 1 })
+        read(Query::Talk { session, with: TalkPartner::Named(name), before: None, limit: 1 })
     });
     let is_pattern = |text: &str| text::fold_pattern(text).is_ok();
     let is_name = |text: &str| text.len() <= USERNAME_CHARS_MAX && is_username(text);
@@ -293,8 +293,8 @@ fn members_commands(table: &mut Table) {
     table.command(OperatorCommand::SetRegistration { open: true });
     table.command(LeaseCommand::NumberClient);
     table.command(LeaseCommand::Close { token: TOKEN });
-    for site in [0, 1, 2, CLUSTERS_MAX, CLUSTERS_MAX + 1, u32::MAX] {
-        let fits = (1..=CLUSTERS_MAX).contains(&site);
+    for site in [0, 1, 2, REGIONS_MAX, REGIONS_MAX + 1, u32::MAX] {
+        let fits = (1..=REGIONS_MAX).contains(&site);
         let expected = || if fits { Expected::Answered } else { Expected::Refused(odd) };
         let name = MemberName { role: Role::Backend, site, id: 1 };
         for command in [
@@ -312,11 +312,11 @@ fn members_commands(table: &mut Table) {
         let open = LeaseCommand::Open { token: TOKEN, words: String::new(), lease_ms: Some(lease_ms) };
         table.0.push((Plane::Control, write(open.into()), expected));
     }
-    let is_words = |text: &str| text.len() <= LEASE_WORDS_BYTES_MAX;
-    table.command_text(LEASE_WORDS_BYTES_MAX, is_words, odd, |words| {
+    let is_words = |text: &str| text.len() <= LEASE_DESCRIPTION_BYTES_MAX;
+    table.command_text(LEASE_DESCRIPTION_BYTES_MAX, is_words, odd, |words| {
         LeaseCommand::Open { token: TOKEN, words, lease_ms: None }.into()
     });
-    table.command_text(LEASE_WORDS_BYTES_MAX, is_words, odd, |words| {
+    table.command_text(LEASE_DESCRIPTION_BYTES_MAX, is_words, odd, |words| {
         LeaseCommand::EnterChat { session: SESSION, token: TOKEN, words, take_over: false }.into()
     });
     table.command_text(ADDRESS_BYTES_MAX, is_address, odd, |address| {
@@ -400,8 +400,8 @@ fn asks(table: &mut Table) {
     for consistency in [Consistency::Session, Consistency::Stale, Consistency::Linearizable] {
         table.add(Plane::Client, Ask::Read { seen, consistency, query: Query::Position });
     }
-    for site in [0, 1, CLUSTERS_MAX, CLUSTERS_MAX + 1, u32::MAX] {
-        let fits = (1..=CLUSTERS_MAX).contains(&site);
+    for site in [0, 1, REGIONS_MAX, REGIONS_MAX + 1, u32::MAX] {
+        let fits = (1..=REGIONS_MAX).contains(&site);
         let expected = || if fits { Expected::Answered } else { Expected::Refused(odd) };
         let name = MemberName { role: Role::Backend, site, id: u32::MAX };
         let cluster = ClusterId(9);
