@@ -1,11 +1,11 @@
-//! A follower that is far behind needs entries that only the disk has, and the disk takes its time.
+//! A follower that lags far behind needs entries that are only on disk, and the disk is slow.
 
 use crate::rig::{Rig, message, request, sent};
 use raft::eraftpb::MessageType;
 use ribbit_replica::{Fetch, Fetched, Input, Output};
 
-/// A leader of three that keeps nothing in memory but what is not applied; 2 follows, 3 has nothing but the first entry.
-/// Answers it with what is asked of the disk.
+/// Returns a leader of three that keeps no applied entry in memory, with the read that it has requested from the disk.
+/// Member 2 follows; member 3 has only the first entry.
 fn leader_with_a_straggler() -> (Rig, Fetch) {
     let mut rig = Rig::founded(&[1, 2, 3], &[]);
     rig.core.set_tail_bytes_max(0);
@@ -22,11 +22,11 @@ fn leader_with_a_straggler() -> (Rig, Fetch) {
         answer(&mut rig, outputs, &mut fetches);
     }
     assert_eq!(rig.core.status().applied, rig.core.status().last);
-    assert_eq!(fetches.len(), 1, "the same is not asked for twice: {fetches:?}");
+    assert_eq!(fetches.len(), 1, "a read is requested once: {fetches:?}");
     (rig, fetches[0])
 }
 
-/// 2 takes everything; 3 is there, but nothing that was sent to it arrives.
+/// Plays the followers: 2 acknowledges everything; 3 answers heartbeats, but receives no entries.
 fn answer(rig: &mut Rig, mut outputs: Vec<Output>, fetches: &mut Vec<Fetch>) {
     while let Some(output) = outputs.pop() {
         if let Output::Fetch(fetch) = output {
@@ -50,7 +50,7 @@ fn answer(rig: &mut Rig, mut outputs: Vec<Output>, fetches: &mut Vec<Fetch>) {
 }
 
 #[test]
-fn a_leader_goes_on_while_its_disk_does_not_answer() {
+fn a_leader_goes_on_while_a_read_from_its_disk_is_pending() {
     let (mut rig, fetch) = leader_with_a_straggler();
     let term = rig.core.status().term;
     let (mut beats, mut fetches) = (0, Vec::new());
@@ -63,18 +63,18 @@ fn a_leader_goes_on_while_its_disk_does_not_answer() {
     let status = rig.core.status();
     assert!(status.leads && status.term == term);
     assert!(beats >= 39, "{beats} heartbeats");
-    assert_eq!(fetches, [], "it is on its way already");
+    assert_eq!(fetches, [], "the read is under way already");
     let entries =
         rig.writer.store().reader().entries(fetch.low, fetch.high, fetch.bytes_max).expect("a good disk");
     let outputs = rig.feed(Input::Fetched(Fetched { low: fetch.low, entries }));
-    let append = sent(&outputs).find(|it| it.to == 3).expect("3 is sent what it needs");
+    let append = sent(&outputs).find(|it| it.to == 3).expect("3 is sent the entries that it needs");
     assert_eq!((append.index, append.entries[0].index), (1, 2));
     answer(&mut rig, outputs, &mut fetches);
 }
 
-/// Found by the soak: a member that had been cut off took a hundred megabytes, a hundred times the same entries.
+/// Found by the soak test: after a partition, a member received a hundred megabytes, a hundred times the same entries.
 #[test]
-fn heartbeats_that_are_answered_all_at_once_bring_entries_once() {
+fn a_burst_of_heartbeat_responses_is_answered_with_entries_once() {
     let mut rig = Rig::founded(&[1, 2, 3], &[]);
     rig.elect(&[2, 3]);
     let mut outputs = rig.store();
@@ -96,22 +96,22 @@ fn heartbeats_that_are_answered_all_at_once_bring_entries_once() {
     };
     assert!(entries_sent(&mut rig) <= 1);
     (0..7).for_each(|_| drop(rig.tick()));
-    assert_eq!(entries_sent(&mut rig), 1, "what may have been lost is sent again");
+    assert_eq!(entries_sent(&mut rig), 1, "entries that may be lost are sent again");
 }
 
 #[test]
-fn what_comes_back_too_late_does_no_harm() {
+fn a_read_that_completes_after_a_change_of_leader_does_no_harm() {
     let (mut rig, fetch) = leader_with_a_straggler();
     let entries =
         rig.writer.store().reader().entries(fetch.low, fetch.high, fetch.bytes_max).expect("a good disk");
-    // Another leads by now.
+    // Another member leads by now.
     let mut beat = message(MessageType::MsgHeartbeat, 2);
     beat.term = rig.core.status().term + 1;
     rig.feed(Input::Message { from: 2, message: beat });
     rig.store();
     let outputs = rig.feed(Input::Fetched(Fetched { low: fetch.low, entries }));
     assert_eq!(sent(&outputs).count(), 0);
-    // It leads again, and what it reads was cut off meanwhile: nothing to send, and it is asked for again.
+    // It leads again, and the entries of the read were truncated meanwhile: nothing is sent, and the read is repeated.
     rig.elect(&[2, 3]);
     let mut fetches = Vec::new();
     for _ in 0..20 {

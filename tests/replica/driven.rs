@@ -1,4 +1,4 @@
-//! The task around the core and the thread around the store: what happens when one of them cannot go on.
+//! The Raft task and the store thread: failures, pending requests and read indexes.
 
 use crate::rig::{ME, members_of, request};
 use ribbit_replica::{
@@ -8,7 +8,7 @@ use ribbit_state::{AccountId, Command, RaftId, Request, Role};
 use smol::channel::Receiver;
 use std::time::{Duration, Instant};
 
-/// Fails in the middle of the Raft thread once it has something to send.
+/// Transport that panics in the Raft task with the first message.
 struct Broken;
 
 impl Transport for Broken {
@@ -20,6 +20,7 @@ impl Transport for Broken {
     }
 }
 
+/// Transport that drops every message.
 struct Deaf;
 
 impl Transport for Deaf {
@@ -52,7 +53,7 @@ fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
 }
 
 #[test]
-fn a_panic_of_a_thread_is_told_so_that_the_process_ends() {
+fn a_panic_of_a_thread_is_reported_so_that_the_process_ends() {
     let (replica, failure) = start(&[1, 2, 3], Broken);
     let why = within(Duration::from_secs(10), failure.recv());
     let Some(Ok(Failing::Broken(why))) = why else { panic!("{why:?}") };
@@ -62,13 +63,13 @@ fn a_panic_of_a_thread_is_told_so_that_the_process_ends() {
 }
 
 #[test]
-fn askers_who_have_gone_leave_no_trace_of_one_request() {
+fn clients_that_gave_up_do_not_count_as_waiting() {
     let (replica, _failure) = start(&[1, 2, 3], Deaf);
     let deadline = Instant::now() + Duration::from_secs(2);
-    // Each asks and is gone at once, as a page that is reloaded again and again.
+    // Each client gives up at once, like a page that is reloaded again and again.
     for _ in 0..1_000 {
         let gone = within(Duration::ZERO, replica.submit(request(1), deadline));
-        assert_ne!(gone, Some(Err(Undecided::Busy)), "those who have gone take nobody's place");
+        assert_ne!(gone, Some(Err(Undecided::Busy)), "clients that gave up do not count");
     }
     let late = smol::block_on(replica.submit(request(1), deadline));
     assert_eq!(late, Err(Undecided::Late));
@@ -76,7 +77,7 @@ fn askers_who_have_gone_leave_no_trace_of_one_request() {
 }
 
 #[test]
-fn another_command_under_the_id_of_one_that_is_under_way_is_not_taken_for_it() {
+fn another_command_under_a_pending_id_is_refused() {
     let (replica, _failure) = start(&[1, 2, 3], Deaf);
     let deadline = Instant::now() + Duration::from_millis(700);
     let other = Request { command: Command::Sweep { account: AccountId(9) }, ..request(1) };
@@ -86,17 +87,17 @@ fn another_command_under_the_id_of_one_that_is_under_way_is_not_taken_for_it() {
     ));
     assert_eq!((first, same), (Err(Undecided::Late), Err(Undecided::Late)));
     assert_eq!(reused, Err(Undecided::Reused));
-    // Nobody waits under that id any more, and nothing was done: it is free.
+    // No client waits under that id any more and nothing was applied, so the id is free.
     let deadline = Instant::now() + Duration::from_millis(200);
     assert_eq!(smol::block_on(replica.submit(other, deadline)), Err(Undecided::Late));
     replica.stop();
 }
 
 #[test]
-fn a_read_index_needs_a_majority() {
+fn a_read_index_needs_a_quorum() {
     let (alone, _failure) = start(&[ME], Deaf);
     let deadline = Instant::now() + Duration::from_secs(5);
-    let index = smol::block_on(alone.read_index(deadline)).expect("a lone voter is its own majority");
+    let index = smol::block_on(alone.read_index(deadline)).expect("a single voter is a quorum");
     assert!(smol::block_on(alone.wait_applied(index, deadline)));
     alone.stop();
 

@@ -22,7 +22,7 @@ fn heartbeat(from: RaftId, term: u64) -> Input {
     Input::Message { from, message: beat }
 }
 
-/// Follows 2, which leads term 2, and has applied its entries 2 and 3.
+/// Returns a follower of member 2, which leads term 2. It has applied the entries 2 and 3.
 fn follower() -> Rig {
     let mut rig = Rig::founded(&[1, 2, 3], &[]);
     rig.feed(append(2, 2, (1, 1), &[(2, 2), (3, 2)], 3));
@@ -35,14 +35,14 @@ fn forks(outputs: &[Output]) -> bool {
     outputs.iter().any(|output| matches!(output, Output::Fork(_)))
 }
 
-/// Two backends had applied a croak that the new leader, whose disk had lost it, did not have. The engine acknowledged
-/// what it did not have and took the next entries for ones to be probed, for ever, and the member said "in sync".
+/// Two backends had applied a croak that the disk of the new leader had lost. The engine acknowledged entries that it did
+/// not have, the leader probed it for ever, and the member reported to be in sync.
 #[test]
-fn a_leader_that_lacks_what_is_committed_here_is_reported_as_a_fork() {
+fn a_leader_without_an_entry_that_is_committed_here_is_reported_as_a_fork() {
     let cases: [(&str, (u64, u64), &[(u64, u64)]); 3] = [
         ("it probes behind another entry", (3, 3), &[]),
         ("it replaces a committed entry", (2, 2), &[(3, 3)]),
-        ("it goes on behind another entry", (3, 3), &[(4, 3)]),
+        ("it appends behind another entry", (3, 3), &[(4, 3)]),
     ];
     for (what, before, entries) in cases {
         let mut rig = follower();
@@ -54,7 +54,7 @@ fn a_leader_that_lacks_what_is_committed_here_is_reported_as_a_fork() {
     let outputs = rig.feed(append(3, 3, (3, 2), &[(4, 3)], 3));
     assert!(!forks(&outputs), "a new leader that has everything");
     let outputs = rig.feed(append(2, 2, (2, 1), &[], 3));
-    assert!(!forks(&outputs), "a leader of an earlier term is not listened to");
+    assert!(!forks(&outputs), "a leader of an earlier term is ignored");
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_leader_names_the_members_that_acknowledge_nothing() {
     outputs.extend(rig.feed(Input::Request { request: request(1), ticks: 1_000 }));
     outputs.extend(rig.store());
     for tick in 0..FOLLOW_TICKS + 20 {
-        // Both are there, and 3 takes no entries.
+        // Both answer heartbeats, and 3 acknowledges no entries.
         let messages: Vec<Message> = sent(&outputs).cloned().collect();
         outputs.clear();
         for sent in messages {

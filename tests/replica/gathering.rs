@@ -1,4 +1,4 @@
-//! A leader proposes once what came while it waited for a majority.
+//! A leader gathers requests while a proposal is under way, and proposes them together.
 
 use crate::rig::{Rig, message, request, sent};
 use raft::eraftpb::MessageType;
@@ -6,7 +6,7 @@ use ribbit_replica::{Input, Output};
 
 const NOTHING: [usize; 0] = [];
 
-/// A leader of three, everything committed.
+/// Returns a leader of three with everything committed.
 fn leader() -> Rig {
     let mut rig = Rig::founded(&[1, 2, 3], &[]);
     rig.elect(&[2, 3]);
@@ -20,13 +20,13 @@ fn ask(rig: &mut Rig, number: u128) -> Vec<Output> {
     rig.feed(Input::Request { request: request(number), ticks: 1_000 })
 }
 
-/// The entries that this follower is sent.
+/// Returns the number of entries in each append to this follower.
 fn entries(outputs: &[Output], to: u64) -> Vec<usize> {
     let appends = sent(outputs).filter(|it| it.msg_type() == MessageType::MsgAppend && it.to == to);
     appends.map(|append| append.entries.len()).filter(|entries| *entries > 0).collect()
 }
 
-/// 2 has taken all of this, the leader's disk too. Answers what follows.
+/// Makes the disk and member 2 acknowledge these appends. Returns the outputs.
 fn followed(rig: &mut Rig, outputs: Vec<Output>) -> Vec<Output> {
     let mut follows = rig.store();
     let takes = |it: &&raft::eraftpb::Message| it.to == 2 && it.msg_type() == MessageType::MsgAppend;
@@ -36,7 +36,7 @@ fn followed(rig: &mut Rig, outputs: Vec<Output>) -> Vec<Output> {
     follows
 }
 
-/// 2 says that it has everything through there.
+/// Makes member 2 acknowledge the log up to this index.
 fn taken(rig: &mut Rig, term: u64, index: u64) -> Vec<Output> {
     let mut taken = message(MessageType::MsgAppendResponse, 2);
     (taken.term, taken.index) = (term, index);
@@ -46,10 +46,10 @@ fn taken(rig: &mut Rig, term: u64, index: u64) -> Vec<Output> {
 }
 
 #[test]
-fn what_comes_while_a_proposal_is_under_way_goes_with_the_next() {
+fn requests_during_a_proposal_go_with_the_next_one() {
     let mut rig = leader();
     let first = ask(&mut rig, 1);
-    assert_eq!(entries(&first, 2), [1], "a lone one waits for nothing");
+    assert_eq!(entries(&first, 2), [1], "a single request is proposed at once");
     for number in 2..10 {
         assert_eq!(entries(&ask(&mut rig, number), 2), NOTHING);
     }
@@ -60,16 +60,16 @@ fn what_comes_while_a_proposal_is_under_way_goes_with_the_next() {
 }
 
 #[test]
-fn nothing_waits_for_longer_than_a_tick() {
+fn a_request_waits_for_a_tick_at_most() {
     let mut rig = leader();
     ask(&mut rig, 1);
     assert_eq!(entries(&ask(&mut rig, 2), 2), NOTHING);
     let late = rig.tick();
-    assert_eq!(entries(&late, 2), [1], "those who are far away answer when they can");
+    assert_eq!(entries(&late, 2), [1], "distant followers do not delay it");
 }
 
 #[test]
-fn no_more_is_gathered_than_one_proposal_holds() {
+fn the_number_of_gathered_requests_is_bounded() {
     let mut rig = leader();
     ask(&mut rig, 1);
     let sent: Vec<usize> = (2..=700).flat_map(|number| entries(&ask(&mut rig, number), 2)).collect();
@@ -77,7 +77,7 @@ fn no_more_is_gathered_than_one_proposal_holds() {
 }
 
 #[test]
-fn what_was_gathered_by_who_leads_no_more_is_asked_for_elsewhere() {
+fn requests_gathered_by_a_former_leader_are_forwarded_to_the_new_one() {
     let mut rig = leader();
     ask(&mut rig, 1);
     assert_eq!(entries(&ask(&mut rig, 2), 2), NOTHING);
@@ -89,5 +89,5 @@ fn what_was_gathered_by_who_leads_no_more_is_asked_for_elsewhere() {
         Output::Forward { to: 3, requests } => Some(requests.len()),
         _ => None,
     });
-    assert_eq!(forwarded, Some(2), "the one that was proposed, too: its fate is unknown");
+    assert_eq!(forwarded, Some(2), "the proposed request as well, because its outcome is unknown");
 }

@@ -1,4 +1,4 @@
-//! A leader that is told to stop hands over, also while people write; one that was taken out of the group stops.
+//! Handover of leadership, also under load; and a leader that is removed from the cluster.
 
 use crate::rig::{ME, Rig, message, request, sent};
 use protobuf::Message as _;
@@ -23,14 +23,14 @@ fn acknowledge(rig: &mut Rig, from: RaftId, index: u64) -> Vec<u64> {
 }
 
 #[test]
-fn to_whom_has_most_once_it_has_everything() {
+fn leadership_goes_to_the_longest_log_once_it_is_complete() {
     let mut rig = Rig::among(&[ME, 2, 3], &[], vec![backend(ME), backend(2), backend(3)]);
     rig.elect(&[2, 3]);
     rig.store();
     let last = rig.core.status().last;
     acknowledge(&mut rig, 2, last);
     acknowledge(&mut rig, 3, last);
-    // Under load nobody has acknowledged the newest entries.
+    // Under load no follower has acknowledged the newest entries.
     for number in 1..=3 {
         rig.feed(Input::Request { request: request(number), ticks: 100 });
     }
@@ -38,7 +38,7 @@ fn to_whom_has_most_once_it_has_everything() {
     let last = rig.core.status().last;
     assert!(acknowledge(&mut rig, 3, last - 1).is_empty());
     rig.feed(Input::StepAside);
-    // Nothing is added meanwhile, and who comes first is not who has most.
+    // Nothing is appended meanwhile, and the first member to acknowledge is not the chosen one.
     rig.feed(Input::Request { request: request(4), ticks: 100 });
     rig.store();
     assert_eq!(rig.core.status().last, last);
@@ -46,7 +46,7 @@ fn to_whom_has_most_once_it_has_everything() {
     assert_eq!(acknowledge(&mut rig, 3, last), [3]);
 }
 
-/// An entry that takes this member out of the configuration.
+/// Returns an entry that removes this member from the configuration.
 fn removal() -> Entry {
     let mut remove = ConfChangeSingle::new();
     remove.set_change_type(ConfChangeType::RemoveNode);
@@ -60,7 +60,7 @@ fn removal() -> Entry {
 }
 
 #[test]
-fn whoever_commits_its_own_removal_leads_no_longer() {
+fn a_leader_that_commits_its_own_removal_steps_down() {
     let mut rig = Rig::founded(&[ME, 2, 3], &[]);
     let mut append = message(MessageType::MsgAppend, 2);
     (append.term, append.index, append.log_term) = (2, 1, 1);
@@ -75,7 +75,7 @@ fn whoever_commits_its_own_removal_leads_no_longer() {
     let status = rig.core.status();
     assert_eq!(status.configuration.voters, [2, 3]);
     assert!(!status.leads);
-    // Its own entries become durable, and acknowledged, after that too.
+    // Its entries become durable, and are acknowledged, after that as well.
     acknowledge(&mut rig, 3, last);
     (0..100).for_each(|_| drop(rig.tick()));
     assert!(!rig.core.status().leads);

@@ -1,4 +1,4 @@
-//! Messages that no honest member sends: none of them may end the process.
+//! Random messages that no correct member sends: none of them may end the process.
 
 use crate::random::Random;
 use crate::rig::{ME, Rig, message, request};
@@ -86,7 +86,7 @@ fn hostile(random: &mut Random, rig: &Rig) -> Message {
     message
 }
 
-/// Ends early when the member says that it cannot go on, or has a snapshot to install.
+/// Feeds random messages to a member. Ends early when the member reports a fatal error, or has a snapshot to install.
 fn run(seed: u64) {
     let mut random = Random::new(seed);
     let mut rig = match random.between(0, 4) {

@@ -1,5 +1,5 @@
-//! One member alone on the bench: what it does when its peers lie, its disk stalls, or it is killed at the worst
-//! moment. The peers are played by the test; the disk is the simulator's.
+//! Tests of a single member: peers that send invalid messages, a disk that stalls, and a kill at the worst moment. The test
+//! plays the peers; the disk is the simulator's.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! A core, its writer, and a disk whose turn comes when the test says so.
+//! Test rig: a core and its writer. The test decides when the disk carries out the jobs.
 
 use crate::disk::SimDisk;
 use raft::eraftpb::{Message, MessageType};
@@ -18,19 +18,19 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// A member that was founded among these voters and learners, on a new disk.
+    /// Returns a new member of a cluster with these voters and learners, on an empty disk.
     pub fn founded(voters: &[RaftId], learners: &[RaftId]) -> Rig {
         Rig::of(voters, members_of(voters, learners), Vec::new())
     }
 
-    /// The same, with so few entries kept behind what is applied.
+    /// Returns the same, with this number of applied entries kept in the log.
     pub fn keeping(entries: u64, voters: &[RaftId]) -> Rig {
         let mut store = members_of(voters, &[]);
         store.set_log_keep_entries(entries);
         Rig::of(voters, store, Vec::new())
     }
 
-    /// The same, and it knows these members.
+    /// Returns the same, with this list of members.
     pub fn among(voters: &[RaftId], learners: &[RaftId], members: Vec<(RaftId, Member)>) -> Rig {
         Rig::of(voters, members_of(voters, learners), members)
     }
@@ -45,7 +45,7 @@ impl Rig {
         Rig { core, writer, waiting: Vec::new(), now_ms: 1 }
     }
 
-    /// Polls; jobs wait until `store`, the rest is answered.
+    /// Polls the core. Jobs wait until `store`; the other outputs are returned.
     pub fn poll(&mut self) -> Vec<Output> {
         let now = Now { wall_ms: self.now_ms, monotonic_ms: self.now_ms };
         let mut others = Vec::new();
@@ -68,7 +68,7 @@ impl Rig {
         self.feed(Input::Tick)
     }
 
-    /// The disk carries out everything that waits.
+    /// Carries out all waiting jobs.
     pub fn store(&mut self) -> Vec<Output> {
         let mut outputs = Vec::new();
         while !self.waiting.is_empty() {
@@ -81,7 +81,7 @@ impl Rig {
         outputs
     }
 
-    /// Makes it lead, with the voices of these voters.
+    /// Makes the member lead, with the votes of these voters.
     pub fn elect(&mut self, others: &[RaftId]) {
         for _ in 0..200 {
             let mut outputs = self.tick();
@@ -104,7 +104,7 @@ impl Rig {
                 return;
             }
         }
-        panic!("it was not elected");
+        panic!("the member was not elected");
     }
 }
 
@@ -127,7 +127,7 @@ pub fn sent(outputs: &[Output]) -> impl Iterator<Item = &Message> {
     })
 }
 
-/// The store of a member that was founded among these voters and learners, on a new disk.
+/// Returns the store of a new member of a cluster with these voters and learners, on an empty disk.
 pub fn members_of(voters: &[RaftId], learners: &[RaftId]) -> Store {
     let mut store = Store::open(SimDisk::default()).expect("an empty disk opens");
     let identity = Identity {

@@ -1,4 +1,4 @@
-//! The task around the core, on a disk whose reads do not come back.
+//! The Raft task on a disk with blocked reads.
 
 use crate::disk::SimDisk;
 use crate::rig::{ME, request};
@@ -12,7 +12,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-/// While it is shut, nothing is read.
+/// Gate that blocks reads while it is shut.
 #[derive(Debug, Clone, Default)]
 struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
@@ -26,7 +26,7 @@ impl Gate {
     }
 }
 
-/// A disk behind a gate: its log can be written all the time.
+/// Disk with a gate in front of the reads of its log; writes are not blocked.
 struct Gated(SimDisk, Gate);
 
 #[derive(Debug)]
@@ -105,8 +105,8 @@ fn start(gate: &Gate) -> (Replica, Receiver<RaftMessage>) {
     (replica, sent)
 }
 
-/// Plays the others: 2 follows, 3 is there, but no entries reach it. Answers the heartbeats that 3 was sent, and the first
-/// entry that 3 was sent last.
+/// Plays the other members: 2 follows; 3 answers heartbeats, but receives no entries. Returns the number of heartbeats to 3,
+/// and the first index of the last append to 3.
 async fn play(replica: &Replica, sent: &Receiver<RaftMessage>, until: Instant) -> (usize, Option<u64>) {
     let (mut beats, mut appended) = (0, None);
     while let Some(message) = smol::future::or(async { sent.recv().await.ok() }, async {
@@ -138,7 +138,7 @@ async fn play(replica: &Replica, sent: &Receiver<RaftMessage>, until: Instant) -
 }
 
 #[test]
-fn a_leader_whose_disk_does_not_answer_leads_on_and_writes_on() {
+fn a_leader_with_blocked_reads_goes_on_leading_and_writing() {
     let gate = Gate::default();
     let (replica, sent) = start(&gate);
     let in_ms = |ms| Instant::now() + Duration::from_millis(ms);
@@ -150,17 +150,17 @@ fn a_leader_whose_disk_does_not_answer_leads_on_and_writes_on() {
         let writes = async {
             for number in 0..20 {
                 let answer = replica.submit(request(number), in_ms(2_000)).await;
-                assert!(answer.is_ok(), "2 makes a majority with it: {answer:?}");
+                assert!(answer.is_ok(), "the leader and 2 are a majority: {answer:?}");
             }
         };
         let ((beats, _), ()) = smol::future::zip(play(&replica, &sent, in_ms(3_000)), writes).await;
         assert!(replica.status().leads && replica.status().term == term);
         assert!(beats >= 30, "{beats} heartbeats in three seconds");
         let (_, appended) = play(&replica, &sent, in_ms(500)).await;
-        assert_eq!(appended, None, "what 3 needs is on the disk alone");
+        assert_eq!(appended, None, "the entries that 3 needs are only on disk");
         gate.set(false);
         let (_, appended) = play(&replica, &sent, in_ms(1_000)).await;
-        assert_eq!(appended, Some(2), "3 is sent what it needs");
+        assert_eq!(appended, Some(2), "3 is sent the entries that it needs");
         replica.stop();
     });
 }

@@ -1,13 +1,13 @@
-//! What a disk that stalls, or a kill before it has written, must not break.
+//! A disk that stalls, and a kill before the disk has written.
 
 use crate::rig::{Rig, message, request, sent};
 use raft::eraftpb::{Entry, MessageType};
 use ribbit_replica::{Input, Output};
 
-/// A lone voter elects itself without asking. Were its first entries sent before its new term is on disk, then
-/// after a kill it would lead the same term again, with other entries under the same indexes.
+/// A single voter elects itself without votes of others. If it sent its first entries before its new term is on disk, then
+/// after a kill it would lead the same term again, with other entries at the same indexes.
 #[test]
-fn a_lone_voter_sends_nothing_of_a_term_that_is_not_on_its_disk() {
+fn a_single_voter_sends_nothing_of_a_term_that_is_not_on_its_disk() {
     let mut rig = Rig::founded(&[1], &[2]);
     let mut outputs = rig.poll();
     outputs.extend(rig.feed(Input::Request { request: request(1), ticks: 100 }));
@@ -16,13 +16,12 @@ fn a_lone_voter_sends_nothing_of_a_term_that_is_not_on_its_disk() {
     }
     assert!(rig.core.status().leads);
     assert_eq!(sent(&outputs).count(), 0, "{:?}", sent(&outputs).collect::<Vec<_>>());
-    assert!(sent(&rig.store()).count() > 0, "once it is on disk it says so");
+    assert!(sent(&rig.store()).count() > 0, "the messages are sent once the term is on disk");
 }
 
-/// Three seconds are a hundred and twenty ticks; a leader whose disk stalls goes on leading through them however
-/// much is asked of it meanwhile.
+/// A leader with a stalled disk leads on for three seconds (120 ticks) under load.
 #[test]
-fn a_leader_whose_disk_stalls_under_load_is_heard() {
+fn a_leader_with_a_stalled_disk_sends_heartbeats_under_load() {
     let mut rig = Rig::founded(&[1, 2, 3], &[]);
     rig.elect(&[2, 3]);
     rig.store();
@@ -45,10 +44,10 @@ fn a_leader_whose_disk_stalls_under_load_is_heard() {
     }
 }
 
-/// A leader tells a follower that is behind to commit no more than that one has, but says in its appends how far
-/// the group is.
+/// A leader's heartbeats to a lagging follower carry a commit index within that follower's log, but its appends carry the
+/// commit index of the cluster.
 #[test]
-fn a_member_that_catches_up_is_not_in_sync() {
+fn a_member_that_is_catching_up_is_not_in_sync() {
     let mut rig = Rig::founded(&[1, 2, 3], &[]);
     let mut beat = message(MessageType::MsgHeartbeat, 2);
     (beat.term, beat.commit) = (2, 1);
@@ -66,10 +65,10 @@ fn a_member_that_catches_up_is_not_in_sync() {
     assert_eq!((status.commit, status.applied, status.in_sync), (2, 2, false));
 }
 
-/// Under a steady load the log must not be cut past a member that is still being sent the whole state: once it had
-/// it, it would need the whole state again.
+/// Under load, the log must not be truncated past a member that is receiving a snapshot: it would need another snapshot
+/// after this one.
 #[test]
-fn the_log_waits_for_who_is_sent_a_snapshot() {
+fn the_log_is_kept_for_a_member_that_receives_a_snapshot() {
     let mut rig = Rig::keeping(64, &[1, 2, 3]);
     rig.elect(&[2, 3]);
     let mut outputs = rig.store();
@@ -100,10 +99,10 @@ fn the_log_waits_for_who_is_sent_a_snapshot() {
             outputs.extend(rig.feed(Input::Message { from, message: back }));
         }
     }
-    assert!(announced > 0, "the third needs the whole state");
-    assert!(rig.writer.store().applied().index > announced + 100, "work goes on meanwhile");
-    assert!(rig.writer.store().floor().index <= announced, "what follows the snapshot is still there");
-    // It falls silent: nobody waits for it any more.
+    assert!(announced > 0, "member 3 needs a snapshot");
+    assert!(rig.writer.store().applied().index > announced + 100, "writes go on meanwhile");
+    assert!(rig.writer.store().floor().index <= announced, "the entries behind the snapshot are kept");
+    // The member falls silent, and the log is not kept for it any more.
     for number in 400..800 {
         rig.feed(Input::Request { request: request(number), ticks: 1_000 });
         let mut outputs = rig.tick();
