@@ -9,12 +9,13 @@ mod keys;
 use async_net::{TcpListener, TcpStream};
 use keys::keys;
 use ribbit_net::channel::Channel;
-use ribbit_net::client::{Client, ask_once};
+use ribbit_net::client::Client;
 use ribbit_net::frame::{self, Plane};
 use ribbit_net::handshake::{Preface, connect};
 use ribbit_net::limits::FRAME_BYTES_MAX;
 use ribbit_net::line::Line;
 use ribbit_net::listener::{Asker, Gate, Node, serve};
+use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{
     Answer, AnswerFrame, Ask, AskFrame, Directions, Directory, Finding, MemberInfo, NodeStatus, Why,
 };

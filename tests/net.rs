@@ -9,12 +9,13 @@ mod keys;
 use async_net::{TcpListener, TcpStream};
 use keys::keys;
 use ribbit_net::channel::Channel;
-use ribbit_net::client::{Client, Unreachable, ask_once};
+use ribbit_net::client::{Client, ClientError};
 use ribbit_net::frame::{self, FrameError, Plane};
 use ribbit_net::handshake::{PREFACE_BYTES, Preface, connect};
 use ribbit_net::limits::{ADDRESS_CONNECTIONS_MAX, ASK_BYTES_MAX, ASKS_UNDER_WAY_MAX, FRAME_BYTES_MAX};
 use ribbit_net::line::Line;
 use ribbit_net::listener::{Asker, Gate, Node, serve};
+use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask, Password, Why};
 use ribbit_state::{
     Code, Command, Consistency, Denied, Field, HistoryId, Page, Query, Request, RequestId, Token, TokenHash,
@@ -246,7 +247,7 @@ fn a_read_that_two_servers_ended_over_is_not_put_to_a_third() {
             servers[asked.node].gate.close();
             unanswered.push(asked);
         }
-        assert_eq!(reading.await, Err(Unreachable::Spared));
+        assert_eq!(reading.await, Err(ClientError::Abandoned));
         assert!(asks.is_empty(), "a third one was asked");
 
         // A write has to be decided: it is asked on, whatever the servers do.
@@ -329,7 +330,10 @@ fn another_history_is_an_answer() {
 fn nobody_and_undecided_are_told_apart() {
     smol::block_on(async {
         let short = Duration::from_millis(400);
-        assert_eq!(Client::new(Vec::new(), keys()).ask(question(1), short).await, Err(Unreachable::Nobody));
+        assert_eq!(
+            Client::new(Vec::new(), keys()).ask(question(1), short).await,
+            Err(ClientError::Unreachable)
+        );
 
         // A balancer without backends takes connections and hangs up.
         let empty = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -341,13 +345,13 @@ fn nobody_and_undecided_are_told_apart() {
         });
         assert_eq!(
             Client::new(vec![address], keys()).ask(question(1), short).await,
-            Err(Unreachable::Nobody)
+            Err(ClientError::Unreachable)
         );
 
         let (server, asks) = one_server().await;
         let client = Client::new(vec![server.address.clone()], keys());
         // The server's own deadline is the client's: either may be first.
-        assert!(matches!(client.ask(question(1), short).await, Err(Unreachable::Undecided(_))));
+        assert!(matches!(client.ask(question(1), short).await, Err(ClientError::Undecided(_))));
         let _first = asks.recv().await.unwrap();
 
         let asking = smol::spawn(async move { client.ask(question(1), short).await });
@@ -357,7 +361,7 @@ fn nobody_and_undecided_are_told_apart() {
             }
         });
         let answer = asking.await;
-        assert!(matches!(answer, Err(Unreachable::Undecided(Why::NoLeader | Why::Busy))), "{answer:?}");
+        assert!(matches!(answer, Err(ClientError::Undecided(Why::NoLeader | Why::Busy))), "{answer:?}");
     });
 }
 
@@ -373,7 +377,7 @@ fn asks_that_are_given_up_free_their_places() {
             })
             .collect();
         for asking in given_up {
-            assert!(matches!(asking.await, Err(Unreachable::Undecided(_))));
+            assert!(matches!(asking.await, Err(ClientError::Undecided(_))));
         }
         let _answering = answer_everything(asks);
         assert_eq!(client.ask(question(7), LONG).await.unwrap(), answer_to(&question(7)));

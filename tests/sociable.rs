@@ -10,7 +10,8 @@ mod keys;
 use async_net::TcpListener;
 use keys::{keys, keys_of};
 use ribbit_net::channel::Channel;
-use ribbit_net::client::{Client, Contact, Unreachable};
+use ribbit_net::client::{Client, ClientError};
+use ribbit_net::discovery::ConnectionEvent;
 use ribbit_net::frame::Plane;
 use ribbit_net::keys::Keys;
 use ribbit_net::listener::{Asker, Gate, Node, Outlet, serve};
@@ -128,12 +129,12 @@ fn pinned() -> Keys {
 }
 
 /// A client that begins with these, and what it has told.
-fn client_of(servers: &[&Server]) -> (Client, Arc<Mutex<Vec<Contact>>>) {
+fn client_of(servers: &[&Server]) -> (Client, Arc<Mutex<Vec<ConnectionEvent>>>) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let tells = told.clone();
     let tell = Box::new(move |contact| tells.lock().unwrap().push(contact));
     let addresses = servers.iter().map(|server| server.address()).collect();
-    (Client::sociable(addresses, Vec::new(), pinned(), tell), told)
+    (Client::discovering(addresses, Vec::new(), pinned(), tell), told)
 }
 
 fn question() -> Ask {
@@ -147,7 +148,7 @@ fn the_others_are_learned_from_whom_it_reached() {
         let coordinator = Server::start(OURS, Role::Coordinator, 11, &[&two]).await;
         let one = Server::start(OURS, Role::Backend, 10, &[&coordinator, &two]).await;
         let (client, told) = client_of(&[&one]);
-        assert_eq!(client.meet(LONG).await, Ok(OURS));
+        assert_eq!(client.connect(LONG).await, Ok(OURS));
         assert_eq!(client.seen(), Some(at(10)), "how far it is comes with its name");
         client.ask(question(), LONG).await.unwrap();
         let (first, second) = (one.address(), two.address());
@@ -155,7 +156,14 @@ fn the_others_are_learned_from_whom_it_reached() {
         client.ask(question(), LONG).await.unwrap();
         assert_eq!((two.asked(), client.seen()), (1, Some(at(12))));
         let told = told.lock().unwrap().clone();
-        assert_eq!(told, [Contact::Reached(first.clone()), Contact::Lost(first), Contact::Reached(second)]);
+        assert_eq!(
+            told,
+            [
+                ConnectionEvent::Reached(first.clone()),
+                ConnectionEvent::Lost(first),
+                ConnectionEvent::Reached(second)
+            ]
+        );
         // One who knows a coordinator only: it serves nobody, and says who does.
         let (client, _) = client_of(&[&coordinator]);
         client.ask(question(), LONG).await.unwrap();
@@ -170,7 +178,7 @@ fn who_belongs_to_another_cluster_is_passed_over() {
         let two = Server::start(OURS, Role::Backend, 12, &[]).await;
         let one = Server::start(OURS, Role::Backend, 10, &[&foreign, &two]).await;
         let (client, _) = client_of(&[&one]);
-        client.meet(LONG).await.unwrap();
+        client.connect(LONG).await.unwrap();
         one.stop().await;
         client.ask(question(), LONG).await.unwrap();
         assert_eq!((foreign.asked(), two.asked()), (0, 1));
@@ -187,16 +195,19 @@ fn three_tries_over_all_servers_are_the_end_of_it() {
         let two = Server::start(OURS, Role::Backend, 12, &[]).await;
         let one = Server::start(OURS, Role::Backend, 10, &[&two]).await;
         let (client, told) = client_of(&[&one]);
-        client.meet(LONG).await.unwrap();
+        client.connect(LONG).await.unwrap();
         let first = one.address();
         one.stop().await;
         two.stop().await;
         // It may have been on its way before the end was noticed here.
         let end = client.ask(question(), LONG).await;
-        assert!(matches!(end, Err(Unreachable::Nobody | Unreachable::Undecided(Why::NotServing))), "{end:?}");
+        assert!(
+            matches!(end, Err(ClientError::Unreachable | ClientError::Undecided(Why::NotServing))),
+            "{end:?}"
+        );
         let told = told.lock().unwrap().clone();
-        let nobody = [1, 2, 3].map(|tried| Contact::Nobody { tried });
-        assert_eq!(told[..2], [Contact::Reached(first.clone()), Contact::Lost(first)]);
+        let nobody = [1, 2, 3].map(|rounds| ConnectionEvent::Unreachable { rounds });
+        assert_eq!(told[..2], [ConnectionEvent::Reached(first.clone()), ConnectionEvent::Lost(first)]);
         assert_eq!(told[2..], nobody);
         // And when one of them is back, the next question finds it.
         let three = Server::start(OURS, Role::Backend, 14, &[]).await;

@@ -3,10 +3,11 @@
 //! A client requests its id once and keeps it. Then it asks at any time which server to use, and whether that has changed.
 //! It tries all addresses for `HOMING_TRIES` rounds, and then fails. It keeps no connection open.
 
-use super::client::{Unreachable, ask_once};
+use super::client::ClientError;
 use super::frame::Plane;
 use super::keys::Keys;
 use super::limits::{ATTEMPT_DEADLINE, HOMING_TRIES, RETRY_PAUSE_MAX};
+use super::oneshot::ask_once;
 use super::protocol::{Answer, Ask, ServerChoice, Why};
 use super::secret::new_request_id;
 use ribbit_state::{Consistency, LeaseCommand, Query, Reply, Request};
@@ -22,8 +23,8 @@ pub struct Homed {
 /// Requests a client id, which is unique in the cluster.
 ///
 /// # Errors
-/// [`Unreachable::Undecided`] when no server gives a final answer.
-pub async fn number(seeds: &[String], keys: &Keys) -> Result<u64, Unreachable> {
+/// [`ClientError::Undecided`] when no server gives a final answer.
+pub async fn number(seeds: &[String], keys: &Keys) -> Result<u64, ClientError> {
     let id = new_request_id();
     asked(seeds, async |address| {
         // A request carries the log position at which it was made.
@@ -41,13 +42,13 @@ pub async fn number(seeds: &[String], keys: &Keys) -> Result<u64, Unreachable> {
 /// Asks which server this client should use. `before` is the one that it has used so far.
 ///
 /// # Errors
-/// [`Unreachable::Undecided`] when no server answers, or no backend is available.
+/// [`ClientError::Undecided`] when no server answers, or no backend is available.
 pub async fn home(
     seeds: &[String],
     keys: &Keys,
     client: u64,
     before: Option<&str>,
-) -> Result<Homed, Unreachable> {
+) -> Result<Homed, ClientError> {
     asked(seeds, async |address| {
         match one(address, keys, Ask::GetServer { client, before: before.map(str::to_string) }).await? {
             Answer::Server { server: Some(server), changed } => Some(Homed { server, changed }),
@@ -75,7 +76,7 @@ async fn one(address: &str, keys: &Keys, ask: Ask) -> Option<Answer> {
 }
 
 /// Calls `ask` with each address, round by round, until it returns a result.
-async fn asked<T>(seeds: &[String], ask: impl AsyncFn(&str) -> Option<T>) -> Result<T, Unreachable> {
+async fn asked<T>(seeds: &[String], ask: impl AsyncFn(&str) -> Option<T>) -> Result<T, ClientError> {
     for again in 0..HOMING_TRIES {
         if again > 0 {
             smol::Timer::after(RETRY_PAUSE_MAX).await;
@@ -86,5 +87,5 @@ async fn asked<T>(seeds: &[String], ask: impl AsyncFn(&str) -> Option<T>) -> Res
             }
         }
     }
-    Err(Unreachable::Undecided(Why::NotServing))
+    Err(ClientError::Undecided(Why::NotServing))
 }

@@ -25,6 +25,7 @@
 //! - [`protocol`]: the requests and answers; [`peer`]: the messages between members; [`pinned`]: reading a snapshot of the
 //!   rows of a member
 //! - [`secret`]: session tokens and request ids
+//! - [`backoff`], [`rate_limit`]: exponential backoff and token buckets
 //! - [`tasks`]: the threads that run tasks
 //!
 //! The server's side:
@@ -37,8 +38,9 @@
 //! The client's side:
 //!
 //! - [`line`]: one connection to one server, with many requests at once
+//! - [`oneshot`]: single requests, each on a connection of its own
+//! - [`servers`]: the servers that a client knows; [`discovery`]: learning them from the servers
 //! - [`client`]: the failover client, which tries the servers until one answers
-//! - [`servers`]: the servers that a client knows
 //! - [`subscription`]: follows events, across servers
 //! - [`homing`]: asks which server a client should use
 //! - [`survey`]: collects the status of all members; [`health`]: judges it
@@ -48,9 +50,11 @@
 //! - [`lan`]: network interfaces, temporary addresses on them, and ARP
 
 pub mod admission;
+pub mod backoff;
 pub mod channel;
 pub mod client;
 pub mod crowd;
+pub mod discovery;
 pub mod frame;
 pub mod handshake;
 pub mod health;
@@ -61,9 +65,11 @@ pub mod lan;
 pub mod limits;
 pub mod line;
 pub mod listener;
+pub mod oneshot;
 pub mod peer;
 pub mod pinned;
 pub mod protocol;
+pub mod rate_limit;
 pub mod secret;
 pub mod servers;
 pub mod socket;

@@ -17,12 +17,16 @@
 //!
 //! Not here: reading the view again (the caller).
 
+use super::backoff::Backoff;
 use super::channel::Channel;
-use super::client::{Company, Pause, ask_status};
+use super::discovery::Target;
 use super::frame::{self, FrameError, Plane};
 use super::handshake;
 use super::keys::Keys;
-use super::limits::{FRAME_BYTES_MAX, LIVE_PIECES_MAX, LIVE_READ_BYTES, LIVE_SILENCE};
+use super::limits::{
+    FRAME_BYTES_MAX, LIVE_PIECES_MAX, LIVE_READ_BYTES, LIVE_SILENCE, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN,
+};
+use super::oneshot::ask_status;
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, Lapse};
 use super::tasks;
 use ribbit_state::{Denied, Event, Token, Wanted};
@@ -52,7 +56,7 @@ pub enum News {
 /// Subscription to events.
 #[derive(Debug)]
 pub struct Subscription {
-    company: Arc<Company>,
+    target: Arc<Target>,
     wanted: Wanted,
     /// Position up to which the reader has taken the events.
     cursor: Token,
@@ -76,9 +80,9 @@ enum Piece {
 }
 
 impl Subscription {
-    pub(super) fn new(company: Arc<Company>, cursor: Token, wanted: Wanted) -> Subscription {
+    pub(super) fn new(target: Arc<Target>, cursor: Token, wanted: Wanted) -> Subscription {
         let (waiting, over, pieces) = (VecDeque::new(), None, None);
-        Subscription { company, wanted, cursor, waiting, behind: cursor, over, pieces }
+        Subscription { target, wanted, cursor, waiting, behind: cursor, over, pieces }
     }
 
     /// Returns the position up to which the reader has taken the events.
@@ -88,7 +92,7 @@ impl Subscription {
 
     /// Continues from another position, after the reader has read its view again.
     pub fn resume(&mut self, cursor: Token) {
-        *self = Subscription::new(self.company.clone(), cursor, self.wanted.clone());
+        *self = Subscription::new(self.target.clone(), cursor, self.wanted.clone());
     }
 
     /// Waits for the next message. The future may be dropped at any time without losing one.
@@ -100,10 +104,10 @@ impl Subscription {
         if let Some(over) = &self.over {
             return over.clone();
         }
-        let (company, cursor, wanted) = (&self.company, self.cursor, &self.wanted);
+        let (target, cursor, wanted) = (&self.target, self.cursor, &self.wanted);
         let (pieces, _) = self.pieces.get_or_insert_with(|| {
             let (sender, receiver) = channel::bounded(LIVE_PIECES_MAX);
-            (receiver, tasks::spawn(follow(company.clone(), cursor, wanted.clone(), sender)))
+            (receiver, tasks::spawn(follow(target.clone(), cursor, wanted.clone(), sender)))
         });
         match pieces.recv().await {
             Ok(Piece::Live(cursor, events)) => {
@@ -139,18 +143,18 @@ impl Subscription {
 }
 
 /// Follows one server after another until there is a last message or the subscription is dropped.
-async fn follow(company: Arc<Company>, mut cursor: Token, wanted: Wanted, pieces: Sender<Piece>) {
-    let mut pause = Pause::default();
-    let mut next = company.servers.any();
+async fn follow(target: Arc<Target>, mut cursor: Token, wanted: Wanted, pieces: Sender<Piece>) {
+    let mut backoff = Backoff::new(RETRY_PAUSE_MIN, RETRY_PAUSE_MAX);
+    let mut next = target.servers.any();
     loop {
-        let Some((server, learned)) = company.servers.at(next) else { return smol::future::pending().await };
+        let Some((server, learned)) = target.servers.at(next) else { return smol::future::pending().await };
         let mut served = false;
         let followed = async {
             // A learned address may lead to any process, so its server is verified.
-            if learned && !belongs(&company, &server).await? {
+            if learned && !belongs(&target, &server).await? {
                 return Ok(None);
             }
-            follow_one(&server, &company.keys, &mut cursor, &mut served, &wanted, &pieces).await
+            follow_one(&server, &target.keys, &mut cursor, &mut served, &wanted, &pieces).await
         };
         match followed.await {
             Ok(Some(last)) => {
@@ -162,19 +166,19 @@ async fn follow(company: Arc<Company>, mut cursor: Token, wanted: Wanted, pieces
             Err(error) => log::debug!("the subscription on {server} ended: {error}"),
         }
         // After a server that has sent events, the next one is tried at once. Otherwise there is a pause.
-        next = if served && company.is_sociable() { company.servers.any() } else { next.wrapping_add(1) };
+        next = if served && target.discovers() { target.servers.any() } else { next.wrapping_add(1) };
         if served {
-            pause = Pause::default();
+            backoff.reset();
         } else {
-            pause.wait().await;
+            backoff.wait().await;
         }
     }
 }
 
 /// Returns true if this server belongs to the cluster of the subscription.
-async fn belongs(company: &Company, server: &str) -> Result<bool, FrameError> {
-    let status = ask_status(server, Plane::Client, &company.keys).await?;
-    Ok(company.belongs(server, &status))
+async fn belongs(target: &Target, server: &str) -> Result<bool, FrameError> {
+    let status = ask_status(server, Plane::Client, &target.keys).await?;
+    Ok(target.learn(server, &status))
 }
 
 /// Returns the plane for these events: those of the namespace are for operators only.

@@ -10,10 +10,10 @@
 //!
 //! Not here: decisions. A survey describes the past.
 
-use super::client::ask_status;
 use super::frame::Plane;
 use super::keys::Keys;
 use super::limits::{ADDRESSES_MAX, SURVEY_ROUNDS_MAX};
+use super::oneshot::ask_status;
 use super::protocol::{LeaseStatus, MemberInfo, NodeStatus, StoreStatus};
 use super::tasks;
 use ribbit_state::{LogIndex, MemberName, RaftId, Role};

@@ -10,7 +10,7 @@
 
 use super::table::{self, Side};
 use super::{plain, time};
-use ribbit_net::client::Contact;
+use ribbit_net::discovery::ConnectionEvent;
 use ribbit_net::limits::TRIES_MAX;
 use ribbit_state::people::{AccountSummary, OpenSession, PersonRelation};
 use ribbit_state::query::{FeedCroak, Person};
@@ -132,12 +132,14 @@ pub fn accounts(accounts: &[AccountSummary]) -> String {
 }
 
 /// What becomes of the connection.
-pub fn contact(contact: &Contact) -> String {
+pub fn contact(contact: &ConnectionEvent) -> String {
     match contact {
-        Contact::Lost(server) => format!("{} has gone: looking for another server", plain::line(server)),
-        Contact::Reached(server) => format!("connected to {}", plain::line(server)),
-        Contact::Mistrusted(why) => plain::line(why),
-        Contact::Nobody { tried } => format!("no server answers (try {tried} of {TRIES_MAX})"),
+        ConnectionEvent::Lost(server) => {
+            format!("{} has gone: looking for another server", plain::line(server))
+        }
+        ConnectionEvent::Reached(server) => format!("connected to {}", plain::line(server)),
+        ConnectionEvent::Mistrusted(why) => plain::line(why),
+        ConnectionEvent::Unreachable { rounds } => format!("no server answers (try {rounds} of {TRIES_MAX})"),
     }
 }
 

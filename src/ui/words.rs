@@ -2,7 +2,7 @@
 //! said when nobody can serve.
 
 use super::plain;
-use ribbit_net::client::Unreachable;
+use ribbit_net::client::ClientError;
 use ribbit_net::protocol::Why;
 use ribbit_state::limits::{
     CROAK_CHARS_MAX, GLOB_CHARS_MAX, MESSAGE_CHARS_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX,
@@ -191,14 +191,14 @@ impl Trouble {
     }
 }
 
-impl From<Unreachable> for Trouble {
-    fn from(unreachable: Unreachable) -> Trouble {
+impl From<ClientError> for Trouble {
+    fn from(unreachable: ClientError) -> Trouble {
         match unreachable {
             // Who was asked and is gone, or stopped, looks the same to people as who could not be asked.
-            Unreachable::Nobody | Unreachable::Undecided(Why::NotServing) => Trouble::Nobody,
-            Unreachable::Undecided(Why::Busy) => Trouble::Busy,
-            Unreachable::Undecided(_) => Trouble::Disagree,
-            Unreachable::Spared => Trouble::Spared,
+            ClientError::Unreachable | ClientError::Undecided(Why::NotServing) => Trouble::Nobody,
+            ClientError::Undecided(Why::Busy) => Trouble::Busy,
+            ClientError::Undecided(_) => Trouble::Disagree,
+            ClientError::Abandoned => Trouble::Spared,
         }
     }
 }

@@ -5,8 +5,8 @@
 use crate::group::{Board, CENTRE, Group, PAGES, WEB, native, tell, usual};
 use crate::network;
 use crate::people::{PEOPLE, People, all_backends};
-use ribbit_net::client::ask_status;
 use ribbit_net::frame::{FrameError, Plane};
+use ribbit_net::oneshot::ask_status;
 use ribbit_roles::common::cluster_file::ClusterFile;
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -3,10 +3,10 @@
 use crate::group::{Board, CENTRE, Group};
 use crate::network;
 use crate::patience::{awaited, awaited_within};
-use ribbit_net::client::ask_once;
 use ribbit_net::frame::Plane;
 use ribbit_net::keys::Keys;
 use ribbit_net::lan;
+use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask};
 use rustix::process::Signal;
 use std::net::TcpStream;

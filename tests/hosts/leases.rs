@@ -2,8 +2,8 @@
 
 use crate::group::{Group, HEAL_MAX, WEB, backend, usual};
 use crate::patience::awaited_within;
-use ribbit_net::client::ask_status;
 use ribbit_net::frame::Plane;
+use ribbit_net::oneshot::ask_status;
 use ribbit_net::protocol::NodeStatus;
 use rustix::process::Signal;
 use std::time::{Duration, Instant};

@@ -1,8 +1,8 @@
 //! Founding and joining.
 
 use crate::pond::{Pond, asked, awaited, keys};
-use ribbit_net::client::ask_once;
 use ribbit_net::frame::Plane;
+use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask};
 use ribbit_state::command::NewMember;
 use ribbit_state::limits::RULES_LEVEL;

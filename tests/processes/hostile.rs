@@ -2,9 +2,9 @@
 
 use crate::http::{Browser, exchange};
 use crate::pond::{Pond, asked, awaited, keys};
-use ribbit_net::client::ask_once;
 use ribbit_net::frame::Plane;
 use ribbit_net::handshake::Preface;
+use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask};
 use ribbit_state::{Consistency, Query};
 use std::io::{Read, Write};

@@ -5,9 +5,10 @@
 
 use crate::http::Browser;
 use crate::patience::PAUSE;
-use ribbit_net::client::{Client, ask_once};
+use ribbit_net::client::Client;
 use ribbit_net::frame::Plane;
 use ribbit_net::keys::Keys;
+use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask, NodeStatus};
 use ribbit_roles::common::cluster_file::ClusterFile;
 use ribbit_state::listing::TreeEntry;

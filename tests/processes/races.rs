@@ -2,7 +2,7 @@
 
 use crate::pond::{Pond, awaited, keys};
 use crate::writers::{Writers, session_of, stores_agree};
-use ribbit_net::client::{Client, Unreachable};
+use ribbit_net::client::{Client, ClientError};
 use ribbit_net::protocol::{Answer, Ask, NewAccount, Password};
 use ribbit_net::secret::new_request_id;
 use ribbit_state::{Code, LeaseCommand, LogIndex, Reply, Request, RequestId, TokenHash};
@@ -29,7 +29,7 @@ fn at_once(pond: &Pond, ask: impl Fn(usize, RequestId, LogIndex) -> Ask) -> Vec<
         })
         .collect();
     let answer =
-        |asked: smol::Task<Result<Answer, Unreachable>>| match smol::block_on(asked).expect("an answer") {
+        |asked: smol::Task<Result<Answer, ClientError>>| match smol::block_on(asked).expect("an answer") {
             Answer::Written { outcome, .. } => outcome.map_err(|denied| denied.code),
             Answer::Refused(denied) => Err(denied.code),
             other => panic!("{other:?}"),

@@ -2,8 +2,8 @@
 
 use crate::masters::master_of;
 use crate::pond::{Pond, ask, asked, awaited, keys, tree};
-use ribbit_net::client::ask_once;
 use ribbit_net::frame::Plane;
+use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask, ServerChoice};
 use std::time::Duration;
 

@@ -10,7 +10,7 @@
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::Group;
 use crate::operator::status;
-use ribbit_net::client::{Client, Unreachable};
+use ribbit_net::client::{Client, ClientError};
 use ribbit_net::keys::Keys;
 use ribbit_net::protocol::{Answer, Ask, Why};
 use ribbit_net::secret::new_request_id;
@@ -107,7 +107,7 @@ impl Namespace {
     /// Connects to the cluster and reads its member list.
     ///
     /// # Errors
-    /// `Unreachable` (3) when no server answers.
+    /// `ClientError` (3) when no server answers.
     pub async fn reach(group: &Group) -> Result<Namespace, Failure> {
         let survey = status::reached(group).await?;
         let names = survey.members.iter().map(|it| (it.info.raft_id, it.info.name())).collect();
@@ -251,8 +251,8 @@ impl Namespace {
     /// there. The answer may be out of date.
     ///
     /// # Errors
-    /// [`Unreachable`] when no server answers within `limit`.
-    pub async fn glance(&self, path: &TreePath, depth: u8, limit: Duration) -> Result<Glance, Unreachable> {
+    /// [`ClientError`] when no server answers within `limit`.
+    pub async fn glance(&self, path: &TreePath, depth: u8, limit: Duration) -> Result<Glance, ClientError> {
         let (path, depth, limit_nodes) = (path.clone(), Some(depth), TREE_PAGE_MAX as u16);
         let query = Query::Tree { path, depth, after: None, limit: limit_nodes };
         let Read { page, old, .. } = self.ask_read(query, Consistency::Stale, limit).await?;
@@ -278,7 +278,7 @@ impl Namespace {
     /// Submits a command, and returns its log position and its outcome.
     ///
     /// # Errors
-    /// `Unreachable` (3) when no server decides it in time.
+    /// `ClientError` (3) when no server decides it in time.
     pub async fn write(&self, command: impl Into<Command>) -> Result<(Token, Outcome), Failure> {
         let born = match self.client.seen() {
             Some(token) => token,
@@ -296,7 +296,7 @@ impl Namespace {
     /// Submits a command and turns a refusal into an error message.
     ///
     /// # Errors
-    /// `Refused` (1) when the command is refused; `Unreachable` (3) when no server decides it in time.
+    /// `Refused` (1) when the command is refused; `ClientError` (3) when no server decides it in time.
     pub async fn change(&self, command: TreeCommand) -> Result<Reply, Failure> {
         match self.write(command.clone()).await? {
             (_, Ok(reply)) => Ok(reply),
@@ -307,8 +307,8 @@ impl Namespace {
     async fn read(&self, query: Query, consistency: Consistency) -> Result<Read, Failure> {
         let read = self.ask_read(query, consistency, READ_MAX).await;
         read.map_err(|unreachable| match unreachable {
-            Unreachable::Nobody | Unreachable::Spared => self.nobody(unreachable),
-            Unreachable::Undecided(why) => self.unread(why),
+            ClientError::Unreachable | ClientError::Abandoned => self.nobody(unreachable),
+            ClientError::Undecided(why) => self.unread(why),
         })
     }
 
@@ -317,16 +317,16 @@ impl Namespace {
         query: Query,
         consistency: Consistency,
         limit: Duration,
-    ) -> Result<Read, Unreachable> {
+    ) -> Result<Read, ClientError> {
         let ask = Ask::Read { seen: self.client.seen(), consistency, query };
         match self.client.ask(ask, limit).await? {
             Answer::Read { token, old, page } => Ok(Read { token, page, old }),
-            Answer::Unavailable(why) => Err(Unreachable::Undecided(why)),
-            _ => Err(Unreachable::Undecided(Why::NotServing)),
+            Answer::Unavailable(why) => Err(ClientError::Undecided(why)),
+            _ => Err(ClientError::Undecided(Why::NotServing)),
         }
     }
 
-    fn nobody(&self, unreachable: Unreachable) -> Failure {
+    fn nobody(&self, unreachable: ClientError) -> Failure {
         Failure::new(Exit::Unreachable, format!("{unreachable} (from {})", self.found_in))
     }
 

@@ -12,9 +12,9 @@
 use super::Node;
 use crate::common::address_book::AddressBook;
 use crate::common::options::NodeOptions;
-use ribbit_net::client::ask_status;
 use ribbit_net::frame::{FrameError, Plane};
 use ribbit_net::limits::PEERS_MAX;
+use ribbit_net::oneshot::ask_status;
 use ribbit_net::protocol::MemberInfo;
 use ribbit_net::tasks;
 use ribbit_state::limits::ADDRESS_BYTES_MAX;

@@ -7,8 +7,8 @@
 use super::Node;
 use crate::common::failure::{Exit, Failure};
 use ribbit_db::Store;
-use ribbit_net::client::ask_status;
 use ribbit_net::frame::Plane;
+use ribbit_net::oneshot::ask_status;
 use ribbit_net::protocol::MemberInfo;
 use ribbit_state::members;
 

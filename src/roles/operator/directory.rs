@@ -6,8 +6,8 @@
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::DirectoryOptions;
 use crate::common::output;
-use ribbit_net::client::ask_once;
 use ribbit_net::frame::Plane;
+use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask, Directions, Finding, Why};
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use crate::client::verbs::{Halt, ended, say, typing, usage};
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::{UserOptions, UserVerb};
 use crate::operator::status;
-use ribbit_net::client::{Client, Unreachable};
+use ribbit_net::client::{Client, ClientError};
 use ribbit_net::protocol::{Answer, Ask, Why};
 use ribbit_net::secret::new_request_id;
 use ribbit_state::people::AccountSummary;
@@ -122,7 +122,7 @@ impl Operator {
         let newest = self.client.ask(ask(Consistency::Linearizable), NEWEST_MAX).await;
         let answer = match newest {
             Ok(answer @ (Answer::Read { .. } | Answer::Refused(_))) => answer,
-            Err(Unreachable::Spared) => return Err(Stop::unread(Unreachable::Spared)),
+            Err(ClientError::Abandoned) => return Err(Stop::unread(ClientError::Abandoned)),
             Err(why) if !or_old => return Err(Stop::unread(why)),
             _ => {
                 eprintln!("the servers cannot agree at the moment: this may be old");

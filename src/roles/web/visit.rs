@@ -14,7 +14,7 @@ use super::way::Way;
 use cookie::{Cookie, SameSite};
 use hyper::HeaderMap;
 use hyper::header::{COOKIE, HeaderValue, RETRY_AFTER, SET_COOKIE};
-use ribbit_net::client::{Client, Unreachable};
+use ribbit_net::client::{Client, ClientError};
 use ribbit_net::protocol::{self, Ask, Why};
 use ribbit_net::secret::{TOKEN_BYTES, from_hex, new_request_id, to_hex, token_hash};
 use ribbit_state::limits::SESSION_AGE_MS_MAX;
@@ -62,8 +62,8 @@ impl Stop {
     }
 }
 
-impl From<Unreachable> for Stop {
-    fn from(unreachable: Unreachable) -> Stop {
+impl From<ClientError> for Stop {
+    fn from(unreachable: ClientError) -> Stop {
         Stop::Trouble(unreachable.into())
     }
 }
@@ -201,7 +201,7 @@ impl Visit {
         let answer = match self.seen {
             Some(seen) if !self.outwaited => {
                 match self.ask_read(&query, Some(seen), Instant::now() + limit / 2).await {
-                    Err(Unreachable::Undecided(Why::OtherHistory)) => {
+                    Err(ClientError::Undecided(Why::OtherHistory)) => {
                         // No server gave that out, or only those of a history that is no more: the browser starts afresh.
                         self.seen = None;
                         self.ask_read(&query, None, ends).await
@@ -244,15 +244,15 @@ impl Visit {
         query: &Query,
         seen: Option<Token>,
         ends: Instant,
-    ) -> Result<protocol::Answer, Unreachable> {
+    ) -> Result<protocol::Answer, ClientError> {
         let ask = Ask::Read { seen, consistency: Consistency::Session, query: query.clone() };
         self.ask(ask, ends.saturating_duration_since(Instant::now())).await
     }
 
     /// Asks the group. The client gives `OtherHistory` back as an answer, since only who asked can mend it.
-    async fn ask(&self, ask: Ask, limit: Duration) -> Result<protocol::Answer, Unreachable> {
+    async fn ask(&self, ask: Ask, limit: Duration) -> Result<protocol::Answer, ClientError> {
         match self.client.ask(ask, limit).await? {
-            protocol::Answer::Unavailable(why) => Err(Unreachable::Undecided(why)),
+            protocol::Answer::Unavailable(why) => Err(ClientError::Undecided(why)),
             answer => Ok(answer),
         }
     }

@@ -73,7 +73,7 @@ impl Live {
     pub async fn next(&mut self) -> Result<Tidings, Stop> {
         loop {
             if let Some(at_least) = self.owed {
-                self.person.client().saw(at_least);
+                self.person.client().record_seen(at_least);
                 let croaks = self.person.feed_behind(self.told).await?;
                 self.told = croaks.last().map_or(self.told, |newest| newest.id);
                 self.owed = None;
@@ -88,7 +88,7 @@ impl Live {
                         EventKind::Croaked { .. } if event.index <= self.told => {}
                         EventKind::Croaked { .. } => self.owed = Some(at_least),
                         _ => {
-                            self.person.client().saw(at_least);
+                            self.person.client().record_seen(at_least);
                             return Ok(Tidings::Happened(event));
                         }
                     }
@@ -105,7 +105,7 @@ impl Live {
     fn begin_again(&mut self, at_least: Token, why: Lapse) {
         if why == Lapse::OtherHistory {
             // Log indexes of another history cannot be compared, so all existing croaks count as reported.
-            self.person.client().start_afresh();
+            self.person.client().forget_seen();
             self.told = at_least.index;
         }
         self.events.resume(at_least);

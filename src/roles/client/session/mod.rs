@@ -24,7 +24,8 @@ pub mod stop;
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::{Group, PersonOptions};
 use kept::{Keeper, Kept};
-use ribbit_net::client::{Client, Tell};
+use ribbit_net::client::Client;
+use ribbit_net::discovery::OnConnectionEvent;
 use ribbit_net::protocol::{Answer, Ask, NewAccount, Password, Why};
 use ribbit_net::secret::{new_request_id, new_token, token_hash};
 use ribbit_net::subscription::Subscription;
@@ -71,10 +72,10 @@ impl Person {
     /// # Errors
     /// - `Unreachable` (3) when no server answers.
     /// - `Configuration` (78) when there is no folder for sessions, or the stored session cannot be read.
-    pub async fn reach(options: &PersonOptions, tell: Tell) -> Result<Person, Failure> {
+    pub async fn reach(options: &PersonOptions, tell: OnConnectionEvent) -> Result<Person, Failure> {
         let Group { seeds, servers, found_in, keys, book: _ } = &options.group;
-        let client = Client::sociable(servers.clone(), seeds.clone(), keys.clone(), tell);
-        let cluster = client.meet(ANSWER_MAX).await.map_err(|why| {
+        let client = Client::discovering(servers.clone(), seeds.clone(), keys.clone(), tell);
+        let cluster = client.connect(ANSWER_MAX).await.map_err(|why| {
             let asked = if servers.is_empty() { seeds } else { servers };
             let asked = asked.join(", ");
             Failure::new(Exit::Unreachable, format!("{why}; asked {asked} (from {found_in})"))
@@ -84,7 +85,7 @@ impl Person {
         if let Some(seen) = session.as_ref().and_then(|kept| kept.seen) {
             // A position in another history than the server's does not count any more.
             if client.seen().is_none_or(|now| now.history == seen.history) {
-                client.saw(seen);
+                client.record_seen(seen);
             }
         }
         Ok(Person { client, cluster, keeper, session })
@@ -279,7 +280,7 @@ impl Person {
         let mut answer = self.ask_read(&query).await?;
         if answer == Answer::Unavailable(Why::OtherHistory) {
             // The seen position belongs to an earlier history of the cluster.
-            self.client.start_afresh();
+            self.client.forget_seen();
             answer = self.ask_read(&query).await?;
         }
         match answer {

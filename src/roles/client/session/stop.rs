@@ -1,7 +1,7 @@
 //! Request error: the reason why a request of a user failed, its message and its exit code.
 
 use crate::common::failure::{Exit, Failure};
-use ribbit_net::client::Unreachable;
+use ribbit_net::client::ClientError;
 use ribbit_net::protocol::Why;
 use ribbit_state::{Code, Denied};
 use ribbit_ui::words::{self, Trouble};
@@ -12,19 +12,19 @@ pub enum Stop {
     /// Refused by the cluster; a retry gives the same result.
     Denied(Denied),
     /// A write whose outcome is unknown.
-    Undecided(Unreachable),
+    Undecided(ClientError),
     /// A read without an answer.
-    Unread(Unreachable),
+    Unread(ClientError),
 }
 
 impl Stop {
     /// Creates the error of a read.
-    pub fn unread(why: Unreachable) -> Stop {
+    pub fn unread(why: ClientError) -> Stop {
         Stop::Unread(why)
     }
     /// Creates the error of a write.
     pub fn undecided(why: Why) -> Stop {
-        Stop::Undecided(Unreachable::Undecided(why))
+        Stop::Undecided(ClientError::Undecided(why))
     }
     /// Returns true if there is no session, or it is over.
     pub fn lacks_session(self) -> bool {
@@ -35,13 +35,13 @@ impl Stop {
         match self {
             Stop::Denied(_) => false,
             Stop::Undecided(why) | Stop::Unread(why) => {
-                matches!(why, Unreachable::Nobody | Unreachable::Undecided(Why::NotServing))
+                matches!(why, ClientError::Unreachable | ClientError::Undecided(Why::NotServing))
             }
         }
     }
     /// Returns true if servers were reached but could not answer, so a retry may succeed.
     pub fn may_pass(self) -> bool {
-        self.is_unreachable() && !self.finds_nobody() && self != Stop::Unread(Unreachable::Spared)
+        self.is_unreachable() && !self.finds_nobody() && self != Stop::Unread(ClientError::Abandoned)
     }
     /// Returns true if no server decided the request.
     pub fn is_unreachable(self) -> bool {
@@ -54,9 +54,9 @@ impl From<Denied> for Stop {
         Stop::Denied(denied)
     }
 }
-impl From<Unreachable> for Stop {
+impl From<ClientError> for Stop {
     /// Converts the error of a write. Errors of reads use [`Stop::unread`].
-    fn from(why: Unreachable) -> Stop {
+    fn from(why: ClientError) -> Stop {
         Stop::Undecided(why)
     }
 }
@@ -68,11 +68,11 @@ impl std::fmt::Display for Stop {
             Stop::Denied(denied) => f.write_str(&words::denied(*denied)),
             Stop::Undecided(why) => write!(f, "{why}"),
             Stop::Unread(why) => match Trouble::from(*why) {
-                Trouble::Nobody => write!(f, "{}", Unreachable::Nobody),
+                Trouble::Nobody => write!(f, "{}", ClientError::Unreachable),
                 // `TooMany` occurs in the web role only.
                 Trouble::Busy | Trouble::TooMany { .. } => write!(f, "{}", Code::Busy),
                 Trouble::Disagree => write!(f, "{}", Code::Unavailable),
-                Trouble::Spared => write!(f, "{}", Unreachable::Spared),
+                Trouble::Spared => write!(f, "{}", ClientError::Abandoned),
             },
         }
     }
@@ -111,11 +111,11 @@ mod tests {
         let words = "email: that entry is not valid (606): somebody@somewhere";
         assert_eq!(told(email.into()), (Exit::Refused, words.into()));
         let nobody = "no servers are running, or none can be reached";
-        let silent = Unreachable::Undecided(Why::NotServing);
+        let silent = ClientError::Undecided(Why::NotServing);
         assert_eq!(told(Stop::unread(silent)), (Exit::Unreachable, nobody.into()));
-        assert_eq!(told(Unreachable::Nobody.into()), (Exit::Unreachable, nobody.into()));
+        assert_eq!(told(ClientError::Unreachable.into()), (Exit::Unreachable, nobody.into()));
         // Servers were reachable, and a retry may stop the next one, so the error differs from an unreachable cluster.
-        let spared = Stop::unread(Unreachable::Spared);
+        let spared = Stop::unread(ClientError::Abandoned);
         let (exit, words) = told(spared);
         assert!(exit == Exit::Unreachable && words.starts_with("2 servers stopped while"), "{words}");
         assert!(!spared.may_pass() && !spared.finds_nobody());

@@ -41,7 +41,7 @@ use crate::common::options::TerminalOptions;
 use crate::locks::shell::ending_signals;
 use keyboard::Keyboard;
 use names::Names;
-use ribbit_net::client::Contact;
+use ribbit_net::discovery::ConnectionEvent;
 use ribbit_state::Query;
 use ribbit_ui::lines::Style;
 use screen::Screen;
@@ -72,7 +72,7 @@ pub async fn run(options: &TerminalOptions) -> Result<u8, Failure> {
     let gone = AtomicBool::new(false);
     let tell = move |contact| {
         // A new connection is reported only after a lost one.
-        let reached = matches!(contact, Contact::Reached(_));
+        let reached = matches!(contact, ConnectionEvent::Reached(_));
         if gone.swap(!reached, Ordering::Relaxed) || !reached {
             let _ = notice.try_send(contact);
         }
@@ -110,7 +110,7 @@ async fn at_terminal(
     mut session: Session,
     mut editor: LineEditor,
     options: &TerminalOptions,
-    notices: &Receiver<Contact>,
+    notices: &Receiver<ConnectionEvent>,
 ) -> Result<u8, Failure> {
     let complete = completion(session.person.clone(), session.names.clone());
     editor.complete_with(complete);

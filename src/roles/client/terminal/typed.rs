@@ -9,7 +9,7 @@ use crate::client::session::stop::Stop;
 use crate::common::failure::{Exit, Failure};
 use crate::locks::shell::{LINE_BYTES_MAX, next_line};
 use async_signal::{Signal, Signals};
-use ribbit_net::client::Contact;
+use ribbit_net::discovery::ConnectionEvent;
 use ribbit_net::protocol::Password;
 use ribbit_state::LogIndex;
 use ribbit_ui::{lines, plain};
@@ -38,7 +38,7 @@ pub async fn run(
     session: &Session,
     keyboard: &Keyboard,
     take_over: bool,
-    notices: &Receiver<Contact>,
+    notices: &Receiver<ConnectionEvent>,
     signals: &mut Signals,
 ) -> End {
     let from = session.person.born();
@@ -82,7 +82,7 @@ async fn say_what_is_left(session: &Session, lines: &Receiver<Work>) {
 }
 
 /// Runs the background tasks: live events, read marks, the chat lease and connection notices.
-async fn around(session: &Session, from: LogIndex, notices: &Receiver<Contact>) -> End {
+async fn around(session: &Session, from: LogIndex, notices: &Receiver<ConnectionEvent>) -> End {
     let following = async { stopped(session, session.follow(from).await).await };
     let marking = async { stopped(session, session.keep_marks().await).await };
     let placed = async { stopped(session, session.keep_place().await).await };
@@ -235,7 +235,7 @@ fn failure(halt: Halt) -> Failure {
 pub async fn script(
     session: &Session,
     take_over: bool,
-    notices: &Receiver<Contact>,
+    notices: &Receiver<ConnectionEvent>,
     signals: &mut Signals,
 ) -> End {
     let from = session.person.born();

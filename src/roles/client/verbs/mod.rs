@@ -24,7 +24,7 @@ use crate::client::session::stop::Stop;
 use crate::client::session::{self, Person};
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::{PersonVerb, VerbOptions};
-use ribbit_net::client::{Contact, Tell};
+use ribbit_net::discovery::{ConnectionEvent, OnConnectionEvent};
 use ribbit_ui::lines::{self, Style};
 use std::io::{self, IsTerminal, Write};
 
@@ -98,12 +98,12 @@ pub fn ended(ended: Result<(), Halt>) -> Result<u8, Failure> {
 
 /// Returns the callback that prints connection changes to standard error. Without a terminal, only a server whose key is not
 /// trusted is reported; the first connection is never reported.
-fn notices() -> Tell {
+fn notices() -> OnConnectionEvent {
     let was_there = std::sync::atomic::AtomicBool::new(false);
     Box::new(move |contact| {
-        let first = matches!(contact, Contact::Reached(_))
+        let first = matches!(contact, ConnectionEvent::Reached(_))
             && !was_there.swap(true, std::sync::atomic::Ordering::Relaxed);
-        let mistrusted = matches!(contact, Contact::Mistrusted(_));
+        let mistrusted = matches!(contact, ConnectionEvent::Mistrusted(_));
         if mistrusted || (!first && io::stderr().is_terminal()) {
             eprintln!("{}", lines::contact(&contact));
         }
