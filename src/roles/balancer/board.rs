@@ -6,9 +6,9 @@
 //! - When a member is found dead, each [`Pick`] of its connections completes at once.
 //! - A backend's clients are its connections and the readers assigned to it.
 
-use super::even::Load;
 use super::limits::NAMED_MAX;
 use super::readers::Readers;
+use super::rebalancing::Load;
 use super::splice::Splice;
 use ribbit_net::limits::ADDRESSES_MAX;
 use ribbit_net::protocol::{BackendAt, NodeStatus, ReaderId};

@@ -10,8 +10,8 @@
 //!
 //! - [`board`]: state of the members, and the choice of a backend; [`readers`]: assignment of readers to backends
 //! - [`directory`]: the directory queries `read`, `write`, `down` and `left`
-//! - [`splice`]: one client's connection; [`even`]: rebalancing of connections
-//! - [`floating`]: the floating address, held by one balancer at a time
+//! - [`splice`]: one client's connection; [`rebalancing`]: rebalancing of connections
+//! - [`floating_address`]: the floating address, held by one balancer at a time
 //! - [`limits`]: all bounds
 //!
 //! Invariants:
@@ -25,10 +25,10 @@
 
 mod board;
 mod directory;
-mod even;
-mod floating;
+mod floating_address;
 pub mod limits;
 mod readers;
+mod rebalancing;
 mod splice;
 
 use crate::common::failure::{Exit, Failure};
@@ -39,10 +39,10 @@ use crate::common::systemd::{notify, sockets};
 use crate::common::test_hooks;
 use async_net::{TcpListener, TcpStream};
 use board::{Board, Pick};
-use even::{Evening, Load};
 use event_listener::Event;
-use floating::{Keeper, Kept};
+use floating_address::{Keeper, Kept};
 use limits::{EVEN_EVERY, EVEN_STEPS, LOOK_AGAIN_MAX, LOOK_PAUSE};
+use rebalancing::{Evening, Load};
 use ribbit_net::frame::{self, FrameError, Plane};
 use ribbit_net::handshake::{self, Accepted, Opening};
 use ribbit_net::http::{self, Page, Status};
@@ -75,7 +75,7 @@ const TEST_EVEN_STEPS: &str = "RIBBIT_TEST_EVEN_STEPS";
 pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let even_steps = test_hooks::number(TEST_EVEN_STEPS)?.unwrap_or(EVEN_STEPS);
     if options.floating.is_some() {
-        floating::allowed()?;
+        floating_address::allowed()?;
     }
     let listener = match sockets::inherited()? {
         Some(listener) => listener,

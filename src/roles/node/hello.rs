@@ -1,7 +1,7 @@
 //! Hellos: the first frame on every link between members, and its check.
 
 use super::Node;
-use super::roster::Roster;
+use super::member_list::Roster;
 use ribbit_net::peer::PeerHello;
 use ribbit_state::RaftId;
 

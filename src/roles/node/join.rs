@@ -6,10 +6,10 @@
 //! crash, join once.
 //!
 //! If the cluster already has a member of this role and number, that member has lost its store. The cluster first removes
-//! the old member ([`super::lost`]), then this node joins under a new Raft id.
+//! the old member ([`super::store_loss`]), then this node joins under a new Raft id.
 
 use super::seeds::{self, Seeds};
-use super::{Node, lost};
+use super::{Node, store_loss};
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::NodeOptions;
 use crate::common::random::random_history;
@@ -58,7 +58,7 @@ pub async fn belong(node: &Arc<Node>, store: &mut Store) -> Result<bool, Failure
             "the cluster already has a {}, but the store here is empty: replacing that member by a new one",
             node.options.name()
         );
-        lost::leave(node).await?;
+        store_loss::leave(node).await?;
         store.clear_join_request().map_err(broken)?;
     }
 }

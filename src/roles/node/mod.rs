@@ -13,73 +13,75 @@
 //! - [`run`]: wires the store, the replica, the links to the other members and the listener together
 //! - [`open`]: opens and checks the store
 //! - [`join`]: founding a cluster or joining one
-//! - [`lost`]: store loss: a member whose store is damaged or outdated leaves and joins again as a new member
-//! - [`twin`]: duplicate-id check: refuses to start a second server with the same role and number
-//! - [`whereabouts`]: the address that this node advertises
+//! - [`store_loss`]: store loss: a member whose store is damaged or outdated leaves and joins again as a new member
+//! - [`duplicate_id_check`]: duplicate-id check: refuses to start a second server with the same role and number
+//! - [`advertised_address`]: the address that this node advertises
 //! - [`seeds`]: addresses at which this node looks for members
-//! - [`supervised`]: readiness, status and watchdog messages to systemd
+//! - [`supervisor_status`]: readiness, status and watchdog messages to systemd
 //!
 //! Between members:
-//! - [`roster`]: the member list
-//! - [`peers`]: one ordered link to each other member; [`hello`]: the handshake of members
+//! - [`member_list`]: the member list
+//! - [`links`]: one ordered link to each other member; [`hello`]: the handshake of members
 //! - [`snapshots`]: full state transfer over a link of its own
 //! - [`coordination`]: heartbeats, leases and one master per region
-//! - [`agreement`]: digest comparison: stops a member whose state differs from the majority's
-//! - [`chores`]: background commands that the leader proposes
+//! - [`digest_comparison`]: digest comparison: stops a member whose state differs from the majority's
+//! - [`background_commands`]: background commands that the leader proposes
 //!
 //! Requests:
 //! - [`service`]: entry point for all requests; [`request`]: context of one request
-//! - [`reading`]: consistency levels of queries
+//! - [`consistency`]: consistency levels of queries
 //! - [`credentials`]: requests that carry a password; [`passwords`]: the hashing threads
-//! - [`tokens`]: session tokens as stored
-//! - [`limits`]: rate limits per account and address
+//! - [`session_tokens`]: session tokens as stored
+//! - [`rate_limits`]: rate limits per account and address
 //! - [`subscriptions`]: live event streams
 //! - [`pins`]: rows pinned at one index for a backup or a comparison
-//! - [`pages`]: `/metrics` and `/health`
+//! - [`monitoring`]: `/metrics` and `/health`
 //!
 //! Disk:
-//! - [`disk`]: quota and free space
+//! - [`disk_quota`]: quota and free space
 //! - [`scrub`]: slow background verification of everything stored
 
-mod agreement;
-mod chores;
+mod advertised_address;
+mod background_commands;
+mod consistency;
 mod coordination;
 mod credentials;
-pub mod disk;
+mod digest_comparison;
+pub mod disk_quota;
+mod duplicate_id_check;
 #[cfg(test)]
-mod every_ask;
+mod every_request;
 mod hello;
 mod join;
-mod limits;
-mod lost;
+mod links;
+mod member_list;
+mod monitoring;
 mod open;
-mod pages;
 mod passwords;
-mod peers;
 mod pins;
-mod reading;
+mod rate_limits;
 mod request;
-mod roster;
 mod run;
 mod scrub;
 mod seeds;
 mod service;
+mod session_tokens;
 mod snapshots;
+mod store_loss;
 mod subscriptions;
-mod supervised;
-mod tokens;
-mod twin;
-mod whereabouts;
+mod supervisor_status;
 
 use crate::common::machine::load_hundredths;
 use crate::common::network::Network;
 use crate::common::options::NodeOptions;
-use agreement::Agreement;
+use advertised_address::Whereabouts;
 use coordination::Coordination;
-use disk::Disk;
-use limits::Limits;
+use digest_comparison::Agreement;
+use disk_quota::Disk;
+use member_list::Peers;
 use passwords::Passwords;
 use pins::Pins;
+use rate_limits::Limits;
 use ribbit_db::Identity;
 use ribbit_net::listener::Gate;
 use ribbit_net::peer::StoreNews;
@@ -87,14 +89,12 @@ use ribbit_net::protocol::{MemberInfo, StoreStatus};
 use ribbit_replica::{Failing, Replica};
 use ribbit_state::RaftId;
 use ribbit_state::limits::RULES_LEVEL;
-use roster::Peers;
 use seeds::Seeds;
 use smol::lock::Semaphore;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
-use supervised::Pulse;
-use whereabouts::Whereabouts;
+use supervisor_status::Pulse;
 
 pub use run::run;
 
@@ -199,7 +199,7 @@ impl Node {
             let is_full = |id: RaftId| if id == status.me { own } else { member.peers.is_full(id) };
             let voters = &status.configuration.voters;
             let full_voters = voters.iter().filter(|id| is_full(**id)).count();
-            disk::refuses(own, status.leader.is_some_and(is_full), full_voters, voters.len())
+            disk_quota::refuses(own, status.leader.is_some_and(is_full), full_voters, voters.len())
         })
     }
 }

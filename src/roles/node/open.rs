@@ -1,6 +1,6 @@
 //! Opening the store: checks that it may be used, and the failures that name what to do when it may not.
 
-use super::{Node, agreement, disk, lost, twin};
+use super::{Node, digest_comparison, disk_quota, duplicate_id_check, store_loss};
 use crate::common::failure::{Exit, Failure, other_format};
 use crate::common::options::NodeOptions;
 use crate::common::test_hooks;
@@ -24,7 +24,7 @@ const TEST_RULES_LEVEL: &str = "RIBBIT_TEST_RULES_LEVEL";
 /// Marks the store as lost, so that the next start joins as a new member. Returns the failure to end with.
 pub fn lost_store(options: &NodeOptions, why: &str) -> Failure {
     let folder = options.store_dir();
-    let text = match lost::mark(&folder, lost::LOST, why) {
+    let text = match store_loss::mark(&folder, store_loss::LOST, why) {
         Ok(()) => format!(
             "{}: {why}. Start it again: it then leaves the cluster, moves {} aside and joins as a new member",
             options.name(),
@@ -60,13 +60,13 @@ pub fn too_new(options: &NodeOptions, why: &str) -> Failure {
 pub async fn trusted_store(node: &Arc<Node>) -> Result<Store, Failure> {
     let options = &node.options;
     let folder = options.store_dir();
-    if let Some(failure) = agreement::halted_before(options) {
+    if let Some(failure) = digest_comparison::halted_before(options) {
         return Err(failure);
     }
-    if let Some(why) = lost::marked(&folder, lost::LOST) {
+    if let Some(why) = store_loss::marked(&folder, store_loss::LOST) {
         log::warn!("not using the store in {}: {why}", folder.display());
-        lost::leave(node).await?;
-        lost::set_aside(&folder)
+        store_loss::leave(node).await?;
+        store_loss::set_aside(&folder)
             .map_err(|error| Failure::new(Exit::Refused, format!("{}: {error}", folder.display())))?;
         log::warn!("moved the old store aside in {}", folder.display());
     }
@@ -74,7 +74,7 @@ pub async fn trusted_store(node: &Arc<Node>) -> Result<Store, Failure> {
     node.disk.look();
     if let Some(identity) = store.identity() {
         check_identity(identity, options)?;
-        twin::refuse_copy(node, &store).await?;
+        duplicate_id_check::refuse_copy(node, &store).await?;
     }
     Ok(store)
 }
@@ -106,7 +106,7 @@ pub async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
             }
             Err(error) => {
                 return Err(match Failing::from(error) {
-                    Failing::Disk(why) => disk::failed(options, &why),
+                    Failing::Disk(why) => disk_quota::failed(options, &why),
                     Failing::TooNew(why) => too_new(options, &why),
                     other => Failure::new(Exit::Refused, format!("{}: {other:?}", folder.display())),
                 });

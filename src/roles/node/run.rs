@@ -1,18 +1,18 @@
 //! The recipe of a node: opens the store, listens, becomes a member, serves until it is told to stop, and shuts down.
 
-use super::agreement::{self, Agreement};
+use super::advertised_address::{self, Whereabouts};
 use super::coordination::{self, Coordination};
-use super::disk::{self, Disk};
-use super::limits::Limits;
+use super::digest_comparison::{self, Agreement};
+use super::disk_quota::{self, Disk};
+use super::links;
+use super::member_list::Peers;
 use super::passwords;
-use super::peers;
 use super::pins::Pins;
-use super::roster::Peers;
+use super::rate_limits::Limits;
 use super::seeds::Seeds;
 use super::service::Service;
-use super::supervised::{self, Pulse};
-use super::whereabouts::{self, Whereabouts};
-use super::{Member, Node, chores, join, open, scrub};
+use super::supervisor_status::{self, Pulse};
+use super::{Member, Node, background_commands, join, open, scrub};
 use crate::common::disk_space::RESERVE_BYTES;
 use crate::common::failure::{Exit, Failure};
 use crate::common::machine::{boot_id, host_name};
@@ -81,7 +81,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         let starting = notify::starting(&format!("{name} is opening its store"));
         let store = open::trusted_store(&node).await?;
         drop(starting);
-        let _supervised = supervised::ready(&node).await?;
+        let _supervised = supervisor_status::ready(&node).await?;
         node.whereabouts.settle(&node.options.coordinators).await;
         let chores = become_member(&node, store).await?;
         smol::future::zip(chores, node.pulse.beat()).await;
@@ -100,7 +100,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     // Not dropped before the shutdown below: this future owns the links, over which leadership is transferred.
     let mut living = std::pin::pin!(living);
     let looking = async {
-        whereabouts::watch(&node).await;
+        advertised_address::watch(&node).await;
         Ok(())
     };
     let ended = living.as_mut().or(failing).or(stopping).or(looking).await;
@@ -150,9 +150,9 @@ fn new_node(options: NodeOptions, bound: SocketAddr, failed: Sender<Failing>) ->
 fn failure_of(options: &NodeOptions, failing: Failing) -> Failure {
     match failing {
         Failing::Broken(why) => Failure::new(Exit::Refused, format!("{}: {why}", options.name())),
-        Failing::Disk(why) => disk::failed(options, &why),
+        Failing::Disk(why) => disk_quota::failed(options, &why),
         Failing::Lost(why) => open::lost_store(options, &why),
-        Failing::Differs(why) => agreement::halt(options, &why),
+        Failing::Differs(why) => digest_comparison::halt(options, &why),
         Failing::TooNew(why) => open::too_new(options, &why),
         Failing::Removed(why) => open::removed(options, &why),
     }
@@ -242,7 +242,7 @@ async fn become_member(
     let core = Core::new(options, reader, &loaded, members)
         .map_err(|error| Failure::new(Exit::Refused, format!("the log cannot be used: {error}")))?;
     let peers = Peers::new(&identity);
-    let (transport, wanted) = peers::transport(&peers);
+    let (transport, wanted) = links::transport(&peers);
     let (replica, raft) = Replica::start(core, writer, transport, node.failed.clone())
         .map_err(|error| Failure::new(Exit::Refused, format!("no thread for the store: {error}")))?;
     tasks::spawn(raft).detach();
@@ -250,11 +250,11 @@ async fn become_member(
     let coordination = Coordination::default();
     let member = Member { identity, replica, peers, agreement, scrubbed, disk, coordination };
     assert!(node.member.set(member).is_ok(), "a node becomes a member once");
-    let links = peers::run(node.clone(), wanted);
-    let chores = chores::run(node.clone(), founding);
+    let links = links::run(node.clone(), wanted);
+    let chores = background_commands::run(node.clone(), founding);
     let coordinating = coordination::run(node.clone());
-    let comparing = agreement::watch(node.clone());
-    let measuring = disk::watch(node.clone());
+    let comparing = digest_comparison::watch(node.clone());
+    let measuring = disk_quota::watch(node.clone());
     let pause = test_hooks::number(TEST_SCRUB_MS)?.map_or(scrub::PAUSE, Duration::from_millis);
     let scrubbing = scrub::run(node.clone(), pause);
     Ok(async move {

@@ -3,10 +3,10 @@
 //! A backend serves users: reads from its own store, writes through the replica, passwords through the hashing queue.
 //! A coordinator answers status queries, membership and operator requests, but serves no users.
 
-use super::coordination::{self, locked, servers};
-use super::reading::READ_WAIT;
+use super::consistency::READ_WAIT;
+use super::coordination::{self, locked, server_choice};
 use super::request::{RequestContext, broken};
-use super::{Node, pages, peers, snapshots, subscriptions, tokens};
+use super::{Node, links, monitoring, session_tokens, snapshots, subscriptions};
 use ribbit_db::DbError;
 use ribbit_net::channel::Channel;
 use ribbit_net::frame::{FrameError, Plane};
@@ -37,7 +37,7 @@ pub struct Service {
 impl listener::Node for Service {
     async fn answer(self: Arc<Self>, asker: Asker, ask: Ask, deadline: Instant) -> Answer {
         let plane = asker.plane;
-        let ask = tokens::stored(ask);
+        let ask = session_tokens::stored(ask);
         if matches!(ask, Ask::NodeStatus) {
             return Answer::NodeStatus(Box::new(self.status()));
         }
@@ -75,17 +75,17 @@ impl listener::Node for Service {
         mut wanted: Wanted,
         mut outlet: Outlet,
     ) -> Result<(), FrameError> {
-        tokens::stored_wanted(&mut wanted);
+        session_tokens::stored_wanted(&mut wanted);
         subscriptions::serve(&self.node, cursor, wanted, &mut outlet).await
     }
 
     fn page(&self, path: &str) -> Option<Page> {
-        pages::page(&self.node, &self.status(), path)
+        monitoring::page(&self.node, &self.status(), path)
     }
 
     async fn peer(self: Arc<Self>, plane: Plane, channel: Channel) {
         match plane {
-            Plane::Peer => peers::accept(self.node.clone(), channel).await,
+            Plane::Peer => links::accept(self.node.clone(), channel).await,
             Plane::Snapshot => snapshots::accept(self.node.clone(), channel).await,
             Plane::Client | Plane::Control | Plane::Status | Plane::Directory => {}
         }
@@ -349,7 +349,7 @@ impl RequestContext<'_> {
 
     /// Returns the server that a client should use.
     fn server_of(&self, client: u64, before: Option<&str>) -> Answer {
-        match servers::choose(self.node, client, before) {
+        match server_choice::choose(self.node, client, before) {
             Ok((server, changed)) => Answer::Server { server, changed },
             Err(error) => broken(&error),
         }
@@ -361,14 +361,14 @@ pub(super) mod tests {
     use super::super::Member;
     use super::*;
     use crate::common::options::NodeOptions;
-    use crate::node::agreement::Agreement;
-    use crate::node::disk::Disk;
-    use crate::node::limits::Limits;
+    use crate::node::advertised_address::Whereabouts;
+    use crate::node::digest_comparison::Agreement;
+    use crate::node::disk_quota::Disk;
+    use crate::node::member_list::Peers;
     use crate::node::passwords::{self, Passwords};
-    use crate::node::roster::Peers;
+    use crate::node::rate_limits::Limits;
     use crate::node::seeds::Seeds;
-    use crate::node::supervised::Pulse;
-    use crate::node::whereabouts::Whereabouts;
+    use crate::node::supervisor_status::Pulse;
     use ribbit_db::{Configuration, FileDisk, Identity, Store};
     use ribbit_net::keys::{KEY_BYTES, Keys};
     use ribbit_net::limits::SUBSCRIBERS_MAX;
@@ -404,7 +404,7 @@ pub(super) mod tests {
         let core = Core::new(options, reader, &loaded, Vec::new()).unwrap();
         let (failed, _) = smol::channel::bounded(1);
         let peers = Peers::new(&identity);
-        let transport = peers::transport(&peers).0;
+        let transport = links::transport(&peers).0;
         let (replica, raft) = Replica::start(core, Writer::new(store), transport, failed.clone()).unwrap();
         tasks::spawn(raft).detach();
         let (agreement, scrubbed) = (Agreement::default(), Mutex::default());

@@ -15,7 +15,7 @@
 //! stream ends with `Unavailable` when its node has been out of sync with the cluster for `LIVE_OLD_MAX`, because another
 //! backend may be newer.
 
-use super::reading::READ_WAIT;
+use super::consistency::READ_WAIT;
 use super::request::broken;
 use super::{Member, Node};
 use ribbit_db::DbError;
@@ -149,7 +149,7 @@ async fn until(moment: Instant) {
 mod tests {
     use super::*;
     use crate::node::service::{Service, tests::backend};
-    use crate::node::tokens;
+    use crate::node::session_tokens;
     use async_net::TcpListener;
     use ribbit_net::channel::Channel;
     use ribbit_net::client::Client;
@@ -211,7 +211,7 @@ mod tests {
             self.next += 1;
             let replica = &self.member().replica;
             let request = Request { id: RequestId(self.next), born: replica.reader().applied(), command };
-            let Ask::Write(request) = tokens::stored(Ask::Write(request)) else { panic!("a write") };
+            let Ask::Write(request) = session_tokens::stored(Ask::Write(request)) else { panic!("a write") };
             let (index, outcome) =
                 replica.submit(request, Instant::now() + Duration::from_secs(10)).await.unwrap();
             (index, outcome.unwrap())

@@ -10,20 +10,20 @@
 //! silence of the others: it starts all lease times anew.
 //!
 //! - [`judge`]: the leader's decisions, pure
-//! - [`confirming`]: the leader's answers to heartbeats, after a majority has confirmed its leadership
+//! - [`heartbeat_confirmation`]: the leader's answers to heartbeats, after a majority has confirmed its leadership
 //! - [`renewals`]: the lease holder's side, pure
 //! - [`history`]: recent events as lines of text
-//! - [`servers`]: choice of the server for a client
+//! - [`server_choice`]: choice of the server for a client
 
-mod confirming;
+mod heartbeat_confirmation;
 pub(super) mod history;
 mod judge;
 mod renewals;
-pub(super) mod servers;
+pub(super) mod server_choice;
 
 use super::Node;
 use super::request::broken;
-use confirming::Confirming;
+use heartbeat_confirmation::Confirming;
 use history::History;
 use judge::{Facts, Judge};
 use renewals::Renewals;
@@ -96,7 +96,7 @@ impl Coordination {
 /// Sends heartbeats, judges, confirms and records history for as long as the process lives.
 pub async fn run(node: Arc<Node>) {
     let work = smol::future::zip(beat(&node), judge(&node));
-    let told = smol::future::zip(history::record(&node), confirming::run(&node));
+    let told = smol::future::zip(history::record(&node), heartbeat_confirmation::run(&node));
     smol::future::zip(work, told).await;
 }
 

@@ -14,7 +14,7 @@
 //!
 //! The digest is a sum of checksums of 32 bits each. It finds bugs, but not a deliberately constructed collision.
 
-use super::{Node, describe, lost};
+use super::{Node, describe, store_loss};
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::NodeOptions;
 use ribbit_db::digest::DigestAt;
@@ -188,13 +188,13 @@ fn judge(node: &Node) -> Option<String> {
 
 /// Returns the failure to end with if a member halted on this store before.
 pub fn halted_before(options: &NodeOptions) -> Option<Failure> {
-    lost::marked(&options.store_dir(), lost::HALTED).map(|why| failure(options, &why))
+    store_loss::marked(&options.store_dir(), store_loss::HALTED).map(|why| failure(options, &why))
 }
 
 /// Marks the store as halted, so that it is not used again. Returns the failure to end with.
 pub fn halt(options: &NodeOptions, why: &str) -> Failure {
     let folder = options.store_dir();
-    if let Err(error) = lost::mark(&folder, lost::HALTED, why) {
+    if let Err(error) = store_loss::mark(&folder, store_loss::HALTED, why) {
         log::error!("{} cannot be marked: {error}", folder.display());
     }
     failure(options, why)

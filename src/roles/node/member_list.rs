@@ -4,7 +4,7 @@
 //! reports of third parties. Reports may be false, so their number is bounded. Members of the replicated state always find
 //! room.
 //!
-//! This module opens no connection. The links are in [`super::peers`].
+//! This module opens no connection. The links are in [`super::links`].
 
 use super::Node;
 use event_listener::Event;

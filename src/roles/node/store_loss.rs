@@ -10,7 +10,7 @@
 //!
 //! One old store is kept, in the folder `aside`. The next one replaces it.
 
-use super::{Node, seeds, twin};
+use super::{Node, duplicate_id_check, seeds};
 use crate::common::failure::{Exit, Failure};
 use crate::common::write_file;
 use ribbit_db::disk::{STORE_FILE, private_file, segment_names};
@@ -117,7 +117,7 @@ pub async fn leave(node: &Arc<Node>) -> Result<(), Failure> {
             match ask_once(address, Plane::Control, &node.options.keys, ask, ASK_DEADLINE).await {
                 Ok(Answer::Written { outcome: Ok(Reply::Done), .. }) => return Ok(()),
                 Ok(Answer::Refused(denied)) if denied.code == Code::MemberAlive => {
-                    twin::refuse_name(node).await?;
+                    duplicate_id_check::refuse_name(node).await?;
                     if started.elapsed() > ALIVE_PATIENCE {
                         let text = format!(
                             "{} is already running elsewhere, according to {address}. Stop that server first",

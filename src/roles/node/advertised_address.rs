@@ -4,7 +4,7 @@
 //! interfaces, it is the source address of this machine's route to the other members.
 //!
 //! In the last case the address is looked up again every [`LOOK_EVERY`]: a machine may start before its network is up, and a
-//! router may assign another address later. After a change [`super::peers`] dials all links anew, because the old ones
+//! router may assign another address later. After a change [`super::links`] dials all links anew, because the old ones
 //! have a source address that no longer exists, and each hello carries the new address. While there is no route, the last
 //! address stays. The lookup only asks the kernel and sends no packet. Host names of members are resolved less often, and
 //! never before the socket listens.

@@ -1,4 +1,4 @@
-//! Links to the other members. The member list itself is [`super::roster`].
+//! Links to the other members. The member list itself is [`super::member_list`].
 //!
 //! ```text
 //!   replica ──▶ Queues ──▶ queue of each peer ──▶ link task: connect, hello, frames in batches
@@ -13,7 +13,7 @@
 //!   addresses that this node was started with.
 
 use super::hello::{self, HelloRefusal};
-use super::roster::{Peers, Roster};
+use super::member_list::{Peers, Roster};
 use super::{Node, coordination, describe};
 use ribbit_net::channel::{Channel, Writer};
 use ribbit_net::frame::{self, FrameError, Plane};
