@@ -4,7 +4,7 @@
 //! puts and subtracts those of the rows that it replaces or removes, so the digest at every index is known without reading
 //! the rows. `meta` stores it beside the applied index, and both change in one transaction.
 //!
-//! Members that applied the same log have the same digest at the same index. `roles::node::agreement` compares them and
+//! Members that applied the same log have the same digest at the same index. `roles::node::digest_comparison` compares them and
 //! decides what to do about a difference.
 
 use super::DbError;

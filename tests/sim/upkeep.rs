@@ -1,5 +1,5 @@
-//! What goes on beside consensus: processes tell each other how far they are (`roles/node/peers`), and whoever leads
-//! proposes what nobody asks for (`roles/node/chores`). Here it is counted, too, who loses a vote.
+//! What goes on beside consensus: processes tell each other how far they are (`roles/node/links`), and whoever leads
+//! proposes what nobody asks for (`roles/node/background_commands`). Here it is counted, too, who loses a vote.
 
 use super::world::{Event, World, trace};
 use ribbit_db::{Configuration, Reader};
@@ -57,7 +57,7 @@ impl World {
         false
     }
 
-    /// What leaders propose when nobody asks, as in `roles/node/chores`.
+    /// What leaders propose when nobody asks, as in `roles/node/background_commands`.
     pub fn chores(&mut self) {
         self.at(self.now + LOOK, Event::Chores);
         for node in 0..self.nodes.len() {
