@@ -8,6 +8,7 @@
 //! - [`stop`]: signals that end a process; [`panics`]: a panic ends its process; [`process`]: age and resources of this process
 //! - [`machine`]: host name, boot id and load; [`disk_space`]: free and allocated bytes; [`random`]: random numbers
 //! - [`test_hooks`]: numbers that tests replace
+//! - [`survey`]: the members of a cluster and their state; [`probe`]: checks that a cluster or its pages answer
 //! - [`descriptors`]: the limit of open files and sockets
 //! - [`systemd`]: messages from and to the service manager
 //! - [`output`]: standard output; [`log_lines`]: standard error, without blocking
@@ -29,10 +30,12 @@ pub mod options;
 pub mod output;
 pub mod panics;
 pub mod ports;
+pub mod probe;
 pub mod process;
 pub mod random;
 pub mod secret_input;
 pub mod stop;
+pub mod survey;
 pub mod systemd;
 pub mod test_hooks;
 pub mod write_file;

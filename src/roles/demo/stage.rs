@@ -9,7 +9,7 @@ use crate::common::cluster_file::ClusterFile;
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::{Group, PersonOptions};
 use crate::common::ports::Ports;
-use crate::up::probe::{formed, reached_at, serves};
+use crate::common::probe::{formed, reached_at, serves};
 use crate::up::supervisor::{Slot, Supervisor};
 use ribbit_net::keys::Keys;
 use ribbit_net::protocol::{NewAccount, Password};

@@ -9,7 +9,7 @@
 
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::Group;
-use crate::operator::status;
+use crate::common::survey;
 use ribbit_net::client::{Client, ClientError};
 use ribbit_net::keys::Keys;
 use ribbit_net::protocol::{Answer, Ask, Why};
@@ -107,9 +107,9 @@ impl Namespace {
     /// Connects to the cluster and reads its member list.
     ///
     /// # Errors
-    /// `ClientError` (3) when no server answers.
+    /// `Unreachable` (3) when no server answers.
     pub async fn reach(group: &Group) -> Result<Namespace, Failure> {
-        let survey = status::reached(group).await?;
+        let survey = survey::reached(group).await?;
         let names = survey.members.iter().map(|it| (it.info.raft_id, it.info.name())).collect();
         let servers = Servers(Arc::new(move || (survey.living(), survey.silent())));
         let (client, keys) = (servers.client(&group.keys), group.keys.clone());
@@ -278,7 +278,7 @@ impl Namespace {
     /// Submits a command, and returns its log position and its outcome.
     ///
     /// # Errors
-    /// `ClientError` (3) when no server decides it in time.
+    /// `Unreachable` (3) when no server decides it in time.
     pub async fn write(&self, command: impl Into<Command>) -> Result<(Token, Outcome), Failure> {
         let born = match self.client.seen() {
             Some(token) => token,
@@ -296,7 +296,7 @@ impl Namespace {
     /// Submits a command and turns a refusal into an error message.
     ///
     /// # Errors
-    /// `Refused` (1) when the command is refused; `ClientError` (3) when no server decides it in time.
+    /// `Refused` (1) when the command is refused; `Unreachable` (3) when no server decides it in time.
     pub async fn change(&self, command: TreeCommand) -> Result<Reply, Failure> {
         match self.write(command.clone()).await? {
             (_, Ok(reply)) => Ok(reply),

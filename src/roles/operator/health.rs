@@ -3,7 +3,7 @@
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::{Group, HealthOptions};
 use crate::common::output;
-use crate::operator::status::surveyed;
+use crate::common::survey::surveyed;
 use ribbit_net::health::{State, judge, state};
 use ribbit_net::survey::Survey;
 use smol::Timer;

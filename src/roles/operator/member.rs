@@ -10,8 +10,7 @@
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::{Fate, MemberOptions};
 use crate::common::output;
-use crate::operator::status;
-use crate::operator::status::surveyed;
+use crate::common::survey::{self, surveyed};
 use ribbit_net::frame::Plane;
 use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask};
@@ -39,7 +38,7 @@ const PAUSE: Duration = Duration::from_millis(150);
 /// # Errors
 /// 1: the change is refused, or did not happen in time. 3: no member answers.
 pub async fn run(options: &MemberOptions) -> Result<(), Failure> {
-    let survey = status::reached(&options.group).await?;
+    let survey = survey::reached(&options.group).await?;
     let change = Change { options, began: Instant::now() };
     let Some(member) = survey.member(options.name) else {
         return Err(change.denied(Code::NoSuchMember, ""));

@@ -2,7 +2,7 @@
 
 use crate::common::failure::Failure;
 use crate::common::options::Group;
-use crate::operator::status;
+use crate::common::survey;
 use ribbit_net::client::Client;
 use ribbit_net::frame::{FrameError, Plane};
 use ribbit_net::keys::Keys;
@@ -22,7 +22,7 @@ const NEWEST_MAX: Duration = Duration::from_secs(3);
 /// # Errors
 /// 3: nobody answers.
 pub async fn living(group: &Group) -> Result<Vec<MemberView>, Failure> {
-    let survey = status::reached(group).await?;
+    let survey = survey::reached(group).await?;
     let leader = survey.leader;
     let mut members: Vec<MemberView> =
         survey.members.into_iter().filter(|member| member.alive && member.store_open).collect();

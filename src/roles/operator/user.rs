@@ -8,7 +8,7 @@ use crate::client::session::stop::Stop;
 use crate::client::verbs::{Halt, ended, say, typing, usage};
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::{UserOptions, UserVerb};
-use crate::operator::status;
+use crate::common::survey;
 use ribbit_net::client::{Client, ClientError};
 use ribbit_net::protocol::{Answer, Ask, Why};
 use ribbit_net::secret::new_request_id;
@@ -29,7 +29,7 @@ const NEWEST_MAX: Duration = Duration::from_secs(3);
 /// # Errors
 /// 1: refused; 2: something is missing; 3: nobody answers.
 pub async fn run(options: &UserOptions) -> Result<u8, Failure> {
-    let survey = status::reached(&options.group).await?;
+    let survey = survey::reached(&options.group).await?;
     let client = Client::operating(survey.living(), survey.silent(), options.group.keys.clone());
     let operator = Operator { client };
     ended(operator.perform(options).await)

@@ -5,7 +5,7 @@
 
 use crate::common::failure::Failure;
 use crate::common::options::WatchOptions;
-use crate::operator::status;
+use crate::common::survey;
 use ribbit_net::survey::Survey;
 use ribbit_ui::watch::{Heard, fitting, screen};
 use rustix::termios::tcgetwinsize;
@@ -27,7 +27,7 @@ const HEARD_MAX: usize = 2 * ribbit_state::limits::MEMBERS_MAX;
 pub async fn run(options: &WatchOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let mut heard = BTreeMap::new();
     // One view is shown even if the input has ended already.
-    let first = status::reached(&options.group).await?;
+    let first = survey::reached(&options.group).await?;
     let began = Instant::now();
     let terminal = !options.once && io::stdout().is_terminal();
     if show(&note(&mut heard, &first), terminal).is_err() || options.once {
@@ -38,7 +38,7 @@ pub async fn run(options: &WatchOptions, stop: impl Future<Output = ()>) -> Resu
         loop {
             Timer::at(next).await;
             next = Instant::now() + EVERY;
-            let seen = status::surveyed(&options.group).await;
+            let seen = survey::surveyed(&options.group).await;
             if show(&note(&mut heard, &seen), terminal).is_err() {
                 return;
             }

@@ -13,11 +13,10 @@
 //! everything then, since trying again does not help.
 //!
 //! - [`folder`]: the folder, its lock and cluster file; [`ports`]: which ports, kept through restarts
-//! - [`probe`]: asking the members whether the group has formed; [`supervisor`]: children and their pauses
+//! - [`supervisor`]: children and their pauses
 
 pub mod folder;
 pub mod ports;
-pub mod probe;
 pub mod supervisor;
 
 use crate::cli::flags::{DISK_QUOTA, POSTS_PER_MINUTE};
@@ -26,9 +25,9 @@ use crate::common::failure::{Exit, Failure};
 use crate::common::options::{Restart, UpOptions};
 use crate::common::output;
 use crate::common::ports::Ports;
+use crate::common::probe::{alive_voters, formed, reached_at, serves, voters_of};
 use crate::common::systemd::{self, notify};
 use folder::Folder;
-use probe::{alive_voters, formed, reached_at, serves, voters_of};
 use ribbit_net::keys::Keys;
 use ribbit_net::survey::survey;
 use ribbit_replica::limits::{EVICT_TICKS, TICK_MS};

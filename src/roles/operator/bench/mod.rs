@@ -16,7 +16,7 @@ mod tree;
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::{BenchOp, BenchOptions, BenchServers};
 use crate::common::output;
-use crate::operator::status;
+use crate::common::survey;
 use figures::{Figures, Tally};
 use ribbit_net::channel::Channel;
 use ribbit_net::client::Client;
@@ -78,7 +78,7 @@ async fn social(options: &BenchOptions, servers: &[String]) -> Result<Tally, Fai
 
 /// Whom to ask.
 async fn servers(options: &BenchOptions) -> Result<Vec<String>, Failure> {
-    let survey = status::reached(&options.group).await?;
+    let survey = survey::reached(&options.group).await?;
     // The namespace is asked for on the control plane, where a balancer stands for nobody.
     let balanced =
         matches!(options.op, BenchOp::Post | BenchOp::Feed) && options.servers == BenchServers::Balancer;

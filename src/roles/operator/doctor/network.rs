@@ -8,7 +8,7 @@ use crate::cli::{BALANCER_LISTEN, INSTALLED, INSTALLED_WEB_LISTEN, WEB_LISTEN, u
 use crate::common::cluster_file::ClusterFile;
 use crate::common::options::DoctorOptions;
 use crate::common::ports::Ports;
-use crate::up::probe::{self, reached_at};
+use crate::common::probe::{self, reached_at};
 use ribbit_net::frame::{FrameError, Plane};
 use ribbit_net::keys::Keys;
 use ribbit_net::limits::{CONNECT_DEADLINE, STATUS_DEADLINE};

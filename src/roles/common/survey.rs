@@ -1,0 +1,50 @@
+//! Survey of a cluster: its members and their state, as the operator's commands and the lock namespace need them.
+
+use crate::common::failure::{Exit, Failure};
+use crate::common::options::Group;
+use crate::common::probe;
+use ribbit_net::survey::{Survey, survey};
+use smol::Timer;
+use smol::future::or;
+use std::time::Duration;
+
+/// Timeout of a whole survey; each request to a member has a shorter one.
+const SURVEY_MAX: Duration = Duration::from_secs(5);
+
+/// Surveys the cluster and saves its members' addresses, for the case that all listed coordinators are gone.
+pub async fn surveyed(group: &Group) -> Survey {
+    let survey = survey(&group.seeds, &group.keys).await;
+    if let Some(book) = &group.book
+        && survey.leader.is_some()
+    {
+        book.write([survey.living(), survey.silent()].concat());
+    }
+    survey
+}
+
+/// Surveys the cluster; at least one member is alive in the result.
+///
+/// # Errors
+/// 3: no member answers.
+pub async fn reached(group: &Group) -> Result<Survey, Failure> {
+    let answered = async { Some(surveyed(group).await) };
+    let too_late = async {
+        Timer::after(SURVEY_MAX).await;
+        None
+    };
+    match or(answered, too_late).await {
+        Some(survey) if survey.members.iter().any(|member| member.alive) => Ok(survey),
+        _ => {
+            let asked = group.seeds.join(", ");
+            let mut message = format!("no server answers at {asked} (from {})", group.found_in);
+            for address in &group.seeds {
+                if probe::is_live(address).await {
+                    let words = "is the address of the web pages: pass the address of a backend or balancer instead, \
+                                 such as HOST:10001 or HOST:8081";
+                    message = format!("{address} (from {}) {words}", group.found_in);
+                }
+            }
+            Err(Failure::new(Exit::Unreachable, message))
+        }
+    }
+}
