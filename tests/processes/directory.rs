@@ -51,14 +51,14 @@ fn the_balancer_says_where_to_read_and_write_and_believes_what_it_sees() {
         (told(&pond, "balancer read", 0)["backend"]["name"] == *leader).then_some(())
     });
 
-    // A backend is no balancer.
+    // A backend is not a balancer.
     let (code, said) = pond.typed(&["balancer", "read", "--server", &pond.address("BACKEND_1")]);
-    assert!(code == 3 && said.contains("is no balancer"), "{code}: {said}");
+    assert!(code == 3 && said.contains("is not a balancer"), "{code}: {said}");
     // Nobody left.
     pond.kill(&["backend-1", "backend-2", "backend-3"]);
     awaited("nobody serves", || {
         let (code, said) = pond.typed(&["balancer", "read"]);
-        (code == 3 && said.contains("no backend serves people")).then_some(())
+        (code == 3 && said.contains("no backend serves clients")).then_some(())
     });
 }
 

@@ -136,7 +136,7 @@ fn a_small_file_that_something_has_become_of_is_named_with_what_to_do() {
         harm.to(&path);
         for verb in ["status", "up"] {
             let (code, said) = pond.typed(&[verb]);
-            assert!(code == 78 && said.contains("it may be removed"), "{harm:?} {verb}: {code} {said}");
+            assert!(code == 78 && said.contains("you can delete the file"), "{harm:?} {verb}: {code} {said}");
         }
         fs::write(&path, kept).expect("a file");
     }

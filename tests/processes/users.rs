@@ -38,7 +38,7 @@ fn an_operator_looks_after_accounts() {
     // Suspended: no session is left, none is given, and the croaks are there still.
     bob.says(&pond, &["post", "before"]).well();
     ada.says(&pond, &["add", "bob"]).well();
-    assert_eq!(operator(&pond, &["suspend", "Bob"]).well(), "suspended: @bob; their sessions are closed\n");
+    assert_eq!(operator(&pond, &["suspend", "Bob"]).well(), "suspended @bob and ended their sessions\n");
     assert_eq!(listed(&pond, "bob"), [account("bob", true, 0)]);
     bob.says(&pond, &["feed"]).badly(4, "(609)");
     bob.hands(&pond, &["login", "bob"], "password\n").badly(1, "(649)");
@@ -50,7 +50,7 @@ fn an_operator_looks_after_accounts() {
     // One croak, whoever wrote it.
     let [after] = &bob.says(&pond, &["post", "after", "--json"]).lines()[..] else { panic!() };
     let after = after["id"].to_string();
-    assert_eq!(operator(&pond, &["uncroak", &after]).well(), format!("removed: croak {after}\n"));
+    assert_eq!(operator(&pond, &["uncroak", &after]).well(), format!("deleted croak {after}\n"));
     assert_eq!(bob.says(&pond, &["feed", "--json"]).lines().len(), 1);
     operator(&pond, &["uncroak", &after]).badly(1, "there is no such croak (645)");
 
@@ -58,7 +58,7 @@ fn an_operator_looks_after_accounts() {
     let passwd = |input| ran(pond.plain(&["user", "passwd", "bob"]), input);
     passwd("short\n").badly(1, "password: ");
     passwd("").badly(2, "the password is missing");
-    assert_eq!(passwd("another one\n").well(), "@bob has the new password; their sessions are closed\n");
+    assert_eq!(passwd("another one\n").well(), "changed the password of @bob and ended their sessions\n");
     bob.says(&pond, &["feed"]).badly(4, "(609)");
     bob.hands(&pond, &["login", "bob"], "password\n").badly(1, "(602)");
     bob.hands(&pond, &["login", "bob"], "another one\n").well();
@@ -72,13 +72,13 @@ fn an_operator_looks_after_accounts() {
     operator(&pond, &["delete", "bob"]).badly(2, "--yes");
     assert_eq!(listed(&pond, "bob").len(), 1);
     let mut terminal = Terminal::of(pond.plain(&["user", "delete", "bob"]));
-    terminal.await_text("delete @bob and everything they wrote, for good? [y/N] ");
+    terminal.await_text("Delete @bob and everything they wrote, for good? [y/N] ");
     terminal.press("n\r");
-    terminal.await_text("nothing was done");
+    terminal.await_text("no account was deleted");
     assert_eq!((terminal.ended(), listed(&pond, "bob").len()), (1, 1));
     assert_eq!(
         operator(&pond, &["delete", "bob", "--yes"]).well(),
-        "deleted: @bob, and everything they wrote\n"
+        "deleted @bob and everything they wrote\n"
     );
     assert_eq!(listed(&pond, "bob"), [Value::Null; 0]);
     assert_eq!(ada.says(&pond, &["feed"]).well(), "");

@@ -334,7 +334,7 @@ fn what_stands_still_is_ended(board: &Board) {
     ));
     board.typed(&format!("systemctl daemon-reload; systemctl restart {unit}"));
     board.awaits("ended by the watchdog", &format!("journalctl --no-pager -u {unit}"), |said| {
-        said.contains("Watchdog timeout") && said.contains("ended by SIGABRT") && said.contains("sockets-1")
+        said.contains("Watchdog timeout") && said.contains("aborted by SIGABRT") && said.contains("sockets-1")
     });
     board.typed(&format!("rm {more}/x.conf; systemctl daemon-reload; systemctl restart {unit}"));
     assert_eq!(board.shows(unit, "ActiveState"), "active");

@@ -109,7 +109,7 @@ fn signs_of_life_come_from_the_thread_of_the_sockets_and_end_when_it_stands_stil
     running.signal(Signal::ABORT);
     assert_eq!(running.ended().signal(), Some(Signal::ABORT.as_raw()));
     let said = running.said();
-    assert!(said.contains("ended by SIGABRT") && said.contains("ribbit:   sockets-1 S"), "{said}");
+    assert!(said.contains("aborted by SIGABRT") && said.contains("ribbit:   sockets-1 S"), "{said}");
 }
 
 #[test]

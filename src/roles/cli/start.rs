@@ -1,4 +1,4 @@
-//! The one place where a job becomes a running role: logging, the wish to stop, and one match.
+//! Runs a job: sets up logging and signal handling, then calls the role.
 
 use crate::balancer;
 use crate::cli::{Invocation, Job};
@@ -35,14 +35,15 @@ use crate::web;
 use std::io::Write;
 use std::time::Instant;
 
-/// A server that a person starts says what it does; a command shows its result, and what went wrong.
+/// Default log filter of servers.
 const SERVER_FILTER: &str = "warn,ribbit=info";
+/// Default log filter of commands, whose result goes to standard output.
 const COMMAND_FILTER: &str = "warn";
 
-/// Runs the job to its end, and answers the exit code: 0, or what a command that it ran for somebody has answered.
+/// Runs the job to its end and returns the exit code: 0, or that of a command that the job ran for the user.
 ///
 /// # Errors
-/// Whatever the role says.
+/// The failure of the role.
 pub fn run(invocation: Invocation) -> Result<u8, Failure> {
     let Invocation { job, supervised, log_filter } = invocation;
     let (name, filter) = match &job {
@@ -96,7 +97,7 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
             Job::Demo(options) => return demo::run(&options, stop(supervised)?).await,
             Job::Init(options) => init::run(&options),
             Job::Status(options) => status::run(&options).await,
-            // The end of its input ends it, too.
+            // The end of standard input ends it as well.
             Job::Watch(options) => watch::run(&options, stop(true)?).await,
             Job::Health(options) => health::run(&options).await,
             Job::Doctor(options) => doctor::run(&options).await,
@@ -117,29 +118,30 @@ pub fn run(invocation: Invocation) -> Result<u8, Failure> {
         }
         .map(|()| 0)
     };
-    // A node's sockets have a thread that waits for them (net/tasks.rs): two that do would wake each other.
+    // The sockets of a node are polled by their own thread (net/tasks.rs). With `smol::block_on`, a second thread would poll
+    // as well, and each would wake the other.
     let ended = if node { smol::future::block_on(role) } else { smol::block_on(role) };
     log_lines::flush();
     ended
 }
 
-/// One line an event, on standard error: `12.345 backend-2 info …`, the seconds counted from the start of this
-/// process: a board's wall clock may say 1970, and jump.
+/// Starts logging to standard error, one line per event: `12.345 backend-2 info …`. Times are seconds since the start of this
+/// process, because a machine's wall clock may be at 1970 and jump.
 fn start_logging(name: String, filter: &str) {
     let start = Instant::now();
     let line = move |out: &mut env_logger::fmt::Formatter, record: &log::Record<'_>| {
         let at = start.elapsed();
         let level = record.level().as_str().to_ascii_lowercase();
-        // What came over the network may hold anything; it must not look like lines of its own.
+        // Text from the network may contain anything, but must not forge log lines.
         let text = record.args().to_string().replace(|c: char| c.is_control(), " ");
         writeln!(out, "{}.{:03} {name} {level} {text}", at.as_secs(), at.subsec_millis())
     };
     let mut builder = env_logger::Builder::new();
     builder.parse_filters(filter).format(line);
-    // Without a thread for it, the log is written by whoever logs.
+    // If the log thread cannot be started, the logging threads write themselves.
     if let Ok(lines) = Lines::to(std::io::stderr()) {
         builder.target(env_logger::Target::Pipe(Box::new(lines.for_this_process())));
     }
-    // A logger is there already only if somebody else's test set one.
+    // Fails only if a test has set a logger already.
     let _ = builder.try_init();
 }

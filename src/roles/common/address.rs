@@ -1,30 +1,30 @@
-//! HOST:PORT, as people type it: checked, never resolved.
+//! Parser of HOST:PORT as typed by users. It checks the syntax and resolves no name.
 
-/// A name or an address (IPv6 in brackets) and a port; 0 asks for any free one.
+/// Parses a listen address: a host name or IP address (IPv6 in brackets) and a port; 0 means any free port.
 ///
 /// # Errors
-/// What is wrong, for people.
+/// A message for the user if the text is not HOST:PORT.
 pub fn listen(text: &str) -> Result<String, String> {
     split(text).map(|_| text.to_string())
 }
 
-/// As [`listen`], of somebody else: the port cannot be 0.
+/// Parses the address of another process: as [`listen`], but the port must not be 0.
 ///
 /// # Errors
-/// What is wrong, for people.
+/// A message for the user if the text is not HOST:PORT, or the port is 0.
 pub fn peer(text: &str) -> Result<String, String> {
     match split(text)? {
-        (_, 0) => Err("port 0 is nobody's address".to_string()),
+        (_, 0) => Err("port 0 cannot be connected to".to_string()),
         _ => Ok(text.to_string()),
     }
 }
 
-/// Host and port.
+/// Splits the text into host and port.
 ///
 /// # Errors
-/// What is wrong, for people.
+/// A message for the user if the text is not HOST:PORT.
 pub fn split(text: &str) -> Result<(&str, u16), String> {
-    let expected = || "expected HOST:PORT, like board1:9000 or 127.0.0.1:8080".to_string();
+    let expected = || "expected HOST:PORT, such as board1:9000 or 127.0.0.1:8080".to_string();
     let (host, port) = text.rsplit_once(':').ok_or_else(expected)?;
     let bare = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(inside) => inside.parse::<std::net::Ipv6Addr>().is_ok(),
@@ -33,7 +33,7 @@ pub fn split(text: &str) -> Result<(&str, u16), String> {
     if host.is_empty() || !bare || host.contains(|c: char| c.is_whitespace() || c == ',' || c == '/') {
         return Err(expected());
     }
-    // `parse` would take a sign.
+    // `parse` would accept a sign.
     if !port.bytes().all(|b| b.is_ascii_digit()) {
         return Err(expected());
     }

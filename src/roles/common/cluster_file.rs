@@ -1,15 +1,15 @@
-//! The cluster file: what makes boards belong together, and the one thing that is copied to each of them.
+//! The cluster file: the cluster's id, its secret key and its coordinators. It is copied to every machine of the cluster.
 //!
 //! ```text
 //!   NAME=frogs
-//!   CLUSTER=2f…     which installation this is, 128 bits
-//!   KEY=9c…         what members know each other by, 256 bits: secret
+//!   CLUSTER=2f…     id of the installation, 128 bits
+//!   KEY=9c…         secret key that authenticates members, 256 bits
 //!   COORDINATORS=board1:9000,board2:9001
 //! ```
 //!
-//! It lies in the data folder as `cluster.ribbit`, mode 0600; one that others than its owner can open is
-//! refused, since the key in it opens every member. It is made once, by `init` or by `up`, and never changed:
-//! the coordinators in it are hints, the group itself knows where its members are.
+//! It is the file `cluster.ribbit` in the data folder, with mode 0600. A file that other users can open is refused, because
+//! its key grants full access to the cluster. `init` or `up` creates it once, and it never changes: its coordinators are
+//! hints, and the cluster itself knows the addresses of its members.
 
 use crate::common::address;
 use crate::common::env_file;
@@ -24,23 +24,24 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Its name in a data folder.
+/// Name of the file in a data folder.
 pub const FILE_NAME: &str = "cluster.ribbit";
-/// More than any cluster file has; what is longer is none.
+/// Bytes read of a cluster file; more than any has.
 const BYTES_MAX: u64 = 64 * 1024;
 
+/// Contents of a cluster file.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClusterFile {
-    /// What people call the cluster; for display alone.
+    /// Name of the cluster, for display only.
     pub name: String,
     pub cluster: ClusterId,
-    /// Secret.
+    /// Secret key of the cluster.
     pub key: [u8; 32],
-    /// HOST:PORT each. Empty in a cluster that `up` made: its addresses are in the ports file.
+    /// Coordinator addresses, HOST:PORT. Empty in a cluster of `up`, whose addresses are in the ports file.
     pub coordinators: Vec<String>,
 }
 
-/// Without the key.
+/// Leaves out the key.
 impl fmt::Debug for ClusterFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClusterFile")
@@ -52,7 +53,7 @@ impl fmt::Debug for ClusterFile {
 }
 
 impl ClusterFile {
-    /// A cluster that was not there before.
+    /// Returns a new cluster with a random id and key.
     pub fn new(name: String, coordinators: Vec<String>) -> ClusterFile {
         let cluster = u128::from_be_bytes(std::array::from_fn({
             let random = secret::new_token();
@@ -61,41 +62,41 @@ impl ClusterFile {
         ClusterFile { name, cluster: ClusterId(cluster), key: secret::new_token(), coordinators }
     }
 
-    /// What its processes know each other by, and people know its servers by.
+    /// Returns the keys with which members authenticate each other and clients authenticate servers.
     pub fn keys(&self) -> Keys {
         Keys::of_cluster(self.cluster, &self.key)
     }
 
-    /// Where it lies in a data folder.
+    /// Returns the path of the cluster file in a data folder.
     pub fn path_in(data_dir: &Path) -> PathBuf {
         data_dir.join(FILE_NAME)
     }
 
-    /// Writes a new one.
+    /// Writes a new cluster file.
     ///
     /// # Errors
-    /// `AlreadyExists`, or whatever the file system says.
+    /// `AlreadyExists` if the path exists, or an I/O error.
     pub fn create(&self, path: &Path) -> io::Result<()> {
         write_file::create(path, &self.to_text())
     }
 
-    /// Reads one.
+    /// Reads a cluster file.
     ///
     /// # Errors
-    /// 78: it is not there, others can open it, or it is not one.
+    /// 78: the file is missing, readable by other users, or malformed.
     pub fn read(path: &Path) -> Result<ClusterFile, Failure> {
         let shown = path.display();
         let file = File::open(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => wrong(format!(
-                "there is no cluster file {shown}: make one with `ribbit init` and copy it there, \
-                 or name it with --cluster-file"
+                "there is no cluster file {shown}: create one with `ribbit init` and copy it there, or pass its path \
+                 with --cluster-file"
             )),
             _ => wrong(format!("cannot read the cluster file {shown}: {error}")),
         })?;
         ClusterFile::read_opened(file, path)
     }
 
-    /// Reads one, unless it is not there, or is not this user's to read.
+    /// Reads a cluster file; `None` if it does not exist or this user may not open it.
     ///
     /// # Errors
     /// As [`ClusterFile::read`].
@@ -111,11 +112,10 @@ impl ClusterFile {
         }
     }
 
-    /// What stands in the file, whoever can open it. For whoever looks what is wrong; a member reads it with
-    /// [`ClusterFile::read`].
+    /// Returns the text of the file without checking its mode. For diagnosis; a member uses [`ClusterFile::read`].
     ///
     /// # Errors
-    /// Whatever the file system says.
+    /// An I/O error.
     pub fn text_of(path: &Path) -> io::Result<String> {
         let mut text = String::new();
         File::open(path)?.take(BYTES_MAX).read_to_string(&mut text)?;
@@ -128,8 +128,8 @@ impl ClusterFile {
         let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
         if mode & others(path) != 0 {
             return Err(wrong(format!(
-                "others can open the cluster file {shown} (mode {mode:04o}), and the key in it opens the \
-                 whole cluster: type `chmod 600 {shown}`"
+                "others can open the cluster file {shown} (mode {mode:04o}), and its key gives full access to the \
+                 cluster: run `chmod 600 {shown}`"
             )));
         }
         let mut text = String::new();
@@ -137,10 +137,10 @@ impl ClusterFile {
         ClusterFile::parse(&text).map_err(|what| wrong(format!("{shown} is not a cluster file: {what}")))
     }
 
-    /// As it is written.
+    /// Returns the text of the file.
     pub fn to_text(&self) -> String {
         let hex: String = self.key.iter().map(|byte| format!("{byte:02x}")).collect();
-        let head = "# A ribbit cluster. Secret: whoever has this file can read and change everything.\n";
+        let head = "# A ribbit cluster. Secret: this file gives full access to the cluster.\n";
         let entries = [
             ("NAME", self.name.clone()),
             ("CLUSTER", self.cluster.to_string()),
@@ -150,10 +150,10 @@ impl ClusterFile {
         head.to_string() + &env_file::format(entries)
     }
 
-    /// Reads what [`ClusterFile::to_text`] wrote, or somebody by hand.
+    /// Parses the text of a cluster file, written by [`ClusterFile::to_text`] or by hand.
     ///
     /// # Errors
-    /// What is wrong, for people.
+    /// A message that names the missing or malformed entry.
     pub fn parse(text: &str) -> Result<ClusterFile, String> {
         let entries = env_file::parse(text).map_err(|error| error.to_string())?;
         let value = |key: &str| {
@@ -175,8 +175,8 @@ fn wrong(message: String) -> Failure {
     Failure::new(Exit::Configuration, message)
 }
 
-/// The bits of a mode that let others in. What systemd gives a unit belongs to root, and its mask stands where the
-/// group's bits do.
+/// Returns the mode bits that must not be set. In systemd's credentials folder the group's read bit may be set: the file
+/// belongs to root there, and the mask of its access list appears in place of the group's bits.
 fn others(path: &Path) -> u32 {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty());
     if credentials.is_some_and(|folder| path.starts_with(folder)) { 0o037 } else { 0o077 }
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_others_can_open_is_refused() {
+    fn a_file_that_others_can_open_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = ClusterFile::path_in(folder.path());
         ClusterFile::new("frogs".into(), Vec::new()).create(&path).unwrap();
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_broken_is_named() {
+    fn a_missing_or_malformed_entry_is_named() {
         let good = ClusterFile::new("frogs".into(), vec!["a:1".into()]).to_text();
         for (from, to, named) in [
             ("NAME=", "TITLE=", "NAME"),

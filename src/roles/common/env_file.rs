@@ -1,26 +1,28 @@
-//! KEY=VALUE files, in the syntax of systemd's EnvironmentFile=: text in, entries out, and back.
+//! Parser and writer of KEY=VALUE files in the syntax of systemd's `EnvironmentFile=`.
 //!
 //! ```text
 //!   # a comment        ; so is this
-//!   KEY=plain value    trailing blanks go, \ keeps the next character, \ at a line's end joins the next line
-//!   KEY='as it is'     may span lines
-//!   KEY="with \" \\ \$ \` and line joining"    "pieces" 'stand' side by side and are joined
+//!   KEY=plain value    trailing blanks are removed, \ escapes the next character, \ at the end joins the next line
+//!   KEY='verbatim'     may span lines
+//!   KEY="with \" \\ \$ \` and line joining"    "adjacent" 'pieces' are joined
 //! ```
 //!
-//! One difference: what systemd passes over in silence (a line without `=`, a key that is none, a quote that
-//! is never closed) is an error here, with its line. Nothing is expanded: `$HOME` stays as it is.
+//! One difference: a line without `=`, an invalid key and an unclosed quote, which systemd ignores, are errors here, with
+//! their line. Variables are not expanded: `$HOME` stays as it is.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
+/// One KEY=VALUE line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Where the key stands, counted from 1.
+    /// Line of the key, counted from 1.
     pub line: usize,
     pub key: String,
     pub value: String,
 }
 
+/// Malformed line, counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {what}")]
 pub struct SyntaxError {
@@ -28,10 +30,10 @@ pub struct SyntaxError {
     pub what: &'static str,
 }
 
-/// Every entry in the order of the file; a key that stands twice is there twice, and the later one counts.
+/// Parses all entries in the order of the file. A repeated key yields several entries; the last one counts.
 ///
 /// # Errors
-/// The first line that is neither blank, a comment nor an entry.
+/// [`SyntaxError`] for the first line that is neither blank, a comment nor an entry.
 pub fn parse(text: &str) -> Result<Vec<Entry>, SyntaxError> {
     let mut reader = Reader { rest: text.chars().peekable(), line: 1 };
     let mut entries = Vec::new();
@@ -45,7 +47,7 @@ pub fn parse(text: &str) -> Result<Vec<Entry>, SyntaxError> {
     Ok(entries)
 }
 
-/// Lines that [`parse`] reads back as they were.
+/// Formats entries as lines that [`parse`] reads back unchanged.
 pub fn format<K: AsRef<str>, V: AsRef<str>>(entries: impl IntoIterator<Item = (K, V)>) -> String {
     let mut text = String::new();
     for (key, value) in entries {
@@ -96,7 +98,7 @@ impl Reader<'_> {
         let key = key.trim_end().to_string();
         let starts = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         if !starts || !key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            return Err(wrong("a key has letters, digits and _ only, and starts with no digit"));
+            return Err(wrong("a key consists of letters, digits and _, and does not start with a digit"));
         }
         let value = self.value().map_err(wrong)?;
         Ok(Entry { line, key, value })
@@ -104,9 +106,9 @@ impl Reader<'_> {
 
     fn value(&mut self) -> Result<String, &'static str> {
         let mut value = String::new();
-        // How much of `value` must not be trimmed: quoted and escaped characters, and what lies before them.
+        // Length of the prefix of `value` that must not be trimmed: it ends with a quoted or escaped character.
         let mut kept = 0;
-        // A quote opens only where a piece may begin; inside a word it is a character like any other.
+        // A quote opens only at the start of a piece; inside a word it is an ordinary character.
         let mut between_pieces = true;
         while let Some(c) = self.next() {
             match c {
@@ -136,9 +138,9 @@ impl Reader<'_> {
 
     fn quoted(&mut self, quote: char, value: &mut String) -> Result<(), &'static str> {
         loop {
-            match self.next().ok_or("a quote is opened and never closed")? {
+            match self.next().ok_or("a quote is not closed")? {
                 c if c == quote => return Ok(()),
-                '\\' if quote == '"' => match self.next().ok_or("a quote is opened and never closed")? {
+                '\\' if quote == '"' => match self.next().ok_or("a quote is not closed")? {
                     '\n' => {}
                     c if "\"\\$`".contains(c) => value.push(c),
                     c => value.extend(['\\', c]),
@@ -164,14 +166,14 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_blank_lines_are_passed_over() {
+    fn comments_and_blank_lines_are_skipped() {
         let text = "# one\n\n  ; two \\\n\tA=1\n #three\nB = 2\n";
         assert_eq!(values(text), [("A".into(), "1".into()), ("B".into(), "2".into())]);
         assert_eq!(parse(text).unwrap()[1].line, 6);
     }
 
     #[test]
-    fn values_as_systemd_reads_them() {
+    fn values_are_read_as_systemd_reads_them() {
         for (text, read) in [
             ("", ""),
             ("  a b  ", "a b"),
@@ -194,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_said_with_its_line() {
+    fn a_malformed_line_is_named() {
         for (text, line) in
             [("A=1\nB\n", 2), ("\nexport A=1", 2), ("1A=1", 1), ("=1", 1), ("A=1\nB='x\ny", 2)]
         {
@@ -203,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_back() {
+    fn written_values_read_back() {
         for text in ["", "a,b:1", " a ", "it's \"so\" \\ $HOME `x`", "two\nlines", "# no comment", "🐸"] {
             assert_eq!(values(&format([("K", text)])), [("K".to_string(), text.to_string())]);
         }

@@ -1,43 +1,46 @@
-//! How a role ends when it does not end well: a sentence for people and a code for scripts.
+//! Failure of a command or server: a message for people and an exit code for scripts.
 
 use ribbit_db::DbError;
 use std::fmt;
 use std::path::Path;
 
-/// Exit codes. 0 is fine; 101 and signals are bugs.
+/// Exit codes of failures. Success is 0; 101 and signals are bugs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// The group, or this machine, said no.
+    /// The cluster or this machine refused the operation.
     Refused = 1,
     /// The command line is wrong.
     Usage = 2,
-    /// Nobody of the group could be reached.
+    /// No server of the cluster could be reached.
     Unreachable = 3,
+    /// There is no valid session.
     NotLoggedIn = 4,
-    /// It works, but not as it should.
+    /// The cluster works, but an operator should act.
     Degraded = 5,
-    /// The disk is full, away or failing; once that is mended, a restart goes on where it was (EX_IOERR).
+    /// The disk is full, missing or failing. Once that is fixed, a restart continues (`EX_IOERR`).
     Disk = 74,
-    /// A lock was lost while it was relied on; it may be tried again (EX_TEMPFAIL).
+    /// A lock was lost while its command ran; the command may be tried again (`EX_TEMPFAIL`).
     LockLost = 75,
-    /// The configuration is wrong, or somebody has to look first; restarting does not help (EX_CONFIG; systemd does not restart on it).
+    /// The configuration is wrong, or an operator has to act before a restart helps (`EX_CONFIG`; systemd does not restart
+    /// on it).
     Configuration = 78,
 }
 
-/// Why a role ends.
+/// Reason why a command or server ends.
 #[derive(Debug)]
 pub struct Failure {
     pub exit: Exit,
-    /// What and where, and what to do about it; printed behind `ribbit: `. Empty when all was said already.
+    /// What happened, where, and what to do about it; printed after `ribbit: `. Empty if everything has been printed.
     pub message: String,
 }
 
 impl Failure {
+    /// Returns a failure with this message.
     pub fn new(exit: Exit, message: impl Into<String>) -> Failure {
         Failure { exit, message: message.into() }
     }
 
-    /// What is wrong was said on standard output: it is what was asked for.
+    /// Returns a failure without a message, for a command whose output on standard output has said what is wrong.
     pub fn said(exit: Exit) -> Failure {
         Failure { exit, message: String::new() }
     }

@@ -1,16 +1,16 @@
-//! Whose servers are where, as far as a person's programs have seen: the file `servers` in the folder of the user's
-//! configuration.
+//! Known servers: the public key of each server address that this user has connected to (trust on first use), in the file
+//! `servers` of the user's settings folder.
 //!
 //! ```text
 //!   board1:8081 <cluster, 32 hexadecimal digits> <public key, 64>
 //! ```
 //!
-//! Who was never told the cluster's public key trusts the first server that it meets, and remembers its key. From then
-//! on that address has that key: another one is refused, and what to do about it said. All servers that one process
-//! meets have one key, so that an address learned from a stranger leads nowhere else.
+//! A client without the cluster's public key trusts the first server it connects to and saves its key. From then on, another
+//! key at that address is refused with advice. All servers that one process connects to must have the same key, so that a
+//! forged address leads to no other cluster.
 //!
-//! Without such a folder nothing is remembered beyond the process. What this does not do: tell whether the very first
-//! server is the right one. Whoever wants to know compares the key with what `ribbit key` says on a board.
+//! Without a settings folder, keys are remembered for the life of the process only. This cannot tell whether the very first
+//! server is the right one. To check that, compare the key with the output of `ribbit key` on a machine of the cluster.
 
 use crate::common::write_file;
 use ribbit_net::keys::{PublicKey, Trust};
@@ -21,36 +21,38 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+/// Name of the file in the settings folder.
 const FILE_NAME: &str = "servers";
-/// Addresses that are remembered; the oldest goes.
-const DEDUP_REQUESTS_MAX: usize = 1_000;
+/// Maximum number of saved addresses; the oldest is dropped.
+const KNOWN_SERVERS_MAX: usize = 1_000;
 
+/// Servers known to this user and this process.
 #[derive(Debug)]
 pub struct KnownServers {
     folder: Option<PathBuf>,
-    /// The key of whom this process has met, and where.
+    /// Key and addresses of the servers that this process has connected to.
     met: Mutex<Met>,
 }
 
 #[derive(Debug, Default)]
 struct Met {
     key: Option<PublicKey>,
-    /// The first that was met is the first of them; each was looked up once.
+    /// Addresses in the order of their first connection; each has been looked up once.
     addresses: Vec<String>,
 }
 
 impl KnownServers {
-    /// Remembered in `folder`, which need not be there yet.
+    /// Returns the servers saved in `folder`, which need not exist yet.
     pub fn in_folder(folder: Option<PathBuf>) -> KnownServers {
         KnownServers { folder, met: Mutex::default() }
     }
 
-    /// Looks the address up, and remembers it when it is new. Other processes wait meanwhile.
+    /// Looks the address up and saves it if it is new, under a lock against other processes.
     fn look_up(&self, folder: &Path, line: &Line) -> Result<(), String> {
         let file = folder.join(FILE_NAME);
         let shown = file.display();
         let failed =
-            |error: io::Error| format!("cannot remember the key of {}: {shown}: {error}", line.address);
+            |error: io::Error| format!("cannot save the key of {} in {shown}: {error}", line.address);
         write_file::make_folder(folder).map_err(failed)?;
         let lock = File::open(folder).map_err(failed)?;
         flock(&lock, FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
@@ -61,24 +63,24 @@ impl KnownServers {
         let mut lines = Vec::new();
         for (number, text) in text.lines().enumerate() {
             let known = Line::parse(text)
-                .ok_or_else(|| format!("line {} of {shown} is damaged: mend or delete it", number + 1))?;
+                .ok_or_else(|| format!("line {} of {shown} is damaged: fix or delete it", number + 1))?;
             lines.push(known);
         }
         match lines.iter().position(|known| known.address == line.address) {
             Some(at) if lines[at].key == line.key => Ok(()),
             Some(at) => Err(format!(
-                "THE SERVER AT {} HAS ANOTHER KEY THAN BEFORE. Somebody may have taken its place to read your password \
-                 and your messages; or a new cluster was founded there. It has {}, and had {}. Compare with `ribbit key` \
-                 on a board; if the new one is right, delete line {} of {shown}",
+                "THE KEY OF THE SERVER AT {} HAS CHANGED. An attacker may be impersonating it to read your password and \
+                 your messages, or a new cluster was created there. The key is now {}, it was {}. Compare it with the \
+                 output of `ribbit key` on a machine of the cluster. If the new key is right, delete line {} of {shown}",
                 line.address,
                 line.key,
                 lines[at].key,
                 at + 1
             )),
             None => {
-                log::info!("{} has the key {}: remembered in {shown}", line.address, line.key);
+                log::info!("saved the key {} of {} in {shown}", line.key, line.address);
                 lines.push(line.clone());
-                let first = lines.len().saturating_sub(DEDUP_REQUESTS_MAX);
+                let first = lines.len().saturating_sub(KNOWN_SERVERS_MAX);
                 let text: String = lines[first..].iter().map(Line::to_text).collect();
                 write_file::replace(&file, &text).map_err(failed)
             }
@@ -92,7 +94,7 @@ impl Trust for KnownServers {
         if met.key.is_some_and(|known| known != key) {
             let first = met.addresses.first().map_or("the others", String::as_str);
             return Err(format!(
-                "the server at {address} has another key than {first}: it belongs elsewhere"
+                "the server at {address} has another key than {first}: it belongs to another cluster"
             ));
         }
         if met.addresses.iter().any(|known| known == address) {
@@ -103,7 +105,7 @@ impl Trust for KnownServers {
             self.look_up(folder, &line)?;
         }
         met.key = Some(key);
-        if met.addresses.len() < DEDUP_REQUESTS_MAX {
+        if met.addresses.len() < KNOWN_SERVERS_MAX {
             met.addresses.push(line.address);
         }
         Ok(())
@@ -140,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_key_of_an_address_stays_its_key() {
+    fn the_first_key_of_an_address_is_pinned() {
         let folder = tempfile::tempdir().unwrap();
         let (one, other) = (PublicKey([1; 32]), PublicKey([2; 32]));
         known(folder.path()).judge("board1:8081", ClusterId(1), one).unwrap();
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn one_process_meets_servers_of_one_key() {
+    fn one_process_accepts_servers_of_one_key_only() {
         let servers = KnownServers::in_folder(None);
         servers.judge("board1:8081", ClusterId(1), PublicKey([1; 32])).unwrap();
         servers.judge("board2:8081", ClusterId(1), PublicKey([1; 32])).unwrap();
@@ -164,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_damaged_is_not_written_over() {
+    fn a_damaged_file_is_not_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(FILE_NAME), "board1:8081 what\n").unwrap();
         let why = known(folder.path()).judge("board2:8081", ClusterId(1), PublicKey([1; 32])).unwrap_err();

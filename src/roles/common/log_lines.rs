@@ -1,5 +1,5 @@
-//! Log lines on their way to standard error, which may be stopped (Ctrl-S in a terminal, a journal whose disk is
-//! slow): nobody waits for it. A thread writes; what finds no room is dropped and counted.
+//! Asynchronous log output. Standard error may block (Ctrl-S in a terminal, a journal on a slow disk), and no role waits for
+//! it. A thread writes the lines from a bounded queue; lines that find it full are dropped and counted.
 
 use std::io::{self, Write};
 use std::sync::OnceLock;
@@ -7,35 +7,37 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::time::Duration;
 
-/// Lines that wait.
+/// Capacity of the queue, in lines.
 const LINES_MAX: usize = 1_024;
-/// At the end of the process, what still waits gets this long.
+/// Time that queued lines get at the end of the process.
 const FLUSH_MAX: Duration = Duration::from_millis(300);
 
 enum Item {
     Line(Vec<u8>),
-    /// Answered once everything before it is written.
+    /// Signals the sender once everything before it is written.
     Flush(SyncSender<()>),
 }
 
-/// What the logger writes to: each write is a line.
+/// Writer for the logger; each write is one line.
 pub struct Lines(SyncSender<Item>);
 
+/// Number of dropped lines that have not been reported yet.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
+/// Queue that [`flush`] waits for.
 static QUEUE: OnceLock<SyncSender<Item>> = OnceLock::new();
 
 impl Lines {
     /// Starts the thread that writes to `out`.
     ///
     /// # Errors
-    /// It cannot be started.
+    /// The thread cannot be started.
     pub fn to(out: impl Write + Send + 'static) -> io::Result<Lines> {
         let (lines, queue) = mpsc::sync_channel(LINES_MAX);
         std::thread::Builder::new().name("log".into()).spawn(move || write_all(&queue, out))?;
         Ok(Lines(lines))
     }
 
-    /// Makes this the one that [`flush`] waits for.
+    /// Makes this the writer that [`flush`] waits for.
     pub fn for_this_process(self) -> Lines {
         let _ = QUEUE.set(self.0.clone());
         self
@@ -54,17 +56,17 @@ impl Write for Lines {
     }
 }
 
-/// Waits a little until everything logged so far is written: before the process ends.
+/// Waits until everything logged so far is written, for at most `FLUSH_MAX`. Called before the process exits.
 pub fn flush() {
     let Some(queue) = QUEUE.get() else { return };
     let (done, written) = mpsc::sync_channel(1);
-    // Full: standard error is stopped, and nobody waits for it.
+    // A full queue means that standard error blocks: do not wait.
     if queue.try_send(Item::Flush(done)).is_ok() {
         let _: Result<(), RecvTimeoutError> = written.recv_timeout(FLUSH_MAX);
     }
 }
 
-/// Errors have nowhere to be told.
+/// Writes queued lines. Errors are ignored: there is no other place to report them.
 fn write_all(queue: &Receiver<Item>, mut out: impl Write) {
     while let Ok(item) = queue.recv() {
         match item {
@@ -73,7 +75,7 @@ fn write_all(queue: &Receiver<Item>, mut out: impl Write) {
         }
         let dropped = DROPPED.swap(0, Ordering::Relaxed);
         if dropped > 0 {
-            let _ = writeln!(out, "({dropped} lines of this log were dropped: nobody read them)");
+            let _ = writeln!(out, "({dropped} log lines were dropped because standard error was blocked)");
         }
     }
 }
@@ -84,10 +86,10 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::Instant;
 
-    /// Blocks until it is let go.
-    struct Stopped(Receiver<()>, Arc<Mutex<Vec<u8>>>);
+    /// Writer that blocks until its channel is closed.
+    struct Blocked(Receiver<()>, Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Stopped {
+    impl Write for Blocked {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let _ = self.0.recv();
             self.1.lock().unwrap().extend_from_slice(bytes);
@@ -99,10 +101,10 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_a_standard_error_that_is_stopped() {
+    fn logging_does_not_wait_for_a_blocked_standard_error() {
         let (go, gone) = mpsc::channel();
         let written = Arc::new(Mutex::new(Vec::new()));
-        let mut lines = Lines::to(Stopped(gone, written.clone())).unwrap();
+        let mut lines = Lines::to(Blocked(gone, written.clone())).unwrap();
         for number in 0..3 * LINES_MAX {
             lines.write_all(format!("{number}\n").as_bytes()).unwrap();
         }

@@ -1,23 +1,24 @@
-//! A network as people type it: `10.0.0.0/8`, `192.168.7.1`, `fd00::/8`. For saying whom to trust.
+//! IP networks as typed by users: `10.0.0.0/8`, `192.168.7.1`, `fd00::/8`. Used for trusted proxies.
 
 use std::fmt;
 use std::net::IpAddr;
 
+/// An IP network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
-    /// In its shortest form: never IPv4 inside IPv6.
+    /// Address in canonical form: never IPv4 mapped to IPv6.
     address: IpAddr,
-    /// How many leading bits count.
+    /// Prefix length in bits.
     bits: u8,
 }
 
 impl Network {
-    /// `ADDRESS`, which stands for itself alone, or `ADDRESS/BITS`.
+    /// Parses `ADDRESS`, a network of one address, or `ADDRESS/BITS`.
     ///
     /// # Errors
-    /// What is wrong, for people.
+    /// A message for the user if the text is neither.
     pub fn parse(text: &str) -> Result<Network, String> {
-        let expected = || "expected an address or a network, like 127.0.0.1 or 10.0.0.0/8".to_string();
+        let expected = || "expected an IP address or network, such as 127.0.0.1 or 10.0.0.0/8".to_string();
         let (address, bits) = match text.split_once('/') {
             Some((address, bits)) => (address, Some(bits)),
             None => (text, None),
@@ -26,7 +27,7 @@ impl Network {
         let bits_max = if address.is_ipv4() { 32 } else { 128 };
         let bits = match bits {
             None => bits_max,
-            // `parse` would take a sign.
+            // `parse` would accept a sign.
             Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
                 digits.parse().ok().filter(|bits| *bits <= bits_max).ok_or_else(expected)?
             }
@@ -35,16 +36,16 @@ impl Network {
         Ok(Network { address, bits })
     }
 
-    /// Whether many are behind this address: one of these networks, or this very machine.
+    /// Returns whether many users may share this address: it is loopback or in one of these networks.
     pub fn crowded(networks: &[Network], address: IpAddr) -> bool {
         address.is_loopback() || networks.iter().any(|network| network.holds(address))
     }
 
-    /// `address` in its shortest form.
+    /// Returns whether the network contains `address`, which must be in canonical form.
     pub fn holds(&self, address: IpAddr) -> bool {
         let same_bits = |one: u128, other: u128, width: u32| {
             let shift = width - u32::from(self.bits);
-            // A shift by all bits is none that the processor knows.
+            // A shift by all bits is undefined on the processor.
             one.checked_shr(shift).unwrap_or(0) == other.checked_shr(shift).unwrap_or(0)
         };
         match (self.address, address) {
@@ -68,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_network_holds_what_begins_like_it() {
+    fn a_network_holds_addresses_of_its_prefix() {
         for (network, inside, outside) in [
             ("10.1.0.0/16", "10.1.255.7", "10.2.0.1"),
             ("127.0.0.1", "127.0.0.1", "127.0.0.2"),

@@ -1,7 +1,7 @@
-//! What a role is told: the second stage of the flags, validated, with every default filled in.
+//! Validated options of each role and command, with every default filled in: the second stage of the flags.
 //!
-//! Nothing here knows where a value came from (a flag, the environment, a file, a folder that `up` left):
-//! that is `cli`'s to decide. No role reads flags or the environment itself.
+//! Where a value came from (a flag, the environment, a file, a folder of `up`) is decided in `cli` and unknown here. No role
+//! reads flags or the environment itself.
 
 use crate::common::address_book::AddressBook;
 use crate::common::network::Network;
@@ -13,88 +13,90 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// For `backend` and `coordinator`.
+/// Options of `backend` and `coordinator`.
 #[derive(Debug, Clone)]
 pub struct NodeOptions {
     pub role: Role,
-    /// The number of the cluster it serves.
+    /// Region of the node.
     pub site: u32,
+    /// Number of the node, unique per role and region.
     pub id: u32,
-    /// Where to listen, HOST:PORT; port 0 takes a free one.
+    /// Listen address, HOST:PORT; port 0 picks a free port.
     pub listen: String,
-    /// What to tell others; derived from `listen` when nothing is given.
+    /// Address to announce to others; derived from `listen` if `None`.
     pub advertise: Option<String>,
-    /// The parent: this member's store is `data_dir/backend-2`.
+    /// Parent folder of this node's store, which is `data_dir/backend-2`.
     pub data_dir: PathBuf,
     pub cluster: ClusterId,
     pub keys: Keys,
-    /// Behind these are many people.
+    /// Networks of proxies that serve many users.
     pub trusted_proxies: Vec<Network>,
-    /// Where coordinators, or any members, may be found. Without this member's own address.
+    /// Addresses of coordinators or other members, without this node's own.
     pub coordinators: Vec<String>,
-    /// Found the group if the store is empty.
+    /// Create the cluster if the store is empty.
     pub found: bool,
-    /// Silence after which a voter's seat goes to a learner that is there; asked of the leader.
+    /// Silence after which a learner may take a voter's seat; the leader's setting applies.
     pub evict_after: Duration,
-    /// Bytes of disk that the store's files may take before what grows is refused.
+    /// Disk quota of the store, in bytes; above it, growing writes are refused.
     pub disk_quota_bytes: u64,
-    /// What one account may write in a minute through a backend; 0 is as much as comes.
+    /// Rate limit of a backend: writes per account and minute; 0 means no limit.
     pub posts_per_minute: u32,
-    /// Founds, and ends.
+    /// Exit as soon as the cluster exists.
     pub found_only: bool,
-    /// How often it says that it is there,
+    /// Interval between heartbeats.
     pub heartbeat: Duration,
-    /// and how many beats in a row may be missed before it counts as gone; asked of the leader.
+    /// Number of missed heartbeats after which a server counts as down; the leader's setting applies.
     pub miss: u32,
-    /// How many clusters clients are spread over, where a coordinator was told.
+    /// Number of regions that clients are spread over, if set for a coordinator.
     pub clusters: Option<u32>,
 }
 
 impl NodeOptions {
-    /// `backend-2`: what people call it.
+    /// Returns the node's name as text: `backend-2`.
     pub fn name(&self) -> String {
         self.who().to_string()
     }
+    /// Returns the node's name.
     pub fn who(&self) -> MemberName {
         MemberName { role: self.role, site: self.site, id: self.id }
     }
-    /// How long somebody may be silent before it counts as gone.
+    /// Returns the silence after which a server counts as down.
     pub fn lease(&self) -> Duration {
         self.heartbeat * self.miss
     }
-    /// The folder of this member's store.
+    /// Returns the folder of this node's store.
     pub fn store_dir(&self) -> PathBuf {
         self.data_dir.join(self.name())
     }
 }
 
-/// For `balancer`.
+/// Options of `balancer`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BalancerOptions {
-    /// Where to listen, HOST:PORT; port 0 takes a free one.
+    /// Listen address, HOST:PORT; port 0 picks a free port.
     pub listen: String,
-    /// The number of the cluster that it shares out people over.
+    /// Region whose backends it balances.
     pub site: u32,
-    /// Where any members may be found; the balancer learns of the others from them.
+    /// Addresses of some members; the balancer learns the others from them.
     pub seeds: Vec<String>,
     pub keys: Keys,
-    /// Behind these are many people.
+    /// Networks of proxies that serve many users.
     pub trusted_proxies: Vec<Network>,
-    /// An address to hold for the group.
+    /// Floating address to compete for.
     pub floating: Option<FloatingOptions>,
 }
 
-/// For `balancer --floating`.
+/// Options of `balancer --floating`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FloatingOptions {
     pub address: Ipv4Addr,
-    /// How many of its bits are the network's.
+    /// Prefix length of its network.
     pub bits: u8,
-    /// Where it goes: the name of an interface.
+    /// Name of the network interface.
     pub interface: String,
 }
 
-/// For `balancer read`, `write`, `down` and `left`.
+/// Options of `balancer read`, `write`, `down` and `left`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectoryOptions {
     pub group: Group,
@@ -102,31 +104,31 @@ pub struct DirectoryOptions {
     pub json: bool,
 }
 
-/// For `client web`.
+/// Options of `client web`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebOptions {
-    /// Where browsers come in, HOST:PORT; port 0 takes a free one.
+    /// Listen address of the web pages, HOST:PORT; port 0 picks a free port.
     pub listen: String,
     /// Balancers or backends, tried in this order.
     pub servers: Vec<String>,
-    /// What its servers are known by.
+    /// Keys that authenticate these servers.
     pub keys: Keys,
-    /// Pages are encrypted.
+    /// Certificate and key for HTTPS; plain HTTP if `None`.
     pub tls: Option<TlsFiles>,
-    /// Names that it goes by, besides those that nobody outside can have.
+    /// Host names to accept, besides those that only this machine or the local network can have.
     pub hosts: Vec<String>,
-    /// Who may say for whom they ask.
+    /// Networks of reverse proxies that may name the client they forward for.
     pub trusted_proxies: Vec<Network>,
-    /// Plain HTTP is listened for there, and led to HTTPS. HOST:PORT; only beside `tls`.
+    /// Address that redirects plain HTTP to HTTPS, HOST:PORT; only together with `tls`.
     pub http: Option<String>,
-    /// Browsers are told to use HTTPS alone for so many days.
+    /// Validity of Strict-Transport-Security, in days; not sent if `None`.
     pub hsts_days: Option<u32>,
-    /// Where those who find a hole can say so: a URI, for `/.well-known/security.txt`.
+    /// Contact URI for `/.well-known/security.txt`.
     pub security_contact: Option<String>,
 }
 
 impl WebOptions {
-    /// Plain pages, and nobody in between.
+    /// Returns options for plain HTTP without a proxy.
     pub fn new(listen: String, servers: Vec<String>, keys: Keys) -> WebOptions {
         WebOptions {
             listen,
@@ -142,30 +144,30 @@ impl WebOptions {
     }
 }
 
-/// What makes pages HTTPS. Both PEM.
+/// Files for HTTPS, both in PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The certificate, then those that vouch for it.
+    /// Certificate chain, the server's certificate first.
     pub cert: PathBuf,
-    /// Secret.
+    /// Private key.
     pub key: PathBuf,
-    /// systemd keeps the key for this process: the group may be able to open it.
+    /// The key is a systemd credential, so its file's group may be able to open it.
     pub key_is_credential: bool,
-    /// TLS 1.2 is spoken, too.
+    /// TLS 1.2 is accepted as well.
     pub tls12: bool,
 }
 
-/// What everything that a person does at a terminal is told.
+/// Options that all commands of a user share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PersonOptions {
     pub group: Group,
-    /// Where sessions are kept; need not be there yet. Nothing when the user has no such place.
+    /// Folder of saved sessions, which need not exist yet; `None` if the user has no settings folder.
     pub folder: Option<PathBuf>,
-    /// Not even where there is a terminal.
+    /// Use no colours, even on a terminal.
     pub no_colour: bool,
 }
 
-/// For `client` with a verb of one person.
+/// Options of `client` with a verb.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerbOptions {
     pub person: PersonOptions,
@@ -173,7 +175,7 @@ pub struct VerbOptions {
     pub json: bool,
 }
 
-/// One thing that a person does. A text that is not given stands on standard input.
+/// Verbs of `client`. A missing text is read from standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PersonVerb {
     LogIn {
@@ -194,9 +196,9 @@ pub enum PersonVerb {
         text: Option<String>,
     },
     Inbox {
-        /// The talk with this one, instead of what waits to be read.
+        /// Show the conversation with this user; unread messages if `None`.
         with: Option<String>,
-        /// What is shown stays unread.
+        /// Do not mark the messages as read.
         keep: bool,
         limit: usize,
     },
@@ -216,7 +218,7 @@ pub enum PersonVerb {
     TakeBack {
         croak: LogIndex,
     },
-    /// What is not given stays.
+    /// Changes the profile; a missing field stays as it is.
     Describe {
         name: Option<String>,
         email: Option<String>,
@@ -224,16 +226,16 @@ pub enum PersonVerb {
     ChangePassword,
     Sessions,
     EndSession {
-        /// All but this one when there is none.
+        /// Session to end; all other sessions if `None`.
         opened: Option<LogIndex>,
     },
     Export {
-        /// Standard output when there is none.
+        /// File to write; standard output if `None`.
         file: Option<PathBuf>,
     },
 }
 
-/// For `user`.
+/// Options of `user`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserOptions {
     pub group: Group,
@@ -241,7 +243,7 @@ pub struct UserOptions {
     pub json: bool,
 }
 
-/// What those who run the group do with people's accounts.
+/// Verbs of `user`, with which operators manage accounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserVerb {
     List {
@@ -256,10 +258,10 @@ pub enum UserVerb {
     },
     Delete {
         username: String,
-        /// It need not be confirmed.
+        /// Skip the confirmation.
         yes: bool,
     },
-    /// Anybody's.
+    /// Deletes a croak of any account.
     RemoveCroak {
         croak: LogIndex,
     },
@@ -268,161 +270,161 @@ pub enum UserVerb {
     },
 }
 
-/// Which people.
+/// Filter of `client people`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
     Everybody,
-    /// Those one follows.
+    /// Users that this user follows.
     Friends,
-    /// Those who follow one.
+    /// Users that follow this user.
     Followers,
 }
 
-/// For `client` without a verb.
+/// Options of `client` without a verb, the interactive terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TerminalOptions {
     pub person: PersonOptions,
     pub username: Option<String>,
-    /// Take the chat from where else this person has it.
+    /// Take over the chat from this user's other terminal or browser.
     pub take_over: bool,
 }
 
-/// For `client server`.
+/// Options of `client server`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientServerOptions {
     pub group: Group,
-    /// Where the client's id is kept.
+    /// Folder of the saved client id.
     pub data_dir: PathBuf,
-    /// Of another client than the one that is kept.
+    /// Client id; the saved one if `None`.
     pub id: Option<u64>,
-    /// The server that was used before.
+    /// Server that this client used before.
     pub before: Option<String>,
     pub json: bool,
 }
 
-/// For `init`.
+/// Options of `init`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InitOptions {
-    /// What people call the cluster; for display alone.
+    /// Name of the cluster, for display only.
     pub name: String,
-    /// As reached from every board.
+    /// Addresses of the coordinators, as every machine reaches them.
     pub coordinators: Vec<String>,
-    /// The file to write.
+    /// File to write.
     pub cluster_file: PathBuf,
-    /// The folder that the file lies in, when it lies where members look for it.
+    /// Data folder of the file; `None` if the file is not where members look for it.
     pub data_dir: Option<PathBuf>,
 }
 
-/// Whether `up` brings dead processes back.
+/// Restart policy of `up`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restart {
     Always,
     Never,
 }
 
-/// Where `up` keeps its files.
+/// Data folder of `up`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DataDir {
     Kept(PathBuf),
-    /// A temporary folder, removed at the end.
+    /// A temporary folder, removed on exit.
     Ephemeral,
 }
 
-/// For `up`.
+/// Options of `up`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpOptions {
     pub backends: u32,
     pub coordinators: u32,
-    /// Where browsers come in, HOST:PORT; port 0 takes a free one.
+    /// Listen address of the web pages, HOST:PORT; port 0 picks a free port.
     pub web: String,
     pub data_dir: DataDir,
     pub restart: Restart,
-    /// What members are told.
+    /// `--evict-after` of the members.
     pub evict_after: Duration,
-    /// The same.
+    /// `--disk-quota` of the members.
     pub disk_quota_bytes: u64,
-    /// What backends are told.
+    /// `--posts-per-minute` of the backends.
     pub posts_per_minute: u32,
 }
 
-/// For `demo`.
+/// Options of `demo`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DemoOptions {
     pub scene: Scene,
-    /// Without pauses.
+    /// Skip the pauses.
     pub fast: bool,
 }
 
-/// What `demo` plays.
+/// Scene of `demo`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scene {
     Persistence,
     Replication,
 }
 
-/// For `shell`.
+/// Options of `shell`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShellOptions {
     pub group: Group,
-    /// Where the history of what was typed may be kept, if it is there.
+    /// Folder for the history of typed commands, if it exists.
     pub data_dir: PathBuf,
-    /// What to do once; nothing reads commands from standard input.
+    /// Command to run; if empty, commands are read from standard input.
     pub command: Vec<String>,
 }
 
-/// For `lock`.
+/// Options of `lock`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockOptions {
     pub group: Group,
     pub path: TreePath,
-    /// How long to wait for somebody else; nothing waits for ever.
+    /// Time to wait for the lock; no limit if `None`.
     pub wait: Option<Duration>,
     pub lease: Duration,
-    /// With its arguments; never empty.
+    /// Command with its arguments; never empty.
     pub command: Vec<OsString>,
 }
 
-/// For `key`.
+/// Options of `key`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyOptions {
     pub cluster_file: PathBuf,
 }
 
-/// For `web-cert`.
+/// Options of `web-cert`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertOptions {
-    /// Names and addresses that people type; empty for those of this machine.
+    /// Names and addresses of the site; those of this machine if empty.
     pub names: Vec<String>,
-    /// How long it is valid.
+    /// Validity in days.
     pub days: u32,
     pub cert: PathBuf,
     pub key: PathBuf,
-    /// A new certificate for the key that is there.
+    /// Issue a new certificate for the existing key.
     pub renew: bool,
 }
 
-/// For `recover`.
+/// Options of `recover`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecoverOptions {
-    /// A member's store; only read.
+    /// Folder of a member's store; only read.
     pub from: PathBuf,
-    /// Which backend is to have it.
+    /// Number of the backend to create.
     pub id: u32,
-    /// The parent of that backend's store.
+    /// Parent folder of that backend's store.
     pub data_dir: PathBuf,
     pub cluster: ClusterId,
-    /// The cluster file, where it was named.
+    /// Cluster file, if named.
     pub cluster_file: Option<PathBuf>,
 }
 
-/// For `backup`.
+/// Options of `backup`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupOptions {
     pub group: Group,
     pub to: BackupTo,
 }
 
-/// Where a backup goes.
+/// Target of a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackupTo {
     File(PathBuf),
@@ -430,92 +432,92 @@ pub enum BackupTo {
     Output,
 }
 
-/// For `restore`.
+/// Options of `restore`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestoreOptions {
-    /// Standard input when there is none.
+    /// Backup to read; standard input if `None`.
     pub file: Option<PathBuf>,
-    /// The folder to make.
+    /// Data folder to create.
     pub data_dir: PathBuf,
-    /// Of the new cluster, for display.
+    /// Name of the new cluster, for display only.
     pub name: String,
-    /// What its cluster file is to list.
+    /// Coordinators of the new cluster file.
     pub coordinators: Vec<String>,
 }
 
-/// For `verify`.
+/// Options of `verify`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifyOptions {
     pub group: Group,
     pub json: bool,
 }
 
-/// How a command finds the group that it talks to.
+/// Addresses and keys of the cluster that a command talks to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// Addresses to ask who belongs to the group: members, or a balancer.
+    /// Addresses from which the members can be learned: members or balancers.
     pub seeds: Vec<String>,
-    /// Addresses that serve people, when they are known without asking; the balancer of `up`, mostly.
+    /// Addresses that serve clients, as far as they are known without asking; mostly the balancer of `up`.
     pub servers: Vec<String>,
-    /// What was looked at, for messages: `ribbit-data/ports`.
+    /// Source of the addresses, for messages: `ribbit-data/ports`.
     pub found_in: String,
-    /// What its servers are known by; what it takes to run the group where the cluster file is at hand.
+    /// Keys that authenticate its servers; with the cluster file, also the key for operators' commands.
     pub keys: Keys,
-    /// Where its members' addresses are kept, where the cluster file is at hand.
+    /// Saved addresses of its members, if there is a cluster file.
     pub book: Option<AddressBook>,
 }
 
-/// For `doctor`.
+/// Options of `doctor`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DoctorOptions {
     pub data_dir: PathBuf,
     pub cluster_file: PathBuf,
-    /// Where this user's sessions are kept.
+    /// Folder of this user's saved sessions.
     pub settings: Option<PathBuf>,
     pub disk_quota_bytes: u64,
-    /// Ports to look at; the usual ones when there are none.
+    /// Addresses to check; the usual ones if empty.
     pub listen: Vec<String>,
     pub json: bool,
 }
 
-/// For `status`.
+/// Options of `status` and `members`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusOptions {
     pub group: Group,
-    /// Everything that is known of each member, as `members` shows it.
+    /// Show all details of each member, as `members` does.
     pub detailed: bool,
     pub json: bool,
 }
 
-/// For `watch`.
+/// Options of `watch`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatchOptions {
     pub group: Group,
-    /// One look.
+    /// Print the view once.
     pub once: bool,
 }
 
-/// For `health`.
+/// Options of `health`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthOptions {
     pub group: Group,
     pub json: bool,
 }
 
-/// What is to become of a member.
+/// Change of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// Let go of it; `alive`: even though it is.
+    /// Remove it; with `alive`, even if it is running.
     Remove { alive: bool },
-    /// Let it learn and not vote.
+    /// Make it a learner.
     Drain,
-    /// Let it vote again.
+    /// Allow it to vote again.
     Undrain,
-    /// Let it lead.
+    /// Make it the leader.
     Lead,
 }
 
-/// For `member remove`, `member drain`, `member undrain` and `transfer`.
+/// Options of `member remove`, `member drain`, `member undrain` and `transfer`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberOptions {
     pub group: Group,
@@ -523,7 +525,7 @@ pub struct MemberOptions {
     pub fate: Fate,
 }
 
-/// What `bench` does over and over.
+/// Operation that `bench` repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BenchOp {
     Post,
@@ -533,6 +535,7 @@ pub enum BenchOp {
 }
 
 impl BenchOp {
+    /// Returns the value of `--op`.
     pub fn name(self) -> &'static str {
         match self {
             BenchOp::Post => "post",
@@ -543,29 +546,29 @@ impl BenchOp {
     }
 }
 
-/// Whom the clients of a benchmark talk to.
+/// Servers that the clients of `bench` connect to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BenchServers {
-    /// The balancer, where one is known; else the backends.
+    /// The balancer, if one is known; else the backends.
     Balancer,
     Backends,
-    /// The backend that leads when it begins.
+    /// The backend that leads at the start.
     Leader,
 }
 
-/// For `bench`.
+/// Options of `bench`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BenchOptions {
     pub group: Group,
     pub op: BenchOp,
     pub clients: u32,
     pub time: Duration,
-    /// Of each croak's text.
+    /// Size of each croak, in bytes.
     pub bytes: u32,
-    /// Of each account.
+    /// Number of accounts that each account follows.
     pub friends: u32,
     pub servers: BenchServers,
-    /// Of the feeds that are read.
+    /// Consistency of feed reads.
     pub consistency: Consistency,
     pub json: bool,
 }

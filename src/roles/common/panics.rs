@@ -1,9 +1,10 @@
-//! A panic is a bug, and ends its process at once, wherever it happens: half a process would go on answering with the state
-//! of that moment. Whoever started it starts it again; the group goes on meanwhile.
+//! Panic hooks. A panic is a bug and aborts the process at once, in whichever thread it happens: the remaining threads would
+//! go on answering with the state of that moment. The service manager or `up` restarts the process, and the cluster goes on
+//! meanwhile.
 //!
-//! One panic is none of ours: redb trusts the pages that it reads, and what it has noted of them, and a store may be
-//! damaged. A member that meets such a page marks its store, so that the next start comes back without it
-//! ([`crate::node`], lost stores) instead of meeting it again.
+//! One kind of panic is not a bug of ribbit: redb trusts the pages that it reads, and a store may be damaged. A member that
+//! reads such a page marks its store, so that the next start comes back without it ([`crate::node`], lost stores) instead
+//! of reading it again.
 
 use crate::common::failure::{Exit, Failure};
 use crate::common::log_lines;
@@ -11,29 +12,28 @@ use ribbit_db::{self, DbError};
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A panic has been told of: nothing else needs to be.
+/// Whether a panic has been reported; an abort needs no further report then.
 static ENDING: AtomicBool = AtomicBool::new(false);
 
-/// From now on a panic ends the process, after words for whoever has to look.
+/// Installs a hook that reports a panic and aborts the process.
 pub fn end_the_process() {
     let say = panic::take_hook();
     panic::set_hook(Box::new(move |what| {
         log_lines::flush();
         say(what);
         ENDING.store(true, Ordering::Release);
-        eprintln!(
-            "ribbit: this is a bug, and this process ends with it; nothing that was acknowledged is lost"
-        );
+        eprintln!("ribbit: this is a bug in ribbit, and the process aborts; no acknowledged write is lost");
         std::process::abort();
     }));
 }
 
-/// Whether this process ends with a panic.
+/// Returns whether this process is aborting because of a panic.
 pub fn is_ending() -> bool {
     ENDING.load(Ordering::Acquire)
 }
 
-/// From now on a panic while a store is read, or within redb, ends the process with what `damaged` makes of the words.
+/// Installs a hook for panics within redb or while a store is read: the process prints the failure that `damaged` makes of
+/// the panic's message, and exits with code 1.
 pub fn on_damage(damaged: impl Fn(&str) -> Failure + Send + Sync + 'static) {
     let otherwise = panic::take_hook();
     panic::set_hook(Box::new(move |what| {

@@ -1,12 +1,12 @@
-//! The ports file: where the processes that `up` started on this machine listen.
+//! The ports file: the listen addresses of the processes that `up` started on this machine.
 //!
-//! `up` writes `DATA/ports`; a member that is started by hand on the same folder takes its own address and the
-//! others' from it, and commands find the group through it. Addresses are hints: they are chosen anew when
-//! somebody else took them, and members find each other again under new ones.
+//! `up` writes `DATA/ports`. A member that is started by hand on the same folder takes its own address and the others' from
+//! it, and commands use it to find the cluster. Addresses are hints: `up` chooses new ports if another program took them,
+//! and members find each other again at the new ones.
 //!
 //! ```text
-//!   FOUNDER=coordinator-1    who founds the group if its store is empty, until FOUNDED=yes
-//!   FOUNDED=yes              the group was up once: nobody founds again, whatever happens to the stores
+//!   FOUNDER=coordinator-1    member that creates the cluster if its store is empty, until FOUNDED=yes
+//!   FOUNDED=yes              the cluster was up once: no member creates it again, whatever happens to the stores
 //!   WEB=127.0.0.1:8080
 //!   BALANCER=127.0.0.1:40123
 //!   BACKEND_1=127.0.0.1:40124
@@ -22,51 +22,55 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Its name in a data folder.
+/// Name of the file in a data folder.
 pub const FILE_NAME: &str = "ports";
 
+/// Contents of a ports file; addresses are HOST:PORT.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ports {
     pub web: Option<String>,
     pub balancer: Option<String>,
     pub members: BTreeMap<(Role, u32), String>,
-    /// `coordinator-1`, while the group may still have to be founded.
+    /// Member that may have to create the cluster: `coordinator-1`. `None` once the cluster exists.
     pub founder: Option<String>,
     pub founded: bool,
 }
 
 impl Ports {
-    /// Where it lies in a data folder.
+    /// Returns the path of the ports file in a data folder.
     pub fn path_in(data_dir: &Path) -> PathBuf {
         data_dir.join(FILE_NAME)
     }
 
-    /// What the folder's ports file says; nothing when there is none.
+    /// Reads the ports file of a data folder; `None` if it has none.
     ///
     /// # Errors
-    /// 78: it cannot be read, or was cut off. A cut-off file holds hints only: the message says that it may be removed.
+    /// 78: the file cannot be read, is malformed or truncated. It holds hints only, so the message says that it may be
+    /// removed.
     pub fn read(data_dir: &Path) -> Result<Option<Ports>, Failure> {
         let path = Ports::path_in(data_dir);
         let wrong = |what: String| {
             let message = format!(
-                "cannot read {}: {what}; it may be removed, `ribbit up` writes it anew",
+                "cannot read {}: {what}; you can delete the file, `ribbit up` writes a new one",
                 path.display()
             );
             Failure::new(Exit::Configuration, message)
         };
         match std::fs::read_to_string(&path) {
-            // It always names members: one that does not was cut off.
+            // A complete file lists members; a file without any was truncated.
             Ok(text) => match Ports::parse(&text) {
-                Ok(ports) if ports.members.is_empty() => Err(wrong("it names no members".into())),
+                Ok(ports) if ports.members.is_empty() => Err(wrong("it lists no members".into())),
                 parsed => parsed.map(Some).map_err(wrong),
             },
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Ok(None)
             }
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(wrong("it is no text".into())),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Err(wrong("it is not a text file".into()))
+            }
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 let message = format!(
-                    "{} belongs to another user: ask as that user, or name a server with --server",
+                    "{} belongs to another user: run the command as that user, or pass an address with --server",
                     path.display()
                 );
                 Err(Failure::new(Exit::Configuration, message))
@@ -77,19 +81,21 @@ impl Ports {
         }
     }
 
+    /// Writes the ports file of a data folder.
+    ///
     /// # Errors
-    /// Whatever the file system says.
+    /// An I/O error.
     pub fn write(&self, data_dir: &Path) -> io::Result<()> {
         write_file::replace(&Ports::path_in(data_dir), &self.to_text())
     }
 
-    /// Addresses of backends, by number.
+    /// Returns the addresses of backends, by number.
     pub fn backends(&self) -> Vec<String> {
         let backends = self.members.iter().filter(|((role, _), _)| *role == Role::Backend);
         backends.map(|(_, address)| address.clone()).collect()
     }
 
-    /// Addresses of all members.
+    /// Returns the addresses of all members.
     pub fn everyone(&self) -> Vec<String> {
         self.members.values().cloned().collect()
     }
@@ -135,7 +141,7 @@ impl Ports {
     }
 }
 
-/// `BACKEND_2`.
+/// Parses a member's key: `BACKEND_2`.
 fn member_of(key: &str) -> Option<(Role, u32)> {
     let (role, id) = key.rsplit_once('_')?;
     let role = match role {

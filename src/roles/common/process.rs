@@ -1,4 +1,4 @@
-//! What a process can tell of itself: how long it has run, and how much memory it has in use.
+//! Uptime and memory usage of this process.
 
 use ribbit_ui::metrics::Process;
 use std::sync::OnceLock;
@@ -6,17 +6,18 @@ use std::time::Instant;
 
 static STARTED: OnceLock<Instant> = OnceLock::new();
 
-/// Remembers when this process was started.
+/// Records the start time of this process.
 pub fn started() {
     STARTED.get_or_init(Instant::now);
 }
 
+/// Returns the current uptime and memory usage.
 pub fn now() -> Process {
     let uptime_s = STARTED.get_or_init(Instant::now).elapsed().as_secs();
     Process { uptime_s, memory_bytes: memory_bytes().unwrap_or(0) }
 }
 
-/// From the kernel; a file of its own that costs no disk.
+/// Returns the resident set size from `/proc`, which costs no disk access.
 fn memory_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

@@ -1,7 +1,7 @@
-//! When to stop: on SIGTERM or Ctrl-C, and for a child of `up` when its parent is gone.
+//! Requests to stop: SIGTERM, Ctrl-C, and for a child of `up` the end of its parent.
 //!
-//! A child's standard input is a pipe that nobody writes to. It ends when the parent ends, however the parent
-//! ended, so no child outlives `up` even if that was killed with -9.
+//! A child's standard input is a pipe that is never written to. It reaches its end when the parent ends in any way, so no
+//! child outlives `up`, even if `up` is killed with SIGKILL.
 
 use async_signal::{Signal, Signals};
 use smol::future::{or, pending};
@@ -9,18 +9,18 @@ use smol::stream::StreamExt;
 use std::io::{self, Read};
 use std::time::Duration;
 
-/// A role that was told to stop and is still there after this long is ended. Longer than `up` waits before it
-/// kills a child, so that it is `up` who tells of it.
+/// Time after a request to stop until the process exits in any case. Longer than `up` waits before it kills a child, so that
+/// `up` reports it.
 const STOP_MAX: Duration = Duration::from_secs(8);
-/// The same for a child whose parent is gone: the others of its group end at this moment, too, so there is nothing
-/// left that its last answers could wait for, and nobody who would end it.
+/// The same for a child whose parent is gone. The other members of its cluster stop at the same moment, so waiting for a
+/// quorum is pointless, and no parent is left to kill this process.
 const ORPHAN_STOP_MAX: Duration = Duration::from_secs(1);
 
-/// Completes once this process has to stop. From then on the process ends within `STOP_MAX` or `ORPHAN_STOP_MAX`,
-/// come what may.
+/// Returns a future that completes once this process has to stop. The process then exits within `STOP_MAX` or
+/// `ORPHAN_STOP_MAX` in any case.
 ///
 /// # Errors
-/// The signals cannot be taken over, or there is no thread left.
+/// The signal handlers cannot be installed, or a thread cannot be started.
 pub fn requested(supervised: bool) -> io::Result<impl Future<Output = ()> + Send + 'static> {
     let mut signals = Signals::new([Signal::Term, Signal::Int])?;
     let (tell, told) = smol::channel::bounded::<()>(1);
@@ -60,11 +60,11 @@ fn end_within(limit: Duration) {
     crate::common::systemd::notify::stopping();
     let watch = move || {
         std::thread::sleep(limit);
-        log::error!("still not stopped after {limit:?}: ending anyway");
+        log::error!("still running {limit:?} after the request to stop: exiting now");
         crate::common::log_lines::flush();
         std::process::exit(1);
     };
     if let Err(error) = std::thread::Builder::new().name("stop".into()).spawn(watch) {
-        log::warn!("nobody watches that this process ends in time: {error}");
+        log::warn!("cannot enforce the time limit for stopping: {error}");
     }
 }

@@ -1,22 +1,22 @@
-//! Small files that are either there as a whole or not at all, also after a power cut.
+//! Atomic file writes: a file exists completely or not at all, also after a power cut.
 //!
-//! The bytes go to a file beside the target, are synced, and take its name in one step; then the folder is
-//! synced. A reader sees the old bytes or the new ones. Two writers of one file at a time are the caller's to
-//! prevent.
+//! The bytes are written to a temporary file beside the target and synced; the file is then renamed to the target and the
+//! folder is synced. A reader sees the old bytes or the new ones. The caller prevents concurrent writers of one file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, lchown};
 use std::path::{Path, PathBuf};
 
-/// Only the owner: what these files and folders hold is nobody else's business.
+/// Mode of files: accessible to the owner only.
 const FILE_MODE: u32 = 0o600;
+/// Mode of folders: accessible to the owner only.
 const FOLDER_MODE: u32 = 0o700;
 
-/// Writes `path`, over whatever it held.
+/// Writes `path`, replacing its contents.
 ///
 /// # Errors
-/// Whatever the file system says.
+/// An I/O error.
 pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     let beside = beside(path);
     write_synced(&beside, text)?;
@@ -27,15 +27,15 @@ pub fn replace(path: &Path, text: &str) -> io::Result<()> {
 /// Writes `path` unless it exists.
 ///
 /// # Errors
-/// `AlreadyExists`, or whatever the file system says.
+/// `AlreadyExists` if the path exists, or an I/O error.
 pub fn create(path: &Path, text: &str) -> io::Result<()> {
     if path.symlink_metadata().is_ok() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
     let beside = beside(path);
     write_synced(&beside, text)?;
-    // Linking, unlike renaming, fails if somebody else made the file meanwhile. Where the file system knows no
-    // links (FAT), renaming has to do.
+    // Linking, unlike renaming, fails if another process created the file meanwhile. A file system without links (FAT)
+    // leaves only renaming.
     match fs::hard_link(&beside, path) {
         Ok(()) => fs::remove_file(&beside)?,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -47,19 +47,19 @@ pub fn create(path: &Path, text: &str) -> io::Result<()> {
     sync_folder(path)
 }
 
-/// The folder and its parents; those that were not there are the owner's alone.
+/// Creates a folder and its parents; new ones are accessible to the owner only.
 ///
 /// # Errors
-/// Whatever the file system says.
+/// An I/O error.
 pub fn make_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)
 }
 
-/// Checks that a path is free or a folder of this process's user, or of the one who has `beside`. Links are refused: what is
-/// behind one may be anybody's.
+/// Checks that a path does not exist, or is a folder owned by this process's user or by the owner of `beside`. Links are
+/// refused, because their target may belong to any user.
 ///
 /// # Errors
-/// `PermissionDenied` with words for people, or an error of the file system.
+/// `PermissionDenied` with a message for the user, or an I/O error.
 pub fn owned(path: &Path, beside: Option<&Path>) -> io::Result<()> {
     let metadata = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -67,7 +67,7 @@ pub fn owned(path: &Path, beside: Option<&Path>) -> io::Result<()> {
     };
     let refused = |why: &str| Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
     if !metadata.is_dir() {
-        return refused("it is no folder");
+        return refused("it is not a folder");
     }
     let owner = beside.map(fs::metadata).transpose()?.map(|metadata| metadata.uid());
     match metadata.uid() == rustix::process::geteuid().as_raw() || owner == Some(metadata.uid()) {
@@ -76,10 +76,10 @@ pub fn owned(path: &Path, beside: Option<&Path>) -> io::Result<()> {
     }
 }
 
-/// Replaces a folder, which [`owned`] has found good, by an empty one. Fails if another process creates it meanwhile.
+/// Replaces a folder that [`owned`] has accepted by an empty one.
 ///
 /// # Errors
-/// `AlreadyExists`, or an error of the file system.
+/// `AlreadyExists` if another process creates it meanwhile, or an I/O error.
 pub fn empty_folder(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -88,11 +88,11 @@ pub fn empty_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().mode(FOLDER_MODE).create(path)
 }
 
-/// Gives what root has made in `folder` to whoever has `beside`, who could not read it otherwise: a unit's user. Folders in it
-/// too; links are not followed.
+/// Gives `folder` and everything in it to the owner of `beside`. Root uses this for files of a unit's user, who could not
+/// read them otherwise. Links are not followed.
 ///
 /// # Errors
-/// Whatever the file system says.
+/// An I/O error.
 pub fn give_to_owner_of(beside: &Path, folder: &Path) -> io::Result<()> {
     let owner = fs::metadata(beside)?;
     let is = fs::symlink_metadata(folder)?;
@@ -107,7 +107,7 @@ pub fn give_to_owner_of(beside: &Path, folder: &Path) -> io::Result<()> {
     }
 }
 
-/// A long file while it is written, beside the one whose place it takes when it is whole. Dropped before, it is removed.
+/// A long file that is being written beside its target and replaces it when complete. Dropped earlier, it is removed.
 #[derive(Debug)]
 pub struct Beside {
     file: File,
@@ -118,18 +118,20 @@ pub struct Beside {
 }
 
 impl Beside {
+    /// Creates the temporary file.
+    ///
     /// # Errors
-    /// Whatever the file system says.
+    /// An I/O error.
     pub fn begin(path: &Path) -> io::Result<Beside> {
         let beside = beside(path);
         let file = fresh(&beside)?;
         Ok(Beside { file, beside, path: path.to_path_buf(), bytes: 0, done: false })
     }
 
-    /// It is whole. Answers how many bytes it has.
+    /// Syncs the file, moves it to the target and returns its size in bytes.
     ///
     /// # Errors
-    /// Whatever the file system says; then it is removed.
+    /// An I/O error; the temporary file is removed then.
     pub fn finish(mut self) -> io::Result<u64> {
         self.file.sync_all()?;
         fs::rename(&self.beside, &self.path)?;
@@ -164,7 +166,7 @@ fn beside(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// An empty file. One that a crash left behind may have any mode: it goes.
+/// Creates an empty file. A file that a crash left behind is removed first, because it may have any mode.
 fn fresh(path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -179,10 +181,10 @@ fn write_synced(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Makes the name of `path` durable.
+/// Syncs the parent folder of `path`, which makes its name durable.
 ///
 /// # Errors
-/// Whatever the file system says.
+/// An I/O error.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -218,7 +220,7 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         let theirs = folder.path().join("theirs");
-        assert!(owned(&theirs, None).is_ok(), "it is free");
+        assert!(owned(&theirs, None).is_ok(), "it does not exist");
         make_folder(&theirs).unwrap();
         assert!(owned(&theirs, None).is_ok());
         lchown(&theirs, Some(64_001), Some(64_001)).unwrap();
@@ -226,11 +228,11 @@ mod tests {
         assert!(owned(&theirs, Some(&theirs)).is_ok(), "root writes there for its owner");
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(folder.path(), &link).unwrap();
-        assert_eq!(owned(&link, None).unwrap_err().to_string(), "it is no folder");
+        assert_eq!(owned(&link, None).unwrap_err().to_string(), "it is not a folder");
     }
 
     #[test]
-    fn what_root_has_made_is_given_to_who_has_the_place() {
+    fn files_made_by_root_are_given_to_the_folders_owner() {
         if !rustix::process::geteuid().is_root() {
             println!("skipped: only root can give files away");
             return;

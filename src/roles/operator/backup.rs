@@ -1,13 +1,12 @@
-//! `ribbit backup FILE|-`: the whole state, as it was at one index, in a file.
+//! `ribbit backup FILE|-`: writes the whole state, as of one log index, to a file.
 //!
 //! ```text
-//!   where is the log now? ─▶ a member that has applied as much pins its rows ─▶ step by step ─▶ FILE.new
-//!        all there, and they add up to what the member keeps ─▶ durable ─▶ takes FILE's name
+//!   newest log index ─▶ a member that has applied it pins a snapshot ─▶ rows, step by step ─▶ FILE.new
+//!        all rows present, digest equal to the member's ─▶ synced ─▶ renamed to FILE
 //! ```
 //!
-//! People go on writing; what they write behind that index is not in it. A member that dies, or gives up, in the middle is
-//! left for another one, from the beginning. FILE is there as a whole or not at all, for its owner alone; what it held
-//! before stays until then.
+//! Users can go on writing; later writes are not in the backup. If the member dies or gives up, the backup starts again with
+//! another member. FILE appears only when it is complete, readable by its owner only; its old contents stay until then.
 
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::{BackupOptions, BackupTo};
@@ -24,17 +23,19 @@ use smol::future::FutureExt;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-/// How often each member is tried.
+/// Number of attempts per member.
 const ROUNDS: usize = 2;
 
+/// Writes a backup.
+///
 /// # Errors
-/// 1: FILE cannot be written, or it was stopped; 2: standard output is a terminal; 3: nobody can be asked; 74: the disk is
-/// full.
+/// 1: FILE cannot be written, or the command was stopped. 2: standard output is a terminal. 3: no member answers. 74: the
+/// disk is full.
 pub async fn run(options: &BackupOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     check(&options.to)?;
     let stopped = async {
         stop.await;
-        Err(Failure::new(Exit::Refused, "stopped: nothing was written"))
+        Err(Failure::new(Exit::Refused, "stopped: no backup was written"))
     };
     let said = take(options).or(stopped).await?;
     match &options.to {
@@ -44,26 +45,25 @@ pub async fn run(options: &BackupOptions, stop: impl Future<Output = ()>) -> Res
     Ok(())
 }
 
-/// What is wrong with where it should go is said before anybody is asked.
+/// Checks the target before any member is asked.
 fn check(to: &BackupTo) -> Result<(), Failure> {
     match to {
         BackupTo::Output if io::stdout().is_terminal() => {
-            let text =
-                "a backup is nothing for a terminal: name a file, or send it on with `ribbit backup - | …`";
+            let text = "a backup cannot be written to a terminal: name a file, or pipe it with `ribbit backup - | …`";
             Err(Failure::new(Exit::Usage, text))
         }
         BackupTo::File(path) if path.exists() && !path.is_file() => {
-            Err(Failure::new(Exit::Refused, format!("{} is no file", path.display())))
+            Err(Failure::new(Exit::Refused, format!("{} is not a file", path.display())))
         }
         _ => Ok(()),
     }
 }
 
-/// Why one try came to nothing.
+/// Reason why one attempt failed.
 enum Halt {
-    /// Another member may do.
+    /// A problem of the member; another one may succeed.
     Member(String),
-    /// No other member helps.
+    /// A problem of this machine; no other member helps.
     Here(Failure),
 }
 
@@ -77,7 +77,7 @@ async fn take(options: &BackupOptions) -> Result<String, Failure> {
     let members = living(&options.group).await?;
     let at_least = newest(&members, &options.group.keys).await;
     if at_least.is_none() {
-        eprintln!("the servers cannot agree at the moment: what was written last may be missing");
+        eprintln!("warning: there is no quorum at the moment, so the backup may lack the newest writes");
     }
     for member in members.iter().cycle().take(ROUNDS * members.len()) {
         match from_member(options, member, at_least).await {
@@ -86,7 +86,7 @@ async fn take(options: &BackupOptions) -> Result<String, Failure> {
             Err(Halt::Member(why)) => eprintln!("{}: {why}", member.info.name()),
         }
     }
-    Err(Failure::new(Exit::Unreachable, "nobody has given all of it: there is no backup"))
+    Err(Failure::new(Exit::Unreachable, "no member sent a complete copy: there is no backup"))
 }
 
 async fn from_member(
@@ -108,21 +108,21 @@ async fn from_member(
             written.await.map_err(|halt| match halt {
                 Halt::Member(why) => {
                     let text = format!(
-                        "{}: {why}. What was written has no end, and is refused when it is restored",
+                        "{}: {why}. The output is incomplete and `ribbit restore` will refuse it",
                         pinned.name
                     );
                     Halt::Here(Failure::new(Exit::Unreachable, text))
                 }
                 here @ Halt::Here(_) => here,
             })?;
-            words("written", &pinned, None)
+            words("standard output", &pinned, None)
         }
     };
     pinned.end().await;
     Ok(said)
 }
 
-/// All rows, and that they are those that the member has.
+/// Writes all rows; the writer checks them against the member's row count and digest.
 async fn write_all<W: Write>(out: W, pinned: &Pinned, failed: impl Fn(io::Error) -> Halt) -> Result<W, Halt> {
     let halted = |error: BackupError| match error {
         BackupError::Io(error) => failed(error),
@@ -158,8 +158,8 @@ fn words(what: &str, pinned: &Pinned, bytes: Option<u64>) -> String {
     let head = &pinned.head;
     let bytes = bytes.map(|bytes| format!(", {bytes} bytes")).unwrap_or_default();
     format!(
-        "{what}: {} rows{bytes}, as {} had them at index {} of history {}; digest {:016x}.\n\
-         It holds all that people wrote, and hashes of their passwords: keep it where nobody else can read it.",
+        "{what}: {} rows{bytes}, from {} at index {} of history {}; digest {:016x}.\n\
+         The backup contains all messages and the hashes of all passwords: keep it secret.",
         head.rows, pinned.name, head.index, head.history, head.digest
     )
 }
@@ -169,5 +169,5 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Exit::Disk,
         _ => Exit::Refused,
     };
-    Failure::new(exit, format!("{} cannot be written: {error}", path.display()))
+    Failure::new(exit, format!("cannot write {}: {error}", path.display()))
 }

@@ -1,7 +1,6 @@
-//! `ribbit balancer read`, `write`, `down` and `left`: asks a balancer where to go, or tells it who has gone.
+//! `ribbit balancer read`, `write`, `down` and `left`: asks a balancer for a backend, or reports to it.
 //!
-//! Balancers are asked one after the other until one answers. Each asker speaks for itself: what one balancer
-//! was told, the others do not know.
+//! Balancers are asked one after the other until one answers. Balancers do not share reports and assignments.
 
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::DirectoryOptions;
@@ -11,11 +10,13 @@ use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask, Directions, Finding, Why};
 use std::time::Duration;
 
-/// One balancer's answer; it may look for a backend meanwhile.
+/// Timeout for the answer of one balancer, which may have to find a backend first.
 const ANSWER_MAX: Duration = Duration::from_secs(3);
 
+/// Asks a balancer and prints its answer.
+///
 /// # Errors
-/// 1: nobody leads, or a report was wrong; 3: no balancer answers, or no backend serves people.
+/// 1: there is no leader, or a report was rejected. 3: no balancer answers, or no backend serves clients.
 pub async fn run(options: &DirectoryOptions) -> Result<(), Failure> {
     let mut nowhere = None;
     for server in &options.group.servers {
@@ -30,13 +31,15 @@ pub async fn run(options: &DirectoryOptions) -> Result<(), Failure> {
         {
             Ok(Answer::Directions(directions)) => return tell(options, &directions),
             Ok(Answer::Unavailable(Why::NoLeader)) => {
-                let message = "nobody leads: nothing can be written at the moment";
+                let message = "the cluster has no leader and accepts no writes at the moment: try again";
                 return Err(Failure::new(Exit::Refused, message));
             }
             Ok(Answer::Unavailable(_)) => {
-                nowhere = Some("no backend serves people at the moment".to_string());
+                nowhere = Some("no backend serves clients at the moment: try again".to_string());
             }
-            Ok(_) => nowhere = Some(format!("{server} is no balancer: name one with --server")),
+            Ok(_) => {
+                nowhere = Some(format!("{server} is not a balancer: pass the address of one with --server"))
+            }
             Err(error) => log::debug!("{server} does not answer: {error}"),
         }
     }
@@ -49,8 +52,8 @@ pub async fn run(options: &DirectoryOptions) -> Result<(), Failure> {
 
 fn tell(options: &DirectoryOptions, directions: &Directions) -> Result<(), Failure> {
     let refused = match directions {
-        Directions::Down(Finding::Answers) => "it answers the balancer, and stays in use",
-        Directions::Down(Finding::Unknown) => "the balancer knows no member at that address",
+        Directions::Down(Finding::Answers) => "the backend still answers the balancer and stays in use",
+        Directions::Down(Finding::Unknown) => "the balancer knows no member with this address",
         _ => "",
     };
     match (options.json, refused) {

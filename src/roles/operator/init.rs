@@ -1,5 +1,5 @@
-//! `ribbit init`: makes the cluster file and says what to type next. Never overwrites one: the key in it may be
-//! in use on a board that is off.
+//! `ribbit init`: creates the cluster file and prints the next steps. It never overwrites a cluster file, whose key may be in
+//! use on a machine that is switched off.
 
 use crate::cli::{DATA_DIR, INSTALLED, words_for};
 use crate::common::address;
@@ -13,13 +13,15 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
+/// Creates the cluster file and prints the next steps.
+///
 /// # Errors
 /// 1: the file exists, or cannot be written.
 pub fn run(options: &InitOptions) -> Result<(), Failure> {
     let path = &options.cluster_file;
     if let Some(data_dir) = &options.data_dir {
         write_file::make_folder(data_dir).map_err(|error| {
-            Failure::new(Exit::Refused, format!("cannot make the folder {}: {error}", data_dir.display()))
+            Failure::new(Exit::Refused, format!("cannot create the folder {}: {error}", data_dir.display()))
         })?;
     }
     let file = ClusterFile::new(options.name.clone(), options.coordinators.clone());
@@ -27,7 +29,7 @@ pub fn run(options: &InitOptions) -> Result<(), Failure> {
         let shown = path.display();
         let message = match error.kind() {
             io::ErrorKind::AlreadyExists => {
-                format!("{shown} exists already, and its key may be in use: it is left as it is")
+                format!("{shown} exists already and was not changed, because its key may be in use")
             }
             _ => format!("cannot write the cluster file {shown}: {error}"),
         };
@@ -37,21 +39,22 @@ pub fn run(options: &InitOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What to type on each board, where systemd runs it and where a person does.
+/// Returns the commands to type on each machine, with systemd and by hand.
 fn next_steps(options: &InitOptions, key: Option<PublicKey>) -> String {
     let key = key.map_or_else(String::new, |key| key.to_string());
     let shown = options.cluster_file.display();
     let other = options.coordinators.get(1).and_then(|address| address::split(address).ok());
     let other = other.map_or("board2", |(host, _)| host);
     let mut text = format!(
-        "{shown} makes the cluster {:?}. Whoever has it has the cluster: keep it secret.\n\n\
-         With the package's services. Every board gets the file, by a way that nobody else can read:\n  \
+        "Created the cluster file {shown} of cluster {:?}. It gives full access to the cluster: keep it secret.\n\n\
+         With the package's services:\n\
+         1. Copy the file to every machine over an encrypted connection:\n  \
          scp -p {shown} {other}:cluster.ribbit\n\
-         and there, and on this board where it is one of them (here the file is {shown}):\n  \
+         2. Install it there, and on this machine ({shown}) if it is part of the cluster:\n  \
          sudo install -D -m 600 cluster.ribbit {INSTALLED}\n\
-         Then found the group, once, on the board of the first address:\n  \
+         3. Create the cluster, once, on the machine of the first address:\n  \
          sudo systemctl start ribbit-found@1\n\
-         and start what each board is for. Coordinators, on the board of each address:\n",
+         4. Start the coordinators, each on the machine of its address:\n",
         options.name
     );
     for (number, address) in options.coordinators.iter().enumerate() {
@@ -61,16 +64,16 @@ fn next_steps(options: &InitOptions, key: Option<PublicKey>) -> String {
         ));
     }
     text.push_str(&format!(
-        "Backends, on each board that keeps the data, with a number of its own:\n  \
+        "5. Start the backends, each with a number of its own:\n  \
          sudo systemctl enable --now ribbit-backend@1\n\
-         Where people come in:\n  \
+         6. Start the balancer and the web pages where users connect:\n  \
          sudo systemctl enable --now ribbit-balancer\n  \
          echo RIBBIT_PUBLIC_KEY={key} | sudo tee -a /etc/ribbit/web.conf\n  \
          sudo systemctl enable --now ribbit-web\n\n\
-         Or by hand, with the file at {shown} on every board:\n"
+         Or by hand, with the file at {shown} on every machine:\n"
     ));
     for number in 1..=options.coordinators.len() {
-        // `--found` belongs to exactly one member, once.
+        // Exactly one member gets `--found`.
         let id = number.to_string();
         let words = ["coordinator", "--id", &id, "--found"];
         let typed = server(options, if number == 1 { &words } else { &words[..3] });
@@ -79,7 +82,7 @@ fn next_steps(options: &InitOptions, key: Option<PublicKey>) -> String {
     text.push_str(&format!("  {}\n", words_for(&server(options, &["backend", "--id", "1"]))));
     text.push_str(&format!("  {}\n", words_for(&server(options, &["balancer"]))));
     text.push_str(&format!("  ribbit client web --server 127.0.0.1:8081 --public-key {key}\n"));
-    text.push_str("--found founds the group: leave it out when that coordinator is started again.");
+    text.push_str("--found creates the cluster: leave it out when you start that coordinator again.");
     text
 }
 
@@ -98,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_board_is_told_its_line_and_one_founds() {
+    fn each_machine_gets_its_command_and_one_has_found() {
         let coordinators = vec!["board1:9000".to_string(), "board2:9500".to_string()];
         let options = InitOptions {
             name: "frogs".into(),

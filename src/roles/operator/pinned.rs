@@ -1,4 +1,4 @@
-//! A pin at one member, from the side of who asked for it: a line of its own, and one question after the other.
+//! Client side of a pinned snapshot at one member: one connection, one request after the other.
 
 use crate::common::failure::Failure;
 use crate::common::options::Group;
@@ -14,13 +14,13 @@ use ribbit_net::survey::MemberView;
 use ribbit_state::{Consistency, LogIndex, Query, Token};
 use std::time::Duration;
 
-/// Until what is newest is taken as unknown.
+/// Timeout for learning the newest log index.
 const NEWEST_MAX: Duration = Duration::from_secs(3);
 
-/// Members that answer and have a store, the best to read from first: in sync, and not leading.
+/// Returns the members that answer and have a store, those best to read from first: in sync and not the leader.
 ///
 /// # Errors
-/// 3: nobody answers.
+/// 3: no member answers.
 pub async fn living(group: &Group) -> Result<Vec<MemberView>, Failure> {
     let survey = survey::reached(group).await?;
     let leader = survey.leader;
@@ -30,8 +30,7 @@ pub async fn living(group: &Group) -> Result<Vec<MemberView>, Failure> {
     Ok(members)
 }
 
-/// Where the log is now: everything that was acknowledged before is at or before it. Nothing when the members cannot
-/// agree.
+/// Returns the newest log position: every write acknowledged before is at or before it. `None` without a quorum.
 pub async fn newest(members: &[MemberView], keys: &Keys) -> Option<Token> {
     let servers = members.iter().map(|member| member.info.address.clone()).collect();
     let client = Client::on(Plane::Control, servers, keys.clone());
@@ -42,38 +41,38 @@ pub async fn newest(members: &[MemberView], keys: &Keys) -> Option<Token> {
     }
 }
 
-/// Why a member does not give what it was asked for.
+/// Reason why a member did not answer a pin request.
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
-    #[error("it cannot be asked: {0}")]
+    #[error("the connection failed: {0}")]
     Lost(#[from] FrameError),
-    #[error("it does not do that now: {0}")]
+    #[error("unavailable at the moment: {0}")]
     Unavailable(String),
-    #[error("it has let go of what it had pinned")]
+    #[error("the member has released its snapshot")]
     Gone,
-    #[error("that index is not to be had there, {0} is applied")]
+    #[error("the requested index is not available; the member has applied index {0}")]
     Passed(LogIndex),
     #[error("{0}")]
     Damaged(String),
-    #[error("it answers something else")]
+    #[error("the answer does not fit the request")]
     Odd,
 }
 
-/// A pin.
+/// A snapshot pinned at one member.
 pub struct Pinned {
     line: Line,
     pub name: String,
     pub head: PinHead,
 }
 
-/// What rows add up to, and the last key in it when that was not all.
+/// Number of rows and their sum; and the last key covered, if the step did not reach the end.
 pub type Summed = ((u64, u64), Option<Vec<u8>>);
 
 impl Pinned {
-    /// Asks this member to pin.
+    /// Asks this member to pin a snapshot.
     ///
     /// # Errors
-    /// It does not.
+    /// Any [`Trouble`].
     pub async fn begin(member: &MemberView, keys: &Keys, ask: PinAsk) -> Result<Pinned, Trouble> {
         let line = Line::open(&member.info.address, Plane::Control, keys).await?;
         match asked(&line, ask, PIN_STEP_DEADLINE).await? {
@@ -82,10 +81,10 @@ impl Pinned {
         }
     }
 
-    /// The next rows as they are stored; none at the end.
+    /// Returns the next rows as stored, keys and values; empty at the end.
     ///
     /// # Errors
-    /// They cannot be had.
+    /// Any [`Trouble`].
     pub async fn rows(&self, after: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Trouble> {
         let ask = PinAsk::Rows { pin: self.head.pin, after: after.to_vec() };
         match asked(&self.line, ask, PIN_STEP_DEADLINE).await? {
@@ -94,10 +93,10 @@ impl Pinned {
         }
     }
 
-    /// How many rows there are behind `after` and up to `to`, and what they add up to, as far as one step goes.
+    /// Returns the number and sum of the rows after `after` and up to `to`, as far as one step goes.
     ///
     /// # Errors
-    /// It cannot be had.
+    /// Any [`Trouble`].
     pub async fn sum(&self, after: &[u8], to: Option<&[u8]>) -> Result<Summed, Trouble> {
         let (after, to) = (after.to_vec(), to.map(<[u8]>::to_vec));
         match asked(&self.line, PinAsk::Sum { pin: self.head.pin, after, to }, PIN_STEP_DEADLINE).await? {
@@ -106,17 +105,17 @@ impl Pinned {
         }
     }
 
-    /// The same, as many steps as it takes.
+    /// Returns the number and sum of all rows after `after` and up to `to`, in as many steps as necessary.
     ///
     /// # Errors
-    /// It cannot be had.
+    /// Any [`Trouble`].
     pub async fn whole_sum(&self, after: &[u8], to: Option<&[u8]>) -> Result<(u64, u64), Trouble> {
         let (mut whole, mut after) = ((0u64, 0u64), after.to_vec());
         loop {
             let ((rows, sum), stopped_at) = self.sum(&after, to).await?;
             whole = (whole.0 + rows, whole.1.wrapping_add(sum));
             match stopped_at {
-                // A member that went back would keep its asker for ever.
+                // Without progress this loop would not end.
                 Some(at) if at <= after => return Err(Trouble::Odd),
                 Some(at) => after = at,
                 None => return Ok(whole),
@@ -124,10 +123,10 @@ impl Pinned {
         }
     }
 
-    /// The keys behind `after` and up to `to`, with their rows' hashes; whether there are more.
+    /// Returns the keys after `after` and up to `to` with the hashes of their rows, and whether there are more.
     ///
     /// # Errors
-    /// They cannot be had.
+    /// Any [`Trouble`].
     pub async fn marks(
         &self,
         after: &[u8],
@@ -140,7 +139,7 @@ impl Pinned {
         }
     }
 
-    /// Lets go of it. One that cannot be told so lets go by itself.
+    /// Releases the snapshot. If the request fails, the member releases it by timeout.
     pub async fn end(self) {
         let _ = asked(&self.line, PinAsk::End { pin: self.head.pin }, STATUS_DEADLINE).await;
     }

@@ -1,12 +1,12 @@
-//! How far something is that takes long, for who watches it at a terminal.
+//! Progress of a long operation, shown on a terminal.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-/// How often it is said.
-const SAY_EVERY: Duration = Duration::from_millis(500);
+/// Interval between two updates.
+const UPDATE_EVERY: Duration = Duration::from_millis(500);
 
-/// One line that is written again and again; nothing where nobody watches.
+/// Progress line on standard error, updated in place. Prints nothing if standard error is not a terminal.
 pub struct Progress {
     shown: bool,
     said: Instant,
@@ -14,19 +14,20 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Starts without printing anything.
     pub fn begin() -> Progress {
         Progress { shown: io::stderr().is_terminal(), said: Instant::now(), any: false }
     }
 
-    /// `rows` of `all` are done.
+    /// Reports that `rows` of `all` are done.
     pub fn rows(&mut self, rows: u64, all: u64) {
-        if self.shown && self.said.elapsed() >= SAY_EVERY {
+        if self.shown && self.said.elapsed() >= UPDATE_EVERY {
             (self.said, self.any) = (Instant::now(), true);
             let _ = write!(io::stderr(), "\r{rows} of {all} rows");
         }
     }
 
-    /// What is said next stands on a line of its own.
+    /// Ends the progress line, so that the next output starts on a new line.
     pub fn end(&mut self) {
         if std::mem::take(&mut self.any) {
             let _ = writeln!(io::stderr());

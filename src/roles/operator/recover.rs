@@ -1,13 +1,12 @@
-//! `ribbit recover --from FOLDER`: founds a new history on what one member's folder holds.
+//! `ribbit recover --from FOLDER`: starts a new history of the cluster from the store of one member.
 //!
 //! ```text
-//!   FOLDER ─▶ a copy beside the target ─▶ all of it checked, its log applied ─▶ new history, one voter ─▶ takes the
-//!   target's name
+//!   FOLDER ─▶ copied beside the target ─▶ checked, log applied ─▶ new history, one voter ─▶ renamed to the target
 //! ```
 //!
-//! The last resort: for when so many stores are gone that no majority is left, and there will be none. FOLDER itself is
-//! only read. Nothing is at the target before all of it is there. What was acknowledged and is not in FOLDER is lost,
-//! which nobody can tell from FOLDER; so a person has to type it, and it is never done by itself.
+//! The last resort, if so many stores are lost for good that no quorum can be reached. FOLDER is only read, and the target
+//! appears only when it is complete. Acknowledged writes that FOLDER does not contain are lost, and FOLDER cannot tell
+//! whether there were any. So an operator has to decide, and recovery never happens automatically.
 
 use crate::cli::{default_port, words_for};
 use crate::common::failure::{Exit, Failure};
@@ -26,36 +25,38 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Rows counted at a time.
+/// Number of rows counted per read.
 const COUNT_STEP: usize = 1_024;
 
+/// Recovers a backend from FOLDER and prints the next steps.
+///
 /// # Errors
-/// 1: FOLDER cannot be used, or the target is not empty; 74: the disk is full; 78: FOLDER is of another cluster.
+/// 1: FOLDER cannot be used, or the target is not empty. 74: the disk is full. 78: FOLDER belongs to another cluster.
 pub fn run(options: &RecoverOptions) -> Result<(), Failure> {
     let name = MemberName::at_home(Role::Backend, options.id).to_string();
     let target = options.data_dir.join(&name);
     if fs::read_dir(&target).is_ok_and(|mut entries| entries.next().is_some()) {
         let text = format!(
-            "{} is not empty: nothing is recovered over what may be needed; move it away, or choose another --id",
+            "{} is not empty and was not changed: move it away, or choose another --id",
             target.display()
         );
         return Err(Failure::new(Exit::Refused, text));
     }
-    // `backend-2.recovering`: no member's name.
+    // `backend-2.recovering` is not a member's name, so no process takes it for a store.
     let work = options.data_dir.join(format!("{name}.recovering"));
     for folder in [&target, &work] {
         write_file::owned(folder, Some(&options.data_dir)).map_err(|error| {
-            Failure::new(Exit::Refused, format!("nothing is recovered into {}: {error}", folder.display()))
+            Failure::new(Exit::Refused, format!("cannot recover into {}: {error}", folder.display()))
         })?;
     }
     let (from, left) = (options.from.display().to_string(), work.clone());
     panics::on_damage(move |why| {
-        // Nothing else takes it away once this process has ended.
+        // The process exits after this, so the temporary folder has to be removed here.
         let _ = fs::remove_dir_all(&left);
         Failure::new(Exit::Refused, format!("{from} cannot be used: {why}"))
     });
     let recovered = begin_in(&work, options).and_then(|recovered| {
-        // Root recovers for a unit, whose user has the data folder.
+        // If root recovers for a unit, the store must belong to the unit's user, as the data folder does.
         let given = match rustix::process::geteuid().is_root() {
             true => write_file::give_to_owner_of(&options.data_dir, &work),
             false => Ok(()),
@@ -70,7 +71,7 @@ pub fn run(options: &RecoverOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What was found, and what became of it.
+/// Result of a recovery, for the report.
 struct Recovered {
     before: Identity,
     now: HistoryId,
@@ -88,7 +89,7 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
             return crate::common::failure::other_format(&options.from, &error);
         }
         match error.is_full() {
-            true => Failure::new(Exit::Disk, format!("there is no room for a copy of {from}: {error}")),
+            true => Failure::new(Exit::Disk, format!("not enough space for a copy of {from}: {error}")),
             false => Failure::new(Exit::Refused, format!("{from} cannot be used: {error}")),
         }
     };
@@ -96,12 +97,12 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
     copy_store(&options.from, work)?;
     let mut store = Store::open(disk).map_err(unusable)?;
     let Some(before) = store.identity().cloned() else {
-        let text = format!("{} never belonged to a group", options.from.display());
+        let text = format!("{} has never been part of a cluster", options.from.display());
         return Err(Failure::new(Exit::Refused, text));
     };
     if before.cluster != options.cluster {
         let text = format!(
-            "{} belongs to cluster {}, the cluster file says {}",
+            "{} belongs to cluster {}, but the cluster file is for {}: pass the right one with --cluster-file",
             options.from.display(),
             before.cluster,
             options.cluster
@@ -115,7 +116,8 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
     let view = store.reader().view().map_err(unusable)?;
     let begun = members::begin_history(&view, now, Role::Backend, options.id).map_err(unusable)?;
     let Ok((raft_id, changes)) = begun else {
-        let text = format!("{} is of a newer version of ribbit than this one", options.from.display());
+        let text =
+            format!("{} was written by a newer version of ribbit: use that version", options.from.display());
         return Err(Failure::new(Exit::Refused, text));
     };
     let census = census(&view).map_err(unusable)?;
@@ -132,24 +134,24 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
     Ok(Recovered { before, now, through, from_log, census })
 }
 
-/// Copies the store and the log beside it.
+/// Copies the store and its log segments.
 fn copy_store(from: &Path, work: &Path) -> Result<(), Failure> {
-    // The store itself may be named too: what lies beside it is its log.
+    // The path may also name the store file; its log segments are beside it.
     let folder = match from.is_file() {
         true => from.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new(".")),
         false => from,
     };
-    // Held until all of it is copied.
+    // Keeps the store locked until everything is copied.
     let _store = copy(&folder.join(STORE_FILE), &work.join(STORE_FILE))?;
     let unreadable =
-        |error| Failure::new(Exit::Refused, format!("{} cannot be read: {error}", folder.display()));
+        |error| Failure::new(Exit::Refused, format!("cannot read {}: {error}", folder.display()));
     let logs = segment_names(folder).map_err(unreadable)?;
     for name in &logs {
         copy(&folder.join(name), &work.join(name))?;
     }
     if logs.is_empty() {
         let text = format!(
-            "there is no file {LOG_PREFIX}… in {}: what was written last is in those, so copy the whole folder",
+            "{} has no log segments ({LOG_PREFIX}…), which contain the newest writes: copy the whole folder",
             folder.display()
         );
         return Err(Failure::new(Exit::Refused, text));
@@ -157,15 +159,15 @@ fn copy_store(from: &Path, work: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Copies a file, unless somebody has it open. Answers it: nobody opens it while it is held.
+/// Copies a file, unless a member has it locked. Returns the open source, which stays locked while it is held.
 fn copy(from: &Path, to: &Path) -> Result<File, Failure> {
     let unreadable =
-        |error: io::Error| Failure::new(Exit::Refused, format!("{} cannot be read: {error}", from.display()));
+        |error: io::Error| Failure::new(Exit::Refused, format!("cannot read {}: {error}", from.display()));
     let mut source = File::open(from).map_err(unreadable)?;
     match source.try_lock_shared() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let text = format!("{} is in use: stop the member that it belongs to first", from.display());
+            let text = format!("{} is in use: stop its member first", from.display());
             return Err(Failure::new(Exit::Refused, text));
         }
         Err(TryLockError::Error(error)) => return Err(unreadable(error)),
@@ -180,28 +182,30 @@ fn copy(from: &Path, to: &Path) -> Result<File, Failure> {
     Ok(source)
 }
 
-/// The finished store takes its place, durably.
+/// Renames the finished store to its target and syncs the folder.
 fn move_to(work: &Path, target: &Path) -> io::Result<()> {
     File::open(work)?.sync_all()?;
-    // Over an empty folder, or none; anything in it fails.
+    // Fails if the target exists and is not empty.
     fs::rename(work, target)?;
     File::open(target.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
     let exit = if error.kind() == io::ErrorKind::StorageFull { Exit::Disk } else { Exit::Refused };
-    Failure::new(exit, format!("{} cannot be written: {error}", path.display()))
+    Failure::new(exit, format!("cannot write {}: {error}", path.display()))
 }
 
-/// What people have here.
+/// Number of accounts, croaks and messages in a store.
 pub(crate) struct Census {
     pub accounts: usize,
     pub croaks: usize,
     pub messages: usize,
 }
 
+/// Counts the rows of a view.
+///
 /// # Errors
-/// The view's.
+/// An error of the view.
 pub(crate) fn census<V: View>(view: &V) -> Result<Census, V::Error> {
     let (last, next) = (LogIndex::MAX, |index: &LogIndex| index + 1);
     let accounts = count::<Accounts, _>(
@@ -216,7 +220,7 @@ pub(crate) fn census<V: View>(view: &V) -> Result<Census, V::Error> {
     Ok(Census { accounts, croaks, messages })
 }
 
-/// How many rows with `from <= key < to` are wanted.
+/// Counts the rows with `from <= key < to` for which `wanted` holds.
 fn count<T: Table, V: View>(
     view: &V,
     mut from: T::Key,
@@ -236,7 +240,7 @@ fn count<T: Table, V: View>(
 }
 
 impl Recovered {
-    /// What it holds, and what to do next.
+    /// Returns the report: the contents of the store and the next steps.
     fn words(&self, options: &RecoverOptions, name: &str) -> String {
         let Recovered { before, now, through, from_log, census } = self;
         let Census { accounts, croaks, .. } = census;
@@ -249,22 +253,22 @@ impl Recovered {
             start.extend(["--cluster-file".into(), file.into()]);
         }
         let port = default_port(Role::Backend, HOME, options.id);
-        // Members of `up` know each other's addresses from the folder; on boards the coordinators' are known, and
-        // there is none yet that belongs.
+        // Members of `up` learn each other's addresses from the folder. Elsewhere only the coordinators' addresses are
+        // known, and none of them belongs to the new history yet.
         let (start, again) = match Ports::path_in(&options.data_dir).exists() {
             true => (format!("{} (or `ribbit up` on that folder)", words_for(&start)), String::new()),
-            false => (words_for(&start), format!(", once with --coordinator THIS-BOARD:{port}")),
+            false => (words_for(&start), format!(", once with --coordinator THIS-MACHINE:{port}")),
         };
         format!(
-            "{from} was {of}'s, of history {}: all of it is whole.\n\
-             It holds {accounts} accounts and {croaks} croaks, up to index {through}; {from_log} entries of its log \
-             were not applied yet, and are now.\n\
-             {name} has it now and founds history {now} on it, as its only member. What was written elsewhere after \
-             that index is not in it.\n\nNext:\n  \
-             on this board:        {start}\n  \
-             on every other board: stop ribbit, move its member's folder out of {data_dir}, and start it \
-             again{again}: it joins as a new one and gets everything. With its old store it belongs to the old history, and is refused.\n\
-             People stay logged in.",
+            "{from} is the intact store of {of}, history {}.\n\
+             It contains {accounts} accounts and {croaks} croaks, up to log index {through}; {from_log} log entries were \
+             applied just now.\n\
+             {name} has been created from it and starts history {now} as its only member. Writes after that index on \
+             other members are lost.\n\nNext steps:\n  \
+             on this machine:        {start}\n  \
+             on every other machine: stop ribbit, move the member's folder out of {data_dir}, and start ribbit \
+             again{again}: the member joins as a new one and receives all data. With its old store it would be refused.\n\
+             Users stay logged in.",
             before.history
         )
     }

@@ -1,15 +1,15 @@
-//! `ribbit restore FILE --data-dir NEW`: a new cluster that begins with what a backup holds.
+//! `ribbit restore FILE --data-dir NEW`: creates a new cluster from a backup.
 //!
 //! ```text
 //!   FILE ─▶ NEW.restoring: every block checked, rows into backend-1's store ─▶ read again, digest compared
-//!        ─▶ new history, one voter ─▶ a cluster file with keys of its own ─▶ takes the name NEW
+//!        ─▶ new history, one voter ─▶ cluster file with new keys ─▶ renamed to NEW
 //! ```
 //!
-//! FILE is only read, and nothing is at NEW before all of it is there. The cluster is another one than the backup's: its
-//! members never take part in the old one, nor the old ones in it.
+//! FILE is only read, and NEW appears only when it is complete. The new cluster has another id than the backup's, so members
+//! of one never take part in the other.
 //!
-//! Sessions are left behind: a backup may be old, or stolen, and who has logged out since is not logged in again by it.
-//! Locks are kept with their owners, who are not heard any more: the group lets go of them as of any that is silent.
+//! Sessions are not restored: a backup may be old or stolen, and a session that was ended since must not come back. Locks
+//! are restored with their owners; those send no heartbeats any more, so the cluster releases the locks by lease.
 
 use crate::cli::words_for;
 use crate::common::cluster_file::ClusterFile;
@@ -31,27 +31,29 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// The backend that begins with it.
+/// Number of the backend that gets the restored store.
 const FIRST: u32 = 1;
 
+/// Restores a backup and prints the next steps.
+///
 /// # Errors
-/// 1: FILE cannot be used, or NEW is not empty; 74: the disk is full.
+/// 1: FILE cannot be used, or NEW is not empty. 74: the disk is full.
 pub fn run(options: &RestoreOptions) -> Result<(), Failure> {
     let target = target(&options.data_dir)?;
     let mut name = target.as_os_str().to_owned();
     name.push(".restoring");
     let work = PathBuf::from(name);
     for folder in [&target, &work] {
-        // Root would write, and another user read and change it.
+        // In another user's folder, that user could read and change what root writes.
         write_file::owned(folder, None).map_err(|error| {
-            Failure::new(Exit::Refused, format!("nothing is restored into {}: {error}", folder.display()))
+            Failure::new(Exit::Refused, format!("cannot restore into {}: {error}", folder.display()))
         })?;
     }
     let (from, left) = (shown(options), work.clone());
     panics::on_damage(move |why| {
-        // Nothing else takes it away once this process has ended.
+        // The process exits after this, so the temporary folder has to be removed here.
         let _ = fs::remove_dir_all(&left);
-        Failure::new(Exit::Refused, format!("{from} cannot be restored: {why}"))
+        Failure::new(Exit::Refused, format!("cannot restore {from}: {why}"))
     });
     let restored = restore_in(&work, options).and_then(|restored| {
         move_to(&work, &target).map_err(|error| unwritable(&target, &error))?;
@@ -64,16 +66,16 @@ pub fn run(options: &RestoreOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Where it is to be: a folder that is empty, or not there.
+/// Returns the absolute path of the target, which must be missing or an empty folder.
 fn target(data_dir: &Path) -> Result<PathBuf, Failure> {
     let shown = data_dir.display();
     let refused = |text: String| Failure::new(Exit::Refused, text);
     if data_dir.symlink_metadata().is_ok() {
         let mut entries =
-            fs::read_dir(data_dir).map_err(|error| refused(format!("{shown} cannot be read: {error}")))?;
+            fs::read_dir(data_dir).map_err(|error| refused(format!("cannot read {shown}: {error}")))?;
         if entries.next().is_some() {
             let text =
-                format!("{shown} is not empty: nothing is restored over what may be needed; name another");
+                format!("{shown} is not empty and was not changed: name another folder with --data-dir");
             return Err(refused(text));
         }
     }
@@ -83,11 +85,11 @@ fn target(data_dir: &Path) -> Result<PathBuf, Failure> {
             write_file::make_folder(parent).map_err(|error| unwritable(parent, &error))?;
             Ok(absolute)
         }
-        _ => Err(refused(format!("{shown} cannot be a data folder: name one inside of it"))),
+        _ => Err(refused(format!("{shown} cannot be a data folder: name a folder inside it"))),
     }
 }
 
-/// What the file was of, and what became of it.
+/// Result of a restore, for the report.
 struct Restored {
     head: BackupHead,
     cluster: ClusterId,
@@ -98,12 +100,12 @@ struct Restored {
 fn restore_in(work: &Path, options: &RestoreOptions) -> Result<Restored, Failure> {
     let from = shown(options);
     let unusable =
-        |error: BackupError| Failure::new(Exit::Refused, format!("{from} cannot be restored: {error}"));
+        |error: BackupError| Failure::new(Exit::Refused, format!("cannot restore {from}: {error}"));
     let broken = |error: DbError| {
         let exit = if error.is_full() { Exit::Disk } else { Exit::Refused };
-        Failure::new(exit, format!("{} cannot be written: {error}", work.display()))
+        Failure::new(exit, format!("cannot write {}: {error}", work.display()))
     };
-    // Before anything is made.
+    // The header is checked before anything is created.
     let mut backup = BackupReader::begin(opened(options)?).map_err(unusable)?;
     let head = backup.head().clone();
     if head.rules_level > RULES_LEVEL {
@@ -126,7 +128,7 @@ fn restore_in(work: &Path, options: &RestoreOptions) -> Result<Restored, Failure
     let (cluster, history) = (file.cluster, random_history());
     let census = found(&mut store, cluster, history).map_err(broken)?;
     let Some(census) = census else {
-        let text = format!("{from} is of a newer version of ribbit than this one");
+        let text = format!("{from} was written by a newer version of ribbit: use that version");
         return Err(Failure::new(Exit::Refused, text));
     };
     drop(store);
@@ -135,7 +137,7 @@ fn restore_in(work: &Path, options: &RestoreOptions) -> Result<Restored, Failure
     Ok(Restored { head, cluster, history, census })
 }
 
-/// All rows but those that are left behind. Answers what these would have added to the digest.
+/// Writes all rows except sessions to the store. Returns what the omitted rows would have added to the digest.
 fn fill(
     backup: &mut BackupReader<Box<dyn Read>>,
     store: &Store,
@@ -157,12 +159,12 @@ fn fill(
     Ok(left_out)
 }
 
-/// Rows of people's sessions.
+/// Returns whether the key is that of a session row.
 fn is_left_behind(key: &[u8]) -> bool {
     key.first().is_some_and(|table| [Sessions::ID.0, SessionsOf::ID.0].contains(table))
 }
 
-/// Reads everything again, as it is on this disk now.
+/// Reads all rows back from the disk and compares their digest.
 fn check(store: &Store, expected: u64) -> Result<(), DbError> {
     let reader = store.reader();
     ribbit_db::reading(|| snapshot::digest(&reader))?;
@@ -172,7 +174,7 @@ fn check(store: &Store, expected: u64) -> Result<(), DbError> {
     }
 }
 
-/// Begins the history. Nothing, when this version does not understand what is there.
+/// Begins the new history. Returns `None` if this version of ribbit does not understand the store.
 fn found(store: &mut Store, cluster: ClusterId, history: HistoryId) -> Result<Option<Census>, DbError> {
     let view = store.reader().view()?;
     let Ok((raft_id, changes)) = members::begin_history(&view, history, Role::Backend, FIRST)? else {
@@ -191,7 +193,7 @@ fn opened(options: &RestoreOptions) -> Result<Box<dyn Read>, Failure> {
         Some(path) => match File::open(path) {
             Ok(file) => Ok(Box::new(BufReader::new(file))),
             Err(error) => {
-                Err(Failure::new(Exit::Refused, format!("{} cannot be read: {error}", path.display())))
+                Err(Failure::new(Exit::Refused, format!("cannot read {}: {error}", path.display())))
             }
         },
     }
@@ -201,21 +203,21 @@ fn shown(options: &RestoreOptions) -> String {
     options.file.as_ref().map_or("standard input".into(), |path| path.display().to_string())
 }
 
-/// The finished folder takes its place, durably.
+/// Renames the finished folder to its target and syncs the parent.
 fn move_to(work: &Path, target: &Path) -> io::Result<()> {
     File::open(work)?.sync_all()?;
-    // Over an empty folder, or none; anything in it fails.
+    // Fails if the target exists and is not empty.
     fs::rename(work, target)?;
     write_file::sync_folder(target)
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
     let exit = if error.kind() == io::ErrorKind::StorageFull { Exit::Disk } else { Exit::Refused };
-    Failure::new(exit, format!("{} cannot be written: {error}", path.display()))
+    Failure::new(exit, format!("cannot write {}: {error}", path.display()))
 }
 
 impl Restored {
-    /// What it holds, and what to do next.
+    /// Returns the report: the contents of the backup and the next steps.
     fn words(&self, options: &RestoreOptions) -> String {
         let Restored { head, cluster, history, census } = self;
         let (from, data_dir) = (shown(options), options.data_dir.display());
@@ -224,17 +226,17 @@ impl Restored {
         let backend = ["backend", "--id", "1", "--data-dir"].map(Into::into);
         let backend = words_for(&[&backend[..], &[options.data_dir.clone().into()]].concat());
         format!(
-            "{from} was made of cluster {}, history {}, at index {}: all of it is whole.\n\
-             It holds {accounts} accounts, {croaks} croaks and {messages} messages.\n\
-             {data_dir} has them now, as a new cluster {cluster} with a history {history} of its own. Its keys are in \
-             {data_dir}/{}: keep that secret.\n\
-             Passwords are as they were. Everybody has to log in again: sessions are not restored, since a backup may \
-             be old, or stolen. People's programs know servers by their key, and this cluster has another one: \
-             `ribbit key` shows it.\n\n\
-             Next:\n  \
+            "{from} is an intact backup of cluster {}, history {}, at index {}.\n\
+             It contains {accounts} accounts, {croaks} croaks and {messages} messages.\n\
+             {data_dir} now holds them as the new cluster {cluster}, history {history}. Its keys are in {data_dir}/{}: \
+             keep that file secret.\n\
+             Passwords are unchanged, but all users have to log in again. The new cluster has another public key, which \
+             `ribbit key` prints; clients that saved the old one will ask about it.\n\n\
+             Next steps:\n  \
              on one machine:        {up}\n  \
-             on boards:             {backend}\n                         \
-             and the others join it, each with a copy of that cluster file, once with --coordinator THIS-BOARD:10001",
+             on several machines:   {backend}\n                         \
+             then start the other members, each with a copy of that cluster file, once with \
+             --coordinator THIS-MACHINE:10001",
             head.cluster,
             head.history,
             head.position.index,

@@ -1,8 +1,8 @@
-//! `ribbit user`: what those who run the group do with people's accounts.
+//! `ribbit user`: account management for operators.
 //!
-//! It asks any member, on the control plane, where nobody logs in: who reaches it may do everything. Accounts are named as
-//! people know them, and changed by the id that such a name had when it was asked for: one that was deleted meanwhile is
-//! not confused with the next one of its name.
+//! It asks any member on the control plane, which needs the cluster key and no login. The user types a name; it is resolved
+//! to the account's id first, and the change uses the id. So an account that is deleted meanwhile is not confused with a
+//! later one of the same name.
 
 use crate::client::session::stop::Stop;
 use crate::client::verbs::{Halt, ended, say, typing, usage};
@@ -21,13 +21,15 @@ use ribbit_ui::{lines, person_json};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
-/// Until a question is given up.
+/// Timeout of a request.
 const ASK_MAX: Duration = Duration::from_secs(10);
-/// Until a list that is to be the newest is asked for without that.
+/// Timeout of a linearizable read, after which a stale one may be made.
 const NEWEST_MAX: Duration = Duration::from_secs(3);
 
+/// Performs the verb and returns the exit code.
+///
 /// # Errors
-/// 1: refused; 2: something is missing; 3: nobody answers.
+/// 1: refused. 2: an input is missing. 3: no server answers.
 pub async fn run(options: &UserOptions) -> Result<u8, Failure> {
     let survey = survey::reached(&options.group).await?;
     let client = Client::operating(survey.living(), survey.silent(), options.group.keys.clone());
@@ -48,8 +50,8 @@ impl Operator {
                 let (account, username) = self.account(username).await?;
                 self.write(OperatorCommand::Suspend { account, suspended: *suspended }).await?;
                 say(&match suspended {
-                    true => format!("suspended: @{username}; their sessions are closed"),
-                    false => format!("no longer suspended: @{username}"),
+                    true => format!("suspended @{username} and ended their sessions"),
+                    false => format!("lifted the suspension of @{username}"),
                 })
             }
             UserVerb::Delete { username, yes } => {
@@ -58,15 +60,15 @@ impl Operator {
                     confirm(&username)?;
                 }
                 self.write(OperatorCommand::RemoveAccount { account }).await?;
-                say(&format!("deleted: @{username}, and everything they wrote"))
+                say(&format!("deleted @{username} and everything they wrote"))
             }
             UserVerb::RemoveCroak { croak } => {
                 self.write(OperatorCommand::RemoveCroak { croak: *croak }).await?;
-                say(&format!("removed: croak {croak}"))
+                say(&format!("deleted croak {croak}"))
             }
             UserVerb::Registration { open } => {
                 self.write(OperatorCommand::SetRegistration { open: *open }).await?;
-                say(if *open { "anybody may create an account" } else { "nobody may create an account" })
+                say(if *open { "registration is open" } else { "registration is closed" })
             }
         }
     }
@@ -81,25 +83,25 @@ impl Operator {
 
     async fn set_password(&self, username: &str) -> Result<(), Halt> {
         let username = fold_username(username).map_err(Stop::from)?;
-        // Before anything is typed.
+        // Checks that the account exists before the password is typed.
         self.account(&username).await?;
-        let password = typing::new_password(&format!("A new password for @{username}: "))?;
+        let password = typing::new_password(&format!("New password for @{username}: "))?;
         check_password(&password.0).map_err(Stop::from)?;
         let (id, born) = (new_request_id(), self.born().await?);
         self.written(Ask::SetPassword { id, born, username: username.clone(), password }).await?;
-        say(&format!("@{username} has the new password; their sessions are closed"))
+        say(&format!("changed the password of @{username} and ended their sessions"))
     }
 
-    /// The live account of this name, and the name as it is kept.
+    /// Returns the id of the account with this name, and the name as stored.
     async fn account(&self, username: &str) -> Result<(AccountId, String), Stop> {
         let username = fold_username(username)?;
-        // No wildcard is a letter of a name.
+        // A user name contains no wildcard character, so it matches itself only.
         let found = self.accounts(&username, false).await?;
         let account = found.first().ok_or(Denied::of(Code::NoSuchUser, Field::Username))?;
         Ok((account.person.account, username))
     }
 
-    /// Reads all accounts whose names fit, page by page; `or_old` as in [`Operator::read`].
+    /// Reads all accounts whose names match, page by page; `or_old` as in [`Operator::read`].
     async fn accounts(&self, names: &str, or_old: bool) -> Result<Vec<AccountSummary>, Stop> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
@@ -115,8 +117,7 @@ impl Operator {
         }
     }
 
-    /// Reads the newest there is. Where the servers cannot agree, `or_old` takes what one of them has and marks it; nothing
-    /// is decided by that.
+    /// Makes a linearizable read. Without a quorum, `or_old` allows a stale read with a warning; no change is based on it.
     async fn read(&self, query: Query, or_old: bool) -> Result<Page, Stop> {
         let ask = |consistency| Ask::Read { seen: None, consistency, query: query.clone() };
         let newest = self.client.ask(ask(Consistency::Linearizable), NEWEST_MAX).await;
@@ -125,7 +126,7 @@ impl Operator {
             Err(ClientError::Abandoned) => return Err(Stop::unread(ClientError::Abandoned)),
             Err(why) if !or_old => return Err(Stop::unread(why)),
             _ => {
-                eprintln!("the servers cannot agree at the moment: this may be old");
+                eprintln!("warning: there is no quorum at the moment, so this list may be outdated");
                 self.client.ask(ask(Consistency::Stale), ASK_MAX).await.map_err(Stop::unread)?
             }
         };
@@ -157,18 +158,18 @@ impl Operator {
     }
 }
 
-/// Asks before what cannot be undone.
+/// Asks for confirmation of a deletion.
 fn confirm(username: &str) -> Result<(), Halt> {
     if !io::stdin().is_terminal() {
-        return Err(usage(format!("--yes deletes @{username} and everything they wrote, for good")));
+        return Err(usage(format!("add --yes to delete @{username} and everything they wrote, for good")));
     }
     let mut out = io::stderr().lock();
-    let question = format!("delete @{username} and everything they wrote, for good? [y/N] ");
+    let question = format!("Delete @{username} and everything they wrote, for good? [y/N] ");
     let _ = write!(out, "{question}").and_then(|()| out.flush());
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
     match (read, answer.trim()) {
         (Ok(_), "y" | "Y" | "yes") => Ok(()),
-        _ => Err(Failure::new(Exit::Refused, "nothing was done").into()),
+        _ => Err(Failure::new(Exit::Refused, "cancelled: no account was deleted").into()),
     }
 }

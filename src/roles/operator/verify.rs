@@ -1,15 +1,14 @@
-//! `ribbit verify`: whether the members have the same rows, and if not, the first that differs.
+//! `ribbit verify`: checks that all members have the same rows, and shows the first that differs.
 //!
 //! ```text
-//!   an index ─▶ every member that answers pins its rows there ─▶ step by step: the same sum everywhere?
-//!      ▲  │ passed by somebody, not reached yet: another one         │ no
-//!      └──┘                                                          ▼
-//!                                              key by key, in that step: the first row that is not the same
+//!   a log index ─▶ every reachable member pins a snapshot there ─▶ step by step: same sum everywhere?
+//!      ▲  │ passed or not reached by a member: try another index       │ no
+//!      └──┘                                                            ▼
+//!                                              key by key within that step: first row that differs
 //! ```
 //!
-//! Everything is read as it is stored, not what members keep in memory of it. People go on writing meanwhile: each writer
-//! stops at the index for a moment, and that is all. A member that answers and cannot be brought to that index is said,
-//! and costs the exit code.
+//! Rows are read from the disk, not from the members' memory. Users can go on writing: applying pauses at the index for a
+//! moment only. A member that answers but cannot be brought to that index is reported and changes the exit code.
 
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::VerifyOptions;
@@ -23,15 +22,17 @@ use ribbit_state::{LogIndex, Token};
 use ribbit_ui::verify::{Difference, Sameness};
 use std::collections::{BTreeMap, VecDeque};
 
-/// How many indexes are tried.
+/// Maximum number of indexes to try.
 const TRIES: usize = 12;
-/// A member that is behind in so many of them is compared no further.
+/// Number of tries in which a member may be behind before it is left out.
 const BEHIND_MAX: usize = 4;
-/// How far ahead an index is at least, when people write.
+/// Minimum distance of the next index from the newest applied one while users write.
 const AHEAD_MIN: LogIndex = 16;
 
+/// Compares all members and prints the result.
+///
 /// # Errors
-/// 1: they differ; 3: nobody answers; 5: one that answers could not be compared.
+/// 1: members differ. 3: no member answers, or no common index was reached. 5: a reachable member could not be compared.
 pub async fn run(options: &VerifyOptions) -> Result<(), Failure> {
     let (members, left_out) = pin_all(living(&options.group).await?, &options.group.keys).await?;
     let compared = compare(&members).await;
@@ -41,7 +42,7 @@ pub async fn run(options: &VerifyOptions) -> Result<(), Failure> {
         member.end().await;
     }
     let (Some(head), difference) = (head, compared?) else {
-        return Err(Failure::new(Exit::Unreachable, "nobody could be brought to one index"));
+        return Err(Failure::new(Exit::Unreachable, "no member could pin a snapshot: try again"));
     };
     let sameness = Sameness {
         index: head.index,
@@ -60,13 +61,13 @@ pub async fn run(options: &VerifyOptions) -> Result<(), Failure> {
     }
 }
 
-/// Who is left out, and why.
+/// Members that were left out, each with the reason.
 type LeftOut = Vec<(String, String)>;
 
-/// All members at one index, as far as they can be brought there.
+/// Pins a snapshot at the same index on all members, except those that do not reach it.
 async fn pin_all(mut members: Vec<MemberView>, keys: &Keys) -> Result<(Vec<Pinned>, LeftOut), Failure> {
     let Some(mut at) = first_index(&members, keys).await? else {
-        return Err(Failure::new(Exit::Unreachable, "no member that answers has a store"));
+        return Err(Failure::new(Exit::Unreachable, "no reachable member has a store"));
     };
     let (mut left_out, mut behind) = (LeftOut::new(), BTreeMap::<String, usize>::new());
     for _ in 0..TRIES {
@@ -86,11 +87,11 @@ async fn pin_all(mut members: Vec<MemberView>, keys: &Keys) -> Result<(Vec<Pinne
                     let times = behind.entry(name.clone()).or_default();
                     *times += usize::from(index < at.index);
                     match *times > BEHIND_MAX {
-                        true => left_out.push((name, format!("it is behind, at index {index}"))),
+                        true => left_out.push((name, format!("it lags behind, at index {index}"))),
                         false => staying.push(member),
                     }
                 }
-                // It may have room, or be in step, the next time.
+                // It may have a free pin or be in sync at the next try.
                 Err(Trouble::Unavailable(_)) => {
                     others += 1;
                     staying.push(member);
@@ -107,17 +108,21 @@ async fn pin_all(mut members: Vec<MemberView>, keys: &Keys) -> Result<(Vec<Pinne
         }
         at.index = next_index(at.index, &applied, others);
     }
-    let text =
-        format!("the members could not be brought to one index in {TRIES} tries: {} was the last", at.index);
+    let text = format!(
+        "the members reached no common index in {TRIES} attempts (last index: {}): try again",
+        at.index
+    );
     Err(Failure::new(Exit::Unreachable, text))
 }
 
-/// Where everybody is when nobody writes.
+/// Returns the first index to try: where all members are if no client writes.
 async fn first_index(members: &[MemberView], keys: &Keys) -> Result<Option<Token>, Failure> {
     if let Some(newest) = newest(members, keys).await {
         return Ok(Some(newest));
     }
-    eprintln!("the servers cannot agree at the moment: what they have is compared where the furthest is");
+    eprintln!(
+        "warning: there is no quorum at the moment, so the members are compared at the newest applied index"
+    );
     for member in members {
         match Pinned::begin(member, keys, PinAsk::Begin { at_least: None }).await {
             Ok(pinned) => {
@@ -132,18 +137,20 @@ async fn first_index(members: &[MemberView], keys: &Keys) -> Result<Option<Token
     Ok(None)
 }
 
-/// Passed by somebody: so far ahead that all hear of it before they are there. Not reached: nobody writes any more.
+/// Returns the next index to try. If a member has passed the current one, the next is far enough ahead that all members
+/// get the request before they reach it. If no member has reached it, the clients have stopped writing, and the next is the
+/// newest applied index.
 fn next_index(index: LogIndex, applied: &[LogIndex], others: usize) -> LogIndex {
     let furthest = applied.iter().copied().max().unwrap_or(index);
     match furthest > index {
         true => furthest + (2 * (furthest - index)).max(AHEAD_MIN),
-        // Who was not heard may be anywhere.
+        // A member that was unavailable may be at any index.
         false if others > 0 && furthest == index => index,
         false => furthest,
     }
 }
 
-/// The answers of all, asked at the same time, in order.
+/// Runs the futures concurrently and returns their results in order.
 async fn all<T>(asked: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
     let mut asked: Vec<_> = asked.map(Box::pin).collect();
     let mut answers: Vec<Option<T>> = asked.iter().map(|_| None).collect();
@@ -172,7 +179,7 @@ fn failed(member: &Pinned, trouble: &Trouble) -> Failure {
     Failure::new(exit, format!("{}: {trouble}", member.name))
 }
 
-/// Step by step, until there is one that is not the same everywhere.
+/// Compares the members step by step until a step differs.
 async fn compare(members: &[Pinned]) -> Result<Option<Difference>, Failure> {
     let Some((first, others)) = members.split_first() else { return Ok(None) };
     let (mut after, mut read, mut progress) = (Vec::new(), 0, Progress::begin());
@@ -194,12 +201,12 @@ async fn compare(members: &[Pinned]) -> Result<Option<Difference>, Failure> {
             None => break,
         }
     }
-    // The rows are the same; so must be what is kept of them.
+    // The rows are equal, so the digests that the members maintain must be equal too.
     let kept = members.iter().map(|member| (member.name.clone(), Some(member.head.digest)));
     Ok(Difference::among(None, kept.collect()))
 }
 
-/// The keys of one member in the step that differs, page by page.
+/// Cursor over one member's keys in the step that differs, page by page.
 struct Walk<'a> {
     member: &'a Pinned,
     page: VecDeque<(Vec<u8>, u64)>,
@@ -215,7 +222,7 @@ impl Walk<'_> {
             (self.page, self.more) = (marks.into(), more);
             match self.page.back() {
                 Some((last, _)) if *last > self.after => self.after.clone_from(last),
-                // A member that goes nowhere would keep its asker for ever.
+                // Without progress this loop would not end.
                 _ => self.more = false,
             }
         }
@@ -223,7 +230,7 @@ impl Walk<'_> {
     }
 }
 
-/// The first row behind `after` that is not the same everywhere.
+/// Finds the first row after `after` that differs between members.
 async fn locate(
     members: &[Pinned],
     after: Vec<u8>,
@@ -237,7 +244,7 @@ async fn locate(
         }
         let Some(key) = all.iter().filter_map(|keys| keys.page.front()).map(|(key, _)| key.clone()).min()
         else {
-            let text = "the members' rows add up to different sums, and no row differs: try again";
+            let text = "the sums of the members' rows differ, but no row does: try again";
             return Err(Failure::new(Exit::Refused, text));
         };
         let mut marks = Vec::new();
@@ -257,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_next_index_is_ahead_of_who_writes_and_where_who_stopped_is() {
+    fn the_next_index_is_ahead_of_writers_and_at_the_newest_when_they_stop() {
         assert_eq!(next_index(100, &[100, 103, 90], 0), 103 + AHEAD_MIN);
         assert_eq!(next_index(100, &[900], 0), 2_500);
         assert_eq!(next_index(2_500, &[1_700, 1_700], 0), 1_700);

@@ -1,7 +1,7 @@
-//! What is said to whoever started this process, a datagram a time, on the socket that NOTIFY_SOCKET names.
+//! Notifications to the service manager: one datagram each, on the socket that `NOTIFY_SOCKET` names.
 //!
-//! Nobody waits for a supervisor that does not read: a word that finds no room is lost. READY alone is tried for a while,
-//! since without it the start would count as failed. A socket that cannot be reached is told of once.
+//! Sending never blocks: a notification is dropped if the socket's buffer is full. Only READY is retried for a while,
+//! because without it the start would count as failed. An unreachable socket is logged once.
 
 use super::watchdog;
 use ribbit_net::tasks;
@@ -14,27 +14,28 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// READY is tried so often,
+/// Number of attempts to send READY.
 const READY_TRIES: u32 = 50;
-/// this far apart.
+/// Pause between two attempts to send READY.
 const READY_PAUSE: Duration = Duration::from_millis(100);
-/// While a start takes its time, so much more of it is asked for,
+/// Time by which a long start extends its timeout.
 const EXTENSION: Duration = Duration::from_secs(60);
-/// this often,
+/// Interval between two extensions of the start timeout.
 const EXTEND_EVERY: Duration = Duration::from_secs(15);
-/// and for no longer than this: two gigabytes are read from the slowest card in less.
+/// Time after which the start timeout is no longer extended. Reading two gigabytes from the slowest SD card takes less.
 const START_MAX: Duration = Duration::from_secs(30 * 60);
-/// What is shown is renewed no more often than this.
+/// Minimum time between two updates of the status line.
 const STATUS_PAUSE: Duration = Duration::from_secs(5);
-/// What is shown is cut there; nobody reads further.
+/// Maximum length of the status line, in characters.
 const STATUS_CHARS_MAX: usize = 200;
 
+/// Connection to the service manager.
 struct Supervisor {
     socket: UnixDatagram,
     address: SocketAddr,
 }
 
-/// Whether somebody listens.
+/// Returns whether a service manager listens.
 pub fn is_heard() -> bool {
     supervisor().is_some()
 }
@@ -48,23 +49,24 @@ fn supervisor() -> Option<&'static Supervisor> {
             socket.set_nonblocking(true)?;
             Ok(Supervisor { socket, address })
         });
-        opened.map_err(|error| log::warn!("nobody is told how this process is: {error}")).ok()
+        opened.map_err(|error| log::warn!("cannot notify the service manager: {error}")).ok()
     });
     found.as_ref()
 }
 
-/// A path, or with `@` in front a name that is in no folder.
+/// Parses a socket address: a path, or `@` and a name in the abstract namespace.
 fn address_of(name: &[u8]) -> io::Result<SocketAddr> {
     match name {
         [b'@', name @ ..] => SocketAddr::from_abstract_name(name),
         [b'/', ..] => SocketAddr::from_pathname(String::from_utf8_lossy(name).as_ref()),
-        _ => {
-            Err(io::Error::new(io::ErrorKind::InvalidInput, "NOTIFY_SOCKET names no socket of this machine"))
-        }
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "NOTIFY_SOCKET is neither a path nor an abstract socket",
+        )),
     }
 }
 
-/// Whether it arrived, or nobody listens anyway.
+/// Sends a notification. Returns true if it was sent or there is no service manager.
 fn say(words: &str) -> bool {
     static TOLD: AtomicBool = AtomicBool::new(false);
     let Some(Supervisor { socket, address }) = supervisor() else { return true };
@@ -72,14 +74,14 @@ fn say(words: &str) -> bool {
         Ok(_) => true,
         Err(error) => {
             if error.kind() != io::ErrorKind::WouldBlock && !TOLD.swap(true, Ordering::Relaxed) {
-                log::warn!("the supervisor's socket: {error}");
+                log::warn!("cannot notify the service manager: {error}");
             }
             false
         }
     }
 }
 
-/// The socket listens, and what is kept can be used.
+/// Reports that this process listens and its data can be used.
 pub async fn ready() {
     for _ in 0..READY_TRIES {
         if say("READY=1") {
@@ -87,25 +89,26 @@ pub async fn ready() {
         }
         Timer::after(READY_PAUSE).await;
     }
-    log::warn!("the supervisor does not hear that this process is ready");
+    log::warn!("could not tell the service manager that this process is ready");
 }
 
+/// Reports that this process is stopping.
 pub fn stopping() {
     say("STOPPING=1\nSTATUS=stopping");
 }
 
-/// A sign of life.
+/// Sends a watchdog keep-alive.
 pub(super) fn alive() {
     say("WATCHDOG=1");
 }
 
-/// A line for people who look at the unit; what is in it is plain.
+/// Sets the status line that `systemctl status` shows; control characters are replaced.
 pub fn status(words: &str) {
     let plain = words.chars().map(|c| if c.is_control() { ' ' } else { c });
     say(&format!("STATUS={}", plain.take(STATUS_CHARS_MAX).collect::<String>()));
 }
 
-/// Shows `words`, for ever: what has changed is said each `STATUS_PAUSE`, and nothing is said twice.
+/// Keeps the status line at `words` forever: checks each `STATUS_PAUSE` and sends changes only.
 pub async fn keep_status(words: impl Fn() -> String) {
     if !is_heard() {
         return pending().await;
@@ -121,12 +124,12 @@ pub async fn keep_status(words: impl Fn() -> String) {
     }
 }
 
-/// While it is kept, the supervisor is asked for patience: a start that takes its time is no failed start. It asks from the
-/// thread of the sockets, whatever the caller's does meanwhile.
-#[must_use = "dropped, it asks no more"]
+/// Guard of a long start. While it exists, it extends the service manager's start timeout, from the sockets' thread, so the
+/// caller's thread may block.
+#[must_use = "the timeout is no longer extended once this is dropped"]
 pub struct Starting(#[allow(dead_code)] Option<smol::Task<()>>);
 
-/// Begins a start that may take long, in these words.
+/// Begins a start that may take long, with this status line.
 pub fn starting(words: &str) -> Starting {
     if !is_heard() {
         return Starting(None);
@@ -141,8 +144,8 @@ pub fn starting(words: &str) -> Starting {
     })))
 }
 
-/// What a role without a store says of itself: that it is ready, and then that it lives, as long as the caller's future and
-/// the thread of the sockets both go on. Never ends.
+/// Reports for a role without a store that it is ready, then sends keep-alives as long as the caller's future and the
+/// sockets' thread both make progress. Never completes.
 pub async fn serving(words: impl Fn() -> String) {
     ready().await;
     smol::future::zip(keep_status(words), watchdog::feed(|| Ok(()))).await;

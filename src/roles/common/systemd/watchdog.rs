@@ -1,8 +1,8 @@
-//! Signs of life. They are sent by the thread that all sockets share, each half of the time that the supervisor allows, and
-//! only if what the role says of itself is well: a process that merely exists says nothing.
+//! Watchdog keep-alives. The sockets' thread sends one every half of the watchdog timeout, and only while the role's own
+//! health check passes: a process that merely exists sends none.
 //!
-//! A supervisor that misses them ends the process with SIGABRT. Then a thread of its own says which threads stand where, for
-//! whoever has to find out why, and lets the process end as it would have.
+//! If they stop, systemd ends the process with SIGABRT. A thread then prints the state of all threads, to help find the
+//! cause, and lets the process abort.
 
 use super::{is_for_another, notify, set};
 use crate::common::log_lines;
@@ -17,10 +17,10 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-/// Threads that are told of; no role has more.
+/// Maximum number of threads printed; no role has more.
 const THREADS_MAX: usize = 64;
 
-/// How often a sign is due: half of what is allowed. Nothing when nobody waits for one.
+/// Returns the interval between two keep-alives, half of the watchdog timeout; `None` without a watchdog.
 fn due_every() -> Option<Duration> {
     if is_for_another("WATCHDOG_PID") {
         return None;
@@ -30,28 +30,28 @@ fn due_every() -> Option<Duration> {
         Ok(allowed) if !allowed.is_zero() && notify::is_heard() => Some(allowed / 2),
         Ok(_) => None,
         Err(_) => {
-            log::warn!("WATCHDOG_USEC is no number: {allowed:?}");
+            log::warn!("WATCHDOG_USEC is not a number: {allowed:?}");
             None
         }
     }
 }
 
-/// Sends signs of life for ever, as long as `well` finds nothing wrong, the caller's future is polled and the sockets' thread
-/// turns.
+/// Sends keep-alives forever, as long as `well` returns `Ok`, the caller's future is polled and the sockets' thread makes
+/// progress.
 pub async fn feed(well: impl Fn() -> Result<(), String>) {
     let Some(pause) = due_every() else { return pending().await };
-    tell_of_abort();
-    let mut told = false;
+    report_aborts();
+    let mut reported = false;
     loop {
         match well() {
-            // Another task has to have had its turn meanwhile.
+            // Spawning proves that the sockets' thread runs tasks.
             Ok(()) => {
                 tasks::spawn(async { notify::alive() }).await;
-                told = false;
+                reported = false;
             }
-            Err(why) if !told => {
-                log::error!("no more signs of life for the watchdog: {why}");
-                told = true;
+            Err(why) if !reported => {
+                log::error!("no more keep-alives for the watchdog: {why}");
+                reported = true;
             }
             Err(_) => {}
         }
@@ -59,36 +59,36 @@ pub async fn feed(well: impl Fn() -> Result<(), String>) {
     }
 }
 
-/// From now on SIGABRT is told of before it ends this process.
-fn tell_of_abort() {
-    let telling = Signals::new([Signal::Abort]).and_then(|mut aborts| {
+/// Starts a thread that reports SIGABRT before it ends this process.
+fn report_aborts() {
+    let started = Signals::new([Signal::Abort]).and_then(|mut aborts| {
         let wait = move || {
             if smol::block_on(aborts.next()).is_some() && !panics::is_ending() {
-                say_where_threads_stand();
-                // It lets the signal through now.
+                print_threads();
+                // The signal has its default effect now.
                 std::process::abort();
             }
         };
         std::thread::Builder::new().name("abort".into()).spawn(wait)
     });
-    if let Err(error) = telling {
-        log::warn!("an abort would not be told of: {error}");
+    if let Err(error) = started {
+        log::warn!("aborts will not be reported: {error}");
     }
 }
 
-fn say_where_threads_stand() {
+fn print_threads() {
     log_lines::flush();
     eprintln!(
-        "ribbit: ended by SIGABRT, as the watchdog does when there are no signs of life: this is a bug, or a machine that stood \
-         still; nothing that was acknowledged is lost. Its threads:"
+        "ribbit: aborted by SIGABRT, probably by the watchdog because keep-alives were missing: this is a bug, or the machine \
+         stood still; no acknowledged write is lost. Threads:"
     );
     match threads() {
         Ok(lines) => lines.iter().for_each(|line| eprintln!("ribbit:   {line}")),
-        Err(error) => eprintln!("ribbit:   not known: {error}"),
+        Err(error) => eprintln!("ribbit:   unknown: {error}"),
     }
 }
 
-/// `sockets-1 R, 17.2 s on a processor`, and in which function of the kernel one waits.
+/// Returns one line per thread: name, state, and the kernel function in which it waits.
 fn threads() -> io::Result<Vec<String>> {
     let mut lines = Vec::new();
     for entry in fs::read_dir("/proc/self/task")?.take(THREADS_MAX) {
@@ -97,15 +97,16 @@ fn threads() -> io::Result<Vec<String>> {
     Ok(lines)
 }
 
-/// Nothing of one that has just ended.
+/// Returns the line of one thread; `None` if it has just ended.
 fn thread(folder: &Path) -> Option<String> {
     let stat = fs::read_to_string(folder.join("stat")).ok()?;
     let (front, fields) = stat.rsplit_once(") ")?;
     let name = front.split_once('(')?.1;
     let state = fields.split(' ').next()?;
-    let place = fs::read_to_string(folder.join("wchan")).unwrap_or_default();
-    let place = if place.is_empty() || place == "0" { String::new() } else { format!(" in {place}") };
-    Some(format!("{name} {state}{place}"))
+    let function = fs::read_to_string(folder.join("wchan")).unwrap_or_default();
+    let function =
+        if function.is_empty() || function == "0" { String::new() } else { format!(" in {function}") };
+    Some(format!("{name} {state}{function}"))
 }
 
 #[cfg(test)]
@@ -113,11 +114,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_thread_is_told_of() {
+    fn each_thread_is_listed() {
         let (go, gone) = std::sync::mpsc::channel::<()>();
         let waiting = std::thread::Builder::new().name("a (b) c".into()).spawn(move || gone.recv()).unwrap();
-        let told = || threads().unwrap().iter().any(|line| line.starts_with("a (b) c S"));
-        while !told() {
+        let listed = || threads().unwrap().iter().any(|line| line.starts_with("a (b) c S"));
+        while !listed() {
             std::thread::yield_now();
         }
         drop(go);

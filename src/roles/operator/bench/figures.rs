@@ -1,11 +1,11 @@
-//! What a benchmark has seen: latencies and gaps as they come, and the figures that are printed in the end.
+//! Results of a benchmark: latencies and gaps while it runs, and the figures that are printed at its end.
 
 use crate::common::options::BenchOptions;
 use crate::operator::bench::histogram::Histogram;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
-/// What all clients together saw. One thread runs them, so one owner suffices.
+/// Counters of all clients together. One thread runs all clients, so there is one owner.
 pub(super) struct Tally {
     pub latencies: Histogram,
     pub errors: u64,
@@ -41,31 +41,31 @@ impl Tally {
     }
 }
 
-/// What is printed.
+/// Printed results; the fields are those of `--json`.
 #[derive(Debug, Serialize)]
 pub(super) struct Figures {
     op: &'static str,
     clients: u32,
     seconds: f64,
-    /// Answered.
+    /// Number of answered requests.
     total: u64,
     per_second: f64,
     p50_ms: f64,
     p99_ms: f64,
     max_ms: f64,
-    /// Tries that were not answered well; a request may have had several, and been answered in the end.
+    /// Number of failed attempts; a request may have several and still be answered in the end.
     errors: u64,
-    /// The longest time in which no client got an answer.
+    /// Longest time in which no client got an answer.
     gap_max_ms: f64,
     last_error: Option<String>,
-    /// That one listing took.
+    /// Number of pages per listing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pages: Option<usize>,
 }
 
 impl Figures {
     pub fn new(options: &BenchOptions, tally: &Tally, pages: Option<usize>) -> Figures {
-        // Three digits behind the point: microseconds.
+        // Three decimals: microseconds.
         let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
         let seconds = options.time.as_secs_f64();
         let total = tally.latencies.count();
@@ -92,7 +92,7 @@ impl Figures {
     pub fn table(&self) -> String {
         let mut text = format!(
             "{} with {} clients for {} s\n  answered    {} ({} per second)\n  latency     p50 {} ms, p99 {} ms, \
-             longest {} ms\n  longest gap {} ms\n  errors      {}",
+             max {} ms\n  longest gap {} ms\n  errors      {}",
             self.op,
             self.clients,
             self.seconds,
@@ -105,11 +105,11 @@ impl Figures {
             self.errors,
         );
         if let Some(error) = &self.last_error {
-            text.push_str(&format!(", the last: {error}"));
+            text.push_str(&format!(", last: {error}"));
         }
         if let Some(pages) = self.pages {
             text.push_str(&format!(
-                "\n  pages       {pages} a listing, {:.3} ms each",
+                "\n  pages       {pages} per listing, {:.3} ms each",
                 self.p50_ms / pages as f64
             ));
         }
@@ -125,7 +125,7 @@ mod tests {
     use ribbit_state::Consistency;
 
     #[test]
-    fn the_gap_reaches_to_the_end() {
+    fn the_gap_extends_to_the_end() {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
         let mut tally = Tally::new(start);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_has_every_field() {
+    fn the_json_has_every_field() {
         let options = BenchOptions {
             group: crate::cli::find_group::at_servers(vec!["a:1".into()], Keys::pinned(PublicKey([0; 32]))),
             op: BenchOp::Post,

@@ -1,13 +1,16 @@
-//! A histogram of latencies in fixed memory: 32 buckets for each doubling, so a percentile is off by at most a
-//! thirty-second. The idea is HdrHistogram's.
+//! Histogram of latencies in fixed memory: 32 buckets per power of two, so a percentile is off by at most one part in 32.
+//! The idea is that of HdrHistogram.
 
 use std::time::Duration;
 
+/// Number of bits after the leading one that select a bucket.
 const STEP_BITS: u32 = 5;
+/// Buckets per power of two.
 const STEPS: u64 = 1 << STEP_BITS;
-/// Of doublings: microseconds up to about 19 hours; what is longer counts as that.
+/// Powers of two covered: one microsecond to about 19 hours. Longer latencies count as the longest.
 const DOUBLINGS: usize = 32;
 
+/// A histogram of latencies.
 #[derive(Debug, Clone)]
 pub struct Histogram {
     buckets: Box<[u64; DOUBLINGS * STEPS as usize]>,
@@ -22,6 +25,7 @@ impl Default for Histogram {
 }
 
 impl Histogram {
+    /// Adds a latency.
     pub fn record(&mut self, latency: Duration) {
         let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         self.buckets[bucket_of(micros)] += 1;
@@ -29,15 +33,17 @@ impl Histogram {
         self.max = self.max.max(latency);
     }
 
+    /// Returns the number of latencies.
     pub fn count(&self) -> u64 {
         self.count
     }
 
+    /// Returns the longest latency; zero if there is none.
     pub fn max(&self) -> Duration {
         self.max
     }
 
-    /// The latency that `percent` of all did not exceed; zero when there are none.
+    /// Returns the latency that `percent` percent of all latencies do not exceed; zero if there is none.
     pub fn percentile(&self, percent: u64) -> Duration {
         let rank = (self.count * percent).div_ceil(100).max(1);
         let mut seen = 0;
@@ -51,7 +57,7 @@ impl Histogram {
     }
 }
 
-/// Below 32 each value has its bucket; above, the leading one and the five bits behind it name the bucket.
+/// Returns the bucket of a value. Each value below 32 has its own; above, the leading bit and the next five select it.
 fn bucket_of(micros: u64) -> usize {
     if micros < STEPS {
         return micros as usize;
@@ -61,7 +67,7 @@ fn bucket_of(micros: u64) -> usize {
     (bucket as usize).min(DOUBLINGS * STEPS as usize - 1)
 }
 
-/// The largest value in a bucket.
+/// Returns the largest value of a bucket.
 fn upper_edge(bucket: usize) -> u64 {
     let bucket = bucket as u64;
     if bucket < 2 * STEPS {

@@ -1,13 +1,13 @@
-//! `ribbit bench`: how much, how fast, and for how long nothing at all.
+//! `ribbit bench`: measures throughput, latency, and the longest time without any answer.
 //!
-//! A closed loop: each client has one request under way, on a connection of its own, and asks the next question
-//! once it has the answer. A request that finds nobody is asked again under the same id, and its latency counts
-//! from the first time; so a leader that dies shows in `max` and in the gap, not as fewer numbers.
+//! A closed loop: each client has one request in flight, on a connection of its own, and sends the next one after the answer.
+//! A request that gets no answer is retried with the same idempotency key, and its latency counts from the first attempt.
+//! So a failed leader shows in `max` and in the gap, not as fewer samples.
 //!
-//! The lock namespace is measured by [`tree`], the others here; what came of it is counted and printed by [`figures`].
+//! [`tree`] measures the lock namespace, this module everything else; [`figures`] counts and prints the results.
 //!
-//! Makes its own accounts, under names that nobody has, with passwords that nobody knows, and leaves them and
-//! their croaks behind: not for a group that people use.
+//! The benchmark creates accounts with random names and passwords and leaves them and their croaks behind, so it is not meant
+//! for a cluster in use.
 
 mod figures;
 mod histogram;
@@ -35,23 +35,29 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+/// Number of accounts to create.
 const ACCOUNTS: usize = 8;
-/// With so few friends each account follows the next ones, in a circle.
+/// Number of friends up to which each account follows the next accounts of this benchmark, in a circle.
 const FRIENDS_OF_OUR_OWN_MAX: u32 = 3;
 /// Croaks of each account before feeds are read, so that there is a page to fill.
 const FEED_CROAKS: usize = 8;
+/// Size of these croaks, in bytes.
 const FEED_CROAK_BYTES: usize = 64;
-/// Accounts, log-ins, friends, first croaks.
+/// Timeout of the setup: accounts, logins, friends, first croaks.
 const SETUP_MAX: Duration = Duration::from_secs(60);
+/// Timeout of a request during the setup.
 const ANSWER_MAX: Duration = Duration::from_secs(4);
-/// A server that has not answered after so many steps of this is given up,
+/// Tick of the timer that detects silent servers.
 const SILENCE_STEP: Duration = Duration::from_millis(350);
+/// Number of ticks without an answer after which a server is abandoned.
 const SILENT_STEPS: usize = 4;
-/// Before a question that found nobody is asked again.
+/// Pause before an unanswered request is retried.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Runs the benchmark and prints its results.
+///
 /// # Errors
-/// 3: nobody is reachable, or nobody answered in the whole time. 1: the accounts cannot be made.
+/// 1: the accounts cannot be created. 3: no server is reachable, or no request was answered.
 pub async fn run(options: &BenchOptions) -> Result<(), Failure> {
     let servers = servers(options).await?;
     let (tally, pages) = match options.op {
@@ -61,7 +67,7 @@ pub async fn run(options: &BenchOptions) -> Result<(), Failure> {
     let figures = Figures::new(options, &tally, pages);
     output::line(&if options.json { figures.json() } else { figures.table() });
     match tally.latencies.count() {
-        0 => Err(Failure::new(Exit::Unreachable, "no request was answered in all that time")),
+        0 => Err(Failure::new(Exit::Unreachable, "no request was answered during the benchmark")),
         _ => Ok(()),
     }
 }
@@ -69,17 +75,17 @@ pub async fn run(options: &BenchOptions) -> Result<(), Failure> {
 async fn social(options: &BenchOptions, servers: &[String]) -> Result<Tally, Failure> {
     let too_long = async {
         Timer::after(SETUP_MAX).await;
-        let message = format!("the accounts were not ready after {} s", SETUP_MAX.as_secs());
+        let message = format!("the accounts could not be created within {} s", SETUP_MAX.as_secs());
         Err(Failure::new(Exit::Unreachable, message))
     };
     let people = or(prepare(servers, options), too_long).await?;
     Ok(measure(options, servers, &people).await)
 }
 
-/// Whom to ask.
+/// Returns the servers to measure.
 async fn servers(options: &BenchOptions) -> Result<Vec<String>, Failure> {
     let survey = survey::reached(&options.group).await?;
-    // The namespace is asked for on the control plane, where a balancer stands for nobody.
+    // The namespace is accessed on the control plane, which balancers do not forward.
     let balanced =
         matches!(options.op, BenchOp::Post | BenchOp::Feed) && options.servers == BenchServers::Balancer;
     if balanced && !options.group.servers.is_empty() {
@@ -91,19 +97,19 @@ async fn servers(options: &BenchOptions) -> Result<Vec<String>, Failure> {
     let members = survey.members.into_iter().filter(|member| member.alive && wanted(&member.info));
     let addresses: Vec<String> = members.map(|member| member.info.address).collect();
     if addresses.is_empty() {
-        let what = if anyone { "no backend is alive" } else { "no backend leads" };
+        let what = if anyone { "no backend answers" } else { "no backend is the leader" };
         return Err(Failure::new(Exit::Unreachable, what));
     }
     Ok(addresses)
 }
 
-/// Somebody to croak as.
+/// Account of the benchmark.
 struct Person {
     username: String,
     session: TokenHash,
 }
 
-/// Makes the accounts, logs them in, makes them friends.
+/// Creates the accounts, logs them in and lets them follow each other.
 async fn prepare(servers: &[String], options: &BenchOptions) -> Result<Vec<Person>, Failure> {
     let client = Client::new(servers.to_vec(), options.group.keys.clone());
     let mut people = Vec::with_capacity(ACCOUNTS);
@@ -146,12 +152,12 @@ async fn new_person(client: &Client) -> Result<Person, Failure> {
     Ok(Person { username, session })
 }
 
-/// The newest index the group knows of; 0, which the group takes for very old, when it does not say.
+/// Returns the newest known log index for a request's submitted-at index; 0, which counts as very old, if it is unknown.
 async fn born(client: &Client) -> LogIndex {
     client.position(ANSWER_MAX).await.map_or(0, |token| token.index)
 }
 
-/// Asks for a write until it is decided. The caller bounds the time.
+/// Repeats a write until it is decided. The caller sets the timeout.
 async fn settle(client: &Client, mut ask: Ask) -> Result<Token, Failure> {
     if let Ask::Write(request) = &mut ask {
         request.born = born(client).await;
@@ -160,14 +166,17 @@ async fn settle(client: &Client, mut ask: Ask) -> Result<Token, Failure> {
         match outcome(client.ask(ask.clone(), ANSWER_MAX).await.ok()) {
             Try::Done(token) => return Ok(token),
             Try::Refused(what) => {
-                return Err(Failure::new(Exit::Refused, format!("the benchmark is refused: {what}")));
+                return Err(Failure::new(
+                    Exit::Refused,
+                    format!("the cluster refused a request of the benchmark: {what}"),
+                ));
             }
             Try::Again(_) => drop(Timer::after(PAUSE).await),
         }
     }
 }
 
-/// What became of one try.
+/// Result of one attempt.
 enum Try {
     Done(Token),
     Again(&'static str),
@@ -183,9 +192,9 @@ fn outcome(answer: Option<Answer>) -> Try {
             Try::Refused(denied.to_string())
         }
         Some(Answer::Refused(denied)) => Try::Refused(denied.to_string()),
-        Some(Answer::Unavailable(_)) => Try::Again("the servers cannot agree"),
-        Some(_) => Try::Refused("an answer to another question".to_string()),
-        None => Try::Again("nobody answers"),
+        Some(Answer::Unavailable(_)) => Try::Again("no quorum"),
+        Some(_) => Try::Refused("the answer does not fit the request".to_string()),
+        None => Try::Again("no server answers"),
     }
 }
 
@@ -207,7 +216,7 @@ async fn measure(options: &BenchOptions, servers: &[String], people: &[Person]) 
         };
         executor.spawn(asker.drive(Rc::clone(&tally))).detach();
     }
-    // Questions that are still under way then are dropped with the executor: nobody waits for their answers.
+    // Requests that are still in flight then are dropped with the executor.
     executor.run(Timer::at(end)).await;
     drop(executor);
     let mut tally = Rc::into_inner(tally).expect("every client was dropped").into_inner();
@@ -273,7 +282,7 @@ impl Asker<'_> {
                 let born = self.seen.map_or(0, |token| token.index);
                 Ask::Write(request(croak(self.person, self.number * 1_000_000 + count, self.bytes), born))
             }
-            // What is done with the namespace is asked elsewhere.
+            // Operations of the namespace are sent by `tree`.
             BenchOp::Feed | BenchOp::Lock | BenchOp::List => Ask::Read {
                 seen: self.seen,
                 consistency: self.consistency,
@@ -287,16 +296,16 @@ impl Asker<'_> {
     }
 }
 
-/// One client's connection, with one question on it at a time: less work a request than the failover client has, so
-/// that what is measured is the group.
+/// Connection of one client, with one request at a time. It does less work per request than the failover client, so that the
+/// benchmark measures the cluster and not the client.
 struct Connection<'a> {
     plane: Plane,
     servers: &'a [String],
-    /// Each client begins with another server of the list, as people who know several would.
+    /// Position of the next server to connect to; each client starts with another one.
     next: usize,
     keys: &'a Keys,
     open: Option<Channel>,
-    /// One for all questions: setting one for each would cost more than asking.
+    /// One timer for all requests: setting a timer for each would cost more than the request.
     pulse: Timer,
 }
 
@@ -306,7 +315,8 @@ impl<'a> Connection<'a> {
         Connection { plane, servers, keys, next: number, open: None, pulse }
     }
 
-    /// Asks the server that is connected, else the next. Whatever goes wrong, the next question goes to another.
+    /// Sends a request to the connected server, or connects to the next one. After any error, the next request goes to another
+    /// server.
     async fn ask(&mut self, ask: Ask) -> Result<Answer, FrameError> {
         let Channel { mut reader, mut writer } = match self.open.take() {
             Some(open) => open,
@@ -330,7 +340,7 @@ impl<'a> Connection<'a> {
             Err(FrameError::TimedOut)
         };
         let answer = or(answer, silence).await?;
-        // A server that says "not now, not here" is left, as the failover client does.
+        // A server that is unavailable is abandoned, as the failover client does.
         if !matches!(answer, Answer::Unavailable(_)) {
             self.open = Some(Channel { reader, writer });
         }
@@ -342,13 +352,13 @@ fn croak(person: &Person, number: u64, bytes: usize) -> Command {
     Command::Croak { session: person.session, text: text(number, bytes) }
 }
 
-/// A text of so many bytes, in characters of three bytes as far as it would else have too many characters.
+/// Returns a text of `bytes` bytes, with characters of three bytes where it would otherwise have too many characters.
 fn text(number: u64, bytes: usize) -> String {
     let long = bytes.saturating_sub(CROAK_CHARS_MAX).div_ceil(2);
     let short = bytes - 3 * long;
     let words = format!("ribbit {number}: the pond is calm tonight, and so am I; who else is up? ");
     let words: String = words.chars().cycle().take(short).collect();
-    // Neither end may be blank.
+    // A croak must not start or end with a blank.
     let words = match words.strip_suffix(' ') {
         Some(words) => format!("{words}."),
         None => words,
@@ -365,7 +375,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_has_the_bytes_asked_for_and_is_a_croak() {
+    fn a_text_has_the_requested_size_and_is_a_valid_croak() {
         for bytes in 1..=256 {
             let text = text(7_000_123, bytes);
             assert_eq!(text.len(), bytes);

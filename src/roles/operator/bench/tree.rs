@@ -1,9 +1,9 @@
-//! The lock namespace under load: `bench --op lock` and `bench --op list`.
+//! Benchmarks of the lock namespace: `bench --op lock` and `bench --op list`.
 //!
-//! - lock: each client has a lease and a lock of its own; one request is acquiring it and letting it go.
-//! - list: a folder of [`LIST_NODES`] nodes is made first; one request is reading all of it, page by page, as `ls` does.
+//! - lock: each client has a lease and a lock of its own; one request acquires and releases it.
+//! - list: a folder of [`LIST_NODES`] nodes is created first; one request reads all of it, page by page, as `ls` does.
 //!
-//! What it makes lies in a folder of its own under a name that nobody has, and is removed at the end.
+//! All nodes are in a folder with a random name, which is removed at the end.
 
 use super::figures::Tally;
 use super::{Connection, PAUSE, SETUP_MAX, Try, outcome, request};
@@ -23,16 +23,17 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
-/// Files that are listed, and how many of them a folder has.
+/// Number of files to list.
 const LIST_NODES: usize = 10_000;
+/// Number of files per inner folder.
 const LIST_FOLDER: usize = 100;
-/// Writes under way while the folder is made.
+/// Number of concurrent writers while the files are created.
 const MAKERS: usize = 64;
 
-/// What all clients together saw, and how many pages a listing took.
+/// Runs the benchmark. Returns the counters of all clients and the number of pages per listing.
 ///
 /// # Errors
-/// 1: it is refused; 3: nobody answers.
+/// 1: the cluster refuses a request. 3: no server answers.
 pub async fn run(options: &BenchOptions, servers: &[String]) -> Result<(Tally, Option<usize>), Failure> {
     let namespace = Namespace::reach(&options.group).await?;
     let random = to_hex(&new_token());
@@ -44,9 +45,9 @@ pub async fn run(options: &BenchOptions, servers: &[String]) -> Result<(Tally, O
         _ => {
             let leases = Rc::default();
             let tally = locks(options, servers, &folder, &leases).await;
-            // Some were in the middle of it.
+            // Ends the leases of clients that were stopped in the middle of a request.
             for token in leases.take() {
-                let _ = namespace.write(LeaseCommand::Close { token }).await; // Over: so it is.
+                let _ = namespace.write(LeaseCommand::Close { token }).await; // The lease may have expired already.
             }
             Ok((tally, None))
         }
@@ -55,19 +56,19 @@ pub async fn run(options: &BenchOptions, servers: &[String]) -> Result<(Tally, O
     measured
 }
 
-/// What is left behind is found by its name.
+/// Removes the folder. If that fails, it stays behind under its recognizable name.
 async fn remove(namespace: &Namespace, folder: &TreePath) {
     let all = TreeCommand::Remove { path: folder.clone(), recursive: true, guard: None };
     loop {
         match namespace.change(all.clone()).await {
             Ok(Reply::Stepped { more: true }) => {}
             Ok(_) => return,
-            Err(failure) => return log::warn!("not removed: {failure}"),
+            Err(failure) => return log::warn!("cannot remove {folder}: {failure}"),
         }
     }
 }
 
-/// Runs one task a client until the time is over.
+/// Runs one task per client until the time is over.
 async fn together<F: Future<Output = ()>>(
     options: &BenchOptions,
     client: impl Fn(usize, Instant, Rc<RefCell<Tally>>) -> F,
@@ -86,7 +87,7 @@ async fn together<F: Future<Output = ()>>(
     tally
 }
 
-/// Every lease that was begun.
+/// All leases that were opened.
 type Leases = Rc<RefCell<Vec<TokenHash>>>;
 
 async fn locks(options: &BenchOptions, servers: &[String], folder: &TreePath, leases: &Leases) -> Tally {
@@ -122,7 +123,7 @@ impl Locker<'_> {
             {
                 self.tally.borrow_mut().answered(asked, Instant::now());
             } else {
-                // The longest lease is over before the longest measurement is.
+                // The longest benchmark is longer than the longest lease.
                 self.lease = token_hash(&new_token());
                 self.open().await;
             }
@@ -143,7 +144,7 @@ impl Locker<'_> {
         self.ask(Ask::Write(request(command, born))).await
     }
 
-    /// Asks until it is decided: whether it was done.
+    /// Repeats a request until it is decided. Returns whether it succeeded.
     async fn ask(&mut self, ask: Ask) -> bool {
         while Instant::now() < self.end {
             let what = match outcome(self.connection.ask(ask.clone()).await.ok()) {
@@ -172,7 +173,7 @@ async fn list(
 ) -> Result<(Tally, Option<usize>), Failure> {
     let too_long = async {
         Timer::after(SETUP_MAX).await;
-        let message = format!("{LIST_NODES} nodes were not made within {} s", SETUP_MAX.as_secs());
+        let message = format!("{LIST_NODES} nodes could not be created within {} s", SETUP_MAX.as_secs());
         Err(Failure::new(Exit::Unreachable, message))
     };
     or(make(namespace, folder), too_long).await?;
@@ -187,7 +188,7 @@ async fn list(
                     Ok((_, listing)) if listing.nodes.len() == nodes => {
                         tally.borrow_mut().answered(asked, Instant::now());
                     }
-                    Ok(_) => tally.borrow_mut().failed("not all of it was listed".to_string()),
+                    Ok(_) => tally.borrow_mut().failed("a listing was incomplete".to_string()),
                     Err(failure) => tally.borrow_mut().failed(failure.to_string()),
                 }
             }
