@@ -9,7 +9,7 @@
 //! address stays. The lookup only asks the kernel and sends no packet. Host names of members are resolved less often, and
 //! never before the socket listens.
 
-use super::Node;
+use super::NodeState;
 use crate::common::options::NodeOptions;
 use event_listener::{Event, EventListener};
 use smol::future::FutureExt;
@@ -30,34 +30,34 @@ const NO_NAMES_EVERY: Duration = Duration::from_secs(5);
 const FIRST_LOOK_MAX: Duration = Duration::from_secs(10);
 
 /// Documentation addresses (RFC 5737, RFC 3849), which no machine has. The route to them is the default route.
-const ELSEWHERE: [SocketAddr; 2] = [
+const OUTSIDE: [SocketAddr; 2] = [
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9),
     SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)), 9),
 ];
 
 /// The advertised address of one node.
-pub struct Whereabouts {
+pub struct AdvertisedAddress {
     /// HOST:PORT.
     address: Mutex<String>,
     /// Port to combine with the looked-up address, if the address is looked up.
-    found_with: Option<u16>,
+    lookup_port: Option<u16>,
     moved: Event,
 }
 
-impl Whereabouts {
+impl AdvertisedAddress {
     /// Returns the address from the options or the bound address, after a first lookup without name resolution.
-    pub fn new(options: &NodeOptions, bound: SocketAddr) -> Whereabouts {
-        let (address, found_with) = match &options.advertise {
+    pub fn new(options: &NodeOptions, bound: SocketAddr) -> AdvertisedAddress {
+        let (address, lookup_port) = match &options.advertise {
             Some(given) => (given.clone(), None),
             None if !bound.ip().is_unspecified() => (bound.to_string(), None),
             None => {
                 // Without name resolution, which may block: no connection is accepted before this is done.
                 let literal = options.coordinators.iter().filter_map(|address| address.parse().ok());
-                let ip = from_where(&literal.collect::<Vec<_>>()).unwrap_or(Ipv4Addr::LOCALHOST.into());
+                let ip = source_address(&literal.collect::<Vec<_>>()).unwrap_or(Ipv4Addr::LOCALHOST.into());
                 (SocketAddr::new(ip, bound.port()).to_string(), Some(bound.port()))
             }
         };
-        Whereabouts { address: Mutex::new(address), found_with, moved: Event::new() }
+        AdvertisedAddress { address: Mutex::new(address), lookup_port, moved: Event::new() }
     }
 
     fn held(&self) -> MutexGuard<'_, String> {
@@ -70,8 +70,8 @@ impl Whereabouts {
     }
 
     /// Looks up the address once with name resolution, before the node joins and announces its address.
-    pub async fn settle(&self, others: &[String]) {
-        if self.found_with.is_none() {
+    pub async fn first_lookup(&self, others: &[String]) {
+        if self.lookup_port.is_none() {
             return;
         }
         let late = async {
@@ -82,7 +82,7 @@ impl Whereabouts {
     }
 
     fn look(&self, others: &[SocketAddr]) {
-        let (Some(port), Some(ip)) = (self.found_with, from_where(others)) else { return };
+        let (Some(port), Some(ip)) = (self.lookup_port, source_address(others)) else { return };
         let now = SocketAddr::new(ip, port).to_string();
         let before = std::mem::replace(&mut *self.held(), now.clone());
         if before != now {
@@ -98,9 +98,9 @@ impl Whereabouts {
 }
 
 /// Looks up the address periodically for as long as the process lives.
-pub async fn watch(node: &Node) {
-    let here = &node.whereabouts;
-    if here.found_with.is_none() {
+pub async fn watch(node: &NodeState) {
+    let here = &node.advertised;
+    if here.lookup_port.is_none() {
         return std::future::pending().await;
     }
     let (mut others, mut asked) = (Vec::new(), None::<Instant>);
@@ -126,24 +126,25 @@ async fn resolved(addresses: &[String]) -> Vec<SocketAddr> {
 }
 
 /// Returns this machine's source address towards the other members.
-fn from_where(others: &[SocketAddr]) -> Option<IpAddr> {
-    let ways: Vec<(IpAddr, IpAddr)> = others.iter().filter_map(|to| Some((to.ip(), way_to(*to)?))).collect();
-    let outwards = || ELSEWHERE.into_iter().filter_map(way_to).find(|ip| !ip.is_loopback());
-    best(&ways).or_else(|| if ways.is_empty() { None } else { outwards() })
+fn source_address(others: &[SocketAddr]) -> Option<IpAddr> {
+    let routes: Vec<(IpAddr, IpAddr)> =
+        others.iter().filter_map(|to| Some((to.ip(), route_source(*to)?))).collect();
+    let outwards = || OUTSIDE.into_iter().filter_map(route_source).find(|ip| !ip.is_loopback());
+    best(&routes).or_else(|| if routes.is_empty() { None } else { outwards() })
 }
 
 /// Returns the best source address of pairs (destination, source): one that is not loopback, else loopback if a destination
 /// is exactly 127.0.0.1 or ::1, which means that the whole cluster runs on this machine. Other loopback destinations do not
 /// count: systems resolve their own host name to an address like 127.0.1.1, which other machines cannot reach.
-fn best(ways: &[(IpAddr, IpAddr)]) -> Option<IpAddr> {
-    let outwards = ways.iter().find(|(_, from)| !from.is_loopback());
+fn best(routes: &[(IpAddr, IpAddr)]) -> Option<IpAddr> {
+    let outwards = routes.iter().find(|(_, from)| !from.is_loopback());
     let here = |to: IpAddr| to == Ipv4Addr::LOCALHOST || to == Ipv6Addr::LOCALHOST;
-    outwards.or_else(|| ways.iter().find(|(to, _)| here(*to))).map(|(_, from)| *from)
+    outwards.or_else(|| routes.iter().find(|(to, _)| here(*to))).map(|(_, from)| *from)
 }
 
 /// Returns the source address that a packet to this destination would have. Sends nothing: it only asks the kernel for the
 /// route.
-fn way_to(to: SocketAddr) -> Option<IpAddr> {
+fn route_source(to: SocketAddr) -> Option<IpAddr> {
     let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind((any, 0)).ok()?;
     socket.connect(to).ok()?;
@@ -182,8 +183,8 @@ mod tests {
     #[test]
     fn a_given_or_bound_address_is_fixed_and_only_a_found_one_is_looked_up_again() {
         let at = |options: &NodeOptions, bound: &str| {
-            let here = Whereabouts::new(options, bound.parse().unwrap());
-            (here.address(), here.found_with.is_some())
+            let here = AdvertisedAddress::new(options, bound.parse().unwrap());
+            (here.address(), here.lookup_port.is_some())
         };
         let given = options(Some("board1:9000"), &["127.0.0.1:9"]);
         assert_eq!(at(&given, "0.0.0.0:9000"), ("board1:9000".into(), false));
@@ -203,6 +204,6 @@ mod tests {
         assert_eq!(best(&[own_name]), None);
         assert_eq!(best(&[own_name, (ip("127.0.0.1"), ip("127.0.0.1"))]), Some(ip("127.0.0.1")));
         assert_eq!(best(&[]), None);
-        assert_eq!(from_where(&[]), None);
+        assert_eq!(source_address(&[]), None);
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Each is an ordinary command of bounded size. An idle cluster has none to propose.
 
-use super::{Node, join};
+use super::{NodeState, join};
 use ribbit_db::DbError;
 use ribbit_net::secret::new_request_id;
 use ribbit_state::limits::{RING_CROAKS, RULES_LEVEL};
@@ -22,8 +22,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const UNINDEXED_MAX: usize = RING_CROAKS / 4 * 3;
 
 /// Proposes background commands while this node leads. `founding`: this node founded the cluster.
-pub async fn run(node: Arc<Node>, founding: bool) {
-    let Some(member) = node.member.get() else { return };
+pub async fn run(node: Arc<NodeState>, founding: bool) {
+    let Some(member) = node.membership.get() else { return };
     loop {
         let next = if member.replica.status().leads { next(&node, founding) } else { Ok(None) };
         match next {
@@ -50,8 +50,8 @@ pub async fn run(node: Arc<Node>, founding: bool) {
 ///
 /// # Errors
 /// The store cannot be read.
-fn next(node: &Node, founding: bool) -> Result<Option<Command>, DbError> {
-    let Some(member) = node.member.get() else { return Ok(None) };
+fn next(node: &NodeState, founding: bool) -> Result<Option<Command>, DbError> {
+    let Some(member) = node.membership.get() else { return Ok(None) };
     let reader = member.replica.reader();
     let view = reader.view()?;
     let rows = members::all(&view)?;
@@ -75,7 +75,7 @@ fn next(node: &Node, founding: bool) -> Result<Option<Command>, DbError> {
     if reader.ring_len_from(books(&view)?.indexed_through + 1) > UNINDEXED_MAX {
         return Ok(Some(Command::IndexCroaks));
     }
-    let mut heard = member.peers.known();
+    let mut heard = member.member_list.known();
     heard.push(node.info());
     for (raft_id, row) in rows {
         let said = heard.iter().find(|info| info.raft_id == raft_id && info.pid != 0);

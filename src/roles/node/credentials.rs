@@ -5,7 +5,7 @@
 //!
 //! The salt of a hash is the request id, so a retry through any backend produces the same command.
 
-use super::Node;
+use super::NodeState;
 use super::passwords::Busy;
 use super::request::{RequestContext, broken};
 use ribbit_db::DbError;
@@ -227,8 +227,13 @@ const REHASH_MAX: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// The reason why the stored hash is kept, for the log.
-async fn rehash(node: &Node, account: AccountId, row: &Account, password: Password) -> Result<(), String> {
-    let member = node.member.get().ok_or("no member yet")?;
+async fn rehash(
+    node: &NodeState,
+    account: AccountId,
+    row: &Account,
+    password: Password,
+) -> Result<(), String> {
+    let member = node.membership.get().ok_or("no member yet")?;
     let reader = member.replica.reader();
     let id = new_request_id();
     let password_hash = node

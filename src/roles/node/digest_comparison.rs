@@ -14,7 +14,7 @@
 //!
 //! The digest is a sum of checksums of 32 bits each. It finds bugs, but not a deliberately constructed collision.
 
-use super::{Node, describe, store_loss};
+use super::{NodeState, describe, store_loss};
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::NodeOptions;
 use ribbit_db::digest::DigestAt;
@@ -36,37 +36,37 @@ const WAITING_MAX: usize = 16;
 
 /// Digests received from the other members, and the results of the comparisons.
 #[derive(Debug, Default)]
-pub struct Agreement {
-    seen: Mutex<BTreeMap<RaftId, Seen>>,
+pub struct DigestComparison {
+    peers: Mutex<BTreeMap<RaftId, PeerDigests>>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct PeerDigests {
     waiting: VecDeque<DigestAt>,
     /// Highest index at which the digests were equal, 0 for none.
     agreed: LogIndex,
     /// First difference found. Never cleared.
-    differs: Option<Difference>,
+    differs: Option<DigestDifference>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Difference {
+struct DigestDifference {
     index: LogIndex,
     ours: u64,
     theirs: u64,
     since: Instant,
     /// The difference has been logged.
-    said: bool,
+    logged: bool,
 }
 
-impl Agreement {
-    fn seen(&self) -> MutexGuard<'_, BTreeMap<RaftId, Seen>> {
-        self.seen.lock().expect("nobody panics while it holds this lock")
+impl DigestComparison {
+    fn peers(&self) -> MutexGuard<'_, BTreeMap<RaftId, PeerDigests>> {
+        self.peers.lock().expect("nobody panics while it holds this lock")
     }
 
     /// Records digests received from a peer.
-    pub fn heard(&self, from: RaftId, digests: Vec<DigestAt>) {
-        let mut seen = self.seen();
+    pub fn receive(&self, from: RaftId, digests: Vec<DigestAt>) {
+        let mut seen = self.peers();
         if seen.len() >= PEERS_MAX && !seen.contains_key(&from) {
             return;
         }
@@ -78,8 +78,8 @@ impl Agreement {
 
     /// Compares the waiting digests up to the applied index.
     fn compare(&self, applied: LogIndex, digest_at: impl Fn(LogIndex) -> Option<u64>) {
-        for seen in self.seen().values_mut() {
-            let Seen { waiting, agreed, differs } = seen;
+        for seen in self.peers().values_mut() {
+            let PeerDigests { waiting, agreed, differs } = seen;
             waiting.retain(|(index, theirs)| {
                 if *index > applied {
                     return true;
@@ -88,12 +88,12 @@ impl Agreement {
                     Some(ours) if ours == *theirs => *agreed = (*agreed).max(*index),
                     Some(ours) => {
                         let since = Instant::now();
-                        differs.get_or_insert(Difference {
+                        differs.get_or_insert(DigestDifference {
                             index: *index,
                             ours,
                             theirs: *theirs,
                             since,
-                            said: false,
+                            logged: false,
                         });
                     }
                     // Older than the digests that this member still has. A newer one follows.
@@ -107,17 +107,22 @@ impl Agreement {
 
 /// Verdict of a member that differs from another about its own state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stand {
+enum OwnState {
     /// A majority of the voters has the same state.
-    Right,
+    Majority,
     /// No majority of the voters can have the same state.
-    Wrong,
+    Minority,
     /// Too few digests have been received.
     Unknown,
 }
 
 /// Returns the verdict about this member's state at `index`, from the digests of the voters.
-fn stand(me: RaftId, voters: &[RaftId], index: LogIndex, seen: &BTreeMap<RaftId, Seen>) -> Stand {
+fn own_state(
+    me: RaftId,
+    voters: &[RaftId],
+    index: LogIndex,
+    seen: &BTreeMap<RaftId, PeerDigests>,
+) -> OwnState {
     let majority = voters.len() / 2 + 1;
     let is_with_us =
         |id: &RaftId| seen.get(id).is_some_and(|it| it.differs.is_none() && it.agreed >= index) || *id == me;
@@ -125,21 +130,21 @@ fn stand(me: RaftId, voters: &[RaftId], index: LogIndex, seen: &BTreeMap<RaftId,
     let with_us = voters.iter().filter(|id| is_with_us(id)).count();
     let against = voters.iter().filter(|id| is_against(id)).count();
     if with_us >= majority {
-        Stand::Right
+        OwnState::Majority
     } else if voters.len() - against < majority {
-        Stand::Wrong
+        OwnState::Minority
     } else {
-        Stand::Unknown
+        OwnState::Unknown
     }
 }
 
 /// Compares digests periodically. Ends the process when this member's state is not known to be the majority's.
-pub async fn watch(node: Arc<Node>) {
-    let Some(member) = node.member.get() else { return };
+pub async fn watch(node: Arc<NodeState>) {
+    let Some(member) = node.membership.get() else { return };
     let reader = member.replica.reader();
     loop {
         smol::Timer::after(LOOK).await;
-        member.agreement.compare(reader.applied(), |index| reader.digest_at(index));
+        member.digest_comparison.compare(reader.applied(), |index| reader.digest_at(index));
         if let Some(why) = judge(&node) {
             let _ = node.failed.try_send(Failing::Differs(why));
             return;
@@ -148,35 +153,35 @@ pub async fn watch(node: Arc<Node>) {
 }
 
 /// Returns the reason why this member must end, or `None` if it may go on.
-fn judge(node: &Node) -> Option<String> {
-    let member = node.member.get()?;
+fn judge(node: &NodeState) -> Option<String> {
+    let member = node.membership.get()?;
     let me = member.identity.raft_id;
-    let mut all = member.agreement.seen();
-    let differences: Vec<(RaftId, Difference)> =
+    let mut all = member.digest_comparison.peers();
+    let differences: Vec<(RaftId, DigestDifference)> =
         all.iter().filter_map(|(id, seen)| Some((*id, seen.differs?))).collect();
     if differences.is_empty() {
         return None;
     }
     let voters = member.replica.status().configuration.voters;
     for (id, difference) in differences {
-        let Difference { index, ours, theirs, since, said } = difference;
-        let other = describe(id, member.peers.info(id).as_ref());
+        let DigestDifference { index, ours, theirs, since, logged } = difference;
+        let other = describe(id, member.member_list.info(id).as_ref());
         let what = format!(
             "its state differs from that of {other} at index {index} (its digest is {ours:x}, {other} has {theirs:x})"
         );
-        match stand(me, &voters, index, &all) {
-            Stand::Right if said => {}
-            Stand::Right => {
+        match own_state(me, &voters, index, &all) {
+            OwnState::Majority if logged => {}
+            OwnState::Majority => {
                 log::error!(
                     "{}: {what}. A majority of the voters has the same state as this member, so it goes on",
                     node.options.name()
                 );
                 if let Some(difference) = all.get_mut(&id).and_then(|seen| seen.differs.as_mut()) {
-                    difference.said = true;
+                    difference.logged = true;
                 }
             }
-            Stand::Unknown if since.elapsed() < DECIDE_AFTER => {}
-            Stand::Unknown | Stand::Wrong => {
+            OwnState::Unknown if since.elapsed() < DECIDE_AFTER => {}
+            OwnState::Unknown | OwnState::Minority => {
                 return Some(format!(
                     "{what}, and no majority of the voters is known to have the same state"
                 ));
@@ -215,69 +220,72 @@ mod tests {
     use super::*;
 
     /// Compares these digests of peers at an applied index of 100. This member's digest is 7 at every index above 50.
-    fn compared(digests: &[(RaftId, LogIndex, u64)]) -> Agreement {
-        let agreement = Agreement::default();
+    fn compared(digests: &[(RaftId, LogIndex, u64)]) -> DigestComparison {
+        let digest_comparison = DigestComparison::default();
         for (id, index, digest) in digests {
-            agreement.heard(*id, vec![(*index, *digest)]);
+            digest_comparison.receive(*id, vec![(*index, *digest)]);
         }
-        agreement.compare(100, |index| (index > 50).then_some(7));
-        agreement
+        digest_comparison.compare(100, |index| (index > 50).then_some(7));
+        digest_comparison
     }
 
-    fn stands(agreement: &Agreement, voters: &[RaftId]) -> Stand {
-        stand(1, voters, 90, &agreement.seen())
+    fn stands(digest_comparison: &DigestComparison, voters: &[RaftId]) -> OwnState {
+        own_state(1, voters, 90, &digest_comparison.peers())
     }
 
     #[test]
     fn one_wrong_member_halts_and_the_others_go_on() {
         let among = [1, 2, 3];
         // This member is right: only one other differs.
-        assert_eq!(stands(&compared(&[(2, 90, 8), (3, 90, 7)]), &among), Stand::Right);
-        assert_eq!(stands(&compared(&[(2, 90, 8), (3, 95, 7)]), &among), Stand::Right);
+        assert_eq!(stands(&compared(&[(2, 90, 8), (3, 90, 7)]), &among), OwnState::Majority);
+        assert_eq!(stands(&compared(&[(2, 90, 8), (3, 95, 7)]), &among), OwnState::Majority);
         // This member is wrong: all others differ.
-        assert_eq!(stands(&compared(&[(2, 90, 8), (3, 90, 8)]), &among), Stand::Wrong);
-        assert_eq!(stands(&compared(&[(2, 90, 8), (3, 90, 9)]), &among), Stand::Wrong);
+        assert_eq!(stands(&compared(&[(2, 90, 8), (3, 90, 8)]), &among), OwnState::Minority);
+        assert_eq!(stands(&compared(&[(2, 90, 8), (3, 90, 9)]), &among), OwnState::Minority);
         // The third has sent no digest, or only one of an index before the difference.
-        assert_eq!(stands(&compared(&[(2, 90, 8)]), &among), Stand::Unknown);
-        assert_eq!(stands(&compared(&[(2, 90, 8), (3, 80, 7)]), &among), Stand::Unknown);
+        assert_eq!(stands(&compared(&[(2, 90, 8)]), &among), OwnState::Unknown);
+        assert_eq!(stands(&compared(&[(2, 90, 8), (3, 80, 7)]), &among), OwnState::Unknown);
         // Of five voters, two that agree with this member make a majority, one does not.
         let among = [1, 2, 3, 4, 5];
-        assert_eq!(stands(&compared(&[(2, 90, 8), (3, 90, 7), (4, 91, 7)]), &among), Stand::Right);
-        assert_eq!(stands(&compared(&[(2, 90, 8), (3, 90, 7)]), &among), Stand::Unknown);
+        assert_eq!(stands(&compared(&[(2, 90, 8), (3, 90, 7), (4, 91, 7)]), &among), OwnState::Majority);
+        assert_eq!(stands(&compared(&[(2, 90, 8), (3, 90, 7)]), &among), OwnState::Unknown);
     }
 
     #[test]
     fn of_two_members_that_differ_both_halt() {
-        assert_eq!(stands(&compared(&[(2, 90, 8)]), &[1, 2]), Stand::Wrong);
+        assert_eq!(stands(&compared(&[(2, 90, 8)]), &[1, 2]), OwnState::Minority);
     }
 
     #[test]
     fn learners_do_not_count_for_the_majority() {
         // This member is a learner: it needs a majority among the voters.
-        assert_eq!(stands(&compared(&[(2, 90, 8), (3, 90, 7)]), &[2, 3, 4]), Stand::Unknown);
-        assert_eq!(stands(&compared(&[(2, 90, 8), (3, 90, 7), (4, 90, 7)]), &[2, 3, 4]), Stand::Right);
+        assert_eq!(stands(&compared(&[(2, 90, 8), (3, 90, 7)]), &[2, 3, 4]), OwnState::Unknown);
+        assert_eq!(stands(&compared(&[(2, 90, 8), (3, 90, 7), (4, 90, 7)]), &[2, 3, 4]), OwnState::Majority);
         // A learner that differs does not count.
-        assert_eq!(stands(&compared(&[(9, 90, 8), (3, 90, 7)]), &[1, 3]), Stand::Right);
+        assert_eq!(stands(&compared(&[(9, 90, 8), (3, 90, 7)]), &[1, 3]), OwnState::Majority);
     }
 
     #[test]
     fn digests_ahead_of_the_applied_index_wait_and_expired_ones_are_dropped() {
-        let agreement = compared(&[(2, 101, 7), (2, 10, 99), (2, 60, 7)]);
-        let seen = agreement.seen();
+        let digest_comparison = compared(&[(2, 101, 7), (2, 10, 99), (2, 60, 7)]);
+        let seen = digest_comparison.peers();
         assert_eq!((&seen[&2].waiting, seen[&2].agreed), (&[(101, 7)].into(), 60));
         assert_eq!(seen[&2].differs, None);
         drop(seen);
-        agreement.compare(101, |_| Some(8));
-        assert_eq!(agreement.seen()[&2].differs.map(|it| (it.index, it.ours, it.theirs)), Some((101, 8, 7)));
-        (0..1_000).for_each(|index| agreement.heard(3, vec![(1_000 + index, 0)]));
-        assert_eq!(agreement.seen()[&3].waiting.len(), WAITING_MAX);
-        assert_eq!(agreement.seen()[&3].waiting.back(), Some(&(1_999, 0)));
+        digest_comparison.compare(101, |_| Some(8));
+        assert_eq!(
+            digest_comparison.peers()[&2].differs.map(|it| (it.index, it.ours, it.theirs)),
+            Some((101, 8, 7))
+        );
+        (0..1_000).for_each(|index| digest_comparison.receive(3, vec![(1_000 + index, 0)]));
+        assert_eq!(digest_comparison.peers()[&3].waiting.len(), WAITING_MAX);
+        assert_eq!(digest_comparison.peers()[&3].waiting.back(), Some(&(1_999, 0)));
     }
 
     #[test]
     fn a_difference_is_never_cleared() {
-        let agreement = compared(&[(2, 90, 8), (2, 95, 7)]);
-        assert_eq!(agreement.seen()[&2].differs.map(|it| it.index), Some(90));
-        assert_eq!(stands(&agreement, &[1, 2]), Stand::Wrong);
+        let digest_comparison = compared(&[(2, 90, 8), (2, 95, 7)]);
+        assert_eq!(digest_comparison.peers()[&2].differs.map(|it| it.index), Some(90));
+        assert_eq!(stands(&digest_comparison, &[1, 2]), OwnState::Minority);
     }
 }

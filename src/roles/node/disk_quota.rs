@@ -13,7 +13,7 @@
 //! The size counted is the blocks that the file system has allocated to the store's files. redb reuses the space of
 //! deleted rows but rarely returns it to the file system, so deleting makes room inside the file only.
 
-use super::Node;
+use super::NodeState;
 use crate::common::disk_space::{allocated_bytes, free_bytes};
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::NodeOptions;
@@ -31,18 +31,18 @@ const MEASURE_AT_LEAST_EVERY: Duration = Duration::from_secs(10);
 
 /// Quota and last measurement of the disk under one member's store.
 #[derive(Debug)]
-pub struct Disk {
+pub struct DiskQuota {
     folder: PathBuf,
     quota_bytes: u64,
     reserve_bytes: u64,
     measured: Mutex<StoreStatus>,
 }
 
-impl Disk {
+impl DiskQuota {
     /// Returns the disk of the store in `folder`, not measured yet.
-    pub fn new(folder: PathBuf, quota_bytes: u64, reserve_bytes: u64) -> Disk {
+    pub fn new(folder: PathBuf, quota_bytes: u64, reserve_bytes: u64) -> DiskQuota {
         let measured = Mutex::new(StoreStatus { quota_bytes, ..StoreStatus::default() });
-        Disk { folder, quota_bytes, reserve_bytes, measured }
+        DiskQuota { folder, quota_bytes, reserve_bytes, measured }
     }
 
     /// Returns the last measurement.
@@ -78,8 +78,8 @@ impl Disk {
 }
 
 /// Measures the disk periodically, on a blocking thread, for as long as the process lives.
-pub(super) async fn watch(node: Arc<Node>) {
-    let applied = || node.member.get().map_or(0, |it| it.replica.reader().applied());
+pub(super) async fn watch(node: Arc<NodeState>) {
+    let applied = || node.membership.get().map_or(0, |it| it.replica.reader().applied());
     let mut last = (applied(), Instant::now());
     loop {
         smol::Timer::after(MEASURE_EVERY).await;
@@ -146,7 +146,7 @@ mod tests {
     fn sparse_files_are_not_counted_and_quota_and_reserve_are_enforced() {
         let folder = tempfile::tempdir().unwrap();
         let disk = |quota, reserve| {
-            let disk = Disk::new(folder.path().to_path_buf(), quota, reserve);
+            let disk = DiskQuota::new(folder.path().to_path_buf(), quota, reserve);
             disk.look();
             disk.status()
         };

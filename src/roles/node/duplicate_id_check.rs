@@ -4,7 +4,7 @@
 //! over at once, because only it answers at that address. The check costs one status query, and only when the known
 //! address is not this process's own.
 
-use super::Node;
+use super::NodeState;
 use crate::common::failure::{Exit, Failure};
 use ribbit_db::Store;
 use ribbit_net::frame::Plane;
@@ -16,13 +16,13 @@ use ribbit_state::members;
 ///
 /// # Errors
 /// `Configuration` when the member that the store belongs to answers elsewhere.
-pub async fn refuse_copy(node: &Node, store: &Store) -> Result<(), Failure> {
+pub async fn refuse_copied_store(node: &NodeState, store: &Store) -> Result<(), Failure> {
     let Some(identity) = store.identity() else { return Ok(()) };
     let row = store.reader().view().and_then(|view| members::get(&view, identity.raft_id));
     // A read error is not reported here: the next reader of the store meets and reports it.
     let Ok(Some(row)) = row else { return Ok(()) };
-    match at(node, &row.address).await {
-        Some(twin) if twin.raft_id == identity.raft_id => Err(refusal(node, &twin)),
+    match other_process_at(node, &row.address).await {
+        Some(other) if other.raft_id == identity.raft_id => Err(refusal(node, &other)),
         _ => Ok(()),
     }
 }
@@ -31,22 +31,22 @@ pub async fn refuse_copy(node: &Node, store: &Store) -> Result<(), Failure> {
 ///
 /// # Errors
 /// `Configuration` when such a server answers.
-pub async fn refuse_name(node: &Node) -> Result<(), Failure> {
+pub async fn refuse_duplicate_id(node: &NodeState) -> Result<(), Failure> {
     for address in &node.seed_addresses() {
         let Ok(status) = ask_status(address, Plane::Control, &node.options.keys).await else { continue };
         let known = status.others.iter().chain([&status.me]).find(|info| info.who() == node.options.who());
         if let Some(known) = known
-            && let Some(twin) = at(node, &known.address).await
+            && let Some(other) = other_process_at(node, &known.address).await
         {
-            return Err(refusal(node, &twin));
+            return Err(refusal(node, &other));
         }
     }
     Ok(())
 }
 
 /// Returns another process with this node's role and number, if one answers at this address now.
-async fn at(node: &Node, address: &str) -> Option<MemberInfo> {
-    if address.is_empty() || address == node.whereabouts.address() {
+async fn other_process_at(node: &NodeState, address: &str) -> Option<MemberInfo> {
+    if address.is_empty() || address == node.advertised.address() {
         return None;
     }
     let status = ask_status(address, Plane::Control, &node.options.keys).await.ok()?;
@@ -54,14 +54,14 @@ async fn at(node: &Node, address: &str) -> Option<MemberInfo> {
     (same && status.me.incarnation != node.incarnation).then_some(status.me)
 }
 
-fn refusal(node: &Node, twin: &MemberInfo) -> Failure {
-    let host = if twin.host.is_empty() { String::new() } else { format!(" on {}", twin.host) };
+fn refusal(node: &NodeState, other: &MemberInfo) -> Failure {
+    let host = if other.host.is_empty() { String::new() } else { format!(" on {}", other.host) };
     let text = format!(
         "{} is already running: process {}{host} answers at {}. Each server of a cluster needs its own number: choose \
          another --id, or stop that server first",
         node.options.name(),
-        twin.pid,
-        twin.address
+        other.pid,
+        other.address
     );
     Failure::new(Exit::Configuration, text)
 }

@@ -1,13 +1,13 @@
 //! Hellos: the first frame on every link between members, and its check.
 
-use super::Node;
-use super::member_list::Roster;
+use super::NodeState;
+use super::member_list::ReplicatedMembers;
 use ribbit_net::peer::PeerHello;
 use ribbit_state::RaftId;
 
 /// Returns this member's hello to the member `to`, or `None` before it belongs to a cluster.
-pub fn to(node: &Node, to: RaftId) -> Option<PeerHello> {
-    let member = node.member.get()?;
+pub fn to(node: &NodeState, to: RaftId) -> Option<PeerHello> {
+    let member = node.membership.get()?;
     let (cluster, history) = (member.identity.cluster, member.identity.history);
     Some(PeerHello { cluster, history, from: node.info(), to })
 }
@@ -27,9 +27,9 @@ pub enum HelloRefusal {
 /// # Errors
 /// - `Removed` when the cluster has removed this peer
 /// - `Refused` when the peer belongs to another cluster or history, dials another member, or the member list is full
-pub fn check(node: &Node, hello: PeerHello) -> Result<RaftId, HelloRefusal> {
+pub fn check(node: &NodeState, hello: PeerHello) -> Result<RaftId, HelloRefusal> {
     let refused = |why: String| Err(HelloRefusal::Refused(why));
-    let Some(member) = node.member.get() else {
+    let Some(member) = node.membership.get() else {
         return refused("this node does not belong to a cluster yet".into());
     };
     let (me, name, mine) = (&member.identity, hello.from.name(), node.options.name());
@@ -43,10 +43,10 @@ pub fn check(node: &Node, hello: PeerHello) -> Result<RaftId, HelloRefusal> {
     if hello.to != me.raft_id || raft_id == me.raft_id || raft_id == 0 {
         return refused(format!("{name} dialled member {}, this is member {}", hello.to, me.raft_id));
     }
-    if Roster::read(node).is_some_and(|roster| roster.has_forgotten(raft_id)) {
+    if ReplicatedMembers::read(node).is_some_and(|replicated| replicated.has_removed(raft_id)) {
         return Err(HelloRefusal::Removed { name, raft_id });
     }
-    if !member.peers.heard(&hello.from) {
+    if !member.member_list.record_own(&hello.from) {
         return refused(format!("{name} does not fit the member list: it is full, or a field is too long"));
     }
     Ok(raft_id)

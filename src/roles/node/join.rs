@@ -8,8 +8,8 @@
 //! If the cluster already has a member of this role and number, that member has lost its store. The cluster first removes
 //! the old member ([`super::store_loss`]), then this node joins under a new Raft id.
 
-use super::seeds::{self, Seeds};
-use super::{Node, store_loss};
+use super::seeds::{self, SeedAddresses};
+use super::{NodeState, store_loss};
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::NodeOptions;
 use crate::common::random::random_history;
@@ -38,7 +38,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// `Configuration` when the cluster refuses this node, `Refused` when the store fails or `--found` meets a running cluster.
-pub async fn belong(node: &Arc<Node>, store: &mut Store) -> Result<bool, Failure> {
+pub async fn belong(node: &Arc<NodeState>, store: &mut Store) -> Result<bool, Failure> {
     if let Some(identity) = store.identity() {
         return Ok(identity.raft_id == 1);
     }
@@ -64,11 +64,11 @@ pub async fn belong(node: &Arc<Node>, store: &mut Store) -> Result<bool, Failure
 }
 
 /// Returns this node's description for the join request.
-pub fn introduction(node: &Node) -> NewMember {
+pub fn introduction(node: &NodeState) -> NewMember {
     NewMember {
         role: node.options.role,
         id: node.options.id,
-        address: node.whereabouts.address(),
+        address: node.advertised.address(),
         machine: node.machine.clone(),
         rules_level: RULES_LEVEL,
     }
@@ -79,7 +79,7 @@ pub fn introduction(node: &Node) -> NewMember {
 /// # Errors
 /// `Refused` when a member of an existing cluster answers at a known address, or the store fails.
 pub async fn found(options: &NodeOptions, store: &mut Store) -> Result<(), Failure> {
-    for address in &Seeds::new(options).addresses("") {
+    for address in &SeedAddresses::new(options).addresses("") {
         if let Ok(status) = ask_status(address, Plane::Control, &options.keys).await
             && let Some(history) = status.history
         {
@@ -122,7 +122,7 @@ fn identify(
 /// # Errors
 /// `Configuration` when the cluster refuses this node.
 async fn join(
-    node: &Arc<Node>,
+    node: &Arc<NodeState>,
     id: RequestId,
     member: &NewMember,
 ) -> Result<Option<(u64, HistoryId)>, Failure> {
@@ -160,6 +160,6 @@ async fn join(
     }
 }
 
-fn refused(node: &Node, address: &str, denied: Denied) -> Failure {
+fn refused(node: &NodeState, address: &str, denied: Denied) -> Failure {
     Failure::new(Exit::Configuration, format!("{address} refused {}: {denied}", node.options.name()))
 }

@@ -1,7 +1,7 @@
 //! Links to the other members. The member list itself is [`super::member_list`].
 //!
 //! ```text
-//!   replica ──▶ Queues ──▶ queue of each peer ──▶ link task: connect, hello, frames in batches
+//!   replica ──▶ LinkQueues ──▶ queue of each peer ──▶ link task: connect, hello, frames in batches
 //!   listener ──▶ incoming link: hello, then frames to the replica
 //! ```
 //!
@@ -13,8 +13,8 @@
 //!   addresses that this node was started with.
 
 use super::hello::{self, HelloRefusal};
-use super::member_list::{Peers, Roster};
-use super::{Node, coordination, describe};
+use super::member_list::{MemberList, ReplicatedMembers};
+use super::{NodeState, coordination, describe};
 use ribbit_net::channel::{Channel, Writer};
 use ribbit_net::frame::{self, FrameError, Plane};
 use ribbit_net::limits::{FRAME_BYTES_MAX, LINK_UNHEARD_MAX, PEER_QUEUE_MAX, PREFACE_DEADLINE, WRITE_BYTES};
@@ -47,20 +47,20 @@ const COPY_PAUSE: Duration = Duration::from_millis(4);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A snapshot to be sent.
-pub struct Wanted {
+pub struct SnapshotJob {
     to: RaftId,
     message: Box<RaftMessage>,
 }
 
 /// The replica's transport: puts messages straight into the queues of the links, without a task in between.
-struct Queues {
-    peers: Arc<Peers>,
-    snapshots: Sender<Wanted>,
+struct LinkQueues {
+    member_list: Arc<MemberList>,
+    snapshots: Sender<SnapshotJob>,
 }
 
-impl Transport for Queues {
+impl Transport for LinkQueues {
     fn send(&self, to: RaftId, envelope: Envelope) {
-        let queue = self.peers.table().get(&to).and_then(|peer| peer.queue.clone());
+        let queue = self.member_list.table().get(&to).and_then(|peer| peer.queue.clone());
         if let Some(queue) = queue {
             // Dropped when the queue is full: the engine sends it again.
             let _ = queue.try_send(peer::encode(&match envelope {
@@ -70,53 +70,54 @@ impl Transport for Queues {
         }
     }
     fn send_snapshot(&self, to: RaftId, message: RaftMessage) -> bool {
-        self.snapshots.try_send(Wanted { to, message: Box::new(message) }).is_ok()
+        self.snapshots.try_send(SnapshotJob { to, message: Box::new(message) }).is_ok()
     }
 }
 
 /// Returns the replica's transport and the queue of snapshots to be sent.
-pub fn transport(peers: &Arc<Peers>) -> (impl Transport + use<>, Receiver<Wanted>) {
+pub fn transport(member_list: &Arc<MemberList>) -> (impl Transport + use<>, Receiver<SnapshotJob>) {
     let (snapshots, wanted) = smol::channel::bounded(MEMBERS_MAX);
-    (Queues { peers: peers.clone(), snapshots }, wanted)
+    (LinkQueues { member_list: member_list.clone(), snapshots }, wanted)
 }
 
 /// Keeps a link to every other member and sends the requested snapshots.
-pub async fn run(node: Arc<Node>, wanted: Receiver<Wanted>) {
+pub async fn run(node: Arc<NodeState>, wanted: Receiver<SnapshotJob>) {
     smol::future::zip(send_snapshots(node.clone(), wanted), find_members(node)).await;
 }
 
-async fn send_snapshots(node: Arc<Node>, wanted: Receiver<Wanted>) {
-    let Some(member) = node.member.get() else { return };
-    while let Ok(Wanted { to, message }) = wanted.recv().await {
-        let address = member.peers.address(to);
+async fn send_snapshots(node: Arc<NodeState>, wanted: Receiver<SnapshotJob>) {
+    let Some(member) = node.membership.get() else { return };
+    while let Ok(SnapshotJob { to, message }) = wanted.recv().await {
+        let address = member.member_list.address(to);
         tasks::spawn(super::snapshots::send(node.clone(), to, address, message)).detach();
     }
 }
 
 /// Keeps the member list up to date and a link to each member.
-async fn find_members(node: Arc<Node>) {
+async fn find_members(node: Arc<NodeState>) {
     smol::future::zip(keep_links(node.clone()), look_around(node)).await;
 }
 
-async fn keep_links(node: Arc<Node>) {
-    let Some(member) = node.member.get() else { return };
+async fn keep_links(node: Arc<NodeState>) {
+    let Some(member) = node.membership.get() else { return };
     let mut links = BTreeMap::new();
     let mut kept = Vec::new();
     loop {
         // Listens before reading, so that no member that joins in between is missed.
-        let news = member.peers.news.listen();
-        take_roster(&node, &mut links);
-        let mut addresses: Vec<String> = member.peers.known().into_iter().map(|info| info.address).collect();
-        addresses.push(node.whereabouts.address());
+        let news = member.member_list.news.listen();
+        read_members(&node, &mut links);
+        let mut addresses: Vec<String> =
+            member.member_list.known().into_iter().map(|info| info.address).collect();
+        addresses.push(node.advertised.address());
         if kept != addresses {
             node.seeds.keep(addresses.clone()).await;
             kept = addresses;
         }
         let unlinked: Vec<RaftId> =
-            member.peers.table().keys().copied().filter(|id| !links.contains_key(id)).collect();
+            member.member_list.table().keys().copied().filter(|id| !links.contains_key(id)).collect();
         for id in unlinked {
             let (queue, frames) = smol::channel::bounded(PEER_QUEUE_MAX);
-            member.peers.table().entry(id).or_default().queue = Some(queue);
+            member.member_list.table().entry(id).or_default().queue = Some(queue);
             links.insert(id, tasks::spawn(link(node.clone(), id, frames)));
         }
         let applied = async {
@@ -129,13 +130,15 @@ async fn keep_links(node: Arc<Node>) {
 }
 
 /// Reads the members from the replicated state and ends the links to removed members.
-fn take_roster(node: &Node, links: &mut BTreeMap<RaftId, smol::Task<()>>) {
-    let (Some(member), Some(roster)) = (node.member.get(), Roster::read(node)) else { return };
+fn read_members(node: &NodeState, links: &mut BTreeMap<RaftId, smol::Task<()>>) {
+    let (Some(member), Some(replicated)) = (node.membership.get(), ReplicatedMembers::read(node)) else {
+        return;
+    };
     // Dropping a task ends it.
-    links.retain(|id, _| !roster.has_forgotten(*id));
-    member.peers.table().retain(|id, _| !roster.has_forgotten(*id));
-    for (raft_id, row) in roster.members {
-        member.peers.learn(&MemberInfo {
+    links.retain(|id, _| !replicated.has_removed(*id));
+    member.member_list.table().retain(|id, _| !replicated.has_removed(*id));
+    for (raft_id, row) in replicated.members {
+        member.member_list.record_member(&MemberInfo {
             raft_id,
             role: row.role,
             id: row.id,
@@ -152,11 +155,11 @@ fn take_roster(node: &Node, links: &mut BTreeMap<RaftId, smol::Task<()>>) {
 }
 
 /// Queries the start addresses while any peer is not linked.
-async fn look_around(node: Arc<Node>) {
-    let Some(member) = node.member.get() else { return };
+async fn look_around(node: Arc<NodeState>) {
+    let Some(member) = node.membership.get() else { return };
     loop {
         let missing = || {
-            let table = member.peers.table();
+            let table = member.member_list.table();
             table.is_empty() || table.values().any(|peer| !peer.linked)
         };
         if missing() {
@@ -167,17 +170,17 @@ async fn look_around(node: Arc<Node>) {
 }
 
 /// Queries all start addresses for their status and records the members they report.
-async fn ask_around(node: &Arc<Node>) {
-    let Some(member) = node.member.get() else { return };
+async fn ask_around(node: &Arc<NodeState>) {
+    let Some(member) = node.membership.get() else { return };
     let questions = node.options.coordinators.iter().map(|address| {
         let node = node.clone();
         let address = address.clone();
         tasks::spawn(async move {
             let answer = ask_status(&address, Plane::Control, &node.options.keys).await;
-            let (Ok(status), Some(member)) = (answer, node.member.get()) else { return };
+            let (Ok(status), Some(member)) = (answer, node.membership.get()) else { return };
             if status.history == Some(member.identity.history) {
-                member.peers.heard(&status.me);
-                status.others.iter().for_each(|info| member.peers.told(info));
+                member.member_list.record_own(&status.me);
+                status.others.iter().for_each(|info| member.member_list.record_report(info));
             }
         })
     });
@@ -188,24 +191,30 @@ async fn ask_around(node: &Arc<Node>) {
 }
 
 /// Keeps the outgoing link to one member for as long as the process lives.
-async fn link(node: Arc<Node>, to: RaftId, frames: Receiver<Vec<u8>>) {
-    let Some(member) = node.member.get() else { return };
+async fn link(node: Arc<NodeState>, to: RaftId, frames: Receiver<Vec<u8>>) {
+    let Some(member) = node.membership.get() else { return };
     let mut pause = REDIAL_MIN;
     loop {
-        if let Some(address) = member.peers.address(to) {
-            let own = node.whereabouts.address();
+        if let Some(address) = member.member_list.address(to) {
+            let own = node.advertised.address();
             match dial(&node, to, &address).await {
                 Ok(writer) => {
-                    log::info!("linked to {} at {address}", describe(to, member.peers.info(to).as_ref()));
-                    member.peers.set_linked(to, true);
+                    log::info!(
+                        "linked to {} at {address}",
+                        describe(to, member.member_list.info(to).as_ref())
+                    );
+                    member.member_list.set_linked(to, true);
                     let fed = async { feed(&node, to, &frames, writer).await.to_string() };
                     let moved = async {
-                        elsewhere(&node, to, own).await;
+                        address_changed(&node, to, own).await;
                         "the address of one end has changed".to_string()
                     };
                     let ended = fed.or(moved).await;
-                    member.peers.set_linked(to, false);
-                    log::info!("the link to {} ended: {ended}", describe(to, member.peers.info(to).as_ref()));
+                    member.member_list.set_linked(to, false);
+                    log::info!(
+                        "the link to {} ended: {ended}",
+                        describe(to, member.member_list.info(to).as_ref())
+                    );
                     pause = REDIAL_MIN;
                 }
                 Err(error) => super::seeds::not_answered(&address, &error),
@@ -223,18 +232,18 @@ async fn link(node: Arc<Node>, to: RaftId, frames: Receiver<Vec<u8>>) {
 ///
 /// # Errors
 /// The connection or the handshake fails, or the peer refuses the link.
-async fn dial(node: &Arc<Node>, to: RaftId, address: &str) -> Result<Writer, FrameError> {
+async fn dial(node: &Arc<NodeState>, to: RaftId, address: &str) -> Result<Writer, FrameError> {
     let channel = handshake::connect(address, Plane::Peer, &node.options.keys).await?;
     let Channel { mut reader, mut writer } = channel;
     socket::give_up_after(writer.socket(), LINK_UNHEARD_MAX)?;
-    let (Some(hello), Some(member)) = (hello::to(node, to), node.member.get()) else {
+    let (Some(hello), Some(member)) = (hello::to(node, to), node.membership.get()) else {
         return Err(FrameError::Closed);
     };
     frame::write(&mut writer, &hello).await?;
     match frame::within(PREFACE_DEADLINE, frame::read(&mut reader, FRAME_BYTES_MAX)).await? {
         PeerWelcome::Welcome { me, others, you_applied } => {
-            member.peers.heard(&me);
-            others.iter().for_each(|info| member.peers.told(info));
+            member.member_list.record_own(&me);
+            others.iter().for_each(|info| member.member_list.record_report(info));
             // Applied entries are durable in the log, so a log that ends before them has lost entries.
             let last = member.replica.status().last;
             if you_applied > last {
@@ -264,13 +273,13 @@ async fn dial(node: &Arc<Node>, to: RaftId, address: &str) -> Result<Writer, Fra
 
 /// Completes when the address of either end of this link has changed. Messages on the old connection are lost then, which
 /// TCP would notice late.
-async fn elsewhere(node: &Node, to: RaftId, own: String) {
-    let Some(member) = node.member.get() else { return };
-    let there = member.peers.address(to);
+async fn address_changed(node: &NodeState, to: RaftId, own: String) {
+    let Some(member) = node.membership.get() else { return };
+    let there = member.member_list.address(to);
     loop {
         // Listens before comparing, so that no change in between is missed.
-        let moved = smol::future::or(node.whereabouts.moved(), member.peers.moved.listen());
-        if node.whereabouts.address() != own || member.peers.address(to) != there {
+        let moved = smol::future::or(node.advertised.moved(), member.member_list.moved.listen());
+        if node.advertised.address() != own || member.member_list.address(to) != there {
             return;
         }
         moved.await;
@@ -278,7 +287,7 @@ async fn elsewhere(node: &Node, to: RaftId, own: String) {
 }
 
 /// Writes the queued frames in batches, and periodic heartbeats. Returns the error that ended the connection.
-async fn feed(node: &Node, to: RaftId, frames: &Receiver<Vec<u8>>, writer: Writer) -> FrameError {
+async fn feed(node: &NodeState, to: RaftId, frames: &Receiver<Vec<u8>>, writer: Writer) -> FrameError {
     // The peer never writes on this connection, so anything read, including end of stream, ends the link.
     let end = socket::heard(writer.socket().clone());
     let over = async {
@@ -289,29 +298,34 @@ async fn feed(node: &Node, to: RaftId, frames: &Receiver<Vec<u8>>, writer: Write
 }
 
 /// Returns true if this member is a coordinator that does not vote, so that no write waits for it.
-fn keeps_a_copy_only(node: &Node, id: RaftId) -> bool {
-    let Some(member) = node.member.get() else { return false };
-    member.peers.role(id) == Some(Role::Coordinator) && !member.replica.votes(id)
+fn is_copy_only(node: &NodeState, id: RaftId) -> bool {
+    let Some(member) = node.membership.get() else { return false };
+    member.member_list.role(id) == Some(Role::Coordinator) && !member.replica.votes(id)
 }
 
-async fn write_frames(node: &Node, to: RaftId, frames: &Receiver<Vec<u8>>, mut writer: Writer) -> FrameError {
-    let mut beat = smol::Timer::interval(node.options.heartbeat);
-    let mut told = None;
-    let mut batch = pulse_of(node, to, &mut told);
+async fn write_frames(
+    node: &NodeState,
+    to: RaftId,
+    frames: &Receiver<Vec<u8>>,
+    mut writer: Writer,
+) -> FrameError {
+    let mut interval = smol::Timer::interval(node.options.heartbeat);
+    let mut sent_news = None;
+    let mut batch = heartbeat_of(node, to, &mut sent_news);
     loop {
         if let Err(error) = frame::write_bytes(&mut writer, &batch).await {
             return error;
         }
         batch.clear();
-        if keeps_a_copy_only(node, to) {
+        if is_copy_only(node, to) {
             smol::Timer::after(COPY_PAUSE).await;
         }
         let next = async { frames.recv().await.map_err(|_| FrameError::Closed) };
-        let pulse = async {
-            smol::stream::StreamExt::next(&mut beat).await;
-            Ok(pulse_of(node, to, &mut told))
+        let heartbeat = async {
+            smol::stream::StreamExt::next(&mut interval).await;
+            Ok(heartbeat_of(node, to, &mut sent_news))
         };
-        match next.or(pulse).await {
+        match next.or(heartbeat).await {
             Ok(bytes) => batch = bytes,
             Err(error) => return error,
         }
@@ -324,32 +338,32 @@ async fn write_frames(node: &Node, to: RaftId, frames: &Receiver<Vec<u8>>, mut w
 }
 
 /// Returns an encoded heartbeat, and this member's store news if they changed since they were last sent on this link.
-fn pulse_of(node: &Node, to: RaftId, told: &mut Option<StoreNews>) -> Vec<u8> {
+fn heartbeat_of(node: &NodeState, to: RaftId, sent_news: &mut Option<StoreNews>) -> Vec<u8> {
     let mut bytes = peer::encode(&PeerFrame::Talk(PeerTalk::Beat(node.info())));
     let news = node.store_news(to);
-    if told.as_ref() != Some(&news) {
+    if sent_news.as_ref() != Some(&news) {
         bytes.extend(peer::encode(&PeerFrame::Talk(PeerTalk::Store(news.clone()))));
-        *told = Some(news);
+        *sent_news = Some(news);
     }
     bytes
 }
 
 /// Serves an incoming link: checks the hello, then hands the frames to the replica until the link ends or is replaced.
-pub async fn accept(node: Arc<Node>, channel: Channel) {
+pub async fn accept(node: Arc<NodeState>, channel: Channel) {
     let Channel { mut reader, mut writer } = channel;
     let read = frame::within(PREFACE_DEADLINE, frame::read::<PeerHello, _>(&mut reader, FRAME_BYTES_MAX));
     let Ok(hello) = read.await else {
         return;
     };
-    let Some(member) = node.member.get() else {
+    let Some(member) = node.membership.get() else {
         // The peer dials the member that was here before. Its address is a place where this node may ask to join.
         if hello.cluster == node.options.cluster {
-            node.seeds.hear(&hello.from);
+            node.seeds.record(&hello.from);
         }
         return;
     };
     // From the peer's last heartbeat, before this hello: with it, the peer detects that its store has lost entries.
-    let you_applied = member.peers.info(hello.from.raft_id).map_or(0, |info| info.applied);
+    let you_applied = member.member_list.info(hello.from.raft_id).map_or(0, |info| info.applied);
     let from = match hello::check(&node, hello) {
         Ok(from) => from,
         Err(why) => {
@@ -362,15 +376,15 @@ pub async fn accept(node: Arc<Node>, channel: Channel) {
             return;
         }
     };
-    let incoming = member.peers.begin_incoming(from);
-    let welcome = PeerWelcome::Welcome { me: node.info(), others: member.peers.known(), you_applied };
+    let incoming = member.member_list.begin_incoming(from);
+    let welcome = PeerWelcome::Welcome { me: node.info(), others: member.member_list.known(), you_applied };
     if frame::write(&mut writer, &welcome).await.is_err() {
         return;
     }
     reader.read_ahead(WRITE_BYTES);
     loop {
         let read = peer::read(&mut reader).await;
-        if !member.peers.is_current(from, incoming) {
+        if !member.member_list.is_current(from, incoming) {
             return;
         }
         match read {
@@ -382,17 +396,17 @@ pub async fn accept(node: Arc<Node>, channel: Channel) {
             }
             Ok(PeerFrame::Talk(PeerTalk::Beat(info))) if info.raft_id == from => {
                 member.replica.peer_applied(from, info.applied);
-                member.peers.heard(&info);
+                member.member_list.record_own(&info);
             }
             Ok(PeerFrame::Talk(PeerTalk::Beat(_))) => {
                 return log::warn!("member {from} sent a heartbeat of another member");
             }
             Ok(PeerFrame::Talk(talk @ (PeerTalk::Alive { .. } | PeerTalk::Heard { .. }))) => {
-                coordination::heard(&node, from, talk);
+                coordination::receive(&node, from, talk);
             }
             Ok(PeerFrame::Talk(PeerTalk::Store(news))) => {
-                member.peers.table().entry(from).or_default().full = news.full;
-                member.agreement.heard(from, news.digests);
+                member.member_list.table().entry(from).or_default().full = news.full;
+                member.digest_comparison.receive(from, news.digests);
             }
             Err(FrameError::Closed | FrameError::Io(_)) => return,
             Err(error) => return log::warn!("member {from}: {error}"),

@@ -6,7 +6,7 @@
 //!
 //! This module opens no connection. The links are in [`super::links`].
 
-use super::Node;
+use super::NodeState;
 use event_listener::Event;
 use ribbit_db::Identity;
 use ribbit_net::limits::PEERS_MAX;
@@ -24,18 +24,18 @@ use std::time::{Duration, Instant};
 const ALIVE_FOR: Duration = Duration::from_millis(2_500);
 
 /// The other members and the queues of their links.
-pub struct Peers {
+pub struct MemberList {
     me: Identity,
     /// Notified when a member is added to the list.
     pub(super) news: Event,
     /// Notified when a member's address changes.
     pub(super) moved: Event,
-    table: Mutex<BTreeMap<RaftId, Peer>>,
+    table: Mutex<BTreeMap<RaftId, ListedMember>>,
 }
 
 /// One other member.
 #[derive(Default)]
-pub(super) struct Peer {
+pub(super) struct ListedMember {
     info: Option<MemberInfo>,
     /// Time of its last heartbeat or hello.
     heard: Option<Instant>,
@@ -49,10 +49,10 @@ pub(super) struct Peer {
     incoming: u64,
 }
 
-impl Peers {
+impl MemberList {
     /// Returns an empty member list of the member with this identity.
-    pub fn new(identity: &Identity) -> Arc<Peers> {
-        Arc::new(Peers {
+    pub fn new(identity: &Identity) -> Arc<MemberList> {
+        Arc::new(MemberList {
             me: identity.clone(),
             news: Event::new(),
             moved: Event::new(),
@@ -60,7 +60,7 @@ impl Peers {
         })
     }
 
-    pub(super) fn table(&self) -> MutexGuard<'_, BTreeMap<RaftId, Peer>> {
+    pub(super) fn table(&self) -> MutexGuard<'_, BTreeMap<RaftId, ListedMember>> {
         self.table.lock().expect("nobody panics while it holds this lock")
     }
 
@@ -76,7 +76,7 @@ impl Peers {
     }
 
     /// Records a member's own statement, which replaces the previous entry. Returns false if there is no room for it.
-    pub(super) fn heard(&self, info: &MemberInfo) -> bool {
+    pub(super) fn record_own(&self, info: &MemberInfo) -> bool {
         let mut table = self.table();
         let has_room = self.has_room(&table, info);
         if has_room {
@@ -94,7 +94,7 @@ impl Peers {
     }
 
     /// Returns true if an entry from an untrusted source may be recorded: their number and size are bounded.
-    fn has_room(&self, table: &BTreeMap<RaftId, Peer>, info: &MemberInfo) -> bool {
+    fn has_room(&self, table: &BTreeMap<RaftId, ListedMember>, info: &MemberInfo) -> bool {
         self.is_another(info)
             && info.address.len().max(info.machine.len()).max(info.host.len()) <= ADDRESS_BYTES_MAX
             && (table.len() < PEERS_MAX || table.contains_key(&info.raft_id))
@@ -109,14 +109,14 @@ impl Peers {
     }
 
     /// Records a third party's report, which only fills gaps. Ignored if there is no room.
-    pub(super) fn told(&self, info: &MemberInfo) {
+    pub(super) fn record_report(&self, info: &MemberInfo) {
         if self.has_room(&self.table(), info) {
-            self.learn(info);
+            self.record_member(info);
         }
     }
 
     /// Records a member of the replicated state, which only fills gaps. Always finds room.
-    pub(super) fn learn(&self, info: &MemberInfo) {
+    pub(super) fn record_member(&self, info: &MemberInfo) {
         if !self.is_another(info) {
             return;
         }
@@ -139,7 +139,7 @@ impl Peers {
     }
 
     /// Queues a message on the link to this member. The message is lost when the queue is full or there is no link.
-    pub(super) fn say(&self, to: RaftId, talk: &PeerTalk) {
+    pub(super) fn send(&self, to: RaftId, talk: &PeerTalk) {
         let queue = self.table().get(&to).and_then(|peer| peer.queue.clone());
         if let Some(queue) = queue {
             let _ = queue.try_send(peer::encode(&PeerFrame::Talk(talk.clone())));
@@ -149,7 +149,8 @@ impl Peers {
     /// Returns the other members that are coordinators.
     pub(super) fn coordinators(&self) -> Vec<RaftId> {
         let table = self.table();
-        let is_one = |peer: &Peer| peer.info.as_ref().is_some_and(|info| info.role == Role::Coordinator);
+        let is_one =
+            |peer: &ListedMember| peer.info.as_ref().is_some_and(|info| info.role == Role::Coordinator);
         table.iter().filter(|(_, peer)| is_one(peer)).map(|(id, _)| *id).collect()
     }
 
@@ -190,21 +191,21 @@ impl Peers {
 }
 
 /// The members of the replicated state, as of this node's applied index.
-pub(super) struct Roster {
+pub(super) struct ReplicatedMembers {
     next_raft_id: RaftId,
     pub(super) members: Vec<(RaftId, Member)>,
 }
 
-impl Roster {
-    pub(super) fn read(node: &Node) -> Option<Roster> {
-        let view = node.member.get()?.replica.reader().view().ok()?;
+impl ReplicatedMembers {
+    pub(super) fn read(node: &NodeState) -> Option<ReplicatedMembers> {
+        let view = node.membership.get()?.replica.reader().view().ok()?;
         let next_raft_id = books(&view).ok()?.next_raft_id;
-        Some(Roster { next_raft_id, members: members::all(&view).ok()? })
+        Some(ReplicatedMembers { next_raft_id, members: members::all(&view).ok()? })
     }
 
     /// Returns true if the cluster assigned this Raft id once and has since removed its member. False for ids that this
     /// node's state does not contain yet: one of them may be the leader's.
-    pub(super) fn has_forgotten(&self, id: RaftId) -> bool {
+    pub(super) fn has_removed(&self, id: RaftId) -> bool {
         id < self.next_raft_id && !self.members.iter().any(|(other, _)| *other == id)
     }
 }
@@ -239,15 +240,15 @@ mod tests {
             site: 1,
             id: 1,
         };
-        let peers = Peers::new(&identity);
-        assert!(!peers.heard(&info(1, "a:1")) && !peers.heard(&info(0, "a:1")));
-        assert!(!peers.heard(&info(2, &"a".repeat(ADDRESS_BYTES_MAX + 1))));
+        let list = MemberList::new(&identity);
+        assert!(!list.record_own(&info(1, "a:1")) && !list.record_own(&info(0, "a:1")));
+        assert!(!list.record_own(&info(2, &"a".repeat(ADDRESS_BYTES_MAX + 1))));
         for raft_id in 2..10_000 {
-            peers.heard(&info(raft_id, "a:1"));
-            peers.told(&info(raft_id + 20_000, "a:1"));
+            list.record_own(&info(raft_id, "a:1"));
+            list.record_report(&info(raft_id + 20_000, "a:1"));
         }
-        assert_eq!(peers.known().len(), PEERS_MAX);
-        peers.learn(&info(15_000, "a:1"));
-        assert_eq!(peers.address(15_000).as_deref(), Some("a:1"));
+        assert_eq!(list.known().len(), PEERS_MAX);
+        list.record_member(&info(15_000, "a:1"));
+        assert_eq!(list.address(15_000).as_deref(), Some("a:1"));
     }
 }

@@ -74,14 +74,14 @@ mod supervisor_status;
 use crate::common::machine::load_hundredths;
 use crate::common::network::Network;
 use crate::common::options::NodeOptions;
-use advertised_address::Whereabouts;
-use coordination::Coordination;
-use digest_comparison::Agreement;
-use disk_quota::Disk;
-use member_list::Peers;
-use passwords::Passwords;
+use advertised_address::AdvertisedAddress;
+use coordination::CoordinationState;
+use digest_comparison::DigestComparison;
+use disk_quota::DiskQuota;
+use member_list::MemberList;
+use passwords::PasswordHasher;
 use pins::Pins;
-use rate_limits::Limits;
+use rate_limits::RateLimits;
 use ribbit_db::Identity;
 use ribbit_net::listener::Gate;
 use ribbit_net::peer::StoreNews;
@@ -89,22 +89,22 @@ use ribbit_net::protocol::{MemberInfo, StoreStatus};
 use ribbit_replica::{Failing, Replica};
 use ribbit_state::RaftId;
 use ribbit_state::limits::RULES_LEVEL;
-use seeds::Seeds;
+use seeds::SeedAddresses;
 use smol::lock::Semaphore;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
-use supervisor_status::Pulse;
+use supervisor_status::MainThreadPulse;
 
 pub use run::run;
 
 /// State shared by all parts of a running node.
-struct Node {
+struct NodeState {
     pub options: NodeOptions,
-    pub whereabouts: Whereabouts,
-    pub seeds: Seeds,
+    pub advertised: AdvertisedAddress,
+    pub seeds: SeedAddresses,
     /// Liveness of the main thread, for the watchdog.
-    pub pulse: Pulse,
+    pub pulse: MainThreadPulse,
     /// Boot id of the machine, equal for all processes on one machine.
     pub machine: String,
     /// Host name of the machine, for people.
@@ -112,9 +112,9 @@ struct Node {
     /// Random number of this run of the process, never 0.
     pub incarnation: u64,
     pub gate: Arc<Gate>,
-    pub passwords: Passwords,
-    pub limits: Limits,
-    pub disk: Disk,
+    pub passwords: PasswordHasher,
+    pub limits: RateLimits,
+    pub disk: DiskQuota,
     /// Takes the reason why this process must end.
     pub failed: smol::channel::Sender<Failing>,
     /// Permits for open subscriptions, `SUBSCRIBERS_MAX` in all.
@@ -123,22 +123,22 @@ struct Node {
     /// Test hook: the peer whose direct heartbeats this node ignores, see `run`.
     pub deaf_to: Option<RaftId>,
     /// Set once this node belongs to a cluster.
-    pub member: OnceLock<Member>,
+    pub membership: OnceLock<Membership>,
 }
 
 /// State of a node that belongs to a cluster.
-struct Member {
+struct Membership {
     pub identity: Identity,
     pub replica: Replica,
-    pub peers: Arc<Peers>,
-    pub agreement: Agreement,
+    pub member_list: Arc<MemberList>,
+    pub digest_comparison: DigestComparison,
     /// End of the last complete scrub.
     pub scrubbed: Mutex<Option<Instant>>,
     pub disk: Arc<dyn ribbit_db::Disk>,
-    pub coordination: Coordination,
+    pub coordination: CoordinationState,
 }
 
-impl Node {
+impl NodeState {
     /// Returns true if many users share this address, so that per-address limits do not apply.
     pub fn is_crowded(&self, address: IpAddr) -> bool {
         Network::crowded(&self.options.trusted_proxies, address)
@@ -146,17 +146,17 @@ impl Node {
 
     /// Returns the addresses at which members may be found.
     pub fn seed_addresses(&self) -> Vec<String> {
-        self.seeds.addresses(&self.whereabouts.address())
+        self.seeds.addresses(&self.advertised.address())
     }
 
     /// Returns this node's own entry of the member list.
     pub fn info(&self) -> MemberInfo {
-        let member = self.member.get();
+        let member = self.membership.get();
         MemberInfo {
             raft_id: member.map_or(0, |it| it.identity.raft_id),
             role: self.options.role,
             id: self.options.id,
-            address: self.whereabouts.address(),
+            address: self.advertised.address(),
             machine: self.machine.clone(),
             pid: std::process::id(),
             applied: member.map_or(0, |it| it.replica.reader().applied()),
@@ -173,9 +173,9 @@ impl Node {
     /// Returns the store news for the member `to`: this member's newest digests, and the digest at the index that `to` has
     /// applied. The latter is the only one that a member can compare when it no longer receives the log.
     pub fn store_news(&self, to: RaftId) -> StoreNews {
-        let digests = self.member.get().map_or(Vec::new(), |member| {
+        let digests = self.membership.get().map_or(Vec::new(), |member| {
             let reader = member.replica.reader();
-            let applied = member.peers.info(to).map(|info| info.applied);
+            let applied = member.member_list.info(to).map(|info| info.applied);
             let theirs = applied.and_then(|index| Some((index, reader.digest_at(index)?)));
             let mut digests = reader.digests_to_publish();
             digests.extend(theirs);
@@ -186,17 +186,17 @@ impl Node {
 
     /// Returns the disk usage and the age of the last complete scrub.
     pub fn store_status(&self) -> StoreStatus {
-        let scrubbed = |it: &Member| *it.scrubbed.lock().expect("nobody panics while it holds this lock");
-        let scrubbed_s = self.member.get().and_then(scrubbed).map(|at| at.elapsed().as_secs());
+        let scrubbed = |it: &Membership| *it.scrubbed.lock().expect("nobody panics while it holds this lock");
+        let scrubbed_s = self.membership.get().and_then(scrubbed).map(|at| at.elapsed().as_secs());
         StoreStatus { scrubbed_s, ..self.disk.status() }
     }
 
     /// Returns true while commands that grow the store are refused here.
     pub fn disks_are_full(&self) -> bool {
         let own = self.disk.status().full;
-        let Some(member) = self.member.get() else { return false };
+        let Some(member) = self.membership.get() else { return false };
         member.replica.with_status(|status| {
-            let is_full = |id: RaftId| if id == status.me { own } else { member.peers.is_full(id) };
+            let is_full = |id: RaftId| if id == status.me { own } else { member.member_list.is_full(id) };
             let voters = &status.configuration.voters;
             let full_voters = voters.iter().filter(|id| is_full(**id)).count();
             disk_quota::refuses(own, status.leader.is_some_and(is_full), full_voters, voters.len())

@@ -2,14 +2,14 @@
 //!
 //! They describe this member alone. `ribbit health` checks the whole cluster.
 
-use super::Node;
+use super::NodeState;
 use crate::common::process;
 use ribbit_net::http::{Page, Status};
 use ribbit_net::protocol::NodeStatus;
 use ribbit_ui::metrics::{self, Connections};
 
 /// Returns the page at `path`, or `None` if there is none.
-pub fn page(node: &Node, status: &NodeStatus, path: &str) -> Option<Page> {
+pub fn page(node: &NodeState, status: &NodeStatus, path: &str) -> Option<Page> {
     match path {
         "/metrics" => {
             let (accepted, refused) = node.gate.totals();

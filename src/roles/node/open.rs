@@ -1,6 +1,6 @@
 //! Opening the store: checks that it may be used, and the failures that name what to do when it may not.
 
-use super::{Node, digest_comparison, disk_quota, duplicate_id_check, store_loss};
+use super::{NodeState, digest_comparison, disk_quota, duplicate_id_check, store_loss};
 use crate::common::failure::{Exit, Failure, other_format};
 use crate::common::options::NodeOptions;
 use crate::common::test_hooks;
@@ -57,7 +57,7 @@ pub fn too_new(options: &NodeOptions, why: &str) -> Failure {
 
 /// Opens the store. If it is marked as lost, first waits until the cluster has removed the old member, and moves the old
 /// store aside.
-pub async fn trusted_store(node: &Arc<Node>) -> Result<Store, Failure> {
+pub async fn trusted_store(node: &Arc<NodeState>) -> Result<Store, Failure> {
     let options = &node.options;
     let folder = options.store_dir();
     if let Some(failure) = digest_comparison::halted_before(options) {
@@ -74,7 +74,7 @@ pub async fn trusted_store(node: &Arc<Node>) -> Result<Store, Failure> {
     node.disk.look();
     if let Some(identity) = store.identity() {
         check_identity(identity, options)?;
-        duplicate_id_check::refuse_copy(node, &store).await?;
+        duplicate_id_check::refuse_copied_store(node, &store).await?;
     }
     Ok(store)
 }

@@ -4,7 +4,7 @@
 //! after a minute without work. The salt is the request id, 128 random bits chosen by the client, so that a retry through
 //! another backend produces the same command.
 //!
-//! A hash contains its own cost parameters, so [`TODAY`] may be raised: the next log-in finds that the stored hash is
+//! A hash contains its own cost parameters, so [`CURRENT_COST`] may be raised: the next log-in finds that the stored hash is
 //! weaker and replaces it (`credentials`).
 
 use crate::common::failure::{Exit, Failure};
@@ -20,13 +20,13 @@ use std::time::Duration;
 
 /// Argon2id cost parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cost {
+pub struct HashCost {
     pub memory_kib: u32,
     pub passes: u32,
 }
 
 /// Cost of new password hashes. May only be raised.
-pub const TODAY: Cost = Cost { memory_kib: 7 * 1024, passes: 5 };
+pub const CURRENT_COST: HashCost = HashCost { memory_kib: 7 * 1024, passes: 5 };
 
 /// Degree of parallelism of argon2.
 const LANES: u32 = 1;
@@ -40,13 +40,13 @@ const NICENESS: i32 = 10;
 /// Time without work after which a thread releases its memory.
 pub const IDLE_MAX: Duration = Duration::from_secs(60);
 
-/// Size of a thread's work buffer. Only the part that [`TODAY`] needs is ever touched, so the kernel provides only that.
+/// Size of a thread's work buffer. Only the part that [`CURRENT_COST`] needs is ever touched, so the kernel provides only that.
 /// glibc maps allocations of more than 32 MiB separately and unmaps them as a whole. A smaller buffer would lie among other
 /// allocations and stay resident: a process kept seven times as much memory.
-const ROOM_BYTES: usize = 33 << 20;
+const BUFFER_BYTES: usize = 33 << 20;
 
 /// A job for the hashing threads.
-enum Job {
+enum HashJob {
     Hash { password: String, salt: [u8; 16], answer: Sender<String> },
     Check { password: String, hash: String, answer: Sender<bool> },
 }
@@ -55,7 +55,7 @@ enum Job {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Busy;
 
-/// Test hook: number of passes for new hashes, as if [`TODAY`] had not been raised yet.
+/// Test hook: number of passes for new hashes, as if [`CURRENT_COST`] had not been raised yet.
 const TEST_PASSES: &str = "RIBBIT_TEST_PASSWORD_PASSES";
 /// Test hook: [`IDLE_MAX`] in milliseconds.
 const TEST_IDLE_MS: &str = "RIBBIT_TEST_PASSWORD_IDLE_MS";
@@ -64,44 +64,44 @@ const TEST_IDLE_MS: &str = "RIBBIT_TEST_PASSWORD_IDLE_MS";
 ///
 /// # Errors
 /// `Refused` when a thread cannot be started, `Configuration` when a test hook's value is not a number.
-pub fn start() -> Result<Passwords, Failure> {
+pub fn start() -> Result<PasswordHasher, Failure> {
     let passes = test_hooks::number(TEST_PASSES)?.and_then(|passes| u32::try_from(passes).ok());
-    let cost = Cost { passes: passes.unwrap_or(TODAY.passes), ..TODAY };
+    let cost = HashCost { passes: passes.unwrap_or(CURRENT_COST.passes), ..CURRENT_COST };
     let idle_max = test_hooks::number(TEST_IDLE_MS)?.map_or(IDLE_MAX, Duration::from_millis);
-    Passwords::start(cost, idle_max)
+    PasswordHasher::start(cost, idle_max)
         .map_err(|error| Failure::new(Exit::Refused, format!("cannot start a thread for passwords: {error}")))
 }
 
 /// Handle of the hashing threads.
 #[derive(Clone)]
-pub struct Passwords {
-    queue: Sender<Job>,
-    cost: Cost,
+pub struct PasswordHasher {
+    queue: Sender<HashJob>,
+    cost: HashCost,
     /// Hash that matches no password, for log-ins under an unknown name: they take as long as others.
-    nobody: Arc<str>,
+    dummy_hash: Arc<str>,
 }
 
-impl Passwords {
+impl PasswordHasher {
     /// Starts the threads. `idle_max`: time without work after which a thread releases its memory.
     ///
     /// # Errors
     /// A thread cannot be started.
-    pub fn start(cost: Cost, idle_max: Duration) -> std::io::Result<Passwords> {
+    pub fn start(cost: HashCost, idle_max: Duration) -> std::io::Result<PasswordHasher> {
         let (queue, jobs) = channel::bounded(QUEUE_MAX);
         let threads = if thread::available_parallelism().map_or(1, usize::from) < 4 { 1 } else { 2 };
         for number in 0..threads {
-            let jobs: Receiver<Job> = jobs.clone();
+            let jobs: Receiver<HashJob> = jobs.clone();
             thread::Builder::new().name(format!("password-{number}")).spawn(move || {
                 // Where the system does not allow it, the threads run at normal priority.
                 let _ = rustix::process::nice(NICENESS);
-                let mut hashing = Hashing::new(cost);
-                while let Some(job) = hashing.next(&jobs, idle_max) {
-                    hashing.work(job);
+                let mut worker = HashWorker::new(cost);
+                while let Some(job) = worker.next(&jobs, idle_max) {
+                    worker.work(job);
                 }
             })?;
         }
-        let nobody = phc(cost, [0; 16], &[0; Params::DEFAULT_OUTPUT_LEN]).into();
-        Ok(Passwords { queue, cost, nobody })
+        let dummy_hash = phc(cost, [0; 16], &[0; Params::DEFAULT_OUTPUT_LEN]).into();
+        Ok(PasswordHasher { queue, cost, dummy_hash })
     }
 
     /// Hashes a password and returns the PHC string.
@@ -110,7 +110,9 @@ impl Passwords {
     /// `Busy` when the queue is full.
     pub async fn hash(&self, password: String, salt: u128) -> Result<String, Busy> {
         let (answer, hashed) = channel::bounded(1);
-        self.queue.try_send(Job::Hash { password, salt: salt.to_be_bytes(), answer }).map_err(|_| Busy)?;
+        self.queue
+            .try_send(HashJob::Hash { password, salt: salt.to_be_bytes(), answer })
+            .map_err(|_| Busy)?;
         hashed.recv().await.map_err(|_| Busy)
     }
 
@@ -124,36 +126,36 @@ impl Passwords {
         }
         let exists = hash.is_some();
         let (answer, checked) = channel::bounded(1);
-        let hash = hash.unwrap_or_else(|| self.nobody.to_string());
-        self.queue.try_send(Job::Check { password, hash, answer }).map_err(|_| Busy)?;
+        let hash = hash.unwrap_or_else(|| self.dummy_hash.to_string());
+        self.queue.try_send(HashJob::Check { password, hash, answer }).map_err(|_| Busy)?;
         Ok(checked.recv().await.map_err(|_| Busy)? && exists)
     }
 
     /// Returns true if this hash was made at a lower cost than new ones, with no parameter above today's.
     pub fn is_weaker(&self, hash: &str) -> bool {
         PasswordHash::new(hash).ok().and_then(|hash| cost_of(&hash)).is_some_and(|cost| {
-            let Cost { memory_kib, passes } = self.cost;
+            let HashCost { memory_kib, passes } = self.cost;
             cost != self.cost && cost.memory_kib <= memory_kib && cost.passes <= passes
         })
     }
 }
 
 /// Returns the cost parameters of a hash, or `None` if it is not an argon2id hash of the kind made here.
-fn cost_of(hash: &PasswordHash<'_>) -> Option<Cost> {
+fn cost_of(hash: &PasswordHash<'_>) -> Option<HashCost> {
     let ours = hash.algorithm == ARGON2ID_IDENT
         && hash.version == Some(Version::V0x13.into())
         && hash.hash.is_some_and(|hash| hash.len() == Params::DEFAULT_OUTPUT_LEN);
     let params = ours.then(|| Params::try_from(hash).ok()).flatten()?;
-    (params.p_cost() == LANES).then(|| Cost { memory_kib: params.m_cost(), passes: params.t_cost() })
+    (params.p_cost() == LANES).then(|| HashCost { memory_kib: params.m_cost(), passes: params.t_cost() })
 }
 
-fn argon2(cost: Cost) -> Option<Argon2<'static>> {
+fn argon2(cost: HashCost) -> Option<Argon2<'static>> {
     let params = Params::new(cost.memory_kib, cost.passes, LANES, None).ok()?;
     Some(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
 /// Formats a hash as a PHC string.
-fn phc(cost: Cost, salt: [u8; 16], output: &[u8]) -> String {
+fn phc(cost: HashCost, salt: [u8; 16], output: &[u8]) -> String {
     let salt = SaltString::encode_b64(&salt).expect("sixteen bytes are a valid salt");
     let output = Output::new(output).expect("argon2's output is a valid PHC output");
     let argon2 = argon2(cost).expect("the cost is within argon2's bounds");
@@ -164,42 +166,42 @@ fn phc(cost: Cost, salt: [u8; 16], output: &[u8]) -> String {
 }
 
 /// State of one hashing thread.
-struct Hashing {
-    cost: Cost,
+struct HashWorker {
+    cost: HashCost,
     /// Work buffer, without any capacity while the thread is idle.
-    room: Vec<Block>,
+    buffer: Vec<Block>,
 }
 
-impl Hashing {
-    fn new(cost: Cost) -> Hashing {
-        Hashing { cost, room: Vec::new() }
+impl HashWorker {
+    fn new(cost: HashCost) -> HashWorker {
+        HashWorker { cost, buffer: Vec::new() }
     }
 
     /// Waits for the next job. Returns `None` once all handles are dropped.
-    fn next(&mut self, jobs: &Receiver<Job>, idle_max: Duration) -> Option<Job> {
-        if self.room.capacity() > 0 {
+    fn next(&mut self, jobs: &Receiver<HashJob>, idle_max: Duration) -> Option<HashJob> {
+        if self.buffer.capacity() > 0 {
             let idle = async {
                 smol::Timer::after(idle_max).await;
                 None
             };
             match smol::block_on(async { Some(jobs.recv().await) }.or(idle)) {
                 Some(job) => return job.ok(),
-                None => self.room = Vec::new(),
+                None => self.buffer = Vec::new(),
             }
         }
         jobs.recv_blocking().ok()
     }
 
-    fn work(&mut self, job: Job) {
+    fn work(&mut self, job: HashJob) {
         match job {
             // The caller has given up and may retry: hashing now would only delay the retry.
-            Job::Hash { answer, .. } if answer.is_closed() => {}
-            Job::Check { answer, .. } if answer.is_closed() => {}
-            Job::Hash { password, salt, answer } => {
+            HashJob::Hash { answer, .. } if answer.is_closed() => {}
+            HashJob::Check { answer, .. } if answer.is_closed() => {}
+            HashJob::Hash { password, salt, answer } => {
                 // The caller may be gone.
                 let _ = answer.try_send(self.hash(&password, salt));
             }
-            Job::Check { password, hash, answer } => {
+            HashJob::Check { password, hash, answer } => {
                 let fits = PasswordHash::new(&hash).is_ok_and(|hash| self.fits(&password, &hash));
                 let _ = answer.try_send(fits);
             }
@@ -223,14 +225,16 @@ impl Hashing {
         self.output(cost, password, salt).is_some_and(|output| output == expected)
     }
 
-    fn output(&mut self, cost: Cost, password: &str, salt: &[u8]) -> Option<Output> {
+    fn output(&mut self, cost: HashCost, password: &str, salt: &[u8]) -> Option<Output> {
         let argon2 = argon2(cost)?;
-        if self.room.capacity() == 0 {
-            self.room = Vec::with_capacity(ROOM_BYTES / size_of::<Block>());
+        if self.buffer.capacity() == 0 {
+            self.buffer = Vec::with_capacity(BUFFER_BYTES / size_of::<Block>());
         }
-        self.room.resize(argon2.params().block_count(), Block::default());
+        self.buffer.resize(argon2.params().block_count(), Block::default());
         let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
-        argon2.hash_password_into_with_memory(password.as_bytes(), salt, &mut output, &mut self.room).ok()?;
+        argon2
+            .hash_password_into_with_memory(password.as_bytes(), salt, &mut output, &mut self.buffer)
+            .ok()?;
         Output::new(&output).ok()
     }
 }
@@ -240,8 +244,8 @@ mod tests {
     use super::*;
     use std::time::Instant;
 
-    fn started() -> Passwords {
-        Passwords::start(TODAY, IDLE_MAX).unwrap()
+    fn started() -> PasswordHasher {
+        PasswordHasher::start(CURRENT_COST, IDLE_MAX).unwrap()
     }
 
     #[test]
@@ -263,22 +267,23 @@ mod tests {
     #[test]
     fn the_hash_equals_the_one_made_by_the_library() {
         use argon2::password_hash::PasswordHasher;
-        let mut hashing = Hashing::new(TODAY);
+        let mut worker = HashWorker::new(CURRENT_COST);
         let salt = SaltString::encode_b64(&[7; 16]).unwrap();
-        let theirs = argon2(TODAY).unwrap().hash_password(b"correct horse", &salt).unwrap().to_string();
+        let theirs =
+            argon2(CURRENT_COST).unwrap().hash_password(b"correct horse", &salt).unwrap().to_string();
         // Twice: old content of the work buffer makes no difference.
-        assert_eq!(hashing.hash("correct horse", [7; 16]), theirs);
-        assert_eq!(hashing.hash("correct horse", [7; 16]), theirs);
-        let weak = argon2(Cost { memory_kib: 64, passes: 1 }).unwrap();
+        assert_eq!(worker.hash("correct horse", [7; 16]), theirs);
+        assert_eq!(worker.hash("correct horse", [7; 16]), theirs);
+        let weak = argon2(HashCost { memory_kib: 64, passes: 1 }).unwrap();
         let weak = weak.hash_password(b"correct horse", &salt).unwrap();
-        assert!(hashing.fits("correct horse", &weak) && !hashing.fits("correct hors", &weak));
+        assert!(worker.fits("correct horse", &weak) && !worker.fits("correct hors", &weak));
     }
 
     #[test]
     fn only_a_hash_of_lower_cost_is_weaker() {
         let passwords = started();
-        let made = |memory_kib, passes| phc(Cost { memory_kib, passes }, [7; 16], &[1; 32]);
-        let Cost { memory_kib, passes } = TODAY;
+        let made = |memory_kib, passes| phc(HashCost { memory_kib, passes }, [7; 16], &[1; 32]);
+        let HashCost { memory_kib, passes } = CURRENT_COST;
         for weaker in [made(memory_kib - 1, passes), made(memory_kib, passes - 1), made(64, 1)] {
             assert!(passwords.is_weaker(&weaker), "{weaker}");
         }
@@ -294,12 +299,12 @@ mod tests {
     #[test]
     fn an_unknown_name_costs_as_much_as_a_known_one() {
         let passwords = started();
-        let nobody = PasswordHash::new(&passwords.nobody).unwrap();
-        assert_eq!(cost_of(&nobody), Some(TODAY));
-        let mut hashing = Hashing::new(TODAY);
-        assert!(!hashing.fits("password", &nobody));
+        let dummy_hash = PasswordHash::new(&passwords.dummy_hash).unwrap();
+        assert_eq!(cost_of(&dummy_hash), Some(CURRENT_COST));
+        let mut worker = HashWorker::new(CURRENT_COST);
+        assert!(!worker.fits("password", &dummy_hash));
         assert!(
-            hashing.room.iter().any(|block| block.as_ref().iter().any(|word| *word != 0)),
+            worker.buffer.iter().any(|block| block.as_ref().iter().any(|word| *word != 0)),
             "the password was hashed"
         );
     }
@@ -323,19 +328,19 @@ mod tests {
     #[test]
     fn an_idle_thread_releases_its_memory() {
         let (queue, jobs) = channel::bounded(1);
-        let mut hashing = Hashing::new(TODAY);
-        hashing.hash("password", [7; 16]);
-        assert!(hashing.room.capacity() * size_of::<Block>() > 32 << 20);
+        let mut worker = HashWorker::new(CURRENT_COST);
+        worker.hash("password", [7; 16]);
+        assert!(worker.buffer.capacity() * size_of::<Block>() > 32 << 20);
         let (answer, _hashed) = channel::bounded(1);
         let later = thread::spawn(move || {
             // Sent after the idle limit, so that the other side has released its buffer and waits without a limit.
             thread::sleep(Duration::from_millis(50));
-            let _ = queue.send_blocking(Job::Hash { password: "again".into(), salt: [7; 16], answer });
+            let _ = queue.send_blocking(HashJob::Hash { password: "again".into(), salt: [7; 16], answer });
         });
-        assert!(hashing.next(&jobs, Duration::from_millis(1)).is_some());
-        assert_eq!(hashing.room.capacity(), 0);
+        assert!(worker.next(&jobs, Duration::from_millis(1)).is_some());
+        assert_eq!(worker.buffer.capacity(), 0);
         later.join().unwrap();
-        assert!(hashing.next(&jobs, IDLE_MAX).is_none(), "no handle is left");
+        assert!(worker.next(&jobs, IDLE_MAX).is_none(), "no handle is left");
     }
 
     #[test]

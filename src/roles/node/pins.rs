@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 /// The pins of one member.
 #[derive(Debug)]
 pub struct Pins {
-    held: Mutex<BTreeMap<PinId, Held>>,
+    held: Mutex<BTreeMap<PinId, OpenPin>>,
     idle_max: Duration,
     time_max: Duration,
     /// Test hook: pause before each step.
@@ -34,7 +34,7 @@ pub struct Pins {
 }
 
 /// An open pin.
-struct Held {
+struct OpenPin {
     pin: Arc<Pin>,
     /// Time at which it is released even if it is in use.
     end: Instant,
@@ -42,9 +42,9 @@ struct Held {
     used: Instant,
 }
 
-impl std::fmt::Debug for Held {
+impl std::fmt::Debug for OpenPin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Held").field("end", &self.end).field("used", &self.used).finish_non_exhaustive()
+        f.debug_struct("OpenPin").field("end", &self.end).field("used", &self.used).finish_non_exhaustive()
     }
 }
 
@@ -60,7 +60,7 @@ impl Pins {
         Arc::new(Pins { pause, ..Pins::default() })
     }
 
-    fn held(&self) -> MutexGuard<'_, BTreeMap<PinId, Held>> {
+    fn held(&self) -> MutexGuard<'_, BTreeMap<PinId, OpenPin>> {
         self.held.lock().expect("nobody panics while it holds this lock")
     }
 
@@ -75,7 +75,7 @@ impl Pins {
             return None;
         }
         let (id, now) = (random_u64(), Instant::now());
-        held.insert(id, Held { pin: Arc::new(pin), end: now + self.time_max, used: now });
+        held.insert(id, OpenPin { pin: Arc::new(pin), end: now + self.time_max, used: now });
         drop(held);
         let pins = self.clone();
         tasks::spawn(async move {

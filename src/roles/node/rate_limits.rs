@@ -56,7 +56,7 @@ const SMALL_WRITES_PER_POST: u32 = 10;
 const RETRIES_MAX: u8 = 16;
 
 /// Number of slots per rate limit. A power of two.
-const PLACES: usize = 4_096;
+const SLOTS: usize = 4_096;
 
 /// Number of requests whose retries are free. A power of two.
 const REQUESTS: usize = 4_096;
@@ -64,11 +64,11 @@ const REQUESTS: usize = 4_096;
 /// Number of sessions whose account is cached. A power of two.
 const SESSIONS: usize = 1_024;
 
-const _: () = assert!(REQUESTS.is_power_of_two() && PLACES.is_power_of_two() && SESSIONS.is_power_of_two());
+const _: () = assert!(REQUESTS.is_power_of_two() && SLOTS.is_power_of_two() && SESSIONS.is_power_of_two());
 
 /// Rate classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum What {
+enum RateClass {
     LogIn,
     OwnerCheck,
     NewAccount,
@@ -79,13 +79,13 @@ enum What {
     WriteFrom,
 }
 
-impl What {
+impl RateClass {
     /// Returns the rate class of a command per account. Only commands of users are limited.
-    fn of_command(command: &Command) -> What {
+    fn of_command(command: &Command) -> RateClass {
         match command {
             Command::Croak { .. }
             | Command::AddFriend { .. }
-            | Command::Message(MessageCommand::Send { .. }) => What::Post,
+            | Command::Message(MessageCommand::Send { .. }) => RateClass::Post,
             Command::Message(MessageCommand::Mark { .. } | MessageCommand::ReadFeed { .. })
             | Command::RemoveFriend { .. }
             | Command::LogOut { .. }
@@ -105,22 +105,22 @@ impl What {
             | Command::Drain { .. }
             | Command::Forget { .. }
             | Command::RaiseRules { .. }
-            | Command::Rehash { .. } => What::SmallWrite,
+            | Command::Rehash { .. } => RateClass::SmallWrite,
         }
     }
 
     /// Returns the code of a refusal.
     fn refusal(self) -> Code {
         match self {
-            What::LogIn | What::OwnerCheck | What::LogInFrom => Code::TooManyTries,
-            What::NewAccount | What::NewAccountFrom => Code::TooManyAccounts,
-            What::Post | What::SmallWrite | What::WriteFrom => Code::TooMuchWritten,
+            RateClass::LogIn | RateClass::OwnerCheck | RateClass::LogInFrom => Code::TooManyTries,
+            RateClass::NewAccount | RateClass::NewAccountFrom => Code::TooManyAccounts,
+            RateClass::Post | RateClass::SmallWrite | RateClass::WriteFrom => Code::TooMuchWritten,
         }
     }
 }
 
 /// The rate limits of one node.
-pub struct Limits {
+pub struct RateLimits {
     /// Origin of the time stamps in the slots.
     began: Instant,
     /// Secret key of the hashes.
@@ -131,42 +131,42 @@ pub struct Limits {
 }
 
 struct Counts {
-    log_ins: Meter,
-    owner_checks: Meter,
-    new_accounts: Meter,
-    posts: Meter,
-    small_writes: Meter,
-    log_ins_from: Meter,
-    new_accounts_from: Meter,
-    writes_from: Meter,
+    log_ins: SlotTable,
+    owner_checks: SlotTable,
+    new_accounts: SlotTable,
+    posts: SlotTable,
+    small_writes: SlotTable,
+    log_ins_from: SlotTable,
+    new_accounts_from: SlotTable,
+    writes_from: SlotTable,
     /// Admitted requests: hash and remaining free retries. A newer request replaces an older one with the same slot.
     requests: Box<[(u64, u8)]>,
     /// Accounts of recently seen sessions.
     owners: Box<[Option<(TokenHash, AccountId)>]>,
 }
 
-impl Limits {
+impl RateLimits {
     /// Returns fresh limits. `posts_per_minute` applies to one account; 0 means no limit of writes.
-    pub fn new(posts_per_minute: u32) -> Limits {
+    pub fn new(posts_per_minute: u32) -> RateLimits {
         let minute = Duration::from_secs(60);
         let rate = |per_minute| Rate { every: minute / per_minute, burst: per_minute };
         let posts = (posts_per_minute > 0).then(|| rate(posts_per_minute));
         let small = rate(posts_per_minute.max(1).saturating_mul(SMALL_WRITES_PER_POST));
         // Without a limit of writes the slots for writes are never used.
-        let places = if posts.is_some() { PLACES } else { 1 };
+        let slots = if posts.is_some() { SLOTS } else { 1 };
         let counts = Counts {
-            log_ins: Meter::new(LOG_INS, PLACES),
-            owner_checks: Meter::new(OWNER_CHECKS, PLACES),
-            new_accounts: Meter::new(NEW_ACCOUNTS, 1),
-            posts: Meter::new(posts.unwrap_or(small), places),
-            small_writes: Meter::new(small, places),
-            log_ins_from: Meter::new(LOG_INS_OF_ADDRESS, PLACES),
-            new_accounts_from: Meter::new(NEW_ACCOUNTS_OF_ADDRESS, PLACES),
-            writes_from: Meter::new(WRITES_OF_ADDRESS, places),
+            log_ins: SlotTable::new(LOG_INS, SLOTS),
+            owner_checks: SlotTable::new(OWNER_CHECKS, SLOTS),
+            new_accounts: SlotTable::new(NEW_ACCOUNTS, 1),
+            posts: SlotTable::new(posts.unwrap_or(small), slots),
+            small_writes: SlotTable::new(small, slots),
+            log_ins_from: SlotTable::new(LOG_INS_OF_ADDRESS, SLOTS),
+            new_accounts_from: SlotTable::new(NEW_ACCOUNTS_OF_ADDRESS, SLOTS),
+            writes_from: SlotTable::new(WRITES_OF_ADDRESS, slots),
             requests: vec![(0, 0); REQUESTS].into(),
             owners: vec![None; SESSIONS].into(),
         };
-        Limits { began: Instant::now(), key: RandomState::new(), posts, counts: Mutex::new(counts) }
+        RateLimits { began: Instant::now(), key: RandomState::new(), posts, counts: Mutex::new(counts) }
     }
 
     /// Admits a log-in attempt. The password is part of the retry key, so another password is another attempt.
@@ -174,7 +174,7 @@ impl Limits {
     /// # Errors
     /// `TooManyTries` when the limit is exceeded.
     pub fn log_in(&self, username: &str, id: RequestId, password: &str) -> Result<(), Code> {
-        self.admit(What::LogIn, username, (id.0, password))
+        self.admit(RateClass::LogIn, username, (id.0, password))
     }
 
     /// Admits a password check for an account whose owner is logged in. Each of the passwords costs a hash, so all of them
@@ -183,7 +183,7 @@ impl Limits {
     /// # Errors
     /// `TooManyTries` when the limit is exceeded.
     pub fn owner_check(&self, account: AccountId, id: RequestId, passwords: [&str; 2]) -> Result<(), Code> {
-        self.admit(What::OwnerCheck, account, (id.0, passwords))
+        self.admit(RateClass::OwnerCheck, account, (id.0, passwords))
     }
 
     /// Admits a sign-up. The password costs a hash, so another password is another attempt.
@@ -191,7 +191,7 @@ impl Limits {
     /// # Errors
     /// `TooManyAccounts` when the limit is exceeded.
     pub fn new_account(&self, id: RequestId, password: &str) -> Result<(), Code> {
-        self.admit(What::NewAccount, (), (id.0, password))
+        self.admit(RateClass::NewAccount, (), (id.0, password))
     }
 
     /// Admits a write of this account. All unknown sessions (`None`) share one allowance.
@@ -199,7 +199,7 @@ impl Limits {
     /// # Errors
     /// `TooMuchWritten` when the limit is exceeded.
     pub fn write(&self, command: &Command, account: Option<AccountId>, id: RequestId) -> Result<(), Code> {
-        self.admit(What::of_command(command), account, id.0)
+        self.admit(RateClass::of_command(command), account, id.0)
     }
 
     /// Admits a request from this address. IPv6 addresses count by their network.
@@ -209,11 +209,13 @@ impl Limits {
     pub fn address(&self, from: IpAddr, ask: &Ask) -> Result<(), Code> {
         let from = household(from);
         match ask {
-            Ask::LogIn { id, password, .. } => self.admit(What::LogInFrom, from, (id.0, &password.0)),
+            Ask::LogIn { id, password, .. } => self.admit(RateClass::LogInFrom, from, (id.0, &password.0)),
             Ask::CreateAccount { id, form, .. } => {
-                self.admit(What::NewAccountFrom, from, (id.0, &form.password.0))
+                self.admit(RateClass::NewAccountFrom, from, (id.0, &form.password.0))
             }
-            Ask::Write(request) if self.count_writes() => self.admit(What::WriteFrom, from, request.id.0),
+            Ask::Write(request) if self.count_writes() => {
+                self.admit(RateClass::WriteFrom, from, request.id.0)
+            }
             // `DeleteAccount` and `ChangePassword` are limited per account, by `owner_check`.
             Ask::Write(_)
             | Ask::DeleteAccount { .. }
@@ -242,28 +244,28 @@ impl Limits {
     /// Returns the account of this session from the cache. A session that has ended meanwhile still names the account whose
     /// allowance pays.
     pub fn owner(&self, session: TokenHash) -> Option<AccountId> {
-        let place = self.place(session, SESSIONS);
+        let slot = self.slot(session, SESSIONS);
         let counts = self.counts.lock().expect("nobody panics while it holds this lock");
-        counts.owners[place].filter(|(known, _)| *known == session).map(|(_, account)| account)
+        counts.owners[slot].filter(|(known, _)| *known == session).map(|(_, account)| account)
     }
 
     /// Caches the account of a session.
     pub fn learn_owner(&self, session: TokenHash, account: AccountId) {
-        let place = self.place(session, SESSIONS);
-        self.counts.lock().expect("nobody panics while it holds this lock").owners[place] =
+        let slot = self.slot(session, SESSIONS);
+        self.counts.lock().expect("nobody panics while it holds this lock").owners[slot] =
             Some((session, account));
     }
 
-    fn place(&self, what: impl Hash, places: usize) -> usize {
-        self.key.hash_one(what) as usize & (places - 1)
+    fn slot(&self, what: impl Hash, slots: usize) -> usize {
+        self.key.hash_one(what) as usize & (slots - 1)
     }
 
-    fn admit(&self, what: What, who: impl Hash, request: impl Hash) -> Result<(), Code> {
+    fn admit(&self, class: RateClass, who: impl Hash, request: impl Hash) -> Result<(), Code> {
         let now_us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.admit_at(now_us, what, self.key.hash_one((what, who)), self.key.hash_one((what, request)))
+        self.admit_at(now_us, class, self.key.hash_one((class, who)), self.key.hash_one((class, request)))
     }
 
-    fn admit_at(&self, now_us: u64, what: What, who: u64, request: u64) -> Result<(), Code> {
+    fn admit_at(&self, now_us: u64, class: RateClass, who: u64, request: u64) -> Result<(), Code> {
         let mut counts = self.counts.lock().expect("nobody panics while it holds this lock");
         let known = request as usize & (REQUESTS - 1);
         if let (its, retries) = &mut counts.requests[known]
@@ -273,18 +275,18 @@ impl Limits {
             *retries -= 1;
             return Ok(());
         }
-        let meter = match what {
-            What::LogIn => &mut counts.log_ins,
-            What::OwnerCheck => &mut counts.owner_checks,
-            What::NewAccount => &mut counts.new_accounts,
-            What::Post => &mut counts.posts,
-            What::SmallWrite => &mut counts.small_writes,
-            What::LogInFrom => &mut counts.log_ins_from,
-            What::NewAccountFrom => &mut counts.new_accounts_from,
-            What::WriteFrom => &mut counts.writes_from,
+        let table = match class {
+            RateClass::LogIn => &mut counts.log_ins,
+            RateClass::OwnerCheck => &mut counts.owner_checks,
+            RateClass::NewAccount => &mut counts.new_accounts,
+            RateClass::Post => &mut counts.posts,
+            RateClass::SmallWrite => &mut counts.small_writes,
+            RateClass::LogInFrom => &mut counts.log_ins_from,
+            RateClass::NewAccountFrom => &mut counts.new_accounts_from,
+            RateClass::WriteFrom => &mut counts.writes_from,
         };
-        if !meter.take(now_us, who) {
-            return Err(what.refusal());
+        if !table.take(now_us, who) {
+            return Err(class.refusal());
         }
         counts.requests[known] = (request, RETRIES_MAX);
         Ok(())
@@ -292,32 +294,32 @@ impl Limits {
 }
 
 /// Token buckets of one rate class. A slot is one number: the time at which its bucket will be full again.
-struct Meter {
+struct SlotTable {
     every_us: u64,
     /// Maximum time from now until a bucket is full, which is that of an empty one.
     ahead_us_max: u64,
     full_at_us: Box<[u64]>,
 }
 
-impl Meter {
-    fn new(rate: Rate, places: usize) -> Meter {
+impl SlotTable {
+    fn new(rate: Rate, slots: usize) -> SlotTable {
         let every_us = u64::try_from(rate.every.as_micros()).unwrap_or(u64::MAX).max(1);
         let ahead_us_max = every_us.saturating_mul(rate.burst.into());
-        Meter { every_us, ahead_us_max, full_at_us: vec![0; places].into() }
+        SlotTable { every_us, ahead_us_max, full_at_us: vec![0; slots].into() }
     }
 
     /// Takes a token from both slots of the key `who` if either has one left. Returns false if neither has. A key that shares
     /// one slot with a greedy key still has its other slot.
     fn take(&mut self, now_us: u64, who: u64) -> bool {
         let mask = self.full_at_us.len() - 1;
-        let places = [who as usize & mask, (who >> 32) as usize & mask];
-        let [one, other] = places.map(|place| self.full_at_us[place]);
+        let slots = [who as usize & mask, (who >> 32) as usize & mask];
+        let [one, other] = slots.map(|slot| self.full_at_us[slot]);
         let full_at_us = one.min(other).max(now_us).saturating_add(self.every_us);
         if full_at_us - now_us > self.ahead_us_max {
             return false;
         }
-        for place in places {
-            self.full_at_us[place] = self.full_at_us[place].max(full_at_us);
+        for slot in slots {
+            self.full_at_us[slot] = self.full_at_us[slot].max(full_at_us);
         }
         true
     }
@@ -330,39 +332,39 @@ mod tests {
 
     const SECOND_US: u64 = 1_000_000;
 
-    fn tries(limits: &Limits, now_us: u64, what: What, who: u64, from: u64) -> usize {
-        (from..).take_while(|request| limits.admit_at(now_us, what, who, 1 << 40 | request).is_ok()).count()
+    fn tries(limits: &RateLimits, now_us: u64, class: RateClass, who: u64, from: u64) -> usize {
+        (from..).take_while(|request| limits.admit_at(now_us, class, who, 1 << 40 | request).is_ok()).count()
     }
 
     #[test]
     fn a_burst_is_admitted_and_then_one_per_interval() {
-        let limits = Limits::new(60);
+        let limits = RateLimits::new(60);
         let who = 0x0000_0001_0000_0002;
-        assert_eq!(tries(&limits, 0, What::LogIn, who, 0), 10);
-        assert_eq!(limits.admit_at(9 * SECOND_US, What::LogIn, who, 1 << 41), Err(Code::TooManyTries));
-        assert_eq!(tries(&limits, 10 * SECOND_US, What::LogIn, who, 100), 1);
-        assert_eq!(tries(&limits, 35 * SECOND_US, What::LogIn, who, 200), 2);
+        assert_eq!(tries(&limits, 0, RateClass::LogIn, who, 0), 10);
+        assert_eq!(limits.admit_at(9 * SECOND_US, RateClass::LogIn, who, 1 << 41), Err(Code::TooManyTries));
+        assert_eq!(tries(&limits, 10 * SECOND_US, RateClass::LogIn, who, 100), 1);
+        assert_eq!(tries(&limits, 35 * SECOND_US, RateClass::LogIn, who, 200), 2);
         assert_eq!(
-            tries(&limits, 3_600 * SECOND_US, What::LogIn, who, 300),
+            tries(&limits, 3_600 * SECOND_US, RateClass::LogIn, who, 300),
             10,
             "no more tokens than a burst"
         );
         // Other keys and other rate classes are unaffected.
-        assert_eq!(tries(&limits, 0, What::LogIn, 0x0000_0003_0000_0004, 400), 10);
-        assert_eq!(tries(&limits, 0, What::Post, who, 500), 60);
-        assert_eq!(tries(&limits, 0, What::NewAccount, who, 600), 100);
-        assert_eq!(tries(&limits, 0, What::NewAccount, 77, 800), 0, "shared by all keys");
+        assert_eq!(tries(&limits, 0, RateClass::LogIn, 0x0000_0003_0000_0004, 400), 10);
+        assert_eq!(tries(&limits, 0, RateClass::Post, who, 500), 60);
+        assert_eq!(tries(&limits, 0, RateClass::NewAccount, who, 600), 100);
+        assert_eq!(tries(&limits, 0, RateClass::NewAccount, 77, 800), 0, "shared by all keys");
     }
 
     #[test]
     fn retries_of_one_request_are_free_up_to_a_bound() {
-        let limits = Limits::new(60);
+        let limits = RateLimits::new(60);
         for _ in 0..=RETRIES_MAX {
-            assert_eq!(limits.admit_at(0, What::Post, 7, 99), Ok(()));
+            assert_eq!(limits.admit_at(0, RateClass::Post, 7, 99), Ok(()));
         }
-        assert_eq!(tries(&limits, 0, What::Post, 7, 0), 59, "one token was used");
+        assert_eq!(tries(&limits, 0, RateClass::Post, 7, 0), 59, "one token was used");
         assert_eq!(
-            limits.admit_at(0, What::Post, 7, 99),
+            limits.admit_at(0, RateClass::Post, 7, 99),
             Err(Code::TooMuchWritten),
             "no free retries are left"
         );
@@ -390,7 +392,7 @@ mod tests {
 
     #[test]
     fn log_ins_of_one_address_are_limited_over_all_names() {
-        let limits = Limits::new(60);
+        let limits = RateLimits::new(60);
         let log_in = |number: u128, from: &str| {
             let ask = Ask::LogIn {
                 id: RequestId(number),
@@ -410,7 +412,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_other_names_does_not_reset_a_counter() {
-        let limits = Limits::new(60);
+        let limits = RateLimits::new(60);
         assert_eq!((0..99).filter(|id| limits.log_in("ada", RequestId(*id), "guess").is_ok()).count(), 10);
         for other in 0..20_000 {
             let _ = limits.log_in(&format!("other {other}"), RequestId(other), "guess");
@@ -420,19 +422,19 @@ mod tests {
 
     #[test]
     fn a_key_that_shares_a_slot_with_a_greedy_key_has_another_slot() {
-        let mut meter = Meter::new(LOG_INS, PLACES);
+        let mut table = SlotTable::new(LOG_INS, SLOTS);
         let (greedy, neighbour) = (0x0000_0001_0000_0002, 0x0000_0001_0000_0003);
-        while meter.take(0, greedy) {}
-        assert!((0..10).all(|_| meter.take(0, neighbour)) && !meter.take(0, neighbour));
+        while table.take(0, greedy) {}
+        assert!((0..10).all(|_| table.take(0, neighbour)) && !table.take(0, neighbour));
     }
 
     #[test]
     fn session_owners_are_cached_and_zero_means_no_limit() {
-        let limits = Limits::new(0);
+        let limits = RateLimits::new(0);
         let (session, other) = (TokenHash([1; 32]), TokenHash([2; 32]));
         limits.learn_owner(session, AccountId(7));
         assert_eq!((limits.owner(session), limits.owner(other)), (Some(AccountId(7)), None));
-        assert!(!limits.count_writes() && Limits::new(60).count_writes());
+        assert!(!limits.count_writes() && RateLimits::new(60).count_writes());
     }
 
     /// The messages of the codes promise a new attempt after ten seconds.

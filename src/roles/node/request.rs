@@ -1,6 +1,6 @@
 //! Context of one request, and the steps that several kinds of requests share.
 
-use super::{Member, Node};
+use super::{Membership, NodeState};
 use ribbit_db::DbError;
 use ribbit_net::protocol::{Answer, Why};
 use ribbit_net::tasks;
@@ -15,8 +15,8 @@ static OUTCOMES: Semaphore = Semaphore::new(1);
 
 /// Context of one request.
 pub(super) struct RequestContext<'a> {
-    pub(super) node: &'a Arc<Node>,
-    pub(super) member: &'a Member,
+    pub(super) node: &'a Arc<NodeState>,
+    pub(super) member: &'a Membership,
     pub(super) deadline: Instant,
 }
 
@@ -73,7 +73,7 @@ impl RequestContext<'_> {
         let _turn = OUTCOMES.acquire().await;
         let node = self.node.clone();
         tasks::spawn_reader(async move {
-            let Some(member) = node.member.get() else { return Ok(None) };
+            let Some(member) = node.membership.get() else { return Ok(None) };
             member.replica.reader().first_outcome(id)
         })
         .await

@@ -1,18 +1,18 @@
 //! The recipe of a node: opens the store, listens, becomes a member, serves until it is told to stop, and shuts down.
 
-use super::advertised_address::{self, Whereabouts};
-use super::coordination::{self, Coordination};
-use super::digest_comparison::{self, Agreement};
-use super::disk_quota::{self, Disk};
+use super::advertised_address::{self, AdvertisedAddress};
+use super::coordination::{self, CoordinationState};
+use super::digest_comparison::{self, DigestComparison};
+use super::disk_quota::{self, DiskQuota};
 use super::links;
-use super::member_list::Peers;
+use super::member_list::MemberList;
 use super::passwords;
 use super::pins::Pins;
-use super::rate_limits::Limits;
-use super::seeds::Seeds;
-use super::service::Service;
-use super::supervisor_status::{self, Pulse};
-use super::{Member, Node, background_commands, join, open, scrub};
+use super::rate_limits::RateLimits;
+use super::seeds::SeedAddresses;
+use super::service::NodeService;
+use super::supervisor_status::{self, MainThreadPulse};
+use super::{Membership, NodeState, background_commands, join, open, scrub};
 use crate::common::disk_space::RESERVE_BYTES;
 use crate::common::failure::{Exit, Failure};
 use crate::common::machine::{boot_id, host_name};
@@ -73,7 +73,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     let (failed, failure) = smol::channel::bounded(1);
     let node = Arc::new(new_node(options, bound, failed)?);
     let gate = node.gate.clone();
-    let service = Arc::new(Service { node: node.clone() });
+    let service = Arc::new(NodeService { node: node.clone() });
     let serving = tasks::spawn(listener::serve(listener, service, gate.clone(), node.options.keys.clone()));
     log::info!("listening on {bound}, store {}", node.options.store_dir().display());
 
@@ -82,7 +82,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         let store = open::trusted_store(&node).await?;
         drop(starting);
         let _supervised = supervisor_status::ready(&node).await?;
-        node.whereabouts.settle(&node.options.coordinators).await;
+        node.advertised.first_lookup(&node.options.coordinators).await;
         let chores = become_member(&node, store).await?;
         smol::future::zip(chores, node.pulse.beat()).await;
         Ok(())
@@ -119,25 +119,25 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
 ///
 /// # Errors
 /// `Refused` when the hashing threads cannot be started, `Configuration` when a test hook's value is not a number.
-fn new_node(options: NodeOptions, bound: SocketAddr, failed: Sender<Failing>) -> Result<Node, Failure> {
+fn new_node(options: NodeOptions, bound: SocketAddr, failed: Sender<Failing>) -> Result<NodeState, Failure> {
     let trusted = options.trusted_proxies.clone();
-    Ok(Node {
-        whereabouts: Whereabouts::new(&options, bound),
-        seeds: Seeds::new(&options),
-        pulse: Pulse::default(),
+    Ok(NodeState {
+        advertised: AdvertisedAddress::new(&options, bound),
+        seeds: SeedAddresses::new(&options),
+        pulse: MainThreadPulse::default(),
         machine: boot_id(),
         // Truncated so that it fits the other members' bound in bytes, with four bytes per character at most.
         host: host_name().chars().take(ADDRESS_BYTES_MAX / 4).collect(),
         incarnation: random_u64().max(1),
         gate: Gate::counting(move |address| Network::crowded(&trusted, address)),
         passwords: passwords::start()?,
-        limits: Limits::new(options.posts_per_minute),
+        limits: RateLimits::new(options.posts_per_minute),
         failed,
         subscribers: Semaphore::new(SUBSCRIBERS_MAX),
         pins: Pins::pausing(test_hooks::number(TEST_PIN_STEP_MS)?.map(Duration::from_millis)),
         deaf_to: test_hooks::number(TEST_DEAF)?,
-        member: OnceLock::new(),
-        disk: Disk::new(
+        membership: OnceLock::new(),
+        disk: DiskQuota::new(
             options.store_dir(),
             options.disk_quota_bytes,
             test_hooks::number(TEST_DISK_RESERVE)?.unwrap_or(RESERVE_BYTES),
@@ -168,8 +168,8 @@ async fn found_only(options: &NodeOptions) -> Result<(), Failure> {
 }
 
 /// Transfers leadership before the process ends, so that the cluster needs no election.
-async fn transfer_leadership(node: &Node) {
-    let Some(member) = node.member.get() else { return };
+async fn transfer_leadership(node: &NodeState) {
+    let Some(member) = node.membership.get() else { return };
     if !member.replica.status().leads {
         return;
     }
@@ -186,8 +186,8 @@ async fn transfer_leadership(node: &Node) {
 }
 
 /// Makes the applied rows durable and stops the replica.
-async fn checkpoint(node: &Node) {
-    let Some(member) = node.member.get() else { return };
+async fn checkpoint(node: &NodeState) {
+    let Some(member) = node.membership.get() else { return };
     member.replica.stop();
     let late = async {
         smol::Timer::after(CHECKPOINT_MAX).await;
@@ -210,7 +210,7 @@ async fn listen(address: &str, name: &str) -> Result<TcpListener, Failure> {
 /// Founds or joins a cluster if the store is empty, then starts the replica and the links. Returns the background work of
 /// the member, a future that ends only with the process.
 async fn become_member(
-    node: &Arc<Node>,
+    node: &Arc<NodeState>,
     mut store: Store,
 ) -> Result<impl Future<Output = ()> + use<>, Failure> {
     let founding = join::belong(node, &mut store).await?;
@@ -241,15 +241,16 @@ async fn become_member(
     let members = writer.members().map_err(broken)?;
     let core = Core::new(options, reader, &loaded, members)
         .map_err(|error| Failure::new(Exit::Refused, format!("the log cannot be used: {error}")))?;
-    let peers = Peers::new(&identity);
-    let (transport, wanted) = links::transport(&peers);
+    let member_list = MemberList::new(&identity);
+    let (transport, wanted) = links::transport(&member_list);
     let (replica, raft) = Replica::start(core, writer, transport, node.failed.clone())
         .map_err(|error| Failure::new(Exit::Refused, format!("no thread for the store: {error}")))?;
     tasks::spawn(raft).detach();
-    let (agreement, scrubbed) = (Agreement::default(), Mutex::default());
-    let coordination = Coordination::default();
-    let member = Member { identity, replica, peers, agreement, scrubbed, disk, coordination };
-    assert!(node.member.set(member).is_ok(), "a node becomes a member once");
+    let (digest_comparison, scrubbed) = (DigestComparison::default(), Mutex::default());
+    let coordination = CoordinationState::default();
+    let member =
+        Membership { identity, replica, member_list, digest_comparison, scrubbed, disk, coordination };
+    assert!(node.membership.set(member).is_ok(), "a node becomes a member once");
     let links = links::run(node.clone(), wanted);
     let chores = background_commands::run(node.clone(), founding);
     let coordinating = coordination::run(node.clone());

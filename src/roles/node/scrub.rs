@@ -1,7 +1,7 @@
 //! Scrub: reads and verifies everything stored, one range a minute, so that decayed data on a card is found while other
 //! members still have it. A damaged store counts as lost.
 
-use super::Node;
+use super::NodeState;
 use ribbit_db::limits::{SCRUB_CHUNK_BYTES, SCRUB_STEP_BYTES};
 use ribbit_replica::Failing;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ pub const PAUSE: Duration = Duration::from_secs(60);
 const CHUNK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Scrubs the store for as long as the process lives. Ends the process when it finds damage.
-pub async fn run(node: Arc<Node>, pause: Duration) {
-    let Some(member) = node.member.get() else { return };
+pub async fn run(node: Arc<NodeState>, pause: Duration) {
+    let Some(member) = node.membership.get() else { return };
     loop {
         smol::Timer::after(pause).await;
         for _ in 0..SCRUB_STEP_BYTES.div_ceil(SCRUB_CHUNK_BYTES) {

@@ -9,7 +9,7 @@
 //! Members dial the last known address of every other member. So the backends dial a node that comes back with an empty
 //! store, although the cluster file lists only coordinators. Entries are hints, and their number is bounded.
 
-use super::Node;
+use super::NodeState;
 use crate::common::address_book::AddressBook;
 use crate::common::options::NodeOptions;
 use ribbit_net::frame::{FrameError, Plane};
@@ -21,18 +21,23 @@ use ribbit_state::limits::ADDRESS_BYTES_MAX;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The seed addresses of one node.
-pub struct Seeds {
+pub struct SeedAddresses {
     given: Vec<String>,
     kept: Vec<String>,
     heard: Mutex<Vec<MemberInfo>>,
     book: AddressBook,
 }
 
-impl Seeds {
+impl SeedAddresses {
     /// Returns the given addresses and those of the address book.
-    pub fn new(options: &NodeOptions) -> Seeds {
+    pub fn new(options: &NodeOptions) -> SeedAddresses {
         let book = AddressBook::of_member(&options.data_dir, &options.store_dir(), options.cluster);
-        Seeds { given: options.coordinators.clone(), kept: book.read(), heard: Mutex::default(), book }
+        SeedAddresses {
+            given: options.coordinators.clone(),
+            kept: book.read(),
+            heard: Mutex::default(),
+            book,
+        }
     }
 
     fn held(&self) -> MutexGuard<'_, Vec<MemberInfo>> {
@@ -49,7 +54,7 @@ impl Seeds {
     }
 
     /// Records a member that dialled this node or that another node reported.
-    pub fn hear(&self, info: &MemberInfo) {
+    pub fn record(&self, info: &MemberInfo) {
         if info.raft_id == 0
             || info.address.len().max(info.machine.len()).max(info.host.len()) > ADDRESS_BYTES_MAX
         {
@@ -63,7 +68,7 @@ impl Seeds {
     }
 
     /// Returns the members heard of while this node waited to join.
-    pub fn heard(&self) -> Vec<MemberInfo> {
+    pub fn heard_members(&self) -> Vec<MemberInfo> {
         self.held().clone()
     }
 
@@ -76,7 +81,7 @@ impl Seeds {
 
 /// Queries all seed addresses for the members they know. So a node that waits to join learns of members through other
 /// nodes that wait.
-pub async fn ask_around(node: &Arc<Node>) {
+pub async fn ask_around(node: &Arc<NodeState>) {
     let asking = node.seed_addresses().into_iter().map(|address| {
         let node = node.clone();
         tasks::spawn(async move {
@@ -85,7 +90,7 @@ pub async fn ask_around(node: &Arc<Node>) {
                 return;
             };
             if status.cluster == node.options.cluster {
-                std::iter::once(&status.me).chain(&status.others).for_each(|info| node.seeds.hear(info));
+                std::iter::once(&status.me).chain(&status.others).for_each(|info| node.seeds.record(info));
             }
         })
     });
@@ -111,15 +116,18 @@ mod tests {
     fn members_that_were_heard_come_first_and_reports_are_bounded() {
         let folder = tempfile::tempdir().unwrap();
         let service = backend(folder.path(), &[1]);
-        let seeds = Seeds { given: vec!["a:1".into(), "b:2".into()], ..Seeds::new(&service.node.options) };
+        let seeds = SeedAddresses {
+            given: vec!["a:1".into(), "b:2".into()],
+            ..SeedAddresses::new(&service.node.options)
+        };
         let info =
             |raft_id, address: &str| MemberInfo { raft_id, address: address.into(), ..MemberInfo::default() };
-        seeds.hear(&info(3, "c:3"));
-        seeds.hear(&info(0, "no-id:1"));
-        seeds.hear(&info(4, &"x".repeat(ADDRESS_BYTES_MAX + 1)));
-        seeds.hear(&info(2, "b:2"));
+        seeds.record(&info(3, "c:3"));
+        seeds.record(&info(0, "no-id:1"));
+        seeds.record(&info(4, &"x".repeat(ADDRESS_BYTES_MAX + 1)));
+        seeds.record(&info(2, "b:2"));
         assert_eq!(seeds.addresses("a:1"), ["c:3", "b:2"]);
-        (10..10_000).for_each(|raft_id| seeds.hear(&info(raft_id, "d:4")));
-        assert_eq!(seeds.heard().len(), PEERS_MAX);
+        (10..10_000).for_each(|raft_id| seeds.record(&info(raft_id, "d:4")));
+        assert_eq!(seeds.heard_members().len(), PEERS_MAX);
     }
 }

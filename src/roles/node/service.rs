@@ -6,7 +6,7 @@
 use super::consistency::READ_WAIT;
 use super::coordination::{self, locked, server_choice};
 use super::request::{RequestContext, broken};
-use super::{Node, links, monitoring, session_tokens, snapshots, subscriptions};
+use super::{NodeState, links, monitoring, session_tokens, snapshots, subscriptions};
 use ribbit_db::DbError;
 use ribbit_net::channel::Channel;
 use ribbit_net::frame::{FrameError, Plane};
@@ -30,11 +30,11 @@ use std::time::{Duration, Instant};
 const LATE: Duration = Duration::from_millis(100);
 
 /// The listener's handler for this node.
-pub struct Service {
-    pub node: Arc<Node>,
+pub struct NodeService {
+    pub node: Arc<NodeState>,
 }
 
-impl listener::Node for Service {
+impl listener::Node for NodeService {
     async fn answer(self: Arc<Self>, asker: Asker, ask: Ask, deadline: Instant) -> Answer {
         let plane = asker.plane;
         let ask = session_tokens::stored(ask);
@@ -50,7 +50,7 @@ impl listener::Node for Service {
         if !fits {
             return Answer::Refused(Denied::new(Code::InvalidEntry));
         }
-        let Some(member) = self.node.member.get() else { return Answer::Unavailable(Why::NotServing) };
+        let Some(member) = self.node.membership.get() else { return Answer::Unavailable(Why::NotServing) };
         if plane == Plane::Client
             && !self.node.is_crowded(asker.from)
             && let Err(code) = self.node.limits.address(asker.from, &ask)
@@ -92,7 +92,7 @@ impl listener::Node for Service {
     }
 }
 
-impl Service {
+impl NodeService {
     /// Dispatches a request by its kind, the connection's plane and this node's role.
     async fn decide(&self, plane: Plane, ask: Ask, asking: RequestContext<'_>) -> Answer {
         let is_operator = plane == Plane::Control;
@@ -134,7 +134,7 @@ impl Service {
 
     /// Returns the node's full status.
     fn status(&self) -> NodeStatus {
-        let member = self.node.member.get();
+        let member = self.node.membership.get();
         let replica = member.map(|it| it.replica.status()).unwrap_or_default();
         NodeStatus {
             cluster: self.node.options.cluster,
@@ -147,7 +147,7 @@ impl Service {
             in_sync: replica.in_sync,
             stalled_s: u32::try_from(replica.stalled_ms / 1_000).unwrap_or(u32::MAX),
             lagging: replica.lagging,
-            others: member.map_or_else(|| self.node.seeds.heard(), |it| it.peers.known()),
+            others: member.map_or_else(|| self.node.seeds.heard_members(), |it| it.member_list.known()),
             store: self.node.store_status(),
             leases: member.map(|it| it.coordination.status()).unwrap_or_default(),
         }
@@ -185,7 +185,7 @@ impl Access {
             | Ask::DeleteAccount { .. }
             | Ask::ChangePassword { .. } => Access::Backends,
             Ask::SetPassword { .. } => Access::BackendOperators,
-            // A stream has a connection of its own, see `Service::stream`. The directory is served by balancers.
+            // A stream has a connection of its own, see `NodeService::stream`. The directory is served by balancers.
             Ask::Subscribe { .. } | Ask::Directory(_) => Access::Never,
         }
     }
@@ -238,7 +238,7 @@ impl RequestContext<'_> {
     /// Removes a member that has lost its store. `alive`: also if it is running.
     async fn lose(&self, id: RequestId, name: MemberName, alive: bool) -> Answer {
         let me = name == self.node.options.who();
-        if !alive && (me || self.member.peers.is_alive(name)) {
+        if !alive && (me || self.member.member_list.is_alive(name)) {
             return Answer::Refused(Denied::new(Code::MemberAlive));
         }
         self.operate(id, Command::Lose { name }).await
@@ -258,7 +258,7 @@ impl RequestContext<'_> {
             let token = Token { history: self.member.identity.history, index: status.applied };
             return Answer::Written { token, outcome: Ok(Reply::Done) };
         }
-        let Some(leader) = status.leader.and_then(|id| self.member.peers.info(id)) else {
+        let Some(leader) = status.leader.and_then(|id| self.member.member_list.info(id)) else {
             return Answer::Unavailable(Why::NoLeader);
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
@@ -320,7 +320,7 @@ impl RequestContext<'_> {
         };
         let node = self.node.clone();
         let looked_up = tasks::spawn_reader(async move {
-            let Some(member) = node.member.get() else { return Ok(None) };
+            let Some(member) = node.membership.get() else { return Ok(None) };
             let reader = member.replica.reader();
             let found = social::session_account(&reader.view()?, session, reader.age_ms())?;
             Ok(found.map(|(account, _)| account))
@@ -358,17 +358,17 @@ impl RequestContext<'_> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::Member;
+    use super::super::Membership;
     use super::*;
     use crate::common::options::NodeOptions;
-    use crate::node::advertised_address::Whereabouts;
-    use crate::node::digest_comparison::Agreement;
-    use crate::node::disk_quota::Disk;
-    use crate::node::member_list::Peers;
-    use crate::node::passwords::{self, Passwords};
-    use crate::node::rate_limits::Limits;
-    use crate::node::seeds::Seeds;
-    use crate::node::supervisor_status::Pulse;
+    use crate::node::advertised_address::AdvertisedAddress;
+    use crate::node::digest_comparison::DigestComparison;
+    use crate::node::disk_quota::DiskQuota;
+    use crate::node::member_list::MemberList;
+    use crate::node::passwords::{self, PasswordHasher};
+    use crate::node::rate_limits::RateLimits;
+    use crate::node::seeds::SeedAddresses;
+    use crate::node::supervisor_status::MainThreadPulse;
     use ribbit_db::{Configuration, FileDisk, Identity, Store};
     use ribbit_net::keys::{KEY_BYTES, Keys};
     use ribbit_net::limits::SUBSCRIBERS_MAX;
@@ -388,12 +388,12 @@ pub(super) mod tests {
     }
 
     /// Returns a backend that was founded with these voters and has no links.
-    pub(in crate::node) fn backend(folder: &Path, voters: &[u64]) -> Arc<Service> {
+    pub(in crate::node) fn backend(folder: &Path, voters: &[u64]) -> Arc<NodeService> {
         backend_with(folder, voters, u64::MAX)
     }
 
     /// Returns the same with this disk quota.
-    fn backend_with(folder: &Path, voters: &[u64], quota_bytes: u64) -> Arc<Service> {
+    fn backend_with(folder: &Path, voters: &[u64], quota_bytes: u64) -> Arc<NodeService> {
         let (role, cluster) = (Role::Backend, ClusterId(1));
         let identity = Identity { cluster, history: HistoryId(2), raft_id: 1, role, site: 1, id: 1 };
         let mut store = Store::open(FileDisk::new(folder).unwrap()).unwrap();
@@ -403,13 +403,14 @@ pub(super) mod tests {
         let options = CoreOptions { me: 1, role, seed: 7, campaign: voters == [1], evict_ticks: 400 };
         let core = Core::new(options, reader, &loaded, Vec::new()).unwrap();
         let (failed, _) = smol::channel::bounded(1);
-        let peers = Peers::new(&identity);
-        let transport = links::transport(&peers).0;
+        let member_list = MemberList::new(&identity);
+        let transport = links::transport(&member_list).0;
         let (replica, raft) = Replica::start(core, Writer::new(store), transport, failed.clone()).unwrap();
         tasks::spawn(raft).detach();
-        let (agreement, scrubbed) = (Agreement::default(), Mutex::default());
-        let coordination = coordination::Coordination::default();
-        let member = Member { peers, identity, replica, agreement, scrubbed, disk, coordination };
+        let (digest_comparison, scrubbed) = (DigestComparison::default(), Mutex::default());
+        let coordination = coordination::CoordinationState::default();
+        let member =
+            Membership { member_list, identity, replica, digest_comparison, scrubbed, disk, coordination };
         let options = NodeOptions {
             role,
             id: 1,
@@ -430,28 +431,28 @@ pub(super) mod tests {
             miss: 2,
             clusters: None,
         };
-        let node = Node {
-            whereabouts: Whereabouts::new(&options, "192.0.2.1:1".parse().unwrap()),
-            seeds: Seeds::new(&options),
+        let node = NodeState {
+            advertised: AdvertisedAddress::new(&options, "192.0.2.1:1".parse().unwrap()),
+            seeds: SeedAddresses::new(&options),
             options,
-            pulse: Pulse::default(),
+            pulse: MainThreadPulse::default(),
             machine: String::new(),
             host: String::new(),
             incarnation: 1,
             deaf_to: None,
             gate: Gate::new(),
-            passwords: Passwords::start(passwords::TODAY, passwords::IDLE_MAX).unwrap(),
-            limits: Limits::new(60),
-            disk: Disk::new(folder.to_path_buf(), quota_bytes, 0),
+            passwords: PasswordHasher::start(passwords::CURRENT_COST, passwords::IDLE_MAX).unwrap(),
+            limits: RateLimits::new(60),
+            disk: DiskQuota::new(folder.to_path_buf(), quota_bytes, 0),
             failed,
             subscribers: Semaphore::new(SUBSCRIBERS_MAX),
             pins: Arc::default(),
-            member: OnceLock::from(member),
+            membership: OnceLock::from(member),
         };
-        Arc::new(Service { node: Arc::new(node) })
+        Arc::new(NodeService { node: Arc::new(node) })
     }
 
-    fn asked(service: &Arc<Service>, plane: Plane, ask: Ask, limit: Duration) -> Answer {
+    fn asked(service: &Arc<NodeService>, plane: Plane, ask: Ask, limit: Duration) -> Answer {
         smol::block_on(service.clone().answer(on(plane), ask, Instant::now() + limit))
     }
 
@@ -481,7 +482,7 @@ pub(super) mod tests {
         assert!(matches!(asked(&service, Plane::Client, ask, Duration::from_secs(5)), Answer::Refused(_)));
     }
 
-    fn read(service: &Arc<Service>, seen: Token) -> Answer {
+    fn read(service: &Arc<NodeService>, seen: Token) -> Answer {
         let (consistency, query) = (Consistency::Session, Query::Settings);
         let ask = Ask::Read { seen: Some(seen), consistency, query };
         asked(service, Plane::Client, ask, Duration::from_secs(5))
@@ -501,7 +502,7 @@ pub(super) mod tests {
         assert_eq!(read(&service, ahead), Answer::Unavailable(Why::Behind));
     }
 
-    fn log_in(service: &Arc<Service>) -> Answer {
+    fn log_in(service: &Arc<NodeService>) -> Answer {
         let (username, password) = ("ada".to_string(), Password("long enough".into()));
         let (id, token) = (RequestId(9), TokenHash([9; 32]));
         let ask = Ask::LogIn { id, born: 0, username, password, token };
@@ -529,7 +530,7 @@ pub(super) mod tests {
         let command = TreeCommand::MakeFolder { path: "/a".parse().unwrap(), parents: true }.into();
         let ask = Ask::Write(Request { id: RequestId(8), born: 0, command });
         assert!(!ask.reads_store(), "it is answered on the I/O thread");
-        let held = service.node.member.get().unwrap().replica.reader().hold_requests();
+        let held = service.node.membership.get().unwrap().replica.reader().hold_requests();
         let (gave_way, way) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
             let asking = scope.spawn(|| {

@@ -29,7 +29,7 @@ pub fn stored(mut ask: Ask) -> Ask {
         }
         Ask::LogIn { token, .. } => hash(token),
         Ask::DeleteAccount { session, .. } | Ask::ChangePassword { session, .. } => hash(session),
-        // Normally handled by `Service::stream`, which calls `stored_wanted` itself.
+        // Normally handled by `NodeService::stream`, which calls `stored_wanted` itself.
         Ask::Subscribe { wanted, .. } => stored_wanted(wanted),
         Ask::NodeStatus
         | Ask::Join { .. }

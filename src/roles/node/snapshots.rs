@@ -2,15 +2,15 @@
 //!
 //! ```text
 //!   sender ── SnapshotHello ──▶ receiver   hello, the engine's message, head of the snapshot
-//!          ◀── Verdict ───────             go, or the reason for refusing
-//!          ── Part::Rows … Part::End ──▶
-//!          ◀── Verdict ───────             complete
+//!          ◀── SnapshotVerdict ───────             go, or the reason for refusing
+//!          ── SnapshotPart::Rows … SnapshotPart::End ──▶
+//!          ◀── SnapshotVerdict ───────             complete
 //! ```
 //!
 //! A snapshot has a link of its own, so that heartbeats never wait behind it. A member receives one at a time. All disk
 //! access runs on blocking threads, because an SD card may take seconds.
 
-use super::{Node, hello};
+use super::{NodeState, hello};
 use bytes::Bytes;
 use ribbit_db::snapshot::{Chunk, SnapshotHead, SnapshotReader, SnapshotSum, SnapshotWriter};
 use ribbit_db::{self, DbError};
@@ -38,14 +38,14 @@ struct SnapshotHello {
 
 /// Further frames of the sender.
 #[derive(Debug, Serialize, Deserialize)]
-enum Part {
+enum SnapshotPart {
     Rows(Chunk),
     End(SnapshotSum),
 }
 
 /// Frames of the receiver.
 #[derive(Debug, Serialize, Deserialize)]
-enum Verdict {
+enum SnapshotVerdict {
     Go,
     Complete,
     No(String),
@@ -66,8 +66,8 @@ enum SnapshotError {
 }
 
 /// Sends a snapshot to a member and reports the result to the replica.
-pub async fn send(node: Arc<Node>, to: RaftId, address: Option<String>, message: Box<RaftMessage>) {
-    let Some(member) = node.member.get() else { return };
+pub async fn send(node: Arc<NodeState>, to: RaftId, address: Option<String>, message: Box<RaftMessage>) {
+    let Some(member) = node.membership.get() else { return };
     let result = try_send(&node, to, address, *message).await;
     match &result {
         Ok(rows) => log::info!("sent a snapshot of {rows} rows to member {to}"),
@@ -87,13 +87,13 @@ pub async fn send(node: Arc<Node>, to: RaftId, address: Option<String>, message:
 }
 
 async fn try_send(
-    node: &Arc<Node>,
+    node: &Arc<NodeState>,
     to: RaftId,
     address: Option<String>,
     mut message: RaftMessage,
 ) -> Result<u64, SnapshotError> {
     let address = address.ok_or(SnapshotError::Nowhere)?;
-    let (Some(member), Some(hello)) = (node.member.get(), hello::to(node, to)) else {
+    let (Some(member), Some(hello)) = (node.membership.get(), hello::to(node, to)) else {
         return Err(SnapshotError::Nowhere);
     };
     let channel = handshake::connect(&address, Plane::Snapshot, &node.options.keys).await?;
@@ -104,7 +104,7 @@ async fn try_send(
     describe_snapshot(&mut message, &head);
     let message = convert::message_to_bytes(&message).into();
     frame::write(&mut writer, &SnapshotHello { hello, message, head }).await?;
-    expect(&mut heard, |verdict| matches!(verdict, Verdict::Go)).await?;
+    expect(&mut heard, |verdict| matches!(verdict, SnapshotVerdict::Go)).await?;
     loop {
         let chunk;
         (reader, chunk) = smol::unblock(move || {
@@ -113,11 +113,11 @@ async fn try_send(
         })
         .await;
         let Some(chunk) = chunk? else { break };
-        frame::write_patiently(&mut writer, &Part::Rows(chunk), SNAPSHOT_STALL).await?;
+        frame::write_patiently(&mut writer, &SnapshotPart::Rows(chunk), SNAPSHOT_STALL).await?;
     }
     let sum = reader.sum();
-    frame::write(&mut writer, &Part::End(sum)).await?;
-    expect(&mut heard, |verdict| matches!(verdict, Verdict::Complete)).await?;
+    frame::write(&mut writer, &SnapshotPart::End(sum)).await?;
+    expect(&mut heard, |verdict| matches!(verdict, SnapshotVerdict::Complete)).await?;
     Ok(sum.rows)
 }
 
@@ -125,23 +125,23 @@ async fn try_send(
 ///
 /// # Errors
 /// The connection is lost or stalls, the peer refuses, or the verdict is not a wanted one.
-async fn expect(reader: &mut Reader, wanted: impl Fn(&Verdict) -> bool) -> Result<(), SnapshotError> {
+async fn expect(reader: &mut Reader, wanted: impl Fn(&SnapshotVerdict) -> bool) -> Result<(), SnapshotError> {
     match frame::within(SNAPSHOT_STALL, frame::read(reader, SNAPSHOT_CHUNK_BYTES_MAX)).await? {
         verdict if wanted(&verdict) => Ok(()),
-        Verdict::No(why) => Err(SnapshotError::Refused(why)),
+        SnapshotVerdict::No(why) => Err(SnapshotError::Refused(why)),
         _ => Err(FrameError::Malformed.into()),
     }
 }
 
 /// Receives a snapshot on an incoming link.
-pub async fn accept(node: Arc<Node>, mut channel: Channel) {
+pub async fn accept(node: Arc<NodeState>, mut channel: Channel) {
     if let Err(error) = try_accept(&node, &mut channel).await {
         log::info!("could not receive a snapshot: {error}");
-        let _ = frame::write(&mut channel.writer, &Verdict::No(error.to_string())).await;
+        let _ = frame::write(&mut channel.writer, &SnapshotVerdict::No(error.to_string())).await;
     }
 }
 
-async fn try_accept(node: &Arc<Node>, channel: &mut Channel) -> Result<(), SnapshotError> {
+async fn try_accept(node: &Arc<NodeState>, channel: &mut Channel) -> Result<(), SnapshotError> {
     let Channel { reader, writer } = channel;
     let SnapshotHello { hello, message, head } =
         frame::within(PREFACE_DEADLINE, frame::read(reader, SNAPSHOT_CHUNK_BYTES_MAX)).await?;
@@ -151,24 +151,24 @@ async fn try_accept(node: &Arc<Node>, channel: &mut Channel) -> Result<(), Snaps
             "the message announces another snapshot than the one sent".into(),
         ));
     }
-    let Some(member) = node.member.get() else { return Err(SnapshotError::Nowhere) };
+    let Some(member) = node.membership.get() else { return Err(SnapshotError::Nowhere) };
     if !member.replica.begin_snapshot() {
         return Err(SnapshotError::Busy);
     }
-    let turn = Turn { node, done: false };
+    let turn = ReceiveTurn { node, done: false };
     let disk = member.disk.clone();
     let file = smol::unblock(move || SnapshotWriter::begin(disk.as_ref(), &head)).await?;
-    frame::write(writer, &Verdict::Go).await?;
+    frame::write(writer, &SnapshotVerdict::Go).await?;
     receive_parts(reader, file).await?;
     turn.finish(from, &message);
-    frame::write(writer, &Verdict::Complete).await?;
+    frame::write(writer, &SnapshotVerdict::Complete).await?;
     Ok(())
 }
 
 async fn receive_parts(reader: &mut Reader, mut writer: SnapshotWriter) -> Result<(), SnapshotError> {
     loop {
         match frame::within(SNAPSHOT_STALL, frame::read(reader, SNAPSHOT_CHUNK_BYTES_MAX)).await? {
-            Part::Rows(chunk) => {
+            SnapshotPart::Rows(chunk) => {
                 let written;
                 (writer, written) = smol::unblock(move || {
                     let written = writer.write_chunk(&chunk);
@@ -177,29 +177,29 @@ async fn receive_parts(reader: &mut Reader, mut writer: SnapshotWriter) -> Resul
                 .await;
                 written?;
             }
-            Part::End(sum) => return Ok(smol::unblock(move || writer.finish(sum)).await?),
+            SnapshotPart::End(sum) => return Ok(smol::unblock(move || writer.finish(sum)).await?),
         }
     }
 }
 
 /// Exclusive right to receive a snapshot. Dropping it abandons the snapshot; `finish` hands it to the replica.
-struct Turn<'a> {
-    node: &'a Arc<Node>,
+struct ReceiveTurn<'a> {
+    node: &'a Arc<NodeState>,
     done: bool,
 }
 
-impl Turn<'_> {
+impl ReceiveTurn<'_> {
     fn finish(mut self, from: RaftId, message: &Bytes) {
         self.done = true;
-        if let Some(member) = self.node.member.get() {
+        if let Some(member) = self.node.membership.get() {
             member.replica.snapshot_received(from, message);
         }
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for ReceiveTurn<'_> {
     fn drop(&mut self) {
-        if let (false, Some(member)) = (self.done, self.node.member.get()) {
+        if let (false, Some(member)) = (self.done, self.node.membership.get()) {
             member.replica.snapshot_abandoned();
         }
     }
@@ -226,19 +226,19 @@ mod tests {
     }
 
     /// Names a part. The match is exhaustive, so that a new variant does not compile before it has a sample below.
-    fn part_line(part: &Part) -> String {
+    fn part_line(part: &SnapshotPart) -> String {
         let name = match part {
-            Part::Rows(_) => "Part::Rows",
-            Part::End(_) => "Part::End",
+            SnapshotPart::Rows(_) => "SnapshotPart::Rows",
+            SnapshotPart::End(_) => "SnapshotPart::End",
         };
         line(name, part)
     }
 
-    fn verdict_line(verdict: &Verdict) -> String {
+    fn verdict_line(verdict: &SnapshotVerdict) -> String {
         let name = match verdict {
-            Verdict::Go => "Verdict::Go",
-            Verdict::Complete => "Verdict::Complete",
-            Verdict::No(_) => "Verdict::No",
+            SnapshotVerdict::Go => "SnapshotVerdict::Go",
+            SnapshotVerdict::Complete => "SnapshotVerdict::Complete",
+            SnapshotVerdict::No(_) => "SnapshotVerdict::No",
         };
         line(name, verdict)
     }
@@ -258,10 +258,11 @@ mod tests {
             head: SnapshotHead { applied: Position { index: 300, term: 7 }, configuration },
         };
         let parts = [
-            Part::Rows(vec![(vec![5, 0, 1], vec![1, 2])]),
-            Part::End(SnapshotSum { rows: 300, digest: u64::MAX }),
+            SnapshotPart::Rows(vec![(vec![5, 0, 1], vec![1, 2])]),
+            SnapshotPart::End(SnapshotSum { rows: 300, digest: u64::MAX }),
         ];
-        let verdicts = [Verdict::Go, Verdict::Complete, Verdict::No("no room".into())];
+        let verdicts =
+            [SnapshotVerdict::Go, SnapshotVerdict::Complete, SnapshotVerdict::No("no room".into())];
         let mut made = vec![line("SnapshotHello", &hello)];
         made.extend(parts.iter().map(part_line));
         made.extend(verdicts.iter().map(verdict_line));

@@ -10,7 +10,7 @@
 //!
 //! One old store is kept, in the folder `aside`. The next one replaces it.
 
-use super::{Node, duplicate_id_check, seeds};
+use super::{NodeState, duplicate_id_check, seeds};
 use crate::common::failure::{Exit, Failure};
 use crate::common::write_file;
 use ribbit_db::disk::{STORE_FILE, private_file, segment_names};
@@ -107,7 +107,7 @@ fn move_store(folder: &Path, aside: &Path) -> std::io::Result<()> {
 ///
 /// # Errors
 /// `Configuration` when such a member is alive elsewhere, or the cluster refuses the request.
-pub async fn leave(node: &Arc<Node>) -> Result<(), Failure> {
+pub async fn leave(node: &Arc<NodeState>) -> Result<(), Failure> {
     let started = Instant::now();
     let mut said: Option<Instant> = None;
     loop {
@@ -117,7 +117,7 @@ pub async fn leave(node: &Arc<Node>) -> Result<(), Failure> {
             match ask_once(address, Plane::Control, &node.options.keys, ask, ASK_DEADLINE).await {
                 Ok(Answer::Written { outcome: Ok(Reply::Done), .. }) => return Ok(()),
                 Ok(Answer::Refused(denied)) if denied.code == Code::MemberAlive => {
-                    duplicate_id_check::refuse_name(node).await?;
+                    duplicate_id_check::refuse_duplicate_id(node).await?;
                     if started.elapsed() > ALIVE_PATIENCE {
                         let text = format!(
                             "{} is already running elsewhere, according to {address}. Stop that server first",

@@ -17,7 +17,7 @@
 
 use super::consistency::READ_WAIT;
 use super::request::broken;
-use super::{Member, Node};
+use super::{Membership, NodeState};
 use ribbit_db::DbError;
 use ribbit_net::frame::FrameError;
 use ribbit_net::limits::{LIVE_BEAT, LIVE_GATHER, LIVE_OLD_MAX};
@@ -34,20 +34,20 @@ use std::time::Instant;
 /// # Errors
 /// The connection is lost, or the subscriber has stopped reading.
 pub async fn serve(
-    node: &Node,
+    node: &NodeState,
     cursor: Token,
     wanted: Wanted,
     outlet: &mut Outlet,
 ) -> Result<(), FrameError> {
     // Users are served by backends only, the namespace by coordinators too.
     let serves = node.options.role == Role::Backend || matches!(wanted, Wanted::Tree { .. });
-    let Some(member) = node.member.get().filter(|_| serves) else {
+    let Some(member) = node.membership.get().filter(|_| serves) else {
         return outlet.send(Answer::Unavailable(Why::NotServing)).await;
     };
     let Some(_place) = node.subscribers.try_acquire() else {
         return outlet.send(Answer::Unavailable(Why::Busy)).await;
     };
-    let subscription = Subscription { member };
+    let subscription = ServedSubscription { member };
     let end = match subscription.begin(cursor, wanted).await {
         Ok(mut follower) => subscription.follow(&mut follower, outlet).await?,
         Err(answer) => answer,
@@ -56,11 +56,11 @@ pub async fn serve(
 }
 
 /// One subscription while it is served.
-struct Subscription<'a> {
-    member: &'a Member,
+struct ServedSubscription<'a> {
+    member: &'a Membership,
 }
 
-impl Subscription<'_> {
+impl ServedSubscription<'_> {
     fn token(&self, index: LogIndex) -> Token {
         Token { history: self.member.identity.history, index }
     }
@@ -148,7 +148,7 @@ async fn until(moment: Instant) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::service::{Service, tests::backend};
+    use crate::node::service::{NodeService, tests::backend};
     use crate::node::session_tokens;
     use async_net::TcpListener;
     use ribbit_net::channel::Channel;
@@ -173,13 +173,13 @@ mod tests {
 
     /// A founded backend with a listener.
     struct Pond {
-        service: Arc<Service>,
+        service: Arc<NodeService>,
         address: String,
         next: u128,
         _folder: tempfile::TempDir,
     }
 
-    fn keys(service: &Service) -> Keys {
+    fn keys(service: &NodeService) -> Keys {
         service.node.options.keys.clone()
     }
 
@@ -199,8 +199,8 @@ mod tests {
             Pond { service, address, next: 1, _folder: folder }
         }
 
-        fn member(&self) -> &Member {
-            self.service.node.member.get().unwrap()
+        fn member(&self) -> &Membership {
+            self.service.node.membership.get().unwrap()
         }
 
         fn client(&self) -> Client {

@@ -4,7 +4,7 @@
 //! thread nor the main thread has been busy with one operation for longer than `STUCK_MAX`. Both threads wait for disks, and
 //! an SD card may stall. Ending the process for a stall would only make it read everything again from the same card.
 
-use super::Node;
+use super::NodeState;
 use crate::common::failure::Failure;
 use crate::common::systemd::{notify, watchdog};
 use crate::common::test_hooks;
@@ -27,9 +27,9 @@ const TEST_STUCK_MS: &str = "RIBBIT_TEST_STUCK_MS";
 
 /// Time of the main thread's last pulse, `None` before the node serves.
 #[derive(Debug, Default)]
-pub struct Pulse(Mutex<Option<Instant>>);
+pub struct MainThreadPulse(Mutex<Option<Instant>>);
 
-impl Pulse {
+impl MainThreadPulse {
     /// Records a pulse periodically. Runs on the main thread beside its work.
     pub async fn beat(&self) {
         if !notify::is_heard() {
@@ -51,7 +51,7 @@ impl Pulse {
 ///
 /// # Errors
 /// `Configuration` when the test hook's value is not a number.
-pub async fn ready(node: &Arc<Node>) -> Result<smol::Task<()>, Failure> {
+pub async fn ready(node: &Arc<NodeState>) -> Result<smol::Task<()>, Failure> {
     notify::ready().await;
     if let Some(ms) = test_hooks::number(TEST_STUCK_MS)? {
         let stuck = async move {
@@ -77,7 +77,7 @@ pub async fn ready(node: &Arc<Node>) -> Result<smol::Task<()>, Failure> {
 ///
 /// # Errors
 /// The reason why the process counts as stuck.
-fn is_well(node: &Node, turns_before: &AtomicU64) -> Result<(), String> {
+fn is_well(node: &NodeState, turns_before: &AtomicU64) -> Result<(), String> {
     let still = |name: &str, time: Duration| {
         Err(format!("the {name} has been busy with one operation for {} s", time.as_secs()))
     };
@@ -85,7 +85,7 @@ fn is_well(node: &Node, turns_before: &AtomicU64) -> Result<(), String> {
     if silent > STUCK_MAX {
         return still("main thread", silent);
     }
-    let Some(member) = node.member.get() else { return Ok(()) };
+    let Some(member) = node.membership.get() else { return Ok(()) };
     let busy = member.replica.store_busy();
     if busy > STUCK_MAX {
         return still("store thread", busy);
@@ -98,13 +98,13 @@ fn is_well(node: &Node, turns_before: &AtomicU64) -> Result<(), String> {
 }
 
 /// Returns the status line, for example `backend-2 follows backend-1, in sync, applied up to 4711`.
-fn words(node: &Node) -> String {
+fn words(node: &NodeState) -> String {
     let name = node.options.name();
-    let Some(member) = node.member.get() else { return format!("{name} is waiting to join a cluster") };
+    let Some(member) = node.membership.get() else { return format!("{name} is waiting to join a cluster") };
     let status = member.replica.status();
     let applied = member.replica.reader().applied();
     let called = |id: RaftId| {
-        let known = member.peers.known().into_iter().find(|info| info.raft_id == id);
+        let known = member.member_list.known().into_iter().find(|info| info.raft_id == id);
         super::describe(id, known.as_ref())
     };
     match status.leader {

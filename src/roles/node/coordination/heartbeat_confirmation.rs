@@ -10,7 +10,7 @@
 //! their holders would go on beside the new holders appointed by the next leader. A round that began after the heartbeat
 //! arrived proves that the next leader's term begins after it, and that leader grants every lease its full time from then on.
 
-use super::{Node, heard, locked};
+use super::{NodeState, locked, receive};
 use event_listener::Event;
 use ribbit_net::peer::PeerTalk;
 use ribbit_state::RaftId;
@@ -30,13 +30,13 @@ const GATHER_DIVISOR: u32 = 20;
 
 /// Heartbeats that the leader has received but not confirmed yet.
 #[derive(Default)]
-pub struct Confirming {
-    waiting: Mutex<Vec<Beat>>,
+pub struct HeartbeatConfirmation {
+    waiting: Mutex<Vec<PendingHeartbeat>>,
     news: Event,
 }
 
 /// An unconfirmed heartbeat.
-struct Beat {
+struct PendingHeartbeat {
     /// Member that sent or relayed it: the answer goes back over its link.
     link: RaftId,
     from: RaftId,
@@ -45,31 +45,31 @@ struct Beat {
     urgent: bool,
 }
 
-impl Confirming {
+impl HeartbeatConfirmation {
     /// Queues a heartbeat of `from` that arrived on the link of `link`.
     pub fn add(&self, link: RaftId, from: RaftId, serial: u64, urgent: bool) {
         let mut waiting = locked(&self.waiting);
         if waiting.len() < WAITING_MAX {
-            waiting.push(Beat { link, from, serial, urgent });
+            waiting.push(PendingHeartbeat { link, from, serial, urgent });
             self.news.notify(usize::MAX);
         }
     }
 
-    fn take(&self) -> Vec<Beat> {
+    fn take(&self) -> Vec<PendingHeartbeat> {
         std::mem::take(&mut *locked(&self.waiting))
     }
 
     /// Waits until a heartbeat is queued, then up to `gather` longer while none of them is urgent.
     async fn due(&self, gather: Duration) {
-        self.until(|beats| !beats.is_empty()).await;
+        self.until(|heartbeats| !heartbeats.is_empty()).await;
         let gathered = async {
             smol::Timer::after(gather).await;
         };
-        or(self.until(|beats| beats.iter().any(|beat| beat.urgent)), gathered).await;
+        or(self.until(|heartbeats| heartbeats.iter().any(|heartbeat| heartbeat.urgent)), gathered).await;
     }
 
     /// Waits until the queued heartbeats satisfy `wanted`.
-    async fn until(&self, wanted: impl Fn(&[Beat]) -> bool) {
+    async fn until(&self, wanted: impl Fn(&[PendingHeartbeat]) -> bool) {
         loop {
             let news = self.news.listen();
             if wanted(&locked(&self.waiting)) {
@@ -81,15 +81,15 @@ impl Confirming {
 }
 
 /// Confirms heartbeats for as long as the process lives.
-pub async fn run(node: &Node) {
-    let Some(member) = node.member.get() else { return };
+pub async fn run(node: &NodeState) {
+    let Some(member) = node.membership.get() else { return };
     let (confirming, gather) = (&member.coordination.confirming, node.options.lease() / GATHER_DIVISOR);
     let lease_ms = u32::try_from(node.options.lease().as_millis()).unwrap_or(u32::MAX);
     let me = member.identity.raft_id;
     loop {
         confirming.due(gather).await;
         let before = member.replica.status();
-        let beats = confirming.take();
+        let heartbeats = confirming.take();
         if !before.leads {
             continue;
         }
@@ -97,12 +97,12 @@ pub async fn run(node: &Node) {
         let after = member.replica.status();
         // In another term, another leader may have answered the read index.
         if confirmed.is_err() || !after.leads || after.term != before.term {
-            log::debug!("{} heartbeats were not confirmed: {confirmed:?}", beats.len());
+            log::debug!("{} heartbeats were not confirmed: {confirmed:?}", heartbeats.len());
             continue;
         }
-        for Beat { link, from, serial, .. } in beats {
+        for PendingHeartbeat { link, from, serial, .. } in heartbeats {
             let answer = PeerTalk::Heard { serial, to: from, lease_ms };
-            if link == me { heard(node, me, answer) } else { member.peers.say(link, &answer) }
+            if link == me { receive(node, me, answer) } else { member.member_list.send(link, &answer) }
         }
     }
 }
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn heartbeats_are_gathered_unless_a_client_waits_and_are_bounded() {
         smol::block_on(async {
-            let confirming = Confirming::default();
+            let confirming = HeartbeatConfirmation::default();
             let long = Duration::from_secs(3_600);
             let mut due = Box::pin(confirming.due(long));
             assert!(poll_once(&mut due).await.is_none());

@@ -4,7 +4,7 @@
 //! and locks under `/clusters`) and from changes of the leader. They contain nothing private: other namespace entries are
 //! not reported.
 
-use super::{Node, locked};
+use super::{NodeState, locked};
 use ribbit_net::protocol::HistoryLine;
 use ribbit_replica::live::{Follower, Lapsed};
 use ribbit_replica::wall_ms;
@@ -22,9 +22,9 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// The recorded lines.
 #[derive(Debug, Default)]
-pub struct History(VecDeque<HistoryLine>);
+pub struct ServerHistory(VecDeque<HistoryLine>);
 
-impl History {
+impl ServerHistory {
     fn add(&mut self, words: String) {
         if self.0.len() == LINES_MAX {
             self.0.pop_front();
@@ -40,8 +40,8 @@ impl History {
 }
 
 /// Records events for as long as the process lives.
-pub async fn record(node: &Node) {
-    let Some(member) = node.member.get() else { return };
+pub async fn record(node: &NodeState) {
+    let Some(member) = node.membership.get() else { return };
     let live = member.replica.live();
     // Entries replayed from the log after a start are old events, which are not recorded.
     while !member.replica.status().in_sync {
@@ -49,7 +49,7 @@ pub async fn record(node: &Node) {
     }
     let begin = |at: LogIndex| Follower::begin(live, Interest::Tree(TreePath::root()), at, at);
     let mut follower = begin(live.through());
-    let mut leading = Leading::default();
+    let mut leading = LeaderChanges::default();
     loop {
         if let Some(words) = leading.look(node) {
             locked(&member.coordination.history).add(words);
@@ -77,14 +77,14 @@ pub async fn record(node: &Node) {
 
 /// The last known leader, and since when there is none.
 #[derive(Default)]
-struct Leading {
+struct LeaderChanges {
     leader: Option<RaftId>,
     lost_at: Option<Instant>,
 }
 
-impl Leading {
-    fn look(&mut self, node: &Node) -> Option<String> {
-        let status = node.member.get()?.replica.status();
+impl LeaderChanges {
+    fn look(&mut self, node: &NodeState) -> Option<String> {
+        let status = node.membership.get()?.replica.status();
         let now = Instant::now();
         match (self.leader, status.leader) {
             (before, after) if before == after => None,
@@ -111,8 +111,8 @@ impl Leading {
 }
 
 /// Returns a member's name from the replicated state, or its Raft id if it is not there.
-fn name_of(node: &Node, id: RaftId) -> String {
-    let member = node.member.get();
+fn name_of(node: &NodeState, id: RaftId) -> String {
+    let member = node.membership.get();
     let row = member
         .and_then(|it| it.replica.reader().view().ok())
         .and_then(|view| members::get(&view, id).ok()?);
@@ -120,7 +120,7 @@ fn name_of(node: &Node, id: RaftId) -> String {
 }
 
 /// Returns the lines for one event, none if it is not about a member's lease or a master.
-fn words_of(node: &Node, event: &Event) -> Vec<String> {
+fn words_of(node: &NodeState, event: &Event) -> Vec<String> {
     let EventKind::Tree { nodes, lease } = &event.what else { return Vec::new() };
     let mut lines = Vec::new();
     let who = match lease {
@@ -156,8 +156,8 @@ fn words_of(node: &Node, event: &Event) -> Vec<String> {
 }
 
 /// Returns the name of the member that holds this lock now.
-fn master_of(node: &Node, path: &TreePath) -> Option<String> {
-    let view = node.member.get()?.replica.reader().view().ok()?;
+fn master_of(node: &NodeState, path: &TreePath) -> Option<String> {
+    let view = node.membership.get()?.replica.reader().view().ok()?;
     match ribbit_state::namespace::node(&view, path).ok()??.owner? {
         Owner::Member(id) => Some(name_of(node, id)),
         Owner::Client(_) => None,

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 /// Last heartbeat of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Heard {
+struct LastHeartbeat {
     at: Instant,
     incarnation: u64,
 }
@@ -25,7 +25,7 @@ struct Heard {
 pub struct Judge {
     /// The term in which this node leads, and the time at which it began.
     leading: Option<(u64, Instant)>,
-    heard: BTreeMap<Owner, Heard>,
+    heard: BTreeMap<Owner, LastHeartbeat>,
     /// Version of each lease, and the time at which this leader first saw that version.
     met: BTreeMap<Owner, (LogIndex, Instant)>,
 }
@@ -63,7 +63,7 @@ impl Judge {
     /// Records a heartbeat of this owner, if this node leads.
     pub fn hear(&mut self, owner: Owner, incarnation: u64, at: Instant) {
         if self.leads() {
-            self.heard.insert(owner, Heard { at, incarnation });
+            self.heard.insert(owner, LastHeartbeat { at, incarnation });
         }
     }
 

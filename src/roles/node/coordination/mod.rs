@@ -21,10 +21,10 @@ mod judge;
 mod renewals;
 pub(super) mod server_choice;
 
-use super::Node;
+use super::NodeState;
 use super::request::broken;
-use heartbeat_confirmation::Confirming;
-use history::History;
+use heartbeat_confirmation::HeartbeatConfirmation;
+use history::ServerHistory;
 use judge::{Facts, Judge};
 use renewals::Renewals;
 use ribbit_db::DbError;
@@ -57,15 +57,15 @@ const STEADY: Duration = Duration::from_secs(5);
 
 /// Liveness state of one member.
 #[derive(Default)]
-pub struct Coordination {
+pub struct CoordinationState {
     judge: Mutex<Judge>,
     renewals: Mutex<Renewals>,
-    confirming: Confirming,
+    confirming: HeartbeatConfirmation,
     /// Notified when a client's renewal waits for the next heartbeat.
-    soon: event_listener::Event,
+    renewal_waits: event_listener::Event,
     /// Last read of the replicated state.
-    known: Mutex<Arc<Known>>,
-    pub history: Mutex<History>,
+    view: Mutex<Arc<LeaseView>>,
+    pub history: Mutex<ServerHistory>,
 }
 
 /// Locks a mutex of which no holder panics.
@@ -73,10 +73,10 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("nobody panics while it holds this lock")
 }
 
-impl Coordination {
+impl CoordinationState {
     /// Returns active members and masters for the status query.
     pub fn status(&self) -> LeaseStatus {
-        let known = locked(&self.known).clone();
+        let known = locked(&self.view).clone();
         let member = |owner: &Owner| match owner {
             Owner::Member(raft_id) => Some(*raft_id),
             Owner::Client(_) => None,
@@ -94,41 +94,41 @@ impl Coordination {
 }
 
 /// Sends heartbeats, judges, confirms and records history for as long as the process lives.
-pub async fn run(node: Arc<Node>) {
-    let work = smol::future::zip(beat(&node), judge(&node));
+pub async fn run(node: Arc<NodeState>) {
+    let work = smol::future::zip(send_heartbeats(&node), judge(&node));
     let told = smol::future::zip(history::record(&node), heartbeat_confirmation::run(&node));
     smol::future::zip(work, told).await;
 }
 
 /// Sends heartbeats of this node and of the clients that renew their leases here.
-async fn beat(node: &Node) {
-    let Some(member) = node.member.get() else { return };
+async fn send_heartbeats(node: &NodeState) {
+    let Some(member) = node.membership.get() else { return };
     let pause = node.options.lease() / 4;
     loop {
-        let soon = member.coordination.soon.listen();
+        let renewal_waits = member.coordination.renewal_waits.listen();
         let (serial, clients) = locked(&member.coordination.renewals).next(Instant::now());
         let from = member.identity.raft_id;
         let alive = PeerTalk::Alive { serial, from, incarnation: node.incarnation, clients };
         if member.replica.status().leads {
-            heard(node, from, alive);
+            receive(node, from, alive);
         } else {
             let leader = member.replica.status().leader;
-            let mut to = member.peers.coordinators();
+            let mut to = member.member_list.coordinators();
             to.extend(leader);
             to.sort_unstable();
             to.dedup();
-            to.iter().for_each(|to| member.peers.say(*to, &alive));
+            to.iter().for_each(|to| member.member_list.send(*to, &alive));
         }
         let pause = async {
             smol::Timer::after(pause).await;
         };
-        pause.or(soon).await;
+        pause.or(renewal_waits).await;
     }
 }
 
 /// Handles a message that came on the link of the member `link`, or from this node itself.
-pub fn heard(node: &Node, link: RaftId, talk: PeerTalk) {
-    let Some(member) = node.member.get() else { return };
+pub fn receive(node: &NodeState, link: RaftId, talk: PeerTalk) {
+    let Some(member) = node.membership.get() else { return };
     let me = member.identity.raft_id;
     let status = member.replica.status();
     match talk {
@@ -144,20 +144,20 @@ pub fn heard(node: &Node, link: RaftId, talk: PeerTalk) {
         // Relayed once, and only by coordinators.
         PeerTalk::Alive { from, .. } if node.options.role == Role::Coordinator && link == from => {
             if let Some(leader) = status.leader {
-                member.peers.say(leader, &talk);
+                member.member_list.send(leader, &talk);
             }
         }
         PeerTalk::Heard { serial, to, lease_ms } if to == me => {
-            locked(&member.coordination.renewals).heard(serial, lease_ms);
+            locked(&member.coordination.renewals).confirm(serial, lease_ms);
         }
-        PeerTalk::Heard { to, .. } if status.leader == Some(link) => member.peers.say(to, &talk),
+        PeerTalk::Heard { to, .. } if status.leader == Some(link) => member.member_list.send(to, &talk),
         _ => {}
     }
 }
 
 /// Renews a client's lease: answers once the leader has confirmed the next heartbeat, which includes this client.
-pub async fn renew(node: &Node, token: TokenHash, deadline: Instant) -> Answer {
-    let Some(member) = node.member.get() else { return Answer::Unavailable(Why::NotServing) };
+pub async fn renew(node: &NodeState, token: TokenHash, deadline: Instant) -> Answer {
+    let Some(member) = node.membership.get() else { return Answer::Unavailable(Why::NotServing) };
     let reader = member.replica.reader();
     let look = || reader.view().and_then(|view| leases::client_of(&view, token));
     let mut known = look();
@@ -180,7 +180,7 @@ pub async fn renew(node: &Node, token: TokenHash, deadline: Instant) -> Answer {
     if !locked(&member.coordination.renewals).renew(opened, tell) {
         return Answer::Unavailable(Why::Busy);
     }
-    member.coordination.soon.notify(usize::MAX);
+    member.coordination.renewal_waits.notify(usize::MAX);
     let late = async {
         smol::Timer::at(deadline).await;
         None
@@ -193,7 +193,7 @@ pub async fn renew(node: &Node, token: TokenHash, deadline: Instant) -> Answer {
 
 /// Members, leases and masters of the replicated state.
 #[derive(Default)]
-struct Known {
+struct LeaseView {
     /// Applied index of the read.
     at: LogIndex,
     members: Vec<(RaftId, MemberRow)>,
@@ -202,9 +202,9 @@ struct Known {
     masters: Vec<(u32, Option<Owner>, LogIndex)>,
 }
 
-impl Known {
-    fn read(node: &Node) -> Result<Known, DbError> {
-        let member = node.member.get().expect("only called after the node has become a member");
+impl LeaseView {
+    fn read(node: &NodeState) -> Result<LeaseView, DbError> {
+        let member = node.membership.get().expect("only called after the node has become a member");
         let (at, view) = member.replica.reader().view_at()?;
         let members = members::all(&view)?;
         let mut leases: Vec<(Owner, Lease)> = Vec::new();
@@ -224,7 +224,7 @@ impl Known {
                 masters.push((site, node.owner, node.fence.unwrap_or_default()));
             }
         }
-        Ok(Known { at, members, leases, masters })
+        Ok(LeaseView { at, members, leases, masters })
     }
 
     fn lease_of(&self, owner: Owner) -> Option<&Lease> {
@@ -233,11 +233,11 @@ impl Known {
 }
 
 /// Runs the judging rounds. The leader decides about leases; any other member steps down as master when it should.
-async fn judge(node: &Node) {
-    let Some(member) = node.member.get() else { return };
-    let mut known: Option<Arc<Known>> = None;
+async fn judge(node: &NodeState) {
+    let Some(member) = node.membership.get() else { return };
+    let mut known: Option<Arc<LeaseView>> = None;
     let mut looked = Instant::now();
-    let mut settled = Settled::default();
+    let mut tenure = LeaderTenure::default();
     let mut clusters = node.options.clusters;
     loop {
         let now = Instant::now();
@@ -245,8 +245,8 @@ async fn judge(node: &Node) {
         looked = now;
         let status = member.replica.status();
         if known.as_ref().is_none_or(|known| known.at != member.replica.reader().applied()) {
-            match Known::read(node) {
-                Ok(read) => *locked(&member.coordination.known) = known.insert(Arc::new(read)).clone(),
+            match LeaseView::read(node) {
+                Ok(read) => *locked(&member.coordination.view) = known.insert(Arc::new(read)).clone(),
                 // The store's writer meets the same error and ends the process.
                 Err(error) => log::error!("cannot read members and leases: {error}"),
             }
@@ -256,12 +256,12 @@ async fn judge(node: &Node) {
             continue;
         };
         let leader = status.leader.filter(|_| status.in_sync);
-        settled.look(leader, now);
+        tenure.look(leader, now);
         let command = match status.leads {
             true => verdict(node, facts, status.term, stalled, now),
             false => {
                 locked(&member.coordination.judge).follow();
-                gives_way(node, facts, &settled, now)
+                stepping_down(node, facts, &tenure, now)
             }
         };
         let command = command.or_else(|| {
@@ -286,9 +286,15 @@ async fn judge(node: &Node) {
 }
 
 /// Returns the leader's next command about leases, or `None` if there is nothing to do.
-fn verdict(node: &Node, known: &Known, term: u64, stalled: bool, now: Instant) -> Option<LeaseCommand> {
-    let member = node.member.get()?;
-    let mut infos = member.peers.known();
+fn verdict(
+    node: &NodeState,
+    known: &LeaseView,
+    term: u64,
+    stalled: bool,
+    now: Instant,
+) -> Option<LeaseCommand> {
+    let member = node.membership.get()?;
+    let mut infos = member.member_list.known();
     infos.push(node.info());
     let masters: Vec<u32> = known.masters.iter().map(|(site, ..)| *site).collect();
     let me = member.identity.raft_id;
@@ -307,9 +313,9 @@ fn verdict(node: &Node, known: &Known, term: u64, stalled: bool, now: Instant) -
 
 /// The current leader and the time at which this node first saw it.
 #[derive(Default)]
-struct Settled(Option<(RaftId, Instant)>);
+struct LeaderTenure(Option<(RaftId, Instant)>);
 
-impl Settled {
+impl LeaderTenure {
     fn look(&mut self, leader: Option<RaftId>, now: Instant) {
         match (self.0, leader) {
             (Some((known, _)), Some(leader)) if known == leader => {}
@@ -320,9 +326,14 @@ impl Settled {
 
 /// Returns a command by which this node steps down as master. The leader is the preferred master of its region, so another
 /// master gives way once the leader is active there and has led for `STEADY`.
-fn gives_way(node: &Node, known: &Known, settled: &Settled, now: Instant) -> Option<LeaseCommand> {
-    let me = node.member.get()?.identity.raft_id;
-    let (leader, since) = settled.0?;
+fn stepping_down(
+    node: &NodeState,
+    known: &LeaseView,
+    tenure: &LeaderTenure,
+    now: Instant,
+) -> Option<LeaseCommand> {
+    let me = node.membership.get()?.identity.raft_id;
+    let (leader, since) = tenure.0?;
     let of = |id: RaftId| known.members.iter().find(|(raft_id, _)| *raft_id == id).map(|(_, row)| row);
     let (mine, its) = (of(me)?, of(leader)?);
     let (_, _, fence) = known
@@ -337,9 +348,9 @@ fn gives_way(node: &Node, known: &Known, settled: &Settled, now: Instant) -> Opt
 }
 
 /// Ends this node's own lease at shutdown, so that others do not have to wait for its expiry.
-pub async fn leave(node: &Node) {
-    let Some(member) = node.member.get() else { return };
-    let Ok(known) = Known::read(node) else { return };
+pub async fn leave(node: &NodeState) {
+    let Some(member) = node.membership.get() else { return };
+    let Ok(known) = LeaseView::read(node) else { return };
     let owner = Owner::Member(member.identity.raft_id);
     let Some(lease) = known.lease_of(owner).filter(|lease| lease.active) else { return };
     let command = LeaseCommand::End { owner, version: lease.version, why: leases::Ending::Left };
@@ -347,8 +358,8 @@ pub async fn leave(node: &Node) {
 }
 
 /// Submits a command about leases. Returns its outcome, or `None` if it was not decided in time.
-async fn propose(node: &Node, command: LeaseCommand, limit: Duration) -> Option<Outcome> {
-    let member = node.member.get()?;
+async fn propose(node: &NodeState, command: LeaseCommand, limit: Duration) -> Option<Outcome> {
+    let member = node.membership.get()?;
     log::debug!("{command:?}");
     let born = member.replica.reader().applied();
     let request = Request { id: new_request_id(), born, command: Command::Lease(command) };

@@ -24,16 +24,16 @@ const SENT_MAX: usize = 64;
 pub struct Renewals {
     /// Number of the last heartbeat.
     serial: u64,
-    sent: BTreeMap<u64, Sent>,
+    sent: BTreeMap<u64, SentHeartbeat>,
     /// Clients that renew and are not in a heartbeat yet, with the channel for the confirmed lease time in milliseconds.
     waiting: Vec<(LogIndex, Sender<u32>)>,
     /// Send time of the newest confirmed heartbeat, and the lease time from then on.
-    heard: Option<(Instant, Duration)>,
+    confirmed: Option<(Instant, Duration)>,
 }
 
 /// An unconfirmed heartbeat.
 #[derive(Debug)]
-struct Sent {
+struct SentHeartbeat {
     at: Instant,
     clients: Vec<Sender<u32>>,
 }
@@ -55,7 +55,7 @@ impl Renewals {
         let waiting = std::mem::take(&mut self.waiting);
         let clients: BTreeSet<LogIndex> = waiting.iter().map(|(client, _)| *client).collect();
         let tell = waiting.into_iter().map(|(_, tell)| tell).collect();
-        self.sent.insert(self.serial, Sent { at: now, clients: tell });
+        self.sent.insert(self.serial, SentHeartbeat { at: now, clients: tell });
         while self.sent.len() > SENT_MAX {
             self.sent.pop_first();
         }
@@ -63,11 +63,11 @@ impl Renewals {
     }
 
     /// Records that the leader has confirmed a heartbeat.
-    pub fn heard(&mut self, serial: u64, lease_ms: u32) {
+    pub fn confirm(&mut self, serial: u64, lease_ms: u32) {
         let Some(sent) = self.sent.remove(&serial) else { return };
         let lease = Duration::from_millis(lease_ms.into());
-        if self.heard.is_none_or(|(at, _)| at < sent.at) {
-            self.heard = Some((sent.at, lease));
+        if self.confirmed.is_none_or(|(at, _)| at < sent.at) {
+            self.confirmed = Some((sent.at, lease));
         }
         for client in sent.clients {
             // The waiting request may have been dropped.
@@ -77,7 +77,7 @@ impl Renewals {
 
     /// Returns true while this node's lease is certainly valid.
     pub fn holds(&self, now: Instant) -> bool {
-        self.heard.is_some_and(|(at, lease)| now.saturating_duration_since(at) < lease / 2)
+        self.confirmed.is_some_and(|(at, lease)| now.saturating_duration_since(at) < lease / 2)
     }
 }
 
@@ -93,11 +93,11 @@ mod tests {
         assert!(!renewals.holds(start));
         let (first, _) = renewals.next(at(0));
         let (second, _) = renewals.next(at(500));
-        renewals.heard(second, 2_000);
-        renewals.heard(first, 2_000);
+        renewals.confirm(second, 2_000);
+        renewals.confirm(first, 2_000);
         assert!(renewals.holds(at(1_499)) && !renewals.holds(at(1_500)));
-        renewals.heard(second, 2_000);
-        renewals.heard(77, 2_000);
+        renewals.confirm(second, 2_000);
+        renewals.confirm(77, 2_000);
         assert!(!renewals.holds(at(1_500)));
     }
 
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(clients, [7]);
         assert_eq!(renewals.next(Instant::now()).1, [0; 0]);
         assert!(told.is_empty());
-        renewals.heard(serial, 2_000);
+        renewals.confirm(serial, 2_000);
         assert_eq!(told.try_recv(), Ok(2_000));
     }
 }

@@ -4,7 +4,7 @@
 //! in order that has one serves it, until its home is back. A client stays on its current server while that is a best
 //! choice. Pure except for [`choose`], which reads this node's state.
 
-use super::Node;
+use super::NodeState;
 use ribbit_db::DbError;
 use ribbit_net::protocol::{MemberInfo, ServerChoice};
 use ribbit_state::command::regions_after;
@@ -21,14 +21,14 @@ pub fn home_of(client: u64, clusters: u32) -> u32 {
 /// # Errors
 /// The store cannot be read.
 pub fn choose(
-    node: &Node,
+    node: &NodeState,
     client: u64,
     before: Option<&str>,
 ) -> Result<(Option<ServerChoice>, bool), DbError> {
-    let Some(member) = node.member.get() else { return Ok((None, before.is_some())) };
+    let Some(member) = node.membership.get() else { return Ok((None, before.is_some())) };
     let view = member.replica.reader().view()?;
     let clusters = namespace::coordination(&view)?.clusters;
-    let mut infos = member.peers.known();
+    let mut infos = member.member_list.known();
     infos.push(node.info());
     let mut candidates = Vec::new();
     for info in infos.into_iter().filter(|info| info.role == Role::Backend) {

@@ -3,7 +3,7 @@
 
 mod table;
 
-use crate::node::service::{Service, tests::backend};
+use crate::node::service::{NodeService, tests::backend};
 use async_net::TcpListener;
 use ribbit_net::admission::{self, Incoming};
 use ribbit_net::channel::Channel;
@@ -50,7 +50,7 @@ fn variants(ask: &Ask) -> Vec<String> {
 const VARIANTS: usize = 18 + 20 + 6 + 4 + 22 + 6 + 9 + 3 + 5 + 5;
 
 struct Server {
-    service: Arc<Service>,
+    service: Arc<NodeService>,
     address: String,
     _folder: tempfile::TempDir,
 }
@@ -78,7 +78,7 @@ impl Server {
     }
 
     async fn run(&self, command: Command) -> Outcome {
-        let replica = &self.service.node.member.get().unwrap().replica;
+        let replica = &self.service.node.membership.get().unwrap().replica;
         let request = Request { id: id(), born: replica.reader().applied(), command };
         replica.submit(request, Instant::now() + Duration::from_secs(10)).await.unwrap().1
     }
@@ -138,7 +138,7 @@ fn a_password_request_submitted_beyond_the_end_of_the_log_is_refused_at_once() {
         let server = Server::start().await;
         let (mut client, mut control) =
             (server.connect(Plane::Client).await, server.connect(Plane::Control).await);
-        let applied = server.service.node.member.get().unwrap().replica.reader().applied();
+        let applied = server.service.node.membership.get().unwrap().replica.reader().applied();
         let began = Instant::now();
         for born in [applied + 1_000, INDEX_MAX, u64::MAX] {
             let (session, word) = (SESSION, || password("long enough"));
