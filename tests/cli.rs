@@ -171,7 +171,10 @@ fn nobody_there_exits_3_and_says_where_it_looked() {
     assert_eq!(code, 0, "{text}");
     // What `health` has to say is what was asked for.
     let output = ribbit(&folder).args(["health", "--server", "127.0.0.1:1"]).output().unwrap();
-    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(3), &b"DOWN.\nNobody answers.\n"[..]));
+    assert_eq!(
+        (output.status.code(), output.stdout.as_slice()),
+        (Some(3), &b"DOWN.\nNo server answers.\n"[..])
+    );
     assert!(output.stderr.is_empty());
     for verb in ["balancer read", "balancer write", "balancer down 127.0.0.1:2", "balancer left 7"] {
         let (code, text) = run(&folder, &format!("{verb} --server 127.0.0.1:1"));

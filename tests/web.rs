@@ -23,6 +23,7 @@ use ribbit_net::protocol::Why;
 use ribbit_roles::common::failure::Exit;
 use ribbit_roles::common::options::WebOptions;
 use ribbit_roles::web;
+use ribbit_state::Code;
 use site::Site;
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -34,21 +35,21 @@ fn anybody_may_see_how_the_servers_are_and_nothing_private() {
     let site = Site::start();
     let mut nobody = Browser::new(&site.address);
     let login = nobody.get("/login");
-    login.says(200, "<a href=\"/status\">How the servers are</a>");
+    login.says(200, "<a href=\"/status\">Server status</a>");
     let page = nobody.get("/status");
     page.says(200, "All is well.");
-    page.says(200, "<b>backend-1</b> leads");
+    page.says(200, "<b>backend-1</b> leader");
     page.says(200, "backend-1 leads, since &#60;nobody&#62; else is there");
     page.says(200, "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>");
     assert!(!page.body.contains(&site.group.address), "{}", page.body);
     assert!(!page.body.contains("style="), "{}", page.body);
     let still = nobody.get("/status?still");
-    assert!(!still.body.contains("refresh") && !still.body.contains("data-again"), "{}", still.body);
+    assert!(!still.body.contains("http-equiv") && !still.body.contains("data-again"), "{}", still.body);
     // Many who look cost no more than one: what is shown is a second old at most.
     site.group.be(Mood::Unavailable(Why::NoLeader));
     std::thread::sleep(Duration::from_millis(1_100));
     let page = nobody.get("/status");
-    page.says(200, "Nobody leads");
+    page.says(200, "There is no leader.");
     site.group.be(Mood::Gone);
     std::thread::sleep(Duration::from_millis(1_100));
     nobody.get("/status").says(503, "No servers are running.");
@@ -126,7 +127,7 @@ fn two_friends_read_each_other() {
     bob.join("bob");
     ada.croak("first, \"quoted\" & <b>bold</b> 🐸\r\nsecond line");
     bob.post("/manage", &[("username", "ADA "), ("choice", "add")]).leads_to("/manage?note=added");
-    bob.get("/manage?note=added").says(200, "Added.");
+    bob.get("/manage?note=added").says(200, "Now following.");
     bob.croak("hello ada");
     let page = bob.get("/main");
     page.says(200, "first, &#34;quoted&#34; &#38; &#60;b&#62;bold&#60;/b&#62; 🐸\nsecond line</p>");
@@ -158,31 +159,35 @@ fn pages_carry_the_headers_that_keep_them_safe() {
 }
 
 #[test]
-fn refusals_say_words_and_code_and_keep_what_was_typed() {
+fn refusals_are_shown_beside_their_fields_and_keep_what_was_typed() {
     let site = Site::start();
     let mut ada = Browser::new(&site.address);
     let fields = [("name", "A <i>"), ("username", "a b"), ("email", "nowhere"), ("password", "sesame")];
     let page = ada.post("/create", &fields);
-    page.says(422, "that entry is not valid (606): 1 to 32 of a-z");
+    page.says(422, "Use 1 to 32 characters: a-z");
     page.says(422, "value=\"A &#60;i&#62;\"");
     page.says(422, "value=\"nowhere\"");
-    assert_eq!(page.body.matches("(606)").count(), 3, "user name, email, password: {}", page.body);
+    for text in ["Use 1 to 32 characters", "Enter an email address", "Use 8 to 256 characters"] {
+        assert_eq!(page.body.matches(text).count(), 1, "username, email, password: {}", page.body);
+    }
+    assert_eq!(page.body.matches("class=\"error\"").count(), 3, "{}", page.body);
+    assert!(!page.body.contains("(606)"), "numbers are for programs: {}", page.body);
     assert!(!page.body.contains("sesame"));
     ada.join("ada");
     let taken = [("name", "A"), ("username", "ADA"), ("email", "a@b"), ("password", "password")];
-    ada.post("/create", &taken).says(422, "that user name is already taken (607)");
+    ada.post("/create", &taken).refuses(Code::UsernameTaken);
     let wrong = ada.post("/login", &[("username", "ada"), ("password", "open sesame")]);
-    wrong.says(422, "the password is wrong (602)");
+    wrong.refuses(Code::WrongPassword);
     assert!(wrong.body.contains("value=\"ada\"") && !wrong.body.contains("sesame"));
-    ada.post("/login", &[("username", "nobody"), ("password", "x")])
-        .says(422, "no user with that name (601)");
-    ada.post("/login", &[("username", ""), ("password", "x")]).says(422, "(606)");
-    ada.post("/manage", &[("username", "nobody"), ("choice", "add")]).says(422, "(601)");
-    ada.post("/manage", &[("username", "ada"), ("choice", "add")]).says(422, "(611)");
-    ada.post("/manage", &[("username", "ada"), ("choice", "befriend")]).says(422, "(606)");
-    ada.post("/manage", &[("username", "ada")]).says(422, "(606)");
-    ada.post("/manage", &[("username", &"a".repeat(9_000)), ("choice", "add")]).says(422, "(606)");
-    ada.post("/main", &[]).says(422, "(606)");
+    ada.post("/login", &[("username", "nobody"), ("password", "x")]).refuses(Code::NoSuchUser);
+    ada.post("/login", &[("username", ""), ("password", "x")]).says(422, "Use 1 to 32 characters");
+    ada.post("/manage", &[("username", "nobody"), ("choice", "add")]).refuses(Code::NoSuchUser);
+    ada.post("/manage", &[("username", "ada"), ("choice", "add")]).refuses(Code::Yourself);
+    ada.post("/manage", &[("username", "ada"), ("choice", "befriend")]).refuses(Code::InvalidEntry);
+    ada.post("/manage", &[("username", "ada")]).refuses(Code::InvalidEntry);
+    let long = "a".repeat(9_000);
+    ada.post("/manage", &[("username", &long), ("choice", "add")]).says(422, "Use 1 to 32 characters");
+    ada.post("/main", &[]).says(422, "Write 1 to 100 characters.");
 }
 
 #[test]
@@ -192,7 +197,8 @@ fn a_croak_that_is_too_long_stays_in_its_field() {
     ada.join("ada");
     let text = "🐸".repeat(101);
     let page = ada.post("/main", &[("post", &text)]);
-    page.says(422, "a croak has at most 100 characters (512); this one has 101");
+    page.refuses(Code::CroakTooLong);
+    page.says(422, "Yours has 101.");
     assert_eq!(page.body.matches(&text).count(), 1);
     let exact = "a\r\n".repeat(50);
     ada.post("/main", &[("post", &exact)]).leads_to("/main");
@@ -257,10 +263,10 @@ fn a_form_sent_twice_is_done_once() {
     assert_eq!(ada.get("/main").body.matches("only once").count(), 1);
     // The same id for something else is refused, the text stays, and its form has a new id.
     let page = ada.post("/main", &[("post", "something else"), ("request", &request)]);
-    page.says(422, "(615)");
+    page.refuses(Code::RequestReused);
     page.says(422, "something else</textarea>");
     assert_ne!(page.requests(), [request]);
-    ada.post("/main", &[("post", "x"), ("request", "nonsense")]).says(422, "(606)");
+    ada.post("/main", &[("post", "x"), ("request", "nonsense")]).refuses(Code::InvalidEntry);
     // Without the field, the same text twice is two croaks.
     ada.croak("again");
     ada.croak("again");
@@ -275,9 +281,9 @@ fn without_servers_the_text_is_kept_and_can_be_sent_again() {
     let request = ada.get("/main").requests().remove(0);
     for (mood, words) in [
         (Mood::Gone, "No servers are running"),
-        (Mood::Unavailable(Why::NoLeader), "unavailable right now"),
-        (Mood::Busy, "The servers are busy; try again"),
-        (Mood::Forgetful, "unavailable right now"),
+        (Mood::Unavailable(Why::NoLeader), "Not available right now"),
+        (Mood::Busy, "The servers are busy"),
+        (Mood::Forgetful, "Not available right now"),
     ] {
         site.group.be(mood);
         let began = Instant::now();
@@ -362,7 +368,7 @@ fn a_minority_is_read_and_marked_old() {
     ada.croak("from before");
     site.group.be(Mood::Minority);
     let page = ada.get("/main");
-    page.says(200, "what you see may be old");
+    page.says(200, "this page may be out of date");
     page.says(200, "from before");
     assert_eq!(ada.get("/livez").body, "ok");
     assert_eq!(ada.get("/readyz").status, 503);
@@ -383,11 +389,11 @@ fn pages_that_need_a_session_lead_to_the_log_in() {
         ada.get(path).leads_to("/login");
     }
     let page = ada.post("/main", &[("post", "typed for nothing?")]);
-    page.says(422, "you are not logged in (609)");
+    page.refuses(Code::NotLoggedIn);
     page.says(422, "typed for nothing?</textarea>");
     page.says(422, "href=\"/login\"");
-    ada.post("/manage", &[("username", "bob"), ("choice", "add")]).says(422, "(609)");
-    ada.post("/delete", &[("password", "x")]).says(422, "(609)");
+    ada.post("/manage", &[("username", "bob"), ("choice", "add")]).refuses(Code::NotLoggedIn);
+    ada.post("/delete", &[("password", "x")]).refuses(Code::NotLoggedIn);
     ada.post("/logout", &[]).leads_to("/login");
     // A session that the group does not know is the same, and its cookie goes.
     for cookie in ["ab".repeat(32), "nonsense".to_string()] {
@@ -421,11 +427,11 @@ fn deleting_asks_for_the_password() {
     bob.join("bob");
     ada.croak("going, going");
     bob.post("/manage", &[("username", "ada"), ("choice", "add")]).leads_to("/manage?note=added");
-    ada.get("/delete").says(200, "Delete my account");
-    ada.post("/delete", &[("password", "guess")]).says(422, "the password is wrong (602)");
+    ada.get("/delete").says(200, "<button class=\"danger\">Delete account</button>");
+    ada.post("/delete", &[("password", "guess")]).refuses(Code::WrongPassword);
     ada.post("/delete", &[("password", "password")]).leads_to("/login?note=deleted");
     assert!(!ada.cookies.contains_key("session"));
-    ada.get("/login?note=deleted").says(200, "Your account is deleted");
+    ada.get("/login?note=deleted").says(200, "Your account and your croaks are deleted");
     assert!(!bob.get("/main").body.contains("going, going"));
     assert!(!bob.get("/manage").body.contains("@ada"));
 }
@@ -435,7 +441,7 @@ fn friends_are_listed_with_a_button_each_and_paged() {
     let site = Site::start();
     let mut ada = Browser::new(&site.address);
     ada.join("ada");
-    ada.get("/manage").says(200, "Nobody yet.");
+    ada.get("/manage").says(200, "You don't follow anyone yet.");
     for number in 0..103 {
         let name = format!("frog-{number}");
         let fields = [("name", "Frog"), ("username", &name), ("email", "a@b"), ("password", "password")];
@@ -449,12 +455,11 @@ fn friends_are_listed_with_a_button_each_and_paged() {
     let next = first.body.split("rel=\"next\" href=\"").nth(1).unwrap().split('"').next().unwrap();
     let second = ada.get(next);
     assert_eq!(second.body.matches("value=\"remove\"").count(), 3);
-    ada.post("/manage", &[("username", "frog-1"), ("choice", "add")])
-        .says(422, "already follow this person (608)");
+    ada.post("/manage", &[("username", "frog-1"), ("choice", "add")]).refuses(Code::AlreadyFriend);
     ada.post("/manage", &[("username", "frog-1"), ("choice", "remove")]).leads_to("/manage?note=removed");
     let page = ada.post("/manage", &[("username", "frog-1"), ("choice", "remove")]);
-    page.says(422, "you do not follow this person (610)");
-    page.says(422, "User name to remove");
+    page.refuses(Code::NotAFriend);
+    page.says(422, "Username to unfollow");
 }
 
 #[test]
@@ -474,7 +479,7 @@ fn another_history_means_starting_afresh() {
 fn wrong_paths_methods_and_bodies_are_refused() {
     let site = Site::start();
     let mut ada = Browser::new(&site.address);
-    ada.get("/main/x").says(404, "No such page");
+    ada.get("/main/x").says(404, "Page not found");
     let wrong = ada.send("DELETE", "/main", &[], "");
     assert_eq!((wrong.status, wrong.header("allow")), (405, Some("GET, HEAD, POST")));
     let wrong = ada.post("/livez", &[]);

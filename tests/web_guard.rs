@@ -19,6 +19,7 @@ use ribbit_roles::common::network::Network;
 use ribbit_roles::web::limits::{
     CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, CREATIONS, LIVE_STREAMS_PER_ADDRESS_MAX, LOG_INS, POSTS,
 };
+use ribbit_state::Code;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use site::{Site, own_address};
 use std::net::TcpStream;
@@ -72,7 +73,11 @@ fn other_sites_can_neither_send_forms_nor_load_what_is_somebodys_own() {
     for path in ["/live", "/export", "/shown?feed=1"] {
         for header in loads {
             let refused = ada.send("GET", path, &[header], "");
-            assert_eq!((refused.status, refused.body.as_str()), (403, "not from here"), "{path} {header:?}");
+            assert_eq!(
+                (refused.status, refused.body.as_str()),
+                (403, "this was requested by another site"),
+                "{path} {header:?}"
+            );
         }
     }
     assert_eq!(site.group.asked().len(), asked, "nothing of that reached the group");
@@ -92,7 +97,7 @@ fn a_name_that_leads_here_and_is_not_ours_is_told_how_to_become_it() {
         exchange(&site.address, format!("GET /about HTTP/1.1\r\n{host}Connection: close\r\n\r\n").as_bytes())
     };
     for ours in ["localhost", "127.0.0.1:80", "[::1]", "board1", "Frogs.Example.ORG:8080"] {
-        ask(&format!("Host: {ours}\r\n")).says(200, "What is this?");
+        ask(&format!("Host: {ours}\r\n")).says(200, "<h1>About</h1>");
     }
     let stranger = ask("Host: evil.example\r\n");
     stranger.says(421, "--host evil.example");
@@ -111,14 +116,14 @@ fn log_ins_from_one_address_have_to_wait_in_the_end() {
     let mut mallory = Browser::new(&site.address);
     let form = "username=nobody&password=guess";
     for _ in 0..LOG_INS.burst {
-        post_for(&mut mallory, "203.0.113.7", "/login", form).says(422, "(601)");
+        post_for(&mut mallory, "203.0.113.7", "/login", form).refuses(Code::NoSuchUser);
     }
     // A token may have come back meanwhile.
     let refused = (0..10)
         .map(|_| post_for(&mut mallory, "203.0.113.7", "/login", form))
         .find(|page| page.status == 429)
         .expect("there is an end to it");
-    refused.says(429, "too much came from your address");
+    refused.says(429, "Too many requests came from your address.");
     refused.says(429, "value=\"nobody\"");
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=LOG_INS.every.as_secs()).contains(&wait), "{wait}");
@@ -126,7 +131,7 @@ fn log_ins_from_one_address_have_to_wait_in_the_end() {
     post_for(&mut mallory, "8.8.8.8, 203.0.113.7", "/login", form);
     let passwords = "choice=password&password=guess&new-password=long+enough";
     let others = post_for(&mut mallory, "203.0.113.8", "/login", form);
-    others.says(422, "(601)");
+    others.refuses(Code::NoSuchUser);
     // What checks a password otherwise counts as well, and everything else does not.
     let mut ada = Browser::new(&site.address);
     ada.join("ada");
@@ -148,7 +153,7 @@ fn accounts_and_croaks_from_one_address_have_to_wait_and_the_text_is_kept() {
     let refused = post_for(&mut ada, "fd00::8", "/create", &create(99));
     refused.says(429, "value=\"frog-99\"");
     // What is not even valid takes nothing out, and waits for nothing.
-    post_for(&mut ada, "fd00::7", "/create", "username=a+b").says(422, "(606)");
+    post_for(&mut ada, "fd00::7", "/create", "username=a+b").says(422, "Use 1 to 32 characters");
 
     ada.join("ada");
     let refused = (0..POSTS.burst * 4)
@@ -167,13 +172,13 @@ fn this_machine_itself_is_not_counted() {
     let mut ada = Browser::new(&site.address);
     for _ in 0..LOG_INS.burst + 10 {
         // Who is not trusted may say what it likes.
-        post_for(&mut ada, "203.0.113.7", "/login", "username=nobody&password=x").says(422, "(601)");
+        post_for(&mut ada, "203.0.113.7", "/login", "username=nobody&password=x").refuses(Code::NoSuchUser);
     }
 }
 
 #[test]
 fn whoever_types_a_password_where_others_can_read_it_is_told() {
-    const WARNING: &str = "This way is not encrypted";
+    const WARNING: &str = "This connection is not encrypted";
     let site = site_behind_a_proxy();
     let mut ada = Browser::new(&site.address);
     for path in ["/login", "/create"] {
@@ -209,7 +214,7 @@ fn one_address_cannot_take_all_the_places() {
     let mut many: Vec<TcpStream> =
         (0..CONNECTIONS_PER_ADDRESS_MAX).map(|_| TcpStream::connect(&far).unwrap()).collect();
     let refused = exchange(&far, b"");
-    refused.says(503, "Too many people are here");
+    refused.says(503, "The server is full right now");
     assert_eq!(Browser::new(&near).get("/livez").body, "ok", "others have places left");
     many.clear();
     // Its places are free again once it was noticed that they have gone.
@@ -220,7 +225,7 @@ fn one_address_cannot_take_all_the_places() {
     });
     assert!(came_back);
     const { assert!(CONNECTIONS_PER_ADDRESS_MAX < CONNECTIONS_MAX) };
-    far.get("/login").says(200, "This way is not encrypted");
+    far.get("/login").says(200, "This connection is not encrypted");
 }
 
 #[test]

@@ -313,7 +313,7 @@ fn who_comes_when_all_places_are_taken_is_told_and_finds_one_later() {
         refused
     });
     let refused = refused.expect("there is an end to it");
-    refused.says(503, "Too many people are here");
+    refused.says(503, "The server is full right now");
     assert_eq!(refused.header("retry-after"), Some("2"));
     let mut ada = Browser::new(&site.address);
     while ada.try_send("GET", "/livez", &[], "").is_ok_and(|reply| reply.status != 200) {

@@ -17,7 +17,8 @@ mod site;
 
 use group::Mood;
 use http::{Browser, Reply};
-use ribbit_state::{AccountId, OperatorCommand};
+use ribbit_state::{AccountId, Code, Denied, OperatorCommand};
+use ribbit_ui::words::refusal;
 use site::Site;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -49,7 +50,7 @@ fn a_message_waits_is_read_and_both_know() {
     let (mut ada, mut bob) = ada_and_bob(&site);
     ada.get("/messages").says(200, "No messages yet.");
     ada.get("/messages?to=%20BOB").leads_to("/messages/bob");
-    ada.get("/messages/bob").says(200, "Nothing was said yet.");
+    ada.get("/messages/bob").says(200, "No messages yet. Say hello!");
     send(&mut ada, "bob", "hello <b>bob</b>,\r\nit is @ada 🐸");
     let page = ada.get("/messages/bob");
     page.says(200, "hello &#60;b&#62;bob&#60;/b&#62;,\nit is <a href=\"/@ada\">@ada</a> 🐸</p>");
@@ -81,14 +82,15 @@ fn a_message_that_is_refused_comes_back_as_it_was_typed() {
     let site = Site::start();
     let (mut ada, _) = ada_and_bob(&site);
     let long = ada.post("/messages/bob", &[("message", &"ü".repeat(1001))]);
-    long.says(422, "a message has at most 1000 characters (643); this one has 1001");
+    long.refuses(Code::MessageTooLong);
+    long.says(422, "Yours has 1001.");
     long.says(422, &"ü".repeat(1001));
     send(&mut ada, "bob", &"🐸".repeat(1000));
-    ada.post("/messages/bob", &[("message", " ")]).says(422, "(606): 1 to 1000 characters");
-    ada.post("/messages/ada", &[("message", "me")]).says(422, "that is your own account (611)");
-    ada.post("/messages/nobody", &[("message", "who?")]).says(422, "there is no user with that name (601)");
-    ada.get("/messages/nobody").says(404, "There is nobody of that name.");
-    ada.get("/messages?to=a+b").says(200, "(606): 1 to 32 of");
+    ada.post("/messages/bob", &[("message", " ")]).says(422, "Write 1 to 1000 characters.");
+    ada.post("/messages/ada", &[("message", "me")]).refuses(Code::Yourself);
+    ada.post("/messages/nobody", &[("message", "who?")]).refuses(Code::NoSuchUser);
+    ada.get("/messages/nobody").says(404, "Nobody has this username.");
+    ada.get("/messages?to=a+b").says(200, "Use 1 to 32 characters");
     let request = ada.get("/messages/bob").requests()[0].clone();
     site.group.be(Mood::Unavailable(ribbit_net::protocol::Why::NoLeader));
     let fields = [("message", "while nobody leads"), ("request", request.as_str())];
@@ -112,7 +114,7 @@ fn a_full_mailbox_is_said_and_reading_makes_room() {
     for number in 0..200 {
         send(&mut ada, "bob", &format!("message {number}"));
     }
-    ada.post("/messages/bob", &[("message", "one more")]).says(422, "(644)");
+    ada.post("/messages/bob", &[("message", "one more")]).refuses(Code::MailboxFull);
     let page = bob.get("/messages/ada");
     page.says(200, "message 199");
     assert!(!page.body.contains("message 149<"), "a page has fifty");
@@ -138,7 +140,7 @@ fn messages_of_somebody_deleted_stay_without_a_name() {
     assert!(!talk.body.contains("<textarea"), "nobody to write to");
     see(&mut bob, &talk);
     assert!(!bob.get("/messages").body.contains("1 new"));
-    bob.post("/messages/ada", &[("message", "are you there?")]).says(422, "(601)");
+    bob.post("/messages/ada", &[("message", "are you there?")]).refuses(Code::NoSuchUser);
 }
 
 #[test]
@@ -173,23 +175,24 @@ fn people_are_found_added_and_removed() {
     page.says(200, "href=\"/@bob\"");
     assert!(!page.body.contains("href=\"/@ada\""));
     page.says(200, "value=\"B*\"");
-    ada.get("/people?names=%5B%5D").says(200, "Nobody.");
-    ada.get(&format!("/people?names={}", "x".repeat(65))).says(422, "(606)");
+    ada.get("/people?names=%5B%5D").says(200, "No matches.");
+    ada.get(&format!("/people?names={}", "x".repeat(65))).says(422, "Enter a username or a pattern");
     let add = [("username", "bob"), ("choice", "add"), ("back", "people")];
     ada.post("/manage", &add).leads_to("/people?note=added");
-    ada.get("/people?note=added").says(200, "Added.");
+    ada.get("/people?note=added").says(200, "Now following.");
     bob.get("/people?who=followers").says(200, "href=\"/@ada\"");
     bob.get("/people").says(200, "follows you");
     let profile = bob.get("/@ADA");
-    profile.says(200, "1 friend, 0 followers");
+    profile.says(200, "1 following · 0 followers");
     profile.says(200, "follows you");
     let remove = [("username", "bob"), ("choice", "remove"), ("back", "profile")];
     ada.post("/manage", &remove).leads_to("/@bob?note=removed");
-    bob.get("/people?who=followers").says(200, "Nobody.");
-    ada.get("/@nobody").says(404, "There is nobody of that name.");
-    ada.get("/@a%20b").says(404, "There is nobody of that name.");
+    bob.get("/people?who=followers").says(200, "You don't have any followers yet.");
+    ada.get("/@nobody").says(404, "Nobody has this username.");
+    ada.get("/@a%20b").says(404, "Nobody has this username.");
     let own = ada.get("/@ada");
-    assert!(!own.body.contains("Write a message"), "not to oneself");
+    assert!(!own.body.contains("href=\"/messages/ada\""), "no message to oneself");
+    ada.get("/@bob").says(200, "href=\"/messages/bob\"");
 }
 
 #[test]
@@ -213,7 +216,7 @@ fn pages_of_many_people_follow_each_other() {
 }
 
 #[test]
-fn a_croak_has_a_page_and_its_author_takes_it_back() {
+fn a_croak_has_a_page_and_its_author_can_delete_it() {
     let site = Site::start();
     let (mut ada, mut bob) = ada_and_bob(&site);
     ada.croak("said too soon");
@@ -222,14 +225,14 @@ fn a_croak_has_a_page_and_its_author_takes_it_back() {
         format!("/croak/{}", feed.body.split("href=\"/croak/").nth(1).unwrap().split('"').next().unwrap());
     let theirs = bob.get(&path);
     theirs.says(200, "said too soon");
-    assert!(!theirs.body.contains("Take this croak back"));
-    bob.post(&path, &[]).says(422, "that is somebody else&#39;s (648)");
-    ada.get(&path).says(200, "Take this croak back");
+    assert!(!theirs.body.contains("Delete croak"));
+    bob.post(&path, &[]).refuses(Code::NotYours);
+    ada.get(&path).says(200, "Delete croak");
     ada.post(&path, &[]).leads_to("/main?note=taken-back");
     assert!(!ada.get("/main").body.contains("said too soon"));
-    ada.get(&path).says(404, "No such croak");
+    ada.get(&path).says(404, "Croak not found");
     for wrong in ["/croak/0", "/croak/x", "/croak/99999999999999999999"] {
-        bob.get(wrong).says(404, "No such croak");
+        bob.get(wrong).says(404, "Croak not found");
     }
 }
 
@@ -246,25 +249,27 @@ fn settings_change_what_is_ones_own() {
     ada.get("/settings").says(200, "value=\"Ada &#60;L&#62;\"");
     let wrong = [("choice", "profile"), ("name", ""), ("email", "nowhere")];
     let page = ada.post("/settings", &wrong);
-    assert_eq!(page.body.matches("(606)").count(), 2, "{}", page.body);
+    page.says(422, "Use 1 to 64 characters on one line.");
+    page.says(422, "Enter an email address");
+    assert_eq!(page.body.matches("class=\"error\"").count(), 2, "{}", page.body);
     page.says(422, "value=\"nowhere\"");
     let password = |old, new| [("choice", "password"), ("password", old), ("new-password", new)];
-    ada.post("/settings", &password("wrong one", "sesame street")).says(422, "the password is wrong (602)");
+    ada.post("/settings", &password("wrong one", "sesame street")).refuses(Code::WrongPassword);
     let short = ada.post("/settings", &password("password", "short"));
     short.says(422, "id=\"new-password-error\"");
     assert!(!short.body.contains("value=\"short\""));
     ada.post("/settings", &password("password", "sesame street")).leads_to("/settings?note=new-password");
     elsewhere.get("/settings").leads_to("/login");
-    elsewhere.post("/login", &[("username", "ada"), ("password", "password")]).says(422, "(602)");
+    elsewhere.post("/login", &[("username", "ada"), ("password", "password")]).refuses(Code::WrongPassword);
     elsewhere.post("/login", &[("username", "ada"), ("password", "sesame street")]).leads_to("/main");
     // One session is ended by another.
     let page = ada.get("/settings");
     let opened = page.body.split("name=\"opened\" value=\"").nth(1).unwrap().split('"').next().unwrap();
     ada.post("/settings", &[("choice", "end"), ("opened", opened)]).leads_to("/settings?note=ended");
     elsewhere.get("/main").leads_to("/login");
-    ada.post("/settings", &[("choice", "end"), ("opened", opened)]).says(422, "(647)");
+    ada.post("/settings", &[("choice", "end"), ("opened", opened)]).refuses(Code::NoSuchSession);
     ada.post("/settings", &[("choice", "others")]).leads_to("/settings?note=ended");
-    ada.post("/settings", &[("choice", "nonsense")]).says(422, "(606)");
+    ada.post("/settings", &[("choice", "nonsense")]).refuses(Code::InvalidEntry);
     Browser::new(&site.address).get("/settings").leads_to("/login");
 }
 
@@ -277,11 +282,11 @@ fn the_feed_says_what_is_new() {
     bob.croak("two");
     ada.croak("mine");
     let page = ada.get("/main");
-    page.says(200, "2 new croaks since you were last here");
+    page.says(200, "2 new croaks since your last visit");
     // Asked for and never shown.
     ada.get("/main").says(200, "2 new croaks");
     see(&mut ada, &page);
-    assert!(!ada.get("/main").body.contains("since you were last here"));
+    assert!(!ada.get("/main").body.contains("since your last visit"));
     bob.croak("three");
     ada.get("/main").says(200, "1 new croak since");
 }
@@ -292,11 +297,12 @@ fn where_no_accounts_are_taken_the_page_says_so() {
     site.group.operate(OperatorCommand::SetRegistration { open: false });
     let mut ada = Browser::new(&site.address);
     let page = ada.get("/create");
-    page.says(200, "registration is closed");
+    page.says(200, "Sign-up is closed");
+    page.says(200, &refusal(Denied::new(Code::RegistrationClosed)));
     assert!(!page.body.contains("<input"));
     // A form that was open already.
     let fields = [("name", "A"), ("username", "ada"), ("email", "a@b"), ("password", "password")];
-    ada.post("/create", &fields).says(422, "(650)");
+    ada.post("/create", &fields).refuses(Code::RegistrationClosed);
     site.group.operate(OperatorCommand::SetRegistration { open: true });
     ada.post("/create", &fields).leads_to("/login?created=ada");
 }
@@ -308,8 +314,8 @@ fn somebody_suspended_is_told_so_and_only_with_the_right_password() {
     // The first command of the group in a box made ada.
     site.group.operate(OperatorCommand::Suspend { account: AccountId(1), suspended: true });
     ada.get("/main").leads_to("/login");
-    ada.post("/login", &[("username", "ada"), ("password", "password")]).says(422, "(649)");
-    ada.post("/login", &[("username", "ada"), ("password", "something else")]).says(422, "(602)");
+    ada.post("/login", &[("username", "ada"), ("password", "password")]).refuses(Code::AccountSuspended);
+    ada.post("/login", &[("username", "ada"), ("password", "something else")]).refuses(Code::WrongPassword);
     // Others may write to them; it waits.
     send(&mut bob, "ada", "where are you?");
     site.group.operate(OperatorCommand::Suspend { account: AccountId(1), suspended: false });

@@ -121,7 +121,7 @@ fn what_programs_look_for_stands_where_they_look() {
     let mut nobody = Browser::new(&Site::start().address);
     nobody.get("/robots.txt").says(200, "Disallow: /\n");
     let change = nobody.get("/.well-known/change-password");
-    assert_eq!((change.status, change.header("location")), (302, Some("/settings#new-one")));
+    assert_eq!((change.status, change.header("location")), (302, Some("/settings#change-password")));
     // By this a program sees that the answers there mean something (change-password-url, 2).
     let nothing = "/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200";
     assert_eq!(nobody.get(nothing).status, 404);
@@ -134,7 +134,7 @@ fn what_programs_look_for_stands_where_they_look() {
     assert_eq!(text.header("content-type"), Some("text/plain; charset=utf-8"));
     // Where that leads there is a form for a new password.
     ada.join("ada");
-    ada.get("/settings").says(200, "<h2 id=\"new-one\">A new password</h2>");
+    ada.get("/settings").says(200, "<h2 id=\"change-password\">Password</h2>");
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn http_on_the_port_of_https_is_led_there_and_nothing_is_done() {
     lead("GET / HTTP/1.1").says(400, "name the one host");
     lead("POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 0").says(403, "put https:// in front");
     exchange(&site.address, b"POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na=b")
-        .says(403, "nothing was done");
+        .says(403, "nothing was changed");
 }
 
 /// A port that was free a moment ago.
@@ -181,7 +181,7 @@ fn a_port_of_http_beside_leads_to_https() {
         (led.status, led.header("location")),
         (307, Some(&*format!("https://127.0.0.1:{secure}/@ada")))
     );
-    browser.post("/login", &[("username", "ada")]).says(403, "nothing was done");
+    browser.post("/login", &[("username", "ada")]).says(403, "nothing was changed");
     site.stop();
     assert!(TcpStream::connect(&beside).is_err(), "it stops with the pages");
 }

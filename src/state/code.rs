@@ -37,7 +37,7 @@ codes! {
     NoSuchUser = 601, "there is no user with that name";
     WrongPassword = 602, "the password is wrong";
     InvalidEntry = 606, "that entry is not valid";
-    UsernameTaken = 607, "that user name is already taken";
+    UsernameTaken = 607, "that username is already taken";
     AlreadyFriend = 608, "you already follow this person";
     NotLoggedIn = 609, "you are not logged in";
     NotAFriend = 610, "you do not follow this person";
@@ -87,10 +87,10 @@ codes! {
     NoSuchMessage = 646, "there is no such message";
     NoSuchSession = 647, "there is no such session";
     NotYours = 648, "that is not yours";
-    AccountSuspended = 649, "this account is suspended; contact the operator of this board";
-    RegistrationClosed = 650, "registration is closed; contact the operator of this board";
+    AccountSuspended = 649, "this account is suspended; contact the people who run the servers";
+    RegistrationClosed = 650, "registration is closed; contact the people who run the servers";
     /// Not an outcome: rate limit of a node for password checks.
-    TooManyTries = 651, "too many log-in attempts for this user name; try again in 10 seconds";
+    TooManyTries = 651, "too many log-in attempts for this username; try again in 10 seconds";
     /// Not an outcome: rate limit of a node for new accounts.
     TooManyAccounts = 652, "too many accounts were created just now; try again in 10 seconds";
     /// Not an outcome: rate limit of a node for writes.

@@ -1,15 +1,16 @@
-//! The words of a demonstration: what is done, what is expected of it, what was seen, and whether that is the same.
+//! Texts of `ribbit demo`: each step, what is expected of it, what was observed, and whether the two agree.
 
-/// How a claim is marked.
+/// Character set of the marks behind a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Marks {
-    /// For a terminal that can show it.
+    /// Unicode, for a terminal that can show it.
     Drawn,
+    /// ASCII.
     Plain,
 }
 
 impl Marks {
-    /// `lang` is what the environment says of letters: `en_GB.UTF-8`.
+    /// Returns the marks that an output can show. `lang` is the locale from the environment: `en_GB.UTF-8`.
     pub fn fitting(is_terminal: bool, lang: &str) -> Marks {
         let lang = lang.to_ascii_uppercase();
         let has_letters = lang.contains("UTF-8") || lang.contains("UTF8");
@@ -17,7 +18,7 @@ impl Marks {
     }
 }
 
-/// Something that is said to be so, and what was found.
+/// An expectation, and what was observed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     pub expected: String,
@@ -25,33 +26,34 @@ pub struct Claim {
     pub holds: bool,
 }
 
+/// Returns an underlined title.
 pub fn title(text: &str) -> String {
     format!("{text}\n{}", "-".repeat(text.chars().count()))
 }
 
-/// What is done now.
+/// Returns the line that announces a step.
 pub fn done(text: &str) -> String {
     format!("\n> {text}")
 }
 
-/// Two lines.
+/// Returns a claim as two lines.
 pub fn claim(claim: &Claim, marks: Marks) -> String {
     let mark = match (claim.holds, marks) {
         (true, Marks::Drawn) => "✓",
         (true, Marks::Plain) => "ok",
-        (false, Marks::Drawn) => "✗ THIS IS NOT SO",
-        (false, Marks::Plain) => "THIS IS NOT SO",
+        (false, Marks::Drawn) => "✗ FAILED",
+        (false, Marks::Plain) => "FAILED",
     };
     format!("  expected: {}\n  seen:     {}  {mark}", claim.expected, claim.seen)
 }
 
-/// The last words.
+/// Returns the summary at the end.
 pub fn verdict(held: usize, failed: usize, folder: &str) -> String {
     match failed {
-        0 => format!("\nAll {held} claims held. What this needed is removed again."),
+        0 => format!("\nAll {held} checks passed. The demo cluster has been removed."),
         _ => {
-            let claims = held + failed;
-            format!("\n{failed} of {claims} claims did NOT hold. {folder} is kept: the stores are in it.")
+            let checks = held + failed;
+            format!("\n{failed} of {checks} checks FAILED. The stores are kept in {folder}.")
         }
     }
 }
@@ -61,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_fit_who_reads_them() {
+    fn marks_fit_the_output() {
         assert_eq!(Marks::fitting(true, "en_GB.UTF-8"), Marks::Drawn);
         assert_eq!(Marks::fitting(true, "C.utf8"), Marks::Drawn);
         assert_eq!(Marks::fitting(true, "C"), Marks::Plain);
@@ -69,14 +71,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_so_is_not_overlooked() {
+    fn a_failed_claim_is_marked() {
         let held = Claim { expected: "3 wait".into(), seen: "3 wait".into(), holds: true };
         assert_eq!(claim(&held, Marks::Plain), "  expected: 3 wait\n  seen:     3 wait  ok");
         let failed = Claim { seen: "2 wait".into(), holds: false, ..held };
-        assert!(claim(&failed, Marks::Drawn).ends_with("2 wait  ✗ THIS IS NOT SO"));
+        assert!(claim(&failed, Marks::Drawn).ends_with("2 wait  ✗ FAILED"));
         assert!(claim(&failed, Marks::Plain).is_ascii());
         assert_eq!(title("One"), "One\n---");
-        assert!(verdict(4, 0, "/tmp/x").contains("All 4 claims held"));
-        assert!(verdict(4, 1, "/tmp/x").contains("1 of 5 claims did NOT hold. /tmp/x is kept"));
+        assert!(verdict(4, 0, "/tmp/x").contains("All 4 checks passed"));
+        assert!(verdict(4, 1, "/tmp/x").contains("1 of 5 checks FAILED. The stores are kept in /tmp/x"));
     }
 }

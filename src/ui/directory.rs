@@ -1,6 +1,6 @@
-//! What a balancer says about where to go, for people and for scripts.
+//! Answers of a balancer about which backend to use, as text for people and as JSON for scripts.
 //!
-//! The JSON is for scripts: a field that is there is always there, with the same name and type.
+//! The JSON's fields are always present and keep their names and types.
 
 use super::plain;
 use super::table::{Side, layout};
@@ -51,7 +51,7 @@ impl<'a> From<&'a BackendAt> for BackendJson<'a> {
     }
 }
 
-/// One line of JSON.
+/// Returns the answer as one line of JSON.
 pub fn json(directions: &Directions) -> String {
     match directions {
         Directions::Read { client, lease_ms, backend } => {
@@ -71,11 +71,15 @@ fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("plain data always serialises")
 }
 
-/// For people, without the last line's end.
+/// Returns the answer for people, without a line end after the last line.
 pub fn words(directions: &Directions) -> String {
     match directions {
         Directions::Read { client, lease_ms, backend } => {
-            let old = if backend.in_sync { "" } else { "\nIt is behind: what you read there may be old." };
+            let old = if backend.in_sync {
+                ""
+            } else {
+                "\nIt is behind the others, so what you read may be out of date."
+            };
             format!(
                 "Read from {} at {}.\nYou are client {client} there for {} s.{old}",
                 backend.name,
@@ -84,7 +88,7 @@ pub fn words(directions: &Directions) -> String {
             )
         }
         Directions::Write(backends) => {
-            let mut rows = vec![["NAME", "ADDRESS", "IS", "CLIENTS"].map(str::to_string).to_vec()];
+            let mut rows = vec![["NAME", "ADDRESS", "STATE", "CLIENTS"].map(str::to_string).to_vec()];
             rows.extend(backends.iter().map(|backend| {
                 let is = if backend.leads { "leader" } else { "in sync" };
                 vec![
@@ -97,12 +101,12 @@ pub fn words(directions: &Directions) -> String {
             layout(&[Side::Left, Side::Left, Side::Left, Side::Right], &rows).trim_end().to_string()
         }
         Directions::Down(Finding::Silent) => {
-            "It does not answer: nobody is sent there until it does.".to_string()
+            "The backend does not answer. No clients are sent there until it does.".to_string()
         }
-        Directions::Down(Finding::Answers) => "It answers.".to_string(),
-        Directions::Down(Finding::Unknown) => "No member is known there.".to_string(),
-        Directions::Left { known: true } => "Its place is free.".to_string(),
-        Directions::Left { known: false } => "It had no place, or its time was over.".to_string(),
+        Directions::Down(Finding::Answers) => "The backend answers.".to_string(),
+        Directions::Down(Finding::Unknown) => "No member is known at this address.".to_string(),
+        Directions::Left { known: true } => "The client is released.".to_string(),
+        Directions::Left { known: false } => "There is no such client, or its lease has expired.".to_string(),
     }
 }
 
@@ -117,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn people_and_scripts_are_told_where_to_go() {
+    fn answers_have_a_text_and_json() {
         let read = Directions::Read { client: 17, lease_ms: 60_000, backend: backend(2, false) };
         assert_eq!(words(&read), "Read from backend-2 at b2:1.\nYou are client 17 there for 60 s.");
         let expected = "{\"client\":17,\"lease_ms\":60000,\"backend\":{\"name\":\"backend-2\",\"address\":\"b2:1\",\
@@ -125,7 +129,7 @@ mod tests {
         assert_eq!(json(&read), expected);
         let write = Directions::Write(vec![backend(3, true), backend(1, false)]);
         let expected = "\
-NAME       ADDRESS  IS       CLIENTS
+NAME       ADDRESS  STATE    CLIENTS
 backend-3  b3:1     leader         2
 backend-1  b1:1     in sync        2";
         assert_eq!(words(&write), expected);

@@ -1,20 +1,22 @@
-//! What `ribbit doctor` has found, in words: how it is, and where it is not fine, what can be typed. Pure.
+//! Findings of `ribbit doctor` as text: what was found and, for a problem, what to type. Pure.
 //!
-//! What it looked at is in `roles/doctor`; here it is judged. **Bad** is what keeps this board or the group from working
-//! or from being safe; a **warning** is what works and should be looked at.
+//! `roles/doctor` collects the findings; this module judges them. **Bad** means that this board or the cluster cannot work, or
+//! is not safe. A **warning** means that it works, but needs attention.
 
 use super::{plain, time};
 use serde::Serialize;
 use std::time::Duration;
 
-/// A sync that takes longer than this usually does not, makes people wait for each croak,
+/// Longest median time of a sync without a warning: with more, users wait for each croak.
 const SYNC_USUAL_MAX: Duration = Duration::from_millis(100);
-/// and one of this length is a card that stalls.
+/// Longest single sync without a warning: with more, the card stalls.
 const SYNC_WORST_MAX: Duration = Duration::from_secs(2);
-/// Of what a store may take, in hundredths: more is nearly full.
+/// Percentage of the disk quota from which a store is nearly full.
 const NEARLY_FULL: u64 = 90;
+/// Bytes in a MiB.
 const MIB: u64 = 1024 * 1024;
 
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     Ok,
@@ -22,132 +24,104 @@ pub enum Verdict {
     Bad,
 }
 
-/// Something that was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
-    /// The wall clock, in milliseconds since 1970.
+    /// The wall clock.
     Clock {
+        /// Milliseconds since 1970.
         wall_ms: u64,
     },
-    /// There is no such folder; whether there is a cluster file somewhere else.
+    /// There is no data folder.
     NoFolder {
         folder: String,
+        /// True if there is a cluster file elsewhere, so the board is set up and nothing has run yet.
         prepared: bool,
     },
-    /// This user may not look there.
-    Forbidden {
-        path: String,
-    },
-    NoClusterFile {
-        path: String,
-    },
-    /// What is wrong with it.
+    /// The user has no permission to look there.
+    Forbidden { path: String },
+    /// There is no cluster file.
+    NoClusterFile { path: String },
+    /// The cluster file is not valid.
     WrongClusterFile {
         path: String,
+        /// Reason.
         what: String,
     },
-    /// What `up` has written of its ports cannot be read.
+    /// The file with the ports of `ribbit up` cannot be read.
     WrongPorts {
         path: String,
+        /// Reason.
         what: String,
     },
-    /// A file or a folder that is its owner's business alone, and its mode.
-    Mode {
-        path: String,
-        mode: u32,
-        folder: bool,
-    },
-    /// The cluster file belongs neither to root nor to whom the data belongs.
-    Owner {
-        path: String,
-        owner: u32,
-        data_owner: u32,
-    },
-    /// How long small appends took until the disk had them.
-    Syncs {
-        folder: String,
-        count: usize,
-        usual: Duration,
-        worst: Duration,
-        in_memory: bool,
-    },
-    /// Nothing can be written there.
-    NoSync {
-        folder: String,
-        why: String,
-    },
-    Space {
-        folder: String,
-        free_bytes: u64,
-        reserve_bytes: u64,
-    },
-    Store {
-        name: String,
-        bytes: u64,
-        quota_bytes: u64,
-        free_bytes: u64,
-    },
-    /// Where something of this board listens, or would.
+    /// Mode of a file or folder with secrets, which only its owner may open.
+    Mode { path: String, mode: u32, folder: bool },
+    /// The cluster file belongs neither to root nor to the owner of the data.
+    Owner { path: String, owner: u32, data_owner: u32 },
+    /// Durations of small appends, each with a sync.
+    Syncs { folder: String, count: usize, usual: Duration, worst: Duration, in_memory: bool },
+    /// The folder cannot be written to.
+    NoSync { folder: String, why: String },
+    /// Free disk space.
+    Space { folder: String, free_bytes: u64, reserve_bytes: u64 },
+    /// Size of a member's store.
+    Store { name: String, bytes: u64, quota_bytes: u64, free_bytes: u64 },
+    /// A port on which a role of this board listens, or would listen.
     Port {
         role: String,
+        /// Address and port.
         listen: String,
         held: Held,
     },
-    /// Nobody is known whom one could ask.
+    /// No other server is known.
     NobodyKnown,
-    /// A coordinator, or another address at which a member should be.
-    Reached {
-        address: String,
-        answer: Reach,
-    },
-    /// What a member runs, beside what this is: `0.1.0 (1a2b3c4d, …)` each.
-    Build {
-        name: String,
-        theirs: String,
-        ours: String,
-        rules: (u32, u32),
-    },
+    /// An address at which a coordinator or another member should answer.
+    Reached { address: String, answer: Reach },
+    /// Builds of a member and of this program, each as `0.1.0 (1a2b3c4d, …)`, and the rules levels of both.
+    Build { name: String, theirs: String, ours: String, rules: (u32, u32) },
 }
 
-/// Who has a port.
+/// Use of a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Held {
     Free,
-    /// A ribbit of this group, by its name or as what it speaks.
+    /// A process of this cluster has it; with its name or protocol.
     Own(String),
-    /// Something else.
+    /// Another program has it.
     Other,
-    /// It cannot be taken, and nobody answers there.
+    /// It cannot be bound, and nothing answers there; with the reason.
     Unusable(String),
 }
 
-/// How a member answered.
+/// Result of a connection to a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
     Answers {
         name: String,
         after: Duration,
-        /// It is a member; else it waits to join.
+        /// True for a member, false for a node that is waiting to join.
         belongs: bool,
     },
     NotListening,
     Silent,
-    /// The name leads to no address.
+    /// The host name cannot be resolved.
     UnknownName,
     NotRibbit,
+    /// It speaks another version of the protocol; with a description.
     OtherVersion(String),
-    /// It has another key, in words.
+    /// It has another key; with a description.
     OtherKey(String),
+    /// Any other error, as text.
     Failed(String),
 }
 
-/// A finding that was judged.
+/// A finding with its verdict, as JSON shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
     what: &'static str,
     verdict: &'static str,
     words: String,
-    /// What can be done, where something should be.
+    /// Instruction for people; null if nothing needs to be done.
     fix: Option<String>,
 }
 
@@ -157,12 +131,12 @@ struct DoctorJson {
     checks: Vec<Check>,
 }
 
-/// The worst of it.
+/// Returns the worst verdict.
 pub fn worst(findings: &[Finding]) -> Verdict {
     findings.iter().map(|finding| judged(finding).1).max().unwrap_or(Verdict::Ok)
 }
 
-/// For people, without the last line's end.
+/// Returns the findings for people: a line each with its fix below it, and a summary, without a line end after the last.
 pub fn words(findings: &[Finding]) -> String {
     let mut lines = Vec::new();
     for finding in findings {
@@ -173,13 +147,13 @@ pub fn words(findings: &[Finding]) -> String {
     let count = |wanted| findings.iter().filter(|finding| judged(finding).1 == wanted).count();
     lines.push(match (count(Verdict::Bad), count(Verdict::Warning)) {
         (0, 0) => "All is well.".to_string(),
-        (0, warnings) => format!("It works; to look at: {warnings}."),
-        (bad, warnings) => format!("To mend: {bad}; to look at: {warnings}."),
+        (0, warnings) => format!("It works. Warnings: {warnings}."),
+        (bad, warnings) => format!("Problems: {bad}. Warnings: {warnings}."),
     });
     lines.join("\n")
 }
 
-/// One line of JSON.
+/// Returns the findings as one line of JSON.
 pub fn json(findings: &[Finding]) -> String {
     let state = match worst(findings) {
         Verdict::Ok => "fine",
@@ -200,7 +174,7 @@ fn check(finding: &Finding) -> Check {
     Check { what, verdict, words, fix: Some(fix).filter(|fix| !fix.is_empty()) }
 }
 
-/// What it is about, how it is, in words, and what can be done.
+/// Subject, verdict, description, and fix; the fix is empty if nothing needs to be done.
 type Judged = (&'static str, Verdict, String, String);
 
 fn judged(finding: &Finding) -> Judged {
@@ -210,60 +184,59 @@ fn judged(finding: &Finding) -> Judged {
         Finding::Clock { wall_ms } => match time::shown(*wall_ms) {
             Some(shown) => ("clock", Ok, shown.people, fine()),
             None => {
-                let words = "it is not set: times beside croaks are not shown or wrong, and nothing else";
-                let fix = "type `timedatectl set-ntp true`, or `date --utc --set '2026-07-01 09:05'`";
+                let words =
+                    "not set; this only affects the times shown with croaks, which are missing or wrong";
+                let fix = "run `timedatectl set-ntp true`, or `date --utc --set '2026-07-01 09:05'`";
                 ("clock", Warning, words.into(), fix.into())
             }
         },
         Finding::NoFolder { folder, prepared: true } => {
-            let fix = "start what this board is to run: `sudo systemctl enable --now ribbit-backend@1`, with its number";
-            ("folder", Warning, format!("there is no {folder}: nothing has run here yet"), fix.into())
+            let fix = "start the services of this board, for example `sudo systemctl enable --now ribbit-backend@1`";
+            ("folder", Warning, format!("{folder} does not exist: nothing has run here yet"), fix.into())
         }
         Finding::NoFolder { folder, prepared: false } => {
-            let fix = "on the first board type `ribbit init`; elsewhere copy the cluster file there, or name another \
-                       folder with --data-dir";
-            ("folder", Bad, format!("there is no {folder}"), fix.into())
+            let fix = "on the first board run `ribbit init`; on the others copy the cluster file there, or name \
+                       another folder with --data-dir";
+            ("folder", Bad, format!("{folder} does not exist"), fix.into())
         }
-        Finding::Forbidden { path } => (
-            "folder",
-            Warning,
-            format!("this user may not look into {path}"),
-            "type `sudo ribbit doctor`".into(),
-        ),
+        Finding::Forbidden { path } => {
+            ("folder", Warning, format!("no permission to read {path}"), "run `sudo ribbit doctor`".into())
+        }
         Finding::NoClusterFile { path } => {
-            let fix =
-                format!("type `ribbit init` on one board, and copy the file that it makes to {path} on each");
-            ("cluster file", Bad, format!("there is no {path}"), fix)
+            let fix = format!(
+                "run `ribbit init` on one board, and copy the file that it makes to {path} on each board"
+            );
+            ("cluster file", Bad, format!("{path} does not exist"), fix)
         }
         Finding::WrongClusterFile { path, what } => {
-            let fix = format!("copy it anew from another board: `scp -p board1:{path} {path}`");
+            let fix = format!("copy it again from another board: `scp -p board1:{path} {path}`");
             ("cluster file", Bad, format!("{path}: {what}"), fix)
         }
         Finding::WrongPorts { path, what } => {
-            ("ports file", Warning, what.clone(), format!("type `rm {path}`, and start `ribbit up` anew"))
+            ("ports file", Warning, what.clone(), format!("run `rm {path}`, and restart `ribbit up`"))
         }
         Finding::Mode { path, mode, folder } => mode_of(path, *mode, *folder),
         Finding::Owner { path, owner, data_owner } => {
-            let words = format!("{path} belongs to user {owner}, the data to user {data_owner}");
-            ("owner", Warning, words, format!("type `chown {data_owner} {path}`"))
+            let words = format!("{path} belongs to user {owner}, but the data belongs to user {data_owner}");
+            ("owner", Warning, words, format!("run `chown {data_owner} {path}`"))
         }
         Finding::Syncs { folder, count, usual, worst, in_memory } => {
             syncs(folder, *count, *usual, *worst, *in_memory)
         }
         Finding::NoSync { folder, why } => {
             let fix = format!(
-                "look at `mount | grep ' / '` and `dmesg | tail`: a card that fails is mounted read-only; {folder} has to be writable"
+                "{folder} must be writable; check `mount | grep ' / '` and `dmesg | tail`: a failing card is mounted read-only"
             );
-            ("disk speed", Bad, format!("nothing can be written to {folder}: {why}"), fix)
+            ("disk speed", Bad, format!("cannot write to {folder}: {why}"), fix)
         }
         Finding::Space { folder, free_bytes, reserve_bytes } => {
-            let words = format!("{} MiB are free under {folder}", free_bytes / MIB);
+            let words = format!("{} MiB free in {folder}", free_bytes / MIB);
             match free_bytes < reserve_bytes {
                 false => ("disk space", Ok, words, fine()),
                 true => {
-                    let words = format!("{words}: below {} MiB nothing new is taken", reserve_bytes / MIB);
+                    let words = format!("{words}: below {} MiB nothing new is accepted", reserve_bytes / MIB);
                     let fix = format!(
-                        "type `du -xh / | sort -h | tail` and delete what is not needed; or use a larger card than the one with {folder}"
+                        "run `du -xh / | sort -h | tail` and delete what you don't need, or use a larger card for {folder}"
                     );
                     ("disk space", Bad, words, fix)
                 }
@@ -274,8 +247,8 @@ fn judged(finding: &Finding) -> Judged {
         }
         Finding::Port { role, listen, held } => port(role, listen, held),
         Finding::NobodyKnown => {
-            let fix = "name the coordinators in the cluster file (COORDINATORS=board1:9000), or start one with `ribbit up`";
-            ("group", Warning, "no coordinator is known here".into(), fix.into())
+            let fix = "add the coordinators to the cluster file (COORDINATORS=board1:9000), or start one with `ribbit up`";
+            ("group", Warning, "no coordinator is known".into(), fix.into())
         }
         Finding::Reached { address, answer } => reached(address, answer),
         Finding::Build { name, theirs, ours, rules } => build(name, theirs, ours, *rules),
@@ -288,8 +261,8 @@ fn mode_of(path: &str, mode: u32, folder: bool) -> Judged {
         0 => ("mode", Verdict::Ok, words, String::new()),
         _ => {
             let wanted = if folder { "700" } else { "600" };
-            let words = format!("{words}: others can open it, and what is in it is secret");
-            ("mode", Verdict::Bad, words, format!("type `chmod {wanted} {path}`"))
+            let words = format!("{words}: other users can open it, but it holds secrets");
+            ("mode", Verdict::Bad, words, format!("run `chmod {wanted} {path}`"))
         }
     }
 }
@@ -297,35 +270,35 @@ fn mode_of(path: &str, mode: u32, folder: bool) -> Judged {
 fn syncs(folder: &str, count: usize, usual: Duration, worst: Duration, in_memory: bool) -> Judged {
     let ms = |span: Duration| format!("{:.1} ms", span.as_secs_f64() * 1000.0);
     let words = format!(
-        "a write to {folder} is on the disk after {} (the slowest of {count} after {})",
+        "a write to {folder} takes {} to reach the disk (slowest of {count}: {})",
         ms(usual),
         ms(worst)
     );
     if in_memory {
         let fix = "keep the data on a card or a disk: name a folder there with --data-dir";
-        let words = format!("{folder} is in memory: what is kept there is gone with the power");
+        let words = format!("{folder} is in memory: its data is lost when the power goes");
         return ("disk speed", Verdict::Warning, words, fix.into());
     }
     if usual > SYNC_USUAL_MAX || worst > SYNC_WORST_MAX {
-        let fix = "use a card marked A1 or A2, or a USB disk; what writes beside ribbit shows `iotop -o`. The group waits \
-                   for a majority of its disks, not for the slowest";
+        let fix = "use a card marked A1 or A2, or a USB disk; `iotop -o` shows what else writes. The cluster waits for a \
+                   majority of its disks, not for the slowest";
         return ("disk speed", Verdict::Warning, words, fix.into());
     }
     ("disk speed", Verdict::Ok, words, String::new())
 }
 
 fn store(name: &str, bytes: u64, quota: u64, free: u64) -> Judged {
-    let words = format!("{name} takes {} of {} MiB", bytes / MIB, quota / MIB);
-    let fix = "raise --disk-quota where there is room, or take croaks back: what is deleted makes room inside the store";
+    let words = format!("{name} uses {} of {} MiB", bytes / MIB, quota / MIB);
+    let fix = "raise --disk-quota if the disk has room, or delete croaks: deleted content makes room inside the store";
     if bytes >= quota {
-        return ("store", Verdict::Bad, format!("{words}: nothing new is taken"), fix.into());
+        return ("store", Verdict::Bad, format!("{words}: nothing new is accepted"), fix.into());
     }
     if bytes >= quota / 100 * NEARLY_FULL {
         return ("store", Verdict::Warning, format!("{words}: it is nearly full"), fix.into());
     }
     if quota - bytes > free {
-        let words = format!("{words}, and only {} MiB are free", free / MIB);
-        let fix = "it is refused in time what does not fit: lower --disk-quota, or make room";
+        let words = format!("{words}, but only {} MiB are free on the disk", free / MIB);
+        let fix = "free some space, or lower --disk-quota; writes that do not fit are refused in time";
         return ("store", Verdict::Warning, words, fix.into());
     }
     ("store", Verdict::Ok, words, String::new())
@@ -336,18 +309,17 @@ fn port(role: &str, listen: &str, held: &Held) -> Judged {
     match held {
         Held::Free => ("port", Verdict::Ok, format!("{listen} is free for {role}"), String::new()),
         Held::Own(name) => {
-            ("port", Verdict::Ok, format!("{listen}, for {role}, is held by ribbit ({name})"), String::new())
+            ("port", Verdict::Ok, format!("{listen}, for {role}, is used by ribbit ({name})"), String::new())
         }
         Held::Other => {
-            let words = format!("{listen}, for {role}, is held by something else");
+            let words = format!("{listen}, for {role}, is used by another program");
             let fix = format!(
-                "type `sudo ss -ltnp 'sport = :{number}'` to see what, and stop it; or give {role} another --listen"
+                "run `sudo ss -ltnp 'sport = :{number}'` to see which, and stop it; or give {role} another --listen"
             );
             ("port", Verdict::Bad, words, fix)
         }
         Held::Unusable(why) => {
-            let fix =
-                format!("give {role} another --listen; ports below 1024 are root's, or a systemd socket's");
+            let fix = format!("give {role} another --listen; ports below 1024 need root or a systemd socket");
             ("port", Verdict::Bad, format!("{listen}, for {role}, cannot be used: {why}"), fix)
         }
     }
@@ -359,35 +331,32 @@ fn reached(address: &str, answer: &Reach) -> Judged {
     let warn = |words: String, fix: String| ("reachable", Verdict::Warning, words, fix);
     match answer {
         Reach::Answers { name, belongs: false, .. } => warn(
-            format!("{address} is {name}, which waits to join the cluster"),
-            "look whether the backends run and this board reaches them; it joins by itself then".into(),
+            format!("{address} is {name}, which is waiting to join the cluster"),
+            "check that the backends are running and that this board can reach them; it then joins by itself".into(),
         ),
         Reach::Answers { name, after, belongs: true } => {
-            let words = format!("{address} is {name}, after {:.1} ms", after.as_secs_f64() * 1000.0);
+            let words = format!("{address} is {name}, answered in {:.1} ms", after.as_secs_f64() * 1000.0);
             ("reachable", Verdict::Ok, words, String::new())
         }
         Reach::NotListening => warn(
-            format!("{address}: the machine is there, and nothing listens"),
-            "on that board look at `systemctl status 'ribbit*'`, and start what does not run".into(),
+            format!("{address}: the machine is up, but nothing listens on this port"),
+            "on that board run `systemctl status 'ribbit*'`, and start what is not running".into(),
         ),
         Reach::Silent => warn(
             format!("{address} does not answer"),
-            format!(
-                "look whether that board is on and `ping {host}` answers; then whether a firewall is between"
-            ),
+            format!("check that the board is on, that `ping {host}` answers, and that no firewall is in between"),
         ),
         Reach::UnknownName => warn(
-            format!("{address}: nobody knows the name {host}"),
-            format!("type `echo '192.168.1.11 {host}' | sudo tee -a /etc/hosts`, with its address"),
+            format!("{address}: the name {host} is not known on this network"),
+            format!("run `echo '192.168.1.11 {host}' | sudo tee -a /etc/hosts`, with its address"),
         ),
         Reach::NotRibbit => bad(
-            format!("{address}: what answers is not ribbit"),
-            "look at COORDINATORS in the cluster file, and what listens on that board: `sudo ss -ltnp`"
-                .into(),
+            format!("{address}: another program answers"),
+            "check COORDINATORS in the cluster file, and run `sudo ss -ltnp` on that board to see what listens".into(),
         ),
         Reach::OtherVersion(words) => bad(
             format!("{address}: {words}"),
-            "install the same ribbit on every board, and start all of them anew".into(),
+            "install the same version of ribbit on every board, and restart all of them".into(),
         ),
         Reach::OtherKey(words) => (
             "key",
@@ -396,28 +365,32 @@ fn reached(address: &str, answer: &Reach) -> Judged {
             "compare `ribbit key` on both boards, and copy the right cluster file to the other".into(),
         ),
         Reach::Failed(words) => {
-            warn(format!("{address}: {words}"), format!("look at `ping {host}`, then try again"))
+            warn(format!("{address}: {words}"), format!("check `ping {host}`, then try again"))
         }
     }
 }
 
-/// By the rules that each understands, else by its version, which of two is older cannot always be told.
+/// Compares two builds: by the rules level of each, then by the version. With both equal, neither is known to be older.
 fn build(name: &str, theirs: &str, ours: &str, (their_rules, our_rules): (u32, u32)) -> Judged {
     let commit = |build: &str| build.split(", ").next().unwrap_or_default().to_string();
     if commit(theirs) == commit(ours) {
         return ("version", Verdict::Ok, format!("{name} runs {theirs}"), String::new());
     }
-    let words = format!("{name} runs {theirs}, this is {ours}");
+    let words = format!("{name} runs {theirs}, this program is {ours}");
     let number = |build: &str| -> Vec<u32> {
         let number = build.split(' ').next().unwrap_or_default();
         number.split('.').map(|part| part.parse().unwrap_or(0)).collect()
     };
     let fix = match (their_rules, number(theirs)).cmp(&(our_rules, number(ours))) {
-        std::cmp::Ordering::Less => format!("install this ribbit on the board of {name}, and start it anew"),
-        std::cmp::Ordering::Greater => {
-            format!("install the ribbit of {name}'s board here, and start what runs here anew")
+        std::cmp::Ordering::Less => {
+            format!("install this version of ribbit on the board of {name}, and restart it there")
         }
-        std::cmp::Ordering::Equal => "install the same ribbit on both boards, one after the other".into(),
+        std::cmp::Ordering::Greater => {
+            format!("install the version of {name}'s board here, and restart ribbit here")
+        }
+        std::cmp::Ordering::Equal => {
+            "install the same version of ribbit on both boards, one after the other".into()
+        }
     };
     ("version", Verdict::Warning, words, fix)
 }
@@ -431,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_not_fine_comes_with_a_fix() {
+    fn every_problem_comes_with_a_fix() {
         let reach = |answer| Finding::Reached { address: "board1:9000".into(), answer };
         let build = |theirs: &str, rules| Finding::Build {
             name: "backend-2".into(),
@@ -460,7 +433,7 @@ mod tests {
             (syncs(3, 2_500, false), Verdict::Warning, "A1"),
             (syncs(0, 0, true), Verdict::Warning, "power"),
             (store(100, 2_000), Verdict::Ok, "100 of 1000 MiB"),
-            (store(100, 500), Verdict::Warning, "500 MiB are free"),
+            (store(100, 500), Verdict::Warning, "only 500 MiB"),
             (store(950, 2_000), Verdict::Warning, "nearly"),
             (store(1_000, 2_000), Verdict::Bad, "nothing new"),
             (port(Held::Free), Verdict::Ok, "free"),
@@ -484,14 +457,14 @@ mod tests {
     }
 
     #[test]
-    fn people_and_scripts_are_told() {
+    fn findings_are_listed_for_people_and_scripts() {
         let found = [port(Held::Free), port(Held::Other)];
         let said = words(&found);
         assert!(
             said.starts_with("ok    port          0.0.0.0:10001 is free for backend-1\nbad   port"),
             "{said}"
         );
-        assert!(said.ends_with("To mend: 1; to look at: 0."), "{said}");
+        assert!(said.ends_with("Problems: 1. Warnings: 0."), "{said}");
         assert_eq!(words(&found[..1]).lines().last(), Some("All is well."));
         let said = json(&found[..1]);
         let expected = "{\"state\":\"fine\",\"checks\":[{\"what\":\"port\",\"verdict\":\"ok\",\"words\":\"0.0.0.0:10001 is \

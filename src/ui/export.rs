@@ -1,14 +1,13 @@
-//! Everything that is kept of one person, as one JSON document, piece by piece: whoever drives it asks what [`Export::query`]
-//! says, gives the page to [`Export::take`], and writes the text that comes back. However much there is, one page is in
-//! memory at a time.
+//! All data of one user as one JSON document, made piece by piece. The caller sends the query from [`Export::query`], passes the
+//! answer to [`Export::take`], and writes the returned text. Only one page is in memory at a time.
 //!
 //! ```text
 //!   { "ribbit_export": 1, "account": {…}, "friends": […], "followers": […], "sessions": […], "croaks": […], "messages": […] }
 //! ```
 //!
-//! Each item is what `ribbit client … --json` shows ([`super::person_json`]). Croaks are newest first; messages come talk by
-//! talk, each newest first. Neither the password nor anything that a session could be taken over with is in it. What
-//! changes while it is made is in it or not; no talk is left out because somebody writes in it meanwhile.
+//! Each item has the form of `ribbit client … --json` ([`super::person_json`]). Croaks are newest first; messages are grouped by
+//! conversation, each newest first. The document contains neither the password nor anything that could take over a session.
+//! Changes during the export may or may not be included. No conversation is left out because of a new message in it.
 
 use super::person_json;
 use ribbit_state::limits::{FEED_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
@@ -17,10 +16,10 @@ use ribbit_state::talks::TalkSummary;
 use ribbit_state::{AccountId, LogIndex, Page, Query, TokenHash};
 use std::collections::BTreeSet;
 
-/// The version of the document's shape.
+/// Version of the document's format.
 const SHAPE: u32 = 1;
 
-/// A page that is none of what was asked for.
+/// Error for an answer that does not match the query.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a server answered what was not asked")]
 pub struct Unexpected;
@@ -33,33 +32,37 @@ enum Part {
     Sessions,
     Croaks(Option<LogIndex>),
     Talks(Option<LogIndex>),
-    /// With whom, from where on; and where the next page of talks begins.
+    /// The other person of a conversation, and the start of its next page.
     Talk(AccountId, Option<LogIndex>),
     Done,
 }
 
+/// An export in progress.
 #[derive(Debug)]
 pub struct Export {
     session: TokenHash,
+    /// Part that the next query asks for.
     part: Part,
     username: String,
-    /// Nothing stands in the list that is being written yet.
+    /// True while the current list is empty.
     first: bool,
-    /// Talks of this page that are still to come, the next one last.
+    /// Conversations of the current page that are still to be written, the next one last.
     talks: Vec<AccountId>,
-    /// Where the next page of talks begins.
+    /// Start of the next page of conversations.
     older_talks: Option<LogIndex>,
-    /// Talks that are in it, or to come. What is written in a talk meanwhile moves it to the top of the list, so the top is
-    /// looked at again at the end.
+    /// Conversations that are written or still to be written. A new message moves a conversation to the top of the list, so
+    /// the top is read again at the end.
     known_talks: BTreeSet<AccountId>,
-    /// The newest message when the list was first read.
+    /// Newest message when the list was first read.
     begun: Option<LogIndex>,
+    /// True once the list is read for the second time.
     again: bool,
-    /// Croaks and messages so far.
+    /// Number of croaks and messages written so far.
     items: u64,
 }
 
 impl Export {
+    /// Starts an export of the session's user.
     pub fn new(session: TokenHash) -> Export {
         Export {
             session,
@@ -75,12 +78,12 @@ impl Export {
         }
     }
 
-    /// Croaks and messages so far: how far it is.
+    /// Returns the number of croaks and messages written so far, as a measure of progress.
     pub fn items(&self) -> u64 {
         self.items
     }
 
-    /// What to ask next; nothing when the document is complete.
+    /// Returns the next query, or `None` when the document is complete.
     pub fn query(&self) -> Option<Query> {
         let session = self.session;
         let page = |max: usize| u16::try_from(max).unwrap_or(u16::MAX);
@@ -106,10 +109,10 @@ impl Export {
         })
     }
 
-    /// The next piece of the document.
+    /// Returns the next piece of the document.
     ///
     /// # Errors
-    /// The page does not answer [`Export::query`].
+    /// [`Unexpected`] if the page does not answer [`Export::query`].
     pub fn take(&mut self, page: Page) -> Result<String, Unexpected> {
         let part = std::mem::replace(&mut self.part, Part::Done);
         let mut text = String::new();
@@ -175,7 +178,7 @@ impl Export {
         *text += item;
     }
 
-    /// A page of the list of talks: those that are not known yet are to come.
+    /// Notes the conversations of a page that are not yet known.
     fn note_talks(&mut self, talks: &[TalkSummary], older: Option<LogIndex>) {
         let newest = talks.first().map(|talk| talk.newest.id);
         self.begun = self.begun.or(newest);
@@ -184,7 +187,7 @@ impl Export {
         self.talks.reverse();
         self.older_talks = match self.again {
             false => older,
-            // Only what has moved since is of interest.
+            // The second reading ends at the newest message of the first one.
             true => older.filter(|oldest| Some(*oldest) > self.begun),
         };
     }
@@ -251,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn an_export_is_one_document_however_much_there_is() {
+    fn an_export_of_many_pages_is_one_document() {
         let mut group = Group(Model::new(), 0);
         group.person("ada", ADA);
         group.person("bob", BOB);
@@ -276,14 +279,14 @@ mod tests {
         assert_eq!((&messages[0]["to"]["username"], &messages[0]["fate"]), (&json!("bob"), &json!("saved")));
         let others = group.export(BOB);
         assert_eq!(others["followers"], json!([{ "account": 1, "username": "ada", "name": "ADA" }]));
-        // Who was deleted has no name.
+        // A deleted account has no name.
         group.run(Command::DeleteAccount { session: ADA, credential_version: 1 });
         assert_eq!(group.export(BOB)["messages"][0]["from"], Value::Null);
     }
 
-    /// There are more talks than a page holds, and the oldest moves to the top while the first page is read.
+    /// The list of conversations has two pages, and the oldest conversation moves to the top while the first page is read.
     #[test]
-    fn a_talk_that_moves_while_it_is_made_is_in_it() {
+    fn a_conversation_that_moves_during_the_export_is_included_once() {
         let mut group = Group(Model::new(), 0);
         group.person("ada", ADA);
         let others = TALKS_PAGE_MAX + 10;
@@ -310,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_was_not_asked_for_is_no_part_of_it() {
+    fn a_page_that_was_not_asked_for_is_an_error() {
         assert_eq!(Export::new(ADA).take(Page::Position), Err(Unexpected));
     }
 }

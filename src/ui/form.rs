@@ -1,39 +1,40 @@
-//! What a browser sends: form fields, and the request id that a form carries through every retry.
+//! Form fields from a browser, and the request id that makes a form idempotent.
 
 use ribbit_state::{LogIndex, RequestId};
 use std::fmt;
 use std::str::FromStr;
 
-/// The hidden field that carries a [`FormRequest`].
+/// Name of the hidden field with the [`FormRequest`].
 pub const REQUEST_FIELD: &str = "request";
 
-/// The fields of a posted form, or of a query string. Of a field that is there twice, the first counts.
+/// Fields of a posted form or of a query string. If a field occurs twice, the first counts.
 #[derive(Debug, Default)]
 pub struct Form(Vec<(String, String)>);
 
 impl Form {
-    /// Bytes that are not UTF-8 become replacement characters: a person sees them and can mend them.
+    /// Parses `application/x-www-form-urlencoded`. Bytes that are not UTF-8 become replacement characters, which the user sees
+    /// in the form that comes back.
     pub fn parse(bytes: &[u8]) -> Form {
         Form(form_urlencoded::parse(bytes).into_owned().collect())
     }
 
-    /// What was typed into a field, nothing when it is not there.
+    /// Returns the value of a field, or `None` if it is missing.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 
-    /// What was typed into a field; empty when it is not there.
+    /// Returns the value of a field, or an empty text if it is missing.
     pub fn text(&self, name: &str) -> &str {
         self.get(name).unwrap_or_default()
     }
 }
 
-/// The request that sending a form makes: the same for every time that form is sent, so that a double click, a
-/// reload or a retry after a failure does it once. Text form `ID.BORN`, the id in hexadecimal.
+/// Idempotency key of a form. It is the same each time the form is sent, so that a double click, a reload or a retry after a
+/// failure takes effect once. Its text form is `ID.INDEX`, with the id in hexadecimal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FormRequest {
     pub id: RequestId,
-    /// The newest log index known when the form was made.
+    /// Newest log index known when the form was made.
     pub born: LogIndex,
 }
 
@@ -43,7 +44,7 @@ impl fmt::Display for FormRequest {
     }
 }
 
-/// The text of a [`FormRequest`] that nobody but us wrote looks otherwise.
+/// Error for a text that is not a [`FormRequest`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct NotARequest;
 
@@ -73,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_comes_back_as_it_went() {
+    fn a_request_survives_formatting_and_parsing() {
         let request = FormRequest { id: RequestId(0xf0f), born: 42 };
         assert_eq!(request.to_string().parse(), Ok(request));
         for wrong in

@@ -1,4 +1,4 @@
-//! Whether the group is well, in words, and as JSON for scripts.
+//! Health of the cluster, as text for people and as JSON for scripts.
 
 use super::status::what_may_be_lost;
 use ribbit_net::health::{State, Trouble, judge, state};
@@ -9,7 +9,7 @@ use serde::Serialize;
 struct HealthJson<'a> {
     state: &'a str,
     troubles: Vec<TroubleJson<'a>>,
-    /// Null when there is none.
+    /// Null if there is no leader.
     leader: Option<&'a str>,
     can_lose_processes: u32,
     can_lose_machines: u32,
@@ -18,11 +18,12 @@ struct HealthJson<'a> {
 #[derive(Serialize)]
 struct TroubleJson<'a> {
     what: &'a str,
-    /// Null when it is about no member.
+    /// Null if the problem is not about one member.
     member: Option<&'a str>,
     words: String,
 }
 
+/// Returns the name of a state in JSON.
 pub fn state_name(state: State) -> &'static str {
     match state {
         State::Fine => "fine",
@@ -32,37 +33,39 @@ pub fn state_name(state: State) -> &'static str {
     }
 }
 
-/// A sentence for people.
+/// Returns a description of a problem for people, in whole sentences.
 pub fn trouble_words(trouble: &Trouble) -> String {
     match trouble {
-        Trouble::Nobody => "Nobody answers.".to_string(),
-        Trouble::NoLeader => "Nobody leads: nothing can be written until more voters come back.".to_string(),
-        Trouble::NoBackend => "No backend serves people.".to_string(),
+        Trouble::Nobody => "No server answers.".to_string(),
+        Trouble::NoLeader => {
+            "There is no leader. Nothing can be written until more voters come back.".to_string()
+        }
+        Trouble::NoBackend => "No backend serves clients.".to_string(),
         Trouble::NoMember => {
-            "Only servers that wait to join answer, and they know no member: name a backend with \
-                              --server, or look whether the backends run."
+            "Only servers that are waiting to join answer, and they know no member. Name a backend with --server, or \
+             check that the backends are running."
                 .to_string()
         }
         Trouble::NoRoom => {
-            "The disks are full: nothing new is taken until there is room; reading and deleting work."
+            "The disks are full. Reading and deleting work, but nothing new is accepted until there is space."
                 .to_string()
         }
-        Trouble::Missing(name) => format!("{name} is missing."),
-        Trouble::Outside(name) => format!("{name} is there, but does not belong to the group yet."),
+        Trouble::Missing(name) => format!("{name} is offline."),
+        Trouble::Outside(name) => format!("{name} is running, but is not a member of the cluster yet."),
         Trouble::Behind(name) => format!("{name} is behind the others."),
         Trouble::Stalled(name) => {
             format!(
-                "{name} has stopped following the leader: its log says why. If its disk is well, restart it."
+                "{name} has stopped following the leader; its log says why. Restart it if its disk is healthy."
             )
         }
         Trouble::DiskFull(name) => {
-            format!("The disk of {name} is full: make room there, or raise its --disk-quota.")
+            format!("The disk of {name} is full. Free some space there, or raise its --disk-quota.")
         }
-        Trouble::NothingToSpare => "Nothing more may be lost: the next loss ends all writing.".to_string(),
+        Trouble::NothingToSpare => "Any further failure stops all writing.".to_string(),
     }
 }
 
-/// What kind of trouble, for scripts, and the member it is about.
+/// Returns the JSON name of a problem, and the member it is about.
 fn kind(trouble: &Trouble) -> (&'static str, Option<&str>) {
     match trouble {
         Trouble::Nobody => ("nobody", None),
@@ -79,20 +82,20 @@ fn kind(trouble: &Trouble) -> (&'static str, Option<&str>) {
     }
 }
 
-/// For people, without the last line's end.
+/// Returns the health for people: several lines, without a line end after the last.
 pub fn words(survey: &Survey) -> String {
     let troubles = judge(survey);
     let mut lines = vec![match state(&troubles) {
         State::Fine => format!("All is well. {}", what_may_be_lost(survey)),
-        State::Degraded => "DEGRADED: it works, and somebody should look.".to_string(),
+        State::Degraded => "DEGRADED: it works, but something needs attention.".to_string(),
         State::Down => "DOWN.".to_string(),
-        State::Unknown => "NOT KNOWN: no member of the cluster answers.".to_string(),
+        State::Unknown => "UNKNOWN: no member of the cluster answers.".to_string(),
     }];
     lines.extend(troubles.iter().map(trouble_words));
     lines.join("\n")
 }
 
-/// One line of JSON.
+/// Returns the health as one line of JSON.
 pub fn json(survey: &Survey) -> String {
     let troubles = judge(survey);
     let trouble = |trouble| {
@@ -114,10 +117,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn people_and_scripts_are_told_what_is_wrong() {
+    fn problems_are_listed_for_people_and_scripts() {
         let nobody = Survey::default();
-        assert_eq!(words(&nobody), "DOWN.\nNobody answers.");
-        let expected = "{\"state\":\"down\",\"troubles\":[{\"what\":\"nobody\",\"member\":null,\"words\":\"Nobody \
+        assert_eq!(words(&nobody), "DOWN.\nNo server answers.");
+        let expected = "{\"state\":\"down\",\"troubles\":[{\"what\":\"nobody\",\"member\":null,\"words\":\"No server \
                         answers.\"}],\"leader\":null,\"can_lose_processes\":0,\"can_lose_machines\":0}";
         assert_eq!(json(&nobody), expected);
         assert_eq!(kind(&Trouble::Missing("backend-2".into())), ("missing", Some("backend-2")));

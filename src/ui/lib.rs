@@ -1,26 +1,29 @@
-//! WHAT PEOPLE SEE: pages, tables and their words. Pure: no sockets, no clock; the roles fetch, this shows.
+//! The user interface: pages, terminal output, JSON, and all texts for people.
 //!
-//! - [`form`]: what a browser sends, and the request id that a form carries
-//! - [`pages`]: the pages, as templates (in `templates/`); escaping is askama's alone
-//! - [`words`]: refusals beside their fields, and the notes after something worked
-//! - [`time`]: the wall clock of a croak
-//! - [`export`]: everything that is kept of one person, as JSON
-//! - [`directory`]: what a balancer says about where to go
-//! - [`status`]: the group at a glance, as a table and as JSON
-//! - [`health`]: whether it is well, in words and as JSON
-//! - [`doctor`]: what is wrong with a board, and what to type
-//! - [`metrics`]: figures for programs that watch
-//! - [`status_page`]: the same as a page
-//! - [`watch`]: the same for a terminal that is looked at again and again
-//! - [`table`]: columns that line up; [`tree`]: the lock namespace, drawn
-//! - [`demo`]: a demonstration's words
-//! - [`verify`]: whether the members have the same rows
-//! - [`version`]: which ribbit this is
-//! - [`nearest`]: what a typing error may have been meant for
-//! - [`lines`]: croaks, messages and people in a terminal; [`person_json`]: the same for scripts
-//! - [`plain`]: what others wrote, as it may stand in a terminal
+//! ```text
+//!   roles fetch data ──▶ ui (pure: no sockets, no clock) ──▶ HTML, text or JSON
+//! ```
 //!
-//! Knows the rules' types and the protocol's, nothing of the roles that use it.
+//! For the web:
+//! - [`pages`]: the pages, with their templates in `templates/`; askama escapes all text
+//! - [`status_page`]: `/status`
+//! - [`form`]: form fields from a browser, and the request id of a form
+//!
+//! For the terminal and scripts:
+//! - [`lines`]: croaks, messages and people as text; [`person_json`]: the same as JSON
+//! - [`export`]: all data of one user as JSON
+//! - [`status`], [`health`], [`watch`]: state of the cluster
+//! - [`doctor`]: problems of a board, and what to type
+//! - [`directory`]: answers of a balancer; [`verify`]: comparison of members; [`demo`]: demonstrations
+//! - [`metrics`]: figures for monitoring
+//! - [`tree`]: the lock namespace, drawn
+//!
+//! For both:
+//! - [`words`]: refusals, confirmations and errors
+//! - [`time`]: wall-clock times; [`plain`]: escaping for terminals; [`table`]: aligned columns
+//! - [`nearest`]: suggestions for mistyped names; [`version`]: version and build
+//!
+//! Depends on the types of the rules and of the protocol, not on the roles that use it.
 
 pub mod demo;
 pub mod directory;

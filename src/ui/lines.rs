@@ -1,12 +1,12 @@
-//! What people see in a terminal, line by line: croaks, messages and people. What others wrote is shown as [`plain`] shows it.
+//! Croaks, messages and people as lines in a terminal. Text from other users is escaped ([`plain`]).
 //!
 //! ```text
 //!   2026-07-01 09:05 UTC  @ada  Rain, at last
 //!                               and more of it
 //! ```
 //!
-//! A text of several lines goes on under its beginning, so that no line of it looks like another croak. Colour is the
-//! caller's to allow: it is never needed to understand anything.
+//! The lines of a longer text are aligned below its first line, so that none looks like another croak. Colour is optional and
+//! never carries information.
 
 use super::table::{self, Side};
 use super::{plain, time};
@@ -17,10 +17,10 @@ use ribbit_state::query::{FeedCroak, Person};
 use ribbit_state::talks::{Fate, TalkMessage};
 use std::fmt::Write;
 
-/// Stands where a board had no clock: as wide as a time.
+/// Replacement for an unknown time, as wide as a time.
 const NO_TIME: &str = "no time             ";
 
-/// How lines may be dressed.
+/// Formatting of lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Style {
     pub colour: bool,
@@ -30,29 +30,29 @@ impl Style {
     fn dressed(self, code: &str, text: &str) -> String {
         if self.colour && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
     }
-    /// Of less importance: a time.
+    /// Formats something of less importance, such as a time.
     pub fn faint(self, text: &str) -> String {
         self.dressed("2", text)
     }
-    /// Somebody's name.
+    /// Formats a person's name.
     pub fn name(self, text: &str) -> String {
         self.dressed("1;32", text)
     }
 }
 
-/// A croak, without a line end.
+/// Returns a croak, without a line end.
 pub fn croak(croak: &FeedCroak, style: Style) -> String {
     said(croak.wall_ms, &croak.author.username, &croak.text, style)
 }
 
-/// Who said what and when, without a line end.
+/// Returns a text with its author and time, without a line end.
 pub fn said(wall_ms: u64, username: &str, text: &str, style: Style) -> String {
     let when = time::shown(wall_ms).map_or_else(|| NO_TIME.to_string(), |shown| shown.people);
     line(&when, &format!("@{}", plain::line(username)), text, "", style)
 }
 
-/// A message of `me` with somebody, or with nobody when they were deleted, without a line end. Of one's own it says how
-/// far it has come.
+/// Returns a message, without a line end. Messages of `me` show their delivery status. `with` is the other person, or `None`
+/// if their account was deleted.
 pub fn message(message: &TalkMessage, with: Option<&Person>, me: &Person, style: Style) -> String {
     let when = time::shown(message.wall_ms).map_or_else(|| NO_TIME.to_string(), |shown| shown.people);
     let (me, with) = (name_of(Some(me)), name_of(with));
@@ -65,19 +65,19 @@ pub fn message(message: &TalkMessage, with: Option<&Person>, me: &Person, style:
     }
 }
 
-/// Where somebody is logged in, without a line end.
+/// Returns an open session, without a line end.
 pub fn session(session: &OpenSession, style: Style) -> String {
     let when = time::shown(session.opened_wall_ms).map_or_else(|| NO_TIME.to_string(), |shown| shown.people);
     let this = if session.this { "  (this one)" } else { "" };
     format!("{}  session {}{this}", style.faint(&when), session.opened)
 }
 
-/// `@ada`; who was deleted has no name.
+/// Returns `@ada`, or `[deleted]` for a deleted account.
 pub fn name_of(person: Option<&Person>) -> String {
     person.map_or_else(|| "[deleted]".to_string(), |person| format!("@{}", plain::line(&person.username)))
 }
 
-/// How far a message has come.
+/// Returns a delivery status in one word.
 pub fn fate(fate: Fate) -> &'static str {
     match fate {
         Fate::Saved => "saved",
@@ -98,25 +98,25 @@ fn line(when: &str, who: &str, text: &str, behind: &str, style: Style) -> String
     line + &style.faint(behind)
 }
 
-/// A person, without a line end: `@ada  Ada Lovelace`.
+/// Returns a person, without a line end: `@ada  Ada Lovelace`.
 pub fn person(person: &Person, style: Style) -> String {
     format!("{}  {}", style.name(&format!("@{}", plain::line(&person.username))), plain::line(&person.name))
 }
 
-/// The same, and who follows whom.
+/// Returns a person and who follows whom, without a line end.
 pub fn acquaintance(known: &PersonRelation, style: Style) -> String {
     let bond = match (known.followed, known.follows) {
         (true, true) => "  (you follow each other)",
-        (true, false) => "  (you follow them)",
+        (true, false) => "  (following)",
         (false, true) => "  (follows you)",
         (false, false) => "",
     };
     person(&known.person, style) + &style.faint(bond)
 }
 
-/// Accounts, for those who run the group: a table.
+/// Returns a table of accounts, for operators.
 pub fn accounts(accounts: &[AccountSummary]) -> String {
-    let head = ["USER", "NAME", "EMAIL", "CREATED", "SESSIONS", "IS"].map(str::to_string).to_vec();
+    let head = ["USER", "NAME", "EMAIL", "CREATED", "SESSIONS", "STATE"].map(str::to_string).to_vec();
     let rows = accounts.iter().map(|account| {
         vec![
             account.person.username.clone(),
@@ -131,11 +131,11 @@ pub fn accounts(accounts: &[AccountSummary]) -> String {
     table::layout(&[Side::Left, Side::Left, Side::Left, Side::Left, Side::Right, Side::Left], &rows)
 }
 
-/// What becomes of the connection.
+/// Returns a change of the connection, without a line end.
 pub fn contact(contact: &ConnectionEvent) -> String {
     match contact {
         ConnectionEvent::Lost(server) => {
-            format!("{} has gone: looking for another server", plain::line(server))
+            format!("connection to {} lost, looking for another server", plain::line(server))
         }
         ConnectionEvent::Reached(server) => format!("connected to {}", plain::line(server)),
         ConnectionEvent::Mistrusted(why) => plain::line(why),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_croak_is_one_line_and_nothing_in_it_looks_like_another() {
+    fn no_line_of_a_croak_looks_like_another_croak() {
         let text = "Rain\n2026-07-01 09:05 UTC  @bob  not me\u{202e}";
         let croak_of = |wall_ms| FeedCroak { id: 9, author: ada(), wall_ms, text: text.to_string() };
         let shown = croak(&croak_of(1_709_251_199_999), Style::default());
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_says_who_and_to_whom_and_ones_own_how_far_it_has_come() {
+    fn a_message_shows_both_people_and_to_its_sender_the_delivery_status() {
         let bob = Person { account: AccountId(4), username: "bob".to_string(), name: "Bob".to_string() };
         let mine = TalkMessage { id: 9, mine: true, wall_ms: 0, text: "a\nb".to_string(), fate: Fate::Saved };
         let indent = " ".repeat("no time               @ada to @bob  ".len());
@@ -178,6 +178,6 @@ mod tests {
         let shown = message(&theirs, None, &ada(), Style::default());
         assert_eq!(shown, "no time               [deleted] to @ada  a");
         let known = PersonRelation { person: bob, followed: true, follows: false };
-        assert_eq!(acquaintance(&known, Style::default()), "@bob  Bob  (you follow them)");
+        assert_eq!(acquaintance(&known, Style::default()), "@bob  Bob  (following)");
     }
 }

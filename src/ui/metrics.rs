@@ -1,20 +1,20 @@
-//! Figures for programs that watch, in the text format of Prometheus: a `# HELP`, a `# TYPE` and the samples of each.
+//! Metrics in the text format of Prometheus: `# HELP`, `# TYPE` and samples of each family.
 //!
-//! Under fifty series a process, whatever it has to do with: what would grow with people or members is summed, or cut.
-//! Nothing private: no names of people, no texts, no addresses.
+//! A process exports fewer than fifty series, whatever the number of users and members: larger sets are summed or cut. No series
+//! contains names of users, texts or addresses.
 
 use super::version;
 use ribbit_net::protocol::NodeStatus;
 use std::fmt::Write;
 
-/// What every process tells of itself.
+/// Metrics of every process.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Process {
     pub uptime_s: u64,
     pub memory_bytes: u64,
 }
 
-/// What a listener tells.
+/// Metrics of a listener.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Connections {
     pub open: u64,
@@ -22,15 +22,17 @@ pub struct Connections {
     pub refused: u64,
 }
 
-/// A backend, as a balancer sees it.
+/// Load of a backend, as a balancer sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackendLoad {
     pub name: String,
+    /// Clients through all balancers.
     pub clients: u64,
+    /// Connections through this balancer.
     pub spliced: u64,
 }
 
-/// What a balancer tells.
+/// Metrics of a balancer.
 #[derive(Debug, Clone, Default)]
 pub struct Balancer {
     pub serving: u64,
@@ -38,24 +40,27 @@ pub struct Balancer {
     pub has_leader: bool,
     pub readers: u64,
     pub evened_out: u64,
-    /// Whether it holds the floating address, where it was told of one.
+    /// True while it holds the floating address; `None` if none is configured.
     pub floating: Option<bool>,
     pub backends: Vec<BackendLoad>,
 }
 
-/// What the web role tells.
+/// Metrics of the web role.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Web {
+    /// Open connections, without live streams.
     pub open: u64,
-    /// Of live streams.
+    /// Open live streams.
     pub streams: u64,
+    /// Connections refused at a limit.
     pub turned_away: u64,
-    /// By the first digit of their status, from 1.
+    /// Number of answers by the first digit of their status, from 1.
     pub answers: [u64; 5],
+    /// Total time for all answers, in milliseconds.
     pub answer_ms: u64,
 }
 
-/// Backends that a balancer tells of, each with two series.
+/// Maximum number of backends in a balancer's metrics, each with two series.
 const BACKENDS_MAX: usize = 12;
 
 #[derive(Clone, Copy)]
@@ -73,7 +78,7 @@ impl Text {
             Kind::Gauge => "gauge",
             Kind::Counter => "counter",
         };
-        let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n"); // a string takes all
+        let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n"); // writing to a string cannot fail
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: u64) {
@@ -94,102 +99,126 @@ impl Text {
     }
 
     fn process(&mut self, role: &str, name: &str, process: Process) {
-        self.family("ribbit_info", Kind::Gauge, "What this process is.");
+        self.family("ribbit_info", Kind::Gauge, "Role, name, version and build of this process.");
         let labels = [("role", role), ("name", name), ("version", version::SHORT), ("build", version::BUILT)];
         self.sample("ribbit_info", &labels, 1);
-        self.gauge("ribbit_uptime_seconds", "Since this process was started.", process.uptime_s);
-        self.gauge("ribbit_memory_bytes", "Memory that this process has in use.", process.memory_bytes);
+        self.gauge("ribbit_uptime_seconds", "Seconds since this process was started.", process.uptime_s);
+        self.gauge("ribbit_memory_bytes", "Resident memory of this process.", process.memory_bytes);
     }
 
     fn connections(&mut self, connections: Connections) {
-        self.gauge("ribbit_connections", "Connections of all kinds.", connections.open);
-        let help = "Connections that were taken in.";
+        self.gauge("ribbit_connections", "Open connections of all kinds.", connections.open);
+        let help = "Connections accepted.";
         self.counter("ribbit_connections_accepted_total", help, connections.accepted);
-        let help = "Connections that were closed at once for want of a place.";
+        let help = "Connections closed at once because a limit was reached.";
         self.counter("ribbit_connections_refused_total", help, connections.refused);
     }
 }
 
-/// As the format wants label values.
+/// Escapes a label value.
 fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-/// Of a backend or a coordinator.
+/// Returns the metrics of a backend or a coordinator.
 pub fn member(status: &NodeStatus, process: Process, connections: Connections) -> String {
     let mut text = Text::default();
     let me = &status.me;
     text.process(me.role.name(), &me.name(), process);
     text.connections(connections);
-    text.gauge("ribbit_clients", "Connections of people's programs.", me.clients.into());
+    text.gauge("ribbit_clients", "Client connections.", me.clients.into());
     let has_leader = status.leader.is_some();
     let leads = has_leader && status.leader == Some(me.raft_id);
     for (name, help, yes) in [
-        ("ribbit_belongs", "Whether its store is open and it belongs to a group.", status.history.is_some()),
-        ("ribbit_has_leader", "Whether it knows a leader.", has_leader),
-        ("ribbit_leads", "Whether it leads.", leads),
-        ("ribbit_votes", "Whether it votes.", status.voters.contains(&me.raft_id)),
-        ("ribbit_in_sync", "Whether it heard from a leader lately and is not far behind.", status.in_sync),
-        ("ribbit_store_full", "Whether nothing that grows is taken here.", status.store.full),
+        (
+            "ribbit_belongs",
+            "1 if its store is open and it is a member of a cluster.",
+            status.history.is_some(),
+        ),
+        ("ribbit_has_leader", "1 if it knows a leader.", has_leader),
+        ("ribbit_leads", "1 if it is the leader.", leads),
+        ("ribbit_votes", "1 if it is a voter.", status.voters.contains(&me.raft_id)),
+        ("ribbit_in_sync", "1 if it has heard from a leader lately and is not far behind.", status.in_sync),
+        (
+            "ribbit_store_full",
+            "1 while the disk quota is exceeded and growing writes are refused.",
+            status.store.full,
+        ),
     ] {
         text.gauge(name, help, yes.into());
     }
     let store = &status.store;
     for (name, help, value) in [
-        ("ribbit_term", "The term of the group's leader.", status.term),
-        ("ribbit_applied_index", "The last entry of the log that it has applied.", me.applied),
-        ("ribbit_voters", "Members that vote.", status.voters.len() as u64),
-        ("ribbit_learners", "Members that learn and do not vote.", status.learners.len() as u64),
-        ("ribbit_members", "Members that it knows of, itself included.", 1 + status.others.len() as u64),
-        ("ribbit_rules_level", "The newest rules that it understands.", me.rules_level.into()),
-        ("ribbit_store_bytes", "Disk that its store takes.", store.bytes),
-        ("ribbit_store_quota_bytes", "Disk that its store may take.", store.quota_bytes),
-        ("ribbit_disk_free_bytes", "Disk that is left there.", store.free_bytes),
+        ("ribbit_term", "Current Raft term.", status.term),
+        ("ribbit_applied_index", "Index of the last applied log entry.", me.applied),
+        ("ribbit_voters", "Number of voters.", status.voters.len() as u64),
+        (
+            "ribbit_learners",
+            "Number of learners, which replicate and do not vote.",
+            status.learners.len() as u64,
+        ),
+        ("ribbit_members", "Number of known members, including itself.", 1 + status.others.len() as u64),
+        ("ribbit_rules_level", "Newest rules level that it understands.", me.rules_level.into()),
+        ("ribbit_store_bytes", "Size of its store on disk.", store.bytes),
+        ("ribbit_store_quota_bytes", "Disk quota of its store.", store.quota_bytes),
+        ("ribbit_disk_free_bytes", "Free space on its disk.", store.free_bytes),
     ] {
         text.gauge(name, help, value);
     }
     if let Some(seconds) = store.scrubbed_s {
-        let help = "Since everything stored was last read and checked.";
+        let help = "Seconds since the last full check of its store.";
         text.gauge("ribbit_scrub_age_seconds", help, seconds);
     }
     text.0
 }
 
-/// Of a balancer.
+/// Returns the metrics of a balancer.
 pub fn balancer(balancer: &Balancer, process: Process, connections: Connections) -> String {
     let mut text = Text::default();
     text.process("balancer", "balancer", process);
     text.connections(connections);
-    text.gauge("ribbit_backends", "Backends that serve people.", balancer.serving);
-    text.gauge("ribbit_backends_in_sync", "Backends that serve people and are in sync.", balancer.in_sync);
-    text.gauge("ribbit_has_leader", "Whether a member says that it leads.", balancer.has_leader.into());
-    text.gauge("ribbit_readers", "Programs that were told where to read.", balancer.readers);
-    let help = "Connections that were ended to even out the others.";
+    text.gauge("ribbit_backends", "Number of backends that serve clients.", balancer.serving);
+    text.gauge(
+        "ribbit_backends_in_sync",
+        "Number of backends that serve clients and are in sync.",
+        balancer.in_sync,
+    );
+    text.gauge(
+        "ribbit_has_leader",
+        "1 if a member reports that it is the leader.",
+        balancer.has_leader.into(),
+    );
+    text.gauge(
+        "ribbit_readers",
+        "Number of clients with a lease on a backend to read from.",
+        balancer.readers,
+    );
+    let help = "Connections ended to even out the load of the backends.";
     text.counter("ribbit_evened_out_total", help, balancer.evened_out);
     if let Some(holds) = balancer.floating {
-        text.gauge("ribbit_floating_held", "Whether the floating address is here.", holds.into());
+        text.gauge("ribbit_floating_held", "1 if this balancer holds the floating address.", holds.into());
     }
     let shown = || balancer.backends.iter().take(BACKENDS_MAX);
-    text.family("ribbit_backend_clients", Kind::Gauge, "Clients of a backend, through whichever balancer.");
+    text.family("ribbit_backend_clients", Kind::Gauge, "Clients of a backend through all balancers.");
     shown().for_each(|it| text.sample("ribbit_backend_clients", &[("backend", &it.name)], it.clients));
     text.family("ribbit_backend_spliced", Kind::Gauge, "Connections to a backend through this balancer.");
     shown().for_each(|it| text.sample("ribbit_backend_spliced", &[("backend", &it.name)], it.spliced));
     text.0
 }
 
-/// Of the web role.
+/// Returns the metrics of the web role.
 pub fn web(web: &Web, process: Process) -> String {
     let mut text = Text::default();
     text.process("web", "web", process);
-    text.gauge("ribbit_web_connections", "Browsers' connections.", web.open);
-    text.gauge("ribbit_web_streams", "Browsers that are told what happens.", web.streams);
-    let help = "Connections that were turned away for want of a place.";
+    text.gauge("ribbit_web_connections", "Open connections of browsers, without live streams.", web.open);
+    text.gauge("ribbit_web_streams", "Open live streams.", web.streams);
+    let help = "Connections refused because a limit was reached.";
     text.counter("ribbit_web_turned_away_total", help, web.turned_away);
-    text.family("ribbit_web_answers_total", Kind::Counter, "Answers, by the class of their status.");
+    text.family("ribbit_web_answers_total", Kind::Counter, "HTTP answers by class of status.");
     for (class, count) in (1..).zip(web.answers) {
         text.sample("ribbit_web_answers_total", &[("class", &format!("{class}xx"))], count);
     }
-    let help = "Time that all answers together took.";
+    let help = "Total time for all answers.";
     text.counter("ribbit_web_answer_milliseconds_total", help, web.answer_ms);
     text.0
 }
@@ -200,7 +229,7 @@ mod tests {
     use ribbit_net::protocol::{MemberInfo, StoreStatus};
     use ribbit_state::ClusterId;
 
-    /// Reads the format as strictly as its readers do. Answers the number of series.
+    /// Parses the format strictly, as monitoring systems do. Returns the number of series.
     fn series(text: &str) -> usize {
         assert!(text.ends_with('\n'));
         let (mut helped, mut typed, mut count) = (Vec::new(), Vec::new(), 0);
@@ -227,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn every_role_tells_fewer_than_fifty_series_in_the_right_format() {
+    fn every_role_exports_fewer_than_fifty_valid_series() {
         let status = NodeStatus {
             cluster: ClusterId(1),
             history: None,

@@ -1,12 +1,12 @@
-//! What a typing error may have been meant for.
+//! Suggestions for a mistyped name.
 
-/// The name that is near enough to have been meant, if any is: a third of it may be wrong, and two letters at most.
+/// Returns the most similar name, if its edit distance is at most a third of its length and at most 2.
 pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let far = |name: &&str| distance(word, name);
     names.min_by_key(far).filter(|name| distance(word, name) <= name.len().div_ceil(3).min(2))
 }
 
-/// How many letters have to be put, taken, exchanged or swapped with their neighbour to make one of the other.
+/// Returns the edit distance: the number of letters to insert, delete, replace or swap with their neighbour.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn letters_are_put_taken_exchanged_and_swapped() {
+    fn letters_are_inserted_deleted_replaced_and_swapped() {
         assert_eq!((distance("", "ab"), distance("ab", "ba"), distance("abc", "abc")), (2, 1, 0));
         assert_eq!(nearest("pots", ["post", "feed"].into_iter()), Some("post"));
         assert_eq!(nearest("frogs", ["post", "feed"].into_iter()), None);

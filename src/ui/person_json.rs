@@ -1,7 +1,7 @@
-//! What scripts see of people, croaks and messages: one JSON object a line, of a shape that README.md documents.
+//! People, croaks and messages as JSON for scripts, one object a line. `docs/scripting.md` describes the fields.
 //!
-//! Fields are added, never renamed or taken away. A time is RFC 3339 in UTC, and null where a board had no clock; an id is
-//! a log index: it rises, and the older page of a list lies before its first one.
+//! Fields are added, never renamed or removed. A time is RFC 3339 in UTC, or null if the clock of the server was not set. An id
+//! is a log index; newer items have greater ids.
 
 use super::{plain, time};
 use ribbit_state::LogIndex;
@@ -10,6 +10,7 @@ use ribbit_state::query::{FeedCroak, Person};
 use ribbit_state::talks::{Fate, TalkMessage};
 use serde::Serialize;
 
+/// A person.
 #[derive(Debug, Serialize)]
 pub struct WhoJson<'a> {
     account: u64,
@@ -34,7 +35,7 @@ struct CroakJson<'a> {
 #[derive(Debug, Serialize)]
 struct MessageJson<'a> {
     id: LogIndex,
-    /// Null: deleted.
+    /// Null if the account was deleted; also in `to`.
     from: Option<WhoJson<'a>>,
     to: Option<WhoJson<'a>>,
     text: &'a str,
@@ -73,30 +74,35 @@ struct SessionJson {
     this: bool,
 }
 
+/// Returns a croak as a line of JSON.
 pub fn croak(croak: &FeedCroak) -> String {
     line(&croak_json(croak))
 }
 
-/// A message of `me` with somebody, or with nobody when they were deleted.
+/// Returns a message as a line of JSON. `with` is the other person, or `None` if their account was deleted.
 pub fn message(message: &TalkMessage, with: Option<&Person>, me: &Person) -> String {
     line(&message_json(message, with, me))
 }
 
+/// Returns a person as a line of JSON, with who follows whom.
 pub fn acquaintance(person: &PersonRelation) -> String {
     let PersonRelation { person, followed, follows } = person;
     line(&AcquaintanceJson { who: person.into(), followed: *followed, follows: *follows })
 }
 
+/// Returns an account as a line of JSON, for operators.
 pub fn account_line(account: &AccountSummary) -> String {
     let AccountSummary { person, email, created_wall_ms, suspended, sessions } = account;
     let account = AccountJson { who: person.into(), email, created: time_of(*created_wall_ms) };
     line(&AccountLineJson { account, suspended: *suspended, sessions: *sessions })
 }
 
+/// Returns a person as a line of JSON.
 pub fn person(person: &Person) -> String {
     line(&WhoJson::from(person))
 }
 
+/// Returns the user's own account as a line of JSON.
 pub fn own_account(account: &OwnAccount) -> String {
     let OwnAccount { person, email, created_wall_ms } = account;
     line(&AccountJson { who: person.into(), email, created: time_of(*created_wall_ms) })
@@ -136,9 +142,9 @@ mod tests {
         Person { account: AccountId(account), username: username.into(), name: username.to_uppercase() }
     }
 
-    /// The shape is promised: what is here may be added to, and changes in no other way.
+    /// Scripts rely on these fields. New ones may be added; nothing else may change.
     #[test]
-    fn golden_lines() {
+    fn the_json_of_each_item_is_stable() {
         let (ada, bob) = (person(3, "ada"), person(4, "bob"));
         let said = FeedCroak { id: 9, author: ada.clone(), wall_ms: 0, text: "a \"b\"\n\x1b".into() };
         assert_eq!(

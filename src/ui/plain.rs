@@ -1,12 +1,11 @@
-//! What others wrote, as it may stand in a terminal.
+//! Escapes text from other users for display in a terminal.
 //!
-//! A terminal obeys control characters, and characters that turn the direction of writing make a line look like
-//! another one. So whatever came from somebody else is shown with both written out: `\u{202e}`, `\x1b`. What is for
-//! another program, in a pipe or a file, is left as it is.
+//! A terminal executes control characters, and bidirectional controls make a line look like another one. Both are shown escaped:
+//! `\x1b`, `\u{202e}`. Output for another program, in a pipe or a file, is not changed.
 
 use std::fmt::Write;
 
-/// A name, or words on one line.
+/// Escapes a text that must stay on one line.
 pub fn line(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -15,7 +14,7 @@ pub fn line(text: &str) -> String {
     shown
 }
 
-/// A whole text: its line ends and tabs stay. Bytes that are no text are written out.
+/// Escapes a text of several lines: line ends and tabs stay. Bytes that are not UTF-8 are shown as `\xff`.
 pub fn text(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -32,11 +31,11 @@ pub fn text(bytes: &[u8]) -> String {
     shown
 }
 
-/// JSON that may stand in a terminal, too: what is odd is escaped, and means the same.
+/// Escapes JSON for a terminal, without changing its meaning.
 pub fn json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for letter in json.chars() {
-        // Below, all is escaped in strings already, and a line end between them is one.
+        // Control characters below 0x20 are already escaped inside strings, and outside there are only line ends.
         match u32::from(letter) {
             code @ 0x7f.. if is_odd(letter) => drop(write!(shown, "\\u{code:04x}")),
             _ => shown.push(letter),
@@ -45,7 +44,7 @@ pub fn json(json: &str) -> String {
     shown
 }
 
-/// Whether a terminal might do something else with it than show it where it stands.
+/// Returns true if a terminal may do something else with a character than show it in its place.
 pub fn is_odd(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,
@@ -65,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_written_out() {
+    fn control_characters_are_escaped() {
         assert_eq!(line("ä🐸 b"), "ä🐸 b");
         assert_eq!(line("a\x1b[2Jb\n\u{202e}c\u{9b}"), r"a\x1b[2Jb\x0a\u{202e}c\u{9b}");
         assert_eq!(json("{\n\"a\":\"ä🐸\u{202e}\u{9b}\u{7f}\"}"), "{\n\"a\":\"ä🐸\\u202e\\u009b\\u007f\"}");

@@ -1,6 +1,6 @@
-//! The group at a glance: who is there, who leads, and how many more may be lost.
+//! Status of the cluster: its members, its leader, and how many further failures it survives.
 //!
-//! The JSON is for scripts: a field that is there is always there, with the same name and type.
+//! The JSON is for scripts. Its fields are always present and keep their names and types.
 
 use super::table::{Side, layout};
 use ribbit_net::survey::{MemberView, Survey};
@@ -9,23 +9,23 @@ use serde::Serialize;
 
 #[derive(Serialize)]
 struct StatusJson<'a> {
-    /// Null when there is none.
+    /// Null if there is no leader.
     leader: Option<&'a str>,
     term: u64,
     can_lose_processes: u32,
     can_lose_machines: u32,
     members: Vec<MemberJson<'a>>,
-    /// Empty too where the cluster file is not at hand.
+    /// Also empty if there is no cluster file.
     floating: &'a [Floating],
 }
 
-/// An address that one of several balancers holds.
+/// A floating address, held by one of several balancers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Floating {
     pub address: String,
-    /// The machine and its interface.
+    /// Machine that holds it, and its interface.
     pub holder: String,
-    /// The member that said so has lost touch with the leader: this may be old.
+    /// True if this may be out of date, because the member that answered has lost touch with the leader.
     pub old: bool,
 }
 
@@ -33,58 +33,60 @@ pub struct Floating {
 struct MemberJson<'a> {
     name: String,
     role: Role,
-    /// The number of the cluster that it serves.
+    /// Number of its region.
     cluster: u32,
     id: u32,
-    /// The last one that was heard; 0 if none ever was.
+    /// Last known process id; 0 if never known.
     pid: u32,
     address: &'a str,
-    /// The machine's boot id; empty if unknown.
+    /// Boot id of its machine; empty if unknown.
     machine: &'a str,
     alive: bool,
     voter: bool,
     in_sync: bool,
-    /// The last index that was heard of.
+    /// Last known applied index.
     applied: LogIndex,
-    /// Entries behind the furthest.
+    /// Number of entries behind the furthest member.
     lag: LogIndex,
     clients: u32,
-    /// Bytes of disk that its store takes, may take, and that are left; 0 when it does not answer.
+    /// Size of its store in bytes; 0 if the member does not answer.
     disk_bytes: u64,
+    /// Disk quota in bytes; 0 if the member does not answer.
     disk_quota_bytes: u64,
+    /// Free disk space in bytes; 0 if the member does not answer.
     disk_free_bytes: u64,
-    /// It takes nothing new.
+    /// True while growing writes are refused.
     disk_full: bool,
-    /// Seconds since everything in its store was last read and checked; null if it was not since it started.
+    /// Seconds since the last full check of its store; null if there was none since it started.
     scrubbed_s: Option<u64>,
 }
 
-/// What `members` says beyond `status`.
+/// A member in the output of `members`: the fields of `status` and more.
 #[derive(Serialize)]
 struct DetailedJson<'a> {
     #[serde(flatten)]
     member: MemberJson<'a>,
-    /// `voter`, `learner`, or `joining`: on its way in or out.
+    /// `voter`, `learner`, or `joining` while it joins or leaves.
     seat: &'a str,
-    /// One life of the member; 0 before it joined.
+    /// Raft id, which changes each time the member joins anew; 0 before it has joined.
     raft_id: RaftId,
-    /// The newest rules level it understands.
+    /// Newest rules level that it understands.
     rules_level: u32,
-    /// The machine's name; empty if unknown.
+    /// Host name of its machine; empty if unknown.
     host: &'a str,
-    /// How many processes want to run on its machine, over the last minute.
+    /// Load average of its machine over the last minute.
     load: f64,
-    /// The leader has heard it lately: it keeps what it holds.
+    /// True if the leader has heard from it lately, so it keeps its locks.
     has_lease: bool,
-    /// The fencing number of its cluster's master; null if it is not that.
+    /// Fencing token if it is the master of its region, else null.
     master: Option<LogIndex>,
-    /// Members of the same role and number in other clusters.
+    /// Members with the same role and number in other regions.
     counterparts: Vec<String>,
 }
 
 #[derive(Serialize)]
 struct MembersJson<'a> {
-    /// Null when there is none.
+    /// Null if there is no leader.
     leader: Option<&'a str>,
     term: u64,
     members: Vec<DetailedJson<'a>>,
@@ -114,7 +116,7 @@ fn member_json<'a>(survey: &Survey, member: &'a MemberView) -> MemberJson<'a> {
     }
 }
 
-/// One line of JSON.
+/// Returns the status as one line of JSON.
 pub fn json(survey: &Survey, floating: &[Floating]) -> String {
     to_json(&StatusJson {
         leader: survey.leader.as_deref(),
@@ -126,7 +128,7 @@ pub fn json(survey: &Survey, floating: &[Floating]) -> String {
     })
 }
 
-/// One line of JSON.
+/// Returns all that is known of the members as one line of JSON.
 pub fn members_json(survey: &Survey) -> String {
     let members = survey.members.iter().map(|member| DetailedJson {
         member: member_json(survey, member),
@@ -147,15 +149,15 @@ fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("plain data always serialises")
 }
 
-/// A column of the table: its head, its side, and what it says of a member.
+/// A column of the table: heading, alignment, and function that fills a cell.
 type Column = (&'static str, Side, fn(&Survey, &MemberView) -> String);
 
 const NAME: Column = ("NAME", Side::Left, |_, member| member.info.name());
-const IS: Column = ("IS", Side::Left, standing);
+const STATE: Column = ("STATE", Side::Left, standing);
 const ADDRESS: Column = ("ADDRESS", Side::Left, |_, member| member.info.address.clone());
 const MACHINE: Column = ("MACHINE", Side::Left, |_, member| match member.info.machine.as_str() {
     "" => "-".to_string(),
-    // The beginning of a boot id tells machines apart.
+    // The beginning of a boot id is enough to tell machines apart.
     machine => machine.chars().take(MACHINE_CHARS).collect(),
 });
 const RAFT_ID: Column = ("RAFT ID", Side::Right, |_, member| or_dash(member.info.raft_id));
@@ -186,7 +188,7 @@ const HOST: Column = ("HOST", Side::Left, |_, member| word_or_dash(&member.info.
 const LOAD: Column = ("LOAD", Side::Right, |_, member| {
     format!("{}.{:02}", member.info.load_hundredths / 100, member.info.load_hundredths % 100)
 });
-const CLUSTER: Column = ("CLUSTER", Side::Right, |_, member| member.info.site.to_string());
+const REGION: Column = ("REGION", Side::Right, |_, member| member.info.site.to_string());
 const LEASE: Column = ("LEASE", Side::Left, |_, member| match (member.master, member.has_lease) {
     (Some(fence), _) => format!("master, fence {fence}"),
     (None, true) => "yes".to_string(),
@@ -194,9 +196,10 @@ const LEASE: Column = ("LEASE", Side::Left, |_, member| match (member.master, me
 });
 const COUNTERPARTS: Column =
     ("COUNTERPARTS", Side::Left, |survey, member| word_or_dash(&counterparts(survey, member).join(", ")));
+/// Number of characters of a boot id in the table.
 const MACHINE_CHARS: usize = 8;
 
-/// Who has the same role and number in other clusters.
+/// Returns the members with the same role and number in other regions.
 fn counterparts(survey: &Survey, member: &MemberView) -> Vec<String> {
     let of = |other: &&MemberView| {
         (other.info.role, other.info.id) == (member.info.role, member.info.id)
@@ -213,31 +216,31 @@ fn or_dash(number: u64) -> String {
     if number == 0 { "-".to_string() } else { number.to_string() }
 }
 
-/// Rounded up: what is there is never shown as nothing.
+/// Returns a size in megabytes, rounded up so that only 0 bytes are shown as 0 MB.
 fn megabytes(bytes: u64) -> String {
     format!("{} MB", bytes.div_ceil(1_000_000))
 }
 
 fn old_mark(old: bool) -> &'static str {
-    if old { " (this may be old)" } else { "" }
+    if old { " (may be out of date)" } else { "" }
 }
 
-/// For people: two sentences and a table, without the last line's end.
+/// Returns the status for people: sentences and a table, without a line end after the last line.
 pub fn table(survey: &Survey, floating: &[Floating]) -> String {
-    let table = columns(survey, &[NAME, IS, ADDRESS, PID, APPLIED, LAG, CLIENTS, DISK]);
+    let table = columns(survey, &[NAME, STATE, ADDRESS, PID, APPLIED, LAG, CLIENTS, DISK]);
     let held: String = floating
         .iter()
-        .map(|it| format!("{} is held on {}{}.\n", it.address, it.holder, old_mark(it.old)))
+        .map(|it| format!("{} is held by {}{}.\n", it.address, it.holder, old_mark(it.old)))
         .collect();
     format!("{}\n{}\n{held}{}\n{table}", who_leads(survey), what_may_be_lost(survey), who_is_full(survey))
 }
 
-/// The same with everything that is known of each member.
+/// Returns the status for people with all that is known of each member.
 pub fn members_table(survey: &Survey) -> String {
     let all = [
         NAME,
-        CLUSTER,
-        IS,
+        REGION,
+        STATE,
         LEASE,
         COUNTERPARTS,
         RAFT_ID,
@@ -258,7 +261,7 @@ pub fn members_table(survey: &Survey) -> String {
     format!("{}\n{}\n\n{}", who_leads(survey), masters(survey), columns(survey, &all))
 }
 
-/// A sentence on the masters of all clusters.
+/// Returns a sentence about the masters of all regions.
 fn masters(survey: &Survey) -> String {
     let words: Vec<String> = survey
         .members
@@ -266,7 +269,7 @@ fn masters(survey: &Survey) -> String {
         .filter_map(|member| {
             let info = &member.info;
             Some(format!(
-                "of cluster {} {} at {}, fence {}",
+                "of region {}: {} at {}, fence {}",
                 info.site,
                 info.name(),
                 info.address,
@@ -275,7 +278,7 @@ fn masters(survey: &Survey) -> String {
         })
         .collect();
     match words.as_slice() {
-        [] => "No cluster has a master.".to_string(),
+        [] => "No region has a master.".to_string(),
         words => format!("Master {}.", words.join("; ")),
     }
 }
@@ -288,7 +291,7 @@ fn columns(survey: &Survey, columns: &[Column]) -> String {
     layout(&sides, &rows).trim_end().to_string()
 }
 
-/// Entries that a member is behind the furthest.
+/// Returns the number of entries that a member is behind the furthest one.
 pub fn behind(survey: &Survey, member: &MemberView) -> LogIndex {
     furthest(survey) - member.info.applied
 }
@@ -297,37 +300,39 @@ fn furthest(survey: &Survey) -> LogIndex {
     survey.members.iter().map(|member| member.info.applied).max().unwrap_or(0)
 }
 
+/// Returns a line about the leader and the number of running members.
 pub(super) fn who_leads(survey: &Survey) -> String {
     let alive = survey.members.iter().filter(|member| member.alive).count();
-    let count = format!("{alive} of {} are there.", counted(survey.members.len(), "member"));
+    let count = format!("{alive} of {} are up.", counted(survey.members.len(), "member"));
     match &survey.leader {
-        Some(leader) => format!("{leader} leads, term {}; {count}", survey.term),
-        None => format!("NOBODY LEADS: nothing can be written, term {}; {count}", survey.term),
+        Some(leader) => format!("Leader: {leader}, term {}. {count}", survey.term),
+        None => format!("NO LEADER: nothing can be written, term {}. {count}", survey.term),
     }
 }
 
-/// A sentence.
+/// Returns a sentence about the failures that the cluster still survives.
 pub fn what_may_be_lost(survey: &Survey) -> String {
     let processes = survey.can_lose_processes as usize;
     let machines = survey.can_lose_machines as usize;
     if survey.leader.is_none() {
-        return "More voters have to come back.".to_string();
+        return "More voters must come back.".to_string();
     }
     match (processes, machines) {
-        (0, 0) => "Nothing more may be lost.".to_string(),
+        (0, 0) => "Cannot survive any further failure.".to_string(),
         _ => {
-            format!("Still to spare: {} or {}.", counted(processes, "process"), counted(machines, "machine"))
+            let (processes, machines) = (counted(processes, "process"), counted(machines, "machine"));
+            format!("Can survive the loss of {processes} or {machines}.")
         }
     }
 }
 
-/// A line, or nothing.
+/// Returns a line about members with full disks; empty if there is none.
 pub(super) fn who_is_full(survey: &Survey) -> String {
     let is_full = |member: &&MemberView| member.store.is_some_and(|store| store.full);
     let names: Vec<String> = survey.members.iter().filter(is_full).map(|member| member.info.name()).collect();
     match names.as_slice() {
         [] => String::new(),
-        names => format!("DISK FULL: {}. Make room, or raise --disk-quota.\n", names.join(", ")),
+        names => format!("DISK FULL: {}. Free some space, or raise --disk-quota.\n", names.join(", ")),
     }
 }
 
@@ -348,10 +353,11 @@ fn seat(member: &MemberView) -> &'static str {
     }
 }
 
+/// Returns a member's place in the cluster and its condition: `leader`, `voter`, `learner, behind`, `voter, DOWN`.
 pub(super) fn standing(survey: &Survey, member: &MemberView) -> String {
     let seat = seat(member);
     if !member.alive {
-        format!("DEAD {seat}")
+        format!("{seat}, DOWN")
     } else if survey.leader.as_deref() == Some(&member.info.name()) {
         "leader".to_string()
     } else if member.stalled {
@@ -420,36 +426,39 @@ mod tests {
     }
 
     #[test]
-    fn people_see_who_is_dead_and_what_may_be_lost() {
+    fn the_table_shows_members_that_are_down_and_failures_that_are_survived() {
         let expected = "\
-backend-1 leads, term 3; 2 of 3 members are there.
-Still to spare: 1 process or 0 machines.
+Leader: backend-1, term 3. 2 of 3 members are up.
+Can survive the loss of 1 process or 0 machines.
 
-NAME           IS          ADDRESS          PID  APPLIED  LAG  CLIENTS  DISK
-backend-1      leader      127.0.0.1:40001  101       42    0        0  2 MB
-backend-2      DEAD voter  127.0.0.1:40002  102       40    2        0     -
-coordinator-1  voter       127.0.0.1:40001  101       42    0        -  2 MB";
+NAME           STATE        ADDRESS          PID  APPLIED  LAG  CLIENTS  DISK
+backend-1      leader       127.0.0.1:40001  101       42    0        0  2 MB
+backend-2      voter, DOWN  127.0.0.1:40002  102       40    2        0     -
+coordinator-1  voter        127.0.0.1:40001  101       42    0        -  2 MB";
         assert_eq!(table(&survey(), &[]), expected);
         let mut full = survey();
         full.members[0].store.as_mut().unwrap().full = true;
         let said = table(&full, &[]);
-        assert!(said.contains("\nDISK FULL: backend-1. Make room,") && said.contains("0  FULL\n"), "{said}");
+        assert!(
+            said.contains("\nDISK FULL: backend-1. Free some space,") && said.contains("0  FULL\n"),
+            "{said}"
+        );
         let leaderless = Survey { leader: None, ..survey() };
-        assert!(table(&leaderless, &[]).starts_with("NOBODY LEADS"));
+        assert!(table(&leaderless, &[]).starts_with("NO LEADER"));
     }
 
     #[test]
-    fn members_tell_all_they_know() {
+    fn the_members_table_shows_all_that_is_known() {
         let mut survey = survey();
         (survey.members[1].voter, survey.members[1].info.machine) = (false, "0123456789abc".into());
         survey.members[2].voter = false;
         survey.members[2].learner = true;
         let expected = "\
-NAME           CLUSTER  IS            LEASE            COUNTERPARTS
-backend-1            1  leader        master, fence 7  backend-1@2
-backend-2            1  DEAD joining  no               -
-coordinator-1        1  learner       yes              -
-backend-1@2          2  voter         yes              backend-1";
+NAME           REGION  STATE          LEASE            COUNTERPARTS
+backend-1           1  leader         master, fence 7  backend-1@2
+backend-2           1  joining, DOWN  no               -
+coordinator-1       1  learner        yes              -
+backend-1@2         2  voter          yes              backend-1";
         survey.members.push(member(Role::Backend, 1, 42, true));
         let elsewhere = survey.members.last_mut().unwrap();
         (elsewhere.info.site, elsewhere.master) = (2, None);
@@ -461,14 +470,14 @@ backend-1@2          2  voter         yes              backend-1";
             .map(|line| line.chars().take(width + 1).collect::<String>().trim_end().to_string())
             .collect();
         assert!(left.join("\n").ends_with(expected), "{}", left.join("\n"));
-        assert!(said.contains("Master of cluster 1 backend-1 at 127.0.0.1:40001, fence 7.\n"), "{said}");
+        assert!(said.contains("Master of region 1: backend-1 at 127.0.0.1:40001, fence 7.\n"), "{said}");
         let end = "\"seat\":\"voter\",\"raft_id\":1,\"rules_level\":1,\"host\":\"\",\"load\":0.0,\
             \"has_lease\":true,\"master\":null,\"counterparts\":[\"backend-1\"]}]}";
         assert!(members_json(&survey).ends_with(end), "{}", members_json(&survey));
     }
 
     #[test]
-    fn scripts_find_every_field() {
+    fn the_json_has_every_field() {
         let first = "{\"leader\":\"backend-1\",\"term\":3,\"can_lose_processes\":1,\"can_lose_machines\":0,\
             \"members\":[{\"name\":\"backend-1\",\"role\":\"backend\",\"cluster\":1,\"id\":1,\"pid\":101,\
             \"address\":\"127.0.0.1:40001\",\"machine\":\"m\",\"alive\":true,\"voter\":true,\"in_sync\":true,\
@@ -482,6 +491,6 @@ backend-1@2          2  voter         yes              backend-1";
         assert!(said.starts_with(first) && said.ends_with(last), "{said}");
         assert!(json(&Survey { leader: None, ..survey() }, &[]).starts_with("{\"leader\":null,"));
         let table = table(&survey(), &floating);
-        assert!(table.contains("0 machines.\n192.168.1.50 is held on board1, eth0.\n\nNAME"), "{table}");
+        assert!(table.contains("0 machines.\n192.168.1.50 is held by board1, eth0.\n\nNAME"), "{table}");
     }
 }

@@ -1,7 +1,8 @@
-//! `/status`: how the servers are, for whoever is curious. Drawn as a pond with a lily pad for each, the frog on the
-//! leader's, and how many may be lost in the middle; then a line for each, told apart by shape as well as by colour.
+//! `/status`: the state of the servers. A picture of a pond shows a lily pad for each server, the frog on the leader's pad,
+//! and in the middle the number of failures that are survived. Below it each server has a line; states differ by shape as
+//! well as by colour.
 //!
-//! Anybody may look: no addresses, no people, nothing that says where a machine is.
+//! The page is public, so it shows no addresses, no user data, and nothing that tells where a machine is.
 
 use super::health::trouble_words;
 use super::pages::{Place, Shell};
@@ -13,12 +14,12 @@ use ribbit_net::protocol::HistoryLine;
 use ribbit_net::survey::{MemberView, Survey};
 use ribbit_state::Role;
 
-/// The page asks again by itself.
+/// Seconds between two refreshes of the page.
 const REFRESH_SECONDS: u8 = 5;
-/// Lines of what happened lately.
+/// Maximum number of recent events.
 const HISTORY_MAX: usize = 12;
 
-/// How a member's dot looks.
+/// Shape of a member's dot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dot {
     Leads,
@@ -28,7 +29,7 @@ pub enum Dot {
 }
 
 impl Dot {
-    /// Of the stylesheet.
+    /// Returns its class in the stylesheet.
     fn class(self) -> &'static str {
         match self {
             Dot::Leads => "leads",
@@ -39,17 +40,18 @@ impl Dot {
     }
 }
 
+/// A member in the list.
 #[derive(Debug)]
 pub struct ShownMember {
     pub name: String,
     pub dot: Dot,
-    /// `leads`, `votes`, `learns, behind`, `missing`.
+    /// State as text: `leader`, `voter`, `learner, behind`, `offline`.
     pub is: &'static str,
-    /// Entries behind the furthest, where that is known.
+    /// Number of entries behind the furthest member, if known.
     pub lag: Option<u64>,
-    /// Of a backend that is there.
+    /// Number of clients, of a backend that is up.
     pub clients: Option<u32>,
-    /// How far it has come, of how far there is to go, while it catches up.
+    /// Applied index and the index to reach, while it catches up.
     pub progress: Option<(u64, u64)>,
 }
 
@@ -59,14 +61,14 @@ pub struct Pad {
     pub x: i32,
     pub y: i32,
     pub dot: Dot,
-    /// Voters have larger ones.
+    /// Radius; larger for voters.
     pub radius: i32,
-    /// Empty where there is no room for it.
+    /// Name; empty if there is no room for it.
     pub label: String,
 }
 
 impl Pad {
-    /// A lily pad's outline: a disc without a slice.
+    /// Returns the SVG path of a lily pad: a disc with a slice cut out.
     fn leaf(&self) -> String {
         let radius = f64::from(self.radius);
         let (x, y) = ((0.98 * radius).round(), (0.2 * radius).round());
@@ -74,10 +76,10 @@ impl Pad {
     }
 }
 
-/// Members in the picture that have their names beside them.
+/// Maximum number of members with names in the picture.
 const LABELS_MAX: usize = 8;
 
-/// The members on a ring in the order of the list, so that each stays where it was.
+/// Places the members on a ring in the order of the list, so that each stays where it was.
 fn pads(survey: &Survey) -> Vec<Pad> {
     let count = survey.members.len();
     let crowded = count > LABELS_MAX;
@@ -95,14 +97,15 @@ fn pads(survey: &Survey) -> Vec<Pad> {
     survey.members.iter().enumerate().map(place).collect()
 }
 
-/// Something that happened.
+/// A recent event.
 #[derive(Debug)]
 pub struct ShownLine {
-    /// Nothing where the clock of who tells it cannot be right.
+    /// `None` if the clock of the member that reported it was not set.
     pub time: Option<Shown>,
     pub words: String,
 }
 
+/// `/status`.
 #[derive(Debug, Template)]
 #[template(path = "status.html")]
 pub struct StatusPage {
@@ -112,16 +115,16 @@ pub struct StatusPage {
     pub leads: String,
     pub to_spare: String,
     pub troubles: Vec<String>,
-    /// How many processes may be lost.
+    /// Number of processes that may fail.
     pub spare: u32,
     pub pads: Vec<Pad>,
     pub members: Vec<ShownMember>,
-    /// The newest first.
+    /// Recent events, newest first.
     pub history: Vec<ShownLine>,
 }
 
 impl StatusPage {
-    /// `still`: it does not ask again by itself.
+    /// Makes the page. It does not refresh by itself if `still`.
     pub fn new(shell: Shell, survey: &Survey, history: &[HistoryLine], still: bool) -> StatusPage {
         let troubles = judge(survey);
         let line =
@@ -131,13 +134,13 @@ impl StatusPage {
             state: state(&troubles),
             headline: match state(&troubles) {
                 State::Fine => "All is well.",
-                State::Degraded => "It works, and somebody should look.",
+                State::Degraded => "It works, but something needs attention.",
                 State::Down if !survey.anyone() => "No servers are running.",
-                State::Down => "It does not work at the moment.",
+                State::Down => "It doesn't work at the moment.",
                 State::Unknown => "No member of the cluster answers.",
             },
             leads: match &survey.leader {
-                Some(leader) => format!("{leader} leads."),
+                Some(leader) => format!("{leader} is the leader."),
                 None => String::new(),
             },
             to_spare: if survey.anyone() { what_may_be_lost(survey) } else { String::new() },
@@ -149,7 +152,7 @@ impl StatusPage {
         }
     }
 
-    /// The box around the headline, as other pages have it.
+    /// Returns the class of the box around the headline.
     fn class(&self) -> &'static str {
         match self.state {
             State::Fine => "note",
@@ -162,16 +165,17 @@ impl StatusPage {
 fn shown(survey: &Survey, member: &MemberView) -> ShownMember {
     let leads = survey.leader.as_deref() == Some(&member.info.name());
     let (dot, is) = match (member.alive, leads, member.in_sync, member.voter) {
-        (false, ..) => (Dot::Missing, "missing"),
-        (_, true, ..) => (Dot::Leads, "leads"),
-        (.., true, true) => (Dot::Well, "votes"),
-        (.., true, false) => (Dot::Well, "learns"),
-        (.., false, true) if survey.leader.is_none() => (Dot::Behind, "votes, no leader"),
-        (.., false, false) if survey.leader.is_none() => (Dot::Behind, "learns, no leader"),
-        (.., false, true) => (Dot::Behind, "votes, behind"),
-        (.., false, false) => (Dot::Behind, "learns, behind"),
+        (false, ..) => (Dot::Missing, "offline"),
+        (_, true, ..) => (Dot::Leads, "leader"),
+        (.., true, true) => (Dot::Well, "voter"),
+        (.., true, false) => (Dot::Well, "learner"),
+        (.., false, true) if survey.leader.is_none() => (Dot::Behind, "voter, no leader"),
+        (.., false, false) if survey.leader.is_none() => (Dot::Behind, "learner, no leader"),
+        (.., false, true) => (Dot::Behind, "voter, behind"),
+        (.., false, false) => (Dot::Behind, "learner, behind"),
     };
-    // Without a leader nobody knows what the newest is, and one that is not in sync may lack what it has not heard of.
+    // Without a leader the newest entry is not known. A member that is not in sync may lack entries it has not heard of, so a
+    // lag of 0 would be wrong.
     let known = member.alive && survey.leader.is_some();
     let lag = known.then(|| behind(survey, member)).filter(|lag| member.in_sync || *lag > 0);
     ShownMember {
@@ -217,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dot_for_each_who_leads_and_what_may_be_lost() {
+    fn the_page_shows_each_member_the_leader_and_failures_that_are_survived() {
         let survey = Survey {
             leader: Some("backend-1".into()),
             term: 3,
@@ -226,7 +230,7 @@ mod tests {
             can_lose_machines: 0,
         };
         let mut survey = survey;
-        assert!(!page(&survey, &[]).contains("<progress"), "two behind is nothing");
+        assert!(!page(&survey, &[]).contains("<progress"), "no progress bar for a member in sync");
         survey.members[1].in_sync = false;
         let line = HistoryLine { wall_ms: 0, words: "backend-3 <gave> up".into() };
         let html = page(&survey, &[line]);
@@ -237,9 +241,13 @@ mod tests {
             "{html}"
         );
         assert!(html.contains("<progress max=\"42\" value=\"40\"") && html.matches("<progress").count() == 1);
-        for words in
-            ["backend-1 leads.", "backend-3 is missing.", "Nothing more may be lost", "2 behind", "3 clients"]
-        {
+        for words in [
+            "backend-1 is the leader.",
+            "backend-3 is offline.",
+            "Cannot survive any",
+            "2 behind",
+            "3 clients",
+        ] {
             assert!(html.contains(words), "no {words:?} in {html}");
         }
         assert!(
@@ -252,26 +260,26 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_up_to_date_without_a_leader_or_out_of_sync() {
+    fn no_member_is_up_to_date_without_a_leader_or_out_of_sync() {
         let members = vec![member(1, 42, true), member(2, 42, true), member(3, 42, false)];
         let mut survey =
             Survey { leader: None, term: 3, members, can_lose_processes: 0, can_lose_machines: 0 };
         survey.members.iter_mut().for_each(|member| member.in_sync = false);
         let html = page(&survey, &[]);
-        assert!(html.contains("votes, no leader"), "{html}");
-        for wrong in ["up to date", "<progress", "votes, behind"] {
+        assert!(html.contains("voter, no leader"), "{html}");
+        for wrong in ["up to date", "<progress", "voter, behind"] {
             assert!(!html.contains(wrong), "{wrong}: {html}");
         }
         survey.leader = Some("backend-1".into());
         let html = page(&survey, &[]);
-        assert!(html.contains("votes, behind") && !html.contains("<progress"), "{html}");
+        assert!(html.contains("voter, behind") && !html.contains("<progress"), "{html}");
         assert_eq!(html.matches("up to date").count(), 0, "{html}");
     }
 
     #[test]
-    fn nobody_is_said_plainly() {
+    fn without_servers_the_page_says_so() {
         let html = page(&Survey::default(), &[]);
         assert!(html.contains("No servers are running.") && !html.contains("<svg"), "{html}");
-        assert!(!html.contains("What happened lately"), "{html}");
+        assert!(!html.contains("Recent events"), "{html}");
     }
 }

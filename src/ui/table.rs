@@ -1,16 +1,15 @@
-//! Columns that line up in a terminal. What stands in them may have come over the network: shown as [`plain`] shows it.
+//! Aligned columns for a terminal. Cells may come from the network, so they are escaped ([`plain`]).
 
 use super::plain;
 
-/// Which side of its column a cell stands on.
+/// Alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     Left,
     Right,
 }
 
-/// Rows of cells, two blanks between columns, no blanks at the ends of lines. Every row has as many cells as
-/// `sides`.
+/// Lays out rows of cells with two spaces between columns and no trailing spaces. Every row has as many cells as `sides`.
 pub fn layout(sides: &[Side], rows: &[Vec<String>]) -> String {
     let rows: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(|cell| plain::line(cell)).collect()).collect();
@@ -37,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_in_a_table_moves_the_cursor() {
+    fn control_characters_in_cells_are_escaped() {
         let said = layout(&[Side::Left], &[vec!["a\x1b[2J\nb\u{202e}c\u{9b}".to_string()]]);
         assert_eq!(said, "a\\x1b[2J\\x0ab\\u{202e}c\\u{9b}\n");
     }

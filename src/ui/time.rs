@@ -1,11 +1,11 @@
-//! Wall clock times for people: UTC, computed without a clock or a time zone. For display alone.
+//! Wall-clock times for display, in UTC. Reads no clock.
 
-/// Boards without a battery wake up in 1970: a time before this is not shown. 2020-01-01T00:00:00Z.
+/// Earliest time that is shown, 2020-01-01T00:00:00Z: a board without a battery starts in 1970 until its clock is set.
 const KNOWN_FROM_MS: u64 = 1_577_836_800_000;
-/// 9999-12-31T23:59:59Z: later years do not fit the format.
+/// Latest time that is shown, 9999-12-31T23:59:59Z: later years do not fit the format.
 const KNOWN_TO_MS: u64 = 253_402_300_799_999;
 
-/// A moment in both forms that `<time>` needs.
+/// A time in both forms that `<time>` needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
     /// `2026-07-01T09:05:00Z`
@@ -14,25 +14,24 @@ pub struct Shown {
     pub people: String,
 }
 
-/// A moment as a page shows it.
+/// A time as a page shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct When {
     pub at: Shown,
-    /// `3 minutes ago`; nothing when the clocks of who took it and of who tells it disagree.
+    /// `3 minutes ago`; `None` if the clocks of the recording and the displaying server disagree.
     pub ago: Option<String>,
 }
 
-/// The moment `wall_ms`, and how long before `now_ms` that was; nothing when the clock that said so cannot have been
-/// right.
+/// Returns a time and how long before `now_ms` it was. `None` if the clock that recorded it was not set.
 pub fn when(wall_ms: u64, now_ms: u64) -> Option<When> {
     let at = shown(wall_ms)?;
     let ago = (now_ms >= KNOWN_FROM_MS).then(|| ago(wall_ms, now_ms)).flatten();
     Some(When { at, ago })
 }
 
-/// How far ahead one clock may be of another before they disagree.
+/// Maximum difference between two clocks in milliseconds; beyond it they disagree.
 const AHEAD_MS_MAX: u64 = 60_000;
-/// Seconds in what is counted, and its name. The pages' script has the same table.
+/// Units with their lengths in seconds. `templates/script.js` has the same table.
 const UNITS: [(u64, &str); 5] =
     [(365 * 86_400, "year"), (30 * 86_400, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute")];
 
@@ -48,7 +47,7 @@ fn ago(wall_ms: u64, now_ms: u64) -> Option<String> {
     Some(format!("{count} {name}{} ago", if count == 1 { "" } else { "s" }))
 }
 
-/// The moment `wall_ms` milliseconds after 1970; nothing when the clock that said so cannot have been right.
+/// Returns the time `wall_ms` milliseconds after 1970. `None` if the clock that recorded it was not set.
 pub fn shown(wall_ms: u64) -> Option<Shown> {
     if !(KNOWN_FROM_MS..=KNOWN_TO_MS).contains(&wall_ms) {
         return None;
@@ -62,8 +61,8 @@ pub fn shown(wall_ms: u64) -> Option<Shown> {
     })
 }
 
-/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar. After Howard Hinnant's
-/// `civil_from_days`: years begin in March, so that the leap day is a year's last.
+/// Returns year, month and day of a day counted from 1970-01-01, in the Gregorian calendar. Howard Hinnant's
+/// `civil_from_days`: years begin in March, so that the leap day is the last day of a year.
 fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468; // from 0000-03-01
     let era = days / 146_097; // 400 years
@@ -82,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_days() {
+    fn days_become_dates() {
         assert_eq!(civil(0), (1970, 1, 1));
         assert_eq!(civil(19_782), (2024, 2, 29));
         assert_eq!(civil(20_454), (2026, 1, 1));
@@ -93,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn how_long_ago() {
+    fn the_time_since_is_told_in_the_largest_unit() {
         let now_ms = KNOWN_FROM_MS + 800 * 86_400_000;
         let ago = |seconds: u64| when(now_ms - seconds * 1000, now_ms).unwrap().ago.unwrap();
         let words =
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn clocks_that_disagree_say_nothing_of_how_long_ago() {
+    fn the_time_since_is_not_shown_if_clocks_disagree() {
         let at_ms = KNOWN_FROM_MS + 86_400_000;
         assert_eq!(when(at_ms, 0).unwrap().ago, None, "a reader without a clock");
         assert_eq!(when(at_ms, at_ms - 30_000).unwrap().ago.as_deref(), Some("just now"));
@@ -113,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_plainly_wrong_is_not_shown() {
+    fn a_time_from_a_clock_that_was_not_set_is_not_shown() {
         assert_eq!(shown(0), None);
         assert_eq!(shown(KNOWN_FROM_MS - 1), None);
         assert!(shown(KNOWN_FROM_MS).is_some());

@@ -1,4 +1,4 @@
-//! The lock namespace as a drawn tree.
+//! The lock namespace, drawn as a tree.
 //!
 //! ```text
 //!   /clusters
@@ -8,30 +8,34 @@
 //!           └── 2  file of backend-2 (board2:10002)
 //! ```
 //!
-//! A folder ends with a slash, a plain file stands alone, and whatever somebody has says who. Names are others': they
-//! are shown as [`plain`] shows them.
+//! The name of a folder ends with a slash; an owned file or a held lock shows its holder. Names come from clients, so they are
+//! escaped ([`plain`]).
 
 use super::table::{self, Side};
 use super::{plain, time};
 use ribbit_state::rows::Kind;
 use ribbit_state::{LogIndex, TreePath};
 
-/// A node, without what it holds.
+/// A node of the tree, without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drawn {
     pub path: TreePath,
     pub kind: Kind,
-    /// Bytes of content.
+    /// Size of its content in bytes.
     pub bytes: usize,
+    /// Log index at which it was created.
     pub made: LogIndex,
+    /// Log index of its last change.
     pub changed: LogIndex,
+    /// Wall clock at its last change, in milliseconds since 1970.
     pub changed_wall_ms: u64,
-    /// Who has it, in words.
+    /// Holder as text.
     pub holder: Option<String>,
+    /// Fencing token of a lock.
     pub fence: Option<LogIndex>,
 }
 
-/// What a kind of node is called.
+/// Returns the name of a kind of node.
 pub fn kind(kind: Kind) -> &'static str {
     match kind {
         Kind::Folder => "folder",
@@ -40,8 +44,8 @@ pub fn kind(kind: Kind) -> &'static str {
     }
 }
 
-/// The nodes of one place, itself first, in the order of the tree. `long`: with kind, bytes, index and time of the last
-/// change before each.
+/// Draws nodes, the root of the drawing first, in the order of the tree. With `long`, each line begins with the kind, the size
+/// in bytes, and the index and time of the last change.
 pub fn draw(nodes: &[Drawn], long: bool) -> String {
     let Some(top) = nodes.first() else { return String::new() };
     let lines = nodes.iter().zip(branches(nodes)).map(|(node, branch)| {
@@ -72,10 +76,10 @@ fn notes(node: &Drawn) -> String {
     }
 }
 
-/// What stands before each name: whether something comes below it on its level, and on those above.
+/// Returns the branches before each name, which depend on whether its level and those above it continue below.
 fn branches(nodes: &[Drawn]) -> Vec<String> {
     let depth = |node: &Drawn| node.path.depth().saturating_sub(nodes[0].path.depth());
-    // From the end: whether a level goes on below the node that is looked at.
+    // Filled from the last node upwards: true for each level that continues below the current node.
     let mut goes_on: Vec<bool> = Vec::new();
     let mut branches: Vec<String> = nodes
         .iter()
@@ -110,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_is_drawn_with_who_has_what() {
+    fn a_tree_is_drawn_with_the_holders() {
         let lock = Drawn { holder: Some("client 9 (x)".into()), fence: Some(13), ..node("/a/c", Kind::Lock) };
         let owned = Drawn { holder: Some("backend-2".into()), ..node("/d/e", Kind::File) };
         let nodes = [

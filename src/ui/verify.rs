@@ -1,33 +1,33 @@
-//! What a comparison of members has found, in words and for scripts.
+//! Result of a comparison of members (`ribbit verify`), as text and as JSON.
 //!
-//! A row is named by its table and key. Of rows nothing is shown, nor of keys that are hashes of tokens.
+//! A row is named by its table and key. Neither its content nor a key that is the hash of a token is shown.
 
 use super::plain;
 use ribbit_state::rows::{Key, LeaseTokens, Names, Nodes, Sessions, TABLES, Table};
 use ribbit_state::{HistoryId, LogIndex};
 use serde::Serialize;
 
-/// Members with what they have.
+/// Members, each with the hash of its row if it has one.
 pub type Marked = Vec<(String, Option<u64>)>;
 
-/// The first row that is not the same everywhere.
+/// The first row that differs between members.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// As it is stored: the table's number, and the key in it. Nothing when the rows are the same, and only what members
-    /// keep of them is not.
+    /// Stored key: the number of the table, then the key in it. `None` if the rows are the same and only the digests that the
+    /// members keep differ.
     pub key: Option<Vec<u8>>,
-    /// Of each member a hash of its row, if it has one.
+    /// Hash of each member's row, if it has one.
     pub marks: Marked,
 }
 
 impl Difference {
-    /// A difference, if these are not all the same.
+    /// Returns a difference, unless all members have the same.
     pub fn among(key: Option<Vec<u8>>, marks: Marked) -> Option<Difference> {
         let same = marks.windows(2).all(|two| two[0].1 == two[1].1);
         (!same).then_some(Difference { key, marks })
     }
 
-    /// Members that have the same, the most of them first.
+    /// Groups the members by what they have, the largest group first.
     fn sides(&self) -> Vec<(Option<u64>, Vec<&str>)> {
         let mut sides: Vec<(Option<u64>, Vec<&str>)> = Vec::new();
         for (name, mark) in &self.marks {
@@ -41,16 +41,18 @@ impl Difference {
     }
 }
 
-/// What was compared, and what came of it.
+/// Result of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sameness {
+    /// Log index of the compared state.
     pub index: LogIndex,
     pub history: HistoryId,
-    /// Of the first member.
+    /// Number of rows of the first member.
     pub rows: u64,
+    /// Digest of the first member.
     pub digest: u64,
     pub members: Vec<String>,
-    /// Who answers, was not compared, and why.
+    /// Members that answered but were not compared, with the reason.
     pub left_out: Vec<(String, String)>,
     pub difference: Option<Difference>,
 }
@@ -71,25 +73,25 @@ struct Json<'a> {
 struct JsonDifference<'a> {
     table: Option<&'static str>,
     key: Option<String>,
-    /// The members of each side.
+    /// Members with the same row, the largest group first.
     sides: Vec<Vec<&'a str>>,
 }
 
 impl Sameness {
+    /// Returns the result for people, without a line end after the last line.
     pub fn words(&self) -> String {
         let Sameness { index, history, rows, digest, .. } = self;
         let mut text = match &self.difference {
             None => format!(
-                "the same on {}: {rows} rows at index {index} of history {history}, digest {digest:016x}",
+                "identical on {}: {rows} rows at index {index} of history {history}, digest {digest:016x}",
                 self.members.join(", ")
             ),
             Some(Difference { key: Some(key), .. }) => {
                 let (table, key) = row_name(key);
-                format!("not the same, at index {index} of history {history}: first in {table} {key}")
+                format!("different at index {index} of history {history}: first difference in {table} {key}")
             }
             Some(Difference { key: None, .. }) => format!(
-                "the rows are the same at index {index} of history {history}, and what members keep as their digest \
-                 is not"
+                "the rows are identical at index {index} of history {history}, but the digests that members keep differ"
             ),
         };
         for (side, (mark, names)) in self.difference.iter().flat_map(Difference::sides).enumerate() {
@@ -105,6 +107,7 @@ impl Sameness {
         text
     }
 
+    /// Returns the result as one line of JSON.
     pub fn json(&self) -> String {
         let difference = self.difference.as_ref().map(|difference| {
             let named = difference.key.as_deref().map(row_name);
@@ -126,7 +129,7 @@ impl Sameness {
     }
 }
 
-/// The table and the key of a row, for people.
+/// Returns the table and the key of a row, for people.
 fn row_name(stored: &[u8]) -> (&'static str, String) {
     let Some((number, key)) = stored.split_first() else { return ("no table", String::new()) };
     let Some((table, name)) = TABLES.iter().find(|(table, _)| table.0 == *number) else {
@@ -157,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_is_named_and_no_token_is_shown() {
+    fn a_row_is_named_without_showing_a_token() {
         let key = |table: u8, key: &[u8]| [&[table], key].concat();
         assert_eq!(row_name(&key(255, &7u64.bytes())), ("Croaks", "7".into()));
         assert_eq!(row_name(&key(6, &[1u64.bytes(), 2u64.bytes()].concat())), ("Friends", "1 2".into()));
@@ -168,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn sides_are_told_apart() {
+    fn members_are_grouped_by_what_they_have() {
         let marks = |marks: &[Option<u64>]| {
             marks.iter().enumerate().map(|(at, mark)| (format!("backend-{}", at + 1), *mark)).collect()
         };
@@ -184,7 +187,10 @@ mod tests {
             difference,
         };
         let words = found.words();
-        assert!(words.contains("first in Names b\n  row 1        backend-1, backend-3\n"), "{words}");
+        assert!(
+            words.contains("first difference in Names b\n  row 1        backend-1, backend-3\n"),
+            "{words}"
+        );
         assert!(
             words.contains("no such row  backend-2") && words.contains("row 3        backend-4"),
             "{words}"

@@ -1,4 +1,4 @@
-//! The group as it is now, for a terminal that is looked at again and again.
+//! Status of the cluster for a terminal that refreshes by itself (`ribbit watch`).
 
 use super::plain;
 use super::status::{behind, standing, what_may_be_lost, who_is_full, who_leads};
@@ -8,16 +8,16 @@ use ribbit_state::Role;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How long ago each member answered, by name: those that ever did.
+/// Time since the last answer of each member that has ever answered, by name.
 pub type Heard = BTreeMap<String, Duration>;
 
 const SIDES: [Side; 6] = [Side::Left, Side::Left, Side::Right, Side::Left, Side::Right, Side::Right];
-const HEADS: [&str; 6] = ["NAME", "IS", "BEAT", "LEASE", "LAG", "CLIENTS"];
+const HEADS: [&str; 6] = ["NAME", "STATE", "HEARTBEAT", "LEASE", "LAG", "CLIENTS"];
 
-/// Sentences and a table, without the last line's end. Nothing in it moves a cursor.
+/// Returns sentences and a table, without a line end after the last line. Control characters are escaped.
 pub fn screen(survey: &Survey, heard: &Heard) -> String {
     if !survey.anyone() {
-        return "Nobody answers; looking again.".to_string();
+        return "No server answers. Trying again.".to_string();
     }
     let mut rows = vec![HEADS.map(str::to_string).to_vec()];
     rows.extend(survey.members.iter().map(|member| row(survey, member, heard)));
@@ -42,7 +42,7 @@ fn row(survey: &Survey, member: &MemberView, heard: &Heard) -> Vec<String> {
     vec![name, standing(survey, member), beat, lease.to_string(), behind(survey, member).to_string(), clients]
 }
 
-/// As much of a text as fits a terminal.
+/// Returns as much of a text as fits a terminal.
 pub fn fitting(text: &str, columns: usize, rows: usize) -> Vec<String> {
     text.lines().take(rows).map(|line| line.chars().take(columns).collect()).collect()
 }
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn people_see_who_beats_and_since_when_not() {
+    fn the_screen_shows_the_last_heartbeat_of_each_member() {
         let survey = Survey {
             leader: Some("backend-1".into()),
             term: 3,
@@ -82,15 +82,15 @@ mod tests {
         };
         let heard = Heard::from([("backend-2".to_string(), Duration::from_secs(7))]);
         let expected = "\
-backend-1 leads, term 3; 1 of 3 members are there.
-Nothing more may be lost.
+Leader: backend-1, term 3. 1 of 3 members are up.
+Cannot survive any further failure.
 
-NAME       IS             BEAT  LEASE  LAG  CLIENTS
-backend-1  leader          now  held     0        4
-backend-2  DEAD voter  7 s ago  -        1        -
-backend-3  DEAD voter        -  -        2        -";
+NAME       STATE        HEARTBEAT  LEASE  LAG  CLIENTS
+backend-1  leader             now  held     0        4
+backend-2  voter, DOWN    7 s ago  -        1        -
+backend-3  voter, DOWN          -  -        2        -";
         assert_eq!(screen(&survey, &heard), expected);
-        assert_eq!(screen(&Survey::default(), &heard), "Nobody answers; looking again.");
+        assert_eq!(screen(&Survey::default(), &heard), "No server answers. Trying again.");
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! Words for people: refusals put beside the fields they are about, notes after something worked, and what is
-//! said when nobody can serve.
+//! Texts for people: refusals beside their fields, notes after a change, and errors of the service.
+//!
+//! Pages show whole sentences without error numbers ([`refusal`]); the terminal and JSON keep the number ([`denied`]).
 
 use super::plain;
 use ribbit_net::client::ClientError;
@@ -10,35 +11,35 @@ use ribbit_state::limits::{
 };
 use ribbit_state::{Code, Denied, Field, Owner};
 
-/// The refusals that a page shows: those about one of its fields, and the others.
+/// Refusals that a page shows, sorted into those about one of its fields and the others.
 #[derive(Debug, Default)]
 pub struct Refusals {
     beside: Vec<(&'static str, String)>,
-    /// About no field of this page; shown above the form.
+    /// Refusals about no field of this page, shown above the form.
     pub general: Vec<String>,
 }
 
 impl Refusals {
-    /// Sorts refusals by the fields that a page has.
+    /// Sorts refusals by the fields of a page.
     pub fn on(fields: &[&'static str], denied: &[Denied]) -> Refusals {
         let mut refusals = Refusals::default();
         for denied in denied {
             let name = field_of(*denied).map(Field::name);
             match fields.iter().find(|field| Some(**field) == name) {
-                Some(field) => refusals.beside.push((field, words(*denied))),
-                None => refusals.general.push(words(*denied)),
+                Some(field) => refusals.beside.push((field, refusal(*denied))),
+                None => refusals.general.push(refusal(*denied)),
             }
         }
         refusals
     }
 
-    /// The words beside a field.
+    /// Returns the text beside a field.
     pub fn of(&self, field: &str) -> Option<&str> {
         self.beside.iter().find(|(name, _)| *name == field).map(|(_, words)| words.as_str())
     }
 }
 
-/// The field a refusal is about: the one it names, or the only one its code can mean.
+/// Returns the field a refusal is about: the one it names, or the only one that its code can mean.
 fn field_of(denied: Denied) -> Option<Field> {
     denied.field.or(match denied.code {
         Code::NoSuchUser | Code::UsernameTaken | Code::AlreadyFriend | Code::NotAFriend | Code::Yourself => {
@@ -51,40 +52,73 @@ fn field_of(denied: Denied) -> Option<Field> {
     })
 }
 
-/// A refusal that stands alone: the field that it is about, if its words do not say, then [`words`].
+/// Returns a refusal as the terminal prints it, with its number and without a full stop: `email: … (606): …`.
 pub fn denied(denied: Denied) -> String {
-    match denied.field {
-        Some(field) if denied.code == Code::InvalidEntry => format!("{}: {}", field.name(), words(denied)),
-        _ => words(denied),
+    let field = match (denied.code, denied.field) {
+        (Code::InvalidEntry, Some(field)) => format!("{}: ", field.name()),
+        _ => String::new(),
+    };
+    let hint = match (denied.code, denied.field) {
+        (Code::InvalidEntry, Some(field)) => format!(": {}", valid(field)),
+        (Code::RequestReused, _) => {
+            ": an earlier try may have worked, so check before you send it again".into()
+        }
+        _ => String::new(),
+    };
+    format!("{field}{}{hint}", denied.code)
+}
+
+/// Returns a refusal as a page shows it: whole sentences, without a number.
+pub fn refusal(denied: Denied) -> String {
+    match (denied.code, denied.field) {
+        (Code::InvalidEntry, Some(field)) => invalid(field),
+        (Code::RequestReused, _) => {
+            "This form was already sent. Check whether that worked before you send it again.".to_string()
+        }
+        (code, _) => sentence(code.words()),
     }
 }
 
-/// The code's words and number, and what would be right where the words alone do not tell.
-fn words(denied: Denied) -> String {
-    let hint = match (denied.code, denied.field) {
-        (Code::InvalidEntry, Some(field)) => format!(": {}", valid(field)),
-        (Code::RequestReused, _) => ": an earlier try may have worked; look before you send it again".into(),
-        _ => String::new(),
-    };
-    format!("{}{hint}", denied.code)
+/// Makes a whole sentence of a text that may lack the capital letter and the full stop.
+fn sentence(words: &str) -> String {
+    let stop = if words.ends_with(['.', '!', '?']) { "" } else { "." };
+    capitalized(words) + stop
 }
 
-/// What is valid in a field. Also the hint under it.
+/// Returns a text with its first letter in upper case.
+pub fn capitalized(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    first + letters.as_str()
+}
+
+/// Returns what is valid in a field: `8 to 256 characters`.
 pub fn valid(field: Field) -> String {
     match field {
         Field::Name => format!("1 to {NAME_CHARS_MAX} characters on one line"),
-        Field::Username => "1 to 32 of a-z, 0-9, _ and -".to_string(),
-        Field::Email => "somebody@somewhere".to_string(),
+        Field::Username => "1 to 32 characters: a-z, 0-9, _ and -".to_string(),
+        Field::Email => "for example ada@example.org".to_string(),
         Field::Password | Field::NewPassword => {
             format!("{PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters")
         }
         Field::Post => format!("1 to {CROAK_CHARS_MAX} characters"),
         Field::Message => format!("1 to {MESSAGE_CHARS_MAX} characters"),
-        Field::Names => format!("a name, or a pattern like b*; at most {GLOB_CHARS_MAX} characters"),
+        Field::Names => format!("a username or a pattern such as b*, up to {GLOB_CHARS_MAX} characters"),
     }
 }
 
-/// What worked, as a page says it. Travels as a short word in the address, never as text.
+/// Returns what to enter instead of something that is not valid in a field.
+fn invalid(field: Field) -> String {
+    let valid = valid(field);
+    match field {
+        Field::Name | Field::Username | Field::Password | Field::NewPassword => format!("Use {valid}."),
+        Field::Email => format!("Enter an email address, {valid}."),
+        Field::Post | Field::Message => format!("Write {valid}."),
+        Field::Names => format!("Enter {valid}."),
+    }
+}
+
+/// Confirmation of a change, as the next page shows it. The address carries its [name](Note::name), never a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Note {
     Added,
@@ -97,6 +131,7 @@ pub enum Note {
 }
 
 impl Note {
+    /// All notes.
     pub const ALL: [Note; 7] = [
         Note::Added,
         Note::Removed,
@@ -107,7 +142,7 @@ impl Note {
         Note::TakenBack,
     ];
 
-    /// The word in the address.
+    /// Returns the value of `?note=` in the address.
     pub fn name(self) -> &'static str {
         match self {
             Note::Added => "added",
@@ -120,81 +155,81 @@ impl Note {
         }
     }
 
+    /// Returns the note with this [name](Note::name).
     pub fn from_name(name: &str) -> Option<Note> {
         Note::ALL.into_iter().find(|note| note.name() == name)
     }
 
+    /// Returns the text for people.
     pub fn words(self) -> &'static str {
         match self {
-            Note::Added => "Added. Their croaks are in your feed now.",
-            Note::Removed => "Removed. Their croaks are no longer in your feed.",
+            Note::Added => "Now following. Their croaks appear in your feed.",
+            Note::Removed => "Unfollowed. Their croaks no longer appear in your feed.",
             Note::Deleted => {
-                "Your account is deleted, and your croaks with it. Messages stay with those who got them, without your name."
+                "Your account and your croaks are deleted. Messages you sent stay with the people who received them, without your name."
             }
             Note::Saved => "Saved.",
-            Note::NewPassword => "Your password is changed, and all your other sessions have ended.",
-            Note::Ended => "Ended.",
-            Note::TakenBack => "Taken back: nobody sees that croak any more.",
+            Note::NewPassword => "Password changed. You have been logged out everywhere else.",
+            Note::Ended => "Logged out there.",
+            Note::TakenBack => "Croak deleted.",
         }
     }
 }
 
-/// Why nothing could be decided: said with status 503. Nothing typed is lost, and sending it again is safe.
+/// Reason why nothing could be decided, answered with status 503 or 429. What was typed is kept, and sending it again is
+/// safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// No server answered, or none that serves.
+    /// No server answered, or none that serves clients.
     Nobody,
     /// A queue is full.
     Busy,
     /// Servers answered, but decided nothing in time.
     Disagree,
-    /// Servers stopped while they answered this.
+    /// Servers stopped while they handled this request.
     Spared,
-    /// Too much was tried from one address.
+    /// The rate limit of this client's address is exceeded.
     TooMany {
-        /// Until one more may be.
+        /// Seconds until the next request is allowed.
         wait_s: u32,
     },
 }
 
 impl Trouble {
-    /// Also the page's title.
+    /// Returns the headline, without a full stop. It is also the page's title.
     pub fn title(self) -> &'static str {
         match self {
             Trouble::Nobody => "No servers are running",
             Trouble::Busy => "The servers are busy",
-            Trouble::Disagree => "The servers cannot agree",
-            Trouble::Spared => "The servers stopped over this",
-            Trouble::TooMany { .. } => "That is too often",
+            Trouble::Disagree => "Not available right now",
+            Trouble::Spared => "Something went wrong",
+            Trouble::TooMany { .. } => "Too many attempts",
         }
     }
 
-    /// A sentence; those with a code are the code's.
+    /// Returns the explanation, in whole sentences.
     pub fn words(self) -> String {
-        let sentence = match self {
-            Trouble::Nobody => "none of them can be reached at the moment".to_string(),
-            Trouble::Busy => Code::Busy.to_string(),
-            Trouble::Disagree => Code::Unavailable.to_string(),
+        match self {
+            Trouble::Nobody => "None of the servers can be reached at the moment.".to_string(),
+            Trouble::Busy => "Too many requests are waiting.".to_string(),
+            Trouble::Disagree => "The servers could not complete this in time.".to_string(),
             Trouble::Spared => {
-                "two servers stopped while they answered this page, so no other one was asked. \
-                The other pages may work. If it happens again, tell the people who run the servers"
+                "Two servers stopped while they worked on this page, so no other server was asked. \
+                Other pages may work. If it happens again, tell the people who run the servers."
                     .to_string()
             }
             Trouble::TooMany { wait_s } => {
-                let seconds = if wait_s == 1 { "a second".into() } else { format!("{wait_s} seconds") };
-                format!("nothing was done: too much came from your address at once; wait {seconds}")
+                let seconds = if wait_s == 1 { "1 second".into() } else { format!("{wait_s} seconds") };
+                format!("Too many requests came from your address. Try again in {seconds}.")
             }
-        };
-        let mut letters = sentence.chars();
-        let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
-        format!("{first}{}.", letters.as_str())
+        }
     }
 }
 
 impl From<ClientError> for Trouble {
     fn from(unreachable: ClientError) -> Trouble {
         match unreachable {
-            // Who was asked and is gone, or stopped, looks the same to people as who could not be asked.
+            // A server that is stopping looks the same to people as one that cannot be reached.
             ClientError::Unreachable | ClientError::Undecided(Why::NotServing) => Trouble::Nobody,
             ClientError::Undecided(Why::Busy) => Trouble::Busy,
             ClientError::Undecided(_) => Trouble::Disagree,
@@ -203,8 +238,9 @@ impl From<ClientError> for Trouble {
     }
 }
 
-/// Who has a lock: `client 1042 (lock on board1, pid 99)`, `backend-2 (board2:10002)`. `name` is a member's, if it is
-/// known; `said` is what the holder says of itself.
+/// Returns the holder of a lock for people: `client 1042 (lock on board1, pid 99)`, `backend-2 (board2:10002)`.
+///
+/// `name` is the name of a member, if known; `said` is the holder's own description, shown in parentheses.
 pub fn holder(owner: Owner, name: Option<&str>, said: &str) -> String {
     let who = match (owner, name) {
         (Owner::Client(lease), _) => format!("client {lease}"),
@@ -219,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn holders_have_words() {
+    fn a_holder_is_named_and_its_description_escaped() {
         assert_eq!(
             holder(Owner::Client(9), None, "shell on a\x1b, pid 1"),
             r"client 9 (shell on a\x1b, pid 1)"
@@ -232,13 +268,30 @@ mod tests {
     fn refusals_stand_beside_their_fields() {
         let denied = [Denied::new(Code::NoSuchUser), Denied::of(Code::InvalidEntry, Field::Email)];
         let refusals = Refusals::on(&["username"], &denied);
-        assert_eq!(refusals.of("username"), Some("there is no user with that name (601)"));
+        assert_eq!(refusals.of("username"), Some(sentence(Code::NoSuchUser.words()).as_str()));
         assert_eq!(refusals.of("email"), None);
-        assert_eq!(refusals.general, ["that entry is not valid (606): somebody@somewhere"]);
+        assert_eq!(refusals.general, ["Enter an email address, for example ada@example.org."]);
     }
 
     #[test]
-    fn notes_have_names() {
+    fn pages_show_sentences_without_numbers_and_the_terminal_shows_the_number() {
+        for code in Code::ALL {
+            let page = refusal(Denied::new(*code));
+            assert!(page.starts_with(char::is_uppercase) && page.ends_with(['.', '!', '?']), "{page}");
+            let number = code.number().to_string();
+            assert!(!page.contains(&number), "{page}");
+            assert!(denied(Denied::new(*code)).contains(&format!("({number})")));
+        }
+        let email = denied(Denied::of(Code::InvalidEntry, Field::Email));
+        assert!(
+            email.starts_with("email: ") && email.ends_with("(606): for example ada@example.org"),
+            "{email}"
+        );
+        assert_eq!(sentence("is it?"), "Is it?");
+    }
+
+    #[test]
+    fn a_note_is_found_by_its_name() {
         for note in Note::ALL {
             assert_eq!(Note::from_name(note.name()), Some(note));
         }

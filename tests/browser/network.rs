@@ -15,7 +15,10 @@ fn where_others_can_read_along_one_is_told_and_everything_works() {
     let visit = Visit { site, driver: Driver::start(), axe: Axe::find(), scripts: true };
     for (path, name) in [("/login", "login-in-the-clear"), ("/create", "create-in-the-clear")] {
         visit.go(path);
-        visit.shows(path, "This way is not encrypted: others on this network can read what you type here.");
+        visit.shows(
+            path,
+            "This connection is not encrypted. Others on this network can read what you type here.",
+        );
         visit.look(name);
     }
     // Forms, streams and pictures, of which the browser says `Origin` and `Referer` alone here.

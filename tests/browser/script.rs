@@ -10,7 +10,7 @@ fn befriended(visit: &Visit) -> Browser {
     visit.join("Ada", "ada");
     visit.go("/manage");
     visit.fill(&[("username", "bob")]);
-    visit.shows("/manage?note=added", "Added.");
+    visit.shows("/manage?note=added", "Now following.");
     bob
 }
 
@@ -100,9 +100,7 @@ fn a_stream_survives_the_servers_and_says_when_it_cannot() {
     visit.site.group.be(Mood::Gone);
     std::thread::sleep(std::time::Duration::from_millis(500));
     visit.site.group.be(Mood::Well);
-    driver.awaits(
-        "return document.querySelector('.arrivals button')?.textContent == 'There are new croaks: show them'",
-    );
+    driver.awaits("return document.querySelector('.arrivals button')?.textContent == 'Show new croaks'");
     driver.click(".arrivals button");
     visit.shows("/main", "after");
     // Logged out elsewhere.
@@ -110,7 +108,7 @@ fn a_stream_survives_the_servers_and_says_when_it_cannot() {
     elsewhere.cookies = visit.driver.cookies();
     elsewhere.post("/logout", &[]).leads_to("/login");
     driver.awaits(
-        "return document.querySelector('.arrivals button')?.textContent.startsWith('You are logged out here')",
+        "return document.querySelector('.arrivals button')?.textContent.startsWith('You\\'ve been logged out')",
     );
     driver.click(".arrivals button");
     visit.shows("/login", "Log in");
@@ -232,7 +230,7 @@ fn what_was_typed_outlives_leaving_the_page() {
     elsewhere.cookies = driver.cookies();
     elsewhere.post("/logout", &[]).leads_to("/login");
     driver.click("main form button");
-    visit.shows("/main", "log in, then send it again");
+    visit.shows("/main", "Log in and try again.");
     assert_eq!(words(), "said without a session");
     driver.click("main form a[href='/login']");
     visit.fill(&[("username", "ada"), ("password", "password")]);

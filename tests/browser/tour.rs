@@ -3,6 +3,8 @@
 use super::Visit;
 use crate::group::Mood;
 use crate::http::Browser;
+use ribbit_state::{Code, Denied};
+use ribbit_ui::words::refusal;
 
 #[test]
 fn a_person_goes_through_every_page_with_scripts() {
@@ -25,7 +27,7 @@ fn tour(visit: &Visit) {
     visit.go("/create");
     visit.look("create");
     visit.fill(&[("name", "Bob"), ("username", "no such name"), ("email", "pond"), ("password", "short")]);
-    visit.shows("/create", "that entry is not valid (606)");
+    visit.shows("/create", "Use 1 to 32 characters");
     visit.look("create-refused");
     visit.join("Bob the <Builder>", "bob");
     visit.fill(&[("post", "Heavy rain at the north pond.\nBring boots!")]);
@@ -35,7 +37,7 @@ fn tour(visit: &Visit) {
     visit.driver.click("main form button");
     visit.shows("/login", "Log in");
     visit.fill(&[("username", "bob"), ("password", "not it at all")]);
-    visit.shows("/login", "the password is wrong (602)");
+    visit.shows("/login", &refusal(Denied::new(Code::WrongPassword)));
     visit.look("login-refused");
     visit.join("Ada", "ada");
     visit.look("feed-empty");
@@ -51,7 +53,7 @@ fn tour(visit: &Visit) {
     visit.go("/delete");
     visit.look("delete");
     visit.fill(&[("password", "password")]);
-    visit.shows("/login?note=deleted", "Your account is deleted");
+    visit.shows("/login?note=deleted", "Your account and your croaks are deleted");
     for complaint in visit.driver.complaints() {
         // Statuses of refused forms are noted by the browser, and are meant.
         assert!(complaint.contains("Failed to load resource"), "{complaint}");
@@ -62,7 +64,7 @@ fn croaking(visit: &Visit) {
     visit.fill(&[("post", "Two lines,\n  the second indented. <b>& \"quotes\"</b>")]);
     visit.shows("/main", "Two lines,\n  the second indented. <b>& \"quotes\"</b>");
     visit.fill(&[("post", &"quak ".repeat(21))]);
-    visit.shows("/main", "a croak has at most 100 characters (512); this one has 105");
+    visit.shows("/main", &format!("{} Yours has 105.", refusal(Denied::new(Code::CroakTooLong))));
     visit.look("croak-refused");
     visit.go("/main");
     // What was refused is still there to be mended, where there is a script to keep it.
@@ -89,17 +91,17 @@ fn befriending(visit: &Visit) {
     visit.go("/manage");
     visit.look("friends-empty");
     visit.fill(&[("username", "nobody")]);
-    visit.shows("/manage", "there is no user with that name (601)");
+    visit.shows("/manage", &refusal(Denied::new(Code::NoSuchUser)));
     visit.look("friends-refused");
     visit.go("/manage");
     visit.fill(&[("username", "Bob")]);
-    visit.shows("/manage?note=added", "Added.");
+    visit.shows("/manage?note=added", "Now following.");
     visit.look("friends");
     visit.go("/main?before=50");
     visit.shows("/main?before=50", "Bring boots!");
     visit.go("/manage");
     visit.driver.click("button[value=remove]");
-    visit.shows("/manage?note=removed", "Nobody yet.");
+    visit.shows("/manage?note=removed", "You don't follow anyone yet.");
 }
 
 fn people_and_settings(visit: &Visit) {
@@ -121,7 +123,7 @@ fn people_and_settings(visit: &Visit) {
     visit.shows("/messages", "Which boots?");
     visit.look("talks-one");
     visit.driver.click("nav a[href='/settings']");
-    visit.shows("/settings", "Where you are logged in");
+    visit.shows("/settings", "Where you're logged in");
     visit.look("settings");
 }
 
@@ -170,20 +172,20 @@ fn comes_back(visit: &Visit) {
     visit.shows("/manage", "No servers are running");
     visit.look("trouble-read");
     visit.site.group.be(Mood::Well);
-    visit.driver.awaits("return document.querySelector('h1')?.innerText == 'Friends'");
+    visit.driver.awaits("return document.querySelector('h1')?.innerText == 'Following'");
 }
 
 fn old_and_around(visit: &Visit) {
     visit.site.group.be(Mood::Minority);
     visit.go("/main");
-    visit.shows("/main", "what you see may be old");
+    visit.shows("/main", "this page may be out of date");
     visit.look("old");
     visit.site.group.be(Mood::Well);
     visit.driver.click("footer a[href='/status']");
     visit.shows("/status", "All is well.");
     visit.look("status-one");
     visit.driver.click("#still");
-    visit.shows("/status?still", "This page keeps still");
+    visit.shows("/status?still", "Automatic refresh is off.");
     visit.driver.click("footer a[href='/about']");
     visit.shows("/about", "no cloud");
     visit.look("about");

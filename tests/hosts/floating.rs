@@ -215,7 +215,7 @@ fn one_balancer_has_the_address_and_the_other_takes_over_when_its_machine_dies()
     let Some(mut group) = Group::on(boards(), HOME) else { return };
     let (watch, mut holder) = watched(&group);
     let (code, said) = group.operated(CENTRE, &["status"]);
-    let expected = format!("{ADDRESS} is held on ");
+    let expected = format!("{ADDRESS} is held by ");
     assert!(code == 0 && said.contains(&expected), "{said}");
 
     for (what, leads) in [("its machine dies, and with it the leader", true), ("its machine dies", false)] {

@@ -63,7 +63,7 @@ fn a_newcomer_gets_an_account_and_finds_out_what_can_be_typed() {
     terminal.press("c\r");
     terminal.await_text("user name (others find you by it): ");
     terminal.press("Ada!\r");
-    terminal.await_text("1 to 32 of a-z, 0-9, _ and -");
+    terminal.await_text("1 to 32 characters: a-z, 0-9, _ and -");
     terminal.await_text("user name (others find you by it): ");
     terminal.press("bob\r");
     terminal.await_text("your name, as others see it [bob]: ");
@@ -77,7 +77,7 @@ fn a_newcomer_gets_an_account_and_finds_out_what_can_be_typed() {
     terminal.press("password\r");
     terminal.await_text("repeat the password: ");
     terminal.press("password\r");
-    terminal.await_text("that user name is already taken (607): please choose another one");
+    terminal.await_text("that username is already taken (607): please choose another one");
     terminal.await_text("user name (others find you by it): ");
     terminal.press("ada\r");
     terminal.await_text("your name, as others see it [ada]: ");
@@ -347,7 +347,7 @@ fn a_line_on_its_way_survives_its_servers_and_is_posted_once() {
     terminal.press("half a li");
     terminal.await_line("* live> half a li");
     pond.kill(&[&leader, &used.name]);
-    terminal.await_text(&format!("-- {} has gone: looking for another server", used.address));
+    terminal.await_text(&format!("-- connection to {} lost, looking for another server", used.address));
     terminal.await_text("-- connected to ");
     terminal.await_text("@ada\u{1b}[0m  sent into the storm");
     terminal.await_line("* live> half a li");
@@ -464,7 +464,7 @@ fn a_session_that_ends_elsewhere_ends_the_terminal_and_an_account_is_deleted_wit
     terminal.press("/delete\r");
     terminal.await_text("Password (Enter cancels): ");
     terminal.press("password\r");
-    terminal.await_text("Your account is deleted");
+    terminal.await_text("Your account and your croaks are deleted");
     assert_eq!(terminal.ended(), 0);
     let (code, said) = pond.ended(client(&pond, "bob", &[]), "/feed\n");
     assert_eq!(code, 4, "{said}");

@@ -96,7 +96,7 @@ fn without_a_group_what_lies_there_is_looked_at() {
     let output = command.arg(&nowhere).output().expect("the binary starts");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(
-        output.status.code() == Some(1) && said.contains("there is no") && said.contains("`ribbit init`"),
+        output.status.code() == Some(1) && said.contains("does not exist") && said.contains("`ribbit init`"),
         "{said}"
     );
 
@@ -125,7 +125,7 @@ fn without_a_group_what_lies_there_is_looked_at() {
     let (code, checks) = doctor(&pond, &["--listen", &address]);
     let held = of(&checks, "port");
     assert!(
-        code == 1 && held.len() == 1 && held[0]["words"].to_string().contains("something else"),
+        code == 1 && held.len() == 1 && held[0]["words"].to_string().contains("another program"),
         "{checks:?}"
     );
     drop(holder);

@@ -91,10 +91,10 @@ fn a_body_of_ten_megabytes_is_refused_in_words() {
     let huge = format!("post={}", "a".repeat(10_000_000));
     let form = [("Content-Type", "application/x-www-form-urlencoded")];
     for path in ["/main", "/create", "/login", "/delete", "/manage"] {
-        ada.send("POST", path, &form, &huge).says(413, "far more than a form can hold");
+        ada.send("POST", path, &form, &huge).says(413, "more text than a form can hold");
     }
     let not_a_form = [("Content-Type", "application/json")];
-    ada.send("POST", "/main", &not_a_form, "{}").says(415, "Only forms");
+    ada.send("POST", "/main", &not_a_form, "{}").says(415, "only accepts forms");
     // Without a length, in pieces that never end.
     let head = format!(
         "POST /main HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
@@ -102,7 +102,7 @@ fn a_body_of_ten_megabytes_is_refused_in_words() {
         pond.web()
     );
     let chunks = format!("10000\r\n{}\r\n", "a".repeat(0x10000)).repeat(50);
-    exchange(&pond.web(), format!("{head}{chunks}").as_bytes()).says(411, "has to say how long it is");
+    exchange(&pond.web(), format!("{head}{chunks}").as_bytes()).says(411, "has to give its length");
     exchange(&pond.web(), format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(100_000)).as_bytes());
     ada.croak("still here");
     assert_eq!(pond.pids(), before);
@@ -140,10 +140,10 @@ fn a_list_asked_for_behind_an_endless_name_ends_no_backend() {
     let before = pond.pids();
     for length in [600, 528, 527, 33, 9_000] {
         let name = "a".repeat(length);
-        ada.get(&format!("/people?after={name}")).says(422, "that entry is not valid");
-        ada.get(&format!("/people?names=a*&after={name}")).says(422, "that entry is not valid");
-        ada.get(&format!("/@{name}")).says(404, "There is nobody of that name");
-        ada.get(&format!("/messages/{name}")).says(404, "There is nobody of that name");
+        ada.get(&format!("/people?after={name}")).says(422, "Enter a username or a pattern");
+        ada.get(&format!("/people?names=a*&after={name}")).says(422, "Enter a username or a pattern");
+        ada.get(&format!("/@{name}")).says(404, "Nobody has this username");
+        ada.get(&format!("/messages/{name}")).says(404, "Nobody has this username");
     }
     for number in ["18446744073709551615", "18446744073709551614", "9223372036854775808"] {
         for path in ["/main?before=", "/people?who=followers&after=", "/@ada?before=", "/messages?before="] {
@@ -220,7 +220,7 @@ fn a_position_that_no_server_gave_out_costs_a_moment_and_is_forgotten() {
             let began = Instant::now();
             let page = ada.get(path);
             page.says(200, "<main");
-            assert!(!page.body.contains("may be old"), "{path}: {}", page.body);
+            assert!(!page.body.contains("may be out of date"), "{path}: {}", page.body);
             assert!(began.elapsed() < Duration::from_secs(2), "{path}: {:?}", began.elapsed());
         }
         ada.cookies.insert("seen".into(), format!("{history}.{ahead}"));

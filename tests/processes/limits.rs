@@ -7,7 +7,8 @@ use crate::verbs::Somebody;
 use ribbit_net::client::Client;
 use ribbit_net::protocol::{Answer, Ask};
 use ribbit_net::secret::new_request_id;
-use ribbit_state::{Code, Command, Request, TokenHash};
+use ribbit_state::{Code, Command, Denied, Request, TokenHash};
+use ribbit_ui::words::refusal;
 
 /// One backend, so that one node's counts are all there are.
 fn small(options: &[&str]) -> Pond {
@@ -18,8 +19,8 @@ fn small(options: &[&str]) -> Pond {
 }
 
 #[track_caller]
-fn is_rate_limit(page: &Reply, code: &str) {
-    page.says(429, code);
+fn is_rate_limit(page: &Reply, code: Code) {
+    page.says(429, &refusal(Denied::new(code)).replace('\'', "&#39;"));
     page.says(429, "try again in 10 seconds");
     assert_eq!(page.header("retry-after"), Some("10"));
 }
@@ -39,9 +40,9 @@ fn so_much_is_taken_of_one_account_in_a_minute_and_the_words_are_kept() {
     ada.post("/main", &[("post", "0 of six"), ("request", &request)]).leads_to("/main");
     (1..6).for_each(|number| ada.croak(&format!("{number} of six")));
     let page = ada.post("/main", &[("post", "one too many")]);
-    is_rate_limit(&page, "(653)");
+    is_rate_limit(&page, Code::TooMuchWritten);
     assert_eq!(typed(&page), "one too many");
-    is_rate_limit(&ada.post("/messages/bob", &[("message", "this way?")]), "(653)");
+    is_rate_limit(&ada.post("/messages/bob", &[("message", "this way?")]), Code::TooMuchWritten);
     // What was taken is told again, as often as somebody asks.
     for _ in 0..3 {
         ada.post("/main", &[("post", "0 of six"), ("request", &request)]).leads_to("/main");
@@ -89,12 +90,12 @@ fn a_name_has_so_many_tries_and_who_is_logged_in_does_not_notice() {
     ada.join("ada");
     bob.join("bob");
     // One try is gone with ada's own log-in.
-    (0..9).for_each(|_| try_log_in(&mut stranger, "ADA", "not that one").says(422, "(602)"));
-    is_rate_limit(&try_log_in(&mut stranger, "ada", "not that one"), "(651)");
-    is_rate_limit(&try_log_in(&mut stranger, "ada", "password"), "(651)");
+    (0..9).for_each(|_| try_log_in(&mut stranger, "ADA", "not that one").refuses(Code::WrongPassword));
+    is_rate_limit(&try_log_in(&mut stranger, "ada", "not that one"), Code::TooManyTries);
+    is_rate_limit(&try_log_in(&mut stranger, "ada", "password"), Code::TooManyTries);
     // A name that nobody has is counted the same.
-    (0..10).for_each(|_| try_log_in(&mut stranger, "nobody", "password").says(422, "(601)"));
-    is_rate_limit(&try_log_in(&mut stranger, "nobody", "password"), "(651)");
+    (0..10).for_each(|_| try_log_in(&mut stranger, "nobody", "password").refuses(Code::NoSuchUser));
+    is_rate_limit(&try_log_in(&mut stranger, "nobody", "password"), Code::TooManyTries);
     // Others log in, and ada goes on, changes her password with it.
     try_log_in(&mut stranger, "bob", "password").leads_to("/main");
     ada.croak("still here");
@@ -109,8 +110,8 @@ fn a_session_does_not_guess_its_owners_password() {
     let pond = small(&[]);
     let mut thief = pond.browser();
     thief.join("ada");
-    (0..10).for_each(|_| thief.post("/delete", &[("password", "guess")]).says(422, "(602)"));
-    is_rate_limit(&thief.post("/delete", &[("password", "password")]), "(651)");
+    (0..10).for_each(|_| thief.post("/delete", &[("password", "guess")]).refuses(Code::WrongPassword));
+    is_rate_limit(&thief.post("/delete", &[("password", "password")]), Code::TooManyTries);
     thief.get("/main").says(200, "ada");
 }
 
@@ -125,5 +126,5 @@ fn so_many_accounts_are_made_and_then_one_after_the_other() {
     };
     let made = (0..).take_while(|number| create(*number).status == 303).count();
     assert!(made >= 100, "{made}");
-    is_rate_limit(&create(1_000), "(652)");
+    is_rate_limit(&create(1_000), Code::TooManyAccounts);
 }

@@ -7,8 +7,8 @@ use ribbit_net::client::Client;
 use ribbit_net::limits::ASK_DEADLINE_MAX;
 use ribbit_net::protocol::{Ask, Password};
 use ribbit_net::secret::new_request_id;
-use ribbit_state::TokenHash;
 use ribbit_state::social::account_named;
+use ribbit_state::{Code, TokenHash};
 use std::fs;
 use std::io;
 
@@ -53,7 +53,7 @@ fn a_log_in_makes_a_weak_hash_anew_and_ends_no_session() {
     before.get("/main").says(200, "ada");
     log_in(&pond, "ada", "password");
     let mut stranger = pond.browser();
-    stranger.post("/login", &[("username", "ada"), ("password", "passwort")]).says(422, "(602)");
+    stranger.post("/login", &[("username", "ada"), ("password", "passwort")]).refuses(Code::WrongPassword);
     pond.await_whole();
     pond.stop();
     for member in ["backend-1", "backend-3", "coordinator-1"] {
@@ -143,7 +143,7 @@ fn who_finds_the_queue_full_is_told_so_and_gets_in_later() {
     awaited("the queue is full", || {
         let page = log_in();
         (page.status == 503).then(|| {
-            page.says(503, "(619)");
+            page.says(503, "The servers are busy");
             assert_eq!(page.header("retry-after"), Some("2"));
         })
     });
@@ -151,6 +151,6 @@ fn who_finds_the_queue_full_is_told_so_and_gets_in_later() {
     drop(waiting);
     awaited("there is room again", || {
         let page = log_in();
-        (page.status == 422).then(|| page.says(422, "(601)"))
+        (page.status == 422).then(|| page.refuses(Code::NoSuchUser))
     });
 }

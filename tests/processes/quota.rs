@@ -2,6 +2,7 @@
 
 use crate::pages::croaks;
 use crate::pond::Pond;
+use ribbit_state::Code;
 
 #[test]
 fn croaks_are_refused_in_words_before_the_disk_is_full_and_deleting_goes_on() {
@@ -29,13 +30,12 @@ fn croaks_are_refused_in_words_before_the_disk_is_full_and_deleting_goes_on() {
     let status = pond.await_whole();
     assert!(status.members.iter().all(|member| member.disk_full), "{status:?}");
     let page = ada.post("/main", &[("post", "one too many")]);
-    page.says(422, "the disks are full");
-    page.says(422, "(625)");
+    page.refuses(Code::DisksFull);
     page.says(422, "one too many");
     assert_eq!(croaks(&ada.get("/main"))[..2], ["while there is room", "39 of forty"]);
     let mut eve = pond.browser();
     let form = [("name", "Eve"), ("email", "e@b"), ("username", "eve"), ("password", "password")];
-    eve.post("/create", &form).says(422, "the disks are full");
+    eve.post("/create", &form).refuses(Code::DisksFull);
     let (code, said) = pond.typed(&["status"]);
     assert_eq!(code, 0);
     assert!(said.contains("DISK FULL: backend-1") && said.contains("--disk-quota"), "{said}");
@@ -47,7 +47,7 @@ fn croaks_are_refused_in_words_before_the_disk_is_full_and_deleting_goes_on() {
     bob.post("/delete", &[("password", "password")]);
     ada.get("/manage").says(200, "ada");
     let mut bob = pond.browser();
-    bob.post("/login", &[("username", "bob"), ("password", "password")]).says(422, "(601)");
+    bob.post("/login", &[("username", "bob"), ("password", "password")]).refuses(Code::NoSuchUser);
     for verb in ["drain", "undrain"] {
         let (code, said) = pond.typed(&["member", verb, "backend-3"]);
         assert_eq!(code, 0, "{said}");

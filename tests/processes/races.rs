@@ -94,7 +94,7 @@ fn people_who_go_break_nothing_for_those_who_write_and_read() {
             assert_eq!(page.status, 200, "{}", page.body);
             assert!(!page.body.contains("goner"), "{}", page.body);
         }
-        reader.get("/@goner").says(404, "nobody of that name");
+        reader.get("/@goner").says(404, "Nobody has this username");
     }
     writers.await_progress();
     let mut written = writers.stop();

@@ -92,7 +92,7 @@ fn who_logs_in_again_ends_the_session_before() {
     let mut ada = pond.browser();
     ada.join("ada");
     let before = ada.clone();
-    ada.post("/login", &[("username", "ada"), ("password", "not that one")]).says(422, "(602)");
+    ada.post("/login", &[("username", "ada"), ("password", "not that one")]).refuses(Code::WrongPassword);
     assert_eq!(me(&pond, "BACKEND_1", session_of(&before)), Ok("ada".into()), "not by a try");
     ada.post("/login", &[("username", "ada"), ("password", "password")]).leads_to("/main");
     assert_ne!(session_of(&ada), session_of(&before));

@@ -107,7 +107,7 @@ fn what_may_be_lost_counts_down_and_pages_say_what_is_wrong() {
     assert_eq!(pond.status().can_lose_processes, 2);
     assert_eq!(ada.get("/readyz").status, 200);
 
-    health(&pond, 0, "All is well. Still to spare: 2 processes");
+    health(&pond, 0, "All is well. Can survive the loss of 2 processes");
     // Members that die keep their last pid, and about the index they had.
     pond.kill(&["coordinator-1"]);
     pond.await_status("one less", |status| status.leader.is_some() && status.can_lose_processes == 1);
@@ -125,31 +125,31 @@ fn what_may_be_lost_counts_down_and_pages_say_what_is_wrong() {
     ada.croak("three are enough");
     assert_eq!(ada.get("/readyz").status, 200);
 
-    health(&pond, 5, "coordinator-1 is missing.");
-    health(&pond, 5, &format!("{leader} is missing."));
-    health(&pond, 5, "Nothing more may be lost");
+    health(&pond, 5, "coordinator-1 is offline.");
+    health(&pond, 5, &format!("{leader} is offline."));
+    health(&pond, 5, "Any further failure stops all writing");
 
     // No quorum: nobody leads, pages can be read and say that they may be old, croaks come back.
     pond.kill(&["coordinator-2"]);
     let status = pond.await_status("nobody leads", |status| status.leader.is_none());
     assert_eq!((status.can_lose_processes, status.can_lose_machines), (0, 0));
-    health(&pond, 3, "DOWN.\nNobody leads: nothing can be written");
+    health(&pond, 3, "DOWN.\nThere is no leader. Nothing can be written");
     awaited("not ready", || (ada.get("/readyz").status == 503).then_some(()));
     let began = Instant::now();
     let page = ada.post("/main", &[("post", "is anybody <there>?")]);
     assert!(began.elapsed() < ANSWER_MAX, "{:?}", began.elapsed());
-    page.says(503, "The servers cannot agree");
+    page.says(503, "Not available right now");
     assert_eq!(typed(&page), "is anybody <there>?");
     assert_eq!(ada.get("/livez").status, 200);
     let page = ada.get("/main");
-    page.says(200, "what you see may be old");
+    page.says(200, "this page may be out of date");
     page.says(200, "three are enough");
 
     // Nobody at all.
     let left: Vec<String> = pond.pids().into_keys().filter(|name| name.starts_with("backend")).collect();
     pond.kill(&left.iter().map(String::as_str).collect::<Vec<_>>());
     assert!(pond.try_status().is_none());
-    health(&pond, 3, "Nobody answers.");
+    health(&pond, 3, "No server answers.");
     let page = awaited_within(Duration::from_secs(10), "found dead", || {
         let began = Instant::now();
         let page = ada.post("/main", &[("post", "hello?")]);

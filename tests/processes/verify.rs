@@ -45,7 +45,7 @@ fn members_are_compared_while_people_write_and_the_first_row_that_differs_is_nam
     let (code, said) = pond.typed(&["verify"]);
     println!("{said}");
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("the same on ") && said.contains("coordinator-2"), "{said}");
+    assert!(said.contains("identical on ") && said.contains("coordinator-2"), "{said}");
 
     let writers = Writers::start(&pond.web(), 4);
     writers.await_progress();
@@ -68,7 +68,7 @@ fn members_are_compared_while_people_write_and_the_first_row_that_differs_is_nam
     let (code, said) = pond.typed(&["verify"]);
     println!("{said}");
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains(&format!("first in Croaks {croak}\n")), "{said}");
+    assert!(said.contains(&format!("first difference in Croaks {croak}\n")), "{said}");
     assert!(said.contains(&format!("row 2        {name}\n")), "{said}");
     let (code, said) = pond.typed(&["verify", "--json"]);
     assert!(code == 1 && said.contains(&format!(r#""table":"Croaks","key":"{croak}""#)), "{said}");

@@ -1,5 +1,7 @@
 //! A browser without a screen: HTTP over a socket, cookies, forms. One connection a request.
 
+use ribbit_state::{Code, Denied};
+use ribbit_ui::words::refusal;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -36,6 +38,14 @@ impl Reply {
         assert_eq!((self.status, self.header("location")), (303, Some(path)), "{}", self.body);
     }
 
+    /// Asserts a form that comes back with the text of a refusal.
+    #[track_caller]
+    pub fn refuses(&self, code: Code) {
+        let words = refusal(Denied::new(code)).replace('\'', "&#39;");
+        self.says(422, &words);
+    }
+
+    /// Asserts the status, and a text somewhere in the body.
     #[track_caller]
     pub fn says(&self, status: u16, words: &str) {
         assert_eq!(self.status, status, "{}", self.body);

@@ -69,7 +69,7 @@ fn a_token_that_no_server_gave_out_is_dropped() {
             let page = ada.get(path);
             assert_eq!(page.status, 200, "{path} {}", page.body);
             assert!(began.elapsed() < Duration::from_secs(1), "{path} took {:?}", began.elapsed());
-            assert!(!page.body.contains("may be old"), "{path} {}", page.body);
+            assert!(!page.body.contains("may be out of date"), "{path} {}", page.body);
             assert_eq!(index(&ada.cookies["seen"]), index(&honest), "{path}");
         }
     }
@@ -99,7 +99,7 @@ fn what_is_older_than_the_browser_has_seen_is_marked_and_forms_work() {
                 assert_eq!(page.status, 200, "{path} {}", page.body);
                 assert!(began.elapsed() < Duration::from_secs(4), "{path} took {:?}", began.elapsed());
                 if !["/login", "/create", "/delete"].contains(&path) {
-                    assert!(page.body.contains("may be old"), "{path} {}", page.body);
+                    assert!(page.body.contains("may be out of date"), "{path} {}", page.body);
                 }
                 assert_eq!(ada.cookies["seen"], ahead, "{path}");
                 // A form of the future would be refused for good.
@@ -113,7 +113,7 @@ fn what_is_older_than_the_browser_has_seen_is_marked_and_forms_work() {
     ada.cookies.insert("seen".into(), ahead);
     let page = ada.get("/main");
     page.says(200, "from before");
-    assert!(!page.body.contains("may be old"), "{}", page.body);
+    assert!(!page.body.contains("may be out of date"), "{}", page.body);
     assert_eq!(ada.cookies["seen"], honest);
 }
 
@@ -224,7 +224,7 @@ fn what_the_log_has_refused_comes_back_under_a_new_request() {
         assert_eq!(page.status, 422, "{path} {}", page.body);
         assert!(!page.requests().contains(&request), "{path} {fields:?} {}", page.body);
         let page = ada.post("/main", &[("post", "something else"), ("request", &request)]);
-        page.says(422, "(615)");
+        page.refuses(Code::RequestReused);
         assert!(!page.requests().contains(&request), "{}", page.body);
     }
 }

@@ -1,4 +1,4 @@
-//! `/create`, `/login`, `/logout`, `/delete`.
+//! `/create`, `/login`, `/logout` and `/delete`: accounts and sessions.
 
 use super::answer::{self, Answer};
 use super::feed::{NO_SESSION, WRONG_PAGE, status, stopped};
@@ -12,10 +12,10 @@ use ribbit_state::text::{check_email, check_name, check_password, fold_username}
 use ribbit_state::{Code, Command, Denied, Field, Page, Query};
 use ribbit_ui::form::{Form, FormRequest};
 use ribbit_ui::pages::{FormPage, MessagePage, Place};
-use ribbit_ui::words::Note;
+use ribbit_ui::words::{Note, refusal};
 
 fn create_page(visit: &Visit, form: &Form) -> FormPage {
-    let shell = visit.shell("Create account", Place::Create);
+    let shell = visit.shell("Sign up", Place::Create);
     let text = |field: Field| form.text(field.name());
     let page = FormPage::create(shell, text(Field::Name), text(Field::Username), text(Field::Email));
     FormPage { in_the_clear: visit.way().in_the_clear(), ..page }
@@ -34,7 +34,7 @@ fn delete_page(visit: &Visit) -> FormPage {
     FormPage::delete(visit.shell("Delete account", Place::Delete))
 }
 
-/// The page comes back with the refusal or the trouble, and with the request that sending it again makes.
+/// Shows the form again with the reason, and with the request id for the next try.
 async fn again(
     visit: &mut Visit,
     mut page: FormPage,
@@ -46,22 +46,22 @@ async fn again(
     back(visit, page, stop)
 }
 
+/// Shows the form again with the reason, and with the request id that it has.
 fn back(visit: &Visit, page: FormPage, stop: Stop) -> Answer {
     let mut page = page.refused(stop.denied());
     page.shell.trouble = stop.trouble();
-    // The session may have ended with this very answer.
+    // This answer may have ended the session.
     page.shell.logged_in = visit.has_session();
     answer::page(status(&stop), &page)
 }
 
+/// Shows the sign-up page.
 pub async fn show_create(visit: &mut Visit) -> Answer {
     match visit.read(Query::Settings, READ_DEADLINE).await {
         Ok(Got { page: Page::Settings(Settings { registration_open: false }), .. }) => {
-            let words = Code::RegistrationClosed.to_string();
-            answer::page(
-                StatusCode::OK,
-                &MessagePage { shell: visit.shell("No new accounts", Place::Create), words },
-            )
+            let words = refusal(Denied::new(Code::RegistrationClosed));
+            let shell = visit.shell("Sign-up is closed", Place::Create);
+            answer::page(StatusCode::OK, &MessagePage { shell, words })
         }
         Ok(_) => {
             let page = create_page(visit, &Form::default());
@@ -71,11 +71,12 @@ pub async fn show_create(visit: &mut Visit) -> Answer {
     }
 }
 
+/// Creates an account.
 pub async fn create(visit: &mut Visit, form: &Form) -> Answer {
     let page = create_page(visit, form);
     let text = |field: Field| form.text(field.name()).to_string();
     let password = text(Field::Password);
-    // The group checks the same; asked here first, all fields are answered for at once.
+    // The backends check the same, but stop at the first error. Checked here too, all fields are reported at once.
     let username = fold_username(form.text(Field::Username.name()));
     let denied: Vec<_> = [
         check_name(form.text(Field::Name.name())).err(),
@@ -109,21 +110,24 @@ pub async fn create(visit: &mut Visit, form: &Form) -> Answer {
     }
 }
 
+/// Shows the log-in page.
 pub async fn show_login(visit: &mut Visit, query: &Form) -> Answer {
     if let Err(stop) = visit.read(Query::Position, READ_DEADLINE).await {
         return stopped(visit, Place::Login, stop);
     }
-    // Checked, so that a link cannot make this page say just anything.
+    // Only a valid username, so that a link cannot put an arbitrary text on this page.
     let created = query.get("created").and_then(|name| fold_username(name).ok());
     let mut page = login_page(visit, created.as_deref().unwrap_or_default());
     page.shell.note = match (created, query.get("note").and_then(Note::from_name)) {
-        (Some(username), _) => Some(format!("Welcome, @{username}! Your account is ready: log in.")),
+        (Some(username), _) => {
+            Some(format!("Welcome, @{username}! Your account is ready. Log in to get started."))
+        }
         (None, note) => note.map(|note| note.words().to_string()),
     };
     answer::page(StatusCode::OK, &page)
 }
 
-/// A log-in is a new request every time: its token is made here and must never serve twice.
+/// Logs in. Each try has a new request id, because its session token is made here and must not be used twice.
 pub async fn login(visit: &mut Visit, form: &Form) -> Answer {
     let username = form.text(Field::Username.name());
     let page = login_page(visit, username);
@@ -147,19 +151,22 @@ pub async fn login(visit: &mut Visit, form: &Form) -> Answer {
     }
 }
 
-/// Who logs in again leaves the session before, and ends it: nobody would ever use it, but who has stolen it. One that
-/// cannot be ended now ends with its age; `/settings` shows it until then.
+/// Ends the browser's previous session after a new log-in: nobody but a thief would use it again. If that fails, the session
+/// ends with its age, and `/settings` shows it until then.
 async fn end_the_one_before(visit: &mut Visit) {
     let Some(session) = visit.session() else { return };
     let request = visit.request_here();
     if let Err(stop) = visit.command(request, Command::LogOut { session }).await
         && !stop.lacks_session()
     {
-        log::warn!("the session before this one is open still: {stop:?}");
+        log::warn!("could not end the previous session after a log-in: {stop:?}");
     }
 }
 
-/// Whose session this is; what is missing is the session or somebody to ask.
+/// Returns the username of the session.
+///
+/// # Errors
+/// `NotLoggedIn` without a session, or the reason why it could not be read.
 async fn me(visit: &mut Visit) -> Result<String, Stop> {
     let session = visit.session().ok_or(NO_SESSION)?;
     match visit.read(Query::Me { session }, READ_DEADLINE).await?.page {
@@ -168,7 +175,7 @@ async fn me(visit: &mut Visit) -> Result<String, Stop> {
     }
 }
 
-/// Asks before something is done that a mere link must not do.
+/// Shows a page that asks for confirmation of something that a link alone must not do.
 async fn ask_first(visit: &mut Visit, here: Place, page: fn(&Visit) -> FormPage) -> Answer {
     match me(visit).await {
         Ok(username) => {
@@ -181,16 +188,19 @@ async fn ask_first(visit: &mut Visit, here: Place, page: fn(&Visit) -> FormPage)
     }
 }
 
+/// Shows the page that asks for confirmation of a log-out.
 pub async fn show_logout(visit: &mut Visit) -> Answer {
     ask_first(visit, Place::Logout, logout_page).await
 }
 
+/// Shows the page that deletes the account.
 pub async fn show_delete(visit: &mut Visit) -> Answer {
     ask_first(visit, Place::Delete, delete_page).await
 }
 
+/// Ends the session.
 pub async fn logout(visit: &mut Visit, form: &Form) -> Answer {
-    // Whoever has no session is where they want to be.
+    // Already logged out.
     let Some(session) = visit.session() else { return answer::see_other("/login") };
     let page = logout_page(visit);
     let request = match visit.request_of(form).await {
@@ -203,11 +213,12 @@ pub async fn logout(visit: &mut Visit, form: &Form) -> Answer {
             answer::see_other("/login")
         }
         Err(stop) if stop.lacks_session() => answer::see_other("/login"),
-        // The session is still open on the servers: the cookie stays, so that it can be closed.
+        // The session is still open on the servers, so the cookie stays for the next try.
         Err(stop) => again(visit, page, form, Some(request), stop).await,
     }
 }
 
+/// Deletes the account, after a check of its password.
 pub async fn delete(visit: &mut Visit, form: &Form) -> Answer {
     let page = delete_page(visit);
     let Some(session) = visit.session() else { return again(visit, page, form, None, NO_SESSION).await };

@@ -1,4 +1,4 @@
-//! `/croak/ID`: one croak, and taking back one's own.
+//! `/croak/ID`: one croak, and its deletion by its author.
 
 use super::answer::{self, Answer};
 use super::feed::{NO_SESSION, WRONG_PAGE, status, stopped};
@@ -13,6 +13,7 @@ use ribbit_ui::pages::{FormPage, MessagePage, Place, ShownCroak};
 use ribbit_ui::words::{Note, Refusals};
 use std::time::Duration;
 
+/// Shows one croak.
 pub async fn show(visit: &mut Visit, id: &str) -> Answer {
     let Ok(id) = id.parse() else { return no_such(visit) };
     match page(visit, id, READ_DEADLINE, None).await {
@@ -23,12 +24,12 @@ pub async fn show(visit: &mut Visit, id: &str) -> Answer {
 }
 
 fn no_such(visit: &Visit) -> Answer {
-    let shell = visit.shell("No such croak", Place::Nowhere);
-    let words = "It was never there, or it was taken back.".to_string();
+    let shell = visit.shell("Croak not found", Place::Nowhere);
+    let words = "It may have been deleted.".to_string();
     answer::page(StatusCode::NOT_FOUND, &MessagePage { shell, words })
 }
 
-/// Whose session this is, and the croak.
+/// Returns the viewer's username, whether the answer may be out of date, and the croak.
 async fn read(visit: &mut Visit, id: LogIndex, limit: Duration) -> Result<(String, bool, FeedCroak), Stop> {
     let session = visit.session().ok_or(NO_SESSION)?;
     let got = visit.read(Query::Croak { session, id }, limit).await?;
@@ -39,10 +40,10 @@ async fn read(visit: &mut Visit, id: LogIndex, limit: Duration) -> Result<(Strin
     }
 }
 
-/// The page; after a refusal, with the words and the request of the next try.
+/// Makes the page. After a refusal it shows the reason and carries the request id for the next try.
 ///
 /// # Errors
-/// Why it cannot be read.
+/// The reason why the croak cannot be read.
 async fn page(
     visit: &mut Visit,
     id: LogIndex,
@@ -63,6 +64,7 @@ async fn page(
     Ok(answer::page(code, &CroakPage { shell, croak, removal, refusals }))
 }
 
+/// Deletes the user's own croak.
 pub async fn take_back(visit: &mut Visit, id: &str, form: &Form) -> Answer {
     let Ok(croak) = id.parse() else { return no_such(visit) };
     let Some(session) = visit.session() else { return stopped(visit, Place::Nowhere, NO_SESSION) };
@@ -76,7 +78,7 @@ pub async fn take_back(visit: &mut Visit, id: &str, form: &Form) -> Answer {
     }
 }
 
-/// The croak's page comes back; where the croak cannot be read, the form alone.
+/// Shows the croak's page again with the reason, or only the form if the croak cannot be read.
 async fn again(
     visit: &mut Visit,
     croak: LogIndex,

@@ -1,7 +1,7 @@
-//! `/export`: everything that is kept of whoever asks, as a file ([`ribbit_ui::export`]).
+//! `/export`: the user's own data as one file ([`ribbit_ui::export`]).
 //!
-//! It is sent as it is read, a page at a time, at the pace of the browser, which shows how far it is. What cannot be read
-//! to its end is cut off, so that the browser says that it failed: a file that looks complete is complete.
+//! The file is streamed page by page as it is read, no faster than the browser takes it. If it cannot be read to its end, the
+//! connection is cut, so that the browser reports a failed download: a file that looks complete is complete.
 
 use super::answer::{self, Answer, CutShort};
 use super::feed::{NO_SESSION, WRONG_PAGE, stopped};
@@ -18,11 +18,11 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Instant;
 
-/// How many are under way.
+/// Number of exports that are running.
 #[derive(Debug, Default)]
 pub struct Exports(Rc<Cell<usize>>);
 
-/// One of the places; free again when it is dropped.
+/// A slot of a running export, released when dropped.
 struct UnderWay(Rc<Cell<usize>>);
 
 impl Drop for UnderWay {
@@ -35,18 +35,19 @@ struct Reading {
     client: Client,
     seen: Option<Token>,
     export: Export,
-    /// What was read to find out whether it can be.
+    /// The first piece, read before the answer began to find out whether the export is possible.
     first: Option<String>,
-    /// Who reads slower than that is cut off.
+    /// Time at which a download that is not complete is cut off.
     ends: Instant,
     _place: UnderWay,
 }
 
 impl Exports {
+    /// Starts an export. Refused with 503 while [`EXPORTS_MAX`] others run.
     pub async fn begin(&self, visit: &mut Visit, client: &Client) -> Answer {
         let Some(session) = visit.session() else { return stopped(visit, Place::Settings, NO_SESSION) };
         if self.0.get() >= EXPORTS_MAX {
-            return answer::later("too many people take their things at the moment; come back in a moment");
+            return answer::later("too many downloads are running; try again in a moment");
         }
         self.0.set(self.0.get() + 1);
         let place = UnderWay(self.0.clone());
@@ -73,7 +74,7 @@ impl Exports {
 }
 
 impl Reading {
-    /// The next piece. Nothing at the end; an error where it has to be cut off.
+    /// Returns the next piece: `None` at the end, an error if the file has to be cut off.
     async fn next(reading: Option<Reading>) -> Option<(Result<Bytes, CutShort>, Option<Reading>)> {
         let mut reading = reading?;
         if let Some(first) = reading.first.take() {

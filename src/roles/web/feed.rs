@@ -1,4 +1,4 @@
-//! `/main`: the feed, and croaking.
+//! `/main`: the feed, and posting a croak.
 
 use super::answer::{self, Answer};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
@@ -9,9 +9,10 @@ use ribbit_state::text::{check_croak, croak_chars};
 use ribbit_state::{Code, Command, Denied, Field, LogIndex, Page, Query};
 use ribbit_ui::form::{Form, FormRequest};
 use ribbit_ui::pages::{Feed, MainPage, MessagePage, Place, Shell, ShownCroak, lacks_session};
-use ribbit_ui::words::{Note, Refusals, Trouble};
+use ribbit_ui::words::{Note, Refusals, Trouble, refusal};
 use std::time::Duration;
 
+/// Shows a page of the feed.
 pub async fn show(visit: &mut Visit, query: &Form) -> Answer {
     let before = query.get("before").and_then(|before| before.parse().ok());
     let mut shell = visit.shell("Feed", Place::Main);
@@ -37,7 +38,7 @@ pub async fn show(visit: &mut Visit, query: &Form) -> Answer {
     answer::page(StatusCode::OK, &page)
 }
 
-/// One page of the feed; who reads it, and whether it may be old, go into the shell.
+/// Reads one page of the feed. Sets the username and the out-of-date mark of the shell.
 async fn read(
     visit: &mut Visit,
     shell: &mut Shell,
@@ -56,6 +57,7 @@ async fn read(
     Ok(Feed { croaks, older, newest, cursor: visit.answered().filter(|_| newest), new: None, receipt: None })
 }
 
+/// Posts a croak.
 pub async fn croak(visit: &mut Visit, form: &Form) -> Answer {
     let text = form.text(Field::Post.name());
     let Some(session) = visit.session() else { return again(visit, form, None, NO_SESSION).await };
@@ -72,14 +74,14 @@ pub async fn croak(visit: &mut Visit, form: &Form) -> Answer {
     }
 }
 
-/// The page comes back with what was typed.
+/// Shows the page again with the text and the reason.
 async fn again(visit: &mut Visit, form: &Form, tried: Option<FormRequest>, stop: Stop) -> Answer {
     let text = form.text(Field::Post.name());
     let request = visit.request_again(form, tried, &stop).await;
     let mut shell = visit.shell("Feed", Place::Main);
     shell.trouble = stop.trouble();
     let feed = match stop {
-        // Nobody to ask, or nothing to ask with: the feed would only cost more of the time that is left.
+        // The servers did not answer; another read would only use up the time that is left.
         Stop::Trouble(_) => None,
         Stop::Denied(_) => read(visit, &mut shell, None, AROUND_DEADLINE).await.ok(),
     };
@@ -96,11 +98,12 @@ async fn again(visit: &mut Visit, form: &Form, tried: Option<FormRequest>, stop:
     answer::page(status(&stop), &page)
 }
 
+/// Refusal of a request without a session.
 pub const NO_SESSION: Stop = Stop::Denied(Denied::new(Code::NotLoggedIn));
-/// A server answered with another page than was asked for: a bug there, and nothing to show here.
+/// Error for a server that answered another query than it was sent, which is a bug there.
 pub const WRONG_PAGE: Stop = Stop::Trouble(Trouble::Disagree);
 
-/// The status of a form that comes back.
+/// Returns the HTTP status of a form that is shown again.
 pub fn status(stop: &Stop) -> StatusCode {
     match stop {
         Stop::Denied(denied) if denied.code.is_rate_limit() => StatusCode::TOO_MANY_REQUESTS,
@@ -110,7 +113,7 @@ pub fn status(stop: &Stop) -> StatusCode {
     }
 }
 
-/// What a page that was only asked for becomes when it cannot be read: the way to log in, or words.
+/// Answers a GET whose page cannot be read: leads to the log-in page without a session, else shows the reason.
 pub fn stopped(visit: &Visit, here: Place, stop: Stop) -> Answer {
     match stop {
         stop if stop.lacks_session() => answer::see_other("/login"),
@@ -119,8 +122,8 @@ pub fn stopped(visit: &Visit, here: Place, stop: Stop) -> Answer {
             answer::page(status(&stop), &page)
         }
         Stop::Denied(denied) => {
-            let shell = visit.shell("That was refused", here);
-            let page = MessagePage { shell, words: denied.to_string() };
+            let shell = visit.shell("That didn't work", here);
+            let page = MessagePage { shell, words: refusal(denied) };
             answer::page(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
     }

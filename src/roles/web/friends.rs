@@ -1,4 +1,4 @@
-//! `/manage`: whom one follows, adding and removing.
+//! `/manage`: the people a user follows; follow and unfollow.
 
 use super::answer::{self, Answer};
 use super::feed::{NO_SESSION, WRONG_PAGE, status, stopped};
@@ -17,9 +17,10 @@ enum Choice {
     Remove,
 }
 
+/// Shows the people that the user follows.
 pub async fn show(visit: &mut Visit, query: &Form) -> Answer {
     let after = query.get("after").and_then(|after| after.parse().ok()).map(AccountId);
-    let mut shell = visit.shell("Friends", Place::Manage);
+    let mut shell = visit.shell("Following", Place::Manage);
     let note = query.get("note").and_then(Note::from_name);
     shell.note = note.map(|note| note.words().to_string());
     let friends = match read(visit, &mut shell, after, READ_DEADLINE).await {
@@ -57,6 +58,7 @@ async fn read(
     Ok(Friends { people, more, first: after.is_none() })
 }
 
+/// Follows or unfollows somebody.
 pub async fn manage(visit: &mut Visit, form: &Form) -> Answer {
     let username = form.text(Field::Username.name()).to_string();
     let choice = match form.get("choice") {
@@ -78,7 +80,7 @@ pub async fn manage(visit: &mut Visit, form: &Form) -> Answer {
         Choice::Add => (Command::AddFriend { session, username: username.clone() }, Note::Added),
         Choice::Remove => (Command::RemoveFriend { session, username: username.clone() }, Note::Removed),
     };
-    // As long as a form can be, longer than a command may be: said here, where it can be said beside the field.
+    // A form can hold a longer text than a command. Checked here, so that the error is shown beside the field.
     if let Err(denied) = ribbit_state::text::fold_username(&username) {
         return again(visit, form, Some(choice), Some(request), denied.into()).await;
     }
@@ -88,7 +90,7 @@ pub async fn manage(visit: &mut Visit, form: &Form) -> Answer {
     }
 }
 
-/// Where the button was pressed.
+/// Returns the path of the page with the button.
 fn back(form: &Form, username: &str) -> String {
     match (form.get("back"), ribbit_state::text::fold_username(username)) {
         (Some("profile"), Ok(username)) => format!("/@{username}"),
@@ -97,7 +99,7 @@ fn back(form: &Form, username: &str) -> String {
     }
 }
 
-/// The page comes back with what was typed.
+/// Shows the page again with the text and the reason.
 async fn again(
     visit: &mut Visit,
     form: &Form,
@@ -107,7 +109,7 @@ async fn again(
 ) -> Answer {
     let username = form.text(Field::Username.name()).to_string();
     let request = visit.request_again(form, tried, &stop).await;
-    let mut shell = visit.shell("Friends", Place::Manage);
+    let mut shell = visit.shell("Following", Place::Manage);
     shell.trouble = stop.trouble();
     let friends = match stop {
         Stop::Trouble(_) => None,
@@ -115,7 +117,7 @@ async fn again(
     };
     let mut refusals = Refusals::on(&[Field::Username.name()], stop.denied());
     if choice.is_none() {
-        refusals.general.push("choose to add or to remove".to_string());
+        refusals.general.push("Choose Follow or Unfollow.".to_string());
     }
     let page = ManagePage {
         shell,

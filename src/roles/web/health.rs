@@ -1,5 +1,5 @@
-//! `/readyz`: would a write be accepted? For programs that decide where to send people. `/health`: how the whole group
-//! is, as `ribbit health --json` says it; 503 when it is down.
+//! `/readyz`: readiness probe for load balancers: 200 while writes would be accepted. `/health`: health of the cluster, as
+//! `ribbit health --json` prints it; 503 when it is down.
 
 use super::answer::{self, Answer};
 use super::limits::READY_DEADLINE;
@@ -9,6 +9,7 @@ use ribbit_net::health::{State, judge, state};
 use ribbit_net::protocol::{self, Ask};
 use ribbit_net::survey::Survey;
 
+/// Answers `/health`.
 pub fn health(survey: &Survey) -> Answer {
     let status = match state(&judge(survey)) {
         State::Fine | State::Degraded => StatusCode::OK,
@@ -17,12 +18,13 @@ pub fn health(survey: &Survey) -> Answer {
     answer::text(status, "application/json", ribbit_ui::health::json(survey))
 }
 
+/// Answers `/readyz`: ready if a server of an in-sync member with a leader answers.
 pub async fn ready(client: &Client) -> Answer {
     match client.ask(Ask::NodeStatus, READY_DEADLINE).await {
         Ok(protocol::Answer::NodeStatus(node)) if node.leader.is_some() && node.in_sync => {
             answer::plain(StatusCode::OK, "ready")
         }
-        Ok(_) => answer::plain(StatusCode::SERVICE_UNAVAILABLE, "the servers cannot agree"),
+        Ok(_) => answer::plain(StatusCode::SERVICE_UNAVAILABLE, "no leader, or not in sync"),
         Err(_) => answer::plain(StatusCode::SERVICE_UNAVAILABLE, "no servers are running"),
     }
 }

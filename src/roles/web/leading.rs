@@ -1,25 +1,24 @@
-//! From HTTP to HTTPS, where pages are encrypted: on the port beside (`--http`), and on that of HTTPS itself.
+//! Redirects from HTTP to HTTPS: on the separate HTTP port (`--http`), and for plain HTTP on the HTTPS port itself.
 //!
-//! Whoever only looks is led on. What was sent is not asked for again: it went over the network for all to read, and its sender
-//! should see that.
+//! A GET is redirected. A form is refused instead: it has crossed the network unencrypted, and its sender should know.
 
 use super::answer::{self, Answer, closing};
 use super::hosts::name_in;
 use hyper::header::{HOST, HeaderValue, LOCATION};
 use hyper::{HeaderMap, Method, StatusCode, Uri};
 
-/// The port of HTTPS where none is named.
+/// Default port of HTTPS.
 const HTTPS_PORT: u16 = 443;
 
-/// To which port a browser is led.
+/// Port that a browser is redirected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Port {
-    /// The one that it came to.
+    /// The port of this connection.
     Same,
     Other(u16),
 }
 
-/// The address that was asked for, encrypted. Nothing where the request names none; its host was checked.
+/// Returns the requested address with `https`, or `None` if the request names no host. The host was checked.
 fn address(uri: &Uri, headers: &HeaderMap, port: Port) -> Option<HeaderValue> {
     let host = headers.get(HOST)?.to_str().ok()?;
     let site = match port {
@@ -31,7 +30,7 @@ fn address(uri: &Uri, headers: &HeaderMap, port: Port) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("https://{site}{path}")).ok()
 }
 
-/// Leads a request whose host is ours to HTTPS. 307, not 308: browsers keep that for good, and HTTPS may be given up again.
+/// Redirects a request to HTTPS. With 307, because browsers cache 308 for good, and HTTPS may be turned off again.
 pub fn answer(method: &Method, uri: &Uri, headers: &HeaderMap, port: Port) -> Answer {
     match address(uri, headers, port).filter(|_| matches!(*method, Method::GET | Method::HEAD)) {
         Some(address) => {
@@ -42,8 +41,8 @@ pub fn answer(method: &Method, uri: &Uri, headers: &HeaderMap, port: Port) -> An
         }
         None => closing(answer::plain(
             StatusCode::FORBIDDEN,
-            "This site speaks HTTPS, and nothing was done: put https:// in front of the address. Others on this network may have \
-             read what you sent.\n",
+            "This site uses HTTPS, so nothing was changed. Put https:// in front of the address and try again. Others on this \
+             network may have read what you sent.\n",
         )),
     }
 }
@@ -61,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn who_looks_is_led_to_the_same_address_and_what_is_sent_is_not() {
+    fn a_get_is_redirected_to_the_same_address_and_a_form_is_refused() {
         for (uri, host, port, address) in [
             ("/main?before=7", "frogs.lan", Port::Other(443), "https://frogs.lan/main?before=7"),
             ("/", "frogs.lan:8080", Port::Other(8443), "https://frogs.lan:8443/"),

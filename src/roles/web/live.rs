@@ -108,11 +108,11 @@ impl Streams {
     ) -> Answer {
         let Some(session) = visit.session() else { return answer::events(smol::stream::once(ended())) };
         if self.open.get() >= LIVE_STREAMS_MAX || self.stopping.began() {
-            return answer::later("too many people are reading live; come back in a moment");
+            return answer::later("too many live connections; try again in a moment");
         }
         let way = visit.way();
         let Some(presence) = self.crowd.enter(way.person, !way.is_local()) else {
-            return answer::later("too many people at your address are reading live; come back in a moment");
+            return answer::later("too many live connections from your address; try again in a moment");
         };
         let place = Place::take(self.clone(), presence);
         let cursor = match last.or(from) {

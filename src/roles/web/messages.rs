@@ -1,7 +1,7 @@
-//! `/messages` and below it: with whom one has talked, one talk, and writing.
+//! `/messages` and below: the list of conversations, one conversation, and sending a message.
 //!
-//! A talk's page holds a picture of nothing (`/shown`): a browser asks for it once it has the page, and that is how the
-//! sender learns that a message was shown and read, without a script. A page that never arrived marks nothing.
+//! The page of a conversation holds an empty image (`/shown`), the read receipt. The browser loads it once it has the page, so
+//! the sender learns without a script that a message was read. A page that never arrived marks nothing.
 
 use super::answer::{self, Answer};
 use super::feed::{NO_SESSION, WRONG_PAGE, status, stopped};
@@ -19,6 +19,7 @@ use ribbit_ui::pages::{MessagePage, Place, Shell, lacks_session};
 use ribbit_ui::words::Refusals;
 use std::time::Duration;
 
+/// Shows the list of conversations, or leads to the one with `?to=`.
 pub async fn list(visit: &mut Visit, query: &Form) -> Answer {
     let Some(session) = visit.session() else { return stopped(visit, Place::Messages, NO_SESSION) };
     let to = query.text("to");
@@ -53,7 +54,7 @@ pub async fn list(visit: &mut Visit, query: &Form) -> Answer {
     )
 }
 
-/// Whom a path means: `bob`, or `~57` for the account of somebody deleted.
+/// Returns the person that a path names: `bob`, or `~57` for a deleted account.
 fn whom(name: &str) -> TalkPartner {
     match name.strip_prefix('~').and_then(|account| account.parse().ok()) {
         Some(account) => TalkPartner::Account(AccountId(account)),
@@ -61,20 +62,21 @@ fn whom(name: &str) -> TalkPartner {
     }
 }
 
+/// Shows one conversation.
 pub async fn show(visit: &mut Visit, name: &str, query: &Form) -> Answer {
     let before = query.get("before").and_then(|before| before.parse().ok());
     let mut shell = visit.shell("Messages", Place::Messages);
     let (talk, waiting) = match read(visit, &mut shell, name, before, READ_DEADLINE).await {
         Ok(read) => read,
         Err(Stop::Denied(denied)) if denied.code == Code::NoSuchUser => {
-            let shell = visit.shell("No such person", Place::Messages);
-            let words = "There is nobody of that name. Their account may be deleted.".to_string();
+            let shell = visit.shell("Person not found", Place::Messages);
+            let words = "Nobody has this username. The account may have been deleted.".to_string();
             return answer::page(StatusCode::NOT_FOUND, &MessagePage { shell, words });
         }
         Err(stop) => return stopped(visit, Place::Messages, stop),
     };
     visit.count_unread(&mut shell).await;
-    // What stands on this very page is about to be read.
+    // The messages on this page are about to be read.
     shell.unread = shell.unread.map(|unread| unread.saturating_sub(waiting));
     let page = TalkPage {
         shell,
@@ -89,7 +91,7 @@ pub async fn show(visit: &mut Visit, name: &str, query: &Form) -> Answer {
     answer::page(StatusCode::OK, &page)
 }
 
-/// A page of a talk, and how many of its messages wait to be read until the browser has that page.
+/// Reads a page of a conversation. Returns it with the number of its unread messages that the read receipt will mark.
 async fn read(
     visit: &mut Visit,
     shell: &mut Shell,
@@ -115,13 +117,14 @@ async fn read(
     Ok((TalkView { with, messages, older, newest, cursor, receipt }, waiting))
 }
 
-/// The picture that says that everything on the page was shown, if that is news.
+/// Returns the address of the read receipt, if the page shows messages that are not marked as read.
 fn receipt(talk: &Talk) -> Option<String> {
     let newest = talk.messages.iter().find(|message| !message.mine)?;
     (newest.id > talk.read_through)
         .then(|| format!("/shown?with={}&through={}", talk.with_account.0, newest.id))
 }
 
+/// Sends a message.
 pub async fn send(visit: &mut Visit, name: &str, form: &Form) -> Answer {
     let text = form.text(Field::Message.name());
     let Some(session) = visit.session() else { return again(visit, name, form, None, NO_SESSION).await };
@@ -142,7 +145,7 @@ pub async fn send(visit: &mut Visit, name: &str, form: &Form) -> Answer {
     }
 }
 
-/// The page comes back with what was typed.
+/// Shows the page again with the text and the reason.
 async fn again(visit: &mut Visit, name: &str, form: &Form, tried: Option<FormRequest>, stop: Stop) -> Answer {
     let text = form.text(Field::Message.name());
     let request = visit.request_again(form, tried, &stop).await;
@@ -156,7 +159,7 @@ async fn again(visit: &mut Visit, name: &str, form: &Form, tried: Option<FormReq
     };
     let chars = croak_chars(text);
     let denied: Vec<Denied> = stop.denied().to_vec();
-    // Who it goes to is in the path: only a name that there can be stands there again.
+    // The recipient is in the path, so the form is only shown for a valid username.
     let action = fold_username(name).map_or(String::new(), |username| format!("/messages/{username}"));
     let page = TalkPage {
         shell,

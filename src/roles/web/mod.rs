@@ -196,7 +196,7 @@ enum Purpose {
 
 /// Accepts for ever.
 async fn accept(listener: &TcpListener, purpose: Purpose, executor: &LocalExecutor<'_>, door: &Rc<Door>) {
-    let words = "Too many people are here; come back in a moment";
+    let words = "The server is full right now. Try again in a moment.";
     let full_answer = answer::to_bytes(answer::later(words));
     // Said once, however often it is tried.
     let mut failing = false;

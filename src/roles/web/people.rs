@@ -1,4 +1,4 @@
-//! `/people` and `/@name`: who there is, and somebody. Adding and removing is `/manage`'s.
+//! `/people` and `/@name`: lists of people, and profiles. Follow and unfollow are posted to `/manage`.
 
 use super::answer::{self, Answer};
 use super::feed::{NO_SESSION, WRONG_PAGE, stopped};
@@ -14,6 +14,7 @@ use ribbit_ui::pages::{MessagePage, Place, Shell, ShownCroak};
 use ribbit_ui::time;
 use ribbit_ui::words::{Note, Refusals};
 
+/// Shows everyone, the results of a search, or the user's followers.
 pub async fn show(visit: &mut Visit, query: &Form) -> Answer {
     let names = query.text(Field::Names.name()).trim().to_string();
     let which = match query.get("who") {
@@ -74,6 +75,7 @@ fn rows(visit: &Visit, me: &str, people: Vec<PersonRelation>) -> Vec<PersonRow> 
     people.into_iter().map(|who| PersonRow::new(who, me, visit.request_here())).collect()
 }
 
+/// Shows a profile.
 pub async fn profile(visit: &mut Visit, username: &str, query: &Form) -> Answer {
     let before = query.get("before").and_then(|before| before.parse().ok());
     let Some(session) = visit.session() else { return stopped(visit, Place::People, NO_SESSION) };
@@ -82,8 +84,8 @@ pub async fn profile(visit: &mut Visit, username: &str, query: &Form) -> Answer 
     let got = match visit.read(ask, READ_DEADLINE).await {
         Ok(got) => got,
         Err(Stop::Denied(denied)) if [Code::NoSuchUser, Code::InvalidEntry].contains(&denied.code) => {
-            let shell = visit.shell("No such person", Place::People);
-            let words = "There is nobody of that name. Their account may be deleted.".to_string();
+            let shell = visit.shell("Person not found", Place::People);
+            let words = "Nobody has this username. The account may have been deleted.".to_string();
             return answer::page(StatusCode::NOT_FOUND, &MessagePage { shell, words });
         }
         Err(stop) => return stopped(visit, Place::People, stop),
@@ -114,7 +116,7 @@ pub async fn profile(visit: &mut Visit, username: &str, query: &Form) -> Answer 
 fn followers_words(followers: u32) -> String {
     match followers {
         1 => "1 follower".to_string(),
-        many if many as usize >= FOLLOWERS_COUNT_MAX => format!("{many} followers or more"),
+        many if many as usize >= FOLLOWERS_COUNT_MAX => format!("{many}+ followers"),
         some => format!("{some} followers"),
     }
 }

@@ -1,8 +1,7 @@
-//! `/shown`: a picture of nothing. A browser asks for it once it has a page, and so says that the page was shown: messages
-//! of a talk (`with`, `through`), or croaks of the feed (`feed`).
+//! `/shown`: the read receipt, an empty image. A browser loads it once it has a page, which marks the page's content as read:
+//! messages of a conversation (`with`, `through`) or croaks of the feed (`feed`).
 //!
-//! Asked for from another site it marks nothing (`foreign`).
-//! What it marks only rises, so that asking twice, or late, does no harm.
+//! A request from another site marks nothing (`foreign`). Marks only rise, so a repeated or late request does no harm.
 
 use super::answer::{self, Answer};
 use super::feed::status;
@@ -11,16 +10,18 @@ use hyper::{HeaderMap, StatusCode};
 use ribbit_state::{AccountId, Command, MessageCommand, TokenHash};
 use ribbit_ui::form::Form;
 
+/// An empty image.
 const NOTHING: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1\" height=\"1\"/>";
 
+/// Marks messages or croaks as read and answers with an empty image.
 pub async fn show(visit: &mut Visit, query: &Form, headers: &HeaderMap) -> Answer {
-    // Nobody types this address: where it leads somewhere, it does so from a page.
+    // Pages load this address; nobody types it.
     if headers.get("sec-fetch-site").is_some_and(|site| site == "none") {
-        return answer::plain(StatusCode::FORBIDDEN, "not from here");
+        return answer::plain(StatusCode::FORBIDDEN, "only pages can load this");
     }
     let Some(session) = visit.session() else { return answer::plain(StatusCode::FORBIDDEN, "not logged in") };
     let Some(command) = command(session, query) else {
-        return answer::plain(StatusCode::BAD_REQUEST, "what was shown?");
+        return answer::plain(StatusCode::BAD_REQUEST, "a parameter is missing or wrong");
     };
     let written = match visit.new_request().await {
         Ok(request) => visit.command(request, command).await,
@@ -28,7 +29,7 @@ pub async fn show(visit: &mut Visit, query: &Form, headers: &HeaderMap) -> Answe
     };
     match written {
         Ok(_) => answer::text(StatusCode::OK, "image/svg+xml", NOTHING.to_string()),
-        Err(stop) if stop.trouble().is_some() => answer::plain(status(&stop), "not now"),
+        Err(stop) if stop.trouble().is_some() => answer::plain(status(&stop), "not available right now"),
         Err(_) => answer::plain(StatusCode::FORBIDDEN, "refused"),
     }
 }
@@ -39,7 +40,7 @@ fn command(session: TokenHash, query: &Form) -> Option<Command> {
         return Some(MessageCommand::ReadFeed { session, through }.into());
     }
     let (with, through) = (AccountId(number("with")?), number("through")?);
-    // A page that is open and not looked at has shown it; it is not read yet.
+    // `read=no`: the page is open but not looked at, so the messages are delivered and not read.
     let read_through = if query.get("read") == Some("no") { 0 } else { through };
     Some(MessageCommand::Mark { session, with, delivered_through: through, read_through }.into())
 }

@@ -1,8 +1,8 @@
-//! One request from its head to its answer.
+//! Handles one request, from its head to its answer.
 //!
 //! ```text
-//!   host? ─400, 421   length said? ─411   path? ─404   method? ─405
-//!   whose form? ─403   kind? ─415   size? ─413   in time? ─408   ──▶ handler ─429 too often
+//!   host? ─400, 421   length given? ─411   path? ─404   method? ─405
+//!   same origin? ─403   content type? ─415   size? ─413   in time? ─408   ──▶ handler ─429 rate limit
 //! ```
 
 use super::answer::{self, Answer, closing};
@@ -73,19 +73,20 @@ impl Route {
         matches!(self, Create | Login | Logout | Main | Manage | Delete | Croak | Talk | Settings)
     }
 
-    /// Asking for it does something, or tells what is somebody's own: for our own pages alone.
+    /// Returns true if a GET has an effect or returns the user's own data, so only this site's pages may send it.
     fn is_ours_to_load(self) -> bool {
         matches!(self, Route::Live | Route::Shown | Route::Export)
     }
 }
 
-/// What a path leads to, and what it names there: a person, a croak.
+/// A route, with the parameter of its path: a username, a croak's id.
 #[derive(Debug, Clone, Copy)]
 struct Address<'a> {
     route: Route,
     named: &'a str,
 }
 
+/// The web site: what all connections share.
 pub struct Site {
     client: Client,
     hosts: Hosts,
@@ -96,13 +97,14 @@ pub struct Site {
     exports: Exports,
     files: Files,
     security_contact: Option<String>,
-    /// What `Strict-Transport-Security` says on encrypted ways.
+    /// Value of `Strict-Transport-Security` on encrypted connections.
     hsts: Option<HeaderValue>,
     pub tally: Tally,
     routes: matchit::Router<Route>,
 }
 
 impl Site {
+    /// Makes a site that asks `client`.
     pub fn new(client: Client, options: WebOptions, stopping: Rc<Stopping>) -> Site {
         let WebOptions { servers, keys, hosts, trusted_proxies, security_contact, hsts_days, .. } = options;
         let mut routes = matchit::Router::new();
@@ -156,7 +158,8 @@ impl Site {
         }
     }
 
-    /// Whether a connection from there is one person's; a proxy's are many people's, and so may this machine's be.
+    /// Returns true if connections from an address are limited as one client's. A proxy's and this machine's may belong to many
+    /// people.
     pub fn is_one_person(&self, peer: IpAddr) -> bool {
         !peer.is_loopback() && !self.trusted_proxies.iter().any(|proxy| proxy.holds(peer))
     }
@@ -177,7 +180,7 @@ impl Site {
         answer
     }
 
-    /// Leads a browser that speaks HTTP to HTTPS.
+    /// Redirects a request over HTTP to HTTPS.
     pub fn lead<B>(&self, request: &Request<B>, ends: Ends, port: leading::Port) -> Answer {
         let way = Way::of(ends, request.headers(), &self.trusted_proxies);
         let answer = match self.check(request.uri(), request.headers(), way, false) {
@@ -219,7 +222,7 @@ impl Site {
                 _ => wrong_method(route, has_session),
             }
         };
-        // The handlers bound their own waits; this is the last resort that keeps the promise.
+        // The handlers bound their own waits; this is the last resort that keeps the deadline.
         let overdue = async {
             smol::Timer::at(began + ANSWER_DEADLINE).await;
             let page = MessagePage::trouble(Place::Nowhere, has_session, Trouble::Disagree);
@@ -230,7 +233,10 @@ impl Site {
         visit.seal(answer)
     }
 
-    /// What is refused whatever it asks for.
+    /// Makes the checks that come before the path is looked at.
+    ///
+    /// # Errors
+    /// The answer to a request without a valid host, for a host that is not this site, or with a body in chunks.
     fn check(&self, uri: &Uri, headers: &HeaderMap, way: Way, has_session: bool) -> Result<(), Box<Answer>> {
         let refused = match self.hosts.check(uri, headers) {
             Ok(()) if headers.contains_key(TRANSFER_ENCODING) => refuse(NO_LENGTH, has_session),
@@ -239,10 +245,9 @@ impl Site {
             Err(Wrong::Stranger(name)) => {
                 log::debug!("{} asked for the host {name}", way.person);
                 let words = format!(
-                    "This site does not go by the name {name}. If it should, whoever runs it starts the pages with \
-                     --host {name}."
+                    "This site is not set up for the name {name}. To allow it, start the web pages with --host {name}."
                 );
-                closing(message(StatusCode::MISDIRECTED_REQUEST, "Not the name of this site", &words, false))
+                closing(message(StatusCode::MISDIRECTED_REQUEST, "Wrong site name", &words, false))
             }
         };
         Err(Box::new(refused))
@@ -251,7 +256,7 @@ impl Site {
     async fn get(&self, at: Address<'_>, visit: &mut Visit, query: &Form, headers: &HeaderMap) -> Answer {
         match at.route {
             route if route.is_ours_to_load() && foreign::load(headers, visit.way().secure) => {
-                answer::plain(StatusCode::FORBIDDEN, "not from here")
+                answer::plain(StatusCode::FORBIDDEN, "this was requested by another site")
             }
             Route::Home if visit.has_session() => answer::see_other("/main"),
             Route::Home => answer::see_other("/login"),
@@ -264,7 +269,7 @@ impl Site {
             Route::File(which) => self.files.answer(which, headers),
             Route::SecurityText => files::security_text(self.security_contact.as_deref())
                 .unwrap_or_else(|| no_such_page(visit.has_session())),
-            Route::ChangePassword => answer::found("/settings#new-one"),
+            Route::ChangePassword => answer::found("/settings#change-password"),
             Route::Livez => answer::plain(StatusCode::OK, "ok"),
             Route::Readyz => health::ready(&self.client).await,
             Route::Health => health::health(&self.group.look().await.survey),
@@ -302,7 +307,8 @@ async fn post(at: Address<'_>, visit: &mut Visit, form: &Form) -> Answer {
     }
 }
 
-/// For this site's name alone: what else that name's owner has is theirs to decide.
+/// Returns the value of `Strict-Transport-Security`. Without `includeSubDomains`: other hosts of the domain are not this site's
+/// to decide about.
 fn hsts(days: u32) -> HeaderValue {
     let seconds = u64::from(days) * 24 * 3600;
     HeaderValue::from_str(&format!("max-age={seconds}")).expect("digits are ASCII")
@@ -314,30 +320,30 @@ fn message(status: StatusCode, title: &str, words: &str, logged_in: bool) -> Ans
 }
 
 fn no_such_page(logged_in: bool) -> Answer {
-    message(StatusCode::NOT_FOUND, "No such page", "There is nothing here.", logged_in)
+    message(StatusCode::NOT_FOUND, "Page not found", "There is nothing at this address.", logged_in)
 }
 
 fn wrong_method(route: Route, logged_in: bool) -> Answer {
-    let words = "This address cannot be used in that way.";
-    let mut answer = message(StatusCode::METHOD_NOT_ALLOWED, "Not like that", words, logged_in);
+    let words = "This address does not support that kind of request.";
+    let mut answer = message(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", words, logged_in);
     let allowed = if route.takes_forms() { "GET, HEAD, POST" } else { "GET, HEAD" };
     answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     answer
 }
 
-/// What a browser is told whose head is no request, by the status that hyper has for it.
+/// Returns the answer to a request head that hyper rejected with this status.
 pub fn no_request(status: u16) -> Option<Answer> {
     let status = StatusCode::from_u16(status).ok()?;
     let (title, words) = match status {
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE | StatusCode::URI_TOO_LONG => {
-            ("Too long", "The head of that request is longer than any that a browser sends.")
+            ("Request too long", "The address or the headers of this request are too long.")
         }
-        _ => ("Not a request", "That is no request that can be understood here."),
+        _ => ("Bad request", "The request could not be understood."),
     };
     Some(message(status, title, words, false))
 }
 
-/// Why a request was not read to its end: status, title and words of the page that says so.
+/// Reason why a request was not read to its end: status, title and text of the answer.
 type Unread = (StatusCode, &'static str, &'static str);
 
 fn refuse((status, title, words): Unread, logged_in: bool) -> Answer {
@@ -345,21 +351,32 @@ fn refuse((status, title, words): Unread, logged_in: bool) -> Answer {
 }
 
 const WHICH_HOST: Unread =
-    (StatusCode::BAD_REQUEST, "Which site?", "A request has to name the one host that it is for.");
-/// No browser sends a form in pieces. Where two readers of one connection could differ about where a request ends, one
-/// could be made to take somebody's body for somebody else's request.
+    (StatusCode::BAD_REQUEST, "Bad request", "The request has to name exactly one host.");
+/// Refusal of chunked bodies, which no browser sends with a form. If a proxy and this server disagreed about where a request
+/// ends, a body could be taken for the next request (request smuggling).
 const NO_LENGTH: Unread =
-    (StatusCode::LENGTH_REQUIRED, "How long?", "A request has to say how long it is, and to say it once.");
+    (StatusCode::LENGTH_REQUIRED, "Bad request", "The request has to give its length exactly once.");
 const FOREIGN: Unread =
-    (StatusCode::FORBIDDEN, "Not from here", "That form was sent from another site, so nothing was done.");
+    (StatusCode::FORBIDDEN, "Blocked", "This form was sent from another site, so nothing was changed.");
 const NOT_A_FORM: Unread =
-    (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Not a form", "Only forms are understood here.");
+    (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Bad request", "This address only accepts forms.");
 const TOO_LONG: Unread =
-    (StatusCode::PAYLOAD_TOO_LARGE, "Too long", "That is far more than a form can hold.");
-const CUT_SHORT: Unread = (StatusCode::BAD_REQUEST, "Cut short", "The form did not arrive whole.");
-const TOO_SLOW: Unread = (StatusCode::REQUEST_TIMEOUT, "Too slow", "The form did not arrive in time.");
+    (StatusCode::PAYLOAD_TOO_LARGE, "Too long", "This is more text than a form can hold.");
+const CUT_SHORT: Unread = (
+    StatusCode::BAD_REQUEST,
+    "Connection lost",
+    "The form did not arrive completely. Go back and try again.",
+);
+const TOO_SLOW: Unread = (
+    StatusCode::REQUEST_TIMEOUT,
+    "Connection too slow",
+    "The form did not arrive in time. Go back and try again.",
+);
 
-/// The form that was posted. What it cannot be is refused before anything of it is read.
+/// Reads the posted form. Whatever cannot be a valid form is refused before its body is read.
+///
+/// # Errors
+/// The answer to a form from another site, of another content type, too large, incomplete or too slow.
 async fn read_form(
     headers: &HeaderMap,
     secure: bool,
@@ -384,7 +401,7 @@ async fn read_form(
         smol::Timer::at(began + BODY_DEADLINE).await;
         None
     };
-    // Last: what has come is taken first.
+    // Polled last, so that a body that is complete counts.
     let ended = async {
         watch.ended().await;
         Err(CUT_SHORT)

@@ -1,4 +1,4 @@
-//! `/status`: how the servers are; `/about`: what this is. For everybody, logged in or not.
+//! `/status`: the state of the servers; `/about`: description of the service. Open to everyone, logged in or not.
 
 use super::answer::{self, Answer};
 use super::group::Group;
@@ -8,15 +8,16 @@ use ribbit_ui::form::Form;
 use ribbit_ui::pages::{AboutPage, Place};
 use ribbit_ui::status_page::StatusPage;
 
+/// Shows the state of the servers. 503 when none answers.
 pub async fn show(visit: &Visit, group: &Group, query: &Form) -> Answer {
     let seen = group.look().await;
-    let shell = visit.shell("Servers", Place::Status);
+    let shell = visit.shell("Server status", Place::Status);
     let status = if seen.survey.anyone() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     answer::page(status, &StatusPage::new(shell, &seen.survey, &seen.history, query.get("still").is_some()))
 }
 
-/// `/about`: what this is.
+/// Shows what ribbit is.
 pub fn about(visit: &Visit) -> Answer {
-    let shell = visit.shell("What is this?", Place::About);
+    let shell = visit.shell("About", Place::About);
     answer::page(StatusCode::OK, &AboutPage { shell, version: env!("CARGO_PKG_VERSION") })
 }

@@ -1,4 +1,4 @@
-//! A croak as every page shows it: `croak.html`, the only place where its markup stands.
+//! A croak on any page. Its only markup is `croak.html`.
 
 use super::super::time::{self, When};
 use super::text::{self, Part};
@@ -6,21 +6,22 @@ use askama::Template;
 use ribbit_state::LogIndex;
 use ribbit_state::query::FeedCroak;
 
-/// Colours that faces come in; the stylesheet names as many.
+/// Number of avatar colours; the stylesheet defines classes `f0` to `f7`.
 const FACES: u32 = 8;
 
+/// A croak, prepared for display.
 #[derive(Debug)]
 pub struct ShownCroak {
     pub id: LogIndex,
     pub name: String,
     pub username: String,
-    /// Nothing when the clock of who took it cannot be right.
+    /// `None` if the clock of the server that accepted it was not set.
     pub when: Option<When>,
     pub parts: Vec<Part>,
 }
 
 impl ShownCroak {
-    /// `now_ms`: as [`super::Shell::now_ms`].
+    /// Prepares a croak for display. `now_ms` is the one of [`super::Shell::now_ms`].
     pub fn new(croak: FeedCroak, now_ms: u64) -> ShownCroak {
         ShownCroak {
             id: croak.id,
@@ -31,28 +32,28 @@ impl ShownCroak {
         }
     }
 
-    /// The letter on its author's face.
+    /// Returns the letter on its author's avatar.
     pub fn letter(&self) -> String {
         letter(&self.name)
     }
 
-    /// As [`face`].
+    /// Returns the colour of its author's avatar.
     pub fn face(&self) -> u32 {
         face(&self.username)
     }
 }
 
-/// The letter on somebody's face: the first of the name.
+/// Returns the letter on an avatar: the first of the name, in upper case.
 pub fn letter(name: &str) -> String {
     name.chars().next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default()
 }
 
-/// The colour of somebody's face, always the same for the same user name.
+/// Returns the colour of an avatar, from 0 to 7: always the same for the same username.
 pub fn face(username: &str) -> u32 {
     username.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % FACES
 }
 
-/// A croak by itself, for a page that is open already.
+/// The markup of a single croak, for the live stream.
 #[derive(Debug, Template)]
 #[template(path = "croak.html")]
 pub struct CroakFragment {

@@ -1,4 +1,4 @@
-//! `/main`: a place to croak, and the feed.
+//! `/main`: the form for a new croak, and the feed.
 
 use super::super::form::FormRequest;
 use super::super::words::Refusals;
@@ -13,44 +13,45 @@ use ribbit_state::{LogIndex, Token};
 #[derive(Debug)]
 pub struct Feed {
     pub croaks: Vec<ShownCroak>,
-    /// Where the next older page begins.
+    /// Start of the next older page.
     pub older: Option<LogIndex>,
-    /// This is the newest page.
+    /// True on the newest page.
     pub newest: bool,
-    /// Where a live stream goes on behind the newest page.
+    /// Position at which a live stream continues after the newest page.
     pub cursor: Option<Token>,
-    /// How many came since the reader was last here, in words.
+    /// Text that counts the croaks since the last visit.
     pub new: Option<String>,
-    /// The address of a picture that the browser asks for once it has the page: that the feed was seen up to here.
+    /// Address of the read-receipt image. The browser loads it once it has the page.
     pub receipt: Option<String>,
 }
 
 impl Feed {
-    /// Says on the newest page what is new, and lets the browser say that it was seen.
+    /// Adds the number of new croaks and the read receipt to the newest page.
     pub fn note_unread(&mut self, unread: Unread) {
         let seen = self.croaks.first().filter(|newest| self.newest && newest.id > unread.feed_read_through);
         let Some(newest) = seen.filter(|_| unread.croaks > 0) else { return };
         self.receipt = Some(format!("/shown?feed={}", newest.id));
         self.new = Some(match unread.croaks {
-            1 => "1 new croak since you were last here".to_string(),
-            UNREAD_CROAKS_MAX => format!("{UNREAD_CROAKS_MAX} or more new croaks since you were last here"),
-            some => format!("{some} new croaks since you were last here"),
+            1 => "1 new croak since your last visit".to_string(),
+            UNREAD_CROAKS_MAX => format!("{UNREAD_CROAKS_MAX}+ new croaks since your last visit"),
+            some => format!("{some} new croaks since your last visit"),
         });
     }
 }
 
+/// `/main`: the form for a new croak, and the feed.
 #[derive(Debug, Template)]
 #[template(path = "main.html")]
 pub struct MainPage {
     pub shell: Shell,
     pub request: Option<FormRequest>,
-    /// What was typed and could not be sent.
+    /// Text that could not be posted.
     pub post: String,
     pub refusals: Refusals,
-    /// Characters in `post`, when that is too many.
+    /// Number of characters in `post`, if over the limit.
     pub too_long: Option<usize>,
     pub log_in: bool,
-    /// Nothing when it could not be read.
+    /// `None` if the feed could not be read.
     pub feed: Option<Feed>,
 }
 
@@ -76,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_croak_stands_once_and_escaped() {
+    fn a_croak_is_shown_once_and_escaped() {
         let html = main_page("<b>tick</b>\n tock").render().unwrap();
         assert_eq!(html.matches("tick").count(), 1);
         assert!(html.contains(">&#60;b&#62;tick&#60;/b&#62;\n tock<"), "{html}");
@@ -87,21 +88,21 @@ mod tests {
     }
 
     #[test]
-    fn mentions_are_links_and_the_text_around_them_stays_as_it_is() {
+    fn mentions_are_links_and_the_text_around_them_is_unchanged() {
         let html = main_page("<i> @Ada\n & @<b>").render().unwrap();
         let text = "<p class=\"text\">&#60;i&#62; <a href=\"/@ada\">@Ada</a>\n &#38; @&#60;b&#62;</p>";
         assert!(html.contains(text), "{html}");
     }
 
     #[test]
-    fn what_was_typed_first_in_a_textarea_stays_even_if_it_is_a_line_break() {
+    fn a_line_break_at_the_start_of_a_textarea_is_kept() {
         let html = MainPage { post: "\nx".into(), ..main_page("y") }.render().unwrap();
-        // A browser drops one line break after the tag: the first is ours.
+        // Browsers drop the first line break after the tag, so the template adds one.
         assert!(html.contains(">\n\nx</textarea>"), "{html}");
     }
 
     #[test]
-    fn the_navigation_says_what_is_unread() {
+    fn the_navigation_counts_unread_messages() {
         let mut page = main_page("x");
         assert!(page.render().unwrap().contains(">Messages</a>"));
         page.shell.unread = Some(3);

@@ -1,22 +1,23 @@
-//! Pages that are one form: create, log in, log out, delete.
+//! Pages that are one form: sign up, log in, log out, delete.
 
 use super::super::form::FormRequest;
-use super::super::words::{Refusals, valid};
+use super::super::words::{Refusals, capitalized, valid};
 use super::{Place, Shell, lacks_session};
 use askama::Template;
 use ribbit_state::{Denied, Field, LogIndex};
 use std::borrow::Cow;
 
-/// One line of a form.
+/// One input field of a form.
 #[derive(Debug)]
 pub struct Input {
     pub name: &'static str,
     pub label: &'static str,
+    /// Value of the `type` attribute.
     pub kind: &'static str,
     pub autocomplete: &'static str,
-    /// What was typed.
+    /// Text that the field holds; always empty for a password.
     pub value: String,
-    /// Under the field; may be empty.
+    /// Text under the field; may be empty.
     pub hint: String,
     pub refusal: Option<String>,
 }
@@ -29,7 +30,7 @@ impl Input {
             kind: "text",
             autocomplete,
             value: value.to_string(),
-            hint: valid(field),
+            hint: capitalized(&valid(field)),
             refusal: None,
         }
     }
@@ -44,25 +45,26 @@ impl Input {
     }
 }
 
-/// A page that is one form: create, log in, log out, delete, and taking back a croak that cannot be shown.
+/// A page that is one form: sign up, log in, log out, delete the account, or delete a croak that cannot be shown.
 #[derive(Debug, Template)]
 #[template(path = "form.html")]
 pub struct FormPage {
     pub shell: Shell,
-    /// The path it is posted to.
+    /// Path that the form is posted to.
     pub action: Cow<'static, str>,
+    /// Text above the form; may be empty.
     pub intro: &'static str,
     pub inputs: Vec<Input>,
     pub general: Vec<String>,
     pub button: &'static str,
-    /// The button does something that cannot be undone.
+    /// True if the button does something that cannot be undone.
     pub danger: bool,
     pub request: Option<FormRequest>,
-    /// A link under the form: address, words. The address may be empty.
+    /// Address and text of a link under the form. No link is shown if the address is empty.
     pub beside: (&'static str, &'static str),
-    /// Others on the network can read what is typed here: said above the form.
+    /// True if the connection is not encrypted: a warning is shown above the form.
     pub in_the_clear: bool,
-    /// Logging in is what is missing: shown as a link.
+    /// True if the refusal is a missing session: a link to the log-in page is shown.
     pub log_in: bool,
 }
 
@@ -88,49 +90,53 @@ impl FormPage {
         }
     }
 
+    /// Makes the sign-up page.
     pub fn create(shell: Shell, name: &str, username: &str, email: &str) -> FormPage {
         let inputs = vec![
             Input::new(Field::Name, "Name", "name", name),
-            Input::new(Field::Username, "User name", "username", username),
+            Input::new(Field::Username, "Username", "username", username),
             Input::new(Field::Email, "Email", "email", email),
-            Input::password("new-password", valid(Field::Password)),
+            Input::password("new-password", capitalized(&valid(Field::Password))),
         ];
-        let beside = ("/login", "I have an account: log in");
-        FormPage { beside, ..FormPage::new(shell, "/create", inputs, "Create account") }
+        let beside = ("/login", "Already have an account? Log in");
+        FormPage { beside, ..FormPage::new(shell, "/create", inputs, "Sign up") }
     }
 
+    /// Makes the log-in page.
     pub fn login(shell: Shell, username: &str) -> FormPage {
         let inputs = vec![
-            Input::new(Field::Username, "User name", "username", username).without_hint(),
+            Input::new(Field::Username, "Username", "username", username).without_hint(),
             Input::password("current-password", String::new()),
         ];
-        let beside = ("/create", "New here? Create an account");
+        let beside = ("/create", "New here? Sign up");
         FormPage { beside, ..FormPage::new(shell, "/login", inputs, "Log in") }
     }
 
+    /// Makes the page that asks for confirmation of a log-out.
     pub fn logout(shell: Shell) -> FormPage {
-        let intro = "This ends your session in this browser, on every server at once.";
+        let intro = "You will be logged out in this browser.";
         let beside = ("/main", "Stay logged in");
         FormPage { intro, beside, ..FormPage::new(shell, "/logout", Vec::new(), "Log out") }
     }
 
+    /// Makes the page that deletes the account.
     pub fn delete(shell: Shell) -> FormPage {
-        let intro = "Your croaks, your friends and your name go, for everybody and for good. Your password, to \
-                     be sure that it is you:";
+        let intro = "This deletes your profile, your croaks and the list of people you follow. It can't be undone. \
+                     Enter your password to confirm.";
         let inputs = vec![Input::password("current-password", String::new())];
         let beside = ("/main", "Keep my account");
-        let page = FormPage::new(shell, "/delete", inputs, "Delete my account");
+        let page = FormPage::new(shell, "/delete", inputs, "Delete account");
         FormPage { intro, beside, danger: true, ..page }
     }
 
-    /// Takes back one's own croak, where the croak itself cannot be shown.
+    /// Makes the page that deletes a croak, for when the croak itself cannot be shown.
     pub fn take_back(shell: Shell, croak: LogIndex) -> FormPage {
-        let beside = ("/main", "To the feed");
+        let beside = ("/main", "Back to the feed");
         let action = format!("/croak/{croak}");
-        FormPage { beside, ..FormPage::new(shell, action, Vec::new(), "Take this croak back") }
+        FormPage { beside, ..FormPage::new(shell, action, Vec::new(), "Delete croak") }
     }
 
-    /// Puts refusals where they belong.
+    /// Shows refusals beside their fields, the others above the form.
     pub fn refused(mut self, denied: &[Denied]) -> FormPage {
         let names: Vec<&'static str> = self.inputs.iter().map(|input| input.name).collect();
         let refusals = Refusals::on(&names, denied);
@@ -153,7 +159,8 @@ mod tests {
         let page = FormPage::login(Shell::new("Log in", Place::Login, false), "a\"b");
         let html = page.refused(&[Denied::new(Code::WrongPassword)]).render().unwrap();
         assert!(html.contains("value=\"a&#34;b\""), "{html}");
-        assert!(html.contains("the password is wrong (602)"));
+        let words = crate::words::refusal(Denied::new(Code::WrongPassword));
+        assert!(html.contains(&words), "{html}");
         assert!(html.contains("aria-describedby=\"password-error\""));
     }
 }

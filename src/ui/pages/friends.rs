@@ -1,4 +1,4 @@
-//! `/manage`: whom one follows.
+//! `/manage`: the people a user follows.
 
 use super::super::form::FormRequest;
 use super::super::words::Refusals;
@@ -6,7 +6,7 @@ use super::{Place, Shell};
 use askama::Template;
 use ribbit_state::AccountId;
 
-/// Somebody one follows, with the request that the button beside the name sends.
+/// A followed person, with the request id of the button beside the name.
 #[derive(Debug)]
 pub struct Friend {
     pub name: String,
@@ -14,26 +14,28 @@ pub struct Friend {
     pub request: FormRequest,
 }
 
-/// One page of whom one follows.
+/// One page of the people a user follows.
 #[derive(Debug)]
 pub struct Friends {
     pub people: Vec<Friend>,
+    /// Start of the next page.
     pub more: Option<AccountId>,
-    /// This is the first page.
+    /// True on the first page.
     pub first: bool,
 }
 
-/// `/manage`: whom one follows.
+/// `/manage`: the people a user follows, and a form to follow or unfollow by username.
 #[derive(Debug, Template)]
 #[template(path = "manage.html")]
 pub struct ManagePage {
     pub shell: Shell,
     pub request: Option<FormRequest>,
-    /// What was typed and could not be sent.
+    /// Username from a form that was refused.
     pub username: String,
     pub refusals: Refusals,
     pub log_in: bool,
-    /// What was asked for was a removal: the form that comes back asks for it again.
+    /// True if the refused form was to unfollow, so the form that comes back unfollows too.
     pub removing: bool,
+    /// `None` if the list could not be read.
     pub friends: Option<Friends>,
 }

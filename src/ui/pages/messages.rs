@@ -1,4 +1,4 @@
-//! `/messages` and `/messages/name`: with whom one has talked, and one talk.
+//! `/messages` and `/messages/name`: the list of conversations, and one conversation.
 
 use super::super::form::FormRequest;
 use super::super::time::{self, When};
@@ -11,25 +11,26 @@ use ribbit_state::query::Person;
 use ribbit_state::talks::{Fate, TalkMessage, TalkSummary};
 use ribbit_state::{AccountId, LogIndex, Token};
 
-/// What a deleted person is called.
+/// Name shown for a deleted account.
 pub const DELETED: &str = "[deleted]";
-/// Characters of a message in a list of talks.
+/// Maximum length of a preview in the list of conversations, in characters.
 const PREVIEW_CHARS_MAX: usize = 80;
 
-/// The other one of a talk.
+/// The other person in a conversation.
 #[derive(Debug)]
 pub struct Partner {
-    /// Nothing: deleted.
+    /// `None` if the account was deleted.
     pub username: Option<String>,
     pub name: String,
     pub letter: String,
     pub face: u32,
     pub account: AccountId,
-    /// Of the page with this talk.
+    /// Path of the page with this conversation.
     pub path: String,
 }
 
 impl Partner {
+    /// Makes the partner of a conversation; `person` is `None` if the account was deleted.
     pub fn new(person: Option<Person>, account: AccountId) -> Partner {
         match person {
             Some(Person { username, name, .. }) => Partner {
@@ -40,7 +41,7 @@ impl Partner {
                 name,
                 account,
             },
-            // A user name has no tilde.
+            // Unambiguous, because a username cannot contain a tilde.
             None => Partner {
                 username: None,
                 name: DELETED.to_string(),
@@ -53,19 +54,19 @@ impl Partner {
     }
 }
 
-/// A message as every page shows it: `talk-message.html`, the only place where its markup stands.
+/// A message on any page. Its only markup is `talk-message.html`.
 #[derive(Debug)]
 pub struct ShownMessage {
     pub id: LogIndex,
     pub mine: bool,
     pub when: Option<When>,
     pub parts: Vec<Part>,
-    /// How far one of one's own has come.
+    /// Delivery status; only shown to the sender.
     pub state: Option<&'static str>,
 }
 
 impl ShownMessage {
-    /// `now_ms`: as [`Shell::now_ms`].
+    /// Prepares a message for display. `now_ms` is the one of [`Shell::now_ms`].
     pub fn new(message: TalkMessage, now_ms: u64) -> ShownMessage {
         ShownMessage {
             id: message.id,
@@ -77,7 +78,7 @@ impl ShownMessage {
     }
 }
 
-/// How far a message has come, in a word.
+/// Returns a delivery status in one word.
 pub fn fate_words(fate: Fate) -> &'static str {
     match fate {
         Fate::Saved => "saved",
@@ -86,26 +87,28 @@ pub fn fate_words(fate: Fate) -> &'static str {
     }
 }
 
-/// A message by itself, for a page that is open already.
+/// The markup of a single message.
 #[derive(Debug, Template)]
 #[template(path = "talk-message.html")]
 pub struct MessageFragment {
     pub message: ShownMessage,
 }
 
-/// A talk in the list.
+/// A conversation in the list.
 #[derive(Debug)]
 pub struct TalkRow {
     pub with: Partner,
-    /// The newest message begins so.
+    /// Beginning of the newest message.
     pub preview: String,
+    /// True if the user sent the newest message.
     pub mine: bool,
     pub when: Option<When>,
-    /// How many messages wait to be read.
+    /// Number of unread messages.
     pub waiting: u32,
 }
 
 impl TalkRow {
+    /// Prepares a conversation for the list. `now_ms` is the one of [`Shell::now_ms`].
     pub fn new(line: TalkSummary, now_ms: u64) -> TalkRow {
         let text = line.newest.text;
         let mut preview: String = text.chars().take(PREVIEW_CHARS_MAX).collect();
@@ -122,57 +125,56 @@ impl TalkRow {
     }
 }
 
-/// `/messages`: to whom one may write, and with whom one has talked.
+/// `/messages`: a form to start a conversation, and the list of conversations.
 #[derive(Debug, Template)]
 #[template(path = "messages.html")]
 pub struct TalksPage {
     pub shell: Shell,
-    /// What was typed and is nobody's name.
+    /// Text from the form that is not a valid username.
     pub username: String,
     pub refusals: Refusals,
-    /// Always false: who has no session does not come here.
+    /// Always false: this page is not shown without a session.
     pub log_in: bool,
     pub talks: Vec<TalkRow>,
-    /// Where the next older page begins.
+    /// Start of the next older page.
     pub older: Option<LogIndex>,
-    /// This is the newest page.
+    /// True on the newest page.
     pub newest: bool,
-    /// Where a live stream goes on behind this page.
+    /// Position at which a live stream continues after this page.
     pub cursor: Option<Token>,
 }
 
-/// One page of a talk.
+/// One page of a conversation.
 #[derive(Debug)]
 pub struct TalkView {
     pub with: Partner,
     /// Oldest first.
     pub messages: Vec<ShownMessage>,
-    /// Where the next older page begins.
+    /// Start of the next older page.
     pub older: Option<LogIndex>,
-    /// This is the newest page.
+    /// True on the newest page.
     pub newest: bool,
-    /// Where a live stream goes on behind the newest page.
+    /// Position at which a live stream continues after the newest page.
     pub cursor: Option<Token>,
-    /// The address of a picture that the browser asks for once it has the page: that it was read up to here. Nothing
-    /// when there is nothing new.
+    /// Address of the read-receipt image. The browser loads it once it has the page. `None` if there is nothing new.
     pub receipt: Option<String>,
 }
 
-/// `/messages/name`: a talk, and a place to write.
+/// `/messages/name`: a conversation, and the form for a new message.
 #[derive(Debug, Template)]
 #[template(path = "talk.html")]
 pub struct TalkPage {
     pub shell: Shell,
-    /// Where the form goes.
+    /// Path that the form is posted to; without a form if empty.
     pub action: String,
     pub request: Option<FormRequest>,
-    /// What was typed and could not be sent.
+    /// Text that could not be sent.
     pub message: String,
     pub refusals: Refusals,
-    /// Characters in `message`, when that is too many.
+    /// Number of characters in `message`, if over the limit.
     pub too_long: Option<usize>,
     pub log_in: bool,
-    /// Nothing when it could not be read.
+    /// `None` if the conversation could not be read.
     pub talk: Option<TalkView>,
 }
 
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn only_ones_own_messages_say_how_far_they_came() {
+    fn only_the_sender_sees_the_delivery_status() {
         let show =
             |mine| MessageFragment { message: ShownMessage::new(message(mine, "<b>"), 0) }.render().unwrap();
         assert!(show(true).contains("delivered") && show(true).contains("&#60;b&#62;"));
@@ -193,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_deleted_has_a_page_and_no_name() {
+    fn a_conversation_with_a_deleted_account_has_a_page_and_no_name() {
         let partner = Partner::new(None, AccountId(57));
         assert_eq!((partner.path.as_str(), partner.name.as_str()), ("/messages/~57", "[deleted]"));
     }

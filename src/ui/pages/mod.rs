@@ -1,13 +1,12 @@
-//! The pages. Each is a struct whose fields the template of that name shows; what people typed is escaped by
-//! askama, everywhere, and marked safe nowhere.
+//! The pages. Each is a struct that its template renders. Askama escapes all text; no template marks anything as safe.
 //!
-//! - here: what all pages have around their content, and pages that only say something
-//! - [`form_page`]: create, log in, log out, delete; [`feed`]: `/main`; [`friends`]: `/manage`
-//! - [`people`]: `/people`, `/@name`, `/croak/ID`; [`messages`]: `/messages` and below it; [`settings`]: `/settings`
-//! - [`croak`]: a croak wherever one is shown; [`text`]: what people wrote, with its mentions
+//! - here: the [`Shell`] around every page, and pages that are only a text
+//! - [`form_page`]: sign up, log in, log out, delete; [`feed`]: `/main`; [`friends`]: `/manage`
+//! - [`people`]: `/people`, `/@name`, `/croak/ID`; [`messages`]: `/messages` and below; [`settings`]: `/settings`
+//! - [`croak`]: a croak on any page; [`text`]: a user's text, with links for mentions
 //!
-//! A page that failed to be sent comes back with what was typed, never with a password, and with its request id
-//! when sending it again must not do it twice.
+//! A refused form comes back with its text, except for passwords. Its request id comes back too when sending the form
+//! again must not take effect twice.
 
 pub mod croak;
 pub mod feed;
@@ -27,14 +26,17 @@ use super::words::Trouble;
 use askama::Template;
 use ribbit_state::{Code, Denied};
 
+/// Text of `/style.css`.
 pub const STYLE: &str = include_str!("../templates/style.css");
+/// Text of `/script.js`.
 pub const SCRIPT: &str = include_str!("../templates/script.js");
+/// Text of `/favicon.svg`.
 pub const FAVICON: &str = include_str!("../templates/favicon.svg");
 
-/// A page in trouble that was only asked for, not sent, asks again by itself.
+/// Seconds after which a page that could not be read is requested again. A form that could not be sent is not.
 const REFRESH_SECONDS: u8 = 5;
 
-/// Where a page stands in the navigation.
+/// Entry of the navigation that a page belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     Main,
@@ -51,29 +53,29 @@ pub enum Place {
     Nowhere,
 }
 
-/// What all pages have around their content.
+/// Frame around the content of every page: title, navigation, notes.
 #[derive(Debug)]
 pub struct Shell {
     pub title: String,
     pub here: Place,
-    /// The browser holds a session; it may have ended meanwhile.
+    /// True if the browser sent a session cookie; the session may have ended meanwhile.
     pub logged_in: bool,
-    /// The user name, where it is known.
+    /// Username, if known.
     pub me: Option<String>,
-    /// What is shown may be old: the server that answered lost touch with the others.
+    /// True if the page may be out of date, because the answering server has lost touch with the others.
     pub old: bool,
     pub note: Option<String>,
     pub trouble: Option<Trouble>,
-    /// Seconds after which the browser asks again by itself.
+    /// Seconds after which the browser requests the page again.
     pub refresh: Option<u8>,
-    /// Messages that were not read yet, where it is known.
+    /// Number of unread messages, if known.
     pub unread: Option<u32>,
-    /// The wall clock of who made the page, in milliseconds since 1970: times are told relative to it. Zero where it
-    /// is not known.
+    /// Wall clock of the web server in milliseconds since 1970, which relative times refer to. Zero if not known.
     pub now_ms: u64,
 }
 
 impl Shell {
+    /// Makes a frame without notes.
     pub fn new(title: &str, here: Place, logged_in: bool) -> Shell {
         Shell {
             title: title.to_string(),
@@ -94,7 +96,7 @@ impl Shell {
     }
 }
 
-/// A page that only says something.
+/// A page that is only a text.
 #[derive(Debug, Template)]
 #[template(path = "message.html")]
 pub struct MessagePage {
@@ -103,20 +105,20 @@ pub struct MessagePage {
 }
 
 impl MessagePage {
-    /// For a page that was asked for while nobody can serve it.
+    /// Makes the page to answer with when the requested page cannot be read.
     pub fn trouble(here: Place, logged_in: bool, trouble: Trouble) -> MessagePage {
         let shell = Shell::new(trouble.title(), here, logged_in);
         if trouble == Trouble::Spared {
-            // What ended two servers is not asked again by itself.
+            // A request that has stopped two servers is not repeated automatically.
             return MessagePage { shell, words: trouble.words() };
         }
         let shell = Shell { refresh: Some(REFRESH_SECONDS), ..shell };
-        let words = format!("{} This page tries again by itself.", trouble.words());
+        let words = format!("{} This page will try again automatically.", trouble.words());
         MessagePage { shell, words }
     }
 }
 
-/// `/about`: what this is.
+/// `/about`: description of the service.
 #[derive(Debug, Template)]
 #[template(path = "about.html")]
 pub struct AboutPage {
@@ -124,7 +126,7 @@ pub struct AboutPage {
     pub version: &'static str,
 }
 
-/// Whether a refusal means that one has to log in (again).
+/// Returns true if a refusal means that the user has to log in (again).
 pub fn lacks_session(denied: &[Denied]) -> bool {
     denied.iter().any(|denied| denied.code == Code::NotLoggedIn)
 }

@@ -1,4 +1,4 @@
-//! `/people`, `/@name` and `/croak/ID`: who there is, somebody, and one croak.
+//! `/people`, `/@name` and `/croak/ID`: lists of people, a profile, and one croak.
 
 use super::super::form::FormRequest;
 use super::super::time::When;
@@ -10,24 +10,24 @@ use askama::Template;
 use ribbit_state::LogIndex;
 use ribbit_state::people::PersonRelation;
 
-/// Somebody in a list, or on their own page, with the request that the button beside the name sends.
+/// A person in a list or on a profile, with the request id of the button beside the name.
 #[derive(Debug)]
 pub struct PersonRow {
     pub name: String,
     pub username: String,
     pub letter: String,
     pub face: u32,
-    /// Whether who looks follows them,
+    /// True if the viewer follows this person.
     pub followed: bool,
-    /// and whether they follow who looks.
+    /// True if this person follows the viewer.
     pub follows: bool,
-    /// It is who looks.
+    /// True if this person is the viewer.
     pub me: bool,
     pub request: FormRequest,
 }
 
 impl PersonRow {
-    /// `me`: the user name of who looks.
+    /// Prepares a person for display. `me` is the viewer's username.
     pub fn new(who: PersonRelation, me: &str, request: FormRequest) -> PersonRow {
         let PersonRelation { person, followed, follows } = who;
         PersonRow {
@@ -43,62 +43,63 @@ impl PersonRow {
     }
 }
 
-/// Which people a list shows.
+/// Selection of people in a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
     Everyone,
     Followers,
 }
 
+/// One page of a list of people.
 #[derive(Debug)]
 pub struct PeopleList {
     pub people: Vec<PersonRow>,
-    /// The address of the next page.
+    /// Address of the next page.
     pub more: Option<String>,
-    /// This is the first page.
+    /// True on the first page.
     pub first: bool,
 }
 
-/// `/people`: a search, and who was found.
+/// `/people`: a search form and its results.
 #[derive(Debug, Template)]
 #[template(path = "people.html")]
 pub struct PeoplePage {
     pub shell: Shell,
     pub which: Which,
-    /// The pattern that was typed.
+    /// Search pattern.
     pub names: String,
     pub refusals: Refusals,
-    /// Always false: who has no session does not come here.
+    /// Always false: this page is not shown without a session.
     pub log_in: bool,
-    /// Nothing when it could not be read.
+    /// `None` if the list could not be read.
     pub list: Option<PeopleList>,
 }
 
-/// `/@name`: somebody, and what they croaked.
+/// `/@name`: a person's profile and croaks.
 #[derive(Debug, Template)]
 #[template(path = "profile.html")]
 pub struct ProfilePage {
     pub shell: Shell,
     pub person: PersonRow,
     pub created: Option<When>,
-    /// How many they follow,
+    /// Number of people this person follows.
     pub friends: u32,
-    /// and how many follow them; as many as are counted stand for more.
+    /// Number of followers, as text: `1 follower`, `1000+ followers`.
     pub followers: String,
     pub croaks: Vec<ShownCroak>,
-    /// Where the next older page begins.
+    /// Start of the next older page.
     pub older: Option<LogIndex>,
-    /// This is the newest page.
+    /// True on the newest page.
     pub newest: bool,
 }
 
-/// `/croak/ID`: one croak, and for its author a way to take it back.
+/// `/croak/ID`: one croak, with a button to delete it for its author.
 #[derive(Debug, Template)]
 #[template(path = "one-croak.html")]
 pub struct CroakPage {
     pub shell: Shell,
     pub croak: ShownCroak,
-    /// Of the form that takes it back: nothing when somebody else looks.
+    /// Request id of the form that deletes the croak; `None` if the viewer is not its author.
     pub removal: Option<FormRequest>,
     pub refusals: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! `/settings`: one's name, password and sessions, and what else is one's own.
+//! `/settings`: profile, password, sessions, and links to the export and to account deletion.
 
 use super::super::form::FormRequest;
 use super::super::time::{self, When};
@@ -8,24 +8,25 @@ use askama::Template;
 use ribbit_state::LogIndex;
 use ribbit_state::people::OpenSession;
 
-/// An open session, with the request that the button beside it sends.
+/// An open session, with the request id of the button beside it.
 #[derive(Debug)]
 pub struct SessionRow {
     pub opened: LogIndex,
     pub when: Option<When>,
-    /// The one that looks.
+    /// True for the session that shows this page.
     pub this: bool,
     pub request: FormRequest,
 }
 
 impl SessionRow {
+    /// Prepares a session for display. `now_ms` is the one of [`Shell::now_ms`].
     pub fn new(session: &OpenSession, now_ms: u64, request: FormRequest) -> SessionRow {
         let when = time::when(session.opened_wall_ms, now_ms);
         SessionRow { opened: session.opened, when, this: session.this, request }
     }
 }
 
-/// What was to be changed.
+/// Part of the page that a form belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
     Profile,
@@ -33,28 +34,32 @@ pub enum Section {
     Sessions,
 }
 
+/// `/settings`.
 #[derive(Debug, Template)]
 #[template(path = "settings.html")]
 pub struct SettingsPage {
     pub shell: Shell,
-    /// What was typed, or what is kept.
+    /// Stored name, or the one from a refused form.
     pub name: String,
+    /// Stored email address, or the one from a refused form.
     pub email: String,
-    /// Of the two forms; each has its own.
+    /// Request id of the profile form.
     pub profile_request: Option<FormRequest>,
+    /// Request id of the password form.
     pub password_request: Option<FormRequest>,
+    /// Request id of the form that ends all other sessions.
     pub others_request: Option<FormRequest>,
-    /// All sessions but this one may be ended: there are others, or that was tried.
+    /// True to show that form: there are other sessions, or ending them was tried.
     pub others: bool,
     pub sessions: Vec<SessionRow>,
     pub refusals: Refusals,
-    /// Where the refusals belong.
+    /// Section of the form that was refused.
     pub section: Option<Section>,
     pub log_in: bool,
 }
 
 impl SettingsPage {
-    /// The button that ends this session sends the same request again; it is there even if the sessions could not be read.
+    /// Lets the button that ends a session send the same request again, even if the sessions could not be read.
     pub fn end_again(&mut self, opened: LogIndex, request: Option<FormRequest>) {
         let Some(request) = request else { return };
         match self.sessions.iter_mut().find(|session| session.opened == opened) {
@@ -63,7 +68,7 @@ impl SettingsPage {
         }
     }
 
-    /// The words above a section's form.
+    /// Returns the refusals to show above a section's form.
     fn general(&self, section: Section) -> &[String] {
         if self.section == Some(section) { &self.refusals.general } else { &[] }
     }

@@ -1,5 +1,5 @@
-//! What people wrote, cut where somebody is mentioned, so that templates can show mentions as links: every piece is
-//! escaped by askama, and nothing here knows of HTML.
+//! Splits a user's text at mentions, so that templates can show them as links. Askama escapes every piece; there is no HTML
+//! here.
 
 use ribbit_state::text::fold_username;
 
@@ -7,18 +7,19 @@ use ribbit_state::text::fold_username;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
     Text(String),
-    /// `written` is what stands there, `@Ada`; `username` whom it means, `ada`. Whether there is such a person is not
-    /// known here.
+    /// A mention. The account need not exist.
     Mention {
+        /// Text as written: `@Ada`.
         written: String,
+        /// Username it refers to: `ada`.
         username: String,
     },
 }
 
-/// Cuts a text: an `@` behind which a user name stands is a mention, unless it stands in a word (an email address).
+/// Splits a text at its mentions. An `@` before a username is a mention, unless it is inside a word (an email address).
 pub fn parts(text: &str) -> Vec<Part> {
     let mut parts = Vec::new();
-    // Where the piece begins that is not cut off yet, and how far was looked.
+    // Start of the current piece, and position of the search.
     let (mut begin, mut at) = (0, 0);
     while let Some(found) = text[at..].find('@') {
         let sign = at + found;
@@ -55,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn mentions_are_cut_out_and_nothing_is_lost() {
+    fn a_text_is_split_at_mentions_and_nothing_is_lost() {
         assert_eq!(
             shown("@ada hi, @Bob_2! (@c-d)\n@e"),
             "[@ada=ada] hi, [@Bob_2=bob_2]! ([@c-d=c-d])\n[@e=e]"

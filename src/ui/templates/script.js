@@ -1,16 +1,16 @@
-// What a page does beyond what it does without this: forms that keep their words through trouble, croaks that arrive
-// by themselves, characters counted while one types, times that stay true. Nothing here is needed for anything.
+// Optional additions to pages that work without a script: forms that keep their text while the servers are unreachable, live
+// croaks and messages, a character counter, relative times that stay current.
 "use strict";
 (() => {
-  // A form is sent again this long, with pauses that grow up to this, before it is left to the person.
+  // Time for which a form is retried before the user has to send it again, and the longest pause between two tries.
   const RETRY_MS_MAX = 30000, PAUSE_MS_MAX = 4000;
-  // One try.
+  // Timeout of one try.
   const SEND_MS_MAX = 8000;
-  // Croaks that wait to be shown; beyond them the page is read again.
+  // Number of new croaks held back behind the button; with more, the button reloads the page.
   const FRESH_MAX = 99;
-  // What is said again and again is said this far apart.
+  // Shortest time between two announcements of new croaks to screen readers.
   const SAY_MS = 5000;
-  // A stream that the browser gave up is opened again after this.
+  // Pause before a stream that the browser has closed is opened again.
   const REOPEN_MS = 3000;
 
   const one = (selector, from = document) => from.querySelector(selector);
@@ -19,18 +19,18 @@
   const make = (tag, className, words = "") =>
     Object.assign(document.createElement(tag), { className, textContent: words });
 
-  // For those who hear the page.
+  // Announces a text to screen readers.
   const said = make("p", "sr");
   said.setAttribute("role", "status");
   document.body.append(said);
   const say = (words) => { said.textContent = words; };
 
-  // The one place where text becomes HTML. What it makes is a page of ours that was fetched, or a croak that our stream told: the
-  // templates have escaped what people typed, and scripts in it do not run.
+  // The only place where text becomes HTML. Its input is a page of this site or a croak of the live stream, both escaped by the
+  // templates. Scripts in it do not run.
   const policy = window.trustedTypes?.createPolicy("ribbit", { createHTML: (html) => html });
   const parse = (html) => new DOMParser().parseFromString(policy ? policy.createHTML(html) : html, "text/html");
 
-  // This page as it is now.
+  // Fetches this page anew.
   const read = async () => {
     const answer = await fetch(location.href, { signal: AbortSignal.timeout(SEND_MS_MAX) });
     if (answer.url !== location.href) location.assign(answer.url);
@@ -38,7 +38,7 @@
     return one("main", page) && answer.url === location.href ? page : undefined;
   };
 
-  // Puts a page that was fetched in the place of this one.
+  // Replaces this page by one that was fetched.
   let shown;
   const here = () => location.pathname + location.search;
   const show = (page, url) => {
@@ -50,7 +50,7 @@
     begin();
   };
 
-  // Where somebody goes on after a form was sent: at what was refused, in the field they wrote in, or at the top.
+  // Moves the focus after a form was sent: to the refused field, to the text area, or to the top.
   const arrive = (wrote) => {
     const wrong = one("main [aria-invalid]"), words = one("main [role=alert], main .note");
     scrollTo(0, 0);
@@ -84,7 +84,7 @@
     if (state) setBusy(form, state.button, false);
   };
 
-  // What came of sending it once: a page, or the trouble where it is worth trying again.
+  // Sends a form once. Returns a page, or the error when another try may help.
   const attempt = async (form, body) => {
     try {
       const answer = await fetch(form.action, { method: "POST", body, signal: AbortSignal.timeout(SEND_MS_MAX) });
@@ -96,18 +96,18 @@
     }
   };
 
-  // The same request goes out again and again: it carries its id, and is done once.
+  // Retries a form. Each try carries the same request id, so it takes effect once.
   const send = async (form, button) => {
     const body = new URLSearchParams(new FormData(form));
     if (button?.name) body.append(button.name, button.value);
     const mine = { button };
     busy.set(form, mine);
-    // There before it has something to say, so that it is heard.
+    // Created empty before its text is set: screen readers only announce changes.
     stateOf(form).textContent = "";
     setBusy(form, button, true);
     const until = Date.now() + RETRY_MS_MAX;
     for (let pause = 500; ; pause = Math.min(2 * pause, PAUSE_MS_MAX)) {
-      const { page, url, done, trouble = "Nobody answers." } = await attempt(form, body);
+      const { page, url, done, trouble = "No connection." } = await attempt(form, body);
       if (busy.get(form) !== mine) return;
       if (page) {
         if (done) for (const field of all("textarea", form)) sessionStorage.removeItem(draftOf(field));
@@ -115,12 +115,12 @@
         return arrive(one("textarea", form));
       }
       if (Date.now() + pause > until) break;
-      stateOf(form).textContent = `${trouble} What you typed is kept, and sent again by itself.`;
+      stateOf(form).textContent = `${trouble} Your text is safe and will be sent automatically.`;
       await wait(pause);
       if (busy.get(form) !== mine) return;
     }
     release(form);
-    stateOf(form).textContent = "It could not be sent. What you typed is still here: send it again, it will be done once.";
+    stateOf(form).textContent = "Not sent. Your text is still here. Try again; it won't be sent twice.";
     button?.focus();
   };
 
@@ -131,7 +131,7 @@
     if (!busy.has(form)) send(form, event.submitter ?? one("button", form));
   });
 
-  // ---- Characters, counted as the servers do: Unicode scalar values, a line break is one
+  // ---- Character counter. Counts as the servers do: Unicode scalar values, a line break counts as one
 
   const count = (text) => [...text.replace(/\r\n?/g, "\n")].length;
   const recount = (field) => {
@@ -141,7 +141,7 @@
     if (left === 20 || left === 0 || left === -1) say(shown.textContent);
   };
 
-  // ---- Drafts: what was typed and not sent outlives leaving the page, with the request that sending it makes
+  // ---- Drafts: unsent text survives leaving the page, together with the request id of its form
 
   const draftOf = (field) => `draft ${one(".me b")?.textContent} ${location.pathname} ${field.id}`;
   const requestOf = (field) => one("[name=request]", field.form);
@@ -182,8 +182,8 @@
       const [account, waiting] = event.data.split(" ");
       talked(account, Number(waiting));
     });
-    source.addEventListener("again", () => offer("There are new croaks: show them", () => location.assign("/main")));
-    source.addEventListener("ended", () => offer("You are logged out here: log in", () => location.assign("/login")));
+    source.addEventListener("again", () => offer("Show new croaks", () => location.assign("/main")));
+    source.addEventListener("ended", () => offer("You've been logged out. Log in again", () => location.assign("/login")));
     source.onerror = () => {
       if (source?.readyState !== EventSource.CLOSED) return;
       close();
@@ -196,7 +196,7 @@
     shown.textContent = words;
     shown.onclick = pressed;
   };
-  // The last thing that a stream says.
+  // Ends the stream with a button.
   const offer = (words, pressed) => {
     close();
     cursor = undefined;
@@ -207,7 +207,7 @@
     const croak = parse(html).body.firstElementChild;
     if (!croak || document.getElementById(croak.id) || fresh.some((other) => other.id === croak.id)) return;
     fresh.unshift(document.adoptNode(croak));
-    if (fresh.length > FRESH_MAX) return offer("There are many new croaks: show them", () => location.assign("/main"));
+    if (fresh.length > FRESH_MAX) return offer("Show many new croaks", () => location.assign("/main"));
     const words = fresh.length === 1 ? "1 new croak" : `${fresh.length} new croaks`;
     press(words, insert);
     document.title = `(${fresh.length}) ` + document.title.replace(/^\(\d+\) /, "");
@@ -219,7 +219,7 @@
   const gone = (id) => {
     fresh = fresh.filter((croak) => croak.id !== `croak-${id}`);
     const text = one(`#croak-${id} .text`);
-    if (text) text.textContent = "This croak was taken back.";
+    if (text) text.textContent = "This croak was deleted.";
   };
   const insert = () => {
     const first = fresh[0];
@@ -234,15 +234,15 @@
     fetch("/shown?feed=" + first.id.replace("croak-", ""));
   };
 
-  // Something was said, or read: here it is shown, elsewhere only counted.
+  // Handles a message event: updates the conversation if it is open here, else only the counter.
   const MESSAGES = "nav a[href='/messages']";
   const talked = (account, waiting) => {
     if (place.dataset.with === account) return merge();
     one(MESSAGES).textContent = waiting ? `Messages (${waiting})` : "Messages";
-    if (place.dataset.talks !== undefined) press("New messages: show them", () => location.reload());
+    if (place.dataset.talks !== undefined) press("Show new messages", () => location.reload());
     if (waiting) say(`${waiting} unread messages`);
   };
-  // Takes from the page as it is now what is new in the talk, and how far one's own messages came.
+  // Fetches the conversation and adds its new messages and the new delivery states.
   const merge = async () => {
     const page = await read().catch(() => undefined), form = one("main form"), list = one("#sayings");
     if (!page || !list) return;
@@ -255,7 +255,7 @@
       } else if (state) one(".state", mine).textContent = state.textContent;
     }
     one(".empty", list.parentNode)?.remove();
-    // Who writes keeps the place where they write before their eyes.
+    // The form stays in place while the list above it grows.
     if (form) scrollBy(0, form.getBoundingClientRect().top - top);
     one(MESSAGES).textContent = one(MESSAGES, page).textContent;
     const receipt = one(".receipt", page)?.getAttribute("src");
@@ -277,7 +277,7 @@
   };
   setInterval(tell, 20000);
 
-  // ---- A page that looks again by itself
+  // ---- Pages that refresh by themselves
 
   let again;
   const look = async () => {
@@ -287,7 +287,7 @@
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   };
 
-  // ---- All of it, for the page that is there now
+  // ---- Set-up of the page that is shown now
 
   function begin() {
     const now = Number(document.body.dataset.now);
@@ -304,7 +304,7 @@
     }
     place = one("[data-live]");
     cursor = place?.dataset.live;
-    // A talk is read from its end.
+    // A conversation is shown from its end.
     if (place?.dataset.with) one("main form")?.scrollIntoView({ block: "end" });
     open();
     clearInterval(again);

@@ -108,7 +108,7 @@ mod tests {
             (Exit::Refused, "there is no user with that name (601)".into())
         );
         let email = Denied::of(Code::InvalidEntry, Field::Email);
-        let words = "email: that entry is not valid (606): somebody@somewhere";
+        let words = "email: that entry is not valid (606): for example ada@example.org";
         assert_eq!(told(email.into()), (Exit::Refused, words.into()));
         let nobody = "no servers are running, or none can be reached";
         let silent = ClientError::Undecided(Why::NotServing);
