@@ -2,7 +2,7 @@
 
 use super::stage::{PROCESSES, Stage, VOTERS, seconds};
 use super::{Teller, begin};
-use crate::client::session::Person;
+use crate::client::session::UserSession;
 use crate::common::failure::Failure;
 use ribbit_state::LogIndex;
 use ribbit_state::limits::TALK_PAGE_MAX;
@@ -35,20 +35,20 @@ pub async fn play(stage: &mut Stage, teller: &mut Teller) -> Result<(), Failure>
 }
 
 /// Who wrote what. Answers how far bob has read, and alice.
-async fn before(stage: &Stage, teller: &mut Teller) -> Result<(LogIndex, Person), Failure> {
+async fn before(stage: &Stage, teller: &mut Teller) -> Result<(LogIndex, UserSession), Failure> {
     teller.does("alice and bob make accounts, and bob follows alice.").await;
     let visitor = stage.visitor("visitor").await?;
     visitor.create(stage.form("alice", "Alice")).await?;
     visitor.create(stage.form("bob", "Bob")).await?;
     let alice = stage.log_in("alice").await?;
     let bob = stage.log_in("bob").await?;
-    bob.add("alice").await?;
+    bob.follow("alice").await?;
     bob.log_out().await?;
     teller.does(&format!("alice writes \"{READ_BEFORE}\" to bob, who comes, reads it and goes away.")).await;
     let id = alice.send("bob", READ_BEFORE).await?;
     // Whoever logs in sees all that was acknowledged before.
     let bob = stage.log_in("bob").await?;
-    let first = bob.waiting().await?;
+    let first = bob.unread_messages().await?;
     let seen = format!("{} waited for him", first.len());
     teller
         .claim("bob has one message, and reads it", seen, first.len() == 1 && first[0].message.id == id)
@@ -64,7 +64,7 @@ async fn before(stage: &Stage, teller: &mut Teller) -> Result<(LogIndex, Person)
         acknowledged += 1;
     }
     for text in CROAKS {
-        alice.croak(text).await?;
+        alice.post(text).await?;
         acknowledged += 1;
     }
     let said = WAITING.len() + CROAKS.len();
@@ -79,7 +79,7 @@ async fn before(stage: &Stage, teller: &mut Teller) -> Result<(LogIndex, Person)
     Ok((id, alice))
 }
 
-async fn off(stage: &mut Stage, teller: &mut Teller, alice: Person) -> Result<(), Failure> {
+async fn off(stage: &mut Stage, teller: &mut Teller, alice: UserSession) -> Result<(), Failure> {
     teller
         .does("The power goes: kill -9 of every process at the same time. Nobody says farewell to anybody.")
         .await;
@@ -104,24 +104,24 @@ async fn after(stage: &Stage, teller: &mut Teller, read_through: LogIndex) -> Re
     let expected = format!("{} messages and {} croaks are marked as not read", WAITING.len(), CROAKS.len());
     teller.claim(expected, seen, messages == WAITING.len() && croaks == CROAKS.len()).await;
 
-    let waiting: Vec<String> = bob.waiting().await?.into_iter().map(|it| it.message.text).collect();
+    let waiting: Vec<String> = bob.unread_messages().await?.into_iter().map(|it| it.message.text).collect();
     teller.same("what waits, in order, each once", &WAITING.map(String::from), &waiting).await;
 
-    let talk = bob.talk(TalkPartner::Named("alice".into()), None, TALK_PAGE_MAX).await?;
+    let talk = bob.conversation(TalkPartner::Named("alice".into()), None, TALK_PAGE_MAX).await?;
     let all: Vec<String> = talk.messages.iter().rev().map(|message| message.text.clone()).collect();
     let expected: Vec<String> = std::iter::once(READ_BEFORE).chain(WAITING).map(String::from).collect();
     teller.same("the whole talk with alice", &expected, &all).await;
     let seen = if talk.read_through == read_through { "it is" } else { "it is not" };
     teller.claim("what bob had read is still marked as read", seen, talk.read_through == read_through).await;
 
-    let feed = bob.feed(None, FEED_MAX).await?.what.croaks;
+    let feed = bob.feed(None, FEED_MAX).await?.value.croaks;
     let texts: Vec<String> = feed.into_iter().map(|croak| croak.text).collect();
     teller.same("his feed", &CROAKS.map(String::from), &texts).await;
 
     teller.does("bob answers.").await;
     bob.send("alice", "on my way").await?;
     let alice = stage.log_in("alice").await?;
-    let texts: Vec<String> = alice.waiting().await?.into_iter().map(|it| it.message.text).collect();
+    let texts: Vec<String> = alice.unread_messages().await?.into_iter().map(|it| it.message.text).collect();
     teller.same("alice has his answer", &["on my way".to_string()], &texts).await;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::stage::{PAUSE, Stage, VOTERS, seconds};
 use super::{Teller, begin};
-use crate::client::session::Person;
+use crate::client::session::UserSession;
 use crate::common::failure::{Exit, Failure};
 use crate::common::output;
 use ribbit_state::Role;
@@ -103,10 +103,10 @@ async fn leads(stage: &Stage, teller: &mut Teller, dead: &str) {
 
 /// The newest that this person has of the other: once it is this text, which may get to the reader's backend a moment after
 /// the writer's, or after `GAP_MAX`.
-async fn heard(reader: &Person, speaker: &str, text: &str) -> Result<Option<String>, Failure> {
+async fn heard(reader: &UserSession, speaker: &str, text: &str) -> Result<Option<String>, Failure> {
     let began = Instant::now();
     loop {
-        let talk = reader.talk(TalkPartner::Named(speaker.to_string()), None, 1).await?;
+        let talk = reader.conversation(TalkPartner::Named(speaker.to_string()), None, 1).await?;
         let newest = talk.messages.into_iter().find(|message| !message.mine).map(|message| message.text);
         if newest.as_deref() == Some(text) || began.elapsed() > GAP_MAX {
             return Ok(newest);
@@ -116,9 +116,9 @@ async fn heard(reader: &Person, speaker: &str, text: &str) -> Result<Option<Stri
 }
 
 /// What this person finds is what was said.
-async fn whole(teller: &mut Teller, person: &Person, name: &str) -> Result<(), Failure> {
+async fn whole(teller: &mut Teller, person: &UserSession, name: &str) -> Result<(), Failure> {
     let other = if name == "alice" { "bob" } else { "alice" };
-    let talk = person.talk(TalkPartner::Named(other.to_string()), None, TALK_PAGE_MAX).await?;
+    let talk = person.conversation(TalkPartner::Named(other.to_string()), None, TALK_PAGE_MAX).await?;
     let said = |mine: bool| if mine { name } else { other };
     let found: Vec<(&str, &str)> =
         talk.messages.iter().rev().map(|message| (said(message.mine), message.text.as_str())).collect();

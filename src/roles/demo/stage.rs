@@ -4,7 +4,7 @@
 //! bring nobody back, so what dies stays dead until it is switched on again. If this process is killed, `up` and its
 //! children end by themselves: their standard input ends.
 
-use crate::client::session::Person;
+use crate::client::session::UserSession;
 use crate::common::cluster_file::ClusterFile;
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::{Group, PersonOptions};
@@ -196,7 +196,7 @@ impl Stage {
     ///
     /// # Errors
     /// Nobody answers; it is refused.
-    pub async fn log_in(&self, username: &str) -> Result<Person, Failure> {
+    pub async fn log_in(&self, username: &str) -> Result<UserSession, Failure> {
         let mut person = self.visitor(username).await?;
         person.log_in(username, self.password.clone()).await?;
         Ok(person)
@@ -206,7 +206,7 @@ impl Stage {
     ///
     /// # Errors
     /// Nobody answers.
-    pub async fn visitor(&self, username: &str) -> Result<Person, Failure> {
+    pub async fn visitor(&self, username: &str) -> Result<UserSession, Failure> {
         let keys =
             self.keys.clone().ok_or_else(|| Failure::new(Exit::Unreachable, "nothing is switched on"))?;
         let group = Group {
@@ -218,7 +218,7 @@ impl Stage {
         };
         // Nothing is kept there: a session lasts as long as its person.
         let options = PersonOptions { group, folder: Some(self.folder.join(username)), no_colour: true };
-        Person::reach(&options, Box::new(|contact| log::debug!("{contact:?}"))).await
+        UserSession::reach(&options, Box::new(|contact| log::debug!("{contact:?}"))).await
     }
 
     /// Ends everything.

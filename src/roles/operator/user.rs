@@ -4,7 +4,7 @@
 //! to the account's id first, and the change uses the id. So an account that is deleted meanwhile is not confused with a
 //! later one of the same name.
 
-use crate::client::session::stop::Stop;
+use crate::client::session::request_error::RequestError;
 use crate::client::verbs::{Halt, ended, say, typing, usage};
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::{UserOptions, UserVerb};
@@ -82,18 +82,18 @@ impl Operator {
     }
 
     async fn set_password(&self, username: &str) -> Result<(), Halt> {
-        let username = fold_username(username).map_err(Stop::from)?;
+        let username = fold_username(username).map_err(RequestError::from)?;
         // Checks that the account exists before the password is typed.
         self.account(&username).await?;
         let password = typing::new_password(&format!("New password for @{username}: "))?;
-        check_password(&password.0).map_err(Stop::from)?;
+        check_password(&password.0).map_err(RequestError::from)?;
         let (id, born) = (new_request_id(), self.born().await?);
         self.written(Ask::SetPassword { id, born, username: username.clone(), password }).await?;
         say(&format!("changed the password of @{username} and ended their sessions"))
     }
 
     /// Returns the id of the account with this name, and the name as stored.
-    async fn account(&self, username: &str) -> Result<(AccountId, String), Stop> {
+    async fn account(&self, username: &str) -> Result<(AccountId, String), RequestError> {
         let username = fold_username(username)?;
         // A user name contains no wildcard character, so it matches itself only.
         let found = self.accounts(&username, false).await?;
@@ -102,12 +102,12 @@ impl Operator {
     }
 
     /// Reads all accounts whose names match, page by page; `or_old` as in [`Operator::read`].
-    async fn accounts(&self, names: &str, or_old: bool) -> Result<Vec<AccountSummary>, Stop> {
+    async fn accounts(&self, names: &str, or_old: bool) -> Result<Vec<AccountSummary>, RequestError> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
             let page = self.read(Query::Accounts { names: names.to_string(), after }, or_old).await?;
             let Page::Accounts { accounts, more } = page else {
-                return Err(Stop::undecided(Why::NotServing));
+                return Err(RequestError::undecided_write(Why::NotServing));
             };
             all.extend(accounts);
             match more {
@@ -118,42 +118,45 @@ impl Operator {
     }
 
     /// Makes a linearizable read. Without a quorum, `or_old` allows a stale read with a warning; no change is based on it.
-    async fn read(&self, query: Query, or_old: bool) -> Result<Page, Stop> {
+    async fn read(&self, query: Query, or_old: bool) -> Result<Page, RequestError> {
         let ask = |consistency| Ask::Read { seen: None, consistency, query: query.clone() };
         let newest = self.client.ask(ask(Consistency::Linearizable), NEWEST_MAX).await;
         let answer = match newest {
             Ok(answer @ (Answer::Read { .. } | Answer::Refused(_))) => answer,
-            Err(ClientError::Abandoned) => return Err(Stop::unread(ClientError::Abandoned)),
-            Err(why) if !or_old => return Err(Stop::unread(why)),
+            Err(ClientError::Abandoned) => return Err(RequestError::unanswered_read(ClientError::Abandoned)),
+            Err(why) if !or_old => return Err(RequestError::unanswered_read(why)),
             _ => {
                 eprintln!("warning: there is no quorum at the moment, so this list may be outdated");
-                self.client.ask(ask(Consistency::Stale), ASK_MAX).await.map_err(Stop::unread)?
+                self.client
+                    .ask(ask(Consistency::Stale), ASK_MAX)
+                    .await
+                    .map_err(RequestError::unanswered_read)?
             }
         };
         match answer {
             Answer::Read { page, .. } => Ok(page?),
             Answer::Refused(denied) => Err(denied.into()),
-            _ => Err(Stop::undecided(Why::NotServing)),
+            _ => Err(RequestError::undecided_write(Why::NotServing)),
         }
     }
 
-    async fn write(&self, command: OperatorCommand) -> Result<Reply, Stop> {
+    async fn write(&self, command: OperatorCommand) -> Result<Reply, RequestError> {
         let (id, born) = (new_request_id(), self.born().await?);
         self.written(Ask::Write(Request { id, born, command: command.into() })).await
     }
 
-    async fn born(&self) -> Result<u64, Stop> {
+    async fn born(&self) -> Result<u64, RequestError> {
         match self.client.seen() {
             Some(seen) => Ok(seen.index),
-            None => Ok(self.client.position(ASK_MAX).await.map_err(Stop::unread)?.index),
+            None => Ok(self.client.position(ASK_MAX).await.map_err(RequestError::unanswered_read)?.index),
         }
     }
 
-    async fn written(&self, ask: Ask) -> Result<Reply, Stop> {
+    async fn written(&self, ask: Ask) -> Result<Reply, RequestError> {
         match self.client.ask(ask, ASK_MAX).await? {
             Answer::Written { outcome, .. } => Ok(outcome?),
             Answer::Refused(denied) => Err(denied.into()),
-            _ => Err(Stop::undecided(Why::NotServing)),
+            _ => Err(RequestError::undecided_write(Why::NotServing)),
         }
     }
 }

@@ -9,21 +9,21 @@
 //! A session belongs to a cluster, whatever address the cluster was reached at. The newest log position that the user has
 //! seen is stored with the session, so a read in the next process, through another server, finds what was written here.
 //!
-//! - [`reads`]: queries
-//! - [`live`]: the live feed
-//! - [`kept`]: the stored session
-//! - [`stop`]: request errors
+//! - [`queries`]: queries
+//! - [`live_feed`]: the live feed
+//! - [`session_file`]: the stored session
+//! - [`request_error`]: request errors
 //!
 //! Clones share the connection, not the session. This module prints nothing and does not read from the terminal.
 
-pub mod kept;
-pub mod live;
-pub mod reads;
-pub mod stop;
+pub mod live_feed;
+pub mod queries;
+pub mod request_error;
+pub mod session_file;
 
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::{Group, PersonOptions};
-use kept::{Keeper, Kept};
+use request_error::RequestError;
 use ribbit_net::client::Client;
 use ribbit_net::discovery::OnConnectionEvent;
 use ribbit_net::protocol::{Answer, Ask, NewAccount, Password, Why};
@@ -37,20 +37,20 @@ use ribbit_state::{
     Request, Token, TokenHash, Wanted,
 };
 use ribbit_ui::lines::Style;
+use session_file::{SessionFile, StoredSession};
 use std::io::IsTerminal;
 use std::time::Duration;
-use stop::Stop;
 
 /// Time limit of a request. The retries over all servers may end earlier.
 const ANSWER_MAX: Duration = Duration::from_secs(20);
 
 /// A user's session and the connection to the cluster.
 #[derive(Debug, Clone)]
-pub struct Person {
+pub struct UserSession {
     client: Client,
     cluster: ClusterId,
-    keeper: Keeper,
-    session: Option<Kept>,
+    file: SessionFile,
+    session: Option<StoredSession>,
 }
 
 /// Returns the style of lines on standard output: colour only on a terminal, and only if it is allowed.
@@ -60,19 +60,19 @@ pub fn style(options: &PersonOptions) -> Style {
 
 /// The answer to a read.
 #[derive(Debug)]
-pub struct Got<T> {
-    pub what: T,
-    /// True when the server that answered is out of touch with the leader: `what` may be out of date.
-    pub old: bool,
+pub struct Fetched<T> {
+    pub value: T,
+    /// True when the server that answered is out of touch with the leader, so `value` may be out of date.
+    pub stale: bool,
 }
 
-impl Person {
+impl UserSession {
     /// Connects to the cluster and loads its stored session. `tell` is called when the connection changes.
     ///
     /// # Errors
     /// - `Unreachable` (3) when no server answers.
     /// - `Configuration` (78) when there is no folder for sessions, or the stored session cannot be read.
-    pub async fn reach(options: &PersonOptions, tell: OnConnectionEvent) -> Result<Person, Failure> {
+    pub async fn reach(options: &PersonOptions, tell: OnConnectionEvent) -> Result<UserSession, Failure> {
         let Group { seeds, servers, found_in, keys, book: _ } = &options.group;
         let client = Client::discovering(servers.clone(), seeds.clone(), keys.clone(), tell);
         let cluster = client.connect(ANSWER_MAX).await.map_err(|why| {
@@ -80,15 +80,15 @@ impl Person {
             let asked = asked.join(", ");
             Failure::new(Exit::Unreachable, format!("{why}; asked {asked} (from {found_in})"))
         })?;
-        let keeper = Keeper::of(options.folder.as_deref(), cluster)?;
-        let session = keeper.read()?;
+        let file = SessionFile::of(options.folder.as_deref(), cluster)?;
+        let session = file.read()?;
         if let Some(seen) = session.as_ref().and_then(|kept| kept.seen) {
             // A position in another history than the server's does not count any more.
             if client.seen().is_none_or(|now| now.history == seen.history) {
                 client.record_seen(seen);
             }
         }
-        Ok(Person { client, cluster, keeper, session })
+        Ok(UserSession { client, cluster, file, session })
     }
 
     pub fn cluster(&self) -> ClusterId {
@@ -118,62 +118,62 @@ impl Person {
     ///
     /// # Errors
     /// `Refused` (1) when the file cannot be written.
-    pub fn keep(&mut self) -> Result<(), Failure> {
+    pub fn save_position(&mut self) -> Result<(), Failure> {
         let seen = self.client.seen();
         let Some(session) = self.session.as_mut().filter(|session| session.seen != seen) else {
             return Ok(());
         };
         session.seen = seen;
-        self.keeper.update(session)
+        self.file.update(session)
     }
 
     /// Stores a new session, in place of any other.
     ///
     /// # Errors
     /// `Refused` (1) when the file cannot be written.
-    pub fn keep_new(&mut self) -> Result<(), Failure> {
+    pub fn save_new(&mut self) -> Result<(), Failure> {
         let seen = self.client.seen();
         let Some(session) = &mut self.session else { return Ok(()) };
         session.seen = seen;
-        self.keeper.replace(session)
+        self.file.replace(session)
     }
 
     /// Drops the session, and removes the session file if it holds this session.
     ///
     /// # Errors
     /// `Refused` (1) when the file cannot be removed.
-    pub fn forget(&mut self) -> Result<(), Failure> {
-        self.session.take().map_or(Ok(()), |session| self.keeper.remove(&session))
+    pub fn discard(&mut self) -> Result<(), Failure> {
+        self.session.take().map_or(Ok(()), |session| self.file.remove(&session))
     }
 
     /// Creates an account. Does not log in.
     ///
     /// # Errors
     /// `InvalidEntry` (606), `UsernameTaken` (607); unreachable when no server answers.
-    pub async fn create(&self, form: NewAccount) -> Result<AccountId, Stop> {
+    pub async fn create(&self, form: NewAccount) -> Result<AccountId, RequestError> {
         check_name(&form.name)?;
         fold_username(&form.username)?;
         check_email(&form.email)?;
         check_password(&form.password.0)?;
-        let (id, born) = (new_request_id(), self.born());
-        match self.written(Ask::CreateAccount { id, born, form }).await? {
+        let (id, born) = (new_request_id(), self.seen_index());
+        match self.submit(Ask::CreateAccount { id, born, form }).await? {
             Reply::Created { account } => Ok(account),
             other => Err(unexpected(&other)),
         }
     }
 
-    /// Opens a new session. [`Person::keep_new`] stores it.
+    /// Opens a new session. [`UserSession::save_new`] stores it.
     ///
     /// # Errors
     /// `NoSuchUser` (601), `WrongPassword` (602); unreachable when no server answers.
-    pub async fn log_in(&mut self, username: &str, password: Password) -> Result<AccountId, Stop> {
+    pub async fn log_in(&mut self, username: &str, password: Password) -> Result<AccountId, RequestError> {
         let username = fold_username(username)?;
         let token = new_token();
-        let (id, born) = (new_request_id(), self.born());
+        let (id, born) = (new_request_id(), self.seen_index());
         let ask = Ask::LogIn { id, born, username: username.clone(), password, token: token_hash(&token) };
-        match self.written(ask).await? {
+        match self.submit(ask).await? {
             Reply::LoggedIn { account } => {
-                self.session = Some(Kept { username, token, seen: self.client.seen() });
+                self.session = Some(StoredSession { username, token, seen: self.client.seen() });
                 Ok(account)
             }
             other => Err(unexpected(&other)),
@@ -184,10 +184,10 @@ impl Person {
     ///
     /// # Errors
     /// Unreachable when no server answers; the session is then still open.
-    pub async fn log_out(&self) -> Result<(), Stop> {
+    pub async fn log_out(&self) -> Result<(), RequestError> {
         let Ok(session) = self.session() else { return Ok(()) };
         match self.write(Command::LogOut { session }).await {
-            Ok(_) | Err(Stop::Denied(Denied { code: Code::NotLoggedIn, .. })) => Ok(()),
+            Ok(_) | Err(RequestError::Denied(Denied { code: Code::NotLoggedIn, .. })) => Ok(()),
             Err(stop) => Err(stop),
         }
     }
@@ -196,7 +196,7 @@ impl Person {
     ///
     /// # Errors
     /// `CroakTooLong` (512), `InvalidEntry` (606), `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn croak(&self, text: &str) -> Result<LogIndex, Stop> {
+    pub async fn post(&self, text: &str) -> Result<LogIndex, RequestError> {
         let session = self.session()?;
         check_croak(text)?;
         match self.write(Command::Croak { session, text: text.to_string() }).await? {
@@ -210,7 +210,7 @@ impl Person {
     /// # Errors
     /// `NoSuchUser` (601), `AlreadyFriend` (608), `NotLoggedIn` (609), `Yourself` (611), `TooManyFriends` (612); unreachable
     /// when no server answers.
-    pub async fn add(&self, username: &str) -> Result<(), Stop> {
+    pub async fn follow(&self, username: &str) -> Result<(), RequestError> {
         let (session, username) = (self.session()?, fold_username(username)?);
         self.write(Command::AddFriend { session, username }).await.map(drop)
     }
@@ -219,7 +219,7 @@ impl Person {
     ///
     /// # Errors
     /// `NoSuchUser` (601), `NotLoggedIn` (609), `NotAFriend` (610); unreachable when no server answers.
-    pub async fn remove(&self, username: &str) -> Result<(), Stop> {
+    pub async fn unfollow(&self, username: &str) -> Result<(), RequestError> {
         let (session, username) = (self.session()?, fold_username(username)?);
         self.write(Command::RemoveFriend { session, username }).await.map(drop)
     }
@@ -229,7 +229,7 @@ impl Person {
     /// # Errors
     /// `NoSuchUser` (601), `InvalidEntry` (606), `NotLoggedIn` (609), `Yourself` (611), `MessageTooLong` (643), `MailboxFull`
     /// (644); unreachable when no server answers.
-    pub async fn send(&self, username: &str, text: &str) -> Result<LogIndex, Stop> {
+    pub async fn send(&self, username: &str, text: &str) -> Result<LogIndex, RequestError> {
         let (session, username) = (self.session()?, fold_username(username)?);
         check_message(text)?;
         let command = MessageCommand::Send { session, username, text: text.to_string() };
@@ -248,7 +248,7 @@ impl Person {
         with: AccountId,
         delivered_through: LogIndex,
         read_through: LogIndex,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), RequestError> {
         let session = self.session()?;
         let command = MessageCommand::Mark { session, with, delivered_through, read_through };
         self.write(command.into()).await.map(drop)
@@ -258,17 +258,17 @@ impl Person {
     ///
     /// # Errors
     /// `WrongPassword` (602), `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn delete(&self, password: Password) -> Result<(), Stop> {
+    pub async fn delete(&self, password: Password) -> Result<(), RequestError> {
         let session = self.session()?;
-        let (id, born) = (new_request_id(), self.born());
-        self.written(Ask::DeleteAccount { id, born, session, password }).await.map(drop)
+        let (id, born) = (new_request_id(), self.seen_index());
+        self.submit(Ask::DeleteAccount { id, born, session, password }).await.map(drop)
     }
 
     /// Subscribes to the events of this user's feed after a log position.
     ///
     /// # Errors
     /// `NotLoggedIn` (609) without a session.
-    pub fn follow(&self, cursor: Token) -> Result<Subscription, Denied> {
+    pub fn subscribe(&self, cursor: Token) -> Result<Subscription, Denied> {
         Ok(self.client.subscribe(cursor, Wanted::Feed { session: self.session()? }))
     }
 
@@ -276,7 +276,7 @@ impl Person {
     ///
     /// # Errors
     /// The refusal of the query; unreachable when no server answers.
-    pub async fn read(&self, query: Query) -> Result<Got<Page>, Stop> {
+    pub async fn read(&self, query: Query) -> Result<Fetched<Page>, RequestError> {
         let mut answer = self.ask_read(&query).await?;
         if answer == Answer::Unavailable(Why::OtherHistory) {
             // The seen position belongs to an earlier history of the cluster.
@@ -284,48 +284,48 @@ impl Person {
             answer = self.ask_read(&query).await?;
         }
         match answer {
-            Answer::Read { page: Ok(what), old, .. } => Ok(Got { what, old }),
+            Answer::Read { page: Ok(value), old: stale, .. } => Ok(Fetched { value, stale }),
             Answer::Read { page: Err(denied), .. } | Answer::Refused(denied) => Err(denied.into()),
-            Answer::Unavailable(why) => Err(Stop::undecided(why)),
+            Answer::Unavailable(why) => Err(RequestError::undecided_write(why)),
             other => Err(unexpected(&other)),
         }
     }
 
-    async fn ask_read(&self, query: &Query) -> Result<Answer, Stop> {
+    async fn ask_read(&self, query: &Query) -> Result<Answer, RequestError> {
         let (seen, consistency) = (self.client.seen(), Consistency::Session);
         let ask = Ask::Read { seen, consistency, query: query.clone() };
-        self.client.ask(ask, ANSWER_MAX).await.map_err(Stop::unread)
+        self.client.ask(ask, ANSWER_MAX).await.map_err(RequestError::unanswered_read)
     }
 
     /// Submits a command that needs no password. It is applied once, however often it is retried.
     ///
     /// # Errors
     /// The refusal of the command; unreachable when no server answers.
-    pub async fn write(&self, command: Command) -> Result<Reply, Stop> {
-        let (id, born) = (new_request_id(), self.born());
-        self.written(Ask::Write(Request { id, born, command })).await
+    pub async fn write(&self, command: Command) -> Result<Reply, RequestError> {
+        let (id, born) = (new_request_id(), self.seen_index());
+        self.submit(Ask::Write(Request { id, born, command })).await
     }
 
     /// Submits a write under its request id until it is decided.
     ///
     /// # Errors
     /// The refusal of the write; unreachable when no server answers.
-    pub async fn written(&self, ask: Ask) -> Result<Reply, Stop> {
+    pub async fn submit(&self, ask: Ask) -> Result<Reply, RequestError> {
         match self.client.ask(ask, ANSWER_MAX).await? {
             Answer::Written { outcome, .. } => Ok(outcome?),
             Answer::Refused(denied) => Err(denied.into()),
-            Answer::Unavailable(why) => Err(Stop::undecided(why)),
+            Answer::Unavailable(why) => Err(RequestError::undecided_write(why)),
             other => Err(unexpected(&other)),
         }
     }
 
     /// Returns the newest seen log index, which a new request carries as its submitted-at index.
-    pub fn born(&self) -> LogIndex {
+    pub fn seen_index(&self) -> LogIndex {
         self.client.seen().map_or(0, |seen| seen.index)
     }
 }
 
-fn unexpected(what: &impl std::fmt::Debug) -> Stop {
-    log::warn!("a server sent an answer of the wrong kind: {what:?}");
-    Stop::undecided(Why::NotServing)
+fn unexpected(answer: &impl std::fmt::Debug) -> RequestError {
+    log::warn!("a server sent an answer of the wrong kind: {answer:?}");
+    RequestError::undecided_write(Why::NotServing)
 }

@@ -3,8 +3,8 @@
 use super::login::Opened;
 use super::screen::Screen;
 use super::session::Session;
-use crate::client::session::Person;
-use crate::client::session::stop::Stop;
+use crate::client::session::UserSession;
+use crate::client::session::request_error::RequestError;
 use crate::common::failure::{Exit, Failure};
 use ribbit_ui::words::Note;
 use smol::Timer;
@@ -28,7 +28,7 @@ pub enum End {
     /// The account was deleted with `/delete`.
     Deleted,
     /// A request failed in a way that ends the client.
-    Stopped(Stop),
+    Stopped(RequestError),
     /// A script line failed, or the terminal cannot be read.
     Failed(Failure),
 }
@@ -40,7 +40,7 @@ pub enum End {
 /// cannot be removed.
 pub async fn end(session: Session, why: End) -> Result<u8, Failure> {
     let reachable = match &why {
-        End::Stopped(stop) => !stop.is_unreachable(),
+        End::Stopped(stop) => !stop.is_unanswered(),
         End::Failed(failure) => failure.exit != Exit::Unreachable,
         End::Deleted => false,
         End::Quit | End::Interrupted | End::Told => true,
@@ -76,12 +76,12 @@ pub async fn end(session: Session, why: End) -> Result<u8, Failure> {
         End::Told => Ok(TERMINATED),
         End::Deleted => {
             screen.show(Note::Deleted.words()).await;
-            person.forget().map(|()| 0)
+            person.discard().map(|()| 0)
         }
         End::Failed(failure) => Err(failure),
         End::Stopped(stop) => {
             if stop.lacks_session() {
-                person.forget()?;
+                person.discard()?;
                 let words =
                     "you were logged out (609): your session expired or was ended elsewhere; log in again";
                 return Err(Failure::new(Exit::NotLoggedIn, words));
@@ -90,13 +90,13 @@ pub async fn end(session: Session, why: End) -> Result<u8, Failure> {
         }
     };
     // The next process starts from the position that this one has seen.
-    if let Err(failure) = person.keep() {
+    if let Err(failure) = person.save_position() {
         screen.note(failure.to_string()).await;
     }
     ended
 }
 
-async fn log_out(person: &mut Person, screen: &Screen) -> Result<(), Failure> {
+async fn log_out(person: &mut UserSession, screen: &Screen) -> Result<(), Failure> {
     match in_time(person.log_out()).await {
         Some(done) => done?,
         None => {
@@ -105,7 +105,7 @@ async fn log_out(person: &mut Person, screen: &Screen) -> Result<(), Failure> {
         }
     }
     screen.note("logged out").await;
-    person.forget()
+    person.discard()
 }
 
 async fn in_time<T>(told: impl Future<Output = T>) -> Option<T> {

@@ -1,7 +1,7 @@
 //! `/export`: writes all data of the account to a file that only its owner can read.
 
 use super::session::{Halt, Session};
-use crate::client::session::stop::Stop;
+use crate::client::session::request_error::RequestError;
 use ribbit_ui::export::Export;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -40,13 +40,14 @@ impl Session {
     }
 
     /// Writes all pages of the export and returns the number of croaks and messages.
-    async fn export_to(&self, out: &mut File) -> Result<io::Result<u64>, Stop> {
+    async fn export_to(&self, out: &mut File) -> Result<io::Result<u64>, RequestError> {
         let mut export = Export::new(self.token()?);
         let mut said = Instant::now();
         while let Some(query) = export.query() {
-            let page = self.person.read(query).await?.what;
-            let piece =
-                export.take(page).map_err(|_| Stop::undecided(ribbit_net::protocol::Why::NotServing))?;
+            let page = self.person.read(query).await?.value;
+            let piece = export
+                .take(page)
+                .map_err(|_| RequestError::undecided_write(ribbit_net::protocol::Why::NotServing))?;
             if let Err(error) = out.write_all(piece.as_bytes()) {
                 return Ok(Err(error));
             }

@@ -1,11 +1,11 @@
 //! Live events on the screen: incoming croaks and messages, new followers, and the delivery status of sent messages.
 //!
-//! [`Live`] reports each event once and in order, also across server failures. Messages that arrived in a gap of the event
+//! [`LiveFeed`] reports each event once and in order, also across server failures. Messages that arrived in a gap of the event
 //! stream are found by reading the unread messages.
 
 use super::session::Session;
-use crate::client::session::live::{Live, Tidings};
-use crate::client::session::stop::Stop;
+use crate::client::session::live_feed::{FeedUpdate, LiveFeed};
+use crate::client::session::request_error::RequestError;
 use ribbit_net::protocol::Lapse;
 use ribbit_state::query::{FeedCroak, TalkPartner};
 use ribbit_state::{AccountId, Code, Denied, EventKind, LogIndex, Page, Query};
@@ -20,38 +20,38 @@ impl Session {
     ///
     /// # Errors
     /// `NotLoggedIn` (609) when the session is over; unreachable when no server answers.
-    pub async fn follow(&self, from: LogIndex) -> Result<(), Stop> {
+    pub async fn follow(&self, from: LogIndex) -> Result<(), RequestError> {
         // A script gets incoming events only while live chat is on.
         while !self.screen.is_terminal() && !self.is_live() {
             self.moved.listen().await;
         }
         let told = Cell::new(from);
-        let mut live = Live::begin(&self.person, from).await?;
+        let mut live = LiveFeed::begin(&self.person, from).await?;
         loop {
             let tidings = match live.next().await {
-                Err(stop) if stop.may_pass() => {
+                Err(stop) if stop.is_transient() => {
                     smol::Timer::after(PAUSE).await;
                     continue;
                 }
                 tidings => tidings?,
             };
             match tidings {
-                Tidings::Nothing => {}
-                Tidings::Croaks(croaks) => {
+                FeedUpdate::Nothing => {}
+                FeedUpdate::Croaks(croaks) => {
                     for croak in croaks {
                         self.tell_croak(&croak).await;
                     }
                 }
-                Tidings::Happened(event) => self.tell(event.index, &event.what, &told).await?,
-                Tidings::Missed(Lapse::OtherHistory) => {
-                    told.set(self.person.born());
+                FeedUpdate::Happened(event) => self.tell(event.index, &event.what, &told).await?,
+                FeedUpdate::Missed(Lapse::OtherHistory) => {
+                    told.set(self.person.seen_index());
                     let words = "(the servers were restored from a backup; `/feed` and `/unread` show what is there now)";
                     self.screen.note(words).await;
                 }
-                Tidings::Missed(_) => {
+                FeedUpdate::Missed(_) => {
                     // Messages that cannot be read now stay unread, so they are not lost.
                     match self.messages_behind(&told).await {
-                        Err(stop) if stop.may_pass() => {
+                        Err(stop) if stop.is_transient() => {
                             self.screen.note(format!("(you may have new messages: {stop})")).await;
                         }
                         done => done?,
@@ -62,11 +62,11 @@ impl Session {
     }
 
     /// Repeats a read while the reached servers cannot answer, because an event is reported only once.
-    pub async fn read_patiently(&self, query: Query) -> Result<Page, Stop> {
+    pub async fn read_patiently(&self, query: Query) -> Result<Page, RequestError> {
         loop {
             match self.person.read(query.clone()).await {
-                Err(stop) if stop.may_pass() => {}
-                read => return Ok(read?.what),
+                Err(stop) if stop.is_transient() => {}
+                read => return Ok(read?.value),
             }
             smol::Timer::after(PAUSE).await;
         }
@@ -83,7 +83,12 @@ impl Session {
         }
     }
 
-    async fn tell(&self, index: LogIndex, what: &EventKind, told: &Cell<LogIndex>) -> Result<(), Stop> {
+    async fn tell(
+        &self,
+        index: LogIndex,
+        what: &EventKind,
+        told: &Cell<LogIndex>,
+    ) -> Result<(), RequestError> {
         let me = self.me.account;
         match what {
             EventKind::Messaged { .. } if index <= told.get() => Ok(()),
@@ -100,11 +105,11 @@ impl Session {
         }
     }
 
-    async fn tell_message(&self, id: LogIndex) -> Result<(), Stop> {
+    async fn tell_message(&self, id: LogIndex) -> Result<(), RequestError> {
         let what = match self.read_patiently(Query::Message { session: self.token()?, id }).await {
             Ok(what) => what,
             // The message is gone when both sides have deleted it with their accounts or their last conversation.
-            Err(Stop::Denied(Denied { code: Code::NoSuchMessage, .. })) => return Ok(()),
+            Err(RequestError::Denied(Denied { code: Code::NoSuchMessage, .. })) => return Ok(()),
             Err(stop) => return Err(stop),
         };
         if let Page::Message { with, with_account, message } = what {
@@ -116,7 +121,7 @@ impl Session {
         Ok(())
     }
 
-    async fn tell_follower(&self, account: AccountId) -> Result<(), Stop> {
+    async fn tell_follower(&self, account: AccountId) -> Result<(), RequestError> {
         let with = TalkPartner::Account(account);
         let query = Query::Talk { session: self.token()?, with, before: None, limit: 1 };
         match self.read_patiently(query).await {
@@ -128,14 +133,14 @@ impl Session {
                 Ok(())
             }
             // The new follower has deleted the account meanwhile.
-            Err(Stop::Denied(Denied { code: Code::NoSuchUser, .. })) | Ok(_) => Ok(()),
+            Err(RequestError::Denied(Denied { code: Code::NoSuchUser, .. })) | Ok(_) => Ok(()),
             Err(stop) => Err(stop),
         }
     }
 
     /// Shows the unread messages after `told` that no event reported.
-    async fn messages_behind(&self, told: &Cell<LogIndex>) -> Result<(), Stop> {
-        for waiting in self.person.waiting().await? {
+    async fn messages_behind(&self, told: &Cell<LogIndex>) -> Result<(), RequestError> {
+        for waiting in self.person.unread_messages().await? {
             let (message, with) = (waiting.message, waiting.talk.with.as_ref());
             if message.id > told.get() {
                 if !self.lately.has(message.id, false).await {

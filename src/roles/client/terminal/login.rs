@@ -1,8 +1,8 @@
 //! Log-in at the start of the terminal client: the stored session, otherwise a log-in, otherwise a new account. Nothing else
 //! runs while a question waits for its answer.
 
-use crate::client::session::Person;
-use crate::client::session::stop::Stop;
+use crate::client::session::UserSession;
+use crate::client::session::request_error::RequestError;
 use crate::common::editor::{LineEditor, Read};
 use crate::common::failure::{Exit, Failure};
 use crate::common::secret_input::{self, SecretInput};
@@ -32,19 +32,21 @@ pub enum Opened {
 /// - `Unreachable` (3) when no server answers.
 /// - `Refused` (1) when the password is wrong in a script, or the session cannot be stored.
 pub async fn log_in(
-    person: &mut Person,
+    person: &mut UserSession,
     username: Option<&str>,
     editor: Option<&mut LineEditor>,
 ) -> Result<Opened, Failure> {
-    let username =
-        username.map(fold_username).transpose().map_err(|denied| Failure::from(Stop::from(denied)))?;
+    let username = username
+        .map(fold_username)
+        .transpose()
+        .map_err(|denied| Failure::from(RequestError::from(denied)))?;
     let mut opened = Opened::Here;
     if let Some(kept) = person.username().map(str::to_string) {
-        match person.me().await {
+        match person.profile().await {
             Ok(_) if username.as_ref().is_none_or(|username| *username == kept) => return Ok(Opened::Before),
             Ok(_) => opened = Opened::Passing,
             // The stored session has expired or was ended elsewhere.
-            Err(stop) if stop.lacks_session() => person.forget()?,
+            Err(stop) if stop.lacks_session() => person.discard()?,
             Err(stop) => return Err(stop.into()),
         }
     }
@@ -61,12 +63,12 @@ pub async fn log_in(
         }
     }
     if opened == Opened::Here {
-        person.keep_new()?;
+        person.save_new()?;
     }
     Ok(opened)
 }
 
-async fn ask(person: &mut Person, editor: &mut LineEditor) -> Result<(), Failure> {
+async fn ask(person: &mut UserSession, editor: &mut LineEditor) -> Result<(), Failure> {
     println!("Welcome to ribbit!");
     loop {
         let answer = line(editor, "log in (l) or create an account (c)? ")?;
@@ -82,19 +84,23 @@ async fn ask(person: &mut Person, editor: &mut LineEditor) -> Result<(), Failure
 }
 
 /// Asks for the password and logs in.
-async fn with_password(person: &mut Person, editor: &mut LineEditor, username: &str) -> Result<(), Failure> {
+async fn with_password(
+    person: &mut UserSession,
+    editor: &mut LineEditor,
+    username: &str,
+) -> Result<(), Failure> {
     for _ in 0..TRIES_MAX {
         let password = secret(editor, &format!("password for @{username}: "))?;
         match person.log_in(username, Password(password)).await {
             Ok(_) => return Ok(()),
-            Err(Stop::Denied(Denied { code: Code::NoSuchUser, .. })) => {
+            Err(RequestError::Denied(Denied { code: Code::NoSuchUser, .. })) => {
                 let question = format!("there is no account @{username} yet. Create it? [y/N] ");
                 return match line(editor, &question)?.trim() {
                     "y" | "Y" | "yes" => create(person, editor, Some(username.to_string())).await,
                     _ => Err(not_logged_in()),
                 };
             }
-            Err(stop @ Stop::Denied(Denied { code: Code::WrongPassword, .. })) => println!("{stop}"),
+            Err(stop @ RequestError::Denied(Denied { code: Code::WrongPassword, .. })) => println!("{stop}"),
             Err(stop) => return Err(stop.into()),
         }
     }
@@ -103,7 +109,7 @@ async fn with_password(person: &mut Person, editor: &mut LineEditor, username: &
 
 /// Asks for the details of a new account, creates it and logs in.
 async fn create(
-    person: &mut Person,
+    person: &mut UserSession,
     editor: &mut LineEditor,
     mut username: Option<String>,
 ) -> Result<(), Failure> {
@@ -132,7 +138,7 @@ async fn create(
                 person.log_in(&username, Password(password)).await?;
                 return Ok(());
             }
-            Err(stop @ Stop::Denied(Denied { code: Code::UsernameTaken, .. })) => {
+            Err(stop @ RequestError::Denied(Denied { code: Code::UsernameTaken, .. })) => {
                 println!("{stop}: please choose another one");
             }
             Err(stop) => return Err(stop.into()),

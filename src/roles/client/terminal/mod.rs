@@ -34,7 +34,7 @@ pub mod session;
 pub mod talks;
 pub mod typed;
 
-use crate::client::session::Person;
+use crate::client::session::UserSession;
 use crate::common::editor::{LineEditor, history_file};
 use crate::common::failure::Failure;
 use crate::common::options::TerminalOptions;
@@ -89,14 +89,14 @@ pub async fn run(options: &TerminalOptions) -> Result<u8, Failure> {
             smol::future::pending().await
         };
         let begin = async {
-            let mut person = Person::reach(&options.person, Box::new(tell)).await?;
+            let mut person = UserSession::reach(&options.person, Box::new(tell)).await?;
             let opened = login::log_in(&mut person, options.username.as_deref(), editor.as_mut()).await?;
             Ok::<_, Failure>((person, opened))
         };
         begin.or(telling).await?
     };
-    let me = person.me().await?;
-    person.keep()?;
+    let me = person.profile().await?;
+    person.save_position()?;
     let session = Session::new(person, me, opened, Screen::plain(), Style::default());
     if let Some(editor) = editor {
         return at_terminal(session, editor, options, &notices).await;
@@ -136,7 +136,7 @@ async fn at_terminal(
     ended
 }
 
-fn completion(person: Person, names: Names) -> crate::common::editor::Complete {
+fn completion(person: UserSession, names: Names) -> crate::common::editor::Complete {
     let ask = move |begin: &str| {
         let Ok(session) = person.session() else { return Vec::new() };
         let query = Query::People { session, names: format!("{begin}*"), after: None };
@@ -145,7 +145,7 @@ fn completion(person: Person, names: Names) -> crate::common::editor::Complete {
             smol::Timer::after(COMPLETE_MAX).await;
             None
         };
-        match smol::block_on(asked.or(late)).map(|got| got.what) {
+        match smol::block_on(asked.or(late)).map(|fetched| fetched.value) {
             Some(ribbit_state::Page::People { people, .. }) => {
                 people.into_iter().map(|one| one.person.username).collect()
             }

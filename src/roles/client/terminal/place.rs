@@ -2,7 +2,7 @@
 
 use super::chat::Due;
 use super::session::{Halt, Session};
-use crate::client::session::stop::Stop;
+use crate::client::session::request_error::RequestError;
 use crate::locks::lease::words_for;
 use ribbit_net::protocol::{Answer, Ask};
 use ribbit_net::secret::{new_token, token_hash};
@@ -24,7 +24,7 @@ impl Session {
         }
         let asked = Instant::now();
         let token = match self.enter(take_over).await {
-            Err(Stop::Denied(Denied { code: Code::LockHeld, .. })) => {
+            Err(RequestError::Denied(Denied { code: Code::LockHeld, .. })) => {
                 let words = "you are live in another terminal (632); `/live --take-over` moves the chat here";
                 return Err(Halt::Refused(words.to_string()));
             }
@@ -38,7 +38,7 @@ impl Session {
         Ok(())
     }
 
-    async fn enter(&self, take_over: bool) -> Result<TokenHash, Stop> {
+    async fn enter(&self, take_over: bool) -> Result<TokenHash, RequestError> {
         let (session, token) = (self.token()?, token_hash(&new_token()));
         let words = words_for("chat");
         self.person.write(LeaseCommand::EnterChat { session, token, words, take_over }.into()).await?;
@@ -46,7 +46,7 @@ impl Session {
     }
 
     /// Leaves the chat and closes the lease. Returns true if live chat was on in this terminal.
-    pub async fn leave_chat(&self) -> Result<bool, Stop> {
+    pub async fn leave_chat(&self) -> Result<bool, RequestError> {
         let (was_here, token) = {
             let chat = self.chat.borrow();
             (chat.is_here(), chat.token())
@@ -54,7 +54,7 @@ impl Session {
         self.out_of_chat();
         let Some(token) = token else { return Ok(was_here) };
         match self.person.write(LeaseCommand::Close { token }.into()).await {
-            Ok(_) | Err(Stop::Denied(Denied { code: Code::LeaseOver, .. })) => Ok(true),
+            Ok(_) | Err(RequestError::Denied(Denied { code: Code::LeaseOver, .. })) => Ok(true),
             Err(stop) => Err(stop),
         }
     }
@@ -69,7 +69,7 @@ impl Session {
     ///
     /// # Errors
     /// `NotLoggedIn` (609) when the session is over; unreachable when no server answers.
-    pub async fn keep_place(&self) -> Result<(), Stop> {
+    pub async fn keep_place(&self) -> Result<(), RequestError> {
         loop {
             let moved = self.moved.listen();
             let due = self.chat.borrow().due();
@@ -106,7 +106,7 @@ impl Session {
     }
 
     /// Renews the lease. Returns true if another terminal has taken the chat slot.
-    async fn renew(&self, token: TokenHash) -> Result<bool, Stop> {
+    async fn renew(&self, token: TokenHash) -> Result<bool, RequestError> {
         let asked = Instant::now();
         let answer = self.person.client().ask(Ask::Renew { token }, RENEW_MAX).await;
         let mut chat = self.chat.borrow_mut();
@@ -116,14 +116,16 @@ impl Session {
             }
             Ok(Answer::Refused(_)) => return Ok(chat.over(token, Instant::now())),
             Ok(_) => chat.renewed(token, asked, None),
-            Err(why) if Stop::unread(why).finds_nobody() => return Err(Stop::unread(why)),
+            Err(why) if RequestError::unanswered_read(why).no_server_reachable() => {
+                return Err(RequestError::unanswered_read(why));
+            }
             Err(_) => chat.renewed(token, Instant::now(), None),
         }
         Ok(false)
     }
 
     /// Enters the chat again after the lease expired, unless another terminal holds the slot now.
-    async fn enter_again(&self) -> Result<(), Stop> {
+    async fn enter_again(&self) -> Result<(), RequestError> {
         let asked = Instant::now();
         match self.enter(false).await {
             Ok(token) if self.is_live() => self.chat.borrow_mut().entered(token, asked),
@@ -131,10 +133,10 @@ impl Session {
             Ok(token) => {
                 self.person.write(LeaseCommand::Close { token }.into()).await?;
             }
-            Err(Stop::Denied(Denied { code: Code::LockHeld, .. })) if self.is_live() => {
+            Err(RequestError::Denied(Denied { code: Code::LockHeld, .. })) if self.is_live() => {
                 self.lost_place().await;
             }
-            Err(stop) if stop.lacks_session() || stop.finds_nobody() => return Err(stop),
+            Err(stop) if stop.lacks_session() || stop.no_server_reachable() => return Err(stop),
             Err(_) => self.chat.borrow_mut().not_entered(Instant::now()),
         }
         Ok(())

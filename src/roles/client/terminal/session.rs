@@ -10,12 +10,12 @@ use super::login::Opened;
 use super::names::Names;
 use super::screen::{Desk, Screen};
 use super::talks::Marks;
-use crate::client::session::reads::Feed;
-use crate::client::session::stop::Stop;
-use crate::client::session::{Got, Person};
+use crate::client::session::queries::FeedPage;
+use crate::client::session::request_error::RequestError;
+use crate::client::session::{Fetched, UserSession};
 use event_listener::Event;
 use ribbit_state::limits::CROAK_CHARS_MAX;
-use ribbit_state::query::Person as Profile;
+use ribbit_state::query::Person;
 use ribbit_state::text::{check_croak, croak_chars};
 use ribbit_state::{Code, Denied, LogIndex, TokenHash};
 use ribbit_ui::lines::Style;
@@ -32,8 +32,8 @@ const LATELY_MAX: usize = 512;
 
 /// State of the terminal client.
 pub struct Session {
-    pub person: Person,
-    pub me: Profile,
+    pub person: UserSession,
+    pub me: Person,
     pub screen: Screen,
     pub style: Style,
     pub desk: Arc<Desk>,
@@ -56,19 +56,19 @@ pub struct Session {
 /// Reason why a command failed.
 #[derive(Debug)]
 pub enum Halt {
-    Stop(Stop),
+    RequestError(RequestError),
     /// Refused by the client itself, with a message of its own.
     Refused(String),
 }
 
-impl From<Stop> for Halt {
-    fn from(stop: Stop) -> Halt {
-        Halt::Stop(stop)
+impl From<RequestError> for Halt {
+    fn from(stop: RequestError) -> Halt {
+        Halt::RequestError(stop)
     }
 }
 impl From<Denied> for Halt {
     fn from(denied: Denied) -> Halt {
-        Halt::Stop(denied.into())
+        Halt::RequestError(denied.into())
     }
 }
 
@@ -116,7 +116,7 @@ impl Lately {
 }
 
 impl Session {
-    pub fn new(person: Person, me: Profile, opened: Opened, screen: Screen, style: Style) -> Session {
+    pub fn new(person: UserSession, me: Person, opened: Opened, screen: Screen, style: Style) -> Session {
         Session {
             person,
             me,
@@ -139,7 +139,7 @@ impl Session {
     ///
     /// # Errors
     /// `NotLoggedIn` (609) without a session.
-    pub fn token(&self) -> Result<TokenHash, Stop> {
+    pub fn token(&self) -> Result<TokenHash, RequestError> {
         Ok(self.person.session()?)
     }
 
@@ -159,13 +159,13 @@ impl Session {
             Command::Unread => Ok(self.unread(true).await?),
             Command::Friends => Ok(self.friends().await?),
             Command::Add { name } => {
-                self.person.add(&name).await?;
+                self.person.follow(&name).await?;
                 self.names.meet(&name.to_ascii_lowercase());
                 self.screen.show(format!("you now follow @{}", lines::name(&name))).await;
                 Ok(())
             }
             Command::Remove { name } => {
-                self.person.remove(&name).await?;
+                self.person.unfollow(&name).await?;
                 self.screen.show(format!("you no longer follow @{}", lines::name(&name))).await;
                 Ok(())
             }
@@ -189,7 +189,7 @@ impl Session {
             return Err(self.too_long(words));
         }
         let live = self.is_live();
-        let croak = self.person.croak(text);
+        let croak = self.person.post(text);
         if live && self.screen.is_terminal() {
             // The event stream shows it in order among the others.
             croak.await?;
@@ -207,7 +207,7 @@ impl Session {
     }
 
     /// Shows the newest page of the feed, or with `more` the next older one.
-    pub async fn feed(&self, more: bool) -> Result<(), Stop> {
+    pub async fn feed(&self, more: bool) -> Result<(), RequestError> {
         let before = match (more, self.older.get()) {
             (true, None) => {
                 self.screen.show("no older croaks; `/feed` shows the latest").await;
@@ -216,7 +216,7 @@ impl Session {
             (true, older) => older,
             (false, _) => None,
         };
-        let Got { what: Feed { croaks, older, .. }, old } = self.person.feed(before, PAGE).await?;
+        let Fetched { value: FeedPage { croaks, older, .. }, stale } = self.person.feed(before, PAGE).await?;
         self.older.set(older);
         if croaks.is_empty() {
             self.screen
@@ -224,7 +224,7 @@ impl Session {
                 .await;
             return Ok(());
         }
-        self.show_old(old).await;
+        self.warn_if_stale(stale).await;
         let newest = croaks.last().map_or(0, |croak| croak.id);
         let mut shown: Vec<String> = Vec::with_capacity(croaks.len() + 1);
         for croak in &croaks {
@@ -242,15 +242,15 @@ impl Session {
     }
 
     /// Warns that the answer came from a server that is out of touch with the leader.
-    pub async fn show_old(&self, old: bool) {
-        if old {
+    pub async fn warn_if_stale(&self, stale: bool) {
+        if stale {
             self.screen
                 .note("(the servers cannot reach each other right now, so this may be out of date)")
                 .await;
         }
     }
 
-    async fn friends(&self) -> Result<(), Stop> {
+    async fn friends(&self) -> Result<(), RequestError> {
         let friends = self.person.friends().await?;
         if friends.is_empty() {
             self.screen
@@ -264,7 +264,7 @@ impl Session {
         Ok(())
     }
 
-    async fn people(&self, names: &str) -> Result<(), Stop> {
+    async fn people(&self, names: &str) -> Result<(), RequestError> {
         let (mut shown, mut after) = (Vec::new(), None);
         loop {
             let (people, more) = self.person.people(names, after).await?;
@@ -292,7 +292,7 @@ impl Session {
         Ok(())
     }
 
-    async fn who(&self) -> Result<(), Stop> {
+    async fn who(&self) -> Result<(), RequestError> {
         let people = self.person.chatting().await?;
         if people.is_empty() {
             self.screen.show("no one is in the live chat; `/live` joins it").await;

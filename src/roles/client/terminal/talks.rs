@@ -9,7 +9,7 @@
 
 use super::lines;
 use super::session::{Halt, Session};
-use crate::client::session::stop::Stop;
+use crate::client::session::request_error::RequestError;
 use event_listener::Event;
 use ribbit_state::limits::{MESSAGE_CHARS_MAX, TALK_PAGE_MAX, UNREAD_CROAKS_MAX};
 use ribbit_state::query::{Person, TalkPartner};
@@ -82,8 +82,8 @@ impl Session {
     /// Writes marks as they become due; returns only on an error.
     ///
     /// # Errors
-    /// The [`Stop`] of a write when no server can be reached or the session is over.
-    pub async fn keep_marks(&self) -> Result<(), Stop> {
+    /// The [`RequestError`] of a write when no server can be reached or the session is over.
+    pub async fn keep_marks(&self) -> Result<(), RequestError> {
         loop {
             let due = self.marks.due.listen();
             if !self.marks.is_due() {
@@ -92,7 +92,7 @@ impl Session {
             smol::Timer::after(GATHER).await;
             match self.write_marks().await {
                 // The marks remain due, so the next round retries.
-                Err(stop) if stop.may_pass() => {}
+                Err(stop) if stop.is_transient() => {}
                 done => done?,
             }
         }
@@ -101,14 +101,14 @@ impl Session {
     /// Writes the marks that are due.
     ///
     /// # Errors
-    /// The [`Stop`] of a write that no server decided; its marks remain due. `NotLoggedIn` without a session.
-    pub async fn write_marks(&self) -> Result<(), Stop> {
+    /// The [`RequestError`] of a write that no server decided; its marks remain due. `NotLoggedIn` without a session.
+    pub async fn write_marks(&self) -> Result<(), RequestError> {
         let session = self.token()?;
         let (talks, feed) = self.marks.take();
         for (with, (delivered_through, read_through)) in talks {
             let mark = MessageCommand::Mark { session, with, delivered_through, read_through };
             match self.person.write(Command::Message(mark)).await {
-                Err(stop) if stop.is_unreachable() => {
+                Err(stop) if stop.is_unanswered() => {
                     self.marks.mark(with, delivered_through, read_through);
                     return Err(stop);
                 }
@@ -118,7 +118,7 @@ impl Session {
         }
         if let Some(through) = feed {
             match self.person.write(Command::Message(MessageCommand::ReadFeed { session, through })).await {
-                Err(stop) if stop.is_unreachable() => return Err(stop),
+                Err(stop) if stop.is_unanswered() => return Err(stop),
                 _ => self.marks.feed_written.set(through),
             }
         }
@@ -137,7 +137,7 @@ impl Session {
         let username = ribbit_state::text::fold_username(name)?;
         let send = MessageCommand::Send { session, username: username.clone(), text: text.to_string() };
         let sending = self.person.write(Command::Message(send));
-        let id = |written: &Result<Reply, Stop>| match written {
+        let id = |written: &Result<Reply, RequestError>| match written {
             Ok(Reply::Sent { message }) => Some(*message),
             _ => None,
         };
@@ -148,7 +148,7 @@ impl Session {
         self.screen.show(format!("to @{username}: {}", ribbit_ui::lines::fate(Fate::Saved))).await;
         let Some(message) = message else { return Ok(()) };
         // A reply marks the conversation as read if every unread message was on this screen.
-        if let Ok(talk) = self.person.talk(TalkPartner::Named(username), None, 1).await {
+        if let Ok(talk) = self.person.conversation(TalkPartner::Named(username), None, 1).await {
             self.remember_sent(talk.with_account, message);
             let shown = self.marks.shown.borrow();
             let unread = shown.get(&talk.with_account).map(|ids| ids.range(talk.read_through + 1..));
@@ -170,8 +170,9 @@ impl Session {
     }
 
     /// Shows a conversation and marks it as read.
-    pub async fn talk(&self, name: &str) -> Result<(), Stop> {
-        let talk = self.person.talk(TalkPartner::Named(name.to_string()), None, TALK_PAGE_MAX).await?;
+    pub async fn talk(&self, name: &str) -> Result<(), RequestError> {
+        let talk =
+            self.person.conversation(TalkPartner::Named(name.to_string()), None, TALK_PAGE_MAX).await?;
         let with = ribbit_ui::lines::name_of(talk.with.as_ref());
         let Some(newest) = talk.messages.first().map(|message| message.id) else {
             self.screen
@@ -216,7 +217,7 @@ impl Session {
     }
 
     /// Reports the new delivery status of the last message that was sent to `with` from here.
-    pub async fn tell_fate(&self, with: AccountId) -> Result<(), Stop> {
+    pub async fn tell_fate(&self, with: AccountId) -> Result<(), RequestError> {
         let Some((message, before)) = self.marks.sent.borrow().get(&with).copied() else { return Ok(()) };
         let query = Query::Message { session: self.token()?, id: message };
         let Page::Message { with: who, message: TalkMessage { fate, .. }, .. } =
@@ -238,11 +239,11 @@ impl Session {
     }
 
     /// Shows the unread messages and croaks. With `asked`, also reports that there are none.
-    pub async fn unread(&self, asked: bool) -> Result<(), Stop> {
+    pub async fn unread(&self, asked: bool) -> Result<(), RequestError> {
         let unread = self.person.unread().await?;
         let mut shown = Vec::new();
         if unread.messages > 0 {
-            let (talks, _) = self.person.talks(None).await?;
+            let (talks, _) = self.person.conversations(None).await?;
             for talk in talks.iter().filter(|talk| talk.waiting > 0) {
                 let who = ribbit_ui::lines::name_of(talk.with.as_ref());
                 let name = talk.with.as_ref().map_or("NAME", |with| with.username.as_str());

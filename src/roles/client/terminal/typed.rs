@@ -5,7 +5,7 @@ use super::commands::{self, Command, Typed};
 use super::end::End;
 use super::keyboard::{Keyboard, Pressed, Want};
 use super::session::{Halt, Session};
-use crate::client::session::stop::Stop;
+use crate::client::session::request_error::RequestError;
 use crate::common::failure::{Exit, Failure};
 use crate::locks::shell::{LINE_BYTES_MAX, next_line};
 use async_signal::{Signal, Signals};
@@ -41,7 +41,7 @@ pub async fn run(
     notices: &Receiver<ConnectionEvent>,
     signals: &mut Signals,
 ) -> End {
-    let from = session.person.born();
+    let from = session.person.seen_index();
     let (queue, lines) = channel::bounded(LINES_MAX);
     let working = async {
         if let Err(stop) = greet(session, take_over).await {
@@ -95,7 +95,7 @@ async fn around(session: &Session, from: LogIndex, notices: &Receiver<Connection
     following.or(marking).or(placed).or(noticing).await
 }
 
-async fn stopped(session: &Session, done: Result<(), Stop>) -> End {
+async fn stopped(session: &Session, done: Result<(), RequestError>) -> End {
     match done {
         Ok(()) => End::Quit,
         Err(stop) if stop.lacks_session() && session.deleting.get() => smol::future::pending().await,
@@ -103,7 +103,7 @@ async fn stopped(session: &Session, done: Result<(), Stop>) -> End {
     }
 }
 
-async fn greet(session: &Session, take_over: bool) -> Result<(), Stop> {
+async fn greet(session: &Session, take_over: bool) -> Result<(), RequestError> {
     let me = &session.me.username;
     session
         .screen
@@ -204,7 +204,7 @@ fn meant(session: &Session, line: &str) -> Result<Option<Command>, commands::Wro
     }
 }
 
-async fn delete(session: &Session, password: String) -> Result<(), Stop> {
+async fn delete(session: &Session, password: String) -> Result<(), RequestError> {
     // The event stream ends together with the account's session, which must not be reported as an error.
     session.deleting.set(true);
     let deleted = session.person.delete(Password(password)).await;
@@ -213,12 +213,14 @@ async fn delete(session: &Session, password: String) -> Result<(), Stop> {
 }
 
 /// Reports a failed command. Returns the error if it ends the client: no server is reachable, or the session is over.
-async fn go_on(session: &Session, done: Result<(), Halt>) -> Result<(), Stop> {
+async fn go_on(session: &Session, done: Result<(), Halt>) -> Result<(), RequestError> {
     let words = match done {
         Ok(()) => return Ok(()),
         Err(Halt::Refused(words)) => words,
-        Err(Halt::Stop(stop)) if stop.lacks_session() || stop.finds_nobody() => return Err(stop),
-        Err(Halt::Stop(stop)) => stop.to_string(),
+        Err(Halt::RequestError(stop)) if stop.lacks_session() || stop.no_server_reachable() => {
+            return Err(stop);
+        }
+        Err(Halt::RequestError(stop)) => stop.to_string(),
     };
     session.screen.note(words).await;
     Ok(())
@@ -226,7 +228,7 @@ async fn go_on(session: &Session, done: Result<(), Halt>) -> Result<(), Stop> {
 
 fn failure(halt: Halt) -> Failure {
     match halt {
-        Halt::Stop(stop) => stop.into(),
+        Halt::RequestError(stop) => stop.into(),
         Halt::Refused(words) => Failure::new(Exit::Refused, words),
     }
 }
@@ -238,7 +240,7 @@ pub async fn script(
     notices: &Receiver<ConnectionEvent>,
     signals: &mut Signals,
 ) -> End {
-    let from = session.person.born();
+    let from = session.person.seen_index();
     let lines = async {
         if take_over && let Err(halt) = session.live(true).await {
             return End::Failed(failure(halt));

@@ -4,7 +4,7 @@
 //! arrive, and the exit code tells whether the document is complete.
 
 use super::{Halt, Visit, say, written};
-use crate::client::session::stop::Stop;
+use crate::client::session::request_error::RequestError;
 use crate::common::failure::{Exit, Failure};
 use crate::common::write_file;
 use ribbit_net::protocol::Why;
@@ -15,12 +15,12 @@ use std::path::Path;
 /// Writes the export to standard output, or to a file that only its owner can read.
 pub async fn export(visit: &mut Visit, file: Option<&Path>) -> Result<(), Halt> {
     visit.must_be_logged_in()?;
-    let mut export = Export::new(visit.person.session().map_err(Stop::from)?);
+    let mut export = Export::new(visit.person.session().map_err(RequestError::from)?);
     let shown = io::stderr().is_terminal();
     let mut text = String::new();
     while let Some(query) = export.query() {
-        let page = visit.person.read(query).await?.what;
-        let piece = export.take(page).map_err(|_| Stop::undecided(Why::NotServing))?;
+        let page = visit.person.read(query).await?.value;
+        let piece = export.take(page).map_err(|_| RequestError::undecided_write(Why::NotServing))?;
         match file {
             Some(_) => text += &piece,
             None => written(&piece)?,

@@ -1,7 +1,7 @@
 //! `feed`, `people`, `add` and `remove`.
 
 use super::{Halt, Visit, say};
-use crate::client::session::live::{Live, Tidings};
+use crate::client::session::live_feed::{FeedUpdate, LiveFeed};
 use crate::common::options::Whose;
 use ribbit_net::protocol::Lapse;
 use ribbit_state::LogIndex;
@@ -19,28 +19,28 @@ pub async fn feed(
 ) -> Result<(), Halt> {
     visit.must_be_logged_in()?;
     // With a limit of 0, one croak is read all the same: following starts after it.
-    let got = visit.person.feed(before, limit.max(1)).await?;
-    if got.old {
+    let feed = visit.person.feed(before, limit.max(1)).await?;
+    if feed.stale {
         eprintln!("the servers cannot reach each other right now, so this may be out of date");
     }
-    let told = got.what.croaks.last().map_or(0, |newest| newest.id);
+    let told = feed.value.croaks.last().map_or(0, |newest| newest.id);
     if limit > 0 {
-        show(visit, &got.what.croaks)?;
+        show(visit, &feed.value.croaks)?;
     }
     if !follow {
         return Ok(());
     }
-    if let Err(failure) = visit.person.keep() {
+    if let Err(failure) = visit.person.save_position() {
         log::warn!("{failure}");
     }
-    let mut live = Live::begin(&visit.person, told).await?;
+    let mut live = LiveFeed::begin(&visit.person, told).await?;
     loop {
         match live.next().await? {
-            Tidings::Croaks(croaks) => show(visit, &croaks)?,
-            Tidings::Missed(Lapse::OtherHistory) => {
+            FeedUpdate::Croaks(croaks) => show(visit, &croaks)?,
+            FeedUpdate::Missed(Lapse::OtherHistory) => {
                 eprintln!("the servers were restored from a backup; some croaks may be missing");
             }
-            Tidings::Missed(_) | Tidings::Happened(_) | Tidings::Nothing => {}
+            FeedUpdate::Missed(_) | FeedUpdate::Happened(_) | FeedUpdate::Nothing => {}
         }
     }
 }
@@ -59,11 +59,11 @@ pub async fn befriend(visit: &mut Visit, username: &str, wanted: bool) -> Result
     visit.must_be_logged_in()?;
     let words = match wanted {
         true => {
-            visit.person.add(username).await?;
+            visit.person.follow(username).await?;
             "you now follow"
         }
         false => {
-            visit.person.remove(username).await?;
+            visit.person.unfollow(username).await?;
             "you no longer follow"
         }
     };

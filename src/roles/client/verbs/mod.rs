@@ -20,8 +20,8 @@ mod own;
 mod talk;
 pub mod typing;
 
-use crate::client::session::stop::Stop;
-use crate::client::session::{self, Person};
+use crate::client::session::request_error::RequestError;
+use crate::client::session::{self, UserSession};
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::{PersonVerb, VerbOptions};
 use ribbit_net::discovery::{ConnectionEvent, OnConnectionEvent};
@@ -46,15 +46,15 @@ impl From<Failure> for Halt {
     }
 }
 
-impl From<Stop> for Halt {
-    fn from(stop: Stop) -> Halt {
+impl From<RequestError> for Halt {
+    fn from(stop: RequestError) -> Halt {
         Halt::Failed(stop.into())
     }
 }
 
 /// Context of a verb: the user session and the output format.
 struct Visit {
-    person: Person,
+    person: UserSession,
     json: bool,
     style: Style,
 }
@@ -68,17 +68,17 @@ struct Visit {
 /// - `NotLoggedIn` (4) when there is no session, or it is over.
 pub async fn run(options: &VerbOptions) -> Result<u8, Failure> {
     let style = session::style(&options.person);
-    let person = Person::reach(&options.person, notices()).await?;
+    let person = UserSession::reach(&options.person, notices()).await?;
     let mut visit = Visit { person, json: options.json, style };
     let ended = visit.perform(&options.verb).await;
     if let Err(Halt::Failed(Failure { exit: Exit::NotLoggedIn, message })) = ended {
         // The session is over, so the stored copy is useless.
-        visit.person.forget()?;
+        visit.person.discard()?;
         let message = format!("{message}; run `ribbit client login NAME` first");
         return Err(Failure::new(Exit::NotLoggedIn, message));
     }
     // The verb itself is done, so a failure to store the seen position is only logged.
-    if let Err(failure) = visit.person.keep() {
+    if let Err(failure) = visit.person.save_position() {
         log::warn!("{failure}");
     }
     self::ended(ended)
@@ -146,7 +146,7 @@ impl Visit {
 
     /// Checks for a session, before the terminal asks the user for anything.
     fn must_be_logged_in(&self) -> Result<(), Halt> {
-        self.person.session().map(drop).map_err(|denied| Stop::from(denied).into())
+        self.person.session().map(drop).map_err(|denied| RequestError::from(denied).into())
     }
 }
 

@@ -4,9 +4,9 @@
 //! written stay unread.
 
 use super::{Halt, Visit, say, typing};
-use crate::client::session::reads::Waiting;
+use crate::client::session::queries::UnreadMessage;
 use ribbit_state::limits::TALK_PAGE_MAX;
-use ribbit_state::query::{Person as Who, TalkPartner};
+use ribbit_state::query::{Person, TalkPartner};
 use ribbit_state::talks::TalkMessage;
 use ribbit_state::text::fold_username;
 use ribbit_state::{AccountId, LogIndex};
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 pub async fn post(visit: &mut Visit, text: Option<&str>) -> Result<(), Halt> {
     visit.must_be_logged_in()?;
     let text = typing::text(text)?;
-    let id = visit.person.croak(&text).await?;
+    let id = visit.person.post(&text).await?;
     visit.tell(&format!("posted croak {id}"), &json!({ "id": id }))
 }
 
@@ -39,13 +39,13 @@ pub async fn inbox(visit: &mut Visit, with: Option<&str>, keep: bool, limit: usi
 
 /// Shows the unread messages of all conversations.
 async fn unread(visit: &Visit, keep: bool) -> Result<(), Halt> {
-    let me = visit.person.me().await?;
-    let waiting = visit.person.waiting().await?;
+    let me = visit.person.profile().await?;
+    let waiting = visit.person.unread_messages().await?;
     if waiting.is_empty() && !visit.json {
         return say("no unread messages");
     }
     let mut shown: BTreeMap<AccountId, LogIndex> = BTreeMap::new();
-    for Waiting { talk, message } in &waiting {
+    for UnreadMessage { talk, message } in &waiting {
         show(visit, message, talk.with.as_ref(), &me)?;
         shown.insert(talk.with_account, message.id);
     }
@@ -62,7 +62,8 @@ async fn talk(visit: &Visit, username: &str, keep: bool, limit: usize) -> Result
     let (mut messages, mut before) = (Vec::new(), None);
     let page = loop {
         let whom = TalkPartner::Named(username.to_string());
-        let mut page = visit.person.talk(whom, before, (limit - messages.len()).min(TALK_PAGE_MAX)).await?;
+        let mut page =
+            visit.person.conversation(whom, before, (limit - messages.len()).min(TALK_PAGE_MAX)).await?;
         messages.append(&mut page.messages);
         if page.older.is_none() || messages.len() >= limit {
             break page;
@@ -81,7 +82,7 @@ async fn talk(visit: &Visit, username: &str, keep: bool, limit: usize) -> Result
     Ok(())
 }
 
-fn show(visit: &Visit, message: &TalkMessage, with: Option<&Who>, me: &Who) -> Result<(), Halt> {
+fn show(visit: &Visit, message: &TalkMessage, with: Option<&Person>, me: &Person) -> Result<(), Halt> {
     say(&match visit.json {
         true => person_json::message(message, with, me),
         false => lines::message(message, with, me, visit.style),

@@ -1,16 +1,16 @@
 //! Queries of a user session: the feed, people and messages. Lists that take several pages are read to their end.
 
-use super::stop::Stop;
-use super::{Got, Person, unexpected};
+use super::request_error::RequestError;
+use super::{Fetched, UserSession, unexpected};
 use ribbit_state::limits::{FEED_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
 use ribbit_state::people::PersonRelation;
-use ribbit_state::query::{FeedCroak, Person as Who, TalkPartner};
+use ribbit_state::query::{FeedCroak, Person, TalkPartner};
 use ribbit_state::talks::{Talk, TalkMessage, TalkSummary, Unread};
 use ribbit_state::{LogIndex, Page, Query};
 
 /// A part of the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Feed {
+pub struct FeedPage {
     /// Croaks, oldest first, as a terminal shows them.
     pub croaks: Vec<FeedCroak>,
     /// Position before which the older croaks lie, if there are any.
@@ -19,18 +19,18 @@ pub struct Feed {
 
 /// An unread message with its conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiting {
+pub struct UnreadMessage {
     pub talk: TalkSummary,
     pub message: TalkMessage,
 }
 
-impl Person {
+impl UserSession {
     /// Returns the profile of the logged-in user.
     ///
     /// # Errors
     /// `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn me(&self) -> Result<Who, Stop> {
-        match self.read(Query::Me { session: self.session()? }).await?.what {
+    pub async fn profile(&self) -> Result<Person, RequestError> {
+        match self.read(Query::Me { session: self.session()? }).await?.value {
             Page::Me(me) => Ok(me),
             other => Err(unexpected(&other)),
         }
@@ -40,17 +40,23 @@ impl Person {
     ///
     /// # Errors
     /// `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn feed(&self, mut before: Option<LogIndex>, limit: usize) -> Result<Got<Feed>, Stop> {
+    pub async fn feed(
+        &self,
+        mut before: Option<LogIndex>,
+        limit: usize,
+    ) -> Result<Fetched<FeedPage>, RequestError> {
         let session = self.session()?;
         let mut croaks = Vec::new();
         loop {
             let page = page_len(limit - croaks.len(), FEED_PAGE_MAX);
-            let Got { what, old } = self.read(Query::Feed { session, before, limit: page }).await?;
-            let Page::Feed { croaks: newest_first, older, .. } = what else { return Err(unexpected(&what)) };
+            let Fetched { value, stale } = self.read(Query::Feed { session, before, limit: page }).await?;
+            let Page::Feed { croaks: newest_first, older, .. } = value else {
+                return Err(unexpected(&value));
+            };
             croaks.extend(newest_first);
             if older.is_none() || croaks.len() >= limit {
                 croaks.reverse();
-                return Ok(Got { what: Feed { croaks, older }, old });
+                return Ok(Fetched { value: FeedPage { croaks, older }, stale });
             }
             before = older;
         }
@@ -60,13 +66,13 @@ impl Person {
     ///
     /// # Errors
     /// `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn feed_behind(&self, after: LogIndex) -> Result<Vec<FeedCroak>, Stop> {
+    pub async fn feed_after(&self, after: LogIndex) -> Result<Vec<FeedCroak>, RequestError> {
         let session = self.session()?;
         let (mut croaks, mut before) = (Vec::new(), None);
         loop {
             let limit = page_len(FEED_PAGE_MAX, FEED_PAGE_MAX);
-            let what = self.read(Query::Feed { session, before, limit }).await?.what;
-            let Page::Feed { croaks: newest_first, older, .. } = what else { return Err(unexpected(&what)) };
+            let page = self.read(Query::Feed { session, before, limit }).await?.value;
+            let Page::Feed { croaks: newest_first, older, .. } = page else { return Err(unexpected(&page)) };
             croaks.extend(newest_first.into_iter().take_while(|croak| croak.id > after));
             // An older page can contain more croaks only if the whole page was newer than `after`.
             if older.is_none() || croaks.last().map(|oldest| oldest.id) != older {
@@ -81,12 +87,12 @@ impl Person {
     ///
     /// # Errors
     /// `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn friends(&self) -> Result<Vec<Who>, Stop> {
+    pub async fn friends(&self) -> Result<Vec<Person>, RequestError> {
         let session = self.session()?;
         let (mut all, mut after) = (Vec::new(), None);
         loop {
-            let what = self.read(Query::Friends { session, after }).await?.what;
-            let Page::Friends { friends, more, .. } = what else { return Err(unexpected(&what)) };
+            let page = self.read(Query::Friends { session, after }).await?.value;
+            let Page::Friends { friends, more, .. } = page else { return Err(unexpected(&page)) };
             all.extend(friends);
             match more {
                 Some(_) => after = more,
@@ -104,9 +110,9 @@ impl Person {
         &self,
         names: &str,
         after: Option<String>,
-    ) -> Result<(Vec<PersonRelation>, Option<String>), Stop> {
+    ) -> Result<(Vec<PersonRelation>, Option<String>), RequestError> {
         let session = self.session()?;
-        match self.read(Query::People { session, names: names.to_string(), after }).await?.what {
+        match self.read(Query::People { session, names: names.to_string(), after }).await?.value {
             Page::People { people, more, .. } => Ok((people, more)),
             other => Err(unexpected(&other)),
         }
@@ -116,8 +122,8 @@ impl Person {
     ///
     /// # Errors
     /// `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn chatting(&self) -> Result<Vec<Who>, Stop> {
-        match self.read(Query::Chatting { session: self.session()? }).await?.what {
+    pub async fn chatting(&self) -> Result<Vec<Person>, RequestError> {
+        match self.read(Query::Chatting { session: self.session()? }).await?.value {
             Page::Chatting { people } => Ok(people),
             other => Err(unexpected(&other)),
         }
@@ -127,8 +133,8 @@ impl Person {
     ///
     /// # Errors
     /// `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn unread(&self) -> Result<Unread, Stop> {
-        match self.read(Query::Unread { session: self.session()? }).await?.what {
+    pub async fn unread(&self) -> Result<Unread, RequestError> {
+        match self.read(Query::Unread { session: self.session()? }).await?.value {
             Page::Unread(unread) => Ok(unread),
             other => Err(unexpected(&other)),
         }
@@ -138,12 +144,12 @@ impl Person {
     ///
     /// # Errors
     /// `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn talks(
+    pub async fn conversations(
         &self,
         before: Option<LogIndex>,
-    ) -> Result<(Vec<TalkSummary>, Option<LogIndex>), Stop> {
+    ) -> Result<(Vec<TalkSummary>, Option<LogIndex>), RequestError> {
         let (session, limit) = (self.session()?, page_len(TALKS_PAGE_MAX, TALKS_PAGE_MAX));
-        match self.read(Query::Talks { session, before, limit }).await?.what {
+        match self.read(Query::Talks { session, before, limit }).await?.value {
             Page::Talks { talks, older, .. } => Ok((talks, older)),
             other => Err(unexpected(&other)),
         }
@@ -153,14 +159,14 @@ impl Person {
     ///
     /// # Errors
     /// `NoSuchUser` (601), `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn talk(
+    pub async fn conversation(
         &self,
         with: TalkPartner,
         before: Option<LogIndex>,
         limit: usize,
-    ) -> Result<Talk, Stop> {
+    ) -> Result<Talk, RequestError> {
         let (session, limit) = (self.session()?, page_len(limit, TALK_PAGE_MAX));
-        match self.read(Query::Talk { session, with, before, limit }).await?.what {
+        match self.read(Query::Talk { session, with, before, limit }).await?.value {
             Page::Talk(talk) => Ok(talk),
             other => Err(unexpected(&other)),
         }
@@ -170,15 +176,15 @@ impl Person {
     ///
     /// # Errors
     /// `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn waiting(&self) -> Result<Vec<Waiting>, Stop> {
+    pub async fn unread_messages(&self) -> Result<Vec<UnreadMessage>, RequestError> {
         let mut all = Vec::new();
         let mut left = self.unread().await?.messages;
         let mut before = None;
         while left > 0 {
-            let (talks, older) = self.talks(before).await?;
+            let (talks, older) = self.conversations(before).await?;
             for talk in talks.into_iter().filter(|talk| talk.waiting > 0) {
                 left = left.saturating_sub(talk.waiting);
-                all.extend(self.waiting_in(&talk).await?);
+                all.extend(self.unread_messages_in(&talk).await?);
             }
             match older {
                 Some(_) => before = older,
@@ -189,13 +195,14 @@ impl Person {
         Ok(all)
     }
 
-    async fn waiting_in(&self, line: &TalkSummary) -> Result<Vec<Waiting>, Stop> {
+    async fn unread_messages_in(&self, line: &TalkSummary) -> Result<Vec<UnreadMessage>, RequestError> {
         let (mut all, mut before) = (Vec::new(), None);
         loop {
-            let talk = self.talk(TalkPartner::Account(line.with_account), before, TALK_PAGE_MAX).await?;
+            let talk =
+                self.conversation(TalkPartner::Account(line.with_account), before, TALK_PAGE_MAX).await?;
             let oldest = talk.messages.last().map_or(0, |message| message.id);
             let unread = talk.messages.into_iter().filter(|it| !it.mine && it.id > talk.read_through);
-            all.extend(unread.map(|message| Waiting { talk: line.clone(), message }));
+            all.extend(unread.map(|message| UnreadMessage { talk: line.clone(), message }));
             // Older messages were read before.
             if talk.older.is_none() || oldest <= talk.read_through {
                 return Ok(all);

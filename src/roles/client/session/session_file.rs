@@ -26,16 +26,16 @@ const FOLDER_MODE: u32 = 0o700;
 
 /// A session, and the newest log position that its owner has seen.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Kept {
+pub struct StoredSession {
     pub username: String,
     pub token: [u8; TOKEN_BYTES],
     pub seen: Option<Token>,
 }
 
 /// Leaves out the token, which is a secret.
-impl std::fmt::Debug for Kept {
+impl std::fmt::Debug for StoredSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Kept")
+        f.debug_struct("StoredSession")
             .field("username", &self.username)
             .field("seen", &self.seen)
             .finish_non_exhaustive()
@@ -44,28 +44,28 @@ impl std::fmt::Debug for Kept {
 
 /// The session file of a cluster.
 #[derive(Debug, Clone)]
-pub struct Keeper {
+pub struct SessionFile {
     file: PathBuf,
 }
 
-impl Keeper {
+impl SessionFile {
     /// Returns the session file of `cluster` in `folder`. The folder need not exist yet.
     ///
     /// # Errors
     /// `Configuration` (78) when `folder` is `None`.
-    pub fn of(folder: Option<&Path>, cluster: ClusterId) -> Result<Keeper, Failure> {
+    pub fn of(folder: Option<&Path>, cluster: ClusterId) -> Result<SessionFile, Failure> {
         let folder = folder.ok_or_else(|| {
             let message = "no place to store the session: set XDG_CONFIG_HOME or HOME";
             Failure::new(Exit::Configuration, message)
         })?;
-        Ok(Keeper { file: folder.join(format!("session-{cluster}")) })
+        Ok(SessionFile { file: folder.join(format!("session-{cluster}")) })
     }
 
     /// Reads the stored session, if there is one.
     ///
     /// # Errors
     /// `Configuration` (78) when the file exists and is damaged or cannot be read.
-    pub fn read(&self) -> Result<Option<Kept>, Failure> {
+    pub fn read(&self) -> Result<Option<StoredSession>, Failure> {
         let unreadable = |why: &dyn std::fmt::Display| {
             let file = self.file.display();
             let message =
@@ -86,7 +86,7 @@ impl Keeper {
     ///
     /// # Errors
     /// `Refused` (1) when the file cannot be written.
-    pub fn replace(&self, kept: &Kept) -> Result<(), Failure> {
+    pub fn replace(&self, kept: &StoredSession) -> Result<(), Failure> {
         self.locked(|| write_file::replace(&self.file, &format(kept)))
     }
 
@@ -94,7 +94,7 @@ impl Keeper {
     ///
     /// # Errors
     /// `Refused` (1) when the file cannot be written.
-    pub fn update(&self, kept: &Kept) -> Result<(), Failure> {
+    pub fn update(&self, kept: &StoredSession) -> Result<(), Failure> {
         self.locked(|| match self.is_of(kept) {
             true => write_file::replace(&self.file, &format(kept)),
             false => Ok(()),
@@ -105,14 +105,14 @@ impl Keeper {
     ///
     /// # Errors
     /// `Refused` (1) when the file cannot be removed.
-    pub fn remove(&self, kept: &Kept) -> Result<(), Failure> {
+    pub fn remove(&self, kept: &StoredSession) -> Result<(), Failure> {
         self.locked(|| match self.is_of(kept) {
             true => fs::remove_file(&self.file),
             false => Ok(()),
         })
     }
 
-    fn is_of(&self, kept: &Kept) -> bool {
+    fn is_of(&self, kept: &StoredSession) -> bool {
         let there = fs::read_to_string(&self.file).ok().and_then(|text| parse(&text));
         there.is_some_and(|there| there.token == kept.token)
     }
@@ -135,17 +135,17 @@ impl Keeper {
     }
 }
 
-fn parse(text: &str) -> Option<Kept> {
+fn parse(text: &str) -> Option<StoredSession> {
     let entries = env_file::parse(text).ok()?;
     let value = |key: &str| entries.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str());
-    Some(Kept {
+    Some(StoredSession {
         username: value("USERNAME")?.to_string(),
         token: from_hex(value("TOKEN")?)?,
         seen: value("SEEN").and_then(|text| text.parse().ok()),
     })
 }
 
-fn format(kept: &Kept) -> String {
+fn format(kept: &StoredSession) -> String {
     let mut entries = vec![("USERNAME", kept.username.clone()), ("TOKEN", to_hex(&kept.token))];
     entries.extend(kept.seen.map(|seen| ("SEEN", seen.to_string())));
     env_file::format(entries)
@@ -156,20 +156,20 @@ mod tests {
     use super::*;
     use ribbit_state::HistoryId;
 
-    fn kept(username: &str, token: u8, index: u64) -> Kept {
+    fn kept(username: &str, token: u8, index: u64) -> StoredSession {
         let seen = Some(Token { history: HistoryId(10), index });
-        Kept { username: username.to_string(), token: [token; TOKEN_BYTES], seen }
+        StoredSession { username: username.to_string(), token: [token; TOKEN_BYTES], seen }
     }
 
     #[test]
     fn a_session_is_stored_per_cluster_and_readable_only_by_its_owner() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("ribbit");
-        let keeper = Keeper::of(Some(&folder), ClusterId(1)).unwrap();
+        let keeper = SessionFile::of(Some(&folder), ClusterId(1)).unwrap();
         assert_eq!(keeper.read().unwrap(), None);
         keeper.replace(&kept("ada", 1, 7)).unwrap();
         assert_eq!(keeper.read().unwrap(), Some(kept("ada", 1, 7)));
-        assert_eq!(Keeper::of(Some(&folder), ClusterId(2)).unwrap().read().unwrap(), None);
+        assert_eq!(SessionFile::of(Some(&folder), ClusterId(2)).unwrap().read().unwrap(), None);
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&folder), mode(&keeper.file)), (0o700, 0o600));
         assert!(!format!("{:?}", kept("ada", 0xab, 7)).contains("ab, "), "the token is not printed");
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_session_that_was_closed_is_not_restored() {
         let folder = tempfile::tempdir().unwrap();
-        let keeper = Keeper::of(Some(folder.path()), ClusterId(1)).unwrap();
+        let keeper = SessionFile::of(Some(folder.path()), ClusterId(1)).unwrap();
         keeper.replace(&kept("ada", 1, 7)).unwrap();
         keeper.update(&kept("ada", 1, 8)).unwrap();
         assert_eq!(keeper.read().unwrap(), Some(kept("ada", 1, 8)));
@@ -193,11 +193,11 @@ mod tests {
     #[test]
     fn a_damaged_file_is_reported() {
         let folder = tempfile::tempdir().unwrap();
-        let keeper = Keeper::of(Some(folder.path()), ClusterId(1)).unwrap();
+        let keeper = SessionFile::of(Some(folder.path()), ClusterId(1)).unwrap();
         for text in ["", "USERNAME=ada\n", "USERNAME=ada\nTOKEN=xyz\n", "USERNAME"] {
             fs::write(&keeper.file, text).unwrap();
             assert_eq!(keeper.read().unwrap_err().exit, Exit::Configuration, "{text:?}");
         }
-        assert_eq!(Keeper::of(None, ClusterId(1)).unwrap_err().exit, Exit::Configuration);
+        assert_eq!(SessionFile::of(None, ClusterId(1)).unwrap_err().exit, Exit::Configuration);
     }
 }

@@ -10,8 +10,8 @@
 //! After a silence the client sends a query. The live feed ends with an error when no server answers in three rounds over all
 //! servers.
 
-use super::Person;
-use super::stop::Stop;
+use super::UserSession;
+use super::request_error::RequestError;
 use ribbit_net::limits::LIVE_SILENCE;
 use ribbit_net::protocol::{Lapse, Why};
 use ribbit_net::subscription::{News, Subscription};
@@ -26,7 +26,7 @@ const SILENCE_MAX: Duration = LIVE_SILENCE.saturating_mul(2);
 
 /// An update of the live feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tidings {
+pub enum FeedUpdate {
     /// No news; a server is reachable.
     Nothing,
     /// New croaks, oldest first; never empty.
@@ -39,8 +39,8 @@ pub enum Tidings {
 
 /// A live feed.
 #[derive(Debug)]
-pub struct Live {
-    person: Person,
+pub struct LiveFeed {
+    person: UserSession,
     events: Subscription,
     /// The newest croak that was reported.
     told: LogIndex,
@@ -48,39 +48,39 @@ pub struct Live {
     owed: Option<Token>,
 }
 
-impl Live {
+impl LiveFeed {
     /// Starts after the croak `told`, which the caller has read together with everything before it.
     ///
     /// # Errors
     /// `NotLoggedIn` (609) without a session; unreachable when no server answers.
-    pub async fn begin(person: &Person, told: LogIndex) -> Result<Live, Stop> {
+    pub async fn begin(person: &UserSession, told: LogIndex) -> Result<LiveFeed, RequestError> {
         // Any position after `told` works: the first read finds the croaks between the two.
         let now = match person.client().seen() {
             Some(seen) => seen,
             None => {
                 person.read(Query::Position).await?;
-                person.client().seen().ok_or(Stop::undecided(Why::NotServing))?
+                person.client().seen().ok_or(RequestError::undecided_write(Why::NotServing))?
             }
         };
-        let events = person.follow(now)?;
-        Ok(Live { person: person.clone(), events, told, owed: Some(now) })
+        let events = person.subscribe(now)?;
+        Ok(LiveFeed { person: person.clone(), events, told, owed: Some(now) })
     }
 
     /// Waits for the next update. Cancel safe.
     ///
     /// # Errors
     /// `NotLoggedIn` (609) when the session is over; unreachable when no server answers.
-    pub async fn next(&mut self) -> Result<Tidings, Stop> {
+    pub async fn next(&mut self) -> Result<FeedUpdate, RequestError> {
         loop {
             if let Some(at_least) = self.owed {
                 self.person.client().record_seen(at_least);
-                let croaks = self.person.feed_behind(self.told).await?;
+                let croaks = self.person.feed_after(self.told).await?;
                 self.told = croaks.last().map_or(self.told, |newest| newest.id);
                 self.owed = None;
-                return Ok(if croaks.is_empty() { Tidings::Nothing } else { Tidings::Croaks(croaks) });
+                return Ok(if croaks.is_empty() { FeedUpdate::Nothing } else { FeedUpdate::Croaks(croaks) });
             }
             match self.news().await? {
-                None | Some(News::Nothing) => return Ok(Tidings::Nothing),
+                None | Some(News::Nothing) => return Ok(FeedUpdate::Nothing),
                 Some(News::Event(event)) => {
                     let at_least = Token { history: self.events.cursor().history, index: event.index };
                     match event.what {
@@ -89,13 +89,13 @@ impl Live {
                         EventKind::Croaked { .. } => self.owed = Some(at_least),
                         _ => {
                             self.person.client().record_seen(at_least);
-                            return Ok(Tidings::Happened(event));
+                            return Ok(FeedUpdate::Happened(event));
                         }
                     }
                 }
                 Some(News::ReadAgain { at_least, why }) => {
                     self.begin_again(at_least, why);
-                    return Ok(Tidings::Missed(why));
+                    return Ok(FeedUpdate::Missed(why));
                 }
                 Some(News::Ended(denied)) => return Err(denied.into()),
             }
@@ -113,7 +113,7 @@ impl Live {
     }
 
     /// Returns the next event, or `None` after a silence if a server still answers.
-    async fn news(&mut self) -> Result<Option<News>, Stop> {
+    async fn news(&mut self) -> Result<Option<News>, RequestError> {
         let silence = async {
             smol::Timer::after(SILENCE_MAX).await;
             None
