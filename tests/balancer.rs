@@ -21,7 +21,7 @@ use ribbit_net::protocol::{
 };
 use ribbit_net::survey::survey;
 use ribbit_roles::balancer;
-use ribbit_roles::balancer::limits::EVEN_STEPS;
+use ribbit_roles::balancer::limits::REBALANCE_STEPS;
 use ribbit_roles::common::failure::Exit;
 use ribbit_roles::common::options::BalancerOptions;
 use ribbit_state::{ClusterId, Code, Denied, HistoryId, Role};
@@ -140,10 +140,14 @@ fn options(listen: &str, seeds: Vec<String>) -> BalancerOptions {
 
 /// Starts a balancer that has queried all `members`. It ends with the task.
 async fn balance(seeds: &[&Member], members: &[Arc<Member>]) -> (String, smol::Task<()>) {
-    balance_at_pace(EVEN_STEPS, seeds, members).await
+    balance_with_steps(REBALANCE_STEPS, seeds, members).await
 }
 
-async fn balance_at_pace(steps: u64, seeds: &[&Member], members: &[Arc<Member>]) -> (String, smol::Task<()>) {
+async fn balance_with_steps(
+    steps: u64,
+    seeds: &[&Member],
+    members: &[Arc<Member>],
+) -> (String, smol::Task<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let seeds = seeds.iter().map(|seed| seed.address()).collect();
@@ -478,7 +482,7 @@ fn rebalancing_ends_only_quiet_connections() {
     smol::block_on(async {
         let (coordinator, members) = group(2).await;
         members[1].set(|status| status.in_sync = false);
-        let (address, _balancer) = balance_at_pace(1, &[&coordinator], &members).await;
+        let (address, _balancer) = balance_with_steps(1, &[&coordinator], &members).await;
         let (mut busy, mut idle) = (Vec::new(), Vec::new());
         for number in 0..4 {
             let mut stream = connect(&address, Plane::Client, &keys()).await.unwrap();

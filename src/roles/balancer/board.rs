@@ -24,7 +24,7 @@ use std::time::Instant;
 
 /// Properties of a member that decide the choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Candidate {
+pub struct BackendCandidate {
     /// A live backend with an open store.
     pub serves: bool,
     pub in_sync: bool,
@@ -35,7 +35,7 @@ pub struct Candidate {
 
 /// Returns the position of the best candidate that serves: in sync first, then the nearest region, then the fewest clients,
 /// then the first in order.
-pub fn choose(candidates: &[Candidate]) -> Option<usize> {
+pub fn choose(candidates: &[BackendCandidate]) -> Option<usize> {
     (0..candidates.len())
         .filter(|at| candidates[*at].serves)
         .min_by_key(|at| (!candidates[*at].in_sync, candidates[*at].regions_after, candidates[*at].clients))
@@ -46,24 +46,24 @@ pub struct Board {
     cluster: Option<ClusterId>,
     /// Region of this balancer.
     site: u32,
-    places: BTreeMap<String, Place>,
+    entries: BTreeMap<String, BoardEntry>,
     readers: Readers,
     /// Number of splices ended by rebalancing so far.
     evened_out: u64,
 }
 
 /// State of one address.
-struct Place {
+struct BoardEntry {
     seed: bool,
     /// The last answer. `None` while the member is dead.
     status: Option<NodeStatus>,
     /// Time of the last answered query.
     asked: Option<Instant>,
-    life: Arc<Life>,
+    lifetime: Arc<MemberLifetime>,
 }
 
 /// One lifetime of a member as seen from here: from its first answer until it misses one.
-struct Life {
+struct MemberLifetime {
     /// Connections spliced to it by this balancer. More recent than the number of clients in the member's status.
     splices: Mutex<Vec<Arc<Splice>>>,
     /// Never used to send: closing the channel is the signal.
@@ -71,10 +71,10 @@ struct Life {
     over: Receiver<Infallible>,
 }
 
-impl Life {
-    fn begin() -> Arc<Life> {
+impl MemberLifetime {
+    fn begin() -> Arc<MemberLifetime> {
         let (alive, over) = channel::bounded(1);
-        Arc::new(Life { splices: Mutex::default(), alive, over })
+        Arc::new(MemberLifetime { splices: Mutex::default(), alive, over })
     }
 
     fn splices(&self) -> MutexGuard<'_, Vec<Arc<Splice>>> {
@@ -90,20 +90,20 @@ impl Life {
 pub struct Pick {
     pub address: String,
     pub splice: Arc<Splice>,
-    life: Arc<Life>,
+    lifetime: Arc<MemberLifetime>,
 }
 
 impl Pick {
-    fn new(address: &str, life: &Arc<Life>) -> Pick {
+    fn new(address: &str, lifetime: &Arc<MemberLifetime>) -> Pick {
         let splice = Arc::new(Splice::begin());
-        life.splices().push(splice.clone());
-        Pick { address: address.to_string(), splice, life: life.clone() }
+        lifetime.splices().push(splice.clone());
+        Pick { address: address.to_string(), splice, lifetime: lifetime.clone() }
     }
 
     /// Waits until the member is found dead or rebalancing ends the splice.
     pub async fn cut(&self) {
         let dead = async {
-            let _ = self.life.over.recv().await;
+            let _ = self.lifetime.over.recv().await;
         };
         dead.or(self.splice.ended()).await;
     }
@@ -111,34 +111,34 @@ impl Pick {
 
 impl Drop for Pick {
     fn drop(&mut self) {
-        self.life.splices().retain(|splice| !Arc::ptr_eq(splice, &self.splice));
+        self.lifetime.splices().retain(|splice| !Arc::ptr_eq(splice, &self.splice));
     }
 }
 
-impl Place {
-    fn new(seed: bool) -> Place {
-        Place { seed, status: None, asked: None, life: Life::begin() }
+impl BoardEntry {
+    fn new(seed: bool) -> BoardEntry {
+        BoardEntry { seed, status: None, asked: None, lifetime: MemberLifetime::begin() }
     }
 
     /// Ends the member's lifetime and the connections spliced to it.
-    fn end_life(&mut self) {
+    fn end_lifetime(&mut self) {
         self.status = None;
-        self.life.alive.close();
-        self.life = Life::begin();
+        self.lifetime.alive.close();
+        self.lifetime = MemberLifetime::begin();
     }
 
     /// Returns this member as a candidate for clients of the region `site`. `lagging`: the members that lag behind according
     /// to the leader.
-    fn candidate(&self, site: u32, lagging: &[RaftId]) -> Candidate {
-        let spliced = self.life.spliced();
+    fn candidate(&self, site: u32, lagging: &[RaftId]) -> BackendCandidate {
+        let spliced = self.lifetime.spliced();
         match &self.status {
-            Some(status) => Candidate {
+            Some(status) => BackendCandidate {
                 serves: status.me.role == Role::Backend && status.history.is_some(),
                 in_sync: status.in_sync && !lagging.contains(&status.me.raft_id),
                 regions_after: regions_after(site, status.me.site),
                 clients: status.me.clients.max(spliced),
             },
-            None => Candidate { serves: false, in_sync: false, regions_after: 0, clients: spliced },
+            None => BackendCandidate { serves: false, in_sync: false, regions_after: 0, clients: spliced },
         }
     }
 }
@@ -146,55 +146,55 @@ impl Place {
 impl Board {
     /// Returns a board with the seed addresses, for a balancer in the region `site`.
     pub fn new(seeds: Vec<String>, site: u32) -> Board {
-        let places = seeds.into_iter().map(|seed| (seed, Place::new(true))).collect();
-        Board { cluster: None, site, places, readers: Readers::default(), evened_out: 0 }
+        let entries = seeds.into_iter().map(|seed| (seed, BoardEntry::new(true))).collect();
+        Board { cluster: None, site, entries, readers: Readers::default(), evened_out: 0 }
     }
 
     /// Returns all addresses to watch.
     pub fn addresses(&self) -> Vec<String> {
-        self.places.keys().cloned().collect()
+        self.entries.keys().cloned().collect()
     }
 
-    /// Does the same as [`Board::heard`] for a query that was sent at `asked`.
-    pub fn heard_at(&mut self, address: &str, status: Option<NodeStatus>, asked: Instant) -> bool {
-        let changed = self.heard(address, status);
-        if let Some(place) = self.places.get_mut(address) {
-            place.asked = place.status.is_some().then_some(asked);
+    /// Does the same as [`Board::record_answer`] for a query that was sent at `asked`.
+    pub fn record_answer_at(&mut self, address: &str, status: Option<NodeStatus>, asked: Instant) -> bool {
+        let changed = self.record_answer(address, status);
+        if let Some(entry) = self.entries.get_mut(address) {
+            entry.asked = entry.status.is_some().then_some(asked);
         }
         changed
     }
 
     /// Returns true if all live members were queried at this time or later.
     pub fn all_asked_since(&self, time: Instant) -> bool {
-        let living = self.places.values().filter(|place| place.status.is_some());
-        living.into_iter().all(|place| place.asked.is_some_and(|asked| asked >= time))
+        let living = self.entries.values().filter(|entry| entry.status.is_some());
+        living.into_iter().all(|entry| entry.asked.is_some_and(|asked| asked >= time))
     }
 
     /// Records the answer of the member at `address`, or `None` if it did not answer. Returns true if the set of addresses
     /// changed.
-    pub fn heard(&mut self, address: &str, status: Option<NodeStatus>) -> bool {
+    pub fn record_answer(&mut self, address: &str, status: Option<NodeStatus>) -> bool {
         let ours = |status: &NodeStatus| self.cluster.is_none_or(|cluster| cluster == status.cluster);
         let status = status.filter(ours);
-        let Some(place) = self.places.get_mut(address) else { return false };
+        let Some(entry) = self.entries.get_mut(address) else { return false };
         let name = |status: &Option<NodeStatus>| status.as_ref().map(|status| status.me.name());
-        let (was, is) = (name(&place.status), name(&status));
+        let (was, is) = (name(&entry.status), name(&status));
         if was != is {
             match (&was, &is) {
                 (_, Some(is)) => log::info!("{is} is alive at {address}"),
                 (Some(was), None) => log::info!("{was} at {address} does not answer"),
                 (None, None) => {}
             }
-            place.end_life();
-            self.readers.close(address);
+            entry.end_lifetime();
+            self.readers.remove_backend(address);
         }
         match status {
             Some(status) => {
                 self.cluster = Some(status.cluster);
-                place.status = Some(status);
+                entry.status = Some(status);
                 self.learn()
             }
             None => {
-                if self.places.values().all(|place| place.status.is_none()) {
+                if self.entries.values().all(|entry| entry.status.is_none()) {
                     self.cluster = None;
                 }
                 false
@@ -205,17 +205,17 @@ impl Board {
     /// Adds the addresses named by live members and drops those that are no longer named. Returns true if any changed.
     fn learn(&mut self) -> bool {
         let mut named = BTreeSet::new();
-        for status in self.places.values().filter_map(|place| place.status.as_ref()) {
+        for status in self.entries.values().filter_map(|entry| entry.status.as_ref()) {
             named.insert(status.me.address.clone());
             named.extend(status.others.iter().map(|other| other.address.clone()));
         }
         named.remove("");
-        let before = self.places.len();
-        self.places.retain(|address, place| place.seed || place.status.is_some() || named.contains(address));
-        let mut changed = self.places.len() != before;
+        let before = self.entries.len();
+        self.entries.retain(|address, entry| entry.seed || entry.status.is_some() || named.contains(address));
+        let mut changed = self.entries.len() != before;
         for address in named {
-            if self.places.len() < ADDRESSES_MAX && !self.places.contains_key(&address) {
-                self.places.insert(address, Place::new(false));
+            if self.entries.len() < ADDRESSES_MAX && !self.entries.contains_key(&address) {
+                self.entries.insert(address, BoardEntry::new(false));
                 changed = true;
             }
         }
@@ -225,8 +225,8 @@ impl Board {
     /// Returns the addresses of all live members of the cluster: only those in sync, if any are.
     pub fn answering(&self) -> Vec<String> {
         let belongs = |status: &NodeStatus| status.history.is_some();
-        let living = self.places.iter().filter_map(|(address, place)| {
-            place.status.as_ref().filter(|status| belongs(status)).map(|status| (address, status.in_sync))
+        let living = self.entries.iter().filter_map(|(address, entry)| {
+            entry.status.as_ref().filter(|status| belongs(status)).map(|status| (address, status.in_sync))
         });
         let living: Vec<(&String, bool)> = living.collect();
         let in_sync = living.iter().any(|(_, in_sync)| *in_sync);
@@ -235,32 +235,32 @@ impl Board {
     }
 
     /// Returns a member as a candidate, without the readers assigned to it.
-    fn candidate(&self, place: &Place) -> Candidate {
-        let mut statuses = self.places.values().filter_map(|place| place.status.as_ref());
+    fn candidate(&self, entry: &BoardEntry) -> BackendCandidate {
+        let mut statuses = self.entries.values().filter_map(|entry| entry.status.as_ref());
         let leader = self.leader().and_then(|leader| statuses.find(|status| status.me.raft_id == leader));
-        place.candidate(self.site, leader.map_or(&[], |leader| &leader.lagging))
+        entry.candidate(self.site, leader.map_or(&[], |leader| &leader.lagging))
     }
 
     /// Picks the backend for the next connection, except those at the addresses `tried`.
     pub fn pick(&self, tried: &[String]) -> Option<Pick> {
-        let (places, mut candidates) = self.candidates(None);
-        for (candidate, (address, _)) in candidates.iter_mut().zip(&places) {
+        let (entries, mut candidates) = self.candidates(None);
+        for (candidate, (address, _)) in candidates.iter_mut().zip(&entries) {
             candidate.serves &= !tried.contains(address);
         }
-        let (address, place) = places[choose(&candidates)?];
-        Some(Pick::new(address, &place.life))
+        let (address, entry) = entries[choose(&candidates)?];
+        Some(Pick::new(address, &entry.lifetime))
     }
 
     /// Returns the backend that `client` should read from, and assigns the reader to it. A reader keeps its backend while no
     /// other one is better.
     pub fn read_from(&mut self, client: ReaderId, now: Instant) -> Option<BackendAt> {
         self.readers.expire(now);
-        let (places, candidates) = self.candidates(Some(client));
+        let (entries, candidates) = self.candidates(Some(client));
         let best = choose(&candidates)?;
-        let own = places.iter().position(|(address, _)| self.readers.place_of(client) == Some(address));
+        let own = entries.iter().position(|(address, _)| self.readers.backend_of(client) == Some(address));
         let at = own.filter(|own| candidates[*own] == candidates[best]).unwrap_or(best);
-        let mut backend = self.backend_at(places[at].0, candidates[at])?;
-        self.readers.enter(client, &backend.address, now);
+        let mut backend = self.backend_at(entries[at].0, candidates[at])?;
+        self.readers.assign(client, &backend.address, now);
         backend.clients = backend.clients.saturating_add(1);
         Some(backend)
     }
@@ -268,9 +268,9 @@ impl Board {
     /// Returns the backends for writes: the leader first, then the others that are in sync.
     pub fn write_to(&mut self, now: Instant) -> Vec<BackendAt> {
         self.readers.expire(now);
-        let (places, candidates) = self.candidates(None);
+        let (entries, candidates) = self.candidates(None);
         let open =
-            places.iter().zip(candidates).filter(|(_, candidate)| candidate.serves && candidate.in_sync);
+            entries.iter().zip(candidates).filter(|(_, candidate)| candidate.serves && candidate.in_sync);
         let mut backends: Vec<BackendAt> =
             open.filter_map(|((address, _), candidate)| self.backend_at(address, candidate)).collect();
         backends.sort_by_key(|backend| (!backend.leads, backend.clients));
@@ -280,13 +280,13 @@ impl Board {
 
     /// Returns the in-sync backends of the nearest region with their loads, for rebalancing.
     pub fn loads(&self) -> Vec<(String, Load)> {
-        let places = self.places.iter().filter(|(address, _)| self.stands_for_itself(address));
-        let load = |(address, place): (&String, &Place)| {
-            let Candidate { serves, in_sync, regions_after, clients } = self.candidate(place);
-            let load = Load { clients, own: place.life.spliced() };
+        let entries = self.entries.iter().filter(|(address, _)| self.is_proper_address(address));
+        let load = |(address, entry): (&String, &BoardEntry)| {
+            let BackendCandidate { serves, in_sync, regions_after, clients } = self.candidate(entry);
+            let load = Load { clients, own: entry.lifetime.spliced() };
             (serves && in_sync).then(|| (regions_after, address.clone(), load))
         };
-        let loads: Vec<_> = places.filter_map(load).collect();
+        let loads: Vec<_> = entries.filter_map(load).collect();
         // Clients are sent to the nearest region. Regions further on are only its replacement.
         let nearest = loads.iter().map(|(regions_after, ..)| *regions_after).min();
         let here = loads.into_iter().filter(|(regions_after, ..)| Some(*regions_after) == nearest);
@@ -294,9 +294,9 @@ impl Board {
     }
 
     /// Ends one quiet splice to the backend at `address`. Returns false if none is quiet.
-    pub fn end_a_quiet_one(&mut self, address: &str) -> bool {
-        let Some(place) = self.places.get(address) else { return false };
-        let splices = place.life.splices();
+    pub fn end_quiet_splice(&mut self, address: &str) -> bool {
+        let Some(entry) = self.entries.get(address) else { return false };
+        let splices = entry.lifetime.splices();
         let quiet = splices.iter().find(|splice| splice.is_quiet());
         if let Some(splice) = quiet {
             splice.end();
@@ -308,14 +308,14 @@ impl Board {
     /// Returns the figures for monitoring.
     pub fn figures(&mut self, now: Instant) -> Balancer {
         self.readers.expire(now);
-        let (places, candidates) = self.candidates(None);
-        let serving = places.iter().zip(&candidates).filter(|(_, candidate)| candidate.serves);
-        let load = |((_, place), candidate): (&(&String, &Place), &Candidate)| {
-            let name = place.status.as_ref()?.me.name();
+        let (entries, candidates) = self.candidates(None);
+        let serving = entries.iter().zip(&candidates).filter(|(_, candidate)| candidate.serves);
+        let load = |((_, entry), candidate): (&(&String, &BoardEntry), &BackendCandidate)| {
+            let name = entry.status.as_ref()?.me.name();
             Some(BackendLoad {
                 name,
                 clients: candidate.clients.into(),
-                spliced: place.life.spliced().into(),
+                spliced: entry.lifetime.spliced().into(),
             })
         };
         Balancer {
@@ -331,36 +331,36 @@ impl Board {
 
     /// Removes a reader's assignment. Returns true if it had one.
     pub fn left(&mut self, client: ReaderId) -> bool {
-        self.readers.leave(client)
+        self.readers.remove(client)
     }
 
     /// Returns true if any backend serves people.
     pub fn serves(&self) -> bool {
-        self.places.values().any(|place| self.candidate(place).serves)
+        self.entries.values().any(|entry| self.candidate(entry).serves)
     }
 
     /// Returns true if this address is on the board.
     pub fn knows(&self, address: &str) -> bool {
-        self.places.contains_key(address)
+        self.entries.contains_key(address)
     }
 
     /// Returns all members under their proper address, and each as a candidate. The reader `except` is not counted.
-    fn candidates(&self, except: Option<ReaderId>) -> (Vec<(&String, &Place)>, Vec<Candidate>) {
+    fn candidates(&self, except: Option<ReaderId>) -> (Vec<(&String, &BoardEntry)>, Vec<BackendCandidate>) {
         let readers = self.readers.counts(except);
-        let places: Vec<(&String, &Place)> =
-            self.places.iter().filter(|(address, _)| self.stands_for_itself(address)).collect();
-        let candidate = |(address, place): &(&String, &Place)| {
-            let candidate = self.candidate(place);
+        let entries: Vec<(&String, &BoardEntry)> =
+            self.entries.iter().filter(|(address, _)| self.is_proper_address(address)).collect();
+        let candidate = |(address, entry): &(&String, &BoardEntry)| {
+            let candidate = self.candidate(entry);
             let readers = readers.get(address.as_str()).copied().unwrap_or(0);
-            Candidate { clients: candidate.clients.saturating_add(readers), ..candidate }
+            BackendCandidate { clients: candidate.clients.saturating_add(readers), ..candidate }
         };
-        let candidates = places.iter().map(candidate).collect();
-        (places, candidates)
+        let candidates = entries.iter().map(candidate).collect();
+        (entries, candidates)
     }
 
     /// Returns the description of the backend at `address` for a directory answer.
-    fn backend_at(&self, address: &str, candidate: Candidate) -> Option<BackendAt> {
-        let status = self.places.get(address)?.status.as_ref()?;
+    fn backend_at(&self, address: &str, candidate: BackendCandidate) -> Option<BackendAt> {
+        let status = self.entries.get(address)?.status.as_ref()?;
         Some(BackendAt {
             name: status.me.who(),
             address: address.to_string(),
@@ -373,7 +373,7 @@ impl Board {
     /// Returns the leader of the newest term that any member knows, if that leader answers. Its own answer may be older than
     /// a follower's answer of a newer term.
     fn leader(&self) -> Option<RaftId> {
-        let living = || self.places.values().filter_map(|place| place.status.as_ref());
+        let living = || self.entries.values().filter_map(|entry| entry.status.as_ref());
         let following = living().filter(|status| status.me.raft_id != 0 && status.leader.is_some());
         let leader = following.max_by_key(|status| status.term)?.leader?;
         living().any(|status| status.me.raft_id == leader).then_some(leader)
@@ -381,12 +381,12 @@ impl Board {
 
     /// Returns false for an alias address of a member that also answers at its advertised address, so that its connections are
     /// counted once.
-    fn stands_for_itself(&self, address: &str) -> bool {
-        let Some(status) = self.places.get(address).and_then(|place| place.status.as_ref()) else {
+    fn is_proper_address(&self, address: &str) -> bool {
+        let Some(status) = self.entries.get(address).and_then(|entry| entry.status.as_ref()) else {
             return true;
         };
         let proper = &status.me.address;
-        let at_proper = self.places.get(proper).and_then(|place| place.status.as_ref());
+        let at_proper = self.entries.get(proper).and_then(|entry| entry.status.as_ref());
         proper == address || at_proper.is_none_or(|other| other.me.name() != status.me.name())
     }
 }
@@ -398,8 +398,8 @@ mod tests {
     use ribbit_state::HistoryId;
     use std::time::Duration;
 
-    fn candidate(serves: bool, in_sync: bool, clients: u32) -> Candidate {
-        Candidate { serves, in_sync, regions_after: 0, clients }
+    fn candidate(serves: bool, in_sync: bool, clients: u32) -> BackendCandidate {
+        BackendCandidate { serves, in_sync, regions_after: 0, clients }
     }
 
     fn info(role: Role, id: u32, address: &str) -> MemberInfo {
@@ -448,7 +448,8 @@ mod tests {
         assert_eq!(choose(&[candidate(true, false, 0), candidate(true, true, 9)]), Some(1));
         assert_eq!(choose(&[candidate(false, true, 0), candidate(true, false, 9)]), Some(1));
         assert_eq!(choose(&[candidate(true, true, 1), candidate(true, true, 1)]), Some(0));
-        let further = |on: u32, in_sync| Candidate { regions_after: on, ..candidate(true, in_sync, 0) };
+        let further =
+            |on: u32, in_sync| BackendCandidate { regions_after: on, ..candidate(true, in_sync, 0) };
         assert_eq!(choose(&[further(2, true), further(1, true), candidate(true, true, 9)]), Some(2));
         assert_eq!(choose(&[further(2, true), further(1, true), candidate(true, false, 0)]), Some(1));
     }
@@ -456,8 +457,8 @@ mod tests {
     #[test]
     fn splices_count_before_the_member_reports_them() {
         let mut board = Board::new(vec!["a".into(), "b".into()], 1);
-        board.heard("a", says(1, "a", &[]));
-        board.heard("b", says(2, "b", &[]));
+        board.record_answer("a", says(1, "a", &[]));
+        board.record_answer("b", says(2, "b", &[]));
         let first = board.pick(&[]).unwrap();
         let second = board.pick(&[]).unwrap();
         assert_eq!((first.address.as_str(), second.address.as_str()), ("a", "b"));
@@ -473,15 +474,15 @@ mod tests {
         let mut board = Board::new(vec!["a".into(), "b".into(), "c".into()], 1);
         assert_eq!(board.read_from(1, now), None);
         for (id, address) in [(1, "a"), (2, "b"), (3, "c")] {
-            board.heard(address, says(id, address, &[]));
+            board.record_answer(address, says(id, address, &[]));
         }
         let mut at = |client| board.read_from(client, now).unwrap().address;
         assert_eq!([at(1), at(2), at(3), at(4), at(2)], ["a", "b", "c", "a", "b"]);
         assert_eq!(picked(&board).as_deref(), Some("b"), "a has two readers");
         // A reader whose backend has died is sent elsewhere and no longer counts there.
-        board.heard("a", None);
+        board.record_answer("a", None);
         assert_eq!(board.read_from(1, now).unwrap().clients, 2);
-        board.heard("a", says(1, "a", &[]));
+        board.record_answer("a", says(1, "a", &[]));
         assert_eq!(board.read_from(5, now).unwrap().address, "a");
         assert!(board.left(5) && !board.left(5));
     }
@@ -495,7 +496,7 @@ mod tests {
             // Backend 2 has not noticed yet that it no longer leads.
             (status.leader, status.term) = if id == 2 { (Some(2), 1) } else { (Some(3), 2) };
             status.in_sync = id != 2;
-            board.heard(address, Some(status));
+            board.record_answer(address, Some(status));
         }
         let said: Vec<_> = board.write_to(now).into_iter().map(|it| (it.name.id, it.leads)).collect();
         assert_eq!(said, [(3, true), (1, false)]);
@@ -509,31 +510,31 @@ mod tests {
         for (id, address, leader, term) in [(1, "a", 1, 1), (2, "b", 3, 2), (3, "c", 1, 1)] {
             let mut status = says(id, address, &[]).unwrap();
             (status.leader, status.term) = (Some(leader), term);
-            board.heard_at(address, Some(status), begin);
+            board.record_answer_at(address, Some(status), begin);
         }
         assert_eq!(board.write_to(begin)[0].name.id, 3);
         assert!(board.all_asked_since(begin) && !board.all_asked_since(begin + Duration::from_millis(1)));
         // A dead member is no leader, even if its followers name it.
-        board.heard_at("c", None, begin);
+        board.record_answer_at("c", None, begin);
         assert_eq!(board.leader(), None);
     }
 
     #[test]
     fn death_cuts_the_splices_and_the_next_lifetime_starts_without_any() {
         let mut board = Board::new(vec!["a".into()], 1);
-        board.heard("a", says(1, "a", &[]));
+        board.record_answer("a", says(1, "a", &[]));
         let pick = board.pick(&[]).unwrap();
-        assert!(!pick.life.over.is_closed());
-        board.heard("a", None);
-        assert!(pick.life.over.is_closed());
+        assert!(!pick.lifetime.over.is_closed());
+        board.record_answer("a", None);
+        assert!(pick.lifetime.over.is_closed());
         assert_eq!(picked(&board), None);
-        board.heard("a", says(1, "a", &[]));
+        board.record_answer("a", says(1, "a", &[]));
         let again = board.pick(&[]).unwrap();
         drop(pick);
-        assert_eq!(again.life.spliced(), 1);
+        assert_eq!(again.lifetime.spliced(), 1);
         // Another member at the same address also ends the lifetime.
-        board.heard("a", says(2, "a", &[]));
-        assert!(again.life.over.is_closed());
+        board.record_answer("a", says(2, "a", &[]));
+        assert!(again.lifetime.over.is_closed());
     }
 
     #[test]
@@ -541,26 +542,26 @@ mod tests {
         let mut board = Board::new(vec!["a".into()], 1);
         let mut status = says(1, "a", &[]).unwrap();
         status.history = None;
-        board.heard("a", Some(status.clone()));
+        board.record_answer("a", Some(status.clone()));
         assert_eq!(picked(&board), None);
         status.history = Some(HistoryId(1));
         status.me.role = Role::Coordinator;
-        board.heard("a", Some(status));
+        board.record_answer("a", Some(status));
         assert_eq!(picked(&board), None);
     }
 
     #[test]
     fn addresses_are_learned_kept_through_death_and_dropped_when_abandoned() {
         let mut board = Board::new(vec!["seed".into()], 1);
-        assert!(board.heard("seed", says(1, "a", &["b", "c", ""])));
+        assert!(board.record_answer("seed", says(1, "a", &["b", "c", ""])));
         assert_eq!(board.addresses(), ["a", "b", "c", "seed"]);
-        assert!(!board.heard("seed", says(1, "a", &["b", "c"])));
-        board.heard("seed", None);
+        assert!(!board.record_answer("seed", says(1, "a", &["b", "c"])));
+        board.record_answer("seed", None);
         assert_eq!(board.addresses(), ["a", "b", "c", "seed"]);
-        assert!(board.heard("seed", says(1, "a", &["b", "d"])));
+        assert!(board.record_answer("seed", says(1, "a", &["b", "d"])));
         assert_eq!(board.addresses(), ["a", "b", "d", "seed"]);
         let many: Vec<String> = (0..2 * ADDRESSES_MAX).map(|n| format!("x{n}")).collect();
-        board.heard("seed", says(1, "a", &many.iter().map(String::as_str).collect::<Vec<_>>()));
+        board.record_answer("seed", says(1, "a", &many.iter().map(String::as_str).collect::<Vec<_>>()));
         assert_eq!(board.addresses().len(), ADDRESSES_MAX);
     }
 
@@ -569,20 +570,20 @@ mod tests {
         let mut board = Board::new(vec!["a".into(), "b".into()], 1);
         let mut foreign = says(2, "b", &["z"]).unwrap();
         foreign.cluster = ClusterId(7);
-        board.heard("a", says(1, "a", &[]));
-        board.heard("b", Some(foreign.clone()));
+        board.record_answer("a", says(1, "a", &[]));
+        board.record_answer("b", Some(foreign.clone()));
         assert_eq!(board.addresses(), ["a", "b"]);
-        board.heard("a", None);
-        board.heard("b", Some(foreign));
+        board.record_answer("a", None);
+        board.record_answer("b", Some(foreign));
         assert_eq!(picked(&board).as_deref(), Some("b"));
     }
 
     #[test]
     fn a_member_that_answers_at_two_addresses_counts_once() {
         let mut board = Board::new(vec!["alias".into()], 1);
-        board.heard("alias", says(1, "proper", &[]));
+        board.record_answer("alias", says(1, "proper", &[]));
         assert_eq!(picked(&board).as_deref(), Some("alias"));
-        board.heard("proper", says(1, "proper", &[]));
+        board.record_answer("proper", says(1, "proper", &[]));
         assert_eq!(picked(&board).as_deref(), Some("proper"));
         assert!(board.pick(&["proper".into()]).is_none());
     }

@@ -5,8 +5,8 @@
 //! - A connection carries one query at a time, each with a time limit. The assignments of readers outlive connections, because
 //!   most clients close theirs after each query.
 
-use super::Shared;
-use super::limits::{FIRST_ASK_DEADLINE, LOOKS_MAX, NEXT_ASK_DEADLINE, READER_LEASE};
+use super::BalancerState;
+use super::limits::{FIRST_ASK_DEADLINE, NEXT_ASK_DEADLINE, PROBES_MAX, READER_LEASE};
 use ribbit_net::admission::{self, Incoming};
 use ribbit_net::channel::Channel;
 use ribbit_net::frame::{self, FrameError, Plane};
@@ -17,17 +17,17 @@ use smol::lock::Semaphore;
 use std::time::Instant;
 
 /// Permits for probes, over all connections.
-static LOOKS: Semaphore = Semaphore::new(LOOKS_MAX);
+static PROBES: Semaphore = Semaphore::new(PROBES_MAX);
 
 /// Answers queries one after the other until the client closes the connection.
 ///
 /// # Errors
 /// The connection is lost, or no query comes in time.
-pub(super) async fn converse(channel: Channel, shared: &Shared) -> Result<(), FrameError> {
+pub(super) async fn converse(channel: Channel, state: &BalancerState) -> Result<(), FrameError> {
     let Channel { mut reader, mut writer } = channel;
-    let mut patience = FIRST_ASK_DEADLINE;
+    let mut timeout = FIRST_ASK_DEADLINE;
     loop {
-        let incoming = frame::within(patience, admission::read(&mut reader)).await?;
+        let incoming = frame::within(timeout, admission::read(&mut reader)).await?;
         let AskFrame { tag, ask, .. } = match incoming {
             Incoming::Ask(asked) => asked,
             Incoming::Refused { tag, denied } => {
@@ -36,14 +36,14 @@ pub(super) async fn converse(channel: Channel, shared: &Shared) -> Result<(), Fr
             }
         };
         let answer = match ask {
-            Ask::Directory(ask) => match directions(ask, shared).await {
+            Ask::Directory(ask) => match directions(ask, state).await {
                 Ok(directions) => Answer::Directions(directions),
                 Err(why) => Answer::Unavailable(why),
             },
             _ => Answer::Refused(Denied::new(Code::InvalidEntry)),
         };
         frame::write(&mut writer, &AnswerFrame { tag, answer }).await?;
-        patience = NEXT_ASK_DEADLINE;
+        timeout = NEXT_ASK_DEADLINE;
     }
 }
 
@@ -51,40 +51,40 @@ pub(super) async fn converse(channel: Channel, shared: &Shared) -> Result<(), Fr
 ///
 /// # Errors
 /// `NoLeader` when no backend can be written to, `NotServing` when no backend serves at all.
-async fn directions(ask: Directory, shared: &Shared) -> Result<Directions, Why> {
+async fn directions(ask: Directory, state: &BalancerState) -> Result<Directions, Why> {
     match ask {
         Directory::Read { client } => {
             let client = client.unwrap_or_else(|| getrandom::u64().unwrap_or_default());
             let lease_ms = u32::try_from(READER_LEASE.as_millis()).unwrap_or(u32::MAX);
-            let backend = shared.board().read_from(client, Instant::now()).ok_or(Why::NotServing)?;
+            let backend = state.board().read_from(client, Instant::now()).ok_or(Why::NotServing)?;
             Ok(Directions::Read { client, lease_ms, backend })
         }
         Directory::Write => {
-            shared.look_again().await;
-            let mut board = shared.board();
+            state.look_again().await;
+            let mut board = state.board();
             match board.write_to(Instant::now()) {
                 backends if !backends.is_empty() => Ok(Directions::Write(backends)),
                 _ if board.serves() => Err(Why::NoLeader),
                 _ => Err(Why::NotServing),
             }
         }
-        Directory::Down { address } => Ok(Directions::Down(look(&address, shared).await)),
-        Directory::Left { client } => Ok(Directions::Left { known: shared.board().left(client) }),
+        Directory::Down { address } => Ok(Directions::Down(probe(&address, state).await)),
+        Directory::Left { client } => Ok(Directions::Left { known: state.board().left(client) }),
     }
 }
 
 /// Probes the member at `address`. Only addresses on the board are probed, so that a client cannot make the balancer connect
 /// to arbitrary addresses.
-async fn look(address: &str, shared: &Shared) -> Finding {
-    if !shared.board().knows(address) {
+async fn probe(address: &str, state: &BalancerState) -> Finding {
+    if !state.board().knows(address) {
         return Finding::Unknown;
     }
-    let _turn = LOOKS.acquire().await;
-    match ask_status(address, Plane::Status, &shared.keys).await {
+    let _turn = PROBES.acquire().await;
+    match ask_status(address, Plane::Status, &state.keys).await {
         Ok(_) => Finding::Answers,
         Err(_) => {
             log::info!("{address} was reported down and does not answer");
-            shared.found_silent(address);
+            state.mark_dead(address);
             Finding::Silent
         }
     }

@@ -71,21 +71,21 @@ fn lacks(lacking: &[&str]) -> String {
 }
 
 /// Acquires the address when possible and keeps it.
-pub struct Keeper {
+pub struct AddressKeeper {
     options: FloatingOptions,
     path: TreePath,
     board: Arc<Mutex<Board>>,
     keys: Keys,
-    has_it: Arc<AtomicBool>,
-    held: Option<Held>,
+    is_held: Arc<AtomicBool>,
+    held: Option<HeldAddress>,
     /// The last reason logged for not holding the address. Each is logged once.
-    said: String,
+    reported: String,
     /// Time since which this machine has the address although this process does not hold it.
     foreign: Option<Instant>,
 }
 
 /// Resources to release.
-struct Held {
+struct HeldAddress {
     lease: Lease,
     /// The address on the interface, once it may have been added.
     put: Option<Put>,
@@ -93,46 +93,46 @@ struct Held {
 
 /// Reason why this balancer does not hold the address.
 #[derive(Debug, PartialEq, Eq)]
-enum NotHere {
+enum NotHeld {
     /// Normal operation.
-    Fine(String),
+    Normal(String),
     /// A problem that an operator has to solve.
-    Trouble(String),
+    Problem(String),
 }
 
 /// Handle of a running keeper.
-pub struct Kept {
-    has_it: Arc<AtomicBool>,
+pub struct KeeperHandle {
+    is_held: Arc<AtomicBool>,
     /// Never used to send: closing it tells the keeper to end.
     ends: Sender<Infallible>,
     /// Closed once the keeper has ended.
     ended: Receiver<Infallible>,
 }
 
-impl Kept {
+impl KeeperHandle {
     /// Returns a flag that is true while this balancer holds the address.
-    pub fn has_it(&self) -> Arc<AtomicBool> {
-        self.has_it.clone()
+    pub fn is_held(&self) -> Arc<AtomicBool> {
+        self.is_held.clone()
     }
 
     /// Removes the address and releases the lock.
-    pub async fn let_go(self) {
+    pub async fn release(self) {
         drop(self.ends);
         let _ = self.ended.recv().await;
     }
 }
 
-impl Keeper {
+impl AddressKeeper {
     /// Starts the keeper on a thread of its own.
-    pub fn start(mut self) -> Kept {
-        let has_it = self.has_it.clone();
+    pub fn start(mut self) -> KeeperHandle {
+        let is_held = self.is_held.clone();
         let (ends, told) = channel::bounded(1);
         let (over, ended) = channel::bounded(1);
         let work = async move {
             let told = async { told.recv().await.map_or((), |never| match never {}) };
             let keeping = async { match self.keep().await {} };
             told.or(keeping).await;
-            self.let_go("this balancer is stopping").await;
+            self.release("this balancer is stopping").await;
             drop(over);
         };
         // The I/O thread drives timers and sockets. This thread only sleeps until it is woken.
@@ -140,46 +140,46 @@ impl Keeper {
             .name("floating".into())
             .spawn(|| smol::future::block_on(work))
             .expect("a process can start its few threads");
-        Kept { has_it, ends, ended }
+        KeeperHandle { is_held, ends, ended }
     }
 
     /// Returns a keeper that is not started. It reaches the cluster through the members on the board.
-    pub fn new(options: FloatingOptions, board: Arc<Mutex<Board>>, keys: &Keys) -> Keeper {
-        Keeper {
+    pub fn new(options: FloatingOptions, board: Arc<Mutex<Board>>, keys: &Keys) -> AddressKeeper {
+        AddressKeeper {
             path: floating_path(options.address),
             options,
             board,
             keys: keys.clone(),
-            has_it: Arc::default(),
+            is_held: Arc::default(),
             held: None,
-            said: String::new(),
+            reported: String::new(),
             foreign: None,
         }
     }
 
-    /// Acquires the address whenever it is free, for ever. Dropping the future releases nothing: call [`Keeper::let_go`].
+    /// Acquires the address whenever it is free, for ever. Dropping the future releases nothing: call [`AddressKeeper::release`].
     async fn keep(&mut self) -> Infallible {
         let mut namespace = self.namespace();
         loop {
-            let not_here = match self.may_take(&mut namespace).await {
-                Err(not_here) => not_here,
+            let not_held = match self.check_free(&mut namespace).await {
+                Err(not_held) => not_held,
                 Ok(()) => match self.hold(&namespace).await {
-                    Err(not_here) => {
-                        let (NotHere::Fine(why) | NotHere::Trouble(why)) = &not_here;
-                        self.let_go(why).await;
-                        not_here
+                    Err(not_held) => {
+                        let (NotHeld::Normal(why) | NotHeld::Problem(why)) = &not_held;
+                        self.release(why).await;
+                        not_held
                     }
                     Ok(never) => return never,
                 },
             };
-            self.say(not_here);
+            self.report(not_held);
             Timer::after(FLOATING_LOOK_EVERY).await;
         }
     }
 
     /// Removes the address and releases the lock, if this balancer holds them.
-    async fn let_go(&mut self, why: &str) {
-        let Some(Held { lease, put }) = self.held.take() else { return };
+    async fn release(&mut self, why: &str) {
+        let Some(HeldAddress { lease, put }) = self.held.take() else { return };
         if let Some(put) = put {
             match address::take_off(put) {
                 Ok(()) => log::info!("released {}: {why}", self.options.address),
@@ -189,7 +189,7 @@ impl Keeper {
                     self.options.interface
                 ),
             }
-            self.has_it.store(false, Ordering::Relaxed);
+            self.is_held.store(false, Ordering::Relaxed);
         }
         lease.close().await;
     }
@@ -202,36 +202,36 @@ impl Keeper {
     }
 
     /// Logs why this balancer does not hold the address, unless it was the last reason logged.
-    fn say(&mut self, not_here: NotHere) {
-        let (NotHere::Fine(words) | NotHere::Trouble(words)) = &not_here;
-        if self.said == *words {
+    fn report(&mut self, not_held: NotHeld) {
+        let (NotHeld::Normal(words) | NotHeld::Problem(words)) = &not_held;
+        if self.reported == *words {
             return;
         }
-        match &not_here {
-            NotHere::Fine(words) => log::info!("not holding {}: {words}", self.options.address),
-            NotHere::Trouble(words) => log::warn!("not holding {}: {words}", self.options.address),
+        match &not_held {
+            NotHeld::Normal(words) => log::info!("not holding {}: {words}", self.options.address),
+            NotHeld::Problem(words) => log::warn!("not holding {}: {words}", self.options.address),
         }
-        self.said.clone_from(words);
+        self.reported.clone_from(words);
     }
 
     /// Checks that the interface is ready and the lock is free, without acquiring it.
     ///
     /// # Errors
     /// The reason why the address cannot be taken now.
-    async fn may_take(&mut self, namespace: &mut Namespace) -> Result<(), NotHere> {
+    async fn check_free(&mut self, namespace: &mut Namespace) -> Result<(), NotHeld> {
         self.interface()?;
         match namespace.glance(&self.path, 0, FLOATING_GLANCE_MAX).await {
             Ok(found) => match found.entries.first() {
                 None => Ok(()),
                 Some(lock) => {
                     let holder = String::from_utf8_lossy(&lock.node.content).into_owned();
-                    Err(NotHere::Fine(format!("it is held on {holder}")))
+                    Err(NotHeld::Normal(format!("it is held on {holder}")))
                 }
             },
             Err(unreachable) => {
                 *namespace = self.namespace();
                 log::debug!("cannot read {}: {unreachable}", self.path);
-                Err(NotHere::Trouble("no member of the cluster answers".to_string()))
+                Err(NotHeld::Problem("no member of the cluster answers".to_string()))
             }
         }
     }
@@ -240,9 +240,9 @@ impl Keeper {
     ///
     /// # Errors
     /// The interface is missing or down, or the machine has the address already.
-    fn interface(&mut self) -> Result<(Interface, Put), NotHere> {
+    fn interface(&mut self) -> Result<(Interface, Put), NotHeld> {
         let FloatingOptions { address, bits, interface: name } = &self.options;
-        let trouble = |words: String| Err(NotHere::Trouble(words));
+        let trouble = |words: String| Err(NotHeld::Problem(words));
         let found = match lan::look(name) {
             Ok(found) => found,
             Err(error) => return trouble(format!("cannot list the network interfaces: {error}")),
@@ -260,8 +260,8 @@ impl Keeper {
             let words = format!("{} has it already", here.name);
             return Err(match since.elapsed() < FLOATING_LEFTOVER_MAX {
                 // Probably left over from an earlier process. The kernel removes it.
-                true => NotHere::Fine(words),
-                false => NotHere::Trouble(format!(
+                true => NotHeld::Normal(words),
+                false => NotHeld::Problem(format!(
                     "{words} as a configured address: remove it from this machine's network settings"
                 )),
             });
@@ -278,7 +278,7 @@ impl Keeper {
     ///
     /// # Errors
     /// The reason why the address is not, or no longer, held.
-    async fn hold(&mut self, namespace: &Namespace) -> Result<Infallible, NotHere> {
+    async fn hold(&mut self, namespace: &Namespace) -> Result<Infallible, NotHeld> {
         self.acquire(namespace).await?;
         let (interface, put) = self.interface()?;
         let ether = interface.ether.as_ref().map(Ether::open).transpose().map_err(|it| self.kernel(&it))?;
@@ -286,37 +286,37 @@ impl Keeper {
             && let Some(mac) = self.claimed(ether).await?
         {
             let (name, mac) = (&self.options.interface, mac_words(mac));
-            self.say(NotHere::Trouble(format!("another machine on {name} has it: {mac}")));
+            self.report(NotHeld::Problem(format!("another machine on {name} has it: {mac}")));
         }
         self.put(put)?;
-        self.has_it.store(true, Ordering::Relaxed);
-        self.said.clear();
+        self.is_held.store(true, Ordering::Relaxed);
+        self.reported.clear();
         log::info!("holding {} on {}", self.options.address, self.options.interface);
-        self.look_after(ether.as_ref(), put).await
+        self.keep_held(ether.as_ref(), put).await
     }
 
     /// Opens a lease and acquires the lock with it.
-    async fn acquire(&mut self, namespace: &Namespace) -> Result<(), NotHere> {
-        let unreachable = |failure: Failure| NotHere::Trouble(failure.message);
+    async fn acquire(&mut self, namespace: &Namespace) -> Result<(), NotHeld> {
+        let unreachable = |failure: Failure| NotHeld::Problem(failure.message);
         let pace = Pace { every: FLOATING_RENEW_EVERY, answer_max: FLOATING_RENEW_MAX };
         let lease = Lease::at_pace(pace, namespace, "balancer", FLOATING_LEASE);
         let lease = lease.await.map_err(unreachable)?;
         let token = lease.token();
-        self.held = Some(Held { lease, put: None });
+        self.held = Some(HeldAddress { lease, put: None });
         let content = format!("{}, {}", host_name(), self.options.interface).into_bytes();
         let acquire = TreeCommand::Acquire { path: self.path.clone(), lease: token, content };
         match namespace.write(acquire).await.map_err(unreachable)?.1 {
             Ok(Reply::Fenced { .. }) => Ok(()),
             Err(Denied { code: Code::LockHeld, .. }) => {
-                Err(NotHere::Fine("another balancer was faster".to_string()))
+                Err(NotHeld::Normal("another balancer was faster".to_string()))
             }
-            Err(denied) => Err(NotHere::Trouble(format!("{}: {}", self.path, denied.code.words()))),
-            Ok(_) => Err(NotHere::Trouble(format!("{} is not a lock", self.path))),
+            Err(denied) => Err(NotHeld::Problem(format!("{}: {}", self.path, denied.code.words()))),
+            Ok(_) => Err(NotHeld::Problem(format!("{} is not a lock", self.path))),
         }
     }
 
     /// Probes the network. Returns the hardware address of another machine that has the address, if there is one.
-    async fn claimed(&self, ether: &Ether) -> Result<Option<Mac>, NotHere> {
+    async fn claimed(&self, ether: &Ether) -> Result<Option<Mac>, NotHeld> {
         for _ in 0..FLOATING_PROBES {
             self.good_until()?;
             ether.probe(self.options.address).map_err(|it| self.kernel(&it))?;
@@ -334,13 +334,13 @@ impl Keeper {
     }
 
     /// Refreshes the address with every renewal of the lease and announces it to the neighbours.
-    async fn look_after(&mut self, ether: Option<&Ether>, put: Put) -> Result<Infallible, NotHere> {
+    async fn keep_held(&mut self, ether: Option<&Ether>, put: Put) -> Result<Infallible, NotHeld> {
         let begun = Instant::now();
         let mut announced = 0;
         let mut put_until = None;
         loop {
             let Some(changed) = self.held.as_ref().map(|held| held.lease.changed()) else {
-                return Err(NotHere::Fine("it was released".to_string()));
+                return Err(NotHeld::Normal("it was released".to_string()));
             };
             let good_until = self.good_until()?;
             if put_until != Some(good_until) {
@@ -363,7 +363,7 @@ impl Keeper {
             changed.or(late).await;
             let (now, _) = self.interface()?;
             if now.index != put.index {
-                return Err(NotHere::Fine(format!(
+                return Err(NotHeld::Normal(format!(
                     "{} was replaced by another interface",
                     self.options.interface
                 )));
@@ -375,16 +375,16 @@ impl Keeper {
     ///
     /// # Errors
     /// The lease is lost.
-    fn good_until(&self) -> Result<Instant, NotHere> {
-        let lost = |held: &Held| NotHere::Trouble(held.lease.why_lost().unwrap_or_default());
+    fn good_until(&self) -> Result<Instant, NotHeld> {
+        let lost = |held: &HeldAddress| NotHeld::Problem(held.lease.why_lost().unwrap_or_default());
         match &self.held {
             Some(held) => held.lease.good_until().ok_or_else(|| lost(held)),
-            None => Err(NotHere::Fine("it was released".to_string())),
+            None => Err(NotHeld::Normal("it was released".to_string())),
         }
     }
 
     /// Adds the address to the interface, or refreshes its lifetime.
-    fn put(&mut self, put: Put) -> Result<(), NotHere> {
+    fn put(&mut self, put: Put) -> Result<(), NotHeld> {
         // Recorded first, so that `let_go` removes an address that may have been added.
         if let Some(held) = &mut self.held {
             held.put = Some(put);
@@ -394,8 +394,8 @@ impl Keeper {
     }
 
     /// Turns a kernel error into a reason.
-    fn kernel(&self, error: &io::Error) -> NotHere {
-        NotHere::Trouble(format!("{}: {error}", self.options.interface))
+    fn kernel(&self, error: &io::Error) -> NotHeld {
+        NotHeld::Problem(format!("{}: {error}", self.options.interface))
     }
 }
 
@@ -404,11 +404,11 @@ mod tests {
     use super::*;
     use ribbit_state::ClusterId;
 
-    fn keeper(interface: &str) -> Keeper {
+    fn keeper(interface: &str) -> AddressKeeper {
         let address = "192.0.2.50".parse().unwrap();
         let options = FloatingOptions { address, bits: 24, interface: interface.to_string() };
         let keys = Keys::of_cluster(ClusterId(1), &[7; 32]);
-        Keeper::new(options, Arc::new(Mutex::new(Board::new(Vec::new(), 1))), &keys)
+        AddressKeeper::new(options, Arc::new(Mutex::new(Board::new(Vec::new(), 1))), &keys)
     }
 
     #[test]
@@ -419,7 +419,7 @@ mod tests {
 
     #[test]
     fn a_missing_interface_is_reported_and_waited_for() {
-        let Err(NotHere::Trouble(words)) = keeper("no-such-one").interface() else { panic!() };
+        let Err(NotHeld::Problem(words)) = keeper("no-such-one").interface() else { panic!() };
         assert!(words.contains("no interface no-such-one yet") && words.contains("lo"), "{words}");
     }
 
@@ -427,10 +427,10 @@ mod tests {
     fn an_address_that_stays_on_the_machine_is_reported_as_configured() {
         let mut keeper = keeper("lo");
         keeper.options.address = "127.0.0.1".parse().unwrap();
-        assert!(matches!(keeper.interface(), Err(NotHere::Fine(words)) if words.contains("lo has it")));
+        assert!(matches!(keeper.interface(), Err(NotHeld::Normal(words)) if words.contains("lo has it")));
         keeper.foreign = Instant::now().checked_sub(FLOATING_LEFTOVER_MAX);
         assert!(
-            matches!(keeper.interface(), Err(NotHere::Trouble(words)) if words.contains("network settings"))
+            matches!(keeper.interface(), Err(NotHeld::Problem(words)) if words.contains("network settings"))
         );
     }
 

@@ -13,7 +13,7 @@ pub const READERS_MAX: usize = 4_096;
 pub const NAMED_MAX: usize = 32;
 
 /// Maximum number of addresses reported down that are probed at the same time. Further ones wait.
-pub const LOOKS_MAX: usize = 8;
+pub const PROBES_MAX: usize = 8;
 
 /// Minimum time between two status queries to the same member while a client waits for the answer.
 pub const LOOK_PAUSE: Duration = Duration::from_millis(20);
@@ -28,14 +28,14 @@ pub const FIRST_ASK_DEADLINE: Duration = Duration::from_secs(10);
 pub const NEXT_ASK_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Interval between two rebalancing steps.
-pub const EVEN_EVERY: Duration = Duration::from_secs(1);
+pub const REBALANCE_EVERY: Duration = Duration::from_secs(1);
 
 /// Number of steps in which a whole excess of clients would be removed at its initial rate: ten minutes, so a tenth of the
 /// excess goes each minute.
-pub const EVEN_STEPS: u64 = 600;
+pub const REBALANCE_STEPS: u64 = 600;
 
 /// Maximum number of connections ended in one step.
-pub const EVEN_AT_ONCE_MAX: usize = 8;
+pub const REBALANCE_AT_ONCE_MAX: usize = 8;
 
 /// Time without traffic after the backend's last bytes from which a splice is quiet: its client waits for nothing.
 pub const QUIET: Duration = Duration::from_secs(1);

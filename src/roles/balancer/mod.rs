@@ -40,9 +40,9 @@ use crate::common::test_hooks;
 use async_net::{TcpListener, TcpStream};
 use board::{Board, Pick};
 use event_listener::Event;
-use floating_address::{Keeper, Kept};
-use limits::{EVEN_EVERY, EVEN_STEPS, LOOK_AGAIN_MAX, LOOK_PAUSE};
-use rebalancing::{Evening, Load};
+use floating_address::{AddressKeeper, KeeperHandle};
+use limits::{LOOK_AGAIN_MAX, LOOK_PAUSE, REBALANCE_EVERY, REBALANCE_STEPS};
+use rebalancing::{Load, Rebalancer};
 use ribbit_net::frame::{self, FrameError, Plane};
 use ribbit_net::handshake::{self, Accepted, Opening};
 use ribbit_net::http::{self, Page, Status};
@@ -62,9 +62,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-pub use board::{Candidate, choose};
+pub use board::{BackendCandidate, choose};
 
-/// Test hook: replaces [`EVEN_STEPS`].
+/// Test hook: replaces [`REBALANCE_STEPS`].
 const TEST_EVEN_STEPS: &str = "RIBBIT_TEST_EVEN_STEPS";
 
 /// Runs a balancer until `stop`.
@@ -73,7 +73,7 @@ const TEST_EVEN_STEPS: &str = "RIBBIT_TEST_EVEN_STEPS";
 /// - `Refused` when the port is in use or the address is not available yet
 /// - `Configuration` when the address cannot be used, or the capabilities for the floating address are missing
 pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-    let even_steps = test_hooks::number(TEST_EVEN_STEPS)?.unwrap_or(EVEN_STEPS);
+    let rebalance_steps = test_hooks::number(TEST_EVEN_STEPS)?.unwrap_or(REBALANCE_STEPS);
     if options.floating.is_some() {
         floating_address::allowed()?;
     }
@@ -87,7 +87,7 @@ pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Re
         Ok(address) => log::info!("balancer: listening on {address}"),
         Err(error) => log::warn!("balancer: listening on an unknown address: {error}"),
     }
-    serve(listener, options, even_steps, stop).await;
+    serve(listener, options, rebalance_steps, stop).await;
     Ok(())
 }
 
@@ -105,26 +105,27 @@ fn cannot_listen(listen: &str, error: &io::Error) -> Failure {
 pub async fn serve(
     listener: TcpListener,
     options: BalancerOptions,
-    even_steps: u64,
+    rebalance_steps: u64,
     stop: impl Future<Output = ()>,
 ) {
     let BalancerOptions { seeds, site, keys, trusted_proxies, floating, .. } = options;
     let gate = Gate::counting(move |address| Network::crowded(&trusted_proxies, address));
     let board = Arc::new(Mutex::new(Board::new(seeds, site)));
-    let kept = floating.map(|floating| Keeper::new(floating, board.clone(), &keys).start());
+    let keeper = floating.map(|floating| AddressKeeper::new(floating, board.clone(), &keys).start());
     let (look, looked) = (Arc::default(), Arc::default());
-    let shared = Shared { board, keys, look, looked, has_floating: kept.as_ref().map(Kept::has_it) };
+    let state =
+        BalancerState { board, keys, look, looked, has_floating: keeper.as_ref().map(KeeperHandle::is_held) };
     let accepting = accept(listener, &gate, |client, place| {
-        let (shared, gate) = (shared.clone(), gate.clone());
+        let (state, gate) = (state.clone(), gate.clone());
         tasks::spawn(async move {
-            let page = |path: &str| page(path, &shared, &gate);
+            let page = |path: &str| page(path, &state, &gate);
             let ended = async {
                 gate.closed().await;
                 Ok(())
             };
             let welcomed = client.peer_addr().ok().and_then(|from| gate.welcome(from.ip()));
             if welcomed.is_some()
-                && let Err(error) = connection(client, &shared, page).or(ended).await
+                && let Err(error) = connection(client, &state, page).or(ended).await
             {
                 log::debug!("a connection ended: {error}");
             }
@@ -132,11 +133,11 @@ pub async fn serve(
         })
         .detach();
     });
-    let serving = notify::serving(|| words(&shared.figures()));
-    let working = keep_watch(shared.clone()).or(even_out(&shared, even_steps)).or(serving);
+    let serving = notify::serving(|| words(&state.figures()));
+    let working = keep_watches(state.clone()).or(rebalance(&state, rebalance_steps)).or(serving);
     accepting.or(working).or(stop).await;
-    if let Some(kept) = kept {
-        kept.let_go().await;
+    if let Some(keeper) = keeper {
+        keeper.release().await;
     }
     gate.close();
 }
@@ -151,7 +152,7 @@ fn words(figures: &metrics::Balancer) -> String {
 
 /// State shared by the watches and the connections.
 #[derive(Clone)]
-struct Shared {
+struct BalancerState {
     /// Never locked across an await.
     board: Arc<Mutex<Board>>,
     keys: Keys,
@@ -163,7 +164,7 @@ struct Shared {
     has_floating: Option<Arc<AtomicBool>>,
 }
 
-impl Shared {
+impl BalancerState {
     fn board(&self) -> MutexGuard<'_, Board> {
         self.board.lock().expect("nothing panics while it holds this lock")
     }
@@ -194,20 +195,20 @@ impl Shared {
     }
 
     /// Records that the member at `address` does not answer. Its connections are cut and it gets no new ones.
-    fn found_silent(&self, address: &str) {
-        self.board().heard(address, None);
+    fn mark_dead(&self, address: &str) {
+        self.board().record_answer(address, None);
     }
 }
 
 /// Keeps one watch task for every address on the board.
-async fn keep_watch(shared: Shared) {
+async fn keep_watches(state: BalancerState) {
     let (changed, changes): (Sender<()>, Receiver<()>) = channel::bounded(1);
     let mut watches: HashMap<String, smol::Task<()>> = HashMap::new();
     loop {
-        let addresses = shared.board().addresses();
+        let addresses = state.board().addresses();
         watches.retain(|address, _| addresses.contains(address)); // dropping a task ends it
         for address in addresses {
-            let watch = || tasks::spawn(watch(shared.clone(), address.clone(), changed.clone()));
+            let watch = || tasks::spawn(watch(state.clone(), address.clone(), changed.clone()));
             watches.entry(address.clone()).or_insert_with(watch);
         }
         if changes.recv().await.is_err() {
@@ -217,32 +218,32 @@ async fn keep_watch(shared: Shared) {
 }
 
 /// Ends quiet connections of backends with too many clients. Never returns.
-async fn even_out(shared: &Shared, steps: u64) {
-    let mut evening = Evening::new(steps);
+async fn rebalance(state: &BalancerState, steps: u64) {
+    let mut rebalancer = Rebalancer::new(steps);
     loop {
-        smol::Timer::after(EVEN_EVERY).await;
-        let mut board = shared.board();
+        smol::Timer::after(REBALANCE_EVERY).await;
+        let mut board = state.board();
         let (addresses, loads): (Vec<String>, Vec<Load>) = board.loads().into_iter().unzip();
-        for at in evening.step(&loads) {
-            if board.end_a_quiet_one(&addresses[at]) {
+        for at in rebalancer.step(&loads) {
+            if board.end_quiet_splice(&addresses[at]) {
                 log::debug!("rebalancing one of {} clients of {}", loads[at].clients, addresses[at]);
-                evening.ended();
+                rebalancer.ended();
             }
         }
     }
 }
 
 /// Queries the status of one member periodically. Never returns.
-async fn watch(shared: Shared, address: String, changed: Sender<()>) {
+async fn watch(state: BalancerState, address: String, changed: Sender<()>) {
     let mut line = None;
     loop {
-        let wanted = shared.look.listen();
+        let wanted = state.look.listen();
         let begin = Instant::now();
-        let status = node_status(&mut line, &address, &shared.keys).await.ok();
-        if shared.board().heard_at(&address, status, begin) {
+        let status = node_status(&mut line, &address, &state.keys).await.ok();
+        if state.board().record_answer_at(&address, status, begin) {
             let _ = changed.try_send(()); // if full, a look at the addresses is already due
         }
-        shared.looked.notify(usize::MAX);
+        state.looked.notify(usize::MAX);
         let soon = async {
             wanted.await;
             smol::Timer::at(begin + LOOK_PAUSE).await;
@@ -285,7 +286,7 @@ async fn asked(open: &Line) -> Result<Answer, FrameError> {
 /// Serves one connection: answers HTTP and directory queries, splices all others to a backend.
 async fn connection(
     mut client: TcpStream,
-    shared: &Shared,
+    state: &BalancerState,
     page: impl FnOnce(&str) -> Option<Page>,
 ) -> Result<(), FrameError> {
     let opening = frame::within(PREFACE_DEADLINE, handshake::read_opening(&mut client)).await?;
@@ -294,18 +295,18 @@ async fn connection(
         Opening::Http => return http::answer(&mut client, page).await,
     };
     if arrival.preface.plane != Plane::Directory {
-        let said = handshake::carry(&mut client, arrival, &shared.keys);
+        let said = handshake::carry(&mut client, arrival, &state.keys);
         let said = frame::within(PREFACE_DEADLINE, said).await?;
-        return splice_to_best(client, &said, shared).await;
+        return splice_to_best(client, &said, state).await;
     }
-    let accepting = handshake::accept(client, arrival, &shared.keys);
+    let accepting = handshake::accept(client, arrival, &state.keys);
     let Accepted { channel, .. } = frame::within(PREFACE_DEADLINE, accepting).await?;
-    directory::converse(channel, shared).await
+    directory::converse(channel, state).await
 }
 
 /// Returns the monitoring page at `path`, or `None` if there is none.
-fn page(path: &str, shared: &Shared, gate: &Gate) -> Option<Page> {
-    let figures = shared.figures();
+fn page(path: &str, state: &BalancerState, gate: &Gate) -> Option<Page> {
+    let figures = state.figures();
     match path {
         "/metrics" => {
             let (accepted, refused) = gate.totals();
@@ -325,10 +326,10 @@ fn page(path: &str, shared: &Shared, gate: &Gate) -> Option<Page> {
 
 /// Splices one client to the best backend that accepts the connection, until either side ends or the backend dies. `said`:
 /// bytes to send to the backend first.
-async fn splice_to_best(client: TcpStream, said: &[u8], shared: &Shared) -> Result<(), FrameError> {
+async fn splice_to_best(client: TcpStream, said: &[u8], state: &BalancerState) -> Result<(), FrameError> {
     let mut tried = Vec::new();
     loop {
-        let picked = shared.board().pick(&tried);
+        let picked = state.board().pick(&tried);
         let Some(pick) = picked else {
             log::debug!("no backend for a client; {} tried", tried.len());
             return Ok(());

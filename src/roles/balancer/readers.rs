@@ -12,12 +12,12 @@ use std::time::Instant;
 /// The assignments of one balancer.
 #[derive(Debug, Default)]
 pub struct Readers {
-    places: BTreeMap<ReaderId, Place>,
+    assignments: BTreeMap<ReaderId, Assignment>,
 }
 
 /// One assignment.
 #[derive(Debug)]
-struct Place {
+struct Assignment {
     address: String,
     ends: Instant,
 }
@@ -25,43 +25,43 @@ struct Place {
 impl Readers {
     /// Removes expired assignments.
     pub fn expire(&mut self, now: Instant) {
-        self.places.retain(|_, place| place.ends > now);
+        self.assignments.retain(|_, assignment| assignment.ends > now);
     }
 
     /// Assigns `client` to the backend at `address`, instead of its previous one. Ignored for a new reader if `READERS_MAX`
     /// are assigned.
-    pub fn enter(&mut self, client: ReaderId, address: &str, now: Instant) {
-        if self.places.len() < READERS_MAX || self.places.contains_key(&client) {
-            let place = Place { address: address.to_string(), ends: now + READER_LEASE };
-            self.places.insert(client, place);
+    pub fn assign(&mut self, client: ReaderId, address: &str, now: Instant) {
+        if self.assignments.len() < READERS_MAX || self.assignments.contains_key(&client) {
+            let assignment = Assignment { address: address.to_string(), ends: now + READER_LEASE };
+            self.assignments.insert(client, assignment);
         }
     }
 
     /// Removes an assignment. Returns true if there was one.
-    pub fn leave(&mut self, client: ReaderId) -> bool {
-        self.places.remove(&client).is_some()
+    pub fn remove(&mut self, client: ReaderId) -> bool {
+        self.assignments.remove(&client).is_some()
     }
 
     /// Removes all assignments to a dead backend. Its readers query again.
-    pub fn close(&mut self, address: &str) {
-        self.places.retain(|_, place| place.address != address);
+    pub fn remove_backend(&mut self, address: &str) {
+        self.assignments.retain(|_, assignment| assignment.address != address);
     }
 
     /// Returns the address of the backend that `client` is assigned to.
-    pub fn place_of(&self, client: ReaderId) -> Option<&str> {
-        self.places.get(&client).map(|place| place.address.as_str())
+    pub fn backend_of(&self, client: ReaderId) -> Option<&str> {
+        self.assignments.get(&client).map(|assignment| assignment.address.as_str())
     }
 
     /// Returns the number of assignments.
     pub fn count(&self) -> usize {
-        self.places.len()
+        self.assignments.len()
     }
 
     /// Returns the number of readers per backend address, without the reader `except`.
     pub fn counts(&self, except: Option<ReaderId>) -> BTreeMap<&str, u32> {
         let mut counts = BTreeMap::new();
-        for (_, place) in self.places.iter().filter(|(client, _)| Some(**client) != except) {
-            *counts.entry(place.address.as_str()).or_default() += 1;
+        for (_, assignment) in self.assignments.iter().filter(|(client, _)| Some(**client) != except) {
+            *counts.entry(assignment.address.as_str()).or_default() += 1;
         }
         counts
     }
@@ -80,20 +80,20 @@ mod tests {
     fn a_reader_has_one_assignment_until_it_leaves_or_it_expires() {
         let now = Instant::now();
         let mut readers = Readers::default();
-        readers.enter(7, "a", now);
-        readers.enter(8, "a", now);
+        readers.assign(7, "a", now);
+        readers.assign(8, "a", now);
         assert_eq!((at(&readers, "a", None), at(&readers, "a", Some(7)), at(&readers, "b", None)), (2, 1, 0));
-        readers.enter(7, "b", now + Duration::from_secs(1));
+        readers.assign(7, "b", now + Duration::from_secs(1));
         assert_eq!(
-            (at(&readers, "a", None), at(&readers, "b", None), readers.place_of(7)),
+            (at(&readers, "a", None), at(&readers, "b", None), readers.backend_of(7)),
             (1, 1, Some("b"))
         );
         readers.expire(now + READER_LEASE);
-        assert_eq!((readers.place_of(8), readers.place_of(7)), (None, Some("b")));
-        assert!(readers.leave(7) && !readers.leave(7));
-        readers.enter(9, "a", now);
-        readers.close("a");
-        assert_eq!(readers.place_of(9), None);
+        assert_eq!((readers.backend_of(8), readers.backend_of(7)), (None, Some("b")));
+        assert!(readers.remove(7) && !readers.remove(7));
+        readers.assign(9, "a", now);
+        readers.remove_backend("a");
+        assert_eq!(readers.backend_of(9), None);
     }
 
     #[test]
@@ -101,10 +101,10 @@ mod tests {
         let now = Instant::now();
         let mut readers = Readers::default();
         for client in 0..2 * READERS_MAX as ReaderId {
-            readers.enter(client, "a", now);
+            readers.assign(client, "a", now);
         }
         assert_eq!(at(&readers, "a", None), READERS_MAX as u32);
-        readers.enter(0, "b", now);
+        readers.assign(0, "b", now);
         assert_eq!(at(&readers, "b", None), 1);
     }
 }

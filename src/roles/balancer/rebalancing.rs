@@ -2,13 +2,13 @@
 //! be moved, so a few at a time are ended where there are too many. Their clients reconnect to the backend with the fewest.
 //!
 //! ```text
-//!   every second: owed += excess;  for every `EVEN_STEPS` owed, one connection ends      a tenth of the excess a minute
+//!   every second: owed += excess;  for every `REBALANCE_STEPS` owed, one connection ends      a tenth of the excess a minute
 //! ```
 //!
 //! Pure: no clock, no sockets. Each of several balancers ends its own part of the excess. A backend within one connection of
 //! the fair share has no excess, so an odd connection never moves back and forth.
 
-use super::limits::EVEN_AT_ONCE_MAX;
+use super::limits::REBALANCE_AT_ONCE_MAX;
 
 /// Load of a backend that can take more clients, as seen by this balancer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,17 +33,17 @@ pub fn excess(loads: &[Load]) -> Vec<u32> {
 
 /// Rate control of the rebalancing.
 #[derive(Debug)]
-pub struct Evening {
+pub struct Rebalancer {
     /// Accumulated excess.
     owed: u64,
     /// Accumulated excess for which one connection ends.
     steps: u64,
 }
 
-impl Evening {
+impl Rebalancer {
     /// Returns a control for `steps` steps of one second, in which a whole excess would be removed at its initial rate.
-    pub fn new(steps: u64) -> Evening {
-        Evening { owed: 0, steps: steps.max(1) }
+    pub fn new(steps: u64) -> Rebalancer {
+        Rebalancer { owed: 0, steps: steps.max(1) }
     }
 
     /// Advances by one step. Returns the positions in `loads` of the backends at which one connection each should end.
@@ -52,7 +52,7 @@ impl Evening {
         let all: u64 = excess.iter().copied().map(u64::from).sum();
         // Connections that were not quiet before are still owed, but never more than the current excess.
         self.owed = (self.owed + all).min(all * self.steps);
-        let count = usize::try_from(self.owed / self.steps).unwrap_or(usize::MAX).min(EVEN_AT_ONCE_MAX);
+        let count = usize::try_from(self.owed / self.steps).unwrap_or(usize::MAX).min(REBALANCE_AT_ONCE_MAX);
         let mut fullest = || {
             let at = (0..excess.len()).max_by_key(|at| (excess[*at], loads[*at].clients))?;
             excess[at] = excess[at].checked_sub(1)?;
@@ -69,7 +69,7 @@ impl Evening {
 
 #[cfg(test)]
 mod tests {
-    use super::super::limits::EVEN_STEPS;
+    use super::super::limits::REBALANCE_STEPS;
     use super::*;
 
     fn loads(clients: &[u32]) -> Vec<Load> {
@@ -77,14 +77,14 @@ mod tests {
     }
 
     /// Runs `steps` steps in which every ended connection reconnects to the backend with the fewest. Returns their number.
-    fn run(evening: &mut Evening, loads: &mut [Load], steps: u64) -> u32 {
+    fn run(rebalancer: &mut Rebalancer, loads: &mut [Load], steps: u64) -> u32 {
         let mut count = 0;
         for _ in 0..steps {
-            for at in evening.step(loads) {
+            for at in rebalancer.step(loads) {
                 let (fewest, _) = loads.iter().enumerate().min_by_key(|(_, load)| load.clients).unwrap();
                 loads[at] = Load { clients: loads[at].clients - 1, own: loads[at].own - 1 };
                 loads[fewest] = Load { clients: loads[fewest].clients + 1, own: loads[fewest].own + 1 };
-                evening.ended();
+                rebalancer.ended();
                 count += 1;
             }
         }
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn an_even_or_nearly_even_spread_stays() {
         for even in [&[][..], &[7], &[4, 4, 4], &[5, 4, 4], &[1, 0, 0], &[1, 1, 0]] {
-            assert_eq!(run(&mut Evening::new(1), &mut loads(even), 100), 0, "{even:?}");
+            assert_eq!(run(&mut Rebalancer::new(1), &mut loads(even), 100), 0, "{even:?}");
         }
         assert_eq!(excess(&loads(&[6, 6, 0])), [2, 2, 0]);
         assert_eq!(excess(&loads(&[2, 0, 0])), [1, 0, 0]);
@@ -102,11 +102,11 @@ mod tests {
 
     #[test]
     fn a_tenth_of_the_excess_goes_each_minute_until_the_spread_is_even() {
-        let mut evening = Evening::new(EVEN_STEPS);
+        let mut rebalancer = Rebalancer::new(REBALANCE_STEPS);
         let mut loads = loads(&[450, 450, 0]);
-        let minute = run(&mut evening, &mut loads, 60);
+        let minute = run(&mut rebalancer, &mut loads, 60);
         assert!((25..=30).contains(&minute), "{minute} of 300");
-        run(&mut evening, &mut loads, 3 * 3_600);
+        run(&mut rebalancer, &mut loads, 3 * 3_600);
         assert_eq!(loads.iter().map(|load| load.clients).collect::<Vec<_>>(), [300, 300, 300]);
     }
 
@@ -120,15 +120,17 @@ mod tests {
 
     #[test]
     fn connections_that_were_not_quiet_stay_owed_up_to_the_excess() {
-        let mut evening = Evening::new(10);
+        let mut rebalancer = Rebalancer::new(10);
         let loads = loads(&[4, 0]);
         for _ in 0..100 {
-            assert!(evening.step(&loads).len() <= 2);
+            assert!(rebalancer.step(&loads).len() <= 2);
         }
-        assert_eq!(evening.step(&loads), [0, 0]);
+        assert_eq!(rebalancer.step(&loads), [0, 0]);
         assert!(
-            Evening::new(1).step(&[Load { clients: 1_000, own: 1_000 }, Load { clients: 0, own: 0 }]).len()
-                <= EVEN_AT_ONCE_MAX
+            Rebalancer::new(1)
+                .step(&[Load { clients: 1_000, own: 1_000 }, Load { clients: 0, own: 0 }])
+                .len()
+                <= REBALANCE_AT_ONCE_MAX
         );
     }
 }
