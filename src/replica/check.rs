@@ -15,9 +15,9 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The message is valid.
-    Fine,
+    Valid,
     /// The message is invalid, for this reason, and is dropped.
-    Bad(&'static str),
+    Invalid(&'static str),
     /// The leader knows that this log was longer: the disk of this member lost synced data.
     LostLog,
     /// The leader has another entry at this index, where this member's entry is committed: a majority of the members lost
@@ -27,7 +27,7 @@ pub enum Verdict {
 
 /// State of the receiving member that the validation uses.
 #[derive(Debug, Clone, Copy)]
-pub struct Knowledge {
+pub struct ReceiverState {
     /// Id of this member.
     pub me: u64,
     /// Last index of its log.
@@ -49,52 +49,52 @@ pub struct Knowledge {
 pub fn check(
     message: &Message,
     from: u64,
-    known: Knowledge,
+    known: ReceiverState,
     term_at: impl Fn(LogIndex) -> Option<u64>,
 ) -> Verdict {
     if message.to != known.me || message.from != from || from == known.me || from == 0 {
-        return Verdict::Bad("its sender or its receiver is wrong");
+        return Verdict::Invalid("its sender or its receiver is wrong");
     }
     // Queries are sent without a term. The engine panics when it has to forward one that has a term.
     if message.msg_type() == MessageType::MsgReadIndex {
         return if message.term == 0 {
             check_context(message)
         } else {
-            Verdict::Bad("its read index query has a term")
+            Verdict::Invalid("its read index query has a term")
         };
     }
     // The engine takes a message of term 0 for a local one.
     if message.term == 0 || message.term > known.term.saturating_add(TERM_JUMP_MAX) {
-        return Verdict::Bad("its term is invalid");
+        return Verdict::Invalid("its term is invalid");
     }
     if message.index > INDEX_MAX || message.request_snapshot != 0 || message.priority != 0 {
-        return Verdict::Bad("it has values that members do not send");
+        return Verdict::Invalid("it has values that members do not send");
     }
     match message.msg_type() {
         // The engine examines only the term of such a message.
-        kind if message.term < known.term && is_known(kind) => Verdict::Fine,
+        kind if message.term < known.term && is_known(kind) => Verdict::Valid,
         MessageType::MsgAppend => check_append(message, known, term_at),
         MessageType::MsgHeartbeat if message.commit > known.last_index => Verdict::LostLog,
         MessageType::MsgAppendResponse if message.index.max(message.reject_hint) > known.last_index => {
             match message.reject && message.reject_hint <= known.last_index {
                 // Stale: the entries that it rejects have been replaced since.
-                true => Verdict::Fine,
-                false => Verdict::Bad("it acknowledges entries that were not sent"),
+                true => Verdict::Valid,
+                false => Verdict::Invalid("it acknowledges entries that were not sent"),
             }
         }
         MessageType::MsgRequestVoteResponse if known.durable_term < known.term => {
-            Verdict::Bad("it grants a vote that was not requested")
+            Verdict::Invalid("it grants a vote that was not requested")
         }
         MessageType::MsgSnapshot => check_snapshot(message),
         // MsgTimeoutNow makes its receiver stand for election although the leader is alive: only the leader may send it.
         MessageType::MsgTimeoutNow | MessageType::MsgReadIndexResp
             if message.term != known.term || message.from != known.leader =>
         {
-            Verdict::Bad("its sender is not the leader")
+            Verdict::Invalid("its sender is not the leader")
         }
         MessageType::MsgReadIndexResp => check_context(message),
-        kind if is_known(kind) => Verdict::Fine,
-        _ => Verdict::Bad("its type is not one that members send"),
+        kind if is_known(kind) => Verdict::Valid,
+        _ => Verdict::Invalid("its type is not one that members send"),
     }
 }
 
@@ -116,27 +116,35 @@ fn is_known(kind: MessageType) -> bool {
     )
 }
 
-fn check_append(message: &Message, known: Knowledge, term_at: impl Fn(LogIndex) -> Option<u64>) -> Verdict {
+fn check_append(
+    message: &Message,
+    known: ReceiverState,
+    term_at: impl Fn(LogIndex) -> Option<u64>,
+) -> Verdict {
     // The engine assumes term 0 for entries that it does not have.
     if (message.log_term == 0) != (message.index == 0) || message.log_term > message.term {
-        return Verdict::Bad("the position before its entries is invalid");
+        return Verdict::Invalid("the position before its entries is invalid");
     }
     let mut term = message.log_term;
     for (entry, index) in message.entries.iter().zip(message.index + 1..) {
         if entry.index != index {
-            return Verdict::Bad("its entries are not contiguous");
+            return Verdict::Invalid("its entries are not contiguous");
         }
         if entry.term < term || entry.term > message.term {
-            return Verdict::Bad("the terms of its entries are out of order");
+            return Verdict::Invalid("the terms of its entries are out of order");
         }
         term = entry.term;
     }
-    fork(message, known, term_at).map_or(Verdict::Fine, |index| Verdict::Fork { index })
+    fork(message, known, term_at).map_or(Verdict::Valid, |index| Verdict::Fork { index })
 }
 
 /// Returns an index at which the leader's entry differs from the one that is committed here, if the message shows one. The
 /// engine would panic on some of these messages, and on others acknowledge entries that it does not have.
-fn fork(message: &Message, known: Knowledge, term_at: impl Fn(LogIndex) -> Option<u64>) -> Option<LogIndex> {
+fn fork(
+    message: &Message,
+    known: ReceiverState,
+    term_at: impl Fn(LogIndex) -> Option<u64>,
+) -> Option<LogIndex> {
     if message.index >= known.applied.index && message.log_term < known.applied.term {
         return Some(known.applied.index);
     }
@@ -150,19 +158,19 @@ fn fork(message: &Message, known: Knowledge, term_at: impl Fn(LogIndex) -> Optio
 /// quorum has confirmed.
 fn check_context(message: &Message) -> Verdict {
     match message.entries.as_slice() {
-        [entry] if entry.data.len() == CONTEXT_BYTES => Verdict::Fine,
-        _ => Verdict::Bad("its read index query has an invalid context"),
+        [entry] if entry.data.len() == CONTEXT_BYTES => Verdict::Valid,
+        _ => Verdict::Invalid("its read index query has an invalid context"),
     }
 }
 
 fn check_snapshot(message: &Message) -> Verdict {
     let SnapshotMetadata { index, term, .. } = *message.snapshot.metadata;
     if index == 0 || index > INDEX_MAX || term == 0 || term > message.term {
-        return Verdict::Bad("its snapshot has an invalid position");
+        return Verdict::Invalid("its snapshot has an invalid position");
     }
     match message.snapshot.metadata.conf_state.as_ref() {
-        Some(state) if is_configuration(state) => Verdict::Fine,
-        _ => Verdict::Bad("its snapshot has an invalid configuration"),
+        Some(state) if is_configuration(state) => Verdict::Valid,
+        _ => Verdict::Invalid("its snapshot has an invalid configuration"),
     }
 }
 
@@ -189,7 +197,7 @@ mod tests {
     use super::*;
     use raft::eraftpb::Entry;
 
-    const KNOWN: Knowledge = Knowledge {
+    const KNOWN: ReceiverState = ReceiverState {
         me: 1,
         last_index: 10,
         term: 3,
@@ -200,7 +208,7 @@ mod tests {
     };
 
     /// Checks a message with a log of term 1 up to index 3 and of term 2 up to index 10.
-    fn check(message: &Message, from: u64, known: Knowledge) -> Verdict {
+    fn check(message: &Message, from: u64, known: ReceiverState) -> Verdict {
         super::check(message, from, known, |index| {
             (1..=10).contains(&index).then_some(if index > 3 { 2 } else { 1 })
         })
@@ -222,12 +230,12 @@ mod tests {
         append.log_term = 2;
         append.entries.push(Entry { index: 5, term: 2, ..Entry::default() });
         append.entries.push(Entry { index: 6, term: 3, ..Entry::default() });
-        assert_eq!(check(&append, 2, KNOWN), Verdict::Fine);
+        assert_eq!(check(&append, 2, KNOWN), Verdict::Valid);
         append.entries[1].index = 7;
-        assert!(matches!(check(&append, 2, KNOWN), Verdict::Bad(_)));
+        assert!(matches!(check(&append, 2, KNOWN), Verdict::Invalid(_)));
         append.entries[1].index = 6;
         append.entries[1].term = 1;
-        assert!(matches!(check(&append, 2, KNOWN), Verdict::Bad(_)));
+        assert!(matches!(check(&append, 2, KNOWN), Verdict::Invalid(_)));
     }
 
     /// The engine acknowledged such a message, or answered so that the leader probed this follower for ever.
@@ -245,21 +253,21 @@ mod tests {
         let verdict = |append: &Message| check(append, 2, KNOWN);
         assert_eq!(verdict(&append(5, 3, &[])), Verdict::Fork { index: 5 });
         assert_eq!(verdict(&append(4, 2, &[(5, 3)])), Verdict::Fork { index: 5 });
-        assert_eq!(verdict(&append(3, 1, &[(4, 2), (5, 2), (6, 3)])), Verdict::Fine, "6 is not committed");
-        assert_eq!(verdict(&append(6, 3, &[])), Verdict::Fine, "the engine asks for earlier entries");
-        assert_eq!(verdict(&append(20, 2, &[])), Verdict::Fine);
-        let late = Knowledge { applied: Position { index: 5, term: 2 }, ..KNOWN };
+        assert_eq!(verdict(&append(3, 1, &[(4, 2), (5, 2), (6, 3)])), Verdict::Valid, "6 is not committed");
+        assert_eq!(verdict(&append(6, 3, &[])), Verdict::Valid, "the engine asks for earlier entries");
+        assert_eq!(verdict(&append(20, 2, &[])), Verdict::Valid);
+        let late = ReceiverState { applied: Position { index: 5, term: 2 }, ..KNOWN };
         assert_eq!(check(&append(20, 1, &[]), 2, late), Verdict::Fork { index: 5 });
         let mut old = append(5, 1, &[]);
         old.term = 2;
-        assert_eq!(verdict(&old), Verdict::Fine, "the engine ignores a leader of an earlier term");
+        assert_eq!(verdict(&old), Verdict::Valid, "the engine ignores a leader of an earlier term");
     }
 
     #[test]
     fn a_commit_index_beyond_the_log_means_a_lost_log() {
         let mut beat = message(MessageType::MsgHeartbeat);
         beat.commit = 10;
-        assert_eq!(check(&beat, 2, KNOWN), Verdict::Fine);
+        assert_eq!(check(&beat, 2, KNOWN), Verdict::Valid);
         beat.commit = 11;
         assert_eq!(check(&beat, 2, KNOWN), Verdict::LostLog);
     }
@@ -268,21 +276,21 @@ mod tests {
     fn read_index_queries_and_answers_need_a_valid_context() {
         let mut ask = message(MessageType::MsgReadIndex);
         ask.term = 0;
-        assert!(matches!(check(&ask, 2, KNOWN), Verdict::Bad(_)), "no context");
+        assert!(matches!(check(&ask, 2, KNOWN), Verdict::Invalid(_)), "no context");
         ask.entries.push(Entry { data: vec![0; CONTEXT_BYTES].into(), ..Entry::default() });
-        assert_eq!(check(&ask, 2, KNOWN), Verdict::Fine);
+        assert_eq!(check(&ask, 2, KNOWN), Verdict::Valid);
         ask.term = 3;
-        assert!(matches!(check(&ask, 2, KNOWN), Verdict::Bad(_)));
+        assert!(matches!(check(&ask, 2, KNOWN), Verdict::Invalid(_)));
         ask.set_msg_type(MessageType::MsgReadIndexResp);
-        assert_eq!(check(&ask, 2, KNOWN), Verdict::Fine);
+        assert_eq!(check(&ask, 2, KNOWN), Verdict::Valid);
         ask.entries[0].data = vec![0; 1 << 16].into();
-        assert!(matches!(check(&ask, 2, KNOWN), Verdict::Bad(_)));
+        assert!(matches!(check(&ask, 2, KNOWN), Verdict::Invalid(_)));
     }
 
     #[test]
     fn local_messages_and_wrong_senders_are_refused() {
-        assert!(matches!(check(&message(MessageType::MsgHup), 2, KNOWN), Verdict::Bad(_)));
-        assert!(matches!(check(&message(MessageType::MsgPropose), 2, KNOWN), Verdict::Bad(_)));
-        assert!(matches!(check(&message(MessageType::MsgHeartbeat), 3, KNOWN), Verdict::Bad(_)));
+        assert!(matches!(check(&message(MessageType::MsgHup), 2, KNOWN), Verdict::Invalid(_)));
+        assert!(matches!(check(&message(MessageType::MsgPropose), 2, KNOWN), Verdict::Invalid(_)));
+        assert!(matches!(check(&message(MessageType::MsgHeartbeat), 3, KNOWN), Verdict::Invalid(_)));
     }
 }

@@ -25,14 +25,14 @@ mod timeout;
 
 pub use io::{CoreOptions, CoreStatus, Input, Now, Output};
 
-use super::check::{Knowledge, Verdict, check};
+use super::check::{ReceiverState, Verdict, check};
 use super::convert::*;
 use super::limits::*;
 use super::random::Random;
 use super::reads::{ReadAnswer, ReadId, Reads};
 use super::requests::Requests;
 use super::tail::Tail;
-use super::writer::{Install, Job};
+use super::writer::{Install, StoreJob};
 use bytes::Bytes;
 use raft::ReadOnlyOption::{LeaseBased, Safe};
 use raft::eraftpb::{ConfState, Entry, EntryType, Message, MessageType};
@@ -68,7 +68,7 @@ pub struct Core {
     /// Newest append sent to each peer: its term, the index before its first entry, and the tick.
     appended: BTreeMap<RaftId, (u64, LogIndex, u64)>,
     /// Messages held back until their job is durable, with the number of that job.
-    held: VecDeque<(u64, Vec<Message>)>,
+    deferred: VecDeque<(u64, Vec<Message>)>,
     /// Number of the newest job.
     job_sent: u64,
     /// Number of the newest durable job.
@@ -76,7 +76,7 @@ pub struct Core {
     /// Numbers of the jobs that are handed out and not durable yet.
     under_way: VecDeque<u64>,
     /// Jobs to hand out after those under way.
-    backlog: VecDeque<Job>,
+    backlog: VecDeque<StoreJob>,
     /// Newest term on disk.
     durable_term: u64,
     /// Number of the job that is installing a snapshot, if any. Meanwhile this member does not stand for election: the
@@ -88,17 +88,17 @@ pub struct Core {
     /// Monotonic time at which the cluster had the age `age_ms`.
     age_at_ms: u64,
     /// Tick of the newest message of a leader.
-    heard_tick: Option<u64>,
+    leader_heard_tick: Option<u64>,
     /// Tick of the newest message of each member.
-    heard: BTreeMap<RaftId, u64>,
+    last_heard: BTreeMap<RaftId, u64>,
     /// Tick since which this node leads, if it does.
     led_since: Option<u64>,
     /// Commit index that the leader of a term has announced, with that term. It exceeds this log's while it catches up.
-    said_committed: (u64, LogIndex),
+    announced_commit: (u64, LogIndex),
     /// Progress of this member in applying.
-    following: Following,
+    own_progress: LogProgress,
     /// Progress of the other members in acknowledging entries, while this node leads.
-    acknowledged: BTreeMap<RaftId, Following>,
+    peer_progress: BTreeMap<RaftId, LogProgress>,
     /// Earliest tick of the next attempt to hand over leadership.
     handover_tick: u64,
     /// Earliest tick at which a coordinator that has led before hands over again.
@@ -158,7 +158,7 @@ impl Core {
             proposed_term: 0,
             proposed_last: (0, 0),
             appended: BTreeMap::new(),
-            held: VecDeque::new(),
+            deferred: VecDeque::new(),
             job_sent: 0,
             job_done: 0,
             under_way: VecDeque::new(),
@@ -168,12 +168,12 @@ impl Core {
             members,
             age_ms,
             age_at_ms: 0,
-            heard_tick: None,
-            heard: BTreeMap::new(),
+            leader_heard_tick: None,
+            last_heard: BTreeMap::new(),
             led_since: None,
-            said_committed: (0, 0),
-            following: Following::default(),
-            acknowledged: BTreeMap::new(),
+            announced_commit: (0, 0),
+            own_progress: LogProgress::default(),
+            peer_progress: BTreeMap::new(),
             handover_tick: 0,
             coordinator_handover_tick: 0,
             outputs: Vec::new(),
@@ -211,15 +211,15 @@ impl Core {
             Input::Fetched(fetched) => self.fetched(fetched),
             Input::PeerApplied { from, applied } => {
                 if from == self.raw.raft.leader_id {
-                    self.following.to = self.following.to.max(applied);
+                    self.own_progress.to = self.own_progress.to.max(applied);
                 }
             }
             Input::SnapshotSent { to, complete } => {
                 let status = if complete { SnapshotStatus::Finish } else { SnapshotStatus::Failure };
                 self.raw.report_snapshot(to, status);
             }
-            Input::StepAside => {
-                self.step_aside(false);
+            Input::HandOver => {
+                self.hand_over(false);
             }
             Input::Transfer(to) => {
                 if self.leads() {
@@ -253,9 +253,9 @@ impl Core {
         let raft = &self.raw.raft;
         let applied = raft.store().applied().index;
         let heard =
-            self.leads() || self.heard_tick.is_some_and(|at| self.ticks - at <= ELECTION_TICKS as u64);
-        let behind = self.committed().max(self.following.to).saturating_sub(applied);
-        let stalled_ticks = self.following.stalled_ticks(self.ticks);
+            self.leads() || self.leader_heard_tick.is_some_and(|at| self.ticks - at <= ELECTION_TICKS as u64);
+        let behind = self.committed().max(self.own_progress.to).saturating_sub(applied);
+        let stalled_ticks = self.own_progress.stalled_ticks(self.ticks);
         let leader = (raft.leader_id != 0 && heard).then_some(raft.leader_id);
         CoreStatus {
             me: self.options.me,
@@ -277,48 +277,50 @@ impl Core {
 
     /// Returns the newest index that this member knows to be committed, by its own log or by its leader's word.
     fn committed(&self) -> LogIndex {
-        let said = if self.said_committed.0 == self.raw.raft.term { self.said_committed.1 } else { 0 };
+        let said = if self.announced_commit.0 == self.raw.raft.term { self.announced_commit.1 } else { 0 };
         self.raw.raft.raft_log.committed.max(said)
     }
 
     /// Returns the members that have stalled or lag far behind, while this node leads.
     fn lagging(&self) -> Vec<RaftId> {
-        let lags = |it: &Following| {
+        let lags = |it: &LogProgress| {
             it.stalled_ticks(self.ticks) >= FOLLOW_TICKS || it.to.saturating_sub(it.at) > SYNC_LAG_MAX
         };
-        self.acknowledged.iter().filter(|(_, it)| lags(it)).map(|(id, _)| *id).collect()
+        self.peer_progress.iter().filter(|(_, it)| lags(it)).map(|(id, _)| *id).collect()
     }
 
     /// Records how far this member has applied and, as the leader, how far the logs of the others reach.
-    fn follow(&mut self) {
+    fn record_progress(&mut self) {
         let (applied, committed, ticks) =
             (self.raw.raft.store().applied().index, self.committed(), self.ticks);
-        let was_stalled = self.following.stalled_ticks(ticks - 1) >= FOLLOW_TICKS;
-        self.following.note(applied, committed, ticks);
-        if !was_stalled && self.following.stalled_ticks(ticks) >= FOLLOW_TICKS {
+        let was_stalled = self.own_progress.stalled_ticks(ticks - 1) >= FOLLOW_TICKS;
+        self.own_progress.note(applied, committed, ticks);
+        if !was_stalled && self.own_progress.stalled_ticks(ticks) >= FOLLOW_TICKS {
             log::warn!(
                 "this member has made no progress for {} s: it has applied {applied}, its log ends at {}, and the \
                  leader has applied or committed {}",
                 FOLLOW_TICKS * TICK_MS / 1_000,
                 self.raw.raft.raft_log.last_index(),
-                self.following.to
+                self.own_progress.to
             );
         }
         if !self.leads() {
-            return self.acknowledged.clear();
+            return self.peer_progress.clear();
         }
         let matched: BTreeMap<RaftId, LogIndex> =
             self.raw.raft.prs().iter().map(|(id, progress)| (*id, progress.matched)).collect();
-        self.acknowledged.retain(|id, _| matched.contains_key(id));
+        self.peer_progress.retain(|id, _| matched.contains_key(id));
         for (id, matched) in matched {
-            let before =
-                self.acknowledged.entry(id).or_insert(Following { since: ticks, ..Following::default() });
+            let before = self
+                .peer_progress
+                .entry(id)
+                .or_insert(LogProgress { since: ticks, ..LogProgress::default() });
             before.note(matched, committed, ticks);
         }
     }
 
     /// Returns true while a received snapshot is being installed.
-    pub fn wants_snapshot(&self) -> bool {
+    pub fn is_installing(&self) -> bool {
         self.installing.is_some()
     }
 
@@ -344,7 +346,7 @@ impl Core {
         }
         self.expire_reads();
         self.raw.mut_store().tick();
-        self.follow();
+        self.record_progress();
         let (leader, term) = (self.raw.raft.leader_id, self.raw.raft.term);
         if leader != 0 {
             let due = self.requests.take_due(leader, term, self.ticks);
@@ -354,7 +356,7 @@ impl Core {
             // A new leader grants every member its full timeout.
             self.led_since.get_or_insert(self.ticks);
             self.seat_members();
-            self.hand_over();
+            self.hand_over_if_unwanted();
         } else {
             if self.led_since.take().is_some() {
                 self.coordinator_handover_tick = self.ticks + HANDOVER_TICKS;
@@ -365,7 +367,7 @@ impl Core {
 
     fn message(&mut self, from: RaftId, message: Message) {
         let raft = &self.raw.raft;
-        let known = Knowledge {
+        let known = ReceiverState {
             me: self.options.me,
             last_index: raft.raft_log.last_index(),
             term: raft.term,
@@ -376,8 +378,8 @@ impl Core {
         };
         let term_at = |index| raft.raft_log.term(index).ok().filter(|term| *term != 0);
         match check(&message, from, known, term_at) {
-            Verdict::Fine => {}
-            Verdict::Bad(why) => return log::warn!("dropped a message of member {from}: {why}"),
+            Verdict::Valid => {}
+            Verdict::Invalid(why) => return log::warn!("dropped a message of member {from}: {why}"),
             Verdict::LostLog => {
                 let text = format!(
                     "the cluster committed up to {} through this member, but its log ends at {}: its disk lost \
@@ -405,16 +407,16 @@ impl Core {
         if needs_log && (self.installing.is_some() || self.raw.snap().is_some()) {
             return;
         }
-        self.heard.insert(from, self.ticks);
+        self.last_heard.insert(from, self.ticks);
         let from_leader = matches!(
             message.msg_type(),
             MessageType::MsgAppend | MessageType::MsgHeartbeat | MessageType::MsgSnapshot
         ) && message.term >= raft.term;
         if from_leader {
-            self.heard_tick = Some(self.ticks);
-            let before = if self.said_committed.0 == message.term { self.said_committed.1 } else { 0 };
+            self.leader_heard_tick = Some(self.ticks);
+            let before = if self.announced_commit.0 == message.term { self.announced_commit.1 } else { 0 };
             let said = message.commit.max(message.snapshot.metadata.index);
-            self.said_committed = (message.term, before.max(said));
+            self.announced_commit = (message.term, before.max(said));
         }
         if let Err(error) = self.raw.step(message) {
             log::debug!("the engine refused a message of member {from}: {error}");
@@ -445,7 +447,7 @@ impl Core {
 
     fn ready(&mut self) {
         let mut ready = self.raw.ready();
-        let mut job = Job { number: ready.number(), ..Job::default() };
+        let mut job = StoreJob { number: ready.number(), ..StoreJob::default() };
         let mut promises = Vec::new();
         let mut early = ready.take_messages();
         by_peer(&mut early);
@@ -479,12 +481,12 @@ impl Core {
         by_peer(&mut promises);
         self.raw.advance_append_async(ready);
         self.commit(&committed, &mut job);
-        self.hold(job.number, promises, job.is_volatile());
+        self.defer(job.number, promises, job.is_volatile());
         self.hand_out(job);
     }
 
     /// Applies configuration changes to the engine, in log order, and adds the committed entries to the job.
-    fn commit(&mut self, committed: &[Entry], job: &mut Job) {
+    fn commit(&mut self, committed: &[Entry], job: &mut StoreJob) {
         for entry in committed {
             if entry.entry_type() != EntryType::EntryNormal {
                 let change = conf_change_from_bytes(&entry.data).unwrap_or_default();
@@ -502,7 +504,7 @@ impl Core {
         job.committed = committed.iter().map(entry_to_store).collect();
     }
 
-    fn reconfigured(&mut self, state: ConfState, job: &mut Job) {
+    fn reconfigured(&mut self, state: ConfState, job: &mut StoreJob) {
         let configuration = configuration_to_store(&state);
         log::info!(
             "voters {:?}{}, learners {:?}",
@@ -526,7 +528,7 @@ impl Core {
 
 /// Progress of a member towards a target index.
 #[derive(Debug, Clone, Copy, Default)]
-struct Following {
+struct LogProgress {
     /// Index that the member has reached.
     at: LogIndex,
     /// Index that the member should reach.
@@ -535,7 +537,7 @@ struct Following {
     since: u64,
 }
 
-impl Following {
+impl LogProgress {
     fn note(&mut self, at: LogIndex, to: LogIndex, ticks: u64) {
         self.to = self.to.max(to);
         if at != self.at || at >= self.to {

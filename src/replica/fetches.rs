@@ -31,7 +31,7 @@ pub struct Fetched {
 
 /// Contiguous entries from `low` on.
 #[derive(Debug)]
-struct Piece<E> {
+struct FetchedPiece<E> {
     low: LogIndex,
     entries: Vec<E>,
     /// Ticks since the engine last asked for this piece.
@@ -47,7 +47,7 @@ pub struct Fetches<E> {
     /// First indexes of the reads under way.
     under_way: Vec<LogIndex>,
     /// Finished reads, the newest last.
-    pieces: VecDeque<Piece<E>>,
+    pieces: VecDeque<FetchedPiece<E>>,
 }
 
 impl<E> Default for Fetches<E> {
@@ -100,7 +100,7 @@ impl<E> Fetches<E> {
         if self.pieces.len() >= FETCHED_PIECES_MAX {
             self.pieces.pop_front();
         }
-        self.pieces.push_back(Piece { low, entries, unused_ticks: 0 });
+        self.pieces.push_back(FetchedPiece { low, entries, unused_ticks: 0 });
         true
     }
 

@@ -15,10 +15,10 @@
 //!
 //! - [`core`]: the state machine around the Raft engine: inputs in, outputs out; no thread, clock, disk or socket
 //! - [`writer`]: carries out the store jobs of the core; jobs that wait together share one fsync
-//! - [`drive`]: the Raft task that feeds the core, and the store thread that runs the writer
+//! - [`driver`]: the Raft task that feeds the core, and the store thread that runs the writer
 //! - [`requests`]: requests of this node's clients until their outcome is known; forwarded at most one hop
 //! - [`reads`]: linearizable reads until the leader has confirmed a read index
-//! - [`live`]: ring buffer of the newest events, for clients that subscribe to changes
+//! - [`event_ring`]: ring buffer of the newest events, for clients that subscribe to changes
 //! - [`membership`]: decides which members vote and which only learn; pure
 //! - [`tail`]: the newest log entries in memory, which is the log that the engine reads
 //! - [`fetches`]: older entries, read from disk for followers that lag far behind
@@ -36,10 +36,10 @@
 pub mod check;
 pub mod convert;
 pub mod core;
-pub mod drive;
+pub mod driver;
+pub mod event_ring;
 pub mod fetches;
 pub mod limits;
-pub mod live;
 pub mod membership;
 pub mod random;
 pub mod reads;
@@ -48,8 +48,8 @@ pub mod tail;
 pub mod writer;
 
 pub use self::core::{Core, CoreOptions, CoreStatus, Input, Output};
-pub use drive::{Envelope, Failing, Replica, Transport, Undecided, Unreached, wall_ms};
+pub use driver::{Envelope, ReachError, Replica, ReplicaFailure, SubmitError, Transport, wall_ms};
 pub use fetches::{Fetch, Fetched};
 pub use raft::eraftpb::Message as RaftMessage;
 pub use reads::{ReadAnswer, ReadId};
-pub use writer::{Done, Job, Writer};
+pub use writer::{JobResult, StoreJob, Writer};

@@ -84,11 +84,11 @@ pub const INBOX_MAX: usize = 8_192;
 pub const JOBS_MAX: usize = 64;
 
 /// Maximum number of events in memory for live subscriptions: half a megabyte, and minutes under full load.
-pub const LIVE_EVENTS_MAX: usize = 16 * 1024;
+pub const EVENT_RING_MAX: usize = 16 * 1024;
 /// Maximum number of events in one batch for one subscription. The next batch follows once this one is taken.
-pub const LIVE_BATCH_MAX: usize = 64;
+pub const EVENT_BATCH_MAX: usize = 64;
 /// Maximum number of events that one subscription examines at once, matching or not.
-pub const LIVE_SCAN_MAX: usize = 1_024;
+pub const EVENT_SCAN_MAX: usize = 1_024;
 
 /// Maximum number of terms by which a message may be ahead. Each election raises the term by one, so a term further ahead
 /// comes from no election.

@@ -50,7 +50,7 @@ pub enum Silence {
 
 /// Change of the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Change {
+pub struct SeatChange {
     /// New members that become learners.
     pub learn: Vec<RaftId>,
     /// Learners that become voters.
@@ -61,7 +61,7 @@ pub struct Change {
     pub remove: Vec<RaftId>,
 }
 
-impl Change {
+impl SeatChange {
     /// Returns true if nothing changes.
     pub fn is_empty(&self) -> bool {
         self.learn.is_empty() && self.promote.is_empty() && self.demote.is_empty() && self.remove.is_empty()
@@ -69,19 +69,19 @@ impl Change {
 }
 
 /// Returns the next change, if one is needed.
-pub fn next_change(leader: RaftId, seats: &[Seat]) -> Option<Change> {
+pub fn next_change(leader: RaftId, seats: &[Seat]) -> Option<SeatChange> {
     let new = seats.iter().find(|seat| !seat.voter && !seat.learner && seat.standing != Standing::Lost);
     if let Some(new) = new {
-        return Some(Change { learn: vec![new.raft_id], ..Change::default() });
+        return Some(SeatChange { learn: vec![new.raft_id], ..SeatChange::default() });
     }
-    let lives = |change: &Change| leaves_a_majority(seats, change);
+    let lives = |change: &SeatChange| leaves_a_majority(seats, change);
     let goes = |seat: &Seat| seat.standing != Standing::Wanted && seat.raft_id != leader;
     let change = change_seats(leader, seats, &goes).filter(lives);
     change.or_else(|| change_seats(leader, seats, &|_| false).filter(lives))
 }
 
 /// Returns true if a majority of the voters after this change is present, or if the change leaves the voters as they are.
-fn leaves_a_majority(seats: &[Seat], change: &Change) -> bool {
+fn leaves_a_majority(seats: &[Seat], change: &SeatChange) -> bool {
     let leaves =
         |seat: &&Seat| change.demote.contains(&seat.raft_id) || change.remove.contains(&seat.raft_id);
     let votes =
@@ -93,7 +93,7 @@ fn leaves_a_majority(seats: &[Seat], change: &Change) -> bool {
 
 /// Returns the change that gives every member its proper seat, if one is needed. Voters for which `goes` is true lose
 /// theirs.
-fn change_seats(leader: RaftId, seats: &[Seat], goes: &dyn Fn(&Seat) -> bool) -> Option<Change> {
+fn change_seats(leader: RaftId, seats: &[Seat], goes: &dyn Fn(&Seat) -> bool) -> Option<SeatChange> {
     let ids = |found: Vec<&Seat>| found.iter().map(|seat| seat.raft_id).collect::<Vec<RaftId>>();
     let lost = |seat: &&Seat| seat.standing == Standing::Lost && seat.raft_id != leader;
     let mut ready: Vec<&Seat> = seats
@@ -126,7 +126,7 @@ fn change_seats(leader: RaftId, seats: &[Seat], goes: &dyn Fn(&Seat) -> bool) ->
     let (removed, drained): (Vec<&Seat>, Vec<&Seat>) = leaving.into_iter().partition(lost);
     demoted.extend(drained);
     let removed = removed.into_iter().chain(seats.iter().filter(|seat| seat.learner).filter(lost)).collect();
-    let change = Change {
+    let change = SeatChange {
         learn: Vec::new(),
         promote: ids(ready[..promoted].to_vec()),
         demote: ids(demoted),
@@ -137,12 +137,12 @@ fn change_seats(leader: RaftId, seats: &[Seat], goes: &dyn Fn(&Seat) -> bool) ->
 
 /// Returns the change in which a ready backend takes the seat of a coordinator, if there are both. The leader's seat is
 /// taken last, after it has handed over leadership.
-fn backends_first(leader: RaftId, ready: &[&Seat], staying: &[&Seat]) -> Option<Change> {
+fn backends_first(leader: RaftId, ready: &[&Seat], staying: &[&Seat]) -> Option<SeatChange> {
     let backend = ready.iter().find(|seat| seat.role == Role::Backend)?;
     let gives_way = |seat: &&&Seat| seat.role == Role::Coordinator && seat.raft_id != leader;
     let coordinator = staying.iter().filter(gives_way).max_by_key(|seat| (seat.silence, seat.raft_id))?;
     let (promote, demote) = (vec![backend.raft_id], vec![coordinator.raft_id]);
-    Some(Change { promote, demote, ..Change::default() })
+    Some(SeatChange { promote, demote, ..SeatChange::default() })
 }
 
 #[cfg(test)]
@@ -166,8 +166,8 @@ mod tests {
         (1..=5).map(|id| seat(id, if id < 4 { Backend } else { Coordinator }, true)).collect()
     }
 
-    fn promote(ids: &[RaftId]) -> Option<Change> {
-        Some(Change { promote: ids.to_vec(), ..Change::default() })
+    fn promote(ids: &[RaftId]) -> Option<SeatChange> {
+        Some(SeatChange { promote: ids.to_vec(), ..SeatChange::default() })
     }
 
     #[test]
@@ -175,14 +175,14 @@ mod tests {
         let founder = seat(1, Coordinator, true);
         let mut seats =
             vec![founder, seat(2, Coordinator, true), seat(3, Backend, true), seat(4, Backend, false)];
-        let swap = Change { promote: vec![4], demote: vec![2], ..Change::default() };
+        let swap = SeatChange { promote: vec![4], demote: vec![2], ..SeatChange::default() };
         assert_eq!(next_change(ME, &seats), Some(swap));
         (seats[1], seats[3]) = (seat(2, Coordinator, false), seat(4, Backend, true));
         assert_eq!(next_change(ME, &seats), None);
         // The founder's seat is taken once another member leads.
         seats.push(seat(5, Backend, false));
         seats[1].caught_up = false;
-        let swap = Change { promote: vec![5], demote: vec![1], ..Change::default() };
+        let swap = SeatChange { promote: vec![5], demote: vec![1], ..SeatChange::default() };
         assert_eq!(next_change(3, &seats), Some(swap));
         assert_eq!(next_change(ME, &seats), None);
     }
@@ -201,7 +201,7 @@ mod tests {
         seats[4].caught_up = true;
         assert_eq!(next_change(ME, &seats), promote(&[3, 4, 5, 2]));
         seats.push(Seat { learner: false, caught_up: false, ..seat(9, Backend, false) });
-        assert_eq!(next_change(ME, &seats), Some(Change { learn: vec![9], ..Change::default() }));
+        assert_eq!(next_change(ME, &seats), Some(SeatChange { learn: vec![9], ..SeatChange::default() }));
     }
 
     #[test]
@@ -218,7 +218,7 @@ mod tests {
         silent(&mut seats[4], Silence::Long);
         assert_eq!(next_change(ME, &seats), None);
         seats.push(seat(6, Backend, false));
-        let swap = Change { promote: vec![6], demote: vec![5], ..Change::default() };
+        let swap = SeatChange { promote: vec![6], demote: vec![5], ..SeatChange::default() };
         assert_eq!(next_change(ME, &seats), Some(swap));
     }
 
@@ -228,7 +228,7 @@ mod tests {
         silent(&mut seats[4], Silence::Endless);
         assert_eq!(next_change(ME, &seats), None, "four voters are no safer than five with one absent");
         silent(&mut seats[3], Silence::Endless);
-        let demote = Change { demote: vec![4, 5], ..Change::default() };
+        let demote = SeatChange { demote: vec![4, 5], ..SeatChange::default() };
         assert_eq!(next_change(ME, &seats), Some(demote));
         let mut three: Vec<Seat> = five()[..3].to_vec();
         silent(&mut three[1], Silence::Endless);
@@ -240,14 +240,14 @@ mod tests {
     fn lost_members_are_removed_and_replaced_by_a_ready_learner() {
         let mut seats = five();
         seats[1].standing = Standing::Lost;
-        let remove = Change { remove: vec![2], ..Change::default() };
+        let remove = SeatChange { remove: vec![2], ..SeatChange::default() };
         assert_eq!(next_change(ME, &seats), Some(remove));
         seats.push(seat(6, Backend, false));
-        let swap = Change { promote: vec![6], remove: vec![2], ..Change::default() };
+        let swap = SeatChange { promote: vec![6], remove: vec![2], ..SeatChange::default() };
         assert_eq!(next_change(ME, &seats), Some(swap));
         seats[1].voter = false;
         seats[1].learner = true;
-        let both = Change { promote: vec![6], remove: vec![2], ..Change::default() };
+        let both = SeatChange { promote: vec![6], remove: vec![2], ..SeatChange::default() };
         assert_eq!(next_change(ME, &seats), Some(both));
         seats[1].learner = false;
         assert_eq!(next_change(ME, &seats), promote(&[6]));
@@ -257,7 +257,7 @@ mod tests {
     fn a_drained_voter_is_demoted_unless_it_leads() {
         let mut seats = five();
         seats[2].standing = Standing::Drained;
-        assert_eq!(next_change(ME, &seats), Some(Change { demote: vec![3], ..Change::default() }));
+        assert_eq!(next_change(ME, &seats), Some(SeatChange { demote: vec![3], ..SeatChange::default() }));
         assert_eq!(next_change(3, &seats), None);
     }
 
@@ -298,7 +298,7 @@ mod tests {
         // A change that leaves the voters as they are is made.
         seats[2].standing = Standing::Lost;
         (seats[1].caught_up, seats[2].caught_up) = (false, false);
-        assert_eq!(next_change(ME, &seats), Some(Change { remove: vec![3], ..Change::default() }));
+        assert_eq!(next_change(ME, &seats), Some(SeatChange { remove: vec![3], ..SeatChange::default() }));
     }
 
     #[test]

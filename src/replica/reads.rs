@@ -25,7 +25,7 @@ use std::collections::VecDeque;
 pub type ReadId = u64;
 
 /// A pending read.
-struct Waiting {
+struct PendingRead {
     id: ReadId,
     deadline_tick: u64,
     /// Number of the first context that was made after this read arrived.
@@ -37,7 +37,7 @@ pub struct Reads {
     /// Member and start that contexts carry.
     origin: [u64; 2],
     /// Pending reads in the order of arrival.
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<PendingRead>,
     /// Number of the newest context.
     asked: u64,
     /// Receiver, term and tick of the newest query; `None` once it is answered.
@@ -57,7 +57,7 @@ impl Reads {
     pub fn add(&mut self, id: ReadId, deadline_tick: u64) -> bool {
         let room = self.waiting.len() < READS_MAX;
         if room {
-            self.waiting.push_back(Waiting { id, deadline_tick, context: self.asked + 1 });
+            self.waiting.push_back(PendingRead { id, deadline_tick, context: self.asked + 1 });
         }
         room
     }

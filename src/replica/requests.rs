@@ -9,7 +9,7 @@ use ribbit_state::{RaftId, Request, RequestId};
 use std::collections::BTreeMap;
 
 /// A pending request.
-struct Waiting {
+struct PendingRequest {
     request: Request,
     deadline_tick: u64,
     /// Leader, term and tick of the last time the request was sent.
@@ -20,7 +20,7 @@ struct Waiting {
 #[derive(Default)]
 pub struct Requests {
     /// Ordered by id, so that every run of the simulator is the same.
-    waiting: BTreeMap<RequestId, Waiting>,
+    waiting: BTreeMap<RequestId, PendingRequest>,
     /// Requests that were never sent; an ordinary turn examines only these.
     fresh: Vec<RequestId>,
 }
@@ -37,7 +37,7 @@ impl Requests {
             return false;
         }
         self.fresh.push(request.id);
-        self.waiting.insert(request.id, Waiting { request, deadline_tick, sent: None });
+        self.waiting.insert(request.id, PendingRequest { request, deadline_tick, sent: None });
         true
     }
 

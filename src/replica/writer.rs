@@ -11,7 +11,7 @@ use ribbit_state::{LogIndex, RaftId};
 
 /// Store job: the changes of one turn of the core.
 #[derive(Debug, Clone, Default)]
-pub struct Job {
+pub struct StoreJob {
     /// Number given by the engine. Jobs are carried out in this order.
     pub number: u64,
     /// Received snapshot that replaces the store.
@@ -36,15 +36,15 @@ pub struct Install {
     pub hard_state: HardState,
 }
 
-impl Job {
+impl StoreJob {
     /// Returns true if nothing in the job has to be durable before its messages are sent.
     pub fn is_volatile(&self) -> bool {
         self.install.is_none() && self.entries.is_empty() && self.hard_state.is_none()
     }
 
     /// Joins jobs into as few as possible, in their order: each but the first begins with installing a snapshot.
-    pub fn joined(jobs: impl IntoIterator<Item = Job>) -> Vec<Job> {
-        let mut joined: Vec<Job> = Vec::new();
+    pub fn joined(jobs: impl IntoIterator<Item = StoreJob>) -> Vec<StoreJob> {
+        let mut joined: Vec<StoreJob> = Vec::new();
         for next in jobs {
             match joined.last_mut() {
                 Some(last) if next.install.is_none() => last.join(next),
@@ -56,7 +56,7 @@ impl Job {
 
     /// Appends the next job to this one. Carrying out the result has the same effect as carrying out both. `next` must not
     /// install a snapshot.
-    pub fn join(&mut self, next: Job) {
+    pub fn join(&mut self, next: StoreJob) {
         debug_assert!(next.install.is_none());
         self.number = next.number;
         if let Some(first) = next.entries.first() {
@@ -78,7 +78,7 @@ impl Job {
 
 /// Result of jobs.
 #[derive(Debug, Clone, Default)]
-pub struct Done {
+pub struct JobResult {
     /// Number of the newest durable job.
     pub number: u64,
     /// Last durable index of the log, if entries were appended.
@@ -128,8 +128,8 @@ impl Writer {
     ///
     /// # Errors
     /// [`DbError`] when the store fails, or `Damaged` when a received snapshot is older than announced. All are fatal.
-    pub fn apply(&mut self, jobs: &[Job]) -> Result<Done, DbError> {
-        let mut done = Done::default();
+    pub fn apply(&mut self, jobs: &[StoreJob]) -> Result<JobResult, DbError> {
+        let mut done = JobResult::default();
         for job in jobs {
             if let Some(Install { position, hard_state }) = job.install {
                 self.store.install(hard_state)?;
@@ -169,21 +169,21 @@ impl Writer {
     ///
     /// # Errors
     /// [`DbError`] when the store fails, which is fatal.
-    pub fn append(&mut self, jobs: Vec<Job>) -> Result<Done, DbError> {
+    pub fn append(&mut self, jobs: Vec<StoreJob>) -> Result<JobResult, DbError> {
         // Entries from before an installed snapshot are part of it, and its hard state is on disk already.
-        let last = Job::joined(jobs).pop().unwrap_or_default();
-        let Job { number, entries, hard_state, log_wanted, .. } = last;
+        let last = StoreJob::joined(jobs).pop().unwrap_or_default();
+        let StoreJob { number, entries, hard_state, log_wanted, .. } = last;
         self.store.keep_log_after(log_wanted.unwrap_or(LogIndex::MAX));
         if !entries.is_empty() || hard_state.is_some() {
             self.store.append(&entries, hard_state)?;
         }
-        Ok(Done {
+        Ok(JobResult {
             number,
             durable: entries.last().map(|entry| entry.index),
             durable_term: hard_state.map(|state| state.term),
             applied: self.store.applied(),
             floor: self.store.floor(),
-            ..Done::default()
+            ..JobResult::default()
         })
     }
 }

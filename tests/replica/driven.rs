@@ -2,7 +2,7 @@
 
 use crate::rig::{ME, members_of, request};
 use ribbit_replica::{
-    Core, CoreOptions, Envelope, Failing, RaftMessage, Replica, Transport, Undecided, Writer,
+    Core, CoreOptions, Envelope, RaftMessage, Replica, ReplicaFailure, SubmitError, Transport, Writer,
 };
 use ribbit_state::{AccountId, Command, RaftId, Request, Role};
 use smol::channel::Receiver;
@@ -30,7 +30,7 @@ impl Transport for Deaf {
     }
 }
 
-fn start(voters: &[RaftId], transport: impl Transport) -> (Replica, Receiver<Failing>) {
+fn start(voters: &[RaftId], transport: impl Transport) -> (Replica, Receiver<ReplicaFailure>) {
     let store = members_of(voters, &[]);
     let loaded = store.loaded().expect("a good disk");
     let reader = store.reader();
@@ -56,10 +56,10 @@ fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
 fn a_panic_of_a_thread_is_reported_so_that_the_process_ends() {
     let (replica, failure) = start(&[1, 2, 3], Broken);
     let why = within(Duration::from_secs(10), failure.recv());
-    let Some(Ok(Failing::Broken(why))) = why else { panic!("{why:?}") };
+    let Some(Ok(ReplicaFailure::Broken(why))) = why else { panic!("{why:?}") };
     assert!(why.contains("panicked"), "{why}");
     let deadline = Instant::now() + Duration::from_secs(1);
-    assert_eq!(smol::block_on(replica.submit(request(1), deadline)), Err(Undecided::Ending));
+    assert_eq!(smol::block_on(replica.submit(request(1), deadline)), Err(SubmitError::Ending));
 }
 
 #[test]
@@ -69,10 +69,10 @@ fn clients_that_gave_up_do_not_count_as_waiting() {
     // Each client gives up at once, like a page that is reloaded again and again.
     for _ in 0..1_000 {
         let gone = within(Duration::ZERO, replica.submit(request(1), deadline));
-        assert_ne!(gone, Some(Err(Undecided::Busy)), "clients that gave up do not count");
+        assert_ne!(gone, Some(Err(SubmitError::Busy)), "clients that gave up do not count");
     }
     let late = smol::block_on(replica.submit(request(1), deadline));
-    assert_eq!(late, Err(Undecided::Late));
+    assert_eq!(late, Err(SubmitError::Late));
     replica.stop();
 }
 
@@ -85,11 +85,11 @@ fn another_command_under_a_pending_id_is_refused() {
         replica.submit(request(1), deadline),
         smol::future::zip(replica.submit(request(1), deadline), replica.submit(other.clone(), deadline)),
     ));
-    assert_eq!((first, same), (Err(Undecided::Late), Err(Undecided::Late)));
-    assert_eq!(reused, Err(Undecided::Reused));
+    assert_eq!((first, same), (Err(SubmitError::Late), Err(SubmitError::Late)));
+    assert_eq!(reused, Err(SubmitError::Reused));
     // No client waits under that id any more and nothing was applied, so the id is free.
     let deadline = Instant::now() + Duration::from_millis(200);
-    assert_eq!(smol::block_on(replica.submit(other, deadline)), Err(Undecided::Late));
+    assert_eq!(smol::block_on(replica.submit(other, deadline)), Err(SubmitError::Late));
     replica.stop();
 }
 
@@ -103,6 +103,6 @@ fn a_read_index_needs_a_quorum() {
 
     let (cut_off, _failure) = start(&[1, 2, 3], Deaf);
     let deadline = Instant::now() + Duration::from_millis(700);
-    assert_eq!(smol::block_on(cut_off.read_index(deadline)), Err(Undecided::Late));
+    assert_eq!(smol::block_on(cut_off.read_index(deadline)), Err(SubmitError::Late));
     cut_off.stop();
 }

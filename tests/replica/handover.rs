@@ -37,7 +37,7 @@ fn leadership_goes_to_the_longest_log_once_it_is_complete() {
     rig.store();
     let last = rig.core.status().last;
     assert!(acknowledge(&mut rig, 3, last - 1).is_empty());
-    rig.feed(Input::StepAside);
+    rig.feed(Input::HandOver);
     // Nothing is appended meanwhile, and the first member to acknowledge is not the chosen one.
     rig.feed(Input::Request { request: request(4), ticks: 100 });
     rig.store();

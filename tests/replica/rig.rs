@@ -4,7 +4,7 @@ use crate::disk::SimDisk;
 use raft::eraftpb::{Message, MessageType};
 use ribbit_db::{Configuration, Identity, Store};
 use ribbit_replica::core::Now;
-use ribbit_replica::{Core, CoreOptions, Input, Job, Output, Writer};
+use ribbit_replica::{Core, CoreOptions, Input, Output, StoreJob, Writer};
 use ribbit_state::rows::Member;
 use ribbit_state::{ClusterId, Command, HistoryId, RaftId, Request, RequestId, Role};
 
@@ -13,7 +13,7 @@ pub const ME: RaftId = 1;
 pub struct Rig {
     pub core: Core,
     pub writer: Writer,
-    pub waiting: Vec<Job>,
+    pub waiting: Vec<StoreJob>,
     now_ms: u64,
 }
 

@@ -148,7 +148,7 @@ impl World {
             Some(Fault::ClockJump) => self.jump(node),
             Some(Fault::Handover) => {
                 self.faults.handovers += 1;
-                (0..nodes).for_each(|node| self.feed(node, Input::StepAside));
+                (0..nodes).for_each(|node| self.feed(node, Input::HandOver));
             }
             Some(Fault::Join) => self.let_somebody_join(),
             Some(Fault::Wipe) => self.wipe(node),

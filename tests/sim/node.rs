@@ -8,7 +8,9 @@ use super::upkeep::BEAT;
 use super::world::{Event, World, trace};
 use ribbit_db::{DbError, Identity, Store};
 use ribbit_replica::core::Now;
-use ribbit_replica::{Core, CoreOptions, Done, Input, Job, Output, ReadAnswer, ReadId, Writer, convert};
+use ribbit_replica::{
+    Core, CoreOptions, Input, JobResult, Output, ReadAnswer, ReadId, StoreJob, Writer, convert,
+};
 use ribbit_state::command::NewMember;
 use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::{ClusterId, HistoryId, LogIndex, RaftId, Role};
@@ -80,9 +82,9 @@ impl Node {
 pub struct Running {
     pub core: Core,
     pub writer: Writer,
-    pub waiting: VecDeque<Job>,
+    pub waiting: VecDeque<StoreJob>,
     /// Applied, on its way to the disk.
-    syncing: Vec<Job>,
+    syncing: Vec<StoreJob>,
     store_busy: bool,
     /// An incoming snapshot is complete and the core has it.
     pub incoming_busy: bool,
@@ -221,7 +223,7 @@ impl World {
         let Node { running: Some(running), promised, disk, .. } = &mut self.nodes[node] else { return };
         let jobs = std::mem::take(&mut running.syncing);
         if writes && !jobs.is_empty() && !disk.has_failed() {
-            let last = Job::joined(jobs.iter().cloned()).pop().unwrap_or_default();
+            let last = StoreJob::joined(jobs.iter().cloned()).pop().unwrap_or_default();
             promised.appending(&last);
             disk.fail_after(operations, torn as usize);
             // It has told nobody, even if it was quick enough.
@@ -241,7 +243,7 @@ impl World {
         if self.nodes[node].running.is_none() || self.nodes[node].paused_until > self.now {
             return;
         }
-        self.feed(node, Input::StepAside);
+        self.feed(node, Input::HandOver);
         trace!(self, "node {node} stops");
         self.faults.stops += 1;
         // Dropped while its handles live, the database is closed well, unless the disk is about to fail.
@@ -312,7 +314,7 @@ impl World {
         let outputs = running.core.poll(now);
         self.trace.note("poll", &[node as u64, outputs.len() as u64], &[]);
         // Installed for good, or not wanted: the next one may come.
-        running.incoming_busy &= running.core.wants_snapshot();
+        running.incoming_busy &= running.core.is_installing();
         let status = running.core.status();
         if running.led_by != (status.leader, status.term) {
             running.led_by = (status.leader, status.term);
@@ -380,7 +382,7 @@ impl World {
 
     pub fn store_apply(&mut self, node: usize) {
         let Node { running: Some(running), promised, .. } = &mut self.nodes[node] else { return };
-        let jobs = Job::joined(running.waiting.drain(..));
+        let jobs = StoreJob::joined(running.waiting.drain(..));
         let installs = jobs.iter().any(|job| job.install.is_some());
         jobs.iter().filter_map(|job| job.install).for_each(|install| promised.installing(install));
         let done = match running.writer.apply(&jobs) {
@@ -407,7 +409,7 @@ impl World {
         let life = self.nodes[node].life;
         let Node { running: Some(running), promised, .. } = &mut self.nodes[node] else { return };
         let jobs = std::mem::take(&mut running.syncing);
-        let last = Job::joined(jobs.iter().cloned()).pop().unwrap_or_default();
+        let last = StoreJob::joined(jobs.iter().cloned()).pop().unwrap_or_default();
         promised.appending(&last);
         let done = match running.writer.append(jobs) {
             Ok(done) => done,
@@ -422,7 +424,7 @@ impl World {
     }
 
     /// What is applied answers whoever waits for it here.
-    fn applied(&mut self, node: usize, done: &Done) {
+    fn applied(&mut self, node: usize, done: &JobResult) {
         let Some(reader) = self.nodes[node].running.as_ref().map(|it| it.writer.store().reader()) else {
             return;
         };

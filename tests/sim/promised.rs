@@ -6,7 +6,7 @@
 
 use ribbit_db::store::Loaded;
 use ribbit_db::{LogEntry, Reader};
-use ribbit_replica::Job;
+use ribbit_replica::StoreJob;
 use ribbit_replica::writer::Install;
 use ribbit_state::{LogIndex, RaftId};
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ pub struct Promised {
 
 impl Promised {
     /// These jobs are about to be written: what they overwrite is not promised any more.
-    pub fn appending(&mut self, job: &Job) {
+    pub fn appending(&mut self, job: &StoreJob) {
         if let Some(first) = job.entries.first() {
             self.entries.split_off(&first.index);
         }
@@ -33,7 +33,7 @@ impl Promised {
     }
 
     /// They are durable.
-    pub fn appended(&mut self, job: &Job) {
+    pub fn appended(&mut self, job: &StoreJob) {
         self.entries.extend(job.entries.iter().map(|entry| (entry.index, entry.clone())));
         if let Some(state) = job.hard_state {
             self.vote = Some((state.term, state.vote));

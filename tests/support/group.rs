@@ -11,7 +11,7 @@ use ribbit_net::limits::FRAME_BYTES_MAX;
 use ribbit_net::protocol::{
     Answer, AnswerFrame, Ask, AskFrame, HistoryLine, Lapse, MemberInfo, NodeStatus, Why,
 };
-use ribbit_replica::live::{Follower, Live};
+use ribbit_replica::event_ring::{EventReader, EventRing};
 use ribbit_state::command::Proposal;
 use ribbit_state::events::happened;
 use ribbit_state::model::Model;
@@ -49,7 +49,7 @@ pub const EVENTS_MAX: usize = 512;
 
 struct Store {
     model: Model,
-    live: Arc<Live>,
+    live: Arc<EventRing>,
     index: LogIndex,
     history: u128,
     wall_ms: u64,
@@ -207,7 +207,7 @@ impl Group {
         let listener = smol::block_on(async_net::TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();
         // 2026-07-01, so that croaks show a time.
-        let live = Arc::new(Live::new(0, EVENTS_MAX));
+        let live = Arc::new(EventRing::new(0, EVENTS_MAX));
         let store =
             Store { model: Model::new(), live, index: 0, history: 0xf00d, wall_ms: 1_782_900_000_000 };
         let shared = Shared { store, mood: Mood::Well, lagging: None, asked: Vec::new() };
@@ -296,7 +296,7 @@ async fn follow(
         let Some(interest) = interest else {
             return Some(Answer::Refused(Denied::new(Code::NotLoggedIn)));
         };
-        (store.live.clone(), Follower::begin(&store.live, interest, store.index, cursor.index))
+        (store.live.clone(), EventReader::begin(&store.live, interest, store.index, cursor.index))
     };
     let Ok(mut follower) = follower else {
         let resume_at = shared.lock().unwrap().store.token();

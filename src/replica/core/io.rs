@@ -2,7 +2,7 @@
 
 use crate::fetches::{Fetch, Fetched};
 use crate::reads::{ReadAnswer, ReadId};
-use crate::writer::{Done, Job};
+use crate::writer::{JobResult, StoreJob};
 use raft::eraftpb::Message;
 use ribbit_db::Configuration;
 use ribbit_state::{LogIndex, RaftId, Request, RequestId, Role};
@@ -45,9 +45,9 @@ pub enum Input {
     /// A client of this node needs a read index; its query expires after this many ticks.
     ReadIndex { id: ReadId, ticks: u64 },
     /// Committed entries were applied. It precedes the `Stored` of the same jobs.
-    Applied(Done),
+    Applied(JobResult),
     /// Jobs are durable.
-    Stored(Done),
+    Stored(JobResult),
     /// Answer to [`Output::Fetch`].
     Fetched(Fetched),
     /// A member reports the index up to which it has applied. Ignored unless that member leads.
@@ -55,7 +55,7 @@ pub enum Input {
     /// Sending a snapshot to a peer has ended, complete or not.
     SnapshotSent { to: RaftId, complete: bool },
     /// Hand leadership to the most suitable member, if this node leads.
-    StepAside,
+    HandOver,
     /// Hand leadership to this member, if this node leads.
     Transfer(RaftId),
 }
@@ -70,7 +70,7 @@ pub enum Output {
     /// Forward requests to the leader.
     Forward { to: RaftId, requests: Vec<Request> },
     /// Hand a job to the store; answered by [`Input::Applied`] and [`Input::Stored`].
-    Store(Job),
+    Store(StoreJob),
     /// Read entries of the log from disk, without blocking the store; answered by [`Input::Fetched`].
     Fetch(Fetch),
     /// These requests have expired without an outcome. They may still be applied.

@@ -2,14 +2,14 @@
 
 use super::{Core, Output};
 use crate::limits::{APPEND_RESEND_TICKS, JOBS_MAX};
-use crate::writer::{Done, Job};
+use crate::writer::{JobResult, StoreJob};
 use raft::eraftpb::{Message, MessageType};
 use ribbit_db::planted::{Bug, planted};
 use ribbit_state::LogIndex;
 
 impl Core {
     /// Holds messages back until the job that they depend on is durable. Messages that depend on nothing are sent at once.
-    pub(super) fn hold(&mut self, number: u64, promises: Vec<Message>, volatile: bool) {
+    pub(super) fn defer(&mut self, number: u64, promises: Vec<Message>, volatile: bool) {
         if volatile && self.job_sent == self.job_done {
             promises.into_iter().for_each(|message| self.send(message));
             return;
@@ -23,12 +23,12 @@ impl Core {
             });
         now.into_iter().for_each(|message| self.send(message));
         if !later.is_empty() {
-            self.held.push_back((number, later));
+            self.deferred.push_back((number, later));
         }
     }
 
     /// Hands a job to the store, or queues it behind the jobs under way.
-    pub(super) fn hand_out(&mut self, job: Job) {
+    pub(super) fn hand_out(&mut self, job: StoreJob) {
         if job.is_empty() && self.job_sent == self.job_done {
             self.raw.on_persist_ready(job.number);
             self.job_sent = job.number;
@@ -89,13 +89,13 @@ impl Core {
     }
 
     /// Handles [`super::Input::Applied`].
-    pub(super) fn applied(&mut self, done: Done) {
+    pub(super) fn applied(&mut self, done: JobResult) {
         for outcome in &done.outcomes {
             self.requests.finish(outcome.id);
             self.proposed.remove(&outcome.id);
         }
         if let Some(members) = done.members {
-            self.heard.retain(|id, _| members.iter().any(|(member, _)| member == id));
+            self.last_heard.retain(|id, _| members.iter().any(|(member, _)| member == id));
             self.members = members;
         }
         if let Some(age_ms) = done.age_ms
@@ -123,7 +123,7 @@ impl Core {
     }
 
     /// Handles [`super::Input::Stored`]: sends the messages that waited for these jobs.
-    pub(super) fn stored(&mut self, done: &Done) {
+    pub(super) fn stored(&mut self, done: &JobResult) {
         self.job_done = self.job_done.max(done.number);
         while self.under_way.front().is_some_and(|number| *number <= done.number) {
             self.under_way.pop_front();
@@ -140,8 +140,8 @@ impl Core {
             self.raw.mut_store().stored(durable, done.applied, done.floor);
         }
         self.advance_applied(done.applied.index);
-        while self.held.front().is_some_and(|(number, _)| *number <= done.number) {
-            if let Some((_, messages)) = self.held.pop_front() {
+        while self.deferred.front().is_some_and(|(number, _)| *number <= done.number) {
+            if let Some((_, messages)) = self.deferred.pop_front() {
                 messages.into_iter().for_each(|message| self.send(message));
             }
         }

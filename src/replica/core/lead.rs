@@ -89,7 +89,7 @@ impl Core {
         if !self.leads() {
             return None;
         }
-        let lives = |id: &RaftId| self.heard.get(id).is_some_and(|at| at + PRESENT_TICKS >= self.ticks);
+        let lives = |id: &RaftId| self.last_heard.get(id).is_some_and(|at| at + PRESENT_TICKS >= self.ticks);
         let needs = |(_, progress): (&RaftId, &Progress)| match progress.state {
             ProgressState::Snapshot => progress.pending_snapshot,
             ProgressState::Probe | ProgressState::Replicate => progress.matched,
@@ -141,9 +141,9 @@ impl Core {
 
     fn seat(&self, configuration: &Configuration, raft_id: RaftId, member: &Member) -> Seat {
         let raft = &self.raw.raft;
-        let since = self.heard.get(&raft_id).copied().max(self.led_since).unwrap_or(self.ticks);
+        let since = self.last_heard.get(&raft_id).copied().max(self.led_since).unwrap_or(self.ticks);
         let silent_ticks = if raft_id == self.options.me { 0 } else { self.ticks - since };
-        let heard_lately = self.heard.get(&raft_id).is_some_and(|at| self.ticks - at <= PRESENT_TICKS);
+        let heard_lately = self.last_heard.get(&raft_id).is_some_and(|at| self.ticks - at <= PRESENT_TICKS);
         // A member that has acknowledged nothing does not know yet that it is a member, and would not vote.
         let close = |matched: u64| matched > 0 && matched + PROMOTE_LAG_MAX >= raft.raft_log.committed;
         Seat {
@@ -169,7 +169,7 @@ impl Core {
     }
 
     /// Hands leadership to a backend if this leader is a coordinator, which serves no clients, or is to leave the cluster.
-    pub(super) fn hand_over(&mut self) {
+    pub(super) fn hand_over_if_unwanted(&mut self) {
         let unwanted = self
             .members
             .iter()
@@ -177,7 +177,7 @@ impl Core {
         // An operator waits for a member to be removed or drained, however recently it led before.
         let coordinates =
             self.options.role == Role::Coordinator && self.ticks >= self.coordinator_handover_tick;
-        if (unwanted || coordinates) && self.ticks >= self.handover_tick && self.step_aside(unwanted) {
+        if (unwanted || coordinates) && self.ticks >= self.handover_tick && self.hand_over(unwanted) {
             // The handover may fail. Once it has worked, a coordinator does not hand over again for a while.
             self.handover_tick = self.ticks + HANDOVER_RETRY_TICKS;
         }
@@ -189,7 +189,7 @@ impl Core {
     ///
     /// Under load, the newest entry is never acknowledged by all. So the engine takes no more proposals, waits until the
     /// successor has the whole log, and only then lets it stand for election.
-    pub(super) fn step_aside(&mut self, to_coordinator: bool) -> bool {
+    pub(super) fn hand_over(&mut self, to_coordinator: bool) -> bool {
         let raft = &self.raw.raft;
         if !self.leads() || raft.has_pending_conf() || raft.lead_transferee.is_some() {
             return false;

@@ -8,7 +8,7 @@
 
 use super::request::{RequestContext, broken, undecided};
 use ribbit_net::protocol::{Answer, Why};
-use ribbit_replica::Unreached;
+use ribbit_replica::ReachError;
 use ribbit_state::{Code, Consistency, Denied, LogIndex, Query, Token};
 use std::time::{Duration, Instant};
 
@@ -35,9 +35,9 @@ impl RequestContext<'_> {
         let ends = self.deadline.min(Instant::now() + READ_WAIT);
         match self.member.replica.reach(at_least, ends).await {
             Ok(()) => {}
-            Err(Unreached::Late) => return Answer::Unavailable(Why::Behind),
+            Err(ReachError::Late) => return Answer::Unavailable(Why::Behind),
             // No server of this history issued this token, so waiting for it would never end.
-            Err(Unreached::NeverCommitted) => return Answer::Unavailable(Why::OtherHistory),
+            Err(ReachError::NeverCommitted) => return Answer::Unavailable(Why::OtherHistory),
         }
         match self.member.replica.reader().answer(query) {
             Ok((index, page)) => {

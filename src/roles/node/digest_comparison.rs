@@ -19,7 +19,7 @@ use crate::common::failure::{Exit, Failure};
 use crate::common::options::NodeOptions;
 use ribbit_db::digest::DigestAt;
 use ribbit_net::limits::PEERS_MAX;
-use ribbit_replica::Failing;
+use ribbit_replica::ReplicaFailure;
 use ribbit_state::{LogIndex, RaftId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -146,7 +146,7 @@ pub async fn watch(node: Arc<NodeState>) {
         smol::Timer::after(LOOK).await;
         member.digest_comparison.compare(reader.applied(), |index| reader.digest_at(index));
         if let Some(why) = judge(&node) {
-            let _ = node.failed.try_send(Failing::Differs(why));
+            let _ = node.failed.try_send(ReplicaFailure::Differs(why));
             return;
         }
     }

@@ -22,7 +22,7 @@ use ribbit_net::oneshot::ask_status;
 use ribbit_net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreNews};
 use ribbit_net::protocol::MemberInfo;
 use ribbit_net::{handshake, socket, tasks};
-use ribbit_replica::{Envelope, Failing, RaftMessage, Transport};
+use ribbit_replica::{Envelope, RaftMessage, ReplicaFailure, Transport};
 use ribbit_state::limits::MEMBERS_MAX;
 use ribbit_state::{RaftId, Role};
 use smol::channel::{Receiver, Sender};
@@ -253,7 +253,7 @@ async fn dial(node: &Arc<NodeState>, to: RaftId, address: &str) -> Result<Writer
                     me.name(),
                     node.options.name()
                 );
-                let _ = node.failed.try_send(Failing::Lost(why));
+                let _ = node.failed.try_send(ReplicaFailure::Lost(why));
                 return Err(FrameError::Closed);
             }
             Ok(writer)
@@ -265,7 +265,7 @@ async fn dial(node: &Arc<NodeState>, to: RaftId, address: &str) -> Result<Writer
         PeerWelcome::Removed => {
             let id = member.identity.raft_id;
             let why = format!("it was removed from the cluster (as member {id}, according to {address})");
-            let _ = node.failed.try_send(Failing::Removed(why));
+            let _ = node.failed.try_send(ReplicaFailure::Removed(why));
             Err(FrameError::Closed)
         }
     }

@@ -86,7 +86,7 @@ use ribbit_db::Identity;
 use ribbit_net::listener::Gate;
 use ribbit_net::peer::StoreNews;
 use ribbit_net::protocol::{MemberInfo, StoreStatus};
-use ribbit_replica::{Failing, Replica};
+use ribbit_replica::{Replica, ReplicaFailure};
 use ribbit_state::RaftId;
 use ribbit_state::limits::RULES_LEVEL;
 use seeds::SeedAddresses;
@@ -116,7 +116,7 @@ struct NodeState {
     pub limits: RateLimits,
     pub disk: DiskQuota,
     /// Takes the reason why this process must end.
-    pub failed: smol::channel::Sender<Failing>,
+    pub failed: smol::channel::Sender<ReplicaFailure>,
     /// Permits for open subscriptions, `SUBSCRIBERS_MAX` in all.
     pub subscribers: Semaphore,
     pub pins: Arc<Pins>,

@@ -5,7 +5,7 @@ use crate::common::failure::{Exit, Failure, other_format};
 use crate::common::options::NodeOptions;
 use crate::common::test_hooks;
 use ribbit_db::{DbError, FileDisk, Identity, Store};
-use ribbit_replica::Failing;
+use ribbit_replica::ReplicaFailure;
 use ribbit_state::limits::RULES_LEVEL;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -105,9 +105,9 @@ pub async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
                 return Err(Failure::new(Exit::Configuration, text));
             }
             Err(error) => {
-                return Err(match Failing::from(error) {
-                    Failing::Disk(why) => disk_quota::failed(options, &why),
-                    Failing::TooNew(why) => too_new(options, &why),
+                return Err(match ReplicaFailure::from(error) {
+                    ReplicaFailure::Disk(why) => disk_quota::failed(options, &why),
+                    ReplicaFailure::TooNew(why) => too_new(options, &why),
                     other => Failure::new(Exit::Refused, format!("{}: {other:?}", folder.display())),
                 });
             }

@@ -17,7 +17,7 @@ use ribbit_net::limits::{PIN_IDLE_MAX, PIN_TIME_MAX, PINS_MAX};
 use ribbit_net::pinned::{PinAnswer, PinAsk, PinHead, PinId};
 use ribbit_net::protocol::{Answer, Why};
 use ribbit_net::tasks;
-use ribbit_replica::Failing;
+use ribbit_replica::ReplicaFailure;
 use ribbit_state::Token;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -221,7 +221,7 @@ impl RequestContext<'_> {
             Err(error) => {
                 log::error!("cannot read pinned rows: {error}");
                 let why = error.to_string();
-                let _ = self.node.failed.try_send(Failing::from(error));
+                let _ = self.node.failed.try_send(ReplicaFailure::from(error));
                 why
             }
         };

@@ -4,7 +4,7 @@ use super::{Membership, NodeState};
 use ribbit_db::DbError;
 use ribbit_net::protocol::{Answer, Why};
 use ribbit_net::tasks;
-use ribbit_replica::Undecided;
+use ribbit_replica::SubmitError;
 use ribbit_state::{Code, Command, Denied, LogIndex, Outcome, Request, RequestId, Token};
 use smol::lock::Semaphore;
 use std::sync::Arc;
@@ -28,12 +28,12 @@ pub(super) fn broken(error: &DbError) -> Answer {
 }
 
 /// Returns the answer to a request that the replica did not decide.
-pub(super) fn undecided(why: Undecided) -> Answer {
+pub(super) fn undecided(why: SubmitError) -> Answer {
     match why {
-        Undecided::Late => Answer::Unavailable(Why::NoLeader),
-        Undecided::Busy => Answer::Unavailable(Why::Busy),
-        Undecided::Ending => Answer::Unavailable(Why::NotServing),
-        Undecided::Reused => Answer::Refused(Denied::new(Code::RequestReused)),
+        SubmitError::Late => Answer::Unavailable(Why::NoLeader),
+        SubmitError::Busy => Answer::Unavailable(Why::Busy),
+        SubmitError::Ending => Answer::Unavailable(Why::NotServing),
+        SubmitError::Reused => Answer::Refused(Denied::new(Code::RequestReused)),
     }
 }
 

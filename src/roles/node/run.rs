@@ -27,7 +27,7 @@ use ribbit_net::limits::SUBSCRIBERS_MAX;
 use ribbit_net::listener::{self, Gate};
 use ribbit_net::tasks;
 use ribbit_replica::limits::TICK_MS;
-use ribbit_replica::{Core, CoreOptions, Failing, Replica, Writer};
+use ribbit_replica::{Core, CoreOptions, Replica, ReplicaFailure, Writer};
 use ribbit_state::limits::ADDRESS_BYTES_MAX;
 use smol::channel::Sender;
 use smol::future::FutureExt;
@@ -119,7 +119,11 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
 ///
 /// # Errors
 /// `Refused` when the hashing threads cannot be started, `Configuration` when a test hook's value is not a number.
-fn new_node(options: NodeOptions, bound: SocketAddr, failed: Sender<Failing>) -> Result<NodeState, Failure> {
+fn new_node(
+    options: NodeOptions,
+    bound: SocketAddr,
+    failed: Sender<ReplicaFailure>,
+) -> Result<NodeState, Failure> {
     let trusted = options.trusted_proxies.clone();
     Ok(NodeState {
         advertised: AdvertisedAddress::new(&options, bound),
@@ -147,14 +151,14 @@ fn new_node(options: NodeOptions, bound: SocketAddr, failed: Sender<Failing>) ->
 }
 
 /// Returns the failure to end with. Marks the store where it must not be used again.
-fn failure_of(options: &NodeOptions, failing: Failing) -> Failure {
+fn failure_of(options: &NodeOptions, failing: ReplicaFailure) -> Failure {
     match failing {
-        Failing::Broken(why) => Failure::new(Exit::Refused, format!("{}: {why}", options.name())),
-        Failing::Disk(why) => disk_quota::failed(options, &why),
-        Failing::Lost(why) => open::lost_store(options, &why),
-        Failing::Differs(why) => digest_comparison::halt(options, &why),
-        Failing::TooNew(why) => open::too_new(options, &why),
-        Failing::Removed(why) => open::removed(options, &why),
+        ReplicaFailure::Broken(why) => Failure::new(Exit::Refused, format!("{}: {why}", options.name())),
+        ReplicaFailure::Disk(why) => disk_quota::failed(options, &why),
+        ReplicaFailure::Lost(why) => open::lost_store(options, &why),
+        ReplicaFailure::Differs(why) => digest_comparison::halt(options, &why),
+        ReplicaFailure::TooNew(why) => open::too_new(options, &why),
+        ReplicaFailure::Removed(why) => open::removed(options, &why),
     }
 }
 

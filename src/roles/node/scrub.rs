@@ -3,7 +3,7 @@
 
 use super::NodeState;
 use ribbit_db::limits::{SCRUB_CHUNK_BYTES, SCRUB_STEP_BYTES};
-use ribbit_replica::Failing;
+use ribbit_replica::ReplicaFailure;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ pub async fn run(node: Arc<NodeState>, pause: Duration) {
                 }
                 Err(error) => {
                     log::error!("scrub failed: {error}");
-                    let _ = node.failed.try_send(Failing::from(error));
+                    let _ = node.failed.try_send(ReplicaFailure::from(error));
                     return;
                 }
             }

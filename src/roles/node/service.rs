@@ -16,7 +16,7 @@ use ribbit_net::listener::{Asker, Outlet};
 use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask, NodeStatus, Why};
 use ribbit_net::tasks;
-use ribbit_replica::Unreached;
+use ribbit_replica::ReachError;
 use ribbit_state::command::NewMember;
 use ribbit_state::{
     AccountId, ClusterId, Code, Command, Denied, LogIndex, MemberName, Reply, Request, RequestId, Role,
@@ -313,8 +313,8 @@ impl RequestContext<'_> {
         let ends = self.deadline.min(Instant::now() + READ_WAIT);
         let caught_up = match self.member.replica.reach(born, ends).await {
             Ok(()) => true,
-            Err(Unreached::Late) => false,
-            Err(Unreached::NeverCommitted) => {
+            Err(ReachError::Late) => false,
+            Err(ReachError::NeverCommitted) => {
                 return Err(Answer::Refused(Denied::new(Code::OutcomeUnknown)));
             }
         };

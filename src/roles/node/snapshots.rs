@@ -20,7 +20,7 @@ use ribbit_net::handshake;
 use ribbit_net::limits::{PREFACE_DEADLINE, SNAPSHOT_CHUNK_BYTES_MAX, SNAPSHOT_RETRY_PAUSE, SNAPSHOT_STALL};
 use ribbit_net::peer::PeerHello;
 use ribbit_replica::{
-    Failing, RaftMessage, convert,
+    RaftMessage, ReplicaFailure, convert,
     core::{announces, describe_snapshot},
 };
 use ribbit_state::RaftId;
@@ -77,7 +77,7 @@ pub async fn send(node: Arc<NodeState>, to: RaftId, address: Option<String>, mes
             if let SnapshotError::Db(error) = error
                 && error.is_damage()
             {
-                let _ = node.failed.try_send(Failing::Lost(error.to_string()));
+                let _ = node.failed.try_send(ReplicaFailure::Lost(error.to_string()));
             }
             // The engine retries with the next heartbeat. The pause is for a receiver whose disk is full.
             smol::Timer::after(SNAPSHOT_RETRY_PAUSE).await;

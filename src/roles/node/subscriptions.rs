@@ -23,8 +23,8 @@ use ribbit_net::frame::FrameError;
 use ribbit_net::limits::{LIVE_BEAT, LIVE_GATHER, LIVE_OLD_MAX};
 use ribbit_net::listener::Outlet;
 use ribbit_net::protocol::{Answer, Lapse, Why};
-use ribbit_replica::Unreached;
-use ribbit_replica::live::{Follower, Lapsed};
+use ribbit_replica::ReachError;
+use ribbit_replica::event_ring::{EventReader, Lapsed};
 use ribbit_state::{Code, Denied, Interest, LogIndex, Role, Token, Wanted};
 use smol::future::FutureExt;
 use std::time::Instant;
@@ -74,23 +74,23 @@ impl ServedSubscription<'_> {
     /// # Errors
     /// The answer to send instead: the cursor is of another history, ahead of this node or no longer in the ring, the session
     /// is not open, or the store cannot be read.
-    async fn begin(&self, cursor: Token, wanted: Wanted) -> Result<Follower, Answer> {
+    async fn begin(&self, cursor: Token, wanted: Wanted) -> Result<EventReader, Answer> {
         let replica = &self.member.replica;
-        let live = replica.live();
+        let live = replica.events();
         if cursor.history != self.member.identity.history {
             return Err(self.lapsed(Lapse::OtherHistory, live.through()));
         }
         match replica.reach(cursor.index, Instant::now() + READ_WAIT).await {
             Ok(()) => {}
-            Err(Unreached::Late) => return Err(Answer::Unavailable(Why::Behind)),
-            Err(Unreached::NeverCommitted) => return Err(self.lapsed(Lapse::OtherHistory, live.through())),
+            Err(ReachError::Late) => return Err(Answer::Unavailable(Why::Behind)),
+            Err(ReachError::NeverCommitted) => return Err(self.lapsed(Lapse::OtherHistory, live.through())),
         }
         let (at, view) = replica.reader().view_at().map_err(|error| broken(&error))?;
         let interest = Interest::load(&view, &wanted).map_err(|error| broken(&error))?;
         let Some(interest) = interest else { return Err(Answer::Refused(Denied::new(Code::NotLoggedIn))) };
         // Applied events are published a moment later.
         live.beyond(at.saturating_sub(1)).await;
-        Follower::begin(live, interest, at, cursor.index)
+        EventReader::begin(live, interest, at, cursor.index)
             .map_err(|Lapsed { resume_at }| self.lapsed(Lapse::Compacted, resume_at))
     }
 
@@ -98,8 +98,8 @@ impl ServedSubscription<'_> {
     ///
     /// # Errors
     /// The connection is lost, or the subscriber has stopped reading.
-    async fn follow(&self, follower: &mut Follower, outlet: &mut Outlet) -> Result<Answer, FrameError> {
-        let live = self.member.replica.live();
+    async fn follow(&self, follower: &mut EventReader, outlet: &mut Outlet) -> Result<Answer, FrameError> {
+        let live = self.member.replica.events();
         let mut in_touch = Instant::now();
         // The first answer is sent at once, even without events, to confirm the subscription.
         let mut beat = Instant::now();
@@ -134,7 +134,7 @@ impl ServedSubscription<'_> {
     ///
     /// # Errors
     /// The store cannot be read.
-    fn is_over(&self, follower: &Follower, doubtful: bool) -> Result<bool, DbError> {
+    fn is_over(&self, follower: &EventReader, doubtful: bool) -> Result<bool, DbError> {
         let reader = self.member.replica.reader();
         Ok(follower.interest().is_over(reader.age_ms())
             || (doubtful && !follower.interest().is_open(&reader.view()?)?))
@@ -160,7 +160,7 @@ mod tests {
     use ribbit_net::secret::stored_token;
     use ribbit_net::subscription::{News, Subscription as Following};
     use ribbit_net::{handshake, listener, tasks};
-    use ribbit_replica::limits::LIVE_EVENTS_MAX;
+    use ribbit_replica::limits::EVENT_RING_MAX;
     use ribbit_state::{
         AccountId, Command, Consistency, EventKind, HistoryId, Page, Query, Reply, Request, RequestId,
         TokenHash,
@@ -355,9 +355,9 @@ mod tests {
             let early = pond.now();
             let croak = pond.croak(SESSION).await;
             // Overwrites the ring with events that are not in the log and belong to no account here.
-            let flood = (1..=LIVE_EVENTS_MAX as u64 + 1)
+            let flood = (1..=EVENT_RING_MAX as u64 + 1)
                 .map(|_| (croak, Some(EventKind::Croaked { author: AccountId(77) })));
-            pond.member().replica.live().publish(None, flood, croak);
+            pond.member().replica.events().publish(None, flood, croak);
             let client = pond.client();
             let elsewhere = Token { history: HistoryId(99), index: 1 };
             for (cursor, expected) in [(early, Lapse::Compacted), (elsewhere, Lapse::OtherHistory)] {
@@ -468,7 +468,7 @@ mod tests {
             let start = pond.now();
             let mut slow = pond.subscribe(start, WANTED).await;
             assert!(matches!(said(&mut slow).await, Answer::Live { .. }));
-            let live = pond.member().replica.live();
+            let live = pond.member().replica.events();
             let mut index = start.index;
             let begin = Instant::now();
             // The subscriber does not read meanwhile, and the ring is overwritten many times.
@@ -490,7 +490,7 @@ mod tests {
                     }
                     end => {
                         let Answer::Lapsed { resume_at, why: Lapse::Behind } = end else { panic!("{end:?}") };
-                        assert!(resume_at.index > cursor + LIVE_EVENTS_MAX as u64);
+                        assert!(resume_at.index > cursor + EVENT_RING_MAX as u64);
                         assert!(resume_at.history == start.history && resume_at.index <= index);
                         break;
                     }

@@ -6,7 +6,7 @@
 
 use super::{NodeState, locked};
 use ribbit_net::protocol::HistoryLine;
-use ribbit_replica::live::{Follower, Lapsed};
+use ribbit_replica::event_ring::{EventReader, Lapsed};
 use ribbit_replica::wall_ms;
 use ribbit_state::events::{EventKind, LeaseEvent, NodeEvent};
 use ribbit_state::leases::Ending;
@@ -42,12 +42,12 @@ impl ServerHistory {
 /// Records events for as long as the process lives.
 pub async fn record(node: &NodeState) {
     let Some(member) = node.membership.get() else { return };
-    let live = member.replica.live();
+    let live = member.replica.events();
     // Entries replayed from the log after a start are old events, which are not recorded.
     while !member.replica.status().in_sync {
         smol::Timer::after(LOOK).await;
     }
-    let begin = |at: LogIndex| Follower::begin(live, Interest::Tree(TreePath::root()), at, at);
+    let begin = |at: LogIndex| EventReader::begin(live, Interest::Tree(TreePath::root()), at, at);
     let mut follower = begin(live.through());
     let mut leading = LeaderChanges::default();
     loop {

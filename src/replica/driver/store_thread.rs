@@ -1,9 +1,9 @@
 //! The store thread around the writer: it carries out waiting jobs together and answers the clients that wait for them.
 
 use super::inbox::Inbox;
-use super::{Life, Message, Shared};
+use super::{ReplicaState, RunGuard, TaskMessage};
 use crate::core::Input;
-use crate::writer::{Done, Job, Writer};
+use crate::writer::{JobResult, StoreJob, Writer};
 use ribbit_db::DbError;
 use smol::channel::Sender;
 use std::convert::Infallible;
@@ -13,18 +13,18 @@ use std::time::Instant;
 /// State of the store thread.
 pub(super) struct StoreThread {
     pub writer: Writer,
-    pub jobs: mpsc::Receiver<Job>,
-    pub inbox: Inbox<Message>,
-    pub shared: Arc<Shared>,
+    pub jobs: mpsc::Receiver<StoreJob>,
+    pub inbox: Inbox<TaskMessage>,
+    pub shared: Arc<ReplicaState>,
     pub _ends: Sender<Infallible>,
 }
 
 impl StoreThread {
     /// Carries out jobs until the Raft task ends or the store fails.
     pub fn run(mut self) {
-        let _life = Life("store thread", self.shared.clone());
+        let _guard = RunGuard("store thread", self.shared.clone());
         while let Ok(job) = self.jobs.recv() {
-            let jobs = Job::joined([job].into_iter().chain(self.jobs.try_iter()));
+            let jobs = StoreJob::joined([job].into_iter().chain(self.jobs.try_iter()));
             self.set_busy(true);
             let turn = self.turn(jobs);
             self.set_busy(false);
@@ -48,7 +48,7 @@ impl StoreThread {
     }
 
     /// Carries out jobs and sends their results to the Raft task.
-    fn turn(&mut self, jobs: Vec<Job>) -> Result<(), DbError> {
+    fn turn(&mut self, jobs: Vec<StoreJob>) -> Result<(), DbError> {
         let (mut applied, mut awaited) = (None, false);
         if jobs.iter().any(|job| !job.committed.is_empty() || job.install.is_some()) {
             let done = self.writer.apply(&jobs)?;
@@ -62,24 +62,24 @@ impl StoreThread {
             && jobs.iter().any(|job| !job.is_volatile())
             && let Some(done) = applied.take()
         {
-            let _ = self.inbox.put(Message::Input(Input::Applied(done)));
+            let _ = self.inbox.put(TaskMessage::Input(Input::Applied(done)));
         }
         let stored = self.writer.append(jobs)?;
         let _ = self.inbox.put(match applied {
-            Some(applied) => Message::Turn(Box::new((applied, stored))),
-            None => Message::Input(Input::Stored(stored)),
+            Some(applied) => TaskMessage::Turn(Box::new((applied, stored))),
+            None => TaskMessage::Input(Input::Stored(stored)),
         });
         Ok(())
     }
 
     /// Answers the clients that wait for these outcomes. Returns true if there was one.
-    fn answer(&self, done: &Done) -> bool {
+    fn answer(&self, done: &JobResult) -> bool {
         let mut awaited = false;
         for entry in &done.outcomes {
             awaited |= self.shared.waiters.answer(entry.id, &Ok((entry.index, entry.outcome.clone())));
         }
         let events = done.outcomes.iter().map(|entry| (entry.index, entry.happened.clone()));
-        self.shared.live.publish(done.installed, events, done.applied.index);
+        self.shared.events.publish(done.installed, events, done.applied.index);
         self.shared.progress.notify(usize::MAX);
         awaited
     }

@@ -22,16 +22,16 @@ pub(super) enum Refused {
     Closed,
 }
 
-struct Shared<M> {
+struct Queue<M> {
     queue: ConcurrentQueue<M>,
     reader: AtomicWaker,
 }
 
 /// Sending end of the queue. Clones send to the same queue.
-pub(super) struct Inbox<M>(Arc<Shared<M>>);
+pub(super) struct Inbox<M>(Arc<Queue<M>>);
 
 /// Receiving end of the queue. When it is dropped, the queue refuses further messages.
-pub(super) struct Messages<M>(Arc<Shared<M>>);
+pub(super) struct Messages<M>(Arc<Queue<M>>);
 
 impl<M> Clone for Inbox<M> {
     fn clone(&self) -> Inbox<M> {
@@ -41,7 +41,7 @@ impl<M> Clone for Inbox<M> {
 
 /// Creates a queue and returns both ends.
 pub(super) fn inbox<M>() -> (Inbox<M>, Messages<M>) {
-    let shared = Arc::new(Shared { queue: ConcurrentQueue::unbounded(), reader: AtomicWaker::new() });
+    let shared = Arc::new(Queue { queue: ConcurrentQueue::unbounded(), reader: AtomicWaker::new() });
     (Inbox(shared.clone()), Messages(shared))
 }
 

@@ -1,37 +1,37 @@
 //! Ring buffer of the newest events of this node, for subscriptions to changes.
 //!
 //! ```text
-//!   store thread ──publish──▶ ring of the newest events ◀──take── Follower: cursor, interest ──▶ Batch, bounded
+//!   store thread ──publish──▶ ring of the newest events ◀──take── EventReader: cursor, interest ──▶ EventBatch, bounded
 //!                   since ▲                  ▲ through
 //! ```
 //!
 //! Invariants:
-//! - The ring has every event with `since < index <= through`. A follower with a cursor in this range misses no event and
+//! - The ring has every event with `since < index <= through`. A reader with a cursor in this range misses no event and
 //!   gets none twice.
-//! - A follower with an older cursor gets [`Lapsed`] and has to read its whole view again. This also happens to a follower
-//!   that is too slow. So a slow follower takes no more memory than a fast one.
+//! - A reader with an older cursor gets [`Lapsed`] and has to read its whole view again. This also happens to a reader
+//!   that is too slow. So a slow reader takes no more memory than a fast one.
 //!
-//! Publishing never waits for followers, which take events at their own pace. The ring is empty at a start, except for
+//! Publishing never waits for readers, which take events at their own pace. The ring is empty at a start, except for
 //! entries that are applied again from the log, and after a snapshot was installed.
 //!
 //! Not here: events on disk, and connections of subscribers.
 
-use super::limits::{LIVE_BATCH_MAX, LIVE_SCAN_MAX};
+use super::limits::{EVENT_BATCH_MAX, EVENT_SCAN_MAX};
 use ribbit_state::LogIndex;
 use ribbit_state::events::{Event, EventKind, Interest};
 use std::collections::VecDeque;
 use std::sync::{RwLock, RwLockReadGuard};
 
-/// Ring buffer of the newest events, shared by the store thread and the followers.
+/// Ring buffer of the newest events, shared by the store thread and the readers.
 #[derive(Debug)]
-pub struct Live {
-    ring: RwLock<Ring>,
+pub struct EventRing {
+    buffer: RwLock<Buffer>,
     /// Notified when `through` has risen.
     progress: event_listener::Event,
 }
 
 #[derive(Debug)]
-struct Ring {
+struct Buffer {
     events: VecDeque<Event>,
     events_max: usize,
     /// Index up to which events may be missing.
@@ -40,41 +40,41 @@ struct Ring {
     through: LogIndex,
 }
 
-/// Error of a follower with a cursor from before the events in the ring.
+/// Error of a reader with a cursor from before the events in the ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lapsed {
     /// Index at which to resume: a reader whose state is at least this new can follow from there.
     pub resume_at: LogIndex,
 }
 
-/// Events that a follower takes at once.
+/// Events that a reader takes at once.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Batch {
-    pub events: heapless::Vec<Event, LIVE_BATCH_MAX>,
-    /// New cursor: the follower has got all matching events up to here.
+pub struct EventBatch {
+    pub events: heapless::Vec<Event, EVENT_BATCH_MAX>,
+    /// New cursor: the reader has got all matching events up to here.
     pub cursor: LogIndex,
     /// True if further events are waiting.
     pub more: bool,
-    /// True if the last event may have ended the session of the follower. The batch ends with it.
+    /// True if the last event may have ended the session of the reader. The batch ends with it.
     pub doubtful: bool,
 }
 
 /// Position and interest of one subscription.
 #[derive(Debug)]
-pub struct Follower {
+pub struct EventReader {
     interest: Interest,
     cursor: LogIndex,
 }
 
-impl Live {
+impl EventRing {
     /// Creates an empty ring of at most `events_max` events, on a node that has applied `applied`.
-    pub fn new(applied: LogIndex, events_max: usize) -> Live {
-        let ring = Ring { events: VecDeque::new(), events_max, since: applied, through: applied };
-        Live { ring: RwLock::new(ring), progress: event_listener::Event::new() }
+    pub fn new(applied: LogIndex, events_max: usize) -> EventRing {
+        let buffer = Buffer { events: VecDeque::new(), events_max, since: applied, through: applied };
+        EventRing { buffer: RwLock::new(buffer), progress: event_listener::Event::new() }
     }
 
-    fn ring(&self) -> RwLockReadGuard<'_, Ring> {
-        self.ring.read().expect("no thread panics while it holds this lock")
+    fn buffer(&self) -> RwLockReadGuard<'_, Buffer> {
+        self.buffer.read().expect("no thread panics while it holds this lock")
     }
 
     /// Publishes the events of applied entries, in order, up to index `through`. If a snapshot was `installed`, the events
@@ -85,7 +85,7 @@ impl Live {
         applied: impl IntoIterator<Item = (LogIndex, Option<EventKind>)>,
         through: LogIndex,
     ) {
-        let mut ring = self.ring.write().expect("no thread panics while it holds this lock");
+        let mut ring = self.buffer.write().expect("no thread panics while it holds this lock");
         if let Some(index) = installed {
             ring.events.clear();
             ring.since = index;
@@ -104,7 +104,7 @@ impl Live {
 
     /// Returns the index up to which everything is applied and published.
     pub fn through(&self) -> LogIndex {
-        self.ring().through
+        self.buffer().through
     }
 
     /// Waits until a later index is published.
@@ -119,7 +119,7 @@ impl Live {
     }
 }
 
-impl Ring {
+impl Buffer {
     fn push(&mut self, event: Event) {
         if self.events.len() == self.events_max
             && let Some(oldest) = self.events.pop_front()
@@ -141,34 +141,34 @@ impl Ring {
     }
 }
 
-impl Follower {
-    /// Creates a follower that knows all events up to `cursor`. `interest` is as of the later index `at`, up to which
+impl EventReader {
+    /// Creates a reader that knows all events up to `cursor`. `interest` is as of the later index `at`, up to which
     /// everything is published; it is wound back to the cursor.
     ///
     /// # Errors
     /// [`Lapsed`] when events behind the cursor may be missing.
     pub fn begin(
-        live: &Live,
+        ring: &EventRing,
         mut interest: Interest,
         at: LogIndex,
         cursor: LogIndex,
-    ) -> Result<Follower, Lapsed> {
-        let ring = live.ring();
-        let (first, end) = (ring.behind(cursor)?, ring.behind(at)?);
-        ring.events.range(first..end.max(first)).rev().for_each(|event| interest.rewind(&event.what));
-        Ok(Follower { interest, cursor })
+    ) -> Result<EventReader, Lapsed> {
+        let buffer = ring.buffer();
+        let (first, end) = (buffer.behind(cursor)?, buffer.behind(at)?);
+        buffer.events.range(first..end.max(first)).rev().for_each(|event| interest.rewind(&event.what));
+        Ok(EventReader { interest, cursor })
     }
 
-    /// Returns the next matching events. It examines at most `LIVE_SCAN_MAX`, so that no follower delays the others.
+    /// Returns the next matching events. It examines at most `EVENT_SCAN_MAX`, so that no reader delays the others.
     ///
     /// # Errors
-    /// [`Lapsed`] when the follower was too slow and events behind its cursor are missing.
-    pub fn take(&mut self, live: &Live) -> Result<Batch, Lapsed> {
-        let ring = live.ring();
-        let first = ring.behind(self.cursor)?;
+    /// [`Lapsed`] when the reader was too slow and events behind its cursor are missing.
+    pub fn take(&mut self, ring: &EventRing) -> Result<EventBatch, Lapsed> {
+        let buffer = ring.buffer();
+        let first = buffer.behind(self.cursor)?;
         let mut events = heapless::Vec::new();
         let mut doubtful = false;
-        for event in ring.events.range(first..).take(LIVE_SCAN_MAX) {
+        for event in buffer.events.range(first..).take(EVENT_SCAN_MAX) {
             if self.interest.wants(&event.what) && events.push(event.clone()).is_err() {
                 break;
             }
@@ -179,11 +179,11 @@ impl Follower {
                 break;
             }
         }
-        let more = ring.events.back().is_some_and(|last| last.index > self.cursor);
+        let more = buffer.events.back().is_some_and(|last| last.index > self.cursor);
         if !more {
-            self.cursor = self.cursor.max(ring.through);
+            self.cursor = self.cursor.max(buffer.through);
         }
-        Ok(Batch { events, cursor: self.cursor, more, doubtful })
+        Ok(EventBatch { events, cursor: self.cursor, more, doubtful })
     }
 
     /// Returns the current interest.
@@ -191,7 +191,7 @@ impl Follower {
         &self.interest
     }
 
-    /// Returns the index up to which this follower has got all matching events.
+    /// Returns the index up to which this reader has got all matching events.
     pub fn cursor(&self) -> LogIndex {
         self.cursor
     }
@@ -235,44 +235,44 @@ mod tests {
 
     #[test]
     fn a_slow_follower_lapses_and_takes_no_memory() {
-        let live = Live::new(2, HELD);
-        let mut slow = Follower::begin(&live, interest(), 2, 2).expect("all is known");
+        let ring = EventRing::new(2, HELD);
+        let mut slow = EventReader::begin(&ring, interest(), 2, 2).expect("all is known");
         for index in 3..=10 {
-            live.publish(None, [croaked(index)], index);
+            ring.publish(None, [croaked(index)], index);
         }
-        assert_eq!(slow.take(&live).expect("just in time").events.len(), HELD);
+        assert_eq!(slow.take(&ring).expect("just in time").events.len(), HELD);
         for index in 11..=19 {
-            live.publish(None, [croaked(index)], index);
+            ring.publish(None, [croaked(index)], index);
         }
-        assert_eq!(slow.take(&live), Err(Lapsed { resume_at: 19 }));
-        assert_eq!(live.ring().events.len(), HELD);
-        let begin = |cursor| Follower::begin(&live, interest(), 19, cursor).map(drop);
+        assert_eq!(slow.take(&ring), Err(Lapsed { resume_at: 19 }));
+        assert_eq!(ring.buffer().events.len(), HELD);
+        let begin = |cursor| EventReader::begin(&ring, interest(), 19, cursor).map(drop);
         assert_eq!((begin(10), begin(11)), (Err(Lapsed { resume_at: 19 }), Ok(())));
     }
 
     #[test]
     fn a_batch_is_bounded_and_ends_where_the_session_may_end() {
-        let live = Live::new(2, 4 * LIVE_BATCH_MAX);
-        let last = LIVE_BATCH_MAX as u64 + 10;
-        live.publish(None, (3..=last).map(croaked), last);
-        live.publish(None, [(last + 1, Some(EventKind::SessionClosed { account: ME }))], last + 1);
-        live.publish(None, [croaked(last + 2)], last + 2);
-        let mut reader = Follower::begin(&live, interest(), 2, 2).expect("all is known");
-        let batch = reader.take(&live).expect("in time");
-        assert_eq!((batch.events.len(), batch.more, batch.doubtful), (LIVE_BATCH_MAX, true, false));
-        let batch = reader.take(&live).expect("in time");
+        let ring = EventRing::new(2, 4 * EVENT_BATCH_MAX);
+        let last = EVENT_BATCH_MAX as u64 + 10;
+        ring.publish(None, (3..=last).map(croaked), last);
+        ring.publish(None, [(last + 1, Some(EventKind::SessionClosed { account: ME }))], last + 1);
+        ring.publish(None, [croaked(last + 2)], last + 2);
+        let mut reader = EventReader::begin(&ring, interest(), 2, 2).expect("all is known");
+        let batch = reader.take(&ring).expect("in time");
+        assert_eq!((batch.events.len(), batch.more, batch.doubtful), (EVENT_BATCH_MAX, true, false));
+        let batch = reader.take(&ring).expect("in time");
         assert_eq!((batch.cursor, batch.more, batch.doubtful), (last + 1, true, true));
-        assert_eq!(reader.take(&live).expect("in time").events.len(), 1);
+        assert_eq!(reader.take(&ring).expect("in time").events.len(), 1);
     }
 
     #[test]
     fn events_that_do_not_match_move_the_cursor() {
-        let live = Live::new(2, HELD);
-        let mut reader = Follower::begin(&live, interest(), 2, 2).expect("all is known");
+        let ring = EventRing::new(2, HELD);
+        let mut reader = EventReader::begin(&ring, interest(), 2, 2).expect("all is known");
         for index in 3..100 {
-            live.publish(None, [(index, Some(EventKind::Croaked { author: AccountId(9) }))], index);
-            live.publish(None, [(index, None)], index);
-            let batch = reader.take(&live).expect("in time");
+            ring.publish(None, [(index, Some(EventKind::Croaked { author: AccountId(9) }))], index);
+            ring.publish(None, [(index, None)], index);
+            let batch = reader.take(&ring).expect("in time");
             assert!(batch.events.is_empty() && batch.cursor == index);
         }
     }
@@ -284,7 +284,7 @@ mod tests {
         /// Install a snapshot this many entries ahead.
         Install(u64),
         Take,
-        /// Begin a follower this many entries behind the applied index.
+        /// Begin a reader this many entries behind the applied index.
         Begin(u64),
     }
 
@@ -308,7 +308,7 @@ mod tests {
         })
     }
 
-    /// Model of the ring: all events, and those that a follower has to get.
+    /// Model of the ring: all events, and those that a reader has to get.
     #[derive(Default)]
     struct Oracle {
         events: Vec<Event>,
@@ -366,9 +366,9 @@ mod tests {
         #[test]
         fn no_event_is_missed_or_delivered_twice(steps in proptest::collection::vec(step(), 0..60)) {
             let mut oracle = Oracle { installed: 2, applied: 2, ..Oracle::default() };
-            let live = Live::new(2, HELD);
-            // A follower, its first cursor, and the events that it got.
-            let mut reader: Option<(Follower, LogIndex, Vec<Event>)> = None;
+            let ring = EventRing::new(2, HELD);
+            // A reader, its first cursor, and the events that it got.
+            let mut reader: Option<(EventReader, LogIndex, Vec<Event>)> = None;
             for step in steps {
                 match step {
                     Step::Apply(entries) => {
@@ -377,23 +377,23 @@ mod tests {
                             let index = oracle.applied + gap;
                             told.push((index, oracle.apply(index, happening(kind))));
                         }
-                        live.publish(None, told, oracle.applied);
+                        ring.publish(None, told, oracle.applied);
                     }
                     Step::Install(ahead) => {
                         oracle.applied += ahead;
                         oracle.installed = oracle.applied;
-                        live.publish(Some(oracle.applied), [], oracle.applied);
+                        ring.publish(Some(oracle.applied), [], oracle.applied);
                     }
                     Step::Begin(behind) => {
                         let cursor = oracle.applied.saturating_sub(behind);
-                        let began = Follower::begin(&live, oracle.interest(), oracle.applied, cursor);
+                        let began = EventReader::begin(&ring, oracle.interest(), oracle.applied, cursor);
                         prop_assert_eq!(began.is_err(), cursor < oracle.since());
                         reader = began.ok().map(|follower| (follower, cursor, Vec::new()));
                     }
                     Step::Take => {
                         let Some((follower, began, told)) = reader.as_mut() else { continue };
                         let lapsed = follower.cursor() < oracle.since();
-                        match follower.take(&live) {
+                        match follower.take(&ring) {
                             Ok(batch) => {
                                 prop_assert!(!lapsed && !batch.more);
                                 prop_assert_eq!(batch.cursor, oracle.applied);

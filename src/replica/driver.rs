@@ -15,19 +15,19 @@
 //!   Otherwise it would stand for election before it has read the heartbeats that wait in its sockets.
 
 mod inbox;
-mod reading;
+mod log_reads;
 mod store_thread;
 mod waiters;
 
 use super::core::{Core, CoreStatus, Input, Now, Output};
-use super::limits::{LIVE_EVENTS_MAX, REACH_TICKS, TICK_MS};
-use super::live::Live;
-use super::writer::{Done, Job, Writer};
+use super::event_ring::EventRing;
+use super::limits::{EVENT_RING_MAX, REACH_TICKS, TICK_MS};
+use super::writer::{JobResult, StoreJob, Writer};
 use super::{RaftMessage, ReadAnswer, ReadId, convert};
 use bytes::Bytes;
 use event_listener::Event;
 use inbox::{Inbox, Messages, Refused, inbox};
-use reading::Reading;
+use log_reads::LogReads;
 use ribbit_db::{Configuration, DbError, Reader};
 use ribbit_state::apply::digest;
 use ribbit_state::{LogIndex, Outcome, RaftId, Request, RequestId};
@@ -61,7 +61,7 @@ pub trait Transport: Send + 'static {
 
 /// Reason why a node has not applied an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unreached {
+pub enum ReachError {
     /// The deadline has passed. The index may still be valid.
     Late,
     /// The index lies beyond the commit index.
@@ -71,7 +71,7 @@ pub enum Unreached {
 /// Reason why a request has no outcome. Except for `Reused`, it may still be applied, and may be submitted again under the
 /// same id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Undecided {
+pub enum SubmitError {
     /// The deadline passed before the request was applied.
     Late,
     /// Too many requests are pending.
@@ -84,7 +84,7 @@ pub enum Undecided {
 
 /// Reason why a replica cannot go on. Its process has to end.
 #[derive(Debug, Clone)]
-pub enum Failing {
+pub enum ReplicaFailure {
     /// A bug. A restart may help.
     Broken(String),
     /// The disk is full, missing or failing. The member goes on once that is repaired.
@@ -99,24 +99,24 @@ pub enum Failing {
     Removed(String),
 }
 
-impl From<DbError> for Failing {
-    fn from(error: DbError) -> Failing {
+impl From<DbError> for ReplicaFailure {
+    fn from(error: DbError) -> ReplicaFailure {
         match error {
-            DbError::TooNew(_) => Failing::TooNew(error.to_string()),
-            error if error.is_damage() => Failing::Lost(error.to_string()),
-            error if error.is_full() => Failing::Disk(format!("the disk is full: {error}")),
-            error => Failing::Disk(error.to_string()),
+            DbError::TooNew(_) => ReplicaFailure::TooNew(error.to_string()),
+            error if error.is_damage() => ReplicaFailure::Lost(error.to_string()),
+            error if error.is_full() => ReplicaFailure::Disk(format!("the disk is full: {error}")),
+            error => ReplicaFailure::Disk(error.to_string()),
         }
     }
 }
 
-type Answer = Result<(LogIndex, Outcome), Undecided>;
+type SubmitResult = Result<(LogIndex, Outcome), SubmitError>;
 
 /// Message to the Raft task.
-enum Message {
+enum TaskMessage {
     Input(Input),
     /// Results of one turn of the store thread: applied, then stored.
-    Turn(Box<(Done, Done)>),
+    Turn(Box<(JobResult, JobResult)>),
     /// A snapshot is complete beside the store; with the message that announces it.
     Snapshot {
         from: RaftId,
@@ -126,13 +126,13 @@ enum Message {
 }
 
 /// State shared by the Raft task, the store thread and the handles of the node.
-struct Shared {
-    waiters: Waiters<RequestId, Answer>,
-    reads: Waiters<ReadId, Result<LogIndex, Undecided>>,
+struct ReplicaState {
+    waiters: Waiters<RequestId, SubmitResult>,
+    reads: Waiters<ReadId, Result<LogIndex, SubmitError>>,
     /// Id of the next read.
     next_read: AtomicU64,
     status: Mutex<CoreStatus>,
-    live: Live,
+    events: EventRing,
     /// Notified when entries were applied, or when the leader or the term changed.
     progress: Event,
     /// Number of turns that the Raft task has taken.
@@ -141,14 +141,14 @@ struct Shared {
     store_busy: Mutex<Option<Instant>>,
     /// True while an incoming snapshot is being written or waits to be installed.
     incoming: AtomicBool,
-    failed: Sender<Failing>,
+    failed: Sender<ReplicaFailure>,
 }
 
 /// Handle of a running replica. Dropping it does not stop the replica; [`Replica::stop`] does.
 #[derive(Clone)]
 pub struct Replica {
-    inbox: Inbox<Message>,
-    shared: Arc<Shared>,
+    inbox: Inbox<TaskMessage>,
+    shared: Arc<ReplicaState>,
     reader: Reader,
     /// Channel that carries nothing: its closing signals the end of the store thread.
     store_ended: Receiver<Infallible>,
@@ -164,17 +164,17 @@ impl Replica {
         core: Core,
         writer: Writer,
         transport: T,
-        failed: Sender<Failing>,
+        failed: Sender<ReplicaFailure>,
     ) -> std::io::Result<(Replica, impl Future<Output = ()> + Send + use<T>)> {
         let (inbox, messages) = inbox();
         let (job_sender, jobs) = mpsc::channel();
         let reader = writer.store().reader();
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ReplicaState {
             waiters: Waiters::new(),
             reads: Waiters::new(),
             next_read: AtomicU64::new(0),
             status: Mutex::new(core.status()),
-            live: Live::new(reader.applied(), LIVE_EVENTS_MAX),
+            events: EventRing::new(reader.applied(), EVENT_RING_MAX),
             progress: Event::new(),
             turns: AtomicU64::new(0),
             store_busy: Mutex::new(None),
@@ -184,8 +184,8 @@ impl Replica {
         let (ends, store_ended) = smol::channel::bounded(1);
         let store = StoreThread { writer, jobs, inbox: inbox.clone(), shared: shared.clone(), _ends: ends };
         thread::Builder::new().name("store".into()).spawn(move || store.run())?;
-        let life = Life("Raft task", shared.clone());
-        let reading = Reading { reader: reader.clone(), inbox: inbox.clone(), shared: shared.clone() };
+        let guard = RunGuard("Raft task", shared.clone());
+        let reading = LogReads { reader: reader.clone(), inbox: inbox.clone(), shared: shared.clone() };
         let raft = RaftTask {
             core,
             messages,
@@ -193,7 +193,7 @@ impl Replica {
             reading,
             transport,
             shared: shared.clone(),
-            _life: life,
+            _guard: guard,
         };
         Ok((Replica { inbox, shared, reader, store_ended }, raft.run()))
     }
@@ -204,8 +204,8 @@ impl Replica {
     }
 
     /// Returns the events of the newest applied entries.
-    pub fn live(&self) -> &Live {
-        &self.shared.live
+    pub fn events(&self) -> &EventRing {
+        &self.shared.events
     }
 
     /// Returns a copy of the status, as of the last turn of the Raft task.
@@ -241,13 +241,13 @@ impl Replica {
     /// Submits a request for replication and waits until this node has applied it.
     ///
     /// # Errors
-    /// - [`Undecided::Late`] when `deadline` passes first.
-    /// - [`Undecided::Busy`] when too many requests are pending.
-    /// - [`Undecided::Ending`] when the replica ends.
-    /// - [`Undecided::Reused`] when another command is pending under this id.
+    /// - [`SubmitError::Late`] when `deadline` passes first.
+    /// - [`SubmitError::Busy`] when too many requests are pending.
+    /// - [`SubmitError::Ending`] when the replica ends.
+    /// - [`SubmitError::Reused`] when another command is pending under this id.
     ///
     /// Except after `Reused`, the same request may be submitted again, here or on another node.
-    pub async fn submit(&self, request: Request, deadline: Instant) -> Answer {
+    pub async fn submit(&self, request: Request, deadline: Instant) -> SubmitResult {
         let id = request.id;
         let answer = self.shared.waiters.add(id, digest(&request.command))?;
         let left_ms = deadline.saturating_duration_since(Instant::now()).as_millis() as u64;
@@ -255,24 +255,24 @@ impl Replica {
         if let Err(why) = self.try_feed(input) {
             self.shared.waiters.answer(id, &Err(why));
         }
-        answer.await.unwrap_or(Err(Undecided::Ending))
+        answer.await.unwrap_or(Err(SubmitError::Ending))
     }
 
     /// Returns a read index: a read of a state at least this new is linearizable, because no later entry was acknowledged
     /// before this call. The reader then waits until this node has applied that index.
     ///
     /// # Errors
-    /// - [`Undecided::Late`] when no leader confirms an index before `deadline`, or too many reads are pending.
-    /// - [`Undecided::Busy`] when the inbox of the replica is full.
-    /// - [`Undecided::Ending`] when the replica ends.
-    pub async fn read_index(&self, deadline: Instant) -> Result<LogIndex, Undecided> {
+    /// - [`SubmitError::Late`] when no leader confirms an index before `deadline`, or too many reads are pending.
+    /// - [`SubmitError::Busy`] when the inbox of the replica is full.
+    /// - [`SubmitError::Ending`] when the replica ends.
+    pub async fn read_index(&self, deadline: Instant) -> Result<LogIndex, SubmitError> {
         let id = self.shared.next_read.fetch_add(1, Ordering::Relaxed);
         let answer = self.shared.reads.add(id, 0)?;
         let left_ms = deadline.saturating_duration_since(Instant::now()).as_millis() as u64;
         if let Err(why) = self.try_feed(Input::ReadIndex { id, ticks: left_ms / TICK_MS }) {
             self.shared.reads.answer(id, &Err(why));
         }
-        answer.await.unwrap_or(Err(Undecided::Ending))
+        answer.await.unwrap_or(Err(SubmitError::Ending))
     }
 
     /// Waits until this node has applied `index`. Returns false when it has not by `deadline`.
@@ -301,9 +301,9 @@ impl Replica {
     /// `REACH_TICKS`, the leader is asked for the commit index: an index beyond it was never shown to any client.
     ///
     /// # Errors
-    /// - [`Unreached::Late`] when `deadline` passes first.
-    /// - [`Unreached::NeverCommitted`] when a leader has confirmed that the index lies beyond the commit index.
-    pub async fn reach(&self, index: LogIndex, deadline: Instant) -> Result<(), Unreached> {
+    /// - [`ReachError::Late`] when `deadline` passes first.
+    /// - [`ReachError::NeverCommitted`] when a leader has confirmed that the index lies beyond the commit index.
+    pub async fn reach(&self, index: LogIndex, deadline: Instant) -> Result<(), ReachError> {
         let moment = Instant::now() + Duration::from_millis(REACH_TICKS * TICK_MS);
         if self.wait_applied(index, deadline.min(moment)).await {
             return Ok(());
@@ -311,12 +311,12 @@ impl Replica {
         let reached = async {
             match self.wait_applied(index, deadline).await {
                 true => Ok(()),
-                false => Err(Unreached::Late),
+                false => Err(ReachError::Late),
             }
         };
         let refuted = async {
             match self.read_index(deadline).await {
-                Ok(committed) if committed < index => Err(Unreached::NeverCommitted),
+                Ok(committed) if committed < index => Err(ReachError::NeverCommitted),
                 Ok(_) | Err(_) => smol::future::pending().await,
             }
         };
@@ -360,7 +360,7 @@ impl Replica {
     pub fn snapshot_received(&self, from: RaftId, bytes: &Bytes) {
         let message = convert::message_from_bytes(bytes);
         let sent =
-            message.is_some_and(|message| self.inbox.offer(Message::Snapshot { from, message }).is_ok());
+            message.is_some_and(|message| self.inbox.offer(TaskMessage::Snapshot { from, message }).is_ok());
         if !sent {
             self.snapshot_abandoned();
         }
@@ -375,7 +375,7 @@ impl Replica {
     /// report: the peer gets no entries before the engine has it.
     pub async fn snapshot_sent(&self, to: RaftId, complete: bool) {
         loop {
-            match self.inbox.offer(Message::Input(Input::SnapshotSent { to, complete })) {
+            match self.inbox.offer(TaskMessage::Input(Input::SnapshotSent { to, complete })) {
                 Ok(()) | Err(Refused::Closed) => return,
                 Err(Refused::Full) => smol::Timer::after(Duration::from_millis(TICK_MS)).await,
             };
@@ -383,8 +383,8 @@ impl Replica {
     }
 
     /// Hands leadership to a suitable member, if this node leads and there is one.
-    pub fn step_aside(&self) {
-        self.feed(Input::StepAside);
+    pub fn hand_over(&self) {
+        self.feed(Input::HandOver);
     }
 
     /// Hands leadership to this member, if this node leads.
@@ -392,9 +392,9 @@ impl Replica {
         self.feed(Input::Transfer(to));
     }
 
-    /// Ends the Raft task and the store thread. Pending requests fail with [`Undecided::Ending`].
+    /// Ends the Raft task and the store thread. Pending requests fail with [`SubmitError::Ending`].
     pub fn stop(&self) {
-        let _ = self.inbox.offer(Message::Stop);
+        let _ = self.inbox.offer(TaskMessage::Stop);
     }
 
     /// Waits until the store thread has ended, with everything on disk.
@@ -402,15 +402,15 @@ impl Replica {
         let _ = self.store_ended.recv().await;
     }
 
-    fn try_feed(&self, input: Input) -> Result<(), Undecided> {
-        self.inbox.offer(Message::Input(input)).map_err(|refused| match refused {
-            Refused::Full => Undecided::Busy,
-            Refused::Closed => Undecided::Ending,
+    fn try_feed(&self, input: Input) -> Result<(), SubmitError> {
+        self.inbox.offer(TaskMessage::Input(input)).map_err(|refused| match refused {
+            Refused::Full => SubmitError::Busy,
+            Refused::Closed => SubmitError::Ending,
         })
     }
 
     fn feed(&self, input: Input) {
-        if self.inbox.offer(Message::Input(input)).is_err() {
+        if self.inbox.offer(TaskMessage::Input(input)).is_err() {
             log::debug!("dropped an input: the inbox of the replica is full or closed");
         }
     }
@@ -418,16 +418,16 @@ impl Replica {
 
 /// Guard that the Raft task and the store thread hold while they run. When either ends, all waiting clients are answered.
 /// When either panics, the process has to end: the remaining half would go on answering from an outdated state.
-struct Life(&'static str, Arc<Shared>);
+struct RunGuard(&'static str, Arc<ReplicaState>);
 
-impl Drop for Life {
+impl Drop for RunGuard {
     fn drop(&mut self) {
-        let Life(name, shared) = self;
+        let RunGuard(name, shared) = self;
         shared.waiters.close();
         shared.reads.close();
         if thread::panicking() {
             let why = format!("the {name} panicked: this is a bug");
-            let _ = shared.failed.try_send(Failing::Broken(why));
+            let _ = shared.failed.try_send(ReplicaFailure::Broken(why));
         }
     }
 }
@@ -435,12 +435,12 @@ impl Drop for Life {
 /// Task that feeds the core and carries out its outputs.
 struct RaftTask<T> {
     core: Core,
-    messages: Messages<Message>,
-    jobs: mpsc::Sender<Job>,
-    reading: Reading,
+    messages: Messages<TaskMessage>,
+    jobs: mpsc::Sender<StoreJob>,
+    reading: LogReads,
     transport: T,
-    shared: Arc<Shared>,
-    _life: Life,
+    shared: Arc<ReplicaState>,
+    _guard: RunGuard,
 }
 
 /// Maximum number of messages fed before the core is polled. It bounds the time for which a peer waits for its answer.
@@ -465,17 +465,17 @@ impl<T: Transport> RaftTask<T> {
             let more = std::iter::from_fn(|| self.messages.next_waiting()).take(DRAIN_MAX);
             for message in first.into_iter().chain(more) {
                 match message {
-                    Message::Input(input) => self.core.feed(input),
-                    Message::Turn(done) => {
+                    TaskMessage::Input(input) => self.core.feed(input),
+                    TaskMessage::Turn(done) => {
                         let (applied, stored) = *done;
                         self.core.feed(Input::Applied(applied));
                         self.core.feed(Input::Stored(stored));
                     }
-                    Message::Snapshot { from, message } => {
+                    TaskMessage::Snapshot { from, message } => {
                         snapshot = true;
                         self.core.feed(Input::Message { from, message });
                     }
-                    Message::Stop => return,
+                    TaskMessage::Stop => return,
                 }
             }
             self.shared.turns.fetch_add(1, Ordering::Relaxed);
@@ -490,7 +490,7 @@ impl<T: Transport> RaftTask<T> {
             // The snapshot is installed or refused, so the next one may be received. If it were received as soon as the
             // store thread has the new file, it could be complete before the core knows, and its reservation would never
             // end.
-            if snapshot && !self.core.wants_snapshot() {
+            if snapshot && !self.core.is_installing() {
                 snapshot = false;
                 self.shared.incoming.store(false, Ordering::Release);
             }
@@ -520,28 +520,28 @@ impl<T: Transport> RaftTask<T> {
             Output::Fetch(fetch) => self.reading.begin(fetch),
             Output::Expired(ids) => {
                 for id in ids {
-                    self.shared.waiters.answer(id, &Err(Undecided::Late));
+                    self.shared.waiters.answer(id, &Err(SubmitError::Late));
                 }
             }
             Output::Refused(id) => {
-                self.shared.waiters.answer(id, &Err(Undecided::Busy));
+                self.shared.waiters.answer(id, &Err(SubmitError::Busy));
             }
             Output::ReadIndex(ReadAnswer { reads, index }) => {
-                let answer = index.ok_or(Undecided::Late);
+                let answer = index.ok_or(SubmitError::Late);
                 for id in reads {
                     self.shared.reads.answer(id, &answer);
                 }
             }
             Output::Fatal(why) => {
-                let _ = self.shared.failed.try_send(Failing::Broken(why));
+                let _ = self.shared.failed.try_send(ReplicaFailure::Broken(why));
                 return false;
             }
             Output::Lost(why) => {
-                let _ = self.shared.failed.try_send(Failing::Lost(why));
+                let _ = self.shared.failed.try_send(ReplicaFailure::Lost(why));
                 return false;
             }
             Output::Fork(why) => {
-                let _ = self.shared.failed.try_send(Failing::Differs(why));
+                let _ = self.shared.failed.try_send(ReplicaFailure::Differs(why));
                 return false;
             }
         }
