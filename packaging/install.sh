@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Installs ribbit on this machine, from the folder that this script lies in. Needs no network, and starts nothing.
+# Installs ribbit on this machine, from the folder of this script. Needs no network, and starts nothing.
 #
 #   ./install.sh                   as root: binary, units, completions, manual page, default configuration
-#   ./install.sh --uninstall       takes away what was installed; data and changed configuration stay
+#   ./install.sh --uninstall       removes what was installed; data and changed configuration stay
 #
-#   --root DIR                     another system, such as a card that is mounted there
-#   --machine NAME                 what `uname -m` says there, where it is another board's card
+#   --root DIR                     another system, such as a mounted card
+#   --machine NAME                 what `uname -m` prints on that system, for the card of another board
 #
-# Nothing is installed before every checksum was found right. What a group keeps (/var/lib) is never touched.
+# Nothing is installed before every checksum is verified. Data (/var/lib) are never touched.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=/ machine=$(uname -m) uninstall=no
-# What a later version, or --uninstall, finds installed: checksums and paths.
+# Checksums and paths of the installed files, for a later version and for --uninstall.
 MANIFEST=usr/local/share/ribbit/installed
 
 refuse() {
@@ -31,7 +31,7 @@ while [ $# -gt 0 ]; do
       sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
       exit 0
       ;;
-    *) refuse "$1 is unknown; --help shows what there is" ;;
+    *) refuse "unknown option $1; see --help" ;;
   esac
   shift
 done
@@ -39,7 +39,7 @@ done
 [ -d "$root" ] || refuse "there is no folder $root"
 root=$(cd "$root" && pwd)
 root=${root%/}
-# This system, and not one that is only mounted.
+# Whether this is the running system and not a mounted one.
 live=no
 if [ -z "$root" ]; then
   live=yes
@@ -93,21 +93,21 @@ install_all() {
     armv7* | armv8l) target=armv7-unknown-linux-musleabihf ;;
     armv6*) target=arm-unknown-linux-musleabihf ;;
     x86_64 | amd64) target=x86_64-unknown-linux-musl ;;
-    *) refuse "there is no ribbit for a machine that is called $machine" ;;
+    *) refuse "there is no ribbit for $machine" ;;
   esac
   command -v sha256sum >/dev/null || refuse "sha256sum is missing"
   (cd "$here" && sha256sum --check --strict --quiet SHA256SUMS) ||
-    refuse "a file is not as it was packed: copy the archive again; nothing was installed"
+    refuse "a file is damaged: copy the archive again; nothing was installed"
   [ -f "$here/bin/$target/ribbit" ] || refuse "this archive has no binary for $machine ($target)"
   if [ $live = yes ] && dpkg-query --show --showformat='${Status}' ribbit 2>/dev/null | grep -q ' installed$'; then
-    refuse "the package ribbit is installed, too: type \`apt-get remove ribbit\` first"
+    refuse "the package ribbit is installed as well: type \`apt-get remove ribbit\` first"
   fi
 
-  # Known before the first file is there, so that what is left half done can be uninstalled.
+  # Written before the first file, so that an interrupted installation can be uninstalled.
   mkdir -p "$root/$(dirname "$MANIFEST")"
   touch "$root/$MANIFEST"
   while read -r source destination mode; do
-    # What somebody has changed stays. What nobody has is replaced.
+    # A changed configuration file stays. An unchanged one is replaced.
     if [[ $destination == etc/* ]] && [ -e "$root/$destination" ] &&
       ! grep -qxF "$(checksum "$root/$destination")  $destination" "$root/$MANIFEST"; then
       cmp -s "$here/$source" "$root/$destination" || kept+=("/$destination")
@@ -120,8 +120,8 @@ install_all() {
   done < <(files)
   ! has_systemd || systemctl daemon-reload
   echo "installed for $target in $root/usr/local; nothing was started"
-  [ ${#kept[@]} -eq 0 ] || printf 'left as you have changed it: %s\n' "${kept[@]}"
-  echo "what runs already goes on as it was until it is started anew, one board at a time"
+  [ ${#kept[@]} -eq 0 ] || printf 'kept your changes: %s\n' "${kept[@]}"
+  echo "running processes are not restarted: restart them one board at a time"
 }
 
 uninstall_all() {
@@ -129,11 +129,11 @@ uninstall_all() {
   [ -e "$root/$MANIFEST" ] || refuse "nothing is installed in ${root:-/}: there is no $root/$MANIFEST"
   if has_systemd; then
     running=$(systemctl list-units --plain --no-legend --state=active,activating 'ribbit*' | cut -d ' ' -f 1 | xargs)
-    [ -z "$running" ] || refuse "it runs: type \`systemctl disable --now $running\` first"
+    [ -z "$running" ] || refuse "ribbit is running: type \`systemctl disable --now $running\` first"
   fi
   while read -r sum path; do
     if [[ $path == etc/* ]] && [ -e "$root/$path" ] && [ "$(checksum "$root/$path")" != "$sum" ]; then
-      echo "left as you have changed it: $root/$path"
+      echo "kept your changes: $root/$path"
     else
       rm -f "$root/$path"
     fi
@@ -141,7 +141,7 @@ uninstall_all() {
   rm -f "$root/$MANIFEST"
   rmdir "$root/$(dirname "$MANIFEST")" "$root/etc/ribbit" 2>/dev/null || true
   ! has_systemd || systemctl daemon-reload
-  echo "uninstalled; what the group keeps is where it was"
+  echo "uninstalled; the data of the cluster were not touched"
 }
 
 if [ $uninstall = yes ]; then

@@ -212,7 +212,7 @@ fn a_card_gets_everything_and_is_clean_again() {
     }
     seal(archive.path());
     let said = installed(&archive, &card, &[]);
-    assert!(said.contains("left as you have changed it: /etc/ribbit/web.conf"), "{said}");
+    assert!(said.contains("kept your changes: /etc/ribbit/web.conf"), "{said}");
     assert_eq!(fs::read_to_string(&binary).unwrap(), "second");
     assert_eq!(fs::read_to_string(at("etc/ribbit/web.conf")).unwrap(), "RIBBIT_LISTEN=0.0.0.0:80\n");
     assert_eq!(fs::read_to_string(at("etc/ribbit/backend.conf")).unwrap(), "# something\n");
@@ -236,5 +236,5 @@ fn nothing_is_installed_of_a_damaged_archive_or_for_a_machine_that_there_is_noth
     refused(&["--machine", "aarch64"], "no binary for aarch64");
     refused(&["--frobnicate"], "--help");
     fs::write(archive.path().join("etc/web.conf"), "changed").unwrap();
-    refused(&[], "not as it was packed");
+    refused(&[], "a file is damaged");
 }
