@@ -80,12 +80,12 @@ fn held(scene: &str, claims: &str, words: &[&str]) {
 
 #[test]
 fn everything_off_and_on_again_is_played_and_every_claim_holds() {
-    held("persistence", "12", &["7 are gone", "nobody answers", "3 messages and 2 croaks"]);
+    held("persistence", "12", &["7 are gone", "no server answers", "3 messages and 2 croaks"]);
 }
 
 #[test]
 fn a_leader_that_dies_in_mid_conversation_is_played_and_every_claim_holds() {
-    held("replication", "8", &["which leads, is dead", "ribbit\n", "10 lines, as they were said"]);
+    held("replication", "8", &["the leader, is dead", "ribbit\n", "10 lines, as they were sent"]);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_claim_that_does_not_hold_is_said_and_the_folder_stays() {
 #[test]
 fn ctrl_c_ends_all_of_it() {
     let mut demo = Demo::begin(&["persistence"]);
-    demo.until("alice and bob make accounts");
+    demo.until("alice and bob sign up");
     let processes = demo.processes();
     assert_eq!(processes.len(), 8, "seven, and who looks after them");
     send(demo.child.id(), Signal::INT);

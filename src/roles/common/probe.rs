@@ -1,4 +1,4 @@
-//! How `up` sees that what it started works: it asks, as anybody could.
+//! Probes of running processes over the network: whether the members have formed a cluster and the web pages answer.
 
 use async_net::TcpStream;
 use ribbit_net::keys::Keys;
@@ -9,22 +9,23 @@ use smol::io::{AsyncReadExt, AsyncWriteExt};
 use std::io;
 use std::time::Duration;
 
-/// Between two questions.
+/// Pause between two probes.
 const PAUSE: Duration = Duration::from_millis(50);
-/// One answer of the web role.
+/// Timeout of the web role's answer.
 const ANSWER_MAX: Duration = Duration::from_millis(500);
-/// How a good answer begins.
+/// First bytes of a successful answer.
 const GOOD: &[u8] = b"HTTP/1.1 200";
+/// Maximum number of voters of a cluster.
 const VOTERS_MAX: u32 = 5;
 
-/// How many of so many members vote: the largest odd number, five at most.
+/// Returns the number of voters of a cluster with this many members: the largest odd number, at most five.
 pub fn voters_of(members: u32) -> usize {
     let odd = if members.is_multiple_of(2) { members.saturating_sub(1) } else { members };
     odd.min(VOTERS_MAX) as usize
 }
 
-/// Completes once there is a leader and as many voters as there should be are alive. A group that was larger
-/// before has more voters than it should; those that are off do not count.
+/// Completes once there is a leader and `voters` voters are alive. A cluster that was larger before may have more voters;
+/// those that do not run do not count.
 pub async fn formed(seeds: Vec<String>, keys: Keys, voters: usize) {
     while !is_formed(&survey(&seeds, &keys).await, voters) {
         Timer::after(PAUSE).await;
@@ -35,6 +36,7 @@ fn is_formed(survey: &Survey, voters: usize) -> bool {
     survey.leader.is_some() && alive_voters(survey) >= voters
 }
 
+/// Returns the number of voters that are alive.
 pub fn alive_voters(survey: &Survey) -> usize {
     survey.members.iter().filter(|member| member.alive && member.voter).count()
 }
@@ -46,7 +48,7 @@ pub async fn serves(address: String) {
     }
 }
 
-/// Whether pages answer there.
+/// Returns whether the web role answers at this address.
 pub async fn is_live(address: &str) -> bool {
     let too_late = async {
         Timer::after(ANSWER_MAX).await;
@@ -56,10 +58,10 @@ pub async fn is_live(address: &str) -> bool {
     head.is_ok_and(|head| head == GOOD)
 }
 
-/// What an HTTP server answers, its head first, and no more of it than so many bytes. It may take for ever.
+/// Sends a GET request and returns the first `bytes_max` bytes of the answer, including its head. There is no timeout.
 ///
 /// # Errors
-/// Nobody listens, or it hangs up.
+/// An I/O error of the connection.
 pub async fn get(address: &str, path: &str, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
@@ -69,8 +71,7 @@ pub async fn get(address: &str, path: &str, bytes_max: u64) -> io::Result<Vec<u8
     Ok(answer)
 }
 
-/// Where a process on this machine reaches what listens on `listen`: an address that means "everywhere" is
-/// nobody's address.
+/// Returns the address at which a process on this machine reaches a listener: loopback in place of a wildcard address.
 pub fn reached_at(listen: &str) -> String {
     match listen.rsplit_once(':') {
         Some(("0.0.0.0", port)) => format!("127.0.0.1:{port}"),
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn everywhere_is_reached_at_home() {
+    fn a_wildcard_address_is_reached_on_loopback() {
         assert_eq!(reached_at("0.0.0.0:80"), "127.0.0.1:80");
         assert_eq!(reached_at("[::]:80"), "[::1]:80");
         assert_eq!(reached_at("10.0.0.0:80"), "10.0.0.0:80");

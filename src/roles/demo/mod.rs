@@ -1,15 +1,15 @@
-//! `ribbit demo`: the two classic scenes, played on this machine by real processes, each claim checked.
+//! `ribbit demo`: demonstrates crash recovery and failover with real processes on this machine, and checks each claim.
 //!
 //! ```text
-//!   a folder of its own ─▶ `ribbit up` on it ─▶ scene: does, claims, does, claims … ─▶ verdict
-//!                                                 └─ a claim fails: said, counted, the folder is kept, exit code 1
+//!   temporary folder ─▶ `ribbit up` on it ─▶ scene: action, claim, action, claim … ─▶ verdict
+//!                                              └─ a claim fails: printed, counted, the folder is kept, exit code 1
 //! ```
 //!
-//! - [`stage`]: the group: switched on, switched off, parts of it killed
-//! - [`persistence`]: everything off with messages waiting, then on; [`replication`]: the leader killed in mid-conversation
+//! - [`stage`]: the cluster and its failures
+//! - [`persistence`]: all processes killed while messages wait; [`replication`]: the leader killed during a conversation
 //!
-//! What is claimed is what people rely on, and it is looked at as people would: log in, read, count. What is done when
-//! nobody answers is a claim that failed, too. Ctrl-C ends all of it and leaves nothing behind.
+//! The claims are what users rely on, and they are checked as a user would: log in, read, count. A request that gets no
+//! answer is a failed claim as well. Ctrl-C stops the demo and leaves nothing behind.
 
 mod persistence;
 mod replication;
@@ -26,15 +26,15 @@ use stage::Stage;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-/// What shells say of a command that Ctrl-C has ended.
+/// Exit code after Ctrl-C, as shells report it.
 const INTERRUPTED: u8 = 130;
-/// Between what is said, so that one can read it.
+/// Pause between two outputs, so that users can read along.
 const PACE: Duration = Duration::from_millis(1_500);
 
-/// Plays a scene; answers the exit code.
+/// Plays a scene and returns the exit code.
 ///
 /// # Errors
-/// 1: it cannot be played here.
+/// 1: the cluster cannot be started, or a claim failed.
 pub async fn run(options: &DemoOptions, stop: impl Future<Output = ()>) -> Result<u8, Failure> {
     let mut stage = Stage::set()?;
     let mut teller = Teller::new(if options.fast { Duration::ZERO } else { PACE });
@@ -52,7 +52,7 @@ pub async fn run(options: &DemoOptions, stop: impl Future<Output = ()>) -> Resul
         }
         Some(played) => {
             if let Err(failure) = played {
-                teller.claim("it goes on", failure.message, false).await;
+                teller.claim("the scene can go on", failure.message, false).await;
             }
             output::line(&demo::verdict(teller.held, teller.failed, &stage.folder().display().to_string()));
             if teller.failed > 0 {
@@ -71,16 +71,16 @@ async fn play(scene: Scene, stage: &mut Stage, teller: &mut Teller) -> Result<()
     }
 }
 
-/// The beginning of each scene. Answers how long it took, and how the group is.
+/// Starts the cluster of a scene. Returns the time it took and a survey of the cluster.
 async fn begin(stage: &mut Stage, teller: &Teller) -> Result<(Duration, Survey), Failure> {
     teller
-        .does("A group starts on this machine: three backends, two coordinators, a balancer, the pages.")
+        .does("Start a cluster on this machine: three backends, two coordinators, a balancer, the web pages.")
         .await;
     let took = stage.switch_on().await?;
     Ok((took, stage.led().await))
 }
 
-/// Says what happens, and counts what held.
+/// Prints the scene and counts the claims.
 struct Teller {
     pace: Duration,
     marks: Marks,
@@ -90,7 +90,7 @@ struct Teller {
 
 impl Teller {
     fn new(pace: Duration) -> Teller {
-        // The first that says something counts, as everywhere.
+        // The first of these variables that is set determines the locale.
         let mut named = ["LC_ALL", "LC_CTYPE", "LANG"].iter().filter_map(|name| std::env::var(name).ok());
         let lang = named.find(|value| !value.is_empty()).unwrap_or_default();
         let marks = Marks::fitting(std::io::stdout().is_terminal(), &lang);
@@ -101,19 +101,19 @@ impl Teller {
         output::line(&demo::title(text));
     }
 
-    /// What is done next.
+    /// Prints the next action.
     async fn does(&self, text: &str) {
         Timer::after(self.pace).await;
         output::line(&demo::done(text));
         Timer::after(self.pace / 2).await;
     }
 
-    /// Between two lines of a conversation.
+    /// Pauses between two lines of a conversation.
     async fn breath(&self) {
         Timer::after(self.pace / 3).await;
     }
 
-    /// What should be so, and what is.
+    /// Prints and counts a claim: the expected state, the actual state, and whether it holds.
     async fn claim(&mut self, expected: impl Into<String>, seen: impl Into<String>, holds: bool) {
         let claim = Claim { expected: expected.into(), seen: seen.into(), holds };
         output::line(&demo::claim(&claim, self.marks));
@@ -121,7 +121,7 @@ impl Teller {
         Timer::after(self.pace / 2).await;
     }
 
-    /// The same of two lists, which should be equal: in order, each once.
+    /// Claims that two lists are equal, in the same order and without duplicates.
     async fn same(&mut self, what: &str, expected: &[String], seen: &[String]) {
         let listed = |texts: &[String]| match texts {
             [] => "none".to_string(),

@@ -1,4 +1,4 @@
-//! Scene one: messages wait for somebody who is away, everything is switched off, and on again.
+//! Scene one: messages wait for a user who is offline, all processes are killed and started again.
 
 use super::stage::{PROCESSES, Stage, VOTERS, seconds};
 use super::{Teller, begin};
@@ -8,35 +8,43 @@ use ribbit_state::LogIndex;
 use ribbit_state::limits::TALK_PAGE_MAX;
 use ribbit_state::query::TalkPartner;
 
+/// Message that bob reads before the power cut.
 const READ_BEFORE: &str = "are you there?";
+/// Messages that wait for bob during the power cut.
 const WAITING: [&str; 3] = ["the pond is full", "frogs everywhere", "come and see"];
+/// Croaks by alice before the power cut.
 const CROAKS: [&str; 2] = ["it rains", "it still rains"];
+/// Number of croaks to read of bob's feed.
 const FEED_MAX: usize = 10;
 
+/// Plays the scene.
+///
+/// # Errors
+/// 1: the cluster does not start or stop. Otherwise the failure of a request.
 pub async fn play(stage: &mut Stage, teller: &mut Teller) -> Result<(), Failure> {
-    teller.title("Everything goes off while messages wait. Then it comes on again.");
+    teller.title("A power cut while messages wait");
     let (took, survey) = begin(stage, teller).await?;
-    let leader = survey.leader.clone().unwrap_or_else(|| "nobody".into());
+    let leader = survey.leader.clone().unwrap_or_else(|| "none".into());
     let alive = survey.members.iter().filter(|member| member.alive).count();
-    let seen = format!("{leader} leads, {alive} are there, after {}", seconds(took));
+    let seen = format!("leader: {leader}, {alive} members are up, after {}", seconds(took));
     teller
-        .claim("all five members are there, one leads", seen, alive == VOTERS && survey.leader.is_some())
+        .claim("all five members are up, with a leader", seen, alive == VOTERS && survey.leader.is_some())
         .await;
 
     let (read_through, alice) = before(stage, teller).await?;
     off(stage, teller, alice).await?;
-    teller.does("The power comes back: everything is started again, on what is on the disk.").await;
+    teller.does("Power is back: start all processes again, from the data on disk.").await;
     let took = stage.switch_on().await?;
     let survey = stage.survey().await;
     let alive = survey.members.iter().filter(|member| member.alive).count();
-    let seen = format!("{alive} are there, after {}", seconds(took));
-    teller.claim("all five members are there again", seen, alive == VOTERS).await;
+    let seen = format!("{alive} are up, after {}", seconds(took));
+    teller.claim("all five members are up again", seen, alive == VOTERS).await;
     after(stage, teller, read_through).await
 }
 
-/// Who wrote what. Answers how far bob has read, and alice.
+/// Plays everything before the power cut. Returns the last message that bob has read, and alice's session.
 async fn before(stage: &Stage, teller: &mut Teller) -> Result<(LogIndex, UserSession), Failure> {
-    teller.does("alice and bob make accounts, and bob follows alice.").await;
+    teller.does("alice and bob sign up, and bob follows alice.").await;
     let visitor = stage.visitor("visitor").await?;
     visitor.create(stage.form("alice", "Alice")).await?;
     visitor.create(stage.form("bob", "Bob")).await?;
@@ -44,20 +52,24 @@ async fn before(stage: &Stage, teller: &mut Teller) -> Result<(LogIndex, UserSes
     let bob = stage.log_in("bob").await?;
     bob.follow("alice").await?;
     bob.log_out().await?;
-    teller.does(&format!("alice writes \"{READ_BEFORE}\" to bob, who comes, reads it and goes away.")).await;
+    teller.does(&format!("alice sends \"{READ_BEFORE}\" to bob, who logs in, reads it and logs out.")).await;
     let id = alice.send("bob", READ_BEFORE).await?;
-    // Whoever logs in sees all that was acknowledged before.
+    // A new session sees everything that was acknowledged before it.
     let bob = stage.log_in("bob").await?;
     let first = bob.unread_messages().await?;
-    let seen = format!("{} waited for him", first.len());
+    let seen = format!("{} unread", first.len());
     teller
-        .claim("bob has one message, and reads it", seen, first.len() == 1 && first[0].message.id == id)
+        .claim(
+            "bob has one unread message, and reads it",
+            seen,
+            first.len() == 1 && first[0].message.id == id,
+        )
         .await;
     for waiting in &first {
         bob.mark(waiting.talk.with_account, waiting.message.id, waiting.message.id).await?;
     }
     bob.log_out().await?;
-    teller.does("While bob is away alice writes three more messages to him, and croaks twice.").await;
+    teller.does("While bob is offline, alice sends him three more messages and posts two croaks.").await;
     let mut acknowledged = 0;
     for text in WAITING {
         alice.send("bob", text).await?;
@@ -71,7 +83,7 @@ async fn before(stage: &Stage, teller: &mut Teller) -> Result<(LogIndex, UserSes
     let seen = format!("{acknowledged} acknowledged");
     teller
         .claim(
-            format!("all {said} are acknowledged: they are on a majority's disks"),
+            format!("all {said} writes are acknowledged: they are on the disks of a majority"),
             seen,
             acknowledged == said,
         )
@@ -80,48 +92,52 @@ async fn before(stage: &Stage, teller: &mut Teller) -> Result<(LogIndex, UserSes
 }
 
 async fn off(stage: &mut Stage, teller: &mut Teller, alice: UserSession) -> Result<(), Failure> {
-    teller
-        .does("The power goes: kill -9 of every process at the same time. Nobody says farewell to anybody.")
-        .await;
+    teller.does("Power cut: kill -9 of all processes at the same time, without any shutdown.").await;
     drop(alice);
     let killed = stage.switch_off().await?;
     teller
         .claim(format!("{PROCESSES} processes are gone"), format!("{killed} are gone"), killed == PROCESSES)
         .await;
     let anyone = stage.survey().await.anyone();
-    let seen = if anyone { "somebody answers" } else { "nobody answers" };
-    teller.claim("nobody answers any more", seen, !anyone).await;
+    let seen = if anyone { "a server answers" } else { "no server answers" };
+    teller.claim("no server answers any more", seen, !anyone).await;
     Ok(())
 }
 
-/// What bob finds.
+/// Checks what bob finds after the power cut.
 async fn after(stage: &Stage, teller: &mut Teller, read_through: LogIndex) -> Result<(), Failure> {
-    teller.does("bob comes back and logs in with his password.").await;
+    teller.does("bob logs in with his password.").await;
     let bob = stage.log_in("bob").await?;
     let unread = bob.unread().await?;
     let (messages, croaks) = (unread.messages as usize, unread.croaks as usize);
     let seen = format!("{messages} messages and {croaks} croaks");
-    let expected = format!("{} messages and {} croaks are marked as not read", WAITING.len(), CROAKS.len());
+    let expected = format!("{} messages and {} croaks are unread", WAITING.len(), CROAKS.len());
     teller.claim(expected, seen, messages == WAITING.len() && croaks == CROAKS.len()).await;
 
     let waiting: Vec<String> = bob.unread_messages().await?.into_iter().map(|it| it.message.text).collect();
-    teller.same("what waits, in order, each once", &WAITING.map(String::from), &waiting).await;
+    teller.same("unread messages, in order, each once", &WAITING.map(String::from), &waiting).await;
 
     let talk = bob.conversation(TalkPartner::Named("alice".into()), None, TALK_PAGE_MAX).await?;
     let all: Vec<String> = talk.messages.iter().rev().map(|message| message.text.clone()).collect();
     let expected: Vec<String> = std::iter::once(READ_BEFORE).chain(WAITING).map(String::from).collect();
-    teller.same("the whole talk with alice", &expected, &all).await;
+    teller.same("whole conversation with alice", &expected, &all).await;
     let seen = if talk.read_through == read_through { "it is" } else { "it is not" };
-    teller.claim("what bob had read is still marked as read", seen, talk.read_through == read_through).await;
+    teller
+        .claim(
+            "the message that bob had read is still marked as read",
+            seen,
+            talk.read_through == read_through,
+        )
+        .await;
 
     let feed = bob.feed(None, FEED_MAX).await?.value.croaks;
     let texts: Vec<String> = feed.into_iter().map(|croak| croak.text).collect();
-    teller.same("his feed", &CROAKS.map(String::from), &texts).await;
+    teller.same("bob's feed", &CROAKS.map(String::from), &texts).await;
 
-    teller.does("bob answers.").await;
+    teller.does("bob replies.").await;
     bob.send("alice", "on my way").await?;
     let alice = stage.log_in("alice").await?;
     let texts: Vec<String> = alice.unread_messages().await?.into_iter().map(|it| it.message.text).collect();
-    teller.same("alice has his answer", &["on my way".to_string()], &texts).await;
+    teller.same("alice has his reply", &["on my way".to_string()], &texts).await;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Scene two: two people talk, the leader is killed in the middle of it, then one more.
+//! Scene two: two users talk, the leader is killed during the conversation, then another backend.
 
 use super::stage::{PAUSE, Stage, VOTERS, seconds};
 use super::{Teller, begin};
@@ -11,7 +11,7 @@ use ribbit_state::query::TalkPartner;
 use smol::Timer;
 use std::time::{Duration, Instant};
 
-/// Who speaks, and what is said. Somebody is killed while the fourth and the eighth are on their way.
+/// Lines of the conversation: speaker and text. A member is killed while the fourth and the eighth line are being sent.
 const LINES: [(&str, &str); 10] = [
     ("alice", "did you hear that?"),
     ("bob", "hear what?"),
@@ -24,18 +24,23 @@ const LINES: [(&str, &str); 10] = [
     ("alice", "what do they sing?"),
     ("bob", "always the same: ribbit"),
 ];
+/// Indexes of the lines during which a member is killed.
 const KILLED_AT: [usize; 2] = [3, 7];
-/// What people put up with.
+/// Longest acceptable delay of a line after a failure.
 const GAP_MAX: Duration = Duration::from_secs(3);
 
+/// Plays the scene.
+///
+/// # Errors
+/// 1: the cluster does not start, or no member can be killed. Otherwise the failure of a request.
 pub async fn play(stage: &mut Stage, teller: &mut Teller) -> Result<(), Failure> {
-    teller.title("The leader dies in the middle of a conversation. Then another one dies.");
+    teller.title("The leader dies during a conversation, then another member");
     let (took, survey) = begin(stage, teller).await?;
     let spare = survey.can_lose_processes;
-    let seen = format!("{spare} may die, after {}", seconds(took));
-    teller.claim("it stands: any two of its five members may die", seen, spare == 2).await;
+    let seen = format!("{spare} may fail, after {}", seconds(took));
+    teller.claim("the cluster is up: any two of its five members may fail", seen, spare == 2).await;
 
-    teller.does("alice and bob make accounts, and begin to talk.").await;
+    teller.does("alice and bob sign up and start talking.").await;
     let visitor = stage.visitor("visitor").await?;
     visitor.create(stage.form("alice", "Alice")).await?;
     visitor.create(stage.form("bob", "Bob")).await?;
@@ -53,28 +58,29 @@ pub async fn play(stage: &mut Stage, teller: &mut Teller) -> Result<(), Failure>
         output::line(&format!("  {speaker}: {text}"));
         if newest.as_deref() != Some(*text) {
             let seen = newest.unwrap_or_else(|| "nothing".into());
-            teller.claim(format!("the other one reads \"{text}\""), seen, false).await;
+            teller.claim(format!("the other user reads \"{text}\""), seen, false).await;
         }
         if let Some(killed) = killed {
             let seen = format!("after {} ms", gap.as_millis());
-            let expected = format!("without {killed} this was said, and read, within {}", seconds(GAP_MAX));
+            let expected =
+                format!("without {killed}, this line was sent and read within {}", seconds(GAP_MAX));
             teller.claim(expected, seen, gap <= GAP_MAX).await;
             leads(stage, teller, &killed).await;
         }
         teller.breath().await;
     }
-    teller.does("Both look at the whole conversation again.").await;
+    teller.does("Both read the whole conversation again.").await;
     for (at, name) in ["alice", "bob"].iter().enumerate() {
         whole(teller, &people[at], name).await?;
     }
     let survey = stage.survey().await;
     let alive = survey.members.iter().filter(|member| member.alive).count();
-    let expected = format!("{} members are there, two are not", VOTERS - KILLED_AT.len());
-    teller.claim(expected, format!("{alive} are there"), alive == VOTERS - KILLED_AT.len()).await;
+    let expected = format!("{} members are up, two are down", VOTERS - KILLED_AT.len());
+    teller.claim(expected, format!("{alive} are up"), alive == VOTERS - KILLED_AT.len()).await;
     Ok(())
 }
 
-/// Kills the leader, or any other backend. Answers who that was.
+/// Kills the leader, or any other backend. Returns the member's name.
 async fn kill(stage: &mut Stage, leader: bool) -> Result<String, Failure> {
     let survey = stage.led().await;
     let name = match leader {
@@ -87,22 +93,23 @@ async fn kill(stage: &mut Stage, leader: bool) -> Result<String, Failure> {
             other.map(|member| member.info.name())
         }
     };
-    let name = name.ok_or_else(|| Failure::new(Exit::Refused, "there is nobody to kill"))?;
+    let name = name.ok_or_else(|| Failure::new(Exit::Refused, "there is no member to kill"))?;
     let pid = stage.kill(&name).await?;
-    let what = if leader { ", which leads," } else { "" };
-    output::line(&format!("\n> kill -9 {pid}: {name}{what} is dead. They go on talking."));
+    let what = if leader { ", the leader," } else { "" };
+    output::line(&format!("\n> kill -9 {pid}: {name}{what} is dead. The conversation goes on."));
     Ok(name)
 }
 
+/// Claims that a living member leads.
 async fn leads(stage: &Stage, teller: &mut Teller, dead: &str) {
     let leader = stage.led().await.leader;
-    let seen = leader.clone().map_or("nobody leads".to_string(), |leader| format!("{leader} leads"));
+    let seen = leader.clone().map_or("there is no leader".to_string(), |leader| format!("{leader} leads"));
     let holds = leader.is_some_and(|leader| leader != dead);
-    teller.claim("somebody who lives leads", seen, holds).await;
+    teller.claim("a living member leads", seen, holds).await;
 }
 
-/// The newest that this person has of the other: once it is this text, which may get to the reader's backend a moment after
-/// the writer's, or after `GAP_MAX`.
+/// Returns the newest message that the reader has from the speaker. Waits until it is this text, for at most `GAP_MAX`: the
+/// reader's backend may apply it a moment after the writer's.
 async fn heard(reader: &UserSession, speaker: &str, text: &str) -> Result<Option<String>, Failure> {
     let began = Instant::now();
     loop {
@@ -115,7 +122,7 @@ async fn heard(reader: &UserSession, speaker: &str, text: &str) -> Result<Option
     }
 }
 
-/// What this person finds is what was said.
+/// Claims that the conversation of this user is complete and in order.
 async fn whole(teller: &mut Teller, person: &UserSession, name: &str) -> Result<(), Failure> {
     let other = if name == "alice" { "bob" } else { "alice" };
     let talk = person.conversation(TalkPartner::Named(other.to_string()), None, TALK_PAGE_MAX).await?;
@@ -124,9 +131,9 @@ async fn whole(teller: &mut Teller, person: &UserSession, name: &str) -> Result<
         talk.messages.iter().rev().map(|message| (said(message.mine), message.text.as_str())).collect();
     let same = found == LINES;
     let seen = match same {
-        true => format!("{} lines, as they were said", found.len()),
+        true => format!("{} lines, as they were sent", found.len()),
         false => format!("{found:?}"),
     };
-    teller.claim(format!("{name} finds all {} lines, in order, each once", LINES.len()), seen, same).await;
+    teller.claim(format!("{name} has all {} lines, in order, each once", LINES.len()), seen, same).await;
     Ok(())
 }

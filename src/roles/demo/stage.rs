@@ -1,8 +1,8 @@
-//! The group of a scene: `ribbit up` on a temporary folder, and what may happen to its processes.
+//! Cluster of a scene: `ribbit up` on a temporary folder, and the failures of its processes.
 //!
-//! Processes are the children of that `up`, found in /proc: what is killed is one of them and nobody else's. It is told to
-//! bring nobody back, so what dies stays dead until it is switched on again. If this process is killed, `up` and its
-//! children end by themselves: their standard input ends.
+//! The processes are the children of that `up`, found in /proc, so no other process is ever killed. `up` runs with
+//! `--restart never`, so a killed process stays dead until the stage is switched on again. If this process is killed, `up`
+//! and its children end by themselves, because their standard input ends.
 
 use crate::client::session::UserSession;
 use crate::common::cluster_file::ClusterFile;
@@ -24,30 +24,31 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Who votes in what `up` starts: three backends, two coordinators.
+/// Number of voters that `up` starts: three backends and two coordinators.
 pub const VOTERS: usize = 5;
-/// With them a balancer and the pages.
+/// Number of processes that `up` starts: the voters, a balancer and the web pages.
 pub const PROCESSES: usize = 7;
-/// From switching it on until it is whole.
+/// Timeout for the cluster to be complete.
 const ON_MAX: Duration = Duration::from_secs(60);
-/// One look at whether it is; then the addresses are read again.
+/// Timeout of one check whether it is complete, after which the addresses are read again.
 const LOOK_MAX: Duration = Duration::from_secs(2);
-/// A leader that hands over, and one that died, has a successor after this.
+/// Timeout for a new leader after a failure or a leadership transfer.
 const LED_MAX: Duration = Duration::from_secs(3);
-/// What was killed is gone after this, or hangs in the kernel.
+/// Time to wait for a killed process; after it, the process hangs in the kernel.
 const GONE_MAX: Duration = Duration::from_secs(5);
-/// What is told to end gets this long: less than this process itself.
+/// Time for `up` to stop; less than this process itself has.
 const END_MAX: Duration = Duration::from_secs(6);
-/// Before one looks again.
+/// Pause between two checks.
 pub const PAUSE: Duration = Duration::from_millis(20);
-/// The group's processes say nothing but errors here, unless RUST_LOG says otherwise: it is told what happens.
+/// Log filter of the children, unless RUST_LOG is set: the demo itself prints what happens.
 const CHILDREN_LOG: &str = "error";
 
+/// The cluster of a scene.
 pub struct Stage {
     folder: PathBuf,
     supervisor: Supervisor,
     slot: Slot,
-    /// Of `up`.
+    /// Pid of `up`.
     pid: u32,
     ports: Ports,
     keys: Option<Keys>,
@@ -55,16 +56,16 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// A folder, and nothing on it yet.
+    /// Creates the temporary folder; no process runs yet.
     ///
     /// # Errors
-    /// 1: there is no place for it.
+    /// 1: the folder cannot be created.
     pub fn set() -> Result<Stage, Failure> {
         let random: String = secret::new_token()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
         let folder = std::env::temp_dir().join(format!("ribbit-demo-{random}"));
-        // Not if it exists: in a folder for everybody it must be ours.
+        // Only if it does not exist: in a folder shared by all users it must be ours.
         fs::DirBuilder::new().mode(0o700).create(&folder).map_err(|error| {
-            Failure::new(Exit::Refused, format!("cannot make the folder {}: {error}", folder.display()))
+            Failure::new(Exit::Refused, format!("cannot create the folder {}: {error}", folder.display()))
         })?;
         let mut supervisor = Supervisor::default();
         let slot = supervisor.add();
@@ -76,43 +77,45 @@ impl Stage {
         &self.folder
     }
 
-    /// Starts everything and waits until it is whole. Answers how long that took.
+    /// Starts all processes and waits until the cluster is complete. Returns the time it took.
     ///
     /// # Errors
-    /// 1: it does not come up.
+    /// 1: the cluster does not come up.
     pub async fn switch_on(&mut self) -> Result<Duration, Failure> {
         let began = Instant::now();
-        let program = std::env::current_exe()
-            .map_err(|error| Failure::new(Exit::Refused, format!("where is this program? {error}")))?;
+        let program = std::env::current_exe().map_err(|error| {
+            Failure::new(Exit::Refused, format!("cannot find the path of this program: {error}"))
+        })?;
         let mut command = Command::new(program);
         command.args(["up", "--supervised", "--web", "127.0.0.1:0", "--restart", "never", "--data-dir"]);
         command.arg(&self.folder);
-        // What the environment says is for this process.
+        // Settings in the environment are for this process only.
         for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("RIBBIT_")) {
             command.env_remove(key);
         }
         if std::env::var_os("RUST_LOG").is_none() {
             command.env("RUST_LOG", CHILDREN_LOG);
         }
-        self.pid = self.supervisor.start(self.slot, command).map_err(|error| {
-            Failure::new(Exit::Refused, format!("`ribbit up` cannot be started: {error}"))
-        })?;
+        self.pid = self
+            .supervisor
+            .start(self.slot, command)
+            .map_err(|error| Failure::new(Exit::Refused, format!("cannot start `ribbit up`: {error}")))?;
         while !self.is_whole().await {
             let over = began.elapsed() > ON_MAX || !self.supervisor.runs(self.slot);
             if over || self.has_ended().await {
-                let message = format!("the group is not whole after {}", seconds(began.elapsed()));
+                let message = format!("the cluster is not complete after {}", seconds(began.elapsed()));
                 return Err(Failure::new(Exit::Refused, message));
             }
         }
         Ok(began.elapsed())
     }
 
-    /// Whether `up` has ended by itself.
+    /// Returns whether `up` has ended by itself.
     async fn has_ended(&mut self) -> bool {
         self.supervisor.all_ended(&[self.slot], PAUSE).await
     }
 
-    /// Reads where everybody is, and looks whether everybody is there.
+    /// Reads the ports file and checks whether all voters and the web pages answer.
     async fn is_whole(&mut self) -> bool {
         let (Ok(Some(ports)), Ok(file)) =
             (Ports::read(&self.folder), ClusterFile::read(&ClusterFile::path_in(&self.folder)))
@@ -135,7 +138,7 @@ impl Stage {
         whole
     }
 
-    /// How the group is.
+    /// Surveys the cluster.
     pub async fn survey(&self) -> Survey {
         match &self.keys {
             Some(keys) => survey(&self.ports.everyone(), keys).await,
@@ -143,8 +146,8 @@ impl Stage {
         }
     }
 
-    /// How the group is once somebody leads, or after `LED_MAX`: while a leader hands over, and a coordinator does so soon,
-    /// nobody leads for a moment.
+    /// Surveys the cluster, and waits for a leader for at most `LED_MAX`. There is no leader for a moment during a leadership
+    /// transfer, which a coordinator starts as soon as it leads.
     pub async fn led(&self) -> Survey {
         let began = Instant::now();
         loop {
@@ -156,10 +159,10 @@ impl Stage {
         }
     }
 
-    /// `kill -9` of every process at once. Answers how many they were.
+    /// Kills all processes at once with SIGKILL. Returns their number.
     ///
     /// # Errors
-    /// 1: they do not go.
+    /// 1: a process is still there after `GONE_MAX`.
     pub async fn switch_off(&mut self) -> Result<usize, Failure> {
         let mut pids = children_of(self.pid);
         let killed = pids.len();
@@ -168,15 +171,15 @@ impl Stage {
         let gone = self.supervisor.all_ended(&[self.slot], GONE_MAX).await;
         pids.retain(|pid| is_alive(*pid));
         if !gone || !all_gone(&mut pids).await {
-            return Err(Failure::new(Exit::Refused, format!("killed, and still there: {pids:?}")));
+            return Err(Failure::new(Exit::Refused, format!("killed processes are still there: {pids:?}")));
         }
         Ok(killed)
     }
 
-    /// `kill -9` of one member, by name. Answers its process's number.
+    /// Kills one member with SIGKILL. Returns its pid.
     ///
     /// # Errors
-    /// 1: there is none of that name.
+    /// 1: there is no living member of that name.
     pub async fn kill(&mut self, name: &str) -> Result<u32, Failure> {
         let survey = self.survey().await;
         let member = survey.members.iter().find(|member| member.alive && member.info.name() == name);
@@ -186,29 +189,29 @@ impl Stage {
         Ok(pid)
     }
 
-    /// Somebody who wants an account.
+    /// Returns the form for a new account.
     pub fn form(&self, username: &str, name: &str) -> NewAccount {
         let email = format!("{username}@example.org");
         NewAccount { name: name.into(), username: username.into(), email, password: self.password.clone() }
     }
 
-    /// This person comes to the balancer, as with a program just started, and logs in.
+    /// Connects to the balancer, as a newly started program does, and logs in.
     ///
     /// # Errors
-    /// Nobody answers; it is refused.
+    /// The failure of the connection or of the login.
     pub async fn log_in(&self, username: &str) -> Result<UserSession, Failure> {
         let mut person = self.visitor(username).await?;
         person.log_in(username, self.password.clone()).await?;
         Ok(person)
     }
 
-    /// The same, without logging in.
+    /// Connects to the balancer without logging in.
     ///
     /// # Errors
-    /// Nobody answers.
+    /// 3: no cluster runs, or no server answers.
     pub async fn visitor(&self, username: &str) -> Result<UserSession, Failure> {
         let keys =
-            self.keys.clone().ok_or_else(|| Failure::new(Exit::Unreachable, "nothing is switched on"))?;
+            self.keys.clone().ok_or_else(|| Failure::new(Exit::Unreachable, "the cluster is not running"))?;
         let group = Group {
             seeds: self.ports.everyone(),
             servers: self.ports.balancer.clone().into_iter().collect(),
@@ -216,12 +219,12 @@ impl Stage {
             keys,
             book: None,
         };
-        // Nothing is kept there: a session lasts as long as its person.
+        // No session is saved there: it lasts as long as this value.
         let options = PersonOptions { group, folder: Some(self.folder.join(username)), no_colour: true };
         UserSession::reach(&options, Box::new(|contact| log::debug!("{contact:?}"))).await
     }
 
-    /// Ends everything.
+    /// Stops all processes.
     pub async fn clear(&mut self) {
         let slots = [self.slot];
         self.supervisor.terminate(&slots);
@@ -234,7 +237,7 @@ impl Stage {
     /// Removes the folder.
     pub fn remove(&self) {
         if let Err(error) = fs::remove_dir_all(&self.folder) {
-            log::warn!("the folder {} stays: {error}", self.folder.display());
+            log::warn!("cannot remove the folder {}: {error}", self.folder.display());
         }
     }
 }
@@ -251,19 +254,19 @@ async fn all_gone(pids: &mut Vec<u32>) -> bool {
 fn kill(pid: u32) {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::KILL)) {
-        log::debug!("it cannot be killed: {error}");
+        log::debug!("cannot kill a process: {error}");
     }
 }
 
-/// The state and the parent of a process, as the kernel tells it.
+/// Returns the state and the parent pid of a process.
 fn stat(pid: u32) -> Option<(char, u32)> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // PID (NAME) STATE PARENT …, and the name may hold anything.
+    // PID (NAME) STATE PARENT …; the name may contain any character.
     let mut rest = text.rsplit_once(')')?.1.split_whitespace();
     Some((rest.next()?.chars().next()?, rest.next()?.parse().ok()?))
 }
 
-/// One that waits for somebody to take notice of its end is dead.
+/// Returns whether a process runs. A zombie counts as dead.
 fn is_alive(pid: u32) -> bool {
     stat(pid).is_some_and(|(state, _)| state != 'Z' && state != 'X')
 }
@@ -284,7 +287,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn children_are_found_and_those_of_others_are_not() {
+    fn own_children_are_found_and_other_processes_are_not() {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         assert!(children_of(std::process::id()).contains(&child.id()) && is_alive(child.id()));
         assert!(!children_of(child.id()).contains(&std::process::id()));

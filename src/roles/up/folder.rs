@@ -1,4 +1,4 @@
-//! The data folder of `up`: made, locked against a second `up`, and removed at the end if it is a temporary one.
+//! Data folder of `up`: created, locked against a second `up`, and removed on exit if it is temporary.
 
 use super::ports;
 use crate::common::cluster_file::ClusterFile;
@@ -12,31 +12,34 @@ use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+/// Name of the lock file in the folder.
 const LOCK_NAME: &str = "up.lock";
 
-/// Held while `up` runs.
+/// The locked data folder of a running `up`.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
     ephemeral: bool,
-    /// The lock lasts as long as this is open, and is gone with the process however it ends.
+    /// Lock file; the kernel releases the lock when it is closed, however the process ends.
     _lock: File,
 }
 
 impl Folder {
+    /// Creates and locks the folder.
+    ///
     /// # Errors
-    /// 1: another `up` runs there, or the folder cannot be made.
+    /// 1: another `up` uses the folder, or it cannot be created.
     pub fn open(wanted: &DataDir) -> Result<Folder, Failure> {
         let (path, ephemeral) = match wanted {
             DataDir::Kept(path) => (path.clone(), false),
             DataDir::Ephemeral => (temporary_path(), true),
         };
         let made = match ephemeral {
-            // Not with parents, and not if it exists: in a folder for everybody it must be ours.
+            // Without parents, and only if it does not exist: in a folder shared by all users it must be ours.
             true => fs::DirBuilder::new().mode(0o700).create(&path),
             false => write_file::make_folder(&path),
         };
-        made.map_err(|error| refused(format!("cannot make the data folder {}: {error}", path.display())))?;
+        made.map_err(|error| refused(format!("cannot create the data folder {}: {error}", path.display())))?;
         let lock = lock(&path)?;
         Ok(Folder { path, ephemeral, _lock: lock })
     }
@@ -49,20 +52,20 @@ impl Folder {
         self.ephemeral
     }
 
-    /// The cluster file in it, made if there is none.
+    /// Reads the cluster file of the folder, or creates one.
     ///
     /// # Errors
-    /// 78: there is one and it is wrong, or there is none and there was one. 1: it cannot be made.
+    /// 1: it cannot be created. 78: it is malformed, or it is missing although members have stores.
     pub fn cluster_file(&self) -> Result<ClusterFile, Failure> {
         let path = ClusterFile::path_in(&self.path);
         if path.exists() {
             return ClusterFile::read(&path);
         }
-        // Members whose stores are there belong to a cluster: another one would refuse them all.
+        // The existing stores belong to the cluster of the lost file, and a new cluster would refuse them.
         if ports::any_store(&self.path) {
             let text = format!(
-                "{} is gone, and there are members' stores: put it back from a copy. Where there is none, restore a \
-                 backup into another folder",
+                "{} is missing, but the folder has members' stores: put it back from a copy. If there is no copy, restore \
+                 a backup into another folder",
                 path.display()
             );
             return Err(Failure::new(Exit::Configuration, text));
@@ -80,7 +83,7 @@ impl Drop for Folder {
             return;
         }
         if let Err(error) = fs::remove_dir_all(&self.path) {
-            log::warn!("the temporary folder {} stays: {error}", self.path.display());
+            log::warn!("cannot remove the temporary folder {}: {error}", self.path.display());
         }
     }
 }
@@ -92,14 +95,14 @@ fn lock(folder: &Path) -> Result<File, Failure> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(refused(format!(
-            "another `ribbit up` runs on {}: stop it first, or take another folder with --data-dir",
+            "another `ribbit up` is running on {}: stop it first, or choose another folder with --data-dir",
             folder.display()
         ))),
         Err(TryLockError::Error(error)) => Err(refused(format!("cannot lock {}: {error}", path.display()))),
     }
 }
 
-/// Where systemd keeps what goes with a unit, or else where everybody keeps such things.
+/// Returns a new path in the unit's runtime folder of systemd, else in the system's temporary folder.
 fn temporary_path() -> PathBuf {
     let random: String = secret::new_token()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     systemd::runtime_directory().unwrap_or_else(std::env::temp_dir).join(format!("ribbit-up-{random}"))
@@ -114,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_on_one_folder_are_refused() {
+    fn a_second_up_on_the_same_folder_is_refused() {
         let parent = tempfile::tempdir().unwrap();
         let wanted = DataDir::Kept(parent.path().join("a/b"));
         let first = Folder::open(&wanted).unwrap();
@@ -126,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_temporary_folder_goes() {
+    fn a_temporary_folder_is_removed() {
         let folder = Folder::open(&DataDir::Ephemeral).unwrap();
         let path = folder.path().to_path_buf();
         fs::create_dir(path.join("backend-1")).unwrap();

@@ -1,18 +1,18 @@
-//! `ribbit up`: a whole group on one machine, every role a process of its own on loopback.
+//! `ribbit up`: a complete cluster on one machine, every role a process of its own on loopback.
 //!
 //! ```text
-//!   folder, lock, cluster file, ports ─▶ members and balancer ─▶ every voter votes, somebody leads
-//!        ─▶ web ─▶ /livez answers ─▶ "ribbit is up" ─▶ bring back what dies ─▶ stop: web, balancer, members
+//!   folder, lock, cluster file, ports ─▶ members and balancer ─▶ all voters vote, there is a leader
+//!        ─▶ web ─▶ /livez answers ─▶ "ribbit is up" ─▶ restart processes that exit ─▶ stop: web, balancer, members
 //! ```
 //!
-//! Each child is what a person would type (`ribbit backend --id 2 --data-dir ribbit-data`) and reads its
-//! addresses from the ports file, so a child that died can be brought back by hand as well. This process holds
-//! no data and may be killed: its children then stop by themselves.
+//! Each child runs a command that a user could type (`ribbit backend --id 2 --data-dir ribbit-data`) and reads its addresses
+//! from the ports file, so a child can also be restarted by hand. This process holds no data and may be killed: its children
+//! then stop by themselves.
 //!
-//! Until the group is up the rule is "try again", whatever `--restart` says; a child that ends with 78 ends
-//! everything then, since trying again does not help.
+//! Until the cluster is up, children are restarted whatever `--restart` says. A child that exits with 78 during that time
+//! ends `up`, because a restart would not help.
 //!
-//! - [`folder`]: the folder, its lock and cluster file; [`ports`]: which ports, kept through restarts
+//! - [`folder`]: the folder, its lock and cluster file; [`ports`]: the choice of ports, stable through restarts
 //! - [`supervisor`]: children and their pauses
 
 pub mod folder;
@@ -42,33 +42,34 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use supervisor::{Backoff, Ending, Event, Slot, Supervisor};
 
-/// From the start until the pages answer.
+/// Timeout from the start until the web pages answer.
 const UP_MAX: Duration = Duration::from_secs(60);
-/// From the wish to stop until what still runs is killed.
+/// Time from the request to stop until the remaining processes are killed.
 const STOP_MAX: Duration = Duration::from_secs(5);
-/// Of that, what the web role and the balancer get before members are told: they end their connections first.
+/// Part of that time in which the web role and the balancer end their connections, before the members are stopped.
 const FRONT_STOP_MAX: Duration = Duration::from_secs(1);
-/// What was killed is gone after this, or hangs in the kernel.
+/// Time to wait for a killed process; after it, the process hangs in the kernel.
 const KILL_MAX: Duration = Duration::from_secs(2);
-/// A restart that waits longer than this says so.
-const DELAY_UNSAID_MAX: Duration = Duration::from_millis(500);
-/// What members do when they are told nothing.
+/// Shortest restart delay that is printed.
+const SHOWN_DELAY_MIN: Duration = Duration::from_millis(500);
+/// Default of the members' `--evict-after`.
 const EVICT_AFTER: Duration = Duration::from_millis(EVICT_TICKS * TICK_MS);
-/// Children say only what is wrong, unless RUST_LOG says otherwise.
+/// Log filter of the children, unless RUST_LOG is set.
 const CHILDREN_LOG: &str = "warn";
 
-/// Runs until told to stop.
+/// Runs the cluster until `stop` completes.
 ///
 /// # Errors
-/// 1: it does not come up; 78: a file or a child's configuration is wrong.
+/// 1: the cluster does not come up. 78: a file or a child's configuration is wrong.
 pub async fn run(options: UpOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let folder = Folder::open(&options.data_dir)?;
     let web = ports::web(&options.web)?;
     let keys = folder.cluster_file()?.keys();
     let members = ports::members(options.backends, options.coordinators);
     let before = Ports::read(folder.path())?.unwrap_or_default();
-    let mut ports = ports::choose(&before, &members, web)
-        .map_err(|error| Failure::new(Exit::Refused, format!("no free ports on loopback: {error}")))?;
+    let mut ports = ports::choose(&before, &members, web).map_err(|error| {
+        Failure::new(Exit::Refused, format!("cannot find free ports on loopback: {error}"))
+    })?;
     ports::settle_founder(&mut ports, folder.path());
     let mut up = Up::new(&folder, ports, keys, &options)?;
     up.write_ports()?;
@@ -77,7 +78,7 @@ pub async fn run(options: UpOptions, stop: impl Future<Output = ()>) -> Result<(
     ended
 }
 
-/// One of the processes.
+/// Role of a child process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Member(Role, u32),
@@ -94,20 +95,20 @@ impl Part {
         }
     }
 
-    /// What to type behind `ribbit`.
-    fn arguments(self, data_dir: &Path, told: &Told) -> Vec<OsString> {
+    /// Returns the arguments of this child's command.
+    fn arguments(self, data_dir: &Path, settings: &MemberSettings) -> Vec<OsString> {
         let mut words: Vec<OsString> = match self {
             Part::Member(role, id) => {
                 let mut words = vec![role.name().into(), "--id".into(), id.to_string().into()];
-                if told.evict_after != EVICT_AFTER {
-                    let time = told.evict_after.as_secs();
+                if settings.evict_after != EVICT_AFTER {
+                    let time = settings.evict_after.as_secs();
                     words.extend(["--evict-after".into(), format!("{time}s").into()]);
                 }
-                if Ok(told.disk_quota_bytes) != typed::disk_quota(DISK_QUOTA) {
-                    words.extend(["--disk-quota".into(), told.disk_quota_bytes.to_string().into()]);
+                if Ok(settings.disk_quota_bytes) != typed::disk_quota(DISK_QUOTA) {
+                    words.extend(["--disk-quota".into(), settings.disk_quota_bytes.to_string().into()]);
                 }
-                if role == Role::Backend && told.posts_per_minute != POSTS_PER_MINUTE {
-                    words.extend(["--posts-per-minute".into(), told.posts_per_minute.to_string().into()]);
+                if role == Role::Backend && settings.posts_per_minute != POSTS_PER_MINUTE {
+                    words.extend(["--posts-per-minute".into(), settings.posts_per_minute.to_string().into()]);
                 }
                 words
             }
@@ -119,31 +120,31 @@ impl Part {
     }
 }
 
-/// What members are told, where it is not what they do anyway.
+/// Settings that are passed to members if they differ from the defaults.
 #[derive(Debug, Clone, Copy)]
-struct Told {
+struct MemberSettings {
     evict_after: Duration,
     disk_quota_bytes: u64,
     posts_per_minute: u32,
 }
 
-/// A process and what is remembered about it.
+/// A child process and its restart state.
 struct Child {
     part: Part,
     slot: Slot,
     backoff: Backoff,
-    /// It died and people were told so: they are told when it is back.
+    /// Its death was printed, so its return is printed as well.
     missed: bool,
 }
 
-/// What `up` waits for next.
+/// Progress of the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Every voter votes and somebody leads.
+    /// Waiting until all voters vote and there is a leader.
     Forming,
-    /// The web role answers.
+    /// Waiting until the web role answers.
     Opening,
-    /// Nothing.
+    /// The cluster is up.
     Up,
 }
 
@@ -151,7 +152,7 @@ struct Up {
     data_dir: PathBuf,
     ephemeral: bool,
     restart: Restart,
-    told: Told,
+    settings: MemberSettings,
     program: PathBuf,
     ports: Ports,
     keys: Keys,
@@ -170,8 +171,9 @@ enum News {
 
 impl Up {
     fn new(folder: &Folder, ports: Ports, keys: Keys, options: &UpOptions) -> Result<Up, Failure> {
-        let program = std::env::current_exe()
-            .map_err(|error| Failure::new(Exit::Refused, format!("where is this program? {error}")))?;
+        let program = std::env::current_exe().map_err(|error| {
+            Failure::new(Exit::Refused, format!("cannot find the path of this program: {error}"))
+        })?;
         let mut supervisor = Supervisor::default();
         let members = ports.members.keys().map(|(role, id)| Part::Member(*role, *id));
         let parts = members.chain([Part::Balancer, Part::Web]);
@@ -184,7 +186,7 @@ impl Up {
             data_dir: folder.path().to_path_buf(),
             ephemeral: folder.is_ephemeral(),
             restart: options.restart,
-            told: Told {
+            settings: MemberSettings {
                 evict_after: options.evict_after,
                 disk_quota_bytes: options.disk_quota_bytes,
                 posts_per_minute: options.posts_per_minute,
@@ -199,7 +201,7 @@ impl Up {
         })
     }
 
-    /// Starts everything in order and keeps it running until told to stop.
+    /// Starts all children in order and supervises them until `stop` completes.
     async fn tend(&mut self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
         let mut stop = std::pin::pin!(stop);
         let mut deadline = Timer::after(UP_MAX);
@@ -257,11 +259,10 @@ impl Up {
                 output::line(&format!("ribbit is up: http://{}", reached_at(self.web())));
                 let words = format!("serving pages on http://{}", self.web());
                 self.goal = Box::pin(notify::serving(move || words.clone()));
-                let stays = if self.ephemeral { "removed at the end" } else { "kept" };
+                let stays = if self.ephemeral { "temporary" } else { "kept" };
                 let data_dir = self.data_dir.display();
                 output::line(&format!(
-                    "  in {data_dir} ({stays}); `ribbit status --data-dir {data_dir}` shows who is there; \
-                     Ctrl-C stops it"
+                    "  in {data_dir} ({stays}); `ribbit status --data-dir {data_dir}` shows the members; Ctrl-C stops it"
                 ));
             }
             Stage::Up => {}
@@ -269,7 +270,7 @@ impl Up {
         Ok(())
     }
 
-    /// What follows from what a child did.
+    /// Handles an event of a child.
     fn follow(&mut self, event: Event) -> Result<(), Failure> {
         match event {
             Event::Due { slot } => {
@@ -293,14 +294,14 @@ impl Up {
         lived: Duration,
     ) -> Result<(), Failure> {
         let part = self.children[index].part;
-        let again = words_for(&part.arguments(&self.data_dir, &self.told));
+        let again = words_for(&part.arguments(&self.data_dir, &self.settings));
         self.children[index].missed = true;
         if ending == Ending::Code(Exit::Configuration as i32) {
             if self.stage != Stage::Up {
-                let message = format!("{died}: what is wrong is said above");
+                let message = format!("{died}: see its message above");
                 return Err(Failure::new(Exit::Configuration, message));
             }
-            output::line(&format!("{died}; mend what it said, then start it with: {again}"));
+            output::line(&format!("{died}; fix the problem above, then start it with: {again}"));
             return Ok(());
         }
         if self.restart == Restart::Never && self.stage == Stage::Up {
@@ -308,11 +309,11 @@ impl Up {
             return Ok(());
         }
         self.renew_address(part)?;
-        // A full disk stays full for a while, however long it took to notice.
+        // A full disk stays full for a while, so the backoff must not be reset by a long life.
         let lived = if ending == Ending::Code(Exit::Disk as i32) { Duration::ZERO } else { lived };
         let delay = self.children[index].backoff.after(lived);
         let when = match delay {
-            delay if delay < DELAY_UNSAID_MAX => String::new(),
+            delay if delay < SHOWN_DELAY_MIN => String::new(),
             delay => format!(" in {:.1} s", delay.as_secs_f32()),
         };
         output::line(&format!("{died}; restarting{when}"));
@@ -320,12 +321,12 @@ impl Up {
         Ok(())
     }
 
-    /// If somebody else took the address of a part that died, gives it another.
+    /// Assigns a new address to a child that died if another program took its port.
     fn renew_address(&mut self, part: Part) -> Result<(), Failure> {
         let address = match part {
             Part::Member(role, id) => self.ports.members.get_mut(&(role, id)),
             Part::Balancer => self.ports.balancer.as_mut(),
-            // People know the address of the pages: it stays, and waits for its port.
+            // Users know the address of the pages, so it stays and the web role waits for its port.
             Part::Web => {
                 return match self.stage == Stage::Opening && ports::is_taken(self.web()) {
                     true => ports::web(self.web()).map(drop),
@@ -334,12 +335,13 @@ impl Up {
             }
         };
         let Some(address) = address else { return Ok(()) };
-        let renewed = ports::renew(address)
-            .map_err(|error| Failure::new(Exit::Refused, format!("no free port on loopback: {error}")))?;
+        let renewed = ports::renew(address).map_err(|error| {
+            Failure::new(Exit::Refused, format!("cannot find a free port on loopback: {error}"))
+        })?;
         if !renewed {
             return Ok(());
         }
-        log::info!("{} moves to {address}: somebody else took its port", part.name());
+        log::info!("{} moves to {address}: another program took its port", part.name());
         self.write_ports()?;
         if self.stage == Stage::Forming {
             self.await_members();
@@ -352,7 +354,7 @@ impl Up {
         Ok(())
     }
 
-    /// Starts a part's process; one that cannot be started is tried again like one that died at once.
+    /// Starts a child's process. A failed start is retried like a process that died at once.
     fn start(&mut self, index: usize) {
         let command = self.command(self.children[index].part);
         let child = &mut self.children[index];
@@ -364,7 +366,7 @@ impl Up {
             Ok(pid) => log::debug!("{name} started (pid {pid})"),
             Err(error) => {
                 let delay = child.backoff.after(Duration::ZERO);
-                output::line(&format!("{name} cannot be started: {error}; trying again"));
+                output::line(&format!("cannot start {name}: {error}; trying again"));
                 child.missed = true;
                 self.supervisor.wake_after(child.slot, delay);
             }
@@ -373,7 +375,7 @@ impl Up {
 
     fn command(&self, part: Part) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(part.arguments(&self.data_dir, &self.told)).arg("--supervised");
+        command.args(part.arguments(&self.data_dir, &self.settings)).arg("--supervised");
         if self.ports.founder.as_ref() == Some(&part.name()) {
             command.arg("--found");
         }
@@ -385,7 +387,7 @@ impl Up {
                 command.env_remove(&key);
             }
         }
-        // This process alone speaks to who started it.
+        // Only this process may notify the service manager.
         for name in systemd::FOR_THIS_PROCESS {
             command.env_remove(name);
         }
@@ -395,7 +397,7 @@ impl Up {
         command
     }
 
-    /// Web, then balancer, then members; what is still there after `STOP_MAX` is killed.
+    /// Stops the web role and the balancer, then the members; kills what still runs after `STOP_MAX`.
     async fn stop_all(&mut self) {
         let told = Instant::now();
         let front = self.slots(|part| !matches!(part, Part::Member(..)));
@@ -407,33 +409,34 @@ impl Up {
         if !self.supervisor.all_ended(&all, STOP_MAX.saturating_sub(told.elapsed())).await {
             let running = self.children.iter().filter(|child| self.supervisor.runs(child.slot));
             let names: Vec<String> = running.map(|child| child.part.name()).collect();
-            log::warn!("killed, since they did not stop within {STOP_MAX:?}: {}", names.join(", "));
+            log::warn!("killed because they did not stop within {STOP_MAX:?}: {}", names.join(", "));
             self.supervisor.kill(&all);
             self.supervisor.all_ended(&all, KILL_MAX).await;
         }
     }
 
-    /// What is missing, in words.
+    /// Returns the failure that says what is missing.
     async fn did_not_come_up(&self) -> Failure {
         let mut missing = Vec::new();
         let survey = survey(&self.ports.everyone(), &self.keys).await;
         let voters = voters_of(self.ports.members.len() as u32);
         if survey.leader.is_none() {
-            missing.push("nobody leads".to_string());
+            missing.push("there is no leader".to_string());
         }
         if alive_voters(&survey) < voters {
-            missing.push(format!("{} of {voters} voters vote", alive_voters(&survey)));
+            missing.push(format!("only {} of {voters} voters are alive", alive_voters(&survey)));
         }
         let web_is_due = self.stage != Stage::Forming;
         let absent = self
             .children
             .iter()
             .filter(|child| !self.supervisor.runs(child.slot) && (child.part != Part::Web || web_is_due));
-        missing.extend(absent.map(|child| format!("{} does not stay up", child.part.name())));
+        missing.extend(absent.map(|child| format!("{} keeps exiting", child.part.name())));
         if missing.is_empty() {
             missing.push(format!("the pages do not answer at {}", self.web()));
         }
-        let message = format!("not up after {} s: {}", UP_MAX.as_secs(), missing.join("; "));
+        let message =
+            format!("the cluster did not come up within {} s: {}", UP_MAX.as_secs(), missing.join("; "));
         Failure::new(Exit::Refused, message)
     }
 
@@ -464,8 +467,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_is_what_a_person_would_type() {
-        let usual = Told {
+    fn a_child_runs_a_command_that_a_user_could_type() {
+        let usual = MemberSettings {
             evict_after: EVICT_AFTER,
             disk_quota_bytes: typed::disk_quota(DISK_QUOTA).unwrap(),
             posts_per_minute: POSTS_PER_MINUTE,
@@ -475,10 +478,10 @@ mod tests {
         assert_eq!(typed(Part::Web), "ribbit client web --data-dir ribbit-data");
         let part = Part::Member(Role::Coordinator, 1);
         let evict_after = Duration::from_secs(120);
-        let told = Told { evict_after, disk_quota_bytes: 1 << 20, posts_per_minute: 0 };
-        let words = words_for(&part.arguments(Path::new("d"), &told));
+        let settings = MemberSettings { evict_after, disk_quota_bytes: 1 << 20, posts_per_minute: 0 };
+        let words = words_for(&part.arguments(Path::new("d"), &settings));
         assert_eq!(words, "ribbit coordinator --id 1 --evict-after 120s --disk-quota 1048576 --data-dir d");
-        let words = words_for(&Part::Member(Role::Backend, 1).arguments(Path::new("d"), &told));
+        let words = words_for(&Part::Member(Role::Backend, 1).arguments(Path::new("d"), &settings));
         assert!(words.contains(" --posts-per-minute 0 "), "{words}");
         assert_eq!(typed(Part::Balancer), "ribbit balancer --data-dir ribbit-data");
     }

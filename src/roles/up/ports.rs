@@ -1,9 +1,9 @@
-//! Which ports the processes of `up` get, and who of them founds the group.
+//! Choice of the ports of `up`'s processes, and of the member that creates the cluster.
 //!
-//! Ports are drawn by chance where this system draws none by itself, kept in the ports file, used again while they are
-//! free, and chosen anew when somebody else took them. Between choosing and the child's own bind anybody may take one:
-//! then the child dies at its start, and [`renew`] chooses again. The pages' address is said to people, so that one is not
-//! chosen again: all the more it must not be one that the next connection of anybody takes.
+//! Ports are chosen at random below the range that the system uses for outgoing connections. They are saved in the ports
+//! file, reused while they are free, and replaced if another program took them. Another program may take a port between the
+//! choice and the child's bind; the child then exits at its start, and [`renew`] chooses again. The address of the pages has
+//! been shown to users and never changes, so it above all must not be in the system's range.
 
 use crate::common::address;
 use crate::common::failure::{Exit, Failure};
@@ -14,13 +14,14 @@ use std::net::TcpListener;
 use std::ops::Range;
 use std::path::Path;
 
+/// Host of all addresses that are chosen here.
 const LOOPBACK: &str = "127.0.0.1";
-/// Linux takes ports for outgoing connections from 32768 on.
+/// Ports to choose from. Linux uses ports from 32768 on for outgoing connections.
 const PORTS: Range<u16> = 20_000..32_000;
-/// So many of them may be taken before the system is asked for any.
+/// Number of random ports to try before the system is asked for any port.
 const TRIES_MAX: usize = 64;
 
-/// A port that nobody has, of these if there is one.
+/// Binds a free port, in the range if possible.
 fn free(host: &str, ports: Range<u16>) -> io::Result<TcpListener> {
     let any = || ports.start + (getrandom::u32().unwrap_or(0) % u32::from(ports.end - ports.start)) as u16;
     let bind = |port: u16| TcpListener::bind(format!("{host}:{port}"));
@@ -28,16 +29,16 @@ fn free(host: &str, ports: Range<u16>) -> io::Result<TcpListener> {
     found.map_or_else(|| bind(0), Ok)
 }
 
-/// The members of a group of this size.
+/// Returns the members of a cluster of this size.
 pub fn members(backends: u32, coordinators: u32) -> Vec<(Role, u32)> {
     let coordinators = (1..=coordinators).map(|id| (Role::Coordinator, id));
     (1..=backends).map(|id| (Role::Backend, id)).chain(coordinators).collect()
 }
 
-/// The web address, its port fixed when any will do.
+/// Returns the address of the web pages; port 0 is replaced by a free port.
 ///
 /// # Errors
-/// 1: somebody else has it, or this machine does not.
+/// 1: another program uses the address, or this machine does not have it.
 pub fn web(wanted: &str) -> Result<String, Failure> {
     let (host, port) = address::split(wanted).map_err(|what| Failure::new(Exit::Usage, what))?;
     let bound = if port == 0 { free(host, PORTS) } else { TcpListener::bind(wanted) };
@@ -47,19 +48,19 @@ pub fn web(wanted: &str) -> Result<String, Failure> {
     }
 }
 
-/// In words, why the pages cannot be had at `wanted`.
+/// Returns the message for a web address that cannot be bound.
 fn web_refused(wanted: &str, error: &io::Error) -> String {
-    let another = "choose another address with --web HOST:PORT (port 0 takes a free one)";
+    let another = "choose another address with --web HOST:PORT (port 0 picks a free port)";
     match error.kind() {
-        io::ErrorKind::AddrInUse => format!("{wanted} is taken by another program: {another}"),
+        io::ErrorKind::AddrInUse => format!("{wanted} is used by another program: {another}"),
         _ => format!("cannot listen on {wanted} for the pages: {error}; {another}"),
     }
 }
 
-/// Addresses for everybody: those of last time where they are free.
+/// Chooses addresses for all processes, those of the last run if they are free.
 ///
 /// # Errors
-/// No port can be had.
+/// An I/O error if no port is free.
 pub fn choose(before: &Ports, members: &[(Role, u32)], web: String) -> io::Result<Ports> {
     choose_among(PORTS, before, members, web)
 }
@@ -70,8 +71,8 @@ fn choose_among(
     members: &[(Role, u32)],
     web: String,
 ) -> io::Result<Ports> {
-    // Held until all are chosen, so that no two are the same. The pages' own is among them: given to a member, it would be
-    // taken when they begin.
+    // Listeners stay bound until all are chosen, so that no port is chosen twice. The address of the pages is among them:
+    // the web role starts last and would find its port taken by a member.
     let mut held: Vec<TcpListener> = TcpListener::bind(web.as_str()).into_iter().collect();
     let mut take = |before: Option<&String>| {
         let again = before.and_then(|address| TcpListener::bind(address.as_str()).ok());
@@ -93,10 +94,10 @@ fn choose_among(
     Ok(chosen)
 }
 
-/// Chooses another port in place of one that somebody else took meanwhile. Tells whether it did.
+/// Replaces the port of an address if another program took it. Returns whether it did.
 ///
 /// # Errors
-/// No port can be had.
+/// An I/O error if no port is free.
 pub fn renew(address: &mut String) -> io::Result<bool> {
     if !is_taken(address) {
         return Ok(false);
@@ -105,14 +106,16 @@ pub fn renew(address: &mut String) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Returns whether the address is in use.
 pub fn is_taken(address: &str) -> bool {
     TcpListener::bind(address).is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
 }
 
-/// Decides who founds the group if its store is empty.
+/// Decides which member creates the cluster if its store is empty.
 ///
-/// No store yet: the first coordinator, or without coordinators the first backend. Later the same one until the
-/// group was up once, then nobody: an emptied store joins the others, it never founds a second group.
+/// Without any store, this is the first coordinator, or the first backend if there are no coordinators. It stays the same
+/// until the cluster was up once; from then on it is no member. So a member with an emptied store joins the others and never
+/// creates a second cluster.
 pub fn settle_founder(ports: &mut Ports, data_dir: &Path) {
     let has_store = |name: &str| data_dir.join(name).is_dir();
     let first = match ports.members.contains_key(&(Role::Coordinator, 1)) {
@@ -124,12 +127,12 @@ pub fn settle_founder(ports: &mut Ports, data_dir: &Path) {
     } else if ports.founded {
         ports.founder = None;
     } else if ports.founder.is_none() && has_store(&first) {
-        // The ports file was lost. A store of the first one may be from before the founding; others are not.
+        // The ports file was lost. Only the first member may have a store from before the cluster was created.
         ports.founder = Some(first);
     }
 }
 
-/// Whether some member of this folder has a store.
+/// Returns whether a member has a store in this folder.
 pub fn any_store(data_dir: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(data_dir) else { return false };
     entries.flatten().any(|entry| {
@@ -149,7 +152,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn ports_are_kept_while_free_and_chosen_anew_when_taken() {
+    fn ports_are_kept_while_free_and_replaced_when_taken() {
         let members = members(2, 1);
         let first = choose(&Ports::default(), &members, "w:1".into()).unwrap();
         let all: BTreeSet<String> = first.everyone().into_iter().chain(first.balancer.clone()).collect();
@@ -164,9 +167,9 @@ mod tests {
         assert!(!renew(&mut address).unwrap());
     }
 
-    /// Where there are hardly more ports than are needed, all but the pages' are drawn.
+    /// With hardly more ports than needed, all are chosen except that of the pages.
     #[test]
-    fn nobody_gets_the_port_of_the_pages() {
+    fn no_process_gets_the_port_of_the_pages() {
         for _ in 0..20 {
             let web = web("127.0.0.1:0").unwrap();
             let port: u16 = web.rsplit(':').next().unwrap().parse().unwrap();
@@ -190,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn exactly_one_founds_and_never_twice() {
+    fn exactly_one_member_creates_the_cluster_and_never_twice() {
         let folder = tempfile::tempdir().unwrap();
         let make = |backends, coordinators, before: &Ports| {
             let mut ports = choose(before, &members(backends, coordinators), "w:1".into()).unwrap();
@@ -203,7 +206,7 @@ mod tests {
         let again = make(3, 2, &first);
         assert_eq!(again.founder.as_deref(), Some("backend-1"), "not the coordinator that came later");
         let lost = make(3, 2, &Ports::default());
-        assert_eq!(lost.founder, None, "somebody else may have founded");
+        assert_eq!(lost.founder, None, "another member may have created the cluster");
         let up = make(3, 2, &Ports { founded: true, ..again });
         assert_eq!((up.founder, up.founded), (None, true));
         std::fs::remove_dir(folder.path().join("backend-1")).unwrap();

@@ -1,13 +1,13 @@
-//! Child processes: started, watched, told to end. Knows nothing of what they are; `up` decides what follows.
+//! Supervision of child processes: starts, watches and signals them. The owner decides what to do about their events.
 //!
 //! ```text
 //!   start ──▶ running ──Died──▶ idle ──wake_after──▶ waiting ──Due──▶ (the owner starts it again)
 //! ```
 //!
-//! Invariants: a slot runs at most one process. A process is signalled only while it is in its slot, and it is
-//! there until its end was collected, so a signal never reaches a stranger that got its number.
-//! Every child has a pipe as standard input that ends with this process, and a process group of its own, so that
-//! Ctrl-C in a terminal reaches only this process, which then stops the others in order.
+//! Invariants: a slot runs at most one process. A process is signalled only while it is in its slot, and it stays there until
+//! it has been reaped, so a signal never reaches another process that got its pid.
+//! Every child has a pipe as standard input, which ends with this process. Every child has its own process group, so Ctrl-C
+//! in a terminal reaches only this process, which then stops the children in order.
 
 use rustix::process::{Pid, Signal, kill_process};
 use smol::Timer;
@@ -20,29 +20,26 @@ use std::process::ExitStatus;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-/// A process that lived shorter than this died at its start.
+/// A process that lived shorter than this counts as a failed start.
 const SHORT_LIFE: Duration = Duration::from_secs(2);
+/// Restart delay after the first failed start.
 const BACKOFF_MIN: Duration = Duration::from_millis(250);
+/// Longest restart delay.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
-/// Which child; given out by [`Supervisor::add`].
+/// Index of a child, returned by [`Supervisor::add`].
 pub type Slot = usize;
 
+/// Event of a slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    Died {
-        slot: Slot,
-        pid: u32,
-        ending: Ending,
-        lived: Duration,
-    },
+    /// The process has exited and been reaped.
+    Died { slot: Slot, pid: u32, ending: Ending, lived: Duration },
     /// The time given to [`Supervisor::wake_after`] has passed.
-    Due {
-        slot: Slot,
-    },
+    Due { slot: Slot },
 }
 
-/// How a process ended.
+/// Exit status of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     Code(i32),
@@ -52,12 +49,13 @@ pub enum Ending {
 impl std::fmt::Display for Ending {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Ending::Code(code) => write!(f, "ended with exit code {code}"),
+            Ending::Code(code) => write!(f, "exited with code {code}"),
             Ending::Signal(signal) => write!(f, "was killed by signal {signal}"),
         }
     }
 }
 
+/// A set of child processes.
 #[derive(Default)]
 pub struct Supervisor {
     slots: Vec<State>,
@@ -73,30 +71,31 @@ struct Running {
     pid: u32,
     since: Instant,
     exit: Pin<Box<dyn Future<Output = io::Result<ExitStatus>> + Send>>,
-    /// Held so that the child's standard input stays open.
+    /// Keeps the child's standard input open.
     _stdin: Option<ChildStdin>,
     _child: Child,
 }
 
 impl Supervisor {
+    /// Adds an idle slot.
     pub fn add(&mut self) -> Slot {
         self.slots.push(State::Idle);
         self.slots.len() - 1
     }
 
-    /// Starts the slot's process and answers its pid.
+    /// Starts the slot's process and returns its pid.
     ///
     /// # Errors
-    /// It cannot be started.
+    /// An I/O error if the process cannot be started.
     pub fn start(&mut self, slot: Slot, mut command: std::process::Command) -> io::Result<u32> {
         debug_assert!(!self.runs(slot));
         command.process_group(0);
-        // Said to smol's command, not to the inner one, where smol would set them again.
+        // Set on smol's command: smol would overwrite the settings of the inner one.
         let mut command = Command::from(command);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::inherit());
         let mut child = command.spawn()?;
         let pid = child.id();
-        // Taken out first: `status` closes the standard input it finds.
+        // Taken first, because `status` closes the standard input it finds.
         let stdin = child.stdin.take();
         let exit = Box::pin(child.status());
         let running = Running { pid, since: Instant::now(), exit, _stdin: stdin, _child: child };
@@ -104,17 +103,18 @@ impl Supervisor {
         Ok(pid)
     }
 
-    /// Lets an idle slot's `Due` come after a while.
+    /// Schedules the `Due` event of an idle slot.
     pub fn wake_after(&mut self, slot: Slot, delay: Duration) {
         debug_assert!(!self.runs(slot));
         self.slots[slot] = State::Waiting(Timer::after(delay));
     }
 
+    /// Returns whether the slot has a running process.
     pub fn runs(&self, slot: Slot) -> bool {
         matches!(self.slots[slot], State::Running(_))
     }
 
-    /// What happens next; waits for ever when nothing runs. Nothing is lost when the future is dropped.
+    /// Waits for the next event; forever if no slot is active. Dropping the future loses no event.
     pub async fn next(&mut self) -> Event {
         poll_fn(|context| {
             for (slot, state) in self.slots.iter_mut().enumerate() {
@@ -142,13 +142,13 @@ impl Supervisor {
         .await
     }
 
-    /// Asks these processes to end.
+    /// Sends SIGTERM to these processes.
     pub fn terminate(&self, slots: &[Slot]) {
         self.signal(slots, Signal::TERM);
     }
 
-    /// Waits until none of these processes runs, for at most `patience`.
-    pub async fn all_ended(&mut self, slots: &[Slot], patience: Duration) -> bool {
+    /// Waits until none of these processes runs, for at most `timeout`. Returns whether all have ended.
+    pub async fn all_ended(&mut self, slots: &[Slot], timeout: Duration) -> bool {
         let ended = async {
             while slots.iter().any(|slot| self.runs(*slot)) {
                 self.next().await;
@@ -156,13 +156,13 @@ impl Supervisor {
             true
         };
         let too_long = async {
-            Timer::after(patience).await;
+            Timer::after(timeout).await;
             false
         };
         smol::future::or(ended, too_long).await
     }
 
-    /// Ends these processes.
+    /// Sends SIGKILL to these processes.
     pub fn kill(&self, slots: &[Slot]) {
         self.signal(slots, Signal::KILL);
     }
@@ -172,7 +172,7 @@ impl Supervisor {
             let State::Running(running) = &self.slots[*slot] else { continue };
             let Some(pid) = i32::try_from(running.pid).ok().and_then(Pid::from_raw) else { continue };
             if let Err(error) = kill_process(pid, signal) {
-                log::debug!("process {} cannot be signalled: {error}", running.pid);
+                log::debug!("cannot signal process {}: {error}", running.pid);
             }
         }
     }
@@ -185,20 +185,20 @@ fn ending(status: io::Result<ExitStatus>) -> Ending {
             (None, signal) => Ending::Signal(signal.unwrap_or(0)),
         },
         Err(error) => {
-            log::warn!("a child ended and nobody knows how: {error}");
+            log::warn!("a child ended with unknown status: {error}");
             Ending::Code(-1)
         }
     }
 }
 
-/// How long to wait before a process is started again.
+/// Exponential backoff of restarts.
 #[derive(Debug, Default)]
 pub struct Backoff {
     next: Option<Duration>,
 }
 
 impl Backoff {
-    /// At once after a life of any length; longer and longer while it dies at its start.
+    /// Returns the delay before the next start: zero after a normal life, doubling after each failed start.
     pub fn after(&mut self, lived: Duration) -> Duration {
         if lived >= SHORT_LIFE {
             self.next = None;
@@ -214,7 +214,7 @@ impl Backoff {
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const TIMEOUT: Duration = Duration::from_secs(10);
 
     fn shell(script: &str) -> std::process::Command {
         let mut command = std::process::Command::new("sh");
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn deaths_are_told_apart() {
+    fn exit_codes_and_signals_are_told_apart() {
         smol::block_on(async {
             let mut supervisor = Supervisor::default();
             let slot = supervisor.add();
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn standard_input_stays_open_while_the_supervisor_is_there_and_ends_with_it() {
+    fn standard_input_stays_open_until_the_supervisor_is_dropped() {
         smol::block_on(async {
             let folder = tempfile::tempdir().unwrap();
             let mark = folder.path().join("ended");
@@ -250,7 +250,7 @@ mod tests {
             assert!(!supervisor.all_ended(&[slot], Duration::from_millis(200)).await);
             drop(supervisor);
             let start = Instant::now();
-            while !mark.exists() && start.elapsed() < PATIENCE {
+            while !mark.exists() && start.elapsed() < TIMEOUT {
                 Timer::after(Duration::from_millis(10)).await;
             }
             assert!(mark.exists());
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_end_when_told_is_killed() {
+    fn a_process_that_ignores_sigterm_is_killed() {
         smol::block_on(async {
             let mut supervisor = Supervisor::default();
             let slots = [supervisor.add(), supervisor.add()];
@@ -267,15 +267,15 @@ mod tests {
             // The shell needs a moment to set its trap.
             Timer::after(Duration::from_millis(300)).await;
             supervisor.terminate(&slots);
-            assert!(supervisor.all_ended(&slots[..1], PATIENCE).await);
+            assert!(supervisor.all_ended(&slots[..1], TIMEOUT).await);
             assert!(!supervisor.all_ended(&slots, Duration::from_millis(100)).await);
             supervisor.kill(&slots);
-            assert!(supervisor.all_ended(&slots, PATIENCE).await);
+            assert!(supervisor.all_ended(&slots, TIMEOUT).await);
         });
     }
 
     #[test]
-    fn short_lives_wait_longer_and_a_long_one_forgives() {
+    fn the_delay_grows_after_failed_starts_and_is_reset_by_a_long_life() {
         let mut backoff = Backoff::default();
         let ms = |lived: u64, backoff: &mut Backoff| backoff.after(Duration::from_millis(lived)).as_millis();
         assert_eq!(ms(60_000, &mut backoff), 0);
