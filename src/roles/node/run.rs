@@ -177,7 +177,7 @@ async fn transfer_leadership(node: &NodeState) {
     if !member.replica.status().leads {
         return;
     }
-    member.replica.step_aside();
+    member.replica.hand_over();
     let handed_over = async {
         while member.replica.status().leads {
             member.replica.progressed().await;
