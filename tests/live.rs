@@ -14,15 +14,13 @@ use ribbit_net::limits::{LIVE_PIECES_MAX, LIVE_SILENCE};
 use ribbit_net::listener::{Asker, Gate, Node, Outlet, serve};
 use ribbit_net::protocol::{Answer, Ask, Lapse, Why};
 use ribbit_net::subscription::{News, Subscription};
-use ribbit_state::{
-    AccountId, Code, Denied, Event, EventKind, HistoryId, LogIndex, Token, TokenHash, Wanted,
-};
+use ribbit_state::{AccountId, Code, Denied, Event, EventKind, HistoryId, LogIndex, Token, TokenHash, Topic};
 use smol::future::FutureExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-const WANTED: Wanted = Wanted::Feed { session: TokenHash([1; 32]) };
+const WANTED: Topic = Topic::Feed { session: TokenHash([1; 32]) };
 
 fn at(index: LogIndex) -> Token {
     Token { history: HistoryId(1), index }
@@ -60,7 +58,7 @@ impl Node for Teller {
     async fn stream(
         self: Arc<Self>,
         cursor: Token,
-        wanted: Wanted,
+        wanted: Topic,
         mut outlet: Outlet,
     ) -> Result<(), FrameError> {
         assert_eq!(wanted, WANTED);

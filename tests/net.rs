@@ -193,7 +193,7 @@ fn a_slow_answer_is_not_a_dead_server() {
         let client = Client::new(vec![server.address.clone()], keys());
         let ask = Ask::LogIn {
             id: RequestId(1),
-            born: 0,
+            submitted_at: 0,
             username: "ada".into(),
             password: Password("correct horse".into()),
             token: TokenHash([0; 32]),
@@ -252,7 +252,7 @@ fn a_read_that_two_servers_ended_over_is_not_put_to_a_third() {
 
         // A write has to be decided: it is asked on, whatever the servers do.
         let (id, session, token) = (RequestId(1), TokenHash([1; 32]), question(9));
-        let write = Ask::Write(Request { id, born: 0, command: Command::LogOut { session } });
+        let write = Ask::Write(Request { id, submitted_at: 0, command: Command::LogOut { session } });
         let asking = smol::spawn(async move { client.ask(write, LONG).await });
         let asked = asks.recv().await.unwrap();
         servers[asked.node].gate.close();

@@ -19,7 +19,7 @@ use ribbit_net::protocol::{Answer, Ask, LeaseStatus, MemberInfo, NodeStatus, Sto
 use ribbit_net::subscription::News;
 use ribbit_state::{
     AccountId, ClusterId, Consistency, Event, EventKind, HistoryId, LogIndex, Page, Query, Role, Token,
-    TokenHash, Wanted,
+    TokenHash, Topic,
 };
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -67,7 +67,7 @@ impl Node for Puppet {
     async fn stream(
         self: Arc<Self>,
         cursor: Token,
-        _wanted: Wanted,
+        _wanted: Topic,
         mut outlet: Outlet,
     ) -> Result<(), ribbit_net::frame::FrameError> {
         let index = self.applied;
@@ -183,7 +183,7 @@ fn who_belongs_to_another_cluster_is_passed_over() {
         client.ask(question(), LONG).await.unwrap();
         assert_eq!((foreign.asked(), two.asked()), (0, 1));
         // Nor is it followed.
-        let mut following = client.subscribe(at(10), Wanted::Feed { session: TokenHash([1; 32]) });
+        let mut following = client.subscribe(at(10), Topic::Feed { session: TokenHash([1; 32]) });
         let News::Event(event) = following.next().await else { panic!() };
         assert_eq!(event.index, 12);
     });

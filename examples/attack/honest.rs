@@ -117,21 +117,26 @@ async fn join(client: &Client, username: &str) -> TokenHash {
         email: "honest@localhost".into(),
         password: password(),
     };
-    let born = client.position(PATIENCE).await.expect("the group answers").index;
-    let create = Ask::CreateAccount { id: new_request_id(), born, form };
+    let submitted_at = client.position(PATIENCE).await.expect("the group answers").index;
+    let create = Ask::CreateAccount { id: new_request_id(), submitted_at, form };
     let answer = client.ask(create, PATIENCE).await.expect("the group answers");
     assert!(matches!(answer, Answer::Written { outcome: Ok(_), .. }), "{answer:?}");
     let token = token_hash(&new_token());
-    let log_in =
-        Ask::LogIn { id: new_request_id(), born, username: username.into(), password: password(), token };
+    let log_in = Ask::LogIn {
+        id: new_request_id(),
+        submitted_at,
+        username: username.into(),
+        password: password(),
+        token,
+    };
     let answer = client.ask(log_in, PATIENCE).await.expect("the group answers");
     assert!(matches!(answer, Answer::Written { outcome: Ok(_), .. }), "{answer:?}");
     token
 }
 
 async fn croak(client: &Client, session: TokenHash, text: &str) -> bool {
-    let born = client.seen().map_or(0, |token| token.index);
+    let submitted_at = client.seen().map_or(0, |token| token.index);
     let command = Command::Croak { session, text: text.into() };
-    let ask = Ask::Write(Request { id: new_request_id(), born, command });
+    let ask = Ask::Write(Request { id: new_request_id(), submitted_at, command });
     matches!(client.ask(ask, PATIENCE).await, Ok(Answer::Written { outcome: Ok(_), .. }))
 }

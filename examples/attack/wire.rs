@@ -6,7 +6,7 @@ use ribbit_net::handshake::{self, Preface};
 use ribbit_net::limits::RECORD_BYTES_MAX;
 use ribbit_net::protocol::{Ask, AskFrame};
 use ribbit_replica::random::Random;
-use ribbit_state::{Token, Wanted};
+use ribbit_state::{Token, Topic};
 use smol::Timer;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use std::time::Duration;
@@ -86,7 +86,7 @@ pub fn never_read(raid: &Raid) {
             };
             raid.hold();
             let cursor = Token { history: raid.history, index: 1 };
-            let wanted = Wanted::Feed { session: raid.session };
+            let wanted = Topic::Feed { session: raid.session };
             let ask = AskFrame { tag: 1, deadline_ms: 1_000, ask: Ask::Subscribe { cursor, wanted } };
             if frame::write(&mut channel.writer, &ask).await.is_ok() {
                 // Until the other side has had enough: a socket of which nothing is read tells that only by its end.

@@ -109,21 +109,22 @@ async fn account(client: Client, username: String) -> (Client, AccountId, TokenH
         email: "soak@localhost".into(),
         password: password(),
     };
-    let born = born(&client).await;
-    let ask = Ask::CreateAccount { id: new_request_id(), born, form };
+    let submitted_at = submitted_at(&client).await;
+    let ask = Ask::CreateAccount { id: new_request_id(), submitted_at, form };
     let Decided::Done(Reply::Created { account }, _) = decide(&client, ask, None).await else {
         panic!("no account for {username}")
     };
     let session = token_hash(&new_token());
-    let born = self::born(&client).await;
-    let ask = Ask::LogIn { id: new_request_id(), born, username, password: password(), token: session };
+    let submitted_at = self::submitted_at(&client).await;
+    let ask =
+        Ask::LogIn { id: new_request_id(), submitted_at, username, password: password(), token: session };
     let Decided::Done(Reply::LoggedIn { .. }, _) = decide(&client, ask, None).await else {
         panic!("no session")
     };
     (client, account, session)
 }
 
-async fn born(client: &Client) -> LogIndex {
+async fn submitted_at(client: &Client) -> LogIndex {
     loop {
         match client.position(ANSWER_MAX).await {
             Ok(token) => return token.index,
@@ -176,8 +177,8 @@ async fn write(writer: Writer, history: Shared, end: Instant, each: Duration) ->
                 Command::Message(MessageCommand::Send { session, username, text })
             }
         };
-        let born = born(&writer.client).await;
-        let request = Request { id: new_request_id(), born, command };
+        let submitted_at = submitted_at(&writer.client).await;
+        let request = Request { id: new_request_id(), submitted_at, command };
         let decided = decide(&writer.client, Ask::Write(request), Some(end + LAST_MAX)).await;
         let outcome = match decided {
             Decided::Done(Reply::Croaked { croak }, tries) => Outcome::Acknowledged(croak, tries),
@@ -204,10 +205,10 @@ async fn write(writer: Writer, history: Shared, end: Instant, each: Duration) ->
 /// What the partner wrote was read.
 async fn mark(writer: &Writer) {
     let TalkPartner::Account(with) = writer.partner else { return };
-    let born = born(&writer.client).await;
+    let submitted_at = submitted_at(&writer.client).await;
     let (delivered_through, read_through) = (LogIndex::MAX, LogIndex::MAX);
     let command = MessageCommand::Mark { session: writer.session, with, delivered_through, read_through };
-    let request = Request { id: new_request_id(), born, command: Command::Message(command) };
+    let request = Request { id: new_request_id(), submitted_at, command: Command::Message(command) };
     // Whether it was done shows in whether messages are taken.
     decide(&writer.client, Ask::Write(request), Some(Instant::now() + ANSWER_MAX)).await;
 }

@@ -2,27 +2,27 @@
 
 use super::DbError;
 use super::digest::{DigestAt, weight};
-use super::known::RowCache;
 use super::read::{ApplyView, row_key};
 use super::record::{LogEntry, seal};
+use super::row_cache::RowCache;
 use super::scrub::Scrub;
 use super::store::AppliedEntry;
 use redb::Table;
 use ribbit_state::Command;
 use ribbit_state::command::Proposal;
+use ribbit_state::dedup::DedupWindow;
 use ribbit_state::events::happened;
-use ribbit_state::ring::News;
+use ribbit_state::ring::RingChange;
 use ribbit_state::rows::{Change, Members, Table as StateTable};
-use ribbit_state::window::Window;
 
 /// One write transaction into which entries are applied.
 pub(super) struct Applying<'a, 't> {
     /// Highest rules level that this version understands.
     pub level: u32,
     pub rows: &'a mut Table<'t, &'static [u8], &'static [u8]>,
-    pub window: &'a mut Window,
+    pub dedup: &'a mut DedupWindow,
     /// Cache of rows that rules have read before.
-    pub known: &'a mut RowCache,
+    pub row_cache: &'a mut RowCache,
     /// Scrub in progress, which must follow changes to rows it has already read.
     pub scrub: &'a mut Scrub,
     /// Digest of the rows as they are now.
@@ -30,7 +30,7 @@ pub(super) struct Applying<'a, 't> {
     /// Digest after each entry.
     pub digests: Vec<DigestAt>,
     /// Changes that the ring follows around the commit.
-    pub noted: Vec<News>,
+    pub noted: Vec<RingChange>,
 }
 
 /// Decodes the command of an entry. Its checksum was checked when the entry was read, so a command that cannot be decoded
@@ -63,7 +63,7 @@ impl Applying<'_, '_> {
     /// Applies the command of one entry.
     pub fn entry(&mut self, entry: &LogEntry) -> Result<AppliedEntry, DbError> {
         let proposal = understood(entry, self.level)?;
-        let view = ApplyView { rows: &*self.rows, window: &*self.window, known: &*self.known };
+        let view = ApplyView { rows: &*self.rows, dedup: &*self.dedup, row_cache: &*self.row_cache };
         let applied = ribbit_state::apply(&view, entry.index, &proposal)?;
         let happened = happened(&proposal.request.command, &applied);
         let mut changed_members = false;
@@ -83,8 +83,8 @@ impl Applying<'_, '_> {
 
     /// Puts or removes one row.
     pub fn change(&mut self, change: Change) -> Result<(), DbError> {
-        self.window.note(&change);
-        self.noted.extend(News::of(&change));
+        self.dedup.note(&change);
+        self.noted.extend(RingChange::of(&change));
         let (before, now, key) = match change {
             Change::Put { table, key, row } => {
                 let key = row_key(table, &key);
@@ -101,7 +101,7 @@ impl Applying<'_, '_> {
         let difference = now.wrapping_sub(before);
         self.digest = self.digest.wrapping_add(difference);
         self.scrub.changed(&key, difference);
-        self.known.forget(&key);
+        self.row_cache.forget(&key);
         Ok(())
     }
 }

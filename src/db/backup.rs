@@ -76,12 +76,12 @@ fn damaged(what: impl Into<String>) -> BackupError {
 
 /// Running sums of the rows, and a check of their order.
 #[derive(Default)]
-struct Tally {
+struct RowCheck {
     summing: RowSums,
     last: Vec<u8>,
 }
 
-impl Tally {
+impl RowCheck {
     fn add(&mut self, chunk: &Chunk) -> Result<(), BackupError> {
         for (key, value) in chunk {
             unseal(key, value).map_err(|error: DbError| damaged(error.to_string()))?;
@@ -120,7 +120,7 @@ pub struct BackupWriter<W> {
     out: W,
     head: BackupHead,
     number: u64,
-    tally: Tally,
+    rows_check: RowCheck,
 }
 
 impl<W: Write> BackupWriter<W> {
@@ -131,7 +131,7 @@ impl<W: Write> BackupWriter<W> {
     pub fn begin(mut out: W, head: BackupHead) -> Result<BackupWriter<W>, BackupError> {
         out.write_all(MAGIC).map_err(BackupError::Io)?;
         out.write_all(&[BACKUP_VERSION]).map_err(BackupError::Io)?;
-        let mut writer = BackupWriter { out, head: head.clone(), number: 0, tally: Tally::default() };
+        let mut writer = BackupWriter { out, head: head.clone(), number: 0, rows_check: RowCheck::default() };
         writer.block(HEAD, &head)?;
         Ok(writer)
     }
@@ -153,13 +153,13 @@ impl<W: Write> BackupWriter<W> {
     /// # Errors
     /// `Damaged` if a checksum or the order is wrong; `Io` if the backup cannot be written.
     pub fn rows(&mut self, chunk: &Chunk) -> Result<(), BackupError> {
-        self.tally.add(chunk)?;
+        self.rows_check.add(chunk)?;
         self.block(ROWS, chunk)
     }
 
     /// Returns the number of rows written so far.
     pub fn so_far(&self) -> u64 {
-        self.tally.summing.sum().rows
+        self.rows_check.summing.sum().rows
     }
 
     /// Writes the end. Returns the output, which the caller must make durable.
@@ -167,7 +167,7 @@ impl<W: Write> BackupWriter<W> {
     /// # Errors
     /// `Damaged` if the rows are not those that the head announces; `Io` if the backup cannot be written.
     pub fn finish(mut self) -> Result<W, BackupError> {
-        let sum = self.tally.check(&self.head)?;
+        let sum = self.rows_check.check(&self.head)?;
         self.block(END, &sum)?;
         self.out.flush().map_err(BackupError::Io)?;
         Ok(self.out)
@@ -179,7 +179,7 @@ pub struct BackupReader<R> {
     file: R,
     head: BackupHead,
     number: u64,
-    tally: Tally,
+    rows_check: RowCheck,
 }
 
 impl<R: Read> BackupReader<R> {
@@ -204,7 +204,7 @@ impl<R: Read> BackupReader<R> {
             return Err(damaged("its first block is not a head"));
         }
         let head = understood(&bytes)?;
-        Ok(BackupReader { file, head, number: 1, tally: Tally::default() })
+        Ok(BackupReader { file, head, number: 1, rows_check: RowCheck::default() })
     }
 
     pub fn head(&self) -> &BackupHead {
@@ -213,7 +213,7 @@ impl<R: Read> BackupReader<R> {
 
     /// Returns the number of rows read so far.
     pub fn so_far(&self) -> u64 {
-        self.tally.summing.sum().rows
+        self.rows_check.summing.sum().rows
     }
 
     /// Returns the next rows, or `None` after the last one, once the whole file is known to be intact.
@@ -226,12 +226,12 @@ impl<R: Read> BackupReader<R> {
         match kind {
             ROWS => {
                 let chunk: Chunk = understood(&bytes)?;
-                self.tally.add(&chunk)?;
+                self.rows_check.add(&chunk)?;
                 Ok(Some(chunk))
             }
             END => {
                 let sum: SnapshotSum = understood(&bytes)?;
-                if self.tally.check(&self.head)? != sum {
+                if self.rows_check.check(&self.head)? != sum {
                     return Err(damaged("its rows do not match its checksum"));
                 }
                 match self.file.read(&mut [0]).map_err(BackupError::Io)? {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// The redb files that a store may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Which {
+pub enum StoreFile {
     /// The rows and `meta` in use.
     Main,
     /// A snapshot that is being received.
@@ -24,7 +24,7 @@ pub enum Which {
 /// Access to the files of one store.
 pub trait Disk: Send + Sync + 'static {
     /// Opens a redb file, or creates it if it does not exist. Whatever can be read in it is durable.
-    fn open(&self, which: Which) -> Result<Database, DbError>;
+    fn open(&self, which: StoreFile) -> Result<Database, DbError>;
     /// Removes the incoming file if there is one.
     fn discard_incoming(&self) -> Result<(), DbError>;
     /// Replaces the main file by the incoming one, which must be closed and complete. Durable and atomic.
@@ -89,10 +89,10 @@ impl FileDisk {
         Ok(FileDisk { folder: folder.to_path_buf() })
     }
 
-    fn path(&self, which: Which) -> PathBuf {
+    fn path(&self, which: StoreFile) -> PathBuf {
         self.folder.join(match which {
-            Which::Main => STORE_FILE,
-            Which::Incoming => INCOMING_FILE,
+            StoreFile::Main => STORE_FILE,
+            StoreFile::Incoming => INCOMING_FILE,
         })
     }
 
@@ -100,7 +100,7 @@ impl FileDisk {
         self.folder.join(format!("{LOG_PREFIX}{number:08}"))
     }
 
-    fn open_synced(&self, path: &Path) -> Result<Synced, DbError> {
+    fn open_synced(&self, path: &Path) -> Result<MarkingBackend, DbError> {
         let mark = self.folder.join(SUSPECT_FILE);
         let opened = private_file(path).map_err(|source| file(path, source))?;
         // A process that died may have left writes that were never synced, and whatever is read from now on is trusted.
@@ -108,13 +108,13 @@ impl FileDisk {
             set_mark(&mark);
             return Err(file(path, source));
         }
-        Ok(Synced { backend: FileBackend::new(opened)?, mark })
+        Ok(MarkingBackend { backend: FileBackend::new(opened)?, mark })
     }
 
     /// Copies the main file if a sync of it has failed in an earlier process. Some of its pages may then exist only in the
     /// page cache, and no later sync would write them.
     fn renew_suspect(&self) -> Result<(), DbError> {
-        let (mark, main) = (self.folder.join(SUSPECT_FILE), self.path(Which::Main));
+        let (mark, main) = (self.folder.join(SUSPECT_FILE), self.path(StoreFile::Main));
         if !mark.exists() {
             return Ok(());
         }
@@ -126,7 +126,7 @@ impl FileDisk {
                 TryLockError::Error(source) => file(&main, source),
             })?;
             self.discard_incoming()?;
-            let copy = self.path(Which::Incoming);
+            let copy = self.path(StoreFile::Incoming);
             let copied = private_file(&copy).and_then(|mut to| {
                 io::copy(&mut from, &mut to)?;
                 to.sync_all()
@@ -140,12 +140,12 @@ impl FileDisk {
 
 /// A file that sets the marker when a sync of it fails, so that later processes know.
 #[derive(Debug)]
-struct Synced {
+struct MarkingBackend {
     backend: FileBackend,
     mark: PathBuf,
 }
 
-impl StorageBackend for Synced {
+impl StorageBackend for MarkingBackend {
     fn len(&self) -> io::Result<u64> {
         self.backend.len()
     }
@@ -225,9 +225,9 @@ fn restrict(path: &Path) -> Result<(), DbError> {
 }
 
 impl Disk for FileDisk {
-    fn open(&self, which: Which) -> Result<Database, DbError> {
+    fn open(&self, which: StoreFile) -> Result<Database, DbError> {
         let path = self.path(which);
-        if which == Which::Main {
+        if which == StoreFile::Main {
             self.renew_suspect()?;
         }
         let is_new = !path.exists();
@@ -236,7 +236,7 @@ impl Disk for FileDisk {
             DatabaseError::DatabaseAlreadyOpen => DbError::InUse(path.display().to_string()),
             other => other.into(),
         })?;
-        if is_new && which == Which::Main {
+        if is_new && which == StoreFile::Main {
             // Makes the names of the file and of its folder durable: without them the file would be lost with its content.
             sync_folder(&self.folder)?;
             if let Some(parent) = self.folder.parent().filter(|parent| *parent != Path::new("")) {
@@ -247,7 +247,7 @@ impl Disk for FileDisk {
     }
 
     fn discard_incoming(&self) -> Result<(), DbError> {
-        let path = self.path(Which::Incoming);
+        let path = self.path(StoreFile::Incoming);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file(&path, error)),
             _ => Ok(()),
@@ -255,8 +255,8 @@ impl Disk for FileDisk {
     }
 
     fn promote_incoming(&self) -> Result<(), DbError> {
-        let main = self.path(Which::Main);
-        fs::rename(self.path(Which::Incoming), &main).map_err(|source| file(&main, source))?;
+        let main = self.path(StoreFile::Main);
+        fs::rename(self.path(StoreFile::Incoming), &main).map_err(|source| file(&main, source))?;
         // The rename is durable only once the folder is synced.
         sync_folder(&self.folder)
     }
@@ -293,7 +293,7 @@ impl Disk for FileDisk {
     }
 
     fn copy_in_memory(&self) -> Result<Option<Database>, DbError> {
-        let path = self.path(Which::Main);
+        let path = self.path(StoreFile::Main);
         let mut opened = match File::open(&path) {
             Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -382,7 +382,7 @@ mod tests {
         let mark = folder.path().join(SUSPECT_FILE);
         fs::write(&mark, "").unwrap();
         // Refused while the process that has it open may still write to it.
-        assert!(matches!(disk.open(Which::Main), Err(DbError::InUse(_))));
+        assert!(matches!(disk.open(StoreFile::Main), Err(DbError::InUse(_))));
         drop(store);
         let (before, first) = (fs::read(&main).unwrap(), inode());
         disk.renew_suspect().unwrap();

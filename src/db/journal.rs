@@ -33,10 +33,10 @@
 //!
 //! Not here: the time of an append and the commit index (replica), checkpoints of the rows (store).
 
+use super::faults::{Fault, injected};
 use super::limits::{LOG_BATCH_BYTES, LOG_SEGMENT_BYTES, LOG_SEGMENT_STEP_BYTES, LOG_SEGMENTS_MAX};
-use super::planted::{Bug, planted};
 use super::record::{HardState, LogEntry, Position};
-use super::segment::{Head, Record, Segment, sum_of};
+use super::segment::{Record, Segment, SegmentHead, sum_of};
 use super::terms::Terms;
 use super::{DbError, Disk};
 use ribbit_state::LogIndex;
@@ -56,7 +56,7 @@ pub(super) struct SyncPoint {
 
 /// A batch to be written; see [`Batch`].
 #[derive(Serialize)]
-struct Appended<'a> {
+struct BatchRef<'a> {
     hard_state: Option<HardState>,
     entries: &'a [LogEntry],
 }
@@ -223,7 +223,7 @@ impl Journal {
             self.sync()?;
         }
         let Some(LastBatch { at, batch, start, hard_state }) = self.unsynced.take() else { return Ok(()) };
-        if planted(Bug::UnsyncedTail) {
+        if injected(Fault::UnsyncedTail) {
             return Ok(());
         }
         self.end = at;
@@ -232,14 +232,14 @@ impl Journal {
     }
 
     /// Finds the consecutive segments of this log and returns their heads. All other segments become leftovers.
-    fn find_segments(&mut self, note: Option<SyncPoint>) -> Result<Vec<Record<Head>>, DbError> {
+    fn find_segments(&mut self, note: Option<SyncPoint>) -> Result<Vec<Record<SegmentHead>>, DbError> {
         let numbers = self.disk.log_segments()?;
         let noted = note.map(|note| note.number);
         if let Some(gone) = noted.filter(|number| !numbers.contains(number)) {
             return Err(DbError::Damaged(format!("log segment {gone} is missing")));
         }
         let newest = numbers.last().copied();
-        let mut heads: Vec<Record<Head>> = Vec::new();
+        let mut heads: Vec<Record<SegmentHead>> = Vec::new();
         for number in numbers {
             let (segment, head) = Segment::open(self.disk.as_ref(), number)?;
             let is_noted = noted == Some(number);
@@ -280,7 +280,7 @@ impl Journal {
     fn read_segment(
         &mut self,
         which: usize,
-        Record { value: head, behind, .. }: &Record<Head>,
+        Record { value: head, behind, .. }: &Record<SegmentHead>,
         end: Option<u64>,
         note: Option<SyncPoint>,
     ) -> Result<(), DbError> {
@@ -316,7 +316,7 @@ impl Journal {
             return Err(segment.damaged(at));
         }
         if end.is_none() {
-            if !planted(Bug::TornMiddle) && segment.find_record(at)?.is_some() {
+            if !injected(Fault::TornMiddle) && segment.find_record(at)?.is_some() {
                 return Err(segment.damaged(at));
             }
             (self.end, self.length) = (at, segment.backend.len()?);
@@ -328,8 +328,14 @@ impl Journal {
     /// Begins the next segment behind `start`; the newest one ends at `self.end`. Does not sync it.
     fn begin_segment(&mut self, number: u64, start: Position, hard_state: HardState) -> Result<(), DbError> {
         let spare = self.spare.take().map(|spare| spare.number);
-        let head =
-            Head { epoch: self.epoch, number, start, hard_state, previous_end: self.end, salt: self.digest };
+        let head = SegmentHead {
+            epoch: self.epoch,
+            number,
+            start,
+            hard_state,
+            previous_end: self.end,
+            salt: self.digest,
+        };
         self.is_suspect = true;
         let segment = Arc::new(Segment::begin(self.disk.as_ref(), &head, spare)?);
         self.length = segment.backend.len()?;
@@ -394,10 +400,10 @@ impl Journal {
     fn write(&mut self, entries: &[LogEntry], hard_state: Option<HardState>) -> Result<(), DbError> {
         let (segment, at) = (self.newest().clone(), self.end);
         self.is_suspect = true;
-        let end = self.put(&segment, at, segment.frame(at, &Appended { hard_state, entries }))?;
+        let end = self.put(&segment, at, segment.frame(at, &BatchRef { hard_state, entries }))?;
         // Each batch is durable before the next one is written: only the last one of a segment can be torn.
         match segment.backend.sync_data() {
-            Err(_) if planted(Bug::FailedSync) => segment.backend.sync_data()?,
+            Err(_) if injected(Fault::FailedSync) => segment.backend.sync_data()?,
             synced => synced?,
         }
         self.is_suspect = false;

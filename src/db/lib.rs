@@ -19,14 +19,14 @@
 //! - [`journal`]: the write-ahead log, [`segment`]: one file of it, [`terms`]: the term of each of its entries
 //! - [`format`]: refusal of a store of another format
 //! - [`store`]: opening, appending, applying, and installing a snapshot; the only writer. [`identity`]: the owner of a
-//!   store. [`applying`], [`load`], [`known`] and [`meta`]: parts of the writer
+//!   store. [`applying`], [`ring_load`], [`row_cache`] and [`meta`]: parts of the writer
 //! - [`recover`]: a new history on the rows of an old one
 //! - [`digest`]: a digest of the whole state at every index, [`scrub`]: a slow check of everything that is stored
 //! - [`read`]: views of the rows and of the log, concurrent with the writer
 //! - [`snapshot`]: the whole state as a stream, out and in
 //! - [`pin`]: the rows at one index, kept readable for a while, [`backup`]: the whole state as a file, out and in
 //! - [`disk`]: the location of the files; the simulator injects crashes here
-//! - [`planted`]: fault injection, to show that the simulator finds such bugs; absent from a normal build
+//! - [`faults`]: fault injection, to show that the simulator finds such bugs; absent from a normal build
 //! - [`record`]: checksummed values and the records of `meta`
 //!
 //! Not here: the meaning of a row (state), the time to write (replica), the handling of a damaged store (roles).
@@ -35,18 +35,18 @@ mod applying;
 pub mod backup;
 pub mod digest;
 pub mod disk;
+pub mod faults;
 mod format;
 mod identity;
 mod journal;
-mod known;
 pub mod limits;
-mod load;
 mod meta;
 pub mod pin;
-pub mod planted;
 pub mod read;
 pub mod record;
 mod recover;
+mod ring_load;
+mod row_cache;
 pub mod scrub;
 mod segment;
 pub mod snapshot;
@@ -55,7 +55,7 @@ pub mod terms;
 #[cfg(test)]
 mod tests;
 
-pub use disk::{Disk, FileDisk, Which};
+pub use disk::{Disk, FileDisk, StoreFile};
 pub use read::Reader;
 pub use record::{Configuration, EntryKind, HardState, Identity, LogEntry, Position};
 pub use store::{AppliedEntry, Store};

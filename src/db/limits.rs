@@ -45,7 +45,7 @@ pub const SCRUB_STEP_BYTES: usize = 1024 * 1024;
 /// Size at which one step of summing pinned rows ends, in bytes.
 pub const PIN_SUM_BYTES: usize = 256 * 1024;
 /// Size at which one step of listing pinned keys ends, in bytes of the answer.
-pub const PIN_MARKS_BYTES: usize = 64 * 1024;
+pub const PIN_HASHES_BYTES: usize = 64 * 1024;
 /// Maximum length of a row's key, in bytes. The longest consist of an owner and a path, plus the end of a range behind them.
 pub const KEY_BYTES_MAX: usize = ribbit_state::limits::PATH_BYTES_MAX + 16;
 /// Maximum size in bytes of a main file that is copied into memory to look at its format.

@@ -12,9 +12,9 @@
 
 use super::DbError;
 use super::digest::kept;
-use super::limits::{PIN_MARKS_BYTES, PIN_SUM_BYTES, SNAPSHOT_CHUNK_BYTES};
+use super::limits::{PIN_HASHES_BYTES, PIN_SUM_BYTES, SNAPSHOT_CHUNK_BYTES};
 use super::meta::read_position;
-use super::read::{META, ROWS, Reader, RowsView, Shared};
+use super::read::{META, ROWS, Reader, RowsView, StoreShared};
 use super::record::{Position, unseal};
 use super::snapshot::Chunk;
 use redb::{ReadOnlyTable, ReadableDatabase, ReadableTableMetadata};
@@ -26,7 +26,7 @@ use std::sync::Mutex;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Stored key behind which a step begins. Empty for the first step.
-pub type After<'a> = &'a [u8];
+pub type AfterKey<'a> = &'a [u8];
 
 /// The rows at one index.
 pub struct Pin {
@@ -41,7 +41,7 @@ pub struct Pin {
 
 /// Sum of the rows of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sum {
+pub struct RowSum {
     pub rows: u64,
     /// Wrapping sum of one xxh3 per row, over its key and value.
     pub sum: u64,
@@ -50,10 +50,10 @@ pub struct Sum {
 }
 
 /// Keys of a step, each with the xxh3 of its row.
-pub type Marks = Vec<(Vec<u8>, u64)>;
+pub type RowHashes = Vec<(Vec<u8>, u64)>;
 
 impl Pin {
-    fn new(shared: &Shared) -> Result<Pin, DbError> {
+    fn new(shared: &StoreShared) -> Result<Pin, DbError> {
         let database = shared.database.read().expect("no writer panics while it holds this lock").clone();
         let transaction = database.begin_read()?;
         let meta = transaction.open_table(META)?;
@@ -74,7 +74,7 @@ impl Pin {
     /// Calls `each` with every row behind `after` and up to `to` until it returns true. Returns true if it did.
     fn walk(
         &self,
-        after: After<'_>,
+        after: AfterKey<'_>,
         to: Option<&[u8]>,
         mut each: impl FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<bool, DbError> {
@@ -96,7 +96,7 @@ impl Pin {
     ///
     /// # Errors
     /// Fatal: the store cannot be read or is damaged.
-    pub fn next_rows(&self, after: After<'_>) -> Result<Chunk, DbError> {
+    pub fn next_rows(&self, after: AfterKey<'_>) -> Result<Chunk, DbError> {
         let (mut chunk, mut bytes) = (Chunk::new(), 0);
         self.walk(after, None, |key, value| {
             bytes += key.len() + value.len();
@@ -110,12 +110,12 @@ impl Pin {
     ///
     /// # Errors
     /// As [`Pin::next_rows`].
-    pub fn sum(&self, after: After<'_>, to: Option<&[u8]>) -> Result<Sum, DbError> {
-        let (mut sum, mut bytes) = (Sum { rows: 0, sum: 0, stopped_at: None }, 0);
+    pub fn sum(&self, after: AfterKey<'_>, to: Option<&[u8]>) -> Result<RowSum, DbError> {
+        let (mut sum, mut bytes) = (RowSum { rows: 0, sum: 0, stopped_at: None }, 0);
         let mut last = Vec::new();
         let stopped = self.walk(after, to, |key, value| {
             sum.rows += 1;
-            sum.sum = sum.sum.wrapping_add(mark(key, value));
+            sum.sum = sum.sum.wrapping_add(row_hash(key, value));
             bytes += key.len() + value.len();
             let enough = bytes >= PIN_SUM_BYTES;
             if enough {
@@ -132,18 +132,18 @@ impl Pin {
     ///
     /// # Errors
     /// As [`Pin::next_rows`].
-    pub fn marks(&self, after: After<'_>, to: Option<&[u8]>) -> Result<(Marks, bool), DbError> {
-        let (mut marks, mut bytes) = (Marks::new(), 0);
+    pub fn hashes(&self, after: AfterKey<'_>, to: Option<&[u8]>) -> Result<(RowHashes, bool), DbError> {
+        let (mut hashes, mut bytes) = (RowHashes::new(), 0);
         let more = self.walk(after, to, |key, value| {
-            marks.push((key.to_vec(), mark(key, value)));
+            hashes.push((key.to_vec(), row_hash(key, value)));
             bytes += key.len() + 16;
-            bytes >= PIN_MARKS_BYTES
+            bytes >= PIN_HASHES_BYTES
         })?;
-        Ok((marks, more))
+        Ok((hashes, more))
     }
 }
 
-fn mark(key: &[u8], value: &[u8]) -> u64 {
+fn row_hash(key: &[u8], value: &[u8]) -> u64 {
     let mut hash = Xxh3::new();
     hash.update(&(key.len() as u32).to_le_bytes());
     hash.update(key);
@@ -153,35 +153,35 @@ fn mark(key: &[u8], value: &[u8]) -> u64 {
 
 /// Requests for pins by index, each with the number of requesters and, once the writer was there, the pin.
 #[derive(Default)]
-pub(super) struct Desk(Mutex<BTreeMap<LogIndex, (usize, Option<Pin>)>>);
+pub(super) struct PinRequests(Mutex<BTreeMap<LogIndex, (usize, Option<Pin>)>>);
 
-impl std::fmt::Debug for Desk {
+impl std::fmt::Debug for PinRequests {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Desk(…)")
+        f.write_str("PinRequests(…)")
     }
 }
 
-impl Desk {
-    fn wanted(&self) -> std::sync::MutexGuard<'_, BTreeMap<LogIndex, (usize, Option<Pin>)>> {
+impl PinRequests {
+    fn requests(&self) -> std::sync::MutexGuard<'_, BTreeMap<LogIndex, (usize, Option<Pin>)>> {
         self.0.lock().expect("no thread panics while it holds this lock")
     }
 
     /// Returns the first index in `applied + 1..=last` at which the writer has to stop.
     pub fn next_stop(&self, applied: LogIndex, last: LogIndex) -> Option<LogIndex> {
-        let wanted = self.wanted();
+        let requests = self.requests();
         if applied >= last {
             return None;
         }
-        wanted.range(applied + 1..=last).next().map(|(index, _)| *index)
+        requests.range(applied + 1..=last).next().map(|(index, _)| *index)
     }
 }
 
-impl Shared {
+impl StoreShared {
     /// Pins the rows if a pin is requested at this index, at which the writer has stopped.
     pub(super) fn pin_if_wanted(&self, index: LogIndex) -> Result<(), DbError> {
-        let mut wanted = self.pins.wanted();
-        if let Some((_, place @ None)) = wanted.get_mut(&index) {
-            *place = Some(Pin::new(self)?);
+        let mut requests = self.pins.requests();
+        if let Some((_, slot @ None)) = requests.get_mut(&index) {
+            *slot = Some(Pin::new(self)?);
         }
         Ok(())
     }
@@ -195,11 +195,11 @@ pub struct PinRequest {
 
 impl Drop for PinRequest {
     fn drop(&mut self) {
-        let mut wanted = self.reader.shared.pins.wanted();
-        if let Some((askers, _)) = wanted.get_mut(&self.index) {
-            *askers -= 1;
-            if *askers == 0 {
-                wanted.remove(&self.index);
+        let mut requests = self.reader.shared.pins.requests();
+        if let Some((requesters, _)) = requests.get_mut(&self.index) {
+            *requesters -= 1;
+            if *requesters == 0 {
+                requests.remove(&self.index);
             }
         }
     }
@@ -213,8 +213,8 @@ impl PinRequest {
     /// # Errors
     /// Fatal: the store cannot be read.
     pub fn take(&self) -> Result<(Option<Pin>, LogIndex), DbError> {
-        if let Some((_, place)) = self.reader.shared.pins.wanted().get_mut(&self.index)
-            && let Some(pin) = place.take()
+        if let Some((_, slot)) = self.reader.shared.pins.requests().get_mut(&self.index)
+            && let Some(pin) = slot.take()
         {
             return Ok((Some(pin), self.index));
         }
@@ -235,7 +235,7 @@ impl Reader {
 
     /// Requests a pin at this index. The writer stops there, unless it has passed it already.
     pub fn request_pin(&self, index: LogIndex) -> PinRequest {
-        self.shared.pins.wanted().entry(index).or_insert((0, None)).0 += 1;
+        self.shared.pins.requests().entry(index).or_insert((0, None)).0 += 1;
         PinRequest { reader: self.clone(), index }
     }
 }

@@ -4,18 +4,18 @@
 
 use super::DbError;
 use super::digest::{DigestAt, Digests};
+use super::faults::{Fault, injected};
 use super::journal::{Spans, entries_from};
-use super::known::RowCache;
 use super::limits::KEY_BYTES_MAX;
 use super::meta::{APPLIED, read_meta};
-use super::pin::Desk;
-use super::planted::{Bug, planted};
+use super::pin::PinRequests;
 use super::record::{LogEntry, Position, unseal};
+use super::row_cache::RowCache;
 use super::scrub::Scrub;
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition};
+use ribbit_state::dedup::DedupWindow;
 use ribbit_state::ring::Ring;
 use ribbit_state::rows::{Order, RawRow, TableId, View, WriteView};
-use ribbit_state::window::Window;
 use ribbit_state::{Denied, LogIndex, Outcome, Page, Query, RequestId, croaks, query};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, RwLockWriteGuard};
@@ -25,19 +25,19 @@ pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta
 
 /// State that the writer shares with readers.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct StoreShared {
     /// Replaced together with the ring when a snapshot is installed. Readers of the old file finish undisturbed.
     pub database: RwLock<Arc<Database>>,
     /// Lock order: before `database`.
     pub ring: RwLock<Ring>,
     /// Request deduplication window. The writer locks it while it applies.
-    pub window: RwLock<Window>,
+    pub dedup: RwLock<DedupWindow>,
     /// Digests of the indexes that readers see.
     pub digests: Mutex<Digests>,
     /// The writer locks it while it applies, so that the scrub follows changes to rows it has already read.
     pub scrub: Mutex<Scrub>,
     /// Indexes at which the writer has to stop and pin the rows.
-    pub pins: Desk,
+    pub pins: PinRequests,
     /// Locations of the log's entries.
     pub log: Arc<RwLock<Spans>>,
     pub applied: AtomicU64,
@@ -47,7 +47,7 @@ pub(super) struct Shared {
 /// Handle for reading. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<StoreShared>,
 }
 
 impl Reader {
@@ -103,15 +103,15 @@ impl Reader {
     /// # Errors
     /// Fatal: the store cannot be read.
     pub fn first_outcome(&self, id: RequestId) -> Result<Option<(LogIndex, Outcome)>, DbError> {
-        let window = self.shared.window.read().expect("no writer panics while it holds this lock");
-        let Some(index) = window.index_of(id) else { return Ok(None) };
-        drop(window);
+        let dedup = self.shared.dedup.read().expect("no writer panics while it holds this lock");
+        let Some(index) = dedup.index_of(id) else { return Ok(None) };
+        drop(dedup);
         Ok(croaks::request_record(&self.view()?, index)?.map(|row| (index, row.outcome)))
     }
 
     /// Locks the deduplication window like a writer that waits for its disk. Test hook.
-    pub fn hold_requests(&self) -> RwLockWriteGuard<'_, Window> {
-        self.shared.window.write().expect("no reader panics while it holds this lock")
+    pub fn hold_requests(&self) -> RwLockWriteGuard<'_, DedupWindow> {
+        self.shared.dedup.write().expect("no reader panics while it holds this lock")
     }
 
     /// Answers a query. The returned index is exactly that of the rows in the answer.
@@ -125,7 +125,7 @@ impl Reader {
         let ring = self.shared.ring.read().expect("no writer panics while it holds this lock");
         let (index, view) = self.view_at()?;
         let page = query::answer(&view, ring.seen_at(index), query)?;
-        Ok((if planted(Bug::EarlyToken) { index.saturating_sub(1) } else { index }, page))
+        Ok((if injected(Fault::EarlyToken) { index.saturating_sub(1) } else { index }, page))
     }
 
     /// Returns the entries with `from <= index < to`, as many as fit `bytes_max` but at least one. Stops at a gap.
@@ -246,8 +246,8 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for RowsView<T> {
 /// View of the rows of a write transaction, with the deduplication window and the cache.
 pub(super) struct ApplyView<'a, T> {
     pub rows: &'a T,
-    pub window: &'a Window,
-    pub known: &'a RowCache,
+    pub dedup: &'a DedupWindow,
+    pub row_cache: &'a RowCache,
 }
 
 impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for ApplyView<'_, T> {
@@ -258,11 +258,11 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for ApplyView<'_, T> {
             return get_row(self.rows, table, key);
         }
         let Some(stored) = stored_key(table, key) else { return Ok(None) };
-        if let Some(row) = self.known.get(&stored) {
+        if let Some(row) = self.row_cache.get(&stored) {
             return Ok(Some(row));
         }
         let row = get_row(self.rows, table, key)?;
-        row.iter().for_each(|row| self.known.learn(&stored, row));
+        row.iter().for_each(|row| self.row_cache.learn(&stored, row));
         Ok(row)
     }
     fn scan(
@@ -276,12 +276,12 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for ApplyView<'_, T> {
         scan_rows(self.rows, table, from, to, order, limit)
     }
     fn age_ms(&self) -> u64 {
-        self.window.age_ms()
+        self.dedup.age_ms()
     }
 }
 
 impl<T: ReadableTable<&'static [u8], &'static [u8]>> WriteView for ApplyView<'_, T> {
-    fn window(&self) -> &Window {
-        self.window
+    fn dedup_window(&self) -> &DedupWindow {
+        self.dedup
     }
 }

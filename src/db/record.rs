@@ -80,9 +80,9 @@ pub struct Identity {
 impl Identity {
     /// Returns the member's name for people, such as `backend-2`.
     pub fn name(&self) -> String {
-        self.who().to_string()
+        self.member_name().to_string()
     }
-    pub fn who(&self) -> MemberName {
+    pub fn member_name(&self) -> MemberName {
         MemberName { role: self.role, site: self.site, id: self.id }
     }
 }

@@ -5,10 +5,10 @@
 //! still compare correctly. The log itself starts empty behind the first index of the new history, as a founder's does.
 
 use super::applying::Applying;
-use super::known::RowCache;
 use super::meta::*;
 use super::read::{META, ROWS};
 use super::record::{Configuration, HardState, Identity, Position};
+use super::row_cache::RowCache;
 use super::{DbError, Store};
 use ribbit_state::LogIndex;
 use ribbit_state::rows::Change;
@@ -52,15 +52,15 @@ impl Store {
             shared.database.read().expect("no writer panics while it holds this lock").begin_write()?;
         {
             let mut rows = transaction.open_table(ROWS)?;
-            let mut window = shared.window.write().expect("no reader panics while it holds this lock");
-            let mut known = RowCache::default();
+            let mut dedup = shared.dedup.write().expect("no reader panics while it holds this lock");
+            let mut row_cache = RowCache::default();
             let mut scrub = shared.scrub.lock().expect("no thread panics while it holds this lock");
             let digest = shared.digests.lock().expect("no thread panics while it holds this lock").last().1;
             let mut applying = Applying {
                 level: self.level,
                 rows: &mut rows,
-                window: &mut window,
-                known: &mut known,
+                dedup: &mut dedup,
+                row_cache: &mut row_cache,
                 scrub: &mut scrub,
                 digest,
                 digests: Vec::new(),

@@ -26,28 +26,28 @@ use std::sync::RwLock;
 /// Progress of a pass.
 #[derive(Debug, Default)]
 pub(super) struct Scrub {
-    at: At,
+    phase: ScrubPhase,
     rows: u64,
     entries: u64,
 }
 
 #[derive(Debug)]
-enum At {
+enum ScrubPhase {
     /// All rows up to and including this key were read; `sum` is the sum of their weights.
     Rows { through: Option<Vec<u8>>, sum: u64 },
     /// All rows, and all log entries before this one, were read.
     Log(LogIndex),
 }
 
-impl Default for At {
-    fn default() -> At {
-        At::Rows { through: None, sum: 0 }
+impl Default for ScrubPhase {
+    fn default() -> ScrubPhase {
+        ScrubPhase::Rows { through: None, sum: 0 }
     }
 }
 
 /// Amount that a complete pass has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pass {
+pub struct ScrubPass {
     pub rows: u64,
     pub entries: u64,
 }
@@ -55,7 +55,7 @@ pub struct Pass {
 impl Scrub {
     /// Follows the writer's change of a row, whose weight grows by `difference`, wrapping.
     pub fn changed(&mut self, key: &StoredKey, difference: u64) {
-        if let At::Rows { through: Some(through), sum } = &mut self.at
+        if let ScrubPhase::Rows { through: Some(through), sum } = &mut self.phase
             && key.as_slice() <= through.as_slice()
         {
             *sum = sum.wrapping_add(difference);
@@ -63,12 +63,12 @@ impl Scrub {
     }
 
     /// Reads the next range.
-    fn step(&mut self, database: &Database, log: &RwLock<Spans>) -> Result<Option<Pass>, DbError> {
+    fn step(&mut self, database: &Database, log: &RwLock<Spans>) -> Result<Option<ScrubPass>, DbError> {
         let transaction = database.begin_read()?;
         let meta = transaction.open_table(META)?;
         let mut bytes = 0;
-        match &mut self.at {
-            At::Rows { through, sum } => {
+        match &mut self.phase {
+            ScrubPhase::Rows { through, sum } => {
                 let rows = transaction.open_table(ROWS)?;
                 let from = through.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
                 for row in rows.range::<&[u8]>((from, Bound::Unbounded))? {
@@ -87,9 +87,9 @@ impl Scrub {
                 if kept(&meta, applied)?.is_some_and(|digest| digest != *sum) {
                     return Err(DbError::Damaged("the rows do not match their digest".into()));
                 }
-                self.at = At::Log(0);
+                self.phase = ScrubPhase::Log(0);
             }
-            At::Log(from) => {
+            ScrubPhase::Log(from) => {
                 while let Some(first) = next_entry(log, *from) {
                     *from = first;
                     let batch = entries_from(log, *from)?;
@@ -105,7 +105,7 @@ impl Scrub {
                     unseal(name.value().as_bytes(), value.value())?;
                 }
                 let Scrub { rows, entries, .. } = std::mem::take(self);
-                return Ok(Some(Pass { rows, entries }));
+                return Ok(Some(ScrubPass { rows, entries }));
             }
         }
         Ok(None)
@@ -125,7 +125,7 @@ impl Reader {
     ///
     /// # Errors
     /// Fatal: the store is damaged or cannot be read.
-    pub fn scrub(&self) -> Result<Option<Pass>, DbError> {
+    pub fn scrub(&self) -> Result<Option<ScrubPass>, DbError> {
         let mut scrub = self.shared.scrub.lock().expect("no thread panics while it holds this lock");
         scrub.step(&self.database(), &self.shared.log)
     }

@@ -31,7 +31,7 @@ const RECORD_BYTES_USUAL: usize = 8 * 1024;
 
 /// The first record of a segment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Head {
+pub(super) struct SegmentHead {
     pub epoch: u64,
     pub number: u64,
     /// Last position of the log before this segment.
@@ -72,10 +72,10 @@ impl Segment {
     ///
     /// # Errors
     /// `Format` if a build of another format wrote it, `Damaged` if the head is intact but unreadable; otherwise the disk failed.
-    pub fn open(disk: &dyn Disk, number: u64) -> Result<(Segment, Option<Record<Head>>), DbError> {
+    pub fn open(disk: &dyn Disk, number: u64) -> Result<(Segment, Option<Record<SegmentHead>>), DbError> {
         let backend = disk.open_segment(number)?;
         let mut segment = Segment { number, salt: 0, start: Position::default(), backend };
-        let head = segment.read::<Head>(0)?;
+        let head = segment.read::<SegmentHead>(0)?;
         if head.is_none() && segment.is_of_earlier_build()? {
             return Err(DbError::Format(None));
         }
@@ -89,7 +89,7 @@ impl Segment {
     ///
     /// # Errors
     /// Fatal: the disk fails or is full.
-    pub fn begin(disk: &dyn Disk, head: &Head, spare: Option<u64>) -> Result<Segment, DbError> {
+    pub fn begin(disk: &dyn Disk, head: &SegmentHead, spare: Option<u64>) -> Result<Segment, DbError> {
         let backend = match spare {
             Some(spare) => disk.recycle_segment(spare, head.number)?,
             None => {

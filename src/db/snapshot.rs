@@ -13,12 +13,12 @@
 //! killed in between leaves a file that its next start discards.
 
 use super::digest::{DigestAt, kept, weight};
+use super::faults::{Fault, injected};
 use super::limits::SNAPSHOT_CHUNK_BYTES;
 use super::meta::*;
-use super::planted::{Bug, planted};
 use super::read::{META, ROWS, Reader};
 use super::record::{Configuration, Position, unseal};
-use super::{DbError, Which};
+use super::{DbError, StoreFile};
 use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase};
 use serde::{Deserialize, Serialize};
 use std::ops::Bound;
@@ -154,7 +154,7 @@ impl SnapshotWriter {
     /// Fatal: the file cannot be created or written.
     pub fn begin(disk: &dyn super::Disk, head: &SnapshotHead) -> Result<SnapshotWriter, DbError> {
         disk.discard_incoming()?;
-        let database = disk.open(Which::Incoming)?;
+        let database = disk.open(StoreFile::Incoming)?;
         make_tables(&database)?;
         let transaction = database.begin_write()?;
         write_position(&mut transaction.open_table(META)?, head.applied, &head.configuration)?;
@@ -176,7 +176,7 @@ impl SnapshotWriter {
                 self.summing.add(key, value);
                 rows.insert(key.as_slice(), value.as_slice())?;
             }
-            let _ = planted(Bug::SkippedRows) && rows.pop_last()?.is_some();
+            let _ = injected(Fault::SkippedRows) && rows.pop_last()?.is_some();
         }
         transaction.commit()?;
         Ok(())

@@ -8,26 +8,26 @@
 //! ```
 
 use super::applying::{Applying, too_new, understood};
+use super::faults::{Fault, injected};
 use super::format::{self, FormatMissing};
 use super::journal::{Journal, Spans, SyncPoint};
-use super::known::RowCache;
 use super::limits::{
     CHECKPOINT_ENTRIES, CHECKPOINT_TURNS, LOG_KEEP_ENTRIES, LOG_KEEP_STRETCH, LOG_SEGMENT_ENTRIES,
 };
-use super::load::load_ring;
 use super::meta::*;
-use super::pin::Desk;
-use super::planted::{Bug, planted};
-use super::read::{META, ROWS, Reader, RowsView, Shared};
+use super::pin::PinRequests;
+use super::read::{META, ROWS, Reader, RowsView, StoreShared};
 use super::record::{Configuration, EntryKind, HardState, Identity, LogEntry, Position};
+use super::ring_load::load_ring;
+use super::row_cache::RowCache;
 use super::scrub::Scrub;
 use super::terms::Terms;
-use super::{DbError, Disk, Which, digest};
+use super::{DbError, Disk, StoreFile, digest};
 use redb::{Database, Durability, ReadableDatabase};
+use ribbit_state::dedup::DedupWindow;
 use ribbit_state::limits::RULES_LEVEL;
-use ribbit_state::ring::News;
+use ribbit_state::ring::RingChange;
 use ribbit_state::rows::books;
-use ribbit_state::window::Window;
 use ribbit_state::{EventKind, LogIndex, Outcome, RequestId};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -49,7 +49,7 @@ pub struct AppliedEntry {
 
 /// Content of a store when it is opened, from which a node starts.
 #[derive(Debug, Clone, Default)]
-pub struct Loaded {
+pub struct StoreContents {
     pub identity: Option<Identity>,
     pub hard_state: HardState,
     pub applied: Position,
@@ -67,11 +67,11 @@ pub struct Store {
     /// Highest rules level that this version understands.
     pub(super) level: u32,
     disk: Arc<dyn Disk>,
-    shared: Arc<Shared>,
+    shared: Arc<StoreShared>,
     pub(super) identity: Option<Identity>,
     journal: Journal,
     applied: Position,
-    known: RowCache,
+    row_cache: RowCache,
     /// Applied index of the last durable commit of the rows. The log is never cut past it.
     applied_durable: LogIndex,
     log_keep_entries: u64,
@@ -101,7 +101,7 @@ impl Store {
     fn open_trusting(disk: impl Disk, level: u32) -> Result<Store, DbError> {
         // Before any file is opened for writing: a store of another format is not changed.
         format::check_untouched(&disk)?;
-        let database = disk.open(Which::Main)?;
+        let database = disk.open(StoreFile::Main)?;
         format::check(&database, FormatMissing::IsDamage)?;
         check_level(&database, level)?;
         disk.discard_incoming()?;
@@ -113,13 +113,13 @@ impl Store {
         make_tables(&database)?;
         let disk: Arc<dyn Disk> = Arc::new(disk);
         let (journal, log_noted) = open_journal(&disk, &database, Arc::default())?;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(StoreShared {
             database: RwLock::new(Arc::new(database)),
             ring: RwLock::default(),
-            window: RwLock::default(),
+            dedup: RwLock::default(),
             digests: Mutex::default(),
             scrub: Mutex::default(),
-            pins: Desk::default(),
+            pins: PinRequests::default(),
             log: journal.spans(),
             applied: AtomicU64::new(0),
             age_ms: AtomicU64::new(0),
@@ -131,7 +131,7 @@ impl Store {
             identity: None,
             journal,
             applied: Position::default(),
-            known: RowCache::default(),
+            row_cache: RowCache::default(),
             applied_durable: 0,
             log_keep_entries: LOG_KEEP_ENTRIES,
             log_wanted: LogIndex::MAX,
@@ -174,7 +174,7 @@ impl Store {
         Reader { shared: self.shared.clone() }
     }
 
-    pub(super) fn shared(&self) -> Arc<Shared> {
+    pub(super) fn shared(&self) -> Arc<StoreShared> {
         self.shared.clone()
     }
 
@@ -196,11 +196,11 @@ impl Store {
             Some(digest) => digest,
             None => digest::count(&view.rows)?,
         };
-        let mut window = Window::load(&view)?;
-        if planted(Bug::AppliedTwice) {
-            window = window.emptied();
+        let mut dedup = DedupWindow::load(&view)?;
+        if injected(Fault::AppliedTwice) {
+            dedup = dedup.emptied();
         }
-        let age_ms = window.age_ms();
+        let age_ms = dedup.age_ms();
         let loaded_ring = load_ring(&view)?;
         {
             let mut ring = self.shared.ring.write().expect("no reader panics while it holds this lock");
@@ -210,8 +210,8 @@ impl Store {
         let position = (loaded.applied.index, digest);
         self.shared.digests.lock().expect("no thread panics while it holds this lock").reset(position);
         *self.shared.scrub.lock().expect("no thread panics while it holds this lock") = Scrub::default();
-        *self.shared.window.write().expect("no reader panics while it holds this lock") = window;
-        self.known.clear();
+        *self.shared.dedup.write().expect("no reader panics while it holds this lock") = dedup;
+        self.row_cache.clear();
         self.identity = loaded.identity;
         self.applied = loaded.applied;
         self.applied_durable = loaded.applied.index;
@@ -243,11 +243,11 @@ impl Store {
     ///
     /// # Errors
     /// Fatal: the store cannot be read.
-    pub fn loaded(&self) -> Result<Loaded, DbError> {
+    pub fn loaded(&self) -> Result<StoreContents, DbError> {
         self.loaded_from(&self.database())
     }
 
-    fn loaded_from(&self, database: &Database) -> Result<Loaded, DbError> {
+    fn loaded_from(&self, database: &Database) -> Result<StoreContents, DbError> {
         let transaction = database.begin_read()?;
         let meta = transaction.open_table(META)?;
         let (floor, last) = (self.journal.floor(), self.journal.last());
@@ -267,7 +267,7 @@ impl Store {
                 applied.index, floor.index
             )));
         }
-        Ok(Loaded {
+        Ok(StoreContents {
             identity: read_identity(&meta)?,
             hard_state,
             applied,
@@ -373,7 +373,7 @@ impl Store {
         transaction.set_durability(if checkpoint { Durability::Immediate } else { Durability::None })?;
         let mut outcomes = Vec::with_capacity(entries.len());
         let shared = self.shared.clone();
-        let mut window = shared.window.write().expect("no reader panics while it holds this lock");
+        let mut dedup = shared.dedup.write().expect("no reader panics while it holds this lock");
         let mut scrub = shared.scrub.lock().expect("no thread panics while it holds this lock");
         let digests = || shared.digests.lock().expect("no thread panics while it holds this lock");
         let (noted, behind_each);
@@ -382,8 +382,8 @@ impl Store {
             let mut applying = Applying {
                 level: self.level,
                 rows: &mut rows,
-                window: &mut window,
-                known: &mut self.known,
+                dedup: &mut dedup,
+                row_cache: &mut self.row_cache,
                 scrub: &mut scrub,
                 digest: digests().last().1,
                 digests: Vec::with_capacity(entries.len()),
@@ -409,8 +409,8 @@ impl Store {
                 write_meta(&mut meta, NEWEST_LOG, &self.journal.note())?;
             }
         }
-        let (croaks, indexed): (Vec<News>, Vec<News>) =
-            noted.into_iter().partition(|news| matches!(news, News::Croak(..)));
+        let (croaks, indexed): (Vec<RingChange>, Vec<RingChange>) =
+            noted.into_iter().partition(|news| matches!(news, RingChange::Croak(..)));
         // Readers take the ring first, then a view ([`Reader::answer`]). The ring must therefore contain croaks before a view
         // does, and may drop indexed ones only once every new view finds them in the index.
         shared.follow(croaks);
@@ -423,7 +423,7 @@ impl Store {
         let mut digests = digests();
         behind_each.into_iter().for_each(|at| digests.note(at));
         drop(digests);
-        self.shared.age_ms.store(window.age_ms(), Ordering::Release);
+        self.shared.age_ms.store(dedup.age_ms(), Ordering::Release);
         self.shared.applied.store(self.applied.index, Ordering::Release);
         Ok(outcomes)
     }
@@ -450,7 +450,7 @@ impl Store {
     /// # Errors
     /// Fatal: a file cannot be read or written.
     pub fn install(&mut self, hard_state: HardState) -> Result<(), DbError> {
-        let incoming = self.disk.open(Which::Incoming)?;
+        let incoming = self.disk.open(StoreFile::Incoming)?;
         check_level(&incoming, self.level)?;
         let transaction = incoming.begin_write()?;
         {
@@ -468,13 +468,13 @@ impl Store {
         transaction.commit()?;
         drop(incoming);
         self.disk.promote_incoming()?;
-        let database = Arc::new(self.disk.open(Which::Main)?);
+        let database = Arc::new(self.disk.open(StoreFile::Main)?);
         self.reopen(database)
     }
 }
 
-impl Shared {
-    fn follow(&self, news: Vec<News>) {
+impl StoreShared {
+    fn follow(&self, news: Vec<RingChange>) {
         if !news.is_empty() {
             let mut ring = self.ring.write().expect("no reader panics while it holds this lock");
             news.into_iter().for_each(|news| ring.follow(news));

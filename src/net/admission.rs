@@ -86,31 +86,33 @@ impl Ask {
                 check::site(name.site)
             }
             Ask::Write(request) => request.check(),
-            Ask::CreateAccount { born, form: NewAccount { name, username, email, password }, .. } => {
-                check::born(*born)?;
+            Ask::CreateAccount {
+                submitted_at, form: NewAccount { name, username, email, password }, ..
+            } => {
+                check::submitted_at(*submitted_at)?;
                 check::name(name)?;
                 check::username(username)?;
                 check::email(email)?;
                 text::check_password(&password.0)
             }
-            Ask::LogIn { born, username, password, .. } => {
-                check::born(*born)?;
+            Ask::LogIn { submitted_at, username, password, .. } => {
+                check::submitted_at(*submitted_at)?;
                 // The same refusal as for an unknown name.
                 check::username(username).map_err(|_| Denied::of(Code::NoSuchUser, Field::Username))?;
                 check::tried_password(&password.0)
             }
-            Ask::DeleteAccount { born, password, .. } => {
-                check::born(*born)?;
+            Ask::DeleteAccount { submitted_at, password, .. } => {
+                check::submitted_at(*submitted_at)?;
                 check::tried_password(&password.0)
             }
-            Ask::ChangePassword { born, old, new, .. } => {
-                check::born(*born)?;
+            Ask::ChangePassword { submitted_at, old, new, .. } => {
+                check::submitted_at(*submitted_at)?;
                 text::check_password(&new.0)
                     .map_err(|_| Denied::of(Code::InvalidEntry, Field::NewPassword))?;
                 check::tried_password(&old.0)
             }
-            Ask::SetPassword { born, username, password, .. } => {
-                check::born(*born)?;
+            Ask::SetPassword { submitted_at, username, password, .. } => {
+                check::submitted_at(*submitted_at)?;
                 check::username(username).map_err(|_| Denied::of(Code::NoSuchUser, Field::Username))?;
                 text::check_password(&password.0)
             }

@@ -34,7 +34,7 @@ use super::line::Line;
 use super::protocol::{Answer, Ask, Why};
 use super::servers::Servers;
 use super::subscription::Subscription;
-use ribbit_state::{ClusterId, Consistency, Query, Role, Token, Wanted};
+use ribbit_state::{ClusterId, Consistency, Query, Role, Token, Topic};
 use smol::future::FutureExt;
 use smol::lock::{Mutex, Semaphore};
 use std::sync::{Arc, MutexGuard};
@@ -213,7 +213,7 @@ impl Client {
 
     /// Creates a subscription to the events behind the cursor. It connects with the first call of
     /// [`Subscription::next`]; dropping it closes its connection.
-    pub fn subscribe(&self, cursor: Token, wanted: Wanted) -> Subscription {
+    pub fn subscribe(&self, cursor: Token, wanted: Topic) -> Subscription {
         Subscription::new(self.0.target.clone(), cursor, wanted)
     }
 

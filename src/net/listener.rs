@@ -31,7 +31,7 @@ use super::limits::{
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, Why};
 use super::{socket, tasks};
 use async_net::{TcpListener, TcpStream};
-use ribbit_state::{Token, Wanted};
+use ribbit_state::{Token, Topic};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
 use smol::io::AsyncReadExt;
@@ -67,7 +67,7 @@ pub trait Node: Send + Sync + 'static {
     fn stream(
         self: Arc<Self>,
         cursor: Token,
-        wanted: Wanted,
+        wanted: Topic,
         mut outlet: Outlet,
     ) -> impl Future<Output = Result<(), FrameError>> + Send {
         let _ = (cursor, wanted);
@@ -346,10 +346,10 @@ async fn connection<N: Node>(
 }
 
 /// Returns true if these events may be followed on this plane: the namespace by operators, feeds by users.
-fn may_follow(plane: Plane, wanted: &Wanted) -> bool {
+fn may_follow(plane: Plane, wanted: &Topic) -> bool {
     match wanted {
-        Wanted::Feed { .. } => plane == Plane::Client,
-        Wanted::Tree { .. } => plane == Plane::Control,
+        Topic::Feed { .. } => plane == Plane::Client,
+        Topic::Tree { .. } => plane == Plane::Control,
     }
 }
 

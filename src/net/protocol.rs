@@ -6,7 +6,7 @@ use super::pinned::{PinAnswer, PinAsk};
 use ribbit_state::command::NewMember;
 use ribbit_state::{
     ClusterId, Consistency, Denied, Event, HOME, HistoryId, LogIndex, MemberName, Outcome, Page, Query,
-    RaftId, Request, RequestId, Role, Token, TokenHash, Wanted,
+    RaftId, Request, RequestId, Role, Token, TokenHash, Topic,
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,17 +48,17 @@ pub enum Ask {
     /// only members propose.
     Write(Request),
     /// Creates an account. The backend validates the form, hashes the password and proposes.
-    CreateAccount { id: RequestId, born: LogIndex, form: NewAccount },
+    CreateAccount { id: RequestId, submitted_at: LogIndex, form: NewAccount },
     /// Logs in. The backend checks the password and proposes. `token` is the hash of a token that the client made.
-    LogIn { id: RequestId, born: LogIndex, username: String, password: Password, token: TokenHash },
+    LogIn { id: RequestId, submitted_at: LogIndex, username: String, password: Password, token: TokenHash },
     /// Deletes the account of the session. The backend checks the password and proposes.
-    DeleteAccount { id: RequestId, born: LogIndex, session: TokenHash, password: Password },
+    DeleteAccount { id: RequestId, submitted_at: LogIndex, session: TokenHash, password: Password },
     /// Reads a state at least as new as `seen`, except with `Consistency::Stale`.
     Read { seen: Option<Token>, consistency: Consistency, query: Query },
     /// Subscribes to the events behind the cursor. It must be the first request on its connection, which then carries only
     /// the answers to it until either side closes it: `Live` batches, and at the end `Lapsed`, `Refused` (the session has
     /// ended) or `Unavailable`. The client sends nothing more. Client plane for feeds, control plane for the namespace.
-    Subscribe { cursor: Token, wanted: Wanted },
+    Subscribe { cursor: Token, wanted: Topic },
     /// Renews the leases of the owner of this token. Answered `Renewed` once the leader has acknowledged it. Client and
     /// control plane.
     Renew { token: TokenHash },
@@ -69,9 +69,9 @@ pub enum Ask {
     /// Asks where to read or write. Answered by balancers only. Directory plane.
     Directory(Directory),
     /// Changes the password of the session's owner. The backend checks the old password, hashes the new one and proposes.
-    ChangePassword { id: RequestId, born: LogIndex, session: TokenHash, old: Password, new: Password },
+    ChangePassword { id: RequestId, submitted_at: LogIndex, session: TokenHash, old: Password, new: Password },
     /// Sets a user's password, as an operator. Answered by backends. Control plane only.
-    SetPassword { id: RequestId, born: LogIndex, username: String, password: Password },
+    SetPassword { id: RequestId, submitted_at: LogIndex, username: String, password: Password },
     /// Reads the rows of a member as of one index. Answered by every member of the cluster. Control plane only.
     Pin(PinAsk),
 }
@@ -366,11 +366,11 @@ impl Default for MemberInfo {
 impl MemberInfo {
     /// Returns the name as text, for example `backend-2`.
     pub fn name(&self) -> String {
-        self.who().to_string()
+        self.member_name().to_string()
     }
 
     /// Returns the name.
-    pub fn who(&self) -> MemberName {
+    pub fn member_name(&self) -> MemberName {
         MemberName { role: self.role, site: self.site, id: self.id }
     }
 }

@@ -29,7 +29,7 @@ use super::limits::{
 use super::oneshot::ask_status;
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, Lapse};
 use super::tasks;
-use ribbit_state::{Denied, Event, Token, Wanted};
+use ribbit_state::{Denied, Event, Token, Topic};
 use smol::channel::{self, Receiver, Sender};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ pub enum News {
 #[derive(Debug)]
 pub struct Subscription {
     target: Arc<Target>,
-    wanted: Wanted,
+    wanted: Topic,
     /// Position up to which the reader has taken the events.
     cursor: Token,
     /// Events of the last batch that the reader has not taken yet.
@@ -80,7 +80,7 @@ enum Piece {
 }
 
 impl Subscription {
-    pub(super) fn new(target: Arc<Target>, cursor: Token, wanted: Wanted) -> Subscription {
+    pub(super) fn new(target: Arc<Target>, cursor: Token, wanted: Topic) -> Subscription {
         let (waiting, over, pieces) = (VecDeque::new(), None, None);
         Subscription { target, wanted, cursor, waiting, behind: cursor, over, pieces }
     }
@@ -143,7 +143,7 @@ impl Subscription {
 }
 
 /// Follows one server after another until there is a last message or the subscription is dropped.
-async fn follow(target: Arc<Target>, mut cursor: Token, wanted: Wanted, pieces: Sender<Piece>) {
+async fn follow(target: Arc<Target>, mut cursor: Token, wanted: Topic, pieces: Sender<Piece>) {
     let mut backoff = Backoff::new(RETRY_PAUSE_MIN, RETRY_PAUSE_MAX);
     let mut next = target.servers.any();
     loop {
@@ -182,10 +182,10 @@ async fn belongs(target: &Target, server: &str) -> Result<bool, FrameError> {
 }
 
 /// Returns the plane for these events: those of the namespace are for operators only.
-fn plane_of(wanted: &Wanted) -> Plane {
+fn plane_of(wanted: &Topic) -> Plane {
     match wanted {
-        Wanted::Feed { .. } => Plane::Client,
-        Wanted::Tree { .. } => Plane::Control,
+        Topic::Feed { .. } => Plane::Client,
+        Topic::Tree { .. } => Plane::Control,
     }
 }
 
@@ -195,7 +195,7 @@ async fn follow_one(
     keys: &Keys,
     cursor: &mut Token,
     served: &mut bool,
-    wanted: &Wanted,
+    wanted: &Topic,
     pieces: &Sender<Piece>,
 ) -> Result<Option<News>, FrameError> {
     let channel = handshake::connect(server, plane_of(wanted), keys).await?;

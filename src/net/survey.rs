@@ -59,7 +59,7 @@ pub struct MemberView {
 impl Survey {
     /// Returns the member of this name, if it is known.
     pub fn member(&self, name: MemberName) -> Option<&MemberView> {
-        self.members.iter().find(|member| member.info.who() == name)
+        self.members.iter().find(|member| member.info.member_name() == name)
     }
 
     /// Returns the addresses of the members that answered.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use protobuf::Message as _;
 use raft::eraftpb;
-use ribbit_db::planted::{Bug, planted};
+use ribbit_db::faults::{Fault, injected};
 use ribbit_db::{Configuration, EntryKind, HardState, LogEntry};
 
 /// Converts a log entry of the engine to one of the store.
@@ -33,7 +33,7 @@ pub fn entry_from_store(entry: LogEntry) -> eraftpb::Entry {
 
 /// Converts a hard state of the engine to one of the store.
 pub fn hard_state_to_store(state: &eraftpb::HardState) -> HardState {
-    let vote = if planted(Bug::ForgottenVote) { 0 } else { state.vote };
+    let vote = if injected(Fault::ForgottenVote) { 0 } else { state.vote };
     HardState { term: state.term, vote, commit: state.commit }
 }
 

@@ -37,8 +37,8 @@ use bytes::Bytes;
 use raft::ReadOnlyOption::{LeaseBased, Safe};
 use raft::eraftpb::{ConfState, Entry, EntryType, Message, MessageType};
 use raft::{RawNode, SnapshotStatus, StateRole, StorageError};
-use ribbit_db::planted::{Bug, planted};
-use ribbit_db::store::Loaded;
+use ribbit_db::faults::{Fault, injected};
+use ribbit_db::store::StoreContents;
 use ribbit_db::{Position, Reader};
 use ribbit_state::rows::Member;
 use ribbit_state::{LogIndex, RaftId, Request, RequestId};
@@ -115,7 +115,7 @@ impl Core {
     pub fn new(
         options: CoreOptions,
         reader: Reader,
-        loaded: &Loaded,
+        loaded: &StoreContents,
         members: Vec<(RaftId, Member)>,
     ) -> raft::Result<Core> {
         let (min, max) = timeout::election_ticks(options.role);
@@ -131,7 +131,7 @@ impl Core {
             check_quorum: true,
             pre_vote: true,
             // Not by lease: a leader that was stopped for a while still believes its expired lease.
-            read_only_option: if planted(Bug::StaleRead) { LeaseBased } else { Safe },
+            read_only_option: if injected(Fault::StaleRead) { LeaseBased } else { Safe },
             max_uncommitted_size: UNCOMMITTED_BYTES_MAX,
             max_committed_size_per_ready: COMMITTED_BYTES_PER_READY,
             ..raft::Config::default()

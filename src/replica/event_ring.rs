@@ -202,7 +202,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use ribbit_state::command::{Command, Proposal, Stamp};
-    use ribbit_state::events::Wanted;
+    use ribbit_state::events::Topic;
     use ribbit_state::model::Model;
     use ribbit_state::{AccountId, Request, RequestId, TokenHash};
 
@@ -222,11 +222,11 @@ mod tests {
         let log_in = Command::LogIn { account: ME, credential_version: 1, token: session };
         let mut model = Model::new();
         for (index, command) in [(1, create), (2, log_in)] {
-            let request = Request { id: RequestId(index.into()), born: 0, command };
+            let request = Request { id: RequestId(index.into()), submitted_at: 0, command };
             let stamp = Stamp { wall_ms: 0, age_ms: 0 };
             model.apply(index, &Proposal { stamp, request }).expect("carried out");
         }
-        Interest::load(&model, &Wanted::Feed { session }).expect("readable").expect("open")
+        Interest::load(&model, &Topic::Feed { session }).expect("readable").expect("open")
     }
 
     fn croaked(index: LogIndex) -> (LogIndex, Option<EventKind>) {

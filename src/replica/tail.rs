@@ -17,7 +17,7 @@ use super::fetches::{Fetch, Fetched, Fetches};
 use super::limits::{MESSAGE_BYTES_MAX, TAIL_BYTES_MAX};
 use raft::eraftpb::{ConfState, Entry, HardState, Snapshot};
 use raft::{GetEntriesContext, RaftState, Storage, StorageError};
-use ribbit_db::store::Loaded;
+use ribbit_db::store::StoreContents;
 use ribbit_db::terms::Terms;
 use ribbit_db::{Configuration, DbError, Position, Reader};
 use std::cell::RefCell;
@@ -53,7 +53,7 @@ impl Tail {
     ///
     /// # Errors
     /// [`DbError`] when the log cannot be read; `Damaged` when entries are missing. Both are fatal.
-    pub fn new(reader: &Reader, loaded: &Loaded) -> Result<Tail, DbError> {
+    pub fn new(reader: &Reader, loaded: &StoreContents) -> Result<Tail, DbError> {
         let (first, last) = (loaded.applied.index + 1, loaded.last.index);
         let entries: VecDeque<Entry> =
             reader.entries(first, last + 1, u64::MAX)?.into_iter().map(entry_from_store).collect();

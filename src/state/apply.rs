@@ -15,11 +15,11 @@
 
 use super::code::{Code, Denied};
 use super::command::{Command, Outcome, Proposal, Reply};
-use super::croaks::{Marks, request_record};
+use super::croaks::{InlineRecord, request_record};
+use super::dedup::DedupEntry;
 use super::ids::LogIndex;
 use super::limits::{Bounds, CROAK_CHARS_MAX};
 use super::rows::{Bookkeeping, Books, Change, Croaks, Key, RequestRecord, Requests, Table, View, WriteView};
-use super::window::Entry;
 use super::{accounts, leases, members, messages, namespace, social};
 
 /// Effect of applying one command.
@@ -38,13 +38,13 @@ pub struct ApplyContext {
     pub index: LogIndex,
     pub wall_ms: u64,
     /// Record of the request, which a croak stores in its row. Contains the cluster age, which never falls.
-    pub marks: Marks,
+    pub record: InlineRecord,
 }
 
 impl ApplyContext {
     /// Returns the cluster age.
     pub fn age_ms(&self) -> u64 {
-        self.marks.age_ms
+        self.record.age_ms
     }
 }
 
@@ -53,7 +53,7 @@ impl ApplyContext {
 /// # Errors
 /// The view's error: the store cannot be read.
 pub fn apply<V: WriteView>(view: &V, index: LogIndex, proposal: &Proposal) -> Result<Applied, V::Error> {
-    apply_within(&Bounds::REAL, view, index, proposal)
+    apply_within(&Bounds::PRODUCTION, view, index, proposal)
 }
 
 /// [`apply`] under other bounds than the production ones, for tests.
@@ -68,18 +68,18 @@ pub fn apply_within<V: WriteView>(
 ) -> Result<Applied, V::Error> {
     let Proposal { stamp, request } = proposal;
     let digest = digest(&request.command);
-    if let Some(first) = view.window().index_of(request.id) {
+    if let Some(first) = view.dedup_window().index_of(request.id) {
         return Ok(Applied { changes: Vec::new(), outcome: repeat(view, first, digest)? });
     }
-    let before = view.window().books();
+    let before = view.dedup_window().books();
     // Submitted before the window: it may have been applied and expired. Submitted at or after its own log entry: the
     // index belongs to another history, and the request's age cannot be judged now or at a retry.
-    if request.born < before.expired_through || request.born >= index {
+    if request.submitted_at < before.expired_through || request.submitted_at >= index {
         return Ok(Applied { changes: Vec::new(), outcome: Err(Denied::new(Code::OutcomeUnknown)) });
     }
-    let age_ms = stamp.age_ms.max(view.window().age_ms());
-    let marks = Marks { id: request.id.0, digest, age_ms };
-    let context = ApplyContext { index, wall_ms: stamp.wall_ms, marks };
+    let age_ms = stamp.age_ms.max(view.dedup_window().age_ms());
+    let record = InlineRecord { id: request.id.0, digest, age_ms };
+    let context = ApplyContext { index, wall_ms: stamp.wall_ms, record };
     let mut books = before;
     let (mut changes, outcome) = match decide(bounds, view, context, &mut books, &request.command)? {
         Ok((changes, reply)) => (changes, Ok(reply)),
@@ -180,12 +180,12 @@ fn forget<V: WriteView>(
     changes: &mut Vec<Change>,
 ) {
     let step = bounds.expire_step;
-    let count = view.window().len() + 1;
+    let count = view.dedup_window().len() + 1;
     if count < bounds.dedup_requests_min + step || !count.is_multiple_of(step) {
         return;
     }
     let spare = count - bounds.dedup_requests_min;
-    let oldest: Vec<&Entry> = view.window().entries().take(spare.min(2 * step)).collect();
+    let oldest: Vec<&DedupEntry> = view.dedup_window().entries().take(spare.min(2 * step)).collect();
     let mut forgotten = 0;
     for entries in oldest.chunks_exact(step) {
         let young = entries[step - 1].age_ms.saturating_add(bounds.dedup_age_ms) > age_ms;

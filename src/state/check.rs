@@ -82,7 +82,7 @@ pub fn site(number: u32) -> Result<(), Denied> {
 ///
 /// # Errors
 /// 614, as the rules refuse a request submitted after its own log entry.
-pub fn born(index: u64) -> Result<(), Denied> {
+pub fn submitted_at(index: u64) -> Result<(), Denied> {
     hold(index <= INDEX_MAX, Denied::new(Code::OutcomeUnknown))
 }
 
@@ -151,7 +151,7 @@ impl Request {
     /// # Errors
     /// The refusal that the rules would give, too.
     pub fn check(&self) -> Result<(), Denied> {
-        born(self.born)?;
+        submitted_at(self.submitted_at)?;
         self.command.check()?;
         hold(self.fits(), INVALID)
     }

@@ -7,7 +7,7 @@
 use super::accounts::{AccountCommand, OperatorCommand};
 use super::code::Denied;
 use super::ids::{AccountId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
-use super::leases::{Ending, LeaseCommand};
+use super::leases::{LeaseCommand, LeaseEnd};
 use super::limits::{REGIONS_MAX, REQUEST_BYTES_MAX};
 use super::messages::MessageCommand;
 use super::namespace::TreeCommand;
@@ -22,7 +22,7 @@ pub struct Request {
     pub id: RequestId,
     /// The newest log index that the client knew when it made the request. A request that was submitted before the
     /// deduplication window is refused instead of risking a second application.
-    pub born: LogIndex,
+    pub submitted_at: LogIndex,
     pub command: Command,
 }
 
@@ -291,7 +291,7 @@ impl Command {
     /// Returns true if the command follows from heartbeats that this leader received, so that another leader must not
     /// propose it.
     pub fn depends_on_leader(&self) -> bool {
-        matches!(self, Command::Lease(LeaseCommand::End { why: Ending::Missed { .. }, .. }))
+        matches!(self, Command::Lease(LeaseCommand::End { why: LeaseEnd::Missed { .. }, .. }))
     }
 
     /// Returns true if the command stores lasting data for a person; such commands are refused while the disk quota is

@@ -27,7 +27,7 @@ impl Owner {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Kind {
+pub enum NodeKind {
     Folder,
     File,
     /// Exists while it is held.
@@ -36,8 +36,8 @@ pub enum Kind {
 
 /// One node of the namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Node {
-    pub kind: Kind,
+pub struct TreeNode {
+    pub kind: NodeKind,
     #[serde(with = "serde_bytes")]
     pub content: Vec<u8>,
     /// Index at which it was made.
@@ -51,12 +51,12 @@ pub struct Node {
     pub fence: Option<LogIndex>,
 }
 
-impl Node {
+impl TreeNode {
     /// Returns an empty folder without an owner, made at this index.
-    pub fn folder(made: LogIndex, wall_ms: u64) -> Node {
+    pub fn folder(made: LogIndex, wall_ms: u64) -> TreeNode {
         let (changed, changed_wall_ms) = (made, wall_ms);
-        Node {
-            kind: Kind::Folder,
+        TreeNode {
+            kind: NodeKind::Folder,
             content: Vec::new(),
             made,
             changed,

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 /// Record of a croak's request: [`RequestRecord`] without the outcome, which the croak itself implies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Marks {
+pub struct InlineRecord {
     /// A `RequestId`. It is random, so a fixed length is the shortest encoding.
     #[serde(with = "postcard::fixint::le")]
     pub id: u128,
@@ -29,7 +29,7 @@ pub struct Marks {
 /// The beginning of a [`StoredCroak`]: everything but its time and text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CroakHeader {
-    pub marks: Marks,
+    pub record: InlineRecord,
     pub author: AccountId,
 }
 
@@ -40,36 +40,37 @@ impl CroakHeader {
         let (id, rest) = body(row)?.split_first_chunk()?;
         let (digest, rest) = rest.split_first_chunk()?;
         let ((age_ms, author), _) = postcard::take_from_bytes(rest).ok()?;
-        let marks = Marks { id: u128::from_le_bytes(*id), digest: u64::from_le_bytes(*digest), age_ms };
-        Some(CroakHeader { marks, author })
+        let record =
+            InlineRecord { id: u128::from_le_bytes(*id), digest: u64::from_le_bytes(*digest), age_ms };
+        Some(CroakHeader { record, author })
     }
 }
 
 /// A stored croak without its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
+pub struct CroakMeta {
     pub index: LogIndex,
     pub author: AccountId,
-    marks: Marks,
+    record: InlineRecord,
 }
 
-impl Found {
-    fn of(index: LogIndex, row: &[u8]) -> Option<Found> {
-        let CroakHeader { marks, author } = CroakHeader::of(row)?;
-        Some(Found { index, author, marks })
+impl CroakMeta {
+    fn of(index: LogIndex, row: &[u8]) -> Option<CroakMeta> {
+        let CroakHeader { record, author } = CroakHeader::of(row)?;
+        Some(CroakMeta { index, author, record })
     }
 
     /// Removes the croak. The record of its request is kept for as long as the deduplication window covers it.
     pub fn remove(&self, books: &Bookkeeping, changes: &mut Vec<Change>) {
         changes.push(Change::remove::<Croaks>(&self.index));
         if self.index > books.expired_through {
-            changes.push(Change::put::<Requests>(&self.index, &remembered(self.index, &self.marks)));
+            changes.push(Change::put::<Requests>(&self.index, &remembered(self.index, &self.record)));
         }
     }
 }
 
-fn remembered(index: LogIndex, marks: &Marks) -> RequestRecord {
-    let Marks { id, digest, age_ms } = *marks;
+fn remembered(index: LogIndex, record: &InlineRecord) -> RequestRecord {
+    let InlineRecord { id, digest, age_ms } = *record;
     RequestRecord { id: RequestId(id), digest, age_ms, outcome: Ok(Reply::Croaked { croak: index }) }
 }
 
@@ -85,7 +86,7 @@ pub fn read<V: View>(view: &V, index: LogIndex) -> Result<Option<Croak>, V::Erro
 ///
 /// # Errors
 /// Only the view's.
-pub fn find<V: View>(view: &V, index: LogIndex) -> Result<Option<Found>, V::Error> {
+pub fn find<V: View>(view: &V, index: LogIndex) -> Result<Option<CroakMeta>, V::Error> {
     let key = index.bytes();
     view.get(Croaks::ID, &key)?.map(|row| found(key, &row)).transpose()
 }
@@ -100,20 +101,20 @@ pub fn between<V: View>(
     to: LogIndex,
     order: Order,
     limit: usize,
-) -> Result<Vec<Found>, V::Error> {
+) -> Result<Vec<CroakMeta>, V::Error> {
     let rows = view.scan(Croaks::ID, &from.bytes(), &to.bytes(), order, limit)?;
     rows.into_iter().map(|(key, row)| found(key, &row)).collect()
 }
 
-fn found<E: From<BadRow>>(key: Vec<u8>, row: &[u8]) -> Result<Found, E> {
-    let one = LogIndex::from_bytes(&key).and_then(|index| Found::of(index, row));
+fn found<E: From<BadRow>>(key: Vec<u8>, row: &[u8]) -> Result<CroakMeta, E> {
+    let one = LogIndex::from_bytes(&key).and_then(|index| CroakMeta::of(index, row));
     one.ok_or_else(|| BadRow { table: Croaks::ID, key }.into())
 }
 
 /// Returns the croak that a change puts, and its author.
 pub fn croak_put(change: &Change) -> Option<(LogIndex, AccountId)> {
     let Change::Put { table: Croaks::ID, key, row } = change else { return None };
-    let Found { index, author, .. } = Found::of(LogIndex::from_bytes(key)?, row)?;
+    let CroakMeta { index, author, .. } = CroakMeta::of(LogIndex::from_bytes(key)?, row)?;
     Some((index, author))
 }
 
@@ -125,5 +126,5 @@ pub fn request_record<V: View>(view: &V, index: LogIndex) -> Result<Option<Reque
     if let Some(row) = get::<Requests, V>(view, &index)? {
         return Ok(Some(row));
     }
-    Ok(get::<Croaks, V>(view, &index)?.map(|stored| remembered(index, &stored.marks)))
+    Ok(get::<Croaks, V>(view, &index)?.map(|stored| remembered(index, &stored.record)))
 }

@@ -18,14 +18,14 @@ use super::apply::Applied;
 use super::command::{Command, Reply};
 use super::croaks;
 use super::ids::{AccountId, LogIndex, TokenHash};
-use super::leases::{Ending, LeaseCommand};
+use super::leases::{LeaseCommand, LeaseEnd};
 use super::limits::{FRIENDS_MAX, SESSION_AGE_MS_MAX};
 use super::messages::MessageCommand;
 use super::namespace::TreeCommand;
 use super::path::TreePath;
 use super::rows::{
-    Accounts, Change, Friends, Key, Leases, Mailboxes, Message, Messages, Node, Nodes, Order, Owner,
-    Sessions, SessionsOf, Sweeps, Table, TalkMarks, View, decode, get, scan,
+    Accounts, Change, Friends, Key, Leases, Mailboxes, Message, Messages, Nodes, Order, Owner, Sessions,
+    SessionsOf, Sweeps, Table, TalkMarks, TreeNode, View, decode, get, scan,
 };
 use super::social::live_account;
 use serde::{Deserialize, Serialize};
@@ -118,12 +118,12 @@ pub enum NodeEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LeaseEvent {
     Began,
-    Ended(Ending),
+    Ended(LeaseEnd),
 }
 
 /// Selection of events for a subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Wanted {
+pub enum Topic {
     /// Changes to the feed and relations of the session's owner. Ends with the session.
     Feed { session: TokenHash },
     /// Changes at or below this path of the namespace. Control plane only.
@@ -233,7 +233,7 @@ fn node_changes(changes: &[Change]) -> Vec<NodeChange> {
         .iter()
         .filter_map(|change| match change {
             Change::Put { table, key, row } if *table == Nodes::ID => {
-                let node = decode::<Node>(row)?;
+                let node = decode::<TreeNode>(row)?;
                 let what = match node.fence {
                     Some(fence) => NodeEvent::Acquired { fence },
                     None if node.made == node.changed => NodeEvent::Made,
@@ -257,7 +257,7 @@ fn lease_fact(command: &LeaseCommand, changes: &[Change]) -> Option<(Owner, Leas
         owner,
         match command {
             LeaseCommand::End { why, .. } => LeaseEvent::Ended(*why),
-            LeaseCommand::Close { .. } => LeaseEvent::Ended(Ending::Left),
+            LeaseCommand::Close { .. } => LeaseEvent::Ended(LeaseEnd::Left),
             _ => LeaseEvent::Began,
         },
     ))
@@ -286,10 +286,10 @@ impl Interest {
     ///
     /// # Errors
     /// The view's error: the store cannot be read.
-    pub fn load<V: View>(view: &V, wanted: &Wanted) -> Result<Option<Interest>, V::Error> {
+    pub fn load<V: View>(view: &V, wanted: &Topic) -> Result<Option<Interest>, V::Error> {
         match wanted {
-            Wanted::Feed { session } => Ok(FeedInterest::load(view, *session)?.map(Interest::Feed)),
-            Wanted::Tree { path } => Ok(Some(Interest::Tree(path.clone()))),
+            Topic::Feed { session } => Ok(FeedInterest::load(view, *session)?.map(Interest::Feed)),
+            Topic::Tree { path } => Ok(Some(Interest::Tree(path.clone()))),
         }
     }
 

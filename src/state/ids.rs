@@ -56,7 +56,7 @@ hex_id! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TokenHash(pub [u8; 32]);
 
-/// The newest state that a client has seen. It is sent with reads (read-your-writes) and with writes (`born`), and is
+/// The newest state that a client has seen. It is sent with reads (read-your-writes) and with writes (`submitted_at`), and is
 /// kept in `seen` cookies.
 ///
 /// Text form: `HISTORY.INDEX`, the history in hexadecimal.

@@ -38,7 +38,7 @@ pub enum LeaseCommand {
     /// Begins or confirms the lease of a member's process. Proposed by the leader.
     Register { raft_id: RaftId, incarnation: u64, address: String },
     /// Ends a lease. Proposed by the leader, or by a member that stops.
-    End { owner: Owner, version: LogIndex, why: Ending },
+    End { owner: Owner, version: LogIndex, why: LeaseEnd },
     /// Makes this backend the master of its region if there is none. Proposed by the leader.
     Appoint { raft_id: RaftId, version: LogIndex },
     /// Makes the master give up its lock. Proposed by the master itself.
@@ -53,7 +53,7 @@ pub enum LeaseCommand {
 
 /// Reason why a lease ended, for the history that people see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Ending {
+pub enum LeaseEnd {
     /// No heartbeat was received for this long.
     Missed { silence_ms: u32 },
     /// Its owner stopped and reported it.

@@ -25,7 +25,7 @@
 //! - [`check`]: bounds of each field of a request, checked before it is proposed, and the commands each kind of client
 //!   may send
 //! - [`apply`]: the one entrance for writes: deduplicates requests, then dispatches to the rules
-//! - [`window`]: the request deduplication window, in memory
+//! - [`dedup`]: the request deduplication window, in memory
 //! - [`social`]: accounts, sessions, croaks and friendships; [`accounts`]: changes to existing accounts;
 //!   [`messages`]: direct messages and read positions; [`members`]: membership of the cluster
 //! - [`namespace`]: the tree of folders, files and locks; [`leases`]: the leases that own them
@@ -49,6 +49,7 @@ pub mod code;
 pub mod command;
 pub mod coordination;
 pub mod croaks;
+pub mod dedup;
 pub mod events;
 pub mod ids;
 pub mod leases;
@@ -68,13 +69,12 @@ pub mod talks;
 #[cfg(test)]
 mod tests;
 pub mod text;
-pub mod window;
 
 pub use accounts::{AccountCommand, OperatorCommand};
 pub use apply::{Applied, apply};
 pub use code::{Code, Denied, Field};
 pub use command::{Command, HOME, MemberName, Outcome, Reply, Request, Role, Stamp};
-pub use events::{Event, EventKind, Interest, Wanted};
+pub use events::{Event, EventKind, Interest, Topic};
 pub use ids::{AccountId, ClusterId, HistoryId, LogIndex, RaftId, RequestId, Token, TokenHash};
 pub use leases::LeaseCommand;
 pub use messages::MessageCommand;

@@ -118,7 +118,7 @@ const _: () = assert!(4 * MESSAGE_CHARS_MAX + 256 <= REQUEST_BYTES_MAX);
 const _: () = assert!(SWEEP_STEP >= 2, "a sweep removes rows in pairs");
 
 /// Bounds that every member must share, because the result of a command depends on them. Production always uses
-/// [`Bounds::REAL`]. Tests use small ones, so that a short history reaches the edges.
+/// [`Bounds::PRODUCTION`]. Tests use small ones, so that a short history reaches the edges.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     /// Returns the rules level from which a command is accepted.
@@ -140,7 +140,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    pub const REAL: Bounds = Bounds {
+    pub const PRODUCTION: Bounds = Bounds {
         level_of: Command::rules_level,
         friends_max: FRIENDS_MAX,
         sessions_max: SESSIONS_PER_ACCOUNT_MAX,
@@ -161,6 +161,6 @@ impl Bounds {
 
 impl Default for Bounds {
     fn default() -> Bounds {
-        Bounds::REAL
+        Bounds::PRODUCTION
     }
 }

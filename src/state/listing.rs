@@ -7,14 +7,14 @@ use super::code::{Code, Denied};
 use super::limits::{TREE_PAGE_BYTES_MAX, TREE_PAGE_MAX};
 use super::namespace::node;
 use super::path::TreePath;
-use super::rows::{BadRow, Key, Node, Nodes, Order, Table, View, decode};
+use super::rows::{BadRow, Key, Nodes, Order, Table, TreeNode, View, decode};
 use serde::{Deserialize, Serialize};
 
 /// One node in a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TreeEntry {
     pub path: TreePath,
-    pub node: Node,
+    pub node: TreeNode,
 }
 
 /// Returns a page of the nodes at `path` and up to `depth` names below it, in tree order, starting after `after` if it
@@ -47,7 +47,7 @@ pub fn list<V: View>(
         let rows = view.scan(Nodes::ID, &from, &to, Order::OldestFirst, wanted)?;
         let whole = rows.len() < wanted;
         for (key, row) in rows {
-            let (Some(path), Some(node)) = (TreePath::from_bytes(&key), decode::<Node>(&row)) else {
+            let (Some(path), Some(node)) = (TreePath::from_bytes(&key), decode::<TreeNode>(&row)) else {
                 return Err(BadRow { table: Nodes::ID, key }.into());
             };
             // Too deep: one seek skips this folder and everything in it.

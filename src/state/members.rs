@@ -34,7 +34,7 @@ pub fn get<V: View>(view: &V, raft_id: RaftId) -> Result<Option<Member>, V::Erro
 /// # Errors
 /// The view's error.
 pub fn named<V: View>(view: &V, name: MemberName) -> Result<Option<(RaftId, Member)>, V::Error> {
-    Ok(all(view)?.into_iter().find(|(_, member)| member.who() == name))
+    Ok(all(view)?.into_iter().find(|(_, member)| member.member_name() == name))
 }
 
 fn enter(books: &mut Bookkeeping, raft_id: RaftId, site: u32, member: &NewMember) -> Vec<Change> {
@@ -82,7 +82,7 @@ pub fn begin_history<V: View>(
     }
     let before = all(view)?;
     let name = MemberName::at_home(role, id);
-    let address = before.iter().find(|(_, member)| member.who() == name);
+    let address = before.iter().find(|(_, member)| member.member_name() == name);
     let member = NewMember {
         role,
         id,

@@ -190,9 +190,9 @@ pub(super) fn sweep<V: View>(
         }
     }
     let (from, to) = ((gone, 0), (gone, u64::MAX));
-    let marks = scan::<TalkMarks, V>(view, &from, &to, Order::OldestFirst, left)?;
-    left -= marks.len();
-    for (key, mark) in marks {
+    let record = scan::<TalkMarks, V>(view, &from, &to, Order::OldestFirst, left)?;
+    left -= record.len();
+    for (key, mark) in record {
         changes.push(Change::remove::<TalkMarks>(&key));
         changes.push(Change::remove::<TalksByAge>(&(gone, mark.newest)));
     }

@@ -7,19 +7,19 @@ use super::apply::{Applied, apply_within};
 use super::code::Denied;
 use super::command::{Outcome, Proposal};
 use super::croaks;
+use super::dedup::DedupWindow;
 use super::ids::LogIndex;
 use super::limits::Bounds;
 use super::query::{Page, Query, answer};
-use super::ring::{News, Ring};
+use super::ring::{Ring, RingChange};
 use super::rows::{BadRow, Change, Order, RawRow, TableId, View, WriteView};
-use super::window::Window;
 use std::collections::BTreeMap;
 
 /// Rows by table and key, with the deduplication window and the ring kept in step.
 #[derive(Debug, Clone, Default)]
 pub struct Model {
     rows: BTreeMap<(TableId, Vec<u8>), Vec<u8>>,
-    window: Window,
+    dedup: DedupWindow,
     ring: Ring,
     bounds: Bounds,
 }
@@ -45,8 +45,8 @@ impl Model {
     /// Carries out changes in their order.
     pub fn commit(&mut self, changes: &[Change]) {
         for change in changes {
-            self.window.note(change);
-            News::of(change).into_iter().for_each(|news| self.ring.follow(news));
+            self.dedup.note(change);
+            RingChange::of(change).into_iter().for_each(|news| self.ring.follow(news));
             match change.clone() {
                 Change::Put { table, key, row } => self.rows.insert((table, key), row),
                 Change::Remove { table, key } => self.rows.remove(&(table, key)),
@@ -82,7 +82,7 @@ impl Model {
 
     /// Returns the number of requests in the deduplication window.
     pub fn window_len(&self) -> usize {
-        self.window.len()
+        self.dedup.len()
     }
 
     pub fn ring(&self) -> &Ring {
@@ -95,13 +95,13 @@ impl Model {
     /// As [`Model::decide`].
     pub fn reopen(&mut self) {
         let readable = "the model holds what the rules wrote";
-        self.window = Window::load(self).expect(readable);
+        self.dedup = DedupWindow::load(self).expect(readable);
         let found = croaks::between(self, 0, LogIndex::MAX, Order::OldestFirst, usize::MAX).expect(readable);
         self.ring = Ring::holding(self.ring.croaks_max());
-        for croaks::Found { index, author, .. } in found {
+        for croaks::CroakMeta { index, author, .. } in found {
             self.ring.push(index, author);
         }
-        self.ring.settle(self.window.books().indexed_through);
+        self.ring.settle(self.dedup.books().indexed_through);
     }
 }
 
@@ -132,12 +132,12 @@ impl View for Model {
     }
 
     fn age_ms(&self) -> u64 {
-        self.window.age_ms()
+        self.dedup.age_ms()
     }
 }
 
 impl WriteView for Model {
-    fn window(&self) -> &Window {
-        &self.window
+    fn dedup_window(&self) -> &DedupWindow {
+        &self.dedup
     }
 }

@@ -32,8 +32,8 @@ use super::leases;
 use super::limits::{Bounds, NODE_BYTES_MAX};
 use super::path::TreePath;
 use super::rows::{
-    BadRow, Change, Coordination, CoordinationRow, Key, Kind, Node, Nodes, Order, Owned, Owner, Table, View,
-    decode, get,
+    BadRow, Change, Coordination, CoordinationRow, Key, NodeKind, Nodes, Order, Owned, Owner, Table,
+    TreeNode, View, decode, get,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -95,9 +95,9 @@ pub fn is_kept(path: &TreePath) -> bool {
 ///
 /// # Errors
 /// The view's error.
-pub fn node<V: View>(view: &V, path: &TreePath) -> Result<Option<Node>, V::Error> {
+pub fn node<V: View>(view: &V, path: &TreePath) -> Result<Option<TreeNode>, V::Error> {
     if path.is_root() {
-        return Ok(Some(Node::folder(0, 0)));
+        return Ok(Some(TreeNode::folder(0, 0)));
     }
     get::<Nodes, V>(view, path)
 }
@@ -117,7 +117,7 @@ pub(super) struct Draft<'a, V> {
     pub context: ApplyContext,
     pub coordination: Coordination,
     before: Coordination,
-    touched: BTreeMap<TreePath, Option<Node>>,
+    touched: BTreeMap<TreePath, Option<TreeNode>>,
     changes: Vec<Change>,
 }
 
@@ -129,7 +129,7 @@ impl<'a, V: View> Draft<'a, V> {
         Ok(Draft { bounds, view, context, coordination, before, touched, changes })
     }
 
-    pub fn node(&self, path: &TreePath) -> Result<Option<Node>, V::Error> {
+    pub fn node(&self, path: &TreePath) -> Result<Option<TreeNode>, V::Error> {
         match self.touched.get(path) {
             Some(node) => Ok(node.clone()),
             None => node(self.view, path),
@@ -141,7 +141,7 @@ impl<'a, V: View> Draft<'a, V> {
     }
 
     /// Puts a node into a folder that exists.
-    pub fn put(&mut self, path: &TreePath, node: Node) -> Result<(), V::Error> {
+    pub fn put(&mut self, path: &TreePath, node: TreeNode) -> Result<(), V::Error> {
         match self.node(path)? {
             None => self.coordination.nodes += 1,
             Some(before) => self.disown(path, &before),
@@ -164,7 +164,7 @@ impl<'a, V: View> Draft<'a, V> {
         Ok(())
     }
 
-    fn disown(&mut self, path: &TreePath, node: &Node) {
+    fn disown(&mut self, path: &TreePath, node: &TreeNode) {
         if let Some(owner) = node.owner {
             self.changes.push(Change::remove::<Owned>(&(owner, path.clone())));
         }
@@ -176,13 +176,13 @@ impl<'a, V: View> Draft<'a, V> {
         let mut above = path.parent();
         while let Some(folder) = above {
             match self.node(&folder)? {
-                Some(node) if node.kind == Kind::Folder => break,
+                Some(node) if node.kind == NodeKind::Folder => break,
                 Some(_) => return Ok(Err(Denied::new(Code::NotAFolder))),
                 None => missing.push(folder.clone()),
             }
             above = folder.parent();
         }
-        let node = Node::folder(self.context.index, self.context.wall_ms);
+        let node = TreeNode::folder(self.context.index, self.context.wall_ms);
         for folder in missing.iter().rev() {
             self.put(folder, node.clone())?;
         }
@@ -269,7 +269,7 @@ pub(super) fn change<V: View>(
         TreeCommand::Release { .. } => {
             match draft.node(path)? {
                 None => return Ok(Err(Denied::new(Code::NotHeld))),
-                Some(node) if node.kind != Kind::Lock => return Ok(Err(Denied::new(Code::NotALock))),
+                Some(node) if node.kind != NodeKind::Lock => return Ok(Err(Denied::new(Code::NotALock))),
                 Some(node) if node.owner != owner => return Ok(Err(Denied::new(Code::LockHeld))),
                 Some(_) => draft.remove(path)?,
             }
@@ -284,14 +284,14 @@ fn make_folder<V: View>(
     parents: bool,
 ) -> Result<Decision, V::Error> {
     match draft.node(path)? {
-        Some(node) if node.kind == Kind::Folder && parents => return Ok(draft.finish(Reply::Done)),
+        Some(node) if node.kind == NodeKind::Folder && parents => return Ok(draft.finish(Reply::Done)),
         Some(_) => return Ok(Err(Denied::new(Code::NodeExists))),
         None => {}
     }
     if let Err(denied) = place_for(&mut draft, path, parents)? {
         return Ok(Err(denied));
     }
-    let node = Node::folder(draft.context.index, draft.context.wall_ms);
+    let node = TreeNode::folder(draft.context.index, draft.context.wall_ms);
     draft.put(path, node)?;
     Ok(draft.finish(Reply::Done))
 }
@@ -310,7 +310,7 @@ fn place_for<V: View>(
         None => None,
     };
     Ok(match above {
-        Some(node) if node.kind == Kind::Folder => Ok(()),
+        Some(node) if node.kind == NodeKind::Folder => Ok(()),
         Some(_) => Err(Denied::new(Code::NotAFolder)),
         None => Err(Denied::new(Code::NoSuchNode)),
     })
@@ -326,10 +326,10 @@ fn write<V: View>(
     let (index, wall_ms) = (draft.context.index, draft.context.wall_ms);
     let mut node = match draft.node(path)? {
         // Touching a folder is allowed.
-        Some(node) if node.kind == Kind::Folder && !(append && content.is_empty()) => {
+        Some(node) if node.kind == NodeKind::Folder && !(append && content.is_empty()) => {
             return Ok(Err(Denied::new(Code::IsFolder)));
         }
-        Some(node) if node.kind == Kind::Lock => return Ok(Err(Denied::new(Code::IsLock))),
+        Some(node) if node.kind == NodeKind::Lock => return Ok(Err(Denied::new(Code::IsLock))),
         Some(node) => node,
         None => {
             if let Err(denied) = place_for(&mut draft, path, false)? {
@@ -340,7 +340,7 @@ fn write<V: View>(
             {
                 return Ok(Err(Denied::new(Code::TooManyNodes)));
             }
-            Node { kind: Kind::File, owner, ..Node::folder(index, wall_ms) }
+            TreeNode { kind: NodeKind::File, owner, ..TreeNode::folder(index, wall_ms) }
         }
     };
     if !append {
@@ -358,8 +358,8 @@ fn write<V: View>(
 fn remove_one<V: View>(mut draft: Draft<'_, V>, path: &TreePath) -> Result<Decision, V::Error> {
     match draft.node(path)? {
         None => return Ok(Err(Denied::new(Code::NoSuchNode))),
-        Some(node) if node.kind == Kind::Lock => return Ok(Err(Denied::new(Code::LockHeld))),
-        Some(node) if node.kind == Kind::Folder => {
+        Some(node) if node.kind == NodeKind::Lock => return Ok(Err(Denied::new(Code::LockHeld))),
+        Some(node) if node.kind == NodeKind::Folder => {
             let (from, to) = path.keys_below();
             if !draft.view.scan(Nodes::ID, &from, &to, Order::OldestFirst, 1)?.is_empty() {
                 return Ok(Err(Denied::new(Code::FolderNotEmpty)));
@@ -381,10 +381,10 @@ fn remove_all<V: View>(mut draft: Draft<'_, V>, path: &TreePath) -> Result<Decis
     let rows = draft.view.scan(Nodes::ID, &from, &to, Order::NewestFirst, step + 1)?;
     let more = rows.len() > step;
     for (key, row) in rows.into_iter().take(step) {
-        let (Some(path), Some(node)) = (TreePath::from_bytes(&key), decode::<Node>(&row)) else {
+        let (Some(path), Some(node)) = (TreePath::from_bytes(&key), decode::<TreeNode>(&row)) else {
             return Err(BadRow { table: Nodes::ID, key }.into());
         };
-        if node.kind == Kind::Lock {
+        if node.kind == NodeKind::Lock {
             return Ok(Err(Denied::new(Code::LockHeld)));
         }
         draft.remove(&path)?;
@@ -400,12 +400,12 @@ pub(super) fn acquire<V: View>(
     content: &[u8],
 ) -> Result<Decision, V::Error> {
     match draft.node(path)? {
-        Some(node) if node.owner == Some(owner) && node.kind == Kind::Lock => {
+        Some(node) if node.owner == Some(owner) && node.kind == NodeKind::Lock => {
             let fence = node.fence.unwrap_or_default();
             return Ok(draft.finish(Reply::Fenced { fence }));
         }
-        Some(node) if node.kind == Kind::Lock => return Ok(Err(Denied::new(Code::LockHeld))),
-        Some(node) if node.kind == Kind::Folder => return Ok(Err(Denied::new(Code::IsFolder))),
+        Some(node) if node.kind == NodeKind::Lock => return Ok(Err(Denied::new(Code::LockHeld))),
+        Some(node) if node.kind == NodeKind::Folder => return Ok(Err(Denied::new(Code::IsFolder))),
         Some(_) => return Ok(Err(Denied::new(Code::NotALock))),
         None => {}
     }
@@ -426,12 +426,12 @@ impl<V: View> Draft<'_, V> {
     /// Puts a lock that is free into its existing folder and returns its fencing token.
     pub fn grant(&mut self, path: &TreePath, owner: Owner, content: &[u8]) -> Result<LogIndex, V::Error> {
         let fence = self.context.index;
-        let node = Node {
-            kind: Kind::Lock,
+        let node = TreeNode {
+            kind: NodeKind::Lock,
             content: content.to_vec(),
             owner: Some(owner),
             fence: Some(fence),
-            ..Node::folder(fence, self.context.wall_ms)
+            ..TreeNode::folder(fence, self.context.wall_ms)
         };
         self.put(path, node)?;
         Ok(fence)
@@ -451,7 +451,12 @@ impl<V: View> Draft<'_, V> {
         let content = content.to_vec();
         self.put(
             path,
-            Node { kind: Kind::File, content, owner: Some(owner), ..Node::folder(index, wall_ms) },
+            TreeNode {
+                kind: NodeKind::File,
+                content,
+                owner: Some(owner),
+                ..TreeNode::folder(index, wall_ms)
+            },
         )?;
         Ok(Ok(()))
     }

@@ -12,7 +12,7 @@ use super::listing;
 use super::path::TreePath;
 use super::query::{Page, Person, person};
 use super::rows::{
-    Followers, Friends, Key, Kind, Names, Order, Sessions, SessionsOf, Table, View, get, scan,
+    Followers, Friends, Key, Names, NodeKind, Order, Sessions, SessionsOf, Table, View, get, scan,
 };
 use super::social::{account_named, live_account, range_of};
 use super::text;
@@ -195,7 +195,7 @@ pub(super) fn chatting<V: View>(view: &V) -> Result<Page, V::Error> {
     loop {
         let listed = listing::list(view, &folder, Some(2), after.as_ref(), most)?;
         let Ok((entries, more)) = listed else { return Ok(Page::Chatting { people }) };
-        for entry in entries.iter().filter(|entry| entry.node.kind == Kind::Lock) {
+        for entry in entries.iter().filter(|entry| entry.node.kind == NodeKind::Lock) {
             let Some(username) = entry.path.names().nth(1) else { continue };
             if entry.path == chat_path(username)
                 && let Some((account, row)) = account_named(view, username)?

@@ -14,20 +14,20 @@ use std::collections::VecDeque;
 
 /// Effect of a row change on a ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum News {
+pub enum RingChange {
     Croak(LogIndex, AccountId),
     /// All croaks up to this one are in the index by author.
     Indexed(LogIndex),
 }
 
-impl News {
-    pub fn of(change: &Change) -> Option<News> {
+impl RingChange {
+    pub fn of(change: &Change) -> Option<RingChange> {
         if let Some((croak, author)) = croaks::croak_put(change) {
-            return Some(News::Croak(croak, author));
+            return Some(RingChange::Croak(croak, author));
         }
         let Change::Put { table, row, .. } = change else { return None };
         let books = (*table == Books::ID).then(|| decode::<Bookkeeping>(row)).flatten();
-        books.map(|books| News::Indexed(books.indexed_through))
+        books.map(|books| RingChange::Indexed(books.indexed_through))
     }
 }
 
@@ -53,10 +53,10 @@ impl Ring {
     /// Follows a change. A croak may be entered before its transaction is committed, because a [`RingView`] hides it
     /// from older views. An `Indexed` must be committed first: a croak that has left the ring is found only by a view
     /// that contains its index row.
-    pub fn follow(&mut self, news: News) {
+    pub fn follow(&mut self, news: RingChange) {
         match news {
-            News::Croak(croak, author) => self.push(croak, author),
-            News::Indexed(through) => self.settle(through),
+            RingChange::Croak(croak, author) => self.push(croak, author),
+            RingChange::Indexed(through) => self.settle(through),
         }
     }
 

@@ -5,12 +5,12 @@
 //! bound are keyed by log index, so that new rows append.
 
 use super::command::{MemberName, Outcome, Role};
-pub use super::coordination::{Coordination, Kind, Lease, Node, Owner};
-use super::croaks::Marks;
+pub use super::coordination::{Coordination, Lease, NodeKind, Owner, TreeNode};
+use super::croaks::InlineRecord;
+use super::dedup::DedupWindow;
 use super::ids::{AccountId, LogIndex, RaftId, RequestId, TokenHash};
 use super::limits::SESSION_AGE_MS_MAX;
 use super::path::TreePath;
-use super::window::Window;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +63,7 @@ pub trait View {
 
 /// Read access for applying a command: the rows, and the deduplication window that is kept in memory.
 pub trait WriteView: View {
-    fn window(&self) -> &Window;
+    fn dedup_window(&self) -> &DedupWindow;
 }
 
 /// One row put or removed. Rules produce nothing else for the store.
@@ -259,7 +259,7 @@ tables! {
     10 Members: RaftId => Member;
     11 Books: () => Bookkeeping;
     /// Nodes of the lock namespace. The root has no row.
-    12 Nodes: TreePath => Node;
+    12 Nodes: TreePath => TreeNode;
     13 Leases: Owner => Lease;
     /// Hash of a client's token → the index at which its lease began.
     14 LeaseTokens: TokenHash => LogIndex;
@@ -382,7 +382,7 @@ impl Default for Settings {
 /// A croak with the record of its request. The part that is also read alone comes first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredCroak {
-    pub marks: Marks,
+    pub record: InlineRecord,
     pub croak: Croak,
 }
 
@@ -425,9 +425,9 @@ pub enum Standing {
 impl Member {
     /// Returns its name for people, such as `backend-2`.
     pub fn name(&self) -> String {
-        self.who().to_string()
+        self.member_name().to_string()
     }
-    pub fn who(&self) -> MemberName {
+    pub fn member_name(&self) -> MemberName {
         MemberName { role: self.role, site: self.site, id: self.id }
     }
 }

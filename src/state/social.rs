@@ -176,7 +176,7 @@ pub(super) fn croak<V: View>(
     let author = or_deny!(session_owner(view, session, context.age_ms())?, NOT_LOGGED_IN);
     checked!(text::check_croak(post));
     let croak = Croak { author, wall_ms: context.wall_ms, text: text::croak_text(post) };
-    let put = Change::put::<Croaks>(&context.index, &StoredCroak { marks: context.marks, croak });
+    let put = Change::put::<Croaks>(&context.index, &StoredCroak { record: context.record, croak });
     Ok(Ok((vec![put], Reply::Croaked { croak: context.index })))
 }
 

@@ -43,13 +43,13 @@ pub struct TalkMessage {
     pub wall_ms: u64,
     pub text: String,
     /// Delivery status, as reported by the recipient's client.
-    pub fate: Fate,
+    pub fate: DeliveryStatus,
 }
 
 /// Delivery status of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Fate {
+pub enum DeliveryStatus {
     /// On the disks of a majority of the voters, and not displayed yet.
     Saved,
     /// Displayed by the recipient's client.
@@ -171,9 +171,9 @@ fn stored<V: View>(view: &V, id: LogIndex) -> Result<Message, V::Error> {
 fn shown<V: View>(view: &V, me: &Person, id: LogIndex, message: Message) -> Result<TalkMessage, V::Error> {
     let mark = mark_of(view, message.to, message.from)?.unwrap_or_default();
     let fate = match id {
-        read if read <= mark.read_through => Fate::Read,
-        delivered if delivered <= mark.delivered_through => Fate::Delivered,
-        _ => Fate::Saved,
+        read if read <= mark.read_through => DeliveryStatus::Read,
+        delivered if delivered <= mark.delivered_through => DeliveryStatus::Delivered,
+        _ => DeliveryStatus::Saved,
     };
     let Message { from, wall_ms, text, .. } = message;
     Ok(TalkMessage { id, mine: from == me.account, wall_ms, text, fate })

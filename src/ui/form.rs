@@ -35,12 +35,12 @@ impl Form {
 pub struct FormRequest {
     pub id: RequestId,
     /// Newest log index known when the form was made.
-    pub born: LogIndex,
+    pub submitted_at: LogIndex,
 }
 
 impl fmt::Display for FormRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.id, self.born)
+        write!(f, "{}.{}", self.id, self.submitted_at)
     }
 }
 
@@ -51,12 +51,12 @@ pub struct NotARequest;
 impl FromStr for FormRequest {
     type Err = NotARequest;
     fn from_str(text: &str) -> Result<FormRequest, NotARequest> {
-        let (id, born) = text.split_once('.').ok_or(NotARequest)?;
+        let (id, submitted_at) = text.split_once('.').ok_or(NotARequest)?;
         if id.len() != 32 {
             return Err(NotARequest);
         }
         let id = id.parse().map_err(|_| NotARequest)?;
-        Ok(FormRequest { id, born: born.parse().map_err(|_| NotARequest)? })
+        Ok(FormRequest { id, submitted_at: submitted_at.parse().map_err(|_| NotARequest)? })
     }
 }
 
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_request_survives_formatting_and_parsing() {
-        let request = FormRequest { id: RequestId(0xf0f), born: 42 };
+        let request = FormRequest { id: RequestId(0xf0f), submitted_at: 42 };
         assert_eq!(request.to_string().parse(), Ok(request));
         for wrong in
             ["", ".", "f.1", "00000000000000000000000000000f0f", "00000000000000000000000000000f0f.-1"]

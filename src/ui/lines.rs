@@ -14,7 +14,7 @@ use ribbit_net::discovery::ConnectionEvent;
 use ribbit_net::limits::TRIES_MAX;
 use ribbit_state::people::{AccountSummary, OpenSession, PersonRelation};
 use ribbit_state::query::{FeedCroak, Person};
-use ribbit_state::talks::{Fate, TalkMessage};
+use ribbit_state::talks::{DeliveryStatus, TalkMessage};
 use std::fmt::Write;
 
 /// Replacement for an unknown time, as wide as a time.
@@ -78,11 +78,11 @@ pub fn name_of(person: Option<&Person>) -> String {
 }
 
 /// Returns a delivery status in one word.
-pub fn fate(fate: Fate) -> &'static str {
+pub fn fate(fate: DeliveryStatus) -> &'static str {
     match fate {
-        Fate::Saved => "saved",
-        Fate::Delivered => "delivered",
-        Fate::Read => "read",
+        DeliveryStatus::Saved => "saved",
+        DeliveryStatus::Delivered => "delivered",
+        DeliveryStatus::Read => "read",
     }
 }
 
@@ -168,7 +168,13 @@ mod tests {
     #[test]
     fn a_message_shows_both_people_and_to_its_sender_the_delivery_status() {
         let bob = Person { account: AccountId(4), username: "bob".to_string(), name: "Bob".to_string() };
-        let mine = TalkMessage { id: 9, mine: true, wall_ms: 0, text: "a\nb".to_string(), fate: Fate::Saved };
+        let mine = TalkMessage {
+            id: 9,
+            mine: true,
+            wall_ms: 0,
+            text: "a\nb".to_string(),
+            fate: DeliveryStatus::Saved,
+        };
         let indent = " ".repeat("no time               @ada to @bob  ".len());
         assert_eq!(
             message(&mine, Some(&bob), &ada(), Style::default()),

@@ -7,7 +7,7 @@ use super::{plain, time};
 use ribbit_state::LogIndex;
 use ribbit_state::people::{AccountSummary, OpenSession, OwnAccount, PersonRelation};
 use ribbit_state::query::{FeedCroak, Person};
-use ribbit_state::talks::{Fate, TalkMessage};
+use ribbit_state::talks::{DeliveryStatus, TalkMessage};
 use serde::Serialize;
 
 /// A person.
@@ -40,7 +40,7 @@ struct MessageJson<'a> {
     to: Option<WhoJson<'a>>,
     text: &'a str,
     time: Option<String>,
-    fate: Fate,
+    fate: DeliveryStatus,
 }
 
 #[derive(Debug, Serialize)]
@@ -152,10 +152,11 @@ mod tests {
             r#"{"id":9,"author":{"account":3,"username":"ada","name":"ADA"},"text":"a \"b\"\n\u001b","time":null}"#
         );
         let wall_ms = 1_709_251_199_999;
-        let wrote = TalkMessage { id: 12, mine: true, wall_ms, text: "hi".into(), fate: Fate::Delivered };
+        let wrote =
+            TalkMessage { id: 12, mine: true, wall_ms, text: "hi".into(), fate: DeliveryStatus::Delivered };
         let to_bob = r#"{"id":12,"from":{"account":3,"username":"ada","name":"ADA"},"to":{"account":4,"username":"bob","name":"BOB"},"text":"hi","time":"2024-02-29T23:59:59Z","fate":"delivered"}"#;
         assert_eq!(message(&wrote, Some(&bob), &ada), to_bob);
-        let got = TalkMessage { mine: false, fate: Fate::Saved, ..wrote.clone() };
+        let got = TalkMessage { mine: false, fate: DeliveryStatus::Saved, ..wrote.clone() };
         let from_nobody = r#"{"id":12,"from":null,"to":{"account":3,"username":"ada","name":"ADA"},"text":"hi","time":"2024-02-29T23:59:59Z","fate":"saved"}"#;
         assert_eq!(message(&got, None, &ada), from_nobody);
         let known = PersonRelation { person: bob.clone(), followed: true, follows: false };

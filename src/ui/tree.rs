@@ -13,14 +13,14 @@
 
 use super::table::{self, Side};
 use super::{plain, time};
-use ribbit_state::rows::Kind;
+use ribbit_state::rows::NodeKind;
 use ribbit_state::{LogIndex, TreePath};
 
 /// A node of the tree, without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drawn {
     pub path: TreePath,
-    pub kind: Kind,
+    pub kind: NodeKind,
     /// Size of its content in bytes.
     pub bytes: usize,
     /// Log index at which it was created.
@@ -36,11 +36,11 @@ pub struct Drawn {
 }
 
 /// Returns the name of a kind of node.
-pub fn kind(kind: Kind) -> &'static str {
+pub fn kind(kind: NodeKind) -> &'static str {
     match kind {
-        Kind::Folder => "folder",
-        Kind::File => "file",
-        Kind::Lock => "lock",
+        NodeKind::Folder => "folder",
+        NodeKind::File => "file",
+        NodeKind::Lock => "lock",
     }
 }
 
@@ -67,12 +67,12 @@ fn long_row(node: &Drawn, line: String) -> Vec<String> {
 fn notes(node: &Drawn) -> String {
     let fence = node.fence.map(|fence| format!(", fence {fence}")).unwrap_or_default();
     match (node.kind, &node.holder) {
-        (Kind::Folder, _) if node.path.is_root() => String::new(),
-        (Kind::Folder, _) => "/".to_string(),
-        (Kind::File, None) => String::new(),
-        (Kind::File, Some(holder)) => format!("  file of {holder}"),
-        (Kind::Lock, Some(holder)) => format!("  lock, held by {holder}{fence}"),
-        (Kind::Lock, None) => format!("  lock{fence}"),
+        (NodeKind::Folder, _) if node.path.is_root() => String::new(),
+        (NodeKind::Folder, _) => "/".to_string(),
+        (NodeKind::File, None) => String::new(),
+        (NodeKind::File, Some(holder)) => format!("  file of {holder}"),
+        (NodeKind::Lock, Some(holder)) => format!("  lock, held by {holder}{fence}"),
+        (NodeKind::Lock, None) => format!("  lock{fence}"),
     }
 }
 
@@ -108,22 +108,23 @@ fn branches(nodes: &[Drawn]) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn node(path: &str, kind: Kind) -> Drawn {
+    fn node(path: &str, kind: NodeKind) -> Drawn {
         let path = path.parse().unwrap();
         Drawn { path, kind, bytes: 7, made: 1, changed: 12, changed_wall_ms: 0, holder: None, fence: None }
     }
 
     #[test]
     fn a_tree_is_drawn_with_the_holders() {
-        let lock = Drawn { holder: Some("client 9 (x)".into()), fence: Some(13), ..node("/a/c", Kind::Lock) };
-        let owned = Drawn { holder: Some("backend-2".into()), ..node("/d/e", Kind::File) };
+        let lock =
+            Drawn { holder: Some("client 9 (x)".into()), fence: Some(13), ..node("/a/c", NodeKind::Lock) };
+        let owned = Drawn { holder: Some("backend-2".into()), ..node("/d/e", NodeKind::File) };
         let nodes = [
-            node("/", Kind::Folder),
-            node("/a", Kind::Folder),
-            node("/a/b", Kind::Folder),
-            node("/a/b/f\u{202e}", Kind::File),
+            node("/", NodeKind::Folder),
+            node("/a", NodeKind::Folder),
+            node("/a/b", NodeKind::Folder),
+            node("/a/b/f\u{202e}", NodeKind::File),
             lock,
-            node("/d", Kind::Folder),
+            node("/d", NodeKind::Folder),
             owned,
         ];
         let drawn = "/\n├── a/\n│   ├── b/\n│   │   └── f\\u{202e}\n│   └── c  lock, held by client 9 (x), fence 13\n\

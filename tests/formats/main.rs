@@ -18,9 +18,9 @@ use ribbit_state::accounts::{AccountCommand, OperatorCommand};
 use ribbit_state::apply::digest;
 use ribbit_state::code::{Code, Denied, Field};
 use ribbit_state::command::{Command, HOME, MemberName, NewMember, Proposal, Reply, Request, Role, Stamp};
-use ribbit_state::croaks::{CroakHeader, Marks};
+use ribbit_state::croaks::{CroakHeader, InlineRecord};
 use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, TokenHash};
-use ribbit_state::leases::{Ending, LeaseCommand};
+use ribbit_state::leases::{LeaseCommand, LeaseEnd};
 use ribbit_state::messages::MessageCommand;
 use ribbit_state::namespace::{Guard, TreeCommand};
 use ribbit_state::path::TreePath;
@@ -69,8 +69,8 @@ fn rows() -> Vec<String> {
     let id = AccountId(0x0102);
     let session = Session { account: id, opened: 5, opened_age_ms: 1_000, opened_wall_ms: 2_000 };
     let croak = Croak { author: id, wall_ms: 3_000, text: "a,\n\"b\" 🐸".into() };
-    let marks = Marks { id: HISTORY, digest: u64::MAX, age_ms: 300 };
-    let post = StoredCroak { marks, croak: croak.clone() };
+    let record = InlineRecord { id: HISTORY, digest: u64::MAX, age_ms: 300 };
+    let post = StoredCroak { record, croak: croak.clone() };
     let member = Member {
         role: Role::Coordinator,
         id: 2,
@@ -137,10 +137,10 @@ fn path(text: &str) -> TreePath {
 
 /// What came with rules level 2.
 fn coordination_rows(account: AccountId) -> Vec<String> {
-    let folder = Node::folder(300, 1_700_000_000_000);
-    let file = Node { kind: Kind::File, content: b"a\0b".to_vec(), changed: 301, ..folder.clone() };
+    let folder = TreeNode::folder(300, 1_700_000_000_000);
+    let file = TreeNode { kind: NodeKind::File, content: b"a\0b".to_vec(), changed: 301, ..folder.clone() };
     let owner = Owner::Client(0x0a0b);
-    let lock = Node { kind: Kind::Lock, owner: Some(owner), fence: Some(300), ..folder.clone() };
+    let lock = TreeNode { kind: NodeKind::Lock, owner: Some(owner), fence: Some(300), ..folder.clone() };
     let client = Lease {
         lease_ms: Some(10_000),
         account: Some(account),
@@ -234,9 +234,9 @@ fn coordination_commands() -> Vec<Command> {
         LeaseCommand::End {
             owner: Owner::Member(6),
             version: 300,
-            why: Ending::Missed { silence_ms: 2_000 },
+            why: LeaseEnd::Missed { silence_ms: 2_000 },
         },
-        LeaseCommand::End { owner: Owner::Client(300), version: 300, why: Ending::Left },
+        LeaseCommand::End { owner: Owner::Client(300), version: 300, why: LeaseEnd::Left },
         LeaseCommand::Appoint { raft_id: 6, version: 300 },
         LeaseCommand::StepDown { raft_id: 6, fence: 300 },
         LeaseCommand::EnterChat { session: TOKEN, token: TOKEN, words, take_over: true },
@@ -283,7 +283,7 @@ fn entries() -> Vec<String> {
     let entry = |command: Command| {
         let name = format!("{command:?}").split([' ', '{']).next().unwrap_or_default().to_string();
         let digest = digest(&command);
-        let request = Request { id: RequestId(HISTORY), born: 300, command };
+        let request = Request { id: RequestId(HISTORY), submitted_at: 300, command };
         let proposal = Proposal { stamp: Stamp { wall_ms: 1_700_000_000_000, age_ms: 70_000 }, request };
         let bytes = postcard::to_stdvec(&proposal).unwrap();
         assert_eq!(postcard::from_bytes::<Proposal>(&bytes).unwrap(), proposal);
@@ -373,12 +373,12 @@ proptest! {
 
     #[test]
     fn how_a_post_begins_is_read_as_the_whole_is(id: u128, digest: u64, age_ms: u64, author: u64, text: String) {
-        let marks = Marks { id, digest, age_ms };
-        let post = StoredCroak { marks, croak: Croak { author: AccountId(author), wall_ms: 1, text } };
+        let record = InlineRecord { id, digest, age_ms };
+        let post = StoredCroak { record, croak: Croak { author: AccountId(author), wall_ms: 1, text } };
         let bytes = encode(&post);
-        prop_assert_eq!(CroakHeader::of(&bytes), Some(CroakHeader { marks, author: post.croak.author }));
+        prop_assert_eq!(CroakHeader::of(&bytes), Some(CroakHeader { record, author: post.croak.author }));
         for short in 0..bytes.len().min(30) {
-            prop_assert!(CroakHeader::of(&bytes[..short]).is_none_or(|start| start.marks == marks));
+            prop_assert!(CroakHeader::of(&bytes[..short]).is_none_or(|start| start.record == record));
         }
     }
 

@@ -16,14 +16,14 @@ use ribbit_net::protocol::*;
 use ribbit_replica::RaftMessage;
 use ribbit_state::code::{Code, Denied, Field};
 use ribbit_state::command::{Command, HOME, MemberName, NewMember, Reply, Request, Role};
-use ribbit_state::events::{Event, EventKind, LeaseEvent, NodeChange, NodeEvent, Wanted};
+use ribbit_state::events::{Event, EventKind, LeaseEvent, NodeChange, NodeEvent, Topic};
 use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, Token};
-use ribbit_state::leases::Ending;
+use ribbit_state::leases::LeaseEnd;
 use ribbit_state::listing::TreeEntry;
 use ribbit_state::people::{AccountSummary, OpenSession, OwnAccount, PersonRelation, Profile};
 use ribbit_state::query::{Consistency, FeedCroak, Page, Person, Query, TalkPartner};
-use ribbit_state::rows::{Coordination, Kind, Lease, Node, Owner, Settings};
-use ribbit_state::talks::{Fate, Talk, TalkMessage, TalkSummary, Unread};
+use ribbit_state::rows::{Coordination, Lease, NodeKind, Owner, Settings, TreeNode};
+use ribbit_state::talks::{DeliveryStatus, Talk, TalkMessage, TalkSummary, Unread};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smol::io::AsyncWriteExt;
@@ -77,7 +77,11 @@ fn peer_line(name: &str, sent: PeerFrame) -> String {
 }
 
 fn request() -> Request {
-    Request { id: REQUEST, born: 300, command: Command::Croak { session: TOKEN, text: "a 🐸".into() } }
+    Request {
+        id: REQUEST,
+        submitted_at: 300,
+        command: Command::Croak { session: TOKEN, text: "a 🐸".into() },
+    }
 }
 
 fn password(text: &str) -> Password {
@@ -89,7 +93,7 @@ fn member_name() -> MemberName {
 }
 
 fn asks() -> Vec<(&'static str, Ask)> {
-    let (id, born) = (REQUEST, 300);
+    let (id, submitted_at) = (REQUEST, 300);
     let member = NewMember {
         role: Role::Backend,
         id: 2,
@@ -110,23 +114,34 @@ fn asks() -> Vec<(&'static str, Ask)> {
         Drain: Ask::Drain { id, name: member_name(), drained: true },
         Transfer: Ask::Transfer { name: member_name() },
         Write: Ask::Write(request()),
-        CreateAccount: Ask::CreateAccount { id, born, form },
-        LogIn: Ask::LogIn { id, born, username: "ada".into(), password: password("frogs"), token: TOKEN },
-        DeleteAccount: Ask::DeleteAccount { id, born, session: TOKEN, password: password("frogs") },
+        CreateAccount: Ask::CreateAccount { id, submitted_at, form },
+        LogIn: Ask::LogIn {
+            id,
+            submitted_at,
+            username: "ada".into(),
+            password: password("frogs"),
+            token: TOKEN
+        },
+        DeleteAccount: Ask::DeleteAccount { id, submitted_at, session: TOKEN, password: password("frogs") },
         Read: Ask::Read { seen: None, consistency: Consistency::Stale, query: Query::Position },
-        Subscribe: Ask::Subscribe { cursor: SEEN, wanted: Wanted::Feed { session: TOKEN } },
+        Subscribe: Ask::Subscribe { cursor: SEEN, wanted: Topic::Feed { session: TOKEN } },
         Renew: Ask::Renew { token: TOKEN },
         GetServer: Ask::GetServer { client: 300, before: Some("host:10001".into()) },
         History: Ask::History,
         Directory: Ask::Directory(Directory::Write),
         ChangePassword: Ask::ChangePassword {
             id,
-            born,
+            submitted_at,
             session: TOKEN,
             old: password("frogs"),
             new: password("newts"),
         },
-        SetPassword: Ask::SetPassword { id, born, username: "ada".into(), password: password("newts") },
+        SetPassword: Ask::SetPassword {
+            id,
+            submitted_at,
+            username: "ada".into(),
+            password: password("newts")
+        },
         Pin: Ask::Pin(PinAsk::Begin { at_least: None }),
     })
 }
@@ -170,10 +185,8 @@ fn asked() -> Vec<String> {
         Account: TalkPartner::Account(ACCOUNT)
     });
     let talk = |with| Query::Talk { session: TOKEN, with, before: None, limit: 20 };
-    let wanted = samples!(Wanted {
-        Feed: Wanted::Feed { session: TOKEN },
-        Tree: Wanted::Tree { path: path("/jobs") },
-    });
+    let wanted =
+        samples!(Topic { Feed: Topic::Feed { session: TOKEN }, Tree: Topic::Tree { path: path("/jobs") } });
     let directory = samples!(Directory {
         Read: Directory::Read { client: Some(300) },
         Write: Directory::Write,
@@ -284,12 +297,12 @@ fn person() -> Person {
     Person { account: ACCOUNT, username: "ada".into(), name: "Ada 🐸".into() }
 }
 
-fn message(fate: Fate) -> TalkMessage {
+fn message(fate: DeliveryStatus) -> TalkMessage {
     TalkMessage { id: 300, mine: true, wall_ms: 3_000, text: "a\n🐸".into(), fate }
 }
 
-fn entry(kind: Kind) -> TreeEntry {
-    let node = Node { kind, content: b"a\0b".to_vec(), ..Node::folder(300, 3_000) };
+fn entry(kind: NodeKind) -> TreeEntry {
+    let node = TreeNode { kind, content: b"a\0b".to_vec(), ..TreeNode::folder(300, 3_000) };
     TreeEntry { path: path("/jobs/a"), node }
 }
 
@@ -298,13 +311,17 @@ fn pages() -> Vec<(&'static str, Page)> {
     let who = PersonRelation { person: person(), followed: true, follows: false };
     let croak = FeedCroak { id: 300, author: person(), wall_ms: 3_000, text: "a 🐸".into() };
     let croaks = vec![croak.clone()];
-    let talk_line =
-        TalkSummary { with: Some(person()), with_account: ACCOUNT, newest: message(Fate::Read), waiting: 2 };
+    let talk_line = TalkSummary {
+        with: Some(person()),
+        with_account: ACCOUNT,
+        newest: message(DeliveryStatus::Read),
+        waiting: 2,
+    };
     let talk = Talk {
         me: me.clone(),
         with: None,
         with_account: AccountId(9),
-        messages: vec![message(Fate::Saved)],
+        messages: vec![message(DeliveryStatus::Saved)],
         older: Some(299),
         waiting: 2,
         read_through: 298,
@@ -323,7 +340,7 @@ fn pages() -> Vec<(&'static str, Page)> {
         Me: Page::Me(person()),
         Feed: Page::Feed { me: me.clone(), croaks: croaks.clone(), older: Some(299) },
         Friends: Page::Friends { me: me.clone(), friends: vec![person()], more: Some(ACCOUNT) },
-        Tree: Page::Tree { entries: vec![entry(Kind::Folder)], more: Some(path("/jobs/b")) },
+        Tree: Page::Tree { entries: vec![entry(NodeKind::Folder)], more: Some(path("/jobs/b")) },
         Leases: Page::Leases { leases: vec![lease], more: Some(Owner::Member(6)) },
         Coordination: Page::Coordination(Coordination {
             nodes: 3,
@@ -346,7 +363,11 @@ fn pages() -> Vec<(&'static str, Page)> {
         Unread: Page::Unread(Unread { messages: 2, croaks: 3, feed_read_through: 300 }),
         Talks: Page::Talks { me: me.clone(), talks: vec![talk_line], older: Some(299) },
         Talk: Page::Talk(talk),
-        Message: Page::Message { with: Some(me), with_account: ACCOUNT, message: message(Fate::Delivered) },
+        Message: Page::Message {
+            with: Some(me),
+            with_account: ACCOUNT,
+            message: message(DeliveryStatus::Delivered)
+        },
         Settings: Page::Settings(Settings { registration_open: false }),
         Accounts: Page::Accounts { accounts: vec![account_line], more: Some("ada".into()) },
     })
@@ -409,8 +430,8 @@ fn live() -> Vec<String> {
         Removed: NodeEvent::Removed,
         Pruned: NodeEvent::Pruned,
     });
-    let leases = samples!(LeaseEvent { Began: LeaseEvent::Began, Ended: LeaseEvent::Ended(Ending::Left) });
-    let endings = samples!(Ending { Missed: Ending::Missed { silence_ms: 2_000 }, Left: Ending::Left });
+    let leases = samples!(LeaseEvent { Began: LeaseEvent::Began, Ended: LeaseEvent::Ended(LeaseEnd::Left) });
+    let endings = samples!(LeaseEnd { Missed: LeaseEnd::Missed { silence_ms: 2_000 }, Left: LeaseEnd::Left });
     let owners = samples!(Owner { Member: Owner::Member(6), Client: Owner::Client(300) });
     let mut events = happenings();
     let change = |what| vec![NodeChange { path: path("/jobs/a"), what }];
@@ -473,8 +494,12 @@ fn answered() -> Vec<String> {
     });
     let findings =
         samples!(Finding { Answers: Finding::Answers, Silent: Finding::Silent, Unknown: Finding::Unknown });
-    let fates = samples!(Fate { Saved: Fate::Saved, Delivered: Fate::Delivered, Read: Fate::Read });
-    let kinds = samples!(Kind { Folder: Kind::Folder, File: Kind::File, Lock: Kind::Lock });
+    let fates = samples!(DeliveryStatus {
+        Saved: DeliveryStatus::Saved,
+        Delivered: DeliveryStatus::Delivered,
+        Read: DeliveryStatus::Read
+    });
+    let kinds = samples!(NodeKind { Folder: NodeKind::Folder, File: NodeKind::File, Lock: NodeKind::Lock });
     let written = |outcome| Answer::Written { token: SEEN, outcome };
     let read = |page| Answer::Read { token: SEEN, old: false, page: Ok(page) };
     let refused = |field| Answer::Refused(Denied::of(Code::InvalidEntry, field));

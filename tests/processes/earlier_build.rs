@@ -2,7 +2,7 @@
 
 use crate::pond::Pond;
 use redb::TableDefinition;
-use ribbit_db::{Disk, FileDisk, Which};
+use ribbit_db::{Disk, FileDisk, StoreFile};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ fn old_segment(number: u64) -> Vec<u8> {
 /// Makes the store of a stopped member one of an earlier build: its `meta` notes no format, and its log has the old frames.
 fn make_old(store: &Path) {
     let disk = FileDisk::new(store).expect("a folder");
-    let database = disk.open(Which::Main).expect("a store");
+    let database = disk.open(StoreFile::Main).expect("a store");
     let transaction = database.begin_write().expect("a store");
     let format = transaction.open_table(META).expect("meta").remove("format").expect("a disk").map(drop);
     assert!(format.is_some(), "a store of this build notes its format");

@@ -8,7 +8,7 @@ use ribbit_net::handshake::connect;
 use ribbit_net::limits::FRAME_BYTES_MAX;
 use ribbit_net::protocol::{Answer, AnswerFrame, Ask, AskFrame, Lapse, Why};
 use ribbit_net::subscription::{News, Subscription};
-use ribbit_state::{Consistency, EventKind, LogIndex, Page, Query, Token, TokenHash, Wanted};
+use ribbit_state::{Consistency, EventKind, LogIndex, Page, Query, Token, TokenHash, Topic};
 use rustix::process::Signal;
 use smol::future::FutureExt;
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ impl Reader {
     }
 
     fn from(client: Client, start: Token, session: TokenHash) -> Reader {
-        let subscription = client.subscribe(start, Wanted::Feed { session });
+        let subscription = client.subscribe(start, Topic::Feed { session });
         Reader { client, session, subscription, croaks: Vec::new(), read_again: Vec::new() }
     }
 
@@ -212,7 +212,7 @@ fn a_stream_of_a_backend_that_has_lost_touch_ends_with_a_word() {
     smol::block_on(async {
         let mut stream =
             connect(&pond.address("BACKEND_1"), Plane::Client, &keys()).await.expect("it listens");
-        let ask = Ask::Subscribe { cursor, wanted: Wanted::Feed { session } };
+        let ask = Ask::Subscribe { cursor, wanted: Topic::Feed { session } };
         frame::write(&mut stream.writer, &AskFrame { tag: 1, deadline_ms: 0, ask }).await.expect("open");
         pond.signal(&["backend-2", "backend-3", "coordinator-1", "coordinator-2"], Signal::STOP);
         let mut beats = 0;

@@ -66,11 +66,11 @@ fn strangers_write_no_more_than_one_account_may() {
     pond.browser().join("ada");
     let client = Client::new(vec![pond.address("BACKEND_1")], keys());
     let limit = std::time::Duration::from_secs(10);
-    let born = smol::block_on(client.position(limit)).expect("it answers").index;
+    let submitted_at = smol::block_on(client.position(limit)).expect("it answers").index;
     let codes: Vec<(bool, Code)> = (0..9)
         .map(|number| {
             let command = Command::Croak { session: TokenHash([number; 32]), text: "let me in".into() };
-            let ask = Ask::Write(Request { id: new_request_id(), born, command });
+            let ask = Ask::Write(Request { id: new_request_id(), submitted_at, command });
             match smol::block_on(client.ask(ask, limit)).expect("it answers") {
                 Answer::Written { outcome: Err(denied), .. } => (true, denied.code),
                 Answer::Refused(denied) => (false, denied.code),

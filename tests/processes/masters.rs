@@ -3,7 +3,7 @@
 use crate::pond::{Pond, Status, ask, asked, awaited, awaited_within, tree};
 use crate::writers::session_of;
 use ribbit_net::protocol::{Answer, Ask, NodeStatus};
-use ribbit_state::rows::Kind;
+use ribbit_state::rows::NodeKind;
 use ribbit_state::{Code, Denied, LeaseCommand, Reply, Request, RequestId, TokenHash};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ pub fn master_of(pond: &Pond, cluster: u32) -> Option<(String, u64)> {
     let addresses = pond.try_status()?.members.into_iter().filter(|member| member.alive);
     let path = format!("/clusters/{cluster}/master");
     let entries = addresses.into_iter().find_map(|member| tree(&member.address, &path))?;
-    let lock = entries.first().filter(|entry| entry.node.kind == Kind::Lock)?;
+    let lock = entries.first().filter(|entry| entry.node.kind == NodeKind::Lock)?;
     Some((String::from_utf8_lossy(&lock.node.content).into_owned(), lock.node.fence?))
 }
 
@@ -141,8 +141,8 @@ fn a_chat_place_belongs_to_its_client_and_outlives_the_backend_that_it_hangs_on(
         let words = format!("client {client}");
         let token = TokenHash([client; 32]);
         let command = LeaseCommand::EnterChat { session, token, words, take_over }.into();
-        let born = said(address).me.applied;
-        match ask(address, Ask::Write(Request { id: RequestId(number), born, command })) {
+        let submitted_at = said(address).me.applied;
+        match ask(address, Ask::Write(Request { id: RequestId(number), submitted_at, command })) {
             Answer::Written { outcome, .. } => outcome,
             other => panic!("{other:?}"),
         }

@@ -15,7 +15,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// What each of many is answered who ask at once, each through a backend of its own choice.
 fn at_once(pond: &Pond, ask: impl Fn(usize, RequestId, LogIndex) -> Ask) -> Vec<Result<Reply, Code>> {
     let backends: Vec<String> = (1..=3).map(|id| pond.address(&format!("BACKEND_{id}"))).collect();
-    let born = {
+    let submitted_at = {
         let client = Client::new(backends.clone(), keys());
         smol::block_on(client.position(DEADLINE)).expect("somebody answers").index
     };
@@ -24,7 +24,7 @@ fn at_once(pond: &Pond, ask: impl Fn(usize, RequestId, LogIndex) -> Ask) -> Vec<
             // Another order for each: they spread.
             let mut servers = backends.clone();
             servers.rotate_left(number % 3);
-            let ask = ask(number, new_request_id(), born);
+            let ask = ask(number, new_request_id(), submitted_at);
             smol::spawn(async move { Client::new(servers, keys()).ask(ask, DEADLINE).await })
         })
         .collect();
@@ -46,14 +46,14 @@ fn one_wins(answers: &[Result<Reply, Code>], lost: Code) {
 fn of_a_hundred_who_create_one_name_and_enter_one_chat_at_once_exactly_one_wins() {
     let pond = Pond::start();
     pond.await_whole();
-    let answers = at_once(&pond, |number, id, born| {
+    let answers = at_once(&pond, |number, id, submitted_at| {
         let form = NewAccount {
             name: format!("Number {number}"),
             username: "THE_one".into(),
             email: "a@b".into(),
             password: Password(format!("password {number}")),
         };
-        Ask::CreateAccount { id, born, form }
+        Ask::CreateAccount { id, submitted_at, form }
     });
     one_wins(&answers, Code::UsernameTaken);
     // Whoever won has the password: one of them logs in.
@@ -63,11 +63,11 @@ fn of_a_hundred_who_create_one_name_and_enter_one_chat_at_once_exactly_one_wins(
     browser.post("/login", &[("username", "the_one"), ("password", &password)]).leads_to("/main");
 
     let session = session_of(&browser);
-    let answers = at_once(&pond, |number, id, born| {
+    let answers = at_once(&pond, |number, id, submitted_at| {
         let token = TokenHash([number as u8 + 1; 32]);
         let words = format!("terminal {number}");
         let command = LeaseCommand::EnterChat { session, token, words, take_over: false }.into();
-        Ask::Write(Request { id, born, command })
+        Ask::Write(Request { id, submitted_at, command })
     });
     one_wins(&answers, Code::LockHeld);
 }

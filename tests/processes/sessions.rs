@@ -7,7 +7,7 @@ use ribbit_net::client::Client;
 use ribbit_net::protocol::{Answer, Ask};
 use ribbit_net::subscription::News;
 use ribbit_state::rows::{Order, Sessions, scan};
-use ribbit_state::{Code, Consistency, Page, Query, TokenHash, Wanted};
+use ribbit_state::{Code, Consistency, Page, Query, TokenHash, Topic};
 use smol::future::FutureExt;
 
 /// Who a backend takes the shower of this for.
@@ -59,7 +59,7 @@ fn sessions_that_are_ended_are_over_on_every_backend_and_their_streams_end() {
         for backend in backends {
             let client = Client::new(vec![pond.address(backend)], keys());
             let now = client.position(PATIENCE).await.expect("it answers");
-            let mut stream = client.subscribe(now, Wanted::Feed { session });
+            let mut stream = client.subscribe(now, Topic::Feed { session });
             assert!(!matches!(stream.next().await, News::Ended(_)), "it is open");
             streams.push(stream);
         }

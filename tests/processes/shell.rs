@@ -167,9 +167,9 @@ fn a_guard_lets_only_the_holder_write_and_words_of_others_are_only_shown() {
         Client::on(Plane::Control, vec![pond.address("BACKEND_1"), pond.address("BACKEND_2")], keys());
     let token = token_hash(&new_token());
     let write = |command: Command| {
-        let (id, born) =
+        let (id, submitted_at) =
             (new_request_id(), smol::block_on(client.position(Duration::from_secs(10))).expect("it answers"));
-        let ask = Ask::Write(Request { id, born: born.index, command });
+        let ask = Ask::Write(Request { id, submitted_at: submitted_at.index, command });
         match smol::block_on(client.ask(ask, Duration::from_secs(10))) {
             Ok(Answer::Written { token, outcome: Ok(_) }) => token.index,
             other => panic!("{other:?}"),

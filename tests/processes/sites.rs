@@ -109,7 +109,7 @@ fn a_second_cluster_serves_its_clients_has_a_master_and_never_votes() {
 fn numbered(coordinator: &str, id: u128) -> Ask {
     Ask::Write(ribbit_state::Request {
         id: ribbit_state::RequestId(id),
-        born: asked(coordinator).expect("it answers").me.applied,
+        submitted_at: asked(coordinator).expect("it answers").me.applied,
         command: ribbit_state::LeaseCommand::NumberClient.into(),
     })
 }

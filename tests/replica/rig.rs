@@ -117,7 +117,7 @@ pub fn message(kind: MessageType, from: RaftId) -> Message {
 }
 
 pub fn request(number: u128) -> Request {
-    Request { id: RequestId(number), born: 0, command: Command::IndexCroaks }
+    Request { id: RequestId(number), submitted_at: 0, command: Command::IndexCroaks }
 }
 
 pub fn sent(outputs: &[Output]) -> impl Iterator<Item = &Message> {

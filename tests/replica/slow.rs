@@ -4,7 +4,7 @@ use crate::disk::SimDisk;
 use crate::rig::{ME, request};
 use raft::eraftpb::MessageType;
 use redb::{Database, StorageBackend};
-use ribbit_db::{Configuration, DbError, Disk, Identity, Store, Which};
+use ribbit_db::{Configuration, DbError, Disk, Identity, Store, StoreFile};
 use ribbit_replica::{Core, CoreOptions, Envelope, RaftMessage, Replica, Transport, Writer, convert};
 use ribbit_state::{ClusterId, HOME, HistoryId, RaftId, Role};
 use smol::channel::{Receiver, Sender};
@@ -52,7 +52,7 @@ impl StorageBackend for GatedLog {
 }
 
 impl Disk for Gated {
-    fn open(&self, which: Which) -> Result<Database, DbError> {
+    fn open(&self, which: StoreFile) -> Result<Database, DbError> {
         self.0.open(which)
     }
     fn log_segments(&self) -> Result<Vec<u64>, DbError> {

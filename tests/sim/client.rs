@@ -89,7 +89,7 @@ impl Client {
 
     fn write(&self, command: Command, random: &mut Random) -> Ask {
         let id = RequestId((u128::from(random.next()) << 64) | u128::from(random.next()));
-        Ask::Write(Request { id, born: self.seen, command })
+        Ask::Write(Request { id, submitted_at: self.seen, command })
     }
 
     fn any(&mut self, clients: usize, random: &mut Random) -> Ask {

@@ -85,9 +85,9 @@ impl World {
         if let Some(running) = &self.nodes[asked].running
             && self.nodes[asked].paused_until <= self.now
         {
-            let born = running.writer.store().reader().applied();
+            let submitted_at = running.writer.store().reader().applied();
             self.errands.entry(node).and_modify(|errand| errand.asked = Some(asked));
-            self.feed(asked, Input::Request { request: Request { id, born, command }, ticks: 50 });
+            self.feed(asked, Input::Request { request: Request { id, submitted_at, command }, ticks: 50 });
         }
         let again = self.now + self.random.between(PAUSE, PATIENCE);
         self.at(again, Event::ErrandTurn { node, turn });

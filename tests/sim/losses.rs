@@ -28,7 +28,7 @@ use super::node::Node;
 use super::random::Random;
 use super::world::{World, trace};
 use ribbit_db::reading;
-use ribbit_db::store::Loaded;
+use ribbit_db::store::StoreContents;
 use ribbit_db::{Configuration, DbError, Store, snapshot};
 use ribbit_replica::core::Now;
 use ribbit_replica::{Core, CoreOptions};
@@ -263,7 +263,7 @@ impl World {
 
 /// What a process begins with.
 struct Begun {
-    loaded: Loaded,
+    loaded: StoreContents,
     /// Behind everything that it knows to be committed, whether its rows have it or not.
     configuration: Configuration,
 }
@@ -323,8 +323,9 @@ fn examine(disk: &SimDisk) -> Result<Examined, DbError> {
 }
 
 /// Whether nothing that was promised is missing.
-fn same(before: &Loaded, after: &Loaded) -> bool {
-    let promised = |it: &Loaded| (it.identity.clone(), it.hard_state.term, it.hard_state.vote, it.last);
+fn same(before: &StoreContents, after: &StoreContents) -> bool {
+    let promised =
+        |it: &StoreContents| (it.identity.clone(), it.hard_state.term, it.hard_state.vote, it.last);
     promised(before) == promised(after)
 }
 

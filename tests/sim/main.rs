@@ -91,16 +91,16 @@ fn wall_clocks_change_nothing_but_what_is_displayed() {
     assert_eq!(history, run(seed, Watch { steady_clocks: true, ..Watch::default() }).history);
 }
 
-/// Shows that the simulator finds what it is there to find: `scripts/planted-bugs`.
+/// Shows that the simulator finds what it is there to find: `scripts/injected-bugs`.
 #[cfg(feature = "planted")]
 #[test]
 fn every_planted_bug_is_found_within_500_seeds() {
-    use ribbit_db::planted::{ALL, plant};
+    use ribbit_db::faults::{ALL, inject};
     keep_panics();
     let mut hidden = Vec::new();
     let only = std::env::var("PLANTED_BUG").ok();
     for bug in ALL.into_iter().filter(|bug| only.as_ref().is_none_or(|only| format!("{bug:?}") == *only)) {
-        let tally = hunt(1..501, threads(), false, || plant(Some(bug)), |_, _| {});
+        let tally = hunt(1..501, threads(), false, || inject(Some(bug)), |_, _| {});
         match tally.failed.first() {
             Some((seed, text)) => {
                 let what = text.lines().nth(1).unwrap_or(text);

@@ -4,7 +4,7 @@
 //!
 //! Opening a store is a promise too: the process may tell at once that it has what it found.
 
-use ribbit_db::store::Loaded;
+use ribbit_db::store::StoreContents;
 use ribbit_db::{LogEntry, Reader};
 use ribbit_replica::StoreJob;
 use ribbit_replica::writer::Install;
@@ -62,7 +62,7 @@ impl Promised {
     }
 
     /// Compares a store that was opened with what was promised. What it holds is promised from now on.
-    pub fn check(&mut self, node: usize, loaded: &Loaded, reader: &Reader) {
+    pub fn check(&mut self, node: usize, loaded: &StoreContents, reader: &Reader) {
         let (floor, last) = (loaded.floor.index, loaded.last.index);
         let found =
             reader.entries(floor + 1, last + 1, u64::MAX).expect("a store that was opened can be read");

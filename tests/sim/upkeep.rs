@@ -69,7 +69,7 @@ impl World {
             let Some(command) = chore(&running.writer.store().reader(), &status.configuration) else {
                 continue;
             };
-            let request = Request { id: self.fresh_id(), born: status.applied, command };
+            let request = Request { id: self.fresh_id(), submitted_at: status.applied, command };
             self.feed(node, Input::Request { request, ticks: CHORE_TICKS });
         }
     }

@@ -18,7 +18,7 @@ use ribbit_state::model::Model;
 use ribbit_state::social::{account_named, session_account};
 use ribbit_state::{
     AccountCommand, ClusterId, Code, Command, Denied, HistoryId, Interest, LogIndex, OperatorCommand,
-    RequestId, Role, Stamp, Token, View, Wanted,
+    RequestId, Role, Stamp, Token, Topic, View,
 };
 use smol::future::FutureExt;
 use std::sync::{Arc, Mutex};
@@ -60,10 +60,10 @@ impl Store {
         Token { history: HistoryId(self.history), index: self.index }
     }
 
-    fn write(&mut self, id: RequestId, born: LogIndex, command: Command) -> Answer {
+    fn write(&mut self, id: RequestId, submitted_at: LogIndex, command: Command) -> Answer {
         self.index += 1;
         let stamp = Stamp { wall_ms: self.wall_ms + self.index * 1000, age_ms: self.index };
-        let proposal = Proposal { stamp, request: ribbit_state::Request { id, born, command } };
+        let proposal = Proposal { stamp, request: ribbit_state::Request { id, submitted_at, command } };
         let applied = self.model.decide(self.index, &proposal);
         let what = happened(&proposal.request.command, &applied);
         self.model.commit(&applied.changes);
@@ -74,13 +74,13 @@ impl Store {
     /// What a backend does before it proposes: the password is its own hash here.
     fn answer(&mut self, ask: Ask) -> Answer {
         match ask {
-            Ask::Write(request) => self.write(request.id, request.born, request.command),
-            Ask::CreateAccount { id, born, form } => {
+            Ask::Write(request) => self.write(request.id, request.submitted_at, request.command),
+            Ask::CreateAccount { id, submitted_at, form } => {
                 let (username, name, email) = (form.username, form.name, form.email);
                 let password_hash = form.password.0;
-                self.write(id, born, Command::CreateAccount { username, name, email, password_hash })
+                self.write(id, submitted_at, Command::CreateAccount { username, name, email, password_hash })
             }
-            Ask::LogIn { id, born, username, password, token } => {
+            Ask::LogIn { id, submitted_at, username, password, token } => {
                 let username = match ribbit_state::text::fold_username(&username) {
                     Ok(username) => username,
                     Err(denied) => return Answer::Refused(denied),
@@ -92,11 +92,11 @@ impl Store {
                     }
                     Some((account, row)) => {
                         let credential_version = row.credential_version;
-                        self.write(id, born, Command::LogIn { account, credential_version, token })
+                        self.write(id, submitted_at, Command::LogIn { account, credential_version, token })
                     }
                 }
             }
-            Ask::DeleteAccount { id, born, session, password } => {
+            Ask::DeleteAccount { id, submitted_at, session, password } => {
                 match session_account(&self.model, session, self.model.age_ms()).expect("a map can be read") {
                     None => Answer::Refused(Denied::new(Code::NotLoggedIn)),
                     Some((_, row)) if row.password_hash != password.0 => {
@@ -104,11 +104,11 @@ impl Store {
                     }
                     Some((_, row)) => {
                         let credential_version = row.credential_version;
-                        self.write(id, born, Command::DeleteAccount { session, credential_version })
+                        self.write(id, submitted_at, Command::DeleteAccount { session, credential_version })
                     }
                 }
             }
-            Ask::ChangePassword { id, born, session, old, new } => {
+            Ask::ChangePassword { id, submitted_at, session, old, new } => {
                 match session_account(&self.model, session, self.model.age_ms()).expect("a map can be read") {
                     None => Answer::Refused(Denied::new(Code::NotLoggedIn)),
                     Some((_, row)) if row.password_hash != old.0 => {
@@ -118,7 +118,7 @@ impl Store {
                         let (credential_version, password_hash) = (row.credential_version, new.0);
                         let change =
                             AccountCommand::ChangePassword { session, credential_version, password_hash };
-                        self.write(id, born, change.into())
+                        self.write(id, submitted_at, change.into())
                     }
                 }
             }
@@ -162,7 +162,7 @@ impl Lagging {
     fn answer(&mut self, ask: &Ask, history: u128) -> Option<Answer> {
         let at_least = match ask {
             Ask::Read { seen, .. } => seen.map_or(0, |seen| seen.index),
-            Ask::LogIn { born, .. } => *born,
+            Ask::LogIn { submitted_at, .. } => *submitted_at,
             _ => return None,
         };
         if at_least > self.index {
@@ -242,8 +242,8 @@ impl Group {
     /// An operator's command is carried out.
     pub fn operate(&self, command: OperatorCommand) {
         let store = &mut self.shared.lock().unwrap().store;
-        let born = store.index;
-        store.write(RequestId(u128::from(born) + 1), born, command.into());
+        let submitted_at = store.index;
+        store.write(RequestId(u128::from(submitted_at) + 1), submitted_at, command.into());
     }
 
     /// The clocks have never been set.
@@ -281,7 +281,7 @@ async fn follow(
     tag: u32,
     shared: &Mutex<Shared>,
     cursor: Token,
-    wanted: &Wanted,
+    wanted: &Topic,
 ) -> Option<Answer> {
     let (live, follower) = {
         let shared = shared.lock().unwrap();

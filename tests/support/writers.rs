@@ -153,9 +153,9 @@ fn write(number: usize, mut browser: Browser, shared: &Shared) -> Log {
     let mut log = Log::default();
     for count in 0.. {
         let text = format!("croak {count} of writer {number}");
-        let born = browser.cookies["seen"].split('.').nth(1).expect("a position").to_string();
+        let submitted_at = browser.cookies["seen"].split('.').nth(1).expect("a position").to_string();
         let id = ((number as u128) << 64) + count as u128 + 1;
-        let request = format!("{id:032x}.{born}");
+        let request = format!("{id:032x}.{submitted_at}");
         loop {
             browser.address = shared.web.lock().expect("nobody panics while it holds this lock").clone();
             let began = Instant::now();

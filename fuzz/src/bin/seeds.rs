@@ -23,7 +23,7 @@ use ribbit_roles::common::cluster_file::ClusterFile;
 use ribbit_state::command::Proposal;
 use ribbit_state::query::TalkPartner;
 use ribbit_state::{
-    ClusterId, Consistency, HistoryId, Query, Request, RequestId, Role, Token, TreePath, Wanted,
+    ClusterId, Consistency, HistoryId, Query, Request, RequestId, Role, Token, TreePath, Topic,
 };
 use serde::Serialize;
 use std::fs;
@@ -180,22 +180,22 @@ fn queries() -> Vec<Query> {
 }
 
 fn asks() -> Vec<Ask> {
-    let (id, born, session) = (RequestId(7), 3, rules::ADA);
+    let (id, submitted_at, session) = (RequestId(7), 3, rules::ADA);
     let password = || Password("frogfrog".into());
     let form =
         NewAccount { name: "Ada".into(), username: "ada".into(), email: "a@b".into(), password: password() };
     let cursor = Token { history: HistoryId(2), index: 7 };
     vec![
         Ask::NodeStatus,
-        Ask::CreateAccount { id, born, form },
-        Ask::LogIn { id, born, username: "ada".into(), password: password(), token: session },
-        Ask::DeleteAccount { id, born, session, password: password() },
+        Ask::CreateAccount { id, submitted_at, form },
+        Ask::LogIn { id, submitted_at, username: "ada".into(), password: password(), token: session },
+        Ask::DeleteAccount { id, submitted_at, session, password: password() },
         Ask::Read { seen: Some(cursor), consistency: Consistency::Session, query: Query::Me { session } },
-        Ask::Subscribe { cursor, wanted: Wanted::Feed { session } },
+        Ask::Subscribe { cursor, wanted: Topic::Feed { session } },
         Ask::Renew { token: session },
         Ask::GetServer { client: 7, before: Some("127.0.0.1:1".into()) },
         Ask::Directory(Directory::Down { address: "127.0.0.1:1".into() }),
-        Ask::ChangePassword { id, born, session, old: password(), new: password() },
+        Ask::ChangePassword { id, submitted_at, session, old: password(), new: password() },
     ]
 }
 
@@ -219,7 +219,7 @@ fn protocol() -> Seeds {
 fn pages() -> Vec<Answer> {
     let mut pond = rules::pond();
     for (at, proposal) in (100..).zip(proposals()) {
-        let request = Request { id: RequestId(at.into()), born: at - 1, ..proposal.request };
+        let request = Request { id: RequestId(at.into()), submitted_at: at - 1, ..proposal.request };
         // Some of them end what others need.
         let kept = !matches!(format!("{:?}", request.command).as_str(), "LogOut" | "DeleteAccount");
         if kept && request.fits() {

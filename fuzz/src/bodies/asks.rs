@@ -34,7 +34,7 @@ struct Pond {
 }
 
 impl Pond {
-    fn apply(&mut self, id: RequestId, born: LogIndex, command: Command) {
+    fn apply(&mut self, id: RequestId, submitted_at: LogIndex, command: Command) {
         // A store of a higher level is one that this version ends on.
         if matches!(command, Command::RaiseRules { level } if level > RULES_LEVEL) {
             return;
@@ -42,7 +42,7 @@ impl Pond {
         self.at += 1;
         let index = self.at;
         let stamp = Stamp { wall_ms: WALL_MS, age_ms: index };
-        let proposal = Proposal { stamp, request: Request { id, born, command } };
+        let proposal = Proposal { stamp, request: Request { id, submitted_at, command } };
         let data = postcard::to_stdvec(&proposal).expect("plain data").into();
         let entry = LogEntry { index, term: 1, kind: EntryKind::Normal, data };
         self.store.append(std::slice::from_ref(&entry), None).expect("a good disk");
@@ -134,8 +134,8 @@ pub fn run(data: &[u8]) {
                 let back = u64::from(parts.byte());
                 let id = RequestId(step as u128);
                 if let Ok(command) = postcard::from_bytes::<Command>(parts.part()) {
-                    let born = own.as_ref().map_or(BEGUN.at, |pond| pond.at).saturating_sub(back);
-                    write(&mut own, Request { id, born, command });
+                    let submitted_at = own.as_ref().map_or(BEGUN.at, |pond| pond.at).saturating_sub(back);
+                    write(&mut own, Request { id, submitted_at, command });
                 }
             }
             _ => ask(own.as_ref(), &filled(&mut parts)),
@@ -168,7 +168,7 @@ fn write(own: &mut Option<Pond>, request: Request) {
         let Begun { disk, model, .. } = &*BEGUN;
         Pond::new(&disk.copy(), model.clone())
     });
-    pond.apply(request.id, request.born, request.command);
+    pond.apply(request.id, request.submitted_at, request.command);
 }
 
 /// A query of each kind with texts, numbers and paths of the input in it.

@@ -1,7 +1,7 @@
 //! A disk in memory whose files can be put there as bytes.
 
 use redb::{Database, StorageBackend};
-use ribbit_db::{DbError, Disk, Which, disk::builder};
+use ribbit_db::{DbError, Disk, StoreFile, disk::builder};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Name {
-    Store(Which),
+    Store(StoreFile),
     Log(u64),
 }
 
@@ -109,16 +109,16 @@ impl MemoryDisk {
 }
 
 impl Disk for MemoryDisk {
-    fn open(&self, which: Which) -> Result<Database, DbError> {
+    fn open(&self, which: StoreFile) -> Result<Database, DbError> {
         Ok(builder().create_with_backend(self.file(Name::Store(which)))?)
     }
     fn discard_incoming(&self) -> Result<(), DbError> {
-        self.files().remove(&Name::Store(Which::Incoming));
+        self.files().remove(&Name::Store(StoreFile::Incoming));
         Ok(())
     }
     fn promote_incoming(&self) -> Result<(), DbError> {
-        let incoming = self.files().remove(&Name::Store(Which::Incoming)).unwrap_or_default();
-        self.files().insert(Name::Store(Which::Main), incoming);
+        let incoming = self.files().remove(&Name::Store(StoreFile::Incoming)).unwrap_or_default();
+        self.files().insert(Name::Store(StoreFile::Main), incoming);
         Ok(())
     }
     fn log_segments(&self) -> Result<Vec<u64>, DbError> {

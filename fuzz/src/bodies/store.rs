@@ -8,7 +8,7 @@ use super::Parts;
 use super::journal::FOUNDED;
 use super::memory::{MemoryDisk, Name};
 use ribbit_db::snapshot::digest;
-use ribbit_db::{DbError, EntryKind, LogEntry, Store, Which, is_damage, reading};
+use ribbit_db::{DbError, EntryKind, LogEntry, Store, StoreFile, is_damage, reading};
 use ribbit_state::command::{Command, Proposal, Request, Stamp};
 use ribbit_state::{RequestId, TokenHash};
 use std::cell::Cell;
@@ -17,7 +17,7 @@ use std::sync::Once;
 
 pub fn run(data: &[u8]) {
     let disk = FOUNDED.copy();
-    let mut file = disk.bytes(Name::Store(Which::Main));
+    let mut file = disk.bytes(Name::Store(StoreFile::Main));
     let mut parts = Parts(data);
     while !parts.is_empty() {
         let at = parts.number() as usize % file.len();
@@ -25,7 +25,7 @@ pub fn run(data: &[u8]) {
         let end = (at + bytes.len()).min(file.len());
         file[at..end].copy_from_slice(&bytes[..end - at]);
     }
-    disk.put(Name::Store(Which::Main), file);
+    disk.put(Name::Store(StoreFile::Main), file);
     NOTING.call_once(note_what_panics);
     live(&disk);
 }
@@ -70,7 +70,7 @@ fn serve(store: &mut Store) -> Result<(), DbError> {
     let loaded = store.loaded()?;
     let index = loaded.last.index + 1;
     let command = Command::LogOut { session: TokenHash([1; 32]) };
-    let request = Request { id: RequestId(index.into()), born: loaded.last.index, command };
+    let request = Request { id: RequestId(index.into()), submitted_at: loaded.last.index, command };
     let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: store.reader().age_ms() }, request };
     let data = postcard::to_stdvec(&proposal).expect("plain data");
     let entry = LogEntry { index, term: loaded.last.term.max(1), kind: EntryKind::Normal, data: data.into() };

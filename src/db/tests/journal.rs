@@ -2,7 +2,7 @@
 
 use super::contents;
 use crate::journal::{Journal, Spans, SyncPoint, entries_from};
-use crate::{DbError, Disk, EntryKind, FileDisk, HardState, LogEntry, Position, Which};
+use crate::{DbError, Disk, EntryKind, FileDisk, HardState, LogEntry, Position, StoreFile};
 use redb::{Database, StorageBackend};
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -263,7 +263,7 @@ impl StorageBackend for DisturbedFile {
 }
 
 impl Disk for Disturbed {
-    fn open(&self, which: Which) -> Result<Database, DbError> {
+    fn open(&self, which: StoreFile) -> Result<Database, DbError> {
         self.disk.open(which)
     }
     fn discard_incoming(&self) -> Result<(), DbError> {
@@ -498,7 +498,7 @@ impl StorageBackend for CachedFile {
 }
 
 impl Disk for CachedDisk {
-    fn open(&self, _: Which) -> Result<Database, DbError> {
+    fn open(&self, _: StoreFile) -> Result<Database, DbError> {
         unreachable!("this disk has only a log")
     }
     fn discard_incoming(&self) -> Result<(), DbError> {

@@ -1,7 +1,7 @@
 //! Tests of the store through its public interface: writing, reading, damage, and restarts.
 
+mod consistency;
 mod journal;
-mod moments;
 
 use super::digest;
 use super::meta::{FORMAT, FORMAT_VERSION, write_meta};
@@ -9,7 +9,8 @@ use super::read::{META, ROWS};
 use super::record::{HardState, seal};
 use super::snapshot::SnapshotReader;
 use super::{
-    Configuration, DbError, Disk, EntryKind, FileDisk, Identity, LogEntry, Position, Store, Which, reading,
+    Configuration, DbError, Disk, EntryKind, FileDisk, Identity, LogEntry, Position, Store, StoreFile,
+    reading,
 };
 use redb::{ReadableDatabase, ReadableTable};
 use ribbit_state::command::{NewMember, Proposal};
@@ -56,7 +57,7 @@ fn found(mut store: Store) -> Store {
 
 fn apply(store: &mut Store, command: Command) {
     let index = store.applied().index + 1;
-    let request = Request { id: RequestId(index.into()), born: index - 1, command };
+    let request = Request { id: RequestId(index.into()), submitted_at: index - 1, command };
     let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: index }, request };
     let data = postcard::to_stdvec(&proposal).unwrap();
     let entry = LogEntry { index, term: 1, kind: EntryKind::Normal, data: data.into() };
@@ -92,7 +93,7 @@ fn scrub(store: &mut Store, joining: &mut dyn Iterator<Item = u64>) -> Result<u6
 
 /// Replaces one row on disk by another with a correct checksum, bypassing the store.
 fn tamper(folder: &Path) {
-    let database = FileDisk::new(folder).unwrap().open(Which::Main).unwrap();
+    let database = FileDisk::new(folder).unwrap().open(StoreFile::Main).unwrap();
     let transaction = database.begin_write().unwrap();
     {
         let mut rows = transaction.open_table(ROWS).unwrap();
@@ -220,7 +221,7 @@ fn another_history_begins_behind_all_that_the_log_holds() {
     (0..5).for_each(|number| join(&mut store, number));
     // In the log, but not applied.
     let index = store.applied().index + 1;
-    let request = Request { id: RequestId(7), born: index - 1, command: Command::IndexCroaks };
+    let request = Request { id: RequestId(7), submitted_at: index - 1, command: Command::IndexCroaks };
     let data = postcard::to_stdvec(&Proposal { stamp: Stamp { wall_ms: 0, age_ms: 9 }, request }).unwrap();
     let kinds = [EntryKind::Configuration, EntryKind::Normal];
     let entries: Vec<LogEntry> = (index..index + 40)
@@ -396,7 +397,7 @@ fn the_writer_stops_where_a_pin_is_wanted() {
             let index = begin + u64::from(number);
             let request = Request {
                 id: RequestId(index.into()),
-                born: begin,
+                submitted_at: begin,
                 command: Command::Join { site: HOME, member },
             };
             let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: index }, request };
@@ -417,10 +418,10 @@ fn the_writer_stops_where_a_pin_is_wanted() {
     assert_eq!((last.position.index, last.digest), (begin + 5, digest(5)));
     assert!(matches!(beyond.take(), Ok((None, at)) if at == begin + 5));
     // Steps add up to the same sum, and a step ends at the requested key.
-    let (whole, marks) = (last.sum(&[], None).unwrap(), last.marks(&[], None).unwrap());
-    assert_eq!((whole.rows, whole.stopped_at, marks.1), (last.rows, None, false));
-    assert_eq!(marks.0.iter().fold(0u64, |sum, (_, mark)| sum.wrapping_add(*mark)), whole.sum);
-    let middle = &marks.0[marks.0.len() / 2].0;
+    let (whole, hashes) = (last.sum(&[], None).unwrap(), last.hashes(&[], None).unwrap());
+    assert_eq!((whole.rows, whole.stopped_at, hashes.1), (last.rows, None, false));
+    assert_eq!(hashes.0.iter().fold(0u64, |sum, (_, mark)| sum.wrapping_add(*mark)), whole.sum);
+    let middle = &hashes.0[hashes.0.len() / 2].0;
     let (head, tail) =
         (last.sum(&[], Some(middle.as_slice())).unwrap(), last.sum(middle.as_slice(), None).unwrap());
     assert_eq!((head.rows + tail.rows, head.sum.wrapping_add(tail.sum)), (whole.rows, whole.sum));

@@ -4,7 +4,7 @@ use super::{Core, Output};
 use crate::limits::{APPEND_RESEND_TICKS, JOBS_MAX};
 use crate::writer::{JobResult, StoreJob};
 use raft::eraftpb::{Message, MessageType};
-use ribbit_db::planted::{Bug, planted};
+use ribbit_db::faults::{Fault, injected};
 use ribbit_state::LogIndex;
 
 impl Core {
@@ -19,7 +19,7 @@ impl Core {
                 MessageType::MsgHeartbeatResponse => message.term <= self.durable_term,
                 // A query promises nothing.
                 MessageType::MsgReadIndex => true,
-                _ => planted(Bug::AckBeforeFsync),
+                _ => injected(Fault::AckBeforeFsync),
             });
         now.into_iter().for_each(|message| self.send(message));
         if !later.is_empty() {

@@ -362,7 +362,7 @@ impl Board {
     fn backend_at(&self, address: &str, candidate: BackendCandidate) -> Option<BackendAt> {
         let status = self.entries.get(address)?.status.as_ref()?;
         Some(BackendAt {
-            name: status.me.who(),
+            name: status.me.member_name(),
             address: address.to_string(),
             leads: self.leader() == Some(status.me.raft_id),
             in_sync: candidate.in_sync,

@@ -54,10 +54,10 @@ pub struct NodeOptions {
 impl NodeOptions {
     /// Returns the node's name as text: `backend-2`.
     pub fn name(&self) -> String {
-        self.who().to_string()
+        self.member_name().to_string()
     }
     /// Returns the node's name.
-    pub fn who(&self) -> MemberName {
+    pub fn member_name(&self) -> MemberName {
         MemberName { role: self.role, site: self.site, id: self.id }
     }
     /// Returns the silence after which a server counts as down.

@@ -18,10 +18,10 @@ use ribbit_net::subscription::Subscription;
 use ribbit_state::limits::TREE_PAGE_MAX;
 use ribbit_state::listing::TreeEntry;
 use ribbit_state::namespace::Guard;
-use ribbit_state::rows::{Kind, Lease, Node};
+use ribbit_state::rows::{Lease, NodeKind, TreeNode};
 use ribbit_state::{
     Code, Command, Consistency, Denied, LogIndex, Outcome, Owner, Page, Query, RaftId, Reply, Request, Token,
-    TreeCommand, TreePath, Wanted,
+    Topic, TreeCommand, TreePath,
 };
 use ribbit_ui::tree::Drawn;
 use ribbit_ui::words;
@@ -74,7 +74,7 @@ pub struct Listing {
 #[derive(Debug)]
 pub struct Found {
     pub token: Token,
-    pub node: Option<Node>,
+    pub node: Option<TreeNode>,
 }
 
 /// One member's state of a path.
@@ -139,7 +139,7 @@ impl Namespace {
 
     /// Subscribes to the changes at a path and below it, after a log position.
     pub fn follow(&self, cursor: Token, path: &TreePath) -> Subscription {
-        self.client.subscribe(cursor, Wanted::Tree { path: path.clone() })
+        self.client.subscribe(cursor, Topic::Tree { path: path.clone() })
     }
 
     /// Reads the node at a path, with its content and the log position of the answer.
@@ -264,7 +264,7 @@ impl Namespace {
     }
 
     /// Returns the paths in a folder for completion, or nothing if no server answers within `limit`.
-    pub async fn names_in(&self, folder: &TreePath, limit: Duration) -> Vec<(TreePath, Kind)> {
+    pub async fn names_in(&self, folder: &TreePath, limit: Duration) -> Vec<(TreePath, NodeKind)> {
         let (path, limit_nodes) = (folder.clone(), TREE_PAGE_MAX as u16);
         let query = Query::Tree { path, depth: Some(1), after: None, limit: limit_nodes };
         match self.ask_read(query, Consistency::Stale, limit).await {
@@ -280,15 +280,15 @@ impl Namespace {
     /// # Errors
     /// `Unreachable` (3) when no server decides it in time.
     pub async fn write(&self, command: impl Into<Command>) -> Result<(Token, Outcome), Failure> {
-        let born = match self.client.seen() {
+        let submitted_at = match self.client.seen() {
             Some(token) => token,
             None => self.client.position(ASK_MAX).await.map_err(|it| self.nobody(it))?,
         };
         let (id, command) = (new_request_id(), command.into());
-        let ask = Ask::Write(Request { id, born: born.index, command });
+        let ask = Ask::Write(Request { id, submitted_at: submitted_at.index, command });
         match self.client.ask(ask, ASK_MAX).await.map_err(|it| self.nobody(it))? {
             Answer::Written { token, outcome } => Ok((token, outcome)),
-            Answer::Refused(denied) => Ok((born, Err(denied))),
+            Answer::Refused(denied) => Ok((submitted_at, Err(denied))),
             other => Err(strange(&other)),
         }
     }
@@ -370,7 +370,7 @@ impl Namespace {
             let Ok(next) = place.join(name) else { return Ok(None) };
             let code = match self.node(&next, Consistency::Session).await?.node {
                 None => Code::NoSuchNode,
-                Some(node) if node.kind != Kind::Folder && next != *path => Code::NotAFolder,
+                Some(node) if node.kind != NodeKind::Folder && next != *path => Code::NotAFolder,
                 Some(_) => {
                     place = next;
                     continue;
@@ -384,14 +384,14 @@ impl Namespace {
     /// Returns the error for the first lock at a path or below it, with its holder.
     async fn lock_in(&self, path: &TreePath) -> Result<Option<String>, Failure> {
         let (_, listing) = self.list(path, None, Consistency::Session).await?;
-        let lock = listing.nodes.into_iter().find(|node| node.kind == Kind::Lock);
+        let lock = listing.nodes.into_iter().find(|node| node.kind == NodeKind::Lock);
         Ok(lock.map(|lock| format!("{}: {}", shown(&lock.path), held(&lock))))
     }
 
     async fn stale(&self, command: &TreeCommand) -> Result<Option<String>, Failure> {
         let Some(Guard { lock, fence }) = guard_of(command) else { return Ok(None) };
         let words = match self.list(lock, Some(0), Consistency::Session).await {
-            Ok((_, listing)) if listing.nodes.first().is_some_and(|node| node.kind == Kind::Lock) => {
+            Ok((_, listing)) if listing.nodes.first().is_some_and(|node| node.kind == NodeKind::Lock) => {
                 held(&listing.nodes[0])
             }
             Ok(_) => "it is not a lock".to_string(),

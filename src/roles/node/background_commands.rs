@@ -28,8 +28,11 @@ pub async fn run(node: Arc<NodeState>, founding: bool) {
         let next = if member.replica.status().leads { next(&node, founding) } else { Ok(None) };
         match next {
             Ok(Some(command)) => {
-                let request =
-                    Request { id: new_request_id(), born: member.replica.reader().applied(), command };
+                let request = Request {
+                    id: new_request_id(),
+                    submitted_at: member.replica.reader().applied(),
+                    command,
+                };
                 if let Err(why) = member.replica.submit(request, Instant::now() + DEADLINE).await {
                     log::debug!("a background command is retried later: {why:?}");
                     smol::Timer::after(LOOK).await;

@@ -54,10 +54,10 @@ impl RequestContext<'_> {
     /// # Errors
     /// The answer to send: `Unavailable` when no leader confirmed the read index or this node is too far behind, `Refused`
     /// with `OutcomeUnknown` when the request's submitted-at index is beyond the commit index.
-    pub(super) async fn newest(&self, born: LogIndex) -> Result<(), Answer> {
+    pub(super) async fn newest(&self, submitted_at: LogIndex) -> Result<(), Answer> {
         let ends = self.deadline.min(Instant::now() + READ_WAIT);
         let committed = self.member.replica.read_index(ends).await.map_err(undecided)?;
-        if born > committed {
+        if submitted_at > committed {
             return Err(Answer::Refused(Denied::new(Code::OutcomeUnknown)));
         }
         match self.member.replica.wait_applied(committed, ends).await {

@@ -23,7 +23,12 @@ use std::time::{Duration, Instant};
 
 impl RequestContext<'_> {
     /// Creates an account: checks the form and the rate limit, hashes the password, submits the command.
-    pub(super) async fn create_account(&self, id: RequestId, born: LogIndex, form: NewAccount) -> Answer {
+    pub(super) async fn create_account(
+        &self,
+        id: RequestId,
+        submitted_at: LogIndex,
+        form: NewAccount,
+    ) -> Answer {
         let checked = text::check_name(&form.name)
             .and_then(|_| text::fold_username(&form.username))
             .and_then(|_| text::check_email(&form.email))
@@ -37,7 +42,8 @@ impl RequestContext<'_> {
         match self.in_time(self.node.passwords.hash(form.password.0, id.0)).await {
             Ok(password_hash) => {
                 let NewAccount { name, username, email, .. } = form;
-                self.submit(id, born, Command::CreateAccount { username, name, email, password_hash }).await
+                self.submit(id, submitted_at, Command::CreateAccount { username, name, email, password_hash })
+                    .await
             }
             Err(Busy) => Answer::Unavailable(Why::Busy),
         }
@@ -47,7 +53,7 @@ impl RequestContext<'_> {
     pub(super) async fn log_in(
         &self,
         id: RequestId,
-        born: LogIndex,
+        submitted_at: LogIndex,
         username: &str,
         password: Password,
         token: TokenHash,
@@ -57,7 +63,7 @@ impl RequestContext<'_> {
         if let Err(code) = self.node.limits.log_in(&name, id, &password.0) {
             return Answer::Refused(Denied::of(code, Field::Password));
         }
-        if let Err(answer) = self.newest(born).await {
+        if let Err(answer) = self.newest(submitted_at).await {
             return answer;
         }
         let account = match self.account_named(username) {
@@ -72,8 +78,9 @@ impl RequestContext<'_> {
             (Some(_), Ok(false)) => Answer::Refused(Denied::of(Code::WrongPassword, Field::Password)),
             (Some((account, row)), Ok(true)) => {
                 let credential_version = row.credential_version;
-                let answer =
-                    self.submit(id, born, Command::LogIn { account, credential_version, token }).await;
+                let answer = self
+                    .submit(id, submitted_at, Command::LogIn { account, credential_version, token })
+                    .await;
                 if matches!(answer, Answer::Written { outcome: Ok(_), .. }) {
                     self.strengthen(account, row, password);
                 }
@@ -106,13 +113,13 @@ impl RequestContext<'_> {
     pub(super) async fn delete_account(
         &self,
         id: RequestId,
-        born: LogIndex,
+        submitted_at: LogIndex,
         session: TokenHash,
         password: Password,
     ) -> Answer {
-        match self.checked_owner(id, born, session, password, "").await {
+        match self.checked_owner(id, submitted_at, session, password, "").await {
             Ok(credential_version) => {
-                self.submit(id, born, Command::DeleteAccount { session, credential_version }).await
+                self.submit(id, submitted_at, Command::DeleteAccount { session, credential_version }).await
             }
             Err(answer) => answer,
         }
@@ -122,7 +129,7 @@ impl RequestContext<'_> {
     pub(super) async fn change_password(
         &self,
         id: RequestId,
-        born: LogIndex,
+        submitted_at: LogIndex,
         session: TokenHash,
         old: Password,
         new: Password,
@@ -130,14 +137,14 @@ impl RequestContext<'_> {
         if text::check_password(&new.0).is_err() {
             return Answer::Refused(Denied::of(Code::InvalidEntry, Field::NewPassword));
         }
-        let credential_version = match self.checked_owner(id, born, session, old, &new.0).await {
+        let credential_version = match self.checked_owner(id, submitted_at, session, old, &new.0).await {
             Ok(credential_version) => credential_version,
             Err(answer) => return answer,
         };
         match self.in_time(self.node.passwords.hash(new.0, id.0)).await {
             Ok(password_hash) => {
                 let command = AccountCommand::ChangePassword { session, credential_version, password_hash };
-                self.submit(id, born, command.into()).await
+                self.submit(id, submitted_at, command.into()).await
             }
             Err(Busy) => Answer::Unavailable(Why::Busy),
         }
@@ -147,14 +154,14 @@ impl RequestContext<'_> {
     pub(super) async fn set_password(
         &self,
         id: RequestId,
-        born: LogIndex,
+        submitted_at: LogIndex,
         username: &str,
         password: Password,
     ) -> Answer {
         if let Err(denied) = text::check_password(&password.0) {
             return Answer::Refused(denied);
         }
-        if let Err(answer) = self.newest(born).await {
+        if let Err(answer) = self.newest(submitted_at).await {
             return answer;
         }
         let account = match self.account_named(username) {
@@ -164,7 +171,8 @@ impl RequestContext<'_> {
         };
         match self.in_time(self.node.passwords.hash(password.0, id.0)).await {
             Ok(password_hash) => {
-                self.submit(id, born, OperatorCommand::SetPassword { account, password_hash }.into()).await
+                self.submit(id, submitted_at, OperatorCommand::SetPassword { account, password_hash }.into())
+                    .await
             }
             Err(Busy) => Answer::Unavailable(Why::Busy),
         }
@@ -180,12 +188,12 @@ impl RequestContext<'_> {
     async fn checked_owner(
         &self,
         id: RequestId,
-        born: LogIndex,
+        submitted_at: LogIndex,
         session: TokenHash,
         password: Password,
         new: &str,
     ) -> Result<u32, Answer> {
-        self.newest(born).await?;
+        self.newest(submitted_at).await?;
         let reader = self.member.replica.reader();
         let first = self.first_outcome(id).await.map_err(|error| broken(&error))?;
         if let Some((index, outcome)) = first {
@@ -243,7 +251,7 @@ async fn rehash(
         .map_err(|Busy| "the password queue is full".to_string())?;
     let (credential_version, before) = (row.credential_version, hash_digest(&row.password_hash));
     let command = Command::Rehash { account, credential_version, before, password_hash };
-    let request = Request { id, born: reader.applied(), command };
+    let request = Request { id, submitted_at: reader.applied(), command };
     match member.replica.submit(request, Instant::now() + REHASH_MAX).await {
         Ok((_, Ok(_))) => {
             log::info!("replaced the password hash of account {} by a stronger one", account.0);

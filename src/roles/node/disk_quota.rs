@@ -136,7 +136,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let service = backend(folder.path(), &[]);
         let command = Command::Croak { session: TokenHash([0; 32]), text: "ribbit".into() };
-        let ask = Ask::Write(Request { id: RequestId(8), born: 0, command });
+        let ask = Ask::Write(Request { id: RequestId(8), submitted_at: 0, command });
         let asker = Asker { plane: Plane::Control, from: Ipv4Addr::LOCALHOST.into() };
         let answer = smol::block_on(service.answer(asker, ask, Instant::now() + Duration::from_millis(300)));
         assert!(matches!(answer, Answer::Unavailable(_)), "{answer:?}");

@@ -34,7 +34,11 @@ pub async fn refuse_copied_store(node: &NodeState, store: &Store) -> Result<(), 
 pub async fn refuse_duplicate_id(node: &NodeState) -> Result<(), Failure> {
     for address in &node.seed_addresses() {
         let Ok(status) = ask_status(address, Plane::Control, &node.options.keys).await else { continue };
-        let known = status.others.iter().chain([&status.me]).find(|info| info.who() == node.options.who());
+        let known = status
+            .others
+            .iter()
+            .chain([&status.me])
+            .find(|info| info.member_name() == node.options.member_name());
         if let Some(known) = known
             && let Some(other) = other_process_at(node, &known.address).await
         {
@@ -50,7 +54,8 @@ async fn other_process_at(node: &NodeState, address: &str) -> Option<MemberInfo>
         return None;
     }
     let status = ask_status(address, Plane::Control, &node.options.keys).await.ok()?;
-    let same = status.cluster == node.options.cluster && status.me.who() == node.options.who();
+    let same =
+        status.cluster == node.options.cluster && status.me.member_name() == node.options.member_name();
     (same && status.me.incarnation != node.incarnation).then_some(status.me)
 }
 

@@ -72,7 +72,7 @@ impl MemberList {
     /// Returns true if this entry is about another member: neither this one, nor its predecessor before a store loss.
     fn is_another(&self, info: &MemberInfo) -> bool {
         let me = &self.me;
-        info.raft_id != 0 && info.raft_id != me.raft_id && info.who() != me.who()
+        info.raft_id != 0 && info.raft_id != me.raft_id && info.member_name() != me.member_name()
     }
 
     /// Records a member's own statement, which replaces the previous entry. Returns false if there is no room for it.
@@ -103,7 +103,7 @@ impl MemberList {
     /// Returns true if a member of this name has sent a heartbeat or hello within `ALIVE_FOR`.
     pub fn is_alive(&self, name: MemberName) -> bool {
         self.table().values().any(|peer| {
-            peer.info.as_ref().is_some_and(|info| info.who() == name)
+            peer.info.as_ref().is_some_and(|info| info.member_name() == name)
                 && peer.heard.is_some_and(|at| at.elapsed() < ALIVE_FOR)
         })
     }

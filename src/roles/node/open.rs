@@ -129,7 +129,7 @@ pub fn check_identity(identity: &Identity, options: &NodeOptions) -> Result<(), 
         );
         return Err(Failure::new(Exit::Configuration, text));
     }
-    if identity.who() != options.who() {
+    if identity.member_name() != options.member_name() {
         let text = format!(
             "the store in {} belongs to {}, not to {}",
             options.store_dir().display(),

@@ -11,7 +11,7 @@
 
 use super::request::RequestContext;
 use crate::common::random::random_u64;
-use ribbit_db::pin::{Pin, Sum};
+use ribbit_db::pin::{Pin, RowSum};
 use ribbit_db::{self, DbError};
 use ribbit_net::limits::{PIN_IDLE_MAX, PIN_TIME_MAX, PINS_MAX};
 use ribbit_net::pinned::{PinAnswer, PinAsk, PinHead, PinId};
@@ -124,14 +124,14 @@ impl RequestContext<'_> {
             }
             PinAsk::Sum { pin, after, to } => {
                 let sum = move |pin: &Pin| {
-                    let Sum { rows, sum, stopped_at } = pin.sum(&after, to.as_deref())?;
+                    let RowSum { rows, sum, stopped_at } = pin.sum(&after, to.as_deref())?;
                     Ok(PinAnswer::Sum { rows, sum, stopped_at })
                 };
                 self.step(pin, sum).await
             }
             PinAsk::Marks { pin, after, to } => {
                 let marks = move |pin: &Pin| {
-                    let (marks, more) = pin.marks(&after, to.as_deref())?;
+                    let (marks, more) = pin.hashes(&after, to.as_deref())?;
                     Ok(PinAnswer::Marks { marks, more })
                 };
                 self.step(pin, marks).await

@@ -384,7 +384,7 @@ mod tests {
         let create = |number: usize| {
             let (name, username, email) = ("a".to_string(), "a".to_string(), "a@b".to_string());
             let form = NewAccount { name, username, email, password: Password(word(number)) };
-            limits.address(from, &Ask::CreateAccount { id: RequestId(4), born: 0, form }).is_ok()
+            limits.address(from, &Ask::CreateAccount { id: RequestId(4), submitted_at: 0, form }).is_ok()
         };
         let made = (0..1_000).filter(|number| create(*number)).count();
         assert_eq!(made, NEW_ACCOUNTS_OF_ADDRESS.burst as usize);
@@ -396,7 +396,7 @@ mod tests {
         let log_in = |number: u128, from: &str| {
             let ask = Ask::LogIn {
                 id: RequestId(number),
-                born: 0,
+                submitted_at: 0,
                 username: format!("frog{number}"),
                 password: Password("guess".into()),
                 token: TokenHash([0; 32]),

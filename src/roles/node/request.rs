@@ -32,7 +32,7 @@ pub(super) fn undecided(why: SubmitError) -> Answer {
     match why {
         SubmitError::Late => Answer::Unavailable(Why::NoLeader),
         SubmitError::Busy => Answer::Unavailable(Why::Busy),
-        SubmitError::Ending => Answer::Unavailable(Why::NotServing),
+        SubmitError::LeaseEnd => Answer::Unavailable(Why::NotServing),
         SubmitError::Reused => Answer::Refused(Denied::new(Code::RequestReused)),
     }
 }
@@ -40,8 +40,8 @@ pub(super) fn undecided(why: SubmitError) -> Answer {
 impl RequestContext<'_> {
     /// Submits a command to the replica and waits for its outcome. Refuses it here if it is too long, or if it grows the
     /// store while disks are full.
-    pub(super) async fn submit(&self, id: RequestId, born: LogIndex, command: Command) -> Answer {
-        let request = Request { id, born, command };
+    pub(super) async fn submit(&self, id: RequestId, submitted_at: LogIndex, command: Command) -> Answer {
+        let request = Request { id, submitted_at, command };
         if !request.fits() {
             return Answer::Refused(Denied::new(Code::InvalidEntry));
         }

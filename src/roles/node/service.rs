@@ -20,7 +20,7 @@ use ribbit_replica::ReachError;
 use ribbit_state::command::NewMember;
 use ribbit_state::{
     AccountId, ClusterId, Code, Command, Denied, LogIndex, MemberName, Reply, Request, RequestId, Role,
-    Token, TokenHash, Wanted, members, social,
+    Token, TokenHash, Topic, members, social,
 };
 use smol::future::FutureExt;
 use std::sync::Arc;
@@ -72,7 +72,7 @@ impl listener::Node for NodeService {
     async fn stream(
         self: Arc<Self>,
         cursor: Token,
-        mut wanted: Wanted,
+        mut wanted: Topic,
         mut outlet: Outlet,
     ) -> Result<(), FrameError> {
         session_tokens::stored_wanted(&mut wanted);
@@ -112,18 +112,20 @@ impl NodeService {
             Ask::Subscribe { .. } | Ask::Directory(_) => Answer::Refused(Denied::new(Code::InvalidEntry)),
             Ask::Write(request) if is_operator => asking.write_as_operator(request).await,
             Ask::Write(request) => asking.write(request).await,
-            Ask::CreateAccount { id, born, form } => asking.create_account(id, born, form).await,
-            Ask::LogIn { id, born, username, password, token } => {
-                asking.log_in(id, born, &username, password, token).await
+            Ask::CreateAccount { id, submitted_at, form } => {
+                asking.create_account(id, submitted_at, form).await
             }
-            Ask::DeleteAccount { id, born, session, password } => {
-                asking.delete_account(id, born, session, password).await
+            Ask::LogIn { id, submitted_at, username, password, token } => {
+                asking.log_in(id, submitted_at, &username, password, token).await
             }
-            Ask::ChangePassword { id, born, session, old, new } => {
-                asking.change_password(id, born, session, old, new).await
+            Ask::DeleteAccount { id, submitted_at, session, password } => {
+                asking.delete_account(id, submitted_at, session, password).await
             }
-            Ask::SetPassword { id, born, username, password } => {
-                asking.set_password(id, born, &username, password).await
+            Ask::ChangePassword { id, submitted_at, session, old, new } => {
+                asking.change_password(id, submitted_at, session, old, new).await
+            }
+            Ask::SetPassword { id, submitted_at, username, password } => {
+                asking.set_password(id, submitted_at, &username, password).await
             }
             Ask::Read { query, .. } if !is_operator && !query.is_public() => {
                 Answer::Refused(Denied::new(Code::KeptByRibbit))
@@ -231,13 +233,13 @@ impl RequestContext<'_> {
     /// Submits a command with the current index as its submitted-at index. Only for commands that are idempotent by their
     /// content, because a retry gets another index.
     async fn operate(&self, id: RequestId, command: Command) -> Answer {
-        let born = self.member.replica.reader().applied();
-        self.submit(id, born, command).await
+        let submitted_at = self.member.replica.reader().applied();
+        self.submit(id, submitted_at, command).await
     }
 
     /// Removes a member that has lost its store. `alive`: also if it is running.
     async fn lose(&self, id: RequestId, name: MemberName, alive: bool) -> Answer {
-        let me = name == self.node.options.who();
+        let me = name == self.node.options.member_name();
         if !alive && (me || self.member.member_list.is_alive(name)) {
             return Answer::Refused(Denied::new(Code::MemberAlive));
         }
@@ -277,7 +279,7 @@ impl RequestContext<'_> {
         }
         let session = request.command.session_mut().copied();
         match self.not_too_much(&request, session).await {
-            Ok(()) => self.submit(request.id, request.born, request.command).await,
+            Ok(()) => self.submit(request.id, request.submitted_at, request.command).await,
             Err(answer) => answer,
         }
     }
@@ -294,7 +296,7 @@ impl RequestContext<'_> {
         }
         let known = session.and_then(|session| limits.owner(session));
         let account = match (session, known) {
-            (Some(session), None) => Box::pin(self.learn_owner(session, request.born)).await?,
+            (Some(session), None) => Box::pin(self.learn_owner(session, request.submitted_at)).await?,
             _ => known,
         };
         limits.write(&request.command, account, request.id).map_err(|code| match (session, account) {
@@ -309,9 +311,13 @@ impl RequestContext<'_> {
     /// # Errors
     /// The answer to send: this node is behind the session's log-in, the submitted-at index is beyond the commit index, or
     /// the store cannot be read.
-    async fn learn_owner(&self, session: TokenHash, born: LogIndex) -> Result<Option<AccountId>, Answer> {
+    async fn learn_owner(
+        &self,
+        session: TokenHash,
+        submitted_at: LogIndex,
+    ) -> Result<Option<AccountId>, Answer> {
         let ends = self.deadline.min(Instant::now() + READ_WAIT);
-        let caught_up = match self.member.replica.reach(born, ends).await {
+        let caught_up = match self.member.replica.reach(submitted_at, ends).await {
             Ok(()) => true,
             Err(ReachError::Late) => false,
             Err(ReachError::NeverCommitted) => {
@@ -340,7 +346,7 @@ impl RequestContext<'_> {
     async fn write_as_operator(&self, request: Request) -> Answer {
         match self.node.options.role {
             _ if request.command.is_allowed_for_operators() => {
-                self.submit(request.id, request.born, request.command).await
+                self.submit(request.id, request.submitted_at, request.command).await
             }
             Role::Backend => self.write(request).await,
             Role::Coordinator => Answer::Refused(Denied::new(Code::InvalidEntry)),
@@ -478,7 +484,7 @@ pub(super) mod tests {
         let service = backend(folder.path(), &[1]);
         let session = TokenHash([0; 32]);
         let long = Command::Croak { session, text: "\r\n".repeat(90_000) };
-        let ask = Ask::Write(Request { id: RequestId(8), born: 0, command: long });
+        let ask = Ask::Write(Request { id: RequestId(8), submitted_at: 0, command: long });
         assert!(matches!(asked(&service, Plane::Client, ask, Duration::from_secs(5)), Answer::Refused(_)));
     }
 
@@ -505,7 +511,7 @@ pub(super) mod tests {
     fn log_in(service: &Arc<NodeService>) -> Answer {
         let (username, password) = ("ada".to_string(), Password("long enough".into()));
         let (id, token) = (RequestId(9), TokenHash([9; 32]));
-        let ask = Ask::LogIn { id, born: 0, username, password, token };
+        let ask = Ask::LogIn { id, submitted_at: 0, username, password, token };
         asked(service, Plane::Client, ask, Duration::from_secs(5))
     }
 
@@ -528,7 +534,7 @@ pub(super) mod tests {
         let service = backend_with(folder.path(), &[1], 0);
         service.node.disk.look();
         let command = TreeCommand::MakeFolder { path: "/a".parse().unwrap(), parents: true }.into();
-        let ask = Ask::Write(Request { id: RequestId(8), born: 0, command });
+        let ask = Ask::Write(Request { id: RequestId(8), submitted_at: 0, command });
         assert!(!ask.reads_store(), "it is answered on the I/O thread");
         let held = service.node.membership.get().unwrap().replica.reader().hold_requests();
         let (gave_way, way) = std::sync::mpsc::channel();
@@ -558,7 +564,7 @@ pub(super) mod tests {
                 let token = TokenHash([number; 32]);
                 let ask = Ask::LogIn {
                     id: RequestId(number.into()),
-                    born: 0,
+                    submitted_at: 0,
                     username: "unknown".into(),
                     password,
                     token,

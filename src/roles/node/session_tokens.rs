@@ -12,7 +12,7 @@
 
 use ribbit_net::protocol::Ask;
 use ribbit_net::secret::stored_token;
-use ribbit_state::{TokenHash, Wanted};
+use ribbit_state::{TokenHash, Topic};
 
 fn hash(session: &mut TokenHash) {
     *session = stored_token(*session);
@@ -48,9 +48,9 @@ pub fn stored(mut ask: Ask) -> Ask {
 }
 
 /// Replaces the session token in a subscription by its stored form.
-pub fn stored_wanted(wanted: &mut Wanted) {
+pub fn stored_wanted(wanted: &mut Topic) {
     match wanted {
-        Wanted::Feed { session } => hash(session),
-        Wanted::Tree { .. } => {}
+        Topic::Feed { session } => hash(session),
+        Topic::Tree { .. } => {}
     }
 }

@@ -113,7 +113,7 @@ pub async fn leave(node: &Arc<NodeState>) -> Result<(), Failure> {
     loop {
         for address in &node.seed_addresses() {
             let id = new_request_id();
-            let ask = Ask::Lose { id, name: node.options.who(), alive: false };
+            let ask = Ask::Lose { id, name: node.options.member_name(), alive: false };
             match ask_once(address, Plane::Control, &node.options.keys, ask, ASK_DEADLINE).await {
                 Ok(Answer::Written { outcome: Ok(Reply::Done), .. }) => return Ok(()),
                 Ok(Answer::Refused(denied)) if denied.code == Code::MemberAlive => {

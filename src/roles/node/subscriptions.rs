@@ -25,7 +25,7 @@ use ribbit_net::listener::Outlet;
 use ribbit_net::protocol::{Answer, Lapse, Why};
 use ribbit_replica::ReachError;
 use ribbit_replica::event_ring::{EventReader, Lapsed};
-use ribbit_state::{Code, Denied, Interest, LogIndex, Role, Token, Wanted};
+use ribbit_state::{Code, Denied, Interest, LogIndex, Role, Token, Topic};
 use smol::future::FutureExt;
 use std::time::Instant;
 
@@ -36,11 +36,11 @@ use std::time::Instant;
 pub async fn serve(
     node: &NodeState,
     cursor: Token,
-    wanted: Wanted,
+    wanted: Topic,
     outlet: &mut Outlet,
 ) -> Result<(), FrameError> {
     // Users are served by backends only, the namespace by coordinators too.
-    let serves = node.options.role == Role::Backend || matches!(wanted, Wanted::Tree { .. });
+    let serves = node.options.role == Role::Backend || matches!(wanted, Topic::Tree { .. });
     let Some(member) = node.membership.get().filter(|_| serves) else {
         return outlet.send(Answer::Unavailable(Why::NotServing)).await;
     };
@@ -74,7 +74,7 @@ impl ServedSubscription<'_> {
     /// # Errors
     /// The answer to send instead: the cursor is of another history, ahead of this node or no longer in the ring, the session
     /// is not open, or the store cannot be read.
-    async fn begin(&self, cursor: Token, wanted: Wanted) -> Result<EventReader, Answer> {
+    async fn begin(&self, cursor: Token, wanted: Topic) -> Result<EventReader, Answer> {
         let replica = &self.member.replica;
         let live = replica.events();
         if cursor.history != self.member.identity.history {
@@ -169,7 +169,7 @@ mod tests {
     use std::time::Duration;
 
     const SESSION: TokenHash = TokenHash([1; 32]);
-    const WANTED: Wanted = Wanted::Feed { session: SESSION };
+    const WANTED: Topic = Topic::Feed { session: SESSION };
 
     /// A founded backend with a listener.
     struct Pond {
@@ -210,7 +210,8 @@ mod tests {
         async fn run(&mut self, command: Command) -> (LogIndex, Reply) {
             self.next += 1;
             let replica = &self.member().replica;
-            let request = Request { id: RequestId(self.next), born: replica.reader().applied(), command };
+            let request =
+                Request { id: RequestId(self.next), submitted_at: replica.reader().applied(), command };
             let Ask::Write(request) = session_tokens::stored(Ask::Write(request)) else { panic!("a write") };
             let (index, outcome) =
                 replica.submit(request, Instant::now() + Duration::from_secs(10)).await.unwrap();
@@ -243,7 +244,7 @@ mod tests {
         }
 
         /// Opens a stream on a bare connection, without the client.
-        async fn subscribe(&self, cursor: Token, wanted: Wanted) -> Channel {
+        async fn subscribe(&self, cursor: Token, wanted: Topic) -> Channel {
             let mut stream = self.connect(Plane::Client).await;
             let ask = Ask::Subscribe { cursor, wanted };
             frame::write(&mut stream.writer, &AskFrame { tag: 7, deadline_ms: 0, ask }).await.unwrap();
@@ -334,12 +335,12 @@ mod tests {
             assert_eq!(news(&mut following).await, over);
             assert_eq!(news(&mut following).await, over);
             let mut unknown =
-                pond.client().subscribe(pond.now(), Wanted::Feed { session: TokenHash([9; 32]) });
+                pond.client().subscribe(pond.now(), Topic::Feed { session: TokenHash([9; 32]) });
             assert_eq!(news(&mut unknown).await, over);
 
             let other = TokenHash([2; 32]);
             pond.person("bob", other).await;
-            let mut following = pond.client().subscribe(pond.now(), Wanted::Feed { session: other });
+            let mut following = pond.client().subscribe(pond.now(), Topic::Feed { session: other });
             assert_eq!(following.next().await, News::Nothing);
             pond.run(Command::DeleteAccount { session: other, credential_version: 1 }).await;
             assert!(matches!(news(&mut following).await, News::Event(_)));

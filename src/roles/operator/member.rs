@@ -216,7 +216,7 @@ impl Change<'_> {
 /// same rule (`replica::membership`) to the heartbeats it receives.
 fn missing(survey: &Survey, name: MemberName) -> Option<String> {
     let mut voters: Vec<&MemberView> = survey.members.iter().filter(|member| member.voter).collect();
-    let voter = voters.iter().position(|member| member.info.who() == name)?;
+    let voter = voters.iter().position(|member| member.info.member_name() == name)?;
     voters.remove(voter);
     let silent: Vec<String> =
         voters.iter().filter(|member| !member.alive).map(|member| member.info.name()).collect();

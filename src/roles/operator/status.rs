@@ -6,7 +6,7 @@ use crate::common::output;
 use crate::common::survey::reached;
 use crate::locks::namespace::{Namespace, floating_folder};
 use ribbit_net::survey::Survey;
-use ribbit_state::rows::Kind;
+use ribbit_state::rows::NodeKind;
 use ribbit_ui::plain;
 use ribbit_ui::status::Floating;
 use std::time::Duration;
@@ -44,7 +44,7 @@ async fn floating(survey: &Survey, group: &Group) -> Vec<Floating> {
     match namespace.glance(&floating_folder(), 1, GLANCE_MAX).await {
         Ok(found) => {
             let old = found.old;
-            let locks = found.entries.into_iter().filter(|entry| entry.node.kind == Kind::Lock);
+            let locks = found.entries.into_iter().filter(|entry| entry.node.kind == NodeKind::Lock);
             let holder = |content: &[u8]| plain::line(&String::from_utf8_lossy(content));
             locks
                 .map(|it| Floating {

@@ -87,8 +87,8 @@ impl Operator {
         self.account(&username).await?;
         let password = typing::new_password(&format!("New password for @{username}: "))?;
         check_password(&password.0).map_err(RequestError::from)?;
-        let (id, born) = (new_request_id(), self.born().await?);
-        self.written(Ask::SetPassword { id, born, username: username.clone(), password }).await?;
+        let (id, submitted_at) = (new_request_id(), self.submitted_at().await?);
+        self.written(Ask::SetPassword { id, submitted_at, username: username.clone(), password }).await?;
         say(&format!("changed the password of @{username} and ended their sessions"))
     }
 
@@ -141,11 +141,11 @@ impl Operator {
     }
 
     async fn write(&self, command: OperatorCommand) -> Result<Reply, RequestError> {
-        let (id, born) = (new_request_id(), self.born().await?);
-        self.written(Ask::Write(Request { id, born, command: command.into() })).await
+        let (id, submitted_at) = (new_request_id(), self.submitted_at().await?);
+        self.written(Ask::Write(Request { id, submitted_at, command: command.into() })).await
     }
 
-    async fn born(&self) -> Result<u64, RequestError> {
+    async fn submitted_at(&self) -> Result<u64, RequestError> {
         match self.client.seen() {
             Some(seen) => Ok(seen.index),
             None => Ok(self.client.position(ASK_MAX).await.map_err(RequestError::unanswered_read)?.index),

@@ -97,14 +97,14 @@ pub async fn create(visit: &mut Visit, form: &Form) -> Answer {
         Ok(request) => request,
         Err(stop) => return again(visit, page, form, None, stop).await,
     };
-    let FormRequest { id, born } = request;
+    let FormRequest { id, submitted_at } = request;
     let account = NewAccount {
         name: text(Field::Name),
         username: text(Field::Username),
         email: text(Field::Email),
         password: Password(password),
     };
-    match visit.write(Ask::CreateAccount { id, born, form: account }).await {
+    match visit.write(Ask::CreateAccount { id, submitted_at, form: account }).await {
         Ok(_) => answer::see_other(&format!("/login?created={username}")),
         Err(stop) => again(visit, page, form, Some(request), stop).await,
     }
@@ -134,13 +134,14 @@ pub async fn login(visit: &mut Visit, form: &Form) -> Answer {
     if let Err(denied) = fold_username(username) {
         return back(visit, page, denied.into());
     }
-    let FormRequest { id, born } = match visit.new_request().await {
+    let FormRequest { id, submitted_at } = match visit.new_request().await {
         Ok(request) => request,
         Err(stop) => return back(visit, page, stop),
     };
     let token = new_token();
     let password = Password(form.text(Field::Password.name()).to_string());
-    let ask = Ask::LogIn { id, born, username: username.to_string(), password, token: token_hash(&token) };
+    let ask =
+        Ask::LogIn { id, submitted_at, username: username.to_string(), password, token: token_hash(&token) };
     match visit.write(ask).await {
         Ok(_) => {
             end_the_one_before(visit).await;
@@ -226,9 +227,9 @@ pub async fn delete(visit: &mut Visit, form: &Form) -> Answer {
         Ok(request) => request,
         Err(stop) => return again(visit, page, form, None, stop).await,
     };
-    let FormRequest { id, born } = request;
+    let FormRequest { id, submitted_at } = request;
     let password = Password(form.text(Field::Password.name()).to_string());
-    match visit.write(Ask::DeleteAccount { id, born, session, password }).await {
+    match visit.write(Ask::DeleteAccount { id, submitted_at, session, password }).await {
         Ok(_) => {
             visit.drop_session();
             answer::see_other(&format!("/login?note={}", Note::Deleted.name()))

@@ -35,7 +35,7 @@ use ribbit_net::crowd::{Crowd, Presence};
 use ribbit_net::protocol::{self, Ask};
 use ribbit_net::subscription::{News, Subscription};
 use ribbit_state::{
-    AccountId, Consistency, Event as Happened, EventKind, LogIndex, Page, Query, Token, TokenHash, Wanted,
+    AccountId, Consistency, Event as Happened, EventKind, LogIndex, Page, Query, Token, TokenHash, Topic,
 };
 use ribbit_ui::pages::ShownCroak;
 use ribbit_ui::pages::croak::CroakFragment;
@@ -122,7 +122,7 @@ impl Streams {
                 Err(_) => return answer::later("no servers are running"),
             },
         };
-        let subscription = self.client.subscribe(cursor, Wanted::Feed { session });
+        let subscription = self.client.subscribe(cursor, Topic::Feed { session });
         let stream = Stream { place, session, me: None, subscription, beat: Instant::now(), over: false };
         answer::events(smol::stream::unfold(stream, Stream::next))
     }

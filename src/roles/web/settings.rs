@@ -131,9 +131,9 @@ impl Choice {
                 visit.command(request, AccountCommand::Describe { session, name, email }.into()).await
             }
             Choice::Password { old, new } => {
-                let FormRequest { id, born } = request;
+                let FormRequest { id, submitted_at } = request;
                 let (old, new) = (Password(old.clone()), Password(new.clone()));
-                visit.write(Ask::ChangePassword { id, born, session, old, new }).await
+                visit.write(Ask::ChangePassword { id, submitted_at, session, old, new }).await
             }
             Choice::End { opened } => {
                 visit.command(request, AccountCommand::EndSession { session, opened: *opened }.into()).await

@@ -290,8 +290,8 @@ impl Visit {
 
     /// Writes a command that needs no password.
     pub async fn command(&mut self, request: FormRequest, command: Command) -> Result<Reply, Stop> {
-        let FormRequest { id, born } = request;
-        self.write(Ask::Write(Request { id, born, command })).await
+        let FormRequest { id, submitted_at } = request;
+        self.write(Ask::Write(Request { id, submitted_at, command })).await
     }
 
     fn stopped(&mut self, denied: Denied) -> Stop {
@@ -333,8 +333,8 @@ impl Visit {
 
     /// Makes the request for a form on a page that was just read.
     pub fn request_here(&self) -> FormRequest {
-        let born: LogIndex = self.answered.map_or(0, |answered| answered.index);
-        FormRequest { id: new_request_id(), born }
+        let submitted_at: LogIndex = self.answered.map_or(0, |answered| answered.index);
+        FormRequest { id: new_request_id(), submitted_at }
     }
 
     /// Returns the request for a form that comes back. It is the same as long as the log has not decided about it: an earlier

@@ -2,7 +2,7 @@
 
 use super::properties::{History, config, steps};
 use super::*;
-use crate::events::{Event, EventKind, Interest, Wanted, happened};
+use crate::events::{Event, EventKind, Interest, Topic, happened};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::collections::BTreeSet;
@@ -22,7 +22,7 @@ fn tell(log: &Log, sessions: &BTreeSet<TokenHash>) -> Told {
         told.events.extend(what.map(|what| Event { index, what }));
         model.commit(&applied.changes);
         let load = |session: &TokenHash| {
-            Interest::load(&model, &Wanted::Feed { session: *session }).expect("the model can be read")
+            Interest::load(&model, &Topic::Feed { session: *session }).expect("the model can be read")
         };
         told.interests.push(sessions.iter().filter_map(load).collect());
     }
@@ -79,7 +79,7 @@ fn what_was_refused_or_asked_again_did_not_happen() {
 fn an_interest_ends_with_its_session() {
     let mut log = Log::small();
     let ada = log.person("ada");
-    let wanted = Wanted::Feed { session: token("ada") };
+    let wanted = Topic::Feed { session: token("ada") };
     let interest = Interest::load(&log.model, &wanted).unwrap().expect("open");
     assert!(interest.is_open(&log.model).unwrap());
     assert!(interest.doubts(&EventKind::SessionClosed { account: ada }));

@@ -1,7 +1,7 @@
 //! Tests of the rules as a whole, on the [`Model`].
 
 mod events;
-mod people_words;
+mod message_words;
 mod properties;
 mod regressions;
 mod scripts;
@@ -58,7 +58,7 @@ impl Log {
 
     /// Returns a new request for `command`, submitted now. Its id is the index that it will get.
     fn request(&self, command: Command) -> Request {
-        Request { id: RequestId(u128::from(self.index() + 1)), born: self.index(), command }
+        Request { id: RequestId(u128::from(self.index() + 1)), submitted_at: self.index(), command }
     }
 
     fn propose(&mut self, request: Request) -> Outcome {

@@ -274,7 +274,7 @@ impl History {
         let rows = rows.iter().map(|(_, row)| decode::<crate::rows::RequestRecord>(row).unwrap().id);
         let croaks = table::<Croaks>(&self.log.model);
         let young = croaks.iter().filter(|(key, _)| LogIndex::from_bytes(key).unwrap() > through);
-        rows.chain(young.map(|(_, row)| RequestId(decode::<StoredCroak>(row).unwrap().marks.id))).collect()
+        rows.chain(young.map(|(_, row)| RequestId(decode::<StoredCroak>(row).unwrap().record.id))).collect()
     }
 
     fn sweep_all(&mut self) {
@@ -432,7 +432,7 @@ proptest! {
         prop_assert_eq!(croaks, history.oracle.croaks.len());
         prop_assert_eq!(table::<CroaksBy>(model).len(), history.oracle.croaks.len());
         let accounts = table::<Accounts>(model);
-        let marks = accounts.iter().filter(|(_, row)| decode::<crate::rows::Account>(row).unwrap().deleted);
-        prop_assert_eq!(accounts.len() - marks.count(), living.len());
+        let record = accounts.iter().filter(|(_, row)| decode::<crate::rows::Account>(row).unwrap().deleted);
+        prop_assert_eq!(accounts.len() - record.count(), living.len());
     }
 }

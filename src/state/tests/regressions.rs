@@ -60,7 +60,7 @@ fn a_session_ends_at_its_age_and_not_after() {
 fn a_request_born_after_its_own_entry_is_of_another_history() {
     let mut log = Log::small();
     let mut request = log.request(create("ada"));
-    request.born = 1;
+    request.submitted_at = 1;
     assert_eq!(log.propose(request).unwrap_err().code, Code::OutcomeUnknown);
 }
 

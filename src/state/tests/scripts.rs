@@ -4,19 +4,19 @@
 //! write prints its log index, its outcome and the rows it changes, except the record of its request, which every new
 //! write has. The bounds are small: see `SMALL`.
 
-use super::people_words;
+use super::message_words;
 use super::*;
 use crate::code::Denied;
 use crate::command::{MemberName, NewMember, Role};
 use crate::ids::HistoryId;
-use crate::leases::{Ending, LeaseCommand};
+use crate::leases::{LeaseCommand, LeaseEnd};
 use crate::namespace::{Guard, TreeCommand};
 use crate::path::TreePath;
 use crate::query::{FeedCroak, Person};
 use crate::rows::{
     Accounts, Bookkeeping, Books, Change, CoordinationRow, Croaks, CroaksBy, Followers, Friends, Key,
-    LeaseTokens, Leases, Members, Names, Node, Nodes, Owned, Owner, Requests, Sessions, SessionsOf,
-    StoredCroak, Sweeps, TABLES, TableId, View, books, decode,
+    LeaseTokens, Leases, Members, Names, Nodes, Owned, Owner, Requests, Sessions, SessionsOf, StoredCroak,
+    Sweeps, TABLES, TableId, TreeNode, View, books, decode,
 };
 use crate::social::account_named;
 use goldenscript::{ArgumentConsumer, Runner};
@@ -53,14 +53,14 @@ impl Runner for Script {
                 for _ in 0..first(&mut args)?.parse()? {
                     self.log.idle();
                 }
-                self.window()?
+                self.dedup_window()?
             }
             "retry" => self.retry(&mut args)?,
             "reopen" => {
                 self.log.model.reopen();
                 String::new()
             }
-            "window" => self.window()?,
+            "window" => self.dedup_window()?,
             "ls" => self.list(&mut args)?,
             "me" | "feed" | "friends" | "talks" | "talk" | "message" | "unread" | "show" | "profile"
             | "people" | "followers" | "chatting" | "account" | "sessions" | "settings" | "accounts" => {
@@ -73,7 +73,7 @@ impl Runner for Script {
                 if let Some(id) = args.lookup_parse("request")? {
                     request.id = RequestId(id);
                 }
-                request.born = args.lookup_parse("born")?.unwrap_or(request.born);
+                request.submitted_at = args.lookup_parse("born")?.unwrap_or(request.submitted_at);
                 self.write(request)?
             }
         };
@@ -158,7 +158,7 @@ impl Script {
                 let lease = token(&first(args)?);
                 TreeCommand::Release { path: path(args)?, lease }.into()
             }
-            _ => match people_words::command(name, args)? {
+            _ => match message_words::command(name, args)? {
                 Some(command) => command,
                 None => Command::Lease(lease_command(name, args)?),
             },
@@ -205,7 +205,7 @@ impl Script {
         self.write(request)
     }
 
-    fn window(&self) -> Words {
+    fn dedup_window(&self) -> Words {
         let through = books(&self.log.model)?.expired_through;
         let count = self.log.model.window_len();
         Ok(format!("at {}: {count} requests remembered, forgotten through {through}\n", self.log.index()))
@@ -222,7 +222,7 @@ impl Script {
             "friends" => {
                 Query::Friends { session: session(args)?, after: args.lookup_parse("after")?.map(AccountId) }
             }
-            _ => people_words::query(name, args)?.ok_or("no such query")?,
+            _ => message_words::query(name, args)?.ok_or("no such query")?,
         };
         Ok(match self.log.model.answer(&query) {
             Ok(page) => page_words(&page)?,
@@ -282,7 +282,7 @@ fn lease_command(name: &str, args: &mut ArgumentConsumer) -> Result<LeaseCommand
             LeaseCommand::End {
                 owner: number.map(Owner::Member).or(client).ok_or("whose?")?,
                 version: args.lookup_parse("version")?.ok_or("a version is missing")?,
-                why: Ending::Missed { silence_ms: 2_000 },
+                why: LeaseEnd::Missed { silence_ms: 2_000 },
             }
         }
         "appoint" => LeaseCommand::Appoint { raft_id: first(args)?.parse()?, version: first(args)?.parse()? },
@@ -377,7 +377,7 @@ fn page_words(page: &Page) -> Words {
             }
             writeln!(output, "more: {:?}", more.map(|account| account.0))?;
         }
-        page => return people_words::page(page),
+        page => return message_words::page(page),
     }
     Ok(output)
 }
@@ -393,7 +393,7 @@ fn change_words(change: &Change) -> String {
     }
 }
 
-fn node_words(node: &Node) -> String {
+fn node_words(node: &TreeNode) -> String {
     let content = String::from_utf8_lossy(&node.content);
     let content =
         if content.len() > 40 { format!("{} bytes", content.len()) } else { format!("{content:?}") };
@@ -409,7 +409,7 @@ fn label(token: TokenHash) -> String {
 
 fn key_words(table: TableId, key: &[u8]) -> String {
     let (_, name) = TABLES.iter().find(|(id, _)| *id == table).expect("a known table");
-    if let Some(key) = people_words::key(table, key) {
+    if let Some(key) = message_words::key(table, key) {
         return format!("{name} {key}").trim_end().to_string();
     }
     let key = match table {
@@ -450,12 +450,12 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
         }
         SessionsOf::ID => format!(": {}", label(of::<SessionsOf>(row))),
         Croaks::ID => {
-            let StoredCroak { marks, croak } = of::<Croaks>(row);
-            format!(": by {} {:?}, age {}", croak.author.0, croak.text, marks.age_ms)
+            let StoredCroak { record, croak } = of::<Croaks>(row);
+            format!(": by {} {:?}, age {}", croak.author.0, croak.text, record.age_ms)
         }
         Members::ID => {
             let row = of::<Members>(row);
-            format!(": {} {} {}", row.who(), row.address, row.machine)
+            format!(": {} {} {}", row.member_name(), row.address, row.machine)
         }
         Requests::ID => {
             let row = of::<Requests>(row);
@@ -484,7 +484,7 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
             )
         }
         CroaksBy::ID | Friends::ID | Followers::ID | Sweeps::ID | Owned::ID => String::new(),
-        other => people_words::row(other, row).unwrap_or_else(|| panic!("no words for {other:?}")),
+        other => message_words::row(other, row).unwrap_or_else(|| panic!("no words for {other:?}")),
     };
     key_words(table, key) + &words
 }

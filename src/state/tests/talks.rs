@@ -8,7 +8,7 @@ use crate::messages::MessageCommand;
 use crate::query::TalkPartner;
 use crate::rows::{Key, Mailboxes, Messages, Sweeps, TalkMarks, TalkOf, TalksByAge, Waiting, decode};
 use crate::rows::{Mailbox, TalkState};
-use crate::talks::Fate;
+use crate::talks::DeliveryStatus;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,13 +58,13 @@ struct Story {
     accounts: Vec<AccountId>,
     told: Vec<Told>,
     /// (reader, other) → displayed through, read through; for live readers.
-    marks: BTreeMap<(AccountId, AccountId), (LogIndex, LogIndex)>,
+    record: BTreeMap<(AccountId, AccountId), (LogIndex, LogIndex)>,
 }
 
 impl Story {
     fn of(steps: &[Step]) -> Story {
-        let (people, marks) = (BTreeMap::new(), BTreeMap::new());
-        let mut story = Story { log: Log::small(), people, accounts: Vec::new(), told: Vec::new(), marks };
+        let (people, record) = (BTreeMap::new(), BTreeMap::new());
+        let mut story = Story { log: Log::small(), people, accounts: Vec::new(), told: Vec::new(), record };
         (0..PEOPLE.len()).for_each(|who| story.take(&Step::Create(who)));
         steps.iter().for_each(|step| story.take(step));
         story
@@ -76,7 +76,7 @@ impl Story {
 
     fn waiting(&self, who: AccountId, from: Option<AccountId>) -> usize {
         let waits = |one: &&Told| {
-            let read = self.marks.get(&(who, one.from)).map_or(0, |(_, read)| *read);
+            let read = self.record.get(&(who, one.from)).map_or(0, |(_, read)| *read);
             one.to == who && one.id > read && from.is_none_or(|from| from == one.from)
         };
         self.told.iter().filter(waits).count()
@@ -96,7 +96,7 @@ impl Story {
             Step::Delete(who) => {
                 let Some((account, session)) = self.people.remove(who) else { return };
                 self.log.run(Command::DeleteAccount { session, credential_version: 1 }).unwrap();
-                self.marks.retain(|(whose, _), _| *whose != account);
+                self.record.retain(|(whose, _), _| *whose != account);
             }
             Step::Send(from, to) => self.send(*from, *to),
             Step::Mark(who, with, shown, read) => self.mark(*who, *with, shown, read),
@@ -145,7 +145,7 @@ impl Story {
             None => assert_eq!(outcome.unwrap_err().code, Code::NoSuchUser),
             Some(newest) => {
                 outcome.unwrap();
-                let before = self.marks.entry((me, with)).or_default();
+                let before = self.record.entry((me, with)).or_default();
                 let read = before.1.max(read.min(newest));
                 *before = (before.0.max(shown.min(newest)).max(read), read);
             }
@@ -177,15 +177,15 @@ impl Story {
     }
 
     /// Returns the delivery status that the sender sees; `None` when the recipient is deleted and their client unknown.
-    fn fate(&self, one: &Told) -> Option<Fate> {
+    fn fate(&self, one: &Told) -> Option<DeliveryStatus> {
         if !self.lives(one.to) {
             return None;
         }
-        let (shown, read) = self.marks.get(&(one.to, one.from)).copied().unwrap_or_default();
+        let (shown, read) = self.record.get(&(one.to, one.from)).copied().unwrap_or_default();
         Some(match one.id {
-            id if id <= read => Fate::Read,
-            id if id <= shown => Fate::Delivered,
-            _ => Fate::Saved,
+            id if id <= read => DeliveryStatus::Read,
+            id if id <= shown => DeliveryStatus::Delivered,
+            _ => DeliveryStatus::Saved,
         })
     }
 
@@ -195,7 +195,7 @@ impl Story {
         with: AccountId,
         limit: u16,
         unknown: bool,
-    ) -> Vec<(LogIndex, bool, String, Option<Fate>)> {
+    ) -> Vec<(LogIndex, bool, String, Option<DeliveryStatus>)> {
         let (mut all, mut before) = (Vec::new(), None);
         loop {
             let query = Query::Talk { session, with: TalkPartner::Account(with), before, limit };

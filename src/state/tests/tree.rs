@@ -4,10 +4,10 @@
 use super::properties::config;
 use super::*;
 use crate::code::Code;
-use crate::leases::{Ending, LeaseCommand};
+use crate::leases::{LeaseCommand, LeaseEnd};
 use crate::namespace::{Guard, TreeCommand};
 use crate::path::TreePath;
-use crate::rows::{Coordination, CoordinationRow, Key, Kind, Owned, Owner};
+use crate::rows::{Coordination, CoordinationRow, Key, NodeKind, Owned, Owner};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use std::collections::BTreeMap;
@@ -58,7 +58,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// Expected node at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Thing {
-    kind: Kind,
+    kind: NodeKind,
     content: Vec<u8>,
     owner: Option<usize>,
 }
@@ -80,7 +80,7 @@ impl Oracle {
     fn make_parents(&mut self, path: &TreePath) {
         let mut above = path.parent();
         while let Some(folder) = above.filter(|folder| !folder.is_root()) {
-            let thing = Thing { kind: Kind::Folder, content: Vec::new(), owner: None };
+            let thing = Thing { kind: NodeKind::Folder, content: Vec::new(), owner: None };
             self.things.entry(folder.to_string()).or_insert(thing);
             above = folder.parent();
         }
@@ -95,19 +95,22 @@ impl Oracle {
             Step::Close(client) | Step::End(client) => self.forget_owner(*client),
             Step::Folder(path, _) => {
                 self.make_parents(path);
-                let thing = Thing { kind: Kind::Folder, content: Vec::new(), owner: None };
+                let thing = Thing { kind: NodeKind::Folder, content: Vec::new(), owner: None };
                 assert_eq!(*self.things.entry(path.to_string()).or_insert(thing.clone()), thing);
             }
             Step::Touch(path, owner) => self.write(path, "", true, *owner),
             Step::Write(path, text, append, owner) => self.write(path, text, *append, *owner),
             Step::Guarded(path, lock, stale) => {
-                assert!(!stale && self.things[lock.as_str()].kind == Kind::Lock, "guarded by what is held");
+                assert!(
+                    !stale && self.things[lock.as_str()].kind == NodeKind::Lock,
+                    "guarded by what is held"
+                );
                 self.write(path, "g", false, None);
             }
             Step::Remove(path, recursive) => self.remove(path, *recursive, reply),
             Step::Acquire(path, client) => {
                 let Reply::Fenced { fence } = reply else { panic!("{reply:?}") };
-                let thing = Thing { kind: Kind::Lock, content: Vec::new(), owner: Some(*client) };
+                let thing = Thing { kind: NodeKind::Lock, content: Vec::new(), owner: Some(*client) };
                 match self.things.get(path.as_str()) {
                     Some(held) => assert_eq!(*held, thing, "only its owner is told that it has it"),
                     None => {
@@ -120,16 +123,16 @@ impl Oracle {
             }
             Step::Release(path, client) => {
                 let released = self.things.remove(path.as_str()).expect("it was held");
-                assert_eq!((released.kind, released.owner), (Kind::Lock, Some(*client)));
+                assert_eq!((released.kind, released.owner), (NodeKind::Lock, Some(*client)));
             }
             Step::Retry(_) => {}
         }
     }
 
     fn write(&mut self, path: &TreePath, text: &str, append: bool, owner: Option<usize>) {
-        let thing = Thing { kind: Kind::File, content: Vec::new(), owner };
+        let thing = Thing { kind: NodeKind::File, content: Vec::new(), owner };
         let thing = self.things.entry(path.to_string()).or_insert(thing);
-        assert!(thing.kind == Kind::File || text.is_empty(), "only files are written");
+        assert!(thing.kind == NodeKind::File || text.is_empty(), "only files are written");
         if !append {
             thing.content.clear();
         }
@@ -145,7 +148,7 @@ impl Oracle {
         let step = if recursive { SMALL.remove_step } else { 1 };
         assert_eq!(*reply == Reply::Stepped { more: true }, gone.len() > step);
         for path in gone.iter().rev().take(step) {
-            assert_ne!(self.things.remove(path).unwrap().kind, Kind::Lock, "not while it is held");
+            assert_ne!(self.things.remove(path).unwrap().kind, NodeKind::Lock, "not while it is held");
         }
     }
 
@@ -159,7 +162,7 @@ impl Oracle {
             .skip(1)
             .map(|entry| {
                 let node = entry.node;
-                assert_eq!(node.fence.is_some(), node.kind == Kind::Lock);
+                assert_eq!(node.fence.is_some(), node.kind == NodeKind::Lock);
                 let owner = node.owner.map(|owner| {
                     let lease = self.leases.iter().find(|(_, opened)| Owner::Client(**opened) == owner);
                     *lease.expect("who owns something has a lease").0
@@ -171,7 +174,7 @@ impl Oracle {
         for path in self.things.keys() {
             let above = path.parse::<TreePath>().unwrap().parent().unwrap();
             assert!(
-                above.is_root() || self.things[above.as_str()].kind == Kind::Folder,
+                above.is_root() || self.things[above.as_str()].kind == NodeKind::Folder,
                 "{path} hangs in the air"
             );
         }
@@ -200,7 +203,7 @@ fn command(oracle: &Oracle, log: &Log, step: &Step) -> Option<Command> {
         Step::Close(client) => LeaseCommand::Close { token: token(&client) }.into(),
         Step::End(client) => {
             let version = oracle.leases.get(&client).copied().unwrap_or(0);
-            let why = Ending::Missed { silence_ms: 2_000 };
+            let why = LeaseEnd::Missed { silence_ms: 2_000 };
             LeaseCommand::End { owner: Owner::Client(version), version, why }.into()
         }
         Step::Folder(path, parents) => TreeCommand::MakeFolder { path, parents }.into(),

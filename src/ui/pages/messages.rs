@@ -8,7 +8,7 @@ use super::text::{self, Part};
 use super::{Place, Shell};
 use askama::Template;
 use ribbit_state::query::Person;
-use ribbit_state::talks::{Fate, TalkMessage, TalkSummary};
+use ribbit_state::talks::{DeliveryStatus, TalkMessage, TalkSummary};
 use ribbit_state::{AccountId, LogIndex, Token};
 
 /// Name shown for a deleted account.
@@ -79,11 +79,11 @@ impl ShownMessage {
 }
 
 /// Returns a delivery status in one word.
-pub fn fate_words(fate: Fate) -> &'static str {
+pub fn fate_words(fate: DeliveryStatus) -> &'static str {
     match fate {
-        Fate::Saved => "saved",
-        Fate::Delivered => "delivered",
-        Fate::Read => "read",
+        DeliveryStatus::Saved => "saved",
+        DeliveryStatus::Delivered => "delivered",
+        DeliveryStatus::Read => "read",
     }
 }
 
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     fn message(mine: bool, text: &str) -> TalkMessage {
-        TalkMessage { id: 7, mine, wall_ms: 0, text: text.into(), fate: Fate::Delivered }
+        TalkMessage { id: 7, mine, wall_ms: 0, text: text.into(), fate: DeliveryStatus::Delivered }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use self::names::{Name, Names};
 use super::random::Random;
 use super::trace::Trace;
 use redb::{Database, StorageBackend};
-use ribbit_db::{DbError, Disk, Which, disk::builder};
+use ribbit_db::{DbError, Disk, StoreFile, disk::builder};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -366,14 +366,14 @@ fn failed(source: io::Error) -> DbError {
 
 /// Syncs files and the folder where [`ribbit_db::FileDisk`] does.
 impl Disk for SimDisk {
-    fn open(&self, which: Which) -> Result<Database, DbError> {
-        if which == Which::Main {
+    fn open(&self, which: StoreFile) -> Result<Database, DbError> {
+        if which == StoreFile::Main {
             self.renew_suspect()?;
         }
         let (handle, is_new) = self.handle(Name::Store(which));
         handle.sync_data().map_err(failed)?;
         let database = builder().create_with_backend(handle)?;
-        if is_new && which == Which::Main {
+        if is_new && which == StoreFile::Main {
             self.sync_folder()?;
         }
         Ok(database)

@@ -2,24 +2,24 @@
 
 use super::super::random::Random;
 use super::FileId;
-use ribbit_db::Which;
+use ribbit_db::StoreFile;
 use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Name {
-    Store(Which),
+    Store(StoreFile),
     Log(u64),
 }
 
 impl Name {
-    pub const MAIN: Name = Name::Store(Which::Main);
-    pub const INCOMING: Name = Name::Store(Which::Incoming);
+    pub const MAIN: Name = Name::Store(StoreFile::Main);
+    pub const INCOMING: Name = Name::Store(StoreFile::Incoming);
 
     /// Returns the number under which the trace knows this name.
     pub fn number(self) -> u64 {
         match self {
-            Name::Store(Which::Main) => 0,
-            Name::Store(Which::Incoming) => 1,
+            Name::Store(StoreFile::Main) => 0,
+            Name::Store(StoreFile::Incoming) => 1,
             Name::Log(number) => 2 + number,
         }
     }

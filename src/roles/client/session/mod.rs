@@ -34,7 +34,7 @@ use ribbit_state::text::{
 };
 use ribbit_state::{
     AccountId, ClusterId, Code, Command, Consistency, Denied, LogIndex, MessageCommand, Page, Query, Reply,
-    Request, Token, TokenHash, Wanted,
+    Request, Token, TokenHash, Topic,
 };
 use ribbit_ui::lines::Style;
 use session_file::{SessionFile, StoredSession};
@@ -155,8 +155,8 @@ impl UserSession {
         fold_username(&form.username)?;
         check_email(&form.email)?;
         check_password(&form.password.0)?;
-        let (id, born) = (new_request_id(), self.seen_index());
-        match self.submit(Ask::CreateAccount { id, born, form }).await? {
+        let (id, submitted_at) = (new_request_id(), self.seen_index());
+        match self.submit(Ask::CreateAccount { id, submitted_at, form }).await? {
             Reply::Created { account } => Ok(account),
             other => Err(unexpected(&other)),
         }
@@ -169,8 +169,9 @@ impl UserSession {
     pub async fn log_in(&mut self, username: &str, password: Password) -> Result<AccountId, RequestError> {
         let username = fold_username(username)?;
         let token = new_token();
-        let (id, born) = (new_request_id(), self.seen_index());
-        let ask = Ask::LogIn { id, born, username: username.clone(), password, token: token_hash(&token) };
+        let (id, submitted_at) = (new_request_id(), self.seen_index());
+        let ask =
+            Ask::LogIn { id, submitted_at, username: username.clone(), password, token: token_hash(&token) };
         match self.submit(ask).await? {
             Reply::LoggedIn { account } => {
                 self.session = Some(StoredSession { username, token, seen: self.client.seen() });
@@ -260,8 +261,8 @@ impl UserSession {
     /// `WrongPassword` (602), `NotLoggedIn` (609); unreachable when no server answers.
     pub async fn delete(&self, password: Password) -> Result<(), RequestError> {
         let session = self.session()?;
-        let (id, born) = (new_request_id(), self.seen_index());
-        self.submit(Ask::DeleteAccount { id, born, session, password }).await.map(drop)
+        let (id, submitted_at) = (new_request_id(), self.seen_index());
+        self.submit(Ask::DeleteAccount { id, submitted_at, session, password }).await.map(drop)
     }
 
     /// Subscribes to the events of this user's feed after a log position.
@@ -269,7 +270,7 @@ impl UserSession {
     /// # Errors
     /// `NotLoggedIn` (609) without a session.
     pub fn subscribe(&self, cursor: Token) -> Result<Subscription, Denied> {
-        Ok(self.client.subscribe(cursor, Wanted::Feed { session: self.session()? }))
+        Ok(self.client.subscribe(cursor, Topic::Feed { session: self.session()? }))
     }
 
     /// Runs a query on a state at least as new as what this user has seen.
@@ -302,8 +303,8 @@ impl UserSession {
     /// # Errors
     /// The refusal of the command; unreachable when no server answers.
     pub async fn write(&self, command: Command) -> Result<Reply, RequestError> {
-        let (id, born) = (new_request_id(), self.seen_index());
-        self.submit(Ask::Write(Request { id, born, command })).await
+        let (id, submitted_at) = (new_request_id(), self.seen_index());
+        self.submit(Ask::Write(Request { id, submitted_at, command })).await
     }
 
     /// Submits a write under its request id until it is decided.

@@ -170,7 +170,7 @@ impl Session {
                 Ok(())
             }
             Command::People { pattern } => Ok(self.people(pattern.as_deref().unwrap_or("*")).await?),
-            Command::Who => Ok(self.who().await?),
+            Command::Who => Ok(self.member_name().await?),
             Command::Help(entry) => {
                 self.screen.show(commands::help(entry)).await;
                 Ok(())
@@ -292,7 +292,7 @@ impl Session {
         Ok(())
     }
 
-    async fn who(&self) -> Result<(), RequestError> {
+    async fn member_name(&self) -> Result<(), RequestError> {
         let people = self.person.chatting().await?;
         if people.is_empty() {
             self.screen.show("no one is in the live chat; `/live` joins it").await;

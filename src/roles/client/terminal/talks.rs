@@ -13,7 +13,7 @@ use crate::client::session::request_error::RequestError;
 use event_listener::Event;
 use ribbit_state::limits::{MESSAGE_CHARS_MAX, TALK_PAGE_MAX, UNREAD_CROAKS_MAX};
 use ribbit_state::query::{Person, TalkPartner};
-use ribbit_state::talks::{Fate, TalkMessage};
+use ribbit_state::talks::{DeliveryStatus, TalkMessage};
 use ribbit_state::text::{check_message, croak_chars};
 use ribbit_state::{AccountId, Code, Command, Denied, LogIndex, MessageCommand, Page, Query, Reply};
 use std::cell::{Cell, RefCell};
@@ -44,7 +44,7 @@ pub struct Marks {
     /// Received messages that were printed on this screen, per sender.
     shown: RefCell<BTreeMap<AccountId, BTreeSet<LogIndex>>>,
     /// Newest message sent from here, per recipient, and its last reported delivery status.
-    sent: RefCell<BTreeMap<AccountId, (LogIndex, Fate)>>,
+    sent: RefCell<BTreeMap<AccountId, (LogIndex, DeliveryStatus)>>,
 }
 
 impl Marks {
@@ -145,7 +145,7 @@ impl Session {
         let message = id(&written);
         written?;
         self.names.meet(&username);
-        self.screen.show(format!("to @{username}: {}", ribbit_ui::lines::fate(Fate::Saved))).await;
+        self.screen.show(format!("to @{username}: {}", ribbit_ui::lines::fate(DeliveryStatus::Saved))).await;
         let Some(message) = message else { return Ok(()) };
         // A reply marks the conversation as read if every unread message was on this screen.
         if let Ok(talk) = self.person.conversation(TalkPartner::Named(username), None, 1).await {
@@ -165,7 +165,7 @@ impl Session {
     fn remember_sent(&self, with: AccountId, message: LogIndex) {
         let mut sent = self.marks.sent.borrow_mut();
         if sent.len() < SENT_MAX || sent.contains_key(&with) {
-            sent.insert(with, (message, Fate::Saved));
+            sent.insert(with, (message, DeliveryStatus::Saved));
         }
     }
 

@@ -36,8 +36,8 @@ pub async fn change_password(visit: &mut Visit) -> Result<(), Halt> {
     if check_password(&new.0).is_err() {
         return Err(RequestError::from(Denied::of(Code::InvalidEntry, Field::NewPassword)).into());
     }
-    let (id, born) = (new_request_id(), visit.person.seen_index());
-    visit.person.submit(Ask::ChangePassword { id, born, session, old, new }).await?;
+    let (id, submitted_at) = (new_request_id(), visit.person.seen_index());
+    visit.person.submit(Ask::ChangePassword { id, submitted_at, session, old, new }).await?;
     let words = "password changed; you are logged out everywhere else";
     visit.tell(words, &json!({ "username": username }))
 }

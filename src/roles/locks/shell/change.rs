@@ -7,7 +7,7 @@ use crate::common::output;
 use crate::locks::namespace::{refused, shown};
 use ribbit_state::limits::NODE_BYTES_MAX;
 use ribbit_state::namespace::Guard;
-use ribbit_state::rows::Kind;
+use ribbit_state::rows::NodeKind;
 use ribbit_state::{Code, Consistency, Denied, Reply, TreeCommand, TreePath};
 use std::io::{self, IsTerminal, Read};
 
@@ -115,7 +115,7 @@ pub async fn release(session: &Session, path: TreePath) -> Result<(), Failure> {
         let release = TreeCommand::Release { path: path.clone(), lease: ribbit_state::TokenHash([0; 32]) };
         let code = match place.map(|node| node.kind) {
             None => Code::NotHeld,
-            Some(Kind::Lock) => Code::LockHeld,
+            Some(NodeKind::Lock) => Code::LockHeld,
             Some(_) => Code::NotALock,
         };
         return Err(session.namespace.refusal(&release, Denied::new(code)).await);

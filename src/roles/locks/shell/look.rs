@@ -5,7 +5,7 @@ use super::{Session, Typist};
 use crate::common::failure::{Exit, Failure};
 use crate::common::output;
 use crate::locks::namespace::{refused, shown};
-use ribbit_state::rows::Kind;
+use ribbit_state::rows::NodeKind;
 use ribbit_state::{Code, Consistency, Denied, TreePath};
 use ribbit_ui::table::{self, Side};
 use ribbit_ui::{plain, time, tree};
@@ -28,7 +28,9 @@ pub async fn cat(session: &Session, path: &TreePath, consistency: Consistency) -
     warn_if_stale(consistency);
     let node = match session.namespace.node(path, consistency).await?.node {
         None => return Err(missing(session, path, consistency).await),
-        Some(node) if node.kind == Kind::Folder => return Err(refused(path, Denied::new(Code::IsFolder))),
+        Some(node) if node.kind == NodeKind::Folder => {
+            return Err(refused(path, Denied::new(Code::IsFolder)));
+        }
         Some(node) => node,
     };
     let mut out = io::stdout().lock();
@@ -85,9 +87,9 @@ pub async fn test(session: &Session, line: &TestLine) -> Result<u8, Failure> {
     let wanted = &line.kind;
     let is = match kind {
         None => false,
-        Some(Kind::File) => !wanted.folder && !wanted.lock,
-        Some(Kind::Folder) => !wanted.file && !wanted.lock,
-        Some(Kind::Lock) => !wanted.file && !wanted.folder,
+        Some(NodeKind::File) => !wanted.folder && !wanted.lock,
+        Some(NodeKind::Folder) => !wanted.file && !wanted.lock,
+        Some(NodeKind::Lock) => !wanted.file && !wanted.folder,
     };
     if session.typist == Typist::Person {
         output::line(if is { "yes" } else { "no" });
@@ -98,7 +100,7 @@ pub async fn test(session: &Session, line: &TestLine) -> Result<u8, Failure> {
 pub async fn holders(session: &Session, path: &TreePath, consistency: Consistency) -> Result<(), Failure> {
     warn_if_stale(consistency);
     let (_, listing) = session.namespace.list(path, None, consistency).await?;
-    let locks = listing.nodes.iter().filter(|node| node.kind == Kind::Lock);
+    let locks = listing.nodes.iter().filter(|node| node.kind == NodeKind::Lock);
     let rows: Vec<Vec<String>> = locks
         .map(|lock| {
             let fence = format!("fence {}", lock.fence.unwrap_or_default());

@@ -17,7 +17,7 @@ use async_signal::Signal;
 use clap::CommandFactory;
 use ribbit_net::tasks;
 use ribbit_state::TreePath;
-use ribbit_state::rows::Kind;
+use ribbit_state::rows::NodeKind;
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use rustyline::completion::Pair;
 use smol::channel::Receiver;
@@ -145,8 +145,8 @@ fn paths(namespace: &Namespace, word: &str) -> Vec<Pair> {
     };
     let names = smol::block_on(namespace.names_in(&folder, COMPLETE_MAX));
     let matching = names.into_iter().filter(|(path, _)| path.name().starts_with(begin));
-    let pair = |(path, kind): (TreePath, Kind)| {
-        let end = if kind == Kind::Folder { "/" } else { "" };
+    let pair = |(path, kind): (TreePath, NodeKind)| {
+        let end = if kind == NodeKind::Folder { "/" } else { "" };
         let display = format!("{}{end}", ribbit_ui::plain::line(path.name()));
         Pair { display, replacement: words::escaped(path.as_str()) + end }
     };

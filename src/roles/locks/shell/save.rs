@@ -12,7 +12,7 @@ use crate::common::failure::{Exit, Failure};
 use crate::common::output;
 use crate::locks::namespace::shown;
 use ribbit_state::listing::TreeEntry;
-use ribbit_state::rows::Kind;
+use ribbit_state::rows::NodeKind;
 use ribbit_state::{Consistency, TreePath};
 use ribbit_ui::plain;
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -74,8 +74,8 @@ impl Copy<'_> {
             }
         }
         match entry.node.kind {
-            Kind::Folder => DirBuilder::new().create(place),
-            Kind::File | Kind::Lock => {
+            NodeKind::Folder => DirBuilder::new().create(place),
+            NodeKind::File | NodeKind::Lock => {
                 OpenOptions::new().write(true).create_new(true).open(place)?.write_all(&entry.node.content)
             }
         }

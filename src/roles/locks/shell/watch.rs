@@ -10,8 +10,8 @@ use crate::locks::namespace::{Holders, shown};
 use ribbit_net::protocol::Lapse;
 use ribbit_net::subscription::News;
 use ribbit_state::events::{LeaseEvent, NodeChange, NodeEvent};
-use ribbit_state::leases::Ending;
-use ribbit_state::rows::Kind;
+use ribbit_state::leases::LeaseEnd;
+use ribbit_state::rows::NodeKind;
 use ribbit_state::{Consistency, Event, EventKind, LogIndex, Owner, Token, TreePath};
 use std::time::Duration;
 
@@ -95,7 +95,7 @@ async fn acquired(session: &Session, change: &NodeChange, fence: LogIndex, holde
     let found = session.namespace.node(&change.path, Consistency::Session).await;
     let node = found.ok().and_then(|found| found.node);
     let owner =
-        node.filter(|node| node.kind == Kind::Lock && node.fence == Some(fence)).and_then(|it| it.owner);
+        node.filter(|node| node.kind == NodeKind::Lock && node.fence == Some(fence)).and_then(|it| it.owner);
     match owner {
         Some(owner) => format!("acquired by {}, fence {fence}", holders.words(owner)),
         None => format!("acquired, fence {fence}"),
@@ -106,8 +106,8 @@ fn cause(owner: Owner, fact: LeaseEvent) -> String {
     let who = ribbit_ui::words::holder(owner, None, "");
     match fact {
         LeaseEvent::Began => format!("{who} started"),
-        LeaseEvent::Ended(Ending::Left) => format!("{who} ended its lease"),
-        LeaseEvent::Ended(Ending::Missed { silence_ms }) => {
+        LeaseEvent::Ended(LeaseEnd::Left) => format!("{who} ended its lease"),
+        LeaseEvent::Ended(LeaseEnd::Missed { silence_ms }) => {
             format!("{who} sent no heartbeat for {silence_ms} ms")
         }
     }

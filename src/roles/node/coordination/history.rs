@@ -9,7 +9,7 @@ use ribbit_net::protocol::HistoryLine;
 use ribbit_replica::event_ring::{EventReader, Lapsed};
 use ribbit_replica::wall_ms;
 use ribbit_state::events::{EventKind, LeaseEvent, NodeEvent};
-use ribbit_state::leases::Ending;
+use ribbit_state::leases::LeaseEnd;
 use ribbit_state::{Event, Interest, LogIndex, Owner, RaftId, TreePath, members};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -127,10 +127,10 @@ fn words_of(node: &NodeState, event: &Event) -> Vec<String> {
         Some((Owner::Member(id), fact)) => {
             let name = name_of(node, *id);
             match fact {
-                LeaseEvent::Ended(Ending::Missed { silence_ms }) => {
+                LeaseEvent::Ended(LeaseEnd::Missed { silence_ms }) => {
                     lines.push(format!("no heartbeat from {name} for {silence_ms} ms: its lease ended"));
                 }
-                LeaseEvent::Ended(Ending::Left) => {
+                LeaseEvent::Ended(LeaseEnd::Left) => {
                     lines.push(format!("{name} was stopped and ended its lease"));
                 }
                 LeaseEvent::Began => lines.push(format!("{name} is up")),

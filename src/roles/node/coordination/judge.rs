@@ -9,7 +9,7 @@
 
 use ribbit_net::protocol::MemberInfo;
 use ribbit_state::rows::{Lease, Member, Standing};
-use ribbit_state::{LeaseCommand, LogIndex, Owner, RaftId, Role, leases::Ending};
+use ribbit_state::{LeaseCommand, LogIndex, Owner, RaftId, Role, leases::LeaseEnd};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -96,7 +96,7 @@ impl Judge {
             let time = row.lease_ms.map_or(lease, |ms| Duration::from_millis(ms.into()));
             let silence = now.saturating_duration_since(last);
             let silence_ms = u32::try_from(silence.as_millis()).unwrap_or(u32::MAX);
-            let (owner, version, why) = (*owner, row.version, Ending::Missed { silence_ms });
+            let (owner, version, why) = (*owner, row.version, LeaseEnd::Missed { silence_ms });
             (silence > time).then_some(LeaseCommand::End { owner, version, why })
         })
     }
@@ -180,7 +180,7 @@ mod tests {
         let end = |version, silence_ms| LeaseCommand::End {
             owner: Owner::Member(version - 4),
             version,
-            why: Ending::Missed { silence_ms },
+            why: LeaseEnd::Missed { silence_ms },
         };
         assert_eq!(judge.verdict(&facts, at(12_001), LEASE), Some(end(6, 2_001)));
         judge.hear(Owner::Member(2), 12, at(12_001));

@@ -353,7 +353,7 @@ pub async fn leave(node: &NodeState) {
     let Ok(known) = LeaseView::read(node) else { return };
     let owner = Owner::Member(member.identity.raft_id);
     let Some(lease) = known.lease_of(owner).filter(|lease| lease.active) else { return };
-    let command = LeaseCommand::End { owner, version: lease.version, why: leases::Ending::Left };
+    let command = LeaseCommand::End { owner, version: lease.version, why: leases::LeaseEnd::Left };
     propose(node, command, LEAVE).await;
 }
 
@@ -361,8 +361,8 @@ pub async fn leave(node: &NodeState) {
 async fn propose(node: &NodeState, command: LeaseCommand, limit: Duration) -> Option<Outcome> {
     let member = node.membership.get()?;
     log::debug!("{command:?}");
-    let born = member.replica.reader().applied();
-    let request = Request { id: new_request_id(), born, command: Command::Lease(command) };
+    let submitted_at = member.replica.reader().applied();
+    let request = Request { id: new_request_id(), submitted_at, command: Command::Lease(command) };
     match member.replica.submit(request, Instant::now() + limit).await {
         Ok((_, outcome)) => {
             if let Err(denied) = &outcome {

@@ -40,7 +40,8 @@ pub fn choose(
     let home = home_of(client, clusters);
     let server = pick(&candidates, home, before);
     let changed = server.as_ref().map(|info| info.address.as_str()) != before;
-    let server = server.map(|info| ServerChoice { name: info.who(), address: info.address.clone(), home });
+    let server =
+        server.map(|info| ServerChoice { name: info.member_name(), address: info.address.clone(), home });
     Ok((server, changed))
 }
 

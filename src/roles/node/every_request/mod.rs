@@ -79,7 +79,7 @@ impl Server {
 
     async fn run(&self, command: Command) -> Outcome {
         let replica = &self.service.node.membership.get().unwrap().replica;
-        let request = Request { id: id(), born: replica.reader().applied(), command };
+        let request = Request { id: id(), submitted_at: replica.reader().applied(), command };
         replica.submit(request, Instant::now() + Duration::from_secs(10)).await.unwrap().1
     }
 
@@ -140,20 +140,20 @@ fn a_password_request_submitted_beyond_the_end_of_the_log_is_refused_at_once() {
             (server.connect(Plane::Client).await, server.connect(Plane::Control).await);
         let applied = server.service.node.membership.get().unwrap().replica.reader().applied();
         let began = Instant::now();
-        for born in [applied + 1_000, INDEX_MAX, u64::MAX] {
+        for submitted_at in [applied + 1_000, INDEX_MAX, u64::MAX] {
             let (session, word) = (SESSION, || password("long enough"));
             let (old, new) = (word(), word());
             let (username, token) = ("ada".to_string(), TOKEN);
             for ask in [
-                Ask::DeleteAccount { id: id(), born, session, password: word() },
-                Ask::ChangePassword { id: id(), born, session, old, new },
-                Ask::LogIn { id: id(), born, username: username.clone(), password: word(), token },
-                Ask::SetPassword { id: id(), born, username, password: word() },
+                Ask::DeleteAccount { id: id(), submitted_at, session, password: word() },
+                Ask::ChangePassword { id: id(), submitted_at, session, old, new },
+                Ask::LogIn { id: id(), submitted_at, username: username.clone(), password: word(), token },
+                Ask::SetPassword { id: id(), submitted_at, username, password: word() },
             ] {
                 let operators = matches!(ask, Ask::SetPassword { .. });
                 let channel = if operators { &mut control } else { &mut client };
                 let answer = asked(channel, 1, ask).await;
-                assert_eq!(answer, Answer::Refused(denied(Code::OutcomeUnknown, None)), "{born}");
+                assert_eq!(answer, Answer::Refused(denied(Code::OutcomeUnknown, None)), "{submitted_at}");
             }
         }
         assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());

@@ -6,7 +6,7 @@ use ribbit_net::limits::PIN_KEY_BYTES_MAX;
 use ribbit_net::pinned::PinAsk;
 use ribbit_net::protocol::{Ask, Directory, NewAccount, Password};
 use ribbit_state::command::NewMember;
-use ribbit_state::leases::Ending;
+use ribbit_state::leases::LeaseEnd;
 use ribbit_state::limits::*;
 use ribbit_state::namespace::Guard;
 use ribbit_state::query::TalkPartner;
@@ -87,7 +87,7 @@ pub fn read(query: Query) -> Ask {
 }
 
 pub fn write(command: Command) -> Ask {
-    Ask::Write(Request { id: RequestId(u128::from(random())), born: 0, command })
+    Ask::Write(Request { id: RequestId(u128::from(random())), submitted_at: 0, command })
 }
 
 fn random() -> u64 {
@@ -282,7 +282,7 @@ fn members_commands(table: &mut Table) {
         table.command(OperatorCommand::RemoveAccount { account: AccountId(number) });
         table.command(OperatorCommand::RemoveCroak { croak: number });
         for owner in [Owner::Member(number), Owner::Client(number)] {
-            let why = Ending::Missed { silence_ms: level };
+            let why = LeaseEnd::Missed { silence_ms: level };
             table.command(LeaseCommand::End { owner, version: number, why });
         }
         table.command(LeaseCommand::Appoint { raft_id, version: number });
@@ -382,7 +382,7 @@ fn tree_commands(table: &mut Table) {
 }
 
 fn asks(table: &mut Table) {
-    let (session, born) = (SESSION, 0);
+    let (session, submitted_at) = (SESSION, 0);
     let invalid = |field| Denied::of(Code::InvalidEntry, field);
     let odd = denied(Code::InvalidEntry, None);
     let fine = || password("long enough");
@@ -395,7 +395,7 @@ fn asks(table: &mut Table) {
     }
     // A cursor that does not exist. Refused anyway, because it is not the first request of its connection.
     let cursor = Token { history: HistoryId(2), index: u64::MAX };
-    table.add(Plane::Client, Ask::Subscribe { cursor, wanted: Wanted::Feed { session } });
+    table.add(Plane::Client, Ask::Subscribe { cursor, wanted: Topic::Feed { session } });
     let seen = Some(cursor);
     for consistency in [Consistency::Session, Consistency::Stale, Consistency::Linearizable] {
         table.add(Plane::Client, Ask::Read { seen, consistency, query: Query::Position });
@@ -432,21 +432,21 @@ fn asks(table: &mut Table) {
     let no_such = denied(Code::NoSuchUser, Field::Username);
     table.text(Plane::Client, USERNAME_CHARS_MAX, is_username, no_such, |username| Ask::LogIn {
         id: id(),
-        born,
+        submitted_at,
         username,
         password: fine(),
         token: TOKEN,
     });
     table.text(Plane::Control, USERNAME_CHARS_MAX, is_username, no_such, |username| Ask::SetPassword {
         id: id(),
-        born,
+        submitted_at,
         username,
         password: fine(),
     });
     let form = |name: &str, username: &str, email: &str, typed: &str| {
         let (name, username, email) = (name.to_string(), username.to_string(), email.to_string());
         let form = NewAccount { name, username, email, password: password(typed) };
-        Ask::CreateAccount { id: id(), born, form }
+        Ask::CreateAccount { id: id(), submitted_at, form }
     };
     let (is_name, is_email) =
         (|text: &str| text::check_name(text).is_ok(), |text: &str| text::check_email(text).is_ok());
@@ -464,29 +464,29 @@ fn asks(table: &mut Table) {
         form("n", "eve", "a@b", &text)
     });
     table.text(Plane::Control, 4 * PASSWORD_CHARS_MAX, is_new, invalid(Field::Password), |text| {
-        Ask::SetPassword { id: id(), born, username: "unknown".into(), password: password(&text) }
+        Ask::SetPassword { id: id(), submitted_at, username: "unknown".into(), password: password(&text) }
     });
     table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, is_new, invalid(Field::NewPassword), |text| {
-        Ask::ChangePassword { id: id(), born, session, old: fine(), new: password(&text) }
+        Ask::ChangePassword { id: id(), submitted_at, session, old: fine(), new: password(&text) }
     });
     let (wrong, may_be) =
         (denied(Code::WrongPassword, Field::Password), |text: &str| text.len() <= 4 * PASSWORD_CHARS_MAX);
     table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, may_be, wrong, |text| Ask::ChangePassword {
         id: id(),
-        born,
+        submitted_at,
         session,
         old: password(&text),
         new: fine(),
     });
     table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, may_be, wrong, |text| Ask::DeleteAccount {
         id: id(),
-        born,
+        submitted_at,
         session,
         password: password(&text),
     });
     table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, may_be, wrong, |text| Ask::LogIn {
         id: id(),
-        born,
+        submitted_at,
         username: "unknown".into(),
         password: password(&text),
         token: TOKEN,
@@ -494,26 +494,26 @@ fn asks(table: &mut Table) {
 }
 
 /// Adds all requests with a submitted-at index. One beyond `INDEX_MAX` is refused at once.
-fn born(table: &mut Table) {
+fn submitted_at(table: &mut Table) {
     let session = SESSION;
     let fine = || password("long enough");
-    for born in NUMBERS {
+    for submitted_at in NUMBERS {
         let (username, name, email) = ("eve".to_string(), "n".to_string(), "a@b".to_string());
         let form = NewAccount { name, username: username.clone(), email, password: fine() };
         let asks = [
-            Ask::CreateAccount { id: id(), born, form },
-            Ask::LogIn { id: id(), born, username: username.clone(), password: fine(), token: TOKEN },
-            Ask::DeleteAccount { id: id(), born, session, password: fine() },
-            Ask::ChangePassword { id: id(), born, session, old: fine(), new: fine() },
-            Ask::SetPassword { id: id(), born, username, password: fine() },
-            Ask::Write(Request { id: id(), born, command: Command::LogOut { session: TOKEN } }),
+            Ask::CreateAccount { id: id(), submitted_at, form },
+            Ask::LogIn { id: id(), submitted_at, username: username.clone(), password: fine(), token: TOKEN },
+            Ask::DeleteAccount { id: id(), submitted_at, session, password: fine() },
+            Ask::ChangePassword { id: id(), submitted_at, session, old: fine(), new: fine() },
+            Ask::SetPassword { id: id(), submitted_at, username, password: fine() },
+            Ask::Write(Request { id: id(), submitted_at, command: Command::LogOut { session: TOKEN } }),
         ];
         for ask in asks {
             let plane = match ask {
                 Ask::SetPassword { .. } => Plane::Control,
                 _ => Plane::Client,
             };
-            let fits = born <= INDEX_MAX;
+            let fits = submitted_at <= INDEX_MAX;
             let refusal = denied(Code::OutcomeUnknown, None);
             let expected = if fits { Expected::Answered } else { Expected::Refused(refusal) };
             table.0.push((plane, ask, expected));
@@ -559,7 +559,7 @@ pub fn table() -> Vec<(Plane, Ask, Expected)> {
     members_commands(&mut table);
     tree_commands(&mut table);
     asks(&mut table);
-    born(&mut table);
+    submitted_at(&mut table);
     pins(&mut table);
     table.0
 }

@@ -143,24 +143,33 @@ async fn new_person(client: &Client) -> Result<Person, Failure> {
         email: "bench@localhost".to_string(),
         password: password.clone(),
     };
-    settle(client, Ask::CreateAccount { id: new_request_id(), born: born(client).await, form }).await?;
+    settle(
+        client,
+        Ask::CreateAccount { id: new_request_id(), submitted_at: submitted_at(client).await, form },
+    )
+    .await?;
     let session = token_hash(&new_token());
-    let born = born(client).await;
-    let log_in =
-        Ask::LogIn { id: new_request_id(), born, username: username.clone(), password, token: session };
+    let submitted_at = submitted_at(client).await;
+    let log_in = Ask::LogIn {
+        id: new_request_id(),
+        submitted_at,
+        username: username.clone(),
+        password,
+        token: session,
+    };
     settle(client, log_in).await?;
     Ok(Person { username, session })
 }
 
 /// Returns the newest known log index for a request's submitted-at index; 0, which counts as very old, if it is unknown.
-async fn born(client: &Client) -> LogIndex {
+async fn submitted_at(client: &Client) -> LogIndex {
     client.position(ANSWER_MAX).await.map_or(0, |token| token.index)
 }
 
 /// Repeats a write until it is decided. The caller sets the timeout.
 async fn settle(client: &Client, mut ask: Ask) -> Result<Token, Failure> {
     if let Ask::Write(request) = &mut ask {
-        request.born = born(client).await;
+        request.submitted_at = submitted_at(client).await;
     }
     loop {
         match outcome(client.ask(ask.clone(), ANSWER_MAX).await.ok()) {
@@ -279,8 +288,11 @@ impl Asker<'_> {
     fn question(&self, count: u64) -> Ask {
         match self.op {
             BenchOp::Post => {
-                let born = self.seen.map_or(0, |token| token.index);
-                Ask::Write(request(croak(self.person, self.number * 1_000_000 + count, self.bytes), born))
+                let submitted_at = self.seen.map_or(0, |token| token.index);
+                Ask::Write(request(
+                    croak(self.person, self.number * 1_000_000 + count, self.bytes),
+                    submitted_at,
+                ))
             }
             // Operations of the namespace are sent by `tree`.
             BenchOp::Feed | BenchOp::Lock | BenchOp::List => Ask::Read {
@@ -366,8 +378,8 @@ fn text(number: u64, bytes: usize) -> String {
     words + &"…".repeat(long)
 }
 
-fn request(command: Command, born: LogIndex) -> Request {
-    Request { id: new_request_id(), born, command }
+fn request(command: Command, submitted_at: LogIndex) -> Request {
+    Request { id: new_request_id(), submitted_at, command }
 }
 
 #[cfg(test)]

@@ -140,8 +140,8 @@ impl Locker<'_> {
     }
 
     async fn settle(&mut self, command: Command) -> bool {
-        let born = self.seen.map_or(0, |token| token.index);
-        self.ask(Ask::Write(request(command, born))).await
+        let submitted_at = self.seen.map_or(0, |token| token.index);
+        self.ask(Ask::Write(request(command, submitted_at))).await
     }
 
     /// Repeats a request until it is decided. Returns whether it succeeded.

@@ -1,6 +1,6 @@
 //! The request deduplication window and the bookkeeping row, in memory.
 //!
-//! Both are built from the rows when a store is opened, and [`Window::note`] updates them with every change. They are the
+//! Both are built from the rows when a store is opened, and [`DedupWindow::note`] updates them with every change. They are the
 //! same on every member at every index, because they decide which requests expire next.
 //!
 //! ```text
@@ -9,7 +9,7 @@
 //!   Croaks after Books::forgotten_through ────────────┘
 //! ```
 
-use super::croaks::{CroakHeader, Marks};
+use super::croaks::{CroakHeader, InlineRecord};
 use super::ids::{LogIndex, RequestId};
 use super::rows::{
     Bookkeeping, Books, Change, Croaks, Key, Order, RequestRecord, Requests, Table, View, books, decode, scan,
@@ -21,7 +21,7 @@ const LOAD_STEP: usize = 1_024;
 
 /// One request in the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry {
+pub struct DedupEntry {
     pub id: RequestId,
     pub index: LogIndex,
     pub age_ms: u64,
@@ -31,33 +31,35 @@ pub struct Entry {
 
 /// The requests that a retry is recognised by, and the bookkeeping row.
 #[derive(Debug, Clone, Default)]
-pub struct Window {
+pub struct DedupWindow {
     index_of: HashMap<RequestId, LogIndex>,
     /// By index, oldest first.
-    entries: VecDeque<Entry>,
+    entries: VecDeque<DedupEntry>,
     age_ms: u64,
     books: Bookkeeping,
 }
 
-impl Window {
+impl DedupWindow {
     /// Builds the window from the rows.
     ///
     /// # Errors
     /// The view's error.
-    pub fn load<V: View>(view: &V) -> Result<Window, V::Error> {
-        let mut window = Window { books: books(view)?, ..Window::default() };
-        let through = window.books.expired_through;
+    pub fn load<V: View>(view: &V) -> Result<DedupWindow, V::Error> {
+        let mut dedup = DedupWindow { books: books(view)?, ..DedupWindow::default() };
+        let through = dedup.books.expired_through;
         let mut entries = Vec::new();
-        each::<Requests, V>(view, 0, |index, row| entries.push(Entry::of_row(index, &row)))?;
-        each::<Croaks, V>(view, through + 1, |index, row| entries.push(Entry::of_croak(index, &row.marks)))?;
+        each::<Requests, V>(view, 0, |index, row| entries.push(DedupEntry::of_row(index, &row)))?;
+        each::<Croaks, V>(view, through + 1, |index, row| {
+            entries.push(DedupEntry::of_croak(index, &row.record))
+        })?;
         entries.sort_unstable_by_key(|entry| entry.index);
-        entries.into_iter().for_each(|entry| window.remember(entry));
-        Ok(window)
+        entries.into_iter().for_each(|entry| dedup.remember(entry));
+        Ok(dedup)
     }
 
     /// Returns the window without its requests. Fault injection: a broken state that tests must detect.
-    pub fn emptied(self) -> Window {
-        Window { books: self.books, age_ms: self.age_ms, ..Window::default() }
+    pub fn emptied(self) -> DedupWindow {
+        DedupWindow { books: self.books, age_ms: self.age_ms, ..DedupWindow::default() }
     }
 
     /// Returns the index at which the request was applied, if it is in the window.
@@ -80,7 +82,7 @@ impl Window {
         self.books
     }
     /// Iterates over the requests, oldest first.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub fn entries(&self) -> impl Iterator<Item = &DedupEntry> {
         self.entries.iter()
     }
 
@@ -91,12 +93,12 @@ impl Window {
         match *table {
             Croaks::ID => {
                 if let (Some(index), Some(row)) = (LogIndex::from_bytes(key), CroakHeader::of(row)) {
-                    self.remember(Entry::of_croak(index, &row.marks));
+                    self.remember(DedupEntry::of_croak(index, &row.record));
                 }
             }
             Requests::ID => {
                 if let (Some(index), Some(row)) = (LogIndex::from_bytes(key), decode::<RequestRecord>(row)) {
-                    self.remember(Entry::of_row(index, &row));
+                    self.remember(DedupEntry::of_row(index, &row));
                 }
             }
             Books::ID => {
@@ -109,7 +111,7 @@ impl Window {
         }
     }
 
-    fn remember(&mut self, entry: Entry) {
+    fn remember(&mut self, entry: DedupEntry) {
         self.age_ms = self.age_ms.max(entry.age_ms);
         if self.entries.back().is_none_or(|newest| newest.index < entry.index) {
             self.index_of.insert(entry.id, entry.index);
@@ -128,12 +130,12 @@ impl Window {
     }
 }
 
-impl Entry {
-    fn of_row(index: LogIndex, row: &RequestRecord) -> Entry {
-        Entry { id: row.id, index, age_ms: row.age_ms, in_croak_row: false }
+impl DedupEntry {
+    fn of_row(index: LogIndex, row: &RequestRecord) -> DedupEntry {
+        DedupEntry { id: row.id, index, age_ms: row.age_ms, in_croak_row: false }
     }
-    fn of_croak(index: LogIndex, marks: &Marks) -> Entry {
-        Entry { id: RequestId(marks.id), index, age_ms: marks.age_ms, in_croak_row: true }
+    fn of_croak(index: LogIndex, record: &InlineRecord) -> DedupEntry {
+        DedupEntry { id: RequestId(record.id), index, age_ms: record.age_ms, in_croak_row: true }
     }
 }
 

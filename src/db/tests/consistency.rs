@@ -36,8 +36,8 @@ impl HookedDisk {
 }
 
 impl Disk for HookedDisk {
-    fn open(&self, which: Which) -> Result<Database, DbError> {
-        if which == Which::Incoming {
+    fn open(&self, which: StoreFile) -> Result<Database, DbError> {
+        if which == StoreFile::Incoming {
             return self.files.open(which);
         }
         let file =
@@ -100,7 +100,7 @@ impl StorageBackend for HookedFile {
 }
 
 fn entry(index: LogIndex, command: Command) -> LogEntry {
-    let request = Request { id: RequestId(index.into()), born: index - 1, command };
+    let request = Request { id: RequestId(index.into()), submitted_at: index - 1, command };
     let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: index }, request };
     let data = postcard::to_stdvec(&proposal).unwrap();
     LogEntry { index, term: 1, kind: EntryKind::Normal, data: data.into() }

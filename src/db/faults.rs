@@ -1,11 +1,11 @@
-//! Fault injection: deliberate bugs that show that the simulator finds such bugs (`scripts/planted-bugs`).
+//! Fault injection: deliberate bugs that show that the simulator finds such bugs (`scripts/injected-bugs`).
 //!
-//! Without the feature `planted`, [`planted`] is `false` at compile time. With it, a bug is active on the threads that
+//! Without the feature `injected`, [`injected`] is `false` at compile time. With it, a bug is active on the threads that
 //! activated it, and only there.
 
 /// A deliberate bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bug {
+pub enum Fault {
     /// Acknowledgements are sent before the acknowledged entries are on disk.
     AckBeforeFsync,
     /// The vote is left out of the hard state, so a restarted member may vote twice in a term.
@@ -28,39 +28,39 @@ pub enum Bug {
 
 #[cfg(feature = "planted")]
 mod awake {
-    use super::Bug;
+    use super::Fault;
     use std::cell::Cell;
 
-    pub const ALL: [Bug; 9] = [
-        Bug::AckBeforeFsync,
-        Bug::ForgottenVote,
-        Bug::AppliedTwice,
-        Bug::SkippedRows,
-        Bug::StaleRead,
-        Bug::EarlyToken,
-        Bug::TornMiddle,
-        Bug::UnsyncedTail,
-        Bug::FailedSync,
+    pub const ALL: [Fault; 9] = [
+        Fault::AckBeforeFsync,
+        Fault::ForgottenVote,
+        Fault::AppliedTwice,
+        Fault::SkippedRows,
+        Fault::StaleRead,
+        Fault::EarlyToken,
+        Fault::TornMiddle,
+        Fault::UnsyncedTail,
+        Fault::FailedSync,
     ];
 
     thread_local! {
-        static AWAKE: Cell<Option<Bug>> = const { Cell::new(None) };
+        static AWAKE: Cell<Option<Fault>> = const { Cell::new(None) };
     }
 
     /// Activates this bug on this thread, or none.
-    pub fn plant(bug: Option<Bug>) {
+    pub fn inject(bug: Option<Fault>) {
         AWAKE.set(bug);
     }
 
-    pub fn planted(bug: Bug) -> bool {
+    pub fn injected(bug: Fault) -> bool {
         AWAKE.get() == Some(bug)
     }
 }
 
 #[cfg(feature = "planted")]
-pub use awake::{ALL, plant, planted};
+pub use awake::{ALL, inject, injected};
 
 #[cfg(not(feature = "planted"))]
-pub const fn planted(_: Bug) -> bool {
+pub const fn injected(_: Fault) -> bool {
     false
 }

@@ -19,7 +19,7 @@ pub(super) fn load_ring<T: ReadableTable<&'static [u8], &'static [u8]>>(
     let mut before = LogIndex::MAX;
     loop {
         let step = croaks::between(view, 0, before, Order::NewestFirst, LOAD_STEP)?;
-        for croaks::Found { index, author, .. } in &step {
+        for croaks::CroakMeta { index, author, .. } in &step {
             newest_first.push((*index, *author));
             before = *index;
         }
