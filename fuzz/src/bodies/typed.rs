@@ -1,23 +1,22 @@
 //! Small things as people type them behind flags: names of members, spans, sizes, addresses, places of the namespace.
 
-use ribbit_roles::cli::typed;
-use ribbit_roles::common::address;
+use ribbit_roles::common::{address, values};
 use ribbit_state::TreePath;
 use ribbit_state::rows::Key;
 
 pub fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    if let Ok(name) = typed::member(&text) {
+    if let Ok(name) = values::member(&text) {
         assert_eq!(name.to_string(), text);
     }
-    if let Ok(path) = typed::place(&text) {
+    if let Ok(path) = values::tree_path(&text) {
         place(&path);
     }
-    let _ = typed::heartbeat(&text).map(|span| assert!((100..=60_000).contains(&span.as_millis())));
-    let _ = typed::lease(&text).map(|span| assert!((2..=300).contains(&span.as_secs())));
-    let _ = typed::evict_after(&text).map(|span| assert!((1..=600).contains(&span.as_secs())));
-    let _ = typed::disk_quota(&text).map(|bytes| assert!(bytes >= 1 << 16));
-    let _ = typed::span(&text);
+    let _ = values::heartbeat(&text).map(|span| assert!((100..=60_000).contains(&span.as_millis())));
+    let _ = values::lease(&text).map(|span| assert!((2..=300).contains(&span.as_secs())));
+    let _ = values::evict_after(&text).map(|span| assert!((1..=600).contains(&span.as_secs())));
+    let _ = values::disk_quota(&text).map(|bytes| assert!(bytes >= 1 << 16));
+    let _ = values::span(&text);
     if let Ok((host, port)) = address::split(&text) {
         assert_eq!(address::split(&format!("{host}:{port}")), Ok((host, port)));
         assert!(!host.is_empty());

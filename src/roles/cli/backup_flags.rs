@@ -1,8 +1,9 @@
 //! Flags of `backup`, `restore` and `verify`, and their conversion to options.
 
-use super::flags::{GroupFlags, StatusFlags};
-use super::{or_default, own_group};
+use super::flags::StatusFlags;
 use crate::common::address;
+use crate::common::cluster_selection::{ClusterFlags, select_with_key};
+use crate::common::defaults::data_dir_or_default;
 use crate::common::failure::Failure;
 use crate::common::options::{BackupOptions, BackupTo, RestoreOptions, VerifyOptions};
 use clap::{ArgMatches, Args};
@@ -14,7 +15,7 @@ pub struct BackupFlags {
     #[arg(value_name = "FILE|-")]
     pub file: PathBuf,
     #[command(flatten)]
-    pub group: GroupFlags,
+    pub group: ClusterFlags,
 }
 
 #[derive(Debug, Args)]
@@ -35,15 +36,15 @@ pub struct RestoreFlags {
 
 pub(super) fn backup(flags: BackupFlags, matches: &ArgMatches) -> Result<BackupOptions, Failure> {
     let to = if flags.file == Path::new("-") { BackupTo::Output } else { BackupTo::File(flags.file) };
-    Ok(BackupOptions { group: own_group(flags.group, matches)?, to })
+    Ok(BackupOptions { group: select_with_key(flags.group, matches)?, to })
 }
 
 pub(super) fn restore(flags: RestoreFlags) -> RestoreOptions {
     let file = Some(flags.file).filter(|file| file != Path::new("-"));
-    let (data_dir, name, coordinators) = (or_default(flags.data_dir), flags.name, flags.coordinator);
+    let (data_dir, name, coordinators) = (data_dir_or_default(flags.data_dir), flags.name, flags.coordinator);
     RestoreOptions { file, data_dir, name, coordinators }
 }
 
 pub(super) fn verify(flags: StatusFlags, matches: &ArgMatches) -> Result<VerifyOptions, Failure> {
-    Ok(VerifyOptions { group: own_group(flags.group, matches)?, json: flags.json })
+    Ok(VerifyOptions { group: select_with_key(flags.group, matches)?, json: flags.json })
 }

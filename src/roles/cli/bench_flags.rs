@@ -1,6 +1,6 @@
 //! Raw flags of `ribbit bench`.
 
-use super::flags::GroupFlags;
+use crate::common::cluster_selection::ClusterFlags;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ValueEnum, value_parser};
 
@@ -39,7 +39,7 @@ pub struct BenchFlags {
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub json: bool,
     #[command(flatten)]
-    pub group: GroupFlags,
+    pub group: ClusterFlags,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -1,8 +1,9 @@
 //! Raw flags of `ribbit client`.
 
-use super::flags::{ClientServerFlags, GroupFlags};
+use super::flags::ClientServerFlags;
 use super::help;
 use super::web_flags::WebFlags;
+use crate::common::cluster_selection::ClusterFlags;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Subcommand, ValueEnum, value_parser};
 use ribbit_state::LogIndex;
@@ -23,7 +24,7 @@ pub struct ClientFlags {
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub take_over: bool,
     #[command(flatten)]
-    pub group: GroupFlags,
+    pub group: ClusterFlags,
 }
 
 #[derive(Debug, Subcommand)]
@@ -100,7 +101,7 @@ pub struct AskingFlags {
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub json: bool,
     #[command(flatten)]
-    pub group: GroupFlags,
+    pub group: ClusterFlags,
 }
 
 #[derive(Debug, Args)]
@@ -230,5 +231,5 @@ pub struct ExportFlags {
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     #[command(flatten)]
-    pub group: GroupFlags,
+    pub group: ClusterFlags,
 }

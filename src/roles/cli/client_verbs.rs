@@ -4,8 +4,8 @@ use super::client_flags::{
     AskingFlags, ClientFlags, ClientVerb, CreateFlags, DmFlags, EndSessionFlags, ExportFlags, FeedFlags,
     InboxFlags, OnlyFlag, PeopleFlags, PersonVerbFlags, PostFlags, ProfileFlags, UncroakFlags, UserFlags,
 };
-use super::flags::GroupFlags;
-use super::{Job, Refusal, client_server, find_group, group, web};
+use super::{Job, Refusal, client_server, web};
+use crate::common::cluster_selection::{ClusterFlags, select, settings_folder};
 use crate::common::failure::Failure;
 use crate::common::options::{PersonOptions, PersonVerb, TerminalOptions, VerbOptions, Whose};
 use clap::ArgMatches;
@@ -88,8 +88,8 @@ fn joined(words: &[String]) -> Option<String> {
     }
 }
 
-fn person(flags: GroupFlags, matches: &ArgMatches) -> Result<PersonOptions, Failure> {
+fn person(flags: ClusterFlags, matches: &ArgMatches) -> Result<PersonOptions, Failure> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let folder = find_group::settings_folder();
-    Ok(PersonOptions { group: group(flags, matches)?, folder, no_colour: set("NO_COLOR").is_some() })
+    let folder = settings_folder();
+    Ok(PersonOptions { group: select(flags, matches)?, folder, no_colour: set("NO_COLOR").is_some() })
 }

@@ -1,11 +1,11 @@
 //! Flags of `ribbit doctor`, and the folder that it checks by default: that of the current directory, else that of the
 //! packages' units.
 
-use super::find_group::{path_of_cluster_file, settings_folder};
-use super::flags::DISK_QUOTA;
-use super::{DATA_DIR, INSTALLED, STATE_DIR, typed};
 use crate::common::address;
+use crate::common::cluster_selection::{path_of_cluster_file, settings_folder};
+use crate::common::defaults::{DATA_DIR, DISK_QUOTA, INSTALLED, STATE_DIR};
 use crate::common::options::DoctorOptions;
+use crate::common::values;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub struct DoctorFlags {
     #[arg(long, value_name = "FILE")]
     pub cluster_file: Option<PathBuf>,
     /// Disk quota of a member
-    #[arg(long, value_name = "SIZE", default_value = DISK_QUOTA, value_parser = typed::disk_quota)]
+    #[arg(long, value_name = "SIZE", default_value = DISK_QUOTA, value_parser = values::disk_quota)]
     pub disk_quota: u64,
     /// Addresses to check [default: the usual ports of the members that have a store here]
     #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', value_parser = address::listen)]

@@ -13,37 +13,22 @@ use super::demo_flags::{DEMO_HELP, DemoFlags};
 use super::doctor_flags::{self, DoctorFlags};
 use super::floating_flags::FloatingFlags;
 use super::found_flags::FoundFlags;
+use super::help;
 use super::tree_flags::{LOCK_HELP, LockFlags, SHELL_HELP, ShellFlags};
 use super::user_flags::UserVerbFlags;
 use super::web_flags::CertFlags;
-use super::{help, typed};
 use crate::common::address;
+use crate::common::cluster_selection::ClusterFlags;
+use crate::common::defaults::{DISK_QUOTA, EVICT_AFTER, HEARTBEAT, MEMBER_ID_MAX, POSTS_PER_MINUTE};
 use crate::common::network::Network;
+use crate::common::values;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
-use ribbit_net::keys::PublicKey;
 use ribbit_state::MemberName;
 use ribbit_state::limits::REGIONS_MAX;
 use ribbit_ui::version;
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// Default rate limit of a backend: writes per account and minute.
-pub const POSTS_PER_MINUTE: u32 = 60;
-/// Lowest rate limit that can be configured.
-pub const POSTS_PER_MINUTE_MIN: u32 = 6;
-/// Highest rate limit that can be configured; 0 turns the limit off.
-pub const POSTS_PER_MINUTE_MAX: u32 = 1_000_000;
-
-/// Highest member number: the default port is derived from it and must exist.
-pub const MEMBER_ID_MAX: u32 = 999;
-
-/// Default interval between heartbeats.
-const HEARTBEAT: &str = "1s";
-/// Default of `--evict-after`; equals `replica::limits::EVICT_TICKS`, which a test checks.
-pub const EVICT_AFTER: &str = "10s";
-/// Default disk quota of a member, sized for a small SD card.
-pub const DISK_QUOTA: &str = "2GiB";
 
 /// A small social network that survives pulled plugs.
 #[derive(Debug, Parser)]
@@ -173,15 +158,15 @@ pub struct UpFlags {
     #[arg(long, value_enum, default_value = "always")]
     pub restart: RestartFlag,
     /// Replace a voter that has been silent for this long, 1s to 10m, if a learner can take its seat
-    #[arg(long, value_name = "TIME", default_value = EVICT_AFTER, value_parser = typed::evict_after)]
+    #[arg(long, value_name = "TIME", default_value = EVICT_AFTER, value_parser = values::evict_after)]
     pub evict_after: Duration,
     /// Disk quota of a member, at least 64KiB; when it is exceeded, or less than 64 MiB of the disk are free, new
     /// accounts, follows and croaks are refused
-    #[arg(long, value_name = "SIZE", default_value = DISK_QUOTA, value_parser = typed::disk_quota)]
+    #[arg(long, value_name = "SIZE", default_value = DISK_QUOTA, value_parser = values::disk_quota)]
     pub disk_quota: u64,
     /// Rate limit per account: croaks, messages and follows per minute, at least 6; 0 means no limit [default: 60,
     /// with --ephemeral 0]
-    #[arg(long, value_name = "N", value_parser = typed::posts_per_minute)]
+    #[arg(long, value_name = "N", value_parser = values::posts_per_minute)]
     pub posts_per_minute: Option<u32>,
     /// Keep all data in a temporary folder that is removed on exit
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
@@ -216,7 +201,7 @@ pub struct NodeFlags {
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=MEMBER_ID_MAX as i64))]
     pub id: u32,
     /// Interval between heartbeats, 100ms to 60s
-    #[arg(long, value_name = "TIME", default_value = HEARTBEAT, value_parser = typed::heartbeat)]
+    #[arg(long, value_name = "TIME", default_value = HEARTBEAT, value_parser = values::heartbeat)]
     pub heartbeat: Duration,
     /// Number of missed heartbeats, 2 to 100, after which a server counts as down and its locks are released; the
     /// leader's setting applies
@@ -229,11 +214,11 @@ pub struct NodeFlags {
     pub advertise: Option<String>,
     /// Replace a voter that has been silent for this long, 1s to 10m, if a learner can take its seat; the leader's
     /// setting applies
-    #[arg(long, value_name = "TIME", default_value = EVICT_AFTER, value_parser = typed::evict_after)]
+    #[arg(long, value_name = "TIME", default_value = EVICT_AFTER, value_parser = values::evict_after)]
     pub evict_after: Duration,
     /// Disk quota of a member, at least 64KiB; when it is exceeded, or less than 64 MiB of the disk are free, new
     /// accounts, follows and croaks are refused
-    #[arg(long, value_name = "SIZE", default_value = DISK_QUOTA, value_parser = typed::disk_quota)]
+    #[arg(long, value_name = "SIZE", default_value = DISK_QUOTA, value_parser = values::disk_quota)]
     pub disk_quota: u64,
     #[command(flatten)]
     pub server: ServerFlags,
@@ -242,7 +227,7 @@ pub struct NodeFlags {
 #[derive(Debug, Args)]
 pub struct BackendFlags {
     /// Rate limit per account: croaks, messages and follows per minute, at least 6; 0 means no limit
-    #[arg(long, value_name = "N", default_value_t = POSTS_PER_MINUTE, value_parser = typed::posts_per_minute)]
+    #[arg(long, value_name = "N", default_value_t = POSTS_PER_MINUTE, value_parser = values::posts_per_minute)]
     pub posts_per_minute: u32,
     #[command(flatten)]
     pub node: NodeFlags,
@@ -336,25 +321,6 @@ pub struct LeftFlags {
     pub asking: StatusFlags,
 }
 
-/// Flags that select the cluster a command talks to.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Cluster options")]
-pub struct GroupFlags {
-    /// Use the cluster in this data folder [default: ribbit-data]
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
-    /// Use the cluster of this cluster file
-    #[arg(long, value_name = "FILE")]
-    pub cluster_file: Option<PathBuf>,
-    /// Use the cluster at these addresses of balancers or members
-    #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', value_parser = address::peer)]
-    pub server: Vec<String>,
-    /// Public key of the cluster, as printed by `ribbit key`; not needed with a cluster file [default: the key seen
-    /// on the first connection]
-    #[arg(long, value_name = "KEY")]
-    pub public_key: Option<PublicKey>,
-}
-
 #[derive(Debug, Args)]
 pub struct KeyFlags {
     /// Folder of the cluster file [default: ribbit-data]
@@ -377,7 +343,7 @@ pub struct ClientServerFlags {
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub json: bool,
     #[command(flatten)]
-    pub group: GroupFlags,
+    pub group: ClusterFlags,
 }
 
 #[derive(Debug, Args)]
@@ -386,7 +352,7 @@ pub struct StatusFlags {
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub json: bool,
     #[command(flatten)]
-    pub group: GroupFlags,
+    pub group: ClusterFlags,
 }
 
 #[derive(Debug, Args)]
@@ -395,16 +361,16 @@ pub struct WatchFlags {
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub once: bool,
     #[command(flatten)]
-    pub group: GroupFlags,
+    pub group: ClusterFlags,
 }
 
 #[derive(Debug, Args)]
 pub struct NameFlags {
     /// Member, such as backend-2 or coordinator-1
-    #[arg(value_parser = typed::member)]
+    #[arg(value_parser = values::member)]
     pub name: MemberName,
     #[command(flatten)]
-    pub group: GroupFlags,
+    pub group: ClusterFlags,
 }
 
 #[derive(Debug, Args)]
@@ -468,7 +434,7 @@ mod tests {
     #[test]
     fn the_default_of_evict_after_is_that_of_the_replica() {
         use ribbit_replica::limits::{EVICT_TICKS, TICK_MS};
-        assert_eq!(typed::evict_after(EVICT_AFTER), Ok(Duration::from_millis(EVICT_TICKS * TICK_MS)));
+        assert_eq!(values::evict_after(EVICT_AFTER), Ok(Duration::from_millis(EVICT_TICKS * TICK_MS)));
     }
 
     #[test]

@@ -13,10 +13,10 @@
 //!   ([`bench_flags`]), `backup`, `restore` and `verify` ([`backup_flags`]), `client` ([`client_flags`]), `user`
 //!   ([`user_flags`]), `client web` and `web-cert` ([`web_flags`]), `--found` ([`found_flags`]), a balancer's floating
 //!   address ([`floating_flags`]), `doctor` ([`doctor_flags`]) and `demo` ([`demo_flags`])
-//! - [`help`]: the examples in `--help`; [`typed`]: parsers of values such as times and sizes
+//! - [`help`]: the examples in `--help`
 //! - [`completions`] and [`man`]: shell completion and the manual page, generated from the same flags
 //! - [`config`]: the KEY=VALUE file of `--config`
-//! - [`find_group`]: locates the cluster; [`server_options`]: options of the servers
+//! - [`server_options`]: options of the servers
 
 pub mod backup_flags;
 pub mod bench_flags;
@@ -26,7 +26,6 @@ mod completions;
 pub mod config;
 pub mod demo_flags;
 mod doctor_flags;
-pub mod find_group;
 pub mod flags;
 pub mod floating_flags;
 pub mod found_flags;
@@ -35,11 +34,12 @@ mod man;
 mod server_options;
 pub mod start;
 pub mod tree_flags;
-pub mod typed;
 pub mod user_flags;
 pub mod web_flags;
 
 use crate::common::cluster_file::ClusterFile;
+use crate::common::cluster_selection::{path_of_cluster_file, path_to_ask, select, select_with_key};
+use crate::common::defaults::data_dir_or_default;
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::{
     BackupOptions, BalancerOptions, BenchOp, BenchOptions, BenchServers, CertOptions, ClientServerOptions,
@@ -47,33 +47,20 @@ use crate::common::options::{
     MemberOptions, NodeOptions, RecoverOptions, RestoreOptions, ShellOptions, StatusOptions, TerminalOptions,
     UpOptions, UserOptions, VerbOptions, VerifyOptions, WatchOptions, WebOptions,
 };
-use crate::common::systemd;
 use crate::locks::shell::commands;
 use bench_flags::{BenchFlags, ConsistencyFlag, OpFlag};
 use clap::{ArgMatches, FromArgMatches};
 use config::Config;
-use find_group::{group, own_group, path_of_cluster_file, path_to_ask};
 use flags::{
     BalancerFlags, BalancerVerb, ClientServerFlags, Flags, InitFlags, KeyFlags, MemberVerb, NameFlags,
     RecoverFlags, StatusFlags, Verb, WatchFlags, command,
 };
 use ribbit_net::protocol::Directory;
 use ribbit_state::{Consistency, Role};
-pub use server_options::{BALANCER_LISTEN, INSTALLED_WEB_LISTEN, WEB_LISTEN, default_port, usual_listen};
 use server_options::{balancer, node, up, web};
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::Duration;
 use tree_flags::{LockFlags, ShellFlags};
-
-/// Default data folder, relative to the current directory, if neither a flag nor systemd names one.
-pub const DATA_DIR: &str = "ribbit-data";
-/// Cluster file of the package's units. Commands run by root use it by default.
-pub const INSTALLED: &str = "/etc/ribbit/cluster.ribbit";
-/// Data folder of the packages' units.
-const STATE_DIR: &str = "/var/lib/ribbit";
-/// Environment variable with the folder of the credentials that systemd passes with `LoadCredential`.
-const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 /// A validated command: one variant per role or verb.
 #[derive(Debug)]
@@ -183,10 +170,10 @@ fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
         Verb::Client(flags) => client_verbs::client(flags, matches)?,
         Verb::Status(flags) => Job::Status(status(flags, false, matches)?),
         Verb::Watch(WatchFlags { once, group: flags }) => {
-            Job::Watch(WatchOptions { group: group(flags, matches)?, once })
+            Job::Watch(WatchOptions { group: select(flags, matches)?, once })
         }
         Verb::Health(StatusFlags { json, group: flags }) => {
-            Job::Health(HealthOptions { group: group(flags, matches)?, json })
+            Job::Health(HealthOptions { group: select(flags, matches)?, json })
         }
         Verb::Doctor(flags) => Job::Doctor(doctor_flags::doctor(flags)),
         Verb::Members(flags) => Job::Status(status(flags, true, matches)?),
@@ -218,7 +205,7 @@ fn init(flags: InitFlags) -> InitOptions {
     match flags.cluster_file {
         Some(cluster_file) => InitOptions { name, coordinators, cluster_file, data_dir: None },
         None => {
-            let data_dir = or_default(flags.data_dir);
+            let data_dir = data_dir_or_default(flags.data_dir);
             let cluster_file = ClusterFile::path_in(&data_dir);
             InitOptions { name, coordinators, cluster_file, data_dir: Some(data_dir) }
         }
@@ -226,7 +213,7 @@ fn init(flags: InitFlags) -> InitOptions {
 }
 
 fn recover(flags: RecoverFlags) -> Result<RecoverOptions, Failure> {
-    let data_dir = or_default(flags.data_dir);
+    let data_dir = data_dir_or_default(flags.data_dir);
     let path = path_of_cluster_file(flags.cluster_file.clone(), &data_dir);
     let cluster = ClusterFile::read(&path)?;
     let (cluster, cluster_file) = (cluster.cluster, flags.cluster_file);
@@ -240,7 +227,7 @@ fn directory(verb: BalancerVerb, matches: &ArgMatches) -> Result<DirectoryOption
         BalancerVerb::Down(flags) => (Directory::Down { address: flags.address }, flags.asking),
         BalancerVerb::Left(flags) => (Directory::Left { client: flags.client }, flags.asking),
     };
-    let group = group(asking.group, matches)?;
+    let group = select(asking.group, matches)?;
     if group.servers.is_empty() {
         let message = format!("{} lists no balancer: pass its address with --server", group.found_in);
         return Err(Failure::new(Exit::Configuration, message));
@@ -249,17 +236,17 @@ fn directory(verb: BalancerVerb, matches: &ArgMatches) -> Result<DirectoryOption
 }
 
 fn client_server(flags: ClientServerFlags, matches: &ArgMatches) -> Result<ClientServerOptions, Failure> {
-    let data_dir = or_default(flags.group.data_dir.clone());
+    let data_dir = data_dir_or_default(flags.group.data_dir.clone());
     let (id, before, json) = (flags.id, flags.before, flags.json);
-    Ok(ClientServerOptions { group: group(flags.group, matches)?, data_dir, id, before, json })
+    Ok(ClientServerOptions { group: select(flags.group, matches)?, data_dir, id, before, json })
 }
 
 fn status(flags: StatusFlags, detailed: bool, matches: &ArgMatches) -> Result<StatusOptions, Failure> {
-    Ok(StatusOptions { group: group(flags.group, matches)?, detailed, json: flags.json })
+    Ok(StatusOptions { group: select(flags.group, matches)?, detailed, json: flags.json })
 }
 
 fn member(flags: NameFlags, fate: Fate, matches: &ArgMatches) -> Result<MemberOptions, Failure> {
-    Ok(MemberOptions { group: own_group(flags.group, matches)?, name: flags.name, fate })
+    Ok(MemberOptions { group: select_with_key(flags.group, matches)?, name: flags.name, fate })
 }
 
 fn shell(flags: ShellFlags, matches: &ArgMatches) -> Result<ShellOptions, Refusal> {
@@ -268,18 +255,18 @@ fn shell(flags: ShellFlags, matches: &ArgMatches) -> Result<ShellOptions, Refusa
         commands::parse(&flags.command)?;
     }
     let data_dir = flags.group.data_dir.clone();
-    let group = own_group(flags.group, matches)?;
-    Ok(ShellOptions { group, data_dir: or_default(data_dir), command: flags.command })
+    let group = select_with_key(flags.group, matches)?;
+    Ok(ShellOptions { group, data_dir: data_dir_or_default(data_dir), command: flags.command })
 }
 
 fn lock(flags: LockFlags, matches: &ArgMatches) -> Result<LockOptions, Failure> {
     let LockFlags { path, wait, lease, group: named, command } = flags;
-    Ok(LockOptions { group: own_group(named, matches)?, path, wait, lease, command })
+    Ok(LockOptions { group: select_with_key(named, matches)?, path, wait, lease, command })
 }
 
 fn bench(flags: BenchFlags, matches: &ArgMatches) -> Result<BenchOptions, Failure> {
     let needs_cluster_key = matches!(flags.op, OpFlag::Lock | OpFlag::List);
-    let find = if needs_cluster_key { own_group } else { group };
+    let find = if needs_cluster_key { select_with_key } else { select };
     Ok(BenchOptions {
         group: find(flags.group, matches)?,
         op: match flags.op {
@@ -304,26 +291,6 @@ fn bench(flags: BenchFlags, matches: &ArgMatches) -> Result<BenchOptions, Failur
         },
         json: flags.json,
     })
-}
-
-fn or_default(data_dir: Option<PathBuf>) -> PathBuf {
-    data_dir.or_else(systemd::state_directory).unwrap_or_else(|| PathBuf::from(DATA_DIR))
-}
-
-/// Returns the command line to type for these arguments, quoted for a shell: `ribbit backend --id 2 --data-dir ribbit-data`.
-pub fn words_for(arguments: &[OsString]) -> String {
-    let mut words = "ribbit".to_string();
-    for argument in arguments {
-        let text = argument.to_string_lossy();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=@+".contains(c);
-        words.push(' ');
-        if !text.is_empty() && text.chars().all(plain) {
-            words.push_str(&text);
-        } else {
-            words.push_str(&format!("'{}'", text.replace('\'', r"'\''")));
-        }
-    }
-    words
 }
 
 #[cfg(test)]
@@ -440,11 +407,5 @@ mod tests {
                 Ok(invocation) => panic!("{line}: {invocation:?}"),
             }
         }
-    }
-
-    #[test]
-    fn words_are_quoted_for_a_shell() {
-        let words = ["backend", "--data-dir", "it's here"].map(OsString::from);
-        assert_eq!(words_for(&words), r"ribbit backend --data-dir 'it'\''s here'");
     }
 }

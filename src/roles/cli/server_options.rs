@@ -1,34 +1,23 @@
 //! Options of the servers: `up`, members, balancers and the web role. Default addresses come from the flags, the cluster
 //! file and the ports file that `up` writes.
 
-use super::find_group::{group, path_of_cluster_file};
-use super::flags::{NodeFlags, POSTS_PER_MINUTE, RestartFlag, ServerFlags, UpFlags, command};
+use super::Refusal;
+use super::flags::{NodeFlags, RestartFlag, ServerFlags, UpFlags, command};
 use super::web_flags::WebFlags;
-use super::{CREDENTIALS, Refusal, or_default};
-use crate::common::address;
 use crate::common::address_book::AddressBook;
 use crate::common::cluster_file::ClusterFile;
+use crate::common::cluster_selection::{path_of_cluster_file, select, without_duplicates};
+use crate::common::defaults::{
+    BALANCER_LISTEN, CREDENTIALS, POSTS_PER_MINUTE, WEB_LISTEN, data_dir_or_default, listed, usual_listen,
+};
 use crate::common::failure::{Exit, Failure};
 use crate::common::network::Network;
 use crate::common::options::{BalancerOptions, DataDir, NodeOptions, Restart, UpOptions, WebOptions};
 use crate::common::ports::Ports;
 use clap::ArgMatches;
 use clap::error::ErrorKind;
-use ribbit_state::{HOME, MemberName, Role};
+use ribbit_state::{MemberName, Role};
 use std::path::PathBuf;
-
-/// Default port of coordinator N, minus N.
-const COORDINATOR_PORT: u32 = 8_999;
-/// Default port of backend N of the home region, minus N.
-const BACKEND_PORT: u32 = 10_000;
-/// Distance between the default ports of two regions; more than the highest member number.
-const PORTS_PER_CLUSTER: u32 = 1_000;
-/// Default listen address of a balancer.
-pub const BALANCER_LISTEN: &str = "0.0.0.0:8081";
-/// Default listen address of the web pages.
-pub const WEB_LISTEN: &str = "127.0.0.1:8080";
-/// Listen address of the web pages in the package, as in `systemd/ribbit-web.socket`.
-pub const INSTALLED_WEB_LISTEN: &str = "0.0.0.0:80";
 
 /// Returns the options of `up`.
 ///
@@ -42,7 +31,7 @@ pub fn up(flags: UpFlags) -> Result<UpOptions, Refusal> {
             return Err(command().error(ErrorKind::ArgumentConflict, message).into());
         }
         (true, None) => DataDir::Ephemeral,
-        (false, data_dir) => DataDir::Kept(or_default(data_dir)),
+        (false, data_dir) => DataDir::Kept(data_dir_or_default(data_dir)),
     };
     Ok(UpOptions {
         backends: flags.backends,
@@ -81,7 +70,7 @@ pub fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeO
     let mut coordinators = common.coordinators;
     coordinators.extend(ports.map(Ports::everyone).unwrap_or_default());
     let own = |address: &String| *address == listen || Some(address) == advertise.as_ref();
-    let coordinators = without_doubles(coordinators.into_iter().filter(|address| !own(address)));
+    let coordinators = without_duplicates(coordinators.into_iter().filter(|address| !own(address)));
     let (cluster, keys) = (common.cluster.cluster, common.cluster.keys());
     let (found, found_only) = (flags.founding.found, flags.founding.found_only);
     let data_dir = common.data_dir;
@@ -107,40 +96,6 @@ pub fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeO
     })
 }
 
-/// Returns a member's default port: 8999+N for coordinator N, 10000+N for backend N, and a thousand more for each region
-/// after the home region.
-pub fn default_port(role: Role, site: u32, id: u32) -> u32 {
-    let first = match role {
-        Role::Backend => BACKEND_PORT + (site - HOME) * PORTS_PER_CLUSTER,
-        Role::Coordinator => COORDINATOR_PORT,
-    };
-    first + id
-}
-
-/// Returns the address and port that the cluster file lists for this coordinator: coordinator N has the Nth entry.
-fn listed(name: MemberName, cluster: &ClusterFile) -> Option<(String, u16)> {
-    if name.role != Role::Coordinator || name.site != HOME {
-        return None;
-    }
-    let address = cluster.coordinators.get(usize::try_from(name.id).ok()?.checked_sub(1)?)?;
-    let (_, port) = address::split(address).ok()?;
-    Some((address.clone(), port))
-}
-
-/// Returns a member's default listen address: that of the ports file of `up`, else the port that the cluster file lists
-/// for this coordinator, else the default port of its number.
-pub fn usual_listen(name: MemberName, cluster: Option<&ClusterFile>, ports: Option<&Ports>) -> String {
-    let MemberName { role, site, id } = name;
-    let port = match ports {
-        Some(ports) => match ports.members.get(&(role, id)).filter(|_| site == HOME) {
-            Some(address) => return address.clone(),
-            None => None,
-        },
-        None => cluster.and_then(|cluster| listed(name, cluster)).map(|(_, port)| u32::from(port)),
-    };
-    format!("0.0.0.0:{}", port.unwrap_or_else(|| default_port(role, site, id)))
-}
-
 /// Returns the options of a balancer.
 ///
 /// # Errors
@@ -162,7 +117,7 @@ pub fn balancer(flags: ServerFlags) -> Result<BalancerOptions, Failure> {
     Ok(BalancerOptions {
         listen,
         site,
-        seeds: without_doubles(seeds),
+        seeds: without_duplicates(seeds),
         keys,
         trusted_proxies: common.trusted_proxies,
         floating: None,
@@ -183,7 +138,7 @@ struct Common {
 }
 
 fn common(flags: ServerFlags) -> Result<Common, Failure> {
-    let data_dir = or_default(flags.data_dir);
+    let data_dir = data_dir_or_default(flags.data_dir);
     let path = path_of_cluster_file(flags.cluster_file, &data_dir);
     let cluster = ClusterFile::read(&path)?;
     let kept = AddressBook::beside(&path, Some(&data_dir), cluster.cluster).read();
@@ -202,28 +157,17 @@ pub fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure>
     let credentials = std::env::var_os(CREDENTIALS).filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let tls = flags.tls(credentials.as_deref())?;
     let data_dir = flags.group.data_dir.clone();
-    let group = group(flags.group, matches)?;
+    let group = select(flags.group, matches)?;
     if group.servers.is_empty() {
         let message =
             format!("{} lists no balancer: pass balancers or backends with --server", group.found_in);
         return Err(Failure::new(Exit::Configuration, message));
     }
-    let ports = Ports::read(&or_default(data_dir))?;
+    let ports = Ports::read(&data_dir_or_default(data_dir))?;
     // The port in that folder is for the pages of the cluster in that folder, not for those of another cluster.
     let ports = ports.filter(|ports| ports.balancer.as_ref() == group.servers.first());
     let listen = flags.listen.clone().or_else(|| ports?.web).unwrap_or_else(|| WEB_LISTEN.into());
     let WebFlags { host: hosts, trusted_proxies, http, hsts: hsts_days, security_contact, .. } = flags;
     let (servers, keys) = (group.servers, group.keys);
     Ok(WebOptions { listen, servers, keys, tls, hosts, trusted_proxies, http, hsts_days, security_contact })
-}
-
-/// Returns the addresses without duplicates, in the order of their first occurrence.
-pub(super) fn without_doubles(addresses: impl IntoIterator<Item = String>) -> Vec<String> {
-    let mut kept: Vec<String> = Vec::new();
-    for address in addresses {
-        if !kept.contains(&address) {
-            kept.push(address);
-        }
-    }
-    kept
 }

@@ -1,7 +1,8 @@
 //! Raw flags of `ribbit shell` and `ribbit lock`.
 
-use super::flags::GroupFlags;
-use super::typed;
+use crate::common::cluster_selection::ClusterFlags;
+use crate::common::values;
+
 use clap::Args;
 use ribbit_state::TreePath;
 use std::ffi::OsString;
@@ -13,7 +14,7 @@ pub const LEASE: &str = "10s";
 #[derive(Debug, Args)]
 pub struct ShellFlags {
     #[command(flatten)]
-    pub group: GroupFlags,
+    pub group: ClusterFlags,
     /// Command to run; without it, commands are read from the terminal or standard input
     #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
     pub command: Vec<String>,
@@ -22,16 +23,16 @@ pub struct ShellFlags {
 #[derive(Debug, Args)]
 pub struct LockFlags {
     /// Path of the lock, such as /jobs/backup; missing parent folders are created
-    #[arg(value_parser = typed::place)]
+    #[arg(value_parser = values::tree_path)]
     pub path: TreePath,
     /// Give up after waiting this long for the lock; 0s does not wait [default: no limit]
-    #[arg(long, value_name = "TIME", value_parser = typed::span)]
+    #[arg(long, value_name = "TIME", value_parser = values::span)]
     pub wait: Option<Duration>,
     /// Lease of the lock, 2s to 5m: time without contact after which the next holder gets it
-    #[arg(long, value_name = "TIME", default_value = LEASE, value_parser = typed::lease)]
+    #[arg(long, value_name = "TIME", default_value = LEASE, value_parser = values::lease)]
     pub lease: Duration,
     #[command(flatten)]
-    pub group: GroupFlags,
+    pub group: ClusterFlags,
     /// Command to run while holding the lock, with its arguments
     #[arg(value_name = "CMD", last = true, required = true)]
     pub command: Vec<OsString>,

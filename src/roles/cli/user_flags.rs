@@ -1,8 +1,8 @@
 //! Flags of `ribbit user`, and their conversion to options.
 
 use super::client_flags::AskingFlags;
-use super::flags::GroupFlags;
-use super::{help, own_group};
+use super::help;
+use crate::common::cluster_selection::{ClusterFlags, select_with_key};
 use crate::common::failure::Failure;
 use crate::common::options::{UserOptions, UserVerb};
 use clap::builder::BoolishValueParser;
@@ -49,7 +49,7 @@ pub struct AccountFlags {
     #[arg(value_name = "NAME")]
     pub username: String,
     #[command(flatten)]
-    pub group: GroupFlags,
+    pub group: ClusterFlags,
 }
 
 #[derive(Debug, Args)]
@@ -67,7 +67,7 @@ pub struct UncroakFlags {
     #[arg(value_name = "ID")]
     pub croak: LogIndex,
     #[command(flatten)]
-    pub group: GroupFlags,
+    pub group: ClusterFlags,
 }
 
 #[derive(Debug, Args)]
@@ -76,7 +76,7 @@ pub struct RegistrationFlags {
     #[arg(value_enum)]
     pub state: RegistrationFlag,
     #[command(flatten)]
-    pub group: GroupFlags,
+    pub group: ClusterFlags,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -108,5 +108,5 @@ pub fn user(verb: UserVerbFlags, matches: &ArgMatches) -> Result<UserOptions, Fa
             (UserVerb::Registration { open: matches!(state, RegistrationFlag::Open) }, group, false)
         }
     };
-    Ok(UserOptions { group: own_group(named, matches)?, verb, json })
+    Ok(UserOptions { group: select_with_key(named, matches)?, verb, json })
 }

@@ -1,11 +1,12 @@
 //! Raw flags of `ribbit client web` and `ribbit web-cert`, and the checks of their combinations.
 
-use super::flags::GroupFlags;
-use super::typed;
+use crate::common::cluster_selection::ClusterFlags;
+
 use crate::common::address;
 use crate::common::failure::{Exit, Failure};
 use crate::common::network::Network;
 use crate::common::options::{CertOptions, TlsFiles};
+use crate::common::values;
 use clap::{Args, value_parser};
 use std::path::{Path, PathBuf};
 
@@ -31,22 +32,22 @@ pub struct WebFlags {
     #[arg(long, value_name = "DAYS", value_parser = value_parser!(u32).range(1..=730))]
     pub hsts: Option<u32>,
     /// Contact for vulnerability reports, published in /.well-known/security.txt: mailto:…, https://… or tel:…
-    #[arg(long, value_name = "URI", value_parser = typed::contact)]
+    #[arg(long, value_name = "URI", value_parser = values::contact)]
     pub security_contact: Option<String>,
     /// Host names to accept, besides IP addresses, this machine's name and names without a dot
-    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = typed::host)]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = values::host)]
     pub host: Vec<String>,
     /// Reverse proxies whose X-Forwarded-For and X-Forwarded-Proto headers are trusted [default: none]
     #[arg(long, value_name = "ADDR[/BITS]", value_delimiter = ',', value_parser = Network::parse)]
     pub trusted_proxies: Vec<Network>,
     #[command(flatten)]
-    pub group: GroupFlags,
+    pub group: ClusterFlags,
 }
 
 #[derive(Debug, Args)]
 pub struct CertFlags {
     /// Names and addresses of the site [default: this machine's name, the same with .local, and localhost]
-    #[arg(value_name = "NAME|ADDRESS", value_parser = typed::host_or_address)]
+    #[arg(value_name = "NAME|ADDRESS", value_parser = values::host_or_address)]
     pub names: Vec<String>,
     /// Validity in days; browsers reject certificates of more than 397 days
     #[arg(long, value_name = "DAYS", default_value_t = CERT_DAYS_MAX, value_parser = value_parser!(u32).range(1..=i64::from(CERT_DAYS_MAX)))]

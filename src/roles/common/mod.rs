@@ -2,7 +2,9 @@
 //!
 //! - [`failure`]: how a process ends, and the exit codes
 //! - [`options`]: validated settings of each role, with every default filled in
-//! - [`address`]: HOST:PORT as people type it; [`network`]: address ranges of trusted proxies
+//! - [`defaults`]: default settings; [`cluster_selection`]: flags that select a cluster, and its addresses and keys
+//! - [`values`]: parsers of single flag values; [`address`]: HOST:PORT; [`network`]: IP networks of trusted proxies
+//! - [`command_line`]: command lines shown to users
 //! - [`address_book`]: addresses at which members were last reached; [`known`]: keys of servers, as first seen
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
 //! - [`stop`]: signals that end a process; [`panics`]: a panic ends its process; [`process`]: age and resources of this process
@@ -17,6 +19,9 @@
 pub mod address;
 pub mod address_book;
 pub mod cluster_file;
+pub mod cluster_selection;
+pub mod command_line;
+pub mod defaults;
 pub mod descriptors;
 pub mod disk_space;
 pub mod editor;
@@ -38,4 +43,5 @@ pub mod stop;
 pub mod survey;
 pub mod systemd;
 pub mod test_hooks;
+pub mod values;
 pub mod write_file;

@@ -442,7 +442,7 @@ mod tests {
     fn after_ten_seconds_there_is_another_token() {
         let ten = Duration::from_secs(10);
         let slowest =
-            Rate { every: Duration::from_secs(60) / crate::cli::flags::POSTS_PER_MINUTE_MIN, burst: 6 };
+            Rate { every: Duration::from_secs(60) / crate::common::defaults::POSTS_PER_MINUTE_MIN, burst: 6 };
         assert!([LOG_INS, OWNER_CHECKS, NEW_ACCOUNTS, slowest].iter().all(|rate| rate.every <= ten));
         for code in [Code::TooManyTries, Code::TooManyAccounts, Code::TooMuchWritten] {
             assert!(code.words().contains("try again in 10 seconds"), "{code}");

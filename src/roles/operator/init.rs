@@ -1,9 +1,10 @@
 //! `ribbit init`: creates the cluster file and prints the next steps. It never overwrites a cluster file, whose key may be in
 //! use on a machine that is switched off.
 
-use crate::cli::{DATA_DIR, INSTALLED, words_for};
 use crate::common::address;
 use crate::common::cluster_file::ClusterFile;
+use crate::common::command_line::command_line;
+use crate::common::defaults::{DATA_DIR, INSTALLED};
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::InitOptions;
 use crate::common::output;
@@ -77,10 +78,10 @@ fn next_steps(options: &InitOptions, key: Option<PublicKey>) -> String {
         let id = number.to_string();
         let words = ["coordinator", "--id", &id, "--found"];
         let typed = server(options, if number == 1 { &words } else { &words[..3] });
-        text.push_str(&format!("  {}\n", words_for(&typed)));
+        text.push_str(&format!("  {}\n", command_line(&typed)));
     }
-    text.push_str(&format!("  {}\n", words_for(&server(options, &["backend", "--id", "1"]))));
-    text.push_str(&format!("  {}\n", words_for(&server(options, &["balancer"]))));
+    text.push_str(&format!("  {}\n", command_line(&server(options, &["backend", "--id", "1"]))));
+    text.push_str(&format!("  {}\n", command_line(&server(options, &["balancer"]))));
     text.push_str(&format!("  ribbit client web --server 127.0.0.1:8081 --public-key {key}\n"));
     text.push_str("--found creates the cluster: leave it out when you start that coordinator again.");
     text

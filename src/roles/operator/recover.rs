@@ -8,7 +8,8 @@
 //! appears only when it is complete. Acknowledged writes that FOLDER does not contain are lost, and FOLDER cannot tell
 //! whether there were any. So an operator has to decide, and recovery never happens automatically.
 
-use crate::cli::{default_port, words_for};
+use crate::common::command_line::command_line;
+use crate::common::defaults::default_port;
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::RecoverOptions;
 use crate::common::output;
@@ -256,8 +257,8 @@ impl Recovered {
         // Members of `up` learn each other's addresses from the folder. Elsewhere only the coordinators' addresses are
         // known, and none of them belongs to the new history yet.
         let (start, again) = match Ports::path_in(&options.data_dir).exists() {
-            true => (format!("{} (or `ribbit up` on that folder)", words_for(&start)), String::new()),
-            false => (words_for(&start), format!(", once with --coordinator THIS-MACHINE:{port}")),
+            true => (format!("{} (or `ribbit up` on that folder)", command_line(&start)), String::new()),
+            false => (command_line(&start), format!(", once with --coordinator THIS-MACHINE:{port}")),
         };
         format!(
             "{from} is the intact store of {of}, history {}.\n\

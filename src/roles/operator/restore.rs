@@ -11,8 +11,8 @@
 //! Sessions are not restored: a backup may be old or stolen, and a session that was ended since must not come back. Locks
 //! are restored with their owners; those send no heartbeats any more, so the cluster releases the locks by lease.
 
-use crate::cli::words_for;
 use crate::common::cluster_file::ClusterFile;
+use crate::common::command_line::command_line;
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::RestoreOptions;
 use crate::common::output;
@@ -222,9 +222,9 @@ impl Restored {
         let Restored { head, cluster, history, census } = self;
         let (from, data_dir) = (shown(options), options.data_dir.display());
         let Census { accounts, croaks, messages } = census;
-        let up = words_for(&["up".into(), "--data-dir".into(), options.data_dir.clone().into()]);
+        let up = command_line(&["up".into(), "--data-dir".into(), options.data_dir.clone().into()]);
         let backend = ["backend", "--id", "1", "--data-dir"].map(Into::into);
-        let backend = words_for(&[&backend[..], &[options.data_dir.clone().into()]].concat());
+        let backend = command_line(&[&backend[..], &[options.data_dir.clone().into()]].concat());
         format!(
             "{from} is an intact backup of cluster {}, history {}, at index {}.\n\
              It contains {accounts} accounts, {croaks} croaks and {messages} messages.\n\

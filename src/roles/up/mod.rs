@@ -19,14 +19,15 @@ pub mod folder;
 pub mod ports;
 pub mod supervisor;
 
-use crate::cli::flags::{DISK_QUOTA, POSTS_PER_MINUTE};
-use crate::cli::{typed, words_for};
+use crate::common::command_line::command_line;
+use crate::common::defaults::{DISK_QUOTA, POSTS_PER_MINUTE};
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::{Restart, UpOptions};
 use crate::common::output;
 use crate::common::ports::Ports;
 use crate::common::probe::{alive_voters, formed, reached_at, serves, voters_of};
 use crate::common::systemd::{self, notify};
+use crate::common::values;
 use folder::Folder;
 use ribbit_net::keys::Keys;
 use ribbit_net::survey::survey;
@@ -104,7 +105,7 @@ impl Part {
                     let time = settings.evict_after.as_secs();
                     words.extend(["--evict-after".into(), format!("{time}s").into()]);
                 }
-                if Ok(settings.disk_quota_bytes) != typed::disk_quota(DISK_QUOTA) {
+                if Ok(settings.disk_quota_bytes) != values::disk_quota(DISK_QUOTA) {
                     words.extend(["--disk-quota".into(), settings.disk_quota_bytes.to_string().into()]);
                 }
                 if role == Role::Backend && settings.posts_per_minute != POSTS_PER_MINUTE {
@@ -294,7 +295,7 @@ impl Up {
         lived: Duration,
     ) -> Result<(), Failure> {
         let part = self.children[index].part;
-        let again = words_for(&part.arguments(&self.data_dir, &self.settings));
+        let again = command_line(&part.arguments(&self.data_dir, &self.settings));
         self.children[index].missed = true;
         if ending == Ending::Code(Exit::Configuration as i32) {
             if self.stage != Stage::Up {
@@ -470,18 +471,18 @@ mod tests {
     fn a_child_runs_a_command_that_a_user_could_type() {
         let usual = MemberSettings {
             evict_after: EVICT_AFTER,
-            disk_quota_bytes: typed::disk_quota(DISK_QUOTA).unwrap(),
+            disk_quota_bytes: values::disk_quota(DISK_QUOTA).unwrap(),
             posts_per_minute: POSTS_PER_MINUTE,
         };
-        let typed = |part: Part| words_for(&part.arguments(Path::new("ribbit-data"), &usual));
+        let typed = |part: Part| command_line(&part.arguments(Path::new("ribbit-data"), &usual));
         assert_eq!(typed(Part::Member(Role::Backend, 2)), "ribbit backend --id 2 --data-dir ribbit-data");
         assert_eq!(typed(Part::Web), "ribbit client web --data-dir ribbit-data");
         let part = Part::Member(Role::Coordinator, 1);
         let evict_after = Duration::from_secs(120);
         let settings = MemberSettings { evict_after, disk_quota_bytes: 1 << 20, posts_per_minute: 0 };
-        let words = words_for(&part.arguments(Path::new("d"), &settings));
+        let words = command_line(&part.arguments(Path::new("d"), &settings));
         assert_eq!(words, "ribbit coordinator --id 1 --evict-after 120s --disk-quota 1048576 --data-dir d");
-        let words = words_for(&Part::Member(Role::Backend, 1).arguments(Path::new("d"), &settings));
+        let words = command_line(&Part::Member(Role::Backend, 1).arguments(Path::new("d"), &settings));
         assert!(words.contains(" --posts-per-minute 0 "), "{words}");
         assert_eq!(typed(Part::Balancer), "ribbit balancer --data-dir ribbit-data");
     }

@@ -1,6 +1,6 @@
 //! Commands of the shell: one grammar for the parser, the help and completion.
 
-use crate::cli::typed::place;
+use crate::common::values::tree_path;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use ribbit_state::namespace::Guard;
@@ -40,7 +40,7 @@ pub enum Verb {
         #[command(flatten)]
         fresh: FreshLine,
         /// A place, like /jobs/state
-        #[arg(default_value = "/", value_parser = place, value_name = "PATH")]
+        #[arg(default_value = "/", value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
     },
     /// Print the content of a file or a lock (into a pipe or file: unchanged)
@@ -49,7 +49,7 @@ pub enum Verb {
         #[command(flatten)]
         fresh: FreshLine,
         /// A place, like /jobs/state
-        #[arg(value_parser = place, value_name = "PATH")]
+        #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
     },
     /// Show the details of one path
@@ -58,7 +58,7 @@ pub enum Verb {
         #[command(flatten)]
         fresh: FreshLine,
         /// A place, like /jobs/state
-        #[arg(value_parser = place, value_name = "PATH")]
+        #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
     },
     /// Check whether a path exists: exit code 0 if it does, 1 if not
@@ -73,7 +73,7 @@ Exit code 5: the servers cannot agree, so the answer is unknown.")]
     #[command(after_help = "Examples:\n  touch /jobs/seen")]
     Touch {
         /// A place, like /jobs/state
-        #[arg(value_parser = place, value_name = "PATH")]
+        #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
     },
     /// Create a folder
@@ -83,7 +83,7 @@ Exit code 5: the servers cannot agree, so the answer is unknown.")]
         #[arg(short, long)]
         parents: bool,
         /// A place, like /jobs/state
-        #[arg(value_parser = place, value_name = "PATH")]
+        #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
     },
     /// Remove a file or a folder
@@ -97,7 +97,7 @@ Exit code 5: the servers cannot agree, so the answer is unknown.")]
         #[command(flatten)]
         guard: GuardLine,
         /// A place, like /jobs/state
-        #[arg(value_parser = place, value_name = "PATH")]
+        #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
     },
     /// Write TEXT to a file; without TEXT, write standard input
@@ -116,7 +116,7 @@ that fencing token. `ribbit lock` passes both to the command that it runs.")]
         #[command(flatten)]
         guard: GuardLine,
         /// A place, like /jobs/state
-        #[arg(value_parser = place, value_name = "PATH")]
+        #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
         /// Text; several words are joined by single spaces
         text: Vec<String>,
@@ -127,7 +127,7 @@ that fencing token. `ribbit lock` passes both to the command that it runs.")]
         #[command(flatten)]
         fresh: FreshLine,
         /// A place, like /jobs/state
-        #[arg(value_parser = place, value_name = "PATH")]
+        #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
         /// Target folder; created if missing
         folder: PathBuf,
@@ -138,14 +138,14 @@ that fencing token. `ribbit lock` passes both to the command that it runs.")]
     )]
     Acquire {
         /// A place, like /jobs/state
-        #[arg(value_parser = place, value_name = "PATH")]
+        #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
     },
     /// Release a lock of this shell
     #[command(after_help = "Examples:\n  release /jobs/backup")]
     Release {
         /// A place, like /jobs/state
-        #[arg(value_parser = place, value_name = "PATH")]
+        #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
     },
     /// List the held locks with path, holder and fencing token
@@ -154,14 +154,14 @@ that fencing token. `ribbit lock` passes both to the command that it runs.")]
         #[command(flatten)]
         fresh: FreshLine,
         /// A place, like /jobs/state
-        #[arg(default_value = "/", value_parser = place, value_name = "PATH")]
+        #[arg(default_value = "/", value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
     },
     /// Show changes at a path and below it, until Ctrl-C
     #[command(after_help = "Examples:\n  watch /clusters")]
     Watch {
         /// A place, like /jobs/state
-        #[arg(default_value = "/", value_parser = place, value_name = "PATH")]
+        #[arg(default_value = "/", value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
     },
     /// Leave the shell
@@ -195,7 +195,7 @@ pub struct TestLine {
     #[command(flatten)]
     pub fresh: FreshLine,
     /// A place, like /jobs/state
-    #[arg(value_parser = place, value_name = "PATH")]
+    #[arg(value_parser = tree_path, value_name = "PATH")]
     pub path: TreePath,
 }
 
@@ -218,7 +218,7 @@ impl FreshLine {
 #[derive(Debug, Args)]
 pub struct GuardLine {
     /// Refuse the change unless this lock is held with the fencing token of --fence
-    #[arg(long, value_name = "PATH", value_parser = place, requires = "fence", env = "RIBBIT_LOCK", hide_env_values = true)]
+    #[arg(long, value_name = "PATH", value_parser = tree_path, requires = "fence", env = "RIBBIT_LOCK", hide_env_values = true)]
     pub lock: Option<TreePath>,
     /// Fencing token that the lock of --lock must have
     #[arg(long, value_name = "N", requires = "lock", env = "RIBBIT_FENCE", hide_env_values = true)]

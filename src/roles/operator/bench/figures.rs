@@ -139,7 +139,10 @@ mod tests {
     #[test]
     fn the_json_has_every_field() {
         let options = BenchOptions {
-            group: crate::cli::find_group::at_servers(vec!["a:1".into()], Keys::pinned(PublicKey([0; 32]))),
+            group: crate::common::cluster_selection::at_servers(
+                vec!["a:1".into()],
+                Keys::pinned(PublicKey([0; 32])),
+            ),
             op: BenchOp::Post,
             clients: 2,
             time: Duration::from_secs(1),

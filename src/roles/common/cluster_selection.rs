@@ -1,18 +1,36 @@
 //! Locates the cluster: from flags or files to the addresses of its servers and the keys that authenticate them.
 
-use super::flags::GroupFlags;
-use super::server_options::without_doubles;
-use super::{CREDENTIALS, INSTALLED, STATE_DIR, or_default};
+use crate::common::address;
 use crate::common::address_book::AddressBook;
 use crate::common::cluster_file::ClusterFile;
+use crate::common::defaults::{CREDENTIALS, INSTALLED, STATE_DIR, data_dir_or_default};
 use crate::common::failure::{Exit, Failure};
 use crate::common::known::KnownServers;
 use crate::common::options::Group;
 use crate::common::ports::Ports;
-use clap::ArgMatches;
 use clap::parser::ValueSource;
+use clap::{ArgMatches, Args};
 use ribbit_net::keys::{Keys, PublicKey};
 use std::path::{Path, PathBuf};
+
+/// Flags that select the cluster a command talks to.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cluster options")]
+pub struct ClusterFlags {
+    /// Use the cluster in this data folder [default: ribbit-data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Use the cluster of this cluster file
+    #[arg(long, value_name = "FILE")]
+    pub cluster_file: Option<PathBuf>,
+    /// Use the cluster at these addresses of balancers or members
+    #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', value_parser = address::peer)]
+    pub server: Vec<String>,
+    /// Public key of the cluster, as printed by `ribbit key`; not needed with a cluster file [default: the key seen
+    /// on the first connection]
+    #[arg(long, value_name = "KEY")]
+    pub public_key: Option<PublicKey>,
+}
 
 /// Returns the cluster of a data folder, from the ports file that `up` wrote, else from the cluster file.
 ///
@@ -54,7 +72,7 @@ pub fn in_cluster_file(path: &Path, data_dir: Option<&Path>) -> Result<Group, Fa
     let mut seeds = file.coordinators;
     let kept = book.read();
     seeds.extend(kept);
-    let seeds = without_doubles(seeds);
+    let seeds = without_duplicates(seeds);
     if seeds.is_empty() {
         let message =
             format!("{} lists no coordinators: pass the address of a member with --server", path.display());
@@ -87,7 +105,7 @@ pub fn settings_folder() -> Option<PathBuf> {
 ///
 /// # Errors
 /// 3: no cluster is known. 78: a file is missing or malformed.
-pub fn group(flags: GroupFlags, matches: &ArgMatches) -> Result<Group, Failure> {
+pub fn select(flags: ClusterFlags, matches: &ArgMatches) -> Result<Group, Failure> {
     let rank = |id: &str| match matches.value_source(id) {
         Some(ValueSource::CommandLine) => 3,
         Some(ValueSource::EnvVariable) => 2,
@@ -101,7 +119,7 @@ pub fn group(flags: GroupFlags, matches: &ArgMatches) -> Result<Group, Failure> 
     }
     match flags.cluster_file {
         Some(path) if cluster_file >= data_dir => in_cluster_file(&path, flags.data_dir.as_deref()),
-        _ => match in_data_dir(&or_default(flags.data_dir.clone()), flags.public_key) {
+        _ => match in_data_dir(&data_dir_or_default(flags.data_dir.clone()), flags.public_key) {
             Err(not_found) if not_found.exit == Exit::Unreachable && flags.data_dir.is_none() => {
                 installed()?.map_or(Err(not_found), |_| in_cluster_file(Path::new(INSTALLED), None))
             }
@@ -129,10 +147,10 @@ fn keys(
 ///
 /// # Errors
 /// As [`group`], and 78 if there is no cluster file.
-pub fn own_group(flags: GroupFlags, matches: &ArgMatches) -> Result<Group, Failure> {
+pub fn select_with_key(flags: ClusterFlags, matches: &ArgMatches) -> Result<Group, Failure> {
     let named = flags.data_dir.is_some();
-    let data_dir = or_default(flags.data_dir.clone());
-    let group = group(flags, matches)?;
+    let data_dir = data_dir_or_default(flags.data_dir.clone());
+    let group = select(flags, matches)?;
     if group.keys.cluster().is_some() {
         return Ok(group);
     }
@@ -169,7 +187,18 @@ fn installed() -> Result<Option<ClusterFile>, Failure> {
 /// that are not servers.
 pub fn path_to_ask(named: Option<PathBuf>, data_dir: Option<PathBuf>) -> PathBuf {
     let anywhere = named.is_none() && data_dir.is_none();
-    let usual = path_of_cluster_file(named, &or_default(data_dir));
+    let usual = path_of_cluster_file(named, &data_dir_or_default(data_dir));
     let installed = Path::new(INSTALLED);
     if anywhere && !usual.exists() && installed.exists() { installed.to_path_buf() } else { usual }
+}
+
+/// Returns the addresses without duplicates, in the order of their first occurrence.
+pub(crate) fn without_duplicates(addresses: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for address in addresses {
+        if !kept.contains(&address) {
+            kept.push(address);
+        }
+    }
+    kept
 }

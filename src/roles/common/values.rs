@@ -2,7 +2,7 @@
 //!
 //! The error of every parser is a sentence for the user; clap prints it behind the flag and the value.
 
-use super::flags::{POSTS_PER_MINUTE_MAX, POSTS_PER_MINUTE_MIN};
+use crate::common::defaults::{POSTS_PER_MINUTE_MAX, POSTS_PER_MINUTE_MIN};
 use ribbit_state::limits::LEASE_MS_MAX;
 use ribbit_state::{MemberName, TreePath};
 use std::time::Duration;
@@ -64,7 +64,7 @@ pub fn lease(text: &str) -> Result<Duration, String> {
 ///
 /// # Errors
 /// A message if the path is relative or malformed.
-pub fn place(text: &str) -> Result<TreePath, String> {
+pub fn tree_path(text: &str) -> Result<TreePath, String> {
     match text.parse::<TreePath>() {
         Err(_) if !text.starts_with('/') => Err(format!("a path starts with a slash: /{text}")),
         Err(denied) => Err(denied.code.words().to_string()),
@@ -217,7 +217,7 @@ mod tests {
             assert!(span(wrong).is_err(), "{wrong:?}");
         }
         assert!(lease("1s").is_err() && lease("2s").is_ok() && lease("5m").is_ok() && lease("301").is_err());
-        assert!(place("jobs").is_err_and(|words| words.contains("/jobs")) && place("/a/..").is_err());
+        assert!(tree_path("jobs").is_err_and(|words| words.contains("/jobs")) && tree_path("/a/..").is_err());
         assert!(evict_after("1s").is_ok() && evict_after("10m").is_ok());
         assert!(evict_after("0").is_err() && evict_after("11m").is_err());
     }
