@@ -17,7 +17,7 @@ use redb::{Database, ReadableDatabase};
 /// Checks that a store which is about to be opened has this format. An empty folder passes.
 ///
 /// # Errors
-/// `Format` when the store has another format; otherwise the disk fails, or the store is damaged.
+/// `Format` if the store has another format; otherwise the disk fails, or the store is damaged.
 pub(super) fn check_untouched(disk: &dyn Disk) -> Result<(), DbError> {
     let segments = disk.log_segments()?;
     for number in &segments {
@@ -32,17 +32,7 @@ pub(super) fn check_untouched(disk: &dyn Disk) -> Result<(), DbError> {
     }
 }
 
-/// Why a store of another format is refused: which build wrote it, as far as it notes that, and what this one reads.
-pub(super) fn refusal(format: Option<u32>) -> String {
-    match format {
-        None => "a version of ribbit before 0.2.0 wrote it, and this version starts a new format".into(),
-        Some(format) => {
-            format!("it has format {format}, and this version of ribbit reads format {FORMAT_VERSION} only")
-        }
-    }
-}
-
-/// What it means that a store with tables has no record of its format.
+/// Meaning of a missing format record in a store with tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FormatMissing {
     /// A build before version 0.2.0 wrote it.
@@ -54,7 +44,7 @@ pub(super) enum FormatMissing {
 /// Checks the record of the format. A file without tables passes.
 ///
 /// # Errors
-/// `Format` when the store has another format, `Damaged` when its record was lost; otherwise the disk fails.
+/// `Format` if the store has another format, `Damaged` if its record was lost; otherwise the disk fails.
 pub(super) fn check(database: &Database, missing: FormatMissing) -> Result<(), DbError> {
     if !has_tables(database)? {
         return Ok(());

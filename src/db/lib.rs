@@ -80,11 +80,19 @@ pub enum DbError {
     #[error("an earlier write to the log failed")]
     Suspect,
     /// The store has another format. None of its files was changed.
-    #[error("{}", format::refusal(*.0))]
+    #[error("{}", refusal_of_format(*.0))]
     Format(Option<u32>),
     /// The store is intact, and its cluster runs a newer version.
     #[error("{0}; start a version of ribbit that does: what is stored is whole")]
     TooNew(String),
+}
+
+/// Returns the reason why a store of another format is refused: the build that wrote it, as far as the store notes that.
+fn refusal_of_format(format: Option<u32>) -> String {
+    match format {
+        None => "a version of ribbit before 0.2.0 wrote it, and this version starts a new format".into(),
+        Some(format) => format!("it has format {format}, which this version of ribbit does not read"),
+    }
 }
 
 impl DbError {

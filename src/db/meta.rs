@@ -3,7 +3,6 @@
 //! A new record gets a new name; an existing one keeps its shape.
 
 use super::DbError;
-use super::format::{self, FormatMissing};
 use super::read::{META, ROWS};
 use super::record::{Configuration, Identity, Position, seal_record, unseal_record};
 use redb::{Database, ReadableDatabase, ReadableTable, Table};
@@ -38,13 +37,13 @@ pub(super) fn has_tables(database: &Database) -> Result<bool, DbError> {
     Ok(database.begin_read()?.open_table(META).is_ok())
 }
 
-/// Creates the tables of an empty store, or checks the format of an existing one ([`super::format`]).
+/// Creates the tables of an empty store. A store with tables stays as it is; [`super::format`] checks its format.
 ///
 /// # Errors
-/// `Format` if the store has another format, `Damaged` if it names none; otherwise it cannot be read or written.
+/// The store cannot be read or written.
 pub(super) fn make_tables(database: &Database) -> Result<(), DbError> {
     if has_tables(database)? {
-        return format::check(database, FormatMissing::IsDamage);
+        return Ok(());
     }
     let transaction = database.begin_write()?;
     {
