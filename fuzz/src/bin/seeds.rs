@@ -96,7 +96,7 @@ fn seeds(target: &str) -> Seeds {
             patch(320, &[7; 4]),
         ],
         "terminal" => {
-            let line = |entry: &ribbit_roles::client::terminal::commands::Entry| {
+            let line = |entry: &ribbit_roles::client::terminal::commands::CommandInfo| {
                 format!("/{} bob see you", entry.name)
             };
             TABLE

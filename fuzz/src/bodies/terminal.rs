@@ -1,33 +1,35 @@
-//! Lines of the terminal client, and what is said to those that are none.
+//! Fuzz target: lines of the terminal client, and the errors of invalid ones.
 
-use ribbit_roles::client::terminal::commands::{self, Command, Typed};
+use ribbit_roles::client::terminal::commands::{self, ParsedLine, TerminalCommand};
 use ribbit_ui::plain;
 
-/// What is wrong is said in one line that fits a screen.
+/// Maximum length of an error message in characters.
 const WRONG_CHARS_MAX: usize = 1_000;
 
 pub fn run(data: &[u8]) {
     let line = String::from_utf8_lossy(data);
     let said = match commands::parse(&line) {
-        Ok(Typed::Nothing) => return assert!(line.trim().is_empty()),
-        Ok(Typed::Text(text)) => {
+        Ok(ParsedLine::Nothing) => return assert!(line.trim().is_empty()),
+        Ok(ParsedLine::Text(text)) => {
             assert!(!text.starts_with('/') && !text.is_empty());
             commands::unposted(&text).to_string()
         }
-        Ok(Typed::Command(command)) => return whole(&line, &command),
+        Ok(ParsedLine::Command(command)) => return whole(&line, &command),
         Err(wrong) => wrong.to_string(),
     };
     assert!(said.chars().count() <= WRONG_CHARS_MAX, "{said}");
     assert!(!said.chars().any(plain::is_odd), "{said:?}");
 }
 
-/// What is croaked or sent is the end of what was typed, as it was typed.
-fn whole(line: &str, command: &Command) {
+/// Asserts that the text of a croak or message is the unchanged end of the line.
+fn whole(line: &str, command: &TerminalCommand) {
     match command {
-        Command::Post { text } | Command::Message { text: Some(text), .. } => {
+        TerminalCommand::Post { text } | TerminalCommand::Message { text: Some(text), .. } => {
             assert!(!text.is_empty() && line.trim_end().ends_with(text.as_str()));
         }
-        Command::Message { name, text: None } | Command::Add { name } | Command::Remove { name } => {
+        TerminalCommand::Message { name, text: None }
+        | TerminalCommand::Add { name }
+        | TerminalCommand::Remove { name } => {
             assert!(!name.is_empty() && !name.contains(char::is_whitespace));
         }
         _ => {}

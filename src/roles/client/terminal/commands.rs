@@ -16,16 +16,16 @@ const COMMAND_CHARS_MAX: usize = 32;
 
 /// A parsed line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Typed {
+pub enum ParsedLine {
     Nothing,
-    Command(Command),
+    Command(TerminalCommand),
     /// Text without a slash: a croak while live chat is on.
     Text(String),
 }
 
 /// A slash command with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
+pub enum TerminalCommand {
     Post {
         text: String,
     },
@@ -56,18 +56,18 @@ pub enum Command {
         file: Option<String>,
     },
     Delete,
-    Help(Option<&'static Entry>),
+    Help(Option<&'static CommandInfo>),
     Quit,
 }
 
 /// A line that is not a valid command: the error message with a hint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Wrong(pub String);
+pub struct InputError(pub String);
 
 /// A row of the command table.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct CommandInfo {
     /// Name without the slash.
     pub name: &'static str,
     /// Arguments, as the usage line shows them.
@@ -80,16 +80,26 @@ pub struct Entry {
     pub names: bool,
 }
 
-const fn entry(name: &'static str, takes: &'static str, about: &'static str, more: &'static str) -> Entry {
-    Entry { name, takes, about, more, names: false }
+const fn entry(
+    name: &'static str,
+    takes: &'static str,
+    about: &'static str,
+    more: &'static str,
+) -> CommandInfo {
+    CommandInfo { name, takes, about, more, names: false }
 }
 
-const fn of_names(name: &'static str, takes: &'static str, about: &'static str, more: &'static str) -> Entry {
-    Entry { name, takes, about, more, names: true }
+const fn of_names(
+    name: &'static str,
+    takes: &'static str,
+    about: &'static str,
+    more: &'static str,
+) -> CommandInfo {
+    CommandInfo { name, takes, about, more, names: true }
 }
 
 /// All commands, in the order of `/help`. A summary of up to 58 characters fits on a line of 80 columns.
-pub const TABLE: &[Entry] = &[
+pub const TABLE: &[CommandInfo] = &[
     entry(
         "post",
         "TEXT",
@@ -182,7 +192,7 @@ const ALIASES: &[(&str, &str)] = &[
 ];
 
 /// Returns the table row for a lower-case name or alias without its slash.
-pub fn find(name: &str) -> Option<&'static Entry> {
+pub fn find(name: &str) -> Option<&'static CommandInfo> {
     let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| name);
     TABLE.iter().find(|entry| entry.name == name)
 }
@@ -190,27 +200,27 @@ pub fn find(name: &str) -> Option<&'static Entry> {
 /// Parses a line.
 ///
 /// # Errors
-/// [`Wrong`] when the line starts with a slash and is not a valid command.
-pub fn parse(line: &str) -> Result<Typed, Wrong> {
+/// [`InputError`] when the line starts with a slash and is not a valid command.
+pub fn parse(line: &str) -> Result<ParsedLine, InputError> {
     let line = line.trim();
     let Some(rest) = line.strip_prefix('/') else {
-        return Ok(if line.is_empty() { Typed::Nothing } else { Typed::Text(line.to_string()) });
+        return Ok(if line.is_empty() { ParsedLine::Nothing } else { ParsedLine::Text(line.to_string()) });
     };
     let (name, rest) = word(rest);
-    Ok(Typed::Command(command(entry_of(name)?, rest)?))
+    Ok(ParsedLine::Command(command(entry_of(name)?, rest)?))
 }
 
 /// Returns the hint for text without a slash that was typed while live chat is off.
-pub fn unposted(text: &str) -> Wrong {
+pub fn unposted(text: &str) -> InputError {
     let first = text.split_whitespace().next().unwrap_or_default();
     let meant = find(&first.to_ascii_lowercase()).map(|entry| format!("did you mean `/{}`? ", entry.name));
     let meant = meant.unwrap_or_default();
-    Wrong(format!("{meant}Not posted. To post, type `/post TEXT`, or turn on live chat with `/live`"))
+    InputError(format!("{meant}Not posted. To post, type `/post TEXT`, or turn on live chat with `/live`"))
 }
 
 /// Returns the help text of all commands, or of one.
-pub fn help(entry: Option<&Entry>) -> String {
-    let usage = |entry: &Entry| format!("/{} {}", entry.name, entry.takes).trim_end().to_string();
+pub fn help(entry: Option<&CommandInfo>) -> String {
+    let usage = |entry: &CommandInfo| format!("/{} {}", entry.name, entry.takes).trim_end().to_string();
     if let Some(entry) = entry {
         return format!("{}\n  {}\n  {}", usage(entry), entry.about, entry.more).trim_end().to_string();
     }
@@ -222,7 +232,7 @@ pub fn help(entry: Option<&Entry>) -> String {
         .join("\n")
 }
 
-fn entry_of(name: &str) -> Result<&'static Entry, Wrong> {
+fn entry_of(name: &str) -> Result<&'static CommandInfo, InputError> {
     let folded = name.to_ascii_lowercase();
     if let Some(entry) = find(&folded) {
         return Ok(entry);
@@ -239,43 +249,43 @@ fn entry_of(name: &str) -> Result<&'static Entry, Wrong> {
         None => "type `/help` for a list".to_string(),
     };
     let name: String = name.chars().take(COMMAND_CHARS_MAX).collect();
-    Err(Wrong(format!("unknown command `/{}`; {meant}", plain::line(&name))))
+    Err(InputError(format!("unknown command `/{}`; {meant}", plain::line(&name))))
 }
 
-fn command(entry: &'static Entry, rest: &str) -> Result<Command, Wrong> {
+fn command(entry: &'static CommandInfo, rest: &str) -> Result<TerminalCommand, InputError> {
     Ok(match entry.name {
         "post" => match rest {
             "" => return Err(missing(entry, "a text")),
-            text => Command::Post { text: text.to_string() },
+            text => TerminalCommand::Post { text: text.to_string() },
         },
-        "feed" => Command::Feed { more: flag(entry, rest, "more")? },
-        "live" => Command::Live { take_over: flag(entry, rest, "--take-over")? },
+        "feed" => TerminalCommand::Feed { more: flag(entry, rest, "more")? },
+        "live" => TerminalCommand::Live { take_over: flag(entry, rest, "--take-over")? },
         "dm" => {
             let (name, text) = word(rest);
             let text = (!text.is_empty()).then(|| text.to_string());
-            Command::Message { name: user(entry, name)?, text }
+            TerminalCommand::Message { name: user(entry, name)?, text }
         }
-        "add" => Command::Add { name: user(entry, rest)? },
-        "remove" => Command::Remove { name: user(entry, rest)? },
-        "people" => {
-            Command::People { pattern: at_most_one(entry, rest)?.map(|name| without_at(name).to_string()) }
-        }
+        "add" => TerminalCommand::Add { name: user(entry, rest)? },
+        "remove" => TerminalCommand::Remove { name: user(entry, rest)? },
+        "people" => TerminalCommand::People {
+            pattern: at_most_one(entry, rest)?.map(|name| without_at(name).to_string()),
+        },
         // A file name may contain spaces.
-        "export" => Command::Export { file: (!rest.is_empty()).then(|| rest.to_string()) },
+        "export" => TerminalCommand::Export { file: (!rest.is_empty()).then(|| rest.to_string()) },
         "help" => match at_most_one(entry, rest)? {
-            Some(name) => Command::Help(Some(entry_of(name.strip_prefix('/').unwrap_or(name))?)),
-            None => Command::Help(None),
+            Some(name) => TerminalCommand::Help(Some(entry_of(name.strip_prefix('/').unwrap_or(name))?)),
+            None => TerminalCommand::Help(None),
         },
         name => {
             if !rest.is_empty() {
-                return Err(Wrong(format!("`/{name}` takes no arguments")));
+                return Err(InputError(format!("`/{name}` takes no arguments")));
             }
             match name {
-                "unread" => Command::Unread,
-                "friends" => Command::Friends,
-                "who" => Command::Who,
-                "delete" => Command::Delete,
-                _ => Command::Quit,
+                "unread" => TerminalCommand::Unread,
+                "friends" => TerminalCommand::Friends,
+                "who" => TerminalCommand::Who,
+                "delete" => TerminalCommand::Delete,
+                _ => TerminalCommand::Quit,
             }
         }
     })
@@ -292,40 +302,40 @@ fn without_at(name: &str) -> &str {
     name.strip_prefix('@').unwrap_or(name)
 }
 
-fn user(entry: &Entry, name: &str) -> Result<String, Wrong> {
+fn user(entry: &CommandInfo, name: &str) -> Result<String, InputError> {
     match at_most_one(entry, name)?.map(without_at) {
         Some(name) if !name.is_empty() => Ok(name.to_string()),
         _ => Err(missing(entry, "a user name")),
     }
 }
 
-fn at_most_one<'a>(entry: &Entry, rest: &'a str) -> Result<Option<&'a str>, Wrong> {
+fn at_most_one<'a>(entry: &CommandInfo, rest: &'a str) -> Result<Option<&'a str>, InputError> {
     match rest.split_whitespace().count() {
         0 => Ok(None),
         1 => Ok(Some(rest)),
-        _ => Err(Wrong(format!("too many words: type `/{} {}`", entry.name, entry.takes))),
+        _ => Err(InputError(format!("too many words: type `/{} {}`", entry.name, entry.takes))),
     }
 }
 
-fn flag(entry: &Entry, rest: &str, flag: &str) -> Result<bool, Wrong> {
+fn flag(entry: &CommandInfo, rest: &str, flag: &str) -> Result<bool, InputError> {
     match rest {
         "" => Ok(false),
         word if word == flag => Ok(true),
-        _ => Err(Wrong(format!("type `/{}` or `/{} {flag}`", entry.name, entry.name))),
+        _ => Err(InputError(format!("type `/{}` or `/{} {flag}`", entry.name, entry.name))),
     }
 }
 
-fn missing(entry: &Entry, argument: &str) -> Wrong {
-    Wrong(format!("`/{}` needs {argument}: `/{} {}`", entry.name, entry.name, entry.takes))
+fn missing(entry: &CommandInfo, argument: &str) -> InputError {
+    InputError(format!("`/{}` needs {argument}: `/{} {}`", entry.name, entry.name, entry.takes))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn typed(line: &str) -> Command {
+    fn typed(line: &str) -> TerminalCommand {
         match parse(line) {
-            Ok(Typed::Command(command)) => command,
+            Ok(ParsedLine::Command(command)) => command,
             other => panic!("{line}: {other:?}"),
         }
     }
@@ -336,26 +346,29 @@ mod tests {
 
     #[test]
     fn lines_parse_into_commands_and_text() {
-        assert_eq!(typed(" /post  two  words /x "), Command::Post { text: "two  words /x".into() });
-        assert_eq!(typed("/POST a"), Command::Post { text: "a".into() });
+        assert_eq!(typed(" /post  two  words /x "), TerminalCommand::Post { text: "two  words /x".into() });
+        assert_eq!(typed("/POST a"), TerminalCommand::Post { text: "a".into() });
         let message =
-            |text: Option<&str>| Command::Message { name: "bob".into(), text: text.map(Into::into) };
+            |text: Option<&str>| TerminalCommand::Message { name: "bob".into(), text: text.map(Into::into) };
         assert_eq!(typed("/dm @bob  see you"), message(Some("see you")));
         assert_eq!(typed("/msg bob"), message(None));
-        assert_eq!(typed("/live"), Command::Live { take_over: false });
-        assert_eq!(typed("/live --take-over"), Command::Live { take_over: true });
-        assert_eq!(typed("/feed more"), Command::Feed { more: true });
-        assert_eq!(typed("/people b*"), Command::People { pattern: Some("b*".into()) });
-        assert_eq!(typed("/export my things.json"), Command::Export { file: Some("my things.json".into()) });
-        assert_eq!(typed("/help /dm"), Command::Help(find("dm")));
-        assert_eq!(typed("/exit"), Command::Quit);
-        assert_eq!(parse("  "), Ok(Typed::Nothing));
-        assert_eq!(parse(" hello /post "), Ok(Typed::Text("hello /post".into())));
+        assert_eq!(typed("/live"), TerminalCommand::Live { take_over: false });
+        assert_eq!(typed("/live --take-over"), TerminalCommand::Live { take_over: true });
+        assert_eq!(typed("/feed more"), TerminalCommand::Feed { more: true });
+        assert_eq!(typed("/people b*"), TerminalCommand::People { pattern: Some("b*".into()) });
+        assert_eq!(
+            typed("/export my things.json"),
+            TerminalCommand::Export { file: Some("my things.json".into()) }
+        );
+        assert_eq!(typed("/help /dm"), TerminalCommand::Help(find("dm")));
+        assert_eq!(typed("/exit"), TerminalCommand::Quit);
+        assert_eq!(parse("  "), Ok(ParsedLine::Nothing));
+        assert_eq!(parse(" hello /post "), Ok(ParsedLine::Text("hello /post".into())));
     }
 
     #[test]
     fn every_command_parses_and_has_a_help_text() {
-        for Entry { name, takes, .. } in TABLE {
+        for CommandInfo { name, takes, .. } in TABLE {
             let line = format!("/{name} {}", if takes.starts_with(char::is_uppercase) { "bob" } else { "" });
             typed(&line);
             assert!(help(None).contains(&format!("/{name}")));

@@ -1,6 +1,6 @@
 //! `/export`: writes all data of the account to a file that only its owner can read.
 
-use super::session::{Halt, Session};
+use super::client::{CommandError, TerminalClient};
 use crate::client::session::request_error::RequestError;
 use ribbit_ui::export::Export;
 use std::fs::{self, File, OpenOptions};
@@ -12,23 +12,23 @@ use std::time::{Duration, Instant};
 /// Interval of progress messages.
 const PROGRESS_EVERY: Duration = Duration::from_secs(3);
 
-impl Session {
+impl TerminalClient {
     /// Writes the export to a new file, and removes the file if it cannot be completed.
-    pub async fn export(&self, file: Option<String>) -> Result<(), Halt> {
+    pub async fn export(&self, file: Option<String>) -> Result<(), CommandError> {
         let file = file.unwrap_or_else(|| format!("ribbit-{}.json", self.me.username));
-        let (path, shown) = (Path::new(&file), super::lines::name(&file));
+        let (path, shown) = (Path::new(&file), super::formatting::name(&file));
         let failed = |error: io::Error| match error.kind() {
             io::ErrorKind::AlreadyExists => {
-                Halt::Refused(format!("{shown} already exists; choose another name: `/export FILE`"))
+                CommandError::Refused(format!("{shown} already exists; choose another name: `/export FILE`"))
             }
-            _ => Halt::Refused(format!("cannot write {shown}: {error}")),
+            _ => CommandError::Refused(format!("cannot write {shown}: {error}")),
         };
         let mut out =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
         let written = match self.export_to(&mut out).await {
             Ok(Ok(items)) => Ok(items),
             Ok(Err(error)) => Err(failed(error)),
-            Err(stop) => Err(stop.into()),
+            Err(error) => Err(error.into()),
         };
         if written.is_err() {
             // A partial file would look like a complete one.
@@ -44,7 +44,7 @@ impl Session {
         let mut export = Export::new(self.token()?);
         let mut said = Instant::now();
         while let Some(query) = export.query() {
-            let page = self.person.read(query).await?.value;
+            let page = self.user.read(query).await?.value;
             let piece = export
                 .take(page)
                 .map_err(|_| RequestError::undecided_write(ribbit_net::protocol::Why::NotServing))?;

@@ -3,7 +3,7 @@
 //! Echo is off between two lines: keys typed then are not lost, they appear in the next line. [`Keyboard::end`] restores the
 //! terminal mode, also when a signal ends the process.
 
-use super::screen::{Desk, Typing};
+use super::screen::{InputLine, LineState};
 use crate::common::editor::{Before, LineEditor, Read};
 use crate::common::failure::Failure;
 use rustix::process::{Signal, getpid, kill_process};
@@ -17,11 +17,11 @@ use std::time::Duration;
 /// Maximum wait for the line editor to end after SIGINT.
 const END_MAX: Duration = Duration::from_millis(500);
 /// Escape sequence that turns off bracketed paste, for a line editor that did not end in time to send it.
-const PASTE_PLAINLY: &[u8] = b"\x1b[?2004l\n";
+const BRACKETED_PASTE_OFF: &[u8] = b"\x1b[?2004l\n";
 
 /// A request to read input.
 #[derive(Debug)]
-pub enum Want {
+pub enum InputRequest {
     Line,
     /// A hidden answer to the given question.
     Secret(String),
@@ -29,7 +29,7 @@ pub enum Want {
 
 /// Input from the keyboard.
 #[derive(Debug)]
-pub enum Pressed {
+pub enum InputEvent {
     Line(String),
     /// The hidden answer, or `None` after Ctrl-C or Ctrl-D.
     Secret(Option<String>),
@@ -44,15 +44,15 @@ pub enum Pressed {
 /// Handle of the keyboard thread.
 #[derive(Debug)]
 pub struct Keyboard {
-    wants: Sender<Want>,
-    pressed: Receiver<Pressed>,
-    desk: Arc<Desk>,
+    wants: Sender<InputRequest>,
+    pressed: Receiver<InputEvent>,
+    input_line: Arc<InputLine>,
     terminal: Option<Termios>,
 }
 
 impl Keyboard {
     /// Starts the keyboard thread.
-    pub fn start(mut editor: LineEditor, desk: Arc<Desk>) -> Keyboard {
+    pub fn start(mut editor: LineEditor, input_line: Arc<InputLine>) -> Keyboard {
         let (wants, wanted) = channel::bounded(1);
         let (press, pressed) = channel::bounded(1);
         // Without line editing, the terminal itself has to echo the keys.
@@ -62,26 +62,26 @@ impl Keyboard {
             silent.local_modes -= LocalModes::ECHO;
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, &silent);
         }
-        let sits = desk.clone();
+        let sits = input_line.clone();
         thread::spawn(move || read_all(editor, &sits, &wanted, &press));
-        Keyboard { wants, pressed, desk, terminal }
+        Keyboard { wants, pressed, input_line, terminal }
     }
 
     /// Requests the next input.
-    pub async fn want(&self, want: Want) {
+    pub async fn request(&self, want: InputRequest) {
         // The channel is closed only after the end, when the input is no longer needed.
         let _ = self.wants.send(want).await;
     }
 
     /// Waits for the requested input.
-    pub async fn pressed(&self) -> Pressed {
-        self.pressed.recv().await.unwrap_or(Pressed::Ended)
+    pub async fn next(&self) -> InputEvent {
+        self.pressed.recv().await.unwrap_or(InputEvent::Ended)
     }
 
     /// Interrupts the line editor and restores the terminal mode.
     pub async fn end(self) {
         self.wants.close();
-        self.desk.typing(Typing::Ended);
+        self.input_line.set_state(LineState::Ended);
         let ended = async {
             while self.pressed.recv().await.is_ok() {}
             true
@@ -97,7 +97,7 @@ impl Keyboard {
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, terminal);
             if !clean {
                 let mut out = io::stdout().lock();
-                let _ = out.write_all(PASTE_PLAINLY).and_then(|()| out.flush());
+                let _ = out.write_all(BRACKETED_PASTE_OFF).and_then(|()| out.flush());
             }
         }
     }
@@ -105,38 +105,43 @@ impl Keyboard {
 
 /// A question shown in place of the prompt.
 struct Question<'a> {
-    desk: &'a Desk,
+    input_line: &'a InputLine,
     question: String,
 }
 
 impl Before for Question<'_> {
     fn prompt(&self) -> &str {
         // Counts the redraw: the printer thread waits for it.
-        self.desk.prompt();
+        self.input_line.prompt();
         &self.question
     }
 }
 
-fn read_all(mut editor: LineEditor, desk: &Arc<Desk>, wanted: &Receiver<Want>, press: &Sender<Pressed>) {
+fn read_all(
+    mut editor: LineEditor,
+    input_line: &Arc<InputLine>,
+    wanted: &Receiver<InputRequest>,
+    press: &Sender<InputEvent>,
+) {
     while let Ok(want) = wanted.recv_blocking() {
-        desk.typing(Typing::Line);
+        input_line.set_state(LineState::Line);
         let pressed = match want {
-            Want::Line => match editor.read(&**desk) {
-                Ok(Read::Line(line)) => Pressed::Line(line),
-                Ok(Read::Interrupted) => Pressed::Interrupted,
-                Ok(Read::Ended) => Pressed::Ended,
-                Err(failure) => Pressed::Broken(failure),
+            InputRequest::Line => match editor.read(&**input_line) {
+                Ok(Read::Line(line)) => InputEvent::Line(line),
+                Ok(Read::Interrupted) => InputEvent::Interrupted,
+                Ok(Read::Ended) => InputEvent::Ended,
+                Err(failure) => InputEvent::Broken(failure),
             },
-            Want::Secret(question) => match editor.ask_secret(&Question { desk, question }) {
-                Ok(Read::Line(line)) => Pressed::Secret(Some(line)),
-                Ok(_) => Pressed::Secret(None),
-                Err(failure) => Pressed::Broken(failure),
+            InputRequest::Secret(question) => match editor.ask_secret(&Question { input_line, question }) {
+                Ok(Read::Line(line)) => InputEvent::Secret(Some(line)),
+                Ok(_) => InputEvent::Secret(None),
+                Err(failure) => InputEvent::Broken(failure),
             },
         };
         if press.is_closed() {
             return;
         }
-        desk.typing(Typing::Nothing);
+        input_line.set_state(LineState::Nothing);
         if press.send_blocking(pressed).is_err() {
             return;
         }

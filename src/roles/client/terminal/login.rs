@@ -16,13 +16,13 @@ const TRIES_MAX: u32 = 3;
 
 /// Origin of the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Opened {
+pub enum SessionOrigin {
     /// Stored by an earlier process; other processes may use it too.
-    Before,
+    Stored,
     /// Opened here and stored for the next process.
-    Here,
+    New,
     /// Opened here while the session of another user is stored; it ends with this process.
-    Passing,
+    Temporary,
 }
 
 /// Logs in, under `username` if it is given.
@@ -35,19 +35,21 @@ pub async fn log_in(
     person: &mut UserSession,
     username: Option<&str>,
     editor: Option<&mut LineEditor>,
-) -> Result<Opened, Failure> {
+) -> Result<SessionOrigin, Failure> {
     let username = username
         .map(fold_username)
         .transpose()
         .map_err(|denied| Failure::from(RequestError::from(denied)))?;
-    let mut opened = Opened::Here;
+    let mut opened = SessionOrigin::New;
     if let Some(kept) = person.username().map(str::to_string) {
         match person.profile().await {
-            Ok(_) if username.as_ref().is_none_or(|username| *username == kept) => return Ok(Opened::Before),
-            Ok(_) => opened = Opened::Passing,
+            Ok(_) if username.as_ref().is_none_or(|username| *username == kept) => {
+                return Ok(SessionOrigin::Stored);
+            }
+            Ok(_) => opened = SessionOrigin::Temporary,
             // The stored session has expired or was ended elsewhere.
-            Err(stop) if stop.lacks_session() => person.discard()?,
-            Err(stop) => return Err(stop.into()),
+            Err(error) if error.lacks_session() => person.discard()?,
+            Err(error) => return Err(error.into()),
         }
     }
     match (username, editor) {
@@ -62,7 +64,7 @@ pub async fn log_in(
             return Err(Failure::new(Exit::NotLoggedIn, words));
         }
     }
-    if opened == Opened::Here {
+    if opened == SessionOrigin::New {
         person.save_new()?;
     }
     Ok(opened)
@@ -100,8 +102,10 @@ async fn with_password(
                     _ => Err(not_logged_in()),
                 };
             }
-            Err(stop @ RequestError::Denied(Denied { code: Code::WrongPassword, .. })) => println!("{stop}"),
-            Err(stop) => return Err(stop.into()),
+            Err(error @ RequestError::Denied(Denied { code: Code::WrongPassword, .. })) => {
+                println!("{error}")
+            }
+            Err(error) => return Err(error.into()),
         }
     }
     Err(not_logged_in())
@@ -138,10 +142,10 @@ async fn create(
                 person.log_in(&username, Password(password)).await?;
                 return Ok(());
             }
-            Err(stop @ RequestError::Denied(Denied { code: Code::UsernameTaken, .. })) => {
-                println!("{stop}: please choose another one");
+            Err(error @ RequestError::Denied(Denied { code: Code::UsernameTaken, .. })) => {
+                println!("{error}: please choose another one");
             }
-            Err(stop) => return Err(stop.into()),
+            Err(error) => return Err(error.into()),
         }
     }
 }

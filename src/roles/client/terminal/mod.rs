@@ -14,38 +14,39 @@
 //!   fails ends the process with its exit code.
 //! - When no server answers after all retries, the client exits and reports that.
 //!
-//! - [`commands`]: parser and help of the slash commands; [`names`]: Tab completion; [`lines`]: text formatting
+//! - [`event_loop`]: runs the commands and the background tasks; [`exit`]: clean-up and exit code
+//! - [`commands`]: parser and help of the slash commands; [`completion`]: Tab completion; [`formatting`]: text formatting
+//! - [`client`]: shared state and most commands; [`messages`], [`live_chat`] and [`export`]: the other commands
+//! - [`live_events`]: incoming events; [`chat_lease`]: state machine of the chat lease
 //! - [`screen`] and [`keyboard`]: output and input; [`login`]: log-in and sign-up
-//! - [`session`], [`talks`], [`place`], [`live`], [`export`]: the commands; [`chat`]: the chat lease as a pure state machine
-//! - [`typed`]: the event loop; [`end`]: clean-up and exit code
 
-pub mod chat;
+pub mod chat_lease;
+pub mod client;
 pub mod commands;
-pub mod end;
+pub mod completion;
+pub mod event_loop;
+pub mod exit;
 pub mod export;
+pub mod formatting;
 pub mod keyboard;
-pub mod lines;
-pub mod live;
+pub mod live_chat;
+pub mod live_events;
 pub mod login;
-pub mod names;
-pub mod place;
+pub mod messages;
 pub mod screen;
-pub mod session;
-pub mod talks;
-pub mod typed;
 
 use crate::client::session::UserSession;
 use crate::common::editor::{LineEditor, history_file};
 use crate::common::failure::Failure;
 use crate::common::options::TerminalOptions;
 use crate::locks::shell::ending_signals;
+use client::TerminalClient;
+use completion::KnownNames;
 use keyboard::Keyboard;
-use names::Names;
 use ribbit_net::discovery::ConnectionEvent;
 use ribbit_state::Query;
 use ribbit_ui::lines::Style;
 use screen::Screen;
-use session::Session;
 use smol::channel::{self, Receiver};
 use smol::future::FutureExt;
 use std::io::{self, IsTerminal};
@@ -97,46 +98,46 @@ pub async fn run(options: &TerminalOptions) -> Result<u8, Failure> {
     };
     let me = person.profile().await?;
     person.save_position()?;
-    let session = Session::new(person, me, opened, Screen::plain(), Style::default());
+    let client = TerminalClient::new(person, me, opened, Screen::plain(), Style::default());
     if let Some(editor) = editor {
-        return at_terminal(session, editor, options, &notices).await;
+        return at_terminal(client, editor, options, &notices).await;
     }
     let mut signals = ending_signals()?;
-    let ended = typed::script(&session, options.take_over, &notices, &mut signals).await;
-    end::end(session, ended).await
+    let ended = event_loop::script(&client, options.take_over, &notices, &mut signals).await;
+    exit::run(client, ended).await
 }
 
 async fn at_terminal(
-    mut session: Session,
+    mut client: TerminalClient,
     mut editor: LineEditor,
     options: &TerminalOptions,
     notices: &Receiver<ConnectionEvent>,
 ) -> Result<u8, Failure> {
-    let complete = completion(session.person.clone(), session.names.clone());
+    let complete = completion(client.user.clone(), client.names.clone());
     editor.complete_with(complete);
     let mut signals = ending_signals()?;
     let mut printer = None;
     if let Some(print) = editor.printer() {
-        let (screen, prints) = Screen::on(session.desk.clone(), print);
-        (session.screen, printer) = (screen, Some(prints));
-        session.style = crate::client::session::style(&options.person);
+        let (screen, prints) = Screen::on(client.input_line.clone(), print);
+        (client.screen, printer) = (screen, Some(prints));
+        client.style = crate::client::session::style(&options.person);
     }
     // The signal handler stays alive until the keyboard has ended, because `Keyboard::end` sends SIGINT to this process.
-    let keyboard = Keyboard::start(editor, session.desk.clone());
-    let ended = typed::run(&session, &keyboard, options.take_over, notices, &mut signals).await;
+    let keyboard = Keyboard::start(editor, client.input_line.clone());
+    let ended = event_loop::run(&client, &keyboard, options.take_over, notices, &mut signals).await;
     keyboard.end().await;
     while let Ok(contact) = notices.try_recv() {
-        session.screen.note(format!("-- {}", ribbit_ui::lines::contact(&contact))).await;
+        client.screen.note(format!("-- {}", ribbit_ui::lines::contact(&contact))).await;
     }
-    let screen = session.screen.clone();
-    let ended = end::end(session, ended).await;
+    let screen = client.screen.clone();
+    let ended = exit::run(client, ended).await;
     if let Some(printer) = printer {
         printer.end(screen).await;
     }
     ended
 }
 
-fn completion(person: UserSession, names: Names) -> crate::common::editor::Complete {
+fn completion(person: UserSession, names: KnownNames) -> crate::common::editor::Complete {
     let ask = move |begin: &str| {
         let Ok(session) = person.session() else { return Vec::new() };
         let query = Query::People { session, names: format!("{begin}*"), after: None };
@@ -152,5 +153,5 @@ fn completion(person: UserSession, names: Names) -> crate::common::editor::Compl
             _ => Vec::new(),
         }
     };
-    Box::new(move |line| names::complete(line, &names, &ask))
+    Box::new(move |line| completion::complete(line, &names, &ask))
 }

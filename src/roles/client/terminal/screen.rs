@@ -5,7 +5,7 @@
 //! ```
 //!
 //! - While the user may be typing, all output goes through the queue, in order. Nothing else writes to the terminal.
-//! - The printer waits a moment while there is no input line to redraw ([`Desk::typing`]).
+//! - The printer waits a moment while there is no input line to redraw ([`InputLine::set_state`]).
 //! - A text counts as shown only after the input line was redrawn below it.
 //! - Without a terminal, results go to standard output and notices to standard error.
 
@@ -31,17 +31,17 @@ const PROMPT_LIVE: &str = "* live> ";
 
 /// Output handle. Clones share the queue.
 #[derive(Debug, Clone)]
-pub struct Screen(Sink);
+pub struct Screen(ScreenOutput);
 
 #[derive(Debug, Clone)]
-enum Sink {
-    Terminal(Sender<Text>),
+enum ScreenOutput {
+    Terminal(Sender<QueuedText>),
     Plain,
 }
 
 /// A queued text.
 #[derive(Debug)]
-struct Text {
+struct QueuedText {
     text: String,
     /// Receives a message once the text is on the screen.
     shown: Option<Sender<()>>,
@@ -50,42 +50,44 @@ struct Text {
 impl Screen {
     /// Creates a screen that prints plain lines.
     pub fn plain() -> Screen {
-        Screen(Sink::Plain)
+        Screen(ScreenOutput::Plain)
     }
 
     /// Creates a screen that prints above the input line of `desk`, and starts its printer thread.
-    pub fn on(desk: Arc<Desk>, print: Print) -> (Screen, Printer) {
+    pub fn on(input_line: Arc<InputLine>, print: Print) -> (Screen, Printer) {
         let (sender, receiver) = channel::bounded(WAITING_MAX);
         let (ended, end) = channel::bounded::<()>(1);
         thread::spawn(move || {
-            show_all(&desk, print, &receiver);
+            show_all(&input_line, print, &receiver);
             drop(ended);
         });
-        (Screen(Sink::Terminal(sender)), Printer(end))
+        (Screen(ScreenOutput::Terminal(sender)), Printer(end))
     }
 
     /// Returns true for a screen made by [`Screen::on`].
     pub fn is_terminal(&self) -> bool {
-        matches!(self.0, Sink::Terminal(_))
+        matches!(self.0, ScreenOutput::Terminal(_))
     }
 
     /// Prints the result of a command or an incoming event.
     pub async fn show(&self, text: impl Into<String>) {
         match &self.0 {
-            Sink::Terminal(queue) => drop(queue.send(Text { text: text.into(), shown: None }).await),
-            Sink::Plain => output::line(&text.into()),
+            ScreenOutput::Terminal(queue) => {
+                drop(queue.send(QueuedText { text: text.into(), shown: None }).await)
+            }
+            ScreenOutput::Plain => output::line(&text.into()),
         }
     }
 
     /// Prints a text like [`Screen::show`] and waits until it is on the screen. Returns false if it was not printed before
     /// the terminal ended.
     pub async fn shown(&self, text: impl Into<String>) -> bool {
-        let Sink::Terminal(queue) = &self.0 else {
+        let ScreenOutput::Terminal(queue) = &self.0 else {
             output::line(&text.into());
             return true;
         };
         let (shown, stands) = channel::bounded(1);
-        queue.send(Text { text: text.into(), shown: Some(shown) }).await.is_ok()
+        queue.send(QueuedText { text: text.into(), shown: Some(shown) }).await.is_ok()
             && stands.recv().await.is_ok()
     }
 
@@ -99,8 +101,8 @@ impl Screen {
     /// Prints a notice about the client itself: an error, or a change of the connection.
     pub async fn note(&self, text: impl Into<String>) {
         match &self.0 {
-            Sink::Terminal(_) => self.show(text).await,
-            Sink::Plain => eprintln!("{}", text.into()),
+            ScreenOutput::Terminal(_) => self.show(text).await,
+            ScreenOutput::Plain => eprintln!("{}", text.into()),
         }
     }
 }
@@ -124,13 +126,13 @@ impl Printer {
     }
 }
 
-fn show_all(desk: &Desk, mut print: Print, texts: &Receiver<Text>) {
-    while let Ok(Text { text, shown }) = texts.recv_blocking() {
+fn show_all(input_line: &InputLine, mut print: Print, texts: &Receiver<QueuedText>) {
+    while let Ok(QueuedText { text, shown }) = texts.recv_blocking() {
         // An empty text comes from `flush`: all texts before it are printed.
         let stands = text.is_empty() || {
-            let drawn = desk.await_line();
+            let drawn = input_line.await_line();
             print(text);
-            drawn.is_none_or(|drawn| desk.await_drawn(drawn))
+            drawn.is_none_or(|drawn| input_line.await_drawn(drawn))
         };
         if let Some(shown) = shown
             && stands
@@ -142,7 +144,7 @@ fn show_all(desk: &Desk, mut print: Print, texts: &Receiver<Text>) {
 
 /// State of the input line, shared between the keyboard thread, the printer thread and the commands.
 #[derive(Debug, Default)]
-pub struct Desk {
+pub struct InputLine {
     live: AtomicBool,
     line: Mutex<Line>,
     changed: Condvar,
@@ -150,14 +152,14 @@ pub struct Desk {
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Line {
-    state: Typing,
+    state: LineState,
     /// Number of times that the line was drawn.
     drawn: u64,
 }
 
 /// Content of the last line of the terminal.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub enum Typing {
+pub enum LineState {
     /// No input line, for a moment between two lines.
     #[default]
     Nothing,
@@ -167,16 +169,16 @@ pub enum Typing {
     Ended,
 }
 
-impl Desk {
+impl InputLine {
     /// Sets the prompt for live chat on or off. The screen shows it the next time that the line is drawn.
     pub fn set_live(&self, live: bool) {
         self.live.store(live, Ordering::SeqCst);
     }
 
-    /// Sets the state of the last line. [`Typing::Ended`] is final.
-    pub fn typing(&self, state: Typing) {
+    /// Sets the state of the last line. [`LineState::Ended`] is final.
+    pub fn set_state(&self, state: LineState) {
         let mut line = self.line();
-        if line.state != Typing::Ended {
+        if line.state != LineState::Ended {
             line.state = state;
         }
         self.changed.notify_all();
@@ -189,9 +191,9 @@ impl Desk {
         let mut line = self.line();
         loop {
             let left = match line.state {
-                Typing::Line => return Some(line.drawn),
-                Typing::Ended => return None,
-                Typing::Nothing => deadline.saturating_duration_since(Instant::now()),
+                LineState::Line => return Some(line.drawn),
+                LineState::Ended => return None,
+                LineState::Nothing => deadline.saturating_duration_since(Instant::now()),
             };
             if left.is_zero() {
                 return None;
@@ -204,7 +206,7 @@ impl Desk {
     /// a history search the editor redraws only after the search has ended.
     fn await_drawn(&self, before: u64) -> bool {
         let mut line = self.line();
-        while line.drawn == before && line.state != Typing::Ended {
+        while line.drawn == before && line.state != LineState::Ended {
             line = self.changed.wait(line).expect("nothing panics while it holds this lock");
         }
         line.drawn != before
@@ -219,7 +221,7 @@ impl Desk {
     }
 }
 
-impl Before for Desk {
+impl Before for InputLine {
     fn prompt(&self) -> &str {
         self.line().drawn += 1;
         self.changed.notify_all();
@@ -232,31 +234,31 @@ mod tests {
     use super::*;
 
     /// Creates a screen that prints into a list and redraws the line as an editor does.
-    fn rig() -> (Arc<Desk>, Screen, Printer, Arc<Mutex<Vec<String>>>) {
-        let desk = Arc::new(Desk::default());
+    fn rig() -> (Arc<InputLine>, Screen, Printer, Arc<Mutex<Vec<String>>>) {
+        let input_line = Arc::new(InputLine::default());
         let printed = Arc::new(Mutex::new(Vec::new()));
-        let (list, draws) = (printed.clone(), desk.clone());
+        let (list, draws) = (printed.clone(), input_line.clone());
         let print = move |text: String| {
             list.lock().unwrap().push(text);
             draws.prompt();
         };
-        let (screen, printer) = Screen::on(desk.clone(), Box::new(print));
-        (desk, screen, printer, printed)
+        let (screen, printer) = Screen::on(input_line.clone(), Box::new(print));
+        (input_line, screen, printer, printed)
     }
 
     #[test]
     fn prompts_have_the_same_width() {
         assert_eq!(PROMPT.len(), PROMPT_LIVE.len());
-        let desk = Desk::default();
-        assert_eq!(desk.prompt(), PROMPT);
-        desk.set_live(true);
-        assert_eq!(desk.prompt(), PROMPT_LIVE);
+        let input_line = InputLine::default();
+        assert_eq!(input_line.prompt(), PROMPT);
+        input_line.set_live(true);
+        assert_eq!(input_line.prompt(), PROMPT_LIVE);
     }
 
     #[test]
     fn texts_are_printed_above_the_input_line_in_order() {
-        let (desk, screen, printer, printed) = rig();
-        desk.typing(Typing::Line);
+        let (input_line, screen, printer, printed) = rig();
+        input_line.set_state(LineState::Line);
         smol::block_on(async {
             screen.show("one").await;
             assert!(screen.shown("two").await);
@@ -269,10 +271,10 @@ mod tests {
 
     #[test]
     fn texts_are_printed_without_an_input_line() {
-        let (desk, screen, printer, printed) = rig();
+        let (input_line, screen, printer, printed) = rig();
         smol::block_on(async {
             assert!(screen.shown("one").await);
-            desk.typing(Typing::Ended);
+            input_line.set_state(LineState::Ended);
             screen.show("two").await;
             printer.end(screen).await;
         });
@@ -281,10 +283,10 @@ mod tests {
 
     #[test]
     fn a_text_does_not_count_as_shown_without_a_redraw() {
-        let desk = Desk::default();
-        desk.typing(Typing::Line);
-        let before = desk.await_line().unwrap();
-        desk.typing(Typing::Ended);
-        assert!(!desk.await_drawn(before));
+        let input_line = InputLine::default();
+        input_line.set_state(LineState::Line);
+        let before = input_line.await_line().unwrap();
+        input_line.set_state(LineState::Ended);
+        assert!(!input_line.await_drawn(before));
     }
 }

@@ -7,8 +7,8 @@
 //!
 //! Marks are collected for a moment and written in one batch.
 
-use super::lines;
-use super::session::{Halt, Session};
+use super::client::{CommandError, TerminalClient};
+use super::formatting;
 use crate::client::session::request_error::RequestError;
 use event_listener::Event;
 use ribbit_state::limits::{MESSAGE_CHARS_MAX, TALK_PAGE_MAX, UNREAD_CROAKS_MAX};
@@ -30,7 +30,7 @@ const SENT_MAX: usize = 64;
 
 /// Read and delivery marks of this terminal.
 #[derive(Default)]
-pub struct Marks {
+pub struct ReadMarks {
     /// Marks not yet written, per conversation: delivered through, read through.
     talks: RefCell<BTreeMap<AccountId, (LogIndex, LogIndex)>>,
     /// Newest croak printed on the screen.
@@ -47,7 +47,7 @@ pub struct Marks {
     sent: RefCell<BTreeMap<AccountId, (LogIndex, DeliveryStatus)>>,
 }
 
-impl Marks {
+impl ReadMarks {
     /// Records that the croaks up to `croak` are on the screen.
     pub fn saw_feed(&self, croak: LogIndex) {
         self.feed_shown.set(self.feed_shown.get().max(croak));
@@ -78,12 +78,12 @@ impl Marks {
     }
 }
 
-impl Session {
+impl TerminalClient {
     /// Writes marks as they become due; returns only on an error.
     ///
     /// # Errors
     /// The [`RequestError`] of a write when no server can be reached or the session is over.
-    pub async fn keep_marks(&self) -> Result<(), RequestError> {
+    pub async fn write_marks_as_due(&self) -> Result<(), RequestError> {
         loop {
             let due = self.marks.due.listen();
             if !self.marks.is_due() {
@@ -92,7 +92,7 @@ impl Session {
             smol::Timer::after(GATHER).await;
             match self.write_marks().await {
                 // The marks remain due, so the next round retries.
-                Err(stop) if stop.is_transient() => {}
+                Err(error) if error.is_transient() => {}
                 done => done?,
             }
         }
@@ -107,26 +107,26 @@ impl Session {
         let (talks, feed) = self.marks.take();
         for (with, (delivered_through, read_through)) in talks {
             let mark = MessageCommand::Mark { session, with, delivered_through, read_through };
-            match self.person.write(Command::Message(mark)).await {
-                Err(stop) if stop.is_unanswered() => {
+            match self.user.write(Command::Message(mark)).await {
+                Err(error) if error.is_unanswered() => {
                     self.marks.mark(with, delivered_through, read_through);
-                    return Err(stop);
+                    return Err(error);
                 }
                 // A refusal needs no retry: the other account may have been deleted.
                 _ => {}
             }
         }
         if let Some(through) = feed {
-            match self.person.write(Command::Message(MessageCommand::ReadFeed { session, through })).await {
-                Err(stop) if stop.is_unanswered() => return Err(stop),
+            match self.user.write(Command::Message(MessageCommand::ReadFeed { session, through })).await {
+                Err(error) if error.is_unanswered() => return Err(error),
                 _ => self.marks.feed_written.set(through),
             }
         }
         Ok(())
     }
 
-    /// Sends a message. [`Session::tell_fate`] reports its delivery status later.
-    pub async fn send(&self, name: &str, text: &str) -> Result<(), Halt> {
+    /// Sends a message. [`TerminalClient::tell_fate`] reports its delivery status later.
+    pub async fn send(&self, name: &str, text: &str) -> Result<(), CommandError> {
         if let Err(Denied { code: Code::MessageTooLong, .. }) = check_message(text) {
             let chars = croak_chars(text);
             let words =
@@ -136,19 +136,19 @@ impl Session {
         let session = self.token()?;
         let username = ribbit_state::text::fold_username(name)?;
         let send = MessageCommand::Send { session, username: username.clone(), text: text.to_string() };
-        let sending = self.person.write(Command::Message(send));
+        let sending = self.user.write(Command::Message(send));
         let id = |written: &Result<Reply, RequestError>| match written {
             Ok(Reply::Sent { message }) => Some(*message),
             _ => None,
         };
-        let written = self.lately.writing(sending, id).await;
+        let written = self.recently_shown.while_writing(sending, id).await;
         let message = id(&written);
         written?;
         self.names.meet(&username);
         self.screen.show(format!("to @{username}: {}", ribbit_ui::lines::fate(DeliveryStatus::Saved))).await;
         let Some(message) = message else { return Ok(()) };
         // A reply marks the conversation as read if every unread message was on this screen.
-        if let Ok(talk) = self.person.conversation(TalkPartner::Named(username), None, 1).await {
+        if let Ok(talk) = self.user.conversation(TalkPartner::Named(username), None, 1).await {
             self.remember_sent(talk.with_account, message);
             let shown = self.marks.shown.borrow();
             let unread = shown.get(&talk.with_account).map(|ids| ids.range(talk.read_through + 1..));
@@ -171,14 +171,13 @@ impl Session {
 
     /// Shows a conversation and marks it as read.
     pub async fn talk(&self, name: &str) -> Result<(), RequestError> {
-        let talk =
-            self.person.conversation(TalkPartner::Named(name.to_string()), None, TALK_PAGE_MAX).await?;
+        let talk = self.user.conversation(TalkPartner::Named(name.to_string()), None, TALK_PAGE_MAX).await?;
         let with = ribbit_ui::lines::name_of(talk.with.as_ref());
         let Some(newest) = talk.messages.first().map(|message| message.id) else {
             self.screen
                 .show(format!(
                     "no messages with {with} yet; `/dm {} TEXT` sends the first",
-                    lines::name(name)
+                    formatting::name(name)
                 ))
                 .await;
             return Ok(());
@@ -191,7 +190,7 @@ impl Session {
             ));
         }
         for message in talk.messages.iter().rev() {
-            self.lately.note(message.id);
+            self.recently_shown.insert(message.id);
             shown.push(ribbit_ui::lines::message(message, talk.with.as_ref(), &self.me, self.style));
         }
         if self.screen.shown(shown.join("\n")).await && talk.waiting > 0 {
@@ -202,7 +201,7 @@ impl Session {
 
     /// Shows an incoming message and marks it as delivered once it is on the screen.
     pub async fn show_message(&self, with: AccountId, who: Option<&Person>, message: &TalkMessage) {
-        self.lately.note(message.id);
+        self.recently_shown.insert(message.id);
         if self.screen.shown(ribbit_ui::lines::message(message, who, &self.me, self.style)).await
             && !message.mine
         {
@@ -217,7 +216,7 @@ impl Session {
     }
 
     /// Reports the new delivery status of the last message that was sent to `with` from here.
-    pub async fn tell_fate(&self, with: AccountId) -> Result<(), RequestError> {
+    pub async fn report_delivery(&self, with: AccountId) -> Result<(), RequestError> {
         let Some((message, before)) = self.marks.sent.borrow().get(&with).copied() else { return Ok(()) };
         let query = Query::Message { session: self.token()?, id: message };
         let Page::Message { with: who, message: TalkMessage { fate, .. }, .. } =
@@ -240,23 +239,23 @@ impl Session {
 
     /// Shows the unread messages and croaks. With `asked`, also reports that there are none.
     pub async fn unread(&self, asked: bool) -> Result<(), RequestError> {
-        let unread = self.person.unread().await?;
+        let unread = self.user.unread().await?;
         let mut shown = Vec::new();
         if unread.messages > 0 {
-            let (talks, _) = self.person.conversations(None).await?;
+            let (talks, _) = self.user.conversations(None).await?;
             for talk in talks.iter().filter(|talk| talk.waiting > 0) {
                 let who = ribbit_ui::lines::name_of(talk.with.as_ref());
                 let name = talk.with.as_ref().map_or("NAME", |with| with.username.as_str());
                 self.names.meet(name);
                 shown.push(format!(
                     "{} from {who}: `/dm {name}`",
-                    lines::count(talk.waiting, "unread message")
+                    formatting::count(talk.waiting, "unread message")
                 ));
             }
         }
         if unread.croaks > 0 {
             let more = if unread.croaks == UNREAD_CROAKS_MAX { " or more" } else { "" };
-            shown.push(format!("{}{more}: `/feed`", lines::count(unread.croaks, "new croak")));
+            shown.push(format!("{}{more}: `/feed`", formatting::count(unread.croaks, "new croak")));
         }
         if asked && shown.is_empty() {
             shown.push("nothing unread".to_string());

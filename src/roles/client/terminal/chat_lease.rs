@@ -25,7 +25,7 @@ const ENTER_PAUSE: Duration = Duration::from_millis(500);
 
 /// State machine of the chat lease.
 #[derive(Debug, Default)]
-pub struct Chat {
+pub struct ChatLease {
     state: State,
 }
 
@@ -47,7 +47,7 @@ enum State {
 
 /// Next action for the chat lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Due {
+pub enum ChatAction {
     Renew {
         token: TokenHash,
     },
@@ -55,9 +55,9 @@ pub enum Due {
     Enter,
 }
 
-impl Chat {
+impl ChatLease {
     /// Returns true while live chat is on in this terminal, as far as is known here.
-    pub fn is_here(&self) -> bool {
+    pub fn is_live(&self) -> bool {
         self.state != State::Out
     }
 
@@ -82,14 +82,14 @@ impl Chat {
     }
 
     /// Returns the next action and its time, if there is one.
-    pub fn due(&self) -> Option<(Instant, Due)> {
+    pub fn due(&self) -> Option<(Instant, ChatAction)> {
         match self.state {
             State::Out => None,
             State::Held { token, lease, asked, .. } => {
                 let quarter = (lease / 4).max(RENEW_PAUSE_MIN);
-                Some((asked + quarter, Due::Renew { token }))
+                Some((asked + quarter, ChatAction::Renew { token }))
             }
-            State::Lapsed { at } => Some((at, Due::Enter)),
+            State::Lapsed { at } => Some((at, ChatAction::Enter)),
         }
     }
 
@@ -138,51 +138,54 @@ mod tests {
     fn renewals_are_a_quarter_of_the_lease_apart_with_and_without_answers() {
         let start = Instant::now() + Duration::from_secs(60);
         let at = |ms: u64| start + Duration::from_millis(ms);
-        let mut chat = Chat::default();
-        assert_eq!((chat.due(), chat.is_here()), (None, false));
+        let mut chat = ChatLease::default();
+        assert_eq!((chat.due(), chat.is_live()), (None, false));
         chat.entered(ONE, start);
         assert!(chat.due().unwrap().0 <= start, "the first renewal is due at once");
         chat.renewed(ONE, start, Some(Duration::from_secs(8)));
-        let renew = |ms| Some((at(ms), Due::Renew { token: ONE }));
+        let renew = |ms| Some((at(ms), ChatAction::Renew { token: ONE }));
         assert_eq!(chat.due(), renew(2_000));
         // Live chat stays on without an answer, for however long.
         chat.renewed(ONE, at(2_000), None);
         assert_eq!(chat.due(), renew(4_000));
         chat.renewed(ONE, at(60_000), None);
-        assert_eq!((chat.due(), chat.is_here()), (renew(62_000), true));
+        assert_eq!((chat.due(), chat.is_live()), (renew(62_000), true));
     }
 
     #[test]
     fn an_expired_lease_is_entered_again_and_answers_for_other_tokens_are_ignored() {
         let start = Instant::now();
         let late = start + LEASE;
-        let mut chat = Chat::default();
+        let mut chat = ChatLease::default();
         chat.entered(ONE, start);
         assert!(!chat.over(TWO, start));
         assert_eq!(chat.token(), Some(ONE), "the answer was for another token");
         assert!(!chat.over(ONE, late));
-        assert_eq!((chat.due(), chat.token(), chat.is_here()), (Some((late, Due::Enter)), None, true));
+        assert_eq!((chat.due(), chat.token(), chat.is_live()), (Some((late, ChatAction::Enter)), None, true));
         chat.not_entered(late);
-        assert_eq!(chat.due(), Some((late + ENTER_PAUSE, Due::Enter)));
+        assert_eq!(chat.due(), Some((late + ENTER_PAUSE, ChatAction::Enter)));
         chat.entered(TWO, late);
         chat.over(ONE, late);
         chat.renewed(ONE, late, Some(Duration::from_secs(60)));
-        assert!(matches!(chat.due(), Some((at, Due::Renew { token: TWO })) if at <= late), "due at once");
+        assert!(
+            matches!(chat.due(), Some((at, ChatAction::Renew { token: TWO })) if at <= late),
+            "due at once"
+        );
         chat.left();
         chat.renewed(TWO, late, None);
         chat.over(TWO, late);
-        assert_eq!((chat.due(), chat.is_here()), (None, false));
+        assert_eq!((chat.due(), chat.is_live()), (None, false));
     }
 
     #[test]
     fn a_lease_that_ends_early_was_taken_over() {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
-        let mut chat = Chat::default();
+        let mut chat = ChatLease::default();
         chat.entered(ONE, start);
         chat.renewed(ONE, at(1_500), Some(LEASE));
         chat.renewed(ONE, at(2_500), None);
         assert!(chat.over(ONE, at(3_499)));
-        assert!(!chat.is_here());
+        assert!(!chat.is_live());
     }
 }

@@ -1,15 +1,15 @@
 //! State of the terminal client, and the commands that work on it.
 //!
 //! Everything runs on one thread: the commands in the order in which they were typed, and beside them the live events
-//! ([`super::live`]), the chat lease ([`super::place`]) and the read marks ([`super::talks`]).
+//! ([`super::live_events`]), the chat lease ([`super::live_chat`]) and the read marks ([`super::messages`]).
 
-use super::chat::Chat;
-use super::commands::{self, Command};
-use super::lines;
-use super::login::Opened;
-use super::names::Names;
-use super::screen::{Desk, Screen};
-use super::talks::Marks;
+use super::chat_lease::ChatLease;
+use super::commands::{self, TerminalCommand};
+use super::completion::KnownNames;
+use super::formatting;
+use super::login::SessionOrigin;
+use super::messages::ReadMarks;
+use super::screen::{InputLine, Screen};
 use crate::client::session::queries::FeedPage;
 use crate::client::session::request_error::RequestError;
 use crate::client::session::{Fetched, UserSession};
@@ -28,25 +28,25 @@ pub const PAGE: usize = 20;
 /// Maximum number of people that `/people` lists.
 const PEOPLE_MAX: usize = 500;
 /// Maximum number of recently shown ids that are remembered.
-const LATELY_MAX: usize = 512;
+const RECENTLY_SHOWN_MAX: usize = 512;
 
 /// State of the terminal client.
-pub struct Session {
-    pub person: UserSession,
+pub struct TerminalClient {
+    pub user: UserSession,
     pub me: Person,
     pub screen: Screen,
     pub style: Style,
-    pub desk: Arc<Desk>,
-    pub names: Names,
-    pub chat: RefCell<Chat>,
+    pub input_line: Arc<InputLine>,
+    pub names: KnownNames,
+    pub chat: RefCell<ChatLease>,
     /// Notified when live chat is turned on or off.
-    pub moved: Event,
-    pub marks: Marks,
-    pub lately: Lately,
+    pub live_changed: Event,
+    pub marks: ReadMarks,
+    pub recently_shown: RecentlyShown,
     /// Origin of the session, which decides whether exit logs out.
-    pub opened: Opened,
+    pub origin: SessionOrigin,
     /// The line whose command is running.
-    pub doing: RefCell<Option<String>>,
+    pub running: RefCell<Option<String>>,
     /// True while `/delete` is running.
     pub deleting: Cell<bool>,
     /// Position where `/feed more` continues.
@@ -55,27 +55,27 @@ pub struct Session {
 
 /// Reason why a command failed.
 #[derive(Debug)]
-pub enum Halt {
-    RequestError(RequestError),
+pub enum CommandError {
+    Request(RequestError),
     /// Refused by the client itself, with a message of its own.
     Refused(String),
 }
 
-impl From<RequestError> for Halt {
-    fn from(stop: RequestError) -> Halt {
-        Halt::RequestError(stop)
+impl From<RequestError> for CommandError {
+    fn from(error: RequestError) -> CommandError {
+        CommandError::Request(error)
     }
 }
-impl From<Denied> for Halt {
-    fn from(denied: Denied) -> Halt {
-        Halt::RequestError(denied.into())
+impl From<Denied> for CommandError {
+    fn from(denied: Denied) -> CommandError {
+        CommandError::Request(denied.into())
     }
 }
 
 /// Ids of the croaks and messages that were shown recently, so that their events do not show them again. One set serves
 /// both, because both use their log index as id.
 #[derive(Default)]
-pub struct Lately {
+pub struct RecentlyShown {
     ids: RefCell<BTreeSet<LogIndex>>,
     /// Number of running writes, whose ids are not known yet.
     writing: Cell<u32>,
@@ -83,19 +83,19 @@ pub struct Lately {
     written: Event,
 }
 
-impl Lately {
+impl RecentlyShown {
     /// Remembers an id as shown.
-    pub fn note(&self, id: LogIndex) {
+    pub fn insert(&self, id: LogIndex) {
         let mut ids = self.ids.borrow_mut();
         ids.insert(id);
-        if ids.len() > LATELY_MAX {
+        if ids.len() > RECENTLY_SHOWN_MAX {
             ids.pop_first();
         }
     }
 
     /// Returns true if the id was shown. With `mine`, first waits for the running writes, because the event of an own croak
     /// can arrive before the answer to its write.
-    pub async fn has(&self, id: LogIndex, mine: bool) -> bool {
+    pub async fn contains(&self, id: LogIndex, mine: bool) -> bool {
         while mine && self.writing.get() > 0 {
             self.written.listen().await;
         }
@@ -103,33 +103,43 @@ impl Lately {
     }
 
     /// Runs a write and remembers the id that it created. Events of the user's own writes wait meanwhile.
-    pub async fn writing<T>(&self, write: impl Future<Output = T>, id: impl Fn(&T) -> Option<LogIndex>) -> T {
+    pub async fn while_writing<T>(
+        &self,
+        write: impl Future<Output = T>,
+        id: impl Fn(&T) -> Option<LogIndex>,
+    ) -> T {
         self.writing.set(self.writing.get() + 1);
         let written = write.await;
         self.writing.set(self.writing.get() - 1);
         if let Some(id) = id(&written) {
-            self.note(id);
+            self.insert(id);
         }
         self.written.notify(usize::MAX);
         written
     }
 }
 
-impl Session {
-    pub fn new(person: UserSession, me: Person, opened: Opened, screen: Screen, style: Style) -> Session {
-        Session {
-            person,
+impl TerminalClient {
+    pub fn new(
+        user: UserSession,
+        me: Person,
+        origin: SessionOrigin,
+        screen: Screen,
+        style: Style,
+    ) -> TerminalClient {
+        TerminalClient {
+            user,
             me,
             screen,
             style,
-            desk: Arc::default(),
-            names: Names::default(),
+            input_line: Arc::default(),
+            names: KnownNames::default(),
             chat: RefCell::default(),
-            moved: Event::new(),
-            marks: Marks::default(),
-            lately: Lately::default(),
-            opened,
-            doing: RefCell::default(),
+            live_changed: Event::new(),
+            marks: ReadMarks::default(),
+            recently_shown: RecentlyShown::default(),
+            origin,
+            running: RefCell::default(),
             deleting: Cell::default(),
             older: Cell::new(None),
         }
@@ -140,47 +150,47 @@ impl Session {
     /// # Errors
     /// `NotLoggedIn` (609) without a session.
     pub fn token(&self) -> Result<TokenHash, RequestError> {
-        Ok(self.person.session()?)
+        Ok(self.user.session()?)
     }
 
     /// Returns true while live chat is on: text without a slash is posted.
     pub fn is_live(&self) -> bool {
-        self.chat.borrow().is_here()
+        self.chat.borrow().is_live()
     }
 
     /// Runs a command. The event loop itself handles `/delete`, which asks for a password, and `/quit`.
-    pub async fn perform(&self, command: Command) -> Result<(), Halt> {
+    pub async fn perform(&self, command: TerminalCommand) -> Result<(), CommandError> {
         match command {
-            Command::Post { text } => self.post(&text).await,
-            Command::Feed { more } => Ok(self.feed(more).await?),
-            Command::Live { take_over } => self.live(take_over).await,
-            Command::Message { name, text: Some(text) } => self.send(&name, &text).await,
-            Command::Message { name, text: None } => Ok(self.talk(&name).await?),
-            Command::Unread => Ok(self.unread(true).await?),
-            Command::Friends => Ok(self.friends().await?),
-            Command::Add { name } => {
-                self.person.follow(&name).await?;
+            TerminalCommand::Post { text } => self.post(&text).await,
+            TerminalCommand::Feed { more } => Ok(self.feed(more).await?),
+            TerminalCommand::Live { take_over } => self.live(take_over).await,
+            TerminalCommand::Message { name, text: Some(text) } => self.send(&name, &text).await,
+            TerminalCommand::Message { name, text: None } => Ok(self.talk(&name).await?),
+            TerminalCommand::Unread => Ok(self.unread(true).await?),
+            TerminalCommand::Friends => Ok(self.friends().await?),
+            TerminalCommand::Add { name } => {
+                self.user.follow(&name).await?;
                 self.names.meet(&name.to_ascii_lowercase());
-                self.screen.show(format!("you now follow @{}", lines::name(&name))).await;
+                self.screen.show(format!("you now follow @{}", formatting::name(&name))).await;
                 Ok(())
             }
-            Command::Remove { name } => {
-                self.person.unfollow(&name).await?;
-                self.screen.show(format!("you no longer follow @{}", lines::name(&name))).await;
+            TerminalCommand::Remove { name } => {
+                self.user.unfollow(&name).await?;
+                self.screen.show(format!("you no longer follow @{}", formatting::name(&name))).await;
                 Ok(())
             }
-            Command::People { pattern } => Ok(self.people(pattern.as_deref().unwrap_or("*")).await?),
-            Command::Who => Ok(self.member_name().await?),
-            Command::Help(entry) => {
+            TerminalCommand::People { pattern } => Ok(self.people(pattern.as_deref().unwrap_or("*")).await?),
+            TerminalCommand::Who => Ok(self.who().await?),
+            TerminalCommand::Help(entry) => {
                 self.screen.show(commands::help(entry)).await;
                 Ok(())
             }
-            Command::Export { file } => self.export(file).await,
-            Command::Delete | Command::Quit => Ok(()),
+            TerminalCommand::Export { file } => self.export(file).await,
+            TerminalCommand::Delete | TerminalCommand::Quit => Ok(()),
         }
     }
 
-    async fn post(&self, text: &str) -> Result<(), Halt> {
+    async fn post(&self, text: &str) -> Result<(), CommandError> {
         // Checked here first: this message includes the length, which the server's refusal does not.
         if let Err(Denied { code: Code::CroakTooLong, .. }) = check_croak(text) {
             let chars = croak_chars(text);
@@ -189,21 +199,21 @@ impl Session {
             return Err(self.too_long(words));
         }
         let live = self.is_live();
-        let croak = self.person.post(text);
+        let croak = self.user.post(text);
         if live && self.screen.is_terminal() {
             // The event stream shows it in order among the others.
             croak.await?;
             return Ok(());
         }
-        self.lately.writing(croak, |written| written.as_ref().ok().copied()).await?;
+        self.recently_shown.while_writing(croak, |written| written.as_ref().ok().copied()).await?;
         self.screen.show("posted").await;
         Ok(())
     }
 
     /// Returns the error for a text that is too long, with a hint to get the line back from the input history.
-    pub fn too_long(&self, words: String) -> Halt {
+    pub fn too_long(&self, words: String) -> CommandError {
         let again = if self.screen.is_terminal() { " (press the up arrow to edit it)" } else { "" };
-        Halt::Refused(words + again)
+        CommandError::Refused(words + again)
     }
 
     /// Shows the newest page of the feed, or with `more` the next older one.
@@ -216,7 +226,7 @@ impl Session {
             (true, older) => older,
             (false, _) => None,
         };
-        let Fetched { value: FeedPage { croaks, older, .. }, stale } = self.person.feed(before, PAGE).await?;
+        let Fetched { value: FeedPage { croaks, older, .. }, stale } = self.user.feed(before, PAGE).await?;
         self.older.set(older);
         if croaks.is_empty() {
             self.screen
@@ -228,7 +238,7 @@ impl Session {
         let newest = croaks.last().map_or(0, |croak| croak.id);
         let mut shown: Vec<String> = Vec::with_capacity(croaks.len() + 1);
         for croak in &croaks {
-            self.lately.note(croak.id);
+            self.recently_shown.insert(croak.id);
             self.names.meet(&croak.author.username);
             shown.push(ribbit_ui::lines::croak(croak, self.style));
         }
@@ -251,7 +261,7 @@ impl Session {
     }
 
     async fn friends(&self) -> Result<(), RequestError> {
-        let friends = self.person.friends().await?;
+        let friends = self.user.friends().await?;
         if friends.is_empty() {
             self.screen
                 .show("you do not follow anyone yet. `/people` lists people, `/add NAME` follows one")
@@ -259,7 +269,8 @@ impl Session {
             return Ok(());
         }
         friends.iter().for_each(|friend| self.names.meet(&friend.username));
-        let shown: Vec<String> = friends.iter().map(|friend| lines::person(friend, "", self.style)).collect();
+        let shown: Vec<String> =
+            friends.iter().map(|friend| formatting::person(friend, "", self.style)).collect();
         self.screen.show(shown.join("\n")).await;
         Ok(())
     }
@@ -267,11 +278,11 @@ impl Session {
     async fn people(&self, names: &str) -> Result<(), RequestError> {
         let (mut shown, mut after) = (Vec::new(), None);
         loop {
-            let (people, more) = self.person.people(names, after).await?;
+            let (people, more) = self.user.people(names, after).await?;
             for one in &people {
                 self.names.meet(&one.person.username);
                 shown.push(match one.person.account == self.me.account {
-                    true => lines::person(&one.person, "you", self.style),
+                    true => formatting::person(&one.person, "you", self.style),
                     false => ribbit_ui::lines::acquaintance(one, self.style),
                 });
             }
@@ -292,8 +303,8 @@ impl Session {
         Ok(())
     }
 
-    async fn member_name(&self) -> Result<(), RequestError> {
-        let people = self.person.chatting().await?;
+    async fn who(&self) -> Result<(), RequestError> {
+        let people = self.user.chatting().await?;
         if people.is_empty() {
             self.screen.show("no one is in the live chat; `/live` joins it").await;
             return Ok(());
@@ -302,7 +313,11 @@ impl Session {
         let shown: Vec<String> = people
             .iter()
             .map(|person| {
-                lines::person(person, if person.account == self.me.account { "you" } else { "" }, self.style)
+                formatting::person(
+                    person,
+                    if person.account == self.me.account { "you" } else { "" },
+                    self.style,
+                )
             })
             .collect();
         self.screen.show(format!("in the live chat now:\n{}", shown.join("\n"))).await;
@@ -317,27 +332,27 @@ mod tests {
 
     #[test]
     fn events_of_own_writes_wait_for_the_running_write() {
-        let lately = Lately::default();
+        let recently_shown = RecentlyShown::default();
         smol::block_on(async {
-            assert!(!lately.has(7, true).await);
+            assert!(!recently_shown.contains(7, true).await);
             // The answer to the write arrives after its event.
             let (answer, answered) = smol::channel::bounded::<LogIndex>(1);
-            let writing = lately.writing(async { answered.recv().await.ok() }, |id| *id);
+            let writing = recently_shown.while_writing(async { answered.recv().await.ok() }, |id| *id);
             let news = async {
-                let others = lately.has(8, false).await;
+                let others = recently_shown.contains(8, false).await;
                 let answers = async {
                     smol::future::yield_now().await;
                     answer.send(7).await.unwrap();
                     smol::future::pending().await
                 };
-                (others, lately.has(7, true).or(answers).await)
+                (others, recently_shown.contains(7, true).or(answers).await)
             };
             let (written, seen) = smol::future::zip(writing, news).await;
             assert_eq!((written, seen), (Some(7), (false, true)));
         });
-        for id in 100..100 + LATELY_MAX as LogIndex {
-            lately.note(id);
+        for id in 100..100 + RECENTLY_SHOWN_MAX as LogIndex {
+            recently_shown.insert(id);
         }
-        assert!(!smol::block_on(lately.has(7, false)), "bounded: the oldest id was dropped");
+        assert!(!smol::block_on(recently_shown.contains(7, false)), "bounded: the oldest id was dropped");
     }
 }

@@ -1,7 +1,7 @@
 //! `/live`: enters and leaves the chat, and renews the chat lease. An account has one chat slot at a time.
 
-use super::chat::Due;
-use super::session::{Halt, Session};
+use super::chat_lease::ChatAction;
+use super::client::{CommandError, TerminalClient};
 use crate::client::session::request_error::RequestError;
 use crate::locks::lease::words_for;
 use ribbit_net::protocol::{Answer, Ask};
@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 /// Time limit of one renewal, over all servers. A lease that expires meanwhile is opened again.
 const RENEW_MAX: Duration = Duration::from_secs(10);
 
-impl Session {
+impl TerminalClient {
     /// Turns live chat on or off. `take_over` turns it on even when another terminal of the account is live.
-    pub async fn live(&self, take_over: bool) -> Result<(), Halt> {
+    pub async fn live(&self, take_over: bool) -> Result<(), CommandError> {
         if self.is_live() && !take_over {
             self.leave_chat().await?;
             self.screen.show("live chat is off").await;
@@ -26,13 +26,13 @@ impl Session {
         let token = match self.enter(take_over).await {
             Err(RequestError::Denied(Denied { code: Code::LockHeld, .. })) => {
                 let words = "you are live in another terminal (632); `/live --take-over` moves the chat here";
-                return Err(Halt::Refused(words.to_string()));
+                return Err(CommandError::Refused(words.to_string()));
             }
             entered => entered?,
         };
         self.chat.borrow_mut().entered(token, asked);
-        self.desk.set_live(true);
-        self.moved.notify(usize::MAX);
+        self.input_line.set_live(true);
+        self.live_changed.notify(usize::MAX);
         self.feed(false).await?;
         self.screen.show("live chat is on: everything you type is posted. `/live` turns it off").await;
         Ok(())
@@ -41,7 +41,7 @@ impl Session {
     async fn enter(&self, take_over: bool) -> Result<TokenHash, RequestError> {
         let (session, token) = (self.token()?, token_hash(&new_token()));
         let words = words_for("chat");
-        self.person.write(LeaseCommand::EnterChat { session, token, words, take_over }.into()).await?;
+        self.user.write(LeaseCommand::EnterChat { session, token, words, take_over }.into()).await?;
         Ok(token)
     }
 
@@ -49,29 +49,29 @@ impl Session {
     pub async fn leave_chat(&self) -> Result<bool, RequestError> {
         let (was_here, token) = {
             let chat = self.chat.borrow();
-            (chat.is_here(), chat.token())
+            (chat.is_live(), chat.token())
         };
-        self.out_of_chat();
+        self.turn_live_off();
         let Some(token) = token else { return Ok(was_here) };
-        match self.person.write(LeaseCommand::Close { token }.into()).await {
+        match self.user.write(LeaseCommand::Close { token }.into()).await {
             Ok(_) | Err(RequestError::Denied(Denied { code: Code::LeaseOver, .. })) => Ok(true),
-            Err(stop) => Err(stop),
+            Err(error) => Err(error),
         }
     }
 
-    fn out_of_chat(&self) {
+    fn turn_live_off(&self) {
         self.chat.borrow_mut().left();
-        self.desk.set_live(false);
-        self.moved.notify(usize::MAX);
+        self.input_line.set_live(false);
+        self.live_changed.notify(usize::MAX);
     }
 
     /// Renews the chat lease while live chat is on; returns only on an error.
     ///
     /// # Errors
     /// `NotLoggedIn` (609) when the session is over; unreachable when no server answers.
-    pub async fn keep_place(&self) -> Result<(), RequestError> {
+    pub async fn renew_chat_lease(&self) -> Result<(), RequestError> {
         loop {
-            let moved = self.moved.listen();
+            let moved = self.live_changed.listen();
             let due = self.chat.borrow().due();
             let Some((at, due)) = due else {
                 moved.await;
@@ -89,18 +89,18 @@ impl Session {
                 continue;
             }
             match due {
-                Due::Renew { token } => {
+                ChatAction::Renew { token } => {
                     // Leaving the chat cancels the renewal.
-                    let moved = self.moved.listen();
+                    let moved = self.live_changed.listen();
                     let left = async {
                         moved.await;
                         Ok(false)
                     };
                     if or(self.renew(token), left).await? {
-                        self.lost_place().await;
+                        self.report_take_over().await;
                     }
                 }
-                Due::Enter => self.enter_again().await?,
+                ChatAction::Enter => self.enter_again().await?,
             }
         }
     }
@@ -108,7 +108,7 @@ impl Session {
     /// Renews the lease. Returns true if another terminal has taken the chat slot.
     async fn renew(&self, token: TokenHash) -> Result<bool, RequestError> {
         let asked = Instant::now();
-        let answer = self.person.client().ask(Ask::Renew { token }, RENEW_MAX).await;
+        let answer = self.user.client().ask(Ask::Renew { token }, RENEW_MAX).await;
         let mut chat = self.chat.borrow_mut();
         match answer {
             Ok(Answer::Renewed { lease_ms }) => {
@@ -131,19 +131,19 @@ impl Session {
             Ok(token) if self.is_live() => self.chat.borrow_mut().entered(token, asked),
             // Live chat was turned off while the request was on its way.
             Ok(token) => {
-                self.person.write(LeaseCommand::Close { token }.into()).await?;
+                self.user.write(LeaseCommand::Close { token }.into()).await?;
             }
             Err(RequestError::Denied(Denied { code: Code::LockHeld, .. })) if self.is_live() => {
-                self.lost_place().await;
+                self.report_take_over().await;
             }
-            Err(stop) if stop.lacks_session() || stop.no_server_reachable() => return Err(stop),
+            Err(error) if error.lacks_session() || error.no_server_reachable() => return Err(error),
             Err(_) => self.chat.borrow_mut().not_entered(Instant::now()),
         }
         Ok(())
     }
 
-    async fn lost_place(&self) {
-        self.out_of_chat();
+    async fn report_take_over(&self) {
+        self.turn_live_off();
         let words = "live chat moved to another terminal; here, it is off and your lines are not posted";
         self.screen.note(words).await;
     }

@@ -3,7 +3,7 @@
 //! [`LiveFeed`] reports each event once and in order, also across server failures. Messages that arrived in a gap of the event
 //! stream are found by reading the unread messages.
 
-use super::session::Session;
+use super::client::TerminalClient;
 use crate::client::session::live_feed::{FeedUpdate, LiveFeed};
 use crate::client::session::request_error::RequestError;
 use ribbit_net::protocol::Lapse;
@@ -15,7 +15,7 @@ use std::time::Duration;
 /// Pause before a failed read is repeated.
 const PAUSE: Duration = Duration::from_secs(1);
 
-impl Session {
+impl TerminalClient {
     /// Shows everything after the log index `from`; returns only on an error.
     ///
     /// # Errors
@@ -23,13 +23,13 @@ impl Session {
     pub async fn follow(&self, from: LogIndex) -> Result<(), RequestError> {
         // A script gets incoming events only while live chat is on.
         while !self.screen.is_terminal() && !self.is_live() {
-            self.moved.listen().await;
+            self.live_changed.listen().await;
         }
         let told = Cell::new(from);
-        let mut live = LiveFeed::begin(&self.person, from).await?;
+        let mut live = LiveFeed::begin(&self.user, from).await?;
         loop {
             let tidings = match live.next().await {
-                Err(stop) if stop.is_transient() => {
+                Err(error) if error.is_transient() => {
                     smol::Timer::after(PAUSE).await;
                     continue;
                 }
@@ -39,20 +39,20 @@ impl Session {
                 FeedUpdate::Nothing => {}
                 FeedUpdate::Croaks(croaks) => {
                     for croak in croaks {
-                        self.tell_croak(&croak).await;
+                        self.show_croak(&croak).await;
                     }
                 }
-                FeedUpdate::Happened(event) => self.tell(event.index, &event.what, &told).await?,
+                FeedUpdate::Happened(event) => self.show_event(event.index, &event.what, &told).await?,
                 FeedUpdate::Missed(Lapse::OtherHistory) => {
-                    told.set(self.person.seen_index());
+                    told.set(self.user.seen_index());
                     let words = "(the servers were restored from a backup; `/feed` and `/unread` show what is there now)";
                     self.screen.note(words).await;
                 }
                 FeedUpdate::Missed(_) => {
                     // Messages that cannot be read now stay unread, so they are not lost.
-                    match self.messages_behind(&told).await {
-                        Err(stop) if stop.is_transient() => {
-                            self.screen.note(format!("(you may have new messages: {stop})")).await;
+                    match self.show_missed_messages(&told).await {
+                        Err(error) if error.is_transient() => {
+                            self.screen.note(format!("(you may have new messages: {error})")).await;
                         }
                         done => done?,
                     }
@@ -64,26 +64,26 @@ impl Session {
     /// Repeats a read while the reached servers cannot answer, because an event is reported only once.
     pub async fn read_patiently(&self, query: Query) -> Result<Page, RequestError> {
         loop {
-            match self.person.read(query.clone()).await {
-                Err(stop) if stop.is_transient() => {}
+            match self.user.read(query.clone()).await {
+                Err(error) if error.is_transient() => {}
                 read => return Ok(read?.value),
             }
             smol::Timer::after(PAUSE).await;
         }
     }
 
-    async fn tell_croak(&self, croak: &FeedCroak) {
-        if self.lately.has(croak.id, croak.author.account == self.me.account).await {
+    async fn show_croak(&self, croak: &FeedCroak) {
+        if self.recently_shown.contains(croak.id, croak.author.account == self.me.account).await {
             return;
         }
-        self.lately.note(croak.id);
+        self.recently_shown.insert(croak.id);
         self.names.meet(&croak.author.username);
         if self.screen.shown(ribbit_ui::lines::croak(croak, self.style)).await {
             self.marks.saw_feed(croak.id);
         }
     }
 
-    async fn tell(
+    async fn show_event(
         &self,
         index: LogIndex,
         what: &EventKind,
@@ -93,24 +93,24 @@ impl Session {
         match what {
             EventKind::Messaged { .. } if index <= told.get() => Ok(()),
             EventKind::Messaged { from, .. } => {
-                if !self.lately.has(index, *from == me).await {
-                    self.tell_message(index).await?;
+                if !self.recently_shown.contains(index, *from == me).await {
+                    self.show_message_of(index).await?;
                 }
                 told.set(index);
                 Ok(())
             }
-            EventKind::Marked { account, with } if *with == me => self.tell_fate(*account).await,
-            EventKind::FriendAdded { account, friend } if *friend == me => self.tell_follower(*account).await,
+            EventKind::Marked { account, with } if *with == me => self.report_delivery(*account).await,
+            EventKind::FriendAdded { account, friend } if *friend == me => self.show_follower(*account).await,
             _ => Ok(()),
         }
     }
 
-    async fn tell_message(&self, id: LogIndex) -> Result<(), RequestError> {
+    async fn show_message_of(&self, id: LogIndex) -> Result<(), RequestError> {
         let what = match self.read_patiently(Query::Message { session: self.token()?, id }).await {
             Ok(what) => what,
             // The message is gone when both sides have deleted it with their accounts or their last conversation.
             Err(RequestError::Denied(Denied { code: Code::NoSuchMessage, .. })) => return Ok(()),
-            Err(stop) => return Err(stop),
+            Err(error) => return Err(error),
         };
         if let Page::Message { with, with_account, message } = what {
             if let Some(with) = &with {
@@ -121,7 +121,7 @@ impl Session {
         Ok(())
     }
 
-    async fn tell_follower(&self, account: AccountId) -> Result<(), RequestError> {
+    async fn show_follower(&self, account: AccountId) -> Result<(), RequestError> {
         let with = TalkPartner::Account(account);
         let query = Query::Talk { session: self.token()?, with, before: None, limit: 1 };
         match self.read_patiently(query).await {
@@ -134,16 +134,16 @@ impl Session {
             }
             // The new follower has deleted the account meanwhile.
             Err(RequestError::Denied(Denied { code: Code::NoSuchUser, .. })) | Ok(_) => Ok(()),
-            Err(stop) => Err(stop),
+            Err(error) => Err(error),
         }
     }
 
     /// Shows the unread messages after `told` that no event reported.
-    async fn messages_behind(&self, told: &Cell<LogIndex>) -> Result<(), RequestError> {
-        for waiting in self.person.unread_messages().await? {
+    async fn show_missed_messages(&self, told: &Cell<LogIndex>) -> Result<(), RequestError> {
+        for waiting in self.user.unread_messages().await? {
             let (message, with) = (waiting.message, waiting.talk.with.as_ref());
             if message.id > told.get() {
-                if !self.lately.has(message.id, false).await {
+                if !self.recently_shown.contains(message.id, false).await {
                     self.show_message(waiting.talk.with_account, with, &message).await;
                 }
                 told.set(message.id);

@@ -1,6 +1,6 @@
 //! Tab completion of commands and user names. User names come from this session and from a query to the servers.
 
-use super::commands::{Entry, TABLE, find};
+use super::commands::{CommandInfo, TABLE, find};
 use crate::common::editor::pair;
 use rustyline::completion::Pair;
 use std::collections::BTreeSet;
@@ -11,9 +11,9 @@ const NAMES_MAX: usize = 1_000;
 
 /// User names that appeared in this session. Clones share the set.
 #[derive(Debug, Clone, Default)]
-pub struct Names(Arc<Mutex<BTreeSet<String>>>);
+pub struct KnownNames(Arc<Mutex<BTreeSet<String>>>);
 
-impl Names {
+impl KnownNames {
     /// Remembers a user name.
     pub fn meet(&self, username: &str) {
         let mut names = self.names();
@@ -33,7 +33,7 @@ impl Names {
 
 /// Returns the byte offset of the word at the end of `line` and its completions. `ask` queries the servers for user names
 /// with a given prefix.
-pub fn complete(line: &str, names: &Names, ask: impl Fn(&str) -> Vec<String>) -> (usize, Vec<Pair>) {
+pub fn complete(line: &str, names: &KnownNames, ask: impl Fn(&str) -> Vec<String>) -> (usize, Vec<Pair>) {
     let begins = line.rfind(char::is_whitespace).map_or(0, |at| at + 1);
     let word = &line[begins..];
     let before: Vec<&str> = line[..begins].split_whitespace().collect();
@@ -48,7 +48,7 @@ pub fn complete(line: &str, names: &Names, ask: impl Fn(&str) -> Vec<String>) ->
     (begins, found)
 }
 
-fn named(command: &str) -> Option<&'static Entry> {
+fn named(command: &str) -> Option<&'static CommandInfo> {
     find(&command.strip_prefix('/')?.to_ascii_lowercase())
 }
 
@@ -61,7 +61,7 @@ fn whole(words: &[&str], begin: &str) -> Vec<Pair> {
     words.iter().filter(|word| word.starts_with(begin)).map(|word| pair((*word).to_string())).collect()
 }
 
-fn people(word: &str, names: &Names, ask: impl Fn(&str) -> Vec<String>) -> Vec<Pair> {
+fn people(word: &str, names: &KnownNames, ask: impl Fn(&str) -> Vec<String>) -> Vec<Pair> {
     let at = if word.starts_with('@') { "@" } else { "" };
     let begin = word[at.len()..].to_ascii_lowercase();
     let mut found = names.beginning(&begin);
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn commands_and_user_names_are_completed() {
-        let names = Names::default();
+        let names = KnownNames::default();
         for name in ["bob", "bonny", "carl"] {
             names.meet(name);
         }
