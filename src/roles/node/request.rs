@@ -32,7 +32,7 @@ pub(super) fn undecided(why: SubmitError) -> Answer {
     match why {
         SubmitError::Late => Answer::Unavailable(Why::NoLeader),
         SubmitError::Busy => Answer::Unavailable(Why::Busy),
-        SubmitError::LeaseEnd => Answer::Unavailable(Why::NotServing),
+        SubmitError::Ending => Answer::Unavailable(Why::NotServing),
         SubmitError::Reused => Answer::Refused(Denied::new(Code::RequestReused)),
     }
 }
