@@ -40,6 +40,7 @@ use super::segment::{Record, Segment, SegmentHead, sum_of};
 use super::terms::Terms;
 use super::{DbError, Disk};
 use ribbit_state::LogIndex;
+use ribbit_state::sync::RwLockExt;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::mem;
@@ -138,11 +139,11 @@ impl Spans {
 /// Returns the entry at `from` and those after it in the same batch; none if the log has no such entry. Reads and checks the
 /// whole batch, concurrently with the writer.
 pub(super) fn entries_from(spans: &RwLock<Spans>, from: LogIndex) -> Result<Vec<LogEntry>, DbError> {
-    let span = spans.read().expect("no writer panics while it holds this lock").find(from);
+    let span = spans.read_locked().find(from);
     let Some(Span { last, segment, at, .. }) = span else { return Ok(Vec::new()) };
     let Some(Record { value: batch, .. }) = segment.read::<Batch>(at)? else {
         // The segment may have been recycled in the meantime; it was then removed from the spans before.
-        let is_gone = spans.read().expect("no writer panics while it holds this lock").find(from).is_none();
+        let is_gone = spans.read_locked().find(from).is_none();
         return if is_gone { Ok(Vec::new()) } else { Err(segment.damaged(at)) };
     };
     Ok(batch.entries.into_iter().filter(|entry| (from..=last).contains(&entry.index)).collect())
@@ -200,7 +201,7 @@ impl Journal {
             unsynced: None,
             leftovers: Vec::new(),
         };
-        *journal.spans.write().expect("no reader panics while it holds this lock") = Spans::behind(base.0);
+        *journal.spans.write_locked() = Spans::behind(base.0);
         let heads = journal.find_segments(note)?;
         for (at, head) in heads.iter().enumerate() {
             let end = heads.get(at + 1).map(|next| next.value.previous_end);
@@ -265,8 +266,7 @@ impl Journal {
         }
         self.leftovers.sort_unstable();
         if let Some(head) = heads.first() {
-            *self.spans.write().expect("no reader panics while it holds this lock") =
-                Spans::behind(head.value.start);
+            *self.spans.write_locked() = Spans::behind(head.value.start);
         }
         Ok(heads)
     }
@@ -286,7 +286,7 @@ impl Journal {
     ) -> Result<(), DbError> {
         let segment = self.segments[which].clone();
         let spans = self.spans.clone();
-        let mut spans = spans.write().expect("no reader panics while it holds this lock");
+        let mut spans = spans.write_locked();
         let before = spans.last();
         if before != head.start {
             return Err(DbError::Damaged(format!(
@@ -409,7 +409,7 @@ impl Journal {
         self.is_suspect = false;
         self.end = end;
         self.hard_state = hard_state.unwrap_or(self.hard_state);
-        self.spans.write().expect("no reader panics while it holds this lock").add(entries, &segment, at);
+        self.spans.write_locked().add(entries, &segment, at);
         Ok(())
     }
 
@@ -421,7 +421,7 @@ impl Journal {
     pub fn cut(&mut self, through: LogIndex) -> Result<(), DbError> {
         while let Some(next) = self.segments.get(1).filter(|next| next.start.index <= through) {
             let index = next.start.index;
-            let mut spans = self.spans.write().expect("no reader panics while it holds this lock");
+            let mut spans = self.spans.write_locked();
             // The last entry at the time when the next segment began may have been replaced since.
             let term = spans.terms.at(index).unwrap_or(next.start.term);
             spans.cut(Position { index, term });
@@ -469,16 +469,16 @@ impl Journal {
 
     /// Returns the terms of the entries.
     pub fn terms(&self) -> Terms {
-        self.spans.read().expect("no writer panics while it holds this lock").terms.clone()
+        self.spans.read_locked().terms.clone()
     }
 
     /// Returns the position just before the first entry.
     pub fn floor(&self) -> Position {
-        self.spans.read().expect("no writer panics while it holds this lock").floor()
+        self.spans.read_locked().floor()
     }
 
     pub fn last(&self) -> Position {
-        self.spans.read().expect("no writer panics while it holds this lock").last()
+        self.spans.read_locked().last()
     }
 }
 

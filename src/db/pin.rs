@@ -20,6 +20,7 @@ use super::snapshot::Chunk;
 use redb::{ReadOnlyTable, ReadableDatabase, ReadableTableMetadata};
 use ribbit_state::LogIndex;
 use ribbit_state::rows::books;
+use ribbit_state::sync::{MutexExt, RwLockExt};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Mutex;
@@ -54,7 +55,7 @@ pub type RowHashes = Vec<(Vec<u8>, u64)>;
 
 impl Pin {
     fn new(shared: &StoreShared) -> Result<Pin, DbError> {
-        let database = shared.database.read().expect("no writer panics while it holds this lock").clone();
+        let database = shared.database.read_locked().clone();
         let transaction = database.begin_read()?;
         let meta = transaction.open_table(META)?;
         let (position, _) = read_position(&meta)?;
@@ -163,7 +164,7 @@ impl std::fmt::Debug for PinRequests {
 
 impl PinRequests {
     fn requests(&self) -> std::sync::MutexGuard<'_, BTreeMap<LogIndex, (usize, Option<Pin>)>> {
-        self.0.lock().expect("no thread panics while it holds this lock")
+        self.0.locked()
     }
 
     /// Returns the first index in `applied + 1..=last` at which the writer has to stop.

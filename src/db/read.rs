@@ -16,6 +16,7 @@ use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefini
 use ribbit_state::dedup::DedupWindow;
 use ribbit_state::ring::Ring;
 use ribbit_state::rows::{Order, RawRow, TableId, View, WriteView};
+use ribbit_state::sync::{MutexExt, RwLockExt};
 use ribbit_state::{Denied, LogIndex, Outcome, Page, Query, RequestId, croaks, query};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, RwLockWriteGuard};
@@ -52,7 +53,7 @@ pub struct Reader {
 
 impl Reader {
     pub(super) fn database(&self) -> Arc<Database> {
-        self.shared.database.read().expect("no writer panics while it holds this lock").clone()
+        self.shared.database.read_locked().clone()
     }
 
     /// Returns the newest index whose rows are visible to every view taken from now on.
@@ -67,12 +68,12 @@ impl Reader {
 
     /// Returns the digest of the state after this index, if it is still kept.
     pub fn digest_at(&self, index: LogIndex) -> Option<u64> {
-        self.shared.digests.lock().expect("no thread panics while it holds this lock").at(index)
+        self.shared.digests.locked().at(index)
     }
 
     /// Returns the one or two digests to send to other members for comparison.
     pub fn digests_to_publish(&self) -> Vec<DigestAt> {
-        self.shared.digests.lock().expect("no thread panics while it holds this lock").to_publish()
+        self.shared.digests.locked().to_publish()
     }
 
     /// Returns a view of the current rows.
@@ -103,7 +104,7 @@ impl Reader {
     /// # Errors
     /// Fatal: the store cannot be read.
     pub fn first_outcome(&self, id: RequestId) -> Result<Option<(LogIndex, Outcome)>, DbError> {
-        let dedup = self.shared.dedup.read().expect("no writer panics while it holds this lock");
+        let dedup = self.shared.dedup.read_locked();
         let Some(index) = dedup.index_of(id) else { return Ok(None) };
         drop(dedup);
         Ok(croaks::request_record(&self.view()?, index)?.map(|row| (index, row.outcome)))
@@ -111,7 +112,7 @@ impl Reader {
 
     /// Locks the deduplication window like a writer that waits for its disk. Test hook.
     pub fn hold_requests(&self) -> RwLockWriteGuard<'_, DedupWindow> {
-        self.shared.dedup.write().expect("no reader panics while it holds this lock")
+        self.shared.dedup.write_locked()
     }
 
     /// Answers a query. The returned index is exactly that of the rows in the answer.
@@ -122,7 +123,7 @@ impl Reader {
         // The ring first, then the view. The writer adds croaks to the ring before it commits them and drops indexed ones
         // after the commit. The ring therefore contains every croak that the view does not find in the index, and perhaps
         // newer ones, which `seen_at` hides.
-        let ring = self.shared.ring.read().expect("no writer panics while it holds this lock");
+        let ring = self.shared.ring.read_locked();
         let (index, view) = self.view_at()?;
         let page = query::answer(&view, ring.seen_at(index), query)?;
         Ok((if injected(Fault::EarlyToken) { index.saturating_sub(1) } else { index }, page))
@@ -153,7 +154,7 @@ impl Reader {
 
     /// Returns the number of croaks in the ring with an id of at least `from`.
     pub fn ring_len_from(&self, from: LogIndex) -> usize {
-        self.shared.ring.read().expect("no writer panics while it holds this lock").len_from(from)
+        self.shared.ring.read_locked().len_from(from)
     }
 }
 

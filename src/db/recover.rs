@@ -12,6 +12,7 @@ use super::row_cache::RowCache;
 use super::{DbError, Store};
 use ribbit_state::LogIndex;
 use ribbit_state::rows::Change;
+use ribbit_state::sync::{MutexExt, RwLockExt};
 
 /// Number of bytes of log entries applied at a time.
 const STEP_BYTES: u64 = 1024 * 1024;
@@ -48,14 +49,13 @@ impl Store {
             Position { index: self.applied().index + 1, term: last.term.max(self.applied().term) + 1 };
         let alone = Configuration { voters: vec![identity.raft_id], ..Configuration::default() };
         let shared = self.shared();
-        let transaction =
-            shared.database.read().expect("no writer panics while it holds this lock").begin_write()?;
+        let transaction = shared.database.read_locked().begin_write()?;
         {
             let mut rows = transaction.open_table(ROWS)?;
-            let mut dedup = shared.dedup.write().expect("no reader panics while it holds this lock");
+            let mut dedup = shared.dedup.write_locked();
             let mut row_cache = RowCache::default();
-            let mut scrub = shared.scrub.lock().expect("no thread panics while it holds this lock");
-            let digest = shared.digests.lock().expect("no thread panics while it holds this lock").last().1;
+            let mut scrub = shared.scrub.locked();
+            let digest = shared.digests.locked().last().1;
             let mut applying = Applying {
                 level: self.level,
                 rows: &mut rows,

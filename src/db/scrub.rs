@@ -20,6 +20,7 @@ use super::read::{META, ROWS, Reader, StoredKey};
 use super::record::unseal;
 use redb::{Database, ReadableDatabase, ReadableTable};
 use ribbit_state::LogIndex;
+use ribbit_state::sync::{MutexExt, RwLockExt};
 use std::ops::Bound;
 use std::sync::RwLock;
 
@@ -114,7 +115,7 @@ impl Scrub {
 
 /// Returns the first entry from here on that the log still has.
 fn next_entry(log: &RwLock<Spans>, from: LogIndex) -> Option<LogIndex> {
-    let spans = log.read().expect("no writer panics while it holds this lock");
+    let spans = log.read_locked();
     let first = from.max(spans.floor().index + 1);
     (first <= spans.last().index).then_some(first)
 }
@@ -126,7 +127,7 @@ impl Reader {
     /// # Errors
     /// Fatal: the store is damaged or cannot be read.
     pub fn scrub(&self) -> Result<Option<ScrubPass>, DbError> {
-        let mut scrub = self.shared.scrub.lock().expect("no thread panics while it holds this lock");
+        let mut scrub = self.shared.scrub.locked();
         scrub.step(&self.database(), &self.shared.log)
     }
 }

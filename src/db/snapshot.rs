@@ -20,6 +20,7 @@ use super::read::{META, ROWS, Reader};
 use super::record::{Configuration, Position, unseal};
 use super::{DbError, StoreFile};
 use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase};
+use ribbit_state::sync::RwLockExt;
 use serde::{Deserialize, Serialize};
 use std::ops::Bound;
 use xxhash_rust::xxh3::Xxh3;
@@ -79,8 +80,7 @@ impl SnapshotReader {
     /// # Errors
     /// Fatal: the store cannot be read.
     pub fn new(reader: &Reader) -> Result<SnapshotReader, DbError> {
-        let database =
-            reader.shared.database.read().expect("no writer panics while it holds this lock").clone();
+        let database = reader.shared.database.read_locked().clone();
         let transaction = database.begin_read()?;
         let meta = transaction.open_table(META)?;
         let (applied, configuration) = read_position(&meta)?;

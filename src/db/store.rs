@@ -28,6 +28,7 @@ use ribbit_state::dedup::DedupWindow;
 use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::ring::RingChange;
 use ribbit_state::rows::books;
+use ribbit_state::sync::{MutexExt, RwLockExt};
 use ribbit_state::{EventKind, LogIndex, Outcome, RequestId};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -179,7 +180,7 @@ impl Store {
     }
 
     pub(super) fn database(&self) -> Arc<Database> {
-        self.shared.database.read().expect("no writer panics while it holds this lock").clone()
+        self.shared.database.read_locked().clone()
     }
 
     /// Rebuilds everything kept in memory from the file.
@@ -203,14 +204,14 @@ impl Store {
         let age_ms = dedup.age_ms();
         let loaded_ring = load_ring(&view)?;
         {
-            let mut ring = self.shared.ring.write().expect("no reader panics while it holds this lock");
-            let mut shown = self.shared.database.write().expect("no reader panics while it holds this lock");
+            let mut ring = self.shared.ring.write_locked();
+            let mut shown = self.shared.database.write_locked();
             (*ring, *shown) = (loaded_ring, database);
         }
         let position = (loaded.applied.index, digest);
-        self.shared.digests.lock().expect("no thread panics while it holds this lock").reset(position);
-        *self.shared.scrub.lock().expect("no thread panics while it holds this lock") = Scrub::default();
-        *self.shared.dedup.write().expect("no reader panics while it holds this lock") = dedup;
+        self.shared.digests.locked().reset(position);
+        *self.shared.scrub.locked() = Scrub::default();
+        *self.shared.dedup.write_locked() = dedup;
         self.row_cache.clear();
         self.identity = loaded.identity;
         self.applied = loaded.applied;
@@ -373,9 +374,9 @@ impl Store {
         transaction.set_durability(if checkpoint { Durability::Immediate } else { Durability::None })?;
         let mut outcomes = Vec::with_capacity(entries.len());
         let shared = self.shared.clone();
-        let mut dedup = shared.dedup.write().expect("no reader panics while it holds this lock");
-        let mut scrub = shared.scrub.lock().expect("no thread panics while it holds this lock");
-        let digests = || shared.digests.lock().expect("no thread panics while it holds this lock");
+        let mut dedup = shared.dedup.write_locked();
+        let mut scrub = shared.scrub.locked();
+        let digests = || shared.digests.locked();
         let (noted, behind_each);
         {
             let mut rows = transaction.open_table(ROWS)?;
@@ -476,7 +477,7 @@ impl Store {
 impl StoreShared {
     fn follow(&self, news: Vec<RingChange>) {
         if !news.is_empty() {
-            let mut ring = self.ring.write().expect("no reader panics while it holds this lock");
+            let mut ring = self.ring.write_locked();
             news.into_iter().for_each(|news| ring.follow(news));
         }
     }

@@ -16,6 +16,7 @@
 use super::limits::{READ_AHEAD_BYTES, RECORD_BYTES_MAX, REKEY_RECORDS, WRITE_BYTES};
 use super::socket::Incoming;
 use async_net::TcpStream;
+use ribbit_state::sync::MutexExt;
 use smol::io::{AsyncRead, AsyncWrite};
 use snow::TransportState;
 use std::io;
@@ -79,7 +80,7 @@ impl std::fmt::Debug for Cipher {
 
 impl Cipher {
     fn keyed(&self) -> MutexGuard<'_, Keyed> {
-        self.0.lock().expect("no thread panics while it holds this lock")
+        self.0.locked()
     }
 
     /// Encrypts `plain`, of at most `RECORD_BYTES_MAX`, and appends the record to `sealed`.

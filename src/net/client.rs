@@ -34,6 +34,7 @@ use super::line::Line;
 use super::protocol::{Answer, Ask, Why};
 use super::servers::Servers;
 use super::subscription::Subscription;
+use ribbit_state::sync::MutexExt;
 use ribbit_state::{ClusterId, Consistency, Query, Role, Token, Topic};
 use smol::future::FutureExt;
 use smol::lock::{Mutex, Semaphore};
@@ -398,7 +399,7 @@ impl Inner {
     }
 
     fn seen(&self) -> MutexGuard<'_, Option<Token>> {
-        self.seen.lock().expect("no thread panics while it holds this lock")
+        self.seen.locked()
     }
 }
 

@@ -1,8 +1,9 @@
 //! Limits on the number of concurrent connections (or other things) from one address.
 
+use ribbit_state::sync::MutexExt;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Mask of the network part of an IPv6 address. A household has a network of 64 bits and uses all of its addresses.
 const NETWORK_BITS: u128 = !0 << 64;
@@ -50,7 +51,7 @@ impl Crowd {
     }
 
     fn counts(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counts.locked()
     }
 }
 

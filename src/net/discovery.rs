@@ -6,6 +6,7 @@
 use super::keys::Keys;
 use super::protocol::NodeStatus;
 use super::servers::Servers;
+use ribbit_state::sync::MutexExt;
 use ribbit_state::{ClusterId, Role};
 use std::fmt;
 use std::sync::Mutex;
@@ -59,7 +60,7 @@ impl Target {
 
     /// Returns the cluster of the first server that answered, in discovery mode.
     pub(crate) fn cluster(&self) -> Option<ClusterId> {
-        *lock(&self.discovery.as_ref()?.cluster)
+        *self.discovery.as_ref()?.cluster.locked()
     }
 
     /// Reports a change of the connection, in discovery mode.
@@ -73,7 +74,7 @@ impl Target {
     /// that answered. Does nothing and returns true outside discovery mode.
     pub(crate) fn learn(&self, address: &str, status: &NodeStatus) -> bool {
         let Some(discovery) = &self.discovery else { return true };
-        let cluster = *lock(&discovery.cluster).get_or_insert(status.cluster);
+        let cluster = *discovery.cluster.locked().get_or_insert(status.cluster);
         if cluster != status.cluster {
             log::warn!("skipped the server at {address}: its cluster is {}, not {cluster}", status.cluster);
             return false;
@@ -89,8 +90,4 @@ impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Target").field("servers", &self.servers).finish_non_exhaustive()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().expect("no thread panics while it holds this lock")
 }

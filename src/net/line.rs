@@ -23,6 +23,7 @@ use super::limits::{
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame};
 use super::{handshake, tasks};
 use futures_channel::oneshot;
+use ribbit_state::sync::MutexExt;
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
 use std::collections::HashMap;
@@ -134,7 +135,7 @@ impl Drop for Waiting<'_> {
 
 impl Shared {
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().expect("no thread panics while it holds this lock")
+        self.table.locked()
     }
 
     /// Adds a pending request under a new tag, and wakes the watch.

@@ -8,7 +8,8 @@
 //! a hint: it may not be reachable from here, and its server is verified before it is used.
 
 use super::limits::ADDRESSES_MAX;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use ribbit_state::sync::MutexExt;
+use std::sync::{Mutex, MutexGuard};
 
 /// Addresses of servers, each HOST:PORT, in the order in which they are tried.
 #[derive(Debug, Default)]
@@ -69,7 +70,7 @@ impl Servers {
     }
 
     fn known(&self) -> MutexGuard<'_, Vec<String>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.locked()
     }
 }
 

@@ -30,6 +30,7 @@ use inbox::{Inbox, Messages, Refused, inbox};
 use log_reads::LogReads;
 use ribbit_db::{Configuration, DbError, Reader};
 use ribbit_state::apply::digest;
+use ribbit_state::sync::MutexExt;
 use ribbit_state::{LogIndex, Outcome, RaftId, Request, RequestId};
 use smol::channel::{Receiver, Sender};
 use smol::stream::StreamExt;
@@ -216,7 +217,7 @@ impl Replica {
     /// Calls `look` with the status, without a copy: every write needs a look. `look` must not call this replica, which
     /// holds the lock of the status meanwhile.
     pub fn with_status<T>(&self, look: impl FnOnce(&CoreStatus) -> T) -> T {
-        look(&self.shared.status.lock().expect("no thread panics while it holds this lock"))
+        look(&self.shared.status.locked())
     }
 
     /// Returns the number of turns that the Raft task has taken: at least one per tick.
@@ -226,7 +227,7 @@ impl Replica {
 
     /// Returns the time for which the store thread has been busy with its current work.
     pub fn store_busy(&self) -> Duration {
-        let since = *self.shared.store_busy.lock().expect("no thread panics while it holds this lock");
+        let since = *self.shared.store_busy.locked();
         since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
@@ -554,7 +555,7 @@ impl<T: Transport> RaftTask<T> {
         // A member that is receiving a snapshot lags far behind, even while it does not know how far.
         status.in_sync &= !self.shared.incoming.load(Ordering::Acquire);
         let (term, leader) = (status.term, status.leader);
-        let mut shared = self.shared.status.lock().expect("no thread panics while it holds this lock");
+        let mut shared = self.shared.status.locked();
         let turned = (shared.term, shared.leader) != (term, leader);
         *shared = status;
         drop(shared);

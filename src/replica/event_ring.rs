@@ -19,6 +19,7 @@
 use super::limits::{EVENT_BATCH_MAX, EVENT_SCAN_MAX};
 use ribbit_state::LogIndex;
 use ribbit_state::events::{Event, EventKind, Interest};
+use ribbit_state::sync::RwLockExt;
 use std::collections::VecDeque;
 use std::sync::{RwLock, RwLockReadGuard};
 
@@ -74,7 +75,7 @@ impl EventRing {
     }
 
     fn buffer(&self) -> RwLockReadGuard<'_, Buffer> {
-        self.buffer.read().expect("no thread panics while it holds this lock")
+        self.buffer.read_locked()
     }
 
     /// Publishes the events of applied entries, in order, up to index `through`. If a snapshot was `installed`, the events
@@ -85,7 +86,7 @@ impl EventRing {
         applied: impl IntoIterator<Item = (LogIndex, Option<EventKind>)>,
         through: LogIndex,
     ) {
-        let mut ring = self.buffer.write().expect("no thread panics while it holds this lock");
+        let mut ring = self.buffer.write_locked();
         if let Some(index) = installed {
             ring.events.clear();
             ring.since = index;

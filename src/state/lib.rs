@@ -35,6 +35,7 @@
 //! Reads:
 //!
 //! - [`query`]: every query, over the same view; [`people`], [`talks`] and [`listing`]: parts of it
+//! - [`sync`]: locks, for all layers
 //! - [`ring`]: authors of the newest croaks, in memory, so that a feed page needs no index
 //!
 //! [`model`] is an in-memory store for tests.
@@ -65,6 +66,7 @@ pub mod query;
 pub mod ring;
 pub mod rows;
 pub mod social;
+pub mod sync;
 pub mod talks;
 #[cfg(test)]
 mod tests;

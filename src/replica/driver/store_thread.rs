@@ -5,6 +5,7 @@ use super::{ReplicaState, RunGuard, TaskMessage};
 use crate::core::Input;
 use crate::writer::{JobResult, StoreJob, Writer};
 use ribbit_db::DbError;
+use ribbit_state::sync::MutexExt;
 use smol::channel::Sender;
 use std::convert::Infallible;
 use std::sync::{Arc, mpsc};
@@ -44,7 +45,7 @@ impl StoreThread {
     /// Records that work begins or ends, for [`super::Replica::store_busy`].
     fn set_busy(&self, busy: bool) {
         let since = busy.then(Instant::now);
-        *self.shared.store_busy.lock().expect("no thread panics while it holds this lock") = since;
+        *self.shared.store_busy.locked() = since;
     }
 
     /// Carries out jobs and sends their results to the Raft task.

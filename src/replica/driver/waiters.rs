@@ -3,6 +3,7 @@
 use super::SubmitError;
 use crate::limits::WAITERS_PER_REQUEST_MAX;
 use futures_channel::oneshot::{self, Receiver, Sender};
+use ribbit_state::sync::MutexExt;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard};
@@ -24,7 +25,7 @@ impl<Id: Eq + Hash, A: Clone> Waiters<Id, A> {
     }
 
     fn table(&self) -> MutexGuard<'_, Option<HashMap<Id, PendingAnswer<A>>>> {
-        self.0.lock().expect("no thread panics while it holds this lock")
+        self.0.locked()
     }
 
     /// Adds a client that waits for the answer to `id`.

@@ -13,6 +13,7 @@ use super::splice::Splice;
 use ribbit_net::limits::ADDRESSES_MAX;
 use ribbit_net::protocol::{BackendAt, NodeStatus, ReaderId};
 use ribbit_state::command::regions_after;
+use ribbit_state::sync::MutexExt;
 use ribbit_state::{ClusterId, RaftId, Role};
 use ribbit_ui::metrics::{BackendLoad, Balancer};
 use smol::channel::{self, Receiver, Sender};
@@ -78,7 +79,7 @@ impl MemberLifetime {
     }
 
     fn splices(&self) -> MutexGuard<'_, Vec<Arc<Splice>>> {
-        self.splices.lock().expect("nothing panics while it holds this lock")
+        self.splices.locked()
     }
 
     fn spliced(&self) -> u32 {

@@ -38,6 +38,7 @@ use ribbit_net::keys::Keys;
 use ribbit_net::lan::address::{self, Put};
 use ribbit_net::lan::arp::{Ether, Mac, mac_words};
 use ribbit_net::lan::{self, Interface};
+use ribbit_state::sync::MutexExt;
 use ribbit_state::{Code, Denied, Reply, TreeCommand, TreePath};
 use smol::Timer;
 use smol::channel::{self, Receiver, Sender};
@@ -197,7 +198,7 @@ impl AddressKeeper {
     /// Returns a namespace client that uses the live members on the board.
     fn namespace(&self) -> Namespace {
         let board = self.board.clone();
-        let answering = move || board.lock().expect("nothing panics while it holds this lock").answering();
+        let answering = move || board.locked().answering();
         Namespace::among(answering, &self.keys, "the members that answer")
     }
 

@@ -52,6 +52,7 @@ use ribbit_net::line::Line;
 use ribbit_net::listener::{Gate, accept};
 use ribbit_net::protocol::{Answer, Ask, NodeStatus};
 use ribbit_net::{socket, tasks};
+use ribbit_state::sync::MutexExt;
 use ribbit_ui::metrics::{self, Connections};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
@@ -166,7 +167,7 @@ struct BalancerState {
 
 impl BalancerState {
     fn board(&self) -> MutexGuard<'_, Board> {
-        self.board.lock().expect("nothing panics while it holds this lock")
+        self.board.locked()
     }
 
     /// Waits until all members that answered last time were queried again, at most `LOOK_AGAIN_MAX`: the leader may have

@@ -15,11 +15,12 @@
 use crate::common::write_file;
 use ribbit_net::keys::{PublicKey, Trust};
 use ribbit_state::ClusterId;
+use ribbit_state::sync::MutexExt;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// Name of the file in the settings folder.
 const FILE_NAME: &str = "servers";
@@ -90,7 +91,7 @@ impl KnownServers {
 
 impl Trust for KnownServers {
     fn judge(&self, address: &str, cluster: ClusterId, key: PublicKey) -> Result<(), String> {
-        let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut met = self.met.locked();
         if met.key.is_some_and(|known| known != key) {
             let first = met.addresses.first().map_or("the others", String::as_str);
             return Err(format!(

@@ -21,6 +21,7 @@ use ribbit_net::protocol::{Answer, Ask};
 use ribbit_net::secret::{new_token, token_hash};
 use ribbit_net::tasks;
 use ribbit_state::limits::LEASE_DESCRIPTION_BYTES_MAX;
+use ribbit_state::sync::MutexExt;
 use ribbit_state::{LeaseCommand, TokenHash};
 use smol::Timer;
 use smol::future::or;
@@ -161,7 +162,7 @@ impl Lease {
 
 impl Shared {
     fn term(&self) -> MutexGuard<'_, Term> {
-        self.term.lock().expect("nothing panics while it holds this lock")
+        self.term.locked()
     }
 }
 

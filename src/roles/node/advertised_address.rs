@@ -12,6 +12,7 @@
 use super::NodeState;
 use crate::common::options::NodeOptions;
 use event_listener::{Event, EventListener};
+use ribbit_state::sync::MutexExt;
 use smol::future::FutureExt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::{Mutex, MutexGuard};
@@ -61,7 +62,7 @@ impl AdvertisedAddress {
     }
 
     fn held(&self) -> MutexGuard<'_, String> {
-        self.address.lock().expect("nobody panics while it holds this lock")
+        self.address.locked()
     }
 
     /// Returns the advertised HOST:PORT.

@@ -20,6 +20,7 @@ use crate::common::options::NodeOptions;
 use ribbit_db::digest::DigestAt;
 use ribbit_net::limits::PEERS_MAX;
 use ribbit_replica::ReplicaFailure;
+use ribbit_state::sync::MutexExt;
 use ribbit_state::{LogIndex, RaftId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -61,7 +62,7 @@ struct DigestDifference {
 
 impl DigestComparison {
     fn peers(&self) -> MutexGuard<'_, BTreeMap<RaftId, PeerDigests>> {
-        self.peers.lock().expect("nobody panics while it holds this lock")
+        self.peers.locked()
     }
 
     /// Records digests received from a peer.

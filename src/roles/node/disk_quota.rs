@@ -19,6 +19,7 @@ use crate::common::failure::{Exit, Failure};
 use crate::common::options::NodeOptions;
 use ribbit_net::health::no_room;
 use ribbit_net::protocol::StoreStatus;
+use ribbit_state::sync::MutexExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -47,13 +48,13 @@ impl DiskQuota {
 
     /// Returns the last measurement.
     pub fn status(&self) -> StoreStatus {
-        *self.measured.lock().expect("nobody panics while it holds this lock")
+        *self.measured.locked()
     }
 
     /// Measures the disk and logs a change between full and not full. Blocks on the file system.
     pub fn look(&self) {
         let status = self.measure();
-        let mut measured = self.measured.lock().expect("nobody panics while it holds this lock");
+        let mut measured = self.measured.locked();
         let before = std::mem::replace(&mut *measured, status);
         drop(measured);
         match (before.full, status.full) {

@@ -14,6 +14,7 @@ use ribbit_net::peer::{self, PeerFrame, PeerTalk};
 use ribbit_net::protocol::MemberInfo;
 use ribbit_state::limits::ADDRESS_BYTES_MAX;
 use ribbit_state::rows::{Member, books};
+use ribbit_state::sync::MutexExt;
 use ribbit_state::{MemberName, RaftId, Role, members};
 use smol::channel::Sender;
 use std::collections::BTreeMap;
@@ -61,7 +62,7 @@ impl MemberList {
     }
 
     pub(super) fn table(&self) -> MutexGuard<'_, BTreeMap<RaftId, ListedMember>> {
-        self.table.lock().expect("nobody panics while it holds this lock")
+        self.table.locked()
     }
 
     /// Returns the last known state of all other members.

@@ -89,6 +89,7 @@ use ribbit_net::protocol::{MemberInfo, StoreStatus};
 use ribbit_replica::{Replica, ReplicaFailure};
 use ribbit_state::RaftId;
 use ribbit_state::limits::RULES_LEVEL;
+use ribbit_state::sync::MutexExt;
 use seeds::SeedAddresses;
 use smol::lock::Semaphore;
 use std::net::IpAddr;
@@ -186,7 +187,7 @@ impl NodeState {
 
     /// Returns the disk usage and the age of the last complete scrub.
     pub fn store_status(&self) -> StoreStatus {
-        let scrubbed = |it: &Membership| *it.scrubbed.lock().expect("nobody panics while it holds this lock");
+        let scrubbed = |it: &Membership| *it.scrubbed.locked();
         let scrubbed_s = self.membership.get().and_then(scrubbed).map(|at| at.elapsed().as_secs());
         StoreStatus { scrubbed_s, ..self.disk.status() }
     }

@@ -19,6 +19,7 @@ use ribbit_net::protocol::{Answer, Why};
 use ribbit_net::tasks;
 use ribbit_replica::ReplicaFailure;
 use ribbit_state::Token;
+use ribbit_state::sync::MutexExt;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -61,7 +62,7 @@ impl Pins {
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<PinId, OpenPin>> {
-        self.held.lock().expect("nobody panics while it holds this lock")
+        self.held.locked()
     }
 
     fn has_place(&self) -> bool {

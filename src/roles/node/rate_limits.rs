@@ -15,6 +15,7 @@
 
 use ribbit_net::crowd::household;
 use ribbit_net::protocol::Ask;
+use ribbit_state::sync::MutexExt;
 use ribbit_state::{AccountId, Code, Command, MessageCommand, RequestId, TokenHash};
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::IpAddr;
@@ -245,15 +246,14 @@ impl RateLimits {
     /// allowance pays.
     pub fn owner(&self, session: TokenHash) -> Option<AccountId> {
         let slot = self.slot(session, SESSIONS);
-        let counts = self.counts.lock().expect("nobody panics while it holds this lock");
+        let counts = self.counts.locked();
         counts.owners[slot].filter(|(known, _)| *known == session).map(|(_, account)| account)
     }
 
     /// Caches the account of a session.
     pub fn learn_owner(&self, session: TokenHash, account: AccountId) {
         let slot = self.slot(session, SESSIONS);
-        self.counts.lock().expect("nobody panics while it holds this lock").owners[slot] =
-            Some((session, account));
+        self.counts.locked().owners[slot] = Some((session, account));
     }
 
     fn slot(&self, what: impl Hash, slots: usize) -> usize {
@@ -266,7 +266,7 @@ impl RateLimits {
     }
 
     fn admit_at(&self, now_us: u64, class: RateClass, who: u64, request: u64) -> Result<(), Code> {
-        let mut counts = self.counts.lock().expect("nobody panics while it holds this lock");
+        let mut counts = self.counts.locked();
         let known = request as usize & (REQUESTS - 1);
         if let (its, retries) = &mut counts.requests[known]
             && *its == request

@@ -4,6 +4,7 @@
 use super::NodeState;
 use ribbit_db::limits::{SCRUB_CHUNK_BYTES, SCRUB_STEP_BYTES};
 use ribbit_replica::ReplicaFailure;
+use ribbit_state::sync::MutexExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,8 +25,7 @@ pub async fn run(node: Arc<NodeState>, pause: Duration) {
                 Ok(None) => {}
                 Ok(Some(pass)) => {
                     log::info!("scrub complete, no damage: {} rows, {} log entries", pass.rows, pass.entries);
-                    *member.scrubbed.lock().expect("nobody panics while it holds this lock") =
-                        Some(Instant::now());
+                    *member.scrubbed.locked() = Some(Instant::now());
                     break;
                 }
                 Err(error) => {

@@ -18,6 +18,7 @@ use ribbit_net::oneshot::ask_status;
 use ribbit_net::protocol::MemberInfo;
 use ribbit_net::tasks;
 use ribbit_state::limits::ADDRESS_BYTES_MAX;
+use ribbit_state::sync::MutexExt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The seed addresses of one node.
@@ -41,7 +42,7 @@ impl SeedAddresses {
     }
 
     fn held(&self) -> MutexGuard<'_, Vec<MemberInfo>> {
-        self.heard.lock().expect("nothing panics while it holds this lock")
+        self.heard.locked()
     }
 
     /// Returns all addresses except `own`, those of members that were heard first.

@@ -4,7 +4,7 @@
 //! A coordinator answers status queries, membership and operator requests, but serves no users.
 
 use super::consistency::READ_WAIT;
-use super::coordination::{self, locked, server_choice};
+use super::coordination::{self, server_choice};
 use super::request::{RequestContext, broken};
 use super::{NodeState, links, monitoring, session_tokens, snapshots, subscriptions};
 use ribbit_db::DbError;
@@ -18,6 +18,7 @@ use ribbit_net::protocol::{Answer, Ask, NodeStatus, Why};
 use ribbit_net::tasks;
 use ribbit_replica::ReachError;
 use ribbit_state::command::NewMember;
+use ribbit_state::sync::MutexExt;
 use ribbit_state::{
     AccountId, ClusterId, Code, Command, Denied, LogIndex, MemberName, Reply, Request, RequestId, Role,
     Token, TokenHash, Topic, members, social,
@@ -105,7 +106,7 @@ impl NodeService {
             Ask::Lose { id, name, alive } => asking.lose(id, name, alive).await,
             Ask::Drain { id, name, drained } => asking.operate(id, Command::Drain { name, drained }).await,
             Ask::Transfer { name } => asking.transfer(name).await,
-            Ask::History => Answer::History(locked(&asking.member.coordination.history).lines()),
+            Ask::History => Answer::History(asking.member.coordination.history.locked().lines()),
             Ask::Renew { token } => coordination::renew(&self.node, token, asking.deadline).await,
             Ask::Pin(ask) => asking.pinned(ask).await,
             Ask::GetServer { client, before } => asking.server_of(client, before.as_deref()),

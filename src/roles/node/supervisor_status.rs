@@ -10,6 +10,7 @@ use crate::common::systemd::{notify, watchdog};
 use crate::common::test_hooks;
 use ribbit_net::tasks;
 use ribbit_state::RaftId;
+use ribbit_state::sync::MutexExt;
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -36,13 +37,13 @@ impl MainThreadPulse {
             return;
         }
         loop {
-            *self.0.lock().expect("nobody panics while it holds this lock") = Some(Instant::now());
+            *self.0.locked() = Some(Instant::now());
             smol::Timer::after(PULSE_EVERY).await;
         }
     }
 
     fn silent_for(&self) -> Duration {
-        let last = *self.0.lock().expect("nobody panics while it holds this lock");
+        let last = *self.0.locked();
         last.map_or(Duration::ZERO, |last| last.elapsed())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::commands::{CommandInfo, TABLE, find};
 use crate::common::editor::pair;
+use ribbit_state::sync::MutexExt;
 use rustyline::completion::Pair;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -27,7 +28,7 @@ impl KnownNames {
     }
 
     fn names(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.0.lock().expect("nothing panics while it holds this lock")
+        self.0.locked()
     }
 }
 

@@ -11,6 +11,7 @@
 
 use crate::common::editor::{Before, Print};
 use crate::common::output;
+use ribbit_state::sync::MutexExt;
 use smol::channel::{self, Receiver, Sender};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -217,7 +218,7 @@ impl InputLine {
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().expect("nothing panics while it holds this lock")
+        self.line.locked()
     }
 }
 

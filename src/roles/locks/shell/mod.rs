@@ -31,6 +31,7 @@ use async_signal::{Signal, Signals};
 use commands::Verb;
 use ribbit_net::tasks;
 use ribbit_state::TreePath;
+use ribbit_state::sync::MutexExt;
 use smol::future::FutureExt;
 use smol::stream::StreamExt;
 use std::io::{self, BufRead, IsTerminal};
@@ -189,7 +190,7 @@ impl Session {
                 }
             };
             let code = self.perform(verb).await.map_err(at)?;
-            let lost = self.lost.lock().expect("nothing panics while it holds this lock").take();
+            let lost = self.lost.locked().take();
             if let Some(why) = lost {
                 return Err(at(Failure::new(Exit::LockLost, why)));
             }
@@ -236,8 +237,8 @@ impl Held {
         }
         let paths: Vec<String> = self.paths.drain(..).map(|path| shown(&path)).collect();
         let words = format!("no longer held: {}: {why}", paths.join(", "));
-        *lost.lock().expect("nothing panics while it holds this lock") = Some(words.clone());
-        (tell.lock().expect("nothing panics while it holds this lock"))(words);
+        *lost.locked() = Some(words.clone());
+        (tell.locked())(words);
     }
 }
 

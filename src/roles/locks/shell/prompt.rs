@@ -18,6 +18,7 @@ use clap::CommandFactory;
 use ribbit_net::tasks;
 use ribbit_state::TreePath;
 use ribbit_state::rows::NodeKind;
+use ribbit_state::sync::MutexExt;
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use rustyline::completion::Pair;
 use smol::channel::Receiver;
@@ -48,7 +49,7 @@ pub async fn run(session: &mut Session, options: &ShellOptions) -> Result<u8, Fa
     let mut editor = LineEditor::new(history)?;
     editor.complete_with(Box::new(complete));
     if let Some(print) = editor.printer() {
-        *session.tell.lock().expect("nothing panics while it holds this lock") = print;
+        *session.tell.locked() = print;
     }
     loop {
         match editor.read(&PROMPT)? {

@@ -10,10 +10,11 @@
 //! their holders would go on beside the new holders appointed by the next leader. A round that began after the heartbeat
 //! arrived proves that the next leader's term begins after it, and that leader grants every lease its full time from then on.
 
-use super::{NodeState, locked, receive};
+use super::{NodeState, receive};
 use event_listener::Event;
 use ribbit_net::peer::PeerTalk;
 use ribbit_state::RaftId;
+use ribbit_state::sync::MutexExt;
 use smol::future::or;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -48,7 +49,7 @@ struct PendingHeartbeat {
 impl HeartbeatConfirmation {
     /// Queues a heartbeat of `from` that arrived on the link of `link`.
     pub fn add(&self, link: RaftId, from: RaftId, serial: u64, urgent: bool) {
-        let mut waiting = locked(&self.waiting);
+        let mut waiting = self.waiting.locked();
         if waiting.len() < WAITING_MAX {
             waiting.push(PendingHeartbeat { link, from, serial, urgent });
             self.news.notify(usize::MAX);
@@ -56,7 +57,7 @@ impl HeartbeatConfirmation {
     }
 
     fn take(&self) -> Vec<PendingHeartbeat> {
-        std::mem::take(&mut *locked(&self.waiting))
+        std::mem::take(&mut *self.waiting.locked())
     }
 
     /// Waits until a heartbeat is queued, then up to `gather` longer while none of them is urgent.
@@ -72,7 +73,7 @@ impl HeartbeatConfirmation {
     async fn until(&self, wanted: impl Fn(&[PendingHeartbeat]) -> bool) {
         loop {
             let news = self.news.listen();
-            if wanted(&locked(&self.waiting)) {
+            if wanted(&self.waiting.locked()) {
                 return;
             }
             news.await;

@@ -4,12 +4,13 @@
 //! and locks under `/clusters`) and from changes of the leader. They contain nothing private: other namespace entries are
 //! not reported.
 
-use super::{NodeState, locked};
+use super::NodeState;
 use ribbit_net::protocol::HistoryLine;
 use ribbit_replica::event_ring::{EventReader, Lapsed};
 use ribbit_replica::wall_ms;
 use ribbit_state::events::{EventKind, LeaseEvent, NodeEvent};
 use ribbit_state::leases::LeaseEnd;
+use ribbit_state::sync::MutexExt;
 use ribbit_state::{Event, Interest, LogIndex, Owner, RaftId, TreePath, members};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -52,7 +53,7 @@ pub async fn record(node: &NodeState) {
     let mut leading = LeaderChanges::default();
     loop {
         if let Some(words) = leading.look(node) {
-            locked(&member.coordination.history).add(words);
+            member.coordination.history.locked().add(words);
         }
         let batch = match &mut follower {
             Ok(follower) => follower.take(live),
@@ -62,7 +63,7 @@ pub async fn record(node: &NodeState) {
             Ok(batch) => {
                 for event in &batch.events {
                     for line in words_of(node, event) {
-                        locked(&member.coordination.history).add(line);
+                        member.coordination.history.locked().add(line);
                     }
                 }
                 if !batch.more {

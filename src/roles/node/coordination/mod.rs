@@ -32,12 +32,13 @@ use ribbit_net::peer::PeerTalk;
 use ribbit_net::protocol::{Answer, LeaseStatus, Master, Why};
 use ribbit_net::secret::new_request_id;
 use ribbit_state::rows::{Lease, Member as MemberRow};
+use ribbit_state::sync::MutexExt;
 use ribbit_state::{
     Code, Command, Denied, LeaseCommand, LogIndex, Outcome, Owner, RaftId, Request, Role, TokenHash, leases,
     members, namespace,
 };
 use smol::future::FutureExt;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Interval between two judging rounds.
@@ -68,15 +69,10 @@ pub struct CoordinationState {
     pub history: Mutex<ServerHistory>,
 }
 
-/// Locks a mutex of which no holder panics.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("nobody panics while it holds this lock")
-}
-
 impl CoordinationState {
     /// Returns active members and masters for the status query.
     pub fn status(&self) -> LeaseStatus {
-        let known = locked(&self.view).clone();
+        let known = self.view.locked().clone();
         let member = |owner: &Owner| match owner {
             Owner::Member(raft_id) => Some(*raft_id),
             Owner::Client(_) => None,
@@ -86,7 +82,7 @@ impl CoordinationState {
             Some(Master { site: *site, raft_id: member(owner.as_ref()?)?, fence: *fence })
         });
         LeaseStatus {
-            holds: locked(&self.renewals).holds(Instant::now()),
+            holds: self.renewals.locked().holds(Instant::now()),
             active: active.filter_map(|(owner, _)| member(owner)).collect(),
             masters: masters.collect(),
         }
@@ -106,7 +102,7 @@ async fn send_heartbeats(node: &NodeState) {
     let pause = node.options.lease() / 4;
     loop {
         let renewal_waits = member.coordination.renewal_waits.listen();
-        let (serial, clients) = locked(&member.coordination.renewals).next(Instant::now());
+        let (serial, clients) = member.coordination.renewals.locked().next(Instant::now());
         let from = member.identity.raft_id;
         let alive = PeerTalk::Alive { serial, from, incarnation: node.incarnation, clients };
         if member.replica.status().leads {
@@ -135,7 +131,7 @@ pub fn receive(node: &NodeState, link: RaftId, talk: PeerTalk) {
         PeerTalk::Alive { from, .. } if status.leads && link == from && node.deaf_to == Some(from) => {}
         PeerTalk::Alive { serial, from, incarnation, clients } if status.leads => {
             let now = Instant::now();
-            let mut judge = locked(&member.coordination.judge);
+            let mut judge = member.coordination.judge.locked();
             judge.hear(Owner::Member(from), incarnation, now);
             clients.iter().for_each(|client| judge.hear(Owner::Client(*client), 0, now));
             drop(judge);
@@ -148,7 +144,7 @@ pub fn receive(node: &NodeState, link: RaftId, talk: PeerTalk) {
             }
         }
         PeerTalk::Heard { serial, to, lease_ms } if to == me => {
-            locked(&member.coordination.renewals).confirm(serial, lease_ms);
+            member.coordination.renewals.locked().confirm(serial, lease_ms);
         }
         PeerTalk::Heard { to, .. } if status.leader == Some(link) => member.member_list.send(to, &talk),
         _ => {}
@@ -177,7 +173,7 @@ pub async fn renew(node: &NodeState, token: TokenHash, deadline: Instant) -> Ans
         Err(error) => return broken(&error),
     };
     let (tell, told) = smol::channel::bounded(1);
-    if !locked(&member.coordination.renewals).renew(opened, tell) {
+    if !member.coordination.renewals.locked().renew(opened, tell) {
         return Answer::Unavailable(Why::Busy);
     }
     member.coordination.renewal_waits.notify(usize::MAX);
@@ -246,7 +242,7 @@ async fn judge(node: &NodeState) {
         let status = member.replica.status();
         if known.as_ref().is_none_or(|known| known.at != member.replica.reader().applied()) {
             match LeaseView::read(node) {
-                Ok(read) => *locked(&member.coordination.view) = known.insert(Arc::new(read)).clone(),
+                Ok(read) => *member.coordination.view.locked() = known.insert(Arc::new(read)).clone(),
                 // The store's writer meets the same error and ends the process.
                 Err(error) => log::error!("cannot read members and leases: {error}"),
             }
@@ -260,7 +256,7 @@ async fn judge(node: &NodeState) {
         let command = match status.leads {
             true => verdict(node, facts, status.term, stalled, now),
             false => {
-                locked(&member.coordination.judge).follow();
+                member.coordination.judge.locked().follow();
                 stepping_down(node, facts, &tenure, now)
             }
         };
@@ -301,7 +297,7 @@ fn verdict(
     let facts =
         Facts { members: &known.members, leases: &known.leases, masters: &masters, infos: &infos, me };
     let lease = node.options.lease();
-    let mut judge = locked(&member.coordination.judge);
+    let mut judge = member.coordination.judge.locked();
     if stalled {
         judge.follow();
     }
