@@ -5,6 +5,7 @@ use super::browser::Browser;
 use ribbit_net::client::Client;
 use ribbit_net::protocol::{Answer, Ask, NewAccount, Password};
 use ribbit_net::secret::{new_request_id, new_token, to_hex, token_hash};
+use ribbit_state::sync::MutexExt;
 use ribbit_state::{Command, HistoryId, Request, TokenHash};
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -70,15 +71,14 @@ impl Honest {
 
     /// What they were served since this was asked last: the browser, the client.
     pub fn take(&self) -> (Served, Served) {
-        let take =
-            |log: &Log| std::mem::take(&mut log.lock().expect("nobody panics while it holds this lock").0);
+        let take = |log: &Log| std::mem::take(&mut log.locked().0);
         (take(&self.browser), take(&self.client))
     }
 
     /// Whether the last so many of both were answered within that time.
     pub fn served_in_a_row(&self, count: usize, within: Duration) -> bool {
         let well = |log: &Log| {
-            let log = log.lock().expect("nobody panics while it holds this lock");
+            let log = log.locked();
             log.0.asked >= count
                 && log.1.iter().rev().take(count).all(|took| took.is_some_and(|took| took <= within))
         };
@@ -98,7 +98,7 @@ fn go_about(log: &Log, mut croak: impl FnMut(&str) -> bool) {
         let began = Instant::now();
         let done = croak(&format!("still here, for the {number}th time"));
         let took = began.elapsed();
-        let mut log = log.lock().expect("nobody panics while it holds this lock");
+        let mut log = log.locked();
         log.0.asked += 1;
         log.1.push(done.then_some(took));
         if done {

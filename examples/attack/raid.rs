@@ -3,6 +3,7 @@
 use super::honest::{Honest, address_of};
 use super::{Options, http, wire};
 use ribbit_net::keys::Keys;
+use ribbit_state::sync::MutexExt;
 use ribbit_state::{ClusterId, HistoryId, TokenHash};
 use rustix::net::{AddressFamily, SocketAddrV4, SocketType, bind, connect, socket};
 use smol::{Async, Timer};
@@ -128,7 +129,7 @@ impl Raid {
 
     /// Instead of the counts.
     pub fn say(&self, words: String) {
-        *self.words.lock().expect("nobody panics while it holds this lock") = Some(words);
+        *self.words.locked() = Some(words);
     }
 
     /// A connection from the attacker of this number; nothing when there is no place for it.
@@ -189,7 +190,7 @@ impl Raid {
 
 impl fmt::Display for Raid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(words) = &*self.words.lock().expect("nobody panics while it holds this lock") {
+        if let Some(words) = &*self.words.locked() {
             return f.write_str(words);
         }
         let (held, done) = (self.held_most.load(Ordering::Relaxed), self.done.load(Ordering::Relaxed));

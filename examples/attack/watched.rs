@@ -2,6 +2,7 @@
 
 use super::Options;
 use super::raid::Target;
+use ribbit_state::sync::MutexExt;
 use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -43,7 +44,7 @@ impl Watched {
         std::thread::spawn(move || {
             while fs::metadata(format!("/proc/{pid}")).is_ok() && Arc::strong_count(&most) > 1 {
                 let now = taken(pid);
-                let mut most = most.lock().expect("nobody panics while it holds this lock");
+                let mut most = most.locked();
                 most.memory_mb = most.memory_mb.max(now.memory_mb);
                 most.descriptors = most.descriptors.max(now.descriptors);
                 drop(most);
@@ -53,7 +54,7 @@ impl Watched {
     }
 
     pub fn most(&self) -> Taken {
-        *self.most.lock().expect("nobody panics while it holds this lock")
+        *self.most.locked()
     }
 }
 

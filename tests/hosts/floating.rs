@@ -8,11 +8,12 @@ use ribbit_net::keys::Keys;
 use ribbit_net::lan;
 use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask};
+use ribbit_state::sync::MutexExt;
 use rustix::process::Signal;
 use std::net::TcpStream;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -81,7 +82,7 @@ impl Watch {
                     let before = Instant::now();
                     let found = lan::look("eth0").expect("the kernel says");
                     let has = found.addresses.iter().any(|own| own.address.to_string() == ADDRESS);
-                    let spans = &mut held(&seen)[at];
+                    let spans = &mut seen.locked()[at];
                     match spans.last_mut().filter(|_| has && had) {
                         Some(span) => span.1 = before,
                         None if has => spans.push((before, before)),
@@ -96,7 +97,7 @@ impl Watch {
         watch.threads.push(std::thread::spawn(move || {
             while !ends.load(Ordering::Relaxed) {
                 if is_served(&keys) {
-                    held(&served).push(Instant::now());
+                    served.locked().push(Instant::now());
                 }
                 std::thread::sleep(Duration::from_millis(10));
             }
@@ -106,7 +107,7 @@ impl Watch {
 
     /// Returns the host that has the address, if exactly one was just seen with it.
     fn holder(&self) -> Option<usize> {
-        let seen = held(&self.seen);
+        let seen = self.seen.locked();
         let lately = |at: &usize| {
             seen[*at].last().is_some_and(|(_, last)| last.elapsed() < Duration::from_millis(100))
         };
@@ -122,7 +123,7 @@ impl Watch {
     /// Asserts that the two hosts never had the address at the same time.
     #[track_caller]
     fn never_two(&self) {
-        let seen = held(&self.seen);
+        let seen = self.seen.locked();
         for one in &seen[0] {
             for other in &seen[1] {
                 assert!(one.1 < other.0 || other.1 < one.0, "both had it: {one:?}, {other:?}");
@@ -132,7 +133,7 @@ impl Watch {
 
     /// Returns the time from this moment until a host had the address, as seen there.
     fn came(&self, at: usize, moment: Instant) -> Duration {
-        let seen = held(&self.seen);
+        let seen = self.seen.locked();
         let came = seen[at].iter().map(|span| span.0).find(|came| *came > moment);
         came.map(|came| came - moment).unwrap_or_default()
     }
@@ -140,7 +141,7 @@ impl Watch {
     /// Returns the longest time without an answered request, around and after this moment.
     fn gap(&self, at: Instant) -> Duration {
         awaited_within(PROMISED * MARGIN, "the other balancer serves", || {
-            let served = held(&self.served);
+            let served = self.served.locked();
             let before = served.iter().rev().find(|served| **served < at).copied().unwrap_or(at);
             // A request in flight may still have been answered, so the gap is the longest of all.
             let behind = std::iter::once(before).chain(served.iter().copied().filter(|served| *served >= at));
@@ -160,10 +161,6 @@ impl Drop for Watch {
             let _ = thread.join();
         }
     }
-}
-
-fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
-    lock.lock().expect("nobody panics while it holds this lock")
 }
 
 fn is_served(keys: &Keys) -> bool {

@@ -8,6 +8,7 @@ use ribbit_net::handshake::connect;
 use ribbit_net::limits::FRAME_BYTES_MAX;
 use ribbit_net::protocol::{Answer, AnswerFrame, Ask, AskFrame, Lapse, Why};
 use ribbit_net::subscription::{News, Subscription};
+use ribbit_state::sync::MutexExt;
 use ribbit_state::{Consistency, EventKind, LogIndex, Page, Query, Token, TokenHash, Topic};
 use rustix::process::Signal;
 use smol::future::FutureExt;
@@ -117,7 +118,7 @@ impl Following {
                         panic!("nothing comes, not even a beat");
                     };
                     reader.take().or(late).await;
-                    *tells.lock().expect("nobody panics while it holds this lock") = reader.croaks.len();
+                    *tells.locked() = reader.croaks.len();
                 }
             });
             reader
@@ -126,7 +127,7 @@ impl Following {
     }
 
     fn told(&self) -> usize {
-        *self.told.lock().expect("nobody panics while it holds this lock")
+        *self.told.locked()
     }
 
     #[track_caller]

@@ -12,6 +12,7 @@ use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask, NodeStatus};
 use ribbit_roles::common::cluster_file::ClusterFile;
 use ribbit_state::listing::TreeEntry;
+use ribbit_state::sync::MutexExt;
 use ribbit_state::{Consistency, Page, Query};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
@@ -148,7 +149,7 @@ impl Pond {
         // Ends with the pipe.
         std::thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
-                heard.lock().expect("nobody panics while it holds this lock").push(line);
+                heard.locked().push(line);
             }
         });
         self.running = Some(Running { child, web: String::new(), said });
@@ -168,7 +169,7 @@ impl Pond {
     /// What `up` has said on standard output.
     pub fn said(&self) -> Vec<String> {
         let Some(running) = &self.running else { return Vec::new() };
-        running.said.lock().expect("nobody panics while it holds this lock").clone()
+        running.said.locked().clone()
     }
 
     /// HOST:PORT of the pages.

@@ -1,6 +1,7 @@
 //! Test terminal: runs a program in a pty, sends it keys and reads its output.
 
 use crate::pond::awaited;
+use ribbit_state::sync::MutexExt;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 use std::fs::{File, OpenOptions};
@@ -40,7 +41,7 @@ impl Terminal {
             let mut bytes = [0; 4096];
             while let Ok(count @ 1..) = screen.read(&mut bytes) {
                 let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
-                shows.lock().expect("no panic while this lock is held").push_str(&text);
+                shows.locked().push_str(&text);
             }
         });
         Terminal { child, keys, shown, seen: 0 }
@@ -48,7 +49,7 @@ impl Terminal {
 
     /// Returns all output so far.
     pub fn shown(&self) -> String {
-        self.shown.lock().expect("no panic while this lock is held").clone()
+        self.shown.locked().clone()
     }
 
     /// Returns true if the pty echoes keys.

@@ -5,6 +5,7 @@ use ribbit_net::client::Client;
 use ribbit_net::frame::Plane;
 use ribbit_net::protocol::{Answer, Ask};
 use ribbit_net::secret::{new_request_id, new_token, token_hash};
+use ribbit_state::sync::MutexExt;
 use ribbit_state::{Command, LeaseCommand, Request, TreeCommand};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
@@ -265,7 +266,7 @@ impl Watch {
             // Ends with the pipe.
             std::thread::spawn(move || {
                 for line in pipe.lines().map_while(Result::ok) {
-                    tells.lock().expect("nobody panics while it holds this lock").push(line);
+                    tells.locked().push(line);
                 }
             });
         }
@@ -275,7 +276,7 @@ impl Watch {
     }
 
     fn lines(&self) -> Vec<String> {
-        self.told.lock().expect("nobody panics while it holds this lock").clone()
+        self.told.locked().clone()
     }
 
     #[track_caller]

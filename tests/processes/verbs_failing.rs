@@ -3,6 +3,7 @@
 use crate::pond::{Pond, awaited};
 use crate::verbs::{Ran, Somebody};
 use ribbit_net::handshake::PREFACE_BYTES;
+use ribbit_state::sync::MutexExt;
 use serde_json::Value;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -92,7 +93,7 @@ impl Following {
             for line in lines.lines().map_while(Result::ok) {
                 let croak: Value = serde_json::from_str(&line).expect("JSON");
                 let text = croak["text"].as_str().expect("text").to_string();
-                hears.lock().expect("no panic while this lock is held").push(text);
+                hears.locked().push(text);
             }
         });
         Following { child, heard }
@@ -101,7 +102,7 @@ impl Following {
     #[track_caller]
     fn await_heard(&self, count: usize) -> Vec<String> {
         awaited("the croaks are printed", || {
-            let heard = self.heard.lock().expect("no panic while this lock is held").clone();
+            let heard = self.heard.locked().clone();
             (heard.len() >= count).then_some(heard)
         })
     }

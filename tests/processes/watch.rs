@@ -1,6 +1,7 @@
 //! `ribbit watch`, in a terminal and without one.
 
 use crate::pond::{Pond, awaited};
+use ribbit_state::sync::MutexExt;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -21,14 +22,14 @@ impl Watch {
         std::thread::spawn(move || {
             let mut piece = [0; 4096];
             while let Ok(bytes @ 1..) = from.read(&mut piece) {
-                heard.lock().expect("nobody panics").push_str(&String::from_utf8_lossy(&piece[..bytes]));
+                heard.locked().push_str(&String::from_utf8_lossy(&piece[..bytes]));
             }
         });
         Watch { child, said }
     }
 
     fn said(&self) -> String {
-        self.said.lock().expect("nobody panics").clone()
+        self.said.locked().clone()
     }
 
     #[track_caller]

@@ -3,6 +3,7 @@
 
 use crate::pond::{Pond, keys};
 use crate::verbs::{Ran, Somebody, ran};
+use ribbit_state::sync::MutexExt;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -23,7 +24,7 @@ impl Tap {
         // Ends with the test process, and so do the others.
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                let server = server.lock().expect("nobody panics").clone();
+                let server = server.locked().clone();
                 let Ok(server) = TcpStream::connect(server) else { continue };
                 for (from, to) in [(&client, &server), (&server, &client)] {
                     let (from, to) = (from.try_clone().expect("open"), to.try_clone().expect("open"));
@@ -36,12 +37,12 @@ impl Tap {
     }
 
     fn turn_to(&self, server: String) {
-        *self.server.lock().expect("nobody panics") = server;
+        *self.server.locked() = server;
     }
 
     /// Whether these bytes have passed.
     fn has_heard(&self, bytes: &[u8]) -> bool {
-        let heard = self.heard.lock().expect("nobody panics");
+        let heard = self.heard.locked();
         heard.windows(bytes.len()).any(|window| window == bytes)
     }
 }
@@ -49,7 +50,7 @@ impl Tap {
 fn carry(mut from: TcpStream, mut to: TcpStream, heard: &Mutex<Vec<u8>>) {
     let mut buffer = [0; 8_192];
     while let Ok(read @ 1..) = from.read(&mut buffer) {
-        heard.lock().expect("nobody panics").extend_from_slice(&buffer[..read]);
+        heard.locked().extend_from_slice(&buffer[..read]);
         if to.write_all(&buffer[..read]).is_err() {
             break;
         }

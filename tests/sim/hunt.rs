@@ -3,6 +3,7 @@
 use super::faults::Faults;
 use super::history::MODEL;
 use super::world::{Report, Watch, run};
+use ribbit_state::sync::MutexExt;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -97,13 +98,12 @@ pub fn hunt(
         prepare();
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            let stop =
-                !go_on && !tally.lock().expect("nobody panics while it holds this lock").failed.is_empty();
+            let stop = !go_on && !tally.locked().failed.is_empty();
             if seed >= seeds.end || stop {
                 return;
             }
             let result = run_caught(seed, Watch::default());
-            let mut tally = tally.lock().expect("nobody panics while it holds this lock");
+            let mut tally = tally.locked();
             tally.add(seed, result);
             progress(seed, &tally);
         }

@@ -1,6 +1,7 @@
 //! The trace of a run: every event, message, disk operation, outcome and answer, in order. Only a digest of it is kept,
 //! so that two runs of a seed, in two processes, can be compared byte for byte.
 
+use ribbit_state::sync::MutexExt;
 use std::sync::{Arc, Mutex};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -25,7 +26,7 @@ impl Trace {
 
     /// Notes what happened: its kind, numbers and bytes.
     pub fn note(&self, kind: &str, numbers: &[u64], bytes: &[u8]) {
-        let mut digest = self.digest.lock().expect("one thread");
+        let mut digest = self.digest.locked();
         digest.update(kind.as_bytes());
         for number in numbers.iter().chain(&[bytes.len() as u64]) {
             digest.update(&number.to_le_bytes());
@@ -38,6 +39,6 @@ impl Trace {
 
     /// Returns the digest of everything noted so far.
     pub fn digest(&self) -> u128 {
-        self.digest.lock().expect("one thread").digest128()
+        self.digest.locked().digest128()
     }
 }

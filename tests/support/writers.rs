@@ -11,6 +11,7 @@ use ribbit_net::client::Client;
 use ribbit_net::keys::Keys;
 use ribbit_net::protocol::{Answer, Ask};
 use ribbit_net::secret::token_hash;
+use ribbit_state::sync::MutexExt;
 use ribbit_state::{Consistency, LogIndex, Page, Query, TokenHash};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -128,7 +129,7 @@ impl Writers {
 
     /// The longest that nobody was answered with success, from then on until now.
     pub fn gap_since(&self, begin: Instant) -> Duration {
-        let times = self.shared.times.lock().expect("nobody panics while it holds this lock").clone();
+        let times = self.shared.times.locked().clone();
         let marks = times.into_iter().filter(|time| *time > begin).chain([Instant::now()]);
         let mut last = begin;
         marks.map(|mark| mark.duration_since(std::mem::replace(&mut last, mark))).max().unwrap_or_default()
@@ -136,7 +137,7 @@ impl Writers {
 
     /// The pages are at another address now.
     pub fn move_to(&self, web: String) {
-        *self.shared.web.lock().expect("nobody panics while it holds this lock") = web;
+        *self.shared.web.locked() = web;
     }
 
     /// Lets everybody finish.
@@ -144,7 +145,7 @@ impl Writers {
         self.shared.stop.store(true, Ordering::SeqCst);
         let logs = self.threads.into_iter().map(|thread| thread.join().expect("no writer was refused"));
         let mut reader = self.reader;
-        reader.address = self.shared.web.lock().expect("nobody panics while it holds this lock").clone();
+        reader.address = self.shared.web.locked().clone();
         Written { logs: logs.collect(), reader }
     }
 }
@@ -157,7 +158,7 @@ fn write(number: usize, mut browser: Browser, shared: &Shared) -> Log {
         let id = ((number as u128) << 64) + count as u128 + 1;
         let request = format!("{id:032x}.{submitted_at}");
         loop {
-            browser.address = shared.web.lock().expect("nobody panics while it holds this lock").clone();
+            browser.address = shared.web.locked().clone();
             let began = Instant::now();
             let reply = browser.try_post("/main", &[("post", &text), ("request", &request)]);
             log.slowest = log.slowest.max(began.elapsed());
@@ -166,7 +167,7 @@ fn write(number: usize, mut browser: Browser, shared: &Shared) -> Log {
                     reply.leads_to("/main");
                     log.acknowledged.push(text);
                     shared.acknowledged[number].fetch_add(1, Ordering::SeqCst);
-                    shared.times.lock().expect("nobody panics while it holds this lock").push(Instant::now());
+                    shared.times.locked().push(Instant::now());
                     break;
                 }
                 Ok(reply) => {

@@ -22,6 +22,7 @@ use super::random::Random;
 use super::trace::Trace;
 use redb::{Database, StorageBackend};
 use ribbit_db::{DbError, Disk, StoreFile, disk::builder};
+use ribbit_state::sync::MutexExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -114,13 +115,9 @@ struct Handle {
     traced: Traced,
 }
 
-fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().expect("one thread")
-}
-
 impl Handle {
     fn live(&self) -> io::Result<MutexGuard<'_, State>> {
-        let state = locked(&self.state);
+        let state = self.state.locked();
         if state.generation != self.generation {
             return Err(io::Error::other("the process that had this open is dead"));
         }
@@ -196,7 +193,7 @@ impl SimDisk {
 
     /// Ends the process that uses this disk, if there is one.
     pub fn die(&self, death: Death, random: &mut Random) {
-        let mut state = locked(&self.state);
+        let mut state = self.state.locked();
         if death == Death::PowerCut {
             state.is_suspect = false;
             state.names.cut_power(random);
@@ -208,7 +205,7 @@ impl SimDisk {
     /// Drops clean pages of the log from the cache, or of everything: those that a failed sync has not written read as
     /// they were before.
     pub fn drop_clean_pages(&self, rows: bool) {
-        let mut state = locked(&self.state);
+        let mut state = self.state.locked();
         let logs: BTreeSet<FileId> = state.names.logs().collect();
         let files = state.files.iter_mut().filter(|(id, _)| rows || logs.contains(id));
         files.for_each(|(_, file)| file.drop_clean_pages());
@@ -216,14 +213,14 @@ impl SimDisk {
 
     /// Returns a disk that holds what this one would after a power cut that nothing dirty survives.
     pub fn after_power_cut(&self) -> SimDisk {
-        let state = locked(&self.state);
+        let state = self.state.locked();
         let files = state.files.iter().map(|(id, file)| (*id, file.copy_of_platter())).collect();
         SimDisk::holding(files, state.names.after_power_cut(), state.next_file, false)
     }
 
     /// Returns a disk that holds what the next process would find after a kill.
     pub fn after_kill(&self) -> SimDisk {
-        let state = locked(&self.state);
+        let state = self.state.locked();
         let files = state.files.iter().map(|(id, file)| (*id, file.copy_of_cache())).collect();
         SimDisk::holding(files, state.names.after_kill(), state.next_file, state.is_suspect)
     }
@@ -236,7 +233,7 @@ impl SimDisk {
 
     /// The newest segment of the log, or any file.
     fn with_any(&self, random: &mut Random, change: impl FnOnce(&mut File, &mut Random)) {
-        let mut state = locked(&self.state);
+        let mut state = self.state.locked();
         let all: Vec<FileId> = state.names.in_order();
         let newest = all.last().copied().filter(|_| random.permille(500));
         let picked = newest.or_else(|| all.get(random.between(0, all.len().max(1) as u64) as usize).copied());
@@ -258,52 +255,52 @@ impl SimDisk {
     /// Damages the newest segment of the log so that something whole follows the damage. Returns how, if there is enough in
     /// it.
     pub fn damage_middle(&self, random: &mut Random) -> Option<MiddleDamage> {
-        let mut state = locked(&self.state);
+        let mut state = self.state.locked();
         let newest = state.names.newest_log()?;
         state.file(newest).damage_middle(random)
     }
 
     /// Whether a whole record follows a damaged one in some segment of the log.
     pub fn has_whole_behind_damage(&self) -> bool {
-        let state = locked(&self.state);
+        let state = self.state.locked();
         state.names.logs().any(|id| state.files[&id].has_whole_behind_damage())
     }
 
     /// How often a segment of the log became another.
     pub fn reused(&self) -> u64 {
-        locked(&self.state).reused
+        self.state.locked().reused
     }
 
     /// Whether an operation has failed that was to: the process that uses this disk is about to die.
     pub fn has_failed(&self) -> bool {
-        locked(&self.state).has_failed
+        self.state.locked().has_failed
     }
 
     /// Whether the sync that has failed, if one has, was of the log.
     pub fn failed_sync(&self) -> Option<bool> {
-        locked(&self.state).failed_sync
+        self.state.locked().failed_sync
     }
 
     /// Whatever was about to fail does not.
     pub fn mend(&self) {
-        locked(&self.state).fault = None;
+        self.state.locked().fault = None;
     }
 
     /// The next changes succeed, then every one fails until the process is dead.
     pub fn fail_after(&self, operations: u64, torn: usize) {
-        locked(&self.state).fault = Some(Fault::After { left: operations, torn });
+        self.state.locked().fault = Some(Fault::After { left: operations, torn });
     }
 
     /// The next sync of a segment of the log, or of a file of rows, fails.
     pub fn fail_next_sync(&self, log: bool, random: Random) {
-        locked(&self.state).fault = Some(Fault::Sync { log, random });
+        self.state.locked().fault = Some(Fault::Sync { log, random });
     }
 }
 
 impl SimDisk {
     /// Opens a file; one that is made has a durable name only after the next sync of the folder.
     fn handle(&self, name: Name) -> (Handle, bool) {
-        let mut state = locked(&self.state);
+        let mut state = self.state.locked();
         let found = state.names.find(name);
         let id = found.unwrap_or_else(|| {
             let id = state.next_file;
@@ -319,7 +316,7 @@ impl SimDisk {
 
     fn sync_folder(&self) -> Result<(), DbError> {
         self.traced.note("sync folder", Name::MAIN, 0, &[]);
-        let mut state = locked(&self.state);
+        let mut state = self.state.locked();
         state.change().map_err(failed)?;
         state.names.sync();
         Ok(())
@@ -328,7 +325,7 @@ impl SimDisk {
     /// Renames a file and syncs the folder. A death comes before the rename, before the sync, or later.
     fn rename(&self, from: Name, to: Name) -> Result<(), DbError> {
         self.traced.note("rename", from, to.number(), &[]);
-        let mut state = locked(&self.state);
+        let mut state = self.state.locked();
         state.change().map_err(failed)?;
         let id = state.names.rename(from, to).expect("there is a file to rename");
         state.file(id).renamed();
@@ -338,14 +335,14 @@ impl SimDisk {
 
     fn remove(&self, name: Name) {
         self.traced.note("remove", name, 0, &[]);
-        locked(&self.state).names.remove(name);
+        self.state.locked().names.remove(name);
     }
 }
 
 impl SimDisk {
     /// Copies the main file if a sync of it has failed, as [`ribbit_db::FileDisk`] does.
     fn renew_suspect(&self) -> Result<(), DbError> {
-        let mut state = locked(&self.state);
+        let mut state = self.state.locked();
         let main = state.names.find(Name::MAIN).filter(|_| state.is_suspect);
         let bytes = main.map(|id| state.file(id).cached().to_vec());
         drop(state);
@@ -355,7 +352,7 @@ impl SimDisk {
             copy.write(0, &bytes).and_then(|()| copy.sync_data()).map_err(failed)?;
             self.promote_incoming()?;
         }
-        locked(&self.state).is_suspect = false;
+        self.state.locked().is_suspect = false;
         Ok(())
     }
 }
@@ -379,7 +376,7 @@ impl Disk for SimDisk {
         Ok(database)
     }
     fn log_segments(&self) -> Result<Vec<u64>, DbError> {
-        Ok(locked(&self.state).names.log_numbers())
+        Ok(self.state.locked().names.log_numbers())
     }
     fn open_segment(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
         let (handle, is_new) = self.handle(Name::Log(number));
@@ -398,7 +395,7 @@ impl Disk for SimDisk {
     }
     fn recycle_segment(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
         self.rename(Name::Log(number), Name::Log(next))?;
-        locked(&self.state).reused += 1;
+        self.state.locked().reused += 1;
         self.open_segment(next)
     }
     fn promote_incoming(&self) -> Result<(), DbError> {
