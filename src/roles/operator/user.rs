@@ -5,7 +5,7 @@
 //! later one of the same name.
 
 use crate::client::session::request_error::RequestError;
-use crate::client::verbs::{Halt, ended, say, typing, usage};
+use crate::client::verbs::{VerbError, ended, input, say, usage};
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::{UserOptions, UserVerb};
 use crate::common::survey;
@@ -42,7 +42,7 @@ struct Operator {
 }
 
 impl Operator {
-    async fn perform(&self, options: &UserOptions) -> Result<(), Halt> {
+    async fn perform(&self, options: &UserOptions) -> Result<(), VerbError> {
         match &options.verb {
             UserVerb::List { names } => self.list(names, options.json).await,
             UserVerb::Password { username } => self.set_password(username).await,
@@ -73,7 +73,7 @@ impl Operator {
         }
     }
 
-    async fn list(&self, names: &str, json: bool) -> Result<(), Halt> {
+    async fn list(&self, names: &str, json: bool) -> Result<(), VerbError> {
         let accounts = self.accounts(names, true).await?;
         match json {
             true => accounts.iter().try_for_each(|account| say(&person_json::account_line(account))),
@@ -81,11 +81,11 @@ impl Operator {
         }
     }
 
-    async fn set_password(&self, username: &str) -> Result<(), Halt> {
+    async fn set_password(&self, username: &str) -> Result<(), VerbError> {
         let username = fold_username(username).map_err(RequestError::from)?;
         // Checks that the account exists before the password is typed.
         self.account(&username).await?;
-        let password = typing::new_password(&format!("New password for @{username}: "))?;
+        let password = input::new_password(&format!("New password for @{username}: "))?;
         check_password(&password.0).map_err(RequestError::from)?;
         let (id, submitted_at) = (new_request_id(), self.submitted_at().await?);
         self.written(Ask::SetPassword { id, submitted_at, username: username.clone(), password }).await?;
@@ -162,7 +162,7 @@ impl Operator {
 }
 
 /// Asks for confirmation of a deletion.
-fn confirm(username: &str) -> Result<(), Halt> {
+fn confirm(username: &str) -> Result<(), VerbError> {
     if !io::stdin().is_terminal() {
         return Err(usage(format!("add --yes to delete @{username} and everything they wrote, for good")));
     }

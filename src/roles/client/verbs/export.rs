@@ -3,7 +3,7 @@
 //! The data is read page by page. A file appears only once it is complete. On standard output, pages are written as they
 //! arrive, and the exit code tells whether the document is complete.
 
-use super::{Halt, Visit, say, written};
+use super::{VerbContext, VerbError, say, write_out};
 use crate::client::session::request_error::RequestError;
 use crate::common::failure::{Exit, Failure};
 use crate::common::write_file;
@@ -13,17 +13,17 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 
 /// Writes the export to standard output, or to a file that only its owner can read.
-pub async fn export(visit: &mut Visit, file: Option<&Path>) -> Result<(), Halt> {
-    visit.must_be_logged_in()?;
-    let mut export = Export::new(visit.person.session().map_err(RequestError::from)?);
+pub async fn export(context: &mut VerbContext, file: Option<&Path>) -> Result<(), VerbError> {
+    context.require_session()?;
+    let mut export = Export::new(context.user.session().map_err(RequestError::from)?);
     let shown = io::stderr().is_terminal();
     let mut text = String::new();
     while let Some(query) = export.query() {
-        let page = visit.person.read(query).await?.value;
+        let page = context.user.read(query).await?.value;
         let piece = export.take(page).map_err(|_| RequestError::undecided_write(Why::NotServing))?;
         match file {
             Some(_) => text += &piece,
-            None => written(&piece)?,
+            None => write_out(&piece)?,
         }
         if shown {
             eprint!("\r{} croaks and messages", export.items());

@@ -1,9 +1,9 @@
 //! `ribbit client VERB`: single user actions, for scripts and for quick use.
 //!
 //! ```text
-//!   post, dm, feed, inbox, add, remove, people ──▶ talk, look      need a session
+//!   post, dm, feed, inbox, add, remove, people ──▶ messages, feed  need a session
 //!   login, logout, create, delete              ──▶ account         ask for a password
-//!   uncroak, profile, passwd, sessions, …      ──▶ own             the user's own account
+//!   uncroak, profile, passwd, sessions, …      ──▶ profile         the user's own account
 //!   export                                     ──▶ export
 //! ```
 //!
@@ -15,10 +15,10 @@
 
 mod account;
 mod export;
-mod look;
-mod own;
-mod talk;
-pub mod typing;
+mod feed;
+pub mod input;
+mod messages;
+mod profile;
 
 use crate::client::session::request_error::RequestError;
 use crate::client::session::{self, UserSession};
@@ -32,29 +32,29 @@ use std::io::{self, IsTerminal, Write};
 pub const INTERRUPTED: u8 = 130;
 
 /// Reason why a verb stopped early.
-pub enum Halt {
+pub enum VerbError {
     Failed(Failure),
     /// Ctrl-C at a prompt.
     Interrupted,
     /// The reader of standard output closed the pipe, which is not a failure.
-    Unread,
+    OutputClosed,
 }
 
-impl From<Failure> for Halt {
-    fn from(failure: Failure) -> Halt {
-        Halt::Failed(failure)
+impl From<Failure> for VerbError {
+    fn from(failure: Failure) -> VerbError {
+        VerbError::Failed(failure)
     }
 }
 
-impl From<RequestError> for Halt {
-    fn from(stop: RequestError) -> Halt {
-        Halt::Failed(stop.into())
+impl From<RequestError> for VerbError {
+    fn from(error: RequestError) -> VerbError {
+        VerbError::Failed(error.into())
     }
 }
 
 /// Context of a verb: the user session and the output format.
-struct Visit {
-    person: UserSession,
+struct VerbContext {
+    user: UserSession,
     json: bool,
     style: Style,
 }
@@ -68,17 +68,17 @@ struct Visit {
 /// - `NotLoggedIn` (4) when there is no session, or it is over.
 pub async fn run(options: &VerbOptions) -> Result<u8, Failure> {
     let style = session::style(&options.person);
-    let person = UserSession::reach(&options.person, notices()).await?;
-    let mut visit = Visit { person, json: options.json, style };
-    let ended = visit.perform(&options.verb).await;
-    if let Err(Halt::Failed(Failure { exit: Exit::NotLoggedIn, message })) = ended {
+    let user = UserSession::reach(&options.person, notices()).await?;
+    let mut context = VerbContext { user, json: options.json, style };
+    let ended = context.perform(&options.verb).await;
+    if let Err(VerbError::Failed(Failure { exit: Exit::NotLoggedIn, message })) = ended {
         // The session is over, so the stored copy is useless.
-        visit.person.discard()?;
+        context.user.discard()?;
         let message = format!("{message}; run `ribbit client login NAME` first");
         return Err(Failure::new(Exit::NotLoggedIn, message));
     }
     // The verb itself is done, so a failure to store the seen position is only logged.
-    if let Err(failure) = visit.person.save_position() {
+    if let Err(failure) = context.user.save_position() {
         log::warn!("{failure}");
     }
     self::ended(ended)
@@ -87,12 +87,12 @@ pub async fn run(options: &VerbOptions) -> Result<u8, Failure> {
 /// Returns the exit code of a finished verb.
 ///
 /// # Errors
-/// The failure of [`Halt::Failed`].
-pub fn ended(ended: Result<(), Halt>) -> Result<u8, Failure> {
+/// The failure of [`VerbError::Failed`].
+pub fn ended(ended: Result<(), VerbError>) -> Result<u8, Failure> {
     match ended {
-        Ok(()) | Err(Halt::Unread) => Ok(0),
-        Err(Halt::Interrupted) => Ok(INTERRUPTED),
-        Err(Halt::Failed(failure)) => Err(failure),
+        Ok(()) | Err(VerbError::OutputClosed) => Ok(0),
+        Err(VerbError::Interrupted) => Ok(INTERRUPTED),
+        Err(VerbError::Failed(failure)) => Err(failure),
     }
 }
 
@@ -110,8 +110,8 @@ fn notices() -> OnConnectionEvent {
     })
 }
 
-impl Visit {
-    async fn perform(&mut self, verb: &PersonVerb) -> Result<(), Halt> {
+impl VerbContext {
+    async fn perform(&mut self, verb: &PersonVerb) -> Result<(), VerbError> {
         match verb {
             PersonVerb::LogIn { username } => account::log_in(self, username).await,
             PersonVerb::LogOut => account::log_out(self).await,
@@ -119,25 +119,29 @@ impl Visit {
                 account::create(self, username, name.as_deref(), email.as_deref()).await
             }
             PersonVerb::Delete => account::delete(self).await,
-            PersonVerb::Post { text } => talk::post(self, text.as_deref()).await,
-            PersonVerb::Message { username, text } => talk::message(self, username, text.as_deref()).await,
-            PersonVerb::Inbox { with, keep, limit } => {
-                talk::inbox(self, with.as_deref(), *keep, *limit).await
+            PersonVerb::Post { text } => messages::post(self, text.as_deref()).await,
+            PersonVerb::Message { username, text } => {
+                messages::message(self, username, text.as_deref()).await
             }
-            PersonVerb::Feed { follow, before, limit } => look::feed(self, *follow, *before, *limit).await,
-            PersonVerb::Befriend { username, wanted } => look::befriend(self, username, *wanted).await,
-            PersonVerb::People { names, whose } => look::people(self, names, *whose).await,
-            PersonVerb::TakeBack { croak } => own::take_back(self, *croak).await,
-            PersonVerb::Describe { name, email } => own::describe(self, name.clone(), email.clone()).await,
-            PersonVerb::ChangePassword => own::change_password(self).await,
-            PersonVerb::Sessions => own::sessions(self).await,
-            PersonVerb::EndSession { opened } => own::end_session(self, *opened).await,
+            PersonVerb::Inbox { with, keep, limit } => {
+                messages::inbox(self, with.as_deref(), *keep, *limit).await
+            }
+            PersonVerb::Feed { follow, before, limit } => feed::feed(self, *follow, *before, *limit).await,
+            PersonVerb::Befriend { username, wanted } => feed::set_followed(self, username, *wanted).await,
+            PersonVerb::People { names, whose } => feed::people(self, names, *whose).await,
+            PersonVerb::TakeBack { croak } => profile::delete_croak(self, *croak).await,
+            PersonVerb::Describe { name, email } => {
+                profile::change_profile(self, name.clone(), email.clone()).await
+            }
+            PersonVerb::ChangePassword => profile::change_password(self).await,
+            PersonVerb::Sessions => profile::sessions(self).await,
+            PersonVerb::EndSession { opened } => profile::end_session(self, *opened).await,
             PersonVerb::Export { file } => export::export(self, file.as_deref()).await,
         }
     }
 
     /// Prints the result, as text or as JSON.
-    fn tell(&self, words: &str, json: &serde_json::Value) -> Result<(), Halt> {
+    fn print(&self, words: &str, json: &serde_json::Value) -> Result<(), VerbError> {
         match self.json {
             true => say(&json.to_string()),
             false => say(words),
@@ -145,28 +149,28 @@ impl Visit {
     }
 
     /// Checks for a session, before the terminal asks the user for anything.
-    fn must_be_logged_in(&self) -> Result<(), Halt> {
-        self.person.session().map(drop).map_err(|denied| RequestError::from(denied).into())
+    fn require_session(&self) -> Result<(), VerbError> {
+        self.user.session().map(drop).map_err(|denied| RequestError::from(denied).into())
     }
 }
 
 /// Prints a line to standard output and flushes it.
 ///
 /// # Errors
-/// [`Halt::Unread`] when the reader closed the pipe; `Refused` when the line cannot be written.
-pub fn say(text: &str) -> Result<(), Halt> {
-    written(&format!("{text}\n"))
+/// [`VerbError::OutputClosed`] when the reader closed the pipe; `Refused` when the line cannot be written.
+pub fn say(text: &str) -> Result<(), VerbError> {
+    write_out(&format!("{text}\n"))
 }
 
-fn written(text: &str) -> Result<(), Halt> {
+fn write_out(text: &str) -> Result<(), VerbError> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => Halt::Unread,
+        io::ErrorKind::BrokenPipe => VerbError::OutputClosed,
         _ => Failure::new(Exit::Refused, format!("standard output: {error}")).into(),
     })
 }
 
 /// Returns a usage error: an argument or input that is missing or invalid.
-pub fn usage(message: impl Into<String>) -> Halt {
+pub fn usage(message: impl Into<String>) -> VerbError {
     Failure::new(Exit::Usage, message).into()
 }

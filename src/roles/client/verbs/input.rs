@@ -1,6 +1,6 @@
 //! Input of verbs: texts, names and passwords from the terminal or from standard input.
 
-use super::{Halt, usage};
+use super::{VerbError, usage};
 use crate::common::failure::{Exit, Failure};
 use crate::common::secret_input::{self, SecretInput};
 use ribbit_net::protocol::Password;
@@ -15,7 +15,7 @@ const TEXT_BYTES_MAX: usize = 4 * 2 * MESSAGE_CHARS_MAX;
 ///
 /// # Errors
 /// `Refused` when standard input cannot be read or is not UTF-8.
-pub fn text(given: Option<&str>) -> Result<String, Halt> {
+pub fn text(given: Option<&str>) -> Result<String, VerbError> {
     if let Some(text) = given {
         return Ok(text.to_string());
     }
@@ -39,7 +39,7 @@ pub fn text(given: Option<&str>) -> Result<String, Halt> {
 ///
 /// # Errors
 /// `Refused` when the terminal cannot be read.
-pub fn line(prompt: &str) -> Result<Option<String>, Halt> {
+pub fn line(prompt: &str) -> Result<Option<String>, VerbError> {
     if !io::stdin().is_terminal() {
         return Ok(None);
     }
@@ -55,11 +55,11 @@ pub fn line(prompt: &str) -> Result<Option<String>, Halt> {
 /// # Errors
 /// - `Usage` at the end of input.
 /// - `Refused` when the input cannot be read.
-/// - [`Halt::Interrupted`] after Ctrl-C.
-pub fn password(prompt: &str) -> Result<Password, Halt> {
+/// - [`VerbError::Interrupted`] after Ctrl-C.
+pub fn password(prompt: &str) -> Result<Password, VerbError> {
     match secret_input::ask(prompt).map_err(|error| unreadable(&error))? {
         SecretInput::Line(password) => Ok(Password(password)),
-        SecretInput::Interrupted => Err(Halt::Interrupted),
+        SecretInput::Interrupted => Err(VerbError::Interrupted),
         SecretInput::End => {
             Err(usage("the password is missing; type it, or pass it as a line on standard input"))
         }
@@ -70,7 +70,7 @@ pub fn password(prompt: &str) -> Result<Password, Halt> {
 ///
 /// # Errors
 /// Those of [`password`]; `Refused` when the two inputs differ.
-pub fn new_password(prompt: &str) -> Result<Password, Halt> {
+pub fn new_password(prompt: &str) -> Result<Password, VerbError> {
     let password = password(prompt)?;
     if io::stdin().is_terminal() && self::password("Repeat the password: ")? != password {
         return Err(Failure::new(Exit::Refused, "the two passwords do not match; nothing was changed").into());
@@ -78,6 +78,6 @@ pub fn new_password(prompt: &str) -> Result<Password, Halt> {
     Ok(password)
 }
 
-fn unreadable(why: &dyn std::fmt::Display) -> Halt {
+fn unreadable(why: &dyn std::fmt::Display) -> VerbError {
     Failure::new(Exit::Refused, format!("standard input: {why}")).into()
 }

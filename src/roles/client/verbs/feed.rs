@@ -1,6 +1,6 @@
 //! `feed`, `people`, `add` and `remove`.
 
-use super::{Halt, Visit, say};
+use super::{VerbContext, VerbError, say};
 use crate::client::session::live_feed::{FeedUpdate, LiveFeed};
 use crate::common::options::Whose;
 use ribbit_net::protocol::Lapse;
@@ -12,31 +12,31 @@ use serde_json::json;
 
 /// Shows the feed, newest croak last; with `follow`, also shows new croaks as they arrive.
 pub async fn feed(
-    visit: &mut Visit,
+    context: &mut VerbContext,
     follow: bool,
     before: Option<LogIndex>,
     limit: usize,
-) -> Result<(), Halt> {
-    visit.must_be_logged_in()?;
+) -> Result<(), VerbError> {
+    context.require_session()?;
     // With a limit of 0, one croak is read all the same: following starts after it.
-    let feed = visit.person.feed(before, limit.max(1)).await?;
+    let feed = context.user.feed(before, limit.max(1)).await?;
     if feed.stale {
         eprintln!("the servers cannot reach each other right now, so this may be out of date");
     }
     let told = feed.value.croaks.last().map_or(0, |newest| newest.id);
     if limit > 0 {
-        show(visit, &feed.value.croaks)?;
+        show(context, &feed.value.croaks)?;
     }
     if !follow {
         return Ok(());
     }
-    if let Err(failure) = visit.person.save_position() {
+    if let Err(failure) = context.user.save_position() {
         log::warn!("{failure}");
     }
-    let mut live = LiveFeed::begin(&visit.person, told).await?;
+    let mut live = LiveFeed::begin(&context.user, told).await?;
     loop {
         match live.next().await? {
-            FeedUpdate::Croaks(croaks) => show(visit, &croaks)?,
+            FeedUpdate::Croaks(croaks) => show(context, &croaks)?,
             FeedUpdate::Missed(Lapse::OtherHistory) => {
                 eprintln!("the servers were restored from a backup; some croaks may be missing");
             }
@@ -45,46 +45,46 @@ pub async fn feed(
     }
 }
 
-fn show(visit: &Visit, croaks: &[FeedCroak]) -> Result<(), Halt> {
+fn show(context: &VerbContext, croaks: &[FeedCroak]) -> Result<(), VerbError> {
     croaks.iter().try_for_each(|croak| {
-        say(&match visit.json {
+        say(&match context.json {
             true => person_json::croak(croak),
-            false => lines::croak(croak, visit.style),
+            false => lines::croak(croak, context.style),
         })
     })
 }
 
 /// Follows a user, or unfollows them if `wanted` is false.
-pub async fn befriend(visit: &mut Visit, username: &str, wanted: bool) -> Result<(), Halt> {
-    visit.must_be_logged_in()?;
+pub async fn set_followed(context: &mut VerbContext, username: &str, wanted: bool) -> Result<(), VerbError> {
+    context.require_session()?;
     let words = match wanted {
         true => {
-            visit.person.follow(username).await?;
+            context.user.follow(username).await?;
             "you now follow"
         }
         false => {
-            visit.person.unfollow(username).await?;
+            context.user.unfollow(username).await?;
             "you no longer follow"
         }
     };
     let username = fold_username(username).unwrap_or_default();
-    visit.tell(&format!("{words} @{username}"), &json!({ "username": username, "followed": wanted }))
+    context.print(&format!("{words} @{username}"), &json!({ "username": username, "followed": wanted }))
 }
 
-pub async fn people(visit: &mut Visit, names: &str, whose: Whose) -> Result<(), Halt> {
-    visit.must_be_logged_in()?;
+pub async fn people(context: &mut VerbContext, names: &str, whose: Whose) -> Result<(), VerbError> {
+    context.require_session()?;
     let mut after = None;
     loop {
-        let (people, more) = visit.person.people(names, after).await?;
+        let (people, more) = context.user.people(names, after).await?;
         let wanted = people.iter().filter(|known| match whose {
             Whose::Everybody => true,
             Whose::Friends => known.followed,
             Whose::Followers => known.follows,
         });
         for known in wanted {
-            say(&match visit.json {
+            say(&match context.json {
                 true => person_json::acquaintance(known),
-                false => lines::acquaintance(known, visit.style),
+                false => lines::acquaintance(known, context.style),
             })?;
         }
         match more {
