@@ -302,11 +302,19 @@ fn compare(file: &str, stored: &str, made: Vec<String>) {
         return;
     }
     let stored: Vec<&str> = stored.lines().collect();
+    if stored == made {
+        return;
+    }
     let bytes = |line: &str| line.split_once(' ').map_or(line.to_string(), |(_, bytes)| bytes.to_string());
     let same_bytes = stored.iter().map(|line| bytes(line)).eq(made.iter().map(|line| bytes(line)));
-    let renamed = "only names differ from {file}: record them with UPDATE_GOLDENFILES=1";
-    let changed = "the bytes of {file} read as something else, or are written differently, now";
-    assert_eq!(stored, made, "{}", if same_bytes { renamed } else { changed }.replace("{file}", file));
+    let words = match same_bytes {
+        true => format!("only names differ from {file}: record them with UPDATE_GOLDENFILES=1"),
+        false => format!("the bytes of {file} read as something else, or are written differently, now"),
+    };
+    let gone =
+        stored.iter().filter(|line| !made.iter().any(|new| new == *line)).map(|line| format!("- {line}"));
+    let new = made.iter().filter(|line| !stored.contains(&line.as_str())).map(|line| format!("+ {line}"));
+    panic!("{words}\n{}", gone.chain(new).collect::<Vec<_>>().join("\n"));
 }
 
 #[test]
