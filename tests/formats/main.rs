@@ -248,6 +248,39 @@ fn coordination_commands() -> Vec<Command> {
     commands
 }
 
+/// The names of an enum's variants, and the name of a value. The match has no `_` arm: a new variant does not compile until it is
+/// in the list, and then fails until it has a sample.
+macro_rules! variants {
+    ($type:ident: $($variant:ident)*) => {{
+        fn name_of(value: &$type) -> &'static str {
+            match value { $($type::$variant { .. } => stringify!($variant),)* }
+        }
+        (name_of as fn(&$type) -> &'static str, BTreeSet::from([$(stringify!($variant)),*]))
+    }};
+}
+
+/// Fails unless every variant of every command is among these.
+fn check_complete(commands: &[Command]) {
+    let (name, all) = variants!(Command: CreateAccount LogIn LogOut Croak AddFriend RemoveFriend DeleteAccount Sweep
+        IndexCroaks Found Join Describe Lose Drain Forget RaiseRules Tree Lease Message Account Operate Rehash);
+    assert_eq!(commands.iter().map(name).collect::<BTreeSet<_>>(), all);
+    macro_rules! inside {
+        ($command:ident, $type:ident: $($variant:ident)*) => {
+            let (name, all) = variants!($type: $($variant)*);
+            let found = commands.iter().filter_map(|command| match command {
+                Command::$command(inner) => Some(name(inner)),
+                _ => None,
+            });
+            assert_eq!(found.collect::<BTreeSet<_>>(), all);
+        };
+    }
+    inside!(Tree, TreeCommand: MakeFolder Touch Write Remove Acquire Release);
+    inside!(Lease, LeaseCommand: Open Close Register End Appoint StepDown EnterChat SetClusters NumberClient);
+    inside!(Message, MessageCommand: Send Mark ReadFeed);
+    inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak);
+    inside!(Operate, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration);
+}
+
 /// Every command once, as a log entry holds it.
 fn entries() -> Vec<String> {
     let member = NewMember {
@@ -290,7 +323,9 @@ fn entries() -> Vec<String> {
         format!("{name} {digest:016x} {}", hex(&bytes))
     };
     let later = coordination_commands().into_iter().chain(message_commands()).chain([rehash_command()]);
-    commands.into_iter().chain(later).map(entry).collect()
+    let commands: Vec<Command> = commands.into_iter().chain(later).collect();
+    check_complete(&commands);
+    commands.into_iter().map(entry).collect()
 }
 
 /// Compares with the golden file, or writes it when UPDATE_GOLDENFILES is set. A changed line is a broken format: only new lines may
