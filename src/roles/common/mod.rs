@@ -9,7 +9,7 @@
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
 //! - [`stop`]: signals that end a process; [`panics`]: a panic ends its process; [`process`]: age and resources of this process
 //! - [`machine`]: host name, boot id and load; [`disk_space`]: free and allocated bytes; [`random`]: random numbers
-//! - [`test_hooks`]: numbers that tests replace
+//! - [`rate_limit`]: token buckets; [`test_hooks`]: numbers that tests replace
 //! - [`survey`]: the members of a cluster and their state; [`probe`]: checks that a cluster or its pages answer
 //! - [`descriptors`]: the limit of open files and sockets
 //! - [`systemd`]: messages from and to the service manager
@@ -38,6 +38,7 @@ pub mod ports;
 pub mod probe;
 pub mod process;
 pub mod random;
+pub mod rate_limit;
 pub mod secret_input;
 pub mod stop;
 pub mod survey;

@@ -13,6 +13,7 @@
 //! - Addresses are limited over all names together, generously, because a whole school may share one address. The caller
 //!   exempts the addresses of trusted proxies: web processes limit their users' addresses themselves.
 
+use crate::common::rate_limit::{Rate, TokenBucket, micros};
 use ribbit_net::crowd::household;
 use ribbit_net::protocol::Ask;
 use ribbit_state::sync::MutexExt;
@@ -21,15 +22,6 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
-
-/// A token bucket's refill interval and capacity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
-    /// Time in which one token is refilled.
-    pub every: Duration,
-    /// Maximum number of tokens.
-    pub burst: u32,
-}
 
 /// Limit of log-in attempts per user name.
 pub const LOG_INS: Rate = Rate { every: Duration::from_secs(10), burst: 10 };
@@ -261,7 +253,7 @@ impl RateLimits {
     }
 
     fn admit(&self, class: RateClass, who: impl Hash, request: impl Hash) -> Result<(), Code> {
-        let now_us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let now_us = micros(self.began.elapsed());
         self.admit_at(now_us, class, self.key.hash_one((class, who)), self.key.hash_one((class, request)))
     }
 
@@ -293,33 +285,29 @@ impl RateLimits {
     }
 }
 
-/// Token buckets of one rate class. A slot is one number: the time at which its bucket will be full again.
+/// Token buckets of one rate class, shared by all keys.
 struct SlotTable {
-    every_us: u64,
-    /// Maximum time from now until a bucket is full, which is that of an empty one.
-    ahead_us_max: u64,
-    full_at_us: Box<[u64]>,
+    rate: Rate,
+    slots: Box<[TokenBucket]>,
 }
 
 impl SlotTable {
     fn new(rate: Rate, slots: usize) -> SlotTable {
-        let every_us = u64::try_from(rate.every.as_micros()).unwrap_or(u64::MAX).max(1);
-        let ahead_us_max = every_us.saturating_mul(rate.burst.into());
-        SlotTable { every_us, ahead_us_max, full_at_us: vec![0; slots].into() }
+        SlotTable { rate, slots: vec![TokenBucket::default(); slots].into() }
     }
 
     /// Takes a token from both slots of the key `who` if either has one left. Returns false if neither has. A key that shares
     /// one slot with a greedy key still has its other slot.
     fn take(&mut self, now_us: u64, who: u64) -> bool {
-        let mask = self.full_at_us.len() - 1;
+        let mask = self.slots.len() - 1;
         let slots = [who as usize & mask, (who >> 32) as usize & mask];
-        let [one, other] = slots.map(|slot| self.full_at_us[slot]);
-        let full_at_us = one.min(other).max(now_us).saturating_add(self.every_us);
-        if full_at_us - now_us > self.ahead_us_max {
+        let [one, other] = slots.map(|slot| self.slots[slot]);
+        let mut fuller = one.min(other);
+        if fuller.take(self.rate, now_us).is_err() {
             return false;
         }
         for slot in slots {
-            self.full_at_us[slot] = self.full_at_us[slot].max(full_at_us);
+            self.slots[slot] = self.slots[slot].max(fuller);
         }
         true
     }

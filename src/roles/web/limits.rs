@@ -1,6 +1,6 @@
 //! Every number that bounds the web role: connections, bytes, waits, and how often one address may try something.
 
-use super::pace::Rate;
+use crate::common::rate_limit::Rate;
 use std::time::Duration;
 
 /// Browsers' connections at once, those of live streams not counted. Beyond them a newcomer is told to come back.

@@ -11,18 +11,12 @@
 //! Not defended: who has thousands of addresses. The table forgets the one that was quiet for longest.
 
 use super::limits::{ADDRESSES_MAX, CREATIONS, LOG_INS, MARKS, POSTS};
+use crate::common::rate_limit::{Rate, TokenBucket, micros};
 use ribbit_net::crowd::household;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
-
-/// How much at once, and how soon one more.
-#[derive(Debug, Clone, Copy)]
-pub struct Rate {
-    pub burst: u32,
-    pub every: Duration,
-}
 
 /// What is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,13 +43,22 @@ impl Kind {
     }
 }
 
-/// When each bucket is full again; nothing for one that is.
-type Buckets = [Option<Instant>; KINDS];
+/// The buckets of one address, by kind.
+type Buckets = [TokenBucket; KINDS];
 
-#[derive(Debug, Default)]
+/// Rate limits of all addresses.
+#[derive(Debug)]
 pub struct Paces {
+    /// Start of the buckets' times.
+    began: Instant,
     /// By address, with the time it was last looked up.
     known: RefCell<HashMap<IpAddr, (Instant, Buckets)>>,
+}
+
+impl Default for Paces {
+    fn default() -> Paces {
+        Paces { began: Instant::now(), known: RefCell::default() }
+    }
 }
 
 impl Paces {
@@ -72,15 +75,8 @@ impl Paces {
         }
         let (at, buckets) = known.entry(key).or_insert((now, Buckets::default()));
         *at = now;
-        let Rate { burst, every } = kind.rate();
-        let full_at = &mut buckets[kind as usize];
-        let full = full_at.map_or(now, |at| at.max(now)) + every;
-        let wait = (full - now).saturating_sub(every * burst);
-        if wait.is_zero() {
-            *full_at = Some(full);
-            return Ok(());
-        }
-        Err(wait)
+        let now_us = micros(now.saturating_duration_since(self.began));
+        buckets[kind as usize].take(kind.rate(), now_us)
     }
 }
 
