@@ -1,18 +1,18 @@
-//! Lines of `ribbit shell`: taken apart, completed, understood.
+//! Fuzz target: quoting, completion and parsing of lines of `ribbit shell`.
 
-use ribbit_roles::locks::shell::{commands, words};
+use ribbit_roles::locks::shell::{commands, quoting};
 
 pub fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    // One word, typed with care, is that word.
+    // An escaped text splits into itself.
     if !text.is_empty() {
-        assert_eq!(words::split(&words::escaped(&text)).as_deref(), Ok(&[text.to_string()][..]));
+        assert_eq!(quoting::split(&quoting::escaped(&text)).as_deref(), Ok(&[text.to_string()][..]));
     }
-    let (begins, word) = words::last(&text);
+    let (begins, word) = quoting::last(&text);
     assert!(text.is_char_boundary(begins) && word.len() <= text.len());
-    let Ok(words) = words::split(&text) else { return };
+    let Ok(words) = quoting::split(&text) else { return };
     let letters: usize = words.iter().map(String::len).sum();
-    assert!(letters <= text.len(), "a line gives no more than was typed");
+    assert!(letters <= text.len(), "words contain no more bytes than the line");
     match commands::parse(&words) {
         Ok(verb) => drop(format!("{verb:?}")),
         Err(error) => assert!(!error.to_string().is_empty()),

@@ -32,7 +32,7 @@ use super::limits::{
 use crate::common::failure::{Exit, Failure};
 use crate::common::machine::host_name;
 use crate::common::options::FloatingOptions;
-use crate::locks::lease::{Lease, Pace};
+use crate::locks::lease::{HeldLease, RenewalTimes};
 use crate::locks::namespace::{Namespace, floating_path};
 use ribbit_net::keys::Keys;
 use ribbit_net::lan::address::{self, Put};
@@ -87,7 +87,7 @@ pub struct AddressKeeper {
 
 /// Resources to release.
 struct HeldAddress {
-    lease: Lease,
+    lease: HeldLease,
     /// The address on the interface, once it may have been added.
     put: Option<Put>,
 }
@@ -221,7 +221,7 @@ impl AddressKeeper {
     /// The reason why the address cannot be taken now.
     async fn check_free(&mut self, namespace: &mut Namespace) -> Result<(), NotHeld> {
         self.interface()?;
-        match namespace.glance(&self.path, 0, FLOATING_GLANCE_MAX).await {
+        match namespace.list_stale(&self.path, 0, FLOATING_GLANCE_MAX).await {
             Ok(found) => match found.entries.first() {
                 None => Ok(()),
                 Some(lock) => {
@@ -299,8 +299,8 @@ impl AddressKeeper {
     /// Opens a lease and acquires the lock with it.
     async fn acquire(&mut self, namespace: &Namespace) -> Result<(), NotHeld> {
         let unreachable = |failure: Failure| NotHeld::Problem(failure.message);
-        let pace = Pace { every: FLOATING_RENEW_EVERY, answer_max: FLOATING_RENEW_MAX };
-        let lease = Lease::at_pace(pace, namespace, "balancer", FLOATING_LEASE);
+        let pace = RenewalTimes { every: FLOATING_RENEW_EVERY, answer_max: FLOATING_RENEW_MAX };
+        let lease = HeldLease::open_with(pace, namespace, "balancer", FLOATING_LEASE);
         let lease = lease.await.map_err(unreachable)?;
         let token = lease.token();
         self.held = Some(HeldAddress { lease, put: None });

@@ -27,7 +27,7 @@ const HISTORY_LINES_MAX: usize = 1_000;
 
 /// Result of reading a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Read {
+pub enum LineInput {
     Line(String),
     /// Ctrl-C.
     Interrupted,
@@ -36,17 +36,17 @@ pub enum Read {
 }
 
 /// Source of the prompt, called whenever the line is drawn. The width of the prompt must not change while a line is read.
-pub trait Before: Send + Sync {
+pub trait PromptSource: Send + Sync {
     fn prompt(&self) -> &str;
 }
 
-impl Before for String {
+impl PromptSource for String {
     fn prompt(&self) -> &str {
         self
     }
 }
 
-impl Before for &'static str {
+impl PromptSource for &'static str {
     fn prompt(&self) -> &str {
         self
     }
@@ -54,14 +54,14 @@ impl Before for &'static str {
 
 /// Completion callback. Takes the line up to the cursor, and returns the byte offset of the word to replace and its
 /// candidates.
-pub type Complete = Box<dyn Fn(&str) -> (usize, Vec<Pair>) + Send>;
+pub type CompleteFn = Box<dyn Fn(&str) -> (usize, Vec<Pair>) + Send>;
 
 /// Callback that prints above the input line.
-pub type Print = Box<dyn FnMut(String) + Send>;
+pub type PrintFn = Box<dyn FnMut(String) + Send>;
 
 /// Line editor with history and completion.
 pub struct LineEditor {
-    editor: Editor<Helps, DefaultHistory>,
+    editor: Editor<EditorHelper, DefaultHistory>,
     history: Option<PathBuf>,
 }
 
@@ -75,8 +75,8 @@ impl LineEditor {
         let config = config.history_ignore_space(true).completion_type(CompletionType::List);
         // No colours are used, but secrets are masked through the highlighter, which needs colour mode.
         let config = config.color_mode(ColorMode::Forced).build();
-        let mut editor: Editor<Helps, DefaultHistory> = Editor::with_config(config).map_err(broken)?;
-        editor.set_helper(Some(Helps { complete: None, secret: false }));
+        let mut editor: Editor<EditorHelper, DefaultHistory> = Editor::with_config(config).map_err(broken)?;
+        editor.set_helper(Some(EditorHelper { complete: None, secret: false }));
         if let Some(file) = &history {
             // The editor works without the history, so a failure is only logged.
             if let Err(error) = editor.load_history(file) {
@@ -87,7 +87,7 @@ impl LineEditor {
     }
 
     /// Sets the completion callback.
-    pub fn complete_with(&mut self, complete: Complete) {
+    pub fn complete_with(&mut self, complete: CompleteFn) {
         if let Some(helps) = self.editor.helper_mut() {
             helps.complete = Some(complete);
         }
@@ -99,7 +99,7 @@ impl LineEditor {
     }
 
     /// Returns the callback that prints above the input line, or `None` if the terminal does not support it.
-    pub fn printer(&mut self) -> Option<Print> {
+    pub fn printer(&mut self) -> Option<PrintFn> {
         let mut printer = self.editor.create_external_printer().ok()?;
         Some(Box::new(move |text| drop(printer.print(text + "\n"))))
     }
@@ -108,9 +108,9 @@ impl LineEditor {
     ///
     /// # Errors
     /// `Refused` (1) when the terminal cannot be read.
-    pub fn read(&mut self, before: &dyn Before) -> Result<Read, Failure> {
+    pub fn read(&mut self, before: &dyn PromptSource) -> Result<LineInput, Failure> {
         let read = self.ask(before)?;
-        if let Read::Line(line) = &read
+        if let LineInput::Line(line) = &read
             && !line.trim().is_empty()
         {
             let _ = self.editor.add_history_entry(line);
@@ -125,11 +125,11 @@ impl LineEditor {
     ///
     /// # Errors
     /// `Refused` (1) when the terminal cannot be read.
-    pub fn ask(&mut self, question: &dyn Before) -> Result<Read, Failure> {
-        match self.editor.readline(&Drawn(question)) {
-            Ok(line) => Ok(Read::Line(line)),
-            Err(ReadlineError::Interrupted) => Ok(Read::Interrupted),
-            Err(ReadlineError::Eof | ReadlineError::Io(_) | ReadlineError::Errno(_)) => Ok(Read::Ended),
+    pub fn ask(&mut self, question: &dyn PromptSource) -> Result<LineInput, Failure> {
+        match self.editor.readline(&EditorPrompt(question)) {
+            Ok(line) => Ok(LineInput::Line(line)),
+            Err(ReadlineError::Interrupted) => Ok(LineInput::Interrupted),
+            Err(ReadlineError::Eof | ReadlineError::Io(_) | ReadlineError::Errno(_)) => Ok(LineInput::Ended),
             Err(error) => Err(broken(error)),
         }
     }
@@ -138,12 +138,12 @@ impl LineEditor {
     ///
     /// # Errors
     /// `Refused` (1) when the terminal cannot be read.
-    pub fn ask_secret(&mut self, question: &dyn Before) -> Result<Read, Failure> {
+    pub fn ask_secret(&mut self, question: &dyn PromptSource) -> Result<LineInput, Failure> {
         if self.is_plain() {
             return match secret_input::ask(question.prompt()) {
-                Ok(SecretInput::Line(line)) => Ok(Read::Line(line)),
-                Ok(SecretInput::Interrupted) => Ok(Read::Interrupted),
-                Ok(SecretInput::End) => Ok(Read::Ended),
+                Ok(SecretInput::Line(line)) => Ok(LineInput::Line(line)),
+                Ok(SecretInput::Interrupted) => Ok(LineInput::Interrupted),
+                Ok(SecretInput::End) => Ok(LineInput::Ended),
                 Err(error) => {
                     Err(Failure::new(Exit::Refused, format!("the password cannot be read: {error}")))
                 }
@@ -166,21 +166,21 @@ fn broken(error: ReadlineError) -> Failure {
     Failure::new(Exit::Refused, format!("cannot read from the terminal: {error}"))
 }
 
-struct Drawn<'a>(&'a dyn Before);
+struct EditorPrompt<'a>(&'a dyn PromptSource);
 
-impl Prompt for Drawn<'_> {
+impl Prompt for EditorPrompt<'_> {
     fn raw(&self) -> &str {
         self.0.prompt()
     }
 }
 
 #[derive(Helper, Hinter, Validator)]
-struct Helps {
-    complete: Option<Complete>,
+struct EditorHelper {
+    complete: Option<CompleteFn>,
     secret: bool,
 }
 
-impl Completer for Helps {
+impl Completer for EditorHelper {
     type Candidate = Pair;
 
     fn complete(
@@ -196,7 +196,7 @@ impl Completer for Helps {
     }
 }
 
-impl Highlighter for Helps {
+impl Highlighter for EditorHelper {
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
         if self.secret { Cow::Owned("*".repeat(line.chars().count())) } else { Cow::Borrowed(line) }
     }

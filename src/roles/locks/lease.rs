@@ -33,24 +33,24 @@ const CLOSE_MAX: Duration = Duration::from_secs(2);
 
 /// An open lease, renewed in the background until it is dropped.
 #[derive(Debug)]
-pub struct Lease {
-    shared: Arc<Shared>,
+pub struct HeldLease {
+    shared: Arc<LeaseState>,
     namespace: Namespace,
     _renewing: smol::Task<()>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct LeaseState {
     token: TokenHash,
     length: Duration,
-    term: Mutex<Term>,
+    term: Mutex<Validity>,
     /// Notified when the lease was renewed or is over.
     changed: Event,
 }
 
 /// Validity of a lease.
 #[derive(Debug)]
-struct Term {
+struct Validity {
     good_until: Instant,
     /// Reason of the loss, once the lease is lost.
     over: Option<String>,
@@ -58,43 +58,43 @@ struct Term {
 
 /// Timing of renewals.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub struct RenewalTimes {
     pub every: Duration,
     /// Time limit of one attempt on one member.
     pub answer_max: Duration,
 }
 
-impl Lease {
+impl HeldLease {
     /// Opens a lease. `what` is the purpose that other users see with the holder: `lock` or `shell`.
     ///
     /// # Errors
     /// `Refused` (1) when there are too many leases; `Unreachable` (3) when no server answers.
-    pub async fn open(namespace: &Namespace, what: &str, length: Duration) -> Result<Lease, Failure> {
-        let pace = Pace { every: length / 4, answer_max: length / 8 };
-        Lease::at_pace(pace, namespace, what, length).await
+    pub async fn open(namespace: &Namespace, what: &str, length: Duration) -> Result<HeldLease, Failure> {
+        let times = RenewalTimes { every: length / 4, answer_max: length / 8 };
+        HeldLease::open_with(times, namespace, what, length).await
     }
 
     /// Opens a lease with other renewal times.
     ///
     /// # Errors
-    /// Those of [`Lease::open`].
-    pub async fn at_pace(
-        pace: Pace,
+    /// Those of [`HeldLease::open`].
+    pub async fn open_with(
+        times: RenewalTimes,
         namespace: &Namespace,
         what: &str,
         length: Duration,
-    ) -> Result<Lease, Failure> {
+    ) -> Result<HeldLease, Failure> {
         let token = token_hash(&new_token());
         let lease_ms = u32::try_from(length.as_millis()).ok();
         let asked = Instant::now();
-        let open = LeaseCommand::Open { token, words: words_for(what), lease_ms };
+        let open = LeaseCommand::Open { token, words: description(what), lease_ms };
         if let (_, Err(denied)) = namespace.write(open).await? {
             return Err(Failure::new(Exit::Refused, denied.to_string()));
         }
-        let term = Mutex::new(Term { good_until: asked + length / 2, over: None });
-        let shared = Arc::new(Shared { token, length, term, changed: Event::new() });
-        let renewing = tasks::spawn(renew(namespace.clone(), shared.clone(), asked, pace));
-        Ok(Lease { shared, namespace: namespace.clone(), _renewing: renewing })
+        let term = Mutex::new(Validity { good_until: asked + length / 2, over: None });
+        let shared = Arc::new(LeaseState { token, length, term, changed: Event::new() });
+        let renewing = tasks::spawn(renew(namespace.clone(), shared.clone(), asked, times));
+        Ok(HeldLease { shared, namespace: namespace.clone(), _renewing: renewing })
     }
 
     /// Returns the token that identifies the lease.
@@ -109,18 +109,18 @@ impl Lease {
 
     /// Returns the reason of the loss, if the lease is lost.
     pub fn why_lost(&self) -> Option<String> {
-        self.shared.term().over_by(Instant::now(), self.shared.length)
+        self.shared.term().loss_at(Instant::now(), self.shared.length)
     }
 
     /// Returns the time until which the lease is good, or `None` if it is lost.
     pub fn good_until(&self) -> Option<Instant> {
         let mut term = self.shared.term();
-        let over = term.over_by(Instant::now(), self.shared.length);
+        let over = term.loss_at(Instant::now(), self.shared.length);
         over.is_none().then_some(term.good_until)
     }
 
     /// Completes when the lease was renewed, or reported as over by the servers. It does not complete when the lease expires
-    /// here, so the caller also waits for [`Lease::good_until`].
+    /// here, so the caller also waits for [`HeldLease::good_until`].
     pub fn changed(&self) -> impl Future<Output = ()> + Send + use<> {
         self.shared.changed.listen()
     }
@@ -133,7 +133,7 @@ impl Lease {
                 let changed = shared.changed.listen();
                 let good_until = {
                     let mut term = shared.term();
-                    if let Some(why) = term.over_by(Instant::now(), shared.length) {
+                    if let Some(why) = term.loss_at(Instant::now(), shared.length) {
                         return why;
                     }
                     term.good_until
@@ -160,15 +160,15 @@ impl Lease {
     }
 }
 
-impl Shared {
-    fn term(&self) -> MutexGuard<'_, Term> {
+impl LeaseState {
+    fn term(&self) -> MutexGuard<'_, Validity> {
         self.term.locked()
     }
 }
 
-impl Term {
+impl Validity {
     /// Returns the reason of the loss, if the lease is lost at `now`.
-    fn over_by(&mut self, now: Instant, length: Duration) -> Option<String> {
+    fn loss_at(&mut self, now: Instant, length: Duration) -> Option<String> {
         if self.over.is_none() && now >= self.good_until {
             let half = length.as_secs_f64() / 2.0;
             self.over = Some(format!("no server has confirmed the lease for {half} s, half of its length"));
@@ -178,7 +178,7 @@ impl Term {
 
     /// Records that a renewal sent at `asked` was confirmed at `now`.
     fn extend(&mut self, asked: Instant, now: Instant, length: Duration) {
-        if self.over_by(now, length).is_none() {
+        if self.loss_at(now, length).is_none() {
             self.good_until = self.good_until.max(asked + length / 2);
         }
     }
@@ -186,8 +186,8 @@ impl Term {
 
 /// Renews the lease until it is over. A member that does not answer in time is dropped for another one, so a hanging member
 /// does not cost the lease.
-async fn renew(namespace: Namespace, shared: Arc<Shared>, mut asked: Instant, pace: Pace) {
-    let Pace { every, answer_max } = pace;
+async fn renew(namespace: Namespace, shared: Arc<LeaseState>, mut asked: Instant, times: RenewalTimes) {
+    let RenewalTimes { every, answer_max } = times;
     let mut client: Option<Client> = None;
     while shared.term().over.is_none() {
         Timer::at(asked + every).await;
@@ -208,7 +208,7 @@ async fn renew(namespace: Namespace, shared: Arc<Shared>, mut asked: Instant, pa
                 other => log::debug!("the lease is not renewed: {other:?}"),
             }
             client = None;
-            if shared.term().over_by(Instant::now(), shared.length).is_some() {
+            if shared.term().loss_at(Instant::now(), shared.length).is_some() {
                 break;
             }
         }
@@ -217,7 +217,7 @@ async fn renew(namespace: Namespace, shared: Arc<Shared>, mut asked: Instant, pa
 }
 
 /// Returns the description of a lease's holder: `lock on board1, pid 99`.
-pub fn words_for(what: &str) -> String {
+pub fn description(what: &str) -> String {
     let (host, pid) = (host_name(), std::process::id());
     let mut words = format!("{what} on {host}, pid {pid}");
     if words.len() > LEASE_DESCRIPTION_BYTES_MAX {
@@ -235,20 +235,20 @@ mod tests {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
         let length = Duration::from_secs(10);
-        let mut term = Term { good_until: at(5_000), over: None };
+        let mut term = Validity { good_until: at(5_000), over: None };
         term.extend(at(2_500), at(4_900), length);
-        assert_eq!((term.good_until, term.over_by(at(7_499), length)), (at(7_500), None));
+        assert_eq!((term.good_until, term.loss_at(at(7_499), length)), (at(7_500), None));
         // A late confirmation of an older renewal does not shorten the lease.
         term.extend(at(1_000), at(7_000), length);
         assert_eq!(term.good_until, at(7_500));
-        assert!(term.over_by(at(7_500), length).unwrap().contains("5 s"));
+        assert!(term.loss_at(at(7_500), length).unwrap().contains("5 s"));
         term.extend(at(7_400), at(7_501), length);
-        assert!(term.over_by(at(7_502), length).is_some(), "too late");
+        assert!(term.loss_at(at(7_502), length).is_some(), "too late");
     }
 
     #[test]
     fn a_holder_is_described_by_purpose_and_process() {
-        let words = words_for("lock");
+        let words = description("lock");
         assert!(words.starts_with("lock") && words.ends_with(&format!("pid {}", std::process::id())));
     }
 }

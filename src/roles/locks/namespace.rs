@@ -39,7 +39,7 @@ const READ_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct Namespace {
     client: Client,
-    servers: Servers,
+    servers: ServerSource,
     keys: Keys,
     names: BTreeMap<RaftId, String>,
     found_in: String,
@@ -47,16 +47,16 @@ pub struct Namespace {
 
 /// Returns the servers to begin with and those to ask when these do not answer, whenever a client is made.
 #[derive(Clone)]
-struct Servers(Arc<dyn Fn() -> (Vec<String>, Vec<String>) + Send + Sync>);
+struct ServerSource(Arc<dyn Fn() -> (Vec<String>, Vec<String>) + Send + Sync>);
 
-impl Servers {
+impl ServerSource {
     fn client(&self, keys: &Keys) -> Client {
         let (first, also) = (self.0)();
         Client::operating(first, also, keys.clone())
     }
 }
 
-impl std::fmt::Debug for Servers {
+impl std::fmt::Debug for ServerSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?}", (self.0)())
     }
@@ -64,7 +64,7 @@ impl std::fmt::Debug for Servers {
 
 /// A place of the namespace and what lies below it.
 #[derive(Debug, Default)]
-pub struct Listing {
+pub struct TreeListing {
     pub nodes: Vec<Drawn>,
     /// Number of pages read.
     pub pages: usize,
@@ -72,14 +72,14 @@ pub struct Listing {
 
 /// One node of the namespace, as a read found it.
 #[derive(Debug)]
-pub struct Found {
+pub struct NodeAnswer {
     pub token: Token,
     pub node: Option<TreeNode>,
 }
 
 /// One member's state of a path.
 #[derive(Debug)]
-pub struct Glance {
+pub struct StaleListing {
     pub entries: Vec<TreeEntry>,
     /// True when the member is out of touch with the leader.
     pub old: bool,
@@ -87,9 +87,9 @@ pub struct Glance {
 
 /// Descriptions of the owners of leases.
 #[derive(Debug, Default)]
-pub struct Holders(BTreeMap<Owner, String>);
+pub struct LeaseHolders(BTreeMap<Owner, String>);
 
-impl Holders {
+impl LeaseHolders {
     /// Returns the description of an owner, or its number if it is unknown.
     pub fn words(&self, owner: Owner) -> String {
         self.0.get(&owner).cloned().unwrap_or_else(|| words::holder(owner, None, ""))
@@ -97,7 +97,7 @@ impl Holders {
 }
 
 /// The answer to a read.
-struct Read {
+struct ReadAnswer {
     token: Token,
     page: Result<Page, Denied>,
     old: bool,
@@ -111,7 +111,7 @@ impl Namespace {
     pub async fn reach(group: &Group) -> Result<Namespace, Failure> {
         let survey = survey::reached(group).await?;
         let names = survey.members.iter().map(|it| (it.info.raft_id, it.info.name())).collect();
-        let servers = Servers(Arc::new(move || (survey.living(), survey.silent())));
+        let servers = ServerSource(Arc::new(move || (survey.living(), survey.silent())));
         let (client, keys) = (servers.client(&group.keys), group.keys.clone());
         Ok(Namespace { client, servers, keys, names, found_in: group.found_in.clone() })
     }
@@ -122,7 +122,7 @@ impl Namespace {
         keys: &Keys,
         found_in: &str,
     ) -> Namespace {
-        let servers = Servers(Arc::new(move || (servers(), Vec::new())));
+        let servers = ServerSource(Arc::new(move || (servers(), Vec::new())));
         let (client, keys, names) = (servers.client(keys), keys.clone(), BTreeMap::new());
         Namespace { client, servers, keys, names, found_in: found_in.to_string() }
     }
@@ -146,16 +146,16 @@ impl Namespace {
     ///
     /// # Errors
     /// 3: no server answers; 5: too few servers are left to agree on the newest state.
-    pub async fn node(&self, path: &TreePath, consistency: Consistency) -> Result<Found, Failure> {
+    pub async fn node(&self, path: &TreePath, consistency: Consistency) -> Result<NodeAnswer, Failure> {
         let query = Query::Tree { path: path.clone(), depth: Some(0), after: None, limit: 1 };
-        let Read { token, page, .. } = self.read(query, consistency).await?;
+        let ReadAnswer { token, page, .. } = self.read(query, consistency).await?;
         let node = match page {
             Ok(Page::Tree { mut entries, .. }) => entries.pop().map(|entry| entry.node),
             Ok(other) => return Err(strange(&other)),
             Err(Denied { code: Code::NoSuchNode | Code::NotAFolder, .. }) => None,
             Err(denied) => return Err(refused(path, denied)),
         };
-        Ok(Found { token, node })
+        Ok(NodeAnswer { token, node })
     }
 
     /// Lists a place and what lies below it, down to `depth` names, page by page.
@@ -167,8 +167,8 @@ impl Namespace {
         path: &TreePath,
         depth: Option<u8>,
         consistency: Consistency,
-    ) -> Result<(Token, Listing), Failure> {
-        let mut listing = Listing::default();
+    ) -> Result<(Token, TreeListing), Failure> {
+        let mut listing = TreeListing::default();
         let mut owned: Vec<(usize, Owner)> = Vec::new();
         let token = self
             .each_page(path, depth, consistency, |entries| {
@@ -203,7 +203,7 @@ impl Namespace {
         let mut first = None;
         loop {
             let query = Query::Tree { path: path.clone(), depth, after, limit: TREE_PAGE_MAX as u16 };
-            let Read { token, page, .. } = match first {
+            let ReadAnswer { token, page, .. } = match first {
                 None => self.read(query, consistency).await?,
                 Some(_) => self.read(query, follow_up(consistency)).await?,
             };
@@ -225,13 +225,15 @@ impl Namespace {
     ///
     /// # Errors
     /// 3: no server answers; 5: too few servers are left to agree.
-    pub async fn holders(&self, consistency: Consistency) -> Result<Holders, Failure> {
-        let mut holders = Holders::default();
+    pub async fn holders(&self, consistency: Consistency) -> Result<LeaseHolders, Failure> {
+        let mut holders = LeaseHolders::default();
         let mut after = None;
         loop {
             let page = self.read(Query::Leases { after }, consistency).await?.page;
             let Ok(Page::Leases { leases, more }) = page else { return Ok(holders) };
-            holders.0.extend(leases.iter().map(|(owner, lease)| (*owner, self.words_of(*owner, lease))));
+            holders
+                .0
+                .extend(leases.iter().map(|(owner, lease)| (*owner, self.description_of(*owner, lease))));
             after = match more {
                 Some(after) => Some(after),
                 None => return Ok(holders),
@@ -239,7 +241,7 @@ impl Namespace {
         }
     }
 
-    fn words_of(&self, owner: Owner, lease: &Lease) -> String {
+    fn description_of(&self, owner: Owner, lease: &Lease) -> String {
         let name = match owner {
             Owner::Member(raft_id) => self.names.get(&raft_id),
             Owner::Client(_) => None,
@@ -252,15 +254,20 @@ impl Namespace {
     ///
     /// # Errors
     /// [`ClientError`] when no server answers within `limit`.
-    pub async fn glance(&self, path: &TreePath, depth: u8, limit: Duration) -> Result<Glance, ClientError> {
+    pub async fn list_stale(
+        &self,
+        path: &TreePath,
+        depth: u8,
+        limit: Duration,
+    ) -> Result<StaleListing, ClientError> {
         let (path, depth, limit_nodes) = (path.clone(), Some(depth), TREE_PAGE_MAX as u16);
         let query = Query::Tree { path, depth, after: None, limit: limit_nodes };
-        let Read { page, old, .. } = self.ask_read(query, Consistency::Stale, limit).await?;
+        let ReadAnswer { page, old, .. } = self.ask_read(query, Consistency::Stale, limit).await?;
         let entries = match page {
             Ok(Page::Tree { entries, .. }) => entries,
             Ok(_) | Err(_) => Vec::new(),
         };
-        Ok(Glance { entries, old })
+        Ok(StaleListing { entries, old })
     }
 
     /// Returns the paths in a folder for completion, or nothing if no server answers within `limit`.
@@ -268,7 +275,7 @@ impl Namespace {
         let (path, limit_nodes) = (folder.clone(), TREE_PAGE_MAX as u16);
         let query = Query::Tree { path, depth: Some(1), after: None, limit: limit_nodes };
         match self.ask_read(query, Consistency::Stale, limit).await {
-            Ok(Read { page: Ok(Page::Tree { entries, .. }), .. }) => {
+            Ok(ReadAnswer { page: Ok(Page::Tree { entries, .. }), .. }) => {
                 entries.into_iter().skip(1).map(|entry| (entry.path, entry.node.kind)).collect()
             }
             _ => Vec::new(),
@@ -304,7 +311,7 @@ impl Namespace {
         }
     }
 
-    async fn read(&self, query: Query, consistency: Consistency) -> Result<Read, Failure> {
+    async fn read(&self, query: Query, consistency: Consistency) -> Result<ReadAnswer, Failure> {
         let read = self.ask_read(query, consistency, READ_MAX).await;
         read.map_err(|unreachable| match unreachable {
             ClientError::Unreachable | ClientError::Abandoned => self.nobody(unreachable),
@@ -317,10 +324,10 @@ impl Namespace {
         query: Query,
         consistency: Consistency,
         limit: Duration,
-    ) -> Result<Read, ClientError> {
+    ) -> Result<ReadAnswer, ClientError> {
         let ask = Ask::Read { seen: self.client.seen(), consistency, query };
         match self.client.ask(ask, limit).await? {
-            Answer::Read { token, old, page } => Ok(Read { token, page, old }),
+            Answer::Read { token, old, page } => Ok(ReadAnswer { token, page, old }),
             Answer::Unavailable(why) => Err(ClientError::Undecided(why)),
             _ => Err(ClientError::Undecided(Why::NotServing)),
         }
@@ -351,8 +358,8 @@ impl Namespace {
     pub async fn refusal(&self, command: &TreeCommand, denied: Denied) -> Failure {
         let path = path_of(command);
         let found = match denied.code {
-            Code::NoSuchNode | Code::NotAFolder => self.broken_way(path).await,
-            Code::LockHeld => self.lock_in(path).await,
+            Code::NoSuchNode | Code::NotAFolder => self.first_missing(path).await,
+            Code::LockHeld => self.held_lock_in(path).await,
             Code::StaleFence => self.stale(command).await,
             _ => Ok(None),
         };
@@ -364,7 +371,7 @@ impl Namespace {
     }
 
     /// Returns the error for the first part of a path that does not exist or is not a folder.
-    async fn broken_way(&self, path: &TreePath) -> Result<Option<String>, Failure> {
+    async fn first_missing(&self, path: &TreePath) -> Result<Option<String>, Failure> {
         let mut place = TreePath::root();
         for name in path.names() {
             let Ok(next) = place.join(name) else { return Ok(None) };
@@ -382,7 +389,7 @@ impl Namespace {
     }
 
     /// Returns the error for the first lock at a path or below it, with its holder.
-    async fn lock_in(&self, path: &TreePath) -> Result<Option<String>, Failure> {
+    async fn held_lock_in(&self, path: &TreePath) -> Result<Option<String>, Failure> {
         let (_, listing) = self.list(path, None, Consistency::Session).await?;
         let lock = listing.nodes.into_iter().find(|node| node.kind == NodeKind::Lock);
         Ok(lock.map(|lock| format!("{}: {}", shown(&lock.path), held(&lock))))

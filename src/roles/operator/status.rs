@@ -41,7 +41,7 @@ async fn floating(survey: &Survey, group: &Group) -> Vec<Floating> {
         return Vec::new();
     }
     let namespace = Namespace::among(move || servers.clone(), &group.keys, &group.found_in);
-    match namespace.glance(&floating_folder(), 1, GLANCE_MAX).await {
+    match namespace.list_stale(&floating_folder(), 1, GLANCE_MAX).await {
         Ok(found) => {
             let old = found.old;
             let locks = found.entries.into_iter().filter(|entry| entry.node.kind == NodeKind::Lock);

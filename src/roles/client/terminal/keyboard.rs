@@ -4,7 +4,7 @@
 //! terminal mode, also when a signal ends the process.
 
 use super::screen::{InputLine, LineState};
-use crate::common::editor::{Before, LineEditor, Read};
+use crate::common::editor::{LineEditor, LineInput, PromptSource};
 use crate::common::failure::Failure;
 use rustix::process::{Signal, getpid, kill_process};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -109,7 +109,7 @@ struct Question<'a> {
     question: String,
 }
 
-impl Before for Question<'_> {
+impl PromptSource for Question<'_> {
     fn prompt(&self) -> &str {
         // Counts the redraw: the printer thread waits for it.
         self.input_line.prompt();
@@ -127,13 +127,13 @@ fn read_all(
         input_line.set_state(LineState::Line);
         let pressed = match want {
             InputRequest::Line => match editor.read(&**input_line) {
-                Ok(Read::Line(line)) => InputEvent::Line(line),
-                Ok(Read::Interrupted) => InputEvent::Interrupted,
-                Ok(Read::Ended) => InputEvent::Ended,
+                Ok(LineInput::Line(line)) => InputEvent::Line(line),
+                Ok(LineInput::Interrupted) => InputEvent::Interrupted,
+                Ok(LineInput::Ended) => InputEvent::Ended,
                 Err(failure) => InputEvent::Broken(failure),
             },
             InputRequest::Secret(question) => match editor.ask_secret(&Question { input_line, question }) {
-                Ok(Read::Line(line)) => InputEvent::Secret(Some(line)),
+                Ok(LineInput::Line(line)) => InputEvent::Secret(Some(line)),
                 Ok(_) => InputEvent::Secret(None),
                 Err(failure) => InputEvent::Broken(failure),
             },

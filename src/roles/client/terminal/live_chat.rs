@@ -3,7 +3,7 @@
 use super::chat_lease::ChatAction;
 use super::client::{CommandError, TerminalClient};
 use crate::client::session::request_error::RequestError;
-use crate::locks::lease::words_for;
+use crate::locks::lease::description;
 use ribbit_net::protocol::{Answer, Ask};
 use ribbit_net::secret::{new_token, token_hash};
 use ribbit_state::{Code, Denied, LeaseCommand, TokenHash};
@@ -40,7 +40,7 @@ impl TerminalClient {
 
     async fn enter(&self, take_over: bool) -> Result<TokenHash, RequestError> {
         let (session, token) = (self.token()?, token_hash(&new_token()));
-        let words = words_for("chat");
+        let words = description("chat");
         self.user.write(LeaseCommand::EnterChat { session, token, words, take_over }.into()).await?;
         Ok(token)
     }

@@ -3,7 +3,7 @@
 
 use crate::client::session::UserSession;
 use crate::client::session::request_error::RequestError;
-use crate::common::editor::{LineEditor, Read};
+use crate::common::editor::{LineEditor, LineInput};
 use crate::common::failure::{Exit, Failure};
 use crate::common::secret_input::{self, SecretInput};
 use ribbit_net::protocol::{NewAccount, Password};
@@ -186,10 +186,10 @@ fn secret(editor: &mut LineEditor, question: &str) -> Result<String, Failure> {
     answer(editor.ask_secret(&question.to_string())?)
 }
 
-fn answer(read: Read) -> Result<String, Failure> {
+fn answer(read: LineInput) -> Result<String, Failure> {
     match read {
-        Read::Line(line) => Ok(line),
-        Read::Interrupted | Read::Ended => Err(not_logged_in()),
+        LineInput::Line(line) => Ok(line),
+        LineInput::Interrupted | LineInput::Ended => Err(not_logged_in()),
     }
 }
 

@@ -137,7 +137,7 @@ async fn at_terminal(
     ended
 }
 
-fn completion(person: UserSession, names: KnownNames) -> crate::common::editor::Complete {
+fn completion(person: UserSession, names: KnownNames) -> crate::common::editor::CompleteFn {
     let ask = move |begin: &str| {
         let Ok(session) = person.session() else { return Vec::new() };
         let query = Query::People { session, names: format!("{begin}*"), after: None };

@@ -9,7 +9,7 @@
 //! - A text counts as shown only after the input line was redrawn below it.
 //! - Without a terminal, results go to standard output and notices to standard error.
 
-use crate::common::editor::{Before, Print};
+use crate::common::editor::{PrintFn, PromptSource};
 use crate::common::output;
 use ribbit_state::sync::MutexExt;
 use smol::channel::{self, Receiver, Sender};
@@ -55,7 +55,7 @@ impl Screen {
     }
 
     /// Creates a screen that prints above the input line of `desk`, and starts its printer thread.
-    pub fn on(input_line: Arc<InputLine>, print: Print) -> (Screen, Printer) {
+    pub fn on(input_line: Arc<InputLine>, print: PrintFn) -> (Screen, Printer) {
         let (sender, receiver) = channel::bounded(WAITING_MAX);
         let (ended, end) = channel::bounded::<()>(1);
         thread::spawn(move || {
@@ -127,7 +127,7 @@ impl Printer {
     }
 }
 
-fn show_all(input_line: &InputLine, mut print: Print, texts: &Receiver<QueuedText>) {
+fn show_all(input_line: &InputLine, mut print: PrintFn, texts: &Receiver<QueuedText>) {
     while let Ok(QueuedText { text, shown }) = texts.recv_blocking() {
         // An empty text comes from `flush`: all texts before it are printed.
         let stands = text.is_empty() || {
@@ -222,7 +222,7 @@ impl InputLine {
     }
 }
 
-impl Before for InputLine {
+impl PromptSource for InputLine {
     fn prompt(&self) -> &str {
         self.line().drawn += 1;
         self.changed.notify_all();

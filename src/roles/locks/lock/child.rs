@@ -33,18 +33,18 @@ const BY_SIGNAL: i32 = 128;
 
 /// The running command.
 #[derive(Debug)]
-pub struct Running {
+pub struct LockedCommand {
     child: Child,
     pid: Option<Pid>,
     has_group: bool,
 }
 
-impl Running {
+impl LockedCommand {
     /// Starts CMD with additional environment variables. CMD is killed when the calling thread ends.
     ///
     /// # Errors
     /// The I/O error of `fork` or `exec`.
-    pub fn start(command: &[OsString], environment: &[(&str, String)]) -> io::Result<Running> {
+    pub fn start(command: &[OsString], environment: &[(&str, String)]) -> io::Result<LockedCommand> {
         let has_group = !io::stdin().is_terminal();
         // This path names the running program even after its file was replaced.
         let mut outer = std::process::Command::new("/proc/self/exe");
@@ -59,7 +59,7 @@ impl Running {
         }
         let child = Command::from(outer).spawn()?;
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        Ok(Running { child, pid, has_group })
+        Ok(LockedCommand { child, pid, has_group })
     }
 
     /// Waits until CMD has ended and returns its exit code as a shell reports it. Cancel safe.

@@ -18,10 +18,10 @@ pub mod child;
 
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::LockOptions;
-use crate::locks::lease::Lease;
+use crate::locks::lease::HeldLease;
 use crate::locks::namespace::{self, Namespace, refused};
 use async_signal::Signals;
-use child::Running;
+use child::LockedCommand;
 use ribbit_net::subscription::{News, Subscription};
 use ribbit_state::events::NodeEvent;
 use ribbit_state::{Code, Denied, Event, EventKind, LogIndex, Reply, TreeCommand, TreePath};
@@ -47,16 +47,16 @@ pub async fn run(options: &LockOptions) -> Result<u8, Failure> {
         Signals::new([async_signal::Signal::Int, async_signal::Signal::Term, async_signal::Signal::Hup])
             .map_err(|error| Failure::new(Exit::Refused, format!("cannot wait for signals: {error}")))?;
     let namespace = Namespace::reach(&options.group).await?;
-    let mut wanted = Wanted { namespace: &namespace, options, lease: None };
-    let held = async { Waited::Over(wanted.acquire().await) }
-        .or(async { Waited::Signal(next(&mut signals).await) })
+    let mut wanted = LockAttempt { namespace: &namespace, options, lease: None };
+    let held = async { WaitResult::Decided(wanted.acquire().await) }
+        .or(async { WaitResult::Signal(next(&mut signals).await) })
         .or(too_long(options.wait))
         .await;
     let ended = match held {
-        Waited::Over(Ok(fence)) => hold(options, fence, wanted.lease.as_ref(), &mut signals).await,
-        Waited::Over(Err(failure)) => Err(failure),
-        Waited::Signal(signal) => Ok(u8::try_from(128 + signal.as_raw()).unwrap_or(u8::MAX)),
-        Waited::TooLong => Err(wanted.held_by_another().await),
+        WaitResult::Decided(Ok(fence)) => hold(options, fence, wanted.lease.as_ref(), &mut signals).await,
+        WaitResult::Decided(Err(failure)) => Err(failure),
+        WaitResult::Signal(signal) => Ok(u8::try_from(128 + signal.as_raw()).unwrap_or(u8::MAX)),
+        WaitResult::TooLong => Err(wanted.held_by_another().await),
     };
     // Closing the lease lets the next client acquire the lock at once.
     if let Some(lease) = wanted.lease.take() {
@@ -66,20 +66,20 @@ pub async fn run(options: &LockOptions) -> Result<u8, Failure> {
 }
 
 /// Reason why the wait for the lock ended.
-enum Waited {
+enum WaitResult {
     /// The lock was acquired with this fencing token, or cannot be acquired.
-    Over(Result<LogIndex, Failure>),
+    Decided(Result<LogIndex, Failure>),
     Signal(Signal),
     TooLong,
 }
 
-async fn too_long(wait: Option<Duration>) -> Waited {
+async fn too_long(wait: Option<Duration>) -> WaitResult {
     match wait {
         // No limit, or no wait at all: `acquire` itself decides after one attempt.
         None | Some(Duration::ZERO) => pending().await,
         Some(wait) => {
             Timer::after(wait).await;
-            Waited::TooLong
+            WaitResult::TooLong
         }
     }
 }
@@ -93,21 +93,21 @@ async fn next(signals: &mut Signals) -> Signal {
 }
 
 /// A lock to acquire.
-struct Wanted<'a> {
+struct LockAttempt<'a> {
     namespace: &'a Namespace,
     options: &'a LockOptions,
-    lease: Option<Lease>,
+    lease: Option<HeldLease>,
 }
 
-impl Wanted<'_> {
+impl LockAttempt<'_> {
     /// Waits until the lock is acquired and returns its fencing token.
     async fn acquire(&mut self) -> Result<LogIndex, Failure> {
         let mut following: Option<Subscription> = None;
         loop {
-            let lease = match self.lease.take().filter(Lease::is_good) {
+            let lease = match self.lease.take().filter(HeldLease::is_good) {
                 Some(lease) => lease,
                 // A lease lost while waiting is replaced; it holds no lock yet.
-                None => match Lease::open(self.namespace, "lock", self.options.lease).await {
+                None => match HeldLease::open(self.namespace, "lock", self.options.lease).await {
                     Err(failure) if failure.exit == Exit::Unreachable && following.is_some() => {
                         Timer::after(PAUSE).await;
                         continue;
@@ -185,7 +185,7 @@ fn frees(event: &Event, path: &TreePath) -> bool {
 }
 
 /// Event while CMD runs.
-enum Happened {
+enum CommandEvent {
     Ended(u8),
     Signal(Signal),
     Lost(String),
@@ -195,22 +195,22 @@ enum Happened {
 async fn hold(
     options: &LockOptions,
     fence: LogIndex,
-    lease: Option<&Lease>,
+    lease: Option<&HeldLease>,
     signals: &mut Signals,
 ) -> Result<u8, Failure> {
     let Some(lease) = lease else { return Err(refused(&options.path, Denied::new(Code::LeaseOver))) };
     let environment = [("RIBBIT_LOCK", options.path.to_string()), ("RIBBIT_FENCE", fence.to_string())];
-    let mut running = Running::start(&options.command, &environment)
+    let mut running = LockedCommand::start(&options.command, &environment)
         .map_err(|error| Failure::new(Exit::Refused, format!("cannot start a process: {error}")))?;
     loop {
-        let happened = async { Happened::Ended(running.ended().await) }
-            .or(async { Happened::Lost(lease.lost().await) })
-            .or(async { Happened::Signal(next(signals).await) })
+        let happened = async { CommandEvent::Ended(running.ended().await) }
+            .or(async { CommandEvent::Lost(lease.lost().await) })
+            .or(async { CommandEvent::Signal(next(signals).await) })
             .await;
         match happened {
-            Happened::Ended(code) => return Ok(code),
-            Happened::Signal(signal) => running.pass_on(signal),
-            Happened::Lost(why) => {
+            CommandEvent::Ended(code) => return Ok(code),
+            CommandEvent::Signal(signal) => running.pass_on(signal),
+            CommandEvent::Lost(why) => {
                 end(&mut running, options.lease).await;
                 let path = namespace::shown(&options.path);
                 let words = format!("{path}: the lock was lost, and the command was stopped: {why}");
@@ -221,7 +221,7 @@ async fn hold(
 }
 
 /// Ends CMD and its process group.
-async fn end(running: &mut Running, lease: Duration) {
+async fn end(running: &mut LockedCommand, lease: Duration) {
     running.send(Signal::TERM);
     // A stopped process handles SIGTERM only after SIGCONT.
     running.send(Signal::CONT);

@@ -1,6 +1,6 @@
 //! Commands that change the tree: `touch`, `mkdir`, `rm`, `write`, `acquire` and `release`.
 
-use super::{Session, Typist};
+use super::{InputSource, ShellSession};
 use crate::common::editor::{self, LineEditor};
 use crate::common::failure::{Exit, Failure};
 use crate::common::output;
@@ -11,23 +11,23 @@ use ribbit_state::rows::NodeKind;
 use ribbit_state::{Code, Consistency, Denied, Reply, TreeCommand, TreePath};
 use std::io::{self, IsTerminal, Read};
 
-pub async fn touch(session: &Session, path: TreePath) -> Result<(), Failure> {
+pub async fn touch(session: &ShellSession, path: TreePath) -> Result<(), Failure> {
     session.namespace.change(TreeCommand::Touch { path, lease: None }).await.map(drop)
 }
 
-pub async fn mkdir(session: &Session, path: TreePath, parents: bool) -> Result<(), Failure> {
+pub async fn mkdir(session: &ShellSession, path: TreePath, parents: bool) -> Result<(), Failure> {
     session.namespace.change(TreeCommand::MakeFolder { path, parents }).await.map(drop)
 }
 
 pub async fn write(
-    session: &Session,
+    session: &ShellSession,
     path: TreePath,
     text: &[String],
     append: bool,
     guard: Option<Guard>,
 ) -> Result<(), Failure> {
-    let content = match (text, session.typist) {
-        ([], Typist::Once) => smol::unblock(standard_input)
+    let content = match (text, session.source) {
+        ([], InputSource::Arguments) => smol::unblock(standard_input)
             .await
             .map_err(|error| Failure::new(Exit::Refused, format!("cannot read standard input: {error}")))?,
         ([], _) => {
@@ -52,7 +52,7 @@ fn standard_input() -> io::Result<Vec<u8>> {
 }
 
 pub async fn rm(
-    session: &Session,
+    session: &ShellSession,
     path: TreePath,
     recursive: bool,
     guard: Option<Guard>,
@@ -74,9 +74,9 @@ pub async fn rm(
 }
 
 /// Asks for a confirmation to remove a folder with everything in it. Refuses without a terminal.
-async fn is_meant(session: &Session, path: &TreePath) -> Result<bool, Failure> {
+async fn is_meant(session: &ShellSession, path: &TreePath) -> Result<bool, Failure> {
     let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-    if session.typist == Typist::Script || !terminal {
+    if session.source == InputSource::Script || !terminal {
         let words = format!("{}: the folder is not empty; `rm -r` removes everything in it", shown(path));
         return Err(Failure::new(Exit::Refused, words));
     }
@@ -85,11 +85,11 @@ async fn is_meant(session: &Session, path: &TreePath) -> Result<bool, Failure> {
     let question = format!("remove {} and everything in it ({below})? [y/N] ", shown(path));
     // Ctrl-C, Ctrl-D and a closed terminal count as no.
     let answer = LineEditor::new(None)?.ask(&question)?;
-    Ok(matches!(answer, editor::Read::Line(line) if matches!(line.trim(), "y" | "Y" | "yes")))
+    Ok(matches!(answer, editor::LineInput::Line(line) if matches!(line.trim(), "y" | "Y" | "yes")))
 }
 
-pub async fn acquire(session: &Session, path: TreePath) -> Result<(), Failure> {
-    if session.typist == Typist::Once {
+pub async fn acquire(session: &ShellSession, path: TreePath) -> Result<(), Failure> {
+    if session.source == InputSource::Arguments {
         return Err(only_while_it_runs("acquire", &path));
     }
     let lease = session.lease().await?;
@@ -104,11 +104,11 @@ pub async fn acquire(session: &Session, path: TreePath) -> Result<(), Failure> {
     Ok(())
 }
 
-pub async fn release(session: &Session, path: TreePath) -> Result<(), Failure> {
-    if session.typist == Typist::Once {
+pub async fn release(session: &ShellSession, path: TreePath) -> Result<(), Failure> {
+    if session.source == InputSource::Arguments {
         return Err(only_while_it_runs("release", &path));
     }
-    let lease = session.held.lock().await.lease.as_ref().map(crate::locks::lease::Lease::token);
+    let lease = session.held.lock().await.lease.as_ref().map(crate::locks::lease::HeldLease::token);
     let Some(lease) = lease else {
         // This shell holds no lock. The error depends on what is at the path.
         let place = session.namespace.node(&path, Consistency::Linearizable).await?.node;

@@ -20,14 +20,14 @@ use std::path::PathBuf;
     subcommand_help_heading = "Commands",
     after_help = "`help COMMAND` shows details and examples. Ctrl-D leaves the shell."
 )]
-pub struct Line {
+pub struct ShellLine {
     #[command(subcommand)]
-    pub verb: Verb,
+    pub verb: ShellCommand,
 }
 
 /// A shell command with its arguments.
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub enum ShellCommand {
     /// Draw a path and everything below it, with the holders of locks
     #[command(after_help = "Examples:\n  ls\n  ls -l /clusters\n  ls --depth 1 /jobs")]
     Ls {
@@ -38,7 +38,7 @@ pub enum Verb {
         #[arg(long, value_name = "N")]
         depth: Option<u8>,
         #[command(flatten)]
-        fresh: FreshLine,
+        fresh: ConsistencyArgs,
         /// A place, like /jobs/state
         #[arg(default_value = "/", value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
@@ -47,7 +47,7 @@ pub enum Verb {
     #[command(after_help = "Examples:\n  cat /jobs/state\n  cat --stale /jobs/state")]
     Cat {
         #[command(flatten)]
-        fresh: FreshLine,
+        fresh: ConsistencyArgs,
         /// A place, like /jobs/state
         #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
@@ -56,7 +56,7 @@ pub enum Verb {
     #[command(after_help = "Examples:\n  stat /clusters/1/master")]
     Stat {
         #[command(flatten)]
-        fresh: FreshLine,
+        fresh: ConsistencyArgs,
         /// A place, like /jobs/state
         #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
@@ -68,7 +68,7 @@ Examples:
   test -l /jobs/backup
 
 Exit code 5: the servers cannot agree, so the answer is unknown.")]
-    Test(TestLine),
+    Test(TestArgs),
     /// Create an empty file, or update the time of its last change
     #[command(after_help = "Examples:\n  touch /jobs/seen")]
     Touch {
@@ -95,7 +95,7 @@ Exit code 5: the servers cannot agree, so the answer is unknown.")]
         #[arg(short, long)]
         recursive: bool,
         #[command(flatten)]
-        guard: GuardLine,
+        guard: GuardArgs,
         /// A place, like /jobs/state
         #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
@@ -114,7 +114,7 @@ that fencing token. `ribbit lock` passes both to the command that it runs.")]
         #[arg(short, long)]
         append: bool,
         #[command(flatten)]
-        guard: GuardLine,
+        guard: GuardArgs,
         /// A place, like /jobs/state
         #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
@@ -125,7 +125,7 @@ that fencing token. `ribbit lock` passes both to the command that it runs.")]
     #[command(after_help = "Examples:\n  save /jobs backup-of-jobs\n  save / everything")]
     Save {
         #[command(flatten)]
-        fresh: FreshLine,
+        fresh: ConsistencyArgs,
         /// A place, like /jobs/state
         #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
@@ -150,9 +150,9 @@ that fencing token. `ribbit lock` passes both to the command that it runs.")]
     },
     /// List the held locks with path, holder and fencing token
     #[command(after_help = "Examples:\n  holders\n  holders /clusters")]
-    Holders {
+    LeaseHolders {
         #[command(flatten)]
-        fresh: FreshLine,
+        fresh: ConsistencyArgs,
         /// A place, like /jobs/state
         #[arg(default_value = "/", value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
@@ -172,7 +172,7 @@ that fencing token. `ribbit lock` passes both to the command that it runs.")]
 /// Kind of node that `test` expects.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
-pub struct TestKind {
+pub struct TestKindArgs {
     /// Accept any kind (the default)
     #[arg(short)]
     pub exists: bool,
@@ -189,11 +189,11 @@ pub struct TestKind {
 
 /// Arguments of `test`.
 #[derive(Debug, Args)]
-pub struct TestLine {
+pub struct TestArgs {
     #[command(flatten)]
-    pub kind: TestKind,
+    pub kind: TestKindArgs,
     #[command(flatten)]
-    pub fresh: FreshLine,
+    pub fresh: ConsistencyArgs,
     /// A place, like /jobs/state
     #[arg(value_parser = tree_path, value_name = "PATH")]
     pub path: TreePath,
@@ -201,13 +201,13 @@ pub struct TestLine {
 
 /// Flag for the consistency of a read.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct FreshLine {
+pub struct ConsistencyArgs {
     /// Read from one server, even if the servers cannot agree; the answer may be out of date and is marked so
     #[arg(long)]
     pub stale: bool,
 }
 
-impl FreshLine {
+impl ConsistencyArgs {
     /// Returns the consistency of the read: linearizable, or stale with `--stale`.
     pub fn consistency(self) -> Consistency {
         if self.stale { Consistency::Stale } else { Consistency::Linearizable }
@@ -216,7 +216,7 @@ impl FreshLine {
 
 /// Flags for a fencing check of a change.
 #[derive(Debug, Args)]
-pub struct GuardLine {
+pub struct GuardArgs {
     /// Refuse the change unless this lock is held with the fencing token of --fence
     #[arg(long, value_name = "PATH", value_parser = tree_path, requires = "fence", env = "RIBBIT_LOCK", hide_env_values = true)]
     pub lock: Option<TreePath>,
@@ -225,7 +225,7 @@ pub struct GuardLine {
     pub fence: Option<LogIndex>,
 }
 
-impl GuardLine {
+impl GuardArgs {
     /// Returns the guard, if both flags are given.
     pub fn guard(self) -> Option<Guard> {
         Some(Guard { lock: self.lock?, fence: self.fence? })
@@ -237,17 +237,17 @@ impl GuardLine {
 /// # Errors
 /// Clap's error for an invalid line, with the nearest command for an unknown one; and the text of `help`, which clap returns
 /// as an error with exit code 0.
-pub fn parse(words: &[String]) -> Result<Verb, clap::Error> {
-    Line::try_parse_from(words).map(|line| line.verb).map_err(|error| match words.first() {
+pub fn parse(words: &[String]) -> Result<ShellCommand, clap::Error> {
+    ShellLine::try_parse_from(words).map(|line| line.verb).map_err(|error| match words.first() {
         Some(word) if error.kind() == ErrorKind::InvalidSubcommand => {
-            let known = Line::command();
+            let known = ShellLine::command();
             let names = known.get_subcommands().map(clap::Command::get_name).chain(["help"]);
             let meant = match nearest(word, names) {
                 Some(name) => format!("did you mean `{name}`?"),
                 None => "type `help` for a list".to_string(),
             };
             let words = format!("unknown command `{}`; {meant}", plain::line(word));
-            Line::command().error(ErrorKind::InvalidSubcommand, words)
+            ShellLine::command().error(ErrorKind::InvalidSubcommand, words)
         }
         _ => error,
     })
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn every_command_has_a_summary_and_valid_examples() {
-        let line = Line::command();
+        let line = ShellLine::command();
         line.clone().debug_assert();
         for command in line.get_subcommands() {
             let name = command.get_name();
@@ -268,9 +268,9 @@ mod tests {
             let examples: Vec<&str> = help.lines().filter_map(|line| line.strip_prefix("  ")).collect();
             assert!(help.starts_with("Examples:\n") && !examples.is_empty(), "{name}");
             for example in examples {
-                let words = super::super::words::split(example).unwrap();
+                let words = super::super::quoting::split(example).unwrap();
                 assert_eq!(words[0], name);
-                Line::try_parse_from(words).unwrap();
+                ShellLine::try_parse_from(words).unwrap();
             }
         }
     }
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn errors_of_arguments_name_the_argument() {
-        let said = |line: &str| Line::try_parse_from(line.split(' ')).map(drop).unwrap_err().to_string();
+        let said = |line: &str| ShellLine::try_parse_from(line.split(' ')).map(drop).unwrap_err().to_string();
         assert!(said("ls --dept 1").contains("'--depth'"));
         assert!(said("cat jobs").contains("like /jobs"));
         assert!(said("test -f -d /a").contains("cannot be used with"));

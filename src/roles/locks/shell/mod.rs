@@ -3,7 +3,7 @@
 //! ```text
 //!   words on the command line ──▶ one command, its exit code
 //!   a terminal ──▶ prompt: history, completion ──┐
-//!   standard input ──▶ line by line ─────────────┴─▶ Session: one connection, one lease ──▶ look, change, save, watch
+//!   standard input ──▶ line by line ─────────────┴─▶ ShellSession: one connection, one lease ──▶ inspect, change, save, watch
 //! ```
 //!
 //! - All locks of a session are held under one lease. It is opened with the first `acquire` and closed when the session ends.
@@ -12,23 +12,23 @@
 //! - A script on standard input stops at the first line that fails, with its exit code.
 //! - Control characters in content and names are escaped ([`ribbit_ui::plain`]). `cat` into a pipe writes the bytes unchanged.
 //!
-//! - [`commands`]: command-line grammar; [`words`]: quoting
-//! - [`look`], [`change`], [`save`], [`watch`]: the commands; [`prompt`]: the interactive mode
+//! - [`commands`]: command-line grammar; [`quoting`]: quoting rules
+//! - [`inspect`], [`change`], [`save`], [`watch`]: the commands; [`prompt`]: the interactive mode
 
 pub mod change;
 pub mod commands;
-pub mod look;
+pub mod inspect;
 pub mod prompt;
+pub mod quoting;
 pub mod save;
 pub mod watch;
-pub mod words;
 
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::ShellOptions;
-use crate::locks::lease::Lease;
+use crate::locks::lease::HeldLease;
 use crate::locks::namespace::{Namespace, shown};
 use async_signal::{Signal, Signals};
-use commands::Verb;
+use commands::ShellCommand;
 use ribbit_net::tasks;
 use ribbit_state::TreePath;
 use ribbit_state::sync::MutexExt;
@@ -47,31 +47,31 @@ pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// Source of the commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Typist {
+pub enum InputSource {
     /// The arguments of `ribbit shell`: a single command.
-    Once,
+    Arguments,
     /// A person at a terminal.
-    Person,
+    Terminal,
     /// Lines of standard input.
     Script,
 }
 
 /// Callback that prints a notice, above the input line if there is one.
-type Tell = Arc<Mutex<Box<dyn FnMut(String) + Send>>>;
+type PrintNotice = Arc<Mutex<Box<dyn FnMut(String) + Send>>>;
 
 /// The lease of a session and the locks held under it. Shared with the signal handler, which closes the lease.
 #[derive(Debug, Default)]
-pub struct Held {
-    lease: Option<Lease>,
+pub struct HeldLocks {
+    lease: Option<HeldLease>,
     paths: Vec<TreePath>,
 }
 
 /// State of a shell.
-pub struct Session {
+pub struct ShellSession {
     pub namespace: Namespace,
-    pub typist: Typist,
-    held: Arc<smol::lock::Mutex<Held>>,
-    tell: Tell,
+    pub source: InputSource,
+    held: Arc<smol::lock::Mutex<HeldLocks>>,
+    print: PrintNotice,
     /// Message about a lost lease, until a script has handled it.
     lost: Arc<Mutex<Option<String>>>,
 }
@@ -85,22 +85,22 @@ pub struct Session {
 /// - `Degraded` (5) when too few servers are left to agree on an answer.
 /// - `LockLost` (75) when a script loses a lock.
 pub async fn run(options: &ShellOptions) -> Result<u8, Failure> {
-    let typist = match options.command.is_empty() {
-        false => Typist::Once,
-        true if io::stdin().is_terminal() && io::stdout().is_terminal() => Typist::Person,
-        true => Typist::Script,
+    let source = match options.command.is_empty() {
+        false => InputSource::Arguments,
+        true if io::stdin().is_terminal() && io::stdout().is_terminal() => InputSource::Terminal,
+        true => InputSource::Script,
     };
-    if typist == Typist::Once {
+    if source == InputSource::Arguments {
         let verb = match commands::parse(&options.command) {
             Ok(verb) => verb,
             Err(error) => return Ok(explain(&error)),
         };
-        let mut session = Session::begin(options, typist).await?;
+        let mut session = ShellSession::begin(options, source).await?;
         return session.perform(verb).await;
     }
-    let mut session = Session::begin(options, typist).await?;
-    let ended = match typist {
-        Typist::Person => prompt::run(&mut session, options).await,
+    let mut session = ShellSession::begin(options, source).await?;
+    let ended = match source {
+        InputSource::Terminal => prompt::run(&mut session, options).await,
         _ => session.script().await,
     };
     session.end().await;
@@ -114,11 +114,11 @@ pub fn explain(error: &clap::Error) -> u8 {
     u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8)
 }
 
-impl Session {
-    async fn begin(options: &ShellOptions, typist: Typist) -> Result<Session, Failure> {
+impl ShellSession {
+    async fn begin(options: &ShellOptions, source: InputSource) -> Result<ShellSession, Failure> {
         let namespace = Namespace::reach(&options.group).await?;
-        let tell: Tell = Arc::new(Mutex::new(Box::new(|text| eprintln!("{text}"))));
-        Ok(Session { namespace, typist, held: Arc::default(), tell, lost: Arc::default() })
+        let print: PrintNotice = Arc::new(Mutex::new(Box::new(|text| eprintln!("{text}"))));
+        Ok(ShellSession { namespace, source, held: Arc::default(), print, lost: Arc::default() })
     }
 
     /// Closes the lease, which releases all locks.
@@ -133,28 +133,32 @@ impl Session {
     ///
     /// # Errors
     /// The failure of the command.
-    pub async fn perform(&mut self, verb: Verb) -> Result<u8, Failure> {
+    pub async fn perform(&mut self, verb: ShellCommand) -> Result<u8, Failure> {
         match verb {
-            Verb::Ls { long, depth, fresh, path } => {
-                look::ls(self, &path, depth, long, fresh.consistency()).await?;
+            ShellCommand::Ls { long, depth, fresh, path } => {
+                inspect::ls(self, &path, depth, long, fresh.consistency()).await?;
             }
-            Verb::Cat { fresh, path } => look::cat(self, &path, fresh.consistency()).await?,
-            Verb::Stat { fresh, path } => look::stat(self, &path, fresh.consistency()).await?,
-            Verb::Test(line) => return look::test(self, &line).await,
-            Verb::Holders { fresh, path } => look::holders(self, &path, fresh.consistency()).await?,
-            Verb::Touch { path } => change::touch(self, path).await?,
-            Verb::Mkdir { parents, path } => change::mkdir(self, path, parents).await?,
-            Verb::Rm { recursive, guard, path } => change::rm(self, path, recursive, guard.guard()).await?,
-            Verb::Write { append, guard, path, text } => {
+            ShellCommand::Cat { fresh, path } => inspect::cat(self, &path, fresh.consistency()).await?,
+            ShellCommand::Stat { fresh, path } => inspect::stat(self, &path, fresh.consistency()).await?,
+            ShellCommand::Test(line) => return inspect::test(self, &line).await,
+            ShellCommand::LeaseHolders { fresh, path } => {
+                inspect::holders(self, &path, fresh.consistency()).await?
+            }
+            ShellCommand::Touch { path } => change::touch(self, path).await?,
+            ShellCommand::Mkdir { parents, path } => change::mkdir(self, path, parents).await?,
+            ShellCommand::Rm { recursive, guard, path } => {
+                change::rm(self, path, recursive, guard.guard()).await?
+            }
+            ShellCommand::Write { append, guard, path, text } => {
                 change::write(self, path, &text, append, guard.guard()).await?;
             }
-            Verb::Acquire { path } => change::acquire(self, path).await?,
-            Verb::Release { path } => change::release(self, path).await?,
-            Verb::Save { fresh, path, folder } => {
+            ShellCommand::Acquire { path } => change::acquire(self, path).await?,
+            ShellCommand::Release { path } => change::release(self, path).await?,
+            ShellCommand::Save { fresh, path, folder } => {
                 save::save(self, &path, &folder, fresh.consistency()).await?;
             }
-            Verb::Watch { path } => watch::watch(self, &path).await?,
-            Verb::Exit => {}
+            ShellCommand::Watch { path } => watch::watch(self, &path).await?,
+            ShellCommand::Exit => {}
         }
         Ok(0)
     }
@@ -176,9 +180,9 @@ impl Session {
                 continue;
             }
             let words =
-                words::split(line).map_err(|error| at(Failure::new(Exit::Usage, error.to_string())))?;
+                quoting::split(line).map_err(|error| at(Failure::new(Exit::Usage, error.to_string())))?;
             let verb = match commands::parse(&words) {
-                Ok(Verb::Exit) => break,
+                Ok(ShellCommand::Exit) => break,
                 Ok(verb) => verb,
                 Err(error) if error.exit_code() == 0 => {
                     explain(&error);
@@ -207,21 +211,21 @@ impl Session {
         if let Some(lease) = held.lease.take_if(|lease| !lease.is_good()) {
             // The task below has not reported the loss yet.
             if let Some(why) = lease.why_lost() {
-                held.lose(&why, &self.tell, &self.lost);
+                held.lose(&why, &self.print, &self.lost);
             }
             lease.close().await;
         }
         if let Some(lease) = &held.lease {
             return Ok(lease.token());
         }
-        let lease = held.lease.insert(Lease::open(&self.namespace, "shell", LEASE).await?);
+        let lease = held.lease.insert(HeldLease::open(&self.namespace, "shell", LEASE).await?);
         let (token, loss) = (lease.token(), lease.lost());
-        let (held, tell, lost) = (self.held.clone(), self.tell.clone(), self.lost.clone());
+        let (held, print, lost) = (self.held.clone(), self.print.clone(), self.lost.clone());
         let telling = async move {
             let why = loss.await;
             let mut held = held.lock().await;
             if held.lease.as_ref().is_some_and(|lease| lease.token() == token) {
-                held.lose(&why, &tell, &lost);
+                held.lose(&why, &print, &lost);
             }
         };
         tasks::spawn(telling).detach();
@@ -229,16 +233,16 @@ impl Session {
     }
 }
 
-impl Held {
+impl HeldLocks {
     /// Reports the locks that were lost, if there were any.
-    fn lose(&mut self, why: &str, tell: &Tell, lost: &Mutex<Option<String>>) {
+    fn lose(&mut self, why: &str, print: &PrintNotice, lost: &Mutex<Option<String>>) {
         if self.paths.is_empty() {
             return;
         }
         let paths: Vec<String> = self.paths.drain(..).map(|path| shown(&path)).collect();
         let words = format!("no longer held: {}: {why}", paths.join(", "));
         *lost.locked() = Some(words.clone());
-        (tell.locked())(words);
+        (print.locked())(words);
     }
 }
 

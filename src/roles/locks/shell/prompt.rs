@@ -7,9 +7,9 @@
 //! - SIGTERM and SIGHUP restore the terminal mode and release the locks, like every other exit. After SIGKILL the lease
 //!   expires by itself.
 
-use super::commands::{self, Line, Verb};
-use super::{INTERRUPTED, Session, ending_signals, explain, words};
-use crate::common::editor::{LineEditor, Read, history_file, pair};
+use super::commands::{self, ShellCommand, ShellLine};
+use super::{INTERRUPTED, ShellSession, ending_signals, explain, quoting};
+use crate::common::editor::{LineEditor, LineInput, history_file, pair};
 use crate::common::failure::Failure;
 use crate::common::options::ShellOptions;
 use crate::locks::namespace::Namespace;
@@ -39,7 +39,7 @@ const TERMINATED: i32 = 143;
 ///
 /// # Errors
 /// `Refused` (1) when the terminal cannot be read.
-pub async fn run(session: &mut Session, options: &ShellOptions) -> Result<u8, Failure> {
+pub async fn run(session: &mut ShellSession, options: &ShellOptions) -> Result<u8, Failure> {
     let interrupts = end_on_signals(session)?;
     let namespace = session.namespace.clone();
     let complete = move |line: &str| complete(&namespace, line);
@@ -49,30 +49,30 @@ pub async fn run(session: &mut Session, options: &ShellOptions) -> Result<u8, Fa
     let mut editor = LineEditor::new(history)?;
     editor.complete_with(Box::new(complete));
     if let Some(print) = editor.printer() {
-        *session.tell.locked() = print;
+        *session.print.locked() = print;
     }
     loop {
         match editor.read(&PROMPT)? {
-            Read::Ended => return Ok(0),
-            Read::Line(line) if !line.trim().is_empty() => {
+            LineInput::Ended => return Ok(0),
+            LineInput::Line(line) if !line.trim().is_empty() => {
                 if !perform(session, &line, &interrupts).await {
                     return Ok(0);
                 }
             }
-            Read::Line(_) | Read::Interrupted => {}
+            LineInput::Line(_) | LineInput::Interrupted => {}
         }
     }
 }
 
 /// Runs a line and reports its error. Returns false if the line was `exit`.
-async fn perform(session: &mut Session, line: &str, interrupts: &Receiver<()>) -> bool {
-    let verb = match words::split(line) {
+async fn perform(session: &mut ShellSession, line: &str, interrupts: &Receiver<()>) -> bool {
+    let verb = match quoting::split(line) {
         Err(error) => {
             eprintln!("{error}");
             return true;
         }
         Ok(words) => match commands::parse(&words) {
-            Ok(Verb::Exit) => return false,
+            Ok(ShellCommand::Exit) => return false,
             Ok(verb) => verb,
             Err(error) => {
                 explain(&error);
@@ -92,7 +92,7 @@ async fn perform(session: &mut Session, line: &str, interrupts: &Receiver<()>) -
 }
 
 /// Starts the signal handler: SIGTERM and SIGHUP clean up and exit, and SIGINT sends a message to the returned channel.
-fn end_on_signals(session: &Session) -> Result<Receiver<()>, Failure> {
+fn end_on_signals(session: &ShellSession) -> Result<Receiver<()>, Failure> {
     let (interrupt, interrupts) = smol::channel::bounded(1);
     let mut signals = ending_signals()?;
     let terminal = tcgetattr(io::stdin()).ok();
@@ -126,7 +126,7 @@ fn history_folder(state: Option<PathBuf>, data_dir: &Path) -> Option<PathBuf> {
 
 /// Completes commands, their flags and paths of the current tree.
 fn complete(namespace: &Namespace, line: &str) -> (usize, Vec<Pair>) {
-    let (begins, word) = words::last(line);
+    let (begins, word) = quoting::last(line);
     let first = line[..begins].trim().is_empty();
     let helps = line[..begins].trim() == "help";
     let found = match first || helps {
@@ -149,19 +149,19 @@ fn paths(namespace: &Namespace, word: &str) -> Vec<Pair> {
     let pair = |(path, kind): (TreePath, NodeKind)| {
         let end = if kind == NodeKind::Folder { "/" } else { "" };
         let display = format!("{}{end}", ribbit_ui::plain::line(path.name()));
-        Pair { display, replacement: words::escaped(path.as_str()) + end }
+        Pair { display, replacement: quoting::escaped(path.as_str()) + end }
     };
     matching.map(pair).collect()
 }
 
 fn verbs(begin: &str) -> Vec<Pair> {
-    let line = Line::command();
+    let line = ShellLine::command();
     let names = line.get_subcommands().map(clap::Command::get_name).chain(["help"]);
     names.filter(|name| name.starts_with(begin)).map(|name| pair(name.to_string())).collect()
 }
 
 fn flags(line: &str, begin: &str) -> Vec<Pair> {
-    let known = Line::command();
+    let known = ShellLine::command();
     let verb = line.split_whitespace().next().and_then(|verb| known.find_subcommand(verb));
     let flags = verb.into_iter().flat_map(|verb| verb.get_arguments().filter_map(clap::Arg::get_long));
     let flags = flags.map(|flag| format!("--{flag}"));

@@ -6,8 +6,8 @@
 //! - Locks become files.
 //! - Nothing is overwritten. The copy stops at the first name that already exists, including symbolic links.
 
-use super::Session;
-use super::look::warn_if_stale;
+use super::ShellSession;
+use super::inspect::warn_if_stale;
 use crate::common::failure::{Exit, Failure};
 use crate::common::output;
 use crate::locks::namespace::shown;
@@ -20,13 +20,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub async fn save(
-    session: &Session,
+    session: &ShellSession,
     path: &TreePath,
     folder: &Path,
     consistency: Consistency,
 ) -> Result<(), Failure> {
     warn_if_stale(consistency);
-    let mut copy = Copy { folder, top: path, saved: 0, failed: None };
+    let mut copy = TreeCopy { folder, top: path, saved: 0, failed: None };
     session.namespace.each_page(path, None, consistency, |entries| copy.take(entries)).await?;
     if let Some((place, error)) = copy.failed {
         let place = place.display();
@@ -44,14 +44,14 @@ pub async fn save(
     Ok(())
 }
 
-struct Copy<'a> {
+struct TreeCopy<'a> {
     folder: &'a Path,
     top: &'a TreePath,
     saved: usize,
     failed: Option<(PathBuf, io::Error)>,
 }
 
-impl Copy<'_> {
+impl TreeCopy<'_> {
     fn take(&mut self, entries: Vec<TreeEntry>) {
         for entry in entries {
             if self.failed.is_some() {

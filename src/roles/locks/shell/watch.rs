@@ -3,10 +3,10 @@
 //! When the server dies, the watch continues from its log index on another one. When no server has the events after that
 //! index any more, the watch says so, lists the current tree and continues from there.
 
-use super::{Session, look};
+use super::{ShellSession, inspect};
 use crate::common::failure::{Exit, Failure};
 use crate::common::output;
-use crate::locks::namespace::{Holders, shown};
+use crate::locks::namespace::{LeaseHolders, shown};
 use ribbit_net::protocol::Lapse;
 use ribbit_net::subscription::News;
 use ribbit_state::events::{LeaseEvent, NodeChange, NodeEvent};
@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// `Refused` (1) when the servers end the subscription; the failure of the first read.
-pub async fn watch(session: &Session, path: &TreePath) -> Result<(), Failure> {
+pub async fn watch(session: &ShellSession, path: &TreePath) -> Result<(), Failure> {
     let at = now(session, path).await?;
     eprintln!("watching {} from index {}; press Ctrl-C to stop", shown(path), at.index);
     let mut following = session.namespace.follow(at, path);
@@ -47,11 +47,11 @@ pub async fn watch(session: &Session, path: &TreePath) -> Result<(), Failure> {
 }
 
 /// Lists the current tree as soon as a server answers, and returns its log position.
-async fn show_again(session: &Session, path: &TreePath) -> Token {
+async fn show_again(session: &ShellSession, path: &TreePath) -> Token {
     loop {
         // The position is read first: a change between the two reads is shown twice rather than never.
         if let Ok(at) = now(session, path).await {
-            match look::ls(session, path, None, false, Consistency::Linearizable).await {
+            match inspect::ls(session, path, None, false, Consistency::Linearizable).await {
                 Ok(()) => return at,
                 // The path may not exist any more.
                 Err(failure) if failure.exit == Exit::Refused => {
@@ -65,11 +65,11 @@ async fn show_again(session: &Session, path: &TreePath) -> Token {
     }
 }
 
-async fn now(session: &Session, path: &TreePath) -> Result<Token, Failure> {
+async fn now(session: &ShellSession, path: &TreePath) -> Result<Token, Failure> {
     Ok(session.namespace.node(path, Consistency::Linearizable).await?.token)
 }
 
-async fn tell(session: &Session, event: &Event) {
+async fn tell(session: &ShellSession, event: &Event) {
     let EventKind::Tree { nodes, lease } = &event.what else { return };
     let cause = lease.map(|(owner, fact)| format!(" ({})", cause(owner, fact))).unwrap_or_default();
     let taken = nodes.iter().any(|change| matches!(change.what, NodeEvent::Acquired { .. }));
@@ -77,7 +77,7 @@ async fn tell(session: &Session, event: &Event) {
     let holders = if taken {
         session.namespace.holders(Consistency::Session).await.unwrap_or_default()
     } else {
-        Holders::default()
+        LeaseHolders::default()
     };
     for change in nodes {
         let what = match change.what {
@@ -91,7 +91,12 @@ async fn tell(session: &Session, event: &Event) {
     }
 }
 
-async fn acquired(session: &Session, change: &NodeChange, fence: LogIndex, holders: &Holders) -> String {
+async fn acquired(
+    session: &ShellSession,
+    change: &NodeChange,
+    fence: LogIndex,
+    holders: &LeaseHolders,
+) -> String {
     let found = session.namespace.node(&change.path, Consistency::Session).await;
     let node = found.ok().and_then(|found| found.node);
     let owner =

@@ -8,7 +8,7 @@
 
 /// Reason why a line is incomplete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unfinished {
+pub enum UnfinishedLine {
     #[error("a quote is not closed")]
     Quote,
     #[error("the backslash at the end has nothing to escape")]
@@ -18,8 +18,8 @@ pub enum Unfinished {
 /// Splits a line into words.
 ///
 /// # Errors
-/// [`Unfinished`] when a quote is open or the line ends in a backslash.
-pub fn split(line: &str) -> Result<Vec<String>, Unfinished> {
+/// [`UnfinishedLine`] when a quote is open or the line ends in a backslash.
+pub fn split(line: &str) -> Result<Vec<String>, UnfinishedLine> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut letters = line.chars();
@@ -28,7 +28,7 @@ pub fn split(line: &str) -> Result<Vec<String>, Unfinished> {
             letter if letter.is_whitespace() => words.extend(word.take()),
             '\'' => quoted(&mut letters, '\'', word.get_or_insert_default())?,
             '"' => quoted(&mut letters, '"', word.get_or_insert_default())?,
-            '\\' => word.get_or_insert_default().push(letters.next().ok_or(Unfinished::Backslash)?),
+            '\\' => word.get_or_insert_default().push(letters.next().ok_or(UnfinishedLine::Backslash)?),
             letter => word.get_or_insert_default().push(letter),
         }
     }
@@ -36,18 +36,18 @@ pub fn split(line: &str) -> Result<Vec<String>, Unfinished> {
     Ok(words)
 }
 
-fn quoted(letters: &mut std::str::Chars<'_>, quote: char, word: &mut String) -> Result<(), Unfinished> {
+fn quoted(letters: &mut std::str::Chars<'_>, quote: char, word: &mut String) -> Result<(), UnfinishedLine> {
     while let Some(letter) = letters.next() {
         match letter {
             letter if letter == quote => return Ok(()),
-            '\\' if quote == '"' => match letters.next().ok_or(Unfinished::Quote)? {
+            '\\' if quote == '"' => match letters.next().ok_or(UnfinishedLine::Quote)? {
                 letter @ ('"' | '\\') => word.push(letter),
                 letter => word.extend(['\\', letter]),
             },
             letter => word.push(letter),
         }
     }
-    Err(Unfinished::Quote)
+    Err(UnfinishedLine::Quote)
 }
 
 /// Escapes a word so that [`split`] returns it unchanged.
@@ -98,8 +98,8 @@ mod tests {
         let words = |line: &str| split(line).unwrap().join("·");
         assert_eq!(words(r#" write  /notes "two words" it\'s 'a\b' "#), r"write·/notes·two words·it's·a\b");
         assert_eq!(words(r#"a"b"'c'd "" "x\"y\z""#), r#"abcd··x"y\z"#);
-        assert_eq!(split("a 'b"), Err(Unfinished::Quote));
-        assert_eq!(split("a\\"), Err(Unfinished::Backslash));
+        assert_eq!(split("a 'b"), Err(UnfinishedLine::Quote));
+        assert_eq!(split("a\\"), Err(UnfinishedLine::Backslash));
     }
 
     #[test]

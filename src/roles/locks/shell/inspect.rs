@@ -1,7 +1,7 @@
 //! Commands that read the tree: `ls`, `cat`, `stat`, `test` and `holders`.
 
-use super::commands::TestLine;
-use super::{Session, Typist};
+use super::commands::TestArgs;
+use super::{InputSource, ShellSession};
 use crate::common::failure::{Exit, Failure};
 use crate::common::output;
 use crate::locks::namespace::{refused, shown};
@@ -12,7 +12,7 @@ use ribbit_ui::{plain, time, tree};
 use std::io::{self, IsTerminal, Write};
 
 pub async fn ls(
-    session: &Session,
+    session: &ShellSession,
     path: &TreePath,
     depth: Option<u8>,
     long: bool,
@@ -24,7 +24,7 @@ pub async fn ls(
     Ok(())
 }
 
-pub async fn cat(session: &Session, path: &TreePath, consistency: Consistency) -> Result<(), Failure> {
+pub async fn cat(session: &ShellSession, path: &TreePath, consistency: Consistency) -> Result<(), Failure> {
     warn_if_stale(consistency);
     let node = match session.namespace.node(path, consistency).await?.node {
         None => return Err(missing(session, path, consistency).await),
@@ -50,7 +50,7 @@ pub async fn cat(session: &Session, path: &TreePath, consistency: Consistency) -
 }
 
 /// Returns the error for a missing path, which names the first part that does not exist.
-async fn missing(session: &Session, path: &TreePath, consistency: Consistency) -> Failure {
+async fn missing(session: &ShellSession, path: &TreePath, consistency: Consistency) -> Failure {
     let denied = Denied::new(Code::NoSuchNode);
     if consistency == Consistency::Stale {
         return refused(path, denied);
@@ -59,7 +59,7 @@ async fn missing(session: &Session, path: &TreePath, consistency: Consistency) -
     session.namespace.refusal(&touch, denied).await
 }
 
-pub async fn stat(session: &Session, path: &TreePath, consistency: Consistency) -> Result<(), Failure> {
+pub async fn stat(session: &ShellSession, path: &TreePath, consistency: Consistency) -> Result<(), Failure> {
     warn_if_stale(consistency);
     let (_, listing) = session.namespace.list(path, Some(0), consistency).await?;
     let Some(node) = listing.nodes.first() else { return Err(missing(session, path, consistency).await) };
@@ -80,7 +80,7 @@ pub async fn stat(session: &Session, path: &TreePath, consistency: Consistency) 
 }
 
 /// Returns exit code 0 if the path has the wanted kind, otherwise 1. A person at a terminal also sees `yes` or `no`.
-pub async fn test(session: &Session, line: &TestLine) -> Result<u8, Failure> {
+pub async fn test(session: &ShellSession, line: &TestArgs) -> Result<u8, Failure> {
     let consistency = line.fresh.consistency();
     warn_if_stale(consistency);
     let kind = session.namespace.node(&line.path, consistency).await?.node.map(|node| node.kind);
@@ -91,13 +91,17 @@ pub async fn test(session: &Session, line: &TestLine) -> Result<u8, Failure> {
         Some(NodeKind::Folder) => !wanted.file && !wanted.lock,
         Some(NodeKind::Lock) => !wanted.file && !wanted.folder,
     };
-    if session.typist == Typist::Person {
+    if session.source == InputSource::Terminal {
         output::line(if is { "yes" } else { "no" });
     }
     Ok(if is { 0 } else { Exit::Refused as u8 })
 }
 
-pub async fn holders(session: &Session, path: &TreePath, consistency: Consistency) -> Result<(), Failure> {
+pub async fn holders(
+    session: &ShellSession,
+    path: &TreePath,
+    consistency: Consistency,
+) -> Result<(), Failure> {
     warn_if_stale(consistency);
     let (_, listing) = session.namespace.list(path, None, consistency).await?;
     let locks = listing.nodes.iter().filter(|node| node.kind == NodeKind::Lock);
