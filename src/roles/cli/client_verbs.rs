@@ -1,32 +1,47 @@
 //! Second stage of the flags of `ribbit client`.
 
+use super::Refusal;
 use super::client_flags::{
     AskingFlags, ClientFlags, ClientVerb, CreateFlags, DmFlags, EndSessionFlags, ExportFlags, FeedFlags,
     InboxFlags, OnlyFlag, PeopleFlags, PersonVerbFlags, PostFlags, ProfileFlags, UncroakFlags, UserFlags,
 };
-use super::{Job, Refusal, client_server, web};
+use super::flags::ClientServerFlags;
+use super::server_options::web;
+use super::task::Task;
+use crate::client::{server, terminal, verbs};
 use crate::common::cluster_selection::{ClusterFlags, select, settings_folder};
+use crate::common::defaults::data_dir_or_default;
 use crate::common::failure::Failure;
-use crate::common::options::{PersonOptions, PersonVerb, TerminalOptions, VerbOptions, Whose};
+use crate::common::options::{
+    ClientServerOptions, PersonOptions, PersonVerb, TerminalOptions, VerbOptions, Whose,
+};
 use clap::ArgMatches;
 
-/// Returns the job of `ribbit client` and its verbs.
+/// Returns the task of `ribbit client` and its verbs.
 ///
 /// # Errors
 /// As [`group`] and [`web`].
-pub fn client(flags: ClientFlags, matches: &ArgMatches) -> Result<Job, Refusal> {
+pub fn client(flags: ClientFlags, matches: &ArgMatches) -> Result<Task, Refusal> {
     let ClientFlags { verb, user: username, take_over, group } = flags;
     let (verb, asking) = match verb {
         None => {
             let person = person(group, matches)?;
-            return Ok(Job::Terminal(TerminalOptions { person, username, take_over }));
+            let options = TerminalOptions { person, username, take_over };
+            return Ok(Task::command("client", async move { terminal::run(&options).await }));
         }
-        Some(ClientVerb::Web(flags)) => return Ok(Job::Web(web(flags, matches)?)),
-        Some(ClientVerb::Server(flags)) => return Ok(Job::ClientServer(client_server(flags, matches)?)),
+        Some(ClientVerb::Web(flags)) => {
+            let options = web(flags, matches)?;
+            return Ok(Task::server("web".to_string(), |stop| crate::web::run(options, stop)));
+        }
+        Some(ClientVerb::Server(flags)) => {
+            let options = client_server(flags, matches)?;
+            return Ok(Task::command("client", async move { server::run(&options).await }));
+        }
         Some(ClientVerb::Person(verb)) => split(verb),
     };
     let AskingFlags { json, group } = asking;
-    Ok(Job::Verb(VerbOptions { person: person(group, matches)?, verb, json }))
+    let options = VerbOptions { person: person(group, matches)?, verb, json };
+    Ok(Task::command("client", async move { verbs::run(&options).await }))
 }
 
 /// Splits the flags of a user's command into the verb and the flags that all of them share.
@@ -92,4 +107,10 @@ fn person(flags: ClusterFlags, matches: &ArgMatches) -> Result<PersonOptions, Fa
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let folder = settings_folder();
     Ok(PersonOptions { group: select(flags, matches)?, folder, no_colour: set("NO_COLOR").is_some() })
+}
+
+fn client_server(flags: ClientServerFlags, matches: &ArgMatches) -> Result<ClientServerOptions, Failure> {
+    let data_dir = data_dir_or_default(flags.group.data_dir.clone());
+    let (id, before, json) = (flags.id, flags.before, flags.json);
+    Ok(ClientServerOptions { group: select(flags.group, matches)?, data_dir, id, before, json })
 }

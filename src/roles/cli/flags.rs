@@ -5,26 +5,35 @@
 //!
 //! No flag names its environment variable: [`command`] derives `RIBBIT_…` from the flag's name, so no flag can lack one.
 
-use super::backup_flags::{BackupFlags, RestoreFlags};
-use super::bench_flags::BenchFlags;
 use super::client_flags::ClientFlags;
 use super::completions::{self, CompletionsFlags};
-use super::demo_flags::{DEMO_HELP, DemoFlags};
-use super::doctor_flags::{self, DoctorFlags};
 use super::floating_flags::FloatingFlags;
 use super::found_flags::FoundFlags;
 use super::help;
-use super::tree_flags::{LOCK_HELP, LockFlags, SHELL_HELP, ShellFlags};
-use super::user_flags::UserVerbFlags;
 use super::web_flags::CertFlags;
 use crate::common::address;
-use crate::common::cluster_selection::ClusterFlags;
+use crate::common::cluster_selection::{ClusterFlags, ReportArgs};
 use crate::common::defaults::{DISK_QUOTA, EVICT_AFTER, HEARTBEAT, MEMBER_ID_MAX, POSTS_PER_MINUTE};
 use crate::common::network::Network;
 use crate::common::values;
+use crate::demo::{self, DemoArgs};
+use crate::locks::lock::arguments::{self as lock, LockArgs};
+use crate::locks::shell::arguments::{self as shell, ShellArgs};
+use crate::operator::backup::{self, BackupArgs};
+use crate::operator::bench::arguments::{self as bench, BenchArgs};
+use crate::operator::directory::BalancerQuery;
+use crate::operator::doctor::arguments::{self as doctor, DoctorArgs};
+use crate::operator::init::{self, InitArgs};
+use crate::operator::key::{self, KeyArgs};
+use crate::operator::member::{self, MemberArgs, MemberVerb};
+use crate::operator::recover::{self, RecoverArgs};
+use crate::operator::restore::{self, RestoreArgs};
+use crate::operator::user::arguments::UserVerb;
+use crate::operator::watch::{self, WatchArgs};
+use crate::operator::{health, status, verify};
+use crate::up::arguments::{self as up, UpArgs};
 use clap::builder::BoolishValueParser;
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
-use ribbit_state::MemberName;
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, value_parser};
 use ribbit_state::limits::REGIONS_MAX;
 use ribbit_ui::version;
 use std::path::PathBuf;
@@ -48,14 +57,14 @@ pub struct Flags {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Run a complete cluster on this machine
-    #[command(after_help = help::UP)]
-    Up(UpFlags),
+    #[command(after_help = up::HELP)]
+    Up(UpArgs),
     /// Demonstrate crash recovery or failover on this machine
-    #[command(after_help = DEMO_HELP)]
-    Demo(DemoFlags),
+    #[command(after_help = demo::HELP)]
+    Demo(DemoArgs),
     /// Create the cluster file of a new cluster
-    #[command(after_help = help::INIT)]
-    Init(InitFlags),
+    #[command(after_help = init::HELP)]
+    Init(InitArgs),
     /// Run a backend: stores the data, serves clients, votes
     #[command(after_help = help::BACKEND)]
     Backend(BackendFlags),
@@ -70,52 +79,52 @@ pub enum Verb {
     Client(ClientFlags),
     /// Manage user accounts (operators only)
     #[command(subcommand)]
-    User(UserVerbFlags),
+    User(UserVerb),
     /// Show the members, the leader and how many failures the cluster tolerates
-    #[command(after_help = help::STATUS)]
-    Status(StatusFlags),
+    #[command(after_help = status::HELP)]
+    Status(ReportArgs),
     /// Show a live view of the cluster, updated every second
-    #[command(after_help = help::WATCH)]
-    Watch(WatchFlags),
+    #[command(after_help = watch::HELP)]
+    Watch(WatchArgs),
     /// Check the cluster's health and report it as text and exit code
-    #[command(after_help = help::HEALTH)]
-    Health(StatusFlags),
+    #[command(after_help = health::HELP)]
+    Health(ReportArgs),
     /// Diagnose this machine and its connections to the cluster
-    #[command(after_help = doctor_flags::HELP)]
-    Doctor(DoctorFlags),
+    #[command(after_help = doctor::HELP)]
+    Doctor(DoctorArgs),
     /// Show all details of each member
-    #[command(after_help = help::MEMBERS)]
-    Members(StatusFlags),
+    #[command(after_help = status::MEMBERS_HELP)]
+    Members(ReportArgs),
     /// Remove, drain or undrain a member
     #[command(subcommand)]
     Member(MemberVerb),
     /// Transfer leadership to another backend
-    #[command(after_help = help::TRANSFER)]
-    Transfer(NameFlags),
+    #[command(after_help = member::TRANSFER_HELP)]
+    Transfer(MemberArgs),
     /// Browse and change the lock namespace: folders, files and locks
-    #[command(after_help = SHELL_HELP)]
-    Shell(ShellFlags),
+    #[command(after_help = shell::HELP)]
+    Shell(ShellArgs),
     /// Run a command while holding a lock
-    #[command(after_help = LOCK_HELP)]
-    Lock(LockFlags),
+    #[command(after_help = lock::HELP)]
+    Lock(LockArgs),
     /// Write a consistent backup to a file, without stopping writes
-    #[command(after_help = help::BACKUP)]
-    Backup(BackupFlags),
+    #[command(after_help = backup::HELP)]
+    Backup(BackupArgs),
     /// Create a new cluster from a backup
-    #[command(after_help = help::RESTORE)]
-    Restore(RestoreFlags),
+    #[command(after_help = restore::HELP)]
+    Restore(RestoreArgs),
     /// Compare the data of all members, row by row
-    #[command(after_help = help::VERIFY)]
-    Verify(StatusFlags),
+    #[command(after_help = verify::HELP)]
+    Verify(ReportArgs),
     /// Print the cluster's public key
-    #[command(after_help = help::KEY)]
-    Key(KeyFlags),
+    #[command(after_help = key::HELP)]
+    Key(KeyArgs),
     /// Create a TLS certificate for the web pages
     #[command(after_help = help::WEB_CERT)]
     WebCert(CertFlags),
     /// Rebuild the cluster from one member's store, as a last resort
-    #[command(after_help = help::RECOVER)]
-    Recover(RecoverFlags),
+    #[command(after_help = recover::HELP)]
+    Recover(RecoverArgs),
     /// Print a shell completion script
     #[command(after_help = completions::HELP)]
     Completions(CompletionsFlags),
@@ -123,76 +132,8 @@ pub enum Verb {
     #[command(after_help = help::MAN)]
     Man,
     /// Benchmark a running cluster; creates accounts and croaks
-    #[command(after_help = help::BENCH)]
-    Bench(BenchFlags),
-}
-
-#[derive(Debug, Subcommand)]
-pub enum MemberVerb {
-    /// Remove a member for good and wait until it is gone
-    #[command(after_help = help::REMOVE)]
-    Remove(RemoveFlags),
-    /// Make a voter a learner and wait until it is one
-    #[command(after_help = help::DRAIN)]
-    Drain(NameFlags),
-    /// Allow a drained member to vote again
-    #[command(after_help = help::UNDRAIN)]
-    Undrain(NameFlags),
-}
-
-#[derive(Debug, Args)]
-pub struct UpFlags {
-    /// Number of backends, 1 to 7
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u32).range(1..=7))]
-    pub backends: u32,
-    /// Number of coordinators, 0 to 5
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = value_parser!(u32).range(0..=5))]
-    pub coordinators: u32,
-    /// Listen address of the web pages; port 0 picks a free port
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080", value_parser = address::listen)]
-    pub web: String,
-    /// Folder for all data [default: ribbit-data]
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
-    /// Whether to restart a process that exits
-    #[arg(long, value_enum, default_value = "always")]
-    pub restart: RestartFlag,
-    /// Replace a voter that has been silent for this long, 1s to 10m, if a learner can take its seat
-    #[arg(long, value_name = "TIME", default_value = EVICT_AFTER, value_parser = values::evict_after)]
-    pub evict_after: Duration,
-    /// Disk quota of a member, at least 64KiB; when it is exceeded, or less than 64 MiB of the disk are free, new
-    /// accounts, follows and croaks are refused
-    #[arg(long, value_name = "SIZE", default_value = DISK_QUOTA, value_parser = values::disk_quota)]
-    pub disk_quota: u64,
-    /// Rate limit per account: croaks, messages and follows per minute, at least 6; 0 means no limit [default: 60,
-    /// with --ephemeral 0]
-    #[arg(long, value_name = "N", value_parser = values::posts_per_minute)]
-    pub posts_per_minute: Option<u32>,
-    /// Keep all data in a temporary folder that is removed on exit
-    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
-    pub ephemeral: bool,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum RestartFlag {
-    Always,
-    Never,
-}
-
-#[derive(Debug, Args)]
-pub struct InitFlags {
-    /// Display name of the cluster
-    #[arg(long, default_value = "ribbit")]
-    pub name: String,
-    /// Addresses of the coordinators, as every machine reaches them
-    #[arg(long, value_name = "HOST:PORT[,…]", required = true, value_delimiter = ',', value_parser = address::peer)]
-    pub coordinator: Vec<String>,
-    /// Write cluster.ribbit to this folder [default: ribbit-data]
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
-    /// Write to this file instead
-    #[arg(long, value_name = "FILE")]
-    pub cluster_file: Option<PathBuf>,
+    #[command(after_help = bench::HELP)]
+    Bench(BenchArgs),
 }
 
 #[derive(Debug, Args)]
@@ -271,64 +212,11 @@ pub struct ServerFlags {
 #[command(args_conflicts_with_subcommands = true)]
 pub struct BalancerFlags {
     #[command(subcommand)]
-    pub verb: Option<BalancerVerb>,
+    pub verb: Option<BalancerQuery>,
     #[command(flatten)]
     pub server: ServerFlags,
     #[command(flatten)]
     pub floating: FloatingFlags,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum BalancerVerb {
-    /// Ask for a backend to read from
-    #[command(after_help = help::READ)]
-    Read(ReadFlags),
-    /// Ask for the backends that accept writes, leader first
-    #[command(after_help = help::WRITE)]
-    Write(StatusFlags),
-    /// Report that a backend is down; the balancer checks it
-    #[command(after_help = help::DOWN)]
-    Down(DownFlags),
-    /// Report that a reader has left
-    #[command(after_help = help::LEFT)]
-    Left(LeftFlags),
-}
-
-#[derive(Debug, Args)]
-pub struct ReadFlags {
-    /// Client number from an earlier call: renews its assignment, or moves it to a backend with fewer clients
-    #[arg(long, value_name = "N")]
-    pub client: Option<u64>,
-    #[command(flatten)]
-    pub asking: StatusFlags,
-}
-
-#[derive(Debug, Args)]
-pub struct DownFlags {
-    /// Address of the backend, as printed by the balancer
-    #[arg(value_name = "HOST:PORT", value_parser = address::peer)]
-    pub address: String,
-    #[command(flatten)]
-    pub asking: StatusFlags,
-}
-
-#[derive(Debug, Args)]
-pub struct LeftFlags {
-    /// Client number that `read` printed or was given
-    #[arg(value_name = "CLIENT")]
-    pub client: u64,
-    #[command(flatten)]
-    pub asking: StatusFlags,
-}
-
-#[derive(Debug, Args)]
-pub struct KeyFlags {
-    /// Folder of the cluster file [default: ribbit-data]
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
-    /// Cluster file [default: cluster.ribbit in the data folder]
-    #[arg(long, value_name = "FILE")]
-    pub cluster_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -344,58 +232,6 @@ pub struct ClientServerFlags {
     pub json: bool,
     #[command(flatten)]
     pub group: ClusterFlags,
-}
-
-#[derive(Debug, Args)]
-pub struct StatusFlags {
-    /// Print JSON
-    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
-    pub json: bool,
-    #[command(flatten)]
-    pub group: ClusterFlags,
-}
-
-#[derive(Debug, Args)]
-pub struct WatchFlags {
-    /// Print the view once and exit
-    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
-    pub once: bool,
-    #[command(flatten)]
-    pub group: ClusterFlags,
-}
-
-#[derive(Debug, Args)]
-pub struct NameFlags {
-    /// Member, such as backend-2 or coordinator-1
-    #[arg(value_parser = values::member)]
-    pub name: MemberName,
-    #[command(flatten)]
-    pub group: ClusterFlags,
-}
-
-#[derive(Debug, Args)]
-pub struct RemoveFlags {
-    /// Remove the member even if it is running
-    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
-    pub yes: bool,
-    #[command(flatten)]
-    pub named: NameFlags,
-}
-
-#[derive(Debug, Args)]
-pub struct RecoverFlags {
-    /// Folder of a member's store, or a copy of it; it is only read
-    #[arg(long, value_name = "FOLDER")]
-    pub from: PathBuf,
-    /// Number of the backend to create, 1 to 999; it must not have a store yet
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=MEMBER_ID_MAX as i64))]
-    pub id: u32,
-    /// Folder of the cluster file and the members' stores [default: ribbit-data]
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
-    /// Cluster file [default: cluster.ribbit in the data folder]
-    #[arg(long, value_name = "FILE")]
-    pub cluster_file: Option<PathBuf>,
 }
 
 /// Returns the complete command line, with an environment variable for every flag.

@@ -20,24 +20,6 @@ Exit codes:
   75  lock lost
   78  wrong configuration, or an operator has to act before a restart";
 
-pub(super) const UP: &str = "\
-Examples:
-  ribbit up                                 Three backends, two coordinators
-  ribbit up --backends 1 --coordinators 0   The smallest cluster
-  ribbit up --web 127.0.0.1:0 --ephemeral   Any free port, no data left behind
-  ribbit up --restart never                 Do not restart processes that exit
-
-Ctrl-C stops all processes. The data folder is kept, and the next `ribbit up`
-continues with it.";
-
-pub(super) const KEY: &str = "\
-The public key is not secret. Clients and web processes without a cluster file
-use it to authenticate the servers:
-  ribbit client web --server board1:8081 --public-key $(ssh board1 ribbit key)
-
-Without it, they trust the key of the first server they connect to and refuse
-any other key from then on.";
-
 pub(super) const WEB_CERT: &str = "\
 Examples:
   ribbit web-cert board1 board1.local 192.168.7.1
@@ -47,14 +29,6 @@ Examples:
 The certificate is self-signed: each browser asks once whether to accept it. The
 command prints the expiry date. `ribbit client web` logs a warning two weeks
 before it.";
-
-pub(super) const INIT: &str = "\
-Examples:
-  ribbit init --name frogs --coordinator board1:9000,board2:9001
-  ribbit init --coordinator 10.0.0.4:9000 --cluster-file frogs.ribbit
-
-The file contains the cluster's secret key. Copy it to every machine of the
-cluster over an encrypted connection, such as scp.";
 
 pub(super) const BACKEND: &str = "\
 Default listen address: 0.0.0.0:10000+N. In a data folder of `ribbit up`, the
@@ -92,32 +66,6 @@ Examples:
   ribbit balancer --listen 0.0.0.0:9090 --coordinator board1:9000,board2:9001
   ribbit balancer --floating 192.168.1.50/24 --interface eth0
   ribbit balancer read        Query a running balancer";
-
-pub(super) const READ: &str = "\
-Examples:
-  ribbit balancer read
-  ribbit balancer read --client 17 --json --server board1:8081
-
-The assignment lasts for one minute. Ask again to renew it, or end it with
-`ribbit balancer left`. Exits 3 if no backend serves clients.";
-
-pub(super) const WRITE: &str = "\
-Examples:
-  ribbit balancer write
-  ribbit balancer write --json --server board1:8081
-
-Exits 1 while there is no leader, 3 if no backend serves clients.";
-
-pub(super) const DOWN: &str = "\
-Examples:
-  ribbit balancer down board2:10002
-
-A backend that still answers the balancer stays in use: the report is rejected
-and the exit code is 1.";
-
-pub(super) const LEFT: &str = "\
-Examples:
-  ribbit balancer left 17";
 
 pub(super) const CLIENT: &str = "\
 Examples:
@@ -252,45 +200,6 @@ Examples:
   ribbit client delete
   ribbit client delete < password-file";
 
-pub(super) const USER_LIST: &str = "\
-Examples:
-  ribbit user list
-  ribbit user list 'b*' --json
-    {\"account\":N,\"username\":\"…\",\"name\":\"…\",\"email\":\"…\",\"created\":\"…\",
-     \"suspended\":false,\"sessions\":N}";
-
-pub(super) const USER_PASSWD: &str = "\
-The new password is asked for at a terminal; otherwise it is the first line of
-standard input.
-
-Examples:
-  ribbit user passwd ada
-  ribbit user passwd ada < password-file";
-
-pub(super) const USER_SUSPEND: &str = "\
-A suspended user cannot log in. `ribbit user resume bob` lifts the suspension.
-
-Examples:
-  ribbit user suspend bob";
-
-pub(super) const USER_RESUME: &str = "\
-Examples:
-  ribbit user resume bob";
-
-pub(super) const USER_DELETE: &str = "\
-Examples:
-  ribbit user delete bob
-  ribbit user delete bob --yes           In a script";
-
-pub(super) const USER_UNCROAK: &str = "\
-Examples:
-  ribbit user uncroak 1234               http://board1:8080/croak/1234";
-
-pub(super) const USER_REGISTRATION: &str = "\
-Examples:
-  ribbit user registration closed
-  ribbit user registration open";
-
 pub(super) const CLIENT_SERVER: &str = "\
 The first call requests a client id and saves it in the data folder, in the file
 `client`. The client's region is its id modulo the number of regions, plus 1. If
@@ -313,127 +222,7 @@ The web process stores no data. Without HTTPS, everyone on the network can read
 what users type; the pages warn about it. `ribbit web-cert` creates a certificate
 for names on your own network. Send SIGHUP after replacing the files.";
 
-pub(super) const STATUS: &str = "\
-Examples:
-  ribbit status
-  ribbit status --json --server board1:10001
-  ribbit status --cluster-file frogs.ribbit
-
-Exits 0 if a member answers, 3 if none does.";
-
-pub(super) const WATCH: &str = "\
-Examples:
-  ribbit watch
-  ribbit watch --once --server board1:8081
-  ribbit watch | tee frogs.log        Without a terminal, lines are appended
-
-BEAT is the time since a member last answered. LEASE shows whether the leader
-has received its heartbeats recently. Ctrl-C or end of input stops it.";
-
-pub(super) const HEALTH: &str = "\
-Examples:
-  ribbit health
-  ribbit health --json --server board1:8081
-  ribbit health || echo 'check the cluster' | mail club@example.org
-
-Exit codes:
-  0  healthy
-  5  degraded: a member is missing or behind, a disk is full, or the cluster
-     tolerates no further failure
-  3  down: no member answers, there is no leader, or no backend serves clients";
-
-pub(super) const MEMBERS: &str = "\
-Examples:
-  ribbit members
-  ribbit members --json --data-dir ribbit-data
-
-A voter counts towards the quorum. A learner replicates all data but does not
-vote. A Raft id identifies one lifetime of a member: a member that returns with
-an empty store gets a new id.";
-
-pub(super) const REMOVE: &str = "\
-Examples:
-  ribbit member remove backend-3         A dead member that will not return
-  ribbit member remove backend-3 --yes   A running member; its process exits
-
-A removed member that still has its store is not accepted back. Delete the
-member's folder to let it join as a new member.";
-
-pub(super) const DRAIN: &str = "\
-Examples:
-  ribbit member drain backend-2
-
-Use this before taking a machine away for a while. The member keeps replicating
-and serving clients but does not vote. `ribbit member undrain backend-2` reverts it.";
-
-pub(super) const UNDRAIN: &str = "\
-Examples:
-  ribbit member undrain backend-2
-
-The member becomes a voter as soon as a voter seat is free.";
-
-pub(super) const TRANSFER: &str = "\
-Examples:
-  ribbit transfer backend-2";
-
-pub(super) const RECOVER: &str = "\
-Use this only if the stores of a majority are lost for good. If they may return,
-wait for them: every acknowledged write that FOLDER does not contain would be
-lost. Stop all members first, and choose the FOLDER of the member that was last
-in sync (`ribbit status` shows the index that each member has applied).
-
-Examples:
-  ribbit recover --from ribbit-data/backend-3 --id 1
-  ribbit recover --from /mnt/card/backend-2 --id 2 --data-dir ribbit-data
-
-Prints what FOLDER contains and what to do on the other machines.";
-
-pub(super) const BACKUP: &str = "\
-Examples:
-  ribbit backup ribbit.backup
-  ribbit backup --server board1:10001 /mnt/card/ribbit.backup
-  ribbit backup - | ssh elsewhere 'cat > ribbit.backup'
-
-The backup contains every write acknowledged before it started; users can go on
-writing meanwhile. FILE appears when it is complete, readable by its owner only,
-and replaces an existing file. It contains no logs and no keys, but it contains
-password hashes: keep it secret.";
-
-pub(super) const RESTORE: &str = "\
-Examples:
-  ribbit restore ribbit.backup --data-dir restored
-  ssh elsewhere 'cat ribbit.backup' | ribbit restore - --data-dir restored
-  ribbit restore ribbit.backup --coordinator board1:9000,board2:9001
-
-A damaged, truncated or foreign file is refused before anything is created.
-All users have to log in again.";
-
-pub(super) const VERIFY: &str = "\
-Examples:
-  ribbit verify
-  ribbit verify --json --server board1:8081
-
-Reads every row of every reachable member at the same log index; users can go on
-writing meanwhile.
-
-Exit codes:
-  0  all members have the same data
-  1  members differ; the first differing row is shown
-  3  no member answers
-  5  a reachable member could not be compared";
-
 pub(super) const MAN: &str = "\
 Examples:
   ribbit man | man -l -
   ribbit man > /usr/local/share/man/man1/ribbit.1";
-
-pub(super) const BENCH: &str = "\
-Examples:
-  ribbit bench --op post --clients 64 --seconds 10
-  ribbit bench --op feed --direct --json
-  ribbit bench --op post --leader --clients 1
-  ribbit bench --op lock --clients 16
-
-The benchmark creates accounts and croaks and does not delete them. gap_max_ms is
-the longest time in which no client received an answer: kill the leader during a
-run to measure failover.";

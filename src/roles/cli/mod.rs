@@ -9,23 +9,20 @@
 //! This stage reads files (cluster file, ports file), writes none and opens no socket. A wrong command line is an error
 //! of clap and exits 2. A wrong file is a [`Failure`] and exits 78.
 //!
-//! - [`flags`]: the raw flags, and in separate modules those of `shell` and `lock` ([`tree_flags`]), `bench`
-//!   ([`bench_flags`]), `backup`, `restore` and `verify` ([`backup_flags`]), `client` ([`client_flags`]), `user`
-//!   ([`user_flags`]), `client web` and `web-cert` ([`web_flags`]), `--found` ([`found_flags`]), a balancer's floating
-//!   address ([`floating_flags`]), `doctor` ([`doctor_flags`]) and `demo` ([`demo_flags`])
-//! - [`help`]: the examples in `--help`
+//! Verbs of [`crate::operator`], [`crate::locks`], [`crate::up`] and [`crate::demo`] own their arguments and help. Here are:
+//!
+//! - [`flags`]: the list of all verbs, and the raw flags of the servers; those of `client` ([`client_flags`]), `client web` and
+//!   `web-cert` ([`web_flags`]), `--found` ([`found_flags`]) and a balancer's floating address ([`floating_flags`])
+//! - [`help`]: the examples in `--help` of these
+//! - [`server_options`], [`client_verbs`]: second stage of these flags
+//! - [`task`]: a validated verb, ready to run; [`start`]: runs it
 //! - [`completions`] and [`man`]: shell completion and the manual page, generated from the same flags
 //! - [`config`]: the KEY=VALUE file of `--config`
-//! - [`server_options`]: options of the servers
 
-pub mod backup_flags;
-pub mod bench_flags;
 pub mod client_flags;
 mod client_verbs;
 mod completions;
 pub mod config;
-pub mod demo_flags;
-mod doctor_flags;
 pub mod flags;
 pub mod floating_flags;
 pub mod found_flags;
@@ -33,78 +30,43 @@ mod help;
 mod man;
 mod server_options;
 pub mod start;
-pub mod tree_flags;
-pub mod user_flags;
+mod task;
 pub mod web_flags;
 
-use crate::common::cluster_file::ClusterFile;
-use crate::common::cluster_selection::{path_of_cluster_file, path_to_ask, select, select_with_key};
-use crate::common::defaults::data_dir_or_default;
-use crate::common::failure::{Exit, Failure};
-use crate::common::options::{
-    BackupOptions, BalancerOptions, BenchOp, BenchOptions, BenchServers, CertOptions, ClientServerOptions,
-    DemoOptions, DirectoryOptions, DoctorOptions, Fate, HealthOptions, InitOptions, KeyOptions, LockOptions,
-    MemberOptions, NodeOptions, RecoverOptions, RestoreOptions, ShellOptions, StatusOptions, TerminalOptions,
-    UpOptions, UserOptions, VerbOptions, VerifyOptions, WatchOptions, WebOptions,
-};
+use crate::common::cluster_selection::select_with_key;
+use crate::common::failure::Failure;
+use crate::common::options::{BalancerOptions, NodeOptions};
+use crate::common::output;
 use crate::locks::shell::commands;
-use bench_flags::{BenchFlags, ConsistencyFlag, OpFlag};
+use crate::locks::{lock, shell};
+use crate::operator::health::HealthOptions;
+use crate::operator::member::{MemberChange, MemberOptions};
+use crate::operator::status::StatusOptions;
+use crate::operator::verify::VerifyOptions;
+use crate::operator::{
+    backup, bench, directory, doctor, health, init, key, member, recover, restore, status, user, verify,
+    watch,
+};
+use crate::web::cert;
+use crate::{demo, up};
 use clap::{ArgMatches, FromArgMatches};
 use config::Config;
-use flags::{
-    BalancerFlags, BalancerVerb, ClientServerFlags, Flags, InitFlags, KeyFlags, MemberVerb, NameFlags,
-    RecoverFlags, StatusFlags, Verb, WatchFlags, command,
-};
-use ribbit_net::protocol::Directory;
-use ribbit_state::{Consistency, Role};
-use server_options::{balancer, node, up, web};
+use flags::{BackendFlags, BalancerFlags, Flags, Verb, command};
+use ribbit_state::Role;
+use server_options::{balancer, node};
 use std::ffi::OsString;
-use std::time::Duration;
-use tree_flags::{LockFlags, ShellFlags};
+use task::Task;
 
-/// A validated command: one variant per role or verb.
-#[derive(Debug)]
-pub enum Job {
-    Node(NodeOptions),
-    Balancer(BalancerOptions),
-    Directory(DirectoryOptions),
-    Web(WebOptions),
-    Terminal(TerminalOptions),
-    Verb(VerbOptions),
-    User(UserOptions),
-    ClientServer(ClientServerOptions),
-    Init(InitOptions),
-    Up(UpOptions),
-    Demo(DemoOptions),
-    Status(StatusOptions),
-    Health(HealthOptions),
-    Doctor(DoctorOptions),
-    Watch(WatchOptions),
-    Member(MemberOptions),
-    Shell(ShellOptions),
-    Lock(LockOptions),
-    Recover(RecoverOptions),
-    Backup(BackupOptions),
-    Restore(RestoreOptions),
-    Verify(VerifyOptions),
-    Key(KeyOptions),
-    WebCert(CertOptions),
-    Bench(BenchOptions),
-    /// Prints this text.
-    Show(String),
-}
-
-/// A job with the settings that every job has.
-#[derive(Debug)]
+/// A task with the settings that every task has.
 pub struct Invocation {
-    pub job: Job,
+    pub task: Task,
     /// Stop when standard input ends.
     pub supervised: bool,
     /// Log filter in env_logger's syntax, from `RUST_LOG` in the environment or the config file.
     pub log_filter: Option<String>,
 }
 
-/// Reason why the command line yields no job.
+/// Reason why the command line yields no task.
 #[derive(Debug)]
 pub enum Refusal {
     /// An error of clap. Also `--help` and `--version`, which are not errors; clap knows the exit code of each.
@@ -144,167 +106,148 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Ref
     let flags = Flags::from_arg_matches(&matches)?;
     let log_filter = std::env::var("RUST_LOG").ok();
     let log_filter = log_filter.or_else(|| Some(config?.get("RUST_LOG")?.value.clone()));
-    let job = job(flags.verb, innermost(&matches))?;
-    Ok(Invocation { job, supervised: flags.supervised, log_filter })
+    let task = task(flags.verb, innermost(&matches))?;
+    Ok(Invocation { task, supervised: flags.supervised, log_filter })
 }
 
 fn innermost(matches: &ArgMatches) -> &ArgMatches {
     matches.subcommand().map_or(matches, |(_, inner)| innermost(inner))
 }
 
-fn job(verb: Verb, matches: &ArgMatches) -> Result<Job, Refusal> {
+/// Returns the task of a verb: the one match over all verbs.
+fn task(verb: Verb, matches: &ArgMatches) -> Result<Task, Refusal> {
     Ok(match verb {
-        Verb::Up(flags) => Job::Up(up(flags)?),
-        Verb::Demo(flags) => Job::Demo(demo_flags::demo(&flags)),
-        Verb::Init(flags) => Job::Init(init(flags)),
-        Verb::Backend(flags) => {
-            let posts_per_minute = flags.posts_per_minute;
-            Job::Node(NodeOptions { posts_per_minute, ..node(Role::Backend, None, flags.node)? })
+        Verb::Up(arguments) => {
+            let options = arguments.options()?;
+            Task::server("up".to_string(), |stop| up::run(options, stop))
         }
-        Verb::Coordinator(flags) => Job::Node(node(Role::Coordinator, flags.clusters, flags.node)?),
+        Verb::Demo(arguments) => {
+            Task::stoppable("demo", |stop| async move { demo::run(&arguments, stop).await })
+        }
+        Verb::Init(arguments) => {
+            let options = arguments.options();
+            Task::command("init", async move { init::run(&options) })
+        }
+        Verb::Backend(flags) => node_task(backend(flags)?),
+        Verb::Coordinator(flags) => node_task(node(Role::Coordinator, flags.clusters, flags.node)?),
         Verb::Balancer(BalancerFlags { verb: None, server, floating }) => {
-            Job::Balancer(BalancerOptions { floating: floating.options(), ..balancer(server)? })
+            let options = BalancerOptions { floating: floating.options(), ..balancer(server)? };
+            Task::server("balancer".to_string(), |stop| crate::balancer::run(options, stop))
         }
-        Verb::Balancer(BalancerFlags { verb: Some(verb), .. }) => Job::Directory(directory(verb, matches)?),
-        Verb::User(verb) => Job::User(user_flags::user(verb, matches)?),
+        Verb::Balancer(BalancerFlags { verb: Some(query), .. }) => {
+            let options = query.options(matches)?;
+            Task::command("directory", async move { directory::run(&options).await })
+        }
+        Verb::User(verb) => {
+            let group = select_with_key(verb.cluster(), matches)?;
+            Task::command("user", async move { user::run(&group, verb).await })
+        }
         Verb::Client(flags) => client_verbs::client(flags, matches)?,
-        Verb::Status(flags) => Job::Status(status(flags, false, matches)?),
-        Verb::Watch(WatchFlags { once, group: flags }) => {
-            Job::Watch(WatchOptions { group: select(flags, matches)?, once })
+        Verb::Status(arguments) => status_task(StatusOptions::new(arguments, false, matches)?),
+        Verb::Members(arguments) => status_task(StatusOptions::new(arguments, true, matches)?),
+        Verb::Watch(arguments) => {
+            let options = arguments.options(matches)?;
+            let task = Task::stoppable("watch", |stop| async move { watch::run(&options, stop).await });
+            Task { stops_at_end_of_input: true, ..task }
         }
-        Verb::Health(StatusFlags { json, group: flags }) => {
-            Job::Health(HealthOptions { group: select(flags, matches)?, json })
+        Verb::Health(arguments) => {
+            let options = HealthOptions::new(arguments, matches)?;
+            Task::command("health", async move { health::run(&options).await })
         }
-        Verb::Doctor(flags) => Job::Doctor(doctor_flags::doctor(flags)),
-        Verb::Members(flags) => Job::Status(status(flags, true, matches)?),
-        Verb::Member(MemberVerb::Remove(flags)) => {
-            Job::Member(member(flags.named, Fate::Remove { alive: flags.yes }, matches)?)
+        Verb::Doctor(arguments) => {
+            let options = arguments.options();
+            Task::command("doctor", async move { doctor::run(&options).await })
         }
-        Verb::Member(MemberVerb::Drain(flags)) => Job::Member(member(flags, Fate::Drain, matches)?),
-        Verb::Member(MemberVerb::Undrain(flags)) => Job::Member(member(flags, Fate::Undrain, matches)?),
-        Verb::Transfer(flags) => Job::Member(member(flags, Fate::Lead, matches)?),
-        Verb::Shell(flags) => Job::Shell(shell(flags, matches)?),
-        Verb::Lock(flags) => Job::Lock(lock(flags, matches)?),
-        Verb::Recover(flags) => Job::Recover(recover(flags)?),
-        Verb::Backup(flags) => Job::Backup(backup_flags::backup(flags, matches)?),
-        Verb::Restore(flags) => Job::Restore(backup_flags::restore(flags)),
-        Verb::Verify(flags) => Job::Verify(backup_flags::verify(flags, matches)?),
-        Verb::WebCert(flags) => Job::WebCert(flags.options()),
-        Verb::Key(KeyFlags { data_dir, cluster_file }) => {
-            Job::Key(KeyOptions { cluster_file: path_to_ask(cluster_file, data_dir) })
+        Verb::Member(verb) => member_task(verb.options(matches)?),
+        Verb::Transfer(arguments) => member_task(arguments.options(MemberChange::Lead, matches)?),
+        Verb::Shell(arguments) => {
+            // Help and wrong commands are answered without a cluster.
+            if !arguments.command.is_empty() {
+                commands::parse(&arguments.command)?;
+            }
+            let options = arguments.options(matches)?;
+            Task::command("shell", async move { shell::run(&options).await })
         }
-        Verb::Completions(flags) => Job::Show(completions::text(&flags, command())),
-        Verb::Man => Job::Show(man::page(command())),
-        Verb::Bench(flags) => Job::Bench(bench(flags, matches)?),
+        Verb::Lock(arguments) => {
+            let options = arguments.options(matches)?;
+            Task::command("lock", async move { lock::run(&options).await })
+        }
+        Verb::Recover(arguments) => {
+            let options = arguments.options()?;
+            Task::command("recover", async move { recover::run(&options) })
+        }
+        Verb::Backup(arguments) => {
+            let options = arguments.options(matches)?;
+            Task::stoppable("backup", |stop| async move { backup::run(&options, stop).await })
+        }
+        Verb::Restore(arguments) => {
+            let options = arguments.options();
+            Task::command("restore", async move { restore::run(&options) })
+        }
+        Verb::Verify(arguments) => {
+            let options = VerifyOptions::new(arguments, matches)?;
+            Task::command("verify", async move { verify::run(&options).await })
+        }
+        Verb::WebCert(flags) => {
+            let options = flags.options();
+            Task::command("web-cert", async move { cert::run(&options) })
+        }
+        Verb::Key(arguments) => Task::command("key", async move { key::run(arguments) }),
+        Verb::Completions(flags) => print_task(completions::text(&flags, command())),
+        Verb::Man => print_task(man::page(command())),
+        Verb::Bench(arguments) => {
+            let options = arguments.options(matches)?;
+            Task::command("bench", async move { bench::run(&options).await })
+        }
     })
 }
 
-fn init(flags: InitFlags) -> InitOptions {
-    let name = flags.name;
-    let coordinators = flags.coordinator;
-    match flags.cluster_file {
-        Some(cluster_file) => InitOptions { name, coordinators, cluster_file, data_dir: None },
-        None => {
-            let data_dir = data_dir_or_default(flags.data_dir);
-            let cluster_file = ClusterFile::path_in(&data_dir);
-            InitOptions { name, coordinators, cluster_file, data_dir: Some(data_dir) }
-        }
-    }
+fn backend(flags: BackendFlags) -> Result<NodeOptions, Failure> {
+    let posts_per_minute = flags.posts_per_minute;
+    Ok(NodeOptions { posts_per_minute, ..node(Role::Backend, None, flags.node)? })
 }
 
-fn recover(flags: RecoverFlags) -> Result<RecoverOptions, Failure> {
-    let data_dir = data_dir_or_default(flags.data_dir);
-    let path = path_of_cluster_file(flags.cluster_file.clone(), &data_dir);
-    let cluster = ClusterFile::read(&path)?;
-    let (cluster, cluster_file) = (cluster.cluster, flags.cluster_file);
-    Ok(RecoverOptions { from: flags.from, id: flags.id, data_dir, cluster, cluster_file })
+fn node_task(options: NodeOptions) -> Task {
+    let task = Task::server(options.name(), |stop| crate::node::run(options, stop));
+    Task { polls_sockets: true, ..task }
 }
 
-fn directory(verb: BalancerVerb, matches: &ArgMatches) -> Result<DirectoryOptions, Failure> {
-    let (ask, asking) = match verb {
-        BalancerVerb::Read(flags) => (Directory::Read { client: flags.client }, flags.asking),
-        BalancerVerb::Write(flags) => (Directory::Write, flags),
-        BalancerVerb::Down(flags) => (Directory::Down { address: flags.address }, flags.asking),
-        BalancerVerb::Left(flags) => (Directory::Left { client: flags.client }, flags.asking),
-    };
-    let group = select(asking.group, matches)?;
-    if group.servers.is_empty() {
-        let message = format!("{} lists no balancer: pass its address with --server", group.found_in);
-        return Err(Failure::new(Exit::Configuration, message));
-    }
-    Ok(DirectoryOptions { group, ask, json: asking.json })
+fn status_task(options: StatusOptions) -> Task {
+    Task::command("status", async move { status::run(&options).await })
 }
 
-fn client_server(flags: ClientServerFlags, matches: &ArgMatches) -> Result<ClientServerOptions, Failure> {
-    let data_dir = data_dir_or_default(flags.group.data_dir.clone());
-    let (id, before, json) = (flags.id, flags.before, flags.json);
-    Ok(ClientServerOptions { group: select(flags.group, matches)?, data_dir, id, before, json })
+fn member_task(options: MemberOptions) -> Task {
+    Task::command("member", async move { member::run(&options).await })
 }
 
-fn status(flags: StatusFlags, detailed: bool, matches: &ArgMatches) -> Result<StatusOptions, Failure> {
-    Ok(StatusOptions { group: select(flags.group, matches)?, detailed, json: flags.json })
-}
-
-fn member(flags: NameFlags, fate: Fate, matches: &ArgMatches) -> Result<MemberOptions, Failure> {
-    Ok(MemberOptions { group: select_with_key(flags.group, matches)?, name: flags.name, fate })
-}
-
-fn shell(flags: ShellFlags, matches: &ArgMatches) -> Result<ShellOptions, Refusal> {
-    // Help and wrong commands are answered without a cluster.
-    if !flags.command.is_empty() {
-        commands::parse(&flags.command)?;
-    }
-    let data_dir = flags.group.data_dir.clone();
-    let group = select_with_key(flags.group, matches)?;
-    Ok(ShellOptions { group, data_dir: data_dir_or_default(data_dir), command: flags.command })
-}
-
-fn lock(flags: LockFlags, matches: &ArgMatches) -> Result<LockOptions, Failure> {
-    let LockFlags { path, wait, lease, group: named, command } = flags;
-    Ok(LockOptions { group: select_with_key(named, matches)?, path, wait, lease, command })
-}
-
-fn bench(flags: BenchFlags, matches: &ArgMatches) -> Result<BenchOptions, Failure> {
-    let needs_cluster_key = matches!(flags.op, OpFlag::Lock | OpFlag::List);
-    let find = if needs_cluster_key { select_with_key } else { select };
-    Ok(BenchOptions {
-        group: find(flags.group, matches)?,
-        op: match flags.op {
-            OpFlag::Post => BenchOp::Post,
-            OpFlag::Feed => BenchOp::Feed,
-            OpFlag::Lock => BenchOp::Lock,
-            OpFlag::List => BenchOp::List,
-        },
-        clients: flags.clients,
-        time: Duration::from_secs(u64::from(flags.seconds)),
-        bytes: flags.bytes,
-        friends: flags.friends,
-        servers: match (flags.direct, flags.leader) {
-            (false, false) => BenchServers::Balancer,
-            (_, false) => BenchServers::Backends,
-            (_, true) => BenchServers::Leader,
-        },
-        consistency: match flags.consistency {
-            ConsistencyFlag::Stale => Consistency::Stale,
-            ConsistencyFlag::Session => Consistency::Session,
-            ConsistencyFlag::Linearizable => Consistency::Linearizable,
-        },
-        json: flags.json,
+fn print_task(text: String) -> Task {
+    Task::command("ribbit", async move {
+        output::line(&text);
+        Ok(())
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::client_flags::{ClientFlags, ClientVerb};
+    use super::server_options::web;
     use super::*;
+    use crate::common::cluster_file::ClusterFile;
     use crate::common::ports::Ports;
 
     fn parse_line(line: &str) -> Result<Invocation, Refusal> {
         parse(line.split_whitespace().map(OsString::from))
     }
 
+    fn verb_of(line: &str) -> (Verb, ArgMatches) {
+        let matches = command().try_get_matches_from(line.split_whitespace()).unwrap();
+        (Flags::from_arg_matches(&matches).unwrap().verb, innermost(&matches).clone())
+    }
+
     fn options_of_node(line: &str) -> NodeOptions {
-        match parse_line(line).unwrap().job {
-            Job::Node(options) => options,
+        match verb_of(line).0 {
+            Verb::Backend(flags) => backend(flags).unwrap(),
+            Verb::Coordinator(flags) => node(Role::Coordinator, flags.clusters, flags.node).unwrap(),
             other => panic!("{other:?}"),
         }
     }
@@ -365,18 +308,22 @@ mod tests {
             (node.listen.as_str(), node.coordinators),
             ("127.0.0.1:5002", vec!["127.0.0.1:5001".into()])
         );
-        let Job::Web(web) = parse_line(&format!("ribbit client web --data-dir {dir}")).unwrap().job else {
-            panic!()
-        };
-        assert_eq!((web.listen.as_str(), web.servers), ("127.0.0.1:8088", vec!["127.0.0.1:5000".into()]));
-        let Job::Balancer(balancer) = parse_line(&format!("ribbit balancer --data-dir {dir}")).unwrap().job
+        let (Verb::Client(ClientFlags { verb: Some(ClientVerb::Web(flags)), .. }), matches) =
+            verb_of(&format!("ribbit client web --data-dir {dir}"))
         else {
             panic!()
         };
-        assert_eq!((balancer.listen.as_str(), balancer.seeds.len()), ("127.0.0.1:5000", 2));
-        let Job::Status(status) = parse_line(&format!("ribbit status --data-dir {dir}")).unwrap().job else {
+        let web = web(flags, &matches).unwrap();
+        assert_eq!((web.listen.as_str(), web.servers), ("127.0.0.1:8088", vec!["127.0.0.1:5000".into()]));
+        let (Verb::Balancer(flags), _) = verb_of(&format!("ribbit balancer --data-dir {dir}")) else {
             panic!()
         };
+        let balancer = balancer(flags.server).unwrap();
+        assert_eq!((balancer.listen.as_str(), balancer.seeds.len()), ("127.0.0.1:5000", 2));
+        let (Verb::Status(arguments), matches) = verb_of(&format!("ribbit status --data-dir {dir}")) else {
+            panic!()
+        };
+        let status = StatusOptions::new(arguments, false, &matches).unwrap();
         assert_eq!((status.group.seeds.len(), status.group.servers), (3, vec!["127.0.0.1:5000".into()]));
     }
 
@@ -404,7 +351,7 @@ mod tests {
             match parse_line(line) {
                 Err(Refusal::Usage(error)) => assert!(usage && error.exit_code() == 2, "{line}: {error}"),
                 Err(Refusal::Failure(failure)) => assert!(!usage, "{line}: {failure}"),
-                Ok(invocation) => panic!("{line}: {invocation:?}"),
+                Ok(_) => panic!("{line}"),
             }
         }
     }

@@ -1,8 +1,7 @@
 //! Options of the servers: `up`, members, balancers and the web role. Default addresses come from the flags, the cluster
 //! file and the ports file that `up` writes.
 
-use super::Refusal;
-use super::flags::{NodeFlags, RestartFlag, ServerFlags, UpFlags, command};
+use super::flags::{NodeFlags, ServerFlags};
 use super::web_flags::WebFlags;
 use crate::common::address_book::AddressBook;
 use crate::common::cluster_file::ClusterFile;
@@ -12,45 +11,11 @@ use crate::common::defaults::{
 };
 use crate::common::failure::{Exit, Failure};
 use crate::common::network::Network;
-use crate::common::options::{BalancerOptions, DataDir, NodeOptions, Restart, UpOptions, WebOptions};
+use crate::common::options::{BalancerOptions, NodeOptions, WebOptions};
 use crate::common::ports::Ports;
 use clap::ArgMatches;
-use clap::error::ErrorKind;
 use ribbit_state::{MemberName, Role};
 use std::path::PathBuf;
-
-/// Returns the options of `up`.
-///
-/// # Errors
-/// Usage: `--ephemeral` together with `--data-dir`.
-pub fn up(flags: UpFlags) -> Result<UpOptions, Refusal> {
-    let data_dir = match (flags.ephemeral, flags.data_dir) {
-        (true, Some(_)) => {
-            let message =
-                "--ephemeral keeps all data in a temporary folder and cannot be used with --data-dir";
-            return Err(command().error(ErrorKind::ArgumentConflict, message).into());
-        }
-        (true, None) => DataDir::Ephemeral,
-        (false, data_dir) => DataDir::Kept(data_dir_or_default(data_dir)),
-    };
-    Ok(UpOptions {
-        backends: flags.backends,
-        coordinators: flags.coordinators,
-        web: flags.web,
-        data_dir,
-        restart: match flags.restart {
-            RestartFlag::Always => Restart::Always,
-            RestartFlag::Never => Restart::Never,
-        },
-        evict_after: flags.evict_after,
-        disk_quota_bytes: flags.disk_quota,
-        posts_per_minute: flags.posts_per_minute.unwrap_or(if flags.ephemeral {
-            0
-        } else {
-            POSTS_PER_MINUTE
-        }),
-    })
-}
 
 /// Returns the options of a backend or coordinator.
 ///

@@ -8,13 +8,14 @@ use crate::common::failure::{Exit, Failure};
 use crate::common::known::KnownServers;
 use crate::common::options::Group;
 use crate::common::ports::Ports;
+use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args};
+use clap::{ArgAction, ArgMatches, Args};
 use ribbit_net::keys::{Keys, PublicKey};
 use std::path::{Path, PathBuf};
 
 /// Flags that select the cluster a command talks to.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Cluster options")]
 pub struct ClusterFlags {
     /// Use the cluster in this data folder [default: ribbit-data]
@@ -30,6 +31,16 @@ pub struct ClusterFlags {
     /// on the first connection]
     #[arg(long, value_name = "KEY")]
     pub public_key: Option<PublicKey>,
+}
+
+/// Arguments of a command that prints a report about a cluster.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Print JSON
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub json: bool,
+    #[command(flatten)]
+    pub group: ClusterFlags,
 }
 
 /// Returns the cluster of a data folder, from the ports file that `up` wrote, else from the cluster file.

@@ -6,9 +6,7 @@
 use crate::common::address_book::AddressBook;
 use crate::common::network::Network;
 use ribbit_net::keys::Keys;
-use ribbit_net::protocol::Directory;
-use ribbit_state::{ClusterId, Consistency, LogIndex, MemberName, Role, TreePath};
-use std::ffi::OsString;
+use ribbit_state::{ClusterId, LogIndex, MemberName, Role};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -94,14 +92,6 @@ pub struct FloatingOptions {
     pub bits: u8,
     /// Name of the network interface.
     pub interface: String,
-}
-
-/// Options of `balancer read`, `write`, `down` and `left`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DirectoryOptions {
-    pub group: Group,
-    pub ask: Directory,
-    pub json: bool,
 }
 
 /// Options of `client web`.
@@ -235,41 +225,6 @@ pub enum PersonVerb {
     },
 }
 
-/// Options of `user`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UserOptions {
-    pub group: Group,
-    pub verb: UserVerb,
-    pub json: bool,
-}
-
-/// Verbs of `user`, with which operators manage accounts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UserVerb {
-    List {
-        names: String,
-    },
-    Password {
-        username: String,
-    },
-    Suspend {
-        username: String,
-        suspended: bool,
-    },
-    Delete {
-        username: String,
-        /// Skip the confirmation.
-        yes: bool,
-    },
-    /// Deletes a croak of any account.
-    RemoveCroak {
-        croak: LogIndex,
-    },
-    Registration {
-        open: bool,
-    },
-}
-
 /// Filter of `client people`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
@@ -302,94 +257,6 @@ pub struct ClientServerOptions {
     pub json: bool,
 }
 
-/// Options of `init`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InitOptions {
-    /// Name of the cluster, for display only.
-    pub name: String,
-    /// Addresses of the coordinators, as every machine reaches them.
-    pub coordinators: Vec<String>,
-    /// File to write.
-    pub cluster_file: PathBuf,
-    /// Data folder of the file; `None` if the file is not where members look for it.
-    pub data_dir: Option<PathBuf>,
-}
-
-/// Restart policy of `up`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Restart {
-    Always,
-    Never,
-}
-
-/// Data folder of `up`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DataDir {
-    Kept(PathBuf),
-    /// A temporary folder, removed on exit.
-    Ephemeral,
-}
-
-/// Options of `up`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UpOptions {
-    pub backends: u32,
-    pub coordinators: u32,
-    /// Listen address of the web pages, HOST:PORT; port 0 picks a free port.
-    pub web: String,
-    pub data_dir: DataDir,
-    pub restart: Restart,
-    /// `--evict-after` of the members.
-    pub evict_after: Duration,
-    /// `--disk-quota` of the members.
-    pub disk_quota_bytes: u64,
-    /// `--posts-per-minute` of the backends.
-    pub posts_per_minute: u32,
-}
-
-/// Options of `demo`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DemoOptions {
-    pub scene: Scene,
-    /// Skip the pauses.
-    pub fast: bool,
-}
-
-/// Scene of `demo`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scene {
-    Persistence,
-    Replication,
-}
-
-/// Options of `shell`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShellOptions {
-    pub group: Group,
-    /// Folder for the history of typed commands, if it exists.
-    pub data_dir: PathBuf,
-    /// Command to run; if empty, commands are read from standard input.
-    pub command: Vec<String>,
-}
-
-/// Options of `lock`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LockOptions {
-    pub group: Group,
-    pub path: TreePath,
-    /// Time to wait for the lock; no limit if `None`.
-    pub wait: Option<Duration>,
-    pub lease: Duration,
-    /// Command with its arguments; never empty.
-    pub command: Vec<OsString>,
-}
-
-/// Options of `key`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyOptions {
-    pub cluster_file: PathBuf,
-}
-
 /// Options of `web-cert`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertOptions {
@@ -401,55 +268,6 @@ pub struct CertOptions {
     pub key: PathBuf,
     /// Issue a new certificate for the existing key.
     pub renew: bool,
-}
-
-/// Options of `recover`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecoverOptions {
-    /// Folder of a member's store; only read.
-    pub from: PathBuf,
-    /// Number of the backend to create.
-    pub id: u32,
-    /// Parent folder of that backend's store.
-    pub data_dir: PathBuf,
-    pub cluster: ClusterId,
-    /// Cluster file, if named.
-    pub cluster_file: Option<PathBuf>,
-}
-
-/// Options of `backup`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BackupOptions {
-    pub group: Group,
-    pub to: BackupTo,
-}
-
-/// Target of a backup.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BackupTo {
-    File(PathBuf),
-    /// Standard output.
-    Output,
-}
-
-/// Options of `restore`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RestoreOptions {
-    /// Backup to read; standard input if `None`.
-    pub file: Option<PathBuf>,
-    /// Data folder to create.
-    pub data_dir: PathBuf,
-    /// Name of the new cluster, for display only.
-    pub name: String,
-    /// Coordinators of the new cluster file.
-    pub coordinators: Vec<String>,
-}
-
-/// Options of `verify`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifyOptions {
-    pub group: Group,
-    pub json: bool,
 }
 
 /// Addresses and keys of the cluster that a command talks to.
@@ -465,110 +283,4 @@ pub struct Group {
     pub keys: Keys,
     /// Saved addresses of its members, if there is a cluster file.
     pub book: Option<AddressBook>,
-}
-
-/// Options of `doctor`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DoctorOptions {
-    pub data_dir: PathBuf,
-    pub cluster_file: PathBuf,
-    /// Folder of this user's saved sessions.
-    pub settings: Option<PathBuf>,
-    pub disk_quota_bytes: u64,
-    /// Addresses to check; the usual ones if empty.
-    pub listen: Vec<String>,
-    pub json: bool,
-}
-
-/// Options of `status` and `members`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StatusOptions {
-    pub group: Group,
-    /// Show all details of each member, as `members` does.
-    pub detailed: bool,
-    pub json: bool,
-}
-
-/// Options of `watch`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WatchOptions {
-    pub group: Group,
-    /// Print the view once.
-    pub once: bool,
-}
-
-/// Options of `health`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HealthOptions {
-    pub group: Group,
-    pub json: bool,
-}
-
-/// Change of a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// Remove it; with `alive`, even if it is running.
-    Remove { alive: bool },
-    /// Make it a learner.
-    Drain,
-    /// Allow it to vote again.
-    Undrain,
-    /// Make it the leader.
-    Lead,
-}
-
-/// Options of `member remove`, `member drain`, `member undrain` and `transfer`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MemberOptions {
-    pub group: Group,
-    pub name: MemberName,
-    pub fate: Fate,
-}
-
-/// Operation that `bench` repeats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BenchOp {
-    Post,
-    Feed,
-    Lock,
-    List,
-}
-
-impl BenchOp {
-    /// Returns the value of `--op`.
-    pub fn name(self) -> &'static str {
-        match self {
-            BenchOp::Post => "post",
-            BenchOp::Feed => "feed",
-            BenchOp::Lock => "lock",
-            BenchOp::List => "list",
-        }
-    }
-}
-
-/// Servers that the clients of `bench` connect to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BenchServers {
-    /// The balancer, if one is known; else the backends.
-    Balancer,
-    Backends,
-    /// The backend that leads at the start.
-    Leader,
-}
-
-/// Options of `bench`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BenchOptions {
-    pub group: Group,
-    pub op: BenchOp,
-    pub clients: u32,
-    pub time: Duration,
-    /// Size of each croak, in bytes.
-    pub bytes: u32,
-    /// Number of accounts that each account follows.
-    pub friends: u32,
-    pub servers: BenchServers,
-    /// Consistency of feed reads.
-    pub consistency: Consistency,
-    pub json: bool,
 }

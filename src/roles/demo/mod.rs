@@ -16,8 +16,9 @@ mod replication;
 mod stage;
 
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::{DemoOptions, Scene};
 use crate::common::output;
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args, ValueEnum};
 use ribbit_net::survey::Survey;
 use ribbit_ui::demo::{self, Claim, Marks};
 use smol::Timer;
@@ -25,6 +26,36 @@ use smol::future::or;
 use stage::Stage;
 use std::io::IsTerminal;
 use std::time::Duration;
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Scene to play
+    #[arg(value_name = "SCENE", value_enum)]
+    pub scene: Scene,
+    /// Skip the pauses that leave time to read
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub fast: bool,
+}
+
+/// Scene of `demo`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Scene {
+    /// Kill all processes while messages wait, then start them again
+    Persistence,
+    /// Kill the leader during a conversation, then the next leader
+    Replication,
+}
+
+/// Text below the flags in `--help`.
+pub(crate) const HELP: &str = "\
+Runs a cluster of its own on this machine, on free ports and in a temporary
+folder. Each claim is checked. If a check fails, the exit code is 1 and the
+folder is kept. Ctrl-C stops the demo.
+
+Examples:
+  ribbit demo persistence
+  ribbit demo replication --fast";
 
 /// Exit code after Ctrl-C, as shells report it.
 const INTERRUPTED: u8 = 130;
@@ -35,7 +66,7 @@ const PACE: Duration = Duration::from_millis(1_500);
 ///
 /// # Errors
 /// 1: the cluster cannot be started, or a claim failed.
-pub async fn run(options: &DemoOptions, stop: impl Future<Output = ()>) -> Result<u8, Failure> {
+pub async fn run(options: &DemoArgs, stop: impl Future<Output = ()>) -> Result<u8, Failure> {
     let mut stage = Stage::set()?;
     let mut teller = Teller::new(if options.fast { Duration::ZERO } else { PACE });
     let played = async { Some(play(options.scene, &mut stage, &mut teller).await) };

@@ -8,12 +8,14 @@
 //! Users can go on writing; later writes are not in the backup. If the member dies or gives up, the backup starts again with
 //! another member. FILE appears only when it is complete, readable by its owner only; its old contents stay until then.
 
+use crate::common::cluster_selection::{ClusterFlags, select_with_key};
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::{BackupOptions, BackupTo};
+use crate::common::options::Group;
 use crate::common::output;
 use crate::common::write_file::Beside;
 use crate::operator::pinned::{Pinned, Trouble, living, newest};
 use crate::operator::progress::Progress;
+use clap::{ArgMatches, Args};
 use ribbit_db::Position;
 use ribbit_db::backup::{BackupError, BackupHead, BackupWriter};
 use ribbit_net::pinned::PinAsk;
@@ -22,6 +24,55 @@ use ribbit_state::Token;
 use smol::future::FutureExt;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::path::PathBuf;
+
+/// Arguments of `backup`.
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// File to write, or - for standard output
+    #[arg(value_name = "FILE|-")]
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub group: ClusterFlags,
+}
+
+/// Options of `backup`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupOptions {
+    pub group: Group,
+    pub to: BackupTo,
+}
+
+/// Target of a backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BackupTo {
+    File(PathBuf),
+    /// Standard output.
+    Output,
+}
+
+/// Text below the flags in `--help`.
+pub(crate) const HELP: &str = "\
+Examples:
+  ribbit backup ribbit.backup
+  ribbit backup --server board1:10001 /mnt/card/ribbit.backup
+  ribbit backup - | ssh elsewhere 'cat > ribbit.backup'
+
+The backup contains every write acknowledged before it started; users can go on
+writing meanwhile. FILE appears when it is complete, readable by its owner only,
+and replaces an existing file. It contains no logs and no keys, but it contains
+password hashes: keep it secret.";
+
+impl BackupArgs {
+    /// Returns the options.
+    ///
+    /// # Errors
+    /// As [`select_with_key`].
+    pub(crate) fn options(self, matches: &ArgMatches) -> Result<BackupOptions, Failure> {
+        let to = if self.file == Path::new("-") { BackupTo::Output } else { BackupTo::File(self.file) };
+        Ok(BackupOptions { group: select_with_key(self.group, matches)?, to })
+    }
+}
 
 /// Number of attempts per member.
 const ROUNDS: usize = 2;

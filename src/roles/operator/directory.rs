@@ -2,13 +2,120 @@
 //!
 //! Balancers are asked one after the other until one answers. Balancers do not share reports and assignments.
 
+use crate::common::address;
+use crate::common::cluster_selection::{ReportArgs, select};
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::DirectoryOptions;
+use crate::common::options::Group;
 use crate::common::output;
+use clap::{ArgMatches, Args, Subcommand};
 use ribbit_net::frame::Plane;
 use ribbit_net::oneshot::ask_once;
+use ribbit_net::protocol::Directory;
 use ribbit_net::protocol::{Answer, Ask, Directions, Finding, Why};
 use std::time::Duration;
+
+/// Verbs of `balancer`.
+#[derive(Debug, Subcommand)]
+pub enum BalancerQuery {
+    /// Ask for a backend to read from
+    #[command(after_help = READ_HELP)]
+    Read(ReadArgs),
+    /// Ask for the backends that accept writes, leader first
+    #[command(after_help = WRITE_HELP)]
+    Write(ReportArgs),
+    /// Report that a backend is down; the balancer checks it
+    #[command(after_help = DOWN_HELP)]
+    Down(DownArgs),
+    /// Report that a reader has left
+    #[command(after_help = LEFT_HELP)]
+    Left(LeftArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ReadArgs {
+    /// Client number from an earlier call: renews its assignment, or moves it to a backend with fewer clients
+    #[arg(long, value_name = "N")]
+    pub client: Option<u64>,
+    #[command(flatten)]
+    pub asking: ReportArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct DownArgs {
+    /// Address of the backend, as printed by the balancer
+    #[arg(value_name = "HOST:PORT", value_parser = address::peer)]
+    pub address: String,
+    #[command(flatten)]
+    pub asking: ReportArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct LeftArgs {
+    /// Client number that `read` printed or was given
+    #[arg(value_name = "CLIENT")]
+    pub client: u64,
+    #[command(flatten)]
+    pub asking: ReportArgs,
+}
+
+/// Options of `balancer read`, `write`, `down` and `left`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryOptions {
+    pub group: Group,
+    pub ask: Directory,
+    pub json: bool,
+}
+
+/// Text below the flags in `--help`.
+pub(crate) const READ_HELP: &str = "\
+Examples:
+  ribbit balancer read
+  ribbit balancer read --client 17 --json --server board1:8081
+
+The assignment lasts for one minute. Ask again to renew it, or end it with
+`ribbit balancer left`. Exits 3 if no backend serves clients.";
+
+/// Text below the flags in `--help`.
+pub(crate) const WRITE_HELP: &str = "\
+Examples:
+  ribbit balancer write
+  ribbit balancer write --json --server board1:8081
+
+Exits 1 while there is no leader, 3 if no backend serves clients.";
+
+/// Text below the flags in `--help`.
+pub(crate) const DOWN_HELP: &str = "\
+Examples:
+  ribbit balancer down board2:10002
+
+A backend that still answers the balancer stays in use: the report is rejected
+and the exit code is 1.";
+
+/// Text below the flags in `--help`.
+pub(crate) const LEFT_HELP: &str = "\
+Examples:
+  ribbit balancer left 17";
+
+impl BalancerQuery {
+    /// Returns the options.
+    ///
+    /// # Errors
+    /// As [`select`], and 78 if no balancer is known.
+    pub(crate) fn options(self, matches: &ArgMatches) -> Result<DirectoryOptions, Failure> {
+        let (ask, asking) = match self {
+            BalancerQuery::Read(flags) => (Directory::Read { client: flags.client }, flags.asking),
+            BalancerQuery::Write(flags) => (Directory::Write, flags),
+            BalancerQuery::Down(flags) => (Directory::Down { address: flags.address }, flags.asking),
+            BalancerQuery::Left(flags) => (Directory::Left { client: flags.client }, flags.asking),
+        };
+        let group = select(asking.group, matches)?;
+        if group.servers.is_empty() {
+            let message = format!("{} lists no balancer: pass its address with --server", group.found_in);
+            return Err(Failure::new(Exit::Configuration, message));
+        }
+        Ok(DirectoryOptions { group, ask, json: asking.json })
+    }
+}
 
 /// Timeout for the answer of one balancer, which may have to find a backend first.
 const ANSWER_MAX: Duration = Duration::from_secs(3);

@@ -1,13 +1,45 @@
 //! `ribbit health`: checks the cluster's health, for people and for monitoring by exit code.
 
+use crate::common::cluster_selection::{ReportArgs, select};
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::{Group, HealthOptions};
+use crate::common::options::Group;
 use crate::common::output;
 use crate::common::survey::surveyed;
+use clap::ArgMatches;
 use ribbit_net::health::{State, judge, state};
 use ribbit_net::survey::Survey;
 use smol::Timer;
 use std::time::{Duration, Instant};
+
+/// Options of `health`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthOptions {
+    pub group: Group,
+    pub json: bool,
+}
+
+/// Text below the flags in `--help`.
+pub(crate) const HELP: &str = "\
+Examples:
+  ribbit health
+  ribbit health --json --server board1:8081
+  ribbit health || echo 'check the cluster' | mail club@example.org
+
+Exit codes:
+  0  healthy
+  5  degraded: a member is missing or behind, a disk is full, or the cluster
+     tolerates no further failure
+  3  down: no member answers, there is no leader, or no backend serves clients";
+
+impl HealthOptions {
+    /// Returns the options.
+    ///
+    /// # Errors
+    /// As [`select`].
+    pub(crate) fn new(arguments: ReportArgs, matches: &ArgMatches) -> Result<HealthOptions, Failure> {
+        Ok(HealthOptions { group: select(arguments.group, matches)?, json: arguments.json })
+    }
+}
 
 /// Time to wait for a leader. A running election is not a failure.
 const ELECTION_TIMEOUT: Duration = Duration::from_secs(2);

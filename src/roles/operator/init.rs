@@ -4,15 +4,72 @@
 use crate::common::address;
 use crate::common::cluster_file::ClusterFile;
 use crate::common::command_line::command_line;
+use crate::common::defaults::data_dir_or_default;
 use crate::common::defaults::{DATA_DIR, INSTALLED};
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::InitOptions;
 use crate::common::output;
 use crate::common::write_file;
+use clap::Args;
 use ribbit_net::keys::PublicKey;
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
+use std::path::PathBuf;
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Display name of the cluster
+    #[arg(long, default_value = "ribbit")]
+    pub name: String,
+    /// Addresses of the coordinators, as every machine reaches them
+    #[arg(long, value_name = "HOST:PORT[,…]", required = true, value_delimiter = ',', value_parser = address::peer)]
+    pub coordinator: Vec<String>,
+    /// Write cluster.ribbit to this folder [default: ribbit-data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Write to this file instead
+    #[arg(long, value_name = "FILE")]
+    pub cluster_file: Option<PathBuf>,
+}
+
+/// Options of `init`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InitOptions {
+    /// Name of the cluster, for display only.
+    pub name: String,
+    /// Addresses of the coordinators, as every machine reaches them.
+    pub coordinators: Vec<String>,
+    /// File to write.
+    pub cluster_file: PathBuf,
+    /// Data folder of the file; `None` if the file is not where members look for it.
+    pub data_dir: Option<PathBuf>,
+}
+
+/// Text below the flags in `--help`.
+pub(crate) const HELP: &str = "\
+Examples:
+  ribbit init --name frogs --coordinator board1:9000,board2:9001
+  ribbit init --coordinator 10.0.0.4:9000 --cluster-file frogs.ribbit
+
+The file contains the cluster's secret key. Copy it to every machine of the
+cluster over an encrypted connection, such as scp.";
+
+impl InitArgs {
+    /// Returns the options, with the default folder filled in.
+    pub(crate) fn options(self) -> InitOptions {
+        let name = self.name;
+        let coordinators = self.coordinator;
+        match self.cluster_file {
+            Some(cluster_file) => InitOptions { name, coordinators, cluster_file, data_dir: None },
+            None => {
+                let data_dir = data_dir_or_default(self.data_dir);
+                let cluster_file = ClusterFile::path_in(&data_dir);
+                InitOptions { name, coordinators, cluster_file, data_dir: Some(data_dir) }
+            }
+        }
+    }
+}
 
 /// Creates the cluster file and prints the next steps.
 ///

@@ -7,10 +7,14 @@
 //! Every member forwards the command to the leader. Every command is idempotent, so it can be sent again. Each wait has a
 //! timeout, and its failure says what is missing.
 
+use crate::common::cluster_selection::{ClusterFlags, select_with_key};
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::{Fate, MemberOptions};
+use crate::common::options::Group;
 use crate::common::output;
 use crate::common::survey::{self, surveyed};
+use crate::common::values;
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, ArgMatches, Args, Subcommand};
 use ribbit_net::frame::Plane;
 use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask};
@@ -19,6 +23,118 @@ use ribbit_net::survey::{MemberView, Survey};
 use ribbit_state::{Code, Denied, MemberName, Outcome, Reply, Role};
 use smol::Timer;
 use std::time::{Duration, Instant};
+
+/// Verbs of `member`.
+#[derive(Debug, Subcommand)]
+pub enum MemberVerb {
+    /// Remove a member for good and wait until it is gone
+    #[command(after_help = REMOVE_HELP)]
+    Remove(RemoveArgs),
+    /// Make a voter a learner and wait until it is one
+    #[command(after_help = DRAIN_HELP)]
+    Drain(MemberArgs),
+    /// Allow a drained member to vote again
+    #[command(after_help = UNDRAIN_HELP)]
+    Undrain(MemberArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct MemberArgs {
+    /// Member, such as backend-2 or coordinator-1
+    #[arg(value_parser = values::member)]
+    pub name: MemberName,
+    #[command(flatten)]
+    pub group: ClusterFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct RemoveArgs {
+    /// Remove the member even if it is running
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub yes: bool,
+    #[command(flatten)]
+    pub named: MemberArgs,
+}
+
+/// Change of a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberChange {
+    /// Remove it; with `alive`, even if it is running.
+    Remove { alive: bool },
+    /// Make it a learner.
+    Drain,
+    /// Allow it to vote again.
+    Undrain,
+    /// Make it the leader.
+    Lead,
+}
+
+/// Options of `member remove`, `member drain`, `member undrain` and `transfer`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberOptions {
+    pub group: Group,
+    pub name: MemberName,
+    pub change: MemberChange,
+}
+
+/// Text below the flags in `--help`.
+pub(crate) const REMOVE_HELP: &str = "\
+Examples:
+  ribbit member remove backend-3         A dead member that will not return
+  ribbit member remove backend-3 --yes   A running member; its process exits
+
+A removed member that still has its store is not accepted back. Delete the
+member's folder to let it join as a new member.";
+
+/// Text below the flags in `--help`.
+pub(crate) const DRAIN_HELP: &str = "\
+Examples:
+  ribbit member drain backend-2
+
+Use this before taking a machine away for a while. The member keeps replicating
+and serving clients but does not vote. `ribbit member undrain backend-2` reverts it.";
+
+/// Text below the flags in `--help`.
+pub(crate) const UNDRAIN_HELP: &str = "\
+Examples:
+  ribbit member undrain backend-2
+
+The member becomes a voter as soon as a voter seat is free.";
+
+/// Text below the flags in `--help`.
+pub(crate) const TRANSFER_HELP: &str = "\
+Examples:
+  ribbit transfer backend-2";
+
+impl MemberVerb {
+    /// Returns the options.
+    ///
+    /// # Errors
+    /// As [`select_with_key`].
+    pub(crate) fn options(self, matches: &ArgMatches) -> Result<MemberOptions, Failure> {
+        match self {
+            MemberVerb::Remove(RemoveArgs { yes, named }) => {
+                named.options(MemberChange::Remove { alive: yes }, matches)
+            }
+            MemberVerb::Drain(named) => named.options(MemberChange::Drain, matches),
+            MemberVerb::Undrain(named) => named.options(MemberChange::Undrain, matches),
+        }
+    }
+}
+
+impl MemberArgs {
+    /// Returns the options of this change.
+    ///
+    /// # Errors
+    /// As [`select_with_key`].
+    pub(crate) fn options(
+        self,
+        change: MemberChange,
+        matches: &ArgMatches,
+    ) -> Result<MemberOptions, Failure> {
+        Ok(MemberOptions { group: select_with_key(self.group, matches)?, name: self.name, change })
+    }
+}
 
 /// Timeout for a member to be removed or to stop voting.
 const CHANGE_MAX: Duration = Duration::from_secs(30);
@@ -43,11 +159,11 @@ pub async fn run(options: &MemberOptions) -> Result<(), Failure> {
     let Some(member) = survey.member(options.name) else {
         return Err(change.denied(Code::NoSuchMember, ""));
     };
-    let said = match options.fate {
-        Fate::Remove { alive } => change.remove(&survey, member, alive).await,
-        Fate::Drain => change.drain(&survey).await,
-        Fate::Undrain => change.undrain(&survey).await,
-        Fate::Lead => change.lead(&survey, member).await,
+    let said = match options.change {
+        MemberChange::Remove { alive } => change.remove(&survey, member, alive).await,
+        MemberChange::Drain => change.drain(&survey).await,
+        MemberChange::Undrain => change.undrain(&survey).await,
+        MemberChange::Lead => change.lead(&survey, member).await,
     }?;
     output::line(&said);
     Ok(())

@@ -8,23 +8,85 @@
 //! appears only when it is complete. Acknowledged writes that FOLDER does not contain are lost, and FOLDER cannot tell
 //! whether there were any. So an operator has to decide, and recovery never happens automatically.
 
+use crate::common::cluster_file::ClusterFile;
+use crate::common::cluster_selection::path_of_cluster_file;
 use crate::common::command_line::command_line;
 use crate::common::defaults::default_port;
+use crate::common::defaults::{MEMBER_ID_MAX, data_dir_or_default};
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::RecoverOptions;
 use crate::common::output;
 use crate::common::panics;
 use crate::common::ports::Ports;
 use crate::common::random::random_history;
 use crate::common::write_file;
+use clap::{Args, value_parser};
 use ribbit_db::disk::{LOG_PREFIX, STORE_FILE, segment_names};
 use ribbit_db::{self, DbError, FileDisk, Identity, Store};
+use ribbit_state::ClusterId;
 use ribbit_state::rows::{Accounts, Croaks, Messages, Order, Table, View, scan};
 use ribbit_state::{AccountId, HOME, HistoryId, LogIndex, MemberName, Role, members};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+/// Arguments of `recover`.
+#[derive(Debug, Args)]
+pub struct RecoverArgs {
+    /// Folder of a member's store, or a copy of it; it is only read
+    #[arg(long, value_name = "FOLDER")]
+    pub from: PathBuf,
+    /// Number of the backend to create, 1 to 999; it must not have a store yet
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=MEMBER_ID_MAX as i64))]
+    pub id: u32,
+    /// Folder of the cluster file and the members' stores [default: ribbit-data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Cluster file [default: cluster.ribbit in the data folder]
+    #[arg(long, value_name = "FILE")]
+    pub cluster_file: Option<PathBuf>,
+}
+
+/// Options of `recover`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoverOptions {
+    /// Folder of a member's store; only read.
+    pub from: PathBuf,
+    /// Number of the backend to create.
+    pub id: u32,
+    /// Parent folder of that backend's store.
+    pub data_dir: PathBuf,
+    pub cluster: ClusterId,
+    /// Cluster file, if named.
+    pub cluster_file: Option<PathBuf>,
+}
+
+/// Text below the flags in `--help`.
+pub(crate) const HELP: &str = "\
+Use this only if the stores of a majority are lost for good. If they may return,
+wait for them: every acknowledged write that FOLDER does not contain would be
+lost. Stop all members first, and choose the FOLDER of the member that was last
+in sync (`ribbit status` shows the index that each member has applied).
+
+Examples:
+  ribbit recover --from ribbit-data/backend-3 --id 1
+  ribbit recover --from /mnt/card/backend-2 --id 2 --data-dir ribbit-data
+
+Prints what FOLDER contains and what to do on the other machines.";
+
+impl RecoverArgs {
+    /// Returns the options, with the cluster of the cluster file.
+    ///
+    /// # Errors
+    /// 78: the cluster file is missing or malformed.
+    pub(crate) fn options(self) -> Result<RecoverOptions, Failure> {
+        let data_dir = data_dir_or_default(self.data_dir);
+        let path = path_of_cluster_file(self.cluster_file.clone(), &data_dir);
+        let cluster = ClusterFile::read(&path)?;
+        let (cluster, cluster_file) = (cluster.cluster, self.cluster_file);
+        Ok(RecoverOptions { from: self.from, id: self.id, data_dir, cluster, cluster_file })
+    }
+}
 
 /// Number of rows counted per read.
 const COUNT_STEP: usize = 1_024;

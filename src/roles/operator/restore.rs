@@ -11,16 +11,18 @@
 //! Sessions are not restored: a backup may be old or stolen, and a session that was ended since must not come back. Locks
 //! are restored with their owners; those send no heartbeats any more, so the cluster releases the locks by lease.
 
+use crate::common::address;
 use crate::common::cluster_file::ClusterFile;
 use crate::common::command_line::command_line;
+use crate::common::defaults::data_dir_or_default;
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::RestoreOptions;
 use crate::common::output;
 use crate::common::panics;
 use crate::common::random::random_history;
 use crate::common::write_file;
 use crate::operator::progress::Progress;
 use crate::operator::recover::{Census, census};
+use clap::Args;
 use ribbit_db::backup::{BackupError, BackupHead, BackupReader, digest_of};
 use ribbit_db::snapshot::{self, SnapshotHead, SnapshotWriter};
 use ribbit_db::{self, Configuration, DbError, FileDisk, HardState, Identity, Store};
@@ -30,6 +32,56 @@ use ribbit_state::{ClusterId, HOME, HistoryId, MemberName, Role, members};
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
+
+/// Arguments of `restore`.
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// Backup to read, or - for standard input
+    #[arg(value_name = "FILE|-")]
+    pub file: PathBuf,
+    /// Data folder to create; it must be missing or empty [default: ribbit-data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Display name of the new cluster
+    #[arg(long, default_value = "ribbit")]
+    pub name: String,
+    /// Addresses of its coordinators, as every machine reaches them
+    #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', value_parser = address::peer)]
+    pub coordinator: Vec<String>,
+}
+
+/// Options of `restore`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoreOptions {
+    /// Backup to read; standard input if `None`.
+    pub file: Option<PathBuf>,
+    /// Data folder to create.
+    pub data_dir: PathBuf,
+    /// Name of the new cluster, for display only.
+    pub name: String,
+    /// Coordinators of the new cluster file.
+    pub coordinators: Vec<String>,
+}
+
+/// Text below the flags in `--help`.
+pub(crate) const HELP: &str = "\
+Examples:
+  ribbit restore ribbit.backup --data-dir restored
+  ssh elsewhere 'cat ribbit.backup' | ribbit restore - --data-dir restored
+  ribbit restore ribbit.backup --coordinator board1:9000,board2:9001
+
+A damaged, truncated or foreign file is refused before anything is created.
+All users have to log in again.";
+
+impl RestoreArgs {
+    /// Returns the options, with the default folder filled in.
+    pub(crate) fn options(self) -> RestoreOptions {
+        let file = Some(self.file).filter(|file| file != Path::new("-"));
+        let (data_dir, name, coordinators) =
+            (data_dir_or_default(self.data_dir), self.name, self.coordinator);
+        RestoreOptions { file, data_dir, name, coordinators }
+    }
+}
 
 /// Number of the backend that gets the restored store.
 const FIRST: u32 = 1;

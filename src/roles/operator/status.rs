@@ -1,15 +1,59 @@
 //! `ribbit status` and `ribbit members`: surveys the cluster and prints the result.
 
+use crate::common::cluster_selection::{ReportArgs, select};
 use crate::common::failure::Failure;
-use crate::common::options::{Group, StatusOptions};
+use crate::common::options::Group;
 use crate::common::output;
 use crate::common::survey::reached;
 use crate::locks::namespace::{Namespace, floating_folder};
+use clap::ArgMatches;
 use ribbit_net::survey::Survey;
 use ribbit_state::rows::NodeKind;
 use ribbit_ui::plain;
 use ribbit_ui::status::Floating;
 use std::time::Duration;
+
+/// Options of `status` and `members`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusOptions {
+    pub group: Group,
+    /// Show all details of each member, as `members` does.
+    pub detailed: bool,
+    pub json: bool,
+}
+
+/// Text below the flags in `--help`.
+pub(crate) const HELP: &str = "\
+Examples:
+  ribbit status
+  ribbit status --json --server board1:10001
+  ribbit status --cluster-file frogs.ribbit
+
+Exits 0 if a member answers, 3 if none does.";
+
+/// Text below the flags in `--help`.
+pub(crate) const MEMBERS_HELP: &str = "\
+Examples:
+  ribbit members
+  ribbit members --json --data-dir ribbit-data
+
+A voter counts towards the quorum. A learner replicates all data but does not
+vote. A Raft id identifies one lifetime of a member: a member that returns with
+an empty store gets a new id.";
+
+impl StatusOptions {
+    /// Returns the options; `detailed` for `members`.
+    ///
+    /// # Errors
+    /// As [`select`].
+    pub(crate) fn new(
+        arguments: ReportArgs,
+        detailed: bool,
+        matches: &ArgMatches,
+    ) -> Result<StatusOptions, Failure> {
+        Ok(StatusOptions { group: select(arguments.group, matches)?, detailed, json: arguments.json })
+    }
+}
 
 /// Timeout for reading the holders of floating addresses, so that the status is not delayed by them.
 const GLANCE_MAX: Duration = Duration::from_millis(500);

@@ -10,17 +10,51 @@
 //! Rows are read from the disk, not from the members' memory. Users can go on writing: applying pauses at the index for a
 //! moment only. A member that answers but cannot be brought to that index is reported and changes the exit code.
 
+use crate::common::cluster_selection::{ReportArgs, select_with_key};
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::VerifyOptions;
+use crate::common::options::Group;
 use crate::common::output;
 use crate::operator::pinned::{Pinned, Trouble, living, newest};
 use crate::operator::progress::Progress;
+use clap::ArgMatches;
 use ribbit_net::keys::Keys;
 use ribbit_net::pinned::PinAsk;
 use ribbit_net::survey::MemberView;
 use ribbit_state::{LogIndex, Token};
 use ribbit_ui::verify::{Difference, Sameness};
 use std::collections::{BTreeMap, VecDeque};
+
+/// Options of `verify`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyOptions {
+    pub group: Group,
+    pub json: bool,
+}
+
+/// Text below the flags in `--help`.
+pub(crate) const HELP: &str = "\
+Examples:
+  ribbit verify
+  ribbit verify --json --server board1:8081
+
+Reads every row of every reachable member at the same log index; users can go on
+writing meanwhile.
+
+Exit codes:
+  0  all members have the same data
+  1  members differ; the first differing row is shown
+  3  no member answers
+  5  a reachable member could not be compared";
+
+impl VerifyOptions {
+    /// Returns the options.
+    ///
+    /// # Errors
+    /// As [`select_with_key`].
+    pub(crate) fn new(arguments: ReportArgs, matches: &ArgMatches) -> Result<VerifyOptions, Failure> {
+        Ok(VerifyOptions { group: select_with_key(arguments.group, matches)?, json: arguments.json })
+    }
+}
 
 /// Maximum number of indexes to try.
 const TRIES: usize = 12;

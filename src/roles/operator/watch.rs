@@ -3,9 +3,12 @@
 //! On a terminal the view is redrawn in place and cut to the window; elsewhere each view is appended as plain lines. The
 //! command ends with exit code 0 on Ctrl-C, at the end of its input, and when its output is closed.
 
+use crate::common::cluster_selection::{ClusterFlags, select};
 use crate::common::failure::Failure;
-use crate::common::options::WatchOptions;
+use crate::common::options::Group;
 use crate::common::survey;
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, ArgMatches, Args};
 use ribbit_net::survey::Survey;
 use ribbit_ui::watch::{Heard, fitting, screen};
 use rustix::termios::tcgetwinsize;
@@ -14,6 +17,44 @@ use smol::future::FutureExt;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
+
+/// Arguments of `watch`.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// Print the view once and exit
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub once: bool,
+    #[command(flatten)]
+    pub group: ClusterFlags,
+}
+
+/// Options of `watch`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchOptions {
+    pub group: Group,
+    /// Print the view once.
+    pub once: bool,
+}
+
+/// Text below the flags in `--help`.
+pub(crate) const HELP: &str = "\
+Examples:
+  ribbit watch
+  ribbit watch --once --server board1:8081
+  ribbit watch | tee frogs.log        Without a terminal, lines are appended
+
+BEAT is the time since a member last answered. LEASE shows whether the leader
+has received its heartbeats recently. Ctrl-C or end of input stops it.";
+
+impl WatchArgs {
+    /// Returns the options.
+    ///
+    /// # Errors
+    /// As [`select`].
+    pub(crate) fn options(self, matches: &ArgMatches) -> Result<WatchOptions, Failure> {
+        Ok(WatchOptions { group: select(self.group, matches)?, once: self.once })
+    }
+}
 
 /// Interval between two views.
 const EVERY: Duration = Duration::from_secs(1);

@@ -1,9 +1,9 @@
 //! Data folder of `up`: created, locked against a second `up`, and removed on exit if it is temporary.
 
+use super::arguments::DataDir;
 use super::ports;
 use crate::common::cluster_file::ClusterFile;
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::DataDir;
 use crate::common::systemd;
 use crate::common::write_file;
 use ribbit_db::disk::private_file;

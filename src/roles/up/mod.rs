@@ -15,6 +15,7 @@
 //! - [`folder`]: the folder, its lock and cluster file; [`ports`]: the choice of ports, stable through restarts
 //! - [`supervisor`]: children and their pauses
 
+pub(crate) mod arguments;
 pub mod folder;
 pub mod ports;
 pub mod supervisor;
@@ -22,12 +23,12 @@ pub mod supervisor;
 use crate::common::command_line::command_line;
 use crate::common::defaults::{DISK_QUOTA, POSTS_PER_MINUTE};
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::{Restart, UpOptions};
 use crate::common::output;
 use crate::common::ports::Ports;
 use crate::common::probe::{alive_voters, formed, reached_at, serves, voters_of};
 use crate::common::systemd::{self, notify};
 use crate::common::values;
+use arguments::{Restart, UpOptions};
 use folder::Folder;
 use ribbit_net::keys::Keys;
 use ribbit_net::survey::survey;

@@ -14,12 +14,13 @@
 //!   acquire it and the first one succeeds; there is no queue.
 //! - CMD dies with the holder ([`child`]).
 
+pub(crate) mod arguments;
 pub mod child;
 
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::LockOptions;
 use crate::locks::lease::HeldLease;
 use crate::locks::namespace::{self, Namespace, refused};
+use arguments::LockOptions;
 use async_signal::Signals;
 use child::LockedCommand;
 use ribbit_net::subscription::{News, Subscription};

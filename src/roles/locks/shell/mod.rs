@@ -15,6 +15,7 @@
 //! - [`commands`]: command-line grammar; [`quoting`]: quoting rules
 //! - [`inspect`], [`change`], [`save`], [`watch`]: the commands; [`prompt`]: the interactive mode
 
+pub(crate) mod arguments;
 pub mod change;
 pub mod commands;
 pub mod inspect;
@@ -24,9 +25,9 @@ pub mod save;
 pub mod watch;
 
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::ShellOptions;
 use crate::locks::lease::HeldLease;
 use crate::locks::namespace::{Namespace, shown};
+use arguments::ShellOptions;
 use async_signal::{Signal, Signals};
 use commands::ShellCommand;
 use ribbit_net::tasks;

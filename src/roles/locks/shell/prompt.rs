@@ -7,11 +7,11 @@
 //! - SIGTERM and SIGHUP restore the terminal mode and release the locks, like every other exit. After SIGKILL the lease
 //!   expires by itself.
 
+use super::arguments::ShellOptions;
 use super::commands::{self, ShellCommand, ShellLine};
 use super::{INTERRUPTED, ShellSession, ending_signals, explain, quoting};
 use crate::common::editor::{LineEditor, LineInput, history_file, pair};
 use crate::common::failure::Failure;
-use crate::common::options::ShellOptions;
 use crate::locks::namespace::Namespace;
 use async_signal::Signal;
 use clap::CommandFactory;

@@ -1,6 +1,6 @@
 //! Results of a benchmark: latencies and gaps while it runs, and the figures that are printed at its end.
 
-use crate::common::options::BenchOptions;
+use super::arguments::BenchOptions;
 use crate::operator::bench::histogram::Histogram;
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -119,8 +119,8 @@ impl Figures {
 
 #[cfg(test)]
 mod tests {
+    use super::super::arguments::{BenchOp, BenchServers};
     use super::*;
-    use crate::common::options::{BenchOp, BenchServers};
     use ribbit_net::keys::{Keys, PublicKey};
     use ribbit_state::Consistency;
 

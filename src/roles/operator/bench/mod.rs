@@ -9,14 +9,15 @@
 //! The benchmark creates accounts with random names and passwords and leaves them and their croaks behind, so it is not meant
 //! for a cluster in use.
 
+pub(crate) mod arguments;
 mod figures;
 mod histogram;
 mod tree;
 
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::{BenchOp, BenchOptions, BenchServers};
 use crate::common::output;
 use crate::common::survey;
+use arguments::{BenchOp, BenchOptions, BenchServers};
 use figures::{Figures, Tally};
 use ribbit_net::channel::Channel;
 use ribbit_net::client::Client;

@@ -5,10 +5,10 @@
 //!
 //! All nodes are in a folder with a random name, which is removed at the end.
 
+use super::arguments::{BenchOp, BenchOptions};
 use super::figures::Tally;
 use super::{Connection, PAUSE, SETUP_MAX, Try, outcome, request};
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::{BenchOp, BenchOptions};
 use crate::locks::namespace::Namespace;
 use ribbit_net::frame::Plane;
 use ribbit_net::protocol::Ask;

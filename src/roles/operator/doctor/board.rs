@@ -1,7 +1,7 @@
 //! Checks of this machine: the clock, the files and their permissions. Opens only files that this user may read.
 
+use super::arguments::DoctorOptions;
 use crate::common::cluster_file::ClusterFile;
-use crate::common::options::DoctorOptions;
 use crate::common::ports::Ports;
 use ribbit_state::MemberName;
 use ribbit_ui::doctor::Finding;

@@ -3,9 +3,9 @@
 //! A member acknowledges a write once a majority has synced it, so this latency is what users wait for. The probe writes
 //! as a member's write-ahead log does: it appends a few kilobytes and calls `fdatasync`.
 
+use super::arguments::DoctorOptions;
 use super::board::Known;
 use crate::common::disk_space::{RESERVE_BYTES, allocated_bytes, free_bytes};
-use crate::common::options::DoctorOptions;
 use ribbit_ui::doctor::Finding;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};

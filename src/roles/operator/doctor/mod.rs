@@ -9,13 +9,14 @@
 //! It works if no process runs and if no file exists: a check that is not possible is a finding as well. It changes nothing,
 //! except for a small file in the data folder that it writes and removes.
 
+pub(crate) mod arguments;
 mod board;
 mod disk;
 mod network;
 
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::DoctorOptions;
 use crate::common::output;
+use arguments::DoctorOptions;
 use ribbit_ui::doctor::{Verdict, worst};
 
 /// Runs all checks and prints their findings.

@@ -3,10 +3,10 @@
 //!
 //! Requests use the status plane, which needs no cluster key. Each has a timeout, and all run concurrently.
 
+use super::arguments::DoctorOptions;
 use super::board::Known;
 use crate::common::cluster_file::ClusterFile;
 use crate::common::defaults::{BALANCER_LISTEN, INSTALLED, INSTALLED_WEB_LISTEN, WEB_LISTEN, usual_listen};
-use crate::common::options::DoctorOptions;
 use crate::common::ports::Ports;
 use crate::common::probe::{self, reached_at};
 use ribbit_net::frame::{FrameError, Plane};

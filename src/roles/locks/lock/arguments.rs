@@ -1,27 +1,20 @@
-//! Raw flags of `ribbit shell` and `ribbit lock`.
+//! Arguments of `ribbit lock`.
 
-use crate::common::cluster_selection::ClusterFlags;
+use crate::common::cluster_selection::{ClusterFlags, select_with_key};
+use crate::common::failure::Failure;
+use crate::common::options::Group;
 use crate::common::values;
-
-use clap::Args;
+use clap::{ArgMatches, Args};
 use ribbit_state::TreePath;
 use std::ffi::OsString;
 use std::time::Duration;
 
 /// Default lease of a lock: longer than an election or a busy machine takes, short enough to wait for after a crash.
-pub const LEASE: &str = "10s";
+const LEASE: &str = "10s";
 
+/// Arguments of `lock`.
 #[derive(Debug, Args)]
-pub struct ShellFlags {
-    #[command(flatten)]
-    pub group: ClusterFlags,
-    /// Command to run; without it, commands are read from the terminal or standard input
-    #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
-    pub command: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub struct LockFlags {
+pub struct LockArgs {
     /// Path of the lock, such as /jobs/backup; missing parent folders are created
     #[arg(value_parser = values::tree_path)]
     pub path: TreePath,
@@ -38,23 +31,20 @@ pub struct LockFlags {
     pub command: Vec<OsString>,
 }
 
-pub const SHELL_HELP: &str = "\
-Examples:
-  ribbit shell                              Interactive, with history and completion
-  ribbit shell ls /clusters                 Masters and servers of all regions
-  ribbit shell write /jobs/state done       A small file, replicated to all members
-  ribbit shell --server board1:10001 holders
-  ribbit shell help                         List all commands
-  ribbit shell < commands                   Stops at the first line that fails
+/// Options of `lock`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockOptions {
+    pub group: Group,
+    pub path: TreePath,
+    /// Time to wait for the lock; no limit if `None`.
+    pub wait: Option<Duration>,
+    pub lease: Duration,
+    /// Command with its arguments; never empty.
+    pub command: Vec<OsString>,
+}
 
-Cluster options must precede COMMAND. `test` exits 0 or 1 for use in scripts:
-`ribbit shell test -l /jobs/backup && echo held`.
-
-Reads are linearizable. Without a quorum they fail with exit code 5; with
-`--stale` after `ls`, `cat`, `stat`, `test`, `holders` or `save`, they show the
-state of one server and say so on standard error.";
-
-pub const LOCK_HELP: &str = "\
+/// Text below the flags in `--help`.
+pub(crate) const HELP: &str = "\
 CMD runs while the lock is held, with RIBBIT_LOCK and RIBBIT_FENCE (the fencing
 token, which increases with every holder) in its environment. The exit code is
 that of CMD, or 128 plus the signal number if a signal killed it.
@@ -79,3 +69,14 @@ RIBBIT_FENCE from its environment and is refused unless the lock is still held
 with that token. If it exits 3, the write may or may not have happened. Other
 systems that CMD writes to can do the same: remember the highest token seen and
 refuse a lower one.";
+
+impl LockArgs {
+    /// Returns the options.
+    ///
+    /// # Errors
+    /// As [`select_with_key`].
+    pub(crate) fn options(self, matches: &ArgMatches) -> Result<LockOptions, Failure> {
+        let LockArgs { path, wait, lease, group, command } = self;
+        Ok(LockOptions { group: select_with_key(group, matches)?, path, wait, lease, command })
+    }
+}

@@ -4,11 +4,16 @@
 //! to the account's id first, and the change uses the id. So an account that is deleted meanwhile is not confused with a
 //! later one of the same name.
 
+pub(crate) mod arguments;
+
 use crate::client::session::request_error::RequestError;
 use crate::client::verbs::{VerbError, ended, input, say, usage};
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::{UserOptions, UserVerb};
+use crate::common::options::Group;
 use crate::common::survey;
+use arguments::{
+    AccountArgs, DeleteArgs, DeleteCroakArgs, ListArgs, RegistrationArgs, RegistrationState, UserVerb,
+};
 use ribbit_net::client::{Client, ClientError};
 use ribbit_net::protocol::{Answer, Ask, Why};
 use ribbit_net::secret::new_request_id;
@@ -30,11 +35,11 @@ const NEWEST_MAX: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// 1: refused. 2: an input is missing. 3: no server answers.
-pub async fn run(options: &UserOptions) -> Result<u8, Failure> {
-    let survey = survey::reached(&options.group).await?;
-    let client = Client::operating(survey.living(), survey.silent(), options.group.keys.clone());
+pub async fn run(group: &Group, verb: UserVerb) -> Result<u8, Failure> {
+    let survey = survey::reached(group).await?;
+    let client = Client::operating(survey.living(), survey.silent(), group.keys.clone());
     let operator = Operator { client };
-    ended(operator.perform(options).await)
+    ended(operator.perform(verb).await)
 }
 
 struct Operator {
@@ -42,35 +47,41 @@ struct Operator {
 }
 
 impl Operator {
-    async fn perform(&self, options: &UserOptions) -> Result<(), VerbError> {
-        match &options.verb {
-            UserVerb::List { names } => self.list(names, options.json).await,
-            UserVerb::Password { username } => self.set_password(username).await,
-            UserVerb::Suspend { username, suspended } => {
-                let (account, username) = self.account(username).await?;
-                self.write(OperatorCommand::Suspend { account, suspended: *suspended }).await?;
-                say(&match suspended {
-                    true => format!("suspended @{username} and ended their sessions"),
-                    false => format!("lifted the suspension of @{username}"),
-                })
-            }
-            UserVerb::Delete { username, yes } => {
-                let (account, username) = self.account(username).await?;
-                if !yes {
-                    confirm(&username)?;
-                }
-                self.write(OperatorCommand::RemoveAccount { account }).await?;
-                say(&format!("deleted @{username} and everything they wrote"))
-            }
-            UserVerb::RemoveCroak { croak } => {
-                self.write(OperatorCommand::RemoveCroak { croak: *croak }).await?;
+    async fn perform(&self, verb: UserVerb) -> Result<(), VerbError> {
+        match verb {
+            UserVerb::List(ListArgs { names, json, .. }) => self.list(&names, json).await,
+            UserVerb::Passwd(AccountArgs { username, .. }) => self.set_password(&username).await,
+            UserVerb::Suspend(AccountArgs { username, .. }) => self.suspend(&username, true).await,
+            UserVerb::Resume(AccountArgs { username, .. }) => self.suspend(&username, false).await,
+            UserVerb::Delete(DeleteArgs { yes, account }) => self.delete(&account.username, yes).await,
+            UserVerb::Uncroak(DeleteCroakArgs { croak, .. }) => {
+                self.write(OperatorCommand::RemoveCroak { croak }).await?;
                 say(&format!("deleted croak {croak}"))
             }
-            UserVerb::Registration { open } => {
-                self.write(OperatorCommand::SetRegistration { open: *open }).await?;
-                say(if *open { "registration is open" } else { "registration is closed" })
+            UserVerb::Registration(RegistrationArgs { state, .. }) => {
+                let open = state == RegistrationState::Open;
+                self.write(OperatorCommand::SetRegistration { open }).await?;
+                say(if open { "registration is open" } else { "registration is closed" })
             }
         }
+    }
+
+    async fn suspend(&self, username: &str, suspended: bool) -> Result<(), VerbError> {
+        let (account, username) = self.account(username).await?;
+        self.write(OperatorCommand::Suspend { account, suspended }).await?;
+        say(&match suspended {
+            true => format!("suspended @{username} and ended their sessions"),
+            false => format!("lifted the suspension of @{username}"),
+        })
+    }
+
+    async fn delete(&self, username: &str, confirmed: bool) -> Result<(), VerbError> {
+        let (account, username) = self.account(username).await?;
+        if !confirmed {
+            confirm(&username)?;
+        }
+        self.write(OperatorCommand::RemoveAccount { account }).await?;
+        say(&format!("deleted @{username} and everything they wrote"))
     }
 
     async fn list(&self, names: &str, json: bool) -> Result<(), VerbError> {

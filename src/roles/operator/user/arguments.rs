@@ -1,0 +1,154 @@
+//! Arguments of `ribbit user`.
+
+use crate::common::cluster_selection::ClusterFlags;
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args, Subcommand, ValueEnum};
+use ribbit_state::LogIndex;
+
+/// Verbs of `user`, with which operators manage accounts.
+#[derive(Debug, Subcommand)]
+pub enum UserVerb {
+    /// List accounts
+    #[command(after_help = LIST_HELP)]
+    List(ListArgs),
+    /// Set the password of an account and end its sessions
+    #[command(after_help = PASSWD_HELP)]
+    Passwd(AccountArgs),
+    /// Suspend an account and end its sessions, without deleting anything
+    #[command(after_help = SUSPEND_HELP)]
+    Suspend(AccountArgs),
+    /// Lift the suspension of an account
+    #[command(after_help = RESUME_HELP)]
+    Resume(AccountArgs),
+    /// Delete an account and everything it wrote, for good
+    #[command(after_help = DELETE_HELP)]
+    Delete(DeleteArgs),
+    /// Delete a croak of any account, for good
+    #[command(after_help = UNCROAK_HELP)]
+    Uncroak(DeleteCroakArgs),
+    /// Open or close registration of new accounts
+    #[command(after_help = REGISTRATION_HELP)]
+    Registration(RegistrationArgs),
+}
+
+/// Arguments of `user list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Pattern of user names: * matches any text, ? one character, [a-f] one character of a range
+    #[arg(value_name = "GLOB", default_value = "*")]
+    pub names: String,
+    /// Print one JSON object per line
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub json: bool,
+    #[command(flatten)]
+    pub group: ClusterFlags,
+}
+
+/// Arguments of a verb for one account.
+#[derive(Debug, Args)]
+pub struct AccountArgs {
+    /// User name
+    #[arg(value_name = "NAME")]
+    pub username: String,
+    #[command(flatten)]
+    pub group: ClusterFlags,
+}
+
+/// Arguments of `user delete`.
+#[derive(Debug, Args)]
+pub struct DeleteArgs {
+    /// Do not ask for confirmation
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub yes: bool,
+    #[command(flatten)]
+    pub account: AccountArgs,
+}
+
+/// Arguments of `user uncroak`.
+#[derive(Debug, Args)]
+pub struct DeleteCroakArgs {
+    /// Id of the croak: the end of its page's address, or the id in `feed --json`
+    #[arg(value_name = "ID")]
+    pub croak: LogIndex,
+    #[command(flatten)]
+    pub group: ClusterFlags,
+}
+
+/// Arguments of `user registration`.
+#[derive(Debug, Args)]
+pub struct RegistrationArgs {
+    /// Whether new accounts can be created
+    #[arg(value_enum)]
+    pub state: RegistrationState,
+    #[command(flatten)]
+    pub group: ClusterFlags,
+}
+
+/// State of the registration of new accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RegistrationState {
+    Open,
+    Closed,
+}
+
+impl UserVerb {
+    /// Returns the flags that select the cluster.
+    pub(crate) fn cluster(&self) -> ClusterFlags {
+        match self {
+            UserVerb::List(arguments) => &arguments.group,
+            UserVerb::Passwd(account) | UserVerb::Suspend(account) | UserVerb::Resume(account) => {
+                &account.group
+            }
+            UserVerb::Delete(arguments) => &arguments.account.group,
+            UserVerb::Uncroak(arguments) => &arguments.group,
+            UserVerb::Registration(arguments) => &arguments.group,
+        }
+        .clone()
+    }
+}
+
+/// Text below the flags in `--help`.
+const LIST_HELP: &str = "\
+Examples:
+  ribbit user list
+  ribbit user list 'b*' --json
+    {\"account\":N,\"username\":\"…\",\"name\":\"…\",\"email\":\"…\",\"created\":\"…\",
+     \"suspended\":false,\"sessions\":N}";
+
+/// Text below the flags in `--help`.
+const PASSWD_HELP: &str = "\
+The new password is asked for at a terminal; otherwise it is the first line of
+standard input.
+
+Examples:
+  ribbit user passwd ada
+  ribbit user passwd ada < password-file";
+
+/// Text below the flags in `--help`.
+const SUSPEND_HELP: &str = "\
+A suspended user cannot log in. `ribbit user resume bob` lifts the suspension.
+
+Examples:
+  ribbit user suspend bob";
+
+/// Text below the flags in `--help`.
+const RESUME_HELP: &str = "\
+Examples:
+  ribbit user resume bob";
+
+/// Text below the flags in `--help`.
+const DELETE_HELP: &str = "\
+Examples:
+  ribbit user delete bob
+  ribbit user delete bob --yes           In a script";
+
+/// Text below the flags in `--help`.
+const UNCROAK_HELP: &str = "\
+Examples:
+  ribbit user uncroak 1234               http://board1:8080/croak/1234";
+
+/// Text below the flags in `--help`.
+const REGISTRATION_HELP: &str = "\
+Examples:
+  ribbit user registration closed
+  ribbit user registration open";
