@@ -10,7 +10,7 @@
 //! A put counts once its reply's message and the end of its stream have come; an error ends the program.
 
 use clap::Parser;
-use ribbit_net::socket::Incoming;
+use ribbit_net::socket::SocketReader;
 use smol::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use smol::{LocalExecutor, Timer};
 use std::cell::RefCell;
@@ -48,7 +48,7 @@ const FRAME_BYTES_MAX: usize = 16 * 1024;
 const WINDOW_STEP: usize = 16 * 1024;
 
 struct Connection {
-    reader: BufReader<Incoming>,
+    reader: BufReader<SocketReader>,
     writer: smol::net::TcpStream,
     headers: Vec<u8>,
     stream: u32,
@@ -63,7 +63,7 @@ impl Connection {
         // No dynamic table, no pushes.
         frame(&mut hello, SETTINGS, 0, 0, &[0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0]);
         writer.write_all(&hello).await?;
-        let reader = BufReader::new(Incoming::from(writer.clone()));
+        let reader = BufReader::new(SocketReader::from(writer.clone()));
         Ok(Connection { reader, writer, headers: request_headers(endpoint), stream: 1, used: 0 })
     }
 

@@ -14,10 +14,11 @@ use ribbit_net::frame::{self, Plane};
 use ribbit_net::handshake::{Preface, connect};
 use ribbit_net::limits::FRAME_BYTES_MAX;
 use ribbit_net::line::Line;
-use ribbit_net::listener::{Asker, Gate, Node, serve};
+use ribbit_net::listener::{Caller, ConnectionLimits, Service, serve};
 use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{
-    Answer, AnswerFrame, Ask, AskFrame, Directions, Directory, Finding, MemberInfo, NodeStatus, Why,
+    Answer, AnswerFrame, Ask, AskFrame, DirectoryAnswer, DirectoryAsk, DownCheck, MemberInfo, NodeStatus,
+    UnavailableReason,
 };
 use ribbit_net::survey::survey;
 use ribbit_roles::balancer;
@@ -37,7 +38,7 @@ const LONG: Duration = Duration::from_secs(8);
 /// A member that answers status queries only.
 struct Member {
     status: Mutex<NodeStatus>,
-    gate: Arc<Gate>,
+    gate: Arc<ConnectionLimits>,
     /// Accepts and reads, but never answers, like a stopped process.
     stopped: AtomicBool,
     /// Gets the number of clients each time a watcher has been told it.
@@ -45,8 +46,8 @@ struct Member {
     tellings: Receiver<u32>,
 }
 
-impl Node for Member {
-    async fn answer(self: Arc<Self>, asker: Asker, _ask: Ask, _deadline: Instant) -> Answer {
+impl Service for Member {
+    async fn answer(self: Arc<Self>, asker: Caller, _ask: Ask, _deadline: Instant) -> Answer {
         if self.stopped.load(Ordering::SeqCst) {
             return smol::future::pending().await;
         }
@@ -114,7 +115,7 @@ async fn member(role: Role, id: u32) -> Arc<Member> {
         leases: Default::default(),
     };
     let (told, tellings) = channel::bounded(1);
-    let gate = Gate::new();
+    let gate = ConnectionLimits::new();
     let stopped = AtomicBool::new(false);
     let member = Arc::new(Member { status: Mutex::new(status), gate: gate.clone(), stopped, told, tellings });
     smol::spawn(serve(listener, member.clone(), gate, keys())).detach();
@@ -320,14 +321,14 @@ fn pending_bytes_are_delivered_after_a_half_close() {
     });
 }
 
-async fn told(address: &str, ask: Directory) -> Answer {
+async fn told(address: &str, ask: DirectoryAsk) -> Answer {
     ask_once(address, Plane::Directory, &keys(), Ask::Directory(ask), LONG).await.unwrap()
 }
 
 /// Returns the number of the backend that a reader is sent to, and the reader's id.
 async fn sent(address: &str, client: Option<u64>) -> (u32, u64) {
-    match told(address, Directory::Read { client }).await {
-        Answer::Directions(Directions::Read { client, lease_ms, backend }) => {
+    match told(address, DirectoryAsk::Read { client }).await {
+        Answer::Directory(DirectoryAnswer::Read { client, lease_ms, backend }) => {
             assert!(lease_ms > 0 && backend.in_sync && !backend.address.is_empty());
             (backend.name.id, client)
         }
@@ -351,14 +352,14 @@ fn readers_are_spread_and_their_assignments_end_when_they_leave() {
         assert_eq!(sent(&address, Some(readers[4].1)).await, readers[4]);
         for (id, client) in &readers {
             if *id == 2 {
-                let left = told(&address, Directory::Left { client: *client }).await;
-                assert_eq!(left, Answer::Directions(Directions::Left { known: true }));
+                let left = told(&address, DirectoryAsk::Left { client: *client }).await;
+                assert_eq!(left, Answer::Directory(DirectoryAnswer::Left { known: true }));
             }
         }
         assert_eq!(sent(&address, Some(17)).await, (2, 17));
         assert_eq!(sent(&address, None).await.0, 2);
-        let left = told(&address, Directory::Left { client: 4_711 }).await;
-        assert_eq!(left, Answer::Directions(Directions::Left { known: false }));
+        let left = told(&address, DirectoryAsk::Left { client: 4_711 }).await;
+        assert_eq!(left, Answer::Directory(DirectoryAnswer::Left { known: false }));
         // Connections count as clients, too.
         let _open = Line::open(&members[0].address(), Plane::Client, &keys()).await.unwrap();
         members[0].has_told(|clients| clients == 1).await;
@@ -375,7 +376,8 @@ fn writers_are_told_the_leader_first() {
         members[0].set(|status| status.in_sync = false);
         members[2].set(|status| status.leader = Some(3));
         let (address, _balancer) = balance(&[&coordinator], &members).await;
-        let Answer::Directions(Directions::Write(backends)) = told(&address, Directory::Write).await else {
+        let Answer::Directory(DirectoryAnswer::Write(backends)) = told(&address, DirectoryAsk::Write).await
+        else {
             panic!()
         };
         let said: Vec<(u32, bool)> =
@@ -387,13 +389,16 @@ fn writers_are_told_the_leader_first() {
             member.set(|status| status.in_sync = false);
             member.has_told(|_| true).await;
         }
-        assert_eq!(told(&address, Directory::Write).await, Answer::Unavailable(Why::NoLeader));
+        assert_eq!(
+            told(&address, DirectoryAsk::Write).await,
+            Answer::Unavailable(UnavailableReason::NoLeader)
+        );
         for member in &members {
             member.set(|status| status.history = None);
             member.has_told(|_| true).await;
         }
-        for ask in [Directory::Write, Directory::Read { client: None }] {
-            assert_eq!(told(&address, ask).await, Answer::Unavailable(Why::NotServing));
+        for ask in [DirectoryAsk::Write, DirectoryAsk::Read { client: None }] {
+            assert_eq!(told(&address, ask).await, Answer::Unavailable(UnavailableReason::NotServing));
         }
     });
 }
@@ -406,17 +411,17 @@ fn a_backend_reported_down_is_probed_and_a_wrong_report_changes_nothing() {
         let mut open = connect(&address, Plane::Client, &keys()).await.unwrap();
         let (here, there) = if who_on(&mut open).await == 1 { (0, 1) } else { (1, 0) };
         let (one, other) = (members[here].address(), members[there].address());
-        let report = |address: &str| Directory::Down { address: address.into() };
-        let found = |finding| Answer::Directions(Directions::Down(finding));
-        assert_eq!(told(&address, report(&one)).await, found(Finding::Answers));
-        assert_eq!(told(&address, report("127.0.0.1:1")).await, found(Finding::Unknown));
+        let report = |address: &str| DirectoryAsk::Down { address: address.into() };
+        let found = |finding| Answer::Directory(DirectoryAnswer::Down(finding));
+        assert_eq!(told(&address, report(&one)).await, found(DownCheck::Answers));
+        assert_eq!(told(&address, report("127.0.0.1:1")).await, found(DownCheck::Unknown));
         assert_eq!(who_on(&mut open).await, here as u32 + 1);
 
         members[here].stopped.store(true, Ordering::SeqCst);
-        assert_eq!(told(&address, report(&one)).await, found(Finding::Silent));
+        assert_eq!(told(&address, report(&one)).await, found(DownCheck::Silent));
         assert_eq!(sent(&address, None).await.0, there as u32 + 1);
         end_of(open.reader).await;
-        assert_eq!(told(&address, report(&other)).await, found(Finding::Answers));
+        assert_eq!(told(&address, report(&other)).await, found(DownCheck::Answers));
         // The backend comes back by itself.
         members[here].stopped.store(false, Ordering::SeqCst);
         members[here].has_told(|_| true).await;
@@ -436,8 +441,8 @@ fn the_directory_answers_on_its_own_plane_and_other_planes_reach_a_backend() {
         // One connection may send several directory queries, and no other requests.
         let line = Line::open(&address, Plane::Directory, &keys()).await.unwrap();
         for _ in 0..2 {
-            let answer = line.ask(&Ask::Directory(Directory::Write), LONG, Duration::ZERO).await.unwrap();
-            assert!(matches!(answer, Answer::Directions(Directions::Write(_))), "{answer:?}");
+            let answer = line.ask(&Ask::Directory(DirectoryAsk::Write), LONG, Duration::ZERO).await.unwrap();
+            assert!(matches!(answer, Answer::Directory(DirectoryAnswer::Write(_))), "{answer:?}");
         }
         let answer = line.ask(&Ask::NodeStatus, LONG, Duration::ZERO).await.unwrap();
         assert!(matches!(answer, Answer::Refused(_)), "{answer:?}");

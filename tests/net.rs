@@ -14,9 +14,9 @@ use ribbit_net::frame::{self, FrameError, Plane};
 use ribbit_net::handshake::{PREFACE_BYTES, Preface, connect};
 use ribbit_net::limits::{ADDRESS_CONNECTIONS_MAX, ASK_BYTES_MAX, ASKS_UNDER_WAY_MAX, FRAME_BYTES_MAX};
 use ribbit_net::line::Line;
-use ribbit_net::listener::{Asker, Gate, Node, serve};
+use ribbit_net::listener::{Caller, ConnectionLimits, Service, serve};
 use ribbit_net::oneshot::ask_once;
-use ribbit_net::protocol::{Answer, Ask, Password, Why};
+use ribbit_net::protocol::{Answer, Ask, Password, UnavailableReason};
 use ribbit_state::{
     Code, Command, Consistency, Denied, Field, HistoryId, Page, Query, Request, RequestId, Token, TokenHash,
 };
@@ -40,17 +40,18 @@ struct Asked {
     answer: Sender<Answer>,
 }
 
-impl Node for Puppet {
-    async fn answer(self: Arc<Self>, _plane: Asker, ask: Ask, deadline: Instant) -> Answer {
+impl Service for Puppet {
+    async fn answer(self: Arc<Self>, _plane: Caller, ask: Ask, deadline: Instant) -> Answer {
         if ask == Ask::NodeStatus {
-            return Answer::Unavailable(Why::NotServing); // enough for a ping
+            return Answer::Unavailable(UnavailableReason::NotServing); // enough for a ping
         }
         let (answer, answered) = channel::bounded(1);
         self.asked.send(Asked { node: self.number, ask, answer }).await.expect("the test listens");
-        let given = async { answered.recv().await.unwrap_or(Answer::Unavailable(Why::NoLeader)) };
+        let given =
+            async { answered.recv().await.unwrap_or(Answer::Unavailable(UnavailableReason::NoLeader)) };
         let late = async {
             smol::Timer::at(deadline).await;
-            Answer::Unavailable(Why::Busy)
+            Answer::Unavailable(UnavailableReason::Busy)
         };
         given.or(late).await
     }
@@ -62,7 +63,7 @@ impl Node for Puppet {
 
 struct Server {
     address: String,
-    gate: Arc<Gate>,
+    gate: Arc<ConnectionLimits>,
 }
 
 impl Drop for Server {
@@ -71,7 +72,7 @@ impl Drop for Server {
     }
 }
 
-async fn start(number: usize, asked: &Sender<Asked>, gate: Arc<Gate>) -> Server {
+async fn start(number: usize, asked: &Sender<Asked>, gate: Arc<ConnectionLimits>) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let node = Arc::new(Puppet { number, asked: asked.clone() });
@@ -81,7 +82,7 @@ async fn start(number: usize, asked: &Sender<Asked>, gate: Arc<Gate>) -> Server 
 
 async fn one_server() -> (Server, Receiver<Asked>) {
     let (asked, asks) = channel::unbounded();
-    (start(0, &asked, Gate::new()).await, asks)
+    (start(0, &asked, ConnectionLimits::new()).await, asks)
 }
 
 /// A question that tells which one it is: its number comes back in the token.
@@ -214,7 +215,10 @@ fn a_slow_answer_is_not_a_dead_server() {
 fn an_ask_whose_server_dies_is_asked_again_elsewhere_unchanged() {
     smol::block_on(async {
         let (asked, asks) = channel::unbounded();
-        let servers = [start(0, &asked, Gate::new()).await, start(1, &asked, Gate::new()).await];
+        let servers = [
+            start(0, &asked, ConnectionLimits::new()).await,
+            start(1, &asked, ConnectionLimits::new()).await,
+        ];
         let client = Client::new(servers.iter().map(|server| server.address.clone()).collect(), keys());
         let asking = smol::spawn(async move { client.ask(question(7), LONG).await });
         let first = asks.recv().await.unwrap();
@@ -235,7 +239,7 @@ fn a_read_that_two_servers_ended_over_is_not_put_to_a_third() {
         let (asked, asks) = channel::unbounded();
         let mut servers = Vec::new();
         for number in 0..4 {
-            servers.push(start(number, &asked, Gate::new()).await);
+            servers.push(start(number, &asked, ConnectionLimits::new()).await);
         }
         let client = Client::new(servers.iter().map(|server| server.address.clone()).collect(), keys());
         let reader = client.clone();
@@ -296,7 +300,10 @@ fn a_question_beyond_its_bounds_is_refused_before_it_is_sent() {
 fn not_here_twice_in_a_row_means_elsewhere() {
     smol::block_on(async {
         let (asked, asks) = channel::unbounded();
-        let servers = [start(0, &asked, Gate::new()).await, start(1, &asked, Gate::new()).await];
+        let servers = [
+            start(0, &asked, ConnectionLimits::new()).await,
+            start(1, &asked, ConnectionLimits::new()).await,
+        ];
         let client = Client::new(servers.iter().map(|server| server.address.clone()).collect(), keys());
         let asking = smol::spawn(async move { client.ask(question(7), LONG).await });
         let mut nodes = Vec::new();
@@ -305,7 +312,7 @@ fn not_here_twice_in_a_row_means_elsewhere() {
             nodes.push(asked.node);
             let answer = match nodes.len() {
                 3 => answer_to(&asked.ask),
-                _ => Answer::Unavailable(Why::NoLeader),
+                _ => Answer::Unavailable(UnavailableReason::NoLeader),
             };
             asked.answer.try_send(answer).unwrap();
         }
@@ -321,8 +328,8 @@ fn another_history_is_an_answer() {
         let client = Client::new(vec![server.address.clone()], keys());
         let asking = smol::spawn(async move { client.ask(question(1), LONG).await });
         let asked = asks.recv().await.unwrap();
-        asked.answer.try_send(Answer::Unavailable(Why::OtherHistory)).unwrap();
-        assert_eq!(asking.await, Ok(Answer::Unavailable(Why::OtherHistory)));
+        asked.answer.try_send(Answer::Unavailable(UnavailableReason::OtherHistory)).unwrap();
+        assert_eq!(asking.await, Ok(Answer::Unavailable(UnavailableReason::OtherHistory)));
     });
 }
 
@@ -357,11 +364,17 @@ fn nobody_and_undecided_are_told_apart() {
         let asking = smol::spawn(async move { client.ask(question(1), short).await });
         let _refusing = smol::spawn(async move {
             while let Ok(asked) = asks.recv().await {
-                asked.answer.try_send(Answer::Unavailable(Why::NoLeader)).unwrap();
+                asked.answer.try_send(Answer::Unavailable(UnavailableReason::NoLeader)).unwrap();
             }
         });
         let answer = asking.await;
-        assert!(matches!(answer, Err(ClientError::Undecided(Why::NoLeader | Why::Busy))), "{answer:?}");
+        assert!(
+            matches!(
+                answer,
+                Err(ClientError::Undecided(UnavailableReason::NoLeader | UnavailableReason::Busy))
+            ),
+            "{answer:?}"
+        );
     });
 }
 
@@ -443,7 +456,7 @@ fn a_client_that_half_closes_still_gets_its_answers() {
 fn idle_connections_are_bounded_and_make_place_when_they_go() {
     smol::block_on(async {
         let (asked, asks) = channel::unbounded();
-        let server = start(0, &asked, Gate::holding(300, 300, |_| false)).await;
+        let server = start(0, &asked, ConnectionLimits::holding(300, 300, |_| false)).await;
         let _answering = answer_everything(asks);
         let mut idle = Vec::new();
         for _ in 0..300 {
@@ -463,7 +476,7 @@ fn idle_connections_are_bounded_and_make_place_when_they_go() {
 fn one_address_has_so_many_connections_and_members_are_not_counted() {
     smol::block_on(async {
         let (asked, asks) = channel::unbounded();
-        let server = start(0, &asked, Gate::counting(|_| false)).await;
+        let server = start(0, &asked, ConnectionLimits::counting(|_| false)).await;
         let _answering = answer_everything(asks);
         let mut people = Vec::new();
         for _ in 0..ADDRESS_CONNECTIONS_MAX {
@@ -477,7 +490,7 @@ fn one_address_has_so_many_connections_and_members_are_not_counted() {
         let client = Client::new(vec![server.address.clone()], keys());
         client.ask(question(1), LONG).await.unwrap();
         // Behind some there are many.
-        let crowded = start(1, &asked, Gate::counting(|address| address.is_loopback())).await;
+        let crowded = start(1, &asked, ConnectionLimits::counting(|address| address.is_loopback())).await;
         for _ in 0..=ADDRESS_CONNECTIONS_MAX {
             people.push(connect(&crowded.address, Plane::Client, &keys()).await.unwrap());
         }
@@ -488,7 +501,7 @@ fn one_address_has_so_many_connections_and_members_are_not_counted() {
 fn people_do_not_take_the_places_of_members() {
     smol::block_on(async {
         let (asked, _asks) = channel::unbounded();
-        let server = start(0, &asked, Gate::holding(8, 3, |_| false)).await;
+        let server = start(0, &asked, ConnectionLimits::holding(8, 3, |_| false)).await;
         let mut people = Vec::new();
         for _ in 0..3 {
             people.push(connect(&server.address, Plane::Client, &keys()).await.unwrap());

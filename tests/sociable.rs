@@ -14,9 +14,11 @@ use ribbit_net::client::{Client, ClientError};
 use ribbit_net::discovery::ConnectionEvent;
 use ribbit_net::frame::Plane;
 use ribbit_net::keys::Keys;
-use ribbit_net::listener::{Asker, Gate, Node, Outlet, serve};
-use ribbit_net::protocol::{Answer, Ask, LeaseStatus, MemberInfo, NodeStatus, StoreStatus, Why};
-use ribbit_net::subscription::News;
+use ribbit_net::listener::{Caller, ConnectionLimits, Service, SubscriptionSink, serve};
+use ribbit_net::protocol::{
+    Answer, Ask, LeaseStatus, MemberInfo, NodeStatus, StoreStatus, UnavailableReason,
+};
+use ribbit_net::subscription::SubscriptionMessage;
 use ribbit_state::{
     AccountId, ClusterId, Consistency, Event, EventKind, HistoryId, LogIndex, Page, Query, Role, Token,
     TokenHash, Topic,
@@ -41,8 +43,8 @@ fn member(role: Role, address: &str, applied: LogIndex) -> MemberInfo {
     MemberInfo { role, address: address.to_string(), applied, ..MemberInfo::default() }
 }
 
-impl Node for Puppet {
-    async fn answer(self: Arc<Self>, _plane: Asker, ask: Ask, _deadline: Instant) -> Answer {
+impl Service for Puppet {
+    async fn answer(self: Arc<Self>, _plane: Caller, ask: Ask, _deadline: Instant) -> Answer {
         if ask == Ask::NodeStatus {
             return Answer::NodeStatus(Box::new(NodeStatus {
                 cluster: self.cluster,
@@ -68,7 +70,7 @@ impl Node for Puppet {
         self: Arc<Self>,
         cursor: Token,
         _wanted: Topic,
-        mut outlet: Outlet,
+        mut outlet: SubscriptionSink,
     ) -> Result<(), ribbit_net::frame::FrameError> {
         let index = self.applied;
         let what = EventKind::Croaked { author: AccountId(1) };
@@ -86,7 +88,7 @@ fn at(index: LogIndex) -> Token {
 
 struct Server {
     puppet: Arc<Puppet>,
-    gate: Arc<Gate>,
+    gate: Arc<ConnectionLimits>,
 }
 
 impl Server {
@@ -95,7 +97,7 @@ impl Server {
         let address = listener.local_addr().unwrap().to_string();
         let others = others.iter().map(|server| server.puppet.address.clone()).collect();
         let puppet = Arc::new(Puppet { cluster, role, address, others, applied, asked: Mutex::default() });
-        let gate = Gate::new();
+        let gate = ConnectionLimits::new();
         smol::spawn(serve(listener, puppet.clone(), gate.clone(), keys_of(cluster))).detach();
         Server { puppet, gate }
     }
@@ -184,7 +186,7 @@ fn who_belongs_to_another_cluster_is_passed_over() {
         assert_eq!((foreign.asked(), two.asked()), (0, 1));
         // Nor is it followed.
         let mut following = client.subscribe(at(10), Topic::Feed { session: TokenHash([1; 32]) });
-        let News::Event(event) = following.next().await else { panic!() };
+        let SubscriptionMessage::Event(event) = following.next().await else { panic!() };
         assert_eq!(event.index, 12);
     });
 }
@@ -202,7 +204,10 @@ fn three_tries_over_all_servers_are_the_end_of_it() {
         // It may have been on its way before the end was noticed here.
         let end = client.ask(question(), LONG).await;
         assert!(
-            matches!(end, Err(ClientError::Unreachable | ClientError::Undecided(Why::NotServing))),
+            matches!(
+                end,
+                Err(ClientError::Unreachable | ClientError::Undecided(UnavailableReason::NotServing))
+            ),
             "{end:?}"
         );
         let told = told.lock().unwrap().clone();

@@ -19,7 +19,7 @@ mod site;
 
 use group::Mood;
 use http::{Browser, Reply};
-use ribbit_net::protocol::Why;
+use ribbit_net::protocol::UnavailableReason;
 use ribbit_state::OperatorCommand;
 use site::Site;
 use std::path::Path;
@@ -119,7 +119,7 @@ fn every_page_is_what_it_was() {
     views.see("main-old", &ada.get("/main"));
     let request = ada.get("/main").requests()[0].clone();
     views.see("main-trouble", &ada.post("/main", &[("post", "kept"), ("request", &request)]));
-    site.group.be(Mood::Unavailable(Why::NoLeader));
+    site.group.be(Mood::Unavailable(UnavailableReason::NoLeader));
     views.see("trouble", &ada.get("/main"));
     site.group.be(Mood::Gone);
     views.see("nobody", &ada.get("/main"));

@@ -19,7 +19,7 @@ mod site;
 
 use group::Mood;
 use http::{Browser, exchange, parse};
-use ribbit_net::protocol::Why;
+use ribbit_net::protocol::UnavailableReason;
 use ribbit_roles::common::failure::Exit;
 use ribbit_roles::common::options::WebOptions;
 use ribbit_roles::web;
@@ -46,7 +46,7 @@ fn anybody_may_see_how_the_servers_are_and_nothing_private() {
     let still = nobody.get("/status?still");
     assert!(!still.body.contains("http-equiv") && !still.body.contains("data-again"), "{}", still.body);
     // Many who look cost no more than one: what is shown is a second old at most.
-    site.group.be(Mood::Unavailable(Why::NoLeader));
+    site.group.be(Mood::Unavailable(UnavailableReason::NoLeader));
     std::thread::sleep(Duration::from_millis(1_100));
     let page = nobody.get("/status");
     page.says(200, "There is no leader.");
@@ -281,7 +281,7 @@ fn without_servers_the_text_is_kept_and_can_be_sent_again() {
     let request = ada.get("/main").requests().remove(0);
     for (mood, words) in [
         (Mood::Gone, "No servers are running"),
-        (Mood::Unavailable(Why::NoLeader), "Not available right now"),
+        (Mood::Unavailable(UnavailableReason::NoLeader), "Not available right now"),
         (Mood::Busy, "The servers are busy"),
         (Mood::Forgetful, "Not available right now"),
     ] {

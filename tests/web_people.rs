@@ -92,7 +92,7 @@ fn a_message_that_is_refused_comes_back_as_it_was_typed() {
     ada.get("/messages/nobody").says(404, "Nobody has this username.");
     ada.get("/messages?to=a+b").says(200, "Use 1 to 32 characters");
     let request = ada.get("/messages/bob").requests()[0].clone();
-    site.group.be(Mood::Unavailable(ribbit_net::protocol::Why::NoLeader));
+    site.group.be(Mood::Unavailable(ribbit_net::protocol::UnavailableReason::NoLeader));
     let fields = [("message", "while nobody leads"), ("request", request.as_str())];
     let page = ada.post("/messages/bob", &fields);
     page.says(503, "while nobody leads</textarea>");

@@ -1,8 +1,8 @@
 //! Admission: every request enters a process here, and is validated before it is processed.
 //!
 //! ```text
-//!   bytes ──▶ read ──▶ Incoming::Ask ──▶ the node or the balancer answers
-//!                └───▶ Incoming::Refused ──▶ a refusal with the tag of the request; the connection stays open
+//!   bytes ──▶ read ──▶ Admission::Ask ──▶ the node or the balancer answers
+//!                └───▶ Admission::Refused ──▶ a refusal with the tag of the request; the connection stays open
 //! ```
 //!
 //! A request that is too long, cannot be decoded, or has a field beyond its bounds is refused on its own: many callers share
@@ -11,7 +11,7 @@
 use super::frame::{self, FrameError};
 use super::limits::{ASK_BYTES_MAX, ASK_SKIPPED_BYTES_MAX, FRAME_DEADLINE, PIN_KEY_BYTES_MAX};
 use super::pinned::PinAsk;
-use super::protocol::{Ask, AskFrame, Directory, NewAccount};
+use super::protocol::{Ask, AskFrame, DirectoryAsk, NewAccount};
 use ribbit_state::limits::{PASSWORD_CHARS_MAX, TYPED_BYTES_MAX};
 use ribbit_state::{Code, Denied, Field, check, text};
 use smol::io::{AsyncRead, AsyncReadExt};
@@ -26,7 +26,7 @@ const INVALID: Denied = Denied::new(Code::InvalidEntry);
 
 /// Result of reading a request.
 #[derive(Debug, PartialEq)]
-pub enum Incoming {
+pub enum Admission {
     /// A request within all bounds.
     Ask(AskFrame),
     /// An invalid request and its refusal.
@@ -38,22 +38,22 @@ pub enum Incoming {
 /// # Errors
 /// The connection has to end: `Closed` at its end, `TooLong` for more than `ASK_SKIPPED_BYTES_MAX`, `TimedOut` when the
 /// request is not complete after `FRAME_DEADLINE`, `Malformed` without a tag, `Io` when reading fails.
-pub async fn read<R: AsyncRead + Unpin>(reader: &mut R) -> Result<Incoming, FrameError> {
+pub async fn read<R: AsyncRead + Unpin>(reader: &mut R) -> Result<Admission, FrameError> {
     let length = frame::read_length(reader, ASK_SKIPPED_BYTES_MAX).await?;
-    let bytes = frame::within(FRAME_DEADLINE, read_and_skip(reader, length)).await?;
+    let bytes = frame::with_timeout(FRAME_DEADLINE, read_and_skip(reader, length)).await?;
     // The tag comes first.
     let Ok((tag, _)) = postcard::take_from_bytes::<u32>(&bytes) else { return Err(FrameError::Malformed) };
     if length > ASK_BYTES_MAX {
         log::debug!("refused a request of {length} bytes: the maximum is {ASK_BYTES_MAX}");
-        return Ok(Incoming::Refused { tag, denied: INVALID });
+        return Ok(Admission::Refused { tag, denied: INVALID });
     }
     let Ok(asked) = frame::decode::<AskFrame>(&bytes) else {
         log::debug!("refused a request that cannot be decoded");
-        return Ok(Incoming::Refused { tag, denied: INVALID });
+        return Ok(Admission::Refused { tag, denied: INVALID });
     };
     Ok(match asked.ask.check() {
-        Ok(()) => Incoming::Ask(asked),
-        Err(denied) => Incoming::Refused { tag, denied },
+        Ok(()) => Admission::Ask(asked),
+        Err(denied) => Admission::Refused { tag, denied },
     })
 }
 
@@ -118,14 +118,16 @@ impl Ask {
             }
             Ask::Read { query, .. } => query.check(),
             Ask::GetServer { before, .. } => before.as_deref().map_or(Ok(()), check::address),
-            Ask::Directory(Directory::Down { address }) => check::address(address),
+            Ask::Directory(DirectoryAsk::Down { address }) => check::address(address),
             Ask::Pin(ask) => ask.check(),
             // The path of a subscription is checked when it is decoded.
             Ask::NodeStatus
             | Ask::Subscribe { .. }
             | Ask::Renew { .. }
             | Ask::History
-            | Ask::Directory(Directory::Read { .. } | Directory::Write | Directory::Left { .. }) => Ok(()),
+            | Ask::Directory(DirectoryAsk::Read { .. } | DirectoryAsk::Write | DirectoryAsk::Left { .. }) => {
+                Ok(())
+            }
         }
     }
 

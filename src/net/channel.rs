@@ -14,7 +14,7 @@
 //! Not here: the meaning of the data. The amount and the time of the traffic are not hidden.
 
 use super::limits::{READ_AHEAD_BYTES, RECORD_BYTES_MAX, REKEY_RECORDS, WRITE_BYTES};
-use super::socket::Incoming;
+use super::socket::SocketReader;
 use async_net::TcpStream;
 use ribbit_state::sync::MutexExt;
 use smol::io::{AsyncRead, AsyncWrite};
@@ -37,8 +37,8 @@ const _: () = assert!(SEALED_BYTES_MAX <= u16::MAX as usize);
 /// Encrypted channel with its two halves, which may be used by different tasks.
 #[derive(Debug)]
 pub struct Channel {
-    pub reader: Reader,
-    pub writer: Writer,
+    pub reader: ChannelReader,
+    pub writer: ChannelWriter,
 }
 
 impl Channel {
@@ -46,8 +46,8 @@ impl Channel {
     pub fn new(stream: TcpStream, state: TransportState) -> Channel {
         let cipher = Cipher(Arc::new(Mutex::new(Keyed { state, sent: 0, received: 0 })));
         Channel {
-            reader: Reader {
-                socket: Incoming::from(stream.clone()),
+            reader: ChannelReader {
+                socket: SocketReader::from(stream.clone()),
                 cipher: cipher.clone(),
                 ahead: READ_AHEAD_BYTES,
                 sealed: Vec::new(),
@@ -55,7 +55,7 @@ impl Channel {
                 plain: Vec::new(),
                 taken: 0,
             },
-            writer: Writer { stream, cipher, sealed: Vec::new(), written: 0 },
+            writer: ChannelWriter { stream, cipher, sealed: Vec::new(), written: 0 },
         }
     }
 }
@@ -123,8 +123,8 @@ fn broken(what: &'static str) -> io::Error {
 
 /// Reading half of a channel, which buffers by itself.
 #[derive(Debug)]
-pub struct Reader {
-    socket: Incoming,
+pub struct ChannelReader {
+    socket: SocketReader,
     cipher: Cipher,
     /// Size of a read from the socket and of the buffer that is kept, in bytes.
     ahead: usize,
@@ -138,7 +138,7 @@ pub struct Reader {
     taken: usize,
 }
 
-impl Reader {
+impl ChannelReader {
     /// Sets the size of a read, in bytes: small for many idle connections, large for busy ones.
     pub fn read_ahead(&mut self, bytes: usize) {
         self.ahead = bytes;
@@ -183,7 +183,7 @@ impl Reader {
     }
 }
 
-impl AsyncRead for Reader {
+impl AsyncRead for ChannelReader {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -218,7 +218,7 @@ impl AsyncRead for Reader {
 
 /// Writing half of a channel.
 #[derive(Debug)]
-pub struct Writer {
+pub struct ChannelWriter {
     stream: TcpStream,
     cipher: Cipher,
     /// Encrypted records to write.
@@ -227,7 +227,7 @@ pub struct Writer {
     written: usize,
 }
 
-impl Writer {
+impl ChannelWriter {
     /// Returns the socket, for setting its options only.
     pub fn socket(&self) -> &TcpStream {
         &self.stream
@@ -254,7 +254,7 @@ impl Writer {
     }
 }
 
-impl AsyncWrite for Writer {
+impl AsyncWrite for ChannelWriter {
     /// Encrypts bytes and begins to write them. They are written completely after a flush.
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();

@@ -17,8 +17,8 @@
 //!
 //! A client in discovery mode ([`Client::discovering`]) serves one user, at a terminal or in a script. It asks every server
 //! that it reaches for its status, and learns the other servers from it. It skips servers of another cluster and servers
-//! that do not serve clients. It reports changes of its connection, and gives up after [`TRIES_MAX`] rounds over all
-//! servers. Other clients try until the deadline.
+//! that do not serve clients. It reports changes of its connection, and gives up after [`DISCOVERY_ROUNDS_MAX`] rounds
+//! over all servers. Other clients try until the deadline.
 //!
 //! Not here: the contents of answers, except `Unavailable` and the token; and files.
 
@@ -27,11 +27,12 @@ use super::discovery::{ConnectionEvent, OnConnectionEvent, Target};
 use super::frame::{self, FrameError, Plane};
 use super::keys::Keys;
 use super::limits::{
-    ASKS_UNDER_WAY_MAX, ATTEMPT_DEADLINE, ATTEMPT_GRACE, LOST_READS_MAX, PASSWORD_ATTEMPT_DEADLINE,
-    REFUSALS_IN_A_ROW_MAX, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN, STATUS_DEADLINE, TRIES_MAX, TRY_PAUSE,
+    ASKS_UNDER_WAY_MAX, ATTEMPT_DEADLINE, ATTEMPT_GRACE, DISCOVERY_PAUSE, DISCOVERY_ROUNDS_MAX,
+    LOST_READS_MAX, PASSWORD_ATTEMPT_DEADLINE, REFUSALS_IN_A_ROW_MAX, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN,
+    STATUS_DEADLINE,
 };
 use super::line::Line;
-use super::protocol::{Answer, Ask, Why};
+use super::protocol::{Answer, Ask, UnavailableReason};
 use super::servers::Servers;
 use super::subscription::Subscription;
 use ribbit_state::sync::MutexExt;
@@ -53,7 +54,7 @@ pub enum ClientError {
     Unreachable,
     /// The request was sent and no server gave a final answer. A write may or may not be applied.
     #[error("{}; what was asked may or may not have been done", undecided(*.0))]
-    Undecided(Why),
+    Undecided(UnavailableReason),
     /// Several servers ended during this read, so no further server was asked.
     #[error(
         "{LOST_READS_MAX} servers stopped while they answered this, so no other server was asked. Look at their logs \
@@ -62,13 +63,13 @@ pub enum ClientError {
     Abandoned,
 }
 
-fn undecided(why: Why) -> &'static str {
+fn undecided(why: UnavailableReason) -> &'static str {
     match why {
-        Why::NoLeader => "the servers cannot agree at the moment, too few of them are running",
-        Why::Busy => "the servers are busy at the moment",
-        Why::Behind => "the servers that answer are catching up",
-        Why::NotServing => "no server answered in time",
-        Why::OtherHistory => "the servers have another history",
+        UnavailableReason::NoLeader => "the servers cannot agree at the moment, too few of them are running",
+        UnavailableReason::Busy => "the servers are busy at the moment",
+        UnavailableReason::Behind => "the servers that answer are catching up",
+        UnavailableReason::NotServing => "no server answered in time",
+        UnavailableReason::OtherHistory => "the servers have another history",
     }
 }
 
@@ -109,7 +110,7 @@ struct Delivery {
     /// True once the request was sent.
     sent: bool,
     /// Reason of the last failure.
-    why: Option<Why>,
+    why: Option<UnavailableReason>,
 }
 
 impl Client {
@@ -165,7 +166,7 @@ impl Client {
     /// [`ClientError::Unreachable`] when no server that serves clients is reached before the deadline, or outside discovery
     /// mode.
     pub async fn connect(&self, deadline: Duration) -> Result<ClusterId, ClientError> {
-        frame::within(deadline, async { self.0.line().await.map_err(|_| FrameError::TimedOut) })
+        frame::with_timeout(deadline, async { self.0.line().await.map_err(|_| FrameError::TimedOut) })
             .await
             .map_err(|_| ClientError::Unreachable)?;
         self.0.target.cluster().ok_or(ClientError::Unreachable)
@@ -175,8 +176,8 @@ impl Client {
     /// but `Unavailable(OtherHistory)` is final. Dropping the future abandons the request.
     ///
     /// # Errors
-    /// - [`ClientError::Unreachable`] and [`ClientError::Undecided`] after the deadline; in discovery mode after `TRIES_MAX`
-    ///   rounds over all servers at the latest.
+    /// - [`ClientError::Unreachable`] and [`ClientError::Undecided`] after the deadline; in discovery mode after
+    ///   `DISCOVERY_ROUNDS_MAX` rounds over all servers at the latest.
     /// - [`ClientError::Abandoned`] for a read during which `LOST_READS_MAX` servers ended.
     pub async fn ask(&self, ask: Ask, deadline: Duration) -> Result<Answer, ClientError> {
         if let Err(denied) = ask.check() {
@@ -194,7 +195,7 @@ impl Client {
             Some(Ok(answer)) => Ok(answer),
             Some(Err(GaveUp::Abandoned)) => Err(ClientError::Abandoned),
             Some(Err(GaveUp::Unreachable)) | None if delivery.sent => {
-                Err(ClientError::Undecided(delivery.why.unwrap_or(Why::NotServing)))
+                Err(ClientError::Undecided(delivery.why.unwrap_or(UnavailableReason::NotServing)))
             }
             Some(Err(GaveUp::Unreachable)) | None => {
                 delivery.why.map_or(Err(ClientError::Unreachable), |why| Err(ClientError::Undecided(why)))
@@ -209,7 +210,7 @@ impl Client {
     pub async fn position(&self, deadline: Duration) -> Result<Token, ClientError> {
         let ask = Ask::Read { seen: None, consistency: Consistency::Stale, query: Query::Position };
         self.ask(ask, deadline).await?;
-        self.seen().ok_or(ClientError::Undecided(Why::NotServing))
+        self.seen().ok_or(ClientError::Undecided(UnavailableReason::NotServing))
     }
 
     /// Creates a subscription to the events behind the cursor. It connects with the first call of
@@ -246,7 +247,7 @@ impl Inner {
     /// Sends a request until there is a final answer. The caller enforces the deadline: `end` only bounds the deadlines
     /// that servers are told.
     async fn attempts(&self, ask: &Ask, end: Instant, delivery: &mut Delivery) -> Result<Answer, GaveUp> {
-        delivery.why = Some(Why::Busy);
+        delivery.why = Some(UnavailableReason::Busy);
         let _place = self.places.acquire().await;
         delivery.why = None;
         let mut backoff = RETRY_BACKOFF;
@@ -257,9 +258,9 @@ impl Inner {
             delivery.sent = true;
             let limit = attempt_limit(ask).min(end.saturating_duration_since(Instant::now()));
             match line.ask(ask, limit, ATTEMPT_GRACE).await {
-                Ok(Answer::Unavailable(why)) if why != Why::OtherHistory => {
+                Ok(Answer::Unavailable(why)) if why != UnavailableReason::OtherHistory => {
                     delivery.why = Some(why);
-                    refused += if why == Why::Busy { 0 } else { 1 };
+                    refused += if why == UnavailableReason::Busy { 0 } else { 1 };
                     if refused == REFUSALS_IN_A_ROW_MAX {
                         refused = 0;
                         self.leave(&line, false).await;
@@ -336,10 +337,10 @@ impl Inner {
             return Ok(());
         }
         self.target.report(ConnectionEvent::Unreachable { rounds });
-        if rounds >= TRIES_MAX {
+        if rounds >= DISCOVERY_ROUNDS_MAX {
             return Err(GaveUp::Unreachable);
         }
-        smol::Timer::after(TRY_PAUSE * rounds).await;
+        smol::Timer::after(DISCOVERY_PAUSE * rounds).await;
         Ok(())
     }
 

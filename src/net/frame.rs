@@ -132,8 +132,10 @@ pub async fn read_bytes<R: AsyncRead + Unpin>(reader: &mut R, limit: usize) -> R
     let length = read_length(reader, limit).await?;
     let mut bytes = vec![0; length];
     // An incomplete frame takes memory, so it must be completed in time.
-    within(super::limits::FRAME_DEADLINE, async { reader.read_exact(&mut bytes).await.map_err(closed) })
-        .await?;
+    with_timeout(super::limits::FRAME_DEADLINE, async {
+        reader.read_exact(&mut bytes).await.map_err(closed)
+    })
+    .await?;
     Ok(bytes)
 }
 
@@ -179,7 +181,7 @@ pub async fn write_bytes<W: AsyncWrite + Unpin>(writer: &mut W, bytes: &[u8]) ->
 ///
 /// # Errors
 /// `TimedOut` when the write makes no progress for `stall`, `Io` when it fails.
-pub async fn write_patiently<T: Serialize, W: AsyncWrite + Unpin>(
+pub async fn write_with_timeout<T: Serialize, W: AsyncWrite + Unpin>(
     writer: &mut W,
     value: &T,
     stall: Duration,
@@ -194,9 +196,9 @@ async fn write_pieces<W: AsyncWrite + Unpin>(
     stall: Duration,
 ) -> Result<(), FrameError> {
     for piece in bytes.chunks(super::limits::WRITE_BYTES) {
-        within(stall, async { Ok(writer.write_all(piece).await?) }).await?;
+        with_timeout(stall, async { Ok(writer.write_all(piece).await?) }).await?;
     }
-    within(stall, async { Ok(writer.flush().await?) }).await
+    with_timeout(stall, async { Ok(writer.flush().await?) }).await
 }
 
 /// Writes the frames of a queue until it is closed and empty. Waiting frames are joined into pieces of about `WRITE_BYTES`.
@@ -227,7 +229,7 @@ pub async fn write_queue<T: AsRef<[u8]>, W: AsyncWrite + Unpin>(
 ///
 /// # Errors
 /// `TimedOut` after `limit`, and the errors of `work`.
-pub async fn within<T>(
+pub async fn with_timeout<T>(
     limit: Duration,
     work: impl Future<Output = Result<T, FrameError>>,
 ) -> Result<T, FrameError> {

@@ -192,7 +192,7 @@ fn origin(
 ) -> Result<IpAddr, FrameError> {
     match carried {
         None => Ok(stream.peer_addr()?.ip().to_canonical()),
-        Some(Carried { from, seal }) if keys.have_sealed(&carried_words(from, first), &seal) => Ok(from),
+        Some(Carried { from, seal }) if keys.verify_seal(&carried_words(from, first), &seal) => Ok(from),
         Some(_) => Err(FrameError::OtherKey),
     }
 }
@@ -230,7 +230,7 @@ pub async fn connect(address: &str, plane: Plane, keys: &Keys) -> Result<Channel
         }
         Ok(Channel::new(stream, state.into_transport_mode().map_err(|_| FrameError::Malformed)?))
     };
-    frame::within(CONNECT_DEADLINE, connecting).await
+    frame::with_timeout(CONNECT_DEADLINE, connecting).await
 }
 
 /// Performs the dialler's side. Returns the cluster that the acceptor has named.

@@ -10,7 +10,7 @@ use ribbit_state::Role;
 
 /// Overall health, from good to bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum State {
+pub enum Health {
     Fine,
     Degraded,
     Down,
@@ -19,9 +19,9 @@ pub enum State {
 
 /// Problem of the cluster; some carry the name of the member concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
+pub enum Problem {
     /// No server answers.
-    Nobody,
+    NoAnswer,
     /// There is no leader.
     NoLeader,
     /// No backend serves clients.
@@ -42,60 +42,60 @@ pub enum Trouble {
     DiskFull(String),
     /// The loss of one more process stops all writes. Not reported for a cluster with a single voter, which has no
     /// redundancy by design.
-    NothingToSpare,
+    NoRedundancy,
 }
 
-impl Trouble {
+impl Problem {
     /// Returns the health that this problem alone causes.
-    pub fn state(&self) -> State {
+    pub fn health(&self) -> Health {
         match self {
-            Trouble::Nobody | Trouble::NoLeader | Trouble::NoBackend | Trouble::NoRoom => State::Down,
-            Trouble::NoMember => State::Unknown,
-            Trouble::Missing(_)
-            | Trouble::Outside(_)
-            | Trouble::Behind(_)
-            | Trouble::Stalled(_)
-            | Trouble::DiskFull(_)
-            | Trouble::NothingToSpare => State::Degraded,
+            Problem::NoAnswer | Problem::NoLeader | Problem::NoBackend | Problem::NoRoom => Health::Down,
+            Problem::NoMember => Health::Unknown,
+            Problem::Missing(_)
+            | Problem::Outside(_)
+            | Problem::Behind(_)
+            | Problem::Stalled(_)
+            | Problem::DiskFull(_)
+            | Problem::NoRedundancy => Health::Degraded,
         }
     }
 }
 
 /// Returns the overall health with these problems.
-pub fn state(troubles: &[Trouble]) -> State {
-    troubles.iter().map(Trouble::state).max().unwrap_or(State::Fine)
+pub fn overall(problems: &[Problem]) -> Health {
+    problems.iter().map(Problem::health).max().unwrap_or(Health::Fine)
 }
 
 /// Returns all problems, the worst first.
-pub fn judge(survey: &Survey) -> Vec<Trouble> {
-    if !survey.anyone() {
-        return vec![Trouble::Nobody];
+pub fn problems(survey: &Survey) -> Vec<Problem> {
+    if !survey.has_answers() {
+        return vec![Problem::NoAnswer];
     }
     let belongs = |member: &MemberView| member.alive && member.store_open;
     if !survey.members.iter().any(belongs) {
         let waiting = survey.members.iter().filter(|member| member.alive);
-        let outside = waiting.map(|member| Trouble::Outside(member.info.name()));
-        return std::iter::once(Trouble::NoMember).chain(outside).collect();
+        let outside = waiting.map(|member| Problem::Outside(member.info.name()));
+        return std::iter::once(Problem::NoMember).chain(outside).collect();
     }
-    let mut troubles = Vec::new();
+    let mut problems = Vec::new();
     if survey.leader.is_none() {
-        troubles.push(Trouble::NoLeader);
+        problems.push(Problem::NoLeader);
     }
     let serves = |member: &MemberView| member.alive && member.store_open && member.info.role == Role::Backend;
     if !survey.members.iter().any(serves) {
-        troubles.push(Trouble::NoBackend);
+        problems.push(Problem::NoBackend);
     }
     if has_no_room(survey) {
-        troubles.push(Trouble::NoRoom);
+        problems.push(Problem::NoRoom);
     }
-    troubles.extend(survey.members.iter().filter_map(|member| of_member(survey, member)));
+    problems.extend(survey.members.iter().filter_map(|member| of_member(survey, member)));
     let full = survey.members.iter().filter(|member| member.store.is_some_and(|store| store.full));
-    troubles.extend(full.map(|member| Trouble::DiskFull(member.info.name())));
+    problems.extend(full.map(|member| Problem::DiskFull(member.info.name())));
     let voters = survey.members.iter().filter(|member| member.voter).count();
     if survey.leader.is_some() && voters > 1 && survey.can_lose_processes == 0 {
-        troubles.push(Trouble::NothingToSpare);
+        problems.push(Problem::NoRedundancy);
     }
-    troubles
+    problems
 }
 
 /// Returns true if the survey shows that growing writes are refused everywhere.
@@ -114,17 +114,17 @@ pub fn no_room(leader_full: bool, full_voters: usize, voters: usize) -> bool {
 }
 
 /// Returns the problem of one member, if it has one.
-fn of_member(survey: &Survey, member: &MemberView) -> Option<Trouble> {
+fn of_member(survey: &Survey, member: &MemberView) -> Option<Problem> {
     let name = || member.info.name();
     if !member.alive {
-        Some(Trouble::Missing(name()))
+        Some(Problem::Missing(name()))
     } else if !member.store_open {
-        Some(Trouble::Outside(name()))
+        Some(Problem::Outside(name()))
     } else if member.stalled {
-        Some(Trouble::Stalled(name()))
+        Some(Problem::Stalled(name()))
     } else if !member.in_sync && survey.leader.is_some() {
         // Without a leader no member is in sync, which `NoLeader` reports.
-        Some(Trouble::Behind(name()))
+        Some(Problem::Behind(name()))
     } else {
         None
     }
@@ -162,9 +162,9 @@ mod tests {
 
     #[test]
     fn a_complete_cluster_is_fine_and_so_is_a_cluster_of_one() {
-        assert_eq!((judge(&well()), state(&[])), (vec![], State::Fine));
+        assert_eq!((problems(&well()), overall(&[])), (vec![], Health::Fine));
         let alone = Survey { members: vec![member(1, true)], can_lose_processes: 0, ..well() };
-        assert_eq!(judge(&alone), []);
+        assert_eq!(problems(&alone), []);
     }
 
     #[test]
@@ -173,14 +173,14 @@ mod tests {
         survey.members[1] = member(2, false);
         (survey.members[2].in_sync, survey.members[2].store) =
             (false, Some(StoreStatus { full: true, ..StoreStatus::default() }));
-        let troubles = judge(&survey);
+        let problems = problems(&survey);
         let expected = [
-            Trouble::Missing("backend-2".into()),
-            Trouble::Behind("backend-3".into()),
-            Trouble::DiskFull("backend-3".into()),
-            Trouble::NothingToSpare,
+            Problem::Missing("backend-2".into()),
+            Problem::Behind("backend-3".into()),
+            Problem::DiskFull("backend-3".into()),
+            Problem::NoRedundancy,
         ];
-        assert_eq!((troubles.as_slice(), state(&troubles)), (&expected[..], State::Degraded));
+        assert_eq!((problems.as_slice(), overall(&problems)), (&expected[..], Health::Degraded));
     }
 
     #[test]
@@ -188,29 +188,32 @@ mod tests {
         let full = Some(StoreStatus { full: true, ..StoreStatus::default() });
         let mut survey = well();
         survey.members[1].store = full;
-        assert_eq!(state(&judge(&survey)), State::Degraded);
+        assert_eq!(overall(&problems(&survey)), Health::Degraded);
         survey.members[2].store = full;
-        assert_eq!((judge(&survey)[0].clone(), state(&judge(&survey))), (Trouble::NoRoom, State::Down));
+        assert_eq!(
+            (problems(&survey)[0].clone(), overall(&problems(&survey))),
+            (Problem::NoRoom, Health::Down)
+        );
         let mut survey = well();
         survey.members[0].store = full;
-        assert_eq!(judge(&survey), [Trouble::NoRoom, Trouble::DiskFull("backend-1".into())]);
+        assert_eq!(problems(&survey), [Problem::NoRoom, Problem::DiskFull("backend-1".into())]);
         let mut waiting = Survey { leader: None, ..well() };
         waiting.members.iter_mut().for_each(|member| (member.store_open, member.in_sync) = (false, false));
         waiting.members[2].alive = false;
-        let outside = |name: &str| Trouble::Outside(name.into());
-        assert_eq!(judge(&waiting), [Trouble::NoMember, outside("backend-1"), outside("backend-2")]);
-        assert_eq!(state(&judge(&waiting)), State::Unknown);
+        let outside = |name: &str| Problem::Outside(name.into());
+        assert_eq!(problems(&waiting), [Problem::NoMember, outside("backend-1"), outside("backend-2")]);
+        assert_eq!(overall(&problems(&waiting)), Health::Unknown);
     }
 
     #[test]
     fn without_a_leader_a_backend_or_any_answer_the_cluster_is_down() {
-        assert_eq!(judge(&Survey::default()), [Trouble::Nobody]);
+        assert_eq!(problems(&Survey::default()), [Problem::NoAnswer]);
         let mut survey = Survey { leader: None, can_lose_processes: 0, ..well() };
         survey.members.iter_mut().for_each(|member| member.in_sync = false);
-        assert_eq!(judge(&survey), [Trouble::NoLeader]);
+        assert_eq!(problems(&survey), [Problem::NoLeader]);
         let mut survey = well();
         survey.members.iter_mut().for_each(|member| member.info.role = Role::Coordinator);
-        assert_eq!(judge(&survey), [Trouble::NoBackend]);
-        assert_eq!(state(&judge(&survey)), State::Down);
+        assert_eq!(problems(&survey), [Problem::NoBackend]);
+        assert_eq!(overall(&problems(&survey)), Health::Down);
     }
 }

@@ -19,15 +19,15 @@ pub const PLAIN_TYPE: &str = "text/plain; charset=utf-8";
 
 /// HTTP response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    pub status: Status,
+pub struct HttpResponse {
+    pub status: HttpStatus,
     pub content_type: &'static str,
     pub body: String,
 }
 
 /// HTTP status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub enum HttpStatus {
     Ok,
     BadRequest,
     NotFound,
@@ -35,33 +35,33 @@ pub enum Status {
     Unavailable,
 }
 
-impl Status {
+impl HttpStatus {
     /// Returns the code and the reason of the status line.
     fn line(self) -> &'static str {
         match self {
-            Status::Ok => "200 OK",
-            Status::BadRequest => "400 Bad Request",
-            Status::NotFound => "404 Not Found",
-            Status::HeadTooLong => "431 Request Header Fields Too Large",
-            Status::Unavailable => "503 Service Unavailable",
+            HttpStatus::Ok => "200 OK",
+            HttpStatus::BadRequest => "400 Bad Request",
+            HttpStatus::NotFound => "404 Not Found",
+            HttpStatus::HeadTooLong => "431 Request Header Fields Too Large",
+            HttpStatus::Unavailable => "503 Service Unavailable",
         }
     }
 }
 
-impl Page {
+impl HttpResponse {
     /// Creates a page of metrics.
-    pub fn metrics(body: String) -> Page {
-        Page { status: Status::Ok, content_type: METRICS_TYPE, body }
+    pub fn metrics(body: String) -> HttpResponse {
+        HttpResponse { status: HttpStatus::Ok, content_type: METRICS_TYPE, body }
     }
 
     /// Creates a page with one line of text.
-    pub fn words(status: Status, words: &str) -> Page {
-        Page { status, content_type: PLAIN_TYPE, body: format!("{words}\n") }
+    pub fn words(status: HttpStatus, words: &str) -> HttpResponse {
+        HttpResponse { status, content_type: PLAIN_TYPE, body: format!("{words}\n") }
     }
 
     /// Encodes the response.
     fn to_bytes(&self) -> Vec<u8> {
-        let Page { status, content_type, body } = self;
+        let HttpResponse { status, content_type, body } = self;
         let (status, length) = (status.line(), body.len());
         format!(
             "HTTP/1.0 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\nCache-Control: \
@@ -78,14 +78,17 @@ impl Page {
 /// first, `Io` when the socket fails.
 pub async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
-    page: impl FnOnce(&str) -> Option<Page>,
+    page: impl FnOnce(&str) -> Option<HttpResponse>,
 ) -> Result<(), FrameError> {
-    let head = frame::within(HTTP_DEADLINE, read_head(stream)).await?;
+    let head = frame::with_timeout(HTTP_DEADLINE, read_head(stream)).await?;
     let page = match head.as_deref().map(path) {
-        None => Page::words(Status::HeadTooLong, "The request is too long."),
-        Some(None) => Page::words(Status::BadRequest, "The request is not valid."),
+        None => HttpResponse::words(HttpStatus::HeadTooLong, "The request is too long."),
+        Some(None) => HttpResponse::words(HttpStatus::BadRequest, "The request is not valid."),
         Some(Some(path)) => page(path).unwrap_or_else(|| {
-            Page::words(Status::NotFound, "Page not found. This port has /metrics and /health.")
+            HttpResponse::words(
+                HttpStatus::NotFound,
+                "HttpResponse not found. This port has /metrics and /health.",
+            )
         }),
     };
     frame::write_bytes(stream, &page.to_bytes()).await
@@ -127,7 +130,7 @@ mod tests {
     /// Returns the response to a request.
     fn answered(request: &str) -> Result<String, FrameError> {
         let mut stream = Cursor::new(request.as_bytes().to_vec());
-        let known = |path: &str| (path == "/health").then(|| Page::words(Status::Ok, "fine"));
+        let known = |path: &str| (path == "/health").then(|| HttpResponse::words(HttpStatus::Ok, "fine"));
         smol::block_on(answer(&mut stream, known))?;
         let bytes = stream.into_inner();
         let text = String::from_utf8_lossy(&bytes);

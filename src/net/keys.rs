@@ -72,11 +72,11 @@ pub trait Trust: Send + Sync {
 
 /// Keys of a process. Cheap to clone.
 #[derive(Clone)]
-pub struct Keys(Arc<Held>);
+pub struct Keys(Arc<KeySource>);
 
-enum Held {
+enum KeySource {
     /// All keys, from the cluster file.
-    Cluster(Box<Own>),
+    Cluster(Box<ClusterKeys>),
     /// The configured public key.
     Pinned(PublicKey),
     /// No key; the policy decides.
@@ -84,7 +84,7 @@ enum Held {
 }
 
 /// Keys derived from the cluster key.
-struct Own {
+struct ClusterKeys {
     cluster: ClusterId,
     members: [u8; KEY_BYTES],
     private: [u8; KEY_BYTES],
@@ -95,9 +95,9 @@ struct Own {
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
-            Held::Cluster(own) => write!(f, "Keys of {} ({})", own.cluster, own.public),
-            Held::Pinned(public) => write!(f, "Keys pinned to {public}"),
-            Held::Trusting(_) => f.write_str("Keys on trust"),
+            KeySource::Cluster(own) => write!(f, "Keys of {} ({})", own.cluster, own.public),
+            KeySource::Pinned(public) => write!(f, "Keys pinned to {public}"),
+            KeySource::Trusting(_) => f.write_str("Keys on trust"),
         }
     }
 }
@@ -117,17 +117,17 @@ impl Keys {
         let private = derived(key, SERVERS);
         let (members, seals) = (derived(key, MEMBERS), derived(key, SEALS));
         let public = public_of(&private);
-        Keys(Arc::new(Held::Cluster(Box::new(Own { cluster, members, private, seals, public }))))
+        Keys(Arc::new(KeySource::Cluster(Box::new(ClusterKeys { cluster, members, private, seals, public }))))
     }
 
     /// Creates the keys of a client with the servers' public key.
     pub fn pinned(public: PublicKey) -> Keys {
-        Keys(Arc::new(Held::Pinned(public)))
+        Keys(Arc::new(KeySource::Pinned(public)))
     }
 
     /// Creates the keys of a client without a key, which trusts servers by a policy.
     pub fn trusting(trust: impl Trust + 'static) -> Keys {
-        Keys(Arc::new(Held::Trusting(Box::new(trust))))
+        Keys(Arc::new(KeySource::Trusting(Box::new(trust))))
     }
 
     /// Returns the cluster, for a process with the cluster key.
@@ -138,9 +138,9 @@ impl Keys {
     /// Returns the servers' public key, unless servers are trusted by a policy.
     pub fn public(&self) -> Option<PublicKey> {
         match &*self.0 {
-            Held::Cluster(own) => Some(own.public),
-            Held::Pinned(public) => Some(*public),
-            Held::Trusting(_) => None,
+            KeySource::Cluster(own) => Some(own.public),
+            KeySource::Pinned(public) => Some(*public),
+            KeySource::Trusting(_) => None,
         }
     }
 
@@ -162,14 +162,14 @@ impl Keys {
     }
 
     /// Verifies a seal, in constant time.
-    pub(super) fn have_sealed(&self, words: &[u8], seal: &[u8; SEAL_BYTES]) -> bool {
+    pub(super) fn verify_seal(&self, words: &[u8], seal: &[u8; SEAL_BYTES]) -> bool {
         self.own().is_some_and(|own| mac(&own.seals, words).verify_truncated_left(seal).is_ok())
     }
 
-    fn own(&self) -> Option<&Own> {
+    fn own(&self) -> Option<&ClusterKeys> {
         match &*self.0 {
-            Held::Cluster(own) => Some(own),
-            Held::Pinned(_) | Held::Trusting(_) => None,
+            KeySource::Cluster(own) => Some(own),
+            KeySource::Pinned(_) | KeySource::Trusting(_) => None,
         }
     }
 
@@ -179,7 +179,7 @@ impl Keys {
     /// `Mistrusted` with a text for the user.
     pub(super) fn judge(&self, address: &str, cluster: ClusterId, key: PublicKey) -> Result<(), FrameError> {
         match &*self.0 {
-            Held::Trusting(trust) => trust.judge(address, cluster, key).map_err(FrameError::Mistrusted),
+            KeySource::Trusting(trust) => trust.judge(address, cluster, key).map_err(FrameError::Mistrusted),
             _ if self.public() == Some(key) => Ok(()),
             _ => Err(FrameError::Mistrusted(format!(
                 "the server at {address} has the key {key}, which is not this cluster's key: it belongs to another \

@@ -32,7 +32,7 @@
 //!
 //! - [`listener`]: accepts a bounded number of connections and passes their requests to a node
 //! - [`admission`]: reads and validates requests
-//! - [`crowd`]: limits the connections from one address
+//! - [`address_limit`]: limits the connections from one address
 //! - [`http`]: `/metrics` and `/health` on the same port
 //!
 //! The client's side:
@@ -42,23 +42,23 @@
 //! - [`servers`]: the servers that a client knows; [`discovery`]: learning them from the servers
 //! - [`client`]: the failover client, which tries the servers until one answers
 //! - [`subscription`]: follows events, across servers
-//! - [`homing`]: asks which server a client should use
+//! - [`assignment`]: asks which server a client should use
 //! - [`survey`]: collects the status of all members; [`health`]: judges it
 //!
 //! Beside them:
 //!
 //! - [`lan`]: network interfaces, temporary addresses on them, and ARP
 
+pub mod address_limit;
 pub mod admission;
+pub mod assignment;
 pub mod backoff;
 pub mod channel;
 pub mod client;
-pub mod crowd;
 pub mod discovery;
 pub mod frame;
 pub mod handshake;
 pub mod health;
-pub mod homing;
 pub mod http;
 pub mod keys;
 pub mod lan;

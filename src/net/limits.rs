@@ -104,12 +104,12 @@ pub const REFUSALS_IN_A_ROW_MAX: u32 = 2;
 /// Number of servers that may end during the same read, after which the read is not tried again.
 pub const LOST_READS_MAX: u32 = 2;
 /// Maximum number of rounds over all known servers for a client in discovery mode.
-pub const TRIES_MAX: u32 = 3;
+pub const DISCOVERY_ROUNDS_MAX: u32 = 3;
 /// Pause after the first such round. The pause after the second is twice as long.
-pub const TRY_PAUSE: Duration = Duration::from_secs(1);
+pub const DISCOVERY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Maximum number of rounds over all addresses in which a client asks which server to use.
-pub const HOMING_TRIES: usize = 3;
+pub const ASSIGNMENT_ROUNDS_MAX: usize = 3;
 
 /// Maximum number of known addresses: several per member, because members move.
 pub const ADDRESSES_MAX: usize = 4 * ribbit_state::limits::MEMBERS_MAX;

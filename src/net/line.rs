@@ -14,7 +14,7 @@
 //!
 //! Not here: reconnecting ([`super::client`]), and the limit of pending requests (the caller).
 
-use super::channel::{Channel, Reader};
+use super::channel::{Channel, ChannelReader};
 use super::frame::{self, FrameError, Plane};
 use super::keys::Keys;
 use super::limits::{
@@ -37,13 +37,13 @@ const PING_TAG: u32 = 0;
 /// Open connection to a server. It is shared in an `Arc`.
 #[derive(Debug)]
 pub struct Line {
-    shared: Arc<Shared>,
+    shared: Arc<LineState>,
     /// Task that owns the socket. It ends when the line is dropped.
     driver: smol::Task<()>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct LineState {
     table: Mutex<Table>,
     frames: Sender<Vec<u8>>,
     /// Wakes the watch, because an answer is due.
@@ -80,7 +80,7 @@ impl Line {
         let channel = handshake::connect(address, plane, keys).await?;
         let (frames, queue) = channel::bounded(ASKS_UNDER_WAY_MAX);
         let (owing, owed) = channel::bounded(1);
-        let shared = Arc::new(Shared { table: Mutex::default(), frames, owing, heard: AtomicU32::new(0) });
+        let shared = Arc::new(LineState { table: Mutex::default(), frames, owing, heard: AtomicU32::new(0) });
         let driven = shared.clone();
         let address = address.to_string();
         let driver = tasks::spawn(async move {
@@ -113,7 +113,7 @@ impl Line {
         if length > ASK_BYTES_MAX {
             return Err(FrameError::TooLong { length, limit: ASK_BYTES_MAX });
         }
-        frame::within(limit.saturating_add(grace), async {
+        frame::with_timeout(limit.saturating_add(grace), async {
             self.shared.frames.send(frame).await.map_err(|_| FrameError::Unsent)?;
             answer.await.map_err(|_| self.shared.ended())
         })
@@ -122,24 +122,24 @@ impl Line {
 }
 
 /// Guard of a pending request. Dropping it removes the request from the table.
-struct Waiting<'a> {
-    shared: &'a Shared,
+struct PendingRequest<'a> {
+    shared: &'a LineState,
     tag: u32,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for PendingRequest<'_> {
     fn drop(&mut self) {
         self.shared.table().waiting.remove(&self.tag);
     }
 }
 
-impl Shared {
+impl LineState {
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.locked()
     }
 
     /// Adds a pending request under a new tag, and wakes the watch.
-    fn enter(&self, answer_to: oneshot::Sender<Answer>) -> Result<Waiting<'_>, FrameError> {
+    fn enter(&self, answer_to: oneshot::Sender<Answer>) -> Result<PendingRequest<'_>, FrameError> {
         let mut table = self.table();
         if table.end.is_some() {
             return Err(FrameError::Unsent);
@@ -153,7 +153,7 @@ impl Shared {
         table.waiting.insert(tag, answer_to);
         drop(table);
         let _ = self.owing.try_send(()); // fails when it is full: the watch is awake or about to wake
-        Ok(Waiting { shared: self, tag })
+        Ok(PendingRequest { shared: self, tag })
     }
 
     /// Ends the line. Pending requests fail, and new ones are refused.
@@ -184,7 +184,7 @@ impl Shared {
     }
 
     /// Passes answers to their waiting callers.
-    async fn read(&self, mut reader: Reader) -> FrameError {
+    async fn read(&self, mut reader: ChannelReader) -> FrameError {
         loop {
             match frame::read(&mut reader, FRAME_BYTES_MAX).await {
                 Ok(AnswerFrame { tag, answer }) => {

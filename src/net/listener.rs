@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!   accept ──▶ handshake ──▶ Client, Control, Status, Directory: reader ──▶ a task per request ──▶ queue ──▶ writer
-//!         │             │       └── the first request is Subscribe ──▶ Node::stream owns the connection
-//!         │             └──▶ Peer, Snapshot: Node::peer owns the connection
-//!         └──▶ `GET `: one page, Node::page
+//!         │             │       └── the first request is Subscribe ──▶ Service::stream owns the connection
+//!         │             └──▶ Peer, Snapshot: Service::peer owns the connection
+//!         └──▶ `GET `: one page, Service::page
 //! ```
 //!
 //! - Invalid bytes end their connection, and nothing else.
@@ -16,19 +16,19 @@
 //!
 //! Not here: the meaning of requests and answers, and enforcing the deadline of a request (the node).
 
-use super::admission::{self, Incoming};
-use super::channel::{Channel, Reader, Writer};
-use super::crowd::{Crowd, Presence};
+use super::address_limit::{AddressLimit, AddressSlot};
+use super::admission::{self, Admission};
+use super::channel::{Channel, ChannelReader, ChannelWriter};
 use super::frame::{self, FrameError, Plane};
 use super::handshake::{self, Accepted, Opening};
-use super::http::{self, Page};
+use super::http::{self, HttpResponse};
 use super::keys::Keys;
 use super::limits::{
     ACCEPT_PAUSE, ACCEPT_WARN_EVERY, ADDRESS_CONNECTIONS_MAX, ANSWERS_QUEUED_MAX, ASK_DEADLINE_MAX,
     ASKS_PER_CONNECTION_MAX, CONNECTIONS_MAX, LIVE_SEND_BUFFER_BYTES, LIVE_SILENT_BYTES,
     MEMBER_CONNECTIONS_MIN, PREFACE_DEADLINE,
 };
-use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, Why};
+use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, UnavailableReason};
 use super::{socket, tasks};
 use async_net::{TcpListener, TcpStream};
 use ribbit_state::{Token, Topic};
@@ -46,18 +46,18 @@ use std::time::{Duration, Instant};
 
 /// Client of a connection.
 #[derive(Debug, Clone, Copy)]
-pub struct Asker {
+pub struct Caller {
     pub plane: Plane,
     /// Address of the client, not of a balancer in between.
     pub from: IpAddr,
 }
 
 /// Service behind a listener.
-pub trait Node: Send + Sync + 'static {
+pub trait Service: Send + Sync + 'static {
     /// Answers a request by `deadline`. The future is dropped when the connection is lost.
     fn answer(
         self: Arc<Self>,
-        asker: Asker,
+        caller: Caller,
         ask: Ask,
         deadline: Instant,
     ) -> impl Future<Output = Answer> + Send;
@@ -68,14 +68,14 @@ pub trait Node: Send + Sync + 'static {
         self: Arc<Self>,
         cursor: Token,
         wanted: Topic,
-        mut outlet: Outlet,
+        mut outlet: SubscriptionSink,
     ) -> impl Future<Output = Result<(), FrameError>> + Send {
         let _ = (cursor, wanted);
-        async move { outlet.send(Answer::Unavailable(Why::NotServing)).await }
+        async move { outlet.send(Answer::Unavailable(UnavailableReason::NotServing)).await }
     }
 
     /// Returns the HTTP page of a path, if there is one.
-    fn page(&self, path: &str) -> Option<Page> {
+    fn page(&self, path: &str) -> Option<HttpResponse> {
         let _ = path;
         None
     }
@@ -86,12 +86,12 @@ pub trait Node: Send + Sync + 'static {
 
 /// Sending end of a subscription.
 #[derive(Debug)]
-pub struct Outlet {
-    writer: Writer,
+pub struct SubscriptionSink {
+    writer: ChannelWriter,
     tag: u32,
 }
 
-impl Outlet {
+impl SubscriptionSink {
     /// Sends the next message. Waits for a slow client.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ impl Outlet {
 }
 
 /// Connection limits of a listener, and the switch that closes all of its connections.
-pub struct Gate {
+pub struct ConnectionLimits {
     connections_max: usize,
     clients_max: u32,
     /// Current number of connections.
@@ -110,7 +110,7 @@ pub struct Gate {
     /// Current number of connections on the client plane.
     clients: AtomicU32,
     /// Current number of client connections by address.
-    crowd: Crowd,
+    by_address: AddressLimit,
     /// Decides whether the limit per address applies to an address.
     counted: Box<dyn Fn(IpAddr) -> bool + Send + Sync>,
     /// Number of connections accepted so far.
@@ -122,23 +122,23 @@ pub struct Gate {
     closed: Receiver<Infallible>,
 }
 
-impl std::fmt::Debug for Gate {
+impl std::fmt::Debug for ConnectionLimits {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Gate with {} connections", self.connections())
+        write!(f, "ConnectionLimits with {} connections", self.connections())
     }
 }
 
-impl Gate {
+impl ConnectionLimits {
     /// Creates a gate for `CONNECTIONS_MAX` connections, of which some are reserved for members.
-    pub fn new() -> Arc<Gate> {
-        Gate::holding(CONNECTIONS_MAX, CONNECTIONS_MAX - MEMBER_CONNECTIONS_MIN, |_| false)
+    pub fn new() -> Arc<ConnectionLimits> {
+        ConnectionLimits::holding(CONNECTIONS_MAX, CONNECTIONS_MAX - MEMBER_CONNECTIONS_MIN, |_| false)
     }
 
     /// Creates the same gate with at most `ADDRESS_CONNECTIONS_MAX` client connections per address. The limit does not apply
     /// to `crowded` addresses, which are shared by many users.
-    pub fn counting(crowded: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Arc<Gate> {
+    pub fn counting(crowded: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Arc<ConnectionLimits> {
         let counted = move |address| !crowded(address);
-        Gate::holding(CONNECTIONS_MAX, CONNECTIONS_MAX - MEMBER_CONNECTIONS_MIN, counted)
+        ConnectionLimits::holding(CONNECTIONS_MAX, CONNECTIONS_MAX - MEMBER_CONNECTIONS_MIN, counted)
     }
 
     /// Creates a gate for `connections_max` connections, of which at most `clients_max` are on the client plane, with the
@@ -147,19 +147,19 @@ impl Gate {
         connections_max: usize,
         clients_max: usize,
         counted: impl Fn(IpAddr) -> bool + Send + Sync + 'static,
-    ) -> Arc<Gate> {
+    ) -> Arc<ConnectionLimits> {
         let clients_max = u32::try_from(clients_max).unwrap_or(u32::MAX);
         let (open, closed) = channel::bounded(1);
         let connections = AtomicUsize::new(0);
         let clients = AtomicU32::new(0);
         let (accepted, refused) = (AtomicU64::new(0), AtomicU64::new(0));
-        let (crowd, counted) = (Crowd::of(ADDRESS_CONNECTIONS_MAX), Box::new(counted));
-        Arc::new(Gate {
+        let (by_address, counted) = (AddressLimit::new(ADDRESS_CONNECTIONS_MAX), Box::new(counted));
+        Arc::new(ConnectionLimits {
             connections_max,
             clients_max,
             connections,
             clients,
-            crowd,
+            by_address,
             counted,
             accepted,
             refused,
@@ -188,15 +188,15 @@ impl Gate {
         self.open.close();
     }
 
-    /// Waits for [`Gate::close`].
+    /// Waits for [`ConnectionLimits::close`].
     pub async fn closed(&self) {
         let _ = self.closed.recv().await;
     }
 
     /// Counts a connection, or returns `None` when the limit is reached.
-    fn enter(self: &Arc<Gate>) -> Option<Place> {
+    fn enter(self: &Arc<ConnectionLimits>) -> Option<ConnectionSlot> {
         let taken = self.connections.fetch_add(1, Ordering::Relaxed);
-        let place = Place(self.clone());
+        let place = ConnectionSlot(self.clone());
         let found = taken < self.connections_max;
         let total = if found { &self.accepted } else { &self.refused };
         total.fetch_add(1, Ordering::Relaxed);
@@ -204,8 +204,8 @@ impl Gate {
     }
 
     /// Counts a client connection of this address, or returns `None` when the limit per address is reached.
-    pub fn welcome(&self, address: IpAddr) -> Option<Presence> {
-        let found = self.crowd.enter(address, (self.counted)(address));
+    pub fn admit_address(&self, address: IpAddr) -> Option<AddressSlot> {
+        let found = self.by_address.enter(address, (self.counted)(address));
         if found.is_none() {
             self.refused.fetch_add(1, Ordering::Relaxed);
             log::debug!("refused a connection: {address} has {ADDRESS_CONNECTIONS_MAX} already");
@@ -214,34 +214,34 @@ impl Gate {
     }
 
     /// Counts a connection on the client plane, or returns `None` when the limit is reached.
-    fn count_client(self: &Arc<Gate>) -> Option<ClientPlace> {
+    fn count_client(self: &Arc<ConnectionLimits>) -> Option<ClientSlot> {
         let taken = self.clients.fetch_add(1, Ordering::Relaxed);
-        let place = ClientPlace(self.clone());
+        let place = ClientSlot(self.clone());
         (taken < self.clients_max).then_some(place)
     }
 }
 
 /// Guard of one connection slot. Dropping it frees the slot.
 #[derive(Debug)]
-pub struct Place(Arc<Gate>);
+pub struct ConnectionSlot(Arc<ConnectionLimits>);
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// Guard of one slot on the client plane.
-struct ClientPlace(Arc<Gate>);
+struct ClientSlot(Arc<ConnectionLimits>);
 
-impl Drop for ClientPlace {
+impl Drop for ClientSlot {
     fn drop(&mut self) {
         self.0.clients.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// Serves the connections to `listener` until the gate is closed.
-pub async fn serve<N: Node>(listener: TcpListener, node: Arc<N>, gate: Arc<Gate>, keys: Keys) {
+pub async fn serve<S: Service>(listener: TcpListener, node: Arc<S>, gate: Arc<ConnectionLimits>, keys: Keys) {
     accept(listener, &gate, |stream, place| {
         let (node, gate, keys) = (node.clone(), gate.clone(), keys.clone());
         tasks::spawn(async move {
@@ -262,7 +262,11 @@ pub async fn serve<N: Node>(listener: TcpListener, node: Arc<N>, gate: Arc<Gate>
 
 /// Accepts connections until the gate is closed, and calls `each` with every connection and its slot. A connection beyond
 /// the limit is closed at once.
-pub async fn accept(listener: TcpListener, gate: &Arc<Gate>, mut each: impl FnMut(TcpStream, Place)) {
+pub async fn accept(
+    listener: TcpListener,
+    gate: &Arc<ConnectionLimits>,
+    mut each: impl FnMut(TcpStream, ConnectionSlot),
+) {
     let accepting = async {
         let mut warned = None;
         loop {
@@ -293,14 +297,14 @@ async fn accept_failed(error: &io::Error, warned: &mut Option<Instant>) {
 }
 
 /// Serves one connection.
-async fn connection<N: Node>(
+async fn connection<S: Service>(
     mut stream: TcpStream,
-    node: Arc<N>,
-    gate: &Arc<Gate>,
+    node: Arc<S>,
+    gate: &Arc<ConnectionLimits>,
     keys: &Keys,
 ) -> Result<(), FrameError> {
     let http = stream.clone();
-    let opened = frame::within(PREFACE_DEADLINE, async {
+    let opened = frame::with_timeout(PREFACE_DEADLINE, async {
         let Opening::Ribbit(arrival) = handshake::read_opening(&mut stream).await? else { return Ok(None) };
         let plane = arrival.preface.plane;
         // Counted before the preface is sent, so that every client that has received it is in the count.
@@ -311,19 +315,19 @@ async fn connection<N: Node>(
         let Accepted { channel, from } = handshake::accept(stream, arrival, keys).await?;
         let present = match plane.is_closed() {
             true => None,
-            false => Some(gate.welcome(from).ok_or(FrameError::Closed)?),
+            false => Some(gate.admit_address(from).ok_or(FrameError::Closed)?),
         };
-        Ok(Some((Asker { plane, from }, channel, (counted, present))))
+        Ok(Some((Caller { plane, from }, channel, (counted, present))))
     });
-    let Some((asker, channel, _counted)) = opened.await? else {
+    let Some((caller, channel, _counted)) = opened.await? else {
         return http::answer(&mut { http }, |path| node.page(path)).await;
     };
-    let plane = asker.plane;
+    let plane = caller.plane;
     match plane {
         Plane::Client | Plane::Control | Plane::Status | Plane::Directory => {
             let Channel { mut reader, writer } = channel;
             match admission::read(&mut reader).await? {
-                Incoming::Ask(AskFrame { tag, ask: Ask::Subscribe { cursor, wanted }, .. })
+                Admission::Ask(AskFrame { tag, ask: Ask::Subscribe { cursor, wanted }, .. })
                     if may_follow(plane, &wanted) =>
                 {
                     rustix::net::sockopt::set_socket_send_buffer_size(
@@ -331,11 +335,11 @@ async fn connection<N: Node>(
                         LIVE_SEND_BUFFER_BYTES,
                     )
                     .map_err(io::Error::from)?;
-                    let streaming = node.stream(cursor, wanted, Outlet { writer, tag });
+                    let streaming = node.stream(cursor, wanted, SubscriptionSink { writer, tag });
                     // Dropped with this connection.
                     tasks::spawn_reader(streaming).or(silence(reader)).await
                 }
-                first => converse(writer, reader, first, node, asker).await,
+                first => converse(writer, reader, first, node, caller).await,
             }
         }
         Plane::Peer | Plane::Snapshot => {
@@ -366,16 +370,16 @@ impl AsRef<[u8]> for Ready {
 }
 
 /// Reads requests and writes answers, until the client has closed its side and has all answers, or the connection fails.
-async fn converse<N: Node>(
-    mut writer: Writer,
-    reader: Reader,
-    first: Incoming,
-    node: Arc<N>,
-    asker: Asker,
+async fn converse<S: Service>(
+    mut writer: ChannelWriter,
+    reader: ChannelReader,
+    first: Admission,
+    node: Arc<S>,
+    caller: Caller,
 ) -> Result<(), FrameError> {
     let (ready, queue) = channel::bounded(ANSWERS_QUEUED_MAX);
     let reading = async {
-        match read_asks(reader, first, node, asker, ready).await {
+        match read_asks(reader, first, node, caller, ready).await {
             Err(FrameError::Closed) => smol::future::pending().await, // the writer ends after the last answer
             result => result,
         }
@@ -389,7 +393,7 @@ async fn converse<N: Node>(
 }
 
 /// Ends when the subscriber sends any byte, or closes the connection.
-async fn silence(mut reader: Reader) -> Result<(), FrameError> {
+async fn silence(mut reader: ChannelReader) -> Result<(), FrameError> {
     // A small buffer, because there may be a thousand subscribers, and they send nothing.
     reader.read_ahead(LIVE_SILENT_BYTES);
     match reader.read(&mut [0]).await? {
@@ -399,11 +403,11 @@ async fn silence(mut reader: Reader) -> Result<(), FrameError> {
 }
 
 /// Reads requests and starts a task for each.
-async fn read_asks<N: Node>(
-    mut reader: Reader,
-    first: Incoming,
-    node: Arc<N>,
-    asker: Asker,
+async fn read_asks<S: Service>(
+    mut reader: ChannelReader,
+    first: Admission,
+    node: Arc<S>,
+    caller: Caller,
     ready: Sender<Ready>,
 ) -> Result<(), FrameError> {
     let places = Arc::new(Semaphore::new(ASKS_PER_CONNECTION_MAX));
@@ -415,8 +419,8 @@ async fn read_asks<N: Node>(
             None => admission::read(&mut reader).await?,
         };
         let AskFrame { tag, deadline_ms, ask } = match incoming {
-            Incoming::Ask(asked) => asked,
-            Incoming::Refused { tag, denied } => {
+            Admission::Ask(asked) => asked,
+            Admission::Refused { tag, denied } => {
                 let frame = frame::encode(&AnswerFrame { tag, answer: Answer::Refused(denied) });
                 if ready.send(Ready { frame, _place: place }).await.is_err() {
                     return Err(FrameError::Closed);
@@ -431,7 +435,7 @@ async fn read_asks<N: Node>(
         // Pinned in place: a future that is moved into another one takes memory in both, for every request.
         let task = async move {
             let answering = pin!(async {
-                let answer = node.answer(asker, ask, deadline).await;
+                let answer = node.answer(caller, ask, deadline).await;
                 let frame = frame::encode(&AnswerFrame { tag, answer });
                 // Sending fails when the connection is lost, and then the answer is not needed.
                 let _ = ready.send(Ready { frame, _place: place }).await;

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// [`handshake::connect`] and [`frame::read`].
 pub async fn ask_status(address: &str, plane: Plane, keys: &Keys) -> Result<NodeStatus, FrameError> {
     let channel = handshake::connect(address, plane, keys).await?;
-    match frame::within(STATUS_DEADLINE, ask_on(channel, Ask::NodeStatus, STATUS_DEADLINE)).await? {
+    match frame::with_timeout(STATUS_DEADLINE, ask_on(channel, Ask::NodeStatus, STATUS_DEADLINE)).await? {
         Answer::NodeStatus(status) => Ok(*status),
         _ => Err(FrameError::Malformed),
     }
@@ -32,7 +32,7 @@ pub async fn ask_once(
     ask: Ask,
     limit: Duration,
 ) -> Result<Answer, FrameError> {
-    frame::within(limit, async {
+    frame::with_timeout(limit, async {
         let channel = handshake::connect(address, plane, keys).await?;
         ask_on(channel, ask, limit).await
     })

@@ -55,20 +55,20 @@ pub enum PeerTalk {
     /// Requests of clients, for the leader.
     Forward(Vec<Request>),
     /// Heartbeat with the status of the sender, once a second.
-    Beat(MemberInfo),
+    Heartbeat(MemberInfo),
     /// Status of the sender's store: the first message on a link, and sent with a heartbeat after a change.
-    Store(StoreNews),
+    Store(StoreReport),
     /// Lease renewal of the member `from`, for this incarnation of its process, and of clients that renewed their leases
     /// through it. Sent to the leader, and to coordinators, which relay it.
-    Alive { serial: u64, from: RaftId, incarnation: u64, clients: Vec<LogIndex> },
-    /// Acknowledgement of the leader for the `Alive` of `to` with this serial number. The lease lasts for `lease_ms` from
-    /// when the `Alive` was sent.
-    Heard { serial: u64, to: RaftId, lease_ms: u32 },
+    RenewLease { serial: u64, from: RaftId, incarnation: u64, clients: Vec<LogIndex> },
+    /// Acknowledgement of the leader for the `RenewLease` of `to` with this serial number. The lease lasts for `lease_ms`
+    /// from when the `RenewLease` was sent.
+    LeaseRenewed { serial: u64, to: RaftId, lease_ms: u32 },
 }
 
 /// Status of a member's store, for the other members.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoreNews {
+pub struct StoreReport {
     /// Digests of the state at one to three indexes, which the members compare.
     pub digests: Vec<(LogIndex, u64)>,
     /// True while its disk quota is exceeded, so that growing writes should be refused.

@@ -67,7 +67,7 @@ pub enum Ask {
     /// Returns recent changes among the servers, with their reasons. Answered by every member.
     History,
     /// Asks where to read or write. Answered by balancers only. Directory plane.
-    Directory(Directory),
+    Directory(DirectoryAsk),
     /// Changes the password of the session's owner. The backend checks the old password, hashes the new one and proposes.
     ChangePassword { id: RequestId, submitted_at: LogIndex, session: TokenHash, old: Password, new: Password },
     /// Sets a user's password, as an operator. Answered by backends. Control plane only.
@@ -78,7 +78,7 @@ pub enum Ask {
 
 /// Request to a balancer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Directory {
+pub enum DirectoryAsk {
     /// Assigns a backend to read from. The reader counts as a client of that backend until it sends `Left`, or until its
     /// lease ends. Another `Read` under the same id renews the lease.
     Read { client: Option<ReaderId> },
@@ -138,7 +138,7 @@ pub enum Answer {
     Refused(Denied),
     /// The request has no result here, for example without a leader or with a full queue. The client may send the same
     /// request, with the same id, to any server.
-    Unavailable(Why),
+    Unavailable(UnavailableReason),
     /// Batch of a subscription: all matching events from the previous cursor up to this one, in order. It may be empty:
     /// an idle subscription sends one at least every `limits::LIVE_BEAT`.
     Live {
@@ -149,7 +149,7 @@ pub enum Answer {
     /// least as new as `resume_at`, and subscribes from there.
     Lapsed {
         resume_at: Token,
-        why: Lapse,
+        why: LapseReason,
     },
     /// The leader has renewed the lease, for this time from when the request was sent. A holder stops at half of it.
     Renewed {
@@ -157,19 +157,19 @@ pub enum Answer {
     },
     /// Server to use, or `None` if no backend is available. `changed` is set if it is not the one used before.
     Server {
-        server: Option<ServerChoice>,
+        server: Option<AssignedServer>,
         changed: bool,
     },
     /// Recent changes among the servers, the newest last.
     History(Vec<HistoryLine>),
     /// Answer of a balancer. It answers `Unavailable` when there is no suitable backend.
-    Directions(Directions),
+    Directory(DirectoryAnswer),
     Pin(PinAnswer),
 }
 
 /// Backend that was assigned to a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServerChoice {
+pub struct AssignedServer {
     pub name: MemberName,
     /// HOST:PORT.
     pub address: String,
@@ -185,22 +185,22 @@ pub struct HistoryLine {
     pub words: String,
 }
 
-/// Answer of a balancer, with the variants of [`Directory`].
+/// Answer of a balancer, with the variants of [`DirectoryAsk`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Directions {
+pub enum DirectoryAnswer {
     /// Backend to read from. The reader `client` keeps its assignment for `lease_ms` from now.
-    Read { client: ReaderId, lease_ms: u32, backend: BackendAt },
+    Read { client: ReaderId, lease_ms: u32, backend: BackendEntry },
     /// Backends to write to: first the leader, if it is a backend, then the others that are in sync.
-    Write(Vec<BackendAt>),
+    Write(Vec<BackendEntry>),
     /// Result of the balancer's check of the backend that was reported down.
-    Down(Finding),
+    Down(DownCheck),
     /// True if the reader had an assignment.
     Left { known: bool },
 }
 
 /// Backend as a balancer knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BackendAt {
+pub struct BackendEntry {
     pub name: MemberName,
     /// HOST:PORT.
     pub address: String,
@@ -212,7 +212,7 @@ pub struct BackendAt {
 
 /// Result of a balancer's check of an address that was reported down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Finding {
+pub enum DownCheck {
     /// The backend answers, so nothing changes.
     Answers,
     /// The backend does not answer. No client is sent there until it does.
@@ -223,7 +223,7 @@ pub enum Finding {
 
 /// Reason why a subscription cannot continue from a cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Lapse {
+pub enum LapseReason {
     /// The cursor is older than the events that this node keeps.
     Compacted,
     /// The client was too slow, and this node has dropped the next events.
@@ -234,7 +234,7 @@ pub enum Lapse {
 
 /// Reason why a server has no result for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Why {
+pub enum UnavailableReason {
     /// No leader is known.
     NoLeader,
     /// Too many requests are pending.

@@ -41,19 +41,19 @@ pub fn give_up_after(stream: &TcpStream, limit: Duration) -> io::Result<()> {
 /// It calls the kernel only after the reactor has reported the socket as readable. A read that did not fill its buffer has
 /// emptied the socket, so another read when the task is woken for another reason would be a wasted system call.
 #[derive(Debug)]
-pub struct Incoming {
+pub struct SocketReader {
     stream: Arc<Async<std::net::TcpStream>>,
     /// True if the last read has emptied the socket.
     empty: bool,
 }
 
-impl From<TcpStream> for Incoming {
-    fn from(stream: TcpStream) -> Incoming {
-        Incoming { stream: stream.into(), empty: true }
+impl From<TcpStream> for SocketReader {
+    fn from(stream: TcpStream) -> SocketReader {
+        SocketReader { stream: stream.into(), empty: true }
     }
 }
 
-impl AsyncRead for Incoming {
+impl AsyncRead for SocketReader {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -9,7 +9,7 @@
 //!
 //! The cursor advances with the received events, and every server sends the same events behind a cursor. So events arrive in
 //! order, none is missed and none arrives twice, no matter which servers fail. If a server cannot continue from the cursor,
-//! the subscription reports [`News::ReadAgain`]: its reader reads its view again and continues from there
+//! the subscription reports [`SubscriptionMessage::ReadAgain`]: its reader reads its view again and continues from there
 //! ([`Subscription::resume`]).
 //!
 //! A slow reader causes back pressure: the queue fills, then the connection, until the server closes it. Then it is opened
@@ -27,7 +27,7 @@ use super::limits::{
     FRAME_BYTES_MAX, LIVE_PIECES_MAX, LIVE_READ_BYTES, LIVE_SILENCE, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN,
 };
 use super::oneshot::ask_status;
-use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, Lapse};
+use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, LapseReason};
 use super::tasks;
 use ribbit_state::{Denied, Event, Token, Topic};
 use smol::channel::{self, Receiver, Sender};
@@ -39,15 +39,15 @@ const TAG: u32 = 1;
 
 /// Message of a subscription to its reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
+pub enum SubscriptionMessage {
     Event(Event),
     /// There is no matching event up to the new cursor.
-    Nothing,
+    Heartbeat,
     /// Events behind the cursor are missing. The reader reads its view again, at least as new as `at_least`, and continues
     /// with [`Subscription::resume`]. Until then there are no further events.
     ReadAgain {
         at_least: Token,
-        why: Lapse,
+        why: LapseReason,
     },
     /// The session has ended. There are no further events.
     Ended(Denied),
@@ -65,18 +65,18 @@ pub struct Subscription {
     /// Cursor behind the last batch.
     behind: Token,
     /// Last message, after which there is none.
-    over: Option<News>,
+    over: Option<SubscriptionMessage>,
     /// Queue of the task that follows the servers, and the task.
-    pieces: Option<(Receiver<Piece>, smol::Task<()>)>,
+    pieces: Option<(Receiver<QueueItem>, smol::Task<()>)>,
 }
 
 /// Item in the queue of a subscription.
 #[derive(Debug)]
-enum Piece {
+enum QueueItem {
     /// Batch of events, with the cursor behind it.
     Live(Token, Vec<Event>),
     /// Last message.
-    Last(News),
+    Last(SubscriptionMessage),
 }
 
 impl Subscription {
@@ -96,10 +96,10 @@ impl Subscription {
     }
 
     /// Waits for the next message. The future may be dropped at any time without losing one.
-    pub async fn next(&mut self) -> News {
+    pub async fn next(&mut self) -> SubscriptionMessage {
         if let Some(event) = self.waiting.pop_front() {
             self.cursor = if self.waiting.is_empty() { self.behind } else { self.at(&event) };
-            return News::Event(event);
+            return SubscriptionMessage::Event(event);
         }
         if let Some(over) = &self.over {
             return over.clone();
@@ -110,28 +110,28 @@ impl Subscription {
             (receiver, tasks::spawn(follow(target.clone(), cursor, wanted.clone(), sender)))
         });
         match pieces.recv().await {
-            Ok(Piece::Live(cursor, events)) => {
+            Ok(QueueItem::Live(cursor, events)) => {
                 self.behind = cursor;
                 self.waiting = events.into();
                 match self.waiting.pop_front() {
                     Some(event) => {
                         self.cursor = if self.waiting.is_empty() { cursor } else { self.at(&event) };
-                        News::Event(event)
+                        SubscriptionMessage::Event(event)
                     }
                     None => {
                         self.cursor = cursor;
-                        News::Nothing
+                        SubscriptionMessage::Heartbeat
                     }
                 }
             }
-            Ok(Piece::Last(news)) => {
+            Ok(QueueItem::Last(news)) => {
                 (self.over, self.pieces) = (Some(news.clone()), None);
                 news
             }
             // The task ends only after the last message. A new task continues from the cursor.
             Err(_) => {
                 self.pieces = None;
-                News::Nothing
+                SubscriptionMessage::Heartbeat
             }
         }
     }
@@ -143,7 +143,7 @@ impl Subscription {
 }
 
 /// Follows one server after another until there is a last message or the subscription is dropped.
-async fn follow(target: Arc<Target>, mut cursor: Token, wanted: Topic, pieces: Sender<Piece>) {
+async fn follow(target: Arc<Target>, mut cursor: Token, wanted: Topic, pieces: Sender<QueueItem>) {
     let mut backoff = Backoff::new(RETRY_PAUSE_MIN, RETRY_PAUSE_MAX);
     let mut next = target.servers.any();
     loop {
@@ -151,7 +151,7 @@ async fn follow(target: Arc<Target>, mut cursor: Token, wanted: Topic, pieces: S
         let mut served = false;
         let followed = async {
             // A learned address may lead to any process, so its server is verified.
-            if learned && !belongs(&target, &server).await? {
+            if learned && !is_of_cluster(&target, &server).await? {
                 return Ok(None);
             }
             follow_one(&server, &target.keys, &mut cursor, &mut served, &wanted, &pieces).await
@@ -159,7 +159,7 @@ async fn follow(target: Arc<Target>, mut cursor: Token, wanted: Topic, pieces: S
         match followed.await {
             Ok(Some(last)) => {
                 // Sending fails when the subscription has been dropped.
-                let _ = pieces.send(Piece::Last(last)).await;
+                let _ = pieces.send(QueueItem::Last(last)).await;
                 return;
             }
             Ok(None) => log::debug!("{server} does not serve subscriptions now"),
@@ -176,7 +176,7 @@ async fn follow(target: Arc<Target>, mut cursor: Token, wanted: Topic, pieces: S
 }
 
 /// Returns true if this server belongs to the cluster of the subscription.
-async fn belongs(target: &Target, server: &str) -> Result<bool, FrameError> {
+async fn is_of_cluster(target: &Target, server: &str) -> Result<bool, FrameError> {
     let status = ask_status(server, Plane::Client, &target.keys).await?;
     Ok(target.learn(server, &status))
 }
@@ -196,28 +196,28 @@ async fn follow_one(
     cursor: &mut Token,
     served: &mut bool,
     wanted: &Topic,
-    pieces: &Sender<Piece>,
-) -> Result<Option<News>, FrameError> {
+    pieces: &Sender<QueueItem>,
+) -> Result<Option<SubscriptionMessage>, FrameError> {
     let channel = handshake::connect(server, plane_of(wanted), keys).await?;
     let Channel { mut reader, mut writer } = channel;
     reader.read_ahead(LIVE_READ_BYTES);
     let ask = Ask::Subscribe { cursor: *cursor, wanted: wanted.clone() };
     frame::write(&mut writer, &AskFrame { tag: TAG, deadline_ms: 0, ask }).await?;
     loop {
-        let said = frame::within(LIVE_SILENCE, frame::read(&mut reader, FRAME_BYTES_MAX)).await?;
+        let said = frame::with_timeout(LIVE_SILENCE, frame::read(&mut reader, FRAME_BYTES_MAX)).await?;
         let AnswerFrame { tag: TAG, answer } = said else { return Err(FrameError::Malformed) };
         match answer {
             Answer::Live { cursor: behind, events } => {
-                if !goes_on(*cursor, &events, behind) {
+                if !continues(*cursor, &events, behind) {
                     return Err(FrameError::Malformed);
                 }
                 (*cursor, *served) = (behind, true);
-                pieces.send(Piece::Live(behind, events)).await.map_err(|_| FrameError::Closed)?;
+                pieces.send(QueueItem::Live(behind, events)).await.map_err(|_| FrameError::Closed)?;
             }
             Answer::Lapsed { resume_at, why } => {
-                return Ok(Some(News::ReadAgain { at_least: resume_at, why }));
+                return Ok(Some(SubscriptionMessage::ReadAgain { at_least: resume_at, why }));
             }
-            Answer::Refused(denied) => return Ok(Some(News::Ended(denied))),
+            Answer::Refused(denied) => return Ok(Some(SubscriptionMessage::Ended(denied))),
             Answer::Unavailable(why) => {
                 log::debug!("{server} refused a subscription: {why:?}");
                 return Ok(None);
@@ -230,7 +230,7 @@ async fn follow_one(
 }
 
 /// Returns true if a batch continues from the cursor up to the next one, in order.
-fn goes_on(cursor: Token, events: &[Event], behind: Token) -> bool {
+fn continues(cursor: Token, events: &[Event], behind: Token) -> bool {
     let rising = events.is_sorted_by(|a, b| a.index < b.index);
     let first = events.first().is_none_or(|event| event.index > cursor.index);
     let last = events.last().is_none_or(|event| event.index <= behind.index);
@@ -249,11 +249,11 @@ mod tests {
             let what = EventKind::Croaked { author: AccountId(1) };
             indexes.iter().map(|index| Event { index: *index, what: what.clone() }).collect()
         };
-        assert!(goes_on(at(5), &events(&[6, 9]), at(9)) && goes_on(at(5), &[], at(5)));
-        assert!(!goes_on(at(5), &events(&[5, 9]), at(9)), "an event is repeated");
-        assert!(!goes_on(at(5), &events(&[9, 6]), at(9)), "out of order");
-        assert!(!goes_on(at(5), &events(&[6, 9]), at(8)), "an event is beyond the new cursor");
-        assert!(!goes_on(at(5), &[], at(4)), "the cursor goes back");
-        assert!(!goes_on(at(5), &[], Token { history: HistoryId(2), index: 6 }), "another history");
+        assert!(continues(at(5), &events(&[6, 9]), at(9)) && continues(at(5), &[], at(5)));
+        assert!(!continues(at(5), &events(&[5, 9]), at(9)), "an event is repeated");
+        assert!(!continues(at(5), &events(&[9, 6]), at(9)), "out of order");
+        assert!(!continues(at(5), &events(&[6, 9]), at(8)), "an event is beyond the new cursor");
+        assert!(!continues(at(5), &[], at(4)), "the cursor goes back");
+        assert!(!continues(at(5), &[], Token { history: HistoryId(2), index: 6 }), "another history");
     }
 }

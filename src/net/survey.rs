@@ -63,7 +63,7 @@ impl Survey {
     }
 
     /// Returns the addresses of the members that answered.
-    pub fn living(&self) -> Vec<String> {
+    pub fn answering(&self) -> Vec<String> {
         self.addresses_of(true)
     }
 
@@ -78,7 +78,7 @@ impl Survey {
     }
 
     /// Returns true if any member answered.
-    pub fn anyone(&self) -> bool {
+    pub fn has_answers(&self) -> bool {
         self.members.iter().any(|member| member.alive)
     }
 }
@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn a_survey_without_answers_is_empty() {
         assert_eq!(merge(&[]), Survey::default());
-        assert!(!merge(&[]).anyone());
+        assert!(!merge(&[]).has_answers());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use super::plain;
 use super::table::{Side, layout};
-use ribbit_net::protocol::{BackendAt, Directions, Finding, ReaderId};
+use ribbit_net::protocol::{BackendEntry, DirectoryAnswer, DownCheck, ReaderId};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -39,8 +39,8 @@ struct LeftJson {
     known: bool,
 }
 
-impl<'a> From<&'a BackendAt> for BackendJson<'a> {
-    fn from(backend: &'a BackendAt) -> BackendJson<'a> {
+impl<'a> From<&'a BackendEntry> for BackendJson<'a> {
+    fn from(backend: &'a BackendEntry) -> BackendJson<'a> {
         BackendJson {
             name: backend.name.to_string(),
             address: &backend.address,
@@ -52,18 +52,18 @@ impl<'a> From<&'a BackendAt> for BackendJson<'a> {
 }
 
 /// Returns the answer as one line of JSON.
-pub fn json(directions: &Directions) -> String {
+pub fn json(directions: &DirectoryAnswer) -> String {
     match directions {
-        Directions::Read { client, lease_ms, backend } => {
+        DirectoryAnswer::Read { client, lease_ms, backend } => {
             to_json(&ReadJson { client: *client, lease_ms: *lease_ms, backend: backend.into() })
         }
-        Directions::Write(backends) => {
+        DirectoryAnswer::Write(backends) => {
             to_json(&WriteJson { backends: backends.iter().map(BackendJson::from).collect() })
         }
-        Directions::Down(found) => {
-            to_json(&DownJson { known: *found != Finding::Unknown, answers: *found == Finding::Answers })
+        DirectoryAnswer::Down(found) => {
+            to_json(&DownJson { known: *found != DownCheck::Unknown, answers: *found == DownCheck::Answers })
         }
-        Directions::Left { known } => to_json(&LeftJson { known: *known }),
+        DirectoryAnswer::Left { known } => to_json(&LeftJson { known: *known }),
     }
 }
 
@@ -72,9 +72,9 @@ fn to_json(value: &impl Serialize) -> String {
 }
 
 /// Returns the answer for people, without a line end after the last line.
-pub fn words(directions: &Directions) -> String {
+pub fn words(directions: &DirectoryAnswer) -> String {
     match directions {
-        Directions::Read { client, lease_ms, backend } => {
+        DirectoryAnswer::Read { client, lease_ms, backend } => {
             let old = if backend.in_sync {
                 ""
             } else {
@@ -87,7 +87,7 @@ pub fn words(directions: &Directions) -> String {
                 lease_ms / 1_000
             )
         }
-        Directions::Write(backends) => {
+        DirectoryAnswer::Write(backends) => {
             let mut rows = vec![["NAME", "ADDRESS", "STATE", "CLIENTS"].map(str::to_string).to_vec()];
             rows.extend(backends.iter().map(|backend| {
                 let is = if backend.leads { "leader" } else { "in sync" };
@@ -100,13 +100,15 @@ pub fn words(directions: &Directions) -> String {
             }));
             layout(&[Side::Left, Side::Left, Side::Left, Side::Right], &rows).trim_end().to_string()
         }
-        Directions::Down(Finding::Silent) => {
+        DirectoryAnswer::Down(DownCheck::Silent) => {
             "The backend does not answer. No clients are sent there until it does.".to_string()
         }
-        Directions::Down(Finding::Answers) => "The backend answers.".to_string(),
-        Directions::Down(Finding::Unknown) => "No member is known at this address.".to_string(),
-        Directions::Left { known: true } => "The client is released.".to_string(),
-        Directions::Left { known: false } => "There is no such client, or its lease has expired.".to_string(),
+        DirectoryAnswer::Down(DownCheck::Answers) => "The backend answers.".to_string(),
+        DirectoryAnswer::Down(DownCheck::Unknown) => "No member is known at this address.".to_string(),
+        DirectoryAnswer::Left { known: true } => "The client is released.".to_string(),
+        DirectoryAnswer::Left { known: false } => {
+            "There is no such client, or its lease has expired.".to_string()
+        }
     }
 }
 
@@ -115,24 +117,24 @@ mod tests {
     use super::*;
     use ribbit_state::{HOME, MemberName, Role};
 
-    fn backend(id: u32, leads: bool) -> BackendAt {
+    fn backend(id: u32, leads: bool) -> BackendEntry {
         let name = MemberName { role: Role::Backend, site: HOME, id };
-        BackendAt { name, address: format!("b{id}:1"), leads, in_sync: true, clients: 2 }
+        BackendEntry { name, address: format!("b{id}:1"), leads, in_sync: true, clients: 2 }
     }
 
     #[test]
     fn answers_have_a_text_and_json() {
-        let read = Directions::Read { client: 17, lease_ms: 60_000, backend: backend(2, false) };
+        let read = DirectoryAnswer::Read { client: 17, lease_ms: 60_000, backend: backend(2, false) };
         assert_eq!(words(&read), "Read from backend-2 at b2:1.\nYou are client 17 there for 60 s.");
         let expected = "{\"client\":17,\"lease_ms\":60000,\"backend\":{\"name\":\"backend-2\",\"address\":\"b2:1\",\
             \"leader\":false,\"in_sync\":true,\"clients\":2}}";
         assert_eq!(json(&read), expected);
-        let write = Directions::Write(vec![backend(3, true), backend(1, false)]);
+        let write = DirectoryAnswer::Write(vec![backend(3, true), backend(1, false)]);
         let expected = "\
 NAME       ADDRESS  STATE    CLIENTS
 backend-3  b3:1     leader         2
 backend-1  b1:1     in sync        2";
         assert_eq!(words(&write), expected);
-        assert_eq!(json(&Directions::Down(Finding::Silent)), "{\"known\":true,\"answers\":false}");
+        assert_eq!(json(&DirectoryAnswer::Down(DownCheck::Silent)), "{\"known\":true,\"answers\":false}");
     }
 }

@@ -11,7 +11,7 @@
 use super::table::{self, Side};
 use super::{plain, time};
 use ribbit_net::discovery::ConnectionEvent;
-use ribbit_net::limits::TRIES_MAX;
+use ribbit_net::limits::DISCOVERY_ROUNDS_MAX;
 use ribbit_state::people::{AccountSummary, OpenSession, PersonRelation};
 use ribbit_state::query::{FeedCroak, Person};
 use ribbit_state::talks::{DeliveryStatus, TalkMessage};
@@ -139,7 +139,9 @@ pub fn contact(contact: &ConnectionEvent) -> String {
         }
         ConnectionEvent::Reached(server) => format!("connected to {}", plain::line(server)),
         ConnectionEvent::Mistrusted(why) => plain::line(why),
-        ConnectionEvent::Unreachable { rounds } => format!("no server answers (try {rounds} of {TRIES_MAX})"),
+        ConnectionEvent::Unreachable { rounds } => {
+            format!("no server answers (try {rounds} of {DISCOVERY_ROUNDS_MAX})")
+        }
     }
 }
 

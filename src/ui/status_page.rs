@@ -9,7 +9,7 @@ use super::pages::{Place, Shell};
 use super::status::{behind, what_may_be_lost};
 use super::time::{self, Shown};
 use askama::Template;
-use ribbit_net::health::{State, judge, state};
+use ribbit_net::health::{Health, overall, problems};
 use ribbit_net::protocol::HistoryLine;
 use ribbit_net::survey::{MemberView, Survey};
 use ribbit_state::Role;
@@ -45,7 +45,7 @@ impl Dot {
 pub struct ShownMember {
     pub name: String,
     pub dot: Dot,
-    /// State as text: `leader`, `voter`, `learner, behind`, `offline`.
+    /// Health as text: `leader`, `voter`, `learner, behind`, `offline`.
     pub is: &'static str,
     /// Number of entries behind the furthest member, if known.
     pub lag: Option<u64>,
@@ -110,7 +110,7 @@ pub struct ShownLine {
 #[template(path = "status.html")]
 pub struct StatusPage {
     pub shell: Shell,
-    pub state: State,
+    pub state: Health,
     pub headline: &'static str,
     pub leads: String,
     pub to_spare: String,
@@ -126,24 +126,24 @@ pub struct StatusPage {
 impl StatusPage {
     /// Makes the page. It does not refresh by itself if `still`.
     pub fn new(shell: Shell, survey: &Survey, history: &[HistoryLine], still: bool) -> StatusPage {
-        let troubles = judge(survey);
+        let troubles = problems(survey);
         let line =
             |line: &HistoryLine| ShownLine { time: time::shown(line.wall_ms), words: line.words.clone() };
         StatusPage {
             shell: Shell { refresh: (!still).then_some(REFRESH_SECONDS), ..shell },
-            state: state(&troubles),
-            headline: match state(&troubles) {
-                State::Fine => "All is well.",
-                State::Degraded => "It works, but something needs attention.",
-                State::Down if !survey.anyone() => "No servers are running.",
-                State::Down => "It doesn't work at the moment.",
-                State::Unknown => "No member of the cluster answers.",
+            state: overall(&troubles),
+            headline: match overall(&troubles) {
+                Health::Fine => "All is well.",
+                Health::Degraded => "It works, but something needs attention.",
+                Health::Down if !survey.has_answers() => "No servers are running.",
+                Health::Down => "It doesn't work at the moment.",
+                Health::Unknown => "No member of the cluster answers.",
             },
             leads: match &survey.leader {
                 Some(leader) => format!("{leader} is the leader."),
                 None => String::new(),
             },
-            to_spare: if survey.anyone() { what_may_be_lost(survey) } else { String::new() },
+            to_spare: if survey.has_answers() { what_may_be_lost(survey) } else { String::new() },
             troubles: troubles.iter().map(trouble_words).collect(),
             spare: survey.can_lose_processes,
             pads: pads(survey),
@@ -155,9 +155,9 @@ impl StatusPage {
     /// Returns the class of the box around the headline.
     fn class(&self) -> &'static str {
         match self.state {
-            State::Fine => "note",
-            State::Degraded => "old",
-            State::Down | State::Unknown => "trouble",
+            Health::Fine => "note",
+            Health::Degraded => "old",
+            Health::Down | Health::Unknown => "trouble",
         }
     }
 }

@@ -16,7 +16,7 @@ const HEADS: [&str; 6] = ["NAME", "STATE", "HEARTBEAT", "LEASE", "LAG", "CLIENTS
 
 /// Returns sentences and a table, without a line end after the last line. Control characters are escaped.
 pub fn screen(survey: &Survey, heard: &Heard) -> String {
-    if !survey.anyone() {
+    if !survey.has_answers() {
         return "No server answers. Trying again.".to_string();
     }
     let mut rows = vec![HEADS.map(str::to_string).to_vec()];

@@ -4,7 +4,7 @@
 
 use super::plain;
 use ribbit_net::client::ClientError;
-use ribbit_net::protocol::Why;
+use ribbit_net::protocol::UnavailableReason;
 use ribbit_state::limits::{
     CROAK_CHARS_MAX, GLOB_CHARS_MAX, MESSAGE_CHARS_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX,
     PASSWORD_CHARS_MIN,
@@ -230,8 +230,10 @@ impl From<ClientError> for Trouble {
     fn from(unreachable: ClientError) -> Trouble {
         match unreachable {
             // A server that is stopping looks the same to people as one that cannot be reached.
-            ClientError::Unreachable | ClientError::Undecided(Why::NotServing) => Trouble::Nobody,
-            ClientError::Undecided(Why::Busy) => Trouble::Busy,
+            ClientError::Unreachable | ClientError::Undecided(UnavailableReason::NotServing) => {
+                Trouble::Nobody
+            }
+            ClientError::Undecided(UnavailableReason::Busy) => Trouble::Busy,
             ClientError::Undecided(_) => Trouble::Disagree,
             ClientError::Abandoned => Trouble::Spared,
         }

@@ -10,7 +10,7 @@ use raft::eraftpb::{Entry, EntryType, MessageType};
 use ribbit_net::frame::{self, Plane};
 use ribbit_net::handshake::{self, Opening, Preface};
 use ribbit_net::keys::Keys;
-use ribbit_net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreNews};
+use ribbit_net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreReport};
 use ribbit_net::pinned::{PinAnswer, PinAsk, PinHead};
 use ribbit_net::protocol::*;
 use ribbit_replica::RaftMessage;
@@ -128,7 +128,7 @@ fn asks() -> Vec<(&'static str, Ask)> {
         Renew: Ask::Renew { token: TOKEN },
         GetServer: Ask::GetServer { client: 300, before: Some("host:10001".into()) },
         History: Ask::History,
-        Directory: Ask::Directory(Directory::Write),
+        Directory: Ask::Directory(DirectoryAsk::Write),
         ChangePassword: Ask::ChangePassword {
             id,
             submitted_at,
@@ -187,11 +187,11 @@ fn asked() -> Vec<String> {
     let talk = |with| Query::Talk { session: TOKEN, with, before: None, limit: 20 };
     let wanted =
         samples!(Topic { Feed: Topic::Feed { session: TOKEN }, Tree: Topic::Tree { path: path("/jobs") } });
-    let directory = samples!(Directory {
-        Read: Directory::Read { client: Some(300) },
-        Write: Directory::Write,
-        Down: Directory::Down { address: "host:10001".into() },
-        Left: Directory::Left { client: 300 },
+    let directory = samples!(DirectoryAsk {
+        Read: DirectoryAsk::Read { client: Some(300) },
+        Write: DirectoryAsk::Write,
+        Down: DirectoryAsk::Down { address: "host:10001".into() },
+        Left: DirectoryAsk::Left { client: 300 },
     });
     let (pin, after, to) = (u64::MAX, vec![5, 0, 1], Some(vec![5, 0, 9]));
     let pins = samples!(PinAsk {
@@ -271,24 +271,30 @@ fn server_name() -> MemberName {
     MemberName::at_home(Role::Backend, 2)
 }
 
-fn backend_at() -> BackendAt {
-    BackendAt { name: server_name(), address: "host:10002".into(), leads: true, in_sync: true, clients: 300 }
+fn backend_at() -> BackendEntry {
+    BackendEntry {
+        name: server_name(),
+        address: "host:10002".into(),
+        leads: true,
+        in_sync: true,
+        clients: 300,
+    }
 }
 
 fn answers() -> Vec<(&'static str, Answer)> {
-    let server = ServerChoice { name: server_name(), address: "host:10002".into(), home: 1 };
+    let server = AssignedServer { name: server_name(), address: "host:10002".into(), home: 1 };
     samples!(Answer {
         NodeStatus: Answer::NodeStatus(Box::new(node_status())),
         Written: Answer::Written { token: SEEN, outcome: Ok(Reply::Done) },
         Read: Answer::Read { token: SEEN, old: true, page: Err(Denied::new(Code::NoSuchUser)) },
         Refused: Answer::Refused(Denied::of(Code::InvalidEntry, Field::Name)),
-        Unavailable: Answer::Unavailable(Why::NoLeader),
+        Unavailable: Answer::Unavailable(UnavailableReason::NoLeader),
         Live: Answer::Live { cursor: SEEN, events: Vec::new() },
-        Lapsed: Answer::Lapsed { resume_at: SEEN, why: Lapse::Compacted },
+        Lapsed: Answer::Lapsed { resume_at: SEEN, why: LapseReason::Compacted },
         Renewed: Answer::Renewed { lease_ms: 2_000 },
         Server: Answer::Server { server: Some(server), changed: true },
         History: Answer::History(vec![HistoryLine { wall_ms: 3_000, words: "backend-2 leads".into() }]),
-        Directions: Answer::Directions(Directions::Left { known: true }),
+        Directory: Answer::Directory(DirectoryAnswer::Left { known: true }),
         Pin: Answer::Pin(PinAnswer::Ended),
     })
 }
@@ -469,31 +475,34 @@ fn pin_answers() -> Vec<(&'static str, PinAnswer)> {
     })
 }
 
-fn directions() -> Vec<(&'static str, Directions)> {
-    samples!(Directions {
-        Read: Directions::Read { client: 300, lease_ms: 60_000, backend: backend_at() },
-        Write: Directions::Write(vec![backend_at()]),
-        Down: Directions::Down(Finding::Answers),
-        Left: Directions::Left { known: true },
+fn directions() -> Vec<(&'static str, DirectoryAnswer)> {
+    samples!(DirectoryAnswer {
+        Read: DirectoryAnswer::Read { client: 300, lease_ms: 60_000, backend: backend_at() },
+        Write: DirectoryAnswer::Write(vec![backend_at()]),
+        Down: DirectoryAnswer::Down(DownCheck::Answers),
+        Left: DirectoryAnswer::Left { known: true },
     })
 }
 
 /// The frames that are answered, and every enum inside them but those of live events.
 fn answered() -> Vec<String> {
-    let reasons = samples!(Why {
-        NoLeader: Why::NoLeader,
-        Busy: Why::Busy,
-        Behind: Why::Behind,
-        NotServing: Why::NotServing,
-        OtherHistory: Why::OtherHistory,
+    let reasons = samples!(UnavailableReason {
+        NoLeader: UnavailableReason::NoLeader,
+        Busy: UnavailableReason::Busy,
+        Behind: UnavailableReason::Behind,
+        NotServing: UnavailableReason::NotServing,
+        OtherHistory: UnavailableReason::OtherHistory,
     });
-    let lapses = samples!(Lapse {
-        Compacted: Lapse::Compacted,
-        Behind: Lapse::Behind,
-        OtherHistory: Lapse::OtherHistory,
+    let lapses = samples!(LapseReason {
+        Compacted: LapseReason::Compacted,
+        Behind: LapseReason::Behind,
+        OtherHistory: LapseReason::OtherHistory,
     });
-    let findings =
-        samples!(Finding { Answers: Finding::Answers, Silent: Finding::Silent, Unknown: Finding::Unknown });
+    let findings = samples!(DownCheck {
+        Answers: DownCheck::Answers,
+        Silent: DownCheck::Silent,
+        Unknown: DownCheck::Unknown
+    });
     let fates = samples!(DeliveryStatus {
         Saved: DeliveryStatus::Saved,
         Delivered: DeliveryStatus::Delivered,
@@ -506,7 +515,7 @@ fn answered() -> Vec<String> {
     let message = |fate| Page::Message { with: None, with_account: ACCOUNT, message: message(fate) };
     let tree = |kind| Page::Tree { entries: vec![entry(kind)], more: None };
     let lapsed = |why| Answer::Lapsed { resume_at: SEEN, why };
-    let down = |finding| Answer::Directions(Directions::Down(finding));
+    let down = |finding| Answer::Directory(DirectoryAnswer::Down(finding));
     let mut made = answers();
     made.extend(replies().into_iter().map(|(name, reply)| (name, written(Ok(reply)))));
     made.push(("Denied", written(Err(Denied::new(Code::NoSuchUser)))));
@@ -516,7 +525,7 @@ fn answered() -> Vec<String> {
     made.extend(fields().into_iter().map(|(name, field)| (name, refused(field))));
     made.extend(reasons.into_iter().map(|(name, why)| (name, Answer::Unavailable(why))));
     made.extend(lapses.into_iter().map(|(name, why)| (name, lapsed(why))));
-    made.extend(directions().into_iter().map(|(name, directions)| (name, Answer::Directions(directions))));
+    made.extend(directions().into_iter().map(|(name, directions)| (name, Answer::Directory(directions))));
     made.extend(findings.into_iter().map(|(name, finding)| (name, down(finding))));
     made.extend(pin_answers().into_iter().map(|(name, answer)| (name, Answer::Pin(answer))));
     made.into_iter().map(|(name, answer)| answer_line(name, answer)).collect()
@@ -555,10 +564,10 @@ fn raft_messages() -> Vec<(String, RaftMessage)> {
 fn peer_frames() -> Vec<String> {
     let talks = samples!(PeerTalk {
         Forward: PeerTalk::Forward(vec![request()]),
-        Beat: PeerTalk::Beat(member_info()),
-        Store: PeerTalk::Store(StoreNews { digests: vec![(300, u64::MAX)], full: true }),
-        Alive: PeerTalk::Alive { serial: 300, from: 6, incarnation: u64::MAX, clients: vec![301] },
-        Heard: PeerTalk::Heard { serial: 300, to: 6, lease_ms: 2_000 },
+        Heartbeat: PeerTalk::Heartbeat(member_info()),
+        Store: PeerTalk::Store(StoreReport { digests: vec![(300, u64::MAX)], full: true }),
+        RenewLease: PeerTalk::RenewLease { serial: 300, from: 6, incarnation: u64::MAX, clients: vec![301] },
+        LeaseRenewed: PeerTalk::LeaseRenewed { serial: 300, to: 6, lease_ms: 2_000 },
     });
     let welcomes = samples!(PeerWelcome {
         Welcome: PeerWelcome::Welcome {

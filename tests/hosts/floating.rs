@@ -80,7 +80,7 @@ impl Watch {
                 let mut had = false;
                 while !ends.load(Ordering::Relaxed) {
                     let before = Instant::now();
-                    let found = lan::look("eth0").expect("the kernel says");
+                    let found = lan::find_interface("eth0").expect("the kernel says");
                     let has = found.addresses.iter().any(|own| own.address.to_string() == ADDRESS);
                     let spans = &mut seen.locked()[at];
                     match spans.last_mut().filter(|_| has && had) {

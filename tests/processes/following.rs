@@ -6,8 +6,8 @@ use ribbit_net::client::Client;
 use ribbit_net::frame::{self, Plane};
 use ribbit_net::handshake::connect;
 use ribbit_net::limits::FRAME_BYTES_MAX;
-use ribbit_net::protocol::{Answer, AnswerFrame, Ask, AskFrame, Lapse, Why};
-use ribbit_net::subscription::{News, Subscription};
+use ribbit_net::protocol::{Answer, AnswerFrame, Ask, AskFrame, LapseReason, UnavailableReason};
+use ribbit_net::subscription::{Subscription, SubscriptionMessage};
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{Consistency, EventKind, LogIndex, Page, Query, Token, TokenHash, Topic};
 use rustix::process::Signal;
@@ -27,7 +27,7 @@ struct Reader {
     session: TokenHash,
     subscription: Subscription,
     croaks: Vec<LogIndex>,
-    read_again: Vec<Lapse>,
+    read_again: Vec<LapseReason>,
 }
 
 impl Reader {
@@ -45,17 +45,17 @@ impl Reader {
     /// Takes the next news.
     async fn take(&mut self) {
         match self.subscription.next().await {
-            News::Event(event) => {
+            SubscriptionMessage::Event(event) => {
                 if let EventKind::Croaked { .. } = event.what {
                     self.croaks.push(event.index);
                 }
             }
-            News::Nothing => {}
-            News::ReadAgain { at_least, why } => {
+            SubscriptionMessage::Heartbeat => {}
+            SubscriptionMessage::ReadAgain { at_least, why } => {
                 self.read_again.push(why);
                 self.read(at_least).await;
             }
-            News::Ended(denied) => panic!("{denied}"),
+            SubscriptionMessage::Ended(denied) => panic!("{denied}"),
         }
     }
 
@@ -218,10 +218,10 @@ fn a_stream_of_a_backend_that_has_lost_touch_ends_with_a_word() {
         pond.signal(&["backend-2", "backend-3", "coordinator-1", "coordinator-2"], Signal::STOP);
         let mut beats = 0;
         loop {
-            let said = frame::within(LONG, frame::read(&mut stream.reader, FRAME_BYTES_MAX)).await;
+            let said = frame::with_timeout(LONG, frame::read(&mut stream.reader, FRAME_BYTES_MAX)).await;
             match said.map(|AnswerFrame { answer, .. }| answer) {
                 Ok(Answer::Live { .. }) => beats += 1,
-                Ok(Answer::Unavailable(Why::Behind)) => break,
+                Ok(Answer::Unavailable(UnavailableReason::Behind)) => break,
                 other => panic!("{other:?}"),
             }
         }
@@ -258,7 +258,7 @@ fn a_cursor_from_before_a_snapshot_is_told_to_read_again_and_misses_nothing() {
     let feed = feed_of(&pond.address("BALANCER"), session);
     assert_eq!(feed.len(), 7);
     reader.read_to(feed[0].0);
-    assert_eq!((reader.read_again.as_slice(), reader.croaks.len()), ([Lapse::Compacted].as_slice(), 7));
+    assert_eq!((reader.read_again.as_slice(), reader.croaks.len()), ([LapseReason::Compacted].as_slice(), 7));
     croak("live");
     let feed = feed_of(&pond.address("BALANCER"), session);
     assert_eq!(feed.len(), 8);

@@ -5,7 +5,7 @@ use crate::writers::session_of;
 use ribbit_db::{FileDisk, Store};
 use ribbit_net::client::Client;
 use ribbit_net::protocol::{Answer, Ask};
-use ribbit_net::subscription::News;
+use ribbit_net::subscription::SubscriptionMessage;
 use ribbit_state::rows::{Order, Sessions, scan};
 use ribbit_state::{Code, Consistency, Page, Query, TokenHash, Topic};
 use smol::future::FutureExt;
@@ -60,14 +60,14 @@ fn sessions_that_are_ended_are_over_on_every_backend_and_their_streams_end() {
             let client = Client::new(vec![pond.address(backend)], keys());
             let now = client.position(PATIENCE).await.expect("it answers");
             let mut stream = client.subscribe(now, Topic::Feed { session });
-            assert!(!matches!(stream.next().await, News::Ended(_)), "it is open");
+            assert!(!matches!(stream.next().await, SubscriptionMessage::Ended(_)), "it is open");
             streams.push(stream);
         }
         ada.post("/settings", &[("choice", "others")]).leads_to("/settings?note=ended");
         for mut stream in streams {
             let ended = async {
                 loop {
-                    if let News::Ended(denied) = stream.next().await {
+                    if let SubscriptionMessage::Ended(denied) = stream.next().await {
                         return denied.code;
                     }
                 }

@@ -4,13 +4,13 @@ use crate::masters::master_of;
 use crate::pond::{Pond, ask, asked, awaited, keys, tree};
 use ribbit_net::frame::Plane;
 use ribbit_net::oneshot::ask_once;
-use ribbit_net::protocol::{Answer, Ask, ServerChoice};
+use ribbit_net::protocol::{Answer, Ask, AssignedServer};
 use std::time::Duration;
 
 const CLUSTER: &str = "2";
 
 /// The server for this client, as a coordinator says.
-fn server_of(coordinator: &str, client: u64, before: Option<&str>) -> Option<(ServerChoice, bool)> {
+fn server_of(coordinator: &str, client: u64, before: Option<&str>) -> Option<(AssignedServer, bool)> {
     let ask = Ask::GetServer { client, before: before.map(str::to_string) };
     match smol::block_on(ask_once(coordinator, Plane::Control, &keys(), ask, Duration::from_secs(1))) {
         Ok(Answer::Server { server, changed }) => Some((server?, changed)),

@@ -4,12 +4,12 @@
 //! and can be told to be out of order in the ways a group can be.
 
 use crate::keys::keys;
-use ribbit_net::channel::Writer;
+use ribbit_net::channel::ChannelWriter;
 use ribbit_net::frame::{self, Plane};
 use ribbit_net::handshake::{self, Accepted, Opening};
 use ribbit_net::limits::FRAME_BYTES_MAX;
 use ribbit_net::protocol::{
-    Answer, AnswerFrame, Ask, AskFrame, HistoryLine, Lapse, MemberInfo, NodeStatus, Why,
+    Answer, AnswerFrame, Ask, AskFrame, HistoryLine, LapseReason, MemberInfo, NodeStatus, UnavailableReason,
 };
 use ribbit_replica::event_ring::{EventReader, EventRing};
 use ribbit_state::command::Proposal;
@@ -29,7 +29,7 @@ use std::time::Duration;
 pub enum Mood {
     Well,
     /// Every question is answered so.
-    Unavailable(Why),
+    Unavailable(UnavailableReason),
     /// A queue is full: said as a refusal.
     Busy,
     /// Reads are answered and marked old, writes are not.
@@ -123,9 +123,11 @@ impl Store {
                 }
             }
             Ask::Read { seen, query, .. } => match seen {
-                Some(seen) if seen.history.0 != self.history => Answer::Unavailable(Why::OtherHistory),
+                Some(seen) if seen.history.0 != self.history => {
+                    Answer::Unavailable(UnavailableReason::OtherHistory)
+                }
                 // No server gave that out.
-                Some(seen) if seen.index > self.index => Answer::Unavailable(Why::OtherHistory),
+                Some(seen) if seen.index > self.index => Answer::Unavailable(UnavailableReason::OtherHistory),
                 _ => Answer::Read { token: self.token(), old: false, page: self.model.answer(&query) },
             },
             Ask::History => Answer::History(vec![HistoryLine {
@@ -167,7 +169,7 @@ impl Lagging {
         };
         if at_least > self.index {
             self.behind = self.behind.saturating_sub(1);
-            return Some(Answer::Unavailable(Why::Behind));
+            return Some(Answer::Unavailable(UnavailableReason::Behind));
         }
         let token = Token { history: HistoryId(history), index: self.index };
         match ask {
@@ -277,7 +279,7 @@ async fn serve(mut stream: async_net::TcpStream, shared: Arc<Mutex<Shared>>) -> 
 
 /// Tells what is wanted behind the cursor; gives the last word.
 async fn follow(
-    stream: &mut Writer,
+    stream: &mut ChannelWriter,
     tag: u32,
     shared: &Mutex<Shared>,
     cursor: Token,
@@ -287,10 +289,10 @@ async fn follow(
         let shared = shared.lock().unwrap();
         let store = &shared.store;
         if shared.mood != Mood::Well {
-            return Some(Answer::Unavailable(Why::NotServing));
+            return Some(Answer::Unavailable(UnavailableReason::NotServing));
         }
         if cursor.history.0 != store.history {
-            return Some(Answer::Lapsed { resume_at: store.token(), why: Lapse::OtherHistory });
+            return Some(Answer::Lapsed { resume_at: store.token(), why: LapseReason::OtherHistory });
         }
         let interest = Interest::load(&store.model, wanted).expect("a map can be read");
         let Some(interest) = interest else {
@@ -300,12 +302,12 @@ async fn follow(
     };
     let Ok(mut follower) = follower else {
         let resume_at = shared.lock().unwrap().store.token();
-        return Some(Answer::Lapsed { resume_at, why: Lapse::Compacted });
+        return Some(Answer::Lapsed { resume_at, why: LapseReason::Compacted });
     };
     loop {
         let Ok(batch) = follower.take(&live) else {
             let resume_at = shared.lock().unwrap().store.token();
-            return Some(Answer::Lapsed { resume_at, why: Lapse::Behind });
+            return Some(Answer::Lapsed { resume_at, why: LapseReason::Behind });
         };
         let behind = Token { index: batch.cursor, ..cursor };
         let answer = Answer::Live { cursor: behind, events: batch.events.to_vec() };
@@ -350,14 +352,14 @@ fn answer(shared: &mut Shared, ask: Ask) -> Option<Answer> {
         Mood::Unavailable(why) => Some(Answer::Unavailable(why)),
         Mood::Busy if !is_read => Some(Answer::Refused(Denied::new(Code::Busy))),
         Mood::Refusing(code) if !is_read => Some(Answer::Refused(Denied::new(code))),
-        Mood::Minority if !is_read => Some(Answer::Unavailable(Why::NoLeader)),
+        Mood::Minority if !is_read => Some(Answer::Unavailable(UnavailableReason::NoLeader)),
         // Without a majority it cannot be known whether that was ever given out.
         Mood::Minority if matches!(&ask, Ask::Read { seen: Some(seen), .. } if ahead(seen)) => {
-            Some(Answer::Unavailable(Why::Behind))
+            Some(Answer::Unavailable(UnavailableReason::Behind))
         }
         Mood::Forgetful if !is_read => {
             shared.store.answer(ask);
-            Some(Answer::Unavailable(Why::NoLeader))
+            Some(Answer::Unavailable(UnavailableReason::NoLeader))
         }
         _ => match shared.store.answer(ask) {
             Answer::Read { token, page, .. } => {

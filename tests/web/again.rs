@@ -3,7 +3,7 @@
 use crate::group::Mood;
 use crate::http::Browser;
 use crate::site::Site;
-use ribbit_net::protocol::Why;
+use ribbit_net::protocol::UnavailableReason;
 use ribbit_state::Code;
 use std::time::{Duration, Instant};
 
@@ -156,7 +156,7 @@ fn site_of_ada() -> (Site, Browser, String, String) {
 fn whatever_a_server_says_every_form_comes_back_under_the_same_request() {
     let (site, ada, croak, request) = site_of_ada();
     for mood in [
-        Mood::Unavailable(Why::NoLeader),
+        Mood::Unavailable(UnavailableReason::NoLeader),
         Mood::Busy,
         Mood::Gone,
         Mood::Refusing(Code::DisksFull),

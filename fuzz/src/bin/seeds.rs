@@ -14,9 +14,9 @@ use ribbit_fuzz::bodies::{TARGETS, part, rules};
 use ribbit_net::frame::{self, Plane, WIRE_VERSION};
 use ribbit_net::handshake::Preface;
 use ribbit_net::http;
-use ribbit_net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreNews};
+use ribbit_net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreReport};
 use ribbit_net::protocol::{
-    Answer, AnswerFrame, Ask, AskFrame, Directory, MemberInfo, NewAccount, Password, Why,
+    Answer, AnswerFrame, Ask, AskFrame, DirectoryAsk, MemberInfo, NewAccount, Password, UnavailableReason,
 };
 use ribbit_roles::client::terminal::commands::TABLE;
 use ribbit_roles::common::cluster_file::ClusterFile;
@@ -194,7 +194,7 @@ fn asks() -> Vec<Ask> {
         Ask::Subscribe { cursor, wanted: Topic::Feed { session } },
         Ask::Renew { token: session },
         Ask::GetServer { client: 7, before: Some("127.0.0.1:1".into()) },
-        Ask::Directory(Directory::Down { address: "127.0.0.1:1".into() }),
+        Ask::Directory(DirectoryAsk::Down { address: "127.0.0.1:1".into() }),
         Ask::ChangePassword { id, submitted_at, session, old: password(), new: password() },
     ]
 }
@@ -203,15 +203,15 @@ fn protocol() -> Seeds {
     let member = MemberInfo { raft_id: 2, address: "127.0.0.1:1".into(), ..MemberInfo::default() };
     let hello = PeerHello { cluster: ClusterId(1), history: HistoryId(2), from: member.clone(), to: 1 };
     let welcome = PeerWelcome::Welcome { me: member.clone(), others: vec![member.clone()], you_applied: 7 };
-    let news = StoreNews { digests: vec![(7, 9), (8, 10)], full: false };
+    let news = StoreReport { digests: vec![(7, 9), (8, 10)], full: false };
     let mut seeds = vec![of_kind(2, &hello), of_kind(3, &welcome), of_kind(4, &PeerTalk::Store(news))];
-    seeds.push(of_kind(4, &PeerTalk::Beat(member)));
-    seeds.push(of_kind(4, &PeerTalk::Alive { serial: 1, from: 2, incarnation: 3, clients: vec![4] }));
+    seeds.push(of_kind(4, &PeerTalk::Heartbeat(member)));
+    seeds.push(of_kind(4, &PeerTalk::RenewLease { serial: 1, from: 2, incarnation: 3, clients: vec![4] }));
     seeds.extend(asks().into_iter().map(|ask| of_kind(0, &AskFrame { tag: 1, deadline_ms: 1_000, ask })));
     seeds.extend(queries().iter().map(|query| of_kind(7, query)));
     seeds.extend(proposals().iter().map(|proposal| of_kind(6, &proposal.request)));
     seeds.extend(pages().into_iter().map(|answer| of_kind(1, &AnswerFrame { tag: 1, answer })));
-    seeds.push(of_kind(8, &Answer::Unavailable(Why::NoLeader)));
+    seeds.push(of_kind(8, &Answer::Unavailable(UnavailableReason::NoLeader)));
     seeds
 }
 
@@ -236,7 +236,7 @@ fn frames() -> Seeds {
         asks().into_iter().flat_map(|ask| frame::encode(&AskFrame { tag: 1, deadline_ms: 1_000, ask })),
     );
     let mut linked = peer::encode(&PeerFrame::Raft(vec![8, 3, 16, 1].into()));
-    linked.extend(peer::encode(&PeerFrame::Talk(PeerTalk::Heard { serial: 1, to: 2, lease_ms: 3 })));
+    linked.extend(peer::encode(&PeerFrame::Talk(PeerTalk::LeaseRenewed { serial: 1, to: 2, lease_ms: 3 })));
     let page = [&http::GET[..], b"/metrics?x HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
     vec![asked, linked, page, b"GET x\n\n".to_vec(), vec![0xff; 8]]
 }

@@ -9,7 +9,7 @@ use super::journal::FOUNDED;
 use super::memory::MemoryDisk;
 use super::rules::{self, ADA, BOB};
 use ribbit_db::{EntryKind, LogEntry, Reader, Store};
-use ribbit_net::admission::{self, Incoming};
+use ribbit_net::admission::{self, Admission};
 use ribbit_net::protocol::Ask;
 use ribbit_state::command::{Command, Proposal, Request, Stamp};
 use ribbit_state::limits::RULES_LEVEL;
@@ -120,7 +120,7 @@ pub fn run(data: &[u8]) {
                 }
             }
             1 => match smol::block_on(admission::read(&mut parts.part())) {
-                Ok(Incoming::Ask(asked)) => match asked.ask {
+                Ok(Admission::Ask(asked)) => match asked.ask {
                     Ask::Read { query, .. } => {
                         assert_eq!(query.check(), Ok(()));
                         ask(own.as_ref(), &query);
@@ -128,7 +128,7 @@ pub fn run(data: &[u8]) {
                     Ask::Write(request) => write(&mut own, request),
                     _ => {}
                 },
-                Ok(Incoming::Refused { .. }) | Err(_) => {}
+                Ok(Admission::Refused { .. }) | Err(_) => {}
             },
             2 => {
                 let back = u64::from(parts.byte());

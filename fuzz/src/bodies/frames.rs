@@ -2,7 +2,7 @@
 
 use ribbit_net::frame::{self, FrameError};
 use ribbit_net::handshake::{PREFACE_BYTES, Preface};
-use ribbit_net::http::{self, Page};
+use ribbit_net::http::{self, HttpResponse};
 use ribbit_net::peer;
 use smol::io::{AsyncRead, AsyncWrite};
 use std::io;
@@ -90,7 +90,7 @@ async fn page(data: &[u8]) {
     let mut wire = Wire { incoming, outgoing: Vec::new() };
     let answered = http::answer(&mut wire, |path| {
         assert!(path.starts_with('/') && !path.contains(['?', ' ', '\r', '\n']));
-        (path == "/metrics").then(|| Page::metrics("frogs 1\n".into()))
+        (path == "/metrics").then(|| HttpResponse::metrics("frogs 1\n".into()))
     });
     if answered.await.is_err() {
         assert!(wire.outgoing.is_empty());

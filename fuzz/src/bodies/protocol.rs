@@ -3,7 +3,7 @@
 
 use ribbit_net::frame;
 use ribbit_net::peer::{PeerHello, PeerTalk, PeerWelcome};
-use ribbit_net::protocol::{Answer, AnswerFrame, Ask, AskFrame, Directions, NodeStatus};
+use ribbit_net::protocol::{Answer, AnswerFrame, Ask, AskFrame, DirectoryAnswer, NodeStatus};
 use ribbit_state::{Page, Query, Request};
 use ribbit_ui::{directory, lines, person_json, plain};
 use serde::Serialize;
@@ -41,12 +41,12 @@ fn same<T: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8]) -> Op
 fn shown(answer: &Answer) {
     match answer {
         Answer::Read { page: Ok(page), .. } => shown_page(page),
-        Answer::Directions(directions) => shown_directions(directions),
+        Answer::Directory(directions) => shown_directions(directions),
         _ => {}
     }
 }
 
-fn shown_directions(directions: &Directions) {
+fn shown_directions(directions: &DirectoryAnswer) {
     serde_json::from_str::<serde_json::Value>(&directory::json(directions))
         .expect("what scripts are given is JSON");
     is_plain(&directory::words(directions));

@@ -39,7 +39,7 @@ const ANSWER_BYTES_MAX: usize = 512;
 
 /// Address with its interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Put {
+pub struct InterfaceAddress {
     /// Index of the interface.
     pub index: u32,
     pub address: Ipv4Addr,
@@ -51,16 +51,16 @@ pub struct Put {
 ///
 /// # Errors
 /// The error of the kernel, for example `PermissionDenied` without CAP_NET_ADMIN, or ENODEV for an unknown interface.
-pub fn put(put: Put, lifetime_s: u32) -> io::Result<()> {
-    tell(&put_message(put, lifetime_s))
+pub fn add(address: InterfaceAddress, lifetime_s: u32) -> io::Result<()> {
+    tell(&add_message(address, lifetime_s))
 }
 
 /// Removes an address. Succeeds if it is not there.
 ///
 /// # Errors
 /// The error of the kernel, for example `PermissionDenied` without CAP_NET_ADMIN.
-pub fn take_off(put: Put) -> io::Result<()> {
-    match tell(&take_off_message(put)) {
+pub fn remove(address: InterfaceAddress) -> io::Result<()> {
+    match tell(&remove_message(address)) {
         Err(error) if is_gone(&error) => Ok(()),
         other => other,
     }
@@ -83,21 +83,21 @@ fn tell(message: &[u8]) -> io::Result<()> {
     answered(&answer[..length])
 }
 
-fn put_message(put: Put, lifetime_s: u32) -> Vec<u8> {
+fn add_message(address: InterfaceAddress, lifetime_s: u32) -> Vec<u8> {
     // Preferred and valid lifetime, and the times of creation and change, which the kernel sets.
     let lifetimes = [lifetime_s, lifetime_s, 0, 0].map(u32::to_ne_bytes).concat();
-    message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, put, &[(IFA_CACHEINFO, &lifetimes)])
+    message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, address, &[(IFA_CACHEINFO, &lifetimes)])
 }
 
-fn take_off_message(put: Put) -> Vec<u8> {
-    message(RTM_DELADDR, 0, put, &[])
+fn remove_message(address: InterfaceAddress) -> Vec<u8> {
+    message(RTM_DELADDR, 0, address, &[])
 }
 
-fn message(kind: u16, flags: u16, put: Put, more: &[(u16, &[u8])]) -> Vec<u8> {
-    let address = put.address.octets();
-    let mut body = vec![AF_INET, put.bits, 0, 0];
-    body.extend(put.index.to_ne_bytes());
-    for (kind, value) in [(IFA_LOCAL, &address[..]), (IFA_ADDRESS, &address[..])].iter().chain(more) {
+fn message(kind: u16, flags: u16, address: InterfaceAddress, more: &[(u16, &[u8])]) -> Vec<u8> {
+    let octets = address.address.octets();
+    let mut body = vec![AF_INET, address.bits, 0, 0];
+    body.extend(address.index.to_ne_bytes());
+    for (kind, value) in [(IFA_LOCAL, &octets[..]), (IFA_ADDRESS, &octets[..])].iter().chain(more) {
         // All lengths are multiples of four bytes, so no padding is needed.
         let length = u16::try_from(4 + value.len()).expect("a few bytes");
         body.extend(length.to_ne_bytes());
@@ -130,20 +130,21 @@ fn answered(bytes: &[u8]) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    const PUT: Put = Put { index: 3, address: Ipv4Addr::new(192, 168, 1, 50), bits: 24 };
+    const ADDRESS: InterfaceAddress =
+        InterfaceAddress { index: 3, address: Ipv4Addr::new(192, 168, 1, 50), bits: 24 };
 
     #[cfg(target_endian = "little")]
     #[test]
     fn messages_have_the_format_of_the_kernel() {
-        let put = [
+        let add = [
             60, 0, 0, 0, 20, 0, 5, 5, 1, 0, 0, 0, 0, 0, 0, 0, // header
             2, 24, 0, 0, 3, 0, 0, 0, // family, bits, flags, scope, index
             8, 0, 2, 0, 192, 168, 1, 50, // local
             8, 0, 1, 0, 192, 168, 1, 50, // address
             20, 0, 6, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // lifetimes
         ];
-        assert_eq!(put_message(PUT, 1), put);
-        let off = take_off_message(PUT);
+        assert_eq!(add_message(ADDRESS, 1), add);
+        let off = remove_message(ADDRESS);
         assert_eq!((off[0], off[4], off[6], off[7], off.len()), (40, 21, 5, 0, 40));
     }
 

@@ -126,7 +126,7 @@ fn said(frame: &[u8]) -> Option<(Mac, Ipv4Addr)> {
 }
 
 /// Formats a MAC address, for example `02:00:5e:10:00:01`.
-pub fn mac_words(mac: Mac) -> String {
+pub fn format_mac(mac: Mac) -> String {
     mac.map(|byte| format!("{byte:02x}")).join(":")
 }
 
@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(probe, bytes);
         assert_eq!(said(&probe), Some((MAC, Ipv4Addr::UNSPECIFIED)));
         assert_eq!(said(&frame(MAC, FLOATING, FLOATING)), Some((MAC, FLOATING)));
-        assert_eq!(mac_words(MAC), "02:00:5e:10:00:01");
+        assert_eq!(format_mac(MAC), "02:00:5e:10:00:01");
     }
 
     #[test]

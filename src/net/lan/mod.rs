@@ -1,8 +1,8 @@
 //! Network interfaces, temporary addresses on them, and ARP: the mechanism behind the floating address of a balancer.
 //!
 //! ```text
-//!   look ──▶ Interfaces { wanted, names, addresses }    getifaddrs
-//!   address::put, address::take_off                     rtnetlink: an address with a lifetime
+//!   find_interface ──▶ Interfaces { wanted, names, addresses }    getifaddrs
+//!   address::add, address::remove                                 rtnetlink: an address with a lifetime
 //!   arp::Ether ── probe: does another machine have the address?  ── announce: the address is here now
 //! ```
 //!
@@ -60,7 +60,7 @@ pub struct Interfaces {
 ///
 /// # Errors
 /// The error of `getifaddrs`.
-pub fn look(name: &str) -> io::Result<Interfaces> {
+pub fn find_interface(name: &str) -> io::Result<Interfaces> {
     let mut found = Interfaces { wanted: None, names: Vec::new(), addresses: Vec::new() };
     for entry in getifaddrs()? {
         let entry_name = entry.interface_name;
@@ -86,7 +86,7 @@ pub fn look(name: &str) -> io::Result<Interfaces> {
 ///
 /// # Errors
 /// The error of the kernel when the capabilities cannot be read.
-pub fn lacking() -> io::Result<Vec<&'static str>> {
+pub fn missing_capabilities() -> io::Result<Vec<&'static str>> {
     let has = capabilities(None)?.effective;
     let wanted = [(CapabilitySet::NET_ADMIN, "CAP_NET_ADMIN"), (CapabilitySet::NET_RAW, "CAP_NET_RAW")];
     Ok(wanted.into_iter().filter(|(one, _)| !has.contains(*one)).map(|(_, name)| name).collect())
@@ -104,10 +104,10 @@ mod tests {
 
     #[test]
     fn every_machine_has_a_loopback_interface_without_arp() {
-        let there = look("lo").unwrap();
+        let there = find_interface("lo").unwrap();
         let lo = there.wanted.expect("lo");
         assert!(lo.index > 0 && lo.ether.is_none() && there.names.contains(&"lo".to_string()), "{lo:?}");
-        assert!(look("no-such-one").unwrap().wanted.is_none());
+        assert!(find_interface("no-such-one").unwrap().wanted.is_none());
     }
 
     #[test]

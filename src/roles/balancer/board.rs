@@ -11,7 +11,7 @@ use super::readers::Readers;
 use super::rebalancing::Load;
 use super::splice::Splice;
 use ribbit_net::limits::ADDRESSES_MAX;
-use ribbit_net::protocol::{BackendAt, NodeStatus, ReaderId};
+use ribbit_net::protocol::{BackendEntry, NodeStatus, ReaderId};
 use ribbit_state::command::regions_after;
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{ClusterId, RaftId, Role};
@@ -254,7 +254,7 @@ impl Board {
 
     /// Returns the backend that `client` should read from, and assigns the reader to it. A reader keeps its backend while no
     /// other one is better.
-    pub fn read_from(&mut self, client: ReaderId, now: Instant) -> Option<BackendAt> {
+    pub fn read_from(&mut self, client: ReaderId, now: Instant) -> Option<BackendEntry> {
         self.readers.expire(now);
         let (entries, candidates) = self.candidates(Some(client));
         let best = choose(&candidates)?;
@@ -267,12 +267,12 @@ impl Board {
     }
 
     /// Returns the backends for writes: the leader first, then the others that are in sync.
-    pub fn write_to(&mut self, now: Instant) -> Vec<BackendAt> {
+    pub fn write_to(&mut self, now: Instant) -> Vec<BackendEntry> {
         self.readers.expire(now);
         let (entries, candidates) = self.candidates(None);
         let open =
             entries.iter().zip(candidates).filter(|(_, candidate)| candidate.serves && candidate.in_sync);
-        let mut backends: Vec<BackendAt> =
+        let mut backends: Vec<BackendEntry> =
             open.filter_map(|((address, _), candidate)| self.backend_at(address, candidate)).collect();
         backends.sort_by_key(|backend| (!backend.leads, backend.clients));
         backends.truncate(NAMED_MAX);
@@ -360,9 +360,9 @@ impl Board {
     }
 
     /// Returns the description of the backend at `address` for a directory answer.
-    fn backend_at(&self, address: &str, candidate: BackendCandidate) -> Option<BackendAt> {
+    fn backend_at(&self, address: &str, candidate: BackendCandidate) -> Option<BackendEntry> {
         let status = self.entries.get(address)?.status.as_ref()?;
-        Some(BackendAt {
+        Some(BackendEntry {
             name: status.me.member_name(),
             address: address.to_string(),
             leads: self.leader() == Some(status.me.raft_id),

@@ -35,8 +35,8 @@ use crate::common::options::FloatingOptions;
 use crate::locks::lease::{HeldLease, RenewalTimes};
 use crate::locks::namespace::{Namespace, floating_path};
 use ribbit_net::keys::Keys;
-use ribbit_net::lan::address::{self, Put};
-use ribbit_net::lan::arp::{Ether, Mac, mac_words};
+use ribbit_net::lan::address::{self, InterfaceAddress};
+use ribbit_net::lan::arp::{Ether, Mac, format_mac};
 use ribbit_net::lan::{self, Interface};
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{Code, Denied, Reply, TreeCommand, TreePath};
@@ -54,7 +54,7 @@ use std::time::{Duration, Instant};
 /// # Errors
 /// `Configuration` when it lacks one, or when they cannot be read.
 pub fn allowed() -> Result<(), Failure> {
-    match lan::lacking() {
+    match lan::missing_capabilities() {
         Ok(lacking) if lacking.is_empty() => Ok(()),
         Ok(lacking) => Err(Failure::new(Exit::Configuration, lacks(&lacking))),
         Err(error) => Err(Failure::new(
@@ -89,7 +89,7 @@ pub struct AddressKeeper {
 struct HeldAddress {
     lease: HeldLease,
     /// The address on the interface, once it may have been added.
-    put: Option<Put>,
+    put: Option<InterfaceAddress>,
 }
 
 /// Reason why this balancer does not hold the address.
@@ -182,7 +182,7 @@ impl AddressKeeper {
     async fn release(&mut self, why: &str) {
         let Some(HeldAddress { lease, put }) = self.held.take() else { return };
         if let Some(put) = put {
-            match address::take_off(put) {
+            match address::remove(put) {
                 Ok(()) => log::info!("released {}: {why}", self.options.address),
                 Err(error) => log::error!(
                     "cannot remove {} from {}: {error}. The kernel removes it within {FLOATING_LIFETIME_S} s",
@@ -241,10 +241,10 @@ impl AddressKeeper {
     ///
     /// # Errors
     /// The interface is missing or down, or the machine has the address already.
-    fn interface(&mut self) -> Result<(Interface, Put), NotHeld> {
+    fn interface(&mut self) -> Result<(Interface, InterfaceAddress), NotHeld> {
         let FloatingOptions { address, bits, interface: name } = &self.options;
         let trouble = |words: String| Err(NotHeld::Problem(words));
-        let found = match lan::look(name) {
+        let found = match lan::find_interface(name) {
             Ok(found) => found,
             Err(error) => return trouble(format!("cannot list the network interfaces: {error}")),
         };
@@ -271,7 +271,11 @@ impl AddressKeeper {
         let joined = found.addresses.iter().any(|own| {
             own.name == *name && own.address != *address && lan::same_network(own.address, *address, *bits)
         });
-        let put = Put { index: interface.index, address: *address, bits: if joined { 32 } else { *bits } };
+        let put = InterfaceAddress {
+            index: interface.index,
+            address: *address,
+            bits: if joined { 32 } else { *bits },
+        };
         Ok((interface, put))
     }
 
@@ -286,7 +290,7 @@ impl AddressKeeper {
         while let Some(ether) = &ether
             && let Some(mac) = self.claimed(ether).await?
         {
-            let (name, mac) = (&self.options.interface, mac_words(mac));
+            let (name, mac) = (&self.options.interface, format_mac(mac));
             self.report(NotHeld::Problem(format!("another machine on {name} has it: {mac}")));
         }
         self.put(put)?;
@@ -335,7 +339,11 @@ impl AddressKeeper {
     }
 
     /// Refreshes the address with every renewal of the lease and announces it to the neighbours.
-    async fn keep_held(&mut self, ether: Option<&Ether>, put: Put) -> Result<Infallible, NotHeld> {
+    async fn keep_held(
+        &mut self,
+        ether: Option<&Ether>,
+        put: InterfaceAddress,
+    ) -> Result<Infallible, NotHeld> {
         let begun = Instant::now();
         let mut announced = 0;
         let mut put_until = None;
@@ -385,13 +393,13 @@ impl AddressKeeper {
     }
 
     /// Adds the address to the interface, or refreshes its lifetime.
-    fn put(&mut self, put: Put) -> Result<(), NotHeld> {
+    fn put(&mut self, put: InterfaceAddress) -> Result<(), NotHeld> {
         // Recorded first, so that `let_go` removes an address that may have been added.
         if let Some(held) = &mut self.held {
             held.put = Some(put);
         }
         self.good_until()?;
-        address::put(put, FLOATING_LIFETIME_S).map_err(|error| self.kernel(&error))
+        address::add(put, FLOATING_LIFETIME_S).map_err(|error| self.kernel(&error))
     }
 
     /// Turns a kernel error into a reason.

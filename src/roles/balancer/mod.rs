@@ -45,11 +45,11 @@ use limits::{LOOK_AGAIN_MAX, LOOK_PAUSE, REBALANCE_EVERY, REBALANCE_STEPS};
 use rebalancing::{Load, Rebalancer};
 use ribbit_net::frame::{self, FrameError, Plane};
 use ribbit_net::handshake::{self, Accepted, Opening};
-use ribbit_net::http::{self, Page, Status};
+use ribbit_net::http::{self, HttpResponse, HttpStatus};
 use ribbit_net::keys::Keys;
 use ribbit_net::limits::{CONNECT_DEADLINE, PREFACE_DEADLINE, STATUS_DEADLINE, WATCH_EVERY};
 use ribbit_net::line::Line;
-use ribbit_net::listener::{Gate, accept};
+use ribbit_net::listener::{ConnectionLimits, accept};
 use ribbit_net::protocol::{Answer, Ask, NodeStatus};
 use ribbit_net::{socket, tasks};
 use ribbit_state::sync::MutexExt;
@@ -110,7 +110,7 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) {
     let BalancerOptions { seeds, site, keys, trusted_proxies, floating, .. } = options;
-    let gate = Gate::counting(move |address| Network::crowded(&trusted_proxies, address));
+    let gate = ConnectionLimits::counting(move |address| Network::crowded(&trusted_proxies, address));
     let board = Arc::new(Mutex::new(Board::new(seeds, site)));
     let keeper = floating.map(|floating| AddressKeeper::new(floating, board.clone(), &keys).start());
     let (look, looked) = (Arc::default(), Arc::default());
@@ -124,7 +124,7 @@ pub async fn serve(
                 gate.closed().await;
                 Ok(())
             };
-            let welcomed = client.peer_addr().ok().and_then(|from| gate.welcome(from.ip()));
+            let welcomed = client.peer_addr().ok().and_then(|from| gate.admit_address(from.ip()));
             if welcomed.is_some()
                 && let Err(error) = connection(client, &state, page).or(ended).await
             {
@@ -281,45 +281,46 @@ async fn node_status(line: &mut Option<Line>, address: &str, keys: &Keys) -> Res
 }
 
 async fn asked(open: &Line) -> Result<Answer, FrameError> {
-    frame::within(STATUS_DEADLINE, open.ask(&Ask::NodeStatus, STATUS_DEADLINE, Duration::ZERO)).await
+    frame::with_timeout(STATUS_DEADLINE, open.ask(&Ask::NodeStatus, STATUS_DEADLINE, Duration::ZERO)).await
 }
 
 /// Serves one connection: answers HTTP and directory queries, splices all others to a backend.
 async fn connection(
     mut client: TcpStream,
     state: &BalancerState,
-    page: impl FnOnce(&str) -> Option<Page>,
+    page: impl FnOnce(&str) -> Option<HttpResponse>,
 ) -> Result<(), FrameError> {
-    let opening = frame::within(PREFACE_DEADLINE, handshake::read_opening(&mut client)).await?;
+    let opening = frame::with_timeout(PREFACE_DEADLINE, handshake::read_opening(&mut client)).await?;
     let arrival = match opening {
         Opening::Ribbit(arrival) => arrival,
         Opening::Http => return http::answer(&mut client, page).await,
     };
     if arrival.preface.plane != Plane::Directory {
         let said = handshake::carry(&mut client, arrival, &state.keys);
-        let said = frame::within(PREFACE_DEADLINE, said).await?;
+        let said = frame::with_timeout(PREFACE_DEADLINE, said).await?;
         return splice_to_best(client, &said, state).await;
     }
     let accepting = handshake::accept(client, arrival, &state.keys);
-    let Accepted { channel, .. } = frame::within(PREFACE_DEADLINE, accepting).await?;
+    let Accepted { channel, .. } = frame::with_timeout(PREFACE_DEADLINE, accepting).await?;
     directory::converse(channel, state).await
 }
 
 /// Returns the monitoring page at `path`, or `None` if there is none.
-fn page(path: &str, state: &BalancerState, gate: &Gate) -> Option<Page> {
+fn page(path: &str, state: &BalancerState, gate: &ConnectionLimits) -> Option<HttpResponse> {
     let figures = state.figures();
     match path {
         "/metrics" => {
             let (accepted, refused) = gate.totals();
             let connections = Connections { open: gate.connections() as u64, accepted, refused };
-            Some(Page::metrics(metrics::balancer(&figures, process::now(), connections)))
+            Some(HttpResponse::metrics(metrics::balancer(&figures, process::now(), connections)))
         }
         "/health" => Some(match (figures.serving, figures.in_sync, figures.has_leader) {
-            (0, ..) => Page::words(Status::Unavailable, "down: no backend serves people"),
-            (_, 0, _) | (.., false) => {
-                Page::words(Status::Unavailable, "down: the cluster has no leader, writes are unavailable")
-            }
-            _ => Page::words(Status::Ok, "fine"),
+            (0, ..) => HttpResponse::words(HttpStatus::Unavailable, "down: no backend serves people"),
+            (_, 0, _) | (.., false) => HttpResponse::words(
+                HttpStatus::Unavailable,
+                "down: the cluster has no leader, writes are unavailable",
+            ),
+            _ => HttpResponse::words(HttpStatus::Ok, "fine"),
         }),
         _ => None,
     }
@@ -356,7 +357,7 @@ async fn splice_to_best(client: TcpStream, said: &[u8], state: &BalancerState) -
 /// # Errors
 /// The connection fails, takes longer than `CONNECT_DEADLINE`, or the backend is found dead meanwhile.
 async fn connect(pick: &Pick, said: &[u8]) -> Result<TcpStream, FrameError> {
-    let connecting = frame::within(CONNECT_DEADLINE, async {
+    let connecting = frame::with_timeout(CONNECT_DEADLINE, async {
         let mut stream = TcpStream::connect(&pick.address).await?;
         socket::tune(&stream)?;
         stream.write_all(said).await?;

@@ -9,8 +9,8 @@ use crate::common::failure::{Exit, Failure};
 use crate::common::options::ClientServerOptions;
 use crate::common::output;
 use crate::common::write_file;
+use ribbit_net::assignment::{self, Assignment};
 use ribbit_net::frame::Plane;
-use ribbit_net::homing::{self, Homed};
 use ribbit_net::keys::Keys;
 use ribbit_net::oneshot::ask_status;
 use serde::Serialize;
@@ -39,11 +39,12 @@ pub async fn run(options: &ClientServerOptions) -> Result<(), Failure> {
         (Some(id), _) => (id, options.before.clone()),
         (None, Some(kept)) => (kept.client, options.before.clone().or(kept.server)),
         (None, None) => {
-            let number = homing::number(seeds, keys).await.map_err(|why| unreachable(why.to_string()))?;
+            let number =
+                assignment::new_client_id(seeds, keys).await.map_err(|why| unreachable(why.to_string()))?;
             (number, options.before.clone())
         }
     };
-    let homed = homing::home(seeds, keys, client, before.as_deref()).await;
+    let homed = assignment::assign_server(seeds, keys, client, before.as_deref()).await;
     let homed = homed.map_err(|_| unreachable("no server accepts clients".to_string()))?;
     if options.id.is_none() {
         let kept = Kept { history, client, server: Some(homed.server.address.clone()) };
@@ -115,8 +116,8 @@ impl Kept {
     }
 }
 
-fn words(client: u64, homed: &Homed) -> String {
-    let Homed { server, changed } = homed;
+fn words(client: u64, homed: &Assignment) -> String {
+    let Assignment { server, changed } = homed;
     let away = match server.name.site == server.home {
         true => String::new(),
         false => format!(", because no server of cluster {} is running", server.home),
@@ -138,8 +139,8 @@ struct ServerJson {
     changed: bool,
 }
 
-fn json(client: u64, homed: &Homed) -> String {
-    let Homed { server, changed } = homed;
+fn json(client: u64, homed: &Assignment) -> String {
+    let Assignment { server, changed } = homed;
     let json = ServerJson {
         client,
         home: server.home,

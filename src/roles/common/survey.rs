@@ -17,7 +17,7 @@ pub async fn surveyed(group: &Group) -> Survey {
     if let Some(book) = &group.book
         && survey.leader.is_some()
     {
-        book.write([survey.living(), survey.silent()].concat());
+        book.write([survey.answering(), survey.silent()].concat());
     }
     survey
 }

@@ -98,7 +98,7 @@ async fn off(stage: &mut Stage, teller: &mut Teller, alice: UserSession) -> Resu
     teller
         .claim(format!("{PROCESSES} processes are gone"), format!("{killed} are gone"), killed == PROCESSES)
         .await;
-    let anyone = stage.survey().await.anyone();
+    let anyone = stage.survey().await.has_answers();
     let seen = if anyone { "a server answers" } else { "no server answers" };
     teller.claim("no server answers any more", seen, !anyone).await;
     Ok(())

@@ -12,7 +12,7 @@ use crate::common::options::Group;
 use crate::common::survey;
 use ribbit_net::client::{Client, ClientError};
 use ribbit_net::keys::Keys;
-use ribbit_net::protocol::{Answer, Ask, Why};
+use ribbit_net::protocol::{Answer, Ask, UnavailableReason};
 use ribbit_net::secret::new_request_id;
 use ribbit_net::subscription::Subscription;
 use ribbit_state::limits::TREE_PAGE_MAX;
@@ -111,7 +111,7 @@ impl Namespace {
     pub async fn reach(group: &Group) -> Result<Namespace, Failure> {
         let survey = survey::reached(group).await?;
         let names = survey.members.iter().map(|it| (it.info.raft_id, it.info.name())).collect();
-        let servers = ServerSource(Arc::new(move || (survey.living(), survey.silent())));
+        let servers = ServerSource(Arc::new(move || (survey.answering(), survey.silent())));
         let (client, keys) = (servers.client(&group.keys), group.keys.clone());
         Ok(Namespace { client, servers, keys, names, found_in: group.found_in.clone() })
     }
@@ -329,7 +329,7 @@ impl Namespace {
         match self.client.ask(ask, limit).await? {
             Answer::Read { token, old, page } => Ok(ReadAnswer { token, page, old }),
             Answer::Unavailable(why) => Err(ClientError::Undecided(why)),
-            _ => Err(ClientError::Undecided(Why::NotServing)),
+            _ => Err(ClientError::Undecided(UnavailableReason::NotServing)),
         }
     }
 
@@ -337,13 +337,15 @@ impl Namespace {
         Failure::new(Exit::Unreachable, format!("{unreachable} (from {})", self.found_in))
     }
 
-    fn unread(&self, why: Why) -> Failure {
+    fn unread(&self, why: UnavailableReason) -> Failure {
         let why = match why {
-            Why::NoLeader => {
+            UnavailableReason::NoLeader => {
                 "the servers cannot agree right now, because too few of them can reach each other"
             }
-            Why::Busy => "the servers are busy right now",
-            Why::Behind | Why::NotServing | Why::OtherHistory => "no server answered in time",
+            UnavailableReason::Busy => "the servers are busy right now",
+            UnavailableReason::Behind | UnavailableReason::NotServing | UnavailableReason::OtherHistory => {
+                "no server answered in time"
+            }
         };
         let words = format!(
             "{why} (from {}). Try again. `ribbit health` shows what is missing; `--stale` reads from one server, which may \

@@ -7,7 +7,7 @@
 //! ```
 
 use super::request::{RequestContext, broken, undecided};
-use ribbit_net::protocol::{Answer, Why};
+use ribbit_net::protocol::{Answer, UnavailableReason};
 use ribbit_replica::ReachError;
 use ribbit_state::{Code, Consistency, Denied, LogIndex, Query, Token};
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ impl RequestContext<'_> {
         let mut at_least = 0;
         if let (Some(seen), Consistency::Session | Consistency::Linearizable) = (seen, consistency) {
             if seen.history != history {
-                return Answer::Unavailable(Why::OtherHistory);
+                return Answer::Unavailable(UnavailableReason::OtherHistory);
             }
             at_least = seen.index;
         }
@@ -35,9 +35,9 @@ impl RequestContext<'_> {
         let ends = self.deadline.min(Instant::now() + READ_WAIT);
         match self.member.replica.reach(at_least, ends).await {
             Ok(()) => {}
-            Err(ReachError::Late) => return Answer::Unavailable(Why::Behind),
+            Err(ReachError::Late) => return Answer::Unavailable(UnavailableReason::Behind),
             // No server of this history issued this token, so waiting for it would never end.
-            Err(ReachError::NeverCommitted) => return Answer::Unavailable(Why::OtherHistory),
+            Err(ReachError::NeverCommitted) => return Answer::Unavailable(UnavailableReason::OtherHistory),
         }
         match self.member.replica.reader().answer(query) {
             Ok((index, page)) => {
@@ -62,7 +62,7 @@ impl RequestContext<'_> {
         }
         match self.member.replica.wait_applied(committed, ends).await {
             true => Ok(()),
-            false => Err(Answer::Unavailable(Why::Behind)),
+            false => Err(Answer::Unavailable(UnavailableReason::Behind)),
         }
     }
 

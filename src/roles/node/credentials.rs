@@ -9,7 +9,7 @@ use super::NodeState;
 use super::passwords::Busy;
 use super::request::{RequestContext, broken};
 use ribbit_db::DbError;
-use ribbit_net::protocol::{Answer, NewAccount, Password, Why};
+use ribbit_net::protocol::{Answer, NewAccount, Password, UnavailableReason};
 use ribbit_net::secret::new_request_id;
 use ribbit_net::tasks;
 use ribbit_state::accounts::hash_digest;
@@ -45,7 +45,7 @@ impl RequestContext<'_> {
                 self.submit(id, submitted_at, Command::CreateAccount { username, name, email, password_hash })
                     .await
             }
-            Err(Busy) => Answer::Unavailable(Why::Busy),
+            Err(Busy) => Answer::Unavailable(UnavailableReason::Busy),
         }
     }
 
@@ -73,7 +73,7 @@ impl RequestContext<'_> {
         let hash = account.as_ref().map(|(_, account)| account.password_hash.clone());
         let fits = self.in_time(self.node.passwords.check(password.0.clone(), hash)).await;
         match (account, fits) {
-            (_, Err(Busy)) => Answer::Unavailable(Why::Busy),
+            (_, Err(Busy)) => Answer::Unavailable(UnavailableReason::Busy),
             (None, _) => Answer::Refused(Denied::of(Code::NoSuchUser, Field::Username)),
             (Some(_), Ok(false)) => Answer::Refused(Denied::of(Code::WrongPassword, Field::Password)),
             (Some((account, row)), Ok(true)) => {
@@ -146,7 +146,7 @@ impl RequestContext<'_> {
                 let command = AccountCommand::ChangePassword { session, credential_version, password_hash };
                 self.submit(id, submitted_at, command.into()).await
             }
-            Err(Busy) => Answer::Unavailable(Why::Busy),
+            Err(Busy) => Answer::Unavailable(UnavailableReason::Busy),
         }
     }
 
@@ -174,7 +174,7 @@ impl RequestContext<'_> {
                 self.submit(id, submitted_at, OperatorCommand::SetPassword { account, password_hash }.into())
                     .await
             }
-            Err(Busy) => Answer::Unavailable(Why::Busy),
+            Err(Busy) => Answer::Unavailable(UnavailableReason::Busy),
         }
     }
 
@@ -209,7 +209,7 @@ impl RequestContext<'_> {
         }
         let check = self.node.passwords.check(password.0, Some(account.password_hash));
         match self.in_time(check).await {
-            Err(Busy) => Err(Answer::Unavailable(Why::Busy)),
+            Err(Busy) => Err(Answer::Unavailable(UnavailableReason::Busy)),
             Ok(false) => Err(Answer::Refused(Denied::of(Code::WrongPassword, Field::Password))),
             Ok(true) => Ok(account.credential_version),
         }

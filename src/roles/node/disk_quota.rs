@@ -117,7 +117,7 @@ mod tests {
     use super::super::service::tests::backend;
     use super::*;
     use ribbit_net::frame::Plane;
-    use ribbit_net::listener::{Asker, Node as _};
+    use ribbit_net::listener::{Caller, Service as _};
     use ribbit_net::protocol::{Answer, Ask};
     use ribbit_state::{Command, Request, RequestId, TokenHash};
     use std::fs;
@@ -138,7 +138,7 @@ mod tests {
         let service = backend(folder.path(), &[]);
         let command = Command::Croak { session: TokenHash([0; 32]), text: "ribbit".into() };
         let ask = Ask::Write(Request { id: RequestId(8), submitted_at: 0, command });
-        let asker = Asker { plane: Plane::Control, from: Ipv4Addr::LOCALHOST.into() };
+        let asker = Caller { plane: Plane::Control, from: Ipv4Addr::LOCALHOST.into() };
         let answer = smol::block_on(service.answer(asker, ask, Instant::now() + Duration::from_millis(300)));
         assert!(matches!(answer, Answer::Unavailable(_)), "{answer:?}");
     }

@@ -15,11 +15,11 @@
 use super::hello::{self, HelloRefusal};
 use super::member_list::{MemberList, ReplicatedMembers};
 use super::{NodeState, coordination, describe};
-use ribbit_net::channel::{Channel, Writer};
+use ribbit_net::channel::{Channel, ChannelWriter};
 use ribbit_net::frame::{self, FrameError, Plane};
 use ribbit_net::limits::{FRAME_BYTES_MAX, LINK_UNHEARD_MAX, PEER_QUEUE_MAX, PREFACE_DEADLINE, WRITE_BYTES};
 use ribbit_net::oneshot::ask_status;
-use ribbit_net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreNews};
+use ribbit_net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreReport};
 use ribbit_net::protocol::MemberInfo;
 use ribbit_net::{handshake, socket, tasks};
 use ribbit_replica::{Envelope, RaftMessage, ReplicaFailure, Transport};
@@ -232,7 +232,7 @@ async fn link(node: Arc<NodeState>, to: RaftId, frames: Receiver<Vec<u8>>) {
 ///
 /// # Errors
 /// The connection or the handshake fails, or the peer refuses the link.
-async fn dial(node: &Arc<NodeState>, to: RaftId, address: &str) -> Result<Writer, FrameError> {
+async fn dial(node: &Arc<NodeState>, to: RaftId, address: &str) -> Result<ChannelWriter, FrameError> {
     let channel = handshake::connect(address, Plane::Peer, &node.options.keys).await?;
     let Channel { mut reader, mut writer } = channel;
     socket::give_up_after(writer.socket(), LINK_UNHEARD_MAX)?;
@@ -240,7 +240,7 @@ async fn dial(node: &Arc<NodeState>, to: RaftId, address: &str) -> Result<Writer
         return Err(FrameError::Closed);
     };
     frame::write(&mut writer, &hello).await?;
-    match frame::within(PREFACE_DEADLINE, frame::read(&mut reader, FRAME_BYTES_MAX)).await? {
+    match frame::with_timeout(PREFACE_DEADLINE, frame::read(&mut reader, FRAME_BYTES_MAX)).await? {
         PeerWelcome::Welcome { me, others, you_applied } => {
             member.member_list.record_own(&me);
             others.iter().for_each(|info| member.member_list.record_report(info));
@@ -287,7 +287,7 @@ async fn address_changed(node: &NodeState, to: RaftId, own: String) {
 }
 
 /// Writes the queued frames in batches, and periodic heartbeats. Returns the error that ended the connection.
-async fn feed(node: &NodeState, to: RaftId, frames: &Receiver<Vec<u8>>, writer: Writer) -> FrameError {
+async fn feed(node: &NodeState, to: RaftId, frames: &Receiver<Vec<u8>>, writer: ChannelWriter) -> FrameError {
     // The peer never writes on this connection, so anything read, including end of stream, ends the link.
     let end = socket::heard(writer.socket().clone());
     let over = async {
@@ -307,7 +307,7 @@ async fn write_frames(
     node: &NodeState,
     to: RaftId,
     frames: &Receiver<Vec<u8>>,
-    mut writer: Writer,
+    mut writer: ChannelWriter,
 ) -> FrameError {
     let mut interval = smol::Timer::interval(node.options.heartbeat);
     let mut sent_news = None;
@@ -338,8 +338,8 @@ async fn write_frames(
 }
 
 /// Returns an encoded heartbeat, and this member's store news if they changed since they were last sent on this link.
-fn heartbeat_of(node: &NodeState, to: RaftId, sent_news: &mut Option<StoreNews>) -> Vec<u8> {
-    let mut bytes = peer::encode(&PeerFrame::Talk(PeerTalk::Beat(node.info())));
+fn heartbeat_of(node: &NodeState, to: RaftId, sent_news: &mut Option<StoreReport>) -> Vec<u8> {
+    let mut bytes = peer::encode(&PeerFrame::Talk(PeerTalk::Heartbeat(node.info())));
     let news = node.store_news(to);
     if sent_news.as_ref() != Some(&news) {
         bytes.extend(peer::encode(&PeerFrame::Talk(PeerTalk::Store(news.clone()))));
@@ -351,7 +351,8 @@ fn heartbeat_of(node: &NodeState, to: RaftId, sent_news: &mut Option<StoreNews>)
 /// Serves an incoming link: checks the hello, then hands the frames to the replica until the link ends or is replaced.
 pub async fn accept(node: Arc<NodeState>, channel: Channel) {
     let Channel { mut reader, mut writer } = channel;
-    let read = frame::within(PREFACE_DEADLINE, frame::read::<PeerHello, _>(&mut reader, FRAME_BYTES_MAX));
+    let read =
+        frame::with_timeout(PREFACE_DEADLINE, frame::read::<PeerHello, _>(&mut reader, FRAME_BYTES_MAX));
     let Ok(hello) = read.await else {
         return;
     };
@@ -394,14 +395,14 @@ pub async fn accept(node: Arc<NodeState>, channel: Channel) {
                 requests.retain(|request| request.check().is_ok());
                 member.replica.receive_forwarded(requests);
             }
-            Ok(PeerFrame::Talk(PeerTalk::Beat(info))) if info.raft_id == from => {
+            Ok(PeerFrame::Talk(PeerTalk::Heartbeat(info))) if info.raft_id == from => {
                 member.replica.peer_applied(from, info.applied);
                 member.member_list.record_own(&info);
             }
-            Ok(PeerFrame::Talk(PeerTalk::Beat(_))) => {
+            Ok(PeerFrame::Talk(PeerTalk::Heartbeat(_))) => {
                 return log::warn!("member {from} sent a heartbeat of another member");
             }
-            Ok(PeerFrame::Talk(talk @ (PeerTalk::Alive { .. } | PeerTalk::Heard { .. }))) => {
+            Ok(PeerFrame::Talk(talk @ (PeerTalk::RenewLease { .. } | PeerTalk::LeaseRenewed { .. }))) => {
                 coordination::receive(&node, from, talk);
             }
             Ok(PeerFrame::Talk(PeerTalk::Store(news))) => {

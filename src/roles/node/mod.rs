@@ -83,8 +83,8 @@ use passwords::PasswordHasher;
 use pins::Pins;
 use rate_limits::RateLimits;
 use ribbit_db::Identity;
-use ribbit_net::listener::Gate;
-use ribbit_net::peer::StoreNews;
+use ribbit_net::listener::ConnectionLimits;
+use ribbit_net::peer::StoreReport;
 use ribbit_net::protocol::{MemberInfo, StoreStatus};
 use ribbit_replica::{Replica, ReplicaFailure};
 use ribbit_state::RaftId;
@@ -112,7 +112,7 @@ struct NodeState {
     pub host: String,
     /// Random number of this run of the process, never 0.
     pub incarnation: u64,
-    pub gate: Arc<Gate>,
+    pub gate: Arc<ConnectionLimits>,
     pub passwords: PasswordHasher,
     pub limits: RateLimits,
     pub disk: DiskQuota,
@@ -173,7 +173,7 @@ impl NodeState {
 
     /// Returns the store news for the member `to`: this member's newest digests, and the digest at the index that `to` has
     /// applied. The latter is the only one that a member can compare when it no longer receives the log.
-    pub fn store_news(&self, to: RaftId) -> StoreNews {
+    pub fn store_news(&self, to: RaftId) -> StoreReport {
         let digests = self.membership.get().map_or(Vec::new(), |member| {
             let reader = member.replica.reader();
             let applied = member.member_list.info(to).map(|info| info.applied);
@@ -182,7 +182,7 @@ impl NodeState {
             digests.extend(theirs);
             digests
         });
-        StoreNews { digests, full: self.disk.status().full }
+        StoreReport { digests, full: self.disk.status().full }
     }
 
     /// Returns the disk usage and the age of the last complete scrub.

@@ -4,17 +4,17 @@
 
 use super::NodeState;
 use crate::common::process;
-use ribbit_net::http::{Page, Status};
+use ribbit_net::http::{HttpResponse, HttpStatus};
 use ribbit_net::protocol::NodeStatus;
 use ribbit_ui::metrics::{self, Connections};
 
 /// Returns the page at `path`, or `None` if there is none.
-pub fn page(node: &NodeState, status: &NodeStatus, path: &str) -> Option<Page> {
+pub fn page(node: &NodeState, status: &NodeStatus, path: &str) -> Option<HttpResponse> {
     match path {
         "/metrics" => {
             let (accepted, refused) = node.gate.totals();
             let connections = Connections { open: node.gate.connections() as u64, accepted, refused };
-            Some(Page::metrics(metrics::member(status, process::now(), connections)))
+            Some(HttpResponse::metrics(metrics::member(status, process::now(), connections)))
         }
         "/health" => Some(health(status)),
         _ => None,
@@ -22,16 +22,22 @@ pub fn page(node: &NodeState, status: &NodeStatus, path: &str) -> Option<Page> {
 }
 
 /// Returns one line: `fine`, `degraded: …` (both with status 200) or `down: …` (with status 503).
-fn health(status: &NodeStatus) -> Page {
+fn health(status: &NodeStatus) -> HttpResponse {
     if status.history.is_none() {
-        Page::words(Status::Unavailable, "down: not a member of a cluster yet, or the store is not open")
+        HttpResponse::words(
+            HttpStatus::Unavailable,
+            "down: not a member of a cluster yet, or the store is not open",
+        )
     } else if status.leader.is_none() {
-        Page::words(Status::Unavailable, "down: the cluster has no leader, writes are unavailable")
+        HttpResponse::words(
+            HttpStatus::Unavailable,
+            "down: the cluster has no leader, writes are unavailable",
+        )
     } else if !status.in_sync {
-        Page::words(Status::Unavailable, "down: catching up with the other members")
+        HttpResponse::words(HttpStatus::Unavailable, "down: catching up with the other members")
     } else if status.store.full {
-        Page::words(Status::Ok, "degraded: the disk is full")
+        HttpResponse::words(HttpStatus::Ok, "degraded: the disk is full")
     } else {
-        Page::words(Status::Ok, "fine")
+        HttpResponse::words(HttpStatus::Ok, "fine")
     }
 }

@@ -15,7 +15,7 @@ use ribbit_db::pin::{Pin, RowSum};
 use ribbit_db::{self, DbError};
 use ribbit_net::limits::{PIN_IDLE_MAX, PIN_TIME_MAX, PINS_MAX};
 use ribbit_net::pinned::{PinAnswer, PinAsk, PinHead, PinId};
-use ribbit_net::protocol::{Answer, Why};
+use ribbit_net::protocol::{Answer, UnavailableReason};
 use ribbit_net::tasks;
 use ribbit_replica::ReplicaFailure;
 use ribbit_state::Token;
@@ -147,10 +147,10 @@ impl RequestContext<'_> {
 
     async fn begin_pin(&self, at_least: Option<Token>, at: Option<u64>) -> Answer {
         if at_least.is_some_and(|token| token.history != self.member.identity.history) {
-            return Answer::Unavailable(Why::OtherHistory);
+            return Answer::Unavailable(UnavailableReason::OtherHistory);
         }
         if !self.node.pins.has_place() {
-            return Answer::Unavailable(Why::Busy);
+            return Answer::Unavailable(UnavailableReason::Busy);
         }
         let reader = self.member.replica.reader().clone();
         // Registered before waiting, so that the writer ends a batch at this index.
@@ -160,7 +160,7 @@ impl RequestContext<'_> {
         {
             return match at {
                 Some(_) => Answer::Pin(PinAnswer::Passed { applied: reader.applied() }),
-                None => Answer::Unavailable(Why::Behind),
+                None => Answer::Unavailable(UnavailableReason::Behind),
             };
         }
         let pinned = smol::unblock(move || {
@@ -195,7 +195,7 @@ impl RequestContext<'_> {
                 head.pin = id;
                 Answer::Pin(PinAnswer::Held(head))
             }
-            None => Answer::Unavailable(Why::Busy),
+            None => Answer::Unavailable(UnavailableReason::Busy),
         }
     }
 

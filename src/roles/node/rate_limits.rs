@@ -14,7 +14,7 @@
 //!   exempts the addresses of trusted proxies: web processes limit their users' addresses themselves.
 
 use crate::common::rate_limit::{Rate, TokenBucket, micros};
-use ribbit_net::crowd::household;
+use ribbit_net::address_limit::address_key;
 use ribbit_net::protocol::Ask;
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{AccountId, Code, Command, MessageCommand, RequestId, TokenHash};
@@ -200,7 +200,7 @@ impl RateLimits {
     /// # Errors
     /// `TooManyTries`, `TooManyAccounts` or `TooMuchWritten` when the limit of this kind of request is exceeded.
     pub fn address(&self, from: IpAddr, ask: &Ask) -> Result<(), Code> {
-        let from = household(from);
+        let from = address_key(from);
         match ask {
             Ask::LogIn { id, password, .. } => self.admit(RateClass::LogInFrom, from, (id.0, &password.0)),
             Ask::CreateAccount { id, form, .. } => {

@@ -2,7 +2,7 @@
 
 use super::{Membership, NodeState};
 use ribbit_db::DbError;
-use ribbit_net::protocol::{Answer, Why};
+use ribbit_net::protocol::{Answer, UnavailableReason};
 use ribbit_net::tasks;
 use ribbit_replica::SubmitError;
 use ribbit_state::{Code, Command, Denied, LogIndex, Outcome, Request, RequestId, Token};
@@ -24,15 +24,15 @@ pub(super) struct RequestContext<'a> {
 /// the process. Until then this node does not serve.
 pub(super) fn broken(error: &DbError) -> Answer {
     log::error!("cannot read the store: {error}");
-    Answer::Unavailable(Why::NotServing)
+    Answer::Unavailable(UnavailableReason::NotServing)
 }
 
 /// Returns the answer to a request that the replica did not decide.
 pub(super) fn undecided(why: SubmitError) -> Answer {
     match why {
-        SubmitError::Late => Answer::Unavailable(Why::NoLeader),
-        SubmitError::Busy => Answer::Unavailable(Why::Busy),
-        SubmitError::Ending => Answer::Unavailable(Why::NotServing),
+        SubmitError::Late => Answer::Unavailable(UnavailableReason::NoLeader),
+        SubmitError::Busy => Answer::Unavailable(UnavailableReason::Busy),
+        SubmitError::Ending => Answer::Unavailable(UnavailableReason::NotServing),
         SubmitError::Reused => Answer::Refused(Denied::new(Code::RequestReused)),
     }
 }

@@ -24,7 +24,7 @@ use crate::common::{panics, test_hooks};
 use async_net::TcpListener;
 use ribbit_db::{DbError, Store};
 use ribbit_net::limits::SUBSCRIBERS_MAX;
-use ribbit_net::listener::{self, Gate};
+use ribbit_net::listener::{self, ConnectionLimits};
 use ribbit_net::tasks;
 use ribbit_replica::limits::TICK_MS;
 use ribbit_replica::{Core, CoreOptions, Replica, ReplicaFailure, Writer};
@@ -133,7 +133,7 @@ fn new_node(
         // Truncated so that it fits the other members' bound in bytes, with four bytes per character at most.
         host: host_name().chars().take(ADDRESS_BYTES_MAX / 4).collect(),
         incarnation: random_u64().max(1),
-        gate: Gate::counting(move |address| Network::crowded(&trusted, address)),
+        gate: ConnectionLimits::counting(move |address| Network::crowded(&trusted, address)),
         passwords: passwords::start()?,
         limits: RateLimits::new(options.posts_per_minute),
         failed,

@@ -10,11 +10,11 @@ use super::{NodeState, links, monitoring, session_tokens, snapshots, subscriptio
 use ribbit_db::DbError;
 use ribbit_net::channel::Channel;
 use ribbit_net::frame::{FrameError, Plane};
-use ribbit_net::http::Page;
+use ribbit_net::http::HttpResponse;
 use ribbit_net::listener;
-use ribbit_net::listener::{Asker, Outlet};
+use ribbit_net::listener::{Caller, SubscriptionSink};
 use ribbit_net::oneshot::ask_once;
-use ribbit_net::protocol::{Answer, Ask, NodeStatus, Why};
+use ribbit_net::protocol::{Answer, Ask, NodeStatus, UnavailableReason};
 use ribbit_net::tasks;
 use ribbit_replica::ReachError;
 use ribbit_state::command::NewMember;
@@ -35,8 +35,8 @@ pub struct NodeService {
     pub node: Arc<NodeState>,
 }
 
-impl listener::Node for NodeService {
-    async fn answer(self: Arc<Self>, asker: Asker, ask: Ask, deadline: Instant) -> Answer {
+impl listener::Service for NodeService {
+    async fn answer(self: Arc<Self>, asker: Caller, ask: Ask, deadline: Instant) -> Answer {
         let plane = asker.plane;
         let ask = session_tokens::stored(ask);
         if matches!(ask, Ask::NodeStatus) {
@@ -51,7 +51,9 @@ impl listener::Node for NodeService {
         if !fits {
             return Answer::Refused(Denied::new(Code::InvalidEntry));
         }
-        let Some(member) = self.node.membership.get() else { return Answer::Unavailable(Why::NotServing) };
+        let Some(member) = self.node.membership.get() else {
+            return Answer::Unavailable(UnavailableReason::NotServing);
+        };
         if plane == Plane::Client
             && !self.node.is_crowded(asker.from)
             && let Err(code) = self.node.limits.address(asker.from, &ask)
@@ -74,13 +76,13 @@ impl listener::Node for NodeService {
         self: Arc<Self>,
         cursor: Token,
         mut wanted: Topic,
-        mut outlet: Outlet,
+        mut outlet: SubscriptionSink,
     ) -> Result<(), FrameError> {
         session_tokens::stored_wanted(&mut wanted);
         subscriptions::serve(&self.node, cursor, wanted, &mut outlet).await
     }
 
-    fn page(&self, path: &str) -> Option<Page> {
+    fn page(&self, path: &str) -> Option<HttpResponse> {
         monitoring::page(&self.node, &self.status(), path)
     }
 
@@ -201,7 +203,7 @@ impl Access {
         match (self, role) {
             (Access::AllMembers, _) => Ok(()),
             (Access::Operators | Access::OperatorsAndUsers, _) if is_operator => Ok(()),
-            (_, Role::Coordinator) => Err(Answer::Unavailable(Why::NotServing)),
+            (_, Role::Coordinator) => Err(Answer::Unavailable(UnavailableReason::NotServing)),
             (Access::OperatorsAndUsers | Access::Backends, Role::Backend) => Ok(()),
             (Access::BackendOperators, Role::Backend) if is_operator => Ok(()),
             (Access::Operators | Access::BackendOperators | Access::Never, Role::Backend) => {
@@ -214,7 +216,7 @@ impl Access {
 /// Waits until a request is abandoned, then returns its answer.
 async fn late(deadline: Instant) -> Answer {
     smol::Timer::at(deadline + LATE).await;
-    Answer::Unavailable(Why::NotServing)
+    Answer::Unavailable(UnavailableReason::NotServing)
 }
 
 impl RequestContext<'_> {
@@ -224,7 +226,7 @@ impl RequestContext<'_> {
         }
         // A join before the first entry has recorded the founder would be refused, and the refusal recorded for its id.
         match self.member.replica.reader().view().and_then(|view| members::all(&view)) {
-            Ok(members) if members.is_empty() => return Answer::Unavailable(Why::Behind),
+            Ok(members) if members.is_empty() => return Answer::Unavailable(UnavailableReason::Behind),
             Ok(_) => {}
             Err(error) => return broken(&error),
         }
@@ -262,14 +264,14 @@ impl RequestContext<'_> {
             return Answer::Written { token, outcome: Ok(Reply::Done) };
         }
         let Some(leader) = status.leader.and_then(|id| self.member.member_list.info(id)) else {
-            return Answer::Unavailable(Why::NoLeader);
+            return Answer::Unavailable(UnavailableReason::NoLeader);
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
         let ask = Ask::Transfer { name };
         // A node that has lost leadership meanwhile forwards the request again. The deadline bounds the chain.
         ask_once(&leader.address, Plane::Control, &self.node.options.keys, ask, left)
             .await
-            .unwrap_or(Answer::Unavailable(Why::NoLeader))
+            .unwrap_or(Answer::Unavailable(UnavailableReason::NoLeader))
     }
 
     /// Submits a command of a user. Refuses commands that carry results of checks made by a backend, and commands that only
@@ -339,7 +341,7 @@ impl RequestContext<'_> {
             }
             None if caught_up => Ok(None),
             // The session may have been opened beyond this node's applied index.
-            None => Err(Answer::Unavailable(Why::Behind)),
+            None => Err(Answer::Unavailable(UnavailableReason::Behind)),
         }
     }
 
@@ -379,7 +381,7 @@ pub(super) mod tests {
     use ribbit_db::{Configuration, FileDisk, Identity, Store};
     use ribbit_net::keys::{KEY_BYTES, Keys};
     use ribbit_net::limits::SUBSCRIBERS_MAX;
-    use ribbit_net::listener::{Gate, Node as _};
+    use ribbit_net::listener::{ConnectionLimits, Service as _};
     use ribbit_net::protocol::Password;
     use ribbit_net::tasks;
     use ribbit_replica::{Core, CoreOptions, Replica, Writer};
@@ -390,8 +392,8 @@ pub(super) mod tests {
     use std::pin::pin;
     use std::sync::{Mutex, OnceLock};
 
-    fn on(plane: Plane) -> Asker {
-        Asker { plane, from: Ipv4Addr::LOCALHOST.into() }
+    fn on(plane: Plane) -> Caller {
+        Caller { plane, from: Ipv4Addr::LOCALHOST.into() }
     }
 
     /// Returns a backend that was founded with these voters and has no links.
@@ -447,7 +449,7 @@ pub(super) mod tests {
             host: String::new(),
             incarnation: 1,
             deaf_to: None,
-            gate: Gate::new(),
+            gate: ConnectionLimits::new(),
             passwords: PasswordHasher::start(passwords::CURRENT_COST, passwords::IDLE_MAX).unwrap(),
             limits: RateLimits::new(60),
             disk: DiskQuota::new(folder.to_path_buf(), quota_bytes, 0),
@@ -476,7 +478,7 @@ pub(super) mod tests {
         };
         let ask = Ask::Join { cluster: ClusterId(1), id: RequestId(7), site: 1, member };
         let answer = asked(&service, Plane::Control, ask, Duration::from_secs(5));
-        assert_eq!(answer, Answer::Unavailable(Why::Behind));
+        assert_eq!(answer, Answer::Unavailable(UnavailableReason::Behind));
     }
 
     #[test]
@@ -501,12 +503,12 @@ pub(super) mod tests {
         let ahead = Token { history: HistoryId(2), index: 1_000 };
         let service = backend(folder.path(), &[1]);
         let begin = Instant::now();
-        assert_eq!(read(&service, ahead), Answer::Unavailable(Why::OtherHistory));
+        assert_eq!(read(&service, ahead), Answer::Unavailable(UnavailableReason::OtherHistory));
         assert!(begin.elapsed() < READ_WAIT, "{:?}", begin.elapsed());
         // Without a majority they cannot be distinguished.
         let folder = tempfile::tempdir().unwrap();
         let service = backend(folder.path(), &[1, 2, 3]);
-        assert_eq!(read(&service, ahead), Answer::Unavailable(Why::Behind));
+        assert_eq!(read(&service, ahead), Answer::Unavailable(UnavailableReason::Behind));
     }
 
     fn log_in(service: &Arc<NodeService>) -> Answer {
@@ -525,7 +527,7 @@ pub(super) mod tests {
         // The account may have been created beyond this node's applied index.
         let folder = tempfile::tempdir().unwrap();
         let service = backend(folder.path(), &[1, 2, 3]);
-        assert_eq!(log_in(&service), Answer::Unavailable(Why::NoLeader));
+        assert_eq!(log_in(&service), Answer::Unavailable(UnavailableReason::NoLeader));
     }
 
     /// The request is handled on the thread of the sockets and of Raft, which a slow disk must not block.

@@ -14,7 +14,7 @@ use super::{NodeState, hello};
 use bytes::Bytes;
 use ribbit_db::snapshot::{Chunk, SnapshotHead, SnapshotReader, SnapshotSum, SnapshotWriter};
 use ribbit_db::{self, DbError};
-use ribbit_net::channel::{Channel, Reader};
+use ribbit_net::channel::{Channel, ChannelReader};
 use ribbit_net::frame::{self, FrameError, Plane};
 use ribbit_net::handshake;
 use ribbit_net::limits::{PREFACE_DEADLINE, SNAPSHOT_CHUNK_BYTES_MAX, SNAPSHOT_RETRY_PAUSE, SNAPSHOT_STALL};
@@ -113,7 +113,7 @@ async fn try_send(
         })
         .await;
         let Some(chunk) = chunk? else { break };
-        frame::write_patiently(&mut writer, &SnapshotPart::Rows(chunk), SNAPSHOT_STALL).await?;
+        frame::write_with_timeout(&mut writer, &SnapshotPart::Rows(chunk), SNAPSHOT_STALL).await?;
     }
     let sum = reader.sum();
     frame::write(&mut writer, &SnapshotPart::End(sum)).await?;
@@ -125,8 +125,11 @@ async fn try_send(
 ///
 /// # Errors
 /// The connection is lost or stalls, the peer refuses, or the verdict is not a wanted one.
-async fn expect(reader: &mut Reader, wanted: impl Fn(&SnapshotVerdict) -> bool) -> Result<(), SnapshotError> {
-    match frame::within(SNAPSHOT_STALL, frame::read(reader, SNAPSHOT_CHUNK_BYTES_MAX)).await? {
+async fn expect(
+    reader: &mut ChannelReader,
+    wanted: impl Fn(&SnapshotVerdict) -> bool,
+) -> Result<(), SnapshotError> {
+    match frame::with_timeout(SNAPSHOT_STALL, frame::read(reader, SNAPSHOT_CHUNK_BYTES_MAX)).await? {
         verdict if wanted(&verdict) => Ok(()),
         SnapshotVerdict::No(why) => Err(SnapshotError::Refused(why)),
         _ => Err(FrameError::Malformed.into()),
@@ -144,7 +147,7 @@ pub async fn accept(node: Arc<NodeState>, mut channel: Channel) {
 async fn try_accept(node: &Arc<NodeState>, channel: &mut Channel) -> Result<(), SnapshotError> {
     let Channel { reader, writer } = channel;
     let SnapshotHello { hello, message, head } =
-        frame::within(PREFACE_DEADLINE, frame::read(reader, SNAPSHOT_CHUNK_BYTES_MAX)).await?;
+        frame::with_timeout(PREFACE_DEADLINE, frame::read(reader, SNAPSHOT_CHUNK_BYTES_MAX)).await?;
     let from = hello::check(node, hello).map_err(|why| SnapshotError::Refused(why.to_string()))?;
     if !announces(&message, &head) {
         return Err(SnapshotError::Refused(
@@ -165,9 +168,9 @@ async fn try_accept(node: &Arc<NodeState>, channel: &mut Channel) -> Result<(), 
     Ok(())
 }
 
-async fn receive_parts(reader: &mut Reader, mut writer: SnapshotWriter) -> Result<(), SnapshotError> {
+async fn receive_parts(reader: &mut ChannelReader, mut writer: SnapshotWriter) -> Result<(), SnapshotError> {
     loop {
-        match frame::within(SNAPSHOT_STALL, frame::read(reader, SNAPSHOT_CHUNK_BYTES_MAX)).await? {
+        match frame::with_timeout(SNAPSHOT_STALL, frame::read(reader, SNAPSHOT_CHUNK_BYTES_MAX)).await? {
             SnapshotPart::Rows(chunk) => {
                 let written;
                 (writer, written) = smol::unblock(move || {

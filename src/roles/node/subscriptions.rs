@@ -21,8 +21,8 @@ use super::{Membership, NodeState};
 use ribbit_db::DbError;
 use ribbit_net::frame::FrameError;
 use ribbit_net::limits::{LIVE_BEAT, LIVE_GATHER, LIVE_OLD_MAX};
-use ribbit_net::listener::Outlet;
-use ribbit_net::protocol::{Answer, Lapse, Why};
+use ribbit_net::listener::SubscriptionSink;
+use ribbit_net::protocol::{Answer, LapseReason, UnavailableReason};
 use ribbit_replica::ReachError;
 use ribbit_replica::event_ring::{EventReader, Lapsed};
 use ribbit_state::{Code, Denied, Interest, LogIndex, Role, Token, Topic};
@@ -37,15 +37,15 @@ pub async fn serve(
     node: &NodeState,
     cursor: Token,
     wanted: Topic,
-    outlet: &mut Outlet,
+    outlet: &mut SubscriptionSink,
 ) -> Result<(), FrameError> {
     // Users are served by backends only, the namespace by coordinators too.
     let serves = node.options.role == Role::Backend || matches!(wanted, Topic::Tree { .. });
     let Some(member) = node.membership.get().filter(|_| serves) else {
-        return outlet.send(Answer::Unavailable(Why::NotServing)).await;
+        return outlet.send(Answer::Unavailable(UnavailableReason::NotServing)).await;
     };
     let Some(_place) = node.subscribers.try_acquire() else {
-        return outlet.send(Answer::Unavailable(Why::Busy)).await;
+        return outlet.send(Answer::Unavailable(UnavailableReason::Busy)).await;
     };
     let subscription = ServedSubscription { member };
     let end = match subscription.begin(cursor, wanted).await {
@@ -65,7 +65,7 @@ impl ServedSubscription<'_> {
         Token { history: self.member.identity.history, index }
     }
 
-    fn lapsed(&self, why: Lapse, resume_at: LogIndex) -> Answer {
+    fn lapsed(&self, why: LapseReason, resume_at: LogIndex) -> Answer {
         Answer::Lapsed { resume_at: self.token(resume_at), why }
     }
 
@@ -78,12 +78,14 @@ impl ServedSubscription<'_> {
         let replica = &self.member.replica;
         let live = replica.events();
         if cursor.history != self.member.identity.history {
-            return Err(self.lapsed(Lapse::OtherHistory, live.through()));
+            return Err(self.lapsed(LapseReason::OtherHistory, live.through()));
         }
         match replica.reach(cursor.index, Instant::now() + READ_WAIT).await {
             Ok(()) => {}
-            Err(ReachError::Late) => return Err(Answer::Unavailable(Why::Behind)),
-            Err(ReachError::NeverCommitted) => return Err(self.lapsed(Lapse::OtherHistory, live.through())),
+            Err(ReachError::Late) => return Err(Answer::Unavailable(UnavailableReason::Behind)),
+            Err(ReachError::NeverCommitted) => {
+                return Err(self.lapsed(LapseReason::OtherHistory, live.through()));
+            }
         }
         let (at, view) = replica.reader().view_at().map_err(|error| broken(&error))?;
         let interest = Interest::load(&view, &wanted).map_err(|error| broken(&error))?;
@@ -91,14 +93,18 @@ impl ServedSubscription<'_> {
         // Applied events are published a moment later.
         live.beyond(at.saturating_sub(1)).await;
         EventReader::begin(live, interest, at, cursor.index)
-            .map_err(|Lapsed { resume_at }| self.lapsed(Lapse::Compacted, resume_at))
+            .map_err(|Lapsed { resume_at }| self.lapsed(LapseReason::Compacted, resume_at))
     }
 
     /// Streams events until the subscription ends. Returns the last answer.
     ///
     /// # Errors
     /// The connection is lost, or the subscriber has stopped reading.
-    async fn follow(&self, follower: &mut EventReader, outlet: &mut Outlet) -> Result<Answer, FrameError> {
+    async fn follow(
+        &self,
+        follower: &mut EventReader,
+        outlet: &mut SubscriptionSink,
+    ) -> Result<Answer, FrameError> {
         let live = self.member.replica.events();
         let mut in_touch = Instant::now();
         // The first answer is sent at once, even without events, to confirm the subscription.
@@ -106,7 +112,7 @@ impl ServedSubscription<'_> {
         loop {
             let batch = match follower.take(live) {
                 Ok(batch) => batch,
-                Err(Lapsed { resume_at }) => return Ok(self.lapsed(Lapse::Behind, resume_at)),
+                Err(Lapsed { resume_at }) => return Ok(self.lapsed(LapseReason::Behind, resume_at)),
             };
             if !batch.events.is_empty() || beat <= Instant::now() {
                 let cursor = self.token(batch.cursor);
@@ -121,7 +127,7 @@ impl ServedSubscription<'_> {
             if self.member.replica.status().in_sync {
                 in_touch = Instant::now();
             } else if in_touch.elapsed() >= LIVE_OLD_MAX {
-                return Ok(Answer::Unavailable(Why::Behind));
+                return Ok(Answer::Unavailable(UnavailableReason::Behind));
             }
             if !batch.more {
                 smol::Timer::after(LIVE_GATHER).await;
@@ -158,7 +164,7 @@ mod tests {
     use ribbit_net::limits::{FRAME_BYTES_MAX, SUBSCRIBERS_MAX};
     use ribbit_net::protocol::{AnswerFrame, Ask, AskFrame};
     use ribbit_net::secret::stored_token;
-    use ribbit_net::subscription::{News, Subscription as Following};
+    use ribbit_net::subscription::{Subscription as Following, SubscriptionMessage};
     use ribbit_net::{handshake, listener, tasks};
     use ribbit_replica::limits::EVENT_RING_MAX;
     use ribbit_state::{
@@ -254,7 +260,7 @@ mod tests {
 
     async fn said(stream: &mut Channel) -> Answer {
         let AnswerFrame { tag, answer } =
-            frame::within(Duration::from_secs(10), frame::read(&mut stream.reader, FRAME_BYTES_MAX))
+            frame::with_timeout(Duration::from_secs(10), frame::read(&mut stream.reader, FRAME_BYTES_MAX))
                 .await
                 .unwrap();
         assert_eq!(tag, 7);
@@ -262,11 +268,11 @@ mod tests {
     }
 
     /// Returns the next news that is not empty.
-    async fn news(following: &mut Following) -> News {
+    async fn news(following: &mut Following) -> SubscriptionMessage {
         let next = async {
             loop {
                 match following.next().await {
-                    News::Nothing => {}
+                    SubscriptionMessage::Heartbeat => {}
                     news => return news,
                 }
             }
@@ -280,7 +286,7 @@ mod tests {
 
     async fn croak_of(following: &mut Following) -> (LogIndex, AccountId) {
         match news(following).await {
-            News::Event(event) => match event.what {
+            SubscriptionMessage::Event(event) => match event.what {
                 EventKind::Croaked { author } => (event.index, author),
                 what => panic!("{what:?}"),
             },
@@ -304,7 +310,9 @@ mod tests {
             let mut following = pond.client().subscribe(start, WANTED);
             assert_eq!(croak_of(&mut following).await, (first, ada));
             let added = EventKind::FriendAdded { account: ada, friend: bob };
-            assert!(matches!(news(&mut following).await, News::Event(event) if event.what == added));
+            assert!(
+                matches!(news(&mut following).await, SubscriptionMessage::Event(event) if event.what == added)
+            );
             assert_eq!(croak_of(&mut following).await, (second, bob));
             // Live from here on.
             pond.croak(carls).await;
@@ -312,7 +320,9 @@ mod tests {
             assert_eq!(croak_of(&mut following).await, (third, bob));
             pond.run(Command::RemoveFriend { session: SESSION, username: "bob".into() }).await;
             let removed = EventKind::FriendRemoved { account: ada, friend: bob };
-            assert!(matches!(news(&mut following).await, News::Event(event) if event.what == removed));
+            assert!(
+                matches!(news(&mut following).await, SubscriptionMessage::Event(event) if event.what == removed)
+            );
             pond.croak(bobs).await;
             let last = pond.croak(SESSION).await;
             assert_eq!(croak_of(&mut following).await, (last, ada));
@@ -330,8 +340,10 @@ mod tests {
             assert_eq!(croak_of(&mut following).await, (croak, ada));
             pond.run(Command::LogOut { session: SESSION }).await;
             let closed = EventKind::SessionClosed { account: ada };
-            assert!(matches!(news(&mut following).await, News::Event(event) if event.what == closed));
-            let over = News::Ended(Denied::new(Code::NotLoggedIn));
+            assert!(
+                matches!(news(&mut following).await, SubscriptionMessage::Event(event) if event.what == closed)
+            );
+            let over = SubscriptionMessage::Ended(Denied::new(Code::NotLoggedIn));
             assert_eq!(news(&mut following).await, over);
             assert_eq!(news(&mut following).await, over);
             let mut unknown =
@@ -341,9 +353,9 @@ mod tests {
             let other = TokenHash([2; 32]);
             pond.person("bob", other).await;
             let mut following = pond.client().subscribe(pond.now(), Topic::Feed { session: other });
-            assert_eq!(following.next().await, News::Nothing);
+            assert_eq!(following.next().await, SubscriptionMessage::Heartbeat);
             pond.run(Command::DeleteAccount { session: other, credential_version: 1 }).await;
-            assert!(matches!(news(&mut following).await, News::Event(_)));
+            assert!(matches!(news(&mut following).await, SubscriptionMessage::Event(_)));
             assert_eq!(news(&mut following).await, over);
         });
     }
@@ -361,9 +373,11 @@ mod tests {
             pond.member().replica.events().publish(None, flood, croak);
             let client = pond.client();
             let elsewhere = Token { history: HistoryId(99), index: 1 };
-            for (cursor, expected) in [(early, Lapse::Compacted), (elsewhere, Lapse::OtherHistory)] {
+            for (cursor, expected) in
+                [(early, LapseReason::Compacted), (elsewhere, LapseReason::OtherHistory)]
+            {
                 let mut following = client.subscribe(cursor, WANTED);
-                let News::ReadAgain { at_least, why } = news(&mut following).await else {
+                let SubscriptionMessage::ReadAgain { at_least, why } = news(&mut following).await else {
                     panic!("no answer")
                 };
                 assert_eq!((why, at_least), (expected, pond.now()));
@@ -389,7 +403,7 @@ mod tests {
             pond.person("ada", SESSION).await;
             let ahead = Token { index: pond.now().index + 1, ..pond.now() };
             let mut stream = pond.subscribe(ahead, WANTED).await;
-            let lapsed = Answer::Lapsed { resume_at: pond.now(), why: Lapse::OtherHistory };
+            let lapsed = Answer::Lapsed { resume_at: pond.now(), why: LapseReason::OtherHistory };
             assert_eq!(said(&mut stream).await, lapsed);
             let mut stream = pond.subscribe(ahead, WANTED).await;
             pond.croak(SESSION).await;
@@ -448,7 +462,7 @@ mod tests {
                 streams.push(stream);
             }
             let mut one_more = pond.subscribe(pond.now(), WANTED).await;
-            assert_eq!(said(&mut one_more).await, Answer::Unavailable(Why::Busy));
+            assert_eq!(said(&mut one_more).await, Answer::Unavailable(UnavailableReason::Busy));
             drop(streams.pop());
             let begin = Instant::now();
             loop {
@@ -490,7 +504,9 @@ mod tests {
                         cursor = behind.index;
                     }
                     end => {
-                        let Answer::Lapsed { resume_at, why: Lapse::Behind } = end else { panic!("{end:?}") };
+                        let Answer::Lapsed { resume_at, why: LapseReason::Behind } = end else {
+                            panic!("{end:?}")
+                        };
                         assert!(resume_at.index > cursor + EVENT_RING_MAX as u64);
                         assert!(resume_at.history == start.history && resume_at.index <= index);
                         break;

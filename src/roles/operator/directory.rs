@@ -10,8 +10,8 @@ use crate::common::output;
 use clap::{ArgMatches, Args, Subcommand};
 use ribbit_net::frame::Plane;
 use ribbit_net::oneshot::ask_once;
-use ribbit_net::protocol::Directory;
-use ribbit_net::protocol::{Answer, Ask, Directions, Finding, Why};
+use ribbit_net::protocol::DirectoryAsk;
+use ribbit_net::protocol::{Answer, Ask, DirectoryAnswer, DownCheck, UnavailableReason};
 use std::time::Duration;
 
 /// Verbs of `balancer`.
@@ -62,7 +62,7 @@ pub struct LeftArgs {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectoryOptions {
     pub group: Group,
-    pub ask: Directory,
+    pub ask: DirectoryAsk,
     pub json: bool,
 }
 
@@ -103,10 +103,10 @@ impl BalancerQuery {
     /// As [`select`], and 78 if no balancer is known.
     pub(crate) fn options(self, matches: &ArgMatches) -> Result<DirectoryOptions, Failure> {
         let (ask, asking) = match self {
-            BalancerQuery::Read(flags) => (Directory::Read { client: flags.client }, flags.asking),
-            BalancerQuery::Write(flags) => (Directory::Write, flags),
-            BalancerQuery::Down(flags) => (Directory::Down { address: flags.address }, flags.asking),
-            BalancerQuery::Left(flags) => (Directory::Left { client: flags.client }, flags.asking),
+            BalancerQuery::Read(flags) => (DirectoryAsk::Read { client: flags.client }, flags.asking),
+            BalancerQuery::Write(flags) => (DirectoryAsk::Write, flags),
+            BalancerQuery::Down(flags) => (DirectoryAsk::Down { address: flags.address }, flags.asking),
+            BalancerQuery::Left(flags) => (DirectoryAsk::Left { client: flags.client }, flags.asking),
         };
         let group = select(asking.group, matches)?;
         if group.servers.is_empty() {
@@ -136,8 +136,8 @@ pub async fn run(options: &DirectoryOptions) -> Result<(), Failure> {
         )
         .await
         {
-            Ok(Answer::Directions(directions)) => return tell(options, &directions),
-            Ok(Answer::Unavailable(Why::NoLeader)) => {
+            Ok(Answer::Directory(directions)) => return tell(options, &directions),
+            Ok(Answer::Unavailable(UnavailableReason::NoLeader)) => {
                 let message = "the cluster has no leader and accepts no writes at the moment: try again";
                 return Err(Failure::new(Exit::Refused, message));
             }
@@ -157,10 +157,12 @@ pub async fn run(options: &DirectoryOptions) -> Result<(), Failure> {
     Err(Failure::new(Exit::Unreachable, nowhere.unwrap_or_else(nobody)))
 }
 
-fn tell(options: &DirectoryOptions, directions: &Directions) -> Result<(), Failure> {
+fn tell(options: &DirectoryOptions, directions: &DirectoryAnswer) -> Result<(), Failure> {
     let refused = match directions {
-        Directions::Down(Finding::Answers) => "the backend still answers the balancer and stays in use",
-        Directions::Down(Finding::Unknown) => "the balancer knows no member with this address",
+        DirectoryAnswer::Down(DownCheck::Answers) => {
+            "the backend still answers the balancer and stays in use"
+        }
+        DirectoryAnswer::Down(DownCheck::Unknown) => "the balancer knows no member with this address",
         _ => "",
     };
     match (options.json, refused) {

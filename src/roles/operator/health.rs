@@ -6,7 +6,7 @@ use crate::common::options::Group;
 use crate::common::output;
 use crate::common::survey::surveyed;
 use clap::ArgMatches;
-use ribbit_net::health::{State, judge, state};
+use ribbit_net::health::{Health, overall, problems};
 use ribbit_net::survey::Survey;
 use smol::Timer;
 use std::time::{Duration, Instant};
@@ -57,10 +57,10 @@ pub async fn run(options: &HealthOptions) -> Result<(), Failure> {
     } else {
         ribbit_ui::health::words(&survey)
     });
-    match state(&judge(&survey)) {
-        State::Fine => Ok(()),
-        State::Degraded => Err(Failure::said(Exit::Degraded)),
-        State::Down | State::Unknown => Err(Failure::said(Exit::Unreachable)),
+    match overall(&problems(&survey)) {
+        Health::Fine => Ok(()),
+        Health::Degraded => Err(Failure::said(Exit::Degraded)),
+        Health::Down | Health::Unknown => Err(Failure::said(Exit::Unreachable)),
     }
 }
 
@@ -69,7 +69,7 @@ async fn settled(group: &Group) -> Survey {
     let began = Instant::now();
     loop {
         let survey = surveyed(group).await;
-        let electing = survey.anyone() && survey.leader.is_none();
+        let electing = survey.has_answers() && survey.leader.is_none();
         if !electing || began.elapsed() >= ELECTION_TIMEOUT {
             return survey;
         }

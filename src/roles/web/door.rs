@@ -6,7 +6,7 @@ use super::live::Stopping;
 use super::site::Site;
 use super::tls::Tls;
 use event_listener::Event;
-use ribbit_net::crowd::{Crowd, Presence};
+use ribbit_net::address_limit::{AddressLimit, AddressSlot};
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -22,7 +22,7 @@ pub struct Door {
     live: Cell<usize>,
     /// Connections that have ended here and wait for their browsers.
     lingering: Cell<usize>,
-    crowd: Crowd,
+    crowd: AddressLimit,
     pub stopping: Rc<Stopping>,
     /// Tells the stop that a connection is gone.
     gone: Event,
@@ -36,7 +36,7 @@ impl Door {
             open: Cell::new(0),
             live: Cell::new(0),
             lingering: Cell::new(0),
-            crowd: Crowd::of(CONNECTIONS_PER_ADDRESS_MAX),
+            crowd: AddressLimit::new(CONNECTIONS_PER_ADDRESS_MAX),
             stopping,
             gone: Event::new(),
         })
@@ -66,7 +66,7 @@ enum Kind {
 pub struct Counted {
     pub door: Rc<Door>,
     kind: Cell<Kind>,
-    presence: RefCell<Option<Presence>>,
+    presence: RefCell<Option<AddressSlot>>,
 }
 
 impl Counted {

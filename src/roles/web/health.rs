@@ -5,15 +5,15 @@ use super::answer::{self, Answer};
 use super::limits::READY_DEADLINE;
 use hyper::StatusCode;
 use ribbit_net::client::Client;
-use ribbit_net::health::{State, judge, state};
+use ribbit_net::health::{Health, overall, problems};
 use ribbit_net::protocol::{self, Ask};
 use ribbit_net::survey::Survey;
 
 /// Answers `/health`.
 pub fn health(survey: &Survey) -> Answer {
-    let status = match state(&judge(survey)) {
-        State::Fine | State::Degraded => StatusCode::OK,
-        State::Down | State::Unknown => StatusCode::SERVICE_UNAVAILABLE,
+    let status = match overall(&problems(survey)) {
+        Health::Fine | Health::Degraded => StatusCode::OK,
+        Health::Down | Health::Unknown => StatusCode::SERVICE_UNAVAILABLE,
     };
     answer::text(status, "application/json", ribbit_ui::health::json(survey))
 }

@@ -30,10 +30,10 @@ use super::visit::{self, Visit};
 use askama::Template;
 use event_listener::Event;
 use hyper::body::Bytes;
+use ribbit_net::address_limit::{AddressLimit, AddressSlot};
 use ribbit_net::client::Client;
-use ribbit_net::crowd::{Crowd, Presence};
 use ribbit_net::protocol::{self, Ask};
-use ribbit_net::subscription::{News, Subscription};
+use ribbit_net::subscription::{Subscription, SubscriptionMessage};
 use ribbit_state::{
     AccountId, Consistency, Event as Happened, EventKind, LogIndex, Page, Query, Token, TokenHash, Topic,
 };
@@ -51,7 +51,7 @@ pub struct Streams {
     client: Client,
     /// Open now.
     open: Cell<usize>,
-    crowd: Crowd,
+    crowd: AddressLimit,
     readings: Mutex<Readings>,
     stopping: Rc<Stopping>,
 }
@@ -91,7 +91,7 @@ struct CutOff;
 
 impl Streams {
     pub fn new(client: Client, stopping: Rc<Stopping>) -> Rc<Streams> {
-        let crowd = Crowd::of(LIVE_STREAMS_PER_ADDRESS_MAX);
+        let crowd = AddressLimit::new(LIVE_STREAMS_PER_ADDRESS_MAX);
         Rc::new(Streams { client, open: Cell::new(0), crowd, readings: Mutex::default(), stopping })
     }
 
@@ -170,10 +170,10 @@ impl Streams {
 }
 
 /// One of the places for streams; free again when it is dropped.
-struct Place(Rc<Streams>, #[expect(dead_code, reason = "held, not read")] Presence);
+struct Place(Rc<Streams>, #[expect(dead_code, reason = "held, not read")] AddressSlot);
 
 impl Place {
-    fn take(streams: Rc<Streams>, presence: Presence) -> Place {
+    fn take(streams: Rc<Streams>, presence: AddressSlot) -> Place {
         streams.open.set(streams.open.get() + 1);
         Place(streams, presence)
     }
@@ -198,7 +198,7 @@ struct Stream {
 
 /// What a stream waits for.
 enum Heard {
-    News(News),
+    News(SubscriptionMessage),
     Beat,
     Stop,
 }
@@ -220,10 +220,12 @@ impl Stream {
             let piece = match news.or(beat).or(stop).await {
                 Heard::Stop => return None,
                 Heard::Beat => event(Some(self.subscription.cursor()), "beat", "-"),
-                Heard::News(News::Nothing) => continue,
-                Heard::News(News::Ended(_)) => self.last(ended()),
-                Heard::News(News::ReadAgain { .. }) => self.last(event(None, "again", "read again")),
-                Heard::News(News::Event(event)) => match self.told(&streams, event).await {
+                Heard::News(SubscriptionMessage::Heartbeat) => continue,
+                Heard::News(SubscriptionMessage::Ended(_)) => self.last(ended()),
+                Heard::News(SubscriptionMessage::ReadAgain { .. }) => {
+                    self.last(event(None, "again", "read again"))
+                }
+                Heard::News(SubscriptionMessage::Event(event)) => match self.told(&streams, event).await {
                     Ok(Some(piece)) => piece,
                     Ok(None) => continue,
                     Err(CutOff) => return None,

@@ -12,7 +12,7 @@
 
 use super::limits::{ADDRESSES_MAX, CREATIONS, LOG_INS, MARKS, POSTS};
 use crate::common::rate_limit::{Rate, TokenBucket, micros};
-use ribbit_net::crowd::household;
+use ribbit_net::address_limit::address_key;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -67,7 +67,7 @@ impl Paces {
     /// # Errors
     /// How long to wait for the next, when there is none.
     pub fn take(&self, address: IpAddr, kind: Kind, now: Instant) -> Result<(), Duration> {
-        let key = household(address);
+        let key = address_key(address);
         let mut known = self.known.borrow_mut();
         if known.len() >= ADDRESSES_MAX && !known.contains_key(&key) {
             let quietest = known.iter().min_by_key(|(_, (at, _))| *at).map(|(address, _)| *address);

@@ -12,7 +12,7 @@ use ribbit_ui::status_page::StatusPage;
 pub async fn show(visit: &Visit, group: &Group, query: &Form) -> Answer {
     let seen = group.look().await;
     let shell = visit.shell("Server status", Place::Status);
-    let status = if seen.survey.anyone() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if seen.survey.has_answers() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     answer::page(status, &StatusPage::new(shell, &seen.survey, &seen.history, query.get("still").is_some()))
 }
 

@@ -15,7 +15,7 @@ use cookie::{Cookie, SameSite};
 use hyper::HeaderMap;
 use hyper::header::{COOKIE, HeaderValue, RETRY_AFTER, SET_COOKIE};
 use ribbit_net::client::{Client, ClientError};
-use ribbit_net::protocol::{self, Ask, Why};
+use ribbit_net::protocol::{self, Ask, UnavailableReason};
 use ribbit_net::secret::{TOKEN_BYTES, from_hex, new_request_id, to_hex, token_hash};
 use ribbit_state::limits::SESSION_AGE_MS_MAX;
 use ribbit_state::talks::Unread;
@@ -201,7 +201,7 @@ impl Visit {
         let answer = match self.seen {
             Some(seen) if !self.outwaited => {
                 match self.ask_read(&query, Some(seen), Instant::now() + limit / 2).await {
-                    Err(ClientError::Undecided(Why::OtherHistory)) => {
+                    Err(ClientError::Undecided(UnavailableReason::OtherHistory)) => {
                         // No server gave that out, or only those of a history that is no more: the browser starts afresh.
                         self.seen = None;
                         self.ask_read(&query, None, ends).await

@@ -13,8 +13,8 @@
 use super::UserSession;
 use super::request_error::RequestError;
 use ribbit_net::limits::LIVE_SILENCE;
-use ribbit_net::protocol::{Lapse, Why};
-use ribbit_net::subscription::{News, Subscription};
+use ribbit_net::protocol::{LapseReason, UnavailableReason};
+use ribbit_net::subscription::{Subscription, SubscriptionMessage};
 use ribbit_state::query::FeedCroak;
 use ribbit_state::{Event, EventKind, LogIndex, Query, Token};
 use smol::future::FutureExt;
@@ -34,7 +34,7 @@ pub enum FeedUpdate {
     /// Any other event that concerns this user.
     Happened(Event),
     /// The event stream has a gap. Croaks are still complete, unless the cluster has another history now.
-    Missed(Lapse),
+    Missed(LapseReason),
 }
 
 /// A live feed.
@@ -59,7 +59,7 @@ impl LiveFeed {
             Some(seen) => seen,
             None => {
                 person.read(Query::Position).await?;
-                person.client().seen().ok_or(RequestError::undecided_write(Why::NotServing))?
+                person.client().seen().ok_or(RequestError::undecided_write(UnavailableReason::NotServing))?
             }
         };
         let events = person.subscribe(now)?;
@@ -80,8 +80,8 @@ impl LiveFeed {
                 return Ok(if croaks.is_empty() { FeedUpdate::Nothing } else { FeedUpdate::Croaks(croaks) });
             }
             match self.news().await? {
-                None | Some(News::Nothing) => return Ok(FeedUpdate::Nothing),
-                Some(News::Event(event)) => {
+                None | Some(SubscriptionMessage::Heartbeat) => return Ok(FeedUpdate::Nothing),
+                Some(SubscriptionMessage::Event(event)) => {
                     let at_least = Token { history: self.events.cursor().history, index: event.index };
                     match event.what {
                         // Already reported by the read for an earlier event.
@@ -93,17 +93,17 @@ impl LiveFeed {
                         }
                     }
                 }
-                Some(News::ReadAgain { at_least, why }) => {
+                Some(SubscriptionMessage::ReadAgain { at_least, why }) => {
                     self.begin_again(at_least, why);
                     return Ok(FeedUpdate::Missed(why));
                 }
-                Some(News::Ended(denied)) => return Err(denied.into()),
+                Some(SubscriptionMessage::Ended(denied)) => return Err(denied.into()),
             }
         }
     }
 
-    fn begin_again(&mut self, at_least: Token, why: Lapse) {
-        if why == Lapse::OtherHistory {
+    fn begin_again(&mut self, at_least: Token, why: LapseReason) {
+        if why == LapseReason::OtherHistory {
             // Log indexes of another history cannot be compared, so all existing croaks count as reported.
             self.person.client().forget_seen();
             self.told = at_least.index;
@@ -113,7 +113,7 @@ impl LiveFeed {
     }
 
     /// Returns the next event, or `None` after a silence if a server still answers.
-    async fn news(&mut self) -> Result<Option<News>, RequestError> {
+    async fn news(&mut self) -> Result<Option<SubscriptionMessage>, RequestError> {
         let silence = async {
             smol::Timer::after(SILENCE_MAX).await;
             None

@@ -26,7 +26,7 @@ use crate::common::options::{Group, PersonOptions};
 use request_error::RequestError;
 use ribbit_net::client::Client;
 use ribbit_net::discovery::OnConnectionEvent;
-use ribbit_net::protocol::{Answer, Ask, NewAccount, Password, Why};
+use ribbit_net::protocol::{Answer, Ask, NewAccount, Password, UnavailableReason};
 use ribbit_net::secret::{new_request_id, new_token, token_hash};
 use ribbit_net::subscription::Subscription;
 use ribbit_state::text::{
@@ -279,7 +279,7 @@ impl UserSession {
     /// The refusal of the query; unreachable when no server answers.
     pub async fn read(&self, query: Query) -> Result<Fetched<Page>, RequestError> {
         let mut answer = self.ask_read(&query).await?;
-        if answer == Answer::Unavailable(Why::OtherHistory) {
+        if answer == Answer::Unavailable(UnavailableReason::OtherHistory) {
             // The seen position belongs to an earlier history of the cluster.
             self.client.forget_seen();
             answer = self.ask_read(&query).await?;
@@ -328,5 +328,5 @@ impl UserSession {
 
 fn unexpected(answer: &impl std::fmt::Debug) -> RequestError {
     log::warn!("a server sent an answer of the wrong kind: {answer:?}");
-    RequestError::undecided_write(Why::NotServing)
+    RequestError::undecided_write(UnavailableReason::NotServing)
 }

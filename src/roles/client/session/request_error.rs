@@ -2,7 +2,7 @@
 
 use crate::common::failure::{Exit, Failure};
 use ribbit_net::client::ClientError;
-use ribbit_net::protocol::Why;
+use ribbit_net::protocol::UnavailableReason;
 use ribbit_state::{Code, Denied};
 use ribbit_ui::words::{self, Trouble};
 
@@ -23,7 +23,7 @@ impl RequestError {
         RequestError::UnansweredRead(why)
     }
     /// Creates the error of a write.
-    pub fn undecided_write(why: Why) -> RequestError {
+    pub fn undecided_write(why: UnavailableReason) -> RequestError {
         RequestError::UndecidedWrite(ClientError::Undecided(why))
     }
     /// Returns true if there is no session, or it is over.
@@ -35,7 +35,10 @@ impl RequestError {
         match self {
             RequestError::Denied(_) => false,
             RequestError::UndecidedWrite(why) | RequestError::UnansweredRead(why) => {
-                matches!(why, ClientError::Unreachable | ClientError::Undecided(Why::NotServing))
+                matches!(
+                    why,
+                    ClientError::Unreachable | ClientError::Undecided(UnavailableReason::NotServing)
+                )
             }
         }
     }
@@ -113,7 +116,7 @@ mod tests {
         let words = "email: that entry is not valid (606): for example ada@example.org";
         assert_eq!(told(email.into()), (Exit::Refused, words.into()));
         let nobody = "no servers are running, or none can be reached";
-        let silent = ClientError::Undecided(Why::NotServing);
+        let silent = ClientError::Undecided(UnavailableReason::NotServing);
         assert_eq!(told(RequestError::unanswered_read(silent)), (Exit::Unreachable, nobody.into()));
         assert_eq!(told(ClientError::Unreachable.into()), (Exit::Unreachable, nobody.into()));
         // Servers were reachable, and a retry may stop the next one, so the error differs from an unreachable cluster.

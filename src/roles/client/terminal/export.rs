@@ -45,9 +45,9 @@ impl TerminalClient {
         let mut said = Instant::now();
         while let Some(query) = export.query() {
             let page = self.user.read(query).await?.value;
-            let piece = export
-                .take(page)
-                .map_err(|_| RequestError::undecided_write(ribbit_net::protocol::Why::NotServing))?;
+            let piece = export.take(page).map_err(|_| {
+                RequestError::undecided_write(ribbit_net::protocol::UnavailableReason::NotServing)
+            })?;
             if let Err(error) = out.write_all(piece.as_bytes()) {
                 return Ok(Err(error));
             }

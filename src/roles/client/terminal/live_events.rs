@@ -6,7 +6,7 @@
 use super::client::TerminalClient;
 use crate::client::session::live_feed::{FeedUpdate, LiveFeed};
 use crate::client::session::request_error::RequestError;
-use ribbit_net::protocol::Lapse;
+use ribbit_net::protocol::LapseReason;
 use ribbit_state::query::{FeedCroak, TalkPartner};
 use ribbit_state::{AccountId, Code, Denied, EventKind, LogIndex, Page, Query};
 use std::cell::Cell;
@@ -43,7 +43,7 @@ impl TerminalClient {
                     }
                 }
                 FeedUpdate::Happened(event) => self.show_event(event.index, &event.what, &told).await?,
-                FeedUpdate::Missed(Lapse::OtherHistory) => {
+                FeedUpdate::Missed(LapseReason::OtherHistory) => {
                     told.set(self.user.seen_index());
                     let words = "(the servers were restored from a backup; `/feed` and `/unread` show what is there now)";
                     self.screen.note(words).await;

@@ -7,7 +7,7 @@ use super::{VerbContext, VerbError, say, write_out};
 use crate::client::session::request_error::RequestError;
 use crate::common::failure::{Exit, Failure};
 use crate::common::write_file;
-use ribbit_net::protocol::Why;
+use ribbit_net::protocol::UnavailableReason;
 use ribbit_ui::export::Export;
 use std::io::{self, IsTerminal};
 use std::path::Path;
@@ -20,7 +20,8 @@ pub async fn export(context: &mut VerbContext, file: Option<&Path>) -> Result<()
     let mut text = String::new();
     while let Some(query) = export.query() {
         let page = context.user.read(query).await?.value;
-        let piece = export.take(page).map_err(|_| RequestError::undecided_write(Why::NotServing))?;
+        let piece =
+            export.take(page).map_err(|_| RequestError::undecided_write(UnavailableReason::NotServing))?;
         match file {
             Some(_) => text += &piece,
             None => write_out(&piece)?,

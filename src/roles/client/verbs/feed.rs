@@ -3,7 +3,7 @@
 use super::{VerbContext, VerbError, say};
 use crate::client::session::live_feed::{FeedUpdate, LiveFeed};
 use crate::common::options::Whose;
-use ribbit_net::protocol::Lapse;
+use ribbit_net::protocol::LapseReason;
 use ribbit_state::LogIndex;
 use ribbit_state::query::FeedCroak;
 use ribbit_state::text::fold_username;
@@ -37,7 +37,7 @@ pub async fn feed(
     loop {
         match live.next().await? {
             FeedUpdate::Croaks(croaks) => show(context, &croaks)?,
-            FeedUpdate::Missed(Lapse::OtherHistory) => {
+            FeedUpdate::Missed(LapseReason::OtherHistory) => {
                 eprintln!("the servers were restored from a backup; some croaks may be missing");
             }
             FeedUpdate::Missed(_) | FeedUpdate::Happened(_) | FeedUpdate::Nothing => {}

@@ -49,7 +49,7 @@ pub async fn change_password(context: &mut VerbContext) -> Result<(), VerbError>
 pub async fn sessions(context: &mut VerbContext) -> Result<(), VerbError> {
     let session = context.user.session().map_err(RequestError::from)?;
     let Page::Sessions(open) = context.user.read(Query::Sessions { session }).await?.value else {
-        return Err(RequestError::undecided_write(ribbit_net::protocol::Why::NotServing).into());
+        return Err(RequestError::undecided_write(ribbit_net::protocol::UnavailableReason::NotServing).into());
     };
     for one in &open {
         say(&if context.json { person_json::session(one) } else { lines::session(one, context.style) })?;

@@ -23,7 +23,7 @@ use crate::locks::namespace::{self, Namespace, refused};
 use arguments::LockOptions;
 use async_signal::Signals;
 use child::LockedCommand;
-use ribbit_net::subscription::{News, Subscription};
+use ribbit_net::subscription::{Subscription, SubscriptionMessage};
 use ribbit_state::events::NodeEvent;
 use ribbit_state::{Code, Denied, Event, EventKind, LogIndex, Reply, TreeCommand, TreePath};
 use rustix::process::Signal;
@@ -162,14 +162,14 @@ const NO_LEASE: ribbit_state::TokenHash = ribbit_state::TokenHash([0; 32]);
 async fn freed(following: &mut Subscription, path: &TreePath) {
     loop {
         match following.next().await {
-            News::Event(event) if frees(&event, path) => return,
-            News::Event(_) | News::Nothing => {}
+            SubscriptionMessage::Event(event) if frees(&event, path) => return,
+            SubscriptionMessage::Event(_) | SubscriptionMessage::Heartbeat => {}
             // Events were missed, so the caller tries to acquire the lock.
-            News::ReadAgain { at_least, .. } => {
+            SubscriptionMessage::ReadAgain { at_least, .. } => {
                 following.resume(at_least);
                 return;
             }
-            News::Ended(denied) => {
+            SubscriptionMessage::Ended(denied) => {
                 log::debug!("the subscription to the path was refused: {denied}");
                 Timer::after(PAUSE).await;
                 return following.resume(following.cursor());

@@ -7,8 +7,8 @@ use super::{ShellSession, inspect};
 use crate::common::failure::{Exit, Failure};
 use crate::common::output;
 use crate::locks::namespace::{LeaseHolders, shown};
-use ribbit_net::protocol::Lapse;
-use ribbit_net::subscription::News;
+use ribbit_net::protocol::LapseReason;
+use ribbit_net::subscription::SubscriptionMessage;
 use ribbit_state::events::{LeaseEvent, NodeChange, NodeEvent};
 use ribbit_state::leases::LeaseEnd;
 use ribbit_state::rows::NodeKind;
@@ -28,18 +28,18 @@ pub async fn watch(session: &ShellSession, path: &TreePath) -> Result<(), Failur
     let mut following = session.namespace.follow(at, path);
     loop {
         match following.next().await {
-            News::Nothing => {}
-            News::Event(event) => tell(session, &event).await,
-            News::ReadAgain { why, .. } => {
+            SubscriptionMessage::Heartbeat => {}
+            SubscriptionMessage::Event(event) => tell(session, &event).await,
+            SubscriptionMessage::ReadAgain { why, .. } => {
                 let why = match why {
-                    Lapse::Compacted => "some changes were missed",
-                    Lapse::Behind => "there were too many changes to show",
-                    Lapse::OtherHistory => "the servers were restored from a backup",
+                    LapseReason::Compacted => "some changes were missed",
+                    LapseReason::Behind => "there were too many changes to show",
+                    LapseReason::OtherHistory => "the servers were restored from a backup",
                 };
                 eprintln!("{why}; this is the current state:");
                 following.resume(show_again(session, path).await);
             }
-            News::Ended(denied) => {
+            SubscriptionMessage::Ended(denied) => {
                 return Err(Failure::new(Exit::Refused, format!("{}: {denied}", shown(path))));
             }
         }

@@ -102,7 +102,7 @@ pub async fn run(node: &NodeState) {
             continue;
         }
         for PendingHeartbeat { link, from, serial, .. } in heartbeats {
-            let answer = PeerTalk::Heard { serial, to: from, lease_ms };
+            let answer = PeerTalk::LeaseRenewed { serial, to: from, lease_ms };
             if link == me { receive(node, me, answer) } else { member.member_list.send(link, &answer) }
         }
     }

@@ -29,7 +29,7 @@ use judge::{Facts, Judge};
 use renewals::Renewals;
 use ribbit_db::DbError;
 use ribbit_net::peer::PeerTalk;
-use ribbit_net::protocol::{Answer, LeaseStatus, Master, Why};
+use ribbit_net::protocol::{Answer, LeaseStatus, Master, UnavailableReason};
 use ribbit_net::secret::new_request_id;
 use ribbit_state::rows::{Lease, Member as MemberRow};
 use ribbit_state::sync::MutexExt;
@@ -104,7 +104,7 @@ async fn send_heartbeats(node: &NodeState) {
         let renewal_waits = member.coordination.renewal_waits.listen();
         let (serial, clients) = member.coordination.renewals.locked().next(Instant::now());
         let from = member.identity.raft_id;
-        let alive = PeerTalk::Alive { serial, from, incarnation: node.incarnation, clients };
+        let alive = PeerTalk::RenewLease { serial, from, incarnation: node.incarnation, clients };
         if member.replica.status().leads {
             receive(node, from, alive);
         } else {
@@ -128,8 +128,8 @@ pub fn receive(node: &NodeState, link: RaftId, talk: PeerTalk) {
     let me = member.identity.raft_id;
     let status = member.replica.status();
     match talk {
-        PeerTalk::Alive { from, .. } if status.leads && link == from && node.deaf_to == Some(from) => {}
-        PeerTalk::Alive { serial, from, incarnation, clients } if status.leads => {
+        PeerTalk::RenewLease { from, .. } if status.leads && link == from && node.deaf_to == Some(from) => {}
+        PeerTalk::RenewLease { serial, from, incarnation, clients } if status.leads => {
             let now = Instant::now();
             let mut judge = member.coordination.judge.locked();
             judge.hear(Owner::Member(from), incarnation, now);
@@ -138,32 +138,36 @@ pub fn receive(node: &NodeState, link: RaftId, talk: PeerTalk) {
             member.coordination.confirming.add(link, from, serial, !clients.is_empty());
         }
         // Relayed once, and only by coordinators.
-        PeerTalk::Alive { from, .. } if node.options.role == Role::Coordinator && link == from => {
+        PeerTalk::RenewLease { from, .. } if node.options.role == Role::Coordinator && link == from => {
             if let Some(leader) = status.leader {
                 member.member_list.send(leader, &talk);
             }
         }
-        PeerTalk::Heard { serial, to, lease_ms } if to == me => {
+        PeerTalk::LeaseRenewed { serial, to, lease_ms } if to == me => {
             member.coordination.renewals.locked().confirm(serial, lease_ms);
         }
-        PeerTalk::Heard { to, .. } if status.leader == Some(link) => member.member_list.send(to, &talk),
+        PeerTalk::LeaseRenewed { to, .. } if status.leader == Some(link) => {
+            member.member_list.send(to, &talk)
+        }
         _ => {}
     }
 }
 
 /// Renews a client's lease: answers once the leader has confirmed the next heartbeat, which includes this client.
 pub async fn renew(node: &NodeState, token: TokenHash, deadline: Instant) -> Answer {
-    let Some(member) = node.membership.get() else { return Answer::Unavailable(Why::NotServing) };
+    let Some(member) = node.membership.get() else {
+        return Answer::Unavailable(UnavailableReason::NotServing);
+    };
     let reader = member.replica.reader();
     let look = || reader.view().and_then(|view| leases::client_of(&view, token));
     let mut known = look();
     if matches!(known, Ok(None)) {
         // The lease may have begun beyond this node's applied index.
         let Ok(index) = member.replica.read_index(deadline).await else {
-            return Answer::Unavailable(Why::NoLeader);
+            return Answer::Unavailable(UnavailableReason::NoLeader);
         };
         if !member.replica.wait_applied(index, deadline).await {
-            return Answer::Unavailable(Why::Behind);
+            return Answer::Unavailable(UnavailableReason::Behind);
         }
         known = look();
     }
@@ -174,7 +178,7 @@ pub async fn renew(node: &NodeState, token: TokenHash, deadline: Instant) -> Ans
     };
     let (tell, told) = smol::channel::bounded(1);
     if !member.coordination.renewals.locked().renew(opened, tell) {
-        return Answer::Unavailable(Why::Busy);
+        return Answer::Unavailable(UnavailableReason::Busy);
     }
     member.coordination.renewal_waits.notify(usize::MAX);
     let late = async {
@@ -183,7 +187,7 @@ pub async fn renew(node: &NodeState, token: TokenHash, deadline: Instant) -> Ans
     };
     match async { told.recv().await.ok() }.or(late).await {
         Some(group_ms) => Answer::Renewed { lease_ms: lease_ms.unwrap_or(group_ms) },
-        None => Answer::Unavailable(Why::NoLeader),
+        None => Answer::Unavailable(UnavailableReason::NoLeader),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::NodeState;
 use ribbit_db::DbError;
-use ribbit_net::protocol::{MemberInfo, ServerChoice};
+use ribbit_net::protocol::{AssignedServer, MemberInfo};
 use ribbit_state::command::regions_after;
 use ribbit_state::rows::{Leases, get};
 use ribbit_state::{Owner, Role, namespace};
@@ -24,7 +24,7 @@ pub fn choose(
     node: &NodeState,
     client: u64,
     before: Option<&str>,
-) -> Result<(Option<ServerChoice>, bool), DbError> {
+) -> Result<(Option<AssignedServer>, bool), DbError> {
     let Some(member) = node.membership.get() else { return Ok((None, before.is_some())) };
     let view = member.replica.reader().view()?;
     let clusters = namespace::coordination(&view)?.clusters;
@@ -41,7 +41,7 @@ pub fn choose(
     let server = pick(&candidates, home, before);
     let changed = server.as_ref().map(|info| info.address.as_str()) != before;
     let server =
-        server.map(|info| ServerChoice { name: info.member_name(), address: info.address.clone(), home });
+        server.map(|info| AssignedServer { name: info.member_name(), address: info.address.clone(), home });
     Ok((server, changed))
 }
 

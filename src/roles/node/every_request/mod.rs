@@ -5,7 +5,7 @@ mod table;
 
 use crate::node::service::{NodeService, tests::backend};
 use async_net::TcpListener;
-use ribbit_net::admission::{self, Incoming};
+use ribbit_net::admission::{self, Admission};
 use ribbit_net::channel::Channel;
 use ribbit_net::frame::{self, Plane};
 use ribbit_net::limits::{ASK_BYTES_MAX, ASK_SKIPPED_BYTES_MAX, FRAME_BYTES_MAX};
@@ -93,7 +93,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn answer(channel: &mut Channel, tag: u32) -> Answer {
     let read = frame::read(&mut channel.reader, FRAME_BYTES_MAX);
-    let AnswerFrame { tag: its, answer } = frame::within(PATIENCE, read).await.unwrap();
+    let AnswerFrame { tag: its, answer } = frame::with_timeout(PATIENCE, read).await.unwrap();
     assert_eq!(its, tag);
     answer
 }
@@ -211,7 +211,7 @@ fn a_request_within_its_bounds_fits_a_frame() {
             if fits {
                 assert!(bytes.len() - 4 <= ASK_BYTES_MAX, "{} bytes", bytes.len());
                 let incoming = admission::read(&mut &bytes[..]).await.unwrap();
-                assert!(matches!(incoming, Incoming::Ask(_)), "{incoming:?}");
+                assert!(matches!(incoming, Admission::Ask(_)), "{incoming:?}");
             }
         }
     });

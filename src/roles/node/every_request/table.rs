@@ -4,7 +4,7 @@
 use ribbit_net::frame::Plane;
 use ribbit_net::limits::PIN_KEY_BYTES_MAX;
 use ribbit_net::pinned::PinAsk;
-use ribbit_net::protocol::{Ask, Directory, NewAccount, Password};
+use ribbit_net::protocol::{Ask, DirectoryAsk, NewAccount, Password};
 use ribbit_state::command::NewMember;
 use ribbit_state::leases::LeaseEnd;
 use ribbit_state::limits::*;
@@ -390,7 +390,9 @@ fn asks(table: &mut Table) {
         table.add(Plane::Client, ask.clone());
         table.add(Plane::Control, ask);
     }
-    for ask in [Directory::Read { client: Some(u64::MAX) }, Directory::Write, Directory::Left { client: 0 }] {
+    for ask in
+        [DirectoryAsk::Read { client: Some(u64::MAX) }, DirectoryAsk::Write, DirectoryAsk::Left { client: 0 }]
+    {
         table.add(Plane::Client, Ask::Directory(ask));
     }
     // A cursor that does not exist. Refused anyway, because it is not the first request of its connection.
@@ -427,7 +429,7 @@ fn asks(table: &mut Table) {
         before: Some(before),
     });
     table.text(Plane::Client, ADDRESS_BYTES_MAX, is_address, odd, |address| {
-        Ask::Directory(Directory::Down { address })
+        Ask::Directory(DirectoryAsk::Down { address })
     });
     let no_such = denied(Code::NoSuchUser, Field::Username);
     table.text(Plane::Client, USERNAME_CHARS_MAX, is_username, no_such, |username| Ask::LogIn {

@@ -15,7 +15,7 @@ use arguments::{
     AccountArgs, DeleteArgs, DeleteCroakArgs, ListArgs, RegistrationArgs, RegistrationState, UserVerb,
 };
 use ribbit_net::client::{Client, ClientError};
-use ribbit_net::protocol::{Answer, Ask, Why};
+use ribbit_net::protocol::{Answer, Ask, UnavailableReason};
 use ribbit_net::secret::new_request_id;
 use ribbit_state::people::AccountSummary;
 use ribbit_state::text::{check_password, fold_username};
@@ -37,7 +37,7 @@ const NEWEST_MAX: Duration = Duration::from_secs(3);
 /// 1: refused. 2: an input is missing. 3: no server answers.
 pub async fn run(group: &Group, verb: UserVerb) -> Result<u8, Failure> {
     let survey = survey::reached(group).await?;
-    let client = Client::operating(survey.living(), survey.silent(), group.keys.clone());
+    let client = Client::operating(survey.answering(), survey.silent(), group.keys.clone());
     let operator = Operator { client };
     ended(operator.perform(verb).await)
 }
@@ -118,7 +118,7 @@ impl Operator {
         loop {
             let page = self.read(Query::Accounts { names: names.to_string(), after }, or_old).await?;
             let Page::Accounts { accounts, more } = page else {
-                return Err(RequestError::undecided_write(Why::NotServing));
+                return Err(RequestError::undecided_write(UnavailableReason::NotServing));
             };
             all.extend(accounts);
             match more {
@@ -147,7 +147,7 @@ impl Operator {
         match answer {
             Answer::Read { page, .. } => Ok(page?),
             Answer::Refused(denied) => Err(denied.into()),
-            _ => Err(RequestError::undecided_write(Why::NotServing)),
+            _ => Err(RequestError::undecided_write(UnavailableReason::NotServing)),
         }
     }
 
@@ -167,7 +167,7 @@ impl Operator {
         match self.client.ask(ask, ASK_MAX).await? {
             Answer::Written { outcome, .. } => Ok(outcome?),
             Answer::Refused(denied) => Err(denied.into()),
-            _ => Err(RequestError::undecided_write(Why::NotServing)),
+            _ => Err(RequestError::undecided_write(UnavailableReason::NotServing)),
         }
     }
 }

@@ -1,21 +1,21 @@
 //! Server assignment for clients: asks any server for a client id, and which server to use.
 //!
 //! A client requests its id once and keeps it. Then it asks at any time which server to use, and whether that has changed.
-//! It tries all addresses for `HOMING_TRIES` rounds, and then fails. It keeps no connection open.
+//! It tries all addresses for `ASSIGNMENT_ROUNDS_MAX` rounds, and then fails. It keeps no connection open.
 
 use super::client::ClientError;
 use super::frame::Plane;
 use super::keys::Keys;
-use super::limits::{ATTEMPT_DEADLINE, HOMING_TRIES, RETRY_PAUSE_MAX};
+use super::limits::{ASSIGNMENT_ROUNDS_MAX, ATTEMPT_DEADLINE, RETRY_PAUSE_MAX};
 use super::oneshot::ask_once;
-use super::protocol::{Answer, Ask, ServerChoice, Why};
+use super::protocol::{Answer, Ask, AssignedServer, UnavailableReason};
 use super::secret::new_request_id;
 use ribbit_state::{Consistency, LeaseCommand, Query, Reply, Request};
 
 /// Server assigned to a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Homed {
-    pub server: ServerChoice,
+pub struct Assignment {
+    pub server: AssignedServer,
     /// True if it is not the server that was used before.
     pub changed: bool,
 }
@@ -24,7 +24,7 @@ pub struct Homed {
 ///
 /// # Errors
 /// [`ClientError::Undecided`] when no server gives a final answer.
-pub async fn number(seeds: &[String], keys: &Keys) -> Result<u64, ClientError> {
+pub async fn new_client_id(seeds: &[String], keys: &Keys) -> Result<u64, ClientError> {
     let id = new_request_id();
     asked(seeds, async |address| {
         // A request carries the log position at which it was made.
@@ -43,15 +43,15 @@ pub async fn number(seeds: &[String], keys: &Keys) -> Result<u64, ClientError> {
 ///
 /// # Errors
 /// [`ClientError::Undecided`] when no server answers, or no backend is available.
-pub async fn home(
+pub async fn assign_server(
     seeds: &[String],
     keys: &Keys,
     client: u64,
     before: Option<&str>,
-) -> Result<Homed, ClientError> {
+) -> Result<Assignment, ClientError> {
     asked(seeds, async |address| {
         match one(address, keys, Ask::GetServer { client, before: before.map(str::to_string) }).await? {
-            Answer::Server { server: Some(server), changed } => Some(Homed { server, changed }),
+            Answer::Server { server: Some(server), changed } => Some(Assignment { server, changed }),
             _ => None,
         }
     })
@@ -77,7 +77,7 @@ async fn one(address: &str, keys: &Keys, ask: Ask) -> Option<Answer> {
 
 /// Calls `ask` with each address, round by round, until it returns a result.
 async fn asked<T>(seeds: &[String], ask: impl AsyncFn(&str) -> Option<T>) -> Result<T, ClientError> {
-    for again in 0..HOMING_TRIES {
+    for again in 0..ASSIGNMENT_ROUNDS_MAX {
         if again > 0 {
             smol::Timer::after(RETRY_PAUSE_MAX).await;
         }
@@ -87,5 +87,5 @@ async fn asked<T>(seeds: &[String], ask: impl AsyncFn(&str) -> Option<T>) -> Res
             }
         }
     }
-    Err(ClientError::Undecided(Why::NotServing))
+    Err(ClientError::Undecided(UnavailableReason::NotServing))
 }
