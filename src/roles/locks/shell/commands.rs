@@ -295,7 +295,7 @@ mod tests {
     fn errors_of_arguments_name_the_argument() {
         let said = |line: &str| ShellLine::try_parse_from(line.split(' ')).map(drop).unwrap_err().to_string();
         assert!(said("ls --dept 1").contains("'--depth'"));
-        assert!(said("cat jobs").contains("like /jobs"));
+        assert!(said("cat jobs").contains("starts with a slash: /jobs"));
         assert!(said("test -f -d /a").contains("cannot be used with"));
         assert!(said("write --fence 5 /a b").contains("--lock"));
     }
